@@ -1,0 +1,1 @@
+"""Where processes, versions, instances and upgrades are kept."""
