@@ -1,0 +1,32 @@
+"""Who may ask: the roles of API keys and the one rule that guards every change."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.errors import Forbidden
+
+
+class Role(StrEnum):
+    """What a caller may do."""
+
+    SYSTEM_ADMIN = "system_admin"
+    """May read and change everything."""
+    READER = "reader"
+    """May only read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks: the name of the API key (kept in the audit) and its role."""
+
+    name: str
+    role: Role
+
+
+def require_system_admin(caller: Caller) -> None:
+    """Refuse a caller who may only read.
+
+    Raises Forbidden. Source: the legacy API's 403, "only a system administrator can do it" (RULES.md 1).
+    """
+    if caller.role is not Role.SYSTEM_ADMIN:
+        raise Forbidden(caller=caller.name, role=caller.role)

@@ -1,0 +1,131 @@
+"""Why a request as a whole cannot be answered; a verdict on one instance is data, never an exception."""
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class ErrorCode(StrEnum):
+    """The stable codes of refused requests, the same at every front door."""
+
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    FORBIDDEN = "FORBIDDEN"
+    PROCESS_NOT_FOUND = "PROCESS_NOT_FOUND"
+    NO_PUBLISHED_VERSION = "NO_PUBLISHED_VERSION"
+    INVALID_SELECTION = "INVALID_SELECTION"
+    INVALID_INPUT = "INVALID_INPUT"
+    INVALID_MODEL = "INVALID_MODEL"
+    PROCESS_EXISTS = "PROCESS_EXISTS"
+    NO_DRAFT = "NO_DRAFT"
+
+
+class UpliftError(Exception):
+    """A request that cannot be answered; nothing was written.
+
+    `field` is the path of the offending input (empty when no single one is to blame).
+    """
+
+    code: ClassVar[ErrorCode]
+
+    def __init__(self, message: str, *, field: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+
+class Unauthenticated(UpliftError):
+    """No API key was sent, or one that is unknown, revoked or expired."""
+
+    code = ErrorCode.UNAUTHENTICATED
+
+    def __init__(self) -> None:
+        super().__init__("Expected a valid API key as 'Authorization: Bearer <key>', but found none.")
+
+
+class Forbidden(UpliftError):
+    """The caller's role does not allow what was asked."""
+
+    code = ErrorCode.FORBIDDEN
+
+    def __init__(self, *, caller: str, role: str) -> None:
+        super().__init__(
+            f"Expected a system administrator, but the key '{caller}' has the role '{role}' and may only read."
+        )
+        self.caller = caller
+        self.role = role
+
+
+class ProcessNotFound(UpliftError):
+    """No process has this namespace and code."""
+
+    code = ErrorCode.PROCESS_NOT_FOUND
+
+    def __init__(self, *, namespace: str, process_code: str) -> None:
+        super().__init__(f"Expected to find process '{namespace}/{process_code}', but there is none.")
+        self.namespace = namespace
+        self.process_code = process_code
+
+
+class ProcessExists(UpliftError):
+    """A process with this namespace and code was created before."""
+
+    code = ErrorCode.PROCESS_EXISTS
+
+    def __init__(self, *, namespace: str, process_code: str) -> None:
+        super().__init__(
+            f"Expected to create process '{namespace}/{process_code}', but it exists already.", field=("code",)
+        )
+        self.namespace = namespace
+        self.process_code = process_code
+
+
+class NoPublishedVersion(UpliftError):
+    """The process has no published version to upgrade to."""
+
+    code = ErrorCode.NO_PUBLISHED_VERSION
+
+    def __init__(self, *, namespace: str, process_code: str) -> None:
+        super().__init__(
+            f"Expected to upgrade to the latest published version of process '{namespace}/{process_code}', "
+            "but it has no published version."
+        )
+        self.namespace = namespace
+        self.process_code = process_code
+
+
+class NoDraft(UpliftError):
+    """The process has no draft that could be published."""
+
+    code = ErrorCode.NO_DRAFT
+
+    def __init__(self, *, namespace: str, process_code: str) -> None:
+        super().__init__(
+            f"Expected to publish the draft of process '{namespace}/{process_code}', but it has no draft."
+        )
+        self.namespace = namespace
+        self.process_code = process_code
+
+
+class InvalidSelection(UpliftError):
+    """The request does not say in exactly one way which instances it means."""
+
+    code = ErrorCode.INVALID_SELECTION
+
+
+class InvalidInput(UpliftError):
+    """A value of the request is not one that this field takes."""
+
+    code = ErrorCode.INVALID_INPUT
+
+
+class InvalidModel(UpliftError):
+    """A BPMN document that cannot be read: not XML, not BPMN, or at odds with itself.
+
+    `line` counts from 1; `element` is the id of the BPMN element at fault. Either may be unknown.
+    """
+
+    code = ErrorCode.INVALID_MODEL
+
+    def __init__(self, message: str, *, line: int | None = None, element: str | None = None) -> None:
+        super().__init__(message, field=("bpmn",))
+        self.line = line
+        self.element = element
