@@ -47,9 +47,7 @@ class Forbidden(UpliftError):
     code = ErrorCode.FORBIDDEN
 
     def __init__(self, *, caller: str, role: str) -> None:
-        super().__init__(
-            f"Expected a system administrator, but the key '{caller}' has the role '{role}' and may only read."
-        )
+        super().__init__(f"Expected a system administrator, but the key '{caller}' has the role '{role}'.")
         self.caller = caller
         self.role = role
 
@@ -72,7 +70,8 @@ class ProcessExists(UpliftError):
 
     def __init__(self, *, namespace: str, process_code: str) -> None:
         super().__init__(
-            f"Expected to create process '{namespace}/{process_code}', but it exists already.", field=("code",)
+            f"Expected to create process '{namespace}/{process_code}', but it exists already.",
+            field=("code",),
         )
         self.namespace = namespace
         self.process_code = process_code

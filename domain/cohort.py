@@ -1,0 +1,23 @@
+"""Which instances the rules cannot tell apart."""
+
+from dataclasses import dataclass
+
+from domain.instance import Position, Status
+from domain.process import VersionNumber
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cohort:
+    """What all its instances share: the only facts about an instance that a rule may look at."""
+
+    version: VersionNumber
+    status: Status
+    position: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountedCohort:
+    """A cohort and how many instances of a selection are in it."""
+
+    cohort: Cohort
+    count: int

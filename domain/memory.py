@@ -1,0 +1,299 @@
+"""A store in this program's memory: for trying the library out, and for tests that need no database."""
+
+from asyncio import Lock
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from copy import copy
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from domain.cohort import Cohort, CountedCohort
+from domain.decision import INSTANCE_NOT_FOUND, CountedDecision, Decision, Verdict
+from domain.instance import ACTIVE, Instance, InstanceId, InstanceReport
+from domain.paging import Item, Page, PageRequest, page_of
+from domain.ports import InstanceFilter, OutcomeFilter, RecordedChunk
+from domain.process import Process, ProcessKey, Version, VersionNumber, VersionState
+from domain.selection import ByIds, Selection, SelectionKind
+from domain.upgrade import Outcome, Upgrade, UpgradeId, UpgradeState
+
+
+@dataclass(slots=True)
+class _State:
+    """Everything the store holds. Its dictionaries keep the order of their lists."""
+
+    processes: dict[ProcessKey, Process] = field(default_factory=dict)
+    versions: dict[tuple[ProcessKey, VersionNumber], Version] = field(default_factory=dict)
+    models: dict[tuple[ProcessKey, VersionNumber], bytes] = field(default_factory=dict)
+    instances: dict[InstanceId, Instance] = field(default_factory=dict)
+    upgrades: dict[UpgradeId, Upgrade] = field(default_factory=dict)
+    selected: dict[UpgradeId, tuple[InstanceId, ...]] = field(default_factory=dict)
+    """The ids that each upgrade works off, in order: those asked for, or those active when it was asked."""
+    recorded: dict[tuple[UpgradeId, InstanceId], Cohort] = field(default_factory=dict)
+    decisions: dict[tuple[UpgradeId, Cohort], CountedDecision] = field(default_factory=dict)
+
+    def snapshot(self) -> "_State":
+        """The same values in dictionaries of their own."""
+        return _State(**{name: copy(getattr(self, name)) for name in self.__slots__})
+
+
+class InMemoryStore:
+    """A Store that forgets everything when the program ends. Implements domain.ports.Store."""
+
+    def __init__(self) -> None:
+        self._state = _State()
+        self._lock = Lock()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["InMemoryTransaction"]:
+        async with self._lock:
+            draft = self._state.snapshot()
+            yield InMemoryTransaction(draft)
+            self._state = draft
+
+    async def process(self, key: ProcessKey) -> Process | None:
+        return _process(self._state, key)
+
+    async def processes(self, page: PageRequest) -> Page[Process]:
+        state = self._state
+        return _page([_shown(state, process) for process in state.processes.values()], page)
+
+    async def processes_named(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Process]:
+        found = ((key, _process(self._state, key)) for key in keys)
+        return {key: process for key, process in found if process is not None}
+
+    async def versions(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]:
+        return {key: _versions(self._state, key) for key in keys}
+
+    async def model(self, key: ProcessKey, number: VersionNumber) -> bytes | None:
+        return self._state.models.get((key, number))
+
+    async def instances(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, Instance]:
+        held = self._state.instances
+        return {given: held[given] for given in ids if given in held}
+
+    async def instance_pages(
+        self, keys: Sequence[ProcessKey], which: InstanceFilter, page: PageRequest
+    ) -> Mapping[ProcessKey, Page[Instance]]:
+        return {
+            key: _page([one for one in _instances(self._state, key) if _shows(which, one)], page)
+            for key in keys
+        }
+
+    async def cohorts(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[CountedCohort, ...]]:
+        return {key: _counted(_cohort_of(one) for one in _instances(self._state, key)) for key in keys}
+
+    async def upgrade(self, upgrade: UpgradeId) -> Upgrade | None:
+        return self._state.upgrades.get(upgrade)
+
+    async def upgrades(self, process: ProcessKey | None, page: PageRequest) -> Page[Upgrade]:
+        numbered = list(enumerate(self._state.upgrades.values(), start=1))
+        rows = [
+            (number, upgrade)
+            for number, upgrade in reversed(numbered)
+            if process in (None, upgrade.process) and (page.after is None or number < page.after)
+        ]
+        return page_of(rows[: page.first + 1], page.first)
+
+    async def unfinished_upgrades(self) -> tuple[Upgrade, ...]:
+        return tuple(one for one in self._state.upgrades.values() if one.state is UpgradeState.RUNNING)
+
+    async def outcome_pages(
+        self, upgrades: Sequence[UpgradeId], which: OutcomeFilter, page: PageRequest
+    ) -> Mapping[UpgradeId, Page[Outcome]]:
+        state = self._state
+        return {
+            upgrade: _page([one for one in _outcomes(state, upgrade) if _shows_outcome(which, one)], page)
+            for upgrade in upgrades
+        }
+
+    async def decisions(
+        self, upgrades: Sequence[UpgradeId]
+    ) -> Mapping[UpgradeId, tuple[CountedDecision, ...]]:
+        held = self._state.decisions
+        return {
+            upgrade: tuple(counted for (owner, _), counted in held.items() if owner == upgrade)
+            for upgrade in upgrades
+        }
+
+
+class InMemoryTransaction:
+    """Writes to a draft of the state that becomes the state when the transaction ends well."""
+
+    def __init__(self, state: _State) -> None:
+        self._state = state
+
+    async def process(self, key: ProcessKey) -> Process | None:
+        return _process(self._state, key)
+
+    async def add_process(self, process: Process) -> None:
+        self._state.processes[process.key] = process
+
+    async def versions(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]:
+        return {key: _versions(self._state, key) for key in keys}
+
+    async def put_version(self, key: ProcessKey, version: Version, model: bytes | None) -> None:
+        self._state.versions[key, version.number] = version
+        if model is None:
+            self._state.models.pop((key, version.number), None)
+        else:
+            self._state.models[key, version.number] = model
+
+    async def publish(self, key: ProcessKey, number: VersionNumber, at: datetime) -> None:
+        draft = self._state.versions[key, number]
+        self._state.versions[key, number] = replace(draft, state=VersionState.PUBLISHED, published_at=at)
+
+    async def processes_of(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, ProcessKey]:
+        held = self._state.instances
+        return {given: held[given].process for given in ids if given in held}
+
+    async def register(self, _: ProcessKey, instances: Sequence[Instance]) -> None:
+        for new in instances:
+            known = self._state.instances.get(new.id)
+            self._state.instances[new.id] = new if known is None else replace(new, version=known.version)
+
+    async def report(self, _: ProcessKey, reports: Sequence[InstanceReport]) -> None:
+        for report in reports:
+            known = self._state.instances[report.id]
+            self._state.instances[report.id] = replace(known, status=report.status, position=report.position)
+
+    async def upgrade(self, upgrade: UpgradeId) -> Upgrade | None:
+        return self._state.upgrades.get(upgrade)
+
+    async def add_upgrade(self, upgrade: Upgrade, selection: Selection) -> Upgrade:
+        if isinstance(selection, ByIds):
+            ids, excluded = selection.ids, 0
+        else:
+            left_out = set(selection.excluded)
+            active = [one.id for one in _active(self._state, upgrade.process)]
+            ids = tuple(given for given in active if given not in left_out)
+            excluded = len(active) - len(ids)
+        kept = replace(upgrade, excluded=excluded)
+        self._state.upgrades[upgrade.id] = kept
+        self._state.selected[upgrade.id] = ids
+        return kept
+
+    async def record_chunk(self, upgrade: Upgrade, size: int) -> RecordedChunk:
+        selected = self._state.selected[upgrade.id]
+        covered = selected[upgrade.cursor : upgrade.cursor + size]
+        known = [one for given in covered if (one := _own(self._state, upgrade, given)) is not None]
+        recorded = [one for one in known if _still_selected(upgrade, one)]
+        for one in recorded:
+            self._state.recorded[upgrade.id, one.id] = _cohort_of(one)
+        return RecordedChunk(
+            cohorts=_counted(_cohort_of(one) for one in recorded),
+            not_found=len(covered) - len(known),
+            cursor=upgrade.cursor + len(covered),
+            is_last=upgrade.cursor + len(covered) == len(selected),
+        )
+
+    async def move(self, upgrade: Upgrade, chunk: RecordedChunk, decisions: Sequence[CountedDecision]) -> int:
+        for counted in decisions:
+            self._add_decision(upgrade.id, counted)
+        covered = self._state.selected[upgrade.id][upgrade.cursor : chunk.cursor]
+        moves = {
+            counted.decision.cohort: counted.decision
+            for counted in decisions
+            if counted.decision.verdict is Verdict.UPGRADE
+        }
+        return sum(self._move_one(upgrade, given, moves) for given in covered)
+
+    async def save_upgrade(self, upgrade: Upgrade) -> None:
+        self._state.upgrades[upgrade.id] = upgrade
+
+    def _add_decision(self, upgrade: UpgradeId, counted: CountedDecision) -> None:
+        key = (upgrade, counted.decision.cohort)
+        before = self._state.decisions.get(key)
+        count = counted.count + (before.count if before else 0)
+        self._state.decisions[key] = replace(counted, count=count)
+
+    def _move_one(self, upgrade: Upgrade, given: InstanceId, moves: Mapping[Cohort, Decision]) -> bool:
+        instance = _own(self._state, upgrade, given)
+        if instance is None or (decision := moves.get(_cohort_of(instance))) is None:
+            return False
+        assert decision.to_position is not None, "an UPGRADE decision has a position"
+        self._state.instances[given] = replace(
+            instance, version=upgrade.target_version, position=decision.to_position
+        )
+        return True
+
+
+def _process(state: _State, key: ProcessKey) -> Process | None:
+    held = state.processes.get(key)
+    return None if held is None else _shown(state, held)
+
+
+def _shown(state: _State, process: Process) -> Process:
+    published = [
+        version.number for version in _versions(state, process.key) if version.state is VersionState.PUBLISHED
+    ]
+    return replace(process, latest_published=max(published, default=None))
+
+
+def _versions(state: _State, key: ProcessKey) -> tuple[Version, ...]:
+    own = (version for (owner, _), version in state.versions.items() if owner == key)
+    return tuple(sorted(own, key=lambda version: version.number))
+
+
+def _instances(state: _State, key: ProcessKey) -> list[Instance]:
+    return [one for one in state.instances.values() if one.process == key]
+
+
+def _active(state: _State, key: ProcessKey) -> list[Instance]:
+    return [one for one in _instances(state, key) if one.status in ACTIVE]
+
+
+def _own(state: _State, upgrade: Upgrade, given: InstanceId) -> Instance | None:
+    instance = state.instances.get(given)
+    return instance if instance is not None and instance.process == upgrade.process else None
+
+
+def _still_selected(upgrade: Upgrade, instance: Instance) -> bool:
+    return upgrade.selection is SelectionKind.BY_IDS or instance.status in ACTIVE
+
+
+def _outcomes(state: _State, upgrade: UpgradeId) -> list[Outcome]:
+    if state.upgrades[upgrade].selection is SelectionKind.BY_IDS:
+        asked_for: Iterable[InstanceId] = state.selected[upgrade][: state.upgrades[upgrade].cursor]
+    else:
+        asked_for = [given for owner, given in state.recorded if owner == upgrade]
+    return [_outcome(state, upgrade, given) for given in asked_for]
+
+
+def _outcome(state: _State, upgrade: UpgradeId, given: InstanceId) -> Outcome:
+    cohort = state.recorded.get((upgrade, given))
+    if cohort is None:
+        return Outcome(instance=given, reasons=(INSTANCE_NOT_FOUND,))
+    decision = state.decisions[upgrade, cohort].decision
+    upgraded = decision.verdict is Verdict.UPGRADE
+    return Outcome(
+        instance=given,
+        reasons=decision.reasons,
+        from_version=cohort.version,
+        to_version=state.upgrades[upgrade].target_version if upgraded else cohort.version,
+        from_position=cohort.position,
+        to_position=decision.to_position if upgraded else cohort.position,
+    )
+
+
+def _cohort_of(instance: Instance) -> Cohort:
+    return Cohort(version=instance.version, status=instance.status, position=instance.position)
+
+
+def _counted(cohorts: Iterable[Cohort]) -> tuple[CountedCohort, ...]:
+    return tuple(CountedCohort(cohort=cohort, count=count) for cohort, count in Counter(cohorts).items())
+
+
+def _shows(which: InstanceFilter, instance: Instance) -> bool:
+    return which.status in (None, instance.status) and which.version in (None, instance.version)
+
+
+def _shows_outcome(which: OutcomeFilter, outcome: Outcome) -> bool:
+    has_reason = which.reason is None or any(reason.code is which.reason for reason in outcome.reasons)
+    return which.kind in (None, outcome.kind) and has_reason
+
+
+def _page(items: Sequence[Item], page: PageRequest) -> Page[Item]:
+    after = page.after or 0
+    rows = enumerate(items[after : after + page.first + 1], start=after + 1)
+    return page_of(rows, page.first)

@@ -1,0 +1,159 @@
+"""What the use cases ask of a store, whichever it is: questions that read, and transactions that write.
+
+Every question is answered for many keys at once where a list may ask it for each of its rows. A store is
+safe to use from many tasks of one event loop. Sequences keep the order of their list: processes and upgrades
+by age, versions by number, instances by registration, outcomes of a selection by ids as asked for.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from domain.cohort import CountedCohort
+from domain.decision import CountedDecision, ReasonCode
+from domain.instance import Instance, InstanceId, InstanceReport, Status
+from domain.paging import Page, PageRequest
+from domain.process import Process, ProcessKey, Version, VersionNumber
+from domain.selection import Selection
+from domain.upgrade import Outcome, OutcomeKind, Upgrade, UpgradeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceFilter:
+    """Which instances of a process a list shows; None means any."""
+
+    status: Status | None = None
+    version: VersionNumber | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeFilter:
+    """Which outcomes of an upgrade a list shows; None means any."""
+
+    kind: OutcomeKind | None = None
+    reason: ReasonCode | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedChunk:
+    """The instances that a chunk covers, as cohorts, each with its outcome recorded but not yet moved.
+
+    `not_found` counts ids of the selection that no instance of the process has. `cursor` is where the chunk
+    ends; `is_last` says that nothing of the selection is left behind it.
+    """
+
+    cohorts: tuple[CountedCohort, ...]
+    not_found: int
+    cursor: int
+    is_last: bool
+
+
+class ProcessQuestions(Protocol):
+    """What is asked about processes and their versions."""
+
+    async def process(self, key: ProcessKey) -> Process | None: ...
+
+    async def processes(self, page: PageRequest) -> Page[Process]: ...
+
+    async def processes_named(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Process]: ...
+
+    async def versions(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]: ...
+
+    async def model(self, key: ProcessKey, number: VersionNumber) -> bytes | None:
+        """The BPMN document of a version; None when the version has none or does not exist."""
+        ...
+
+
+class InstanceQuestions(Protocol):
+    """What is asked about instances."""
+
+    async def instances(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, Instance]: ...
+
+    async def instance_pages(
+        self, keys: Sequence[ProcessKey], which: InstanceFilter, page: PageRequest
+    ) -> Mapping[ProcessKey, Page[Instance]]: ...
+
+    async def cohorts(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[CountedCohort, ...]]:
+        """All instances of each process, counted by version, status and position."""
+        ...
+
+
+class UpgradeQuestions(Protocol):
+    """What is asked about upgrades and what they did."""
+
+    async def upgrade(self, upgrade: UpgradeId) -> Upgrade | None: ...
+
+    async def upgrades(self, process: ProcessKey | None, page: PageRequest) -> Page[Upgrade]:
+        """Upgrades, the newest first; of one process, or of all."""
+        ...
+
+    async def unfinished_upgrades(self) -> tuple[Upgrade, ...]: ...
+
+    async def outcome_pages(
+        self, upgrades: Sequence[UpgradeId], which: OutcomeFilter, page: PageRequest
+    ) -> Mapping[UpgradeId, Page[Outcome]]: ...
+
+    async def decisions(
+        self, upgrades: Sequence[UpgradeId]
+    ) -> Mapping[UpgradeId, tuple[CountedDecision, ...]]:
+        """The decisions an upgrade has carried out so far, each with how many instances it concerned."""
+        ...
+
+
+class Transaction(Protocol):
+    """Writes that happen together or not at all, on data that nobody else changes meanwhile."""
+
+    async def process(self, key: ProcessKey) -> Process | None: ...
+
+    async def add_process(self, process: Process) -> None: ...
+
+    async def versions(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]: ...
+
+    async def put_version(self, key: ProcessKey, version: Version, model: bytes | None) -> None:
+        """Add a version, or replace the one that has its number."""
+        ...
+
+    async def publish(self, key: ProcessKey, number: VersionNumber, at: datetime) -> None: ...
+
+    async def processes_of(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, ProcessKey]:
+        """The process of each instance that exists."""
+        ...
+
+    async def register(self, key: ProcessKey, instances: Sequence[Instance], /) -> None:
+        """Add instances; of one that exists, only status and position change."""
+        ...
+
+    async def report(self, key: ProcessKey, reports: Sequence[InstanceReport], /) -> None:
+        """Change status and position of existing instances of the process."""
+        ...
+
+    async def upgrade(self, upgrade: UpgradeId) -> Upgrade | None: ...
+
+    async def add_upgrade(self, upgrade: Upgrade, selection: Selection) -> Upgrade:
+        """Keep a new upgrade and its selection; returns it with the number of active instances left out."""
+        ...
+
+    async def record_chunk(self, upgrade: Upgrade, size: int) -> RecordedChunk:
+        """Record the next `size` instances of the selection behind the upgrade's cursor, as they are now."""
+        ...
+
+    async def move(self, upgrade: Upgrade, chunk: RecordedChunk, decisions: Sequence[CountedDecision]) -> int:
+        """Carry out the decisions on the instances of the chunk; returns how many instances were moved.
+
+        Repeats every condition: an instance is moved only if it still is in the cohort it was recorded in.
+        """
+        ...
+
+    async def save_upgrade(self, upgrade: Upgrade) -> None:
+        """Keep state, cursor and counts of an existing upgrade."""
+        ...
+
+
+class Store(ProcessQuestions, InstanceQuestions, UpgradeQuestions, Protocol):
+    """Where processes, versions, instances and upgrades are kept."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """Begin a transaction; it is committed when the block ends, and rolled back when the block raises."""
+        ...

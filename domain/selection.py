@@ -1,0 +1,115 @@
+"""Which instances a request means: some by id, or all active ones except some."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from domain.errors import InvalidSelection
+from domain.instance import InstanceId
+
+MAX_IDS = 100_000
+"""Most ids that one request may carry (REST.md)."""
+
+
+class SelectionKind(StrEnum):
+    """The two ways of selecting."""
+
+    BY_IDS = "BY_IDS"
+    ALL_ACTIVE = "ALL_ACTIVE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByIds:
+    """These instances, each once, in the order they were asked for."""
+
+    ids: tuple[InstanceId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllActive:
+    """Every instance of the process that has not ended, except these (ids that do not exist are ignored)."""
+
+    excluded: tuple[InstanceId, ...] = ()
+
+
+Selection = ByIds | AllActive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectionFields:
+    """How a front door calls the three parts of a selection, so that an error names what its caller wrote."""
+
+    ids: str = "instanceIds"
+    all_active: str = "allActive"
+    excluded: str = "except"
+
+
+DEFAULT_FIELDS = SelectionFields()
+
+
+def kind_of(selection: Selection) -> SelectionKind:
+    """How a selection selects."""
+    return SelectionKind.BY_IDS if isinstance(selection, ByIds) else SelectionKind.ALL_ACTIVE
+
+
+def by_ids(ids: Iterable[UUID], *, fields: SelectionFields = DEFAULT_FIELDS) -> ByIds:
+    """A checked selection of instances by id; an id given twice counts once.
+
+    Raises InvalidSelection when there are none, or more than MAX_IDS.
+    """
+    chosen = _once(ids)
+    if not chosen:
+        raise InvalidSelection(
+            f"Expected {fields.ids} to hold at least one id, but it is empty.", field=(fields.ids,)
+        )
+    return ByIds(ids=_must_be_few(chosen, fields.ids))
+
+
+def all_active(excluded: Iterable[UUID] = (), *, fields: SelectionFields = DEFAULT_FIELDS) -> AllActive:
+    """A checked selection of all active instances except some. Raises InvalidSelection above MAX_IDS ids."""
+    return AllActive(excluded=_must_be_few(_once(excluded), fields.excluded))
+
+
+def one_way_of_selecting(
+    *,
+    ids: Iterable[UUID] | None,
+    every_active: bool | None,
+    excluded: Iterable[UUID] | None,
+    fields: SelectionFields = DEFAULT_FIELDS,
+) -> Selection:
+    """The selection that three optional parts of a request amount to.
+
+    `None`, empty and `False` count as absent. Raises InvalidSelection unless exactly one way of selecting
+    remains, with exclusions only beside all active (RULES.md 1, REST.md).
+    """
+    chosen, spared = tuple(ids or ()), tuple(excluded or ())
+    if chosen and every_active:
+        raise InvalidSelection(
+            f"Expected either {fields.ids} or {fields.all_active}, but got both.",
+            field=(fields.ids, fields.all_active),
+        )
+    if spared and not every_active:
+        raise InvalidSelection(
+            f"Expected {fields.excluded} only together with {fields.all_active}, "
+            f"but {fields.all_active} is not set.",
+            field=(fields.excluded,),
+        )
+    if not chosen and not every_active:
+        raise InvalidSelection(
+            f"Expected {fields.ids} with at least one id, or {fields.all_active}, but got neither.",
+            field=(fields.ids, fields.all_active),
+        )
+    return all_active(spared, fields=fields) if every_active else by_ids(chosen, fields=fields)
+
+
+def _once(ids: Iterable[UUID]) -> tuple[InstanceId, ...]:
+    return tuple(dict.fromkeys(InstanceId(given) for given in ids))
+
+
+def _must_be_few(ids: tuple[InstanceId, ...], field: str) -> tuple[InstanceId, ...]:
+    if len(ids) > MAX_IDS:
+        raise InvalidSelection(
+            f"Expected {field} to hold at most {MAX_IDS:,} ids, but got {len(ids):,}.", field=(field,)
+        )
+    return ids

@@ -1,0 +1,132 @@
+"""How a selection of instances is upgraded: record a chunk, decide its cohorts, move them as a set, go on.
+
+Each chunk is one transaction: outcomes, instances, cursor and counts change together. So a program that dies
+in the middle leaves an upgrade that `continue_upgrade` takes up at its cursor, and a selection that fits into
+one chunk is upgraded all at once or not at all.
+"""
+
+from collections.abc import Iterable
+from uuid import uuid4
+
+from domain.access import Caller, require_system_admin
+from domain.clock import Clock, utc_now
+from domain.decision import CountedDecision, Verdict
+from domain.errors import InvalidInput, NoPublishedVersion
+from domain.ports import RecordedChunk, Store, Transaction
+from domain.process import ProcessKey
+from domain.publishing import get_process
+from domain.rules import decide
+from domain.selection import Selection, kind_of
+from domain.upgrade import MAX_REASON_LENGTH, Upgrade, UpgradeId, UpgradeState
+
+DEFAULT_CHUNK_SIZE = 25_000
+"""Instances a transaction: many enough to hide its fixed cost, few enough to hold the write lock briefly."""
+
+
+async def upgrade_instances(
+    store: Store,
+    *,
+    process: ProcessKey,
+    selection: Selection,
+    caller: Caller,
+    reason: str | None = None,
+    chunk_size: int = DEFAULT_CHUNK_SIZE,
+    clock: Clock = utc_now,
+) -> Upgrade:
+    """Upgrade the selected instances of a process to its latest published version.
+
+    Returns the finished upgrade. Each selected instance gets exactly one outcome; those that cannot be
+    upgraded are skipped with every reason and never hold back the rest. Raises Forbidden, ProcessNotFound,
+    NoPublishedVersion or InvalidInput, with nothing written.
+    """
+    require_system_admin(caller)
+    _check_reason(reason)
+    async with store.transaction() as transaction:
+        opened = await _open(transaction, process, selection, caller, reason, clock)
+        upgrade = await _work_chunk(transaction, opened, chunk_size, clock)
+    return await continue_upgrade(store, upgrade, chunk_size=chunk_size, clock=clock)
+
+
+async def continue_upgrade(
+    store: Store, upgrade: Upgrade, *, chunk_size: int = DEFAULT_CHUNK_SIZE, clock: Clock = utc_now
+) -> Upgrade:
+    """Work an upgrade off from its cursor to its end; returns it finished.
+
+    Safe while another program works on the same upgrade: a chunk begins where the last committed one ended.
+    """
+    while upgrade.state is UpgradeState.RUNNING:
+        async with store.transaction() as transaction:
+            stored = await transaction.upgrade(upgrade.id)
+            assert stored is not None, "upgrades are never deleted while they run"
+            upgrade = stored
+            if upgrade.state is UpgradeState.RUNNING:
+                upgrade = await _work_chunk(transaction, upgrade, chunk_size, clock)
+    return upgrade
+
+
+async def _open(
+    transaction: Transaction,
+    key: ProcessKey,
+    selection: Selection,
+    caller: Caller,
+    reason: str | None,
+    clock: Clock,
+) -> Upgrade:
+    process = await get_process(transaction, key)
+    if process.latest_published is None:
+        raise NoPublishedVersion(namespace=key.namespace, process_code=key.code)
+    upgrade = Upgrade(
+        id=UpgradeId(uuid4()),
+        process=key,
+        selection=kind_of(selection),
+        target_version=process.latest_published,
+        state=UpgradeState.RUNNING,
+        requested_by=caller.name,
+        reason=reason,
+        requested_at=clock(),
+    )
+    return await transaction.add_upgrade(upgrade, selection)
+
+
+async def _work_chunk(transaction: Transaction, upgrade: Upgrade, size: int, clock: Clock) -> Upgrade:
+    chunk = await transaction.record_chunk(upgrade, size)
+    decisions = _decide(upgrade, chunk)
+    moved = await transaction.move(upgrade, chunk, decisions)
+    must_have_moved(decisions, moved)
+    advanced = upgrade.advanced(
+        cursor=chunk.cursor,
+        upgraded=moved,
+        skipped=chunk.not_found + _count(decisions, Verdict.SKIP),
+    )
+    if chunk.is_last:
+        advanced = advanced.completed(clock())
+    await transaction.save_upgrade(advanced)
+    return advanced
+
+
+def _decide(upgrade: Upgrade, chunk: RecordedChunk) -> tuple[CountedDecision, ...]:
+    return tuple(
+        CountedDecision(decision=decide(counted.cohort, upgrade.target_version), count=counted.count)
+        for counted in chunk.cohorts
+    )
+
+
+def must_have_moved(decisions: Iterable[CountedDecision], moved: int) -> None:
+    """Stop when the store moved other instances than it recorded: the audit would not tell the truth."""
+    expected = _count(decisions, Verdict.UPGRADE)
+    if moved != expected:
+        raise RuntimeError(
+            f"Expected to move the {expected} instances recorded in this chunk, but {moved} moved."
+        )
+
+
+def _count(decisions: Iterable[CountedDecision], verdict: Verdict) -> int:
+    return sum(counted.count for counted in decisions if counted.decision.verdict is verdict)
+
+
+def _check_reason(reason: str | None) -> None:
+    if reason is not None and len(reason) > MAX_REASON_LENGTH:
+        raise InvalidInput(
+            f"Expected reason to be at most {MAX_REASON_LENGTH:,} characters, but got {len(reason):,}.",
+            field=("reason",),
+        )
