@@ -1,5 +1,6 @@
 """Who may ask: the roles of API keys and the one rule that guards every change."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -21,6 +22,10 @@ class Caller:
 
     name: str
     role: Role
+
+
+Authenticate = Callable[[str | None], Awaitable[Caller]]
+"""Tells who asks from the value of an `Authorization` header; raises Unauthenticated when it cannot."""
 
 
 def require_system_admin(caller: Caller) -> None:
