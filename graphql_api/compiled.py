@@ -1,0 +1,216 @@
+"""How is a page of plain objects turned into JSON-ready dicts fast?
+
+graphql-core resolves and completes every field of every object on its own: 1,000 objects with 8 fields are
+8,000 trips through a dozen Python functions, 15 to 22 times what `json.dumps` takes for the same page. Yet
+nearly all that a page shows are attributes of dataclasses, passed on as they are.
+
+So a list whose selection is plain (attributes without resolver or arguments, scalars, enums, lists of them,
+and objects of the same kind) is completed here a column at a time: one field of all objects by one `map` of
+the getter and one of the scalar's own serializer. Nothing else is decided here. Whatever is not plain, in the
+selection or in the data (a resolver, an abstract type, a null where none may be, a serializer that refuses),
+sends the whole list through graphql-core, which alone knows about errors, paths and null propagation. Reading
+an attribute twice must therefore be harmless, as it is for a dataclass.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from enum import Enum
+from functools import lru_cache, partial
+from itertools import chain, islice
+from operator import attrgetter
+from types import GeneratorType, NoneType
+from typing import Any
+
+from graphql import (
+    GraphQLError,
+    GraphQLField,
+    GraphQLLeafType,
+    GraphQLList,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLResolveInfo,
+    GraphQLString,
+    is_leaf_type,
+    is_list_type,
+    is_non_null_type,
+    is_object_type,
+)
+from graphql.execution.collect_fields import FieldDetailsList
+from graphql.pyutils import AwaitableOrValue, Path, UndefinedType
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.types.base import StrawberryObjectDefinition
+from strawberry.types.field import StrawberryField
+
+Values = Sequence[Any]
+Complete = Callable[[Values], list[Any]]
+"""From the raw values of one field in all objects to the completed ones, in the same order."""
+
+
+class NotPlainError(Exception):
+    """The selection or the data needs graphql-core."""
+
+
+class UnserializableError(Exception):
+    """A resolver returned what the type of its field cannot show."""
+
+
+class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
+    """An executor that completes plain lists column by column and leaves everything else to graphql-core.
+
+    Use it as `execution_context_class` of a strawberry schema, or by `build` as any graphql-core executor.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Keyed by identity, like graphql-core's own sub-selections; the list stays alive beside its answer.
+        self._plain_lists: dict[int, tuple[FieldDetailsList, Complete | None]] = {}
+        middlewares = self.middleware_manager.middlewares if self.middleware_manager else ()
+        self._sees_every_field = bool(middlewares) or self.schema.get_directive("stream") is not None
+
+    @staticmethod
+    def complete_leaf_value(return_type: GraphQLLeafType, result: Any) -> Any:
+        """Complete a leaf as graphql-core would; raises UnserializableError where it raises a GraphQLError.
+
+        So an attribute that its scalar cannot show counts as our mistake, not as the client's.
+        """
+        try:
+            return StrawberryGraphQLCoreExecutionContext.complete_leaf_value(return_type, result)
+        except GraphQLError as error:
+            raise UnserializableError(error.message) from None
+
+    def complete_list_value(
+        self,
+        return_type: GraphQLList[GraphQLOutputType],
+        field_details_list: FieldDetailsList,
+        info: GraphQLResolveInfo[Any],
+        path: Path,
+        result: Any,
+        position_context: Any,
+    ) -> AwaitableOrValue[list[Any]]:
+        """Complete a list as graphql-core would, the fast way when everything in it is plain."""
+        complete = self._plain_list(return_type, field_details_list)
+        if complete is not None:
+            with suppress(Exception):  # whatever it was, graphql-core meets it again and reports it properly
+                completed: list[Any] = complete([result])[0]
+                return completed
+        return super().complete_list_value(
+            return_type, field_details_list, info, path, result, position_context
+        )
+
+    def _plain_list(
+        self, return_type: GraphQLList[GraphQLOutputType], details: FieldDetailsList
+    ) -> Complete | None:
+        if self._sees_every_field:
+            return None
+        known = self._plain_lists.get(id(details))
+        if known is None:
+            known = self._plain_lists[id(details)] = (details, self._compile_or_none(return_type, details))
+        return known[1]
+
+    def _compile_or_none(self, type_: GraphQLOutputType, details: FieldDetailsList) -> Complete | None:
+        with suppress(Exception):
+            return self._compile(type_, details)
+        return None
+
+    def _compile(self, type_: GraphQLOutputType, details: FieldDetailsList) -> Complete:
+        """The function that completes values of this type; raises NotPlainError."""
+        if is_non_null_type(type_):
+            return partial(_complete_present, self._compile_nullable(type_.of_type, details))
+        return partial(_complete_nullable, self._compile_nullable(type_, details))
+
+    def _compile_nullable(self, type_: Any, details: FieldDetailsList) -> Complete:
+        if is_leaf_type(type_):
+            return partial(_complete_leaves, type_)
+        if is_list_type(type_):
+            return partial(_complete_lists, self._compile(type_.of_type, details))
+        if is_object_type(type_):
+            return self._compile_object(type_, details)
+        raise NotPlainError
+
+    def _compile_object(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Complete:
+        definition = type_.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+        if not isinstance(definition, StrawberryObjectDefinition) or definition.is_type_of:
+            raise NotPlainError
+        fields = self.collect_subfields(type_, details).grouped_field_set
+        columns = {key: self._compile_field(type_, nodes) for key, nodes in fields.items()}
+        return partial(_complete_objects, type_, columns)
+
+    def _compile_field(self, parent: GraphQLObjectType, details: FieldDetailsList) -> Complete:
+        name = details[0].node.name.value
+        if name == "__typename":
+            return lambda objects: [parent.name] * len(objects)
+        field = self.schema.get_field(parent, name)
+        if field is None:
+            raise NotPlainError
+        attribute = attrgetter(_plain_attribute(field))
+        complete = self._compile(field.type, details)
+        return lambda objects: complete(list(map(attribute, objects)))
+
+
+def _plain_attribute(field: GraphQLField) -> str:
+    """The attribute that this field shows as it is; raises NotPlainError if it does more than that."""
+    definition = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+    if not isinstance(definition, StrawberryField) or not definition.is_basic_field:
+        raise NotPlainError
+    if definition.default_resolver is not getattr:
+        raise NotPlainError
+    return definition.python_name
+
+
+def _complete_present(complete: Complete, values: Values) -> list[Any]:
+    if not all(map(_is_plain_class, set(map(type, values)))):
+        raise NotPlainError
+    return complete(values)
+
+
+def _complete_nullable(complete: Complete, values: Values) -> list[Any]:
+    if NoneType not in set(map(type, values)):
+        return _complete_present(complete, values)
+    present = iter(_complete_present(complete, [value for value in values if value is not None]))
+    return [None if value is None else next(present) for value in values]
+
+
+@lru_cache(maxsize=1024)
+def _is_plain_class(cls: type) -> bool:
+    """Whether a value of this class is neither null nor one that graphql-core raises or awaits."""
+    return not (
+        issubclass(cls, (NoneType, UndefinedType, Exception, GeneratorType)) or hasattr(cls, "__await__")
+    )
+
+
+def _complete_leaves(type_: GraphQLLeafType, values: Values) -> list[Any]:
+    classes = set(map(type, values))
+    if type_ is GraphQLString and classes == {str}:
+        return list(values)
+    if len(classes) == 1 and issubclass(classes.pop(), Enum):
+        return _complete_members(type_, values)
+    completed = list(map(type_.coerce_output_value, values))
+    if not {NoneType, UndefinedType}.isdisjoint(map(type, completed)):
+        raise NotPlainError
+    return completed
+
+
+def _complete_members(type_: GraphQLLeafType, members: Values) -> list[Any]:
+    """Serialize each member once, by identity: a column of 1,000 statuses holds five."""
+    distinct = dict(zip(map(id, members), members, strict=True))
+    names = {key: type_.coerce_output_value(member) for key, member in distinct.items()}
+    return [names[key] for key in map(id, members)]
+
+
+def _complete_lists(complete_items: Complete, values: Values) -> list[Any]:
+    if not set(map(type, values)) <= {list, tuple}:
+        raise NotPlainError
+    items = iter(complete_items(list(chain.from_iterable(values))))
+    return [list(islice(items, len(value))) for value in values]
+
+
+def _complete_objects(type_: GraphQLObjectType, columns: dict[str, Complete], objects: Values) -> list[Any]:
+    is_type_of: Any = type_.is_type_of  # strawberry's own never looks at its second argument
+    if is_type_of and not all(is_type_of(value, None) is True for value in objects):
+        raise NotPlainError
+    completed: list[dict[str, Any]] = [{} for _ in objects]
+    for key, complete in columns.items():
+        for row, value in zip(completed, complete(objects), strict=True):
+            row[key] = value
+    return completed

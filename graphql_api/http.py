@@ -1,0 +1,163 @@
+"""How does the API answer over HTTP?
+
+By the GraphQL-over-HTTP specification, with Server-Sent Events (the "distinct connections mode" of
+graphql-sse) and WebSockets (graphql-transport-ws) for subscriptions. To serve a schema:
+
+    endpoint = GraphQLEndpoint(schema, context_for=authenticate, limits=Limits(), ide=graphiql_page)
+    app = Starlette(routes=graphql_routes("/graphql", endpoint))
+
+`context_for` gets the request's headers (names in lower case) and returns what resolvers find as
+`info.context`, a new one for each operation; raise `Unauthenticated` in it to refuse the caller. `schema` is
+a strawberry schema without extensions: parsing, validation, limits, masking and execution are done here.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+from graphql import GraphQLError, OperationType
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
+from strawberry import Schema
+
+from domain.errors import Forbidden, Unauthenticated
+from graphql_api.documents import Document, RefusedDocumentError
+from graphql_api.errors import RequestCode, formatted, refusal, unexpected
+from graphql_api.http_request import (
+    RefusedRequestError,
+    check_method,
+    check_operation,
+    params_of_body,
+    params_of_url,
+    read_body,
+)
+from graphql_api.http_response import errors_response, event_stream, json_response, status_of_request_error
+from graphql_api.limits import Limits
+from graphql_api.negotiation import MediaType, negotiate
+from graphql_api.operations import Operations, Params, is_request_error, response
+from graphql_api.origins import Origins
+from graphql_api.sockets import Sockets
+
+__all__ = ["GraphQLEndpoint", "Limits", "graphql_routes"]
+
+Headers = Mapping[str, str]
+
+
+class GraphQLEndpoint:
+    """The ASGI application of one schema, for HTTP and WebSocket connections.
+
+    `allowed_origins` are the other web origins whose pages may use it; `ide` answers a browser that opens the
+    address, and needs no key. `documents` tells how often a query text was known already.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        *,
+        context_for: Callable[[Headers], Awaitable[object]],
+        limits: Limits | None = None,
+        allowed_origins: Iterable[str] = (),
+        ide: Callable[[Request], Response] | None = None,
+    ) -> None:
+        self._limits = limits or Limits()
+        self._context_for = context_for
+        self._origins = Origins(allowed_origins)
+        self._ide = ide
+        self._operations = Operations(schema, self._limits)
+        self._sockets = Sockets(self._operations, context_for, self._origins, self._limits)
+        self.documents = self._operations.documents
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._sockets.serve(scope, receive, send)
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        answer = await self._answer(scope, receive, headers)
+        await answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, headers: Headers) -> Response:
+        """The response to any request, whatever goes wrong."""
+        accept = headers.get("accept", "")
+        if self._ide and scope["method"] == "GET" and "text/html" in accept:
+            return self._ide(Request(scope, receive))
+        media_type = negotiate(accept)
+        try:
+            return await self._respond(scope, receive, headers, media_type)
+        except Exception as error:
+            return _refusal_response(error, media_type or MediaType.JSON)
+
+    async def _respond(
+        self, scope: Scope, receive: Receive, headers: Headers, media_type: MediaType | None
+    ) -> Response:
+        method = scope["method"]
+        check_method(method)
+        self._check_origin(headers)
+        if media_type is None:
+            raise _not_acceptable(f"Expected to answer in one of {', '.join(MediaType)}")
+        context = await self._context_for(headers)
+        params = (
+            params_of_url(scope["query_string"])
+            if method == "GET"
+            else params_of_body(await read_body(receive, headers, self._limits))
+        )
+        document = self.documents.find(params.query)
+        operation = document.operation_type(params.operation_name)
+        check_operation(method, operation)
+        if media_type is MediaType.EVENTS:
+            return event_stream(self._responses(document, params, context))
+        if operation is OperationType.SUBSCRIPTION:
+            raise _not_acceptable("Expected to answer a subscription by WebSocket or in text/event-stream")
+        return await self._response(document, params, context, media_type)
+
+    async def _response(
+        self, document: Document, params: Params, context: object, media_type: MediaType
+    ) -> Response:
+        result = await self._operations.execute(document, params, context)
+        status = status_of_request_error(media_type) if is_request_error(result) else 200
+        return json_response(response(result), media_type, status)
+
+    async def _responses(
+        self, document: Document, params: Params, context: object
+    ) -> AsyncGenerator[Mapping[str, Any], None]:
+        async for result in self._operations.results(document, params, context):
+            yield response(result)
+
+    def _check_origin(self, headers: Headers) -> None:
+        if not self._origins.allow(headers):
+            raise RefusedRequestError(
+                403,
+                RequestCode.FORBIDDEN_ORIGIN,
+                f"Expected a page of this server or of an allowed origin, but got {headers['origin']!r}.",
+            )
+
+
+def graphql_routes(path: str, endpoint: GraphQLEndpoint) -> list[BaseRoute]:
+    """The routes that serve this endpoint at this path, over HTTP and WebSocket."""
+    return [Route(path, endpoint), WebSocketRoute(path, endpoint)]
+
+
+def _not_acceptable(expected: str) -> RefusedRequestError:
+    return RefusedRequestError(
+        406, RequestCode.NOT_ACCEPTABLE, f"{expected}, but the request accepts something else."
+    )
+
+
+def _refusal_response(error: Exception, media_type: MediaType) -> Response:
+    """The one table from what was raised to what the client gets."""
+    if isinstance(error, RefusedDocumentError):
+        if media_type is MediaType.EVENTS:  # graphql-sse wants these in the stream
+            return event_stream(_only({"errors": formatted(error.errors)}))
+        return errors_response(error.errors, media_type, status_of_request_error(media_type))
+    if isinstance(error, RefusedRequestError):
+        return errors_response(error.errors, media_type, error.status, error.headers)
+    if isinstance(error, Unauthenticated):
+        return errors_response([refusal(error)], media_type, 401, {"www-authenticate": "Bearer"})
+    if isinstance(error, Forbidden):
+        return errors_response([refusal(error)], media_type, 403)
+    message, extensions = unexpected(error)
+    return errors_response([GraphQLError(message, extensions=extensions)], media_type, 500)
+
+
+async def _only(body: Mapping[str, Any]) -> AsyncGenerator[Mapping[str, Any], None]:
+    yield body
