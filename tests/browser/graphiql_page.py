@@ -1,0 +1,118 @@
+"""How does a person use the GraphiQL page? Steps that any test against any server can take."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
+
+CHROMIUM = Path("/usr/bin/chromium")
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+# GraphiQL looks for the operation to run, and whether it is a subscription, a moment after the last change.
+PAUSE_FOR_PARSING_MS = 500
+
+
+@contextmanager
+def a_browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class GraphiQLPage:
+    """One open tab with GraphiQL, which records what it requested and what the browser complained about."""
+
+    def __init__(self, browser: Browser, *, color_scheme: Literal["light", "dark"] = "light") -> None:
+        self.page: Page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme=color_scheme)
+        self.requested: list[str] = []
+        self.complaints: list[str] = []
+        self.page.on("request", lambda request: self.requested.append(request.url))
+        self.page.on("websocket", lambda socket: self.requested.append(socket.url))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", self._note)
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.complaints.append(f"{message.type}: {message.text}")
+
+    def open(self, url: str) -> None:
+        self.page.goto(url)
+        expect(self.editor("Operation Editor")).to_be_visible()
+        expect(self.editor("Headers")).to_be_visible()
+
+    def editor(self, label: str) -> Locator:
+        return self.page.get_by_role("region", name=label, exact=True).locator(".view-lines:visible")
+
+    def text_of(self, editor: Locator) -> str:
+        """The lines as they are shown, in their order on the screen (the editor recycles their elements)."""
+        lines = editor.locator(".view-line").evaluate_all(
+            "lines => lines.sort((a, b) => a.offsetTop - b.offsetTop).map(line => line.textContent)"
+        )
+        return "\n".join(lines).replace("\u00a0", " ")
+
+    def query_text(self) -> str:
+        return self.text_of(self.editor("Operation Editor"))
+
+    def headers_text(self) -> str:
+        return self.text_of(self.editor("Headers"))
+
+    def result_text(self) -> str:
+        return self.text_of(self.page.locator(".result-window .view-lines"))
+
+    def enter_header(self, name: str, value: str) -> None:
+        self._replace(self.editor("Headers"), json.dumps({name: value}))
+
+    def enter_query(self, query: str) -> None:
+        self._replace(self.editor("Operation Editor"), query)
+        self.page.wait_for_timeout(PAUSE_FOR_PARSING_MS)
+
+    def _replace(self, editor: Locator, text: str) -> None:
+        editor.click()
+        self.page.keyboard.press("Control+a")
+        self.page.keyboard.press("Delete")  # the rest is pasted, so that no bracket is closed twice
+        self.page.keyboard.insert_text(text)
+
+    def run(self) -> None:
+        self.page.get_by_role("button", name="Execute query").click()
+
+    def expect_result(self, text: str) -> None:
+        expect(self.page.locator(".result-window")).to_contain_text(text)
+
+    def prettify(self) -> None:
+        self.page.get_by_role("button", name="Prettify query").click()
+
+    def expect_marked_mistake(self) -> None:
+        expect(self.page.locator(".graphiql-query-editor .squiggly-error").first).to_be_visible()
+
+    def repeat_from_history(self, operation: str) -> None:
+        self.page.get_by_role("button", name="Show History").click()
+        self.page.locator(".graphiql-history").get_by_text(operation, exact=True).first.click()
+
+    def open_documentation(self) -> None:
+        self.page.get_by_role("button", name="Show Documentation Explorer").click()
+
+    def documentation(self) -> Locator:
+        return self.page.locator(".graphiql-doc-explorer")
+
+    def open_tab(self) -> None:
+        self.page.get_by_role("button", name="New tab").click()
+
+    def stored(self) -> str:
+        """All that the page left in the browser for later visits."""
+        text: str = self.page.evaluate(
+            "JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])"
+        )
+        return text

@@ -1,0 +1,205 @@
+"""Does GraphiQL work in a real browser, with the key and without the internet?"""
+
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import strawberry
+import uvicorn
+from playwright.sync_api import Browser, expect
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
+from strawberry.asgi import GraphQL
+from strawberry.exceptions import ConnectionRejectionError
+
+from graphql_api.ide import GraphiQLPage as ServedPage
+from tests.browser.graphiql_page import CHROMIUM, GraphiQLPage, a_browser
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
+]
+
+KEY = "k3y-of-the-test"
+
+
+@strawberry.type
+class Query:
+    @strawberry.field(description="Says whom it greets.")
+    def greeting(self, name: str = "world") -> str:
+        return f"Hello {name}"
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription
+    async def count(self) -> AsyncIterator[int]:
+        yield 41
+        yield 42
+
+
+class GuardedGraphQL(GraphQL[None, None]):
+    """Answers browsers with the page, and the API's clients only if they have the key."""
+
+    page = ServedPage(default_query="query Greet {\n  greeting\n}\n")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = self._without_key(Request(scope)) if scope["type"] == "http" else None
+        await (answer or super().__call__)(scope, receive, send)
+
+    def _without_key(self, request: Request) -> Any:
+        if request.method == "GET" and "text/html" in request.headers["accept"]:
+            return self.page(request)
+        if request.headers.get("authorization") != f"Bearer {KEY}":
+            return JSONResponse({"errors": [{"message": "No valid key."}]}, status_code=401)
+        return None
+
+    async def on_ws_connect(self, context: Any) -> Any:
+        if context["connection_params"].get("Authorization") != f"Bearer {KEY}":
+            raise ConnectionRejectionError({"reason": "No valid key."})
+        return await super().on_ws_connect(context)
+
+
+def name_of_worker(url: str) -> str:
+    return urlsplit(url).path.rpartition("/")[2].partition(".worker-")[0]
+
+
+@contextmanager
+def served(app: Starlette) -> Iterator[str]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with a_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    api = GuardedGraphQL(strawberry.Schema(Query, subscription=Subscription))
+    routes = [Route("/graphql", api), WebSocketRoute("/graphql", api), *api.page.static_routes()]
+    with served(Starlette(routes=routes)) as origin:
+        yield f"{origin}/graphql"
+
+
+@pytest.fixture
+def graphiql(browser: Browser, address: str) -> Iterator[GraphiQLPage]:
+    graphiql = GraphiQLPage(browser)
+    graphiql.open(address)
+    yield graphiql
+    graphiql.page.close()
+
+
+def test_shows_what_to_do_before_there_is_a_key(graphiql: GraphiQLPage) -> None:
+    assert graphiql.query_text().startswith("# 1. Put your key into the Headers tab below,")
+    assert "greeting" in graphiql.query_text()
+    assert graphiql.headers_text() == '{"Authorization": "Bearer "}'
+    assert graphiql.page.title() == "Uplift GraphiQL"
+    graphiql.open_documentation()
+    expect(graphiql.page.locator(".without-key .graphiql-doc-explorer-error")).to_be_visible()
+    assert graphiql.complaints == []
+
+
+def test_runs_a_query_with_the_key_and_asks_nobody_else(
+    graphiql: GraphiQLPage, address: str, tmp_path: Path
+) -> None:
+    graphiql.enter_header("Authorization", f"Bearer {KEY}")
+    graphiql.run()
+    graphiql.expect_result("Hello world")
+    graphiql.open_documentation()
+    expect(graphiql.documentation()).to_contain_text("Query")
+    expect(graphiql.documentation().locator("svg title").first).to_have_text("magnifying glass icon")
+    graphiql.page.screenshot(path=tmp_path / "graphiql.png")
+
+    assert {urlsplit(url).netloc for url in graphiql.requested} == {urlsplit(address).netloc}
+    assert graphiql.complaints == []
+
+
+def test_receives_a_subscription_with_the_key(graphiql: GraphiQLPage) -> None:
+    graphiql.enter_header("Authorization", f"Bearer {KEY}")
+    graphiql.enter_query("subscription { count }")
+    graphiql.run()
+    graphiql.expect_result("42")
+    assert graphiql.complaints == []
+
+
+def test_marks_an_unknown_field_once_the_schema_is_known(graphiql: GraphiQLPage) -> None:
+    graphiql.enter_header("Authorization", f"Bearer {KEY}")
+    graphiql.enter_query("{ unknown }")
+    graphiql.expect_marked_mistake()
+    assert {"editor", "graphql", "json"} <= {name_of_worker(url) for url in graphiql.requested}
+    assert graphiql.complaints == []
+
+
+def test_prettifies_the_query(graphiql: GraphiQLPage) -> None:
+    graphiql.enter_query("{greeting}")
+    graphiql.prettify()
+    expect(graphiql.editor("Operation Editor").locator(".view-line")).to_have_count(4)
+    assert graphiql.query_text() == "{\n  greeting\n}\n"
+    assert graphiql.complaints == []
+
+
+def test_shows_the_refusal_of_a_wrong_key(graphiql: GraphiQLPage) -> None:
+    graphiql.enter_header("Authorization", "Bearer wrong")
+    graphiql.run()
+    graphiql.expect_result("No valid key.")
+
+
+def test_leaves_no_key_behind_in_the_browser(graphiql: GraphiQLPage) -> None:
+    graphiql.enter_header("Authorization", f"Bearer {KEY}")
+    graphiql.run()
+    graphiql.expect_result("Hello world")
+    graphiql.page.wait_for_timeout(1000)  # GraphiQL stores half a second after the last change
+    assert "greeting" in graphiql.stored()
+    assert KEY not in graphiql.stored()
+
+
+def test_takes_the_key_along_into_a_new_tab(graphiql: GraphiQLPage) -> None:
+    graphiql.enter_header("Authorization", f"Bearer {KEY}")
+    graphiql.open_tab()
+    graphiql.enter_query("{ greeting }")
+    graphiql.run()
+    graphiql.expect_result("Hello world")
+    assert KEY in graphiql.headers_text()
+
+
+def test_keeps_the_key_when_an_operation_of_an_earlier_visit_is_repeated(
+    graphiql: GraphiQLPage, address: str
+) -> None:
+    graphiql.enter_header("Authorization", f"Bearer {KEY}")
+    graphiql.run()
+    graphiql.expect_result("Hello world")
+    graphiql.open(address)
+    graphiql.enter_header("Authorization", f"Bearer {KEY}")
+    graphiql.repeat_from_history("Greet")
+    graphiql.run()
+    graphiql.expect_result("Hello world")
+
+
+def test_follows_the_dark_scheme_of_the_system(browser: Browser, address: str, tmp_path: Path) -> None:
+    graphiql = GraphiQLPage(browser, color_scheme="dark")
+    graphiql.open(address)
+    graphiql.page.screenshot(path=tmp_path / "graphiql-dark.png")
+    background = graphiql.page.locator(".graphiql-container").evaluate(
+        "it => getComputedStyle(it).backgroundColor"
+    )
+    graphiql.page.close()
+    assert background == "rgb(33, 42, 59)"
