@@ -45,6 +45,8 @@ from strawberry.types.field import StrawberryField
 Values = Sequence[Any]
 Complete = Callable[[Values], list[Any]]
 """From the raw values of one field in all objects to the completed ones, in the same order."""
+CompletePlain = Callable[[Values, set[type]], list[Any]]
+"""The same for values of these classes only, none of them null, an exception or awaitable."""
 
 
 class NotPlainError(Exception):
@@ -116,10 +118,10 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
     def _compile(self, type_: GraphQLOutputType, details: FieldDetailsList) -> Complete:
         """The function that completes values of this type; raises NotPlainError."""
         if is_non_null_type(type_):
-            return partial(_complete_present, self._compile_nullable(type_.of_type, details))
-        return partial(_complete_nullable, self._compile_nullable(type_, details))
+            return partial(_complete_all, self._compile_nullable(type_.of_type, details))
+        return partial(_complete_present, self._compile_nullable(type_, details))
 
-    def _compile_nullable(self, type_: Any, details: FieldDetailsList) -> Complete:
+    def _compile_nullable(self, type_: Any, details: FieldDetailsList) -> CompletePlain:
         if is_leaf_type(type_):
             return partial(_complete_leaves, type_)
         if is_list_type(type_):
@@ -128,7 +130,7 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
             return self._compile_object(type_, details)
         raise NotPlainError
 
-    def _compile_object(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Complete:
+    def _compile_object(self, type_: GraphQLObjectType, details: FieldDetailsList) -> CompletePlain:
         definition = type_.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
         if not isinstance(definition, StrawberryObjectDefinition) or definition.is_type_of:
             raise NotPlainError
@@ -158,17 +160,23 @@ def _plain_attribute(field: GraphQLField) -> str:
     return definition.python_name
 
 
-def _complete_present(complete: Complete, values: Values) -> list[Any]:
-    if not all(map(_is_plain_class, set(map(type, values)))):
+def _complete_all(complete: CompletePlain, values: Values) -> list[Any]:
+    return _complete_plain(complete, values, set(map(type, values)))
+
+
+def _complete_present(complete: CompletePlain, values: Values) -> list[Any]:
+    classes = set(map(type, values))
+    if NoneType not in classes:
+        return _complete_plain(complete, values, classes)
+    present = [value for value in values if value is not None]
+    completed = iter(_complete_plain(complete, present, classes - {NoneType}))
+    return [None if value is None else next(completed) for value in values]
+
+
+def _complete_plain(complete: CompletePlain, values: Values, classes: set[type]) -> list[Any]:
+    if not all(map(_is_plain_class, classes)):
         raise NotPlainError
-    return complete(values)
-
-
-def _complete_nullable(complete: Complete, values: Values) -> list[Any]:
-    if NoneType not in set(map(type, values)):
-        return _complete_present(complete, values)
-    present = iter(_complete_present(complete, [value for value in values if value is not None]))
-    return [None if value is None else next(present) for value in values]
+    return complete(values, classes)
 
 
 @lru_cache(maxsize=1024)
@@ -179,11 +187,10 @@ def _is_plain_class(cls: type) -> bool:
     )
 
 
-def _complete_leaves(type_: GraphQLLeafType, values: Values) -> list[Any]:
-    classes = set(map(type, values))
+def _complete_leaves(type_: GraphQLLeafType, values: Values, classes: set[type]) -> list[Any]:
     if type_ is GraphQLString and classes == {str}:
         return list(values)
-    if len(classes) == 1 and issubclass(classes.pop(), Enum):
+    if len(classes) == 1 and issubclass(next(iter(classes)), Enum):
         return _complete_members(type_, values)
     completed = list(map(type_.coerce_output_value, values))
     if not {NoneType, UndefinedType}.isdisjoint(map(type, completed)):
@@ -198,14 +205,16 @@ def _complete_members(type_: GraphQLLeafType, members: Values) -> list[Any]:
     return [names[key] for key in map(id, members)]
 
 
-def _complete_lists(complete_items: Complete, values: Values) -> list[Any]:
-    if not set(map(type, values)) <= {list, tuple}:
+def _complete_lists(complete_items: Complete, values: Values, classes: set[type]) -> list[Any]:
+    if not classes <= {list, tuple}:
         raise NotPlainError
     items = iter(complete_items(list(chain.from_iterable(values))))
     return [list(islice(items, len(value))) for value in values]
 
 
-def _complete_objects(type_: GraphQLObjectType, columns: dict[str, Complete], objects: Values) -> list[Any]:
+def _complete_objects(
+    type_: GraphQLObjectType, columns: dict[str, Complete], objects: Values, _: set[type]
+) -> list[Any]:
     is_type_of: Any = type_.is_type_of  # strawberry's own never looks at its second argument
     if is_type_of and not all(is_type_of(value, None) is True for value in objects):
         raise NotPlainError

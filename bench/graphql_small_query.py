@@ -1,0 +1,150 @@
+"""How many small GraphQL queries a second does our endpoint answer, beside stock strawberry's?
+
+Both serve the same schema by one uvicorn process on a real socket; 16 keep-alive connections of another
+process ask for the same instance again and again. Rounds alternate, the best of each counts. Run
+`python -m bench.graphql_small_query` from the top of the checkout.
+"""
+
+import asyncio
+import json
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import partial
+from typing import cast
+
+import strawberry
+import uvloop
+from starlette.applications import Starlette
+from starlette.routing import Route
+from strawberry.asgi import GraphQL
+
+from graphql_api.http import GraphQLEndpoint, graphql_routes
+
+CONNECTIONS = 16
+SECONDS = 4.0
+ROUNDS = 3
+QUERY = "query Instance($key: UUID!) { instance(key: $key) { id code version status waitingAt } }"
+
+
+@strawberry.enum
+class Status(StrEnum):
+    PENDING = "PENDING"
+    COMPLETED = "COMPLETED"
+
+
+@strawberry.type
+class Instance:
+    id: uuid.UUID
+    code: str
+    version: int
+    status: Status
+    waiting_at: list[str]
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    async def instance(self, key: uuid.UUID) -> Instance | None:
+        return Instance(id=key, code="loan", version=3, status=Status.PENDING, waiting_at=["check", "sign"])
+
+
+async def no_context(_: Mapping[str, str]) -> None:
+    """The stock server identifies nobody either."""
+
+
+def ours() -> Starlette:
+    endpoint = GraphQLEndpoint(strawberry.Schema(Query), context_for=no_context)
+    return Starlette(routes=graphql_routes("/graphql", endpoint))
+
+
+def stock() -> Starlette:
+    return Starlette(routes=[Route("/graphql", GraphQL(strawberry.Schema(Query)))])
+
+
+class Asker(asyncio.Protocol):
+    """One connection that asks anew as soon as it is answered."""
+
+    def __init__(self, request: bytes) -> None:
+        self._request = request
+        self._received = b""
+        self.answers = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, separator, body = self._received.partition(b"\r\n\r\n")
+        if separator and len(body) >= int(
+            head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+        ):
+            assert head.startswith(b"HTTP/1.1 200"), head
+            assert b'"data":{"instance":{"id"' in body, body
+            self._received = b""
+            self.answers += 1
+            self._transport.write(self._request)
+
+
+async def load(port: int, seconds: float) -> float:
+    """Answers a second over all connections."""
+    body = json.dumps({"query": QUERY, "variables": {"key": str(uuid.UUID(int=7))}}).encode()
+    request = (
+        f"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
+        f"Accept: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
+    loop = asyncio.get_running_loop()
+    pairs = [
+        await loop.create_connection(partial(Asker, request), "127.0.0.1", port) for _ in range(CONNECTIONS)
+    ]
+    start, before = time.perf_counter(), sum(asker.answers for _, asker in pairs)
+    await asyncio.sleep(seconds)
+    rate = (sum(asker.answers for _, asker in pairs) - before) / (time.perf_counter() - start)
+    for transport, _ in pairs:
+        transport.abort()
+    return rate
+
+
+def serve(factory: str) -> tuple[subprocess.Popen[bytes], int]:
+    """Start a server; the process and its port once it answers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    target = f"bench.graphql_small_query:{factory}"
+    arguments = ["-m", "uvicorn", target, "--factory", "--port", str(port), "--log-level", "warning"]
+    process = subprocess.Popen([sys.executable, *arguments, "--no-access-log"])
+    while process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return process, port
+        time.sleep(0.05)
+    raise SystemExit(f"{factory} did not start")
+
+
+def measure(factory: str) -> float:
+    process, port = serve(factory)
+    try:
+        uvloop.run(load(port, 1.0))
+        return uvloop.run(load(port, SECONDS))
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def main() -> None:
+    rates = {"ours": 0.0, "stock": 0.0}
+    for _ in range(ROUNDS):
+        for factory in rates:
+            rates[factory] = max(rates[factory], measure(factory))
+    for factory, rate in rates.items():
+        print(f"{factory:>6}: {rate:8.0f} requests/s")
+    print(f" ratio: {rates['ours'] / rates['stock']:.2f} (at least 3 is wanted)")
+
+
+if __name__ == "__main__":
+    main()
