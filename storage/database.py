@@ -1,0 +1,87 @@
+"""How a database file is opened, read and written."""
+
+from asyncio import Lock
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from storage import tables
+
+BUSY_TIMEOUT_MS = 5_000
+READERS = 4
+PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    # In WAL mode NORMAL survives a killed program whole; a power cut may lose the last commits, no more.
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA foreign_keys = ON",
+    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
+    "PRAGMA cache_size = -65536",
+    "PRAGMA temp_store = MEMORY",
+    # A chunk writes thousands of pages: a checkpoint each 1,000 would copy the same pages again and again.
+    "PRAGMA wal_autocheckpoint = 8000",
+)
+
+
+class Database:
+    """One SQLite file: a pool of connections that read, and one that writes."""
+
+    def __init__(self, path: Path) -> None:
+        self._readers = _engine(path, pool_size=READERS).execution_options(isolation_level="AUTOCOMMIT")
+        self._writer = _engine(path, pool_size=1)
+        event.listen(self._writer.sync_engine, "begin", _take_the_write_lock)
+        # SQLite lets one connection write at a time: waiting here is fair and cheap, in busy_timeout neither.
+        self._turn = Lock()
+
+    @classmethod
+    async def open(cls, path: Path) -> Self:
+        """Open a database file; what is missing of its tables is created."""
+        database = cls(path)
+        async with database.writing() as connection:
+            await connection.run_sync(tables.metadata.create_all)
+        return database
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for statements that only read, each on its own snapshot."""
+        async with self._readers.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in a write transaction, committed at the end or rolled back on an error."""
+        async with self._turn, self._writer.begin() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        await self._readers.dispose()
+        await self._writer.dispose()
+
+
+def _engine(path: Path, *, pool_size: int) -> AsyncEngine:
+    url = URL.create("sqlite+aiosqlite", database=str(path))
+    engine = create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        connect_args={"isolation_level": None},
+        skip_autocommit_rollback=True,
+    )
+    event.listen(engine.sync_engine, "connect", _set_pragmas)
+    return engine
+
+
+def _set_pragmas(connection: Any, _: Any) -> None:
+    cursor = connection.cursor()
+    for pragma in PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _take_the_write_lock(connection: Any) -> None:
+    # A transaction that begins by reading would have to upgrade its lock later, and can fail then for ever.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,155 @@
+"""How instances are read, registered and reported."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Select, bindparam, func, select, union_all, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.cohort import Cohort, CountedCohort
+from domain.instance import ACTIVE, Instance, InstanceId, InstanceReport, Position
+from domain.paging import Page, PageRequest, page_of
+from domain.ports import InstanceFilter
+from domain.process import ProcessKey, VersionNumber
+from storage.dialect import upsert
+from storage.given import GIVEN, given
+from storage.identities import Identities
+from storage.processes import numbers_of
+from storage.tables import IS_ACTIVE, instance
+
+INSTANCES = select(
+    instance.c.id,
+    instance.c.uuid,
+    instance.c.process_id,
+    instance.c.version,
+    instance.c.status,
+    instance.c.position_id,
+)
+INSTANCES_BY_UUID = INSTANCES.join(GIVEN, GIVEN.c.uuid == instance.c.uuid).order_by(GIVEN.c.ordinal)
+OWNERS = select(instance.c.uuid, instance.c.process_id).join(GIVEN, GIVEN.c.uuid == instance.c.uuid)
+COHORTS = (
+    select(
+        instance.c.process_id,
+        instance.c.version,
+        instance.c.status,
+        instance.c.position_id,
+        func.count().label("instances"),
+    )
+    .where(instance.c.process_id.in_(bindparam("ids", expanding=True)))
+    .group_by(instance.c.process_id, instance.c.version, instance.c.status, instance.c.position_id)
+    .order_by(instance.c.process_id, instance.c.version, instance.c.status, func.count().desc())
+)
+REGISTER = upsert(instance, keys=("uuid",), replaced=("status", "position_id"))
+REPORT = (
+    update(instance)
+    .where(instance.c.uuid == bindparam("of_uuid"))
+    .values(status=bindparam("to_status"), position_id=bindparam("to_position"))
+)
+
+
+async def find_instances(
+    connection: AsyncConnection, identities: Identities, ids: Sequence[InstanceId]
+) -> Mapping[InstanceId, Instance]:
+    rows = (await connection.execute(INSTANCES_BY_UUID, given(ids))).all()
+    return {found.id: found for found in await _instances(identities, rows)}
+
+
+async def instance_pages(
+    connection: AsyncConnection,
+    identities: Identities,
+    keys: Sequence[ProcessKey],
+    which: InstanceFilter,
+    page: PageRequest,
+) -> Mapping[ProcessKey, Page[Instance]]:
+    ids = await numbers_of(identities, keys)
+    listed: dict[ProcessKey, list[tuple[int, Instance]]] = defaultdict(list)
+    if ids:
+        parts = [_listing(process_id, which, page).subquery() for process_id in ids.values()]
+        rows = (await connection.execute(union_all(*(select(part) for part in parts)))).all()
+        for row, found in zip(rows, await _instances(identities, rows), strict=True):
+            listed[found.process].append((row.id, found))
+    return {key: page_of(listed[key], page.first) for key in keys}
+
+
+async def count_cohorts(
+    connection: AsyncConnection, identities: Identities, keys: Sequence[ProcessKey]
+) -> Mapping[ProcessKey, tuple[CountedCohort, ...]]:
+    ids = await numbers_of(identities, keys)
+    rows = (await connection.execute(COHORTS, {"ids": list(ids.values())})).all()
+    counted: dict[int, list[CountedCohort]] = defaultdict(list)
+    for row, cohort in zip(rows, await cohorts_of(identities, rows), strict=True):
+        counted[row.process_id].append(CountedCohort(cohort=cohort, count=row.instances))
+    return {key: tuple(counted[ids[key]]) if key in ids else () for key in keys}
+
+
+async def find_owners(
+    connection: AsyncConnection, identities: Identities, ids: Sequence[InstanceId]
+) -> Mapping[InstanceId, ProcessKey]:
+    rows = (await connection.execute(OWNERS, given(ids))).all()
+    keys = await identities.process_keys(row.process_id for row in rows)
+    return {row.uuid: keys[row.process_id] for row in rows}
+
+
+async def register(
+    connection: AsyncConnection, identities: Identities, process_id: int, instances: Sequence[Instance]
+) -> None:
+    numbers = await identities.position_ids(process_id, {one.position for one in instances})
+    rows = [
+        {
+            "uuid": one.id,
+            "process_id": process_id,
+            "version": one.version,
+            "status": one.status,
+            "position_id": numbers[one.position],
+        }
+        for one in instances
+    ]
+    if rows:
+        await connection.execute(REGISTER, rows)
+
+
+async def report(
+    connection: AsyncConnection, identities: Identities, process_id: int, reports: Sequence[InstanceReport]
+) -> None:
+    numbers = await identities.position_ids(process_id, {one.position for one in reports})
+    rows = [
+        {"of_uuid": one.id, "to_status": one.status, "to_position": numbers[one.position]} for one in reports
+    ]
+    await connection.execute(REPORT, rows)
+
+
+async def cohorts_of(identities: Identities, rows: Sequence[Any]) -> list[Cohort]:
+    """The cohort that each row with a version, status and position_id names."""
+    positions = await identities.positions(row.position_id for row in rows)
+    return [_cohort(row, positions) for row in rows]
+
+
+def _cohort(row: Any, positions: Mapping[int, Position]) -> Cohort:
+    return Cohort(version=row.version, status=row.status, position=positions[row.position_id])
+
+
+def _listing(process_id: int, which: InstanceFilter, page: PageRequest) -> Select[Any]:
+    listing = INSTANCES.where(instance.c.process_id == process_id, instance.c.id > (page.after or 0))
+    if which.status is not None:
+        listing = listing.where(instance.c.status == which.status)
+    if which.status in ACTIVE:
+        listing = listing.where(IS_ACTIVE)
+    if which.version is not None:
+        listing = listing.where(instance.c.version == which.version)
+    return listing.order_by(instance.c.id).limit(page.first + 1)
+
+
+async def _instances(identities: Identities, rows: Sequence[Any]) -> list[Instance]:
+    keys = await identities.process_keys(row.process_id for row in rows)
+    positions = await identities.positions(row.position_id for row in rows)
+    return [
+        Instance(
+            id=InstanceId(row.uuid),
+            process=keys[row.process_id],
+            version=VersionNumber(row.version),
+            status=row.status,
+            position=positions[row.position_id],
+        )
+        for row in rows
+    ]

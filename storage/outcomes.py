@@ -1,0 +1,118 @@
+"""How the audit of upgrades is read: what each did to each instance.
+
+A selection by ids is read along the ids as they were given, so that an id without an instance shows up in its
+place; one of all active along the instances.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import FromClause, Select, bindparam, literal, select, union_all
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.decision import INSTANCE_NOT_FOUND, ReasonCode
+from domain.instance import InstanceId, Position
+from domain.paging import Page, PageRequest, page_of
+from domain.ports import OutcomeFilter
+from domain.process import VersionNumber
+from domain.selection import SelectionKind
+from domain.upgrade import Outcome, OutcomeKind, UpgradeId
+from storage.decisions import reasons_of
+from storage.identities import Identities
+from storage.tables import decision, instance, outcome, selected, upgrade
+
+HEADS = select(
+    upgrade.c.id, upgrade.c.uuid, upgrade.c.selection, upgrade.c.cursor, upgrade.c.target_version
+).where(upgrade.c.uuid.in_(bindparam("uuids", expanding=True)))
+FACTS = (
+    outcome.c.version,
+    outcome.c.position_id,
+    decision.c.to_position_id,
+    decision.c.reasons,
+)
+ITS_DECISION = (
+    (decision.c.upgrade_id == outcome.c.upgrade_id)
+    & (decision.c.version == outcome.c.version)
+    & (decision.c.status == outcome.c.status)
+    & (decision.c.position_id == outcome.c.position_id)
+)
+
+
+async def outcome_pages(
+    connection: AsyncConnection,
+    identities: Identities,
+    upgrades: Sequence[UpgradeId],
+    which: OutcomeFilter,
+    page: PageRequest,
+) -> Mapping[UpgradeId, Page[Outcome]]:
+    heads = (await connection.execute(HEADS, {"uuids": list(upgrades)})).all()
+    listed: dict[UpgradeId, list[tuple[int, Outcome]]] = defaultdict(list)
+    if heads:
+        parts = [select(_listing(head, which, page).subquery()) for head in heads]
+        rows = (await connection.execute(parts[0] if len(parts) == 1 else union_all(*parts))).all()
+        positions = await identities.positions(_positions_named(rows))
+        by_id = {head.id: head for head in heads}
+        for row in rows:
+            head = by_id[row.upgrade_id]
+            listed[head.uuid].append((row.key, _outcome(row, VersionNumber(head.target_version), positions)))
+    return {wanted: page_of(listed[wanted], page.first) for wanted in upgrades}
+
+
+def _listing(head: Any, which: OutcomeFilter, page: PageRequest) -> Select[Any]:
+    listing = _along_ids(head) if head.selection is SelectionKind.BY_IDS else _along_instances(head)
+    key = listing.selected_columns.key
+    listing = listing.where(key > (page.after or 0)).order_by(key).limit(page.first + 1)
+    is_skipped = decision.c.to_position_id.is_(None)
+    if which.kind is OutcomeKind.UPGRADED:
+        listing = listing.where(~is_skipped)
+    if which.kind is OutcomeKind.SKIPPED:
+        listing = listing.where(is_skipped)
+    if which.reason is ReasonCode.INSTANCE_NOT_FOUND:
+        listing = listing.where(outcome.c.instance_id.is_(None))
+    elif which.reason is not None:
+        listing = listing.where(decision.c.codes.contains(f" {which.reason} "))
+    return listing
+
+
+def _along_ids(head: Any) -> Select[Any]:
+    its_outcome = (outcome.c.upgrade_id == selected.c.upgrade_id) & (
+        outcome.c.instance_id == selected.c.instance_id
+    )
+    found: FromClause = selected.outerjoin(outcome, its_outcome).outerjoin(decision, ITS_DECISION)
+    return (
+        select(literal(head.id).label("upgrade_id"), selected.c.ordinal.label("key"), selected.c.uuid, *FACTS)
+        .select_from(found)
+        .where(selected.c.upgrade_id == head.id, selected.c.ordinal <= head.cursor)
+    )
+
+
+def _along_instances(head: Any) -> Select[Any]:
+    found = outcome.join(decision, ITS_DECISION).join(instance, instance.c.id == outcome.c.instance_id)
+    return (
+        select(
+            literal(head.id).label("upgrade_id"), outcome.c.instance_id.label("key"), instance.c.uuid, *FACTS
+        )
+        .select_from(found)
+        .where(outcome.c.upgrade_id == head.id)
+    )
+
+
+def _positions_named(rows: Sequence[Any]) -> set[int]:
+    named = {row.position_id for row in rows} | {row.to_position_id for row in rows}
+    return named - {None}
+
+
+def _outcome(row: Any, target: VersionNumber, positions: Mapping[int, Position]) -> Outcome:
+    given = InstanceId(row.uuid)
+    if row.version is None:
+        return Outcome(instance=given, reasons=(INSTANCE_NOT_FOUND,))
+    stayed = row.to_position_id is None
+    return Outcome(
+        instance=given,
+        reasons=reasons_of(row.reasons),
+        from_version=row.version,
+        to_version=row.version if stayed else target,
+        from_position=positions[row.position_id],
+        to_position=positions[row.position_id if stayed else row.to_position_id],
+    )

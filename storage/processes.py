@@ -1,0 +1,143 @@
+"""How processes and their versions are read and written."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.paging import Page, PageRequest, page_of
+from domain.process import Process, ProcessKey, Version, VersionNumber, VersionState
+from storage.dialect import upsert
+from storage.identities import Identities
+from storage.tables import process, version
+
+LATEST_PUBLISHED = (
+    select(func.max(version.c.number))
+    .where(version.c.process_id == process.c.id, version.c.state == VersionState.PUBLISHED)
+    .correlate(process)
+    .scalar_subquery()
+    .label("latest_published")
+)
+PROCESSES = select(
+    process.c.id, process.c.namespace, process.c.code, process.c.title, process.c.created_at, LATEST_PUBLISHED
+)
+PROCESS = PROCESSES.where(process.c.namespace == bindparam("namespace"), process.c.code == bindparam("code"))
+PROCESS_PAGE = (
+    PROCESSES.where(process.c.id > bindparam("after")).order_by(process.c.id).limit(bindparam("limit"))
+)
+PROCESSES_BY_ID = PROCESSES.where(process.c.id.in_(bindparam("ids", expanding=True)))
+ADD_PROCESS = insert(process)
+VERSIONS = (
+    select(
+        version.c.process_id,
+        version.c.number,
+        version.c.state,
+        version.c.model.is_not(None).label("has_model"),
+        version.c.created_at,
+        version.c.published_at,
+    )
+    .where(version.c.process_id.in_(bindparam("ids", expanding=True)))
+    .order_by(version.c.process_id, version.c.number)
+)
+MODEL = select(version.c.model).where(
+    version.c.process_id == bindparam("process_id"), version.c.number == bindparam("wanted")
+)
+PUT_VERSION = upsert(version, keys=("process_id", "number"))
+PUBLISH = (
+    update(version)
+    .where(version.c.process_id == bindparam("of_process"), version.c.number == bindparam("wanted"))
+    .values(state=VersionState.PUBLISHED, published_at=bindparam("at"))
+)
+
+
+async def find_process(connection: AsyncConnection, key: ProcessKey) -> Process | None:
+    row = (await connection.execute(PROCESS, {"namespace": key.namespace, "code": key.code})).one_or_none()
+    return None if row is None else _process(row)
+
+
+async def process_page(connection: AsyncConnection, page: PageRequest) -> Page[Process]:
+    rows = await connection.execute(PROCESS_PAGE, {"after": page.after or 0, "limit": page.first + 1})
+    return page_of(((row.id, _process(row)) for row in rows), page.first)
+
+
+async def find_processes(
+    connection: AsyncConnection, identities: Identities, keys: Sequence[ProcessKey]
+) -> Mapping[ProcessKey, Process]:
+    ids = await numbers_of(identities, keys)
+    rows = await connection.execute(PROCESSES_BY_ID, {"ids": list(ids.values())})
+    return {found.key: found for found in map(_process, rows)}
+
+
+async def find_versions(
+    connection: AsyncConnection, identities: Identities, keys: Sequence[ProcessKey]
+) -> Mapping[ProcessKey, tuple[Version, ...]]:
+    ids = await numbers_of(identities, keys)
+    found = defaultdict(list)
+    for row in await connection.execute(VERSIONS, {"ids": list(ids.values())}):
+        found[row.process_id].append(_version(row))
+    return {key: tuple(found[ids[key]]) if key in ids else () for key in keys}
+
+
+async def find_model(
+    connection: AsyncConnection, identities: Identities, key: ProcessKey, number: VersionNumber
+) -> bytes | None:
+    process_id = await identities.process_id(key)
+    bound = {"process_id": process_id, "wanted": number}
+    model: bytes | None = (await connection.execute(MODEL, bound)).scalar_one_or_none()
+    return model
+
+
+async def add_process(connection: AsyncConnection, new: Process) -> None:
+    values = {
+        "namespace": new.key.namespace,
+        "code": new.key.code,
+        "title": new.title,
+        "created_at": new.created_at,
+    }
+    await connection.execute(ADD_PROCESS, values)
+
+
+async def put_version(
+    connection: AsyncConnection, process_id: int, new: Version, model: bytes | None
+) -> None:
+    values = {
+        "process_id": process_id,
+        "number": new.number,
+        "state": new.state,
+        "created_at": new.created_at,
+        "published_at": new.published_at,
+        "model": model,
+    }
+    await connection.execute(PUT_VERSION, values)
+
+
+async def publish(connection: AsyncConnection, process_id: int, number: VersionNumber, at: datetime) -> None:
+    await connection.execute(PUBLISH, {"of_process": process_id, "wanted": number, "at": at})
+
+
+async def numbers_of(identities: Identities, keys: Iterable[ProcessKey]) -> Mapping[ProcessKey, int]:
+    """The numbers of those processes that exist."""
+    found = [(key, await identities.process_id(key)) for key in keys]
+    return {key: number for key, number in found if number is not None}
+
+
+def _process(row: Any) -> Process:
+    return Process(
+        key=ProcessKey(namespace=row.namespace, code=row.code),
+        title=row.title,
+        created_at=row.created_at,
+        latest_published=row.latest_published,
+    )
+
+
+def _version(row: Any) -> Version:
+    return Version(
+        number=VersionNumber(row.number),
+        state=row.state,
+        has_model=bool(row.has_model),
+        created_at=row.created_at,
+        published_at=row.published_at,
+    )

@@ -1,0 +1,112 @@
+"""The store that keeps everything in an SQLite file; it answers the questions of domain.ports.Store."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.cohort import CountedCohort
+from domain.decision import CountedDecision
+from domain.instance import Instance, InstanceId
+from domain.paging import Page, PageRequest
+from domain.ports import InstanceFilter, OutcomeFilter
+from domain.process import Process, ProcessKey, Version, VersionNumber
+from domain.upgrade import Outcome, Upgrade, UpgradeId
+from storage import instances, outcomes, processes, upgrades
+from storage.database import Database
+from storage.identities import Identities, Known
+from storage.transaction import SqlTransaction
+
+
+class SqlStore:
+    """Processes, versions, instances and upgrades in one SQLite file. Implements domain.ports.Store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known = Known()
+
+    @classmethod
+    async def open(cls, path: Path) -> Self:
+        """The store in this file, which is created when it is not there."""
+        return cls(await Database.open(path))
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    @property
+    def database(self) -> Database:
+        """The database beneath, for what is kept beside the domain's own tables."""
+        return self._database
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[SqlTransaction]:
+        async with self._database.writing() as connection:
+            identities = Identities(connection, self._known)
+            yield SqlTransaction(connection, identities)
+        identities.publish()
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[tuple[AsyncConnection, Identities]]:
+        async with self._database.reading() as connection:
+            identities = Identities(connection, self._known)
+            yield connection, identities
+            identities.publish()
+
+    async def process(self, key: ProcessKey) -> Process | None:
+        async with self._reading() as (connection, _):
+            return await processes.find_process(connection, key)
+
+    async def processes(self, page: PageRequest) -> Page[Process]:
+        async with self._reading() as (connection, _):
+            return await processes.process_page(connection, page)
+
+    async def processes_named(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Process]:
+        async with self._reading() as (connection, identities):
+            return await processes.find_processes(connection, identities, keys)
+
+    async def versions(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]:
+        async with self._reading() as (connection, identities):
+            return await processes.find_versions(connection, identities, keys)
+
+    async def model(self, key: ProcessKey, number: VersionNumber) -> bytes | None:
+        async with self._reading() as (connection, identities):
+            return await processes.find_model(connection, identities, key, number)
+
+    async def instances(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, Instance]:
+        async with self._reading() as (connection, identities):
+            return await instances.find_instances(connection, identities, ids)
+
+    async def instance_pages(
+        self, keys: Sequence[ProcessKey], which: InstanceFilter, page: PageRequest
+    ) -> Mapping[ProcessKey, Page[Instance]]:
+        async with self._reading() as (connection, identities):
+            return await instances.instance_pages(connection, identities, keys, which, page)
+
+    async def cohorts(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[CountedCohort, ...]]:
+        async with self._reading() as (connection, identities):
+            return await instances.count_cohorts(connection, identities, keys)
+
+    async def upgrade(self, upgrade: UpgradeId) -> Upgrade | None:
+        async with self._reading() as (connection, identities):
+            found = await upgrades.find_upgrade(connection, identities, upgrade)
+            return None if found is None else found[0]
+
+    async def upgrades(self, process: ProcessKey | None, page: PageRequest) -> Page[Upgrade]:
+        async with self._reading() as (connection, identities):
+            return await upgrades.upgrade_page(connection, identities, process, page)
+
+    async def unfinished_upgrades(self) -> tuple[Upgrade, ...]:
+        async with self._reading() as (connection, identities):
+            return await upgrades.unfinished_upgrades(connection, identities)
+
+    async def outcome_pages(
+        self, upgrades: Sequence[UpgradeId], which: OutcomeFilter, page: PageRequest
+    ) -> Mapping[UpgradeId, Page[Outcome]]:
+        async with self._reading() as (connection, identities):
+            return await outcomes.outcome_pages(connection, identities, upgrades, which, page)
+
+    async def decisions(self, wanted: Sequence[UpgradeId]) -> Mapping[UpgradeId, tuple[CountedDecision, ...]]:
+        async with self._reading() as (connection, identities):
+            return await upgrades.find_decisions(connection, identities, wanted)

@@ -1,0 +1,83 @@
+"""The writes that happen together or not at all; they answer domain.ports.Transaction."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.decision import CountedDecision
+from domain.instance import Instance, InstanceId, InstanceReport
+from domain.ports import RecordedChunk
+from domain.process import Process, ProcessKey, Version, VersionNumber
+from domain.selection import Selection
+from domain.upgrade import Upgrade, UpgradeId
+from storage import chunks, instances, processes, upgrades
+from storage.identities import Identities
+from storage.opened import Opened
+
+
+class SqlTransaction:
+    """A transaction on one connection. Implements domain.ports.Transaction.
+
+    Changes of a process need a process that exists: the use cases ask for it first.
+    """
+
+    def __init__(self, connection: AsyncConnection, identities: Identities) -> None:
+        self._connection = connection
+        self._identities = identities
+        self._opened: dict[UpgradeId, Opened] = {}
+
+    async def process(self, key: ProcessKey) -> Process | None:
+        return await processes.find_process(self._connection, key)
+
+    async def add_process(self, process: Process) -> None:
+        await processes.add_process(self._connection, process)
+
+    async def versions(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]:
+        return await processes.find_versions(self._connection, self._identities, keys)
+
+    async def put_version(self, key: ProcessKey, version: Version, model: bytes | None) -> None:
+        await processes.put_version(self._connection, await self._number(key), version, model)
+
+    async def publish(self, key: ProcessKey, number: VersionNumber, at: datetime) -> None:
+        await processes.publish(self._connection, await self._number(key), number, at)
+
+    async def processes_of(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, ProcessKey]:
+        return await instances.find_owners(self._connection, self._identities, ids)
+
+    async def register(self, key: ProcessKey, new: Sequence[Instance]) -> None:
+        await instances.register(self._connection, self._identities, await self._number(key), new)
+
+    async def report(self, key: ProcessKey, reports: Sequence[InstanceReport]) -> None:
+        await instances.report(self._connection, self._identities, await self._number(key), reports)
+
+    async def upgrade(self, upgrade: UpgradeId) -> Upgrade | None:
+        found = await upgrades.find_upgrade(self._connection, self._identities, upgrade)
+        if found is None:
+            return None
+        self._opened[upgrade] = found[1]
+        return found[0]
+
+    async def add_upgrade(self, upgrade: Upgrade, selection: Selection) -> Upgrade:
+        process_id = await self._number(upgrade.process)
+        added, opened = await upgrades.add_upgrade(self._connection, process_id, upgrade, selection)
+        self._opened[upgrade.id] = opened
+        return added
+
+    async def record_chunk(self, upgrade: Upgrade, size: int) -> RecordedChunk:
+        return await chunks.record_chunk(
+            self._connection, self._identities, self._opened[upgrade.id], upgrade, size
+        )
+
+    async def move(self, upgrade: Upgrade, chunk: RecordedChunk, decisions: Sequence[CountedDecision]) -> int:
+        return await chunks.move(
+            self._connection, self._identities, self._opened[upgrade.id], upgrade, chunk, decisions
+        )
+
+    async def save_upgrade(self, upgrade: Upgrade) -> None:
+        await upgrades.save_upgrade(self._connection, self._opened[upgrade.id], upgrade)
+
+    async def _number(self, key: ProcessKey) -> int:
+        number = await self._identities.process_id(key)
+        assert number is not None, f"process '{key}' was looked up before"
+        return number
