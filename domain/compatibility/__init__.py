@@ -1,0 +1,22 @@
+"""Can an instance move from one version of its process to another, and to which elements?"""
+
+from domain.compatibility.changes import Aspect, Change
+from domain.compatibility.comparison import Comparison, Relocation, breaking_positions, compare, relocate
+from domain.compatibility.finding import WARNING_CODES, Code, Finding, Severity, without_model
+from domain.compatibility.instructions import Instructions
+
+__all__ = [
+    "WARNING_CODES",
+    "Aspect",
+    "Change",
+    "Code",
+    "Comparison",
+    "Finding",
+    "Instructions",
+    "Relocation",
+    "Severity",
+    "breaking_positions",
+    "compare",
+    "relocate",
+    "without_model",
+]
