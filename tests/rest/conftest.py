@@ -1,0 +1,42 @@
+"""A client of the REST path over a store that holds the world of rest_world."""
+
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+from rest_document import must_be_documented
+from rest_world import add_world, authenticate
+from starlette.applications import Starlette
+
+from domain import InMemoryStore
+from domain.ports import Store
+from rest_compat.routes import RestLimits, rest_routes
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def rest_store() -> Store:
+    """An empty store."""
+    return InMemoryStore()
+
+
+@pytest.fixture
+def rest_limits() -> RestLimits:
+    return RestLimits()
+
+
+@pytest.fixture
+async def client(rest_store: Store, rest_limits: RestLimits) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of an application on the filled store. Each reply it gets must be one that is documented."""
+    await add_world(rest_store)
+    app = Starlette(routes=rest_routes(rest_store, authenticate, rest_limits))
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app),
+        base_url="http://uplift.test",
+        event_hooks={"response": [must_be_documented]},
+    ) as client:
+        yield client
