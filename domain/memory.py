@@ -12,7 +12,7 @@ from domain.cohort import Cohort, CountedCohort
 from domain.decision import INSTANCE_NOT_FOUND, CountedDecision, Decision, Verdict
 from domain.instance import ACTIVE, Instance, InstanceId, InstanceReport
 from domain.paging import Item, Page, PageRequest, page_of
-from domain.ports import InstanceFilter, OutcomeFilter, RecordedChunk
+from domain.ports import CarriedOut, InstanceFilter, OutcomeFilter, RecordedChunk
 from domain.process import Process, ProcessKey, Version, VersionNumber, VersionState
 from domain.selection import ByIds, Selection, SelectionKind
 from domain.upgrade import Outcome, Upgrade, UpgradeId, UpgradeState
@@ -112,7 +112,11 @@ class InMemoryStore:
     ) -> Mapping[UpgradeId, tuple[CountedDecision, ...]]:
         held = self._state.decisions
         return {
-            upgrade: tuple(counted for (owner, _), counted in held.items() if owner == upgrade)
+            upgrade: tuple(
+                counted
+                for (owner, _), counted in held.items()
+                if owner == upgrade and counted.decision.verdict is Verdict.SKIP
+            )
             for upgrade in upgrades
         }
 
@@ -181,35 +185,45 @@ class InMemoryTransaction:
         for one in recorded:
             self._state.recorded[upgrade.id, one.id] = _cohort_of(one)
         return RecordedChunk(
-            cohorts=_counted(_cohort_of(one) for one in recorded),
+            cohorts=tuple({_cohort_of(one): None for one in recorded}),
+            recorded=len(recorded),
             not_found=len(covered) - len(known),
             cursor=upgrade.cursor + len(covered),
             is_last=upgrade.cursor + len(covered) == len(selected),
         )
 
-    async def move(self, upgrade: Upgrade, chunk: RecordedChunk, decisions: Sequence[CountedDecision]) -> int:
-        for counted in decisions:
-            self._add_decision(upgrade.id, counted)
-        covered = self._state.selected[upgrade.id][upgrade.cursor : chunk.cursor]
-        moves = {
-            counted.decision.cohort: counted.decision
-            for counted in decisions
-            if counted.decision.verdict is Verdict.UPGRADE
-        }
-        return sum(self._move_one(upgrade, given, moves) for given in covered)
+    async def carry_out(
+        self, upgrade: Upgrade, chunk: RecordedChunk, decisions: Sequence[Decision]
+    ) -> CarriedOut:
+        by_cohort = {decision.cohort: decision for decision in decisions}
+        for cohort, decision in by_cohort.items():
+            self._state.decisions.setdefault(
+                (upgrade.id, cohort), CountedDecision(decision=decision, count=0)
+            )
+        moved, skipped = 0, Counter[Cohort]()
+        for given in self._state.selected[upgrade.id][upgrade.cursor : chunk.cursor]:
+            if (cohort_found := self._state.recorded.get((upgrade.id, given))) is not None:
+                if by_cohort[cohort_found].verdict is Verdict.UPGRADE:
+                    moved += self._move(upgrade, given, by_cohort[cohort_found])
+                else:
+                    skipped[cohort_found] += 1
+        for cohort, count in skipped.items():
+            self._add_count(upgrade.id, cohort, count)
+        return CarriedOut(
+            moved=moved,
+            skipped=tuple(CountedDecision(decision=by_cohort[one], count=n) for one, n in skipped.items()),
+        )
 
     async def save_upgrade(self, upgrade: Upgrade) -> None:
         self._state.upgrades[upgrade.id] = upgrade
 
-    def _add_decision(self, upgrade: UpgradeId, counted: CountedDecision) -> None:
-        key = (upgrade, counted.decision.cohort)
-        before = self._state.decisions.get(key)
-        count = counted.count + (before.count if before else 0)
-        self._state.decisions[key] = replace(counted, count=count)
+    def _add_count(self, upgrade: UpgradeId, cohort: Cohort, count: int) -> None:
+        before = self._state.decisions[upgrade, cohort]
+        self._state.decisions[upgrade, cohort] = replace(before, count=before.count + count)
 
-    def _move_one(self, upgrade: Upgrade, given: InstanceId, moves: Mapping[Cohort, Decision]) -> bool:
-        instance = _own(self._state, upgrade, given)
-        if instance is None or (decision := moves.get(_cohort_of(instance))) is None:
+    def _move(self, upgrade: Upgrade, given: InstanceId, decision: Decision) -> bool:
+        instance = self._state.instances[given]
+        if _cohort_of(instance) != decision.cohort:
             return False
         assert decision.to_position is not None, "an UPGRADE decision has a position"
         self._state.instances[given] = replace(

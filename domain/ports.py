@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from domain.cohort import CountedCohort
-from domain.decision import CountedDecision, ReasonCode
+from domain.cohort import Cohort, CountedCohort
+from domain.decision import CountedDecision, Decision, ReasonCode
 from domain.instance import Instance, InstanceId, InstanceReport, Status
 from domain.paging import Page, PageRequest
 from domain.process import Process, ProcessKey, Version, VersionNumber
@@ -38,16 +38,25 @@ class OutcomeFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedChunk:
-    """The instances that a chunk covers, as cohorts, each with its outcome recorded but not yet moved.
+    """What a chunk covers: `recorded` instances of these cohorts, each with its outcome, but not yet moved.
 
-    `not_found` counts ids of the selection that no instance of the process has. `cursor` is where the chunk
-    ends; `is_last` says that nothing of the selection is left behind it.
+    `not_found` counts ids of the selection that no instance of the process has. `cursor` is where the
+    chunk ends; `is_last` says that nothing of the selection is left behind it.
     """
 
-    cohorts: tuple[CountedCohort, ...]
+    cohorts: tuple[Cohort, ...]
+    recorded: int
     not_found: int
     cursor: int
     is_last: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedOut:
+    """What the decisions on a chunk came to: how many instances moved, how many stayed by which decision."""
+
+    moved: int
+    skipped: tuple[CountedDecision, ...]
 
 
 class ProcessQuestions(Protocol):
@@ -98,7 +107,7 @@ class UpgradeQuestions(Protocol):
     async def decisions(
         self, upgrades: Sequence[UpgradeId]
     ) -> Mapping[UpgradeId, tuple[CountedDecision, ...]]:
-        """The decisions an upgrade has carried out so far, each with how many instances it concerned."""
+        """The SKIP decisions an upgrade has carried out so far, each with how many instances it concerned."""
         ...
 
 
@@ -139,8 +148,10 @@ class Transaction(Protocol):
         """Record the next `size` instances of the selection behind the upgrade's cursor, as they are now."""
         ...
 
-    async def move(self, upgrade: Upgrade, chunk: RecordedChunk, decisions: Sequence[CountedDecision]) -> int:
-        """Carry out the decisions on the instances of the chunk; returns how many instances were moved.
+    async def carry_out(
+        self, upgrade: Upgrade, chunk: RecordedChunk, decisions: Sequence[Decision]
+    ) -> CarriedOut:
+        """Move or skip the instances of the chunk, one decision for each of its cohorts.
 
         Repeats every condition: an instance is moved only if it still is in the cohort it was recorded in.
         """

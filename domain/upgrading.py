@@ -5,14 +5,12 @@ in the middle leaves an upgrade that `continue_upgrade` takes up at its cursor, 
 one chunk is upgraded all at once or not at all.
 """
 
-from collections.abc import Iterable
 from uuid import uuid4
 
 from domain.access import Caller, require_system_admin
 from domain.clock import Clock, utc_now
-from domain.decision import CountedDecision, Verdict
 from domain.errors import InvalidInput, NoPublishedVersion
-from domain.ports import RecordedChunk, Store, Transaction
+from domain.ports import Store, Transaction
 from domain.process import ProcessKey
 from domain.publishing import get_process
 from domain.rules import decide
@@ -90,38 +88,24 @@ async def _open(
 
 async def _work_chunk(transaction: Transaction, upgrade: Upgrade, size: int, clock: Clock) -> Upgrade:
     chunk = await transaction.record_chunk(upgrade, size)
-    decisions = _decide(upgrade, chunk)
-    moved = await transaction.move(upgrade, chunk, decisions)
-    must_have_moved(decisions, moved)
-    advanced = upgrade.advanced(
-        cursor=chunk.cursor,
-        upgraded=moved,
-        skipped=chunk.not_found + _count(decisions, Verdict.SKIP),
-    )
+    decisions = [decide(cohort, upgrade.target_version) for cohort in chunk.cohorts]
+    done = await transaction.carry_out(upgrade, chunk, decisions)
+    skipped = sum(counted.count for counted in done.skipped)
+    must_account_for_all(recorded=chunk.recorded, moved=done.moved, skipped=skipped)
+    advanced = upgrade.advanced(cursor=chunk.cursor, upgraded=done.moved, skipped=skipped + chunk.not_found)
     if chunk.is_last:
         advanced = advanced.completed(clock())
     await transaction.save_upgrade(advanced)
     return advanced
 
 
-def _decide(upgrade: Upgrade, chunk: RecordedChunk) -> tuple[CountedDecision, ...]:
-    return tuple(
-        CountedDecision(decision=decide(counted.cohort, upgrade.target_version), count=counted.count)
-        for counted in chunk.cohorts
-    )
-
-
-def must_have_moved(decisions: Iterable[CountedDecision], moved: int) -> None:
-    """Stop when the store moved other instances than it recorded: the audit would not tell the truth."""
-    expected = _count(decisions, Verdict.UPGRADE)
-    if moved != expected:
+def must_account_for_all(*, recorded: int, moved: int, skipped: int) -> None:
+    """Stop when the store did something else than it recorded: the audit would not tell the truth."""
+    if moved + skipped != recorded:
         raise RuntimeError(
-            f"Expected to move the {expected} instances recorded in this chunk, but {moved} moved."
+            f"Expected each of the {recorded} recorded instances to be moved or skipped, "
+            f"but {moved} moved and {skipped} were skipped."
         )
-
-
-def _count(decisions: Iterable[CountedDecision], verdict: Verdict) -> int:
-    return sum(counted.count for counted in decisions if counted.decision.verdict is verdict)
 
 
 def _check_reason(reason: str | None) -> None:

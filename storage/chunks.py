@@ -10,13 +10,12 @@ from typing import Any
 from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.cohort import CountedCohort
-from domain.decision import CountedDecision, Verdict
+from domain.decision import CountedDecision, Decision, Verdict
 from domain.instance import Status
-from domain.ports import RecordedChunk
+from domain.ports import CarriedOut, RecordedChunk
 from domain.selection import SelectionKind
 from domain.upgrade import Upgrade
-from storage.decisions import ADD_DECISIONS, decision_rows
+from storage.decisions import add_counts, add_decisions
 from storage.identities import Identities
 from storage.instances import cohorts_of
 from storage.opened import Opened
@@ -27,6 +26,7 @@ AFTER: BindParameter[int] = bindparam("after")
 UPTO: BindParameter[int] = bindparam("upto")
 OF_PROCESS: BindParameter[int] = bindparam("of_process")
 
+COHORT = (outcome.c.version, outcome.c.status, outcome.c.position_id)
 NAMED_IN_CHUNK = select(selected.c.instance_id).where(
     selected.c.upgrade_id == UPGRADE_ID,
     selected.c.ordinal > AFTER,
@@ -53,7 +53,12 @@ RECORDED_IN_CHUNK: dict[SelectionKind, ColumnElement[bool]] = {
 
 NEXT_KEY = (
     select(instance.c.id)
-    .where(instance.c.process_id == OF_PROCESS, IS_ACTIVE, instance.c.id > AFTER)
+    .where(
+        instance.c.process_id == OF_PROCESS,
+        IS_ACTIVE,
+        instance.c.id > AFTER,
+        instance.c.id <= UPTO,
+    )
     .order_by(instance.c.id)
     .offset(bindparam("before_end"))
     .limit(1)
@@ -69,12 +74,19 @@ def _record(kind: SelectionKind) -> Any:
     )
 
 
-def _group(kind: SelectionKind) -> Select[Any]:
-    cohort = (outcome.c.version, outcome.c.status, outcome.c.position_id)
+def _cohorts(kind: SelectionKind) -> Select[Any]:
+    return select(*COHORT).where(outcome.c.upgrade_id == UPGRADE_ID, RECORDED_IN_CHUNK[kind]).distinct()
+
+
+def _count_skipped(kind: SelectionKind) -> Select[Any]:
+    """Only what is skipped is counted by cohort: sorting the moved ones too would cost a third more."""
+    skipping = select(decision.c.version, decision.c.status, decision.c.position_id).where(
+        decision.c.upgrade_id == UPGRADE_ID, decision.c.to_position_id.is_(None)
+    )
     return (
-        select(*cohort, func.count().label("instances"))
-        .where(outcome.c.upgrade_id == UPGRADE_ID, RECORDED_IN_CHUNK[kind])
-        .group_by(*cohort)
+        select(*COHORT, func.count().label("instances"))
+        .where(outcome.c.upgrade_id == UPGRADE_ID, RECORDED_IN_CHUNK[kind], tuple_(*COHORT).in_(skipping))
+        .group_by(*COHORT)
     )
 
 
@@ -113,7 +125,8 @@ def _move_elsewhere(kind: SelectionKind) -> Any:
 
 
 RECORD = {kind: _record(kind) for kind in SelectionKind}
-GROUP = {kind: _group(kind) for kind in SelectionKind}
+COHORTS = {kind: _cohorts(kind) for kind in SelectionKind}
+COUNT_SKIPPED = {kind: _count_skipped(kind) for kind in SelectionKind}
 MOVE_IN_PLACE = {kind: _move_in_place(kind) for kind in SelectionKind}
 MOVE_ELSEWHERE = {kind: _move_elsewhere(kind) for kind in SelectionKind}
 
@@ -122,48 +135,62 @@ async def record_chunk(
     connection: AsyncConnection, identities: Identities, opened: Opened, running: Upgrade, size: int
 ) -> RecordedChunk:
     upto = await _end_of_chunk(connection, opened, running, size)
-    bound = {"upgrade_id": opened.id, "of_process": opened.process_id, "after": running.cursor, "upto": upto}
-    recorded = await connection.execute(RECORD[running.selection], bound)
-    rows = (await connection.execute(GROUP[running.selection], bound)).all()
-    cohorts = zip(rows, await cohorts_of(identities, rows), strict=True)
+    bound = _bound(opened, running, upto)
+    recorded = (await connection.execute(RECORD[running.selection], bound)).rowcount
+    rows = (await connection.execute(COHORTS[running.selection], bound)).all()
     is_by_ids = running.selection is SelectionKind.BY_IDS
     return RecordedChunk(
-        cohorts=tuple(CountedCohort(cohort=cohort, count=row.instances) for row, cohort in cohorts),
-        not_found=upto - running.cursor - recorded.rowcount if is_by_ids else 0,
+        cohorts=tuple(await cohorts_of(identities, rows)),
+        recorded=recorded,
+        not_found=upto - running.cursor - recorded if is_by_ids else 0,
         cursor=upto,
         is_last=upto >= opened.last_key,
     )
 
 
-async def move(
+async def carry_out(
     connection: AsyncConnection,
     identities: Identities,
     opened: Opened,
     running: Upgrade,
     chunk: RecordedChunk,
-    decisions: Sequence[CountedDecision],
-) -> int:
-    if decisions:
-        await connection.execute(ADD_DECISIONS, await decision_rows(identities, opened, decisions))
-    moves = [one.decision for one in decisions if one.decision.verdict is Verdict.UPGRADE]
-    bound = {
-        "upgrade_id": opened.id,
-        "of_process": opened.process_id,
-        "after": running.cursor,
-        "upto": chunk.cursor,
-        "target": running.target_version,
-    }
+    decisions: Sequence[Decision],
+) -> CarriedOut:
+    bound = _bound(opened, running, chunk.cursor)
+    await add_decisions(connection, identities, opened, decisions)
+    moves = [one for one in decisions if one.verdict is Verdict.UPGRADE]
     moved = 0
     if any(one.to_position == one.cohort.position for one in moves):
         moved += (await connection.execute(MOVE_IN_PLACE[running.selection], bound)).rowcount
     if any(one.to_position != one.cohort.position for one in moves):
         moved += (await connection.execute(MOVE_ELSEWHERE[running.selection], bound)).rowcount
-    return moved
+    if len(moves) == len(decisions):
+        return CarriedOut(moved=moved, skipped=())
+    rows = (await connection.execute(COUNT_SKIPPED[running.selection], bound)).all()
+    await add_counts(connection, opened, rows)
+    by_cohort = {one.cohort: one for one in decisions}
+    cohorts = zip(await cohorts_of(identities, rows), rows, strict=True)
+    return CarriedOut(
+        moved=moved,
+        skipped=tuple(
+            CountedDecision(decision=by_cohort[cohort], count=row.instances) for cohort, row in cohorts
+        ),
+    )
+
+
+def _bound(opened: Opened, running: Upgrade, upto: int) -> dict[str, int]:
+    return {
+        "upgrade_id": opened.id,
+        "of_process": opened.process_id,
+        "after": running.cursor,
+        "upto": upto,
+        "target": running.target_version,
+    }
 
 
 async def _end_of_chunk(connection: AsyncConnection, opened: Opened, running: Upgrade, size: int) -> int:
     if running.selection is SelectionKind.BY_IDS:
         return min(running.cursor + size, opened.last_key)
-    bound = {"of_process": opened.process_id, "after": running.cursor, "before_end": size - 1}
-    found = (await connection.execute(NEXT_KEY, bound)).scalar_one_or_none()
-    return opened.last_key if found is None else min(found, opened.last_key)
+    bound = {**_bound(opened, running, opened.last_key), "before_end": size - 1}
+    found: int | None = (await connection.execute(NEXT_KEY, bound)).scalar_one_or_none()
+    return opened.last_key if found is None else found

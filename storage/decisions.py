@@ -4,28 +4,56 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import bindparam, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from domain.cohort import Cohort
-from domain.decision import CountedDecision, Decision, ReasonCode, SkipReason
+from domain.decision import Decision, ReasonCode, SkipReason
 from domain.instance import Position
-from storage.dialect import upsert
+from storage.dialect import insert_new
 from storage.identities import Identities
 from storage.opened import Opened
 from storage.tables import decision
 
-ADD_DECISIONS = upsert(
-    decision, keys=("upgrade_id", "version", "status", "position_id"), replaced=(), added=("instances",)
+ADD_DECISIONS = insert_new(decision)
+"""A cohort met again in a later chunk was decided the same way: its decision is kept already."""
+ADD_COUNT = (
+    update(decision)
+    .where(
+        decision.c.upgrade_id == bindparam("of_upgrade"),
+        decision.c.version == bindparam("of_version"),
+        decision.c.status == bindparam("of_status"),
+        decision.c.position_id == bindparam("of_position"),
+    )
+    .values(instances=decision.c.instances + bindparam("more"))
 )
-"""A cohort met again in a later chunk was decided the same way: only its count grows."""
 
 
-async def decision_rows(
-    identities: Identities, opened: Opened, decisions: Sequence[CountedDecision]
-) -> list[dict[str, Any]]:
-    """The rows that keep these decisions."""
-    positions = {one.decision.cohort.position for one in decisions}
-    positions |= {one.decision.to_position for one in decisions if one.decision.to_position is not None}
+async def add_decisions(
+    connection: AsyncConnection, identities: Identities, opened: Opened, decisions: Sequence[Decision]
+) -> None:
+    """Keep those decisions that are new to the upgrade."""
+    positions = {one.cohort.position for one in decisions}
+    positions |= {one.to_position for one in decisions if one.to_position is not None}
     numbers = await identities.position_ids(opened.process_id, positions)
-    return [_row(opened, one, numbers) for one in decisions]
+    if decisions:
+        await connection.execute(ADD_DECISIONS, [_row(opened, one, numbers) for one in decisions])
+
+
+async def add_counts(connection: AsyncConnection, opened: Opened, rows: Sequence[Any]) -> None:
+    """Add to the counts of decisions what each row, a cohort and its instances, says."""
+    values = [
+        {
+            "of_upgrade": opened.id,
+            "of_version": row.version,
+            "of_status": row.status,
+            "of_position": row.position_id,
+            "more": row.instances,
+        }
+        for row in rows
+    ]
+    if values:
+        await connection.execute(ADD_COUNT, values)
 
 
 def reasons_of(stored: str) -> tuple[SkipReason, ...]:
@@ -45,8 +73,7 @@ def decision_of(row: Any, positions: Mapping[int, Position]) -> Decision:
     )
 
 
-def _row(opened: Opened, counted: CountedDecision, numbers: Mapping[Position, int]) -> dict[str, Any]:
-    made = counted.decision
+def _row(opened: Opened, made: Decision, numbers: Mapping[Position, int]) -> dict[str, Any]:
     return {
         "upgrade_id": opened.id,
         "version": made.cohort.version,
@@ -55,5 +82,5 @@ def _row(opened: Opened, counted: CountedDecision, numbers: Mapping[Position, in
         "to_position_id": None if made.to_position is None else numbers[made.to_position],
         "codes": "".join(f" {reason.code} " for reason in made.reasons),
         "reasons": json.dumps([{"code": reason.code, "message": reason.message} for reason in made.reasons]),
-        "instances": counted.count,
+        "instances": 0,
     }

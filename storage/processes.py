@@ -45,7 +45,11 @@ VERSIONS = (
 MODEL = select(version.c.model).where(
     version.c.process_id == bindparam("process_id"), version.c.number == bindparam("wanted")
 )
-PUT_VERSION = upsert(version, keys=("process_id", "number"))
+PUT_VERSION = upsert(
+    version,
+    keys=("process_id", "number"),
+    replaced=("state", "created_at", "published_at", "model"),
+)
 PUBLISH = (
     update(version)
     .where(version.c.process_id == bindparam("of_process"), version.c.number == bindparam("wanted"))

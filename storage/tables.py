@@ -117,7 +117,7 @@ class UpgradeRow(SQLModel, table=True):
 
 
 class SelectedRow(SQLModel, table=True):
-    """An id that a request named, to upgrade or to leave out; `instance_id` is empty if no instance has it."""
+    """An id that a request named, to upgrade or leave out; `instance_id` is empty if no instance has it."""
 
     __tablename__ = "selected"
     __table_args__ = ({"sqlite_with_rowid": False},)

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.decision import CountedDecision
+from domain.decision import Decision
 from domain.instance import Instance, InstanceId, InstanceReport
-from domain.ports import RecordedChunk
+from domain.ports import CarriedOut, RecordedChunk
 from domain.process import Process, ProcessKey, Version, VersionNumber
 from domain.selection import Selection
 from domain.upgrade import Upgrade, UpgradeId
@@ -69,8 +69,10 @@ class SqlTransaction:
             self._connection, self._identities, self._opened[upgrade.id], upgrade, size
         )
 
-    async def move(self, upgrade: Upgrade, chunk: RecordedChunk, decisions: Sequence[CountedDecision]) -> int:
-        return await chunks.move(
+    async def carry_out(
+        self, upgrade: Upgrade, chunk: RecordedChunk, decisions: Sequence[Decision]
+    ) -> CarriedOut:
+        return await chunks.carry_out(
             self._connection, self._identities, self._opened[upgrade.id], upgrade, chunk, decisions
         )
 

@@ -49,10 +49,10 @@ SAVE_UPGRADE = (
         }
     )
 )
-DECISIONS = (
+SKIPS = (
     select(upgrade.c.uuid, decision)
     .join_from(upgrade, decision, decision.c.upgrade_id == upgrade.c.id)
-    .where(upgrade.c.uuid.in_(bindparam("uuids", expanding=True)))
+    .where(upgrade.c.uuid.in_(bindparam("uuids", expanding=True)), decision.c.to_position_id.is_(None))
     .order_by(decision.c.upgrade_id, decision.c.version, decision.c.status, decision.c.position_id)
 )
 
@@ -86,9 +86,8 @@ async def unfinished_upgrades(connection: AsyncConnection, identities: Identitie
 async def find_decisions(
     connection: AsyncConnection, identities: Identities, upgrades: Sequence[UpgradeId]
 ) -> Mapping[UpgradeId, tuple[CountedDecision, ...]]:
-    rows = (await connection.execute(DECISIONS, {"uuids": list(upgrades)})).all()
-    named = {row.position_id for row in rows} | {row.to_position_id for row in rows if row.to_position_id}
-    positions = await identities.positions(named)
+    rows = (await connection.execute(SKIPS, {"uuids": list(upgrades)})).all()
+    positions = await identities.positions(row.position_id for row in rows)
     found: dict[UpgradeId, list[CountedDecision]] = defaultdict(list)
     for row in rows:
         found[row.uuid].append(CountedDecision(decision=decision_of(row, positions), count=row.instances))

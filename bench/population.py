@@ -1,0 +1,91 @@
+"""Which instances do the benchmarks run on?
+
+One process with three published versions and 1,000,000 instances in 60 cohorts below the latest version: 40 % wait
+(PENDING), the rest have ended. So a selection of all active ones means 400,000.
+"""
+
+import random
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+from domain import (
+    Caller,
+    ElementId,
+    Instance,
+    InstanceId,
+    ProcessKey,
+    Role,
+    Status,
+    VersionNumber,
+    create_process,
+    publish_version,
+    register_instances,
+    save_draft,
+)
+from storage.store import SqlStore
+
+ADMIN = Caller(name="bench", role=Role.SYSTEM_ADMIN)
+PROCESS = ProcessKey(namespace="bench", code="order")
+OLD_VERSIONS = 3
+POSITIONS = 20
+BATCH = 50_000
+
+
+async def populate(path: Path, count: int, *, seed: int = 1) -> list[UUID]:
+    """Fill a new database file; returns the ids of the instances that wait, in the order of registration."""
+    store = await SqlStore.open(path)
+    await create_process(store, namespace=PROCESS.namespace, code=PROCESS.code, title=None, caller=ADMIN)
+    for _ in range(OLD_VERSIONS):
+        await _publish(store)
+    waiting: list[UUID] = []
+    for batch in batches(count, seed):
+        await register_instances(store, process=PROCESS, instances=batch, caller=ADMIN)
+        waiting += [one.id for one in batch if one.status is Status.PENDING]
+    await _publish(store)
+    await store.close()
+    return waiting
+
+
+def batches(count: int, seed: int) -> Iterator[list[Instance]]:
+    """The instances, a batch at a time."""
+    chance = random.Random(seed)
+    positions = [frozenset({ElementId(f"task-{number}")}) for number in range(POSITIONS)]
+    for start in range(0, count, BATCH):
+        yield [_instance(chance, positions) for _ in range(min(BATCH, count - start))]
+
+
+def copied(path: Path, name: str) -> Path:
+    """A copy of a closed database file beside it, so that each contender starts from the same bytes."""
+    copy = path.with_name(name)
+    for suffix in ("-wal", "-shm"):
+        copy.with_name(copy.name + suffix).unlink(missing_ok=True)
+    shutil.copyfile(path, copy)
+    return copy
+
+
+def plain_connection(path: Path) -> sqlite3.Connection:
+    """sqlite3 without any of our code, under the same settings as the store's own connections."""
+    from storage.database import PRAGMAS
+
+    connection = sqlite3.connect(path, isolation_level=None)
+    for pragma in PRAGMAS:
+        connection.execute(pragma)
+    return connection
+
+
+def _instance(chance: random.Random, positions: list[frozenset[ElementId]]) -> Instance:
+    return Instance(
+        id=InstanceId(UUID(bytes=chance.randbytes(16), version=4)),
+        process=PROCESS,
+        version=VersionNumber(chance.randint(1, OLD_VERSIONS)),
+        status=Status.PENDING if chance.random() < 0.4 else Status.COMPLETED,
+        position=chance.choice(positions),
+    )
+
+
+async def _publish(store: SqlStore) -> None:
+    await save_draft(store, process=PROCESS, model=None, caller=ADMIN)
+    await publish_version(store, process=PROCESS, caller=ADMIN)
