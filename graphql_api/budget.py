@@ -1,0 +1,126 @@
+"""How many nodes may one operation ask for?
+
+A page inside a page multiplies: 100 processes with 100 instances each are 10,100 nodes. That is counted from
+the page sizes asked for, before anything is read or written, and refused above MAX_NODES. It happens when a
+field at the top of the operation is resolved, because page sizes may be variables, which validation does not
+know.
+"""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from graphql import (
+    FieldNode,
+    GraphQLField,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLResolveInfo,
+    IntValueNode,
+    VariableNode,
+    get_named_type,
+    is_abstract_type,
+    is_object_type,
+)
+from graphql.execution.collect_fields import (
+    FieldDetailsList,
+    FragmentDetails,
+    GroupedFieldSet,
+    collect_fields,
+    collect_subfields,
+)
+from graphql.execution.values import VariableValues
+from strawberry.extensions.field_extension import AsyncExtensionResolver, FieldExtension
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+
+from domain.paging import MAX_PAGE_SIZE
+from graphql_api.errors import RequestCode, request_error
+
+MAX_NODES = 10_000
+
+
+class WithinBudget(FieldExtension):
+    """Refuses a field at the top of an operation that asks for more than MAX_NODES in all."""
+
+    async def resolve_async(
+        self, next_: AsyncExtensionResolver, source: Any, info: Any, **kwargs: Any
+    ) -> Any:
+        nodes = requested_nodes(info._raw_info)
+        if nodes > MAX_NODES:
+            raise request_error(
+                RequestCode.LIMIT_EXCEEDED,
+                f"Expected to read at most {MAX_NODES:,} nodes in one operation, but its page sizes, "
+                f"multiplied down the nesting, ask for {nodes:,}.",
+            )
+        return await next_(source, info, **kwargs)
+
+
+def counted_as(nodes: int) -> Mapping[str, int]:
+    """Metadata of a field that is as dear as this many nodes."""
+    return {"nodes": nodes}
+
+
+def requested_nodes(info: GraphQLResolveInfo[Any]) -> int:
+    """How many nodes the whole operation to which this field belongs asks for."""
+    root = info.schema.get_root_type(info.operation.operation)
+    assert root is not None, "an operation that runs has a root type"
+    return _Counting(info).operation(root)
+
+
+class _Counting:
+    """Walks an operation as the executor does, but with page sizes in place of data."""
+
+    def __init__(self, info: GraphQLResolveInfo[Any]) -> None:
+        self._schema = info.schema
+        self._operation = info.operation
+        # Strawberry hands out the coerced values alone, which is all that @skip and @include look at.
+        self._variables = VariableValues(sources={}, coerced=cast("dict[str, Any]", info.variable_values))
+        self._fragments = {name: FragmentDetails(fragment) for name, fragment in info.fragments.items()}
+
+    def operation(self, root: GraphQLObjectType) -> int:
+        collected = collect_fields(self._schema, self._fragments, self._variables, root, self._operation)
+        return self._fields(root, collected.grouped_field_set)
+
+    def _fields(self, parent: GraphQLObjectType, fields: GroupedFieldSet) -> int:
+        return sum(self._field(parent, details) for details in fields.values())
+
+    def _field(self, parent: GraphQLObjectType, details: FieldDetailsList) -> int:
+        node = details[0].node
+        field = parent.fields.get(node.name.value)
+        if field is None:  # introspection
+            return 0
+        inside = max(
+            (self._inside(type_, details) for type_ in self._objects(get_named_type(field.type))), default=0
+        )
+        if "first" in field.args:
+            return self._page_size(field, node) * (1 + inside)
+        return _own_nodes(field) + inside
+
+    def _inside(self, type_: GraphQLObjectType, details: FieldDetailsList) -> int:
+        collected = collect_subfields(
+            self._schema, self._fragments, self._variables, self._operation, type_, details
+        )
+        return self._fields(type_, collected.grouped_field_set)
+
+    def _objects(self, type_: GraphQLNamedType) -> list[GraphQLObjectType]:
+        if is_abstract_type(type_):
+            return list(self._schema.get_possible_types(type_))
+        return [type_] if is_object_type(type_) else []
+
+    def _page_size(self, field: GraphQLField, node: FieldNode) -> int:
+        first = self._given(node, "first")
+        if first is None:
+            first = field.args["first"].default_value
+        return min(max(int(first), 0), MAX_PAGE_SIZE)  # other sizes are refused where they stand
+
+    def _given(self, node: FieldNode, name: str) -> Any:
+        """The value of an Int argument; None if it was not given, or given as null."""
+        value = next((given.value for given in node.arguments or () if given.name.value == name), None)
+        if isinstance(value, VariableNode):
+            return self._variables.coerced.get(value.name.value)
+        return value.value if isinstance(value, IntValueNode) else None
+
+
+def _own_nodes(field: GraphQLField) -> int:
+    definition = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+    nodes: int = definition.metadata.get("nodes", 0) if definition else 0
+    return nodes

@@ -1,0 +1,157 @@
+"""What does a client say to change something?"""
+
+from typing import TypeVar
+from uuid import UUID
+
+import strawberry
+from strawberry.types.base import get_object_definition
+
+import domain
+from domain.publishing import MAX_MODEL_BYTES
+from domain.reporting import MAX_BATCH
+from domain.selection import MAX_IDS, SelectionFields, all_active, by_ids
+from domain.upgrade import MAX_REASON_LENGTH
+from graphql_api.enums import Status
+from graphql_api.xml_text import document_of
+
+SELECTION_FIELDS = SelectionFields(
+    ids="selection.instanceIds", all_active="selection.allActive", excluded="selection.allActive.except"
+)
+"""Where the parts of a selection stand in `UpgradeInstancesInput`, for the domain's errors."""
+
+Input = TypeVar("Input")
+
+_NAMESPACE = "The code of the workspace of the process."
+_CODE = "The code of the process."
+_POSITION = "The ids of the BPMN elements at which it waits, in any order; empty if that is not known."
+
+
+@strawberry.input(description="Which process is meant.")
+class ProcessKeyInput:
+    namespace: str = strawberry.field(description=_NAMESPACE)
+    code: str = strawberry.field(description=_CODE)
+
+    def key(self) -> domain.ProcessKey:
+        return domain.ProcessKey(namespace=self.namespace, code=self.code)
+
+
+@strawberry.input(description="All active instances, except some.")
+class AllActiveInput:
+    except_: list[UUID] | None = strawberry.field(
+        name="except",
+        default=None,
+        description=f"The ids of those to leave out, at most {MAX_IDS:,}; ids that do not exist are ignored.",
+    )
+
+
+@strawberry.input(
+    one_of=True, description="Which instances of the process are meant: exactly one way of selecting them."
+)
+class SelectionInput:
+    instance_ids: list[UUID] | None = strawberry.field(
+        default=strawberry.UNSET,
+        description=f"The instances with these ids, 1 to {MAX_IDS:,}; an id given twice counts once.",
+    )
+    all_active: AllActiveInput | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Every instance that has not ended (PENDING or RUNNING), on whatever version.",
+    )
+
+    def selection(self) -> domain.Selection:
+        """The selection meant. Raises InvalidSelection."""
+        if self.all_active:
+            return all_active(self.all_active.except_ or (), fields=SELECTION_FIELDS)
+        return by_ids(self.instance_ids or (), fields=SELECTION_FIELDS)
+
+
+@strawberry.input(description="What to upgrade, and why.")
+class UpgradeInstancesInput(ProcessKeyInput):
+    selection: SelectionInput = strawberry.field(description="Which instances of the process to upgrade.")
+    reason: str | None = strawberry.field(
+        default=None,
+        description=f"Why, for the audit: at most {MAX_REASON_LENGTH:,} characters.",
+    )
+
+
+@strawberry.input(description="The process to create.")
+class CreateProcessInput(ProcessKeyInput):
+    title: str | None = strawberry.field(
+        default=None, description="What people call it; the code if not given."
+    )
+
+
+@strawberry.input(description="The draft to save.")
+class SaveDraftInput(ProcessKeyInput):
+    bpmn: str | None = strawberry.field(
+        default=None,
+        description=(
+            f"The BPMN 2.0 document (XML), at most {MAX_MODEL_BYTES:,} bytes. Without one, "
+            "instances change to this version by number only."
+        ),
+    )
+
+    def model(self) -> bytes | None:
+        return None if self.bpmn is None else document_of(self.bpmn)
+
+
+@strawberry.input(description="The process whose draft to publish.")
+class PublishVersionInput(ProcessKeyInput):
+    pass
+
+
+def _taken_as_coerced(cls: type[Input]) -> type[Input]:
+    """Make objects of this input straight from what graphql-core coerced.
+
+    Strawberry would convert them field by field, which with 10,000 of them takes half of the whole request.
+    Only for inputs of scalars and enums whose fields are named alike in Python and GraphQL.
+    """
+    definition = get_object_definition(cls, strict=True)
+    definition.from_input = lambda _, values, __: cls(**values)
+    return cls
+
+
+@_taken_as_coerced
+@strawberry.input(description="An instance to register.")
+class RegisteredInstanceInput:
+    id: UUID = strawberry.field(description="Its id, unique among all instances.")
+    version: int = strawberry.field(description="The number of the published version it is pinned to.")
+    status: Status = strawberry.field(description="What it is doing.")
+    position: list[str] = strawberry.field(default_factory=list, description=_POSITION)
+
+    def instance(self, process: domain.ProcessKey) -> domain.Instance:
+        return domain.Instance(
+            id=domain.InstanceId(self.id),
+            process=process,
+            version=domain.VersionNumber(self.version),
+            status=domain.Status[self.status.name],
+            position=frozenset(map(domain.ElementId, self.position)),
+        )
+
+
+@strawberry.input(description="Instances to register with their process.")
+class RegisterInstancesInput(ProcessKeyInput):
+    instances: list[RegisteredInstanceInput] = strawberry.field(
+        description=f"The instances, at most {MAX_BATCH:,}, each once."
+    )
+
+
+@_taken_as_coerced
+@strawberry.input(description="What an engine says of an instance now.")
+class ReportedInstanceInput:
+    id: UUID = strawberry.field(description="Its id.")
+    status: Status = strawberry.field(description="What it is doing.")
+    position: list[str] = strawberry.field(default_factory=list, description=_POSITION)
+
+    def report(self) -> domain.InstanceReport:
+        return domain.InstanceReport(
+            id=domain.InstanceId(self.id),
+            status=domain.Status[self.status.name],
+            position=frozenset(map(domain.ElementId, self.position)),
+        )
+
+
+@strawberry.input(description="Instances, of whatever processes, as they stand now.")
+class ReportInstancesInput:
+    instances: list[ReportedInstanceInput] = strawberry.field(
+        description=f"The instances, at most {MAX_BATCH:,}, each once and all of them registered before."
+    )

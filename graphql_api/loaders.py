@@ -1,0 +1,70 @@
+"""How do the rows of a list find what belongs to them without a question to the store for each row?
+
+The resolvers of one operation hand in keys; those handed in together are answered by one question.
+"""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from typing import TypeVar
+
+from strawberry.dataloader import DataLoader
+
+from domain.cohort import CountedCohort
+from domain.decision import CountedDecision
+from domain.instance import Instance
+from domain.paging import Page, PageRequest
+from domain.ports import InstanceFilter, OutcomeFilter, Store
+from domain.process import Process, ProcessKey, Version
+from domain.upgrade import Outcome, UpgradeId
+
+Key = TypeVar("Key", bound=Hashable)
+Which = TypeVar("Which", bound=Hashable)
+Answer = TypeVar("Answer")
+
+
+class Loaders:
+    """What the operation that they were made for has read so far, by key."""
+
+    def __init__(self, store: Store) -> None:
+        self.processes: DataLoader[ProcessKey, Process] = DataLoader(_by_key(store.processes_named))
+        self.versions: DataLoader[ProcessKey, tuple[Version, ...]] = DataLoader(_by_key(store.versions))
+        self.cohorts: DataLoader[ProcessKey, tuple[CountedCohort, ...]] = DataLoader(_by_key(store.cohorts))
+        self.decisions: DataLoader[UpgradeId, tuple[CountedDecision, ...]] = DataLoader(
+            _by_key(store.decisions)
+        )
+        self.instance_pages: DataLoader[tuple[ProcessKey, InstanceFilter, PageRequest], Page[Instance]] = (
+            DataLoader(_page_by_key(store.instance_pages))
+        )
+        self.outcome_pages: DataLoader[tuple[UpgradeId, OutcomeFilter, PageRequest], Page[Outcome]] = (
+            DataLoader(_page_by_key(store.outcome_pages))
+        )
+
+    def forget(self) -> None:
+        """Read everything anew from now on: a mutation changed the store."""
+        for loader in vars(self).values():
+            loader.clear_all()
+
+
+def _by_key(
+    ask: Callable[[Sequence[Key]], Awaitable[Mapping[Key, Answer]]],
+) -> Callable[[list[Key]], Awaitable[Sequence[Answer | BaseException]]]:
+    async def load(keys: list[Key]) -> list[Answer | BaseException]:
+        answers = await ask(keys)
+        return [answers[key] for key in keys]
+
+    return load
+
+
+def _page_by_key(
+    ask: Callable[[Sequence[Key], Which, PageRequest], Awaitable[Mapping[Key, Page[Answer]]]],
+) -> Callable[[list[tuple[Key, Which, PageRequest]]], Awaitable[Sequence[Page[Answer] | BaseException]]]:
+    """One question for each distinct filter and page: as many as the document has such fields, at most."""
+
+    async def load(asked: list[tuple[Key, Which, PageRequest]]) -> list[Page[Answer] | BaseException]:
+        groups: dict[tuple[Which, PageRequest], list[Key]] = defaultdict(list)
+        for key, which, page in asked:
+            groups[which, page].append(key)
+        answers = {group: await ask(keys, *group) for group, keys in groups.items()}
+        return [answers[which, page][key] for key, which, page in asked]
+
+    return load

@@ -1,0 +1,69 @@
+"""How are ids and times written in GraphQL, and which spellings are read?"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from uuid import UUID
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.types.scalar import ScalarDefinition
+
+_USUAL_UUID = re.compile(
+    r"(?:urn:uuid:)?(\{)?[0-9a-f]{8}(-?)[0-9a-f]{4}\2[0-9a-f]{4}\2[0-9a-f]{4}\2[0-9a-f]{12}(?(1)\})",
+    re.IGNORECASE,
+)
+
+
+def read_uuid(value: object) -> UUID:
+    """The id that a client wrote: in either case, with or without hyphens, braces or `urn:uuid:`.
+
+    Raises GraphQLError for anything else; `UUID` alone would also read underscores and stray hyphens.
+    """
+    if isinstance(value, str) and _USUAL_UUID.fullmatch(value):
+        return UUID(value.lower())
+    raise GraphQLError(f"Expected a UUID, but got {_quoted(value)}.")
+
+
+def read_datetime(value: object) -> datetime:
+    """The time in UTC that a client wrote with its offset. Raises GraphQLError for anything else."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise GraphQLError(f"Expected a date and time with its offset from UTC, but got {_quoted(value)}.")
+    return moment.astimezone(UTC)
+
+
+def write_datetime(moment: datetime) -> str:
+    """The time in UTC as RFC 3339 has it."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _quoted(value: object) -> str:
+    return repr(value)[:100]
+
+
+SCALARS: Mapping[object, ScalarDefinition] = MappingProxyType(
+    {
+        UUID: strawberry.scalar(
+            name="UUID",
+            description=(
+                "An id of 128 bits. Written in lower case with hyphens; read in upper or lower case, with or "
+                "without hyphens, braces or `urn:uuid:`."
+            ),
+            specified_by_url="https://www.rfc-editor.org/rfc/rfc9562",
+            serialize=str,
+            parse_value=read_uuid,
+        ),
+        datetime: strawberry.scalar(
+            name="DateTime",
+            description="A moment by RFC 3339. Written in UTC (`Z`); read with any offset.",
+            specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
+            serialize=write_datetime,
+            parse_value=read_datetime,
+        ),
+    }
+)

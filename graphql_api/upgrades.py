@@ -1,0 +1,197 @@
+"""What does a client see of an upgrade, and of what it did to each instance?"""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+import domain
+from domain.paging import page_request
+from domain.ports import OutcomeFilter
+from graphql_api.connections import DEFAULT_PAGE_SIZE, After, Connection, First
+from graphql_api.context import Info
+from graphql_api.enums import OutcomeKind, ReasonCode, SelectionKind, UpgradeState
+from graphql_api.fields import field
+from graphql_api.processes import Process, show_process
+
+
+@strawberry.type(description="One reason why an instance was skipped.")
+class SkipReason:
+    code: ReasonCode = strawberry.field(description="The reason as a stable code.")
+    message: str = strawberry.field(description="The reason as a sentence for an operator.")
+
+
+@strawberry.type(description="How many instances an upgrade skipped for one reason.")
+class ReasonCount:
+    code: ReasonCode = strawberry.field(description="The reason.")
+    count: int = strawberry.field(
+        description="How many instances have this reason, alone or among others; never 0."
+    )
+
+
+@strawberry.type(description="What an upgrade did to one instance.")
+class Outcome:
+    instance_id: UUID = strawberry.field(description="The id of the instance.")
+    kind: OutcomeKind = strawberry.field(description="Whether it was upgraded or skipped.")
+    reasons: list[SkipReason] = strawberry.field(
+        description="Every reason why it was skipped; empty if it was upgraded."
+    )
+    from_version: int | None = strawberry.field(
+        description="The number of the version it was on; null if it was not found."
+    )
+    to_version: int | None = strawberry.field(
+        description="The number of the version it was on afterwards; null if it was not found."
+    )
+    from_position: list[str] | None = strawberry.field(
+        description="The elements at which it waited, sorted by id; null if it was not found."
+    )
+    to_position: list[str] | None = strawberry.field(
+        description="The elements at which it waited afterwards, sorted by id; null if it was not found."
+    )
+
+
+@strawberry.type(description="A page of the outcomes of an upgrade, in the order of its selection.")
+class OutcomeConnection(Connection[Outcome]):
+    upgrade: strawberry.Private[domain.Upgrade]
+    which: strawberry.Private[OutcomeFilter]
+
+    @field("How many outcomes the whole list has so far. Counted only when asked for.")
+    async def total_count(self, info: Info) -> int:
+        if self.which.reason is None:
+            return _count_of_kind(self.upgrade, self.which.kind)
+        if self.which.kind is domain.OutcomeKind.UPGRADED:
+            return 0
+        decisions = await info.context.loaders.decisions.load(self.upgrade.id)
+        return count_reasons(self.upgrade, decisions)[self.which.reason]
+
+
+@strawberry.type(
+    description="One request to upgrade instances of a process: who asked, when and why, and what came of it."
+)
+class Upgrade:
+    stored: strawberry.Private[domain.Upgrade]
+    id: UUID = strawberry.field(description="The id of the upgrade.")
+    selection: SelectionKind = strawberry.field(description="How the request selected instances.")
+    target_version: int = strawberry.field(
+        description="The number of the version upgraded to: the latest published one when it was asked for."
+    )
+    state: UpgradeState = strawberry.field(description="How far it has come.")
+    requested_by: str = strawberry.field(description="The name of the API key that asked for it.")
+    reason: str | None = strawberry.field(description="Why it was asked for, if that was told.")
+    requested_at: datetime = strawberry.field(description="When it was asked for.")
+    finished_at: datetime | None = strawberry.field(description="When it was finished; null until then.")
+    total: int = strawberry.field(description="How many instances have their outcome so far.")
+    upgraded: int = strawberry.field(description="How many instances were upgraded so far.")
+    skipped: int = strawberry.field(description="How many instances were skipped so far.")
+    excluded: int = strawberry.field(
+        description="How many active instances a selection of all active left out; they have no outcome."
+    )
+
+    @field("The process whose instances it upgrades.")
+    async def process(self, info: Info) -> Process:
+        return show_process(await info.context.loaders.processes.load(self.stored.process))
+
+    @field(
+        "How many instances were skipped for each reason that occurred. An instance with several reasons "
+        "counts under each."
+    )
+    async def counts_by_reason(self, info: Info) -> list[ReasonCount]:
+        counts = count_reasons(self.stored, await info.context.loaders.decisions.load(self.stored.id))
+        return [
+            ReasonCount(code=ReasonCode(code), count=counts[code])
+            for code in domain.ReasonCode
+            if counts[code]
+        ]
+
+    @field("What it did to each instance so far.")
+    async def outcomes(
+        self,
+        info: Info,
+        kind: Annotated[
+            OutcomeKind | None, strawberry.argument(description="Only those of this kind.")
+        ] = None,
+        reason: Annotated[
+            ReasonCode | None,
+            strawberry.argument(description="Only those skipped for this reason, alone or among others."),
+        ] = None,
+        first: First = DEFAULT_PAGE_SIZE,
+        after: After = None,
+    ) -> OutcomeConnection:
+        which = OutcomeFilter(
+            kind=None if kind is None else domain.OutcomeKind[kind.name],
+            reason=None if reason is None else domain.ReasonCode[reason.name],
+        )
+        asked = (self.stored.id, which, page_request(first, after))
+        page = await info.context.loaders.outcome_pages.load(asked)
+        return OutcomeConnection(
+            page=page.map(show_outcome), follows_cursor=after is not None, upgrade=self.stored, which=which
+        )
+
+
+@strawberry.type(description="A page of upgrades, the newest first.")
+class UpgradeConnection(Connection[Upgrade]):
+    pass
+
+
+def show_upgrade(upgrade: domain.Upgrade) -> Upgrade:
+    """An upgrade as a client sees it."""
+    return Upgrade(
+        stored=upgrade,
+        id=upgrade.id,
+        selection=SelectionKind(upgrade.selection),
+        target_version=upgrade.target_version,
+        state=UpgradeState(upgrade.state),
+        requested_by=upgrade.requested_by,
+        reason=upgrade.reason,
+        requested_at=upgrade.requested_at,
+        finished_at=upgrade.finished_at,
+        total=upgrade.total,
+        upgraded=upgrade.upgraded,
+        skipped=upgrade.skipped,
+        excluded=upgrade.excluded,
+    )
+
+
+def show_outcome(outcome: domain.Outcome) -> Outcome:
+    """An outcome as a client sees it."""
+    return Outcome(
+        instance_id=outcome.instance,
+        kind=OutcomeKind(outcome.kind),
+        reasons=[
+            SkipReason(code=ReasonCode(reason.code), message=reason.message) for reason in outcome.reasons
+        ],
+        from_version=outcome.from_version,
+        to_version=outcome.to_version,
+        from_position=_show_position(outcome.from_position),
+        to_position=_show_position(outcome.to_position),
+    )
+
+
+def count_reasons(
+    upgrade: domain.Upgrade, decisions: Sequence[domain.CountedDecision]
+) -> Counter[domain.ReasonCode]:
+    """How many instances were skipped for each reason, from the SKIP decisions of the upgrade.
+
+    Decisions are about instances that exist: what else was skipped are the ids that were not found.
+    """
+    counts: Counter[domain.ReasonCode] = Counter()
+    for counted in decisions:
+        for reason in counted.decision.reasons:
+            counts[reason.code] += counted.count
+    not_found = upgrade.skipped - sum(counted.count for counted in decisions)
+    # A chunk that ended after the upgrade was read is in the decisions only.
+    counts[domain.ReasonCode.INSTANCE_NOT_FOUND] = max(0, not_found)
+    return counts
+
+
+def _count_of_kind(upgrade: domain.Upgrade, kind: domain.OutcomeKind | None) -> int:
+    if kind is None:
+        return upgrade.total
+    return upgrade.upgraded if kind is domain.OutcomeKind.UPGRADED else upgrade.skipped
+
+
+def _show_position(position: domain.Position | None) -> list[str] | None:
+    return None if position is None else sorted(position)
