@@ -27,10 +27,8 @@ _decode_uuids = msgspec.json.Decoder(list[UUID] | None).decode
 _decode_items = msgspec.json.Decoder(list[Raw]).decode
 _decode_text = msgspec.json.Decoder(str).decode
 
-_UUID = re.compile(
-    r"(?:urn:uuid:)?(\{)?([0-9a-f]{8}(-?)[0-9a-f]{4}\3[0-9a-f]{4}\3[0-9a-f]{4}\3[0-9a-f]{12})(?(1)\})",
-    re.IGNORECASE | re.ASCII,
-)
+_PLAIN = r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32})"
+_UUID = re.compile(rf"(?:urn:uuid:)?{_PLAIN}|\{{{_PLAIN}\}}", re.IGNORECASE | re.ASCII)
 
 
 class JsonBody:
@@ -67,11 +65,11 @@ class JsonBody:
             return []
         found = []
         for index, item in enumerate(items):
-            if (uuid := _uuid(item)) is not None:
-                found.append(uuid)
+            if (plain := _plain_uuid(item)) is not None:
+                found.append(plain)
             elif len(self.faults) < MAX_DETAILS:
                 self._add_fault(f"{name}[{index}]", "a UUID", item)
-        return found
+        return msgspec.convert(found, list[UUID])
 
     def _add_fault(self, field: str, expected: str, raw: Raw) -> None:
         message = f"Expected {field} to be {expected}, but got {_shown(bytes(raw))}."
@@ -125,13 +123,13 @@ def _names(body: bytes) -> list[str]:
         raise _malformed(f"it cannot be read: {error}") from None
 
 
-def _uuid(raw: Raw) -> UUID | None:
-    """A UUID in any of its usual spellings: upper case, braces, no hyphens, urn:uuid:."""
+def _plain_uuid(raw: Raw) -> str | None:
+    """The digits of a UUID in any of its usual spellings: upper case, braces, no hyphens, urn:uuid:."""
     try:
         spelled = _UUID.fullmatch(_decode_text(raw))
     except (ValueError, RecursionError):
         return None
-    return UUID(spelled[2]) if spelled else None
+    return spelled and (spelled[1] or spelled[2])
 
 
 def _shown(raw: bytes) -> str:

@@ -43,7 +43,7 @@ def rest_routes(
     return [
         Route(UPGRADE_PATH, _Endpoint(upgrading.answer)),
         Route("/openapi.json", _Endpoint(_serving(openapi_document()))),
-        # Else Starlette would redirect a trailing slash, which turns the POST of many a client into a GET.
+        # Without these Starlette would redirect a trailing slash, which makes another path here (REST.md).
         Route("/pub/{rest:path}", _Endpoint(_not_found)),
         Route("//pub/{rest:path}", _Endpoint(_not_found)),
     ]
@@ -81,7 +81,7 @@ class _Upgrading:
         headers: Mapping[bytes, bytes] = dict(scope["headers"])
         caller = await self._authenticate(_text(headers.get(b"authorization")))
         require_system_admin(caller)
-        process = _process_key(**scope["path_params"])
+        process = _process_key(scope["path_params"])
         upgrade = await upgrade_instances(
             self._store,
             process=process,
@@ -142,18 +142,20 @@ def _check_method(scope: Scope, *allowed: str) -> None:
         )
 
 
-def _process_key(namespace: str, code: str) -> ProcessKey:
+def _process_key(path_params: Mapping[str, str]) -> ProcessKey:
     """The process that a path names. Raises ProcessNotFound for a name that no process can have."""
+    namespace, code = path_params["namespace"], path_params["code"]
     if not (is_name(namespace) and is_name(code)):
         raise ProcessNotFound(namespace=namespace, process_code=code)
     return ProcessKey(namespace=namespace, code=code)
 
 
 def _no_such_path(scope: Scope) -> RefusedRequest:
+    sent = _text(scope.get("raw_path")) or scope["path"]
     return RefusedRequest(
         404,
         RestCode.NOT_FOUND,
-        f"Expected a path like '{UPGRADE_PATH}' to the letter, but got {scope['path']!r}.",
+        f"Expected a path like '{UPGRADE_PATH}' to the letter, but got {sent!r}.",
     )
 
 

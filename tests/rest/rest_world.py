@@ -41,6 +41,40 @@ WAITING_1, WAITING_2, WAITING_LATEST, RUNNING_1, COMPLETED_1, CANCELLED_2, FAILE
     an_id(number) for number in range(1, 10)
 )
 
+SPELLINGS = [
+    str(WAITING_1),
+    str(WAITING_1).upper(),
+    WAITING_1.hex,
+    WAITING_1.hex.upper(),
+    f"{{{WAITING_1}}}",
+    f"{{{WAITING_1.hex}}}",
+    WAITING_1.urn,
+    WAITING_1.urn.upper(),
+]
+"""One id in every spelling that is read."""
+
+_SOME_ID = str(WAITING_1)
+LOOKALIKES = [
+    "",
+    "order-17",
+    _SOME_ID[:-1],
+    _SOME_ID + "0",
+    f" {_SOME_ID}",
+    f"{_SOME_ID}\n",
+    f"{{{_SOME_ID}",
+    f"{_SOME_ID}}}",
+    f"{{urn:uuid:{_SOME_ID}}}",
+    f"urn:{_SOME_ID}",
+    f"urn:uuid:{{{_SOME_ID}}}",
+    "0x" + "0" * 30,
+    "+" + "0" * 31,
+    "1_1" + "0" * 29,
+    _SOME_ID.replace("-", "", 1),
+    _SOME_ID.replace("1", "\N{ARABIC-INDIC DIGIT ONE}"),
+    "\N{FULLWIDTH DIGIT ZERO}" * 32,
+]
+"""Texts that only look like an id."""
+
 
 @dataclass(frozen=True)
 class Snapshot:

@@ -1,18 +1,17 @@
 """Each documented request gets the documented reply, byte for byte but for the id of the upgrade."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from rest_golden import GOLDEN
 from rest_world import snapshot
 
 from domain.ports import Store
 
 pytestmark = pytest.mark.anyio
 
-GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
 UPGRADE_ID = "11111111-2222-4333-8444-555555555555"
 
 
@@ -20,11 +19,11 @@ def with_fixed_id(reply: dict[str, Any]) -> dict[str, Any]:
     return {**reply, "upgradeId": UPGRADE_ID} if "upgradeId" in reply else reply
 
 
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+@pytest.mark.parametrize("name", GOLDEN)
 async def test_answers_a_request_as_its_golden_file_says(
-    client: httpx2.AsyncClient, rest_store: Store, path: Path
+    client: httpx2.AsyncClient, rest_store: Store, name: str
 ) -> None:
-    golden = json.loads(path.read_text())
+    golden = GOLDEN[name]
     request = golden["request"]
     before = await snapshot(rest_store)
     reply = await client.request(
@@ -35,8 +34,8 @@ async def test_answers_a_request_as_its_golden_file_says(
     )
     assert reply.status_code == golden["status"]
     assert list(with_fixed_id(reply.json()).items()) == list(golden["reply"].items())
-    for name, value in golden.get("headers", {}).items():
-        assert reply.headers[name] == value
+    for header, value in golden.get("headers", {}).items():
+        assert reply.headers[header] == value
     if reply.status_code == 200:
         assert (await snapshot(rest_store)).upgrades == 1
     else:

@@ -1,23 +1,22 @@
 """The OpenAPI document is valid, served to anybody, and true."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from jsonschema import ValidationError
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 from rest_document import DOCUMENT, OPERATION, documented_response, must_match
+from rest_golden import GOLDEN
+from rest_world import LOOKALIKES, SPELLINGS
 
 from domain.decision import ReasonCode
 from rest_compat.refusals import STATUS_OF, RestCode
 
 pytestmark = pytest.mark.anyio
 
-GOLDEN = {
-    path.stem: json.loads(path.read_text()) for path in (Path(__file__).parent / "golden").glob("*.json")
-}
 REQUESTS: dict[str, Any] = OPERATION["requestBody"]["content"]["application/json"]["examples"]
+ID = {"$ref": "#/components/schemas/Id"}
 REPLIES = [
     (int(status), name, example["value"])
     for status, response in OPERATION["responses"].items()
@@ -61,6 +60,17 @@ async def test_an_example_reply_fits_its_schema(status: int, name: str, value: d
 @pytest.mark.parametrize("name", [name for name in REQUESTS if GOLDEN[name]["status"] == 200])
 async def test_a_good_example_request_fits_the_schema(name: str) -> None:
     must_match(REQUESTS[name]["value"], OPERATION["requestBody"]["content"]["application/json"]["schema"])
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+async def test_each_spelling_of_an_id_that_is_read_fits_the_schema(spelling: str) -> None:
+    must_match(spelling, ID)
+
+
+@pytest.mark.parametrize("text", [text for text in LOOKALIKES if not text.endswith("\n")])
+async def test_what_is_not_read_as_an_id_does_not_fit_the_schema(text: str) -> None:
+    with pytest.raises(ValidationError):
+        must_match(text, ID)
 
 
 async def test_every_golden_reply_of_a_good_request_is_an_example() -> None:

@@ -1,0 +1,10 @@
+"""The documented requests, each with the status and reply it must get."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+GOLDEN: dict[str, dict[str, Any]] = {
+    path.stem: json.loads(path.read_text())
+    for path in sorted((Path(__file__).parent / "golden").glob("*.json"))
+}
