@@ -1,0 +1,100 @@
+"""What holds for all processes, whatever they look like?"""
+
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.bpmn import ProcessModel
+from domain.compatibility import breaking_positions, compare, relocate
+from domain.compatibility.waiting import holds_instances
+from tests.support.process_strategies import Recipe, recipes, written
+
+law = settings(max_examples=120, deadline=None, derandomize=True)
+
+
+def places_to_wait(model: ProcessModel) -> list[str]:
+    return sorted(element.id for element in model.elements.values() if holds_instances(element, model))
+
+
+@law
+@given(recipes)
+def test_a_version_compared_with_itself_maps_every_wait_state_to_itself_with_no_finding(
+    recipe: Recipe,
+) -> None:
+    comparison = compare(written(recipe).model(), written(recipe).model())
+
+    assert comparison.findings == ()
+    assert all(source == target for source, target in comparison.mapping.items())
+    assert breaking_positions(comparison) == ()
+    for place in places_to_wait(comparison.source):
+        assert relocate(comparison, frozenset({place})).position == {place}
+    assert (comparison.added, comparison.removed, comparison.changed) == ((), (), ())
+
+
+@law
+@given(recipes, recipes)
+def test_an_addition_after_the_position_never_breaks_it(recipe: Recipe, addition: Recipe) -> None:
+    comparison = compare(written(recipe).model(), written((*recipe, *addition)).model())
+
+    assert comparison.errors == ()
+    for place in places_to_wait(comparison.source):
+        assert relocate(comparison, frozenset({place})).position == {place}
+
+
+@law
+@given(recipes, recipes)
+def test_generating_again_from_what_was_generated_changes_nothing(before: Recipe, after: Recipe) -> None:
+    source, target = written(before).model(), written(after).model()
+    once = compare(source, target)
+
+    as_instructions = compare(source, target, instructions=once.mapping, generate=False)
+    generated_over = compare(source, target, instructions=once.mapping)
+
+    assert as_instructions.mapping == once.mapping
+    assert as_instructions.errors == ()
+    assert generated_over.to_json() == once.to_json()
+
+
+@law
+@given(recipes, recipes, st.integers(0, 1000))
+def test_findings_do_not_depend_on_the_order_of_elements_in_the_file(
+    before: Recipe, after: Recipe, seed: int
+) -> None:
+    as_written = compare(written(before).model(), written(after).model())
+    order = Random(seed)
+    shuffled = compare(written(before).model(order=order), written(after).model(order=order))
+
+    assert shuffled.to_json() == as_written.to_json()
+    assert breaking_positions(shuffled) == breaking_positions(as_written)
+    assert shuffled.changed == as_written.changed
+
+
+@law
+@given(recipes, recipes)
+def test_a_position_breaks_exactly_if_an_error_is_found(before: Recipe, after: Recipe) -> None:
+    comparison = compare(written(before).model(), written(after).model())
+
+    assert bool(comparison.errors) is bool(breaking_positions(comparison))
+    for place in places_to_wait(comparison.source):
+        relocation = relocate(comparison, frozenset({place}))
+        assert (relocation.position is None) is (place in breaking_positions(comparison))
+        assert (relocation.position is None) is bool(relocation.errors)
+        assert set(relocation.errors) <= set(comparison.errors)
+        assert set(relocation.warnings) <= set(comparison.warnings)
+
+
+@law
+@given(recipes, recipes)
+def test_a_mapping_is_made_of_valid_pairs_that_keep_their_kind_and_scope(
+    before: Recipe, after: Recipe
+) -> None:
+    comparison = compare(written(before).model(), written(after).model())
+
+    for source_id, target_id in comparison.mapping.items():
+        source, target = comparison.source.elements[source_id], comparison.target.elements[target_id]
+        assert source_id == target_id
+        assert source.trigger_kind is target.trigger_kind
+        scopes = {around.id for around in comparison.target.scopes_around(target)}
+        for around in comparison.source.scopes_around(source):
+            assert comparison.mapping.get(around.id, around.id) in scopes
