@@ -2,7 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
 from domain.errors import Forbidden
 
@@ -22,6 +24,17 @@ class Caller:
 
     name: str
     role: Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """A key as it is listed: everything but its secret. Times are in UTC."""
+
+    id: UUID
+    name: str
+    role: Role
+    created_at: datetime
+    revoked_at: datetime | None = None
 
 
 Authenticate = Callable[[str | None], Awaitable[Caller]]

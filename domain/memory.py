@@ -136,6 +136,9 @@ class InMemoryTransaction:
     async def versions(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]:
         return {key: _versions(self._state, key) for key in keys}
 
+    async def model(self, key: ProcessKey, number: VersionNumber) -> bytes | None:
+        return self._state.models.get((key, number))
+
     async def put_version(self, key: ProcessKey, version: Version, model: bytes | None) -> None:
         self._state.versions[key, version.number] = version
         if model is None:

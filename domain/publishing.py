@@ -9,6 +9,7 @@ from domain.ports import ProcessQuestions, Store, Transaction
 from domain.process import Process, ProcessKey, Version, VersionNumber, VersionState, process_key
 
 MAX_TITLE_LENGTH = 200
+MAX_VERSION = 2**31 - 1
 MAX_MODEL_BYTES = 5_000_000
 """Largest BPMN document that is kept."""
 
@@ -64,6 +65,55 @@ async def publish_version(
             raise NoDraft(namespace=process.namespace, process_code=process.code)
         await transaction.publish(process, versions[-1].number, clock())
         return (await _versions(transaction, process))[-1]
+
+
+async def adopt_version(
+    store: Store,
+    *,
+    process: ProcessKey,
+    number: VersionNumber,
+    state: VersionState,
+    model: bytes | None,
+    caller: Caller,
+    clock: Clock = utc_now,
+) -> Version:
+    """Take over a version that another system numbered; one that is there with the same content stays.
+
+    Raises Forbidden, ProcessNotFound, or InvalidInput: for a number that is not positive, for a published
+    version that is there with other content, and for a draft below another version.
+    """
+    require_system_admin(caller)
+    _check_model_size(model)
+    if not 1 <= number <= MAX_VERSION:
+        raise InvalidInput(
+            f"Expected number to be from 1 to {MAX_VERSION:,}, but got {number}.", field=("number",)
+        )
+    async with store.transaction() as transaction:
+        versions = {version.number: version for version in await _versions(transaction, process)}
+        known = versions.get(number)
+        if known is not None and known.state is VersionState.PUBLISHED:
+            if state is not VersionState.PUBLISHED or await transaction.model(process, number) != model:
+                raise InvalidInput(
+                    f"Expected version {number} of process '{process}' to be as it was published, "
+                    "but the content given is another.",
+                    field=("number",),
+                )
+            return known
+        if state is VersionState.DRAFT and any(other > number for other in versions):
+            raise InvalidInput(
+                f"Expected the draft to be above all versions, but {number} is below {max(versions)}.",
+                field=("number",),
+            )
+        now = clock()
+        adopted = Version(
+            number=number,
+            state=state,
+            has_model=model is not None,
+            created_at=now,
+            published_at=now if state is VersionState.PUBLISHED else None,
+        )
+        await transaction.put_version(process, adopted, model)
+    return adopted
 
 
 async def get_process(store: ProcessQuestions | Transaction, key: ProcessKey) -> Process:

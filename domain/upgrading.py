@@ -5,6 +5,7 @@ in the middle leaves an upgrade that `continue_upgrade` takes up at its cursor, 
 one chunk is upgraded all at once or not at all.
 """
 
+from collections.abc import Callable
 from uuid import uuid4
 
 from domain.access import Caller, require_system_admin
@@ -21,6 +22,14 @@ DEFAULT_CHUNK_SIZE = 25_000
 """Instances a transaction: many enough to hide its fixed cost, few enough to hold the write lock briefly."""
 
 
+OnProgress = Callable[[Upgrade], None]
+"""Is told of an upgrade after each chunk, when that is committed."""
+
+
+def ignore_progress(_: Upgrade) -> None:
+    """For callers who only want the end."""
+
+
 async def upgrade_instances(
     store: Store,
     *,
@@ -29,6 +38,7 @@ async def upgrade_instances(
     caller: Caller,
     reason: str | None = None,
     chunk_size: int = DEFAULT_CHUNK_SIZE,
+    on_progress: OnProgress = ignore_progress,
     clock: Clock = utc_now,
 ) -> Upgrade:
     """Upgrade the selected instances of a process to its latest published version.
@@ -42,11 +52,17 @@ async def upgrade_instances(
     async with store.transaction() as transaction:
         opened = await _open(transaction, process, selection, caller, reason, clock)
         upgrade = await _work_chunk(transaction, opened, chunk_size, clock)
-    return await continue_upgrade(store, upgrade, chunk_size=chunk_size, clock=clock)
+    on_progress(upgrade)
+    return await continue_upgrade(store, upgrade, chunk_size=chunk_size, on_progress=on_progress, clock=clock)
 
 
 async def continue_upgrade(
-    store: Store, upgrade: Upgrade, *, chunk_size: int = DEFAULT_CHUNK_SIZE, clock: Clock = utc_now
+    store: Store,
+    upgrade: Upgrade,
+    *,
+    chunk_size: int = DEFAULT_CHUNK_SIZE,
+    on_progress: OnProgress = ignore_progress,
+    clock: Clock = utc_now,
 ) -> Upgrade:
     """Work an upgrade off from its cursor to its end; returns it finished.
 
@@ -59,6 +75,7 @@ async def continue_upgrade(
             upgrade = stored
             if upgrade.state is UpgradeState.RUNNING:
                 upgrade = await _work_chunk(transaction, upgrade, chunk_size, clock)
+        on_progress(upgrade)
     return upgrade
 
 

@@ -31,7 +31,9 @@ class Database:
     """One SQLite file: a pool of connections that read, and one that writes."""
 
     def __init__(self, path: Path) -> None:
-        self._readers = _engine(path, pool_size=READERS).execution_options(isolation_level="AUTOCOMMIT")
+        # Only readers may skip the rollback: it is all that ends a write transaction that failed.
+        readers = _engine(path, pool_size=READERS, skip_autocommit_rollback=True)
+        self._readers = readers.execution_options(isolation_level="AUTOCOMMIT")
         self._writer = _engine(path, pool_size=1)
         event.listen(self._writer.sync_engine, "begin", _take_the_write_lock)
         # SQLite lets one connection write at a time: waiting here is fair and cheap, in busy_timeout neither.
@@ -57,19 +59,24 @@ class Database:
         async with self._turn, self._writer.begin() as connection:
             yield connection
 
+    async def ping(self) -> None:
+        """Ask the database for an answer; raises when there is none."""
+        async with self.reading() as connection:
+            await connection.exec_driver_sql("SELECT 1")
+
     async def close(self) -> None:
         await self._readers.dispose()
         await self._writer.dispose()
 
 
-def _engine(path: Path, *, pool_size: int) -> AsyncEngine:
+def _engine(path: Path, *, pool_size: int, skip_autocommit_rollback: bool = False) -> AsyncEngine:
     url = URL.create("sqlite+aiosqlite", database=str(path))
     engine = create_async_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
         connect_args={"isolation_level": None},
-        skip_autocommit_rollback=True,
+        skip_autocommit_rollback=skip_autocommit_rollback,
     )
     event.listen(engine.sync_engine, "connect", _set_pragmas)
     return engine

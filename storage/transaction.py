@@ -36,6 +36,9 @@ class SqlTransaction:
     async def versions(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]:
         return await processes.find_versions(self._connection, self._identities, keys)
 
+    async def model(self, key: ProcessKey, number: VersionNumber) -> bytes | None:
+        return await processes.find_model(self._connection, self._identities, key, number)
+
     async def put_version(self, key: ProcessKey, version: Version, model: bytes | None) -> None:
         await processes.put_version(self._connection, await self._number(key), version, model)
 

@@ -1,0 +1,38 @@
+"""Which commands are there? Each is told in a module of its own; here they are gathered."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from gateway.cli import importing, keys, schema, serving, upgrading
+
+app = typer.Typer(
+    name="uplift",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Upgrades running process instances in bulk to the latest published version of their process.",
+    epilog="Settings can also be given as environment variables, which each command's --help names.",
+)
+app.command("serve")(serving.serve)
+app.command("demo")(serving.demo)
+app.command("import")(importing.import_files)
+app.command("upgrade")(upgrading.upgrade)
+app.command("print-schema")(schema.print_schema)
+app.add_typer(keys.app, name="keys")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("uplift-gateway"))
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """Upgrades running process instances in bulk to the latest published version of their process."""

@@ -1,0 +1,76 @@
+"""How does a command run: with which settings, on which store, and how does it say what went wrong?"""
+
+import asyncio
+import getpass
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+from pydantic import ValidationError
+
+from domain.access import Caller, Role
+from domain.errors import InvalidInput, UpliftError
+from gateway.importing import ImportFailedError
+from gateway.remote import RemoteError
+from gateway.settings import Settings
+from storage.store import SqlStore
+
+Result = TypeVar("Result")
+
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--database-url", metavar="URL", help="The database, sqlite:///<file>. [env: UPLIFT_DATABASE_URL]"
+    ),
+]
+
+
+def settings_with(**options: Any) -> Settings:
+    """The settings of the environment, with those options that were given in their place."""
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        fail("; ".join(_sentence(found) for found in error.errors()))
+
+
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run a command's work to its end; what may go wrong is said in a sentence, with exit code 1."""
+    try:
+        return asyncio.run(work)
+    except UpliftError as error:
+        fail(error.message)
+    except (ImportFailedError, RemoteError) as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"Expected to use {error.filename}, but: {error.strerror}." if error.filename else str(error))
+
+
+def fail(message: str) -> NoReturn:
+    """Say what went wrong on standard error and leave with exit code 1."""
+    typer.secho(message, err=True, fg=typer.colors.RED)
+    raise typer.Exit(1)
+
+
+@asynccontextmanager
+async def opened_store(settings: Settings, *, must_exist: bool = False) -> AsyncIterator[SqlStore]:
+    """The store that the settings name. Raises InvalidInput when it must exist and does not."""
+    path = settings.database_path
+    if must_exist and not path.exists():
+        raise InvalidInput(f"Expected to find the database {path}, but there is no such file.")
+    store = await SqlStore.open(path)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def local_caller() -> Caller:
+    """Who works on the database directly: whoever may open it may do everything."""
+    return Caller(name=f"cli:{getpass.getuser()}", role=Role.SYSTEM_ADMIN)
+
+
+def _sentence(found: Any) -> str:
+    name = ".".join(str(part) for part in found["loc"])
+    return f"Expected the setting {name} to be right, but got {found['input']!r}: {found['msg']}."

@@ -1,0 +1,134 @@
+"""How is the gateway started, and what does it say when it is ready?"""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from domain.instance import Status
+from domain.paging import PageRequest
+from domain.ports import InstanceFilter
+from gateway.cli.running import DatabaseUrl, local_caller, run, settings_with
+from gateway.demo import PROCESS, fill
+from gateway.logs import configure_logs
+from gateway.server import first_admin_key, serve_store
+from gateway.server import serve as serve_settings
+from gateway.settings import Settings
+from storage.keys import SqlKeys
+from storage.store import SqlStore
+
+Host = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="The address to listen at, 127.0.0.1. [env: UPLIFT_HOST]"),
+]
+Port = Annotated[
+    int | None, typer.Option(metavar="PORT", help="The port, 8000; 0 takes a free one. [env: UPLIFT_PORT]")
+]
+
+
+def serve(
+    host: Host = None,
+    port: Port = None,
+    database_url: DatabaseUrl = None,
+    max_body_bytes: Annotated[
+        int | None,
+        typer.Option(metavar="BYTES", help="The largest request body. [env: UPLIFT_MAX_BODY_BYTES]"),
+    ] = None,
+    introspection: Annotated[
+        bool | None, typer.Option(help="Whether schema and GraphiQL are shown. [env: UPLIFT_INTROSPECTION]")
+    ] = None,
+    allowed_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Another web origin whose pages may call. [env: UPLIFT_ALLOWED_ORIGINS, a JSON list]"
+        ),
+    ] = None,
+    log_format: Annotated[
+        Literal["console", "json"] | None, typer.Option(help="How log lines look. [env: UPLIFT_LOG_FORMAT]")
+    ] = None,
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"] | None,
+        typer.Option(help="The least important line that is logged. [env: UPLIFT_LOG_LEVEL]"),
+    ] = None,
+) -> None:
+    """Serve both APIs and GraphiQL. The database is created when it is not there, with a first key."""
+    settings = settings_with(
+        host=host,
+        port=port,
+        database_url=database_url,
+        max_body_bytes=max_body_bytes,
+        introspection=introspection,
+        allowed_origins=tuple(allowed_origin) if allowed_origin else None,
+        log_format=log_format,
+        log_level=log_level,
+    )
+    configure_logs(settings)
+    run(serve_settings(settings, on_ready=_announce))
+
+
+def demo(
+    instances: Annotated[
+        int, typer.Option(min=1, max=10_000_000, help="How many instances there are.")
+    ] = 100_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same instances.")] = 1,
+    host: Host = None,
+    port: Port = None,
+) -> None:
+    """Serve a loan process with many instances from a temporary database, and show how to call it."""
+    settings = settings_with(host=host, port=port)
+    configure_logs(settings)
+    with tempfile.TemporaryDirectory(prefix="uplift-demo-") as folder:
+        run(_serve_demo(Path(folder) / "demo.sqlite", instances, seed, settings))
+
+
+async def _serve_demo(path: Path, instances: int, seed: int, settings: Settings) -> None:
+    typer.echo(f"Drawing up {instances:,} instances of process {PROCESS} …")
+    store = await SqlStore.open(path)
+    try:
+        await fill(store, instances=instances, seed=seed, caller=local_caller())
+        key = await first_admin_key(SqlKeys(store.database))
+        assert key is not None, "a new database has no keys"
+        example = await _an_instance_that_waits(store)
+        await serve_store(store, settings, on_ready=lambda url: typer.echo(_welcome(url, key, example)))
+    finally:
+        await store.close()
+
+
+async def _an_instance_that_waits(store: SqlStore) -> str:
+    waiting = InstanceFilter(status=Status.PENDING)
+    page = (await store.instance_pages([PROCESS], waiting, PageRequest(first=1)))[PROCESS]
+    return str(page.items[0].id) if page.items else "00000000-0000-0000-0000-000000000000"
+
+
+def _announce(url: str, first_key: str | None) -> None:
+    typer.echo(f"Uplift serves {url} (GraphiQL: {url}/graphql, REST: {url}/openapi.json).")
+    if first_key is not None:
+        typer.echo(f"The first system administrator key, shown only this once:\n\n  {first_key}\n")
+
+
+def _welcome(url: str, key: str, instance: str) -> str:
+    return f"""
+Uplift serves {url} until you press Ctrl+C.
+
+  System administrator key   {key}
+  GraphiQL                   {url}/graphql   (put the key into Headers)
+  REST, as OpenAPI           {url}/openapi.json
+
+Upgrade one instance over the REST path:
+
+  curl -X POST {url}/pub/v1/bpm/instance/bytemplate/{PROCESS.namespace}/{PROCESS.code}/version \\
+    -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\
+    -d '{{"instanceIds": ["{instance}"]}}'
+
+Upgrade all active ones by GraphQL:
+
+  mutation {{
+    upgradeInstances(input: {{
+      namespace: "{PROCESS.namespace}", code: "{PROCESS.code}", selection: {{allActive: {{}}}}
+    }}) {{
+      upgrade {{ id total upgraded skipped countsByReason {{ code count }} }}
+      userErrors {{ code message }}
+    }}
+  }}
+"""

@@ -1,0 +1,98 @@
+"""What does a gateway look like that has been in use for a while?
+
+A consumer loan application in six versions, drawn up after the field's usual examples, and instances spread
+over versions, statuses and positions. The same seed gives the same instances.
+"""
+
+import random
+from collections.abc import Iterator
+from importlib.resources import files
+from uuid import UUID
+
+from domain.access import Caller
+from domain.instance import ElementId, Instance, InstanceId, Position, Status
+from domain.ports import Store
+from domain.process import ProcessKey, VersionNumber, VersionState
+from domain.publishing import adopt_version, create_process
+from domain.reporting import register_instances
+
+PROCESS = ProcessKey(namespace="lending", code="consumer-loan")
+VERSIONS = 6
+BATCH = 20_000
+
+STATUSES = {
+    Status.PENDING: 55,
+    Status.RUNNING: 5,
+    Status.COMPLETED: 30,
+    Status.CANCELLED: 6,
+    Status.FAILED: 4,
+}
+"""How common each status is, in percent."""
+
+
+async def fill(store: Store, *, instances: int, seed: int, caller: Caller) -> None:
+    """Put the demo's process, its versions and so many instances into an empty store."""
+    await create_process(
+        store,
+        namespace=PROCESS.namespace,
+        code=PROCESS.code,
+        title="Consumer loan application",
+        caller=caller,
+    )
+    for number in range(1, VERSIONS + 1):
+        await adopt_version(
+            store,
+            process=PROCESS,
+            number=VersionNumber(number),
+            state=VersionState.PUBLISHED,
+            model=document(number),
+            caller=caller,
+        )
+    for batch in _batches(instances, random.Random(seed)):  # noqa: S311  (a demo needs no secret)
+        await register_instances(store, process=PROCESS, instances=batch, caller=caller)
+
+
+def document(number: int) -> bytes:
+    """The BPMN document of a version of the demo's process."""
+    return (files("gateway.demo") / f"consumer-loan-v{number}.bpmn").read_bytes()
+
+
+def positions(version: int) -> tuple[Position, ...]:
+    """Where an instance of this version can wait."""
+    contract = "Task_PrepareContract" if version < 4 else "Task_DraftContract"
+    places = [
+        ("Task_CheckApplication",),
+        ("Receive_CreditReport", "Task_VerifyIncome"),
+        ("Gateway_Join", "Task_VerifyIncome"),
+        ("Gateway_Join", "Receive_CreditReport"),
+        ("Task_AssessRisk",),
+        ("Task_AssessRisk", "Task_RemindAssessor"),
+        (contract,),
+        ("Catch_Signature",),
+        ("Task_PayOut",),
+        ("Task_InformApplicant",),
+    ]
+    if version >= 2:
+        places.append(("Task_ScreenApplicant",))
+    if version <= 2:
+        places.append(("Task_SecondOpinion",))
+    return tuple(frozenset(map(ElementId, place)) for place in places)
+
+
+def _batches(count: int, chance: random.Random) -> Iterator[list[Instance]]:
+    places = {version: positions(version) for version in range(1, VERSIONS + 1)}
+    for start in range(0, count, BATCH):
+        yield [_instance(chance, places) for _ in range(min(BATCH, count - start))]
+
+
+def _instance(chance: random.Random, places: dict[int, tuple[Position, ...]]) -> Instance:
+    version = chance.randint(1, VERSIONS)
+    (status,) = chance.choices(list(STATUSES), weights=list(STATUSES.values()))
+    waits = status in (Status.PENDING, Status.FAILED)
+    return Instance(
+        id=InstanceId(UUID(bytes=chance.randbytes(16), version=4)),
+        process=PROCESS,
+        version=VersionNumber(version),
+        status=status,
+        position=chance.choice(places[version]) if waits else frozenset(),
+    )

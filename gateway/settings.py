@@ -1,0 +1,71 @@
+"""What can be set, and by which names?
+
+Each setting is an environment variable with the prefix UPLIFT_; the command line's options win over them.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from domain.errors import InvalidInput
+from graphql_api.limits import Limits
+from rest_compat.routes import RestLimits
+
+DEFAULT_DATABASE_URL = "sqlite:///uplift.sqlite"
+
+
+class Settings(BaseSettings):
+    """The settings of a gateway."""
+
+    model_config = SettingsConfigDict(env_prefix="UPLIFT_", env_file=None, extra="ignore")
+
+    database_url: Annotated[str, Field(description="The database, sqlite:///<file>")] = DEFAULT_DATABASE_URL
+    host: Annotated[str, Field(description="The address to listen at")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535, description="The port to listen at; 0 takes a free one")] = (
+        8000
+    )
+    max_body_bytes: Annotated[int, Field(ge=1_000, description="The largest request body, in bytes")] = (
+        8 * 1024 * 1024
+    )
+    introspection: Annotated[
+        bool, Field(description="Whether the schema and GraphiQL are shown to callers")
+    ] = True
+    allowed_origins: Annotated[
+        tuple[str, ...], Field(description="Other web origins whose pages may call, as a JSON list")
+    ] = ()
+    log_format: Annotated[Literal["console", "json"], Field(description="How log lines look")] = "console"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Field(description="The least important line that is logged"),
+    ] = "info"
+
+    @property
+    def database_path(self) -> Path:
+        """The file of the database. Raises InvalidInput when the URL names none."""
+        return sqlite_path(self.database_url)
+
+    def graphql_limits(self) -> Limits:
+        """What one GraphQL request may ask for."""
+        return Limits(max_body_bytes=self.max_body_bytes, introspection=self.introspection)
+
+    def rest_limits(self) -> RestLimits:
+        """What one REST request may ask for."""
+        return RestLimits(max_body_bytes=self.max_body_bytes)
+
+
+def sqlite_path(database_url: str) -> Path:
+    """The file that an SQLite URL names. Raises InvalidInput for any other URL."""
+    try:
+        url = make_url(database_url)
+    except ArgumentError:
+        url = None
+    if url is None or url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        raise InvalidInput(
+            f"Expected the database URL to be sqlite:///<file>, but got {database_url!r}.",
+            field=("database_url",),
+        )
+    return Path(url.database)
