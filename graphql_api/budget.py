@@ -17,9 +17,9 @@ from graphql import (
     GraphQLResolveInfo,
     IntValueNode,
     VariableNode,
+    assert_object_type,
     get_named_type,
     is_abstract_type,
-    is_object_type,
 )
 from graphql.execution.collect_fields import (
     FieldDetailsList,
@@ -88,12 +88,12 @@ class _Counting:
         field = parent.fields.get(node.name.value)
         if field is None:  # introspection
             return 0
-        inside = max(
-            (self._inside(type_, details) for type_ in self._objects(get_named_type(field.type))), default=0
-        )
+        if node.selection_set is None:
+            return _own_nodes(field)
+        inside = max(self._inside(type_, details) for type_ in self._objects(get_named_type(field.type)))
         if "first" in field.args:
             return self._page_size(field, node) * (1 + inside)
-        return _own_nodes(field) + inside
+        return inside
 
     def _inside(self, type_: GraphQLObjectType, details: FieldDetailsList) -> int:
         collected = collect_subfields(
@@ -104,7 +104,7 @@ class _Counting:
     def _objects(self, type_: GraphQLNamedType) -> list[GraphQLObjectType]:
         if is_abstract_type(type_):
             return list(self._schema.get_possible_types(type_))
-        return [type_] if is_object_type(type_) else []
+        return [assert_object_type(type_)]
 
     def _page_size(self, field: GraphQLField, node: FieldNode) -> int:
         first = self._given(node, "first")

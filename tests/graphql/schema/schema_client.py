@@ -1,0 +1,70 @@
+"""Asks the schema as a client would, with a new context for each operation."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from graphql import ExecutionResult
+from strawberry import Schema
+
+from domain import Caller, Role
+from domain.ports import Store
+from graphql_api.context import Context, context_of
+from graphql_api.documents import RefusedDocumentError
+from graphql_api.errors import formatted
+from graphql_api.limits import Limits
+from graphql_api.operations import Operations, Params
+
+Execute = Callable[[Schema, str, dict[str, Any], Context], Awaitable[ExecutionResult]]
+
+
+async def execute_stock(
+    schema: Schema, query: str, variables: dict[str, Any], context: Context
+) -> ExecutionResult:
+    """The result by strawberry's own execution."""
+    result = await schema.execute(query, variable_values=variables, context_value=context)
+    return ExecutionResult(result.data, result.errors or None)
+
+
+async def execute_served(
+    schema: Schema, query: str, variables: dict[str, Any], context: Context
+) -> ExecutionResult:
+    """The result as the endpoint gets it."""
+    operations = Operations(schema, Limits())
+    try:
+        document = operations.documents.find(query)
+    except RefusedDocumentError as refused:
+        return ExecutionResult(None, refused.errors)
+    return await operations.execute(document, Params(query=query, variables=variables), context)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Client:
+    schema: Schema
+    store: Store
+    execute: Execute
+    caller: Caller = Caller(name="ops", role=Role.SYSTEM_ADMIN)  # noqa: RUF009 - immutable
+
+    def reader(self) -> "Client":
+        return replace(self, caller=Caller(name="dashboard", role=Role.READER))
+
+    def on(self, store: Store) -> "Client":
+        return replace(self, store=store)
+
+    async def ask(self, query: str, **variables: Any) -> Any:
+        """The data of an operation that must succeed."""
+        data, errors = await self.answer(query, **variables)
+        assert errors == []
+        return data
+
+    async def refused(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The one top-level error of an operation that must be refused."""
+        _, errors = await self.answer(query, **variables)
+        assert len(errors) == 1
+        return errors[0]
+
+    async def answer(self, query: str, **variables: Any) -> tuple[Any, list[Any]]:
+        """Data and errors, the errors as they stand in a response."""
+        context = context_of(self.store, self.caller)
+        result = await self.execute(self.schema, query, variables, context)
+        return result.data, formatted(result.errors or [])
