@@ -2,15 +2,16 @@
 
 from asyncio import Lock
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 
 from domain.cohort import Cohort, CountedCohort
 from domain.decision import INSTANCE_NOT_FOUND, CountedDecision, Decision, Verdict
-from domain.instance import ACTIVE, Instance, InstanceId, InstanceReport
+from domain.instance import ACTIVE, Instance, InstanceId, InstanceReport, Status
 from domain.paging import Item, Page, PageRequest, page_of
 from domain.ports import CarriedOut, InstanceFilter, OutcomeFilter, RecordedChunk
 from domain.process import Process, ProcessKey, Version, VersionNumber, VersionState
@@ -28,7 +29,9 @@ class _State:
     instances: dict[InstanceId, Instance] = field(default_factory=dict)
     upgrades: dict[UpgradeId, Upgrade] = field(default_factory=dict)
     selected: dict[UpgradeId, tuple[InstanceId, ...]] = field(default_factory=dict)
-    """The ids that each upgrade works off, in order: those asked for, or those active when it was asked."""
+    """The ids that each upgrade walks along: those asked for, or all there were of the process but some."""
+    missing: dict[UpgradeId, frozenset[InstanceId]] = field(default_factory=dict)
+    """The ids asked for that no instance of the process had when the upgrade was added."""
     recorded: dict[tuple[UpgradeId, InstanceId], Cohort] = field(default_factory=dict)
     decisions: dict[tuple[UpgradeId, Cohort], CountedDecision] = field(default_factory=dict)
 
@@ -56,7 +59,7 @@ class InMemoryStore:
 
     async def processes(self, page: PageRequest) -> Page[Process]:
         state = self._state
-        return _page([_shown(state, process) for process in state.processes.values()], page)
+        return _page((_shown(state, process) for process in state.processes.values()), page)
 
     async def processes_named(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Process]:
         found = ((key, _process(self._state, key)) for key in keys)
@@ -76,8 +79,7 @@ class InMemoryStore:
         self, keys: Sequence[ProcessKey], which: InstanceFilter, page: PageRequest
     ) -> Mapping[ProcessKey, Page[Instance]]:
         return {
-            key: _page([one for one in _instances(self._state, key) if _shows(which, one)], page)
-            for key in keys
+            key: _page(_instances(self._state, key), page, lambda one: _shows(which, one)) for key in keys
         }
 
     async def cohorts(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[CountedCohort, ...]]:
@@ -103,7 +105,7 @@ class InMemoryStore:
     ) -> Mapping[UpgradeId, Page[Outcome]]:
         state = self._state
         return {
-            upgrade: _page([one for one in _outcomes(state, upgrade) if _shows_outcome(which, one)], page)
+            upgrade: _page(_outcomes(state, upgrade), page, lambda one: _shows_outcome(which, one))
             for upgrade in upgrades
         }
 
@@ -113,9 +115,9 @@ class InMemoryStore:
         held = self._state.decisions
         return {
             upgrade: tuple(
-                counted
-                for (owner, _), counted in held.items()
-                if owner == upgrade and counted.decision.verdict is Verdict.SKIP
+                held[owner, cohort]
+                for owner, cohort in sorted(held, key=lambda one: _order(one[1]))
+                if owner == upgrade and held[owner, cohort].decision.verdict is Verdict.SKIP
             )
             for upgrade in upgrades
         }
@@ -168,31 +170,34 @@ class InMemoryTransaction:
         return self._state.upgrades.get(upgrade)
 
     async def add_upgrade(self, upgrade: Upgrade, selection: Selection) -> Upgrade:
+        present = {one.id: one for one in _instances(self._state, upgrade.process)}
         if isinstance(selection, ByIds):
-            ids, excluded = selection.ids, 0
+            self._state.selected[upgrade.id] = selection.ids
+            self._state.missing[upgrade.id] = frozenset(selection.ids).difference(present)
+            kept = upgrade
         else:
-            left_out = set(selection.excluded)
-            active = [one.id for one in _active(self._state, upgrade.process)]
-            ids = tuple(given for given in active if given not in left_out)
-            excluded = len(active) - len(ids)
-        kept = replace(upgrade, excluded=excluded)
+            left_out = frozenset(selection.excluded)
+            self._state.selected[upgrade.id] = tuple(one for one in present if one not in left_out)
+            excluded = sum(one in present and present[one].status in ACTIVE for one in left_out)
+            kept = replace(upgrade, excluded=excluded)
         self._state.upgrades[upgrade.id] = kept
-        self._state.selected[upgrade.id] = ids
         return kept
 
     async def record_chunk(self, upgrade: Upgrade, size: int) -> RecordedChunk:
         selected = self._state.selected[upgrade.id]
-        covered = selected[upgrade.cursor : upgrade.cursor + size]
-        known = [one for given in covered if (one := _own(self._state, upgrade, given)) is not None]
-        recorded = [one for one in known if _still_selected(upgrade, one)]
+        end = _end_of_chunk(self._state, upgrade, size)
+        covered = selected[upgrade.cursor : end]
+        missing = self._state.missing.get(upgrade.id, frozenset())
+        known = [self._state.instances[given] for given in covered if given not in missing]
+        recorded = [one for one in known if _is_selected(upgrade, one)]
         for one in recorded:
             self._state.recorded[upgrade.id, one.id] = _cohort_of(one)
         return RecordedChunk(
             cohorts=tuple({_cohort_of(one): None for one in recorded}),
             recorded=len(recorded),
             not_found=len(covered) - len(known),
-            cursor=upgrade.cursor + len(covered),
-            is_last=upgrade.cursor + len(covered) == len(selected),
+            cursor=end,
+            is_last=end == len(selected),
         )
 
     async def carry_out(
@@ -256,20 +261,22 @@ def _instances(state: _State, key: ProcessKey) -> list[Instance]:
     return [one for one in state.instances.values() if one.process == key]
 
 
-def _active(state: _State, key: ProcessKey) -> list[Instance]:
-    return [one for one in _instances(state, key) if one.status in ACTIVE]
+def _end_of_chunk(state: _State, upgrade: Upgrade, size: int) -> int:
+    selected = state.selected[upgrade.id]
+    if upgrade.selection is SelectionKind.BY_IDS:
+        return min(upgrade.cursor + size, len(selected))
+    behind = enumerate(selected[upgrade.cursor :], start=upgrade.cursor + 1)
+    active = (end for end, given in behind if _is_selected(upgrade, state.instances[given]))
+    return next(islice(active, size - 1, None), len(selected))
 
 
-def _own(state: _State, upgrade: Upgrade, given: InstanceId) -> Instance | None:
-    instance = state.instances.get(given)
-    return instance if instance is not None and instance.process == upgrade.process else None
-
-
-def _still_selected(upgrade: Upgrade, instance: Instance) -> bool:
+def _is_selected(upgrade: Upgrade, instance: Instance) -> bool:
     return upgrade.selection is SelectionKind.BY_IDS or instance.status in ACTIVE
 
 
 def _outcomes(state: _State, upgrade: UpgradeId) -> list[Outcome]:
+    if upgrade not in state.upgrades:
+        return []
     if state.upgrades[upgrade].selection is SelectionKind.BY_IDS:
         asked_for: Iterable[InstanceId] = state.selected[upgrade][: state.upgrades[upgrade].cursor]
     else:
@@ -298,7 +305,13 @@ def _cohort_of(instance: Instance) -> Cohort:
 
 
 def _counted(cohorts: Iterable[Cohort]) -> tuple[CountedCohort, ...]:
-    return tuple(CountedCohort(cohort=cohort, count=count) for cohort, count in Counter(cohorts).items())
+    largest_first = Counter(cohorts).most_common()
+    in_order = sorted(largest_first, key=lambda counted: _order(counted[0]))
+    return tuple(CountedCohort(cohort=cohort, count=count) for cohort, count in in_order)
+
+
+def _order(cohort: Cohort) -> tuple[VersionNumber, int]:
+    return cohort.version, list(Status).index(cohort.status)
 
 
 def _shows(which: InstanceFilter, instance: Instance) -> bool:
@@ -310,7 +323,10 @@ def _shows_outcome(which: OutcomeFilter, outcome: Outcome) -> bool:
     return which.kind in (None, outcome.kind) and has_reason
 
 
-def _page(items: Sequence[Item], page: PageRequest) -> Page[Item]:
+def _page(
+    items: Iterable[Item], page: PageRequest, is_shown: Callable[[Item], bool] = lambda _: True
+) -> Page[Item]:
+    # A key is an item's place in the whole list: in the filtered one it would shift when items change.
     after = page.after or 0
-    rows = enumerate(items[after : after + page.first + 1], start=after + 1)
-    return page_of(rows, page.first)
+    rows = ((key, item) for key, item in enumerate(items, start=1) if key > after and is_shown(item))
+    return page_of(islice(rows, page.first + 1), page.first)

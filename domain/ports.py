@@ -37,6 +37,18 @@ class OutcomeFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SelectedCohorts:
+    """A selection as it is now, grouped.
+
+    `not_found` counts ids that no instance of the process has, `excluded` active instances that are left out.
+    """
+
+    cohorts: tuple[CountedCohort, ...]
+    not_found: int
+    excluded: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedChunk:
     """What a chunk covers: `recorded` instances of these cohorts, each with its outcome, but not yet moved.
 
@@ -85,7 +97,17 @@ class InstanceQuestions(Protocol):
     ) -> Mapping[ProcessKey, Page[Instance]]: ...
 
     async def cohorts(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[CountedCohort, ...]]:
-        """All instances of each process, counted by version, status and position."""
+        """All instances of each process, counted: by version, then status, the largest cohort first."""
+        ...
+
+    async def selected_cohorts(self, key: ProcessKey, selection: Selection) -> SelectedCohorts:
+        """The instances of a selection, counted by version, status and position."""
+        ...
+
+    async def cohort_pages(
+        self, key: ProcessKey, selection: Selection, cohorts: Sequence[Cohort], page: PageRequest
+    ) -> Mapping[Cohort, Page[Instance]]:
+        """The instances of a selection that are in each of these cohorts."""
         ...
 
 
@@ -147,7 +169,11 @@ class Transaction(Protocol):
         ...
 
     async def record_chunk(self, upgrade: Upgrade, size: int) -> RecordedChunk:
-        """Record the next `size` instances of the selection behind the upgrade's cursor, as they are now."""
+        """Record the next `size` instances of the selection behind the upgrade's cursor, as they are now.
+
+        Only instances that existed when the upgrade was added belong to it: of all active, those among them
+        that are active now; of a selection by ids, an id that had no instance then is not found.
+        """
         ...
 
     async def carry_out(

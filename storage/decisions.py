@@ -33,8 +33,8 @@ async def add_decisions(
     connection: AsyncConnection, identities: Identities, opened: Opened, decisions: Sequence[Decision]
 ) -> None:
     """Keep those decisions that are new to the upgrade."""
-    positions = {one.cohort.position for one in decisions}
-    positions |= {one.to_position for one in decisions if one.to_position is not None}
+    positions = [one.cohort.position for one in decisions]
+    positions += [one.to_position for one in decisions if one.to_position is not None]
     numbers = await identities.position_ids(opened.process_id, positions)
     if decisions:
         await connection.execute(ADD_DECISIONS, [_row(opened, one, numbers) for one in decisions])

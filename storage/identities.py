@@ -10,7 +10,7 @@ from hashlib import blake2b
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.instance import ElementId, Position
@@ -18,11 +18,11 @@ from domain.process import ProcessKey
 from storage import tables
 
 MAX_BOUND = 500
-"""Most values bound to one IN list."""
+"""Most values bound to one IN list, and most parts of a UNION ALL (SQLite's own limit)."""
 
 PROCESS_IDS = select(tables.process.c.id, tables.process.c.namespace, tables.process.c.code)
-PROCESS_BY_KEY = PROCESS_IDS.where(
-    tables.process.c.namespace == bindparam("namespace"), tables.process.c.code == bindparam("code")
+PROCESSES_BY_KEY = PROCESS_IDS.where(
+    tuple_(tables.process.c.namespace, tables.process.c.code).in_(bindparam("keys", expanding=True))
 )
 PROCESSES_BY_ID = PROCESS_IDS.where(tables.process.c.id.in_(bindparam("ids", expanding=True)))
 POSITIONS_BY_ID = select(
@@ -68,11 +68,15 @@ class Identities:
 
     async def process_id(self, key: ProcessKey) -> int | None:
         """The number of a process; None when there is none of this name."""
-        if (number := self._known.process_ids.get(key) or self._fresh.process_ids.get(key)) is None:
-            bound = {"namespace": key.namespace, "code": key.code}
-            self._learn_processes(await self._connection.execute(PROCESS_BY_KEY, bound))
-            number = self._fresh.process_ids.get(key)
-        return number
+        return (await self.process_ids((key,))).get(key)
+
+    async def process_ids(self, keys: Iterable[ProcessKey]) -> Mapping[ProcessKey, int]:
+        """The numbers of those processes that exist."""
+        wanted = dict.fromkeys(keys)
+        for part in parts(_missing(wanted, self._known.process_ids, self._fresh.process_ids)):
+            bound = {"keys": [(key.namespace, key.code) for key in part]}
+            self._learn_processes(await self._connection.execute(PROCESSES_BY_KEY, bound))
+        return _chosen(wanted, self._known.process_ids, self._fresh.process_ids)
 
     async def process_key(self, number: int) -> ProcessKey:
         """The name of the process that has this number."""
@@ -81,14 +85,14 @@ class Identities:
     async def process_keys(self, numbers: Iterable[int]) -> Mapping[int, ProcessKey]:
         """The name of each process."""
         wanted = set(numbers)
-        for part in _parts(_missing(wanted, self._known.process_keys, self._fresh.process_keys)):
+        for part in parts(_missing(wanted, self._known.process_keys, self._fresh.process_keys)):
             self._learn_processes(await self._connection.execute(PROCESSES_BY_ID, {"ids": part}))
         return _chosen(wanted, self._known.process_keys, self._fresh.process_keys)
 
     async def positions(self, numbers: Iterable[int]) -> Mapping[int, Position]:
         """The elements of each position."""
         wanted = set(numbers)
-        for part in _parts(_missing(wanted, self._known.positions, self._fresh.positions)):
+        for part in parts(_missing(wanted, self._known.positions, self._fresh.positions)):
             for number, process_id, elements in await self._connection.execute(
                 POSITIONS_BY_ID, {"ids": part}
             ):
@@ -97,9 +101,9 @@ class Identities:
 
     async def position_ids(self, process_id: int, positions: Iterable[Position]) -> Mapping[Position, int]:
         """The number of each position of a process; new positions get one (in a write transaction)."""
-        wanted = {(process_id, position) for position in positions}
+        wanted = dict.fromkeys((process_id, position) for position in positions)
         missing = _missing(wanted, self._known.position_ids, self._fresh.position_ids)
-        for part in _parts(missing):
+        for part in parts(missing):
             by_digest = {_digest(position): position for _, position in part}
             await self._find_positions(process_id, by_digest)
             new = _missing(part, self._fresh.position_ids)
@@ -146,7 +150,8 @@ def _chosen(wanted: Iterable[Any], *known: Mapping[Any, Any]) -> dict[Any, Any]:
     return {one: part[one] for one in wanted for part in known if one in part}
 
 
-def _parts(values: Iterable[Any]) -> Iterator[list[Any]]:
+def parts(values: Iterable[Any]) -> Iterator[list[Any]]:
+    """The values, at most MAX_BOUND at a time."""
     remaining = iter(values)
     while part := list(islice(remaining, MAX_BOUND)):
         yield part

@@ -14,8 +14,7 @@ from domain.ports import InstanceFilter
 from domain.process import ProcessKey, VersionNumber
 from storage.dialect import upsert
 from storage.given import GIVEN, given
-from storage.identities import Identities
-from storage.processes import numbers_of
+from storage.identities import Identities, parts
 from storage.tables import IS_ACTIVE, instance
 
 INSTANCES = select(
@@ -38,7 +37,13 @@ COHORTS = (
     )
     .where(instance.c.process_id.in_(bindparam("ids", expanding=True)))
     .group_by(instance.c.process_id, instance.c.version, instance.c.status, instance.c.position_id)
-    .order_by(instance.c.process_id, instance.c.version, instance.c.status, func.count().desc())
+    .order_by(
+        instance.c.process_id,
+        instance.c.version,
+        instance.c.status,
+        func.count().desc(),
+        instance.c.position_id,
+    )
 )
 REGISTER = upsert(instance, keys=("uuid",), replaced=("status", "position_id"))
 REPORT = (
@@ -62,11 +67,11 @@ async def instance_pages(
     which: InstanceFilter,
     page: PageRequest,
 ) -> Mapping[ProcessKey, Page[Instance]]:
-    ids = await numbers_of(identities, keys)
+    ids = await identities.process_ids(keys)
     listed: dict[ProcessKey, list[tuple[int, Instance]]] = defaultdict(list)
-    if ids:
-        parts = [_listing(process_id, which, page).subquery() for process_id in ids.values()]
-        rows = (await connection.execute(union_all(*(select(part) for part in parts)))).all()
+    for part in parts(ids.values()):
+        listings = [select(_listing(process_id, which, page).subquery()) for process_id in part]
+        rows = (await connection.execute(union_all(*listings))).all()
         for row, found in zip(rows, await _instances(identities, rows), strict=True):
             listed[found.process].append((row.id, found))
     return {key: page_of(listed[key], page.first) for key in keys}
@@ -75,7 +80,7 @@ async def instance_pages(
 async def count_cohorts(
     connection: AsyncConnection, identities: Identities, keys: Sequence[ProcessKey]
 ) -> Mapping[ProcessKey, tuple[CountedCohort, ...]]:
-    ids = await numbers_of(identities, keys)
+    ids = await identities.process_ids(keys)
     rows = (await connection.execute(COHORTS, {"ids": list(ids.values())})).all()
     counted: dict[int, list[CountedCohort]] = defaultdict(list)
     for row, cohort in zip(rows, await cohorts_of(identities, rows), strict=True):
@@ -94,7 +99,7 @@ async def find_owners(
 async def register(
     connection: AsyncConnection, identities: Identities, process_id: int, instances: Sequence[Instance]
 ) -> None:
-    numbers = await identities.position_ids(process_id, {one.position for one in instances})
+    numbers = await identities.position_ids(process_id, [one.position for one in instances])
     rows = [
         {
             "uuid": one.id,
@@ -112,11 +117,12 @@ async def register(
 async def report(
     connection: AsyncConnection, identities: Identities, process_id: int, reports: Sequence[InstanceReport]
 ) -> None:
-    numbers = await identities.position_ids(process_id, {one.position for one in reports})
+    numbers = await identities.position_ids(process_id, [one.position for one in reports])
     rows = [
         {"of_uuid": one.id, "to_status": one.status, "to_position": numbers[one.position]} for one in reports
     ]
-    await connection.execute(REPORT, rows)
+    if rows:
+        await connection.execute(REPORT, rows)
 
 
 async def cohorts_of(identities: Identities, rows: Sequence[Any]) -> list[Cohort]:

@@ -19,7 +19,7 @@ from domain.process import VersionNumber
 from domain.selection import SelectionKind
 from domain.upgrade import Outcome, OutcomeKind, UpgradeId
 from storage.decisions import reasons_of
-from storage.identities import Identities
+from storage.identities import Identities, parts
 from storage.tables import decision, instance, outcome, selected, upgrade
 
 HEADS = select(
@@ -48,11 +48,11 @@ async def outcome_pages(
 ) -> Mapping[UpgradeId, Page[Outcome]]:
     heads = (await connection.execute(HEADS, {"uuids": list(upgrades)})).all()
     listed: dict[UpgradeId, list[tuple[int, Outcome]]] = defaultdict(list)
-    if heads:
-        parts = [select(_listing(head, which, page).subquery()) for head in heads]
-        rows = (await connection.execute(parts[0] if len(parts) == 1 else union_all(*parts))).all()
+    by_id = {head.id: head for head in heads}
+    for part in parts(heads):
+        listings = [select(_listing(head, which, page).subquery()) for head in part]
+        rows = (await connection.execute(union_all(*listings))).all()
         positions = await identities.positions(_positions_named(rows))
-        by_id = {head.id: head for head in heads}
         for row in rows:
             head = by_id[row.upgrade_id]
             listed[head.uuid].append((row.key, _outcome(row, VersionNumber(head.target_version), positions)))

@@ -1,7 +1,7 @@
 """How processes and their versions are read and written."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -70,7 +70,7 @@ async def process_page(connection: AsyncConnection, page: PageRequest) -> Page[P
 async def find_processes(
     connection: AsyncConnection, identities: Identities, keys: Sequence[ProcessKey]
 ) -> Mapping[ProcessKey, Process]:
-    ids = await numbers_of(identities, keys)
+    ids = await identities.process_ids(keys)
     rows = await connection.execute(PROCESSES_BY_ID, {"ids": list(ids.values())})
     return {found.key: found for found in map(_process, rows)}
 
@@ -78,7 +78,7 @@ async def find_processes(
 async def find_versions(
     connection: AsyncConnection, identities: Identities, keys: Sequence[ProcessKey]
 ) -> Mapping[ProcessKey, tuple[Version, ...]]:
-    ids = await numbers_of(identities, keys)
+    ids = await identities.process_ids(keys)
     found = defaultdict(list)
     for row in await connection.execute(VERSIONS, {"ids": list(ids.values())}):
         found[row.process_id].append(_version(row))
@@ -120,12 +120,6 @@ async def put_version(
 
 async def publish(connection: AsyncConnection, process_id: int, number: VersionNumber, at: datetime) -> None:
     await connection.execute(PUBLISH, {"of_process": process_id, "wanted": number, "at": at})
-
-
-async def numbers_of(identities: Identities, keys: Iterable[ProcessKey]) -> Mapping[ProcessKey, int]:
-    """The numbers of those processes that exist."""
-    found = [(key, await identities.process_id(key)) for key in keys]
-    return {key: number for key, number in found if number is not None}
 
 
 def _process(row: Any) -> Process:

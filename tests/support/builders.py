@@ -1,0 +1,181 @@
+"""Values and small worlds of the domain, with defaults, so that a test names only what matters to it."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from itertools import count
+from uuid import UUID, uuid5
+
+from domain import (
+    Caller,
+    Cohort,
+    ElementId,
+    Instance,
+    InstanceId,
+    InstanceReport,
+    Position,
+    Process,
+    ProcessKey,
+    Role,
+    Status,
+    Upgrade,
+    UpgradeId,
+    UpgradeState,
+    Version,
+    VersionNumber,
+    VersionState,
+    create_process,
+    publish_version,
+    register_instances,
+    save_draft,
+)
+from domain.clock import Clock
+from domain.ports import Store
+from domain.selection import SelectionKind
+
+ADMIN = Caller(name="admin", role=Role.SYSTEM_ADMIN)
+READER = Caller(name="reader", role=Role.READER)
+
+ORDERS = ProcessKey(namespace="crm", code="orders")
+INVOICES = ProcessKey(namespace="crm", code="invoices")
+UNKNOWN_PROCESS = ProcessKey(namespace="crm", code="nothing_like_it")
+
+NOON = datetime(2026, 5, 4, 12, 0, 0, 123456, tzinfo=UTC)
+EVENING = datetime(2026, 5, 4, 18, 0, 0, 654321, tzinfo=UTC)
+
+IDS = UUID("6f1c2f4e-8f0e-4f52-9a3c-0d9d6c1f7b11")
+_unused_numbers = count(1_000_000)
+
+
+def an_id(number: int) -> InstanceId:
+    """The id with this number; ids do not sort by their numbers."""
+    return InstanceId(uuid5(IDS, f"instance {number}"))
+
+
+def an_upgrade_id(number: int) -> UpgradeId:
+    return UpgradeId(uuid5(IDS, f"upgrade {number}"))
+
+
+def at(*elements: str) -> Position:
+    """The position of an instance that waits at these elements."""
+    return frozenset(map(ElementId, elements))
+
+
+APPROVE = at("approve")
+
+
+def a_key(code: str = "orders", namespace: str = "crm") -> ProcessKey:
+    return ProcessKey(namespace=namespace, code=code)
+
+
+def a_clock(time: datetime = NOON) -> Clock:
+    """A clock that stands still."""
+    return lambda: time
+
+
+def a_cohort(version: int = 1, status: Status = Status.PENDING, position: Position = APPROVE) -> Cohort:
+    return Cohort(version=VersionNumber(version), status=status, position=position)
+
+
+def an_instance(
+    number: int | None = None,
+    *,
+    version: int = 1,
+    status: Status = Status.PENDING,
+    position: Position = APPROVE,
+    process: ProcessKey = ORDERS,
+) -> Instance:
+    """An instance with the id of this number, or with an id of its own."""
+    return Instance(
+        id=an_id(next(_unused_numbers) if number is None else number),
+        process=process,
+        version=VersionNumber(version),
+        status=status,
+        position=position,
+    )
+
+
+def instances(
+    numbers: Iterable[int],
+    *,
+    version: int = 1,
+    status: Status = Status.PENDING,
+    position: Position = APPROVE,
+    process: ProcessKey = ORDERS,
+) -> list[Instance]:
+    """Instances that differ only in their ids."""
+    return [
+        an_instance(number, version=version, status=status, position=position, process=process)
+        for number in numbers
+    ]
+
+
+def a_report(
+    of: int | Instance, *, status: Status = Status.PENDING, position: Position = APPROVE
+) -> InstanceReport:
+    """What an engine says of an instance."""
+    known = of.id if isinstance(of, Instance) else an_id(of)
+    return InstanceReport(id=known, status=status, position=position)
+
+
+def ids_of(these: Iterable[Instance]) -> list[InstanceId]:
+    return [one.id for one in these]
+
+
+def a_stored_process(key: ProcessKey = ORDERS, title: str = "Orders") -> Process:
+    """A process as a store is given it, without versions."""
+    return Process(key=key, title=title, created_at=NOON)
+
+
+def a_version(
+    number: int = 1, state: VersionState = VersionState.PUBLISHED, *, has_model: bool = False
+) -> Version:
+    return Version(
+        number=VersionNumber(number),
+        state=state,
+        has_model=has_model,
+        created_at=NOON,
+        published_at=EVENING if state is VersionState.PUBLISHED else None,
+    )
+
+
+def an_upgrade(
+    number: int = 1,
+    *,
+    process: ProcessKey = ORDERS,
+    selection: SelectionKind = SelectionKind.ALL_ACTIVE,
+    target: int = 2,
+    reason: str | None = None,
+) -> Upgrade:
+    """An upgrade that is about to begin."""
+    return Upgrade(
+        id=an_upgrade_id(number),
+        process=process,
+        selection=selection,
+        target_version=VersionNumber(target),
+        state=UpgradeState.RUNNING,
+        requested_by=ADMIN.name,
+        reason=reason,
+        requested_at=NOON,
+    )
+
+
+async def a_process(
+    store: Store,
+    key: ProcessKey = ORDERS,
+    *,
+    published: int = 2,
+    draft: bool = False,
+    holding: Sequence[Instance] = (),
+) -> ProcessKey:
+    """Keep a process with this many published versions, a draft above them if wanted, and these instances."""
+    await create_process(
+        store, namespace=key.namespace, code=key.code, title=None, caller=ADMIN, clock=a_clock()
+    )
+    for _ in range(published):
+        await save_draft(store, process=key, model=None, caller=ADMIN, clock=a_clock())
+        await publish_version(store, process=key, caller=ADMIN, clock=a_clock(EVENING))
+    if draft:
+        await save_draft(store, process=key, model=None, caller=ADMIN, clock=a_clock())
+    if holding:
+        await register_instances(store, process=key, instances=holding, caller=ADMIN)
+    return key
