@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from domain.bpmn.model import Trigger, TriggerKind
+from domain.bpmn.model import ElementKind, Trigger, TriggerKind
 from domain.bpmn.tree import Node
 from domain.errors import InvalidModel
 
@@ -62,7 +62,7 @@ def read_trigger(node: Node, definitions: Definitions) -> Trigger | None:
         return Trigger(kind=TriggerKind.MULTIPLE, detail=_several(triggers))
     if triggers:
         return triggers[0]
-    if "messageRef" in node.attributes:
+    if node.bpmn_name == ElementKind.RECEIVE_TASK and "messageRef" in node.attributes:
         return Trigger(kind=TriggerKind.MESSAGE, detail=_referred(node, "messageRef", node.id, definitions))
     return None
 

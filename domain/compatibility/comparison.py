@@ -11,7 +11,14 @@ from domain.compatibility.changes import Change, find_changes
 from domain.compatibility.finding import Code, Finding, Severity, in_reading_order
 from domain.compatibility.generation import Making
 from domain.compatibility.instructions import BODY, Instructions, read_instructions
-from domain.compatibility.losses import Losses, find_losses, is_gone, losses_that_matter, unknown_element
+from domain.compatibility.losses import (
+    Losses,
+    find_losses,
+    is_gone,
+    losses_around,
+    losses_that_matter,
+    unknown_element,
+)
 from domain.compatibility.pairs import Pairs
 from domain.compatibility.waiting import holds_instances, is_listener, listens_while_in
 from domain.compatibility.warnings import find_warnings
@@ -113,7 +120,7 @@ def _breaks(element: Element, comparison: Comparison) -> bool:
     return (
         element.id in comparison.losses
         and is_listener(element, comparison.source)
-        and element.id in comparison.target.elements
+        and not is_gone(element, comparison.target)
     )
 
 
@@ -126,9 +133,7 @@ def _said_of(element_id: str, comparison: Comparison) -> Iterator[Finding]:
     yield from comparison.losses.get(element_id, ())
     yield from comparison.hints.get(element_id, ())
     if element_id in comparison.losses:
-        for scope in scopes:
-            if scope.id in comparison.target.elements:
-                yield from comparison.losses.get(scope.id, ())
+        yield from losses_around(element, comparison.losses, comparison.source, comparison.target)
     fired = _fired(scopes, comparison.source)
     for place in (element_id, *(scope.id for scope in scopes), None):
         yield from (finding for finding in comparison.heard.get(place, ()) if finding.source not in fired)
@@ -149,12 +154,14 @@ def _comparison(making: Making, losses: Losses, unread: Iterable[Finding], *, ge
     pairs = making.pairs
     changes = find_changes(pairs)
     warnings = _by_source(find_warnings(pairs, changes))
-    told = losses_that_matter(losses, pairs) if generated else _of_instructions(making)
+    told = chain(
+        unread, _refused_instructions(making), losses_that_matter(losses, pairs) if generated else ()
+    )
     return Comparison(
         source=pairs.source_model,
         target=pairs.target_model,
         mapping={pair.source.id: pair.target.id for pair in pairs if not pair.carried},
-        findings=in_reading_order(chain(unread, told, *warnings.values())),
+        findings=in_reading_order(chain(told, *warnings.values())),
         added=changes.added,
         removed=changes.removed,
         changed=changes.changed,
@@ -165,7 +172,7 @@ def _comparison(making: Making, losses: Losses, unread: Iterable[Finding], *, ge
     )
 
 
-def _of_instructions(making: Making) -> Iterator[Finding]:
+def _refused_instructions(making: Making) -> Iterator[Finding]:
     for pair, findings in making.refused.items():
         if pair.given:
             yield from findings
@@ -181,7 +188,7 @@ def _heard(
         if is_listener(element, model):
             place = listens_while_in(element, model)
             heard[place].extend(warnings.get(element.id, ()))
-            if not is_gone(element, pairs):
+            if not is_gone(element, pairs.target_model):
                 heard[place].extend(losses.get(element.id, ()))
         elif element.is_scope:
             heard[element.id].extend(_new_listeners_of(element, warnings))

@@ -3,9 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from domain.bpmn.model import Element
+from domain.bpmn.model import Element, ProcessModel
 from domain.compatibility.finding import Code, Finding, describe
 from domain.compatibility.generation import Making
+from domain.compatibility.instructions import BODY
 from domain.compatibility.pairs import Pair, Pairs
 from domain.compatibility.rules import broken_rules
 from domain.compatibility.waiting import holds_instances, is_listener
@@ -22,7 +23,7 @@ def find_losses(making: Making, unread: Iterable[Finding], *, generated: bool) -
     """
     refused: defaultdict[str, list[Finding]] = defaultdict(list)
     for finding in (*unread, *(finding for findings in making.refused.values() for finding in findings)):
-        refused[str(finding.source)].append(finding)
+        refused[str(finding.source).removesuffix(BODY)].append(finding)
     return {
         element.id: tuple(refused.get(element.id) or _reasons(element, making, generated=generated))
         for element in making.pairs.source_model.elements.values()
@@ -40,21 +41,23 @@ def losses_that_matter(losses: Losses, pairs: Pairs) -> Iterator[Finding]:
     for element in (model.elements[lost] for lost in losses):
         if holds_instances(element, model):
             yield from losses[element.id]
-            yield from losses_around(element, losses, pairs)
-        elif is_listener(element, model) and not is_gone(element, pairs):
+            yield from losses_around(element, losses, model, pairs.target_model)
+        elif is_listener(element, model) and not is_gone(element, pairs.target_model):
             yield from losses[element.id]
 
 
-def losses_around(element: Element, losses: Losses, pairs: Pairs) -> Iterator[Finding]:
+def losses_around(
+    element: Element, losses: Losses, source: ProcessModel, target: ProcessModel
+) -> Iterator[Finding]:
     """The reasons for the scopes around an element that are still there, but have no pair."""
-    for scope in pairs.source_model.scopes_around(element):
-        if not is_gone(scope, pairs):
+    for scope in source.scopes_around(element):
+        if not is_gone(scope, target):
             yield from losses.get(scope.id, ())
 
 
-def is_gone(element: Element, pairs: Pairs) -> bool:
+def is_gone(element: Element, target: ProcessModel) -> bool:
     """Whether the target version has no element of this id."""
-    return element.id not in pairs.target_model.elements
+    return element.id not in target.elements
 
 
 def unknown_element(element: str) -> Finding:
@@ -62,26 +65,25 @@ def unknown_element(element: str) -> Finding:
     return Finding(
         code=Code.ELEMENT_MISSING,
         source=element,
-        message=f"Expected the instance to wait at an element of its own version, "
+        message="Expected the instance to wait at an element of its own version, "
         f"but that version has no element '{element}'.",
     )
 
 
 def _reasons(element: Element, making: Making, *, generated: bool) -> tuple[Finding, ...]:
     if not generated:
-        return (_lost(element, None, "to be mapped, but no instruction says to which element"),)
+        return (_lost(element, "to be mapped, but no instruction says to which element"),)
     twin = making.pairs.target_model.elements.get(element.id)
     if twin is None:
-        return (_lost(element, None, "to exist in the target version, but it has no element of this id"),)
+        return (_lost(element, "to exist in the target version, but it has no element of this id"),)
     broken = broken_rules(Pair(source=element, target=twin), making.pairs)
     return broken or (_moved(element, twin),)
 
 
-def _lost(element: Element, target: str | None, expectation: str) -> Finding:
+def _lost(element: Element, expectation: str) -> Finding:
     return Finding(
         code=Code.ELEMENT_MISSING,
         source=element.id,
-        target=target,
         name=element.name,
         message=f"Expected {describe(element)} {expectation}.",
     )

@@ -145,7 +145,7 @@ def compensation_handler(event: Element, model: ProcessModel) -> Element | None:
 
 
 def _is_led_to(handler: Element, model: ProcessModel) -> bool:
-    return any(event.handler == handler.id for event in model.contents(handler.scope))
+    return any(compensation_handler(event, model) is handler for event in model.contents(handler.scope))
 
 
 def _waits_inside(scope: Element, model: ProcessModel) -> bool:

@@ -52,12 +52,13 @@ def event_definition_changed(pair: Pair) -> Iterator[Finding]:
     """The trigger is of the same kind, but means another message, signal or time."""
     before, after = pair.source.trigger, pair.target.trigger
     if before and after and before.kind is after.kind and before.detail != after.detail:
-        yield _warning(
-            Code.EVENT_DEFINITION_CHANGED,
-            pair,
-            f"waits for {before.kind} {_quoted(after.detail)} in the target version, "
-            f"but {_quoted(before.detail)} stays armed unless the event trigger is updated",
+        stale = (
+            f", but {_quoted(before.detail)} stays armed unless the event trigger is updated"
+            if is_armed(pair.source)
+            else f" instead of {_quoted(before.detail)}"
         )
+        fact = f"waits for {before.kind} {_quoted(after.detail)} in the target version{stale}"
+        yield _warning(Code.EVENT_DEFINITION_CHANGED, pair, fact)
 
 
 def new_listeners(pairs: Pairs) -> Iterator[Finding]:

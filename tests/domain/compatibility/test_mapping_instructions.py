@@ -676,3 +676,34 @@ def test_takes_instructions_in_any_order() -> None:
     backwards = compare(source.model(), target.model(), instructions=asked[::-1])
 
     assert forwards.to_json() == backwards.to_json()
+
+
+def test_reports_refused_instructions_also_where_no_instance_waits() -> None:
+    asked = {"start": "start", "outer": "nowhere", "event": "gone"}
+    source = nested("outer").boundary("event", on="outer", message="M")
+
+    comparison = compare(source.model(), nested("outer").model(), instructions=asked)
+
+    assert [(finding.code.value, finding.source, finding.target) for finding in comparison.errors] == [
+        ("ELEMENT_MISSING", "event", "gone"),
+        ("ELEMENT_MISSING", "outer", "nowhere"),
+        ("NOT_A_WAIT_STATE", "start", "start"),
+        ("SCOPE_CHANGED", "task", "task"),
+    ]
+    assert [finding.message for finding in relocate(comparison, frozenset({"task"})).errors][1] == (
+        "Expected user task 'task' to stay inside 'outer', "
+        "but inside 'outer' nothing was paired, because that has no valid pair."
+    )
+
+
+def test_explains_a_position_by_the_instruction_that_split_a_multi_instance_activity() -> None:
+    comparison = compare(
+        one_task(many="parallel").model(),
+        one_task(many="parallel").model(),
+        instructions={"task#multiInstanceBody": "task#multiInstanceBody"},
+    )
+
+    assert [finding.code.value for finding in relocate(comparison, frozenset({"task"})).errors] == [
+        "MULTI_INSTANCE_SPLIT"
+    ]
+    assert breaking_positions(comparison) == ("task",)

@@ -179,6 +179,14 @@ def test_says_what_will_stay_armed() -> None:
     ]
 
 
+def test_does_not_say_that_an_error_stays_armed() -> None:
+    comparison = compare(with_boundary(error="E").model(), with_boundary(error="F").model())
+
+    assert [finding.message for finding in comparison.warnings] == [
+        "boundary event 'event' waits for error 'F' in the target version instead of 'E'."
+    ]
+
+
 def test_names_the_first_elements_behind_and_counts_the_others() -> None:
     comparison = compare(chain("a", "b", "c", "d", "e", "f").model(), chain("f").model())
 

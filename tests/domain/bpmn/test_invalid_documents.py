@@ -1,0 +1,194 @@
+"""Is every document that cannot be read refused, with the line and the element to look at?"""
+
+import pytest
+
+from domain.bpmn import read_model
+from domain.bpmn.tree import MAX_DEPTH
+from domain.errors import InvalidModel
+from tests.support.bpmn_builder import BPMN
+from tests.support.process_shapes import one_task
+
+
+def refusal(document: bytes, **asked: object) -> InvalidModel:
+    with pytest.raises(InvalidModel) as refused:
+        read_model(document, **asked)  # type: ignore[arg-type]
+    return refused.value
+
+
+def in_process(*lines: str) -> bytes:
+    """A document whose process holds these lines, the first of them on line 3."""
+    inside = "\n".join(lines)
+    return f'<definitions xmlns="{BPMN}">\n<process id="p">\n{inside}\n</process>\n</definitions>'.encode()
+
+
+@pytest.mark.parametrize(
+    ("document", "line"),
+    [
+        (b"", 1),
+        (b"not xml", 1),
+        (b"<a>\n<b>\n</a>", 3),
+        (b"<a>\n<a", 2),
+        (b"<a/>\n<a/>", 2),
+        (b"<x:a/>", 1),
+        (b"<a>\x00</a>", 1),
+        (b"<a>&nbsp;</a>", 1),
+        (b"\xff\xfe<\x00a", 1),
+        (b'<?xml version="1.0" encoding="UTF-8"?><a>\xe9</a>', 1),
+    ],
+)
+def test_refuses_what_is_not_well_formed_with_the_line(document: bytes, line: int) -> None:
+    assert refusal(document).line == line
+
+
+@pytest.mark.parametrize("encoding", ["klingon", "Shift_JIS", "UTF-7", "base64"])
+def test_refuses_encodings_it_cannot_read(encoding: str) -> None:
+    document = f'<?xml version="1.0" encoding="{encoding}"?><definitions xmlns="{BPMN}"/>'
+
+    assert "XML" in refusal(document.encode()).message
+
+
+@pytest.mark.parametrize(
+    "declaration",
+    [
+        "<!DOCTYPE definitions>",
+        '<!DOCTYPE definitions SYSTEM "http://example.org/evil.dtd">',
+        '<!DOCTYPE definitions [<!ENTITY a "aaaa">]>',
+        '<!DOCTYPE definitions [<!ENTITY a SYSTEM "file:///etc/passwd">]>',
+        '<!DOCTYPE definitions [<!ENTITY % a SYSTEM "http://example.org/a"> %a;]>',
+    ],
+)
+def test_refuses_document_types_and_entities(declaration: str) -> None:
+    document = f'{declaration}\n<definitions xmlns="{BPMN}"><process id="p"/></definitions>'
+
+    found = refusal(document.encode())
+    assert found.line == 1
+    assert "entities" in found.message
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        "<definitions/>",
+        '<definitions xmlns="http://www.omg.org/spec/BPMN/20040101/MODEL"/>',
+        f'<process xmlns="{BPMN}" id="p"/>',
+        "<html><body/></html>",
+    ],
+)
+def test_refuses_what_is_not_bpmn(root: str) -> None:
+    found = refusal(root.encode())
+
+    assert found.line == 1
+    assert "Expected BPMN 2.0 'definitions'" in found.message
+
+
+def test_refuses_a_document_without_a_process() -> None:
+    document = f'<definitions xmlns="{BPMN}"/>'.encode()
+
+    assert refusal(document).message == "Expected a process in the BPMN document, but it has none."
+
+
+def test_lists_the_processes_when_there_are_several() -> None:
+    document = f'<definitions xmlns="{BPMN}"><process id="b"/><process id="a"/></definitions>'.encode()
+
+    assert refusal(document).message == (
+        "Expected the id of one process, but the document has several processes: 'a', 'b'."
+    )
+    assert refusal(document, process_id="c").message == (
+        "Expected process 'c', but the document has several processes: 'a', 'b'."
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "line", "element"),
+    [
+        (['<task id="t"/>', '<task id="t"/>'], 4, "t"),
+        (['<task id="t"/>', '<subProcess id="s">', '<task id="t"/>', "</subProcess>"], 5, "t"),
+        (['<task id="p"/>'], 3, "p"),
+        (['<task id="t"/>', '<sequenceFlow id="t" sourceRef="t" targetRef="t"/>'], 4, "t"),
+        (['<task name="no id"/>'], 3, None),
+        (['<task id=""/>'], 3, None),
+        (['<task id="t"/>', '<sequenceFlow sourceRef="t" targetRef="t"/>'], 4, None),
+        (['<task id="t"/>', '<sequenceFlow id="f" sourceRef="t" targetRef="gone"/>'], 4, "f"),
+        (['<task id="t"/>', '<sequenceFlow id="f" sourceRef="gone" targetRef="t"/>'], 4, "f"),
+        (['<task id="t"/>', '<sequenceFlow id="f" sourceRef="t"/>'], 4, "f"),
+        (['<task id="t">', "<incoming>gone</incoming>", "</task>"], 4, "t"),
+        (['<task id="t">', "<outgoing>gone</outgoing>", "</task>"], 4, "t"),
+        (['<boundaryEvent id="b" attachedToRef="gone"/>'], 3, "b"),
+        (['<boundaryEvent id="b"/>'], 3, "b"),
+        (['<boundaryEvent id="b" attachedToRef="b"/>'], 3, "b"),
+        (['<startEvent id="s"/>', '<boundaryEvent id="b" attachedToRef="s"/>'], 4, "b"),
+        (['<task id="t"/>', '<association id="a" sourceRef="t" targetRef="gone"/>'], 4, "a"),
+        (
+            [
+                '<intermediateCatchEvent id="e">',
+                '<messageEventDefinition messageRef="gone"/>',
+                "</intermediateCatchEvent>",
+            ],
+            4,
+            "e",
+        ),
+        (
+            [
+                '<intermediateCatchEvent id="e">',
+                '<signalEventDefinition signalRef="gone"/>',
+                "</intermediateCatchEvent>",
+            ],
+            4,
+            "e",
+        ),
+        (
+            [
+                '<intermediateCatchEvent id="e">',
+                "<eventDefinitionRef>gone</eventDefinitionRef>",
+                "</intermediateCatchEvent>",
+            ],
+            4,
+            "e",
+        ),
+        (['<receiveTask id="r" messageRef="gone"/>'], 3, "r"),
+    ],
+)
+def test_refuses_dangling_references_and_ids_with_line_and_element(
+    lines: list[str], line: int, element: str | None
+) -> None:
+    found = refusal(in_process(*lines))
+
+    assert (found.line, found.element) == (line, element)
+    assert found.message.startswith("Expected ")
+
+
+def test_refuses_a_flow_to_an_element_of_another_process() -> None:
+    document = (
+        f'<definitions xmlns="{BPMN}"><process id="a"><task id="t"/></process>\n'
+        '<process id="b"><task id="u"/>\n<sequenceFlow id="f" sourceRef="u" targetRef="t"/></process>'
+        "</definitions>"
+    )
+
+    found = refusal(document.encode(), process_id="b")
+    assert (found.line, found.element) == (3, "f")
+
+
+def test_refuses_a_document_that_is_too_large() -> None:
+    document = one_task().xml()
+
+    assert read_model(document, max_bytes=len(document)).elements
+    assert refusal(document, max_bytes=len(document) - 1).message == (
+        f"Expected a BPMN document of at most {len(document) - 1} bytes, but it has {len(document)} bytes."
+    )
+
+
+def scopes_inside_each_other(depth: int) -> bytes:
+    opened = "".join(f'<subProcess id="s{number}">' for number in range(depth))
+    return in_process(opened + "</subProcess>" * depth)
+
+
+def test_refuses_a_document_that_is_nested_too_deeply() -> None:
+    around = 2
+
+    assert len(read_model(scopes_inside_each_other(MAX_DEPTH - around)).elements) == MAX_DEPTH - around
+    assert "inside each other" in refusal(scopes_inside_each_other(MAX_DEPTH - around + 1)).message
+    assert "inside each other" in refusal(b"<a>" * 100_000).message
+
+
+def test_names_the_field_that_carried_the_document() -> None:
+    assert refusal(b"").field == ("bpmn",)

@@ -1,0 +1,72 @@
+"""Do the reference models of the BPMN Model Interchange Working Group read, every process in them?
+
+They are not part of this repository: set BPMN_REFERENCE_MODELS to a folder that has them, or keep them in
+`shared/data/bpmn-miwg-reference` beside the repository.
+"""
+
+import os
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from domain.bpmn import ElementKind, read_model
+from domain.compatibility import breaking_positions, compare
+from domain.errors import InvalidModel
+
+BESIDE = Path(__file__).parents[4] / "shared" / "data" / "bpmn-miwg-reference"
+FOLDER = Path(os.environ.get("BPMN_REFERENCE_MODELS", BESIDE))
+DOCUMENTS = sorted(FOLDER.glob("*.bpmn"))
+
+if not DOCUMENTS:
+    pytest.skip(
+        "the reference models are not here; BPMN_REFERENCE_MODELS names their folder", allow_module_level=True
+    )
+
+PROCESS = re.compile(rb"<(?:[\w.-]+:)?process\s[^>]*?\bid=\"([^\"]+)\"")
+
+
+def process_ids(document: bytes) -> list[str]:
+    return [found.decode() for found in PROCESS.findall(document)]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=[path.stem for path in DOCUMENTS])
+def test_reads_every_process_of_a_reference_model(path: Path) -> None:
+    document = path.read_bytes()
+    ids = process_ids(document)
+
+    assert ids
+    for process_id in ids:
+        model = read_model(document, process_id=process_id)
+        assert model.id == process_id
+        assert model.elements
+        assert compare(model, model).findings == ()
+        assert breaking_positions(compare(model, model)) == ()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=[path.stem for path in DOCUMENTS])
+def test_lists_the_processes_of_a_reference_model_with_several(path: Path) -> None:
+    document = path.read_bytes()
+    ids = process_ids(document)
+
+    if len(ids) == 1:
+        assert read_model(document).id == ids[0]
+        return
+    with pytest.raises(InvalidModel) as refused:
+        read_model(document)
+    assert all(f"'{process_id}'" in refused.value.message for process_id in ids)
+
+
+def test_reads_all_that_the_largest_reference_model_has() -> None:
+    document = (FOLDER / "B.2.0.bpmn").read_bytes()
+    models = [read_model(document, process_id=process_id) for process_id in process_ids(document)]
+    kinds = Counter(element.kind for model in models for element in model.elements.values())
+
+    assert sum(kinds.values()) == 94
+    assert kinds[ElementKind.TASK] == 22
+    assert kinds[ElementKind.BOUNDARY_EVENT] == 11
+    assert kinds[ElementKind.INTERMEDIATE_CATCH_EVENT] == 6
+    assert kinds[ElementKind.SUB_PROCESS] == 5
+    assert kinds[ElementKind.CALL_ACTIVITY] == 3
+    assert kinds[ElementKind.EVENT_BASED_GATEWAY] == 1
