@@ -181,6 +181,7 @@ class Transaction(Protocol):
     ) -> CarriedOut:
         """Move or skip the instances of the chunk, one decision for each of its cohorts.
 
+        A cohort that an earlier chunk of the upgrade met must be decided as it was then.
         Repeats every condition: an instance is moved only if it still is in the cohort it was recorded in.
         """
         ...

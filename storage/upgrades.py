@@ -107,8 +107,9 @@ async def add_upgrade(
     if ids:
         await connection.execute(SELECT_GIVEN, {**bound, **given(ids)})
     if isinstance(selection, AllActive) and ids:
-        excluded = (await connection.execute(COUNT_EXCLUDED, bound)).scalar_one()
-        return replace(new, excluded=excluded), opened
+        counted = replace(new, excluded=(await connection.execute(COUNT_EXCLUDED, bound)).scalar_one())
+        await save_upgrade(connection, opened, counted)
+        return counted, opened
     return new, opened
 
 

@@ -1,0 +1,64 @@
+"""How a test works off an upgrade by hand, with decisions of its own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from domain import Cohort, Decision, Position, ReasonCode, SkipReason, Status, Upgrade, VersionNumber
+from domain.ports import CarriedOut, RecordedChunk, Transaction
+from domain.upgrading import must_account_for_all
+from tests.support.builders import EVENING
+
+Decide = Callable[[Cohort, VersionNumber], Decision]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkedChunk:
+    """What one chunk came to."""
+
+    upgrade: Upgrade
+    recorded: RecordedChunk
+    done: CarriedOut
+
+
+NOT_PENDING = SkipReason(code=ReasonCode.NOT_PENDING, message="It does not wait.")
+ALREADY_LATEST = SkipReason(code=ReasonCode.ALREADY_LATEST, message="It is there already.")
+
+
+def plain_rules(cohort: Cohort, target: VersionNumber) -> Decision:
+    """Upgrades what waits below the target, where it waits."""
+    reasons = []
+    if cohort.status is not Status.PENDING:
+        reasons.append(NOT_PENDING)
+    if cohort.version >= target:
+        reasons.append(ALREADY_LATEST)
+    return Decision(cohort=cohort, to_position=None if reasons else cohort.position, reasons=tuple(reasons))
+
+
+async def work_chunk(
+    transaction: Transaction, upgrade: Upgrade, size: int, by: Decide = plain_rules
+) -> WorkedChunk:
+    """Record the next chunk, carry the decisions out and keep how far the upgrade has come."""
+    recorded = await transaction.record_chunk(upgrade, size)
+    decisions = [by(cohort, upgrade.target_version) for cohort in recorded.cohorts]
+    done = await transaction.carry_out(upgrade, recorded, decisions)
+    skipped = sum(counted.count for counted in done.skipped)
+    must_account_for_all(recorded=recorded.recorded, moved=done.moved, skipped=skipped)
+    advanced = upgrade.advanced(
+        cursor=recorded.cursor, upgraded=done.moved, skipped=skipped + recorded.not_found
+    )
+    if recorded.is_last:
+        advanced = advanced.completed(EVENING)
+    await transaction.save_upgrade(advanced)
+    return WorkedChunk(upgrade=advanced, recorded=recorded, done=done)
+
+
+def moving(places: dict[Position, Position]) -> Decide:
+    """The plain rules, but what they upgrade at one of these positions goes on at another."""
+
+    def by(cohort: Cohort, target: VersionNumber) -> Decision:
+        decision = plain_rules(cohort, target)
+        if decision.to_position is None:
+            return decision
+        return Decision(cohort=cohort, to_position=places.get(cohort.position, cohort.position))
+
+    return by
