@@ -1,9 +1,12 @@
 """What the rules say of a cohort, and so of each instance in it."""
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.cohort import Cohort
+from domain.compatibility import Finding
 from domain.instance import Position
 
 
@@ -20,23 +23,32 @@ class ReasonCode(StrEnum):
     INSTANCE_NOT_FOUND = "INSTANCE_NOT_FOUND"
     NOT_PENDING = "NOT_PENDING"
     ALREADY_LATEST = "ALREADY_LATEST"
+    INCOMPATIBLE = "INCOMPATIBLE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkipReason:
-    """One reason why an instance is left alone, as a code and as a sentence for an operator."""
+    """One reason why an instance is left alone, as a code and as a sentence for an operator.
+
+    `findings` says what makes a position INCOMPATIBLE; the other reasons have none.
+    """
 
     code: ReasonCode
     message: str
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """UPGRADE to `to_position`, or SKIP with every reason that holds (then `to_position` is None)."""
+    """UPGRADE to `to_position`, or SKIP with every reason that holds (then `to_position` is None).
+
+    `warnings` never stand in the way.
+    """
 
     cohort: Cohort
     to_position: Position | None
     reasons: tuple[SkipReason, ...] = ()
+    warnings: tuple[Finding, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -55,3 +67,14 @@ INSTANCE_NOT_FOUND = SkipReason(
     code=ReasonCode.INSTANCE_NOT_FOUND, message="No instance of this process has this id."
 )
 """Why an id that was asked for is skipped when no instance of the process has it."""
+
+
+def count_reasons(skips: Iterable[CountedDecision], *, not_found: int) -> Mapping[ReasonCode, int]:
+    """How many instances were skipped for each reason; one with two reasons counts under both."""
+    counts: Counter[ReasonCode] = Counter()
+    for counted in skips:
+        for reason in counted.decision.reasons:
+            counts[reason.code] += counted.count
+    if not_found:
+        counts[ReasonCode.INSTANCE_NOT_FOUND] = not_found
+    return {code: counts[code] for code in ReasonCode if code in counts}

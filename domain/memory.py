@@ -13,7 +13,7 @@ from domain.cohort import Cohort, CountedCohort
 from domain.decision import INSTANCE_NOT_FOUND, CountedDecision, Decision, Verdict
 from domain.instance import ACTIVE, Instance, InstanceId, InstanceReport, Status
 from domain.paging import Item, Page, PageRequest, page_of
-from domain.ports import CarriedOut, InstanceFilter, OutcomeFilter, RecordedChunk
+from domain.ports import CarriedOut, InstanceFilter, OutcomeFilter, RecordedChunk, SelectedCohorts
 from domain.process import Process, ProcessKey, Version, VersionNumber, VersionState
 from domain.selection import ByIds, Selection, SelectionKind
 from domain.upgrade import Outcome, Upgrade, UpgradeId, UpgradeState
@@ -84,6 +84,34 @@ class InMemoryStore:
 
     async def cohorts(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[CountedCohort, ...]]:
         return {key: _counted(_cohort_of(one) for one in _instances(self._state, key)) for key in keys}
+
+    async def selected_cohorts(self, key: ProcessKey, selection: Selection) -> SelectedCohorts:
+        selected = _selected(self._state, key, selection)
+        is_by_ids = isinstance(selection, ByIds)
+        return SelectedCohorts(
+            cohorts=_counted(_cohort_of(one) for one in selected),
+            not_found=len(selection.ids) - len(selected) if isinstance(selection, ByIds) else 0,
+            excluded=0 if is_by_ids else len(_active(self._state, key)) - len(selected),
+        )
+
+    async def cohort_pages(
+        self, key: ProcessKey, selection: Selection, cohorts: Sequence[Cohort], page: PageRequest
+    ) -> Mapping[Cohort, Page[Instance]]:
+        selected = {one.id for one in _selected(self._state, key, selection)}
+        held = [
+            (number, one)
+            for number, one in enumerate(_instances(self._state, key), start=1)
+            if one.id in selected
+        ]
+        return {
+            cohort: page_of(
+                [(n, one) for n, one in held if n > (page.after or 0) and _cohort_of(one) == cohort][
+                    : page.first + 1
+                ],
+                page.first,
+            )
+            for cohort in cohorts
+        }
 
     async def upgrade(self, upgrade: UpgradeId) -> Upgrade | None:
         return self._state.upgrades.get(upgrade)
@@ -259,6 +287,18 @@ def _versions(state: _State, key: ProcessKey) -> tuple[Version, ...]:
 
 def _instances(state: _State, key: ProcessKey) -> list[Instance]:
     return [one for one in state.instances.values() if one.process == key]
+
+
+def _active(state: _State, key: ProcessKey) -> list[Instance]:
+    return [one for one in _instances(state, key) if one.status in ACTIVE]
+
+
+def _selected(state: _State, key: ProcessKey, selection: Selection) -> list[Instance]:
+    if isinstance(selection, ByIds):
+        named = (state.instances.get(given) for given in selection.ids)
+        return [one for one in named if one is not None and one.process == key]
+    left_out = set(selection.excluded)
+    return [one for one in _active(state, key) if one.id not in left_out]
 
 
 def _end_of_chunk(state: _State, upgrade: Upgrade, size: int) -> int:

@@ -7,6 +7,7 @@ from domain.clock import Clock, utc_now
 from domain.errors import InvalidInput, NoDraft, ProcessExists, ProcessNotFound
 from domain.ports import ProcessQuestions, Store, Transaction
 from domain.process import Process, ProcessKey, Version, VersionNumber, VersionState, process_key
+from domain.route import read_document
 
 MAX_TITLE_LENGTH = 200
 MAX_VERSION = 2**31 - 1
@@ -37,10 +38,10 @@ async def save_draft(
 ) -> Version:
     """Save the draft of the next version: a new one above all others, or in place of the present draft.
 
-    Raises Forbidden, ProcessNotFound or InvalidInput.
+    Raises Forbidden, ProcessNotFound, InvalidInput, or InvalidModel for a document that cannot be read.
     """
     require_system_admin(caller)
-    _check_model_size(model)
+    _check_model(model, process.code)
     async with store.transaction() as transaction:
         versions = await _versions(transaction, process)
         number = _draft_number(versions)
@@ -79,11 +80,11 @@ async def adopt_version(
 ) -> Version:
     """Take over a version that another system numbered; one that is there with the same content stays.
 
-    Raises Forbidden, ProcessNotFound, or InvalidInput: for a number that is not positive, for a published
-    version that is there with other content, and for a draft below another version.
+    Raises Forbidden, ProcessNotFound, InvalidModel, or InvalidInput: for a number that is not positive, for
+    a published version that is there with other content, and for a draft below another version.
     """
     require_system_admin(caller)
-    _check_model_size(model)
+    _check_model(model, process.code)
     if not 1 <= number <= MAX_VERSION:
         raise InvalidInput(
             f"Expected number to be from 1 to {MAX_VERSION:,}, but got {number}.", field=("number",)
@@ -146,8 +147,11 @@ def _checked_title(title: str) -> str:
     return title
 
 
-def _check_model_size(model: bytes | None) -> None:
-    if model is not None and len(model) > MAX_MODEL_BYTES:
+def _check_model(model: bytes | None, code: str) -> None:
+    if model is None:
+        return
+    if len(model) > MAX_MODEL_BYTES:
         raise InvalidInput(
             f"Expected bpmn to be at most {MAX_MODEL_BYTES:,} bytes, but got {len(model):,}.", field=("bpmn",)
         )
+    read_document(model, code)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from domain.decision import SkipReason
 from domain.instance import InstanceId, Position
+from domain.mapping import VersionMapping
 from domain.process import ProcessKey, VersionNumber
 from domain.selection import SelectionKind
 
@@ -38,7 +39,8 @@ class Upgrade:
     """An upgrade as it stands. Times are in UTC.
 
     `upgraded` and `skipped` count outcomes so far; `excluded` counts the active instances that the selection
-    left out. `cursor` is where the next chunk begins, in an order that only the store knows.
+    left out. `mappings` are the caller's instructions. `cursor` is where the next chunk begins, in an order
+    that only the store knows.
     """
 
     id: UpgradeId
@@ -48,6 +50,7 @@ class Upgrade:
     state: UpgradeState
     requested_by: str
     reason: str | None
+    mappings: tuple[VersionMapping, ...] = ()
     requested_at: datetime
     finished_at: datetime | None = None
     cursor: int = 0

@@ -5,15 +5,18 @@ in the middle leaves an upgrade that `continue_upgrade` takes up at its cursor, 
 one chunk is upgraded all at once or not at all.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import uuid4
 
 from domain.access import Caller, require_system_admin
 from domain.clock import Clock, utc_now
 from domain.errors import InvalidInput, NoPublishedVersion
+from domain.mapping import VersionMapping, check_mappings
+from domain.planning import must_still_plan
 from domain.ports import Store, Transaction
 from domain.process import ProcessKey
 from domain.publishing import get_process
+from domain.route import Routes
 from domain.rules import decide
 from domain.selection import Selection, kind_of
 from domain.upgrade import MAX_REASON_LENGTH, Upgrade, UpgradeId, UpgradeState
@@ -36,6 +39,8 @@ async def upgrade_instances(
     process: ProcessKey,
     selection: Selection,
     caller: Caller,
+    mappings: Sequence[VersionMapping] = (),
+    fingerprint: str | None = None,
     reason: str | None = None,
     chunk_size: int = DEFAULT_CHUNK_SIZE,
     on_progress: OnProgress = ignore_progress,
@@ -44,13 +49,18 @@ async def upgrade_instances(
     """Upgrade the selected instances of a process to its latest published version.
 
     Returns the finished upgrade. Each selected instance gets exactly one outcome; those that cannot be
-    upgraded are skipped with every reason and never hold back the rest. Raises Forbidden, ProcessNotFound,
-    NoPublishedVersion or InvalidInput, with nothing written.
+    upgraded are skipped with every reason and never hold back the rest. `mappings` override the generated
+    mapping; given the `fingerprint` of a plan, an upgrade that would do something else is refused.
+    Raises Forbidden, ProcessNotFound, NoPublishedVersion, InvalidInput, InvalidMapping or PlanChanged, with
+    nothing written.
     """
     require_system_admin(caller)
     _check_reason(reason)
+    check_mappings(mappings)
+    if fingerprint is not None:
+        await must_still_plan(store, fingerprint, process=process, selection=selection, mappings=mappings)
     async with store.transaction() as transaction:
-        opened = await _open(transaction, process, selection, caller, reason, clock)
+        opened = await _open(transaction, process, selection, mappings, caller, reason, clock)
         upgrade = await _work_chunk(transaction, opened, chunk_size, clock)
     on_progress(upgrade)
     return await continue_upgrade(store, upgrade, chunk_size=chunk_size, on_progress=on_progress, clock=clock)
@@ -83,6 +93,7 @@ async def _open(
     transaction: Transaction,
     key: ProcessKey,
     selection: Selection,
+    mappings: Sequence[VersionMapping],
     caller: Caller,
     reason: str | None,
     clock: Clock,
@@ -98,14 +109,17 @@ async def _open(
         state=UpgradeState.RUNNING,
         requested_by=caller.name,
         reason=reason,
+        mappings=tuple(mappings),
         requested_at=clock(),
     )
+    await _routes(transaction, upgrade).check_mappings()
     return await transaction.add_upgrade(upgrade, selection)
 
 
 async def _work_chunk(transaction: Transaction, upgrade: Upgrade, size: int, clock: Clock) -> Upgrade:
     chunk = await transaction.record_chunk(upgrade, size)
-    decisions = [decide(cohort, upgrade.target_version) for cohort in chunk.cohorts]
+    routes = _routes(transaction, upgrade)
+    decisions = [decide(cohort, await routes.route(cohort.version)) for cohort in chunk.cohorts]
     done = await transaction.carry_out(upgrade, chunk, decisions)
     skipped = sum(counted.count for counted in done.skipped)
     must_account_for_all(recorded=chunk.recorded, moved=done.moved, skipped=skipped)
@@ -114,6 +128,15 @@ async def _work_chunk(transaction: Transaction, upgrade: Upgrade, size: int, clo
         advanced = advanced.completed(clock())
     await transaction.save_upgrade(advanced)
     return advanced
+
+
+def _routes(transaction: Transaction, upgrade: Upgrade) -> Routes:
+    return Routes(
+        process=upgrade.process,
+        target=upgrade.target_version,
+        mappings=upgrade.mappings,
+        documents=transaction,
+    )
 
 
 def must_account_for_all(*, recorded: int, moved: int, skipped: int) -> None:

@@ -1,6 +1,5 @@
 """How the decisions that an upgrade has carried out are kept."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,9 +7,10 @@ from sqlalchemy import bindparam, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.cohort import Cohort
-from domain.decision import Decision, ReasonCode, SkipReason
+from domain.decision import Decision
 from domain.instance import Position
 from storage.dialect import insert_new
+from storage.documents import findings_of, reasons_of, stored_findings, stored_reasons
 from storage.identities import Identities
 from storage.opened import Opened
 from storage.tables import decision
@@ -56,20 +56,13 @@ async def add_counts(connection: AsyncConnection, opened: Opened, rows: Sequence
         await connection.execute(ADD_COUNT, values)
 
 
-def reasons_of(stored: str) -> tuple[SkipReason, ...]:
-    """The reasons as they were kept."""
-    return tuple(
-        SkipReason(code=ReasonCode(reason["code"]), message=reason["message"])
-        for reason in json.loads(stored)
-    )
-
-
 def decision_of(row: Any, positions: Mapping[int, Position]) -> Decision:
     """The decision of a row of the decision table."""
     return Decision(
         cohort=Cohort(version=row.version, status=row.status, position=positions[row.position_id]),
         to_position=None if row.to_position_id is None else positions[row.to_position_id],
         reasons=reasons_of(row.reasons),
+        warnings=findings_of(row.warnings),
     )
 
 
@@ -81,6 +74,7 @@ def _row(opened: Opened, made: Decision, numbers: Mapping[Position, int]) -> dic
         "position_id": numbers[made.cohort.position],
         "to_position_id": None if made.to_position is None else numbers[made.to_position],
         "codes": "".join(f" {reason.code} " for reason in made.reasons),
-        "reasons": json.dumps([{"code": reason.code, "message": reason.message} for reason in made.reasons]),
+        "reasons": stored_reasons(made.reasons),
+        "warnings": stored_findings(made.warnings),
         "instances": 0,
     }

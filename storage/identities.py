@@ -99,20 +99,25 @@ class Identities:
                 self._learn_position(number, process_id, frozenset(map(ElementId, json.loads(elements))))
         return _chosen(wanted, self._known.positions, self._fresh.positions)
 
-    async def position_ids(self, process_id: int, positions: Iterable[Position]) -> Mapping[Position, int]:
-        """The number of each position of a process; new positions get one (in a write transaction)."""
+    async def known_position_ids(
+        self, process_id: int, positions: Iterable[Position]
+    ) -> Mapping[Position, int]:
+        """The numbers of those positions of a process that an instance has had."""
         wanted = dict.fromkeys((process_id, position) for position in positions)
-        missing = _missing(wanted, self._known.position_ids, self._fresh.position_ids)
-        for part in parts(missing):
-            by_digest = {_digest(position): position for _, position in part}
-            await self._find_positions(process_id, by_digest)
-            new = _missing(part, self._fresh.position_ids)
-            if new:
-                rows = [_position_row(process_id, position) for _, position in new]
-                await self._connection.execute(ADD_POSITIONS, rows)
-                await self._find_positions(process_id, by_digest)
+        for part in parts(_missing(wanted, self._known.position_ids, self._fresh.position_ids)):
+            await self._find_positions(process_id, {_digest(position): position for _, position in part})
         found = _chosen(wanted, self._known.position_ids, self._fresh.position_ids)
         return {position: number for (_, position), number in found.items()}
+
+    async def position_ids(self, process_id: int, positions: Iterable[Position]) -> Mapping[Position, int]:
+        """The number of each position of a process; new positions get one (in a write transaction)."""
+        wanted = dict.fromkeys(positions)
+        known = await self.known_position_ids(process_id, wanted)
+        new = _missing(wanted, known)
+        if not new:
+            return known
+        await self._connection.execute(ADD_POSITIONS, [_position_row(process_id, one) for one in new])
+        return await self.known_position_ids(process_id, wanted)
 
     async def _find_positions(self, process_id: int, by_digest: Mapping[bytes, Position]) -> None:
         bound = {"process_id": process_id, "digests": list(by_digest)}

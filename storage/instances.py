@@ -57,7 +57,7 @@ async def find_instances(
     connection: AsyncConnection, identities: Identities, ids: Sequence[InstanceId]
 ) -> Mapping[InstanceId, Instance]:
     rows = (await connection.execute(INSTANCES_BY_UUID, given(ids))).all()
-    return {found.id: found for found in await _instances(identities, rows)}
+    return {found.id: found for found in await instances_of(identities, rows)}
 
 
 async def instance_pages(
@@ -72,7 +72,7 @@ async def instance_pages(
     for part in parts(ids.values()):
         listings = [select(_listing(process_id, which, page).subquery()) for process_id in part]
         rows = (await connection.execute(union_all(*listings))).all()
-        for row, found in zip(rows, await _instances(identities, rows), strict=True):
+        for row, found in zip(rows, await instances_of(identities, rows), strict=True):
             listed[found.process].append((row.id, found))
     return {key: page_of(listed[key], page.first) for key in keys}
 
@@ -146,7 +146,8 @@ def _listing(process_id: int, which: InstanceFilter, page: PageRequest) -> Selec
     return listing.order_by(instance.c.id).limit(page.first + 1)
 
 
-async def _instances(identities: Identities, rows: Sequence[Any]) -> list[Instance]:
+async def instances_of(identities: Identities, rows: Sequence[Any]) -> list[Instance]:
+    """The instances that these rows of the instance table are."""
     keys = await identities.process_keys(row.process_id for row in rows)
     positions = await identities.positions(row.position_id for row in rows)
     return [

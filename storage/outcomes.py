@@ -18,7 +18,7 @@ from domain.ports import OutcomeFilter
 from domain.process import VersionNumber
 from domain.selection import SelectionKind
 from domain.upgrade import Outcome, OutcomeKind, UpgradeId
-from storage.decisions import reasons_of
+from storage.documents import reasons_of
 from storage.identities import Identities, parts
 from storage.tables import decision, instance, outcome, selected, upgrade
 

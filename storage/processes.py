@@ -42,9 +42,6 @@ VERSIONS = (
     .where(version.c.process_id.in_(bindparam("ids", expanding=True)))
     .order_by(version.c.process_id, version.c.number)
 )
-MODEL = select(version.c.model).where(
-    version.c.process_id == bindparam("process_id"), version.c.number == bindparam("wanted")
-)
 PUT_VERSION = upsert(
     version,
     keys=("process_id", "number"),
@@ -83,15 +80,6 @@ async def find_versions(
     for row in await connection.execute(VERSIONS, {"ids": list(ids.values())}):
         found[row.process_id].append(_version(row))
     return {key: tuple(found[ids[key]]) if key in ids else () for key in keys}
-
-
-async def find_model(
-    connection: AsyncConnection, identities: Identities, key: ProcessKey, number: VersionNumber
-) -> bytes | None:
-    process_id = await identities.process_id(key)
-    bound = {"process_id": process_id, "wanted": number}
-    model: bytes | None = (await connection.execute(MODEL, bound)).scalar_one_or_none()
-    return model
 
 
 async def add_process(connection: AsyncConnection, new: Process) -> None:

@@ -7,16 +7,18 @@ from typing import Self
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.cohort import CountedCohort
+from domain.cohort import Cohort, CountedCohort
 from domain.decision import CountedDecision
 from domain.instance import Instance, InstanceId
-from domain.paging import Page, PageRequest
-from domain.ports import InstanceFilter, OutcomeFilter
+from domain.paging import Page, PageRequest, page_of
+from domain.ports import InstanceFilter, OutcomeFilter, SelectedCohorts
 from domain.process import Process, ProcessKey, Version, VersionNumber
+from domain.selection import ByIds, Selection
 from domain.upgrade import Outcome, Upgrade, UpgradeId
-from storage import instances, outcomes, processes, upgrades
+from storage import instances, outcomes, processes, selections, upgrades
 from storage.database import Database
 from storage.identities import Identities, Known
+from storage.models import Models
 from storage.transaction import SqlTransaction
 
 
@@ -26,6 +28,7 @@ class SqlStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known = Known()
+        self._models = Models()
 
     @classmethod
     async def open(cls, path: Path) -> Self:
@@ -44,7 +47,7 @@ class SqlStore:
     async def transaction(self) -> AsyncIterator[SqlTransaction]:
         async with self._database.writing() as connection:
             identities = Identities(connection, self._known)
-            yield SqlTransaction(connection, identities)
+            yield SqlTransaction(connection, identities, self._models)
         identities.publish()
 
     @asynccontextmanager
@@ -72,7 +75,8 @@ class SqlStore:
 
     async def model(self, key: ProcessKey, number: VersionNumber) -> bytes | None:
         async with self._reading() as (connection, identities):
-            return await processes.find_model(connection, identities, key, number)
+            process_id = await identities.process_id(key)
+            return None if process_id is None else await self._models.find(connection, process_id, number)
 
     async def instances(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, Instance]:
         async with self._reading() as (connection, identities):
@@ -87,6 +91,23 @@ class SqlStore:
     async def cohorts(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[CountedCohort, ...]]:
         async with self._reading() as (connection, identities):
             return await instances.count_cohorts(connection, identities, keys)
+
+    async def selected_cohorts(self, key: ProcessKey, selection: Selection) -> SelectedCohorts:
+        async with self._reading() as (connection, identities):
+            process_id = await identities.process_id(key)
+            if process_id is None:
+                not_found = len(selection.ids) if isinstance(selection, ByIds) else 0
+                return SelectedCohorts(cohorts=(), not_found=not_found, excluded=0)
+            return await selections.selected_cohorts(connection, identities, process_id, selection)
+
+    async def cohort_pages(
+        self, key: ProcessKey, selection: Selection, cohorts: Sequence[Cohort], page: PageRequest
+    ) -> Mapping[Cohort, Page[Instance]]:
+        async with self._reading() as (connection, identities):
+            process_id = await identities.process_id(key)
+            if process_id is None:
+                return {cohort: page_of((), page.first) for cohort in cohorts}
+            return await selections.cohort_pages(connection, identities, process_id, selection, cohorts, page)
 
     async def upgrade(self, upgrade: UpgradeId) -> Upgrade | None:
         async with self._reading() as (connection, identities):

@@ -107,6 +107,7 @@ class UpgradeRow(SQLModel, table=True):
     state: UpgradeState = Field(sa_column=_row(UPGRADE_STATE))
     requested_by: str
     reason: str | None
+    mappings: str = Field(sa_column=_row(Text))
     requested_at: datetime = Field(sa_column=_row(UtcTime))
     finished_at: datetime | None = Field(default=None, sa_column=Column(UtcTime))
     last_key: int
@@ -141,6 +142,7 @@ class DecisionRow(SQLModel, table=True):
     to_position_id: int | None = Field(foreign_key="position.id")
     codes: str
     reasons: str = Field(sa_column=_row(Text))
+    warnings: str = Field(sa_column=_row(Text))
     instances: int
 
 

@@ -13,6 +13,7 @@ from domain.selection import Selection
 from domain.upgrade import Upgrade, UpgradeId
 from storage import chunks, instances, processes, upgrades
 from storage.identities import Identities
+from storage.models import Models
 from storage.opened import Opened
 
 
@@ -22,9 +23,11 @@ class SqlTransaction:
     Changes of a process need a process that exists: the use cases ask for it first.
     """
 
-    def __init__(self, connection: AsyncConnection, identities: Identities) -> None:
+    def __init__(self, connection: AsyncConnection, identities: Identities, models: Models) -> None:
         self._connection = connection
         self._identities = identities
+        self._models = models
+        self._has_changed_versions = False
         self._opened: dict[UpgradeId, Opened] = {}
 
     async def process(self, key: ProcessKey) -> Process | None:
@@ -37,12 +40,15 @@ class SqlTransaction:
         return await processes.find_versions(self._connection, self._identities, keys)
 
     async def model(self, key: ProcessKey, number: VersionNumber) -> bytes | None:
-        return await processes.find_model(self._connection, self._identities, key, number)
+        models = Models() if self._has_changed_versions else self._models
+        return await models.find(self._connection, await self._number(key), number)
 
     async def put_version(self, key: ProcessKey, version: Version, model: bytes | None) -> None:
+        self._has_changed_versions = True
         await processes.put_version(self._connection, await self._number(key), version, model)
 
     async def publish(self, key: ProcessKey, number: VersionNumber, at: datetime) -> None:
+        self._has_changed_versions = True
         await processes.publish(self._connection, await self._number(key), number, at)
 
     async def processes_of(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, ProcessKey]:

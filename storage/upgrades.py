@@ -14,6 +14,7 @@ from domain.process import ProcessKey, VersionNumber
 from domain.selection import AllActive, ByIds, Selection
 from domain.upgrade import Upgrade, UpgradeId, UpgradeState
 from storage.decisions import decision_of
+from storage.documents import mappings_of, stored_mappings
 from storage.given import GIVEN, given
 from storage.identities import Identities
 from storage.opened import Opened
@@ -156,6 +157,7 @@ def _upgrade(row: Any, key: ProcessKey) -> Upgrade:
         state=row.state,
         requested_by=row.requested_by,
         reason=row.reason,
+        mappings=mappings_of(row.mappings),
         requested_at=row.requested_at,
         finished_at=row.finished_at,
         cursor=row.cursor,
@@ -174,6 +176,7 @@ def _row(new: Upgrade, process_id: int, last_key: int) -> dict[str, Any]:
         "state": new.state,
         "requested_by": new.requested_by,
         "reason": new.reason,
+        "mappings": stored_mappings(new.mappings),
         "requested_at": new.requested_at,
         "finished_at": new.finished_at,
         "last_key": last_key,
