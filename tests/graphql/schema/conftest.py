@@ -9,11 +9,6 @@ from domain.ports import Store
 from graphql_api.schema import build_schema
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(scope="session")
 def schema() -> Schema:
     return build_schema()

@@ -28,6 +28,11 @@ ADMIN = Caller(name="setup", role=Role.SYSTEM_ADMIN)
 MORNING = datetime(2026, 3, 1, 8, 30, tzinfo=UTC)
 EVERYTHING = PageRequest(first=1000)
 
+MODEL = b"""<?xml version="1.0" encoding="UTF-8"?>
+<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL">
+  <process id="order"><userTask id="approve" name="Pr\xc3\xbcfen"/></process>
+</definitions>
+"""
 ORDER = ProcessKey(namespace="shop", code="order")
 
 

@@ -3,7 +3,7 @@
 import pytest
 from counting_store import CountingStore
 from schema_client import Client
-from schema_world import add_instances, add_process, add_upgrade, an_instance
+from schema_world import MODEL, add_instances, add_process, add_upgrade, an_instance
 
 from domain import ProcessKey
 
@@ -82,14 +82,14 @@ async def test_a_list_of_upgrades_asks_once_for_each_thing(client: Client, upgra
 
 
 async def test_what_nobody_asks_for_is_not_read(client: Client):
-    await add_process(client.store, model=b"<definitions/>")
+    await add_process(client.store, model=MODEL)
     store = CountingStore(client.store)
     await client.on(store).ask('{process(namespace: "shop", code: "order") {code title}}')
     assert store.asked == {"process": 1}
 
 
 async def test_a_document_is_read_only_when_asked_for(client: Client):
-    await add_process(client.store, versions=2, model=b"<definitions/>")
+    await add_process(client.store, versions=2, model=MODEL)
     store = CountingStore(client.store)
     await client.on(store).ask('{process(namespace: "shop", code: "order") {versions {number hasBpmn}}}')
     assert store.asked["model"] == 0

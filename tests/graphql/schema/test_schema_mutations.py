@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from schema_client import Client
-from schema_world import ORDER, add_draft, add_instances, add_process, an_id, an_instance, contents
+from schema_world import MODEL, ORDER, add_draft, add_instances, add_process, an_id, an_instance, contents
 
 from domain import ProcessKey, Status
 
@@ -52,17 +52,17 @@ async def test_saves_a_draft_with_its_document(client: Client):
           saveDraft(input: $input) {version {number state hasBpmn bpmn} userErrors {code}}
         }
         """,
-        input={"namespace": "shop", "code": "order", "bpmn": "<définitions/>"},
+        input={"namespace": "shop", "code": "order", "bpmn": MODEL.decode()},
     )
     assert data["saveDraft"] == {
-        "version": {"number": 2, "state": "DRAFT", "hasBpmn": True, "bpmn": "<définitions/>"},
+        "version": {"number": 2, "state": "DRAFT", "hasBpmn": True, "bpmn": MODEL.decode()},
         "userErrors": [],
     }
 
 
 async def test_saves_a_draft_in_place_of_the_present_one(client: Client):
     await add_process(client.store)
-    await add_draft(client.store, model=b"<definitions/>")
+    await add_draft(client.store, model=MODEL)
     data = await client.ask(
         'mutation {saveDraft(input: {namespace: "shop", code: "order"}) {version {number hasBpmn bpmn}}}'
     )

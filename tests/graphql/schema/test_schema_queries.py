@@ -5,6 +5,7 @@ from uuid import uuid4
 import pytest
 from schema_client import Client
 from schema_world import (
+    MODEL,
     MORNING,
     ORDER,
     add_draft,
@@ -20,7 +21,6 @@ from domain import ProcessKey, Status, all_active, upgrade_instances
 pytestmark = pytest.mark.anyio
 
 LOAN = ProcessKey(namespace="bank", code="loan")
-MODEL = b'<?xml version="1.0" encoding="UTF-8"?><definitions/>'
 
 
 async def test_a_process_is_found_by_its_name(client: Client):
