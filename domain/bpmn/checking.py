@@ -50,6 +50,8 @@ def check_references(process: Node, known: Set[str]) -> None:
     for node, kind, _ in flow_nodes(process):
         if kind is ElementKind.BOUNDARY_EVENT:
             _check_attribute(node, "attachedToRef", hosts)
+        if "default" in node.attributes:
+            _check_attribute(node, "default", flows)
         for end in node.named("incoming", "outgoing"):
             _check(end, end.text, flows, node.id)
     for association in nodes_named(process, "association"):

@@ -1,7 +1,7 @@
 """What is a process made of: its elements, how they nest, what they wait for and how they are connected?"""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -130,7 +130,8 @@ class ProcessModel:
     """One process of a BPMN document; make it with `build_model`, which fills the indexes.
 
     `children` lists the elements of a scope by its id, those of the process itself under None;
-    `attached` lists the boundary events of a host. Both are in the order of the ids.
+    `attached` lists the boundary events of a host. Both are in the order of the ids. `handlers` are the
+    elements that a compensation boundary event leads to.
     """
 
     id: str
@@ -139,6 +140,7 @@ class ProcessModel:
     flows: Mapping[str, Flow]
     children: Mapping[str | None, tuple[str, ...]] = field(repr=False)
     attached: Mapping[str, tuple[str, ...]] = field(repr=False)
+    handlers: Set[str] = field(repr=False)
 
     def contents(self, scope: str | None) -> Iterator[Element]:
         """The elements directly inside a scope (None: the process)."""
@@ -179,4 +181,9 @@ def build_model(
         flows={flow.id: flow for flow in flows},
         children={scope: tuple(sorted(inside)) for scope, inside in children.items()},
         attached={host: tuple(sorted(events)) for host, events in attached.items()},
+        handlers={
+            element.handler
+            for element in known.values()
+            if element.handler is not None and element.trigger_kind is TriggerKind.COMPENSATION
+        },
     )

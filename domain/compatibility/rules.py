@@ -255,12 +255,11 @@ def _nearest_mapped_scope(pair: Pair, pairs: Pairs) -> Pair | None:
 
 
 def _is_tied(element: Element, pairs: Pairs) -> bool:
-    if element.trigger_kind is TriggerKind.COMPENSATION and element.kind is ElementKind.BOUNDARY_EVENT:
-        return False
-    return element.kind in {
-        ElementKind.BOUNDARY_EVENT,
-        ElementKind.INTERMEDIATE_CATCH_EVENT,
-    } or starts_event_subprocess(element, pairs.source_model)
+    if element.kind is ElementKind.BOUNDARY_EVENT:
+        return element.trigger_kind is not TriggerKind.COMPENSATION
+    return element.kind is ElementKind.INTERMEDIATE_CATCH_EVENT or starts_event_subprocess(
+        element, pairs.source_model
+    )
 
 
 def _leads_to(before: str | None, after: str | None, pair: Pair, pairs: Pairs) -> bool:

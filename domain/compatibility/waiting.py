@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from domain.bpmn.model import Element, ElementKind, ProcessModel, TriggerKind
+from domain.bpmn.model import SCOPE_KINDS, Element, ElementKind, ProcessModel, TriggerKind
 
 TASKS = frozenset(
     {
@@ -22,6 +22,9 @@ JOINING_GATEWAYS = frozenset({ElementKind.PARALLEL_GATEWAY, ElementKind.INCLUSIV
 
 GATEWAYS = JOINING_GATEWAYS | {ElementKind.EVENT_BASED_GATEWAY}
 """Gateways at which an instance can wait."""
+
+_WAITING = TASKS | GATEWAYS | SCOPE_KINDS | {ElementKind.CALL_ACTIVITY, ElementKind.BOUNDARY_EVENT}
+"""Kinds at which an instance can wait or listen whatever their trigger is."""
 
 _ARMED = frozenset(
     {
@@ -44,12 +47,7 @@ def is_wait_state(element: Element, model: ProcessModel) -> bool:
         return starts_event_subprocess(element, model)
     if element.kind is ElementKind.INTERMEDIATE_CATCH_EVENT:
         return element.trigger_kind is not TriggerKind.LINK
-    return (
-        element.kind in TASKS
-        or element.kind in GATEWAYS
-        or element.is_scope
-        or element.kind in {ElementKind.CALL_ACTIVITY, ElementKind.BOUNDARY_EVENT}
-    )
+    return element.kind in _WAITING
 
 
 def holds_instances(element: Element, model: ProcessModel) -> bool:
@@ -63,7 +61,7 @@ def holds_instances(element: Element, model: ProcessModel) -> bool:
         return len(element.incoming) > 1
     if is_listener(element, model) or not is_wait_state(element, model):
         return False
-    if element.compensates and not _is_led_to(element, model):
+    if element.compensates and element.id not in model.handlers:
         return False
     if element.is_scope and element.kind is not ElementKind.AD_HOC_SUB_PROCESS:
         return not _waits_inside(element, model)
@@ -142,10 +140,6 @@ def compensation_handler(event: Element, model: ProcessModel) -> Element | None:
         return None
     handler = event.handler if event.kind is ElementKind.BOUNDARY_EVENT else event.scope
     return None if handler is None else model.elements[handler]
-
-
-def _is_led_to(handler: Element, model: ProcessModel) -> bool:
-    return any(compensation_handler(event, model) is handler for event in model.contents(handler.scope))
 
 
 def _waits_inside(scope: Element, model: ProcessModel) -> bool:

@@ -113,6 +113,7 @@ def test_lists_the_processes_when_there_are_several() -> None:
         (['<task id="t"/>', '<sequenceFlow id="f" sourceRef="t"/>'], 4, "f"),
         (['<task id="t">', "<incoming>gone</incoming>", "</task>"], 4, "t"),
         (['<task id="t">', "<outgoing>gone</outgoing>", "</task>"], 4, "t"),
+        (['<exclusiveGateway id="x" default="gone"/>'], 3, "x"),
         (['<boundaryEvent id="b" attachedToRef="gone"/>'], 3, "b"),
         (['<boundaryEvent id="b"/>'], 3, "b"),
         (['<boundaryEvent id="b" attachedToRef="b"/>'], 3, "b"),

@@ -1,6 +1,7 @@
 """Which data form does a comparison have for pipelines?"""
 
 import json
+from pathlib import Path
 
 from domain.compatibility import Code, compare
 from tests.support.process_shapes import nested, with_boundary
@@ -65,3 +66,9 @@ def test_keeps_the_codes_of_findings_stable() -> None:
         "FORM_CHANGED",
         "NO_MODEL",
     ]
+
+
+def test_explains_every_code_to_operators() -> None:
+    explained = (Path(__file__).parents[3] / "docs" / "compatibility.md").read_text(encoding="utf-8")
+
+    assert [code for code in Code if f"| `{code}` |" not in explained] == []
