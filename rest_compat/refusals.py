@@ -41,8 +41,10 @@ STATUS_OF: Mapping[ErrorCode, int] = {
     ErrorCode.INVALID_SELECTION: 400,
     ErrorCode.INVALID_INPUT: 400,
     ErrorCode.INVALID_MODEL: 400,
+    ErrorCode.INVALID_MAPPING: 400,
     ErrorCode.PROCESS_EXISTS: 409,
     ErrorCode.NO_DRAFT: 409,
+    ErrorCode.PLAN_CHANGED: 409,
 }
 """The HTTP status of every refusal of the domain."""
 
