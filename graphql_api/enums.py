@@ -59,6 +59,9 @@ class ReasonCode(Enum):
     ALREADY_LATEST = enum_value(
         "ALREADY_LATEST", description="It is on the target version already, or on a later one."
     )
+    INCOMPATIBLE = enum_value(
+        "INCOMPATIBLE", description="It waits at an element that has no valid place in the target version."
+    )
 
 
 @strawberry.enum(description="Why a mutation was refused as a whole. Later releases may add codes.")

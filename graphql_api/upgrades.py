@@ -1,7 +1,6 @@
 """What does a client see of an upgrade, and of what it did to each instance?"""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -9,6 +8,7 @@ from uuid import UUID
 import strawberry
 
 import domain
+from domain.decision import count_reasons
 from domain.paging import page_request
 from domain.ports import OutcomeFilter
 from graphql_api.connections import DEFAULT_PAGE_SIZE, After, Connection, First
@@ -65,7 +65,7 @@ class OutcomeConnection(Connection[Outcome]):
         if self.which.kind is domain.OutcomeKind.UPGRADED:
             return 0
         decisions = await info.context.loaders.decisions.load(self.upgrade.id)
-        return count_reasons(self.upgrade, decisions)[self.which.reason]
+        return reason_counts(self.upgrade, decisions).get(self.which.reason, 0)
 
 
 @strawberry.type(
@@ -99,12 +99,8 @@ class Upgrade:
         "counts under each."
     )
     async def counts_by_reason(self, info: Info) -> list[ReasonCount]:
-        counts = count_reasons(self.stored, await info.context.loaders.decisions.load(self.stored.id))
-        return [
-            ReasonCount(code=ReasonCode(code), count=counts[code])
-            for code in domain.ReasonCode
-            if counts[code]
-        ]
+        counts = reason_counts(self.stored, await info.context.loaders.decisions.load(self.stored.id))
+        return [ReasonCount(code=ReasonCode(code), count=count) for code, count in counts.items()]
 
     @field("What it did to each instance so far.")
     async def outcomes(
@@ -170,21 +166,16 @@ def show_outcome(outcome: domain.Outcome) -> Outcome:
     )
 
 
-def count_reasons(
-    upgrade: domain.Upgrade, decisions: Sequence[domain.CountedDecision]
-) -> Counter[domain.ReasonCode]:
-    """How many instances were skipped for each reason, from the SKIP decisions of the upgrade.
+def reason_counts(
+    upgrade: domain.Upgrade, skips: Sequence[domain.CountedDecision]
+) -> Mapping[domain.ReasonCode, int]:
+    """How many instances were skipped for each reason that occurred, from the SKIP decisions of the upgrade.
 
     Decisions are about instances that exist: what else was skipped are the ids that were not found.
     """
-    counts: Counter[domain.ReasonCode] = Counter()
-    for counted in decisions:
-        for reason in counted.decision.reasons:
-            counts[reason.code] += counted.count
-    not_found = upgrade.skipped - sum(counted.count for counted in decisions)
+    not_found = upgrade.skipped - sum(counted.count for counted in skips)
     # A chunk that ended after the upgrade was read is in the decisions only.
-    counts[domain.ReasonCode.INSTANCE_NOT_FOUND] = max(0, not_found)
-    return counts
+    return count_reasons(skips, not_found=max(0, not_found))
 
 
 def _count_of_kind(upgrade: domain.Upgrade, kind: domain.OutcomeKind | None) -> int:

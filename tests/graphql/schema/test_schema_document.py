@@ -20,6 +20,8 @@ from strawberry.types.base import get_object_definition
 import domain
 import graphql_api
 from domain.errors import ErrorCode, Forbidden, Unauthenticated, UpliftError
+from domain.mapping import InvalidMapping
+from domain.planning import PlanChanged
 from domain.selection import SelectionKind
 from graphql_api import enums
 from graphql_api.instances import Cohort, ProcessInstance
@@ -31,6 +33,8 @@ from graphql_api.versions import Version
 COMMITTED = Path(graphql_api.__file__).with_name("schema.graphql")
 BUILT_IN = {"Boolean", "Float", "ID", "Int", "String"}
 ABOUT_THE_CALLER = {Unauthenticated, Forbidden}
+OF_NO_INPUT = {InvalidMapping, PlanChanged}
+"""Refusals of what no mutation takes."""
 
 
 def test_the_committed_text_is_what_the_code_says():
@@ -78,7 +82,11 @@ def descriptions(type_: GraphQLNamedType) -> Iterator[tuple[str, str | None]]:
         (enums.ReasonCode, domain.ReasonCode),
         (
             enums.UserErrorCode,
-            [code for code in ErrorCode if code not in {error.code for error in ABOUT_THE_CALLER}],
+            [
+                code
+                for code in ErrorCode
+                if code not in {error.code for error in ABOUT_THE_CALLER | OF_NO_INPUT}
+            ],
         ),
     ],
 )
@@ -87,7 +95,7 @@ def test_an_enum_has_the_members_of_the_domain(shown: type[Enum], meant: list[En
 
 
 def test_every_refusal_of_the_domain_is_a_user_error_unless_it_is_about_the_caller():
-    assert set(UpliftError.__subclasses__()) == {*USER_ERRORS, *ABOUT_THE_CALLER}
+    assert set(UpliftError.__subclasses__()) == {*USER_ERRORS, *ABOUT_THE_CALLER, *OF_NO_INPUT}
 
 
 @pytest.mark.parametrize("refusal", [Unauthenticated(), Forbidden(caller="dashboard", role="reader")])

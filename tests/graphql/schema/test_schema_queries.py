@@ -16,7 +16,7 @@ from schema_world import (
     an_instance,
 )
 
-from domain import ProcessKey, Status, all_active, upgrade_instances
+from domain import ProcessKey, Status, all_active, publish_version, upgrade_instances
 
 pytestmark = pytest.mark.anyio
 
@@ -372,3 +372,31 @@ async def test_upgrades_are_listed_the_newest_first_of_one_process_or_of_all(cli
         "orders": {"nodes": [{"id": str(newer.id)}, {"id": str(older.id)}]},
         "unknown": {"nodes": []},
     }
+
+
+async def test_an_incompatible_instance_is_skipped_with_what_stands_in_the_way(client: Client):
+    await add_process(client.store, model=MODEL)
+    await add_process_version(client, MODEL.replace(b"approve", b"sign"))
+    await add_instances(client.store, an_instance(1, position=["approve"]))
+    upgrade = await add_upgrade(client.store, 1)
+    data = await client.ask(
+        """
+        query($id: UUID!) {
+          upgrade(id: $id) {
+            countsByReason {code count}
+            outcomes(reason: INCOMPATIBLE) {totalCount nodes {kind reasons {code message}}}
+          }
+        }
+        """,
+        id=str(upgrade.id),
+    )
+    reasons = data["upgrade"]["outcomes"]["nodes"][0]["reasons"]
+    assert data["upgrade"]["countsByReason"] == [{"code": "INCOMPATIBLE", "count": 1}]
+    assert data["upgrade"]["outcomes"]["totalCount"] == 1
+    assert [reason["code"] for reason in reasons] == ["INCOMPATIBLE"]
+    assert "approve" in reasons[0]["message"]
+
+
+async def add_process_version(client: Client, model: bytes) -> None:
+    await add_draft(client.store, model=model)
+    await publish_version(client.store, process=ORDER, caller=client.caller)

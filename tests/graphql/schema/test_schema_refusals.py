@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from schema_client import Client
-from schema_world import add_draft, add_instances, add_process, an_id, an_instance, contents
+from schema_world import MODEL, add_draft, add_instances, add_process, an_id, an_instance, contents
 
 from domain import ProcessKey
 from domain.publishing import MAX_MODEL_BYTES
@@ -95,6 +95,19 @@ CASES = [
         mutation="saveDraft",
         input={**ORDER, "bpmn": "x" * (MAX_MODEL_BYTES + 1)},
         error=invalid(["bpmn"], "Expected bpmn to be at most 5,000,000 bytes, but got 5,000,001."),
+    ),
+    Case(
+        name="save a document at odds with itself",
+        mutation="saveDraft",
+        input={**ORDER, "bpmn": MODEL.decode().replace("<userTask", '<userTask id="approve"/><userTask')},
+        error={
+            "__typename": "InvalidModelError",
+            "code": "INVALID_MODEL",
+            "field": ["bpmn"],
+            "message": "Expected each id once, but 'approve' stands on lines 3 and 3.",
+            "line": 3,
+            "element": "approve",
+        },
     ),
     Case(name="publish for no process", mutation="publishVersion", input=NOWHERE, error=NOT_FOUND),
     Case(
