@@ -65,8 +65,8 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Keyed by identity, like graphql-core's own sub-selections; the list stays alive beside its answer.
-        self._plain_lists: dict[int, tuple[FieldDetailsList, Complete | None]] = {}
+        # Keyed like graphql-core's own sub-selections, by type and identity, with the list kept alive beside.
+        self._plain_lists: dict[tuple[GraphQLOutputType, int], tuple[FieldDetailsList, Complete | None]] = {}
         middlewares = self.middleware_manager.middlewares if self.middleware_manager else ()
         self._sees_every_field = bool(middlewares) or self.schema.get_directive("stream") is not None
 
@@ -105,9 +105,10 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
     ) -> Complete | None:
         if self._sees_every_field:
             return None
-        known = self._plain_lists.get(id(details))
+        key = (return_type, id(details))
+        known = self._plain_lists.get(key)
         if known is None:
-            known = self._plain_lists[id(details)] = (details, self._compile_or_none(return_type, details))
+            known = self._plain_lists[key] = (details, self._compile_or_none(return_type, details))
         return known[1]
 
     def _compile_or_none(self, type_: GraphQLOutputType, details: FieldDetailsList) -> Complete | None:

@@ -103,7 +103,7 @@ def measure(document: DocumentNode) -> Size:
         if isinstance(definition, OperationDefinitionNode)
     ]
     directives = Size(directives=max(map(_directives_at_definition, document.definitions), default=0))
-    return _largest([*sizes, *map(ruler.fragment, fragments), directives])
+    return _largest([*sizes, directives])
 
 
 class _Ruler:
