@@ -1,8 +1,9 @@
 """How a database file is opened, read and written."""
 
+import sqlite3
 from asyncio import Lock
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -69,13 +70,26 @@ class Database:
         await self._writer.dispose()
 
 
+class _Connection(sqlite3.Connection):
+    """Gives its lock back when it is closed.
+
+    SQLite keeps a closed connection, lock and all, as long as one of its statements is alive; and the
+    traceback of a task that was cancelled in the middle of a transaction keeps one alive for a while.
+    """
+
+    def close(self) -> None:
+        with suppress(sqlite3.ProgrammingError):  # it was closed before
+            self.rollback()
+        super().close()
+
+
 def _engine(path: Path, *, pool_size: int, skip_autocommit_rollback: bool = False) -> AsyncEngine:
     url = URL.create("sqlite+aiosqlite", database=str(path))
     engine = create_async_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
-        connect_args={"isolation_level": None},
+        connect_args={"isolation_level": None, "factory": _Connection},
         skip_autocommit_rollback=skip_autocommit_rollback,
     )
     event.listen(engine.sync_engine, "connect", _set_pragmas)
