@@ -1,18 +1,35 @@
 """How does the command line ask a gateway somewhere else to upgrade instances?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 
+from domain.mapping import VersionMapping
 from domain.process import ProcessKey
 from domain.selection import ByIds, Selection
+from gateway.summaries import CohortSummary, PlanSummary, UpgradeSummary, where_to, why
 
-MUTATION = """
+UPGRADE = """
 mutation Upgrade($input: UpgradeInstancesInput!) {
   upgradeInstances(input: $input) {
     upgrade { id targetVersion upgraded skipped excluded countsByReason { code count } }
+    userErrors { message }
+  }
+}
+"""
+PLAN = """
+query Plan($input: UpgradePlanInput!) {
+  upgradePlan(input: $input) {
+    plan {
+      targetVersion upgraded skipped excluded fingerprint
+      countsByReason { code count }
+      cohorts {
+        count version status position decision toPosition
+        reasons { code findings { code source } }
+      }
+    }
     userErrors { message }
   }
 }
@@ -26,47 +43,99 @@ class RemoteError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UpgradeSummary:
-    """What an upgrade did, as the command line shows it."""
+class Gateway:
+    """A gateway at a URL, asked through its GraphQL API. Its methods raise RemoteError."""
 
-    id: str
-    target_version: int
-    upgraded: int
-    skipped: int
-    excluded: int
-    counts_by_reason: Mapping[str, int]
+    url: str
+    key: str
+
+    async def plan(
+        self, process: ProcessKey, selection: Selection, mappings: Sequence[VersionMapping]
+    ) -> PlanSummary:
+        """What an upgrade would do."""
+        payload = await self._ask(PLAN, "upgradePlan", _input(process, selection, mappings))
+        plan = payload["plan"]
+        return PlanSummary(
+            process=str(process),
+            target_version=plan["targetVersion"],
+            upgraded=plan["upgraded"],
+            skipped=plan["skipped"],
+            excluded=plan["excluded"],
+            counts_by_reason=_counts(plan),
+            fingerprint=plan["fingerprint"],
+            cohorts=tuple(map(_cohort, sorted(plan["cohorts"], key=lambda cohort: -int(cohort["count"])))),
+        )
+
+    async def upgrade(
+        self,
+        process: ProcessKey,
+        selection: Selection,
+        mappings: Sequence[VersionMapping],
+        *,
+        fingerprint: str | None,
+        reason: str | None,
+    ) -> UpgradeSummary:
+        """Upgrade, and wait for the end."""
+        asked = {**_input(process, selection, mappings), "fingerprint": fingerprint, "reason": reason}
+        upgrade = (await self._ask(UPGRADE, "upgradeInstances", asked))["upgrade"]
+        return UpgradeSummary(
+            id=upgrade["id"],
+            target_version=upgrade["targetVersion"],
+            upgraded=upgrade["upgraded"],
+            skipped=upgrade["skipped"],
+            excluded=upgrade["excluded"],
+            counts_by_reason=_counts(upgrade),
+        )
+
+    async def _ask(self, document: str, field: str, asked: Mapping[str, Any]) -> Any:
+        body = {"query": document, "variables": {"input": asked}}
+        payload = (await _post(self.url, self.key, body))[field]
+        if payload["userErrors"]:
+            raise RemoteError(" ".join(error["message"] for error in payload["userErrors"]))
+        return payload
 
 
-async def upgrade_remotely(
-    *, url: str, key: str, process: ProcessKey, selection: Selection, reason: str | None
-) -> UpgradeSummary:
-    """Upgrade by the GraphQL API of the gateway at this URL. Raises RemoteError."""
-    variables = {
-        "input": {
-            "namespace": process.namespace,
-            "code": process.code,
-            "selection": _selection_input(selection),
-            "reason": reason,
-        }
+def _input(process: ProcessKey, selection: Selection, mappings: Sequence[VersionMapping]) -> dict[str, Any]:
+    return {
+        "namespace": process.namespace,
+        "code": process.code,
+        "selection": _selection_input(selection),
+        "mappings": [
+            {
+                "fromVersion": mapping.from_version,
+                "instructions": [
+                    {"source": pair.source, "target": pair.target} for pair in mapping.instructions
+                ],
+            }
+            for mapping in mappings
+        ],
     }
-    payload = (await _post(url, key, {"query": MUTATION, "variables": variables}))["upgradeInstances"]
-    if payload["userErrors"]:
-        raise RemoteError(" ".join(error["message"] for error in payload["userErrors"]))
-    upgrade = payload["upgrade"]
-    return UpgradeSummary(
-        id=upgrade["id"],
-        target_version=upgrade["targetVersion"],
-        upgraded=upgrade["upgraded"],
-        skipped=upgrade["skipped"],
-        excluded=upgrade["excluded"],
-        counts_by_reason={reason["code"]: reason["count"] for reason in upgrade["countsByReason"]},
-    )
 
 
 def _selection_input(selection: Selection) -> dict[str, Any]:
     if isinstance(selection, ByIds):
         return {"instanceIds": [str(one) for one in selection.ids]}
     return {"allActive": {"except": [str(one) for one in selection.excluded]}}
+
+
+def _counts(counted: Mapping[str, Any]) -> dict[str, int]:
+    return {reason["code"]: reason["count"] for reason in counted["countsByReason"]}
+
+
+def _cohort(cohort: Mapping[str, Any]) -> CohortSummary:
+    position = tuple(cohort["position"])
+    reasons = {
+        reason["code"]: tuple((finding["code"], finding["source"]) for finding in reason["findings"])
+        for reason in cohort["reasons"]
+    }
+    return CohortSummary(
+        count=cohort["count"],
+        version=cohort["version"],
+        status=cohort["status"],
+        position=position,
+        decision=cohort["decision"],
+        why=why(reasons) if reasons else where_to(position, tuple(cohort["toPosition"])),
+    )
 
 
 async def _post(url: str, key: str, body: Mapping[str, Any]) -> Any:

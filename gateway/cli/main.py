@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import importing, keys, schema, serving, upgrading
+from gateway.cli import comparing, importing, keys, schema, serving, upgrading
 
 app = typer.Typer(
     name="uplift",
@@ -18,6 +18,7 @@ app.command("serve")(serving.serve)
 app.command("demo")(serving.demo)
 app.command("import")(importing.import_files)
 app.command("upgrade")(upgrading.upgrade)
+app.command("diff")(comparing.diff)
 app.command("print-schema")(schema.print_schema)
 app.add_typer(keys.app, name="keys")
 

@@ -47,10 +47,10 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
         fail(f"Expected to use {error.filename}, but: {error.strerror}." if error.filename else str(error))
 
 
-def fail(message: str) -> NoReturn:
-    """Say what went wrong on standard error and leave with exit code 1."""
+def fail(message: str, *, code: int = 1) -> NoReturn:
+    """Say what went wrong on standard error and leave with this exit code."""
     typer.secho(message, err=True, fg=typer.colors.RED)
-    raise typer.Exit(1)
+    raise typer.Exit(code)
 
 
 @asynccontextmanager

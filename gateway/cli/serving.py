@@ -5,18 +5,26 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from rich.console import Console
 
 from domain.instance import Status
 from domain.paging import PageRequest
+from domain.planning import plan_upgrade
 from domain.ports import InstanceFilter
+from domain.selection import AllActive
 from gateway.cli.running import DatabaseUrl, local_caller, run, settings_with
+from gateway.cli.tables import plan_table
 from gateway.demo import PROCESS, fill
 from gateway.logs import configure_logs
 from gateway.server import first_admin_key, serve_store
 from gateway.server import serve as serve_settings
 from gateway.settings import Settings
+from gateway.summaries import summary_of_plan
 from storage.keys import SqlKeys
 from storage.store import SqlStore
+
+ROWS = 16
+"""Cohorts of the plan that the demo shows."""
 
 Host = Annotated[
     str | None,
@@ -90,7 +98,13 @@ async def _serve_demo(path: Path, instances: int, seed: int, settings: Settings)
         key = await first_admin_key(SqlKeys(store.database))
         assert key is not None, "a new database has no keys"
         example = await _an_instance_that_waits(store)
-        await serve_store(store, settings, on_ready=lambda url: typer.echo(_welcome(url, key, example)))
+        plan = summary_of_plan(await plan_upgrade(store, process=PROCESS, selection=AllActive()))
+
+        def welcome(url: str) -> None:
+            typer.echo(_welcome(url, key, example))
+            Console().print(plan_table(plan, rows=ROWS))
+
+        await serve_store(store, settings, on_ready=welcome)
     finally:
         await store.close()
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -11,21 +12,40 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from domain.decision import ReasonCode
 from domain.errors import InvalidInput
 from domain.instance import ACTIVE
+from domain.mapping import VersionMapping
+from domain.planning import plan_upgrade
 from domain.process import ProcessKey
 from domain.selection import ByIds, Selection, SelectionFields, one_way_of_selecting
 from domain.upgrade import Upgrade
 from domain.upgrading import upgrade_instances
 from gateway.cli.running import DatabaseUrl, local_caller, opened_store, run, settings_with
-from gateway.remote import UpgradeSummary, upgrade_remotely
+from gateway.cli.tables import plan_table, upgrade_table
+from gateway.mapping_files import read_version_mappings
+from gateway.remote import Gateway
 from gateway.settings import Settings
+from gateway.summaries import summary_of_plan, summary_of_upgrade
 from storage.store import SqlStore
 
 FIELDS = SelectionFields(
     ids="--id or --ids-from", all_active="--all-active", excluded="--except or --except-from"
 )
+
+
+MAX_ROWS = 1_000
+"""Most cohorts of a plan that are shown one by one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the command line asks for."""
+
+    process: ProcessKey
+    selection: Selection
+    mappings: tuple[VersionMapping, ...]
+    fingerprint: str | None
+    reason: str | None
 
 
 def upgrade(
@@ -42,6 +62,17 @@ def upgrade(
         Path | None,
         typer.Option("--except-from", metavar="FILE", help="A file of ids to leave out; - likewise."),
     ] = None,
+    mapping: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help='Mapping instructions by version, as JSON {"<version>": {"<source>": "<target>"}}.',
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, and change nothing.")] = False,
+    fingerprint: Annotated[
+        str | None, typer.Option(help="That of a plan: upgrade only if just that would happen.")
+    ] = None,
     reason: Annotated[str | None, typer.Option(help="Why, for the audit.")] = None,
     url: Annotated[
         str | None, typer.Option(metavar="URL", envvar="UPLIFT_URL", help="A gateway to ask instead.")
@@ -53,43 +84,67 @@ def upgrade(
 ) -> None:
     """Upgrade instances to the latest published version of their process, here or on another gateway."""
 
-    async def work() -> UpgradeSummary:
-        wanted = _process_key(process)
-        selection = one_way_of_selecting(
-            ids=[*(ids or ()), *_ids_in(ids_from)],
-            every_active=every_active,
-            excluded=[*(excluded or ()), *_ids_in(excluded_from)],
-            fields=FIELDS,
+    async def work() -> Table:
+        wanted = Wanted(
+            process=_process_key(process),
+            selection=one_way_of_selecting(
+                ids=[*(ids or ()), *_ids_in(ids_from)],
+                every_active=every_active,
+                excluded=[*(excluded or ()), *_ids_in(excluded_from)],
+                fields=FIELDS,
+            ),
+            mappings=() if mapping is None else read_version_mappings(mapping),
+            fingerprint=fingerprint,
+            reason=reason,
         )
-        if url is None:
-            return await _upgrade_here(settings_with(database_url=database_url), wanted, selection, reason)
-        if key is None:
-            raise InvalidInput(
-                "Expected an API key for the gateway, as --key or UPLIFT_KEY, but there is none."
-            )
-        with _spinner(f"Upgrading on {url}"):
-            return await upgrade_remotely(
-                url=url, key=key, process=wanted, selection=selection, reason=reason
-            )
+        if url is not None:
+            return await _there(Gateway(url=url, key=_must_have(key)), wanted, dry_run=dry_run)
+        return await _here(settings_with(database_url=database_url), wanted, dry_run=dry_run)
 
-    Console().print(_report(run(work())))
+    Console().print(run(work()))
 
 
-async def _upgrade_here(
-    settings: Settings, process: ProcessKey, selection: Selection, reason: str | None
-) -> UpgradeSummary:
+async def _there(gateway: Gateway, wanted: Wanted, *, dry_run: bool) -> Table:
+    if dry_run:
+        return plan_table(
+            await gateway.plan(wanted.process, wanted.selection, wanted.mappings), rows=MAX_ROWS
+        )
+    with _spinner(f"Upgrading on {gateway.url}"):
+        done = await gateway.upgrade(
+            wanted.process,
+            wanted.selection,
+            wanted.mappings,
+            fingerprint=wanted.fingerprint,
+            reason=wanted.reason,
+        )
+    return upgrade_table(done)
+
+
+async def _here(settings: Settings, wanted: Wanted, *, dry_run: bool) -> Table:
     async with opened_store(settings, must_exist=True) as store:
-        with _bar() as progress:
-            task = progress.add_task("Upgrading", total=await _expected(store, process, selection))
-            done = await upgrade_instances(
-                store,
-                process=process,
-                selection=selection,
-                caller=local_caller(),
-                reason=reason,
-                on_progress=lambda so_far: progress.update(task, completed=so_far.total),
+        if dry_run:
+            plan = await plan_upgrade(
+                store, process=wanted.process, selection=wanted.selection, mappings=wanted.mappings
             )
-        return await _summary(store, done)
+            return plan_table(summary_of_plan(plan), rows=MAX_ROWS)
+        done = await _upgrade_with_bar(store, wanted)
+        return upgrade_table(summary_of_upgrade(done, (await store.decisions([done.id]))[done.id]))
+
+
+async def _upgrade_with_bar(store: SqlStore, wanted: Wanted) -> Upgrade:
+    total = await _expected(store, wanted.process, wanted.selection)
+    with _bar() as progress:
+        task = progress.add_task("Upgrading", total=total)
+        return await upgrade_instances(
+            store,
+            process=wanted.process,
+            selection=wanted.selection,
+            caller=local_caller(),
+            mappings=wanted.mappings,
+            fingerprint=wanted.fingerprint,
+            reason=wanted.reason,
+            on_progress=lambda so_far: progress.update(task, completed=so_far.total),
+        )
 
 
 async def _expected(store: SqlStore, process: ProcessKey, selection: Selection) -> int:
@@ -100,34 +155,10 @@ async def _expected(store: SqlStore, process: ProcessKey, selection: Selection) 
     return sum(counted.count for counted in cohorts if counted.cohort.status in ACTIVE)
 
 
-async def _summary(store: SqlStore, done: Upgrade) -> UpgradeSummary:
-    counts: dict[str, int] = {}
-    skips = (await store.decisions([done.id]))[done.id]
-    for counted in skips:
-        for reason in counted.decision.reasons:
-            counts[reason.code] = counts.get(reason.code, 0) + counted.count
-    if not_found := done.skipped - sum(counted.count for counted in skips):
-        counts[ReasonCode.INSTANCE_NOT_FOUND] = not_found
-    return UpgradeSummary(
-        id=str(done.id),
-        target_version=done.target_version,
-        upgraded=done.upgraded,
-        skipped=done.skipped,
-        excluded=done.excluded,
-        counts_by_reason=counts,
-    )
-
-
-def _report(done: UpgradeSummary) -> Table:
-    table = Table(title=f"Upgrade {done.id} to version {done.target_version}", title_justify="left")
-    table.add_column("outcome")
-    table.add_column("instances", justify="right")
-    table.add_row("upgraded", f"{done.upgraded:,}")
-    table.add_row("skipped", f"{done.skipped:,}")
-    for code, count in sorted(done.counts_by_reason.items()):
-        table.add_row(f"  {code}", f"{count:,}")
-    table.add_row("excluded", f"{done.excluded:,}")
-    return table
+def _must_have(key: str | None) -> str:
+    if key is None:
+        raise InvalidInput("Expected an API key for the gateway, as --key or UPLIFT_KEY, but got none.")
+    return key
 
 
 def _process_key(name: str) -> ProcessKey:
@@ -154,7 +185,7 @@ def _ids_of(lines: Iterable[str], name: str) -> Sequence[UUID]:
                 ids.append(UUID(text))
             except ValueError as error:
                 raise InvalidInput(
-                    f"Expected line {number} of {name} to be an id, but got {text!r}."
+                    f"Expected line {number} of {name} to be an id, but got {text[:100]!r}."
                 ) from error
     return ids
 
