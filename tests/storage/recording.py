@@ -1,0 +1,42 @@
+"""Which SQL statements a store sends to its database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.store import SqlStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """A statement as the database got it; of many rows of values only the first."""
+
+    sql: str
+    values: Any
+
+
+@contextmanager
+def statements_on(connection: AsyncConnection) -> Iterator[list[Sent]]:
+    """The statements sent by the connection, and by all others of its engine, within the block."""
+    sent: list[Sent] = []
+
+    def keep(_: Any, __: Any, sql: str, values: Any, ___: Any, has_many: bool) -> None:
+        sent.append(Sent(sql=sql, values=values[0] if has_many else values))
+
+    engine = connection.sync_connection.engine
+    event.listen(engine, "before_cursor_execute", keep)
+    try:
+        yield sent
+    finally:
+        event.remove(engine, "before_cursor_execute", keep)
+
+
+async def plan_of(store: SqlStore, sent: Sent) -> list[str]:
+    """How the database goes about a statement, a line a step."""
+    async with store.database.reading() as connection:
+        rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sent.sql}", sent.values)
+        return [row.detail for row in rows]
