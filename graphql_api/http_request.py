@@ -93,7 +93,7 @@ async def read_body(receive: Receive, headers: Mapping[str, str], limits: Limits
 
 
 async def _collect(receive: Receive, limits: Limits) -> bytes:
-    body: bytes = b""
+    body = bytearray()  # grows in place, where bytes would be copied for each of many small pieces
     while True:
         message: Any = await receive()
         if message["type"] == "http.disconnect":
@@ -104,7 +104,7 @@ async def _collect(receive: Receive, limits: Limits) -> bytes:
         if len(body) > limits.max_body_bytes:
             raise _too_large(limits)
         if not message.get("more_body", False):
-            return body
+            return bytes(body)
 
 
 def _method_not_allowed(message: str, *, allowed: str) -> RefusedRequestError:

@@ -47,8 +47,8 @@ class Limits:
     """Directives at one place of the document."""
     max_cached_documents: int = 1_000
     """Documents whose parsed and validated form is kept."""
-    max_cached_characters: int = 500_000
-    """Query text of all kept documents together; a parsed document takes some 200 bytes a character."""
+    max_cached_characters: int = 250_000
+    """Query text of all kept documents together; parsed it takes 80 to 280 bytes a character."""
     max_sockets: int = 1_000
     """Open WebSockets of this process."""
     max_operations_per_socket: int = 20

@@ -293,7 +293,7 @@ def query(selection: str) -> str:
     return f"{head} {{ page {selection} }} {common}"
 
 
-def run(executor: Any, text: str, page: object) -> ExecutionResult:
+def run(executor: Any, text: str, page: Connection) -> ExecutionResult:
     """The result by this executor of a query that must be valid."""
     variables = {"yes": True, "no": False, "factor": 5}
     built = executor.build(SCHEMA._schema, document(text), Query(page=page), None, variables)
@@ -474,8 +474,8 @@ def test_leaves_a_list_of_an_interface_to_graphql_core(counts: Counts) -> None:
 
 def test_leaves_lists_to_an_extension_that_sees_every_field(counts: Counts) -> None:
     class Shouting(SchemaExtension):
-        def resolve(self, next_: Any, root: Any, info: Any, *args: Any, **kwargs: Any) -> Any:
-            value = next_(root, info, *args, **kwargs)
+        def resolve(self, _next: Any, root: Any, info: Any, *args: Any, **kwargs: Any) -> Any:
+            value = _next(root, info, *args, **kwargs)
             return value.upper() if info.field_name == "code" else value
 
     @strawberry.type

@@ -1,5 +1,7 @@
 """Which query texts may run, and that each is read once."""
 
+from typing import Any
+
 import pytest
 import strawberry
 from graphql import OperationType, get_introspection_query
@@ -35,11 +37,11 @@ class Mutation:
 SCHEMA = strawberry.Schema(Query, Mutation)._schema
 
 
-def documents(**limits: object) -> Documents:
+def documents(**limits: Any) -> Documents:
     return Documents(SCHEMA, Limits(**limits))
 
 
-def refusal(text: str, **limits: object) -> list[tuple[str, object]]:
+def refusal(text: str, **limits: Any) -> list[tuple[str, object]]:
     """The messages and codes that this text is refused with."""
     with pytest.raises(RefusedDocumentError) as refused:
         documents(**limits).find(text)
