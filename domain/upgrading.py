@@ -56,6 +56,7 @@ async def upgrade_instances(
     """
     require_system_admin(caller)
     _check_reason(reason)
+    _check_chunk_size(chunk_size)
     check_mappings(mappings)
     if fingerprint is not None:
         await must_still_plan(store, fingerprint, process=process, selection=selection, mappings=mappings)
@@ -78,6 +79,7 @@ async def continue_upgrade(
 
     Safe while another program works on the same upgrade: a chunk begins where the last committed one ended.
     """
+    _check_chunk_size(chunk_size)
     while upgrade.state is UpgradeState.RUNNING:
         async with store.transaction() as transaction:
             stored = await transaction.upgrade(upgrade.id)
@@ -149,8 +151,19 @@ def must_account_for_all(*, recorded: int, moved: int, skipped: int) -> None:
 
 
 def _check_reason(reason: str | None) -> None:
-    if reason is not None and len(reason) > MAX_REASON_LENGTH:
+    if reason is None:
+        return
+    if len(reason) > MAX_REASON_LENGTH:
         raise InvalidInput(
             f"Expected reason to be at most {MAX_REASON_LENGTH:,} characters, but got {len(reason):,}.",
             field=("reason",),
         )
+    if any("\ud800" <= sign <= "\udfff" or sign == "\0" for sign in reason):
+        raise InvalidInput(
+            "Expected reason to be text, but it holds a NUL or half of a surrogate pair.", field=("reason",)
+        )
+
+
+def _check_chunk_size(size: int) -> None:
+    if size < 1:
+        raise ValueError(f"Expected chunks of at least one instance, but got chunk_size={size}.")
