@@ -1,22 +1,30 @@
 """Is the gateway alive, and can it work?"""
 
+import asyncio
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from structlog import get_logger
 
 from storage.database import Database
+from storage.keys import SqlKeys
+
+PATIENCE = 5
+"""Seconds in which the database must answer."""
 
 
 def health_routes(database: Database) -> list[BaseRoute]:
     """`/healthz` says that the program answers, `/readyz` that its database does. Neither needs a key."""
+    keys = SqlKeys(database)
 
     async def alive(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
     async def ready(_: Request) -> Response:
         try:
-            await database.ping()
+            async with asyncio.timeout(PATIENCE):
+                await keys.is_empty()  # a question that reads a table: the file could be there, but empty
         except Exception:
             get_logger().warning("not ready: the database does not answer", exc_info=True)
             return JSONResponse({"status": "unavailable", "database": "does not answer"}, status_code=503)

@@ -14,6 +14,7 @@ from domain.mapping import MappingInstruction, VersionMapping
 from domain.process import VersionNumber
 
 Pairs = list[tuple[str, Any]]
+LONGEST_SHOWN = 100
 
 
 def read_pairs(file: Path) -> list[tuple[str, str]]:
@@ -28,7 +29,9 @@ def read_version_mappings(file: Path) -> tuple[VersionMapping, ...]:
 
 def _version_mapping(version: str, pairs: Any, file: Path) -> VersionMapping:
     if not (version.isascii() and version.isdecimal()):
-        raise InvalidInput(f"Expected {file} to name source versions by number, but it names {version!r}.")
+        raise InvalidInput(
+            f"Expected {file} to name source versions by number, but it names {_shown(version)}."
+        )
     return VersionMapping(
         from_version=VersionNumber(int(version)),
         instructions=tuple(
@@ -41,15 +44,24 @@ def _version_mapping(version: str, pairs: Any, file: Path) -> VersionMapping:
 def _pairs(value: Any, file: Path) -> list[tuple[str, str]]:
     pairs = _object(value, file)
     for source, target in pairs:
-        if not isinstance(target, str):
-            raise InvalidInput(f"Expected {file} to map {source!r} to an element id, but found {target!r}.")
+        if not (isinstance(target, str) and source.isprintable() and target.isprintable()):
+            raise InvalidInput(
+                f"Expected {file} to map element ids to element ids, "
+                f"but it maps {_shown(source)} to {_shown(target)}."
+            )
     return pairs
 
 
 def _object(value: Any, file: Path) -> Pairs:
     if not isinstance(value, _Object):
-        raise InvalidInput(f"Expected {file} to hold a JSON object here, but found {value!r}.")
+        raise InvalidInput(f"Expected {file} to hold a JSON object here, but found {_shown(value)}.")
     return list(value)
+
+
+def _shown(value: Any) -> str:
+    """What stands in the file, in at most about a line."""
+    text = ascii(dict(value) if isinstance(value, _Object) else value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
 class _Object(list[tuple[str, Any]]):

@@ -1,40 +1,71 @@
 """How is the gateway served over a socket, and stopped again?"""
 
-from collections.abc import Callable
-from socket import socket
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 
 from domain.access import Role
+from domain.errors import InvalidInput
 from gateway.app import build_app
 from gateway.keys import create_key
 from gateway.settings import Settings
 from storage.keys import SqlKeys
 from storage.store import SqlStore
 
+PATIENCE = 5
+"""Seconds that requests under way have to end once the gateway is told to stop."""
+
 
 async def serve(settings: Settings, *, on_ready: Callable[[str, str | None], None]) -> None:
-    """Serve until told to stop. `on_ready` gets the base URL, and the first key if one had to be made."""
-    store = await SqlStore.open(settings.database_path)
-    try:
-        first_key = await first_admin_key(SqlKeys(store.database))
-        await serve_store(store, settings, on_ready=lambda url: on_ready(url, first_key))
-    finally:
-        await store.close()
+    """Serve until told to stop. `on_ready` gets the base URL, and the first key if one had to be made.
+
+    Raises InvalidInput when it cannot listen where the settings say, with nothing written.
+    """
+    path = settings.database_path
+    with listening(settings) as listener:  # first, for a key that is made must also be shown
+        store = await SqlStore.open(path)
+        try:
+            first_key = await first_admin_key(SqlKeys(store.database))
+            await serve_store(store, settings, listener, on_ready=lambda url: on_ready(url, first_key))
+        finally:
+            await store.close()
 
 
-async def serve_store(store: SqlStore, settings: Settings, *, on_ready: Callable[[str], None]) -> None:
+async def serve_store(
+    store: SqlStore, settings: Settings, listener: socket.socket, *, on_ready: Callable[[str], None]
+) -> None:
     """Serve an open store until told to stop."""
     config = uvicorn.Config(
         build_app(store, settings),
-        host=settings.host,
-        port=settings.port,
+        log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,
+        lifespan="on",
         ws="websockets-sansio",
+        timeout_graceful_shutdown=PATIENCE,
     )
-    await _AnnouncingServer(config, on_ready).serve()
+    await _Server(config, on_ready).serve([listener])
+
+
+@contextmanager
+def listening(settings: Settings) -> Iterator[socket.socket]:
+    """A socket where the settings say. Raises InvalidInput when there cannot be one."""
+    host, port = settings.host, settings.port
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.create_server((str(address[0]), port), family=family)
+    except OSError as error:
+        why = (error.strerror or str(error)).partition(" (while")[0]
+        raise InvalidInput(
+            f"Expected to listen at {_authority(host, port)}, but: {why}.", field=("host", "port")
+        ) from error
+    with listener:
+        yield listener
 
 
 async def first_admin_key(keys: SqlKeys) -> str | None:
@@ -45,15 +76,32 @@ async def first_admin_key(keys: SqlKeys) -> str | None:
     return token
 
 
-class _AnnouncingServer(uvicorn.Server):
-    """Tells its URL once it listens: only then is the port known when a free one was asked for."""
+class _Server(uvicorn.Server):
+    """Tells its URL once it answers, and takes being told to stop for a good end."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[str], None]) -> None:
         super().__init__(config)
         self._on_ready = on_ready
 
-    async def startup(self, sockets: list[socket] | None = None) -> None:
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self.started:
-            host, port = self.servers[0].sockets[0].getsockname()[:2]
-            self._on_ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        self._on_ready(f"http://{_authority(host, port)}")
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on these signals. uvicorn would raise them again at the end, and so end with an error."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        signals = (signal.SIGINT, signal.SIGTERM)
+        earlier = {number: signal.signal(number, self.handle_exit) for number in signals}
+        try:
+            yield
+        finally:
+            for number, handler in earlier.items():
+                signal.signal(number, handler)
+
+
+def _authority(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

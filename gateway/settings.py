@@ -61,11 +61,19 @@ def sqlite_path(database_url: str) -> Path:
     """The file that an SQLite URL names. Raises InvalidInput for any other URL."""
     try:
         url = make_url(database_url)
-    except ArgumentError:
-        url = None
-    if url is None or url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        is_file = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
+    except (ArgumentError, ValueError):
+        is_file = False
+    if not is_file:
         raise InvalidInput(
-            f"Expected the database URL to be sqlite:///<file>, but got {database_url!r}.",
+            f"Expected the database URL to be sqlite:///<file>, but got {without_password(database_url)!r}.",
             field=("database_url",),
         )
-    return Path(url.database)
+    return Path(str(url.database))
+
+
+def without_password(url: str) -> str:
+    """A URL as it may be shown: without what stands before the last `@`, or in its query."""
+    scheme, colons, rest = url.partition("://")
+    user, at, place = rest.rpartition("@")
+    return f"{scheme}{colons}{'***' if at else user}{at}{place}".partition("?")[0]

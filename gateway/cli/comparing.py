@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from domain.bpmn import read_model
 from domain.compatibility import Comparison, Severity, breaking_positions, compare, relocate
 from domain.errors import UpliftError
 from gateway.cli.running import fail
+from gateway.cli.tables import console
 from gateway.mapping_files import read_pairs
 
 UNREADABLE = 2
@@ -57,23 +58,23 @@ def _comparison(old: Path, new: Path, mapping: Path | None, process: str | None)
 
 
 def _show(comparison: Comparison) -> None:
-    console = Console()
+    out = console()
     for title, elements in (("added", comparison.added), ("removed", comparison.removed)):
         if elements:
-            console.print(f"{title}: {', '.join(elements)}", highlight=False)
+            out.print(f"{title}: {', '.join(elements)}")
     pairs = Table("source", "target", title="Mapping", title_justify="left")
     for before, after in comparison.mapping.items():
-        pairs.add_row(before, after if after != before else "same")
-    console.print(pairs)
+        pairs.add_row(Text(before), Text(after if after != before else "same"))
+    out.print(pairs)
     if comparison.findings:
         findings = Table("", "code", "message", title="Findings", title_justify="left")
         for finding in comparison.findings:
             style = "red" if finding.severity is Severity.ERROR else "yellow"
-            findings.add_row(finding.severity, finding.code, finding.message, style=style)
-        console.print(findings)
+            findings.add_row(finding.severity, finding.code, Text(finding.message), style=style)
+        out.print(findings)
     breaking = breaking_positions(comparison)
     if not breaking:
-        console.print("Instances can be upgraded wherever they wait.")
+        out.print("Instances can be upgraded wherever they wait.")
     for element in breaking:
         why = " ".join(found.message for found in relocate(comparison, frozenset({element})).errors)
-        console.print(f"Instances that wait at {element} cannot be upgraded. {why}", highlight=False)
+        out.print(f"Instances that wait at {element} cannot be upgraded. {why}")

@@ -4,13 +4,14 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from domain.access import Role
 from domain.clock import utc_now
 from domain.errors import InvalidInput
 from gateway.cli.running import DatabaseUrl, opened_store, run, settings_with
+from gateway.cli.tables import console
 from gateway.keys import create_key
 from storage.keys import SqlKeys
 
@@ -38,14 +39,18 @@ def list_keys(database_url: DatabaseUrl = None) -> None:
     """List all API keys, without their secrets."""
 
     async def work() -> Table:
-        table = Table("id", "name", "role", "created", "revoked")
+        table = Table(box=None, pad_edge=False)
+        table.add_column("id", no_wrap=True)
+        for column in ("name", "role", "created", "revoked"):
+            table.add_column(column)
         async with opened_store(settings_with(database_url=database_url), must_exist=True) as store:
             for key in await SqlKeys(store.database).all():
                 revoked = "" if key.revoked_at is None else f"{key.revoked_at:%Y-%m-%d %H:%M}"
-                table.add_row(str(key.id), key.name, key.role, f"{key.created_at:%Y-%m-%d %H:%M}", revoked)
+                created = f"{key.created_at:%Y-%m-%d %H:%M}"
+                table.add_row(str(key.id), Text(key.name), key.role, created, revoked)
         return table
 
-    Console().print(run(work()))
+    console().print(run(work()))
 
 
 @app.command("revoke")

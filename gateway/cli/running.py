@@ -2,12 +2,15 @@
 
 import asyncio
 import getpass
+import os
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
+from sqlalchemy.exc import DBAPIError
 
 from domain.access import Caller, Role
 from domain.errors import InvalidInput, UpliftError
@@ -21,7 +24,9 @@ Result = TypeVar("Result")
 DatabaseUrl = Annotated[
     str | None,
     typer.Option(
-        "--database-url", metavar="URL", help="The database, sqlite:///<file>. [env: UPLIFT_DATABASE_URL]"
+        "--database-url",
+        metavar="URL",
+        help="The database, sqlite:///<file>. \\[env var: UPLIFT_DATABASE_URL]",
     ),
 ]
 
@@ -32,7 +37,9 @@ def settings_with(**options: Any) -> Settings:
     try:
         return Settings(**given)
     except ValidationError as error:
-        fail("; ".join(_sentence(found) for found in error.errors()))
+        fail(" ".join(_sentence(found) for found in error.errors()))
+    except SettingsError as error:
+        fail(f"Expected UPLIFT_ALLOWED_ORIGINS to be a JSON list of strings, but: {error.__cause__}.")
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
@@ -43,6 +50,8 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
         fail(error.message)
     except (ImportFailedError, RemoteError) as error:
         fail(str(error))
+    except DBAPIError as error:
+        fail(f"Expected the database to answer, but: {error.orig}.")
     except OSError as error:
         fail(f"Expected to use {error.filename}, but: {error.strerror}." if error.filename else str(error))
 
@@ -68,9 +77,19 @@ async def opened_store(settings: Settings, *, must_exist: bool = False) -> Async
 
 def local_caller() -> Caller:
     """Who works on the database directly: whoever may open it may do everything."""
-    return Caller(name=f"cli:{getpass.getuser()}", role=Role.SYSTEM_ADMIN)
+    return Caller(name=f"cli:{_user()}", role=Role.SYSTEM_ADMIN)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a user whom nobody has named
+        return str(os.getuid())
 
 
 def _sentence(found: Any) -> str:
-    name = ".".join(str(part) for part in found["loc"])
-    return f"Expected the setting {name} to be right, but got {found['input']!r}: {found['msg']}."
+    name = str(found["loc"][0])
+    return (
+        f"Expected the setting {name} (UPLIFT_{name.upper()}) to be right, "
+        f"but got {found['input']!r}: {found['msg']}."
+    )

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from domain.instance import Status
 from domain.paging import PageRequest
@@ -13,10 +12,10 @@ from domain.planning import plan_upgrade
 from domain.ports import InstanceFilter
 from domain.selection import AllActive
 from gateway.cli.running import DatabaseUrl, local_caller, run, settings_with
-from gateway.cli.tables import plan_table
+from gateway.cli.tables import console, plan_table
 from gateway.demo import PROCESS, fill
 from gateway.logs import configure_logs
-from gateway.server import first_admin_key, serve_store
+from gateway.server import first_admin_key, listening, serve_store
 from gateway.server import serve as serve_settings
 from gateway.settings import Settings
 from gateway.summaries import summary_of_plan
@@ -28,10 +27,11 @@ ROWS = 16
 
 Host = Annotated[
     str | None,
-    typer.Option(metavar="ADDRESS", help="The address to listen at, 127.0.0.1. [env: UPLIFT_HOST]"),
+    typer.Option(metavar="ADDRESS", help="The address to listen at, 127.0.0.1. \\[env var: UPLIFT_HOST]"),
 ]
 Port = Annotated[
-    int | None, typer.Option(metavar="PORT", help="The port, 8000; 0 takes a free one. [env: UPLIFT_PORT]")
+    int | None,
+    typer.Option(metavar="PORT", help="The port, 8000; 0 takes a free one. \\[env var: UPLIFT_PORT]"),
 ]
 
 
@@ -41,23 +41,25 @@ def serve(
     database_url: DatabaseUrl = None,
     max_body_bytes: Annotated[
         int | None,
-        typer.Option(metavar="BYTES", help="The largest request body. [env: UPLIFT_MAX_BODY_BYTES]"),
+        typer.Option(metavar="BYTES", help="The largest request body. \\[env var: UPLIFT_MAX_BODY_BYTES]"),
     ] = None,
     introspection: Annotated[
-        bool | None, typer.Option(help="Whether schema and GraphiQL are shown. [env: UPLIFT_INTROSPECTION]")
+        bool | None,
+        typer.Option(help="Whether schema and GraphiQL are shown. \\[env var: UPLIFT_INTROSPECTION]"),
     ] = None,
     allowed_origin: Annotated[
         list[str] | None,
         typer.Option(
-            help="Another web origin whose pages may call. [env: UPLIFT_ALLOWED_ORIGINS, a JSON list]"
+            help="Another web origin whose pages may call. \\[env var: UPLIFT_ALLOWED_ORIGINS, a JSON list]"
         ),
     ] = None,
     log_format: Annotated[
-        Literal["console", "json"] | None, typer.Option(help="How log lines look. [env: UPLIFT_LOG_FORMAT]")
+        Literal["console", "json"] | None,
+        typer.Option(help="How log lines look. \\[env var: UPLIFT_LOG_FORMAT]"),
     ] = None,
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"] | None,
-        typer.Option(help="The least important line that is logged. [env: UPLIFT_LOG_LEVEL]"),
+        typer.Option(help="The least important line that is logged. \\[env var: UPLIFT_LOG_LEVEL]"),
     ] = None,
 ) -> None:
     """Serve both APIs and GraphiQL. The database is created when it is not there, with a first key."""
@@ -91,22 +93,23 @@ def demo(
 
 
 async def _serve_demo(path: Path, instances: int, seed: int, settings: Settings) -> None:
-    typer.echo(f"Drawing up {instances:,} instances of process {PROCESS} …")
-    store = await SqlStore.open(path)
-    try:
-        await fill(store, instances=instances, seed=seed, caller=local_caller())
-        key = await first_admin_key(SqlKeys(store.database))
-        assert key is not None, "a new database has no keys"
-        example = await _an_instance_that_waits(store)
-        plan = summary_of_plan(await plan_upgrade(store, process=PROCESS, selection=AllActive()))
+    with listening(settings) as listener:
+        typer.echo(f"Drawing up {instances:,} instances of process {PROCESS} …")
+        store = await SqlStore.open(path)
+        try:
+            await fill(store, instances=instances, seed=seed, caller=local_caller())
+            key = await first_admin_key(SqlKeys(store.database))
+            assert key is not None, "a new database has no keys"
+            example = await _an_instance_that_waits(store)
+            plan = summary_of_plan(await plan_upgrade(store, process=PROCESS, selection=AllActive()))
 
-        def welcome(url: str) -> None:
-            typer.echo(_welcome(url, key, example))
-            Console().print(plan_table(plan, rows=ROWS))
+            def welcome(url: str) -> None:
+                typer.echo(_welcome(url, key, example))
+                console().print(plan_table(plan, rows=ROWS))
 
-        await serve_store(store, settings, on_ready=welcome)
-    finally:
-        await store.close()
+            await serve_store(store, settings, listener, on_ready=welcome)
+        finally:
+            await store.close()
 
 
 async def _an_instance_that_waits(store: SqlStore) -> str:

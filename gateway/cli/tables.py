@@ -1,21 +1,33 @@
-"""How do plans and upgrades look in a terminal?"""
+"""How do plans, upgrades and other lists look in a terminal?
 
+Names and element ids come from outside: they are shown as plain text, never read as rich's markup.
+"""
+
+import os
 from collections.abc import Mapping
 
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from domain.decision import ReasonCode
 from gateway.summaries import CohortSummary, PlanSummary, UpgradeSummary
 
+WIDE = 200
+"""Columns of what is no terminal: lines in files and pipes should not be folded."""
 
-def plan_table(plan: PlanSummary, *, rows: int) -> Table:
+
+def console() -> Console:
+    """Where lists are printed: standard output."""
+    out = Console(highlight=False, markup=False)
+    if out.is_terminal or "COLUMNS" in os.environ:
+        return out
+    return Console(width=WIDE, highlight=False, markup=False)
+
+
+def plan_table(plan: PlanSummary, *, rows: int) -> RenderableType:
     """A plan, a row a cohort; cohorts behind the first so many rows are summed up."""
-    table = Table(
-        title=f"Plan for {plan.process}: upgrade to version {plan.target_version}",
-        title_justify="left",
-        caption=_totals(plan),
-        caption_justify="left",
-    )
+    table = Table()
     table.add_column("instances", justify="right")
     table.add_column("from", justify="right")
     for column in ("status", "position", "decision", "why, or where to"):
@@ -24,20 +36,20 @@ def plan_table(plan: PlanSummary, *, rows: int) -> Table:
         table.add_row(*_row(cohort))
     if rest := plan.cohorts[rows:]:
         table.add_row(f"{sum(cohort.count for cohort in rest):,}", "", "", f"… in {len(rest):,} more cohorts")
-    return table
+    title = f"Plan for {plan.process}: upgrade to version {plan.target_version}"
+    return Group(Text(title), table, Text(_totals(plan)))
 
 
-def upgrade_table(done: UpgradeSummary) -> Table:
+def upgrade_table(done: UpgradeSummary) -> RenderableType:
     """What an upgrade did."""
-    table = Table(title=f"Upgrade {done.id} to version {done.target_version}", title_justify="left")
-    table.add_column("outcome")
+    table = Table("outcome")
     table.add_column("instances", justify="right")
     table.add_row("upgraded", f"{done.upgraded:,}")
     table.add_row("skipped", f"{done.skipped:,}")
     for code, count in done.counts_by_reason.items():
         table.add_row(f"  {code}", f"{count:,}")
     table.add_row("excluded", f"{done.excluded:,}")
-    return table
+    return Group(Text(f"Upgrade {done.id} to version {done.target_version}"), table)
 
 
 def _totals(plan: PlanSummary) -> str:
@@ -53,13 +65,12 @@ def _in_brackets(counts: Mapping[ReasonCode, int] | Mapping[str, int]) -> str:
     return f" ({listed})" if listed else ""
 
 
-def _row(cohort: CohortSummary) -> tuple[str, ...]:
-    colour = "green" if cohort.decision == "UPGRADE" else "yellow"
+def _row(cohort: CohortSummary) -> tuple[RenderableType, ...]:
     return (
         f"{cohort.count:,}",
         str(cohort.version),
         cohort.status,
-        " ".join(cohort.position),
-        f"[{colour}]{cohort.decision}[/]",
-        cohort.why,
+        Text(" ".join(cohort.position)),
+        Text(cohort.decision, style="green" if cohort.decision == "UPGRADE" else "yellow"),
+        Text(cohort.why),
     )

@@ -8,9 +8,8 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.console import Console
+from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from domain.errors import InvalidInput
 from domain.instance import ACTIVE
@@ -21,7 +20,7 @@ from domain.selection import ByIds, Selection, SelectionFields, one_way_of_selec
 from domain.upgrade import Upgrade
 from domain.upgrading import upgrade_instances
 from gateway.cli.running import DatabaseUrl, local_caller, opened_store, run, settings_with
-from gateway.cli.tables import plan_table, upgrade_table
+from gateway.cli.tables import console, plan_table, upgrade_table
 from gateway.mapping_files import read_version_mappings
 from gateway.remote import Gateway
 from gateway.settings import Settings
@@ -84,7 +83,7 @@ def upgrade(
 ) -> None:
     """Upgrade instances to the latest published version of their process, here or on another gateway."""
 
-    async def work() -> Table:
+    async def work() -> RenderableType:
         wanted = Wanted(
             process=_process_key(process),
             selection=one_way_of_selecting(
@@ -98,13 +97,18 @@ def upgrade(
             reason=reason,
         )
         if url is not None:
+            if database_url is not None:
+                raise InvalidInput(
+                    f"Expected either a gateway or a database, but got both {url} (--url or UPLIFT_URL) "
+                    "and --database-url."
+                )
             return await _there(Gateway(url=url, key=_must_have(key)), wanted, dry_run=dry_run)
         return await _here(settings_with(database_url=database_url), wanted, dry_run=dry_run)
 
-    Console().print(run(work()))
+    console().print(run(work()))
 
 
-async def _there(gateway: Gateway, wanted: Wanted, *, dry_run: bool) -> Table:
+async def _there(gateway: Gateway, wanted: Wanted, *, dry_run: bool) -> RenderableType:
     if dry_run:
         return plan_table(
             await gateway.plan(wanted.process, wanted.selection, wanted.mappings), rows=MAX_ROWS
@@ -120,7 +124,7 @@ async def _there(gateway: Gateway, wanted: Wanted, *, dry_run: bool) -> Table:
     return upgrade_table(done)
 
 
-async def _here(settings: Settings, wanted: Wanted, *, dry_run: bool) -> Table:
+async def _here(settings: Settings, wanted: Wanted, *, dry_run: bool) -> RenderableType:
     async with opened_store(settings, must_exist=True) as store:
         if dry_run:
             plan = await plan_upgrade(
@@ -172,15 +176,15 @@ def _ids_in(file: Path | None) -> Sequence[UUID]:
     if file is None:
         return ()
     if str(file) == "-":
-        return _ids_of(sys.stdin, "standard input")
-    with file.open(encoding="utf-8") as lines:
+        return _ids_of(sys.stdin.buffer, "standard input")
+    with file.open("rb") as lines:
         return _ids_of(lines, str(file))
 
 
-def _ids_of(lines: Iterable[str], name: str) -> Sequence[UUID]:
+def _ids_of(lines: Iterable[bytes], name: str) -> Sequence[UUID]:
     ids = []
     for number, line in enumerate(lines, start=1):
-        if text := line.strip():
+        if text := line.decode("utf-8-sig", "replace").strip():
             try:
                 ids.append(UUID(text))
             except ValueError as error:
@@ -192,7 +196,7 @@ def _ids_of(lines: Iterable[str], name: str) -> Sequence[UUID]:
 
 def _bar() -> Progress:
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -201,6 +205,6 @@ def _bar() -> Progress:
 
 
 def _spinner(text: str) -> Progress:
-    progress = Progress(TextColumn("{task.description}"), BarColumn(), transient=True)
+    progress = Progress(TextColumn("{task.description}", markup=False), BarColumn(), transient=True)
     progress.add_task(text, total=None)
     return progress
