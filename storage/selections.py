@@ -29,16 +29,15 @@ async def selected_cohorts(
         select(*cohort, func.count().label("instances"))
         .where(instance.c.process_id == process_id, _is_selected(selection))
         .group_by(*cohort)
-        .order_by(instance.c.version, instance.c.status, func.count().desc())
+        .order_by(instance.c.version, instance.c.status, func.count().desc(), instance.c.position_id)
     )
-    bound = given(_ids(selection))
-    rows = (await connection.execute(counted, bound)).all()
+    rows = (await connection.execute(counted, given(_ids(selection)))).all()
     cohorts = zip(rows, await cohorts_of(identities, rows), strict=True)
     found = sum(row.instances for row in rows)
     return SelectedCohorts(
         cohorts=tuple(CountedCohort(cohort=cohort, count=row.instances) for row, cohort in cohorts),
         not_found=len(selection.ids) - found if isinstance(selection, ByIds) else 0,
-        excluded=0 if isinstance(selection, ByIds) else await _excluded(connection, process_id, bound),
+        excluded=await _excluded(connection, process_id, selection),
     )
 
 
@@ -91,7 +90,9 @@ def _ids(selection: Selection) -> Sequence[Any]:
     return selection.ids if isinstance(selection, ByIds) else selection.excluded
 
 
-async def _excluded(connection: AsyncConnection, process_id: int, bound: dict[str, Any]) -> int:
+async def _excluded(connection: AsyncConnection, process_id: int, selection: Selection) -> int:
+    if isinstance(selection, ByIds) or not selection.excluded:
+        return 0
     counted = select(func.count()).where(instance.c.process_id == process_id, IS_ACTIVE, IS_GIVEN)
-    excluded: int = (await connection.execute(counted, bound)).scalar_one()
+    excluded: int = (await connection.execute(counted, given(selection.excluded))).scalar_one()
     return excluded
