@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.cohort import Cohort
-from domain.compatibility import Finding
+from domain.compatibility import Code, Finding
 from domain.instance import Position
 from domain.process import VersionNumber
 
@@ -57,6 +57,11 @@ class Decision:
     def verdict(self) -> Verdict:
         return Verdict.SKIP if self.reasons else Verdict.UPGRADE
 
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All there is to know: what makes the position INCOMPATIBLE, then the warnings."""
+        return (*(finding for reason in self.reasons for finding in reason.findings), *self.warnings)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountedDecision:
@@ -81,3 +86,12 @@ def count_reasons(skips: Iterable[CountedDecision], *, not_found: int) -> Mappin
     if not_found:
         counts[ReasonCode.INSTANCE_NOT_FOUND] = not_found
     return {code: counts[code] for code in ReasonCode if code in counts}
+
+
+def count_findings(decisions: Iterable[CountedDecision]) -> Mapping[Code, int]:
+    """How many instances have a finding of each code; one with two of a code counts once."""
+    counts: Counter[Code] = Counter()
+    for counted in decisions:
+        for code in {finding.code for finding in counted.decision.findings}:
+            counts[code] += counted.count
+    return {code: counts[code] for code in Code if code in counts}

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from domain.cohort import CountedCohort
-from domain.compatibility import Finding
-from domain.decision import CountedDecision, ReasonCode, Verdict, count_reasons
+from domain.compatibility import Code, Finding
+from domain.decision import CountedDecision, ReasonCode, Verdict, count_findings, count_reasons
 from domain.errors import ErrorCode, InvalidInput, NoPublishedVersion, UpliftError
 from domain.mapping import VersionMapping, check_mappings
 from domain.ports import Store
@@ -52,6 +52,11 @@ class Plan:
     def counts_by_reason(self) -> Mapping[ReasonCode, int]:
         """How many instances would be skipped for each reason."""
         return count_reasons(self.decisions, not_found=self.not_found)
+
+    @property
+    def counts_by_finding(self) -> Mapping[Code, int]:
+        """How many instances have a finding of each code, whether upgraded or skipped."""
+        return count_findings(self.decisions)
 
     @property
     def fingerprint(self) -> "Fingerprint":

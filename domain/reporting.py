@@ -26,6 +26,7 @@ async def register_instances(
     Raises Forbidden, ProcessNotFound or InvalidInput, with nothing written.
     """
     require_system_admin(caller)
+    _check_processes(process, instances)
     _check_batch([instance.id for instance in instances])
     _check_positions([instance.position for instance in instances])
     async with store.transaction() as transaction:
@@ -58,6 +59,16 @@ async def report_instances(store: Store, *, reports: Sequence[InstanceReport], c
         for process, group in by_process.items():
             await transaction.report(process, group)
     return len(reports)
+
+
+def _check_processes(process: ProcessKey, instances: Sequence[Instance]) -> None:
+    for index, instance in enumerate(instances):
+        if instance.process != process:
+            raise InvalidInput(
+                f"Expected to register instances of process '{process}', "
+                f"but instances[{index}] is of '{instance.process}'.",
+                field=("instances", str(index), "process"),
+            )
 
 
 def _check_batch(ids: Sequence[InstanceId]) -> None:

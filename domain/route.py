@@ -4,17 +4,20 @@ A comparison costs milliseconds and depends only on the two documents and the in
 once and kept, as is each document that was read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
 
 from domain.bpmn import ProcessModel, read_model
-from domain.compatibility import Comparison, Relocation, compare, relocate, without_model
+from domain.compatibility import Comparison, Finding, Relocation, compare, relocate, without_model
 from domain.errors import InvalidInput
 from domain.instance import ElementId, Position
 from domain.mapping import InvalidMapping, VersionMapping, broken_by
 from domain.process import ProcessKey, VersionNumber
+
+Instructions = tuple[tuple[ElementId, ElementId], ...]
+"""Source element to target element, for one version."""
 
 
 class Documents(Protocol):
@@ -38,10 +41,26 @@ class Route:
         """Where an instance goes that waits at this position, or why it cannot."""
         if self.comparison is not None:
             return relocate(self.comparison, position)
+        return Relocation(position=position, warnings=self.warnings)
+
+    @property
+    def mapping(self) -> Mapping[str, str]:
+        """The valid pairs, source element to target element, in the order of the sources."""
+        return {} if self.comparison is None else self.comparison.mapping
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """What stands in the way of some position."""
+        return () if self.comparison is None else self.comparison.errors
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What else to know."""
+        if self.comparison is not None:
+            return self.comparison.warnings
         if self.without_model is not None:
-            warning = without_model(f"Version {self.without_model}")
-            return Relocation(position=position, warnings=(warning,))
-        return Relocation(position=position)
+            return (without_model(f"Version {self.without_model}"),)
+        return ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,17 +96,11 @@ class Routes:
     async def _make(self, version: VersionNumber) -> Route:
         if version >= self.target:
             return Route(target=self.target)
-        documents = []
-        for number in (version, self.target):
-            document = await self.documents.model(self.process, number)
-            if document is None:
-                return Route(target=self.target, without_model=number)
-            documents.append(document)
-        source, target = documents
-        comparison = compare_documents(source, target, self.process.code, self._instructions(version))
-        return Route(target=self.target, comparison=comparison)
+        return await find_route(
+            self.documents, self.process, version, self.target, self._instructions(version)
+        )
 
-    def _instructions(self, version: VersionNumber) -> tuple[tuple[ElementId, ElementId], ...]:
+    def _instructions(self, version: VersionNumber) -> Instructions:
         return tuple(
             (instruction.source, instruction.target)
             for mapping in self.mappings
@@ -96,10 +109,26 @@ class Routes:
         )
 
 
+async def find_route(
+    documents: Documents,
+    process: ProcessKey,
+    source: VersionNumber,
+    target: VersionNumber,
+    instructions: Instructions = (),
+) -> Route:
+    """The way between two versions, whichever is the older."""
+    found = []
+    for number in (source, target):
+        document = await documents.model(process, number)
+        if document is None:
+            return Route(target=target, without_model=number)
+        found.append(document)
+    before, after = found
+    return Route(target=target, comparison=compare_documents(before, after, process.code, instructions))
+
+
 @lru_cache(maxsize=256)
-def compare_documents(
-    source: bytes, target: bytes, code: str, instructions: tuple[tuple[ElementId, ElementId], ...]
-) -> Comparison:
+def compare_documents(source: bytes, target: bytes, code: str, instructions: Instructions) -> Comparison:
     """Compare the process of this code in two BPMN documents. Raises InvalidModel."""
     return compare(read_document(source, code), read_document(target, code), instructions=instructions)
 

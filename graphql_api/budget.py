@@ -22,6 +22,7 @@ from graphql import (
     is_abstract_type,
 )
 from graphql.execution.collect_fields import (
+    FieldDetails,
     FieldDetailsList,
     FragmentDetails,
     GroupedFieldSet,
@@ -54,9 +55,20 @@ class WithinBudget(FieldExtension):
         return await next_(source, info, **kwargs)
 
 
-def counted_as(nodes: int) -> Mapping[str, int]:
-    """Metadata of a field that is as dear as this many nodes."""
-    return {"nodes": nodes}
+def counted_as(nodes: int, *, items: int | None = None) -> Mapping[str, int | None]:
+    """Metadata of a field that is as dear as this many nodes, and of one that lists about so many items."""
+    return {"nodes": nodes, "items": items}
+
+
+def must_fit_budget(info: Any, *, items: int) -> None:
+    """Refuse what this field asks of each of its items, now that it is known how many there are."""
+    inside = _Counting(info._raw_info).inside_one(info._raw_info)
+    if inside and items * (1 + inside) > MAX_NODES:
+        raise request_error(
+            RequestCode.LIMIT_EXCEEDED,
+            f"Expected to read at most {MAX_NODES:,} nodes in one operation, but {info.field_name} has "
+            f"{items:,} items, which ask for {1 + inside:,} each.",
+        )
 
 
 def requested_nodes(info: GraphQLResolveInfo[Any]) -> int:
@@ -76,6 +88,11 @@ class _Counting:
         self._variables = VariableValues(sources={}, coerced=cast("dict[str, Any]", info.variable_values))
         self._fragments = {name: FragmentDetails(fragment) for name, fragment in info.fragments.items()}
 
+    def inside_one(self, info: GraphQLResolveInfo[Any]) -> int:
+        """How many nodes are asked for inside each object that this field returns."""
+        details = [FieldDetails(node, None) for node in info.field_nodes]
+        return self._inside(assert_object_type(get_named_type(info.return_type)), details)
+
     def operation(self, root: GraphQLObjectType) -> int:
         collected = collect_fields(self._schema, self._fragments, self._variables, root, self._operation)
         return self._fields(root, collected.grouped_field_set)
@@ -88,12 +105,13 @@ class _Counting:
         field = parent.fields.get(node.name.value)
         if field is None:  # introspection
             return 0
+        own, items = _cost(field)
         if node.selection_set is None:
-            return _own_nodes(field)
+            return own
         inside = max(self._inside(type_, details) for type_ in self._objects(get_named_type(field.type)))
         if "first" in field.args:
-            return self._page_size(field, node) * (1 + inside)
-        return inside
+            items = self._page_size(field, node)
+        return own + (inside if items is None else items * (1 + inside))
 
     def _inside(self, type_: GraphQLObjectType, details: FieldDetailsList) -> int:
         collected = collect_subfields(
@@ -120,7 +138,8 @@ class _Counting:
         return value.value if isinstance(value, IntValueNode) else None
 
 
-def _own_nodes(field: GraphQLField) -> int:
+def _cost(field: GraphQLField) -> tuple[int, int | None]:
+    """How many nodes the field itself counts as, and how many items it lists where that is assumed."""
     definition = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
-    nodes: int = definition.metadata.get("nodes", 0) if definition else 0
-    return nodes
+    metadata = definition.metadata if definition else {}
+    return metadata.get("nodes", 0), metadata.get("items")

@@ -64,7 +64,99 @@ class ReasonCode(Enum):
     )
 
 
-@strawberry.enum(description="Why a mutation was refused as a whole. Later releases may add codes.")
+@strawberry.enum(description="Whether instances would be upgraded.")
+class Verdict(Enum):
+    UPGRADE = enum_value("UPGRADE", description="They would be upgraded.")
+    SKIP = enum_value("SKIP", description="They would be left as they are, for the reasons given.")
+
+
+@strawberry.enum(description="Whether a finding stands in the way of an upgrade.")
+class Severity(Enum):
+    ERROR = enum_value("error", description="An instance that it concerns is skipped.")
+    WARNING = enum_value("warning", description="It stands in no way; an operator should know it.")
+
+
+@strawberry.enum(
+    description="What there is to say about an element when instances go to another version: first what "
+    "stands in the way, then, from NAME_CHANGED on, what never does. Later releases may add codes."
+)
+class FindingCode(Enum):
+    ELEMENT_MISSING = enum_value(
+        "ELEMENT_MISSING", description="The element is not in the target version, or not in its own."
+    )
+    MAPPED_TWICE = enum_value("MAPPED_TWICE", description="Two instructions map the same element.")
+    TYPE_CHANGED = enum_value("TYPE_CHANGED", description="The target is another kind of element.")
+    EVENT_TYPE_CHANGED = enum_value(
+        "EVENT_TYPE_CHANGED", description="The target event has another kind of trigger."
+    )
+    SCOPE_CHANGED = enum_value(
+        "SCOPE_CHANGED", description="The target is outside the subprocess that the one around is mapped to."
+    )
+    HOST_CHANGED = enum_value(
+        "HOST_CHANGED", description="What the event listens with is not mapped to what the target does."
+    )
+    TARGET_TAKEN = enum_value(
+        "TARGET_TAKEN", description="Two catching events, or two gateways, are mapped to one."
+    )
+    MULTI_INSTANCE_ADDED = enum_value(
+        "MULTI_INSTANCE_ADDED", description="The target, or a new scope around it, is multi-instance."
+    )
+    MULTI_INSTANCE_CHANGED = enum_value(
+        "MULTI_INSTANCE_CHANGED", description="Sequential became parallel, or the other way round."
+    )
+    MULTI_INSTANCE_SPLIT = enum_value(
+        "MULTI_INSTANCE_SPLIT",
+        description="The body of a multi-instance activity is mapped without its inner activity.",
+    )
+    GATEWAY_NARROWED = enum_value(
+        "GATEWAY_NARROWED", description="A joining gateway has fewer incoming flows than before."
+    )
+    CALLED_PROCESS_CHANGED = enum_value(
+        "CALLED_PROCESS_CHANGED", description="The call activity calls another process."
+    )
+    NOT_A_WAIT_STATE = enum_value("NOT_A_WAIT_STATE", description="No instance can wait at the target.")
+    COMPENSATION_HANDLER = enum_value(
+        "COMPENSATION_HANDLER",
+        description="A compensation handler is mapped by itself instead of through its event.",
+    )
+    NAME_CHANGED = enum_value("NAME_CHANGED", description="The element is called something else.")
+    NEW_BOUNDARY_EVENT = enum_value(
+        "NEW_BOUNDARY_EVENT",
+        description="An event is new that an upgraded instance will not listen for until it enters again.",
+    )
+    LISTENER_REMOVED = enum_value(
+        "LISTENER_REMOVED", description="An event is gone that the instance listened for."
+    )
+    EVENT_DEFINITION_CHANGED = enum_value(
+        "EVENT_DEFINITION_CHANGED",
+        description="The same trigger means another message, signal, time or condition.",
+    )
+    PATH_BEHIND_CHANGED = enum_value(
+        "PATH_BEHIND_CHANGED", description="Elements that it may have passed were removed or changed."
+    )
+    FORM_CHANGED = enum_value("FORM_CHANGED", description="The element shows another form.")
+    NO_MODEL = enum_value("NO_MODEL", description="A version has no BPMN model: nothing was compared.")
+
+
+@strawberry.enum(description="In what an element of one version differs from its counterpart.")
+class ChangedAspect(Enum):
+    NAME = enum_value("name", description="What it is called.")
+    FORM = enum_value("form", description="The form it shows.")
+    KIND = enum_value("kind", description="What kind of element it is.")
+    TRIGGER = enum_value("trigger", description="The kind of trigger of an event.")
+    EVENT_DEFINITION = enum_value(
+        "event definition", description="The message, signal, time or condition that its trigger means."
+    )
+    INTERRUPTING = enum_value("interrupting", description="Whether an event interrupts.")
+    MULTI_INSTANCE = enum_value(
+        "multi-instance", description="Whether it is multi-instance, and in which order."
+    )
+    CALLED_PROCESS = enum_value("called process", description="The process it calls.")
+    HOST = enum_value("host", description="The activity that a boundary event is attached to.")
+    SCOPE = enum_value("scope", description="The subprocess it lives in.")
+
+
+@strawberry.enum(description="Why a mutation or a plan was refused as a whole. Later releases may add codes.")
 class UserErrorCode(Enum):
     PROCESS_NOT_FOUND = enum_value("PROCESS_NOT_FOUND", description="No process has this namespace and code.")
     PROCESS_EXISTS = enum_value(
@@ -79,3 +171,7 @@ class UserErrorCode(Enum):
     )
     INVALID_INPUT = enum_value("INVALID_INPUT", description="A value is not one that this field takes.")
     INVALID_MODEL = enum_value("INVALID_MODEL", description="The BPMN document cannot be read.")
+    INVALID_MAPPING = enum_value("INVALID_MAPPING", description="Mapping instructions break rules.")
+    PLAN_CHANGED = enum_value(
+        "PLAN_CHANGED", description="The upgrade would no longer do what the given plan said."
+    )

@@ -14,17 +14,21 @@ from graphql_api.budget import WithinBudget, counted_as
 Resolver = TypeVar("Resolver", bound=Callable[..., Any])
 
 
-def field(description: str, *, nodes: int = 0) -> Callable[[Resolver], Resolver]:
-    """Make a method a field; `nodes` is how many nodes it counts for in the budget of an operation."""
+def field(description: str, *, nodes: int = 0, items: int | None = None) -> Callable[[Resolver], Resolver]:
+    """Make a method a field.
+
+    In the budget of an operation it counts as `nodes`, and what is inside once, or once for each of so many
+    `items`, each itself a node.
+    """
     made: Callable[[Resolver], Resolver] = strawberry.field(
-        description=description, metadata=counted_as(nodes)
+        description=description, metadata=counted_as(nodes, items=items)
     )
     return made
 
 
-def root_field(description: str) -> Callable[[Resolver], Resolver]:
-    """Make a method of Query or Mutation a field."""
+def root_field(description: str, *, nodes: int = 0) -> Callable[[Resolver], Resolver]:
+    """Make a method of Query or Mutation a field, which counts as so many nodes."""
     made: Callable[[Resolver], Resolver] = strawberry.field(
-        description=description, extensions=[WithinBudget()]
+        description=description, extensions=[WithinBudget()], metadata=counted_as(nodes)
     )
     return made

@@ -21,7 +21,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from strawberry import Schema
 
-from domain.errors import Forbidden, Unauthenticated
+from domain.errors import ErrorCode, Forbidden, Unauthenticated
 from graphql_api.documents import Document, RefusedDocumentError
 from graphql_api.errors import RequestCode, formatted, refusal, unexpected
 from graphql_api.http_request import (
@@ -114,8 +114,10 @@ class GraphQLEndpoint:
         self, document: Document, params: Params, context: object, media_type: MediaType
     ) -> Response:
         result = await self._operations.execute(document, params, context)
-        status = status_of_request_error(media_type) if is_request_error(result) else 200
-        return json_response(response(result), media_type, status)
+        body = response(result)
+        if is_request_error(result):
+            return json_response(body, media_type, status_of_request_error(media_type))
+        return json_response(body, media_type, 403 if _is_forbidden(body) else 200)
 
     async def _responses(
         self, document: Document, params: Params, context: object
@@ -157,6 +159,16 @@ def _refusal_response(error: Exception, media_type: MediaType) -> Response:
         return errors_response([refusal(error)], media_type, 403)
     message, extensions = unexpected(error)
     return errors_response([GraphQLError(message, extensions=extensions)], media_type, 500)
+
+
+def _is_forbidden(body: Mapping[str, Any]) -> bool:
+    """Whether the caller's role stood in the way of everything that was asked for."""
+    errors, data = body.get("errors", ()), body["data"] or {}
+    return (
+        bool(errors)
+        and all(error["extensions"]["code"] == ErrorCode.FORBIDDEN for error in errors)
+        and all(value is None for value in data.values())
+    )
 
 
 async def _only(body: Mapping[str, Any]) -> AsyncGenerator[Mapping[str, Any], None]:

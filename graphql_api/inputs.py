@@ -7,6 +7,7 @@ import strawberry
 from strawberry.types.base import get_object_definition
 
 import domain
+from domain.mapping import MAX_INSTRUCTIONS, MappingInstruction, VersionMapping
 from domain.publishing import MAX_MODEL_BYTES
 from domain.reporting import MAX_BATCH
 from domain.selection import MAX_IDS, SelectionFields, all_active, by_ids
@@ -24,6 +25,17 @@ Input = TypeVar("Input")
 _NAMESPACE = "The code of the workspace of the process."
 _CODE = "The code of the process."
 _POSITION = "The ids of the BPMN elements at which it waits, in any order; empty if that is not known."
+
+
+def _taken_as_coerced(cls: type[Input]) -> type[Input]:
+    """Make objects of this input straight from what graphql-core coerced.
+
+    Strawberry would convert them field by field, which with 10,000 of them takes half of the whole request.
+    Only for inputs of scalars and enums whose fields are named alike in Python and GraphQL.
+    """
+    definition = get_object_definition(cls, strict=True)
+    definition.from_input = lambda _, values, __: cls(**values)
+    return cls
 
 
 @strawberry.input(description="Which process is meant.")
@@ -64,9 +76,51 @@ class SelectionInput:
         return by_ids(self.instance_ids or (), fields=SELECTION_FIELDS)
 
 
-@strawberry.input(description="What to upgrade, and why.")
-class UpgradeInstancesInput(ProcessKeyInput):
+@_taken_as_coerced
+@strawberry.input(description="An instance that waits at the source shall wait at the target.")
+class MappingInstructionInput:
+    source: str = strawberry.field(description="The id of the element in the version it comes from.")
+    target: str = strawberry.field(description="The id of the element in the target version.")
+
+    def instruction(self) -> MappingInstruction:
+        return MappingInstruction(source=domain.ElementId(self.source), target=domain.ElementId(self.target))
+
+
+@strawberry.input(description="Mapping instructions for the instances of one version.")
+class VersionMappingInput:
+    from_version: int = strawberry.field(
+        description="The number of the version that the instances are pinned to; each version once."
+    )
+    instructions: list[MappingInstructionInput] = strawberry.field(
+        description="Each overrides the generated pair of its source."
+    )
+
+    def version_mapping(self) -> VersionMapping:
+        return VersionMapping(
+            from_version=domain.VersionNumber(self.from_version),
+            instructions=tuple(one.instruction() for one in self.instructions),
+        )
+
+
+@strawberry.input(description="What to upgrade.")
+class UpgradePlanInput(ProcessKeyInput):
     selection: SelectionInput = strawberry.field(description="Which instances of the process to upgrade.")
+    mappings: list[VersionMappingInput] | None = strawberry.field(
+        default_factory=list,
+        description=f"Where elements go that the generated mapping sends elsewhere or nowhere; at most "
+        f"{MAX_INSTRUCTIONS:,} instructions in all, held to the same rules.",
+    )
+
+    def version_mappings(self) -> list[VersionMapping]:
+        return [one.version_mapping() for one in self.mappings or ()]
+
+
+@strawberry.input(description="What to upgrade, and why.")
+class UpgradeInstancesInput(UpgradePlanInput):
+    fingerprint: str | None = strawberry.field(
+        default=None,
+        description="That of a plan: the upgrade is refused if it would do anything else than planned.",
+    )
     reason: str | None = strawberry.field(
         default=None,
         description=f"Why, for the audit: at most {MAX_REASON_LENGTH:,} characters.",
@@ -97,17 +151,6 @@ class SaveDraftInput(ProcessKeyInput):
 @strawberry.input(description="The process whose draft to publish.")
 class PublishVersionInput(ProcessKeyInput):
     pass
-
-
-def _taken_as_coerced(cls: type[Input]) -> type[Input]:
-    """Make objects of this input straight from what graphql-core coerced.
-
-    Strawberry would convert them field by field, which with 10,000 of them takes half of the whole request.
-    Only for inputs of scalars and enums whose fields are named alike in Python and GraphQL.
-    """
-    definition = get_object_definition(cls, strict=True)
-    definition.from_input = lambda _, values, __: cls(**values)
-    return cls
 
 
 @_taken_as_coerced

@@ -9,10 +9,11 @@ from typing import TypeVar
 
 from strawberry.dataloader import DataLoader
 
-from domain.cohort import CountedCohort
+from domain.cohort import Cohort, CountedCohort
 from domain.decision import CountedDecision
 from domain.instance import Instance
 from domain.paging import Page, PageRequest
+from domain.planning import Plan
 from domain.ports import InstanceFilter, OutcomeFilter, Store
 from domain.process import Process, ProcessKey, Version
 from domain.upgrade import Outcome, UpgradeId
@@ -43,6 +44,15 @@ class Loaders:
         """Read everything anew from now on: a mutation changed the store."""
         for loader in vars(self).values():
             loader.clear_all()
+
+
+def cohort_pages(store: Store, plan: Plan) -> DataLoader[tuple[Cohort, None, PageRequest], Page[Instance]]:
+    """A loader of the instances that are in each cohort of a plan. One a plan: its selection may be long."""
+
+    async def ask(cohorts: Sequence[Cohort], _: None, page: PageRequest) -> Mapping[Cohort, Page[Instance]]:
+        return await store.cohort_pages(plan.process, plan.selection, cohorts, page)
+
+    return DataLoader(_page_by_key(ask))
 
 
 def _by_key(

@@ -61,6 +61,8 @@ class Mutation:
                 info.context.store,
                 process=asked.key(),
                 selection=asked.selection.selection(),
+                mappings=asked.version_mappings(),
+                fingerprint=asked.fingerprint,
                 reason=asked.reason,
                 caller=info.context.caller,
             ),

@@ -6,14 +6,16 @@ from typing import Annotated
 import strawberry
 
 import domain
+from domain.comparing import compare_versions
 from domain.paging import page_request
 from domain.ports import InstanceFilter
+from graphql_api.comparisons import VersionComparison, show_comparison
 from graphql_api.connections import DEFAULT_PAGE_SIZE, After, Connection, First
 from graphql_api.context import Info
 from graphql_api.enums import Status
 from graphql_api.fields import field
 from graphql_api.instances import Cohort, ProcessInstanceConnection, show_cohort, show_instances
-from graphql_api.versions import Version, show_version
+from graphql_api.versions import NODES_OF_A_DOCUMENT, Version, show_version
 
 
 @strawberry.type(description="What versions and instances belong to, named by namespace and code.")
@@ -45,6 +47,32 @@ class Process:
         versions = await info.context.loaders.versions.load(self.key)
         latest = (one for one in versions if one.number == self.latest_published)
         return next((show_version(self.key, version) for version in latest), None)
+
+    @field(
+        "How one version differs from another, drafts included; null if one of the two does not exist. "
+        "Counts as two documents in the budget of an operation.",
+        nodes=2 * NODES_OF_A_DOCUMENT,
+    )
+    async def comparison(
+        self,
+        info: Info,
+        from_version: Annotated[int, strawberry.argument(description="The number of the version compared.")],
+        to_version: Annotated[
+            int | None,
+            strawberry.argument(
+                description="The number of the version it is compared to; the latest published one if not "
+                "given."
+            ),
+        ] = None,
+    ) -> VersionComparison | None:
+        source = domain.VersionNumber(from_version)
+        route = await compare_versions(
+            info.context.store,
+            process=self.key,
+            from_version=source,
+            to_version=None if to_version is None else domain.VersionNumber(to_version),
+        )
+        return None if route is None else show_comparison(source, route)
 
     @field("Its instances, in the order of registration.")
     async def instances(

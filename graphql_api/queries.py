@@ -6,14 +6,18 @@ from uuid import UUID
 import strawberry
 
 import domain
+from domain.errors import UpliftError
 from domain.paging import page_request
+from domain.planning import plan_upgrade
 from graphql_api.connections import DEFAULT_PAGE_SIZE, After, First
 from graphql_api.context import Info
 from graphql_api.fields import root_field
-from graphql_api.inputs import ProcessKeyInput
+from graphql_api.inputs import ProcessKeyInput, UpgradePlanInput
 from graphql_api.instances import ProcessInstance, show_instance
+from graphql_api.plans import NODES_OF_A_PLAN, UpgradePlanPayload, show_plan
 from graphql_api.processes import Process, ProcessConnection, show_process
 from graphql_api.upgrades import Upgrade, UpgradeConnection, show_upgrade
+from graphql_api.user_errors import show_refusal
 
 
 @strawberry.type(description="What can be read. Any valid key may.")
@@ -68,3 +72,25 @@ class Query:
         key = None if process is None else process.key()
         page = await info.context.store.upgrades(key, page_request(first, after))
         return UpgradeConnection(page=page.map(show_upgrade), follows_cursor=after is not None)
+
+    @root_field(
+        "What an upgrade would do if it were asked for now, by the same rules; writes nothing. It costs a "
+        "few grouped queries, however many instances are selected, and counts as "
+        f"{NODES_OF_A_PLAN:,} nodes in the budget of an operation.",
+        nodes=NODES_OF_A_PLAN,
+    )
+    async def upgrade_plan(
+        self,
+        info: Info,
+        asked: Annotated[UpgradePlanInput, strawberry.argument(name="input", description="What to upgrade.")],
+    ) -> UpgradePlanPayload | None:
+        try:
+            plan = await plan_upgrade(
+                info.context.store,
+                process=asked.key(),
+                selection=asked.selection.selection(),
+                mappings=asked.version_mappings(),
+            )
+        except UpliftError as error:
+            return UpgradePlanPayload(plan=None, user_errors=[show_refusal(error)])
+        return UpgradePlanPayload(plan=show_plan(plan), user_errors=[])

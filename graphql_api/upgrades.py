@@ -11,25 +11,16 @@ import domain
 from domain.decision import count_reasons
 from domain.paging import page_request
 from domain.ports import OutcomeFilter
+from graphql_api.budget import counted_as
 from graphql_api.connections import DEFAULT_PAGE_SIZE, After, Connection, First
 from graphql_api.context import Info
 from graphql_api.enums import OutcomeKind, ReasonCode, SelectionKind, UpgradeState
 from graphql_api.fields import field
+from graphql_api.mappings import VersionMapping, show_mappings
 from graphql_api.processes import Process, show_process
+from graphql_api.reasons import ReasonCount, SkipReason, show_reason_counts, show_reasons
 
-
-@strawberry.type(description="One reason why an instance was skipped.")
-class SkipReason:
-    code: ReasonCode = strawberry.field(description="The reason as a stable code.")
-    message: str = strawberry.field(description="The reason as a sentence for an operator.")
-
-
-@strawberry.type(description="How many instances an upgrade skipped for one reason.")
-class ReasonCount:
-    code: ReasonCode = strawberry.field(description="The reason.")
-    count: int = strawberry.field(
-        description="How many instances have this reason, alone or among others; never 0."
-    )
+NODES_OF_MAPPINGS = 100
 
 
 @strawberry.type(description="What an upgrade did to one instance.")
@@ -81,6 +72,10 @@ class Upgrade:
     state: UpgradeState = strawberry.field(description="How far it has come.")
     requested_by: str = strawberry.field(description="The name of the API key that asked for it.")
     reason: str | None = strawberry.field(description="Why it was asked for, if that was told.")
+    mappings: list[VersionMapping] = strawberry.field(
+        description="The mapping instructions that it was asked for with, as given.",
+        metadata=counted_as(NODES_OF_MAPPINGS),
+    )
     requested_at: datetime = strawberry.field(description="When it was asked for.")
     finished_at: datetime | None = strawberry.field(description="When it was finished; null until then.")
     total: int = strawberry.field(description="How many instances have their outcome so far.")
@@ -99,8 +94,8 @@ class Upgrade:
         "counts under each."
     )
     async def counts_by_reason(self, info: Info) -> list[ReasonCount]:
-        counts = reason_counts(self.stored, await info.context.loaders.decisions.load(self.stored.id))
-        return [ReasonCount(code=ReasonCode(code), count=count) for code, count in counts.items()]
+        decisions = await info.context.loaders.decisions.load(self.stored.id)
+        return show_reason_counts(reason_counts(self.stored, decisions))
 
     @field("What it did to each instance so far.")
     async def outcomes(
@@ -142,6 +137,7 @@ def show_upgrade(upgrade: domain.Upgrade) -> Upgrade:
         state=UpgradeState(upgrade.state),
         requested_by=upgrade.requested_by,
         reason=upgrade.reason,
+        mappings=show_mappings(upgrade.mappings),
         requested_at=upgrade.requested_at,
         finished_at=upgrade.finished_at,
         total=upgrade.total,
@@ -156,9 +152,7 @@ def show_outcome(outcome: domain.Outcome) -> Outcome:
     return Outcome(
         instance_id=outcome.instance,
         kind=OutcomeKind(outcome.kind),
-        reasons=[
-            SkipReason(code=ReasonCode(reason.code), message=reason.message) for reason in outcome.reasons
-        ],
+        reasons=show_reasons(outcome.reasons),
         from_version=outcome.from_version,
         to_version=outcome.to_version,
         from_position=_show_position(outcome.from_position),

@@ -1,23 +1,26 @@
-"""How does a client of a mutation learn that the domain refused it?
+"""How does a client learn that the domain refused a mutation, or a plan of one?
 
 By entries of `userErrors`, made here from the domain's errors by one table. What is about the caller instead
 of the input (no valid key, not a system administrator) stays a top-level error.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import strawberry
 
 from domain import errors
+from domain.mapping import InvalidMapping
+from domain.planning import Fingerprint, PlanChanged
 from graphql_api.enums import UserErrorCode
+from graphql_api.reasons import Finding, show_findings
 
 
 @strawberry.interface(
     description=(
-        "Why a mutation was refused; nothing was changed. What is about the caller instead of the input is a "
-        "top-level error with the code UNAUTHENTICATED or FORBIDDEN."
+        "Why a mutation or a plan was refused; nothing was changed. What is about the caller instead of "
+        "the input is a top-level error with the code UNAUTHENTICATED or FORBIDDEN."
     )
 )
 class UserError:
@@ -70,18 +73,65 @@ class InvalidModelError(UserError):
     element: str | None = strawberry.field(description="The id of the BPMN element at fault, if it is known.")
 
 
-USER_ERRORS: Mapping[type[errors.UpliftError], tuple[type[UserError], tuple[str, ...]]] = MappingProxyType(
-    {
-        errors.ProcessNotFound: (ProcessNotFoundError, ("namespace", "process_code")),
-        errors.ProcessExists: (ProcessExistsError, ("namespace", "process_code")),
-        errors.NoPublishedVersion: (NoPublishedVersionError, ("namespace", "process_code")),
-        errors.NoDraft: (NoDraftError, ("namespace", "process_code")),
-        errors.InvalidSelection: (InvalidSelectionError, ()),
-        errors.InvalidInput: (InvalidInputError, ()),
-        errors.InvalidModel: (InvalidModelError, ("line", "element")),
-    }
+@strawberry.type(description="INVALID_MAPPING: mapping instructions break rules.")
+class InvalidMappingError(UserError):
+    from_version: int = strawberry.field(description="The version whose instructions they are.")
+    findings: list[Finding] = strawberry.field(description="Every rule that an instruction breaks.")
+
+
+@strawberry.type(description="A plan in short.")
+class PlanSummary:
+    fingerprint: str = strawberry.field(description="The fingerprint of the plan.")
+    target_version: int = strawberry.field(description="The number of the version to upgrade to.")
+    upgraded: int = strawberry.field(description="How many instances would be upgraded.")
+    skipped: int = strawberry.field(description="How many instances would be skipped.")
+
+
+@strawberry.type(description="PLAN_CHANGED: the upgrade would not do what was planned.")
+class PlanChangedError(UserError):
+    planned: PlanSummary = strawberry.field(description="The plan whose fingerprint was given.")
+    now: PlanSummary = strawberry.field(description="What the upgrade would do now.")
+
+
+def _named(*facts: str) -> Callable[[Any], dict[str, Any]]:
+    return lambda error: {name: getattr(error, name) for name in facts}
+
+
+def _of_mapping(error: InvalidMapping) -> dict[str, Any]:
+    return {"from_version": error.from_version, "findings": show_findings(error.findings)}
+
+
+def _of_plans(error: PlanChanged) -> dict[str, Any]:
+    return {"planned": _summary(error.planned), "now": _summary(error.now)}
+
+
+def _summary(fingerprint: Fingerprint) -> PlanSummary:
+    return PlanSummary(
+        fingerprint=str(fingerprint),
+        target_version=fingerprint.target_version,
+        upgraded=fingerprint.upgraded,
+        skipped=fingerprint.skipped,
+    )
+
+
+_of_process = _named("namespace", "process_code")
+
+USER_ERRORS: Mapping[type[errors.UpliftError], tuple[type[UserError], Callable[[Any], dict[str, Any]]]] = (
+    MappingProxyType(
+        {
+            errors.ProcessNotFound: (ProcessNotFoundError, _of_process),
+            errors.ProcessExists: (ProcessExistsError, _of_process),
+            errors.NoPublishedVersion: (NoPublishedVersionError, _of_process),
+            errors.NoDraft: (NoDraftError, _of_process),
+            errors.InvalidSelection: (InvalidSelectionError, _named()),
+            errors.InvalidInput: (InvalidInputError, _named()),
+            errors.InvalidModel: (InvalidModelError, _named("line", "element")),
+            InvalidMapping: (InvalidMappingError, _of_mapping),
+            PlanChanged: (PlanChangedError, _of_plans),
+        }
+    )
 )
-"""For each refusal that the client can mend: its type, and the facts that the type shows."""
+"""For each refusal that the client can mend: its type, and how the facts that the type shows are found."""
 
 
 def show_refusal(error: errors.UpliftError) -> UserError:
@@ -89,14 +139,10 @@ def show_refusal(error: errors.UpliftError) -> UserError:
     entry = USER_ERRORS.get(type(error))
     if entry is None:
         raise error
-    shown, facts = entry
+    shown, facts_of = entry
     return shown(
         message=error.message,
         field=[part for name in error.field for part in name.split(".")] or None,
         code=UserErrorCode(error.code),
-        **_facts(error, facts),
+        **facts_of(error),
     )
-
-
-def _facts(error: errors.UpliftError, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: getattr(error, name) for name in names}

@@ -11,12 +11,14 @@ from uuid import UUID
 
 from sqlalchemy import (
     Column,
+    Connection,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
     LargeBinary,
     Table,
     Text,
+    event,
     literal_column,
 )
 from sqlmodel import Field, SQLModel
@@ -194,4 +196,9 @@ IS_ACTIVE = instance.c.status <= literal_column("2")
 """PENDING or RUNNING, as a literal: a partial index serves only conditions that repeat its own word."""
 
 Index("instance_process", instance.c.process_id, instance.c.id)
-Index("instance_active", instance.c.process_id, instance.c.id, sqlite_where=IS_ACTIVE)
+
+
+@event.listens_for(instance, "after_create")
+def _add_the_index_of_active_instances(_: Table, connection: Connection, **__: Any) -> None:
+    # SQLite takes the younger of two indexes that both would do, and those of a table are made in any order.
+    connection.exec_driver_sql("CREATE INDEX instance_active ON instance (process_id, id) WHERE status <= 2")

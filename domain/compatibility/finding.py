@@ -39,6 +39,11 @@ class Code(StrEnum):
     FORM_CHANGED = "FORM_CHANGED"
     NO_MODEL = "NO_MODEL"
 
+    @property
+    def severity(self) -> Severity:
+        """Whether what it says stands in the way of an upgrade."""
+        return Severity.WARNING if self in WARNING_CODES else Severity.ERROR
+
 
 WARNING_CODES = frozenset(
     {
@@ -80,7 +85,7 @@ class Finding:
     @property
     def severity(self) -> Severity:
         """Whether it stands in the way of an upgrade."""
-        return Severity.WARNING if self.code in WARNING_CODES else Severity.ERROR
+        return self.code.severity
 
     def to_json(self) -> dict[str, str | None]:
         """The finding as `uplift diff --json` prints it."""

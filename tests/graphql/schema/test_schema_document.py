@@ -19,22 +19,23 @@ from strawberry.types.base import get_object_definition
 
 import domain
 import graphql_api
+from domain import compatibility
 from domain.errors import ErrorCode, Forbidden, Unauthenticated, UpliftError
-from domain.mapping import InvalidMapping
-from domain.planning import PlanChanged
 from domain.selection import SelectionKind
 from graphql_api import enums
+from graphql_api.comparisons import Element, ElementChange
 from graphql_api.instances import Cohort, ProcessInstance
+from graphql_api.mappings import MappingPair, VersionMapping
+from graphql_api.plans import PlannedCohort
+from graphql_api.reasons import Finding, FindingCount, ReasonCount, SkipReason
 from graphql_api.schema import build_schema, print_schema
-from graphql_api.upgrades import Outcome, ReasonCount, SkipReason, Upgrade
+from graphql_api.upgrades import Outcome, Upgrade
 from graphql_api.user_errors import USER_ERRORS, show_refusal
 from graphql_api.versions import Version
 
 COMMITTED = Path(graphql_api.__file__).with_name("schema.graphql")
 BUILT_IN = {"Boolean", "Float", "ID", "Int", "String"}
 ABOUT_THE_CALLER = {Unauthenticated, Forbidden}
-OF_NO_INPUT = {InvalidMapping, PlanChanged}
-"""Refusals of what no mutation takes."""
 
 
 def test_the_committed_text_is_what_the_code_says():
@@ -80,13 +81,13 @@ def descriptions(type_: GraphQLNamedType) -> Iterator[tuple[str, str | None]]:
         (enums.UpgradeState, domain.UpgradeState),
         (enums.OutcomeKind, domain.OutcomeKind),
         (enums.ReasonCode, domain.ReasonCode),
+        (enums.Verdict, domain.Verdict),
+        (enums.Severity, compatibility.Severity),
+        (enums.FindingCode, compatibility.Code),
+        (enums.ChangedAspect, compatibility.Aspect),
         (
             enums.UserErrorCode,
-            [
-                code
-                for code in ErrorCode
-                if code not in {error.code for error in ABOUT_THE_CALLER | OF_NO_INPUT}
-            ],
+            [code for code in ErrorCode if code not in {error.code for error in ABOUT_THE_CALLER}],
         ),
     ],
 )
@@ -95,7 +96,7 @@ def test_an_enum_has_the_members_of_the_domain(shown: type[Enum], meant: list[En
 
 
 def test_every_refusal_of_the_domain_is_a_user_error_unless_it_is_about_the_caller():
-    assert set(UpliftError.__subclasses__()) == {*USER_ERRORS, *ABOUT_THE_CALLER, *OF_NO_INPUT}
+    assert set(UpliftError.__subclasses__()) == {*USER_ERRORS, *ABOUT_THE_CALLER}
 
 
 @pytest.mark.parametrize("refusal", [Unauthenticated(), Forbidden(caller="dashboard", role="reader")])
@@ -124,6 +125,13 @@ def test_an_unreadable_model_shows_line_and_element():
         (Outcome, set()),
         (SkipReason, set()),
         (ReasonCount, set()),
+        (PlannedCohort, {"instances"}),
+        (Finding, set()),
+        (FindingCount, set()),
+        (MappingPair, set()),
+        (VersionMapping, set()),
+        (Element, set()),
+        (ElementChange, set()),
     ],
 )
 def test_what_lists_return_in_bulk_is_plain_attributes_but_for_what_leads_elsewhere(

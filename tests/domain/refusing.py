@@ -1,0 +1,26 @@
+"""What must be true of every refusal: its code, message and field, and that nothing was written."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from domain.errors import ErrorCode, UpliftError
+from domain.ports import Store
+from tests.support.stores import everything_in
+
+
+@asynccontextmanager
+async def refused(
+    store: Store, code: ErrorCode, message: str | None = None, field: tuple[str, ...] | None = None
+) -> AsyncIterator[None]:
+    """The block is refused so, and leaves the store as it was."""
+    before = await everything_in(store)
+    with pytest.raises(UpliftError) as caught:
+        yield
+    assert caught.value.code is code
+    if message is not None:
+        assert caught.value.message == message
+    if field is not None:
+        assert caught.value.field == field
+    assert await everything_in(store) == before

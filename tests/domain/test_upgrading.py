@@ -1,0 +1,164 @@
+"""What the use case of an upgrade returns, tells and refuses."""
+
+import pytest
+
+from domain import (
+    ByIds,
+    Upgrade,
+    UpgradeState,
+    all_active,
+    by_ids,
+    continue_upgrade,
+    upgrade_instances,
+)
+from domain.errors import ErrorCode
+from domain.ports import Store
+from domain.selection import SelectionKind
+from domain.upgrade import MAX_REASON_LENGTH
+from domain.upgrading import must_account_for_all
+from tests.domain.refusing import refused
+from tests.support.builders import (
+    ADMIN,
+    NOON,
+    ORDERS,
+    READER,
+    UNKNOWN_PROCESS,
+    a_clock,
+    a_process,
+    an_id,
+    instances,
+)
+from tests.support.stores import everything_in
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_finished_upgrade_tells_who_asked_for_what_when_and_why(store: Store) -> None:
+    await a_process(store, holding=instances([1, 2]))
+    done = await upgrade_instances(
+        store,
+        process=ORDERS,
+        selection=by_ids([an_id(1), an_id(5)]),
+        caller=ADMIN,
+        reason="a new law",
+        clock=a_clock(),
+    )
+    assert done == Upgrade(
+        id=done.id,
+        process=ORDERS,
+        selection=SelectionKind.BY_IDS,
+        target_version=done.target_version,
+        state=UpgradeState.COMPLETED,
+        requested_by="admin",
+        reason="a new law",
+        requested_at=NOON,
+        finished_at=NOON,
+        cursor=2,
+        upgraded=1,
+        skipped=1,
+    )
+    assert (done.target_version, done.total) == (2, 2)
+
+
+async def test_two_upgrades_have_two_ids(store: Store) -> None:
+    await a_process(store)
+    done = [
+        await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN) for _ in range(2)
+    ]
+    assert done[0].id != done[1].id
+
+
+async def test_progress_is_told_after_each_chunk(store: Store) -> None:
+    await a_process(store, holding=instances(range(5)))
+    told: list[Upgrade] = []
+    done = await upgrade_instances(
+        store,
+        process=ORDERS,
+        selection=by_ids(map(an_id, range(5))),
+        caller=ADMIN,
+        chunk_size=2,
+        on_progress=told.append,
+    )
+    assert [(one.upgraded, one.state) for one in told] == [
+        (2, UpgradeState.RUNNING),
+        (4, UpgradeState.RUNNING),
+        (5, UpgradeState.COMPLETED),
+    ]
+    assert told[-1] == done
+
+
+async def test_an_upgrade_of_an_unknown_process_is_refused(store: Store) -> None:
+    await a_process(store, holding=instances([1]))
+    message = "Expected to find process 'crm/nothing_like_it', but there is none."
+    async with refused(store, ErrorCode.PROCESS_NOT_FOUND, message):
+        await upgrade_instances(store, process=UNKNOWN_PROCESS, selection=all_active(), caller=ADMIN)
+
+
+@pytest.mark.parametrize("draft", [False, True])
+async def test_an_upgrade_without_a_published_version_is_refused(store: Store, draft: bool) -> None:
+    await a_process(store, published=0, draft=draft)
+    message = (
+        "Expected to upgrade to the latest published version of process 'crm/orders', "
+        "but it has no published version."
+    )
+    async with refused(store, ErrorCode.NO_PUBLISHED_VERSION, message):
+        await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN)
+
+
+async def test_a_reader_upgrades_nothing(store: Store) -> None:
+    await a_process(store, holding=instances([1]))
+    async with refused(store, ErrorCode.FORBIDDEN):
+        await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=READER)
+
+
+async def test_a_reader_learns_nothing_of_processes_by_asking(store: Store) -> None:
+    async with refused(store, ErrorCode.FORBIDDEN):
+        await upgrade_instances(store, process=UNKNOWN_PROCESS, selection=all_active(), caller=READER)
+
+
+async def test_the_longest_reason_is_kept(store: Store) -> None:
+    await a_process(store)
+    reason = "\N{GRINNING FACE}" * MAX_REASON_LENGTH
+    done = await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN, reason=reason)
+    assert done.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        ("r" * 1_001, "Expected reason to be at most 1,000 characters, but got 1,001."),
+        ("a\ud800b", "Expected reason to be text, but it holds a NUL or half of a surrogate pair."),
+        ("a\0b", "Expected reason to be text, but it holds a NUL or half of a surrogate pair."),
+    ],
+    ids=["long", "surrogate", "nul"],
+)
+async def test_a_reason_that_cannot_be_kept_is_refused(store: Store, reason: str, message: str) -> None:
+    await a_process(store, holding=instances([1]))
+    async with refused(store, ErrorCode.INVALID_INPUT, message, ("reason",)):
+        await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN, reason=reason)
+
+
+@pytest.mark.parametrize("chunk_size", [0, -1])
+async def test_chunks_of_nothing_would_never_end(store: Store, chunk_size: int) -> None:
+    await a_process(store, holding=instances([1]))
+    before = await everything_in(store)
+    with pytest.raises(ValueError, match="Expected chunks of at least one instance"):
+        await upgrade_instances(
+            store,
+            process=ORDERS,
+            selection=ByIds(ids=(an_id(1),)),
+            caller=ADMIN,
+            chunk_size=chunk_size,
+        )
+    assert await everything_in(store) == before
+    done = await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN)
+    with pytest.raises(ValueError, match="Expected chunks of at least one instance"):
+        await continue_upgrade(store, done, chunk_size=chunk_size)
+
+
+def test_a_store_that_did_something_else_than_it_recorded_is_stopped() -> None:
+    must_account_for_all(recorded=3, moved=2, skipped=1)
+    with pytest.raises(
+        RuntimeError, match="Expected each of the 3 recorded instances to be moved or skipped"
+    ):
+        must_account_for_all(recorded=3, moved=1, skipped=1)

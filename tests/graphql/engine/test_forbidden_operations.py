@@ -1,0 +1,91 @@
+"""With which HTTP status a caller is answered whose role does not allow what the operation asks."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx2
+import pytest
+from starlette.applications import Starlette
+
+from domain import Caller, InMemoryStore, Role
+from graphql_api.context import Context, context_of
+from graphql_api.http import GraphQLEndpoint, graphql_routes
+from graphql_api.schema import build_schema
+from tests.support.stores import everything_in
+
+pytestmark = pytest.mark.anyio
+
+JSON_TYPES = pytest.mark.parametrize("accept", ["application/json", "application/graphql-response+json"])
+KEYS = {"Bearer admin": Role.SYSTEM_ADMIN, "Bearer reader": Role.READER}
+CREATE = 'createProcess(input: {namespace: "shop", code: "order"}) {process {code} userErrors {code}}'
+SAVE = 'saveDraft(input: {namespace: "shop", code: "order"}) {userErrors {code}}'
+FIND = 'process(namespace: "shop", code: "order") {code}'
+
+
+async def post(query: str, *, key: str, accept: str, store: InMemoryStore | None = None) -> Any:
+    kept = store or InMemoryStore()
+
+    async def context_for(headers: Mapping[str, str]) -> Context:
+        return context_of(kept, Caller(name=key, role=KEYS[headers["authorization"]]))
+
+    endpoint = GraphQLEndpoint(build_schema(), context_for=context_for)
+    transport = httpx2.ASGITransport(Starlette(routes=graphql_routes("/graphql", endpoint)))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://gateway.example") as client:
+        headers = {"authorization": f"Bearer {key}", "accept": accept}
+        return await client.post("/graphql", json={"query": query}, headers=headers)
+
+
+def codes(response: Any) -> list[str]:
+    return [error["extensions"]["code"] for error in response.json()["errors"]]
+
+
+@JSON_TYPES
+async def test_a_change_that_only_an_administrator_may_make_is_403(accept: str) -> None:
+    store = InMemoryStore()
+    before = await everything_in(store)
+    response = await post(f"mutation {{{CREATE}}}", key="reader", accept=accept, store=store)
+    assert response.status_code == 403
+    assert response.headers["content-type"] == f"{accept}; charset=utf-8"
+    assert response.json()["data"] == {"createProcess": None}
+    assert codes(response) == ["FORBIDDEN"]
+    assert await everything_in(store) == before
+
+
+@JSON_TYPES
+async def test_several_such_changes_are_403(accept: str) -> None:
+    response = await post(f"mutation {{{CREATE} {SAVE}}}", key="reader", accept=accept)
+    assert response.status_code == 403
+    assert codes(response) == ["FORBIDDEN", "FORBIDDEN"]
+
+
+@JSON_TYPES
+async def test_what_was_partly_answered_is_200(accept: str) -> None:
+    response = await post(f"mutation {{__typename {CREATE}}}", key="reader", accept=accept)
+    assert response.status_code == 200
+    assert response.json()["data"] == {"__typename": "Mutation", "createProcess": None}
+    assert codes(response) == ["FORBIDDEN"]
+
+
+@JSON_TYPES
+async def test_an_error_of_another_kind_is_200(accept: str) -> None:
+    response = await post(
+        f"query {{upgrades(first: 0) {{nodes {{id}}}} {FIND}}}", key="reader", accept=accept
+    )
+    assert response.status_code == 200
+    assert response.json()["data"] is None
+    assert codes(response) == ["INVALID_INPUT"]
+
+
+@JSON_TYPES
+@pytest.mark.parametrize(
+    ("key", "query", "data"),
+    [
+        ("reader", f"{{{FIND}}}", {"process": None}),
+        ("admin", f"mutation {{{SAVE}}}", {"saveDraft": {"userErrors": [{"code": "PROCESS_NOT_FOUND"}]}}),
+    ],
+)
+async def test_nothing_found_and_a_refusal_by_the_domain_are_200(
+    accept: str, key: str, query: str, data: dict[str, Any]
+) -> None:
+    response = await post(query, key=key, accept=accept)
+    assert (response.status_code, response.json()) == (200, {"data": data})

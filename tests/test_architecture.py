@@ -1,0 +1,99 @@
+"""Which package may know which: the house stands on these imports."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from importlinter.application.use_cases import lint_imports
+from importlinter.cli import configuration
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("domain", "graphql_api", "rest_compat", "storage", "gateway")
+MIDDLE = ("graphql_api", "rest_compat", "storage")
+OURS = frozenset(PACKAGES)
+
+
+def modules_of(package: str) -> list[Path]:
+    return [path for path in sorted((ROOT / package).rglob("*.py")) if "node_modules" not in path.parts]
+
+
+def imports_of(module: Path) -> Iterator[tuple[int, str]]:
+    """The top-level package of each import, wherever in the module it stands, with its line."""
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name.partition(".")[0]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, (
+                f"{module}:{node.lineno}: imports are absolute, so that they can be checked"
+            )
+            yield node.lineno, (node.module or "").partition(".")[0]
+
+
+def imported_by(package: str) -> dict[str, set[str]]:
+    """What a package imports: each top-level package, and the places that do it."""
+    found: dict[str, set[str]] = {}
+    for module in modules_of(package):
+        for line, name in imports_of(module):
+            found.setdefault(name, set()).add(f"{module.relative_to(ROOT)}:{line}")
+    return found
+
+
+def test_the_import_contracts_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    configuration.configure()
+    holds = lint_imports(config_filename=str(ROOT / "pyproject.toml"), cache_dir=None)
+    assert holds, capsys.readouterr().out
+
+
+def test_the_domain_imports_only_the_standard_library_and_defusedxml() -> None:
+    allowed = sys.stdlib_module_names | {"domain", "defusedxml"}
+    assert {name: places for name, places in imported_by("domain").items() if name not in allowed} == {}
+
+
+def test_the_domain_reads_and_writes_nothing() -> None:
+    outside = {
+        "os",
+        "io",
+        "pathlib",
+        "socket",
+        "sqlite3",
+        "subprocess",
+        "tempfile",
+        "shutil",
+        "urllib",
+        "http",
+    }
+    assert {name: places for name, places in imported_by("domain").items() if name in outside} == {}
+
+
+@pytest.mark.parametrize("package", MIDDLE)
+def test_the_three_in_the_middle_never_import_each_other(package: str) -> None:
+    forbidden = OURS - {package, "domain"}
+    assert {name: places for name, places in imported_by(package).items() if name in forbidden} == {}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_package_imports_its_tests_or_benchmarks(package: str) -> None:
+    assert {"tests", "bench", "pytest", "hypothesis"}.isdisjoint(imported_by(package))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_package_is_typed(package: str) -> None:
+    assert (ROOT / package / "py.typed").is_file()
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_module_says_what_question_it_answers(package: str) -> None:
+    silent = [
+        str(module.relative_to(ROOT))
+        for module in modules_of(package)
+        if not ast.get_docstring(ast.parse(module.read_text(encoding="utf-8")))
+    ]
+    assert silent == []
+
+
+def test_these_are_all_our_packages() -> None:
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert packages == OURS
