@@ -29,6 +29,7 @@ from domain import (
     upgrade_instances,
 )
 from domain.instance import ACTIVE
+from domain.planning import plan_upgrade
 from domain.ports import Store
 from domain.route import Route
 from tests.support.builders import ADMIN, INVOICES, ORDERS, a_process, an_id, an_instance, at
@@ -221,6 +222,23 @@ def test_the_size_of_chunks_does_not_matter(kind: str, world: World) -> None:
     in_a_store(kind, world, law)
     in_a_store(kind, world, law)
     assert seen[0] == seen[1]
+
+
+@ON_EVERY_STORE
+@SOME
+@given(world=worlds())
+def test_an_upgrade_does_what_its_plan_said(kind: str, world: World) -> None:
+    async def law(store: Store) -> None:
+        plan = await plan_upgrade(store, process=ORDERS, selection=world.selection)
+        done = await upgraded(store, world)
+        assert (plan.upgraded, plan.skipped, plan.excluded) == (done.upgraded, done.skipped, done.excluded)
+        skips = {one for one in plan.decisions if one.decision.verdict is Verdict.SKIP}
+        assert {(one.decision.cohort, one.decision.reasons, one.count) for one in skips} == {
+            (one.decision.cohort, one.decision.reasons, one.count)
+            for one in (await store.decisions([done.id]))[done.id]
+        }
+
+    in_a_store(kind, world, law)
 
 
 @SOME
