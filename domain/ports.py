@@ -133,6 +133,10 @@ class UpgradeQuestions(Protocol):
         """What was asked under this key of this caller, unless that was before `since`."""
         ...
 
+    async def prunable(self, before: datetime, most: int) -> tuple[Upgrade, ...]:
+        """The oldest upgrades that were finished before a time and still have their outcomes."""
+        ...
+
     async def histories(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, tuple[HistoryEntry, ...]]:
         """What upgrades did to each of these instances, the oldest first."""
         ...

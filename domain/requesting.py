@@ -99,10 +99,6 @@ async def request_retry(
     """
     require_system_admin(caller)
     earlier = await _earlier(store, of, "retry")
-    if earlier.target_version is None:
-        raise InvalidInput(
-            "Expected to retry an upgrade, but this is an undo: undo again instead.", field=("id",)
-        )
     if not reasons or not reasons <= RETRIED:
         raise InvalidInput(
             f"Expected reasons to be some of {', '.join(sorted(RETRIED))}, "
@@ -147,6 +143,10 @@ async def _earlier(store: Store, of: UpgradeId, what: str) -> Upgrade:
     earlier = await get_upgrade(store, of)
     if earlier.state not in WORTH_FOLLOWING:
         raise WrongState(upgrade=of, attempt=what, state=earlier.state, allowed=WORTH_FOLLOWING)
+    if earlier.target_version is None:
+        raise InvalidInput(f"Expected to {what} an upgrade, but {of} is an undo.", field=("id",))
+    if earlier.pruned_at is not None:
+        raise InvalidInput(f"Expected to {what} upgrade {of}, but its outcomes were pruned.", field=("id",))
     return earlier
 
 

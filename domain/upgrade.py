@@ -80,6 +80,7 @@ class Upgrade:
     lease: Lease | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    pruned_at: datetime | None = None
     worked: timedelta = timedelta()
     cursor: int = 0
     upgraded: int = 0

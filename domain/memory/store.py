@@ -4,6 +4,7 @@ from asyncio import Lock
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from itertools import islice
 
 from domain.bell import Bell
 from domain.cohort import Cohort, CountedCohort
@@ -18,6 +19,9 @@ from domain.ports import InstanceFilter, OutcomeFilter, SelectedCohorts
 from domain.process import Process, ProcessKey, Version, VersionNumber
 from domain.selection import ByIds, Selection, UpgradeId
 from domain.upgrade import HistoryEntry, Outcome, Upgrade
+
+RATED_FROM = 1_000
+"""Outcomes from which on an upgrade tells the rate: smaller ones are mostly overhead."""
 
 
 class InMemoryStore:
@@ -140,6 +144,14 @@ class InMemoryStore:
             for upgrade in upgrades
         }
 
+    async def prunable(self, before: datetime, most: int) -> tuple[Upgrade, ...]:
+        old = (
+            one
+            for one in self._state.upgrades.values()
+            if one.finished_at is not None and one.finished_at < before and one.pruned_at is None
+        )
+        return tuple(islice(old, most))
+
     async def histories(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, tuple[HistoryEntry, ...]]:
         state = self._state
         return {
@@ -152,6 +164,6 @@ class InMemoryStore:
         }
 
     async def measured_rate(self) -> float | None:
-        done = [one for one in self._state.upgrades.values() if one.is_finished and one.worked]
+        done = [one for one in self._state.upgrades.values() if one.total >= RATED_FROM]
         seconds = sum(one.worked.total_seconds() for one in done)
         return sum(one.total for one in done) / seconds if seconds else None

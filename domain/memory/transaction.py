@@ -83,7 +83,7 @@ class InMemoryTransaction:
             left_out = frozenset(selection.excluded)
             self._state.selected[upgrade.id] = tuple(one for one in present if one not in left_out)
             excluded = sum(one in present and present[one].status in ACTIVE for one in left_out)
-            kept = replace(upgrade, excluded=excluded)
+            kept = replace(upgrade, excluded=excluded, expected=max(0, upgrade.expected - excluded))
         else:
             earlier = [
                 outcome.instance
