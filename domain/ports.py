@@ -208,9 +208,13 @@ class Transaction(Protocol):
         ...
 
     async def carry_out(
-        self, upgrade: Upgrade, chunk: RecordedChunk, decisions: Sequence[Decision]
+        self,
+        upgrade: Upgrade,
+        chunk: RecordedChunk,
+        decisions: Sequence[Decision],
+        new: Sequence[Decision],
     ) -> CarriedOut:
-        """Move or skip the instances of the chunk, one decision for each of its cohorts.
+        """Move or skip the instances of the chunk, one decision a cohort, and keep the new decisions.
 
         A cohort that an earlier chunk of the upgrade met must be decided as it was then.
         Repeats every condition: an instance is moved only if it still is in the cohort it was recorded in.

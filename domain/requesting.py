@@ -177,7 +177,7 @@ async def _request(
             await transaction.remember_request(checked_key, upgrade.id, worker.clock())
         if upgrade.expected > worker.pace.first_size:
             return upgrade
-        worked = await work_chunk(transaction, upgrade, worker.pace.first_size, worker)
+        worked, _ = await work_chunk(transaction, upgrade, worker.pace.first_size, worker, {})
         if not worked.is_finished:
             worked = replace(worked, state=UpgradeState.QUEUED, lease=None)
             await transaction.save_upgrade(worked)

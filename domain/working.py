@@ -8,7 +8,7 @@ stopped for too long) writes nothing more.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -99,14 +99,17 @@ async def work_off(
     When `should_stop` says so, the lease is given back between two chunks, and the upgrade is QUEUED again.
     """
     size = worker.pace.first_size
+    decided: dict[Cohort, Decision] = {}
     while _is_mine(upgrade, worker):
         if should_stop():
             return await _give_back(store, upgrade, worker)
         async with store.transaction() as transaction:
             began = time.perf_counter()
             upgrade = await _stored(transaction, upgrade)
+            new: tuple[Decision, ...] = ()
             if _is_mine(upgrade, worker):
-                upgrade = await work_chunk(transaction, upgrade, size, worker)
+                upgrade, new = await work_chunk(transaction, upgrade, size, worker, decided)
+        decided.update((decision.cohort, decision) for decision in new)
         size = worker.pace.size_after(size, timedelta(seconds=time.perf_counter() - began))
         on_progress(upgrade)
         if not upgrade.is_finished:
@@ -114,12 +117,23 @@ async def work_off(
     return upgrade
 
 
-async def work_chunk(transaction: Transaction, upgrade: Upgrade, size: int, worker: Worker) -> Upgrade:
-    """Record, decide and carry out the next chunk within this transaction; returns the upgrade after it."""
+async def work_chunk(
+    transaction: Transaction,
+    upgrade: Upgrade,
+    size: int,
+    worker: Worker,
+    decided: Mapping[Cohort, Decision],
+) -> tuple[Upgrade, tuple[Decision, ...]]:
+    """Record, decide and carry out the next chunk within this transaction.
+
+    `decided` holds decisions of earlier chunks that are kept already. Returns the upgrade after the chunk,
+    and the decisions that are new: they are kept when the transaction is committed.
+    """
     began = time.perf_counter()
     chunk = await transaction.record_chunk(upgrade, size)
-    decisions = await _decide(transaction, upgrade, chunk.cohorts)
-    done = await transaction.carry_out(upgrade, chunk, decisions)
+    new = await _decide(transaction, upgrade, [one for one in chunk.cohorts if one not in decided])
+    known = {**decided, **{decision.cohort: decision for decision in new}}
+    done = await transaction.carry_out(upgrade, chunk, [known[one] for one in chunk.cohorts], new)
     skipped = sum(counted.count for counted in done.skipped)
     must_account_for_all(recorded=chunk.recorded, moved=done.moved, skipped=skipped)
     advanced = upgrade.advanced(
@@ -133,7 +147,7 @@ async def work_chunk(transaction: Transaction, upgrade: Upgrade, size: int, work
     else:
         advanced = replace(advanced, lease=worker.lease())
     await transaction.save_upgrade(advanced)
-    return advanced
+    return advanced, new
 
 
 async def fail(store: Store, upgrade: Upgrade, worker: Worker, error: str) -> Upgrade:
@@ -167,11 +181,13 @@ def routes_of(upgrade: Upgrade, documents: Transaction) -> Routes:
     )
 
 
-async def _decide(transaction: Transaction, upgrade: Upgrade, cohorts: tuple[Cohort, ...]) -> list[Decision]:
+async def _decide(
+    transaction: Transaction, upgrade: Upgrade, cohorts: Sequence[Cohort]
+) -> tuple[Decision, ...]:
     if upgrade.target_version is None:
-        return [decide_undo(cohort, cohort.origin) for cohort in cohorts if cohort.origin is not None]
+        return tuple(decide_undo(cohort, cohort.origin) for cohort in cohorts if cohort.origin is not None)
     routes = routes_of(upgrade, transaction)
-    return [decide(cohort, await routes.route(cohort.version)) for cohort in cohorts]
+    return tuple([decide(cohort, await routes.route(cohort.version)) for cohort in cohorts])
 
 
 async def _give_back(store: Store, upgrade: Upgrade, worker: Worker) -> Upgrade:

@@ -30,7 +30,7 @@ from domain.ports import CarriedOut, RecordedChunk
 from domain.selection import SelectionKind
 from domain.upgrade import Upgrade
 from storage.cohorts import cohorts_of, undo_cohorts_of
-from storage.decisions import ITS_DECISION, add_counts, add_decisions, stored_code
+from storage.decisions import ITS_DECISION, add_counts, stored_code
 from storage.identities import Identities
 from storage.opened import Opened
 from storage.tables import IS_ACTIVE, decision, instance, outcome, selected
@@ -254,7 +254,6 @@ async def carry_out(
     decisions: Sequence[Decision],
 ) -> CarriedOut:
     bound = _bound(opened, running, chunk.cursor)
-    await add_decisions(connection, identities, opened, decisions)
     moves = [one for one in decisions if one.verdict is Verdict.UPGRADE]
     moved = await _move(connection, running.selection, moves, bound)
     if len(moves) == len(decisions):

@@ -13,6 +13,7 @@ from domain.process import Process, ProcessKey, Version, VersionNumber
 from domain.selection import UpgradeId, WorkedSelection
 from domain.upgrade import Upgrade
 from storage import chunks, instances, processes, requests, upgrades
+from storage.decisions import add_decisions
 from storage.identities import Identities
 from storage.models import Models
 from storage.opened import Opened
@@ -96,11 +97,15 @@ class SqlTransaction:
         )
 
     async def carry_out(
-        self, upgrade: Upgrade, chunk: RecordedChunk, decisions: Sequence[Decision]
+        self,
+        upgrade: Upgrade,
+        chunk: RecordedChunk,
+        decisions: Sequence[Decision],
+        new: Sequence[Decision],
     ) -> CarriedOut:
-        return await chunks.carry_out(
-            self._connection, self._identities, self._opened[upgrade.id], upgrade, chunk, decisions
-        )
+        opened = self._opened[upgrade.id]
+        await add_decisions(self._connection, self._identities, opened, new)
+        return await chunks.carry_out(self._connection, self._identities, opened, upgrade, chunk, decisions)
 
     async def save_upgrade(self, upgrade: Upgrade) -> None:
         await upgrades.save_upgrade(self._connection, self._opened[upgrade.id], upgrade)

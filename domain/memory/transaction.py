@@ -119,12 +119,16 @@ class InMemoryTransaction:
         )
 
     async def carry_out(
-        self, upgrade: Upgrade, chunk: RecordedChunk, decisions: Sequence[Decision]
+        self,
+        upgrade: Upgrade,
+        chunk: RecordedChunk,
+        decisions: Sequence[Decision],
+        new: Sequence[Decision],
     ) -> CarriedOut:
         by_cohort = {decision.cohort: decision for decision in decisions}
-        for cohort, decision in by_cohort.items():
+        for decision in new:
             self._state.decisions.setdefault(
-                (upgrade.id, cohort), CountedDecision(decision=decision, count=0)
+                (upgrade.id, decision.cohort), CountedDecision(decision=decision, count=0)
             )
         moved, skipped = 0, Counter[Cohort]()
         for given in self._state.selected[upgrade.id][upgrade.cursor : chunk.cursor]:
