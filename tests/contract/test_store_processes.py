@@ -230,3 +230,36 @@ async def test_a_position_that_was_rolled_back_can_be_added_again(store: Store) 
     async with store.transaction() as transaction:
         await transaction.register(ORDERS, later)
     assert await instances_of(store, ORDERS) == [an_instance(1, position=at("a")), *later]
+
+
+async def test_a_model_is_read_within_the_transaction_that_put_it(store: Store) -> None:
+    async with store.transaction() as transaction:
+        await transaction.add_process(a_stored_process())
+        await transaction.put_version(ORDERS, a_version(1, has_model=True), b"<one/>")
+        assert await transaction.model(ORDERS, a_version(1).number) == b"<one/>"
+        assert await transaction.model(ORDERS, a_version(2).number) is None
+    assert await store.model(ORDERS, a_version(1).number) == b"<one/>"
+
+
+async def test_a_model_that_was_rolled_back_is_forgotten(store: Store) -> None:
+    await a_process(store, published=0)
+    async with a_transaction_that_fails(store) as transaction:
+        await transaction.put_version(ORDERS, a_version(1, has_model=True), b"<old/>")
+        assert await transaction.model(ORDERS, a_version(1).number) == b"<old/>"
+    assert await store.model(ORDERS, a_version(1).number) is None
+    async with store.transaction() as transaction:
+        await transaction.put_version(ORDERS, a_version(1, has_model=True), b"<new/>")
+    assert await store.model(ORDERS, a_version(1).number) == b"<new/>"
+    async with store.transaction() as transaction:
+        assert await transaction.model(ORDERS, a_version(1).number) == b"<new/>"
+
+
+async def test_the_model_of_a_draft_is_never_kept(store: Store) -> None:
+    await a_process(store, published=0)
+    for model in (b"<one/>", b"<two/>", None):
+        async with store.transaction() as transaction:
+            draft = a_version(1, DRAFT, has_model=model is not None)
+            await transaction.put_version(ORDERS, draft, model)
+        assert await store.model(ORDERS, draft.number) == model
+        async with store.transaction() as transaction:
+            assert await transaction.model(ORDERS, draft.number) == model

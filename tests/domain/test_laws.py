@@ -32,11 +32,20 @@ from domain.instance import ACTIVE
 from domain.planning import plan_upgrade
 from domain.ports import Store
 from domain.route import Route
-from tests.support.builders import ADMIN, INVOICES, ORDERS, a_process, an_id, an_instance, at
+from tests.support.builders import (
+    ADMIN,
+    INVOICES,
+    ORDERS,
+    a_stored_process,
+    a_version,
+    an_id,
+    an_instance,
+    at,
+)
 from tests.support.stores import STORES, an_open_store, by_id, instances_of, outcomes_of
 
 ON_EVERY_STORE = pytest.mark.parametrize("kind", STORES)
-SOME = settings(max_examples=25)
+SOME = settings(max_examples=20)
 
 PUBLISHED = 3
 POSITIONS = st.frozensets(st.sampled_from(["approve", "check", "ship", "订单 'x'"]), max_size=2)
@@ -106,8 +115,12 @@ def in_a_store(kind: str, world: World, law: Callable[[Store], Awaitable[None]])
     async def check() -> None:
         with TemporaryDirectory() as folder:
             async with an_open_store(kind, Path(folder) / "uplift.db") as store:
-                await a_process(store, INVOICES, published=PUBLISHED, holding=world.invoices)
-                await a_process(store, ORDERS, published=PUBLISHED, holding=world.orders)
+                async with store.transaction() as transaction:
+                    for key, held in ((INVOICES, world.invoices), (ORDERS, world.orders)):
+                        await transaction.add_process(a_stored_process(key))
+                        for number in range(1, PUBLISHED + 1):
+                            await transaction.put_version(key, a_version(number), None)
+                        await transaction.register(key, held)
                 await law(store)
 
     run(check())
