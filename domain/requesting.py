@@ -13,7 +13,7 @@ from domain.decision import ReasonCode
 from domain.errors import InvalidInput, NoPublishedVersion, WrongState
 from domain.idempotency import KEPT_FOR, IdempotencyKey, idempotency_key, must_be_the_same
 from domain.mapping import VersionMapping, check_mappings
-from domain.planning import must_still_plan
+from domain.planning import Fingerprint, must_have_done, must_still_plan
 from domain.ports import Store, Transaction
 from domain.process import ProcessKey
 from domain.publishing import get_process
@@ -158,15 +158,7 @@ async def _request(
     checked_key = None if key is None else idempotency_key(key, caller=caller, asked=wish)
     if checked_key and (first := await _first_of(store, checked_key, worker)):
         return first
-    if wish.fingerprint is not None:
-        assert isinstance(wish.selection, (ByIds, AllActive)), "only plain upgrades have a plan"
-        await must_still_plan(
-            store,
-            wish.fingerprint,
-            process=wish.process,
-            selection=wish.selection,
-            mappings=wish.mappings,
-        )
+    planned = await _planned(store, wish)
     if expected is None:
         expected = await store.count_active(wish.process)
     async with store.transaction() as transaction:
@@ -178,10 +170,25 @@ async def _request(
         if upgrade.expected > worker.pace.first_size:
             return upgrade
         worked, _ = await work_chunk(transaction, upgrade, worker.pace.first_size, worker, {})
+        if planned is not None:
+            must_have_done(planned, worked)
         if not worked.is_finished:
             worked = replace(worked, state=UpgradeState.QUEUED, lease=None)
             await transaction.save_upgrade(worked)
         return worked
+
+
+async def _planned(store: Store, wish: _Wish) -> Fingerprint | None:
+    if wish.fingerprint is None:
+        return None
+    assert isinstance(wish.selection, (ByIds, AllActive)), "only plain upgrades have a plan"
+    return await must_still_plan(
+        store,
+        wish.fingerprint,
+        process=wish.process,
+        selection=wish.selection,
+        mappings=wish.mappings,
+    )
 
 
 async def _first_of(where: Store | Transaction, key: IdempotencyKey, worker: Worker) -> Upgrade | None:
@@ -222,8 +229,14 @@ async def _open(
 
 
 def _check_reason(reason: str | None) -> None:
-    if reason is not None and len(reason) > MAX_REASON_LENGTH:
+    if reason is None:
+        return
+    if len(reason) > MAX_REASON_LENGTH:
         raise InvalidInput(
             f"Expected reason to be at most {MAX_REASON_LENGTH:,} characters, but got {len(reason):,}.",
             field=("reason",),
+        )
+    if any("\ud800" <= sign <= "\udfff" or sign == "\0" for sign in reason):
+        raise InvalidInput(
+            "Expected reason to be text, but it holds a NUL or half of a surrogate pair.", field=("reason",)
         )

@@ -43,6 +43,10 @@ class Pace:
     rest: timedelta = timedelta(milliseconds=2)
     """Between two chunks, for writers in other programs; those in this one wait in line."""
 
+    def __post_init__(self) -> None:
+        if not 1 <= self.smallest <= self.largest or self.first_size < 1:
+            raise ValueError(f"Expected chunks of at least one instance, but got {self}.")
+
     def size_after(self, size: int, took: timedelta) -> int:
         """The size of the next chunk, when one of this size took so long; a step is at most twofold."""
         # Aiming below the target leaves room for chunks that are slower than the last.
