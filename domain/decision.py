@@ -8,6 +8,7 @@ from enum import StrEnum
 from domain.cohort import Cohort
 from domain.compatibility import Code, Finding
 from domain.instance import Position
+from domain.process import VersionNumber
 
 
 class Verdict(StrEnum):
@@ -24,6 +25,7 @@ class ReasonCode(StrEnum):
     NOT_PENDING = "NOT_PENDING"
     ALREADY_LATEST = "ALREADY_LATEST"
     INCOMPATIBLE = "INCOMPATIBLE"
+    MOVED_ON = "MOVED_ON"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +42,13 @@ class SkipReason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """UPGRADE to `to_position`, or SKIP with every reason that holds (then `to_position` is None).
+    """UPGRADE to `to_version` and `to_position`, or SKIP with every reason that holds (then both are None).
 
     `warnings` never stand in the way.
     """
 
     cohort: Cohort
+    to_version: VersionNumber | None
     to_position: Position | None
     reasons: tuple[SkipReason, ...] = ()
     warnings: tuple[Finding, ...] = ()

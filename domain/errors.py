@@ -1,7 +1,9 @@
 """Why a request as a whole cannot be answered; a verdict on one instance is data, never an exception."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import ClassVar
+from uuid import UUID
 
 
 class ErrorCode(StrEnum):
@@ -16,6 +18,10 @@ class ErrorCode(StrEnum):
     INVALID_MODEL = "INVALID_MODEL"
     INVALID_MAPPING = "INVALID_MAPPING"
     PLAN_CHANGED = "PLAN_CHANGED"
+    UPGRADE_NOT_FOUND = "UPGRADE_NOT_FOUND"
+    WRONG_STATE = "WRONG_STATE"
+    IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
+    STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
     PROCESS_EXISTS = "PROCESS_EXISTS"
     NO_DRAFT = "NO_DRAFT"
 
@@ -104,6 +110,40 @@ class NoDraft(UpliftError):
         )
         self.namespace = namespace
         self.process_code = process_code
+
+
+class UpgradeNotFound(UpliftError):
+    """No upgrade has this id."""
+
+    code = ErrorCode.UPGRADE_NOT_FOUND
+
+    def __init__(self, *, upgrade: UUID) -> None:
+        super().__init__(f"Expected to find upgrade {upgrade}, but there is none.", field=("id",))
+        self.upgrade = upgrade
+
+
+class WrongState(UpliftError):
+    """What was asked of an upgrade makes no sense in its state; `allowed` lists those in which it does."""
+
+    code = ErrorCode.WRONG_STATE
+
+    def __init__(self, *, upgrade: UUID, attempt: str, state: str, allowed: Sequence[str]) -> None:
+        super().__init__(
+            f"Expected to {attempt} upgrade {upgrade} while it is {' or '.join(allowed)}, but it is {state}.",
+            field=("id",),
+        )
+        self.upgrade = upgrade
+        self.state = state
+        self.allowed = tuple(allowed)
+
+
+class StoreUnavailable(UpliftError):
+    """The store cannot answer now, but may later: it is locked by others, full, or out of reach."""
+
+    code = ErrorCode.STORE_UNAVAILABLE
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"Expected the store to answer, but {why}. Nothing was written; try again later.")
 
 
 class InvalidSelection(UpliftError):

@@ -15,6 +15,7 @@ from domain.publishing import get_process
 from domain.route import Route, Routes
 from domain.rules import decide
 from domain.selection import Selection
+from domain.upgrade import Upgrade
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,11 @@ class Fingerprint:
     skipped: int
     digest: str
 
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """The numbers of the target version, and of the instances that would be upgraded and skipped."""
+        return self.target_version, self.upgraded, self.skipped
+
     def __str__(self) -> str:
         return f"{self.target_version}-{self.upgraded}-{self.skipped}-{self.digest}"
 
@@ -136,12 +142,25 @@ async def must_still_plan(
     process: ProcessKey,
     selection: Selection,
     mappings: Sequence[VersionMapping],
-) -> None:
-    """Raise PlanChanged when an upgrade would not do what the plan of this fingerprint said."""
+) -> Fingerprint:
+    """The plan of this fingerprint in short. Raises PlanChanged when an upgrade would not do what it said."""
     planned = read_fingerprint(fingerprint)
     plan = await plan_upgrade(store, process=process, selection=selection, mappings=mappings)
     if plan.fingerprint != planned:
         raise PlanChanged(planned=planned, now=plan.fingerprint)
+    return planned
+
+
+def must_have_done(planned: Fingerprint, done: Upgrade) -> None:
+    """Raise PlanChanged when an upgrade did not come to what was planned: something moved in between."""
+    if (done.target_version, done.upgraded, done.skipped) != planned.counts:
+        now = Fingerprint(
+            target_version=done.target_version or 0,
+            upgraded=done.upgraded,
+            skipped=done.skipped,
+            digest=planned.digest,
+        )
+        raise PlanChanged(planned=planned, now=now)
 
 
 def read_fingerprint(text: str) -> Fingerprint:

@@ -13,11 +13,12 @@ from typing import Protocol
 
 from domain.cohort import Cohort, CountedCohort
 from domain.decision import CountedDecision, Decision, ReasonCode
+from domain.idempotency import IdempotencyKey, KnownRequest
 from domain.instance import Instance, InstanceId, InstanceReport, Status
 from domain.paging import Page, PageRequest
 from domain.process import Process, ProcessKey, Version, VersionNumber
-from domain.selection import Selection
-from domain.upgrade import Outcome, OutcomeKind, Upgrade, UpgradeId
+from domain.selection import Selection, UpgradeId, WorkedSelection
+from domain.upgrade import HistoryEntry, Outcome, OutcomeKind, Upgrade
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +101,10 @@ class InstanceQuestions(Protocol):
         """All instances of each process, counted: by version, then status, the largest cohort first."""
         ...
 
+    async def count_active(self, key: ProcessKey) -> int:
+        """How many instances of a process have not ended."""
+        ...
+
     async def selected_cohorts(self, key: ProcessKey, selection: Selection) -> SelectedCohorts:
         """The instances of a selection, counted by version, status and position."""
         ...
@@ -120,7 +125,25 @@ class UpgradeQuestions(Protocol):
         """Upgrades, the newest first; of one process, or of all."""
         ...
 
-    async def unfinished_upgrades(self) -> tuple[Upgrade, ...]: ...
+    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
+        """The oldest upgrade that waits for a worker, or this one if it does (see domain.working.claim)."""
+        ...
+
+    async def known_request(self, key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
+        """What was asked under this key of this caller, unless that was before `since`."""
+        ...
+
+    async def prunable(self, before: datetime, most: int) -> tuple[Upgrade, ...]:
+        """The oldest upgrades that were finished before a time and still have their outcomes."""
+        ...
+
+    async def histories(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, tuple[HistoryEntry, ...]]:
+        """What upgrades did to each of these instances, the oldest first."""
+        ...
+
+    async def measured_rate(self) -> float | None:
+        """Outcomes a second of work in the latest large upgrades; None when there was none."""
+        ...
 
     async def outcome_pages(
         self, upgrades: Sequence[UpgradeId], which: OutcomeFilter, page: PageRequest
@@ -164,7 +187,15 @@ class Transaction(Protocol):
 
     async def upgrade(self, upgrade: UpgradeId) -> Upgrade | None: ...
 
-    async def add_upgrade(self, upgrade: Upgrade, selection: Selection) -> Upgrade:
+    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None: ...
+
+    async def known_request(self, key: IdempotencyKey, *, since: datetime) -> KnownRequest | None: ...
+
+    async def remember_request(self, key: IdempotencyKey, upgrade: UpgradeId, at: datetime) -> None:
+        """Keep that this key led to this upgrade, in place of what the key led to before."""
+        ...
+
+    async def add_upgrade(self, upgrade: Upgrade, selection: WorkedSelection) -> Upgrade:
         """Keep a new upgrade and its selection; returns it with the number of active instances left out."""
         ...
 
@@ -177,22 +208,37 @@ class Transaction(Protocol):
         ...
 
     async def carry_out(
-        self, upgrade: Upgrade, chunk: RecordedChunk, decisions: Sequence[Decision]
+        self,
+        upgrade: Upgrade,
+        chunk: RecordedChunk,
+        decisions: Sequence[Decision],
+        new: Sequence[Decision],
     ) -> CarriedOut:
-        """Move or skip the instances of the chunk, one decision for each of its cohorts.
+        """Move or skip the instances of the chunk, one decision a cohort, and keep the new decisions.
 
         A cohort that an earlier chunk of the upgrade met must be decided as it was then.
         Repeats every condition: an instance is moved only if it still is in the cohort it was recorded in.
         """
         ...
 
+    async def prune_outcomes(self, upgrade: UpgradeId, most: int) -> int:
+        """Forget the outcomes of a finished upgrade, at most so many now; returns how many."""
+        ...
+
     async def save_upgrade(self, upgrade: Upgrade) -> None:
-        """Keep state, cursor and counts of an existing upgrade."""
+        """Keep what has changed of an existing upgrade: state, lease, times, cursor, counts and error."""
         ...
 
 
 class Store(ProcessQuestions, InstanceQuestions, UpgradeQuestions, Protocol):
     """Where processes, versions, instances and upgrades are kept."""
+
+    async def wait_for_change(self, seconds: float) -> None:
+        """Return when an upgrade may have changed, at the latest after so many seconds.
+
+        A change by this program is told at once; one by another only shows when one looks.
+        """
+        ...
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """Begin a transaction; it is committed when the block ends, and rolled back when the block raises."""

@@ -1,22 +1,28 @@
-"""Which instances a request means: some by id, or all active ones except some."""
+"""Which instances a request means: some by id, all active ones except some, those of an earlier upgrade."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NewType
 from uuid import UUID
 
+from domain.decision import ReasonCode
 from domain.errors import InvalidSelection
 from domain.instance import InstanceId
+
+UpgradeId = NewType("UpgradeId", UUID)
 
 MAX_IDS = 100_000
 """Most ids that one request may carry (REST.md)."""
 
 
 class SelectionKind(StrEnum):
-    """The two ways of selecting."""
+    """The ways of selecting."""
 
     BY_IDS = "BY_IDS"
     ALL_ACTIVE = "ALL_ACTIVE"
+    RETRY = "RETRY"
+    UNDO = "UNDO"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +39,33 @@ class AllActive:
     excluded: tuple[InstanceId, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """The instances that an upgrade skipped for one of these reasons."""
+
+    of: UpgradeId
+    reasons: frozenset[ReasonCode]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undo:
+    """The instances that an upgrade moved, to be taken back to where it found them."""
+
+    of: UpgradeId
+
+
 Selection = ByIds | AllActive
+"""What a request selects by itself."""
+
+WorkedSelection = ByIds | AllActive | Retry | Undo
+"""What an upgrade works off."""
+
+_KINDS: dict[type[WorkedSelection], SelectionKind] = {
+    ByIds: SelectionKind.BY_IDS,
+    AllActive: SelectionKind.ALL_ACTIVE,
+    Retry: SelectionKind.RETRY,
+    Undo: SelectionKind.UNDO,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +80,9 @@ class SelectionFields:
 DEFAULT_FIELDS = SelectionFields()
 
 
-def kind_of(selection: Selection) -> SelectionKind:
+def kind_of(selection: WorkedSelection) -> SelectionKind:
     """How a selection selects."""
-    return SelectionKind.BY_IDS if isinstance(selection, ByIds) else SelectionKind.ALL_ACTIVE
+    return _KINDS[type(selection)]
 
 
 def by_ids(ids: Iterable[UUID], *, fields: SelectionFields = DEFAULT_FIELDS) -> ByIds:

@@ -1,30 +1,39 @@
 """One stored request to upgrade instances: who asked for what, and how far it has come."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NewType
-from uuid import UUID
 
-from domain.decision import SkipReason
+from domain.decision import ReasonCode, SkipReason
 from domain.instance import InstanceId, Position
 from domain.mapping import VersionMapping
 from domain.process import ProcessKey, VersionNumber
-from domain.selection import SelectionKind
+from domain.selection import SelectionKind, UpgradeId
 
-UpgradeId = NewType("UpgradeId", UUID)
+__all__ = ["Lease", "Outcome", "OutcomeKind", "Upgrade", "UpgradeId", "UpgradeState"]
 
 MAX_REASON_LENGTH = 1_000
 """Longest reason that is kept for the audit, in characters."""
 
 
 class UpgradeState(StrEnum):
-    """The life of an upgrade."""
+    """The life of an upgrade: QUEUED, RUNNING, then one of the last three; PAUSED between."""
 
+    QUEUED = "QUEUED"
+    """Waiting for a worker."""
     RUNNING = "RUNNING"
     """Being worked off, chunk by chunk."""
+    PAUSED = "PAUSED"
+    """Stopped by an operator, until resumed."""
     COMPLETED = "COMPLETED"
     """Every instance of the selection has its outcome."""
+    CANCELLED = "CANCELLED"
+    """Stopped by an operator for good; what is done stays done."""
+    FAILED = "FAILED"
+    """Stopped by an error of ours; what is done stays done."""
+
+
+UNFINISHED = frozenset({UpgradeState.QUEUED, UpgradeState.RUNNING, UpgradeState.PAUSED})
 
 
 class OutcomeKind(StrEnum):
@@ -35,41 +44,86 @@ class OutcomeKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right of one worker to work on an upgrade, until a time by which it must renew it."""
+
+    worker: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Upgrade:
     """An upgrade as it stands. Times are in UTC.
 
-    `upgraded` and `skipped` count outcomes so far; `excluded` counts the active instances that the selection
-    left out. `mappings` are the caller's instructions. `cursor` is where the next chunk begins, in an order
-    that only the store knows.
+    `target_version` is None for an undo, which takes each instance back to a version of its own. `mappings`
+    are the caller's instructions. `of` is the earlier upgrade that a retry or an undo is about, and
+    `retried` the reasons that a retry takes up.
+
+    `upgraded` and `skipped` count outcomes so far, `expected` says how many there will be about; `excluded`
+    counts the active instances that the selection left out. `worked` is how long chunks took so far.
+    `cursor` is where the next chunk begins, in an order that only the store knows. `error` says why it
+    FAILED.
     """
 
     id: UpgradeId
     process: ProcessKey
     selection: SelectionKind
-    target_version: VersionNumber
+    target_version: VersionNumber | None
     state: UpgradeState
     requested_by: str
     reason: str | None
-    mappings: tuple[VersionMapping, ...] = ()
     requested_at: datetime
+    expected: int
+    mappings: tuple[VersionMapping, ...] = ()
+    of: UpgradeId | None = None
+    retried: frozenset[ReasonCode] = frozenset()
+    lease: Lease | None = None
+    started_at: datetime | None = None
     finished_at: datetime | None = None
+    pruned_at: datetime | None = None
+    worked: timedelta = timedelta()
     cursor: int = 0
     upgraded: int = 0
     skipped: int = 0
     excluded: int = 0
+    error: str | None = None
 
     @property
     def total(self) -> int:
         """How many instances have an outcome so far."""
         return self.upgraded + self.skipped
 
-    def advanced(self, *, cursor: int, upgraded: int, skipped: int) -> "Upgrade":
-        """The upgrade after one more chunk."""
-        return replace(self, cursor=cursor, upgraded=self.upgraded + upgraded, skipped=self.skipped + skipped)
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state not in UNFINISHED
 
-    def completed(self, at: datetime) -> "Upgrade":
-        """The upgrade after its last chunk."""
-        return replace(self, state=UpgradeState.COMPLETED, finished_at=at)
+    @property
+    def rate(self) -> float | None:
+        """Outcomes a second of work; None before the first chunk."""
+        seconds = self.worked.total_seconds()
+        return self.total / seconds if seconds else None
+
+    @property
+    def remaining(self) -> timedelta | None:
+        """How much longer it will take at this rate; None when that is not known, or nothing is left."""
+        if self.is_finished or not self.rate:
+            return None
+        return timedelta(seconds=max(0, self.expected - self.total) / self.rate)
+
+    def advanced(self, *, cursor: int, upgraded: int, skipped: int, worked: timedelta) -> "Upgrade":
+        """The upgrade after one more chunk."""
+        return replace(
+            self,
+            cursor=cursor,
+            upgraded=self.upgraded + upgraded,
+            skipped=self.skipped + skipped,
+            worked=self.worked + worked,
+        )
+
+    def finished(self, state: UpgradeState, at: datetime, *, error: str | None = None) -> "Upgrade":
+        """The upgrade at its end."""
+        return replace(self, state=state, finished_at=at, lease=None, error=error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,3 +144,11 @@ class Outcome:
     @property
     def kind(self) -> OutcomeKind:
         return OutcomeKind.SKIPPED if self.reasons else OutcomeKind.UPGRADED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    """One upgrade in the life of an instance, and what it did to it."""
+
+    upgrade: Upgrade
+    outcome: Outcome

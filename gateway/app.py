@@ -2,16 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 
 from starlette.applications import Starlette
-from structlog import get_logger
 
-from domain.upgrading import continue_upgrade
 from gateway.health import health_routes
 from gateway.keys import authenticator
 from gateway.settings import Settings
+from gateway.worker import UpgradeWorker, worker_name
 from graphql_api.context import Context, context_of
 from graphql_api.http import GraphQLEndpoint, graphql_routes
 from graphql_api.ide import GraphiQLPage
@@ -35,7 +34,7 @@ EXAMPLE_QUERY = """\
 
 
 def build_app(store: SqlStore, settings: Settings) -> Starlette:
-    """The application over an open store. Unfinished upgrades go on as soon as it starts."""
+    """The application over an open store. Unless settings say otherwise, it works off upgrades by itself."""
     authenticate = authenticator(SqlKeys(store.database))
 
     async def context_for(headers: Mapping[str, str]) -> Context:
@@ -56,22 +55,20 @@ def build_app(store: SqlStore, settings: Settings) -> Starlette:
             *health_routes(store.database),
             *rest_routes(store, authenticate, settings.rest_limits()),
         ],
-        lifespan=partial(finishing_upgrades, store),
+        lifespan=partial(working_off_upgrades, store, settings),
     )
 
 
 @asynccontextmanager
-async def finishing_upgrades(store: SqlStore, _: Starlette) -> AsyncIterator[None]:
-    """While the application runs, work off what is unfinished; a chunk that is under way ends first."""
-    task = asyncio.create_task(finish_upgrades(store))
-    yield
-    task.cancel()
-    with suppress(asyncio.CancelledError):
+async def working_off_upgrades(store: SqlStore, settings: Settings, _: Starlette) -> AsyncIterator[None]:
+    """While the application runs, so does its worker; at the end, chunks under way are waited for."""
+    if not settings.worker:
+        yield
+        return
+    worker = UpgradeWorker(store, settings.worker_named(worker_name()), at_once=settings.upgrades_at_once)
+    task = asyncio.create_task(worker.run())
+    try:
+        yield
+    finally:
+        worker.stop()
         await task
-
-
-async def finish_upgrades(store: SqlStore) -> None:
-    """Go on with the upgrades that an earlier run of the program left unfinished."""
-    for upgrade in await store.unfinished_upgrades():
-        get_logger().info("going on with an unfinished upgrade", upgrade=str(upgrade.id), done=upgrade.total)
-        await continue_upgrade(store, upgrade)

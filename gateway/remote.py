@@ -14,7 +14,7 @@ from gateway.summaries import CohortSummary, PlanSummary, UpgradeSummary, where_
 UPGRADE = """
 mutation Upgrade($input: UpgradeInstancesInput!) {
   upgradeInstances(input: $input) {
-    upgrade { id targetVersion upgraded skipped excluded countsByReason { code count } }
+    upgrade { id state targetVersion upgraded skipped excluded countsByReason { code count } }
     userErrors { message }
   }
 }
@@ -80,6 +80,7 @@ class Gateway:
         upgrade = (await self._ask(UPGRADE, "upgradeInstances", asked))["upgrade"]
         return UpgradeSummary(
             id=upgrade["id"],
+            state=upgrade["state"],
             target_version=upgrade["targetVersion"],
             upgraded=upgrade["upgraded"],
             skipped=upgrade["skipped"],

@@ -3,6 +3,7 @@
 Each setting is an environment variable with the prefix UPLIFT_; the command line's options win over them.
 """
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,6 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from domain.errors import InvalidInput
+from domain.working import Pace, Worker
 from graphql_api.limits import Limits
 from rest_compat.routes import RestLimits
 
@@ -31,6 +33,19 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1_000, description="The largest request body, in bytes")] = (
         8 * 1024 * 1024
     )
+    worker: Annotated[bool, Field(description="Whether the server works off upgrades itself")] = True
+    upgrades_at_once: Annotated[
+        int, Field(ge=1, le=100, description="Upgrades of different processes worked on side by side")
+    ] = 4
+    chunk_ms: Annotated[
+        int, Field(ge=1, le=10_000, description="How long a chunk may hold the write lock, in milliseconds")
+    ] = 50
+    lease_seconds: Annotated[
+        int, Field(ge=2, le=3_600, description="How long a dead worker's upgrade waits for another")
+    ] = 10
+    wait_seconds: Annotated[
+        float, Field(ge=0, le=3_600, description="How long upgradeInstances waits for the end")
+    ] = 30
     introspection: Annotated[
         bool, Field(description="Whether the schema and GraphiQL are shown to callers")
     ] = True
@@ -47,6 +62,14 @@ class Settings(BaseSettings):
     def database_path(self) -> Path:
         """The file of the database. Raises InvalidInput when the URL names none."""
         return sqlite_path(self.database_url)
+
+    def worker_named(self, name: str) -> Worker:
+        """A worker at the pace that is set."""
+        return Worker(
+            name=name,
+            pace=Pace(target=timedelta(milliseconds=self.chunk_ms)),
+            lease_for=timedelta(seconds=self.lease_seconds),
+        )
 
     def graphql_limits(self) -> Limits:
         """What one GraphQL request may ask for."""

@@ -10,10 +10,11 @@ from domain.upgrade import Upgrade
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpgradeSummary:
-    """What an upgrade did."""
+    """What an upgrade did; an undo has no target version."""
 
     id: str
-    target_version: int
+    state: str
+    target_version: int | None
     upgraded: int
     skipped: int
     excluded: int
@@ -51,6 +52,7 @@ def summary_of_upgrade(upgrade: Upgrade, skips: tuple[CountedDecision, ...]) -> 
     not_found = upgrade.skipped - sum(counted.count for counted in skips)
     return UpgradeSummary(
         id=str(upgrade.id),
+        state=upgrade.state,
         target_version=upgrade.target_version,
         upgraded=upgrade.upgraded,
         skipped=upgrade.skipped,

@@ -66,8 +66,9 @@ class Upgrade:
     stored: strawberry.Private[domain.Upgrade]
     id: UUID = strawberry.field(description="The id of the upgrade.")
     selection: SelectionKind = strawberry.field(description="How the request selected instances.")
-    target_version: int = strawberry.field(
-        description="The number of the version upgraded to: the latest published one when it was asked for."
+    target_version: int | None = strawberry.field(
+        description="The number of the version upgraded to: the latest published one when it was asked for; "
+        "null for an undo, which takes each instance back to a version of its own."
     )
     state: UpgradeState = strawberry.field(description="How far it has come.")
     requested_by: str = strawberry.field(description="The name of the API key that asked for it.")

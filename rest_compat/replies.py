@@ -32,7 +32,7 @@ class UpgradeReply(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     success: bool = True
     error: str = ""
     upgrade_id: UUID
-    version: int
+    version: int | None
     total: int
     updated: int
     skipped: int

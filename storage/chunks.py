@@ -1,23 +1,37 @@
 """How one chunk of an upgrade is recorded and moved: a few statements, however many instances it covers.
 
-The chunk lies between two keys: ordinals of the given ids, or ids of instances for all active. Both
-statements that find its instances repeat all conditions, within one transaction.
+The chunk lies between two keys: ordinals of the given ids, or else ids of instances. All statements that find
+its instances repeat all conditions, within one transaction.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Insert,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.decision import CountedDecision, Decision, Verdict
+from domain.decision import CountedDecision, Decision, ReasonCode, Verdict
 from domain.instance import Status
 from domain.ports import CarriedOut, RecordedChunk
 from domain.selection import SelectionKind
 from domain.upgrade import Upgrade
-from storage.decisions import add_counts, add_decisions
+from storage.cohorts import cohorts_of, undo_cohorts_of
+from storage.decisions import ITS_DECISION, add_counts, stored_code
 from storage.identities import Identities
-from storage.instances import cohorts_of
 from storage.opened import Opened
 from storage.tables import IS_ACTIVE, decision, instance, outcome, selected
 
@@ -25,8 +39,21 @@ UPGRADE_ID: BindParameter[int] = bindparam("upgrade_id")
 AFTER: BindParameter[int] = bindparam("after")
 UPTO: BindParameter[int] = bindparam("upto")
 OF_PROCESS: BindParameter[int] = bindparam("of_process")
+OF_UPGRADE: BindParameter[int] = bindparam("of_upgrade")
+NO_CODE = "-"
+"""Stands for a reason that a retry does not take up: no stored code contains it."""
 
-COHORT = (outcome.c.version, outcome.c.status, outcome.c.position_id)
+earlier = outcome.alias("earlier")
+earlier_decision = decision.alias("earlier_decision")
+ITS_EARLIER_DECISION = and_(
+    earlier_decision.c.upgrade_id == earlier.c.upgrade_id,
+    earlier_decision.c.version == earlier.c.version,
+    earlier_decision.c.status == earlier.c.status,
+    earlier_decision.c.position_id == earlier.c.position_id,
+    earlier_decision.c.origin_version == earlier.c.origin_version,
+    earlier_decision.c.origin_position_id == earlier.c.origin_position_id,
+)
+
 NAMED_IN_CHUNK = select(selected.c.instance_id).where(
     selected.c.upgrade_id == UPGRADE_ID,
     selected.c.ordinal > AFTER,
@@ -36,6 +63,26 @@ NAMED_IN_CHUNK = select(selected.c.instance_id).where(
 LEFT_OUT_IN_CHUNK = select(selected.c.instance_id).where(
     selected.c.upgrade_id == UPGRADE_ID, selected.c.instance_id > AFTER, selected.c.instance_id <= UPTO
 )
+
+
+def _earlier_in_chunk(matches: ColumnElement[bool]) -> Select[Any]:
+    """The instances with such an outcome of the earlier upgrade, along the instances."""
+    return (
+        select(earlier.c.instance_id)
+        .join(earlier_decision, ITS_EARLIER_DECISION)
+        .where(
+            earlier.c.upgrade_id == OF_UPGRADE,
+            earlier.c.instance_id > AFTER,
+            earlier.c.instance_id <= UPTO,
+            matches,
+        )
+    )
+
+
+RETRIED_IN_CHUNK = _earlier_in_chunk(
+    or_(*(earlier_decision.c.codes.contains(bindparam(f"retried_{code}")) for code in ReasonCode))
+)
+UNDONE_IN_CHUNK = _earlier_in_chunk(earlier_decision.c.to_position_id.is_not(None))
 IN_CHUNK: dict[SelectionKind, ColumnElement[bool]] = {
     SelectionKind.BY_IDS: instance.c.id.in_(NAMED_IN_CHUNK),
     SelectionKind.ALL_ACTIVE: (
@@ -45,52 +92,77 @@ IN_CHUNK: dict[SelectionKind, ColumnElement[bool]] = {
         & (instance.c.id <= UPTO)
         & instance.c.id.not_in(LEFT_OUT_IN_CHUNK)
     ),
-}
-RECORDED_IN_CHUNK: dict[SelectionKind, ColumnElement[bool]] = {
-    SelectionKind.BY_IDS: outcome.c.instance_id.in_(NAMED_IN_CHUNK),
-    SelectionKind.ALL_ACTIVE: (outcome.c.instance_id > AFTER) & (outcome.c.instance_id <= UPTO),
+    SelectionKind.RETRY: instance.c.id.in_(RETRIED_IN_CHUNK),
+    SelectionKind.UNDO: instance.c.id.in_(UNDONE_IN_CHUNK),
 }
 
-NEXT_KEY = (
-    select(instance.c.id)
-    .where(
-        instance.c.process_id == OF_PROCESS,
-        IS_ACTIVE,
-        instance.c.id > AFTER,
-        instance.c.id <= UPTO,
+
+def _recorded_in_chunk(kind: SelectionKind) -> ColumnElement[bool]:
+    covered = (
+        outcome.c.instance_id.in_(NAMED_IN_CHUNK)
+        if kind is SelectionKind.BY_IDS
+        else (outcome.c.instance_id > AFTER) & (outcome.c.instance_id <= UPTO)
     )
-    .order_by(instance.c.id)
-    .offset(bindparam("before_end"))
-    .limit(1)
-)
+    return (outcome.c.upgrade_id == UPGRADE_ID) & covered
 
 
-def _record(kind: SelectionKind) -> Any:
+def _next_key(key: ColumnElement[int], walked: Select[Any]) -> Select[Any]:
+    return walked.order_by(key).offset(bindparam("before_end")).limit(1)
+
+
+NEXT_KEY = {
+    SelectionKind.ALL_ACTIVE: _next_key(
+        instance.c.id,
+        select(instance.c.id).where(
+            instance.c.process_id == OF_PROCESS,
+            IS_ACTIVE,
+            instance.c.id > AFTER,
+            instance.c.id <= UPTO,
+        ),
+    ),
+    SelectionKind.RETRY: _next_key(earlier.c.instance_id, RETRIED_IN_CHUNK),
+    SelectionKind.UNDO: _next_key(earlier.c.instance_id, UNDONE_IN_CHUNK),
+}
+
+
+def _cohort_columns(kind: SelectionKind) -> tuple[ColumnElement[Any], ...]:
+    """What tells cohorts apart: sorting by origins where there are none would only cost time."""
+    own = (outcome.c.version, outcome.c.status, outcome.c.position_id)
+    origin = (outcome.c.origin_version, outcome.c.origin_position_id)
+    return (*own, *origin) if kind is SelectionKind.UNDO else own
+
+
+def _record(kind: SelectionKind) -> Insert:
+    columns = ["upgrade_id", "instance_id", "version", "status", "position_id"]
     found = select(
         UPGRADE_ID, instance.c.id, instance.c.version, instance.c.status, instance.c.position_id
     ).where(IN_CHUNK[kind])
-    return insert(outcome).from_select(
-        ["upgrade_id", "instance_id", "version", "status", "position_id"], found
+    if kind is not SelectionKind.UNDO:
+        return insert(outcome).from_select(columns, found)
+    with_origin = found.add_columns(earlier.c.version, earlier.c.position_id).join(
+        earlier, (earlier.c.upgrade_id == OF_UPGRADE) & (earlier.c.instance_id == instance.c.id)
     )
+    return insert(outcome).from_select([*columns, "origin_version", "origin_position_id"], with_origin)
 
 
 def _cohorts(kind: SelectionKind) -> Select[Any]:
-    return select(*COHORT).where(outcome.c.upgrade_id == UPGRADE_ID, RECORDED_IN_CHUNK[kind]).distinct()
+    return select(*_cohort_columns(kind)).where(_recorded_in_chunk(kind)).distinct()
 
 
 def _count_skipped(kind: SelectionKind) -> Select[Any]:
     """Only what is skipped is counted by cohort: sorting the moved ones too would cost a third more."""
-    skipping = select(decision.c.version, decision.c.status, decision.c.position_id).where(
+    cohort = _cohort_columns(kind)
+    skipping = select(*(decision.c[str(column.key)] for column in cohort)).where(
         decision.c.upgrade_id == UPGRADE_ID, decision.c.to_position_id.is_(None)
     )
     return (
-        select(*COHORT, func.count().label("instances"))
-        .where(outcome.c.upgrade_id == UPGRADE_ID, RECORDED_IN_CHUNK[kind], tuple_(*COHORT).in_(skipping))
-        .group_by(*COHORT)
+        select(*cohort, func.count().label("instances"))
+        .where(_recorded_in_chunk(kind), tuple_(*cohort).in_(skipping))
+        .group_by(*cohort)
     )
 
 
-def _move_in_place(kind: SelectionKind) -> Any:
+def _move_in_place(kind: SelectionKind) -> Update:
     """The bulk of nearly every upgrade: the version changes, the position stays."""
     staying = select(decision.c.version, decision.c.position_id).where(
         decision.c.upgrade_id == UPGRADE_ID,
@@ -108,7 +180,7 @@ def _move_in_place(kind: SelectionKind) -> Any:
     )
 
 
-def _move_elsewhere(kind: SelectionKind) -> Any:
+def _move_elsewhere(kind: SelectionKind) -> Update:
     return (
         update(instance)
         .where(
@@ -124,11 +196,31 @@ def _move_elsewhere(kind: SelectionKind) -> Any:
     )
 
 
+def _move_back() -> Update:
+    """An undo: each instance goes where its own origin says."""
+    return (
+        update(instance)
+        .where(
+            IN_CHUNK[SelectionKind.UNDO],
+            outcome.c.upgrade_id == UPGRADE_ID,
+            outcome.c.instance_id == instance.c.id,
+            ITS_DECISION,
+            decision.c.to_position_id.is_not(None),
+            instance.c.status == Status.PENDING,
+            instance.c.version == outcome.c.version,
+            instance.c.position_id == outcome.c.position_id,
+        )
+        .values(version=decision.c.to_version, position_id=decision.c.to_position_id)
+    )
+
+
+FORWARD = tuple(kind for kind in SelectionKind if kind is not SelectionKind.UNDO)
 RECORD = {kind: _record(kind) for kind in SelectionKind}
 COHORTS = {kind: _cohorts(kind) for kind in SelectionKind}
 COUNT_SKIPPED = {kind: _count_skipped(kind) for kind in SelectionKind}
-MOVE_IN_PLACE = {kind: _move_in_place(kind) for kind in SelectionKind}
-MOVE_ELSEWHERE = {kind: _move_elsewhere(kind) for kind in SelectionKind}
+MOVE_IN_PLACE = {kind: _move_in_place(kind) for kind in FORWARD}
+MOVE_ELSEWHERE = {kind: _move_elsewhere(kind) for kind in FORWARD}
+MOVE_BACK = _move_back()
 
 
 async def record_chunk(
@@ -139,8 +231,13 @@ async def record_chunk(
     recorded = (await connection.execute(RECORD[running.selection], bound)).rowcount
     rows = (await connection.execute(COHORTS[running.selection], bound)).all()
     is_by_ids = running.selection is SelectionKind.BY_IDS
+    cohorts = (
+        await undo_cohorts_of(connection, identities, opened, rows)
+        if running.selection is SelectionKind.UNDO
+        else await cohorts_of(identities, rows)
+    )
     return RecordedChunk(
-        cohorts=tuple(await cohorts_of(identities, rows)),
+        cohorts=tuple(cohorts),
         recorded=recorded,
         not_found=upto - running.cursor - recorded if is_by_ids else 0,
         cursor=upto,
@@ -157,40 +254,62 @@ async def carry_out(
     decisions: Sequence[Decision],
 ) -> CarriedOut:
     bound = _bound(opened, running, chunk.cursor)
-    await add_decisions(connection, identities, opened, decisions)
     moves = [one for one in decisions if one.verdict is Verdict.UPGRADE]
-    moved = 0
-    if any(one.to_position == one.cohort.position for one in moves):
-        moved += (await connection.execute(MOVE_IN_PLACE[running.selection], bound)).rowcount
-    if any(one.to_position != one.cohort.position for one in moves):
-        moved += (await connection.execute(MOVE_ELSEWHERE[running.selection], bound)).rowcount
+    moved = await _move(connection, running.selection, moves, bound)
     if len(moves) == len(decisions):
         return CarriedOut(moved=moved, skipped=())
     rows = (await connection.execute(COUNT_SKIPPED[running.selection], bound)).all()
     await add_counts(connection, opened, rows)
     by_cohort = {one.cohort: one for one in decisions}
-    cohorts = zip(await cohorts_of(identities, rows), rows, strict=True)
+    cohorts = (
+        await undo_cohorts_of(connection, identities, opened, rows)
+        if running.selection is SelectionKind.UNDO
+        else await cohorts_of(identities, rows)
+    )
     return CarriedOut(
         moved=moved,
         skipped=tuple(
-            CountedDecision(decision=by_cohort[cohort], count=row.instances) for cohort, row in cohorts
+            CountedDecision(decision=by_cohort[cohort], count=row.instances)
+            for cohort, row in zip(cohorts, rows, strict=True)
         ),
     )
 
 
-def _bound(opened: Opened, running: Upgrade, upto: int) -> dict[str, int]:
-    return {
+async def _move(
+    connection: AsyncConnection, kind: SelectionKind, moves: Sequence[Decision], bound: dict[str, Any]
+) -> int:
+    statements = []
+    if kind is SelectionKind.UNDO:
+        statements += [MOVE_BACK] if moves else []
+    else:
+        if any(one.to_position == one.cohort.position for one in moves):
+            statements.append(MOVE_IN_PLACE[kind])
+        if any(one.to_position != one.cohort.position for one in moves):
+            statements.append(MOVE_ELSEWHERE[kind])
+    moved = 0
+    for statement in statements:
+        moved += (await connection.execute(statement, bound)).rowcount
+    return moved
+
+
+def _bound(opened: Opened, running: Upgrade, upto: int) -> dict[str, Any]:
+    bound: dict[str, Any] = {
         "upgrade_id": opened.id,
         "of_process": opened.process_id,
+        "of_upgrade": opened.of_upgrade_id,
         "after": running.cursor,
         "upto": upto,
         "target": running.target_version,
     }
+    if running.selection is SelectionKind.RETRY:
+        for code in ReasonCode:
+            bound[f"retried_{code}"] = stored_code(code) if code in running.retried else NO_CODE
+    return bound
 
 
 async def _end_of_chunk(connection: AsyncConnection, opened: Opened, running: Upgrade, size: int) -> int:
     if running.selection is SelectionKind.BY_IDS:
         return min(running.cursor + size, opened.last_key)
     bound = {**_bound(opened, running, opened.last_key), "before_end": size - 1}
-    found: int | None = (await connection.execute(NEXT_KEY, bound)).scalar_one_or_none()
+    found: int | None = (await connection.execute(NEXT_KEY[running.selection], bound)).scalar_one_or_none()
     return opened.last_key if found is None else found

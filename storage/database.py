@@ -2,15 +2,17 @@
 
 import sqlite3
 from asyncio import Lock
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import event
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from domain.errors import StoreUnavailable
 from storage import tables
 
 BUSY_TIMEOUT_MS = 5_000
@@ -51,14 +53,16 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A connection for statements that only read, each on its own snapshot."""
-        async with self._readers.connect() as connection:
-            yield connection
+        with _expected_failures():
+            async with self._readers.connect() as connection:
+                yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """A connection in a write transaction, committed at the end or rolled back on an error."""
-        async with self._turn, self._writer.begin() as connection:
-            yield connection
+        with _expected_failures():
+            async with self._turn, self._writer.begin() as connection:
+                yield connection
 
     async def ping(self) -> None:
         """Ask the database for an answer; raises when there is none."""
@@ -68,6 +72,15 @@ class Database:
     async def close(self) -> None:
         await self._readers.dispose()
         await self._writer.dispose()
+
+
+@contextmanager
+def _expected_failures() -> Iterator[None]:
+    """Say what an operator can mend, a lock or a full disk, by the domain's own error."""
+    try:
+        yield
+    except OperationalError as error:
+        raise StoreUnavailable(f"the database says '{error.orig}'") from error
 
 
 class _Connection(sqlite3.Connection):

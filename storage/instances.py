@@ -7,11 +7,12 @@ from typing import Any
 from sqlalchemy import Select, bindparam, func, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.cohort import Cohort, CountedCohort
-from domain.instance import ACTIVE, Instance, InstanceId, InstanceReport, Position
+from domain.cohort import CountedCohort
+from domain.instance import ACTIVE, Instance, InstanceId, InstanceReport
 from domain.paging import Page, PageRequest, page_of
 from domain.ports import InstanceFilter
 from domain.process import ProcessKey, VersionNumber
+from storage.cohorts import cohorts_of
 from storage.dialect import upsert
 from storage.given import GIVEN, given
 from storage.identities import Identities, parts
@@ -123,16 +124,6 @@ async def report(
     ]
     if rows:
         await connection.execute(REPORT, rows)
-
-
-async def cohorts_of(identities: Identities, rows: Sequence[Any]) -> list[Cohort]:
-    """The cohort that each row with a version, status and position_id names."""
-    positions = await identities.positions(row.position_id for row in rows)
-    return [_cohort(row, positions) for row in rows]
-
-
-def _cohort(row: Any, positions: Mapping[int, Position]) -> Cohort:
-    return Cohort(version=row.version, status=row.status, position=positions[row.position_id])
 
 
 def _listing(process_id: int, which: InstanceFilter, page: PageRequest) -> Select[Any]:

@@ -15,27 +15,22 @@ from domain.decision import INSTANCE_NOT_FOUND, ReasonCode
 from domain.instance import InstanceId, Position
 from domain.paging import Page, PageRequest, page_of
 from domain.ports import OutcomeFilter
-from domain.process import VersionNumber
 from domain.selection import SelectionKind
 from domain.upgrade import Outcome, OutcomeKind, UpgradeId
+from storage.decisions import ITS_DECISION, stored_code
 from storage.documents import reasons_of
 from storage.identities import Identities, parts
 from storage.tables import decision, instance, outcome, selected, upgrade
 
-HEADS = select(
-    upgrade.c.id, upgrade.c.uuid, upgrade.c.selection, upgrade.c.cursor, upgrade.c.target_version
-).where(upgrade.c.uuid.in_(bindparam("uuids", expanding=True)))
+HEADS = select(upgrade.c.id, upgrade.c.uuid, upgrade.c.selection, upgrade.c.cursor).where(
+    upgrade.c.uuid.in_(bindparam("uuids", expanding=True))
+)
 FACTS = (
     outcome.c.version,
     outcome.c.position_id,
+    decision.c.to_version,
     decision.c.to_position_id,
     decision.c.reasons,
-)
-ITS_DECISION = (
-    (decision.c.upgrade_id == outcome.c.upgrade_id)
-    & (decision.c.version == outcome.c.version)
-    & (decision.c.status == outcome.c.status)
-    & (decision.c.position_id == outcome.c.position_id)
 )
 
 
@@ -52,10 +47,10 @@ async def outcome_pages(
     for part in parts(heads):
         listings = [select(_listing(head, which, page).subquery()) for head in part]
         rows = (await connection.execute(union_all(*listings))).all()
-        positions = await identities.positions(_positions_named(rows))
+        positions = await identities.positions(positions_named(rows))
         for row in rows:
             head = by_id[row.upgrade_id]
-            listed[head.uuid].append((row.key, _outcome(row, VersionNumber(head.target_version), positions)))
+            listed[head.uuid].append((row.key, outcome_of(row, positions)))
     return {wanted: page_of(listed[wanted], page.first) for wanted in upgrades}
 
 
@@ -71,7 +66,7 @@ def _listing(head: Any, which: OutcomeFilter, page: PageRequest) -> Select[Any]:
     if which.reason is ReasonCode.INSTANCE_NOT_FOUND:
         listing = listing.where(outcome.c.instance_id.is_(None))
     elif which.reason is not None:
-        listing = listing.where(decision.c.codes.contains(f" {which.reason} "))
+        listing = listing.where(decision.c.codes.contains(stored_code(which.reason)))
     return listing
 
 
@@ -98,12 +93,14 @@ def _along_instances(head: Any) -> Select[Any]:
     )
 
 
-def _positions_named(rows: Sequence[Any]) -> set[int]:
+def positions_named(rows: Sequence[Any]) -> set[int]:
+    """The numbers of the positions in rows with FACTS."""
     named = {row.position_id for row in rows} | {row.to_position_id for row in rows}
     return named - {None}
 
 
-def _outcome(row: Any, target: VersionNumber, positions: Mapping[int, Position]) -> Outcome:
+def outcome_of(row: Any, positions: Mapping[int, Position]) -> Outcome:
+    """The outcome of a row with a `uuid` and FACTS."""
     given = InstanceId(row.uuid)
     if row.version is None:
         return Outcome(instance=given, reasons=(INSTANCE_NOT_FOUND,))
@@ -112,7 +109,7 @@ def _outcome(row: Any, target: VersionNumber, positions: Mapping[int, Position])
         instance=given,
         reasons=reasons_of(row.reasons),
         from_version=row.version,
-        to_version=row.version if stayed else target,
+        to_version=row.version if stayed else row.to_version,
         from_position=positions[row.position_id],
         to_position=positions[row.position_id if stayed else row.to_position_id],
     )

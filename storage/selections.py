@@ -12,9 +12,10 @@ from domain.instance import Instance
 from domain.paging import Page, PageRequest, page_of
 from domain.ports import SelectedCohorts
 from domain.selection import ByIds, Selection
+from storage.cohorts import cohorts_of
 from storage.given import GIVEN, given
 from storage.identities import Identities, parts
-from storage.instances import INSTANCES, cohorts_of, instances_of
+from storage.instances import INSTANCES, instances_of
 from storage.tables import IS_ACTIVE, instance
 
 IS_GIVEN = instance.c.uuid.in_(select(GIVEN.c.uuid))
@@ -39,6 +40,13 @@ async def selected_cohorts(
         not_found=len(selection.ids) - found if isinstance(selection, ByIds) else 0,
         excluded=await _excluded(connection, process_id, selection),
     )
+
+
+async def count_active(connection: AsyncConnection, process_id: int) -> int:
+    """How many instances of a process have not ended."""
+    counted = select(func.count()).where(instance.c.process_id == process_id, IS_ACTIVE)
+    active: int = (await connection.execute(counted)).scalar_one()
+    return active
 
 
 async def cohort_pages(

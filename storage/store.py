@@ -2,20 +2,23 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.bell import Bell
 from domain.cohort import Cohort, CountedCohort
 from domain.decision import CountedDecision
+from domain.idempotency import IdempotencyKey, KnownRequest
 from domain.instance import Instance, InstanceId
 from domain.paging import Page, PageRequest, page_of
 from domain.ports import InstanceFilter, OutcomeFilter, SelectedCohorts
 from domain.process import Process, ProcessKey, Version, VersionNumber
-from domain.selection import ByIds, Selection
-from domain.upgrade import Outcome, Upgrade, UpgradeId
-from storage import instances, outcomes, processes, selections, upgrades
+from domain.selection import ByIds, Selection, UpgradeId
+from domain.upgrade import HistoryEntry, Outcome, Upgrade
+from storage import histories, instances, outcomes, processes, requests, selections, upgrades
 from storage.database import Database
 from storage.identities import Identities, Known
 from storage.models import Models
@@ -27,6 +30,7 @@ class SqlStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._bell = Bell()
         self._known = Known()
         self._models = Models()
 
@@ -49,6 +53,10 @@ class SqlStore:
             identities = Identities(connection, self._known)
             yield SqlTransaction(connection, identities, self._models)
         identities.publish()
+        self._bell.ring()
+
+    async def wait_for_change(self, seconds: float) -> None:
+        await self._bell.wait(seconds)
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[tuple[AsyncConnection, Identities]]:
@@ -92,6 +100,11 @@ class SqlStore:
         async with self._reading() as (connection, identities):
             return await instances.count_cohorts(connection, identities, keys)
 
+    async def count_active(self, key: ProcessKey) -> int:
+        async with self._reading() as (connection, identities):
+            process_id = await identities.process_id(key)
+            return 0 if process_id is None else await selections.count_active(connection, process_id)
+
     async def selected_cohorts(self, key: ProcessKey, selection: Selection) -> SelectedCohorts:
         async with self._reading() as (connection, identities):
             process_id = await identities.process_id(key)
@@ -118,9 +131,26 @@ class SqlStore:
         async with self._reading() as (connection, identities):
             return await upgrades.upgrade_page(connection, identities, process, page)
 
-    async def unfinished_upgrades(self) -> tuple[Upgrade, ...]:
+    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
         async with self._reading() as (connection, identities):
-            return await upgrades.unfinished_upgrades(connection, identities)
+            found = await upgrades.find_claimable(connection, identities, now, only)
+            return None if found is None else found[0]
+
+    async def known_request(self, key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
+        async with self._reading() as (connection, _):
+            return await requests.find_request(connection, key, since)
+
+    async def prunable(self, before: datetime, most: int) -> tuple[Upgrade, ...]:
+        async with self._reading() as (connection, identities):
+            return await upgrades.find_prunable(connection, identities, before, most)
+
+    async def histories(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, tuple[HistoryEntry, ...]]:
+        async with self._reading() as (connection, identities):
+            return await histories.find_histories(connection, identities, ids)
+
+    async def measured_rate(self) -> float | None:
+        async with self._reading() as (connection, _):
+            return await upgrades.measure_rate(connection)
 
     async def outcome_pages(
         self, upgrades: Sequence[UpgradeId], which: OutcomeFilter, page: PageRequest

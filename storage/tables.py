@@ -5,7 +5,7 @@ foreign key stands on a column that an upgrade changes. Either would be looked u
 the same UPDATE 6 times slower, the foreign keys 1.6 times. The values come from `decision`, which has them.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    Integer,
     LargeBinary,
     Table,
     Text,
@@ -28,12 +29,19 @@ from domain.instance import Status
 from domain.process import VersionState
 from domain.selection import SelectionKind
 from domain.upgrade import UpgradeState
-from storage.types import CodedEnum, CompactUuid, UtcTime
+from storage.types import CodedEnum, CompactUuid, Duration, UtcTime
 
 STATUS = CodedEnum(Status.PENDING, Status.RUNNING, Status.COMPLETED, Status.CANCELLED, Status.FAILED)
 VERSION_STATE = CodedEnum(VersionState.DRAFT, VersionState.PUBLISHED)
-SELECTION = CodedEnum(SelectionKind.BY_IDS, SelectionKind.ALL_ACTIVE)
-UPGRADE_STATE = CodedEnum(UpgradeState.RUNNING, UpgradeState.COMPLETED)
+SELECTION = CodedEnum(SelectionKind.BY_IDS, SelectionKind.ALL_ACTIVE, SelectionKind.RETRY, SelectionKind.UNDO)
+UPGRADE_STATE = CodedEnum(
+    UpgradeState.QUEUED,
+    UpgradeState.RUNNING,
+    UpgradeState.PAUSED,
+    UpgradeState.COMPLETED,
+    UpgradeState.CANCELLED,
+    UpgradeState.FAILED,
+)
 ROLE = CodedEnum(Role.SYSTEM_ADMIN, Role.READER)
 
 
@@ -93,30 +101,45 @@ class InstanceRow(SQLModel, table=True):
 
 
 class UpgradeRow(SQLModel, table=True):
-    """An upgrade. `last_key` is where its selection ends: the last ordinal, or the last instance."""
+    """An upgrade. `last_key` is where its selection ends: the last ordinal, or the last instance.
+
+    `retried` are reason codes as in `decision.codes`. `first_instance_id` and `last_instance_id` bound those
+    that have an outcome, so that the history of an instance need not look into every upgrade.
+    """
 
     __tablename__ = "upgrade"
     __table_args__ = (
         ForeignKeyConstraint(["process_id", "target_version"], ["version.process_id", "version.number"]),
-        Index("upgrade_process", "process_id"),
+        Index("upgrade_span", "process_id", "first_instance_id", "last_instance_id"),
     )
 
     id: int = Field(primary_key=True)
     uuid: UUID = Field(sa_column=_row(CompactUuid, unique=True))
     process_id: int
     selection: SelectionKind = Field(sa_column=_row(SELECTION))
-    target_version: int
+    target_version: int | None
+    of_upgrade_id: int | None = Field(default=None, foreign_key="upgrade.id")
+    retried: str
     state: UpgradeState = Field(sa_column=_row(UPGRADE_STATE))
+    lease_worker: str | None
+    lease_until: datetime | None = Field(default=None, sa_column=Column(UtcTime))
     requested_by: str
     reason: str | None
     mappings: str = Field(sa_column=_row(Text))
     requested_at: datetime = Field(sa_column=_row(UtcTime))
+    started_at: datetime | None = Field(default=None, sa_column=Column(UtcTime))
     finished_at: datetime | None = Field(default=None, sa_column=Column(UtcTime))
+    pruned_at: datetime | None = Field(default=None, sa_column=Column(UtcTime))
+    worked: timedelta = Field(sa_column=_row(Duration))
     last_key: int
     cursor: int
+    expected: int
     upgraded: int
     skipped: int
     excluded: int
+    error: str | None
+    first_instance_id: int | None
+    last_instance_id: int | None
 
 
 class SelectedRow(SQLModel, table=True):
@@ -132,7 +155,11 @@ class SelectedRow(SQLModel, table=True):
 
 
 class DecisionRow(SQLModel, table=True):
-    """What the rules said of a cohort. `codes` are its reasons' codes, each between spaces."""
+    """What the rules said of a cohort. `codes` are its reasons' codes, each between spaces.
+
+    The origin is where an undo takes its instances back to, 0 for every other upgrade; `put` is where the
+    earlier upgrade had put them.
+    """
 
     __tablename__ = "decision"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -141,6 +168,11 @@ class DecisionRow(SQLModel, table=True):
     version: int = Field(primary_key=True)
     status: Status = Field(sa_column=_row(STATUS, primary_key=True))
     position_id: int = Field(sa_column=_row(None, ForeignKey("position.id"), primary_key=True))
+    origin_version: int = Field(primary_key=True)
+    origin_position_id: int = Field(primary_key=True)
+    put_version: int | None
+    put_position_id: int | None = Field(foreign_key="position.id")
+    to_version: int | None
     to_position_id: int | None = Field(foreign_key="position.id")
     codes: str
     reasons: str = Field(sa_column=_row(Text))
@@ -159,6 +191,21 @@ class OutcomeRow(SQLModel, table=True):
     version: int
     status: Status = Field(sa_column=_row(STATUS))
     position_id: int
+    origin_version: int = Field(default=0, sa_column=_row(Integer, server_default="0"))
+    origin_position_id: int = Field(default=0, sa_column=_row(Integer, server_default="0"))
+
+
+class RequestRow(SQLModel, table=True):
+    """A request that came with an idempotency key, and the upgrade it led to."""
+
+    __tablename__ = "request"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    caller: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    digest: bytes = Field(sa_column=_row(LargeBinary(16)))
+    upgrade_id: int = Field(foreign_key="upgrade.id")
+    asked_at: datetime = Field(sa_column=_row(UtcTime, index=True))
 
 
 class ApiKeyRow(SQLModel, table=True):
@@ -190,7 +237,11 @@ upgrade = _table(UpgradeRow)
 selected = _table(SelectedRow)
 decision = _table(DecisionRow)
 outcome = _table(OutcomeRow)
+request = _table(RequestRow)
 api_key = _table(ApiKeyRow)
+
+IS_WAITING = upgrade.c.state <= literal_column("2")
+"""QUEUED or RUNNING: what a worker may claim; as a literal, like IS_ACTIVE."""
 
 IS_ACTIVE = instance.c.status <= literal_column("2")
 """PENDING or RUNNING, as a literal: a partial index serves only conditions that repeat its own word."""
@@ -202,3 +253,6 @@ Index("instance_process", instance.c.process_id, instance.c.id)
 def _add_the_index_of_active_instances(_: Table, connection: Connection, **__: Any) -> None:
     # SQLite takes the younger of two indexes that both would do, and those of a table are made in any order.
     connection.exec_driver_sql("CREATE INDEX instance_active ON instance (process_id, id) WHERE status <= 2")
+
+
+Index("upgrade_waiting", upgrade.c.id, sqlite_where=IS_WAITING)

@@ -6,12 +6,14 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.decision import Decision
+from domain.idempotency import IdempotencyKey, KnownRequest
 from domain.instance import Instance, InstanceId, InstanceReport
 from domain.ports import CarriedOut, RecordedChunk
 from domain.process import Process, ProcessKey, Version, VersionNumber
-from domain.selection import Selection
-from domain.upgrade import Upgrade, UpgradeId
-from storage import chunks, instances, processes, upgrades
+from domain.selection import UpgradeId, WorkedSelection
+from domain.upgrade import Upgrade
+from storage import chunks, instances, processes, requests, upgrades
+from storage.decisions import add_decisions
 from storage.identities import Identities
 from storage.models import Models
 from storage.opened import Opened
@@ -67,7 +69,23 @@ class SqlTransaction:
         self._opened[upgrade] = found[1]
         return found[0]
 
-    async def add_upgrade(self, upgrade: Upgrade, selection: Selection) -> Upgrade:
+    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
+        found = await upgrades.find_claimable(self._connection, self._identities, now, only)
+        if found is None:
+            return None
+        self._opened[found[0].id] = found[1]
+        return found[0]
+
+    async def known_request(self, key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
+        return await requests.find_request(self._connection, key, since)
+
+    async def remember_request(self, key: IdempotencyKey, upgrade: UpgradeId, at: datetime) -> None:
+        await requests.remember_request(self._connection, key, self._opened[upgrade], at)
+
+    async def prune_outcomes(self, upgrade: UpgradeId, most: int) -> int:
+        return await upgrades.prune_outcomes(self._connection, self._opened[upgrade], most)
+
+    async def add_upgrade(self, upgrade: Upgrade, selection: WorkedSelection) -> Upgrade:
         process_id = await self._number(upgrade.process)
         added, opened = await upgrades.add_upgrade(self._connection, process_id, upgrade, selection)
         self._opened[upgrade.id] = opened
@@ -79,11 +97,15 @@ class SqlTransaction:
         )
 
     async def carry_out(
-        self, upgrade: Upgrade, chunk: RecordedChunk, decisions: Sequence[Decision]
+        self,
+        upgrade: Upgrade,
+        chunk: RecordedChunk,
+        decisions: Sequence[Decision],
+        new: Sequence[Decision],
     ) -> CarriedOut:
-        return await chunks.carry_out(
-            self._connection, self._identities, self._opened[upgrade.id], upgrade, chunk, decisions
-        )
+        opened = self._opened[upgrade.id]
+        await add_decisions(self._connection, self._identities, opened, new)
+        return await chunks.carry_out(self._connection, self._identities, opened, upgrade, chunk, decisions)
 
     async def save_upgrade(self, upgrade: Upgrade) -> None:
         await upgrades.save_upgrade(self._connection, self._opened[upgrade.id], upgrade)

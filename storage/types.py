@@ -40,6 +40,19 @@ class UtcTime(TypeDecorator[datetime]):
         return None if value is None else EPOCH + value * MICROSECOND
 
 
+class Duration(TypeDecorator[timedelta]):
+    """A span of time in microseconds."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: timedelta | None, _: Dialect) -> int | None:
+        return None if value is None else value // MICROSECOND
+
+    def process_result_value(self, value: int | None, _: Dialect) -> timedelta | None:
+        return None if value is None else value * MICROSECOND
+
+
 class CodedEnum(TypeDecorator[Kind], Generic[Kind]):
     """A member of a closed set as a small number, its place in `members`: never reorder them, only append."""
 

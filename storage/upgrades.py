@@ -3,26 +3,79 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, insert, select, update
+from sqlalchemy import BindParameter, Select, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.decision import CountedDecision
+from domain.decision import CountedDecision, ReasonCode
 from domain.paging import Page, PageRequest, page_of
-from domain.process import ProcessKey, VersionNumber
-from domain.selection import AllActive, ByIds, Selection
-from domain.upgrade import Upgrade, UpgradeId, UpgradeState
-from storage.decisions import decision_of
+from domain.process import ProcessKey
+from domain.selection import AllActive, ByIds, Retry, Undo, UpgradeId, WorkedSelection
+from domain.upgrade import UNFINISHED, Lease, Upgrade, UpgradeState
+from storage.decisions import decision_of, positions_in, stored_code
 from storage.documents import mappings_of, stored_mappings
 from storage.given import GIVEN, given
 from storage.identities import Identities
 from storage.opened import Opened
-from storage.tables import IS_ACTIVE, decision, instance, selected, upgrade
+from storage.tables import IS_ACTIVE, IS_WAITING, decision, instance, outcome, selected, upgrade
 
-UPGRADES = select(upgrade)
+RATED_UPGRADES = 20
+"""How many of the latest upgrades tell the rate."""
+RATED_FROM = 1_000
+"""Outcomes from which on an upgrade tells the rate: smaller ones are mostly overhead."""
+
+earlier = upgrade.alias("earlier")
+other = upgrade.alias("other")
+OF_UUID = select(earlier.c.uuid).where(earlier.c.id == upgrade.c.of_upgrade_id).scalar_subquery()
+UPGRADE_COLUMNS = (
+    *(column for column in upgrade.c if column.key != "uuid"),
+    upgrade.c.uuid.label("upgrade_uuid"),
+    OF_UUID.label("of_uuid"),
+)
+UPGRADES = select(*UPGRADE_COLUMNS)
 UPGRADE = UPGRADES.where(upgrade.c.uuid == bindparam("uuid"))
-UNFINISHED = UPGRADES.where(upgrade.c.state == UpgradeState.RUNNING).order_by(upgrade.c.id)
+NOW: BindParameter[datetime] = bindparam("now")
+CLAIMABLE = (
+    UPGRADES.where(
+        IS_WAITING,
+        or_(
+            upgrade.c.state == UpgradeState.QUEUED,
+            upgrade.c.lease_until.is_(None),
+            upgrade.c.lease_until < NOW,
+        ),
+        ~select(other.c.id)
+        .where(
+            other.c.process_id == upgrade.c.process_id,
+            other.c.state == UpgradeState.RUNNING,
+            other.c.lease_until >= NOW,
+        )
+        .exists(),
+    )
+    .order_by(upgrade.c.id)
+    .limit(1)
+)
+CLAIMABLE_ONE = CLAIMABLE.where(upgrade.c.uuid == bindparam("uuid"))
+FINISHED_BEFORE = (
+    UPGRADES.where(
+        upgrade.c.state.not_in(UNFINISHED),
+        upgrade.c.finished_at < bindparam("before"),
+        upgrade.c.pruned_at.is_(None),
+    )
+    .order_by(upgrade.c.id)
+    .limit(bindparam("limit"))
+)
+RATED = (
+    select((upgrade.c.upgraded + upgrade.c.skipped).label("total"), upgrade.c.worked)
+    .where(upgrade.c.upgraded + upgrade.c.skipped >= RATED_FROM)
+    .order_by(upgrade.c.id.desc())
+    .limit(RATED_UPGRADES)
+)
+LAST_EARLIER = select(func.coalesce(func.max(outcome.c.instance_id), 0)).where(
+    outcome.c.upgrade_id == bindparam("of_upgrade")
+)
+NUMBER = select(upgrade.c.id).where(upgrade.c.uuid == bindparam("uuid"))
 LAST_INSTANCE = select(func.coalesce(func.max(instance.c.id), 0)).where(
     instance.c.process_id == bindparam("of_process")
 )
@@ -40,15 +93,50 @@ COUNT_EXCLUDED = (
     .join_from(selected, instance, instance.c.id == selected.c.instance_id)
     .where(selected.c.upgrade_id == bindparam("upgrade_id"), IS_ACTIVE)
 )
+CHANGING = (
+    "state",
+    "lease_worker",
+    "lease_until",
+    "started_at",
+    "finished_at",
+    "pruned_at",
+    "worked",
+    "cursor",
+    "expected",
+    "upgraded",
+    "skipped",
+    "excluded",
+    "error",
+)
+"""What changes of an upgrade after it was requested."""
 SAVE_UPGRADE = (
     update(upgrade)
-    .where(upgrade.c.id == bindparam("upgrade_id"))
+    .where(upgrade.c.id == bindparam("of_id"))
     .values(
         {
-            name: bindparam(f"new_{name}")
-            for name in ("state", "cursor", "upgraded", "skipped", "excluded", "finished_at")
+            **{name: bindparam(f"new_{name}") for name in CHANGING},
+            # Two seeks in the key of the outcomes, however many there are.
+            **{
+                name: select(bound(outcome.c.instance_id))
+                .where(outcome.c.upgrade_id == bindparam("of_id"))
+                .scalar_subquery()
+                for name, bound in (("first_instance_id", func.min), ("last_instance_id", func.max))
+            },
         }
     )
+)
+PRUNED_TABLES = (
+    (outcome, outcome.c.instance_id),
+    (selected, selected.c.ordinal),
+)
+PRUNE = tuple(
+    delete(table).where(
+        table.c.upgrade_id == bindparam("of_id"),
+        key.in_(
+            select(key).where(table.c.upgrade_id == bindparam("of_id")).order_by(key).limit(bindparam("most"))
+        ),
+    )
+    for table, key in PRUNED_TABLES
 )
 SKIPS = (
     select(upgrade.c.uuid, decision)
@@ -62,11 +150,16 @@ async def find_upgrade(
     connection: AsyncConnection, identities: Identities, wanted: UpgradeId
 ) -> tuple[Upgrade, Opened] | None:
     """An upgrade, and what only the store knows of it."""
-    row = (await connection.execute(UPGRADE, {"uuid": wanted})).one_or_none()
-    if row is None:
-        return None
-    opened = Opened(id=row.id, process_id=row.process_id, last_key=row.last_key)
-    return _upgrade(row, await identities.process_key(row.process_id)), opened
+    return await _first(identities, (await connection.execute(UPGRADE, {"uuid": wanted})).all())
+
+
+async def find_claimable(
+    connection: AsyncConnection, identities: Identities, now: datetime, only: UpgradeId | None
+) -> tuple[Upgrade, Opened] | None:
+    """The oldest upgrade that waits for a worker, or this one if it does."""
+    statement = CLAIMABLE if only is None else CLAIMABLE_ONE
+    rows = (await connection.execute(statement, {"now": now, "uuid": only})).all()
+    return await _first(identities, rows)
 
 
 async def upgrade_page(
@@ -76,19 +169,30 @@ async def upgrade_page(
     if key is not None and process_id is None:
         return page_of((), page.first)
     rows = (await connection.execute(_listing(process_id, page))).all()
-    found = await _upgrades(identities, rows)
+    found = await upgrades_of(identities, rows)
     return page_of(((row.id, one) for row, one in zip(rows, found, strict=True)), page.first)
 
 
-async def unfinished_upgrades(connection: AsyncConnection, identities: Identities) -> tuple[Upgrade, ...]:
-    return tuple(await _upgrades(identities, (await connection.execute(UNFINISHED)).all()))
+async def find_prunable(
+    connection: AsyncConnection, identities: Identities, before: datetime, most: int
+) -> tuple[Upgrade, ...]:
+    """The oldest upgrades that were finished before a time and still have their outcomes."""
+    rows = (await connection.execute(FINISHED_BEFORE, {"before": before, "limit": most})).all()
+    return tuple(await upgrades_of(identities, rows))
+
+
+async def measure_rate(connection: AsyncConnection) -> float | None:
+    """Outcomes a second of work in the latest large upgrades."""
+    rows = (await connection.execute(RATED)).all()
+    seconds = sum(row.worked.total_seconds() for row in rows)
+    return sum(row.total for row in rows) / seconds if seconds else None
 
 
 async def find_decisions(
     connection: AsyncConnection, identities: Identities, upgrades: Sequence[UpgradeId]
 ) -> Mapping[UpgradeId, tuple[CountedDecision, ...]]:
     rows = (await connection.execute(SKIPS, {"uuids": list(upgrades)})).all()
-    positions = await identities.positions(row.position_id for row in rows)
+    positions = await identities.positions(set().union(*map(positions_in, rows)))
     found: dict[UpgradeId, list[CountedDecision]] = defaultdict(list)
     for row in rows:
         found[row.uuid].append(CountedDecision(decision=decision_of(row, positions), count=row.instances))
@@ -96,42 +200,80 @@ async def find_decisions(
 
 
 async def add_upgrade(
-    connection: AsyncConnection, process_id: int, new: Upgrade, selection: Selection
+    connection: AsyncConnection, process_id: int, new: Upgrade, selection: WorkedSelection
 ) -> tuple[Upgrade, Opened]:
     """Keep a new upgrade and the ids it names; returns it with what only the store knows of it."""
-    last_key = await _last_key(connection, process_id, selection)
-    added = await connection.execute(ADD_UPGRADE, _row(new, process_id, last_key))
+    of_id = await _number(connection, selection.of) if isinstance(selection, (Retry, Undo)) else None
+    last_key = await _last_key(connection, process_id, selection, of_id)
+    added = await connection.execute(ADD_UPGRADE, _row(new, process_id, of_id, last_key))
     assert added.inserted_primary_key is not None, "an INSERT of one row tells its key"
-    opened = Opened(id=added.inserted_primary_key[0], process_id=process_id, last_key=last_key)
-    ids = selection.ids if isinstance(selection, ByIds) else selection.excluded
+    opened = Opened(
+        id=added.inserted_primary_key[0], process_id=process_id, last_key=last_key, of_upgrade_id=of_id
+    )
+    ids = _named_by(selection)
     bound = {"upgrade_id": opened.id, "process_id": process_id}
     if ids:
         await connection.execute(SELECT_GIVEN, {**bound, **given(ids)})
     if isinstance(selection, AllActive) and ids:
-        counted = replace(new, excluded=(await connection.execute(COUNT_EXCLUDED, bound)).scalar_one())
+        excluded: int = (await connection.execute(COUNT_EXCLUDED, bound)).scalar_one()
+        counted = replace(new, excluded=excluded, expected=max(0, new.expected - excluded))
         await save_upgrade(connection, opened, counted)
         return counted, opened
     return new, opened
 
 
 async def save_upgrade(connection: AsyncConnection, opened: Opened, changed: Upgrade) -> None:
-    values = {
-        "upgrade_id": opened.id,
-        "new_state": changed.state,
-        "new_cursor": changed.cursor,
-        "new_upgraded": changed.upgraded,
-        "new_skipped": changed.skipped,
-        "new_excluded": changed.excluded,
-        "new_finished_at": changed.finished_at,
-    }
-    await connection.execute(SAVE_UPGRADE, values)
+    values = {f"new_{name}": value for name, value in _changing(changed).items()}
+    await connection.execute(SAVE_UPGRADE, {"of_id": opened.id, **values})
 
 
-async def _last_key(connection: AsyncConnection, process_id: int, selection: Selection) -> int:
+async def prune_outcomes(connection: AsyncConnection, opened: Opened, most: int) -> int:
+    """Forget outcomes and named ids of an upgrade, at most so many of each; returns how many."""
+    bound = {"of_id": opened.id, "most": most}
+    pruned = 0
+    for statement in PRUNE:
+        pruned += (await connection.execute(statement, bound)).rowcount
+    return pruned
+
+
+async def upgrades_of(identities: Identities, rows: Sequence[Any]) -> list[Upgrade]:
+    """The upgrades that rows with UPGRADE_COLUMNS are."""
+    keys = await identities.process_keys(row.process_id for row in rows)
+    return [_upgrade(row, keys[row.process_id]) for row in rows]
+
+
+async def _first(identities: Identities, rows: Sequence[Any]) -> tuple[Upgrade, Opened] | None:
+    if not rows:
+        return None
+    row = rows[0]
+    opened = Opened(
+        id=row.id, process_id=row.process_id, last_key=row.last_key, of_upgrade_id=row.of_upgrade_id
+    )
+    return _upgrade(row, await identities.process_key(row.process_id)), opened
+
+
+async def _number(connection: AsyncConnection, wanted: UpgradeId) -> int:
+    number: int = (await connection.execute(NUMBER, {"uuid": wanted})).scalar_one()
+    return number
+
+
+async def _last_key(
+    connection: AsyncConnection, process_id: int, selection: WorkedSelection, of_id: int | None
+) -> int:
     if isinstance(selection, ByIds):
         return len(selection.ids)
-    last: int = (await connection.execute(LAST_INSTANCE, {"of_process": process_id})).scalar_one()
+    if isinstance(selection, AllActive):
+        found = await connection.execute(LAST_INSTANCE, {"of_process": process_id})
+    else:
+        found = await connection.execute(LAST_EARLIER, {"of_upgrade": of_id})
+    last: int = found.scalar_one()
     return last
+
+
+def _named_by(selection: WorkedSelection) -> Sequence[Any]:
+    if isinstance(selection, ByIds):
+        return selection.ids
+    return selection.excluded if isinstance(selection, AllActive) else ()
 
 
 def _listing(process_id: int | None, page: PageRequest) -> Select[Any]:
@@ -143,45 +285,64 @@ def _listing(process_id: int | None, page: PageRequest) -> Select[Any]:
     return listing
 
 
-async def _upgrades(identities: Identities, rows: Sequence[Any]) -> list[Upgrade]:
-    keys = await identities.process_keys(row.process_id for row in rows)
-    return [_upgrade(row, keys[row.process_id]) for row in rows]
-
-
 def _upgrade(row: Any, key: ProcessKey) -> Upgrade:
+    lease = None if row.lease_worker is None else Lease(worker=row.lease_worker, until=row.lease_until)
     return Upgrade(
-        id=UpgradeId(row.uuid),
+        id=UpgradeId(row.upgrade_uuid),
         process=key,
         selection=row.selection,
-        target_version=VersionNumber(row.target_version),
+        target_version=row.target_version,
         state=row.state,
         requested_by=row.requested_by,
         reason=row.reason,
-        mappings=mappings_of(row.mappings),
         requested_at=row.requested_at,
+        expected=row.expected,
+        mappings=mappings_of(row.mappings),
+        of=row.of_uuid,
+        retried=frozenset(map(ReasonCode, row.retried.split())),
+        lease=lease,
+        started_at=row.started_at,
         finished_at=row.finished_at,
+        pruned_at=row.pruned_at,
+        worked=row.worked,
         cursor=row.cursor,
         upgraded=row.upgraded,
         skipped=row.skipped,
         excluded=row.excluded,
+        error=row.error,
     )
 
 
-def _row(new: Upgrade, process_id: int, last_key: int) -> dict[str, Any]:
+def _row(new: Upgrade, process_id: int, of_id: int | None, last_key: int) -> dict[str, Any]:
     return {
         "uuid": new.id,
         "process_id": process_id,
         "selection": new.selection,
         "target_version": new.target_version,
-        "state": new.state,
+        "of_upgrade_id": of_id,
+        "retried": "".join(stored_code(code) for code in sorted(new.retried)),
         "requested_by": new.requested_by,
         "reason": new.reason,
         "mappings": stored_mappings(new.mappings),
         "requested_at": new.requested_at,
-        "finished_at": new.finished_at,
         "last_key": last_key,
-        "cursor": new.cursor,
-        "upgraded": new.upgraded,
-        "skipped": new.skipped,
-        "excluded": new.excluded,
+        **_changing(new),
+    }
+
+
+def _changing(upgrade: Upgrade) -> dict[str, Any]:
+    return {
+        "state": upgrade.state,
+        "lease_worker": None if upgrade.lease is None else upgrade.lease.worker,
+        "lease_until": None if upgrade.lease is None else upgrade.lease.until,
+        "started_at": upgrade.started_at,
+        "finished_at": upgrade.finished_at,
+        "pruned_at": upgrade.pruned_at,
+        "worked": upgrade.worked,
+        "cursor": upgrade.cursor,
+        "expected": upgrade.expected,
+        "upgraded": upgrade.upgraded,
+        "skipped": upgrade.skipped,
+        "excluded": upgrade.excluded,
+        "error": upgrade.error,
     }

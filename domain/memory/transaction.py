@@ -1,0 +1,169 @@
+"""The writes that a store in memory takes; see domain.ports.Transaction."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from domain.cohort import Cohort
+from domain.decision import CountedDecision, Decision, Verdict
+from domain.idempotency import IdempotencyKey, KnownRequest
+from domain.instance import ACTIVE, Instance, InstanceId, InstanceReport
+from domain.memory import state as held
+from domain.memory.state import State
+from domain.ports import CarriedOut, RecordedChunk
+from domain.process import Process, ProcessKey, Version, VersionNumber, VersionState
+from domain.selection import AllActive, ByIds, Retry, UpgradeId, WorkedSelection
+from domain.upgrade import OutcomeKind, Upgrade
+
+
+class InMemoryTransaction:
+    """Writes to a draft of the state that becomes the state when the transaction ends well."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def process(self, key: ProcessKey) -> Process | None:
+        return held.process_in(self._state, key)
+
+    async def add_process(self, process: Process) -> None:
+        self._state.processes[process.key] = process
+
+    async def versions(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]:
+        return {key: held.versions_in(self._state, key) for key in keys}
+
+    async def model(self, key: ProcessKey, number: VersionNumber) -> bytes | None:
+        return self._state.models.get((key, number))
+
+    async def put_version(self, key: ProcessKey, version: Version, model: bytes | None) -> None:
+        self._state.versions[key, version.number] = version
+        if model is None:
+            self._state.models.pop((key, version.number), None)
+        else:
+            self._state.models[key, version.number] = model
+
+    async def publish(self, key: ProcessKey, number: VersionNumber, at: datetime) -> None:
+        draft = self._state.versions[key, number]
+        self._state.versions[key, number] = replace(draft, state=VersionState.PUBLISHED, published_at=at)
+
+    async def processes_of(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, ProcessKey]:
+        known = self._state.instances
+        return {given: known[given].process for given in ids if given in known}
+
+    async def register(self, _: ProcessKey, instances: Sequence[Instance]) -> None:
+        for new in instances:
+            known = self._state.instances.get(new.id)
+            self._state.instances[new.id] = new if known is None else replace(new, version=known.version)
+
+    async def report(self, _: ProcessKey, reports: Sequence[InstanceReport]) -> None:
+        for report in reports:
+            known = self._state.instances[report.id]
+            self._state.instances[report.id] = replace(known, status=report.status, position=report.position)
+
+    async def upgrade(self, upgrade: UpgradeId) -> Upgrade | None:
+        return self._state.upgrades.get(upgrade)
+
+    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
+        return held.claimable_in(self._state, now, only)
+
+    async def known_request(self, key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
+        return held.known_in(self._state, key.caller, key.key, since)
+
+    async def remember_request(self, key: IdempotencyKey, upgrade: UpgradeId, at: datetime) -> None:
+        known = KnownRequest(digest=key.digest, upgrade=upgrade)
+        self._state.requests[key.caller, key.key] = (known, at)
+
+    async def add_upgrade(self, upgrade: Upgrade, selection: WorkedSelection) -> Upgrade:
+        present = {one.id: one for one in held.instances_in(self._state, upgrade.process)}
+        kept = upgrade
+        if isinstance(selection, ByIds):
+            self._state.selected[upgrade.id] = selection.ids
+            self._state.missing[upgrade.id] = frozenset(selection.ids).difference(present)
+        elif isinstance(selection, AllActive):
+            left_out = frozenset(selection.excluded)
+            self._state.selected[upgrade.id] = tuple(one for one in present if one not in left_out)
+            excluded = sum(one in present and present[one].status in ACTIVE for one in left_out)
+            kept = replace(upgrade, excluded=excluded, expected=max(0, upgrade.expected - excluded))
+        else:
+            earlier = [
+                outcome.instance
+                for outcome in held.outcomes_in(self._state, selection.of)
+                if outcome.instance in present
+                and (
+                    any(reason.code in selection.reasons for reason in outcome.reasons)
+                    if isinstance(selection, Retry)
+                    else outcome.kind is OutcomeKind.UPGRADED
+                )
+            ]
+            in_order = {given: place for place, given in enumerate(present)}
+            self._state.selected[upgrade.id] = tuple(sorted(earlier, key=in_order.__getitem__))
+        self._state.upgrades[upgrade.id] = kept
+        return kept
+
+    async def record_chunk(self, upgrade: Upgrade, size: int) -> RecordedChunk:
+        selected = self._state.selected[upgrade.id]
+        end = held.end_of_chunk(self._state, upgrade, size)
+        covered = selected[upgrade.cursor : end]
+        missing = self._state.missing.get(upgrade.id, frozenset())
+        known = [self._state.instances[given] for given in covered if given not in missing]
+        recorded = [one for one in known if held.still_selected(upgrade, one)]
+        cohorts = {one.id: held.cohort_for(self._state, upgrade, one) for one in recorded}
+        for given, cohort in cohorts.items():
+            self._state.recorded[upgrade.id, given] = cohort
+        return RecordedChunk(
+            cohorts=tuple(dict.fromkeys(cohorts.values())),
+            recorded=len(recorded),
+            not_found=len(covered) - len(known),
+            cursor=end,
+            is_last=end == len(selected),
+        )
+
+    async def carry_out(
+        self,
+        upgrade: Upgrade,
+        chunk: RecordedChunk,
+        decisions: Sequence[Decision],
+        new: Sequence[Decision],
+    ) -> CarriedOut:
+        by_cohort = {decision.cohort: decision for decision in decisions}
+        for decision in new:
+            self._state.decisions.setdefault(
+                (upgrade.id, decision.cohort), CountedDecision(decision=decision, count=0)
+            )
+        moved, skipped = 0, Counter[Cohort]()
+        for given in self._state.selected[upgrade.id][upgrade.cursor : chunk.cursor]:
+            if (cohort_found := self._state.recorded.get((upgrade.id, given))) is not None:
+                if by_cohort[cohort_found].verdict is Verdict.UPGRADE:
+                    moved += self._move(given, by_cohort[cohort_found])
+                else:
+                    skipped[cohort_found] += 1
+        for cohort, count in skipped.items():
+            self._add_count(upgrade.id, cohort, count)
+        return CarriedOut(
+            moved=moved,
+            skipped=tuple(CountedDecision(decision=by_cohort[one], count=n) for one, n in skipped.items()),
+        )
+
+    async def prune_outcomes(self, upgrade: UpgradeId, most: int) -> int:
+        kept = [one for one in self._state.recorded if one[0] == upgrade][:most]
+        for one in kept:
+            del self._state.recorded[one]
+        return len(kept)
+
+    async def save_upgrade(self, upgrade: Upgrade) -> None:
+        self._state.upgrades[upgrade.id] = upgrade
+
+    def _add_count(self, upgrade: UpgradeId, cohort: Cohort, count: int) -> None:
+        before = self._state.decisions[upgrade, cohort]
+        self._state.decisions[upgrade, cohort] = replace(before, count=before.count + count)
+
+    def _move(self, given: InstanceId, decision: Decision) -> bool:
+        instance = self._state.instances[given]
+        if held.cohort_of(instance) != replace(decision.cohort, origin=None):
+            return False
+        assert decision.to_version is not None, "an UPGRADE decision has a version and a position"
+        assert decision.to_position is not None
+        self._state.instances[given] = replace(
+            instance, version=decision.to_version, position=decision.to_position
+        )
+        return True
