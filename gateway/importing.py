@@ -4,17 +4,19 @@ Importing the same file again changes nothing, so an import that stopped half wa
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import UUID
 
 from domain.access import Caller
 from domain.errors import ProcessExists, UpliftError
 from domain.instance import ElementId, Instance, InstanceId, Position
 from domain.ports import Store
 from domain.process import ProcessKey, VersionNumber
-from domain.publishing import adopt_version, create_process
+from domain.publishing import MAX_MODEL_BYTES, adopt_version, create_process
 from domain.reporting import register_instances
-from gateway.records import InstanceRecord, ProcessRecord, Record, UnreadableLineError, VersionRecord, records
+from gateway.records import BadLineError, InstanceRecord, ProcessRecord, Record, VersionRecord, records
 
 BATCH = 20_000
 """Instances a transaction."""
@@ -35,14 +37,24 @@ class ImportFailedError(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Imported:
-    """How many records were taken over."""
+    """How many records were taken over, those included that were there already."""
 
     processes: int = 0
     versions: int = 0
     instances: int = 0
 
     def __str__(self) -> str:
-        return f"{self.processes:,} processes, {self.versions:,} versions, {self.instances:,} instances"
+        return ", ".join(
+            (
+                _counted(self.processes, "process", "processes"),
+                _counted(self.versions, "version", "versions"),
+                _counted(self.instances, "instance", "instances"),
+            )
+        )
+
+
+def _counted(count: int, one: str, several: str) -> str:
+    return f"{count:,} {one if count == 1 else several}"
 
 
 async def import_file(
@@ -53,7 +65,6 @@ async def import_file(
     Raises ImportFailedError, and OSError when the file cannot be read.
     """
     importing = _Importing(store, path.parent, caller)
-    line = 0
     try:
         with path.open("rb") as file:
             for line, record in records(file, path):
@@ -62,12 +73,8 @@ async def import_file(
                     on_progress(file.tell())
             await importing.flush()
             on_progress(file.tell())
-    except UnreadableLineError as error:
+    except BadLineError as error:
         raise ImportFailedError(path, error.line, str(error), importing.done) from error
-    except UpliftError as error:
-        raise ImportFailedError(
-            path, importing.line_of(error, line), error.message, importing.done
-        ) from error
     return importing.done
 
 
@@ -80,7 +87,7 @@ class _Importing:
     caller: Caller
     done: Imported = field(default_factory=Imported)
     _batch: list[Instance] = field(default_factory=list)
-    _lines: list[int] = field(default_factory=list)
+    _lines: dict[UUID, int] = field(default_factory=dict)
     _positions: dict[tuple[str, ...], Position] = field(default_factory=dict)
 
     async def take(self, line: int, record: Record) -> None:
@@ -88,29 +95,45 @@ class _Importing:
         if isinstance(record, InstanceRecord):
             if len(self._batch) >= BATCH or (self._batch and self._batch[0].process != key):
                 await self.flush()
-            self._batch.append(self._instance(key, record))
-            self._lines.append(line)
+            self._take_instance(key, line, record)
             return
         await self.flush()
-        if isinstance(record, ProcessRecord):
-            await self._take_process(record)
-        else:
-            await self._take_version(key, record)
+        try:
+            if isinstance(record, ProcessRecord):
+                await self._take_process(record)
+            else:
+                await self._take_version(key, line, record)
+        except UpliftError as error:
+            raise BadLineError(line, error.message) from error
 
     async def flush(self) -> None:
         """Register the instances collected so far."""
         if self._batch:
-            await register_instances(
-                self.store, process=self._batch[0].process, instances=self._batch, caller=self.caller
-            )
+            try:
+                await register_instances(
+                    self.store, process=self._batch[0].process, instances=self._batch, caller=self.caller
+                )
+            except UpliftError as error:
+                raise self._at_fault(error) from error
             self.done.instances += len(self._batch)
             self._batch.clear()
             self._lines.clear()
 
-    def line_of(self, error: UpliftError, last: int) -> int:
-        """The line at fault: that of the instance which the error names, or else the last one read."""
-        named = error.field[1] if len(error.field) > 1 and error.field[0] == "instances" else ""
-        return self._lines[int(named)] if named.isdecimal() else last
+    def _at_fault(self, error: UpliftError) -> BadLineError:
+        """The line of the instance that a refusal names, or else the first of the batch."""
+        lines = tuple(self._lines.values())
+        if error.field[:1] == ("instances",) and len(error.field) > 1:
+            index = int(error.field[1])
+            return BadLineError(lines[index], error.message.replace(f"instances[{index}].", ""))
+        return BadLineError(lines[0], error.message)
+
+    def _take_instance(self, key: ProcessKey, line: int, record: InstanceRecord) -> None:
+        earlier = self._lines.setdefault(record.id, line)
+        if earlier != line:
+            raise BadLineError(
+                line, f"Expected each instance once, but {record.id} is in line {earlier:,} already."
+            )
+        self._batch.append(self._instance(key, record))
 
     def _instance(self, key: ProcessKey, record: InstanceRecord) -> Instance:
         position = self._positions.get(record.position)
@@ -125,7 +148,7 @@ class _Importing:
         )
 
     async def _take_process(self, record: ProcessRecord) -> None:
-        try:
+        with suppress(ProcessExists):
             await create_process(
                 self.store,
                 namespace=record.namespace,
@@ -133,22 +156,33 @@ class _Importing:
                 title=record.title,
                 caller=self.caller,
             )
-        except ProcessExists:
-            return
         self.done.processes += 1
 
-    async def _take_version(self, key: ProcessKey, record: VersionRecord) -> None:
+    async def _take_version(self, key: ProcessKey, line: int, record: VersionRecord) -> None:
         await adopt_version(
             self.store,
             process=key,
             number=VersionNumber(record.number),
             state=record.state,
-            model=self._model(record),
+            model=self._model(line, record),
             caller=self.caller,
         )
         self.done.versions += 1
 
-    def _model(self, record: VersionRecord) -> bytes | None:
-        if record.bpmn_file is not None:
-            return (self.folder / record.bpmn_file).read_bytes()
-        return None if record.bpmn is None else record.bpmn.encode()
+    def _model(self, line: int, record: VersionRecord) -> bytes | None:
+        name = record.bpmn_file
+        if name is None:
+            return None if record.bpmn is None else record.bpmn.encode()
+        if record.bpmn is not None:
+            raise BadLineError(line, "Expected either bpmn or bpmnFile, but got both.")
+        try:
+            document = (self.folder / name).resolve()
+            if not document.is_relative_to(self.folder.resolve()):
+                raise BadLineError(
+                    line, f"Expected bpmnFile to stay in the folder of the imported file, but got {name!r}."
+                )
+            with document.open("rb") as opened:
+                return opened.read(MAX_MODEL_BYTES + 1)
+        except (OSError, ValueError) as error:  # ValueError: no file has such a name
+            why = (isinstance(error, OSError) and error.strerror) or error
+            raise BadLineError(line, f"Expected to read bpmnFile {name!r}, but: {why}.") from error

@@ -8,10 +8,14 @@ process, and:
 - version: `number`, `state` (PUBLISHED unless it says DRAFT), and optionally `bpmn`, the document, or
   `bpmnFile`, its path from the folder of the file;
 - instance: `id`, `version`, `status`, and `position`, a list of element ids (in CSV separated by spaces).
+
+Text is UTF-8, with or without a byte order mark. Empty lines are passed over.
 """
 
 import csv
-from collections.abc import Callable, Iterator
+from codecs import BOM_UTF8
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import UUID
@@ -54,9 +58,21 @@ class InstanceRecord(msgspec.Struct, tag="instance", forbid_unknown_fields=True)
 
 Record = ProcessRecord | VersionRecord | InstanceRecord
 
+LONGEST_LINE = 32 * 1024 * 1024
+"""Bytes: enough for the largest document, however it is escaped."""
+COLUMNS = (
+    "type",
+    *dict.fromkeys(
+        field.encode_name
+        for kind in (ProcessRecord, VersionRecord, InstanceRecord)
+        for field in msgspec.structs.fields(kind)
+    ),
+)
+"""What a CSV file may have as columns."""
 
-class UnreadableLineError(Exception):
-    """A line that is no record; `line` counts from 1."""
+
+class BadLineError(Exception):
+    """A line that cannot be taken over; `line` counts from 1."""
 
     def __init__(self, line: int, why: str) -> None:
         super().__init__(why)
@@ -64,34 +80,51 @@ class UnreadableLineError(Exception):
 
 
 def records(file: BinaryIO, path: Path) -> Iterator[tuple[int, Record]]:
-    """The records of an open file, each with the number of its line. Raises UnreadableLineError."""
+    """The records of an open file, each with the number of its line. Raises BadLineError."""
     return _csv_records(file) if path.suffix.lower() == ".csv" else _json_records(file)
 
 
 def _json_records(file: BinaryIO) -> Iterator[tuple[int, Record]]:
     decode: Callable[[bytes], Record] = msgspec.json.Decoder(Record).decode
-    for number, line in enumerate(file, start=1):
-        if line.isspace():
+    for number, line in _lines(file):
+        if not line or line.isspace():
             continue
         try:
             yield number, decode(line)
-        except msgspec.MsgspecError as error:
-            raise UnreadableLineError(number, f"{error}.") from error
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            _text_of(number, line)
+            raise BadLineError(number, f"{error}.") from error
 
 
 def _csv_records(file: BinaryIO) -> Iterator[tuple[int, Record]]:
-    reader = csv.DictReader(_decoded(file), strict=True)
+    csv.field_size_limit(LONGEST_LINE)
+    rows = csv.reader((_text_of(number, line) for number, line in _lines(file)), strict=True)
+    columns: list[str] = []
     try:
-        for row in reader:
-            yield reader.line_num, _of_row(row)
+        for cells in filter(None, rows):
+            if columns:
+                yield rows.line_num, _of_row(columns, cells)
+            else:
+                columns = _checked(cells)
     except (csv.Error, msgspec.ValidationError) as error:
-        raise UnreadableLineError(reader.line_num, f"{error}.") from error
+        raise BadLineError(rows.line_num, f"{error}.") from error
 
 
-def _of_row(row: dict[str | Any, str | Any]) -> Record:
-    if None in row:
-        raise msgspec.ValidationError("Expected as many cells as columns, but there are more")
-    said: dict[str, Any] = {name: cell for name, cell in row.items() if cell}
+def _checked(columns: list[str]) -> list[str]:
+    for column, count in Counter(columns).items():
+        if column not in COLUMNS:
+            raise msgspec.ValidationError(
+                f"Expected columns named {', '.join(COLUMNS)}, but found {column[:100]!r}"
+            )
+        if count > 1:
+            raise msgspec.ValidationError(f"Expected each column once, but found {column!r} twice")
+    return columns
+
+
+def _of_row(columns: Sequence[str], cells: Sequence[str]) -> Record:
+    if len(cells) != len(columns):
+        raise msgspec.ValidationError(f"Expected {len(columns)} cells, one a column, but found {len(cells)}")
+    said: dict[str, Any] = {name: cell for name, cell in zip(columns, cells, strict=True) if cell}
     said.setdefault("type", "instance")
     if "position" in said:
         said["position"] = said["position"].split()
@@ -99,9 +132,17 @@ def _of_row(row: dict[str | Any, str | Any]) -> Record:
     return record
 
 
-def _decoded(file: BinaryIO) -> Iterator[str]:
-    for number, line in enumerate(file, start=1):
-        try:
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            raise UnreadableLineError(number, "Expected UTF-8 text.") from error
+def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    number = 0
+    while line := file.readline(LONGEST_LINE + 1):
+        number += 1
+        if len(line) > LONGEST_LINE:
+            raise BadLineError(number, f"Expected at most {LONGEST_LINE:,} bytes, but the line is longer.")
+        yield number, line.removeprefix(BOM_UTF8) if number == 1 else line
+
+
+def _text_of(number: int, line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        raise BadLineError(number, "Expected UTF-8 text, but the line is in another encoding.") from error

@@ -9,6 +9,7 @@ import httpx2
 from domain.mapping import VersionMapping
 from domain.process import ProcessKey
 from domain.selection import ByIds, Selection
+from gateway.settings import without_password
 from gateway.summaries import CohortSummary, PlanSummary, UpgradeSummary, where_to, why
 
 UPGRADE = """
@@ -76,7 +77,9 @@ class Gateway:
         reason: str | None,
     ) -> UpgradeSummary:
         """Upgrade, and wait for the end."""
-        asked = {**_input(process, selection, mappings), "fingerprint": fingerprint, "reason": reason}
+        asked = _input(process, selection, mappings)
+        asked |= {"fingerprint": fingerprint} if fingerprint is not None else {}
+        asked |= {"reason": reason} if reason is not None else {}
         upgrade = (await self._ask(UPGRADE, "upgradeInstances", asked))["upgrade"]
         return UpgradeSummary(
             id=upgrade["id"],
@@ -90,26 +93,29 @@ class Gateway:
 
     async def _ask(self, document: str, field: str, asked: Mapping[str, Any]) -> Any:
         body = {"query": document, "variables": {"input": asked}}
-        payload = (await _post(self.url, self.key, body))[field]
+        payload = (await _post(self.url, self.key, body)).get(field)
+        if not isinstance(payload, dict) or "userErrors" not in payload:
+            raise RemoteError(
+                f"Expected {without_password(self.url)} to be a gateway, but it answers something else."
+            )
         if payload["userErrors"]:
             raise RemoteError(" ".join(error["message"] for error in payload["userErrors"]))
         return payload
 
 
 def _input(process: ProcessKey, selection: Selection, mappings: Sequence[VersionMapping]) -> dict[str, Any]:
-    return {
+    asked = {
         "namespace": process.namespace,
         "code": process.code,
         "selection": _selection_input(selection),
-        "mappings": [
-            {
-                "fromVersion": mapping.from_version,
-                "instructions": [
-                    {"source": pair.source, "target": pair.target} for pair in mapping.instructions
-                ],
-            }
-            for mapping in mappings
-        ],
+    }
+    return {**asked, "mappings": [_mapping_input(one) for one in mappings]} if mappings else asked
+
+
+def _mapping_input(mapping: VersionMapping) -> dict[str, Any]:
+    return {
+        "fromVersion": mapping.from_version,
+        "instructions": [{"source": pair.source, "target": pair.target} for pair in mapping.instructions],
     }
 
 
@@ -139,21 +145,25 @@ def _cohort(cohort: Mapping[str, Any]) -> CohortSummary:
     )
 
 
-async def _post(url: str, key: str, body: Mapping[str, Any]) -> Any:
+async def _post(url: str, key: str, body: Mapping[str, Any]) -> dict[str, Any]:
     address = f"{url.rstrip('/')}/graphql"
+    shown = without_password(address)
+    headers = {b"Authorization": f"Bearer {key}".encode()}
     try:
         async with httpx2.AsyncClient(timeout=PATIENCE) as client:
-            response = await client.post(address, json=body, headers={"Authorization": f"Bearer {key}"})
-            answer = response.json()
+            response = await client.post(address, json=body, headers=headers)
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise RemoteError(f"Expected to reach {address}, but: {error}.") from error
+        raise RemoteError(f"Expected to reach {shown}, but: {str(error) or type(error).__name__}.") from error
+    try:
+        answer = response.json()
     except ValueError as error:
         raise RemoteError(
-            f"Expected a GraphQL answer from {address}, but got status {response.status_code} and no JSON."
+            f"Expected a GraphQL answer from {shown}, but got status {response.status_code} and no JSON."
         ) from error
-    if not isinstance(answer, dict) or answer.get("errors") or not answer.get("data"):
-        raise RemoteError(f"Expected {address} to upgrade, but: {_messages(answer)}")
-    return answer["data"]
+    data = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(data, dict) or answer.get("errors"):
+        raise RemoteError(f"Expected {shown} to upgrade, but: {_messages(answer)}")
+    return data
 
 
 def _messages(answer: Any) -> str:

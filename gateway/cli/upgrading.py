@@ -23,7 +23,7 @@ from gateway.cli.running import DatabaseUrl, local_caller, opened_store, run, se
 from gateway.cli.tables import console, plan_table, upgrade_table
 from gateway.mapping_files import read_version_mappings
 from gateway.remote import Gateway
-from gateway.settings import Settings
+from gateway.settings import Settings, without_password
 from gateway.summaries import summary_of_plan, summary_of_upgrade
 from storage.store import SqlStore
 
@@ -99,8 +99,8 @@ def upgrade(
         if url is not None:
             if database_url is not None:
                 raise InvalidInput(
-                    f"Expected either a gateway or a database, but got both {url} (--url or UPLIFT_URL) "
-                    "and --database-url."
+                    "Expected either a gateway or a database, but got both "
+                    f"{without_password(url)} (--url or UPLIFT_URL) and --database-url."
                 )
             return await _there(Gateway(url=url, key=_must_have(key)), wanted, dry_run=dry_run)
         return await _here(settings_with(database_url=database_url), wanted, dry_run=dry_run)
@@ -113,7 +113,7 @@ async def _there(gateway: Gateway, wanted: Wanted, *, dry_run: bool) -> Renderab
         return plan_table(
             await gateway.plan(wanted.process, wanted.selection, wanted.mappings), rows=MAX_ROWS
         )
-    with _spinner(f"Upgrading on {gateway.url}"):
+    with _spinner(f"Upgrading on {without_password(gateway.url)}"):
         done = await gateway.upgrade(
             wanted.process,
             wanted.selection,
