@@ -2,23 +2,42 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
 
 from domain.decision import CountedDecision, Decision, ReasonCode, count_reasons
 from domain.planning import Plan
-from domain.upgrade import Upgrade
+from domain.upgrade import UNFINISHED, Upgrade, UpgradeState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpgradeSummary:
-    """What an upgrade did; an undo has no target version."""
+    """How far an upgrade has come; an undo has no target version. `eta` is in seconds, None when unknown."""
 
-    id: str
+    id: UUID
+    process: str
+    selection: str
     state: str
     target_version: int | None
+    requested_by: str
+    requested_at: datetime
+    expected: int
     upgraded: int
     skipped: int
     excluded: int
+    eta: float | None
+    error: str | None
     counts_by_reason: Mapping[ReasonCode, int] | Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        """How many instances have an outcome so far."""
+        return self.upgraded + self.skipped
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing more will happen."""
+        return UpgradeState(self.state) not in UNFINISHED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,15 +67,22 @@ class PlanSummary:
 
 
 def summary_of_upgrade(upgrade: Upgrade, skips: tuple[CountedDecision, ...]) -> UpgradeSummary:
-    """A finished upgrade, with the decisions by which instances were skipped."""
+    """An upgrade here, with the decisions by which instances were skipped."""
     not_found = upgrade.skipped - sum(counted.count for counted in skips)
     return UpgradeSummary(
-        id=str(upgrade.id),
+        id=upgrade.id,
+        process=str(upgrade.process),
+        selection=upgrade.selection,
         state=upgrade.state,
         target_version=upgrade.target_version,
+        requested_by=upgrade.requested_by,
+        requested_at=upgrade.requested_at,
+        expected=upgrade.expected,
         upgraded=upgrade.upgraded,
         skipped=upgrade.skipped,
         excluded=upgrade.excluded,
+        eta=None if upgrade.remaining is None else upgrade.remaining.total_seconds(),
+        error=upgrade.error,
         counts_by_reason=count_reasons(skips, not_found=not_found),
     )
 
@@ -75,7 +101,7 @@ def summary_of_plan(plan: Plan) -> PlanSummary:
     )
 
 
-def why(reasons: Mapping[str, tuple[tuple[str, str | None], ...]]) -> str:
+def in_short(reasons: Mapping[str, tuple[tuple[str, str | None], ...]]) -> str:
     """Reasons in short: each code, with the code and the element of its findings."""
     return ", ".join(
         " ".join([code, *sorted({f"{finding}({element})" for finding, element in findings})])
@@ -104,7 +130,7 @@ def _cohort(counted: CountedDecision) -> CohortSummary:
 
 
 def _why(decision: Decision) -> str:
-    return why(
+    return in_short(
         {
             reason.code: tuple((finding.code.value, finding.source) for finding in reason.findings)
             for reason in decision.reasons

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import comparing, importing, keys, schema, serving, upgrading
+from gateway.cli import auditing, comparing, importing, keys, schema, serving, upgrades, upgrading
 
 app = typer.Typer(
     name="uplift",
@@ -20,6 +20,10 @@ app.command("import")(importing.import_files)
 app.command("upgrade")(upgrading.upgrade)
 app.command("diff")(comparing.diff)
 app.command("print-schema")(schema.print_schema)
+app.command("worker")(serving.worker)
+app.command("export-audit")(auditing.export)
+app.command("prune-audit")(auditing.prune)
+app.add_typer(upgrades.app, name="upgrades")
 app.add_typer(keys.app, name="keys")
 
 

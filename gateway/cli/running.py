@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import os
+import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -52,6 +53,9 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
         fail(str(error))
     except DBAPIError as error:
         fail(f"Expected the database to answer, but: {error.orig}.")
+    except BrokenPipeError:  # whoever read the output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(1) from None
     except OSError as error:
         fail(f"Expected to use {error.filename}, but: {error.strerror}." if error.filename else str(error))
 

@@ -1,5 +1,7 @@
 """How is the gateway started, and what does it say when it is ready?"""
 
+import asyncio
+import signal
 import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,7 +13,7 @@ from domain.paging import PageRequest
 from domain.planning import plan_upgrade
 from domain.ports import InstanceFilter
 from domain.selection import AllActive
-from gateway.cli.running import DatabaseUrl, local_caller, run, settings_with
+from gateway.cli.running import DatabaseUrl, local_caller, opened_store, run, settings_with
 from gateway.cli.tables import console, plan_table
 from gateway.demo import PROCESS, fill
 from gateway.logs import configure_logs
@@ -19,6 +21,7 @@ from gateway.server import first_admin_key, listening, serve_store
 from gateway.server import serve as serve_settings
 from gateway.settings import Settings
 from gateway.summaries import summary_of_plan
+from gateway.worker import UpgradeWorker, worker_name
 from storage.keys import SqlKeys
 from storage.store import SqlStore
 
@@ -32,6 +35,36 @@ Host = Annotated[
 Port = Annotated[
     int | None,
     typer.Option(metavar="PORT", help="The port, 8000; 0 takes a free one. \\[env var: UPLIFT_PORT]"),
+]
+
+
+AtOnce = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Upgrades of different processes worked on at once, 4. \\[env var: UPLIFT_UPGRADES_AT_ONCE]",
+    ),
+]
+ChunkMs = Annotated[
+    int | None,
+    typer.Option(
+        metavar="MS", help="How long a chunk may hold the write lock, 50. \\[env var: UPLIFT_CHUNK_MS]"
+    ),
+]
+LeaseSeconds = Annotated[
+    int | None,
+    typer.Option(
+        metavar="S",
+        help="How long a dead worker's upgrade waits for another, 10. \\[env var: UPLIFT_LEASE_SECONDS]",
+    ),
+]
+LogFormat = Annotated[
+    Literal["console", "json"] | None,
+    typer.Option(help="How log lines look. \\[env var: UPLIFT_LOG_FORMAT]"),
+]
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"] | None,
+    typer.Option(help="The least important line that is logged. \\[env var: UPLIFT_LOG_LEVEL]"),
 ]
 
 
@@ -53,14 +86,22 @@ def serve(
             help="Another web origin whose pages may call. \\[env var: UPLIFT_ALLOWED_ORIGINS, a JSON list]"
         ),
     ] = None,
-    log_format: Annotated[
-        Literal["console", "json"] | None,
-        typer.Option(help="How log lines look. \\[env var: UPLIFT_LOG_FORMAT]"),
+    worker: Annotated[
+        bool | None,
+        typer.Option(help="Whether the server works off upgrades itself. \\[env var: UPLIFT_WORKER]"),
     ] = None,
-    log_level: Annotated[
-        Literal["debug", "info", "warning", "error"] | None,
-        typer.Option(help="The least important line that is logged. \\[env var: UPLIFT_LOG_LEVEL]"),
+    upgrades_at_once: AtOnce = None,
+    chunk_ms: ChunkMs = None,
+    lease_seconds: LeaseSeconds = None,
+    wait_seconds: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S",
+            help="How long upgradeInstances waits for the end, 30. \\[env var: UPLIFT_WAIT_SECONDS]",
+        ),
     ] = None,
+    log_format: LogFormat = None,
+    log_level: LogLevel = None,
 ) -> None:
     """Serve both APIs and GraphiQL. The database is created when it is not there, with a first key."""
     settings = settings_with(
@@ -70,11 +111,49 @@ def serve(
         max_body_bytes=max_body_bytes,
         introspection=introspection,
         allowed_origins=tuple(allowed_origin) if allowed_origin else None,
+        worker=worker,
+        upgrades_at_once=upgrades_at_once,
+        chunk_ms=chunk_ms,
+        lease_seconds=lease_seconds,
+        wait_seconds=wait_seconds,
         log_format=log_format,
         log_level=log_level,
     )
     configure_logs(settings)
     run(serve_settings(settings, on_ready=_announce))
+
+
+def worker(
+    database_url: DatabaseUrl = None,
+    upgrades_at_once: AtOnce = None,
+    chunk_ms: ChunkMs = None,
+    lease_seconds: LeaseSeconds = None,
+    log_format: LogFormat = None,
+    log_level: LogLevel = None,
+) -> None:
+    """Work off queued upgrades, without serving, until told to stop."""
+    settings = settings_with(
+        database_url=database_url,
+        upgrades_at_once=upgrades_at_once,
+        chunk_ms=chunk_ms,
+        lease_seconds=lease_seconds,
+        log_format=log_format,
+        log_level=log_level,
+    )
+    configure_logs(settings)
+    run(_work(settings))
+
+
+async def _work(settings: Settings) -> None:
+    async with opened_store(settings, must_exist=True) as store:
+        working = UpgradeWorker(
+            store, settings.worker_named(worker_name()), at_once=settings.upgrades_at_once
+        )
+        loop = asyncio.get_running_loop()
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(sign, working.stop)
+        typer.echo(f"Working off upgrades in {settings.database_path} until told to stop.")
+        await working.run()
 
 
 def demo(

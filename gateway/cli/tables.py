@@ -4,7 +4,7 @@ Names and element ids come from outside: they are shown as plain text, never rea
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -41,7 +41,7 @@ def plan_table(plan: PlanSummary, *, rows: int) -> RenderableType:
 
 
 def upgrade_table(done: UpgradeSummary) -> RenderableType:
-    """What an upgrade did."""
+    """What an upgrade did so far."""
     table = Table("outcome")
     table.add_column("instances", justify="right")
     table.add_row("upgraded", f"{done.upgraded:,}")
@@ -49,7 +49,37 @@ def upgrade_table(done: UpgradeSummary) -> RenderableType:
     for code, count in done.counts_by_reason.items():
         table.add_row(f"  {code}", f"{count:,}")
     table.add_row("excluded", f"{done.excluded:,}")
-    return Group(Text(f"Upgrade {done.id} to version {done.target_version}"), table)
+    if not done.is_finished:
+        eta = "" if done.eta is None else f", about {done.eta:,.0f} s more"
+        table.add_row("expected", f"{done.expected:,}{eta}")
+    lines = [Text(f"Upgrade {done.id} of {done.process} {_where(done)}: {done.state}")]
+    if done.error is not None:
+        lines.append(Text(done.error, style="red"))
+    return Group(*lines, table)
+
+
+def upgrades_table(upgrades: Sequence[UpgradeSummary]) -> RenderableType:
+    """Upgrades, a row each."""
+    table = Table("id", "process", "selection", "state", "asked by", "at")
+    for column in ("upgraded", "skipped", "expected"):
+        table.add_column(column, justify="right")
+    for one in upgrades:
+        table.add_row(
+            str(one.id),
+            Text(one.process),
+            one.selection,
+            one.state,
+            Text(one.requested_by),
+            f"{one.requested_at:%Y-%m-%d %H:%M:%S}",
+            f"{one.upgraded:,}",
+            f"{one.skipped:,}",
+            f"{one.expected:,}",
+        )
+    return table
+
+
+def _where(done: UpgradeSummary) -> str:
+    return "back" if done.target_version is None else f"to version {done.target_version}"
 
 
 def _totals(plan: PlanSummary) -> str:

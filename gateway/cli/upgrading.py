@@ -2,30 +2,21 @@
 
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
 import typer
 from rich.console import RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from domain.errors import InvalidInput
-from domain.instance import ACTIVE
-from domain.mapping import VersionMapping
-from domain.planning import plan_upgrade
-from domain.process import ProcessKey
-from domain.selection import ByIds, Selection, SelectionFields, one_way_of_selecting
-from domain.upgrade import Upgrade
-from domain.upgrading import upgrade_instances
-from gateway.cli.running import DatabaseUrl, local_caller, opened_store, run, settings_with
+from domain.selection import SelectionFields, one_way_of_selecting
+from gateway.cli.following import follow
+from gateway.cli.operators import Key, Url, operator_for, process_key
+from gateway.cli.running import DatabaseUrl, run
 from gateway.cli.tables import console, plan_table, upgrade_table
 from gateway.mapping_files import read_version_mappings
-from gateway.remote import Gateway
-from gateway.settings import Settings, without_password
-from gateway.summaries import summary_of_plan, summary_of_upgrade
-from storage.store import SqlStore
+from gateway.operating import Wanted
 
 FIELDS = SelectionFields(
     ids="--id or --ids-from", all_active="--all-active", excluded="--except or --except-from"
@@ -34,17 +25,6 @@ FIELDS = SelectionFields(
 
 MAX_ROWS = 1_000
 """Most cohorts of a plan that are shown one by one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What the command line asks for."""
-
-    process: ProcessKey
-    selection: Selection
-    mappings: tuple[VersionMapping, ...]
-    fingerprint: str | None
-    reason: str | None
 
 
 def upgrade(
@@ -73,19 +53,21 @@ def upgrade(
         str | None, typer.Option(help="That of a plan: upgrade only if just that would happen.")
     ] = None,
     reason: Annotated[str | None, typer.Option(help="Why, for the audit.")] = None,
-    url: Annotated[
-        str | None, typer.Option(metavar="URL", envvar="UPLIFT_URL", help="A gateway to ask instead.")
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="Repeated under the same key, the request leads to the same upgrade.")
     ] = None,
-    key: Annotated[
-        str | None, typer.Option(metavar="KEY", envvar="UPLIFT_KEY", help="The API key for that gateway.")
-    ] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Do not wait for the end; a server or worker goes on.")
+    ] = False,
+    url: Url = None,
+    key: Key = None,
     database_url: DatabaseUrl = None,
 ) -> None:
     """Upgrade instances to the latest published version of their process, here or on another gateway."""
 
     async def work() -> RenderableType:
         wanted = Wanted(
-            process=_process_key(process),
+            process=process_key(process),
             selection=one_way_of_selecting(
                 ids=[*(ids or ()), *_ids_in(ids_from)],
                 every_active=every_active,
@@ -95,81 +77,15 @@ def upgrade(
             mappings=() if mapping is None else read_version_mappings(mapping),
             fingerprint=fingerprint,
             reason=reason,
+            idempotency_key=idempotency_key,
         )
-        if url is not None:
-            if database_url is not None:
-                raise InvalidInput(
-                    "Expected either a gateway or a database, but got both "
-                    f"{without_password(url)} (--url or UPLIFT_URL) and --database-url."
-                )
-            return await _there(Gateway(url=url, key=_must_have(key)), wanted, dry_run=dry_run)
-        return await _here(settings_with(database_url=database_url), wanted, dry_run=dry_run)
+        async with operator_for(url, key, database_url) as operator:
+            if dry_run:
+                return plan_table(await operator.plan(wanted), rows=MAX_ROWS)
+            requested = await operator.request(wanted)
+            return upgrade_table(requested if detach else await follow(operator, requested))
 
     console().print(run(work()))
-
-
-async def _there(gateway: Gateway, wanted: Wanted, *, dry_run: bool) -> RenderableType:
-    if dry_run:
-        return plan_table(
-            await gateway.plan(wanted.process, wanted.selection, wanted.mappings), rows=MAX_ROWS
-        )
-    with _spinner(f"Upgrading on {without_password(gateway.url)}"):
-        done = await gateway.upgrade(
-            wanted.process,
-            wanted.selection,
-            wanted.mappings,
-            fingerprint=wanted.fingerprint,
-            reason=wanted.reason,
-        )
-    return upgrade_table(done)
-
-
-async def _here(settings: Settings, wanted: Wanted, *, dry_run: bool) -> RenderableType:
-    async with opened_store(settings, must_exist=True) as store:
-        if dry_run:
-            plan = await plan_upgrade(
-                store, process=wanted.process, selection=wanted.selection, mappings=wanted.mappings
-            )
-            return plan_table(summary_of_plan(plan), rows=MAX_ROWS)
-        done = await _upgrade_with_bar(store, wanted)
-        return upgrade_table(summary_of_upgrade(done, (await store.decisions([done.id]))[done.id]))
-
-
-async def _upgrade_with_bar(store: SqlStore, wanted: Wanted) -> Upgrade:
-    total = await _expected(store, wanted.process, wanted.selection)
-    with _bar() as progress:
-        task = progress.add_task("Upgrading", total=total)
-        return await upgrade_instances(
-            store,
-            process=wanted.process,
-            selection=wanted.selection,
-            caller=local_caller(),
-            mappings=wanted.mappings,
-            fingerprint=wanted.fingerprint,
-            reason=wanted.reason,
-            on_progress=lambda so_far: progress.update(task, completed=so_far.total),
-        )
-
-
-async def _expected(store: SqlStore, process: ProcessKey, selection: Selection) -> int:
-    """About how many outcomes there will be, for the bar: instances may come and go meanwhile."""
-    if isinstance(selection, ByIds):
-        return len(selection.ids)
-    cohorts = (await store.cohorts([process]))[process]
-    return sum(counted.count for counted in cohorts if counted.cohort.status in ACTIVE)
-
-
-def _must_have(key: str | None) -> str:
-    if key is None:
-        raise InvalidInput("Expected an API key for the gateway, as --key or UPLIFT_KEY, but got none.")
-    return key
-
-
-def _process_key(name: str) -> ProcessKey:
-    namespace, slash, code = name.partition("/")
-    if not slash or not namespace or not code:
-        raise InvalidInput(f"Expected the process as NAMESPACE/CODE, but got {name!r}.")
-    return ProcessKey(namespace=namespace, code=code)
 
 
 def _ids_in(file: Path | None) -> Sequence[UUID]:
@@ -192,19 +108,3 @@ def _ids_of(lines: Iterable[bytes], name: str) -> Sequence[UUID]:
                     f"Expected line {number} of {name} to be an id, but got {text[:100]!r}."
                 ) from error
     return ids
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        transient=True,
-    )
-
-
-def _spinner(text: str) -> Progress:
-    progress = Progress(TextColumn("{task.description}", markup=False), BarColumn(), transient=True)
-    progress.add_task(text, total=None)
-    return progress

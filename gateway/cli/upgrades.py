@@ -1,0 +1,128 @@
+"""How are upgrades looked after from a terminal?"""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.console import RenderableType
+
+from domain.decision import ReasonCode
+from gateway.cli.following import follow
+from gateway.cli.operators import Key, Url, operator_for, process_key
+from gateway.cli.running import DatabaseUrl, run
+from gateway.cli.tables import console, upgrade_table, upgrades_table
+from gateway.mapping_files import read_version_mappings
+from gateway.operating import Change, Operator
+from gateway.summaries import UpgradeSummary
+
+app = typer.Typer(
+    no_args_is_help=True, help="See, pause, resume, cancel, retry and undo upgrades, here or on a gateway."
+)
+
+Id = Annotated[UUID, typer.Argument(metavar="ID", help="The id of the upgrade.")]
+Reason = Annotated[str | None, typer.Option(help="Why, for the audit.")]
+
+
+@app.command("list")
+def list_upgrades(
+    process: Annotated[
+        str | None, typer.Option(metavar="NAMESPACE/CODE", help="Of this process only.")
+    ] = None,
+    most: Annotated[int, typer.Option(min=1, max=1_000, help="How many at the most.")] = 20,
+    url: Url = None,
+    key: Key = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """List the latest upgrades, the newest first."""
+
+    async def work() -> RenderableType:
+        wanted = None if process is None else process_key(process)
+        async with operator_for(url, key, database_url) as operator:
+            return upgrades_table(await operator.latest(wanted, most))
+
+    console().print(run(work()))
+
+
+@app.command("show")
+def show(
+    upgrade: Id,
+    wait: Annotated[bool, typer.Option("--follow", help="Show the progress until it ends.")] = False,
+    url: Url = None,
+    key: Key = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Show how far an upgrade has come."""
+
+    async def see(operator: Operator) -> UpgradeSummary:
+        seen = await operator.see(upgrade)
+        return await follow(operator, seen) if wait else seen
+
+    _do(see, url, key, database_url)
+
+
+@app.command("pause")
+def pause(upgrade: Id, url: Url = None, key: Key = None, database_url: DatabaseUrl = None) -> None:
+    """Stop an upgrade after the chunk under way, until it is resumed."""
+    _do(lambda operator: operator.change(upgrade, Change.PAUSE), url, key, database_url)
+
+
+@app.command("resume")
+def resume(upgrade: Id, url: Url = None, key: Key = None, database_url: DatabaseUrl = None) -> None:
+    """Queue a paused upgrade again."""
+    _do(lambda operator: operator.change(upgrade, Change.RESUME), url, key, database_url)
+
+
+@app.command("cancel")
+def cancel(upgrade: Id, url: Url = None, key: Key = None, database_url: DatabaseUrl = None) -> None:
+    """Stop an upgrade for good; what is done stays done."""
+    _do(lambda operator: operator.change(upgrade, Change.CANCEL), url, key, database_url)
+
+
+@app.command("retry")
+def retry(
+    upgrade: Id,
+    reasons: Annotated[
+        list[ReasonCode], typer.Option("--for", help="Take up those that were skipped for this reason.")
+    ],
+    mapping: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Mapping instructions by version, as JSON.")
+    ] = None,
+    reason: Reason = None,
+    url: Url = None,
+    key: Key = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Upgrade just those instances that an upgrade skipped, for the reasons given."""
+
+    async def again(operator: Operator) -> UpgradeSummary:
+        mappings = () if mapping is None else read_version_mappings(mapping)
+        return await follow(operator, await operator.retry(upgrade, frozenset(reasons), mappings, reason))
+
+    _do(again, url, key, database_url)
+
+
+@app.command("undo")
+def undo(
+    upgrade: Id, reason: Reason = None, url: Url = None, key: Key = None, database_url: DatabaseUrl = None
+) -> None:
+    """Take back every instance that still is where an upgrade put it."""
+
+    async def back(operator: Operator) -> UpgradeSummary:
+        return await follow(operator, await operator.undo(upgrade, reason))
+
+    _do(back, url, key, database_url)
+
+
+def _do(
+    what: Callable[[Operator], Awaitable[UpgradeSummary]],
+    url: str | None,
+    key: str | None,
+    database_url: str | None,
+) -> None:
+    async def work() -> RenderableType:
+        async with operator_for(url, key, database_url) as operator:
+            return upgrade_table(await what(operator))
+
+    console().print(run(work()))
