@@ -97,6 +97,6 @@ def sqlite_path(database_url: str) -> Path:
 
 def without_password(url: str) -> str:
     """A URL as it may be shown: without what stands before the last `@`, or in its query."""
-    scheme, colons, rest = url.partition("://")
-    user, at, place = rest.rpartition("@")
-    return f"{scheme}{colons}{'***' if at else user}{at}{place}".partition("?")[0]
+    before, at, place = url.rpartition("@")
+    scheme, colons, _ = before.rpartition("://")
+    return (f"{scheme}{colons}***@{place}" if at else url).partition("?")[0]

@@ -34,17 +34,31 @@ class SelectionKind(Enum):
     ALL_ACTIVE = enum_value(
         "ALL_ACTIVE", description="Every instance of the process that has not ended, except some."
     )
+    RETRY = enum_value(
+        "RETRY", description="Those that an earlier upgrade skipped for one of the given reasons."
+    )
+    UNDO = enum_value("UNDO", description="Those that an earlier upgrade moved, to take them back.")
 
 
 @strawberry.enum(description="How far an upgrade has come.")
 class UpgradeState(Enum):
+    QUEUED = enum_value("QUEUED", description="It waits for a worker.")
     RUNNING = enum_value("RUNNING", description="It is being worked off, chunk by chunk.")
+    PAUSED = enum_value("PAUSED", description="It was stopped by an operator, until it is resumed.")
     COMPLETED = enum_value("COMPLETED", description="Every instance of its selection has its outcome.")
+    CANCELLED = enum_value(
+        "CANCELLED", description="It was stopped by an operator for good; what is done stays done."
+    )
+    FAILED = enum_value(
+        "FAILED", description="It was stopped by an error of the server; what is done stays done."
+    )
 
 
 @strawberry.enum(description="What an upgrade did to one instance.")
 class OutcomeKind(Enum):
-    UPGRADED = enum_value("UPGRADED", description="It is on the target version now.")
+    UPGRADED = enum_value(
+        "UPGRADED", description="It was moved to the target version, or by an undo to where it came from."
+    )
     SKIPPED = enum_value("SKIPPED", description="It was left as it was, for the reasons given.")
 
 
@@ -61,6 +75,9 @@ class ReasonCode(Enum):
     )
     INCOMPATIBLE = enum_value(
         "INCOMPATIBLE", description="It waits at an element that has no valid place in the target version."
+    )
+    MOVED_ON = enum_value(
+        "MOVED_ON", description="It no longer is where the upgrade to be undone had put it."
     )
 
 
@@ -174,4 +191,9 @@ class UserErrorCode(Enum):
     INVALID_MAPPING = enum_value("INVALID_MAPPING", description="Mapping instructions break rules.")
     PLAN_CHANGED = enum_value(
         "PLAN_CHANGED", description="The upgrade would no longer do what the given plan said."
+    )
+    UPGRADE_NOT_FOUND = enum_value("UPGRADE_NOT_FOUND", description="No upgrade has this id.")
+    WRONG_STATE = enum_value("WRONG_STATE", description="The upgrade is in a state that does not allow it.")
+    IDEMPOTENCY_CONFLICT = enum_value(
+        "IDEMPOTENCY_CONFLICT", description="The idempotency key came with another request before."
     )

@@ -1,26 +1,28 @@
 """How does a client learn that the domain refused a mutation, or a plan of one?
 
-By entries of `userErrors`, made here from the domain's errors by one table. What is about the caller instead
-of the input (no valid key, not a system administrator) stays a top-level error.
+By entries of `userErrors`, made here from the domain's errors by one table. What is not about the input (no
+valid key, not a system administrator, a store that cannot answer) stays a top-level error.
 """
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
 import strawberry
 
 from domain import errors
+from domain.idempotency import IdempotencyConflict
 from domain.mapping import InvalidMapping
 from domain.planning import Fingerprint, PlanChanged
-from graphql_api.enums import UserErrorCode
+from graphql_api.enums import UpgradeState, UserErrorCode
 from graphql_api.reasons import Finding, show_findings
 
 
 @strawberry.interface(
     description=(
-        "Why a mutation or a plan was refused; nothing was changed. What is about the caller instead of "
-        "the input is a top-level error with the code UNAUTHENTICATED or FORBIDDEN."
+        "Why a mutation or a plan was refused; nothing was changed. What is not about the input is a "
+        "top-level error with the code UNAUTHENTICATED, FORBIDDEN or STORE_UNAVAILABLE."
     )
 )
 class UserError:
@@ -93,6 +95,23 @@ class PlanChangedError(UserError):
     now: PlanSummary = strawberry.field(description="What the upgrade would do now.")
 
 
+@strawberry.type(description="UPGRADE_NOT_FOUND: no upgrade has this id.")
+class UpgradeNotFoundError(UserError):
+    upgrade_id: UUID = strawberry.field(description="The id asked for.")
+
+
+@strawberry.type(description="WRONG_STATE: what was asked of an upgrade makes no sense in its state.")
+class WrongStateError(UserError):
+    upgrade_id: UUID = strawberry.field(description="The id of the upgrade.")
+    state: UpgradeState = strawberry.field(description="The state it is in.")
+    allowed_states: list[UpgradeState] = strawberry.field(description="The states in which it can be done.")
+
+
+@strawberry.type(description="IDEMPOTENCY_CONFLICT: the key came with another request before.")
+class IdempotencyConflictError(UserError):
+    upgrade_id: UUID = strawberry.field(description="The id of the upgrade that the key led to.")
+
+
 def _named(*facts: str) -> Callable[[Any], dict[str, Any]]:
     return lambda error: {name: getattr(error, name) for name in facts}
 
@@ -114,6 +133,18 @@ def _summary(fingerprint: Fingerprint) -> PlanSummary:
     )
 
 
+def _of_state(error: errors.WrongState) -> dict[str, Any]:
+    return {
+        **_of_upgrade(error),
+        "state": UpgradeState(error.state),
+        "allowed_states": [UpgradeState(state) for state in error.allowed],
+    }
+
+
+def _of_upgrade(error: Any) -> dict[str, Any]:
+    return {"upgrade_id": error.upgrade}
+
+
 _of_process = _named("namespace", "process_code")
 
 USER_ERRORS: Mapping[type[errors.UpliftError], tuple[type[UserError], Callable[[Any], dict[str, Any]]]] = (
@@ -128,6 +159,9 @@ USER_ERRORS: Mapping[type[errors.UpliftError], tuple[type[UserError], Callable[[
             errors.InvalidModel: (InvalidModelError, _named("line", "element")),
             InvalidMapping: (InvalidMappingError, _of_mapping),
             PlanChanged: (PlanChangedError, _of_plans),
+            errors.UpgradeNotFound: (UpgradeNotFoundError, _of_upgrade),
+            errors.WrongState: (WrongStateError, _of_state),
+            IdempotencyConflict: (IdempotencyConflictError, _of_upgrade),
         }
     )
 )
@@ -135,7 +169,7 @@ USER_ERRORS: Mapping[type[errors.UpliftError], tuple[type[UserError], Callable[[
 
 
 def show_refusal(error: errors.UpliftError) -> UserError:
-    """The user error that stands for a refusal. Raises the refusal itself when it is about the caller."""
+    """The user error that stands for a refusal. Raises the refusal itself when it is not about the input."""
     entry = USER_ERRORS.get(type(error))
     if entry is None:
         raise error

@@ -45,11 +45,16 @@ STATUS_OF: Mapping[ErrorCode, int] = {
     ErrorCode.PROCESS_EXISTS: 409,
     ErrorCode.NO_DRAFT: 409,
     ErrorCode.PLAN_CHANGED: 409,
+    ErrorCode.UPGRADE_NOT_FOUND: 404,
+    ErrorCode.WRONG_STATE: 409,
+    ErrorCode.IDEMPOTENCY_CONFLICT: 422,
+    ErrorCode.STORE_UNAVAILABLE: 503,
 }
 """The HTTP status of every refusal of the domain."""
 
 _HEADERS_OF: Mapping[ErrorCode, Mapping[str, str]] = {
-    ErrorCode.UNAUTHENTICATED: {"www-authenticate": "Bearer"}
+    ErrorCode.UNAUTHENTICATED: {"www-authenticate": "Bearer"},
+    ErrorCode.STORE_UNAVAILABLE: {"retry-after": "5"},
 }
 
 

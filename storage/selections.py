@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, union_all
+from sqlalchemy import ColumnElement, Select, bindparam, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.cohort import Cohort, CountedCohort
-from domain.instance import Instance
+from domain.instance import Instance, Status
 from domain.paging import Page, PageRequest, page_of
 from domain.ports import SelectedCohorts
 from domain.selection import ByIds, Selection
@@ -19,6 +19,13 @@ from storage.instances import INSTANCES, instances_of
 from storage.tables import IS_ACTIVE, instance
 
 IS_GIVEN = instance.c.uuid.in_(select(GIVEN.c.uuid))
+LAST = select(func.max(instance.c.id)).where(instance.c.process_id == bindparam("process_id"))
+
+FIRST_REACH = 20_000
+"""How far ahead a page of cohorts looks first, in ids; then 8 times as far, and so on.
+
+A cohort of many ends early, and one of few costs no more than one pass over all, however many are asked for.
+"""
 
 
 async def selected_cohorts(
@@ -28,7 +35,7 @@ async def selected_cohorts(
     cohort = (instance.c.version, instance.c.status, instance.c.position_id)
     counted = (
         select(*cohort, func.count().label("instances"))
-        .where(instance.c.process_id == process_id, _is_selected(selection))
+        .where(_is_selected(selection, process_id))
         .group_by(*cohort)
         .order_by(instance.c.version, instance.c.status, func.count().desc(), instance.c.position_id)
     )
@@ -60,38 +67,51 @@ async def cohort_pages(
     """The instances of a selection in each cohort, a page of each."""
     numbers = await identities.known_position_ids(process_id, {one.position for one in cohorts})
     listed: dict[Cohort, list[tuple[int, Instance]]] = defaultdict(list)
-    known = [one for one in cohorts if one.position in numbers]
-    for part in parts(known):
-        listings = [
-            select(_listing(process_id, selection, one, numbers[one.position], page).subquery())
-            for one in part
-        ]
-        rows = (await connection.execute(union_all(*listings), given(_ids(selection)))).all()
-        for row, found in zip(rows, await instances_of(identities, rows), strict=True):
-            cohort = Cohort(version=found.version, status=found.status, position=found.position)
-            listed[cohort].append((row.id, found))
+    last = (await connection.execute(LAST, {"process_id": process_id})).scalar_one() or 0
+    bound = given(_ids(selection))
+    begin, reach = page.after or 0, last if isinstance(selection, ByIds) else FIRST_REACH
+    while begin < last:
+        short = [one for one in cohorts if one.position in numbers and len(listed[one]) <= page.first]
+        for part in parts(short):
+            wanted = [(one.version, one.status, numbers[one.position]) for one in part]
+            listing = _listing(process_id, selection, wanted, page.first)
+            rows = (await connection.execute(listing, {**bound, "begin": begin, "end": begin + reach})).all()
+            members = zip(
+                await cohorts_of(identities, rows), rows, await instances_of(identities, rows), strict=True
+            )
+            for cohort, row, member in members:
+                listed[cohort].append((row.id, member))
+        begin, reach = begin + reach, reach * 8
     return {cohort: page_of(listed[cohort], page.first) for cohort in cohorts}
 
 
 def _listing(
-    process_id: int, selection: Selection, cohort: Cohort, position_id: int, page: PageRequest
+    process_id: int, selection: Selection, wanted: Sequence[tuple[int, Status, int]], first: int
 ) -> Select[Any]:
-    return (
-        INSTANCES.where(
-            instance.c.process_id == process_id,
-            _is_selected(selection),
-            instance.c.version == cohort.version,
-            instance.c.status == cohort.status,
-            instance.c.position_id == position_id,
-            instance.c.id > (page.after or 0),
+    cohort = (instance.c.version, instance.c.status, instance.c.position_id)
+    place = func.row_number().over(partition_by=cohort, order_by=instance.c.id).label("place")
+    placed = (
+        INSTANCES.add_columns(place)
+        .where(
+            _is_selected(selection, process_id),
+            instance.c.id > bindparam("begin"),
+            instance.c.id <= bindparam("end"),
+            tuple_(*cohort).in_(wanted),
         )
-        .order_by(instance.c.id)
-        .limit(page.first + 1)
+        .subquery()
     )
+    return select(placed).where(placed.c.place <= first + 1).order_by(placed.c.id)
 
 
-def _is_selected(selection: Selection) -> ColumnElement[bool]:
-    return IS_GIVEN if isinstance(selection, ByIds) else IS_ACTIVE & ~IS_GIVEN
+def _is_selected(selection: Selection, process_id: int) -> ColumnElement[bool]:
+    if isinstance(selection, ByIds):
+        return _is_given(process_id)
+    return (instance.c.process_id == process_id) & IS_ACTIVE & ~IS_GIVEN
+
+
+def _is_given(process_id: int) -> ColumnElement[bool]:
+    # SQLite takes a process for small: by its index it would walk all instances to find a few ids.
+    return IS_GIVEN & (instance.c.process_id + 0 == process_id)
 
 
 def _ids(selection: Selection) -> Sequence[Any]:
@@ -101,6 +121,6 @@ def _ids(selection: Selection) -> Sequence[Any]:
 async def _excluded(connection: AsyncConnection, process_id: int, selection: Selection) -> int:
     if isinstance(selection, ByIds) or not selection.excluded:
         return 0
-    counted = select(func.count()).where(instance.c.process_id == process_id, IS_ACTIVE, IS_GIVEN)
+    counted = select(func.count()).where(_is_given(process_id), IS_ACTIVE)
     excluded: int = (await connection.execute(counted, given(selection.excluded))).scalar_one()
     return excluded

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli import auditing, comparing, importing, keys, schema, serving, upgrades, upgrading
+from gateway.cli.running import further_settings
 
 app = typer.Typer(
     name="uplift",
@@ -14,8 +15,8 @@ app = typer.Typer(
     help="Upgrades running process instances in bulk to the latest published version of their process.",
     epilog="Settings can also be given as environment variables, which each command's --help names.",
 )
-app.command("serve")(serving.serve)
-app.command("demo")(serving.demo)
+app.command("serve", epilog=further_settings(serving.serve))(serving.serve)
+app.command("demo", epilog=further_settings(serving.demo, but=("database_url",)))(serving.demo)
 app.command("import")(importing.import_files)
 app.command("upgrade")(upgrading.upgrade)
 app.command("diff")(comparing.diff)

@@ -4,8 +4,9 @@ import asyncio
 import getpass
 import os
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from inspect import signature
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
@@ -41,6 +42,17 @@ def settings_with(**options: Any) -> Settings:
         fail(" ".join(_sentence(found) for found in error.errors()))
     except SettingsError as error:
         fail(f"Expected UPLIFT_ALLOWED_ORIGINS to be a JSON list of strings, but: {error.__cause__}.")
+
+
+def further_settings(command: Callable[..., None], *, but: Sequence[str] = ()) -> str:
+    """What `--help` of a command says of the settings for which it has no option."""
+    options = {name.removesuffix("s") for name in signature(command).parameters}
+    lines = (
+        f"UPLIFT_{name.upper()}: {field.description}."
+        for name, field in Settings.model_fields.items()
+        if name.removesuffix("s") not in options and name not in but
+    )
+    return "\n\n".join(("Other settings are environment variables:", *lines))
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:

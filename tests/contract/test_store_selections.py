@@ -20,6 +20,7 @@ from domain import (
 from domain.paging import Page, PageRequest
 from domain.ports import SelectedCohorts, Store
 from domain.process import ProcessKey
+from storage.selections import FIRST_REACH
 from tests.support.builders import (
     ADMIN,
     INVOICES,
@@ -184,16 +185,22 @@ def _meant(selection: Selection) -> set[object]:
 
 @pytest.mark.parametrize("selection", [all_active(), by_ids(map(an_id, reversed(range(30))))], ids=str)
 @pytest.mark.parametrize("first", [1, 2, 3, 7, 8])
+@pytest.mark.parametrize("reach", [1, 2, FIRST_REACH])
 async def test_a_cohort_is_paged_in_the_order_of_registration(
-    store: Store, selection: Selection, first: int
+    store: Store, selection: Selection, first: int, reach: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("storage.selections.FIRST_REACH", reach)
     waiting = instances([5, 3, 9, 1, 7, 2, 8])
     passing = instances([4, 6], position=at("pay"))
     await a_process(store, holding=[*waiting[:3], *passing, *waiting[3:]])
     assert await members(store, selection, a_cohort(), first=first) == waiting
 
 
-async def test_several_cohorts_are_paged_one_by_one(store: Store) -> None:
+@pytest.mark.parametrize("reach", [1, 2, FIRST_REACH])
+async def test_several_cohorts_are_paged_one_by_one(
+    store: Store, reach: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.selections.FIRST_REACH", reach)
     held = [*instances([1, 2, 3]), *instances([4, 5], version=2), an_instance(6, position=at("pay"))]
     await a_process(store, holding=held)
     cohorts = [a_cohort(2), a_cohort(), a_cohort(position=at("pay"))]

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from domain import Caller, InMemoryStore
 from domain.access import Authenticate
-from domain.errors import ErrorCode, InvalidInput
+from domain.errors import ErrorCode, InvalidInput, StoreUnavailable
 from domain.ports import Store, Transaction
 from rest_compat.refusals import STATUS_OF, Detail, refusal_of
 from rest_compat.routes import rest_routes
@@ -22,13 +22,13 @@ SECRET = "postgresql://uplift:hunter2@db"
 
 
 class BrokenStore(InMemoryStore):
-    """Cannot write any more once it is broken."""
+    """Cannot write any more once it has an error."""
 
-    broken = False
+    error: Exception | None = None
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        if self.broken:
-            raise ConnectionError(SECRET)
+        if self.error:
+            raise self.error
         return super().transaction()
 
 
@@ -45,10 +45,10 @@ async def ask_once(store: Store, authenticate: Authenticate) -> httpx2.Response:
         return await ask(client, {"instanceIds": [str(WAITING_1)]})
 
 
-async def a_broken_store() -> BrokenStore:
+async def a_broken_store(error: Exception) -> BrokenStore:
     store = BrokenStore()
     await add_world(store)
-    store.broken = True
+    store.error = error
     return store
 
 
@@ -67,11 +67,22 @@ def must_be_masked(reply: httpx2.Response, logged: list[dict[str, object]]) -> N
 
 
 async def test_an_error_of_the_store_is_masked_and_logged_under_an_id() -> None:
-    store = await a_broken_store()
+    store = await a_broken_store(ConnectionError(SECRET))
     before = await snapshot(store)
     with capture_logs() as logged:
         reply = await ask_once(store, authenticate)
     must_be_masked(reply, logged)
+    assert await snapshot(store) == before
+
+
+async def test_a_store_that_cannot_answer_now_is_to_be_asked_again_later() -> None:
+    store = await a_broken_store(StoreUnavailable("it is locked by another program"))
+    before = await snapshot(store)
+    with capture_logs() as logged:
+        reply = await ask_once(store, authenticate)
+    assert (reply.status_code, reply.json()["code"]) == (503, "STORE_UNAVAILABLE")
+    assert int(reply.headers["retry-after"]) > 0
+    assert logged == []
     assert await snapshot(store) == before
 
 

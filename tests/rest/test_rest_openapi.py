@@ -45,7 +45,7 @@ async def test_an_example_request_is_one_that_a_golden_file_sends(name: str) -> 
     assert REQUESTS[name] == {"summary": GOLDEN[name]["about"], "value": GOLDEN[name]["request"]["body"]}
 
 
-@pytest.mark.parametrize(("status", "name", "value"), [reply for reply in REPLIES if reply[0] != 500])
+@pytest.mark.parametrize(("status", "name", "value"), [reply for reply in REPLIES if reply[0] < 500])
 async def test_an_example_reply_is_one_that_a_golden_file_expects(
     status: int, name: str, value: dict[str, Any]
 ) -> None:
@@ -81,10 +81,19 @@ async def test_every_golden_reply_of_a_good_request_is_an_example() -> None:
 async def test_every_code_that_this_path_can_give_is_documented() -> None:
     documented = set(DOCUMENT["components"]["schemas"]["Error"]["properties"]["code"]["enum"])
     statuses = {int(status) for status in OPERATION["responses"]}
-    of_other_front_doors = {"INVALID_MODEL", "INVALID_MAPPING", "PLAN_CHANGED", "PROCESS_EXISTS", "NO_DRAFT"}
+    of_other_front_doors = {
+        "INVALID_MODEL",
+        "INVALID_MAPPING",
+        "PLAN_CHANGED",
+        "PROCESS_EXISTS",
+        "NO_DRAFT",
+        "UPGRADE_NOT_FOUND",
+        "WRONG_STATE",
+    }
     possible = {code for code, status in STATUS_OF.items() if status in statuses} - of_other_front_doors
     assert documented == possible | set(RestCode)
 
 
 async def test_every_reason_to_skip_is_documented() -> None:
-    assert set(ReasonCode) == set(DOCUMENT["components"]["schemas"]["Reason"]["examples"])
+    of_undone_upgrades = {ReasonCode.MOVED_ON}
+    assert set(ReasonCode) - of_undone_upgrades == set(DOCUMENT["components"]["schemas"]["Reason"]["examples"])

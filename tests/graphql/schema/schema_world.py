@@ -14,6 +14,7 @@ from domain import (
     Status,
     Upgrade,
     VersionNumber,
+    Worker,
     by_ids,
     create_process,
     publish_version,
@@ -38,6 +39,9 @@ ORDER = ProcessKey(namespace="shop", code="order")
 
 def morning() -> datetime:
     return MORNING
+
+
+SETUP = Worker(name="setup", clock=morning)
 
 
 def an_id(number: int) -> InstanceId:
@@ -86,7 +90,7 @@ async def add_instances(store: Store, *instances: Instance) -> None:
 async def add_upgrade(store: Store, *numbers: int, key: ProcessKey = ORDER) -> Upgrade:
     """Upgrade instances by their numbers."""
     selection = by_ids(map(an_id, numbers))
-    return await upgrade_instances(store, process=key, selection=selection, caller=ADMIN, clock=morning)
+    return await upgrade_instances(store, process=key, selection=selection, caller=ADMIN, worker=SETUP)
 
 
 async def contents(store: Store) -> object:

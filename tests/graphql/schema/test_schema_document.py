@@ -20,7 +20,7 @@ from strawberry.types.base import get_object_definition
 import domain
 import graphql_api
 from domain import compatibility
-from domain.errors import ErrorCode, Forbidden, Unauthenticated, UpliftError
+from domain.errors import ErrorCode, Forbidden, StoreUnavailable, Unauthenticated, UpliftError
 from domain.selection import SelectionKind
 from graphql_api import enums
 from graphql_api.comparisons import Element, ElementChange
@@ -35,7 +35,7 @@ from graphql_api.versions import Version
 
 COMMITTED = Path(graphql_api.__file__).with_name("schema.graphql")
 BUILT_IN = {"Boolean", "Float", "ID", "Int", "String"}
-ABOUT_THE_CALLER = {Unauthenticated, Forbidden}
+NOT_ABOUT_THE_INPUT = {Unauthenticated, Forbidden, StoreUnavailable}
 
 
 def test_the_committed_text_is_what_the_code_says():
@@ -87,7 +87,7 @@ def descriptions(type_: GraphQLNamedType) -> Iterator[tuple[str, str | None]]:
         (enums.ChangedAspect, compatibility.Aspect),
         (
             enums.UserErrorCode,
-            [code for code in ErrorCode if code not in {error.code for error in ABOUT_THE_CALLER}],
+            [code for code in ErrorCode if code not in {error.code for error in NOT_ABOUT_THE_INPUT}],
         ),
     ],
 )
@@ -95,12 +95,15 @@ def test_an_enum_has_the_members_of_the_domain(shown: type[Enum], meant: list[En
     assert {member.name: member.value for member in shown} == {member.name: member.value for member in meant}
 
 
-def test_every_refusal_of_the_domain_is_a_user_error_unless_it_is_about_the_caller():
-    assert set(UpliftError.__subclasses__()) == {*USER_ERRORS, *ABOUT_THE_CALLER}
+def test_every_refusal_of_the_domain_is_a_user_error_if_it_is_about_the_input():
+    assert set(UpliftError.__subclasses__()) == {*USER_ERRORS, *NOT_ABOUT_THE_INPUT}
 
 
-@pytest.mark.parametrize("refusal", [Unauthenticated(), Forbidden(caller="dashboard", role="reader")])
-def test_a_refusal_of_the_caller_is_raised_on(refusal: UpliftError):
+@pytest.mark.parametrize(
+    "refusal",
+    [Unauthenticated(), Forbidden(caller="dashboard", role="reader"), StoreUnavailable("it is locked")],
+)
+def test_a_refusal_that_is_not_about_the_input_is_raised_on(refusal: UpliftError):
     with pytest.raises(type(refusal)):
         show_refusal(refusal)
 

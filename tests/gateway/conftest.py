@@ -1,0 +1,25 @@
+"""Each test of the gateway runs in a folder of its own, and knows nothing of the tester's own settings."""
+
+import os
+from pathlib import Path
+
+import pytest
+from gateway_world import a_world, with_store
+
+
+@pytest.fixture(autouse=True)
+def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The working directory, which is empty."""
+    for name in os.environ:
+        if name.startswith("UPLIFT_") or name == "COLUMNS":
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def database(folder: Path) -> Path:
+    """A database in the default place, which holds the world of gateway_world."""
+    file = folder / "uplift.sqlite"
+    with_store(file, a_world)
+    return file

@@ -1,0 +1,148 @@
+"""A small database, the command line run on it, and programs that run beside the test."""
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from click.testing import Result
+from typer.testing import CliRunner
+
+from domain import Status
+from domain.access import ApiKey, Role
+from domain.ports import Store
+from gateway.cli import app
+from gateway.keys import create_key
+from storage.keys import SqlKeys
+from storage.store import SqlStore
+from tests.support.builders import INVOICES, a_process, an_instance, instances
+from tests.support.stores import Everything, everything_in
+
+Answer = TypeVar("Answer")
+
+UPLIFT = str(Path(sys.executable).with_name("uplift"))
+PATIENCE = 30
+"""Seconds that a program may take until it says what a test waits for."""
+
+WAITING = range(1, 4)
+"""Instances of ORDERS that wait on version 1, and so can be upgraded to version 2."""
+RUNNING, LATEST, ENDED, FOREIGN = 4, 5, 6, 7
+
+
+async def a_world(store: Store) -> None:
+    """Two processes. Of ORDERS five instances are active, and three of them can be upgraded."""
+    await a_process(
+        store,
+        holding=[
+            *instances(WAITING),
+            an_instance(RUNNING, status=Status.RUNNING),
+            an_instance(LATEST, version=2),
+            an_instance(ENDED, status=Status.COMPLETED),
+        ],
+    )
+    await a_process(store, INVOICES, published=1, holding=[an_instance(FOREIGN, process=INVOICES)])
+
+
+def with_store(file: Path, work: Callable[[SqlStore], Awaitable[Answer]]) -> Answer:
+    """Open the store in this file, do the work, and close it again."""
+
+    async def opened() -> Answer:
+        store = await SqlStore.open(file)
+        try:
+            return await work(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(opened())
+
+
+def everything(file: Path) -> Everything:
+    """All that a database holds of processes, instances and upgrades."""
+    return with_store(file, everything_in)
+
+
+def a_key(file: Path, role: Role = Role.SYSTEM_ADMIN, name: str = "tester") -> tuple[ApiKey, str]:
+    """A new key in this database: what is kept of it, and itself."""
+    return with_store(file, lambda store: create_key(SqlKeys(store.database), name=name, role=role))
+
+
+def uplift(*arguments: str | Path, given: str | bytes | None = None, **environment: str) -> Result:
+    """Run the command line in this process; `given` is its standard input."""
+    return CliRunner().invoke(app, list(map(str, arguments)), input=given, env=environment)
+
+
+def must_do(*arguments: str | Path, given: str | bytes | None = None, **environment: str) -> str:
+    """What a command writes that ends well."""
+    result = uplift(*arguments, given=given, **environment)
+    assert (result.exit_code, result.stderr) == (0, ""), result.output
+    return result.stdout
+
+
+def must_refuse(
+    *arguments: str | Path, code: int = 1, given: str | bytes | None = None, **environment: str
+) -> str:
+    """The sentence by which a command refuses; it must end as one, and not by an exception."""
+    result = uplift(*arguments, given=given, **environment)
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert (result.exit_code, result.stdout) == (code, "")
+    return result.stderr.removesuffix("\n")
+
+
+class Program:
+    """The command line as a program of its own."""
+
+    def __init__(self, process: subprocess.Popen[bytes], output: Path, errors: Path) -> None:
+        self.process = process
+        self._output = output
+        self._errors = errors
+
+    @property
+    def output(self) -> str:
+        return self._output.read_text()
+
+    @property
+    def errors(self) -> str:
+        return self._errors.read_text()
+
+    def wait_for(self, pattern: str) -> str:
+        """Wait until it has written this; returns what the first group of the pattern found."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            has_ended = self.process.poll() is not None
+            if found := re.search(pattern, self.output):
+                return found[1]
+            if has_ended:
+                break
+            time.sleep(0.02)
+        raise AssertionError(f"Expected {pattern!r}, but got {self.output!r} and {self.errors!r}")
+
+    def url(self) -> str:
+        """Where it serves; waits until it does."""
+        return self.wait_for(r"Uplift serves (http://[^ ]+) ")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Tell it to stop, and wait until it has; returns its exit code."""
+        self.process.send_signal(how)
+        return self.process.wait(PATIENCE)
+
+
+@contextmanager
+def started(*arguments: str, folder: Path, command: str = UPLIFT, **environment: str) -> Iterator[Program]:
+    """The command line running in this folder, and gone at the end."""
+    output, errors = folder / "output.txt", folder / "errors.txt"
+    with output.open("wb") as out, errors.open("wb") as err:
+        process = subprocess.Popen(
+            [command, *arguments], cwd=folder, env={**os.environ, **environment}, stdout=out, stderr=err
+        )
+        try:
+            yield Program(process, output, errors)
+        finally:
+            process.kill()
+            process.wait()
