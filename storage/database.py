@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from domain.errors import StoreUnavailable
-from storage import tables
+from storage import driver, tables
 
 BUSY_TIMEOUT_MS = 5_000
 READERS = 4
@@ -34,9 +34,7 @@ class Database:
     """One SQLite file: a pool of connections that read, and one that writes."""
 
     def __init__(self, path: Path) -> None:
-        # Only readers may skip the rollback: it is all that ends a write transaction that failed.
-        readers = _engine(path, pool_size=READERS, skip_autocommit_rollback=True)
-        self._readers = readers.execution_options(isolation_level="AUTOCOMMIT")
+        self._readers = _engine(path, pool_size=READERS)
         self._writer = _engine(path, pool_size=1)
         event.listen(self._writer.sync_engine, "begin", _take_the_write_lock)
         # SQLite lets one connection write at a time: waiting here is fair and cheap, in busy_timeout neither.
@@ -96,15 +94,15 @@ class _Connection(sqlite3.Connection):
         super().close()
 
 
-def _engine(path: Path, *, pool_size: int, skip_autocommit_rollback: bool = False) -> AsyncEngine:
+def _engine(path: Path, *, pool_size: int) -> AsyncEngine:
     url = URL.create("sqlite+aiosqlite", database=str(path))
     engine = create_async_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
         connect_args={"isolation_level": None, "factory": _Connection},
-        skip_autocommit_rollback=skip_autocommit_rollback,
     )
+    event.listen(engine.sync_engine, "do_connect", driver.connect)
     event.listen(engine.sync_engine, "connect", _set_pragmas)
     return engine
 
