@@ -73,9 +73,14 @@ async def add_process(
         store, namespace=key.namespace, code=key.code, title=f"The {key.code}", caller=ADMIN, clock=morning
     )
     for _ in range(versions):
-        await add_draft(store, key, model)
-        await publish_version(store, process=key, caller=ADMIN, clock=morning)
+        await add_version(store, model, key)
     return key
+
+
+async def add_version(store: Store, model: bytes | None, key: ProcessKey = ORDER) -> None:
+    """Add a published version with this document."""
+    await add_draft(store, key, model)
+    await publish_version(store, process=key, caller=ADMIN, clock=morning)
 
 
 async def add_draft(store: Store, key: ProcessKey = ORDER, model: bytes | None = None) -> None:

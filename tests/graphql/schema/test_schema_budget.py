@@ -38,6 +38,21 @@ SIDE_BY_SIDE = """
 """
 
 
+def a_plan(inside: str) -> str:
+    selected = 'namespace: "shop", code: "order", selection: {allActive: {}}'
+    return f"upgradePlan(input: {{{selected}}}) {{plan {{fingerprint cohorts {{{inside}}}}}}}"
+
+
+def instances(first: int) -> str:
+    return f"instances(first: {first}) {{nodes {{id}}}}"
+
+
+EVERY_INSTANCE = f"{{{a_plan(instances(100))}}}"
+TWO_PAGES = f"{{{a_plan('mapping {source} a: ' + instances(40) + ' b: ' + instances(40))}}}"
+TEN_PLANS = "{" + " ".join(f"p{number}: {a_plan('count')}" for number in range(10)) + "}"
+WHOLE_PLAN = f"{{{a_plan('count reasons {findings {code}} mapping {source} ' + instances(79))}}}"
+
+
 def too_many(nodes: int) -> str:
     return f"{MORE}, ask for {nodes:,}."
 
@@ -61,6 +76,11 @@ def test_every_field_at_the_top_of_an_operation_is_within_the_budget(root: type)
         (SIDE_BY_SIDE, 10 + 9990 + 1),
         ("{processes(first: 10) {nodes {versions {bpmn}}}}", 10 + 10 * 1000),
         (ELEVEN_DOCUMENTS, 11_000),
+        (EVERY_INSTANCE, 1000 + 100 * (1 + 100)),
+        (TWO_PAGES, 1000 + 100 * (1 + 10 + 40 + 40)),
+        (TEN_PLANS, 10 * (1000 + 100)),
+        ("{processes(first: 5) {nodes {comparison(fromVersion: 1) {added {id}}}}}", 5 + 5 * 2000),
+        ("{upgrades(first: 100) {nodes {mappings {fromVersion}}}}", 100 + 100 * 100),
     ],
 )
 async def test_page_sizes_are_multiplied_down_the_nesting(client: Client, query: str, nodes: int):
@@ -84,6 +104,9 @@ async def test_page_sizes_are_multiplied_down_the_nesting(client: Client, query:
         LEFT_OUT,
         SAME_FIELD_TWICE,
         "{processes(first: 9) {nodes {versions {bpmn}}}}",
+        "{processes(first: 4) {nodes {comparison(fromVersion: 1) {added {id} mapping {source}}}}}",
+        "{upgrades(first: 99) {nodes {mappings {fromVersion}}}}",
+        WHOLE_PLAN,
         "{__schema {types {name fields {name}}} __typename}",
     ],
 )

@@ -17,6 +17,7 @@ LOAN = ProcessKey(namespace="bank", code="loan")
 ORDER = {"namespace": "shop", "code": "order"}
 NOWHERE = {"namespace": "shop", "code": "nowhere"}
 UNPUBLISHED = {"namespace": "shop", "code": "unpublished"}
+MODELLED = {"namespace": "shop", "code": "modelled"}
 ONE = {"instanceIds": [str(an_id(1))]}
 
 NOT_FOUND = {
@@ -248,6 +249,95 @@ CASES = [
     ),
 ]
 
+MAPPED_TO_NOWHERE = {
+    "severity": "ERROR",
+    "code": "ELEMENT_MISSING",
+    "source": "approve",
+    "target": "nowhere",
+    "message": "Expected 'approve' to be mapped to 'nowhere', "
+    "but the target version has no element 'nowhere'.",
+}
+MAPPED_FROM_NOWHERE = {
+    **MAPPED_TO_NOWHERE,
+    "source": "nobody",
+    "target": "approve",
+    "message": "Expected 'nobody' to be mapped to 'approve', but the source version has no element 'nobody'.",
+}
+
+
+def maps(version: int, *pairs: tuple[str, str]) -> dict[str, Any]:
+    """Instructions for one version."""
+    instructions = [{"source": source, "target": target} for source, target in pairs]
+    return {"fromVersion": version, "instructions": instructions}
+
+
+MAPPINGS: list[tuple[str, list[dict[str, Any]], dict[str, Any]]] = [
+    (
+        "broken rules",
+        [maps(1, ("approve", "approve")), maps(2, ("nobody", "approve"), ("approve", "nowhere"))],
+        {
+            "__typename": "InvalidMappingError",
+            "code": "INVALID_MAPPING",
+            "field": ["mappings", "1"],
+            "message": "Expected a valid mapping from version 2, but: "
+            f"{MAPPED_TO_NOWHERE['message']} {MAPPED_FROM_NOWHERE['message']}",
+            "fromVersion": 2,
+            "findings": [MAPPED_TO_NOWHERE, MAPPED_FROM_NOWHERE],
+        },
+    ),
+    (
+        "a version twice",
+        [maps(1), maps(2), maps(1)],
+        invalid(
+            ["mappings", "2", "fromVersion"],
+            "Expected each version once, but mappings[2].fromVersion 1 is there twice.",
+        ),
+    ),
+    *(
+        (
+            f"version {number}",
+            [maps(number)],
+            invalid(
+                ["mappings", "0", "fromVersion"],
+                "Expected mappings[0].fromVersion to be a version below 3, both with a BPMN model, "
+                f"but got {number}.",
+            ),
+        )
+        for number in (3, 4, 0, -1)
+    ),
+    (
+        "too many instructions",
+        [maps(1, *[("approve", f"task{number}") for number in range(10_001)])],
+        invalid(["mappings"], "Expected at most 10,000 mapping instructions, but got 10,001."),
+    ),
+]
+CASES += [
+    Case(name=f"upgrade with a mapping: {name}", mutation="upgradeInstances", input=given, error=error)
+    for name, mappings, error in MAPPINGS
+    for given in [{**MODELLED, "selection": ONE, "mappings": mappings}]
+]
+CASES += [
+    Case(
+        name="upgrade by what is no fingerprint",
+        mutation="upgradeInstances",
+        input={**ORDER, "selection": ONE, "fingerprint": "1-2-three-4"},
+        error=invalid(["fingerprint"], "Expected fingerprint to be that of a plan, but got '1-2-three-4'."),
+    ),
+    Case(
+        name="save what is no XML",
+        mutation="saveDraft",
+        input={**ORDER, "bpmn": "<definitions>\n<process></definitions>"},
+        error={
+            "__typename": "InvalidModelError",
+            "code": "INVALID_MODEL",
+            "field": ["bpmn"],
+            "message": "Expected well-formed XML, but the parser says: mismatched tag: line 2, column 11.",
+            "line": 2,
+            "element": None,
+        },
+    ),
+]
+
 CHANGED = {
     "createProcess": "process {code}",
     "saveDraft": "version {number}",
@@ -271,19 +361,43 @@ def text(mutation: str) -> str:
               ... on NoPublishedVersionError {{namespace processCode}}
               ... on NoDraftError {{namespace processCode}}
               ... on InvalidModelError {{line element}}
+              ... on InvalidMappingError {{
+                fromVersion findings {{severity code source target message}}
+              }}
             }}
           }}
         }}
     """
 
 
+PLAN = """
+query($input: UpgradePlanInput!) {
+  upgradePlan(input: $input) {
+    plan {total}
+    userErrors {
+      __typename code field message
+      ... on ProcessNotFoundError {namespace processCode}
+      ... on NoPublishedVersionError {namespace processCode}
+      ... on InvalidMappingError {fromVersion findings {severity code source target message}}
+    }
+  }
+}
+"""
+PLANNED = [
+    case
+    for case in CASES
+    if case.mutation == "upgradeInstances" and not case.input.keys() & {"reason", "fingerprint"}
+]
+
+
 @pytest.fixture
 async def world(client: Client) -> Client:
-    """A process with one version and one instance, a second such process, and one with a draft alone."""
+    """A process with one version and an instance, another one, one with a draft alone, one with documents."""
     await add_process(client.store)
     await add_process(client.store, LOAN)
     await add_process(client.store, ProcessKey(**UNPUBLISHED), versions=0)
     await add_draft(client.store, ProcessKey(**UNPUBLISHED))
+    await add_process(client.store, ProcessKey(**MODELLED), versions=3, model=MODEL)
     await add_instances(client.store, an_instance(1))
     await add_instances(client.store, an_instance(2, process=LOAN))
     return client
@@ -297,6 +411,12 @@ async def test_is_refused_with_a_user_error_and_writes_nothing(world: Client, ca
     assert payload.pop("userErrors") == [case.error]
     assert set(payload.values()) == {None}
     assert await contents(world.store) == before
+
+
+@pytest.mark.parametrize("case", PLANNED, ids=lambda case: case.name)
+async def test_a_plan_is_refused_as_the_upgrade_would_be(world: Client, case: Case):
+    data = await world.reader().ask(PLAN, input=case.input)
+    assert data["upgradePlan"] == {"plan": None, "userErrors": [case.error]}
 
 
 @pytest.mark.parametrize("mutation", CHANGED)
