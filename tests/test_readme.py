@@ -1,0 +1,42 @@
+"""Does the README tell the truth?"""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from gateway.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_its_program_runs_as_it_stands_and_prints_what_it_says() -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(program, "README.md", "exec"), {"__name__": "readme"})
+    assert f"It prints `{printed.getvalue().strip()}`." in README
+
+
+def test_its_program_takes_about_ten_lines() -> None:
+    (body,) = re.findall(r"async def main.*?\n(.*?)\n\nasyncio", README, re.DOTALL)
+    assert len(body.splitlines()) <= 10
+
+
+def test_it_lists_every_setting_and_its_default() -> None:
+    for name, field in Settings.model_fields.items():
+        assert f"| `UPLIFT_{name.upper()}` | `{field.default}` | {field.description} |" in README
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
+def test_what_it_links_to_exists(target: str) -> None:
+    assert (ROOT / target).exists()
+
+
+def test_every_decision_is_a_claim_of_at_most_thirty_lines() -> None:
+    for decision in (ROOT / "docs" / "decisions").iterdir():
+        assert re.fullmatch(r"\d{4}-[a-z0-9-]+\.md", decision.name)
+        assert len(decision.read_text(encoding="utf-8").splitlines()) <= 30
