@@ -1,0 +1,93 @@
+"""Does the gateway tell whether it is alive, and whether it can work?"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+from structlog.testing import capture_logs
+
+from gateway.app import build_app
+from gateway.settings import Settings
+from storage.store import SqlStore
+
+pytestmark = pytest.mark.anyio
+
+READY = (200, {"status": "ok", "database": "answers"})
+UNAVAILABLE = (503, {"status": "unavailable", "database": "does not answer"})
+
+
+@asynccontextmanager
+async def a_client(store: SqlStore, settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
+    transport = httpx2.ASGITransport(build_app(store, settings))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://uplift.test") as client:
+        yield client
+
+
+async def asked(client: httpx2.AsyncClient, path: str) -> tuple[int, object]:
+    reply = await client.get(path)
+    return reply.status_code, reply.json()
+
+
+def write_garbage(file: Path) -> None:
+    file.write_bytes(b"this is no database" * 1_000)
+
+
+@pytest.mark.parametrize(
+    "break_it", [write_garbage, Path.unlink, Path.mkdir], ids=["garbage", "gone", "folder"]
+)
+async def test_a_broken_database_makes_it_unready_but_not_dead(folder: Path, break_it: object) -> None:
+    assert callable(break_it)
+    file = folder / "uplift.sqlite"
+    store = await SqlStore.open(file)
+    try:
+        async with a_client(store, Settings()) as client:
+            assert await asked(client, "/healthz") == (200, {"status": "ok"})
+            assert await asked(client, "/readyz") == READY
+
+            await store.close()  # what is open already would go on with the file that it has
+            if break_it is Path.mkdir:
+                file.unlink()
+            break_it(file)
+
+            with capture_logs() as logged:
+                assert await asked(client, "/readyz") == UNAVAILABLE
+            assert logged == [
+                {
+                    "event": "not ready: the database does not answer",
+                    "log_level": "warning",
+                    "exc_info": True,
+                }
+            ]
+            assert await asked(client, "/healthz") == (200, {"status": "ok"})
+    finally:
+        await store.close()
+
+
+async def test_it_is_ready_again_once_the_database_is(folder: Path) -> None:
+    file, aside = folder / "uplift.sqlite", folder / "aside.sqlite"
+    store = await SqlStore.open(file)
+    try:
+        async with a_client(store, Settings()) as client:
+            await store.close()
+            file.rename(aside)
+            with capture_logs():
+                assert await asked(client, "/readyz") == UNAVAILABLE
+            await store.close()
+            aside.rename(file)
+            assert await asked(client, "/readyz") == READY
+    finally:
+        await store.close()
+
+
+async def test_what_is_not_shown_is_not_served(folder: Path) -> None:
+    store = await SqlStore.open(folder / "uplift.sqlite")
+    try:
+        async with a_client(store, Settings(introspection=False)) as client:
+            page = await client.get("/graphql", headers={"accept": "text/html"})
+            assert page.status_code != 200
+            assert (await client.get("/graphql/static/manifest.json")).status_code == 404
+            assert await asked(client, "/readyz") == READY
+    finally:
+        await store.close()
