@@ -110,6 +110,7 @@ class UpgradeRow(SQLModel, table=True):
     __tablename__ = "upgrade"
     __table_args__ = (
         ForeignKeyConstraint(["process_id", "target_version"], ["version.process_id", "version.number"]),
+        Index("upgrade_process", "process_id", "id"),
         Index("upgrade_span", "process_id", "first_instance_id", "last_instance_id"),
     )
 

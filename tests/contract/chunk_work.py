@@ -2,10 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
-from domain import Cohort, Decision, Position, ReasonCode, SkipReason, Status, Upgrade, VersionNumber
+from domain import (
+    Cohort,
+    Decision,
+    Position,
+    ReasonCode,
+    SkipReason,
+    Status,
+    Upgrade,
+    UpgradeState,
+    VersionNumber,
+)
 from domain.ports import CarriedOut, RecordedChunk, Transaction
-from domain.upgrading import must_account_for_all
+from domain.working import must_account_for_all
 from tests.support.builders import EVENING
 
 Decide = Callable[[Cohort, VersionNumber], Decision]
@@ -31,7 +42,12 @@ def plain_rules(cohort: Cohort, target: VersionNumber) -> Decision:
         reasons.append(NOT_PENDING)
     if cohort.version >= target:
         reasons.append(ALREADY_LATEST)
-    return Decision(cohort=cohort, to_position=None if reasons else cohort.position, reasons=tuple(reasons))
+    return Decision(
+        cohort=cohort,
+        to_version=None if reasons else target,
+        to_position=None if reasons else cohort.position,
+        reasons=tuple(reasons),
+    )
 
 
 async def work_chunk(
@@ -39,15 +55,19 @@ async def work_chunk(
 ) -> WorkedChunk:
     """Record the next chunk, carry the decisions out and keep how far the upgrade has come."""
     recorded = await transaction.record_chunk(upgrade, size)
+    assert upgrade.target_version is not None
     decisions = [by(cohort, upgrade.target_version) for cohort in recorded.cohorts]
-    done = await transaction.carry_out(upgrade, recorded, decisions)
+    done = await transaction.carry_out(upgrade, recorded, decisions, decisions)
     skipped = sum(counted.count for counted in done.skipped)
     must_account_for_all(recorded=recorded.recorded, moved=done.moved, skipped=skipped)
     advanced = upgrade.advanced(
-        cursor=recorded.cursor, upgraded=done.moved, skipped=skipped + recorded.not_found
+        cursor=recorded.cursor,
+        upgraded=done.moved,
+        skipped=skipped + recorded.not_found,
+        worked=timedelta(seconds=1),
     )
     if recorded.is_last:
-        advanced = advanced.completed(EVENING)
+        advanced = advanced.finished(UpgradeState.COMPLETED, EVENING)
     await transaction.save_upgrade(advanced)
     return WorkedChunk(upgrade=advanced, recorded=recorded, done=done)
 
@@ -59,6 +79,8 @@ def moving(places: dict[Position, Position]) -> Decide:
         decision = plain_rules(cohort, target)
         if decision.to_position is None:
             return decision
-        return Decision(cohort=cohort, to_position=places.get(cohort.position, cohort.position))
+        return Decision(
+            cohort=cohort, to_version=target, to_position=places.get(cohort.position, cohort.position)
+        )
 
     return by

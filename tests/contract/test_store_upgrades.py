@@ -1,6 +1,7 @@
 """How every store keeps upgrades, and answers what they did."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -20,10 +21,12 @@ from domain.decision import INSTANCE_NOT_FOUND
 from domain.paging import PageRequest
 from domain.ports import OutcomeFilter, Store
 from domain.selection import kind_of
+from domain.upgrade import Lease
 from tests.contract.chunk_work import ALREADY_LATEST, NOT_PENDING, work_chunk
 from tests.support.builders import (
     EVENING,
     INVOICES,
+    NOON,
     ORDERS,
     UNKNOWN_PROCESS,
     a_cohort,
@@ -79,7 +82,19 @@ async def test_an_upgrade_is_kept_as_it_is(store: Store, reason: str | None) -> 
         assert await transaction.upgrade(new.id) == new
     assert await store.upgrade(new.id) == new
     changed = replace(
-        new, state=UpgradeState.COMPLETED, cursor=7, upgraded=5, skipped=2, excluded=1, finished_at=EVENING
+        new,
+        state=UpgradeState.FAILED,
+        lease=Lease(worker="one of 'them'", until=EVENING),
+        started_at=NOON,
+        finished_at=EVENING,
+        pruned_at=EVENING,
+        worked=timedelta(seconds=3, microseconds=7),
+        cursor=7,
+        expected=9,
+        upgraded=5,
+        skipped=2,
+        excluded=1,
+        error="RuntimeError: of 'this'",
     )
     async with store.transaction() as transaction:
         await transaction.upgrade(new.id)
@@ -116,15 +131,6 @@ async def test_new_upgrades_shift_no_page_of_the_list(store: Store) -> None:
     assert (first.has_next, rest.has_next) == (True, False)
 
 
-async def test_upgrades_that_still_run_are_found(store: Store) -> None:
-    await a_process(store, holding=instances([1, 2]))
-    assert await store.unfinished_upgrades() == ()
-    first = await add(store, 1, all_active())
-    await carry_out(store, 2, all_active())
-    third = await add(store, 3, by_ids([an_id(1)]))
-    assert await store.unfinished_upgrades() == (first, third)
-
-
 async def test_an_upgrade_that_is_rolled_back_was_never_there(store: Store) -> None:
     await a_process(store, holding=instances([1]))
     for selection in (all_active([an_id(1)]), by_ids([an_id(1)])):
@@ -133,7 +139,7 @@ async def test_an_upgrade_that_is_rolled_back_was_never_there(store: Store) -> N
             await work_chunk(transaction, new, 10)
     assert await store.upgrade(an_upgrade_id(1)) is None
     assert await upgrades_of(store) == []
-    assert await store.unfinished_upgrades() == ()
+    assert await store.claimable(NOON) is None
     done = await carry_out(store, 1, all_active())
     assert (done.upgraded, done.excluded) == (1, 0)
     assert [one.kind for one in await outcomes_of(store, done.id)] == ["UPGRADED"]

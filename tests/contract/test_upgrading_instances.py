@@ -1,6 +1,7 @@
 """What the upgrade of a selection comes to, on every store."""
 
 from asyncio import gather
+from uuid import uuid4
 
 import pytest
 
@@ -12,22 +13,22 @@ from domain import (
     UpgradeState,
     all_active,
     by_ids,
-    continue_upgrade,
     register_instances,
     report_instances,
     upgrade_instances,
 )
 from domain.ports import Store
 from domain.selection import SelectionKind
+from domain.upgrading import finish_upgrade
 from tests.contract.chunk_work import work_chunk
 from tests.support.builders import (
     ADMIN,
     INVOICES,
     NOON,
     ORDERS,
-    a_clock,
     a_process,
     a_report,
+    a_worker,
     an_id,
     an_instance,
     an_upgrade,
@@ -45,7 +46,11 @@ async def upgrade(
     store: Store, selection: object, *, chunk_size: int = 25_000, process: ProcessKey = ORDERS
 ) -> Upgrade:
     return await upgrade_instances(
-        store, process=process, selection=selection, caller=ADMIN, chunk_size=chunk_size, clock=a_clock()
+        store,
+        process=process,
+        selection=selection,
+        caller=ADMIN,
+        worker=a_worker(str(uuid4()), size=chunk_size),
     )
 
 
@@ -134,15 +139,14 @@ async def test_an_upgrade_goes_on_at_its_cursor_after_a_crash(store: Store, sele
     async with store.transaction() as transaction:
         opened = await transaction.add_upgrade(an_upgrade(selection=kind), selection)
         begun = (await work_chunk(transaction, opened, 4)).upgrade
-    [unfinished] = await store.unfinished_upgrades()
-    assert unfinished == begun
+    assert await store.claimable(NOON) == begun
     # What is told of the upgrade may be older than what is stored: the stored cursor counts.
-    done = await continue_upgrade(store, opened, chunk_size=4, clock=a_clock())
+    done = await finish_upgrade(store, opened, a_worker(size=4))
     expected = 9 if kind is SelectionKind.ALL_ACTIVE else 10
     assert (done.state, done.upgraded, done.skipped) == (UpgradeState.COMPLETED, expected, 0)
     assert len({one.instance for one in await outcomes_of(store, done.id)}) == expected
     assert len(await outcomes_of(store, done.id)) == expected
-    assert await store.unfinished_upgrades() == ()
+    assert await store.claimable(NOON) is None
 
 
 async def test_to_go_on_with_a_finished_upgrade_changes_nothing(store: Store) -> None:
@@ -151,7 +155,7 @@ async def test_to_go_on_with_a_finished_upgrade_changes_nothing(store: Store) ->
     async with store.transaction() as transaction:
         await transaction.register(ORDERS, instances([5]))
     before = await everything_in(store)
-    assert await continue_upgrade(store, done) == done
+    assert await finish_upgrade(store, done, a_worker()) == done
     assert await everything_in(store) == before
 
 
@@ -159,7 +163,7 @@ async def test_many_may_go_on_with_the_same_upgrade(store: Store) -> None:
     await a_process(store, holding=instances(range(20)))
     async with store.transaction() as transaction:
         begun = await transaction.add_upgrade(an_upgrade(), all_active())
-    ends = await gather(*(continue_upgrade(store, begun, chunk_size=3, clock=a_clock()) for _ in range(4)))
+    ends = await gather(*(finish_upgrade(store, begun, a_worker(f"{n}", size=3)) for n in range(4)))
     assert {(one.upgraded, one.skipped) for one in ends} == {(20, 0)}
     assert len(await outcomes_of(store, begun.id)) == 20
     assert await instances_of(store, ORDERS) == instances(range(20), version=2)

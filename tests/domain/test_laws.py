@@ -38,6 +38,7 @@ from tests.support.builders import (
     ORDERS,
     a_stored_process,
     a_version,
+    a_worker,
     an_id,
     an_instance,
     at,
@@ -105,7 +106,7 @@ async def upgraded(store: Store, world: World, *, chunk_size: int | None = None)
         process=ORDERS,
         selection=world.selection,
         caller=ADMIN,
-        chunk_size=chunk_size or world.chunk_size,
+        worker=a_worker(size=chunk_size or world.chunk_size),
     )
 
 

@@ -30,7 +30,7 @@ def test_upgrades_an_instance_that_is_pending() -> None:
 def test_leaves_an_instance_that_is_not_pending(status: Status) -> None:
     assert must_be_pending(a_case(status=status)) == SkipReason(
         code=ReasonCode.NOT_PENDING,
-        message=f"Expected to upgrade a PENDING instance to version 3, but it is {status}.",
+        message=f"Expected to move a PENDING instance to version 3, but it is {status}.",
     )
 
 
@@ -61,14 +61,14 @@ def test_leaves_an_instance_whose_position_does_not_fit_and_tells_every_finding(
 def test_an_instance_that_breaks_no_rule_is_upgraded_where_it_waits() -> None:
     cohort = a_cohort(2, position=at("a", "b"))
     decision = decide(cohort, TO_TARGET)
-    assert decision == Decision(cohort=cohort, to_position=at("a", "b"))
+    assert decision == Decision(cohort=cohort, to_version=TARGET, to_position=at("a", "b"))
     assert decision.verdict is Verdict.UPGRADE
 
 
 def test_all_reasons_are_told_at_once_in_the_order_of_the_rules() -> None:
     decision = decide(a_cohort(3, Status.FAILED), TO_TARGET)
     assert [reason.code for reason in decision.reasons] == [ReasonCode.NOT_PENDING, ReasonCode.ALREADY_LATEST]
-    assert decision.to_position is None
+    assert (decision.to_version, decision.to_position) == (None, None)
     assert decision.verdict is Verdict.SKIP
 
 

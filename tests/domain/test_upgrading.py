@@ -3,19 +3,17 @@
 import pytest
 
 from domain import (
-    ByIds,
     Upgrade,
     UpgradeState,
     all_active,
     by_ids,
-    continue_upgrade,
     upgrade_instances,
 )
 from domain.errors import ErrorCode
 from domain.ports import Store
 from domain.selection import SelectionKind
 from domain.upgrade import MAX_REASON_LENGTH
-from domain.upgrading import must_account_for_all
+from domain.working import Pace, must_account_for_all
 from tests.domain.refusing import refused
 from tests.support.builders import (
     ADMIN,
@@ -23,12 +21,11 @@ from tests.support.builders import (
     ORDERS,
     READER,
     UNKNOWN_PROCESS,
-    a_clock,
     a_process,
+    a_worker,
     an_id,
     instances,
 )
-from tests.support.stores import everything_in
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +38,7 @@ async def test_a_finished_upgrade_tells_who_asked_for_what_when_and_why(store: S
         selection=by_ids([an_id(1), an_id(5)]),
         caller=ADMIN,
         reason="a new law",
-        clock=a_clock(),
+        worker=a_worker(),
     )
     assert done == Upgrade(
         id=done.id,
@@ -52,7 +49,10 @@ async def test_a_finished_upgrade_tells_who_asked_for_what_when_and_why(store: S
         requested_by="admin",
         reason="a new law",
         requested_at=NOON,
+        started_at=NOON,
         finished_at=NOON,
+        expected=2,
+        worked=done.worked,
         cursor=2,
         upgraded=1,
         skipped=1,
@@ -76,10 +76,11 @@ async def test_progress_is_told_after_each_chunk(store: Store) -> None:
         process=ORDERS,
         selection=by_ids(map(an_id, range(5))),
         caller=ADMIN,
-        chunk_size=2,
+        worker=a_worker(size=2),
         on_progress=told.append,
     )
     assert [(one.upgraded, one.state) for one in told] == [
+        (0, UpgradeState.QUEUED),
         (2, UpgradeState.RUNNING),
         (4, UpgradeState.RUNNING),
         (5, UpgradeState.COMPLETED),
@@ -138,22 +139,14 @@ async def test_a_reason_that_cannot_be_kept_is_refused(store: Store, reason: str
         await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN, reason=reason)
 
 
-@pytest.mark.parametrize("chunk_size", [0, -1])
-async def test_chunks_of_nothing_would_never_end(store: Store, chunk_size: int) -> None:
-    await a_process(store, holding=instances([1]))
-    before = await everything_in(store)
+@pytest.mark.parametrize(
+    "sizes",
+    [{"first_size": 0}, {"smallest": 0}, {"smallest": -1, "largest": -1}, {"smallest": 9, "largest": 8}],
+    ids=str,
+)
+def test_chunks_of_nothing_would_never_end(sizes: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="Expected chunks of at least one instance"):
-        await upgrade_instances(
-            store,
-            process=ORDERS,
-            selection=ByIds(ids=(an_id(1),)),
-            caller=ADMIN,
-            chunk_size=chunk_size,
-        )
-    assert await everything_in(store) == before
-    done = await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN)
-    with pytest.raises(ValueError, match="Expected chunks of at least one instance"):
-        await continue_upgrade(store, done, chunk_size=chunk_size)
+        Pace(**sizes)
 
 
 def test_a_store_that_did_something_else_than_it_recorded_is_stopped() -> None:

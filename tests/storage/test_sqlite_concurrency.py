@@ -3,6 +3,7 @@
 from asyncio import gather
 from collections import Counter
 from collections.abc import Sequence
+from uuid import uuid4
 
 import pytest
 
@@ -15,12 +16,12 @@ from domain import (
     Upgrade,
     all_active,
     by_ids,
-    continue_upgrade,
     register_instances,
     report_instances,
     upgrade_instances,
 )
 from domain.selection import SelectionKind
+from domain.upgrading import finish_upgrade
 from storage.store import SqlStore
 from tests.support.builders import (
     ADMIN,
@@ -29,6 +30,7 @@ from tests.support.builders import (
     a_key,
     a_process,
     a_report,
+    a_worker,
     an_id,
     an_instance,
     an_upgrade,
@@ -45,7 +47,11 @@ async def upgrade(
     store: SqlStore, selection: Selection, *, process: ProcessKey = ORDERS, chunk_size: int = 7
 ) -> Upgrade:
     return await upgrade_instances(
-        store, process=process, selection=selection, caller=ADMIN, chunk_size=chunk_size
+        store,
+        process=process,
+        selection=selection,
+        caller=ADMIN,
+        worker=a_worker(str(uuid4()), size=chunk_size),
     )
 
 
@@ -88,7 +94,10 @@ async def test_two_programs_go_on_with_the_same_upgrade(store: SqlStore, neighbo
         begun = await transaction.add_upgrade(
             an_upgrade(selection=SelectionKind.BY_IDS), by_ids(ids_of(held))
         )
-    ends = await gather(*(continue_upgrade(one, begun, chunk_size=4) for one in (store, neighbour)))
+    ends = await gather(
+        finish_upgrade(store, begun, a_worker("one", size=4)),
+        finish_upgrade(neighbour, begun, a_worker("other", size=4)),
+    )
     for done in ends:
         assert (done.upgraded, done.skipped) == (90, 0)
         await must_have_one_outcome_each(store, done, held)

@@ -6,17 +6,28 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from anyio import create_task_group
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain import Status, all_active, create_process, upgrade_instances
-from domain.errors import ProcessExists
+from domain.errors import ProcessExists, StoreUnavailable
 from storage.database import BUSY_TIMEOUT_MS, READERS, Database
 from storage.store import SqlStore
-from tests.support.builders import ADMIN, INVOICES, ORDERS, a_process, a_report, an_id, an_instance, instances
+from tests.support.builders import (
+    ADMIN,
+    INVOICES,
+    ORDERS,
+    a_process,
+    a_report,
+    a_worker,
+    an_id,
+    an_instance,
+    instances,
+)
 from tests.support.stores import a_transaction_that_fails, everything_in, instances_of
 
 pytestmark = pytest.mark.anyio
@@ -100,7 +111,7 @@ async def test_a_statement_that_fails_rolls_the_whole_transaction_back(store: Sq
             await connection.exec_driver_sql("UPDATE instance SET version = 2")
             await connection.exec_driver_sql("SELECT nothing")
 
-    with pytest.raises(OperationalError):
+    with pytest.raises(StoreUnavailable):
         await fail_halfway()
     assert await everything_in(store) == before
     await a_process(store, INVOICES)
@@ -145,7 +156,9 @@ async def cancel_by_scope(store: SqlStore, wait: int) -> object:
 
 
 async def upgrade_in_small_chunks(store: SqlStore) -> None:
-    await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN, chunk_size=5)
+    await upgrade_instances(
+        store, process=ORDERS, selection=all_active(), caller=ADMIN, worker=a_worker(str(uuid4()), size=5)
+    )
 
 
 @pytest.mark.parametrize("cancel", [cancel_by_task, cancel_by_scope])
@@ -199,9 +212,9 @@ async def test_a_locked_file_is_an_error_and_no_hang(store: SqlStore, file: Path
     await be_impatient(store.database)
     with locked(file):
         async with timeout(2):
-            with pytest.raises(OperationalError, match="database is locked"):
+            with pytest.raises(StoreUnavailable, match="the database says 'database is locked'"):
                 await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN)
-            with pytest.raises(OperationalError, match="database is locked"):
+            with pytest.raises(StoreUnavailable, match="the database says 'database is locked'"):
                 await a_process(store, INVOICES)
         assert await everything_in(store) == before
     done = await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN)

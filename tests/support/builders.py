@@ -1,7 +1,7 @@
 """Values and small worlds of the domain, with defaults, so that a test names only what matters to it."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from uuid import UUID, uuid5
 
@@ -23,6 +23,7 @@ from domain import (
     Version,
     VersionNumber,
     VersionState,
+    Worker,
     create_process,
     publish_version,
     register_instances,
@@ -31,6 +32,7 @@ from domain import (
 from domain.clock import Clock
 from domain.ports import Store
 from domain.selection import SelectionKind
+from domain.working import Pace
 
 ADMIN = Caller(name="admin", role=Role.SYSTEM_ADMIN)
 READER = Caller(name="reader", role=Role.READER)
@@ -70,6 +72,14 @@ def a_key(code: str = "orders", namespace: str = "crm") -> ProcessKey:
 def a_clock(time: datetime = NOON) -> Clock:
     """A clock that stands still."""
     return lambda: time
+
+
+def a_worker(
+    name: str = "worker", *, size: int = 20_000, clock: Clock | None = None, lease_for: float = 10
+) -> Worker:
+    """A worker whose chunks are all of one size; its clock stands still unless it is given one."""
+    pace = Pace(first_size=size, smallest=size, largest=size, rest=timedelta())
+    return Worker(name=name, pace=pace, clock=clock or a_clock(), lease_for=timedelta(seconds=lease_for))
 
 
 def a_cohort(version: int = 1, status: Status = Status.PENDING, position: Position = APPROVE) -> Cohort:
@@ -145,6 +155,7 @@ def an_upgrade(
     selection: SelectionKind = SelectionKind.ALL_ACTIVE,
     target: int = 2,
     reason: str | None = None,
+    expected: int = 0,
 ) -> Upgrade:
     """An upgrade that is about to begin."""
     return Upgrade(
@@ -156,6 +167,7 @@ def an_upgrade(
         requested_by=ADMIN.name,
         reason=reason,
         requested_at=NOON,
+        expected=expected,
     )
 
 
