@@ -1,0 +1,125 @@
+"""How much longer does a client wait for one instance while an upgrade runs?
+
+A real server on a real file; one client asks `instance(id)` by GraphQL over a socket, again and again,
+first at rest and then while 400,000 of 1,000,000 instances are upgraded by the server's own worker. Prints
+the percentiles of both and the ratio of the 99th. Run: python -m bench.reads_meanwhile [instances]
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from bench.population import PROCESS, add_admin_key, populate
+
+IDLE_SECONDS = 5.0
+INSTANCE = "query One($id: UUID!) { instance(id: $id) { id version status position } }"
+UPGRADE = """
+mutation All($input: UpgradeInstancesInput!) {
+  upgradeInstances(input: $input) { upgrade { id } userErrors { message } }
+}
+"""
+STATE = "query State($id: UUID!) { upgrade(id: $id) { state workedSeconds total } }"
+
+
+class Client:
+    """Asks a gateway over one kept-alive connection."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._client = httpx2.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"})
+
+    async def ask(self, query: str, **variables: Any) -> Any:
+        answer = await self._client.post("/graphql", json={"query": query, "variables": variables})
+        body = answer.json()
+        assert "errors" not in body, body
+        return body["data"]
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+
+async def read_for(
+    client: Client, ids: list[str], until: asyncio.Event, seconds: float | None
+) -> list[float]:
+    """How long each read took, in seconds."""
+    took: list[float] = []
+    end = None if seconds is None else time.monotonic() + seconds
+    while not until.is_set() and (end is None or time.monotonic() < end):
+        began = time.perf_counter()
+        await client.ask(INSTANCE, id=ids[len(took) % len(ids)])
+        took.append(time.perf_counter() - began)
+    return took
+
+
+async def measure(url: str, key: str, ids: list[str]) -> None:
+    reader, operator = Client(url, key), Client(url, key)
+    idle = await read_for(reader, ids, asyncio.Event(), IDLE_SECONDS)
+    ended = asyncio.Event()
+    asked = {
+        "namespace": PROCESS.namespace,
+        "code": PROCESS.code,
+        "selection": {"allActive": {}},
+        "wait": False,
+    }
+    upgrade = (await operator.ask(UPGRADE, input=asked))["upgradeInstances"]["upgrade"]["id"]
+
+    async def until_ended() -> Any:
+        while (seen := (await operator.ask(STATE, id=upgrade))["upgrade"])["state"] in ("QUEUED", "RUNNING"):
+            await asyncio.sleep(0.2)
+        ended.set()
+        return seen
+
+    busy, seen = await asyncio.gather(read_for(reader, ids, ended, None), until_ended())
+    await reader.close()
+    await operator.close()
+    print(f"upgraded: {json.dumps(seen)}")
+    for name, took in (("at rest", idle), ("meanwhile", busy)):
+        print(
+            f"{name:10} {len(took):6,} reads  "
+            + "  ".join(f"p{p} {at(took, p) * 1e3:6.2f} ms" for p in (50, 99))
+        )
+    print(f"ratio of the 99th percentiles {at(busy, 99) / at(idle, 99):.2f}")
+
+
+def at(took: list[float], percent: int) -> float:
+    """A percentile."""
+    return sorted(took)[min(len(took) - 1, len(took) * percent // 100)]
+
+
+def main(count: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bench.sqlite"
+        waiting = asyncio.run(populate(path, count))
+        key = asyncio.run(add_admin_key(path))
+        url = "http://127.0.0.1:8765"
+        command = [sys.executable, "-m", "gateway.cli", "serve", "--port", "8765", "--log-level", "error"]
+        server = subprocess.Popen([*command, "--database-url", f"sqlite:///{path}"])
+        try:
+            wait_for(url)
+            asyncio.run(measure(url, key, [str(one) for one in waiting[:: max(1, len(waiting) // 1_000)]]))
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def wait_for(url: str) -> None:
+    """Return when the server answers."""
+    for _ in range(100):
+        try:
+            urllib.request.urlopen(f"{url}/healthz")
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise SystemExit("the server did not start")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)
