@@ -202,6 +202,7 @@ class Transaction(Protocol):
     async def record_chunk(self, upgrade: Upgrade, size: int) -> RecordedChunk:
         """Record the next `size` instances of the selection behind the upgrade's cursor, as they are now.
 
+        Active instances that the selection leaves out may count as part of the `size`.
         Only instances that existed when the upgrade was added belong to it: of all active, those among them
         that are active now; of a selection by ids, an id that had no instance then is not found.
         """

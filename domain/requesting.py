@@ -169,7 +169,10 @@ async def _request(
             await transaction.remember_request(checked_key, upgrade.id, worker.clock())
         if upgrade.expected > worker.pace.first_size:
             return upgrade
-        worked, _ = await work_chunk(transaction, upgrade, worker.pace.first_size, worker, {})
+        begun = replace(upgrade, state=UpgradeState.RUNNING, started_at=upgrade.requested_at)
+        # A store may count active instances that are left out, and must see that nothing follows.
+        size = worker.pace.first_size + upgrade.excluded + 1
+        worked, _ = await work_chunk(transaction, begun, size, worker, {})
         if planned is not None:
             must_have_done(planned, worked)
         if not worked.is_finished:
@@ -206,18 +209,15 @@ async def _open(
     is_undo = isinstance(wish.selection, Undo)
     if process.latest_published is None and not is_undo:
         raise NoPublishedVersion(namespace=wish.process.namespace, process_code=wish.process.code)
-    now = worker.clock()
-    fits = expected <= worker.pace.first_size
     upgrade = Upgrade(
         id=UpgradeId(uuid4()),
         process=wish.process,
         selection=kind_of(wish.selection),
         target_version=None if is_undo else process.latest_published,
-        state=UpgradeState.RUNNING if fits else UpgradeState.QUEUED,
+        state=UpgradeState.QUEUED,
         requested_by=caller.name,
         reason=wish.reason,
-        requested_at=now,
-        started_at=now if fits else None,
+        requested_at=worker.clock(),
         expected=expected,
         mappings=wish.mappings,
         of=wish.selection.of if isinstance(wish.selection, (Retry, Undo)) else None,

@@ -191,3 +191,30 @@ async def a_process(
     if holding:
         await register_instances(store, process=key, instances=holding, caller=ADMIN)
     return key
+
+
+class MovableClock:
+    """A clock that goes on only when it is told to."""
+
+    def __init__(self, time: datetime = NOON) -> None:
+        self.time = time
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def go_on(self, **span: float) -> None:
+        """Let so much time pass, named as for `timedelta`."""
+        self.time += timedelta(**span)
+
+
+async def a_modelled_process(
+    store: Store, *documents: bytes, key: ProcessKey = ORDERS, holding: Sequence[Instance] = ()
+) -> ProcessKey:
+    """Keep a process with a published version of each document, and these instances."""
+    await a_process(store, key, published=0)
+    for document in documents:
+        await save_draft(store, process=key, model=document, caller=ADMIN, clock=a_clock())
+        await publish_version(store, process=key, caller=ADMIN, clock=a_clock(EVENING))
+    if holding:
+        await register_instances(store, process=key, instances=holding, caller=ADMIN)
+    return key

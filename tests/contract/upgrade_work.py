@@ -1,0 +1,107 @@
+"""How a test asks for upgrades, and works on them for a while."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from domain import (
+    AllActive,
+    OutcomeKind,
+    ProcessKey,
+    Selection,
+    Upgrade,
+    UpgradeId,
+    Worker,
+    claim,
+    request_upgrade,
+    work_off,
+)
+from domain.ports import Store
+from domain.working import OnProgress
+from tests.support.builders import ADMIN, ORDERS, a_worker
+from tests.support.stores import outcomes_of
+
+SMALL = a_worker("small", size=2)
+"""Chunks of two instances: what is larger is queued."""
+
+UPGRADED, SKIPPED = OutcomeKind.UPGRADED, OutcomeKind.SKIPPED
+
+
+class Died(Exception):
+    """A worker that dies."""
+
+
+async def request(
+    store: Store,
+    selection: Selection | None = None,
+    *,
+    process: ProcessKey = ORDERS,
+    worker: Worker = SMALL,
+    **more: Any,
+) -> Upgrade:
+    """Ask for an upgrade, of all active instances unless told otherwise."""
+    chosen = AllActive() if selection is None else selection
+    return await request_upgrade(
+        store, process=process, selection=chosen, caller=ADMIN, worker=worker, **more
+    )
+
+
+def dying_after(chunks: int) -> OnProgress:
+    """The worker dies when it has worked so many chunks: the last one is committed, its lease stays."""
+    left = chunks
+
+    def on_progress(_: Upgrade) -> None:
+        nonlocal left
+        left -= 1
+        if left <= 0:
+            raise Died
+
+    return on_progress
+
+
+def stopping_after(chunks: int) -> Callable[[], bool]:
+    """The worker is told to stop when it has worked so many chunks."""
+    left = chunks + 1
+
+    def should_stop() -> bool:
+        nonlocal left
+        left -= 1
+        return left <= 0
+
+    return should_stop
+
+
+async def taken(store: Store, upgrade: UpgradeId, worker: Worker = SMALL) -> Upgrade:
+    """An upgrade that the worker has claimed."""
+    claimed = await claim(store, worker, only=upgrade)
+    assert claimed is not None
+    return claimed
+
+
+async def work(store: Store, upgrade: UpgradeId, worker: Worker = SMALL) -> Upgrade:
+    """Claim an upgrade and work it off."""
+    return await work_off(store, await taken(store, upgrade, worker), worker)
+
+
+async def work_and_die(store: Store, upgrade: UpgradeId, worker: Worker = SMALL, *, chunks: int) -> Upgrade:
+    """Claim an upgrade, work so many chunks of it, and leave it as a killed program does."""
+    claimed = await taken(store, upgrade, worker)
+    with suppress(Died):
+        await work_off(store, claimed, worker, on_progress=dying_after(chunks))
+    stored = await store.upgrade(upgrade)
+    assert stored is not None
+    return stored
+
+
+async def work_and_stop(store: Store, upgrade: UpgradeId, worker: Worker = SMALL, *, chunks: int) -> Upgrade:
+    """Claim an upgrade, work so many chunks of it, and give it back."""
+    claimed = await taken(store, upgrade, worker)
+    return await work_off(store, claimed, worker, should_stop=stopping_after(chunks))
+
+
+async def kinds_of(store: Store, upgrade: UpgradeId) -> dict[object, OutcomeKind]:
+    """What an upgrade did to each instance; each has one outcome."""
+    outcomes = await outcomes_of(store, upgrade)
+    kinds = {one.instance: one.kind for one in outcomes}
+    assert len(kinds) == len(outcomes), "an instance has two outcomes"
+    return kinds
