@@ -13,11 +13,11 @@ from tests.support.stores import everything_in
 @asynccontextmanager
 async def refused(
     store: Store, code: ErrorCode, message: str | None = None, field: tuple[str, ...] | None = None
-) -> AsyncIterator[None]:
+) -> AsyncIterator[pytest.ExceptionInfo[UpliftError]]:
     """The block is refused so, and leaves the store as it was."""
     before = await everything_in(store)
     with pytest.raises(UpliftError) as caught:
-        yield
+        yield caught
     assert caught.value.code is code
     if message is not None:
         assert caught.value.message == message
