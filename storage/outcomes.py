@@ -6,9 +6,10 @@ place; one of all active along the instances.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import FromClause, Select, bindparam, literal, select, union_all
+from sqlalchemy import CompoundSelect, FromClause, Select, bindparam, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.decision import INSTANCE_NOT_FOUND, ReasonCode
@@ -45,8 +46,11 @@ async def outcome_pages(
     listed: dict[UpgradeId, list[tuple[int, Outcome]]] = defaultdict(list)
     by_id = {head.id: head for head in heads}
     for part in parts(heads):
-        listings = [select(_listing(head, which, page).subquery()) for head in part]
-        rows = (await connection.execute(union_all(*listings))).all()
+        bound = {"after": page.after or 0, "most": page.first + 1}
+        for place, head in enumerate(part):
+            bound |= {f"upgrade_{place}": head.id, f"cursor_{place}": head.cursor}
+        statement = _listings(tuple(head.selection is SelectionKind.BY_IDS for head in part), which)
+        rows = (await connection.execute(statement, bound)).all()
         positions = await identities.positions(positions_named(rows))
         for row in rows:
             head = by_id[row.upgrade_id]
@@ -54,10 +58,18 @@ async def outcome_pages(
     return {wanted: page_of(listed[wanted], page.first) for wanted in upgrades}
 
 
-def _listing(head: Any, which: OutcomeFilter, page: PageRequest) -> Select[Any]:
-    listing = _along_ids(head) if head.selection is SelectionKind.BY_IDS else _along_instances(head)
+@lru_cache(maxsize=64)
+def _listings(are_by_ids: tuple[bool, ...], which: OutcomeFilter) -> CompoundSelect[Any]:
+    """The outcomes of some upgrades, each along its ids or not; kept, for building it takes longest."""
+    return union_all(
+        *(select(_listing(place, by_ids, which).subquery()) for place, by_ids in enumerate(are_by_ids))
+    )
+
+
+def _listing(place: int, is_by_ids: bool, which: OutcomeFilter) -> Select[Any]:
+    listing = _along_ids(place) if is_by_ids else _along_instances(place)
     key = listing.selected_columns.key
-    listing = listing.where(key > (page.after or 0)).order_by(key).limit(page.first + 1)
+    listing = listing.where(key > bindparam("after")).order_by(key).limit(bindparam("most"))
     is_skipped = decision.c.to_position_id.is_(None)
     if which.kind is OutcomeKind.UPGRADED:
         listing = listing.where(~is_skipped)
@@ -70,26 +82,27 @@ def _listing(head: Any, which: OutcomeFilter, page: PageRequest) -> Select[Any]:
     return listing
 
 
-def _along_ids(head: Any) -> Select[Any]:
+def _along_ids(place: int) -> Select[Any]:
     its_outcome = (outcome.c.upgrade_id == selected.c.upgrade_id) & (
         outcome.c.instance_id == selected.c.instance_id
     )
     found: FromClause = selected.outerjoin(outcome, its_outcome).outerjoin(decision, ITS_DECISION)
     return (
-        select(literal(head.id).label("upgrade_id"), selected.c.ordinal.label("key"), selected.c.uuid, *FACTS)
+        select(selected.c.upgrade_id, selected.c.ordinal.label("key"), selected.c.uuid, *FACTS)
         .select_from(found)
-        .where(selected.c.upgrade_id == head.id, selected.c.ordinal <= head.cursor)
+        .where(
+            selected.c.upgrade_id == bindparam(f"upgrade_{place}"),
+            selected.c.ordinal <= bindparam(f"cursor_{place}"),
+        )
     )
 
 
-def _along_instances(head: Any) -> Select[Any]:
+def _along_instances(place: int) -> Select[Any]:
     found = outcome.join(decision, ITS_DECISION).join(instance, instance.c.id == outcome.c.instance_id)
     return (
-        select(
-            literal(head.id).label("upgrade_id"), outcome.c.instance_id.label("key"), instance.c.uuid, *FACTS
-        )
+        select(outcome.c.upgrade_id, outcome.c.instance_id.label("key"), instance.c.uuid, *FACTS)
         .select_from(found)
-        .where(outcome.c.upgrade_id == head.id)
+        .where(outcome.c.upgrade_id == bindparam(f"upgrade_{place}"))
     )
 
 
