@@ -53,7 +53,7 @@ def build_app(store: SqlStore, settings: Settings) -> Starlette:
             *graphql_routes("/graphql", endpoint),
             *(page.static_routes() if settings.introspection else []),
             *health_routes(store.database),
-            *rest_routes(store, authenticate, settings.rest_limits()),
+            *rest_routes(store, authenticate, settings.worker_named(worker_name()), settings.rest_limits()),
         ],
         lifespan=partial(working_off_upgrades, store, settings),
     )

@@ -65,7 +65,7 @@ class JsonBody:
             return []
         found = []
         for index, item in enumerate(items):
-            if (plain := _plain_uuid(item)) is not None:
+            if (plain := _uuid_in(item)) is not None:
                 found.append(plain)
             elif len(self.faults) < MAX_DETAILS:
                 self._add_fault(f"{name}[{index}]", "a UUID", item)
@@ -74,6 +74,12 @@ class JsonBody:
     def _add_fault(self, field: str, expected: str, raw: Raw) -> None:
         message = f"Expected {field} to be {expected}, but got {_shown(bytes(raw))}."
         self.faults.append(Detail(field=field, message=message))
+
+
+def plain_uuid(text: str) -> str | None:
+    """The digits of a UUID in any of its usual spellings: upper case, braces, no hyphens, urn:uuid:."""
+    spelled = _UUID.fullmatch(text)
+    return spelled and (spelled[1] or spelled[2])
 
 
 def _properties(body: bytes) -> dict[str, Raw]:
@@ -123,13 +129,11 @@ def _names(body: bytes) -> list[str]:
         raise _malformed(f"it cannot be read: {error}") from None
 
 
-def _plain_uuid(raw: Raw) -> str | None:
-    """The digits of a UUID in any of its usual spellings: upper case, braces, no hyphens, urn:uuid:."""
+def _uuid_in(raw: Raw) -> str | None:
     try:
-        spelled = _UUID.fullmatch(_decode_text(raw))
+        return plain_uuid(_decode_text(raw))
     except (ValueError, RecursionError):
         return None
-    return spelled and (spelled[1] or spelled[2])
 
 
 def _shown(raw: bytes) -> str:

@@ -29,6 +29,10 @@ class RestCode(StrEnum):
     """The body or a list of ids is larger than allowed."""
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
     """The body is announced as something else than JSON in UTF-8."""
+    UPGRADE_CANCELLED = "UPGRADE_CANCELLED"
+    """An operator stopped the upgrade; what was done until then stays done."""
+    UPGRADE_FAILED = "UPGRADE_FAILED"
+    """An error of the server stopped the upgrade; what was done until then stays done."""
     INTERNAL = "INTERNAL"
     """An error of the server; quote the `id` to its operator."""
 
@@ -56,6 +60,9 @@ _HEADERS_OF: Mapping[ErrorCode, Mapping[str, str]] = {
     ErrorCode.UNAUTHENTICATED: {"www-authenticate": "Bearer"},
     ErrorCode.STORE_UNAVAILABLE: {"retry-after": "5"},
 }
+
+_FIELD_OF: Mapping[str, str] = {"idempotencyKey": "Idempotency-Key", "id": "upgradeId"}
+"""What this path calls the fields that have other names at other front doors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,13 +108,18 @@ def refusal_of(error: Exception) -> RefusedRequest:
             error.code,
             error.message,
             details=_details(error),
-            headers=_HEADERS_OF.get(error.code),
+            headers=headers_of(error.code),
         )
     return _unexpected(error)
 
 
+def headers_of(code: ErrorCode) -> Mapping[str, str]:
+    """The headers that come with a refusal of the domain."""
+    return _HEADERS_OF.get(code, {})
+
+
 def bad_values(faults: Sequence[Detail]) -> RefusedRequest:
-    """The refusal of a body with these faults, of which there is at least one."""
+    """The refusal of a request with these faults, of which there is at least one."""
     code = ErrorCode.INVALID_INPUT
     return RefusedRequest(STATUS_OF[code], code, faults[0].message, details=faults)
 
@@ -115,7 +127,7 @@ def bad_values(faults: Sequence[Detail]) -> RefusedRequest:
 def _details(error: UpliftError) -> tuple[Detail, ...]:
     """The fields at fault: an invalid selection names fields that stand side by side, others name a path."""
     names = error.field if isinstance(error, InvalidSelection) else filter(None, [".".join(error.field)])
-    return tuple(Detail(field=name, message=error.message) for name in names)
+    return tuple(Detail(field=_FIELD_OF.get(name, name), message=error.message) for name in names)
 
 
 def _unexpected(error: Exception) -> RefusedRequest:

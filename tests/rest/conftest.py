@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 from rest_document import must_be_documented
+from rest_work import working_off
 from rest_world import add_world, authenticate
 from starlette.applications import Starlette
 
-from domain import InMemoryStore
+from domain import InMemoryStore, Worker
 from domain.ports import Store
 from rest_compat.routes import RestLimits, rest_routes
 
@@ -30,10 +31,25 @@ def rest_limits() -> RestLimits:
 
 
 @pytest.fixture
-async def client(rest_store: Store, rest_limits: RestLimits) -> AsyncIterator[httpx2.AsyncClient]:
+def rest_worker() -> Worker:
+    """Who moves what fits into one chunk; tests of larger upgrades take one whose chunks are small."""
+    return Worker(name="rest")
+
+
+@pytest.fixture
+async def queue_worked_off(rest_store: Store, rest_worker: Worker) -> AsyncIterator[None]:
+    """While a test runs, a worker works off what is queued, as that of a server does."""
+    async with working_off(rest_store, rest_worker):
+        yield
+
+
+@pytest.fixture
+async def client(
+    rest_store: Store, rest_limits: RestLimits, rest_worker: Worker, queue_worked_off: None
+) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of an application on the filled store. Each reply it gets must be one that is documented."""
     await add_world(rest_store)
-    app = Starlette(routes=rest_routes(rest_store, authenticate, rest_limits))
+    app = Starlette(routes=rest_routes(rest_store, authenticate, rest_worker, rest_limits))
     async with httpx2.AsyncClient(
         transport=httpx2.ASGITransport(app),
         base_url="http://uplift.test",

@@ -9,7 +9,7 @@ from rest_world import ORDERS, WAITING_1, add_world, ask, authenticate, path_of,
 from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
-from domain import Caller, InMemoryStore
+from domain import Caller, InMemoryStore, Worker
 from domain.access import Authenticate
 from domain.errors import ErrorCode, InvalidInput, StoreUnavailable
 from domain.ports import Store, Transaction
@@ -38,7 +38,9 @@ async def broken_authenticate(_: str | None) -> Caller:
 
 async def ask_once(store: Store, authenticate: Authenticate) -> httpx2.Response:
     async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(Starlette(routes=rest_routes(store, authenticate))),
+        transport=httpx2.ASGITransport(
+            Starlette(routes=rest_routes(store, authenticate, Worker(name="rest")))
+        ),
         base_url="http://uplift.test",
         event_hooks={"response": [must_be_documented]},
     ) as client:
@@ -120,7 +122,7 @@ async def test_a_client_that_goes_away_in_the_middle_of_its_body_changes_nothing
         "path": path_of(ORDERS),
         "headers": [(b"authorization", b"Bearer admin-key")],
     }
-    await Starlette(routes=rest_routes(rest_store, authenticate))(scope, receive, send)
+    await Starlette(routes=rest_routes(rest_store, authenticate, Worker(name="rest")))(scope, receive, send)
     assert sent[0]["status"] == 400
     assert await snapshot(rest_store) == before
 

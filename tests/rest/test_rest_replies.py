@@ -22,7 +22,7 @@ from rest_world import (
 )
 from starlette.applications import Starlette
 
-from domain import InMemoryStore, ProcessKey, Status, register_instances
+from domain import InMemoryStore, ProcessKey, Status, Worker, register_instances
 from domain.instance import InstanceId
 from domain.paging import PageRequest
 from domain.ports import Store
@@ -127,7 +127,7 @@ class CountingStore(InMemoryStore):
 async def test_asks_the_store_for_no_more_than_it_tells(body: dict[str, object], asked: list[str]) -> None:
     store = CountingStore()
     await add_process(store, MANY, published=2, instances=[an_instance(100, process=MANY)])
-    transport = httpx2.ASGITransport(Starlette(routes=rest_routes(store, authenticate)))
+    transport = httpx2.ASGITransport(Starlette(routes=rest_routes(store, authenticate, Worker(name="rest"))))
     async with httpx2.AsyncClient(transport=transport, base_url="http://uplift.test") as client:
         await client.post(path_of(MANY), headers={"authorization": "Bearer admin-key"}, json=body)
     assert store.asked == asked

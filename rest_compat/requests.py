@@ -1,0 +1,79 @@
+"""What do path, method and headers of a request say?"""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from starlette.types import Scope
+
+from domain.access import Authenticate, Caller
+from domain.errors import ErrorCode, ProcessNotFound
+from domain.process import ProcessKey, is_name
+from domain.selection import UpgradeId
+from rest_compat.json_body import plain_uuid
+from rest_compat.refusals import STATUS_OF, RefusedRequest, RestCode
+
+UPGRADE_PATH = "/pub/v1/bpm/instance/bytemplate/{namespace}/{code}/version"
+STATUS_PATH = "/pub/v1/bpm/upgrades/{upgradeId}"
+
+
+def check_path(scope: Scope) -> None:
+    """Refuse what the router cannot tell from the path: an encoded slash, and a line break at the end."""
+    if b"%2f" in (scope.get("raw_path") or b"").lower() or scope["path"].endswith("\n"):
+        raise no_such_path(scope)
+
+
+def check_method(scope: Scope, *allowed: str) -> None:
+    """Refuse another method."""
+    if scope["method"] not in allowed:
+        raise RefusedRequest(
+            405,
+            RestCode.METHOD_NOT_ALLOWED,
+            f"Expected {' or '.join(allowed)}, but got {scope['method']}.",
+            headers={"allow": ", ".join(allowed)},
+        )
+
+
+async def caller_of(headers: Mapping[bytes, bytes], authenticate: Authenticate) -> Caller:
+    """Who asks. Raises Unauthenticated."""
+    return await authenticate(_text(headers.get(b"authorization")))
+
+
+def values_of(scope: Scope, header: bytes) -> list[str]:
+    """The values of a header, once for each time that it was sent."""
+    return [value.decode("latin-1") for name, value in scope["headers"] if name == header]
+
+
+def process_key(scope: Scope) -> ProcessKey:
+    """The process that a path names. Raises ProcessNotFound for a name that no process can have."""
+    namespace, code = scope["path_params"]["namespace"], scope["path_params"]["code"]
+    if not (is_name(namespace) and is_name(code)):
+        raise ProcessNotFound(namespace=namespace, process_code=code)
+    return ProcessKey(namespace=namespace, code=code)
+
+
+def upgrade_id(scope: Scope) -> UpgradeId:
+    """The upgrade that a path names. Raises RefusedRequest for what is no id at all."""
+    given = scope["path_params"]["upgradeId"]
+    plain = plain_uuid(given)
+    if plain is None:
+        code = ErrorCode.UPGRADE_NOT_FOUND
+        message = f"Expected to find upgrade {given[:100]!r}, but there is none."
+        raise RefusedRequest(STATUS_OF[code], code, message)
+    return UpgradeId(UUID(plain))
+
+
+def path_of_status(upgrade: UpgradeId) -> str:
+    """Where the status of an upgrade is found."""
+    return STATUS_PATH.format(upgradeId=upgrade)
+
+
+def no_such_path(scope: Scope) -> RefusedRequest:
+    """The refusal of a path that does not exist."""
+    sent = _text(scope.get("raw_path")) or scope["path"]
+    return RefusedRequest(
+        404, RestCode.NOT_FOUND, f"Expected a path like '{UPGRADE_PATH}' to the letter, but got {sent!r}."
+    )
+
+
+def _text(header: bytes | None) -> str | None:
+    return None if header is None else header.decode("latin-1")

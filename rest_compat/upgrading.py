@@ -1,0 +1,97 @@
+"""How is a request to upgrade instances answered?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope
+
+from domain.access import Authenticate, require_system_admin
+from domain.errors import ErrorCode, StoreUnavailable, UpliftError
+from domain.ports import Store
+from domain.process import ProcessKey
+from domain.publishing import get_process
+from domain.requesting import request_upgrade
+from domain.selection import Selection
+from domain.upgrade import Upgrade, UpgradeId
+from domain.working import Worker
+from rest_compat.idempotency import idempotency_key_of
+from rest_compat.listing import listed_outcomes
+from rest_compat.preferences import Preference, preference_of
+from rest_compat.refusals import STATUS_OF, RefusedRequest, headers_of
+from rest_compat.replies import accepted_response, upgrade_response
+from rest_compat.request_body import RestLimits, read_body
+from rest_compat.requests import (
+    caller_of,
+    check_method,
+    check_path,
+    path_of_status,
+    process_key,
+    values_of,
+)
+from rest_compat.selecting import selection_of
+from rest_compat.waiting import wait_for_the_end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upgrading:
+    """Upgrades the instances of a process that the body of a request selects.
+
+    What is wrong is told in this order: the path and method, who asks (401, 403), the process (404), the form
+    of the body (415, 413), and what is asked (400, 422). Nothing is read of the body before it is known who
+    asks.
+    """
+
+    store: Store
+    authenticate: Authenticate
+    worker: Worker
+    limits: RestLimits
+
+    async def answer(self, scope: Scope, receive: Receive) -> Response:
+        check_path(scope)
+        check_method(scope, "POST")
+        headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        caller = await caller_of(headers, self.authenticate)
+        require_system_admin(caller)
+        process = process_key(scope)
+        selection, key = await self._asked(process, scope, headers, receive)
+        upgrade = await request_upgrade(
+            self.store, process=process, selection=selection, caller=caller, worker=self.worker, key=key
+        )
+        try:
+            return await self._tell(upgrade, preference_of(values_of(scope, b"prefer")), receive)
+        except StoreUnavailable:
+            raise _cannot_tell(upgrade.id) from None
+
+    async def _asked(
+        self, process: ProcessKey, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
+    ) -> tuple[Selection, str | None]:
+        """The selection, and the idempotency key if there is one."""
+        try:
+            body = await read_body(headers, receive, self.limits)
+            key = idempotency_key_of(values_of(scope, b"idempotency-key"))
+            return selection_of(body), key
+        except (RefusedRequest, UpliftError):
+            # A good request learns from its upgrade whether the process exists, with one question less.
+            await get_process(self.store, process)
+            raise
+
+    async def _tell(self, upgrade: Upgrade, preference: Preference, receive: Receive) -> Response:
+        if not preference.is_at_once:
+            upgrade = await wait_for_the_end(self.store, upgrade, receive, seconds=preference.patience)
+        listed = await listed_outcomes(self.store, upgrade)
+        if preference.is_at_once or not upgrade.is_finished:
+            return accepted_response(upgrade, listed)
+        return upgrade_response(upgrade, listed)
+
+
+def _cannot_tell(upgrade: UpgradeId) -> RefusedRequest:
+    """Unlike other refusals this one comes when the request is stored already."""
+    code, where = ErrorCode.STORE_UNAVAILABLE, path_of_status(upgrade)
+    return RefusedRequest(
+        STATUS_OF[code],
+        code,
+        f"Expected to tell what became of upgrade {upgrade}, but the store cannot answer now. The upgrade is "
+        f"stored and goes on; ask later at {where}.",
+        headers={**headers_of(code), "location": where},
+    )
