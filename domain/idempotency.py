@@ -49,7 +49,7 @@ class IdempotencyConflict(UpliftError):
 
 
 def idempotency_key(key: str, *, caller: Caller, asked: object) -> IdempotencyKey:
-    """A checked key. `asked` is all that makes up the request; its text tells it apart from others.
+    """A checked key. `asked` is all that makes up the request; its `repr` tells it apart from others.
 
     Raises InvalidInput.
     """

@@ -155,7 +155,7 @@ async def _request(
 ) -> Upgrade:
     _check_reason(wish.reason)
     check_mappings(wish.mappings)
-    checked_key = None if key is None else idempotency_key(key, caller=caller, asked=wish)
+    checked_key = None if key is None else idempotency_key(key, caller=caller, asked=_told(wish))
     if checked_key and (first := await _first_of(store, checked_key, worker)):
         return first
     planned = await _planned(store, wish)
@@ -179,6 +179,14 @@ async def _request(
             worked = replace(worked, state=UpgradeState.QUEUED, lease=None)
             await transaction.save_upgrade(worked)
         return worked
+
+
+def _told(wish: _Wish) -> tuple[object, ...]:
+    """All that makes up a request. A set may have another text in another program: its members are sorted."""
+    selection: object = wish.selection
+    if isinstance(wish.selection, Retry):
+        selection = (wish.selection.of, sorted(wish.selection.reasons))
+    return wish.process, selection, wish.mappings, wish.fingerprint, wish.reason
 
 
 async def _planned(store: Store, wish: _Wish) -> Fingerprint | None:

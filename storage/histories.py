@@ -37,7 +37,7 @@ async def find_histories(
     connection: AsyncConnection, identities: Identities, ids: Sequence[InstanceId]
 ) -> Mapping[InstanceId, tuple[HistoryEntry, ...]]:
     """What upgrades did to each of these instances, the oldest first."""
-    rows = (await connection.execute(HISTORIES, given(ids))).all()
+    rows = (await connection.execute(HISTORIES, given(list(dict.fromkeys(ids))))).all()
     positions = await identities.positions(positions_named(rows))
     found: dict[InstanceId, list[HistoryEntry]] = defaultdict(list)
     for row, upgraded in zip(rows, await upgrades_of(identities, rows), strict=True):
