@@ -68,7 +68,7 @@ def copied(path: Path, name: str) -> Path:
 
 def plain_connection(path: Path) -> sqlite3.Connection:
     """sqlite3 without any of our code, under the same settings as the store's own connections."""
-    from storage.database import PRAGMAS
+    from storage.sqlite import PRAGMAS
 
     connection = sqlite3.connect(path, isolation_level=None)
     for pragma in PRAGMAS:

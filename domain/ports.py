@@ -157,11 +157,17 @@ class UpgradeQuestions(Protocol):
 
 
 class Transaction(Protocol):
-    """Writes that happen together or not at all, on data that nobody else changes meanwhile."""
+    """Writes that happen together or not at all.
+
+    What a transaction has asked for, nobody else changes until it ends: the versions of a process, the
+    instances of ids, an upgrade, what a key led to. A recorded chunk stays as it was recorded.
+    """
 
     async def process(self, key: ProcessKey) -> Process | None: ...
 
-    async def add_process(self, process: Process) -> None: ...
+    async def add_process(self, process: Process) -> None:
+        """Add a process. Raises ProcessExists when another program has added it meanwhile."""
+        ...
 
     async def versions(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]: ...
 

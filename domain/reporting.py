@@ -29,9 +29,10 @@ async def register_instances(
     _check_processes(process, instances)
     _check_batch([instance.id for instance in instances])
     _check_positions([instance.position for instance in instances])
+    await get_process(store, process)
+    # What is published stays published: there is no need to hold up those who publish.
+    _check_versions(process, instances, (await store.versions([process]))[process])
     async with store.transaction() as transaction:
-        await get_process(transaction, process)
-        _check_versions(process, instances, (await transaction.versions([process]))[process])
         owners = await transaction.processes_of([instance.id for instance in instances])
         _check_owners(process, [instance.id for instance in instances], owners)
         await transaction.register(process, instances)

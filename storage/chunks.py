@@ -1,7 +1,8 @@
 """How one chunk of an upgrade is recorded and moved: a few statements, however many instances it covers.
 
 The chunk lies between two keys: ordinals of the given ids, or else ids of instances. All statements that find
-its instances repeat all conditions, within one transaction.
+its instances repeat all conditions, within one transaction; what is recorded is locked until it ends, so that
+it cannot change before it is moved.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Insert,
+    Integer,
     Select,
     Update,
     and_,
@@ -35,7 +37,7 @@ from storage.identities import Identities
 from storage.opened import Opened
 from storage.tables import IS_ACTIVE, decision, instance, outcome, selected
 
-UPGRADE_ID: BindParameter[int] = bindparam("upgrade_id")
+UPGRADE_ID: BindParameter[int] = bindparam("upgrade_id", type_=Integer)
 AFTER: BindParameter[int] = bindparam("after")
 UPTO: BindParameter[int] = bindparam("upto")
 OF_PROCESS: BindParameter[int] = bindparam("of_process")
@@ -134,9 +136,12 @@ def _cohort_columns(kind: SelectionKind) -> tuple[ColumnElement[Any], ...]:
 
 def _record(kind: SelectionKind) -> Insert:
     columns = ["upgrade_id", "instance_id", "version", "status", "position_id"]
-    found = select(
-        UPGRADE_ID, instance.c.id, instance.c.version, instance.c.status, instance.c.position_id
-    ).where(IN_CHUNK[kind])
+    found = (
+        select(UPGRADE_ID, instance.c.id, instance.c.version, instance.c.status, instance.c.position_id)
+        .where(IN_CHUNK[kind])
+        .order_by(instance.c.id)
+        .with_for_update(of=instance, key_share=True)
+    )
     if kind is not SelectionKind.UNDO:
         return insert(outcome).from_select(columns, found)
     with_origin = found.add_columns(earlier.c.version, earlier.c.position_id).join(

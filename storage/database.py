@@ -1,65 +1,48 @@
-"""How a database file is opened, read and written."""
+"""How a database is opened, read and written, whichever it is."""
 
-import sqlite3
-from asyncio import Lock
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from sqlalchemy import event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.errors import StoreUnavailable
-from storage import driver, tables
-
-BUSY_TIMEOUT_MS = 5_000
-READERS = 4
-PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
-    # In WAL mode NORMAL survives a killed program whole; a power cut may lose the last commits, no more.
-    "PRAGMA synchronous = NORMAL",
-    "PRAGMA foreign_keys = ON",
-    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
-    "PRAGMA cache_size = -65536",
-    "PRAGMA temp_store = MEMORY",
-    # A chunk writes thousands of pages: a checkpoint each 1,000 would copy the same pages again and again.
-    "PRAGMA wal_autocheckpoint = 8000",
-)
+from storage import tables
+from storage.backend import Backend
+from storage.dialect import take_turns
+from storage.postgres import postgres_backend
+from storage.sqlite import sqlite_backend
 
 
 class Database:
-    """One SQLite file: a pool of connections that read, and one that writes."""
+    """An SQLite file or a PostgreSQL database: connections that read, and connections that write."""
 
-    def __init__(self, path: Path) -> None:
-        self._readers = _engine(path, pool_size=READERS)
-        self._writer = _engine(path, pool_size=1)
-        event.listen(self._writer.sync_engine, "begin", _take_the_write_lock)
-        # SQLite lets one connection write at a time: waiting here is fair and cheap, in busy_timeout neither.
-        self._turn = Lock()
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
 
     @classmethod
-    async def open(cls, path: Path) -> Self:
-        """Open a database file; what is missing of its tables is created."""
-        database = cls(path)
+    async def open(cls, where: Path | URL) -> Self:
+        """Open the SQLite file of this path or the PostgreSQL database of this URL, with its tables."""
+        database = cls(sqlite_backend(where) if isinstance(where, Path) else postgres_backend(where))
         async with database.writing() as connection:
+            await take_turns(connection, "schema")
             await connection.run_sync(tables.metadata.create_all)
         return database
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A connection for statements that only read, each on its own snapshot."""
-        with _expected_failures():
-            async with self._readers.connect() as connection:
+        with self._expected_failures():
+            async with self._backend.readers.connect() as connection:
                 yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """A connection in a write transaction, committed at the end or rolled back on an error."""
-        with _expected_failures():
-            async with self._turn, self._writer.begin() as connection:
+        with self._expected_failures():
+            async with self._backend.turn, self._backend.writers.begin() as connection:
                 yield connection
 
     async def ping(self) -> None:
@@ -68,52 +51,16 @@ class Database:
             await connection.exec_driver_sql("SELECT 1")
 
     async def close(self) -> None:
-        await self._readers.dispose()
-        await self._writer.dispose()
+        await self._backend.readers.dispose()
+        await self._backend.writers.dispose()
 
-
-@contextmanager
-def _expected_failures() -> Iterator[None]:
-    """Say what an operator can mend, a lock or a full disk, by the domain's own error."""
-    try:
-        yield
-    except OperationalError as error:
-        raise StoreUnavailable(f"the database says '{error.orig}'") from error
-
-
-class _Connection(sqlite3.Connection):
-    """Gives its lock back when it is closed.
-
-    SQLite keeps a closed connection, lock and all, as long as one of its statements is alive; and the
-    traceback of a task that was cancelled in the middle of a transaction keeps one alive for a while.
-    """
-
-    def close(self) -> None:
-        with suppress(sqlite3.ProgrammingError):  # it was closed before
-            self.rollback()
-        super().close()
-
-
-def _engine(path: Path, *, pool_size: int) -> AsyncEngine:
-    url = URL.create("sqlite+aiosqlite", database=str(path))
-    engine = create_async_engine(
-        url,
-        pool_size=pool_size,
-        max_overflow=0,
-        connect_args={"isolation_level": None, "factory": _Connection},
-    )
-    event.listen(engine.sync_engine, "do_connect", driver.connect)
-    event.listen(engine.sync_engine, "connect", _set_pragmas)
-    return engine
-
-
-def _set_pragmas(connection: Any, _: Any) -> None:
-    cursor = connection.cursor()
-    for pragma in PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
-
-
-def _take_the_write_lock(connection: Any) -> None:
-    # A transaction that begins by reading would have to upgrade its lock later, and can fail then for ever.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    @contextmanager
+    def _expected_failures(self) -> Iterator[None]:
+        """Say what an operator can mend, a lock or a full disk, by the domain's own error."""
+        try:
+            yield
+        except Exception as error:
+            why = self._backend.why_unavailable(error)
+            if why is None:
+                raise
+            raise StoreUnavailable(f"the database says '{why}'") from error

@@ -8,14 +8,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, tuple_
+from sqlalchemy import bindparam, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.instance import ElementId, Position
 from domain.process import ProcessKey
 from storage import tables
+from storage.dialect import insert_new
 
 MAX_BOUND = 500
 """Most values bound to one IN list, and most parts of a UNION ALL (SQLite's own limit)."""
@@ -32,7 +34,8 @@ POSITIONS_BY_DIGEST = select(tables.position.c.id, tables.position.c.digest).whe
     tables.position.c.process_id == bindparam("process_id"),
     tables.position.c.digest.in_(bindparam("digests", expanding=True)),
 )
-ADD_POSITIONS = insert(tables.position)
+ADD_POSITIONS = insert_new(tables.position)
+"""Someone else may have added a position since it was looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,8 @@ class Identities:
         new = _missing(wanted, known)
         if not new:
             return known
-        await self._connection.execute(ADD_POSITIONS, [_position_row(process_id, one) for one in new])
+        rows = sorted((_position_row(process_id, one) for one in new), key=itemgetter("digest"))
+        await self._connection.execute(ADD_POSITIONS, rows)
         return await self.known_position_ids(process_id, wanted)
 
     async def _find_positions(self, process_id: int, by_digest: Mapping[bytes, Position]) -> None:

@@ -2,18 +2,20 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Select, bindparam, func, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.cohort import CountedCohort
+from domain.errors import StoreUnavailable
 from domain.instance import ACTIVE, Instance, InstanceId, InstanceReport
 from domain.paging import Page, PageRequest, page_of
 from domain.ports import InstanceFilter
 from domain.process import ProcessKey, VersionNumber
 from storage.cohorts import cohorts_of
-from storage.dialect import upsert
+from storage.dialect import insert_many, upsert
 from storage.given import GIVEN, given
 from storage.identities import Identities, parts
 from storage.tables import IS_ACTIVE, instance
@@ -27,7 +29,13 @@ INSTANCES = select(
     instance.c.position_id,
 )
 INSTANCES_BY_UUID = INSTANCES.join(GIVEN, GIVEN.c.uuid == instance.c.uuid).order_by(GIVEN.c.ordinal)
-OWNERS = select(instance.c.uuid, instance.c.process_id).join(GIVEN, GIVEN.c.uuid == instance.c.uuid)
+OWNERS = (
+    select(instance.c.uuid, instance.c.process_id)
+    .join(GIVEN, GIVEN.c.uuid == instance.c.uuid)
+    .order_by(instance.c.id)
+    .with_for_update(of=instance, key_share=True)
+)
+"""Locks the instances in the order in which chunks do, so that nobody waits for each other."""
 COHORTS = (
     select(
         instance.c.process_id,
@@ -46,7 +54,7 @@ COHORTS = (
         instance.c.position_id,
     )
 )
-REGISTER = upsert(instance, keys=("uuid",), replaced=("status", "position_id"))
+REGISTER = upsert(instance, keys=("uuid",), replaced=("status", "position_id"), same=("process_id",))
 REPORT = (
     update(instance)
     .where(instance.c.uuid == bindparam("of_uuid"))
@@ -75,7 +83,8 @@ async def instance_pages(
         rows = (await connection.execute(union_all(*listings))).all()
         for row, found in zip(rows, await instances_of(identities, rows), strict=True):
             listed[found.process].append((row.id, found))
-    return {key: page_of(listed[key], page.first) for key in keys}
+    # Nothing promises that the database puts the lists one behind the other.
+    return {key: page_of(sorted(listed[key], key=itemgetter(0)), page.first) for key in keys}
 
 
 async def count_cohorts(
@@ -111,8 +120,8 @@ async def register(
         }
         for one in instances
     ]
-    if rows:
-        await connection.execute(REGISTER, rows)
+    if rows and await insert_many(connection, REGISTER, rows) < len(rows):
+        raise StoreUnavailable("another process has got one of these instances just now")
 
 
 async def report(

@@ -7,6 +7,7 @@ place; one of all active along the instances.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import CompoundSelect, FromClause, Select, bindparam, select, union_all
@@ -22,6 +23,7 @@ from storage.decisions import ITS_DECISION, stored_code
 from storage.documents import reasons_of
 from storage.identities import Identities, parts
 from storage.tables import decision, instance, outcome, selected, upgrade
+from storage.types import LONG
 
 HEADS = select(upgrade.c.id, upgrade.c.uuid, upgrade.c.selection, upgrade.c.cursor).where(
     upgrade.c.uuid.in_(bindparam("uuids", expanding=True))
@@ -55,7 +57,8 @@ async def outcome_pages(
         for row in rows:
             head = by_id[row.upgrade_id]
             listed[head.uuid].append((row.key, outcome_of(row, positions)))
-    return {wanted: page_of(listed[wanted], page.first) for wanted in upgrades}
+    # Nothing promises that the database puts the lists one behind the other.
+    return {wanted: page_of(sorted(listed[wanted], key=itemgetter(0)), page.first) for wanted in upgrades}
 
 
 @lru_cache(maxsize=64)
@@ -69,7 +72,7 @@ def _listings(are_by_ids: tuple[bool, ...], which: OutcomeFilter) -> CompoundSel
 def _listing(place: int, is_by_ids: bool, which: OutcomeFilter) -> Select[Any]:
     listing = _along_ids(place) if is_by_ids else _along_instances(place)
     key = listing.selected_columns.key
-    listing = listing.where(key > bindparam("after")).order_by(key).limit(bindparam("most"))
+    listing = listing.where(key > bindparam("after", type_=LONG)).order_by(key).limit(bindparam("most"))
     is_skipped = decision.c.to_position_id.is_(None)
     if which.kind is OutcomeKind.UPGRADED:
         listing = listing.where(~is_skipped)

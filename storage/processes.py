@@ -5,14 +5,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.errors import ProcessExists
 from domain.paging import Page, PageRequest, page_of
 from domain.process import Process, ProcessKey, Version, VersionNumber, VersionState
-from storage.dialect import upsert
+from storage.dialect import insert_new, upsert
 from storage.identities import Identities
 from storage.tables import process, version
+from storage.types import LONG
 
 LATEST_PUBLISHED = (
     select(func.max(version.c.number))
@@ -26,10 +28,18 @@ PROCESSES = select(
 )
 PROCESS = PROCESSES.where(process.c.namespace == bindparam("namespace"), process.c.code == bindparam("code"))
 PROCESS_PAGE = (
-    PROCESSES.where(process.c.id > bindparam("after")).order_by(process.c.id).limit(bindparam("limit"))
+    PROCESSES.where(process.c.id > bindparam("after", type_=LONG))
+    .order_by(process.c.id)
+    .limit(bindparam("limit"))
 )
 PROCESSES_BY_ID = PROCESSES.where(process.c.id.in_(bindparam("ids", expanding=True)))
-ADD_PROCESS = insert(process)
+ADD_PROCESS = insert_new(process)
+LOCK_PROCESSES = (
+    select(process.c.id)
+    .where(process.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(process.c.id)
+    .with_for_update(key_share=True)
+)
 VERSIONS = (
     select(
         version.c.process_id,
@@ -82,14 +92,24 @@ async def find_versions(
     return {key: tuple(found[ids[key]]) if key in ids else () for key in keys}
 
 
+async def lock_processes(
+    connection: AsyncConnection, identities: Identities, keys: Sequence[ProcessKey]
+) -> None:
+    """Let nobody else change the versions of these processes until the transaction ends."""
+    ids = await identities.process_ids(keys)
+    await connection.execute(LOCK_PROCESSES, {"ids": list(ids.values())})
+
+
 async def add_process(connection: AsyncConnection, new: Process) -> None:
+    """Add a process. Raises ProcessExists when someone else has added it since it was looked up."""
     values = {
         "namespace": new.key.namespace,
         "code": new.key.code,
         "title": new.title,
         "created_at": new.created_at,
     }
-    await connection.execute(ADD_PROCESS, values)
+    if (await connection.execute(ADD_PROCESS, values)).rowcount == 0:
+        raise ProcessExists(namespace=new.key.namespace, process_code=new.key.code)
 
 
 async def put_version(

@@ -1,4 +1,4 @@
-"""The store that keeps everything in an SQLite file; it answers the questions of domain.ports.Store."""
+"""The store that keeps everything in a database; it answers the questions of domain.ports.Store."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
+from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.bell import Bell
@@ -26,7 +27,7 @@ from storage.transaction import SqlTransaction
 
 
 class SqlStore:
-    """Processes, versions, instances and upgrades in one SQLite file. Implements domain.ports.Store."""
+    """Processes, versions, instances and upgrades in one database. Implements domain.ports.Store."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -35,9 +36,9 @@ class SqlStore:
         self._models = Models()
 
     @classmethod
-    async def open(cls, path: Path) -> Self:
-        """The store in this file, which is created when it is not there."""
-        return cls(await Database.open(path))
+    async def open(cls, where: Path | URL) -> Self:
+        """The store in this SQLite file, which is created when it is not there, or PostgreSQL database."""
+        return cls(await Database.open(where))
 
     async def close(self) -> None:
         await self._database.close()

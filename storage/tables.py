@@ -29,7 +29,7 @@ from domain.instance import Status
 from domain.process import VersionState
 from domain.selection import SelectionKind
 from domain.upgrade import UpgradeState
-from storage.types import CodedEnum, CompactUuid, Duration, UtcTime
+from storage.types import ID, LONG, TIME, CodedEnum, Duration
 
 STATUS = CodedEnum(Status.PENDING, Status.RUNNING, Status.COMPLETED, Status.CANCELLED, Status.FAILED)
 VERSION_STATE = CodedEnum(VersionState.DRAFT, VersionState.PUBLISHED)
@@ -59,7 +59,7 @@ class ProcessRow(SQLModel, table=True):
     namespace: str
     code: str
     title: str
-    created_at: datetime = Field(sa_column=_row(UtcTime))
+    created_at: datetime = Field(sa_column=_row(TIME))
 
 
 class VersionRow(SQLModel, table=True):
@@ -70,8 +70,8 @@ class VersionRow(SQLModel, table=True):
     process_id: int = Field(sa_column=_row(None, ForeignKey("process.id"), primary_key=True))
     number: int = Field(primary_key=True)
     state: VersionState = Field(sa_column=_row(VERSION_STATE))
-    created_at: datetime = Field(sa_column=_row(UtcTime))
-    published_at: datetime | None = Field(default=None, sa_column=Column(UtcTime))
+    created_at: datetime = Field(sa_column=_row(TIME))
+    published_at: datetime | None = Field(default=None, sa_column=Column(TIME))
     model: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
 
 
@@ -91,9 +91,11 @@ class InstanceRow(SQLModel, table=True):
     """An instance. `id` is the order of registration and the key that upgrades walk along."""
 
     __tablename__ = "instance"
+    # In PostgreSQL an upgraded row stays on its page, and its indexes as they are, if there is room for it.
+    __table_args__ = ({"postgresql_with": {"fillfactor": 50}},)
 
-    id: int = Field(primary_key=True)
-    uuid: UUID = Field(sa_column=_row(CompactUuid, unique=True))
+    id: int = Field(sa_column=_row(LONG, primary_key=True))
+    uuid: UUID = Field(sa_column=_row(ID, unique=True))
     process_id: int = Field(foreign_key="process.id")
     version: int
     status: Status = Field(sa_column=_row(STATUS))
@@ -115,7 +117,7 @@ class UpgradeRow(SQLModel, table=True):
     )
 
     id: int = Field(primary_key=True)
-    uuid: UUID = Field(sa_column=_row(CompactUuid, unique=True))
+    uuid: UUID = Field(sa_column=_row(ID, unique=True))
     process_id: int
     selection: SelectionKind = Field(sa_column=_row(SELECTION))
     target_version: int | None
@@ -123,24 +125,24 @@ class UpgradeRow(SQLModel, table=True):
     retried: str
     state: UpgradeState = Field(sa_column=_row(UPGRADE_STATE))
     lease_worker: str | None
-    lease_until: datetime | None = Field(default=None, sa_column=Column(UtcTime))
+    lease_until: datetime | None = Field(default=None, sa_column=Column(TIME))
     requested_by: str
     reason: str | None
     mappings: str = Field(sa_column=_row(Text))
-    requested_at: datetime = Field(sa_column=_row(UtcTime))
-    started_at: datetime | None = Field(default=None, sa_column=Column(UtcTime))
-    finished_at: datetime | None = Field(default=None, sa_column=Column(UtcTime))
-    pruned_at: datetime | None = Field(default=None, sa_column=Column(UtcTime))
+    requested_at: datetime = Field(sa_column=_row(TIME))
+    started_at: datetime | None = Field(default=None, sa_column=Column(TIME))
+    finished_at: datetime | None = Field(default=None, sa_column=Column(TIME))
+    pruned_at: datetime | None = Field(default=None, sa_column=Column(TIME))
     worked: timedelta = Field(sa_column=_row(Duration))
-    last_key: int
-    cursor: int
+    last_key: int = Field(sa_column=_row(LONG))
+    cursor: int = Field(sa_column=_row(LONG))
     expected: int
     upgraded: int
     skipped: int
     excluded: int
     error: str | None
-    first_instance_id: int | None
-    last_instance_id: int | None
+    first_instance_id: int | None = Field(default=None, sa_column=Column(LONG))
+    last_instance_id: int | None = Field(default=None, sa_column=Column(LONG))
 
 
 class SelectedRow(SQLModel, table=True):
@@ -151,8 +153,8 @@ class SelectedRow(SQLModel, table=True):
 
     upgrade_id: int = Field(primary_key=True)
     ordinal: int = Field(primary_key=True)
-    uuid: UUID = Field(sa_column=_row(CompactUuid))
-    instance_id: int | None
+    uuid: UUID = Field(sa_column=_row(ID))
+    instance_id: int | None = Field(default=None, sa_column=Column(LONG))
 
 
 class DecisionRow(SQLModel, table=True):
@@ -188,7 +190,7 @@ class OutcomeRow(SQLModel, table=True):
     __table_args__ = ({"sqlite_with_rowid": False},)
 
     upgrade_id: int = Field(primary_key=True)
-    instance_id: int = Field(primary_key=True)
+    instance_id: int = Field(sa_column=_row(LONG, primary_key=True))
     version: int
     status: Status = Field(sa_column=_row(STATUS))
     position_id: int
@@ -206,7 +208,7 @@ class RequestRow(SQLModel, table=True):
     key: str = Field(primary_key=True)
     digest: bytes = Field(sa_column=_row(LargeBinary(16)))
     upgrade_id: int = Field(foreign_key="upgrade.id")
-    asked_at: datetime = Field(sa_column=_row(UtcTime, index=True))
+    asked_at: datetime = Field(sa_column=_row(TIME, index=True))
 
 
 class ApiKeyRow(SQLModel, table=True):
@@ -214,12 +216,12 @@ class ApiKeyRow(SQLModel, table=True):
 
     __tablename__ = "api_key"
 
-    id: UUID = Field(sa_column=_row(CompactUuid, primary_key=True))
+    id: UUID = Field(sa_column=_row(ID, primary_key=True))
     name: str
     role: Role = Field(sa_column=_row(ROLE))
     digest: bytes = Field(sa_column=_row(LargeBinary(32), unique=True))
-    created_at: datetime = Field(sa_column=_row(UtcTime))
-    revoked_at: datetime | None = Field(default=None, sa_column=Column(UtcTime))
+    created_at: datetime = Field(sa_column=_row(TIME))
+    revoked_at: datetime | None = Field(default=None, sa_column=Column(TIME))
 
 
 metadata = SQLModel.metadata
@@ -256,4 +258,4 @@ def _add_the_index_of_active_instances(_: Table, connection: Connection, **__: A
     connection.exec_driver_sql("CREATE INDEX instance_active ON instance (process_id, id) WHERE status <= 2")
 
 
-Index("upgrade_waiting", upgrade.c.id, sqlite_where=IS_WAITING)
+Index("upgrade_waiting", upgrade.c.id, sqlite_where=IS_WAITING, postgresql_where=IS_WAITING)

@@ -14,6 +14,7 @@ from domain.selection import UpgradeId, WorkedSelection
 from domain.upgrade import Upgrade
 from storage import chunks, instances, processes, requests, upgrades
 from storage.decisions import add_decisions
+from storage.dialect import take_turns
 from storage.identities import Identities
 from storage.models import Models
 from storage.opened import Opened
@@ -39,6 +40,7 @@ class SqlTransaction:
         await processes.add_process(self._connection, process)
 
     async def versions(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]:
+        await processes.lock_processes(self._connection, self._identities, keys)
         return await processes.find_versions(self._connection, self._identities, keys)
 
     async def model(self, key: ProcessKey, number: VersionNumber) -> bytes | None:
@@ -63,20 +65,21 @@ class SqlTransaction:
         await instances.report(self._connection, self._identities, await self._number(key), reports)
 
     async def upgrade(self, upgrade: UpgradeId) -> Upgrade | None:
-        found = await upgrades.find_upgrade(self._connection, self._identities, upgrade)
+        found = await upgrades.lock_upgrade(self._connection, self._identities, upgrade)
         if found is None:
             return None
         self._opened[upgrade] = found[1]
         return found[0]
 
     async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
-        found = await upgrades.find_claimable(self._connection, self._identities, now, only)
+        found = await upgrades.lock_claimable(self._connection, self._identities, now, only)
         if found is None:
             return None
         self._opened[found[0].id] = found[1]
         return found[0]
 
     async def known_request(self, key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
+        await take_turns(self._connection, "request", key.caller, key.key)
         return await requests.find_request(self._connection, key, since)
 
     async def remember_request(self, key: IdempotencyKey, upgrade: UpgradeId, at: datetime) -> None:

@@ -1,12 +1,14 @@
-"""How values of the domain are written into columns, compactly."""
+"""How values of the domain are written into columns: compactly, and natively where the database can."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Dialect, LargeBinary, SmallInteger
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import TIMESTAMP, BigInteger, Dialect, Integer, LargeBinary, SmallInteger, Uuid
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 Kind = TypeVar("Kind", bound=StrEnum)
 
@@ -25,6 +27,16 @@ class CompactUuid(TypeDecorator[UUID]):
 
     def process_result_value(self, value: bytes | None, _: Dialect) -> UUID | None:
         return None if value is None else UUID(bytes=value)
+
+
+class PackedUuids(TypeDecorator[Sequence[UUID]]):
+    """Many UUIDs as one value: their bytes, one after the other."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: Sequence[UUID] | None, _: Dialect) -> bytes | None:
+        return None if value is None else b"".join(one.bytes for one in value)
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -69,3 +81,10 @@ class CodedEnum(TypeDecorator[Kind], Generic[Kind]):
 
     def process_result_value(self, value: int | None, _: Dialect) -> Kind | None:
         return None if value is None else self.members[value - 1]
+
+
+ID: TypeEngine[UUID] = CompactUuid().with_variant(Uuid(), "postgresql")
+IDS: TypeEngine[Sequence[UUID]] = PackedUuids().with_variant(ARRAY(Uuid()), "postgresql")
+TIME: TypeEngine[datetime] = UtcTime().with_variant(TIMESTAMP(timezone=True), "postgresql")
+LONG: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
+"""What numbers instances. In SQLite every integer is large, and only INTEGER can be the key of the rows."""

@@ -6,7 +6,19 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Select, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    Integer,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.decision import CountedDecision, ReasonCode
@@ -19,7 +31,8 @@ from storage.documents import mappings_of, stored_mappings
 from storage.given import GIVEN, given
 from storage.identities import Identities
 from storage.opened import Opened
-from storage.tables import IS_ACTIVE, IS_WAITING, decision, instance, outcome, selected, upgrade
+from storage.tables import IS_ACTIVE, IS_WAITING, decision, instance, outcome, process, selected, upgrade
+from storage.types import LONG
 
 RATED_UPGRADES = 20
 """How many of the latest upgrades tell the rate."""
@@ -36,6 +49,7 @@ UPGRADE_COLUMNS = (
 )
 UPGRADES = select(*UPGRADE_COLUMNS)
 UPGRADE = UPGRADES.where(upgrade.c.uuid == bindparam("uuid"))
+LOCKED_UPGRADE = UPGRADE.with_for_update(of=upgrade, key_share=True)
 NOW: BindParameter[datetime] = bindparam("now")
 CLAIMABLE = (
     UPGRADES.where(
@@ -57,6 +71,13 @@ CLAIMABLE = (
     .limit(1)
 )
 CLAIMABLE_ONE = CLAIMABLE.where(upgrade.c.uuid == bindparam("uuid"))
+LOCKED_CLAIMABLE, LOCKED_CLAIMABLE_ONE = (
+    claimable.with_only_columns(upgrade.c.uuid)
+    .join(process, process.c.id == upgrade.c.process_id)
+    .with_for_update(of=(upgrade, process), key_share=True, skip_locked=True)
+    for claimable in (CLAIMABLE, CLAIMABLE_ONE)
+)
+"""With its process, so that nobody claims another upgrade of it meanwhile."""
 FINISHED_BEFORE = (
     UPGRADES.where(
         upgrade.c.state.not_in(UNFINISHED),
@@ -82,7 +103,9 @@ LAST_INSTANCE = select(func.coalesce(func.max(instance.c.id), 0)).where(
 ADD_UPGRADE = insert(upgrade)
 SELECT_GIVEN = insert(selected).from_select(
     ["upgrade_id", "ordinal", "uuid", "instance_id"],
-    select(bindparam("upgrade_id"), GIVEN.c.ordinal, GIVEN.c.uuid, instance.c.id).outerjoin_from(
+    select(
+        bindparam("upgrade_id", type_=Integer), GIVEN.c.ordinal, GIVEN.c.uuid, instance.c.id
+    ).outerjoin_from(
         GIVEN,
         instance,
         (instance.c.uuid == GIVEN.c.uuid) & (instance.c.process_id == bindparam("process_id")),
@@ -151,6 +174,28 @@ async def find_upgrade(
 ) -> tuple[Upgrade, Opened] | None:
     """An upgrade, and what only the store knows of it."""
     return await _first(identities, (await connection.execute(UPGRADE, {"uuid": wanted})).all())
+
+
+async def lock_upgrade(
+    connection: AsyncConnection, identities: Identities, wanted: UpgradeId
+) -> tuple[Upgrade, Opened] | None:
+    """As `find_upgrade`; nobody else changes the upgrade until the transaction ends."""
+    return await _first(identities, (await connection.execute(LOCKED_UPGRADE, {"uuid": wanted})).all())
+
+
+async def lock_claimable(
+    connection: AsyncConnection, identities: Identities, now: datetime, only: UpgradeId | None
+) -> tuple[Upgrade, Opened] | None:
+    """As `find_claimable`, among those that nobody else is about to claim.
+
+    Nobody else changes the upgrade, or claims another one of its process, until the transaction ends.
+    """
+    statement = LOCKED_CLAIMABLE if only is None else LOCKED_CLAIMABLE_ONE
+    locked = (await connection.execute(statement, {"now": now, "uuid": only})).scalar_one_or_none()
+    if locked is None:
+        return None
+    # Another upgrade of the process may have been claimed while this statement looked: now that can be seen.
+    return await find_claimable(connection, identities, now, UpgradeId(locked))
 
 
 async def find_claimable(
@@ -281,7 +326,7 @@ def _listing(process_id: int | None, page: PageRequest) -> Select[Any]:
     if process_id is not None:
         listing = listing.where(upgrade.c.process_id == process_id)
     if page.after is not None:
-        listing = listing.where(upgrade.c.id < page.after)
+        listing = listing.where(upgrade.c.id < literal(page.after, LONG))
     return listing
 
 

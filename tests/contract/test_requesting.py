@@ -126,9 +126,9 @@ async def test_a_plan_that_changes_before_its_only_chunk_is_refused(store: Store
     await a_process(store, holding=instances(range(3)))
     plan = await plan_upgrade(store, process=ORDERS, selection=all_active())
     async with store.transaction() as transaction:
+        await transaction.report(ORDERS, [a_report(1, status=Status.RUNNING)])
         task = create_task(request(store, worker=a_worker(size=9), fingerprint=str(plan.fingerprint)))
         await sleep(0.05)
-        await transaction.report(ORDERS, [a_report(1, status=Status.RUNNING)])
     before = await everything_in(store)
     with pytest.raises(PlanChanged, match="it would upgrade 2 instead of 3, it would skip 1 instead of 0"):
         await task

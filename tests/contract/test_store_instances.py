@@ -265,11 +265,12 @@ async def test_ten_thousand_instances_are_registered_and_reported_at_once(store:
     assert {one.cohort.version for one in counted if one.cohort.status is Status.COMPLETED} == {1}
 
 
-async def test_transactions_of_many_tasks_take_turns(store: Store) -> None:
+async def test_transactions_about_the_same_instance_take_turns(store: Store) -> None:
     await a_process(store, holding=[an_instance(0, position=at("0"))])
 
     async def count_up() -> None:
         async with store.transaction() as transaction:
+            await transaction.processes_of([an_id(0)])
             [seen] = await instances_of(store, ORDERS)
             (level,) = seen.position
             await transaction.report(ORDERS, [a_report(0, position=at(str(int(level) + 1)))])

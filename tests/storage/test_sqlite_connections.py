@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain import Status, all_active, create_process, upgrade_instances
 from domain.errors import ProcessExists, StoreUnavailable
-from storage.database import BUSY_TIMEOUT_MS, READERS, Database
+from storage.database import Database
+from storage.sqlite import BUSY_TIMEOUT_MS, READERS
 from storage.store import SqlStore
 from tests.support.builders import (
     ADMIN,

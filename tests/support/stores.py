@@ -1,10 +1,12 @@
 """The stores that pass the same tests, and everything that one of them holds."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+
+from sqlalchemy.engine import URL
 
 from domain import (
     CountedDecision,
@@ -22,10 +24,11 @@ from domain import (
 from domain.paging import Page, PageRequest
 from domain.ports import InstanceFilter, OutcomeFilter, Store, Transaction
 from storage.store import SqlStore
+from tests.support.postgres import the_server
 
 Item = TypeVar("Item")
 
-STORES = ("memory", "sqlite")
+STORES = ("memory", "sqlite", "postgres")
 """The kinds of stores."""
 
 
@@ -35,7 +38,15 @@ async def an_open_store(kind: str, file: Path) -> AsyncIterator[Store]:
     if kind == "memory":
         yield InMemoryStore()
         return
-    store = await SqlStore.open(file)
+    async with AsyncExitStack() as stack:
+        where = file if kind == "sqlite" else await stack.enter_async_context(the_server().database())
+        yield await stack.enter_async_context(an_open_database(where))
+
+
+@asynccontextmanager
+async def an_open_database(where: Path | URL) -> AsyncIterator[SqlStore]:
+    """The store in this SQLite file or PostgreSQL database."""
+    store = await SqlStore.open(where)
     try:
         yield store
     finally:

@@ -1,0 +1,68 @@
+"""How a PostgreSQL database is opened: with which connections and settings."""
+
+from contextlib import nullcontext
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from storage.backend import Backend
+
+CONNECTIONS = 8
+"""Most connections of one program that read, and most that write."""
+CONNECT_SECONDS = 5
+SETTINGS = {
+    "application_name": "uplift",
+    "timezone": "UTC",
+    "lock_timeout": "5s",
+    # A program that was stopped in the middle of a transaction must not keep its upgrade from all others.
+    "idle_in_transaction_session_timeout": "10s",
+    # Compiling pays off for statements of seconds; ours take milliseconds.
+    "jit": "off",
+    # Plans for any chunk at all would expect the same few rows of each.
+    "plan_cache_mode": "force_custom_plan",
+}
+PASSING = ("08", "40", "53", "55", "57")
+"""Classes of SQLSTATE that pass: connection, rolled back, out of resources, locked, operator intervention."""
+
+
+def postgres_backend(url: URL) -> Backend:
+    """Two pools, so that those who read never wait for those who wait for a lock."""
+    return Backend(
+        readers=_engine(url, isolation_level="AUTOCOMMIT"),
+        writers=_engine(url, isolation_level="READ COMMITTED"),
+        turn=nullcontext(),
+        why_unavailable=_why_unavailable,
+    )
+
+
+def _engine(url: URL, *, isolation_level: Any) -> AsyncEngine:
+    # The driver reads a URL the way PostgreSQL's own programs do, sslmode and all.
+    plain = url.set(drivername=url.get_backend_name()).render_as_string(hide_password=False)
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        isolation_level=isolation_level,
+        pool_size=CONNECTIONS,
+        max_overflow=0,
+        connect_args={"dsn": plain, "timeout": CONNECT_SECONDS, "server_settings": SETTINGS},
+    )
+    event.listen(engine.sync_engine, "checkout", _must_be_open)
+    return engine
+
+
+def _must_be_open(connection: Any, _: Any, __: Any) -> None:
+    # The driver hears at once that its server is gone; asking the server each time would cost a round trip.
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
+
+
+def _why_unavailable(error: Exception) -> str | None:
+    if isinstance(error, (OSError, PoolTimeoutError)):
+        return str(error) or type(error).__name__
+    if not isinstance(error, DBAPIError):
+        return None
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return str(error.orig) if error.connection_invalidated or state.startswith(PASSING) else None

@@ -1,0 +1,146 @@
+"""A private PostgreSQL server for a test run, and a fresh database in it for each test that wants one."""
+
+import atexit
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+import pytest
+from sqlalchemy.engine import URL
+
+from storage.store import SqlStore
+from storage.tables import metadata
+
+SEARCHED = Path("/usr/lib/postgresql")
+"""Where Debian keeps the binaries, a folder for each version."""
+UNPRIVILEGED = "postgres"
+"""Who runs the server when root runs the tests: PostgreSQL refuses to be run by root."""
+SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "max_connections": "200",
+    "shared_buffers": "128MB",
+    "listen_addresses": "127.0.0.1",
+    "autovacuum": "off",
+}
+EMPTY = f"""
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid();
+TRUNCATE {", ".join(metadata.tables)} RESTART IDENTITY
+"""
+NUMBERS = count(1)
+
+
+@cache
+def binaries() -> Path | None:
+    """The folder of the newest server's binaries; None when there is none on this machine."""
+    found = [path.parent for path in SEARCHED.glob("*/bin/initdb")]
+    on_path = shutil.which("initdb")
+    if on_path is not None:
+        found.append(Path(on_path).resolve().parent)
+    return max(found, key=lambda path: (path.parent.name.zfill(4), str(path)), default=None)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server that anyone on this machine may log in to."""
+
+    folder: Path
+    port: int
+    spare: list[str] = field(default_factory=list)
+
+    def url(self, database: str = "postgres") -> URL:
+        """Where a database of this server is."""
+        return URL.create("postgresql", "uplift", host="127.0.0.1", port=self.port, database=database)
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        given = " ".join(f"-c {name}={value}" for name, value in SETTINGS.items())
+        options = f"-p {self.port} -k {self.folder} {given}"
+        _run("pg_ctl", "-D", f"{self.folder}/data", "-l", f"{self.folder}/log", "-w", "-o", options, "start")
+
+    def stop(self, *, mode: str = "fast") -> None:
+        """Stop it; `immediate` is as good as a crash."""
+        _run("pg_ctl", "-D", f"{self.folder}/data", "-m", mode, "-w", "stop")
+
+    @asynccontextmanager
+    async def database(self) -> AsyncIterator[URL]:
+        """A database with empty tables, for the block only; emptied ones are used again, for that is fast."""
+        name = self.spare.pop() if self.spare else await self._new_database()
+        yield self.url(name)
+        await self.execute(EMPTY, database=name)
+        self.spare.append(name)
+
+    async def execute(self, sql: str, *, database: str = "postgres") -> None:
+        """Have an administrator of the server execute some statements."""
+        connection = await asyncpg.connect(self.url(database).render_as_string(), ssl=False)
+        try:
+            await connection.execute(sql)
+        finally:
+            await connection.close()
+
+    async def _new_database(self) -> str:
+        name = f"uplift_{next(NUMBERS)}"
+        await self.execute(f"CREATE DATABASE {name}")
+        store = await SqlStore.open(self.url(name))
+        await store.close()
+        return name
+
+
+@cache
+def the_server() -> Server:
+    """The server of this test run, started when first asked for; a test that asks in vain is skipped."""
+    if binaries() is None:
+        pytest.skip(f"there is no PostgreSQL server in {SEARCHED} or on the PATH: apt-get install postgresql")
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(a_server())
+
+
+@contextmanager
+def a_server() -> Iterator[Server]:
+    """A new server in a temporary folder, stopped when the block ends."""
+    with tempfile.TemporaryDirectory(prefix="uplift-postgres-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        if os.geteuid() == 0:
+            shutil.chown(folder, UNPRIVILEGED)
+        new = ("-D", f"{folder}/data", "-U", "uplift", "-A", "trust")
+        _run("initdb", *new, "-E", "UTF8", "--locale=C", "--no-sync")
+        server = Server(folder=folder, port=_free_port())
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop(mode="immediate")
+
+
+def _run(program: str, *options: str) -> None:
+    folder = binaries()
+    assert folder is not None, "a server needs its binaries"
+    who = {"user": UNPRIVILEGED, "group": UNPRIVILEGED, "extra_groups": []} if os.geteuid() == 0 else {}
+    done = subprocess.run(
+        [folder / program, *options],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd="/",
+        **who,
+    )
+    assert done.returncode == 0, f"{program} said: {done.stderr}"
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
