@@ -7,7 +7,7 @@ from typing import Any
 from graphql import ExecutionResult
 from strawberry import Schema
 
-from domain import Caller, Role
+from domain import Caller, Role, Worker
 from domain.ports import Store
 from graphql_api.context import Context, context_of
 from graphql_api.documents import RefusedDocumentError
@@ -44,6 +44,8 @@ class Client:
     store: Store
     execute: Execute
     caller: Caller = Caller(name="ops", role=Role.SYSTEM_ADMIN)  # noqa: RUF009 - immutable
+    worker: Worker = Worker(name="front door")  # noqa: RUF009 - immutable
+    wait_seconds: float = 30
 
     def reader(self) -> "Client":
         return replace(self, caller=Caller(name="dashboard", role=Role.READER))
@@ -65,6 +67,8 @@ class Client:
 
     async def answer(self, query: str, **variables: Any) -> tuple[Any, list[Any]]:
         """Data and errors, the errors as they stand in a response."""
-        context = context_of(self.store, self.caller)
-        result = await self.execute(self.schema, query, variables, context)
+        result = await self.execute(self.schema, query, variables, self.context())
         return result.data, formatted(result.errors or [])
+
+    def context(self) -> Context:
+        return context_of(self.store, self.caller, worker=self.worker, wait_seconds=self.wait_seconds)
