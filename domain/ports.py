@@ -133,10 +133,6 @@ class UpgradeQuestions(Protocol):
         """What was asked under this key of this caller, unless that was before `since`."""
         ...
 
-    async def prunable(self, before: datetime, most: int) -> tuple[Upgrade, ...]:
-        """The oldest upgrades that were finished before a time and still have their outcomes."""
-        ...
-
     async def histories(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, tuple[HistoryEntry, ...]]:
         """What upgrades did to each of these instances, the oldest first."""
         ...
@@ -228,8 +224,15 @@ class Transaction(Protocol):
         """
         ...
 
-    async def prune_outcomes(self, upgrade: UpgradeId, most: int) -> int:
-        """Forget the outcomes of a finished upgrade, at most so many now; returns how many."""
+    async def prunable(self, before: datetime, most: int) -> tuple[Upgrade, ...]:
+        """The oldest upgrades that were finished before a time and still have outcomes, or are not marked.
+
+        Not those that an unfinished retry or undo is about: it needs the outcomes.
+        """
+        ...
+
+    async def prune_outcomes(self, upgrade: Upgrade, most: int) -> int:
+        """Forget the first outcomes of a finished upgrade, about so many; returns how many."""
         ...
 
     async def save_upgrade(self, upgrade: Upgrade) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from domain.clock import Clock, utc_now
 from domain.ports import Store
 
-UPGRADES_TOGETHER = 100
+UPGRADES_TOGETHER = 1_000
 OUTCOMES_TOGETHER = 20_000
 """Outcomes forgotten in one transaction, so that others may write between two."""
 
@@ -14,18 +14,21 @@ OUTCOMES_TOGETHER = 20_000
 async def prune_outcomes(store: Store, *, before: datetime, clock: Clock = utc_now) -> int:
     """Forget the outcomes of all upgrades that were finished before a time; returns how many.
 
-    The upgrades stay, with their counts and reasons; they can no longer be retried or undone.
+    The upgrades stay, with their counts and reasons; they can no longer be retried or undone. One that is
+    being retried or undone keeps its outcomes until that is finished.
     """
     pruned = 0
-    while old := await store.prunable(before, UPGRADES_TOGETHER):
-        for upgrade in old:
-            gone = OUTCOMES_TOGETHER
-            while gone >= OUTCOMES_TOGETHER:
-                async with store.transaction() as transaction:
-                    stored = await transaction.upgrade(upgrade.id)
-                    assert stored is not None, "upgrades are never deleted"
-                    gone = await transaction.prune_outcomes(upgrade.id, OUTCOMES_TOGETHER)
-                    if gone < OUTCOMES_TOGETHER:
-                        await transaction.save_upgrade(replace(stored, pruned_at=clock()))
-                pruned += gone
-    return pruned
+    while True:
+        async with store.transaction() as transaction:
+            old = await transaction.prunable(before, UPGRADES_TOGETHER)
+            left = OUTCOMES_TOGETHER
+            for upgrade in old:
+                # From the first step on: nobody may follow an upgrade of which a part is forgotten.
+                marked = replace(upgrade, pruned_at=upgrade.pruned_at or clock())
+                left -= await transaction.prune_outcomes(upgrade, left)
+                await transaction.save_upgrade(marked)
+                if left <= 0:
+                    break
+        if not old:
+            return pruned
+        pruned += OUTCOMES_TOGETHER - left

@@ -145,9 +145,15 @@ async def _earlier(store: Store, of: UpgradeId, what: str) -> Upgrade:
         raise WrongState(upgrade=of, attempt=what, state=earlier.state, allowed=WORTH_FOLLOWING)
     if earlier.target_version is None:
         raise InvalidInput(f"Expected to {what} an upgrade, but {of} is an undo.", field=("id",))
-    if earlier.pruned_at is not None:
-        raise InvalidInput(f"Expected to {what} upgrade {of}, but its outcomes were pruned.", field=("id",))
+    _must_have_its_outcomes(earlier, what)
     return earlier
+
+
+def _must_have_its_outcomes(earlier: Upgrade, what: str) -> None:
+    if earlier.pruned_at is not None:
+        raise InvalidInput(
+            f"Expected to {what} upgrade {earlier.id}, but its outcomes were pruned.", field=("id",)
+        )
 
 
 async def _request(
@@ -233,6 +239,10 @@ async def _open(
     )
     if not is_undo:
         await routes_of(upgrade, transaction).check_mappings()
+    if upgrade.of is not None:
+        # They may have been pruned since the first look.
+        earlier = await get_upgrade(transaction, upgrade.of)
+        _must_have_its_outcomes(earlier, "undo" if is_undo else "retry")
     return await transaction.add_upgrade(upgrade, wish.selection)
 
 

@@ -15,6 +15,11 @@ __all__ = ["Lease", "Outcome", "OutcomeKind", "Upgrade", "UpgradeId", "UpgradeSt
 MAX_REASON_LENGTH = 1_000
 """Longest reason that is kept for the audit, in characters."""
 
+RATED_UPGRADES = 20
+"""How many of the latest large upgrades tell the rate."""
+RATED_FROM = 1_000
+"""Outcomes from which on an upgrade is large: smaller ones are mostly overhead."""
+
 
 class UpgradeState(StrEnum):
     """The life of an upgrade: QUEUED, RUNNING, then one of the last three; PAUSED between."""

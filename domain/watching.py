@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator
 
 from domain.errors import UpgradeNotFound
-from domain.ports import Store
+from domain.ports import Store, Transaction
 from domain.selection import UpgradeId
 from domain.upgrade import Upgrade
 
@@ -16,7 +16,7 @@ ASK_EVERY = 0.5
 """Seconds between two looks at an upgrade that another program may be working on."""
 
 
-async def get_upgrade(store: Store, wanted: UpgradeId) -> Upgrade:
+async def get_upgrade(store: Store | Transaction, wanted: UpgradeId) -> Upgrade:
     """The upgrade of this id. Raises UpgradeNotFound."""
     found = await store.upgrade(wanted)
     if found is None:

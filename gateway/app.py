@@ -36,9 +36,11 @@ EXAMPLE_QUERY = """\
 def build_app(store: SqlStore, settings: Settings) -> Starlette:
     """The application over an open store. Unless settings say otherwise, it works off upgrades by itself."""
     authenticate = authenticator(SqlKeys(store.database))
+    worker = settings.worker_named(worker_name())
 
     async def context_for(headers: Mapping[str, str]) -> Context:
-        return context_of(store, await authenticate(headers.get("authorization")))
+        caller = await authenticate(headers.get("authorization"))
+        return context_of(store, caller, worker=worker, wait_seconds=settings.wait_seconds)
 
     page = GraphiQLPage(default_query=EXAMPLE_QUERY, static_path="/graphql/static")
     endpoint = GraphQLEndpoint(
@@ -53,7 +55,7 @@ def build_app(store: SqlStore, settings: Settings) -> Starlette:
             *graphql_routes("/graphql", endpoint),
             *(page.static_routes() if settings.introspection else []),
             *health_routes(store.database),
-            *rest_routes(store, authenticate, settings.worker_named(worker_name()), settings.rest_limits()),
+            *rest_routes(store, authenticate, worker, settings.rest_limits()),
         ],
         lifespan=partial(working_off_upgrades, store, settings),
     )

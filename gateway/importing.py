@@ -13,7 +13,7 @@ from domain.access import Caller
 from domain.errors import ProcessExists, UpliftError
 from domain.instance import ElementId, Instance, InstanceId, Position
 from domain.ports import Store
-from domain.process import ProcessKey, VersionNumber
+from domain.process import ProcessKey, VersionNumber, VersionState
 from domain.publishing import MAX_MODEL_BYTES, adopt_version, create_process
 from domain.reporting import register_instances
 from gateway.records import BadLineError, InstanceRecord, ProcessRecord, Record, VersionRecord, records
@@ -159,15 +159,21 @@ class _Importing:
         self.done.processes += 1
 
     async def _take_version(self, key: ProcessKey, line: int, record: VersionRecord) -> None:
-        await adopt_version(
-            self.store,
-            process=key,
-            number=VersionNumber(record.number),
-            state=record.state,
-            model=self._model(line, record),
-            caller=self.caller,
-        )
+        number, model = VersionNumber(record.number), self._model(line, record)
+        if not await self._has(key, number, record.state, model):
+            await adopt_version(
+                self.store, process=key, number=number, state=record.state, model=model, caller=self.caller
+            )
         self.done.versions += 1
+
+    async def _has(
+        self, key: ProcessKey, number: VersionNumber, state: VersionState, model: bytes | None
+    ) -> bool:
+        """Whether the version is there already: adopted again, a draft would seem to be a newer one."""
+        known = (await self.store.versions([key])).get(key, ())
+        if not any(version.number == number and version.state is state for version in known):
+            return False
+        return await self.store.model(key, number) == model
 
     def _model(self, line: int, record: VersionRecord) -> bytes | None:
         name = record.bpmn_file

@@ -253,7 +253,7 @@ async def _post(url: str, key: str, body: Mapping[str, Any]) -> dict[str, Any]:
         ) from error
     data = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(data, dict) or answer.get("errors"):
-        raise RemoteError(f"Expected {shown} to upgrade, but: {_messages(answer)}")
+        raise RemoteError(f"Expected {shown} to do as asked, but: {_messages(answer)}")
     return data
 
 

@@ -6,21 +6,30 @@ import strawberry
 
 from domain.access import Caller
 from domain.ports import Store
+from domain.working import Worker
 from graphql_api.loaders import Loaders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Where things are kept, who asks, and what this one operation has read so far."""
+    """Where things are kept, who asks, and what this one operation has read so far.
+
+    `worker` does at once what fits into a chunk; `wait_seconds` is how long a mutation waits for others to do
+    the rest.
+    """
 
     store: Store
     caller: Caller
+    worker: Worker
+    wait_seconds: float
     loaders: Loaders
 
 
-def context_of(store: Store, caller: Caller) -> Context:
+def context_of(store: Store, caller: Caller, *, worker: Worker, wait_seconds: float) -> Context:
     """The context of a new operation of this caller."""
-    return Context(store=store, caller=caller, loaders=Loaders(store))
+    return Context(
+        store=store, caller=caller, worker=worker, wait_seconds=wait_seconds, loaders=Loaders(store)
+    )
 
 
 Info = strawberry.Info[Context, None]

@@ -32,3 +32,14 @@ def root_field(description: str, *, nodes: int = 0) -> Callable[[Resolver], Reso
         description=description, extensions=[WithinBudget()], metadata=counted_as(nodes)
     )
     return made
+
+
+def subscription_field(description: str) -> Callable[[Resolver], Resolver]:
+    """Make a method of Subscription, which returns an asynchronous generator of events, a field.
+
+    The node budget holds for each event.
+    """
+    made: Callable[[Resolver], Resolver] = strawberry.subscription(
+        description=description, extensions=[WithinBudget()]
+    )
+    return made

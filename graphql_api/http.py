@@ -21,7 +21,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from strawberry import Schema
 
-from domain.errors import ErrorCode, Forbidden, Unauthenticated
+from domain.errors import ErrorCode, UpliftError
 from graphql_api.documents import Document, RefusedDocumentError
 from graphql_api.errors import RequestCode, formatted, refusal, unexpected
 from graphql_api.http_request import (
@@ -42,6 +42,13 @@ from graphql_api.sockets import Sockets
 __all__ = ["GraphQLEndpoint", "Limits", "graphql_routes"]
 
 Headers = Mapping[str, str]
+
+ANSWERS: Mapping[str, tuple[int, Headers]] = {
+    ErrorCode.UNAUTHENTICATED: (401, {"www-authenticate": "Bearer"}),
+    ErrorCode.FORBIDDEN: (403, {}),
+    ErrorCode.STORE_UNAVAILABLE: (503, {"retry-after": "5"}),
+}
+"""The status and headers when one of these stood in the way of everything that was asked for."""
 
 
 class GraphQLEndpoint:
@@ -117,7 +124,7 @@ class GraphQLEndpoint:
         body = response(result)
         if is_request_error(result):
             return json_response(body, media_type, status_of_request_error(media_type))
-        return json_response(body, media_type, 403 if _is_forbidden(body) else 200)
+        return json_response(body, media_type, *ANSWERS.get(_sole_refusal(body), (200, {})))
 
     async def _responses(
         self, document: Document, params: Params, context: object
@@ -153,22 +160,17 @@ def _refusal_response(error: Exception, media_type: MediaType) -> Response:
         return errors_response(error.errors, media_type, status_of_request_error(media_type))
     if isinstance(error, RefusedRequestError):
         return errors_response(error.errors, media_type, error.status, error.headers)
-    if isinstance(error, Unauthenticated):
-        return errors_response([refusal(error)], media_type, 401, {"www-authenticate": "Bearer"})
-    if isinstance(error, Forbidden):
-        return errors_response([refusal(error)], media_type, 403)
+    if isinstance(error, UpliftError) and error.code in ANSWERS:
+        return errors_response([refusal(error)], media_type, *ANSWERS[error.code])
     message, extensions = unexpected(error)
     return errors_response([GraphQLError(message, extensions=extensions)], media_type, 500)
 
 
-def _is_forbidden(body: Mapping[str, Any]) -> bool:
-    """Whether the caller's role stood in the way of everything that was asked for."""
-    errors, data = body.get("errors", ()), body["data"] or {}
-    return (
-        bool(errors)
-        and all(error["extensions"]["code"] == ErrorCode.FORBIDDEN for error in errors)
-        and all(value is None for value in data.values())
-    )
+def _sole_refusal(body: Mapping[str, Any]) -> str:
+    """The code of the errors when they all have the same, and nothing else was answered; else nothing."""
+    codes = {error["extensions"]["code"] for error in body.get("errors", ())}
+    data = body["data"] or {}
+    return codes.pop() if len(codes) == 1 and all(value is None for value in data.values()) else ""
 
 
 async def _only(body: Mapping[str, Any]) -> AsyncGenerator[Mapping[str, Any], None]:

@@ -7,12 +7,13 @@ import strawberry
 from strawberry.types.base import get_object_definition
 
 import domain
+from domain.idempotency import KEPT_FOR, MAX_KEY_LENGTH
 from domain.mapping import MAX_INSTRUCTIONS, MappingInstruction, VersionMapping
 from domain.publishing import MAX_MODEL_BYTES
 from domain.reporting import MAX_BATCH
 from domain.selection import MAX_IDS, SelectionFields, all_active, by_ids
 from domain.upgrade import MAX_REASON_LENGTH
-from graphql_api.enums import Status
+from graphql_api.enums import ReasonCode, Status
 from graphql_api.xml_text import document_of
 
 SELECTION_FIELDS = SelectionFields(
@@ -24,6 +25,20 @@ Input = TypeVar("Input")
 
 _NAMESPACE = "The code of the workspace of the process."
 _CODE = "The code of the process."
+_MAPPINGS = (
+    "Where elements go that the generated mapping sends elsewhere or nowhere; at most "
+    f"{MAX_INSTRUCTIONS:,} instructions in all, held to the same rules."
+)
+_REASON = f"Why, for the audit: at most {MAX_REASON_LENGTH:,} characters."
+_IDEMPOTENCY_KEY = (
+    f"Your name for this request, 1 to {MAX_KEY_LENGTH} printable characters. The same key with the same "
+    "request gives the first upgrade again, with another one an IdempotencyConflictError; "
+    f"kept for {KEPT_FOR.total_seconds() / 3600:.0f} hours."
+)
+_WAIT = (
+    "Whether to wait for the end, up to a bound that the operator of the server sets. After that, or at once "
+    "if false, the upgrade is given as it is, perhaps QUEUED or RUNNING."
+)
 _POSITION = "The ids of the BPMN elements at which it waits, in any order; empty if that is not known."
 
 
@@ -105,11 +120,7 @@ class VersionMappingInput:
 @strawberry.input(description="What to upgrade.")
 class UpgradePlanInput(ProcessKeyInput):
     selection: SelectionInput = strawberry.field(description="Which instances of the process to upgrade.")
-    mappings: list[VersionMappingInput] | None = strawberry.field(
-        default_factory=list,
-        description=f"Where elements go that the generated mapping sends elsewhere or nowhere; at most "
-        f"{MAX_INSTRUCTIONS:,} instructions in all, held to the same rules.",
-    )
+    mappings: list[VersionMappingInput] | None = strawberry.field(default_factory=list, description=_MAPPINGS)
 
     def version_mappings(self) -> list[VersionMapping]:
         return [one.version_mapping() for one in self.mappings or ()]
@@ -121,10 +132,59 @@ class UpgradeInstancesInput(UpgradePlanInput):
         default=None,
         description="That of a plan: the upgrade is refused if it would do anything else than planned.",
     )
-    reason: str | None = strawberry.field(
-        default=None,
-        description=f"Why, for the audit: at most {MAX_REASON_LENGTH:,} characters.",
+    reason: str | None = strawberry.field(default=None, description=_REASON)
+    idempotency_key: str | None = strawberry.field(default=None, description=_IDEMPOTENCY_KEY)
+    wait: bool = strawberry.field(default=True, description=_WAIT)
+
+
+@strawberry.input(description="Which upgrade is meant.")
+class UpgradeIdInput:
+    id: UUID = strawberry.field(description="The id of the upgrade.")
+
+    def upgrade(self) -> domain.UpgradeId:
+        return domain.UpgradeId(self.id)
+
+
+@strawberry.input(description="The upgrade to pause.")
+class PauseUpgradeInput(UpgradeIdInput):
+    pass
+
+
+@strawberry.input(description="The upgrade to resume.")
+class ResumeUpgradeInput(UpgradeIdInput):
+    pass
+
+
+@strawberry.input(description="The upgrade to cancel.")
+class CancelUpgradeInput(UpgradeIdInput):
+    pass
+
+
+@strawberry.input(description="What to try again, and why.")
+class RetryUpgradeInput(UpgradeIdInput):
+    reasons: list[ReasonCode] = strawberry.field(
+        description="Take up the instances that it skipped for one of these reasons, at least one of "
+        "NOT_PENDING, ALREADY_LATEST and INCOMPATIBLE."
     )
+    mappings: list[VersionMappingInput] | None = strawberry.field(
+        default_factory=list, description=f"{_MAPPINGS} Those of the earlier upgrade are not taken over."
+    )
+    reason: str | None = strawberry.field(default=None, description=_REASON)
+    idempotency_key: str | None = strawberry.field(default=None, description=_IDEMPOTENCY_KEY)
+    wait: bool = strawberry.field(default=True, description=_WAIT)
+
+    def retried(self) -> frozenset[domain.ReasonCode]:
+        return frozenset(domain.ReasonCode[reason.name] for reason in self.reasons)
+
+    def version_mappings(self) -> list[VersionMapping]:
+        return [one.version_mapping() for one in self.mappings or ()]
+
+
+@strawberry.input(description="What to take back, and why.")
+class UndoUpgradeInput(UpgradeIdInput):
+    reason: str | None = strawberry.field(default=None, description=_REASON)
+    idempotency_key: str | None = strawberry.field(default=None, description=_IDEMPOTENCY_KEY)
+    wait: bool = strawberry.field(default=True, description=_WAIT)
 
 
 @strawberry.input(description="The process to create.")

@@ -14,7 +14,12 @@ from graphql_api.enums import Status
 from graphql_api.fields import field
 
 if TYPE_CHECKING:
+    from graphql_api.histories import HistoryEntry
     from graphql_api.processes import Process
+
+
+ASSUMED_ENTRIES = 10
+"""How many upgrades an instance is taken to have met."""
 
 
 @strawberry.type(description="One run of a process, pinned to one version.")
@@ -32,6 +37,21 @@ class ProcessInstance:
         from graphql_api.processes import show_process  # the two types lead to each other
 
         return show_process(await info.context.loaders.processes.load(self.process_key))
+
+    @field(
+        "What upgrades did to it, the oldest first, as long as their outcomes are kept. In the budget of an "
+        f"operation an instance is taken to have met {ASSUMED_ENTRIES} upgrades.",
+        items=ASSUMED_ENTRIES,
+    )
+    async def history(
+        self, info: Info
+    ) -> list[Annotated["HistoryEntry", strawberry.lazy("graphql_api.histories")]]:
+        from graphql_api.histories import show_entry  # as above
+
+        return [
+            show_entry(entry)
+            for entry in await info.context.loaders.histories.load(domain.InstanceId(self.id))
+        ]
 
 
 @strawberry.type(description="A page of the instances of a process, in the order of registration.")

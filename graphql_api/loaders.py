@@ -11,12 +11,13 @@ from strawberry.dataloader import DataLoader
 
 from domain.cohort import Cohort, CountedCohort
 from domain.decision import CountedDecision
-from domain.instance import Instance
+from domain.instance import Instance, InstanceId
 from domain.paging import Page, PageRequest
 from domain.planning import Plan
 from domain.ports import InstanceFilter, OutcomeFilter, Store
 from domain.process import Process, ProcessKey, Version
-from domain.upgrade import Outcome, UpgradeId
+from domain.upgrade import HistoryEntry, Outcome, Upgrade, UpgradeId
+from domain.watching import get_upgrade
 
 Key = TypeVar("Key", bound=Hashable)
 Which = TypeVar("Which", bound=Hashable)
@@ -30,6 +31,10 @@ class Loaders:
         self.processes: DataLoader[ProcessKey, Process] = DataLoader(_by_key(store.processes_named))
         self.versions: DataLoader[ProcessKey, tuple[Version, ...]] = DataLoader(_by_key(store.versions))
         self.cohorts: DataLoader[ProcessKey, tuple[CountedCohort, ...]] = DataLoader(_by_key(store.cohorts))
+        self.histories: DataLoader[InstanceId, tuple[HistoryEntry, ...]] = DataLoader(
+            _by_key(store.histories)
+        )
+        self.upgrades: DataLoader[UpgradeId, Upgrade] = DataLoader(_one_by_one(store))
         self.decisions: DataLoader[UpgradeId, tuple[CountedDecision, ...]] = DataLoader(
             _by_key(store.decisions)
         )
@@ -61,6 +66,15 @@ def _by_key(
     async def load(keys: list[Key]) -> list[Answer | BaseException]:
         answers = await ask(keys)
         return [answers[key] for key in keys]
+
+    return load
+
+
+def _one_by_one(store: Store) -> Callable[[list[UpgradeId]], Awaitable[Sequence[Upgrade | BaseException]]]:
+    """A store is asked for upgrades singly; but for each only once, however many rows lead to it."""
+
+    async def load(wanted: list[UpgradeId]) -> list[Upgrade | BaseException]:
+        return [await get_upgrade(store, one) for one in wanted]
 
     return load
 

@@ -1,32 +1,46 @@
 """What can a client change?"""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, TypeVar
 
 import strawberry
 
 from domain.access import require_system_admin
-from domain.errors import UpliftError
+from domain.controlling import cancel_upgrade, pause_upgrade, resume_upgrade
+from domain.errors import StoreUnavailable, UpliftError
 from domain.publishing import create_process, publish_version, save_draft
 from domain.reporting import register_instances, report_instances
-from domain.upgrading import upgrade_instances
+from domain.requesting import request_retry, request_undo, request_upgrade
+from domain.upgrade import Upgrade
+from domain.watching import wait_until_finished
 from graphql_api.context import Context, Info
 from graphql_api.fields import root_field
 from graphql_api.inputs import (
+    CancelUpgradeInput,
     CreateProcessInput,
+    PauseUpgradeInput,
     PublishVersionInput,
     RegisterInstancesInput,
     ReportInstancesInput,
+    ResumeUpgradeInput,
+    RetryUpgradeInput,
     SaveDraftInput,
+    UndoUpgradeInput,
     UpgradeInstancesInput,
 )
 from graphql_api.payloads import (
+    CancelUpgradePayload,
     CreateProcessPayload,
+    PauseUpgradePayload,
     PublishVersionPayload,
     RegisterInstancesPayload,
     ReportInstancesPayload,
+    ResumeUpgradePayload,
+    RetryUpgradePayload,
     SaveDraftPayload,
+    UndoUpgradePayload,
     UpgradeInstancesPayload,
 )
 from graphql_api.processes import show_process
@@ -50,25 +64,121 @@ class Mutation:
     @root_field(
         "Upgrade instances of a process to its latest published version. Each selected instance gets exactly "
         "one outcome; those that cannot be upgraded are skipped with every reason, and hold back no other. "
-        "Answers when all is done."
+        "A few instances are upgraded at once and all together; many are queued and worked off in chunks."
     )
     async def upgrade_instances(
         self, info: Info, asked: Annotated[UpgradeInstancesInput, INPUT]
     ) -> UpgradeInstancesPayload | None:
         upgrade, user_errors = await _attempt(
             info.context,
-            lambda: upgrade_instances(
-                info.context.store,
-                process=asked.key(),
-                selection=asked.selection.selection(),
-                mappings=asked.version_mappings(),
-                fingerprint=asked.fingerprint,
-                reason=asked.reason,
-                caller=info.context.caller,
+            lambda: _finished(
+                info.context,
+                request_upgrade(
+                    info.context.store,
+                    process=asked.key(),
+                    selection=asked.selection.selection(),
+                    mappings=asked.version_mappings(),
+                    fingerprint=asked.fingerprint,
+                    reason=asked.reason,
+                    key=asked.idempotency_key,
+                    caller=info.context.caller,
+                    worker=info.context.worker,
+                ),
+                wait=asked.wait,
             ),
             show_upgrade,
         )
         return UpgradeInstancesPayload(upgrade=upgrade, user_errors=user_errors)
+
+    @root_field("Stop an upgrade that is QUEUED or RUNNING after the chunk under way, until it is resumed.")
+    async def pause_upgrade(
+        self, info: Info, asked: Annotated[PauseUpgradeInput, INPUT]
+    ) -> PauseUpgradePayload | None:
+        upgrade, user_errors = await _attempt(
+            info.context,
+            lambda: pause_upgrade(info.context.store, asked.upgrade(), caller=info.context.caller),
+            show_upgrade,
+        )
+        return PauseUpgradePayload(upgrade=upgrade, user_errors=user_errors)
+
+    @root_field("Queue an upgrade that is PAUSED again; it goes on where it stopped.")
+    async def resume_upgrade(
+        self, info: Info, asked: Annotated[ResumeUpgradeInput, INPUT]
+    ) -> ResumeUpgradePayload | None:
+        upgrade, user_errors = await _attempt(
+            info.context,
+            lambda: resume_upgrade(info.context.store, asked.upgrade(), caller=info.context.caller),
+            show_upgrade,
+        )
+        return ResumeUpgradePayload(upgrade=upgrade, user_errors=user_errors)
+
+    @root_field(
+        "Stop an upgrade that is QUEUED, RUNNING or PAUSED for good, after the chunk under way. What is done "
+        "stays done; `undoUpgrade` takes it back."
+    )
+    async def cancel_upgrade(
+        self, info: Info, asked: Annotated[CancelUpgradeInput, INPUT]
+    ) -> CancelUpgradePayload | None:
+        upgrade, user_errors = await _attempt(
+            info.context,
+            lambda: cancel_upgrade(info.context.store, asked.upgrade(), caller=info.context.caller),
+            show_upgrade,
+        )
+        return CancelUpgradePayload(upgrade=upgrade, user_errors=user_errors)
+
+    @root_field(
+        "Upgrade just those instances that an upgrade skipped for some reasons, to what is the latest "
+        "published version now. The upgrade must be COMPLETED, CANCELLED or FAILED, and stays as it is: this "
+        "makes a new one."
+    )
+    async def retry_upgrade(
+        self, info: Info, asked: Annotated[RetryUpgradeInput, INPUT]
+    ) -> RetryUpgradePayload | None:
+        upgrade, user_errors = await _attempt(
+            info.context,
+            lambda: _finished(
+                info.context,
+                request_retry(
+                    info.context.store,
+                    of=asked.upgrade(),
+                    reasons=asked.retried(),
+                    mappings=asked.version_mappings(),
+                    reason=asked.reason,
+                    key=asked.idempotency_key,
+                    caller=info.context.caller,
+                    worker=info.context.worker,
+                ),
+                wait=asked.wait,
+            ),
+            show_upgrade,
+        )
+        return RetryUpgradePayload(upgrade=upgrade, user_errors=user_errors)
+
+    @root_field(
+        "Take back every instance that still is where an upgrade put it, to the version and position it came "
+        "from; those that have moved on are skipped. The upgrade must be COMPLETED, CANCELLED or FAILED, and "
+        "stays as it is: this makes a new one."
+    )
+    async def undo_upgrade(
+        self, info: Info, asked: Annotated[UndoUpgradeInput, INPUT]
+    ) -> UndoUpgradePayload | None:
+        upgrade, user_errors = await _attempt(
+            info.context,
+            lambda: _finished(
+                info.context,
+                request_undo(
+                    info.context.store,
+                    of=asked.upgrade(),
+                    reason=asked.reason,
+                    key=asked.idempotency_key,
+                    caller=info.context.caller,
+                    worker=info.context.worker,
+                ),
+                wait=asked.wait,
+            ),
+            show_upgrade,
+        )
+        return UndoUpgradePayload(upgrade=upgrade, user_errors=user_errors)
 
     @root_field("Create a process without versions.")
     async def create_process(
@@ -164,3 +274,13 @@ async def _attempt(
         return None, [show_refusal(error)]
     context.loaders.forget()
     return show(changed), []
+
+
+async def _finished(context: Context, requested: Awaitable[Upgrade], *, wait: bool) -> Upgrade:
+    """The requested upgrade when it is finished, or as it is when it was not to be waited for any longer."""
+    upgrade = await requested
+    if wait:
+        # The request is stored by now: an outage only hides how it goes on.
+        with suppress(StoreUnavailable):
+            upgrade = await wait_until_finished(context.store, upgrade, seconds=context.wait_seconds)
+    return upgrade

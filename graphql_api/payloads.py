@@ -10,12 +10,43 @@ from graphql_api.upgrades import Upgrade
 from graphql_api.user_errors import UserError
 from graphql_api.versions import Version
 
+_CHANGED_UPGRADE = "The upgrade as it is now; null if it was refused."
 _USER_ERRORS = "Why it was refused; empty if it was done."
 
 
 @strawberry.type(description="What came of an upgrade.")
 class UpgradeInstancesPayload:
     upgrade: Upgrade | None = strawberry.field(description="The upgrade; null if it was refused.")
+    user_errors: list[UserError] = strawberry.field(description=_USER_ERRORS)
+
+
+@strawberry.type(description="What came of pausing an upgrade.")
+class PauseUpgradePayload:
+    upgrade: Upgrade | None = strawberry.field(description=_CHANGED_UPGRADE)
+    user_errors: list[UserError] = strawberry.field(description=_USER_ERRORS)
+
+
+@strawberry.type(description="What came of resuming an upgrade.")
+class ResumeUpgradePayload:
+    upgrade: Upgrade | None = strawberry.field(description=_CHANGED_UPGRADE)
+    user_errors: list[UserError] = strawberry.field(description=_USER_ERRORS)
+
+
+@strawberry.type(description="What came of cancelling an upgrade.")
+class CancelUpgradePayload:
+    upgrade: Upgrade | None = strawberry.field(description=_CHANGED_UPGRADE)
+    user_errors: list[UserError] = strawberry.field(description=_USER_ERRORS)
+
+
+@strawberry.type(description="What came of trying again what an upgrade skipped.")
+class RetryUpgradePayload:
+    upgrade: Upgrade | None = strawberry.field(description="The new upgrade; null if it was refused.")
+    user_errors: list[UserError] = strawberry.field(description=_USER_ERRORS)
+
+
+@strawberry.type(description="What came of taking an upgrade back.")
+class UndoUpgradePayload:
+    upgrade: Upgrade | None = strawberry.field(description="The new upgrade; null if it was refused.")
     user_errors: list[UserError] = strawberry.field(description=_USER_ERRORS)
 
 

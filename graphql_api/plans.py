@@ -131,6 +131,14 @@ class UpgradePlan:
         "with findings of several codes counts under each; with several of one code it counts once."
     )
 
+    @field(
+        "How many seconds the upgrade would be worked on, by the rate of the latest large upgrades; null "
+        "before there was one."
+    )
+    async def expected_seconds(self, info: Info) -> float | None:
+        rate = await info.context.store.measured_rate()
+        return self.total / rate if rate else None
+
     @field("The process whose instances would be upgraded.")
     async def process(self, info: Info) -> Process:
         return show_process(await info.context.loaders.processes.load(self.made.process))

@@ -12,6 +12,7 @@ from strawberry.schema.config import StrawberryConfig
 from graphql_api.mutations import Mutation
 from graphql_api.queries import Query
 from graphql_api.scalars import SCALARS
+from graphql_api.subscriptions import Subscription
 from graphql_api.user_errors import USER_ERRORS
 
 
@@ -20,6 +21,7 @@ def build_schema() -> strawberry.Schema:
     return strawberry.Schema(
         query=Query,
         mutation=Mutation,
+        subscription=Subscription,
         types=[shown for shown, _ in USER_ERRORS.values()],
         config=StrawberryConfig(scalar_map=SCALARS),
     )

@@ -28,7 +28,7 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.unset import UNSET
 
-from domain.errors import UpliftError
+from domain.errors import Forbidden, StoreUnavailable, Unauthenticated, UpliftError
 from graphql_api.documents import RefusedDocumentError
 from graphql_api.errors import RequestCode, presentable, refusal, request_error, unexpected
 from graphql_api.limits import Limits
@@ -87,6 +87,8 @@ class Sockets:
         )
         try:
             await handler.handle()
+        except StoreUnavailable:
+            await adapter.close(1013, "Try again later")
         except Exception as error:
             unexpected(error)
             await adapter.close(1011, "Unexpected error")
@@ -108,7 +110,7 @@ class _Session:
             self._headers["authorization"] = given
         try:
             await self._context_for(self._headers)
-        except UpliftError:
+        except (Unauthenticated, Forbidden):
             raise ConnectionRejectionError from None
         return UNSET
 

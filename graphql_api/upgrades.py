@@ -21,6 +21,8 @@ from graphql_api.processes import Process, show_process
 from graphql_api.reasons import ReasonCount, SkipReason, show_reason_counts, show_reasons
 
 NODES_OF_MAPPINGS = 100
+NODES_OF_AN_UPGRADE = 10
+"""What an upgrade counts in the node budget where each takes a question of its own to the store."""
 
 
 @strawberry.type(description="What an upgrade did to one instance.")
@@ -49,8 +51,12 @@ class OutcomeConnection(Connection[Outcome]):
     upgrade: strawberry.Private[domain.Upgrade]
     which: strawberry.Private[OutcomeFilter]
 
-    @field("How many outcomes the whole list has so far. Counted only when asked for.")
+    @field(
+        "How many outcomes the whole list has so far; 0 once they were pruned. Counted only when asked for."
+    )
     async def total_count(self, info: Info) -> int:
+        if self.upgrade.pruned_at is not None:
+            return 0
         if self.which.reason is None:
             return _count_of_kind(self.upgrade, self.which.kind)
         if self.which.kind is domain.OutcomeKind.UPGRADED:
@@ -77,8 +83,22 @@ class Upgrade:
         description="The mapping instructions that it was asked for with, as given.",
         metadata=counted_as(NODES_OF_MAPPINGS),
     )
+    retried_reasons: list[ReasonCode] = strawberry.field(
+        description="The reasons that a retry takes up; empty for all others."
+    )
     requested_at: datetime = strawberry.field(description="When it was asked for.")
+    started_at: datetime | None = strawberry.field(
+        description="When it was first worked on; null until then."
+    )
     finished_at: datetime | None = strawberry.field(description="When it was finished; null until then.")
+    pruned_at: datetime | None = strawberry.field(
+        description="When its outcomes were removed for good, but for the counts; null while they are kept."
+    )
+    worker: str | None = strawberry.field(
+        description="The worker that has taken it; null while it waits for one, and at its end."
+    )
+    error: str | None = strawberry.field(description="Why it FAILED; null unless it did.")
+    expected: int = strawberry.field(description="How many outcomes there will be about.")
     total: int = strawberry.field(description="How many instances have their outcome so far.")
     upgraded: int = strawberry.field(description="How many instances were upgraded so far.")
     skipped: int = strawberry.field(description="How many instances were skipped so far.")
@@ -86,9 +106,29 @@ class Upgrade:
         description="How many active instances a selection of all active left out; they have no outcome."
     )
 
+    worked_seconds: float = strawberry.field(
+        description="How long was worked on it so far, pauses not counted."
+    )
+    rate: float | None = strawberry.field(
+        description="Outcomes a second of work; null before the first chunk is done."
+    )
+    eta_seconds: float | None = strawberry.field(
+        description="How many seconds of work are left at this rate; null if that is not known, or nothing "
+        "is left."
+    )
+
     @field("The process whose instances it upgrades.")
     async def process(self, info: Info) -> Process:
         return show_process(await info.context.loaders.processes.load(self.stored.process))
+
+    @field(
+        "The earlier upgrade that a retry or an undo is about; null for all others.",
+        nodes=NODES_OF_AN_UPGRADE,
+    )
+    async def of(self, info: Info) -> "Upgrade | None":
+        if self.stored.of is None:
+            return None
+        return show_upgrade(await info.context.loaders.upgrades.load(self.stored.of))
 
     @field(
         "How many instances were skipped for each reason that occurred. An instance with several reasons "
@@ -139,12 +179,21 @@ def show_upgrade(upgrade: domain.Upgrade) -> Upgrade:
         requested_by=upgrade.requested_by,
         reason=upgrade.reason,
         mappings=show_mappings(upgrade.mappings),
+        retried_reasons=[ReasonCode(code) for code in domain.ReasonCode if code in upgrade.retried],
         requested_at=upgrade.requested_at,
+        started_at=upgrade.started_at,
         finished_at=upgrade.finished_at,
+        pruned_at=upgrade.pruned_at,
+        worker=None if upgrade.lease is None else upgrade.lease.worker,
+        error=upgrade.error,
+        expected=upgrade.expected,
         total=upgrade.total,
         upgraded=upgrade.upgraded,
         skipped=upgrade.skipped,
         excluded=upgrade.excluded,
+        worked_seconds=upgrade.worked.total_seconds(),
+        rate=upgrade.rate,
+        eta_seconds=None if upgrade.remaining is None else upgrade.remaining.total_seconds(),
     )
 
 

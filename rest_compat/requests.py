@@ -10,7 +10,7 @@ from domain.errors import ErrorCode, ProcessNotFound
 from domain.process import ProcessKey, is_name
 from domain.selection import UpgradeId
 from rest_compat.json_body import plain_uuid
-from rest_compat.refusals import STATUS_OF, RefusedRequest, RestCode
+from rest_compat.refusals import STATUS_OF, Detail, RefusedRequest, RestCode
 
 UPGRADE_PATH = "/pub/v1/bpm/instance/bytemplate/{namespace}/{code}/version"
 STATUS_PATH = "/pub/v1/bpm/upgrades/{upgradeId}"
@@ -58,7 +58,8 @@ def upgrade_id(scope: Scope) -> UpgradeId:
     if plain is None:
         code = ErrorCode.UPGRADE_NOT_FOUND
         message = f"Expected to find upgrade {given[:100]!r}, but there is none."
-        raise RefusedRequest(STATUS_OF[code], code, message)
+        details = [Detail(field="upgradeId", message=message)]
+        raise RefusedRequest(STATUS_OF[code], code, message, details=details)
     return UpgradeId(UUID(plain))
 
 

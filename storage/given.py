@@ -14,7 +14,6 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from storage.types import ID, IDS
 
-
 IN_SQLITE = (
     "(WITH RECURSIVE place(n) AS"
     " (SELECT 1 WHERE length({}) > 0 UNION ALL SELECT n + 1 FROM place WHERE n < length({}) / 16)"

@@ -106,7 +106,8 @@ def _listing(
 def _is_selected(selection: Selection, process_id: int) -> ColumnElement[bool]:
     if isinstance(selection, ByIds):
         return _is_given(process_id)
-    return (instance.c.process_id == process_id) & IS_ACTIVE & ~IS_GIVEN
+    active = (instance.c.process_id == process_id) & IS_ACTIVE
+    return active & ~IS_GIVEN if selection.excluded else active
 
 
 def _is_given(process_id: int) -> ColumnElement[bool]:

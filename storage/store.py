@@ -141,10 +141,6 @@ class SqlStore:
         async with self._reading() as (connection, _):
             return await requests.find_request(connection, key, since)
 
-    async def prunable(self, before: datetime, most: int) -> tuple[Upgrade, ...]:
-        async with self._reading() as (connection, identities):
-            return await upgrades.find_prunable(connection, identities, before, most)
-
     async def histories(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, tuple[HistoryEntry, ...]]:
         async with self._reading() as (connection, identities):
             return await histories.find_histories(connection, identities, ids)

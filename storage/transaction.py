@@ -12,7 +12,7 @@ from domain.ports import CarriedOut, RecordedChunk
 from domain.process import Process, ProcessKey, Version, VersionNumber
 from domain.selection import UpgradeId, WorkedSelection
 from domain.upgrade import Upgrade
-from storage import chunks, instances, processes, requests, upgrades
+from storage import chunks, instances, processes, pruning, requests, upgrades
 from storage.decisions import add_decisions
 from storage.dialect import take_turns
 from storage.identities import Identities
@@ -85,8 +85,13 @@ class SqlTransaction:
     async def remember_request(self, key: IdempotencyKey, upgrade: UpgradeId, at: datetime) -> None:
         await requests.remember_request(self._connection, key, self._opened[upgrade], at)
 
-    async def prune_outcomes(self, upgrade: UpgradeId, most: int) -> int:
-        return await upgrades.prune_outcomes(self._connection, self._opened[upgrade], most)
+    async def prunable(self, before: datetime, most: int) -> tuple[Upgrade, ...]:
+        found = await upgrades.lock_prunable(self._connection, self._identities, before, most)
+        self._opened.update((upgrade.id, opened) for upgrade, opened in found)
+        return tuple(upgrade for upgrade, _ in found)
+
+    async def prune_outcomes(self, upgrade: Upgrade, most: int) -> int:
+        return await pruning.prune_outcomes(self._connection, self._opened[upgrade.id], upgrade, most)
 
     async def add_upgrade(self, upgrade: Upgrade, selection: WorkedSelection) -> Upgrade:
         process_id = await self._number(upgrade.process)

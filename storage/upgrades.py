@@ -11,7 +11,6 @@ from sqlalchemy import (
     Integer,
     Select,
     bindparam,
-    delete,
     func,
     insert,
     literal,
@@ -25,7 +24,7 @@ from domain.decision import CountedDecision, ReasonCode
 from domain.paging import Page, PageRequest, page_of
 from domain.process import ProcessKey
 from domain.selection import AllActive, ByIds, Retry, Undo, UpgradeId, WorkedSelection
-from domain.upgrade import UNFINISHED, Lease, Upgrade, UpgradeState
+from domain.upgrade import RATED_FROM, RATED_UPGRADES, UNFINISHED, Lease, Upgrade, UpgradeState
 from storage.decisions import decision_of, positions_in, stored_code
 from storage.documents import mappings_of, stored_mappings
 from storage.given import GIVEN, given
@@ -33,11 +32,6 @@ from storage.identities import Identities
 from storage.opened import Opened
 from storage.tables import IS_ACTIVE, IS_WAITING, decision, instance, outcome, process, selected, upgrade
 from storage.types import LONG
-
-RATED_UPGRADES = 20
-"""How many of the latest upgrades tell the rate."""
-RATED_FROM = 1_000
-"""Outcomes from which on an upgrade tells the rate: smaller ones are mostly overhead."""
 
 earlier = upgrade.alias("earlier")
 other = upgrade.alias("other")
@@ -82,11 +76,20 @@ FINISHED_BEFORE = (
     UPGRADES.where(
         upgrade.c.state.not_in(UNFINISHED),
         upgrade.c.finished_at < bindparam("before"),
-        upgrade.c.pruned_at.is_(None),
+        or_(upgrade.c.pruned_at.is_(None), upgrade.c.first_instance_id.is_not(None)),
+        upgrade.c.id.not_in(
+            select(other.c.of_upgrade_id).where(
+                other.c.state.in_(UNFINISHED), other.c.of_upgrade_id.is_not(None)
+            )
+        ),
     )
     .order_by(upgrade.c.id)
     .limit(bindparam("limit"))
 )
+LOCKED_FINISHED = FINISHED_BEFORE.with_only_columns(upgrade.c.id).with_for_update(
+    of=upgrade, key_share=True, skip_locked=True
+)
+FINISHED_AND_LOCKED = FINISHED_BEFORE.where(upgrade.c.id.in_(bindparam("locked", expanding=True)))
 RATED = (
     select((upgrade.c.upgraded + upgrade.c.skipped).label("total"), upgrade.c.worked)
     .where(upgrade.c.upgraded + upgrade.c.skipped >= RATED_FROM)
@@ -148,19 +151,6 @@ SAVE_UPGRADE = (
         }
     )
 )
-PRUNED_TABLES = (
-    (outcome, outcome.c.instance_id),
-    (selected, selected.c.ordinal),
-)
-PRUNE = tuple(
-    delete(table).where(
-        table.c.upgrade_id == bindparam("of_id"),
-        key.in_(
-            select(key).where(table.c.upgrade_id == bindparam("of_id")).order_by(key).limit(bindparam("most"))
-        ),
-    )
-    for table, key in PRUNED_TABLES
-)
 SKIPS = (
     select(upgrade.c.uuid, decision)
     .join_from(upgrade, decision, decision.c.upgrade_id == upgrade.c.id)
@@ -218,12 +208,15 @@ async def upgrade_page(
     return page_of(((row.id, one) for row, one in zip(rows, found, strict=True)), page.first)
 
 
-async def find_prunable(
+async def lock_prunable(
     connection: AsyncConnection, identities: Identities, before: datetime, most: int
-) -> tuple[Upgrade, ...]:
-    """The oldest upgrades that were finished before a time and still have their outcomes."""
-    rows = (await connection.execute(FINISHED_BEFORE, {"before": before, "limit": most})).all()
-    return tuple(await upgrades_of(identities, rows))
+) -> list[tuple[Upgrade, Opened]]:
+    """The oldest upgrades that were finished before a time and have something to forget, locked."""
+    bound = {"before": before, "limit": most}
+    locked = (await connection.execute(LOCKED_FINISHED, bound)).scalars().all()
+    # One may have been followed by a retry while this statement looked: now that can be seen.
+    rows = (await connection.execute(FINISHED_AND_LOCKED, {**bound, "locked": locked})).all()
+    return list(zip(await upgrades_of(identities, rows), map(_opened, rows), strict=True))
 
 
 async def measure_rate(connection: AsyncConnection) -> float | None:
@@ -272,15 +265,6 @@ async def save_upgrade(connection: AsyncConnection, opened: Opened, changed: Upg
     await connection.execute(SAVE_UPGRADE, {"of_id": opened.id, **values})
 
 
-async def prune_outcomes(connection: AsyncConnection, opened: Opened, most: int) -> int:
-    """Forget outcomes and named ids of an upgrade, at most so many of each; returns how many."""
-    bound = {"of_id": opened.id, "most": most}
-    pruned = 0
-    for statement in PRUNE:
-        pruned += (await connection.execute(statement, bound)).rowcount
-    return pruned
-
-
 async def upgrades_of(identities: Identities, rows: Sequence[Any]) -> list[Upgrade]:
     """The upgrades that rows with UPGRADE_COLUMNS are."""
     keys = await identities.process_keys(row.process_id for row in rows)
@@ -291,10 +275,13 @@ async def _first(identities: Identities, rows: Sequence[Any]) -> tuple[Upgrade, 
     if not rows:
         return None
     row = rows[0]
-    opened = Opened(
+    return _upgrade(row, await identities.process_key(row.process_id)), _opened(row)
+
+
+def _opened(row: Any) -> Opened:
+    return Opened(
         id=row.id, process_id=row.process_id, last_key=row.last_key, of_upgrade_id=row.of_upgrade_id
     )
-    return _upgrade(row, await identities.process_key(row.process_id)), opened
 
 
 async def _number(connection: AsyncConnection, wanted: UpgradeId) -> int:

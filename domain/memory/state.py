@@ -92,6 +92,18 @@ def claimable_in(state: State, now: datetime, only: UpgradeId | None) -> Upgrade
     return next(waiting, None)
 
 
+def prunable_in(state: State, before: datetime, most: int) -> tuple[Upgrade, ...]:
+    """The oldest upgrades that were finished before a time and have something to forget."""
+    needed = {one.of for one in state.upgrades.values() if not one.is_finished}
+    old = (
+        one
+        for one in state.upgrades.values()
+        if one.finished_at is not None and one.finished_at < before and one.id not in needed
+    )
+    full = (one for one in old if one.pruned_at is None or outcomes_in(state, one.id))
+    return tuple(islice(full, most))
+
+
 def known_in(state: State, caller: str, key: str, since: datetime) -> KnownRequest | None:
     """What was asked under this key of this caller since a time."""
     known = state.requests.get((caller, key))

@@ -4,7 +4,6 @@ from asyncio import Lock
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from itertools import islice
 
 from domain.bell import Bell
 from domain.cohort import Cohort, CountedCohort
@@ -18,10 +17,7 @@ from domain.paging import Page, PageRequest, page_of
 from domain.ports import InstanceFilter, OutcomeFilter, SelectedCohorts
 from domain.process import Process, ProcessKey, Version, VersionNumber
 from domain.selection import ByIds, Selection, UpgradeId
-from domain.upgrade import HistoryEntry, Outcome, Upgrade
-
-RATED_FROM = 1_000
-"""Outcomes from which on an upgrade tells the rate: smaller ones are mostly overhead."""
+from domain.upgrade import RATED_FROM, RATED_UPGRADES, HistoryEntry, Outcome, Upgrade
 
 
 class InMemoryStore:
@@ -144,14 +140,6 @@ class InMemoryStore:
             for upgrade in upgrades
         }
 
-    async def prunable(self, before: datetime, most: int) -> tuple[Upgrade, ...]:
-        old = (
-            one
-            for one in self._state.upgrades.values()
-            if one.finished_at is not None and one.finished_at < before and one.pruned_at is None
-        )
-        return tuple(islice(old, most))
-
     async def histories(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, tuple[HistoryEntry, ...]]:
         state = self._state
         return {
@@ -164,6 +152,7 @@ class InMemoryStore:
         }
 
     async def measured_rate(self) -> float | None:
-        done = [one for one in self._state.upgrades.values() if one.total >= RATED_FROM]
+        large = [one for one in self._state.upgrades.values() if one.total >= RATED_FROM]
+        done = large[-RATED_UPGRADES:]
         seconds = sum(one.worked.total_seconds() for one in done)
         return sum(one.total for one in done) / seconds if seconds else None

@@ -144,11 +144,15 @@ class InMemoryTransaction:
             skipped=tuple(CountedDecision(decision=by_cohort[one], count=n) for one, n in skipped.items()),
         )
 
-    async def prune_outcomes(self, upgrade: UpgradeId, most: int) -> int:
-        kept = [one for one in self._state.recorded if one[0] == upgrade][:most]
-        for one in kept:
-            del self._state.recorded[one]
-        return len(kept)
+    async def prunable(self, before: datetime, most: int) -> tuple[Upgrade, ...]:
+        return held.prunable_in(self._state, before, most)
+
+    async def prune_outcomes(self, upgrade: Upgrade, most: int) -> int:
+        old = held.outcomes_in(self._state, upgrade.id)
+        for outcome in old[:most]:
+            self._state.recorded.pop((upgrade.id, outcome.instance), None)
+        self._state.selected[upgrade.id] = tuple(outcome.instance for outcome in old[most:])
+        return len(old[:most])
 
     async def save_upgrade(self, upgrade: Upgrade) -> None:
         self._state.upgrades[upgrade.id] = upgrade

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress, TaskID
 
+from gateway.cli.progress import bar_of_bytes
 from gateway.cli.running import DatabaseUrl, local_caller, opened_store, run, settings_with
 from gateway.importing import import_file
 
@@ -23,7 +24,7 @@ def import_files(
     async def work() -> None:
         async with opened_store(settings_with(database_url=database_url)) as store:
             for file in files:
-                with _progress() as progress:
+                with bar_of_bytes() as progress:
                     task = progress.add_task(file.name, total=file.stat().st_size)
                     done = await import_file(
                         store,
@@ -38,13 +39,3 @@ def import_files(
 
 def _show(progress: Progress, task: TaskID, read: int) -> None:
     progress.update(task, completed=read)
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-        transient=True,
-    )

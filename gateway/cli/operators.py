@@ -9,6 +9,7 @@ import typer
 from domain.errors import InvalidInput
 from domain.process import ProcessKey
 from gateway.cli.running import local_caller, opened_store, settings_with
+from gateway.keys import is_well_formed
 from gateway.local import LocalOperator
 from gateway.operating import Operator
 from gateway.remote import Gateway
@@ -39,7 +40,12 @@ async def operator_for(url: str | None, key: str | None, database_url: str | Non
         )
     if key is None:
         raise InvalidInput("Expected an API key for the gateway, as --key or UPLIFT_KEY, but got none.")
-    yield Gateway(url=url, key=key)
+    if not is_well_formed(key.strip()):  # never shown: it may be another secret, pasted by mistake
+        raise InvalidInput(
+            "Expected an API key as 'uplift keys create' shows it, but what is given as --key or UPLIFT_KEY "
+            "is none, or mistyped."
+        )
+    yield Gateway(url=url, key=key.strip())
 
 
 def process_key(name: str) -> ProcessKey:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from domain.decision import ReasonCode
@@ -60,7 +60,7 @@ def upgrade_table(done: UpgradeSummary) -> RenderableType:
 
 def upgrades_table(upgrades: Sequence[UpgradeSummary]) -> RenderableType:
     """Upgrades, a row each."""
-    table = Table("id", "process", "selection", "state", "asked by", "at")
+    table = Table(Column("id", no_wrap=True), "process", "selection", "state", "asked by", "at")
     for column in ("upgraded", "skipped", "expected"):
         table.add_column(column, justify="right")
     for one in upgrades:

@@ -1,5 +1,7 @@
 """Does the gateway tell whether it is alive, and whether it can work?"""
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +18,19 @@ pytestmark = pytest.mark.anyio
 
 READY = (200, {"status": "ok", "database": "answers"})
 UNAVAILABLE = (503, {"status": "unavailable", "database": "does not answer"})
+
+
+@asynccontextmanager
+async def a_store(file: Path) -> AsyncIterator[SqlStore]:
+    """An open store; at the end also the threads are gone that tried to open its broken file."""
+    before = set(threading.enumerate())
+    store = await SqlStore.open(file)
+    try:
+        yield store
+    finally:
+        await store.close()
+        for thread in set(threading.enumerate()) - before:
+            await asyncio.to_thread(thread.join)
 
 
 @asynccontextmanager
@@ -40,54 +55,43 @@ def write_garbage(file: Path) -> None:
 async def test_a_broken_database_makes_it_unready_but_not_dead(folder: Path, break_it: object) -> None:
     assert callable(break_it)
     file = folder / "uplift.sqlite"
-    store = await SqlStore.open(file)
-    try:
-        async with a_client(store, Settings()) as client:
-            assert await asked(client, "/healthz") == (200, {"status": "ok"})
-            assert await asked(client, "/readyz") == READY
+    async with a_store(file) as store, a_client(store, Settings()) as client:
+        assert await asked(client, "/healthz") == (200, {"status": "ok"})
+        assert await asked(client, "/readyz") == READY
 
-            await store.close()  # what is open already would go on with the file that it has
-            if break_it is Path.mkdir:
-                file.unlink()
-            break_it(file)
+        await store.close()  # what is open already would go on with the file that it has
+        if break_it is Path.mkdir:
+            file.unlink()
+        break_it(file)
 
-            with capture_logs() as logged:
-                assert await asked(client, "/readyz") == UNAVAILABLE
-            assert logged == [
-                {
-                    "event": "not ready: the database does not answer",
-                    "log_level": "warning",
-                    "exc_info": True,
-                }
-            ]
-            assert await asked(client, "/healthz") == (200, {"status": "ok"})
-    finally:
-        await store.close()
+        with capture_logs() as logged:
+            assert await asked(client, "/readyz") == UNAVAILABLE
+        assert logged == [
+            {
+                "event": "not ready: the database does not answer",
+                "log_level": "warning",
+                "exc_info": True,
+            }
+        ]
+        assert await asked(client, "/healthz") == (200, {"status": "ok"})
 
 
 async def test_it_is_ready_again_once_the_database_is(folder: Path) -> None:
     file, aside = folder / "uplift.sqlite", folder / "aside.sqlite"
-    store = await SqlStore.open(file)
-    try:
-        async with a_client(store, Settings()) as client:
-            await store.close()
-            file.rename(aside)
-            with capture_logs():
-                assert await asked(client, "/readyz") == UNAVAILABLE
-            await store.close()
-            aside.rename(file)
-            assert await asked(client, "/readyz") == READY
-    finally:
+    async with a_store(file) as store, a_client(store, Settings()) as client:
         await store.close()
+        file.rename(aside)
+        with capture_logs():
+            assert await asked(client, "/readyz") == UNAVAILABLE
+        await store.close()
+        aside.rename(file)
+        assert await asked(client, "/readyz") == READY
 
 
 async def test_what_is_not_shown_is_not_served(folder: Path) -> None:
-    store = await SqlStore.open(folder / "uplift.sqlite")
-    try:
-        async with a_client(store, Settings(introspection=False)) as client:
-            page = await client.get("/graphql", headers={"accept": "text/html"})
-            assert page.status_code != 200
-            assert (await client.get("/graphql/static/manifest.json")).status_code == 404
-            assert await asked(client, "/readyz") == READY
-    finally:
-        await store.close()
+    settings = Settings(introspection=False)
+    async with a_store(folder / "uplift.sqlite") as store, a_client(store, settings) as client:
+        page = await client.get("/graphql", headers={"accept": "text/html"})
+        assert page.status_code == 406
+        assert (await client.get("/graphql/static/manifest.json")).status_code == 404
+        assert await asked(client, "/readyz") == READY

@@ -1,13 +1,18 @@
 """Who works off the upgrades that are too large for one chunk?"""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from itertools import chain, repeat
+from typing import TypeVar
 
-from domain import Worker, claim, work_off
+from domain import Upgrade, Worker, claim, work_off
+from domain.paging import PageRequest
 from domain.ports import Store
 from domain.working import Pace
+
+Answer = TypeVar("Answer")
 
 CHUNK = 2
 """Instances of a chunk where it must be small."""
@@ -31,6 +36,31 @@ async def working_off(store: Store, worker: Worker) -> AsyncIterator[None]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+async def work_off_one(store: Store, worker: Worker, *, chunks: int | None = None) -> Upgrade:
+    """Work the upgrade off that waits first; after so many chunks it is queued again."""
+    upgrade = await claim(store, worker)
+    assert upgrade is not None
+    stops = repeat(False) if chunks is None else chain([False] * chunks, repeat(True))
+    return await work_off(store, upgrade, worker, should_stop=lambda: next(stops))
+
+
+async def soon(answer: Callable[[], Awaitable[Answer | None]]) -> Answer:
+    """The answer, once there is one."""
+    async with asyncio.timeout(10):
+        while True:
+            found = await answer()
+            if found is not None:
+                return found
+            await asyncio.sleep(0.005)
+
+
+async def the_upgrade(store: Store) -> Upgrade | None:
+    """The only upgrade, if there is one."""
+    upgrades = (await store.upgrades(None, PageRequest(first=2))).items
+    assert len(upgrades) < 2
+    return upgrades[0] if upgrades else None
 
 
 async def _work_off_all(store: Store, worker: Worker) -> None:

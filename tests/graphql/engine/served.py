@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from domain.errors import Forbidden, InvalidInput, Unauthenticated
+from domain.errors import Forbidden, InvalidInput, StoreUnavailable, Unauthenticated
 from graphql_api.http import GraphQLEndpoint, graphql_routes
 
 changes: list[str] = []
@@ -97,6 +97,8 @@ async def identify(headers: Mapping[str, str]) -> dict[str, str]:
         raise Unauthenticated
     if key == "forbidden":
         raise Forbidden(caller="r", role="reader")
+    if key == "unknowable":
+        raise StoreUnavailable("it is locked")
     if key == "down":
         raise OSError("database at /secret/path is gone")
     return {"caller": key}

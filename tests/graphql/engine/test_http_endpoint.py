@@ -266,6 +266,12 @@ async def test_refuses_a_caller_who_may_not_ask() -> None:
     assert (response.status_code, codes(response)) == (403, ["FORBIDDEN"])
 
 
+async def test_tells_when_to_come_back_if_it_cannot_find_out_now_who_calls() -> None:
+    response = await post({"query": "{ hello }"}, authorization="Bearer unknowable")
+    assert (response.status_code, codes(response)) == (503, ["STORE_UNAVAILABLE"])
+    assert response.headers["retry-after"] == "5"
+
+
 async def test_masks_what_goes_wrong_before_an_operation_runs() -> None:
     with capture_logs() as logs:
         response = await post({"query": "{ hello }"}, authorization="Bearer down")

@@ -4,7 +4,6 @@ They come from npm and are installed on the first run; without npm these tests a
 """
 
 import json
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,19 +14,7 @@ from typing import Any
 
 import pytest
 
-TOOLS = Path(__file__).parent / "audit"
 TOP = Path(__file__).parents[3]
-
-
-@pytest.fixture(scope="module")
-def tools() -> Path:
-    """The folder of the tools, installed."""
-    if not shutil.which("npm"):
-        pytest.skip("npm is not installed, and the tools of other GraphQL projects come from it")
-    if not (TOOLS / "node_modules").exists():
-        command = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--omit=optional"]
-        subprocess.run(command, cwd=TOOLS, check=True, capture_output=True, timeout=300)
-    return TOOLS
 
 
 @pytest.fixture(scope="module")

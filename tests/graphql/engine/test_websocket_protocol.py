@@ -211,6 +211,13 @@ def test_masks_and_logs_unexpected_errors(query: str) -> None:
     assert "secret" not in str(messages)
 
 
+def test_closes_for_a_while_when_it_cannot_find_out_now_who_calls() -> None:
+    with capture_logs() as logs, a_socket() as socket:
+        socket.send_json({"type": "connection_init", "payload": {"Authorization": "Bearer unknowable"}})
+        assert closing(socket) == (1013, "Try again later")
+    assert logs == []
+
+
 def test_closes_and_logs_when_it_cannot_find_out_who_calls() -> None:
     with capture_logs() as logs, a_socket() as socket:
         socket.send_json({"type": "connection_init", "payload": {"Authorization": "Bearer down"}})

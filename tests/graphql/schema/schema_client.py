@@ -1,19 +1,20 @@
 """Asks the schema as a client would, with a new context for each operation."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
 from graphql import ExecutionResult
 from strawberry import Schema
 
-from domain import Caller, Role
+from domain import Caller, Role, Worker
 from domain.ports import Store
 from graphql_api.context import Context, context_of
 from graphql_api.documents import RefusedDocumentError
 from graphql_api.errors import formatted
 from graphql_api.limits import Limits
-from graphql_api.operations import Operations, Params
+from graphql_api.operations import Operations, Params, response
 
 Execute = Callable[[Schema, str, dict[str, Any], Context], Awaitable[ExecutionResult]]
 
@@ -44,6 +45,8 @@ class Client:
     store: Store
     execute: Execute
     caller: Caller = Caller(name="ops", role=Role.SYSTEM_ADMIN)  # noqa: RUF009 - immutable
+    worker: Worker = Worker(name="front door")  # noqa: RUF009 - immutable
+    wait_seconds: float = 30
 
     def reader(self) -> "Client":
         return replace(self, caller=Caller(name="dashboard", role=Role.READER))
@@ -65,6 +68,17 @@ class Client:
 
     async def answer(self, query: str, **variables: Any) -> tuple[Any, list[Any]]:
         """Data and errors, the errors as they stand in a response."""
-        context = context_of(self.store, self.caller)
-        result = await self.execute(self.schema, query, variables, context)
+        result = await self.execute(self.schema, query, variables, self.context())
         return result.data, formatted(result.errors or [])
+
+    async def follow(self, query: str, **variables: Any) -> AsyncGenerator[Any, None]:
+        """The responses of a subscription, as the endpoint gives them."""
+        operations = Operations(self.schema, Limits())
+        params = Params(query=query, variables=variables)
+        document = operations.documents.find(query)
+        async with aclosing(operations.results(document, params, self.context())) as results:
+            async for result in results:
+                yield response(result)
+
+    def context(self) -> Context:
+        return context_of(self.store, self.caller, worker=self.worker, wait_seconds=self.wait_seconds)

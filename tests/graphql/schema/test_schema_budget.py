@@ -11,6 +11,7 @@ from strawberry.types.base import get_object_definition
 from graphql_api.budget import WithinBudget
 from graphql_api.mutations import Mutation
 from graphql_api.queries import Query
+from graphql_api.subscriptions import Subscription
 
 MORE = (
     "Expected to read at most 10,000 nodes in one operation, but its page sizes, multiplied down the nesting"
@@ -25,6 +26,9 @@ fragment more on Process {instances(first: 10) {nodes {id}}}
 LEFT_OUT = """
 {processes(first: 1000) {nodes {code ...more @skip(if: true)}}}
 fragment more on Process {instances(first: 1000) {totalCount}}
+"""
+HISTORIES = """
+{process(namespace: "shop", code: "order") {instances(first: %d) {nodes {history {upgrade {id} kind}}}}}
 """
 SAME_FIELD_TWICE = """
 {processes(first: 99) {nodes {...more instances(first: 100) {nodes {id}}}}}
@@ -57,7 +61,7 @@ def too_many(nodes: int) -> str:
     return f"{MORE}, ask for {nodes:,}."
 
 
-@pytest.mark.parametrize("root", [Query, Mutation])
+@pytest.mark.parametrize("root", [Query, Mutation, Subscription])
 def test_every_field_at_the_top_of_an_operation_is_within_the_budget(root: type):
     fields = get_object_definition(root, strict=True).fields
     assert all(any(isinstance(one, WithinBudget) for one in field.extensions) for field in fields)
@@ -76,6 +80,8 @@ def test_every_field_at_the_top_of_an_operation_is_within_the_budget(root: type)
         (SIDE_BY_SIDE, 10 + 9990 + 1),
         ("{processes(first: 10) {nodes {versions {bpmn}}}}", 10 + 10 * 1000),
         (ELEVEN_DOCUMENTS, 11_000),
+        ("{upgrades(first: 910) {nodes {of {id}}}}", 910 + 910 * 10),
+        (HISTORIES % 910, 910 + 910 * 10),
         (EVERY_INSTANCE, 1000 + 100 * (1 + 100)),
         (TWO_PAGES, 1000 + 100 * (1 + 10 + 40 + 40)),
         (TEN_PLANS, 10 * (1000 + 100)),
@@ -108,6 +114,8 @@ async def test_page_sizes_are_multiplied_down_the_nesting(client: Client, query:
         "{upgrades(first: 99) {nodes {mappings {fromVersion}}}}",
         WHOLE_PLAN,
         "{__schema {types {name fields {name}}} __typename}",
+        "{upgrades(first: 909) {nodes {of {id}}}}",
+        HISTORIES % 909,
     ],
 )
 async def test_an_operation_within_the_budget_runs(client: Client, query: str):

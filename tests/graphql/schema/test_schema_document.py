@@ -24,6 +24,7 @@ from domain.errors import ErrorCode, Forbidden, StoreUnavailable, Unauthenticate
 from domain.selection import SelectionKind
 from graphql_api import enums
 from graphql_api.comparisons import Element, ElementChange
+from graphql_api.histories import HistoryEntry
 from graphql_api.instances import Cohort, ProcessInstance
 from graphql_api.mappings import MappingPair, VersionMapping
 from graphql_api.plans import PlannedCohort
@@ -121,10 +122,11 @@ def test_an_unreadable_model_shows_line_and_element():
 @pytest.mark.parametrize(
     ("cls", "resolved"),
     [
-        (ProcessInstance, {"process"}),
+        (ProcessInstance, {"process", "history"}),
+        (HistoryEntry, set()),
         (Cohort, set()),
         (Version, {"bpmn"}),
-        (Upgrade, {"process", "counts_by_reason", "outcomes"}),
+        (Upgrade, {"process", "of", "counts_by_reason", "outcomes"}),
         (Outcome, set()),
         (SkipReason, set()),
         (ReasonCount, set()),

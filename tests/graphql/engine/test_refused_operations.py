@@ -1,13 +1,15 @@
-"""With which HTTP status a caller is answered whose role does not allow what the operation asks."""
+"""With which HTTP status a caller is answered when something stood in the way of all that was asked for."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, NoReturn
 
 import httpx2
 import pytest
 from starlette.applications import Starlette
 
-from domain import Caller, InMemoryStore, Role
+from domain import Caller, InMemoryStore, Role, Worker
+from domain.errors import StoreUnavailable
 from graphql_api.context import Context, context_of
 from graphql_api.http import GraphQLEndpoint, graphql_routes
 from graphql_api.schema import build_schema
@@ -22,11 +24,27 @@ SAVE = 'saveDraft(input: {namespace: "shop", code: "order"}) {userErrors {code}}
 FIND = 'process(namespace: "shop", code: "order") {code}'
 
 
+class StoreOutOfReach(InMemoryStore):
+    """A store that cannot answer now; of processes it knows without looking."""
+
+    async def process(self, key: object) -> None:
+        return None
+
+    async def processes(self, page: object) -> NoReturn:
+        raise StoreUnavailable("it is locked")
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[NoReturn]:
+        raise StoreUnavailable("it is locked")
+        yield
+
+
 async def post(query: str, *, key: str, accept: str, store: InMemoryStore | None = None) -> Any:
     kept = store or InMemoryStore()
 
     async def context_for(headers: Mapping[str, str]) -> Context:
-        return context_of(kept, Caller(name=key, role=KEYS[headers["authorization"]]))
+        caller = Caller(name=key, role=KEYS[headers["authorization"]])
+        return context_of(kept, caller, worker=Worker(name="front door"), wait_seconds=30)
 
     endpoint = GraphQLEndpoint(build_schema(), context_for=context_for)
     transport = httpx2.ASGITransport(Starlette(routes=graphql_routes("/graphql", endpoint)))
@@ -89,3 +107,33 @@ async def test_nothing_found_and_a_refusal_by_the_domain_are_200(
 ) -> None:
     response = await post(query, key=key, accept=accept)
     assert (response.status_code, response.json()) == (200, {"data": data})
+
+
+LOCKED = "Expected the store to answer, but it is locked. Nothing was written; try again later."
+
+
+@JSON_TYPES
+@pytest.mark.parametrize(
+    ("query", "data"),
+    [
+        ("{processes {nodes {code}}}", None),
+        (f"mutation {{{CREATE} {SAVE}}}", {"createProcess": None, "saveDraft": None}),
+    ],
+)
+async def test_an_outage_of_the_store_is_503_and_says_when_to_come_back(
+    accept: str, query: str, data: object
+) -> None:
+    response = await post(query, key="admin", accept=accept, store=StoreOutOfReach())
+    assert (response.status_code, response.headers["retry-after"]) == (503, "5")
+    assert response.headers["content-type"] == f"{accept}; charset=utf-8"
+    assert response.json()["data"] == data
+    assert {error["message"] for error in response.json()["errors"]} == {LOCKED}
+    assert set(codes(response)) == {"STORE_UNAVAILABLE"}
+
+
+@JSON_TYPES
+async def test_an_outage_that_let_something_through_is_200(accept: str) -> None:
+    query = f"mutation {{__typename {CREATE}}}"
+    response = await post(query, key="admin", accept=accept, store=StoreOutOfReach())
+    assert (response.status_code, "retry-after" in response.headers) == (200, False)
+    assert codes(response) == ["STORE_UNAVAILABLE"]

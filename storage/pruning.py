@@ -1,0 +1,61 @@
+"""How the outcomes of an upgrade are forgotten, in the order in which they are listed."""
+
+from sqlalchemy import Delete, bindparam, delete, exists, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.selection import SelectionKind
+from domain.upgrade import Upgrade
+from storage.opened import Opened
+from storage.tables import outcome, selected
+
+OF_UPGRADE = bindparam("of_id", type_=outcome.c.upgrade_id.type)
+MOST = bindparam("most", type_=outcome.c.upgrade_id.type)
+WORKED = (selected.c.upgrade_id == OF_UPGRADE) & (
+    selected.c.ordinal <= bindparam("cursor", type_=selected.c.ordinal.type)
+)
+"""Named ids that were reached: each of them is an outcome, with an instance or without."""
+
+FORGET_FIRST = delete(outcome).where(
+    outcome.c.upgrade_id == OF_UPGRADE,
+    outcome.c.instance_id.in_(
+        select(outcome.c.instance_id)
+        .where(outcome.c.upgrade_id == OF_UPGRADE)
+        .order_by(outcome.c.instance_id)
+        .limit(MOST)
+    ),
+)
+FORGET_FIRST_NAMED = delete(outcome).where(
+    outcome.c.upgrade_id == OF_UPGRADE,
+    outcome.c.instance_id.in_(
+        select(selected.c.instance_id).where(WORKED).order_by(selected.c.ordinal).limit(MOST)
+    ),
+)
+FORGET_FIRST_NAMES = delete(selected).where(
+    selected.c.upgrade_id == OF_UPGRADE,
+    selected.c.ordinal.in_(select(selected.c.ordinal).where(WORKED).order_by(selected.c.ordinal).limit(MOST)),
+)
+FORGET_WORKED_NAMES = delete(selected).where(WORKED)
+FORGET_NAMES = delete(selected).where(selected.c.upgrade_id == OF_UPGRADE)
+HAS_OUTCOMES = select(exists().where(outcome.c.upgrade_id == OF_UPGRADE))
+
+
+async def prune_outcomes(connection: AsyncConnection, opened: Opened, old: Upgrade, most: int) -> int:
+    """Forget the first outcomes of an upgrade, and with the last one the ids that it named; returns how many.
+
+    Ids without an instance that are left behind the last instance go with it, however many.
+    """
+    bound = {"of_id": opened.id, "most": most, "cursor": old.cursor}
+
+    async def forget(statement: Delete) -> int:
+        return (await connection.execute(statement, bound)).rowcount
+
+    is_by_ids = old.selection is SelectionKind.BY_IDS
+    if is_by_ids:
+        await forget(FORGET_FIRST_NAMED)
+        gone = await forget(FORGET_FIRST_NAMES)
+    else:
+        gone = await forget(FORGET_FIRST)
+    if not (await connection.execute(HAS_OUTCOMES, bound)).scalar_one():
+        gone += await forget(FORGET_WORKED_NAMES) if is_by_ids else 0
+        await forget(FORGET_NAMES)
+    return gone
