@@ -25,9 +25,9 @@ async def serve(settings: Settings, *, on_ready: Callable[[str, str | None], Non
 
     Raises InvalidInput when it cannot listen where the settings say, with nothing written.
     """
-    path = settings.database_path
+    where = settings.database
     with listening(settings) as listener:  # first, for a key that is made must also be shown
-        store = await SqlStore.open(path)
+        store = await SqlStore.open(where)
         try:
             first_key = await first_admin_key(SqlKeys(store.database))
             await serve_store(store, settings, listener, on_ready=lambda url: on_ready(url, first_key))

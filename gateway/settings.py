@@ -3,13 +3,14 @@
 Each setting is an environment variable with the prefix UPLIFT_; the command line's options win over them.
 """
 
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from domain.errors import InvalidInput
@@ -25,7 +26,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="UPLIFT_", env_file=None, extra="ignore")
 
-    database_url: Annotated[str, Field(description="The database, sqlite:///<file>")] = DEFAULT_DATABASE_URL
+    database_url: Annotated[
+        str, Field(description="The database, sqlite:///<file> or postgresql://<user>@<host>/<name>")
+    ] = DEFAULT_DATABASE_URL
     host: Annotated[str, Field(description="The address to listen at")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535, description="The port to listen at; 0 takes a free one")] = (
         8000
@@ -59,9 +62,9 @@ class Settings(BaseSettings):
     ] = "info"
 
     @property
-    def database_path(self) -> Path:
-        """The file of the database. Raises InvalidInput when the URL names none."""
-        return sqlite_path(self.database_url)
+    def database(self) -> Path | URL:
+        """The SQLite file or the PostgreSQL database. Raises InvalidInput when the URL names neither."""
+        return database_at(self.database_url)
 
     def worker_named(self, name: str) -> Worker:
         """A worker at the pace that is set."""
@@ -80,19 +83,19 @@ class Settings(BaseSettings):
         return RestLimits(max_body_bytes=self.max_body_bytes)
 
 
-def sqlite_path(database_url: str) -> Path:
-    """The file that an SQLite URL names. Raises InvalidInput for any other URL."""
-    try:
+def database_at(database_url: str) -> Path | URL:
+    """The SQLite file or PostgreSQL database that a URL names. Raises InvalidInput for any other URL."""
+    with suppress(ArgumentError, ValueError):
         url = make_url(database_url)
-        is_file = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
-    except (ArgumentError, ValueError):
-        is_file = False
-    if not is_file:
-        raise InvalidInput(
-            f"Expected the database URL to be sqlite:///<file>, but got {without_password(database_url)!r}.",
-            field=("database_url",),
-        )
-    return Path(str(url.database))
+        if url.get_backend_name() == "postgresql":
+            return url
+        if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
+            return Path(str(url.database))
+    raise InvalidInput(
+        "Expected the database URL to be sqlite:///<file> or postgresql://<user>@<host>/<name>, "
+        f"but got {without_password(database_url)!r}.",
+        field=("database_url",),
+    )
 
 
 def without_password(url: str) -> str:

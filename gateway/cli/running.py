@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from inspect import signature
+from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
@@ -28,7 +29,8 @@ DatabaseUrl = Annotated[
     typer.Option(
         "--database-url",
         metavar="URL",
-        help="The database, sqlite:///<file>. \\[env var: UPLIFT_DATABASE_URL]",
+        help="The database, sqlite:///<file> or postgresql://<user>@<host>/<name>. "
+        "\\[env var: UPLIFT_DATABASE_URL]",
     ),
 ]
 
@@ -81,10 +83,10 @@ def fail(message: str, *, code: int = 1) -> NoReturn:
 @asynccontextmanager
 async def opened_store(settings: Settings, *, must_exist: bool = False) -> AsyncIterator[SqlStore]:
     """The store that the settings name. Raises InvalidInput when it must exist and does not."""
-    path = settings.database_path
-    if must_exist and not path.exists():
-        raise InvalidInput(f"Expected to find the database {path}, but there is no such file.")
-    store = await SqlStore.open(path)
+    where = settings.database
+    if must_exist and isinstance(where, Path) and not where.exists():
+        raise InvalidInput(f"Expected to find the database {where}, but there is no such file.")
+    store = await SqlStore.open(where)
     try:
         yield store
     finally:

@@ -19,7 +19,7 @@ from gateway.demo import PROCESS, fill
 from gateway.logs import configure_logs
 from gateway.server import first_admin_key, listening, serve_store
 from gateway.server import serve as serve_settings
-from gateway.settings import Settings
+from gateway.settings import Settings, without_password
 from gateway.summaries import summary_of_plan
 from gateway.worker import UpgradeWorker, worker_name
 from storage.keys import SqlKeys
@@ -152,7 +152,7 @@ async def _work(settings: Settings) -> None:
         loop = asyncio.get_running_loop()
         for sign in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(sign, working.stop)
-        typer.echo(f"Working off upgrades in {settings.database_path} until told to stop.")
+        typer.echo(f"Working off upgrades in {without_password(settings.database_url)} until told to stop.")
         await working.run()
 
 

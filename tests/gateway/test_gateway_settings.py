@@ -4,16 +4,17 @@ from pathlib import Path
 
 import pytest
 from gateway_world import must_do, must_refuse
+from sqlalchemy.engine import make_url
 
 from domain.errors import InvalidInput
 from gateway.cli.running import local_caller, settings_with
-from gateway.settings import Settings, sqlite_path, without_password
+from gateway.settings import Settings, database_at, without_password
 
 
 def test_the_defaults_serve_this_machine_from_a_file_in_the_working_directory() -> None:
     settings = Settings()
     assert (settings.host, settings.port) == ("127.0.0.1", 8000)
-    assert settings.database_path == Path("uplift.sqlite")
+    assert settings.database == Path("uplift.sqlite")
     assert settings.max_body_bytes == 8 * 1024 * 1024
     assert settings.introspection
     assert settings.allowed_origins == ()
@@ -101,7 +102,12 @@ def test_origins_must_be_a_list() -> None:
     ],
 )
 def test_an_sqlite_url_names_a_file(url: str, file: str) -> None:
-    assert sqlite_path(url) == Path(file)
+    assert database_at(url) == Path(file)
+
+
+def test_a_postgresql_url_names_a_database() -> None:
+    url = "postgresql://me:secret@db.example:5433/uplift?sslmode=require"
+    assert database_at(url) == make_url(url)
 
 
 @pytest.mark.parametrize(
@@ -109,8 +115,11 @@ def test_an_sqlite_url_names_a_file(url: str, file: str) -> None:
 )
 def test_another_url_names_none(url: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        sqlite_path(url)
-    assert caught.value.message == f"Expected the database URL to be sqlite:///<file>, but got {url!r}."
+        database_at(url)
+    assert caught.value.message == (
+        "Expected the database URL to be sqlite:///<file> or postgresql://<user>@<host>/<name>, "
+        f"but got {url!r}."
+    )
     assert caught.value.field == ("database_url",)
 
 

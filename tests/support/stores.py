@@ -1,5 +1,6 @@
 """The stores that pass the same tests, and everything that one of them holds."""
 
+from asyncio import gather
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from domain import (
 )
 from domain.paging import Page, PageRequest
 from domain.ports import InstanceFilter, OutcomeFilter, Store, Transaction
+from storage.postgres import CONNECTIONS
 from storage.store import SqlStore
 from tests.support.postgres import the_server
 
@@ -40,7 +42,10 @@ async def an_open_store(kind: str, file: Path) -> AsyncIterator[Store]:
         return
     async with AsyncExitStack() as stack:
         where = file if kind == "sqlite" else await stack.enter_async_context(the_server().database())
-        yield await stack.enter_async_context(an_open_database(where))
+        store = await stack.enter_async_context(an_open_database(where))
+        # Who watches the clock must not wait for connections to be made.
+        await gather(*(store.database.ping() for _ in range(CONNECTIONS)))
+        yield store
 
 
 @asynccontextmanager

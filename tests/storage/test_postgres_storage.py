@@ -1,0 +1,172 @@
+"""What PostgreSQL does with the tables and connections of a store where it matters for speed and safety."""
+
+from asyncio import gather, sleep
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from domain import Status, all_active, create_process, register_instances, upgrade_instances
+from domain.errors import ProcessExists, StoreUnavailable, UpliftError
+from domain.paging import PageRequest
+from storage.store import SqlStore
+from tests.support.builders import (
+    ADMIN,
+    INVOICES,
+    NOON,
+    ORDERS,
+    a_process,
+    a_report,
+    a_worker,
+    an_id,
+    an_instance,
+    at,
+    instances,
+)
+from tests.support.postgres import the_server
+from tests.support.stores import an_open_database, everything_in, instances_of
+
+pytestmark = pytest.mark.anyio
+
+CUT = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[SqlStore]:
+    """An empty store."""
+    async with the_server().database() as url, an_open_database(url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def neighbour(store: SqlStore) -> AsyncIterator[SqlStore]:
+    """Another store on the same database, as another program has it."""
+    name = await ask(store, "SELECT current_database()")
+    async with an_open_database(the_server().url(name)) as opened:
+        yield opened
+
+
+async def ask(store: SqlStore, sql: str) -> Any:
+    """The first value that a statement answers."""
+    async with store.database.reading() as connection:
+        return (await connection.exec_driver_sql(sql)).scalar()
+
+
+async def cut_all_connections(store: SqlStore) -> None:
+    await the_server().execute(CUT, database=await ask(store, "SELECT current_database()"))
+    await sleep(0.05)
+
+
+@pytest.mark.parametrize("selected", ["some", "all"])
+async def test_nearly_all_upgraded_rows_stay_on_their_page(store: SqlStore, selected: str) -> None:
+    ended = Status.COMPLETED if selected == "some" else Status.PENDING
+    held = [
+        an_instance(number, status=ended if number % 2 else Status.PENDING, position=at(f"a{number % 20}"))
+        for number in range(10_000)
+    ]
+    await a_process(store, holding=held)
+    async with store.database.writing() as connection:
+        await connection.exec_driver_sql("SELECT pg_stat_reset()")
+    worker = a_worker(size=1_000)
+    done = await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN, worker=worker)
+    assert done.upgraded == (5_000 if selected == "some" else 10_000)
+    hot, updated = await counted_updates(store, done.upgraded)
+    assert hot / updated > 0.9
+
+
+async def counted_updates(store: SqlStore, at_least: int) -> tuple[int, int]:
+    """Heap-only updates of instances and all of them; each connection tells its own after a second."""
+    for _ in range(100):
+        async with store.database.writing() as connection:
+            await connection.exec_driver_sql("SELECT pg_stat_force_next_flush()")
+        async with store.database.reading() as connection:
+            [(hot, updated)] = await connection.exec_driver_sql(
+                "SELECT n_tup_hot_upd, n_tup_upd FROM pg_stat_user_tables WHERE relname = 'instance'"
+            )
+        if updated >= at_least:
+            return hot, updated
+        await sleep(0.05)
+    raise AssertionError(f"expected {at_least} updates to be counted, but there are {updated}")
+
+
+async def test_times_and_ids_are_kept_in_types_of_their_own(store: SqlStore) -> None:
+    await a_process(store, holding=instances([1]))
+    kinds = "SELECT string_agg(DISTINCT data_type, ' ') FROM information_schema.columns WHERE column_name "
+    assert await ask(store, kinds + "LIKE '%%uuid'") == "uuid"
+    assert await ask(store, kinds + "LIKE '%%\\_at'") == "timestamp with time zone"
+    [process] = (await store.processes(PageRequest(first=1))).items
+    assert process.created_at == NOON
+    assert NOON.microsecond
+
+
+async def test_cut_connections_are_made_anew(store: SqlStore) -> None:
+    await a_process(store, holding=instances(range(3)))
+    before = await everything_in(store)
+    await cut_all_connections(store)
+    assert await everything_in(store) == before
+    await a_process(store, INVOICES)
+
+
+async def test_a_transaction_that_is_cut_writes_nothing(store: SqlStore, neighbour: SqlStore) -> None:
+    await a_process(store, holding=[an_instance(1)])
+    before = await everything_in(store)
+
+    async def write() -> None:
+        async with store.transaction() as transaction:
+            await transaction.report(ORDERS, [a_report(1, status=Status.FAILED)])
+            await cut_all_connections(neighbour)
+
+    with pytest.raises(StoreUnavailable):
+        await write()
+    assert await everything_in(store) == before
+
+
+async def test_a_process_that_two_programs_create_at_once_is_created_once(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
+    async def create(where: SqlStore, code: str) -> bool:
+        try:
+            await create_process(where, namespace="crm", code=code, title=None, caller=ADMIN)
+        except ProcessExists:
+            return False
+        return True
+
+    for code in map("process-{}".format, range(20)):
+        assert sorted(await gather(create(store, code), create(neighbour, code))) == [False, True]
+
+
+async def test_new_positions_that_two_programs_learn_at_once_are_the_same(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
+    await a_process(store)
+    held = [an_instance(number, position=at(f"p{number % 100}")) for number in range(400)]
+    await gather(
+        register_instances(store, process=ORDERS, instances=held[:200], caller=ADMIN),
+        register_instances(neighbour, process=ORDERS, instances=held[:199:-1], caller=ADMIN),
+    )
+    assert await ask(store, "SELECT count(*) FROM position") == 100
+    assert {one.id: one for one in await instances_of(store, ORDERS)} == {one.id: one for one in held}
+
+
+async def test_an_instance_that_two_processes_register_at_once_belongs_to_one(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
+    await a_process(store)
+    await a_process(store, INVOICES)
+
+    async def register(where: SqlStore, number: int, process: Any) -> bool:
+        try:
+            one = an_instance(number, process=process, position=at(process.code))
+            await register_instances(where, process=process, instances=[one], caller=ADMIN)
+        except UpliftError:
+            return False
+        return True
+
+    for number in range(20):
+        done = await gather(register(store, number, ORDERS), register(neighbour, number, INVOICES))
+        assert sorted(done) == [False, True]
+        [kept] = (await store.instances([an_id(number)])).values()
+        assert kept == an_instance(number, process=kept.process, position=at(kept.process.code))
