@@ -22,7 +22,6 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.decision import CountedDecision, Decision, ReasonCode, Verdict
 from domain.instance import Status
@@ -33,6 +32,7 @@ from storage.cohorts import cohorts_of, undo_cohorts_of
 from storage.decisions import ITS_DECISION, add_counts, stored_code
 from storage.identities import Identities
 from storage.opened import Opened
+from storage.prepared import PreparingConnection
 from storage.tables import IS_ACTIVE, decision, instance, outcome, selected
 
 UPGRADE_ID: BindParameter[int] = bindparam("upgrade_id")
@@ -224,11 +224,11 @@ MOVE_BACK = _move_back()
 
 
 async def record_chunk(
-    connection: AsyncConnection, identities: Identities, opened: Opened, running: Upgrade, size: int
+    connection: PreparingConnection, identities: Identities, opened: Opened, running: Upgrade, size: int
 ) -> RecordedChunk:
     upto = await _end_of_chunk(connection, opened, running, size)
     bound = _bound(opened, running, upto)
-    recorded = (await connection.execute(RECORD[running.selection], bound)).rowcount
+    recording = await connection.send(RECORD[running.selection], bound)
     rows = (await connection.execute(COHORTS[running.selection], bound)).all()
     is_by_ids = running.selection is SelectionKind.BY_IDS
     cohorts = (
@@ -236,6 +236,7 @@ async def record_chunk(
         if running.selection is SelectionKind.UNDO
         else await cohorts_of(identities, rows)
     )
+    recorded = recording.rowcount
     return RecordedChunk(
         cohorts=tuple(cohorts),
         recorded=recorded,
@@ -246,7 +247,7 @@ async def record_chunk(
 
 
 async def carry_out(
-    connection: AsyncConnection,
+    connection: PreparingConnection,
     identities: Identities,
     opened: Opened,
     running: Upgrade,
@@ -276,7 +277,7 @@ async def carry_out(
 
 
 async def _move(
-    connection: AsyncConnection, kind: SelectionKind, moves: Sequence[Decision], bound: dict[str, Any]
+    connection: PreparingConnection, kind: SelectionKind, moves: Sequence[Decision], bound: dict[str, Any]
 ) -> int:
     statements = []
     if kind is SelectionKind.UNDO:
@@ -307,7 +308,7 @@ def _bound(opened: Opened, running: Upgrade, upto: int) -> dict[str, Any]:
     return bound
 
 
-async def _end_of_chunk(connection: AsyncConnection, opened: Opened, running: Upgrade, size: int) -> int:
+async def _end_of_chunk(connection: PreparingConnection, opened: Opened, running: Upgrade, size: int) -> int:
     if running.selection is SelectionKind.BY_IDS:
         return min(running.cursor + size, opened.last_key)
     bound = {**_bound(opened, running, opened.last_key), "before_end": size - 1}

@@ -10,10 +10,11 @@ from typing import Any, Self
 from sqlalchemy import event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from domain.errors import StoreUnavailable
 from storage import driver, tables
+from storage.prepared import PreparingConnection, Statements
 
 BUSY_TIMEOUT_MS = 5_000
 READERS = 4
@@ -36,6 +37,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self._readers = _engine(path, pool_size=READERS)
         self._writer = _engine(path, pool_size=1)
+        self._statements = Statements(self._writer.dialect)
         event.listen(self._writer.sync_engine, "begin", _take_the_write_lock)
         # SQLite lets one connection write at a time: waiting here is fair and cheap, in busy_timeout neither.
         self._turn = Lock()
@@ -49,17 +51,19 @@ class Database:
         return database
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
+    async def reading(self) -> AsyncIterator[PreparingConnection]:
         """A connection for statements that only read, each on its own snapshot."""
+        connection = PreparingConnection(self._readers, self._statements)
         with _expected_failures():
-            async with self._readers.connect() as connection:
+            async with connection:
                 yield connection
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
+    async def writing(self) -> AsyncIterator[PreparingConnection]:
         """A connection in a write transaction, committed at the end or rolled back on an error."""
+        connection = PreparingConnection(self._writer, self._statements)
         with _expected_failures():
-            async with self._turn, self._writer.begin() as connection:
+            async with self._turn, connection, connection.begin():
                 yield connection
 
     async def ping(self) -> None:
@@ -116,4 +120,4 @@ def _set_pragmas(connection: Any, _: Any) -> None:
 
 def _take_the_write_lock(connection: Any) -> None:
     # A transaction that begins by reading would have to upgrade its lock later, and can fail then for ever.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.connection.dbapi_connection.send(driver.execute, "BEGIN IMMEDIATE")

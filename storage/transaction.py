@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from domain.decision import Decision
 from domain.idempotency import IdempotencyKey, KnownRequest
 from domain.instance import Instance, InstanceId, InstanceReport
@@ -17,6 +15,7 @@ from storage.decisions import add_decisions
 from storage.identities import Identities
 from storage.models import Models
 from storage.opened import Opened
+from storage.prepared import PreparingConnection
 
 
 class SqlTransaction:
@@ -25,7 +24,7 @@ class SqlTransaction:
     Changes of a process need a process that exists: the use cases ask for it first.
     """
 
-    def __init__(self, connection: AsyncConnection, identities: Identities, models: Models) -> None:
+    def __init__(self, connection: PreparingConnection, identities: Identities, models: Models) -> None:
         self._connection = connection
         self._identities = identities
         self._models = models

@@ -19,6 +19,7 @@ from storage.documents import mappings_of, stored_mappings
 from storage.given import GIVEN, given
 from storage.identities import Identities
 from storage.opened import Opened
+from storage.prepared import PreparingConnection
 from storage.tables import IS_ACTIVE, IS_WAITING, decision, instance, outcome, selected, upgrade
 
 earlier = upgrade.alias("earlier")
@@ -187,7 +188,7 @@ async def find_decisions(
 
 
 async def add_upgrade(
-    connection: AsyncConnection, process_id: int, new: Upgrade, selection: WorkedSelection
+    connection: PreparingConnection, process_id: int, new: Upgrade, selection: WorkedSelection
 ) -> tuple[Upgrade, Opened]:
     """Keep a new upgrade and the ids it names; returns it with what only the store knows of it."""
     of_id = await _number(connection, selection.of) if isinstance(selection, (Retry, Undo)) else None
@@ -200,7 +201,7 @@ async def add_upgrade(
     ids = _named_by(selection)
     bound = {"upgrade_id": opened.id, "process_id": process_id}
     if ids:
-        await connection.execute(SELECT_GIVEN, {**bound, **given(ids)})
+        await connection.send(SELECT_GIVEN, {**bound, **given(ids)})
     if isinstance(selection, AllActive) and ids:
         excluded: int = (await connection.execute(COUNT_EXCLUDED, bound)).scalar_one()
         counted = replace(new, excluded=excluded, expected=max(0, new.expected - excluded))
@@ -209,9 +210,9 @@ async def add_upgrade(
     return new, opened
 
 
-async def save_upgrade(connection: AsyncConnection, opened: Opened, changed: Upgrade) -> None:
+async def save_upgrade(connection: PreparingConnection, opened: Opened, changed: Upgrade) -> None:
     values = {f"new_{name}": value for name, value in _changing(changed).items()}
-    await connection.execute(SAVE_UPGRADE, {"of_id": opened.id, **values})
+    await connection.send(SAVE_UPGRADE, {"of_id": opened.id, **values})
 
 
 async def upgrades_of(identities: Identities, rows: Sequence[Any]) -> list[Upgrade]:
