@@ -134,15 +134,10 @@ class Program:
 
 @contextmanager
 def started(
-    command: str,
-    file: Path,
-    key: str,
-    *arguments: str,
-    before: Callable[[], object] | None = None,
-    **more: str,
+    command: str, file: Path, key: str, *arguments: str, folder: Path | None = None, **more: str
 ) -> Iterator[Program]:
-    """The command on this database file, and gone at the end; `before` runs in it before it begins."""
-    place = file.parent / f"program-{uuid4()}"
+    """The command on this database file, and gone at the end; what it prints is kept in the folder."""
+    place = (folder or file.parent) / f"program-{uuid4()}"
     place.mkdir()
     output, errors = place / "output.txt", place / "errors.txt"
     with output.open("wb") as out, errors.open("wb") as err:
@@ -152,7 +147,6 @@ def started(
             env={**os.environ, **SMALL_CHUNKS, **more},
             stdout=out,
             stderr=err,
-            preexec_fn=before,
         )
         try:
             yield Program(process, output, errors, key)
