@@ -16,6 +16,7 @@ from domain.access import Role
 from domain.errors import InvalidInput
 from gateway.app import build_app
 from gateway.keys import create_key
+from gateway.opening import open_store
 from gateway.settings import Settings
 from storage.keys import SqlKeys
 from storage.store import SqlStore
@@ -31,7 +32,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str, str | None], Non
     """
     path = settings.database_path
     with listening(settings) as listener:  # first, for a key that is made must also be shown
-        store = await SqlStore.open(path)
+        store = await open_store(path)
         try:
             first_key = await first_admin_key(SqlKeys(store.database))
             await serve_store(store, settings, listener, on_ready=lambda url: on_ready(url, first_key))

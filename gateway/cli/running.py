@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from domain.access import Caller, Role
 from domain.errors import InvalidInput, UpliftError
 from gateway.importing import ImportFailedError
+from gateway.opening import open_store
 from gateway.remote import RemoteError
 from gateway.settings import Settings
 from storage.store import SqlStore
@@ -84,7 +85,7 @@ async def opened_store(settings: Settings, *, must_exist: bool = False) -> Async
     path = settings.database_path
     if must_exist and not path.exists():
         raise InvalidInput(f"Expected to find the database {path}, but there is no such file.")
-    store = await SqlStore.open(path)
+    store = await open_store(path)
     try:
         yield store
     finally:

@@ -79,8 +79,12 @@ def test_a_port_in_use_is_said_in_a_sentence_and_no_key_is_lost(folder: Path) ->
     ("arguments", "why"),
     [
         (["--host", "192.0.2.1"], "Expected to listen at 192.0.2.1:0, but: Cannot assign requested address."),
-        (["--database-url", "sqlite:///no/such/folder/x.sqlite"], "Expected "),
-        (["--database-url", "postgresql://me:geheim@h/db"], "Expected "),
+        (
+            ["--database-url", "sqlite:///no/such/folder/x.sqlite"],
+            "Expected a folder no/such/folder for the database, but there is none.",
+        ),
+        (["--database-url", "sqlite:////"], "Expected the database / to be a file, but it is a folder."),
+        (["--database-url", "mysql://me:geheim@h/db"], "Expected the database URL to be "),
     ],
 )
 def test_what_stands_in_the_way_is_said_in_a_sentence(folder: Path, arguments: list[str], why: str) -> None:
