@@ -1,6 +1,7 @@
 """How a database file is opened, read and written."""
 
 import sqlite3
+import time
 from asyncio import Lock
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -18,8 +19,9 @@ from storage.prepared import PreparingConnection, Statements
 
 BUSY_TIMEOUT_MS = 5_000
 READERS = 4
+WAL = "PRAGMA journal_mode = WAL"
 PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
+    WAL,
     # In WAL mode NORMAL survives a killed program whole; a power cut may lose the last commits, no more.
     "PRAGMA synchronous = NORMAL",
     "PRAGMA foreign_keys = ON",
@@ -111,11 +113,22 @@ def _engine(path: Path, *, pool_size: int) -> AsyncEngine:
     return engine
 
 
-def _set_pragmas(connection: Any, _: Any) -> None:
-    cursor = connection.cursor()
+def _set_pragmas(connection: driver.OneStepConnection, _: Any) -> None:
+    connection.run_async(lambda _: connection.run(_switch_to_wal))
     for pragma in PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
+        connection.execute(pragma)
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> driver.Answer:
+    # Of several that switch a new file at once SQLite refuses all but one, without any waiting.
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1_000
+    while True:
+        try:
+            return driver.execute(connection, WAL)
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _take_the_write_lock(connection: Any) -> None:
