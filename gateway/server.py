@@ -1,22 +1,27 @@
 """How is the gateway served over a socket, and stopped again?"""
 
+import asyncio
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+from structlog import get_logger
 
 from domain.access import Role
 from domain.errors import InvalidInput
 from gateway.app import build_app
 from gateway.keys import create_key
+from gateway.opening import open_store
 from gateway.settings import Settings
 from storage.keys import SqlKeys
 from storage.store import SqlStore
 
-PATIENCE = 5
+PATIENCE = 3
 """Seconds that requests under way have to end once the gateway is told to stop."""
 
 
@@ -27,7 +32,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str, str | None], Non
     """
     where = settings.database
     with listening(settings) as listener:  # first, for a key that is made must also be shown
-        store = await SqlStore.open(where)
+        store = await open_store(where)
         try:
             first_key = await first_admin_key(SqlKeys(store.database))
             await serve_store(store, settings, listener, on_ready=lambda url: on_ready(url, first_key))
@@ -40,7 +45,7 @@ async def serve_store(
 ) -> None:
     """Serve an open store until told to stop."""
     config = uvicorn.Config(
-        build_app(store, settings),
+        _CuttingOff(build_app(store, settings)),
         log_config=None,
         log_level="warning",
         access_log=False,
@@ -74,6 +79,23 @@ async def first_admin_key(keys: SqlKeys) -> str | None:
         return None
     _, token = await create_key(keys, name="first-admin", role=Role.SYSTEM_ADMIN)
     return token
+
+
+class _CuttingOff:
+    """Ends a request that is too slow for a gateway that stops: by a 503, not by a traceback in the log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except asyncio.CancelledError:  # nothing else than a stop cancels a request
+            get_logger().warning("a request was cut off by the stop", path=scope.get("path"))
+            if scope["type"] == "http":
+                said = PlainTextResponse("The gateway stops.", 503, {"connection": "close"})
+                with suppress(RuntimeError):  # it had begun to answer
+                    await said(scope, receive, send)
 
 
 class _Server(uvicorn.Server):

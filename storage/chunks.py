@@ -24,7 +24,6 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.decision import CountedDecision, Decision, ReasonCode, Verdict
 from domain.instance import Status
@@ -32,6 +31,7 @@ from domain.ports import CarriedOut, RecordedChunk
 from domain.selection import SelectionKind
 from domain.upgrade import Upgrade
 from storage.cohorts import cohorts_of, undo_cohorts_of
+from storage.connection import Connection
 from storage.decisions import ITS_DECISION, add_counts, stored_code
 from storage.identities import Identities
 from storage.opened import Opened
@@ -229,11 +229,11 @@ MOVE_BACK = _move_back()
 
 
 async def record_chunk(
-    connection: AsyncConnection, identities: Identities, opened: Opened, running: Upgrade, size: int
+    connection: Connection, identities: Identities, opened: Opened, running: Upgrade, size: int
 ) -> RecordedChunk:
     upto = await _end_of_chunk(connection, opened, running, size)
     bound = _bound(opened, running, upto)
-    recorded = (await connection.execute(RECORD[running.selection], bound)).rowcount
+    recording = await connection.send(RECORD[running.selection], bound)
     rows = (await connection.execute(COHORTS[running.selection], bound)).all()
     is_by_ids = running.selection is SelectionKind.BY_IDS
     cohorts = (
@@ -241,6 +241,7 @@ async def record_chunk(
         if running.selection is SelectionKind.UNDO
         else await cohorts_of(identities, rows)
     )
+    recorded = recording.rowcount
     return RecordedChunk(
         cohorts=tuple(cohorts),
         recorded=recorded,
@@ -251,7 +252,7 @@ async def record_chunk(
 
 
 async def carry_out(
-    connection: AsyncConnection,
+    connection: Connection,
     identities: Identities,
     opened: Opened,
     running: Upgrade,
@@ -281,7 +282,7 @@ async def carry_out(
 
 
 async def _move(
-    connection: AsyncConnection, kind: SelectionKind, moves: Sequence[Decision], bound: dict[str, Any]
+    connection: Connection, kind: SelectionKind, moves: Sequence[Decision], bound: dict[str, Any]
 ) -> int:
     statements = []
     if kind is SelectionKind.UNDO:
@@ -312,7 +313,7 @@ def _bound(opened: Opened, running: Upgrade, upto: int) -> dict[str, Any]:
     return bound
 
 
-async def _end_of_chunk(connection: AsyncConnection, opened: Opened, running: Upgrade, size: int) -> int:
+async def _end_of_chunk(connection: Connection, opened: Opened, running: Upgrade, size: int) -> int:
     if running.selection is SelectionKind.BY_IDS:
         return min(running.cursor + size, opened.last_key)
     bound = {**_bound(opened, running, opened.last_key), "before_end": size - 1}

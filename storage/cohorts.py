@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.cohort import Cohort, Origin
 from domain.instance import Position, Status
 from domain.process import VersionNumber
+from storage.connection import Connection
 from storage.identities import Identities
 from storage.opened import Opened
 from storage.tables import decision
@@ -30,7 +30,7 @@ async def cohorts_of(identities: Identities, rows: Sequence[Any]) -> list[Cohort
 
 
 async def undo_cohorts_of(
-    connection: AsyncConnection, identities: Identities, opened: Opened, rows: Sequence[Any]
+    connection: Connection, identities: Identities, opened: Opened, rows: Sequence[Any]
 ) -> list[Cohort]:
     """The cohort that each row of an undo names, with its origin."""
     put = {

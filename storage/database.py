@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Self
 
 from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.errors import StoreUnavailable
 from storage import tables
 from storage.backend import Backend
+from storage.connection import Connection
 from storage.dialect import take_turns
 from storage.postgres import postgres_backend
 from storage.sqlite import sqlite_backend
@@ -32,17 +32,19 @@ class Database:
         return database
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
+    async def reading(self) -> AsyncIterator[Connection]:
         """A connection for statements that only read, each on its own snapshot."""
+        connection = self._backend.connect(self._backend.readers)
         with self._expected_failures():
-            async with self._backend.readers.connect() as connection:
+            async with connection:
                 yield connection
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
+    async def writing(self) -> AsyncIterator[Connection]:
         """A connection in a write transaction, committed at the end or rolled back on an error."""
+        connection = self._backend.connect(self._backend.writers)
         with self._expected_failures():
-            async with self._backend.turn, self._backend.writers.begin() as connection:
+            async with self._backend.turn, connection, connection.begin():
                 yield connection
 
     async def ping(self) -> None:

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import and_, bindparam, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.cohort import Cohort, Origin
 from domain.decision import Decision, ReasonCode
 from domain.instance import Position
+from storage.connection import Connection
 from storage.dialect import insert_new
 from storage.documents import findings_of, reasons_of, stored_findings, stored_reasons
 from storage.identities import Identities
@@ -42,7 +42,7 @@ ADD_COUNT = (
 
 
 async def add_decisions(
-    connection: AsyncConnection, identities: Identities, opened: Opened, decisions: Sequence[Decision]
+    connection: Connection, identities: Identities, opened: Opened, decisions: Sequence[Decision]
 ) -> None:
     """Keep those decisions that are new to the upgrade."""
     positions = [one.cohort.position for one in decisions]
@@ -51,10 +51,10 @@ async def add_decisions(
         positions += [] if origin is None else [origin.position, origin.put_position]
     numbers = await identities.position_ids(opened.process_id, positions)
     if decisions:
-        await connection.execute(ADD_DECISIONS, [_row(opened, one, numbers) for one in decisions])
+        await connection.send(ADD_DECISIONS, [_row(opened, one, numbers) for one in decisions])
 
 
-async def add_counts(connection: AsyncConnection, opened: Opened, rows: Sequence[Any]) -> None:
+async def add_counts(connection: Connection, opened: Opened, rows: Sequence[Any]) -> None:
     """Add to the counts of decisions what each row, a cohort and its instances, says."""
     values = [
         {

@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Table, and_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.connection import Connection
 
 TAKE_TURNS = select(func.pg_advisory_xact_lock(bindparam("turn", type_=BigInteger)))
 
@@ -36,7 +37,7 @@ def insert_new(table: Table) -> Insert:
     return insert(table).on_conflict_do_nothing()
 
 
-async def insert_many(connection: AsyncConnection, statement: Insert, rows: Sequence[dict[str, Any]]) -> int:
+async def insert_many(connection: Connection, statement: Insert, rows: Sequence[dict[str, Any]]) -> int:
     """Insert rows that all have the same columns; returns how many were written, not left alone."""
     if connection.dialect.name == "sqlite":
         return (await connection.execute(statement, rows)).rowcount
@@ -58,7 +59,7 @@ def _array(name: str) -> str:
     return f"every_{name}"
 
 
-async def take_turns(connection: AsyncConnection, *about: str) -> None:
+async def take_turns(connection: Connection, *about: str) -> None:
     """Wait until no other transaction is under way that is about the same.
 
     For what no row stands for yet. In SQLite one transaction writes at a time anyway.

@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.instance import InstanceId
 from domain.upgrade import HistoryEntry
+from storage.connection import Connection
 from storage.decisions import ITS_DECISION
 from storage.given import GIVEN, given
 from storage.identities import Identities
@@ -34,7 +34,7 @@ HISTORIES = (
 
 
 async def find_histories(
-    connection: AsyncConnection, identities: Identities, ids: Sequence[InstanceId]
+    connection: Connection, identities: Identities, ids: Sequence[InstanceId]
 ) -> Mapping[InstanceId, tuple[HistoryEntry, ...]]:
     """What upgrades did to each of these instances, the oldest first."""
     rows = (await connection.execute(HISTORIES, given(list(dict.fromkeys(ids))))).all()

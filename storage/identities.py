@@ -12,11 +12,11 @@ from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import bindparam, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.instance import ElementId, Position
 from domain.process import ProcessKey
 from storage import tables
+from storage.connection import Connection
 from storage.dialect import insert_new
 
 MAX_BOUND = 500
@@ -60,7 +60,7 @@ class Identities:
     What a transaction adds must not outlive its rollback: the database would give the same number out again.
     """
 
-    def __init__(self, connection: AsyncConnection, known: Known) -> None:
+    def __init__(self, connection: Connection, known: Known) -> None:
         self._connection = connection
         self._known = known
         self._fresh = Known()

@@ -6,7 +6,6 @@ from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Select, bindparam, func, select, union_all, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.cohort import CountedCohort
 from domain.errors import StoreUnavailable
@@ -15,6 +14,7 @@ from domain.paging import Page, PageRequest, page_of
 from domain.ports import InstanceFilter
 from domain.process import ProcessKey, VersionNumber
 from storage.cohorts import cohorts_of
+from storage.connection import Connection
 from storage.dialect import insert_many, upsert
 from storage.given import GIVEN, given
 from storage.identities import Identities, parts
@@ -63,14 +63,14 @@ REPORT = (
 
 
 async def find_instances(
-    connection: AsyncConnection, identities: Identities, ids: Sequence[InstanceId]
+    connection: Connection, identities: Identities, ids: Sequence[InstanceId]
 ) -> Mapping[InstanceId, Instance]:
     rows = (await connection.execute(INSTANCES_BY_UUID, given(ids))).all()
     return {found.id: found for found in await instances_of(identities, rows)}
 
 
 async def instance_pages(
-    connection: AsyncConnection,
+    connection: Connection,
     identities: Identities,
     keys: Sequence[ProcessKey],
     which: InstanceFilter,
@@ -88,7 +88,7 @@ async def instance_pages(
 
 
 async def count_cohorts(
-    connection: AsyncConnection, identities: Identities, keys: Sequence[ProcessKey]
+    connection: Connection, identities: Identities, keys: Sequence[ProcessKey]
 ) -> Mapping[ProcessKey, tuple[CountedCohort, ...]]:
     ids = await identities.process_ids(keys)
     rows = (await connection.execute(COHORTS, {"ids": list(ids.values())})).all()
@@ -99,7 +99,7 @@ async def count_cohorts(
 
 
 async def find_owners(
-    connection: AsyncConnection, identities: Identities, ids: Sequence[InstanceId]
+    connection: Connection, identities: Identities, ids: Sequence[InstanceId]
 ) -> Mapping[InstanceId, ProcessKey]:
     rows = (await connection.execute(OWNERS, given(ids))).all()
     keys = await identities.process_keys(row.process_id for row in rows)
@@ -107,7 +107,7 @@ async def find_owners(
 
 
 async def register(
-    connection: AsyncConnection, identities: Identities, process_id: int, instances: Sequence[Instance]
+    connection: Connection, identities: Identities, process_id: int, instances: Sequence[Instance]
 ) -> None:
     numbers = await identities.position_ids(process_id, [one.position for one in instances])
     rows = [
@@ -125,7 +125,7 @@ async def register(
 
 
 async def report(
-    connection: AsyncConnection, identities: Identities, process_id: int, reports: Sequence[InstanceReport]
+    connection: Connection, identities: Identities, process_id: int, reports: Sequence[InstanceReport]
 ) -> None:
     numbers = await identities.position_ids(process_id, [one.position for one in reports])
     rows = [

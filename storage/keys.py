@@ -53,12 +53,14 @@ class SqlKeys:
     async def is_empty(self) -> bool:
         """Whether no key was ever created."""
         async with self._database.reading() as connection:
-            return (await connection.execute(COUNT)).scalar_one() == 0
+            count: int = (await connection.execute(COUNT)).scalar_one()
+        return count == 0
 
     async def revoke(self, key: UUID, at: datetime) -> bool:
         """Revoke a key; False when there is no such key that was still valid."""
         async with self._database.writing() as connection:
-            return (await connection.execute(REVOKE, {"of_id": key, "at": at})).rowcount == 1
+            revoked: int = (await connection.execute(REVOKE, {"of_id": key, "at": at})).rowcount
+        return revoked == 1
 
 
 def _key(row: Any) -> ApiKey:

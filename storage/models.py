@@ -4,9 +4,9 @@ A published version never changes, so its document is read once; every upgrade c
 """
 
 from sqlalchemy import bindparam, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.process import VersionNumber, VersionState
+from storage.connection import Connection
 from storage.tables import version
 
 MAX_KEPT = 200
@@ -23,7 +23,7 @@ class Models:
     def __init__(self) -> None:
         self._published: dict[tuple[int, VersionNumber], bytes | None] = {}
 
-    async def find(self, connection: AsyncConnection, process_id: int, number: VersionNumber) -> bytes | None:
+    async def find(self, connection: Connection, process_id: int, number: VersionNumber) -> bytes | None:
         """The document of a version; None when the version has none or does not exist."""
         wanted = (process_id, number)
         if wanted in self._published:

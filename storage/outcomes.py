@@ -11,7 +11,6 @@ from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import CompoundSelect, FromClause, Select, bindparam, select, union_all
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.decision import INSTANCE_NOT_FOUND, ReasonCode
 from domain.instance import InstanceId, Position
@@ -19,14 +18,16 @@ from domain.paging import Page, PageRequest, page_of
 from domain.ports import OutcomeFilter
 from domain.selection import SelectionKind
 from domain.upgrade import Outcome, OutcomeKind, UpgradeId
+from storage.connection import Connection
 from storage.decisions import ITS_DECISION, stored_code
 from storage.documents import reasons_of
+from storage.given import GIVEN, given
 from storage.identities import Identities, parts
 from storage.tables import decision, instance, outcome, selected, upgrade
 from storage.types import LONG
 
 HEADS = select(upgrade.c.id, upgrade.c.uuid, upgrade.c.selection, upgrade.c.cursor).where(
-    upgrade.c.uuid.in_(bindparam("uuids", expanding=True))
+    upgrade.c.uuid.in_(select(GIVEN.c.uuid))
 )
 FACTS = (
     outcome.c.version,
@@ -38,13 +39,13 @@ FACTS = (
 
 
 async def outcome_pages(
-    connection: AsyncConnection,
+    connection: Connection,
     identities: Identities,
     upgrades: Sequence[UpgradeId],
     which: OutcomeFilter,
     page: PageRequest,
 ) -> Mapping[UpgradeId, Page[Outcome]]:
-    heads = (await connection.execute(HEADS, {"uuids": list(upgrades)})).all()
+    heads = (await connection.execute(HEADS, given(upgrades))).all()
     listed: dict[UpgradeId, list[tuple[int, Outcome]]] = defaultdict(list)
     by_id = {head.id: head for head in heads}
     for part in parts(heads):
@@ -117,12 +118,12 @@ def positions_named(rows: Sequence[Any]) -> set[int]:
 
 def outcome_of(row: Any, positions: Mapping[int, Position]) -> Outcome:
     """The outcome of a row with a `uuid` and FACTS."""
-    given = InstanceId(row.uuid)
+    its_id = InstanceId(row.uuid)
     if row.version is None:
-        return Outcome(instance=given, reasons=(INSTANCE_NOT_FOUND,))
+        return Outcome(instance=its_id, reasons=(INSTANCE_NOT_FOUND,))
     stayed = row.to_position_id is None
     return Outcome(
-        instance=given,
+        instance=its_id,
         reasons=reasons_of(row.reasons),
         from_version=row.version,
         to_version=row.version if stayed else row.to_version,

@@ -10,6 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from storage.backend import Backend
+from storage.connection import Connection
 
 CONNECTIONS = 8
 """Most connections of one program that read, and most that write."""
@@ -34,6 +35,7 @@ def postgres_backend(url: URL) -> Backend:
     return Backend(
         readers=_engine(url, isolation_level="AUTOCOMMIT"),
         writers=_engine(url, isolation_level="READ COMMITTED"),
+        connect=Connection,
         turn=nullcontext(),
         why_unavailable=_why_unavailable,
     )

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, func, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.errors import ProcessExists
 from domain.paging import Page, PageRequest, page_of
 from domain.process import Process, ProcessKey, Version, VersionNumber, VersionState
+from storage.connection import Connection
 from storage.dialect import insert_new, upsert
 from storage.identities import Identities
 from storage.tables import process, version
@@ -64,18 +64,18 @@ PUBLISH = (
 )
 
 
-async def find_process(connection: AsyncConnection, key: ProcessKey) -> Process | None:
+async def find_process(connection: Connection, key: ProcessKey) -> Process | None:
     row = (await connection.execute(PROCESS, {"namespace": key.namespace, "code": key.code})).one_or_none()
     return None if row is None else _process(row)
 
 
-async def process_page(connection: AsyncConnection, page: PageRequest) -> Page[Process]:
+async def process_page(connection: Connection, page: PageRequest) -> Page[Process]:
     rows = await connection.execute(PROCESS_PAGE, {"after": page.after or 0, "limit": page.first + 1})
     return page_of(((row.id, _process(row)) for row in rows), page.first)
 
 
 async def find_processes(
-    connection: AsyncConnection, identities: Identities, keys: Sequence[ProcessKey]
+    connection: Connection, identities: Identities, keys: Sequence[ProcessKey]
 ) -> Mapping[ProcessKey, Process]:
     ids = await identities.process_ids(keys)
     rows = await connection.execute(PROCESSES_BY_ID, {"ids": list(ids.values())})
@@ -83,7 +83,7 @@ async def find_processes(
 
 
 async def find_versions(
-    connection: AsyncConnection, identities: Identities, keys: Sequence[ProcessKey]
+    connection: Connection, identities: Identities, keys: Sequence[ProcessKey]
 ) -> Mapping[ProcessKey, tuple[Version, ...]]:
     ids = await identities.process_ids(keys)
     found = defaultdict(list)
@@ -92,15 +92,13 @@ async def find_versions(
     return {key: tuple(found[ids[key]]) if key in ids else () for key in keys}
 
 
-async def lock_processes(
-    connection: AsyncConnection, identities: Identities, keys: Sequence[ProcessKey]
-) -> None:
+async def lock_processes(connection: Connection, identities: Identities, keys: Sequence[ProcessKey]) -> None:
     """Let nobody else change the versions of these processes until the transaction ends."""
     ids = await identities.process_ids(keys)
     await connection.execute(LOCK_PROCESSES, {"ids": list(ids.values())})
 
 
-async def add_process(connection: AsyncConnection, new: Process) -> None:
+async def add_process(connection: Connection, new: Process) -> None:
     """Add a process. Raises ProcessExists when someone else has added it since it was looked up."""
     values = {
         "namespace": new.key.namespace,
@@ -112,9 +110,7 @@ async def add_process(connection: AsyncConnection, new: Process) -> None:
         raise ProcessExists(namespace=new.key.namespace, process_code=new.key.code)
 
 
-async def put_version(
-    connection: AsyncConnection, process_id: int, new: Version, model: bytes | None
-) -> None:
+async def put_version(connection: Connection, process_id: int, new: Version, model: bytes | None) -> None:
     values = {
         "process_id": process_id,
         "number": new.number,
@@ -126,7 +122,7 @@ async def put_version(
     await connection.execute(PUT_VERSION, values)
 
 
-async def publish(connection: AsyncConnection, process_id: int, number: VersionNumber, at: datetime) -> None:
+async def publish(connection: Connection, process_id: int, number: VersionNumber, at: datetime) -> None:
     await connection.execute(PUBLISH, {"of_process": process_id, "wanted": number, "at": at})
 
 

@@ -1,10 +1,10 @@
 """How the outcomes of an upgrade are forgotten, in the order in which they are listed."""
 
 from sqlalchemy import Delete, bindparam, delete, exists, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.selection import SelectionKind
 from domain.upgrade import Upgrade
+from storage.connection import Connection
 from storage.opened import Opened
 from storage.tables import outcome, selected
 
@@ -39,7 +39,7 @@ FORGET_NAMES = delete(selected).where(selected.c.upgrade_id == OF_UPGRADE)
 HAS_OUTCOMES = select(exists().where(outcome.c.upgrade_id == OF_UPGRADE))
 
 
-async def prune_outcomes(connection: AsyncConnection, opened: Opened, old: Upgrade, most: int) -> int:
+async def prune_outcomes(connection: Connection, opened: Opened, old: Upgrade, most: int) -> int:
     """Forget the first outcomes of an upgrade, and with the last one the ids that it named; returns how many.
 
     Ids without an instance that are left behind the last instance go with it, however many.

@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from sqlalchemy import bindparam, delete, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.idempotency import KEPT_FOR, IdempotencyKey, KnownRequest
 from domain.selection import UpgradeId
+from storage.connection import Connection
 from storage.dialect import upsert
 from storage.opened import Opened
 from storage.tables import request, upgrade
@@ -24,17 +24,13 @@ REMEMBER = upsert(request, keys=("caller", "key"), replaced=("digest", "upgrade_
 FORGET = delete(request).where(request.c.asked_at < bindparam("before"))
 
 
-async def find_request(
-    connection: AsyncConnection, key: IdempotencyKey, since: datetime
-) -> KnownRequest | None:
+async def find_request(connection: Connection, key: IdempotencyKey, since: datetime) -> KnownRequest | None:
     bound = {"caller": key.caller, "key": key.key, "since": since}
     row = (await connection.execute(KNOWN, bound)).one_or_none()
     return None if row is None else KnownRequest(digest=row.digest, upgrade=UpgradeId(row.uuid))
 
 
-async def remember_request(
-    connection: AsyncConnection, key: IdempotencyKey, opened: Opened, at: datetime
-) -> None:
+async def remember_request(connection: Connection, key: IdempotencyKey, opened: Opened, at: datetime) -> None:
     """Keep a request, and forget those that are too old to count."""
     await connection.execute(FORGET, {"before": at - KEPT_FOR})
     values = {

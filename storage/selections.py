@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, func, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.cohort import Cohort, CountedCohort
 from domain.instance import Instance, Status
@@ -13,6 +12,7 @@ from domain.paging import Page, PageRequest, page_of
 from domain.ports import SelectedCohorts
 from domain.selection import ByIds, Selection
 from storage.cohorts import cohorts_of
+from storage.connection import Connection
 from storage.given import GIVEN, given
 from storage.identities import Identities, parts
 from storage.instances import INSTANCES, instances_of
@@ -29,7 +29,7 @@ A cohort of many ends early, and one of few costs no more than one pass over all
 
 
 async def selected_cohorts(
-    connection: AsyncConnection, identities: Identities, process_id: int, selection: Selection
+    connection: Connection, identities: Identities, process_id: int, selection: Selection
 ) -> SelectedCohorts:
     """The instances of a selection, counted by cohort."""
     cohort = (instance.c.version, instance.c.status, instance.c.position_id)
@@ -49,7 +49,7 @@ async def selected_cohorts(
     )
 
 
-async def count_active(connection: AsyncConnection, process_id: int) -> int:
+async def count_active(connection: Connection, process_id: int) -> int:
     """How many instances of a process have not ended."""
     counted = select(func.count()).where(instance.c.process_id == process_id, IS_ACTIVE)
     active: int = (await connection.execute(counted)).scalar_one()
@@ -57,7 +57,7 @@ async def count_active(connection: AsyncConnection, process_id: int) -> int:
 
 
 async def cohort_pages(
-    connection: AsyncConnection,
+    connection: Connection,
     identities: Identities,
     process_id: int,
     selection: Selection,
@@ -119,7 +119,7 @@ def _ids(selection: Selection) -> Sequence[Any]:
     return selection.ids if isinstance(selection, ByIds) else selection.excluded
 
 
-async def _excluded(connection: AsyncConnection, process_id: int, selection: Selection) -> int:
+async def _excluded(connection: Connection, process_id: int, selection: Selection) -> int:
     if isinstance(selection, ByIds) or not selection.excluded:
         return 0
     counted = select(func.count()).where(_is_given(process_id), IS_ACTIVE)

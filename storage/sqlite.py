@@ -1,6 +1,7 @@
 """How an SQLite file is opened: with which connections, settings and locks."""
 
 import sqlite3
+import time
 from asyncio import Lock
 from contextlib import suppress
 from pathlib import Path
@@ -13,11 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from storage import driver
 from storage.backend import Backend
+from storage.prepared import PreparingConnection, Statements
 
 BUSY_TIMEOUT_MS = 5_000
 READERS = 4
+WAL = "PRAGMA journal_mode = WAL"
 PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
+    WAL,
     # In WAL mode NORMAL survives a killed program whole; a power cut may lose the last commits, no more.
     "PRAGMA synchronous = NORMAL",
     "PRAGMA foreign_keys = ON",
@@ -33,9 +36,11 @@ def sqlite_backend(path: Path) -> Backend:
     """A pool of connections that read, and one that writes."""
     writer = _engine(path, pool_size=1)
     event.listen(writer.sync_engine, "begin", _take_the_write_lock)
+    statements = Statements(writer.dialect)
     return Backend(
         readers=_engine(path, pool_size=READERS),
         writers=writer,
+        connect=lambda engine: PreparingConnection(engine, statements),
         # SQLite lets one connection write at a time: waiting here is fair and cheap, in busy_timeout neither.
         turn=Lock(),
         why_unavailable=_why_unavailable,
@@ -68,16 +73,27 @@ def _engine(path: Path, *, pool_size: int) -> AsyncEngine:
     return engine
 
 
-def _set_pragmas(connection: Any, _: Any) -> None:
-    cursor = connection.cursor()
+def _set_pragmas(connection: driver.OneStepConnection, _: Any) -> None:
+    connection.run_async(lambda _: connection.run(_switch_to_wal))
     for pragma in PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
+        connection.execute(pragma)
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> driver.Answer:
+    # Of several that switch a new file at once SQLite refuses all but one, without any waiting.
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1_000
+    while True:
+        try:
+            return driver.execute(connection, WAL)
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _take_the_write_lock(connection: Any) -> None:
     # A transaction that begins by reading would have to upgrade its lock later, and can fail then for ever.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.connection.dbapi_connection.send(driver.execute, "BEGIN IMMEDIATE")
 
 
 def _why_unavailable(error: Exception) -> str | None:

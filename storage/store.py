@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Self
 
 from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.bell import Bell
 from domain.cohort import Cohort, CountedCohort
@@ -20,6 +19,7 @@ from domain.process import Process, ProcessKey, Version, VersionNumber
 from domain.selection import ByIds, Selection, UpgradeId
 from domain.upgrade import HistoryEntry, Outcome, Upgrade
 from storage import histories, instances, outcomes, processes, requests, selections, upgrades
+from storage.connection import Connection
 from storage.database import Database
 from storage.identities import Identities, Known
 from storage.models import Models
@@ -60,7 +60,7 @@ class SqlStore:
         await self._bell.wait(seconds)
 
     @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[tuple[AsyncConnection, Identities]]:
+    async def _reading(self) -> AsyncIterator[tuple[Connection, Identities]]:
         async with self._database.reading() as connection:
             identities = Identities(connection, self._known)
             yield connection, identities

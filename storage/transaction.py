@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from domain.decision import Decision
 from domain.idempotency import IdempotencyKey, KnownRequest
 from domain.instance import Instance, InstanceId, InstanceReport
@@ -13,6 +11,7 @@ from domain.process import Process, ProcessKey, Version, VersionNumber
 from domain.selection import UpgradeId, WorkedSelection
 from domain.upgrade import Upgrade
 from storage import chunks, instances, processes, pruning, requests, upgrades
+from storage.connection import Connection
 from storage.decisions import add_decisions
 from storage.dialect import take_turns
 from storage.identities import Identities
@@ -26,7 +25,7 @@ class SqlTransaction:
     Changes of a process need a process that exists: the use cases ask for it first.
     """
 
-    def __init__(self, connection: AsyncConnection, identities: Identities, models: Models) -> None:
+    def __init__(self, connection: Connection, identities: Identities, models: Models) -> None:
         self._connection = connection
         self._identities = identities
         self._models = models

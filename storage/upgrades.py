@@ -18,13 +18,13 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.decision import CountedDecision, ReasonCode
 from domain.paging import Page, PageRequest, page_of
 from domain.process import ProcessKey
 from domain.selection import AllActive, ByIds, Retry, Undo, UpgradeId, WorkedSelection
 from domain.upgrade import RATED_FROM, RATED_UPGRADES, UNFINISHED, Lease, Upgrade, UpgradeState
+from storage.connection import Connection
 from storage.decisions import decision_of, positions_in, stored_code
 from storage.documents import mappings_of, stored_mappings
 from storage.given import GIVEN, given
@@ -160,21 +160,21 @@ SKIPS = (
 
 
 async def find_upgrade(
-    connection: AsyncConnection, identities: Identities, wanted: UpgradeId
+    connection: Connection, identities: Identities, wanted: UpgradeId
 ) -> tuple[Upgrade, Opened] | None:
     """An upgrade, and what only the store knows of it."""
     return await _first(identities, (await connection.execute(UPGRADE, {"uuid": wanted})).all())
 
 
 async def lock_upgrade(
-    connection: AsyncConnection, identities: Identities, wanted: UpgradeId
+    connection: Connection, identities: Identities, wanted: UpgradeId
 ) -> tuple[Upgrade, Opened] | None:
     """As `find_upgrade`; nobody else changes the upgrade until the transaction ends."""
     return await _first(identities, (await connection.execute(LOCKED_UPGRADE, {"uuid": wanted})).all())
 
 
 async def lock_claimable(
-    connection: AsyncConnection, identities: Identities, now: datetime, only: UpgradeId | None
+    connection: Connection, identities: Identities, now: datetime, only: UpgradeId | None
 ) -> tuple[Upgrade, Opened] | None:
     """As `find_claimable`, among those that nobody else is about to claim.
 
@@ -189,7 +189,7 @@ async def lock_claimable(
 
 
 async def find_claimable(
-    connection: AsyncConnection, identities: Identities, now: datetime, only: UpgradeId | None
+    connection: Connection, identities: Identities, now: datetime, only: UpgradeId | None
 ) -> tuple[Upgrade, Opened] | None:
     """The oldest upgrade that waits for a worker, or this one if it does."""
     statement = CLAIMABLE if only is None else CLAIMABLE_ONE
@@ -198,7 +198,7 @@ async def find_claimable(
 
 
 async def upgrade_page(
-    connection: AsyncConnection, identities: Identities, key: ProcessKey | None, page: PageRequest
+    connection: Connection, identities: Identities, key: ProcessKey | None, page: PageRequest
 ) -> Page[Upgrade]:
     process_id = None if key is None else await identities.process_id(key)
     if key is not None and process_id is None:
@@ -209,17 +209,17 @@ async def upgrade_page(
 
 
 async def lock_prunable(
-    connection: AsyncConnection, identities: Identities, before: datetime, most: int
+    connection: Connection, identities: Identities, before: datetime, most: int
 ) -> list[tuple[Upgrade, Opened]]:
     """The oldest upgrades that were finished before a time and have something to forget, locked."""
     bound = {"before": before, "limit": most}
-    locked = (await connection.execute(LOCKED_FINISHED, bound)).scalars().all()
+    locked = [row.id for row in await connection.execute(LOCKED_FINISHED, bound)]
     # One may have been followed by a retry while this statement looked: now that can be seen.
     rows = (await connection.execute(FINISHED_AND_LOCKED, {**bound, "locked": locked})).all()
     return list(zip(await upgrades_of(identities, rows), map(_opened, rows), strict=True))
 
 
-async def measure_rate(connection: AsyncConnection) -> float | None:
+async def measure_rate(connection: Connection) -> float | None:
     """Outcomes a second of work in the latest large upgrades."""
     rows = (await connection.execute(RATED)).all()
     seconds = sum(row.worked.total_seconds() for row in rows)
@@ -227,7 +227,7 @@ async def measure_rate(connection: AsyncConnection) -> float | None:
 
 
 async def find_decisions(
-    connection: AsyncConnection, identities: Identities, upgrades: Sequence[UpgradeId]
+    connection: Connection, identities: Identities, upgrades: Sequence[UpgradeId]
 ) -> Mapping[UpgradeId, tuple[CountedDecision, ...]]:
     rows = (await connection.execute(SKIPS, {"uuids": list(upgrades)})).all()
     positions = await identities.positions(set().union(*map(positions_in, rows)))
@@ -238,7 +238,7 @@ async def find_decisions(
 
 
 async def add_upgrade(
-    connection: AsyncConnection, process_id: int, new: Upgrade, selection: WorkedSelection
+    connection: Connection, process_id: int, new: Upgrade, selection: WorkedSelection
 ) -> tuple[Upgrade, Opened]:
     """Keep a new upgrade and the ids it names; returns it with what only the store knows of it."""
     of_id = await _number(connection, selection.of) if isinstance(selection, (Retry, Undo)) else None
@@ -251,7 +251,7 @@ async def add_upgrade(
     ids = _named_by(selection)
     bound = {"upgrade_id": opened.id, "process_id": process_id}
     if ids:
-        await connection.execute(SELECT_GIVEN, {**bound, **given(ids)})
+        await connection.send(SELECT_GIVEN, {**bound, **given(ids)})
     if isinstance(selection, AllActive) and ids:
         excluded: int = (await connection.execute(COUNT_EXCLUDED, bound)).scalar_one()
         counted = replace(new, excluded=excluded, expected=max(0, new.expected - excluded))
@@ -260,9 +260,9 @@ async def add_upgrade(
     return new, opened
 
 
-async def save_upgrade(connection: AsyncConnection, opened: Opened, changed: Upgrade) -> None:
+async def save_upgrade(connection: Connection, opened: Opened, changed: Upgrade) -> None:
     values = {f"new_{name}": value for name, value in _changing(changed).items()}
-    await connection.execute(SAVE_UPGRADE, {"of_id": opened.id, **values})
+    await connection.send(SAVE_UPGRADE, {"of_id": opened.id, **values})
 
 
 async def upgrades_of(identities: Identities, rows: Sequence[Any]) -> list[Upgrade]:
@@ -284,13 +284,13 @@ def _opened(row: Any) -> Opened:
     )
 
 
-async def _number(connection: AsyncConnection, wanted: UpgradeId) -> int:
+async def _number(connection: Connection, wanted: UpgradeId) -> int:
     number: int = (await connection.execute(NUMBER, {"uuid": wanted})).scalar_one()
     return number
 
 
 async def _last_key(
-    connection: AsyncConnection, process_id: int, selection: WorkedSelection, of_id: int | None
+    connection: Connection, process_id: int, selection: WorkedSelection, of_id: int | None
 ) -> int:
     if isinstance(selection, ByIds):
         return len(selection.ids)

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from domain.access import Caller, Role
 from domain.errors import InvalidInput, UpliftError
 from gateway.importing import ImportFailedError
+from gateway.opening import open_store
 from gateway.remote import RemoteError
 from gateway.settings import Settings
 from storage.store import SqlStore
@@ -86,7 +87,7 @@ async def opened_store(settings: Settings, *, must_exist: bool = False) -> Async
     where = settings.database
     if must_exist and isinstance(where, Path) and not where.exists():
         raise InvalidInput(f"Expected to find the database {where}, but there is no such file.")
-    store = await SqlStore.open(where)
+    store = await open_store(where)
     try:
         yield store
     finally:

@@ -38,7 +38,7 @@ from tests.support.stores import (
 )
 
 ON_EVERY_STORE = pytest.mark.parametrize("kind", STORES)
-SOME = settings(max_examples=20)
+SOME = settings(max_examples=12)
 
 
 class Interruption(Enum):

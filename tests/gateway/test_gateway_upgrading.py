@@ -378,7 +378,7 @@ def test_no_database_is_made_by_an_upgrade(folder: Path) -> None:
 def test_what_is_no_database_is_said_so() -> None:
     Path("x.sqlite").write_bytes(b"nonsense" * 1_000)
     said = must_refuse("upgrade", "crm/orders", "--all-active", "--database-url", "sqlite:///x.sqlite")
-    assert said.endswith("file is not a database.")
+    assert said == "Expected x.sqlite to be an SQLite database, but it is another file."
     assert Path("x.sqlite").read_bytes() == b"nonsense" * 1_000
 
 

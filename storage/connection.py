@@ -1,0 +1,13 @@
+"""What does the store ask of a connection, whichever database it leads to?"""
+
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+class Connection(AsyncConnection):
+    """A connection that can be told whether the answer to a statement may wait."""
+
+    async def send(self, statement: Any, parameters: Any) -> Any:
+        """Execute a statement whose `rowcount` is only asked for when a later one is answered."""
+        return await self.execute(statement, parameters)

@@ -1,0 +1,187 @@
+"""How is a statement executed that is executed again and again?
+
+SQLAlchemy keeps the SQL of each statement, but works out anew at each execution how to bind values and read
+rows: for a small statement that takes longer than SQLite takes to answer it. Here it is worked out once.
+"""
+
+import sqlite3
+from collections import namedtuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Dialect
+from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
+
+from storage.connection import Connection
+from storage.driver import OneStepConnection, Work, execute, execute_many
+
+Process = Callable[[Any], Any]
+
+
+class Rows:
+    """What a statement came to: its rows, the number of rows it changed, or the key of the row it added."""
+
+    __slots__ = ("_rows", "inserted_primary_key", "rowcount")
+
+    def __init__(self, rows: list[Any], rowcount: int, lastrowid: int | None) -> None:
+        self._rows = rows
+        self.rowcount = rowcount
+        self.inserted_primary_key = (lastrowid,)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._rows)
+
+    def all(self) -> list[Any]:
+        return self._rows
+
+    def one_or_none(self) -> Any:
+        if len(self._rows) > 1:
+            raise MultipleResultsFound(f"Expected at most one row, but there are {len(self._rows)}.")
+        return self._rows[0] if self._rows else None
+
+    def scalar_one_or_none(self) -> Any:
+        row = self.one_or_none()
+        return None if row is None else row[0]
+
+    def scalar_one(self) -> Any:
+        if not self._rows:
+            raise NoResultFound("Expected one row, but there is none.")
+        return self.scalar_one_or_none()
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One value of a statement: bound by this name, or the same each time."""
+
+    name: str | None
+    constant: Any
+    process: Process | None
+
+    def value(self, bound: Mapping[str, Any]) -> Any:
+        """The value as SQLite takes it."""
+        given = self.constant if self.name is None else bound[self.name]
+        return given if self.process is None else self.process(given)
+
+
+class Prepared:
+    """A statement as SQL, with what to do to the values that go in and to the rows that come out."""
+
+    def __init__(self, statement: Any, compiled: SQLCompiler, dialect: Dialect) -> None:
+        self.sql = compiled.string
+        self._parameters = [_parameter(compiled, dialect, name) for name in compiled.positiontup or ()]
+        columns = [] if statement.is_dml else list(statement.selected_columns)
+        self._readers = [_reader(column.type, dialect) for column in columns]
+        self._make_row = _row_maker([column.key for column in columns])
+
+    def bind(self, bound: Mapping[str, Any]) -> tuple[Any, ...]:
+        """The parameters of one execution."""
+        return tuple([parameter.value(bound) for parameter in self._parameters])
+
+    def read(self, rows: Sequence[Any]) -> list[Any]:
+        """The rows with their values as the domain has them, each under the name of its column."""
+        return [
+            self._make_row(
+                [
+                    value if read is None else read(value)
+                    for value, read in zip(row, self._readers, strict=True)
+                ]
+            )
+            for row in rows
+        ]
+
+
+class Statements:
+    """The statements met so far; one that is met again is prepared."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._met: WeakKeyDictionary[Any, dict[tuple[str, ...], Prepared | None]] = WeakKeyDictionary()
+
+    def prepared(self, statement: Any, names: tuple[str, ...]) -> Prepared | None:
+        """The statement for values of these names; None when it is new, or depends on the values itself."""
+        known = self._met.get(statement)
+        if known is None:
+            self._met[statement] = {}
+            return None
+        if names not in known:
+            known[names] = self._prepare(statement, names)
+        return known[names]
+
+    def _prepare(self, statement: Any, names: tuple[str, ...]) -> Prepared | None:
+        compiled = statement.compile(dialect=self._dialect, column_keys=names)
+        has_known_columns = statement.is_select or (statement.is_dml and not compiled.effective_returning)
+        if compiled.post_compile_params or not has_known_columns:
+            return None
+        return Prepared(statement, compiled, self._dialect)
+
+
+class PreparingConnection(Connection):
+    """A connection that executes the statements it meets again as prepared ones."""
+
+    def __init__(self, engine: AsyncEngine, statements: Statements) -> None:
+        super().__init__(engine)
+        self._statements = statements
+
+    async def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:
+        """Execute a statement; a list of parameters executes it for each."""
+        prepared = self._prepared(statement, parameters)
+        if prepared is None or execution_options is not None:
+            return await super().execute(statement, parameters, execution_options=execution_options)
+        try:
+            cursor, rows = await self._driver.run(*_work(prepared, parameters))
+        except sqlite3.Error as error:
+            raise DBAPIError.instance(
+                prepared.sql, None, error, sqlite3.Error, dialect=self.dialect
+            ) from error
+        return Rows(prepared.read(rows), cursor.rowcount, cursor.lastrowid)
+
+    async def send(self, statement: Any, parameters: Any) -> Any:
+        """Execute a statement along with the next one; when that is answered, its `rowcount` is known."""
+        prepared = self._prepared(statement, parameters)
+        if prepared is None:
+            return await super().execute(statement, parameters)
+        return self._driver.send(*_work(prepared, parameters))
+
+    def _prepared(self, statement: Any, parameters: Any) -> Prepared | None:
+        if self.sync_engine.dispatch.before_cursor_execute:
+            return None  # whoever listens to statements hears all of them
+        one = parameters[0] if isinstance(parameters, list) else parameters
+        return self._statements.prepared(statement, tuple(one or ()))
+
+    @cached_property
+    def _driver(self) -> OneStepConnection:
+        assert self.sync_connection is not None, "a connection is started before it executes"
+        driver = self.sync_connection.connection.dbapi_connection
+        assert isinstance(driver, OneStepConnection), "the engine opens its connections by driver.connect"
+        return driver
+
+
+def _work(prepared: Prepared, parameters: Any) -> tuple[Work, str, Any]:
+    if isinstance(parameters, list):
+        return execute_many, prepared.sql, [prepared.bind(one) for one in parameters]
+    return execute, prepared.sql, prepared.bind(parameters or {})
+
+
+def _row_maker(names: list[str]) -> Callable[[Sequence[Any]], Any]:
+    row: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]  # the names are those of a statement
+    make: Callable[[Sequence[Any]], Any] = row._make
+    return make
+
+
+def _parameter(compiled: SQLCompiler, dialect: Dialect, name: str) -> Parameter:
+    bind = compiled.binds[name]
+    process = bind.type.dialect_impl(dialect).bind_processor(dialect)
+    if bind.required:
+        return Parameter(name=name, constant=None, process=process)
+    constant = bind.effective_value if process is None else process(bind.effective_value)
+    return Parameter(name=None, constant=constant, process=None)
+
+
+def _reader(type_: TypeEngine[Any], dialect: Dialect) -> Process | None:
+    return type_.dialect_impl(dialect).result_processor(dialect, None)

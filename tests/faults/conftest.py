@@ -1,0 +1,43 @@
+"""One large database for all faults, and a fresh copy of it for each."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.faults.population import populate
+
+IS_LONG = os.environ.get("UPLIFT_FAULTS") == "long"
+
+
+class Template(NamedTuple):
+    """A database that nobody touches, and the key that opens it."""
+
+    file: Path
+    key: str
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    file = tmp_path_factory.mktemp("faults") / "untouched.sqlite"
+    return Template(file, asyncio.run(populate(file)))
+
+
+@pytest.fixture(scope="session")
+def is_long() -> bool:
+    """Whether to look for faults for as long as it takes: UPLIFT_FAULTS=long."""
+    return IS_LONG
+
+
+@pytest.fixture
+def file(template: Template, tmp_path: Path) -> Iterator[Path]:
+    """A copy of the database."""
+    copy = tmp_path / "uplift.sqlite"
+    shutil.copyfile(template.file, copy)
+    yield copy
+    for left in tmp_path.glob("uplift.sqlite*"):
+        left.unlink()

@@ -1,0 +1,186 @@
+"""Which instances do faults befall, and is what came of them the truth? The file is asked, not our code."""
+
+import json
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID, uuid5
+
+from domain import (
+    Caller,
+    Instance,
+    InstanceId,
+    ProcessKey,
+    Role,
+    Status,
+    VersionNumber,
+    create_process,
+    publish_version,
+    register_instances,
+    save_draft,
+)
+from domain.instance import ElementId
+from gateway.keys import create_key
+from storage.keys import SqlKeys
+from storage.store import SqlStore
+
+ADMIN = Caller(name="faults", role=Role.SYSTEM_ADMIN)
+PROCESS = ProcessKey(namespace="faults", code="order")
+ACTIVE = 200_000
+ENDED = 10_000
+TARGET = 3
+POSITIONS = [frozenset({ElementId(f"task-{number}")}) for number in range(20)]
+NAMES = UUID("0b1f3a52-6a57-4f0e-9df5-1f6f3c0e8a11")
+
+PENDING, RUNNING, COMPLETED = 1, 2, 3
+"""Statuses as the file has them."""
+UPGRADE_COMPLETED = 4
+
+
+def instance_id(number: int) -> InstanceId:
+    return InstanceId(uuid5(NAMES, str(number)))
+
+
+async def populate(file: Path) -> str:
+    """Fill a new file: a process of three versions, active instances on the first two, and some that ended.
+
+    Returns the key of a system administrator.
+    """
+    store = await SqlStore.open(file)
+    named = {"namespace": PROCESS.namespace, "code": PROCESS.code}
+    await create_process(store, **named, title=None, caller=ADMIN)
+    for _ in range(TARGET):
+        await save_draft(store, process=PROCESS, model=None, caller=ADMIN)
+        await publish_version(store, process=PROCESS, caller=ADMIN)
+    few = [_instance(number) for number in range(len(POSITIONS))]
+    await register_instances(store, process=PROCESS, instances=few, caller=ADMIN)
+    _, key = await create_key(SqlKeys(store.database), name="faults", role=Role.SYSTEM_ADMIN)
+    await store.close()
+    _add_the_rest(file, len(few))
+    return key
+
+
+def _add_the_rest(file: Path, begin: int) -> None:
+    """As a registration does it, but faster."""
+    statuses = {Status.PENDING: PENDING, Status.RUNNING: RUNNING, Status.COMPLETED: COMPLETED}
+    with closing(sqlite3.connect(file)) as connection:
+        numbers = {
+            frozenset(json.loads(elements)): number
+            for number, elements in connection.execute("SELECT id, elements FROM position")
+        }
+        rest = map(_instance, range(begin, ACTIVE + ENDED))
+        connection.executemany(
+            "INSERT INTO instance (uuid, process_id, version, status, position_id) VALUES (?, 1, ?, ?, ?)",
+            ((one.id.bytes, one.version, statuses[one.status], numbers[one.position]) for one in rest),
+        )
+        connection.commit()
+
+
+def _instance(number: int) -> Instance:
+    has_ended = number % 21 == 20
+    return Instance(
+        id=instance_id(number),
+        process=PROCESS,
+        version=VersionNumber(1 + number % 2),
+        status=Status.COMPLETED if has_ended else Status.RUNNING if number % 50 == 7 else Status.PENDING,
+        position=POSITIONS[number % 20],
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far an upgrade has come, as the file has it."""
+
+    state: int
+    worker: str | None
+    total: int
+
+    @property
+    def is_completed(self) -> bool:
+        return self.state == UPGRADE_COMPLETED
+
+
+def progress_of(file: Path, upgrade: UUID) -> Progress:
+    """How far an upgrade has come."""
+    asked = "SELECT state, lease_worker, upgraded + skipped FROM upgrade WHERE uuid = ?"
+    with closing(sqlite3.connect(file, timeout=60)) as connection:
+        row = connection.execute(asked, (upgrade.bytes,)).fetchone()
+    assert row is not None, f"upgrade {upgrade} is lost"
+    state, worker, total = row
+    return Progress(state=state, worker=worker, total=total)
+
+
+def upgrades_in(file: Path) -> list[UUID]:
+    """The ids of all upgrades, the oldest first."""
+    with closing(sqlite3.connect(file, timeout=60)) as connection:
+        return [UUID(bytes=uuid) for (uuid,) in connection.execute("SELECT uuid FROM upgrade ORDER BY id")]
+
+
+def must_tell_the_truth(file: Path, upgrade: UUID, untouched: Path) -> Progress:
+    """At any moment of an upgrade: what it says it did is what became of the instances since the first file.
+
+    Every recorded instance was recorded as it was, and moved if and only if its decision says so; every
+    other one is as it was; and the counts are those of the records.
+    """
+    with closing(sqlite3.connect(file, timeout=60, isolation_level=None)) as connection:
+        connection.execute("ATTACH ? AS first", (str(untouched),))
+        connection.execute("BEGIN")
+        number, upgraded, skipped = connection.execute(
+            "SELECT id, upgraded, skipped FROM upgrade WHERE uuid = ?", (upgrade.bytes,)
+        ).fetchone()
+        lost = """
+            SELECT count(*) FROM first.instance AS before LEFT JOIN main.instance AS now USING (id)
+            WHERE now.uuid IS NOT before.uuid"""
+        assert connection.execute(lost).fetchall() == [(0,)]
+        ids = "SELECT (SELECT count(*) FROM first.instance), (SELECT count(*) FROM main.instance)"
+        before, now = connection.execute(ids).fetchone()
+        assert now == before
+        recorded = """
+            SELECT outcome.instance_id IS NOT NULL AS has_outcome,
+                   decision.to_version IS NOT NULL AS is_moved,
+                   before.status AS status,
+                   now.version = coalesce(decision.to_version, before.version)
+                   AND now.status = before.status
+                   AND now.position_id = before.position_id
+                   AND (outcome.instance_id IS NULL OR (
+                        outcome.version = before.version AND outcome.status = before.status
+                        AND outcome.position_id = before.position_id AND decision.upgrade_id IS NOT NULL))
+                   AS is_true,
+                   count(*)
+            FROM first.instance AS before
+            JOIN main.instance AS now USING (id)
+            LEFT JOIN main.outcome ON outcome.upgrade_id = ? AND outcome.instance_id = before.id
+            LEFT JOIN main.decision ON decision.upgrade_id = ? AND decision.version = outcome.version
+                 AND decision.status = outcome.status AND decision.position_id = outcome.position_id
+            GROUP BY 1, 2, 3, 4"""
+        found = {row[:4]: row[4] for row in connection.execute(recorded, (number, number))}
+        assert {key for key in found if not key[3]} == set(), found
+        assert {key for key in found if key[1] and key[2] != PENDING} == set(), "only who waits is moved"
+        assert {key for key in found if key[0] and not key[1] and key[2] == PENDING} == set(), found
+        assert sum(count for key, count in found.items() if key[0] and key[1]) == upgraded
+        assert sum(count for key, count in found.items() if key[0] and not key[1]) == skipped
+        skips = "SELECT sum(instances) FROM decision WHERE upgrade_id = ? AND to_version IS NULL"
+        assert (connection.execute(skips, (number,)).fetchone()[0] or 0) == skipped
+        connection.execute("ROLLBACK")
+    return progress_of(file, upgrade)
+
+
+def must_be_all_done(file: Path, upgrade: UUID, untouched: Path) -> None:
+    """The upgrade is completed, and every active instance has its outcome."""
+    progress = must_tell_the_truth(file, upgrade, untouched)
+    with closing(sqlite3.connect(untouched)) as connection:
+        active, waiting = connection.execute(
+            "SELECT sum(status <= 2), sum(status = 1) FROM instance"
+        ).fetchone()
+    with closing(sqlite3.connect(file, timeout=60)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        done = connection.execute(
+            "SELECT upgraded, skipped, expected, finished_at IS NOT NULL, lease_worker FROM upgrade"
+            " WHERE uuid = ?",
+            (upgrade.bytes,),
+        ).fetchone()
+        moved = connection.execute("SELECT count(*) FROM instance WHERE version = ?", (TARGET,)).fetchone()
+    assert (active, moved) == (ACTIVE, (waiting,))
+    assert progress.is_completed
+    assert done == (waiting, active - waiting, active, 1, None)

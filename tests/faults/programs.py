@@ -1,0 +1,161 @@
+"""Real programs of ours, that a test can kill, stop and starve, and how it talks to them."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from tests.faults.population import PROCESS
+
+ROOT = Path(__file__).parent.parent.parent
+PATIENCE = 120.0
+"""Seconds after which a test gives up; whoever waits here goes on as soon as it can."""
+
+REST = f"/pub/v1/bpm/instance/bytemplate/{PROCESS.namespace}/{PROCESS.code}/version"
+SMALL_CHUNKS = {"UPLIFT_CHUNK_MS": "2", "UPLIFT_LEASE_SECONDS": "2", "UPLIFT_LOG_FORMAT": "json"}
+"""Many short chunks, and a lease that is soon over."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """An HTTP reply."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline, f"Expected that {what}."
+        time.sleep(0.002)
+
+
+class Program:
+    """The command line as a program of its own."""
+
+    def __init__(self, process: subprocess.Popen[bytes], output: Path, errors: Path, key: str) -> None:
+        self.process = process
+        self._output = output
+        self._errors = errors
+        self._key = key
+
+    @property
+    def log(self) -> str:
+        return self._errors.read_text() + self._output.read_text()
+
+    @property
+    def url(self) -> str:
+        """Where it serves; waits until it does."""
+        pattern = re.compile(r"Uplift serves (http://[^ ]+) ")
+        until(
+            lambda: self.process.poll() is not None or pattern.search(self._output.read_text()) is not None,
+            "the program serves",
+        )
+        found = pattern.search(self._output.read_text())
+        assert found, self.log
+        return found[1]
+
+    @property
+    def is_running(self) -> bool:
+        return self.process.poll() is None
+
+    def kill(self) -> None:
+        """End it without a word."""
+        self.process.kill()
+        self.process.wait()
+
+    def freeze(self) -> None:
+        """Stop it; when this returns, all of it stands still."""
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
+
+    def thaw(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
+    def ask(self, path: str, body: object = None, **headers: str) -> Answer:
+        """Send a GET, or a POST of a JSON body."""
+        request = urllib.request.Request(
+            self.url + path,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"authorization": f"Bearer {self._key}", "content-type": "application/json", **headers},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as reply:
+                return Answer(status=reply.status, headers=reply.headers, body=json.loads(reply.read()))
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(status=error.code, headers=error.headers, body=json.loads(error.read()))
+
+    def mutate(self, mutation: str, given: object) -> Any:
+        """Send a mutation with one input; returns its payload."""
+        name = mutation.partition("(")[0]
+        kind = name[0].upper() + name[1:] + "Input"
+        query = f"mutation($input: {kind}!) {{ {mutation} }}"
+        answer = self.ask("/graphql", {"query": query, "variables": {"input": given}})
+        assert answer.status == 200, answer
+        assert "errors" not in answer.body, answer.body
+        payload = answer.body["data"][name]
+        assert payload["userErrors"] == [], payload
+        return payload
+
+    def upgrade_all_by_rest(self, key: str) -> UUID:
+        """Ask for an upgrade of all active instances without waiting for it."""
+        headers = {"prefer": "respond-async", "idempotency-key": key}
+        answer = self.ask(REST, {"updateAllActive": True}, **headers)
+        assert answer.status in (200, 202), answer
+        return UUID(answer.body["upgradeId"])
+
+    def upgrade_all_by_graphql(self, key: str) -> UUID:
+        """The same, of the other front door."""
+        given = {
+            "namespace": PROCESS.namespace,
+            "code": PROCESS.code,
+            "selection": {"allActive": {}},
+            "idempotencyKey": key,
+            "wait": False,
+        }
+        payload = self.mutate("upgradeInstances(input: $input) { upgrade { id } userErrors { code } }", given)
+        return UUID(payload["upgrade"]["id"])
+
+
+@contextmanager
+def started(
+    command: str, file: Path, key: str, *arguments: str, folder: Path | None = None, **more: str
+) -> Iterator[Program]:
+    """The command on this database file, and gone at the end; what it prints is kept in the folder."""
+    place = (folder or file.parent) / f"program-{uuid4()}"
+    place.mkdir()
+    output, errors = place / "output.txt", place / "errors.txt"
+    with output.open("wb") as out, errors.open("wb") as err:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gateway.cli", command, "--database-url", f"sqlite:///{file}", *arguments],
+            cwd=ROOT,
+            env={**os.environ, **SMALL_CHUNKS, **more},
+            stdout=out,
+            stderr=err,
+        )
+        try:
+            yield Program(process, output, errors, key)
+        finally:
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.wait()
+
+
+def served(file: Path, key: str, **more: Any) -> Any:
+    """`uplift serve` on this database file, at a free port."""
+    return started("serve", file, key, "--port", "0", **more)

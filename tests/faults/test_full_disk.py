@@ -1,0 +1,99 @@
+"""A server without space to write: it says so, stays alive, and goes on when there is space again."""
+
+import resource
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import IS_LONG, Template
+from tests.faults.population import must_be_all_done, must_tell_the_truth, progress_of, upgrades_in
+from tests.faults.programs import REST, Program, served, until
+
+pytestmark = pytest.mark.faults
+
+LITTLE = 64 * 1024
+"""Bytes: enough for what the server prints, and less than the database and its log take already."""
+MUCH = resource.RLIM_INFINITY
+
+
+class Quota:
+    """Files of the program may grow only to so many bytes: beyond that a write fails, as on a full disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def fill(self, server: Program) -> None:
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (LITTLE, MUCH))
+
+    def empty(self, server: Program) -> None:
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (MUCH, MUCH))
+
+
+class SmallDisk:
+    """A disk that is full up to the last byte."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def fill(self, _: Program) -> None:
+        with suppress(OSError), (self.folder / "ballast").open("wb", buffering=0) as ballast:
+            while ballast.write(bytes(4_096)):
+                pass
+
+    def empty(self, _: Program) -> None:
+        (self.folder / "ballast").unlink()
+
+
+@pytest.fixture(params=["quota", *(["small disk"] if IS_LONG else [])])
+def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Quota | SmallDisk]:
+    """Where there may be too little space."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if request.param == "quota":
+        yield Quota(folder)
+        return
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder], check=False)
+    if mounted.returncode:
+        pytest.skip("may not mount a small disk")
+    yield SmallDisk(folder)
+    subprocess.run(["umount", folder], check=True)
+
+
+def one_id(file: Path) -> str:
+    """An instance that waits."""
+    with closing(sqlite3.connect(file, timeout=60)) as connection:
+        [found] = connection.execute("SELECT hex(uuid) FROM instance WHERE status = 1 LIMIT 1").fetchone()
+    return str(found)
+
+
+def test_a_server_out_of_space_says_so_and_goes_on_when_there_is_space(
+    template: Template, disk: Quota | SmallDisk, tmp_path: Path
+) -> None:
+    file = Path(shutil.copy(template.file, disk.folder / "uplift.sqlite"))
+    with served(file, template.key, folder=tmp_path) as server:
+        upgrade = server.upgrade_all_by_rest("one")
+        until(lambda: progress_of(file, upgrade).total > 20_000, "the upgrade is under way")
+        disk.fill(server)
+        until(lambda: "upgrade left to whoever comes next" in server.log, "the worker meets the full disk")
+        assert server.is_running
+        full = must_tell_the_truth(file, upgrade, template.file)
+        assert not full.is_completed
+        refused = server.ask(REST, {"instanceIds": [one_id(template.file)]})
+        assert refused.status == 503, refused
+        assert refused.body["code"] == "STORE_UNAVAILABLE", refused
+        assert upgrades_in(file) == [upgrade]
+        shown = server.ask("/graphql", {"query": f'{{ upgrade(id: "{upgrade}") {{ total }} }}'})
+        assert shown.body == {"data": {"upgrade": {"total": full.total}}}
+        assert must_tell_the_truth(file, upgrade, template.file) == full
+        disk.empty(server)
+        # A request that is repeated meanwhile changes nothing.
+        assert server.upgrade_all_by_graphql("one") == upgrade
+        until(lambda: progress_of(file, upgrade).is_completed, "the upgrade ends")
+        assert server.is_running
+    must_be_all_done(file, upgrade, template.file)
+    assert upgrades_in(file) == [upgrade]

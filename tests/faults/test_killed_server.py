@@ -1,0 +1,57 @@
+"""A server that is killed at any moment of an upgrade: the next start goes on by itself, exactly once."""
+
+import shutil
+import time
+from pathlib import Path
+from random import Random
+from uuid import UUID
+
+import pytest
+
+from tests.faults.conftest import Template
+from tests.faults.population import must_be_all_done, must_tell_the_truth, progress_of, upgrades_in
+from tests.faults.programs import served, until
+
+pytestmark = pytest.mark.faults
+
+KILLS = 5
+"""How often the server is killed in the course of one upgrade."""
+
+
+def killed_upgrade(file: Path, template: Template, chance: Random, *, by_rest: bool) -> int:
+    """One upgrade through so many kills, looked at after each; returns how many hit it before its end."""
+    upgrade: UUID | None = None
+    hits = 0
+    for _ in range(KILLS):
+        with served(file, template.key) as server:
+            asked = server.upgrade_all_by_rest("one") if by_rest else server.upgrade_all_by_graphql("one")
+            # The same request again, as of a client that got no answer: the same upgrade.
+            assert upgrade in (None, asked)
+            upgrade = asked
+            goal = progress_of(file, upgrade).total + chance.randint(1, 30_000)
+            reached = lambda: (now := progress_of(file, asked)).is_completed or now.total >= goal  # noqa: B023, E731
+            until(reached, "the upgrade goes on by itself")
+            time.sleep(chance.random() / 100)
+            server.kill()
+        hits += not must_tell_the_truth(file, upgrade, template.file).is_completed
+    assert upgrade is not None
+    with served(file, template.key):
+        until(lambda: progress_of(file, upgrade).is_completed, "the upgrade ends")
+    must_be_all_done(file, upgrade, template.file)
+    assert upgrades_in(file) == [upgrade]
+    return hits
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_an_upgrade_survives_that_its_server_is_killed(
+    template: Template, file: Path, is_long: bool, seed: int
+) -> None:
+    chance = Random(seed)
+    wanted, kills, by_rest = 100 if is_long else KILLS, 0, True
+    while kills < wanted:
+        for left in file.parent.glob(f"{file.name}*"):
+            left.unlink()
+        shutil.copyfile(template.file, file)
+        hits = killed_upgrade(file, template, chance, by_rest=by_rest)
+        assert hits > 0
+        kills, by_rest = kills + KILLS, not by_rest
