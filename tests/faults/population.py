@@ -53,7 +53,7 @@ async def populate(file: Path) -> str:
     for _ in range(TARGET):
         await save_draft(store, process=PROCESS, model=None, caller=ADMIN)
         await publish_version(store, process=PROCESS, caller=ADMIN)
-    few = [_instance(number) for number in range(len(POSITIONS))]
+    few = [an_instance(number) for number in range(len(POSITIONS))]
     await register_instances(store, process=PROCESS, instances=few, caller=ADMIN)
     _, key = await create_key(SqlKeys(store.database), name="faults", role=Role.SYSTEM_ADMIN)
     await store.close()
@@ -69,7 +69,7 @@ def _add_the_rest(file: Path, begin: int) -> None:
             frozenset(json.loads(elements)): number
             for number, elements in connection.execute("SELECT id, elements FROM position")
         }
-        rest = map(_instance, range(begin, ACTIVE + ENDED))
+        rest = map(an_instance, range(begin, ACTIVE + ENDED))
         connection.executemany(
             "INSERT INTO instance (uuid, process_id, version, status, position_id) VALUES (?, 1, ?, ?, ?)",
             ((one.id.bytes, one.version, statuses[one.status], numbers[one.position]) for one in rest),
@@ -77,7 +77,7 @@ def _add_the_rest(file: Path, begin: int) -> None:
         connection.commit()
 
 
-def _instance(number: int) -> Instance:
+def an_instance(number: int) -> Instance:
     has_ended = number % 21 == 20
     return Instance(
         id=instance_id(number),

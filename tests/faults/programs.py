@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+from sqlalchemy.engine import URL
+
 from tests.faults.population import PROCESS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -134,15 +136,19 @@ class Program:
 
 @contextmanager
 def started(
-    command: str, file: Path, key: str, *arguments: str, folder: Path | None = None, **more: str
+    command: str, database: Path | URL, key: str, *arguments: str, folder: Path | None = None, **more: str
 ) -> Iterator[Program]:
-    """The command on this database file, and gone at the end; what it prints is kept in the folder."""
-    place = (folder or file.parent) / f"program-{uuid4()}"
+    """The command on this database, and gone at the end; what it prints is kept in the folder."""
+    url = f"sqlite:///{database}" if isinstance(database, Path) else str(database)
+    if folder is None:
+        assert isinstance(database, Path), "a database on a server has no folder"
+        folder = database.parent
+    place = folder / f"program-{uuid4()}"
     place.mkdir()
     output, errors = place / "output.txt", place / "errors.txt"
     with output.open("wb") as out, errors.open("wb") as err:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gateway.cli", command, "--database-url", f"sqlite:///{file}", *arguments],
+            [sys.executable, "-m", "gateway.cli", command, "--database-url", url, *arguments],
             cwd=ROOT,
             env={**os.environ, **SMALL_CHUNKS, **more},
             stdout=out,
@@ -156,6 +162,6 @@ def started(
             process.wait()
 
 
-def served(file: Path, key: str, **more: Any) -> Any:
-    """`uplift serve` on this database file, at a free port."""
-    return started("serve", file, key, "--port", "0", **more)
+def served(database: Path | URL, key: str, **more: Any) -> Any:
+    """`uplift serve` on this database, at a free port."""
+    return started("serve", database, key, "--port", "0", **more)
