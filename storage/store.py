@@ -51,9 +51,11 @@ class SqlStore:
     async def transaction(self) -> AsyncIterator[SqlTransaction]:
         async with self._database.writing() as connection:
             identities = Identities(connection, self._known)
-            yield SqlTransaction(connection, identities, self._models)
+            transaction = SqlTransaction(connection, identities, self._models)
+            yield transaction
         identities.publish()
-        self._bell.ring()
+        if transaction.has_news:
+            self._bell.ring()
 
     async def wait_for_change(self, seconds: float) -> None:
         await self._bell.wait(seconds)
