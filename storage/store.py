@@ -129,6 +129,10 @@ class SqlStore:
             found = await upgrades.find_upgrade(connection, identities, upgrade)
             return None if found is None else found[0]
 
+    async def upgrades_named(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, Upgrade]:
+        async with self._reading() as (connection, identities):
+            return await upgrades.find_upgrades(connection, identities, ids)
+
     async def upgrades(self, process: ProcessKey | None, page: PageRequest) -> Page[Upgrade]:
         async with self._reading() as (connection, identities):
             return await upgrades.upgrade_page(connection, identities, process, page)

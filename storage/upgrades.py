@@ -32,6 +32,7 @@ UPGRADE_COLUMNS = (
 )
 UPGRADES = select(*UPGRADE_COLUMNS)
 UPGRADE = UPGRADES.where(upgrade.c.uuid == bindparam("uuid"))
+UPGRADES_BY_UUID = UPGRADES.where(upgrade.c.uuid.in_(bindparam("uuids", expanding=True)))
 NOW: BindParameter[datetime] = bindparam("now")
 CLAIMABLE = (
     UPGRADES.where(
@@ -139,6 +140,14 @@ async def find_upgrade(
 ) -> tuple[Upgrade, Opened] | None:
     """An upgrade, and what only the store knows of it."""
     return await _first(identities, (await connection.execute(UPGRADE, {"uuid": wanted})).all())
+
+
+async def find_upgrades(
+    connection: AsyncConnection, identities: Identities, ids: Sequence[UpgradeId]
+) -> Mapping[UpgradeId, Upgrade]:
+    """Those of these upgrades that exist."""
+    rows = (await connection.execute(UPGRADES_BY_UUID, {"uuids": list(ids)})).all()
+    return {found.id: found for found in await upgrades_of(identities, rows)}
 
 
 async def find_claimable(
