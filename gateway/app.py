@@ -20,7 +20,7 @@ from storage.keys import SqlKeys
 from storage.store import SqlStore
 
 EXAMPLE_QUERY = """\
-{
+query Overview {
   processes(first: 10) {
     nodes {
       namespace

@@ -17,7 +17,6 @@ from domain.planning import Plan
 from domain.ports import InstanceFilter, OutcomeFilter, Store
 from domain.process import Process, ProcessKey, Version
 from domain.upgrade import HistoryEntry, Outcome, Upgrade, UpgradeId
-from domain.watching import get_upgrade
 
 Key = TypeVar("Key", bound=Hashable)
 Which = TypeVar("Which", bound=Hashable)
@@ -34,7 +33,7 @@ class Loaders:
         self.histories: DataLoader[InstanceId, tuple[HistoryEntry, ...]] = DataLoader(
             _by_key(store.histories)
         )
-        self.upgrades: DataLoader[UpgradeId, Upgrade] = DataLoader(_one_by_one(store))
+        self.upgrades: DataLoader[UpgradeId, Upgrade] = DataLoader(_by_key(store.upgrades_named))
         self.decisions: DataLoader[UpgradeId, tuple[CountedDecision, ...]] = DataLoader(
             _by_key(store.decisions)
         )
@@ -66,15 +65,6 @@ def _by_key(
     async def load(keys: list[Key]) -> list[Answer | BaseException]:
         answers = await ask(keys)
         return [answers[key] for key in keys]
-
-    return load
-
-
-def _one_by_one(store: Store) -> Callable[[list[UpgradeId]], Awaitable[Sequence[Upgrade | BaseException]]]:
-    """A store is asked for upgrades singly; but for each only once, however many rows lead to it."""
-
-    async def load(wanted: list[UpgradeId]) -> list[Upgrade | BaseException]:
-        return [await get_upgrade(store, one) for one in wanted]
 
     return load
 

@@ -68,6 +68,13 @@ class Parameter:
         given = self.constant if self.name is None else bound[self.name]
         return given if self.process is None else self.process(given)
 
+    def values(self, bound: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """The value of each of many executions."""
+        if self.name is None:
+            return [self.constant] * len(bound)
+        given = [one[self.name] for one in bound]
+        return given if self.process is None else [self.process(one) for one in given]
+
 
 class Prepared:
     """A statement as SQL, with what to do to the values that go in and to the rows that come out."""
@@ -82,6 +89,11 @@ class Prepared:
     def bind(self, bound: Mapping[str, Any]) -> tuple[Any, ...]:
         """The parameters of one execution."""
         return tuple([parameter.value(bound) for parameter in self._parameters])
+
+    def bind_all(self, bound: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+        """The parameters of many executions; one column after the other, for that is faster."""
+        columns = [parameter.values(bound) for parameter in self._parameters]
+        return list(zip(*columns, strict=True))
 
     def read(self, rows: Sequence[Any]) -> list[Any]:
         """The rows with their values as the domain has them, each under the name of its column."""
@@ -164,7 +176,7 @@ class PreparingConnection(Connection):
 
 def _work(prepared: Prepared, parameters: Any) -> tuple[Work, str, Any]:
     if isinstance(parameters, list):
-        return execute_many, prepared.sql, [prepared.bind(one) for one in parameters]
+        return execute_many, prepared.sql, prepared.bind_all(parameters)
     return execute, prepared.sql, prepared.bind(parameters or {})
 
 

@@ -52,9 +52,11 @@ class SqlStore:
     async def transaction(self) -> AsyncIterator[SqlTransaction]:
         async with self._database.writing() as connection:
             identities = Identities(connection, self._known)
-            yield SqlTransaction(connection, identities, self._models)
+            transaction = SqlTransaction(connection, identities, self._models)
+            yield transaction
         identities.publish()
-        self._bell.ring()
+        if transaction.has_news:
+            self._bell.ring()
 
     async def wait_for_change(self, seconds: float) -> None:
         await self._bell.wait(seconds)
@@ -127,6 +129,10 @@ class SqlStore:
         async with self._reading() as (connection, identities):
             found = await upgrades.find_upgrade(connection, identities, upgrade)
             return None if found is None else found[0]
+
+    async def upgrades_named(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, Upgrade]:
+        async with self._reading() as (connection, identities):
+            return await upgrades.find_upgrades(connection, identities, ids)
 
     async def upgrades(self, process: ProcessKey | None, page: PageRequest) -> Page[Upgrade]:
         async with self._reading() as (connection, identities):

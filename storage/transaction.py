@@ -31,6 +31,13 @@ class SqlTransaction:
         self._models = models
         self._has_changed_versions = False
         self._opened: dict[UpgradeId, Opened] = {}
+        self._added: set[UpgradeId] = set()
+        self._changed: dict[UpgradeId, Upgrade] = {}
+
+    @property
+    def has_news(self) -> bool:
+        """Whether it changed an upgrade that someone may wait for: not one begun and ended all in here."""
+        return any(one.id not in self._added or not one.is_finished for one in self._changed.values())
 
     async def process(self, key: ProcessKey) -> Process | None:
         return await processes.find_process(self._connection, key)
@@ -96,6 +103,8 @@ class SqlTransaction:
         process_id = await self._number(upgrade.process)
         added, opened = await upgrades.add_upgrade(self._connection, process_id, upgrade, selection)
         self._opened[upgrade.id] = opened
+        self._added.add(upgrade.id)
+        self._changed[upgrade.id] = added
         return added
 
     async def record_chunk(self, upgrade: Upgrade, size: int) -> RecordedChunk:
@@ -115,6 +124,7 @@ class SqlTransaction:
         return await chunks.carry_out(self._connection, self._identities, opened, upgrade, chunk, decisions)
 
     async def save_upgrade(self, upgrade: Upgrade) -> None:
+        self._changed[upgrade.id] = upgrade
         await upgrades.save_upgrade(self._connection, self._opened[upgrade.id], upgrade)
 
     async def _number(self, key: ProcessKey) -> int:

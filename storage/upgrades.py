@@ -44,6 +44,7 @@ UPGRADE_COLUMNS = (
 UPGRADES = select(*UPGRADE_COLUMNS)
 UPGRADE = UPGRADES.where(upgrade.c.uuid == bindparam("uuid"))
 LOCKED_UPGRADE = UPGRADE.with_for_update(of=upgrade, key_share=True)
+UPGRADES_BY_UUID = UPGRADES.where(upgrade.c.uuid.in_(bindparam("uuids", expanding=True)))
 NOW: BindParameter[datetime] = bindparam("now")
 CLAIMABLE = (
     UPGRADES.where(
@@ -186,6 +187,14 @@ async def lock_claimable(
         return None
     # Another upgrade of the process may have been claimed while this statement looked: now that can be seen.
     return await find_claimable(connection, identities, now, UpgradeId(locked))
+
+
+async def find_upgrades(
+    connection: Connection, identities: Identities, ids: Sequence[UpgradeId]
+) -> Mapping[UpgradeId, Upgrade]:
+    """Those of these upgrades that exist."""
+    rows = (await connection.execute(UPGRADES_BY_UUID, {"uuids": list(ids)})).all()
+    return {found.id: found for found in await upgrades_of(identities, rows)}
 
 
 async def find_claimable(

@@ -102,6 +102,10 @@ class InMemoryStore:
     async def upgrade(self, upgrade: UpgradeId) -> Upgrade | None:
         return self._state.upgrades.get(upgrade)
 
+    async def upgrades_named(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, Upgrade]:
+        known = self._state.upgrades
+        return {wanted: known[wanted] for wanted in ids if wanted in known}
+
     async def upgrades(self, process: ProcessKey | None, page: PageRequest) -> Page[Upgrade]:
         numbered = list(enumerate(self._state.upgrades.values(), start=1))
         rows = [

@@ -103,6 +103,17 @@ async def test_an_upgrade_is_kept_as_it_is(store: Store, reason: str | None) -> 
     assert await upgrades_of(store) == [changed]
 
 
+async def test_several_upgrades_are_found_at_once(store: Store) -> None:
+    await a_process(store, ORDERS)
+    first, second = [await add(store, number, all_active()) for number in range(2)]
+    unknown = an_upgrade_id(404)
+    assert await store.upgrades_named([second.id, unknown, first.id]) == {
+        first.id: first,
+        second.id: second,
+    }
+    assert await store.upgrades_named([]) == {}
+
+
 async def test_upgrades_are_listed_from_the_newest(store: Store) -> None:
     await a_process(store, ORDERS)
     await a_process(store, INVOICES)

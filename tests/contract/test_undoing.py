@@ -19,6 +19,7 @@ from domain import (
 from domain.cohort import Cohort, Origin
 from domain.mapping import MappingInstruction, VersionMapping
 from domain.ports import OutcomeFilter, Store
+from domain.rules import decide_undo
 from domain.selection import SelectionKind, by_ids
 from tests.contract.upgrade_work import (
     SKIPPED,
@@ -305,3 +306,25 @@ async def test_a_decision_of_an_undo_tells_the_origin(store: Store) -> None:
         position=at("ship"),
         origin=Origin(version=1, position=at("a", "b"), put_version=2, put_position=at("a", "b")),
     )
+
+
+async def test_an_instance_that_left_its_cohort_is_not_taken_back(store: Store) -> None:
+    earlier = await an_upgrade_that_moved(store, *instances(range(4)))
+    back = await undo(store, earlier, SMALL)
+    left = [a_report(1, status=Status.RUNNING), a_report(3, position=at("elsewhere"))]
+    async with store.transaction() as transaction:
+        stored = await transaction.upgrade(back.id)
+        assert stored is not None
+        chunk = await transaction.record_chunk(stored, 100)
+        await transaction.report(ORDERS, left)
+        [cohort] = chunk.cohorts
+        assert cohort.origin is not None
+        decisions = [decide_undo(cohort, cohort.origin)]
+        done = await transaction.carry_out(stored, chunk, decisions, decisions)
+    assert (chunk.recorded, chunk.is_last, done.moved, done.skipped) == (4, True, 2, ())
+    assert await instances_of(store, ORDERS) == [
+        an_instance(0),
+        an_instance(1, version=2, status=Status.RUNNING),
+        an_instance(2),
+        an_instance(3, version=2, position=at("elsewhere")),
+    ]

@@ -128,7 +128,7 @@ async def test_the_upgrade_that_several_follow_is_read_once(client: Client):
     store = CountingStore(client.store)
     data = await client.on(store).ask("{upgrades {nodes {of {id of {id}}}}}")
     assert data["upgrades"]["nodes"] == [{"of": {"id": str(first.id), "of": None}}] * 5 + [{"of": None}]
-    assert store.asked == {"upgrades": 1, "upgrade": 1}
+    assert store.asked == {"upgrades": 1, "upgrades_named": 1}
 
 
 PROGRESS = """

@@ -5,7 +5,7 @@ from counting_store import CountingStore
 from schema_client import Client
 from schema_world import MODEL, add_instances, add_process, add_upgrade, an_instance
 
-from domain import ProcessKey
+from domain import Caller, ProcessKey, ReasonCode, Role, Worker, request_retry
 
 pytestmark = pytest.mark.anyio
 
@@ -79,6 +79,24 @@ async def test_a_list_of_upgrades_asks_once_for_each_thing(client: Client, upgra
         "versions": 1,
         "outcome_pages": 2,
     }
+
+
+async def test_a_list_of_retries_asks_once_for_what_they_are_of(client: Client):
+    await add_process(client.store, versions=2)
+    for number in range(3):
+        await add_instances(client.store, an_instance(number, version=2))
+        earlier = await add_upgrade(client.store, number)
+        await request_retry(
+            client.store,
+            of=earlier.id,
+            reasons=frozenset({ReasonCode.ALREADY_LATEST}),
+            caller=Caller(name="ops", role=Role.SYSTEM_ADMIN),
+            worker=Worker(name="retrying"),
+        )
+    store = CountingStore(client.store)
+    data = await client.on(store).ask("{upgrades {nodes {id of {id}}}}")
+    assert len({one["of"]["id"] for one in data["upgrades"]["nodes"] if one["of"]}) == 3
+    assert store.asked == {"upgrades": 1, "upgrades_named": 1}
 
 
 async def test_what_nobody_asks_for_is_not_read(client: Client):
