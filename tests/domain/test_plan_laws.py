@@ -132,7 +132,7 @@ async def populated(store: Store, world: World) -> None:
             for number, document in enumerate(world.documents, start=1):
                 version = a_version(number, has_model=document is not None)
                 await transaction.put_version(key, version, document)
-        await transaction.register(INVOICES, [an_instance(1_000, process=INVOICES)])
+        await transaction.register(INVOICES, [an_instance(10_000, process=INVOICES)])
         await transaction.register(ORDERS, world.held)
 
 

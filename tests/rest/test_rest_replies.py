@@ -127,6 +127,7 @@ class CountingStore(InMemoryStore):
 async def test_asks_the_store_for_no_more_than_it_tells(body: dict[str, object], asked: list[str]) -> None:
     store = CountingStore()
     await add_process(store, MANY, published=2, instances=[an_instance(100, process=MANY)])
+    store.asked.clear()
     transport = httpx2.ASGITransport(Starlette(routes=rest_routes(store, authenticate, Worker(name="rest"))))
     async with httpx2.AsyncClient(transport=transport, base_url="http://uplift.test") as client:
         await client.post(path_of(MANY), headers={"authorization": "Bearer admin-key"}, json=body)
