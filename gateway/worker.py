@@ -48,6 +48,10 @@ class UpgradeWorker:
             except StoreUnavailable as error:
                 get_logger().warning("the worker waits for the store", error=error.message, seconds=pause)
                 taken, pause = False, min(LONGEST_PAUSE, pause * 2)
+            except Exception:
+                # A server whose worker has silently ended would leave every upgrade waiting.
+                get_logger().exception("the worker could not take an upgrade", seconds=pause)
+                taken, pause = False, min(LONGEST_PAUSE, pause * 2)
             if not taken and not self._stopping:
                 await self._store.wait_for_change(pause)
         if self._tasks:

@@ -1,6 +1,10 @@
 """How does a terminal show the progress of an upgrade?"""
 
+import typer
+
+from domain.upgrade import UpgradeState
 from gateway.cli.progress import bar_of_instances
+from gateway.cli.tables import console, upgrade_table
 from gateway.operating import Operator
 from gateway.summaries import UpgradeSummary
 
@@ -16,3 +20,10 @@ async def follow(operator: Operator, upgrade: UpgradeSummary) -> UpgradeSummary:
             progress.update(task, completed=seen.total, total=seen.expected, description=seen.state)
 
         return await operator.follow(upgrade.id, show)
+
+
+def show_upgrade(upgrade: UpgradeSummary, *, must_not_break_off: bool = False) -> None:
+    """Print an upgrade; leave with exit code 1 if it must not end before its time, but did."""
+    console().print(upgrade_table(upgrade))
+    if must_not_break_off and upgrade.state in (UpgradeState.FAILED, UpgradeState.CANCELLED):
+        raise typer.Exit(1)

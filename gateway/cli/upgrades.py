@@ -9,10 +9,10 @@ import typer
 from rich.console import RenderableType
 
 from domain.decision import ReasonCode
-from gateway.cli.following import follow
+from gateway.cli.following import follow, show_upgrade
 from gateway.cli.operators import Key, Url, operator_for, process_key
 from gateway.cli.running import DatabaseUrl, run
-from gateway.cli.tables import console, upgrade_table, upgrades_table
+from gateway.cli.tables import console, upgrades_table
 from gateway.mapping_files import read_version_mappings
 from gateway.operating import Change, Operator
 from gateway.summaries import UpgradeSummary
@@ -100,7 +100,7 @@ def retry(
         mappings = () if mapping is None else read_version_mappings(mapping)
         return await follow(operator, await operator.retry(upgrade, frozenset(reasons), mappings, reason))
 
-    _do(again, url, key, database_url)
+    _do(again, url, key, database_url, must_not_break_off=True)
 
 
 @app.command("undo")
@@ -112,7 +112,7 @@ def undo(
     async def back(operator: Operator) -> UpgradeSummary:
         return await follow(operator, await operator.undo(upgrade, reason))
 
-    _do(back, url, key, database_url)
+    _do(back, url, key, database_url, must_not_break_off=True)
 
 
 def _do(
@@ -120,9 +120,11 @@ def _do(
     url: str | None,
     key: str | None,
     database_url: str | None,
+    *,
+    must_not_break_off: bool = False,
 ) -> None:
-    async def work() -> RenderableType:
+    async def work() -> UpgradeSummary:
         async with operator_for(url, key, database_url) as operator:
-            return upgrade_table(await what(operator))
+            return await what(operator)
 
-    console().print(run(work()))
+    show_upgrade(run(work()), must_not_break_off=must_not_break_off)

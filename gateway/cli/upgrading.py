@@ -7,16 +7,16 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.console import RenderableType
 
 from domain.errors import InvalidInput
 from domain.selection import SelectionFields, one_way_of_selecting
-from gateway.cli.following import follow
+from gateway.cli.following import follow, show_upgrade
 from gateway.cli.operators import Key, Url, operator_for, process_key
 from gateway.cli.running import DatabaseUrl, run
-from gateway.cli.tables import console, plan_table, upgrade_table
+from gateway.cli.tables import console, plan_table
 from gateway.mapping_files import read_version_mappings
 from gateway.operating import Wanted
+from gateway.summaries import PlanSummary, UpgradeSummary
 
 FIELDS = SelectionFields(
     ids="--id or --ids-from", all_active="--all-active", excluded="--except or --except-from"
@@ -65,7 +65,7 @@ def upgrade(
 ) -> None:
     """Upgrade instances to the latest published version of their process, here or on another gateway."""
 
-    async def work() -> RenderableType:
+    async def work() -> PlanSummary | UpgradeSummary:
         wanted = Wanted(
             process=process_key(process),
             selection=one_way_of_selecting(
@@ -81,11 +81,15 @@ def upgrade(
         )
         async with operator_for(url, key, database_url) as operator:
             if dry_run:
-                return plan_table(await operator.plan(wanted), rows=MAX_ROWS)
+                return await operator.plan(wanted)
             requested = await operator.request(wanted)
-            return upgrade_table(requested if detach else await follow(operator, requested))
+            return requested if detach else await follow(operator, requested)
 
-    console().print(run(work()))
+    done = run(work())
+    if isinstance(done, PlanSummary):
+        console().print(plan_table(done, rows=MAX_ROWS))
+    else:
+        show_upgrade(done, must_not_break_off=True)
 
 
 def _ids_in(file: Path | None) -> Sequence[UUID]:

@@ -2,9 +2,12 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+import typer
 from gateway_world import (
     ENDED,
     FOREIGN,
@@ -29,6 +32,8 @@ from domain import (
 )
 from domain.ports import Store
 from domain.selection import SelectionKind
+from gateway.cli.following import show_upgrade
+from gateway.summaries import UpgradeSummary
 from tests.support.bpmn_builder import ProcessBuilder
 from tests.support.bpmn_builder import a_process as a_drawing
 from tests.support.builders import ADMIN, ORDERS, a_key, an_id, an_instance, at
@@ -392,3 +397,26 @@ def test_every_selected_instance_has_one_outcome(file: Path) -> None:
             (an_id(LATEST), OutcomeKind.SKIPPED),
         ]
     )
+
+
+def test_an_upgrade_that_broke_off_gives_exit_code_1_but_showing_it_does_not() -> None:
+    cancelled = UpgradeSummary(
+        id=UUID(int=1),
+        process="shop/order",
+        selection="ALL_ACTIVE",
+        state="CANCELLED",
+        target_version=2,
+        requested_by="ops",
+        requested_at=datetime(2026, 1, 1, tzinfo=UTC),
+        expected=2,
+        upgraded=1,
+        skipped=0,
+        excluded=0,
+        eta=None,
+        error=None,
+        counts_by_reason={},
+    )
+    show_upgrade(cancelled)
+    with pytest.raises(typer.Exit) as left:
+        show_upgrade(cancelled, must_not_break_off=True)
+    assert left.value.exit_code == 1
