@@ -1,7 +1,7 @@
 """Which instances do the benchmarks run on?
 
-One process with three published versions and 1,000,000 instances in 60 cohorts below the latest version: 40 % wait
-(PENDING), the rest have ended. So a selection of all active ones means 400,000.
+One process with three published versions and 1,000,000 instances in 60 cohorts below the latest version: 40 %
+wait (PENDING), the rest have ended. So a selection of all active ones means 400,000.
 """
 
 import random
@@ -25,6 +25,8 @@ from domain import (
     register_instances,
     save_draft,
 )
+from gateway.keys import create_key
+from storage.keys import SqlKeys
 from storage.store import SqlStore
 
 ADMIN = Caller(name="bench", role=Role.SYSTEM_ADMIN)
@@ -55,6 +57,14 @@ def batches(count: int, seed: int) -> Iterator[list[Instance]]:
     positions = [frozenset({ElementId(f"task-{number}")}) for number in range(POSITIONS)]
     for start in range(0, count, BATCH):
         yield [_instance(chance, positions) for _ in range(min(BATCH, count - start))]
+
+
+async def add_admin_key(path: Path) -> str:
+    """A new key of a system administrator in a closed database file."""
+    store = await SqlStore.open(path)
+    _, token = await create_key(SqlKeys(store.database), name="bench", role=Role.SYSTEM_ADMIN)
+    await store.close()
+    return token
 
 
 def copied(path: Path, name: str) -> Path:

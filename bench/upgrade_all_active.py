@@ -1,71 +1,107 @@
 """How long does a whole upgrade take beside the bare statements that nobody can do without?
 
-The floor is one UPDATE and one audit INSERT … SELECT of the same rows by plain sqlite3, in one transaction, on a
-copy of the same file. Run: python -m bench.upgrade_all_active [instances] [rounds]
+The floor is one UPDATE and one audit INSERT … SELECT of the same rows by plain sqlite3, in one transaction,
+on a copy of the same file. Ours is the upgrade from beginning to end, as a worker does it; besides, how long
+its transactions were open (the write lock that others wait for), and by how much the program grew.
+Run: python -m bench.upgrade_all_active [instances] [rounds]
 """
 
 import asyncio
-import resource
+import os
 import sys
 import tempfile
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
+from uuid import UUID
 
 from bench.population import ADMIN, PROCESS, copied, plain_connection, populate
 from domain import all_active, upgrade_instances
+from storage.database import Database
 from storage.store import SqlStore
+from storage.transaction import SqlTransaction
 
 EXCLUDED = 1_000
 
 
-def floor(path: Path) -> tuple[float, int]:
+class TimedStore(SqlStore):
+    """Keeps how long each of its transactions was open, in seconds, its commit included."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.open_for: list[float] = []
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[SqlTransaction]:
+        async with super().transaction() as transaction:
+            start = time.perf_counter()
+            yield transaction
+        self.open_for.append(time.perf_counter() - start)
+
+
+def floor(path: Path) -> tuple[float, float]:
     connection = plain_connection(path)
     connection.execute(
-        "CREATE TABLE bare_audit (upgrade_id INT, instance_id INT, from_version INT, to_version INT, position_id INT)"
+        "CREATE TABLE bare_audit"
+        " (upgrade_id INT, instance_id INT, from_version INT, to_version INT, position_id INT)"
     )
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     connection.execute("BEGIN IMMEDIATE")
     where = "process_id = 1 AND status <= 2 AND status = 1 AND version < 4"
-    connection.execute(f"INSERT INTO bare_audit SELECT 1, id, version, 4, position_id FROM instance WHERE {where}")
-    moved = connection.execute(f"UPDATE instance SET version = 4 WHERE {where}").rowcount
+    connection.execute(
+        f"INSERT INTO bare_audit SELECT 1, id, version, 4, position_id FROM instance WHERE {where}"
+    )
+    connection.execute(f"UPDATE instance SET version = 4 WHERE {where}")
     connection.execute("COMMIT")
-    took = time.perf_counter() - start
+    took = time.perf_counter() - start, time.process_time() - cpu
     connection.close()
-    return took, moved
+    return took
 
 
-async def ours(path: Path, excluded: list) -> tuple[float, int]:
-    store = await SqlStore.open(path)
-    start = time.perf_counter()
-    done = await upgrade_instances(store, process=PROCESS, selection=all_active(excluded), caller=ADMIN)
-    took = time.perf_counter() - start
+async def ours(path: Path, excluded: list[UUID]) -> tuple[tuple[float, float], list[float], float]:
+    """Times, how long each transaction was open, and by how many MiB the program grew."""
+    store = await TimedStore.open(path)
+    memory, start, cpu = _resident_mib(), time.perf_counter(), time.process_time()
+    await upgrade_instances(store, process=PROCESS, selection=all_active(excluded), caller=ADMIN)
+    took = time.perf_counter() - start, time.process_time() - cpu
+    grown = _resident_mib() - memory
     await store.close()
-    return took, done.upgraded
+    return took, store.open_for, grown
+
+
+def _resident_mib() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def main(count: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder) / "base.sqlite"
-        start = time.perf_counter()
         waiting = asyncio.run(populate(base, count))
-        print(f"registered {count:,} instances in {time.perf_counter() - start:.1f} s")
         excluded = waiting[:: max(1, len(waiting) // EXCLUDED)][:EXCLUDED]
-        floors, uppers = [], []
+        floors, uppers, locks = [], [], []
         for _ in range(rounds):
-            took, moved = floor(copied(base, "floor.sqlite"))
-            floors.append(took)
-            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            ours_took, upgraded = asyncio.run(ours(copied(base, "ours.sqlite"), excluded))
-            grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-            uppers.append(ours_took)
-            print(f"floor {took:.3f} s ({moved:,})   ours {ours_took:.3f} s ({upgraded:,})   "
-                  f"ratio {ours_took / took:.2f}   memory peak grew {grown / 1024:.1f} MiB")
-        print(f"median ratio {median(uppers) / median(floors):.2f}")
+            bare = floor(copied(base, "floor.sqlite"))
+            whole, open_for, grown = asyncio.run(ours(copied(base, "ours.sqlite"), excluded))
+            floors.append(bare)
+            uppers.append(whole)
+            locks += open_for
+            print(
+                f"floor {bare[0]:.3f} s   ours {whole[0]:.3f} s   ratio {whole[0] / bare[0]:.2f}   "
+                f"{len(open_for)} transactions, the longest open {max(open_for) * 1_000:.0f} ms   "
+                f"memory grew {grown:.1f} MiB"
+            )
+        wall, cpu = (median(one[i] for one in uppers) / median(one[i] for one in floors) for i in (0, 1))
+        print(f"median ratio {wall:.2f} (CPU time {cpu:.2f}); at most 2 is wanted")
+        print(
+            f"transactions open: median {median(locks) * 1_000:.0f} ms, "
+            f"99th percentile {quantiles(locks, n=100)[98] * 1_000:.0f} ms, "
+            f"longest {max(locks) * 1_000:.0f} ms"
+        )
 
 
 if __name__ == "__main__":
-    main(
-        int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000,
-        int(sys.argv[2]) if len(sys.argv) > 2 else 5,
-    )
+    given = [int(one) for one in sys.argv[1:]]
+    main(*given, *(1_000_000, 5)[len(given) :])

@@ -1,0 +1,102 @@
+"""How long does `uplift import` take for 1,000,000 instances, beside plain sqlite3 that adds the same rows?
+
+Ours is the command's own work on a file of JSON Lines, and on one of CSV: reading, checking, and registering
+in transactions. The bare contender has the rows ready as tuples in memory and adds them to the same empty
+tables by one executemany in one transaction. Run: python -m bench.import_file [instances] [rounds]
+"""
+
+import asyncio
+import csv
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench.population import ADMIN, PROCESS, batches, copied, plain_connection, populate
+from domain import Instance
+from gateway.importing import import_file
+from storage.store import SqlStore
+
+COLUMNS = ("type", "namespace", "code", "id", "version", "status", "position")
+ADD = "INSERT INTO instance (uuid, process_id, version, status, position_id) VALUES (?, 1, ?, ?, ?)"
+STATUSES = ("PENDING", "RUNNING", "COMPLETED")
+
+
+def write_files(folder: Path, count: int) -> dict[str, Path]:
+    files = {"JSON Lines": folder / "instances.jsonl", "CSV": folder / "instances.csv"}
+    with files["JSON Lines"].open("w") as lines, files["CSV"].open("w", newline="") as cells:
+        table = csv.writer(cells)
+        table.writerow(COLUMNS)
+        for one in _instances(count):
+            facts = ("instance", PROCESS.namespace, PROCESS.code, str(one.id), one.version, one.status)
+            lines.write(json.dumps(dict(zip(COLUMNS, (*facts, list(one.position)), strict=True))) + "\n")
+            table.writerow((*facts, " ".join(one.position)))
+    return files
+
+
+def bare(path: Path, count: int) -> tuple[float, float]:
+    places: dict[frozenset[str], int] = {}
+    rows = [
+        (
+            one.id.bytes,
+            one.version,
+            STATUSES.index(one.status) + 1,
+            places.setdefault(frozenset(one.position), len(places) + 1),
+        )
+        for one in _instances(count)
+    ]
+    connection = plain_connection(path)
+    start, cpu = time.perf_counter(), time.process_time()
+    connection.execute("BEGIN IMMEDIATE")
+    connection.executemany(ADD, rows)
+    connection.execute("COMMIT")
+    took = time.perf_counter() - start, time.process_time() - cpu
+    connection.close()
+    return took
+
+
+async def ours(path: Path, file: Path) -> tuple[tuple[float, float], int]:
+    store = await SqlStore.open(path)
+    start, cpu = time.perf_counter(), time.process_time()
+    done = await import_file(store, file, caller=ADMIN)
+    took = time.perf_counter() - start, time.process_time() - cpu
+    await store.close()
+    return took, done.instances
+
+
+def _instances(count: int) -> Iterable[Instance]:
+    return (one for batch in batches(count, 1) for one in batch)
+
+
+def main(count: int, rounds: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        base = Path(folder) / "base.sqlite"
+        asyncio.run(populate(base, 0))
+        files = write_files(Path(folder), count)
+        seen: dict[str, list[tuple[float, float]]] = {name: [] for name in ("bare", *files)}
+        for _ in range(rounds):
+            seen["bare"].append(bare(copied(base, "bare.sqlite"), count))
+            for name, file in files.items():
+                took, imported = asyncio.run(ours(copied(base, "ours.sqlite"), file))
+                assert imported == count, imported
+                seen[name].append(took)
+            print("   ".join(f"{name} {took[-1][0]:.1f} s" for name, took in seen.items()))
+        _tell(seen)
+
+
+def _tell(seen: dict[str, list[Any]]) -> None:
+    wall, cpu = ({name: median(one[i] for one in took) for name, took in seen.items()} for i in (0, 1))
+    for name in list(seen)[1:]:
+        print(
+            f"{name}: median {wall[name]:.1f} s, {wall[name] / wall['bare']:.2f} times the bare executemany "
+            f"(CPU time {cpu[name] / cpu['bare']:.2f})"
+        )
+
+
+if __name__ == "__main__":
+    given = [int(one) for one in sys.argv[1:]]
+    main(*given, *(1_000_000, 3)[len(given) :])

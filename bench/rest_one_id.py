@@ -1,0 +1,237 @@
+"""How many REST requests with one id a second are answered, beside a bare route that stores the same?
+
+Both are served by one uvicorn process on a real socket, over copies of the same SQLite file; 16 keep-alive
+connections of another process send one request after the other, each for another waiting instance. The bare
+route is Starlette and aiosqlite without our layers: the same key look-up, reads, inserts, update and reply.
+Rounds alternate. Run: python -m bench.rest_one_id [instances] [rounds] [seconds]
+"""
+
+import asyncio
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import aiosqlite
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from bench.population import PROCESS, add_admin_key, copied, populate
+from gateway.server import serve
+from gateway.settings import Settings
+from storage.database import PRAGMAS
+
+CONNECTIONS = 16
+PATH = "/pub/v1/bpm/instance/bytemplate/{namespace}/{code}/version"
+CONTENDERS = ("ours", "bare")
+
+KEY = "SELECT name, role FROM api_key WHERE digest = ? AND revoked_at IS NULL"
+LATEST = """
+    SELECT p.id, (SELECT max(number) FROM version v WHERE v.process_id = p.id AND v.state = 2)
+    FROM process p WHERE p.namespace = ? AND p.code = ?
+"""
+INSTANCE = "SELECT id, version, status, position_id FROM instance WHERE uuid = ? AND process_id = ?"
+ADD_UPGRADE = """
+    INSERT INTO upgrade (uuid, process_id, selection, target_version, retried, state, requested_by,
+        mappings, requested_at, started_at, finished_at, worked, last_key, cursor, expected, upgraded,
+        skipped, excluded, first_instance_id, last_instance_id)
+    VALUES (?, ?, 1, ?, '', 4, ?, '[]', ?, ?, ?, 0, 1, 1, 1, 1, 0, 0, ?, ?)
+"""
+ADD_SELECTED = "INSERT INTO selected VALUES (?, 1, ?, ?)"
+ADD_OUTCOME = """
+    INSERT INTO outcome (upgrade_id, instance_id, version, status, position_id) VALUES (?, ?, ?, ?, ?)
+"""
+ADD_DECISION = """
+    INSERT INTO decision (upgrade_id, version, status, position_id, origin_version, origin_position_id,
+        to_version, to_position_id, codes, reasons, warnings, instances)
+    VALUES (?, ?, ?, ?, 0, 0, ?, ?, '', '[]', '[]', 0)
+"""
+MOVE = "UPDATE instance SET version = ? WHERE id = ? AND status = 1 AND version = ? AND position_id = ?"
+
+
+class BareRoute:
+    """What somebody would write who needs one id upgraded, the audit of it, and nothing else."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._turn = asyncio.Lock()
+
+    async def start(self) -> None:
+        self._reader = await self._connection()
+        self._writer = await self._connection()
+
+    async def stop(self) -> None:
+        await self._reader.close()
+        await self._writer.close()
+
+    async def answer(self, request: Request) -> Response:
+        token = request.headers["authorization"].removeprefix("Bearer ")
+        key = await self._row(self._reader, KEY, (hashlib.sha256(token.encode()).digest(),))
+        if key is None or key[1] != 1:
+            return JSONResponse({"success": False, "error": "forbidden"}, status_code=403)
+        given = UUID((await request.json())["instanceIds"][0])
+        upgrade = uuid4()
+        async with self._turn:
+            await self._writer.execute("BEGIN IMMEDIATE")
+            old, target = await self._upgrade(request.path_params, given, upgrade, key[0])
+            await self._writer.execute("COMMIT")
+        done = {"id": str(given), "status": "updated", "fromVersion": old, "toVersion": target, "reasons": []}
+        counts = {"version": target, "total": 1, "updated": 1, "skipped": 0}
+        reply = {"success": True, "error": "", "upgradeId": str(upgrade), **counts}
+        return JSONResponse({**reply, "instances": [done], "truncated": False})
+
+    async def _upgrade(self, names: Any, given: UUID, upgrade: UUID, caller: str) -> tuple[int, int]:
+        write, now = self._writer, time.time_ns() // 1_000
+        process, target = await self._row(write, LATEST, (names["namespace"], names["code"]))
+        found, version, status, position = await self._row(write, INSTANCE, (given.bytes, process))
+        added = await write.execute(
+            ADD_UPGRADE, (upgrade.bytes, process, target, caller, now, now, now, found, found)
+        )
+        number = added.lastrowid
+        await write.execute(ADD_SELECTED, (number, given.bytes, found))
+        await write.execute(ADD_OUTCOME, (number, found, version, status, position))
+        await write.execute(ADD_DECISION, (number, version, status, position, target, position))
+        moved = await write.execute(MOVE, (target, found, version, position))
+        assert moved.rowcount == 1
+        return version, target
+
+    async def _row(self, connection: aiosqlite.Connection, statement: str, bound: tuple[Any, ...]) -> Any:
+        rows = list(await connection.execute_fetchall(statement, bound))
+        return rows[0] if rows else None
+
+    async def _connection(self) -> aiosqlite.Connection:
+        connection = await aiosqlite.connect(self._path, isolation_level=None)
+        for pragma in PRAGMAS:
+            await connection.execute(pragma)
+        return connection
+
+
+async def serve_bare(path: Path, port: int) -> None:
+    route = BareRoute(path)
+    await route.start()
+    app = Starlette(routes=[Route(PATH, route.answer, methods=["POST"])])
+    config = uvicorn.Config(app, port=port, log_level="warning", access_log=False, server_header=False)
+    await uvicorn.Server(config).serve()
+    await route.stop()
+
+
+async def serve_ours(path: Path, port: int) -> None:
+    settings = Settings(database_url=f"sqlite:///{path}", port=port)
+    await serve(settings, on_ready=lambda *_: None)
+
+
+class Asker(asyncio.Protocol):
+    """One connection that asks for the next instance as soon as it is answered."""
+
+    def __init__(self, requests: Iterator[bytes]) -> None:
+        self._requests = requests
+        self._received = b""
+        self.answers = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.write(next(self._requests))
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, separator, body = self._received.partition(b"\r\n\r\n")
+        length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+        if separator and len(body) >= int(length):
+            assert head.startswith(b"HTTP/1.1 200"), (head, body)
+            assert b'"updated":1' in body, body
+            self._received = b""
+            self.answers += 1
+            self._transport.write(next(self._requests))
+
+
+async def load(port: int, requests: Iterator[bytes], pid: int, seconds: float) -> tuple[float, float]:
+    """Answers a second over all connections, and the server's CPU milliseconds an answer."""
+    loop = asyncio.get_running_loop()
+    pairs = [
+        await loop.create_connection(partial(Asker, requests), "127.0.0.1", port) for _ in range(CONNECTIONS)
+    ]
+    await asyncio.sleep(1)
+    start, cpu, before = time.perf_counter(), _cpu_seconds(pid), sum(asker.answers for _, asker in pairs)
+    await asyncio.sleep(seconds)
+    answers = sum(asker.answers for _, asker in pairs) - before
+    rate, cost = answers / (time.perf_counter() - start), (_cpu_seconds(pid) - cpu) / answers
+    for transport, _ in pairs:
+        transport.abort()
+    return rate, cost * 1_000
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _requests(ids: list[UUID], key: str) -> Iterator[bytes]:
+    path = PATH.format(namespace=PROCESS.namespace, code=PROCESS.code)
+    for one in ids:
+        body = json.dumps({"instanceIds": [str(one)]})
+        yield (
+            f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+        ).encode()
+
+
+def measure(contender: str, path: Path, ids: list[UUID], key: str, seconds: float) -> tuple[float, float]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen([sys.executable, "-m", "bench.rest_one_id", contender, str(path), str(port)])
+    try:
+        _wait_until_it_listens(server, port)
+        return asyncio.run(load(port, _requests(ids, key), server.pid, seconds))
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait_until_it_listens(server: subprocess.Popen[bytes], port: int) -> None:
+    while server.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise SystemExit("the server did not start")
+
+
+def main(count: int, rounds: int, seconds: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        base = Path(folder) / "base.sqlite"
+        waiting = asyncio.run(populate(base, count))
+        key = asyncio.run(add_admin_key(base))
+        seen: dict[str, list[tuple[float, float]]] = {name: [] for name in CONTENDERS}
+        for _ in range(rounds):
+            for name in CONTENDERS:
+                rate, cost = measure(name, copied(base, f"{name}.sqlite"), waiting, key, seconds)
+                seen[name].append((rate, cost))
+                print(f"{name}: {rate:6.0f} requests/s, {cost:.2f} ms of CPU each")
+        rates, costs = ({name: median(one[i] for one in seen[name]) for name in CONTENDERS} for i in (0, 1))
+        print(
+            f"median ratio of requests/s: {rates['ours'] / rates['bare']:.2f} (at least 0.5 is wanted); "
+            f"of CPU time a request: {costs['ours'] / costs['bare']:.2f}"
+        )
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1 and sys.argv[1] in CONTENDERS:
+        serving = serve_ours if sys.argv[1] == "ours" else serve_bare
+        asyncio.run(serving(Path(sys.argv[2]), int(sys.argv[3])))
+    else:
+        given = [int(one) for one in sys.argv[1:]]
+        main(*given, *(100_000, 3, 4)[len(given) :])

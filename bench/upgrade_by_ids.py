@@ -1,0 +1,134 @@
+"""How long does one REST request with 100,000 instance ids take beside the bare statements it needs?
+
+Ours is the whole gateway, called in this process as an ASGI application over an SQLite file: key, body, ids,
+upgrade and reply. The floor is one audit INSERT … SELECT and one UPDATE of the same rows by plain sqlite3, in
+one transaction, on a copy of the same file; the ids are loaded into a temporary table first, by executemany.
+Run: python -m bench.upgrade_by_ids [instances] [ids] [rounds]
+"""
+
+import asyncio
+import json
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+from uuid import UUID
+
+from bench.population import PROCESS, add_admin_key, copied, plain_connection, populate
+from gateway.app import build_app
+from gateway.settings import Settings
+from storage.store import SqlStore
+
+PATH = f"/pub/v1/bpm/instance/bytemplate/{PROCESS.namespace}/{PROCESS.code}/version"
+
+
+class Clock:
+    """Wall and CPU time since it was made."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    def read(self) -> tuple[float, float]:
+        return time.perf_counter() - self._wall, time.process_time() - self._cpu
+
+
+def floor(path: Path, ids: Sequence[UUID]) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Times of the pair of statements, and of the pair with the loading of the ids."""
+    connection = plain_connection(path)
+    connection.execute(
+        "CREATE TABLE bare_audit (instance_id INTEGER PRIMARY KEY, from_version INT, position_id INT)"
+    )
+    connection.execute("CREATE TEMP TABLE wanted (uuid BLOB)")
+    loading = Clock()
+    connection.execute("BEGIN IMMEDIATE")
+    connection.executemany("INSERT INTO wanted VALUES (?)", ((one.bytes,) for one in ids))
+    pair = Clock()
+    connection.execute(
+        "INSERT INTO bare_audit SELECT i.id, i.version, i.position_id FROM wanted w CROSS JOIN instance i"
+        " ON i.uuid = w.uuid WHERE +i.process_id = 1 AND i.status = 1 AND i.version < 4"
+    )
+    moved = connection.execute(
+        "UPDATE instance SET version = 4 WHERE id IN (SELECT instance_id FROM bare_audit)"
+        " AND status = 1 AND version < 4"
+    ).rowcount
+    connection.execute("COMMIT")
+    times = pair.read(), loading.read()
+    connection.close()
+    assert moved == len(ids), moved
+    return times
+
+
+async def ours(path: Path, body: bytes, key: str) -> tuple[float, float]:
+    store = await SqlStore.open(path)
+    app = build_app(store, Settings())
+    took, reply = await post(app, body, key)
+    await store.close()
+    assert reply["updated"] == reply["total"], reply
+    return took
+
+
+async def post(app: Any, body: bytes, key: str) -> tuple[tuple[float, float], dict[str, Any]]:
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": PATH,
+        "raw_path": PATH.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "server": ("bench", 80),
+        "headers": [
+            (b"authorization", f"Bearer {key}".encode()),
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+        ],
+    }
+    clock = Clock()
+    await app(scope, receive, send)
+    took = clock.read()
+    assert sent[0]["status"] == 200, sent
+    return took, json.loads(sent[1]["body"])
+
+
+def main(count: int, wanted: int, rounds: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        base = Path(folder) / "base.sqlite"
+        waiting = asyncio.run(populate(base, count))
+        key = asyncio.run(add_admin_key(base))
+        ids = random.Random(2).sample(waiting, wanted)
+        body = json.dumps({"instanceIds": [str(one) for one in ids]}).encode()
+        print(f"{count:,} instances, {wanted:,} ids, a body of {len(body):,} bytes")
+        pairs, loads, requests = [], [], []
+        for _ in range(rounds):
+            pair, loaded = floor(copied(base, "floor.sqlite"), ids)
+            request = asyncio.run(ours(copied(base, "ours.sqlite"), body, key))
+            pairs.append(pair)
+            loads.append(loaded)
+            requests.append(request)
+            print(
+                f"pair {pair[0]:.3f} s   with loading {loaded[0]:.3f} s   ours {request[0]:.3f} s   "
+                f"ratio {request[0] / pair[0]:.2f} ({request[0] / loaded[0]:.2f} with loading)   "
+                f"CPU {request[1] / pair[1]:.2f}"
+            )
+        for name, bare in (("pair", pairs), ("pair with loading", loads)):
+            wall, cpu = (median(one[i] for one in requests) / median(one[i] for one in bare) for i in (0, 1))
+            print(f"median ratio to the {name}: {wall:.2f} (CPU time {cpu:.2f}); at most 3 is wanted")
+
+
+if __name__ == "__main__":
+    given = [int(one) for one in sys.argv[1:]]
+    main(*given, *(1_000_000, 100_000, 5)[len(given) :])
