@@ -1,7 +1,8 @@
 """How long does a whole upgrade take on PostgreSQL beside the bare statements that nobody can do without?
 
-The floor is one audit INSERT … SELECT and one UPDATE of the same rows in one transaction, sent by the bare driver to
-the same private server, on a copy of the same database. Run: python -m bench.upgrade_postgres [instances] [rounds]
+The floor is one audit INSERT … SELECT and one UPDATE of the same rows in one transaction, sent by the bare
+driver to the same private server, on a copy of the same database. Run: python -m bench.upgrade_postgres
+[instances] [rounds]
 """
 
 import asyncio
@@ -15,14 +16,24 @@ from statistics import median
 import asyncpg
 
 from bench.population import ADMIN, PROCESS, batches
-from domain import all_active, create_process, publish_version, register_instances, save_draft, upgrade_instances
+from domain import (
+    all_active,
+    create_process,
+    publish_version,
+    register_instances,
+    save_draft,
+    upgrade_instances,
+)
 from domain.working import Pace, Worker
 from storage.store import SqlStore
 from tests.support.postgres import Server, a_server
 
 FLOOR = (
-    "INSERT INTO outcome (upgrade_id, instance_id, version, status, position_id)"
-    " SELECT 1, id, version, status, position_id FROM instance WHERE process_id = 1 AND status <= 2 AND version < 4",
+    """
+    INSERT INTO outcome (upgrade_id, instance_id, version, status, position_id)
+    SELECT 1, id, version, status, position_id FROM instance
+    WHERE process_id = 1 AND status <= 2 AND version < 4
+    """,
     "UPDATE instance SET version = 4 WHERE process_id = 1 AND status <= 2 AND status = 1 AND version < 4",
 )
 
@@ -100,7 +111,8 @@ async def main(count: int, rounds: int) -> None:
             floors.append(bare)
             uppers.append(whole)
             print(
-                f"floor {bare:.3f} s ({moved:,})   ours {whole:.3f} s ({upgraded:,})   ratio {whole / bare:.2f}   "
+                f"floor {bare:.3f} s ({moved:,})   ours {whole:.3f} s ({upgraded:,})   "
+                f"ratio {whole / bare:.2f}   "
                 f"longest chunk {longest * 1e3:.0f} ms"
             )
         print(f"median ratio {median(uppers) / median(floors):.2f}")
