@@ -32,7 +32,7 @@ from starlette.routing import Route
 from bench.population import PROCESS, add_admin_key, copied, populate
 from gateway.server import serve
 from gateway.settings import Settings
-from storage.database import PRAGMAS
+from storage.sqlite import PRAGMAS
 
 CONNECTIONS = 16
 PATH = "/pub/v1/bpm/instance/bytemplate/{namespace}/{code}/version"
