@@ -1,8 +1,9 @@
 """How long does one REST request with 100,000 instance ids take beside the bare statements it needs?
 
-Ours is the whole gateway, called in this process as an ASGI application over an SQLite file: key, body, ids,
-upgrade and reply. The floor is one audit INSERT … SELECT and one UPDATE of the same rows by plain sqlite3, in
-one transaction, on a copy of the same file; the ids are loaded into a temporary table first, by executemany.
+Ours is the whole gateway, called in this process as an ASGI application over an SQLite file, its worker
+included: key, body, ids, upgrade and reply. The floor is one audit INSERT … SELECT and one UPDATE of the same
+rows by plain sqlite3, in one transaction, on a copy of the same file; the ids are loaded into a temporary
+table first, by executemany.
 Run: python -m bench.upgrade_by_ids [instances] [ids] [rounds]
 """
 
@@ -65,7 +66,8 @@ def floor(path: Path, ids: Sequence[UUID]) -> tuple[tuple[float, float], tuple[f
 async def ours(path: Path, body: bytes, key: str) -> tuple[float, float]:
     store = await SqlStore.open(path)
     app = build_app(store, Settings())
-    took, reply = await post(app, body, key)
+    async with app.router.lifespan_context(app):
+        took, reply = await post(app, body, key)
     await store.close()
     assert reply["updated"] == reply["total"], reply
     return took
@@ -73,9 +75,12 @@ async def ours(path: Path, body: bytes, key: str) -> tuple[float, float]:
 
 async def post(app: Any, body: bytes, key: str) -> tuple[tuple[float, float], dict[str, Any]]:
     sent: list[dict[str, Any]] = []
+    parts = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
+        if not parts:
+            await asyncio.Event().wait()  # the client stays for the answer
+        return parts.pop()
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)

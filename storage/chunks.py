@@ -1,6 +1,6 @@
 """How one chunk of an upgrade is recorded and moved: a few statements, however many instances it covers.
 
-The chunk lies between two keys: ordinals of the given ids, or else ids of instances. All statements that find
+The chunk lies between two keys: places of the given ids, or else ids of instances. All statements that find
 its instances repeat all conditions, within one transaction; what is recorded is locked until it ends, so that
 it cannot change before it is moved.
 """
@@ -58,8 +58,8 @@ ITS_EARLIER_DECISION = and_(
 
 NAMED_IN_CHUNK = select(selected.c.instance_id).where(
     selected.c.upgrade_id == UPGRADE_ID,
-    selected.c.ordinal > AFTER,
-    selected.c.ordinal <= UPTO,
+    selected.c.place > AFTER,
+    selected.c.place <= UPTO,
     selected.c.instance_id.is_not(None),
 )
 LEFT_OUT_IN_CHUNK = select(selected.c.instance_id).where(

@@ -96,7 +96,7 @@ def _along_ids(place: int) -> Select[Any]:
         .select_from(found)
         .where(
             selected.c.upgrade_id == bindparam(f"upgrade_{place}"),
-            selected.c.ordinal <= bindparam(f"cursor_{place}"),
+            selected.c.place <= bindparam(f"cursor_{place}"),
         )
     )
 

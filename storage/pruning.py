@@ -11,7 +11,7 @@ from storage.tables import outcome, selected
 OF_UPGRADE = bindparam("of_id", type_=outcome.c.upgrade_id.type)
 MOST = bindparam("most", type_=outcome.c.upgrade_id.type)
 WORKED = (selected.c.upgrade_id == OF_UPGRADE) & (
-    selected.c.ordinal <= bindparam("cursor", type_=selected.c.ordinal.type)
+    selected.c.place <= bindparam("cursor", type_=selected.c.place.type)
 )
 """Named ids that were reached: each of them is an outcome, with an instance or without."""
 

@@ -146,13 +146,21 @@ class UpgradeRow(SQLModel, table=True):
 
 
 class SelectedRow(SQLModel, table=True):
-    """An id that a request named, to upgrade or leave out; `instance_id` is empty if no instance has it."""
+    """An id that a request named, to upgrade or leave out; `instance_id` is empty if no instance has it.
+
+    `ordinal` is its place in the request, in which it is listed; `place` that along the instances, in which
+    it is worked off: in any other order each chunk would write nearly every page of the table of instances.
+    """
 
     __tablename__ = "selected"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = (
+        Index("selected_ordinal", "upgrade_id", "ordinal"),
+        {"sqlite_with_rowid": False},
+    )
 
     upgrade_id: int = Field(primary_key=True)
-    ordinal: int = Field(primary_key=True)
+    place: int = Field(primary_key=True)
+    ordinal: int
     uuid: UUID = Field(sa_column=_row(ID))
     instance_id: int | None = Field(default=None, sa_column=Column(LONG))
 

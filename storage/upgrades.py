@@ -106,9 +106,13 @@ LAST_INSTANCE = select(func.coalesce(func.max(instance.c.id), 0)).where(
 )
 ADD_UPGRADE = insert(upgrade)
 SELECT_GIVEN = insert(selected).from_select(
-    ["upgrade_id", "ordinal", "uuid", "instance_id"],
+    ["upgrade_id", "place", "ordinal", "uuid", "instance_id"],
     select(
-        bindparam("upgrade_id", type_=Integer), GIVEN.c.ordinal, GIVEN.c.uuid, instance.c.id
+        bindparam("upgrade_id", type_=Integer),
+        func.row_number().over(order_by=instance.c.id),
+        GIVEN.c.ordinal,
+        GIVEN.c.uuid,
+        instance.c.id,
     ).outerjoin_from(
         GIVEN,
         instance,
