@@ -1,9 +1,9 @@
 """How many REST requests with one id a second are answered, beside a bare route that stores the same?
 
-Both are served by one uvicorn process on a real socket, over copies of the same SQLite file; 16 keep-alive
-connections of another process send one request after the other, each for another waiting instance. The bare
-route is Starlette and aiosqlite without our layers: the same key look-up, reads, inserts, update and reply.
-Rounds alternate. Run: python -m bench.rest_one_id [instances] [rounds] [seconds]
+Both are served by one uvicorn process on a real socket, on the loop that uvicorn chooses (uvloop), over
+copies of the same SQLite file; 16 keep-alive connections of another process send one request after the other,
+each for another waiting instance. The bare route is Starlette and aiosqlite without our layers: the same key
+look-up, reads, inserts, update and reply. Run: python -m bench.rest_one_id [instances] [rounds] [seconds]
 """
 
 import asyncio
@@ -28,6 +28,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from uvicorn.loops.auto import auto_loop_factory
 
 from bench.population import PROCESS, add_admin_key, copied, populate
 from gateway.server import serve
@@ -50,7 +51,7 @@ ADD_UPGRADE = """
         skipped, excluded, first_instance_id, last_instance_id)
     VALUES (?, ?, 1, ?, '', 4, ?, '[]', ?, ?, ?, 0, 1, 1, 1, 1, 0, 0, ?, ?)
 """
-ADD_SELECTED = "INSERT INTO selected VALUES (?, 1, ?, ?)"
+ADD_SELECTED = "INSERT INTO selected (upgrade_id, place, ordinal, uuid, instance_id) VALUES (?, 1, 1, ?, ?)"
 ADD_OUTCOME = """
     INSERT INTO outcome (upgrade_id, instance_id, version, status, position_id) VALUES (?, ?, ?, ?, ?)
 """
@@ -231,7 +232,8 @@ def main(count: int, rounds: int, seconds: int) -> None:
 if __name__ == "__main__":
     if len(sys.argv) > 1 and sys.argv[1] in CONTENDERS:
         serving = serve_ours if sys.argv[1] == "ours" else serve_bare
-        asyncio.run(serving(Path(sys.argv[2]), int(sys.argv[3])))
+        with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+            runner.run(serving(Path(sys.argv[2]), int(sys.argv[3])))
     else:
         given = [int(one) for one in sys.argv[1:]]
         main(*given, *(100_000, 3, 4)[len(given) :])
