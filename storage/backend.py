@@ -1,26 +1,25 @@
 """What does one kind of database bring along, that the rest of the store need not know?"""
 
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import Any
-
-from sqlalchemy.ext.asyncio import AsyncEngine
+from typing import Protocol
 
 from storage.connection import Connection
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backend:
-    """Where connections come from that read, each statement on its own snapshot, and that write.
+class Backend(Protocol):
+    """Where connections come from."""
 
-    `connect` makes a connection of an engine. `turn` is held as long as a connection writes.
-    `why_unavailable` tells an error that an operator can mend, or that is gone when one tries again, in the
-    words of the database; None means any other error.
-    """
+    def reading(self) -> AbstractAsyncContextManager[Connection]:
+        """A connection for statements that only read, each on its own snapshot."""
 
-    readers: AsyncEngine
-    writers: AsyncEngine
-    connect: Callable[[AsyncEngine], Connection]
-    turn: AbstractAsyncContextManager[Any]
-    why_unavailable: Callable[[Exception], str | None]
+    def writing(self) -> AbstractAsyncContextManager[Connection]:
+        """A connection in a write transaction, committed at the end or rolled back on an error."""
+
+    def why_unavailable(self, error: Exception) -> str | None:
+        """The words of the database for an error that an operator can mend, or that passes by itself.
+
+        None means any other error.
+        """
+
+    async def close(self) -> None:
+        """Close all connections."""

@@ -12,8 +12,8 @@ from storage import tables
 from storage.backend import Backend
 from storage.connection import Connection
 from storage.dialect import take_turns
-from storage.postgres import postgres_backend
-from storage.sqlite import sqlite_backend
+from storage.postgres import PostgresBackend
+from storage.sqlite import SqliteBackend
 
 
 class Database:
@@ -25,7 +25,7 @@ class Database:
     @classmethod
     async def open(cls, where: Path | URL) -> Self:
         """Open the SQLite file of this path or the PostgreSQL database of this URL, with its tables."""
-        database = cls(sqlite_backend(where) if isinstance(where, Path) else postgres_backend(where))
+        database = cls(SqliteBackend(where) if isinstance(where, Path) else PostgresBackend(where))
         async with database.writing() as connection:
             await take_turns(connection, "schema")
             await connection.run_sync(tables.metadata.create_all)
@@ -34,17 +34,15 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
         """A connection for statements that only read, each on its own snapshot."""
-        connection = self._backend.connect(self._backend.readers)
         with self._expected_failures():
-            async with connection:
+            async with self._backend.reading() as connection:
                 yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Connection]:
         """A connection in a write transaction, committed at the end or rolled back on an error."""
-        connection = self._backend.connect(self._backend.writers)
         with self._expected_failures():
-            async with self._backend.turn, connection, connection.begin():
+            async with self._backend.writing() as connection:
                 yield connection
 
     async def ping(self) -> None:
@@ -53,8 +51,7 @@ class Database:
             await connection.exec_driver_sql("SELECT 1")
 
     async def close(self) -> None:
-        await self._backend.readers.dispose()
-        await self._backend.writers.dispose()
+        await self._backend.close()
 
     @contextmanager
     def _expected_failures(self) -> Iterator[None]:

@@ -1,49 +1,24 @@
 """How does a statement get to SQLite, and its rows back, in one step or less?
 
-Each connection has a thread of its own, and a step to it and back costs more than a small statement does.
-SQLAlchemy's adapter takes four: it opens a cursor, executes, fetches and closes one after the other. Here it
-is one; and a statement whose answer is not needed at once goes along with the next.
+Each connection has a thread of its own, and a step to it and back costs more than a small statement does;
+so does SQLAlchemy's way there. A statement that is met again takes one step here, and goes along with the
+next if its answer is not needed at once; all others go SQLAlchemy's way.
 """
 
 import sqlite3
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Self
 
-from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_connection, AsyncAdapt_aiosqlite_cursor
+import aiosqlite
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from storage.connection import Connection
+from storage.prepared import Prepared, Rows, Statements
 
 Answer = tuple[sqlite3.Cursor, list[Any]]
 Work = Callable[..., Answer]
-
-
-class OneStepCursor(AsyncAdapt_aiosqlite_cursor):
-    """A cursor whose statement is over, rows and all, when `execute` returns."""
-
-    __slots__ = ()
-
-    _adapt_connection: "OneStepConnection"
-    _awaitable_cursor_close = False
-
-    def _make_new_cursor(self, _: Any) -> Any:
-        return _BEFORE_EXECUTION
-
-    def _aenter_cursor(self, cursor: Any) -> Any:
-        return cursor
-
-    async def _execute_async(self, operation: str, parameters: Any) -> None:
-        await self._run(execute, operation, parameters or ())
-
-    async def _executemany_async(self, operation: str, seq_of_parameters: Any) -> None:
-        await self._run(execute_many, operation, seq_of_parameters)
-
-    async def _run(self, work: Work, operation: str, parameters: Any) -> None:
-        cursor, rows = await self._adapt_connection.run(work, operation, parameters)
-        self._cursor = cast(Any, cursor)  # closed, it has all that is asked of the one that it stands in for
-        self._rows = deque(rows)
-
-    def close(self) -> None:
-        self._rows.clear()
 
 
 @dataclass(slots=True)
@@ -51,7 +26,8 @@ class Sent:
     """A statement that goes along with the next one; what it came to is known when that is answered."""
 
     work: Work
-    given: tuple[Any, ...]
+    sql: str
+    given: Any = ()
     cursor: sqlite3.Cursor | None = None
 
     @property
@@ -61,60 +37,94 @@ class Sent:
         return self.cursor.rowcount
 
 
-class OneStepConnection(AsyncAdapt_aiosqlite_connection):
-    """A connection that is asked to roll back only when there may be something to roll back."""
+class SqliteConnection(Connection):
+    """A connection that is held open, with a thread of its own.
 
-    __slots__ = ("_is_settled", "_sent")
+    Its transactions begin and end by `take_the_write_lock`, `commit` and `rollback`.
+    """
 
-    _cursor_cls = OneStepCursor
+    _thread: aiosqlite.Connection
 
-    def __init__(self, dbapi: Any, connection: Any) -> None:
-        super().__init__(dbapi, connection)
-        self._is_settled = True
+    def __init__(self, engine: AsyncEngine, statements: Statements) -> None:
+        super().__init__(engine)
+        self._statements = statements
         self._sent: list[Sent] = []
+        self._may_be_open = False
 
-    def send(self, work: Work, *given: Any) -> Sent:
-        """Do some work just before the next one that is run; an error of it is raised there."""
-        sent = Sent(work, given)
+    @classmethod
+    async def open(cls, engine: AsyncEngine, statements: Statements) -> Self:
+        connection = cls(engine, statements)
+        await connection.start()
+        raw = await connection.get_raw_connection()
+        assert isinstance(raw.driver_connection, aiosqlite.Connection), "the engine is one of aiosqlite"
+        connection._thread = raw.driver_connection
+        return connection
+
+    def take_the_write_lock(self) -> None:
+        """Begin a transaction, along with its first statement.
+
+        One that begins by reading would have to upgrade its lock later, and can fail then for ever.
+        """
+        self._sent.append(Sent(execute, "BEGIN IMMEDIATE"))
+
+    async def commit(self) -> None:
+        await self.work(execute, "COMMIT")
+        self._may_be_open = False
+
+    async def rollback(self) -> None:
+        """Take back what has not been committed; a statement still under way is waited for first."""
+        self._sent.clear()
+        if self._may_be_open and not self.invalidated:
+            await self._thread.rollback()
+        self._may_be_open = False
+
+    async def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:
+        """Execute a statement; a list of parameters executes it for each."""
+        prepared = self._prepared(statement, parameters)
+        if prepared is None or execution_options is not None:
+            await self._send_off()
+            return await super().execute(statement, parameters, execution_options=execution_options)
+        cursor, rows = await self.work(*_work(prepared, parameters))
+        return Rows(prepared.read(rows), cursor.rowcount, cursor.lastrowid)
+
+    async def send(self, statement: Any, parameters: Any) -> Any:
+        prepared = self._prepared(statement, parameters)
+        if prepared is None:
+            return await self.execute(statement, parameters)
+        sent = Sent(*_work(prepared, parameters))
         self._sent.append(sent)
         return sent
 
-    async def run(self, work: Work, *given: Any) -> Answer:
-        """Do some work on the thread of this connection, with the connection itself as its first argument."""
-        connection: Any = self._connection
-        # Stays false when the caller is cancelled: the thread goes on, and may yet begin a transaction.
-        self._is_settled = False
+    async def exec_driver_sql(
+        self, statement: str, parameters: Any = None, execution_options: Any = None
+    ) -> Any:
+        await self._send_off()
+        return await super().exec_driver_sql(statement, parameters, execution_options)
+
+    async def run_sync(self, fn: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        await self._send_off()
+        return await super().run_sync(fn, *arguments, **named)
+
+    async def work(self, work: Callable[..., Any], *given: Any) -> Any:
+        """Do some work on the thread of this connection, after what was sent before."""
         before, self._sent = self._sent, []
-        answer: Answer = await connection._execute(_one_by_one, connection._conn, before, work, given)
-        self._is_settled = True
-        return answer
+        # True from now on, whatever happens: when the caller is cancelled the thread goes on.
+        self._may_be_open = True
+        thread: Any = self._thread  # what is public there takes a step for each statement
+        try:
+            return await thread._execute(_one_by_one, thread._conn, before, work, given)
+        except sqlite3.Error as error:
+            raise DBAPIError.instance(None, None, error, sqlite3.Error, dialect=self.dialect) from error
 
-    def commit(self) -> None:
-        self.execute("COMMIT")
+    async def _send_off(self) -> None:
+        if self._sent:
+            await self.work(_nothing)
 
-    def rollback(self) -> None:
-        self._sent.clear()
-        if not self._is_settled or self._connection.in_transaction:
-            super().rollback()
-            self._is_settled = True
-
-
-class _BeforeExecution:
-    """What a cursor says of a statement that was not executed."""
-
-    description = None
-    rowcount = -1
-    lastrowid = None
-    arraysize = 1
-
-
-_BEFORE_EXECUTION = _BeforeExecution()
-
-
-def connect(dialect: Any, _: Any, arguments: Any, options: Any) -> OneStepConnection:
-    """Open a connection; to be told of an engine's event `do_connect`."""
-    connection = dialect.loaded_dbapi.connect(*arguments, **options)
-    return OneStepConnection(connection.dbapi, connection.driver_connection)
+    def _prepared(self, statement: Any, parameters: Any) -> Prepared | None:
+        if self.sync_engine.dispatch.before_cursor_execute:
+            return None  # whoever listens to statements hears all of them
+        one = parameters[0] if isinstance(parameters, list) else parameters
+        return self._statements.prepared(statement, tuple(one or ()))
 
 
 def execute(connection: sqlite3.Connection, operation: str, parameters: Any = ()) -> Answer:
@@ -132,9 +142,19 @@ def execute_many(connection: sqlite3.Connection, operation: str, rows: Any) -> A
     return cursor, []
 
 
+def _work(prepared: Prepared, parameters: Any) -> tuple[Work, str, Any]:
+    if isinstance(parameters, list):
+        return execute_many, prepared.sql, prepared.bind_all(parameters)
+    return execute, prepared.sql, prepared.bind(parameters or {})
+
+
 def _one_by_one(
-    connection: sqlite3.Connection, before: list[Sent], work: Work, given: tuple[Any, ...]
-) -> Answer:
+    connection: sqlite3.Connection, before: list[Sent], work: Callable[..., Any], given: tuple[Any, ...]
+) -> Any:
     for sent in before:
-        sent.cursor, _ = sent.work(connection, *sent.given)
+        sent.cursor, _ = sent.work(connection, sent.sql, sent.given)
     return work(connection, *given)
+
+
+def _nothing(_: sqlite3.Connection) -> None:
+    """For what was sent before."""

@@ -1,6 +1,7 @@
 """How a PostgreSQL database is opened: with which connections and settings."""
 
-from contextlib import nullcontext
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy import event
@@ -9,7 +10,6 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from storage.backend import Backend
 from storage.connection import Connection
 
 CONNECTIONS = 8
@@ -30,15 +30,36 @@ PASSING = ("08", "40", "53", "55", "57")
 """Classes of SQLSTATE that pass: connection, rolled back, out of resources, locked, operator intervention."""
 
 
-def postgres_backend(url: URL) -> Backend:
+class PostgresBackend:
     """Two pools, so that those who read never wait for those who wait for a lock."""
-    return Backend(
-        readers=_engine(url, isolation_level="AUTOCOMMIT"),
-        writers=_engine(url, isolation_level="READ COMMITTED"),
-        connect=Connection,
-        turn=nullcontext(),
-        why_unavailable=_why_unavailable,
-    )
+
+    def __init__(self, url: URL) -> None:
+        self._readers = _engine(url, isolation_level="AUTOCOMMIT")
+        self._writers = _engine(url, isolation_level="READ COMMITTED")
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Connection]:
+        connection = Connection(self._readers)
+        async with connection:
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[Connection]:
+        connection = Connection(self._writers)
+        async with connection, connection.begin():
+            yield connection
+
+    def why_unavailable(self, error: Exception) -> str | None:
+        if isinstance(error, (OSError, PoolTimeoutError)):
+            return str(error) or type(error).__name__
+        if not isinstance(error, DBAPIError):
+            return None
+        state = getattr(error.orig, "sqlstate", None) or ""
+        return str(error.orig) if error.connection_invalidated or state.startswith(PASSING) else None
+
+    async def close(self) -> None:
+        await self._readers.dispose()
+        await self._writers.dispose()
 
 
 def _engine(url: URL, *, isolation_level: Any) -> AsyncEngine:
@@ -59,12 +80,3 @@ def _must_be_open(connection: Any, _: Any, __: Any) -> None:
     # The driver hears at once that its server is gone; asking the server each time would cost a round trip.
     if connection.driver_connection.is_closed():
         raise DisconnectionError
-
-
-def _why_unavailable(error: Exception) -> str | None:
-    if isinstance(error, (OSError, PoolTimeoutError)):
-        return str(error) or type(error).__name__
-    if not isinstance(error, DBAPIError):
-        return None
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return str(error.orig) if error.connection_invalidated or state.startswith(PASSING) else None

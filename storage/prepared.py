@@ -4,22 +4,16 @@ SQLAlchemy keeps the SQL of each statement, but works out anew at each execution
 rows: for a small statement that takes longer than SQLite takes to answer it. Here it is worked out once.
 """
 
-import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Dialect
-from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.exc import MultipleResultsFound, NoResultFound
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
-
-from storage.connection import Connection
-from storage.driver import OneStepConnection, Work, execute, execute_many
 
 Process = Callable[[Any], Any]
 
@@ -131,53 +125,6 @@ class Statements:
         if compiled.post_compile_params or not has_known_columns:
             return None
         return Prepared(statement, compiled, self._dialect)
-
-
-class PreparingConnection(Connection):
-    """A connection that executes the statements it meets again as prepared ones."""
-
-    def __init__(self, engine: AsyncEngine, statements: Statements) -> None:
-        super().__init__(engine)
-        self._statements = statements
-
-    async def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:
-        """Execute a statement; a list of parameters executes it for each."""
-        prepared = self._prepared(statement, parameters)
-        if prepared is None or execution_options is not None:
-            return await super().execute(statement, parameters, execution_options=execution_options)
-        try:
-            cursor, rows = await self._driver.run(*_work(prepared, parameters))
-        except sqlite3.Error as error:
-            raise DBAPIError.instance(
-                prepared.sql, None, error, sqlite3.Error, dialect=self.dialect
-            ) from error
-        return Rows(prepared.read(rows), cursor.rowcount, cursor.lastrowid)
-
-    async def send(self, statement: Any, parameters: Any) -> Any:
-        """Execute a statement along with the next one; when that is answered, its `rowcount` is known."""
-        prepared = self._prepared(statement, parameters)
-        if prepared is None:
-            return await super().execute(statement, parameters)
-        return self._driver.send(*_work(prepared, parameters))
-
-    def _prepared(self, statement: Any, parameters: Any) -> Prepared | None:
-        if self.sync_engine.dispatch.before_cursor_execute:
-            return None  # whoever listens to statements hears all of them
-        one = parameters[0] if isinstance(parameters, list) else parameters
-        return self._statements.prepared(statement, tuple(one or ()))
-
-    @cached_property
-    def _driver(self) -> OneStepConnection:
-        assert self.sync_connection is not None, "a connection is started before it executes"
-        driver = self.sync_connection.connection.dbapi_connection
-        assert isinstance(driver, OneStepConnection), "the engine opens its connections by driver.connect"
-        return driver
-
-
-def _work(prepared: Prepared, parameters: Any) -> tuple[Work, str, Any]:
-    if isinstance(parameters, list):
-        return execute_many, prepared.sql, prepared.bind_all(parameters)
-    return execute, prepared.sql, prepared.bind(parameters or {})
 
 
 def _row_maker(names: list[str]) -> Callable[[Sequence[Any]], Any]:

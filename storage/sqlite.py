@@ -1,20 +1,22 @@
 """How an SQLite file is opened: with which connections, settings and locks."""
 
+import asyncio
+import logging
 import sqlite3
 import time
-from asyncio import Lock
-from contextlib import suppress
+from asyncio import Semaphore, Task, shield
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
 
-from storage import driver
-from storage.backend import Backend
-from storage.prepared import PreparingConnection, Statements
+from storage.connection import Connection
+from storage.driver import SqliteConnection, execute
+from storage.prepared import Statements
 
 BUSY_TIMEOUT_MS = 5_000
 READERS = 4
@@ -27,24 +29,101 @@ PRAGMAS = (
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
     "PRAGMA cache_size = -65536",
     "PRAGMA temp_store = MEMORY",
-    # A chunk writes thousands of pages: a checkpoint each 1,000 would copy the same pages again and again.
-    "PRAGMA wal_autocheckpoint = 8000",
 )
+NO_CHECKPOINTS = "PRAGMA wal_autocheckpoint = 0"
+CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
+CHECKPOINT_EVERY = 0.5
+"""Seconds between two checkpoints while there are commits; what is written meanwhile stays in the WAL."""
+
+logger = logging.getLogger(__name__)
 
 
-def sqlite_backend(path: Path) -> Backend:
-    """A pool of connections that read, and one that writes."""
-    writer = _engine(path, pool_size=1)
-    event.listen(writer.sync_engine, "begin", _take_the_write_lock)
-    statements = Statements(writer.dialect)
-    return Backend(
-        readers=_engine(path, pool_size=READERS),
-        writers=writer,
-        connect=lambda engine: PreparingConnection(engine, statements),
+class SqliteBackend:
+    """Connections to one file: some that read, one that writes, and one that makes checkpoints beside it."""
+
+    def __init__(self, path: Path) -> None:
+        self._engine = create_async_engine(
+            URL.create("sqlite+aiosqlite", database=str(path)),
+            poolclass=NullPool,
+            connect_args={"isolation_level": None, "factory": _Connection},
+        )
+        self._statements = Statements(self._engine.dialect)
+        self._readers = _Held(self._open, READERS)
         # SQLite lets one connection write at a time: waiting here is fair and cheap, in busy_timeout neither.
-        turn=Lock(),
-        why_unavailable=_why_unavailable,
-    )
+        self._writer = _Held(self._open, 1)
+        self._keeper = _Held(self._open, 1)
+        self._checkpoint: Task[None] | None = None
+        self._next_checkpoint = 0.0
+
+    def reading(self) -> AbstractAsyncContextManager[Connection]:
+        return self._readers.one()
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[Connection]:
+        async with self._writer.one() as connection:
+            connection.take_the_write_lock()
+            try:
+                yield connection
+                await connection.commit()
+            except BaseException:
+                await shield(connection.rollback())
+                raise
+        self._checkpoint_now_and_then()
+
+    def why_unavailable(self, error: Exception) -> str | None:
+        return str(error.orig) if isinstance(error, OperationalError) else None
+
+    async def close(self) -> None:
+        if self._checkpoint is not None:
+            await self._checkpoint
+        for held in (self._keeper, self._readers, self._writer):
+            await held.close()
+        await self._engine.dispose()
+
+    async def _open(self) -> SqliteConnection:
+        connection = await SqliteConnection.open(self._engine, self._statements)
+        await connection.work(_set_up)
+        return connection
+
+    def _checkpoint_now_and_then(self) -> None:
+        now = time.monotonic()
+        if now >= self._next_checkpoint and (self._checkpoint is None or self._checkpoint.done()):
+            self._next_checkpoint = now + CHECKPOINT_EVERY
+            self._checkpoint = asyncio.create_task(self._move_the_wal_into_the_file())
+
+    async def _move_the_wal_into_the_file(self) -> None:
+        """A commit that had to do this itself would keep other writers waiting for it."""
+        try:
+            async with self._keeper.one() as keeper:
+                await keeper.work(execute, CHECKPOINT)
+            # SQLite begins the WAL anew only when all of it was moved: the rest is moved while nobody writes.
+            async with self._writer.one() as writer:
+                await writer.work(execute, CHECKPOINT)
+        except DBAPIError as error:
+            logger.warning("Expected to move the WAL into the file, but the database says '%s'.", error.orig)
+
+
+class _Held:
+    """Connections that are opened when they are needed and then held open, each for one user at a time."""
+
+    def __init__(self, open_one: Callable[[], Awaitable[SqliteConnection]], most: int) -> None:
+        self._open_one = open_one
+        self._free = Semaphore(most)
+        self._idle: list[SqliteConnection] = []
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[SqliteConnection]:
+        async with self._free:
+            connection = self._idle.pop() if self._idle else await self._open_one()
+            try:
+                yield connection
+            finally:
+                if not connection.invalidated:
+                    self._idle.append(connection)
+
+    async def close(self) -> None:
+        while self._idle:
+            await self._idle.pop().close()
 
 
 class _Connection(sqlite3.Connection):
@@ -60,41 +139,21 @@ class _Connection(sqlite3.Connection):
         super().close()
 
 
-def _engine(path: Path, *, pool_size: int) -> AsyncEngine:
-    url = URL.create("sqlite+aiosqlite", database=str(path))
-    engine = create_async_engine(
-        url,
-        pool_size=pool_size,
-        max_overflow=0,
-        connect_args={"isolation_level": None, "factory": _Connection},
-    )
-    event.listen(engine.sync_engine, "do_connect", driver.connect)
-    event.listen(engine.sync_engine, "connect", _set_pragmas)
-    return engine
-
-
-def _set_pragmas(connection: driver.OneStepConnection, _: Any) -> None:
-    connection.run_async(lambda _: connection.run(_switch_to_wal))
-    for pragma in PRAGMAS:
+def _set_up(connection: sqlite3.Connection) -> None:
+    _switch_to_wal(connection)
+    for pragma in (*PRAGMAS, NO_CHECKPOINTS):
         connection.execute(pragma)
 
 
-def _switch_to_wal(connection: sqlite3.Connection) -> driver.Answer:
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
     # Of several that switch a new file at once SQLite refuses all but one, without any waiting.
     deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1_000
     while True:
         try:
-            return driver.execute(connection, WAL)
+            connection.execute(WAL)
         except sqlite3.OperationalError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
-
-
-def _take_the_write_lock(connection: Any) -> None:
-    # A transaction that begins by reading would have to upgrade its lock later, and can fail then for ever.
-    connection.connection.dbapi_connection.send(driver.execute, "BEGIN IMMEDIATE")
-
-
-def _why_unavailable(error: Exception) -> str | None:
-    return str(error.orig) if isinstance(error, OperationalError) else None
+        else:
+            return
