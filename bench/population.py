@@ -27,6 +27,7 @@ from domain import (
 )
 from gateway.keys import create_key
 from storage.keys import SqlKeys
+from storage.sqlite import PRAGMAS
 from storage.store import SqlStore
 
 ADMIN = Caller(name="bench", role=Role.SYSTEM_ADMIN)
@@ -34,6 +35,8 @@ PROCESS = ProcessKey(namespace="bench", code="order")
 OLD_VERSIONS = 3
 POSITIONS = 20
 BATCH = 50_000
+BARE_PRAGMAS = (*PRAGMAS, "PRAGMA wal_autocheckpoint = 8000")
+"""What the store's own connections are set to; but the bare ones make their checkpoints by themselves."""
 
 
 async def populate(path: Path, count: int, *, seed: int = 1) -> list[UUID]:
@@ -77,11 +80,9 @@ def copied(path: Path, name: str) -> Path:
 
 
 def plain_connection(path: Path) -> sqlite3.Connection:
-    """sqlite3 without any of our code, under the same settings as the store's own connections."""
-    from storage.sqlite import PRAGMAS
-
+    """sqlite3 without any of our code, under the settings that suit it best."""
     connection = sqlite3.connect(path, isolation_level=None)
-    for pragma in PRAGMAS:
+    for pragma in BARE_PRAGMAS:
         connection.execute(pragma)
     return connection
 

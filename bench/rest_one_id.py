@@ -30,10 +30,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from uvicorn.loops.auto import auto_loop_factory
 
-from bench.population import PROCESS, add_admin_key, copied, populate
+from bench.population import BARE_PRAGMAS, PROCESS, add_admin_key, copied, populate
 from gateway.server import serve
 from gateway.settings import Settings
-from storage.sqlite import PRAGMAS
 
 CONNECTIONS = 16
 PATH = "/pub/v1/bpm/instance/bytemplate/{namespace}/{code}/version"
@@ -115,7 +114,7 @@ class BareRoute:
 
     async def _connection(self) -> aiosqlite.Connection:
         connection = await aiosqlite.connect(self._path, isolation_level=None)
-        for pragma in PRAGMAS:
+        for pragma in BARE_PRAGMAS:
             await connection.execute(pragma)
         return connection
 

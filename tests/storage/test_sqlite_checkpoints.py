@@ -1,0 +1,50 @@
+"""What has been committed moves from the WAL into the file beside the writer, who never waits for it."""
+
+import logging
+import math
+from pathlib import Path
+
+import pytest
+
+from domain import register_instances
+from storage import sqlite
+from storage.store import SqlStore
+from tests.support.builders import ADMIN, INVOICES, ORDERS, a_process, instances
+
+pytestmark = pytest.mark.anyio
+
+
+async def wal_after_many_commits(file: Path) -> int:
+    """Bytes of the WAL, which is as long as it ever was."""
+    store = await SqlStore.open(file)
+    await a_process(store)
+    for number in range(40):
+        batch = instances(range(200 * number, 200 * number + 200))
+        await register_instances(store, process=ORDERS, instances=batch, caller=ADMIN)
+    size = file.with_name(f"{file.name}-wal").stat().st_size
+    await store.close()
+    return size
+
+
+async def test_the_wal_begins_anew_while_there_are_commits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "CHECKPOINT_EVERY", math.inf)
+    left_alone = await wal_after_many_commits(tmp_path / "left-alone.sqlite")
+    monkeypatch.setattr(sqlite, "CHECKPOINT_EVERY", 0)
+    assert await wal_after_many_commits(tmp_path / "moved.sqlite") < left_alone / 3
+
+
+async def test_a_checkpoint_that_fails_is_told_and_harms_nobody(
+    file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sqlite, "CHECKPOINT", "PRAGMA wal_checkpoint(")
+    store = await SqlStore.open(file)
+    with caplog.at_level(logging.WARNING, logger="storage.sqlite"):
+        await a_process(store)
+        await store.close()
+    assert "Expected to move the WAL into the file, but the database says" in caplog.text
+    again = await SqlStore.open(file)
+    assert await again.process(ORDERS) is not None
+    assert await again.process(INVOICES) is None
+    await again.close()
