@@ -5,7 +5,7 @@ safe to use from many tasks of one event loop. Sequences keep the order of their
 by age, versions by number, instances by registration, outcomes of a selection by ids as asked for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,25 +51,16 @@ class SelectedCohorts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedChunk:
-    """What a chunk covers: `recorded` instances of these cohorts, each with its outcome, but not yet moved.
+    """What a chunk covers: `recorded` instances, each with its outcome, but not yet moved.
 
     `not_found` counts ids of the selection that no instance of the process has. `cursor` is where the
     chunk ends; `is_last` says that nothing of the selection is left behind it.
     """
 
-    cohorts: tuple[Cohort, ...]
     recorded: int
     not_found: int
     cursor: int
     is_last: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CarriedOut:
-    """What the decisions on a chunk came to: how many instances moved, how many stayed by which decision."""
-
-    moved: int
-    skipped: tuple[CountedDecision, ...]
 
 
 class ProcessQuestions(Protocol):
@@ -212,18 +203,24 @@ class Transaction(Protocol):
         """
         ...
 
-    async def carry_out(
-        self,
-        upgrade: Upgrade,
-        chunk: RecordedChunk,
-        decisions: Sequence[Decision],
-        new: Sequence[Decision],
-    ) -> CarriedOut:
-        """Move or skip the instances of the chunk, one decision a cohort, and keep the new decisions.
+    async def move(self, upgrade: Upgrade, chunk: RecordedChunk, decisions: Collection[Decision]) -> int:
+        """Move the instances of the chunk that these UPGRADE decisions are about; returns how many.
 
-        A cohort that an earlier chunk of the upgrade met must be decided as it was then.
+        The decisions are kept before, and are all that were kept since the last move in this chunk, or ever.
         Repeats every condition: an instance is moved only if it still is in the cohort it was recorded in.
         """
+        ...
+
+    async def unmoved(self, upgrade: Upgrade, chunk: RecordedChunk) -> tuple[CountedCohort, ...]:
+        """The recorded instances of the chunk that no kept decision moves, by cohort."""
+        ...
+
+    async def decisions(self, upgrade: Upgrade) -> tuple[Decision, ...]:
+        """All decisions that are kept."""
+        ...
+
+    async def keep_decisions(self, upgrade: Upgrade, decisions: Sequence[CountedDecision]) -> None:
+        """Keep decisions on cohorts of a chunk; those that skip add their count to what is kept."""
         ...
 
     async def prunable(self, before: datetime, most: int) -> tuple[Upgrade, ...]:

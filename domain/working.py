@@ -8,13 +8,13 @@ stopped for too long) writes nothing more.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from domain.clock import Clock, utc_now
 from domain.cohort import Cohort
-from domain.decision import Decision
+from domain.decision import CountedDecision, Decision, Verdict
 from domain.ports import Store, Transaction
 from domain.route import Routes
 from domain.rules import decide, decide_undo
@@ -103,7 +103,7 @@ async def work_off(
     When `should_stop` says so, the lease is given back between two chunks, and the upgrade is QUEUED again.
     """
     size = worker.pace.first_size
-    decided: dict[Cohort, Decision] = {}
+    decided: dict[Cohort, Decision] | None = None
     while _is_mine(upgrade, worker):
         if should_stop():
             return await _give_back(store, upgrade, worker)
@@ -112,8 +112,10 @@ async def work_off(
             upgrade = await _stored(transaction, upgrade)
             new: tuple[Decision, ...] = ()
             if _is_mine(upgrade, worker):
+                if decided is None:
+                    decided = _by_cohort(await transaction.decisions(upgrade))
                 upgrade, new = await work_chunk(transaction, upgrade, size, worker, decided)
-        decided.update((decision.cohort, decision) for decision in new)
+        decided = {**(decided or {}), **_by_cohort(new)}
         size = worker.pace.size_after(size, timedelta(seconds=time.perf_counter() - began))
         on_progress(upgrade)
         if not upgrade.is_finished:
@@ -130,19 +132,26 @@ async def work_chunk(
 ) -> tuple[Upgrade, tuple[Decision, ...]]:
     """Record, decide and carry out the next chunk within this transaction.
 
-    `decided` holds decisions of earlier chunks that are kept already. Returns the upgrade after the chunk,
+    `decided` holds the decisions of earlier chunks, all that are kept. Returns the upgrade after the chunk,
     and the decisions that are new: they are kept when the transaction is committed.
+
+    Nearly all instances are in cohorts that an earlier chunk met, and move at once: which cohorts the others
+    are in is asked only when there are others.
     """
     began = time.perf_counter()
     chunk = await transaction.record_chunk(upgrade, size)
-    new = await _decide(transaction, upgrade, [one for one in chunk.cohorts if one not in decided])
-    known = {**decided, **{decision.cohort: decision for decision in new}}
-    done = await transaction.carry_out(upgrade, chunk, [known[one] for one in chunk.cohorts], new)
-    skipped = sum(counted.count for counted in done.skipped)
-    must_account_for_all(recorded=chunk.recorded, moved=done.moved, skipped=skipped)
+    moved = await transaction.move(upgrade, chunk, _upgrades(decided.values()))
+    unmoved = () if moved == chunk.recorded else await transaction.unmoved(upgrade, chunk)
+    new = await _decide(transaction, upgrade, [one.cohort for one in unmoved if one.cohort not in decided])
+    known = {**decided, **_by_cohort(new)}
+    counted = [CountedDecision(decision=known[one.cohort], count=one.count) for one in unmoved]
+    await transaction.keep_decisions(upgrade, counted)
+    moved += await transaction.move(upgrade, chunk, _upgrades(new))
+    skipped = sum(one.count for one in counted if one.decision.verdict is Verdict.SKIP)
+    must_account_for_all(recorded=chunk.recorded, moved=moved, skipped=skipped)
     advanced = upgrade.advanced(
         cursor=chunk.cursor,
-        upgraded=done.moved,
+        upgraded=moved,
         skipped=skipped + chunk.not_found,
         worked=timedelta(seconds=time.perf_counter() - began),
     )
@@ -183,6 +192,14 @@ def routes_of(upgrade: Upgrade, documents: Transaction) -> Routes:
         mappings=upgrade.mappings,
         documents=documents,
     )
+
+
+def _by_cohort(decisions: Iterable[Decision]) -> dict[Cohort, Decision]:
+    return {decision.cohort: decision for decision in decisions}
+
+
+def _upgrades(decisions: Iterable[Decision]) -> list[Decision]:
+    return [one for one in decisions if one.verdict is Verdict.UPGRADE]
 
 
 async def _decide(

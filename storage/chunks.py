@@ -5,7 +5,7 @@ its instances repeat all conditions, within one transaction; what is recorded is
 it cannot change before it is moved.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import (
@@ -25,14 +25,15 @@ from sqlalchemy import (
     update,
 )
 
-from domain.decision import CountedDecision, Decision, ReasonCode, Verdict
+from domain.cohort import CountedCohort
+from domain.decision import Decision, ReasonCode
 from domain.instance import Status
-from domain.ports import CarriedOut, RecordedChunk
+from domain.ports import RecordedChunk
 from domain.selection import SelectionKind
 from domain.upgrade import Upgrade
 from storage.cohorts import cohorts_of, undo_cohorts_of
 from storage.connection import Connection
-from storage.decisions import ITS_DECISION, add_counts, stored_code
+from storage.decisions import ITS_DECISION, stored_code
 from storage.identities import Identities
 from storage.opened import Opened
 from storage.tables import IS_ACTIVE, decision, instance, outcome, selected
@@ -150,19 +151,15 @@ def _record(kind: SelectionKind) -> Insert:
     return insert(outcome).from_select([*columns, "origin_version", "origin_position_id"], with_origin)
 
 
-def _cohorts(kind: SelectionKind) -> Select[Any]:
-    return select(*_cohort_columns(kind)).where(_recorded_in_chunk(kind)).distinct()
-
-
-def _count_skipped(kind: SelectionKind) -> Select[Any]:
-    """Only what is skipped is counted by cohort: sorting the moved ones too would cost a third more."""
+def _unmoved(kind: SelectionKind) -> Select[Any]:
+    """Only what no decision moves is counted by cohort: sorting the others too would cost a third more."""
     cohort = _cohort_columns(kind)
-    skipping = select(*(decision.c[str(column.key)] for column in cohort)).where(
-        decision.c.upgrade_id == UPGRADE_ID, decision.c.to_position_id.is_(None)
+    moving = select(*(decision.c[str(column.key)] for column in cohort)).where(
+        decision.c.upgrade_id == UPGRADE_ID, decision.c.to_position_id.is_not(None)
     )
     return (
         select(*cohort, func.count().label("instances"))
-        .where(_recorded_in_chunk(kind), tuple_(*cohort).in_(skipping))
+        .where(_recorded_in_chunk(kind), tuple_(*cohort).not_in(moving))
         .group_by(*cohort)
     )
 
@@ -221,29 +218,18 @@ def _move_back() -> Update:
 
 FORWARD = tuple(kind for kind in SelectionKind if kind is not SelectionKind.UNDO)
 RECORD = {kind: _record(kind) for kind in SelectionKind}
-COHORTS = {kind: _cohorts(kind) for kind in SelectionKind}
-COUNT_SKIPPED = {kind: _count_skipped(kind) for kind in SelectionKind}
+UNMOVED = {kind: _unmoved(kind) for kind in SelectionKind}
 MOVE_IN_PLACE = {kind: _move_in_place(kind) for kind in FORWARD}
 MOVE_ELSEWHERE = {kind: _move_elsewhere(kind) for kind in FORWARD}
 MOVE_BACK = _move_back()
 
 
-async def record_chunk(
-    connection: Connection, identities: Identities, opened: Opened, running: Upgrade, size: int
-) -> RecordedChunk:
+async def record_chunk(connection: Connection, opened: Opened, running: Upgrade, size: int) -> RecordedChunk:
     upto = await _end_of_chunk(connection, opened, running, size)
     bound = _bound(opened, running, upto)
-    recording = await connection.send(RECORD[running.selection], bound)
-    rows = (await connection.execute(COHORTS[running.selection], bound)).all()
+    recorded = (await connection.execute(RECORD[running.selection], bound)).rowcount
     is_by_ids = running.selection is SelectionKind.BY_IDS
-    cohorts = (
-        await undo_cohorts_of(connection, identities, opened, rows)
-        if running.selection is SelectionKind.UNDO
-        else await cohorts_of(identities, rows)
-    )
-    recorded = recording.rowcount
     return RecordedChunk(
-        cohorts=tuple(cohorts),
         recorded=recorded,
         not_found=upto - running.cursor - recorded if is_by_ids else 0,
         cursor=upto,
@@ -251,51 +237,41 @@ async def record_chunk(
     )
 
 
-async def carry_out(
+async def move(
     connection: Connection,
-    identities: Identities,
     opened: Opened,
     running: Upgrade,
     chunk: RecordedChunk,
-    decisions: Sequence[Decision],
-) -> CarriedOut:
-    bound = _bound(opened, running, chunk.cursor)
-    moves = [one for one in decisions if one.verdict is Verdict.UPGRADE]
-    moved = await _move(connection, running.selection, moves, bound)
-    if len(moves) == len(decisions):
-        return CarriedOut(moved=moved, skipped=())
-    rows = (await connection.execute(COUNT_SKIPPED[running.selection], bound)).all()
-    await add_counts(connection, opened, rows)
-    by_cohort = {one.cohort: one for one in decisions}
-    cohorts = (
-        await undo_cohorts_of(connection, identities, opened, rows)
-        if running.selection is SelectionKind.UNDO
-        else await cohorts_of(identities, rows)
-    )
-    return CarriedOut(
-        moved=moved,
-        skipped=tuple(
-            CountedDecision(decision=by_cohort[cohort], count=row.instances)
-            for cohort, row in zip(cohorts, rows, strict=True)
-        ),
-    )
-
-
-async def _move(
-    connection: Connection, kind: SelectionKind, moves: Sequence[Decision], bound: dict[str, Any]
+    decisions: Collection[Decision],
 ) -> int:
+    kind, bound = running.selection, _bound(opened, running, chunk.cursor)
     statements = []
     if kind is SelectionKind.UNDO:
-        statements += [MOVE_BACK] if moves else []
+        statements += [MOVE_BACK] if decisions else []
     else:
-        if any(one.to_position == one.cohort.position for one in moves):
+        if any(one.to_position == one.cohort.position for one in decisions):
             statements.append(MOVE_IN_PLACE[kind])
-        if any(one.to_position != one.cohort.position for one in moves):
+        if any(one.to_position != one.cohort.position for one in decisions):
             statements.append(MOVE_ELSEWHERE[kind])
     moved = 0
     for statement in statements:
         moved += (await connection.execute(statement, bound)).rowcount
     return moved
+
+
+async def unmoved(
+    connection: Connection, identities: Identities, opened: Opened, running: Upgrade, chunk: RecordedChunk
+) -> tuple[CountedCohort, ...]:
+    bound = _bound(opened, running, chunk.cursor)
+    rows = (await connection.execute(UNMOVED[running.selection], bound)).all()
+    cohorts = (
+        await undo_cohorts_of(connection, identities, opened, rows)
+        if running.selection is SelectionKind.UNDO
+        else await cohorts_of(identities, rows)
+    )
+    return tuple(
+        CountedCohort(cohort=cohort, count=row.instances) for cohort, row in zip(cohorts, rows, strict=True)
+    )
 
 
 def _bound(opened: Opened, running: Upgrade, upto: int) -> dict[str, Any]:

@@ -3,20 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import and_, bindparam, update
+from sqlalchemy import and_, bindparam, select
 
 from domain.cohort import Cohort, Origin
-from domain.decision import Decision, ReasonCode
+from domain.decision import CountedDecision, Decision, ReasonCode, Verdict
 from domain.instance import Position
 from storage.connection import Connection
-from storage.dialect import insert_new
+from storage.dialect import add_up
 from storage.documents import findings_of, reasons_of, stored_findings, stored_reasons
 from storage.identities import Identities
 from storage.opened import Opened
 from storage.tables import decision, outcome
 
-ADD_DECISIONS = insert_new(decision)
-"""A cohort met again in a later chunk was decided the same way: its decision is kept already."""
+KEEP_DECISIONS = add_up(decision, keys=[column.key for column in decision.primary_key], counts=["instances"])
+"""A cohort met again in a later chunk was decided the same way: of what is kept only the count changes."""
 NO_ORIGIN = 0
 ITS_DECISION = and_(
     decision.c.upgrade_id == outcome.c.upgrade_id,
@@ -27,49 +27,30 @@ ITS_DECISION = and_(
     decision.c.origin_position_id == outcome.c.origin_position_id,
 )
 """An outcome and the decision on its cohort."""
-ADD_COUNT = (
-    update(decision)
-    .where(
-        decision.c.upgrade_id == bindparam("of_upgrade"),
-        decision.c.version == bindparam("of_version"),
-        decision.c.status == bindparam("of_status"),
-        decision.c.position_id == bindparam("of_position"),
-        decision.c.origin_version == bindparam("of_origin_version"),
-        decision.c.origin_position_id == bindparam("of_origin_position"),
-    )
-    .values(instances=decision.c.instances + bindparam("more"))
-)
+KEPT = select(decision).where(decision.c.upgrade_id == bindparam("of_upgrade"))
 
 
-async def add_decisions(
-    connection: Connection, identities: Identities, opened: Opened, decisions: Sequence[Decision]
+async def keep_decisions(
+    connection: Connection, identities: Identities, opened: Opened, counted: Sequence[CountedDecision]
 ) -> None:
-    """Keep those decisions that are new to the upgrade."""
+    """Keep decisions; the counts of those that skip are added to what is kept."""
+    decisions = [one.decision for one in counted]
     positions = [one.cohort.position for one in decisions]
     positions += [one.to_position for one in decisions if one.to_position is not None]
     for origin in (one.cohort.origin for one in decisions):
         positions += [] if origin is None else [origin.position, origin.put_position]
     numbers = await identities.position_ids(opened.process_id, positions)
-    if decisions:
-        await connection.send(ADD_DECISIONS, [_row(opened, one, numbers) for one in decisions])
+    if counted:
+        await connection.send(KEEP_DECISIONS, [_row(opened, one, numbers) for one in counted])
 
 
-async def add_counts(connection: Connection, opened: Opened, rows: Sequence[Any]) -> None:
-    """Add to the counts of decisions what each row, a cohort and its instances, says."""
-    values = [
-        {
-            "of_upgrade": opened.id,
-            "of_version": row.version,
-            "of_status": row.status,
-            "of_position": row.position_id,
-            "of_origin_version": getattr(row, "origin_version", NO_ORIGIN),
-            "of_origin_position": getattr(row, "origin_position_id", NO_ORIGIN),
-            "more": row.instances,
-        }
-        for row in rows
-    ]
-    if values:
-        await connection.execute(ADD_COUNT, values)
+async def kept_decisions(
+    connection: Connection, identities: Identities, opened: Opened
+) -> tuple[Decision, ...]:
+    """All decisions that are kept of an upgrade."""
+    rows = (await connection.execute(KEPT, {"of_upgrade": opened.id})).all()
+    positions = await identities.positions(set().union(*map(positions_in, rows)))
+    return tuple(decision_of(row, positions) for row in rows)
 
 
 def positions_in(row: Any) -> set[int]:
@@ -109,8 +90,8 @@ def _origin(row: Any, positions: Mapping[int, Position]) -> Origin:
     )
 
 
-def _row(opened: Opened, made: Decision, numbers: Mapping[Position, int]) -> dict[str, Any]:
-    origin = made.cohort.origin
+def _row(opened: Opened, counted: CountedDecision, numbers: Mapping[Position, int]) -> dict[str, Any]:
+    made, origin = counted.decision, counted.decision.cohort.origin
     return {
         "upgrade_id": opened.id,
         "version": made.cohort.version,
@@ -125,5 +106,5 @@ def _row(opened: Opened, made: Decision, numbers: Mapping[Position, int]) -> dic
         "codes": "".join(stored_code(reason.code) for reason in made.reasons),
         "reasons": stored_reasons(made.reasons),
         "warnings": stored_findings(made.warnings),
-        "instances": 0,
+        "instances": counted.count if made.verdict is Verdict.SKIP else 0,
     }

@@ -32,6 +32,13 @@ def upsert(
     )
 
 
+def add_up(table: Table, *, keys: Sequence[str], counts: Sequence[str]) -> Insert:
+    """An INSERT that adds its counts to those of a row with the same keys, if there is one."""
+    statement = insert(table)
+    sums = {name: table.c[name] + statement.excluded[name] for name in counts}
+    return statement.on_conflict_do_update(index_elements=list(keys), set_=sums)
+
+
 def insert_new(table: Table) -> Insert:
     """An INSERT that leaves a row alone that has the same key."""
     return insert(table).on_conflict_do_nothing()

@@ -1,18 +1,19 @@
 """The writes that happen together or not at all; they answer domain.ports.Transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from domain.decision import Decision
+from domain.cohort import CountedCohort
+from domain.decision import CountedDecision, Decision
 from domain.idempotency import IdempotencyKey, KnownRequest
 from domain.instance import Instance, InstanceId, InstanceReport
-from domain.ports import CarriedOut, RecordedChunk
+from domain.ports import RecordedChunk
 from domain.process import Process, ProcessKey, Version, VersionNumber
 from domain.selection import UpgradeId, WorkedSelection
 from domain.upgrade import Upgrade
 from storage import chunks, instances, processes, pruning, requests, upgrades
 from storage.connection import Connection
-from storage.decisions import add_decisions
+from storage.decisions import keep_decisions, kept_decisions
 from storage.dialect import take_turns
 from storage.identities import Identities
 from storage.models import Models
@@ -108,20 +109,20 @@ class SqlTransaction:
         return added
 
     async def record_chunk(self, upgrade: Upgrade, size: int) -> RecordedChunk:
-        return await chunks.record_chunk(
-            self._connection, self._identities, self._opened[upgrade.id], upgrade, size
-        )
+        return await chunks.record_chunk(self._connection, self._opened[upgrade.id], upgrade, size)
 
-    async def carry_out(
-        self,
-        upgrade: Upgrade,
-        chunk: RecordedChunk,
-        decisions: Sequence[Decision],
-        new: Sequence[Decision],
-    ) -> CarriedOut:
+    async def move(self, upgrade: Upgrade, chunk: RecordedChunk, decisions: Collection[Decision]) -> int:
+        return await chunks.move(self._connection, self._opened[upgrade.id], upgrade, chunk, decisions)
+
+    async def unmoved(self, upgrade: Upgrade, chunk: RecordedChunk) -> tuple[CountedCohort, ...]:
         opened = self._opened[upgrade.id]
-        await add_decisions(self._connection, self._identities, opened, new)
-        return await chunks.carry_out(self._connection, self._identities, opened, upgrade, chunk, decisions)
+        return await chunks.unmoved(self._connection, self._identities, opened, upgrade, chunk)
+
+    async def decisions(self, upgrade: Upgrade) -> tuple[Decision, ...]:
+        return await kept_decisions(self._connection, self._identities, self._opened[upgrade.id])
+
+    async def keep_decisions(self, upgrade: Upgrade, decisions: Sequence[CountedDecision]) -> None:
+        await keep_decisions(self._connection, self._identities, self._opened[upgrade.id], decisions)
 
     async def save_upgrade(self, upgrade: Upgrade) -> None:
         self._changed[upgrade.id] = upgrade

@@ -1,17 +1,17 @@
 """The writes that a store in memory takes; see domain.ports.Transaction."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from domain.cohort import Cohort
+from domain.cohort import Cohort, CountedCohort
 from domain.decision import CountedDecision, Decision, Verdict
 from domain.idempotency import IdempotencyKey, KnownRequest
 from domain.instance import ACTIVE, Instance, InstanceId, InstanceReport
 from domain.memory import state as held
 from domain.memory.state import State
-from domain.ports import CarriedOut, RecordedChunk
+from domain.ports import RecordedChunk
 from domain.process import Process, ProcessKey, Version, VersionNumber, VersionState
 from domain.selection import AllActive, ByIds, Retry, UpgradeId, WorkedSelection
 from domain.upgrade import OutcomeKind, Upgrade
@@ -107,42 +107,37 @@ class InMemoryTransaction:
         missing = self._state.missing.get(upgrade.id, frozenset())
         known = [self._state.instances[given] for given in covered if given not in missing]
         recorded = [one for one in known if held.still_selected(upgrade, one)]
-        cohorts = {one.id: held.cohort_for(self._state, upgrade, one) for one in recorded}
-        for given, cohort in cohorts.items():
-            self._state.recorded[upgrade.id, given] = cohort
+        for one in recorded:
+            self._state.recorded[upgrade.id, one.id] = held.cohort_for(self._state, upgrade, one)
         return RecordedChunk(
-            cohorts=tuple(dict.fromkeys(cohorts.values())),
             recorded=len(recorded),
             not_found=len(covered) - len(known),
             cursor=end,
             is_last=end == len(selected),
         )
 
-    async def carry_out(
-        self,
-        upgrade: Upgrade,
-        chunk: RecordedChunk,
-        decisions: Sequence[Decision],
-        new: Sequence[Decision],
-    ) -> CarriedOut:
+    async def move(self, upgrade: Upgrade, chunk: RecordedChunk, decisions: Collection[Decision]) -> int:
         by_cohort = {decision.cohort: decision for decision in decisions}
-        for decision in new:
-            self._state.decisions.setdefault(
-                (upgrade.id, decision.cohort), CountedDecision(decision=decision, count=0)
-            )
-        moved, skipped = 0, Counter[Cohort]()
-        for given in self._state.selected[upgrade.id][upgrade.cursor : chunk.cursor]:
-            if (cohort_found := self._state.recorded.get((upgrade.id, given))) is not None:
-                if by_cohort[cohort_found].verdict is Verdict.UPGRADE:
-                    moved += self._move(given, by_cohort[cohort_found])
-                else:
-                    skipped[cohort_found] += 1
-        for cohort, count in skipped.items():
-            self._add_count(upgrade.id, cohort, count)
-        return CarriedOut(
-            moved=moved,
-            skipped=tuple(CountedDecision(decision=by_cohort[one], count=n) for one, n in skipped.items()),
+        return sum(
+            self._move(given, by_cohort[cohort])
+            for given, cohort in self._recorded_in(upgrade, chunk)
+            if cohort in by_cohort
         )
+
+    async def unmoved(self, upgrade: Upgrade, chunk: RecordedChunk) -> tuple[CountedCohort, ...]:
+        moving = {one.cohort for one in await self.decisions(upgrade) if one.verdict is Verdict.UPGRADE}
+        counts = Counter(cohort for _, cohort in self._recorded_in(upgrade, chunk) if cohort not in moving)
+        return tuple(CountedCohort(cohort=cohort, count=count) for cohort, count in counts.items())
+
+    async def decisions(self, upgrade: Upgrade) -> tuple[Decision, ...]:
+        return tuple(kept.decision for (of, _), kept in self._state.decisions.items() if of == upgrade.id)
+
+    async def keep_decisions(self, upgrade: Upgrade, decisions: Sequence[CountedDecision]) -> None:
+        for counted in decisions:
+            key = (upgrade.id, counted.decision.cohort)
+            kept = self._state.decisions.get(key) or replace(counted, count=0)
+            more = counted.count if counted.decision.verdict is Verdict.SKIP else 0
+            self._state.decisions[key] = replace(kept, count=kept.count + more)
 
     async def prunable(self, before: datetime, most: int) -> tuple[Upgrade, ...]:
         return held.prunable_in(self._state, before, most)
@@ -157,9 +152,10 @@ class InMemoryTransaction:
     async def save_upgrade(self, upgrade: Upgrade) -> None:
         self._state.upgrades[upgrade.id] = upgrade
 
-    def _add_count(self, upgrade: UpgradeId, cohort: Cohort, count: int) -> None:
-        before = self._state.decisions[upgrade, cohort]
-        self._state.decisions[upgrade, cohort] = replace(before, count=before.count + count)
+    def _recorded_in(self, upgrade: Upgrade, chunk: RecordedChunk) -> list[tuple[InstanceId, Cohort]]:
+        covered = self._state.selected[upgrade.id][upgrade.cursor : chunk.cursor]
+        recorded = self._state.recorded
+        return [(one, recorded[upgrade.id, one]) for one in covered if (upgrade.id, one) in recorded]
 
     def _move(self, given: InstanceId, decision: Decision) -> bool:
         instance = self._state.instances[given]

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 from domain import (
     Cohort,
+    CountedCohort,
+    CountedDecision,
     Decision,
     Position,
     ReasonCode,
@@ -15,7 +17,7 @@ from domain import (
     UpgradeState,
     VersionNumber,
 )
-from domain.ports import CarriedOut, RecordedChunk, Transaction
+from domain.ports import RecordedChunk, Transaction
 from domain.working import must_account_for_all
 from tests.support.builders import EVENING
 
@@ -28,7 +30,9 @@ class WorkedChunk:
 
     upgrade: Upgrade
     recorded: RecordedChunk
-    done: CarriedOut
+    moved: int
+    unmoved: tuple[CountedCohort, ...]
+    skipped: tuple[CountedDecision, ...]
 
 
 NOT_PENDING = SkipReason(code=ReasonCode.NOT_PENDING, message="It does not wait.")
@@ -55,21 +59,29 @@ async def work_chunk(
 ) -> WorkedChunk:
     """Record the next chunk, carry the decisions out and keep how far the upgrade has come."""
     recorded = await transaction.record_chunk(upgrade, size)
+    kept = await transaction.decisions(upgrade)
+    moved = await transaction.move(upgrade, recorded, [one for one in kept if not one.reasons])
+    unmoved = await transaction.unmoved(upgrade, recorded)
     assert upgrade.target_version is not None
-    decisions = [by(cohort, upgrade.target_version) for cohort in recorded.cohorts]
-    done = await transaction.carry_out(upgrade, recorded, decisions, decisions)
-    skipped = sum(counted.count for counted in done.skipped)
-    must_account_for_all(recorded=recorded.recorded, moved=done.moved, skipped=skipped)
+    counted = [
+        CountedDecision(decision=by(one.cohort, upgrade.target_version), count=one.count) for one in unmoved
+    ]
+    await transaction.keep_decisions(upgrade, counted)
+    new = [one.decision for one in counted if not one.decision.reasons]
+    moved += await transaction.move(upgrade, recorded, new)
+    skips = tuple(one for one in counted if one.decision.reasons)
+    skipped = sum(one.count for one in skips)
+    must_account_for_all(recorded=recorded.recorded, moved=moved, skipped=skipped)
     advanced = upgrade.advanced(
         cursor=recorded.cursor,
-        upgraded=done.moved,
+        upgraded=moved,
         skipped=skipped + recorded.not_found,
         worked=timedelta(seconds=1),
     )
     if recorded.is_last:
         advanced = advanced.finished(UpgradeState.COMPLETED, EVENING)
     await transaction.save_upgrade(advanced)
-    return WorkedChunk(upgrade=advanced, recorded=recorded, done=done)
+    return WorkedChunk(upgrade=advanced, recorded=recorded, moved=moved, unmoved=unmoved, skipped=skips)
 
 
 def moving(places: dict[Position, Position]) -> Decide:

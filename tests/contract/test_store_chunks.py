@@ -22,7 +22,7 @@ from domain import (
     all_active,
     by_ids,
 )
-from domain.ports import CarriedOut, OutcomeFilter, RecordedChunk, Store
+from domain.ports import OutcomeFilter, RecordedChunk, Store
 from domain.selection import SelectionKind, kind_of
 from tests.contract.chunk_work import WorkedChunk, moving, plain_rules, work_chunk
 from tests.support.builders import (
@@ -119,7 +119,7 @@ async def test_all_active_instances_are_cut_along_their_registration(
 
 
 @BOTH_WAYS
-async def test_a_recorded_chunk_tells_each_cohort_once(store: Store, kind: SelectionKind) -> None:
+async def test_a_recorded_chunk_counts_each_cohort_once(store: Store, kind: SelectionKind) -> None:
     await a_process(
         store,
         holding=[
@@ -136,12 +136,13 @@ async def test_a_recorded_chunk_tells_each_cohort_once(store: Store, kind: Selec
         chunk = await transaction.record_chunk(upgrade, 10)
         assert chunk.recorded == 7
         assert chunk.is_last
-        assert len(chunk.cohorts) == 4
-        assert set(chunk.cohorts) == {
-            a_cohort(),
-            a_cohort(position=at("a", "b")),
-            a_cohort(2),
-            a_cohort(status=Status.RUNNING),
+        counted = await transaction.unmoved(upgrade, chunk)
+        assert len(counted) == 4
+        assert {one.cohort: one.count for one in counted} == {
+            a_cohort(): 3,
+            a_cohort(position=at("a", "b")): 2,
+            a_cohort(2): 1,
+            a_cohort(status=Status.RUNNING): 1,
         }
 
 
@@ -168,7 +169,7 @@ async def test_decisions_move_instances_in_place_and_elsewhere_at_once(
         worked = await work_chunk(transaction, upgrade, 100, rules)
     running = a_cohort(status=Status.RUNNING, position=at("go", "there"))
     skip = CountedDecision(decision=plain_rules(running, VersionNumber(3)), count=1)
-    assert worked.done == CarriedOut(moved=7, skipped=(skip,))
+    assert (worked.moved, worked.skipped) == (7, (skip,))
     assert await instances_of(store, ORDERS) == [
         *instances([0, 1], version=3, position=at("stay")),
         *instances([2, 3, 4], version=3, position=at("new 'place'")),
@@ -212,7 +213,7 @@ async def test_positions_may_change_places(store: Store, kind: SelectionKind) ->
     async with store.transaction() as transaction:
         await transaction.upgrade(upgrade.id)
         worked = await work_chunk(transaction, upgrade, 100, rules)
-    assert worked.done == CarriedOut(moved=4, skipped=())
+    assert (worked.moved, worked.skipped) == (4, ())
     assert [one.position for one in await instances_of(store, ORDERS)] == [
         at("b"),
         at("a"),
@@ -254,7 +255,7 @@ async def test_every_reason_of_a_decision_is_kept_as_it_was_given(store: Store, 
         await transaction.upgrade(upgrade.id)
         worked = await work_chunk(transaction, upgrade, 100, refuse)
     skip = CountedDecision(decision=refuse(a_cohort(), VersionNumber(2)), count=3)
-    assert worked.done == CarriedOut(moved=0, skipped=(skip,))
+    assert (worked.moved, worked.skipped) == (0, (skip,))
     assert await instances_of(store, ORDERS) == instances(range(3))
     assert {one.reasons for one in await outcomes_of(store, upgrade.id)} == {reasons}
     assert await store.decisions([upgrade.id]) == {upgrade.id: (skip,)}
@@ -286,9 +287,9 @@ async def test_an_instance_that_left_its_cohort_is_not_moved(store: Store, kind:
         await transaction.upgrade(upgrade.id)
         chunk = await transaction.record_chunk(upgrade, 100)
         await transaction.report(ORDERS, left)
-        decisions = [plain_rules(a_cohort(), VersionNumber(2))]
-        done = await transaction.carry_out(upgrade, chunk, decisions, decisions)
-    assert done == CarriedOut(moved=2, skipped=())
+        decision = plain_rules(a_cohort(), VersionNumber(2))
+        await transaction.keep_decisions(upgrade, [CountedDecision(decision=decision, count=4)])
+        assert await transaction.move(upgrade, chunk, [decision]) == 2
     assert await instances_of(store, ORDERS) == [
         an_instance(0, version=2),
         an_instance(1, status=Status.RUNNING),
@@ -403,7 +404,7 @@ async def test_when_all_the_rest_ended_the_last_chunk_is_empty(store: Store) -> 
     async with store.transaction() as transaction:
         await transaction.report(ORDERS, [a_report(n, status=Status.COMPLETED) for n in (2, 3)])
     [last] = await chunks_of(store, upgrade, 1)
-    assert (last.recorded.cohorts, last.recorded.recorded) == ((), 0)
+    assert (last.unmoved, last.recorded.recorded) == ((), 0)
     assert (last.upgrade.state, last.upgrade.total) == (UpgradeState.COMPLETED, 1)
 
 
@@ -452,8 +453,8 @@ async def test_an_empty_selection_is_one_empty_chunk(store: Store, selection: Se
     await a_process(store)
     upgrade = await add(store, selection)
     [worked] = await chunks_of(store, upgrade, 5)
-    assert worked.recorded == RecordedChunk(cohorts=(), recorded=0, not_found=0, cursor=0, is_last=True)
-    assert worked.done == CarriedOut(moved=0, skipped=())
+    assert worked.recorded == RecordedChunk(recorded=0, not_found=0, cursor=0, is_last=True)
+    assert (worked.moved, worked.skipped) == (0, ())
     assert worked.upgrade.state is UpgradeState.COMPLETED
 
 
@@ -476,8 +477,8 @@ async def test_ten_thousand_instances_at_many_positions_move_in_one_chunk(
     async with store.transaction() as transaction:
         await transaction.upgrade(upgrade.id)
         worked = await work_chunk(transaction, upgrade, 10_000, rules)
-    assert worked.done == CarriedOut(moved=10_000, skipped=())
-    assert len(worked.recorded.cohorts) == 700
+    assert (worked.moved, worked.skipped) == (10_000, ())
+    assert len(worked.unmoved) == 700
     moved = await instances_of(store, ORDERS)
     assert ids_of(moved) == ids_of(held)
     assert Counter(one.version for one in moved) == {3: 10_000}
@@ -492,3 +493,37 @@ async def test_an_upgrade_that_is_completed_keeps_when(store: Store) -> None:
     [worked] = await chunks_of(store, upgrade, 1)
     assert worked.upgrade.finished_at == EVENING
     assert await store.upgrade(upgrade.id) == worked.upgrade
+
+
+@BOTH_WAYS
+async def test_what_a_kept_decision_moves_is_not_asked_about_again(store: Store, kind: SelectionKind) -> None:
+    held = [an_instance(n, status=Status.RUNNING if n % 2 else Status.PENDING) for n in range(8)]
+    await a_process(store, holding=held)
+    upgrade = await add(store, selecting(kind, range(8)))
+    first, second = await chunks_of(store, upgrade, 4)
+    running = a_cohort(status=Status.RUNNING)
+    assert {one.cohort: one.count for one in first.unmoved} == {a_cohort(): 2, running: 2}
+    assert {one.cohort: one.count for one in second.unmoved} == {running: 2}
+    assert (second.moved, second.upgrade.upgraded, second.upgrade.skipped) == (2, 4, 4)
+
+
+@BOTH_WAYS
+async def test_all_decisions_are_kept_until_the_next_worker_asks_for_them(
+    store: Store, kind: SelectionKind
+) -> None:
+    held = [an_instance(0), an_instance(1, position=at("go")), an_instance(2, status=Status.RUNNING)]
+    await a_process(store, holding=held)
+    upgrade = await add(store, selecting(kind, range(3)))
+    rules = moving({at("go"): at("gone")})
+    async with store.transaction() as transaction:
+        stored = await transaction.upgrade(upgrade.id)
+        assert stored is not None
+        assert await transaction.decisions(stored) == ()
+        worked = await work_chunk(transaction, stored, 3, rules)
+    async with store.transaction() as transaction:
+        stored = await transaction.upgrade(upgrade.id)
+        assert stored is not None
+        kept = await transaction.decisions(stored)
+    assert {one.cohort: one for one in kept} == {
+        one.cohort: rules(one.cohort, VersionNumber(2)) for one in worked.unmoved
+    }

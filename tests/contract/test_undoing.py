@@ -17,6 +17,7 @@ from domain import (
     request_undo,
 )
 from domain.cohort import Cohort, Origin
+from domain.decision import CountedDecision
 from domain.mapping import MappingInstruction, VersionMapping
 from domain.ports import OutcomeFilter, Store
 from domain.rules import decide_undo
@@ -317,11 +318,12 @@ async def test_an_instance_that_left_its_cohort_is_not_taken_back(store: Store) 
         assert stored is not None
         chunk = await transaction.record_chunk(stored, 100)
         await transaction.report(ORDERS, left)
-        [cohort] = chunk.cohorts
-        assert cohort.origin is not None
-        decisions = [decide_undo(cohort, cohort.origin)]
-        done = await transaction.carry_out(stored, chunk, decisions, decisions)
-    assert (chunk.recorded, chunk.is_last, done.moved, done.skipped) == (4, True, 2, ())
+        [counted] = await transaction.unmoved(stored, chunk)
+        assert counted.cohort.origin is not None
+        decision = decide_undo(counted.cohort, counted.cohort.origin)
+        await transaction.keep_decisions(stored, [CountedDecision(decision=decision, count=4)])
+        moved = await transaction.move(stored, chunk, [decision])
+    assert (chunk.recorded, chunk.is_last, counted.count, moved) == (4, True, 4, 2)
     assert await instances_of(store, ORDERS) == [
         an_instance(0),
         an_instance(1, version=2, status=Status.RUNNING),
