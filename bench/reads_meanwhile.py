@@ -13,12 +13,11 @@ import tempfile
 import time
 import urllib.request
 from pathlib import Path
-from typing import Any
-
-import httpx2
+from typing import Any, Self
 
 from bench.population import PROCESS, add_admin_key, populate
 
+PORT = 8765
 IDLE_SECONDS = 5.0
 INSTANCE = "query One($id: UUID!) { instance(id: $id) { id version status position } }"
 UPGRADE = """
@@ -30,19 +29,33 @@ STATE = "query State($id: UUID!) { upgrade(id: $id) { state workedSeconds total 
 
 
 class Client:
-    """Asks a gateway over one kept-alive connection."""
+    """Asks a gateway over one kept-alive connection; each request is one packet, so none waits."""
 
-    def __init__(self, url: str, key: str) -> None:
-        self._client = httpx2.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"})
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, key: str) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._key = key
+
+    @classmethod
+    async def connect(cls, key: str) -> Self:
+        return cls(*await asyncio.open_connection("127.0.0.1", PORT), key)
 
     async def ask(self, query: str, **variables: Any) -> Any:
-        answer = await self._client.post("/graphql", json={"query": query, "variables": variables})
-        body = answer.json()
-        assert "errors" not in body, body
-        return body["data"]
+        body = json.dumps({"query": query, "variables": variables})
+        head = (
+            f"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {self._key}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        self._writer.write((head + body).encode())
+        answered = (await self._reader.readuntil(b"\r\n\r\n")).lower()
+        assert answered.startswith(b"http/1.1 200"), answered
+        length = int(answered.partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        answer = json.loads(await self._reader.readexactly(length))
+        assert "errors" not in answer, answer
+        return answer["data"]
 
-    async def close(self) -> None:
-        await self._client.aclose()
+    def close(self) -> None:
+        self._writer.close()
 
 
 async def read_for(
@@ -58,8 +71,8 @@ async def read_for(
     return took
 
 
-async def measure(url: str, key: str, ids: list[str]) -> None:
-    reader, operator = Client(url, key), Client(url, key)
+async def measure(key: str, ids: list[str]) -> None:
+    reader, operator = await Client.connect(key), await Client.connect(key)
     idle = await read_for(reader, ids, asyncio.Event(), IDLE_SECONDS)
     ended = asyncio.Event()
     asked = {
@@ -77,8 +90,8 @@ async def measure(url: str, key: str, ids: list[str]) -> None:
         return seen
 
     busy, seen = await asyncio.gather(read_for(reader, ids, ended, None), until_ended())
-    await reader.close()
-    await operator.close()
+    reader.close()
+    operator.close()
     print(f"upgraded: {json.dumps(seen)}")
     for name, took in (("at rest", idle), ("meanwhile", busy)):
         print(
@@ -98,12 +111,11 @@ def main(count: int) -> None:
         path = Path(folder) / "bench.sqlite"
         waiting = asyncio.run(populate(path, count))
         key = asyncio.run(add_admin_key(path))
-        url = "http://127.0.0.1:8765"
-        command = [sys.executable, "-m", "gateway.cli", "serve", "--port", "8765", "--log-level", "error"]
+        command = [sys.executable, "-m", "gateway.cli", "serve", "--port", str(PORT), "--log-level", "error"]
         server = subprocess.Popen([*command, "--database-url", f"sqlite:///{path}"])
         try:
-            wait_for(url)
-            asyncio.run(measure(url, key, [str(one) for one in waiting[:: max(1, len(waiting) // 1_000)]]))
+            wait_for(f"http://127.0.0.1:{PORT}")
+            asyncio.run(measure(key, [str(one) for one in waiting[:: max(1, len(waiting) // 1_000)]]))
         finally:
             server.terminate()
             server.wait()

@@ -20,7 +20,7 @@ from domain.route import Routes
 from domain.rules import decide, decide_undo
 from domain.upgrade import Lease, Upgrade, UpgradeId, UpgradeState
 
-DEFAULT_CHUNK_SIZE = 20_000
+DEFAULT_CHUNK_SIZE = 10_000
 """Instances of a first chunk, and the most that are moved all in one transaction."""
 
 OnProgress = Callable[[Upgrade], None]

@@ -21,7 +21,7 @@ TIMES = st.timedeltas(timedelta(), timedelta(hours=1))
 
 def test_a_pace_is_fifty_milliseconds_unless_it_is_set() -> None:
     assert Pace().target == 50 * MS
-    assert Pace().first_size == DEFAULT_CHUNK_SIZE == 20_000
+    assert Pace().first_size == DEFAULT_CHUNK_SIZE == 10_000
 
 
 @pytest.mark.parametrize(
