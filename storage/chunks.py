@@ -64,7 +64,7 @@ NAMED_IN_CHUNK = select(selected.c.instance_id).where(
     selected.c.instance_id.is_not(None),
 )
 LEFT_OUT_IN_CHUNK = select(selected.c.instance_id).where(
-    selected.c.upgrade_id == UPGRADE_ID, selected.c.instance_id > AFTER, selected.c.instance_id <= UPTO
+    selected.c.upgrade_id == UPGRADE_ID, selected.c.place > AFTER, selected.c.place <= UPTO
 )
 
 

@@ -150,6 +150,7 @@ class SelectedRow(SQLModel, table=True):
 
     `ordinal` is its place in the request, in which it is listed; `place` that along the instances, in which
     it is worked off: in any other order each chunk would write nearly every page of the table of instances.
+    The place of one to leave out is its instance; if it has none, it is not kept.
     """
 
     __tablename__ = "selected"
@@ -159,7 +160,7 @@ class SelectedRow(SQLModel, table=True):
     )
 
     upgrade_id: int = Field(primary_key=True)
-    place: int = Field(primary_key=True)
+    place: int = Field(sa_column=_row(LONG, primary_key=True))
     ordinal: int
     uuid: UUID = Field(sa_column=_row(ID))
     instance_id: int | None = Field(default=None, sa_column=Column(LONG))

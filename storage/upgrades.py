@@ -119,6 +119,15 @@ SELECT_GIVEN = insert(selected).from_select(
         (instance.c.uuid == GIVEN.c.uuid) & (instance.c.process_id == bindparam("process_id")),
     ),
 )
+LEAVE_OUT_GIVEN = insert(selected).from_select(
+    ["upgrade_id", "place", "ordinal", "uuid", "instance_id"],
+    select(
+        bindparam("upgrade_id", type_=Integer), instance.c.id, GIVEN.c.ordinal, GIVEN.c.uuid, instance.c.id
+    )
+    .join_from(GIVEN, instance, instance.c.uuid == GIVEN.c.uuid)
+    .where(instance.c.process_id == bindparam("process_id")),
+)
+"""In the places of their instances, so that each chunk finds those that lie in it."""
 COUNT_EXCLUDED = (
     select(func.count())
     .join_from(selected, instance, instance.c.id == selected.c.instance_id)
@@ -261,11 +270,11 @@ async def add_upgrade(
     opened = Opened(
         id=added.inserted_primary_key[0], process_id=process_id, last_key=last_key, of_upgrade_id=of_id
     )
-    ids = _named_by(selection)
     bound = {"upgrade_id": opened.id, "process_id": process_id}
-    if ids:
-        await connection.send(SELECT_GIVEN, {**bound, **given(ids)})
-    if isinstance(selection, AllActive) and ids:
+    if isinstance(selection, ByIds) and selection.ids:
+        await connection.send(SELECT_GIVEN, {**bound, **given(selection.ids)})
+    if isinstance(selection, AllActive) and selection.excluded:
+        await connection.send(LEAVE_OUT_GIVEN, {**bound, **given(selection.excluded)})
         excluded: int = (await connection.execute(COUNT_EXCLUDED, bound)).scalar_one()
         counted = replace(new, excluded=excluded, expected=max(0, new.expected - excluded))
         await save_upgrade(connection, opened, counted)
@@ -313,12 +322,6 @@ async def _last_key(
         found = await connection.execute(LAST_EARLIER, {"of_upgrade": of_id})
     last: int = found.scalar_one()
     return last
-
-
-def _named_by(selection: WorkedSelection) -> Sequence[Any]:
-    if isinstance(selection, ByIds):
-        return selection.ids
-    return selection.excluded if isinstance(selection, AllActive) else ()
 
 
 def _listing(process_id: int | None, page: PageRequest) -> Select[Any]:
