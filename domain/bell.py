@@ -22,6 +22,8 @@ class Bell:
         self._waiting.add(waiter)
         try:
             with suppress(TimeoutError):
-                await asyncio.wait_for(waiter, seconds)
+                # wait_for would forget, before Python 3.12, a cancellation just when the bell rings.
+                async with asyncio.timeout(seconds):
+                    await waiter
         finally:
             self._waiting.discard(waiter)

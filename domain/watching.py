@@ -27,8 +27,10 @@ async def get_upgrade(store: Store | Transaction, wanted: UpgradeId) -> Upgrade:
 async def watch(store: Store, wanted: UpgradeId, *, every: float = ASK_EVERY) -> AsyncIterator[Upgrade]:
     """The upgrade as it is, and again when it has changed, at most once in `every` seconds, to its end.
 
-    The last one given is finished. Raises UpgradeNotFound.
+    The last one given is finished. Raises UpgradeNotFound, and ValueError for no time at all.
     """
+    if every <= 0:
+        raise ValueError(f"Expected to look at most once in some seconds, but got {every}.")
     seen: Upgrade | None = None
     while seen is None or not seen.is_finished:
         looked = time.monotonic()

@@ -33,14 +33,19 @@ query Overview {
 """
 
 
-def build_app(store: SqlStore, settings: Settings) -> Starlette:
-    """The application over an open store. Unless settings say otherwise, it works off upgrades by itself."""
+def build_app(store: SqlStore, settings: Settings, stopping: asyncio.Event | None = None) -> Starlette:
+    """The application over an open store. Unless settings say otherwise, it works off upgrades by itself.
+
+    Set `stopping` when the program is about to end: then event streams end, no client waits for the end of an
+    upgrade any longer, and the worker ends after the chunks under way.
+    """
+    stopping = stopping or asyncio.Event()
     authenticate = authenticator(SqlKeys(store.database))
     worker = settings.worker_named(worker_name())
 
     async def context_for(headers: Mapping[str, str]) -> Context:
         caller = await authenticate(headers.get("authorization"))
-        return context_of(store, caller, worker=worker, wait_seconds=settings.wait_seconds)
+        return context_of(store, caller, worker=worker, wait_seconds=settings.wait_seconds, stopping=stopping)
 
     page = GraphiQLPage(default_query=EXAMPLE_QUERY, static_path="/graphql/static")
     endpoint = GraphQLEndpoint(
@@ -49,28 +54,41 @@ def build_app(store: SqlStore, settings: Settings) -> Starlette:
         limits=settings.graphql_limits(),
         allowed_origins=settings.allowed_origins,
         ide=page if settings.introspection else None,
+        stopping=stopping,
     )
     return Starlette(
         routes=[
             *graphql_routes("/graphql", endpoint),
             *(page.static_routes() if settings.introspection else []),
             *health_routes(store.database),
-            *rest_routes(store, authenticate, worker, settings.rest_limits()),
+            *rest_routes(store, authenticate, worker, settings.rest_limits(), stopping),
         ],
-        lifespan=partial(working_off_upgrades, store, settings),
+        lifespan=partial(working_off_upgrades, store, settings, stopping),
+    )
+
+
+def upgrade_worker(store: SqlStore, settings: Settings, stopping: asyncio.Event) -> UpgradeWorker:
+    """A worker as the settings want it."""
+    return UpgradeWorker(
+        store,
+        settings.worker_named(worker_name()),
+        at_once=settings.upgrades_at_once,
+        stopping=stopping,
+        patience=settings.stop_seconds,
     )
 
 
 @asynccontextmanager
-async def working_off_upgrades(store: SqlStore, settings: Settings, _: Starlette) -> AsyncIterator[None]:
+async def working_off_upgrades(
+    store: SqlStore, settings: Settings, stopping: asyncio.Event, _: Starlette
+) -> AsyncIterator[None]:
     """While the application runs, so does its worker; at the end, chunks under way are waited for."""
     if not settings.worker:
         yield
         return
-    worker = UpgradeWorker(store, settings.worker_named(worker_name()), at_once=settings.upgrades_at_once)
-    task = asyncio.create_task(worker.run())
+    task = asyncio.create_task(upgrade_worker(store, settings, stopping).run())
     try:
         yield
     finally:
-        worker.stop()
+        stopping.set()
         await task

@@ -1,7 +1,6 @@
 """How is the gateway served over a socket, and stopped again?"""
 
 import asyncio
-import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -18,11 +17,9 @@ from gateway.app import build_app
 from gateway.keys import create_key
 from gateway.opening import open_store
 from gateway.settings import Settings
+from gateway.stopping import stopped_by_signals
 from storage.keys import SqlKeys
 from storage.store import SqlStore
-
-PATIENCE = 3
-"""Seconds that requests under way have to end once the gateway is told to stop."""
 
 
 async def serve(settings: Settings, *, on_ready: Callable[[str, str | None], None]) -> None:
@@ -44,17 +41,18 @@ async def serve_store(
     store: SqlStore, settings: Settings, listener: socket.socket, *, on_ready: Callable[[str], None]
 ) -> None:
     """Serve an open store until told to stop."""
+    stopping = asyncio.Event()
     config = uvicorn.Config(
-        _CuttingOff(build_app(store, settings)),
+        _CuttingOff(build_app(store, settings, stopping)),
         log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,
         lifespan="on",
         ws="websockets-sansio",
-        timeout_graceful_shutdown=PATIENCE,
+        timeout_graceful_shutdown=settings.stop_seconds,
     )
-    await _Server(config, on_ready).serve([listener])
+    await _Server(config, on_ready, stopping).serve([listener])
 
 
 @contextmanager
@@ -101,14 +99,21 @@ class _CuttingOff:
 class _Server(uvicorn.Server):
     """Tells its URL once it answers, and takes being told to stop for a good end."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[str], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_ready: Callable[[str], None], stopping: asyncio.Event
+    ) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._stopping = stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         self._on_ready(f"http://{_authority(host, port)}")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._stopping.set()  # before the wait for requests under way, which wait for this
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -116,13 +121,11 @@ class _Server(uvicorn.Server):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        signals = (signal.SIGINT, signal.SIGTERM)
-        earlier = {number: signal.signal(number, self.handle_exit) for number in signals}
-        try:
+        with stopped_by_signals(self._end):
             yield
-        finally:
-            for number, handler in earlier.items():
-                signal.signal(number, handler)
+
+    def _end(self) -> None:
+        self.should_exit = True
 
 
 def _authority(host: str, port: int) -> str:

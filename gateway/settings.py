@@ -49,6 +49,10 @@ class Settings(BaseSettings):
     wait_seconds: Annotated[
         float, Field(ge=0, le=3_600, description="How long upgradeInstances waits for the end")
     ] = 30
+    stop_seconds: Annotated[
+        int,
+        Field(ge=1, le=3_600, description="How long requests and chunks under way may take to end at a stop"),
+    ] = 5
     introspection: Annotated[
         bool, Field(description="Whether the schema and GraphiQL are shown to callers")
     ] = True

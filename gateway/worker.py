@@ -7,7 +7,6 @@ the server, or alone (`uplift worker`); any number may share a database.
 import asyncio
 import os
 import socket
-from contextlib import suppress
 from uuid import uuid4
 
 from structlog import get_logger
@@ -29,19 +28,44 @@ def worker_name() -> str:
 
 
 class UpgradeWorker:
-    """Works until it is told to stop; then each chunk under way ends, and what is left is queued again."""
+    """Works until `stopping` is set; then each chunk under way ends, and what is left is queued again.
 
-    def __init__(self, store: Store, worker: Worker, *, at_once: int) -> None:
+    What does not end within `patience` seconds is cut off: the database rolls it back, and whoever looks when
+    its lease has run out goes on at the cursor.
+    """
+
+    def __init__(
+        self, store: Store, worker: Worker, *, at_once: int, stopping: asyncio.Event, patience: float
+    ) -> None:
         self._store = store
         self._worker = worker
         self._at_once = at_once
+        self._stopping = stopping
+        self._patience = patience
         self._tasks: set[asyncio.Task[None]] = set()
-        self._stopping = False
+        self._is_idle = False
 
     async def run(self) -> None:
-        """Take upgrades and work on them, until `stop`."""
+        """Take upgrades and work on them, until told to stop."""
+        taking = asyncio.create_task(self._take())
+        try:
+            await self._stopping.wait()
+            if self._is_idle:
+                taking.cancel()
+            async with asyncio.timeout(self._patience):
+                await asyncio.wait({taking})
+                await asyncio.gather(*self._tasks)
+        except TimeoutError:
+            get_logger().warning("work was cut off by the stop", seconds=self._patience)
+        finally:
+            left = {taking, *self._tasks}
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+    async def _take(self) -> None:
         pause = LOOK_EVERY
-        while not self._stopping:
+        while not self._stopping.is_set():
             try:
                 taken = await self._take_one()
                 pause = LOOK_EVERY
@@ -52,14 +76,15 @@ class UpgradeWorker:
                 # A server whose worker has silently ended would leave every upgrade waiting.
                 get_logger().exception("the worker could not take an upgrade", seconds=pause)
                 taken, pause = False, min(LONGEST_PAUSE, pause * 2)
-            if not taken and not self._stopping:
-                await self._store.wait_for_change(pause)
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+            if not taken:
+                await self._rest(pause)
 
-    def stop(self) -> None:
-        """End after the chunks under way."""
-        self._stopping = True
+    async def _rest(self, seconds: float) -> None:
+        """Wait for news. Only here the taking of upgrades can be cancelled: a claim must come to its end."""
+        self._is_idle = not self._stopping.is_set()
+        if self._is_idle:
+            await self._store.wait_for_change(seconds)
+        self._is_idle = False
 
     async def _take_one(self) -> bool:
         if len(self._tasks) >= self._at_once:
@@ -76,12 +101,18 @@ class UpgradeWorker:
         log = get_logger().bind(upgrade=str(upgrade.id), process=str(upgrade.process))
         log.info("upgrade taken", done=upgrade.total, expected=upgrade.expected)
         try:
-            upgrade = await work_off(self._store, upgrade, self._worker, should_stop=lambda: self._stopping)
+            upgrade = await work_off(self._store, upgrade, self._worker, should_stop=self._stopping.is_set)
             log.info("upgrade left", state=upgrade.state, upgraded=upgrade.upgraded, skipped=upgrade.skipped)
         except StoreUnavailable as error:
             # The lease runs out, and whoever looks then goes on at the cursor.
             log.warning("upgrade left to whoever comes next", error=error.message)
         except Exception as error:
             log.exception("upgrade failed")
-            with suppress(StoreUnavailable):
-                await fail(self._store, upgrade, self._worker, f"{type(error).__name__}: {error}")
+            await self._fail(upgrade, error)
+
+    async def _fail(self, upgrade: Upgrade, error: Exception) -> None:
+        try:
+            await fail(self._store, upgrade, self._worker, f"{type(error).__name__}: {error}")
+        except Exception:
+            # What broke the upgrade may well keep it from being marked: then it is tried again.
+            get_logger().exception("upgrade could not be marked as failed", upgrade=str(upgrade.id))

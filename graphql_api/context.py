@@ -1,5 +1,6 @@
 """What does every resolver of one operation have at hand?"""
 
+import asyncio
 from dataclasses import dataclass
 
 import strawberry
@@ -15,20 +16,33 @@ class Context:
     """Where things are kept, who asks, and what this one operation has read so far.
 
     `worker` does at once what fits into a chunk; `wait_seconds` is how long a mutation waits for others to do
-    the rest.
+    the rest. Once `stopping` is set, it waits no longer.
     """
 
     store: Store
     caller: Caller
     worker: Worker
     wait_seconds: float
+    stopping: asyncio.Event
     loaders: Loaders
 
 
-def context_of(store: Store, caller: Caller, *, worker: Worker, wait_seconds: float) -> Context:
+def context_of(
+    store: Store,
+    caller: Caller,
+    *,
+    worker: Worker,
+    wait_seconds: float,
+    stopping: asyncio.Event | None = None,
+) -> Context:
     """The context of a new operation of this caller."""
     return Context(
-        store=store, caller=caller, worker=worker, wait_seconds=wait_seconds, loaders=Loaders(store)
+        store=store,
+        caller=caller,
+        worker=worker,
+        wait_seconds=wait_seconds,
+        stopping=stopping or asyncio.Event(),
+        loaders=Loaders(store),
     )
 
 

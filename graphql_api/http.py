@@ -11,6 +11,7 @@ graphql-sse) and WebSockets (graphql-transport-ws) for subscriptions. To serve a
 a strawberry schema without extensions: parsing, validation, limits, masking and execution are done here.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
@@ -56,6 +57,7 @@ class GraphQLEndpoint:
 
     `allowed_origins` are the other web origins whose pages may use it; `ide` answers a browser that opens the
     address, and needs no key. `documents` tells how often a query text was known already.
+    Once `stopping` is set, open event streams end.
     """
 
     def __init__(
@@ -66,8 +68,10 @@ class GraphQLEndpoint:
         limits: Limits | None = None,
         allowed_origins: Iterable[str] = (),
         ide: Callable[[Request], Response] | None = None,
+        stopping: asyncio.Event | None = None,
     ) -> None:
         self._limits = limits or Limits()
+        self._stopping = stopping or asyncio.Event()
         self._context_for = context_for
         self._origins = Origins(allowed_origins)
         self._ide = ide
@@ -92,7 +96,7 @@ class GraphQLEndpoint:
         try:
             return await self._respond(scope, receive, headers, media_type)
         except Exception as error:
-            return _refusal_response(error, media_type or MediaType.JSON)
+            return self._refusal(error, media_type or MediaType.JSON)
 
     async def _respond(
         self, scope: Scope, receive: Receive, headers: Headers, media_type: MediaType | None
@@ -112,7 +116,7 @@ class GraphQLEndpoint:
         operation = document.operation_type(params.operation_name)
         check_operation(method, operation)
         if media_type is MediaType.EVENTS:
-            return event_stream(self._responses(document, params, context))
+            return event_stream(self._responses(document, params, context), self._stopping)
         if operation is OperationType.SUBSCRIPTION:
             raise _not_acceptable("Expected to answer a subscription by WebSocket or in text/event-stream")
         return await self._response(document, params, context, media_type)
@@ -131,6 +135,12 @@ class GraphQLEndpoint:
     ) -> AsyncGenerator[Mapping[str, Any], None]:
         async for result in self._operations.results(document, params, context):
             yield response(result)
+
+    def _refusal(self, error: Exception, media_type: MediaType) -> Response:
+        if isinstance(error, RefusedDocumentError) and media_type is MediaType.EVENTS:
+            # graphql-sse wants these in the stream
+            return event_stream(_only({"errors": formatted(error.errors)}), self._stopping)
+        return _refusal_response(error, media_type)
 
     def _check_origin(self, headers: Headers) -> None:
         if not self._origins.allow(headers):
@@ -155,8 +165,6 @@ def _not_acceptable(expected: str) -> RefusedRequestError:
 def _refusal_response(error: Exception, media_type: MediaType) -> Response:
     """The one table from what was raised to what the client gets."""
     if isinstance(error, RefusedDocumentError):
-        if media_type is MediaType.EVENTS:  # graphql-sse wants these in the stream
-            return event_stream(_only({"errors": formatted(error.errors)}))
         return errors_response(error.errors, media_type, status_of_request_error(media_type))
     if isinstance(error, RefusedRequestError):
         return errors_response(error.errors, media_type, error.status, error.headers)

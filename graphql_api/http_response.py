@@ -1,6 +1,8 @@
 """How does an answer look on the wire?"""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
@@ -8,6 +10,7 @@ from graphql import GraphQLError
 from starlette.responses import Response, StreamingResponse
 from strawberry.http.streaming import SSETransport, merge_stream_with_heartbeat
 
+from domain.racing import unless
 from graphql_api.errors import formatted
 from graphql_api.negotiation import MediaType
 
@@ -42,8 +45,12 @@ def errors_response(
     return json_response({"errors": formatted(errors)}, media_type, status, headers)
 
 
-def event_stream(responses: AsyncGenerator[Mapping[str, Any], None]) -> Response:
-    """A `next` event for each response, then `complete`; comments keep an idle connection open."""
+def event_stream(responses: AsyncGenerator[Mapping[str, Any], None], stopping: asyncio.Event) -> Response:
+    """A `next` event for each response, then `complete`; comments keep an idle connection open.
+
+    When the server is being stopped, the stream just ends: without `complete` clients know that there is
+    more, and connect again.
+    """
 
     async def events() -> AsyncGenerator[str, None]:
         async for body in responses:
@@ -56,4 +63,10 @@ def event_stream(responses: AsyncGenerator[Mapping[str, Any], None]) -> Response
         _sse.heartbeat_interval,
         send_initial_heartbeat=False,
     )
-    return StreamingResponse(stream(), headers={**_sse.headers, "vary": "Accept"})
+
+    async def until_stopped() -> AsyncGenerator[str, None]:
+        async with aclosing(stream()) as pieces:
+            while (piece := await unless(anext(pieces, None), stopping.wait())) is not None:
+                yield piece
+
+    return StreamingResponse(until_stopped(), headers={**_sse.headers, "vary": "Accept"})

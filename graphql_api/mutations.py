@@ -11,10 +11,11 @@ from domain.access import require_system_admin
 from domain.controlling import cancel_upgrade, pause_upgrade, resume_upgrade
 from domain.errors import StoreUnavailable, UpliftError
 from domain.publishing import create_process, publish_version, save_draft
+from domain.racing import unless
 from domain.reporting import register_instances, report_instances
 from domain.requesting import request_retry, request_undo, request_upgrade
 from domain.upgrade import Upgrade
-from domain.watching import wait_until_finished
+from domain.watching import get_upgrade, wait_until_finished
 from graphql_api.context import Context, Info
 from graphql_api.fields import root_field
 from graphql_api.inputs import (
@@ -277,10 +278,14 @@ async def _attempt(
 
 
 async def _finished(context: Context, requested: Awaitable[Upgrade], *, wait: bool) -> Upgrade:
-    """The requested upgrade when it is finished, or as it is when it was not to be waited for any longer."""
-    upgrade = await requested
-    if wait:
+    """The requested upgrade when it is finished, or as it is when it was not to be waited for any longer.
+
+    Nor is it when the server is being stopped.
+    """
+    upgrade, store = await requested, context.store
+    if wait and not upgrade.is_finished:
         # The request is stored by now: an outage only hides how it goes on.
         with suppress(StoreUnavailable):
-            upgrade = await wait_until_finished(context.store, upgrade, seconds=context.wait_seconds)
+            end = wait_until_finished(store, upgrade, seconds=context.wait_seconds)
+            upgrade = await unless(end, context.stopping.wait()) or await get_upgrade(store, upgrade.id)
     return upgrade

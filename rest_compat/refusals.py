@@ -33,6 +33,8 @@ class RestCode(StrEnum):
     """An operator stopped the upgrade; what was done until then stays done."""
     UPGRADE_FAILED = "UPGRADE_FAILED"
     """An error of the server stopped the upgrade; what was done until then stays done."""
+    SERVER_STOPS = "SERVER_STOPS"
+    """The server is being stopped while a client waits for its upgrade, which goes on elsewhere or later."""
     INTERNAL = "INTERNAL"
     """An error of the server; quote the `id` to its operator."""
 

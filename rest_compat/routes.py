@@ -3,6 +3,7 @@
 app = Starlette(routes=[*rest_routes(store, authenticate, worker), ...])
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from starlette.responses import Response
@@ -26,14 +27,23 @@ Answer = Callable[[Scope, Receive], Awaitable[Response]]
 
 
 def rest_routes(
-    store: Store, authenticate: Authenticate, worker: Worker, limits: RestLimits | None = None
+    store: Store,
+    authenticate: Authenticate,
+    worker: Worker,
+    limits: RestLimits | None = None,
+    stopping: asyncio.Event | None = None,
 ) -> list[BaseRoute]:
     """The routes of the legacy path, its status resource, its document, and a 404 for all else below `/pub`.
 
     `worker` says how much is moved at once; whoever works off the queue of the store moves what is larger.
+    Once `stopping` is set, no client waits for the end of its upgrade any longer.
     """
     upgrading = Upgrading(
-        store=store, authenticate=authenticate, worker=worker, limits=limits or RestLimits()
+        store=store,
+        authenticate=authenticate,
+        worker=worker,
+        limits=limits or RestLimits(),
+        stopping=stopping or asyncio.Event(),
     )
     status = UpgradeStatus(store=store, authenticate=authenticate)
     return [

@@ -1,5 +1,6 @@
 """How is a request to upgrade instances answered?"""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from domain.working import Worker
 from rest_compat.idempotency import idempotency_key_of
 from rest_compat.listing import listed_outcomes
 from rest_compat.preferences import Preference, preference_of
-from rest_compat.refusals import STATUS_OF, RefusedRequest, headers_of
+from rest_compat.refusals import STATUS_OF, RefusedRequest, RestCode, headers_of
 from rest_compat.replies import accepted_response, upgrade_response
 from rest_compat.request_body import RestLimits, read_body
 from rest_compat.requests import (
@@ -46,6 +47,7 @@ class Upgrading:
     authenticate: Authenticate
     worker: Worker
     limits: RestLimits
+    stopping: asyncio.Event
 
     async def answer(self, scope: Scope, receive: Receive) -> Response:
         check_path(scope)
@@ -61,7 +63,8 @@ class Upgrading:
         try:
             return await self._tell(upgrade, preference_of(values_of(scope, b"prefer")), receive)
         except StoreUnavailable:
-            raise _cannot_tell(upgrade.id) from None
+            why = "the store cannot answer now"
+            raise _cannot_tell(upgrade.id, ErrorCode.STORE_UNAVAILABLE, why) from None
 
     async def _asked(
         self, process: ProcessKey, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
@@ -78,20 +81,25 @@ class Upgrading:
 
     async def _tell(self, upgrade: Upgrade, preference: Preference, receive: Receive) -> Response:
         if not preference.is_at_once:
-            upgrade = await wait_for_the_end(self.store, upgrade, receive, seconds=preference.patience)
+            upgrade = await wait_for_the_end(
+                self.store, upgrade, receive, self.stopping, seconds=preference.patience
+            )
+        if self.stopping.is_set() and not (upgrade.is_finished or preference.respond_async):
+            # Older clients read any 2xx as the end.
+            raise _cannot_tell(upgrade.id, RestCode.SERVER_STOPS, "the server is being stopped")
         listed = await listed_outcomes(self.store, upgrade)
         if preference.is_at_once or not upgrade.is_finished:
             return accepted_response(upgrade, listed)
         return upgrade_response(upgrade, listed)
 
 
-def _cannot_tell(upgrade: UpgradeId) -> RefusedRequest:
+def _cannot_tell(upgrade: UpgradeId, code: ErrorCode | RestCode, why: str) -> RefusedRequest:
     """Unlike other refusals this one comes when the request is stored already."""
-    code, where = ErrorCode.STORE_UNAVAILABLE, path_of_status(upgrade)
+    where, unavailable = path_of_status(upgrade), ErrorCode.STORE_UNAVAILABLE
     return RefusedRequest(
-        STATUS_OF[code],
+        STATUS_OF[unavailable],
         code,
-        f"Expected to tell what became of upgrade {upgrade}, but the store cannot answer now. The upgrade is "
-        f"stored and goes on; ask later at {where}.",
-        headers={**headers_of(code), "location": where},
+        f"Expected to tell what became of upgrade {upgrade}, but {why}. The upgrade is stored and goes on; "
+        f"ask later at {where}.",
+        headers={**headers_of(unavailable), "location": where},
     )

@@ -37,6 +37,22 @@ CHECKPOINT_EVERY = 0.5
 
 logger = logging.getLogger(__name__)
 
+PRIMARY = 0xFF
+"""The bits of a result code that tell its kind; those above tell more."""
+PASSING = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_AUTH,
+)
+"""What passes, or an operator can mend; a broken file or a missing table is neither."""
+
 
 class SqliteBackend:
     """Connections to one file: some that read, one that writes, and one that makes checkpoints beside it."""
@@ -71,7 +87,10 @@ class SqliteBackend:
         self._checkpoint_now_and_then()
 
     def why_unavailable(self, error: Exception) -> str | None:
-        return str(error.orig) if isinstance(error, OperationalError) else None
+        if not isinstance(error, OperationalError):
+            return None
+        code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        return str(error.orig) if code & PRIMARY in PASSING else None
 
     async def close(self) -> None:
         if self._checkpoint is not None:

@@ -1,7 +1,6 @@
 """How is the gateway started, and what does it say when it is ready?"""
 
 import asyncio
-import signal
 import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,6 +12,7 @@ from domain.paging import PageRequest
 from domain.planning import plan_upgrade
 from domain.ports import InstanceFilter
 from domain.selection import AllActive
+from gateway.app import upgrade_worker
 from gateway.cli.running import DatabaseUrl, local_caller, opened_store, run, settings_with
 from gateway.cli.tables import console, plan_table
 from gateway.demo import PROCESS, fill
@@ -20,8 +20,8 @@ from gateway.logs import configure_logs
 from gateway.server import first_admin_key, listening, serve_store
 from gateway.server import serve as serve_settings
 from gateway.settings import Settings, without_password
+from gateway.stopping import stopped_by_signals
 from gateway.summaries import summary_of_plan
-from gateway.worker import UpgradeWorker, worker_name
 from storage.keys import SqlKeys
 from storage.store import SqlStore
 
@@ -56,6 +56,14 @@ LeaseSeconds = Annotated[
     typer.Option(
         metavar="S",
         help="How long a dead worker's upgrade waits for another, 10. \\[env var: UPLIFT_LEASE_SECONDS]",
+    ),
+]
+StopSeconds = Annotated[
+    int | None,
+    typer.Option(
+        metavar="S",
+        help="How long requests and chunks under way may take to end at a stop, 5. "
+        "\\[env var: UPLIFT_STOP_SECONDS]",
     ),
 ]
 LogFormat = Annotated[
@@ -100,6 +108,7 @@ def serve(
             help="How long upgradeInstances waits for the end, 30. \\[env var: UPLIFT_WAIT_SECONDS]",
         ),
     ] = None,
+    stop_seconds: StopSeconds = None,
     log_format: LogFormat = None,
     log_level: LogLevel = None,
 ) -> None:
@@ -116,6 +125,7 @@ def serve(
         chunk_ms=chunk_ms,
         lease_seconds=lease_seconds,
         wait_seconds=wait_seconds,
+        stop_seconds=stop_seconds,
         log_format=log_format,
         log_level=log_level,
     )
@@ -128,6 +138,7 @@ def worker(
     upgrades_at_once: AtOnce = None,
     chunk_ms: ChunkMs = None,
     lease_seconds: LeaseSeconds = None,
+    stop_seconds: StopSeconds = None,
     log_format: LogFormat = None,
     log_level: LogLevel = None,
 ) -> None:
@@ -137,6 +148,7 @@ def worker(
         upgrades_at_once=upgrades_at_once,
         chunk_ms=chunk_ms,
         lease_seconds=lease_seconds,
+        stop_seconds=stop_seconds,
         log_format=log_format,
         log_level=log_level,
     )
@@ -146,14 +158,12 @@ def worker(
 
 async def _work(settings: Settings) -> None:
     async with opened_store(settings, must_exist=True) as store:
-        working = UpgradeWorker(
-            store, settings.worker_named(worker_name()), at_once=settings.upgrades_at_once
-        )
-        loop = asyncio.get_running_loop()
-        for sign in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(sign, working.stop)
-        typer.echo(f"Working off upgrades in {without_password(settings.database_url)} until told to stop.")
-        await working.run()
+        stopping = asyncio.Event()
+        with stopped_by_signals(stopping.set):
+            typer.echo(
+                f"Working off upgrades in {without_password(settings.database_url)} until told to stop."
+            )
+            await upgrade_worker(store, settings, stopping).run()
 
 
 def demo(

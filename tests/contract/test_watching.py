@@ -53,6 +53,13 @@ async def test_an_unknown_upgrade_cannot_be_watched(store: Store) -> None:
         await seen_by_a_watch(store, unknown, every=60)
 
 
+@pytest.mark.parametrize("every", [0, -1])
+async def test_to_watch_without_a_pause_is_refused(store: Store, every: float) -> None:
+    queued = await a_queued_upgrade(store)
+    with pytest.raises(ValueError, match="Expected to look at most once in some seconds, but got"):
+        await seen_by_a_watch(store, queued, every=every)
+
+
 async def test_the_first_state_is_seen_at_once_and_the_end_as_soon_as_it_comes(store: Store) -> None:
     queued = await a_queued_upgrade(store)
     async with timeout(20):

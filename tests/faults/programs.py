@@ -80,6 +80,11 @@ class Program:
         self.process.kill()
         self.process.wait()
 
+    def stop(self) -> int:
+        """Tell it to stop, and wait until it has; returns its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE)
+
     def freeze(self) -> None:
         """Stop it; when this returns, all of it stands still."""
         self.process.send_signal(signal.SIGSTOP)

@@ -1,5 +1,6 @@
 """A client of the REST path over a store that holds the world of rest_world."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -37,6 +38,12 @@ def rest_worker() -> Worker:
 
 
 @pytest.fixture
+def stopping() -> asyncio.Event:
+    """Set when the server is being stopped."""
+    return asyncio.Event()
+
+
+@pytest.fixture
 async def queue_worked_off(rest_store: Store, rest_worker: Worker) -> AsyncIterator[None]:
     """While a test runs, a worker works off what is queued, as that of a server does."""
     async with working_off(rest_store, rest_worker):
@@ -45,11 +52,15 @@ async def queue_worked_off(rest_store: Store, rest_worker: Worker) -> AsyncItera
 
 @pytest.fixture
 async def client(
-    rest_store: Store, rest_limits: RestLimits, rest_worker: Worker, queue_worked_off: None
+    rest_store: Store,
+    rest_limits: RestLimits,
+    rest_worker: Worker,
+    stopping: asyncio.Event,
+    queue_worked_off: None,
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of an application on the filled store. Each reply it gets must be one that is documented."""
     await add_world(rest_store)
-    app = Starlette(routes=rest_routes(rest_store, authenticate, rest_worker, rest_limits))
+    app = Starlette(routes=rest_routes(rest_store, authenticate, rest_worker, rest_limits, stopping))
     async with httpx2.AsyncClient(
         transport=httpx2.ASGITransport(app),
         base_url="http://uplift.test",

@@ -31,7 +31,7 @@ REPLIES = [
     for status, response in operation["responses"].items()
     for name, example in response["content"]["application/json"]["examples"].items()
 ]
-WITHOUT_GOLDEN = {"cancelled", "failed", "internal", "store-unavailable", "cannot-tell"}
+WITHOUT_GOLDEN = {"cancelled", "failed", "internal", "store-unavailable", "cannot-tell", "server-stops"}
 """Example replies that no request by itself brings about."""
 
 

@@ -194,6 +194,36 @@ class TestStoreThatIsLost:
         assert (status.json()["state"], status.json()["total"]) == ("COMPLETED", 4)
 
 
+class TestServerThatStops:
+    """A server that is stopped while its clients wait."""
+
+    @pytest.mark.parametrize(
+        ("prefer", "status", "told"),
+        [
+            ({}, 503, ("code", "SERVER_STOPS")),
+            ({"prefer": "respond-async, wait=60"}, 202, ("state", "QUEUED")),
+        ],
+        ids=["no preference", "rather not wait"],
+    )
+    async def test_its_client_learns_where_to_ask_later(
+        self,
+        client: httpx2.AsyncClient,
+        rest_store: Store,
+        stopping: asyncio.Event,
+        prefer: dict[str, str],
+        status: int,
+        told: tuple[str, str],
+    ) -> None:
+        asking = asyncio.create_task(ask(client, ALL_ACTIVE, headers=prefer))
+        upgrade = await soon(lambda: the_upgrade(rest_store))
+        stopping.set()
+        reply = await asking
+        name, value = told
+        assert (reply.status_code, reply.json()[name]) == (status, value)
+        assert reply.headers["location"] == f"/pub/v1/bpm/upgrades/{upgrade.id}"
+        assert int(reply.headers["retry-after"]) > 0
+
+
 async def test_a_client_that_hangs_up_ends_the_waiting_and_not_the_work(
     rest_store: Store, rest_worker: Worker
 ) -> None:

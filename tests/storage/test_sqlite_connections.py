@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 from anyio import create_task_group
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain import Status, all_active, create_process, upgrade_instances
@@ -112,7 +112,7 @@ async def test_a_statement_that_fails_rolls_the_whole_transaction_back(store: Sq
             await connection.exec_driver_sql("UPDATE instance SET version = 2")
             await connection.exec_driver_sql("SELECT nothing")
 
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(OperationalError, match="syntax error"):
         await fail_halfway()
     assert await everything_in(store) == before
     await a_process(store, INVOICES)
@@ -238,3 +238,19 @@ async def test_rolled_back_changes_are_unknown_to_the_neighbour(store: SqlStore,
         await transaction.register(ORDERS, [an_instance(2)])
     assert await instances_of(neighbour, ORDERS) == [an_instance(1)]
     assert await neighbour.instances([an_id(2)]) == {}
+
+
+async def test_a_file_that_cannot_be_written_is_an_outage(store: SqlStore) -> None:
+    async def write() -> None:
+        async with store.database.reading() as connection:
+            await connection.exec_driver_sql("PRAGMA query_only = ON")
+            await connection.exec_driver_sql("DELETE FROM position")
+
+    with pytest.raises(StoreUnavailable, match="attempt to write a readonly database"):
+        await write()
+
+
+async def test_a_missing_table_is_an_error_of_ours_and_no_outage(store: SqlStore) -> None:
+    with pytest.raises(OperationalError, match="no such table"):
+        async with store.database.reading() as connection:
+            await connection.exec_driver_sql("SELECT 1 FROM nowhere")

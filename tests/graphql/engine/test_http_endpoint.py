@@ -442,7 +442,7 @@ async def test_keeps_an_idle_stream_open_by_comments(monkeypatch: pytest.MonkeyP
         await asyncio.sleep(0.05)
         yield {"data": 1}
 
-    stream: Any = event_stream(slow())
+    stream: Any = event_stream(slow(), asyncio.Event())
     events = [event async for event in stream.body_iterator]
     assert events[0] == ": ping\r\n\r\n"
     assert [event for event in events if event != events[0]] == [
