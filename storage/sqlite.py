@@ -101,7 +101,11 @@ class SqliteBackend:
 
     async def _open(self) -> SqliteConnection:
         connection = await SqliteConnection.open(self._engine, self._statements)
-        await connection.work(_set_up)
+        try:
+            await connection.work(_set_up)
+        except BaseException:
+            await shield(connection.close())  # or its thread would stay for ever
+            raise
         return connection
 
     def _checkpoint_now_and_then(self) -> None:
