@@ -40,10 +40,11 @@ WORTH_FOLLOWING = (UpgradeState.COMPLETED, UpgradeState.CANCELLED, UpgradeState.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wish:
-    """All that a request asks for."""
+    """All that a request asks for; `earlier` is the upgrade that a retry or an undo is about."""
 
     process: ProcessKey
     selection: WorkedSelection
+    earlier: Upgrade | None = None
     mappings: tuple[VersionMapping, ...]
     fingerprint: str | None
     reason: str | None
@@ -98,7 +99,7 @@ async def request_retry(
     be tried again.
     """
     require_system_admin(caller)
-    earlier = await _earlier(store, of, "retry")
+    earlier = await get_upgrade(store, of)
     if not reasons or not reasons <= RETRIED:
         raise InvalidInput(
             f"Expected reasons to be some of {', '.join(sorted(RETRIED))}, "
@@ -109,6 +110,7 @@ async def request_retry(
     wish = _Wish(
         process=earlier.process,
         selection=Retry(of=of, reasons=reasons),
+        earlier=earlier,
         mappings=tuple(mappings),
         fingerprint=None,
         reason=reason,
@@ -134,19 +136,24 @@ async def request_undo(
     raises as `request_upgrade`; besides UpgradeNotFound and WrongState.
     """
     require_system_admin(caller)
-    earlier = await _earlier(store, of, "undo")
-    wish = _Wish(process=earlier.process, selection=Undo(of=of), mappings=(), fingerprint=None, reason=reason)
+    earlier = await get_upgrade(store, of)
+    wish = _Wish(
+        process=earlier.process,
+        selection=Undo(of=of),
+        earlier=earlier,
+        mappings=(),
+        fingerprint=None,
+        reason=reason,
+    )
     return await _request(store, wish, caller, worker, key, expected=earlier.upgraded)
 
 
-async def _earlier(store: Store, of: UpgradeId, what: str) -> Upgrade:
-    earlier = await get_upgrade(store, of)
+def _must_be_worth_following(earlier: Upgrade, what: str) -> None:
     if earlier.state not in WORTH_FOLLOWING:
-        raise WrongState(upgrade=of, attempt=what, state=earlier.state, allowed=WORTH_FOLLOWING)
+        raise WrongState(upgrade=earlier.id, attempt=what, state=earlier.state, allowed=WORTH_FOLLOWING)
     if earlier.target_version is None:
-        raise InvalidInput(f"Expected to {what} an upgrade, but {of} is an undo.", field=("id",))
+        raise InvalidInput(f"Expected to {what} an upgrade, but {earlier.id} is an undo.", field=("id",))
     _must_have_its_outcomes(earlier, what)
-    return earlier
 
 
 def _must_have_its_outcomes(earlier: Upgrade, what: str) -> None:
@@ -164,6 +171,8 @@ async def _request(
     checked_key = None if key is None else idempotency_key(key, caller=caller, asked=_told(wish))
     if checked_key and (first := await _first_of(store, checked_key, worker)):
         return first
+    if wish.earlier is not None:
+        _must_be_worth_following(wish.earlier, "undo" if isinstance(wish.selection, Undo) else "retry")
     planned = await _planned(store, wish)
     if expected is None:
         expected = await store.count_active(wish.process)

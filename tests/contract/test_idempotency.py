@@ -10,6 +10,7 @@ from domain import (
     Caller,
     ReasonCode,
     Role,
+    Status,
     Upgrade,
     plan_upgrade,
     request_retry,
@@ -20,16 +21,19 @@ from domain.errors import ErrorCode
 from domain.idempotency import IdempotencyConflict
 from domain.mapping import MappingInstruction, VersionMapping
 from domain.ports import Store
+from domain.pruning import prune_outcomes
 from domain.selection import all_active, by_ids
 from tests.contract.upgrade_work import request, work
 from tests.domain.refusing import refused
 from tests.support.builders import (
     ADMIN,
+    EVENING,
     INVOICES,
     NOON,
     ORDERS,
     READER,
     MovableClock,
+    a_clock,
     a_process,
     a_report,
     a_worker,
@@ -168,6 +172,27 @@ async def test_a_repeated_request_is_known_before_its_plan_is_looked_at(store: S
     async with refused(store, ErrorCode.PLAN_CHANGED):
         await request(store, worker=LARGE, fingerprint=str(plan.fingerprint))
     assert await request(store, worker=LARGE, key="one", fingerprint=str(plan.fingerprint)) == first
+
+
+async def test_what_is_repeated_may_be_about_an_upgrade_that_was_forgotten_meanwhile(store: Store) -> None:
+    await a_process(store, holding=[*instances(range(3)), an_instance(3, status=Status.RUNNING)])
+    earlier = await request(store, worker=LARGE)
+    late = a_worker("late", clock=a_clock(EVENING))
+    reasons = frozenset({ReasonCode.NOT_PENDING})
+
+    async def follow() -> list[Upgrade]:
+        return [
+            await request_retry(
+                store, of=earlier.id, reasons=reasons, caller=ADMIN, worker=late, key="retry"
+            ),
+            await request_undo(store, of=earlier.id, caller=ADMIN, worker=late, key="undo"),
+        ]
+
+    followed = await follow()
+    assert await prune_outcomes(store, before=EVENING, clock=a_clock(EVENING)) == earlier.total
+    assert await follow() == followed
+    async with refused(store, ErrorCode.INVALID_INPUT):
+        await request_undo(store, of=earlier.id, caller=ADMIN, worker=late, key="another")
 
 
 async def test_retries_and_undos_are_repeated_too(store: Store) -> None:
