@@ -4,8 +4,10 @@ A selection that fits into one chunk is upgraded at once, all in one transaction
 larger one is queued for a worker.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from uuid import uuid4
 
 from domain.access import Caller, require_system_admin
@@ -177,6 +179,7 @@ async def _request(
     if expected is None:
         expected = await store.count_active(wish.process)
     async with store.transaction() as transaction:
+        began = time.perf_counter()
         if checked_key and (first := await _first_of(transaction, checked_key, worker)):
             return first
         upgrade = await _open(transaction, wish, caller, worker, expected)
@@ -187,13 +190,15 @@ async def _request(
         begun = replace(upgrade, state=UpgradeState.RUNNING, started_at=upgrade.requested_at)
         # A store may count active instances that are left out, and must see that nothing follows.
         size = worker.pace.first_size + upgrade.excluded + 1
-        worked, _ = await work_chunk(transaction, begun, size, worker, {})
+        done = await work_chunk(transaction, begun, size, worker, {})
+        worked = done.upgrade
         if planned is not None:
             must_have_done(planned, worked)
         if not worked.is_finished:
             worked = replace(worked, state=UpgradeState.QUEUED, lease=None)
             await transaction.save_upgrade(worked)
-        return worked
+    worker.on_chunk(replace(done, upgrade=worked), timedelta(seconds=time.perf_counter() - began))
+    return worked
 
 
 def _told(wish: _Wish) -> tuple[object, ...]:

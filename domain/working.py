@@ -55,6 +55,28 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DoneChunk:
+    """What one chunk did: the upgrade after it, how many moved, and how many were skipped by which decision.
+
+    `not_found` counts ids that no instance has. `new` are the decisions that no earlier chunk had made.
+    """
+
+    upgrade: Upgrade
+    upgraded: int
+    skipped: tuple[CountedDecision, ...]
+    not_found: int
+    new: tuple[Decision, ...]
+
+
+OnChunk = Callable[[DoneChunk, timedelta], None]
+"""Is told of a chunk when it is committed, and how long its transaction took."""
+
+
+def ignore_chunk(_: DoneChunk, __: timedelta) -> None:
+    """For workers of whom nobody keeps count."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
     """Who works: a name that no other worker has, and how it does it."""
 
@@ -62,6 +84,7 @@ class Worker:
     pace: Pace = Pace()
     lease_for: timedelta = timedelta(seconds=10)
     clock: Clock = utc_now
+    on_chunk: OnChunk = ignore_chunk
 
     def lease(self) -> Lease:
         """A lease from now on."""
@@ -110,13 +133,16 @@ async def work_off(
         async with store.transaction() as transaction:
             began = time.perf_counter()
             upgrade = await _stored(transaction, upgrade)
-            new: tuple[Decision, ...] = ()
+            done: DoneChunk | None = None
             if _is_mine(upgrade, worker):
                 if decided is None:
                     decided = _by_cohort(await transaction.decisions(upgrade))
-                upgrade, new = await work_chunk(transaction, upgrade, size, worker, decided)
-        decided = {**(decided or {}), **_by_cohort(new)}
-        size = worker.pace.size_after(size, timedelta(seconds=time.perf_counter() - began))
+                done = await work_chunk(transaction, upgrade, size, worker, decided)
+        if done is not None:
+            upgrade, took = done.upgrade, timedelta(seconds=time.perf_counter() - began)
+            decided = {**(decided or {}), **_by_cohort(done.new)}
+            size = worker.pace.size_after(size, took)
+            worker.on_chunk(done, took)
         on_progress(upgrade)
         if not upgrade.is_finished:
             await asyncio.sleep(worker.pace.rest.total_seconds())
@@ -129,11 +155,11 @@ async def work_chunk(
     size: int,
     worker: Worker,
     decided: Mapping[Cohort, Decision],
-) -> tuple[Upgrade, tuple[Decision, ...]]:
+) -> DoneChunk:
     """Record, decide and carry out the next chunk within this transaction.
 
-    `decided` holds the decisions of earlier chunks, all that are kept. Returns the upgrade after the chunk,
-    and the decisions that are new: they are kept when the transaction is committed.
+    `decided` holds the decisions of earlier chunks, all that are kept. What is returned is true when the
+    transaction is committed.
 
     Nearly all instances are in cohorts that an earlier chunk met, and move at once: which cohorts the others
     are in is asked only when there are others.
@@ -147,7 +173,8 @@ async def work_chunk(
     counted = [CountedDecision(decision=known[one.cohort], count=one.count) for one in unmoved]
     await transaction.keep_decisions(upgrade, counted)
     moved += await transaction.move(upgrade, chunk, _upgrades(new))
-    skipped = sum(one.count for one in counted if one.decision.verdict is Verdict.SKIP)
+    skips = tuple(one for one in counted if one.decision.verdict is Verdict.SKIP)
+    skipped = sum(one.count for one in skips)
     must_account_for_all(recorded=chunk.recorded, moved=moved, skipped=skipped)
     advanced = upgrade.advanced(
         cursor=chunk.cursor,
@@ -160,7 +187,9 @@ async def work_chunk(
     else:
         advanced = replace(advanced, lease=worker.lease())
     await transaction.save_upgrade(advanced)
-    return advanced, new
+    return DoneChunk(
+        upgrade=advanced, upgraded=moved, skipped=skips, not_found=chunk.not_found, new=tuple(new)
+    )
 
 
 async def fail(store: Store, upgrade: Upgrade, worker: Worker, error: str) -> Upgrade:
