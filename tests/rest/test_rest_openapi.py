@@ -75,6 +75,21 @@ async def test_a_good_example_request_fits_the_schema(name: str) -> None:
     must_match(REQUESTS[name]["value"], OPERATION["requestBody"]["content"]["application/json"]["schema"])
 
 
+@pytest.mark.parametrize("name", [name for name in REQUESTS if GOLDEN[name]["status"] == 400])
+async def test_a_bad_example_request_does_not_fit_the_schema(name: str) -> None:
+    with pytest.raises(ValidationError):
+        must_match(REQUESTS[name]["value"], OPERATION["requestBody"]["content"]["application/json"]["schema"])
+
+
+@pytest.mark.parametrize("status", ["200", "202", "409"])
+async def test_a_reply_that_tells_of_an_upgrade_links_to_its_status(status: str) -> None:
+    link = OPERATION["responses"][status]["links"]["status"]
+    assert link["operationId"] == STATUS_OPERATION["operationId"]
+    assert link["parameters"] == {"upgradeId": "$response.body#/upgradeId"}
+    for example in OPERATION["responses"][status]["content"]["application/json"]["examples"].values():
+        assert "upgradeId" in example["value"]
+
+
 @pytest.mark.parametrize("spelling", SPELLINGS)
 async def test_each_spelling_of_an_id_that_is_read_fits_the_schema(spelling: str) -> None:
     must_match(spelling, ID)

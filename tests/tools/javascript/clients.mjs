@@ -1,12 +1,13 @@
-// The real client of one protocol, `ws` or `sse`, for the endpoint at an address: a function that asks one
-// operation with a key, and resolves to the results, and the error that ended them if there was one.
+// The real client of one protocol, `ws`, `sse` or `sse-single` (one stream for all operations), for the endpoint
+// at an address: a function that asks one operation with a key, and resolves to the results, and the error that
+// ended them if there was one.
 import { createClient as createSse } from 'graphql-sse';
 import { createClient as createWs } from 'graphql-ws';
 import WebSocket from 'ws';
 
 export function asking(protocol, address) {
   return (key, query) => {
-    const client = protocol === 'sse' ? sse(address, key) : ws(address, key);
+    const client = protocol === 'ws' ? ws(address, key) : sse(address, key, protocol === 'sse-single');
     const results = [];
     return new Promise((resolve) => {
       client.subscribe(
@@ -21,8 +22,9 @@ export function asking(protocol, address) {
   };
 }
 
-function sse(address, key) {
-  return createSse({ url: address, headers: { Authorization: `Bearer ${key}` }, retryAttempts: 0 });
+function sse(address, key, singleConnection) {
+  const headers = { Authorization: `Bearer ${key}` };
+  return createSse({ url: address, headers, singleConnection, retryAttempts: 0 });
 }
 
 function ws(address, key) {

@@ -1,4 +1,4 @@
-// Asks one operation by the real client of one protocol, `ws` or `sse`, at the address given, with a key;
+// Asks one operation by the real client of one protocol (see clients.mjs) at the address given, with a key;
 // prints what it got as JSON.
 import { asking } from './clients.mjs';
 

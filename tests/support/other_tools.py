@@ -1,0 +1,75 @@
+"""Tools of other projects that do not fit into our environment: installed once, in folders of their own."""
+
+import shutil
+import subprocess
+import venv
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+TOOLS = Path(__file__).parent.parent / "tools"
+JAVASCRIPT = TOOLS / "javascript"
+PYTHON = TOOLS / "python"
+PATIENCE = 300
+"""Seconds that an installation may take."""
+
+
+def javascript_tools() -> Path:
+    """The folder with what its package.json names, ready for node. Skips the test when it cannot be had."""
+    if not shutil.which("npm"):
+        pytest.skip("npm is not installed, and JavaScript clients and tools come from it")
+    _skip_unless(_why_no_javascript_tools())
+    return JAVASCRIPT
+
+
+def python_tools() -> Path:
+    """The folder of the programs of an environment with what requirements.txt names.
+
+    It is another one than ours because ariadne-codegen wants an older graphql-core than strawberry does.
+    Skips the test when it cannot be had.
+    """
+    _skip_unless(_why_no_python_tools())
+    return PYTHON / ".venv" / "bin"
+
+
+def _skip_unless(why_not: str) -> None:
+    if why_not:
+        pytest.skip(why_not)
+
+
+@cache
+def _why_no_javascript_tools() -> str:
+    install = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--prefer-offline"]
+    install += ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=1000"]
+    return _install(install, JAVASCRIPT / "package.json", into=JAVASCRIPT / "node_modules")
+
+
+@cache
+def _why_no_python_tools() -> str:
+    place = PYTHON / ".venv"
+    if not place.exists():
+        venv.create(place, with_pip=True, symlinks=True)
+    install = [
+        place / "bin" / "python",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--requirement",
+        "requirements.txt",
+    ]
+    return _install(install, PYTHON / "requirements.txt", into=place)
+
+
+def _install(command: list[str | Path], wanted: Path, *, into: Path) -> str:
+    """Run the command unless it was run for the same wanted packages before; returns why it failed."""
+    installed = into / "installed.txt"
+    if installed.exists() and installed.read_bytes() == wanted.read_bytes():
+        return ""
+    done = subprocess.run(command, cwd=wanted.parent, capture_output=True, text=True, timeout=PATIENCE)
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip()).partition("\n")[0]
+        return f"what {wanted.relative_to(TOOLS)} names cannot be installed; is there a network? {said}"
+    shutil.copyfile(wanted, installed)
+    return ""
