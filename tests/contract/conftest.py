@@ -1,16 +1,15 @@
 """Each test of the contract runs on every store."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from domain.ports import Store
-from tests.support.stores import STORES, an_open_store
+from tests.support.stores import STORES, Stores
 
 
 @pytest.fixture(params=STORES)
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+async def store(request: pytest.FixtureRequest, stores: Stores) -> AsyncIterator[Store]:
     """An empty store."""
-    async with an_open_store(request.param, tmp_path / "uplift.db") as opened:
+    async with stores.empty(request.param) as opened:
         yield opened

@@ -1,11 +1,8 @@
 """Laws that hold for every population and selection, on every store."""
 
-from asyncio import run
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import pytest
@@ -43,7 +40,9 @@ from tests.support.builders import (
     an_instance,
     at,
 )
-from tests.support.stores import STORES, an_open_store, by_id, instances_of, outcomes_of
+from tests.support.stores import STORES, Stores, by_id, instances_of, outcomes_of
+
+pytestmark = pytest.mark.anyio
 
 ON_EVERY_STORE = pytest.mark.parametrize("kind", STORES)
 SOME = settings(max_examples=20)
@@ -110,39 +109,38 @@ async def upgraded(store: Store, world: World, *, chunk_size: int | None = None)
     )
 
 
-def in_a_store(kind: str, world: World, law: Callable[[Store], Awaitable[None]]) -> None:
-    """Check a law on a new store that holds the world."""
-
-    async def check() -> None:
-        with TemporaryDirectory() as folder:
-            async with an_open_store(kind, Path(folder) / "uplift.db") as store:
-                async with store.transaction() as transaction:
-                    for key, held in ((INVOICES, world.invoices), (ORDERS, world.orders)):
-                        await transaction.add_process(a_stored_process(key))
-                        for number in range(1, PUBLISHED + 1):
-                            await transaction.put_version(key, a_version(number), None)
-                        await transaction.register(key, held)
-                await law(store)
-
-    run(check())
+async def in_a_store(
+    stores: Stores, kind: str, world: World, law: Callable[[Store], Awaitable[None]]
+) -> None:
+    """Check a law on an empty store that was filled with the world."""
+    async with stores.empty(kind) as store:
+        async with store.transaction() as transaction:
+            for key, held in ((INVOICES, world.invoices), (ORDERS, world.orders)):
+                await transaction.add_process(a_stored_process(key))
+                for number in range(1, PUBLISHED + 1):
+                    await transaction.put_version(key, a_version(number), None)
+                await transaction.register(key, held)
+        await law(store)
 
 
 @ON_EVERY_STORE
 @SOME
 @given(world=worlds())
-def test_every_instance_of_a_selection_gets_exactly_one_outcome(kind: str, world: World) -> None:
+async def test_every_instance_of_a_selection_gets_exactly_one_outcome(
+    stores: Stores, kind: str, world: World
+) -> None:
     async def law(store: Store) -> None:
         done = await upgraded(store, world)
         outcomes = await outcomes_of(store, done.id, first=5)
         assert [one.instance for one in outcomes] == selected(world)
 
-    in_a_store(kind, world, law)
+    await in_a_store(stores, kind, world, law)
 
 
 @ON_EVERY_STORE
 @SOME
 @given(world=worlds())
-def test_the_counts_add_up_to_the_selection(kind: str, world: World) -> None:
+async def test_the_counts_add_up_to_the_selection(stores: Stores, kind: str, world: World) -> None:
     async def law(store: Store) -> None:
         done = await upgraded(store, world)
         assert done.total == len(selected(world))
@@ -156,13 +154,13 @@ def test_the_counts_add_up_to_the_selection(kind: str, world: World) -> None:
             assert done.total + done.excluded == active
         assert await store.upgrade(done.id) == done
 
-    in_a_store(kind, world, law)
+    await in_a_store(stores, kind, world, law)
 
 
 @ON_EVERY_STORE
 @SOME
 @given(world=worlds())
-def test_a_second_upgrade_moves_nothing(kind: str, world: World) -> None:
+async def test_a_second_upgrade_moves_nothing(stores: Stores, kind: str, world: World) -> None:
     async def law(store: Store) -> None:
         first = await upgraded(store, world)
         before = await instances_of(store, ORDERS)
@@ -170,13 +168,13 @@ def test_a_second_upgrade_moves_nothing(kind: str, world: World) -> None:
         assert (second.upgraded, second.skipped) == (0, first.total)
         assert await instances_of(store, ORDERS) == before
 
-    in_a_store(kind, world, law)
+    await in_a_store(stores, kind, world, law)
 
 
 @ON_EVERY_STORE
 @SOME
 @given(world=worlds())
-def test_a_set_is_moved_as_its_instances_one_by_one(kind: str, world: World) -> None:
+async def test_a_set_is_moved_as_its_instances_one_by_one(stores: Stores, kind: str, world: World) -> None:
     async def law(store: Store) -> None:
         done = await upgraded(store, world)
         after = await by_id(store, ORDERS)
@@ -193,13 +191,13 @@ def test_a_set_is_moved_as_its_instances_one_by_one(kind: str, world: World) -> 
             assert (outcome.from_version, outcome.from_position) == (one.version, one.position)
             assert (outcome.to_version, outcome.to_position) == (expected.version, expected.position)
 
-    in_a_store(kind, world, law)
+    await in_a_store(stores, kind, world, law)
 
 
 @ON_EVERY_STORE
 @SOME
 @given(world=worlds())
-def test_nothing_outside_the_selection_changes(kind: str, world: World) -> None:
+async def test_nothing_outside_the_selection_changes(stores: Stores, kind: str, world: World) -> None:
     async def law(store: Store) -> None:
         await upgraded(store, world)
         chosen = set(selected(world))
@@ -210,13 +208,13 @@ def test_nothing_outside_the_selection_changes(kind: str, world: World) -> None:
         ]
         assert await instances_of(store, INVOICES) == world.invoices
 
-    in_a_store(kind, world, law)
+    await in_a_store(stores, kind, world, law)
 
 
 @ON_EVERY_STORE
 @SOME
 @given(world=worlds())
-def test_the_size_of_chunks_does_not_matter(kind: str, world: World) -> None:
+async def test_the_size_of_chunks_does_not_matter(stores: Stores, kind: str, world: World) -> None:
     seen = []
 
     async def law(store: Store) -> None:
@@ -233,15 +231,15 @@ def test_the_size_of_chunks_does_not_matter(kind: str, world: World) -> None:
             )
         )
 
-    in_a_store(kind, world, law)
-    in_a_store(kind, world, law)
+    await in_a_store(stores, kind, world, law)
+    await in_a_store(stores, kind, world, law)
     assert seen[0] == seen[1]
 
 
 @ON_EVERY_STORE
 @SOME
 @given(world=worlds())
-def test_an_upgrade_does_what_its_plan_said(kind: str, world: World) -> None:
+async def test_an_upgrade_does_what_its_plan_said(stores: Stores, kind: str, world: World) -> None:
     async def law(store: Store) -> None:
         plan = await plan_upgrade(store, process=ORDERS, selection=world.selection)
         done = await upgraded(store, world)
@@ -252,12 +250,12 @@ def test_an_upgrade_does_what_its_plan_said(kind: str, world: World) -> None:
             for one in (await store.decisions([done.id]))[done.id]
         }
 
-    in_a_store(kind, world, law)
+    await in_a_store(stores, kind, world, law)
 
 
 @SOME
 @given(world=worlds())
-def test_all_stores_agree(world: World) -> None:
+async def test_all_stores_agree(stores: Stores, world: World) -> None:
     seen = []
 
     async def law(store: Store) -> None:
@@ -273,5 +271,5 @@ def test_all_stores_agree(world: World) -> None:
         )
 
     for kind in STORES:
-        in_a_store(kind, world, law)
+        await in_a_store(stores, kind, world, law)
     assert all(one == seen[0] for one in seen)

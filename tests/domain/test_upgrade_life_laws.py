@@ -31,11 +31,14 @@ from tests.domain.test_plan_laws import World, in_a_store, planned_or_refused, w
 from tests.support.builders import ADMIN, EVENING, ORDERS, MovableClock, a_report, a_worker, an_id, at
 from tests.support.stores import (
     STORES,
+    Stores,
     a_transaction_that_fails,
     everything_in,
     instances_of,
     outcomes_of,
 )
+
+pytestmark = pytest.mark.anyio
 
 ON_EVERY_STORE = pytest.mark.parametrize("kind", STORES)
 SOME = settings(max_examples=12)
@@ -136,8 +139,8 @@ def put_to_wait(world: World, numbers: list[int]) -> list[Any]:
 @ON_EVERY_STORE
 @SOME
 @given(world=WORLDS, steps=STEPS)
-def test_interruptions_change_nothing_of_what_an_upgrade_comes_to(
-    kind: str, world: World, steps: list[Step]
+async def test_interruptions_change_nothing_of_what_an_upgrade_comes_to(
+    stores: Stores, kind: str, world: World, steps: list[Step]
 ) -> None:
     seen: list[tuple[Any, ...]] = []
 
@@ -146,8 +149,8 @@ def test_interruptions_change_nothing_of_what_an_upgrade_comes_to(
             return
         seen.append(await result_of(store, await upgraded(store, world, [] if seen else steps)))
 
-    in_a_store(kind, world, law)
-    in_a_store(kind, world, law)
+    await in_a_store(stores, kind, world, law)
+    await in_a_store(stores, kind, world, law)
     assert len(seen) in (0, 2)
     assert all(one == seen[0] for one in seen)
 
@@ -155,8 +158,8 @@ def test_interruptions_change_nothing_of_what_an_upgrade_comes_to(
 @ON_EVERY_STORE
 @SOME
 @given(world=WORLDS, steps=STEPS, steps_back=STEPS)
-def test_an_upgrade_and_its_undo_restore_the_world(
-    kind: str, world: World, steps: list[Step], steps_back: list[Step]
+async def test_an_upgrade_and_its_undo_restore_the_world(
+    stores: Stores, kind: str, world: World, steps: list[Step], steps_back: list[Step]
 ) -> None:
     async def law(store: Store) -> None:
         if await is_refused(store, world):
@@ -167,14 +170,14 @@ def test_an_upgrade_and_its_undo_restore_the_world(
         assert (back.upgraded, back.skipped) == (done.upgraded, 0)
         assert (await everything_in(store)).instances == before.instances
 
-    in_a_store(kind, world, law)
+    await in_a_store(stores, kind, world, law)
 
 
 @ON_EVERY_STORE
 @SOME
 @given(world=WORLDS, steps=STEPS, numbers=st.lists(st.integers(0, 13), max_size=6, unique=True))
-def test_an_undo_leaves_what_moved_on_and_takes_back_the_rest(
-    kind: str, world: World, steps: list[Step], numbers: list[int]
+async def test_an_undo_leaves_what_moved_on_and_takes_back_the_rest(
+    stores: Stores, kind: str, world: World, steps: list[Step], numbers: list[int]
 ) -> None:
     async def law(store: Store) -> None:
         if await is_refused(store, world):
@@ -191,14 +194,14 @@ def test_an_undo_leaves_what_moved_on_and_takes_back_the_rest(
             went_back = one.id in moved and one.id not in {report.id for report in on}
             assert one == (before if went_back else reported)[one.id]
 
-    in_a_store(kind, world, law)
+    await in_a_store(stores, kind, world, law)
 
 
 @ON_EVERY_STORE
 @SOME
 @given(world=WORLDS, steps=STEPS, numbers=st.lists(st.integers(0, 13), max_size=6, unique=True))
-def test_an_upgrade_and_its_retry_have_each_instance_once_among_the_upgraded(
-    kind: str, world: World, steps: list[Step], numbers: list[int]
+async def test_an_upgrade_and_its_retry_have_each_instance_once_among_the_upgraded(
+    stores: Stores, kind: str, world: World, steps: list[Step], numbers: list[int]
 ) -> None:
     async def law(store: Store) -> None:
         if await is_refused(store, world):
@@ -219,14 +222,14 @@ def test_an_upgrade_and_its_retry_have_each_instance_once_among_the_upgraded(
         last: dict[Any, Instance] = {one.id: one for one in await instances_of(store, ORDERS)}
         assert {last[one].version for one in moved} <= {done.target_version}
 
-    in_a_store(kind, world, law)
+    await in_a_store(stores, kind, world, law)
 
 
 @ON_EVERY_STORE
 @SOME
 @given(world=WORLDS, steps=STEPS)
-def test_a_retry_of_an_unchanged_world_repeats_every_reason(
-    kind: str, world: World, steps: list[Step]
+async def test_a_retry_of_an_unchanged_world_repeats_every_reason(
+    stores: Stores, kind: str, world: World, steps: list[Step]
 ) -> None:
     async def law(store: Store) -> None:
         if world.mappings or await is_refused(store, world):
@@ -242,14 +245,14 @@ def test_a_retry_of_an_unchanged_world_repeats_every_reason(
         }
         assert await instances_of(store, ORDERS) == before
 
-    in_a_store(kind, world, law)
+    await in_a_store(stores, kind, world, law)
 
 
 @ON_EVERY_STORE
 @SOME
 @given(world=WORLDS, steps=STEPS)
-def test_histories_are_the_outcomes_of_all_upgrades_in_order(
-    kind: str, world: World, steps: list[Step]
+async def test_histories_are_the_outcomes_of_all_upgrades_in_order(
+    stores: Stores, kind: str, world: World, steps: list[Step]
 ) -> None:
     async def law(store: Store) -> None:
         if await is_refused(store, world):
@@ -275,12 +278,14 @@ def test_histories_are_the_outcomes_of_all_upgrades_in_order(
         assert await prune_outcomes(store, before=EVENING.replace(year=2030)) == total
         assert set((await store.histories([one.id for one in world.held])).values()) <= {()}
 
-    in_a_store(kind, world, law)
+    await in_a_store(stores, kind, world, law)
 
 
 @SOME
 @given(world=WORLDS, steps=STEPS, numbers=st.lists(st.integers(0, 13), max_size=6, unique=True))
-def test_all_stores_agree_on_a_whole_life(world: World, steps: list[Step], numbers: list[int]) -> None:
+async def test_all_stores_agree_on_a_whole_life(
+    stores: Stores, world: World, steps: list[Step], numbers: list[int]
+) -> None:
     seen: list[list[tuple[Any, ...]]] = []
 
     async def law(store: Store) -> None:
@@ -295,6 +300,6 @@ def test_all_stores_agree_on_a_whole_life(world: World, steps: list[Step], numbe
         seen.append(life)
 
     for kind in STORES:
-        in_a_store(kind, world, law)
+        await in_a_store(stores, kind, world, law)
     assert len(seen) in (0, len(STORES))
     assert all(one == seen[0] for one in seen)

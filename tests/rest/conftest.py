@@ -16,11 +16,6 @@ from rest_compat.routes import RestLimits, rest_routes
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def rest_store() -> Store:
     """An empty store."""
     return InMemoryStore()

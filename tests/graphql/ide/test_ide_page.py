@@ -20,11 +20,6 @@ DIST = Path(str(BUILT_FILES))
 MANIFEST = json.loads((DIST / "manifest.json").read_text())
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def an_app(default_query: str = "{ it }") -> Starlette:
     page = GraphiQLPage(default_query=default_query)
 
