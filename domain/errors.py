@@ -21,6 +21,7 @@ class ErrorCode(StrEnum):
     UPGRADE_NOT_FOUND = "UPGRADE_NOT_FOUND"
     WRONG_STATE = "WRONG_STATE"
     IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
+    RATE_LIMITED = "RATE_LIMITED"
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
     PROCESS_EXISTS = "PROCESS_EXISTS"
     NO_DRAFT = "NO_DRAFT"
@@ -58,6 +59,21 @@ class Forbidden(UpliftError):
         super().__init__(f"Expected a system administrator, but the key '{caller}' has the role '{role}'.")
         self.caller = caller
         self.role = role
+
+
+class TooManyRequests(UpliftError):
+    """The caller asks more often than the operator lets one key ask; `retry_after` is in whole seconds."""
+
+    code = ErrorCode.RATE_LIMITED
+
+    def __init__(self, *, caller: str, allowed: str, retry_after: int) -> None:
+        super().__init__(
+            f"Expected at most {allowed} of the key '{caller}', but got more. Nothing was written; try again "
+            f"in {retry_after} seconds."
+        )
+        self.caller = caller
+        self.allowed = allowed
+        self.retry_after = retry_after
 
 
 class ProcessNotFound(UpliftError):

@@ -17,9 +17,14 @@ MAX_BATCH = 100_000
 
 
 async def register_instances(
-    store: Store, *, process: ProcessKey, instances: Sequence[Instance], caller: Caller
+    store: Store,
+    *,
+    process: ProcessKey,
+    instances: Sequence[Instance],
+    caller: Caller,
+    most: int = MAX_BATCH,
 ) -> int:
-    """Register instances of a process, each pinned to a published version; returns how many.
+    """Register at most `most` instances of a process, each pinned to a published version; returns how many.
 
     An instance that is known already gets the status and position given; its version stays, for only an
     upgrade changes a version (so an engine may repeat a registration safely).
@@ -27,7 +32,7 @@ async def register_instances(
     """
     require_system_admin(caller)
     _check_processes(process, instances)
-    _check_batch([instance.id for instance in instances])
+    _check_batch([instance.id for instance in instances], most)
     _check_positions([instance.position for instance in instances])
     await get_process(store, process)
     # What is published stays published: there is no need to hold up those who publish.
@@ -39,13 +44,15 @@ async def register_instances(
     return len(instances)
 
 
-async def report_instances(store: Store, *, reports: Sequence[InstanceReport], caller: Caller) -> int:
-    """Take over status and position of known instances, of whatever process; returns how many.
+async def report_instances(
+    store: Store, *, reports: Sequence[InstanceReport], caller: Caller, most: int = MAX_BATCH
+) -> int:
+    """Take over status and position of at most `most` known instances, of whatever process; returns how many.
 
     Raises Forbidden or InvalidInput (an unknown id refuses the whole report), with nothing written.
     """
     require_system_admin(caller)
-    _check_batch([report.id for report in reports])
+    _check_batch([report.id for report in reports], most)
     _check_positions([report.position for report in reports])
     async with store.transaction() as transaction:
         owners = await transaction.processes_of([report.id for report in reports])
@@ -72,10 +79,10 @@ def _check_processes(process: ProcessKey, instances: Sequence[Instance]) -> None
             )
 
 
-def _check_batch(ids: Sequence[InstanceId]) -> None:
-    if len(ids) > MAX_BATCH:
+def _check_batch(ids: Sequence[InstanceId], most: int) -> None:
+    if len(ids) > most:
         raise InvalidInput(
-            f"Expected at most {MAX_BATCH:,} instances in one request, but got {len(ids):,}.",
+            f"Expected at most {most:,} instances in one request, but got {len(ids):,}.",
             field=("instances",),
         )
     if len(set(ids)) < len(ids):

@@ -85,22 +85,24 @@ def kind_of(selection: WorkedSelection) -> SelectionKind:
     return _KINDS[type(selection)]
 
 
-def by_ids(ids: Iterable[UUID], *, fields: SelectionFields = DEFAULT_FIELDS) -> ByIds:
+def by_ids(ids: Iterable[UUID], *, fields: SelectionFields = DEFAULT_FIELDS, most: int = MAX_IDS) -> ByIds:
     """A checked selection of instances by id; an id given twice counts once.
 
-    Raises InvalidSelection when there are none, or more than MAX_IDS.
+    Raises InvalidSelection when there are none, or more than `most`.
     """
     chosen = _once(ids)
     if not chosen:
         raise InvalidSelection(
             f"Expected {fields.ids} to hold at least one id, but it is empty.", field=(fields.ids,)
         )
-    return ByIds(ids=_must_be_few(chosen, fields.ids))
+    return ByIds(ids=_must_be_few(chosen, fields.ids, most))
 
 
-def all_active(excluded: Iterable[UUID] = (), *, fields: SelectionFields = DEFAULT_FIELDS) -> AllActive:
-    """A checked selection of all active instances except some. Raises InvalidSelection above MAX_IDS ids."""
-    return AllActive(excluded=_must_be_few(_once(excluded), fields.excluded))
+def all_active(
+    excluded: Iterable[UUID] = (), *, fields: SelectionFields = DEFAULT_FIELDS, most: int = MAX_IDS
+) -> AllActive:
+    """A checked selection of all active instances except some. Raises InvalidSelection above `most` ids."""
+    return AllActive(excluded=_must_be_few(_once(excluded), fields.excluded, most))
 
 
 def one_way_of_selecting(
@@ -139,9 +141,9 @@ def _once(ids: Iterable[UUID]) -> tuple[InstanceId, ...]:
     return tuple(dict.fromkeys(InstanceId(given) for given in ids))
 
 
-def _must_be_few(ids: tuple[InstanceId, ...], field: str) -> tuple[InstanceId, ...]:
-    if len(ids) > MAX_IDS:
+def _must_be_few(ids: tuple[InstanceId, ...], field: str, most: int) -> tuple[InstanceId, ...]:
+    if len(ids) > most:
         raise InvalidSelection(
-            f"Expected {field} to hold at most {MAX_IDS:,} ids, but got {len(ids):,}.", field=(field,)
+            f"Expected {field} to hold at most {most:,} ids, but got {len(ids):,}.", field=(field,)
         )
     return ids

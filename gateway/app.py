@@ -7,13 +7,16 @@ from functools import partial
 
 from starlette.applications import Starlette
 
+from gateway.cross_origin import cross_origin
 from gateway.health import health_routes
 from gateway.keys import authenticator
+from gateway.rate_limit import RateLimit
 from gateway.settings import Settings
 from gateway.worker import UpgradeWorker, worker_name
 from graphql_api.context import Context, context_of
 from graphql_api.http import GraphQLEndpoint, graphql_routes
 from graphql_api.ide import GraphiQLPage
+from graphql_api.origins import Origins
 from graphql_api.schema import build_schema
 from rest_compat.routes import rest_routes
 from storage.keys import SqlKeys
@@ -40,18 +43,28 @@ def build_app(store: SqlStore, settings: Settings, stopping: asyncio.Event | Non
     upgrade any longer, and the worker ends after the chunks under way.
     """
     stopping = stopping or asyncio.Event()
-    authenticate = authenticator(SqlKeys(store.database))
+    rate_limit = RateLimit(settings.rate_limit) if settings.rate_limit else None
+    authenticate = authenticator(SqlKeys(store.database), rate_limit)
+    limits = settings.graphql_limits()
+    origins = Origins(settings.allowed_origins)
     worker = settings.worker_named(worker_name())
 
     async def context_for(headers: Mapping[str, str]) -> Context:
         caller = await authenticate(headers.get("authorization"))
-        return context_of(store, caller, worker=worker, wait_seconds=settings.wait_seconds, stopping=stopping)
+        return context_of(
+            store,
+            caller,
+            worker=worker,
+            wait_seconds=settings.wait_seconds,
+            stopping=stopping,
+            limits=limits,
+        )
 
     page = GraphiQLPage(default_query=EXAMPLE_QUERY, static_path="/graphql/static")
     endpoint = GraphQLEndpoint(
         build_schema(),
         context_for=context_for,
-        limits=settings.graphql_limits(),
+        limits=limits,
         allowed_origins=settings.allowed_origins,
         ide=page if settings.introspection else None,
         stopping=stopping,
@@ -61,8 +74,9 @@ def build_app(store: SqlStore, settings: Settings, stopping: asyncio.Event | Non
             *graphql_routes("/graphql", endpoint),
             *(page.static_routes() if settings.introspection else []),
             *health_routes(store.database),
-            *rest_routes(store, authenticate, worker, settings.rest_limits(), stopping),
+            *rest_routes(store, authenticate, worker, settings.rest_limits(), stopping, origins.allow),
         ],
+        middleware=cross_origin(origins),
         lifespan=partial(working_off_upgrades, store, settings, stopping),
     )
 

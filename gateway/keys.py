@@ -14,6 +14,7 @@ from uuid import uuid4
 from domain.access import ApiKey, Authenticate, Caller, Role
 from domain.clock import Clock, utc_now
 from domain.errors import InvalidInput, Unauthenticated
+from gateway.rate_limit import RateLimit
 from storage.keys import SqlKeys
 
 PREFIX = "uplift_"
@@ -40,8 +41,11 @@ async def create_key(keys: SqlKeys, *, name: str, role: Role, clock: Clock = utc
     return key, token
 
 
-def authenticator(keys: SqlKeys) -> Authenticate:
-    """Tells callers by the keys they send as `Authorization: Bearer <key>`."""
+def authenticator(keys: SqlKeys, rate_limit: RateLimit | None = None) -> Authenticate:
+    """Tells callers by the keys they send as `Authorization: Bearer <key>`.
+
+    Raises Unauthenticated, and TooManyRequests when a key asks more often than the rate limit allows.
+    """
 
     async def authenticate(authorization: str | None) -> Caller:
         scheme, _, token = (authorization or "").partition(" ")
@@ -51,6 +55,8 @@ def authenticator(keys: SqlKeys) -> Authenticate:
         key = await keys.find_valid(digest_of(token))
         if key is None:
             raise Unauthenticated()
+        if rate_limit is not None:
+            await rate_limit.count(key.id, caller=key.name)
         return Caller(name=key.name, role=key.role)
 
     return authenticate

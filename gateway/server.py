@@ -16,7 +16,9 @@ from domain.errors import InvalidInput
 from gateway.app import build_app
 from gateway.keys import create_key
 from gateway.opening import open_store
+from gateway.protection import SecurityHeaders
 from gateway.settings import Settings
+from gateway.slow_heads import punctual_http
 from gateway.stopping import stopped_by_signals
 from storage.keys import SqlKeys
 from storage.store import SqlStore
@@ -43,13 +45,15 @@ async def serve_store(
     """Serve an open store until told to stop."""
     stopping = asyncio.Event()
     config = uvicorn.Config(
-        _CuttingOff(build_app(store, settings, stopping)),
+        SecurityHeaders(_CuttingOff(build_app(store, settings, stopping))),
+        http=punctual_http(settings.max_head_seconds),
         log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,
         lifespan="on",
         ws="websockets-sansio",
+        ws_max_size=settings.max_body_bytes,
         timeout_graceful_shutdown=settings.stop_seconds,
     )
     await _Server(config, on_ready, stopping).serve([listener])

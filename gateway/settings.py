@@ -15,13 +15,12 @@ from sqlalchemy.exc import ArgumentError
 
 from domain.errors import InvalidInput
 from domain.working import Pace, Worker
-from graphql_api.limits import Limits
-from rest_compat.routes import RestLimits
+from gateway.limit_settings import LimitSettings
 
 DEFAULT_DATABASE_URL = "sqlite:///uplift.sqlite"
 
 
-class Settings(BaseSettings):
+class Settings(LimitSettings, BaseSettings):
     """The settings of a gateway."""
 
     model_config = SettingsConfigDict(env_prefix="UPLIFT_", env_file=None, extra="ignore")
@@ -32,9 +31,6 @@ class Settings(BaseSettings):
     host: Annotated[str, Field(description="The address to listen at")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535, description="The port to listen at; 0 takes a free one")] = (
         8000
-    )
-    max_body_bytes: Annotated[int, Field(ge=1_000, description="The largest request body, in bytes")] = (
-        8 * 1024 * 1024
     )
     worker: Annotated[bool, Field(description="Whether the server works off upgrades itself")] = True
     upgrades_at_once: Annotated[
@@ -53,12 +49,6 @@ class Settings(BaseSettings):
         int,
         Field(ge=1, le=3_600, description="How long requests and chunks under way may take to end at a stop"),
     ] = 5
-    introspection: Annotated[
-        bool, Field(description="Whether the schema and GraphiQL are shown to callers")
-    ] = True
-    allowed_origins: Annotated[
-        tuple[str, ...], Field(description="Other web origins whose pages may call, as a JSON list")
-    ] = ()
     log_format: Annotated[Literal["console", "json"], Field(description="How log lines look")] = "console"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
@@ -77,14 +67,6 @@ class Settings(BaseSettings):
             pace=Pace(target=timedelta(milliseconds=self.chunk_ms)),
             lease_for=timedelta(seconds=self.lease_seconds),
         )
-
-    def graphql_limits(self) -> Limits:
-        """What one GraphQL request may ask for."""
-        return Limits(max_body_bytes=self.max_body_bytes, introspection=self.introspection)
-
-    def rest_limits(self) -> RestLimits:
-        """What one REST request may ask for."""
-        return RestLimits(max_body_bytes=self.max_body_bytes)
 
 
 def database_at(database_url: str) -> Path | URL:

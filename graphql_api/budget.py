@@ -1,9 +1,9 @@
 """How many nodes may one operation ask for?
 
 A page inside a page multiplies: 100 processes with 100 instances each are 10,100 nodes. That is counted from
-the page sizes asked for, before anything is read or written, and refused above MAX_NODES. It happens when a
-field at the top of the operation is resolved, because page sizes may be variables, which validation does not
-know.
+the page sizes asked for, before anything is read or written, and refused above the limit `max_nodes`. It
+happens when a field at the top of the operation is resolved, because page sizes may be variables, which
+validation does not know.
 """
 
 from collections.abc import Mapping
@@ -36,20 +36,18 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from domain.paging import MAX_PAGE_SIZE
 from graphql_api.errors import RequestCode, request_error
 
-MAX_NODES = 10_000
-
 
 class WithinBudget(FieldExtension):
-    """Refuses a field at the top of an operation that asks for more than MAX_NODES in all."""
+    """Refuses a field at the top of an operation that asks for more nodes in all than one may."""
 
     async def resolve_async(
         self, next_: AsyncExtensionResolver, source: Any, info: Any, **kwargs: Any
     ) -> Any:
-        nodes = requested_nodes(info._raw_info)
-        if nodes > MAX_NODES:
+        nodes, most = requested_nodes(info._raw_info), info.context.limits.max_nodes
+        if nodes > most:
             raise request_error(
                 RequestCode.LIMIT_EXCEEDED,
-                f"Expected to read at most {MAX_NODES:,} nodes in one operation, but its page sizes, "
+                f"Expected to read at most {most:,} nodes in one operation, but its page sizes, "
                 f"multiplied down the nesting, ask for {nodes:,}.",
             )
         return await next_(source, info, **kwargs)
@@ -62,11 +60,11 @@ def counted_as(nodes: int, *, items: int | None = None) -> Mapping[str, int | No
 
 def must_fit_budget(info: Any, *, items: int) -> None:
     """Refuse what this field asks of each of its items, now that it is known how many there are."""
-    inside = _Counting(info._raw_info).inside_one(info._raw_info)
-    if inside and items * (1 + inside) > MAX_NODES:
+    inside, most = _Counting(info._raw_info).inside_one(info._raw_info), info.context.limits.max_nodes
+    if inside and items * (1 + inside) > most:
         raise request_error(
             RequestCode.LIMIT_EXCEEDED,
-            f"Expected to read at most {MAX_NODES:,} nodes in one operation, but {info.field_name} has "
+            f"Expected to read at most {most:,} nodes in one operation, but {info.field_name} has "
             f"{items:,} items, which ask for {1 + inside:,} each.",
         )
 

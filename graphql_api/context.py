@@ -8,7 +8,10 @@ import strawberry
 from domain.access import Caller
 from domain.ports import Store
 from domain.working import Worker
+from graphql_api.limits import Limits
 from graphql_api.loaders import Loaders
+
+DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +19,7 @@ class Context:
     """Where things are kept, who asks, and what this one operation has read so far.
 
     `worker` does at once what fits into a chunk; `wait_seconds` is how long a mutation waits for others to do
-    the rest. Once `stopping` is set, it waits no longer.
+    the rest. Once `stopping` is set, it waits no longer. `limits` bound what the operation may ask for.
     """
 
     store: Store
@@ -24,6 +27,7 @@ class Context:
     worker: Worker
     wait_seconds: float
     stopping: asyncio.Event
+    limits: Limits
     loaders: Loaders
 
 
@@ -34,6 +38,7 @@ def context_of(
     worker: Worker,
     wait_seconds: float,
     stopping: asyncio.Event | None = None,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Context:
     """The context of a new operation of this caller."""
     return Context(
@@ -42,6 +47,7 @@ def context_of(
         worker=worker,
         wait_seconds=wait_seconds,
         stopping=stopping or asyncio.Event(),
+        limits=limits,
         loaders=Loaders(store),
     )
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 import structlog
 from graphql import GraphQLError, GraphQLFormattedError
 
-from domain.errors import UpliftError
+from domain.errors import TooManyRequests, UpliftError
 
 
 class RequestCode(StrEnum):
@@ -96,6 +96,8 @@ def _cause(error: GraphQLError) -> BaseException:
 
 
 def _facts(error: UpliftError) -> dict[str, Any]:
+    if isinstance(error, TooManyRequests):  # no header goes with one operation of a WebSocket
+        return {"code": error.code, "retryAfter": error.retry_after}
     return {"code": error.code, "field": list(error.field)} if error.field else {"code": error.code}
 
 

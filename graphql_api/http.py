@@ -22,7 +22,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from strawberry import Schema
 
-from domain.errors import ErrorCode, UpliftError
+from domain.errors import ErrorCode, TooManyRequests, UpliftError
 from graphql_api.documents import Document, RefusedDocumentError
 from graphql_api.errors import RequestCode, formatted, refusal, unexpected
 from graphql_api.http_request import (
@@ -168,6 +168,8 @@ def _refusal_response(error: Exception, media_type: MediaType) -> Response:
         return errors_response(error.errors, media_type, status_of_request_error(media_type))
     if isinstance(error, RefusedRequestError):
         return errors_response(error.errors, media_type, error.status, error.headers)
+    if isinstance(error, TooManyRequests):
+        return errors_response([refusal(error)], media_type, 429, {"retry-after": str(error.retry_after)})
     if isinstance(error, UpliftError) and error.code in ANSWERS:
         return errors_response([refusal(error)], media_type, *ANSWERS[error.code])
     message, extensions = unexpected(error)

@@ -89,6 +89,7 @@ async def read_body(receive: Receive, headers: Mapping[str, str], limits: Limits
             408,
             RequestCode.LIMIT_EXCEEDED,
             f"Expected the whole body within {limits.max_body_seconds:g} seconds, but it took longer.",
+            {"connection": "close"},  # or its rest would be waited for all the same
         ) from None
 
 

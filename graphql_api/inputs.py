@@ -84,11 +84,11 @@ class SelectionInput:
         description="Every instance that has not ended (PENDING or RUNNING), on whatever version.",
     )
 
-    def selection(self) -> domain.Selection:
-        """The selection meant. Raises InvalidSelection."""
+    def selection(self, *, most: int) -> domain.Selection:
+        """The selection meant, which may name `most` instances. Raises InvalidSelection."""
         if self.all_active:
-            return all_active(self.all_active.except_ or (), fields=SELECTION_FIELDS)
-        return by_ids(self.instance_ids or (), fields=SELECTION_FIELDS)
+            return all_active(self.all_active.except_ or (), fields=SELECTION_FIELDS, most=most)
+        return by_ids(self.instance_ids or (), fields=SELECTION_FIELDS, most=most)
 
 
 @_taken_as_coerced

@@ -22,6 +22,8 @@ from graphql import (
     SelectionSetNode,
 )
 
+from domain.selection import MAX_IDS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -41,6 +43,10 @@ class Limits:
     """Aliased fields of an operation, each counted as often as its fragment is spread."""
     max_fields: int = 1_000
     """Fields of an operation, each counted as often as its fragment is spread."""
+    max_nodes: int = 10_000
+    """Nodes of an operation: its page sizes, multiplied down the nesting (budget.py)."""
+    max_ids: int = MAX_IDS
+    """Instances that one request may select, leave out, register or report."""
     max_root_fields: int = 20
     """Fields at the top of an operation."""
     max_directives: int = 5

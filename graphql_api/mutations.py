@@ -77,7 +77,7 @@ class Mutation:
                 request_upgrade(
                     info.context.store,
                     process=asked.key(),
-                    selection=asked.selection.selection(),
+                    selection=asked.selection.selection(most=info.context.limits.max_ids),
                     mappings=asked.version_mappings(),
                     fingerprint=asked.fingerprint,
                     reason=asked.reason,
@@ -240,6 +240,7 @@ class Mutation:
                 process=process,
                 instances=[one.instance(process) for one in asked.instances],
                 caller=info.context.caller,
+                most=info.context.limits.max_ids,
             ),
             int,
         )
@@ -258,6 +259,7 @@ class Mutation:
                 info.context.store,
                 reports=[one.report() for one in asked.instances],
                 caller=info.context.caller,
+                most=info.context.limits.max_ids,
             ),
             int,
         )

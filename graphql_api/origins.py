@@ -11,11 +11,11 @@ from strawberry.http.websocket_origin import is_same_origin, normalize_allowed_o
 class Origins:
     """The page's own origin, and the ones listed.
 
-    `allowed` are origins like `https://tools.example.com`; anything else raises ValueError.
+    `allowed` are origins like `https://tools.example.com`, or `*` for all; anything else raises ValueError.
     """
 
     def __init__(self, allowed: Iterable[str]) -> None:
-        self._allowed = normalize_allowed_origins(allowed)
+        self.allowed = frozenset(normalize_allowed_origins(allowed))
 
     def allow(self, headers: Mapping[str, str]) -> bool:
         """Whether a request with these headers (names in lower case) comes from no page or an allowed one."""
@@ -24,6 +24,6 @@ class Origins:
             return True
         return (
             is_same_origin(origin, headers.get("host"))
-            or "*" in self._allowed
-            or normalize_origin(origin) in self._allowed
+            or "*" in self.allowed
+            or normalize_origin(origin) in self.allowed
         )

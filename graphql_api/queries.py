@@ -88,7 +88,7 @@ class Query:
             plan = await plan_upgrade(
                 info.context.store,
                 process=asked.key(),
-                selection=asked.selection.selection(),
+                selection=asked.selection.selection(most=info.context.limits.max_ids),
                 mappings=asked.version_mappings(),
             )
         except UpliftError as error:

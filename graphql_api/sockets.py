@@ -28,7 +28,7 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.unset import UNSET
 
-from domain.errors import Forbidden, StoreUnavailable, Unauthenticated, UpliftError
+from domain.errors import Forbidden, StoreUnavailable, TooManyRequests, Unauthenticated, UpliftError
 from graphql_api.documents import RefusedDocumentError
 from graphql_api.errors import RequestCode, presentable, refusal, request_error, unexpected
 from graphql_api.limits import Limits
@@ -87,7 +87,7 @@ class Sockets:
         )
         try:
             await handler.handle()
-        except StoreUnavailable:
+        except (StoreUnavailable, TooManyRequests):
             await adapter.close(1013, "Try again later")
         except Exception as error:
             unexpected(error)

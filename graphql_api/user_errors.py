@@ -22,7 +22,7 @@ from graphql_api.reasons import Finding, show_findings
 @strawberry.interface(
     description=(
         "Why a mutation or a plan was refused; nothing was changed. What is not about the input is a "
-        "top-level error with the code UNAUTHENTICATED, FORBIDDEN or STORE_UNAVAILABLE."
+        "top-level error with the code UNAUTHENTICATED, FORBIDDEN, RATE_LIMITED or STORE_UNAVAILABLE."
     )
 )
 class UserError:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import structlog
 
-from domain.errors import ErrorCode, InvalidSelection, UpliftError
+from domain.errors import ErrorCode, InvalidSelection, TooManyRequests, UpliftError
 
 MAX_DETAILS = 20
 """Most faults of one request that are told in full; the rest show when these are mended."""
@@ -25,8 +25,10 @@ class RestCode(StrEnum):
     NOT_FOUND = "NOT_FOUND"
     """No such path; of a process that does not exist the domain says PROCESS_NOT_FOUND."""
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+    FORBIDDEN_ORIGIN = "FORBIDDEN_ORIGIN"
+    """A page of another web origin asks, and it is not in the list of allowed ones."""
     LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
-    """The body or a list of ids is larger than allowed."""
+    """The body or a list of ids is larger than allowed, or the body slower."""
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
     """The body is announced as something else than JSON in UTF-8."""
     UPGRADE_CANCELLED = "UPGRADE_CANCELLED"
@@ -54,6 +56,7 @@ STATUS_OF: Mapping[ErrorCode, int] = {
     ErrorCode.UPGRADE_NOT_FOUND: 404,
     ErrorCode.WRONG_STATE: 409,
     ErrorCode.IDEMPOTENCY_CONFLICT: 422,
+    ErrorCode.RATE_LIMITED: 429,
     ErrorCode.STORE_UNAVAILABLE: 503,
 }
 """The HTTP status of every refusal of the domain."""
@@ -110,7 +113,7 @@ def refusal_of(error: Exception) -> RefusedRequest:
             error.code,
             error.message,
             details=_details(error),
-            headers=headers_of(error.code),
+            headers=_headers(error),
         )
     return _unexpected(error)
 
@@ -124,6 +127,12 @@ def bad_values(faults: Sequence[Detail]) -> RefusedRequest:
     """The refusal of a request with these faults, of which there is at least one."""
     code = ErrorCode.INVALID_INPUT
     return RefusedRequest(STATUS_OF[code], code, faults[0].message, details=faults)
+
+
+def _headers(error: UpliftError) -> Mapping[str, str]:
+    if isinstance(error, TooManyRequests):
+        return {"retry-after": str(error.retry_after)}
+    return headers_of(error.code)
 
 
 def _details(error: UpliftError) -> tuple[Detail, ...]:

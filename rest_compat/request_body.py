@@ -1,11 +1,13 @@
 """Which bytes does a request carry, and may they be read at all?"""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from starlette.types import Receive
 
+from domain.selection import MAX_IDS
 from rest_compat.refusals import RefusedRequest, RestCode
 
 _UTF_8 = {"utf-8", "utf8"}
@@ -16,19 +18,28 @@ class RestLimits:
     """What one client may send; the default fits 100,000 ids in any spelling."""
 
     max_body_bytes: int = 8 * 1024 * 1024
+    max_body_seconds: float = 30.0
+    """From the first to the last byte of a body."""
+    max_ids: int = MAX_IDS
+    """Different ids in one list."""
 
 
 async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limits: RestLimits) -> bytes:
-    """The whole body of a request. Raises RefusedRequest for another type (415) or a larger body (413).
+    """The whole body of a request.
 
-    A body whose announced length is too large is refused unread; a body of unknown length, or a longer one
-    than announced, as soon as the part received is too large.
+    Raises RefusedRequest for another type (415), a larger body (413), and one that comes too slowly (408). A
+    body whose announced length is too large is refused unread; a body of unknown length, or a longer one than
+    announced, as soon as the part received is too large.
     """
     _must_be_json(headers)
     announced = _announced_length(headers)
     if announced > limits.max_body_bytes:
         raise _too_large(limits, f"it has {announced:,}")
-    return await _receive_all(receive, limits)
+    try:
+        async with asyncio.timeout(limits.max_body_seconds):
+            return await _receive_all(receive, limits)
+    except TimeoutError:
+        raise _too_slow(limits) from None
 
 
 @lru_cache(maxsize=64)
@@ -87,6 +98,15 @@ async def _receive_all(receive: Receive, limits: RestLimits) -> bytes:
         parts.append(part)
         if not message.get("more_body", False):
             return b"".join(parts)
+
+
+def _too_slow(limits: RestLimits) -> RefusedRequest:
+    return RefusedRequest(
+        408,
+        RestCode.LIMIT_EXCEEDED,
+        f"Expected the whole body within {limits.max_body_seconds:g} seconds, but it took longer.",
+        headers={"connection": "close"},  # or its rest would be waited for all the same
+    )
 
 
 def _too_large(limits: RestLimits, found: str) -> RefusedRequest:

@@ -1,6 +1,6 @@
 """What do path, method and headers of a request say?"""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from uuid import UUID
 
 from starlette.types import Scope
@@ -14,6 +14,15 @@ from rest_compat.refusals import STATUS_OF, Detail, RefusedRequest, RestCode
 
 UPGRADE_PATH = "/pub/v1/bpm/instance/bytemplate/{namespace}/{code}/version"
 STATUS_PATH = "/pub/v1/bpm/upgrades/{upgradeId}"
+
+
+AllowsOrigin = Callable[[Mapping[str, str]], bool]
+"""Tells from the headers (names in lower case) whether a request comes from no web page or an allowed one."""
+
+
+def no_page(_: Mapping[str, str]) -> bool:
+    """Allows no web page, whatever its origin."""
+    return False
 
 
 def check_path(scope: Scope) -> None:
@@ -31,6 +40,18 @@ def check_method(scope: Scope, *allowed: str) -> None:
             f"Expected {' or '.join(allowed)}, but got {scope['method']}.",
             headers={"allow": ", ".join(allowed)},
         )
+
+
+def check_origin(headers: Mapping[bytes, bytes], allows: AllowsOrigin) -> None:
+    """Refuse a page of another web origin, which its browser would not let read the answer anyway."""
+    origin = headers.get(b"origin")
+    if origin is None or allows({name.decode("latin-1"): _decoded(value) for name, value in headers.items()}):
+        return
+    raise RefusedRequest(
+        403,
+        RestCode.FORBIDDEN_ORIGIN,
+        f"Expected a page of this server or of an allowed origin, but got '{_decoded(origin)}'.",
+    )
 
 
 async def caller_of(headers: Mapping[bytes, bytes], authenticate: Authenticate) -> Caller:
@@ -77,4 +98,8 @@ def no_such_path(scope: Scope) -> RefusedRequest:
 
 
 def _text(header: bytes | None) -> str | None:
-    return None if header is None else header.decode("latin-1")
+    return None if header is None else _decoded(header)
+
+
+def _decoded(header: bytes) -> str:
+    return header.decode("latin-1")

@@ -17,7 +17,14 @@ from rest_compat.openapi import openapi_document
 from rest_compat.refusals import refusal_of
 from rest_compat.replies import json_response, refusal_response
 from rest_compat.request_body import RestLimits
-from rest_compat.requests import STATUS_PATH, UPGRADE_PATH, check_method, no_such_path
+from rest_compat.requests import (
+    STATUS_PATH,
+    UPGRADE_PATH,
+    AllowsOrigin,
+    check_method,
+    no_page,
+    no_such_path,
+)
 from rest_compat.status import UpgradeStatus
 from rest_compat.upgrading import Upgrading
 
@@ -32,11 +39,13 @@ def rest_routes(
     worker: Worker,
     limits: RestLimits | None = None,
     stopping: asyncio.Event | None = None,
+    allows_origin: AllowsOrigin = no_page,
 ) -> list[BaseRoute]:
     """The routes of the legacy path, its status resource, its document, and a 404 for all else below `/pub`.
 
     `worker` says how much is moved at once; whoever works off the queue of the store moves what is larger.
     Once `stopping` is set, no client waits for the end of its upgrade any longer.
+    `allows_origin` tells which web pages may ask for upgrades.
     """
     upgrading = Upgrading(
         store=store,
@@ -44,6 +53,7 @@ def rest_routes(
         worker=worker,
         limits=limits or RestLimits(),
         stopping=stopping or asyncio.Event(),
+        allows_origin=allows_origin,
     )
     status = UpgradeStatus(store=store, authenticate=authenticate)
     return [

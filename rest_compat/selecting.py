@@ -5,7 +5,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from domain.errors import InvalidSelection
-from domain.selection import MAX_IDS, Selection, SelectionFields, one_way_of_selecting
+from domain.selection import Selection, SelectionFields, one_way_of_selecting
 from rest_compat.json_body import JsonBody
 from rest_compat.refusals import Detail, RefusedRequest, RestCode, bad_values
 
@@ -16,11 +16,11 @@ OLDER_NAME = "instances"
 _KNOWN = (FIELDS.ids, FIELDS.excluded, FIELDS.all_active, OLDER_NAME)
 
 
-def selection_of(body: bytes) -> Selection:
+def selection_of(body: bytes, *, most: int) -> Selection:
     """The selection that a body asks for; null, empty and false count as absent (REST.md).
 
-    Raises RefusedRequest for a body that cannot be read (400) or has too many ids (413), and InvalidSelection
-    for one that does not select in exactly one way.
+    Raises RefusedRequest for a body that cannot be read (400) or has a list of more than `most` ids (413),
+    and InvalidSelection for one that does not select in exactly one way.
     """
     properties = JsonBody(body, _KNOWN)
     ids = properties.uuids(FIELDS.ids)
@@ -35,16 +35,16 @@ def selection_of(body: bytes) -> Selection:
             field=(FIELDS.ids, OLDER_NAME),
         )
     fields = replace(FIELDS, ids=OLDER_NAME) if older else FIELDS
-    _must_be_few(ids or older, fields.ids)
-    _must_be_few(excluded, fields.excluded)
+    _must_be_few(ids or older, fields.ids, most)
+    _must_be_few(excluded, fields.excluded, most)
     return one_way_of_selecting(ids=ids or older, every_active=every_active, excluded=excluded, fields=fields)
 
 
-def _must_be_few(ids: Collection[UUID], field: str) -> None:
+def _must_be_few(ids: Collection[UUID], field: str, most: int) -> None:
     """Refuse more ids than one request may carry, as too large (413); an id given twice counts once."""
-    if len(ids) <= MAX_IDS or (distinct := len(set(ids))) <= MAX_IDS:
+    if len(ids) <= most or (distinct := len(set(ids))) <= most:
         return
-    message = f"Expected {field} to hold at most {MAX_IDS:,} ids, but got {distinct:,}."
+    message = f"Expected {field} to hold at most {most:,} ids, but got {distinct:,}."
     raise RefusedRequest(
         413, RestCode.LIMIT_EXCEEDED, message, details=[Detail(field=field, message=message)]
     )

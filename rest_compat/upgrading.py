@@ -23,8 +23,10 @@ from rest_compat.refusals import STATUS_OF, RefusedRequest, RestCode, headers_of
 from rest_compat.replies import accepted_response, upgrade_response
 from rest_compat.request_body import RestLimits, read_body
 from rest_compat.requests import (
+    AllowsOrigin,
     caller_of,
     check_method,
+    check_origin,
     check_path,
     path_of_status,
     process_key,
@@ -38,9 +40,9 @@ from rest_compat.waiting import wait_for_the_end
 class Upgrading:
     """Upgrades the instances of a process that the body of a request selects.
 
-    What is wrong is told in this order: the path and method, who asks (401, 403), the process (404), the form
-    of the body (415, 413), and what is asked (400, 422). Nothing is read of the body before it is known who
-    asks.
+    What is wrong is told in this order: the path and method, where it comes from (403), who asks (401, 429,
+    403), the process (404), the form of the body (415, 413, 408), and what is asked (400, 422). Nothing is
+    read of the body before it is known who asks.
     """
 
     store: Store
@@ -48,11 +50,13 @@ class Upgrading:
     worker: Worker
     limits: RestLimits
     stopping: asyncio.Event
+    allows_origin: AllowsOrigin
 
     async def answer(self, scope: Scope, receive: Receive) -> Response:
         check_path(scope)
         check_method(scope, "POST")
         headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        check_origin(headers, self.allows_origin)
         caller = await caller_of(headers, self.authenticate)
         require_system_admin(caller)
         process = process_key(scope)
@@ -73,7 +77,7 @@ class Upgrading:
         try:
             body = await read_body(headers, receive, self.limits)
             key = idempotency_key_of(values_of(scope, b"idempotency-key"))
-            return selection_of(body), key
+            return selection_of(body, most=self.limits.max_ids), key
         except (RefusedRequest, UpliftError):
             # A good request learns from its upgrade whether the process exists, with one question less.
             await get_process(self.store, process)

@@ -1,5 +1,6 @@
 """How a PostgreSQL database is opened: with which connections and settings."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -51,7 +52,7 @@ class PostgresBackend:
 
     def why_unavailable(self, error: Exception) -> str | None:
         if isinstance(error, (OSError, PoolTimeoutError)):
-            return str(error) or type(error).__name__
+            return _without_addresses(error)
         if not isinstance(error, DBAPIError):
             return None
         state = getattr(error.orig, "sqlstate", None) or ""
@@ -60,6 +61,12 @@ class PostgresBackend:
     async def close(self) -> None:
         await self._readers.dispose()
         await self._writers.dispose()
+
+
+def _without_addresses(error: OSError | PoolTimeoutError) -> str:
+    """What kept the database out of reach: clients are told, and where it is does not concern them."""
+    number = getattr(error, "errno", None) or 0
+    return os.strerror(number) if number > 0 else type(error).__name__
 
 
 def _engine(url: URL, *, isolation_level: Any) -> AsyncEngine:

@@ -20,7 +20,14 @@ from strawberry.types.base import get_object_definition
 import domain
 import graphql_api
 from domain import compatibility
-from domain.errors import ErrorCode, Forbidden, StoreUnavailable, Unauthenticated, UpliftError
+from domain.errors import (
+    ErrorCode,
+    Forbidden,
+    StoreUnavailable,
+    TooManyRequests,
+    Unauthenticated,
+    UpliftError,
+)
 from domain.selection import SelectionKind
 from graphql_api import enums
 from graphql_api.comparisons import Element, ElementChange
@@ -36,7 +43,7 @@ from graphql_api.versions import Version
 
 COMMITTED = Path(graphql_api.__file__).with_name("schema.graphql")
 BUILT_IN = {"Boolean", "Float", "ID", "Int", "String"}
-NOT_ABOUT_THE_INPUT = {Unauthenticated, Forbidden, StoreUnavailable}
+NOT_ABOUT_THE_INPUT = {Unauthenticated, Forbidden, TooManyRequests, StoreUnavailable}
 
 
 def test_the_committed_text_is_what_the_code_says():
@@ -102,7 +109,12 @@ def test_every_refusal_of_the_domain_is_a_user_error_if_it_is_about_the_input():
 
 @pytest.mark.parametrize(
     "refusal",
-    [Unauthenticated(), Forbidden(caller="dashboard", role="reader"), StoreUnavailable("it is locked")],
+    [
+        Unauthenticated(),
+        Forbidden(caller="dashboard", role="reader"),
+        TooManyRequests(caller="dashboard", allowed="2 requests per minute", retry_after=3),
+        StoreUnavailable("it is locked"),
+    ],
 )
 def test_a_refusal_that_is_not_about_the_input_is_raised_on(refusal: UpliftError):
     with pytest.raises(type(refusal)):

@@ -1,0 +1,137 @@
+"""The whole application over a small database, asked by keys of every kind."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from gateway_world import a_world
+from graphql import (
+    GraphQLArgument,
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLScalarType,
+    build_schema,
+    get_named_type,
+    is_leaf_type,
+)
+from starlette.applications import Starlette
+
+from domain import Role
+from gateway.app import build_app
+from gateway.keys import create_key
+from gateway.settings import Settings
+from graphql_api.schema import print_schema
+from storage.keys import SqlKeys
+from storage.store import SqlStore
+from tests.support.builders import NOON, an_id
+from tests.support.stores import Everything, everything_in
+
+SCHEMA = build_schema(print_schema())
+REST = "/pub/v1/bpm/instance/bytemplate/crm/orders/version"
+SAMPLES = {"String": "crm", "Int": 1, "Float": 1.0, "Boolean": True, "UUID": str(an_id(1)), "ID": "1"}
+SAMPLES_BY_NAME = {"code": "orders", "reason": "a test", "after": None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """The application with its store, and a key of each kind."""
+
+    app: Starlette
+    client: httpx2.AsyncClient
+    store: SqlStore
+    admin: str
+    reader: str
+    revoked: str
+
+    async def everything(self) -> Everything:
+        return await everything_in(self.store)
+
+    async def ask(self, query: str, *, key: str | None = None, **variables: object) -> httpx2.Response:
+        """The answer to a POST of this query text, by the reader's key if by no other."""
+        return await self.client.post(
+            "/graphql", json={"query": query, "variables": variables}, headers=bearing(key or self.reader)
+        )
+
+
+@asynccontextmanager
+async def a_served_world(folder: Path, **settings: Any) -> AsyncIterator[World]:
+    """The application with these settings, on a new database in this folder."""
+    store = await SqlStore.open(folder / "uplift.sqlite")
+    try:
+        await a_world(store)
+        keys = SqlKeys(store.database)
+        _, admin = await create_key(keys, name="ops", role=Role.SYSTEM_ADMIN)
+        _, reader = await create_key(keys, name="dashboard", role=Role.READER)
+        old, revoked = await create_key(keys, name="old", role=Role.SYSTEM_ADMIN)
+        await keys.revoke(old.id, NOON)
+        app = build_app(store, Settings(**settings))
+        async with (
+            app.router.lifespan_context(app),
+            httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://uplift.test") as client,
+        ):
+            yield World(app=app, client=client, store=store, admin=admin, reader=reader, revoked=revoked)
+    finally:
+        await store.close()
+
+
+def asked(operation: str, name: str, field: GraphQLField) -> dict[str, Any]:
+    """A request for a root field with the arguments that it needs."""
+    needed: dict[str, GraphQLArgument] = {
+        name: one for name, one in field.args.items() if isinstance(one.type, GraphQLNonNull)
+    }
+    declared = ", ".join(f"${name}: {one.type}" for name, one in needed.items())
+    passed = ", ".join(f"{name}: ${name}" for name in needed)
+    selected = "" if is_leaf_type(get_named_type(field.type)) else " { __typename }"
+    return {
+        "query": f"{operation}{f'({declared})' if declared else ''} "
+        f"{{ {name}{f'({passed})' if passed else ''}{selected} }}",
+        "variables": {name: _value(one.type, name) for name, one in needed.items()},
+    }
+
+
+def every_operation() -> dict[str, dict[str, Any]]:
+    """A request for each field at the top of the schema, by names like `query processes`."""
+    kinds = {"query": SCHEMA.query_type, "mutation": SCHEMA.mutation_type}
+    kinds["subscription"] = SCHEMA.subscription_type
+    return {
+        f"{operation} {name}": asked(operation, name, field)
+        for operation, kind in kinds.items()
+        for name, field in _fields(kind).items()
+    }
+
+
+def bearing(key: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {key}"}
+
+
+def codes(reply: httpx2.Response) -> list[str]:
+    return [error["extensions"]["code"] for error in reply.json().get("errors", ())]
+
+
+def _fields(kind: GraphQLObjectType | None) -> dict[str, GraphQLField]:
+    assert kind is not None
+    return kind.fields
+
+
+def _value(kind: Any, name: str) -> Any:
+    """A value of an input type with no more than it needs, so that nothing but the key can be wrong."""
+    if isinstance(kind, GraphQLNonNull):
+        return _value(kind.of_type, name)
+    if isinstance(kind, GraphQLList):
+        return [_value(kind.of_type, name)]
+    if isinstance(kind, GraphQLEnumType):
+        return next(iter(kind.values))
+    if isinstance(kind, GraphQLInputObjectType):
+        wanted = {
+            name: field.type for name, field in kind.fields.items() if isinstance(field.type, GraphQLNonNull)
+        } or {name: field.type for name, field in list(kind.fields.items())[:1]}
+        return {name: _value(of, name) for name, of in wanted.items()}
+    assert isinstance(kind, GraphQLScalarType)
+    return SAMPLES_BY_NAME.get(name, SAMPLES[kind.name])
