@@ -5,6 +5,7 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 
 from domain.errors import InvalidInput
+from storage.database import Database
 from storage.store import SqlStore
 
 MAGIC = b"SQLite format 3\0"
@@ -13,15 +14,22 @@ MAGIC = b"SQLite format 3\0"
 async def open_store(where: Path | URL) -> SqlStore:
     """The store in this SQLite file, which is created when it is not there, or in this PostgreSQL database.
 
-    Raises InvalidInput and OSError.
+    Raises InvalidInput, OSError and WrongSchema.
     """
-    if isinstance(where, Path):
-        _must_be_a_database_or_nothing(where)
+    _must_be_a_database_or_nothing(where)
     return await SqlStore.open(where)
 
 
-def _must_be_a_database_or_nothing(path: Path) -> None:
-    """Refuse what cannot be a database, with more sense than SQLite's "unable to open"."""
+def database_in(where: Path | URL) -> Database:
+    """The database there with whichever schema. Raises InvalidInput and OSError."""
+    _must_be_a_database_or_nothing(where)
+    return Database.at(where)
+
+
+def _must_be_a_database_or_nothing(path: Path | URL) -> None:
+    """Refuse a file that cannot be a database, with more sense than SQLite's "unable to open"."""
+    if not isinstance(path, Path):
+        return
     if not path.parent.is_dir():
         raise InvalidInput(f"Expected a folder {path.parent} for the database, but there is none.")
     if path.is_dir():

@@ -9,11 +9,17 @@ from storage.connection import Connection
 class Backend(Protocol):
     """Where connections come from."""
 
+    migrates_itself: bool
+    """Whether whoever opens a database with an older schema brings it up to date."""
+
     def reading(self) -> AbstractAsyncContextManager[Connection]:
         """A connection for statements that only read, each on its own snapshot."""
 
     def writing(self) -> AbstractAsyncContextManager[Connection]:
         """A connection in a write transaction, committed at the end or rolled back on an error."""
+
+    def migrating(self) -> AbstractAsyncContextManager[Connection]:
+        """As `writing`, to change the schema: one program at a time has it, and others wait for long."""
 
     def why_unavailable(self, error: Exception) -> str | None:
         """The words of the database for an error that an operator can mend, or that passes by itself.

@@ -8,11 +8,10 @@ from typing import Self
 from sqlalchemy.engine import URL
 
 from domain.errors import StoreUnavailable
-from storage import tables
 from storage.backend import Backend
 from storage.connection import Connection
-from storage.dialect import take_turns
 from storage.postgres import PostgresBackend
+from storage.schema import bring_up_to_date, is_newest
 from storage.sqlite import SqliteBackend
 
 
@@ -23,13 +22,30 @@ class Database:
         self._backend = backend
 
     @classmethod
+    def at(cls, where: Path | URL) -> Self:
+        """The SQLite file of this path or the PostgreSQL database of this URL, with whichever schema."""
+        return cls(SqliteBackend(where) if isinstance(where, Path) else PostgresBackend(where))
+
+    @classmethod
     async def open(cls, where: Path | URL) -> Self:
-        """Open the SQLite file of this path or the PostgreSQL database of this URL, with its tables."""
-        database = cls(SqliteBackend(where) if isinstance(where, Path) else PostgresBackend(where))
-        async with database.writing() as connection:
-            await take_turns(connection, "schema")
-            await connection.run_sync(tables.metadata.create_all)
+        """As `at`, with the newest schema: an empty database gets it, and an SQLite file with an older one.
+
+        Raises WrongSchema for any other schema.
+        """
+        database = cls.at(where)
+        try:
+            await database._must_have_the_newest_schema()
+        except BaseException:
+            await database.close()
+            raise
         return database
+
+    async def _must_have_the_newest_schema(self) -> None:
+        async with self.reading() as connection:
+            if await is_newest(connection):
+                return
+        async with self.migrating() as connection:
+            await bring_up_to_date(connection, if_older=self._backend.migrates_itself)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
@@ -43,6 +59,13 @@ class Database:
         """A connection in a write transaction, committed at the end or rolled back on an error."""
         with self._expected_failures():
             async with self._backend.writing() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def migrating(self) -> AsyncIterator[Connection]:
+        """As `writing`, to change the schema: of several programs that want to, one at a time does it."""
+        with self._expected_failures():
+            async with self._backend.migrating() as connection:
                 yield connection
 
     async def ping(self) -> None:

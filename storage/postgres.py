@@ -12,14 +12,18 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from storage.connection import Connection
+from storage.dialect import take_turns
 
 CONNECTIONS = 8
 """Most connections of one program that read, and most that write."""
 CONNECT_SECONDS = 5
+LOCK_WAIT = "5s"
+MIGRATION_WAIT = "60s"
+"""How long one program waits for another that changes the schema."""
 SETTINGS = {
     "application_name": "uplift",
     "timezone": "UTC",
-    "lock_timeout": "5s",
+    "lock_timeout": LOCK_WAIT,
     # A program that was stopped in the middle of a transaction must not keep its upgrade from all others.
     "idle_in_transaction_session_timeout": "10s",
     # Compiling pays off for statements of seconds; ours take milliseconds.
@@ -33,6 +37,8 @@ PASSING = ("08", "40", "53", "55", "57")
 
 class PostgresBackend:
     """Two pools, so that those who read never wait for those who wait for a lock."""
+
+    migrates_itself = False
 
     def __init__(self, url: URL) -> None:
         self._readers = _engine(url, isolation_level="AUTOCOMMIT")
@@ -48,6 +54,15 @@ class PostgresBackend:
     async def writing(self) -> AsyncIterator[Connection]:
         connection = Connection(self._writers)
         async with connection, connection.begin():
+            yield connection
+
+    @asynccontextmanager
+    async def migrating(self) -> AsyncIterator[Connection]:
+        async with self.writing() as connection:
+            await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{MIGRATION_WAIT}'")
+            await take_turns(connection, "schema")
+            # A lock on a table that waits for one who reads it keeps all others waiting, too.
+            await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'")
             yield connection
 
     def why_unavailable(self, error: Exception) -> str | None:

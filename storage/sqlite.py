@@ -5,7 +5,7 @@ import logging
 import sqlite3
 import time
 from asyncio import Semaphore, Task, shield
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from storage.driver import SqliteConnection, execute
 from storage.prepared import Statements
 
 BUSY_TIMEOUT_MS = 5_000
+MIGRATION_WAIT_MS = 60_000
+"""How long one program waits for another that changes the schema."""
 READERS = 4
 WAL = "PRAGMA journal_mode = WAL"
 PRAGMAS = (
@@ -31,6 +33,11 @@ PRAGMAS = (
     "PRAGMA temp_store = MEMORY",
 )
 NO_CHECKPOINTS = "PRAGMA wal_autocheckpoint = 0"
+FOR_MIGRATIONS = (
+    f"PRAGMA busy_timeout = {MIGRATION_WAIT_MS}",
+    # To rebuild a table that others refer to is to drop it meanwhile; the keys are checked at the end.
+    "PRAGMA foreign_keys = OFF",
+)
 CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
 CHECKPOINT_EVERY = 0.5
 """Seconds between two checkpoints while there are commits; what is written meanwhile stays in the WAL."""
@@ -57,6 +64,8 @@ PASSING = (
 class SqliteBackend:
     """Connections to one file: some that read, one that writes, and one that makes checkpoints beside it."""
 
+    migrates_itself = True
+
     def __init__(self, path: Path) -> None:
         self._engine = create_async_engine(
             URL.create("sqlite+aiosqlite", database=str(path)),
@@ -76,15 +85,22 @@ class SqliteBackend:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Connection]:
-        async with self._writer.one() as connection:
-            connection.take_the_write_lock()
-            try:
-                yield connection
-                await connection.commit()
-            except BaseException:
-                await shield(connection.rollback())
-                raise
+        async with self._writer.one() as connection, _transaction(connection):
+            yield connection
         self._checkpoint_now_and_then()
+
+    @asynccontextmanager
+    async def migrating(self) -> AsyncIterator[Connection]:
+        connection = await self._open()
+        try:
+            await connection.work(_execute_all, FOR_MIGRATIONS)
+            async with _transaction(connection):
+                yield connection
+                await _must_refer_to_rows_that_are_there(connection)
+        finally:
+            await connection.close()
+        # Those that were opened before know the tables as they were.
+        await self._readers.close()
 
     def why_unavailable(self, error: Exception) -> str | None:
         if not isinstance(error, OperationalError):
@@ -126,6 +142,23 @@ class SqliteBackend:
             logger.warning("Expected to move the WAL into the file, but the database says '%s'.", error.orig)
 
 
+@asynccontextmanager
+async def _transaction(connection: SqliteConnection) -> AsyncIterator[None]:
+    connection.take_the_write_lock()
+    try:
+        yield
+        await connection.commit()
+    except BaseException:
+        await shield(connection.rollback())
+        raise
+
+
+async def _must_refer_to_rows_that_are_there(connection: Connection) -> None:
+    dangling = (await connection.exec_driver_sql("PRAGMA foreign_key_check")).mappings().first()
+    if dangling is not None:
+        raise RuntimeError(f"Expected each row to refer to rows that are there, but not so {dict(dangling)}.")
+
+
 class _Held:
     """Connections that are opened when they are needed and then held open, each for one user at a time."""
 
@@ -164,7 +197,11 @@ class _Connection(sqlite3.Connection):
 
 def _set_up(connection: sqlite3.Connection) -> None:
     _switch_to_wal(connection)
-    for pragma in (*PRAGMAS, NO_CHECKPOINTS):
+    _execute_all(connection, (*PRAGMAS, NO_CHECKPOINTS))
+
+
+def _execute_all(connection: sqlite3.Connection, pragmas: Sequence[str]) -> None:
+    for pragma in pragmas:
         connection.execute(pragma)
 
 

@@ -1,4 +1,4 @@
-"""What is kept, and in which shape.
+"""What is kept, and in which shape. The revisions in storage.migrations bring a database into it.
 
 One rule shapes the tables that an upgrade writes by the million (`instance`, `outcome`): no index and no
 foreign key stands on a column that an upgrade changes. Either would be looked up once a row: an index makes
@@ -11,7 +11,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     Column,
-    Connection,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -19,7 +18,6 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Text,
-    event,
     literal_column,
 )
 from sqlmodel import Field, SQLModel
@@ -261,10 +259,11 @@ IS_ACTIVE = instance.c.status <= literal_column("2")
 Index("instance_process", instance.c.process_id, instance.c.id)
 
 
-@event.listens_for(instance, "after_create")
-def _add_the_index_of_active_instances(_: Table, connection: Connection, **__: Any) -> None:
-    # SQLite takes the younger of two indexes that both would do, and those of a table are made in any order.
-    connection.exec_driver_sql("CREATE INDEX instance_active ON instance (process_id, id) WHERE status <= 2")
-
-
+Index(
+    "instance_active",
+    instance.c.process_id,
+    instance.c.id,
+    sqlite_where=IS_ACTIVE,
+    postgresql_where=IS_ACTIVE,
+)
 Index("upgrade_waiting", upgrade.c.id, sqlite_where=IS_WAITING, postgresql_where=IS_WAITING)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import auditing, comparing, importing, keys, schema, serving, upgrades, upgrading
+from gateway.cli import auditing, comparing, database, importing, keys, schema, serving, upgrades, upgrading
 from gateway.cli.running import further_settings
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("worker")(serving.worker)
 app.command("export-audit")(auditing.export)
 app.command("prune-audit")(auditing.prune)
 app.add_typer(upgrades.app, name="upgrades")
+app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")
 
 

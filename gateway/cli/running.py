@@ -13,15 +13,18 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from uvicorn.loops.auto import auto_loop_factory
 
 from domain.access import Caller, Role
 from domain.errors import InvalidInput, UpliftError
 from gateway.importing import ImportFailedError
-from gateway.opening import open_store
+from gateway.opening import database_in, open_store
 from gateway.remote import RemoteError
 from gateway.settings import Settings
+from storage.database import Database
+from storage.schema import WrongSchema
 from storage.store import SqlStore
 
 Result = TypeVar("Result")
@@ -65,7 +68,7 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
         # The loop that uvicorn would choose itself, uvloop: steps to the database's threads cost it half.
         with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
             return runner.run(work)
-    except UpliftError as error:
+    except (UpliftError, WrongSchema) as error:
         fail(error.message)
     except (ImportFailedError, RemoteError) as error:
         fail(str(error))
@@ -87,14 +90,28 @@ def fail(message: str, *, code: int = 1) -> NoReturn:
 @asynccontextmanager
 async def opened_store(settings: Settings, *, must_exist: bool = False) -> AsyncIterator[SqlStore]:
     """The store that the settings name. Raises InvalidInput when it must exist and does not."""
-    where = settings.database
-    if must_exist and isinstance(where, Path) and not where.exists():
-        raise InvalidInput(f"Expected to find the database {where}, but there is no such file.")
-    store = await open_store(where)
+    store = await open_store(_place(settings, must_exist))
     try:
         yield store
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def opened_database(settings: Settings, *, must_exist: bool = False) -> AsyncIterator[Database]:
+    """As `opened_store`, but with whichever schema."""
+    database = database_in(_place(settings, must_exist))
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def _place(settings: Settings, must_exist: bool) -> Path | URL:
+    where = settings.database
+    if must_exist and isinstance(where, Path) and not where.exists():
+        raise InvalidInput(f"Expected to find the database {where}, but there is no such file.")
+    return where
 
 
 def local_caller() -> Caller:

@@ -81,6 +81,16 @@ class Server:
         await self.execute(EMPTY, database=name)
         self.spare.append(name)
 
+    @asynccontextmanager
+    async def empty_database(self) -> AsyncIterator[URL]:
+        """A database without any tables, for the block only."""
+        name = f"uplift_{next(NUMBERS)}"
+        await self.execute(f"CREATE DATABASE {name}")
+        try:
+            yield self.url(name)
+        finally:
+            await self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
     async def execute(self, sql: str, *, database: str = "postgres") -> None:
         """Have an administrator of the server execute some statements."""
         connection = await asyncpg.connect(self.url(database).render_as_string(), ssl=False)

@@ -1,0 +1,55 @@
+"""How is the schema of a database looked at, and brought up to date?"""
+
+import typer
+
+from gateway.cli.running import DatabaseUrl, fail, opened_database, run, settings_with
+from storage.schema import NEWEST, bring_up_to_date, find_revision
+
+app = typer.Typer(no_args_is_help=True, help="See the schema of a database, and bring it up to date.")
+
+
+@app.command("upgrade")
+def upgrade(database_url: DatabaseUrl = None) -> None:
+    """Bring the schema up to date. Make a backup and stop all gateways and workers before."""
+
+    async def work() -> str | None:
+        async with (
+            opened_database(settings_with(database_url=database_url)) as database,
+            database.migrating() as connection,
+        ):
+            return await bring_up_to_date(connection)
+
+    before = run(work())
+    if before == NEWEST:
+        typer.echo(f"The schema is at revision {NEWEST}, the newest, already.")
+    else:
+        typer.echo(f"The schema is at revision {NEWEST} now, the newest; before, {_said(before)}.")
+
+
+@app.command("current")
+def current(database_url: DatabaseUrl = None) -> None:
+    """Show the revision of the schema, and the newest."""
+    found = run(_revision(database_url))
+    typer.echo(f"The newest revision is {NEWEST}; {_said(found)}.")
+
+
+@app.command("check")
+def check(database_url: DatabaseUrl = None) -> None:
+    """Leave with exit code 0 if the schema is up to date, otherwise say why it is not and leave with 1."""
+    found = run(_revision(database_url))
+    if found != NEWEST:
+        fail(
+            f"Expected the schema to be at revision {NEWEST}, but {_said(found)}. "
+            "Make a backup and run 'uplift db upgrade'."
+        )
+    typer.echo(f"The schema is at revision {NEWEST}, the newest.")
+
+
+async def _revision(database_url: str | None) -> str | None:
+    settings = settings_with(database_url=database_url)
+    async with opened_database(settings, must_exist=True) as database, database.reading() as connection:
+        return await find_revision(connection)
+
+
+def _said(revision: str | None) -> str:
+    return "the database is empty" if revision is None else f"that of the database is {revision}"
