@@ -208,9 +208,10 @@ async def _an_instance_that_waits(store: SqlStore) -> str:
 
 
 def _announce(url: str, first_key: str | None) -> None:
-    typer.echo(f"Uplift serves {url} (GraphiQL: {url}/graphql, REST: {url}/openapi.json).")
+    said = f"Uplift serves {url} (GraphiQL: {url}/graphql, REST: {url}/openapi.json)."
     if first_key is not None:
-        typer.echo(f"The first system administrator key, shown only this once:\n\n  {first_key}\n")
+        said += f"\nThe first system administrator key, shown only this once:\n\n  {first_key}\n"
+    typer.echo(said)  # at once: whoever waits for the first line reads on without waiting
 
 
 def _welcome(url: str, key: str, instance: str) -> str:
