@@ -82,11 +82,6 @@ class Fingerprint:
     skipped: int
     digest: str
 
-    @property
-    def counts(self) -> tuple[int, int, int]:
-        """The numbers of the target version, and of the instances that would be upgraded and skipped."""
-        return self.target_version, self.upgraded, self.skipped
-
     def __str__(self) -> str:
         return f"{self.target_version}-{self.upgraded}-{self.skipped}-{self.digest}"
 
@@ -153,13 +148,14 @@ async def must_still_plan(
 
 def must_have_done(planned: Fingerprint, done: Upgrade) -> None:
     """Raise PlanChanged when an upgrade did not come to what was planned: something moved in between."""
-    if (done.target_version, done.upgraded, done.skipped) != planned.counts:
-        now = Fingerprint(
-            target_version=done.target_version or 0,
-            upgraded=done.upgraded,
-            skipped=done.skipped,
-            digest=planned.digest,
-        )
+    assert done.target_version is not None, "only an undo has no target version"
+    now = Fingerprint(
+        target_version=done.target_version,
+        upgraded=done.upgraded,
+        skipped=done.skipped,
+        digest=planned.digest,
+    )
+    if now != planned:
         raise PlanChanged(planned=planned, now=now)
 
 

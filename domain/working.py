@@ -133,14 +133,13 @@ async def work_off(
         async with store.transaction() as transaction:
             began = time.perf_counter()
             upgrade = await _stored(transaction, upgrade)
-            done: DoneChunk | None = None
-            if _is_mine(upgrade, worker):
-                if decided is None:
-                    decided = _by_cohort(await transaction.decisions(upgrade))
-                done = await work_chunk(transaction, upgrade, size, worker, decided)
+            if decided is None:
+                decided = _by_cohort(await transaction.decisions(upgrade))
+            is_mine = _is_mine(upgrade, worker)
+            done = await work_chunk(transaction, upgrade, size, worker, decided) if is_mine else None
         if done is not None:
             upgrade, took = done.upgrade, timedelta(seconds=time.perf_counter() - began)
-            decided = {**(decided or {}), **_by_cohort(done.new)}
+            decided = {**decided, **_by_cohort(done.new)}
             size = worker.pace.size_after(size, took)
             worker.on_chunk(done, took)
         on_progress(upgrade)

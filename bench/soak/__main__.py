@@ -1,0 +1,48 @@
+"""The command: see the package."""
+
+import argparse
+import asyncio
+import tempfile
+from pathlib import Path
+
+from sqlalchemy.engine import URL
+
+from bench.soak.soak import Report, soak
+from tests.support.postgres import a_server
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.soak", description="Mixed traffic, then all laws.")
+    parser.add_argument("--seconds", type=float, default=60, help="how long clients work")
+    parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
+    parser.add_argument("--seed", type=int, default=1, help="what clients do, as far as it can be determined")
+    parser.add_argument("--instances", type=int, default=20_000, help="how many there are at the beginning")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        report = (
+            on_postgres(given, Path(name)) if given.database == "postgres" else on_sqlite(given, Path(name))
+        )
+    print(f"{given.database}, seed {given.seed}, {given.instances:,} instances at first")
+    print("\n".join(report.lines()))
+    if not report.is_good:
+        raise SystemExit(1)
+
+
+def on_sqlite(given: argparse.Namespace, folder: Path) -> Report:
+    return run(given, folder / "soak.sqlite", folder)
+
+
+def on_postgres(given: argparse.Namespace, folder: Path) -> Report:
+    with a_server() as server:
+        asyncio.run(server.execute("CREATE DATABASE soak"))
+        return run(given, server.url("soak"), folder)
+
+
+def run(given: argparse.Namespace, database: Path | URL, folder: Path) -> Report:
+    return asyncio.run(
+        soak(database, folder, seed=given.seed, instances=given.instances, seconds=given.seconds)
+    )
+
+
+if __name__ == "__main__":
+    main()

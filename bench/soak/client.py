@@ -1,0 +1,102 @@
+"""How does a client talk to the gateway, and how long does it keep at it?"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import httpx2
+
+from bench.soak.ledger import Ledger
+from bench.soak.measures import Measures
+from domain import ProcessKey
+
+PATIENCE = 120.0
+"""Seconds after which a client takes the server for dead."""
+SOON = 0.004
+"""Seconds: who hangs up does so within them."""
+
+Act = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shift:
+    """How long clients work: through so many rounds of all that they do, or so many seconds."""
+
+    rounds: float = float("inf")
+    seconds: float = float("inf")
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() >= self.began + self.seconds
+
+
+@dataclass(kw_only=True)
+class Client:
+    """One client: its connection, its chance, and what it shares with the others."""
+
+    name: str
+    http: httpx2.AsyncClient
+    chance: Random
+    ledger: Ledger
+    measures: Measures
+
+    async def in_rounds(self, acts: Sequence[Act], shift: Shift) -> None:
+        """Do all acts in a random order, again and again."""
+        rounds = 0
+        while not shift.is_over and rounds < shift.rounds:
+            for act in self.chance.sample(acts, len(acts)):
+                if shift.is_over:
+                    return
+                try:
+                    await act()
+                except (AssertionError, httpx2.HTTPError, KeyError) as error:
+                    self.measures.unexpected.append(f"{self.name}: {type(error).__name__}: {error}")
+            rounds += 1
+
+    async def ask(self, operation: str, query: str, **variables: Any) -> Any:
+        """The data that a GraphQL request is answered with; it must be answered without an error."""
+        with self.measures.timing(operation):
+            answer = await self.http.post("/graphql", json={"query": query, "variables": variables})
+        assert answer.status_code == 200, f"{operation}: {answer.status_code} {answer.text[:300]}"
+        body = answer.json()
+        assert "errors" not in body, f"{operation}: {body['errors']}"
+        return body["data"]
+
+    async def change(
+        self, operation: str, mutation: str, given: object, wanted: str, *, may_refuse: Sequence[str] = ()
+    ) -> Any:
+        """The payload of a mutation; None when it was refused by one of the codes to be reckoned with."""
+        payload = (await self.ask(operation, mutation_of(mutation, wanted), input=given))[mutation]
+        if not payload["userErrors"]:
+            return payload
+        codes = [error["code"] for error in payload["userErrors"]]
+        assert set(codes) <= set(may_refuse), f"{operation}: {payload['userErrors']}"
+        self.measures.refused.update((operation, code) for code in codes)
+        return None
+
+    async def hang_up(self, operation: str, path: str, body: object, **headers: str) -> None:
+        """Send a request, and close the connection before it is answered, or at the last moment."""
+        sent = self.http.post(path, json=body, headers=headers)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(sent, self.chance.uniform(0, SOON))
+        self.measures.hung_up[operation] += 1
+
+    def any_key(self) -> str:
+        """An idempotency key that nobody has used."""
+        return str(UUID(bytes=self.chance.randbytes(16), version=4))
+
+    def any_process(self) -> ProcessKey:
+        return self.chance.choice(list(self.ledger.latest))
+
+
+def mutation_of(name: str, wanted: str) -> str:
+    """The document of a mutation that asks for these fields of its payload."""
+    kind = f"{name[0].upper()}{name[1:]}Input"
+    fields = f"{wanted} userErrors {{ code message }}"
+    return f"mutation($input: {kind}!) {{ {name}(input: $input) {{ {fields} }} }}"

@@ -1,0 +1,130 @@
+"""What does a process engine say while its instances are upgraded? Each engine runs instances of its own."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from bench.soak.client import Client, Shift, mutation_of
+from bench.soak.ledger import Known
+from bench.soak.world import an_instance, model_of, places_in
+from domain import Instance, InstanceId, ProcessKey, Status
+
+STATUSES = (Status.PENDING,) * 6 + (Status.RUNNING,) * 3 + (Status.COMPLETED, Status.CANCELLED, Status.FAILED)
+"""What becomes of an instance: mostly it waits again."""
+
+Said = tuple[InstanceId, Status, Sequence[str]]
+
+
+class Engine:
+    """Registers new instances, reports old ones, and now and then does not hear the answer."""
+
+    def __init__(self, client: Client, own: Sequence[Instance]) -> None:
+        self._client = client
+        self._ledger = client.ledger
+        self._chance = client.chance
+        self._own = list(own)
+
+    async def work(self, shift: Shift) -> None:
+        often, seldom = [self.report, self.report, self.report], [self.register, self.register_again]
+        await self._client.in_rounds([*often, *seldom, self.report_and_hang_up], shift)
+
+    async def register(self) -> None:
+        process = self._client.any_process()
+        latest = self._ledger.latest[process]
+        new = [an_instance(self._chance, process, latest) for _ in range(self._chance.randint(1, 50))]
+        for one in new:
+            self._ledger.instances[one.id] = Known(registered=one, facts=set())
+        if self._chance.random() < 0.2:
+            await self._client.hang_up("registerInstances", "/graphql", _body(process, new))
+        await self._confirm("registerInstances", process, new)
+        self._own += new
+
+    async def register_again(self) -> None:
+        """A registration may be repeated: it tells status and position, and never changes the version."""
+        process = self._client.any_process()
+        known = [one for one in self._some(30) if one.process == process]
+        if known:
+            await self._confirm("registerInstances again", process, known)
+
+    async def report(self) -> None:
+        said = self._news(self._some(self._chance.randint(1, 200)))
+        for one in said:
+            self._ledger.will_say(*one)
+        payload = await self._client.change("reportInstances", "reportInstances", _reports(said), "count")
+        assert payload["count"] == len(said)
+        for one in said:
+            self._ledger.was_said(*one)
+
+    async def report_and_hang_up(self) -> None:
+        """Nobody can know when the last word of a lost request is heard: of these nothing more is said."""
+        lost = self._some(3)
+        self._own = [one for one in self._own if one not in lost]
+        said = self._news(lost)
+        for one in said:
+            self._ledger.will_say(*one)
+        body = {"query": mutation_of("reportInstances", "count"), "variables": {"input": _reports(said)}}
+        await self._client.hang_up("reportInstances", "/graphql", body)
+
+    async def _confirm(self, operation: str, process: ProcessKey, several: Sequence[Instance]) -> None:
+        said = [(one.id, one.status, sorted(one.position)) for one in several]
+        for one in said:
+            self._ledger.will_say(*one)
+        given = _body(process, several)["variables"]["input"]
+        payload = await self._client.change(operation, "registerInstances", given, "count")
+        assert payload["count"] == len(several)
+        for one in said:
+            self._ledger.was_said(*one)
+
+    def _some(self, most: int) -> list[Instance]:
+        return self._chance.sample(self._own, min(most, len(self._own)))
+
+    def _news(self, several: Sequence[Instance]) -> list[Said]:
+        return [
+            (
+                one.id,
+                self._chance.choice(STATUSES),
+                [self._chance.choice(places_in(one.process, one.version))],
+            )
+            for one in several
+        ]
+
+
+class Publisher:
+    """Publishes new versions, so that there is always something to upgrade to."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def publish(self) -> None:
+        process = self._client.any_process()
+        version = self._client.ledger.latest[process] + 1
+        model = model_of(process, version)
+        named = {"namespace": process.namespace, "code": process.code}
+        given = {**named, "bpmn": None if model is None else model.decode()}
+        await self._client.change("saveDraft", "saveDraft", given, "version { number }")
+        await self._client.change("publishVersion", "publishVersion", named, "version { number }")
+        self._client.ledger.latest[process] = version
+
+
+def _reports(said: Sequence[Said]) -> dict[str, Any]:
+    return {
+        "instances": [
+            {"id": str(given), "status": status, "position": position} for given, status, position in said
+        ]
+    }
+
+
+def _body(process: ProcessKey, several: Sequence[Instance]) -> dict[str, Any]:
+    given = {
+        "namespace": process.namespace,
+        "code": process.code,
+        "instances": [
+            {
+                "id": str(one.id),
+                "version": one.version,
+                "status": one.status,
+                "position": sorted(one.position),
+            }
+            for one in several
+        ],
+    }
+    return {"query": mutation_of("registerInstances", "count"), "variables": {"input": given}}

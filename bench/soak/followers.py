@@ -1,0 +1,86 @@
+"""Is everybody who follows an upgrade told of its end, over WebSockets and server-sent events?"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
+
+from bench.soak.client import PATIENCE, Client, Shift
+from domain import UpgradeId
+
+SUBSCRIPTION = "subscription($id: UUID!) { upgradeProgress(id: $id) { state total upgraded skipped } }"
+ENDED = ("COMPLETED", "CANCELLED", "FAILED")
+A_MOMENT = 0.02
+LEAVING = 0.2
+"""How often a follower closes its connection in the middle."""
+
+
+class Follower:
+    """Follows one upgrade after another."""
+
+    def __init__(self, client: Client, url: str, key: str) -> None:
+        self._client = client
+        self._ledger = client.ledger
+        self._socket_url = url.replace("http", "ws", 1) + "/graphql"
+        self._headers = {"authorization": f"Bearer {key}"}
+
+    async def work(self, shift: Shift) -> None:
+        await self._client.in_rounds([self.by_socket, self.by_events], shift)
+
+    async def by_socket(self) -> None:
+        await self._follow("followed by WebSocket", self._socket_events)
+
+    async def by_events(self) -> None:
+        await self._follow("followed by server-sent events", self._sent_events)
+
+    async def _follow(self, operation: str, events: Any) -> None:
+        upgrade = await self._any_upgrade()
+        leaves = self._client.chance.random() < LEAVING
+        total, state = -1, None
+        with self._client.measures.timing(operation):
+            async with asyncio.timeout(PATIENCE), aclosing(events(upgrade)) as told:
+                async for event in told:
+                    assert state not in ENDED, f"{operation}: an event after the end"
+                    assert event["total"] == event["upgraded"] + event["skipped"] >= total, event
+                    total, state = event["total"], event["state"]
+                    if leaves:
+                        self._client.measures.hung_up[operation] += 1
+                        return
+        assert state in ENDED, f"{operation}: the stream of {upgrade} ended while it was {state}"
+        self._ledger.seen(upgrade, state)
+
+    async def _any_upgrade(self) -> UpgradeId:
+        """One that goes on, if there is one; or else the last."""
+        while not self._ledger.upgrades:
+            await asyncio.sleep(A_MOMENT)
+        return self._client.chance.choice(sorted(self._ledger.unfinished) or list(self._ledger.upgrades)[-1:])
+
+    async def _socket_events(self, upgrade: UpgradeId) -> AsyncIterator[Any]:
+        protocol = Subprotocol("graphql-transport-ws")
+        async with connect(
+            self._socket_url, subprotocols=[protocol], additional_headers=self._headers
+        ) as socket:
+            await socket.send(json.dumps({"type": "connection_init"}))
+            assert json.loads(await socket.recv()) == {"type": "connection_ack"}
+            asked = {"query": SUBSCRIPTION, "variables": {"id": str(upgrade)}}
+            await socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": asked}))
+            while (message := json.loads(await socket.recv()))["type"] != "complete":
+                yield _event(message["payload"])
+
+    async def _sent_events(self, upgrade: UpgradeId) -> AsyncIterator[Any]:
+        asked = {"query": SUBSCRIPTION, "variables": {"id": str(upgrade)}}
+        headers = {"accept": "text/event-stream"}
+        async with self._client.http.stream("POST", "/graphql", json=asked, headers=headers) as reply:
+            assert reply.status_code == 200, reply.status_code
+            async for line in reply.aiter_lines():
+                if line.startswith("data: {"):
+                    yield _event(json.loads(line.removeprefix("data: ")))
+
+
+def _event(payload: Any) -> Any:
+    assert "errors" not in payload, payload
+    return payload["data"]["upgradeProgress"]

@@ -1,0 +1,117 @@
+"""What do the clients know that must be true? Each writes down what it was told, before and after."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from uuid import UUID
+
+from domain import Instance, InstanceId, ProcessKey, Status, UpgradeId
+from domain.instance import ACTIVE, Position
+from domain.selection import SelectionKind
+
+BARE = ProcessKey(namespace="soak", code="bare")
+"""Its versions have no model: every position fits into every version."""
+MODELLED = ProcessKey(namespace="soak", code="modelled")
+"""Its versions have models that differ: see bench.soak.world."""
+PROCESSES = (BARE, MODELLED)
+
+Fact = tuple[Status, Position]
+"""What an engine says of an instance; a position as `canonical` gives it."""
+
+
+def canonical(position: Iterable[str]) -> Position:
+    """A position, whether or not a mapping instruction took it from one element to the other."""
+    return frozenset("approve" if element == "sign" else element for element in position)  # type: ignore[misc]
+
+
+@dataclass
+class Known:
+    """An instance as its engine knows it: what it may be by now is one fact, or two after a hang-up."""
+
+    registered: Instance
+    facts: set[Fact]
+    is_certain: bool = False
+    """Whether its registration was confirmed."""
+    inactive_at: int = -1
+    """The last moment at which it may have been inactive."""
+
+
+@dataclass
+class Asked:
+    """An upgrade that was asked for."""
+
+    process: ProcessKey
+    selection: SelectionKind
+    moment: int
+    ids: frozenset[InstanceId] = frozenset()
+    """Those that it names: to upgrade, or to leave out."""
+    surely: frozenset[InstanceId] = frozenset()
+    """Those that were active for certain when it was asked for."""
+    of: UpgradeId | None = None
+    reasons: frozenset[str] = frozenset()
+
+
+@dataclass
+class Ledger:
+    """All that the clients know together."""
+
+    latest: dict[ProcessKey, int]
+    instances: dict[InstanceId, Known] = field(default_factory=dict)
+    upgrades: dict[UpgradeId, Asked] = field(default_factory=dict)
+    unfinished: set[UpgradeId] = field(default_factory=set)
+    finished: dict[UpgradeId, str] = field(default_factory=dict)
+    """The state in which an upgrade was seen to have ended."""
+    _certain: dict[ProcessKey, list[InstanceId]] = field(default_factory=lambda: defaultdict(list))
+    _active: dict[ProcessKey, set[InstanceId]] = field(default_factory=lambda: defaultdict(set))
+    _moments: "count[int]" = field(default_factory=count)
+
+    def now(self) -> int:
+        """A moment later than all before."""
+        return next(self._moments)
+
+    def will_say(self, instance: InstanceId, status: Status, position: Iterable[str]) -> None:
+        """An engine is about to say this: from now on it may be so."""
+        known = self.instances[instance]
+        known.facts.add((status, canonical(position)))
+        self._mark(instance, known)
+
+    def was_said(self, instance: InstanceId, status: Status, position: Iterable[str]) -> None:
+        """The server has confirmed it: from now on it is so."""
+        known = self.instances[instance]
+        known.facts = {(status, canonical(position))}
+        if not known.is_certain:
+            known.is_certain = True
+            self._certain[known.registered.process].append(instance)
+        self._mark(instance, known)
+
+    def _mark(self, instance: InstanceId, known: Known) -> None:
+        """Keep who is active for certain, and until when nobody is."""
+        active = self._active[known.registered.process]
+        if any(status not in ACTIVE for status, _ in known.facts):
+            known.inactive_at = self.now()
+            active.discard(instance)
+        elif known.is_certain:
+            active.add(instance)
+
+    def certain(self, process: ProcessKey) -> Sequence[InstanceId]:
+        """Instances that are there for certain."""
+        return self._certain[process]
+
+    def surely_active(self, process: ProcessKey) -> frozenset[InstanceId]:
+        """Those of them that have not ended for certain."""
+        return frozenset(self._active[process])
+
+    def asked(self, upgrade: str | UUID, asked: Asked) -> UpgradeId:
+        """An upgrade has got its id; asked for again under its key, it is the same."""
+        known = UpgradeId(UUID(str(upgrade)))
+        if known not in self.upgrades:
+            self.upgrades[known] = asked
+            self.unfinished.add(known)
+        return known
+
+    def seen(self, upgrade: UpgradeId, state: str) -> None:
+        """An upgrade was seen in this state."""
+        if state in ("COMPLETED", "CANCELLED", "FAILED"):
+            self.unfinished.discard(upgrade)
+            self.finished[upgrade] = state

@@ -1,0 +1,69 @@
+"""How long did each operation take, how was it answered, and how much memory did the server take?"""
+
+import asyncio
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+LOOK_EVERY = 0.25
+"""Seconds between two looks at the memory of the server."""
+
+
+@dataclass
+class Measures:
+    """What clients have measured so far. Times are in seconds, memory in MiB."""
+
+    took: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    refused: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Refusals that a client reckons with, by operation and code."""
+    hung_up: Counter[str] = field(default_factory=Counter)
+    unexpected: list[str] = field(default_factory=list)
+    memory: list[float] = field(default_factory=list)
+
+    @contextmanager
+    def timing(self, operation: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self.took[operation].append(time.perf_counter() - began)
+
+    async def watch_memory(self, process: int) -> None:
+        """Note the resident memory of a process until cancelled."""
+        while True:
+            self.memory.append(resident(process))
+            await asyncio.sleep(LOOK_EVERY)
+
+
+def resident(process: int) -> float:
+    """The resident memory of a process, in MiB."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    [line] = [line for line in lines if line.startswith("VmRSS:")]
+    return int(line.split()[1]) / 1024
+
+
+def percentile(values: list[float], percent: int) -> float:
+    return sorted(values)[min(len(values) - 1, len(values) * percent // 100)]
+
+
+def table(measures: Measures, seconds: float) -> Iterator[str]:
+    """The measures in lines to read."""
+    every = sum(map(len, measures.took.values()))
+    yield f"{every:,} operations in {seconds:.1f} s: {every / seconds:.0f} a second"
+    yield f"{'':34}{'done':>8}{'a second':>10}{'p50 ms':>9}{'p95':>9}{'p99':>9}{'longest':>9}"
+    for operation, took in sorted(measures.took.items()):
+        shown = "".join(f"{percentile(took, percent) * 1e3:9.1f}" for percent in (50, 95, 99, 100))
+        yield f"{operation:34}{len(took):8,}{len(took) / seconds:10.1f}{shown}"
+    yield f"hung up: {named(measures.hung_up)}"
+    refused = Counter({f"{operation} {code}": n for (operation, code), n in measures.refused.items()})
+    yield f"refused, as wanted: {named(refused)}"
+    memory = measures.memory
+    yield (
+        f"server memory: {memory[0]:.0f} MiB at the beginning, {memory[len(memory) // 2]:.0f} in the middle, "
+        f"{memory[-1]:.0f} at the end, {max(memory):.0f} at most"
+    )
+
+
+def named(counts: Counter[str]) -> str:
+    return ", ".join(f"{what} {count:,}" for what, count in sorted(counts.items())) or "none"

@@ -1,0 +1,286 @@
+"""What do operators do, by both front doors, to instances that engines move at the same time?"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from bench.soak.client import PATIENCE, Client, Shift, mutation_of
+from bench.soak.ledger import MODELLED, Asked
+from bench.soak.world import step_of
+from domain import InstanceId, ProcessKey, UpgradeId
+from domain.selection import SelectionKind
+
+UPGRADE = "upgrade { id state total upgraded skipped }"
+PLAN = "query($input: UpgradePlanInput!) { upgradePlan(input: $input) { plan { fingerprint } } }"
+STATE = "query($id: UUID!) { upgrade(id: $id) { state } }"
+REASONS = ("NOT_PENDING", "ALREADY_LATEST", "INCOMPATIBLE")
+BREATH = 0.02
+"""Seconds between two looks at an upgrade."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """A request to upgrade, in the form of both front doors."""
+
+    asked: Asked
+    selection: dict[str, Any]
+    body: dict[str, Any]
+
+    @property
+    def graphql(self) -> dict[str, Any]:
+        process = self.asked.process
+        return {"namespace": process.namespace, "code": process.code, "selection": self.selection}
+
+    @property
+    def path(self) -> str:
+        process = self.asked.process
+        return f"/pub/v1/bpm/instance/bytemplate/{process.namespace}/{process.code}/version"
+
+
+class Operator:
+    """Asks for upgrades of all kinds, controls them, and repeats what got no answer."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._ledger = client.ledger
+        self._chance = client.chance
+        self._lost: list[tuple[Wish, str]] = []
+
+    async def work(self, shift: Shift) -> None:
+        often = [self.by_ids, self.by_ids_rest, self.all_active, self.all_active_rest, self.pause]
+        seldom = [self.follow_by_rest, self.as_planned, self.mapped, self.retry, self.undo, self.cancel]
+        careless = [self.repeat, self.use_a_key_twice, self.hang_up, self.repeat_what_was_lost]
+        await self._client.in_rounds([*often, *seldom, *careless], shift)
+
+    async def by_ids(self) -> None:
+        wish = self._some_ids()
+        upgrade = await self._by_graphql("upgrade by ids", wish)
+        if upgrade["state"] == "COMPLETED":
+            assert upgrade["total"] == len(wish.asked.ids), upgrade
+
+    async def by_ids_rest(self) -> None:
+        wish = self._some_ids()
+        reply = await self._by_rest("REST by ids", wish)
+        if reply["success"]:
+            assert reply["total"] == len(wish.asked.ids), reply
+
+    async def all_active(self) -> None:
+        await self._by_graphql("upgrade all active", self._all_active(), wait=self._chance.random() < 0.5)
+
+    async def all_active_rest(self) -> None:
+        await self._by_rest("REST all active", self._all_active())
+
+    async def follow_by_rest(self) -> None:
+        """Ask without waiting, and look at the status resource until it is done."""
+        wish = self._all_active()
+        operation = "REST all active, respond-async"
+        with self._client.measures.timing(operation):
+            answer = await self._client.http.post(
+                wish.path, json=wish.body, headers={"prefer": "respond-async"}
+            )
+        assert answer.status_code == 202, f"{operation}: {answer.status_code} {answer.text[:300]}"
+        known = self._ledger.asked(answer.json()["upgradeId"], wish.asked)
+        done = -1
+        while known in self._ledger.unfinished:
+            with self._client.measures.timing("REST status"):
+                shown = (await self._client.http.get(answer.headers["location"])).json()
+            assert shown["progress"]["done"] >= done, shown
+            done = shown["progress"]["done"]
+            self._ledger.seen(known, shown["state"])
+            await asyncio.sleep(BREATH)
+
+    async def as_planned(self) -> None:
+        """Look first, and do what was seen or nothing."""
+        wish = self._some_ids()
+        plan = await self._client.ask("dry run by ids", PLAN, input=wish.graphql)
+        fingerprint = plan["upgradePlan"]["plan"]["fingerprint"]
+        await self._by_graphql(
+            "upgrade as planned", wish, may_refuse=["PLAN_CHANGED"], fingerprint=fingerprint
+        )
+
+    async def mapped(self) -> None:
+        """Lead instances from `approve` to `sign`, or back; a version published meanwhile makes it wrong."""
+        latest = self._ledger.latest[MODELLED]
+        mappings = [
+            {
+                "fromVersion": version,
+                "instructions": [{"source": step_of(version), "target": step_of(latest)}],
+            }
+            for version in range(1, latest)
+        ]
+        may_refuse = ["INVALID_MAPPING", "INVALID_INPUT"]
+        wish = self._all_active(MODELLED)
+        await self._by_graphql("upgrade with mappings", wish, may_refuse=may_refuse, mappings=mappings)
+
+    async def retry(self) -> None:
+        if (of := self._a_finished_one()) is None:
+            return
+        reasons = self._chance.sample(REASONS, self._chance.randint(1, len(REASONS)))
+        await self._follow_up("retryUpgrade", SelectionKind.RETRY, of, reasons=reasons)
+
+    async def undo(self) -> None:
+        if (of := self._a_finished_one()) is not None:
+            await self._follow_up("undoUpgrade", SelectionKind.UNDO, of)
+
+    async def pause(self) -> None:
+        """Stop an upgrade for a moment. Others may do the same, or end it."""
+        if (upgrade := await self._one_under_way()) is None:
+            return
+        paused = await self._control("pauseUpgrade", upgrade)
+        await asyncio.sleep(BREATH)
+        if paused:
+            await self._control("resumeUpgrade", upgrade)
+
+    async def cancel(self) -> None:
+        if (upgrade := await self._one_under_way()) is not None:
+            await self._control("cancelUpgrade", upgrade)
+
+    async def repeat(self) -> None:
+        """The same request under the same key is one upgrade, by whichever front door."""
+        wish, key = self._some_ids(), self._client.any_key()
+        first = await self._by_graphql("upgrade by ids", wish, idempotencyKey=key)
+        again = await self._by_rest("REST by ids, repeated", wish, **{"idempotency-key": f'"{key}"'})
+        assert again["upgradeId"] == first["id"], (again, first)
+
+    async def use_a_key_twice(self) -> None:
+        key = self._client.any_key()
+        await self._by_graphql("upgrade by ids", self._some_ids(), idempotencyKey=key)
+        other = {**self._some_ids().graphql, "idempotencyKey": key}
+        refused = await self._client.change(
+            "upgrade under a used key",
+            "upgradeInstances",
+            other,
+            UPGRADE,
+            may_refuse=["IDEMPOTENCY_CONFLICT"],
+        )
+        assert refused is None, refused
+
+    async def hang_up(self) -> None:
+        """The upgrade goes on without its client, who comes back later under the same key."""
+        wish, key = self._chance.choice([self._some_ids, self._all_active])(), self._client.any_key()
+        self._lost.append((wish, key))
+        if self._chance.random() < 0.5:
+            headers = {"idempotency-key": f'"{key}"'}
+            await self._client.hang_up("REST upgrade", wish.path, wish.body, **headers)
+            return
+        given = {**wish.graphql, "idempotencyKey": key}
+        body = {"query": mutation_of("upgradeInstances", UPGRADE), "variables": {"input": given}}
+        await self._client.hang_up("upgradeInstances", "/graphql", body)
+
+    async def repeat_what_was_lost(self) -> None:
+        while self._lost:
+            wish, key = self._lost.pop()
+            await self._by_graphql("upgrade asked for again", wish, idempotencyKey=key, wait=False)
+
+    async def settle(self) -> None:
+        """Let everything come to its end."""
+        await self.repeat_what_was_lost()
+        async with asyncio.timeout(PATIENCE):
+            while self._ledger.unfinished:
+                for upgrade in list(self._ledger.unfinished):
+                    if await self._look(upgrade) == "PAUSED":
+                        await self._control("resumeUpgrade", upgrade)
+                await asyncio.sleep(BREATH)
+
+    async def _by_graphql(
+        self, operation: str, wish: Wish, *, may_refuse: Sequence[str] = (), **more: Any
+    ) -> Any:
+        given = {**wish.graphql, **more}
+        payload = await self._client.change(
+            operation, "upgradeInstances", given, UPGRADE, may_refuse=may_refuse
+        )
+        return payload and self._asked(payload["upgrade"], wish.asked)
+
+    async def _by_rest(self, operation: str, wish: Wish, **headers: str) -> Any:
+        with self._client.measures.timing(operation):
+            answer = await self._client.http.post(wish.path, json=wish.body, headers=headers)
+        reply = answer.json()
+        is_cancelled = answer.status_code == 409 and reply["code"] == "UPGRADE_CANCELLED"
+        assert is_cancelled or answer.status_code == 200, f"{operation}: {answer.status_code} {reply}"
+        if is_cancelled:
+            self._client.measures.refused[operation, reply["code"]] += 1
+        state = "CANCELLED" if is_cancelled else "COMPLETED"
+        self._asked({"id": reply["upgradeId"], "state": state}, wish.asked)
+        assert reply["total"] == reply["updated"] + reply["skipped"], reply
+        return reply
+
+    async def _follow_up(self, mutation: str, kind: SelectionKind, of: UpgradeId, **more: Any) -> None:
+        given = {"id": str(of), **more}
+        asked = Asked(
+            process=self._ledger.upgrades[of].process,
+            selection=kind,
+            moment=self._ledger.now(),
+            of=of,
+            reasons=frozenset(more.get("reasons", ())),
+        )
+        payload = await self._client.change(mutation, mutation, given, UPGRADE)
+        self._asked(payload["upgrade"], asked)
+
+    async def _control(self, mutation: str, upgrade: UpgradeId) -> bool:
+        given = {"id": str(upgrade)}
+        payload = await self._client.change(
+            mutation, mutation, given, "upgrade { state }", may_refuse=["WRONG_STATE"]
+        )
+        if payload is None:
+            await self._look(upgrade)
+            return False
+        self._ledger.seen(upgrade, payload["upgrade"]["state"])
+        return True
+
+    async def _look(self, upgrade: UpgradeId) -> str:
+        shown = (await self._client.ask("upgrade", STATE, id=str(upgrade)))["upgrade"]
+        assert shown is not None, f"upgrade {upgrade} is lost"
+        self._ledger.seen(upgrade, shown["state"])
+        return str(shown["state"])
+
+    async def _one_under_way(self) -> UpgradeId | None:
+        """An upgrade that may still be going on: one of those known, or else a new one."""
+        if not self._ledger.unfinished:
+            await self._by_graphql("upgrade all active", self._all_active(), wait=False)
+        return self._chance.choice(sorted(self._ledger.unfinished) or [None])
+
+    def _a_finished_one(self) -> UpgradeId | None:
+        """An upgrade that can be retried or undone."""
+        upgrades = self._ledger.upgrades
+        finished = [one for one in self._ledger.finished if upgrades[one].selection is not SelectionKind.UNDO]
+        return self._chance.choice(finished[-20:] or [None])
+
+    def _asked(self, upgrade: Any, asked: Asked) -> Any:
+        self._ledger.seen(self._ledger.asked(upgrade["id"], asked), upgrade["state"])
+        return upgrade
+
+    def _some_ids(self) -> Wish:
+        process = self._client.any_process()
+        known = self._ledger.certain(process)
+        ids = self._chance.sample(known, min(self._chance.randint(1, 300), len(known)))
+        if self._chance.random() < 0.2:
+            ids.append(InstanceId(UUID(self._client.any_key())))
+        named = list(map(str, ids))
+        return Wish(
+            asked=self._about(process, SelectionKind.BY_IDS, ids),
+            selection={"instanceIds": named},
+            body={"instanceIds": named},
+        )
+
+    def _all_active(self, process: ProcessKey | None = None) -> Wish:
+        process = process or self._client.any_process()
+        known = self._ledger.certain(process)
+        left_out = self._chance.sample(known, min(self._chance.choice((0, 1, 50)), len(known)))
+        named = list(map(str, left_out))
+        return Wish(
+            asked=self._about(process, SelectionKind.ALL_ACTIVE, left_out),
+            selection={"allActive": {"except": named}},
+            body={"updateAllActive": True, "unselectedIds": named},
+        )
+
+    def _about(self, process: ProcessKey, kind: SelectionKind, ids: Sequence[InstanceId]) -> Asked:
+        is_all = kind is SelectionKind.ALL_ACTIVE
+        return Asked(
+            process=process,
+            selection=kind,
+            moment=self._ledger.now(),
+            ids=frozenset(ids),
+            surely=self._ledger.surely_active(process) - frozenset(ids) if is_all else frozenset(),
+        )

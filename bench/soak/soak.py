@@ -1,0 +1,160 @@
+"""Which clients work on which server, for how long, and what came of it?"""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from subprocess import TimeoutExpired
+
+import httpx2
+from sqlalchemy.engine import URL
+
+from bench.soak.client import PATIENCE, Client, Shift
+from bench.soak.engines import Engine, Publisher
+from bench.soak.followers import Follower
+from bench.soak.measures import Measures, table
+from bench.soak.operators import Operator
+from bench.soak.readers import Reader
+from bench.soak.verdict import broken_laws
+from bench.soak.world import World, populate
+from tests.faults.programs import Program, served
+
+PUBLISH_EVERY = 2.0
+"""Seconds between two new versions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What came of it."""
+
+    seconds: float
+    measures: Measures
+    broken: list[str]
+
+    @property
+    def is_good(self) -> bool:
+        return not self.broken and not self.measures.unexpected
+
+    def lines(self) -> Iterator[str]:
+        yield from table(self.measures, self.seconds)
+        yield f"unexpected answers: {len(self.measures.unexpected)}"
+        yield from self.measures.unexpected[:20]
+        yield f"broken laws: {len(self.broken)}"
+        yield from self.broken
+
+
+async def soak(
+    database: Path | URL,
+    folder: Path,
+    *,
+    seed: int,
+    instances: int,
+    each: int = 3,
+    rounds: float = float("inf"),
+    seconds: float = float("inf"),
+) -> Report:
+    """Let all clients work on a server at once, and compare what its database then holds with what they know.
+
+    The database is new, and has so many instances at first; there are `each` clients of each kind. `folder`
+    is where the server writes its log.
+    """
+    world = await populate(database, instances, Random(seed))
+    measures = Measures()
+    with served(database, world.key, folder=folder) as server:
+        _ = server.url  # waits until it serves
+        crew = Crew(server=server, world=world, measures=measures, seed=seed, each=each)
+        shift = Shift(rounds=rounds, seconds=seconds)
+        await crew.work(shift)
+        took = time.monotonic() - shift.began
+        await asyncio.to_thread(stop, server, measures)
+    return Report(seconds=took, measures=measures, broken=await broken_laws(database, world.ledger))
+
+
+def stop(server: Program, measures: Measures) -> None:
+    """Ask the server to end, and read what it had to say."""
+    server.process.terminate()
+    with suppress(TimeoutExpired):
+        server.process.wait(PATIENCE)
+    if server.process.returncode != 0:
+        measures.unexpected.append(f"the server ended with {server.process.returncode}")
+    measures.unexpected += complaints(server.log)
+
+
+def complaints(log: str) -> list[str]:
+    """Each line of a server's log that tells of an error."""
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    return [f"the server says: {line}" for line in lines if line["level"] in ("error", "critical")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crew:
+    """All clients of one server."""
+
+    server: Program
+    world: World
+    measures: Measures
+    seed: int
+    each: int
+
+    async def work(self, shift: Shift) -> None:
+        """All at once; afterwards everything is let come to its end."""
+        async with AsyncExitStack() as stack:
+
+            async def clients(kind: str) -> list[Client]:
+                names = [f"{kind} {number}" for number in range(self.each)]
+                return [await stack.enter_async_context(self._client(name)) for name in names]
+
+            held = self.world.held
+            engines = [
+                Engine(one, held[number :: self.each]) for number, one in enumerate(await clients("engine"))
+            ]
+            readers = [Reader(one) for one in await clients("reader")]
+            operators = [Operator(one) for one in await clients("operator")]
+            followers = [Follower(one, self.server.url, self.world.key) for one in await clients("follower")]
+            publisher = Publisher(await stack.enter_async_context(self._client("publisher")))
+            async with self._in_the_background(publisher):
+                following = [asyncio.create_task(one.work(shift)) for one in followers]
+                await asyncio.gather(
+                    *(engine.work(shift) for engine in engines),
+                    *(reader.work(shift) for reader in readers),
+                    *(operator.work(shift) for operator in operators),
+                )
+            for operator in operators:
+                await operator.settle()
+            await asyncio.gather(*following)
+
+    @asynccontextmanager
+    async def _in_the_background(self, publisher: Publisher) -> AsyncIterator[None]:
+        """New versions now and then, and an eye on the memory of the server."""
+        ended = asyncio.Event()
+        watching = asyncio.create_task(self.measures.watch_memory(self.server.process.pid))
+        publishing = asyncio.create_task(publish_now_and_then(publisher, ended))
+        try:
+            yield
+        finally:
+            ended.set()
+            await publishing
+            watching.cancel()
+
+    @asynccontextmanager
+    async def _client(self, name: str) -> AsyncIterator[Client]:
+        key = {"authorization": f"Bearer {self.world.key}"}
+        async with httpx2.AsyncClient(base_url=self.server.url, headers=key, timeout=PATIENCE) as http:
+            yield Client(
+                name=name,
+                http=http,
+                chance=Random(f"{self.seed} {name}"),
+                ledger=self.world.ledger,
+                measures=self.measures,
+            )
+
+
+async def publish_now_and_then(publisher: Publisher, ended: asyncio.Event) -> None:
+    while not ended.is_set():
+        await publisher.publish()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), PUBLISH_EVERY)

@@ -1,0 +1,157 @@
+"""What others did between a first look and the transaction is seen in the transaction."""
+
+from asyncio import Task, create_task, sleep
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import pytest
+
+from domain import (
+    InMemoryStore,
+    InstanceId,
+    Upgrade,
+    UpgradeState,
+    Worker,
+    all_active,
+    claim,
+    pause_upgrade,
+    pruning,
+    request_upgrade,
+    watch,
+    work_off,
+)
+from domain.ports import Transaction
+from domain.pruning import prune_outcomes
+from domain.working import fail
+from tests.contract.upgrade_work import SMALL, request, taken, work
+from tests.support.builders import (
+    ADMIN,
+    EVENING,
+    NOON,
+    ORDERS,
+    a_clock,
+    a_process,
+    a_report,
+    a_worker,
+    an_id,
+    instances,
+)
+from tests.support.stores import instances_of, outcomes_of, upgrades_of
+
+pytestmark = pytest.mark.anyio
+
+Result = TypeVar("Result")
+
+
+class WritingMeanwhile:
+    """Lets somebody look at the store as it is, and write only when this transaction is done."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self.transaction = transaction
+
+    async def begin(self, act: Coroutine[Any, Any, Result]) -> Task[Result]:
+        """Start what is to look now; it waits for the transaction when this returns."""
+        task = create_task(act)
+        for _ in range(10):
+            await sleep(0)
+        assert not task.done()
+        return task
+
+
+@asynccontextmanager
+async def writing(store: InMemoryStore) -> AsyncIterator[WritingMeanwhile]:
+    async with store.transaction() as transaction:
+        yield WritingMeanwhile(transaction)
+
+
+async def test_instances_registered_after_the_count_are_left_to_a_worker(store: InMemoryStore) -> None:
+    await a_process(store, holding=instances(range(2)))
+    async with writing(store) as meanwhile:
+        asked = await meanwhile.begin(request(store))
+        await meanwhile.transaction.register(ORDERS, instances(range(2, 9)))
+    queued = await asked
+    # The two that were counted are done at once, and the one by which a store sees whether more follow.
+    assert (queued.state, queued.lease, queued.upgraded) == (UpgradeState.QUEUED, None, 3)
+    assert await store.upgrade(queued.id) == queued
+    assert [one.version for one in await instances_of(store, ORDERS)] == [2] * 3 + [1] * 6
+    done = await work(store, queued.id)
+    assert (done.state, done.upgraded, done.skipped) == (UpgradeState.COMPLETED, 9, 0)
+
+
+async def test_a_key_that_was_used_after_the_look_gives_the_first_upgrade(store: InMemoryStore) -> None:
+    await a_process(store, holding=instances(range(2)))
+    async with writing(store) as meanwhile:
+        first, second = [await meanwhile.begin(request(store, key="one")) for _ in range(2)]
+    assert await first == await second
+    assert await upgrades_of(store) == [await first]
+
+
+async def test_an_upgrade_that_was_taken_after_the_look_is_not_taken_again(store: InMemoryStore) -> None:
+    await a_process(store, holding=instances(range(3)))
+    queued = await request(store)
+    async with writing(store) as meanwhile:
+        first, second = [await meanwhile.begin(claim(store, a_worker(name))) for name in ("one", "two")]
+    taken_by_one = await first
+    assert taken_by_one is not None
+    assert (taken_by_one.id, await second) == (queued.id, None)
+
+
+async def test_an_upgrade_that_was_paused_before_the_chunk_is_left(store: InMemoryStore) -> None:
+    await a_process(store, holding=instances(range(3)))
+    queued = await request(store)
+    claimed = await taken(store, queued.id)
+    paused = await pause_upgrade(store, queued.id, caller=ADMIN)
+    told: list[Upgrade] = []
+    assert await work_off(store, claimed, SMALL, on_progress=told.append) == paused
+    assert told == [paused]
+    assert await instances_of(store, ORDERS) == instances(range(3))
+
+
+async def test_a_worker_that_lost_an_upgrade_does_not_let_it_fail(store: InMemoryStore) -> None:
+    await a_process(store, holding=instances(range(3)))
+    queued = await request(store)
+    claimed = await taken(store, queued.id)
+    later = Worker(name="other", clock=a_clock(EVENING))
+    theirs = await taken(store, queued.id, later)
+    assert await fail(store, claimed, SMALL, "RuntimeError: on purpose") == theirs
+    assert await store.upgrade(queued.id) == theirs
+    assert (theirs.state, theirs.error) == (UpgradeState.RUNNING, None)
+
+
+async def test_who_watches_is_told_nothing_while_nothing_changes(store: InMemoryStore) -> None:
+    await a_process(store, holding=instances(range(3)))
+    queued = await request(store)
+    watching = watch(store, queued.id, every=0.001)
+    assert await anext(watching) == queued
+    event = create_task(anext(watching))
+    for _ in range(3):
+        # Each of these rings the bell of the store, and is over before the next look.
+        async with store.transaction() as transaction:
+            await transaction.report(ORDERS, [a_report(1)])
+        await sleep(0.003)
+        assert not event.done()
+    paused = await pause_upgrade(store, queued.id, caller=ADMIN)
+    assert await event == paused
+
+
+async def test_pruning_lets_others_write_between_its_steps(
+    store: InMemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pruning, "OUTCOMES_TOGETHER", 3)
+    await a_process(store, holding=instances(range(2)))
+    large = a_worker(size=1_000)
+    done = [
+        await request_upgrade(store, process=ORDERS, selection=all_active(), caller=ADMIN, worker=large)
+        for _ in range(3)
+    ]
+    left: list[list[list[InstanceId]]] = []
+    async with writing(store) as meanwhile:
+        task = await meanwhile.begin(prune_outcomes(store, before=EVENING, clock=a_clock(NOON)))
+    # The lock is fair: who waits for it gets it between two steps.
+    while not task.done():
+        async with store.transaction():
+            left.append([[one.instance for one in await outcomes_of(store, upgrade.id)] for upgrade in done])
+    assert await task == 6
+    both = [an_id(0), an_id(1)]
+    assert left[:2] == [[[], [an_id(1)], both], [[], [], []]]

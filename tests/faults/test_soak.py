@@ -1,0 +1,177 @@
+"""All that clients do at once leaves everything in order, and the judge of that is no yes-man."""
+
+import asyncio
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import pytest
+
+from bench.soak.ledger import BARE, Asked, Ledger
+from bench.soak.soak import Report, complaints, soak
+from bench.soak.verdict import broken_laws
+from bench.soak.world import ADMIN, populate
+from domain import (
+    InstanceReport,
+    Status,
+    all_active,
+    report_instances,
+    request_undo,
+    upgrade_instances,
+)
+from domain.selection import SelectionKind
+from storage.store import SqlStore
+from tests.support.builders import a_worker, an_upgrade_id
+from tests.support.postgres import the_server
+
+pytestmark = [pytest.mark.anyio, pytest.mark.faults]
+
+LARGE = 13_000
+"""Of all instances, four of five are in one process: its upgrades are queued and worked off in chunks."""
+ALWAYS_DONE = {
+    "REST all active",
+    "REST all active, respond-async",
+    "REST by ids",
+    "REST by ids, repeated",
+    "cohorts",
+    "comparison",
+    "dry run",
+    "followed by WebSocket",
+    "followed by server-sent events",
+    "instance with history",
+    "page of instances",
+    "publishVersion",
+    "registerInstances",
+    "registerInstances again",
+    "reportInstances",
+    "upgrade all active",
+    "upgrade as planned",
+    "upgrade asked for again",
+    "upgrade by ids",
+    "upgrade under a used key",
+    "upgrade with mappings",
+    "upgrades with outcomes",
+}
+
+
+def must_be_good(report: Report) -> None:
+    assert report.measures.unexpected == []
+    assert report.broken == []
+    assert ALWAYS_DONE - report.measures.took.keys() == set()
+    assert list(report.lines())[-2:] == ["unexpected answers: 0", "broken laws: 0"]
+
+
+@pytest.fixture(scope="session")
+def each(is_long: bool) -> int:
+    """How many clients of each kind, and how often each does all that it does."""
+    return 4 if is_long else 1
+
+
+async def test_everything_at_once_leaves_an_sqlite_file_in_order(tmp_path: Path, each: int) -> None:
+    file = tmp_path / "soak.sqlite"
+    must_be_good(await soak(file, tmp_path, seed=1, instances=LARGE, each=each, rounds=each))
+
+
+async def test_everything_at_once_leaves_a_postgresql_database_in_order(tmp_path: Path, each: int) -> None:
+    async with the_server().database() as url:
+        must_be_good(await soak(url, tmp_path, seed=2, instances=LARGE, each=each, rounds=each))
+
+
+class Life(NamedTuple):
+    """A database in which little happened, and what is known of it."""
+
+    file: Path
+    ledger: Ledger
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Life:
+    return asyncio.run(a_short_life(tmp_path_factory.mktemp("soak") / "untouched.sqlite"))
+
+
+@pytest.fixture
+def life(untouched: Life, tmp_path: Path) -> Life:
+    """A copy of it, to be tampered with."""
+    return Life(Path(shutil.copy(untouched.file, tmp_path / "life.sqlite")), untouched.ledger)
+
+
+async def a_short_life(file: Path) -> Life:
+    """Thirty instances, one of which has ended; an upgrade of all active ones, and its undo."""
+    world = await populate(file, 30, Random(1))
+    ledger = world.ledger
+    store = await SqlStore.open(file)
+    ended = world.held[0]
+    report = InstanceReport(id=ended.id, status=Status.COMPLETED, position=ended.position)
+    ledger.will_say(ended.id, report.status, report.position)
+    await report_instances(store, reports=[report], caller=ADMIN)
+    ledger.was_said(ended.id, report.status, report.position)
+    active = ledger.surely_active(BARE)
+    asked = Asked(process=BARE, selection=SelectionKind.ALL_ACTIVE, moment=ledger.now(), surely=active)
+    done = await upgrade_instances(store, process=BARE, selection=all_active(), caller=ADMIN)
+    ledger.seen(ledger.asked(done.id, asked), done.state)
+    asked = Asked(process=BARE, selection=SelectionKind.UNDO, moment=ledger.now(), of=done.id)
+    undone = await request_undo(store, of=done.id, caller=ADMIN, worker=a_worker(size=1_000))
+    ledger.seen(ledger.asked(undone.id, asked), undone.state)
+    await store.close()
+    assert 0 < done.upgraded == undone.upgraded < done.total == len(active) == 23
+    return Life(file, ledger)
+
+
+async def test_a_short_life_keeps_all_laws(life: Life) -> None:
+    assert await broken_laws(life.file, life.ledger) == []
+
+
+ONE_MOVED = "(SELECT min(outcome.instance_id) FROM outcome WHERE upgrade_id = 2)"
+"""An instance that was upgraded, and brought back by the undo."""
+
+
+@pytest.mark.parametrize(
+    ("fault", "law"),
+    [
+        ("DELETE FROM instance WHERE id = 30", "was registered, but is lost"),
+        ("UPDATE instance SET status = 4 WHERE id = 30", "is CANCELLED at {"),
+        ("UPDATE instance SET position_id = 1 + position_id % 2 WHERE id = 20", "but was said {"),
+        ("UPDATE instance SET version = 9 WHERE id = 30", "is on version 9, which was never published"),
+        (f"UPDATE instance SET version = 2 WHERE id = {ONE_MOVED}", "does not lead from version 1 to 2"),
+        ("UPDATE upgrade SET upgraded = upgraded + 1 WHERE id = 1", "but its outcomes are {"),
+        ("DELETE FROM outcome WHERE upgrade_id = 1 AND instance_id = 20", "did without 1 that were active"),
+        ("DELETE FROM outcome WHERE upgrade_id = 2 AND instance_id = " + ONE_MOVED, "1 have no outcome"),
+        ("UPDATE decision SET instances = instances + 1 WHERE to_version IS NULL", "counts reasons {"),
+        ("UPDATE upgrade SET state = 1 WHERE id = 1", "still waits for a worker"),
+        ("UPDATE upgrade SET state = 6, error = 'no' WHERE id = 1", "failed: no"),
+        (
+            "UPDATE upgrade SET lease_worker = 'w', lease_until = 1 WHERE id = 1",
+            "has not ended, its lease is",
+        ),
+    ],
+)
+async def test_the_judge_sees_what_is_not_in_order(life: Life, fault: str, law: str) -> None:
+    with closing(sqlite3.connect(life.file)) as connection:
+        assert connection.execute(fault).rowcount >= 1
+        connection.commit()
+    assert [broken for broken in await broken_laws(life.file, life.ledger) if law in broken] != []
+
+
+async def test_the_judge_misses_an_upgrade_that_is_lost(life: Life) -> None:
+    known = life.ledger.upgrades
+    [first, *_] = known.values()
+    ledger = replace(life.ledger, upgrades={**known, an_upgrade_id(404): first})
+    [broken] = await broken_laws(life.file, ledger)
+    assert broken == f"upgrades that were not asked for, or are lost: {{{an_upgrade_id(404)!r}}}"
+
+
+async def test_the_judge_sees_an_upgrade_that_nobody_asked_for(life: Life) -> None:
+    [(first, _), *others] = life.ledger.upgrades.items()
+    ledger = replace(life.ledger, upgrades=dict(others))
+    [broken] = await broken_laws(life.file, ledger)
+    assert broken == f"upgrades that were not asked for, or are lost: {{{first!r}}}"
+
+
+def test_the_judge_reads_what_the_server_complains_of() -> None:
+    log = 'Uplift serves\n{"event": "fine", "level": "info"}\n{"event": "upgrade failed", "level": "error"}\n'
+    [complaint] = complaints(log)
+    assert "upgrade failed" in complaint
