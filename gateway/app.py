@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from gateway.cross_origin import cross_origin
 from gateway.health import health_routes
 from gateway.keys import authenticator
+from gateway.metrics import Metrics
 from gateway.rate_limit import RateLimit
 from gateway.settings import Settings
 from gateway.worker import UpgradeWorker, worker_name
@@ -36,18 +37,23 @@ query Overview {
 """
 
 
-def build_app(store: SqlStore, settings: Settings, stopping: asyncio.Event | None = None) -> Starlette:
+def build_app(
+    store: SqlStore,
+    settings: Settings,
+    metrics: Metrics | None = None,
+    stopping: asyncio.Event | None = None,
+) -> Starlette:
     """The application over an open store. Unless settings say otherwise, it works off upgrades by itself.
 
     Set `stopping` when the program is about to end: then event streams end, no client waits for the end of an
     upgrade any longer, and the worker ends after the chunks under way.
     """
-    stopping = stopping or asyncio.Event()
+    metrics, stopping = metrics or Metrics(), stopping or asyncio.Event()
     rate_limit = RateLimit(settings.rate_limit) if settings.rate_limit else None
     authenticate = authenticator(SqlKeys(store.database), rate_limit)
     limits = settings.graphql_limits()
     origins = Origins(settings.allowed_origins)
-    worker = settings.worker_named(worker_name())
+    worker = settings.worker_named(worker_name(), on_chunk=metrics.chunk_done)
 
     async def context_for(headers: Mapping[str, str]) -> Context:
         caller = await authenticate(headers.get("authorization"))
@@ -77,15 +83,18 @@ def build_app(store: SqlStore, settings: Settings, stopping: asyncio.Event | Non
             *rest_routes(store, authenticate, worker, settings.rest_limits(), stopping, origins.allow),
         ],
         middleware=cross_origin(origins),
-        lifespan=partial(working_off_upgrades, store, settings, stopping),
+        lifespan=partial(working_off_upgrades, store, settings, metrics, stopping),
     )
 
 
-def upgrade_worker(store: SqlStore, settings: Settings, stopping: asyncio.Event) -> UpgradeWorker:
+def upgrade_worker(
+    store: SqlStore, settings: Settings, metrics: Metrics, stopping: asyncio.Event
+) -> UpgradeWorker:
     """A worker as the settings want it."""
     return UpgradeWorker(
         store,
-        settings.worker_named(worker_name()),
+        settings.worker_named(worker_name(), on_chunk=metrics.chunk_done),
+        on_failure=metrics.upgrade_failed,
         at_once=settings.upgrades_at_once,
         stopping=stopping,
         patience=settings.stop_seconds,
@@ -94,13 +103,13 @@ def upgrade_worker(store: SqlStore, settings: Settings, stopping: asyncio.Event)
 
 @asynccontextmanager
 async def working_off_upgrades(
-    store: SqlStore, settings: Settings, stopping: asyncio.Event, _: Starlette
+    store: SqlStore, settings: Settings, metrics: Metrics, stopping: asyncio.Event, _: Starlette
 ) -> AsyncIterator[None]:
     """While the application runs, so does its worker; at the end, chunks under way are waited for."""
     if not settings.worker:
         yield
         return
-    task = asyncio.create_task(upgrade_worker(store, settings, stopping).run())
+    task = asyncio.create_task(upgrade_worker(store, settings, metrics, stopping).run())
     try:
         yield
     finally:

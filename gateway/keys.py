@@ -11,6 +11,8 @@ import string
 import zlib
 from uuid import uuid4
 
+from structlog.contextvars import bind_contextvars
+
 from domain.access import ApiKey, Authenticate, Caller, Role
 from domain.clock import Clock, utc_now
 from domain.errors import InvalidInput, Unauthenticated
@@ -55,6 +57,7 @@ def authenticator(keys: SqlKeys, rate_limit: RateLimit | None = None) -> Authent
         key = await keys.find_valid(digest_of(token))
         if key is None:
             raise Unauthenticated()
+        bind_contextvars(key_id=str(key.id))  # for the log
         if rate_limit is not None:
             await rate_limit.count(key.id, caller=key.name)
         return Caller(name=key.name, role=key.role)

@@ -8,17 +8,21 @@ from structlog.processors import ExceptionRenderer
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import Processor
 
+from gateway.metrics import Metrics
 from gateway.settings import Settings
 
 
-def configure_logs(settings: Settings) -> None:
+def configure_logs(settings: Settings, metrics: Metrics) -> None:
     """Write all log lines, libraries' included, to standard error: for people or as one JSON object a line.
+
+    What the line is about, `request_id` and `upgrade_id`, is in each of them.
 
     Tracebacks come without the values of variables, among which are keys.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
+        metrics.count_line,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     ends: list[Processor] = (

@@ -12,9 +12,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog import get_logger
 
 from domain.access import Role
-from domain.errors import InvalidInput
 from gateway.app import build_app
 from gateway.keys import create_key
+from gateway.listening import listening, url_of
+from gateway.metrics import Metrics
+from gateway.metrics_server import metrics_served
+from gateway.observing import Observing
 from gateway.opening import open_store
 from gateway.protection import SecurityHeaders
 from gateway.settings import Settings
@@ -24,28 +27,44 @@ from storage.keys import SqlKeys
 from storage.store import SqlStore
 
 
-async def serve(settings: Settings, *, on_ready: Callable[[str, str | None], None]) -> None:
+async def serve(
+    settings: Settings,
+    metrics: Metrics,
+    *,
+    on_ready: Callable[[str, str | None], None],
+    on_metrics: Callable[[str], None],
+) -> None:
     """Serve until told to stop. `on_ready` gets the base URL, and the first key if one had to be made.
+    `on_metrics` gets the URL of the metrics, if settings want them served.
 
     Raises InvalidInput when it cannot listen where the settings say, with nothing written.
     """
     where = settings.database
-    with listening(settings) as listener:  # first, for a key that is made must also be shown
+    # First, for a key that is made must also be shown.
+    with listening(settings.host, settings.port) as listener:
         store = await open_store(where)
         try:
-            first_key = await first_admin_key(SqlKeys(store.database))
-            await serve_store(store, settings, listener, on_ready=lambda url: on_ready(url, first_key))
+            async with metrics_served(store, settings, metrics, on_ready=on_metrics):
+                first_key = await first_admin_key(SqlKeys(store.database))
+                await serve_store(
+                    store, settings, metrics, listener, on_ready=lambda url: on_ready(url, first_key)
+                )
         finally:
             await store.close()
 
 
 async def serve_store(
-    store: SqlStore, settings: Settings, listener: socket.socket, *, on_ready: Callable[[str], None]
+    store: SqlStore,
+    settings: Settings,
+    metrics: Metrics,
+    listener: socket.socket,
+    *,
+    on_ready: Callable[[str], None],
 ) -> None:
     """Serve an open store until told to stop."""
     stopping = asyncio.Event()
     config = uvicorn.Config(
-        SecurityHeaders(_CuttingOff(build_app(store, settings, stopping))),
+        served_app(store, settings, metrics, stopping),
         http=punctual_http(settings.max_head_seconds),
         log_config=None,
         log_level="warning",
@@ -59,20 +78,10 @@ async def serve_store(
     await _Server(config, on_ready, stopping).serve([listener])
 
 
-@contextmanager
-def listening(settings: Settings) -> Iterator[socket.socket]:
-    """A socket where the settings say. Raises InvalidInput when there cannot be one."""
-    host, port = settings.host, settings.port
-    try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.create_server((str(address[0]), port), family=family)
-    except OSError as error:
-        why = (error.strerror or str(error)).partition(" (while")[0]
-        raise InvalidInput(
-            f"Expected to listen at {_authority(host, port)}, but: {why}.", field=("host", "port")
-        ) from error
-    with listener:
-        yield listener
+def served_app(store: SqlStore, settings: Settings, metrics: Metrics, stopping: asyncio.Event) -> ASGIApp:
+    """The application as it is served: observed from outside, and cut off when it is too slow to stop."""
+    app = SecurityHeaders(_CuttingOff(build_app(store, settings, metrics, stopping)))
+    return Observing(app, metrics, access_log=settings.access_log)
 
 
 async def first_admin_key(keys: SqlKeys) -> str | None:
@@ -112,8 +121,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        host, port = self.servers[0].sockets[0].getsockname()[:2]
-        self._on_ready(f"http://{_authority(host, port)}")
+        self._on_ready(url_of(self.servers[0].sockets[0]))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._stopping.set()  # before the wait for requests under way, which wait for this
@@ -130,7 +138,3 @@ class _Server(uvicorn.Server):
 
     def _end(self) -> None:
         self.should_exit = True
-
-
-def _authority(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

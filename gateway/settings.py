@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from domain.errors import InvalidInput
-from domain.working import Pace, Worker
+from domain.working import OnChunk, Pace, Worker, ignore_chunk
 from gateway.limit_settings import LimitSettings
 
 DEFAULT_DATABASE_URL = "sqlite:///uplift.sqlite"
@@ -49,6 +49,12 @@ class Settings(LimitSettings, BaseSettings):
         int,
         Field(ge=1, le=3_600, description="How long requests and chunks under way may take to end at a stop"),
     ] = 5
+    metrics_port: Annotated[
+        int | None,
+        Field(ge=0, le=65_535, description="The port of /metrics, without a key; none unless it is set"),
+    ] = None
+    metrics_host: Annotated[str, Field(description="The address of /metrics")] = "127.0.0.1"
+    access_log: Annotated[bool, Field(description="Whether each request gets a line in the log")] = True
     log_format: Annotated[Literal["console", "json"], Field(description="How log lines look")] = "console"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
@@ -60,10 +66,11 @@ class Settings(LimitSettings, BaseSettings):
         """The SQLite file or the PostgreSQL database. Raises InvalidInput when the URL names neither."""
         return database_at(self.database_url)
 
-    def worker_named(self, name: str) -> Worker:
+    def worker_named(self, name: str, *, on_chunk: OnChunk = ignore_chunk) -> Worker:
         """A worker at the pace that is set."""
         return Worker(
             name=name,
+            on_chunk=on_chunk,
             pace=Pace(target=timedelta(milliseconds=self.chunk_ms)),
             lease_for=timedelta(seconds=self.lease_seconds),
         )

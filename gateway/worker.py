@@ -7,9 +7,11 @@ the server, or alone (`uplift worker`); any number may share a database.
 import asyncio
 import os
 import socket
+from collections.abc import Callable
 from uuid import uuid4
 
 from structlog import get_logger
+from structlog.contextvars import bind_contextvars
 
 from domain.errors import StoreUnavailable
 from domain.ports import Store
@@ -35,13 +37,21 @@ class UpgradeWorker:
     """
 
     def __init__(
-        self, store: Store, worker: Worker, *, at_once: int, stopping: asyncio.Event, patience: float
+        self,
+        store: Store,
+        worker: Worker,
+        *,
+        at_once: int,
+        stopping: asyncio.Event,
+        patience: float,
+        on_failure: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._worker = worker
         self._at_once = at_once
         self._stopping = stopping
         self._patience = patience
+        self._on_failure = on_failure
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_idle = False
 
@@ -98,16 +108,25 @@ class UpgradeWorker:
         return True
 
     async def _work_on(self, upgrade: Upgrade) -> None:
-        log = get_logger().bind(upgrade=str(upgrade.id), process=str(upgrade.process))
+        # For all lines of this task, whoever writes them.
+        bind_contextvars(upgrade_id=str(upgrade.id), process=str(upgrade.process))
+        log = get_logger()
         log.info("upgrade taken", done=upgrade.total, expected=upgrade.expected)
         try:
-            upgrade = await work_off(self._store, upgrade, self._worker, should_stop=self._stopping.is_set)
+            upgrade = await work_off(
+                self._store,
+                upgrade,
+                self._worker,
+                should_stop=self._stopping.is_set,
+                on_progress=_tell,
+            )
             log.info("upgrade left", state=upgrade.state, upgraded=upgrade.upgraded, skipped=upgrade.skipped)
         except StoreUnavailable as error:
             # The lease runs out, and whoever looks then goes on at the cursor.
             log.warning("upgrade left to whoever comes next", error=error.message)
         except Exception as error:
             log.exception("upgrade failed")
+            self._on_failure()
             await self._fail(upgrade, error)
 
     async def _fail(self, upgrade: Upgrade, error: Exception) -> None:
@@ -115,4 +134,14 @@ class UpgradeWorker:
             await fail(self._store, upgrade, self._worker, f"{type(error).__name__}: {error}")
         except Exception:
             # What broke the upgrade may well keep it from being marked: then it is tried again.
-            get_logger().exception("upgrade could not be marked as failed", upgrade=str(upgrade.id))
+            get_logger().exception("upgrade could not be marked as failed")
+
+
+def _tell(upgrade: Upgrade) -> None:
+    get_logger().debug(
+        "chunk done",
+        state=upgrade.state,
+        upgraded=upgrade.upgraded,
+        skipped=upgrade.skipped,
+        expected=upgrade.expected,
+    )

@@ -14,7 +14,7 @@ from uuid import uuid4
 import structlog
 from graphql import GraphQLError, GraphQLFormattedError
 
-from domain.errors import TooManyRequests, UpliftError
+from domain.errors import StoreUnavailable, TooManyRequests, UpliftError
 
 
 class RequestCode(StrEnum):
@@ -95,7 +95,14 @@ def _cause(error: GraphQLError) -> BaseException:
     return cause
 
 
+def log_outage(error: UpliftError) -> None:
+    """Tell the operator of a refusal that no client can do anything about."""
+    if isinstance(error, StoreUnavailable):
+        structlog.get_logger(__name__).warning("store_unavailable", error=error.message)
+
+
 def _facts(error: UpliftError) -> dict[str, Any]:
+    log_outage(error)
     if isinstance(error, TooManyRequests):  # no header goes with one operation of a WebSocket
         return {"code": error.code, "retryAfter": error.retry_after}
     return {"code": error.code, "field": list(error.field)} if error.field else {"code": error.code}

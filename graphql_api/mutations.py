@@ -1,11 +1,11 @@
 """What can a client change?"""
 
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from functools import partial
 from typing import Annotated, TypeVar
 
 import strawberry
+from structlog import get_logger
 
 from domain.access import require_system_admin
 from domain.controlling import cancel_upgrade, pause_upgrade, resume_upgrade
@@ -17,6 +17,7 @@ from domain.requesting import request_retry, request_undo, request_upgrade
 from domain.upgrade import Upgrade
 from domain.watching import get_upgrade, wait_until_finished
 from graphql_api.context import Context, Info
+from graphql_api.errors import log_outage
 from graphql_api.fields import root_field
 from graphql_api.inputs import (
     CancelUpgradeInput,
@@ -285,9 +286,14 @@ async def _finished(context: Context, requested: Awaitable[Upgrade], *, wait: bo
     Nor is it when the server is being stopped.
     """
     upgrade, store = await requested, context.store
+    get_logger(__name__).info(
+        "upgrade requested", upgrade_id=str(upgrade.id), process=str(upgrade.process), state=upgrade.state
+    )
     if wait and not upgrade.is_finished:
         # The request is stored by now: an outage only hides how it goes on.
-        with suppress(StoreUnavailable):
+        try:
             end = wait_until_finished(store, upgrade, seconds=context.wait_seconds)
             upgrade = await unless(end, context.stopping.wait()) or await get_upgrade(store, upgrade.id)
+        except StoreUnavailable as error:
+            log_outage(error)
     return upgrade

@@ -30,7 +30,7 @@ from strawberry.types.unset import UNSET
 
 from domain.errors import Forbidden, StoreUnavailable, TooManyRequests, Unauthenticated, UpliftError
 from graphql_api.documents import RefusedDocumentError
-from graphql_api.errors import RequestCode, presentable, refusal, request_error, unexpected
+from graphql_api.errors import RequestCode, log_outage, presentable, refusal, request_error, unexpected
 from graphql_api.limits import Limits
 from graphql_api.operations import Operations, Params, is_request_error
 from graphql_api.origins import Origins
@@ -87,7 +87,8 @@ class Sockets:
         )
         try:
             await handler.handle()
-        except (StoreUnavailable, TooManyRequests):
+        except (StoreUnavailable, TooManyRequests) as error:
+            log_outage(error)
             await adapter.close(1013, "Try again later")
         except Exception as error:
             unexpected(error)

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import structlog
 
-from domain.errors import ErrorCode, InvalidSelection, TooManyRequests, UpliftError
+from domain.errors import ErrorCode, InvalidSelection, StoreUnavailable, TooManyRequests, UpliftError
 
 MAX_DETAILS = 20
 """Most faults of one request that are told in full; the rest show when these are mended."""
@@ -108,6 +108,7 @@ def refusal_of(error: Exception) -> RefusedRequest:
     if isinstance(error, RefusedRequest):
         return error
     if isinstance(error, UpliftError):
+        log_outage(error)
         return RefusedRequest(
             STATUS_OF[error.code],
             error.code,
@@ -116,6 +117,12 @@ def refusal_of(error: Exception) -> RefusedRequest:
             headers=_headers(error),
         )
     return _unexpected(error)
+
+
+def log_outage(error: UpliftError) -> None:
+    """Tell the operator of a refusal that no client can do anything about."""
+    if isinstance(error, StoreUnavailable):
+        structlog.get_logger(__name__).warning("store_unavailable", error=error.message)
 
 
 def headers_of(code: ErrorCode) -> Mapping[str, str]:

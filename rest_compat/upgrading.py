@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope
+from structlog import get_logger
 
 from domain.access import Authenticate, require_system_admin
 from domain.errors import ErrorCode, StoreUnavailable, UpliftError
@@ -19,7 +20,7 @@ from domain.working import Worker
 from rest_compat.idempotency import idempotency_key_of
 from rest_compat.listing import listed_outcomes
 from rest_compat.preferences import Preference, preference_of
-from rest_compat.refusals import STATUS_OF, RefusedRequest, RestCode, headers_of
+from rest_compat.refusals import STATUS_OF, RefusedRequest, RestCode, headers_of, log_outage
 from rest_compat.replies import accepted_response, upgrade_response
 from rest_compat.request_body import RestLimits, read_body
 from rest_compat.requests import (
@@ -64,9 +65,13 @@ class Upgrading:
         upgrade = await request_upgrade(
             self.store, process=process, selection=selection, caller=caller, worker=self.worker, key=key
         )
+        get_logger(__name__).info(
+            "upgrade requested", upgrade_id=str(upgrade.id), process=str(process), state=upgrade.state
+        )
         try:
             return await self._tell(upgrade, preference_of(values_of(scope, b"prefer")), receive)
-        except StoreUnavailable:
+        except StoreUnavailable as error:
+            log_outage(error)
             why = "the store cannot answer now"
             raise _cannot_tell(upgrade.id, ErrorCode.STORE_UNAVAILABLE, why) from None
 

@@ -1,9 +1,17 @@
 """What does one kind of database bring along, that the rest of the store need not know?"""
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from storage.connection import Connection
+
+
+class PoolUse(NamedTuple):
+    """How many connections of a pool are in use, and how many there can be."""
+
+    in_use: int
+    most: int
 
 
 class Backend(Protocol):
@@ -26,6 +34,9 @@ class Backend(Protocol):
 
         None means any other error.
         """
+
+    def pools(self) -> Mapping[str, PoolUse]:
+        """How the pools are used, by what they are for: `reading` and `writing`."""
 
     async def close(self) -> None:
         """Close all connections."""

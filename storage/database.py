@@ -1,6 +1,6 @@
 """How a database is opened, read and written, whichever it is."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Self
@@ -8,7 +8,7 @@ from typing import Self
 from sqlalchemy.engine import URL
 
 from domain.errors import StoreUnavailable
-from storage.backend import Backend
+from storage.backend import Backend, PoolUse
 from storage.connection import Connection
 from storage.postgres import PostgresBackend
 from storage.schema import bring_up_to_date, is_newest
@@ -72,6 +72,10 @@ class Database:
         """Ask the database for an answer; raises when there is none."""
         async with self.reading() as connection:
             await connection.exec_driver_sql("SELECT 1")
+
+    def pools(self) -> Mapping[str, PoolUse]:
+        """How the pools of connections are used, by what they are for: `reading` and `writing`."""
+        return self._backend.pools()
 
     async def close(self) -> None:
         await self._backend.close()

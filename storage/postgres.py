@@ -1,7 +1,7 @@
 """How a PostgreSQL database is opened: with which connections and settings."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from storage.backend import PoolUse
 from storage.connection import Connection
 from storage.dialect import take_turns
 
@@ -73,6 +74,9 @@ class PostgresBackend:
         state = getattr(error.orig, "sqlstate", None) or ""
         return str(error.orig) if error.connection_invalidated or state.startswith(PASSING) else None
 
+    def pools(self) -> Mapping[str, PoolUse]:
+        return {"reading": _use_of(self._readers), "writing": _use_of(self._writers)}
+
     async def close(self) -> None:
         await self._readers.dispose()
         await self._writers.dispose()
@@ -96,6 +100,11 @@ def _engine(url: URL, *, isolation_level: Any) -> AsyncEngine:
     )
     event.listen(engine.sync_engine, "checkout", _must_be_open)
     return engine
+
+
+def _use_of(engine: AsyncEngine) -> PoolUse:
+    pool: Any = engine.pool  # of the one kind that is made here, which counts
+    return PoolUse(pool.checkedout(), pool.size())
 
 
 def _must_be_open(connection: Any, _: Any, __: Any) -> None:

@@ -5,7 +5,7 @@ import logging
 import sqlite3
 import time
 from asyncio import Semaphore, Task, shield
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from storage.backend import PoolUse
 from storage.connection import Connection
 from storage.driver import SqliteConnection, execute
 from storage.prepared import Statements
@@ -108,6 +109,9 @@ class SqliteBackend:
         code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
         return str(error.orig) if code & PRIMARY in PASSING else None
 
+    def pools(self) -> Mapping[str, PoolUse]:
+        return {"reading": self._readers.use, "writing": self._writer.use}
+
     async def close(self) -> None:
         if self._checkpoint is not None:
             await self._checkpoint
@@ -165,17 +169,25 @@ class _Held:
     def __init__(self, open_one: Callable[[], Awaitable[SqliteConnection]], most: int) -> None:
         self._open_one = open_one
         self._free = Semaphore(most)
+        self._most = most
+        self._in_use = 0
         self._idle: list[SqliteConnection] = []
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[SqliteConnection]:
         async with self._free:
             connection = self._idle.pop() if self._idle else await self._open_one()
+            self._in_use += 1
             try:
                 yield connection
             finally:
+                self._in_use -= 1
                 if not connection.invalidated:
                     self._idle.append(connection)
+
+    @property
+    def use(self) -> PoolUse:
+        return PoolUse(self._in_use, self._most)
 
     async def close(self) -> None:
         while self._idle:

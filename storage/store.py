@@ -17,7 +17,7 @@ from domain.paging import Page, PageRequest, page_of
 from domain.ports import InstanceFilter, OutcomeFilter, SelectedCohorts
 from domain.process import Process, ProcessKey, Version, VersionNumber
 from domain.selection import ByIds, Selection, UpgradeId
-from domain.upgrade import HistoryEntry, Outcome, Upgrade
+from domain.upgrade import HistoryEntry, Outcome, Upgrade, UpgradeState
 from storage import histories, instances, outcomes, processes, requests, selections, upgrades
 from storage.connection import Connection
 from storage.database import Database
@@ -57,6 +57,11 @@ class SqlStore:
         identities.publish()
         if transaction.has_news:
             self._bell.ring()
+
+    async def unfinished(self) -> Mapping[UpgradeState, int]:
+        """How many unfinished upgrades there are of each state, all programs' together."""
+        async with self._database.reading() as connection:
+            return await upgrades.count_unfinished(connection)
 
     async def wait_for_change(self, seconds: float) -> None:
         await self._bell.wait(seconds)

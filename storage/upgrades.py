@@ -73,6 +73,11 @@ LOCKED_CLAIMABLE, LOCKED_CLAIMABLE_ONE = (
     for claimable in (CLAIMABLE, CLAIMABLE_ONE)
 )
 """With its process, so that nobody claims another upgrade of it meanwhile."""
+COUNT_UNFINISHED = (
+    select(upgrade.c.state, func.count().label("unfinished"))
+    .where(upgrade.c.state.in_(UNFINISHED))
+    .group_by(upgrade.c.state)
+)
 FINISHED_BEFORE = (
     UPGRADES.where(
         upgrade.c.state.not_in(UNFINISHED),
@@ -171,6 +176,12 @@ SKIPS = (
     .where(upgrade.c.uuid.in_(bindparam("uuids", expanding=True)), decision.c.to_position_id.is_(None))
     .order_by(decision.c.upgrade_id, decision.c.version, decision.c.status, decision.c.position_id)
 )
+
+
+async def count_unfinished(connection: Connection) -> Mapping[UpgradeState, int]:
+    """How many unfinished upgrades there are of each state; a state of which there is none is left out."""
+    rows = await connection.execute(COUNT_UNFINISHED)
+    return {row.state: row.unfinished for row in rows}
 
 
 async def find_upgrade(

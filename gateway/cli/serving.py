@@ -16,8 +16,11 @@ from gateway.app import upgrade_worker
 from gateway.cli.running import DatabaseUrl, local_caller, opened_store, run, settings_with
 from gateway.cli.tables import console, plan_table
 from gateway.demo import PROCESS, fill
+from gateway.listening import listening
 from gateway.logs import configure_logs
-from gateway.server import first_admin_key, listening, serve_store
+from gateway.metrics import Metrics
+from gateway.metrics_server import metrics_served
+from gateway.server import first_admin_key, serve_store
 from gateway.server import serve as serve_settings
 from gateway.settings import Settings, without_password
 from gateway.stopping import stopped_by_signals
@@ -66,6 +69,19 @@ StopSeconds = Annotated[
         "\\[env var: UPLIFT_STOP_SECONDS]",
     ),
 ]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(
+        metavar="PORT",
+        help="The port of /metrics, without a key; none unless it is set. \\[env var: UPLIFT_METRICS_PORT]",
+    ),
+]
+MetricsHost = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS", help="The address of /metrics, 127.0.0.1. \\[env var: UPLIFT_METRICS_HOST]"
+    ),
+]
 LogFormat = Annotated[
     Literal["console", "json"] | None,
     typer.Option(help="How log lines look. \\[env var: UPLIFT_LOG_FORMAT]"),
@@ -109,6 +125,12 @@ def serve(
         ),
     ] = None,
     stop_seconds: StopSeconds = None,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = None,
+    access_log: Annotated[
+        bool | None,
+        typer.Option(help="Whether each request gets a line in the log. \\[env var: UPLIFT_ACCESS_LOG]"),
+    ] = None,
     log_format: LogFormat = None,
     log_level: LogLevel = None,
 ) -> None:
@@ -125,12 +147,16 @@ def serve(
         chunk_ms=chunk_ms,
         lease_seconds=lease_seconds,
         wait_seconds=wait_seconds,
+        access_log=access_log,
         stop_seconds=stop_seconds,
+        metrics_port=metrics_port,
+        metrics_host=metrics_host,
         log_format=log_format,
         log_level=log_level,
     )
-    configure_logs(settings)
-    run(serve_settings(settings, on_ready=_announce))
+    metrics = Metrics()
+    configure_logs(settings, metrics)
+    run(serve_settings(settings, metrics, on_ready=_announce, on_metrics=_announce_metrics))
 
 
 def worker(
@@ -139,6 +165,8 @@ def worker(
     chunk_ms: ChunkMs = None,
     lease_seconds: LeaseSeconds = None,
     stop_seconds: StopSeconds = None,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = None,
     log_format: LogFormat = None,
     log_level: LogLevel = None,
 ) -> None:
@@ -149,21 +177,27 @@ def worker(
         chunk_ms=chunk_ms,
         lease_seconds=lease_seconds,
         stop_seconds=stop_seconds,
+        metrics_port=metrics_port,
+        metrics_host=metrics_host,
         log_format=log_format,
         log_level=log_level,
     )
-    configure_logs(settings)
-    run(_work(settings))
+    metrics = Metrics()
+    configure_logs(settings, metrics)
+    run(_work(settings, metrics))
 
 
-async def _work(settings: Settings) -> None:
-    async with opened_store(settings, must_exist=True) as store:
+async def _work(settings: Settings, metrics: Metrics) -> None:
+    async with (
+        opened_store(settings, must_exist=True) as store,
+        metrics_served(store, settings, metrics, on_ready=_announce_metrics),
+    ):
         stopping = asyncio.Event()
         with stopped_by_signals(stopping.set):
             typer.echo(
                 f"Working off upgrades in {without_password(settings.database_url)} until told to stop."
             )
-            await upgrade_worker(store, settings, stopping).run()
+            await upgrade_worker(store, settings, metrics, stopping).run()
 
 
 def demo(
@@ -175,14 +209,14 @@ def demo(
     port: Port = None,
 ) -> None:
     """Serve a loan process with many instances from a temporary database, and show how to call it."""
-    settings = settings_with(host=host, port=port)
-    configure_logs(settings)
+    settings, metrics = settings_with(host=host, port=port), Metrics()
+    configure_logs(settings, metrics)
     with tempfile.TemporaryDirectory(prefix="uplift-demo-") as folder:
-        run(_serve_demo(Path(folder) / "demo.sqlite", instances, seed, settings))
+        run(_serve_demo(Path(folder) / "demo.sqlite", instances, seed, settings, metrics))
 
 
-async def _serve_demo(path: Path, instances: int, seed: int, settings: Settings) -> None:
-    with listening(settings) as listener:
+async def _serve_demo(path: Path, instances: int, seed: int, settings: Settings, metrics: Metrics) -> None:
+    with listening(settings.host, settings.port) as listener:
         typer.echo(f"Drawing up {instances:,} instances of process {PROCESS} …")
         store = await SqlStore.open(path)
         try:
@@ -196,7 +230,8 @@ async def _serve_demo(path: Path, instances: int, seed: int, settings: Settings)
                 typer.echo(_welcome(url, key, example))
                 console().print(plan_table(plan, rows=ROWS))
 
-            await serve_store(store, settings, listener, on_ready=welcome)
+            async with metrics_served(store, settings, metrics, on_ready=_announce_metrics):
+                await serve_store(store, settings, metrics, listener, on_ready=welcome)
         finally:
             await store.close()
 
@@ -212,6 +247,10 @@ def _announce(url: str, first_key: str | None) -> None:
     if first_key is not None:
         said += f"\nThe first system administrator key, shown only this once:\n\n  {first_key}\n"
     typer.echo(said)  # at once: whoever waits for the first line reads on without waiting
+
+
+def _announce_metrics(url: str) -> None:
+    typer.echo(f"Metrics are at {url}, without a key.")
 
 
 def _welcome(url: str, key: str, instance: str) -> str:

@@ -4,11 +4,12 @@ import asyncio
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -63,6 +64,20 @@ def with_store(file: Path, work: Callable[[SqlStore], Awaitable[Answer]]) -> Ans
     return asyncio.run(opened())
 
 
+def break_table(file: Path, table: str) -> None:
+    """Overwrite the first pages of a table and its indexes, as a bad disk does."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        pages = connection.execute(
+            "SELECT rootpage FROM sqlite_schema WHERE tbl_name = ?", (table,)
+        ).fetchall()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    with file.open("r+b") as written:
+        for (page,) in pages:
+            written.seek((page - 1) * size)
+            written.write(b"\xff" * size)
+
+
 def everything(file: Path) -> Everything:
     """All that a database holds of processes, instances and upgrades."""
     return with_store(file, everything_in)
@@ -93,6 +108,14 @@ def must_refuse(
     assert isinstance(result.exception, SystemExit), result.exception
     assert (result.exit_code, result.stdout) == (code, "")
     return result.stderr.removesuffix("\n")
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 class Program:

@@ -8,13 +8,14 @@ SECRET = "uplift_geheim"
 PROGRAM = f"""
 import logging, structlog
 from gateway.logs import configure_logs
+from gateway.metrics import Metrics
 from gateway.settings import Settings
 
 def fails(token):
     headers = {{"authorization": token}}
     raise ValueError("a fault of ours", len(headers))
 
-configure_logs(Settings())
+configure_logs(Settings(), Metrics())
 log = structlog.get_logger()
 log.debug("too small to be told")
 log.info("upgrade taken", upgrade="u-1")

@@ -1,15 +1,14 @@
 """Does the worker go on whatever it meets, and end when it is told to?"""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
 import httpx2
 import pytest
-from gateway_world import a_world
+from gateway_world import a_world, break_table
 from structlog.testing import capture_logs
 
 from domain import InMemoryStore, Upgrade, UpgradeId
@@ -81,20 +80,6 @@ async def test_what_takes_longer_than_its_patience_is_cut_off() -> None:
         async with working(store, patience=0.01):
             await store.is_asked.wait()
     assert [line["event"] for line in logs] == ["work was cut off by the stop"]
-
-
-def break_table(file: Path, table: str) -> None:
-    """Overwrite the first pages of a table and its indexes, as a bad disk does."""
-    with closing(sqlite3.connect(file)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        pages = connection.execute(
-            "SELECT rootpage FROM sqlite_schema WHERE tbl_name = ?", (table,)
-        ).fetchall()
-        (size,) = connection.execute("PRAGMA page_size").fetchone()
-    with file.open("r+b") as written:
-        for (page,) in pages:
-            written.seek((page - 1) * size)
-            written.write(b"\xff" * size)
 
 
 async def test_a_broken_file_neither_ends_the_worker_nor_shows_in_a_reply(folder: Path) -> None:

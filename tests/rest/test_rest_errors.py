@@ -84,7 +84,7 @@ async def test_a_store_that_cannot_answer_now_is_to_be_asked_again_later() -> No
         reply = await ask_once(store, authenticate)
     assert (reply.status_code, reply.json()["code"]) == (503, "STORE_UNAVAILABLE")
     assert int(reply.headers["retry-after"]) > 0
-    assert logged == []
+    assert [line["event"] for line in logged] == ["store_unavailable"]
     assert await snapshot(store) == before
 
 
