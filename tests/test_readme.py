@@ -40,3 +40,10 @@ def test_every_decision_is_a_claim_of_at_most_thirty_lines() -> None:
     for decision in (ROOT / "docs" / "decisions").iterdir():
         assert re.fullmatch(r"\d{4}-[a-z0-9-]+\.md", decision.name)
         assert len(decision.read_text(encoding="utf-8").splitlines()) <= 30
+
+
+def test_the_page_for_operators_names_every_setting() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| (.*?) \|", page, re.MULTILINE))
+    settings = {setting for cell in named for setting in re.findall(r"`(UPLIFT_\w+)`", cell)}
+    assert settings == {f"UPLIFT_{name.upper()}" for name in Settings.model_fields}
