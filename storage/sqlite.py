@@ -96,6 +96,9 @@ class SqliteBackend:
         try:
             await connection.work(_execute_all, FOR_MIGRATIONS)
             async with _transaction(connection):
+                await (
+                    connection.begin()
+                )  # Alembic would commit a transaction that SQLAlchemy does not know of
                 yield connection
                 await _must_refer_to_rows_that_are_there(connection)
         finally:

@@ -20,17 +20,19 @@ def upgrade(database_url: DatabaseUrl = None) -> None:
             return await bring_up_to_date(connection)
 
     before = run(work())
-    if before == NEWEST:
-        typer.echo(f"The schema is at revision {NEWEST}, the newest, already.")
+    if before is None:
+        typer.echo(f"Gave the empty database its tables, at revision {NEWEST}, the newest.")
+    elif before == NEWEST:
+        typer.echo(f"The schema is at revision {NEWEST} already, the newest.")
     else:
-        typer.echo(f"The schema is at revision {NEWEST} now, the newest; before, {_said(before)}.")
+        typer.echo(f"Brought the schema from revision {before} to {NEWEST}, the newest.")
 
 
 @app.command("current")
 def current(database_url: DatabaseUrl = None) -> None:
     """Show the revision of the schema, and the newest."""
-    found = run(_revision(database_url))
-    typer.echo(f"The newest revision is {NEWEST}; {_said(found)}.")
+    found = run(_revision(database_url)) or "none, for it is empty"
+    typer.echo(f"Revision of the database: {found}\nNewest revision: {NEWEST}")
 
 
 @app.command("check")
@@ -38,10 +40,8 @@ def check(database_url: DatabaseUrl = None) -> None:
     """Leave with exit code 0 if the schema is up to date, otherwise say why it is not and leave with 1."""
     found = run(_revision(database_url))
     if found != NEWEST:
-        fail(
-            f"Expected the schema to be at revision {NEWEST}, but {_said(found)}. "
-            "Make a backup and run 'uplift db upgrade'."
-        )
+        state = "the database is empty" if found is None else f"it is at {found}. Make a backup"
+        fail(f"Expected the schema to be at revision {NEWEST}, but {state}. Run 'uplift db upgrade'.")
     typer.echo(f"The schema is at revision {NEWEST}, the newest.")
 
 
@@ -49,7 +49,3 @@ async def _revision(database_url: str | None) -> str | None:
     settings = settings_with(database_url=database_url)
     async with opened_database(settings, must_exist=True) as database, database.reading() as connection:
         return await find_revision(connection)
-
-
-def _said(revision: str | None) -> str:
-    return "the database is empty" if revision is None else f"that of the database is {revision}"

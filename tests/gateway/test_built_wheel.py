@@ -14,6 +14,7 @@ import httpx2
 import pytest
 from gateway_world import started
 
+from storage.schema import NEWEST
 from tests.support.builders import an_id
 
 TREE = Path(__file__).parents[2]
@@ -68,6 +69,12 @@ def test_holds_what_the_packages_read(wheel: Wheel) -> None:
     assert {f"gateway/demo/consumer-loan-v{number}.bpmn" for number in range(1, 7)} <= wheel.names
     for name in ("graphql_api/schema.graphql", "rest_compat/openapi.json"):
         assert wheel.read(name) == (TREE / name).read_bytes()
+
+
+def test_holds_the_revisions_of_the_schema(wheel: Wheel) -> None:
+    revisions = {path.relative_to(TREE).as_posix() for path in (TREE / "storage/migrations").rglob("*.py")}
+    assert revisions <= wheel.names
+    assert "storage/migrations/versions/r0001_first_tables.py" in revisions
 
 
 def test_holds_the_page_with_its_licences(wheel: Wheel) -> None:
@@ -125,6 +132,8 @@ def test_works_where_nothing_else_of_the_project_is(wheel: Wheel, installed: Pat
         url = program.url()
         (key,) = KEY.findall(program.output)
         (folder / "orders.jsonl").write_text("\n".join(map(json.dumps, RECORDS)))
+        said = run(installed, "db", "check", folder=folder)
+        assert said == f"The schema is at revision {NEWEST}, the newest.\n"
         said = run(installed, "import", "orders.jsonl", folder=folder)
         assert said == "orders.jsonl: imported 1 process, 2 versions, 1 instance.\n"
 

@@ -1,0 +1,22 @@
+"""Makes the table of processes anew, as SQLite needs it for most changes of a column."""
+
+import sqlalchemy as sa
+from alembic.operations import Operations
+
+revision = "9998"
+down_revision = "0001"
+
+
+def upgrade(op: Operations) -> None:
+    op.create_table(
+        "new_process",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("namespace", sa.String(100), nullable=False),
+        sa.Column("code", sa.String(100), nullable=False),
+        sa.Column("title", sa.String, nullable=False),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+    )
+    op.execute(sa.text("INSERT INTO new_process SELECT id, namespace, code, title, created_at FROM process"))
+    op.drop_table("process")
+    op.rename_table("new_process", "process")
+    op.create_index("process_key", "process", ["namespace", "code"], unique=True)
