@@ -31,7 +31,7 @@ def write_files(folder: Path, count: int) -> dict[str, Path]:
     with files["JSON Lines"].open("w") as lines, files["CSV"].open("w", newline="") as cells:
         table = csv.writer(cells)
         table.writerow(COLUMNS)
-        for one in _instances(count):
+        for one in instances_of_the_file(count):
             facts = ("instance", PROCESS.namespace, PROCESS.code, str(one.id), one.version, one.status)
             lines.write(json.dumps(dict(zip(COLUMNS, (*facts, list(one.position)), strict=True))) + "\n")
             table.writerow((*facts, " ".join(one.position)))
@@ -47,7 +47,7 @@ def bare(path: Path, count: int) -> tuple[float, float]:
             STATUSES.index(one.status) + 1,
             places.setdefault(frozenset(one.position), len(places) + 1),
         )
-        for one in _instances(count)
+        for one in instances_of_the_file(count)
     ]
     connection = plain_connection(path)
     start, cpu = time.perf_counter(), time.process_time()
@@ -68,7 +68,7 @@ async def ours(path: Path, file: Path) -> tuple[tuple[float, float], int]:
     return took, done.instances
 
 
-def _instances(count: int) -> Iterable[Instance]:
+def instances_of_the_file(count: int) -> Iterable[Instance]:
     return (one for batch in batches(count, 1) for one in batch)
 
 

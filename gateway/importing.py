@@ -3,7 +3,8 @@
 Importing the same file again changes nothing, so an import that stopped half way is simply repeated.
 """
 
-from collections.abc import Callable
+from asyncio import Task, create_task, sleep
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,8 @@ BATCH = 20_000
 """Instances a transaction."""
 PROGRESS_EVERY = 1_000
 """Lines between two signs of progress."""
+TURN_EVERY = 200
+"""Lines that are read at a stretch, before whoever waits for the database has a turn."""
 
 
 class ImportFailedError(Exception):
@@ -57,6 +60,14 @@ def _counted(count: int, one: str, several: str) -> str:
     return f"{count:,} {one if count == 1 else several}"
 
 
+def _at_fault(error: UpliftError, lines: Sequence[int]) -> BadLineError:
+    """The line of the instance that a refusal names, or else the first of the batch."""
+    if error.field[:1] == ("instances",) and len(error.field) > 1:
+        index = int(error.field[1])
+        return BadLineError(lines[index], error.message.replace(f"instances[{index}].", ""))
+    return BadLineError(lines[0], error.message)
+
+
 async def import_file(
     store: Store, path: Path, *, caller: Caller, on_progress: Callable[[int], None] = lambda _: None
 ) -> Imported:
@@ -67,11 +78,17 @@ async def import_file(
     importing = _Importing(store, path.parent, caller)
     try:
         with path.open("rb") as file:
-            for line, record in records(file, path):
-                await importing.take(line, record)
-                if line % PROGRESS_EVERY == 0:
-                    on_progress(file.tell())
-            await importing.flush()
+            try:
+                for line, record in records(file, path):
+                    await importing.take(line, record)
+                    if line % TURN_EVERY == 0:
+                        await sleep(0)
+                    if line % PROGRESS_EVERY == 0:
+                        on_progress(file.tell())
+                await importing.flush()
+            finally:
+                # A fault of what is being registered lies before any that stopped the reading.
+                await importing.registered()
             on_progress(file.tell())
     except BadLineError as error:
         raise ImportFailedError(path, error.line, str(error), importing.done) from error
@@ -80,7 +97,7 @@ async def import_file(
 
 @dataclass(slots=True)
 class _Importing:
-    """Collects instances of one process until they are worth a transaction."""
+    """Collects instances of one process until they are worth a transaction; meanwhile registers the last."""
 
     store: Store
     folder: Path
@@ -89,12 +106,14 @@ class _Importing:
     _batch: list[Instance] = field(default_factory=list)
     _lines: dict[UUID, int] = field(default_factory=dict)
     _positions: dict[tuple[str, ...], Position] = field(default_factory=dict)
+    _keys: dict[tuple[str, str], ProcessKey] = field(default_factory=dict)
+    _registering: Task[None] | None = None
 
     async def take(self, line: int, record: Record) -> None:
-        key = ProcessKey(namespace=record.namespace, code=record.code)
+        key = self._key(record)
         if isinstance(record, InstanceRecord):
-            if len(self._batch) >= BATCH or (self._batch and self._batch[0].process != key):
-                await self.flush()
+            if len(self._batch) >= BATCH or (self._batch and self._batch[0].process is not key):
+                await self._begin_to_register()
             self._take_instance(key, line, record)
             return
         await self.flush()
@@ -108,24 +127,38 @@ class _Importing:
 
     async def flush(self) -> None:
         """Register the instances collected so far."""
-        if self._batch:
-            try:
-                await register_instances(
-                    self.store, process=self._batch[0].process, instances=self._batch, caller=self.caller
-                )
-            except UpliftError as error:
-                raise self._at_fault(error) from error
-            self.done.instances += len(self._batch)
-            self._batch.clear()
-            self._lines.clear()
+        await self._begin_to_register()
+        await self.registered()
 
-    def _at_fault(self, error: UpliftError) -> BadLineError:
-        """The line of the instance that a refusal names, or else the first of the batch."""
-        lines = tuple(self._lines.values())
-        if error.field[:1] == ("instances",) and len(error.field) > 1:
-            index = int(error.field[1])
-            return BadLineError(lines[index], error.message.replace(f"instances[{index}].", ""))
-        return BadLineError(lines[0], error.message)
+    async def registered(self) -> None:
+        """Wait for the instances that are being registered. Raises BadLineError."""
+        registering, self._registering = self._registering, None
+        if registering is not None:
+            await registering
+
+    async def _begin_to_register(self) -> None:
+        """Register the instances collected so far, while more are read."""
+        await self.registered()
+        if self._batch:
+            self._registering = create_task(self._register(self._batch, tuple(self._lines.values())))
+            self._batch, self._lines = [], {}
+
+    async def _register(self, batch: Sequence[Instance], lines: Sequence[int]) -> None:
+        try:
+            await register_instances(
+                self.store, process=batch[0].process, instances=batch, caller=self.caller
+            )
+        except UpliftError as error:
+            raise _at_fault(error, lines) from error
+        self.done.instances += len(batch)
+
+    def _key(self, record: Record) -> ProcessKey:
+        """The same object for the same process: instances by the million are compared by it."""
+        named = (record.namespace, record.code)
+        key = self._keys.get(named)
+        if key is None:
+            key = self._keys[named] = ProcessKey(namespace=record.namespace, code=record.code)
+        return key
 
     def _take_instance(self, key: ProcessKey, line: int, record: InstanceRecord) -> None:
         earlier = self._lines.setdefault(record.id, line)

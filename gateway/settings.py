@@ -4,6 +4,7 @@ Each setting is an environment variable with the prefix UPLIFT_; the command lin
 """
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -68,10 +69,14 @@ class Settings(LimitSettings, BaseSettings):
 
     def worker_named(self, name: str, *, on_chunk: OnChunk = ignore_chunk) -> Worker:
         """A worker at the pace that is set."""
+        pace = Pace(target=timedelta(milliseconds=self.chunk_ms))
+        if not isinstance(self.database, Path):
+            # A chunk in PostgreSQL locks no more than its own rows: nobody waits for a rest between two.
+            pace = replace(pace, rest=timedelta())
         return Worker(
             name=name,
             on_chunk=on_chunk,
-            pace=Pace(target=timedelta(milliseconds=self.chunk_ms)),
+            pace=pace,
             lease_for=timedelta(seconds=self.lease_seconds),
         )
 

@@ -1,15 +1,28 @@
 """What SQL says differently from one database to another."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Table, and_, bindparam, func, select
+from asyncpg import UniqueViolationError  # type: ignore[import-untyped]  # it has no types
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Table,
+    TableValuedAlias,
+    and_,
+    bindparam,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 
 from storage.connection import Connection
 
+PLAN_ONCE = "SET LOCAL plan_cache_mode = auto"
+"""The server looks each row's foreign key up by a statement of its own, which need not be planned a row."""
 TAKE_TURNS = select(func.pg_advisory_xact_lock(bindparam("turn", type_=BigInteger)))
 
 
@@ -48,22 +61,78 @@ async def insert_many(connection: Connection, statement: Insert, rows: Sequence[
     """Insert rows that all have the same columns; returns how many were written, not left alone."""
     if connection.dialect.name == "sqlite":
         return (await connection.execute(statement, rows)).rowcount
-    # PostgreSQL takes a round of messages for each row of a list, but all rows at once as a few arrays.
-    arrays = {_array(name): [row[name] for row in rows] for name in rows[0]}
-    return (await connection.execute(_from_arrays(statement, tuple(rows[0])), arrays)).rowcount
+    return (await connection.execute(_from_arrays(statement, tuple(rows[0])), _arrays(rows))).rowcount
+
+
+async def copy_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> bool:
+    """Insert rows by the shortest way there is; False, with nothing written, when it is not open.
+
+    PostgreSQL has COPY for it, unless a row with the same key is there.
+    """
+    if connection.dialect.name != "postgresql":
+        return False
+    columns = [_as_the_driver_takes_it(connection, table, name, rows) for name in rows[0]]
+    try:
+        async with connection.begin_nested():
+            raw: Any = (await connection.get_raw_connection()).driver_connection
+            await raw.execute(PLAN_ONCE)
+            await raw.copy_records_to_table(
+                table.name, columns=list(rows[0]), records=zip(*columns, strict=True)
+            )
+    except UniqueViolationError:
+        return False
+    return True
+
+
+class UpdateMany:
+    """An UPDATE of rows that are found by a column, each to values of its own.
+
+    It takes a list of parameters, each named `given_` and a column.
+    """
+
+    def __init__(self, table: Table, *, key: str, changed: Sequence[str]) -> None:
+        self._of_one = (
+            update(table)
+            .where(table.c[key] == bindparam(f"given_{key}"))
+            .values({name: bindparam(f"given_{name}") for name in changed})
+        )
+        rows = _unnested(table, {name: f"given_{name}" for name in (key, *changed)})
+        self._of_all = (
+            update(table).where(table.c[key] == rows.c[key]).values({name: rows.c[name] for name in changed})
+        )
+
+    async def execute(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+        """Update rows, each of which is named once."""
+        if connection.dialect.name == "sqlite":
+            await connection.execute(self._of_one, rows)
+        else:
+            await connection.execute(self._of_all, _arrays(rows))
+
+
+def _arrays(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    """PostgreSQL takes a round of messages for each row of a list, but all rows at once as a few arrays."""
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 @lru_cache(maxsize=16)
 def _from_arrays(statement: Insert, names: tuple[str, ...]) -> Insert:
     assert isinstance(statement.table, Table), "rows are inserted into tables"
-    kinds = [statement.table.c[name].type for name in names]
-    arrays = [bindparam(_array(name), type_=ARRAY(kind)) for name, kind in zip(names, kinds, strict=True)]
-    rows = func.unnest(*arrays).table_valued(*names, name="given").render_derived()
+    rows = _unnested(statement.table, {name: name for name in names})
     return statement.from_select(list(names), select(*(rows.c[name] for name in names)))
 
 
-def _array(name: str) -> str:
-    return f"every_{name}"
+def _unnested(table: Table, parameters: Mapping[str, str]) -> TableValuedAlias:
+    """The rows that arrays stand for; `parameters` names the one that is bound for each column."""
+    arrays = [bindparam(given, type_=ARRAY(table.c[name].type)) for name, given in parameters.items()]
+    return func.unnest(*arrays).table_valued(*parameters, name="given").render_derived()
+
+
+def _as_the_driver_takes_it(
+    connection: Connection, table: Table, name: str, rows: Sequence[dict[str, Any]]
+) -> list[Any]:
+    process = table.c[name].type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
+    values = [row[name] for row in rows]
+    return values if process is None else [process(value) for value in values]
 
 
 async def take_turns(connection: Connection, *about: str) -> None:

@@ -19,7 +19,8 @@ IN_SQLITE = (
     " (SELECT 1 WHERE length({}) > 0 UNION ALL SELECT n + 1 FROM place WHERE n < length({}) / 16)"
     " SELECT n AS ordinal, substr({}, 16 * n - 15, 16) AS uuid FROM place)"
 )
-IN_POSTGRESQL = "(SELECT * FROM unnest({}) WITH ORDINALITY AS place(uuid, ordinal))"
+IN_POSTGRESQL = "(SELECT * FROM unnest((SELECT {})) WITH ORDINALITY AS place(uuid, ordinal))"
+"""The inner SELECT hides how many there are: for thousands PostgreSQL would rather read the whole table."""
 
 
 class _Unpacked(FunctionElement[Any]):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, select, union_all, update
+from sqlalchemy import Select, bindparam, func, select, union_all
 
 from domain.cohort import CountedCohort
 from domain.errors import StoreUnavailable
@@ -15,7 +15,7 @@ from domain.ports import InstanceFilter
 from domain.process import ProcessKey, VersionNumber
 from storage.cohorts import cohorts_of
 from storage.connection import Connection
-from storage.dialect import insert_many, upsert
+from storage.dialect import UpdateMany, copy_new, insert_many, upsert
 from storage.given import GIVEN, given
 from storage.identities import Identities, parts
 from storage.tables import IS_ACTIVE, instance
@@ -55,11 +55,9 @@ COHORTS = (
     )
 )
 REGISTER = upsert(instance, keys=("uuid",), replaced=("status", "position_id"), same=("process_id",))
-REPORT = (
-    update(instance)
-    .where(instance.c.uuid == bindparam("of_uuid"))
-    .values(status=bindparam("to_status"), position_id=bindparam("to_position"))
-)
+COPIED_FROM = 1_000
+"""As many new instances are worth a way of their own."""
+REPORT = UpdateMany(instance, key="uuid", changed=("status", "position_id"))
 
 
 async def find_instances(
@@ -107,8 +105,14 @@ async def find_owners(
 
 
 async def register(
-    connection: Connection, identities: Identities, process_id: int, instances: Sequence[Instance]
+    connection: Connection,
+    identities: Identities,
+    process_id: int,
+    instances: Sequence[Instance],
+    *,
+    may_be_new: bool,
 ) -> None:
+    """Add instances, each named once, or change those that are there; `may_be_new` when all may be new."""
     numbers = await identities.position_ids(process_id, [one.position for one in instances])
     rows = [
         {
@@ -120,6 +124,8 @@ async def register(
         }
         for one in instances
     ]
+    if may_be_new and len(rows) >= COPIED_FROM and await copy_new(connection, instance, rows):
+        return
     if rows and await insert_many(connection, REGISTER, rows) < len(rows):
         raise StoreUnavailable("another process has got one of these instances just now")
 
@@ -128,11 +134,17 @@ async def report(
     connection: Connection, identities: Identities, process_id: int, reports: Sequence[InstanceReport]
 ) -> None:
     numbers = await identities.position_ids(process_id, [one.position for one in reports])
-    rows = [
-        {"of_uuid": one.id, "to_status": one.status, "to_position": numbers[one.position]} for one in reports
-    ]
+    # By id, for only the last report on an instance counts.
+    rows = {
+        one.id: {
+            "given_uuid": one.id,
+            "given_status": one.status,
+            "given_position_id": numbers[one.position],
+        }
+        for one in reports
+    }
     if rows:
-        await connection.execute(REPORT, rows)
+        await REPORT.execute(connection, list(rows.values()))
 
 
 def _listing(process_id: int, which: InstanceFilter, page: PageRequest) -> Select[Any]:

@@ -69,10 +69,11 @@ class PostgresBackend:
     def why_unavailable(self, error: Exception) -> str | None:
         if isinstance(error, (OSError, PoolTimeoutError)):
             return _without_addresses(error)
-        if not isinstance(error, DBAPIError):
-            return None
-        state = getattr(error.orig, "sqlstate", None) or ""
-        return str(error.orig) if error.connection_invalidated or state.startswith(PASSING) else None
+        is_cut = isinstance(error, DBAPIError) and error.connection_invalidated
+        # The driver's own errors come from COPY, which goes past SQLAlchemy.
+        said = error.orig if isinstance(error, DBAPIError) else error
+        state = getattr(said, "sqlstate", None) or ""
+        return str(said) if is_cut or state.startswith(PASSING) else None
 
     def pools(self) -> Mapping[str, PoolUse]:
         return {"reading": _use_of(self._readers), "writing": _use_of(self._writers)}

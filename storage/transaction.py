@@ -31,6 +31,7 @@ class SqlTransaction:
         self._identities = identities
         self._models = models
         self._has_changed_versions = False
+        self._met: set[InstanceId] = set()
         self._opened: dict[UpgradeId, Opened] = {}
         self._added: set[UpgradeId] = set()
         self._changed: dict[UpgradeId, Upgrade] = {}
@@ -63,10 +64,15 @@ class SqlTransaction:
         await processes.publish(self._connection, await self._number(key), number, at)
 
     async def processes_of(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, ProcessKey]:
-        return await instances.find_owners(self._connection, self._identities, ids)
+        owners = await instances.find_owners(self._connection, self._identities, ids)
+        self._met.update(owners)
+        return owners
 
     async def register(self, key: ProcessKey, new: Sequence[Instance]) -> None:
-        await instances.register(self._connection, self._identities, await self._number(key), new)
+        may_be_new = self._met.isdisjoint(one.id for one in new)
+        await instances.register(
+            self._connection, self._identities, await self._number(key), new, may_be_new=may_be_new
+        )
 
     async def report(self, key: ProcessKey, reports: Sequence[InstanceReport]) -> None:
         await instances.report(self._connection, self._identities, await self._number(key), reports)

@@ -99,6 +99,28 @@ async def test_a_report_changes_status_and_position_of_the_instances_it_names(st
     ]
 
 
+async def test_of_several_reports_on_an_instance_the_last_counts(store: Store) -> None:
+    await a_process(store, holding=instances([1, 2]))
+    async with store.transaction() as transaction:
+        await transaction.report(
+            ORDERS, [a_report(1, position=at("x")), a_report(1, status=Status.FAILED, position=at("y"))]
+        )
+    assert await instances_of(store, ORDERS) == [
+        an_instance(1, status=Status.FAILED, position=at("y")),
+        an_instance(2),
+    ]
+
+
+async def test_many_instances_of_which_some_are_known_are_registered_at_once(store: Store) -> None:
+    await a_process(store, holding=instances(range(0, 3_000, 3)))
+    again = [an_instance(number, version=2, position=at("ship")) for number in range(2_999, -1, -1)]
+    await register(store, *again)
+    assert await instances_of(store, ORDERS) == [
+        *instances(range(0, 3_000, 3), position=at("ship")),
+        *(one for one in again if one.id not in set(map(an_id, range(0, 3_000, 3)))),
+    ]
+
+
 async def test_to_register_or_report_nothing_changes_nothing(store: Store) -> None:
     await a_process(store, holding=[an_instance(1)])
     before = await everything_in(store)

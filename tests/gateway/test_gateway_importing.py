@@ -11,7 +11,7 @@ from gateway_world import everything, must_do, must_refuse, with_store
 from domain import Instance, ProcessKey, Status, VersionState
 from domain.memory import InMemoryStore
 from domain.process import VersionNumber
-from gateway.importing import BATCH, import_file
+from gateway.importing import BATCH, ImportFailedError, import_file
 from gateway.records import COLUMNS, LONGEST_LINE
 from tests.support.bpmn_builder import a_process
 from tests.support.builders import ADMIN, ORDERS, an_id, an_instance, at
@@ -318,6 +318,22 @@ async def test_batches_before_a_bad_one_stay() -> None:
     with pytest.raises(Exception, match=f"but line {BATCH + 4:,} stands in the way: .*20,000 instances"):
         await import_file(store, file, caller=ADMIN)
     assert len(await by_id(store, ORDERS)) == BATCH
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("also_bad", [False, True], ids=["one", "two"])
+async def test_of_two_bad_lines_the_first_is_told_however_late_it_is_noticed(also_bad: bool) -> None:
+    records = [an_instance_record(number) for number in range(BATCH + 2)]
+    records[7]["version"] = 9
+    if also_bad:
+        records[BATCH + 1]["status"] = "WAITING"
+    store = InMemoryStore()
+    with pytest.raises(
+        ImportFailedError, match=r"but line 10 stands in the way: .*got 9.*0 instances"
+    ) as told:
+        await import_file(store, a_file(lines(PROCESS, VERSION, *records)), caller=ADMIN)
+    assert told.value.line == 10
+    assert await by_id(store, ORDERS) == {}
 
 
 @pytest.mark.anyio

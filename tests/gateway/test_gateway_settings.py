@@ -1,5 +1,6 @@
 """Are settings read from where they should be, and bad ones named without showing a secret?"""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,14 @@ def test_an_sqlite_url_names_a_file(url: str, file: str) -> None:
 def test_a_postgresql_url_names_a_database() -> None:
     url = "postgresql://me:secret@db.example:5433/uplift?sslmode=require"
     assert database_at(url) == make_url(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "rest"), [("sqlite:///uplift.sqlite", 2), ("postgresql://me@db.example/uplift", 0)]
+)
+def test_a_worker_rests_between_chunks_only_where_one_locks_out_all_others(url: str, rest: int) -> None:
+    pace = Settings(database_url=url, chunk_ms=70).worker_named("me").pace
+    assert (pace.rest, pace.target) == (timedelta(milliseconds=rest), timedelta(milliseconds=70))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,106 @@
+"""What do the PostgreSQL benchmarks share: a copy of a database for each contender, and what its work costs.
+
+A machine that does other work makes wall-clock times swing, so the time on the processors is taken as well:
+that of this program, and that of the server's processes that work for it (as Linux counts them).
+"""
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import asyncpg
+
+from bench.population import ADMIN, OLD_VERSIONS, PROCESS, batches
+from domain import Worker, create_process, publish_version, register_instances, save_draft
+from gateway.settings import Settings
+from storage.store import SqlStore
+from tests.support.postgres import Server
+
+BASE = "base"
+"""The database that copies are made of."""
+
+
+@dataclass(slots=True)
+class Spent:
+    """Seconds: by the clock, and on the processors."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+
+
+@contextmanager
+def spending(server: Server) -> Iterator[Spent]:
+    """Measures the block, but for what a connection did that was closed in it."""
+    spent = Spent()
+    wall, own, before = time.perf_counter(), time.process_time(), _on_processors(server)
+    yield spent
+    spent.wall = time.perf_counter() - wall
+    after = _on_processors(server)
+    spent.cpu = time.process_time() - own
+    spent.cpu += sum(seconds - before.get(process, 0.0) for process, seconds in after.items())
+
+
+def ratios(ours: list[Spent], bare: list[Spent]) -> str:
+    """How the medians compare."""
+    wall = median(one.wall for one in ours) / median(one.wall for one in bare)
+    cpu = median(one.cpu for one in ours) / median(one.cpu for one in bare)
+    return f"{wall:.2f} (CPU time {cpu:.2f})"
+
+
+async def populate(server: Server, count: int) -> None:
+    """A base with the process of the benchmarks, its latest version published after so many instances."""
+    await server.execute(f"CREATE DATABASE {BASE}")
+    store = await SqlStore.open(server.url(BASE))
+    await create_process(store, namespace=PROCESS.namespace, code=PROCESS.code, title=None, caller=ADMIN)
+    for _ in range(OLD_VERSIONS):
+        await _publish(store)
+    for batch in batches(count, seed=1):
+        await register_instances(store, process=PROCESS, instances=batch, caller=ADMIN)
+    await _publish(store)
+    await store.close()
+    await server.execute("VACUUM ANALYZE", database=BASE)
+
+
+@asynccontextmanager
+async def a_copy(server: Server) -> AsyncIterator[str]:
+    """A copy of the base for the block only; its name."""
+    await server.execute(f"CREATE DATABASE copy TEMPLATE {BASE}")
+    await server.execute("CHECKPOINT")
+    yield "copy"
+    await server.execute("DROP DATABASE copy WITH (FORCE)")
+
+
+def worker_on(server: Server, *, chunk_ms: int = 50) -> Worker:
+    """A worker as the server of Uplift has it."""
+    settings = Settings(database_url=server.url(BASE).render_as_string(), chunk_ms=chunk_ms)
+    return settings.worker_named("bench")
+
+
+@asynccontextmanager
+async def a_bare_connection(server: Server, database: str) -> AsyncIterator[asyncpg.Connection]:
+    """The driver without any of our code."""
+    connection = await asyncpg.connect(server.url(database).render_as_string(), ssl=False)
+    yield connection
+    await connection.close()
+
+
+async def _publish(store: SqlStore) -> None:
+    await save_draft(store, process=PROCESS, model=None, caller=ADMIN)
+    await publish_version(store, process=PROCESS, caller=ADMIN)
+
+
+def _on_processors(server: Server) -> dict[str, float]:
+    """For each process of the server that works for a client, its time on the processors."""
+    postmaster = (server.folder / "data" / "postmaster.pid").read_text().split()[0]
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
+            if parent == postmaster and b": uplift " in (process / "cmdline").read_bytes():
+                found[process.name] = int((process / "schedstat").read_text().split()[0]) / 1e9
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended
+    return found
