@@ -9,14 +9,18 @@ Run: python -m bench.growth_postgres [counts …]
 import asyncio
 import sys
 import time
+from datetime import timedelta
 
-from bench.on_postgres import BASE, Spent, a_bare_connection, populate, spending, worker_on
+from bench.on_postgres import BASE, Spent, a_bare_connection, populate, spending
 from bench.population import ADMIN, OLD_VERSIONS, POSITIONS, PROCESS
-from domain import all_active, upgrade_instances
+from domain import Worker, all_active, upgrade_instances
+from domain.working import Pace
 from storage.store import SqlStore
 from tests.support.postgres import Server, a_server
 
 FIRST = 1_000
+PACE = Pace(first_size=10_000, smallest=10_000, largest=10_000, rest=timedelta())
+"""Chunks of one size: those of a busy machine would be smaller, and cost more an instance."""
 LOOKED_UP = 2_000
 FILL = f"""
 INSERT INTO instance (uuid, process_id, version, status, position_id)
@@ -49,8 +53,9 @@ async def fill(server: Server, count: int) -> None:
 async def upgrade(server: Server) -> tuple[Spent, int]:
     store = await SqlStore.open(server.url(BASE))
     with spending(server) as spent:
+        worker = Worker(name="bench", pace=PACE)
         done = await upgrade_instances(
-            store, process=PROCESS, selection=all_active(), caller=ADMIN, worker=worker_on(server)
+            store, process=PROCESS, selection=all_active(), caller=ADMIN, worker=worker
         )
     await store.close()
     return spent, done.upgraded
