@@ -51,4 +51,6 @@ def configure_logs(settings: Settings, metrics: Metrics) -> None:
     )
     # It tells of each of its plugins; which revisions are run we say ourselves.
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
+    # What libraries tell at level debug is the statements to the database, with the values in them.
+    level = max(logging.INFO, logging.getLevelNamesMapping()[settings.log_level.upper()])
+    logging.basicConfig(level=level, handlers=[handler])

@@ -19,11 +19,14 @@ from typer.testing import CliRunner
 from domain import Status
 from domain.access import ApiKey, Role
 from domain.ports import Store
+from domain.requesting import request_upgrade
+from domain.selection import AllActive
+from domain.working import Pace, Worker
 from gateway.cli import app
 from gateway.keys import create_key
 from storage.keys import SqlKeys
 from storage.store import SqlStore
-from tests.support.builders import INVOICES, a_process, an_instance, instances
+from tests.support.builders import ADMIN, INVOICES, ORDERS, a_process, an_instance, instances
 from tests.support.stores import Everything, everything_in
 
 Answer = TypeVar("Answer")
@@ -49,6 +52,12 @@ async def a_world(store: Store) -> None:
         ],
     )
     await a_process(store, INVOICES, published=1, holding=[an_instance(FOREIGN, process=INVOICES)])
+
+
+async def leave_queued(store: Store) -> None:
+    """An upgrade of ORDERS that waits for a worker."""
+    gone = Worker(name="gone", pace=Pace(first_size=1, smallest=1))
+    await request_upgrade(store, process=ORDERS, selection=AllActive(), caller=ADMIN, worker=gone)
 
 
 def with_store(file: Path, work: Callable[[SqlStore], Awaitable[Answer]]) -> Answer:

@@ -20,6 +20,7 @@ log = structlog.get_logger()
 log.debug("too small to be told")
 log.info("upgrade taken", upgrade="u-1")
 logging.getLogger("uvicorn.error").warning("a library says %s", "so")
+logging.getLogger("aiosqlite").debug("a statement and its values")
 try:
     fails("{SECRET}")
 except ValueError as error:
@@ -74,3 +75,10 @@ def test_programs_read_one_json_object_a_line() -> None:
 def test_less_important_lines_are_left_out() -> None:
     said = logged(UPLIFT_LOG_FORMAT="json", UPLIFT_LOG_LEVEL="error")
     assert [json.loads(line)["level"] for line in said.splitlines()] == ["error"] * 3
+
+
+def test_libraries_do_not_tell_what_is_only_for_their_makers() -> None:
+    said = logged(UPLIFT_LOG_FORMAT="json", UPLIFT_LOG_LEVEL="debug")
+    events = [json.loads(line)["event"] for line in said.splitlines()]
+    assert "too small to be told" in events
+    assert "a statement and its values" not in events

@@ -9,17 +9,13 @@ from contextlib import closing
 from pathlib import Path
 
 import httpx2
-from gateway_world import Program, a_key, started, until, with_store
+from gateway_world import Program, a_key, leave_queued, started, until, with_store
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from domain.ports import Store
-from domain.requesting import request_upgrade
-from domain.selection import AllActive
-from domain.working import Pace, Worker
 from storage.sqlite import READERS
-from tests.support.builders import ADMIN, ORDERS, an_id
+from tests.support.builders import an_id
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "operations.md"
 REST = "/pub/v1/bpm/instance/bytemplate/crm/orders/version"
@@ -54,11 +50,6 @@ def base_of(sample: str) -> str:
 
 def metrics_url(program: Program) -> str:
     return program.wait_for(r"Metrics are at (http://\S+/metrics), without a key\.")
-
-
-async def leave_queued(store: Store) -> None:
-    gone = Worker(name="gone", pace=Pace(first_size=1, smallest=1))
-    await request_upgrade(store, process=ORDERS, selection=AllActive(), caller=ADMIN, worker=gone)
 
 
 def test_every_documented_metric_moves_when_its_thing_happens(folder: Path, database: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from gateway_world import a_key, break_table, started
+from gateway_world import a_key, break_table, everything, leave_queued, started, until, with_store
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
@@ -106,17 +106,17 @@ def test_every_request_has_an_id_and_a_line_and_no_key_is_in_the_log(folder: Pat
 
 
 def test_every_line_about_an_upgrade_names_it(folder: Path, database: Path) -> None:
-    _, key = a_key(database)
-    with started(
-        "serve", "--port", "0", folder=folder, UPLIFT_LOG_FORMAT="json", UPLIFT_LOG_LEVEL="debug"
-    ) as program:
-        gateway = Gateway(program.url(), key)
-        reply = gateway.post(REST, {"updateAllActive": True})
+    with_store(database, leave_queued)
+    (queued,) = everything(database).upgrades
+    with started("worker", folder=folder, UPLIFT_LOG_FORMAT="json", UPLIFT_LOG_LEVEL="debug") as program:
+        until(lambda: "upgrade left" in program.errors)
         assert program.stop() == 0
-    upgrade = reply.json()["upgradeId"]
-    assert [line["event"] for line in lines_of(program.errors) if line.get("upgrade_id") == upgrade] == [
-        "upgrade requested"
-    ]
+    about_it = [line for line in lines_of(program.errors) if line.get("upgrade_id") == str(queued.id)]
+    assert [line["event"] for line in about_it] == ["upgrade taken", "chunk done", "upgrade left"]
+    assert {line["process"] for line in about_it} == {"crm/orders"}
+    assert [(line["upgraded"], line["skipped"]) for line in about_it[1:]] == [(3, 2), (3, 2)]
+    others = [line["event"] for line in lines_of(program.errors) if line not in about_it]
+    assert not [event for event in others if "upgrade" in event or "chunk" in event]
 
 
 def test_the_id_of_an_error_that_a_client_is_told_leads_to_the_log(folder: Path, database: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import httpx2
 import pytest
 from starlette.applications import Starlette
+from structlog.testing import capture_logs
 
 from domain import Caller, InMemoryStore, Role, Worker
 from domain.errors import StoreUnavailable
@@ -137,3 +138,12 @@ async def test_an_outage_that_let_something_through_is_200(accept: str) -> None:
     response = await post(query, key="admin", accept=accept, store=StoreOutOfReach())
     assert (response.status_code, "retry-after" in response.headers) == (200, False)
     assert codes(response) == ["STORE_UNAVAILABLE"]
+
+
+@pytest.mark.parametrize("query", ["{processes {nodes {code}}}", f"mutation {{{CREATE}}}"])
+async def test_an_outage_is_told_to_the_operator(query: str) -> None:
+    with capture_logs() as logs:
+        response = await post(query, key="admin", accept="application/json", store=StoreOutOfReach())
+    assert (response.status_code, codes(response)) == (503, ["STORE_UNAVAILABLE"])
+    assert [(line["event"], line["log_level"]) for line in logs] == [("store_unavailable", "warning")]
+    assert "it is locked" in logs[0]["error"]
