@@ -2,7 +2,7 @@
 
 The chunk lies between two keys: places of the given ids, or else ids of instances. All statements that find
 its instances repeat all conditions, within one transaction; what is recorded is locked until it ends, so that
-it cannot change before it is moved.
+it cannot change before it is moved, and nothing else is moved.
 """
 
 from collections.abc import Collection
@@ -164,7 +164,18 @@ def _unmoved(kind: SelectionKind) -> Select[Any]:
     )
 
 
-def _move_in_place(kind: SelectionKind) -> Update:
+def _moving(kind: SelectionKind, *, alone: bool) -> ColumnElement[bool]:
+    """The instances that were recorded, found again.
+
+    Who does not write alone may meet others: instances that became active, or were registered, between two
+    statements. Ids and the outcomes of an earlier upgrade stay the same.
+    """
+    if alone or kind is not SelectionKind.ALL_ACTIVE:
+        return IN_CHUNK[kind]
+    return instance.c.id.in_(select(outcome.c.instance_id).where(_recorded_in_chunk(kind)))
+
+
+def _move_in_place(kind: SelectionKind, *, alone: bool) -> Update:
     """The bulk of nearly every upgrade: the version changes, the position stays."""
     staying = select(decision.c.version, decision.c.position_id).where(
         decision.c.upgrade_id == UPGRADE_ID,
@@ -174,7 +185,7 @@ def _move_in_place(kind: SelectionKind) -> Update:
     return (
         update(instance)
         .where(
-            IN_CHUNK[kind],
+            _moving(kind, alone=alone),
             instance.c.status == Status.PENDING,
             tuple_(instance.c.version, instance.c.position_id).in_(staying),
         )
@@ -182,11 +193,11 @@ def _move_in_place(kind: SelectionKind) -> Update:
     )
 
 
-def _move_elsewhere(kind: SelectionKind) -> Update:
+def _move_elsewhere(kind: SelectionKind, *, alone: bool) -> Update:
     return (
         update(instance)
         .where(
-            IN_CHUNK[kind],
+            _moving(kind, alone=alone),
             instance.c.status == Status.PENDING,
             decision.c.upgrade_id == UPGRADE_ID,
             decision.c.status == Status.PENDING,
@@ -219,8 +230,12 @@ def _move_back() -> Update:
 FORWARD = tuple(kind for kind in SelectionKind if kind is not SelectionKind.UNDO)
 RECORD = {kind: _record(kind) for kind in SelectionKind}
 UNMOVED = {kind: _unmoved(kind) for kind in SelectionKind}
-MOVE_IN_PLACE = {kind: _move_in_place(kind) for kind in FORWARD}
-MOVE_ELSEWHERE = {kind: _move_elsewhere(kind) for kind in FORWARD}
+MOVE_IN_PLACE: dict[tuple[SelectionKind, bool], Update] = {
+    (kind, alone): _move_in_place(kind, alone=alone) for kind in FORWARD for alone in (False, True)
+}
+MOVE_ELSEWHERE: dict[tuple[SelectionKind, bool], Update] = {
+    (kind, alone): _move_elsewhere(kind, alone=alone) for kind in FORWARD for alone in (False, True)
+}
 MOVE_BACK = _move_back()
 
 
@@ -245,14 +260,15 @@ async def move(
     decisions: Collection[Decision],
 ) -> int:
     kind, bound = running.selection, _bound(opened, running, chunk.cursor)
+    which = (kind, connection.dialect.name == "sqlite")
     statements = []
     if kind is SelectionKind.UNDO:
         statements += [MOVE_BACK] if decisions else []
     else:
         if any(one.to_position == one.cohort.position for one in decisions):
-            statements.append(MOVE_IN_PLACE[kind])
+            statements.append(MOVE_IN_PLACE[which])
         if any(one.to_position != one.cohort.position for one in decisions):
-            statements.append(MOVE_ELSEWHERE[kind])
+            statements.append(MOVE_ELSEWHERE[which])
     moved = 0
     for statement in statements:
         moved += (await connection.execute(statement, bound)).rowcount

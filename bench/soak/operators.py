@@ -198,7 +198,9 @@ class Operator:
             answer = await self._client.http.post(wish.path, json=wish.body, headers=headers)
         reply = answer.json()
         is_cancelled = answer.status_code == 409 and reply["code"] == "UPGRADE_CANCELLED"
-        assert is_cancelled or answer.status_code == 200, f"{operation}: {answer.status_code} {reply}"
+        assert is_cancelled or answer.status_code == 200, (
+            f"{operation}: {answer.status_code} {answer.text[:300]}"
+        )
         if is_cancelled:
             self._client.measures.refused[operation, reply["code"]] += 1
         state = "CANCELLED" if is_cancelled else "COMPLETED"

@@ -2,19 +2,31 @@
 
 from asyncio import gather, sleep
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 
-from domain import Status, all_active, create_process, register_instances, upgrade_instances
+from domain import (
+    CountedDecision,
+    Status,
+    VersionNumber,
+    all_active,
+    create_process,
+    register_instances,
+    upgrade_instances,
+)
 from domain.errors import ProcessExists, StoreUnavailable, UpliftError
 from domain.paging import PageRequest
 from storage.store import SqlStore
+from tests.contract.chunk_work import plain_rules
+from tests.contract.upgrade_work import request
 from tests.support.builders import (
     ADMIN,
     INVOICES,
     NOON,
     ORDERS,
+    a_cohort,
     a_process,
     a_report,
     a_worker,
@@ -171,3 +183,35 @@ async def test_an_instance_that_two_processes_register_at_once_belongs_to_one(
         assert sorted(done) == [False, True]
         [kept] = (await store.instances([an_id(number)])).values()
         assert kept == an_instance(number, process=kept.process, position=at(kept.process.code))
+
+
+@pytest.mark.parametrize("how", ["wait again", "are registered"])
+async def test_instances_that_become_active_in_the_middle_of_a_chunk_are_left_to_others(
+    store: SqlStore, neighbour: SqlStore, how: str
+) -> None:
+    """They have no outcome: to move them would be to move them without a trace."""
+    ended = an_instance(2, status=Status.COMPLETED)
+    await a_process(store, holding=[an_instance(1), ended])
+    decision = plain_rules(a_cohort(), VersionNumber(2))
+    async with AsyncExitStack() as stack:
+        engine = await stack.enter_async_context(neighbour.transaction())
+        if how == "are registered":
+            await engine.register(ORDERS, [an_instance(3)])
+        # A later one is there already when the upgrade comes: the chunk reaches as far.
+        await register_instances(store, process=ORDERS, instances=[an_instance(4)], caller=ADMIN)
+        queued = await request(store, worker=a_worker(size=1))
+        async with store.transaction() as transaction:
+            upgrade = await transaction.upgrade(queued.id)
+            assert upgrade is not None
+            chunk = await transaction.record_chunk(upgrade, 10)
+            assert (chunk.recorded, chunk.is_last) == (2, True)
+            if how == "wait again":
+                await engine.report(ORDERS, [a_report(ended)])
+            await stack.aclose()
+            await transaction.keep_decisions(upgrade, [CountedDecision(decision=decision, count=2)])
+            assert await transaction.move(upgrade, chunk, [decision]) == 2
+            assert await transaction.unmoved(upgrade, chunk) == ()
+    held = {one.id: (one.status, one.version) for one in await instances_of(store, ORDERS)}
+    late = an_id(2 if how == "wait again" else 3)
+    assert held[late] == (Status.PENDING, 1)
+    assert [held[an_id(number)] for number in (1, 4)] == [(Status.PENDING, 2)] * 2
