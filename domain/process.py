@@ -32,6 +32,11 @@ class ProcessKey:
     def __str__(self) -> str:
         return f"{self.namespace}/{self.code}"
 
+    @property
+    def can_exist(self) -> bool:
+        """Whether any process could have this name."""
+        return is_name(self.namespace) and is_name(self.code)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:

@@ -76,7 +76,8 @@ class Identities:
     async def process_ids(self, keys: Iterable[ProcessKey]) -> Mapping[ProcessKey, int]:
         """The numbers of those processes that exist."""
         wanted = dict.fromkeys(keys)
-        for part in parts(_missing(wanted, self._known.process_ids, self._fresh.process_ids)):
+        missing = _missing(wanted, self._known.process_ids, self._fresh.process_ids)
+        for part in parts(key for key in missing if key.can_exist):
             bound = {"keys": [(key.namespace, key.code) for key in part]}
             self._learn_processes(await self._connection.execute(PROCESSES_BY_KEY, bound))
         return _chosen(wanted, self._known.process_ids, self._fresh.process_ids)

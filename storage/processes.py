@@ -65,6 +65,8 @@ PUBLISH = (
 
 
 async def find_process(connection: Connection, key: ProcessKey) -> Process | None:
+    if not key.can_exist:  # PostgreSQL has no text with a NUL, and neither database one with half a character
+        return None
     row = (await connection.execute(PROCESS, {"namespace": key.namespace, "code": key.code})).one_or_none()
     return None if row is None else _process(row)
 

@@ -15,7 +15,9 @@ from tests.conformance.documents import ANY_CHARACTER, documents, inputs
 from tests.conformance.real_gateway import Gateway
 from tests.conformance.replies import SCHEMA, must_be_a_response, must_fit
 
-SHORT, LONG = 50, 5_000
+pytestmark = pytest.mark.parametrize("database", ["SQLite", "PostgreSQL"])
+
+SHORT, LONG = 40, 2_000
 Ask = Callable[..., tuple[int, Any]]
 
 

@@ -20,7 +20,9 @@ from tests.rest.rest_world import ORDERS, path_of
 REST = path_of(ORDERS)
 STATUS = "/pub/v1/bpm/upgrades/0a000000-0000-4000-8000-000000000001"
 GRAPHQL = "/graphql"
-SHORT, LONG = 60, 10_000
+pytestmark = pytest.mark.parametrize("database", ["SQLite", "PostgreSQL"])
+
+SHORT, LONG = 60, 2_000
 
 DEEP = 100_000
 ODD_VALUES = {
@@ -78,6 +80,7 @@ BODIES: dict[str, Callable[[bytes], bytes]] = {
 
 HEAD = b"GET /graphql HTTP/1.1\r\nHost: x\r\n"
 POST = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+NAMED = b"POST /pub/v1/bpm/instance/bytemplate/crm/%b/version HTTP/1.1\r\nHost: x\r\n\r\n"
 SOCKET = (
     b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     b"Sec-WebSocket-Protocol: graphql-transport-ws\r\n"
@@ -99,6 +102,9 @@ ODD_REQUESTS = {
     "NUL in the path": b"GET /graphql%00 HTTP/1.1\r\nHost: x\r\n\r\n",
     "no UTF-8 in the path": b"GET /pub/v1/bpm/upgrades/%ff%fe HTTP/1.1\r\nHost: x\r\n\r\n",
     "raw bytes in the path": b"GET /pub/v1/bpm/upgrades/\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
+    "NUL in a name": NAMED % b"a%00b",
+    "a surrogate in a name": NAMED % b"%ed%a0%80",
+    "a long name": NAMED % (b"a" * 50_000),
     "a broken escape": b"GET /pub/v1/bpm/upgrades/%zz%4 HTTP/1.1\r\nHost: x\r\n\r\n",
     "dots in the path": b"GET /graphql/static/../../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n",
     "encoded dots": b"GET /graphql/static/%2e%2e%2f%2e%2e%2fsettings.py HTTP/1.1\r\nHost: x\r\n\r\n",

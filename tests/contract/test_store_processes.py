@@ -56,6 +56,21 @@ async def test_a_name_is_found_only_as_it_is_written(store: Store) -> None:
     assert await store.processes_named([ORDERS]) == {}
 
 
+@pytest.mark.parametrize("code", ["\0", "half a character: \ud800", "", "a/b", "x" * 100_000])
+async def test_a_name_that_no_process_can_have_is_found_nowhere(store: Store, code: str) -> None:
+    await add(store, ORDERS)
+    for key in (a_key(code), a_key("orders", code)):
+        assert await store.process(key) is None
+        assert (await store.processes_named([key, ORDERS])).keys() == {ORDERS}
+        assert await store.versions([key]) == {key: ()}
+        assert await store.model(key, ONE) is None
+        assert await store.cohorts([key]) == {key: ()}
+        assert await store.count_active(key) == 0
+        assert (await store.upgrades(key, PageRequest(first=1))).items == ()
+        async with store.transaction() as transaction:
+            assert await transaction.process(key) is None
+
+
 async def test_processes_are_listed_by_age(store: Store) -> None:
     keys = [a_key(code) for code in ("zebra", "ant", "möwe", "cat", "bee")]
     await add(store, *keys)

@@ -11,14 +11,13 @@ import pytest
 TOOLS = Path(__file__).parent.parent / "tools"
 JAVASCRIPT = TOOLS / "javascript"
 PYTHON = TOOLS / "python"
+OLDEST_NODE = 20
 PATIENCE = 300
 """Seconds that an installation may take."""
 
 
 def javascript_tools() -> Path:
     """The folder with what its package.json names, ready for node. Skips the test when it cannot be had."""
-    if not shutil.which("npm"):
-        pytest.skip("npm is not installed, and JavaScript clients and tools come from it")
     _skip_unless(_why_no_javascript_tools())
     return JAVASCRIPT
 
@@ -40,6 +39,13 @@ def _skip_unless(why_not: str) -> None:
 
 @cache
 def _why_no_javascript_tools() -> str:
+    if not shutil.which("npm"):
+        return "npm is not installed, and JavaScript clients and tools come from it"
+    version = subprocess.run(["node", "--version"], check=True, capture_output=True, text=True).stdout
+    if int(version.lstrip("v").partition(".")[0]) < OLDEST_NODE:
+        return (
+            f"JavaScript clients and tools need Node.js {OLDEST_NODE} or newer, but this is {version.strip()}"
+        )
     install = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--prefer-offline"]
     install += ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=1000"]
     return _install(install, JAVASCRIPT / "package.json", into=JAVASCRIPT / "node_modules")
