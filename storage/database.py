@@ -11,7 +11,7 @@ from domain.errors import StoreUnavailable
 from storage.backend import Backend, PoolUse
 from storage.connection import Connection
 from storage.postgres import PostgresBackend
-from storage.schema import bring_up_to_date, is_newest
+from storage.schema import NEWEST, bring_up_to_date, is_newest
 from storage.sqlite import SqliteBackend
 
 
@@ -69,9 +69,10 @@ class Database:
                 yield connection
 
     async def ping(self) -> None:
-        """Ask the database for an answer; raises when there is none."""
+        """Ask the database for an answer. Raises when there is none, or it has another schema by now."""
         async with self.reading() as connection:
-            await connection.exec_driver_sql("SELECT 1")
+            if not await is_newest(connection):
+                raise StoreUnavailable(f"its schema is not at revision {NEWEST} any more")
 
     def pools(self) -> Mapping[str, PoolUse]:
         """How the pools of connections are used, by what they are for: `reading` and `writing`."""

@@ -42,7 +42,7 @@ class WrongSchema(Exception):
 async def is_newest(connection: Connection) -> bool:
     """Whether the schema is the one that this program works with. Ask it outside of transactions."""
     try:
-        return (await connection.execute(REVISION)).scalar_one_or_none() == NEWEST
+        return await _revisions(connection) == [NEWEST]
     except (OperationalError, ProgrammingError):
         if REVISIONS.name in await _tables(connection):
             raise
@@ -52,16 +52,15 @@ async def is_newest(connection: Connection) -> bool:
 async def find_revision(connection: Connection) -> str | None:
     """The revision of the schema, None for a database without tables.
 
-    Raises WrongSchema when there are tables without one, or with one that is not known.
+    Raises WrongSchema when there are tables without a single one, or with one that is not known.
     """
     tables = await _tables(connection)
     if not tables:
         return None
-    found: str | None = None
-    if REVISIONS.name in tables:
-        found = (await connection.execute(REVISION)).scalar_one_or_none()
-    if found is None:
+    several = await _revisions(connection) if REVISIONS.name in tables else []
+    if len(several) != 1:
         raise WrongSchema(_without_one(tables))
+    (found,) = several
     if found != NEWEST and found not in _known():
         raise WrongSchema(
             f"it is at {found}, which this version of Uplift does not know: a newer one made it. "
@@ -99,9 +98,13 @@ def _known() -> set[str]:
 def _without_one(tables: list[str]) -> str:
     shown = ", ".join(tables[:SHOWN]) + (", …" if len(tables) > SHOWN else "")
     return (
-        f"there are tables without any ({shown}): they are not Uplift's, or a version made them that was "
-        "never released. Give Uplift a database of its own."
+        f"there are tables without a single revision ({shown}), which are not Uplift's. "
+        "Give Uplift a database of its own."
     )
+
+
+async def _revisions(connection: Connection) -> list[str]:
+    return [number for (number,) in await connection.execute(REVISION)]
 
 
 async def _tables(connection: Connection) -> list[str]:

@@ -91,9 +91,8 @@ async def test_tables_of_others_stop_every_command(place: Path | URL) -> None:
     await execute(place, "CREATE TABLE invoice (number INTEGER)")
     (said,) = await refusals(place)
     assert said == (
-        f"Expected the schema of the database to be at revision {NEWEST}, but there are tables without any "
-        "(invoice): they are not Uplift's, or a version made them that was never released. "
-        "Give Uplift a database of its own."
+        f"Expected the schema of the database to be at revision {NEWEST}, but there are tables without a "
+        "single revision (invoice), which are not Uplift's. Give Uplift a database of its own."
     )
 
 

@@ -88,6 +88,15 @@ async def test_it_is_ready_again_once_the_database_is(folder: Path) -> None:
         assert await asked(client, "/readyz") == READY
 
 
+async def test_it_is_not_ready_once_another_version_has_changed_the_schema(folder: Path) -> None:
+    async with a_store(folder / "uplift.sqlite") as store, a_client(store, Settings()) as client:
+        async with store.database.migrating() as connection:
+            await connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9000'")
+        with capture_logs() as logged:
+            assert await asked(client, "/readyz") == UNAVAILABLE
+        assert len(logged) == 1
+
+
 async def test_what_is_not_shown_is_not_served(folder: Path) -> None:
     settings = Settings(introspection=False)
     async with a_store(folder / "uplift.sqlite") as store, a_client(store, settings) as client:

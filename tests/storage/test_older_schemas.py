@@ -143,14 +143,21 @@ async def test_a_newer_schema_is_left_alone(older: Path | URL) -> None:
     assert await contents(older) == before
 
 
-@pytest.mark.parametrize("lost", ["DELETE FROM alembic_version", "DROP TABLE alembic_version"])
-async def test_tables_without_a_revision_are_left_alone(older: Path | URL, lost: str) -> None:
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "DELETE FROM alembic_version",
+        "DROP TABLE alembic_version",
+        "INSERT INTO alembic_version VALUES ('8000')",
+    ],
+)
+async def test_tables_without_a_single_revision_are_left_alone(older: Path | URL, spoil: str) -> None:
     database = Database.at(older)
     async with database.migrating() as connection:
-        await connection.exec_driver_sql(lost)
+        await connection.exec_driver_sql(spoil)
     await database.close()
     before = await contents(older)
-    with pytest.raises(WrongSchema, match="there are tables without any"):
+    with pytest.raises(WrongSchema, match="there are tables without a single revision"):
         await SqlStore.open(older)
     assert await contents(older) == before
 
