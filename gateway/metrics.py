@@ -43,7 +43,8 @@ class Metrics:
     """The counters of one program."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # else each counter has a twin that tells when it began
+        # Else each counter has a twin that tells when it began.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         Info("uplift_build", "What runs.", registry=self.registry).info(
