@@ -2,7 +2,7 @@
 
 Upgrades 40 % of so many instances, and reads single ones, in a database of each size on a private server;
 prints what that costs an instance. The tables are filled by SQL, the indexes built afterwards, as
-`uplift import` into an empty database would have left them. 50,000,000 instances need 20 GB of disk.
+`uplift import` into an empty database would have left them. Count on 400 bytes of disk an instance.
 Run: python -m bench.growth_postgres [counts …]
 """
 
