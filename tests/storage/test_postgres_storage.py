@@ -18,7 +18,10 @@ from domain import (
 )
 from domain.errors import ProcessExists, StoreUnavailable, UpliftError
 from domain.paging import PageRequest
+from storage.dialect import copy_new
+from storage.instances import COPIED_FROM
 from storage.store import SqlStore
+from storage.tables import instance
 from tests.contract.chunk_work import plain_rules
 from tests.contract.upgrade_work import request
 from tests.support.builders import (
@@ -215,3 +218,37 @@ async def test_instances_that_become_active_in_the_middle_of_a_chunk_are_left_to
     late = an_id(2 if how == "wait again" else 3)
     assert held[late] == (Status.PENDING, 1)
     assert [held[an_id(number)] for number in (1, 4)] == [(Status.PENDING, 2)] * 2
+
+
+async def test_many_instances_that_two_programs_register_at_once_are_kept_once(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
+    await a_process(store)
+    held = instances(range(COPIED_FROM + 1))
+    done = await gather(
+        *(
+            register_instances(where, process=ORDERS, instances=held, caller=ADMIN)
+            for where in (store, neighbour)
+        )
+    )
+    assert done == [len(held)] * 2
+    assert await instances_of(store, ORDERS) == held
+
+
+async def test_a_copy_that_must_wait_for_too_long_is_an_unavailable_store(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
+    await a_process(store)
+    held = instances(range(COPIED_FROM))
+    row = {"uuid": an_id(7), "process_id": 1, "version": 1, "status": Status.PENDING, "position_id": 1}
+
+    async def copy() -> None:
+        async with neighbour.database.writing() as connection:
+            await connection.exec_driver_sql("SET LOCAL lock_timeout = '20ms'")
+            await copy_new(connection, instance, [row])
+
+    async with store.transaction() as transaction:
+        await transaction.register(ORDERS, held)
+        with pytest.raises(StoreUnavailable, match="lock timeout"):
+            await copy()
+    assert await instances_of(store, ORDERS) == held
