@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 
 EVERY_PHASE = ["examples", "coverage", "fuzzing", "stateful"]
-EXAMPLES = {"short": 30, "long": 400}
+EXAMPLES = {"short": 20, "long": 400}
 """How many a phase makes for an operation at most; there are fewer where schemathesis finds no others."""
 FEWEST = {"short": 200, "long": 10_000}
 """Tries in all; in the long mode they take many seeds."""
