@@ -45,7 +45,9 @@ def inputs(name: str) -> st.SearchStrategy[Any]:
     """JSON values, most of them objects whose names are those of the input of a mutation, and no more."""
     kind: Any = SCHEMA.get_type(name)
     leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
-    texts = st.text(ANY_CHARACTER, max_size=20) | st.sampled_from([*ORDERS.__slots__, str(an_id(1)), "crm"])
+    texts = st.text(ANY_CHARACTER, max_size=20) | st.sampled_from(
+        [ORDERS.namespace, ORDERS.code, str(an_id(1))]
+    )
     return st.recursive(
         leaves | texts,
         lambda values: (
