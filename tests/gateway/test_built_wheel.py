@@ -128,7 +128,8 @@ def test_works_where_nothing_else_of_the_project_is(wheel: Wheel, installed: Pat
     version = wheel.metadata.removeprefix("uplift_gateway-").removesuffix(".dist-info")
     assert run(installed, "--version", folder=folder) == f"{version}\n"
 
-    with started("serve", "--port", "0", folder=folder, command=str(installed)) as program:
+    serve = ("serve", "--port", "0", "--no-access-log")
+    with started(*serve, folder=folder, command=str(installed)) as program:
         url = program.url()
         (key,) = KEY.findall(program.output)
         (folder / "orders.jsonl").write_text("\n".join(map(json.dumps, RECORDS)))
