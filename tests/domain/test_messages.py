@@ -1,0 +1,116 @@
+"""What operators read in the rarer cases: every word of a message is meant."""
+
+from dataclasses import replace
+
+import pytest
+
+from domain import ReasonCode, VersionNumber, all_active, plan_upgrade
+from domain.cohort import Origin
+from domain.compatibility import Code, compare
+from domain.errors import InvalidSelection
+from domain.mapping import InvalidMapping, MappingInstruction, VersionMapping
+from domain.ports import Store
+from domain.rules import decide_undo
+from domain.selection import MAX_IDS, one_way_of_selecting
+from tests.domain.test_selection_rules import REST, numbered
+from tests.support.bpmn_builder import ProcessBuilder, a_process
+from tests.support.builders import ORDERS, a_cohort, a_modelled_process, at
+from tests.support.process_shapes import chain, one_task, with_event_sub
+
+
+def told(source: ProcessBuilder, target: ProcessBuilder) -> dict[Code, str]:
+    """The messages of a comparison, by their codes."""
+    return {finding.code: finding.message for finding in compare(source.model(), target.model()).findings}
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "code", "message"),
+    [
+        (
+            one_task(),
+            one_task(form="f1"),
+            Code.FORM_CHANGED,
+            "user task 'task' has form 'f1' instead of nothing.",
+        ),
+        (
+            one_task(name="Check"),
+            one_task(),
+            Code.NAME_CHANGED,
+            "user task 'task' (Check) is called nothing in the target version.",
+        ),
+        (
+            a_process().catch("heard", message="M"),
+            a_process().catch("heard"),
+            Code.EVENT_TYPE_CHANGED,
+            (
+                "Expected intermediate catch event 'heard' to keep its message trigger, "
+                "but in the target version 'heard' has a missing trigger."
+            ),
+        ),
+        (
+            with_event_sub(message="M"),
+            one_task().sub(
+                "around",
+                lambda scope: scope.start("in").event_sub(
+                    "watch", "heard", lambda inner: inner.user_task("react"), message="M"
+                ),
+            ),
+            Code.HOST_CHANGED,
+            (
+                "Expected start event 'heard' to keep listening with the process, "
+                "but 'heard' listens with 'around', to which that is not mapped."
+            ),
+        ),
+    ],
+    ids=["form", "name", "trigger", "host"],
+)
+def test_what_is_absent_is_put_in_words(
+    source: ProcessBuilder, target: ProcessBuilder, code: Code, message: str
+) -> None:
+    assert told(source, target)[code] == message
+
+
+@pytest.mark.anyio
+async def test_every_rule_that_instructions_break_is_told_at_once(store: Store) -> None:
+    await a_modelled_process(store, chain("approve", "pay").xml(), chain("approve", "pay").xml())
+    lost = [MappingInstruction(source=source, target="nowhere") for source in ("approve", "pay")]
+    mapping = VersionMapping(from_version=VersionNumber(1), instructions=tuple(lost))
+    with pytest.raises(InvalidMapping) as caught:
+        await plan_upgrade(store, process=ORDERS, selection=all_active(), mappings=[mapping])
+    error = caught.value
+    assert (error.from_version, error.field) == (1, ("mappings", "0"))
+    assert [(one.code, one.source) for one in error.findings] == [
+        (Code.ELEMENT_MISSING, "approve"),
+        (Code.ELEMENT_MISSING, "pay"),
+    ]
+    first, second = (finding.message for finding in error.findings)
+    assert error.message == f"Expected a valid mapping from version 1, but: {first} {second}"
+
+
+@pytest.mark.anyio
+async def test_the_fingerprint_of_a_plan_is_short(store: Store) -> None:
+    await a_modelled_process(store, chain("approve").xml())
+    plan = await plan_upgrade(store, process=ORDERS, selection=all_active())
+    assert len(plan.fingerprint.digest) == 16
+
+
+def test_the_fields_of_a_selection_are_called_as_the_caller_calls_them() -> None:
+    many = list(numbered(MAX_IDS + 1))
+    with pytest.raises(InvalidSelection, match=f"^Expected {REST.ids} to hold at most"):
+        one_way_of_selecting(ids=many, every_active=None, excluded=None, fields=REST)
+    with pytest.raises(InvalidSelection, match=f"^Expected {REST.excluded} to hold at most"):
+        one_way_of_selecting(ids=None, every_active=True, excluded=many, fields=REST)
+
+
+def test_an_instance_that_moved_on_is_told_from_where_to_where() -> None:
+    origin = Origin(
+        version=VersionNumber(1),
+        position=at("check"),
+        put_version=VersionNumber(3),
+        put_position=at("pay", "approve"),
+    )
+    [reason] = decide_undo(replace(a_cohort(3, position=at()), origin=origin), origin).reasons
+    assert reason.code is ReasonCode.MOVED_ON
+    assert reason.message == (
+        "Expected to find it on version 3 at 'approve', 'pay', but it is on version 3 at no known element."
+    )
