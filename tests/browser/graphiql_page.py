@@ -69,9 +69,6 @@ class GraphiQLPage:
     def headers_text(self) -> str:
         return self.text_of(self.editor("Headers"))
 
-    def result_text(self) -> str:
-        return self.text_of(self.page.locator(".result-window .view-lines"))
-
     def enter_header(self, name: str, value: str) -> None:
         self._replace(self.editor("Headers"), json.dumps({name: value}))
 

@@ -65,9 +65,6 @@ class ScopeBuilder:
     def parallel(self, element: str) -> Self:
         return self.node("parallelGateway", element)
 
-    def inclusive(self, element: str) -> Self:
-        return self.node("inclusiveGateway", element)
-
     def exclusive(self, element: str) -> Self:
         return self.node("exclusiveGateway", element)
 
