@@ -1,6 +1,6 @@
 """What errors say that the rules themselves never raise, for the parts around them do."""
 
-from domain.errors import ErrorCode, StoreUnavailable, Unauthenticated
+from domain.errors import ErrorCode, StoreUnavailable, TooManyRequests, Unauthenticated
 
 
 def test_a_missing_key_is_told_how_to_be_sent() -> None:
@@ -20,3 +20,13 @@ def test_a_store_that_cannot_answer_says_that_nothing_was_written() -> None:
         "Nothing was written; try again later."
     )
     assert (error.code, error.field) == (ErrorCode.STORE_UNAVAILABLE, ())
+
+
+def test_who_asks_too_often_is_told_how_often_is_allowed_and_when_to_come_again() -> None:
+    error = TooManyRequests(caller="ci", allowed="600 per 1 minute", retry_after=7)
+    assert error.message == (
+        "Expected at most 600 per 1 minute of the key 'ci', but got more. Nothing was written; try again in 7 "
+        "seconds."
+    )
+    assert (error.code, error.field) == (ErrorCode.RATE_LIMITED, ())
+    assert (error.caller, error.allowed, error.retry_after) == ("ci", "600 per 1 minute", 7)
