@@ -1,17 +1,29 @@
 """What the command line says of a database's schema, and what becomes of one that is not the newest."""
 
+import asyncio
 import os
 from asyncio import create_subprocess_exec, to_thread
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import httpx2
 import pytest
-from gateway_world import UPLIFT, must_do, must_refuse
+from gateway_world import UPLIFT, must_do, must_refuse, started
 from sqlalchemy.engine import URL
 
 from storage.database import Database
 from storage.schema import NEWEST
+from tests.support.builders import ORDERS
+from tests.support.first_revision import (
+    FIRST,
+    KEY,
+    KEY_ID,
+    LEFT_ALONE,
+    UPGRADED,
+    is_there_an_older,
+    make_first_revision,
+)
 from tests.support.postgres import the_server
 
 pytestmark = pytest.mark.anyio
@@ -75,6 +87,53 @@ async def test_an_empty_database_gets_its_tables(place: Path | URL) -> None:
 async def test_any_command_gives_an_empty_database_its_tables(place: Path | URL) -> None:
     assert await done(place, "keys", "list") != ""
     assert await done(place, "db", "check") == f"The schema is at revision {NEWEST}, the newest.\n"
+
+
+@is_there_an_older
+async def test_an_older_schema_of_postgresql_waits_for_its_operator() -> None:
+    async with the_server().empty_database() as url:
+        await make_first_revision(url)
+        (said,) = await refusals(url, [SERVE, ("worker",), ("keys", "list")])
+        assert said == (
+            f"Expected the schema of the database to be at revision {NEWEST}, but it is at {FIRST}, an older "
+            "one. Stop all gateways and workers, make a backup, and run 'uplift db upgrade'."
+        )
+        await must_be_brought_up_to_date_by_command(url)
+
+
+@is_there_an_older
+async def test_an_older_schema_of_a_file_can_be_brought_up_to_date_by_command(folder: Path) -> None:
+    await make_first_revision(folder / "uplift.sqlite")
+    await must_be_brought_up_to_date_by_command(folder / "uplift.sqlite")
+
+
+async def must_be_brought_up_to_date_by_command(place: Path | URL) -> None:
+    """The place holds a database of the first revision."""
+    assert await done(place, "db", "current") == (
+        f"Revision of the database: {FIRST}\nNewest revision: {NEWEST}\n"
+    )
+    (said,) = await refusals(place, [("db", "check")])
+    assert said == (
+        f"Expected the schema to be at revision {NEWEST}, but it is at {FIRST}. Make a backup. "
+        "Run 'uplift db upgrade'."
+    )
+    assert await done(place, "db", "upgrade") == (
+        f"Brought the schema from revision {FIRST} to {NEWEST}, the newest.\n"
+    )
+    assert await done(place, "db", "check") == f"The schema is at revision {NEWEST}, the newest.\n"
+    assert str(KEY_ID) in await done(place, "keys", "list")
+
+
+@is_there_an_older
+def test_an_older_file_is_served_with_all_that_is_in_it(folder: Path) -> None:
+    asyncio.run(make_first_revision(folder / "uplift.sqlite"))
+    with started("serve", "--port", "0", folder=folder) as program:
+        path = f"/pub/v1/bpm/instance/bytemplate/{ORDERS.namespace}/{ORDERS.code}/version"
+        with httpx2.Client(base_url=program.url(), headers={"authorization": f"Bearer {KEY}"}) as client:
+            reply = client.post(path, json={"instanceIds": [str(LEFT_ALONE), str(UPGRADED)]})
+        assert (reply.status_code, reply.json()["updated"], reply.json()["skipped"]) == (200, 1, 1)
+        assert program.stop() == 0
+        assert f"Bringing the schema from revision {FIRST} to {NEWEST}." in program.errors
 
 
 async def test_a_newer_schema_stops_every_command(place: Path | URL) -> None:

@@ -23,12 +23,14 @@ from storage.store import SqlStore
 from tests.support.builders import ADMIN, ORDERS, a_worker, at
 from tests.support.first_revision import (
     ALSO_UPGRADED,
+    FIRST,
     KEY,
     LEFT_ALONE,
     MODEL,
     UPGRADE,
     UPGRADED,
     bring_to,
+    is_there_an_older,
     make_first_revision,
 )
 from tests.support.postgres import binaries, the_server
@@ -130,6 +132,16 @@ async def test_databases_may_be_brought_up_to_date_side_by_side(tmp_path: Path) 
         for where in (*files, url):
             async with an_open_database(where) as store:
                 assert len(await by_id(store, ORDERS)) == 3
+
+
+@is_there_an_older
+async def test_an_older_postgresql_database_is_left_alone() -> None:
+    async with the_server().empty_database() as url:
+        await make_first_revision(url)
+        before = await contents(url)
+        with pytest.raises(WrongSchema, match=f"at revision {NEWEST}, but it is at {FIRST}, an older one"):
+            await SqlStore.open(url)
+        assert await contents(url) == before
 
 
 async def test_a_newer_schema_is_left_alone(older: Path | URL) -> None:
