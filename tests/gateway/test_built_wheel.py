@@ -128,7 +128,7 @@ def test_works_where_nothing_else_of_the_project_is(wheel: Wheel, installed: Pat
     version = wheel.metadata.removeprefix("uplift_gateway-").removesuffix(".dist-info")
     assert run(installed, "--version", folder=folder) == f"{version}\n"
 
-    serve = ("serve", "--port", "0", "--no-access-log")
+    serve = ("serve", "--port", "0", "--log-level", "warning")
     with started(*serve, folder=folder, command=str(installed)) as program:
         url = program.url()
         (key,) = KEY.findall(program.output)
