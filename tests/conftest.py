@@ -1,14 +1,35 @@
-"""How all tests run: async ones on asyncio, hypothesis the same way each time."""
+"""How all tests run: async ones on asyncio, hypothesis the same way each time, files side by side."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.stores import Stores
 
+FAULTS = "tests/faults/"
+
 settings.register_profile("uplift", derandomize=True, max_examples=30, deadline=None)
 settings.load_profile("uplift")
+
+
+class ByFile(LoadScopeScheduling):
+    """Gives each file to one process. All faults are one file here: two at once would starve each other."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return FAULTS if nodeid.startswith(FAULTS) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    config.option.loadscopereorder = False  # or those with many tests came first, and not the long ones
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(FAULTS))
 
 
 @pytest.fixture(scope="session")

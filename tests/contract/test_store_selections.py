@@ -226,7 +226,7 @@ async def test_several_cohorts_are_paged_one_by_one(
         a_cohort(position=at("pay"), status=Status.RUNNING),
         a_cohort(status=Status.COMPLETED),
     ],
-    ids=str,
+    ids=range(6),
 )
 async def test_a_cohort_that_nobody_is_in_has_an_empty_page(store: Store, cohort: Cohort) -> None:
     await a_world(store)

@@ -58,8 +58,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Wheel:
 def installed(wheel: Wheel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command in an environment that holds the wheel and what it asks for, and nothing else."""
     home = tmp_path_factory.mktemp("installed")
-    venv.create(home / "env", with_pip=True)
-    pip = [home / "env/bin/python", "-m", "pip", "--disable-pip-version-check"]
+    venv.create(home / "env")
+    pip = [sys.executable, "-m", "pip", "--python", home / "env", "--disable-pip-version-check"]
     run(*pip, "install", "--quiet", "--no-compile", wheel.file, folder=home)
     return home / "env/bin/uplift"
 

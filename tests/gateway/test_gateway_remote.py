@@ -198,7 +198,9 @@ def test_line_breaks_around_a_key_do_no_harm(there: There) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["geheim", "schlüssel-geheim", "geheim\0", "\r\ngeheim: 1", "", f"{new_token()}x", "a geheim"]
+    "key",
+    ["geheim", "schlüssel-geheim", "geheim\0", "\r\ngeheim: 1", "", f"{new_token()}x", "a geheim"],
+    ids=range(7),
 )
 def test_what_is_no_key_is_not_sent_and_not_shown(key: str) -> None:
     said = must_refuse("upgrade", "crm/orders", "--all-active", "--url", "http://127.0.0.1:1", "--key", key)

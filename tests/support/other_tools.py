@@ -1,8 +1,12 @@
 """Tools of other projects that do not fit into our environment: installed once, in folders of their own."""
 
+import fcntl
+import os
 import shutil
 import subprocess
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -37,7 +41,19 @@ def _skip_unless(why_not: str) -> None:
         pytest.skip(why_not)
 
 
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Nobody else installs anything meanwhile: tests run in several processes."""
+    folder = os.open(TOOLS, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
 @cache
+@_alone()
 def _why_no_javascript_tools() -> str:
     if not shutil.which("npm"):
         return "npm is not installed, and JavaScript clients and tools come from it"
@@ -52,6 +68,7 @@ def _why_no_javascript_tools() -> str:
 
 
 @cache
+@_alone()
 def _why_no_python_tools() -> str:
     place = PYTHON / ".venv"
     if not place.exists():
