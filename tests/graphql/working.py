@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from typing import Any
 
 from domain import Upgrade, Worker, claim, work_off
 from domain.ports import Store
@@ -37,6 +38,15 @@ async def work_one_chunk(store: Store, worker: Worker) -> None:
     """Work off one chunk of the upgrade whose turn it is, and die: it stays RUNNING, leased to the worker."""
     with suppress(_DiedError):
         await work_off(store, await _claimed(store, worker), worker, on_progress=_die)
+
+
+async def until_only(idle: set[asyncio.Task[Any]]) -> None:
+    """Return when no other tasks are left than these and those that were done."""
+    async with asyncio.timeout(10):
+        while True:
+            if not asyncio.all_tasks() - idle:
+                return
+            await asyncio.sleep(0.01)
 
 
 class _DiedError(Exception):

@@ -10,15 +10,24 @@ from rest_work import working_off
 from rest_world import add_world, authenticate
 from starlette.applications import Starlette
 
-from domain import InMemoryStore, Worker
+from domain import Worker
 from domain.ports import Store
 from rest_compat.routes import RestLimits, rest_routes
+from tests.support.stores import SERVED, Stores
+
+
+@pytest.fixture(params=SERVED)
+def kind_of_store(request: pytest.FixtureRequest) -> str:
+    """Tests of what is refused before a store is asked take one kind only."""
+    kind: str = request.param
+    return kind
 
 
 @pytest.fixture
-async def rest_store() -> Store:
+async def rest_store(kind_of_store: str, stores: Stores) -> AsyncIterator[Store]:
     """An empty store."""
-    return InMemoryStore()
+    async with stores.empty(kind_of_store) as store:
+        yield store
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from itertools import chain, repeat
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from domain import Upgrade, Worker, claim, work_off
 from domain.paging import PageRequest
@@ -54,6 +54,15 @@ async def soon(answer: Callable[[], Awaitable[Answer | None]]) -> Answer:
             if found is not None:
                 return found
             await asyncio.sleep(0.005)
+
+
+async def must_be_idle(tasks: set[asyncio.Task[Any]]) -> None:
+    """Nothing runs any more, or soon nothing will, besides these tasks."""
+
+    async def all_others_are_gone() -> bool | None:
+        return not asyncio.all_tasks() - tasks or None
+
+    await soon(all_others_are_gone)
 
 
 async def the_upgrade(store: Store) -> Upgrade | None:

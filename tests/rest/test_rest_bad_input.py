@@ -14,6 +14,12 @@ pytestmark = pytest.mark.anyio
 GOOD = str(WAITING_1)
 
 
+@pytest.fixture
+def kind_of_store() -> str:
+    """One for all: a body that is no request is refused before a store is asked."""
+    return "sqlite"
+
+
 def as_sent(value: Any) -> str:
     """The JSON text that the client writes."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -9,19 +9,20 @@ from rest_world import ORDERS, WAITING_1, add_world, ask, authenticate, path_of,
 from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
-from domain import Caller, InMemoryStore, Worker
+from domain import Caller, Worker
 from domain.access import Authenticate
 from domain.errors import ErrorCode, InvalidInput, StoreUnavailable
 from domain.ports import Store, Transaction
 from rest_compat.refusals import STATUS_OF, Detail, refusal_of
 from rest_compat.routes import rest_routes
+from tests.support.stores import Around
 
 pytestmark = pytest.mark.anyio
 
 SECRET = "postgresql://uplift:hunter2@db"
 
 
-class BrokenStore(InMemoryStore):
+class BrokenStore(Around):
     """Cannot write any more once it has an error."""
 
     error: Exception | None = None
@@ -29,7 +30,7 @@ class BrokenStore(InMemoryStore):
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         if self.error:
             raise self.error
-        return super().transaction()
+        return self._store.transaction()
 
 
 async def broken_authenticate(_: str | None) -> Caller:
@@ -47,8 +48,8 @@ async def ask_once(store: Store, authenticate: Authenticate) -> httpx2.Response:
         return await ask(client, {"instanceIds": [str(WAITING_1)]})
 
 
-async def a_broken_store(error: Exception) -> BrokenStore:
-    store = BrokenStore()
+async def a_broken_store(rest_store: Store, error: Exception) -> BrokenStore:
+    store = BrokenStore(rest_store)
     await add_world(store)
     store.error = error
     return store
@@ -68,8 +69,8 @@ def must_be_masked(reply: httpx2.Response, logged: list[dict[str, object]]) -> N
     assert str(entry["exc_info"]) == SECRET
 
 
-async def test_an_error_of_the_store_is_masked_and_logged_under_an_id() -> None:
-    store = await a_broken_store(ConnectionError(SECRET))
+async def test_an_error_of_the_store_is_masked_and_logged_under_an_id(rest_store: Store) -> None:
+    store = await a_broken_store(rest_store, ConnectionError(SECRET))
     before = await snapshot(store)
     with capture_logs() as logged:
         reply = await ask_once(store, authenticate)
@@ -77,8 +78,8 @@ async def test_an_error_of_the_store_is_masked_and_logged_under_an_id() -> None:
     assert await snapshot(store) == before
 
 
-async def test_a_store_that_cannot_answer_now_is_to_be_asked_again_later() -> None:
-    store = await a_broken_store(StoreUnavailable("it is locked by another program"))
+async def test_a_store_that_cannot_answer_now_is_to_be_asked_again_later(rest_store: Store) -> None:
+    store = await a_broken_store(rest_store, StoreUnavailable("it is locked by another program"))
     before = await snapshot(store)
     with capture_logs() as logged:
         reply = await ask_once(store, authenticate)

@@ -44,6 +44,12 @@ WITHOUT_GOLDEN = {
 """Example replies that no request by itself brings about."""
 
 
+@pytest.fixture
+def kind_of_store() -> str:
+    """One for all: the document is the same."""
+    return "sqlite"
+
+
 async def test_the_document_is_valid_openapi() -> None:
     validate(DOCUMENT, cls=OpenAPIV31SpecValidator)
 

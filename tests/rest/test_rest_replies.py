@@ -22,11 +22,12 @@ from rest_world import (
 )
 from starlette.applications import Starlette
 
-from domain import InMemoryStore, ProcessKey, Status, Worker, register_instances
+from domain import ProcessKey, Status, Worker, register_instances
 from domain.instance import InstanceId
 from domain.paging import PageRequest
 from domain.ports import Store
 from rest_compat.routes import rest_routes
+from tests.support.stores import Around
 
 pytestmark = pytest.mark.anyio
 
@@ -99,20 +100,20 @@ async def test_all_active_of_a_process_without_instances_is_nothing_to_do(
     assert (told["total"], told["instances"], told["truncated"]) == (0, [], False)
 
 
-class CountingStore(InMemoryStore):
+class CountingStore(Around):
     """Counts how often it is asked for outcomes, and for a process outside of a transaction."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
         self.asked: list[str] = []
 
     async def outcome_pages(self, *arguments):  # type: ignore[no-untyped-def]
         self.asked.append("outcomes")
-        return await super().outcome_pages(*arguments)
+        return await self._store.outcome_pages(*arguments)
 
     async def process(self, key):  # type: ignore[no-untyped-def]
         self.asked.append("process")
-        return await super().process(key)
+        return await self._store.process(key)
 
 
 @pytest.mark.parametrize(
@@ -124,8 +125,10 @@ class CountingStore(InMemoryStore):
         ({}, ["process"]),
     ],
 )
-async def test_asks_the_store_for_no_more_than_it_tells(body: dict[str, object], asked: list[str]) -> None:
-    store = CountingStore()
+async def test_asks_the_store_for_no_more_than_it_tells(
+    rest_store: Store, body: dict[str, object], asked: list[str]
+) -> None:
+    store = CountingStore(rest_store)
     await add_process(store, MANY, published=2, instances=[an_instance(100, process=MANY)])
     store.asked.clear()
     transport = httpx2.ASGITransport(Starlette(routes=rest_routes(store, authenticate, Worker(name="rest"))))

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy.engine import URL
 
@@ -34,6 +34,8 @@ Item = TypeVar("Item")
 
 STORES = ("memory", "sqlite", "postgres")
 """The kinds of stores."""
+SERVED = ("sqlite", "postgres")
+"""Those that a gateway serves: what a front door answers is tried on both, unless no store is asked."""
 
 _DELETES = [f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)]
 EMPTY = {
@@ -97,6 +99,16 @@ async def an_open_database(where: Path | URL) -> AsyncIterator[SqlStore]:
         yield store
     finally:
         await store.close()
+
+
+class Around:
+    """Passes every question on to a store, but for those that a subclass answers itself."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
 
 
 class Abandoned(Exception):

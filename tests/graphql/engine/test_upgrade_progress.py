@@ -14,20 +14,27 @@ import uvicorn
 from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
 
-from domain import Caller, InMemoryStore, Role, Upgrade, all_active, request_upgrade
+from domain import Caller, Role, Upgrade, all_active, request_upgrade
 from domain.errors import Unauthenticated
 from domain.ports import Store
 from graphql_api.context import Context, context_of
 from graphql_api.http import GraphQLEndpoint, graphql_routes
 from graphql_api.schema import build_schema
 from storage.store import SqlStore
-from tests.graphql.working import a_worker, working_off
+from tests.graphql.working import a_worker, until_only, working_off
 from tests.support.builders import ADMIN, ORDERS, a_process, an_upgrade_id, instances
+from tests.support.stores import SERVED, Stores
 
 pytestmark = pytest.mark.anyio
 
 PROTOCOL = "graphql-transport-ws"
 KEY = {"Authorization": "Bearer reader"}
+
+
+@pytest.fixture(params=SERVED)
+async def store(request: pytest.FixtureRequest, stores: Stores) -> AsyncIterator[Store]:
+    async with stores.empty(request.param) as opened:
+        yield opened
 
 
 def following(upgrade: object) -> str:
@@ -136,8 +143,7 @@ async def test_follows_an_upgrade_that_another_program_works_on(told: Any, tmp_p
     assert totals == sorted(totals)
 
 
-async def test_a_stream_of_events_ends_with_complete() -> None:
-    store = InMemoryStore()
+async def test_a_stream_of_events_ends_with_complete(store: Store) -> None:
     upgrade = await a_queued_upgrade(store, of=1)
     async with served(store) as address, asyncio.timeout(10):
         events = [event async for event in events_of(address, following(upgrade.id))]
@@ -154,25 +160,15 @@ async def test_a_stream_of_events_ends_with_complete() -> None:
         (told_over_a_web_socket, lambda payload: payload),
     ],
 )
-async def test_an_upgrade_that_does_not_exist_is_an_error(told: Any, error_of: Any) -> None:
-    async with served(InMemoryStore()) as address, asyncio.timeout(10):
+async def test_an_upgrade_that_does_not_exist_is_an_error(store: Store, told: Any, error_of: Any) -> None:
+    async with served(store) as address, asyncio.timeout(10):
         [payload] = [payload async for payload in told(address, following(an_upgrade_id(1)))]
     assert [error["extensions"] for error in error_of(payload)] == [
         {"code": "UPGRADE_NOT_FOUND", "field": ["id"]}
     ]
 
 
-async def until_only(idle: set[asyncio.Task[Any]]) -> None:
-    """Return when no other tasks are left than these and those that were done."""
-    async with asyncio.timeout(5):
-        while True:
-            if not asyncio.all_tasks() - idle:
-                return
-            await asyncio.sleep(0.01)
-
-
-async def test_a_client_of_events_that_goes_leaves_nothing_behind() -> None:
-    store = InMemoryStore()
+async def test_a_client_of_events_that_goes_leaves_nothing_behind(store: Store) -> None:
     upgrade = await a_queued_upgrade(store)
     async with served(store) as address:
         await asyncio.sleep(0.1)
@@ -183,8 +179,7 @@ async def test_a_client_of_events_that_goes_leaves_nothing_behind() -> None:
         await until_only(idle)
 
 
-async def test_a_client_of_a_web_socket_that_goes_leaves_nothing_behind() -> None:
-    store = InMemoryStore()
+async def test_a_client_of_a_web_socket_that_goes_leaves_nothing_behind(store: Store) -> None:
     upgrade = await a_queued_upgrade(store)
     async with served(store) as address:
         await asyncio.sleep(0.1)
@@ -197,8 +192,7 @@ async def test_a_client_of_a_web_socket_that_goes_leaves_nothing_behind() -> Non
         await until_only(idle)
 
 
-async def test_a_subscription_that_its_client_completes_leaves_the_socket_open() -> None:
-    store = InMemoryStore()
+async def test_a_subscription_that_its_client_completes_leaves_the_socket_open(store: Store) -> None:
     upgrade = await a_queued_upgrade(store)
     async with served(store) as address, a_socket(address) as connection:
         idle = asyncio.all_tasks()
@@ -213,8 +207,7 @@ async def test_a_subscription_that_its_client_completes_leaves_the_socket_open()
 
 
 @pytest.mark.parametrize("protocol", ["ws", "sse"])
-async def test_serves_the_real_client_of_the_protocol(protocol: str, tools: Path) -> None:
-    store = InMemoryStore()
+async def test_serves_the_real_client_of_the_protocol(store: Store, protocol: str, tools: Path) -> None:
     upgrade = await a_queued_upgrade(store)
     async with served(store) as address, asyncio.timeout(30):
         asked = [protocol, address, "reader", following(upgrade.id)]

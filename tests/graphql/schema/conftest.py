@@ -1,12 +1,16 @@
-"""A client of the schema over an empty store; each test runs with strawberry's execution and with our own."""
+"""A client of the schema over an empty store.
+
+Each test runs with strawberry's execution and with our own on SQLite, and with our own on PostgreSQL.
+"""
+
+from collections.abc import AsyncIterator
 
 import pytest
-from schema_client import Client, execute_served, execute_stock
+from schema_client import WAYS, Client, Way
 from strawberry import Schema
 
-from domain import InMemoryStore
-from domain.ports import Store
 from graphql_api.schema import build_schema
+from tests.support.stores import Stores
 
 
 @pytest.fixture(scope="session")
@@ -14,13 +18,13 @@ def schema() -> Schema:
     return build_schema()
 
 
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> Way:
+    return WAYS[request.param]
+
+
 @pytest.fixture
-async def graphql_store() -> Store:
-    """An empty store."""
-    return InMemoryStore()
-
-
-@pytest.fixture(params=[execute_stock, execute_served], ids=["stock", "served"])
-def client(request: pytest.FixtureRequest, schema: Schema, graphql_store: Store) -> Client:
+async def client(way: Way, schema: Schema, stores: Stores) -> AsyncIterator[Client]:
     """A system administrator."""
-    return Client(schema=schema, store=graphql_store, execute=request.param)
+    async with stores.empty(way.kind) as store:
+        yield Client(schema=schema, store=store, execute=way.execute)

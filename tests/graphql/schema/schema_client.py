@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphql import ExecutionResult
 from strawberry import Schema
@@ -37,6 +37,22 @@ async def execute_served(
     except RefusedDocumentError as refused:
         return ExecutionResult(None, refused.errors)
     return await operations.execute(document, Params(query=query, variables=variables), context)
+
+
+class Way(NamedTuple):
+    """How a test asks: by which execution, and on which kind of store."""
+
+    execute: Execute
+    kind: str
+
+
+WAYS = {
+    "stock": Way(execute_stock, "sqlite"),
+    "served": Way(execute_served, "sqlite"),
+    "postgres": Way(execute_served, "postgres"),
+}
+ON_SQLITE = ["stock", "served"]
+"""For what is refused before a store is asked, one store stands for all."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from counting_store import CountingStore
-from schema_client import Client
+from schema_client import ON_SQLITE, WAYS, Client, Way
 from schema_world import add_process, contents
 from strawberry.types.base import get_object_definition
 
@@ -40,6 +40,11 @@ SIDE_BY_SIDE = """
   b: upgrades(first: 1) {nodes {id}}
 }
 """
+
+
+@pytest.fixture(params=ON_SQLITE)
+def way(request: pytest.FixtureRequest) -> Way:
+    return WAYS[request.param]
 
 
 def a_plan(inside: str) -> str:

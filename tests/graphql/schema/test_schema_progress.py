@@ -12,9 +12,11 @@ from schema_world import add_instances, an_id, an_instance
 from strawberry import Schema
 from upgrade_requests import a_small_front_door, ask_for, put_into, the_upgrade
 
-from domain import InMemoryStore, Upgrade, UpgradeId, UpgradeState
+from domain import Upgrade, UpgradeId, UpgradeState
 from domain.errors import StoreUnavailable
-from tests.graphql.working import a_worker, work_one_chunk, working_off
+from domain.ports import Store
+from tests.graphql.working import a_worker, until_only, work_one_chunk, working_off
+from tests.support.stores import SERVED, Around, Stores
 
 pytestmark = pytest.mark.anyio
 
@@ -25,11 +27,11 @@ subscription($id: UUID!) {
 """
 
 
-class Listened(InMemoryStore):
+class Listened(Around):
     """A store that counts who listens for changes, and can be locked."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
         self.listening = 0
         self.somebody_listens = asyncio.Event()
         self.is_locked = False
@@ -38,19 +40,20 @@ class Listened(InMemoryStore):
         self.listening += 1
         self.somebody_listens.set()
         try:
-            await super().wait_for_change(seconds)
+            await self._store.wait_for_change(seconds)
         finally:
             self.listening -= 1
 
     async def upgrade(self, upgrade: UpgradeId) -> Upgrade | None:
         if self.is_locked:
             raise StoreUnavailable("it is locked")
-        return await super().upgrade(upgrade)
+        return await self._store.upgrade(upgrade)
 
 
-@pytest.fixture
-async def store() -> Listened:
-    return Listened()
+@pytest.fixture(params=SERVED)
+async def store(request: pytest.FixtureRequest, stores: Stores) -> AsyncIterator[Listened]:
+    async with stores.empty(request.param) as store:
+        yield Listened(store)
 
 
 @pytest.fixture
@@ -176,7 +179,7 @@ async def test_who_stops_between_two_events_leaves_nothing_behind(small: Client,
     await anext(events)
     await events.aclose()
     assert store.listening == 0
-    assert asyncio.all_tasks() == before
+    await until_only(before)
 
 
 async def test_an_outage_ends_it_with_an_error(small: Client, store: Listened):

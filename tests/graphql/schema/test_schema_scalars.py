@@ -7,12 +7,17 @@ import pytest
 from graphql import GraphQLError
 from hypothesis import given
 from hypothesis import strategies as st
-from schema_client import Client
+from schema_client import ON_SQLITE, WAYS, Client, Way
 from schema_world import add_instances, add_process, an_instance
 
 from graphql_api.scalars import read_datetime, read_uuid, write_datetime
 
 ID = UUID("01234567-89ab-cdef-0123-456789abcdef")
+
+
+@pytest.fixture(params=ON_SQLITE)
+def way(request: pytest.FixtureRequest) -> Way:
+    return WAYS[request.param]
 
 
 @pytest.mark.parametrize(

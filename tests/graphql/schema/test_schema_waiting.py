@@ -17,9 +17,10 @@ from upgrade_requests import (
     versions_of,
 )
 
-from domain import Caller, InMemoryStore, Role, Status
+from domain import Caller, Role, Status
 from domain.errors import StoreUnavailable
 from tests.graphql.working import a_worker, work_off_next, working_off
+from tests.support.stores import Around
 
 pytestmark = pytest.mark.anyio
 
@@ -98,7 +99,7 @@ async def test_waiting_can_be_left_out_but_not_be_unknown(small: Client):
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
 
 
-class StoreLockedLater(InMemoryStore):
+class StoreLockedLater(Around):
     """A store that cannot be asked for an upgrade."""
 
     async def upgrade(self, upgrade: object) -> None:
@@ -106,7 +107,7 @@ class StoreLockedLater(InMemoryStore):
 
 
 async def test_an_outage_while_waiting_does_not_hide_that_the_request_is_stored(client: Client):
-    store = StoreLockedLater()
+    store = StoreLockedLater(client.store)
     small = await a_small_front_door(client.on(store))
     async with working_off(store, a_worker()):
         upgrade = await ask_for(small, "upgradeInstances")
