@@ -1,12 +1,14 @@
-"""Two gateways on one PostgreSQL database, and what befalls them: every instance is moved exactly once."""
+"""Gateways that share a PostgreSQL database, and what befalls them: every instance is moved exactly once."""
 
 import asyncio
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from hashlib import md5
 from itertools import count
 from pathlib import Path
+from random import Random
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -19,7 +21,9 @@ from gateway.keys import create_key
 from storage.keys import SqlKeys
 from storage.store import SqlStore
 from tests.faults.population import ADMIN, POSITIONS, PROCESS, TARGET, UPGRADE_COMPLETED, an_instance
-from tests.faults.programs import Program, served, until
+from tests.faults.programs import Program, served, started, until
+from tests.faults.test_engine_beside_upgrade import STATUSES, Report, send
+from tests.faults.test_killed_server import KILLS
 from tests.support.postgres import Server, a_server, binaries
 
 pytestmark = [
@@ -29,7 +33,7 @@ pytestmark = [
     ),
 ]
 
-INSTANCES = 100_000
+INSTANCES = 200_000
 NUMBERS = count(1)
 THE_REST = f"""
 INSERT INTO instance (uuid, process_id, version, status, position_id)
@@ -39,6 +43,7 @@ FROM generate_series({len(POSITIONS)}, {INSTANCES - 1}) AS n;
 CREATE TABLE untouched AS SELECT * FROM instance;
 ANALYZE
 """
+UPGRADE_PAUSED, UPGRADE_CANCELLED = 3, 5
 PROGRESS = "SELECT state, lease_worker, upgraded + skipped AS total FROM upgrade WHERE uuid = $1"
 CUT = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -55,6 +60,16 @@ WHERE now.uuid IS DISTINCT FROM before.uuid
    OR (outcome.version, outcome.status, outcome.position_id)
       <> (before.version, before.status, before.position_id)
 """
+LIES_SO_FAR = f"""
+SELECT count(*) FROM untouched AS before
+LEFT JOIN instance AS now USING (id)
+LEFT JOIN outcome ON outcome.instance_id = before.id
+WHERE now.uuid IS DISTINCT FROM before.uuid
+   OR now.status <> before.status OR now.position_id <> before.position_id
+   OR now.version <>
+      CASE WHEN before.status = 1 AND outcome.instance_id IS NOT NULL THEN {TARGET} ELSE before.version END
+"""
+COUNTS_SO_FAR = "SELECT upgraded + skipped = (SELECT count(*) FROM outcome) FROM upgrade WHERE uuid = $1"
 COUNTS = """
 SELECT upgraded = (SELECT count(*) FROM untouched WHERE status = 1)
    AND skipped = (SELECT count(*) FROM untouched WHERE status = 2)
@@ -69,7 +84,7 @@ class World(NamedTuple):
 
     server: Server
     url: URL
-    gateways: tuple[Program, Program]
+    gateways: tuple[Program, ...]
 
     def ask(self, sql: str, *given: object) -> Any:
         """The first row that the database answers."""
@@ -82,6 +97,11 @@ class World(NamedTuple):
                 await connection.close()
 
         return asyncio.run(answer())
+
+    def must_tell_the_truth(self, upgrade: UUID) -> None:
+        """At any moment: what has an outcome was moved as that says, and all else is as it was."""
+        assert self.ask(LIES_SO_FAR)[0] == 0
+        assert self.ask(COUNTS_SO_FAR, upgrade)[0] is True
 
     def upgrade_all(self) -> UUID:
         return self.gateways[0].upgrade_all_by_rest("once")
@@ -116,11 +136,16 @@ def key(server: Server) -> str:
     return asyncio.run(populate(server))
 
 
-@pytest.fixture
-def world(server: Server, key: str, tmp_path: Path) -> Iterator[World]:
+def a_database(server: Server) -> URL:
+    """A new database that holds many instances."""
     name = f"world_{next(NUMBERS)}"
     asyncio.run(server.execute(f"CREATE DATABASE {name} TEMPLATE populated"))
-    url = server.url(name)
+    return server.url(name)
+
+
+@pytest.fixture
+def world(server: Server, key: str, tmp_path: Path) -> Iterator[World]:
+    url = a_database(server)
     with ExitStack() as stack:
         first, second = (stack.enter_context(served(url, key, folder=tmp_path)) for _ in range(2))
         assert first.url != second.url
@@ -204,3 +229,136 @@ def test_the_same_request_of_both_gateways_is_carried_out_once(world: World) -> 
     with ThreadPoolExecutor(2) as both:
         [upgrade] = set(both.map(lambda gateway: gateway.upgrade_all_by_rest("once"), world.gateways))
     world.must_come_to_the_truth(upgrade)
+
+
+def test_an_upgrade_survives_that_its_server_is_killed(
+    server: Server, key: str, tmp_path: Path, is_long: bool
+) -> None:
+    chance = Random(3)
+    for _ in range(20 if is_long else 1):
+        world = World(server, a_database(server), ())
+        hits = kill_again_and_again(world, key, tmp_path, chance)
+        assert hits > 0
+
+
+def kill_again_and_again(world: World, key: str, folder: Path, chance: Random) -> int:
+    """One upgrade through so many kills, looked at after each; returns how many hit it before its end."""
+    upgrades: set[UUID] = set()
+    hits = 0
+    for _ in range(KILLS):
+        with served(world.url, key, folder=folder) as gateway:
+            # The same request again, as of a client that got no answer: the same upgrade.
+            upgrades.add(gateway.upgrade_all_by_rest("once"))
+            [upgrade] = upgrades
+            goal = world.progress(upgrade)["total"] + chance.randint(1, 30_000)
+            until(lambda: has_come_to(world, upgrade, goal), "the upgrade goes on by itself")  # noqa: B023
+            time.sleep(chance.random() / 100)
+            gateway.kill()
+        hits += world.progress(upgrade)["state"] != UPGRADE_COMPLETED
+        world.must_tell_the_truth(upgrade)
+    with served(world.url, key, folder=folder):
+        world.must_come_to_the_truth(upgrade)
+    return hits
+
+
+def has_come_to(world: World, upgrade: UUID, total: int) -> bool:
+    now = world.progress(upgrade)
+    return now["state"] == UPGRADE_COMPLETED or now["total"] >= total
+
+
+def test_an_upgrade_is_paused_resumed_and_cancelled_from_another_gateway(world: World) -> None:
+    upgrade = world.upgrade_all()
+    until_begun(world, upgrade)
+    _, other = world.who_works_on(upgrade)
+
+    def tell(mutation: str) -> None:
+        other.mutate(f"{mutation}(input: $input) {{ userErrors {{ code }} }}", {"id": str(upgrade)})
+
+    tell("pauseUpgrade")
+    until(lambda: world.progress(upgrade)["lease_worker"] is None, "the work stops")
+    paused = world.progress(upgrade)
+    assert paused["state"] == UPGRADE_PAUSED
+    world.must_tell_the_truth(upgrade)
+    assert world.progress(upgrade) == paused
+    tell("resumeUpgrade")
+    until(lambda: world.progress(upgrade)["total"] > paused["total"], "the work goes on")
+    tell("cancelUpgrade")
+    until(lambda: world.progress(upgrade)["lease_worker"] is None, "the work ends")
+    cancelled = world.progress(upgrade)
+    assert cancelled["state"] == UPGRADE_CANCELLED, "the cancelling came too late"
+    world.must_tell_the_truth(upgrade)
+    assert world.progress(upgrade) == cancelled
+
+
+REPORTED = 50_000
+SAID = "CREATE TABLE said (uuid uuid PRIMARY KEY, status int NOT NULL, elements text NOT NULL)"
+MIX = f"""
+SELECT count(*) FILTER (WHERE now.status <> coalesce(said.status, before.status)
+         OR now_at.elements <> coalesce(said.elements, before_at.elements)) AS overwritten,
+       count(*) FILTER (WHERE CASE WHEN outcome.instance_id IS NULL
+         THEN before.status < 3 AND coalesce(said.status, before.status) < 3
+         ELSE outcome.version <> before.version
+           OR (outcome.status, outcome_at.elements) NOT IN (
+                (before.status, before_at.elements),
+                (coalesce(said.status, before.status), coalesce(said.elements, before_at.elements)))
+         END) AS untrue,
+       count(*) FILTER (WHERE now.version <>
+         CASE WHEN outcome.status = 1 THEN {TARGET} ELSE before.version END) AS misplaced,
+       count(*) FILTER (WHERE outcome.status = 1) AS upgraded,
+       count(*) FILTER (WHERE outcome.status <> 1) AS skipped,
+       count(*) FILTER (WHERE (outcome.status, outcome_at.elements) <> (before.status, before_at.elements)
+         OR outcome.instance_id IS NULL AND before.status < 3) AS reported_before,
+       count(*) FILTER (WHERE (outcome.status, outcome_at.elements) <> (said.status, said.elements))
+         AS reported_after
+FROM untouched AS before
+JOIN position AS before_at ON before_at.id = before.position_id
+JOIN instance AS now ON now.id = before.id
+JOIN position AS now_at ON now_at.id = now.position_id
+LEFT JOIN said ON said.uuid = before.uuid
+LEFT JOIN outcome ON outcome.instance_id = before.id
+LEFT JOIN position AS outcome_at ON outcome_at.id = outcome.position_id
+"""
+
+
+def reports_of_an_engine(chance: Random) -> list[Report]:
+    """What becomes of instances from all over the upgrade, each once."""
+    active = [number for number in range(len(POSITIONS), INSTANCES) if number % 21 != 20]
+    return [
+        (
+            UUID(md5(str(number).encode()).hexdigest()),
+            chance.choice(list(STATUSES)),
+            f"task-{chance.randrange(25)}",
+        )
+        for number in chance.sample(active, REPORTED)
+    ]
+
+
+async def keep(url: URL, reports: list[Report]) -> None:
+    connection = await asyncpg.connect(url.render_as_string(), ssl=False)
+    try:
+        await connection.execute(SAID)
+        rows = [(one, STATUSES[status], f'["{place}"]') for one, status, place in reports]
+        await connection.copy_records_to_table("said", records=rows)
+    finally:
+        await connection.close()
+
+
+def test_an_engine_and_an_upgrade_do_not_disturb_each_other(server: Server, key: str, tmp_path: Path) -> None:
+    world = World(server, a_database(server), ())
+    reports = reports_of_an_engine(Random(5))
+    with served(world.url, key, folder=tmp_path, UPLIFT_WORKER="false") as gateway:
+        upgrade = gateway.upgrade_all_by_rest("once")
+        # Some before the first chunk, most beside all chunks, some after the last.
+        send(gateway, reports[:5_000])
+        with started("worker", world.url, key, folder=tmp_path):
+            send(gateway, reports[5_000:45_000])
+            until(lambda: world.progress(upgrade)["state"] == UPGRADE_COMPLETED, "the upgrade ends")
+        send(gateway, reports[45_000:])
+    asyncio.run(keep(world.url, reports))
+    mix = world.ask(MIX)
+    assert (mix["overwritten"], mix["untrue"], mix["misplaced"]) == (0, 0, 0)
+    counts = world.ask("SELECT upgraded, skipped FROM upgrade WHERE uuid = $1", upgrade)
+    assert tuple(counts) == (mix["upgraded"], mix["skipped"])
+    assert world.ask("SELECT count(*) FROM outcome")[0] == sum(counts)
+    assert mix["reported_before"] > 0
+    assert mix["reported_after"] > 0
