@@ -7,6 +7,7 @@ from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.support.postgres import AT_THE_END
 from tests.support.stores import Stores
 
 FAULTS = "tests/faults/"
@@ -30,6 +31,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest begins first."""
     items.sort(key=lambda item: not item.nodeid.startswith(FAULTS))
+
+
+def pytest_unconfigure() -> None:
+    AT_THE_END.close()
 
 
 @pytest.fixture(scope="session")

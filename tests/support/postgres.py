@@ -1,6 +1,5 @@
 """A private PostgreSQL server for a test run, and a fresh database in it for each test that wants one."""
 
-import atexit
 import os
 import shutil
 import socket
@@ -39,6 +38,8 @@ WHERE datname = current_database() AND pid <> pg_backend_pid();
 TRUNCATE {", ".join(metadata.tables)} RESTART IDENTITY
 """
 NUMBERS = count(1)
+AT_THE_END = ExitStack()
+"""Closed when a test run ends, and not when its program does: a process of several ends without a word."""
 
 
 @cache
@@ -112,9 +113,7 @@ def the_server() -> Server:
     """The server of this test run, started when first asked for; a test that asks in vain is skipped."""
     if binaries() is None:
         pytest.skip(f"there is no PostgreSQL server in {SEARCHED} or on the PATH: apt-get install postgresql")
-    stack = ExitStack()
-    atexit.register(stack.close)
-    return stack.enter_context(a_server())
+    return AT_THE_END.enter_context(a_server())
 
 
 @contextmanager
