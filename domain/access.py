@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -28,13 +28,34 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """A key as it is listed: everything but its secret. Times are in UTC."""
+    """A key as it is listed: everything but its secret. Times are in UTC.
+
+    `created_by` and `revoked_by` are names of callers; None of what happened before they were kept.
+    """
 
     id: UUID
     name: str
     role: Role
     created_at: datetime
+    created_by: str | None = None
+    expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    revoked_by: str | None = None
+
+    def is_valid(self, at: datetime) -> bool:
+        """Whether it lets its holder in at this time: neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or at < self.expires_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyUse:
+    """How often a key was accepted on a day (in UTC), or refused as revoked or expired, and when last."""
+
+    key: UUID
+    day: date
+    accepted: bool
+    times: int
+    last_at: datetime
 
 
 Authenticate = Callable[[str | None], Awaitable[Caller]]

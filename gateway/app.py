@@ -9,7 +9,8 @@ from starlette.applications import Starlette
 
 from gateway.cross_origin import cross_origin
 from gateway.health import health_routes
-from gateway.keys import authenticator
+from gateway.key_uses import KeyUses
+from gateway.keys import Authenticator
 from gateway.metrics import Metrics
 from gateway.rate_limit import RateLimit
 from gateway.settings import Settings
@@ -49,8 +50,10 @@ def build_app(
     upgrade any longer, and the worker ends after the chunks under way.
     """
     metrics, stopping = metrics or Metrics(), stopping or asyncio.Event()
+    keys = SqlKeys(store.database)
+    uses = KeyUses(keys)
     rate_limit = RateLimit(settings.rate_limit) if settings.rate_limit else None
-    authenticate = authenticator(SqlKeys(store.database), rate_limit)
+    authenticate = Authenticator(keys, uses, rate_limit)
     limits = settings.graphql_limits()
     origins = Origins(settings.allowed_origins)
     worker = settings.worker_named(worker_name(), on_chunk=metrics.chunk_done)
@@ -66,6 +69,9 @@ def build_app(
             limits=limits,
         )
 
+    async def recheck(headers: Mapping[str, str]) -> None:
+        await authenticate.recheck(headers.get("authorization"))
+
     page = GraphiQLPage(default_query=EXAMPLE_QUERY, static_path="/graphql/static")
     endpoint = GraphQLEndpoint(
         build_schema(),
@@ -73,6 +79,7 @@ def build_app(
         limits=limits,
         allowed_origins=settings.allowed_origins,
         ide=page if settings.introspection else None,
+        recheck=recheck,
         stopping=stopping,
     )
     return Starlette(
@@ -83,7 +90,7 @@ def build_app(
             *rest_routes(store, authenticate, worker, settings.rest_limits(), stopping, origins.allow),
         ],
         middleware=cross_origin(origins),
-        lifespan=partial(working_off_upgrades, store, settings, metrics, stopping),
+        lifespan=partial(working, store, settings, metrics, uses, stopping),
     )
 
 
@@ -102,8 +109,34 @@ def upgrade_worker(
 
 
 @asynccontextmanager
+async def working(
+    store: SqlStore,
+    settings: Settings,
+    metrics: Metrics,
+    uses: KeyUses,
+    stopping: asyncio.Event,
+    _: Starlette,
+) -> AsyncIterator[None]:
+    """What goes on while the application runs, beside the requests."""
+    async with writing_down(uses, stopping), working_off_upgrades(store, settings, metrics, stopping):
+        yield
+
+
+@asynccontextmanager
+async def writing_down(uses: KeyUses, stopping: asyncio.Event) -> AsyncIterator[None]:
+    """While the application runs, the uses of keys are written down now and then, and at the end."""
+    task = asyncio.create_task(uses.write_down_until(stopping))
+    try:
+        yield
+    finally:
+        stopping.set()
+        await task
+        await uses.write_down()  # what was counted while the stop was waited for
+
+
+@asynccontextmanager
 async def working_off_upgrades(
-    store: SqlStore, settings: Settings, metrics: Metrics, stopping: asyncio.Event, _: Starlette
+    store: SqlStore, settings: Settings, metrics: Metrics, stopping: asyncio.Event
 ) -> AsyncIterator[None]:
     """While the application runs, so does its worker; at the end, chunks under way are waited for."""
     if not settings.worker:

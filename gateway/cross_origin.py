@@ -5,8 +5,8 @@ from starlette.middleware.cors import CORSMiddleware
 
 from graphql_api.origins import Origins
 
-REQUEST_HEADERS = ("authorization", "content-type", "idempotency-key", "prefer")
-REPLY_HEADERS = ("location", "preference-applied", "retry-after", "www-authenticate")
+REQUEST_HEADERS = ("authorization", "content-type", "idempotency-key", "prefer", "x-request-id")
+REPLY_HEADERS = ("location", "preference-applied", "retry-after", "www-authenticate", "x-request-id")
 REMEMBERED_FOR = 600
 """Seconds in which a browser need not ask again."""
 

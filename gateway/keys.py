@@ -9,13 +9,15 @@ import hashlib
 import secrets
 import string
 import zlib
+from datetime import datetime
 from uuid import uuid4
 
 from structlog.contextvars import bind_contextvars
 
-from domain.access import ApiKey, Authenticate, Caller, Role
+from domain.access import ApiKey, Caller, Role
 from domain.clock import Clock, utc_now
 from domain.errors import InvalidInput, Unauthenticated
+from gateway.key_uses import KeyUses
 from gateway.rate_limit import RateLimit
 from storage.keys import SqlKeys
 
@@ -27,42 +29,80 @@ CHECKSUM_LENGTH = 6
 MAX_NAME_LENGTH = 100
 
 
-async def create_key(keys: SqlKeys, *, name: str, role: Role, clock: Clock = utc_now) -> tuple[ApiKey, str]:
+async def create_key(
+    keys: SqlKeys,
+    *,
+    name: str,
+    role: Role,
+    by: str | None = None,
+    expires_at: datetime | None = None,
+    clock: Clock = utc_now,
+) -> tuple[ApiKey, str]:
     """Create a key; returns what is kept of it, and the key itself, which is never shown again.
 
-    Raises InvalidInput for a name that is empty, too long or not printable.
+    Raises InvalidInput for a name that is empty, too long or not printable, and for an end in the past.
     """
     if not 0 < len(name) <= MAX_NAME_LENGTH or not name.isprintable():
         raise InvalidInput(
             f"Expected name to be 1 to {MAX_NAME_LENGTH} printable characters, but got {name!r}.",
             field=("name",),
         )
-    token = new_token()
-    key = ApiKey(id=uuid4(), name=name, role=role, created_at=clock())
+    token, now = new_token(), clock()
+    if expires_at is not None and expires_at <= now:
+        raise InvalidInput(
+            f"Expected the key to expire in the future, but got {expires_at:%Y-%m-%d %H:%M} (UTC).",
+            field=("expires_at",),
+        )
+    key = ApiKey(id=uuid4(), name=name, role=role, created_at=now, created_by=by, expires_at=expires_at)
     await keys.add(key, digest_of(token))
     return key, token
 
 
-def authenticator(keys: SqlKeys, rate_limit: RateLimit | None = None) -> Authenticate:
+class Authenticator:
     """Tells callers by the keys they send as `Authorization: Bearer <key>`.
 
-    Raises Unauthenticated, and TooManyRequests when a key asks more often than the rate limit allows.
+    Each request asks the database, for a revocation counts at once, whichever process made it.
     """
 
-    async def authenticate(authorization: str | None) -> Caller:
+    def __init__(
+        self,
+        keys: SqlKeys,
+        uses: KeyUses | None = None,
+        rate_limit: RateLimit | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._keys = keys
+        self._uses = uses or KeyUses(keys, clock)
+        self._rate_limit = rate_limit
+        self._clock = clock
+
+    async def __call__(self, authorization: str | None) -> Caller:
+        """Who makes this request. Raises Unauthenticated, and TooManyRequests above the rate limit."""
+        key = await self._known(authorization)
+        accepted = key.is_valid(self._clock())
+        self._uses.note(key.id, accepted=accepted)
+        if not accepted:
+            raise Unauthenticated()
+        if self._rate_limit is not None:
+            await self._rate_limit.count(key.id, caller=key.name)
+        return Caller(name=key.name, role=key.role)
+
+    async def recheck(self, authorization: str | None) -> None:
+        """See whether the key of a request that goes on is still valid. Raises Unauthenticated."""
+        key = await self._known(authorization)
+        if not key.is_valid(self._clock()):
+            raise Unauthenticated()
+
+    async def _known(self, authorization: str | None) -> ApiKey:
         scheme, _, token = (authorization or "").partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not is_well_formed(token):
             raise Unauthenticated()
-        key = await keys.find_valid(digest_of(token))
+        key = await self._keys.find(digest_of(token))
         if key is None:
             raise Unauthenticated()
         bind_contextvars(key_id=str(key.id))  # for the log
-        if rate_limit is not None:
-            await rate_limit.count(key.id, caller=key.name)
-        return Caller(name=key.name, role=key.role)
-
-    return authenticate
+        return key
 
 
 def new_token() -> str:

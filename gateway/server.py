@@ -88,7 +88,7 @@ async def first_admin_key(keys: SqlKeys) -> str | None:
     """A key for a system administrator when there is no key at all yet, else None."""
     if not await keys.is_empty():
         return None
-    _, token = await create_key(keys, name="first-admin", role=Role.SYSTEM_ADMIN)
+    _, token = await create_key(keys, name="first-admin", role=Role.SYSTEM_ADMIN, by="first start")
     return token
 
 

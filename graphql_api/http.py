@@ -13,6 +13,7 @@ a strawberry schema without extensions: parsing, validation, limits, masking and
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from graphql import GraphQLError, OperationType
@@ -36,7 +37,7 @@ from graphql_api.http_request import (
 from graphql_api.http_response import errors_response, event_stream, json_response, status_of_request_error
 from graphql_api.limits import Limits
 from graphql_api.negotiation import MediaType, negotiate
-from graphql_api.operations import Operations, Params, is_request_error, response
+from graphql_api.operations import Operations, Params, Recheck, is_request_error, response
 from graphql_api.origins import Origins
 from graphql_api.sockets import Sockets
 
@@ -56,7 +57,9 @@ class GraphQLEndpoint:
     """The ASGI application of one schema, for HTTP and WebSocket connections.
 
     `allowed_origins` are the other web origins whose pages may use it; `ide` answers a browser that opens the
-    address, and needs no key. `documents` tells how often a query text was known already.
+    address, and needs no key. `documents` tells how often a query text was known already. `recheck` sees by
+    the headers of a subscription whether its caller may still ask, before each further event; if there is
+    none, `context_for` does.
     Once `stopping` is set, open event streams end.
     """
 
@@ -68,6 +71,7 @@ class GraphQLEndpoint:
         limits: Limits | None = None,
         allowed_origins: Iterable[str] = (),
         ide: Callable[[Request], Response] | None = None,
+        recheck: Callable[[Headers], Awaitable[object]] | None = None,
         stopping: asyncio.Event | None = None,
     ) -> None:
         self._limits = limits or Limits()
@@ -76,7 +80,8 @@ class GraphQLEndpoint:
         self._origins = Origins(allowed_origins)
         self._ide = ide
         self._operations = Operations(schema, self._limits)
-        self._sockets = Sockets(self._operations, context_for, self._origins, self._limits)
+        self._recheck = recheck or context_for
+        self._sockets = Sockets(self._operations, context_for, self._recheck, self._origins, self._limits)
         self.documents = self._operations.documents
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,7 +121,8 @@ class GraphQLEndpoint:
         operation = document.operation_type(params.operation_name)
         check_operation(method, operation)
         if media_type is MediaType.EVENTS:
-            return event_stream(self._responses(document, params, context), self._stopping)
+            recheck = partial(self._recheck, headers)
+            return event_stream(self._responses(document, params, context, recheck), self._stopping)
         if operation is OperationType.SUBSCRIPTION:
             raise _not_acceptable("Expected to answer a subscription by WebSocket or in text/event-stream")
         return await self._response(document, params, context, media_type)
@@ -131,9 +137,9 @@ class GraphQLEndpoint:
         return json_response(body, media_type, *ANSWERS.get(_sole_refusal(body), (200, {})))
 
     async def _responses(
-        self, document: Document, params: Params, context: object
+        self, document: Document, params: Params, context: object, recheck: Recheck
     ) -> AsyncGenerator[Mapping[str, Any], None]:
-        async for result in self._operations.results(document, params, context):
+        async for result in self._operations.results(document, params, context, recheck):
             yield response(result)
 
     def _refusal(self, error: Exception, media_type: MediaType) -> Response:

@@ -5,7 +5,7 @@ document goes straight to the executor, which makes a small query several times 
 strawberry extensions or operation directives is therefore refused: they would never run.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -19,6 +19,9 @@ from graphql_api.compiled import CompilingExecutor
 from graphql_api.documents import Document, Documents
 from graphql_api.errors import formatted, refusal, unexpected
 from graphql_api.limits import Limits
+
+Recheck = Callable[[], Awaitable[object]]
+"""Raises what the domain refuses a caller with who may no longer ask."""
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -62,15 +65,22 @@ class Operations:
         return result
 
     async def results(
-        self, document: Document, params: Params, context: object
+        self, document: Document, params: Params, context: object, recheck: Recheck
     ) -> AsyncGenerator[ExecutionResult, None]:
-        """The results of any operation: many of a subscription, one of the others."""
+        """The results of any operation: many of a subscription, one of the others.
+
+        `recheck` is called before each further one; a subscription whose caller it refuses ends.
+        """
         if document.operation_type(params.operation_name) is not OperationType.SUBSCRIPTION:
             yield await self.execute(document, params, context)
             return
         try:
             async with aclosing(self._events(document, params, context)) as events:
+                is_first = True
                 async for event in events:
+                    if not is_first:
+                        await recheck()
+                    is_first = False
                     yield event
         except UpliftError as error:
             yield ExecutionResult(None, [refusal(error)])

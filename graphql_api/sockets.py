@@ -8,6 +8,7 @@ caller is identified at `connection_init` and again for each operation, so that 
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any, cast
 
 import msgspec
@@ -45,10 +46,16 @@ class Sockets:
     """The WebSockets of one endpoint."""
 
     def __init__(
-        self, operations: Operations, context_for: ContextFor, origins: Origins, limits: Limits
+        self,
+        operations: Operations,
+        context_for: ContextFor,
+        recheck: ContextFor,
+        origins: Origins,
+        limits: Limits,
     ) -> None:
         self._operations = operations
         self._context_for = context_for
+        self._recheck = recheck
         self._origins = origins
         self._limits = limits
         self._open = 0
@@ -75,7 +82,7 @@ class Sockets:
             return
         await socket.accept(GRAPHQL_TRANSPORT_WS_PROTOCOL)
         adapter = _Adapter(socket, self._limits.max_body_bytes)
-        session = _Session(self._operations, self._context_for, socket.headers)
+        session = _Session(self._operations, self._context_for, self._recheck, socket.headers)
         handler = _Handler(
             view=cast("Any", session),
             websocket=adapter,
@@ -98,9 +105,16 @@ class Sockets:
 class _Session:
     """One connection's caller and operations: what the handler asks of its view and its schema."""
 
-    def __init__(self, operations: Operations, context_for: ContextFor, handshake: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        operations: Operations,
+        context_for: ContextFor,
+        recheck: ContextFor,
+        handshake: Mapping[str, str],
+    ) -> None:
         self._operations = operations
         self._context_for = context_for
+        self._recheck = recheck
         self._headers = dict(handshake)
 
     async def on_ws_connect(self, init: dict[str, Any]) -> object:
@@ -137,7 +151,8 @@ class _Session:
             message, extensions = unexpected(error)
             yield PreExecutionError(data=None, errors=[GraphQLError(message, extensions=extensions)])
             return
-        async for result in self._operations.results(document, params, context):
+        recheck = partial(self._recheck, self._headers)
+        async for result in self._operations.results(document, params, context, recheck):
             kind = PreExecutionError if is_request_error(result) else ExecutionResult
             yield kind(data=result.data, errors=[presentable(error) for error in result.errors or ()])
 

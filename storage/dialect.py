@@ -13,6 +13,7 @@ from sqlalchemy import (
     TableValuedAlias,
     and_,
     bindparam,
+    case,
     func,
     select,
     update,
@@ -45,11 +46,19 @@ def upsert(
     )
 
 
-def add_up(table: Table, *, keys: Sequence[str], counts: Sequence[str]) -> Insert:
-    """An INSERT that adds its counts to those of a row with the same keys, if there is one."""
+def add_up(table: Table, *, keys: Sequence[str], counts: Sequence[str], latest: Sequence[str] = ()) -> Insert:
+    """An INSERT that adds its counts to those of a row with the same keys, if there is one.
+
+    Columns `latest` keep the larger of both values.
+    """
     statement = insert(table)
-    sums = {name: table.c[name] + statement.excluded[name] for name in counts}
-    return statement.on_conflict_do_update(index_elements=list(keys), set_=sums)
+    changes: dict[str, ColumnElement[Any]] = {
+        name: table.c[name] + statement.excluded[name] for name in counts
+    }
+    for name in latest:
+        given = statement.excluded[name]
+        changes[name] = case((given > table.c[name], given), else_=table.c[name])
+    return statement.on_conflict_do_update(index_elements=list(keys), set_=changes)
 
 
 def insert_new(table: Table) -> Insert:

@@ -229,6 +229,22 @@ class ApiKeyRow(SQLModel, table=True):
     digest: bytes = Field(sa_column=_row(LargeBinary(32), unique=True))
     created_at: datetime = Field(sa_column=_row(TIME))
     revoked_at: datetime | None = Field(default=None, sa_column=Column(TIME))
+    created_by: str | None
+    expires_at: datetime | None = Field(default=None, sa_column=Column(TIME))
+    revoked_by: str | None
+
+
+class KeyUseRow(SQLModel, table=True):
+    """How often an API key was accepted or refused on a day, counted from 1 January 1970, and when last."""
+
+    __tablename__ = "key_use"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    key_id: UUID = Field(sa_column=_row(ID, ForeignKey("api_key.id"), primary_key=True))
+    day: int = Field(primary_key=True)
+    accepted: bool = Field(primary_key=True)
+    times: int
+    last_at: datetime = Field(sa_column=_row(TIME))
 
 
 metadata = SQLModel.metadata
@@ -249,6 +265,7 @@ decision = _table(DecisionRow)
 outcome = _table(OutcomeRow)
 request = _table(RequestRow)
 api_key = _table(ApiKeyRow)
+key_use = _table(KeyUseRow)
 
 IS_WAITING = upgrade.c.state <= literal_column("2")
 """QUEUED or RUNNING: what a worker may claim; as a literal, like IS_ACTIVE."""

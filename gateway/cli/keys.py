@@ -1,5 +1,6 @@
 """How are API keys managed?"""
 
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -10,25 +11,36 @@ from rich.text import Text
 from domain.access import Role
 from domain.clock import utc_now
 from domain.errors import InvalidInput
-from gateway.cli.running import DatabaseUrl, opened_store, run, settings_with
+from gateway.cli.running import DatabaseUrl, local_caller, opened_store, run, settings_with
 from gateway.cli.tables import console
+from gateway.expiry import expiry_in, expiry_on
+from gateway.key_audit import key_events
 from gateway.keys import create_key
 from storage.keys import SqlKeys
 
-app = typer.Typer(no_args_is_help=True, help="Create, list and revoke API keys.")
+app = typer.Typer(no_args_is_help=True, help="Create, list and revoke API keys, and see how they were used.")
 
 
 @app.command("create")
 def create(
     name: Annotated[str, typer.Argument(help="What the key is for; it stands in the audit.")],
     role: Annotated[Role, typer.Option(help="What it may do.")] = Role.READER,
+    expires_in: Annotated[
+        str | None, typer.Option(metavar="SPAN", help="How long it is valid, like 90d, 12h, 30m or 2w.")
+    ] = None,
+    expires_on: Annotated[
+        str | None, typer.Option(metavar="DATE", help="The last day (UTC) on which it is valid.")
+    ] = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Create an API key and show it, once: only its digest is stored."""
+    """Create an API key and show it, once: only its digest is stored. Unless told, it never expires."""
 
     async def work() -> str:
+        expires_at = _expiry(expires_in, expires_on)
         async with opened_store(settings_with(database_url=database_url)) as store:
-            _, token = await create_key(SqlKeys(store.database), name=name, role=role)
+            _, token = await create_key(
+                SqlKeys(store.database), name=name, role=role, by=local_caller().name, expires_at=expires_at
+            )
             return token
 
     typer.echo(run(work()))
@@ -36,18 +48,19 @@ def create(
 
 @app.command("list")
 def list_keys(database_url: DatabaseUrl = None) -> None:
-    """List all API keys, without their secrets."""
+    """List all API keys, without their secrets. Times are in UTC; that of the last use lags a minute."""
 
     async def work() -> Table:
         table = Table(box=None, pad_edge=False)
         table.add_column("id", no_wrap=True)
-        for column in ("name", "role", "created", "revoked"):
+        for column in ("name", "role", "created", "expires", "last used", "revoked"):
             table.add_column(column)
         async with opened_store(settings_with(database_url=database_url), must_exist=True) as store:
-            for key in await SqlKeys(store.database).all():
-                revoked = "" if key.revoked_at is None else f"{key.revoked_at:%Y-%m-%d %H:%M}"
-                created = f"{key.created_at:%Y-%m-%d %H:%M}"
-                table.add_row(str(key.id), Text(key.name), key.role, created, revoked)
+            keys = SqlKeys(store.database)
+            last_uses = await keys.last_uses()
+            for key in await keys.all():
+                times = (key.created_at, key.expires_at, last_uses.get(key.id), key.revoked_at)
+                table.add_row(str(key.id), Text(key.name), key.role, *map(_shown, times))
         return table
 
     console().print(run(work()))
@@ -62,8 +75,41 @@ def revoke(
 
     async def work() -> None:
         async with opened_store(settings_with(database_url=database_url), must_exist=True) as store:
-            if not await SqlKeys(store.database).revoke(key, utc_now()):
+            if not await SqlKeys(store.database).revoke(key, utc_now(), by=local_caller().name):
                 raise InvalidInput(f"Expected to revoke key {key}, but no valid key has this id.")
 
     run(work())
     typer.echo(f"Revoked {key}.")
+
+
+@app.command("audit")
+def audit(
+    key: Annotated[UUID | None, typer.Argument(help="The id of a key, as 'list' shows it.")] = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Show who created and revoked keys, and on which days they were used or refused."""
+
+    async def work() -> Table:
+        table = Table(box=None, pad_edge=False)
+        table.add_column("when (UTC)", no_wrap=True)
+        table.add_column("key", no_wrap=True)
+        for column in ("name", "what"):
+            table.add_column(column)
+        async with opened_store(settings_with(database_url=database_url), must_exist=True) as store:
+            for event in await key_events(SqlKeys(store.database), key):
+                table.add_row(_shown(event.at), str(event.key), Text(event.name), Text(event.what))
+        return table
+
+    console().print(run(work()))
+
+
+def _expiry(span: str | None, day: str | None) -> datetime | None:
+    if span is not None and day is not None:
+        raise InvalidInput("Expected either --expires-in or --expires-on, but got both.")
+    if span is not None:
+        return expiry_in(span, utc_now())
+    return None if day is None else expiry_on(day)
+
+
+def _shown(time: datetime | None) -> str:
+    return "" if time is None else f"{time:%Y-%m-%d %H:%M}"

@@ -30,7 +30,7 @@ from gateway.settings import Settings
 from graphql_api.schema import print_schema
 from storage.keys import SqlKeys
 from storage.store import SqlStore
-from tests.support.builders import NOON, an_id
+from tests.support.builders import EVENING, NOON, a_clock, an_id
 from tests.support.stores import Everything, everything_in
 
 SCHEMA = build_schema(print_schema())
@@ -49,6 +49,7 @@ class World:
     admin: str
     reader: str
     revoked: str
+    expired: str
 
     async def everything(self) -> Everything:
         return await everything_in(self.store)
@@ -71,12 +72,23 @@ async def a_served_world(folder: Path, **settings: Any) -> AsyncIterator[World]:
         _, reader = await create_key(keys, name="dashboard", role=Role.READER)
         old, revoked = await create_key(keys, name="old", role=Role.SYSTEM_ADMIN)
         await keys.revoke(old.id, NOON)
+        _, expired = await create_key(
+            keys, name="past", role=Role.SYSTEM_ADMIN, expires_at=EVENING, clock=a_clock(NOON)
+        )
         app = build_app(store, Settings(**settings))
         async with (
             app.router.lifespan_context(app),
             httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://uplift.test") as client,
         ):
-            yield World(app=app, client=client, store=store, admin=admin, reader=reader, revoked=revoked)
+            yield World(
+                app=app,
+                client=client,
+                store=store,
+                admin=admin,
+                reader=reader,
+                revoked=revoked,
+                expired=expired,
+            )
     finally:
         await store.close()
 

@@ -12,7 +12,7 @@ from gateway_world import a_key, must_do, must_refuse, with_store
 from domain import Caller, Role
 from domain.access import ApiKey
 from domain.errors import InvalidInput, Unauthenticated
-from gateway.keys import authenticator, create_key, is_well_formed, new_token
+from gateway.keys import Authenticator, create_key, is_well_formed, new_token
 from storage.keys import SqlKeys
 from storage.store import SqlStore
 from tests.support.builders import EVENING, NOON, a_clock
@@ -23,7 +23,7 @@ def who_has(file: Path, authorization: str | None) -> Caller | None:
 
     async def ask(store: SqlStore) -> Caller | None:
         try:
-            return await authenticator(SqlKeys(store.database))(authorization)
+            return await Authenticator(SqlKeys(store.database))(authorization)
         except Unauthenticated:
             return None
 
@@ -96,17 +96,24 @@ async def test_a_revoked_key_is_refused_at_once(folder: Path) -> None:
         keys = SqlKeys(store.database)
         key, token = await create_key(keys, name="ops", role=Role.SYSTEM_ADMIN, clock=a_clock())
         other, other_token = await create_key(keys, name="ops", role=Role.READER, clock=a_clock(EVENING))
-        authenticate = authenticator(keys)
+        authenticate = Authenticator(keys)
         assert (await authenticate(f"Bearer {token}")).name == "ops"
 
-        assert await keys.revoke(key.id, EVENING)
+        assert await keys.revoke(key.id, EVENING, by="me")
 
         with pytest.raises(Unauthenticated):
             await authenticate(f"Bearer {token}")
         assert (await authenticate(f"Bearer {other_token}")).role is Role.READER
         assert not await keys.revoke(key.id, NOON)
         assert list(await keys.all()) == [
-            ApiKey(id=key.id, name="ops", role=Role.SYSTEM_ADMIN, created_at=NOON, revoked_at=EVENING),
+            ApiKey(
+                id=key.id,
+                name="ops",
+                role=Role.SYSTEM_ADMIN,
+                created_at=NOON,
+                revoked_at=EVENING,
+                revoked_by="me",
+            ),
             ApiKey(id=other.id, name="ops", role=Role.READER, created_at=EVENING),
         ]
         assert not await keys.is_empty()
@@ -136,7 +143,7 @@ def test_the_command_line_creates_lists_and_revokes(folder: Path) -> None:
     assert who_has(file, f"Bearer {admin}") == Caller(name="ops", role=Role.SYSTEM_ADMIN)
 
     header, first, second = must_do("keys", "list").splitlines()
-    assert header.split() == ["id", "name", "role", "created", "revoked"]
+    assert header.split() == ["id", "name", "role", "created", "expires", "last", "used", "revoked"]
     assert first.split()[1:3] == ["dashboard", "reader"]
     assert second.split()[1:3] == ["ops", "system_admin"]
     assert len(first.split()) == 5

@@ -14,10 +14,10 @@ from tests.support.builders import an_id
 
 pytestmark = pytest.mark.anyio
 
-ANYBODY = {"nobody": 200, "stranger": 200, "revoked": 200, "reader": 200, "admin": 200}
-"""The status for who sends no key, an unknown one, a revoked one, a reader's and an administrator's."""
-ANY_KEY = {"nobody": 401, "stranger": 401, "revoked": 401, "reader": 200, "admin": 200}
-ADMIN = {"nobody": 401, "stranger": 401, "revoked": 401, "reader": 403, "admin": 200}
+ANYBODY = {"nobody": 200, "stranger": 200, "revoked": 200, "expired": 200, "reader": 200, "admin": 200}
+"""The status for who sends no key, an unknown, a revoked, an expired one, a reader's, an administrator's."""
+ANY_KEY = {"nobody": 401, "stranger": 401, "revoked": 401, "expired": 401, "reader": 200, "admin": 200}
+ADMIN = {"nobody": 401, "stranger": 401, "revoked": 401, "expired": 401, "reader": 403, "admin": 200}
 
 OPERATIONS = {
     "query process": ANY_KEY,
@@ -71,8 +71,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
 
 
 def headers_of(world: World, who: str) -> dict[str, str]:
-    keys = {"stranger": new_token(), "revoked": world.revoked, "reader": world.reader, "admin": world.admin}
-    return bearing(keys[who]) if who in keys else {}
+    return {} if who == "nobody" else bearing(new_token() if who == "stranger" else getattr(world, who))
 
 
 async def send(world: World, path: str, who: str) -> httpx2.Response:

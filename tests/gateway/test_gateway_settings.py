@@ -171,6 +171,7 @@ DATABASE = {"UPLIFT_DATABASE_URL"}
         (["keys", "create"], DATABASE),
         (["keys", "list"], DATABASE),
         (["keys", "revoke"], DATABASE),
+        (["keys", "audit"], DATABASE),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from domain import InstanceId, Status, UpgradeId, UpgradeState, all_active, upgrade_instances
+from domain.access import KeyUse
 from gateway.keys import digest_of
 from storage.database import Database
 from storage.keys import SqlKeys
@@ -27,6 +28,7 @@ from tests.support.first_revision import (
     KEY,
     LEFT_ALONE,
     MODEL,
+    NOON,
     UPGRADE,
     UPGRADED,
     bring_to,
@@ -98,9 +100,12 @@ async def test_all_rows_are_kept(older: Path | URL) -> None:
         assert (upgrade.id, upgrade.state, upgrade.reason) == (UPGRADE, UpgradeState.COMPLETED, "news")
         assert (upgrade.expected, upgrade.upgraded, upgrade.skipped) == (3, 2, 1)
         assert {one.instance for one in kept.outcomes[UpgradeId(UPGRADE)]} >= {UPGRADED, ALSO_UPGRADED}
-        key = await SqlKeys(store.database).find_valid(digest_of(KEY))
+        keys = SqlKeys(store.database)
+        key = await keys.find(digest_of(KEY))
         assert key is not None
-        assert key.name == "ci"
+        assert (key.name, key.is_valid(NOON), key.expires_at, key.created_by) == ("ci", True, None, None)
+        await keys.add_uses([KeyUse(key=key.id, day=NOON.date(), accepted=True, times=2, last_at=NOON)])
+        assert await keys.last_uses() == {key.id: NOON}
 
 
 async def test_what_is_kept_can_be_worked_on(older: Path | URL) -> None:

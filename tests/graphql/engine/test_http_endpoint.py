@@ -12,6 +12,7 @@ from starlette.responses import Response
 from strawberry.extensions import MaskErrors
 from structlog.testing import capture_logs
 
+from domain.errors import Unauthenticated
 from graphql_api.http import GraphQLEndpoint, Limits
 from graphql_api.http_response import event_stream
 from tests.graphql.engine.served import (
@@ -411,6 +412,20 @@ async def test_ends_a_stream_that_breaks_with_an_error(field: str, code: str) ->
     assert complete == "event: complete\r\ndata: "
     assert "secret" not in response.text
     assert len(logs) == (code == "INTERNAL")
+
+
+async def refuse(_: Mapping[str, str]) -> None:
+    raise Unauthenticated
+
+
+async def test_ends_a_stream_whose_caller_may_no_longer_ask() -> None:
+    response = await post({"query": "subscription { count }"}, accept=EVENTS, options={"recheck": refuse})
+    first, second, complete, _ = response.text.split("\r\n\r\n")
+    assert json.loads(first.partition("data: ")[2]) == {"data": {"count": 0}}
+    [error] = json.loads(second.partition("data: ")[2])["errors"]
+    assert error["extensions"] == {"code": "UNAUTHENTICATED"}
+    assert complete == "event: complete\r\ndata: "
+    assert open_streams == []
 
 
 async def test_ends_a_subscription_whose_client_goes() -> None:

@@ -101,6 +101,21 @@ def test_starts_no_operation_for_a_key_that_was_revoked_meanwhile() -> None:
     assert (message["type"], message["payload"][0]["extensions"]["code"]) == ("error", "UNAUTHENTICATED")
 
 
+def test_ends_a_subscription_of_a_key_that_was_revoked_meanwhile() -> None:
+    async def refuse(_: Any) -> None:
+        raise Unauthenticated
+
+    with a_socket(recheck=refuse) as socket:
+        initiate(socket)
+        subscribe(socket, "subscription { count }")
+        messages = [socket.receive_json() for _ in range(3)]
+    assert [message["type"] for message in messages] == ["next", "next", "complete"]
+    assert messages[0]["payload"] == {"data": {"count": 0}}
+    [error] = messages[1]["payload"]["errors"]
+    assert error["extensions"]["code"] == "UNAUTHENTICATED"
+    assert open_streams == []
+
+
 def test_closes_when_the_first_message_does_not_come() -> None:
     with a_socket(limits=Limits(socket_init_seconds=0.05)) as socket:
         assert closing(socket) == (4408, "Connection initialisation timeout")
@@ -215,7 +230,7 @@ def test_closes_for_a_while_when_it_cannot_find_out_now_who_calls() -> None:
     with capture_logs() as logs, a_socket() as socket:
         socket.send_json({"type": "connection_init", "payload": {"Authorization": "Bearer unknowable"}})
         assert closing(socket) == (1013, "Try again later")
-    assert logs == []
+    assert [entry["event"] for entry in logs] == ["store_unavailable"]
 
 
 def test_closes_and_logs_when_it_cannot_find_out_who_calls() -> None:

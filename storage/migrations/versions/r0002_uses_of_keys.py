@@ -1,0 +1,25 @@
+"""Keys may expire; who created and revoked them is kept, and when they were used."""
+
+import sqlalchemy as sa
+from alembic.operations import Operations
+
+revision = "0002"
+down_revision = "0001"
+
+ID = sa.LargeBinary(16).with_variant(sa.Uuid(), "postgresql")
+TIME = sa.BigInteger().with_variant(sa.TIMESTAMP(timezone=True), "postgresql")
+
+
+def upgrade(op: Operations) -> None:
+    op.add_column("api_key", sa.Column("created_by", sa.String))
+    op.add_column("api_key", sa.Column("expires_at", TIME))
+    op.add_column("api_key", sa.Column("revoked_by", sa.String))
+    op.create_table(
+        "key_use",
+        sa.Column("key_id", ID, sa.ForeignKey("api_key.id"), primary_key=True),
+        sa.Column("day", sa.Integer, primary_key=True),
+        sa.Column("accepted", sa.Boolean, primary_key=True),
+        sa.Column("times", sa.Integer, nullable=False),
+        sa.Column("last_at", TIME, nullable=False),
+        sqlite_with_rowid=False,
+    )
