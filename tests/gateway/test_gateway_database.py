@@ -21,7 +21,6 @@ from tests.support.first_revision import (
     KEY_ID,
     LEFT_ALONE,
     UPGRADED,
-    is_there_an_older,
     make_first_revision,
 )
 from tests.support.postgres import the_server
@@ -89,7 +88,6 @@ async def test_any_command_gives_an_empty_database_its_tables(place: Path | URL)
     assert await done(place, "db", "check") == f"The schema is at revision {NEWEST}, the newest.\n"
 
 
-@is_there_an_older
 async def test_an_older_schema_of_postgresql_waits_for_its_operator() -> None:
     async with the_server().empty_database() as url:
         await make_first_revision(url)
@@ -101,7 +99,6 @@ async def test_an_older_schema_of_postgresql_waits_for_its_operator() -> None:
         await must_be_brought_up_to_date_by_command(url)
 
 
-@is_there_an_older
 async def test_an_older_schema_of_a_file_can_be_brought_up_to_date_by_command(folder: Path) -> None:
     await make_first_revision(folder / "uplift.sqlite")
     await must_be_brought_up_to_date_by_command(folder / "uplift.sqlite")
@@ -124,7 +121,6 @@ async def must_be_brought_up_to_date_by_command(place: Path | URL) -> None:
     assert str(KEY_ID) in await done(place, "keys", "list")
 
 
-@is_there_an_older
 def test_an_older_file_is_served_with_all_that_is_in_it(folder: Path) -> None:
     asyncio.run(make_first_revision(folder / "uplift.sqlite"))
     with started("serve", "--port", "0", folder=folder) as program:

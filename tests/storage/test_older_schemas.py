@@ -32,7 +32,6 @@ from tests.support.first_revision import (
     UPGRADE,
     UPGRADED,
     bring_to,
-    is_there_an_older,
     make_first_revision,
 )
 from tests.support.postgres import binaries, the_server
@@ -139,7 +138,6 @@ async def test_databases_may_be_brought_up_to_date_side_by_side(tmp_path: Path) 
                 assert len(await by_id(store, ORDERS)) == 3
 
 
-@is_there_an_older
 async def test_an_older_postgresql_database_is_left_alone() -> None:
     async with the_server().empty_database() as url:
         await make_first_revision(url)

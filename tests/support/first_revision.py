@@ -13,15 +13,12 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-import pytest
 from sqlalchemy.engine import URL
 
 from storage.database import Database
 from storage.migrations.running import migrate
-from storage.schema import NEWEST
 
 FIRST = "0001"
-is_there_an_older = pytest.mark.skipif(NEWEST == FIRST, reason="the first revision is the newest")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NOON = datetime(2026, 5, 4, 12, 0, 0, 123456, tzinfo=UTC)
 KEY = "uplift_Yw9kU4xqV3eOmYfgB5PYdif7fF26tLxaGBgbg17bm2P2s4ehs"
