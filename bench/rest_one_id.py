@@ -3,7 +3,8 @@
 Both are served by one uvicorn process on a real socket, on the loop that uvicorn chooses (uvloop), over
 copies of the same SQLite file; 16 keep-alive connections of another process send one request after the other,
 each for another waiting instance. The bare route is Starlette and aiosqlite without our layers: the same key
-look-up, reads, inserts, update and reply. Run: python -m bench.rest_one_id [instances] [rounds] [seconds]
+look-up, reads, inserts, update and reply. Neither logs its requests.
+Run: python -m bench.rest_one_id [instances] [rounds] [seconds]
 """
 
 import asyncio
@@ -31,6 +32,8 @@ from starlette.routing import Route
 from uvicorn.loops.auto import auto_loop_factory
 
 from bench.population import BARE_PRAGMAS, PROCESS, add_admin_key, copied, populate
+from gateway.logs import configure_logs
+from gateway.metrics import Metrics
 from gateway.server import serve
 from gateway.settings import Settings
 
@@ -129,7 +132,8 @@ async def serve_bare(path: Path, port: int) -> None:
 
 
 async def serve_ours(path: Path, port: int) -> None:
-    settings = Settings(database_url=f"sqlite:///{path}", port=port)
+    settings = Settings(database_url=f"sqlite:///{path}", port=port, access_log=False, log_level="warning")
+    configure_logs(settings, Metrics())
     await serve(settings, on_ready=lambda *_: None)
 
 
