@@ -133,8 +133,9 @@ async def serve_bare(path: Path, port: int) -> None:
 
 async def serve_ours(path: Path, port: int) -> None:
     settings = Settings(database_url=f"sqlite:///{path}", port=port, access_log=False, log_level="warning")
-    configure_logs(settings, Metrics())
-    await serve(settings, on_ready=lambda *_: None)
+    metrics = Metrics()
+    configure_logs(settings, metrics)
+    await serve(settings, metrics, on_ready=lambda *_: None, on_metrics=print)
 
 
 class Asker(asyncio.Protocol):

@@ -42,6 +42,8 @@ FOR_MIGRATIONS = (
 CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
 CHECKPOINT_EVERY = 0.5
 """Seconds between two checkpoints while there are commits; what is written meanwhile stays in the WAL."""
+LONG_WAL = 16_384
+"""Pages of 4 KiB; a WAL so long is begun anew."""
 
 logger = logging.getLogger(__name__)
 
@@ -141,8 +143,12 @@ class SqliteBackend:
         """A commit that had to do this itself would keep other writers waiting for it."""
         try:
             async with self._keeper.one() as keeper:
+                _, [(_, pages, _)] = await keeper.work(execute, CHECKPOINT)
+                if pages < LONG_WAL:
+                    return
                 await keeper.work(execute, CHECKPOINT)
-            # SQLite begins the WAL anew only when all of it was moved: the rest is moved while nobody writes.
+            # SQLite begins the WAL anew only when all of it was moved: what was written since then, which is
+            # little, is moved while nobody writes.
             async with self._writer.one() as writer:
                 await writer.work(execute, CHECKPOINT)
         except DBAPIError as error:

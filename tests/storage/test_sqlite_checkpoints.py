@@ -32,6 +32,7 @@ async def wal_after_many_commits(file: Path) -> int:
 async def test_the_wal_begins_anew_while_there_are_commits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sqlite, "LONG_WAL", 1)
     monkeypatch.setattr(sqlite, "CHECKPOINT_EVERY", math.inf)
     left_alone = await wal_after_many_commits(tmp_path / "left-alone.sqlite")
     monkeypatch.setattr(sqlite, "CHECKPOINT_EVERY", 0)
