@@ -206,8 +206,9 @@ class Transaction(Protocol):
     async def move(self, upgrade: Upgrade, chunk: RecordedChunk, decisions: Collection[Decision]) -> int:
         """Move the instances of the chunk that these UPGRADE decisions are about; returns how many.
 
-        The decisions are kept before, and are all that were kept since the last move in this chunk, or ever.
-        Repeats every condition: an instance is moved only if it still is in the cohort it was recorded in.
+        The decisions are kept already. A store may carry out other kept ones along with them, so those that
+        are known before the chunk come all at once, and later those that are new. Repeats every condition: an
+        instance is moved only if it still is in the cohort it was recorded in.
         """
         ...
 

@@ -49,18 +49,21 @@ async def kept_decisions(
 ) -> tuple[Decision, ...]:
     """All decisions that are kept of an upgrade."""
     rows = (await connection.execute(KEPT, {"of_upgrade": opened.id})).all()
-    positions = await identities.positions(set().union(*map(positions_in, rows)))
-    return tuple(decision_of(row, positions) for row in rows)
+    return await decisions_of(identities, rows)
 
 
-def positions_in(row: Any) -> set[int]:
-    """The numbers of the positions that a row of the decision table names."""
+async def decisions_of(identities: Identities, rows: Sequence[Any]) -> tuple[Decision, ...]:
+    """The decision of each row of the decision table."""
+    positions = await identities.positions(set().union(*map(_positions_in, rows)))
+    return tuple(_decision(row, positions) for row in rows)
+
+
+def _positions_in(row: Any) -> set[int]:
     named = {row.position_id, row.to_position_id, row.put_position_id, row.origin_position_id}
     return named - {None, NO_ORIGIN}
 
 
-def decision_of(row: Any, positions: Mapping[int, Position]) -> Decision:
-    """The decision of a row of the decision table."""
+def _decision(row: Any, positions: Mapping[int, Position]) -> Decision:
     cohort = Cohort(
         version=row.version,
         status=row.status,

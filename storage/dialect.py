@@ -5,7 +5,6 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
-from asyncpg import UniqueViolationError  # type: ignore[import-untyped]  # it has no types
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -24,6 +23,8 @@ from storage.connection import Connection
 
 PLAN_ONCE = "SET LOCAL plan_cache_mode = auto"
 """The server looks each row's foreign key up by a statement of its own, which need not be planned a row."""
+UNIQUE_VIOLATION = "23505"
+"""The SQLSTATE; to import the driver's class for it would slow every start down, with SQLite, too."""
 TAKE_TURNS = select(func.pg_advisory_xact_lock(bindparam("turn", type_=BigInteger)))
 
 
@@ -88,7 +89,9 @@ async def copy_new(connection: Connection, table: Table, rows: Sequence[dict[str
             await raw.copy_records_to_table(
                 table.name, columns=list(rows[0]), records=zip(*columns, strict=True)
             )
-    except UniqueViolationError:
+    except Exception as error:
+        if getattr(error, "sqlstate", None) != UNIQUE_VIOLATION:
+            raise
         return False
     return True
 

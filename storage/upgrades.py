@@ -25,7 +25,7 @@ from domain.process import ProcessKey
 from domain.selection import AllActive, ByIds, Retry, Undo, UpgradeId, WorkedSelection
 from domain.upgrade import RATED_FROM, RATED_UPGRADES, UNFINISHED, Lease, Upgrade, UpgradeState
 from storage.connection import Connection
-from storage.decisions import decision_of, positions_in, stored_code
+from storage.decisions import decisions_of, stored_code
 from storage.documents import mappings_of, stored_mappings
 from storage.given import GIVEN, given
 from storage.identities import Identities
@@ -263,10 +263,9 @@ async def find_decisions(
     connection: Connection, identities: Identities, upgrades: Sequence[UpgradeId]
 ) -> Mapping[UpgradeId, tuple[CountedDecision, ...]]:
     rows = (await connection.execute(SKIPS, {"uuids": list(upgrades)})).all()
-    positions = await identities.positions(set().union(*map(positions_in, rows)))
     found: dict[UpgradeId, list[CountedDecision]] = defaultdict(list)
-    for row in rows:
-        found[row.uuid].append(CountedDecision(decision=decision_of(row, positions), count=row.instances))
+    for row, decided in zip(rows, await decisions_of(identities, rows), strict=True):
+        found[row.uuid].append(CountedDecision(decision=decided, count=row.instances))
     return {wanted: tuple(found[wanted]) for wanted in upgrades}
 
 
