@@ -5,7 +5,7 @@ place; one of all active along the instances.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any
@@ -22,10 +22,13 @@ from storage.connection import Connection
 from storage.decisions import ITS_DECISION, stored_code
 from storage.documents import reasons_of
 from storage.given import GIVEN, given
-from storage.identities import Identities, parts
+from storage.identities import Identities
 from storage.tables import decision, instance, outcome, selected, upgrade
 from storage.types import LONG
 
+LISTED_TOGETHER = 16
+"""Most upgrades that one statement lists. What SQLAlchemy keeps of each different statement takes some 40 KiB
+an upgrade: there must be few of them."""
 HEADS = select(upgrade.c.id, upgrade.c.uuid, upgrade.c.selection, upgrade.c.cursor).where(
     upgrade.c.uuid.in_(select(GIVEN.c.uuid))
 )
@@ -48,12 +51,11 @@ async def outcome_pages(
     heads = (await connection.execute(HEADS, given(upgrades))).all()
     listed: dict[UpgradeId, list[tuple[int, Outcome]]] = defaultdict(list)
     by_id = {head.id: head for head in heads}
-    for part in parts(heads):
+    for part, is_by_ids in _parts(heads):
         bound = {"after": page.after or 0, "most": page.first + 1}
         for place, head in enumerate(part):
             bound |= {f"upgrade_{place}": head.id, f"cursor_{place}": head.cursor}
-        statement = _listings(tuple(head.selection is SelectionKind.BY_IDS for head in part), which)
-        rows = (await connection.execute(statement, bound)).all()
+        rows = (await connection.execute(_listings(len(part), is_by_ids, which), bound)).all()
         positions = await identities.positions(positions_named(rows))
         for row in rows:
             head = by_id[row.upgrade_id]
@@ -62,12 +64,19 @@ async def outcome_pages(
     return {wanted: page_of(sorted(listed[wanted], key=itemgetter(0)), page.first) for wanted in upgrades}
 
 
+def _parts(heads: Sequence[Any]) -> Iterator[tuple[Sequence[Any], bool]]:
+    """The upgrades that one statement lists, and whether along their ids."""
+    by_ids = [head for head in heads if head.selection is SelectionKind.BY_IDS]
+    others = [head for head in heads if head.selection is not SelectionKind.BY_IDS]
+    for several, is_by_ids in ((by_ids, True), (others, False)):
+        for begin in range(0, len(several), LISTED_TOGETHER):
+            yield several[begin : begin + LISTED_TOGETHER], is_by_ids
+
+
 @lru_cache(maxsize=64)
-def _listings(are_by_ids: tuple[bool, ...], which: OutcomeFilter) -> CompoundSelect[Any]:
-    """The outcomes of some upgrades, each along its ids or not; kept, for building it takes longest."""
-    return union_all(
-        *(select(_listing(place, by_ids, which).subquery()) for place, by_ids in enumerate(are_by_ids))
-    )
+def _listings(count: int, is_by_ids: bool, which: OutcomeFilter) -> CompoundSelect[Any]:
+    """The outcomes of so many upgrades, all along their ids or none; kept, for building it takes longest."""
+    return union_all(*(select(_listing(place, is_by_ids, which).subquery()) for place in range(count)))
 
 
 def _listing(place: int, is_by_ids: bool, which: OutcomeFilter) -> Select[Any]:

@@ -1,6 +1,7 @@
 """How much work an upgrade is to the database: statements a chunk, and rows it has to look at for each."""
 
 import re
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -153,3 +154,27 @@ async def test_a_page_of_many_processes_takes_no_statement_a_process(
         await neighbour.cohorts(keys)
         await neighbour.instance_pages(keys, InstanceFilter(), PageRequest(first=3))
     assert len(sent) <= 10
+
+
+async def test_pages_of_outcomes_take_few_different_statements_whichever_upgrades_they_are_of(
+    store: SqlStore,
+) -> None:
+    """A statement is kept as long as the program runs: one for each mixture of upgrades would be a leak."""
+    await fill(store, 2)
+    ids = []
+    for number, kind in enumerate([SelectionKind.BY_IDS, SelectionKind.ALL_ACTIVE] * 3):
+        selection = selecting(kind, 2)
+        async with store.transaction() as transaction:
+            upgrade = await transaction.add_upgrade(an_upgrade(number, selection=kind), selection)
+            await work_chunk(transaction, upgrade, 10)
+        ids.append(upgrade.id)
+    mixtures = [chosen for most in range(1, 7) for chosen in combinations(ids, most)]
+    async with store.database.reading() as connection:
+        pass
+    with statements_on(connection) as sent:
+        for chosen in mixtures:
+            pages = await store.outcome_pages(chosen, OutcomeFilter(), PageRequest(first=5))
+            assert all(pages[one].items for one in chosen)
+    listings = {one.sql for one in sent if "outcome" in one.sql}
+    assert len(mixtures) == 63
+    assert len(listings) == 6, "one for each number of upgrades of a kind"
