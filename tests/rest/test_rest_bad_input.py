@@ -50,7 +50,7 @@ async def refusal(
         (b'{"updateAllActive": true,}', "JSON is malformed: trailing comma in object (byte 25)"),
         (b"{'updateAllActive': true}", "JSON is malformed: object keys must be strings (byte 1)"),
         (b'{"updateAllActive": true} {}', "JSON is malformed: trailing characters (byte "),
-        (b'{"\xff": true}', "can't decode byte 0xff"),
+        (b'{"\xff": true}', "it cannot be read: "),
         (b"updateAllActive=true", "JSON is malformed: invalid character (byte 0)"),
         (b'{"instanceIds": ' + b"[" * 1_000_000, "maximum recursion depth exceeded"),
         (b'{"instanceIds": ' * 100_000, "maximum recursion depth exceeded"),
