@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -13,6 +13,8 @@ from tests.support.stores import Stores
 FAULTS = "tests/faults/"
 
 settings.register_profile("uplift", derandomize=True, max_examples=30, deadline=None)
+# What breaks a law need not be made small where all that counts is whether it is broken.
+settings.register_profile("mutants", settings.get_profile("uplift"), phases=(Phase.explicit, Phase.generate))
 settings.load_profile("uplift")
 
 
