@@ -93,7 +93,7 @@ def _decide(rules: tuple[Rule, ...], case: Case) -> Decision:
     return Decision(
         cohort=case.cohort,
         to_version=None if reasons else case.target,
-        to_position=None if reasons else _elements(case.relocation),
+        to_position=None if reasons else _new_position(case.relocation),
         reasons=reasons,
         warnings=case.relocation.warnings,
     )
@@ -106,8 +106,9 @@ def _relocation(cohort: Cohort, route: Route) -> Relocation:
     return route.relocation(cohort.position)
 
 
-def _elements(relocation: Relocation) -> Position | None:
-    return None if relocation.position is None else frozenset(map(ElementId, relocation.position))
+def _new_position(relocation: Relocation) -> Position:
+    assert relocation.position is not None, "a position that goes nowhere breaks a rule"
+    return frozenset(map(ElementId, relocation.position))
 
 
 def _is_where_it_was_put(cohort: Cohort, origin: Origin) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain import VersionNumber, publish_version, save_draft
+from domain import VersionNumber, save_draft
 from domain.comparing import compare_versions
 from domain.compatibility import Code
 from domain.errors import ErrorCode
@@ -10,6 +10,7 @@ from domain.ports import Store
 from domain.route import Route
 from tests.domain.refusing import refused
 from tests.support.bpmn_builder import ProcessBuilder
+from tests.support.bpmn_builder import a_process as a_document
 from tests.support.builders import ADMIN, ORDERS, UNKNOWN_PROCESS, a_clock, a_modelled_process, a_process
 from tests.support.process_shapes import chain
 
@@ -39,6 +40,17 @@ async def test_a_version_is_compared_with_the_latest_published_one(store: Store)
     assert route.warnings == ()
 
 
+async def test_of_several_processes_in_a_document_the_one_of_the_code_is_compared(store: Store) -> None:
+    def beside_another(model: ProcessBuilder) -> bytes:
+        return model.xml().replace(b"</bpmn:definitions>", b'<bpmn:process id="other" /></bpmn:definitions>')
+
+    ours = [a_document("orders").user_task(task) for task in ("approve", "pay")]
+    await a_modelled_process(store, *map(beside_another, ours))
+    route = await compared(store, 1)
+    assert route is not None
+    assert [(one.code, one.source) for one in route.errors] == [(Code.ELEMENT_MISSING, "approve")]
+
+
 async def test_any_two_versions_are_compared_either_way_and_drafts_too(store: Store) -> None:
     await a_modelled_process(store, APPROVE.xml(), PAY.xml())
     await draft(store, APPROVE_AND_PAY)
@@ -54,11 +66,7 @@ async def test_any_two_versions_are_compared_either_way_and_drafts_too(store: St
 async def test_a_version_without_a_model_is_told(
     store: Store, documents: list[ProcessBuilder | None]
 ) -> None:
-    await a_process(store, published=0)
-    for one in documents:
-        model = None if one is None else one.xml()
-        await save_draft(store, process=ORDERS, model=model, caller=ADMIN, clock=a_clock())
-        await publish_version(store, process=ORDERS, caller=ADMIN, clock=a_clock())
+    await a_modelled_process(store, *(None if one is None else one.xml() for one in documents))
     route = await compared(store, 1)
     assert route is not None
     without = documents.index(None) + 1

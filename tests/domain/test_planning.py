@@ -6,7 +6,7 @@ from domain import Status, all_active, by_ids, plan_upgrade
 from domain.compatibility import Code
 from domain.decision import ReasonCode
 from domain.errors import ErrorCode
-from domain.mapping import MAX_INSTRUCTIONS, MappingInstruction, VersionMapping
+from domain.mapping import MAX_INSTRUCTIONS, MappingInstruction, VersionMapping, check_mappings
 from domain.planning import Fingerprint, PlanChanged, must_have_done, must_still_plan, read_fingerprint
 from domain.ports import Store
 from domain.process import VersionNumber
@@ -61,6 +61,27 @@ async def test_nothing_is_counted_where_nothing_is_to_say(store: Store) -> None:
     assert (dict(plan.counts_by_reason), dict(plan.counts_by_finding)) == ({}, {})
 
 
+async def test_where_a_version_has_no_model_all_that_move_are_warned_of(store: Store) -> None:
+    await a_process(store, holding=instances(range(3)))
+    plan = await plan_upgrade(store, process=ORDERS, selection=all_active())
+    assert (plan.upgraded, dict(plan.counts_by_finding)) == (3, {Code.NO_MODEL: 3})
+
+
+async def test_a_plan_tells_what_it_is_about_and_holds_for_just_that(store: Store) -> None:
+    await a_modelled_process(store, chain("approve").xml(), chain("accept").xml(), holding=instances([1]))
+    selection = all_active()
+    renamed = MappingInstruction(source="approve", target="accept")
+    mapping = VersionMapping(from_version=VersionNumber(1), instructions=(renamed,))
+    plan = await plan_upgrade(store, process=ORDERS, selection=selection, mappings=[mapping])
+    assert (plan.process, plan.selection, plan.mappings) == (ORDERS, selection, (mapping,))
+    assert {version: route.mapping["approve"] for version, route in plan.routes.items()} == {1: "accept"}
+    fingerprint = str(plan.fingerprint)
+    held = await must_still_plan(store, fingerprint, process=ORDERS, selection=selection, mappings=[mapping])
+    assert held == plan.fingerprint
+    with pytest.raises(PlanChanged):
+        await must_still_plan(store, fingerprint, process=ORDERS, selection=selection, mappings=())
+
+
 async def test_without_a_published_version_there_is_no_plan(store: Store) -> None:
     await a_process(store, published=0, draft=True)
     message = (
@@ -78,9 +99,25 @@ async def test_a_version_is_mapped_once(store: Store) -> None:
         await plan_upgrade(store, process=ORDERS, selection=all_active(), mappings=[ONE_TO_TWO, ONE_TO_TWO])
 
 
+@pytest.mark.parametrize("version", [1, 3, 4, 5])
+async def test_only_versions_that_can_be_compared_with_the_target_are_mapped(
+    store: Store, version: int
+) -> None:
+    await a_modelled_process(store, None, chain("approve").xml(), chain("approve").xml())
+    unmapped = VersionMapping(from_version=VersionNumber(2), instructions=())
+    mapping = VersionMapping(from_version=VersionNumber(version), instructions=())
+    message = (
+        "Expected mappings[1].fromVersion to be a version below 3, both with a BPMN model, "
+        f"but got {version}."
+    )
+    async with refused(store, ErrorCode.INVALID_INPUT, message, ("mappings", "1", "fromVersion")):
+        await plan_upgrade(store, process=ORDERS, selection=all_active(), mappings=[unmapped, mapping])
+
+
 async def test_instructions_of_all_versions_together_are_limited(store: Store) -> None:
     await a_process(store, published=3)
     half = (MappingInstruction(source="approve", target="approve"),) * (MAX_INSTRUCTIONS // 2)
+    check_mappings([VersionMapping(from_version=VersionNumber(1), instructions=half * 2)])
     mappings = [
         VersionMapping(from_version=VersionNumber(1), instructions=half),
         VersionMapping(from_version=VersionNumber(2), instructions=(*half, half[0])),

@@ -208,9 +208,9 @@ class MovableClock:
 
 
 async def a_modelled_process(
-    store: Store, *documents: bytes, key: ProcessKey = ORDERS, holding: Sequence[Instance] = ()
+    store: Store, *documents: bytes | None, key: ProcessKey = ORDERS, holding: Sequence[Instance] = ()
 ) -> ProcessKey:
-    """Keep a process with a published version of each document, and these instances."""
+    """Keep a process with a published version of each document (or without one), and these instances."""
     await a_process(store, key, published=0)
     for document in documents:
         await save_draft(store, process=key, model=document, caller=ADMIN, clock=a_clock())
