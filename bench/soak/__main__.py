@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.engine import URL
@@ -40,7 +41,14 @@ def on_postgres(given: argparse.Namespace, folder: Path) -> Report:
 
 def run(given: argparse.Namespace, database: Path | URL, folder: Path) -> Report:
     return asyncio.run(
-        soak(database, folder, seed=given.seed, instances=given.instances, seconds=given.seconds)
+        soak(
+            database,
+            folder,
+            seed=given.seed,
+            instances=given.instances,
+            seconds=given.seconds,
+            say=partial(print, flush=True),
+        )
     )
 
 

@@ -10,15 +10,19 @@ from typing import Any
 from uuid import UUID
 
 import httpx2
+from websockets.exceptions import WebSocketException
 
 from bench.soak.ledger import Ledger
 from bench.soak.measures import Measures
 from domain import ProcessKey
 
-PATIENCE = 120.0
-"""Seconds after which a client takes the server for dead."""
+PATIENCE = 60.0
+"""Seconds after which a server that does not come to an end with something is taken for dead."""
 SOON = 0.004
 """Seconds: who hangs up does so within them."""
+
+UNEXPECTED = (AssertionError, KeyError, OSError, httpx2.HTTPError, WebSocketException)
+"""What a client meets when the server does not answer as it should; OSError is a timeout, too."""
 
 Act = Callable[[], Awaitable[None]]
 
@@ -55,7 +59,7 @@ class Client:
                     return
                 try:
                     await act()
-                except (AssertionError, httpx2.HTTPError, KeyError) as error:
+                except UNEXPECTED as error:
                     self.measures.unexpected.append(f"{self.name}: {type(error).__name__}: {error}")
             rounds += 1
 

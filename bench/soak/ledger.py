@@ -33,8 +33,8 @@ class Known:
     facts: set[Fact]
     is_certain: bool = False
     """Whether its registration was confirmed."""
-    inactive_at: int = -1
-    """The last moment at which it may have been inactive."""
+    active_since: int | None = None
+    """The moment since which it has been active for certain; None while it may be inactive."""
 
 
 @dataclass
@@ -46,8 +46,6 @@ class Asked:
     moment: int
     ids: frozenset[InstanceId] = frozenset()
     """Those that it names: to upgrade, or to leave out."""
-    surely: frozenset[InstanceId] = frozenset()
-    """Those that were active for certain when it was asked for."""
     of: UpgradeId | None = None
     reasons: frozenset[str] = frozenset()
 
@@ -63,7 +61,6 @@ class Ledger:
     finished: dict[UpgradeId, str] = field(default_factory=dict)
     """The state in which an upgrade was seen to have ended."""
     _certain: dict[ProcessKey, list[InstanceId]] = field(default_factory=lambda: defaultdict(list))
-    _active: dict[ProcessKey, set[InstanceId]] = field(default_factory=lambda: defaultdict(set))
     _moments: "count[int]" = field(default_factory=count)
 
     def now(self) -> int:
@@ -74,7 +71,7 @@ class Ledger:
         """An engine is about to say this: from now on it may be so."""
         known = self.instances[instance]
         known.facts.add((status, canonical(position)))
-        self._mark(instance, known)
+        self._mark(known)
 
     def was_said(self, instance: InstanceId, status: Status, position: Iterable[str]) -> None:
         """The server has confirmed it: from now on it is so."""
@@ -83,24 +80,18 @@ class Ledger:
         if not known.is_certain:
             known.is_certain = True
             self._certain[known.registered.process].append(instance)
-        self._mark(instance, known)
+        self._mark(known)
 
-    def _mark(self, instance: InstanceId, known: Known) -> None:
-        """Keep who is active for certain, and until when nobody is."""
-        active = self._active[known.registered.process]
+    def _mark(self, known: Known) -> None:
+        """Keep since when it has been active for certain."""
         if any(status not in ACTIVE for status, _ in known.facts):
-            known.inactive_at = self.now()
-            active.discard(instance)
-        elif known.is_certain:
-            active.add(instance)
+            known.active_since = None
+        elif known.is_certain and known.active_since is None:
+            known.active_since = self.now()
 
     def certain(self, process: ProcessKey) -> Sequence[InstanceId]:
         """Instances that are there for certain."""
         return self._certain[process]
-
-    def surely_active(self, process: ProcessKey) -> frozenset[InstanceId]:
-        """Those of them that have not ended for certain."""
-        return frozenset(self._active[process])
 
     def asked(self, upgrade: str | UUID, asked: Asked) -> UpgradeId:
         """An upgrade has got its id; asked for again under its key, it is the same."""

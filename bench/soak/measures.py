@@ -58,11 +58,18 @@ def table(measures: Measures, seconds: float) -> Iterator[str]:
     yield f"hung up: {named(measures.hung_up)}"
     refused = Counter({f"{operation} {code}": n for (operation, code), n in measures.refused.items()})
     yield f"refused, as wanted: {named(refused)}"
-    memory = measures.memory
+    yield from growth(measures.memory)
+
+
+def growth(memory: list[float]) -> Iterator[str]:
+    """How the memory grew; the looks at it were evenly spread."""
+    first, middle, last = memory[0], memory[len(memory) // 2], memory[-1]
     yield (
-        f"server memory: {memory[0]:.0f} MiB at the beginning, {memory[len(memory) // 2]:.0f} in the middle, "
-        f"{memory[-1]:.0f} at the end, {max(memory):.0f} at most"
+        f"server memory: {first:.0f} MiB at first, {middle:.0f} in the middle, {last:.0f} at the end; "
+        f"at most {max(memory):.0f}; it grew by {middle - first:.0f} and then by {last - middle:.0f} MiB"
     )
+    tenths = [memory[(len(memory) - 1) * tenth // 10] for tenth in range(11)]
+    yield f"at each tenth of the time: {', '.join(f'{one:.0f}' for one in tenths)} MiB"
 
 
 def named(counts: Counter[str]) -> str:

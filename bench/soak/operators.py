@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from bench.soak.client import PATIENCE, Client, Shift, mutation_of
+from bench.soak.client import Client, Shift, mutation_of
 from bench.soak.ledger import MODELLED, Asked
 from bench.soak.world import step_of
 from domain import InstanceId, ProcessKey, UpgradeId
@@ -177,12 +177,11 @@ class Operator:
     async def settle(self) -> None:
         """Let everything come to its end."""
         await self.repeat_what_was_lost()
-        async with asyncio.timeout(PATIENCE):
-            while self._ledger.unfinished:
-                for upgrade in list(self._ledger.unfinished):
-                    if await self._look(upgrade) == "PAUSED":
-                        await self._control("resumeUpgrade", upgrade)
-                await asyncio.sleep(BREATH)
+        while self._ledger.unfinished:
+            for upgrade in list(self._ledger.unfinished):
+                if await self._look(upgrade) == "PAUSED":
+                    await self._control("resumeUpgrade", upgrade)
+            await asyncio.sleep(BREATH)
 
     async def _by_graphql(
         self, operation: str, wish: Wish, *, may_refuse: Sequence[str] = (), **more: Any
@@ -278,11 +277,4 @@ class Operator:
         )
 
     def _about(self, process: ProcessKey, kind: SelectionKind, ids: Sequence[InstanceId]) -> Asked:
-        is_all = kind is SelectionKind.ALL_ACTIVE
-        return Asked(
-            process=process,
-            selection=kind,
-            moment=self._ledger.now(),
-            ids=frozenset(ids),
-            surely=self._ledger.surely_active(process) - frozenset(ids) if is_all else frozenset(),
-        )
+        return Asked(process=process, selection=kind, moment=self._ledger.now(), ids=frozenset(ids))

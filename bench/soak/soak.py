@@ -3,12 +3,13 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from subprocess import TimeoutExpired
+from typing import Any
 
 import httpx2
 from sqlalchemy.engine import URL
@@ -16,6 +17,7 @@ from sqlalchemy.engine import URL
 from bench.soak.client import PATIENCE, Client, Shift
 from bench.soak.engines import Engine, Publisher
 from bench.soak.followers import Follower
+from bench.soak.ledger import Ledger
 from bench.soak.measures import Measures, table
 from bench.soak.operators import Operator
 from bench.soak.readers import Reader
@@ -56,22 +58,36 @@ async def soak(
     each: int = 3,
     rounds: float = float("inf"),
     seconds: float = float("inf"),
+    say: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Let all clients work on a server at once, and compare what its database then holds with what they know.
 
     The database is new, and has so many instances at first; there are `each` clients of each kind. `folder`
-    is where the server writes its log.
+    is where the server writes its log. What is waited for is told by `say`; PATIENCE ends all of it.
     """
     world = await populate(database, instances, Random(seed))
     measures = Measures()
     with served(database, world.key, folder=folder) as server:
         _ = server.url  # waits until it serves
-        crew = Crew(server=server, world=world, measures=measures, seed=seed, each=each)
-        shift = Shift(rounds=rounds, seconds=seconds)
-        await crew.work(shift)
-        took = time.monotonic() - shift.began
+        crew = Crew(server=server, world=world, measures=measures, seed=seed, each=each, say=say)
+        took = await crew.work(Shift(rounds=rounds, seconds=seconds))
+        say(f"Waiting until the server has stopped, at most {PATIENCE:.0f} s.")
         await asyncio.to_thread(stop, server, measures)
-    return Report(seconds=took, measures=measures, broken=await broken_laws(database, world.ledger))
+    broken = await judged(database, world.ledger, PATIENCE + seconds, say)
+    return Report(seconds=took, measures=measures, broken=broken)
+
+
+async def judged(
+    database: Path | URL, ledger: Ledger, patience: float, say: Callable[[str], None]
+) -> list[str]:
+    """The laws that the database breaks, or that they could not be found out in time."""
+    many = f"{len(ledger.instances):,} instances and {len(ledger.upgrades):,} upgrades"
+    say(f"Waiting until {many} are compared with what clients were told, at most {patience:.0f} s.")
+    try:
+        async with asyncio.timeout(patience):
+            return await broken_laws(database, ledger)
+    except TimeoutError:
+        return [f"they could not be told within {patience:.0f} s"]
 
 
 def stop(server: Program, measures: Measures) -> None:
@@ -99,9 +115,10 @@ class Crew:
     measures: Measures
     seed: int
     each: int
+    say: Callable[[str], None]
 
-    async def work(self, shift: Shift) -> None:
-        """All at once; afterwards everything is let come to its end."""
+    async def work(self, shift: Shift) -> float:
+        """All at once, and then let everything come to its end; returns for how many seconds they worked."""
         async with AsyncExitStack() as stack:
 
             async def clients(kind: str) -> list[Client]:
@@ -116,16 +133,32 @@ class Crew:
             operators = [Operator(one) for one in await clients("operator")]
             followers = [Follower(one, self.server.url, self.world.key) for one in await clients("follower")]
             publisher = Publisher(await stack.enter_async_context(self._client("publisher")))
+            following = asyncio.gather(*(one.work(shift) for one in followers))
+            stack.callback(following.cancel)
             async with self._in_the_background(publisher):
-                following = [asyncio.create_task(one.work(shift)) for one in followers]
-                await asyncio.gather(
-                    *(engine.work(shift) for engine in engines),
-                    *(reader.work(shift) for reader in readers),
-                    *(operator.work(shift) for operator in operators),
+                several = [one.work(shift) for one in (*engines, *readers, *operators)]
+                await self._within(
+                    shift.seconds + PATIENCE, asyncio.gather(*several), "clients have done their work"
                 )
-            for operator in operators:
-                await operator.settle()
-            await asyncio.gather(*following)
+            took = time.monotonic() - shift.began
+            await self._within(PATIENCE, self._settle(operators), "all upgrades have ended")
+            await self._within(PATIENCE, following, "those who follow upgrades were told of the end")
+            return took
+
+    async def _settle(self, operators: Sequence[Operator]) -> None:
+        for operator in operators:
+            await operator.settle()
+
+    async def _within(self, seconds: float, done: Awaitable[Any], what: str) -> None:
+        """Wait for something, at most so long."""
+        self.say(f"Waiting until {what}, at most {seconds:.0f} s.")
+        try:
+            await asyncio.wait_for(done, seconds)
+        except TimeoutError:
+            left = ", ".join(map(str, sorted(self.world.ledger.unfinished)))
+            self.measures.unexpected.append(
+                f"Expected that {what} within {seconds:.0f} s; unfinished upgrades: {left or 'none'}"
+            )
 
     @asynccontextmanager
     async def _in_the_background(self, publisher: Publisher) -> AsyncIterator[None]:

@@ -1,26 +1,76 @@
 """Does the database agree with what all clients were told? Asked when the server is gone."""
 
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
+from sqlalchemy import and_, func, select
 from sqlalchemy.engine import URL
 
-from bench.soak.ledger import PROCESSES, Asked, Ledger, canonical
-from domain import Instance, InstanceId, Outcome, OutcomeKind, Upgrade, UpgradeId, UpgradeState, VersionNumber
-from domain.ports import Store
+from bench.soak.ledger import PROCESSES, Ledger, canonical
+from bench.soak.selected import broken_selections
+from bench.soak.told import tell
+from domain import Instance, InstanceId, Upgrade, UpgradeState, VersionNumber
 from domain.selection import SelectionKind
-from domain.upgrade import HistoryEntry
+from storage.connection import Connection
+from storage.decisions import ITS_DECISION
 from storage.store import SqlStore
-from tests.support.stores import by_id, outcomes_of, upgrades_of
+from storage.tables import decision, instance, outcome, selected, upgrade
+from tests.support.stores import by_id, upgrades_of
 
-TOGETHER = 1_000
-"""Instances whose histories are read at once."""
 SHOWN = 20
-"""How many broken laws of a kind are told."""
+"""How many broken laws are told."""
+
+COHORT = [column for column in outcome.c if column.key != "instance_id"]
+MET = select(*COHORT, func.count().label("instances")).group_by(*COHORT).subquery()
+"""How many instances each upgrade met in each cohort."""
+COUNTS = (
+    select(
+        upgrade.c.uuid,
+        decision.c.to_position_id,
+        decision.c.codes,
+        decision.c.instances.label("counted"),
+        func.coalesce(MET.c.instances, 0).label("met"),
+    )
+    .join(upgrade, upgrade.c.id == decision.c.upgrade_id)
+    .outerjoin(MET, and_(*(decision.c[column.key] == MET.c[column.key] for column in COHORT)))
+)
+NOT_FOUND = (
+    select(upgrade.c.uuid, func.count().label("instances"))
+    .join(selected, selected.c.upgrade_id == upgrade.c.id)
+    .where(
+        upgrade.c.selection == SelectionKind.BY_IDS,
+        selected.c.instance_id.is_(None),
+        selected.c.place <= upgrade.c.cursor,
+    )
+    .group_by(upgrade.c.uuid)
+)
+MOVES = (
+    select(instance.c.uuid, outcome.c.version, decision.c.to_version, func.count().label("times"))
+    .join(outcome, outcome.c.instance_id == instance.c.id)
+    .join(decision, ITS_DECISION)
+    .where(decision.c.to_position_id.is_not(None))
+    .group_by(instance.c.uuid, outcome.c.version, decision.c.to_version)
+)
 
 Held = Mapping[InstanceId, Instance]
+Moves = Counter[tuple[VersionNumber, VersionNumber]]
+"""How often an instance was moved from one version to another."""
+
+
+@dataclass
+class Counts:
+    """What the outcomes and the decisions of an upgrade add up to."""
+
+    upgraded: int = 0
+    skipped: int = 0
+    met: Counter[str] = field(default_factory=Counter)
+    """Of each reason, how many outcomes have it."""
+    counted: Counter[str] = field(default_factory=Counter)
+    """Of each reason, how many instances were counted with it."""
 
 
 async def broken_laws(database: Path | URL, ledger: Ledger) -> list[str]:
@@ -28,9 +78,13 @@ async def broken_laws(database: Path | URL, ledger: Ledger) -> list[str]:
     store = await SqlStore.open(database)
     try:
         held = {given: one for process in PROCESSES for given, one in (await by_id(store, process)).items()}
+        upgrades = await upgrades_of(store)
         broken = list(_about_instances(ledger, held))
-        broken += [law async for law in _about_upgrades(store, ledger, held)]
-        broken += [law async for law in _about_histories(store, ledger, held)]
+        if (waiting := await store.claimable(datetime.now(UTC))) is not None:
+            broken.append(f"upgrade {waiting.id} still waits for a worker")
+        async with store.database.writing() as connection:
+            broken += [law async for law in _about_upgrades(connection, ledger, upgrades)]
+            broken += [law async for law in _about_versions(connection, ledger, held)]
         return broken[:SHOWN]
     finally:
         await store.close()
@@ -54,113 +108,87 @@ def _about_instances(ledger: Ledger, held: Held) -> Iterator[str]:
         yield f"instance {given} was registered by nobody"
 
 
-async def _about_upgrades(store: Store, ledger: Ledger, held: Held) -> AsyncIterator[str]:
+async def _about_upgrades(
+    connection: Connection, ledger: Ledger, upgrades: Sequence[Upgrade]
+) -> AsyncIterator[str]:
     """Each that was asked for is there once and at its end; its counts are those of its outcomes."""
-    upgrades = await upgrades_of(store)
-    if (waiting := await store.claimable(datetime.now(UTC))) is not None:
-        yield f"upgrade {waiting.id} still waits for a worker"
     if strangers := {one.id for one in upgrades} ^ ledger.upgrades.keys():
         yield f"upgrades that were not asked for, or are lost: {strangers}"
-    outcomes: dict[UpgradeId, list[Outcome]] = {}
-    for upgrade in reversed(upgrades):
-        outcomes[upgrade.id] = await outcomes_of(store, upgrade.id)
-        reasons = await _counts_by_reason(store, upgrade)
-        for law in _about_upgrade(upgrade, outcomes[upgrade.id], reasons, ledger):
-            yield f"upgrade {upgrade.id} ({upgrade.selection}, {upgrade.state}): {law}"
-        asked = ledger.upgrades.get(upgrade.id)
-        if asked is not None and upgrade.state is UpgradeState.COMPLETED:
-            for law in _about_selection(asked, outcomes, upgrade.id, ledger, held):
-                yield f"upgrade {upgrade.id} ({upgrade.selection}): {law}"
+    asked = [one for one in upgrades if one.id in ledger.upgrades]
+    named = {one.id: f"upgrade {one.id} ({one.selection}, {one.state})" for one in asked}
+    counts = await _counts(connection)
+    for one in asked:
+        for law in _about_upgrade(one, counts[one.id], ledger):
+            yield f"{named[one.id]}: {law}"
+    completed = [one.id for one in asked if one.state is UpgradeState.COMPLETED]
+    await tell(connection, ledger, completed)
+    async for broken, law in broken_selections(connection):
+        yield f"{named.get(broken, broken)}: {law}"
 
 
-async def _counts_by_reason(store: Store, upgrade: Upgrade) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for counted in (await store.decisions([upgrade.id]))[upgrade.id]:
-        for reason in counted.decision.reasons:
-            counts[reason.code] += counted.count
-    return counts
+async def _counts(connection: Connection) -> Mapping[UUID, Counts]:
+    found: dict[UUID, Counts] = defaultdict(Counts)
+    for row in await connection.execute(COUNTS):
+        counts = found[row.uuid]
+        if row.to_position_id is not None:
+            counts.upgraded += row.met
+            continue
+        counts.skipped += row.met
+        for code in row.codes.split():
+            counts.met[code] += row.met
+            counts.counted[code] += row.counted
+    for row in await connection.execute(NOT_FOUND):
+        found[row.uuid].skipped += row.instances
+    return found
 
 
-def _about_upgrade(
-    upgrade: Upgrade, outcomes: list[Outcome], reasons: Counter[str], ledger: Ledger
-) -> list[str]:
-    kinds = Counter(one.kind for one in outcomes)
-    told = Counter(reason.code for one in outcomes for reason in one.reasons if one.from_version is not None)
-    seen = ledger.finished.get(upgrade.id)
+def _about_upgrade(upgrade: Upgrade, counts: Counts, ledger: Ledger) -> list[str]:
+    asked, seen = ledger.upgrades[upgrade.id], ledger.finished.get(upgrade.id)
     laws = {
         f"has not ended, its lease is {upgrade.lease}": upgrade.is_finished and upgrade.lease is None,
         f"failed: {upgrade.error}": upgrade.state is not UpgradeState.FAILED,
         f"was seen to be {seen}": upgrade.state == seen,
-        "gave an instance two outcomes": len({one.instance for one in outcomes}) == len(outcomes),
-        f"counts {upgrade.upgraded} and {upgrade.skipped}, but its outcomes are {dict(kinds)}": (
-            (upgrade.upgraded, upgrade.skipped) == (kinds[OutcomeKind.UPGRADED], kinds[OutcomeKind.SKIPPED])
+        f"is of process {upgrade.process}": upgrade.process == asked.process,
+        f"is not the {asked.selection} that was asked for": upgrade.selection is asked.selection,
+        (
+            f"counts {upgrade.upgraded} upgraded and {upgrade.skipped} skipped, "
+            f"but its outcomes are {counts.upgraded} and {counts.skipped}"
+        ): (upgrade.upgraded, upgrade.skipped) == (counts.upgraded, counts.skipped),
+        f"counts reasons {dict(counts.counted)}, but its outcomes have {dict(counts.met)}": (
+            counts.counted == counts.met
         ),
-        f"counts reasons {dict(reasons)}, but its outcomes have {dict(told)}": reasons == told,
     }
     return [law for law, holds in laws.items() if not holds]
 
 
-def _about_selection(
-    asked: Asked, outcomes: Mapping[UpgradeId, list[Outcome]], upgrade: UpgradeId, ledger: Ledger, held: Held
-) -> list[str]:
-    """Who was selected has an outcome, and nobody else."""
-    done = {one.instance for one in outcomes[upgrade]}
-    if asked.selection is SelectionKind.ALL_ACTIVE:
-        stayed = {one for one in asked.surely if ledger.instances[one].inactive_at < asked.moment}
-        strangers = {one for one in done if held[one].process != asked.process}
-        laws = {
-            f"did without {len(stayed - done)} that were active all the time": stayed <= done,
-            f"did something to {len(done & asked.ids)} that were left out": not done & asked.ids,
-            f"did something to {len(strangers)} of another process": not strangers,
-        }
-        return [law for law, holds in laws.items() if not holds]
-    wanted = asked.ids
-    if asked.of is not None:
-        earlier = outcomes[asked.of]
-        wanted = frozenset(one.instance for one in earlier if _is_followed(one, asked))
-    return (
-        [] if done == wanted else [f"{len(wanted - done)} have no outcome, {len(done - wanted)} should not"]
-    )
-
-
-def _is_followed(earlier: Outcome, asked: Asked) -> bool:
-    """Whether a retry or an undo is about an instance with this outcome of the earlier upgrade."""
-    if asked.selection is SelectionKind.UNDO:
-        return earlier.kind is OutcomeKind.UPGRADED
-    return any(reason.code in asked.reasons for reason in earlier.reasons)
-
-
-async def _about_histories(store: Store, ledger: Ledger, held: Held) -> AsyncIterator[str]:
+async def _about_versions(connection: Connection, ledger: Ledger, held: Held) -> AsyncIterator[str]:
     """What upgrades did to an instance leads from the version it was registered on to the one it is on."""
-    ids = list(held.keys() & ledger.instances.keys())
-    for begin in range(0, len(ids), TOGETHER):
-        histories = await store.histories(ids[begin : begin + TOGETHER])
-        for given, entries in histories.items():
-            first, last = ledger.instances[given].registered.version, held[given].version
-            if not leads(first, last, [entry for entry in entries if _has_moved(entry)]):
-                yield f"the history of instance {given} does not lead from version {first} to {last}"
+    moves: dict[InstanceId, Moves] = defaultdict(Counter)
+    for row in await connection.execute(MOVES):
+        moves[row.uuid][row.version, row.to_version] += row.times
+    for given in held.keys() & ledger.instances.keys():
+        first, last = ledger.instances[given].registered.version, held[given].version
+        if not leads(first, last, moves[given]):
+            yield f"the history of instance {given} does not lead from version {first} to {last}"
 
 
-def _has_moved(entry: HistoryEntry) -> bool:
-    return entry.outcome.kind is OutcomeKind.UPGRADED
+def leads(first: VersionNumber, last: VersionNumber, moves: Moves) -> bool:
+    """Whether these moves lead from one version to the other.
 
-
-def leads(first: VersionNumber, last: VersionNumber, moves: list[HistoryEntry]) -> bool:
-    """Whether these moves, each taken once, lead from one version to the other.
-
-    A small upgrade may overtake a large one that was asked for before, so their order is not that of the
-    list: they must make up one trail, which is so if they hang together and each version is left as often
-    as it is reached, but for the first and the last.
+    A small upgrade may overtake a large one that was asked for before, so their order is not known: they must
+    make up one trail, which is so if they hang together and each version is left as often as it is reached,
+    but for the first and the last.
     """
-    edges = [(one.outcome.from_version, one.outcome.to_version) for one in moves]
-    balance: Counter[VersionNumber | None] = Counter(before for before, _ in edges)
-    balance.subtract(after for _, after in edges)
-    balance.subtract([first])
-    balance.update([last])
+    balance: Counter[VersionNumber] = Counter()
+    for (before, after), times in moves.items():
+        balance[before] += times
+        balance[after] -= times
+    balance[first] -= 1
+    balance[last] += 1
     if any(balance.values()):
         return False
-    reached, left = {first}, edges
-    while follows := [edge for edge in left if edge[0] in reached]:
-        reached |= {after for _, after in follows if after is not None}
-        left = [edge for edge in left if edge not in follows]
+    reached, left = {first}, set(moves)
+    while follows := {move for move in left if move[0] in reached}:
+        reached |= {after for _, after in follows}
+        left -= follows
     return not left

@@ -7,7 +7,8 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from uuid import UUID
 
 import pytest
 
@@ -16,14 +17,18 @@ from bench.soak.soak import Report, complaints, soak
 from bench.soak.verdict import broken_laws
 from bench.soak.world import ADMIN, populate
 from domain import (
+    InstanceId,
     InstanceReport,
+    ReasonCode,
     Status,
+    Upgrade,
     all_active,
+    by_ids,
     report_instances,
+    request_retry,
     request_undo,
-    upgrade_instances,
+    request_upgrade,
 )
-from domain.selection import SelectionKind
 from storage.store import SqlStore
 from tests.support.builders import a_worker, an_upgrade_id
 from tests.support.postgres import the_server
@@ -100,7 +105,8 @@ def life(untouched: Life, tmp_path: Path) -> Life:
 
 
 async def a_short_life(file: Path) -> Life:
-    """Thirty instances, one of which has ended; an upgrade of all active ones, and its undo."""
+    """Thirty instances, one of which has ended; an upgrade of all active ones but one, its undo, its retry,
+    and one of three ids, one of which no instance has."""
     world = await populate(file, 30, Random(1))
     ledger = world.ledger
     store = await SqlStore.open(file)
@@ -109,15 +115,26 @@ async def a_short_life(file: Path) -> Life:
     ledger.will_say(ended.id, report.status, report.position)
     await report_instances(store, reports=[report], caller=ADMIN)
     ledger.was_said(ended.id, report.status, report.position)
-    active = ledger.surely_active(BARE)
-    asked = Asked(process=BARE, selection=SelectionKind.ALL_ACTIVE, moment=ledger.now(), surely=active)
-    done = await upgrade_instances(store, process=BARE, selection=all_active(), caller=ADMIN)
-    ledger.seen(ledger.asked(done.id, asked), done.state)
-    asked = Asked(process=BARE, selection=SelectionKind.UNDO, moment=ledger.now(), of=done.id)
-    undone = await request_undo(store, of=done.id, caller=ADMIN, worker=a_worker(size=1_000))
-    ledger.seen(ledger.asked(undone.id, asked), undone.state)
+    left_out = frozenset([world.held[LEFT_OUT - 1].id])
+    newest = [one.id for one in world.held if (one.process, one.version, one.status) == NEWEST]
+    ids = [*newest[:2], InstanceId(UUID(int=404))]
+
+    def note(done: Upgrade, **more: Any) -> None:
+        asked = Asked(process=BARE, selection=done.selection, moment=ledger.now(), **more)
+        ledger.seen(ledger.asked(done.id, asked), done.state)
+
+    may = {"caller": ADMIN, "worker": a_worker(size=1_000)}
+    done = await request_upgrade(store, process=BARE, selection=all_active(left_out), **may)
+    note(done, ids=left_out)
+    undone = await request_undo(store, of=done.id, **may)
+    note(undone, of=done.id)
+    reasons = frozenset([ReasonCode.ALREADY_LATEST])
+    retried = await request_retry(store, of=done.id, reasons=reasons, **may)
+    note(retried, of=done.id, reasons=reasons)
+    note(await request_upgrade(store, process=BARE, selection=by_ids(ids), **may), ids=frozenset(ids))
     await store.close()
-    assert 0 < done.upgraded == undone.upgraded < done.total == len(active) == 23
+    assert 0 < done.upgraded == undone.upgraded < done.total == 22
+    assert retried.skipped == retried.total > 0
     return Life(file, ledger)
 
 
@@ -125,8 +142,17 @@ async def test_a_short_life_keeps_all_laws(life: Life) -> None:
     assert await broken_laws(life.file, life.ledger) == []
 
 
+LEFT_OUT = 7
+NEWEST = (BARE, 2, Status.PENDING)
 ONE_MOVED = "(SELECT min(outcome.instance_id) FROM outcome WHERE upgrade_id = 2)"
 """An instance that was upgraded, and brought back by the undo."""
+
+
+def an_outcome_more(upgrade: int, instance: int | str) -> str:
+    """Make an upgrade have an outcome for an instance, as if it was in a cohort that it met."""
+    columns = "version, status, position_id, origin_version, origin_position_id"
+    of = f"FROM outcome WHERE upgrade_id = {upgrade} LIMIT 1"
+    return f"INSERT INTO outcome SELECT {upgrade}, {instance}, {columns} {of}"
 
 
 @pytest.mark.parametrize(
@@ -137,9 +163,32 @@ ONE_MOVED = "(SELECT min(outcome.instance_id) FROM outcome WHERE upgrade_id = 2)
         ("UPDATE instance SET position_id = 1 + position_id % 2 WHERE id = 20", "but was said {"),
         ("UPDATE instance SET version = 9 WHERE id = 30", "is on version 9, which was never published"),
         (f"UPDATE instance SET version = 2 WHERE id = {ONE_MOVED}", "does not lead from version 1 to 2"),
-        ("UPDATE upgrade SET upgraded = upgraded + 1 WHERE id = 1", "but its outcomes are {"),
+        (
+            "UPDATE upgrade SET upgraded = upgraded + 1 WHERE id = 1",
+            "skipped, but its outcomes are",
+        ),
         ("DELETE FROM outcome WHERE upgrade_id = 1 AND instance_id = 20", "did without 1 that were active"),
-        ("DELETE FROM outcome WHERE upgrade_id = 2 AND instance_id = " + ONE_MOVED, "1 have no outcome"),
+        (an_outcome_more(1, LEFT_OUT), "did something to 1 that were left out"),
+        (
+            "DELETE FROM outcome WHERE upgrade_id = 2 AND instance_id = " + ONE_MOVED,
+            "has no outcome for 1 that it follows up",
+        ),
+        (an_outcome_more(2, LEFT_OUT), "has an outcome for 1 that it does not follow up"),
+        (an_outcome_more(3, ONE_MOVED), "has an outcome for 1 that it does not follow up"),
+        ("DELETE FROM outcome WHERE upgrade_id = 4", "has no outcome for 2 that it names"),
+        (
+            "DELETE FROM selected WHERE upgrade_id = 4 AND instance_id IS NULL",
+            "has no outcome for 1 that it names",
+        ),
+        (an_outcome_more(4, LEFT_OUT), "has an outcome for 1 that it does not name"),
+        (
+            f"UPDATE instance SET process_id = 2 WHERE id = {ONE_MOVED}",
+            "did something to 1 of another process",
+        ),
+        (
+            "UPDATE upgrade SET last_instance_id = first_instance_id WHERE id = 2",
+            "of another process, or outside of its own bounds",
+        ),
         ("UPDATE decision SET instances = instances + 1 WHERE to_version IS NULL", "counts reasons {"),
         ("UPDATE upgrade SET state = 1 WHERE id = 1", "still waits for a worker"),
         ("UPDATE upgrade SET state = 6, error = 'no' WHERE id = 1", "failed: no"),

@@ -1,0 +1,107 @@
+"""Has everybody an outcome who was selected, and nobody else? Asked of all upgrades at once."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from sqlalchemy import CompoundSelect, Select, case, func, or_, select, union
+from sqlalchemy.sql.elements import ColumnElement
+
+from bench.soak.told import ACTIVE, ASKED, FOLLOWED, NAMED, UPGRADED
+from domain.selection import SelectionKind, UpgradeId
+from storage.connection import Connection
+from storage.decisions import ITS_DECISION, stored_code
+from storage.tables import decision, instance, outcome, selected, upgrade
+
+WHAT = case((decision.c.to_position_id.is_not(None), stored_code(UPGRADED)), else_=decision.c.codes)
+"""What came of the instances with a decision."""
+
+
+def _of(*kinds: SelectionKind) -> ColumnElement[bool]:
+    return ASKED.c.selection.in_(kinds)
+
+
+ALL_ACTIVE = _of(SelectionKind.ALL_ACTIVE)
+BY_IDS = _of(SelectionKind.BY_IDS)
+FOLLOWS = _of(SelectionKind.RETRY, SelectionKind.UNDO)
+
+OUTCOMES = select(outcome.c.upgrade_id, outcome.c.instance_id).join(
+    ASKED, ASKED.c.upgrade_id == outcome.c.upgrade_id
+)
+STAYED = (ACTIVE.c.process_id == ASKED.c.process_id) & (ACTIVE.c.since < ASKED.c.moment)
+"""Who was active when an upgrade was asked for, and has been ever since."""
+WHO_STAYED = select(ASKED.c.upgrade_id, ACTIVE.c.instance_id).join(ACTIVE, STAYED).where(ALL_ACTIVE)
+STAYED_AND_DONE = (
+    OUTCOMES.join(ACTIVE, ACTIVE.c.instance_id == outcome.c.instance_id).where(ALL_ACTIVE).where(STAYED)
+)
+LEFT_OUT = (
+    select(NAMED.c.upgrade_id, instance.c.id.label("instance_id"))
+    .join(ASKED, ASKED.c.upgrade_id == NAMED.c.upgrade_id)
+    .join(instance, instance.c.uuid == NAMED.c.uuid)
+    .where(ALL_ACTIVE)
+)
+LEFT_OUT_AND_DONE = LEFT_OUT.join(
+    outcome, (outcome.c.upgrade_id == NAMED.c.upgrade_id) & (outcome.c.instance_id == instance.c.id)
+)
+BY_NAME = (
+    select(NAMED.c.upgrade_id, NAMED.c.uuid)
+    .join(ASKED, ASKED.c.upgrade_id == NAMED.c.upgrade_id)
+    .where(BY_IDS)
+)
+NOT_FOUND = (
+    select(selected.c.upgrade_id, selected.c.uuid)
+    .join(ASKED, ASKED.c.upgrade_id == selected.c.upgrade_id)
+    .where(BY_IDS, selected.c.instance_id.is_(None))
+)
+DONE_BY_NAME = (
+    OUTCOMES.join(instance, instance.c.id == outcome.c.instance_id)
+    .where(BY_IDS)
+    .with_only_columns(outcome.c.upgrade_id, instance.c.uuid)
+)
+FOLLOWED_UP = (
+    select(ASKED.c.upgrade_id, outcome.c.instance_id)
+    .join(FOLLOWED, FOLLOWED.c.upgrade_id == ASKED.c.upgrade_id)
+    .join(outcome, outcome.c.upgrade_id == ASKED.c.of_upgrade_id)
+    .join(decision, ITS_DECISION)
+    .where(WHAT.contains(FOLLOWED.c.what))
+)
+STRANGERS = (
+    select(outcome.c.upgrade_id, outcome.c.instance_id)
+    .join(upgrade, upgrade.c.id == outcome.c.upgrade_id)
+    .join(instance, instance.c.id == outcome.c.instance_id)
+    .where(
+        or_(
+            instance.c.process_id != upgrade.c.process_id,
+            outcome.c.instance_id < upgrade.c.first_instance_id,
+            outcome.c.instance_id > upgrade.c.last_instance_id,
+        )
+    )
+)
+
+
+def _all_of(one: Select[Any], other: Select[Any]) -> Select[Any]:
+    return select(union(one, other).subquery())
+
+
+LAWS: dict[str, Select[Any] | CompoundSelect[Any]] = {
+    "did without {} that were active all the time": WHO_STAYED.except_(LEFT_OUT, STAYED_AND_DONE),
+    "did something to {} that were left out": LEFT_OUT_AND_DONE,
+    "has no outcome for {} that it names": BY_NAME.except_(NOT_FOUND, DONE_BY_NAME),
+    "has an outcome for {} that it does not name": _all_of(NOT_FOUND, DONE_BY_NAME).except_(BY_NAME),
+    "has no outcome for {} that it follows up": FOLLOWED_UP.except_(OUTCOMES.where(FOLLOWS)),
+    "has an outcome for {} that it does not follow up": OUTCOMES.where(FOLLOWS).except_(FOLLOWED_UP),
+    "did something to {} of another process, or outside of its own bounds": STRANGERS,
+}
+"""Of each sentence the pairs of upgrade and instance that break it."""
+
+
+async def broken_selections(connection: Connection) -> AsyncIterator[tuple[UpgradeId, str]]:
+    """The upgrades that did without some, or something to others, and what; clients' words have been told."""
+    for words, pairs in LAWS.items():
+        broken = pairs.subquery()
+        counted = (
+            select(upgrade.c.uuid, func.count().label("instances"))
+            .join(broken, broken.c.upgrade_id == upgrade.c.id)
+            .group_by(upgrade.c.uuid)
+        )
+        for row in await connection.execute(counted):
+            yield row.uuid, words.format(row.instances)

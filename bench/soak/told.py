@@ -1,0 +1,104 @@
+"""What were clients told, as tables that can be joined with those of the database?"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Column, Integer, MetaData, Table, Text, select
+
+from bench.soak.ledger import Asked, Ledger
+from domain import ProcessKey, UpgradeId
+from domain.selection import SelectionKind
+from storage.connection import Connection
+from storage.decisions import stored_code
+from storage.tables import SELECTION, instance, process, upgrade
+from storage.types import ID, LONG
+
+UPGRADED = "UPGRADED"
+"""What an undo is about, in place of the reasons of a retry."""
+
+metadata = MetaData()
+
+
+def _table(name: str, *columns: Column[Any]) -> Table:
+    return Table(f"soak_{name}", metadata, *columns, prefixes=["TEMPORARY"])
+
+
+ASKED = _table(
+    "asked",
+    Column("upgrade_id", Integer, primary_key=True),
+    Column("process_id", Integer),
+    Column("selection", SELECTION),
+    Column("moment", LONG),
+    Column("of_upgrade_id", Integer),
+)
+"""The upgrades that were completed."""
+NAMED = _table(
+    "named",
+    Column("upgrade_id", Integer, primary_key=True),
+    Column("uuid", ID, primary_key=True),
+)
+"""The instances that a request named: to upgrade, or to leave out."""
+FOLLOWED = _table("followed", Column("upgrade_id", Integer), Column("what", Text))
+"""Which outcomes of an earlier upgrade a retry or an undo is about, as `decision.codes` holds them."""
+ACTIVE = _table(
+    "active",
+    Column("instance_id", LONG, primary_key=True),
+    Column("process_id", Integer),
+    Column("since", LONG),
+)
+"""The instances that are active for certain, and since which moment."""
+
+
+async def tell(connection: Connection, ledger: Ledger, completed: Sequence[UpgradeId]) -> None:
+    """Write down what the clients know, for as long as the connection is open."""
+    processes = {
+        ProcessKey(namespace=row.namespace, code=row.code): row.id
+        for row in await connection.execute(select(process.c.id, process.c.namespace, process.c.code))
+    }
+    upgrades = {row.uuid: row.id for row in await connection.execute(select(upgrade.c.id, upgrade.c.uuid))}
+    instances = {row.uuid: row.id for row in await connection.execute(select(instance.c.id, instance.c.uuid))}
+    asked = {upgrades[one]: ledger.upgrades[one] for one in completed}
+    rows = {
+        ASKED: [_asked(number, one, processes, upgrades) for number, one in asked.items()],
+        NAMED: [{"upgrade_id": number, "uuid": named} for number, one in asked.items() for named in one.ids],
+        FOLLOWED: [
+            {"upgrade_id": number, "what": stored_code(what)}
+            for number, one in asked.items()
+            for what in _followed(one)
+        ],
+        ACTIVE: list(_active(ledger, processes, instances)),
+    }
+    await connection.run_sync(metadata.create_all, checkfirst=False)
+    for table, several in rows.items():
+        if several:
+            await connection.execute(table.insert(), several)
+
+
+def _asked(
+    number: int, asked: Asked, processes: Mapping[ProcessKey, int], upgrades: Mapping[UUID, int]
+) -> dict[str, Any]:
+    return {
+        "upgrade_id": number,
+        "process_id": processes[asked.process],
+        "selection": asked.selection,
+        "moment": asked.moment,
+        "of_upgrade_id": None if asked.of is None else upgrades[asked.of],
+    }
+
+
+def _followed(asked: Asked) -> Sequence[str]:
+    return [UPGRADED] if asked.selection is SelectionKind.UNDO else sorted(asked.reasons)
+
+
+def _active(
+    ledger: Ledger, processes: Mapping[ProcessKey, int], instances: Mapping[UUID, int]
+) -> Iterator[dict[str, Any]]:
+    for given, known in ledger.instances.items():
+        if known.active_since is not None and given in instances:
+            number = processes[known.registered.process]
+            yield {
+                "instance_id": instances[given],
+                "process_id": number,
+                "since": known.active_since,
+            }
