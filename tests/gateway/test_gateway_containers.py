@@ -65,7 +65,7 @@ def test_the_image_is_built_of_what_is_there() -> None:
         else:
             copied += sources
     assert all((ROOT / source).exists() for source in copied)
-    kept = (ROOT / ".containerignore").read_text().split("\n")
+    kept = (ROOT / ".dockerignore").read_text().split("\n")
     assert {f"!{source}" for source in copied} <= set(kept)
     packages = re.search(r"^packages = (\[.*\])$", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     assert packages
@@ -74,7 +74,7 @@ def test_the_image_is_built_of_what_is_there() -> None:
 
 def test_the_image_runs_the_server_as_somebody_without_rights(monkeypatch: pytest.MonkeyPatch) -> None:
     assert given_to("USER") == ["10001"]
-    assert [json.loads(given) for given in given_to("ENTRYPOINT")] == [["uplift"]]
+    assert [json.loads(given) for given in given_to("ENTRYPOINT")] == [["tini", "--", "uplift"]]
     assert [json.loads(given) for given in given_to("CMD")] == [["serve"]]
     settings = settings_in(environment_of_image(), monkeypatch)
     assert settings.database == Path("/data/uplift.sqlite")
@@ -106,6 +106,8 @@ def test_services_wait_for_services_and_no_secret_is_written_down() -> None:
             assert "PASSWORD" not in name or value.startswith("${POSTGRES_PASSWORD:?")
         for volume in service.get("volumes", ()):
             assert volume.partition(":")[0] in COMPOSE["volumes"]
+    for service in OURS.values():
+        assert "database" in service["depends_on"], "what needs the database is stopped before it"
     documented = re.findall(r"docker compose run --rm migrate (.*?)\s*#", (ROOT / "compose.yaml").read_text())
     assert [command for command in documented if command] == ["keys create admin --role system_admin"]
 
