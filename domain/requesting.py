@@ -187,7 +187,7 @@ async def _request(
             await transaction.remember_request(checked_key, upgrade.id, worker.clock())
         if upgrade.expected > worker.pace.first_size:
             return upgrade
-        begun = replace(upgrade, state=UpgradeState.RUNNING, started_at=upgrade.requested_at)
+        begun = replace(upgrade, started_at=upgrade.requested_at)
         # A store may count active instances that are left out, and must see that nothing follows.
         size = worker.pace.first_size + upgrade.excluded + 1
         done = await work_chunk(transaction, begun, size, worker, {})
@@ -195,7 +195,7 @@ async def _request(
         if planned is not None:
             must_have_done(planned, worked)
         if not worked.is_finished:
-            worked = replace(worked, state=UpgradeState.QUEUED, lease=None)
+            worked = replace(worked, lease=None)
             await transaction.save_upgrade(worked)
     worker.on_chunk(replace(done, upgrade=worked), timedelta(seconds=time.perf_counter() - began))
     return worked

@@ -1,10 +1,15 @@
-"""Who may ask for what."""
+"""Who may ask for what, and how long."""
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
 from domain import Caller, Role, require_system_admin
+from domain.access import ApiKey
 from domain.errors import ErrorCode, Forbidden
-from tests.support.builders import ADMIN, READER
+from tests.support.builders import ADMIN, EVENING, NOON, READER
 
 
 def test_a_system_administrator_may_change_things() -> None:
@@ -24,3 +29,13 @@ def test_a_reader_may_not() -> None:
 def test_no_role_but_one_may_change_things(role: Role) -> None:
     with pytest.raises(Forbidden):
         require_system_admin(Caller(name="someone", role=role))
+
+
+def test_a_key_is_valid_until_it_expires_or_is_revoked() -> None:
+    key = ApiKey(id=uuid4(), name="ci", role=Role.READER, created_at=NOON)
+    assert key.is_valid(EVENING)
+    expiring = replace(key, expires_at=EVENING)
+    assert expiring.is_valid(EVENING - timedelta(microseconds=1))
+    assert not expiring.is_valid(EVENING)
+    for revoked in (replace(key, revoked_at=NOON), replace(expiring, revoked_at=NOON)):
+        assert not revoked.is_valid(NOON)

@@ -1,8 +1,9 @@
 """What others did between a first look and the transaction is seen in the transaction."""
 
 from asyncio import Task, create_task, sleep
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from domain import (
     InMemoryStore,
     InstanceId,
+    ReasonCode,
     Upgrade,
     UpgradeState,
     Worker,
@@ -17,11 +19,14 @@ from domain import (
     claim,
     pause_upgrade,
     pruning,
+    request_retry,
+    request_undo,
     request_upgrade,
     watch,
     work_off,
 )
-from domain.ports import Transaction
+from domain.errors import InvalidInput
+from domain.ports import Store, Transaction
 from domain.pruning import prune_outcomes
 from domain.working import fail
 from tests.contract.upgrade_work import SMALL, request, taken, work
@@ -65,14 +70,26 @@ async def writing(store: InMemoryStore) -> AsyncIterator[WritingMeanwhile]:
         yield WritingMeanwhile(transaction)
 
 
+def retry(store: Store, earlier: Upgrade) -> Coroutine[Any, Any, Upgrade]:
+    reasons = frozenset({ReasonCode.NOT_PENDING})
+    return request_retry(store, of=earlier.id, reasons=reasons, caller=ADMIN, worker=SMALL)
+
+
+def undo(store: Store, earlier: Upgrade) -> Coroutine[Any, Any, Upgrade]:
+    return request_undo(store, of=earlier.id, caller=ADMIN, worker=SMALL)
+
+
 async def test_instances_registered_after_the_count_are_left_to_a_worker(store: InMemoryStore) -> None:
     await a_process(store, holding=instances(range(2)))
+    told: list[Upgrade] = []
+    worker = replace(SMALL, on_chunk=lambda done, _: told.append(done.upgrade))
     async with writing(store) as meanwhile:
-        asked = await meanwhile.begin(request(store))
+        asked = await meanwhile.begin(request(store, worker=worker))
         await meanwhile.transaction.register(ORDERS, instances(range(2, 9)))
     queued = await asked
     # The two that were counted are done at once, and the one by which a store sees whether more follow.
     assert (queued.state, queued.lease, queued.upgraded) == (UpgradeState.QUEUED, None, 3)
+    assert told == [queued]
     assert await store.upgrade(queued.id) == queued
     assert [one.version for one in await instances_of(store, ORDERS)] == [2] * 3 + [1] * 6
     done = await work(store, queued.id)
@@ -117,6 +134,19 @@ async def test_a_worker_that_lost_an_upgrade_does_not_let_it_fail(store: InMemor
     assert await fail(store, claimed, SMALL, "RuntimeError: on purpose") == theirs
     assert await store.upgrade(queued.id) == theirs
     assert (theirs.state, theirs.error) == (UpgradeState.RUNNING, None)
+
+
+@pytest.mark.parametrize(("what", "follow"), [("retry", retry), ("undo", undo)])
+async def test_an_upgrade_that_was_pruned_after_the_look_is_not_followed(
+    store: InMemoryStore, what: str, follow: Callable[[Store, Upgrade], Coroutine[Any, Any, Upgrade]]
+) -> None:
+    await a_process(store, holding=instances(range(2)))
+    done = await request(store)
+    async with writing(store) as meanwhile:
+        following = await meanwhile.begin(follow(store, done))
+        await meanwhile.transaction.save_upgrade(replace(done, pruned_at=EVENING))
+    with pytest.raises(InvalidInput, match=f"Expected to {what} upgrade {done.id}, but its outcomes were"):
+        await following
 
 
 async def test_who_watches_is_told_nothing_while_nothing_changes(store: InMemoryStore) -> None:

@@ -28,10 +28,12 @@ from tests.support.builders import (
     a_key,
     a_process,
 )
+from tests.support.process_shapes import chain
 
 pytestmark = pytest.mark.anyio
 
 DRAFT, PUBLISHED = VersionState.DRAFT, VersionState.PUBLISHED
+MODEL = chain("approve").xml()
 NOT_FOUND = "Expected to find process 'crm/nothing_like_it', but there is none."
 
 
@@ -160,9 +162,21 @@ async def test_without_a_draft_there_is_nothing_to_publish(store: Store, publish
         await publish_version(store, process=ORDERS, caller=ADMIN)
 
 
+async def test_of_a_model_with_several_processes_the_one_of_the_code_counts(store: Store) -> None:
+    await create(store)
+    model = MODEL.replace(b"</bpmn:definitions>", b'<bpmn:process id="orders" /></bpmn:definitions>')
+    assert (await save_draft(store, process=ORDERS, model=model, caller=ADMIN)).has_model
+    assert (await adopt(store, 3, model=model)).has_model
+    invoices = await create(store, code="invoices")
+    async with refused(store, ErrorCode.INVALID_MODEL):
+        await save_draft(store, process=invoices.key, model=model, caller=ADMIN)
+
+
 async def test_a_model_that_is_too_large_is_refused(store: Store) -> None:
     await a_process(store)
-    model = b" " * (MAX_MODEL_BYTES + 1)
+    largest = MODEL.ljust(MAX_MODEL_BYTES)
+    assert (await save_draft(store, process=ORDERS, model=largest, caller=ADMIN)).has_model
+    model = largest + b" "
     message = "Expected bpmn to be at most 5,000,000 bytes, but got 5,000,001."
     async with refused(store, ErrorCode.INVALID_INPUT, message, ("bpmn",)):
         await save_draft(store, process=ORDERS, model=model, caller=ADMIN)
@@ -213,11 +227,30 @@ async def test_a_version_is_adopted_with_the_number_it_has_elsewhere(store: Stor
     assert (await get_process(store, ORDERS)).latest_published == 7
 
 
-async def test_to_adopt_a_version_again_changes_nothing(store: Store) -> None:
+@pytest.mark.parametrize("state", [DRAFT, PUBLISHED])
+@pytest.mark.parametrize("model", [None, MODEL])
+async def test_an_adopted_version_is_kept_with_its_model_from_now_on(
+    store: Store, state: VersionState, model: bytes | None
+) -> None:
     await create(store)
-    first = await adopt(store, 3)
+    adopted = await adopt(store, MAX_VERSION, state, model)
+    assert adopted == Version(
+        number=VersionNumber(MAX_VERSION),
+        state=state,
+        has_model=model is not None,
+        created_at=NOON,
+        published_at=NOON if state is PUBLISHED else None,
+    )
+    assert (await store.versions([ORDERS]))[ORDERS] == (adopted,)
+    assert await store.model(ORDERS, adopted.number) == model
+
+
+@pytest.mark.parametrize("model", [None, MODEL])
+async def test_to_adopt_a_version_again_changes_nothing(store: Store, model: bytes | None) -> None:
+    await create(store)
+    first = await adopt(store, 3, model=model)
     again = await adopt_version(
-        store, process=ORDERS, number=first.number, state=PUBLISHED, model=None, caller=ADMIN
+        store, process=ORDERS, number=first.number, state=PUBLISHED, model=model, caller=ADMIN
     )
     assert again == first
     assert (await store.versions([ORDERS]))[ORDERS] == (first,)
@@ -239,6 +272,8 @@ async def test_a_published_version_is_fixed_for_ever(store: Store) -> None:
     )
     async with refused(store, ErrorCode.INVALID_INPUT, message, ("number",)):
         await adopt(store, 1, DRAFT)
+    async with refused(store, ErrorCode.INVALID_INPUT, message, ("number",)):
+        await adopt(store, 1, model=MODEL)
 
 
 async def test_an_adopted_draft_is_above_all_versions(store: Store) -> None:

@@ -129,6 +129,17 @@ async def test_more_instances_than_a_request_may_carry_are_refused(store: Store)
         await report_instances(store, reports=[a_report(1)] * (MAX_BATCH + 1), caller=ADMIN)
 
 
+async def test_as_many_instances_as_a_request_may_carry_are_taken(store: Store) -> None:
+    await a_process(store)
+    few = instances(range(2))
+    assert await register_instances(store, process=ORDERS, instances=few, caller=ADMIN, most=2) == 2
+    reports = [a_report(one, status=Status.RUNNING) for one in few]
+    assert await report_instances(store, reports=reports, caller=ADMIN, most=2) == 2
+    message = "Expected at most 1 instances in one request, but got 2."
+    async with refused(store, ErrorCode.INVALID_INPUT, message, ("instances",)):
+        await report_instances(store, reports=reports, caller=ADMIN, most=1)
+
+
 async def test_instances_of_an_unknown_process_are_refused(store: Store) -> None:
     message = "Expected to find process 'crm/nothing_like_it', but there is none."
     async with refused(store, ErrorCode.PROCESS_NOT_FOUND, message):

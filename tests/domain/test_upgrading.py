@@ -1,5 +1,10 @@
 """What the use case of an upgrade returns, tells and refuses."""
 
+import asyncio
+import time
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from domain import (
@@ -7,25 +12,31 @@ from domain import (
     UpgradeState,
     all_active,
     by_ids,
+    claim,
+    request_upgrade,
     upgrade_instances,
 )
 from domain.errors import ErrorCode
 from domain.ports import Store
 from domain.selection import SelectionKind
 from domain.upgrade import MAX_REASON_LENGTH
-from domain.working import Pace, must_account_for_all
+from domain.upgrading import finish_upgrade
+from domain.working import DEFAULT_CHUNK_SIZE, Pace, must_account_for_all
 from tests.domain.refusing import refused
 from tests.support.builders import (
     ADMIN,
+    INVOICES,
     NOON,
     ORDERS,
     READER,
     UNKNOWN_PROCESS,
+    MovableClock,
     a_process,
     a_worker,
     an_id,
     instances,
 )
+from tests.support.stores import CountingTransactions
 
 pytestmark = pytest.mark.anyio
 
@@ -88,6 +99,76 @@ async def test_progress_is_told_after_each_chunk(store: Store) -> None:
     assert told[-1] == done
 
 
+async def test_only_the_upgrade_asked_for_is_seen_to_its_end(store: Store) -> None:
+    await a_process(store, holding=instances(range(3)))
+    await a_process(store, INVOICES, holding=instances(range(3, 6), process=INVOICES))
+    worker = a_worker(size=2)
+    older = await request_upgrade(
+        store, process=INVOICES, selection=all_active(), caller=ADMIN, worker=worker
+    )
+    done = await upgrade_instances(
+        store, process=ORDERS, selection=all_active(), caller=ADMIN, worker=worker, key="one"
+    )
+    assert (done.process, done.upgraded, done.state) == (ORDERS, 3, UpgradeState.COMPLETED)
+    assert await store.upgrade(older.id) == older
+    again = await upgrade_instances(
+        store, process=ORDERS, selection=all_active(), caller=ADMIN, worker=worker, key="one"
+    )
+    assert again == done
+
+
+async def test_each_call_works_under_a_name_of_its_own(store: Store) -> None:
+    await a_process(store, holding=instances(range(DEFAULT_CHUNK_SIZE + 1)))
+    told: list[Upgrade] = []
+    for _ in range(2):
+        await upgrade_instances(
+            store, process=ORDERS, selection=all_active(), caller=ADMIN, on_progress=told.append
+        )
+    leases = [one.lease for one in told if one.state is UpgradeState.RUNNING]
+    names = {lease.worker for lease in leases if lease is not None}
+    assert len(names) == 2
+    assert all(name.startswith("in-process:") for name in names)
+
+
+async def test_who_waits_for_an_upgrade_takes_it_over_when_its_worker_is_gone(store: Store) -> None:
+    await a_process(store, holding=instances(range(3)))
+    clock = MovableClock()
+    gone, waiting = (a_worker(name, size=2, clock=clock) for name in ("gone", "waiting"))
+    asked = await request_upgrade(store, process=ORDERS, selection=all_active(), caller=ADMIN, worker=gone)
+    assert await claim(store, gone) is not None
+    end = asyncio.create_task(finish_upgrade(store, asked, waiting))
+    await asyncio.sleep(0)
+    clock.go_on(minutes=1)  # nothing is written meanwhile: who waits must look by itself
+    async with asyncio.timeout(30):
+        assert (await end).upgraded == 3
+
+
+async def test_chunks_ask_only_for_what_they_do_not_know(store: Store) -> None:
+    """Nearly all instances are in cohorts that an earlier chunk met: those cost no questions."""
+    await a_process(store, holding=instances(range(8)))
+    counting = CountingTransactions(store)
+    done = await upgrade_instances(
+        counting, process=ORDERS, selection=all_active(), caller=ADMIN, worker=a_worker(size=2)
+    )
+    assert done.upgraded == 8
+    asked = [counting.asked[name] for name in ("record_chunk", "decisions", "unmoved")]
+    assert asked == [4, 1, 1]
+
+
+async def test_the_time_of_work_is_the_time_it_took(store: Store) -> None:
+    await a_process(store, holding=instances(range(5)))
+    took: list[timedelta] = []
+    worker = replace(a_worker(size=2), on_chunk=lambda _, time: took.append(time))
+    began = time.perf_counter()
+    for selection in (all_active(), by_ids([an_id(1)])):
+        done = await upgrade_instances(
+            store, process=ORDERS, selection=selection, caller=ADMIN, worker=worker
+        )
+        assert timedelta() < done.worked <= sum(took, timedelta())
+        passed = timedelta(seconds=time.perf_counter() - began)
+        assert sum(took, timedelta()) <= passed
+
+
 async def test_an_upgrade_of_an_unknown_process_is_refused(store: Store) -> None:
     await a_process(store, holding=instances([1]))
     message = "Expected to find process 'crm/nothing_like_it', but there is none."
@@ -124,14 +205,19 @@ async def test_the_longest_reason_is_kept(store: Store) -> None:
     assert done.reason == reason
 
 
+FIRST_HALF, LAST_HALF = "\ud800", "\udfff"
+"""The first and the last half of a surrogate pair."""
+
+
 @pytest.mark.parametrize(
     ("reason", "message"),
     [
         ("r" * 1_001, "Expected reason to be at most 1,000 characters, but got 1,001."),
-        ("a\ud800b", "Expected reason to be text, but it holds a NUL or half of a surrogate pair."),
+        (f"a{FIRST_HALF}b", "Expected reason to be text, but it holds a NUL or half of a surrogate pair."),
+        (f"a{LAST_HALF}b", "Expected reason to be text, but it holds a NUL or half of a surrogate pair."),
         ("a\0b", "Expected reason to be text, but it holds a NUL or half of a surrogate pair."),
     ],
-    ids=["long", "surrogate", "nul"],
+    ids=["long", "first surrogate", "last surrogate", "nul"],
 )
 async def test_a_reason_that_cannot_be_kept_is_refused(store: Store, reason: str, message: str) -> None:
     await a_process(store, holding=instances([1]))

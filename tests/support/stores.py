@@ -1,6 +1,7 @@
 """The stores that pass the same tests, and everything that one of them holds."""
 
 from asyncio import gather
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -109,6 +110,31 @@ class Around:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
+
+
+class CountingTransactions(Around):
+    """Counts by name what the transactions of a store are asked."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.asked: Counter[str] = Counter()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["CountedTransaction"]:
+        async with self._store.transaction() as transaction:
+            yield CountedTransaction(transaction, self.asked)
+
+
+class CountedTransaction:
+    """Passes every question on to a transaction, and counts it."""
+
+    def __init__(self, transaction: Transaction, asked: Counter[str]) -> None:
+        self._transaction = transaction
+        self._asked = asked
+
+    def __getattr__(self, name: str) -> Any:
+        self._asked[name] += 1
+        return getattr(self._transaction, name)
 
 
 class Abandoned(Exception):
