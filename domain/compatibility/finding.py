@@ -123,11 +123,10 @@ def without_model(version: str) -> Finding:
     )
 
 
-def _reading_place(finding: Finding) -> tuple[bool, str, int, str, str]:
+def _reading_place(finding: Finding) -> tuple[bool, str, int, str]:
     return (
         finding.severity is Severity.WARNING,
         finding.source or "",
         _READING_ORDER[finding.code],
-        finding.target or "",
         finding.message,
     )

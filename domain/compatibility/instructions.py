@@ -27,10 +27,9 @@ class ReadInstructions:
 
 
 def read_instructions(
-    instructions: Instructions, source: ProcessModel, target: ProcessModel
+    given: list[tuple[str, str]], source: ProcessModel, target: ProcessModel
 ) -> ReadInstructions:
-    """The pairs asked for, in the order of their ids, whatever the order of the instructions."""
-    given = sorted(instructions.items() if isinstance(instructions, Mapping) else instructions)
+    """The pairs asked for, in the order of the instructions."""
     findings = {
         instruction: [*must_exist(instruction, source, target), *must_keep_body_and_inner(instruction, given)]
         for instruction in given

@@ -747,6 +747,20 @@ COMPENSATION = [
         "book pay undo",
     ),
     Situation(
+        "a compensation handler is removed",
+        compensated(),
+        chain("book", "pay").boundary("undo", on="book", compensation=True),
+        "book pay undo",
+        (("ELEMENT_MISSING", "cancel"),),
+        breaks="cancel",
+    ),
+    Situation(
+        "a compensation handler is added",
+        chain("book", "pay").boundary("undo", on="book", compensation=True),
+        compensated(),
+        "book pay undo",
+    ),
+    Situation(
         "a compensation event becomes a message event",
         compensated(),
         chain("book", "pay").boundary("undo", on="book", message="M").user_task("cancel"),

@@ -696,6 +696,56 @@ def test_reports_refused_instructions_also_where_no_instance_waits() -> None:
     )
 
 
+def test_tells_which_version_lacks_the_element_of_an_instruction() -> None:
+    comparison = compare(one_task().model(), one_task().model(), instructions={"here": "there"})
+
+    assert [finding.message.partition(", but ")[2] for finding in comparison.errors if finding.target] == [
+        "the source version has no element 'here'.",
+        "the target version has no element 'there'.",
+    ]
+
+
+def test_tells_which_instruction_split_a_multi_instance_activity() -> None:
+    target = chain("a").user_task("b", many="parallel")
+    asked = {"task#multiInstanceBody": "b#multiInstanceBody", "task": "a"}
+
+    comparison = compare(
+        one_task(many="parallel").model(), target.model(), instructions=asked, generate=False
+    )
+
+    [split] = comparison.errors
+    assert (split.source, split.target) == ("task#multiInstanceBody", "b#multiInstanceBody")
+    assert split.message == (
+        "Expected the body and the inner activity of multi-instance 'task' to be mapped together to those "
+        "of 'b', but only 'task#multiInstanceBody' is mapped to 'b#multiInstanceBody'."
+    )
+
+
+def test_tells_of_an_element_that_moved_by_its_name_and_both_places() -> None:
+    inside, outside = nested("outer", name="Check"), one_task(name="Check")
+
+    [left], [entered] = (
+        [one for one in compare(source.model(), target.model()).errors if one.source == "task"]
+        for source, target in ((inside, outside), (outside, inside))
+    )
+
+    assert (left.name, left.target, entered.name) == ("Check", "task", "Check")
+    assert left.message == (
+        "Expected user task 'task' (Check) to stay inside 'outer', but in the target version it is directly "
+        "in the process; a mapping instruction for 'task' allows this move."
+    )
+    assert entered.message == (
+        "Expected user task 'task' (Check) to stay directly in the process, but in the target version it is "
+        "inside 'outer'; a mapping instruction for 'task' allows this move."
+    )
+
+
+def test_tells_of_an_element_that_is_gone_by_its_name() -> None:
+    [gone] = compare(one_task(name="Check").model(), one_task("other").model()).errors
+
+    assert (gone.source, gone.target, gone.name) == ("task", None, "Check")
+
+
 def test_explains_a_position_by_the_instruction_that_split_a_multi_instance_activity() -> None:
     comparison = compare(
         one_task(many="parallel").model(),

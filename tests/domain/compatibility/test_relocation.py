@@ -49,6 +49,7 @@ def test_reports_elements_that_the_version_does_not_have() -> None:
     relocation = moved(one_task(), one_task(), "task", "ghost")
 
     assert relocation.position is None
+    assert codes(relocation) == [(Code.ELEMENT_MISSING, "ghost")]
     assert [finding.message for finding in relocation.errors] == [
         (
             "Expected the instance to wait at an element of its own version, "
@@ -117,6 +118,22 @@ def test_warns_when_a_listener_is_removed_and_lets_the_instance_go() -> None:
     assert [(finding.code, finding.source, finding.target) for finding in relocation.warnings] == [
         (Code.LISTENER_REMOVED, "event", None)
     ]
+
+
+def test_warns_of_what_is_new_around_the_position_and_of_nothing_else_there() -> None:
+    source = nested("outer", "inner", name="Check")
+    target = nested("outer", "inner", name="Look").boundary("event", on="outer", message="M")
+    target.after("outer").user_task("later").event_sub("watch", "heard", message="N")
+    renamed = scope_of("subProcess", name="Old"), scope_of("subProcess", name="New")
+
+    warnings = moved(source, target, "task").warnings
+
+    assert [(finding.code, finding.target) for finding in warnings] == [
+        (Code.NEW_BOUNDARY_EVENT, "event"),
+        (Code.NEW_BOUNDARY_EVENT, "heard"),
+        (Code.NAME_CHANGED, "task"),
+    ]
+    assert moved(*renamed, "task").warnings == ()
 
 
 def test_refuses_a_position_at_a_listener_that_is_removed() -> None:

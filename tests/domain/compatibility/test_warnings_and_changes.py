@@ -6,7 +6,15 @@ import pytest
 
 from domain.compatibility import Aspect, Change, Code, Severity, breaking_positions, compare, without_model
 from tests.support.bpmn_builder import ProcessBuilder, a_process
-from tests.support.process_shapes import chain, compensated, nested, one_task, with_boundary, with_event_sub
+from tests.support.process_shapes import (
+    chain,
+    compensated,
+    nested,
+    one_task,
+    scope_of,
+    with_boundary,
+    with_event_sub,
+)
 
 
 class Warned(NamedTuple):
@@ -149,6 +157,36 @@ WARNED = [
         a_process().start().user_task("a").boundary("t", on="a", timer="PT2M").user_task("late"),
         (("EVENT_DEFINITION_CHANGED", "t", "t"), ("PATH_BEHIND_CHANGED", "late", "late")),
     ),
+    Warned(
+        "the task whose boundary event led here became another kind",
+        a_process().start().service_task("a").boundary("t", on="a", timer="PT1M").user_task("late"),
+        a_process().start().user_task("a").boundary("t", on="a", timer="PT1M").user_task("late"),
+        (("PATH_BEHIND_CHANGED", "late", "late"),),
+    ),
+    Warned(
+        "the only gateway of the subprocess before the position removed",
+        a_process().sub("s", lambda scope: scope.exclusive("x")).user_task("a"),
+        a_process().sub("s", lambda scope: scope).user_task("a"),
+        (("PATH_BEHIND_CHANGED", "a", "a"),),
+    ),
+    Warned(
+        "a gateway before the subprocess removed, in which tasks have no start event",
+        a_process().exclusive("x").sub("s", lambda scope: scope.user_task("t").user_task("u")),
+        a_process().sub("s", lambda scope: scope.user_task("t").user_task("u")),
+        (("PATH_BEHIND_CHANGED", "t", "t"), ("PATH_BEHIND_CHANGED", "u", "u")),
+    ),
+    Warned(
+        "the subprocess around the position became a transaction",
+        scope_of("subProcess"),
+        scope_of("transaction"),
+        (),
+    ),
+    Warned(
+        "a task in a loop that nothing leads to removed",
+        chain("t").apart().user_task("a").user_task("x").join("x", "a"),
+        chain("t").apart().user_task("a").join("a", "a"),
+        (("PATH_BEHIND_CHANGED", "a", "a"),),
+    ),
 ]
 
 
@@ -231,6 +269,7 @@ def test_lists_what_was_added_removed_and_changed() -> None:
             Aspect.HOST,
         ),
         (one_task(), nested("outer"), "task", Aspect.SCOPE),
+        (nested("outer"), one_task(), "task", Aspect.SCOPE),
     ],
 )
 def test_tells_what_changed_of_an_element(
@@ -245,6 +284,15 @@ def test_follows_an_instruction_to_the_counterpart() -> None:
     comparison = compare(chain("a").model(), chain("b").model(), instructions={"a": "b"})
 
     assert (comparison.added, comparison.removed, comparison.changed) == ((), (), ())
+
+
+def test_what_moves_with_its_scope_or_host_is_not_changed() -> None:
+    source = nested("outer").user_task("a").boundary("event", on="a", message="M")
+    target = nested("around").user_task("b").boundary("event", on="b", message="M")
+
+    comparison = compare(source.model(), target.model(), instructions={"outer": "around", "a": "b"})
+
+    assert comparison.changed == ()
 
 
 def test_says_that_a_version_without_a_model_was_not_compared() -> None:
