@@ -100,14 +100,12 @@ def must_keep_its_host(pair: Pair, pairs: Pairs) -> Finding | None:
 def must_not_share_its_target(pair: Pair, pairs: Pairs) -> Finding | None:
     """Two catching events are not mapped to one, nor two gateways (GatewayMapping).
 
-    A generated pair yields to an instruction.
+    A generated pair yields to an instruction: it is judged when it is added, before the instruction is.
     """
     if pair.target.kind not in _CATCHING and pair.target.kind not in GATEWAYS:
         return None
     others = sorted(
-        f"'{other.source.id}'"
-        for other in pairs.onto(pair.target.id)
-        if other.source.id != pair.source.id and (other.given or not pair.given)
+        f"'{other.source.id}'" for other in pairs.onto(pair.target.id) if other.source.id != pair.source.id
     )
     if not others:
         return None
@@ -264,8 +262,8 @@ def _is_tied(element: Element, pairs: Pairs) -> bool:
 
 def _leads_to(before: str | None, after: str | None, pair: Pair, pairs: Pairs) -> bool:
     """Whether what the event was tied to (None: the process) is mapped to what it will be tied to."""
-    if before is None or after is None:
-        return before is after
+    if before is None:
+        return after is None
     if before == pair.source.id:
         return after == pair.target.id
     mapped = pairs.of(before)

@@ -264,6 +264,22 @@ SCOPES = [
         "an ad-hoc subprocess stays", scope_of("adHocSubProcess"), scope_of("adHocSubProcess"), "scope task"
     ),
     Situation(
+        "an ad-hoc subprocess is removed, in which one may wait before anything is chosen",
+        scope_of("adHocSubProcess").user_task("after"),
+        chain("after"),
+        "after",
+        (("ELEMENT_MISSING", "scope"), ("ELEMENT_MISSING", "task")),
+        breaks="scope task",
+    ),
+    Situation(
+        "the gateway before an event in a subprocess gets another id",
+        a_process().sub("scope", lambda scope: scope.event_based("choice").catch("event", timer="PT1M")),
+        a_process().sub("scope", lambda scope: scope.event_based("other").catch("event", timer="PT1M")),
+        "scope",
+        (("ELEMENT_MISSING", "choice"), ("HOST_CHANGED", "event")),
+        breaks="choice event",
+    ),
+    Situation(
         "a subprocess becomes ad-hoc",
         scope_of("subProcess"),
         scope_of("adHocSubProcess"),

@@ -117,6 +117,20 @@ INSTRUCTED = [
         "",
     ),
     Instructed(
+        "a boundary event to a catch event of another trigger",
+        with_boundary(message="M"),
+        one_task().catch("event", timer="PT1M"),
+        "task event",
+        (("TYPE_CHANGED", "event"),),
+        "task",
+    ),
+    Instructed(
+        "a receive task that names no message any more",
+        one_task(kind="receiveTask", message="M"),
+        one_task(kind="receiveTask"),
+        "task",
+    ),
+    Instructed(
         "a gateway that is no place to wait",
         a_process().start().exclusive("x"),
         a_process().start().exclusive("x"),

@@ -228,3 +228,41 @@ def test_holds_where_the_fact_holds(breach: Breach) -> None:
 
 def test_knows_a_breach_of_every_rule() -> None:
     assert tuple(breach.rule for breach in BREACHES) == RULES
+
+
+def test_tells_of_the_multi_instance_subprocess_a_task_would_come_into() -> None:
+    target = a_process().sub("each", lambda scope: scope.user_task("task"), many="parallel")
+    pair = Pair(source=one_task().model().elements["task"], target=target.model().elements["task"])
+
+    finding = must_not_become_multi_instance(pair, Pairs(one_task().model(), target.model()))
+
+    assert finding is not None
+    assert finding.message == (
+        "Expected user task 'task' to stay outside of new multi-instance activities, "
+        "but in the target version it lives in multi-instance subprocess 'each'."
+    )
+
+
+def test_tells_of_all_others_that_share_a_target() -> None:
+    events = with_boundary(message="M")
+    for other in ("third", "second"):
+        events.boundary(other, on="task", message="M")
+    known = Pairs(events.model(), with_boundary(message="M").model())
+    for source in ("event", "third", "second"):
+        known.add(
+            Pair(
+                source=known.source_model.elements[source],
+                target=known.target_model.elements["event"],
+                given=True,
+            )
+        )
+    first = known.of("event")
+    assert first is not None
+
+    finding = must_not_share_its_target(first, known)
+
+    assert finding is not None
+    assert finding.message == (
+        "Expected boundary event 'event' to have 'event' for itself, "
+        "but 'second', 'third' is mapped to it as well."
+    )

@@ -182,6 +182,26 @@ WARNED = [
         (),
     ),
     Warned(
+        "the last task of a loop of three removed",
+        a_process().start().user_task("a").user_task("b").user_task("x").join("x", "a"),
+        a_process().start().user_task("a").user_task("b").join("b", "a"),
+        (("PATH_BEHIND_CHANGED", "a", "a"), ("PATH_BEHIND_CHANGED", "b", "b")),
+    ),
+    Warned(
+        "another time of an event in a loop, which is not behind itself",
+        a_process().start().catch("t", timer="PT1M").join("t", "t"),
+        a_process().start().catch("t", timer="PT2M").join("t", "t"),
+        (("EVENT_DEFINITION_CHANGED", "t", "t"),),
+    ),
+    Warned(
+        "a task removed from an ad-hoc subprocess, where one may wait that has not passed it",
+        a_process().scope(
+            "adHocSubProcess", "any", lambda scope: scope.user_task("t").apart().user_task("x")
+        ),
+        a_process().scope("adHocSubProcess", "any", lambda scope: scope.user_task("t")),
+        (),
+    ),
+    Warned(
         "a task in a loop that nothing leads to removed",
         chain("t").apart().user_task("a").user_task("x").join("x", "a"),
         chain("t").apart().user_task("a").join("a", "a"),
@@ -206,6 +226,65 @@ def test_does_not_let_a_warning_break_a_position() -> None:
         assert set(breaking_positions(comparison)) <= waiting_still
 
 
+@pytest.mark.parametrize(
+    ("source", "target", "name", "message"),
+    [
+        (
+            one_task(name="Check"),
+            one_task(name="Check it"),
+            "Check",
+            "user task 'task' (Check) is called 'Check it' in the target version.",
+        ),
+        (
+            one_task(name="Check", form="f1"),
+            one_task(name="Check", form="f2"),
+            "Check",
+            "user task 'task' (Check) has form 'f2' instead of 'f1'.",
+        ),
+        (
+            one_task(),
+            one_task().boundary("event", on="task", message="M", name="Paid"),
+            "Paid",
+            (
+                "boundary event 'event' (Paid) is new in the target version: an upgraded instance will not "
+                "listen for it until it enters user task 'task' again."
+            ),
+        ),
+        (
+            one_task(),
+            with_event_sub(message="M"),
+            None,
+            (
+                "start event 'heard' is new in the target version: an upgraded instance will not listen "
+                "for it until it enters the process again."
+            ),
+        ),
+        (
+            one_task().boundary("event", on="task", message="M", name="Paid"),
+            one_task(),
+            "Paid",
+            (
+                "boundary event 'event' (Paid) is gone in the target version: an upgraded instance no longer "
+                "listens for it."
+            ),
+        ),
+    ],
+    ids=["name", "form", "new on a task", "new in the process", "gone"],
+)
+def test_tells_what_changed_in_words(
+    source: ProcessBuilder, target: ProcessBuilder, name: str | None, message: str
+) -> None:
+    [warning] = compare(source.model(), target.model()).warnings
+
+    assert (warning.name, warning.message) == (name, message)
+
+
+def test_a_listener_that_an_instruction_maps_is_neither_new_nor_gone() -> None:
+    source, target = with_boundary(message="M"), with_boundary(event="other", message="M")
+
+    assert compare(source.model(), target.model(), instructions={"event": "other"}).warnings == ()
+
+
 def test_says_what_will_stay_armed() -> None:
     comparison = compare(with_boundary(message="Paid").model(), with_boundary(message="Refunded").model())
 
@@ -225,11 +304,14 @@ def test_does_not_say_that_an_error_stays_armed() -> None:
     ]
 
 
-def test_names_the_first_elements_behind_and_counts_the_others() -> None:
-    comparison = compare(chain("a", "b", "c", "d", "e", "f").model(), chain("f").model())
+@pytest.mark.parametrize(
+    ("count", "told"), [(1, "'a'"), (3, "'a', 'b', 'c'"), (5, "'a', 'b', 'c' and 2 more")]
+)
+def test_names_the_first_elements_behind_and_counts_the_others(count: int, told: str) -> None:
+    comparison = compare(chain(*"abcde"[:count], "f").model(), chain("f").model())
 
     assert [finding.message for finding in comparison.warnings] == [
-        "user task 'f' has elements before it that were removed or changed: 'a', 'b', 'c' and 2 more."
+        f"user task 'f' has elements before it that were removed or changed: {told}."
     ]
 
 
