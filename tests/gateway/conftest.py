@@ -1,5 +1,6 @@
 """Each test of the gateway runs in a folder of its own, and knows nothing of the tester's own settings."""
 
+import asyncio
 import logging
 import os
 from collections.abc import Iterator
@@ -7,7 +8,10 @@ from pathlib import Path
 
 import pytest
 import structlog
-from gateway_world import a_world, with_store
+from gateway_world import Place, a_world, url_of, with_store
+
+from tests.support.postgres import the_server
+from tests.support.stores import SERVED
 
 
 @pytest.fixture(autouse=True)
@@ -32,8 +36,29 @@ def logs() -> Iterator[None]:
 
 
 @pytest.fixture
-def database(folder: Path) -> Path:
-    """A database in the default place, which holds the world of gateway_world."""
+def file(folder: Path) -> Path:
+    """An SQLite file in the default place, which holds the world of gateway_world."""
     file = folder / "uplift.sqlite"
     with_store(file, a_world)
     return file
+
+
+@pytest.fixture(params=SERVED)
+def empty(request: pytest.FixtureRequest, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """An empty database of each kind, that of commands and programs which are told no other."""
+    if request.param == "sqlite":
+        yield folder / "uplift.sqlite"
+        return
+    with asyncio.Runner() as runner:
+        lent = the_server().database()
+        url = runner.run(lent.__aenter__())
+        monkeypatch.setenv("UPLIFT_DATABASE_URL", url_of(url))
+        yield url
+        runner.run(lent.__aexit__(None, None, None))
+
+
+@pytest.fixture
+def database(empty: Place) -> Place:
+    """As `empty`, but it holds the world of gateway_world."""
+    with_store(empty, a_world)
+    return empty

@@ -11,9 +11,10 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from click.testing import Result
+from sqlalchemy.engine import URL
 from typer.testing import CliRunner
 
 from domain import Status
@@ -24,12 +25,15 @@ from domain.selection import AllActive
 from domain.working import Pace, Worker
 from gateway.cli import app
 from gateway.keys import create_key
+from storage.database import Database
 from storage.keys import SqlKeys
 from storage.store import SqlStore
 from tests.support.builders import ADMIN, INVOICES, ORDERS, a_process, an_instance, instances
-from tests.support.stores import Everything, everything_in
+from tests.support.stores import Everything, an_open_database, everything_in
 
 Answer = TypeVar("Answer")
+Place = Path | URL
+"""Where a database is: an SQLite file, or a database of a PostgreSQL server."""
 
 UPLIFT = str(Path(sys.executable).with_name("uplift"))
 PATIENCE = 120
@@ -60,17 +64,46 @@ async def leave_queued(store: Store) -> None:
     await request_upgrade(store, process=ORDERS, selection=AllActive(), caller=ADMIN, worker=gone)
 
 
-def with_store(file: Path, work: Callable[[SqlStore], Awaitable[Answer]]) -> Answer:
-    """Open the store in this file, do the work, and close it again."""
+def with_store(place: Place, work: Callable[[SqlStore], Awaitable[Answer]]) -> Answer:
+    """Open the store in this database, do the work, and close it again."""
 
     async def opened() -> Answer:
-        store = await SqlStore.open(file)
-        try:
+        async with an_open_database(place) as store:
             return await work(store)
-        finally:
-            await store.close()
 
     return asyncio.run(opened())
+
+
+def execute(place: Place, sql: str) -> list[tuple[Any, ...]]:
+    """Execute a statement as another program does; returns its rows."""
+
+    async def work(store: SqlStore) -> list[tuple[Any, ...]]:
+        async with store.database.writing() as connection:
+            result = await connection.exec_driver_sql(sql)
+            return [tuple(row) for row in result] if result.returns_rows else []
+
+    return with_store(place, work)
+
+
+@contextmanager
+def locked(place: Place, table: str) -> Iterator[None]:
+    """Have another program hold the locks on all rows of a table; in SQLite, that on the whole file."""
+    with asyncio.Runner() as runner:
+        database = Database.at(place)
+        writing = database.writing()
+        connection = runner.run(writing.__aenter__())
+        rows = f"SELECT 1 FROM {table}"
+        runner.run(connection.exec_driver_sql(rows if isinstance(place, Path) else f"{rows} FOR UPDATE"))
+        try:
+            yield
+        finally:
+            runner.run(writing.__aexit__(None, None, None))
+            runner.run(database.close())
+
+
+def url_of(place: Place) -> str:
+    """What a setting names a database by."""
+    return f"sqlite:///{place}" if isinstance(place, Path) else place.render_as_string()
 
 
 def break_table(file: Path, table: str) -> None:
@@ -87,14 +120,14 @@ def break_table(file: Path, table: str) -> None:
             written.write(b"\xff" * size)
 
 
-def everything(file: Path) -> Everything:
+def everything(place: Place) -> Everything:
     """All that a database holds of processes, instances and upgrades."""
-    return with_store(file, everything_in)
+    return with_store(place, everything_in)
 
 
-def a_key(file: Path, role: Role = Role.SYSTEM_ADMIN, name: str = "tester") -> tuple[ApiKey, str]:
+def a_key(place: Place, role: Role = Role.SYSTEM_ADMIN, name: str = "tester") -> tuple[ApiKey, str]:
     """A new key in this database: what is kept of it, and itself."""
-    return with_store(file, lambda store: create_key(SqlKeys(store.database), name=name, role=role))
+    return with_store(place, lambda store: create_key(SqlKeys(store.database), name=name, role=role))
 
 
 def uplift(*arguments: str | Path, given: str | bytes | None = None, **environment: str) -> Result:

@@ -8,23 +8,27 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from gateway_world import Place
 from structlog.testing import capture_logs
 
 from gateway.app import build_app
 from gateway.settings import Settings
+from storage.schema import NEWEST
 from storage.store import SqlStore
+from tests.support.postgres import the_server
 
 pytestmark = pytest.mark.anyio
 
 READY = (200, {"status": "ok", "database": "answers"})
+CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'"
 UNAVAILABLE = (503, {"status": "unavailable", "database": "does not answer"})
 
 
 @asynccontextmanager
-async def a_store(file: Path) -> AsyncIterator[SqlStore]:
+async def a_store(place: Place) -> AsyncIterator[SqlStore]:
     """An open store; at the end also the threads are gone that tried to open its broken file."""
     before = set(threading.enumerate())
-    store = await SqlStore.open(file)
+    store = await SqlStore.open(place)
     try:
         yield store
     finally:
@@ -43,6 +47,11 @@ async def a_client(store: SqlStore, settings: Settings) -> AsyncIterator[httpx2.
 async def asked(client: httpx2.AsyncClient, path: str) -> tuple[int, object]:
     reply = await client.get(path)
     return reply.status_code, reply.json()
+
+
+async def put_revision(store: SqlStore, revision: str) -> None:
+    async with store.database.migrating() as connection:
+        await connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
 
 
 def write_garbage(file: Path) -> None:
@@ -88,13 +97,28 @@ async def test_it_is_ready_again_once_the_database_is(folder: Path) -> None:
         assert await asked(client, "/readyz") == READY
 
 
-async def test_it_is_not_ready_once_another_version_has_changed_the_schema(folder: Path) -> None:
-    async with a_store(folder / "uplift.sqlite") as store, a_client(store, Settings()) as client:
-        async with store.database.migrating() as connection:
-            await connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9000'")
+async def test_it_is_ready_again_once_a_server_of_postgresql_lets_it_in() -> None:
+    server = the_server()
+    async with server.empty_database() as url, a_store(url) as store, a_client(store, Settings()) as client:
+        assert await asked(client, "/readyz") == READY
+        await server.execute(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS false")
+        await server.execute(CUT.format(url.database))
+        with capture_logs() as logged:
+            assert await asked(client, "/readyz") == UNAVAILABLE
+        assert [line["event"] for line in logged] == ["not ready: the database does not answer"]
+        assert await asked(client, "/healthz") == (200, {"status": "ok"})
+        await server.execute(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS true")
+        assert await asked(client, "/readyz") == READY
+
+
+async def test_it_is_not_ready_as_long_as_another_version_has_changed_the_schema(empty: Place) -> None:
+    async with a_store(empty) as store, a_client(store, Settings()) as client:
+        await put_revision(store, "9000")
         with capture_logs() as logged:
             assert await asked(client, "/readyz") == UNAVAILABLE
         assert len(logged) == 1
+        await put_revision(store, NEWEST)
+        assert await asked(client, "/readyz") == READY
 
 
 async def test_what_is_not_shown_is_not_served(folder: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gateway_world import everything, must_do, must_refuse, with_store
+from gateway_world import Place, everything, must_do, must_refuse, with_store
 
 from domain import Instance, ProcessKey, Status, VersionState
 from domain.memory import InMemoryStore
@@ -47,16 +47,16 @@ def a_file(content: bytes, name: str = "orders.jsonl") -> Path:
     return file
 
 
-def kept() -> Everything | None:
+def kept(place: Place = DATABASE) -> Everything | None:
     """All that the database holds, if there is one."""
-    return everything(DATABASE) if DATABASE.exists() else None
+    return everything(place) if place != DATABASE or DATABASE.exists() else None
 
 
-def instances() -> dict[Any, Instance]:
-    return with_store(DATABASE, lambda store: by_id(store, ORDERS))
+def instances(place: Place = DATABASE) -> dict[Any, Instance]:
+    return with_store(place, lambda store: by_id(store, ORDERS))
 
 
-def test_takes_over_every_kind_of_record() -> None:
+def test_takes_over_every_kind_of_record(empty: Place) -> None:
     document = DOCUMENT
     Path("drawings").mkdir()
     Path("drawings/two.bpmn").write_bytes(document)
@@ -74,7 +74,7 @@ def test_takes_over_every_kind_of_record() -> None:
     )
     assert must_do("import", file) == "orders.jsonl: imported 1 process, 4 versions, 3 instances.\n"
 
-    found = kept()
+    found = kept(empty)
     assert found is not None
     assert [(process.key, process.title) for process in found.processes] == [(ORDERS, "Orders of customers")]
     assert [(version.number, version.state) for version in found.versions[ORDERS]] == [
@@ -96,19 +96,21 @@ def test_takes_over_every_kind_of_record() -> None:
     ]
 
 
-def test_the_same_file_again_changes_nothing() -> None:
+def test_the_same_file_again_changes_nothing(empty: Place) -> None:
     file = a_file(lines(PROCESS, VERSION, {**VERSION, "number": 2}, an_instance_record(1)))
     said = must_do("import", file)
-    before = kept()
+    before = kept(empty)
     assert must_do("import", file) == said
-    assert kept() == before
+    assert kept(empty) == before
 
 
-def test_a_later_file_tells_how_things_stand_now() -> None:
+def test_a_later_file_tells_how_things_stand_now(empty: Place) -> None:
     must_do("import", a_file(lines(PROCESS, VERSION, an_instance_record(1), an_instance_record(2))))
     must_do("import", a_file(lines(an_instance_record(1, status="COMPLETED"))))
-    assert {one.status for one in instances().values()} == {Status.COMPLETED, Status.PENDING}
-    assert instances()[an_id(1)].status is Status.COMPLETED
+    assert {number: one.status for number, one in instances(empty).items()} == {
+        an_id(1): Status.COMPLETED,
+        an_id(2): Status.PENDING,
+    }
 
 
 def test_several_files_are_imported_in_their_order() -> None:
@@ -259,10 +261,10 @@ def test_a_bad_line_is_told_by_number_and_nothing_of_its_batch_is_written(
     assert [one.id for one in found.instances[ORDERS]] == [an_id(1)][:count]
 
 
-def test_mending_the_line_lets_the_rest_in() -> None:
+def test_mending_the_line_lets_the_rest_in(empty: Place) -> None:
     must_refuse("import", a_file(lines(*GOOD, b"nonsense", an_instance_record(4))))
     must_do("import", a_file(lines(*GOOD, an_instance_record(4))))
-    assert set(instances()) == {an_id(1), an_id(4)}
+    assert set(instances(empty)) == {an_id(1), an_id(4)}
 
 
 def test_a_refused_batch_is_told_by_its_own_line_and_not_by_where_it_was_noticed() -> None:
@@ -300,12 +302,12 @@ def test_a_huge_line_is_refused_before_it_is_read(name: str) -> None:
     )
 
 
-def test_a_changed_published_version_is_refused() -> None:
+def test_a_changed_published_version_is_refused(empty: Place) -> None:
     must_do("import", a_file(lines(PROCESS, VERSION)))
-    before = kept()
+    before = kept(empty)
     said = must_refuse("import", a_file(lines({**VERSION, "bpmn": DOCUMENT.decode()})))
     assert "but line 1 stands in the way: Expected version 1 of process 'crm/orders' to be as it was" in said
-    assert kept() == before
+    assert kept(empty) == before
 
 
 @pytest.mark.anyio

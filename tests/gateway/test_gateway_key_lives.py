@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from gateway_world import a_key, must_do, must_refuse, with_store
+from gateway_world import Place, a_key, must_do, must_refuse, with_store
 
 from domain import Role
 from domain.access import ApiKey, KeyUse
@@ -201,7 +201,7 @@ def test_another_day_is_refused(day: str) -> None:
         expiry_on(day)
 
 
-def test_the_command_line_makes_keys_that_expire(database: Path) -> None:
+def test_the_command_line_makes_keys_that_expire(database: Place) -> None:
     must_do("keys", "create", "brief", "--expires-in", "90d")
     must_do("keys", "create", "dated", "--expires-on", "2999-12-31")
     must_do("keys", "create", "lasting")
@@ -230,12 +230,12 @@ def test_the_command_line_makes_keys_that_expire(database: Path) -> None:
         ),
     ],
 )
-def test_the_command_line_makes_no_key_with_a_bad_end(database: Path, options: list[str], part: str) -> None:
+def test_the_command_line_makes_no_key_with_a_bad_end(file: Path, options: list[str], part: str) -> None:
     assert must_refuse("keys", "create", "ci", *options).startswith(part)
-    assert with_store(database, lambda store: SqlKeys(store.database).is_empty())
+    assert with_store(file, lambda store: SqlKeys(store.database).is_empty())
 
 
-def test_the_command_line_shows_the_audit(database: Path) -> None:
+def test_the_command_line_shows_the_audit(database: Place) -> None:
     key, _ = a_key(database, name="[bold]")
     other, _ = a_key(database, name="other")
     must_do("keys", "revoke", str(key.id))

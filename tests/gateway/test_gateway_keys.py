@@ -2,12 +2,11 @@
 
 import hashlib
 import re
-import sqlite3
 import string
 from pathlib import Path
 
 import pytest
-from gateway_world import a_key, must_do, must_refuse, with_store
+from gateway_world import Place, a_key, execute, must_do, must_refuse, with_store
 
 from domain import Caller, Role
 from domain.access import ApiKey
@@ -16,9 +15,10 @@ from gateway.keys import Authenticator, create_key, is_well_formed, new_token
 from storage.keys import SqlKeys
 from storage.store import SqlStore
 from tests.support.builders import EVENING, NOON, a_clock
+from tests.support.stores import an_open_database
 
 
-def who_has(file: Path, authorization: str | None) -> Caller | None:
+def who_has(place: Place, authorization: str | None) -> Caller | None:
     """Whom the database takes for the caller, if anybody."""
 
     async def ask(store: SqlStore) -> Caller | None:
@@ -27,15 +27,7 @@ def who_has(file: Path, authorization: str | None) -> Caller | None:
         except Unauthenticated:
             return None
 
-    return with_store(file, ask)
-
-
-def rows(file: Path) -> list[tuple[object, ...]]:
-    connection = sqlite3.connect(file)
-    try:
-        return connection.execute("SELECT * FROM api_key").fetchall()
-    finally:
-        connection.close()
+    return with_store(place, ask)
 
 
 def test_a_token_has_a_prefix_256_bits_of_secret_and_a_checksum() -> None:
@@ -63,20 +55,27 @@ def test_a_part_of_a_token_is_not_well_formed(shortened: slice) -> None:
     assert not is_well_formed(new_token()[shortened])
 
 
-def test_only_the_digest_is_in_the_files_of_the_database(database: Path) -> None:
-    key, token = a_key(database)
+def test_only_the_digest_is_in_the_files_of_the_database(file: Path) -> None:
+    key, token = a_key(file)
     digest = hashlib.sha256(token.encode()).digest()
-    files = list(database.parent.glob("uplift.sqlite*"))
+    files = list(file.parent.glob("uplift.sqlite*"))
     stored = b"".join(file.read_bytes() for file in files)
     assert digest in stored
     for secret in (token, token.removeprefix("uplift_"), token.removeprefix("uplift_")[:43]):
         for spelling in (secret.encode(), secret.encode("utf-16-le"), secret.encode().hex().encode()):
             assert spelling not in stored
-    assert [row[3] for row in rows(database)] == [digest]
+    assert execute(file, "SELECT digest FROM api_key") == [(digest,)]
     assert token not in repr(key)
 
 
-def test_a_key_tells_its_name_and_role(database: Path) -> None:
+def test_only_the_digest_is_in_the_table(database: Place) -> None:
+    _, token = a_key(database)
+    [row] = execute(database, "SELECT * FROM api_key")
+    assert hashlib.sha256(token.encode()).digest() in row
+    assert token.removeprefix("uplift_")[:43] not in repr(row)
+
+
+def test_a_key_tells_its_name_and_role(database: Place) -> None:
     _, admin = a_key(database, Role.SYSTEM_ADMIN, "ops")
     _, reader = a_key(database, Role.READER, "dashboard")
     assert who_has(database, f"Bearer {admin}") == Caller(name="ops", role=Role.SYSTEM_ADMIN)
@@ -84,15 +83,14 @@ def test_a_key_tells_its_name_and_role(database: Path) -> None:
     assert who_has(database, f"bearer  {reader} ") == Caller(name="dashboard", role=Role.READER)
 
 
-def test_a_well_formed_token_that_was_never_given_out_is_nobody(database: Path) -> None:
+def test_a_well_formed_token_that_was_never_given_out_is_nobody(database: Place) -> None:
     a_key(database)
     assert who_has(database, f"Bearer {new_token()}") is None
 
 
 @pytest.mark.anyio
-async def test_a_revoked_key_is_refused_at_once(folder: Path) -> None:
-    store = await SqlStore.open(folder / "keys.sqlite")
-    try:
+async def test_a_revoked_key_is_refused_at_once(empty: Place) -> None:
+    async with an_open_database(empty) as store:
         keys = SqlKeys(store.database)
         key, token = await create_key(keys, name="ops", role=Role.SYSTEM_ADMIN, clock=a_clock())
         other, other_token = await create_key(keys, name="ops", role=Role.READER, clock=a_clock(EVENING))
@@ -117,30 +115,24 @@ async def test_a_revoked_key_is_refused_at_once(folder: Path) -> None:
             ApiKey(id=other.id, name="ops", role=Role.READER, created_at=EVENING),
         ]
         assert not await keys.is_empty()
-    finally:
-        await store.close()
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", ["", "x" * 101, "two\nlines", "bell\a"])
 async def test_a_key_needs_a_printable_name(folder: Path, name: str) -> None:
-    store = await SqlStore.open(folder / "keys.sqlite")
-    try:
+    async with an_open_database(folder / "keys.sqlite") as store:
         with pytest.raises(
             InvalidInput, match=r"^Expected name to be 1 to 100 printable characters, but got "
         ):
             await create_key(SqlKeys(store.database), name=name, role=Role.READER)
         assert await SqlKeys(store.database).is_empty()
-    finally:
-        await store.close()
 
 
-def test_the_command_line_creates_lists_and_revokes(folder: Path) -> None:
+def test_the_command_line_creates_lists_and_revokes(empty: Place) -> None:
     token = must_do("keys", "create", "dashboard").removesuffix("\n")
     admin = must_do("keys", "create", "ops", "--role", "system_admin").removesuffix("\n")
-    file = folder / "uplift.sqlite"
-    assert who_has(file, f"Bearer {token}") == Caller(name="dashboard", role=Role.READER)
-    assert who_has(file, f"Bearer {admin}") == Caller(name="ops", role=Role.SYSTEM_ADMIN)
+    assert who_has(empty, f"Bearer {token}") == Caller(name="dashboard", role=Role.READER)
+    assert who_has(empty, f"Bearer {admin}") == Caller(name="ops", role=Role.SYSTEM_ADMIN)
 
     header, first, second = must_do("keys", "list").splitlines()
     assert header.split() == ["id", "name", "role", "created", "expires", "last", "used", "revoked"]
@@ -150,8 +142,8 @@ def test_the_command_line_creates_lists_and_revokes(folder: Path) -> None:
     known = first.split()[0]
 
     assert must_do("keys", "revoke", known) == f"Revoked {known}.\n"
-    assert who_has(file, f"Bearer {token}") is None
-    assert who_has(file, f"Bearer {admin}") is not None
+    assert who_has(empty, f"Bearer {token}") is None
+    assert who_has(empty, f"Bearer {admin}") is not None
     _, first, _ = must_do("keys", "list").splitlines()
     assert len(first.split()) == 7
     assert (
@@ -160,14 +152,14 @@ def test_the_command_line_creates_lists_and_revokes(folder: Path) -> None:
     )
 
 
-def test_a_list_shows_whole_ids_in_a_narrow_terminal(database: Path) -> None:
-    key, _ = a_key(database, name="the nightly export of the warehouse to the data lake")
+def test_a_list_shows_whole_ids_in_a_narrow_terminal(file: Path) -> None:
+    key, _ = a_key(file, name="the nightly export of the warehouse to the data lake")
     assert str(key.id) in must_do("keys", "list", COLUMNS="80")
 
 
 @pytest.mark.parametrize("name", ["[bold]", "[/bold]", "a [link=x]y"])
-def test_a_list_shows_names_as_they_are(database: Path, name: str) -> None:
-    a_key(database, name=name)
+def test_a_list_shows_names_as_they_are(file: Path, name: str) -> None:
+    a_key(file, name=name)
     assert name in must_do("keys", "list")
 
 
@@ -180,10 +172,10 @@ def test_listing_and_revoking_create_no_database(folder: Path, arguments: list[s
     assert list(folder.iterdir()) == []
 
 
-def test_a_refused_name_is_said_and_no_key_made(database: Path) -> None:
+def test_a_refused_name_is_said_and_no_key_made(database: Place) -> None:
     said = must_refuse("keys", "create", "")
     assert said == "Expected name to be 1 to 100 printable characters, but got ''."
-    assert rows(database) == []
+    assert execute(database, "SELECT * FROM api_key") == []
 
 
 def test_an_unknown_role_is_refused_by_its_name(folder: Path) -> None:

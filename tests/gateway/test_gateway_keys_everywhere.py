@@ -1,14 +1,11 @@
 """Do two gateways on one database agree on keys at once, and keep quiet about them?"""
 
 import json
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 
 import httpx2
 import pytest
-from gateway_world import Program, a_key, must_do, started
+from gateway_world import Place, Program, a_key, execute, must_do, started, url_of
 from served_world import REST, bearing
 from websockets.sync.client import connect
 
@@ -45,9 +42,9 @@ def ask_in_every_way(url: str, key: str) -> None:
 
 
 @pytest.fixture
-def gateways(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Program]]:
+def gateways(database: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Program]]:
     """Two programs that serve the same database, and write down all that they have to say."""
-    url = {"UPLIFT_DATABASE_URL": f"sqlite:///{database}", **SAYS_EVERYTHING}
+    url = {"UPLIFT_DATABASE_URL": url_of(database), **SAYS_EVERYTHING}
     first, second = tmp_path_factory.mktemp("first"), tmp_path_factory.mktemp("second")
     with (
         started("serve", "--port=0", folder=first, **url) as one,
@@ -58,7 +55,7 @@ def gateways(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def test_two_gateways_refuse_a_key_at_once_count_its_uses_and_never_log_it(
-    database: Path, gateways: list[Program]
+    database: Place, gateways: list[Program]
 ) -> None:
     revoked, key = a_key(database)
     _, brief_key = a_key(database, name="brief")
@@ -68,20 +65,18 @@ def test_two_gateways_refuse_a_key_at_once_count_its_uses_and_never_log_it(
 
     assert must_do("keys", "revoke", str(revoked.id)) == f"Revoked {revoked.id}.\n"
     assert statuses(gateways, key) == {401}
-    with closing(sqlite3.connect(database)) as connection:  # time cannot be made to pass
-        connection.execute("UPDATE api_key SET expires_at = created_at + 1 WHERE name = 'brief'")
-        connection.commit()
+    # Time cannot be made to pass.
+    execute(database, "UPDATE api_key SET expires_at = created_at WHERE name = 'brief'")
     assert statuses(gateways, brief_key) == {401}
     assert statuses(gateways, other_key) == {200, 400}
 
     _, busy_key = a_key(database, name="busy")
     ask_in_every_way(gateways[0].url(), busy_key)
-    with closing(sqlite3.connect(database)) as connection:  # an error of ours at last, with a traceback
-        connection.execute("DROP TABLE outcome")
-        connection.commit()
+    execute(database, "ALTER TABLE outcome RENAME TO lost")  # an error of ours at last, with a traceback
     by_id = {"instanceIds": [str(an_id(1))]}
     failed = httpx2.post(gateways[1].url() + REST, json=by_id, headers=bearing(busy_key))
     assert failed.status_code == 500
+    execute(database, "ALTER TABLE lost RENAME TO outcome")
     stranger = new_token()
     assert statuses(gateways, stranger) == {401}
     assert [gateway.stop() for gateway in gateways] == [0, 0]

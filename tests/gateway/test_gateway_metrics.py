@@ -2,18 +2,28 @@
 
 import json
 import re
-import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 
 import httpx2
-from gateway_world import Program, a_key, leave_queued, started, until, with_store
+from gateway_world import (
+    Place,
+    Program,
+    a_key,
+    execute,
+    leave_queued,
+    locked,
+    started,
+    until,
+    url_of,
+    with_store,
+)
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from storage.postgres import CONNECTIONS
 from storage.sqlite import READERS
 from tests.support.builders import an_id
 
@@ -52,7 +62,7 @@ def metrics_url(program: Program) -> str:
     return program.wait_for(r"Metrics are at (http://\S+/metrics), without a key\.")
 
 
-def test_every_documented_metric_moves_when_its_thing_happens(folder: Path, database: Path) -> None:
+def test_every_documented_metric_moves_when_its_thing_happens(folder: Path, database: Place) -> None:
     _, key = a_key(database)
     with_store(database, leave_queued)
     seen: set[str] = set()
@@ -118,20 +128,18 @@ def test_every_documented_metric_moves_when_its_thing_happens(folder: Path, data
         until(lambda: scraped(metrics)[named("uplift_open_streams", kind="websocket")] == 0)
         seen.add("uplift_open_streams")
 
-        with closing(sqlite3.connect(database, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with locked(database, "upgrade"):
             waiting = threads.submit(mutate, "resumeUpgrade")
             until(lambda: scraped(metrics)[named("uplift_connections_in_use", pool="writing")] == 1)
-            other.execute("ROLLBACK")
         assert waiting.result().status_code == 200
         until(lambda: scraped(metrics)[named("uplift_connections_in_use", pool="writing")] == 0)
-        assert at_first[named("uplift_connections_max", pool="writing")] == 1
-        assert at_first[named("uplift_connections_max", pool="reading")] == READERS
+        readers, writers = (READERS, 1) if isinstance(database, Path) else (CONNECTIONS, CONNECTIONS)
+        assert at_first[named("uplift_connections_max", pool="writing")] == writers
+        assert at_first[named("uplift_connections_max", pool="reading")] == readers
         seen |= {"uplift_connections_in_use", "uplift_connections_max"}
 
         assert at_first["uplift_database_up"] == 1
-        with closing(sqlite3.connect(database)) as other:
-            other.execute("ALTER TABLE upgrade RENAME TO lost")
+        execute(database, "ALTER TABLE upgrade RENAME TO lost")
         lines = named("uplift_log_lines_total", level="warning")
         until(lambda: scraped(metrics).get("uplift_database_up") == 0)
         assert scraped(metrics)[lines] > at_first[lines] == 0
@@ -146,6 +154,7 @@ def test_every_documented_metric_moves_when_its_thing_happens(folder: Path, data
         shown = {base_of(name) for name in at_first if name.startswith("uplift_")}
         assert key not in httpx2.get(metrics).text
         program.process.kill()
+    execute(database, "ALTER TABLE lost RENAME TO upgrade")
     documented = set(re.findall(r"^\| `(uplift_\w+)`", DOCUMENTED.read_text(), re.MULTILINE))
     assert documented == shown | {"uplift_http_requests_total", "uplift_http_request_seconds"}
     assert seen == documented
@@ -155,7 +164,7 @@ def change(before: Samples, after: Samples, name: str) -> float:
     return after.get(name, 0) - before.get(name, 0)
 
 
-def test_a_worker_alone_shows_its_metrics_and_probes(folder: Path, database: Path) -> None:
+def test_a_worker_alone_shows_its_metrics_and_probes(folder: Path, database: Place) -> None:
     with_store(database, leave_queued)
     with started("worker", "--metrics-port", "0", folder=folder) as program:
         url = metrics_url(program)
@@ -165,22 +174,20 @@ def test_a_worker_alone_shows_its_metrics_and_probes(folder: Path, database: Pat
         assert program.stop() == 0
 
 
-def test_metrics_are_served_at_their_own_port_only_and_only_when_asked_for(
-    folder: Path, database: Path
-) -> None:
+def test_metrics_are_served_at_their_own_port_only_and_only_when_asked_for(folder: Path, file: Path) -> None:
     with started("serve", "--port", "0", folder=folder) as program:
         assert httpx2.get(f"{program.url()}/metrics").status_code == 404
         assert program.stop() == 0
         assert "Metrics are at" not in program.output
 
 
-def test_a_port_of_metrics_in_use_is_said_in_a_sentence(folder: Path, database: Path) -> None:
+def test_a_port_of_metrics_in_use_is_said_in_a_sentence(folder: Path, file: Path) -> None:
     with started("worker", "--metrics-port", "0", folder=folder) as program:
         port = metrics_url(program).rpartition(":")[2].partition("/")[0]
         other = folder / "other"
         other.mkdir()
         with started(
-            "worker", "--metrics-port", port, folder=other, UPLIFT_DATABASE_URL=f"sqlite:///{database}"
+            "worker", "--metrics-port", port, folder=other, UPLIFT_DATABASE_URL=url_of(file)
         ) as refused:
             assert refused.process.wait(30) == 1
             assert refused.errors == f"Expected to listen at 127.0.0.1:{port}, but: Address already in use.\n"

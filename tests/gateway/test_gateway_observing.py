@@ -36,8 +36,8 @@ def about(lines: list[dict[str, Any]], request: str) -> list[dict[str, Any]]:
     return [line for line in lines if line.get("request_id") == request]
 
 
-def test_every_request_has_an_id_and_a_line_and_no_key_is_in_the_log(folder: Path, database: Path) -> None:
-    kept, key = a_key(database)
+def test_every_request_has_an_id_and_a_line_and_no_key_is_in_the_log(folder: Path, file: Path) -> None:
+    kept, key = a_key(file)
     with started(
         "serve", "--port", "0", folder=folder, UPLIFT_LOG_FORMAT="json", UPLIFT_LOG_LEVEL="debug"
     ) as program:
@@ -105,9 +105,9 @@ def test_every_request_has_an_id_and_a_line_and_no_key_is_in_the_log(folder: Pat
     ]
 
 
-def test_every_line_about_an_upgrade_names_it(folder: Path, database: Path) -> None:
-    with_store(database, leave_queued)
-    (queued,) = everything(database).upgrades
+def test_every_line_about_an_upgrade_names_it(folder: Path, file: Path) -> None:
+    with_store(file, leave_queued)
+    (queued,) = everything(file).upgrades
     with started("worker", folder=folder, UPLIFT_LOG_FORMAT="json", UPLIFT_LOG_LEVEL="debug") as program:
         until(lambda: "upgrade left" in program.errors)
         assert program.stop() == 0
@@ -119,9 +119,9 @@ def test_every_line_about_an_upgrade_names_it(folder: Path, database: Path) -> N
     assert not [event for event in others if "upgrade" in event or "chunk" in event]
 
 
-def test_the_id_of_an_error_that_a_client_is_told_leads_to_the_log(folder: Path, database: Path) -> None:
-    _, key = a_key(database)
-    break_table(database, "upgrade")
+def test_the_id_of_an_error_that_a_client_is_told_leads_to_the_log(folder: Path, file: Path) -> None:
+    _, key = a_key(file)
+    break_table(file, "upgrade")
     with started("serve", "--port", "0", "--no-worker", folder=folder, UPLIFT_LOG_FORMAT="json") as program:
         gateway = Gateway(program.url(), key)
         by_graphql = gateway.post("/graphql", {"query": "{ upgrades { nodes { id } } }"})
@@ -143,7 +143,7 @@ def test_the_id_of_an_error_that_a_client_is_told_leads_to_the_log(folder: Path,
 
 
 @pytest.mark.parametrize("access_log", ["true", "false"])
-def test_the_lines_of_requests_can_be_left_out(folder: Path, database: Path, access_log: str) -> None:
+def test_the_lines_of_requests_can_be_left_out(folder: Path, file: Path, access_log: str) -> None:
     with started("serve", "--port", "0", folder=folder, UPLIFT_ACCESS_LOG=access_log) as program:
         httpx2.get(f"{program.url()}/openapi.json")
         assert program.stop() == 0

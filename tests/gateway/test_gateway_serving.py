@@ -9,15 +9,20 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from gateway_world import Program, a_key, a_world, everything, must_refuse, started, uplift, with_store
+from gateway_world import (
+    Place,
+    Program,
+    a_key,
+    everything,
+    leave_queued,
+    must_refuse,
+    started,
+    uplift,
+    with_store,
+)
 
 from domain import UpgradeState
 from domain.access import Role
-from domain.ports import Store
-from domain.requesting import request_upgrade
-from domain.selection import AllActive
-from domain.working import Pace, Worker
-from tests.support.builders import ADMIN, ORDERS
 
 KEY = re.compile(r"uplift_[0-9A-Za-z]{49}")
 REST = "/pub/v1/bpm/instance/bytemplate/crm/orders/version"
@@ -119,17 +124,11 @@ def test_stops_in_a_few_seconds_while_a_request_is_under_way(folder: Path) -> No
         assert key not in program.errors
 
 
-def test_goes_on_with_an_unfinished_upgrade_when_it_starts(folder: Path) -> None:
-    async def leave_unfinished(store: Store) -> None:
-        await a_world(store)
-        gone = Worker(name="gone", pace=Pace(first_size=1, smallest=1))
-        await request_upgrade(store, process=ORDERS, selection=AllActive(), caller=ADMIN, worker=gone)
-
-    file = folder / "uplift.sqlite"
-    with_store(file, leave_unfinished)
-    (upgrade,) = everything(file).upgrades
-    assert upgrade.state is not UpgradeState.COMPLETED
-    _, key = a_key(file, Role.READER)
+def test_goes_on_with_an_unfinished_upgrade_when_it_starts(folder: Path, database: Place) -> None:
+    with_store(database, leave_queued)
+    (upgrade,) = everything(database).upgrades
+    assert upgrade.state is UpgradeState.QUEUED
+    _, key = a_key(database, Role.READER)
 
     query = {"query": "{ upgrades { nodes { state upgraded skipped } } }"}
     with started("serve", "--port", "0", folder=folder) as program:

@@ -14,6 +14,7 @@ from gateway_world import (
     LATEST,
     RUNNING,
     WAITING,
+    Place,
     everything,
     must_do,
     must_refuse,
@@ -43,20 +44,15 @@ DRAWN = a_key("drawn")
 UNKNOWN = 99
 
 
-@pytest.fixture
-def file(database: Path) -> Path:
-    return database
-
-
 def counts(shown: str) -> dict[str, int]:
     """The rows of the table that an upgrade ends with."""
     rows = re.findall(r"│ +(\w+) +│ +([\d,]+) +│", shown)
     return {name: int(count.replace(",", "")) for name, count in rows}
 
 
-def versions(file: Path) -> dict[int, int]:
+def versions(place: Place) -> dict[int, int]:
     """The version of each instance of ORDERS, by the number of its id."""
-    found = with_store(file, lambda store: by_id(store, ORDERS))
+    found = with_store(place, lambda store: by_id(store, ORDERS))
     return {number: int(found[an_id(number)].version) for number in range(1, 7)}
 
 
@@ -70,7 +66,7 @@ def test_upgrades_the_instances_with_these_ids(file: Path) -> None:
     assert versions(file) == {**UNTOUCHED, 1: 2}
 
 
-def test_says_every_reason_of_those_left_alone(file: Path) -> None:
+def test_says_every_reason_of_those_left_alone(database: Place) -> None:
     numbers = [*WAITING, RUNNING, LATEST, ENDED, FOREIGN, UNKNOWN]
     ids = [option for number in numbers for option in ("--id", str(an_id(number)))]
     shown = must_do("upgrade", "crm/orders", *ids, "--id", str(an_id(1)))
@@ -82,7 +78,7 @@ def test_says_every_reason_of_those_left_alone(file: Path) -> None:
         "ALREADY_LATEST": 1,
         "excluded": 0,
     }
-    assert versions(file) == ALL_UPGRADED
+    assert versions(database) == ALL_UPGRADED
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
@@ -101,7 +97,7 @@ def test_reads_ids_from_standard_input_beside_those_given(file: Path) -> None:
     assert versions(file) == {**ALL_UPGRADED, 3: 1}
 
 
-def test_upgrades_all_active_instances(file: Path) -> None:
+def test_upgrades_all_active_instances(database: Place) -> None:
     shown = must_do("upgrade", "crm/orders", "--all-active")
     assert counts(shown) == {
         "upgraded": 3,
@@ -110,23 +106,23 @@ def test_upgrades_all_active_instances(file: Path) -> None:
         "ALREADY_LATEST": 1,
         "excluded": 0,
     }
-    assert versions(file) == ALL_UPGRADED
+    assert versions(database) == ALL_UPGRADED
     assert counts(must_do("upgrade", "crm/orders", "--all-active"))["upgraded"] == 0
 
 
-def test_leaves_out_exceptions_from_both_places(file: Path) -> None:
+def test_leaves_out_exceptions_from_both_places(database: Place) -> None:
     Path("spared.txt").write_text(f"{an_id(2)}\n{an_id(UNKNOWN)}\n")
     shown = must_do(
         "upgrade", "crm/orders", "--all-active", "--except", str(an_id(1)), "--except-from", "spared.txt"
     )
     assert (counts(shown)["upgraded"], counts(shown)["excluded"]) == (1, 2)
-    assert versions(file) == {**UNTOUCHED, 3: 2}
+    assert versions(database) == {**UNTOUCHED, 3: 2}
 
 
-def test_the_audit_tells_who_and_why(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_audit_tells_who_and_why(database: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "ada")
     shown = must_do("upgrade", "crm/orders", "--id", str(an_id(1)), "--reason", "the new terms")
-    (upgrade,) = everything(file).upgrades
+    (upgrade,) = everything(database).upgrades
     assert (upgrade.requested_by, upgrade.reason, upgrade.state) == (
         "cli:ada",
         "the new terms",
@@ -136,10 +132,10 @@ def test_the_audit_tells_who_and_why(file: Path, monkeypatch: pytest.MonkeyPatch
     assert f"Upgrade {upgrade.id} of crm/orders to version 2: COMPLETED" in shown.splitlines()
 
 
-def test_a_dry_run_shows_the_plan_and_changes_nothing(file: Path) -> None:
-    before = everything(file)
+def test_a_dry_run_shows_the_plan_and_changes_nothing(database: Place) -> None:
+    before = everything(database)
     shown = must_do("upgrade", "crm/orders", "--all-active", "--dry-run", "--except", str(an_id(1)))
-    assert everything(file) == before
+    assert everything(database) == before
     assert shown.splitlines()[0] == "Plan for crm/orders: upgrade to version 2"
     rows = [
         [cell.strip() for cell in line.split("│")[1:-1]]
@@ -162,13 +158,13 @@ def the_fingerprint(*arguments: str) -> str:
     return must_do("upgrade", *arguments, "--dry-run").splitlines()[-1].removeprefix("Fingerprint ")
 
 
-def test_carries_out_just_the_plan_of_a_fingerprint(file: Path) -> None:
+def test_carries_out_just_the_plan_of_a_fingerprint(database: Place) -> None:
     given = the_fingerprint("crm/orders", "--all-active")
     assert counts(must_do("upgrade", "crm/orders", "--all-active", "--fingerprint", given))["upgraded"] == 3
-    before = everything(file)
+    before = everything(database)
     said = must_refuse("upgrade", "crm/orders", "--all-active", "--fingerprint", given)
     assert said.startswith(f"Expected to carry out the plan {given}, but it would upgrade 0 instead of 3")
-    assert everything(file) == before
+    assert everything(database) == before
 
 
 def a_drawn_process(file: Path, *drawings: ProcessBuilder, waits_at: str) -> None:
@@ -387,9 +383,9 @@ def test_what_is_no_database_is_said_so() -> None:
     assert Path("x.sqlite").read_bytes() == b"nonsense" * 1_000
 
 
-def test_every_selected_instance_has_one_outcome(file: Path) -> None:
+def test_every_selected_instance_has_one_outcome(database: Place) -> None:
     must_do("upgrade", "crm/orders", "--all-active")
-    ((_, outcomes),) = everything(file).outcomes.items()
+    ((_, outcomes),) = everything(database).outcomes.items()
     assert sorted((outcome.instance, outcome.kind) for outcome in outcomes) == sorted(
         [
             *((an_id(number), OutcomeKind.UPGRADED) for number in WAITING),
