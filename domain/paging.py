@@ -43,7 +43,7 @@ class Page(Generic[Item]):
 
 
 def page_of(rows: Iterable[tuple[int, Item]], first: int) -> Page[Item]:
-    """The page that up to `first + 1` keyed rows amount to: the row too many only says that more follow."""
+    """The page that keyed rows amount to: one row too many is enough, for it only says that more follow."""
     fetched = list(rows)
     shown = fetched[:first]
     return Page(

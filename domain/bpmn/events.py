@@ -118,7 +118,7 @@ def _timer(definition: Node) -> str | None:
 
 
 def _condition(definition: Node) -> str | None:
-    return " ".join(node.text for node in definition.named("condition")) or None
+    return next((node.text for node in definition.named("condition")), None) or None
 
 
 def _several(triggers: Iterable[Trigger]) -> str:

@@ -108,7 +108,6 @@ def _handlers(process: Node) -> dict[str, str]:
 
 def _element(node: Node, kind: ElementKind, scope: str | None, surroundings: _Surroundings) -> Element:
     own = str(node.id)
-    host = node.attributes.get("attachedToRef")
     return Element(
         id=own,
         kind=kind,
@@ -116,7 +115,7 @@ def _element(node: Node, kind: ElementKind, scope: str | None, surroundings: _Su
         scope=scope,
         trigger=read_trigger(node, surroundings.definitions),
         multi_instance=_multi_instance(node),
-        host=None if host is None or kind is not ElementKind.BOUNDARY_EVENT else local_name(host),
+        host=local_name(node.attributes["attachedToRef"]) if kind is ElementKind.BOUNDARY_EVENT else None,
         interrupting=_interrupting(node, kind),
         handler=surroundings.handlers.get(own),
         compensates=node.states("isForCompensation"),

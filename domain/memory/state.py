@@ -198,7 +198,7 @@ def page_along(
         for place, item in enumerate(items, start=1)
         if place > (page.after or 0) and shown(item)
     ]
-    return page_of(rows[: page.first + 1], page.first)
+    return page_of(rows, page.first)
 
 
 def _origin(state: State, of: UpgradeId, given: InstanceId) -> Origin:

@@ -97,7 +97,7 @@ class InMemoryStore:
         for place, one in enumerate(own, start=1):
             if one.id in selected and place > (page.after or 0) and held.cohort_of(one) in by_cohort:
                 by_cohort[held.cohort_of(one)].append((place, one))
-        return {cohort: page_of(rows[: page.first + 1], page.first) for cohort, rows in by_cohort.items()}
+        return {cohort: page_of(rows, page.first) for cohort, rows in by_cohort.items()}
 
     async def upgrade(self, upgrade: UpgradeId) -> Upgrade | None:
         return self._state.upgrades.get(upgrade)
@@ -113,7 +113,7 @@ class InMemoryStore:
             for number, upgrade in reversed(numbered)
             if process in (None, upgrade.process) and (page.after is None or number < page.after)
         ]
-        return page_of(rows[: page.first + 1], page.first)
+        return page_of(rows, page.first)
 
     async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
         return held.claimable_in(self._state, now, only)

@@ -135,9 +135,10 @@ class InMemoryTransaction:
     async def keep_decisions(self, upgrade: Upgrade, decisions: Sequence[CountedDecision]) -> None:
         for counted in decisions:
             key = (upgrade.id, counted.decision.cohort)
-            kept = self._state.decisions.get(key) or replace(counted, count=0)
-            more = counted.count if counted.decision.verdict is Verdict.SKIP else 0
-            self._state.decisions[key] = replace(kept, count=kept.count + more)
+            kept = self._state.decisions.get(key)
+            self._state.decisions[key] = (
+                counted if kept is None else replace(kept, count=kept.count + counted.count)
+            )
 
     async def prunable(self, before: datetime, most: int) -> tuple[Upgrade, ...]:
         return held.prunable_in(self._state, before, most)

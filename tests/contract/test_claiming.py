@@ -75,6 +75,8 @@ async def test_one_upgrade_of_a_process_is_worked_on_at_a_time_and_others_beside
 async def test_a_certain_upgrade_is_taken_before_an_older_one(store: Store) -> None:
     await three_each(store, ORDERS, INVOICES)
     older, newer = await request(store), await request(store, process=INVOICES)
+    assert await store.claimable(NOON, only=newer.id) == newer
+    assert await store.claimable(NOON) == older
     found = await claim(store, SMALL, only=newer.id)
     assert found is not None
     assert found.id == newer.id

@@ -1,6 +1,23 @@
-"""What errors say that the rules themselves never raise, for the parts around them do."""
+"""What errors say that only the parts around the rules raise; and which facts errors hold."""
 
-from domain.errors import ErrorCode, StoreUnavailable, TooManyRequests, Unauthenticated
+import pytest
+
+from domain.errors import (
+    ErrorCode,
+    Forbidden,
+    NoDraft,
+    NoPublishedVersion,
+    ProcessExists,
+    ProcessNotFound,
+    StoreUnavailable,
+    TooManyRequests,
+    Unauthenticated,
+    UpgradeNotFound,
+    UpliftError,
+    WrongState,
+)
+from domain.idempotency import IdempotencyConflict
+from tests.support.builders import an_upgrade_id
 
 
 def test_a_missing_key_is_told_how_to_be_sent() -> None:
@@ -30,3 +47,26 @@ def test_who_asks_too_often_is_told_how_often_is_allowed_and_when_to_come_again(
     )
     assert (error.code, error.field) == (ErrorCode.RATE_LIMITED, ())
     assert (error.caller, error.allowed, error.retry_after) == ("ci", "600 per 1 minute", 7)
+
+
+NAMED = {"namespace": "crm", "process_code": "orders"}
+ONE = an_upgrade_id(1)
+
+
+@pytest.mark.parametrize(
+    ("error", "facts"),
+    [
+        (Forbidden(caller="ci", role="reader"), {"caller": "ci", "role": "reader"}),
+        *((kind(**NAMED), NAMED) for kind in (ProcessNotFound, ProcessExists, NoPublishedVersion, NoDraft)),
+        (UpgradeNotFound(upgrade=ONE), {"upgrade": ONE}),
+        (
+            WrongState(upgrade=ONE, attempt="pause", state="PAUSED", allowed=["QUEUED", "RUNNING"]),
+            {"upgrade": ONE, "state": "PAUSED", "allowed": ("QUEUED", "RUNNING")},
+        ),
+        (IdempotencyConflict(key="k", upgrade=ONE), {"key": "k", "upgrade": ONE}),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, UpliftError) else "",
+)
+def test_an_error_holds_the_facts_it_tells(error: UpliftError, facts: dict[str, object]) -> None:
+    assert {name: getattr(error, name) for name in facts} == facts
+    assert all(str(fact) in error.message for fact in facts.values() if not isinstance(fact, tuple))

@@ -1,6 +1,6 @@
 """What others did between a first look and the transaction is seen in the transaction."""
 
-from asyncio import Task, create_task, sleep
+from asyncio import Task, create_task, sleep, timeout
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -42,7 +42,7 @@ from tests.support.builders import (
     an_id,
     instances,
 )
-from tests.support.stores import instances_of, outcomes_of, upgrades_of
+from tests.support.stores import CountingTransactions, instances_of, outcomes_of, upgrades_of
 
 pytestmark = pytest.mark.anyio
 
@@ -112,6 +112,14 @@ async def test_an_upgrade_that_was_taken_after_the_look_is_not_taken_again(store
     taken_by_one = await first
     assert taken_by_one is not None
     assert (taken_by_one.id, await second) == (queued.id, None)
+
+
+async def test_who_looks_for_an_upgrade_that_does_not_wait_waits_for_nobody(store: InMemoryStore) -> None:
+    await a_process(store, holding=instances(range(3)))
+    paused = await pause_upgrade(store, (await request(store)).id, caller=ADMIN)
+    await request(store)
+    async with writing(store), timeout(5):
+        assert await claim(store, SMALL, only=paused.id) is None
 
 
 async def test_an_upgrade_that_was_paused_before_the_chunk_is_left(store: InMemoryStore) -> None:
@@ -185,3 +193,15 @@ async def test_pruning_lets_others_write_between_its_steps(
     assert await task == 6
     both = [an_id(0), an_id(1)]
     assert left[:2] == [[[], [an_id(1)], both], [[], [], []]]
+
+
+async def test_pruning_marks_so_many_upgrades_in_one_step(
+    store: InMemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pruning, "UPGRADES_TOGETHER", 2)
+    await a_process(store)
+    for _ in range(3):
+        await request(store)
+    counting = CountingTransactions(store)
+    assert await prune_outcomes(counting, before=EVENING, clock=a_clock(EVENING)) == 0
+    assert counting.asked["prunable"] == 3  # two upgrades, one, and none

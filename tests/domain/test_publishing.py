@@ -1,5 +1,7 @@
 """How processes are created, drafts saved and versions published; and when not."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from domain import (
@@ -71,6 +73,13 @@ async def test_a_new_process_has_a_title_and_no_versions(store: Store, given: st
     assert created == Process(key=ORDERS, title=kept, created_at=NOON)
     assert await store.process(ORDERS) == created
     assert await versions_of(store) == []
+
+
+async def test_times_are_in_utc_unless_a_clock_is_given(store: Store) -> None:
+    began = datetime.now(UTC)
+    created = await create_process(store, namespace="crm", code="orders", title=None, caller=ADMIN)
+    assert began <= created.created_at <= datetime.now(UTC)
+    assert created.created_at.tzinfo is UTC
 
 
 async def test_the_same_code_may_be_used_in_another_namespace(store: Store) -> None:

@@ -1,6 +1,7 @@
 """How tasks of one program wait for news, and stop waiting."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -27,6 +28,19 @@ async def test_a_ring_wakes_all_who_wait() -> None:
 
 async def test_a_wait_ends_by_itself() -> None:
     await Bell().wait(0.001)
+
+
+async def test_nothing_is_left_of_those_who_waited() -> None:
+    def futures() -> int:
+        gc.collect()
+        return sum(type(one) is asyncio.Future for one in gc.get_objects())
+
+    bell = Bell()
+    await bell.wait(0.001)
+    before = futures()
+    for _ in range(3):
+        await bell.wait(0.001)
+    assert futures() == before
 
 
 async def test_a_wait_that_is_cancelled_while_the_bell_rings_is_cancelled() -> None:

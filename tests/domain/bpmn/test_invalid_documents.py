@@ -37,14 +37,18 @@ def in_process(*lines: str) -> bytes:
     ],
 )
 def test_refuses_what_is_not_well_formed_with_the_line(document: bytes, line: int) -> None:
-    assert refusal(document).line == line
+    found = refusal(document)
+    assert found.line == line
+    assert " XML" in found.message
 
 
 @pytest.mark.parametrize("encoding", ["klingon", "Shift_JIS", "UTF-7", "base64"])
 def test_refuses_encodings_it_cannot_read(encoding: str) -> None:
     document = f'<?xml version="1.0" encoding="{encoding}"?><definitions xmlns="{BPMN}"/>'
 
-    assert "XML" in refusal(document.encode()).message
+    found = refusal(document.encode())
+    assert found.line == 1
+    assert "XML" in found.message
 
 
 @pytest.mark.parametrize(
@@ -62,7 +66,10 @@ def test_refuses_document_types_and_entities(declaration: str) -> None:
 
     found = refusal(document.encode())
     assert found.line == 1
-    assert "entities" in found.message
+    assert found.message == (
+        "Expected a BPMN document without document type, entities and external references, "
+        "but it declares one."
+    )
 
 
 @pytest.mark.parametrize(
@@ -158,6 +165,40 @@ def test_refuses_dangling_references_and_ids_with_line_and_element(
     assert found.message.startswith("Expected ")
 
 
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        (
+            '<task id="t"/><sequenceFlow id="f" sourceRef="t" targetRef="gone"/>',
+            "Expected 'gone', the targetRef of 'f', to be in the same process, but it is not there.",
+        ),
+        (
+            '<boundaryEvent id="b"/>',
+            "Expected '', the attachedToRef of 'b', to be in the same process, but it is not there.",
+        ),
+        (
+            '<task id="t"><incoming>gone</incoming></task>',
+            "Expected 'gone', the incoming of 't', to be in the same process, but it is not there.",
+        ),
+        (
+            '<endEvent id="e"><eventDefinitionRef>gone</eventDefinitionRef></endEvent>',
+            "Expected 'gone', which 'e' refers to, in the same document, but it is not there.",
+        ),
+        (
+            '<receiveTask id="r" messageRef="gone"/>',
+            "Expected 'gone', which 'r' refers to, in the same document, but it is not there.",
+        ),
+        (
+            '<task id="t"/>\n<task id="t"/>',
+            "Expected each id once, but 't' stands on lines 3 and 4.",
+        ),
+    ],
+    ids=["attribute", "no attribute", "tag", "definition", "message", "twice"],
+)
+def test_tells_what_is_dangling_or_there_twice(tags: str, message: str) -> None:
+    assert refusal(in_process(tags)).message == message
+
+
 def test_refuses_a_flow_to_an_element_of_another_process() -> None:
     document = (
         f'<definitions xmlns="{BPMN}"><process id="a"><task id="t"/></process>\n'
@@ -187,7 +228,9 @@ def test_refuses_a_document_that_is_nested_too_deeply() -> None:
     around = 2
 
     assert len(read_model(scopes_inside_each_other(MAX_DEPTH - around)).elements) == MAX_DEPTH - around
-    assert "inside each other" in refusal(scopes_inside_each_other(MAX_DEPTH - around + 1)).message
+    found = refusal(scopes_inside_each_other(MAX_DEPTH - around + 1))
+    assert found.line == 3
+    assert "inside each other" in found.message
     assert "inside each other" in refusal(b"<a>" * 100_000).message
 
 

@@ -69,6 +69,15 @@ def test_reads_flows_as_incoming_and_outgoing() -> None:
     assert model.flows[model.elements["c"].outgoing[0]].target == "b"
 
 
+def test_reads_a_gateway_that_names_its_default_flow() -> None:
+    model = read(
+        '<process id="p"><exclusiveGateway id="x" default="f"/><task id="t"/>'
+        '<sequenceFlow id="f" sourceRef="x" targetRef="t"/></process>'
+    )
+
+    assert model.elements["x"].outgoing == ("f",)
+
+
 def test_reads_hosts_of_boundary_events_and_whether_they_interrupt() -> None:
     model = with_boundary(message="M").boundary("soft", on="task", timer="PT1M", interrupting=False).model()
 
@@ -101,6 +110,11 @@ def test_reads_whether_the_start_of_an_event_subprocess_interrupts() -> None:
             '<message id="m" name="Paid"/>',
             Trigger(kind=TriggerKind.MESSAGE, detail="Paid"),
         ),
+        (
+            '<messageEventDefinition messageRef="a:m"/>',
+            '<message id="m" name="Other"/><message id="a:m" name="Paid"/>',
+            Trigger(kind=TriggerKind.MESSAGE, detail="Paid"),
+        ),
         ("<messageEventDefinition/>", "", Trigger(kind=TriggerKind.MESSAGE)),
         (
             '<signalEventDefinition signalRef="s"/>',
@@ -131,6 +145,11 @@ def test_reads_whether_the_start_of_an_event_subprocess_interrupts() -> None:
             "<timerEventDefinition><timeCycle>R3/PT1H</timeCycle></timerEventDefinition>",
             "",
             Trigger(kind=TriggerKind.TIMER, detail="timeCycle R3/PT1H"),
+        ),
+        (
+            "<timerEventDefinition><timeDate>t</timeDate><timeCycle>R</timeCycle></timerEventDefinition>",
+            "",
+            Trigger(kind=TriggerKind.TIMER, detail="timeDate t; timeCycle R"),
         ),
         ("<timerEventDefinition/>", "", Trigger(kind=TriggerKind.TIMER)),
         (
@@ -167,6 +186,11 @@ def test_reads_the_message_of_a_receive_task() -> None:
     assert model.elements["task"].trigger == Trigger(kind=TriggerKind.MESSAGE, detail="Paid")
 
 
+def test_no_other_task_waits_for_a_message() -> None:
+    assert one_task(kind="receiveTask").model().elements["task"].trigger is None
+    assert read_element('<sendTask id="t" messageRef="m"/>', '<message id="m"/>').trigger is None
+
+
 @pytest.mark.parametrize(
     ("marker", "expected"),
     [
@@ -194,12 +218,21 @@ def test_reads_compensation_handlers_by_their_associations() -> None:
     assert model.elements["undo"].handler == "cancel"
     assert model.elements["cancel"].compensates
     assert not model.elements["book"].compensates
+    assert model.handlers == {"cancel"}
+
+
+def test_only_compensation_events_lead_to_handlers() -> None:
+    uncompensated = a_process().user_task("book").boundary("undo", on="book", compensation=True)
+    told = one_task().boundary("event", on="task", message="M").handler("cancel", of="event")
+
+    assert [model.handlers for model in (uncompensated.model(), told.model())] == [set(), set()]
 
 
 def test_passes_over_associations_with_annotations() -> None:
     model = read(
         '<process id="p"><task id="t"/><textAnnotation id="note"/>'
-        '<association id="a" sourceRef="t" targetRef="note"/></process>'
+        '<association id="a" sourceRef="t" targetRef="note"/>'
+        '<association id="b" sourceRef="note" targetRef="t"/></process>'
     )
 
     assert model.elements["t"].handler is None
@@ -223,8 +256,8 @@ def test_reads_form_keys_of_camunda_and_flowable(namespace: str, attribute: str)
 def test_passes_over_what_vendors_add() -> None:
     model = read(
         '<v:settings id="t"/><process id="p" v:version="7"><extensionElements><v:task id="t"/>'
-        '<userTask id="hidden"/></extensionElements><userTask id="t" v:assignee="a"><v:thing/></userTask>'
-        '<v:userTask id="own"/></process>'
+        '<userTask id="hidden"/><userTask id="t"/></extensionElements>'
+        '<userTask id="t" v:assignee="a"><v:thing/></userTask><v:userTask id="own"/></process>'
     )
 
     assert model.elements == {"t": Element(id="t", kind=ElementKind.USER_TASK)}
