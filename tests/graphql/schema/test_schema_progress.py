@@ -88,11 +88,9 @@ async def test_a_finished_upgrade_is_told_once(small: Client, store: Listened):
 async def test_tells_how_it_is_at_once_then_what_changes_and_at_last_the_end(small: Client, store: Listened):
     upgrade = await the_upgrade(store)
     events: list[Any] = []
-    times: list[float] = []
     async with AsyncExitStack() as until_the_end:
         async for event in small.follow(FOLLOW, id=str(upgrade.id)):
             events.append(event["data"]["upgradeProgress"])
-            times.append(time.monotonic())
             if len(events) == 1:
                 await work_one_chunk(store, a_worker())
             elif len(events) == 2:
@@ -104,7 +102,6 @@ async def test_tells_how_it_is_at_once_then_what_changes_and_at_last_the_end(sma
         ("COMPLETED", 5, {"totalCount": 5}),
     ]
     assert [event["countsByReason"] for event in events] == [[], [], [{"code": "NOT_PENDING", "count": 1}]]
-    assert times[1] - times[0] >= 0.49
 
 
 async def test_tells_at_most_twice_a_second_however_often_it_changes(small: Client, store: Listened):
