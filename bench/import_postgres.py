@@ -19,7 +19,7 @@ from bench.on_postgres import Spent, a_copy, populate, ratios, spending
 from bench.population import ADMIN
 from gateway.importing import import_file
 from storage.store import SqlStore
-from tests.support.postgres import Server, a_server, binaries
+from tests.support.postgres import Server, a_server, tool
 
 BARE = """
 \\copy instance (uuid, process_id, version, status, position_id) from '{}' (format csv)
@@ -41,14 +41,12 @@ def write_rows(path: Path, count: int) -> None:
 
 
 async def bare(server: Server, rows: Path) -> Spent:
-    folder = binaries()
-    assert folder is not None, "the server runs"
     async with a_copy(server) as name:
         url = server.url(name).render_as_string()
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         began = time.perf_counter()
         done = subprocess.run(
-            [folder / "psql", "-q", "-X", url],
+            [tool("psql"), "-q", "-X", url],
             input=BARE.format(rows),
             capture_output=True,
             text=True,

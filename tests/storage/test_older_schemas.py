@@ -34,7 +34,7 @@ from tests.support.first_revision import (
     bring_to,
     make_first_revision,
 )
-from tests.support.postgres import binaries, the_server
+from tests.support.postgres import the_server, tool
 from tests.support.stores import an_open_database, by_id, everything_in
 
 pytestmark = pytest.mark.anyio
@@ -72,9 +72,7 @@ async def contents(where: Path | URL) -> str:
     if isinstance(where, Path):
         with closing(sqlite3.connect(where)) as connection:
             return "\n".join(connection.iterdump())
-    folder = binaries()
-    assert folder is not None
-    dump = [folder / "pg_dump", "--inserts", url_of(where)]
+    dump = [tool("pg_dump"), "--inserts", url_of(where)]
     done = await to_thread(subprocess.run, dump, capture_output=True, text=True, check=True)
     return "\n".join(line for line in done.stdout.splitlines() if "restrict" not in line)
 

@@ -9,7 +9,7 @@ from sqlalchemy.engine import URL
 from domain import UpgradeState
 from tests.contract.upgrade_work import request, work, work_and_die
 from tests.support.builders import EVENING, ORDERS, a_clock, a_process, a_worker, an_instance, instances
-from tests.support.postgres import binaries, the_server
+from tests.support.postgres import the_server, tool
 from tests.support.stores import an_open_database, everything_in, instances_of
 
 pytestmark = pytest.mark.anyio
@@ -19,10 +19,8 @@ LATER = a_worker("later", size=2, clock=a_clock(EVENING))
 
 
 def run(program: str, url: URL, *arguments: str) -> None:
-    folder = binaries()
-    assert folder is not None
     where = f"--dbname={url.render_as_string()}"
-    subprocess.run([str(folder / program), where, *arguments], check=True, capture_output=True)
+    subprocess.run([tool(program), where, *arguments], check=True, capture_output=True)
 
 
 async def test_a_dump_of_a_running_upgrade_goes_on_where_it_was(tmp_path: Path) -> None:

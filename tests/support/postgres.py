@@ -19,6 +19,8 @@ from sqlalchemy.engine import URL
 from storage.store import SqlStore
 from storage.tables import metadata
 
+NAMED = os.environ.get("UPLIFT_POSTGRES")
+"""The folder of binaries that whoever runs the tests chose, to try another version."""
 SEARCHED = Path("/usr/lib/postgresql")
 """Where Debian keeps the binaries, a folder for each version."""
 UNPRIVILEGED = "postgres"
@@ -44,12 +46,32 @@ AT_THE_END = ExitStack()
 
 @cache
 def binaries() -> Path | None:
-    """The folder of the newest server's binaries; None when there is none on this machine."""
+    """The folder of the server's binaries: the chosen one, or the newest; None when there is none."""
+    if NAMED is not None:
+        folder = Path(NAMED).resolve()
+        assert (folder / "initdb").exists(), f"Expected initdb in UPLIFT_POSTGRES, but it is not in {folder}."
+        return folder
     found = [path.parent for path in SEARCHED.glob("*/bin/initdb")]
     on_path = shutil.which("initdb")
     if on_path is not None:
         found.append(Path(on_path).resolve().parent)
     return max(found, key=lambda path: (path.parent.name.zfill(4), str(path)), default=None)
+
+
+def tool(name: str) -> Path:
+    """A program that talks to servers, like pg_dump: the server's own, or the newest there is.
+
+    Folders of a server alone lack it, and a newer one understands older servers.
+    """
+    folder = binaries()
+    assert folder is not None, "there is no server to talk to"
+    places = [folder / name, *sorted(SEARCHED.glob(f"*/bin/{name}"), reverse=True)]
+    on_path = shutil.which(name)
+    if on_path is not None:
+        places.append(Path(on_path))
+    found = next((place for place in places if place.exists()), None)
+    assert found is not None, f"Expected {name} in {folder}, in {SEARCHED} or on the PATH."
+    return found
 
 
 @dataclass(frozen=True)
