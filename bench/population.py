@@ -1,13 +1,15 @@
 """Which instances do the benchmarks run on?
 
 One process with three published versions and 1,000,000 instances in 60 cohorts below the latest version: 40 %
-wait (PENDING), the rest have ended. So a selection of all active ones means 400,000.
+wait (PENDING), the rest have ended. So a selection of all active ones means 400,000. Beside it a process with
+a hundred instances, for programs to warm up with: what a program makes once in its life is not measured.
 """
 
+import os
 import random
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -27,39 +29,34 @@ from domain import (
 )
 from gateway.keys import create_key
 from storage.keys import SqlKeys
-from storage.sqlite import PRAGMAS
+from storage.sqlite import LARGE_CACHE, PRAGMAS
 from storage.store import SqlStore
 
 ADMIN = Caller(name="bench", role=Role.SYSTEM_ADMIN)
 PROCESS = ProcessKey(namespace="bench", code="order")
+SMALL_PROCESS = ProcessKey(namespace="bench", code="small")
 OLD_VERSIONS = 3
 POSITIONS = 20
 BATCH = 50_000
-BARE_PRAGMAS = (*PRAGMAS, "PRAGMA wal_autocheckpoint = 8000")
+BARE_PRAGMAS = (*PRAGMAS, LARGE_CACHE, "PRAGMA wal_autocheckpoint = 8000")
 """What the store's own connections are set to; but the bare ones make their checkpoints by themselves."""
 
 
 async def populate(path: Path, count: int, *, seed: int = 1) -> list[UUID]:
-    """Fill a new database file; returns the ids of the instances that wait, in the order of registration."""
+    """Fill a new database file; returns the ids of those of PROCESS that wait, as they were registered."""
     store = await SqlStore.open(path)
-    await create_process(store, namespace=PROCESS.namespace, code=PROCESS.code, title=None, caller=ADMIN)
-    for _ in range(OLD_VERSIONS):
-        await _publish(store)
-    waiting: list[UUID] = []
-    for batch in batches(count, seed):
-        await register_instances(store, process=PROCESS, instances=batch, caller=ADMIN)
-        waiting += [one.id for one in batch if one.status is Status.PENDING]
-    await _publish(store)
+    waiting = await _add(store, PROCESS, batches(count, seed))
+    await _add(store, SMALL_PROCESS, batches(100, seed + 1, process=SMALL_PROCESS))
     await store.close()
     return waiting
 
 
-def batches(count: int, seed: int) -> Iterator[list[Instance]]:
+def batches(count: int, seed: int, *, process: ProcessKey = PROCESS) -> Iterator[list[Instance]]:
     """The instances, a batch at a time."""
     chance = random.Random(seed)
     positions = [frozenset({ElementId(f"task-{number}")}) for number in range(POSITIONS)]
     for start in range(0, count, BATCH):
-        yield [_instance(chance, positions) for _ in range(min(BATCH, count - start))]
+        yield [_instance(chance, process, positions) for _ in range(min(BATCH, count - start))]
 
 
 async def add_admin_key(path: Path) -> str:
@@ -76,6 +73,7 @@ def copied(path: Path, name: str) -> Path:
     for suffix in ("-wal", "-shm"):
         copy.with_name(copy.name + suffix).unlink(missing_ok=True)
     shutil.copyfile(path, copy)
+    os.sync()  # or whoever writes first would wait until all of the copy is on the disk
     return copy
 
 
@@ -87,16 +85,28 @@ def plain_connection(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _instance(chance: random.Random, positions: list[frozenset[ElementId]]) -> Instance:
+async def _add(store: SqlStore, process: ProcessKey, instances: Iterable[list[Instance]]) -> list[UUID]:
+    await create_process(store, namespace=process.namespace, code=process.code, title=None, caller=ADMIN)
+    for _ in range(OLD_VERSIONS):
+        await _publish(store, process)
+    waiting: list[UUID] = []
+    for batch in instances:
+        await register_instances(store, process=process, instances=batch, caller=ADMIN)
+        waiting += [one.id for one in batch if one.status is Status.PENDING]
+    await _publish(store, process)
+    return waiting
+
+
+def _instance(chance: random.Random, process: ProcessKey, positions: list[frozenset[ElementId]]) -> Instance:
     return Instance(
         id=InstanceId(UUID(bytes=chance.randbytes(16), version=4)),
-        process=PROCESS,
+        process=process,
         version=VersionNumber(chance.randint(1, OLD_VERSIONS)),
         status=Status.PENDING if chance.random() < 0.4 else Status.COMPLETED,
         position=chance.choice(positions),
     )
 
 
-async def _publish(store: SqlStore) -> None:
-    await save_draft(store, process=PROCESS, model=None, caller=ADMIN)
-    await publish_version(store, process=PROCESS, caller=ADMIN)
+async def _publish(store: SqlStore, process: ProcessKey) -> None:
+    await save_draft(store, process=process, model=None, caller=ADMIN)
+    await publish_version(store, process=process, caller=ADMIN)

@@ -250,6 +250,9 @@ class Store(ProcessQuestions, InstanceQuestions, UpgradeQuestions, Protocol):
         """
         ...
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """Begin a transaction; it is committed when the block ends, and rolled back when the block raises."""
+    def transaction(self, *, in_background: bool = False) -> AbstractAsyncContextManager[Transaction]:
+        """Begin a transaction; it is committed when the block ends, and rolled back when the block raises.
+
+        One in the background lets all others go first where they compete for the machine.
+        """
         ...

@@ -19,7 +19,7 @@ async def prune_outcomes(store: Store, *, before: datetime, clock: Clock = utc_n
     """
     pruned = 0
     while True:
-        async with store.transaction() as transaction:
+        async with store.transaction(in_background=True) as transaction:
             old = await transaction.prunable(before, UPGRADES_TOGETHER)
             left = OUTCOMES_TOGETHER
             for upgrade in old:

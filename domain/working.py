@@ -130,7 +130,7 @@ async def work_off(
     while _is_mine(upgrade, worker):
         if should_stop():
             return await _give_back(store, upgrade, worker)
-        async with store.transaction() as transaction:
+        async with store.transaction(in_background=True) as transaction:
             began = time.perf_counter()
             upgrade = await _stored(transaction, upgrade)
             if decided is None:

@@ -23,8 +23,11 @@ class Backend(Protocol):
     def reading(self) -> AbstractAsyncContextManager[Connection]:
         """A connection for statements that only read, each on its own snapshot."""
 
-    def writing(self) -> AbstractAsyncContextManager[Connection]:
-        """A connection in a write transaction, committed at the end or rolled back on an error."""
+    def writing(self, *, in_background: bool) -> AbstractAsyncContextManager[Connection]:
+        """A connection in a write transaction, committed at the end or rolled back on an error.
+
+        One in the background lets all others go first where they compete for the machine.
+        """
 
     def migrating(self) -> AbstractAsyncContextManager[Connection]:
         """As `writing`, to change the schema: one program at a time has it, and others wait for long."""

@@ -55,10 +55,10 @@ class Database:
                 yield connection
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[Connection]:
+    async def writing(self, *, in_background: bool = False) -> AsyncIterator[Connection]:
         """A connection in a write transaction, committed at the end or rolled back on an error."""
         with self._expected_failures():
-            async with self._backend.writing() as connection:
+            async with self._backend.writing(in_background=in_background) as connection:
                 yield connection
 
     @asynccontextmanager

@@ -6,6 +6,7 @@ next if its answer is not needed at once; all others go SQLAlchemy's way.
 """
 
 import sqlite3
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
@@ -19,6 +20,11 @@ from storage.prepared import Prepared, Rows, Statements
 
 Answer = tuple[sqlite3.Cursor, list[Any]]
 Work = Callable[..., Answer]
+LOOK_EVERY = 0.001
+"""Seconds between two looks for the write lock. SQLite itself looks but ten times a second, and between two
+chunks of an upgrade it is free for some 3 ms."""
+PRIMARY = 0xFF
+"""The bits of a result code that tell its kind; those above tell more."""
 
 
 @dataclass(slots=True)
@@ -26,8 +32,7 @@ class Sent:
     """A statement that goes along with the next one; what it came to is known when that is answered."""
 
     work: Work
-    sql: str
-    given: Any = ()
+    given: tuple[Any, ...]
     cursor: sqlite3.Cursor | None = None
 
     @property
@@ -60,12 +65,12 @@ class SqliteConnection(Connection):
         connection._thread = raw.driver_connection
         return connection
 
-    def take_the_write_lock(self) -> None:
-        """Begin a transaction, along with its first statement.
+    def take_the_write_lock(self, wait: float) -> None:
+        """Begin a transaction, along with its first statement; wait so many seconds for others who write.
 
         One that begins by reading would have to upgrade its lock later, and can fail then for ever.
         """
-        self._sent.append(Sent(execute, "BEGIN IMMEDIATE"))
+        self._sent.append(Sent(_take_the_write_lock, (wait,)))
 
     async def commit(self) -> None:
         await self.work(execute, "COMMIT")
@@ -91,7 +96,8 @@ class SqliteConnection(Connection):
         prepared = self._prepared(statement, parameters)
         if prepared is None:
             return await self.execute(statement, parameters)
-        sent = Sent(*_work(prepared, parameters))
+        work, *given = _work(prepared, parameters)
+        sent = Sent(work, tuple(given))
         self._sent.append(sent)
         return sent
 
@@ -142,6 +148,23 @@ def execute_many(connection: sqlite3.Connection, operation: str, rows: Any) -> A
     return cursor, []
 
 
+def primary_code(error: BaseException | None) -> int:
+    """What kind of failure SQLite told."""
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & PRIMARY
+
+
+def _take_the_write_lock(connection: sqlite3.Connection, wait: float) -> Answer:
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            return execute(connection, "BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(LOOK_EVERY)
+
+
 def _work(prepared: Prepared, parameters: Any) -> tuple[Work, str, Any]:
     if isinstance(parameters, list):
         return execute_many, prepared.sql, prepared.bind_all(parameters)
@@ -152,7 +175,7 @@ def _one_by_one(
     connection: sqlite3.Connection, before: list[Sent], work: Callable[..., Any], given: tuple[Any, ...]
 ) -> Any:
     for sent in before:
-        sent.cursor, _ = sent.work(connection, sent.sql, sent.given)
+        sent.cursor, _ = sent.work(connection, *sent.given)
     return work(connection, *given)
 
 

@@ -52,14 +52,15 @@ class PostgresBackend:
             yield connection
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[Connection]:
+    async def writing(self, *, in_background: bool) -> AsyncIterator[Connection]:
+        del in_background  # the work is done by the server, which treats all alike
         connection = Connection(self._writers)
         async with connection, connection.begin():
             yield connection
 
     @asynccontextmanager
     async def migrating(self) -> AsyncIterator[Connection]:
-        async with self.writing() as connection:
+        async with self.writing(in_background=False) as connection:
             await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{MIGRATION_WAIT}'")
             await take_turns(connection, "schema")
             # A lock on a table that waits for one who reads it keeps all others waiting, too.

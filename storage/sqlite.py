@@ -7,6 +7,7 @@ import time
 from asyncio import Semaphore, Task, shield
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.engine import URL
@@ -16,12 +17,14 @@ from sqlalchemy.pool import NullPool
 
 from storage.backend import PoolUse
 from storage.connection import Connection
-from storage.driver import SqliteConnection, execute
+from storage.driver import SqliteConnection, execute, primary_code
 from storage.prepared import Statements
+from storage.scheduling import let_others_go_first
 
-BUSY_TIMEOUT_MS = 5_000
-MIGRATION_WAIT_MS = 60_000
-"""How long one program waits for another that changes the schema."""
+LOCK_WAIT = 5.0
+"""Seconds that one program waits for another that holds a lock of the file."""
+MIGRATION_WAIT = 60.0
+"""Seconds that one program waits for another that changes the schema."""
 READERS = 4
 WAL = "PRAGMA journal_mode = WAL"
 PRAGMAS = (
@@ -29,16 +32,17 @@ PRAGMAS = (
     # In WAL mode NORMAL survives a killed program whole; a power cut may lose the last commits, no more.
     "PRAGMA synchronous = NORMAL",
     "PRAGMA foreign_keys = ON",
-    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
-    "PRAGMA cache_size = -65536",
     "PRAGMA temp_store = MEMORY",
+    "PRAGMA wal_autocheckpoint = 0",
 )
-NO_CHECKPOINTS = "PRAGMA wal_autocheckpoint = 0"
-FOR_MIGRATIONS = (
-    f"PRAGMA busy_timeout = {MIGRATION_WAIT_MS}",
-    # To rebuild a table that others refer to is to drop it meanwhile; the keys are checked at the end.
-    "PRAGMA foreign_keys = OFF",
-)
+# What is not in the caches of the connections is in that of the system, which is nearly as fast.
+SMALL_CACHE = "PRAGMA cache_size = -16384"
+LARGE_CACHE = "PRAGMA cache_size = -65536"
+FOR_READERS = (*PRAGMAS, SMALL_CACHE, f"PRAGMA busy_timeout = {LOCK_WAIT * 1_000:.0f}")
+FOR_WRITERS = (*PRAGMAS, SMALL_CACHE, "PRAGMA busy_timeout = 0")  # they wait by themselves
+FOR_CHUNKS = (*PRAGMAS, LARGE_CACHE, "PRAGMA busy_timeout = 0")
+# To rebuild a table that others refer to is to drop it meanwhile; the keys are checked at the end.
+FOR_MIGRATIONS = "PRAGMA foreign_keys = OFF"
 CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
 CHECKPOINT_EVERY = 0.5
 """Seconds between two checkpoints while there are commits; what is written meanwhile stays in the WAL."""
@@ -47,8 +51,6 @@ LONG_WAL = 16_384
 
 logger = logging.getLogger(__name__)
 
-PRIMARY = 0xFF
-"""The bits of a result code that tell its kind; those above tell more."""
 PASSING = (
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
@@ -65,7 +67,10 @@ PASSING = (
 
 
 class SqliteBackend:
-    """Connections to one file: some that read, one that writes, and one that makes checkpoints beside it."""
+    """Connections to one file: some that read, two that write in turn, and one that makes checkpoints.
+
+    What is done in the background has a connection of its own, for its thread lets those of others go first.
+    """
 
     migrates_itself = True
 
@@ -76,10 +81,12 @@ class SqliteBackend:
             connect_args={"isolation_level": None, "factory": _Connection},
         )
         self._statements = Statements(self._engine.dialect)
-        self._readers = _Held(self._open, READERS)
-        # SQLite lets one connection write at a time: waiting here is fair and cheap, in busy_timeout neither.
-        self._writer = _Held(self._open, 1)
-        self._keeper = _Held(self._open, 1)
+        self._readers = _Held(partial(self._open, FOR_READERS), READERS)
+        # SQLite lets one connection write at a time: waiting here is fair and cheap, for its lock neither.
+        self._turn = Semaphore(1)
+        self._writer = _Held(partial(self._open, FOR_WRITERS), 1)
+        self._background_writer = _Held(partial(self._open, FOR_CHUNKS, in_background=True), 1)
+        self._keeper = _Held(partial(self._open, FOR_READERS, in_background=True), 1)
         self._checkpoint: Task[None] | None = None
         self._next_checkpoint = 0.0
 
@@ -87,17 +94,18 @@ class SqliteBackend:
         return self._readers.one()
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[Connection]:
-        async with self._writer.one() as connection, _transaction(connection):
+    async def writing(self, *, in_background: bool) -> AsyncIterator[Connection]:
+        held = self._background_writer if in_background else self._writer
+        async with self._turn, held.one() as connection, _transaction(connection, LOCK_WAIT):
             yield connection
         self._checkpoint_now_and_then()
 
     @asynccontextmanager
     async def migrating(self) -> AsyncIterator[Connection]:
-        connection = await self._open()
+        connection = await self._open(FOR_WRITERS)
         try:
-            await connection.work(_execute_all, FOR_MIGRATIONS)
-            async with _transaction(connection):
+            await connection.work(execute, FOR_MIGRATIONS)
+            async with _transaction(connection, MIGRATION_WAIT):
                 await (
                     connection.begin()
                 )  # Alembic would commit a transaction that SQLAlchemy does not know of
@@ -111,23 +119,23 @@ class SqliteBackend:
     def why_unavailable(self, error: Exception) -> str | None:
         if not isinstance(error, OperationalError):
             return None
-        code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-        return str(error.orig) if code & PRIMARY in PASSING else None
+        return str(error.orig) if primary_code(error.orig) in PASSING else None
 
     def pools(self) -> Mapping[str, PoolUse]:
-        return {"reading": self._readers.use, "writing": self._writer.use}
+        in_use = self._writer.use.in_use + self._background_writer.use.in_use
+        return {"reading": self._readers.use, "writing": PoolUse(in_use, 1)}
 
     async def close(self) -> None:
         if self._checkpoint is not None:
             await self._checkpoint
-        for held in (self._keeper, self._readers, self._writer):
+        for held in (self._keeper, self._readers, self._background_writer, self._writer):
             await held.close()
         await self._engine.dispose()
 
-    async def _open(self) -> SqliteConnection:
+    async def _open(self, pragmas: Sequence[str], *, in_background: bool = False) -> SqliteConnection:
         connection = await SqliteConnection.open(self._engine, self._statements)
         try:
-            await connection.work(_set_up)
+            await connection.work(_set_up, pragmas, in_background)
         except BaseException:
             await shield(connection.close())  # or its thread would stay for ever
             raise
@@ -149,15 +157,15 @@ class SqliteBackend:
                 await keeper.work(execute, CHECKPOINT)
             # SQLite begins the WAL anew only when all of it was moved: what was written since then, which is
             # little, is moved while nobody writes.
-            async with self._writer.one() as writer:
+            async with self._turn, self._writer.one() as writer:
                 await writer.work(execute, CHECKPOINT)
         except DBAPIError as error:
             logger.warning("Expected to move the WAL into the file, but the database says '%s'.", error.orig)
 
 
 @asynccontextmanager
-async def _transaction(connection: SqliteConnection) -> AsyncIterator[None]:
-    connection.take_the_write_lock()
+async def _transaction(connection: SqliteConnection, lock_wait: float) -> AsyncIterator[None]:
+    connection.take_the_write_lock(lock_wait)
     try:
         yield
         await connection.commit()
@@ -216,19 +224,17 @@ class _Connection(sqlite3.Connection):
         super().close()
 
 
-def _set_up(connection: sqlite3.Connection) -> None:
+def _set_up(connection: sqlite3.Connection, pragmas: Sequence[str], in_background: bool) -> None:
+    if in_background:
+        let_others_go_first()
     _switch_to_wal(connection)
-    _execute_all(connection, (*PRAGMAS, NO_CHECKPOINTS))
-
-
-def _execute_all(connection: sqlite3.Connection, pragmas: Sequence[str]) -> None:
     for pragma in pragmas:
         connection.execute(pragma)
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
     # Of several that switch a new file at once SQLite refuses all but one, without any waiting.
-    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1_000
+    deadline = time.monotonic() + LOCK_WAIT
     while True:
         try:
             connection.execute(WAL)

@@ -49,8 +49,8 @@ class SqlStore:
         return self._database
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[SqlTransaction]:
-        async with self._database.writing() as connection:
+    async def transaction(self, *, in_background: bool = False) -> AsyncIterator[SqlTransaction]:
+        async with self._database.writing(in_background=in_background) as connection:
             identities = Identities(connection, self._known)
             transaction = SqlTransaction(connection, identities, self._models)
             yield transaction

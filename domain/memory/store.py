@@ -29,7 +29,8 @@ class InMemoryStore:
         self._bell = Bell()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[InMemoryTransaction]:
+    async def transaction(self, *, in_background: bool = False) -> AsyncIterator[InMemoryTransaction]:
+        del in_background  # all happens in one thread
         async with self._lock:
             draft = self._state.snapshot()
             yield InMemoryTransaction(draft)

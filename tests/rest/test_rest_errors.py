@@ -27,7 +27,7 @@ class BrokenStore(Around):
 
     error: Exception | None = None
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+    def transaction(self, *, in_background: bool = False) -> AbstractAsyncContextManager[Transaction]:
         if self.error:
             raise self.error
         return self._store.transaction()

@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain import Status, all_active, create_process, upgrade_instances
 from domain.errors import ProcessExists, StoreUnavailable
-from storage.database import Database
-from storage.sqlite import BUSY_TIMEOUT_MS, READERS
+from storage import sqlite
+from storage.sqlite import READERS
 from storage.store import SqlStore
 from tests.support.builders import (
     ADMIN,
@@ -41,7 +41,6 @@ async def ask(connection: AsyncConnection, pragma: str) -> Any:
 async def must_be_set_up(connection: AsyncConnection) -> None:
     assert await ask(connection, "journal_mode") == "wal"
     assert await ask(connection, "foreign_keys") == 1
-    assert await ask(connection, "busy_timeout") == BUSY_TIMEOUT_MS
     assert await ask(connection, "synchronous") == 1
     assert await ask(connection, "temp_store") == 2
 
@@ -55,18 +54,14 @@ def locked(file: Path) -> Iterator[None]:
         connection.execute("ROLLBACK")
 
 
-async def be_impatient(database: Database) -> None:
-    """The connection that writes waits 50 ms for a lock from now on."""
-    async with database.writing() as connection:
-        await connection.exec_driver_sql("PRAGMA busy_timeout = 50")
-
-
 async def test_every_connection_is_set_up(store: SqlStore) -> None:
     async with AsyncExitStack() as stack:
         readers = [await stack.enter_async_context(store.database.reading()) for _ in range(READERS)]
         writer = await stack.enter_async_context(store.database.writing())
         for connection in (*readers, writer):
             await must_be_set_up(connection)
+    async with store.database.writing(in_background=True) as connection:
+        await must_be_set_up(connection)
 
 
 async def test_a_row_that_points_nowhere_is_refused(store: SqlStore) -> None:
@@ -207,10 +202,12 @@ async def test_readers_are_answered_while_the_file_is_locked(store: SqlStore, fi
             assert await instances_of(store, ORDERS) == [an_instance(1)]
 
 
-async def test_a_locked_file_is_an_error_and_no_hang(store: SqlStore, file: Path) -> None:
+async def test_a_locked_file_is_an_error_and_no_hang(
+    store: SqlStore, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "LOCK_WAIT", 0.05)
     await a_process(store, holding=[an_instance(1)])
     before = await everything_in(store)
-    await be_impatient(store.database)
     with locked(file):
         async with timeout(2):
             with pytest.raises(StoreUnavailable, match="the database says 'database is locked'"):

@@ -35,7 +35,7 @@ class StoreOutOfReach(InMemoryStore):
         raise StoreUnavailable("it is locked")
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[NoReturn]:
+    async def transaction(self, *, in_background: bool = False) -> AsyncIterator[NoReturn]:
         raise StoreUnavailable("it is locked")
         yield
 
