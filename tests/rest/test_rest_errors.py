@@ -30,7 +30,7 @@ class BrokenStore(Around):
     def transaction(self, *, in_background: bool = False) -> AbstractAsyncContextManager[Transaction]:
         if self.error:
             raise self.error
-        return self._store.transaction()
+        return self._store.transaction(in_background=in_background)
 
 
 async def broken_authenticate(_: str | None) -> Caller:
