@@ -51,13 +51,16 @@ class SelectedCohorts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedChunk:
-    """What a chunk covers: `recorded` instances, each with its outcome, but not yet moved.
+    """What a chunk covers: `recorded` instances, each with its outcome.
 
+    `moved` of them were in cohorts that the decisions made before move; `unmoved` are the others, by cohort.
     `not_found` counts ids of the selection that no instance of the process has. `cursor` is where the
     chunk ends; `is_last` says that nothing of the selection is left behind it.
     """
 
     recorded: int
+    moved: int
+    unmoved: tuple[CountedCohort, ...]
     not_found: int
     cursor: int
     is_last: bool
@@ -194,9 +197,12 @@ class Transaction(Protocol):
         """Keep a new upgrade and its selection; returns it with the number of active instances left out."""
         ...
 
-    async def record_chunk(self, upgrade: Upgrade, size: int) -> RecordedChunk:
+    async def record_chunk(
+        self, upgrade: Upgrade, size: int, decisions: Collection[Decision]
+    ) -> RecordedChunk:
         """Record the next `size` instances of the selection behind the upgrade's cursor, as they are now.
 
+        Of these it moves those that the given decisions move: all UPGRADE decisions that are kept so far.
         Active instances that the selection leaves out may count as part of the `size`.
         Only instances that existed when the upgrade was added belong to it: of all active, those among them
         that are active now; of a selection by ids, an id that had no instance then is not found.
@@ -204,16 +210,12 @@ class Transaction(Protocol):
         ...
 
     async def move(self, upgrade: Upgrade, chunk: RecordedChunk, decisions: Collection[Decision]) -> int:
-        """Move the instances of the chunk that these UPGRADE decisions are about; returns how many.
+        """Move the unmoved instances of the chunk that these UPGRADE decisions are about; returns how many.
 
-        The decisions are kept already. A store may carry out other kept ones along with them, so those that
-        are known before the chunk come all at once, and later those that are new. Repeats every condition: an
-        instance is moved only if it still is in the cohort it was recorded in.
+        The decisions are kept already, and are all that move any of these instances: a store may carry out
+        all that are kept. Repeats every condition: an instance is moved only if it still is in the cohort it
+        was recorded in.
         """
-        ...
-
-    async def unmoved(self, upgrade: Upgrade, chunk: RecordedChunk) -> tuple[CountedCohort, ...]:
-        """The recorded instances of the chunk that no kept decision moves, by cohort."""
         ...
 
     async def decisions(self, upgrade: Upgrade) -> tuple[Decision, ...]:

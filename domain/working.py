@@ -164,14 +164,15 @@ async def work_chunk(
     are in is asked only when there are others.
     """
     began = time.perf_counter()
-    chunk = await transaction.record_chunk(upgrade, size)
-    moved = await transaction.move(upgrade, chunk, _upgrades(decided.values()))
-    unmoved = () if moved == chunk.recorded else await transaction.unmoved(upgrade, chunk)
-    new = await _decide(transaction, upgrade, [one.cohort for one in unmoved if one.cohort not in decided])
+    chunk = await transaction.record_chunk(upgrade, size, _upgrades(decided.values()))
+    unknown = [one.cohort for one in chunk.unmoved if one.cohort not in decided]
+    new = await _decide(transaction, upgrade, unknown)
     known = {**decided, **_by_cohort(new)}
-    counted = [CountedDecision(decision=known[one.cohort], count=one.count) for one in unmoved]
+    counted = [CountedDecision(decision=known[one.cohort], count=one.count) for one in chunk.unmoved]
     await transaction.keep_decisions(upgrade, counted)
-    moved += await transaction.move(upgrade, chunk, _upgrades(new))
+    # Also those that came into a cohort that is decided while the chunk was recorded, where that can happen.
+    left = _upgrades(one.decision for one in counted)
+    moved = chunk.moved + (await transaction.move(upgrade, chunk, left) if left else 0)
     skips = tuple(one for one in counted if one.decision.verdict is Verdict.SKIP)
     skipped = sum(one.count for one in skips)
     must_account_for_all(recorded=chunk.recorded, moved=moved, skipped=skipped)

@@ -108,7 +108,7 @@ class UpdateMany:
             .where(table.c[key] == bindparam(f"given_{key}"))
             .values({name: bindparam(f"given_{name}") for name in changed})
         )
-        rows = _unnested(table, {name: f"given_{name}" for name in (key, *changed)})
+        rows = unnested(table, {name: f"given_{name}" for name in (key, *changed)})
         self._of_all = (
             update(table).where(table.c[key] == rows.c[key]).values({name: rows.c[name] for name in changed})
         )
@@ -129,11 +129,11 @@ def _arrays(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
 @lru_cache(maxsize=16)
 def _from_arrays(statement: Insert, names: tuple[str, ...]) -> Insert:
     assert isinstance(statement.table, Table), "rows are inserted into tables"
-    rows = _unnested(statement.table, {name: name for name in names})
+    rows = unnested(statement.table, {name: name for name in names})
     return statement.from_select(list(names), select(*(rows.c[name] for name in names)))
 
 
-def _unnested(table: Table, parameters: Mapping[str, str]) -> TableValuedAlias:
+def unnested(table: Table, parameters: Mapping[str, str]) -> TableValuedAlias:
     """The rows that arrays stand for; `parameters` names the one that is bound for each column."""
     arrays = [bindparam(given, type_=ARRAY(table.c[name].type)) for name, given in parameters.items()]
     return func.unnest(*arrays).table_valued(*parameters, name="given").render_derived()

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from domain.cohort import CountedCohort
 from domain.decision import CountedDecision, Decision
 from domain.idempotency import IdempotencyKey, KnownRequest
 from domain.instance import Instance, InstanceId, InstanceReport
@@ -11,7 +10,8 @@ from domain.ports import RecordedChunk
 from domain.process import Process, ProcessKey, Version, VersionNumber
 from domain.selection import UpgradeId, WorkedSelection
 from domain.upgrade import Upgrade
-from storage import chunks, instances, processes, pruning, requests, upgrades
+from storage import instances, processes, pruning, requests, upgrades
+from storage.chunks import Chunks
 from storage.connection import Connection
 from storage.decisions import keep_decisions, kept_decisions
 from storage.dialect import take_turns
@@ -114,15 +114,13 @@ class SqlTransaction:
         self._changed[upgrade.id] = added
         return added
 
-    async def record_chunk(self, upgrade: Upgrade, size: int) -> RecordedChunk:
-        return await chunks.record_chunk(self._connection, self._opened[upgrade.id], upgrade, size)
+    async def record_chunk(
+        self, upgrade: Upgrade, size: int, decisions: Collection[Decision]
+    ) -> RecordedChunk:
+        return await self._chunks_of(upgrade).record(size, decisions)
 
     async def move(self, upgrade: Upgrade, chunk: RecordedChunk, decisions: Collection[Decision]) -> int:
-        return await chunks.move(self._connection, self._opened[upgrade.id], upgrade, chunk, decisions)
-
-    async def unmoved(self, upgrade: Upgrade, chunk: RecordedChunk) -> tuple[CountedCohort, ...]:
-        opened = self._opened[upgrade.id]
-        return await chunks.unmoved(self._connection, self._identities, opened, upgrade, chunk)
+        return await self._chunks_of(upgrade).move(chunk.cursor, decisions)
 
     async def decisions(self, upgrade: Upgrade) -> tuple[Decision, ...]:
         return await kept_decisions(self._connection, self._identities, self._opened[upgrade.id])
@@ -133,6 +131,9 @@ class SqlTransaction:
     async def save_upgrade(self, upgrade: Upgrade) -> None:
         self._changed[upgrade.id] = upgrade
         await upgrades.save_upgrade(self._connection, self._opened[upgrade.id], upgrade)
+
+    def _chunks_of(self, upgrade: Upgrade) -> Chunks:
+        return Chunks(self._connection, self._identities, self._opened[upgrade.id], upgrade)
 
     async def _number(self, key: ProcessKey) -> int:
         number = await self._identities.process_id(key)

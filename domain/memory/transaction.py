@@ -1,7 +1,7 @@
 """The writes that a store in memory takes; see domain.ports.Transaction."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -100,34 +100,31 @@ class InMemoryTransaction:
         self._state.upgrades[upgrade.id] = kept
         return kept
 
-    async def record_chunk(self, upgrade: Upgrade, size: int) -> RecordedChunk:
+    async def record_chunk(
+        self, upgrade: Upgrade, size: int, decisions: Collection[Decision]
+    ) -> RecordedChunk:
         selected = self._state.selected[upgrade.id]
         end = held.end_of_chunk(self._state, upgrade, size)
         covered = selected[upgrade.cursor : end]
         missing = self._state.missing.get(upgrade.id, frozenset())
         known = [self._state.instances[given] for given in covered if given not in missing]
         recorded = [one for one in known if held.still_selected(upgrade, one)]
-        for one in recorded:
-            self._state.recorded[upgrade.id, one.id] = held.cohort_for(self._state, upgrade, one)
+        cohorts = {one.id: held.cohort_for(self._state, upgrade, one) for one in recorded}
+        self._state.recorded.update({(upgrade.id, given): cohort for given, cohort in cohorts.items()})
+        moved = self._move_all(cohorts.items(), decisions)
+        moving = {one.cohort for one in decisions}
+        unmoved = Counter(cohort for cohort in cohorts.values() if cohort not in moving)
         return RecordedChunk(
             recorded=len(recorded),
+            moved=moved,
+            unmoved=tuple(CountedCohort(cohort=cohort, count=count) for cohort, count in unmoved.items()),
             not_found=len(covered) - len(known),
             cursor=end,
             is_last=end == len(selected),
         )
 
     async def move(self, upgrade: Upgrade, chunk: RecordedChunk, decisions: Collection[Decision]) -> int:
-        by_cohort = {decision.cohort: decision for decision in decisions}
-        return sum(
-            self._move(given, by_cohort[cohort])
-            for given, cohort in self._recorded_in(upgrade, chunk)
-            if cohort in by_cohort
-        )
-
-    async def unmoved(self, upgrade: Upgrade, chunk: RecordedChunk) -> tuple[CountedCohort, ...]:
-        moving = {one.cohort for one in await self.decisions(upgrade) if one.verdict is Verdict.UPGRADE}
-        counts = Counter(cohort for _, cohort in self._recorded_in(upgrade, chunk) if cohort not in moving)
-        return tuple(CountedCohort(cohort=cohort, count=count) for cohort, count in counts.items())
+        return self._move_all(self._recorded_in(upgrade, chunk), decisions)
 
     async def decisions(self, upgrade: Upgrade) -> tuple[Decision, ...]:
         return tuple(kept.decision for (of, _), kept in self._state.decisions.items() if of == upgrade.id)
@@ -157,6 +154,12 @@ class InMemoryTransaction:
         covered = self._state.selected[upgrade.id][upgrade.cursor : chunk.cursor]
         recorded = self._state.recorded
         return [(one, recorded[upgrade.id, one]) for one in covered if (upgrade.id, one) in recorded]
+
+    def _move_all(
+        self, recorded: Iterable[tuple[InstanceId, Cohort]], decisions: Collection[Decision]
+    ) -> int:
+        by_cohort = {decision.cohort: decision for decision in decisions}
+        return sum(self._move(given, by_cohort[cohort]) for given, cohort in recorded if cohort in by_cohort)
 
     def _move(self, given: InstanceId, decision: Decision) -> bool:
         instance = self._state.instances[given]

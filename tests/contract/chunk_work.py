@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from domain import (
     Cohort,
-    CountedCohort,
     CountedDecision,
     Decision,
     Position,
@@ -31,7 +30,6 @@ class WorkedChunk:
     upgrade: Upgrade
     recorded: RecordedChunk
     moved: int
-    unmoved: tuple[CountedCohort, ...]
     skipped: tuple[CountedDecision, ...]
 
 
@@ -58,17 +56,16 @@ async def work_chunk(
     transaction: Transaction, upgrade: Upgrade, size: int, by: Decide = plain_rules
 ) -> WorkedChunk:
     """Record the next chunk, carry the decisions out and keep how far the upgrade has come."""
-    recorded = await transaction.record_chunk(upgrade, size)
     kept = await transaction.decisions(upgrade)
-    moved = await transaction.move(upgrade, recorded, [one for one in kept if not one.reasons])
-    unmoved = await transaction.unmoved(upgrade, recorded)
+    recorded = await transaction.record_chunk(upgrade, size, [one for one in kept if not one.reasons])
     assert upgrade.target_version is not None
     counted = [
-        CountedDecision(decision=by(one.cohort, upgrade.target_version), count=one.count) for one in unmoved
+        CountedDecision(decision=by(one.cohort, upgrade.target_version), count=one.count)
+        for one in recorded.unmoved
     ]
     await transaction.keep_decisions(upgrade, counted)
     new = [one.decision for one in counted if not one.decision.reasons]
-    moved += await transaction.move(upgrade, recorded, new)
+    moved = recorded.moved + await transaction.move(upgrade, recorded, new)
     skips = tuple(one for one in counted if one.decision.reasons)
     skipped = sum(one.count for one in skips)
     must_account_for_all(recorded=recorded.recorded, moved=moved, skipped=skipped)
@@ -81,7 +78,7 @@ async def work_chunk(
     if recorded.is_last:
         advanced = advanced.finished(UpgradeState.COMPLETED, EVENING)
     await transaction.save_upgrade(advanced)
-    return WorkedChunk(upgrade=advanced, recorded=recorded, moved=moved, unmoved=unmoved, skipped=skips)
+    return WorkedChunk(upgrade=advanced, recorded=recorded, moved=moved, skipped=skips)
 
 
 def moving(places: dict[Position, Position]) -> Decide:

@@ -133,12 +133,11 @@ async def test_a_recorded_chunk_counts_each_cohort_once(store: Store, kind: Sele
     async with store.transaction() as transaction:
         stored = await transaction.upgrade(upgrade.id)
         assert stored == upgrade
-        chunk = await transaction.record_chunk(upgrade, 10)
-        assert chunk.recorded == 7
+        chunk = await transaction.record_chunk(upgrade, 10, [])
+        assert (chunk.recorded, chunk.moved) == (7, 0)
         assert chunk.is_last
-        counted = await transaction.unmoved(upgrade, chunk)
-        assert len(counted) == 4
-        assert {one.cohort: one.count for one in counted} == {
+        assert len(chunk.unmoved) == 4
+        assert {one.cohort: one.count for one in chunk.unmoved} == {
             a_cohort(): 3,
             a_cohort(position=at("a", "b")): 2,
             a_cohort(2): 1,
@@ -285,7 +284,7 @@ async def test_an_instance_that_left_its_cohort_is_not_moved(store: Store, kind:
     left = [a_report(1, status=Status.RUNNING), a_report(3, position=at("elsewhere"))]
     async with store.transaction() as transaction:
         await transaction.upgrade(upgrade.id)
-        chunk = await transaction.record_chunk(upgrade, 100)
+        chunk = await transaction.record_chunk(upgrade, 100, [])
         await transaction.report(ORDERS, left)
         decision = plain_rules(a_cohort(), VersionNumber(2))
         await transaction.keep_decisions(upgrade, [CountedDecision(decision=decision, count=4)])
@@ -404,7 +403,7 @@ async def test_when_all_the_rest_ended_the_last_chunk_is_empty(store: Store) -> 
     async with store.transaction() as transaction:
         await transaction.report(ORDERS, [a_report(n, status=Status.COMPLETED) for n in (2, 3)])
     [last] = await chunks_of(store, upgrade, 1)
-    assert (last.unmoved, last.recorded.recorded) == ((), 0)
+    assert (last.recorded.unmoved, last.recorded.recorded) == ((), 0)
     assert (last.upgrade.state, last.upgrade.total) == (UpgradeState.COMPLETED, 1)
 
 
@@ -453,7 +452,9 @@ async def test_an_empty_selection_is_one_empty_chunk(store: Store, selection: Se
     await a_process(store)
     upgrade = await add(store, selection)
     [worked] = await chunks_of(store, upgrade, 5)
-    assert worked.recorded == RecordedChunk(recorded=0, not_found=0, cursor=0, is_last=True)
+    assert worked.recorded == RecordedChunk(
+        recorded=0, moved=0, unmoved=(), not_found=0, cursor=0, is_last=True
+    )
     assert (worked.moved, worked.skipped) == (0, ())
     assert worked.upgrade.state is UpgradeState.COMPLETED
 
@@ -478,7 +479,7 @@ async def test_ten_thousand_instances_at_many_positions_move_in_one_chunk(
         await transaction.upgrade(upgrade.id)
         worked = await work_chunk(transaction, upgrade, 10_000, rules)
     assert (worked.moved, worked.skipped) == (10_000, ())
-    assert len(worked.unmoved) == 700
+    assert len(worked.recorded.unmoved) == 700
     moved = await instances_of(store, ORDERS)
     assert ids_of(moved) == ids_of(held)
     assert Counter(one.version for one in moved) == {3: 10_000}
@@ -502,8 +503,8 @@ async def test_what_a_kept_decision_moves_is_not_asked_about_again(store: Store,
     upgrade = await add(store, selecting(kind, range(8)))
     first, second = await chunks_of(store, upgrade, 4)
     running = a_cohort(status=Status.RUNNING)
-    assert {one.cohort: one.count for one in first.unmoved} == {a_cohort(): 2, running: 2}
-    assert {one.cohort: one.count for one in second.unmoved} == {running: 2}
+    assert {one.cohort: one.count for one in first.recorded.unmoved} == {a_cohort(): 2, running: 2}
+    assert {one.cohort: one.count for one in second.recorded.unmoved} == {running: 2}
     assert (second.moved, second.upgrade.upgraded, second.upgrade.skipped) == (2, 4, 4)
 
 
@@ -525,5 +526,5 @@ async def test_all_decisions_are_kept_until_the_next_worker_asks_for_them(
         assert stored is not None
         kept = await transaction.decisions(stored)
     assert {one.cohort: one for one in kept} == {
-        one.cohort: rules(one.cohort, VersionNumber(2)) for one in worked.unmoved
+        one.cohort: rules(one.cohort, VersionNumber(2)) for one in worked.recorded.unmoved
     }

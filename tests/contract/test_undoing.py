@@ -316,9 +316,9 @@ async def test_an_instance_that_left_its_cohort_is_not_taken_back(store: Store) 
     async with store.transaction() as transaction:
         stored = await transaction.upgrade(back.id)
         assert stored is not None
-        chunk = await transaction.record_chunk(stored, 100)
+        chunk = await transaction.record_chunk(stored, 100, [])
         await transaction.report(ORDERS, left)
-        [counted] = await transaction.unmoved(stored, chunk)
+        [counted] = chunk.unmoved
         assert counted.cohort.origin is not None
         decision = decide_undo(counted.cohort, counted.cohort.origin)
         await transaction.keep_decisions(stored, [CountedDecision(decision=decision, count=4)])
