@@ -13,8 +13,8 @@ from statistics import median
 
 import asyncpg
 
-from bench.population import ADMIN, OLD_VERSIONS, PROCESS, batches
-from domain import Worker, create_process, publish_version, register_instances, save_draft
+from bench.population import fill
+from domain import Worker
 from gateway.settings import Settings
 from storage.store import SqlStore
 from tests.support.postgres import Server
@@ -51,15 +51,10 @@ def ratios(ours: list[Spent], bare: list[Spent]) -> str:
 
 
 async def populate(server: Server, count: int) -> None:
-    """A base with the process of the benchmarks, its latest version published after so many instances."""
+    """A base with the processes of the benchmarks, their latest versions published after all instances."""
     await server.execute(f"CREATE DATABASE {BASE}")
     store = await SqlStore.open(server.url(BASE))
-    await create_process(store, namespace=PROCESS.namespace, code=PROCESS.code, title=None, caller=ADMIN)
-    for _ in range(OLD_VERSIONS):
-        await _publish(store)
-    for batch in batches(count, seed=1):
-        await register_instances(store, process=PROCESS, instances=batch, caller=ADMIN)
-    await _publish(store)
+    await fill(store, count)
     await store.close()
     await server.execute("VACUUM ANALYZE", database=BASE)
 
@@ -85,11 +80,6 @@ async def a_bare_connection(server: Server, database: str) -> AsyncIterator[asyn
     connection = await asyncpg.connect(server.url(database).render_as_string(), ssl=False)
     yield connection
     await connection.close()
-
-
-async def _publish(store: SqlStore) -> None:
-    await save_draft(store, process=PROCESS, model=None, caller=ADMIN)
-    await publish_version(store, process=PROCESS, caller=ADMIN)
 
 
 def _on_processors(server: Server) -> dict[str, float]:

@@ -45,9 +45,15 @@ BARE_PRAGMAS = (*PRAGMAS, LARGE_CACHE, "PRAGMA wal_autocheckpoint = 8000")
 async def populate(path: Path, count: int, *, seed: int = 1) -> list[UUID]:
     """Fill a new database file; returns the ids of those of PROCESS that wait, as they were registered."""
     store = await SqlStore.open(path)
+    waiting = await fill(store, count, seed=seed)
+    await store.close()
+    return waiting
+
+
+async def fill(store: SqlStore, count: int, *, seed: int = 1) -> list[UUID]:
+    """As `populate`, in an empty store."""
     waiting = await _add(store, PROCESS, batches(count, seed))
     await _add(store, SMALL_PROCESS, batches(100, seed + 1, process=SMALL_PROCESS))
-    await store.close()
     return waiting
 
 

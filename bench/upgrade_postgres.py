@@ -2,7 +2,8 @@
 
 The floor is one audit INSERT … SELECT and one UPDATE of the same rows in one transaction, sent by the bare
 driver to the same private server, on a copy of the same database. Ours is the upgrade from beginning to end,
-as a worker of `uplift serve` does it; besides, for how long its transactions kept rows locked.
+as a worker of `uplift serve` does it that has upgraded a small process before; besides, for how long its
+transactions kept rows locked.
 Run: python -m bench.upgrade_postgres [instances] [rounds] [milliseconds a chunk]
 """
 
@@ -11,7 +12,7 @@ import sys
 from statistics import median, quantiles
 
 from bench.on_postgres import Spent, a_bare_connection, a_copy, populate, ratios, spending, worker_on
-from bench.population import ADMIN, PROCESS
+from bench.population import ADMIN, PROCESS, SMALL_PROCESS
 from bench.upgrade_all_active import TimedStore
 from domain import all_active, upgrade_instances
 from tests.support.postgres import Server, a_server
@@ -39,13 +40,14 @@ async def ours(server: Server, chunk_ms: int) -> tuple[Spent, int, list[float]]:
     """What it cost, how many were upgraded, and how long each transaction was open."""
     async with a_copy(server) as name:
         store = await TimedStore.open(server.url(name))
+        worker = worker_on(server, chunk_ms=chunk_ms)
+        await upgrade_instances(
+            store, process=SMALL_PROCESS, selection=all_active(), caller=ADMIN, worker=worker
+        )
+        store.open_for.clear()
         with spending(server) as spent:
             done = await upgrade_instances(
-                store,
-                process=PROCESS,
-                selection=all_active(),
-                caller=ADMIN,
-                worker=worker_on(server, chunk_ms=chunk_ms),
+                store, process=PROCESS, selection=all_active(), caller=ADMIN, worker=worker
             )
         await store.close()
         return spent, done.upgraded, store.open_for
