@@ -92,7 +92,7 @@ def _json_records(file: BinaryIO) -> Iterator[tuple[int, Record]]:
             continue
         try:
             yield number, decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except msgspec.MsgspecError as error:
             _text_of(number, line)
             raise BadLineError(number, f"{error}.") from error
 
