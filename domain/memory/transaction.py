@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from domain.cohort import Cohort, CountedCohort
-from domain.decision import CountedDecision, Decision, Verdict
+from domain.decision import CountedDecision, Decision
 from domain.idempotency import IdempotencyKey, KnownRequest
 from domain.instance import ACTIVE, Instance, InstanceId, InstanceReport
 from domain.memory import state as held

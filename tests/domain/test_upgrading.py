@@ -151,7 +151,7 @@ async def test_chunks_ask_only_for_what_they_do_not_know(store: Store) -> None:
         counting, process=ORDERS, selection=all_active(), caller=ADMIN, worker=a_worker(size=2)
     )
     assert done.upgraded == 8
-    asked = [counting.asked[name] for name in ("record_chunk", "decisions", "unmoved")]
+    asked = [counting.asked[name] for name in ("record_chunk", "decisions", "move")]
     assert asked == [4, 1, 1]
 
 

@@ -1,6 +1,6 @@
 """What PostgreSQL does with the tables and connections of a store where it matters for speed and safety."""
 
-from asyncio import gather, sleep
+from asyncio import create_task, gather, sleep
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -23,7 +23,7 @@ from storage.instances import COPIED_FROM
 from storage.store import SqlStore
 from storage.tables import instance
 from tests.contract.chunk_work import plain_rules
-from tests.contract.upgrade_work import request
+from tests.contract.upgrade_work import request, work
 from tests.support.builders import (
     ADMIN,
     INVOICES,
@@ -39,13 +39,17 @@ from tests.support.builders import (
     instances,
 )
 from tests.support.postgres import the_server
-from tests.support.stores import an_open_database, everything_in, instances_of
+from tests.support.stores import an_open_database, everything_in, instances_of, outcomes_of
 
 pytestmark = pytest.mark.anyio
 
 CUT = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+
+SOMEONE_WAITS = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
 
 
@@ -220,6 +224,35 @@ async def test_instances_that_become_active_in_the_middle_of_a_chunk_are_left_to
     late = an_id(2 if how == "wait again" else 3)
     assert held[late] == (Status.PENDING, 1)
     assert [held[an_id(number)] for number in (1, 4)] == [(Status.PENDING, 2)] * 2
+
+
+async def until_someone_waits_for_a_row(store: SqlStore) -> None:
+    for _ in range(3_000):
+        if await ask(store, SOMEONE_WAITS):
+            return
+        await sleep(0.01)
+    pytest.fail("Expected someone to wait for a row, but nobody did within 30 seconds.")
+
+
+@pytest.mark.parametrize("status", [Status.PENDING, Status.RUNNING])
+async def test_an_instance_that_goes_on_while_its_chunk_waits_for_it_is_decided_where_it_then_is(
+    store: SqlStore, neighbour: SqlStore, status: Status
+) -> None:
+    """Its new position is one that an earlier chunk has met already."""
+    await a_process(store, holding=[an_instance(1), an_instance(2, position=at("b")), *instances([3, 4])])
+    upgrade = await request(store)
+    async with neighbour.transaction() as engine:
+        await engine.report(ORDERS, [a_report(3, status=status, position=at("b"))])
+        working = create_task(work(store, upgrade.id))
+        await until_someone_waits_for_a_row(store)
+    done = await working
+    moves = status is Status.PENDING
+    assert (done.upgraded, done.skipped) == ((4, 0) if moves else (3, 1))
+    third = (await outcomes_of(store, upgrade.id))[2]
+    assert (third.instance, third.from_position, third.from_version) == (an_id(3), at("b"), 1)
+    assert (await instances_of(store, ORDERS))[2] == an_instance(
+        3, version=2 if moves else 1, status=status, position=at("b")
+    )
 
 
 async def test_many_instances_that_two_programs_register_at_once_are_kept_once(

@@ -120,8 +120,8 @@ class CountingTransactions(Around):
         self.asked: Counter[str] = Counter()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator["CountedTransaction"]:
-        async with self._store.transaction() as transaction:
+    async def transaction(self, *, in_background: bool = False) -> AsyncIterator["CountedTransaction"]:
+        async with self._store.transaction(in_background=in_background) as transaction:
             yield CountedTransaction(transaction, self.asked)
 
 
