@@ -184,15 +184,18 @@ async def test_pruning_lets_others_write_between_its_steps(
         for _ in range(3)
     ]
     left: list[list[list[InstanceId]]] = []
+    marked: list[list[bool]] = []
     async with writing(store) as meanwhile:
         task = await meanwhile.begin(prune_outcomes(store, before=EVENING, clock=a_clock(NOON)))
     # The lock is fair: who waits for it gets it between two steps.
     while not task.done():
         async with store.transaction():
             left.append([[one.instance for one in await outcomes_of(store, upgrade.id)] for upgrade in done])
+            marked.append([one.pruned_at is not None for one in reversed(await upgrades_of(store))])
     assert await task == 6
     both = [an_id(0), an_id(1)]
     assert left[:2] == [[[], [an_id(1)], both], [[], [], []]]
+    assert marked[:2] == [[True, True, False], [True, True, True]]
 
 
 async def test_pruning_marks_so_many_upgrades_in_one_step(
