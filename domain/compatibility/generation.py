@@ -92,7 +92,7 @@ class Making:
         return broken
 
     def _depth(self, pair: Pair) -> int:
-        return sum(1 for _ in self.pairs.source_model.scopes_around(pair.source))
+        return len(tuple(self.pairs.source_model.scopes_around(pair.source)))
 
 
 def _same_ids(around: Pair | None, pairs: Pairs) -> Iterator[tuple[Element, Element]]:

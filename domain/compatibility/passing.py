@@ -51,7 +51,7 @@ def _in_flow_order(model: ProcessModel, ahead: Mapping[_Point, list[_Point]]) ->
     """All points, each before those that follow it as far as there are no loops (reverse post-order)."""
     finished: list[_Point] = []
     seen: set[_Point] = set()
-    for element in sorted(model.elements, key=lambda id_: bool(model.elements[id_].incoming)):
+    for element in model.elements:
         start = (element, False)
         if start in seen:
             continue

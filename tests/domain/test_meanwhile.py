@@ -16,6 +16,7 @@ from domain import (
     UpgradeState,
     Worker,
     all_active,
+    cancel_upgrade,
     claim,
     pause_upgrade,
     pruning,
@@ -28,6 +29,7 @@ from domain import (
 from domain.errors import InvalidInput
 from domain.ports import Store, Transaction
 from domain.pruning import prune_outcomes
+from domain.watching import wait_until_finished
 from domain.working import fail
 from tests.contract.upgrade_work import SMALL, request, taken, work
 from tests.support.builders import (
@@ -42,7 +44,7 @@ from tests.support.builders import (
     an_id,
     instances,
 )
-from tests.support.stores import CountingTransactions, instances_of, outcomes_of, upgrades_of
+from tests.support.stores import Around, CountingTransactions, instances_of, outcomes_of, upgrades_of
 
 pytestmark = pytest.mark.anyio
 
@@ -171,6 +173,30 @@ async def test_who_watches_is_told_nothing_while_nothing_changes(store: InMemory
         assert not event.done()
     paused = await pause_upgrade(store, queued.id, caller=ADMIN)
     assert await event == paused
+
+
+class Mute(Around):
+    """A store in which only other programs write: it tells nothing by itself."""
+
+    async def wait_for_change(self, seconds: float) -> None:
+        await sleep(seconds)
+
+
+async def test_what_another_program_does_is_seen_by_looking(store: InMemoryStore) -> None:
+    await a_process(store, holding=instances(range(3)))
+    queued = await request(store)
+    mute = Mute(store)
+    async with timeout(30):
+        watching = watch(mute, queued.id, every=0.001)
+        assert await anext(watching) == queued
+        event = create_task(anext(watching))
+        await sleep(0)
+        paused = await pause_upgrade(store, queued.id, caller=ADMIN)
+        assert await event == paused
+        end = create_task(wait_until_finished(mute, paused))
+        await sleep(0)
+        cancelled = await cancel_upgrade(store, queued.id, caller=ADMIN, clock=a_clock(EVENING))
+        assert await end == cancelled
 
 
 async def test_pruning_lets_others_write_between_its_steps(
