@@ -157,6 +157,7 @@ def test_reads_whether_the_start_of_an_event_subprocess_interrupts() -> None:
             "",
             Trigger(kind=TriggerKind.CONDITIONAL, detail="${late}"),
         ),
+        ("<conditionalEventDefinition/>", "", Trigger(kind=TriggerKind.CONDITIONAL)),
         ("<compensateEventDefinition/>", "", Trigger(kind=TriggerKind.COMPENSATION)),
         ("<cancelEventDefinition/>", "", Trigger(kind=TriggerKind.CANCEL)),
         ('<linkEventDefinition name="A"/>', "", Trigger(kind=TriggerKind.LINK, detail="A")),
