@@ -73,6 +73,8 @@ async def tell(connection: Connection, ledger: Ledger, completed: Sequence[Upgra
     for table, several in rows.items():
         if several:
             await connection.execute(table.insert(), several)
+    # Of tables that grow so fast the database knows too little to join them well.
+    await connection.exec_driver_sql("ANALYZE")
 
 
 def _asked(
