@@ -131,7 +131,7 @@ async def writing_down(uses: KeyUses, stopping: asyncio.Event) -> AsyncIterator[
     finally:
         stopping.set()
         await task
-        await uses.write_down()  # what was counted while the stop was waited for
+        await uses.write_down()
 
 
 @asynccontextmanager

@@ -5,7 +5,6 @@ program that is killed loses what it counted since.
 """
 
 import asyncio
-from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from uuid import UUID
@@ -47,12 +46,14 @@ class KeyUses:
                 self._add(use)
 
     async def write_down_until(self, stopping: asyncio.Event, every: float = WRITTEN_EVERY) -> None:
-        """Write down every so many seconds, and once more at the end."""
+        """Write down every so many seconds. What is left at the end is the caller's to write, when no request
+        counts any longer: a locked database would be waited for twice."""
         while not stopping.is_set():
-            with suppress(TimeoutError):
+            try:
                 async with asyncio.timeout(every):
                     await stopping.wait()
-            await self.write_down()
+            except TimeoutError:
+                await self.write_down()
 
     def _add(self, use: KeyUse) -> None:
         place = use.key, use.day, use.accepted

@@ -1,5 +1,6 @@
 """How long does a key live, and what is known of its life?"""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -12,6 +13,7 @@ from gateway_world import Place, a_key, must_do, must_refuse, with_store
 from domain import Role
 from domain.access import ApiKey, KeyUse
 from domain.errors import InvalidInput, StoreUnavailable, Unauthenticated
+from gateway.app import writing_down
 from gateway.expiry import expiry_in, expiry_on
 from gateway.key_audit import key_events
 from gateway.key_uses import KeyUses
@@ -122,8 +124,10 @@ class UnwillingKeys(SqlKeys):
     """Cannot write as long as it is told so."""
 
     is_unwilling = True
+    asked = 0
 
     async def add_uses(self, uses: Sequence[KeyUse]) -> None:
+        self.asked += 1
         if self.is_unwilling:
             raise StoreUnavailable("it is locked")
         await super().add_uses(uses)
@@ -139,6 +143,17 @@ async def test_what_cannot_be_written_down_is_kept_for_the_next_time(keys: SqlKe
     unwilling.is_unwilling = False
     await uses.write_down()
     assert [use.times for use in await keys.uses()] == [2]
+
+
+async def test_a_locked_database_is_waited_for_once_at_a_stop(keys: SqlKeys) -> None:
+    unwilling = UnwillingKeys(keys._database)
+    uses = KeyUses(unwilling, AClock(NOON))
+    stopping = asyncio.Event()
+    async with writing_down(uses, stopping):
+        uses.note(uuid4(), accepted=True)
+        await asyncio.sleep(0)
+        stopping.set()
+    assert unwilling.asked == 1
 
 
 async def test_the_audit_tells_who_did_what_and_when(keys: SqlKeys) -> None:
