@@ -16,7 +16,6 @@ from sqlalchemy import (
     Update,
     and_,
     bindparam,
-    exists,
     func,
     insert,
     literal,
@@ -247,12 +246,16 @@ def _move_and_record(kind: SelectionKind) -> Select[Any]:
 
 
 def _record_rest(kind: SelectionKind) -> Select[Any]:
-    """PostgreSQL: record, and lock, what has no outcome yet, and count it by cohort."""
-    has_outcome = exists().where(_recorded_in_chunk(kind), outcome.c.instance_id == instance.c.id)
+    """PostgreSQL: record, and lock, what has no outcome yet, and count it by cohort.
+
+    By NOT IN the outcomes of the chunk are read once. In a join PostgreSQL would compare each instance with
+    each of them, as long as it expects a single one: until somebody has analysed the tables.
+    """
+    recorded = select(outcome.c.instance_id).where(_recorded_in_chunk(kind))
     cohort = _cohort_columns(kind)
     rest = (
         insert(outcome)
-        .from_select(RECORDED, _recordable(kind).where(~has_outcome))
+        .from_select(RECORDED, _recordable(kind).where(instance.c.id.not_in(recorded)))
         .returning(*cohort)
         .cte("rest")
     )

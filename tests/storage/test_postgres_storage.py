@@ -12,6 +12,7 @@ from domain import (
     Status,
     VersionNumber,
     all_active,
+    by_ids,
     create_process,
     register_instances,
     upgrade_instances,
@@ -24,6 +25,7 @@ from storage.store import SqlStore
 from storage.tables import instance
 from tests.contract.chunk_work import plain_rules
 from tests.contract.upgrade_work import request, work
+from tests.storage.recording import statements_on
 from tests.support.builders import (
     ADMIN,
     INVOICES,
@@ -112,6 +114,23 @@ async def counted_updates(store: SqlStore, at_least: int) -> tuple[int, int]:
             return hot, updated
         await sleep(0.05)
     raise AssertionError(f"expected {at_least} updates to be counted, but there are {updated}")
+
+
+@pytest.mark.parametrize("selected", ["by ids", "all active"])
+async def test_no_instance_is_compared_with_each_outcome_of_its_chunk_in_tables_that_are_not_analysed(
+    store: SqlStore, selected: str
+) -> None:
+    await a_process(store, holding=[*instances([1, 2]), an_instance(3, status=Status.RUNNING)])
+    selection = by_ids(map(an_id, [1, 2, 3])) if selected == "by ids" else all_active()
+    async with store.database.writing() as connection:
+        pass
+    with statements_on(connection) as sent:
+        done = await upgrade_instances(store, process=ORDERS, selection=selection, caller=ADMIN)
+    assert (done.upgraded, done.skipped) == (2, 1)
+    [rest] = [one for one in sent if one.sql.startswith("WITH rest")]
+    async with store.database.reading() as connection:
+        plan = await connection.exec_driver_sql(f"EXPLAIN {rest.sql}", rest.values)
+    assert [line for (line,) in plan if "Anti Join" in line or "Join Filter" in line] == []
 
 
 async def test_times_and_ids_are_kept_in_types_of_their_own(store: SqlStore) -> None:
