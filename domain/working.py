@@ -170,8 +170,7 @@ async def work_chunk(
     known = {**decided, **_by_cohort(new)}
     counted = [CountedDecision(decision=known[one.cohort], count=one.count) for one in chunk.unmoved]
     await transaction.keep_decisions(upgrade, counted)
-    # Also those that came into a cohort that is decided while the chunk was recorded, where that can happen.
-    left = _upgrades(one.decision for one in counted)
+    left = _upgrades(new)
     moved = chunk.moved + (await transaction.move(upgrade, chunk, left) if left else 0)
     skips = tuple(one for one in counted if one.decision.verdict is Verdict.SKIP)
     skipped = sum(one.count for one in skips)

@@ -216,16 +216,17 @@ def _move_back() -> Update:
     )
 
 
-def _move_and_record(kind: SelectionKind) -> Select[Any]:
-    """PostgreSQL: move and record the instances of the given cohorts, and count all that are covered.
+def _move_and_record() -> Select[Any]:
+    """PostgreSQL: move and record the active instances of the given cohorts, and count all that are covered.
 
     It counts what it saw when it began. Of these it moves those that still are in such a cohort when nobody
-    else changes them any more; so if both counts are equal, nothing is left over.
+    else changes them any more; so if both counts are equal, nothing is left over. For a selection of all
+    active ones only: these are found, and so locked, along their ids, as by everybody else.
     """
     moved = (
         update(instance)
         .where(
-            IN_CHUNK[kind],
+            IN_CHUNK[SelectionKind.ALL_ACTIVE],
             instance.c.status == Status.PENDING,
             instance.c.version == MOVING.c.version,
             instance.c.position_id == MOVING.c.position_id,
@@ -238,7 +239,7 @@ def _move_and_record(kind: SelectionKind) -> Select[Any]:
         UPGRADE_ID, moved.c.id, moved.c.version, literal(Status.PENDING, STATUS), moved.c.position_id
     )
     recorded = insert(outcome).from_select(RECORDED, found).cte("recorded")
-    covered = select(func.count()).select_from(instance).where(IN_CHUNK[kind])
+    covered = select(func.count()).select_from(instance).where(IN_CHUNK[SelectionKind.ALL_ACTIVE])
     count = select(func.count()).select_from(moved)
     return select(covered.scalar_subquery().label("covered"), count.scalar_subquery().label("moved")).add_cte(
         recorded
@@ -287,7 +288,7 @@ RECORD = {kind: _record(kind) for kind in SelectionKind}
 UNMOVED = {kind: _unmoved(kind) for kind in SelectionKind}
 MOVE_IN_PLACE = {kind: _move_in_place(kind) for kind in FORWARD}
 MOVE_ELSEWHERE = {kind: _move_elsewhere(kind) for kind in FORWARD}
-MOVE_AND_RECORD = {kind: _move_and_record(kind) for kind in FORWARD}
+MOVE_AND_RECORD = _move_and_record()
 RECORD_REST = {kind: _record_rest(kind) for kind in FORWARD}
 MOVE_RECORDED = {kind: _move_recorded(kind) for kind in FORWARD}
 MOVE_BACK = _move_back()

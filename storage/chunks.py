@@ -93,12 +93,17 @@ class Chunks:
     async def _move_and_record(self, upto: int, decisions: Collection[Decision]) -> Done:
         bound = self._bound(upto)
         moved, is_left = 0, True
-        if decisions:
+        if decisions and self._kind is SelectionKind.ALL_ACTIVE:
             moving = {**bound, **await self._moving(decisions)}
-            done = (await self._connection.execute(MOVE_AND_RECORD[self._kind], moving)).one()
+            done = (await self._connection.execute(MOVE_AND_RECORD, moving)).one()
             moved, is_left = done.moved, done.moved < done.covered
         rows = (await self._connection.execute(RECORD_REST[self._kind], bound)).all() if is_left else []
-        return Done(moved + sum(row.instances for row in rows), moved, await self._counted(rows))
+        rest = await self._counted(rows)
+        recorded = moved + sum(one.count for one in rest)
+        decided = {one.cohort for one in decisions}
+        if any(one.cohort in decided for one in rest):
+            moved += await self.move(upto, decisions)
+        return Done(recorded, moved, tuple(one for one in rest if one.cohort not in decided))
 
     def _moves_of_recorded(self, decisions: Collection[Decision]) -> Iterator[Update]:
         if self._kind is SelectionKind.UNDO:
