@@ -1,7 +1,6 @@
 """How is the gateway served over a socket, and stopped again?"""
 
 import asyncio
-import gc
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -122,9 +121,6 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # What is there by now stays: to look through it again and again would hold requests up by 50 ms.
-        gc.collect()
-        gc.freeze()
         self._on_ready(url_of(self.servers[0].sockets[0]))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

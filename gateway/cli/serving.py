@@ -1,6 +1,7 @@
 """How is the gateway started, and what does it say when it is ready?"""
 
 import asyncio
+import gc
 import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
@@ -243,10 +244,17 @@ async def _an_instance_that_waits(store: SqlStore) -> str:
 
 
 def _announce(url: str, first_key: str | None) -> None:
+    _settle()
     said = f"Uplift serves {url} (GraphiQL: {url}/graphql, REST: {url}/openapi.json)."
     if first_key is not None:
         said += f"\nThe first system administrator key, shown only this once:\n\n  {first_key}\n"
     typer.echo(said)  # at once: whoever waits for the first line reads on without waiting
+
+
+def _settle() -> None:
+    """What is there by now stays: to look for garbage in it now and then would hold requests up by 50 ms."""
+    gc.collect()
+    gc.freeze()
 
 
 def _announce_metrics(url: str) -> None:
