@@ -32,6 +32,9 @@ class Backend(Protocol):
     def migrating(self) -> AbstractAsyncContextManager[Connection]:
         """As `writing`, to change the schema: one program at a time has it, and others wait for long."""
 
+    async def count_anew(self) -> None:
+        """Have the database find out how much there is by now, after much was written at once."""
+
     def why_unavailable(self, error: Exception) -> str | None:
         """The words of the database for an error that an operator can mend, or that passes by itself.
 

@@ -74,6 +74,14 @@ class Database:
             if not await is_newest(connection):
                 raise StoreUnavailable(f"its schema is not at revision {NEWEST} any more")
 
+    async def count_anew(self) -> None:
+        """Have the database find out how much there is by now, after much was written at once.
+
+        It plans its statements by what it knows of it.
+        """
+        with self._expected_failures():
+            await self._backend.count_anew()
+
     def pools(self) -> Mapping[str, PoolUse]:
         """How the pools of connections are used, by what they are for: `reading` and `writing`."""
         return self._backend.pools()

@@ -116,6 +116,9 @@ class SqliteBackend:
         # Those that were opened before know the tables as they were.
         await self._readers.close()
 
+    async def count_anew(self) -> None:
+        """Nothing to do: each statement has one way that is best for any number of rows."""
+
     def why_unavailable(self, error: Exception) -> str | None:
         if not isinstance(error, OperationalError):
             return None

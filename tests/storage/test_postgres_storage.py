@@ -133,6 +133,14 @@ async def test_no_instance_is_compared_with_each_outcome_of_its_chunk_in_tables_
     assert [line for (line,) in plan if "Anti Join" in line or "Join Filter" in line] == []
 
 
+async def test_the_database_finds_out_how_much_there_is_when_it_is_told_to(store: SqlStore) -> None:
+    await a_process(store, holding=instances(range(500)))
+    rows = "SELECT reltuples::int FROM pg_class WHERE relname = 'instance'"
+    assert await ask(store, rows) == -1  # nobody has counted yet
+    await store.database.count_anew()
+    assert await ask(store, rows) == 500
+
+
 async def test_times_and_ids_are_kept_in_types_of_their_own(store: SqlStore) -> None:
     await a_process(store, holding=instances([1]))
     kinds = "SELECT string_agg(DISTINCT data_type, ' ') FROM information_schema.columns"
