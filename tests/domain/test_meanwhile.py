@@ -190,7 +190,8 @@ async def test_what_another_program_does_is_seen_by_looking(store: InMemoryStore
         watching = watch(mute, queued.id, every=0.001)
         assert await anext(watching) == queued
         event = create_task(anext(watching))
-        await sleep(0)
+        await sleep(0.003)  # it looks in between, and sees nothing new
+        assert not event.done()
         paused = await pause_upgrade(store, queued.id, caller=ADMIN)
         assert await event == paused
         end = create_task(wait_until_finished(mute, paused))
