@@ -72,7 +72,6 @@ def test_more_exclusions_than_a_request_may_carry_are_refused() -> None:
         (None, True, None, AllActive()),
         ([], True, [], AllActive()),
         ((), True, [B, B], AllActive(excluded=(B,))),
-        (iter([A, B, A]), None, iter([]), ByIds(ids=(A, B))),
     ],
 )
 def test_one_way_of_selecting_is_taken(
@@ -82,6 +81,11 @@ def test_one_way_of_selecting_is_taken(
     selection: object,
 ) -> None:
     assert one_way_of_selecting(ids=ids, every_active=every_active, excluded=excluded) == selection
+
+
+def test_ids_may_come_one_by_one() -> None:
+    taken = one_way_of_selecting(ids=iter([A, B, A]), every_active=None, excluded=iter([]))
+    assert taken == ByIds(ids=(A, B))
 
 
 @pytest.mark.parametrize(
