@@ -107,7 +107,7 @@ class _Builder:
     __slots__ = ("_open", "expat", "root")
 
     def __init__(self) -> None:
-        self.expat: Any = None
+        self.expat: Any
         self.root: Node
         self._open: list[Node] = []
 
