@@ -219,17 +219,23 @@ def _move_back() -> Update:
 def _move_and_record() -> Select[Any]:
     """PostgreSQL: move and record the active instances of the given cohorts, and count all that are covered.
 
-    It counts what it saw when it began. Of these it moves those that still are in such a cohort when nobody
-    else changes them any more; so if both counts are equal, nothing is left over. For a selection of all
-    active ones only: these are found, and so locked, along their ids, as by everybody else.
+    It locks all of them first, in the order in which everybody does: those that move by themselves and then
+    the others would be two rounds, and a report that waits for one of the first may have one of the others.
     """
+    locked = (
+        select(instance.c.id, instance.c.version, instance.c.status, instance.c.position_id)
+        .where(IN_CHUNK[SelectionKind.ALL_ACTIVE])
+        .order_by(instance.c.id)
+        .with_for_update(of=instance, key_share=True)
+        .cte("locked")
+    )
     moved = (
         update(instance)
         .where(
-            IN_CHUNK[SelectionKind.ALL_ACTIVE],
-            instance.c.status == Status.PENDING,
-            instance.c.version == MOVING.c.version,
-            instance.c.position_id == MOVING.c.position_id,
+            instance.c.id == locked.c.id,
+            locked.c.status == Status.PENDING,
+            locked.c.version == MOVING.c.version,
+            locked.c.position_id == MOVING.c.position_id,
         )
         .values(version=TARGET, position_id=MOVING.c.to_position_id)
         .returning(instance.c.id, MOVING.c.version, MOVING.c.position_id)
@@ -239,7 +245,7 @@ def _move_and_record() -> Select[Any]:
         UPGRADE_ID, moved.c.id, moved.c.version, literal(Status.PENDING, STATUS), moved.c.position_id
     )
     recorded = insert(outcome).from_select(RECORDED, found).cte("recorded")
-    covered = select(func.count()).select_from(instance).where(IN_CHUNK[SelectionKind.ALL_ACTIVE])
+    covered = select(func.count()).select_from(locked)
     count = select(func.count()).select_from(moved)
     return select(covered.scalar_subquery().label("covered"), count.scalar_subquery().label("moved")).add_cte(
         recorded

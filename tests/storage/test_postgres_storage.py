@@ -261,6 +261,22 @@ async def until_someone_waits_for_a_row(store: SqlStore) -> None:
     pytest.fail("Expected someone to wait for a row, but nobody did within 30 seconds.")
 
 
+async def test_a_chunk_that_waits_for_an_instance_keeps_nobody_from_those_behind_it(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
+    """The first chunk decides the cohort of those that wait; the second meets it again, behind another."""
+    running = an_instance(3, status=Status.RUNNING)
+    await a_process(store, holding=[*instances([1, 2]), running, an_instance(4)])
+    upgrade = await request(store)
+    async with neighbour.transaction() as transaction:
+        await transaction.processes_of([an_id(3)])
+        working = create_task(work(store, upgrade.id))
+        await until_someone_waits_for_a_row(store)
+        assert list(await transaction.processes_of([an_id(4)])) == [an_id(4)]
+    done = await working
+    assert (done.upgraded, done.skipped) == (3, 1)
+
+
 @pytest.mark.parametrize("status", [Status.PENDING, Status.RUNNING])
 async def test_an_instance_that_goes_on_while_its_chunk_waits_for_it_is_decided_where_it_then_is(
     store: SqlStore, neighbour: SqlStore, status: Status
