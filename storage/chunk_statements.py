@@ -131,12 +131,12 @@ def _cohort_columns(kind: SelectionKind) -> tuple[ColumnElement[Any], ...]:
     return (*own, *origin) if kind is SelectionKind.UNDO else own
 
 
-def _recordable(kind: SelectionKind) -> Select[Any]:
+def _recordable(kind: SelectionKind, *, nowait: bool = False) -> Select[Any]:
     return (
         select(UPGRADE_ID, instance.c.id, instance.c.version, instance.c.status, instance.c.position_id)
         .where(IN_CHUNK[kind])
         .order_by(instance.c.id)
-        .with_for_update(of=instance, key_share=True)
+        .with_for_update(of=instance, key_share=True, nowait=nowait)
     )
 
 
@@ -219,23 +219,18 @@ def _move_back() -> Update:
 def _move_and_record() -> Select[Any]:
     """PostgreSQL: move and record the active instances of the given cohorts, and count all that are covered.
 
-    It locks all of them first, in the order in which everybody does: those that move by themselves and then
-    the others would be two rounds, and a report that waits for one of the first may have one of the others.
+    It counts what it saw when it began. Of these it moves those that still are in such a cohort when nobody
+    else changes them any more; so if both counts are equal, nothing is left over. For a selection of all
+    active ones only: these are found, and so locked, along their ids, as by everybody else.
     """
-    locked = (
-        select(instance.c.id, instance.c.version, instance.c.status, instance.c.position_id)
-        .where(IN_CHUNK[SelectionKind.ALL_ACTIVE])
-        .order_by(instance.c.id)
-        .with_for_update(of=instance, key_share=True)
-        .cte("locked")
-    )
+    in_chunk = IN_CHUNK[SelectionKind.ALL_ACTIVE]
     moved = (
         update(instance)
         .where(
-            instance.c.id == locked.c.id,
-            locked.c.status == Status.PENDING,
-            locked.c.version == MOVING.c.version,
-            locked.c.position_id == MOVING.c.position_id,
+            in_chunk,
+            instance.c.status == Status.PENDING,
+            instance.c.version == MOVING.c.version,
+            instance.c.position_id == MOVING.c.position_id,
         )
         .values(version=TARGET, position_id=MOVING.c.to_position_id)
         .returning(instance.c.id, MOVING.c.version, MOVING.c.position_id)
@@ -245,16 +240,17 @@ def _move_and_record() -> Select[Any]:
         UPGRADE_ID, moved.c.id, moved.c.version, literal(Status.PENDING, STATUS), moved.c.position_id
     )
     recorded = insert(outcome).from_select(RECORDED, found).cte("recorded")
-    covered = select(func.count()).select_from(locked)
+    covered = select(func.count()).select_from(instance).where(in_chunk)
     count = select(func.count()).select_from(moved)
     return select(covered.scalar_subquery().label("covered"), count.scalar_subquery().label("moved")).add_cte(
         recorded
     )
 
 
-def _record_rest(kind: SelectionKind) -> Select[Any]:
+def _record_rest(kind: SelectionKind, *, nowait: bool = False) -> Select[Any]:
     """PostgreSQL: record, and lock, what has no outcome yet, and count it by cohort.
 
+    Who has moved others before must not wait: a report that waits for one of these may have one of the rest.
     By NOT IN the outcomes of the chunk are read once. In a join PostgreSQL would compare each instance with
     each of them, as long as it expects a single one: until somebody has analysed the tables.
     """
@@ -262,7 +258,7 @@ def _record_rest(kind: SelectionKind) -> Select[Any]:
     cohort = _cohort_columns(kind)
     rest = (
         insert(outcome)
-        .from_select(RECORDED, _recordable(kind).where(instance.c.id.not_in(recorded)))
+        .from_select(RECORDED, _recordable(kind, nowait=nowait).where(instance.c.id.not_in(recorded)))
         .returning(*cohort)
         .cte("rest")
     )
@@ -295,6 +291,7 @@ UNMOVED = {kind: _unmoved(kind) for kind in SelectionKind}
 MOVE_IN_PLACE = {kind: _move_in_place(kind) for kind in FORWARD}
 MOVE_ELSEWHERE = {kind: _move_elsewhere(kind) for kind in FORWARD}
 MOVE_AND_RECORD = _move_and_record()
+RECORD_REST_AT_ONCE = _record_rest(SelectionKind.ALL_ACTIVE, nowait=True)
 RECORD_REST = {kind: _record_rest(kind) for kind in FORWARD}
 MOVE_RECORDED = {kind: _move_recorded(kind) for kind in FORWARD}
 MOVE_BACK = _move_back()

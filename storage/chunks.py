@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Update
+from sqlalchemy.exc import DBAPIError
 
 from domain.cohort import CountedCohort
 from domain.decision import Decision, ReasonCode
@@ -19,6 +20,7 @@ from storage.chunk_statements import (
     NEXT_KEY,
     RECORD,
     RECORD_REST,
+    RECORD_REST_AT_ONCE,
     UNMOVED,
 )
 from storage.cohorts import cohorts_of, undo_cohorts_of
@@ -27,6 +29,8 @@ from storage.decisions import stored_code
 from storage.identities import Identities
 from storage.opened import Opened
 
+LOCK_NOT_AVAILABLE = "55P03"
+"""The SQLSTATE."""
 NO_CODE = "-"
 """Stands for a reason that a retry does not take up: no stored code contains it."""
 
@@ -91,19 +95,37 @@ class Chunks:
         return Done(recorded, moved, await self._counted(rows))
 
     async def _move_and_record(self, upto: int, decisions: Collection[Decision]) -> Done:
-        bound = self._bound(upto)
-        moved, is_left = 0, True
+        tried = None
         if decisions and self._kind is SelectionKind.ALL_ACTIVE:
-            moving = {**bound, **await self._moving(decisions)}
-            done = (await self._connection.execute(MOVE_AND_RECORD, moving)).one()
-            moved, is_left = done.moved, done.moved < done.covered
-        rows = (await self._connection.execute(RECORD_REST[self._kind], bound)).all() if is_left else []
+            tried = await self._move_then_record_the_rest(upto, decisions)
+        if tried is None:
+            tried = 0, (await self._connection.execute(RECORD_REST[self._kind], self._bound(upto))).all()
+        moved, rows = tried
         rest = await self._counted(rows)
         recorded = moved + sum(one.count for one in rest)
         decided = {one.cohort for one in decisions}
         if any(one.cohort in decided for one in rest):
             moved += await self.move(upto, decisions)
         return Done(recorded, moved, tuple(one for one in rest if one.cohort not in decided))
+
+    async def _move_then_record_the_rest(
+        self, upto: int, decisions: Collection[Decision]
+    ) -> tuple[int, Sequence[Any]] | None:
+        """How many moved, and the rest as rows; None, with nothing done, when it would wait for the rest."""
+        bound = self._bound(upto)
+        moving = {**bound, **await self._moving(decisions)}
+        async with self._connection.begin_nested() as attempt:
+            done = (await self._connection.execute(MOVE_AND_RECORD, moving)).one()
+            if done.moved == done.covered:
+                return done.moved, []
+            try:
+                rest = (await self._connection.execute(RECORD_REST_AT_ONCE, bound)).all()
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+                    raise
+                await attempt.rollback()
+                return None
+            return done.moved, rest
 
     def _moves_of_recorded(self, decisions: Collection[Decision]) -> Iterator[Update]:
         if self._kind is SelectionKind.UNDO:
