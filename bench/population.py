@@ -2,7 +2,8 @@
 
 One process with three published versions and 1,000,000 instances in 60 cohorts below the latest version: 40 %
 wait (PENDING), the rest have ended. So a selection of all active ones means 400,000. Beside it a process with
-a hundred instances, for programs to warm up with: what a program makes once in its life is not measured.
+30,000, for programs to warm up with: just enough to be worked off in two chunks. What a program makes once in
+its life is not measured.
 """
 
 import os
@@ -53,7 +54,7 @@ async def populate(path: Path, count: int, *, seed: int = 1) -> list[UUID]:
 async def fill(store: SqlStore, count: int, *, seed: int = 1) -> list[UUID]:
     """As `populate`, in an empty store."""
     waiting = await _add(store, PROCESS, batches(count, seed))
-    await _add(store, SMALL_PROCESS, batches(100, seed + 1, process=SMALL_PROCESS))
+    await _add(store, SMALL_PROCESS, batches(30_000, seed + 1, process=SMALL_PROCESS))
     return waiting
 
 

@@ -2,12 +2,13 @@
 
 Each connection has a thread of its own, and a step to it and back costs more than a small statement does;
 so does SQLAlchemy's way there. A statement that is met again takes one step here, and goes along with the
-next if its answer is not needed at once; all others go SQLAlchemy's way.
+next if its answer is not needed at once; a brief one takes none. All others go SQLAlchemy's way.
 """
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -55,6 +56,9 @@ class SqliteConnection(Connection):
         self._statements = statements
         self._sent: list[Sent] = []
         self._may_be_open = False
+        # Each is counted by one thread only: the event loop's, and the connection's own.
+        self._begun = 0
+        self._ended = 0
 
     @classmethod
     async def open(cls, engine: AsyncEngine, statements: Statements) -> Self:
@@ -89,7 +93,12 @@ class SqliteConnection(Connection):
         if prepared is None or execution_options is not None:
             await self._send_off()
             return await super().execute(statement, parameters, execution_options=execution_options)
-        cursor, rows = await self.work(*_work(prepared, parameters))
+        # Whoever had the connection before may have been cancelled, and left work that has not ended.
+        if prepared.is_brief and not self._sent and self._begun == self._ended:
+            with self._errors_as_sqlalchemy_has_them():
+                cursor, rows = execute(self._raw, prepared.sql, prepared.bind(parameters or {}))
+        else:
+            cursor, rows = await self.work(*_work(prepared, parameters))
         return Rows(prepared.read(rows), cursor.rowcount, cursor.lastrowid)
 
     async def send(self, statement: Any, parameters: Any) -> Any:
@@ -117,8 +126,27 @@ class SqliteConnection(Connection):
         # True from now on, whatever happens: when the caller is cancelled the thread goes on.
         self._may_be_open = True
         thread: Any = self._thread  # what is public there takes a step for each statement
+        self._begun += 1
+        with self._errors_as_sqlalchemy_has_them():
+            return await thread._execute(self._one_by_one, before, work, given)
+
+    def _one_by_one(self, before: list[Sent], work: Callable[..., Any], given: tuple[Any, ...]) -> Any:
         try:
-            return await thread._execute(_one_by_one, thread._conn, before, work, given)
+            for sent in before:
+                sent.cursor, _ = sent.work(self._raw, *sent.given)
+            return work(self._raw, *given)
+        finally:
+            self._ended += 1
+
+    @property
+    def _raw(self) -> sqlite3.Connection:
+        raw: sqlite3.Connection = self._thread._conn
+        return raw
+
+    @contextmanager
+    def _errors_as_sqlalchemy_has_them(self) -> Iterator[None]:
+        try:
+            yield
         except sqlite3.Error as error:
             raise DBAPIError.instance(None, None, error, sqlite3.Error, dialect=self.dialect) from error
 
@@ -169,14 +197,6 @@ def _work(prepared: Prepared, parameters: Any) -> tuple[Work, str, Any]:
     if isinstance(parameters, list):
         return execute_many, prepared.sql, prepared.bind_all(parameters)
     return execute, prepared.sql, prepared.bind(parameters or {})
-
-
-def _one_by_one(
-    connection: sqlite3.Connection, before: list[Sent], work: Callable[..., Any], given: tuple[Any, ...]
-) -> Any:
-    for sent in before:
-        sent.cursor, _ = sent.work(connection, *sent.given)
-    return work(connection, *given)
 
 
 def _nothing(_: sqlite3.Connection) -> None:

@@ -18,6 +18,7 @@ from storage.connection import Connection
 from storage.dialect import UpdateMany, copy_new, insert_many, upsert
 from storage.given import GIVEN, given
 from storage.identities import Identities, parts
+from storage.prepared import BRIEF
 from storage.tables import IS_ACTIVE, instance
 
 INSTANCES = select(
@@ -29,6 +30,8 @@ INSTANCES = select(
     instance.c.position_id,
 )
 INSTANCES_BY_UUID = INSTANCES.join(GIVEN, GIVEN.c.uuid == instance.c.uuid).order_by(GIVEN.c.ordinal)
+FEW = 10
+FEW_BY_UUID = INSTANCES_BY_UUID.execution_options(**BRIEF)
 OWNERS = (
     select(instance.c.uuid, instance.c.process_id)
     .join(GIVEN, GIVEN.c.uuid == instance.c.uuid)
@@ -63,7 +66,8 @@ REPORT = UpdateMany(instance, key="uuid", changed=("status", "position_id"))
 async def find_instances(
     connection: Connection, identities: Identities, ids: Sequence[InstanceId]
 ) -> Mapping[InstanceId, Instance]:
-    rows = (await connection.execute(INSTANCES_BY_UUID, given(ids))).all()
+    statement = FEW_BY_UUID if len(ids) <= FEW else INSTANCES_BY_UUID
+    rows = (await connection.execute(statement, given(ids))).all()
     return {found.id: found for found in await instances_of(identities, rows)}
 
 

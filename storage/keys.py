@@ -10,10 +10,11 @@ from sqlalchemy import bindparam, func, insert, select, update
 from domain.access import ApiKey, KeyUse
 from storage.database import Database
 from storage.dialect import add_up, insert_many
+from storage.prepared import BRIEF
 from storage.tables import api_key, key_use
 
 KEYS = select(api_key).order_by(api_key.c.created_at, api_key.c.name)
-KEY = select(api_key).where(api_key.c.digest == bindparam("digest"))
+KEY = select(api_key).where(api_key.c.digest == bindparam("digest")).execution_options(**BRIEF)
 COUNT = select(func.count()).select_from(api_key)
 ADD = insert(api_key)
 REVOKE = (

@@ -16,6 +16,12 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 Process = Callable[[Any], Any]
+BRIEF = {"is_brief": True}
+"""The execution options of a statement that reads a few rows, each by a unique index.
+
+SQLite answers it in less time than a step to another thread and back takes, during which, where cores are
+few, Linux may let that thread wait for milliseconds.
+"""
 
 
 class Rows:
@@ -75,6 +81,7 @@ class Prepared:
 
     def __init__(self, statement: Any, compiled: SQLCompiler, dialect: Dialect) -> None:
         self.sql = compiled.string
+        self.is_brief: bool = statement.get_execution_options().get("is_brief", False)
         self._parameters = [_parameter(compiled, dialect, name) for name in compiled.positiontup or ()]
         columns = [] if statement.is_dml else list(statement.selected_columns)
         self._readers = [_reader(column.type, dialect) for column in columns]

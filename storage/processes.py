@@ -13,6 +13,7 @@ from domain.process import Process, ProcessKey, Version, VersionNumber, VersionS
 from storage.connection import Connection
 from storage.dialect import insert_new, upsert
 from storage.identities import Identities
+from storage.prepared import BRIEF
 from storage.tables import process, version
 from storage.types import LONG
 
@@ -26,7 +27,9 @@ LATEST_PUBLISHED = (
 PROCESSES = select(
     process.c.id, process.c.namespace, process.c.code, process.c.title, process.c.created_at, LATEST_PUBLISHED
 )
-PROCESS = PROCESSES.where(process.c.namespace == bindparam("namespace"), process.c.code == bindparam("code"))
+PROCESS = PROCESSES.where(
+    process.c.namespace == bindparam("namespace"), process.c.code == bindparam("code")
+).execution_options(**BRIEF)
 PROCESS_PAGE = (
     PROCESSES.where(process.c.id > bindparam("after", type_=LONG))
     .order_by(process.c.id)

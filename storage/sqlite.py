@@ -78,7 +78,8 @@ class SqliteBackend:
         self._engine = create_async_engine(
             URL.create("sqlite+aiosqlite", database=str(path)),
             poolclass=NullPool,
-            connect_args={"isolation_level": None, "factory": _Connection},
+            # A brief statement is executed by the event loop's thread, all others by the connection's own.
+            connect_args={"isolation_level": None, "check_same_thread": False, "factory": _Connection},
         )
         self._statements = Statements(self._engine.dialect)
         self._readers = _Held(partial(self._open, FOR_READERS), READERS)

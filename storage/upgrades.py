@@ -30,6 +30,7 @@ from storage.documents import mappings_of, stored_mappings
 from storage.given import GIVEN, given
 from storage.identities import Identities
 from storage.opened import Opened
+from storage.prepared import BRIEF
 from storage.tables import IS_ACTIVE, IS_WAITING, decision, instance, outcome, process, selected, upgrade
 from storage.types import LONG
 
@@ -42,7 +43,7 @@ UPGRADE_COLUMNS = (
     OF_UUID.label("of_uuid"),
 )
 UPGRADES = select(*UPGRADE_COLUMNS)
-UPGRADE = UPGRADES.where(upgrade.c.uuid == bindparam("uuid"))
+UPGRADE = UPGRADES.where(upgrade.c.uuid == bindparam("uuid")).execution_options(**BRIEF)
 LOCKED_UPGRADE = UPGRADE.with_for_update(of=upgrade, key_share=True)
 UPGRADES_BY_UUID = UPGRADES.where(upgrade.c.uuid.in_(bindparam("uuids", expanding=True)))
 NOW: BindParameter[datetime] = bindparam("now")
