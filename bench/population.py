@@ -30,7 +30,7 @@ from domain import (
 )
 from gateway.keys import create_key
 from storage.keys import SqlKeys
-from storage.sqlite import LARGE_CACHE, PRAGMAS
+from storage.sqlite import PRAGMAS
 from storage.store import SqlStore
 
 ADMIN = Caller(name="bench", role=Role.SYSTEM_ADMIN)
@@ -39,7 +39,7 @@ SMALL_PROCESS = ProcessKey(namespace="bench", code="small")
 OLD_VERSIONS = 3
 POSITIONS = 20
 BATCH = 50_000
-BARE_PRAGMAS = (*PRAGMAS, LARGE_CACHE, "PRAGMA wal_autocheckpoint = 8000")
+BARE_PRAGMAS = (*PRAGMAS, "PRAGMA cache_size = -65536", "PRAGMA wal_autocheckpoint = 8000")
 """What the store's own connections are set to; but the bare ones make their checkpoints by themselves."""
 
 

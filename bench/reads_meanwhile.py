@@ -2,8 +2,9 @@
 
 A real server on a real file; one client asks `instance(id)` by GraphQL over a socket, again and again,
 first at rest and then while 400,000 of 1,000,000 instances are upgraded by the server's own worker. Prints
-the percentiles of both and the ratio of the 99th. The server has upgraded a small process before: it compiles
-each statement once in its life. Run: python -m bench.reads_meanwhile [instances]
+the percentiles of both and the ratio of the 99th, in each round and in all together. The server has upgraded
+a small process before: it compiles each statement once in its life.
+Run: python -m bench.reads_meanwhile [instances] [rounds]
 """
 
 import asyncio
@@ -16,7 +17,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
-from bench.population import PROCESS, SMALL_PROCESS, add_admin_key, populate
+from bench.population import PROCESS, SMALL_PROCESS, add_admin_key, copied, populate
 from domain import ProcessKey
 
 PORT = 8765
@@ -24,10 +25,9 @@ IDLE_SECONDS = 5.0
 INSTANCE = "query One($id: UUID!) { instance(id: $id) { id version status position } }"
 UPGRADE = """
 mutation All($input: UpgradeInstancesInput!) {
-  upgradeInstances(input: $input) { upgrade { id } userErrors { message } }
+  upgradeInstances(input: $input) { upgrade { state workedSeconds total } userErrors { message } }
 }
 """
-STATE = "query State($id: UUID!) { upgrade(id: $id) { state workedSeconds total } }"
 
 
 class Client:
@@ -73,7 +73,8 @@ async def read_for(
     return took
 
 
-async def measure(key: str, ids: list[str]) -> None:
+async def measure(key: str, ids: list[str]) -> tuple[list[float], list[float]]:
+    """How long each read took at rest, and while an upgrade ran."""
     await upgrade(key, SMALL_PROCESS)
     reader = await Client.connect(key)
     idle = await read_for(reader, ids, asyncio.Event(), IDLE_SECONDS)
@@ -87,6 +88,10 @@ async def measure(key: str, ids: list[str]) -> None:
     busy, seen = await asyncio.gather(read_for(reader, ids, ended, None), until_ended())
     reader.close()
     print(f"upgraded: {json.dumps(seen)}")
+    return idle, busy
+
+
+def tell(idle: list[float], busy: list[float]) -> None:
     for name, took in (("at rest", idle), ("meanwhile", busy)):
         print(
             f"{name:10} {len(took):6,} reads  "
@@ -96,19 +101,13 @@ async def measure(key: str, ids: list[str]) -> None:
 
 
 async def upgrade(key: str, process: ProcessKey) -> Any:
-    """Have all active instances of a process upgraded by the worker; returns what the upgrade came to."""
+    """Have all active instances of a process upgraded by the worker, and wait for it."""
     client = await Client.connect(key)
-    asked = {
-        "namespace": process.namespace,
-        "code": process.code,
-        "selection": {"allActive": {}},
-        "wait": False,
-    }
-    begun = (await client.ask(UPGRADE, input=asked))["upgradeInstances"]["upgrade"]["id"]
-    while (seen := (await client.ask(STATE, id=begun))["upgrade"])["state"] in ("QUEUED", "RUNNING"):
-        await asyncio.sleep(0.2)
+    asked = {"namespace": process.namespace, "code": process.code, "selection": {"allActive": {}}}
+    done = (await client.ask(UPGRADE, input=asked))["upgradeInstances"]["upgrade"]
     client.close()
-    return seen
+    assert done["state"] == "COMPLETED", done
+    return done
 
 
 def at(took: list[float], percent: int) -> float:
@@ -116,19 +115,29 @@ def at(took: list[float], percent: int) -> float:
     return sorted(took)[min(len(took) - 1, len(took) * percent // 100)]
 
 
-def main(count: int) -> None:
+def main(count: int, rounds: int) -> None:
+    idle: list[float] = []
+    busy: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "bench.sqlite"
-        waiting = asyncio.run(populate(path, count))
-        key = asyncio.run(add_admin_key(path))
+        base = Path(folder) / "base.sqlite"
+        waiting = asyncio.run(populate(base, count))
+        key = asyncio.run(add_admin_key(base))
+        ids = [str(one) for one in waiting[:: max(1, len(waiting) // 1_000)]]
         command = [sys.executable, "-m", "gateway.cli", "serve", "--port", str(PORT), "--log-level", "error"]
-        server = subprocess.Popen([*command, "--database-url", f"sqlite:///{path}"])
-        try:
-            wait_for(f"http://127.0.0.1:{PORT}")
-            asyncio.run(measure(key, [str(one) for one in waiting[:: max(1, len(waiting) // 1_000)]]))
-        finally:
-            server.terminate()
-            server.wait()
+        for _ in range(rounds):
+            path = copied(base, "served.sqlite")
+            server = subprocess.Popen([*command, "--database-url", f"sqlite:///{path}"])
+            try:
+                wait_for(f"http://127.0.0.1:{PORT}")
+                at_rest, meanwhile = asyncio.run(measure(key, ids))
+            finally:
+                server.terminate()
+                server.wait()
+            tell(at_rest, meanwhile)
+            idle += at_rest
+            busy += meanwhile
+    print("all rounds:")
+    tell(idle, busy)
 
 
 def wait_for(url: str) -> None:
@@ -144,4 +153,5 @@ def wait_for(url: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)
+    given = [int(one) for one in sys.argv[1:]]
+    main(*given, *(1_000_000, 5)[len(given) :])

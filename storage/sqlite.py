@@ -36,11 +36,8 @@ PRAGMAS = (
     "PRAGMA wal_autocheckpoint = 0",
 )
 # What is not in the caches of the connections is in that of the system, which is nearly as fast.
-SMALL_CACHE = "PRAGMA cache_size = -16384"
-LARGE_CACHE = "PRAGMA cache_size = -65536"
-FOR_READERS = (*PRAGMAS, SMALL_CACHE, f"PRAGMA busy_timeout = {LOCK_WAIT * 1_000:.0f}")
-FOR_WRITERS = (*PRAGMAS, SMALL_CACHE, "PRAGMA busy_timeout = 0")  # they wait by themselves
-FOR_CHUNKS = (*PRAGMAS, LARGE_CACHE, "PRAGMA busy_timeout = 0")
+FOR_READERS = (*PRAGMAS, "PRAGMA cache_size = -8192", f"PRAGMA busy_timeout = {LOCK_WAIT * 1_000:.0f}")
+FOR_WRITERS = (*PRAGMAS, "PRAGMA cache_size = -16384", "PRAGMA busy_timeout = 0")  # they wait by themselves
 # To rebuild a table that others refer to is to drop it meanwhile; the keys are checked at the end.
 FOR_MIGRATIONS = "PRAGMA foreign_keys = OFF"
 CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
@@ -86,7 +83,7 @@ class SqliteBackend:
         # SQLite lets one connection write at a time: waiting here is fair and cheap, for its lock neither.
         self._turn = Semaphore(1)
         self._writer = _Held(partial(self._open, FOR_WRITERS), 1)
-        self._background_writer = _Held(partial(self._open, FOR_CHUNKS, in_background=True), 1)
+        self._background_writer = _Held(partial(self._open, FOR_WRITERS, in_background=True), 1)
         self._keeper = _Held(partial(self._open, FOR_READERS, in_background=True), 1)
         self._checkpoint: Task[None] | None = None
         self._next_checkpoint = 0.0
