@@ -235,3 +235,4 @@ async def test_pruning_marks_so_many_upgrades_in_one_step(
     counting = CountingTransactions(store)
     assert await prune_outcomes(counting, before=EVENING, clock=a_clock(EVENING)) == 0
     assert counting.asked["prunable"] == 3  # two upgrades, one, and none
+    assert counting.in_background == [True] * 3

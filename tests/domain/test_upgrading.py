@@ -153,6 +153,8 @@ async def test_chunks_ask_only_for_what_they_do_not_know(store: Store) -> None:
     assert done.upgraded == 8
     asked = [counting.asked[name] for name in ("record_chunk", "decisions", "move")]
     assert asked == [4, 1, 1]
+    # The request and the claim come first; chunks let others go before them.
+    assert counting.in_background == [False, False, True, True, True, True]
 
 
 async def test_the_time_of_work_is_the_time_it_took(store: Store) -> None:

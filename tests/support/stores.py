@@ -113,14 +113,16 @@ class Around:
 
 
 class CountingTransactions(Around):
-    """Counts by name what the transactions of a store are asked."""
+    """Counts by name what the transactions of a store are asked, and notes which run in the background."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self.asked: Counter[str] = Counter()
+        self.in_background: list[bool] = []
 
     @asynccontextmanager
     async def transaction(self, *, in_background: bool = False) -> AsyncIterator["CountedTransaction"]:
+        self.in_background.append(in_background)
         async with self._store.transaction(in_background=in_background) as transaction:
             yield CountedTransaction(transaction, self.asked)
 
