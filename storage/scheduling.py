@@ -6,6 +6,7 @@ import platform
 import struct
 import sys
 import threading
+from contextlib import suppress
 
 NICE = 10
 """A tenth of what others get where there is not enough for all; all that is left over where there is."""
@@ -24,7 +25,8 @@ def let_others_go_first() -> None:
     """
     if sys.platform != "linux":
         return
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _nice())
+    with suppress(PermissionError):  # a sandbox may forbid it
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _nice())
     number = SYS_SCHED_SETATTR.get(platform.machine())
     if number is not None:
         size = struct.calcsize(SCHED_ATTR)

@@ -69,3 +69,12 @@ def test_a_thread_that_was_nicer_before_stays_so() -> None:
 
     with ThreadPoolExecutor(1) as behind:
         assert behind.submit(be_nicer_first).result() == 15
+
+
+def test_where_nobody_may_be_nicer_work_goes_on_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbid(*_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "setpriority", forbid)
+    with ThreadPoolExecutor(1) as behind:
+        behind.submit(let_others_go_first).result()
