@@ -13,6 +13,7 @@ NICE = 10
 SLICE_NS = 100_000_000
 """Nanoseconds. Who asks for long slices is interrupted at once by others, who ask for 3 ms or less."""
 SYS_SCHED_SETATTR = {"x86_64": 314, "aarch64": 274, "riscv64": 274}
+"""The numbers of the system call, for programs of 64 bits."""
 SCHED_ATTR = "IIQiIQQQ"
 """struct sched_attr: size, policy, flags, nice, priority, runtime, deadline, period; see sched_setattr(2)."""
 
@@ -27,8 +28,9 @@ def let_others_go_first() -> None:
         return
     with suppress(PermissionError):  # a sandbox may forbid it
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _nice())
-    number = SYS_SCHED_SETATTR.get(platform.machine())
-    if number is not None:
+    number = SYS_SCHED_SETATTR.get(platform.machine()) if sys.maxsize > 2**32 else None
+    # Whoever started the program under another policy has said already how it is to be treated.
+    if number is not None and os.sched_getscheduler(0) == os.SCHED_OTHER:
         size = struct.calcsize(SCHED_ATTR)
         attributes = struct.pack(SCHED_ATTR, size, os.SCHED_OTHER, 0, _nice(), 0, SLICE_NS, 0, 0)
         # Linux knows slices since 6.12. Where it does not, or a sandbox forbids it, being nice must do.
