@@ -12,7 +12,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.population import ADMIN, OLD_VERSIONS, POSITIONS, PROCESS, plain_connection, populate
+from bench.population import (
+    ADMIN,
+    OLD_VERSIONS,
+    POSITIONS,
+    PROCESS,
+    SMALL_PROCESS,
+    plain_connection,
+    populate,
+)
 from domain import all_active, upgrade_instances
 from storage.store import SqlStore
 
@@ -25,7 +33,7 @@ INSERT INTO instance (uuid, process_id, version, status, position_id) VALUES (?,
 def fill(path: Path, count: int) -> None:
     """A file with so many instances, like those of bench.population."""
     asyncio.run(populate(path, FIRST))
-    chance = random.Random(2)
+    chance = random.Random(3)
     connection = plain_connection(path)
     connection.execute("BEGIN")
     connection.executemany(
@@ -47,6 +55,7 @@ def fill(path: Path, count: int) -> None:
 
 async def upgrade(path: Path) -> tuple[float, int]:
     store = await SqlStore.open(path)
+    await upgrade_instances(store, process=SMALL_PROCESS, selection=all_active(), caller=ADMIN)
     began = time.perf_counter()
     done = await upgrade_instances(store, process=PROCESS, selection=all_active(), caller=ADMIN)
     took = time.perf_counter() - began
