@@ -50,7 +50,7 @@ class Pace:
     def size_after(self, size: int, took: timedelta) -> int:
         """The size of the next chunk, when one of this size took so long; a step is at most twofold."""
         # Aiming below the target leaves room for chunks that are slower than the last.
-        factor = 0.8 * self.target / max(took, timedelta(microseconds=1))
+        factor = 0.7 * self.target / max(took, timedelta(microseconds=1))
         return min(self.largest, max(self.smallest, round(size * min(2.0, max(0.5, factor)))))
 
 

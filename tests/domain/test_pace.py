@@ -28,17 +28,17 @@ def test_a_pace_is_fifty_milliseconds_unless_it_is_set() -> None:
     ("took", "size"),
     [
         (timedelta(), 2_000),
-        (20 * MS, 2_000),
-        (32 * MS, 1_250),
-        (40 * MS, 1_000),
-        (50 * MS, 800),
-        (80 * MS, 500),
+        (17 * MS, 2_000),
+        (28 * MS, 1_250),
+        (35 * MS, 1_000),
+        (50 * MS, 700),
+        (70 * MS, 500),
         (800 * MS, 500),
         (timedelta(hours=1), 500),
     ],
     ids=str,
 )
-def test_the_next_chunk_aims_at_four_fifths_of_the_target(took: timedelta, size: int) -> None:
+def test_the_next_chunk_aims_at_seven_tenths_of_the_target(took: timedelta, size: int) -> None:
     assert PACE.size_after(1_000, took) == size
 
 
