@@ -14,7 +14,6 @@ from sqlalchemy import (
     Integer,
     Select,
     Update,
-    and_,
     bindparam,
     func,
     insert,
@@ -28,7 +27,7 @@ from sqlalchemy import (
 from domain.decision import ReasonCode
 from domain.instance import Status
 from domain.selection import SelectionKind
-from storage.decisions import ITS_DECISION
+from storage.decisions import ITS_DECISION, its_decision
 from storage.dialect import unnested
 from storage.tables import IS_ACTIVE, STATUS, decision, instance, outcome, selected
 
@@ -44,15 +43,6 @@ RECORDED = ["upgrade_id", "instance_id", "version", "status", "position_id"]
 
 earlier = outcome.alias("earlier")
 earlier_decision = decision.alias("earlier_decision")
-ITS_EARLIER_DECISION = and_(
-    earlier_decision.c.upgrade_id == earlier.c.upgrade_id,
-    earlier_decision.c.version == earlier.c.version,
-    earlier_decision.c.status == earlier.c.status,
-    earlier_decision.c.position_id == earlier.c.position_id,
-    earlier_decision.c.origin_version == earlier.c.origin_version,
-    earlier_decision.c.origin_position_id == earlier.c.origin_position_id,
-)
-
 NAMED_IN_CHUNK = select(selected.c.instance_id).where(
     selected.c.upgrade_id == UPGRADE_ID,
     selected.c.place > AFTER,
@@ -68,7 +58,7 @@ def _earlier_in_chunk(matches: ColumnElement[bool]) -> Select[Any]:
     """The instances with such an outcome of the earlier upgrade, along the instances."""
     return (
         select(earlier.c.instance_id)
-        .join(earlier_decision, ITS_EARLIER_DECISION)
+        .join(earlier_decision, its_decision(earlier_decision, earlier))
         .where(
             earlier.c.upgrade_id == OF_UPGRADE,
             earlier.c.instance_id > AFTER,

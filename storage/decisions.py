@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import ColumnElement, FromClause, and_, bindparam, select
 
 from domain.cohort import Cohort, Origin
 from domain.decision import CountedDecision, Decision, ReasonCode, Verdict
@@ -18,15 +18,14 @@ from storage.tables import decision, outcome
 KEEP_DECISIONS = add_up(decision, keys=[column.key for column in decision.primary_key], counts=["instances"])
 """A cohort met again in a later chunk was decided the same way: of what is kept only the count changes."""
 NO_ORIGIN = 0
-ITS_DECISION = and_(
-    decision.c.upgrade_id == outcome.c.upgrade_id,
-    decision.c.version == outcome.c.version,
-    decision.c.status == outcome.c.status,
-    decision.c.position_id == outcome.c.position_id,
-    decision.c.origin_version == outcome.c.origin_version,
-    decision.c.origin_position_id == outcome.c.origin_position_id,
-)
-"""An outcome and the decision on its cohort."""
+
+
+def its_decision(decided: FromClause, recorded: FromClause) -> ColumnElement[bool]:
+    """What joins an outcome and the decision on its cohort, in tables or aliases of them."""
+    return and_(*(decided.c[column.key] == recorded.c[column.key] for column in decision.primary_key))
+
+
+ITS_DECISION = its_decision(decision, outcome)
 KEPT = select(decision).where(decision.c.upgrade_id == bindparam("of_upgrade"))
 
 

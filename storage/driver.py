@@ -98,15 +98,15 @@ class SqliteConnection(Connection):
             with self._errors_as_sqlalchemy_has_them():
                 cursor, rows = execute(self._raw, prepared.sql, prepared.bind(parameters or {}))
         else:
-            cursor, rows = await self.work(*_work(prepared, parameters))
+            work, given = _work(prepared, parameters)
+            cursor, rows = await self.work(work, *given)
         return Rows(prepared.read(rows), cursor.rowcount, cursor.lastrowid)
 
     async def send(self, statement: Any, parameters: Any) -> Any:
         prepared = self._prepared(statement, parameters)
         if prepared is None:
             return await self.execute(statement, parameters)
-        work, *given = _work(prepared, parameters)
-        sent = Sent(work, tuple(given))
+        sent = Sent(*_work(prepared, parameters))
         self._sent.append(sent)
         return sent
 
@@ -193,10 +193,10 @@ def _take_the_write_lock(connection: sqlite3.Connection, wait: float) -> Answer:
         time.sleep(LOOK_EVERY)
 
 
-def _work(prepared: Prepared, parameters: Any) -> tuple[Work, str, Any]:
+def _work(prepared: Prepared, parameters: Any) -> tuple[Work, tuple[str, Any]]:
     if isinstance(parameters, list):
-        return execute_many, prepared.sql, prepared.bind_all(parameters)
-    return execute, prepared.sql, prepared.bind(parameters or {})
+        return execute_many, (prepared.sql, prepared.bind_all(parameters))
+    return execute, (prepared.sql, prepared.bind(parameters or {}))
 
 
 def _nothing(_: sqlite3.Connection) -> None:
