@@ -14,7 +14,6 @@ from statistics import median
 import asyncpg
 
 from bench.population import fill
-from domain import Worker
 from gateway.settings import Settings
 from storage.store import SqlStore
 from tests.support.postgres import Server
@@ -68,10 +67,9 @@ async def a_copy(server: Server) -> AsyncIterator[str]:
     await server.execute("DROP DATABASE copy WITH (FORCE)")
 
 
-def worker_on(server: Server, *, chunk_ms: int = 50) -> Worker:
-    """A worker as the server of Uplift has it."""
-    settings = Settings(database_url=server.url(BASE).render_as_string(), chunk_ms=chunk_ms)
-    return settings.worker_named("bench")
+def settings_on(server: Server, **more: int) -> Settings:
+    """The settings of a gateway on this server."""
+    return Settings.model_validate({"database_url": server.url(BASE).render_as_string(), **more})
 
 
 @asynccontextmanager

@@ -2,19 +2,26 @@
 
 The floor is one audit INSERT … SELECT and one UPDATE of the same rows in one transaction, sent by the bare
 driver to the same private server, on a copy of the same database. Ours is the upgrade from beginning to end,
-as a worker of `uplift serve` does it that has upgraded a small process before; besides, for how long its
-transactions kept rows locked.
-Run: python -m bench.upgrade_postgres [instances] [rounds] [milliseconds a chunk]
+as `uplift serve` does it that has upgraded a small process before, by a single worker and by several that
+share it; besides, for how long its transactions kept rows locked.
+Run: python -m bench.upgrade_postgres [instances] [rounds] [workers] [milliseconds a chunk]
 """
 
 import asyncio
 import sys
+from collections import defaultdict
 from statistics import median, quantiles
 
-from bench.on_postgres import Spent, a_bare_connection, a_copy, populate, ratios, spending, worker_on
+from bench.on_postgres import Spent, a_bare_connection, a_copy, populate, ratios, settings_on, spending
 from bench.population import ADMIN, PROCESS, SMALL_PROCESS
 from bench.upgrade_all_active import TimedStore
-from domain import all_active, upgrade_instances
+from domain import ProcessKey, all_active, request_upgrade
+from domain.upgrade import Upgrade
+from domain.watching import wait_until_finished
+from gateway.app import upgrade_worker
+from gateway.logs import configure_logs
+from gateway.metrics import Metrics
+from gateway.settings import Settings
 from tests.support.postgres import Server, a_server
 
 FLOOR = (
@@ -36,47 +43,65 @@ async def floor(server: Server) -> tuple[Spent, int]:
         return spent, int(done.split()[-1])
 
 
-async def ours(server: Server, chunk_ms: int) -> tuple[Spent, int, list[float]]:
+async def ours(server: Server, settings: Settings) -> tuple[Spent, int, list[float]]:
     """What it cost, how many were upgraded, and how long each transaction was open."""
     async with a_copy(server) as name:
-        store = await TimedStore.open(server.url(name))
-        worker = worker_on(server, chunk_ms=chunk_ms)
-        await upgrade_instances(
-            store, process=SMALL_PROCESS, selection=all_active(), caller=ADMIN, worker=worker
-        )
+        store, stopping = await TimedStore.open(server.url(name)), asyncio.Event()
+        working = asyncio.create_task(upgrade_worker(store, settings, Metrics(), stopping).run())
+        await upgraded(store, settings, SMALL_PROCESS)
         store.open_for.clear()
         with spending(server) as spent:
-            done = await upgrade_instances(
-                store, process=PROCESS, selection=all_active(), caller=ADMIN, worker=worker
-            )
+            done = await upgraded(store, settings, PROCESS)
+        stopping.set()
+        await working
         await store.close()
         return spent, done.upgraded, store.open_for
 
 
-async def main(count: int, rounds: int, chunk_ms: int) -> None:
+async def upgraded(store: TimedStore, settings: Settings, process: ProcessKey) -> Upgrade:
+    asked = await request_upgrade(
+        store,
+        process=process,
+        selection=all_active(),
+        caller=ADMIN,
+        worker=settings.worker_named("bench"),
+    )
+    return await wait_until_finished(store, asked)
+
+
+def told(locks: list[float]) -> str:
+    longest = quantiles(locks, n=100)[98]
+    return (
+        f"rows locked: median {median(locks) * 1_000:.0f} ms, "
+        f"99th percentile {longest * 1_000:.0f} ms, longest {max(locks) * 1_000:.0f} ms"
+    )
+
+
+async def main(count: int, rounds: int, workers: int, chunk_ms: int) -> None:
     bare: list[Spent] = []
-    whole: list[Spent] = []
-    locks: list[float] = []
+    whole: dict[int, list[Spent]] = defaultdict(list)
+    locks: dict[int, list[float]] = defaultdict(list)
+    configure_logs(Settings(log_level="warning"), Metrics())
     with a_server() as server:
         await populate(server, count)
         for _ in range(rounds):
             spent, moved = await floor(server)
             bare.append(spent)
-            spent, upgraded, open_for = await ours(server, chunk_ms)
-            whole.append(spent)
-            locks += open_for
-            assert upgraded == moved, (upgraded, moved)
-            print(
-                f"floor {bare[-1].wall:.3f} s   ours {whole[-1].wall:.3f} s ({upgraded:,})   "
-                f"ratio {ratios(whole[-1:], bare[-1:])}   {len(open_for)} transactions"
-            )
-    print(f"median ratio {ratios(whole, bare)}; at most 1.5 is wanted")
-    print(
-        f"rows locked: median {median(locks) * 1_000:.0f} ms, "
-        f"99th percentile {quantiles(locks, n=100)[98] * 1_000:.0f} ms, longest {max(locks) * 1_000:.0f} ms"
-    )
+            print(f"floor {spent.wall:.3f} s", end="")
+            for several in dict.fromkeys((1, workers)):
+                settings = settings_on(server, shares_at_once=several, chunk_ms=chunk_ms)
+                spent, done, open_for = await ours(server, settings)
+                whole[several].append(spent)
+                locks[several] += open_for
+                assert done == moved, (done, moved)
+                ratio = ratios([spent], bare[-1:])
+                print(f"   {several} at work {spent.wall:.3f} s ({done:,})   ratio {ratio}", end="")
+            print()
+    for several, spents in whole.items():
+        print(f"{several} at work: median ratio {ratios(spents, bare)}; {told(locks[several])}")
+    print("at most 1.5 is wanted")
 
 
 if __name__ == "__main__":
     given = [int(one) for one in sys.argv[1:]]
-    asyncio.run(main(*given, *(1_000_000, 5, 50)[len(given) :]))
+    asyncio.run(main(*given, *(1_000_000, 5, 2, 50)[len(given) :]))

@@ -15,17 +15,13 @@ CANCELLABLE = (UpgradeState.QUEUED, UpgradeState.RUNNING, UpgradeState.PAUSED)
 
 
 async def pause_upgrade(store: Store, wanted: UpgradeId, *, caller: Caller) -> Upgrade:
-    """Stop an upgrade after the chunk under way, until it is resumed.
+    """Stop an upgrade until it is resumed: nothing moves any more, and chunks under way are not carried out.
 
     Raises Forbidden, UpgradeNotFound or WrongState.
     """
     require_system_admin(caller)
     return await _change(
-        store,
-        wanted,
-        "pause",
-        PAUSABLE,
-        lambda upgrade: replace(upgrade, state=UpgradeState.PAUSED, lease=None),
+        store, wanted, "pause", PAUSABLE, lambda upgrade: replace(upgrade, state=UpgradeState.PAUSED)
     )
 
 
@@ -40,7 +36,7 @@ async def resume_upgrade(store: Store, wanted: UpgradeId, *, caller: Caller) -> 
 async def cancel_upgrade(
     store: Store, wanted: UpgradeId, *, caller: Caller, clock: Clock = utc_now
 ) -> Upgrade:
-    """Stop an upgrade for good after the chunk under way; what is done stays done.
+    """Stop an upgrade for good: what is done stays done, and chunks under way are not carried out.
 
     Raises Forbidden, UpgradeNotFound or WrongState.
     """

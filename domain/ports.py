@@ -18,7 +18,7 @@ from domain.instance import Instance, InstanceId, InstanceReport, Status
 from domain.paging import Page, PageRequest
 from domain.process import Process, ProcessKey, Version, VersionNumber
 from domain.selection import Selection, UpgradeId, WorkedSelection
-from domain.upgrade import HistoryEntry, Outcome, OutcomeKind, Upgrade
+from domain.upgrade import HistoryEntry, Outcome, OutcomeKind, Share, Upgrade
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class RecordedChunk:
 
     `moved` of them were in cohorts that the decisions made before move; `unmoved` are the others, by cohort.
     `not_found` counts ids of the selection that no instance of the process has. `cursor` is where the
-    chunk ends; `is_last` says that nothing of the selection is left behind it.
+    chunk ends; `is_last` says that nothing of the share is left behind it.
     """
 
     recorded: int
@@ -64,6 +64,15 @@ class RecordedChunk:
     not_found: int
     cursor: int
     is_last: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldShare:
+    """A share that a worker holds, its upgrade, and how many workers hold one of that now."""
+
+    upgrade: Upgrade
+    share: Share
+    workers: int
 
 
 class ProcessQuestions(Protocol):
@@ -122,7 +131,11 @@ class UpgradeQuestions(Protocol):
         ...
 
     async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
-        """The oldest upgrade that waits for a worker, or this one if it does (see domain.working.claim)."""
+        """The upgrade of which a worker should take a share now, or this one (see domain.working.claim)."""
+        ...
+
+    async def shares(self, upgrades: Sequence[UpgradeId]) -> Mapping[UpgradeId, tuple[Share, ...]]:
+        """What is left of each upgrade, along its selection; nothing of an unknown one."""
         ...
 
     async def known_request(self, key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
@@ -152,7 +165,8 @@ class Transaction(Protocol):
     """Writes that happen together or not at all.
 
     What a transaction has asked for, nobody else changes until it ends: the versions of a process, the
-    instances of ids, an upgrade, what a key led to. A recorded chunk stays as it was recorded.
+    instances of ids, an upgrade, what a key led to, the share that a worker holds (but not its upgrade). A
+    recorded chunk stays as it was recorded. Whoever holds a share asks for its upgrade after it.
     """
 
     async def process(self, key: ProcessKey) -> Process | None: ...
@@ -185,7 +199,11 @@ class Transaction(Protocol):
 
     async def upgrade(self, upgrade: UpgradeId) -> Upgrade | None: ...
 
-    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None: ...
+    async def claimable(
+        self, now: datetime, *, only: UpgradeId | None = None
+    ) -> tuple[Upgrade, Share] | None:
+        """The share that a worker should take now, and its upgrade; nobody else takes one of it meanwhile."""
+        ...
 
     async def known_request(self, key: IdempotencyKey, *, since: datetime) -> KnownRequest | None: ...
 
@@ -193,14 +211,41 @@ class Transaction(Protocol):
         """Keep that this key led to this upgrade, in place of what the key led to before."""
         ...
 
-    async def add_upgrade(self, upgrade: Upgrade, selection: WorkedSelection) -> Upgrade:
-        """Keep a new upgrade and its selection; returns it with the number of active instances left out."""
+    async def add_upgrade(self, upgrade: Upgrade, selection: WorkedSelection) -> tuple[Upgrade, Share]:
+        """Keep a new upgrade and its selection; returns it with the number of active instances left out.
+
+        The share is all of it, and is not kept: most upgrades are done as soon as they are added.
+        """
+        ...
+
+    async def add_share(self, share: Share) -> None:
+        """Keep a share of an upgrade that nobody else changes."""
+        ...
+
+    async def save_share(self, share: Share) -> None:
+        """Keep what has changed of the share that ends there: cursor and lease."""
+        ...
+
+    async def end_share(self, share: Share) -> None:
+        """Forget a share of which nothing is left."""
+        ...
+
+    async def held_share(self, upgrade: UpgradeId, worker: str) -> HeldShare | None:
+        """The first share of an upgrade that is leased to this worker. Others may change the upgrade."""
+        ...
+
+    async def shares(self, upgrade: Upgrade) -> tuple[Share, ...]:
+        """What is left of an upgrade, along its selection."""
+        ...
+
+    async def end_of_chunk(self, upgrade: Upgrade, share: Share, size: int) -> int:
+        """Where a chunk of so many instances behind the cursor of a share ends, at most at its last key."""
         ...
 
     async def record_chunk(
-        self, upgrade: Upgrade, size: int, decisions: Collection[Decision]
+        self, upgrade: Upgrade, share: Share, size: int, decisions: Collection[Decision]
     ) -> RecordedChunk:
-        """Record the next `size` instances of the selection behind the upgrade's cursor, as they are now.
+        """Record the next `size` instances of the share, as they are now.
 
         Of these it moves those that the given decisions move: all UPGRADE decisions that are kept so far.
         Active instances that the selection leaves out may count as part of the `size`.
@@ -209,7 +254,9 @@ class Transaction(Protocol):
         """
         ...
 
-    async def move(self, upgrade: Upgrade, chunk: RecordedChunk, decisions: Collection[Decision]) -> int:
+    async def move(
+        self, upgrade: Upgrade, share: Share, chunk: RecordedChunk, decisions: Collection[Decision]
+    ) -> int:
         """Move the unmoved instances of the chunk that these UPGRADE decisions are about; returns how many.
 
         The decisions are kept already, and are all that move any of these instances: a store may carry out
@@ -238,7 +285,7 @@ class Transaction(Protocol):
         ...
 
     async def save_upgrade(self, upgrade: Upgrade) -> None:
-        """Keep what has changed of an existing upgrade: state, lease, times, cursor, counts and error."""
+        """Keep what has changed of an existing upgrade: state, times, counts and error."""
         ...
 
 

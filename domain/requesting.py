@@ -29,9 +29,9 @@ from domain.selection import (
     WorkedSelection,
     kind_of,
 )
-from domain.upgrade import MAX_REASON_LENGTH, Upgrade, UpgradeState
+from domain.upgrade import MAX_REASON_LENGTH, Share, Upgrade, UpgradeState
 from domain.watching import get_upgrade
-from domain.working import Worker, routes_of, work_chunk
+from domain.working import DoneChunk, Worker, routes_of, settle_chunk
 
 RETRIED = frozenset({ReasonCode.NOT_PENDING, ReasonCode.ALREADY_LATEST, ReasonCode.INCOMPATIBLE})
 """The reasons a retry can take up; an id that was not found has no instance to try again."""
@@ -182,23 +182,34 @@ async def _request(
         began = time.perf_counter()
         if checked_key and (first := await _first_of(transaction, checked_key, worker)):
             return first
-        upgrade = await _open(transaction, wish, caller, worker, expected)
+        upgrade, share = await _open(transaction, wish, caller, worker, expected)
         if checked_key:
             await transaction.remember_request(checked_key, upgrade.id, worker.clock())
-        if upgrade.expected > worker.pace.first_size:
+        if upgrade.expected > worker.pace.at_once:
+            await transaction.add_share(share)
             return upgrade
-        begun = replace(upgrade, started_at=upgrade.requested_at)
-        # A store may count active instances that are left out, and must see that nothing follows.
-        size = worker.pace.first_size + upgrade.excluded + 1
-        done = await work_chunk(transaction, begun, size, worker, {})
-        worked = done.upgrade
+        done = await _begin(transaction, upgrade, share, worker)
         if planned is not None:
-            must_have_done(planned, worked)
-        if not worked.is_finished:
-            worked = replace(worked, lease=None)
-            await transaction.save_upgrade(worked)
-    worker.on_chunk(replace(done, upgrade=worked), timedelta(seconds=time.perf_counter() - began))
-    return worked
+            must_have_done(planned, done.upgrade)
+    worker.on_chunk(done, timedelta(seconds=time.perf_counter() - began))
+    return done.upgrade
+
+
+async def _begin(transaction: Transaction, upgrade: Upgrade, share: Share, worker: Worker) -> DoneChunk:
+    """Work off an upgrade that was just added: all of it, unless instances have come along meanwhile."""
+    began = time.perf_counter()
+    # A store may count active instances that are left out, and must see that nothing follows.
+    size = worker.pace.at_once + upgrade.excluded + 1
+    chunk = await transaction.record_chunk(upgrade, share, size, ())
+    done = await settle_chunk(transaction, upgrade, share, chunk, {})
+    worked = replace(done.upgrade, started_at=upgrade.requested_at)
+    worked = worked.worked_for(timedelta(seconds=time.perf_counter() - began))
+    if chunk.is_last:
+        worked = worked.finished(UpgradeState.COMPLETED, worker.clock())
+    else:
+        await transaction.add_share(replace(share, cursor=chunk.cursor))
+    await transaction.save_upgrade(worked)
+    return replace(done, upgrade=worked)
 
 
 def _told(wish: _Wish) -> tuple[object, ...]:
@@ -232,7 +243,7 @@ async def _first_of(where: Store | Transaction, key: IdempotencyKey, worker: Wor
 
 async def _open(
     transaction: Transaction, wish: _Wish, caller: Caller, worker: Worker, expected: int
-) -> Upgrade:
+) -> tuple[Upgrade, Share]:
     process = await get_process(transaction, wish.process)
     is_undo = isinstance(wish.selection, Undo)
     if process.latest_published is None and not is_undo:

@@ -10,7 +10,7 @@ from domain.mapping import VersionMapping
 from domain.process import ProcessKey, VersionNumber
 from domain.selection import SelectionKind, UpgradeId
 
-__all__ = ["Lease", "Outcome", "OutcomeKind", "Upgrade", "UpgradeId", "UpgradeState"]
+__all__ = ["Lease", "Outcome", "OutcomeKind", "Share", "Upgrade", "UpgradeId", "UpgradeState"]
 
 MAX_REASON_LENGTH = 1_000
 """Longest reason that is kept for the audit, in characters."""
@@ -50,10 +50,24 @@ class OutcomeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """The right of one worker to work on an upgrade, until a time by which it must renew it."""
+    """The right of one worker to work on a share, until a time by which it must renew it."""
 
     worker: str
     until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What is left of a part of an upgrade's selection that one worker at a time works off.
+
+    It covers the keys behind `cursor`, up to `last`, in an order that only the store knows. The shares of an
+    upgrade have no key in common; when none is left, every instance of the selection has its outcome.
+    """
+
+    upgrade: UpgradeId
+    cursor: int
+    last: int
+    lease: Lease | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +79,8 @@ class Upgrade:
     `retried` the reasons that a retry takes up.
 
     `upgraded` and `skipped` count outcomes so far, `expected` says how many there will be about; `excluded`
-    counts the active instances that the selection left out. `worked` is how long chunks took so far.
-    `cursor` is where the next chunk begins, in an order that only the store knows. `error` says why it
-    FAILED.
+    counts the active instances that the selection left out. `worked` is how long was worked on it so far, by
+    however many workers. `error` says why it FAILED.
     """
 
     id: UpgradeId
@@ -82,12 +95,10 @@ class Upgrade:
     mappings: tuple[VersionMapping, ...] = ()
     of: UpgradeId | None = None
     retried: frozenset[ReasonCode] = frozenset()
-    lease: Lease | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
     pruned_at: datetime | None = None
     worked: timedelta = timedelta()
-    cursor: int = 0
     upgraded: int = 0
     skipped: int = 0
     excluded: int = 0
@@ -116,19 +127,17 @@ class Upgrade:
             return None
         return timedelta(seconds=max(0, self.expected - self.total) / self.rate)
 
-    def advanced(self, *, cursor: int, upgraded: int, skipped: int, worked: timedelta) -> "Upgrade":
-        """The upgrade after one more chunk."""
-        return replace(
-            self,
-            cursor=cursor,
-            upgraded=self.upgraded + upgraded,
-            skipped=self.skipped + skipped,
-            worked=self.worked + worked,
-        )
+    def counting(self, *, upgraded: int, skipped: int) -> "Upgrade":
+        """The upgrade with so many outcomes more."""
+        return replace(self, upgraded=self.upgraded + upgraded, skipped=self.skipped + skipped)
+
+    def worked_for(self, time: timedelta) -> "Upgrade":
+        """The upgrade after so much more time of work."""
+        return replace(self, worked=self.worked + time)
 
     def finished(self, state: UpgradeState, at: datetime, *, error: str | None = None) -> "Upgrade":
         """The upgrade at its end."""
-        return replace(self, state=state, finished_at=at, lease=None, error=error)
+        return replace(self, state=state, finished_at=at, error=error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,7 +51,7 @@ async def upgrade_instances(
 async def finish_upgrade(
     store: Store, upgrade: Upgrade, worker: Worker, *, on_progress: OnProgress = ignore_progress
 ) -> Upgrade:
-    """See an upgrade to its end: work on it, or wait while another worker does or it is paused."""
+    """See an upgrade to its end: work on it, or wait while others work on the rest or it is paused."""
     while not upgrade.is_finished:
         claimed = await claim(store, worker, only=upgrade.id)
         if claimed is not None:

@@ -1,13 +1,16 @@
 """Who works off the queued upgrades?
 
-A worker takes them in order, one at a time of each process, several processes side by side. It runs inside
-the server, or alone (`uplift worker`); any number may share a database.
+A worker takes them in order, several processes side by side; where the database lets several write at once,
+also several shares of one upgrade. It runs inside the server, or alone (`uplift worker`); any number may
+share a database.
 """
 
 import asyncio
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
 from uuid import uuid4
 
 from structlog import get_logger
@@ -52,7 +55,8 @@ class UpgradeWorker:
         self._stopping = stopping
         self._patience = patience
         self._on_failure = on_failure
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        """By the name of the worker that each of them is for the others."""
         self._is_idle = False
 
     async def run(self) -> None:
@@ -64,11 +68,11 @@ class UpgradeWorker:
                 taking.cancel()
             async with asyncio.timeout(self._patience):
                 await asyncio.wait({taking})
-                await asyncio.gather(*self._tasks)
+                await asyncio.gather(*self._tasks.values())
         except TimeoutError:
             get_logger().warning("work was cut off by the stop", seconds=self._patience)
         finally:
-            left = {taking, *self._tasks}
+            left = {taking, *self._tasks.values()}
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
@@ -93,32 +97,34 @@ class UpgradeWorker:
         """Wait for news. Only here the taking of upgrades can be cancelled: a claim must come to its end."""
         self._is_idle = not self._stopping.is_set()
         if self._is_idle:
-            await self._store.wait_for_change(seconds)
+            news = asyncio.ensure_future(self._store.wait_for_change(seconds))
+            try:
+                await asyncio.wait({news, *self._tasks.values()}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                news.cancel()
         self._is_idle = False
 
     async def _take_one(self) -> bool:
         if len(self._tasks) >= self._at_once:
             return False
-        upgrade = await claim(self._store, self._worker)
+        names = (f"{self._worker.name}:{number}" for number in count(1))
+        worker = replace(self._worker, name=next(name for name in names if name not in self._tasks))
+        upgrade = await claim(self._store, worker)
         if upgrade is None:
             return False
-        task = asyncio.create_task(self._work_on(upgrade))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task = asyncio.create_task(self._work_on(upgrade, worker))
+        self._tasks[worker.name] = task
+        task.add_done_callback(lambda _: self._tasks.pop(worker.name))
         return True
 
-    async def _work_on(self, upgrade: Upgrade) -> None:
+    async def _work_on(self, upgrade: Upgrade, worker: Worker) -> None:
         # For all lines of this task, whoever writes them.
         bind_contextvars(upgrade_id=str(upgrade.id), process=str(upgrade.process))
         log = get_logger()
         log.info("upgrade taken", done=upgrade.total, expected=upgrade.expected)
         try:
             upgrade = await work_off(
-                self._store,
-                upgrade,
-                self._worker,
-                should_stop=self._stopping.is_set,
-                on_progress=_tell,
+                self._store, upgrade, worker, should_stop=self._stopping.is_set, on_progress=_tell
             )
             log.info("upgrade left", state=upgrade.state, upgraded=upgrade.upgraded, skipped=upgrade.skipped)
         except StoreUnavailable as error:
@@ -127,11 +133,11 @@ class UpgradeWorker:
         except Exception as error:
             log.exception("upgrade failed")
             self._on_failure()
-            await self._fail(upgrade, error)
+            await self._fail(upgrade, worker, error)
 
-    async def _fail(self, upgrade: Upgrade, error: Exception) -> None:
+    async def _fail(self, upgrade: Upgrade, worker: Worker, error: Exception) -> None:
         try:
-            await fail(self._store, upgrade, self._worker, f"{type(error).__name__}: {error}")
+            await fail(self._store, upgrade, worker, f"{type(error).__name__}: {error}")
         except Exception:
             # What broke the upgrade may well keep it from being marked: then it is tried again.
             get_logger().exception("upgrade could not be marked as failed")

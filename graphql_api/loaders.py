@@ -16,7 +16,7 @@ from domain.paging import Page, PageRequest
 from domain.planning import Plan
 from domain.ports import InstanceFilter, OutcomeFilter, Store
 from domain.process import Process, ProcessKey, Version
-from domain.upgrade import HistoryEntry, Outcome, Upgrade, UpgradeId
+from domain.upgrade import HistoryEntry, Outcome, Share, Upgrade, UpgradeId
 
 Key = TypeVar("Key", bound=Hashable)
 Which = TypeVar("Which", bound=Hashable)
@@ -37,6 +37,7 @@ class Loaders:
         self.decisions: DataLoader[UpgradeId, tuple[CountedDecision, ...]] = DataLoader(
             _by_key(store.decisions)
         )
+        self.shares: DataLoader[UpgradeId, tuple[Share, ...]] = DataLoader(_by_key(store.shares))
         self.instance_pages: DataLoader[tuple[ProcessKey, InstanceFilter, PageRequest], Page[Instance]] = (
             DataLoader(_page_by_key(store.instance_pages))
         )

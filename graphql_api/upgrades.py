@@ -94,9 +94,6 @@ class Upgrade:
     pruned_at: datetime | None = strawberry.field(
         description="When its outcomes were removed for good, but for the counts; null while they are kept."
     )
-    worker: str | None = strawberry.field(
-        description="The worker that has taken it; null while it waits for one, and at its end."
-    )
     error: str | None = strawberry.field(description="Why it FAILED; null unless it did.")
     expected: int = strawberry.field(description="How many outcomes there will be about.")
     total: int = strawberry.field(description="How many instances have their outcome so far.")
@@ -116,6 +113,13 @@ class Upgrade:
         description="How many seconds of work are left at this rate; null if that is not known, or nothing "
         "is left."
     )
+
+    @field("The workers that have taken a share of it, by name; none unless it is RUNNING.")
+    async def workers(self, info: Info) -> list[str]:
+        if self.stored.state is not domain.UpgradeState.RUNNING:
+            return []
+        left = await info.context.loaders.shares.load(self.stored.id)
+        return sorted(share.lease.worker for share in left if share.lease is not None)
 
     @field("The process whose instances it upgrades.")
     async def process(self, info: Info) -> Process:
@@ -184,7 +188,6 @@ def show_upgrade(upgrade: domain.Upgrade) -> Upgrade:
         started_at=upgrade.started_at,
         finished_at=upgrade.finished_at,
         pruned_at=upgrade.pruned_at,
-        worker=None if upgrade.lease is None else upgrade.lease.worker,
         error=upgrade.error,
         expected=upgrade.expected,
         total=upgrade.total,

@@ -10,7 +10,7 @@ from domain.cohort import CountedCohort
 from domain.decision import Decision, ReasonCode
 from domain.ports import RecordedChunk
 from domain.selection import SelectionKind
-from domain.upgrade import Upgrade
+from domain.upgrade import Share, Upgrade
 from storage.chunk_statements import (
     MOVE_AND_RECORD,
     MOVE_BACK,
@@ -44,22 +44,37 @@ class Done(NamedTuple):
 
 
 class Chunks:
-    """The chunks of an upgrade, within a transaction that has locked it."""
+    """The chunks of a share of an upgrade, within a transaction that has locked the share."""
 
     def __init__(
-        self, connection: Connection, identities: Identities, opened: Opened, running: Upgrade
+        self,
+        connection: Connection,
+        identities: Identities,
+        opened: Opened,
+        running: Upgrade,
+        share: Share,
     ) -> None:
         self._connection = connection
         self._identities = identities
         self._opened = opened
         self._running = running
+        self._share = share
         self._kind = running.selection
         # SQLite has no statement that moves and records; of an undo each instance has an origin of its own.
         self._records_first = connection.dialect.name == "sqlite" or self._kind is SelectionKind.UNDO
 
+    async def end(self, size: int) -> int:
+        """As domain.ports.Transaction.end_of_chunk."""
+        last = self._share.last
+        if self._kind is SelectionKind.BY_IDS:
+            return min(self._share.cursor + size, last)
+        bound = {**self._bound(last), "before_end": size - 1}
+        found: int | None = (await self._connection.execute(NEXT_KEY[self._kind], bound)).scalar_one_or_none()
+        return last if found is None else found
+
     async def record(self, size: int, decisions: Collection[Decision]) -> RecordedChunk:
         """As domain.ports.Transaction.record_chunk."""
-        upto = await self._end_of_chunk(size)
+        upto = await self.end(size)
         if self._records_first:
             recorded, moved, unmoved = await self._record_then_move(upto, decisions)
         else:
@@ -69,9 +84,9 @@ class Chunks:
             recorded=recorded,
             moved=moved,
             unmoved=unmoved,
-            not_found=upto - self._running.cursor - recorded if is_by_ids else 0,
+            not_found=upto - self._share.cursor - recorded if is_by_ids else 0,
             cursor=upto,
-            is_last=upto >= self._opened.last_key,
+            is_last=upto >= self._share.last,
         )
 
     async def move(self, upto: int, decisions: Collection[Decision]) -> int:
@@ -164,7 +179,7 @@ class Chunks:
             "upgrade_id": self._opened.id,
             "of_process": self._opened.process_id,
             "of_upgrade": self._opened.of_upgrade_id,
-            "after": self._running.cursor,
+            "after": self._share.cursor,
             "upto": upto,
             "target": self._running.target_version,
         }
@@ -172,11 +187,3 @@ class Chunks:
             for code in ReasonCode:
                 bound[f"retried_{code}"] = stored_code(code) if code in self._running.retried else NO_CODE
         return bound
-
-    async def _end_of_chunk(self, size: int) -> int:
-        last = self._opened.last_key
-        if self._kind is SelectionKind.BY_IDS:
-            return min(self._running.cursor + size, last)
-        bound = {**self._bound(last), "before_end": size - 1}
-        found: int | None = (await self._connection.execute(NEXT_KEY[self._kind], bound)).scalar_one_or_none()
-        return last if found is None else found

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """The numbers of an upgrade, its process and the upgrade it is about, and the key where it ends."""
+    """The numbers of an upgrade, its process and the upgrade it is about."""
 
     id: int
     process_id: int
-    last_key: int
     of_upgrade_id: int | None = None

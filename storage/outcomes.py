@@ -23,13 +23,14 @@ from storage.decisions import ITS_DECISION, stored_code
 from storage.documents import reasons_of
 from storage.given import GIVEN, given
 from storage.identities import Identities
+from storage.reached import WAS_REACHED
 from storage.tables import decision, instance, outcome, selected, upgrade
 from storage.types import LONG
 
 LISTED_TOGETHER = 16
 """Most upgrades that one statement lists. What SQLAlchemy keeps of each different statement takes some 40 KiB
 an upgrade: there must be few of them."""
-HEADS = select(upgrade.c.id, upgrade.c.uuid, upgrade.c.selection, upgrade.c.cursor).where(
+HEADS = select(upgrade.c.id, upgrade.c.uuid, upgrade.c.selection).where(
     upgrade.c.uuid.in_(select(GIVEN.c.uuid))
 )
 FACTS = (
@@ -54,7 +55,7 @@ async def outcome_pages(
     for part, is_by_ids in _parts(heads):
         bound = {"after": page.after or 0, "most": page.first + 1}
         for place, head in enumerate(part):
-            bound |= {f"upgrade_{place}": head.id, f"cursor_{place}": head.cursor}
+            bound[f"upgrade_{place}"] = head.id
         rows = (await connection.execute(_listings(len(part), is_by_ids, which), bound)).all()
         positions = await identities.positions(positions_named(rows))
         for row in rows:
@@ -103,10 +104,7 @@ def _along_ids(place: int) -> Select[Any]:
     return (
         select(selected.c.upgrade_id, selected.c.ordinal.label("key"), selected.c.uuid, *FACTS)
         .select_from(found)
-        .where(
-            selected.c.upgrade_id == bindparam(f"upgrade_{place}"),
-            selected.c.place <= bindparam(f"cursor_{place}"),
-        )
+        .where(selected.c.upgrade_id == bindparam(f"upgrade_{place}"), WAS_REACHED)
     )
 
 

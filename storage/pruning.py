@@ -6,14 +6,12 @@ from domain.selection import SelectionKind
 from domain.upgrade import Upgrade
 from storage.connection import Connection
 from storage.opened import Opened
+from storage.reached import WAS_REACHED
 from storage.tables import outcome, selected
 
 OF_UPGRADE = bindparam("of_id", type_=outcome.c.upgrade_id.type)
 MOST = bindparam("most", type_=outcome.c.upgrade_id.type)
-WORKED = (selected.c.upgrade_id == OF_UPGRADE) & (
-    selected.c.place <= bindparam("cursor", type_=selected.c.place.type)
-)
-"""Named ids that were reached: each of them is an outcome, with an instance or without."""
+WORKED = (selected.c.upgrade_id == OF_UPGRADE) & WAS_REACHED
 
 FORGET_FIRST = delete(outcome).where(
     outcome.c.upgrade_id == OF_UPGRADE,
@@ -44,7 +42,7 @@ async def prune_outcomes(connection: Connection, opened: Opened, old: Upgrade, m
 
     Ids without an instance that are left behind the last instance go with it, however many.
     """
-    bound = {"of_id": opened.id, "most": most, "cursor": old.cursor}
+    bound = {"of_id": opened.id, "most": most}
 
     async def forget(statement: Delete) -> int:
         return (await connection.execute(statement, bound)).rowcount

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from storage.connection import Connection
 
-NEWEST = "0002"
+NEWEST = "0003"
 """The revision that this program works with, the last in storage/migrations/versions."""
 
 REVISIONS = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))

@@ -17,8 +17,8 @@ from domain.paging import Page, PageRequest, page_of
 from domain.ports import InstanceFilter, OutcomeFilter, SelectedCohorts
 from domain.process import Process, ProcessKey, Version, VersionNumber
 from domain.selection import ByIds, Selection, UpgradeId
-from domain.upgrade import HistoryEntry, Outcome, Upgrade, UpgradeState
-from storage import histories, instances, outcomes, processes, requests, selections, upgrades
+from domain.upgrade import HistoryEntry, Outcome, Share, Upgrade, UpgradeState
+from storage import histories, instances, outcomes, processes, requests, selections, shares, upgrades
 from storage.connection import Connection
 from storage.database import Database
 from storage.identities import Identities, Known
@@ -145,8 +145,11 @@ class SqlStore:
 
     async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
         async with self._reading() as (connection, identities):
-            found = await upgrades.find_claimable(connection, identities, now, only)
-            return None if found is None else found[0]
+            return await shares.find_claimable(connection, identities, now, only)
+
+    async def shares(self, upgrades: Sequence[UpgradeId]) -> Mapping[UpgradeId, tuple[Share, ...]]:
+        async with self._reading() as (connection, _):
+            return await shares.find_shares(connection, upgrades)
 
     async def known_request(self, key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
         async with self._reading() as (connection, _):

@@ -101,7 +101,7 @@ class InstanceRow(SQLModel, table=True):
 
 
 class UpgradeRow(SQLModel, table=True):
-    """An upgrade. `last_key` is where its selection ends: the last ordinal, or the last instance.
+    """An upgrade.
 
     `retried` are reason codes as in `decision.codes`. `first_instance_id` and `last_instance_id` bound those
     that have an outcome, so that the history of an instance need not look into every upgrade.
@@ -122,8 +122,6 @@ class UpgradeRow(SQLModel, table=True):
     of_upgrade_id: int | None = Field(default=None, foreign_key="upgrade.id")
     retried: str
     state: UpgradeState = Field(sa_column=_row(UPGRADE_STATE))
-    lease_worker: str | None
-    lease_until: datetime | None = Field(default=None, sa_column=Column(TIME))
     requested_by: str
     reason: str | None
     mappings: str = Field(sa_column=_row(Text))
@@ -132,8 +130,6 @@ class UpgradeRow(SQLModel, table=True):
     finished_at: datetime | None = Field(default=None, sa_column=Column(TIME))
     pruned_at: datetime | None = Field(default=None, sa_column=Column(TIME))
     worked: timedelta = Field(sa_column=_row(Duration))
-    last_key: int = Field(sa_column=_row(LONG))
-    cursor: int = Field(sa_column=_row(LONG))
     expected: int
     upgraded: int
     skipped: int
@@ -141,6 +137,23 @@ class UpgradeRow(SQLModel, table=True):
     error: str | None
     first_instance_id: int | None = Field(default=None, sa_column=Column(LONG))
     last_instance_id: int | None = Field(default=None, sa_column=Column(LONG))
+
+
+class ShareRow(SQLModel, table=True):
+    """What is left of a part of an upgrade: the keys behind `cursor`, up to `last_key`.
+
+    Keys are places of named ids, or else instances. Of an upgrade that ended early it tells what was not
+    reached.
+    """
+
+    __tablename__ = "share"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    upgrade_id: int = Field(sa_column=_row(None, ForeignKey("upgrade.id"), primary_key=True))
+    last_key: int = Field(sa_column=_row(LONG, primary_key=True))
+    cursor: int = Field(sa_column=_row(LONG))
+    lease_worker: str | None
+    lease_until: datetime | None = Field(default=None, sa_column=Column(TIME))
 
 
 class SelectedRow(SQLModel, table=True):
@@ -260,6 +273,7 @@ version = _table(VersionRow)
 position = _table(PositionRow)
 instance = _table(InstanceRow)
 upgrade = _table(UpgradeRow)
+share = _table(ShareRow)
 selected = _table(SelectedRow)
 decision = _table(DecisionRow)
 outcome = _table(OutcomeRow)

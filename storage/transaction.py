@@ -6,11 +6,11 @@ from datetime import datetime
 from domain.decision import CountedDecision, Decision
 from domain.idempotency import IdempotencyKey, KnownRequest
 from domain.instance import Instance, InstanceId, InstanceReport
-from domain.ports import RecordedChunk
+from domain.ports import HeldShare, RecordedChunk
 from domain.process import Process, ProcessKey, Version, VersionNumber
 from domain.selection import UpgradeId, WorkedSelection
-from domain.upgrade import Upgrade
-from storage import instances, processes, pruning, requests, upgrades
+from domain.upgrade import Share, Upgrade
+from storage import instances, processes, pruning, requests, shares, upgrades
 from storage.chunks import Chunks
 from storage.connection import Connection
 from storage.decisions import keep_decisions, kept_decisions
@@ -84,12 +84,36 @@ class SqlTransaction:
         self._opened[upgrade] = found[1]
         return found[0]
 
-    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
-        found = await upgrades.lock_claimable(self._connection, self._identities, now, only)
+    async def claimable(
+        self, now: datetime, *, only: UpgradeId | None = None
+    ) -> tuple[Upgrade, Share] | None:
+        found = await shares.lock_claimable(self._connection, self._identities, now, only)
         if found is None:
             return None
-        self._opened[found[0].id] = found[1]
-        return found[0]
+        upgrade, share, self._opened[upgrade.id] = found
+        return upgrade, share
+
+    async def held_share(self, upgrade: UpgradeId, worker: str) -> HeldShare | None:
+        found = await shares.lock_held(self._connection, self._identities, upgrade, worker)
+        if found is None:
+            return None
+        held, self._opened[upgrade] = found
+        return held
+
+    async def shares(self, upgrade: Upgrade) -> tuple[Share, ...]:
+        return await shares.shares_left(self._connection, self._opened[upgrade.id], upgrade.id)
+
+    async def add_share(self, share: Share) -> None:
+        await shares.add_share(self._connection, self._opened[share.upgrade], share)
+
+    async def save_share(self, share: Share) -> None:
+        await shares.save_share(self._connection, self._opened[share.upgrade], share)
+
+    async def end_share(self, share: Share) -> None:
+        await shares.end_share(self._connection, self._opened[share.upgrade], share)
+
+    async def end_of_chunk(self, upgrade: Upgrade, share: Share, size: int) -> int:
+        return await self._chunks_of(upgrade, share).end(size)
 
     async def known_request(self, key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
         await take_turns(self._connection, "request", key.caller, key.key)
@@ -106,21 +130,23 @@ class SqlTransaction:
     async def prune_outcomes(self, upgrade: Upgrade, most: int) -> int:
         return await pruning.prune_outcomes(self._connection, self._opened[upgrade.id], upgrade, most)
 
-    async def add_upgrade(self, upgrade: Upgrade, selection: WorkedSelection) -> Upgrade:
+    async def add_upgrade(self, upgrade: Upgrade, selection: WorkedSelection) -> tuple[Upgrade, Share]:
         process_id = await self._number(upgrade.process)
         added, opened = await upgrades.add_upgrade(self._connection, process_id, upgrade, selection)
         self._opened[upgrade.id] = opened
         self._added.add(upgrade.id)
         self._changed[upgrade.id] = added
-        return added
+        return added, await shares.whole(self._connection, opened, upgrade.id, selection)
 
     async def record_chunk(
-        self, upgrade: Upgrade, size: int, decisions: Collection[Decision]
+        self, upgrade: Upgrade, share: Share, size: int, decisions: Collection[Decision]
     ) -> RecordedChunk:
-        return await self._chunks_of(upgrade).record(size, decisions)
+        return await self._chunks_of(upgrade, share).record(size, decisions)
 
-    async def move(self, upgrade: Upgrade, chunk: RecordedChunk, decisions: Collection[Decision]) -> int:
-        return await self._chunks_of(upgrade).move(chunk.cursor, decisions)
+    async def move(
+        self, upgrade: Upgrade, share: Share, chunk: RecordedChunk, decisions: Collection[Decision]
+    ) -> int:
+        return await self._chunks_of(upgrade, share).move(chunk.cursor, decisions)
 
     async def decisions(self, upgrade: Upgrade) -> tuple[Decision, ...]:
         return await kept_decisions(self._connection, self._identities, self._opened[upgrade.id])
@@ -132,8 +158,8 @@ class SqlTransaction:
         self._changed[upgrade.id] = upgrade
         await upgrades.save_upgrade(self._connection, self._opened[upgrade.id], upgrade)
 
-    def _chunks_of(self, upgrade: Upgrade) -> Chunks:
-        return Chunks(self._connection, self._identities, self._opened[upgrade.id], upgrade)
+    def _chunks_of(self, upgrade: Upgrade, share: Share) -> Chunks:
+        return Chunks(self._connection, self._identities, self._opened[upgrade.id], upgrade, share)
 
     async def _number(self, key: ProcessKey) -> int:
         number = await self._identities.process_id(key)

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    BindParameter,
     Integer,
     Select,
     bindparam,
@@ -23,7 +22,7 @@ from domain.decision import CountedDecision, ReasonCode
 from domain.paging import Page, PageRequest, page_of
 from domain.process import ProcessKey
 from domain.selection import AllActive, ByIds, Retry, Undo, UpgradeId, WorkedSelection
-from domain.upgrade import RATED_FROM, RATED_UPGRADES, UNFINISHED, Lease, Upgrade, UpgradeState
+from domain.upgrade import RATED_FROM, RATED_UPGRADES, UNFINISHED, Upgrade, UpgradeState
 from storage.connection import Connection
 from storage.decisions import decisions_of, stored_code
 from storage.documents import mappings_of, stored_mappings
@@ -31,7 +30,7 @@ from storage.given import GIVEN, given
 from storage.identities import Identities
 from storage.opened import Opened
 from storage.prepared import BRIEF
-from storage.tables import IS_ACTIVE, IS_WAITING, decision, instance, outcome, process, selected, upgrade
+from storage.tables import IS_ACTIVE, decision, instance, outcome, selected, upgrade
 from storage.types import LONG
 
 earlier = upgrade.alias("earlier")
@@ -46,34 +45,6 @@ UPGRADES = select(*UPGRADE_COLUMNS)
 UPGRADE = UPGRADES.where(upgrade.c.uuid == bindparam("uuid")).execution_options(**BRIEF)
 LOCKED_UPGRADE = UPGRADE.with_for_update(of=upgrade, key_share=True)
 UPGRADES_BY_UUID = UPGRADES.where(upgrade.c.uuid.in_(bindparam("uuids", expanding=True)))
-NOW: BindParameter[datetime] = bindparam("now")
-CLAIMABLE = (
-    UPGRADES.where(
-        IS_WAITING,
-        or_(
-            upgrade.c.state == UpgradeState.QUEUED,
-            upgrade.c.lease_until.is_(None),
-            upgrade.c.lease_until < NOW,
-        ),
-        ~select(other.c.id)
-        .where(
-            other.c.process_id == upgrade.c.process_id,
-            other.c.state == UpgradeState.RUNNING,
-            other.c.lease_until >= NOW,
-        )
-        .exists(),
-    )
-    .order_by(upgrade.c.id)
-    .limit(1)
-)
-CLAIMABLE_ONE = CLAIMABLE.where(upgrade.c.uuid == bindparam("uuid"))
-LOCKED_CLAIMABLE, LOCKED_CLAIMABLE_ONE = (
-    claimable.with_only_columns(upgrade.c.uuid)
-    .join(process, process.c.id == upgrade.c.process_id)
-    .with_for_update(of=(upgrade, process), key_share=True, skip_locked=True)
-    for claimable in (CLAIMABLE, CLAIMABLE_ONE)
-)
-"""With its process, so that nobody claims another upgrade of it meanwhile."""
 COUNT_UNFINISHED = (
     select(upgrade.c.state, func.count().label("unfinished"))
     .where(upgrade.c.state.in_(UNFINISHED))
@@ -103,13 +74,7 @@ RATED = (
     .order_by(upgrade.c.id.desc())
     .limit(RATED_UPGRADES)
 )
-LAST_EARLIER = select(func.coalesce(func.max(outcome.c.instance_id), 0)).where(
-    outcome.c.upgrade_id == bindparam("of_upgrade")
-)
 NUMBER = select(upgrade.c.id).where(upgrade.c.uuid == bindparam("uuid"))
-LAST_INSTANCE = select(func.coalesce(func.max(instance.c.id), 0)).where(
-    instance.c.process_id == bindparam("of_process")
-)
 ADD_UPGRADE = insert(upgrade)
 SELECT_GIVEN = insert(selected).from_select(
     ["upgrade_id", "place", "ordinal", "uuid", "instance_id"],
@@ -141,13 +106,10 @@ COUNT_EXCLUDED = (
 )
 CHANGING = (
     "state",
-    "lease_worker",
-    "lease_until",
     "started_at",
     "finished_at",
     "pruned_at",
     "worked",
-    "cursor",
     "expected",
     "upgraded",
     "skipped",
@@ -199,36 +161,12 @@ async def lock_upgrade(
     return await _first(identities, (await connection.execute(LOCKED_UPGRADE, {"uuid": wanted})).all())
 
 
-async def lock_claimable(
-    connection: Connection, identities: Identities, now: datetime, only: UpgradeId | None
-) -> tuple[Upgrade, Opened] | None:
-    """As `find_claimable`, among those that nobody else is about to claim.
-
-    Nobody else changes the upgrade, or claims another one of its process, until the transaction ends.
-    """
-    statement = LOCKED_CLAIMABLE if only is None else LOCKED_CLAIMABLE_ONE
-    locked = (await connection.execute(statement, {"now": now, "uuid": only})).scalar_one_or_none()
-    if locked is None:
-        return None
-    # Another upgrade of the process may have been claimed while this statement looked: now that can be seen.
-    return await find_claimable(connection, identities, now, UpgradeId(locked))
-
-
 async def find_upgrades(
     connection: Connection, identities: Identities, ids: Sequence[UpgradeId]
 ) -> Mapping[UpgradeId, Upgrade]:
     """Those of these upgrades that exist."""
     rows = (await connection.execute(UPGRADES_BY_UUID, {"uuids": list(ids)})).all()
     return {found.id: found for found in await upgrades_of(identities, rows)}
-
-
-async def find_claimable(
-    connection: Connection, identities: Identities, now: datetime, only: UpgradeId | None
-) -> tuple[Upgrade, Opened] | None:
-    """The oldest upgrade that waits for a worker, or this one if it does."""
-    statement = CLAIMABLE if only is None else CLAIMABLE_ONE
-    rows = (await connection.execute(statement, {"now": now, "uuid": only})).all()
-    return await _first(identities, rows)
 
 
 async def upgrade_page(
@@ -250,7 +188,7 @@ async def lock_prunable(
     locked = [row.id for row in await connection.execute(LOCKED_FINISHED, bound)]
     # One may have been followed by a retry while this statement looked: now that can be seen.
     rows = (await connection.execute(FINISHED_AND_LOCKED, {**bound, "locked": locked})).all()
-    return list(zip(await upgrades_of(identities, rows), map(_opened, rows), strict=True))
+    return list(zip(await upgrades_of(identities, rows), map(opened_of, rows), strict=True))
 
 
 async def measure_rate(connection: Connection) -> float | None:
@@ -275,12 +213,9 @@ async def add_upgrade(
 ) -> tuple[Upgrade, Opened]:
     """Keep a new upgrade and the ids it names; returns it with what only the store knows of it."""
     of_id = await _number(connection, selection.of) if isinstance(selection, (Retry, Undo)) else None
-    last_key = await _last_key(connection, process_id, selection, of_id)
-    added = await connection.execute(ADD_UPGRADE, _row(new, process_id, of_id, last_key))
+    added = await connection.execute(ADD_UPGRADE, _row(new, process_id, of_id))
     assert added.inserted_primary_key is not None, "an INSERT of one row tells its key"
-    opened = Opened(
-        id=added.inserted_primary_key[0], process_id=process_id, last_key=last_key, of_upgrade_id=of_id
-    )
+    opened = Opened(id=added.inserted_primary_key[0], process_id=process_id, of_upgrade_id=of_id)
     bound = {"upgrade_id": opened.id, "process_id": process_id}
     if isinstance(selection, ByIds) and selection.ids:
         await connection.send(SELECT_GIVEN, {**bound, **given(selection.ids)})
@@ -308,31 +243,17 @@ async def _first(identities: Identities, rows: Sequence[Any]) -> tuple[Upgrade, 
     if not rows:
         return None
     row = rows[0]
-    return _upgrade(row, await identities.process_key(row.process_id)), _opened(row)
+    return _upgrade(row, await identities.process_key(row.process_id)), opened_of(row)
 
 
-def _opened(row: Any) -> Opened:
-    return Opened(
-        id=row.id, process_id=row.process_id, last_key=row.last_key, of_upgrade_id=row.of_upgrade_id
-    )
+def opened_of(row: Any) -> Opened:
+    """What only the store knows of the upgrade that a row with UPGRADE_COLUMNS is."""
+    return Opened(id=row.id, process_id=row.process_id, of_upgrade_id=row.of_upgrade_id)
 
 
 async def _number(connection: Connection, wanted: UpgradeId) -> int:
     number: int = (await connection.execute(NUMBER, {"uuid": wanted})).scalar_one()
     return number
-
-
-async def _last_key(
-    connection: Connection, process_id: int, selection: WorkedSelection, of_id: int | None
-) -> int:
-    if isinstance(selection, ByIds):
-        return len(selection.ids)
-    if isinstance(selection, AllActive):
-        found = await connection.execute(LAST_INSTANCE, {"of_process": process_id})
-    else:
-        found = await connection.execute(LAST_EARLIER, {"of_upgrade": of_id})
-    last: int = found.scalar_one()
-    return last
 
 
 def _listing(process_id: int | None, page: PageRequest) -> Select[Any]:
@@ -345,7 +266,6 @@ def _listing(process_id: int | None, page: PageRequest) -> Select[Any]:
 
 
 def _upgrade(row: Any, key: ProcessKey) -> Upgrade:
-    lease = None if row.lease_worker is None else Lease(worker=row.lease_worker, until=row.lease_until)
     return Upgrade(
         id=UpgradeId(row.upgrade_uuid),
         process=key,
@@ -359,12 +279,10 @@ def _upgrade(row: Any, key: ProcessKey) -> Upgrade:
         mappings=mappings_of(row.mappings),
         of=row.of_uuid,
         retried=frozenset(map(ReasonCode, row.retried.split())),
-        lease=lease,
         started_at=row.started_at,
         finished_at=row.finished_at,
         pruned_at=row.pruned_at,
         worked=row.worked,
-        cursor=row.cursor,
         upgraded=row.upgraded,
         skipped=row.skipped,
         excluded=row.excluded,
@@ -372,7 +290,7 @@ def _upgrade(row: Any, key: ProcessKey) -> Upgrade:
     )
 
 
-def _row(new: Upgrade, process_id: int, of_id: int | None, last_key: int) -> dict[str, Any]:
+def _row(new: Upgrade, process_id: int, of_id: int | None) -> dict[str, Any]:
     return {
         "uuid": new.id,
         "process_id": process_id,
@@ -384,7 +302,6 @@ def _row(new: Upgrade, process_id: int, of_id: int | None, last_key: int) -> dic
         "reason": new.reason,
         "mappings": stored_mappings(new.mappings),
         "requested_at": new.requested_at,
-        "last_key": last_key,
         **_changing(new),
     }
 
@@ -392,13 +309,10 @@ def _row(new: Upgrade, process_id: int, of_id: int | None, last_key: int) -> dic
 def _changing(upgrade: Upgrade) -> dict[str, Any]:
     return {
         "state": upgrade.state,
-        "lease_worker": None if upgrade.lease is None else upgrade.lease.worker,
-        "lease_until": None if upgrade.lease is None else upgrade.lease.until,
         "started_at": upgrade.started_at,
         "finished_at": upgrade.finished_at,
         "pruned_at": upgrade.pruned_at,
         "worked": upgrade.worked,
-        "cursor": upgrade.cursor,
         "expected": upgrade.expected,
         "upgraded": upgrade.upgraded,
         "skipped": upgrade.skipped,

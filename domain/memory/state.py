@@ -15,7 +15,7 @@ from domain.paging import Item, Page, PageRequest, page_of
 from domain.ports import InstanceFilter, OutcomeFilter
 from domain.process import Process, ProcessKey, Version, VersionNumber, VersionState
 from domain.selection import ByIds, Selection, SelectionKind, UpgradeId
-from domain.upgrade import Outcome, Upgrade, UpgradeState
+from domain.upgrade import Outcome, Share, Upgrade, UpgradeState
 
 
 @dataclass(slots=True)
@@ -27,6 +27,8 @@ class State:
     models: dict[tuple[ProcessKey, VersionNumber], bytes] = field(default_factory=dict)
     instances: dict[InstanceId, Instance] = field(default_factory=dict)
     upgrades: dict[UpgradeId, Upgrade] = field(default_factory=dict)
+    shares: dict[tuple[UpgradeId, int], Share] = field(default_factory=dict)
+    """What is left of each upgrade, by where it ends. Its keys are places among the selected ids."""
     selected: dict[UpgradeId, tuple[InstanceId, ...]] = field(default_factory=dict)
     """The ids that each upgrade walks along: those asked for, of an earlier upgrade, or all but some."""
     missing: dict[UpgradeId, frozenset[InstanceId]] = field(default_factory=dict)
@@ -81,15 +83,23 @@ def selected_in(state: State, key: ProcessKey, selection: Selection) -> list[Ins
     return [one for one in active_in(state, key) if one.id not in left_out]
 
 
-def claimable_in(state: State, now: datetime, only: UpgradeId | None) -> Upgrade | None:
-    """The oldest upgrade that waits for a worker, or this one if it does."""
-    busy = {one.process for one in state.upgrades.values() if _is_worked_on(one, now)}
-    waiting = (
-        one
-        for one in state.upgrades.values()
-        if only in (None, one.id) and _waits_for_worker(one, now) and one.process not in busy
-    )
-    return next(waiting, None)
+def claimable_in(state: State, now: datetime, only: UpgradeId | None) -> tuple[Upgrade, Share] | None:
+    """The share that a worker should take now, of any upgrade or of this one."""
+    busy = {one.process: one.id for one in state.upgrades.values() if _is_worked_on(state, one, now)}
+    free = [
+        (upgrade, share)
+        for upgrade in state.upgrades.values()
+        if only in (None, upgrade.id) and busy.get(upgrade.process, upgrade.id) == upgrade.id
+        for share in shares_in(state, upgrade.id)
+        if _is_free(upgrade, share, now)
+    ]
+    return min(free, key=lambda one: one[0].process in busy, default=None)
+
+
+def shares_in(state: State, upgrade: UpgradeId) -> tuple[Share, ...]:
+    """What is left of an upgrade, along its selection."""
+    own = (share for (owner, _), share in state.shares.items() if owner == upgrade)
+    return tuple(sorted(own, key=lambda share: share.last))
 
 
 def prunable_in(state: State, before: datetime, most: int) -> tuple[Upgrade, ...]:
@@ -110,14 +120,13 @@ def known_in(state: State, caller: str, key: str, since: datetime) -> KnownReque
     return known[0] if known is not None and known[1] >= since else None
 
 
-def end_of_chunk(state: State, upgrade: Upgrade, size: int) -> int:
-    """Where the chunk of so many instances behind the cursor ends."""
-    selected = state.selected[upgrade.id]
+def end_of_chunk(state: State, upgrade: Upgrade, share: Share, size: int) -> int:
+    """Where the chunk of so many instances behind the cursor of a share ends."""
     if upgrade.selection is not SelectionKind.ALL_ACTIVE:
-        return min(upgrade.cursor + size, len(selected))
-    behind = enumerate(selected[upgrade.cursor :], start=upgrade.cursor + 1)
+        return min(share.cursor + size, share.last)
+    behind = enumerate(state.selected[upgrade.id][share.cursor : share.last], start=share.cursor + 1)
     active = (end for end, given in behind if still_selected(upgrade, state.instances[given]))
-    return next(islice(active, size - 1, None), len(selected))
+    return next(islice(active, size - 1, None), share.last)
 
 
 def still_selected(upgrade: Upgrade, instance: Instance) -> bool:
@@ -155,9 +164,16 @@ def outcomes_in(state: State, upgrade: UpgradeId) -> list[Outcome]:
     if upgrade not in state.upgrades:
         return []
     if state.upgrades[upgrade].selection is SelectionKind.BY_IDS:
-        asked_for: Iterable[InstanceId] = state.selected[upgrade][: state.upgrades[upgrade].cursor]
+        left = shares_in(state, upgrade)
+        asked_for: Iterable[InstanceId] = [
+            given
+            for place, given in enumerate(state.selected[upgrade], start=1)
+            if not any(share.cursor < place <= share.last for share in left)
+        ]
     else:
-        asked_for = [given for owner, given in state.recorded if owner == upgrade]
+        places = {given: place for place, given in enumerate(state.selected[upgrade])}
+        done = (given for owner, given in state.recorded if owner == upgrade)
+        asked_for = sorted(done, key=places.__getitem__)
     return [outcome_of(state, upgrade, given) for given in asked_for]
 
 
@@ -215,11 +231,18 @@ def _origin(state: State, of: UpgradeId, given: InstanceId) -> Origin:
     )
 
 
-def _waits_for_worker(upgrade: Upgrade, now: datetime) -> bool:
-    return upgrade.state is UpgradeState.QUEUED or (
-        upgrade.state is UpgradeState.RUNNING and not _is_worked_on(upgrade, now)
+def _is_worked_on(state: State, upgrade: Upgrade, now: datetime) -> bool:
+    return upgrade.state is UpgradeState.RUNNING and any(
+        _is_leased(share, now) for share in shares_in(state, upgrade.id)
     )
 
 
-def _is_worked_on(upgrade: Upgrade, now: datetime) -> bool:
-    return upgrade.state is UpgradeState.RUNNING and upgrade.lease is not None and upgrade.lease.until >= now
+def _is_free(upgrade: Upgrade, share: Share, now: datetime) -> bool:
+    # A lease on an upgrade that was stopped meanwhile is worth nothing.
+    return upgrade.state is UpgradeState.QUEUED or (
+        upgrade.state is UpgradeState.RUNNING and not _is_leased(share, now)
+    )
+
+
+def _is_leased(share: Share, now: datetime) -> bool:
+    return share.lease is not None and share.lease.until >= now

@@ -17,7 +17,7 @@ from domain.paging import Page, PageRequest, page_of
 from domain.ports import InstanceFilter, OutcomeFilter, SelectedCohorts
 from domain.process import Process, ProcessKey, Version, VersionNumber
 from domain.selection import ByIds, Selection, UpgradeId
-from domain.upgrade import RATED_FROM, RATED_UPGRADES, HistoryEntry, Outcome, Upgrade
+from domain.upgrade import RATED_FROM, RATED_UPGRADES, HistoryEntry, Outcome, Share, Upgrade
 
 
 class InMemoryStore:
@@ -117,7 +117,11 @@ class InMemoryStore:
         return page_of(rows, page.first)
 
     async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
-        return held.claimable_in(self._state, now, only)
+        found = held.claimable_in(self._state, now, only)
+        return None if found is None else found[0]
+
+    async def shares(self, upgrades: Sequence[UpgradeId]) -> Mapping[UpgradeId, tuple[Share, ...]]:
+        return {wanted: held.shares_in(self._state, wanted) for wanted in upgrades}
 
     async def known_request(self, key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
         return held.known_in(self._state, key.caller, key.key, since)

@@ -11,10 +11,10 @@ from domain.idempotency import IdempotencyKey, KnownRequest
 from domain.instance import ACTIVE, Instance, InstanceId, InstanceReport
 from domain.memory import state as held
 from domain.memory.state import State
-from domain.ports import RecordedChunk
+from domain.ports import HeldShare, RecordedChunk
 from domain.process import Process, ProcessKey, Version, VersionNumber, VersionState
 from domain.selection import AllActive, ByIds, Retry, UpgradeId, WorkedSelection
-from domain.upgrade import OutcomeKind, Upgrade
+from domain.upgrade import OutcomeKind, Share, Upgrade
 
 
 class InMemoryTransaction:
@@ -63,7 +63,9 @@ class InMemoryTransaction:
     async def upgrade(self, upgrade: UpgradeId) -> Upgrade | None:
         return self._state.upgrades.get(upgrade)
 
-    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
+    async def claimable(
+        self, now: datetime, *, only: UpgradeId | None = None
+    ) -> tuple[Upgrade, Share] | None:
         return held.claimable_in(self._state, now, only)
 
     async def known_request(self, key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
@@ -73,7 +75,7 @@ class InMemoryTransaction:
         known = KnownRequest(digest=key.digest, upgrade=upgrade)
         self._state.requests[key.caller, key.key] = (known, at)
 
-    async def add_upgrade(self, upgrade: Upgrade, selection: WorkedSelection) -> Upgrade:
+    async def add_upgrade(self, upgrade: Upgrade, selection: WorkedSelection) -> tuple[Upgrade, Share]:
         present = {one.id: one for one in held.instances_in(self._state, upgrade.process)}
         kept = upgrade
         if isinstance(selection, ByIds):
@@ -98,14 +100,35 @@ class InMemoryTransaction:
             in_order = {given: place for place, given in enumerate(present)}
             self._state.selected[upgrade.id] = tuple(sorted(earlier, key=in_order.__getitem__))
         self._state.upgrades[upgrade.id] = kept
-        return kept
+        return kept, Share(upgrade=upgrade.id, cursor=0, last=len(self._state.selected[upgrade.id]))
+
+    async def add_share(self, share: Share) -> None:
+        self._state.shares[share.upgrade, share.last] = share
+
+    async def save_share(self, share: Share) -> None:
+        self._state.shares[share.upgrade, share.last] = share
+
+    async def end_share(self, share: Share) -> None:
+        del self._state.shares[share.upgrade, share.last]
+
+    async def held_share(self, upgrade: UpgradeId, worker: str) -> HeldShare | None:
+        leased = [share for share in held.shares_in(self._state, upgrade) if share.lease is not None]
+        own = [share for share in leased if share.lease is not None and share.lease.worker == worker]
+        if not own:
+            return None
+        return HeldShare(upgrade=self._state.upgrades[upgrade], share=own[0], workers=len(leased))
+
+    async def shares(self, upgrade: Upgrade) -> tuple[Share, ...]:
+        return held.shares_in(self._state, upgrade.id)
+
+    async def end_of_chunk(self, upgrade: Upgrade, share: Share, size: int) -> int:
+        return held.end_of_chunk(self._state, upgrade, share, size)
 
     async def record_chunk(
-        self, upgrade: Upgrade, size: int, decisions: Collection[Decision]
+        self, upgrade: Upgrade, share: Share, size: int, decisions: Collection[Decision]
     ) -> RecordedChunk:
-        selected = self._state.selected[upgrade.id]
-        end = held.end_of_chunk(self._state, upgrade, size)
-        covered = selected[upgrade.cursor : end]
+        end = held.end_of_chunk(self._state, upgrade, share, size)
+        covered = self._state.selected[upgrade.id][share.cursor : end]
         missing = self._state.missing.get(upgrade.id, frozenset())
         known = [self._state.instances[given] for given in covered if given not in missing]
         recorded = [one for one in known if held.still_selected(upgrade, one)]
@@ -120,11 +143,15 @@ class InMemoryTransaction:
             unmoved=tuple(CountedCohort(cohort=cohort, count=count) for cohort, count in unmoved.items()),
             not_found=len(covered) - len(known),
             cursor=end,
-            is_last=end == len(selected),
+            is_last=end == share.last,
         )
 
-    async def move(self, upgrade: Upgrade, chunk: RecordedChunk, decisions: Collection[Decision]) -> int:
-        return self._move_all(self._recorded_in(upgrade, chunk), decisions)
+    async def move(
+        self, upgrade: Upgrade, share: Share, chunk: RecordedChunk, decisions: Collection[Decision]
+    ) -> int:
+        covered = self._state.selected[upgrade.id][share.cursor : chunk.cursor]
+        recorded = ((one, self._state.recorded.get((upgrade.id, one))) for one in covered)
+        return self._move_all(((one, cohort) for one, cohort in recorded if cohort is not None), decisions)
 
     async def decisions(self, upgrade: Upgrade) -> tuple[Decision, ...]:
         return tuple(kept.decision for (of, _), kept in self._state.decisions.items() if of == upgrade.id)
@@ -145,15 +172,12 @@ class InMemoryTransaction:
         for outcome in old[:most]:
             self._state.recorded.pop((upgrade.id, outcome.instance), None)
         self._state.selected[upgrade.id] = tuple(outcome.instance for outcome in old[most:])
+        for share in held.shares_in(self._state, upgrade.id):
+            await self.end_share(share)
         return len(old[:most])
 
     async def save_upgrade(self, upgrade: Upgrade) -> None:
         self._state.upgrades[upgrade.id] = upgrade
-
-    def _recorded_in(self, upgrade: Upgrade, chunk: RecordedChunk) -> list[tuple[InstanceId, Cohort]]:
-        covered = self._state.selected[upgrade.id][upgrade.cursor : chunk.cursor]
-        recorded = self._state.recorded
-        return [(one, recorded[upgrade.id, one]) for one in covered if (upgrade.id, one) in recorded]
 
     def _move_all(
         self, recorded: Iterable[tuple[InstanceId, Cohort]], decisions: Collection[Decision]

@@ -46,7 +46,7 @@ AtOnce = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Upgrades of different processes worked on at once, 4. \\[env var: UPLIFT_UPGRADES_AT_ONCE]",
+        help="Upgrades of different processes worked on at once, 4. \\[env var: UPLIFT_SHARES_AT_ONCE]",
     ),
 ]
 ChunkMs = Annotated[
@@ -115,7 +115,7 @@ def serve(
         bool | None,
         typer.Option(help="Whether the server works off upgrades itself. \\[env var: UPLIFT_WORKER]"),
     ] = None,
-    upgrades_at_once: AtOnce = None,
+    shares_at_once: AtOnce = None,
     chunk_ms: ChunkMs = None,
     lease_seconds: LeaseSeconds = None,
     wait_seconds: Annotated[
@@ -144,7 +144,7 @@ def serve(
         introspection=introspection,
         allowed_origins=tuple(allowed_origin) if allowed_origin else None,
         worker=worker,
-        upgrades_at_once=upgrades_at_once,
+        shares_at_once=shares_at_once,
         chunk_ms=chunk_ms,
         lease_seconds=lease_seconds,
         wait_seconds=wait_seconds,
@@ -162,7 +162,7 @@ def serve(
 
 def worker(
     database_url: DatabaseUrl = None,
-    upgrades_at_once: AtOnce = None,
+    shares_at_once: AtOnce = None,
     chunk_ms: ChunkMs = None,
     lease_seconds: LeaseSeconds = None,
     stop_seconds: StopSeconds = None,
@@ -174,7 +174,7 @@ def worker(
     """Work off queued upgrades, without serving, until told to stop."""
     settings = settings_with(
         database_url=database_url,
-        upgrades_at_once=upgrades_at_once,
+        shares_at_once=shares_at_once,
         chunk_ms=chunk_ms,
         lease_seconds=lease_seconds,
         stop_seconds=stop_seconds,

@@ -60,7 +60,7 @@ async def a_world(store: Store) -> None:
 
 async def leave_queued(store: Store) -> None:
     """An upgrade of ORDERS that waits for a worker."""
-    gone = Worker(name="gone", pace=Pace(first_size=1, smallest=1))
+    gone = Worker(name="gone", pace=Pace(at_once=1, first_size=1, smallest=1))
     await request_upgrade(store, process=ORDERS, selection=AllActive(), caller=ADMIN, worker=gone)
 
 

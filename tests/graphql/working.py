@@ -13,7 +13,7 @@ from domain.working import Pace
 
 def a_worker(name: str = "worker", *, size: int = 2, rest: float = 0) -> Worker:
     """A worker whose chunks have so many instances; it rests so many seconds between two."""
-    pace = Pace(first_size=size, smallest=size, largest=size, rest=timedelta(seconds=rest))
+    pace = Pace(at_once=size, first_size=size, smallest=size, largest=size, rest=timedelta(seconds=rest))
     return Worker(name=name, pace=pace)
 
 

@@ -22,7 +22,9 @@ def a_worker(*, name: str = "slow", rest: float = 0) -> Worker:
     """A worker whose chunks are so small that most upgrades need several; it rests this long between them."""
     return Worker(
         name=name,
-        pace=Pace(first_size=CHUNK, smallest=CHUNK, largest=CHUNK, rest=timedelta(seconds=rest)),
+        pace=Pace(
+            at_once=CHUNK, first_size=CHUNK, smallest=CHUNK, largest=CHUNK, rest=timedelta(seconds=rest)
+        ),
     )
 
 

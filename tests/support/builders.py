@@ -78,7 +78,7 @@ def a_worker(
     name: str = "worker", *, size: int = 20_000, clock: Clock | None = None, lease_for: float = 10
 ) -> Worker:
     """A worker whose chunks are all of one size; its clock stands still unless it is given one."""
-    pace = Pace(first_size=size, smallest=size, largest=size, rest=timedelta())
+    pace = Pace(at_once=size, first_size=size, smallest=size, largest=size, rest=timedelta())
     return Worker(name=name, pace=pace, clock=clock or a_clock(), lease_for=timedelta(seconds=lease_for))
 
 
