@@ -1,7 +1,7 @@
 """How a test works off an upgrade by hand, with decisions of its own."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from domain import (
@@ -17,6 +17,7 @@ from domain import (
     VersionNumber,
 )
 from domain.ports import RecordedChunk, Transaction
+from domain.selection import WorkedSelection
 from domain.working import must_account_for_all
 from tests.support.builders import EVENING
 
@@ -52,12 +53,20 @@ def plain_rules(cohort: Cohort, target: VersionNumber) -> Decision:
     )
 
 
+async def add_upgrade(transaction: Transaction, new: Upgrade, selection: WorkedSelection) -> Upgrade:
+    """Keep a new upgrade, all of it left to do."""
+    added, share = await transaction.add_upgrade(new, selection)
+    await transaction.add_share(share)
+    return added
+
+
 async def work_chunk(
     transaction: Transaction, upgrade: Upgrade, size: int, by: Decide = plain_rules
 ) -> WorkedChunk:
     """Record the next chunk, carry the decisions out and keep how far the upgrade has come."""
     kept = await transaction.decisions(upgrade)
-    recorded = await transaction.record_chunk(upgrade, size, [one for one in kept if not one.reasons])
+    share, *others = await transaction.shares(upgrade)
+    recorded = await transaction.record_chunk(upgrade, share, size, [one for one in kept if not one.reasons])
     assert upgrade.target_version is not None
     counted = [
         CountedDecision(decision=by(one.cohort, upgrade.target_version), count=one.count)
@@ -65,18 +74,18 @@ async def work_chunk(
     ]
     await transaction.keep_decisions(upgrade, counted)
     new = [one.decision for one in counted if not one.decision.reasons]
-    moved = recorded.moved + await transaction.move(upgrade, recorded, new)
+    moved = recorded.moved + await transaction.move(upgrade, share, recorded, new)
     skips = tuple(one for one in counted if one.decision.reasons)
     skipped = sum(one.count for one in skips)
     must_account_for_all(recorded=recorded.recorded, moved=moved, skipped=skipped)
-    advanced = upgrade.advanced(
-        cursor=recorded.cursor,
-        upgraded=moved,
-        skipped=skipped + recorded.not_found,
-        worked=timedelta(seconds=1),
-    )
-    if recorded.is_last:
-        advanced = advanced.finished(UpgradeState.COMPLETED, EVENING)
+    advanced = upgrade.counting(upgraded=moved, skipped=skipped + recorded.not_found)
+    advanced = advanced.worked_for(timedelta(seconds=1))
+    if not recorded.is_last:
+        await transaction.save_share(replace(share, cursor=recorded.cursor))
+    else:
+        await transaction.end_share(share)
+        if not others:
+            advanced = advanced.finished(UpgradeState.COMPLETED, EVENING)
     await transaction.save_upgrade(advanced)
     return WorkedChunk(upgrade=advanced, recorded=recorded, moved=moved, skipped=skips)
 

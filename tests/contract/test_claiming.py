@@ -1,19 +1,23 @@
 """Who may work on an upgrade: in order, one of each process at a time, as long as the lease holds."""
 
 from asyncio import gather
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from domain import Upgrade, UpgradeState, claim, pause_upgrade, work_off
+from domain import UpgradeState, claim, pause_upgrade, work_off
 from domain.ports import Store
 from domain.upgrade import Lease
 from domain.working import fail
 from tests.contract.upgrade_work import (
     SMALL,
     UPGRADED,
+    Died,
+    dying_after,
     kinds_of,
+    leases_of,
     request,
     taken,
     work,
@@ -105,9 +109,9 @@ async def test_a_claimed_upgrade_runs_under_a_lease(store: Store) -> None:
         queued,
         state=UpgradeState.RUNNING,
         started_at=clock.time,
-        lease=Lease(worker="one", until=clock.time + timedelta(seconds=7)),
     )
     assert await store.upgrade(queued.id) == claimed
+    assert await leases_of(store, queued.id) == [Lease(worker="one", until=clock.time + timedelta(seconds=7))]
 
 
 async def test_each_chunk_renews_the_lease(store: Store) -> None:
@@ -115,37 +119,31 @@ async def test_each_chunk_renews_the_lease(store: Store) -> None:
     clock = MovableClock()
     worker = a_worker("one", size=1, clock=clock, lease_for=7)
     queued = await request(store, worker=worker)
-    told: list[Upgrade] = []
-
-    def look(upgrade: Upgrade) -> None:
-        told.append(upgrade)
+    claimed = await taken(store, queued.id, worker)
+    for _ in range(2):
+        with suppress(Died):
+            await work_off(store, claimed, worker, on_progress=dying_after(1))
+        renewed = Lease(worker="one", until=clock.time + timedelta(seconds=7))
+        assert await leases_of(store, queued.id) == [renewed]
         clock.go_on(seconds=5)
-
-    await work_off(store, await taken(store, queued.id, worker), worker, on_progress=look)
-    assert [one.lease and one.lease.until for one in told] == [
-        NOON + timedelta(seconds=7),
-        NOON + timedelta(seconds=12),
-        None,
-    ]
-    assert [(one.state, one.upgraded) for one in told] == [
-        (UpgradeState.RUNNING, 1),
-        (UpgradeState.RUNNING, 2),
-        (UpgradeState.COMPLETED, 3),
-    ]
-    assert (told[-1].started_at, told[-1].finished_at) == (NOON, NOON + timedelta(seconds=10))
+    done = await work_off(store, claimed, worker)
+    assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 3)
+    assert (done.started_at, done.finished_at) == (NOON, NOON + timedelta(seconds=10))
+    assert await leases_of(store, queued.id) == []
 
 
 async def test_an_upgrade_is_taken_from_a_worker_whose_lease_has_run_out(store: Store) -> None:
     await three_each(store, ORDERS)
     queued = await request(store)
     left = await work_and_die(store, queued.id, chunks=1)
-    assert left.lease is not None
-    until = left.lease.until
+    [lease] = await leases_of(store, queued.id)
+    assert lease is not None
+    until = lease.until
     assert await claim(store, a_worker("other", clock=a_clock(until))) is None
     taken_over = await claim(store, a_worker("other", clock=a_clock(until + A_MOMENT)))
-    assert taken_over == replace(
-        left, lease=Lease(worker="other", until=until + A_MOMENT + timedelta(seconds=10))
-    )
+    assert taken_over == left
+    renewed = Lease(worker="other", until=until + A_MOMENT + timedelta(seconds=10))
+    assert await leases_of(store, queued.id) == [renewed]
     done = await work_off(store, taken_over, a_worker("other"))
     assert (done.state, done.upgraded, done.started_at) == (UpgradeState.COMPLETED, 3, NOON)
     assert await kinds_of(store, done.id) == {an_id(n): UPGRADED for n in range(3)}
@@ -184,8 +182,9 @@ async def test_a_worker_that_lost_its_lease_writes_nothing_more(
     assert await work_off(store, begun, slow, should_stop=lambda: True) == stored
     assert await fail(store, begun, slow, "RuntimeError: of the slow one") == stored
     assert await everything_in(store) == before
-    assert stored.lease is not None
-    assert (stored.lease.worker, stored.upgraded) == ("other", 2 + 2 * chunks_of_the_other)
+    [lease] = await leases_of(store, queued.id)
+    assert lease is not None
+    assert (lease.worker, stored.upgraded) == ("other", 2 + 2 * chunks_of_the_other)
     done = await work_off(store, stored, other)
     assert (done.state, done.upgraded, done.skipped) == (UpgradeState.COMPLETED, 9, 0)
     assert await kinds_of(store, done.id) == {an_id(n): UPGRADED for n in range(9)}
@@ -206,8 +205,9 @@ async def test_an_upgrade_is_given_back_between_chunks_when_the_worker_stops(sto
     await a_process(store, holding=instances(range(5)))
     queued = await request(store)
     left = await work_and_stop(store, queued.id, chunks=1)
-    assert (left.state, left.lease, left.upgraded) == (UpgradeState.QUEUED, None, 2)
+    assert (left.state, left.upgraded) == (UpgradeState.QUEUED, 2)
     assert await store.upgrade(queued.id) == left
+    assert await leases_of(store, queued.id) == [None]
     assert len(await outcomes_of(store, queued.id)) == 2
     done = await work(store, queued.id, a_worker("other", size=2))
     assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 5)
@@ -229,7 +229,8 @@ async def test_many_workers_at_once_take_each_upgrade_once(store: Store) -> None
     found = await gather(*(claim(store, a_worker(f"worker {number}")) for number in range(9)))
     claimed = [one for one in found if one is not None]
     assert sorted(one.id for one in claimed) == sorted(one.id for one in asked)
-    assert len({one.lease.worker for one in claimed if one.lease}) == 3
+    leases = [lease for one in asked for lease in await leases_of(store, one.id)]
+    assert len({lease.worker for lease in leases if lease}) == len(leases) == 3
 
 
 async def test_an_upgrade_that_failed_keeps_what_is_done_and_why(store: Store) -> None:
@@ -238,9 +239,10 @@ async def test_an_upgrade_that_failed_keeps_what_is_done_and_why(store: Store) -
     left = await work_and_die(store, queued.id, chunks=1)
     failed = await fail(store, left, SMALL, "RuntimeError: on purpose")
     assert failed == replace(
-        left, state=UpgradeState.FAILED, lease=None, finished_at=NOON, error="RuntimeError: on purpose"
+        left, state=UpgradeState.FAILED, finished_at=NOON, error="RuntimeError: on purpose"
     )
     assert await store.upgrade(queued.id) == failed
+    assert await leases_of(store, queued.id) == [None]
     assert await claim(store, a_worker("other", clock=a_clock(NOON + timedelta(hours=1)))) is None
     assert await kinds_of(store, queued.id) == {an_id(n): UPGRADED for n in range(2)}
     assert await instances_of(store, ORDERS) == [*instances(range(2), version=2), *instances(range(2, 5))]

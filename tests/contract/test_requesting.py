@@ -10,7 +10,7 @@ from domain.errors import ErrorCode
 from domain.planning import PlanChanged
 from domain.ports import Store
 from domain.selection import SelectionKind
-from tests.contract.upgrade_work import SKIPPED, UPGRADED, kinds_of, request, work, work_and_die
+from tests.contract.upgrade_work import SKIPPED, UPGRADED, kinds_of, leases_of, request, work, work_and_die
 from tests.domain.refusing import refused
 from tests.support.builders import (
     EVENING,
@@ -58,7 +58,8 @@ async def test_a_selection_larger_than_a_chunk_is_queued(store: Store, selection
 async def test_a_selection_of_one_chunk_is_upgraded_at_once(store: Store, selection: Selection) -> None:
     await a_process(store, holding=instances(range(3)))
     done = await request(store, selection, worker=a_worker(size=3))
-    assert (done.state, done.expected, done.upgraded, done.lease) == (UpgradeState.COMPLETED, 3, 3, None)
+    assert (done.state, done.expected, done.upgraded) == (UpgradeState.COMPLETED, 3, 3)
+    assert await leases_of(store, done.id) == []
     assert (done.requested_at, done.started_at, done.finished_at) == (NOON, NOON, NOON)
     assert await store.upgrade(done.id) == done
     assert await store.claimable(NOON) is None

@@ -24,7 +24,7 @@ from domain import (
 )
 from domain.ports import OutcomeFilter, RecordedChunk, Store
 from domain.selection import SelectionKind, kind_of
-from tests.contract.chunk_work import WorkedChunk, moving, plain_rules, work_chunk
+from tests.contract.chunk_work import WorkedChunk, add_upgrade, moving, plain_rules, work_chunk
 from tests.support.builders import (
     EVENING,
     INVOICES,
@@ -58,8 +58,8 @@ def selecting(kind: SelectionKind, numbers: range) -> Selection:
 
 async def add(store: Store, selection: Selection, target: int = 2) -> Upgrade:
     async with store.transaction() as transaction:
-        return await transaction.add_upgrade(
-            an_upgrade(selection=kind_of(selection), target=target), selection
+        return await add_upgrade(
+            transaction, an_upgrade(selection=kind_of(selection), target=target), selection
         )
 
 
@@ -133,7 +133,8 @@ async def test_a_recorded_chunk_counts_each_cohort_once(store: Store, kind: Sele
     async with store.transaction() as transaction:
         stored = await transaction.upgrade(upgrade.id)
         assert stored == upgrade
-        chunk = await transaction.record_chunk(upgrade, 10, [])
+        [share] = await transaction.shares(upgrade)
+        chunk = await transaction.record_chunk(upgrade, share, 10, [])
         assert (chunk.recorded, chunk.moved) == (7, 0)
         assert chunk.is_last
         assert len(chunk.unmoved) == 4
@@ -284,11 +285,12 @@ async def test_an_instance_that_left_its_cohort_is_not_moved(store: Store, kind:
     left = [a_report(1, status=Status.RUNNING), a_report(3, position=at("elsewhere"))]
     async with store.transaction() as transaction:
         await transaction.upgrade(upgrade.id)
-        chunk = await transaction.record_chunk(upgrade, 100, [])
+        [share] = await transaction.shares(upgrade)
+        chunk = await transaction.record_chunk(upgrade, share, 100, [])
         await transaction.report(ORDERS, left)
         decision = plain_rules(a_cohort(), VersionNumber(2))
         await transaction.keep_decisions(upgrade, [CountedDecision(decision=decision, count=4)])
-        assert await transaction.move(upgrade, chunk, [decision]) == 2
+        assert await transaction.move(upgrade, share, chunk, [decision]) == 2
     assert await instances_of(store, ORDERS) == [
         an_instance(0, version=2),
         an_instance(1, status=Status.RUNNING),

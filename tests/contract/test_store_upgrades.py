@@ -22,7 +22,7 @@ from domain.paging import PageRequest
 from domain.ports import OutcomeFilter, Store
 from domain.selection import kind_of
 from domain.upgrade import Lease
-from tests.contract.chunk_work import ALREADY_LATEST, NOT_PENDING, work_chunk
+from tests.contract.chunk_work import ALREADY_LATEST, NOT_PENDING, add_upgrade, work_chunk
 from tests.support.builders import (
     EVENING,
     INVOICES,
@@ -48,7 +48,7 @@ ONE, TWO = VersionNumber(1), VersionNumber(2)
 async def add(store: Store, number: int, selection: Selection, process: object = ORDERS) -> Upgrade:
     new = an_upgrade(number, process=process, selection=kind_of(selection))
     async with store.transaction() as transaction:
-        return await transaction.add_upgrade(new, selection)
+        return await add_upgrade(transaction, new, selection)
 
 
 async def carry_out(store: Store, number: int, selection: Selection, *, size: int = 1_000) -> Upgrade:
@@ -78,28 +78,34 @@ async def test_an_upgrade_is_kept_as_it_is(store: Store, reason: str | None) -> 
     await a_process(store, holding=instances([1]))
     new = an_upgrade(1, reason=reason)
     async with store.transaction() as transaction:
-        assert await transaction.add_upgrade(new, all_active()) == new
+        added, share = await transaction.add_upgrade(new, all_active())
+        assert added == new
+        assert (share.upgrade, share.cursor, share.lease) == (new.id, 0, None)
+        assert await transaction.shares(new) == ()
+        await transaction.add_share(share)
+        assert await transaction.shares(new) == (share,)
         assert await transaction.upgrade(new.id) == new
     assert await store.upgrade(new.id) == new
     changed = replace(
         new,
         state=UpgradeState.FAILED,
-        lease=Lease(worker="one of 'them'", until=EVENING),
         started_at=NOON,
         finished_at=EVENING,
         pruned_at=EVENING,
         worked=timedelta(seconds=3, microseconds=7),
-        cursor=7,
         expected=9,
         upgraded=5,
         skipped=2,
         excluded=1,
         error="RuntimeError: of 'this'",
     )
+    leased = replace(share, cursor=share.last - 1, lease=Lease(worker="one of 'them'", until=EVENING))
     async with store.transaction() as transaction:
         await transaction.upgrade(new.id)
         await transaction.save_upgrade(changed)
+        await transaction.save_share(leased)
     assert await store.upgrade(new.id) == changed
+    assert await store.shares([new.id, an_upgrade_id(404)]) == {new.id: (leased,), an_upgrade_id(404): ()}
     assert await upgrades_of(store) == [changed]
 
 
@@ -146,7 +152,7 @@ async def test_an_upgrade_that_is_rolled_back_was_never_there(store: Store) -> N
     await a_process(store, holding=instances([1]))
     for selection in (all_active([an_id(1)]), by_ids([an_id(1)])):
         async with a_transaction_that_fails(store) as transaction:
-            new = await transaction.add_upgrade(an_upgrade(selection=kind_of(selection)), selection)
+            new = await add_upgrade(transaction, an_upgrade(selection=kind_of(selection)), selection)
             await work_chunk(transaction, new, 10)
     assert await store.upgrade(an_upgrade_id(1)) is None
     assert await upgrades_of(store) == []
@@ -294,7 +300,7 @@ async def test_outcomes_of_more_than_500_upgrades_are_read_at_once(store: Store)
         for number in numbers:
             selection = by_ids([an_id(1)]) if number % 2 else all_active()
             new = an_upgrade(number, selection=kind_of(selection))
-            await transaction.add_upgrade(new, selection)
+            await add_upgrade(transaction, new, selection)
             await work_chunk(transaction, new, 10)
     asked = [an_upgrade_id(number) for number in numbers]
     pages = await store.outcome_pages(asked, OutcomeFilter(), PageRequest(first=10))

@@ -20,7 +20,7 @@ from domain import (
 from domain.ports import Store
 from domain.selection import SelectionKind
 from domain.upgrading import finish_upgrade
-from tests.contract.chunk_work import work_chunk
+from tests.contract.chunk_work import add_upgrade, work_chunk
 from tests.support.builders import (
     ADMIN,
     INVOICES,
@@ -137,7 +137,7 @@ async def test_an_upgrade_goes_on_at_its_cursor_after_a_crash(store: Store, sele
     await a_process(store, holding=instances(range(10)))
     kind = SelectionKind.ALL_ACTIVE if isinstance(selection, AllActive) else SelectionKind.BY_IDS
     async with store.transaction() as transaction:
-        opened = await transaction.add_upgrade(an_upgrade(selection=kind), selection)
+        opened = await add_upgrade(transaction, an_upgrade(selection=kind), selection)
         begun = (await work_chunk(transaction, opened, 4)).upgrade
     assert await store.claimable(NOON) == begun
     # What is told of the upgrade may be older than what is stored: the stored cursor counts.
@@ -162,7 +162,7 @@ async def test_to_go_on_with_a_finished_upgrade_changes_nothing(store: Store) ->
 async def test_many_may_go_on_with_the_same_upgrade(store: Store) -> None:
     await a_process(store, holding=instances(range(20)))
     async with store.transaction() as transaction:
-        begun = await transaction.add_upgrade(an_upgrade(), all_active())
+        begun = await add_upgrade(transaction, an_upgrade(), all_active())
     ends = await gather(*(finish_upgrade(store, begun, a_worker(f"{n}", size=3)) for n in range(4)))
     assert {(one.upgraded, one.skipped) for one in ends} == {(20, 0)}
     assert len(await outcomes_of(store, begun.id)) == 20

@@ -17,6 +17,7 @@ from domain import (
     work_off,
 )
 from domain.ports import Store
+from domain.upgrade import Lease
 from domain.working import OnProgress
 from tests.support.builders import ADMIN, ORDERS, a_worker
 from tests.support.stores import outcomes_of
@@ -97,6 +98,11 @@ async def work_and_stop(store: Store, upgrade: UpgradeId, worker: Worker = SMALL
     """Claim an upgrade, work so many chunks of it, and give it back."""
     claimed = await taken(store, upgrade, worker)
     return await work_off(store, claimed, worker, should_stop=stopping_after(chunks))
+
+
+async def leases_of(store: Store, upgrade: UpgradeId) -> list[Lease | None]:
+    """The lease of each share that is left of an upgrade."""
+    return [share.lease for share in (await store.shares([upgrade]))[upgrade]]
 
 
 async def kinds_of(store: Store, upgrade: UpgradeId) -> dict[object, OutcomeKind]:

@@ -31,7 +31,7 @@ from domain.ports import Store, Transaction
 from domain.pruning import prune_outcomes
 from domain.watching import wait_until_finished
 from domain.working import fail
-from tests.contract.upgrade_work import SMALL, request, taken, work
+from tests.contract.upgrade_work import SMALL, leases_of, request, taken, work
 from tests.support.builders import (
     ADMIN,
     EVENING,
@@ -90,9 +90,10 @@ async def test_instances_registered_after_the_count_are_left_to_a_worker(store: 
         await meanwhile.transaction.register(ORDERS, instances(range(2, 9)))
     queued = await asked
     # The two that were counted are done at once, and the one by which a store sees whether more follow.
-    assert (queued.state, queued.lease, queued.upgraded) == (UpgradeState.QUEUED, None, 3)
+    assert (queued.state, queued.upgraded) == (UpgradeState.QUEUED, 3)
     assert told == [queued]
     assert await store.upgrade(queued.id) == queued
+    assert await leases_of(store, queued.id) == [None]
     assert [one.version for one in await instances_of(store, ORDERS)] == [2] * 3 + [1] * 6
     done = await work(store, queued.id)
     assert (done.state, done.upgraded, done.skipped) == (UpgradeState.COMPLETED, 9, 0)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain import UpgradeState
 from domain.upgrade import Upgrade
-from domain.working import DEFAULT_CHUNK_SIZE, Pace
+from domain.working import AT_ONCE, Pace
 from tests.support.builders import EVENING, an_upgrade
 
 MS = timedelta(milliseconds=1)
@@ -21,7 +21,8 @@ TIMES = st.timedeltas(timedelta(), timedelta(hours=1))
 
 def test_a_pace_is_fifty_milliseconds_unless_it_is_set() -> None:
     assert Pace().target == 50 * MS
-    assert Pace().first_size == DEFAULT_CHUNK_SIZE == 10_000
+    assert Pace().at_once == AT_ONCE == 10_000
+    assert Pace().share is None
 
 
 @pytest.mark.parametrize(

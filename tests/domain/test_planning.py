@@ -164,9 +164,7 @@ async def test_a_text_of_any_length_is_quoted_in_short(store: Store) -> None:
 def test_what_differs_from_the_plan_is_told(now: tuple[int, int, int], told: str) -> None:
     planned = read_fingerprint("2-4-1-ff")
     target, upgraded, skipped = now
-    done = an_upgrade(target=target).advanced(
-        cursor=0, upgraded=upgraded, skipped=skipped, worked=an_upgrade().worked
-    )
+    done = an_upgrade(target=target).counting(upgraded=upgraded, skipped=skipped)
     with pytest.raises(PlanChanged) as caught:
         must_have_done(planned, done)
     assert caught.value.message == (

@@ -82,9 +82,9 @@ async def interrupted(store: Store, upgrade: Upgrade, steps: list[Step]) -> Upgr
             case Interruption.DIES_WITHIN:
                 await taken(store, upgrade.id, worker)
                 async with a_transaction_that_fails(store) as transaction:
-                    claimed = await transaction.upgrade(upgrade.id)
-                    assert claimed is not None
-                    await work_chunk(transaction, claimed, size, worker, {})
+                    held = await transaction.held_share(upgrade.id, worker.name)
+                    assert held is not None
+                    await work_chunk(transaction, held, size, worker, {})
             case Interruption.PAUSES:
                 if not (await work_and_die(store, upgrade.id, worker, chunks=1)).is_finished:
                     await pause_upgrade(store, upgrade.id, caller=ADMIN)

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,6 +11,7 @@ import pytest
 
 from domain import (
     Upgrade,
+    UpgradeId,
     UpgradeState,
     all_active,
     by_ids,
@@ -17,11 +20,11 @@ from domain import (
     upgrade_instances,
 )
 from domain.errors import ErrorCode
-from domain.ports import Store
+from domain.ports import HeldShare, Store, Transaction
 from domain.selection import SelectionKind
 from domain.upgrade import MAX_REASON_LENGTH
 from domain.upgrading import finish_upgrade
-from domain.working import DEFAULT_CHUNK_SIZE, Pace, must_account_for_all
+from domain.working import AT_ONCE, Pace, must_account_for_all
 from tests.domain.refusing import refused
 from tests.support.builders import (
     ADMIN,
@@ -36,7 +39,7 @@ from tests.support.builders import (
     an_id,
     instances,
 )
-from tests.support.stores import CountingTransactions
+from tests.support.stores import Around, CountingTransactions
 
 pytestmark = pytest.mark.anyio
 
@@ -64,7 +67,6 @@ async def test_a_finished_upgrade_tells_who_asked_for_what_when_and_why(store: S
         finished_at=NOON,
         expected=2,
         worked=done.worked,
-        cursor=2,
         upgraded=1,
         skipped=1,
     )
@@ -117,15 +119,32 @@ async def test_only_the_upgrade_asked_for_is_seen_to_its_end(store: Store) -> No
     assert again == done
 
 
+class ListeningForNames(Around):
+    """Keeps under which names shares are asked for."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.names: set[str] = set()
+
+    @asynccontextmanager
+    async def transaction(self, *, in_background: bool = False) -> AsyncIterator[Transaction]:
+        async with self._store.transaction(in_background=in_background) as transaction:
+            held_share = transaction.held_share
+
+            async def listening(upgrade: UpgradeId, worker: str) -> HeldShare | None:
+                self.names.add(worker)
+                return await held_share(upgrade, worker)
+
+            transaction.held_share = listening  # type: ignore[method-assign]
+            yield transaction
+
+
 async def test_each_call_works_under_a_name_of_its_own(store: Store) -> None:
-    await a_process(store, holding=instances(range(DEFAULT_CHUNK_SIZE + 1)))
-    told: list[Upgrade] = []
+    await a_process(store, holding=instances(range(AT_ONCE + 1)))
+    listening = ListeningForNames(store)
     for _ in range(2):
-        await upgrade_instances(
-            store, process=ORDERS, selection=all_active(), caller=ADMIN, on_progress=told.append
-        )
-    leases = [one.lease for one in told if one.state is UpgradeState.RUNNING]
-    names = {lease.worker for lease in leases if lease is not None}
+        await upgrade_instances(listening, process=ORDERS, selection=all_active(), caller=ADMIN)
+    names = listening.names
     assert len(names) == 2
     assert all(name.startswith("in-process:") for name in names)
 
@@ -152,7 +171,8 @@ async def test_chunks_ask_only_for_what_they_do_not_know(store: Store) -> None:
     )
     assert done.upgraded == 8
     asked = [counting.asked[name] for name in ("record_chunk", "decisions", "move")]
-    assert asked == [4, 1, 1]
+    # What others have decided is asked for at the beginning, and before the first decision is made.
+    assert asked == [4, 2, 1]
     # The request and the claim come first; chunks let others go before them.
     assert counting.in_background == [False, False, True, True, True, True]
 
@@ -229,12 +249,23 @@ async def test_a_reason_that_cannot_be_kept_is_refused(store: Store, reason: str
 
 @pytest.mark.parametrize(
     "sizes",
-    [{"first_size": 0}, {"smallest": 0}, {"smallest": -1, "largest": -1}, {"smallest": 9, "largest": 8}],
+    [
+        {"at_once": 0},
+        {"first_size": 0},
+        {"smallest": 0},
+        {"smallest": -1, "largest": -1},
+        {"smallest": 9, "largest": 8},
+    ],
     ids=str,
 )
 def test_chunks_of_nothing_would_never_end(sizes: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="Expected chunks of at least one instance"):
         Pace(**sizes)
+
+
+def test_shares_of_nothing_would_never_end() -> None:
+    with pytest.raises(ValueError, match="Expected shares of at least one instance"):
+        Pace(share=0)
 
 
 def test_a_store_that_did_something_else_than_it_recorded_is_stopped() -> None:

@@ -240,13 +240,14 @@ async def test_instances_that_become_active_in_the_middle_of_a_chunk_are_left_to
         async with store.transaction() as transaction:
             upgrade = await transaction.upgrade(queued.id)
             assert upgrade is not None
-            chunk = await transaction.record_chunk(upgrade, 10, [])
+            [share] = await transaction.shares(upgrade)
+            chunk = await transaction.record_chunk(upgrade, share, 10, [])
             assert (chunk.recorded, chunk.is_last) == (2, True)
             if how == "wait again":
                 await engine.report(ORDERS, [a_report(ended)])
             await stack.aclose()
             await transaction.keep_decisions(upgrade, [CountedDecision(decision=decision, count=2)])
-            assert await transaction.move(upgrade, chunk, [decision]) == 2
+            assert await transaction.move(upgrade, share, chunk, [decision]) == 2
     held = {one.id: (one.status, one.version) for one in await instances_of(store, ORDERS)}
     late = an_id(2 if how == "wait again" else 3)
     assert held[late] == (Status.PENDING, 1)

@@ -23,6 +23,7 @@ from domain import (
 from domain.selection import SelectionKind
 from domain.upgrading import finish_upgrade
 from storage.store import SqlStore
+from tests.contract.chunk_work import add_upgrade
 from tests.support.builders import (
     ADMIN,
     INVOICES,
@@ -91,8 +92,8 @@ async def test_two_programs_go_on_with_the_same_upgrade(store: SqlStore, neighbo
     held = instances(range(90))
     await a_process(store, holding=held)
     async with store.transaction() as transaction:
-        begun = await transaction.add_upgrade(
-            an_upgrade(selection=SelectionKind.BY_IDS), by_ids(ids_of(held))
+        begun = await add_upgrade(
+            transaction, an_upgrade(selection=SelectionKind.BY_IDS), by_ids(ids_of(held))
         )
     ends = await gather(
         finish_upgrade(store, begun, a_worker("one", size=4)),

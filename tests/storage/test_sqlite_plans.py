@@ -11,7 +11,7 @@ from domain.paging import PageRequest
 from domain.ports import InstanceFilter, OutcomeFilter
 from domain.selection import SelectionKind, kind_of
 from storage.store import SqlStore
-from tests.contract.chunk_work import moving, work_chunk
+from tests.contract.chunk_work import add_upgrade, moving, work_chunk
 from tests.storage.recording import Sent, plan_of, statements_on
 from tests.support.builders import (
     ORDERS,
@@ -54,7 +54,7 @@ async def statements_of_a_chunk(store: SqlStore, kind: SelectionKind, size: int)
     await fill(store, size)
     upgrade = an_upgrade(selection=kind)
     async with store.transaction() as transaction:
-        upgrade = await transaction.add_upgrade(upgrade, selecting(kind, size))
+        upgrade = await add_upgrade(transaction, upgrade, selecting(kind, size))
     async with store.database.writing() as connection:
         pass
     with statements_on(connection) as sent:
@@ -115,7 +115,7 @@ async def test_lists_are_read_along_an_index_and_never_sorted(store: SqlStore, k
     await fill(store, 20)
     selection = selecting(kind, 20)
     async with store.transaction() as transaction:
-        upgrade = await transaction.add_upgrade(an_upgrade(selection=kind_of(selection)), selection)
+        upgrade = await add_upgrade(transaction, an_upgrade(selection=kind_of(selection)), selection)
         await work_chunk(transaction, upgrade, 10_000)
     page = PageRequest(first=5, after=2)
     async with store.database.reading() as connection:
@@ -165,7 +165,7 @@ async def test_pages_of_outcomes_take_few_different_statements_whichever_upgrade
     for number, kind in enumerate([SelectionKind.BY_IDS, SelectionKind.ALL_ACTIVE] * 3):
         selection = selecting(kind, 2)
         async with store.transaction() as transaction:
-            upgrade = await transaction.add_upgrade(an_upgrade(number, selection=kind), selection)
+            upgrade = await add_upgrade(transaction, an_upgrade(number, selection=kind), selection)
             await work_chunk(transaction, upgrade, 10)
         ids.append(upgrade.id)
     mixtures = [chosen for most in range(1, 7) for chosen in combinations(ids, most)]
