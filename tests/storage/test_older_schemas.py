@@ -13,29 +13,45 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from domain import InstanceId, Status, UpgradeId, UpgradeState, all_active, upgrade_instances
+from domain import (
+    InstanceId,
+    ReasonCode,
+    Status,
+    UpgradeId,
+    UpgradeState,
+    all_active,
+    claim,
+    upgrade_instances,
+    work_off,
+)
 from domain.access import KeyUse
+from domain.upgrade import Lease, Share
 from gateway.keys import digest_of
 from storage.database import Database
 from storage.keys import SqlKeys
 from storage.migrations.running import VERSIONS, migrate, revisions
 from storage.schema import NEWEST, WrongSchema, find_revision
 from storage.store import SqlStore
-from tests.support.builders import ADMIN, ORDERS, a_worker, at
+from tests.support.builders import ADMIN, EVENING, ORDERS, a_clock, a_worker, at
 from tests.support.first_revision import (
     ALSO_UPGRADED,
+    CANCELLED,
     FIRST,
     KEY,
     LEFT_ALONE,
     MODEL,
     NOON,
+    RUNNING,
+    UNFINISHED_ROWS,
+    UNKNOWN,
     UPGRADE,
     UPGRADED,
+    add_rows,
     bring_to,
     make_first_revision,
 )
 from tests.support.postgres import the_server, tool
-from tests.support.stores import an_open_database, by_id, everything_in
+from tests.support.stores import an_open_database, by_id, everything_in, outcomes_of
 
 pytestmark = pytest.mark.anyio
 
@@ -115,6 +131,35 @@ async def test_what_is_kept_can_be_worked_on(older: Path | URL) -> None:
         assert {one.version for one in (await by_id(store, ORDERS)).values()} == {2}
         histories = await store.histories([InstanceId(UPGRADED), InstanceId(LEFT_ALONE)])
         assert len(histories[InstanceId(UPGRADED)]) == 2
+
+
+async def test_an_upgrade_that_was_unfinished_goes_on_where_it_was(older: Path | URL) -> None:
+    await add_rows(older, UNFINISHED_ROWS)
+    await bring_to(older, NEWEST)
+    async with an_open_database(older) as store:
+        running, done = UpgradeId(RUNNING), UpgradeId(UPGRADE)
+        gone = Lease(worker="gone", until=NOON)
+        assert await store.shares([running, done]) == {
+            running: (Share(upgrade=running, cursor=2, last=3, lease=gone),),
+            done: (),
+        }
+        assert await claim(store, a_worker(clock=a_clock(NOON))) is None
+        claimed = await claim(store, a_worker(clock=a_clock(EVENING)))
+        assert claimed is not None
+        ended = await work_off(store, claimed, a_worker())
+        assert (ended.state, ended.upgraded, ended.skipped) == (UpgradeState.COMPLETED, 1, 2)
+        assert {one.version for one in (await by_id(store, ORDERS)).values()} == {2}
+
+
+async def test_of_an_upgrade_that_was_cancelled_only_what_it_reached_is_told(older: Path | URL) -> None:
+    await add_rows(older, UNFINISHED_ROWS)
+    await bring_to(older, NEWEST)
+    async with an_open_database(older) as store:
+        (outcome,) = await outcomes_of(store, UpgradeId(CANCELLED))
+        assert (outcome.instance, [one.code for one in outcome.reasons]) == (
+            UNKNOWN,
+            [ReasonCode.INSTANCE_NOT_FOUND],
+        )
 
 
 async def test_a_file_is_brought_up_to_date_by_whatever_opens_it(file: Path) -> None:

@@ -3,12 +3,12 @@
 from asyncio import create_task, gather, sleep
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from typing import Any
 
 import pytest
 
 from domain import (
     CountedDecision,
+    ProcessKey,
     Status,
     VersionNumber,
     all_active,
@@ -25,6 +25,7 @@ from storage.store import SqlStore
 from storage.tables import instance
 from tests.contract.chunk_work import plain_rules
 from tests.contract.upgrade_work import request, work
+from tests.storage.on_postgres import ask, until_someone_waits_for_a_row
 from tests.storage.recording import statements_on
 from tests.support.builders import (
     ADMIN,
@@ -50,10 +51,6 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
 
-SOMEONE_WAITS = """
-SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
-"""
-
 
 @pytest.fixture
 async def store() -> AsyncIterator[SqlStore]:
@@ -68,12 +65,6 @@ async def neighbour(store: SqlStore) -> AsyncIterator[SqlStore]:
     name = await ask(store, "SELECT current_database()")
     async with an_open_database(the_server().url(name)) as opened:
         yield opened
-
-
-async def ask(store: SqlStore, sql: str) -> Any:
-    """The first value that a statement answers."""
-    async with store.database.reading() as connection:
-        return (await connection.exec_driver_sql(sql)).scalar()
 
 
 async def cut_all_connections(store: SqlStore) -> None:
@@ -207,7 +198,7 @@ async def test_an_instance_that_two_processes_register_at_once_belongs_to_one(
     await a_process(store)
     await a_process(store, INVOICES)
 
-    async def register(where: SqlStore, number: int, process: Any) -> bool:
+    async def register(where: SqlStore, number: int, process: ProcessKey) -> bool:
         try:
             one = an_instance(number, process=process, position=at(process.code))
             await register_instances(where, process=process, instances=[one], caller=ADMIN)
@@ -252,14 +243,6 @@ async def test_instances_that_become_active_in_the_middle_of_a_chunk_are_left_to
     late = an_id(2 if how == "wait again" else 3)
     assert held[late] == (Status.PENDING, 1)
     assert [held[an_id(number)] for number in (1, 4)] == [(Status.PENDING, 2)] * 2
-
-
-async def until_someone_waits_for_a_row(store: SqlStore) -> None:
-    for _ in range(3_000):
-        if await ask(store, SOMEONE_WAITS):
-            return
-        await sleep(0.01)
-    pytest.fail("Expected someone to wait for a row, but nobody did within 30 seconds.")
 
 
 async def test_a_chunk_that_waits_for_an_instance_keeps_nobody_from_those_behind_it(

@@ -31,11 +31,18 @@ UPGRADED, ALSO_UPGRADED, LEFT_ALONE, UNKNOWN, UPGRADE, KEY_ID = (
     UUID("1b2ffa96-9a3e-4343-830f-668c1c76f510"),
     UUID("8a143779-cd0e-4cfa-9daa-956624c2624e"),
 )
+RUNNING, CANCELLED = (
+    UUID("5d3d7e0a-6f3c-4b7e-9a0e-0b1f9b6e1a11"),
+    UUID("c2a4c1de-2c54-4d0b-8c65-4a9b0e7d2b22"),
+)
 DIGEST_OF_KEY = bytes.fromhex("04099aa7e5d6e7ed48141a9648a28bb535495463218749ee69b9a280aa47b5cb")
 DIGEST_OF_POSITION = bytes.fromhex("8ed123bc8794be1f6f057a28b285a1a1")
 MODEL = b"<the first version had a document>"
 
-ROWS: Sequence[tuple[str, str, tuple[Any, ...]]] = (
+Row = tuple[str, str, tuple[Any, ...]]
+"""The table, its columns, and what is in them."""
+
+ROWS: Sequence[Row] = (
     ("process", "namespace, code, title, created_at", ("crm", "orders", "Orders", NOON)),
     ("version", "process_id, number, state, created_at, published_at, model", (1, 1, 2, NOON, NOON, MODEL)),
     ("version", "process_id, number, state, created_at, published_at, model", (1, 2, 2, NOON, NOON, None)),
@@ -66,13 +73,40 @@ ROWS: Sequence[tuple[str, str, tuple[Any, ...]]] = (
 )
 
 
+UPGRADE_COLUMNS = """uuid, process_id, selection, target_version, retried, state, lease_worker, lease_until,
+requested_by, reason, mappings, requested_at, started_at, finished_at, worked, last_key, cursor, expected,
+upgraded, skipped, excluded"""
+UNFINISHED_ROWS: Sequence[Row] = (
+    # Of all active instances one is left to a worker that is gone.
+    (
+        "upgrade",
+        UPGRADE_COLUMNS,
+        (RUNNING, 1, 2, 2, "", 2, "gone", NOON, "ci", "", "[]", NOON, NOON, None, 7, 3, 2, 3, 0, 2, 0),
+    ),
+    # Of two ids one was reached.
+    (
+        "upgrade",
+        UPGRADE_COLUMNS,
+        (CANCELLED, 1, 1, 2, "", 5, None, None, "ci", "", "[]", NOON, NOON, NOON, 7, 2, 1, 2, 0, 1, 0),
+    ),
+    ("selected", "upgrade_id, place, ordinal, uuid, instance_id", (3, 1, 2, UNKNOWN, None)),
+    ("selected", "upgrade_id, place, ordinal, uuid, instance_id", (3, 2, 1, LEFT_ALONE, 3)),
+)
+"""Two upgrades that did not come to their end."""
+
+
 async def make_first_revision(where: Path | URL) -> None:
     """Make the tables of the first revision in an empty database, and put the rows into them."""
     await bring_to(where, FIRST)
+    await add_rows(where, ROWS)
+
+
+async def add_rows(where: Path | URL, rows: Sequence[Row]) -> None:
+    """Put rows into the tables of the first revision."""
     if isinstance(where, Path):
-        await asyncio.to_thread(_fill_sqlite, where)
+        await asyncio.to_thread(_fill_sqlite, where, rows)
     else:
-        await _fill_postgres(where)
+        await _fill_postgres(where, rows)
 
 
 async def bring_to(where: Path | URL, revision: str) -> None:
@@ -83,10 +117,10 @@ async def bring_to(where: Path | URL, revision: str) -> None:
     await database.close()
 
 
-def _fill_sqlite(file: Path) -> None:
+def _fill_sqlite(file: Path, rows: Sequence[Row]) -> None:
     connection = sqlite3.connect(file)
     with connection:
-        for table, columns, row in ROWS:
+        for table, columns, row in rows:
             marks = ", ".join("?" for _ in row)
             connection.execute(
                 f"INSERT INTO {table} ({columns}) VALUES ({marks})",
@@ -101,9 +135,9 @@ def _as_sqlite_has_it(value: Any) -> Any:
     return (value - EPOCH) // timedelta(microseconds=1) if isinstance(value, datetime) else value
 
 
-async def _fill_postgres(url: URL) -> None:
+async def _fill_postgres(url: URL, rows: Sequence[Row]) -> None:
     connection = await asyncpg.connect(url.render_as_string(), ssl=False)
-    for table, columns, row in ROWS:
+    for table, columns, row in rows:
         marks = ", ".join(f"${number}" for number, _ in enumerate(row, start=1))
         await connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", *row)
     await connection.close()
