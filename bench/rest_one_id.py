@@ -49,9 +49,9 @@ LATEST = """
 INSTANCE = "SELECT id, version, status, position_id FROM instance WHERE uuid = ? AND process_id = ?"
 ADD_UPGRADE = """
     INSERT INTO upgrade (uuid, process_id, selection, target_version, retried, state, requested_by,
-        mappings, requested_at, started_at, finished_at, worked, last_key, cursor, expected, upgraded,
-        skipped, excluded, first_instance_id, last_instance_id)
-    VALUES (?, ?, 1, ?, '', 4, ?, '[]', ?, ?, ?, 0, 1, 1, 1, 1, 0, 0, ?, ?)
+        mappings, requested_at, started_at, finished_at, worked, expected, upgraded, skipped,
+        excluded, first_instance_id, last_instance_id)
+    VALUES (?, ?, 1, ?, '', 4, ?, '[]', ?, ?, ?, 0, 1, 1, 0, 0, ?, ?)
 """
 ADD_SELECTED = "INSERT INTO selected (upgrade_id, place, ordinal, uuid, instance_id) VALUES (?, 1, 1, ?, ?)"
 ADD_OUTCOME = """

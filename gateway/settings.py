@@ -20,7 +20,7 @@ from gateway.limit_settings import LimitSettings
 
 DEFAULT_DATABASE_URL = "sqlite:///uplift.sqlite"
 SHARE = 100_000
-"""Instances that a worker takes of an upgrade at a time in PostgreSQL: enough for a fifth of a second."""
+"""Instances that a worker takes of an upgrade at a time in PostgreSQL: a fraction of a second's work."""
 
 
 class Settings(LimitSettings, BaseSettings):
@@ -37,13 +37,18 @@ class Settings(LimitSettings, BaseSettings):
     )
     worker: Annotated[bool, Field(description="Whether the server works off upgrades itself")] = True
     shares_at_once: Annotated[
-        int, Field(ge=1, le=100, description="Shares of upgrades worked on side by side")
-    ] = 4
+        int,
+        Field(
+            ge=1,
+            le=100,
+            description="Shares of upgrades worked on side by side; with SQLite an upgrade is one share",
+        ),
+    ] = 2
     chunk_ms: Annotated[
         int, Field(ge=1, le=10_000, description="How long a chunk may hold the write lock, in milliseconds")
     ] = 50
     lease_seconds: Annotated[
-        int, Field(ge=2, le=3_600, description="How long a dead worker's upgrade waits for another")
+        int, Field(ge=2, le=3_600, description="How long a dead worker's share waits for another")
     ] = 10
     wait_seconds: Annotated[
         float, Field(ge=0, le=3_600, description="How long upgradeInstances waits for the end")

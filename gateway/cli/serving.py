@@ -46,7 +46,8 @@ AtOnce = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Upgrades of different processes worked on at once, 4. \\[env var: UPLIFT_SHARES_AT_ONCE]",
+        help="Shares of upgrades worked on side by side, 2; with SQLite an upgrade is one share. "
+        "\\[env var: UPLIFT_SHARES_AT_ONCE]",
     ),
 ]
 ChunkMs = Annotated[
@@ -59,7 +60,7 @@ LeaseSeconds = Annotated[
     int | None,
     typer.Option(
         metavar="S",
-        help="How long a dead worker's upgrade waits for another, 10. \\[env var: UPLIFT_LEASE_SECONDS]",
+        help="How long a dead worker's share waits for another, 10. \\[env var: UPLIFT_LEASE_SECONDS]",
     ),
 ]
 StopSeconds = Annotated[
