@@ -237,3 +237,38 @@ async def test_pruning_marks_so_many_upgrades_in_one_step(
     assert await prune_outcomes(counting, before=EVENING, clock=a_clock(EVENING)) == 0
     assert counting.asked["prunable"] == 3  # two upgrades, one, and none
     assert counting.in_background == [True] * 3
+
+
+class StoppedOnce(Around):
+    """While the first chunk is under way the upgrade stops, and is there again when that was rolled back."""
+
+    has_stopped = False
+
+    @asynccontextmanager
+    async def transaction(self, *, in_background: bool = False) -> AsyncIterator[Transaction]:
+        async with self._store.transaction(in_background=in_background) as transaction:
+            if in_background and not self.has_stopped:
+                self.has_stopped = True
+                record_chunk = transaction.record_chunk
+
+                async def stopping(upgrade: Upgrade, *about: Any) -> object:
+                    chunk = await record_chunk(upgrade, *about)
+                    await transaction.save_upgrade(replace(upgrade, state=UpgradeState.PAUSED))
+                    return chunk
+
+                transaction.record_chunk = stopping
+            yield transaction
+
+
+async def test_a_chunk_of_an_upgrade_that_stops_meanwhile_is_not_carried_out(store: InMemoryStore) -> None:
+    await a_process(store, holding=instances(range(5)))
+    queued = await request(store)
+    claimed = await taken(store, queued.id)
+    told: list[Upgrade] = []
+    chunks: list[int] = []
+    worker = replace(SMALL, on_chunk=lambda done, _: chunks.append(done.upgraded))
+    done = await work_off(StoppedOnce(store), claimed, worker, on_progress=told.append)
+    assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 5)
+    assert chunks == [2, 2, 1]
+    assert [one.upgraded for one in told] == [2, 4, 5]
+    assert [one.instance for one in await outcomes_of(store, queued.id)] == [an_id(n) for n in range(5)]
