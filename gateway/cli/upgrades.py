@@ -64,7 +64,7 @@ def show(
 
 @app.command("pause")
 def pause(upgrade: Id, url: Url = None, key: Key = None, database_url: DatabaseUrl = None) -> None:
-    """Stop an upgrade after the chunk under way, until it is resumed."""
+    """Stop an upgrade until it is resumed."""
     _do(lambda operator: operator.change(upgrade, Change.PAUSE), url, key, database_url)
 
 
