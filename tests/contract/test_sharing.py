@@ -31,7 +31,7 @@ from domain import (
 from domain.clock import Clock
 from domain.ports import Store
 from domain.upgrading import finish_upgrade
-from domain.working import fail
+from domain.working import Pace, fail
 from tests.contract.upgrade_work import (
     SMALL,
     UPGRADED,
@@ -244,6 +244,21 @@ async def test_outcomes_by_ids_are_those_that_were_reached_wherever_that_is(stor
     assert set(moved) == {given for given, kind in stored.items() if kind is OutcomeKind.UPGRADED}
 
 
+async def test_what_a_later_share_came_to_is_forgotten_from_its_beginning_on(store: Store) -> None:
+    queued = await a_queued_upgrade(store, 12, by_ids(map(an_id, range(12))))
+    for worker in (ONE, TWO):
+        await taken(store, queued.id, worker)
+    await next_chunk(store, queued, TWO)
+    await cancel_upgrade(store, queued.id, caller=ADMIN, clock=a_clock())
+    listed = await outcomes_of(store, queued.id)
+    assert [one.instance for one in listed] == [an_id(6), an_id(7)]
+    for gone in (1, 2):
+        async with store.transaction() as transaction:
+            [old] = await transaction.prunable(EVENING, 10)
+            assert await transaction.prune_outcomes(old, 1) == 1
+        assert await outcomes_of(store, queued.id) == listed[gone:]
+
+
 async def test_an_upgrade_that_nobody_works_on_comes_first(store: Store) -> None:
     shared = await a_shared_upgrade(store)
     await a_process(store, INVOICES, holding=instances(range(20, 23), process=INVOICES))
@@ -301,6 +316,18 @@ async def test_the_share_of_a_dead_worker_is_taken_over_and_no_other(store: Stor
     done = await work_off(store, queued, alive)
     assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 12)
     assert await kinds_of(store, queued.id) == {an_id(number): UPGRADED for number in range(12)}
+
+
+async def test_what_is_left_over_of_the_share_of_a_dead_worker_is_free(store: Store) -> None:
+    queued = await a_queued_upgrade(store, 12)
+    dead = a_worker("dead", size=2)
+    await work_and_die(store, queued.id, dead, chunks=1)
+    await taken(store, queued.id, sharing("third", clock=a_clock(EVENING)))
+    assert await holders_of(store, queued) == ["third", None]
+    before = await everything_in(store)
+    [left] = before.upgrades
+    assert await work_off(store, queued, dead) == left
+    assert await everything_in(store) == before
 
 
 async def test_an_upgrade_is_queued_when_the_last_worker_gives_it_back(store: Store) -> None:
@@ -379,6 +406,19 @@ async def test_who_holds_a_share_knows_how_many_others_do(store: Store) -> None:
         assert held.share.lease.worker == "two"
         assert await transaction.held_share(shared.id, "three") is None
         assert await transaction.held_share(UpgradeId(an_id(1)), "two") is None
+
+
+async def test_the_last_chunk_of_a_share_does_not_tell_how_large_the_next_may_be(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queued = await a_queued_upgrade(store, 32)
+    monkeypatch.setattr("time.perf_counter", lambda: 0.0)  # chunks take no time: each may be twice as large
+    sizes: list[int] = []
+    pace = Pace(at_once=1, first_size=2, smallest=1, rest=timedelta(), share=12)
+    worker = replace(ONE, pace=pace, on_chunk=lambda done, _: sizes.append(done.upgraded))
+    done = await work(store, queued.id, worker)
+    assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 32)
+    assert sizes == [2, 4, 6, 8, 4, 8]
 
 
 async def test_time_that_several_work_at_once_counts_once(

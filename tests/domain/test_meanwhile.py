@@ -4,6 +4,7 @@ from asyncio import Task, create_task, sleep, timeout
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, TypeVar
 
 import pytest
@@ -13,6 +14,7 @@ from domain import (
     InstanceId,
     ReasonCode,
     Upgrade,
+    UpgradeId,
     UpgradeState,
     Worker,
     all_active,
@@ -35,6 +37,7 @@ from tests.contract.upgrade_work import SMALL, leases_of, request, taken, work
 from tests.support.builders import (
     ADMIN,
     EVENING,
+    INVOICES,
     NOON,
     ORDERS,
     a_clock,
@@ -272,3 +275,28 @@ async def test_a_chunk_of_an_upgrade_that_stops_meanwhile_is_not_carried_out(sto
     assert chunks == [2, 2, 1]
     assert [one.upgraded for one in told] == [2, 4, 5]
     assert [one.instance for one in await outcomes_of(store, queued.id)] == [an_id(n) for n in range(5)]
+
+
+class RequestedAfterTheLook(Around):
+    """After the first look for work, an upgrade is requested that nobody works on: it comes first."""
+
+    other: Upgrade | None = None
+
+    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
+        found = await self._store.claimable(now, only=only)
+        self.other = self.other or await request(self._store, process=INVOICES)
+        return found
+
+
+async def test_a_worker_takes_a_share_of_no_other_upgrade_than_its_own(store: InMemoryStore) -> None:
+    await a_process(store, holding=instances(range(6)))
+    await a_process(store, INVOICES, holding=instances(range(6, 9), process=INVOICES))
+    pace = replace(SMALL.pace, share=2)
+    one, two = (replace(SMALL, name=name, pace=pace) for name in ("one", "two"))
+    shared = await request(store)
+    for worker in (one, two):
+        await taken(store, shared.id, worker)
+    around = RequestedAfterTheLook(store)
+    left = await work_off(around, shared, one)
+    assert (left.state, left.upgraded) == (UpgradeState.RUNNING, 4)
+    assert await store.claimable(NOON) == around.other

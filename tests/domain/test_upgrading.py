@@ -264,6 +264,7 @@ def test_chunks_of_nothing_would_never_end(sizes: dict[str, int]) -> None:
 
 
 def test_shares_of_nothing_would_never_end() -> None:
+    assert Pace(share=1).share == 1
     with pytest.raises(ValueError, match="Expected shares of at least one instance"):
         Pace(share=0)
 
