@@ -7,7 +7,7 @@ from domain.upgrade import Upgrade
 from storage.connection import Connection
 from storage.opened import Opened
 from storage.reached import WAS_REACHED
-from storage.tables import outcome, selected
+from storage.tables import outcome, selected, share
 
 OF_UPGRADE = bindparam("of_id", type_=outcome.c.upgrade_id.type)
 MOST = bindparam("most", type_=outcome.c.upgrade_id.type)
@@ -34,13 +34,21 @@ FORGET_FIRST_NAMES = delete(selected).where(
 )
 FORGET_WORKED_NAMES = delete(selected).where(WORKED)
 FORGET_NAMES = delete(selected).where(selected.c.upgrade_id == OF_UPGRADE)
+FORGET_SHARES = delete(share).where(
+    share.c.upgrade_id == OF_UPGRADE,
+    share.c.last_key.in_(
+        # A worker that has not noticed the end yet asks for the upgrade behind its share: nobody waits for it.
+        select(share.c.last_key).where(share.c.upgrade_id == OF_UPGRADE).with_for_update(skip_locked=True)
+    ),
+)
 HAS_OUTCOMES = select(exists().where(outcome.c.upgrade_id == OF_UPGRADE))
 
 
 async def prune_outcomes(connection: Connection, opened: Opened, old: Upgrade, most: int) -> int:
     """Forget the first outcomes of an upgrade, and with the last one the ids that it named; returns how many.
 
-    Ids without an instance that are left behind the last instance go with it, however many.
+    Ids without an instance that are left behind the last instance go with it, however many, and so does what
+    the upgrade had not reached.
     """
     bound = {"of_id": opened.id, "most": most}
 
@@ -56,4 +64,5 @@ async def prune_outcomes(connection: Connection, opened: Opened, old: Upgrade, m
     if not (await connection.execute(HAS_OUTCOMES, bound)).scalar_one():
         gone += await forget(FORGET_WORKED_NAMES) if is_by_ids else 0
         await forget(FORGET_NAMES)
+        await forget(FORGET_SHARES)
     return gone
