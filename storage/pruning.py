@@ -37,7 +37,7 @@ FORGET_NAMES = delete(selected).where(selected.c.upgrade_id == OF_UPGRADE)
 FORGET_SHARES = delete(share).where(
     share.c.upgrade_id == OF_UPGRADE,
     share.c.last_key.in_(
-        # A worker that has not noticed the end yet asks for the upgrade behind its share: nobody waits for it.
+        # A worker that has not noticed the end yet has its share, and asks for the upgrade: no wait for it.
         select(share.c.last_key).where(share.c.upgrade_id == OF_UPGRADE).with_for_update(skip_locked=True)
     ),
 )
