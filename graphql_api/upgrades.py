@@ -119,7 +119,7 @@ class Upgrade:
         if self.stored.state is not domain.UpgradeState.RUNNING:
             return []
         left = await info.context.loaders.shares.load(self.stored.id)
-        return sorted(share.lease.worker for share in left if share.lease is not None)
+        return sorted({share.lease.worker for share in left if share.lease is not None})
 
     @field("The process whose instances it upgrades.")
     async def process(self, info: Info) -> Process:

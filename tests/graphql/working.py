@@ -11,9 +11,19 @@ from domain.ports import Store
 from domain.working import Pace
 
 
-def a_worker(name: str = "worker", *, size: int = 2, rest: float = 0) -> Worker:
-    """A worker whose chunks have so many instances; it rests so many seconds between two."""
-    pace = Pace(at_once=size, first_size=size, smallest=size, largest=size, rest=timedelta(seconds=rest))
+def a_worker(name: str = "worker", *, size: int = 2, rest: float = 0, share: int | None = None) -> Worker:
+    """A worker whose chunks have so many instances; it rests so many seconds between two.
+
+    It takes `share` instances at a time, or all that is left.
+    """
+    pace = Pace(
+        at_once=size,
+        first_size=size,
+        smallest=size,
+        largest=size,
+        rest=timedelta(seconds=rest),
+        share=share,
+    )
     return Worker(name=name, pace=pace)
 
 

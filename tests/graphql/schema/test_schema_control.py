@@ -62,11 +62,11 @@ async def test_pauses_a_queued_upgrade(queued: Client):
 async def test_pauses_an_upgrade_between_two_chunks(queued: Client):
     await work_one_chunk(queued.store, a_worker("night shift"))
     upgrade = await the_upgrade(queued.store)
-    shown = "state total worker"
+    shown = "state total workers"
     data = await queued.ask(f"query($id: UUID!) {{upgrade(id: $id) {{{shown}}}}}", id=str(upgrade.id))
-    assert data["upgrade"] == {"state": "RUNNING", "total": 2, "worker": "night shift"}
+    assert data["upgrade"] == {"state": "RUNNING", "total": 2, "workers": ["night shift"]}
     paused = await ask_for(queued, "pauseUpgrade", shown, id=str(upgrade.id))
-    assert paused == {"state": "PAUSED", "total": 2, "worker": None}
+    assert paused == {"state": "PAUSED", "total": 2, "workers": []}
     assert await versions_of(queued.store, 1, 2, 3, 4) == [2, 2, 1, 1]
 
 
@@ -84,7 +84,7 @@ async def test_cancels_for_good_what_is_not_done(queued: Client):
     await work_one_chunk(queued.store, a_worker())
     upgrade = await the_upgrade(queued.store)
     cancelled = await ask_for(
-        queued, "cancelUpgrade", "state total upgraded finishedAt etaSeconds worker", id=str(upgrade.id)
+        queued, "cancelUpgrade", "state total upgraded finishedAt etaSeconds workers", id=str(upgrade.id)
     )
     assert cancelled.pop("finishedAt").endswith("Z")
     assert cancelled == {
@@ -92,7 +92,7 @@ async def test_cancels_for_good_what_is_not_done(queued: Client):
         "total": 2,
         "upgraded": 2,
         "etaSeconds": None,
-        "worker": None,
+        "workers": [],
     }
     assert await claim(queued.store, a_worker()) is None
     assert await versions_of(queued.store, 1, 2, 3, 4) == [2, 2, 1, 1]

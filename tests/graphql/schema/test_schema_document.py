@@ -138,7 +138,7 @@ def test_an_unreadable_model_shows_line_and_element():
         (HistoryEntry, set()),
         (Cohort, set()),
         (Version, {"bpmn"}),
-        (Upgrade, {"process", "of", "counts_by_reason", "outcomes"}),
+        (Upgrade, {"workers", "process", "of", "counts_by_reason", "outcomes"}),
         (Outcome, set()),
         (SkipReason, set()),
         (ReasonCount, set()),

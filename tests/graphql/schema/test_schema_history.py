@@ -9,8 +9,7 @@ from schema_client import Client
 from schema_world import MORNING, ORDER, add_instances, add_process, add_upgrade, an_id, an_instance
 from upgrade_requests import a_small_front_door, ask_for, put_into, the_upgrade
 
-from domain import ReasonCode, UpgradeState, request_retry, request_undo
-from domain.upgrade import Lease
+from domain import ReasonCode, UpgradeState, claim, request_retry, request_undo
 from tests.graphql.working import a_worker, work_off_next, work_one_chunk
 from tests.support.builders import ADMIN
 
@@ -134,7 +133,7 @@ async def test_the_upgrade_that_several_follow_is_read_once(client: Client):
 PROGRESS = """
 query($id: UUID!) {
   upgrade(id: $id) {
-    state expected total upgraded skipped rate etaSeconds workedSeconds startedAt finishedAt worker error
+    state expected total upgraded skipped rate etaSeconds workedSeconds startedAt finishedAt workers error
   }
 }
 """
@@ -143,11 +142,11 @@ query($id: UUID!) {
 async def test_an_upgrade_tells_its_rate_and_how_long_it_will_take(client: Client):
     small = await a_small_front_door(client)
     asked = await ask_for(small, "upgradeInstances", wait=False)
+    assert await claim(small.store, a_worker("night shift"))
     upgrade = await put_into(
         small.store,
         (await the_upgrade(small.store)).id,
         state=UpgradeState.RUNNING,
-        lease=Lease(worker="night shift", until=MORNING),
         started_at=MORNING,
         expected=10,
         upgraded=3,
@@ -165,7 +164,7 @@ async def test_an_upgrade_tells_its_rate_and_how_long_it_will_take(client: Clien
         "workedSeconds": 2.0,
         "startedAt": "2026-03-01T08:30:00Z",
         "finishedAt": None,
-        "worker": "night shift",
+        "workers": ["night shift"],
         "error": None,
     }
     assert (await small.ask(PROGRESS, id=asked["id"]))["upgrade"] == shown
@@ -174,7 +173,6 @@ async def test_an_upgrade_tells_its_rate_and_how_long_it_will_take(client: Clien
         small.store,
         failed.id,
         state=failed.state,
-        lease=failed.lease,
         finished_at=failed.finished_at,
         error=failed.error,
     )
@@ -183,9 +181,46 @@ async def test_an_upgrade_tells_its_rate_and_how_long_it_will_take(client: Clien
         "state": "FAILED",
         "etaSeconds": None,
         "finishedAt": "2026-03-01T08:30:00Z",
-        "worker": None,
+        "workers": [],
         "error": "OSError: the disk is full",
     }
+
+
+WORKERS = "query($id: UUID!) {upgrade(id: $id) {state workers}}"
+
+
+async def test_an_upgrade_names_the_workers_that_have_a_share_of_it(client: Client):
+    small = await a_small_front_door(client)
+    asked = await ask_for(small, "upgradeInstances", "id state workers", wait=False)
+    assert (asked["state"], asked["workers"]) == ("QUEUED", [])
+    for name in ("night shift", "day shift"):
+        assert await claim(small.store, a_worker(name, share=2))
+    upgrade = await the_upgrade(small.store)
+    *_, free = (await small.store.shares([upgrade.id]))[upgrade.id]
+    assert free.lease is None
+    shown = (await small.ask(WORKERS, id=asked["id"]))["upgrade"]
+    assert shown == {"state": "RUNNING", "workers": ["day shift", "night shift"]}
+
+
+async def test_a_worker_that_has_several_shares_is_named_once(client: Client):
+    small = await a_small_front_door(client)
+    asked = await ask_for(small, "upgradeInstances", wait=False)
+    for _ in range(2):
+        assert await claim(small.store, a_worker("night shift", share=2))
+    shown = (await small.ask(WORKERS, id=asked["id"]))["upgrade"]
+    assert shown == {"state": "RUNNING", "workers": ["night shift"]}
+
+
+@pytest.mark.parametrize("state", [state for state in UpgradeState if state is not UpgradeState.RUNNING])
+async def test_an_upgrade_that_is_not_running_names_no_worker(client: Client, state: UpgradeState):
+    small = await a_small_front_door(client)
+    asked = await ask_for(small, "upgradeInstances", wait=False)
+    assert await claim(small.store, a_worker("night shift"))
+    upgrade = await put_into(small.store, (await the_upgrade(small.store)).id, state=state)
+    [left] = (await small.store.shares([upgrade.id]))[upgrade.id]
+    assert left.lease is not None
+    shown = (await small.ask(WORKERS, id=asked["id"]))["upgrade"]
+    assert shown == {"state": state.value, "workers": []}
 
 
 EXPECTED = """

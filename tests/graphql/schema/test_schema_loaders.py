@@ -3,9 +3,20 @@
 import pytest
 from counting_store import CountingStore
 from schema_client import Client
-from schema_world import MODEL, add_instances, add_process, add_upgrade, an_instance
+from schema_world import ADMIN, MODEL, add_instances, add_process, add_upgrade, an_instance
 
-from domain import Caller, ProcessKey, ReasonCode, Role, Worker, request_retry
+from domain import (
+    Caller,
+    ProcessKey,
+    ReasonCode,
+    Role,
+    Worker,
+    all_active,
+    claim,
+    request_retry,
+    request_upgrade,
+)
+from tests.graphql.working import a_worker
 
 pytestmark = pytest.mark.anyio
 
@@ -32,6 +43,7 @@ NESTED_IN_UPGRADES = """
     edges {
       node {
         total
+        workers
         countsByReason {code count}
         process {code latestPublishedVersion {number}}
         outcomes(first: 3) {totalCount nodes {instanceId reasons {code}}}
@@ -79,6 +91,25 @@ async def test_a_list_of_upgrades_asks_once_for_each_thing(client: Client, upgra
         "versions": 1,
         "outcome_pages": 2,
     }
+
+
+@pytest.mark.parametrize("upgrades", [1, 2, 20])
+async def test_a_list_of_running_upgrades_asks_once_for_their_workers(client: Client, upgrades: int):
+    for number in range(upgrades):
+        key = ProcessKey(namespace="shop", code=f"order{number}")
+        await add_process(client.store, key, versions=2)
+        await add_instances(client.store, *(an_instance(number * 10 + one, process=key) for one in range(5)))
+        asked = await request_upgrade(
+            client.store, process=key, selection=all_active(), caller=ADMIN, worker=a_worker()
+        )
+        for name in (f"first of {number}", f"second of {number}"):
+            assert await claim(client.store, a_worker(name, share=2), only=asked.id)
+    store = CountingStore(client.store)
+    data = await client.on(store).ask("{upgrades {nodes {workers}}}")
+    assert [one["workers"] for one in data["upgrades"]["nodes"]] == [
+        [f"first of {number}", f"second of {number}"] for number in reversed(range(upgrades))
+    ]
+    assert store.asked == {"upgrades": 1, "shares": 1}
 
 
 async def test_a_list_of_retries_asks_once_for_what_they_are_of(client: Client):

@@ -94,7 +94,7 @@ async def test_tells_how_it_is_at_once_then_what_changes_and_at_last_the_end(sma
             if len(events) == 1:
                 await work_one_chunk(store, a_worker())
             elif len(events) == 2:
-                await put_into(store, upgrade.id, state=UpgradeState.QUEUED, lease=None)
+                await put_into(store, upgrade.id, state=UpgradeState.QUEUED)
                 await until_the_end.enter_async_context(working_off(store, a_worker()))
     assert [(event["state"], event["total"], event["outcomes"]) for event in events] == [
         ("QUEUED", 0, {"totalCount": 0}),

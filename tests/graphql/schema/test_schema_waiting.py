@@ -25,7 +25,7 @@ from tests.support.stores import Around
 pytestmark = pytest.mark.anyio
 
 PROGRESS = (
-    "state expected total upgraded skipped startedAt finishedAt rate etaSeconds workedSeconds worker error"
+    "state expected total upgraded skipped startedAt finishedAt rate etaSeconds workedSeconds workers error"
 )
 
 
@@ -56,7 +56,7 @@ async def test_without_waiting_a_large_upgrade_is_answered_at_once(small: Client
         "rate": None,
         "etaSeconds": None,
         "workedSeconds": 0.0,
-        "worker": None,
+        "workers": [],
         "error": None,
     }
     assert await versions_of(small.store, 1, 2, 3, 4, 5) == [1, 1, 1, 1, 1]
@@ -66,9 +66,9 @@ async def test_a_worker_works_it_off_later(small: Client):
     upgrade = await ask_for(small, "upgradeInstances", wait=False)
     await work_off_next(small.store, a_worker())
     data = await small.ask(
-        "query($id: UUID!) {upgrade(id: $id) {state total upgraded worker}}", id=upgrade["id"]
+        "query($id: UUID!) {upgrade(id: $id) {state total upgraded workers}}", id=upgrade["id"]
     )
-    assert data["upgrade"] == {"state": "COMPLETED", "total": 5, "upgraded": 4, "worker": None}
+    assert data["upgrade"] == {"state": "COMPLETED", "total": 5, "upgraded": 4, "workers": []}
     assert await versions_of(small.store, 1, 2, 3, 4, 5) == [2, 2, 2, 2, 1]
 
 
