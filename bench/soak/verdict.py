@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from uuid import UUID
 
@@ -15,8 +16,10 @@ from bench.soak.selected import broken_selections
 from bench.soak.told import tell
 from domain import Instance, InstanceId, Upgrade, UpgradeState, VersionNumber
 from domain.selection import SelectionKind
+from domain.upgrade import Share
 from storage.connection import Connection
 from storage.decisions import ITS_DECISION
+from storage.reached import WAS_REACHED
 from storage.store import SqlStore
 from storage.tables import decision, instance, outcome, selected, upgrade
 from tests.support.stores import by_id, upgrades_of
@@ -44,7 +47,7 @@ NOT_FOUND = (
     .where(
         upgrade.c.selection == SelectionKind.BY_IDS,
         selected.c.instance_id.is_(None),
-        selected.c.place <= upgrade.c.cursor,
+        WAS_REACHED,
     )
     .group_by(upgrade.c.uuid)
 )
@@ -79,9 +82,11 @@ async def broken_laws(database: Path | URL, ledger: Ledger) -> list[str]:
     try:
         held = {given: one for process in PROCESSES for given, one in (await by_id(store, process)).items()}
         upgrades = await upgrades_of(store)
+        left = await store.shares([one.id for one in upgrades])
         broken = list(_about_instances(ledger, held))
         if (waiting := await store.claimable(datetime.now(UTC))) is not None:
             broken.append(f"upgrade {waiting.id} still waits for a worker")
+        broken += [law for one in upgrades for law in _about_shares(one, left[one.id])]
         async with store.database.writing() as connection:
             broken += [law async for law in _about_upgrades(connection, ledger, upgrades)]
             broken += [law async for law in _about_versions(connection, ledger, held)]
@@ -126,6 +131,15 @@ async def _about_upgrades(
         yield f"{named.get(broken, broken)}: {law}"
 
 
+def _about_shares(upgrade: Upgrade, left: Sequence[Share]) -> Iterator[str]:
+    """Of what was completed nothing is left; of what was ended early, nothing is left twice."""
+    if upgrade.state is UpgradeState.COMPLETED and left:
+        yield f"upgrade {upgrade.id} is COMPLETED, but left {left}"
+    are_parts = all(one.cursor < one.last for one in left)
+    if not are_parts or any(one.last > following.cursor for one, following in pairwise(left)):
+        yield f"upgrade {upgrade.id} has shares that are empty or overlap: {left}"
+
+
 async def _counts(connection: Connection) -> Mapping[UUID, Counts]:
     found: dict[UUID, Counts] = defaultdict(Counts)
     for row in await connection.execute(COUNTS):
@@ -145,7 +159,7 @@ async def _counts(connection: Connection) -> Mapping[UUID, Counts]:
 def _about_upgrade(upgrade: Upgrade, counts: Counts, ledger: Ledger) -> list[str]:
     asked, seen = ledger.upgrades[upgrade.id], ledger.finished.get(upgrade.id)
     laws = {
-        f"has not ended, its lease is {upgrade.lease}": upgrade.is_finished and upgrade.lease is None,
+        "has not ended": upgrade.is_finished,
         f"failed: {upgrade.error}": upgrade.state is not UpgradeState.FAILED,
         f"was seen to be {seen}": upgrade.state == seen,
         f"is of process {upgrade.process}": upgrade.process == asked.process,

@@ -90,7 +90,7 @@ def an_instance(number: int) -> Instance:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far an upgrade has come, as the file has it."""
+    """How far an upgrade has come, as the file has it; `worker` has the one share of it."""
 
     state: int
     worker: str | None
@@ -103,11 +103,14 @@ class Progress:
 
 def progress_of(file: Path, upgrade: UUID) -> Progress:
     """How far an upgrade has come."""
-    asked = "SELECT state, lease_worker, upgraded + skipped FROM upgrade WHERE uuid = ?"
+    asked = """
+        SELECT state, lease_worker, upgraded + skipped
+        FROM upgrade LEFT JOIN share ON share.upgrade_id = upgrade.id WHERE uuid = ?"""
     with closing(sqlite3.connect(file, timeout=60)) as connection:
-        row = connection.execute(asked, (upgrade.bytes,)).fetchone()
-    assert row is not None, f"upgrade {upgrade} is lost"
-    state, worker, total = row
+        rows = connection.execute(asked, (upgrade.bytes,)).fetchall()
+    assert rows != [], f"upgrade {upgrade} is lost"
+    assert len(rows) == 1, f"upgrade {upgrade} is divided: {rows}"
+    [(state, worker, total)] = rows
     return Progress(state=state, worker=worker, total=total)
 
 
@@ -121,7 +124,7 @@ def must_tell_the_truth(file: Path, upgrade: UUID, untouched: Path) -> Progress:
     """At any moment of an upgrade: what it says it did is what became of the instances since the first file.
 
     Every recorded instance was recorded as it was, and moved if and only if its decision says so; every
-    other one is as it was; and the counts are those of the records.
+    other one is as it was, and is left to do if it is active; and the counts are those of the records.
     """
     with closing(sqlite3.connect(file, timeout=60, isolation_level=None)) as connection:
         connection.execute("ATTACH ? AS first", (str(untouched),))
@@ -147,17 +150,20 @@ def must_tell_the_truth(file: Path, upgrade: UUID, untouched: Path) -> Progress:
                         outcome.version = before.version AND outcome.status = before.status
                         AND outcome.position_id = before.position_id AND decision.upgrade_id IS NOT NULL))
                    AS is_true,
+                   EXISTS (SELECT 1 FROM main.share
+                           WHERE upgrade_id = ? AND cursor < before.id AND last_key >= before.id) AS is_left,
                    count(*)
             FROM first.instance AS before
             JOIN main.instance AS now USING (id)
             LEFT JOIN main.outcome ON outcome.upgrade_id = ? AND outcome.instance_id = before.id
             LEFT JOIN main.decision ON decision.upgrade_id = ? AND decision.version = outcome.version
                  AND decision.status = outcome.status AND decision.position_id = outcome.position_id
-            GROUP BY 1, 2, 3, 4"""
-        found = {row[:4]: row[4] for row in connection.execute(recorded, (number, number))}
+            GROUP BY 1, 2, 3, 4, 5"""
+        found = {row[:5]: row[5] for row in connection.execute(recorded, (number, number, number))}
         assert {key for key in found if not key[3]} == set(), found
         assert {key for key in found if key[1] and key[2] != PENDING} == set(), "only who waits is moved"
         assert {key for key in found if key[0] and not key[1] and key[2] == PENDING} == set(), found
+        assert {key for key in found if key[2] <= RUNNING and key[0] == key[4]} == set(), found
         assert sum(count for key, count in found.items() if key[0] and key[1]) == upgraded
         assert sum(count for key, count in found.items() if key[0] and not key[1]) == skipped
         skips = "SELECT sum(instances) FROM decision WHERE upgrade_id = ? AND to_version IS NULL"
@@ -176,11 +182,11 @@ def must_be_all_done(file: Path, upgrade: UUID, untouched: Path) -> None:
     with closing(sqlite3.connect(file, timeout=60)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         done = connection.execute(
-            "SELECT upgraded, skipped, expected, finished_at IS NOT NULL, lease_worker FROM upgrade"
-            " WHERE uuid = ?",
+            "SELECT upgraded, skipped, expected, finished_at IS NOT NULL,"
+            " (SELECT count(*) FROM share WHERE upgrade_id = upgrade.id) FROM upgrade WHERE uuid = ?",
             (upgrade.bytes,),
         ).fetchone()
         moved = connection.execute("SELECT count(*) FROM instance WHERE version = ?", (TARGET,)).fetchone()
     assert (active, moved) == (ACTIVE, (waiting,))
     assert progress.is_completed
-    assert done == (waiting, active - waiting, active, 1, None)
+    assert done == (waiting, active - waiting, active, 1, 0)

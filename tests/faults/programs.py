@@ -26,7 +26,7 @@ PATIENCE = 120.0
 
 REST = f"/pub/v1/bpm/instance/bytemplate/{PROCESS.namespace}/{PROCESS.code}/version"
 SMALL_CHUNKS = {"UPLIFT_CHUNK_MS": "2", "UPLIFT_LEASE_SECONDS": "2", "UPLIFT_LOG_FORMAT": "json"}
-"""Many short chunks, and a lease that is soon over."""
+"""Many short chunks, and a lease that is soon over. Shares are small, too: see small_shares."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +153,7 @@ def started(
     output, errors = place / "output.txt", place / "errors.txt"
     with output.open("wb") as out, errors.open("wb") as err:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gateway.cli", command, "--database-url", url, *arguments],
+            [sys.executable, "-m", "tests.faults.small_shares", command, "--database-url", url, *arguments],
             cwd=ROOT,
             env={**os.environ, **SMALL_CHUNKS, **more},
             stdout=out,

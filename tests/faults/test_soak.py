@@ -155,6 +155,11 @@ def an_outcome_more(upgrade: int, instance: int | str) -> str:
     return f"INSERT INTO outcome SELECT {upgrade}, {instance}, {columns} {of}"
 
 
+def a_share_of(upgrade: int, cursor: int, last: int) -> str:
+    """Leave something of an upgrade to do, as if it had not come there."""
+    return f"INSERT INTO share (upgrade_id, last_key, cursor) VALUES ({upgrade}, {last}, {cursor})"
+
+
 @pytest.mark.parametrize(
     ("fault", "law"),
     [
@@ -190,17 +195,23 @@ def an_outcome_more(upgrade: int, instance: int | str) -> str:
             "of another process, or outside of its own bounds",
         ),
         ("UPDATE decision SET instances = instances + 1 WHERE to_version IS NULL", "counts reasons {"),
-        ("UPDATE upgrade SET state = 1 WHERE id = 1", "still waits for a worker"),
-        ("UPDATE upgrade SET state = 6, error = 'no' WHERE id = 1", "failed: no"),
+        ("UPDATE upgrade SET state = 1 WHERE id = 1", "has not ended"),
         (
-            "UPDATE upgrade SET lease_worker = 'w', lease_until = 1 WHERE id = 1",
-            "has not ended, its lease is",
+            "UPDATE upgrade SET state = 1 WHERE id = 1; " + a_share_of(1, 20, 30),
+            "still waits for a worker",
         ),
+        ("UPDATE upgrade SET state = 6, error = 'no' WHERE id = 1", "failed: no"),
+        (a_share_of(1, 40, 50), "is COMPLETED, but left"),
+        (a_share_of(1, 40, 40), "has shares that are empty or overlap"),
+        (a_share_of(1, 40, 50) + "; " + a_share_of(1, 49, 60), "has shares that are empty or overlap"),
+        (a_share_of(1, 20, 30), "has an outcome for 4 that a share of it covers"),
+        (a_share_of(4, 0, 3), "has an outcome for 2 that a share of it covers"),
     ],
 )
 async def test_the_judge_sees_what_is_not_in_order(life: Life, fault: str, law: str) -> None:
     with closing(sqlite3.connect(life.file)) as connection:
-        assert connection.execute(fault).rowcount >= 1
+        for statement in fault.split("; "):
+            assert connection.execute(statement).rowcount >= 1
         connection.commit()
     assert [broken for broken in await broken_laws(life.file, life.ledger) if law in broken] != []
 
