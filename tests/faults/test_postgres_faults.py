@@ -44,7 +44,18 @@ CREATE TABLE untouched AS SELECT * FROM instance;
 ANALYZE
 """
 UPGRADE_PAUSED, UPGRADE_CANCELLED = 3, 5
-PROGRESS = "SELECT state, lease_worker, upgraded + skipped AS total FROM upgrade WHERE uuid = $1"
+PROGRESS = """
+SELECT state, upgraded + skipped AS total,
+       ARRAY(SELECT lease_worker FROM share WHERE upgrade_id = upgrade.id AND lease_worker IS NOT NULL)
+       AS workers
+FROM upgrade WHERE uuid = $1
+"""
+WRITTEN_LAST = """
+SELECT max(xmin::text::bigint)
+FROM (SELECT xmin FROM outcome UNION ALL SELECT xmin FROM instance UNION ALL SELECT xmin FROM upgrade
+      UNION ALL SELECT xmin FROM decision UNION ALL SELECT xmin FROM share) AS row
+"""
+"""Of all transactions that wrote what is there now, the number of the latest."""
 CUT = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
@@ -64,17 +75,19 @@ LIES_SO_FAR = f"""
 SELECT count(*) FROM untouched AS before
 LEFT JOIN instance AS now USING (id)
 LEFT JOIN outcome ON outcome.instance_id = before.id
+LEFT JOIN share ON share.cursor < before.id AND before.id <= share.last_key
 WHERE now.uuid IS DISTINCT FROM before.uuid
    OR now.status <> before.status OR now.position_id <> before.position_id
    OR now.version <>
       CASE WHEN before.status = 1 AND outcome.instance_id IS NOT NULL THEN {TARGET} ELSE before.version END
+   OR (outcome.instance_id IS NULL) <> (before.status > 2 OR share.upgrade_id IS NOT NULL)
 """
 COUNTS_SO_FAR = "SELECT upgraded + skipped = (SELECT count(*) FROM outcome) FROM upgrade WHERE uuid = $1"
 COUNTS = """
 SELECT upgraded = (SELECT count(*) FROM untouched WHERE status = 1)
    AND skipped = (SELECT count(*) FROM untouched WHERE status = 2)
    AND upgraded + skipped = (SELECT count(*) FROM outcome)
-   AND lease_worker IS NULL AND finished_at IS NOT NULL
+   AND NOT EXISTS (SELECT FROM share) AND finished_at IS NOT NULL
 FROM upgrade WHERE uuid = $1
 """
 
@@ -99,7 +112,10 @@ class World(NamedTuple):
         return asyncio.run(answer())
 
     def must_tell_the_truth(self, upgrade: UUID) -> None:
-        """At any moment: what has an outcome was moved as that says, and all else is as it was."""
+        """At any moment: what has an outcome was moved as that says, and all else is as it was.
+
+        Who is active and has no outcome is still covered by a share, and nobody else is.
+        """
         assert self.ask(LIES_SO_FAR)[0] == 0
         assert self.ask(COUNTS_SO_FAR, upgrade)[0] is True
 
@@ -109,12 +125,26 @@ class World(NamedTuple):
     def progress(self, upgrade: UUID) -> Any:
         return self.ask(PROGRESS, upgrade)
 
-    def who_works_on(self, upgrade: UUID) -> tuple[Program, Program]:
-        """The gateway that works on an upgrade, and the other; waits until there is one."""
-        until(lambda: self.progress(upgrade)["lease_worker"] is not None, "a gateway takes the upgrade")
-        pid = int(self.progress(upgrade)["lease_worker"].split(":")[1])
-        first, second = self.gateways
-        return (first, second) if first.process.pid == pid else (second, first)
+    def all_share(self, upgrade: UUID) -> bool:
+        """Whether each of the gateways has a share of the upgrade now."""
+        now = self.progress(upgrade)
+        assert now["state"] != UPGRADE_COMPLETED, "faults come too late"
+        return all(shares_of(gateway, now) > 0 for gateway in self.gateways)
+
+    def until_all_share(self, upgrade: UUID) -> None:
+        until(lambda: self.all_share(upgrade), "all gateways work on the upgrade")
+
+    def freeze_while_all_share(self, upgrade: UUID, gateway: Program) -> None:
+        """Stop a gateway in the middle of its work, while each of them has a share of the upgrade."""
+
+        def is_frozen_in_time() -> bool:
+            gateway.freeze()
+            if self.all_share(upgrade) and not is_idle(gateway):
+                return True
+            gateway.thaw()
+            return False
+
+        until(is_frozen_in_time, "all gateways work on the upgrade")
 
     def must_come_to_the_truth(self, upgrade: UUID) -> None:
         """The upgrade is completed, and each instance was moved exactly once or is as it was."""
@@ -122,6 +152,20 @@ class World(NamedTuple):
         assert self.ask(LIES)[0] == 0
         assert self.ask(COUNTS, upgrade)[0] is True
         assert self.ask("SELECT count(*) FROM upgrade")[0] == 1
+
+
+def shares_of(gateway: Program, progress: Any) -> int:
+    """How many shares the workers of a gateway have."""
+    return sum(f":{gateway.process.pid}:" in name for name in progress["workers"])
+
+
+def is_idle(gateway: Program) -> bool:
+    """Whether its workers have left, by their own words, each upgrade that they have taken."""
+    return gateway.log.count('"upgrade taken"') == gateway.log.count('"upgrade left')
+
+
+def until_idle(gateway: Program) -> None:
+    until(lambda: is_idle(gateway), "the gateway leaves what it has taken")
 
 
 @pytest.fixture(scope="module")
@@ -167,42 +211,48 @@ async def populate(server: Server) -> str:
     return key
 
 
-def until_begun(world: World, upgrade: UUID) -> None:
-    until(lambda: world.progress(upgrade)["total"] > 0, "the upgrade has begun")
-    assert world.progress(upgrade)["state"] != UPGRADE_COMPLETED, "faults come too late"
-
-
 def test_another_gateway_goes_on_when_one_is_killed(world: World) -> None:
+    killed, other = world.gateways
     upgrade = world.upgrade_all()
-    until_begun(world, upgrade)
-    working, other = world.who_works_on(upgrade)
-    working.kill()
+    world.freeze_while_all_share(upgrade, killed)
+    killed.kill()
+    assert shares_of(killed, world.progress(upgrade)) > 0, "what it had is left to the other"
+    world.must_tell_the_truth(upgrade)
     world.must_come_to_the_truth(upgrade)
     assert other.is_running
 
 
-def test_a_gateway_that_was_stopped_beyond_its_lease_writes_nothing_more(world: World) -> None:
+def test_what_a_gateway_had_that_was_stopped_beyond_its_lease_is_taken_over(world: World) -> None:
+    frozen, _ = world.gateways
     upgrade = world.upgrade_all()
-    until_begun(world, upgrade)
-    working, other = world.who_works_on(upgrade)
-    working.freeze()
-    until(
-        lambda: (
-            f":{other.process.pid}:" in (world.progress(upgrade)["lease_worker"] or "")
-            or world.progress(upgrade)["state"] == UPGRADE_COMPLETED
-        ),
-        "the other takes over",
-    )
-    working.thaw()
+    world.freeze_while_all_share(upgrade, frozen)
+    stopped = world.progress(upgrade)
+    until(lambda: world.progress(upgrade)["total"] > stopped["total"], "the other works on")
+    until(lambda: shares_of(frozen, world.progress(upgrade)) == 0, "the other takes all of it over")
+    frozen.thaw()
     world.must_come_to_the_truth(upgrade)
-    time.sleep(0.5)
+    until_idle(frozen)
     world.must_come_to_the_truth(upgrade)
-    assert working.ask("/readyz").status == 200
+    assert [gateway.ask("/readyz").status for gateway in world.gateways] == [200, 200]
+
+
+def test_a_gateway_that_was_stopped_beyond_its_lease_writes_nothing_more(world: World) -> None:
+    frozen, other = world.gateways
+    upgrade = world.upgrade_all()
+    world.freeze_while_all_share(upgrade, frozen)
+    world.must_come_to_the_truth(upgrade)
+    until_idle(other)
+    written = world.ask(WRITTEN_LAST)
+    frozen.thaw()
+    until_idle(frozen)
+    assert world.ask(WRITTEN_LAST) == written
+    world.must_come_to_the_truth(upgrade)
+    assert frozen.ask("/readyz").status == 200
 
 
 def test_connections_that_are_cut_again_and_again_cost_nothing_but_time(world: World) -> None:
     upgrade = world.upgrade_all()
-    until_begun(world, upgrade)
+    world.until_all_share(upgrade)
     for _ in range(5):
         world.ask(CUT)
         time.sleep(0.1)
@@ -212,7 +262,7 @@ def test_connections_that_are_cut_again_and_again_cost_nothing_but_time(world: W
 
 def test_gateways_outlive_their_database(world: World) -> None:
     upgrade = world.upgrade_all()
-    until_begun(world, upgrade)
+    world.until_all_share(upgrade)
     world.server.stop(mode="immediate")
     try:
         assert [gateway.ask("/readyz").status for gateway in world.gateways] == [503, 503]
@@ -221,6 +271,7 @@ def test_gateways_outlive_their_database(world: World) -> None:
     finally:
         world.server.start()
     assert "STORE_UNAVAILABLE" in str(refused.body), refused
+    world.must_tell_the_truth(upgrade)
     world.must_come_to_the_truth(upgrade)
     assert [gateway.ask("/readyz").status for gateway in world.gateways] == [200, 200]
 
@@ -266,28 +317,36 @@ def has_come_to(world: World, upgrade: UUID, total: int) -> bool:
     return now["state"] == UPGRADE_COMPLETED or now["total"] >= total
 
 
-def test_an_upgrade_is_paused_resumed_and_cancelled_from_another_gateway(world: World) -> None:
+@pytest.mark.parametrize("asked", [0, 1])
+def test_an_upgrade_that_several_gateways_share_is_paused_resumed_and_cancelled_by_any(
+    world: World, asked: int
+) -> None:
     upgrade = world.upgrade_all()
-    until_begun(world, upgrade)
-    _, other = world.who_works_on(upgrade)
 
     def tell(mutation: str) -> None:
-        other.mutate(f"{mutation}(input: $input) {{ userErrors {{ code }} }}", {"id": str(upgrade)})
+        given = {"id": str(upgrade)}
+        world.gateways[asked].mutate(f"{mutation}(input: $input) {{ userErrors {{ code }} }}", given)
 
+    def must_stand_still(state: int) -> int:
+        """From the answer on nothing moves; returns how many have their outcome."""
+        told = world.progress(upgrade)
+        assert told["state"] == state, "it came too late"
+        until(lambda: not world.progress(upgrade)["workers"], "all workers stop")
+        stopped = world.progress(upgrade)
+        assert (stopped["state"], stopped["total"]) == (state, told["total"])
+        world.must_tell_the_truth(upgrade)
+        assert world.progress(upgrade) == stopped
+        total: int = stopped["total"]
+        return total
+
+    world.until_all_share(upgrade)
     tell("pauseUpgrade")
-    until(lambda: world.progress(upgrade)["lease_worker"] is None, "the work stops")
-    paused = world.progress(upgrade)
-    assert paused["state"] == UPGRADE_PAUSED
-    world.must_tell_the_truth(upgrade)
-    assert world.progress(upgrade) == paused
+    paused = must_stand_still(UPGRADE_PAUSED)
     tell("resumeUpgrade")
-    until(lambda: world.progress(upgrade)["total"] > paused["total"], "the work goes on")
+    until(lambda: world.progress(upgrade)["total"] > paused, "the work goes on")
+    world.until_all_share(upgrade)
     tell("cancelUpgrade")
-    until(lambda: world.progress(upgrade)["lease_worker"] is None, "the work ends")
-    cancelled = world.progress(upgrade)
-    assert cancelled["state"] == UPGRADE_CANCELLED, "the cancelling came too late"
-    world.must_tell_the_truth(upgrade)
-    assert world.progress(upgrade) == cancelled
+    assert must_stand_still(UPGRADE_CANCELLED) > paused
 
 
 REPORTED = 50_000
