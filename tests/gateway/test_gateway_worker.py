@@ -5,23 +5,28 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 from gateway_world import a_world, break_table
 from structlog.testing import capture_logs
 
-from domain import InMemoryStore, Upgrade, UpgradeId
+from domain import InMemoryStore, Upgrade, UpgradeId, UpgradeState, all_active, request_upgrade
 from domain.access import Role
 from domain.errors import StoreUnavailable
-from domain.ports import Store
+from domain.ports import HeldShare, Store, Transaction
+from domain.watching import wait_until_finished
+from gateway import settings
 from gateway.app import build_app
 from gateway.keys import create_key
 from gateway.settings import Settings
 from gateway.worker import UpgradeWorker
 from storage.keys import SqlKeys
 from storage.store import SqlStore
-from tests.support.builders import a_worker
+from tests.support.builders import ADMIN, ORDERS, a_process, a_worker, instances
+from tests.support.postgres import the_server
+from tests.support.stores import Around, an_open_database, instances_of, outcomes_of
 
 pytestmark = pytest.mark.anyio
 
@@ -80,6 +85,69 @@ async def test_what_takes_longer_than_its_patience_is_cut_off() -> None:
         async with working(store, patience=0.01):
             await store.is_asked.wait()
     assert [line["event"] for line in logs] == ["work was cut off by the stop"]
+
+
+class TogetherStore(Around):
+    """Has each worker wait before it begins with its share, and tells when so many wait."""
+
+    def __init__(self, store: Store, *, many: int) -> None:
+        super().__init__(store)
+        self.workers: set[str] = set()
+        self._many = many
+        self.are_all_there = asyncio.Event()
+        self.may_go_on = asyncio.Event()
+
+    @asynccontextmanager
+    async def transaction(self, *, in_background: bool = False) -> AsyncIterator["TogetherTransaction"]:
+        async with self._store.transaction(in_background=in_background) as transaction:
+            yield TogetherTransaction(transaction, self)
+
+    async def wait_with(self, worker: str) -> None:
+        self.workers.add(worker)
+        if len(self.workers) == self._many:
+            self.are_all_there.set()
+        await self.may_go_on.wait()
+
+
+class TogetherTransaction:
+    """Passes every question on to a transaction."""
+
+    def __init__(self, transaction: Transaction, store: TogetherStore) -> None:
+        self._transaction = transaction
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transaction, name)
+
+    async def held_share(self, upgrade: UpgradeId, worker: str) -> HeldShare | None:
+        await self._store.wait_with(worker)
+        return await self._transaction.held_share(upgrade, worker)
+
+
+async def test_a_server_works_on_one_upgrade_with_several_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "SHARE", 40)
+    holding = instances(range(1_000))
+    async with asyncio.timeout(60), the_server().database() as url, an_open_database(url) as opened:
+        await a_process(opened, holding=holding)
+        asked = await request_upgrade(
+            opened, process=ORDERS, selection=all_active(), caller=ADMIN, worker=a_worker(size=1)
+        )
+        store = TogetherStore(opened, many=3)
+        app = build_app(store, Settings(database_url=url.render_as_string(), shares_at_once=3))
+        async with app.router.lifespan_context(app):
+            await store.are_all_there.wait()
+            shares = (await opened.shares([asked.id]))[asked.id]
+            store.may_go_on.set()
+            done = await wait_until_finished(opened, asked)
+        outcomes = await outcomes_of(opened, asked.id)
+        moved = await instances_of(opened, ORDERS)
+        assert (await opened.shares([asked.id]))[asked.id] == ()
+    assert [one.lease.worker for one in shares if one.lease] == sorted(store.workers)
+    assert {name.rpartition(":")[2] for name in store.workers} == {"1", "2", "3"}
+    assert len({name.rpartition(":")[0] for name in store.workers}) == 1
+    assert (done.state, done.upgraded, done.skipped) == (UpgradeState.COMPLETED, 1_000, 0)
+    assert [(one.instance, one.to_version) for one in outcomes] == [(one.id, 2) for one in holding]
+    assert [(one.id, one.version) for one in moved] == [(one.id, 2) for one in holding]
 
 
 async def test_a_broken_file_neither_ends_the_worker_nor_shows_in_a_reply(folder: Path) -> None:
