@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from hashlib import md5
@@ -46,6 +46,7 @@ ANALYZE
 UPGRADE_PAUSED, UPGRADE_CANCELLED = 3, 5
 PROGRESS = """
 SELECT state, upgraded + skipped AS total,
+       (SELECT count(*) FROM share WHERE upgrade_id = upgrade.id) AS shares,
        ARRAY(SELECT lease_worker FROM share WHERE upgrade_id = upgrade.id AND lease_worker IS NOT NULL)
        AS workers
 FROM upgrade WHERE uuid = $1
@@ -56,6 +57,16 @@ FROM (SELECT xmin FROM outcome UNION ALL SELECT xmin FROM instance UNION ALL SEL
       UNION ALL SELECT xmin FROM decision UNION ALL SELECT xmin FROM share) AS row
 """
 """Of all transactions that wrote what is there now, the number of the latest."""
+ARE_BUSY = """
+SELECT count(*) > 0 FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'active'
+  AND coalesce(wait_event_type, '') NOT IN ('Client', 'Lock')
+"""
+"""Whether the database does what programs have sent, and waits neither for them nor for each other."""
+STATES = "SELECT array_agg(state) FROM pg_stat_activity WHERE usename = $1"
+SOMEBODY = "somebody"
+"""A role by which the connections of the first gateway can be told from those of the other."""
+FREE_ALL = "UPDATE share SET lease_until = now() - interval '1 second'"
 CUT = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
@@ -134,17 +145,23 @@ class World(NamedTuple):
     def until_all_share(self, upgrade: UUID) -> None:
         until(lambda: self.all_share(upgrade), "all gateways work on the upgrade")
 
-    def freeze_while_all_share(self, upgrade: UUID, gateway: Program) -> None:
-        """Stop a gateway in the middle of its work, while each of them has a share of the upgrade."""
+    def freeze_while_all_share(self, upgrade: UUID) -> None:
+        """Stop the first gateway in the middle of its work, while each of them has a share of the upgrade."""
+        # The database cuts nobody off who stops when half of a statement is sent: that is "active", too.
+        freeze_when(
+            self.gateways[0],
+            lambda: (
+                "active" not in self.states() and self.all_share(upgrade) and not is_idle(self.gateways[0])
+            ),
+        )
 
-        def is_frozen_in_time() -> bool:
-            gateway.freeze()
-            if self.all_share(upgrade) and not is_idle(gateway):
-                return True
-            gateway.thaw()
-            return False
+    def states(self) -> set[str]:
+        """What the connections of the first gateway are doing."""
+        return set(self.ask(STATES, SOMEBODY)[0])
 
-        until(is_frozen_in_time, "all gateways work on the upgrade")
+    def until_quiet(self) -> None:
+        """Wait until nothing more is done of what programs that stand still have sent."""
+        until(lambda: not self.ask(ARE_BUSY)[0], "the database is done")
 
     def must_come_to_the_truth(self, upgrade: UUID) -> None:
         """The upgrade is completed, and each instance was moved exactly once or is as it was."""
@@ -157,6 +174,19 @@ class World(NamedTuple):
 def shares_of(gateway: Program, progress: Any) -> int:
     """How many shares the workers of a gateway have."""
     return sum(f":{gateway.process.pid}:" in name for name in progress["workers"])
+
+
+def freeze_when(gateway: Program, is_time: Callable[[], bool]) -> None:
+    """Stop a gateway at a moment when something holds, and goes on to hold as it stands still."""
+
+    def is_frozen_in_time() -> bool:
+        gateway.freeze()
+        if is_time():
+            return True
+        gateway.thaw()
+        return False
+
+    until(is_frozen_in_time, "the moment comes")
 
 
 def is_idle(gateway: Program) -> bool:
@@ -191,12 +221,16 @@ def a_database(server: Server) -> URL:
 def world(server: Server, key: str, tmp_path: Path) -> Iterator[World]:
     url = a_database(server)
     with ExitStack() as stack:
-        first, second = (stack.enter_context(served(url, key, folder=tmp_path)) for _ in range(2))
+        first, second = (
+            stack.enter_context(served(one, key, folder=tmp_path))
+            for one in (url.set(username=SOMEBODY), url)
+        )
         assert first.url != second.url
         yield World(server, url, (first, second))
 
 
 async def populate(server: Server) -> str:
+    await server.execute(f"CREATE ROLE {SOMEBODY} SUPERUSER LOGIN")
     await server.execute("CREATE DATABASE populated")
     store = await SqlStore.open(server.url("populated"))
     await create_process(store, namespace=PROCESS.namespace, code=PROCESS.code, title=None, caller=ADMIN)
@@ -214,7 +248,7 @@ async def populate(server: Server) -> str:
 def test_another_gateway_goes_on_when_one_is_killed(world: World) -> None:
     killed, other = world.gateways
     upgrade = world.upgrade_all()
-    world.freeze_while_all_share(upgrade, killed)
+    world.freeze_while_all_share(upgrade)
     killed.kill()
     assert shares_of(killed, world.progress(upgrade)) > 0, "what it had is left to the other"
     world.must_tell_the_truth(upgrade)
@@ -225,7 +259,7 @@ def test_another_gateway_goes_on_when_one_is_killed(world: World) -> None:
 def test_what_a_gateway_had_that_was_stopped_beyond_its_lease_is_taken_over(world: World) -> None:
     frozen, _ = world.gateways
     upgrade = world.upgrade_all()
-    world.freeze_while_all_share(upgrade, frozen)
+    world.freeze_while_all_share(upgrade)
     stopped = world.progress(upgrade)
     until(lambda: world.progress(upgrade)["total"] > stopped["total"], "the other works on")
     until(lambda: shares_of(frozen, world.progress(upgrade)) == 0, "the other takes all of it over")
@@ -236,18 +270,43 @@ def test_what_a_gateway_had_that_was_stopped_beyond_its_lease_is_taken_over(worl
     assert [gateway.ask("/readyz").status for gateway in world.gateways] == [200, 200]
 
 
-def test_a_gateway_that_was_stopped_beyond_its_lease_writes_nothing_more(world: World) -> None:
-    frozen, other = world.gateways
-    upgrade = world.upgrade_all()
-    world.freeze_while_all_share(upgrade, frozen)
-    world.must_come_to_the_truth(upgrade)
-    until_idle(other)
-    written = world.ask(WRITTEN_LAST)
-    frozen.thaw()
-    until_idle(frozen)
-    assert world.ask(WRITTEN_LAST) == written
-    world.must_come_to_the_truth(upgrade)
-    assert frozen.ask("/readyz").status == 200
+def test_a_gateway_that_was_stopped_beyond_its_lease_writes_nothing_more(
+    server: Server, key: str, tmp_path: Path
+) -> None:
+    """The other takes all that is left, and dies: its lease is a long one, so nobody may touch that."""
+    url = a_database(server)
+    with (
+        served(url.set(username=SOMEBODY), key, folder=tmp_path, UPLIFT_SHARES_AT_ONCE="1") as frozen,
+        served(url, key, folder=tmp_path, UPLIFT_LEASE_SECONDS="3600") as other,
+    ):
+        world = World(server, url, (frozen, other))
+        assert frozen.url != other.url
+        upgrade = world.upgrade_all()
+
+        def is_between_chunks() -> bool:
+            # In the middle of one the database would cut it off, and it would ask for nothing more.
+            return world.states() == {"idle"} and world.all_share(upgrade) and not is_idle(frozen)
+
+        freeze_when(frozen, is_between_chunks)
+
+        def has_other_all() -> bool:
+            world.until_quiet()
+            now = world.progress(upgrade)
+            assert now["state"] != UPGRADE_COMPLETED, "faults come too late"
+            return shares_of(other, now) == now["shares"] > 0
+
+        until(lambda: world.progress(upgrade)["total"] > 150_000, "the other works on")
+        freeze_when(other, has_other_all)
+        other.kill()
+        world.until_quiet()
+        written = world.ask(WRITTEN_LAST)
+        frozen.thaw()
+        until_idle(frozen)
+        assert '"upgrade left"' in frozen.log, "it has looked at what it had"
+        assert world.ask(WRITTEN_LAST) == written
+        world.must_tell_the_truth(upgrade)
+        asyncio.run(server.execute(FREE_ALL, database=url.database))
+        world.must_come_to_the_truth(upgrade)
 
 
 def test_connections_that_are_cut_again_and_again_cost_nothing_but_time(world: World) -> None:
