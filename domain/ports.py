@@ -68,7 +68,7 @@ class RecordedChunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldShare:
-    """A share that a worker holds, its upgrade, and how many workers hold one of that now."""
+    """A share that a worker holds, its upgrade, and how many workers work on that, this one included."""
 
     upgrade: Upgrade
     share: Share
@@ -230,8 +230,11 @@ class Transaction(Protocol):
         """Forget a share of which nothing is left."""
         ...
 
-    async def held_share(self, upgrade: UpgradeId, worker: str) -> HeldShare | None:
-        """The first share of an upgrade that is leased to this worker. Others may change the upgrade."""
+    async def held_share(self, upgrade: UpgradeId, worker: str, now: datetime) -> HeldShare | None:
+        """The first share of an upgrade that is leased to this worker, even if its lease has run out.
+
+        Others may change the upgrade; those whose leases have run out do not work on it.
+        """
         ...
 
     async def shares(self, upgrade: Upgrade) -> tuple[Share, ...]:

@@ -69,6 +69,10 @@ class Share:
     last: int
     lease: Lease | None = None
 
+    def is_worked_on(self, now: datetime) -> bool:
+        """Whether a worker has it whose lease has not run out."""
+        return self.lease is not None and self.lease.until >= now
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upgrade:

@@ -242,7 +242,7 @@ async def settle_chunk(
 async def fail(store: Store, upgrade: Upgrade, worker: Worker, error: str) -> Upgrade:
     """Stop a claimed upgrade for good, because of an error of ours."""
     async with store.transaction() as transaction:
-        held = await transaction.held_share(upgrade.id, worker.name)
+        held = await transaction.held_share(upgrade.id, worker.name, worker.clock())
         stored = await _stored(transaction, upgrade)
         if held is None or stored.state is not UpgradeState.RUNNING:
             return stored
@@ -309,7 +309,7 @@ async def _takes_another(store: Store, upgrade: Upgrade, worker: Worker) -> bool
 
 async def _held(transaction: Transaction, upgrade: Upgrade, worker: Worker) -> HeldShare | None:
     """What the worker holds of an upgrade that runs. What it holds of any other is given back."""
-    held = await transaction.held_share(upgrade.id, worker.name)
+    held = await transaction.held_share(upgrade.id, worker.name, worker.clock())
     if held is None or held.upgrade.state is UpgradeState.RUNNING:
         return held
     await transaction.save_share(replace(held.share, lease=None))
@@ -318,12 +318,12 @@ async def _held(transaction: Transaction, upgrade: Upgrade, worker: Worker) -> H
 
 async def _give_back(store: Store, upgrade: Upgrade, worker: Worker) -> Upgrade:
     async with store.transaction() as transaction:
-        held = await transaction.held_share(upgrade.id, worker.name)
+        held = await transaction.held_share(upgrade.id, worker.name, worker.clock())
         stored = await _stored(transaction, upgrade)
         if held is None:
             return stored
         await transaction.save_share(replace(held.share, lease=None))
-        others_work = any(one.lease for one in await transaction.shares(stored))
+        others_work = any(one.is_worked_on(worker.clock()) for one in await transaction.shares(stored))
         if others_work or stored.state is not UpgradeState.RUNNING:
             return stored
         queued = replace(stored, state=UpgradeState.QUEUED)

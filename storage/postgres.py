@@ -32,6 +32,12 @@ SETTINGS = {
     # Plans for any chunk at all would expect the same few rows of each.
     "plan_cache_mode": "force_custom_plan",
 }
+LONGEST_TRANSACTION = "60s"
+"""What writes takes far less. A program that was stopped when half of a statement was sent never ends it: to the
+server that is not idle, and no other time limit ends it.
+"""
+HAS_LONGEST_TRANSACTION = (17,)
+"""The first version that knows such a limit."""
 PASSING = ("08", "40", "53", "55", "57")
 """Classes of SQLSTATE that pass: connection, rolled back, out of resources, locked, operator intervention."""
 
@@ -44,6 +50,7 @@ class PostgresBackend:
     def __init__(self, url: URL) -> None:
         self._readers = _engine(url, isolation_level="AUTOCOMMIT")
         self._writers = _engine(url, isolation_level="READ COMMITTED")
+        event.listen(self._writers.sync_engine, "connect", _must_end)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
@@ -61,6 +68,8 @@ class PostgresBackend:
     @asynccontextmanager
     async def migrating(self) -> AsyncIterator[Connection]:
         async with self.writing(in_background=False) as connection:
+            if _has_longest_transaction(await connection.get_raw_connection()):
+                await connection.exec_driver_sql("SET LOCAL transaction_timeout = 0")
             await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{MIGRATION_WAIT}'")
             await take_turns(connection, "schema")
             # A lock on a table that waits for one who reads it keeps all others waiting, too.
@@ -112,6 +121,17 @@ def _engine(url: URL, *, isolation_level: Any) -> AsyncEngine:
 def _use_of(engine: AsyncEngine) -> PoolUse:
     pool: Any = engine.pool  # of the one kind that is made here, which counts
     return PoolUse(pool.checkedout(), pool.size())
+
+
+def _must_end(connection: Any, _: Any) -> None:
+    if _has_longest_transaction(connection):
+        limit = f"SET transaction_timeout = '{LONGEST_TRANSACTION}'"
+        connection.run_async(lambda driver_connection: driver_connection.execute(limit))
+
+
+def _has_longest_transaction(connection: Any) -> bool:
+    version: tuple[int, ...] = connection.driver_connection.get_server_version()
+    return version >= HAS_LONGEST_TRANSACTION
 
 
 def _must_be_open(connection: Any, _: Any, __: Any) -> None:

@@ -21,13 +21,17 @@ from storage.upgrades import UPGRADE_COLUMNS, lock_upgrade, opened_of, upgrades_
 
 other = upgrade.alias("other")
 other_share = share.alias("other_share")
-WORKERS = (
-    select(func.count())
-    .where(other_share.c.upgrade_id == share.c.upgrade_id, other_share.c.lease_worker.is_not(None))
-    .scalar_subquery()
-    .label("workers")
-)
 NOW: BindParameter[datetime] = bindparam("now")
+OTHERS = (
+    select(func.count())
+    .where(
+        other_share.c.upgrade_id == share.c.upgrade_id,
+        other_share.c.last_key != share.c.last_key,
+        other_share.c.lease_until >= NOW,
+    )
+    .scalar_subquery()
+    .label("others")
+)
 SHARE_COLUMNS = (share.c.last_key, share.c.cursor, share.c.lease_worker, share.c.lease_until)
 WITH_UPGRADE = select(*UPGRADE_COLUMNS, *SHARE_COLUMNS).join_from(
     share, upgrade, upgrade.c.id == share.c.upgrade_id
@@ -76,7 +80,7 @@ STILL_CLAIMABLE = WITH_UPGRADE.where(
     share.c.last_key == bindparam("its_last"),
 )
 HELD = (
-    WITH_UPGRADE.add_columns(WORKERS)
+    WITH_UPGRADE.add_columns(OTHERS)
     .where(upgrade.c.uuid == bindparam("uuid"), share.c.lease_worker == bindparam("worker"))
     .order_by(share.c.last_key)
     .limit(1)
@@ -146,13 +150,13 @@ async def lock_claimable(
 
 
 async def lock_held(
-    connection: Connection, identities: Identities, wanted: UpgradeId, worker: str
+    connection: Connection, identities: Identities, wanted: UpgradeId, worker: str, now: datetime
 ) -> tuple[HeldShare, Opened] | None:
     """The first share of an upgrade that is leased to this worker; nobody else changes it."""
-    rows = (await connection.execute(HELD, {"uuid": wanted, "worker": worker})).all()
+    rows = (await connection.execute(HELD, {"uuid": wanted, "worker": worker, "now": now})).all()
     if (found := await _first(identities, rows)) is None:
         return None
-    return HeldShare(upgrade=found[0], share=found[1], workers=rows[0].workers), found[2]
+    return HeldShare(upgrade=found[0], share=found[1], workers=rows[0].others + 1), found[2]
 
 
 async def shares_left(connection: Connection, opened: Opened, of: UpgradeId) -> tuple[Share, ...]:

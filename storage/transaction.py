@@ -93,8 +93,8 @@ class SqlTransaction:
         upgrade, share, self._opened[upgrade.id] = found
         return upgrade, share
 
-    async def held_share(self, upgrade: UpgradeId, worker: str) -> HeldShare | None:
-        found = await shares.lock_held(self._connection, self._identities, upgrade, worker)
+    async def held_share(self, upgrade: UpgradeId, worker: str, now: datetime) -> HeldShare | None:
+        found = await shares.lock_held(self._connection, self._identities, upgrade, worker, now)
         if found is None:
             return None
         held, self._opened[upgrade] = found

@@ -233,16 +233,12 @@ def _origin(state: State, of: UpgradeId, given: InstanceId) -> Origin:
 
 def _is_worked_on(state: State, upgrade: Upgrade, now: datetime) -> bool:
     return upgrade.state is UpgradeState.RUNNING and any(
-        _is_leased(share, now) for share in shares_in(state, upgrade.id)
+        share.is_worked_on(now) for share in shares_in(state, upgrade.id)
     )
 
 
 def _is_free(upgrade: Upgrade, share: Share, now: datetime) -> bool:
     # A lease on an upgrade that was stopped meanwhile is worth nothing.
     return upgrade.state is UpgradeState.QUEUED or (
-        upgrade.state is UpgradeState.RUNNING and not _is_leased(share, now)
+        upgrade.state is UpgradeState.RUNNING and not share.is_worked_on(now)
     )
-
-
-def _is_leased(share: Share, now: datetime) -> bool:
-    return share.lease is not None and share.lease.until >= now

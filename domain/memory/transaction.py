@@ -111,12 +111,13 @@ class InMemoryTransaction:
     async def end_share(self, share: Share) -> None:
         del self._state.shares[share.upgrade, share.last]
 
-    async def held_share(self, upgrade: UpgradeId, worker: str) -> HeldShare | None:
-        leased = [share for share in held.shares_in(self._state, upgrade) if share.lease is not None]
-        own = [share for share in leased if share.lease is not None and share.lease.worker == worker]
-        if not own:
+    async def held_share(self, upgrade: UpgradeId, worker: str, now: datetime) -> HeldShare | None:
+        shares = held.shares_in(self._state, upgrade)
+        own = next((one for one in shares if one.lease is not None and one.lease.worker == worker), None)
+        if own is None:
             return None
-        return HeldShare(upgrade=self._state.upgrades[upgrade], share=own[0], workers=len(leased))
+        others = sum(one.is_worked_on(now) for one in shares if one != own)
+        return HeldShare(upgrade=self._state.upgrades[upgrade], share=own, workers=others + 1)
 
     async def shares(self, upgrade: Upgrade) -> tuple[Share, ...]:
         return held.shares_in(self._state, upgrade.id)

@@ -48,6 +48,7 @@ from tests.support.builders import (
     ADMIN,
     EVENING,
     INVOICES,
+    NOON,
     ORDERS,
     MovableClock,
     a_clock,
@@ -343,6 +344,20 @@ async def test_an_upgrade_is_queued_when_the_last_worker_gives_it_back(store: St
     assert await kinds_of(store, shared.id) == {an_id(number): UPGRADED for number in range(15)}
 
 
+async def test_a_dead_worker_does_not_count_when_an_upgrade_is_given_back(store: Store) -> None:
+    clock = MovableClock()
+    dead, alive = (sharing(name, clock=clock) for name in ("dead", "alive"))
+    queued = await a_queued_upgrade(store, 12)
+    for worker in (dead, alive):
+        await taken(store, queued.id, worker)
+    clock.go_on(seconds=8)
+    await next_chunk(store, queued, alive)
+    clock.go_on(seconds=3)
+    left = await work_off(store, queued, alive, should_stop=lambda: True)
+    assert (left.state, left.upgraded) == (UpgradeState.QUEUED, 2)
+    assert await holders_of(store, left) == ["dead", None]
+
+
 async def test_a_paused_upgrade_is_left_by_all_and_resumed_by_any(store: Store) -> None:
     shared = await a_shared_upgrade(store)
     for worker in (ONE, TWO):
@@ -399,13 +414,16 @@ async def test_an_upgrade_that_is_stopped_for_good_is_left_by_all(store: Store, 
 async def test_who_holds_a_share_knows_how_many_others_do(store: Store) -> None:
     shared = await a_shared_upgrade(store)
     async with store.transaction() as transaction:
-        held = await transaction.held_share(shared.id, "two")
+        held = await transaction.held_share(shared.id, "two", NOON)
         assert held is not None
         assert (held.workers, held.upgrade.id) == (2, shared.id)
         assert held.share.lease is not None
         assert held.share.lease.worker == "two"
-        assert await transaction.held_share(shared.id, "three") is None
-        assert await transaction.held_share(UpgradeId(an_id(1)), "two") is None
+        late = await transaction.held_share(shared.id, "two", EVENING)
+        assert late is not None
+        assert (late.workers, late.share) == (1, held.share)
+        assert await transaction.held_share(shared.id, "three", NOON) is None
+        assert await transaction.held_share(UpgradeId(an_id(1)), "two", NOON) is None
 
 
 async def test_the_last_chunk_of_a_share_does_not_tell_how_large_the_next_may_be(

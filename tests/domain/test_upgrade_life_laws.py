@@ -82,7 +82,7 @@ async def interrupted(store: Store, upgrade: Upgrade, steps: list[Step]) -> Upgr
             case Interruption.DIES_WITHIN:
                 await taken(store, upgrade.id, worker)
                 async with a_transaction_that_fails(store) as transaction:
-                    held = await transaction.held_share(upgrade.id, worker.name)
+                    held = await transaction.held_share(upgrade.id, worker.name, clock())
                     assert held is not None
                     await work_chunk(transaction, held, size, worker, {})
             case Interruption.PAUSES:

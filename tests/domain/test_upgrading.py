@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -131,9 +131,9 @@ class ListeningForNames(Around):
         async with self._store.transaction(in_background=in_background) as transaction:
             held_share = transaction.held_share
 
-            async def listening(upgrade: UpgradeId, worker: str) -> HeldShare | None:
+            async def listening(upgrade: UpgradeId, worker: str, now: datetime) -> HeldShare | None:
                 self.names.add(worker)
-                return await held_share(upgrade, worker)
+                return await held_share(upgrade, worker, now)
 
             transaction.held_share = listening  # type: ignore[method-assign]
             yield transaction

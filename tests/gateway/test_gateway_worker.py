@@ -119,9 +119,9 @@ class TogetherTransaction:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transaction, name)
 
-    async def held_share(self, upgrade: UpgradeId, worker: str) -> HeldShare | None:
+    async def held_share(self, upgrade: UpgradeId, worker: str, now: datetime) -> HeldShare | None:
         await self._store.wait_with(worker)
-        return await self._transaction.held_share(upgrade, worker)
+        return await self._transaction.held_share(upgrade, worker, now)
 
 
 async def test_a_server_works_on_one_upgrade_with_several_workers(monkeypatch: pytest.MonkeyPatch) -> None:

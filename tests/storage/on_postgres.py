@@ -19,8 +19,13 @@ async def ask(store: SqlStore, sql: str) -> Any:
 
 
 async def until_someone_waits_for_a_row(store: SqlStore) -> None:
+    await until(store, SOMEONE_WAITS)
+
+
+async def until(store: SqlStore, count: str) -> None:
+    """Wait until a statement counts something."""
     for _ in range(3_000):
-        if await ask(store, SOMEONE_WAITS):
+        if await ask(store, count):
             return
         await sleep(0.01)
-    pytest.fail("Expected someone to wait for a row, but nobody did within 30 seconds.")
+    pytest.fail(f"Expected that to come within 30 seconds, but it did not: {count}")

@@ -50,7 +50,7 @@ async def neighbour(store: SqlStore) -> AsyncIterator[SqlStore]:
 
 async def chunk_of(transaction: Transaction, upgrade: Upgrade, worker: Worker, size: int) -> DoneChunk:
     """The next chunk of what the worker holds, not committed yet."""
-    held = await transaction.held_share(upgrade.id, worker.name)
+    held = await transaction.held_share(upgrade.id, worker.name, worker.clock())
     assert held is not None
     return await work_chunk(transaction, held, size, worker, {})
 
@@ -58,7 +58,7 @@ async def chunk_of(transaction: Transaction, upgrade: Upgrade, worker: Worker, s
 async def test_a_worker_waits_for_no_chunk_of_another_share(store: SqlStore, neighbour: SqlStore) -> None:
     shared = await a_shared_upgrade(store, 12)
     async with store.transaction() as transaction:
-        held = await transaction.held_share(shared.id, "one")
+        held = await transaction.held_share(shared.id, "one", ONE.clock())
         assert held is not None
         chunk = await transaction.record_chunk(held.upgrade, held.share, 6, [])
         assert chunk.recorded == 6

@@ -1,6 +1,7 @@
 """What PostgreSQL does with the tables and connections of a store where it matters for speed and safety."""
 
-from asyncio import create_task, gather, sleep
+import struct
+from asyncio import create_task, gather, open_connection, sleep
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
@@ -15,6 +16,7 @@ from domain import (
     by_ids,
     create_process,
     register_instances,
+    report_instances,
     upgrade_instances,
 )
 from domain.errors import ProcessExists, StoreUnavailable, UpliftError
@@ -25,7 +27,7 @@ from storage.store import SqlStore
 from storage.tables import instance
 from tests.contract.chunk_work import plain_rules
 from tests.contract.upgrade_work import request, work
-from tests.storage.on_postgres import ask, until_someone_waits_for_a_row
+from tests.storage.on_postgres import ask, until, until_someone_waits_for_a_row
 from tests.storage.recording import statements_on
 from tests.support.builders import (
     ADMIN,
@@ -314,3 +316,53 @@ async def test_a_copy_that_must_wait_for_too_long_is_an_unavailable_store(
         with pytest.raises(StoreUnavailable, match="lock timeout"):
             await copy()
     assert await instances_of(store, ORDERS) == held
+
+
+NOT_IDLE = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND state = 'active' AND wait_event = 'ClientRead'
+"""
+
+
+async def must_know_transaction_timeout(store: SqlStore) -> None:
+    if int(await ask(store, "SHOW server_version_num")) < 170_000:
+        pytest.skip("PostgreSQL before 17 has no transaction_timeout")
+
+
+async def test_half_a_statement_keeps_nobody_for_ever_from_what_its_transaction_has_locked(
+    store: SqlStore,
+) -> None:
+    """As of a program that was stopped while it sent it."""
+    await must_know_transaction_timeout(store)
+    await a_process(store, holding=instances([1, 2]))
+    url = the_server().url(await ask(store, "SELECT current_database()"))
+    reader, writer = await open_connection(url.host, url.port)
+    # Not as long as it is set, so that the test need not wait for that.
+    given = ["user", url.username, "database", url.database, "options", "-c transaction_timeout=500ms", ""]
+    writer.write(message(b"", struct.pack("!i", 3 << 16) + "\0".join(map(str, given)).encode() + b"\0"))
+    writer.write(message(b"Q", b"BEGIN; UPDATE instance SET status = 2\0"))
+    writer.write(message(b"P", b"\0SELECT 1\0\0\0") + message(b"H", b""))
+    try:
+        await until(store, NOT_IDLE)
+        await report_instances(store, reports=[a_report(1, status=Status.FAILED)], caller=ADMIN)
+        assert b"transaction timeout" in await reader.read()
+    finally:
+        writer.close()
+        await writer.wait_closed()
+    assert [one.status for one in await instances_of(store, ORDERS)] == [Status.FAILED, Status.PENDING]
+
+
+def message(kind: bytes, content: bytes) -> bytes:
+    """As PostgreSQL's protocol has them: after the kind the length, its own included."""
+    return kind + struct.pack("!i", len(content) + 4) + content
+
+
+async def test_a_transaction_that_writes_has_its_time_unless_it_changes_the_schema(store: SqlStore) -> None:
+    await must_know_transaction_timeout(store)
+    shown = "SHOW transaction_timeout"
+    assert await ask(store, shown) == "0"
+    for _ in range(2):
+        async with store.database.writing() as connection:
+            assert (await connection.exec_driver_sql(shown)).scalar() == "1min"
+        async with store.database.migrating() as connection:
+            assert (await connection.exec_driver_sql(shown)).scalar() == "0"
