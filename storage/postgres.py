@@ -33,8 +33,8 @@ SETTINGS = {
     "plan_cache_mode": "force_custom_plan",
 }
 LONGEST_TRANSACTION = "60s"
-"""What writes takes far less. A program that was stopped when half of a statement was sent never ends it: to the
-server that is not idle, and no other time limit ends it.
+"""What writes takes far less. A program that was stopped when half of a statement was sent never ends it: to
+the server that is not idle, and no other time limit ends it.
 """
 HAS_LONGEST_TRANSACTION = (17,)
 """The first version that knows such a limit."""
