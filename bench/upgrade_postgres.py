@@ -2,7 +2,7 @@
 
 The floor is one audit INSERT … SELECT and one UPDATE of the same rows in one transaction, sent by the bare
 driver to the same private server, on a copy of the same database. Ours is the upgrade from beginning to end,
-as `uplift serve` does it that has upgraded a small process before, by a single worker and by several that
+as the workers of `uplift serve` do it that have upgraded a small process before, one alone and several that
 share it; besides, for how long its transactions kept rows locked.
 Run: python -m bench.upgrade_postgres [instances] [rounds] [workers] [milliseconds a chunk]
 """
@@ -10,18 +10,14 @@ Run: python -m bench.upgrade_postgres [instances] [rounds] [workers] [millisecon
 import asyncio
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from statistics import median, quantiles
 
 from bench.on_postgres import Spent, a_bare_connection, a_copy, populate, ratios, settings_on, spending
 from bench.population import ADMIN, PROCESS, SMALL_PROCESS
 from bench.upgrade_all_active import TimedStore
-from domain import ProcessKey, all_active, request_upgrade
-from domain.upgrade import Upgrade
-from domain.watching import wait_until_finished
-from gateway.app import upgrade_worker
-from gateway.logs import configure_logs
-from gateway.metrics import Metrics
-from gateway.settings import Settings
+from domain import ProcessKey, Upgrade, Worker, all_active, request_upgrade
+from domain.upgrading import finish_upgrade
 from tests.support.postgres import Server, a_server
 
 FLOOR = (
@@ -43,30 +39,24 @@ async def floor(server: Server) -> tuple[Spent, int]:
         return spent, int(done.split()[-1])
 
 
-async def ours(server: Server, settings: Settings) -> tuple[Spent, int, list[float]]:
+async def ours(server: Server, workers: Sequence[Worker]) -> tuple[Spent, int, list[float]]:
     """What it cost, how many were upgraded, and how long each transaction was open."""
     async with a_copy(server) as name:
-        store, stopping = await TimedStore.open(server.url(name)), asyncio.Event()
-        working = asyncio.create_task(upgrade_worker(store, settings, Metrics(), stopping).run())
-        await upgraded(store, settings, SMALL_PROCESS)
+        store = await TimedStore.open(server.url(name))
+        await upgraded(store, SMALL_PROCESS, workers)
         store.open_for.clear()
         with spending(server) as spent:
-            done = await upgraded(store, settings, PROCESS)
-        stopping.set()
-        await working
+            done = await upgraded(store, PROCESS, workers)
         await store.close()
         return spent, done.upgraded, store.open_for
 
 
-async def upgraded(store: TimedStore, settings: Settings, process: ProcessKey) -> Upgrade:
-    asked = await request_upgrade(
-        store,
-        process=process,
-        selection=all_active(),
-        caller=ADMIN,
-        worker=settings.worker_named("bench"),
+async def upgraded(store: TimedStore, process: ProcessKey, workers: Sequence[Worker]) -> Upgrade:
+    queued = await request_upgrade(
+        store, process=process, selection=all_active(), caller=ADMIN, worker=workers[0]
     )
-    return await wait_until_finished(store, asked)
+    ends = await asyncio.gather(*(finish_upgrade(store, queued, worker) for worker in workers))
+    return ends[0]
 
 
 def told(locks: list[float]) -> str:
@@ -81,16 +71,16 @@ async def main(count: int, rounds: int, workers: int, chunk_ms: int) -> None:
     bare: list[Spent] = []
     whole: dict[int, list[Spent]] = defaultdict(list)
     locks: dict[int, list[float]] = defaultdict(list)
-    configure_logs(Settings(log_level="warning"), Metrics())
     with a_server() as server:
+        settings = settings_on(server, chunk_ms=chunk_ms)
         await populate(server, count)
         for _ in range(rounds):
             spent, moved = await floor(server)
             bare.append(spent)
             print(f"floor {spent.wall:.3f} s", end="")
             for several in dict.fromkeys((1, workers)):
-                settings = settings_on(server, shares_at_once=several, chunk_ms=chunk_ms)
-                spent, done, open_for = await ours(server, settings)
+                named = [settings.worker_named(f"bench {number}") for number in range(several)]
+                spent, done, open_for = await ours(server, named)
                 whole[several].append(spent)
                 locks[several] += open_for
                 assert done == moved, (done, moved)

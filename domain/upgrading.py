@@ -56,8 +56,10 @@ async def finish_upgrade(
         claimed = await claim(store, worker, only=upgrade.id)
         if claimed is not None:
             upgrade = await work_off(store, claimed, worker, on_progress=on_progress)
-        else:
-            await store.wait_for_change(ASK_EVERY)
-            upgrade = await get_upgrade(store, upgrade.id)
+        elif (now := await get_upgrade(store, upgrade.id)) != upgrade:
+            upgrade = now
             on_progress(upgrade)
+        else:
+            # Only when all that is known has been seen: what is told while nobody waits is missed.
+            await store.wait_for_change(ASK_EVERY)
     return upgrade

@@ -129,18 +129,17 @@ class Chunks:
         """How many moved, and the rest as rows; None, with nothing done, when it would wait for the rest."""
         bound = self._bound(upto)
         moving = {**bound, **await self._moving(decisions)}
-        async with self._connection.begin_nested() as attempt:
-            done = (await self._connection.execute(MOVE_AND_RECORD, moving)).one()
-            if done.moved == done.covered:
-                return done.moved, []
-            try:
-                rest = (await self._connection.execute(RECORD_REST_AT_ONCE, bound)).all()
-            except DBAPIError as error:
-                if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
-                    raise
-                await attempt.rollback()
-                return None
-            return done.moved, rest
+        await self._connection.exec_driver_sql("SAVEPOINT attempt")  # the transaction's end is also its own
+        done = (await self._connection.execute(MOVE_AND_RECORD, moving)).one()
+        if done.moved == done.covered:
+            return done.moved, []
+        try:
+            return done.moved, (await self._connection.execute(RECORD_REST_AT_ONCE, bound)).all()
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+                raise
+            await self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT attempt")
+            return None
 
     def _moves_of_recorded(self, decisions: Collection[Decision]) -> Iterator[Update]:
         if self._kind is SelectionKind.UNDO:

@@ -31,6 +31,7 @@ from domain import (
 from domain.errors import InvalidInput
 from domain.ports import Store, Transaction
 from domain.pruning import prune_outcomes
+from domain.upgrading import finish_upgrade
 from domain.watching import wait_until_finished
 from domain.working import fail
 from tests.contract.upgrade_work import SMALL, leases_of, request, taken, work
@@ -300,3 +301,24 @@ async def test_a_worker_takes_a_share_of_no_other_upgrade_than_its_own(store: In
     left = await work_off(around, shared, one)
     assert (left.state, left.upgraded) == (UpgradeState.RUNNING, 4)
     assert await store.claimable(NOON) == around.other
+
+
+class DoneByOthers(Around):
+    """Another worker comes to the end just when one looks for a share, and nothing is told afterwards."""
+
+    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
+        assert only is not None
+        await work(self._store, only)
+        return await self._store.claimable(now, only=only)
+
+    async def wait_for_change(self, _: float) -> None:
+        pytest.fail("Expected to look before waiting.")
+
+
+async def test_who_finds_no_share_looks_whether_the_upgrade_has_come_to_its_end(store: InMemoryStore) -> None:
+    await a_process(store, holding=instances(range(5)))
+    queued = await request(store)
+    told: list[Upgrade] = []
+    done = await finish_upgrade(DoneByOthers(store), queued, SMALL, on_progress=told.append)
+    assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 5)
+    assert told == [done]
