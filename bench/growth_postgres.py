@@ -19,7 +19,7 @@ from storage.store import SqlStore
 from tests.support.postgres import Server, a_server
 
 FIRST = 1_000
-PACE = Pace(first_size=10_000, smallest=10_000, largest=10_000, rest=timedelta(), share=100_000)
+PACE = Pace(first_size=10_000, smallest=10_000, largest=10_000, rest=timedelta(), share_size=100_000)
 """Chunks of one size: those of a busy machine would be smaller, and cost more an instance."""
 LOOKED_UP = 2_000
 FILL = f"""

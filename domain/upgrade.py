@@ -27,7 +27,7 @@ class UpgradeState(StrEnum):
     QUEUED = "QUEUED"
     """Waiting for a worker."""
     RUNNING = "RUNNING"
-    """Being worked off, chunk by chunk."""
+    """Begun. Between two shares it may wait for a worker while others come first."""
     PAUSED = "PAUSED"
     """Stopped by an operator, until resumed."""
     COMPLETED = "COMPLETED"

@@ -46,8 +46,8 @@ class Pace:
     """How long a chunk may hold the write lock."""
     rest: timedelta = timedelta(milliseconds=2)
     """Between two chunks, for writers in other programs; those in this one wait in line."""
-    share: int | None = None
-    """Instances of a share that a worker takes at a time; None takes all that is left.
+    share_size: int | None = None
+    """Instances that a worker takes off a free share at a time; None takes all of it.
 
     Workers share an upgrade where the store lets several write at once.
     """
@@ -55,7 +55,7 @@ class Pace:
     def __post_init__(self) -> None:
         if not 1 <= self.smallest <= self.largest or min(self.at_once, self.first_size) < 1:
             raise ValueError(f"Expected chunks of at least one instance, but got {self}.")
-        if self.share is not None and self.share < 1:
+        if self.share_size is not None and self.share_size < 1:
             raise ValueError(f"Expected shares of at least one instance, but got {self}.")
 
     def size_after(self, size: int, took: timedelta) -> int:
@@ -108,8 +108,9 @@ async def claim(store: Store, worker: Worker, *, only: UpgradeId | None = None) 
     """Take a share of the oldest upgrade that has one to take, or of this one; None when there is none.
 
     Shares of a QUEUED upgrade are free, and those of a RUNNING one whose lease is given back or has run out,
-    unless another upgrade of the process is being worked on. Upgrades that nobody works on come first. A
-    share that is larger than the pace allows is divided, and its first part taken.
+    unless another upgrade of the process is being worked on. First come upgrades that wait for their first
+    worker, or for one in place of a dead one; then those that were left for one of these; then those that
+    others work on. A share that is larger than the pace allows is divided, and its first part taken.
     """
     if await store.claimable(worker.clock(), only=only) is None:
         return None
@@ -239,13 +240,13 @@ async def settle_chunk(
     )
 
 
-async def fail(store: Store, upgrade: Upgrade, worker: Worker, error: str) -> Upgrade:
-    """Stop a claimed upgrade for good, because of an error of ours."""
+async def fail(store: Store, upgrade: Upgrade, worker: Worker, error: str) -> Upgrade | None:
+    """Stop a claimed upgrade for good, because of an error of ours; None if it has nothing of it any more."""
     async with store.transaction() as transaction:
         held = await transaction.held_share(upgrade.id, worker.name, worker.clock())
         stored = await _stored(transaction, upgrade)
         if held is None or stored.state is not UpgradeState.RUNNING:
-            return stored
+            return None
         await transaction.save_share(replace(held.share, lease=None))
         failed = stored.finished(UpgradeState.FAILED, worker.clock(), error=error)
         await transaction.save_upgrade(failed)
@@ -290,7 +291,7 @@ async def _decide(
 
 
 async def _take(transaction: Transaction, upgrade: Upgrade, share: Share, worker: Worker) -> None:
-    last, most = share.last, worker.pace.share
+    last, most = share.last, worker.pace.share_size
     if most is not None:
         last = await transaction.end_of_chunk(upgrade, share, most)
     if last == share.last:

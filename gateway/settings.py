@@ -19,7 +19,7 @@ from domain.working import OnChunk, Pace, Worker, ignore_chunk
 from gateway.limit_settings import LimitSettings
 
 DEFAULT_DATABASE_URL = "sqlite:///uplift.sqlite"
-SHARE = 100_000
+SHARE_SIZE = 100_000
 """Instances that a worker takes of an upgrade at a time in PostgreSQL: a fraction of a second's work."""
 
 
@@ -80,7 +80,7 @@ class Settings(LimitSettings, BaseSettings):
         if not isinstance(self.database, Path):
             # A chunk in PostgreSQL locks no more than its own rows: nobody waits for a rest between two.
             # Several can write, and so share an upgrade.
-            pace = replace(pace, rest=timedelta(), share=SHARE)
+            pace = replace(pace, rest=timedelta(), share_size=SHARE_SIZE)
         return Worker(
             name=name,
             on_chunk=on_chunk,

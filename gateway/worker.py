@@ -1,8 +1,8 @@
 """Who works off the queued upgrades?
 
-A worker takes them in order, several processes side by side; where the database lets several write at once,
-also several shares of one upgrade. It runs inside the server, or alone (`uplift worker`); any number may
-share a database.
+A program has several workers, each of which works on one share at a time: of upgrades of several processes,
+and where the database lets several write at once, also of the same upgrade. They run inside the server, or
+alone (`uplift worker`); any number of programs may share a database.
 """
 
 import asyncio
@@ -10,7 +10,6 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import count
 from uuid import uuid4
 
 from structlog import get_logger
@@ -55,8 +54,8 @@ class UpgradeWorker:
         self._stopping = stopping
         self._patience = patience
         self._on_failure = on_failure
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        """By the name of the worker that each of them is for the others."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._number = 1
         self._is_idle = False
 
     async def run(self) -> None:
@@ -68,11 +67,11 @@ class UpgradeWorker:
                 taking.cancel()
             async with asyncio.timeout(self._patience):
                 await asyncio.wait({taking})
-                await asyncio.gather(*self._tasks.values())
+                await asyncio.gather(*self._tasks)
         except TimeoutError:
             get_logger().warning("work was cut off by the stop", seconds=self._patience)
         finally:
-            left = {taking, *self._tasks.values()}
+            left = {taking, *self._tasks}
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
@@ -99,7 +98,7 @@ class UpgradeWorker:
         if self._is_idle:
             news = asyncio.ensure_future(self._store.wait_for_change(seconds))
             try:
-                await asyncio.wait({news, *self._tasks.values()}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({news, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 news.cancel()
         self._is_idle = False
@@ -107,14 +106,19 @@ class UpgradeWorker:
     async def _take_one(self) -> bool:
         if len(self._tasks) >= self._at_once:
             return False
-        names = (f"{self._worker.name}:{number}" for number in count(1))
-        worker = replace(self._worker, name=next(name for name in names if name not in self._tasks))
-        upgrade = await claim(self._store, worker)
+        worker = replace(self._worker, name=f"{self._worker.name}:{self._number}")
+        try:
+            upgrade = await claim(self._store, worker)
+        except Exception:
+            # Its answer may have been lost, and so the name be in use.
+            self._number += 1
+            raise
         if upgrade is None:
             return False
+        self._number += 1
         task = asyncio.create_task(self._work_on(upgrade, worker))
-        self._tasks[worker.name] = task
-        task.add_done_callback(lambda _: self._tasks.pop(worker.name))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         return True
 
     async def _work_on(self, upgrade: Upgrade, worker: Worker) -> None:
@@ -132,12 +136,12 @@ class UpgradeWorker:
             log.warning("upgrade left to whoever comes next", error=error.message)
         except Exception as error:
             log.exception("upgrade failed")
-            self._on_failure()
             await self._fail(upgrade, worker, error)
 
     async def _fail(self, upgrade: Upgrade, worker: Worker, error: Exception) -> None:
         try:
-            await fail(self._store, upgrade, worker, f"{type(error).__name__}: {error}")
+            if await fail(self._store, upgrade, worker, f"{type(error).__name__}: {error}") is not None:
+                self._on_failure()
         except Exception:
             # What broke the upgrade may well keep it from being marked: then it is tried again.
             get_logger().exception("upgrade could not be marked as failed")

@@ -43,7 +43,9 @@ class SelectionKind(Enum):
 @strawberry.enum(description="How far an upgrade has come.")
 class UpgradeState(Enum):
     QUEUED = enum_value("QUEUED", description="It waits for a worker.")
-    RUNNING = enum_value("RUNNING", description="It is being worked off, chunk by chunk.")
+    RUNNING = enum_value(
+        "RUNNING", description="It is being worked off, chunk by chunk; others may come first in between."
+    )
     PAUSED = enum_value("PAUSED", description="It was stopped by an operator, until it is resumed.")
     COMPLETED = enum_value("COMPLETED", description="Every instance of its selection has its outcome.")
     CANCELLED = enum_value(

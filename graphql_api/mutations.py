@@ -92,7 +92,9 @@ class Mutation:
         )
         return UpgradeInstancesPayload(upgrade=upgrade, user_errors=user_errors)
 
-    @root_field("Stop an upgrade that is QUEUED or RUNNING after the chunk under way, until it is resumed.")
+    @root_field(
+        "Stop an upgrade that is QUEUED or RUNNING until it is resumed. Chunks under way are not carried out."
+    )
     async def pause_upgrade(
         self, info: Info, asked: Annotated[PauseUpgradeInput, INPUT]
     ) -> PauseUpgradePayload | None:
@@ -115,8 +117,8 @@ class Mutation:
         return ResumeUpgradePayload(upgrade=upgrade, user_errors=user_errors)
 
     @root_field(
-        "Stop an upgrade that is QUEUED, RUNNING or PAUSED for good, after the chunk under way. What is done "
-        "stays done; `undoUpgrade` takes it back."
+        "Stop an upgrade that is QUEUED, RUNNING or PAUSED for good. Chunks under way are not carried out; "
+        "what is done stays done, and `undoUpgrade` takes it back."
     )
     async def cancel_upgrade(
         self, info: Info, asked: Annotated[CancelUpgradeInput, INPUT]

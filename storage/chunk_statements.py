@@ -153,6 +153,17 @@ def _unmoved(kind: SelectionKind) -> Select[Any]:
     )
 
 
+def _still_there(kind: SelectionKind) -> Select[Any]:
+    """As `_unmoved`, whatever is kept by now: who has moved has another version than was recorded."""
+    cohort = _cohort_columns(kind)
+    return (
+        select(*cohort, func.count().label("instances"))
+        .join_from(outcome, instance, instance.c.id == outcome.c.instance_id)
+        .where(_recorded_in_chunk(kind), instance.c.version == outcome.c.version)
+        .group_by(*cohort)
+    )
+
+
 def _move_in_place(kind: SelectionKind) -> Update:
     """SQLite: the bulk of nearly every upgrade. The version changes, the position stays."""
     staying = select(decision.c.version, decision.c.position_id).where(
@@ -278,6 +289,7 @@ def _move_recorded(kind: SelectionKind) -> Update:
 FORWARD: tuple[SelectionKind, ...] = tuple(kind for kind in SelectionKind if kind is not SelectionKind.UNDO)
 RECORD = {kind: _record(kind) for kind in SelectionKind}
 UNMOVED = {kind: _unmoved(kind) for kind in SelectionKind}
+STILL_THERE = {kind: _still_there(kind) for kind in SelectionKind}
 MOVE_IN_PLACE = {kind: _move_in_place(kind) for kind in FORWARD}
 MOVE_ELSEWHERE = {kind: _move_elsewhere(kind) for kind in FORWARD}
 MOVE_AND_RECORD = _move_and_record()

@@ -21,6 +21,7 @@ from storage.chunk_statements import (
     RECORD,
     RECORD_REST,
     RECORD_REST_AT_ONCE,
+    STILL_THERE,
     UNMOVED,
 )
 from storage.cohorts import cohorts_of, undo_cohorts_of
@@ -107,6 +108,9 @@ class Chunks:
         recorded = (await self._connection.execute(RECORD[self._kind], bound)).rowcount
         moved = await self.move(upto, decisions)
         rows = [] if moved == recorded else (await self._connection.execute(UNMOVED[self._kind], bound)).all()
+        if moved + sum(row.instances for row in rows) != recorded:
+            # Another worker has decided a cohort since the given decisions were read, or these moved.
+            rows = (await self._connection.execute(STILL_THERE[self._kind], bound)).all()
         return Done(recorded, moved, await self._counted(rows))
 
     async def _move_and_record(self, upto: int, decisions: Collection[Decision]) -> Done:

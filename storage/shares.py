@@ -45,23 +45,25 @@ WORKED_ON = (
         other_share.c.lease_until >= NOW,
     )
 )
+IS_QUEUED = upgrade.c.state == UpgradeState.QUEUED
+IS_RUNNING = upgrade.c.state == UpgradeState.RUNNING
 IS_FREE = or_(
     # A lease on an upgrade that was stopped meanwhile is worth nothing.
-    upgrade.c.state == UpgradeState.QUEUED,
+    IS_QUEUED,
     share.c.lease_until.is_(None),
     share.c.lease_until < NOW,
 )
 CLAIMABLE = tuple(
     WITH_UPGRADE.where(condition).order_by(upgrade.c.id, share.c.last_key).limit(1)
+    # Each finds its first without a look at all that wait.
     for condition in (
-        # The first of a long queue must be found without a look at all of it.
-        IS_WAITING & IS_FREE & ~WORKED_ON.exists(),
-        (upgrade.c.state == UpgradeState.RUNNING)
-        & IS_FREE
-        & WORKED_ON.where(other.c.id == upgrade.c.id).exists(),
+        IS_WAITING & (IS_QUEUED | (share.c.lease_until < NOW)) & ~WORKED_ON.exists(),
+        IS_RUNNING & share.c.lease_until.is_(None) & ~WORKED_ON.exists(),
+        IS_RUNNING & IS_FREE & WORKED_ON.where(other.c.id == upgrade.c.id).exists(),
     )
 )
-"""The first free share of the oldest upgrade that nobody works on, or else of one that others work on."""
+"""The first free share of the oldest upgrade that waits for its first worker, or one in place of a dead one;
+or else of one that was left for such an upgrade; or else of one that others work on."""
 CLAIMABLE_OF_ONE = tuple(claimable.where(upgrade.c.uuid == bindparam("uuid")) for claimable in CLAIMABLE)
 LOCKED_CLAIMABLE, LOCKED_CLAIMABLE_OF_ONE = (
     tuple(

@@ -93,7 +93,14 @@ def claimable_in(state: State, now: datetime, only: UpgradeId | None) -> tuple[U
         for share in shares_in(state, upgrade.id)
         if _is_free(upgrade, share, now)
     ]
-    return min(free, key=lambda one: one[0].process in busy, default=None)
+
+    def turn(one: tuple[Upgrade, Share]) -> int:
+        upgrade, share = one
+        if upgrade.process in busy:
+            return 2
+        return 0 if upgrade.state is UpgradeState.QUEUED or share.lease is not None else 1
+
+    return min(free, key=turn, default=None)
 
 
 def shares_in(state: State, upgrade: UpgradeId) -> tuple[Share, ...]:

@@ -180,7 +180,7 @@ async def test_a_worker_that_lost_its_lease_writes_nothing_more(
     [stored] = before.upgrades
     assert await work_off(store, begun, slow) == stored
     assert await work_off(store, begun, slow, should_stop=lambda: True) == stored
-    assert await fail(store, begun, slow, "RuntimeError: of the slow one") == stored
+    assert await fail(store, begun, slow, "RuntimeError: of the slow one") is None
     assert await everything_in(store) == before
     [lease] = await leases_of(store, queued.id)
     assert lease is not None
@@ -238,6 +238,7 @@ async def test_an_upgrade_that_failed_keeps_what_is_done_and_why(store: Store) -
     queued = await request(store)
     left = await work_and_die(store, queued.id, chunks=1)
     failed = await fail(store, left, SMALL, "RuntimeError: on purpose")
+    assert await fail(store, left, SMALL, "RuntimeError: once more") is None
     assert failed == replace(
         left, state=UpgradeState.FAILED, finished_at=NOON, error="RuntimeError: on purpose"
     )

@@ -75,7 +75,9 @@ async def an_upgrade_that_is(store: Store, state: UpgradeState) -> Upgrade:
         case UpgradeState.CANCELLED:
             return await cancel_upgrade(store, queued.id, caller=ADMIN)
         case UpgradeState.FAILED:
-            return await fail(store, running, SMALL, "RuntimeError: on purpose")
+            failed = await fail(store, running, SMALL, "RuntimeError: on purpose")
+            assert failed is not None
+            return failed
         case UpgradeState.COMPLETED:
             return await work_off(store, running, SMALL)
 

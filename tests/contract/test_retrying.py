@@ -303,7 +303,9 @@ async def test_an_upgrade_that_was_stopped_is_tried_again_as_far_as_it_came(stor
     if end == "CANCELLED":
         earlier = await cancel_upgrade(store, earlier.id, caller=ADMIN)
     else:
-        earlier = await fail(store, left, SMALL, "RuntimeError: on purpose")
+        failed = await fail(store, left, SMALL, "RuntimeError: on purpose")
+        assert failed is not None
+        earlier = failed
     await report_instances(store, reports=[a_report(n) for n in (1, 3, 5)], caller=ADMIN)
     again = await retry(store, earlier, NOT_PENDING)
     assert (again.expected, again.upgraded) == (2, 2)

@@ -1,8 +1,8 @@
 """How several workers work on one upgrade: each on a share of its own, and each instance once."""
 
 from asyncio import gather
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -29,7 +29,7 @@ from domain import (
     work_off,
 )
 from domain.clock import Clock
-from domain.ports import Store
+from domain.ports import Store, Transaction
 from domain.upgrading import finish_upgrade
 from domain.working import Pace, fail
 from tests.contract.upgrade_work import (
@@ -58,7 +58,7 @@ from tests.support.builders import (
     an_id,
     instances,
 )
-from tests.support.stores import everything_in, instances_of, outcomes_of
+from tests.support.stores import Around, everything_in, instances_of, outcomes_of
 
 pytestmark = pytest.mark.anyio
 
@@ -68,7 +68,7 @@ Stop = Callable[[Store, Upgrade], Awaitable[Upgrade]]
 def sharing(name: str, *, size: int = 2, share: int = 6, clock: Clock | None = None) -> Worker:
     """A worker that takes no more than six instances at a time."""
     worker = a_worker(name, size=size, clock=clock)
-    return replace(worker, pace=replace(worker.pace, share=share))
+    return replace(worker, pace=replace(worker.pace, share_size=share))
 
 
 ONE, TWO, THREE = (sharing(name) for name in ("one", "two", "three"))
@@ -286,6 +286,77 @@ async def test_a_worker_leaves_the_rest_when_another_upgrade_waits(store: Store)
     assert found.id == waiting.id
 
 
+async def a_small_one(store: Store) -> Upgrade:
+    """An upgrade of another process, small enough for one share."""
+    await a_process(store, INVOICES, holding=instances(range(900, 903), process=INVOICES))
+    return await request(store, process=INVOICES)
+
+
+async def test_a_small_upgrade_waits_for_no_more_than_a_share_of_a_large_one(store: Store) -> None:
+    large = await a_queued_upgrade(store, 30)
+    await taken(store, large.id, ONE)
+    small = await a_small_one(store)
+    left = await work_off(store, large, ONE)
+    assert (left.state, left.upgraded) == (UpgradeState.RUNNING, 6)
+    found = await claim(store, ONE)
+    assert found is not None
+    assert found.id == small.id
+    assert (await work_off(store, found, ONE)).state is UpgradeState.COMPLETED
+    found = await claim(store, ONE)
+    assert found is not None
+    assert found.id == large.id
+    assert (await work_off(store, found, ONE)).upgraded == 30
+
+
+async def test_who_died_is_followed_before_a_younger_upgrade_begins(store: Store) -> None:
+    clock = MovableClock()
+    dead, other = (sharing(name, clock=clock) for name in ("dead", "other"))
+    large = await a_queued_upgrade(store, 30)
+    await work_and_die(store, large.id, dead, chunks=1)
+    await a_small_one(store)
+    clock.go_on(seconds=11)
+    found = await claim(store, other)
+    assert found is not None
+    assert found.id == large.id
+
+
+class StaleWorker(Around):
+    """Between the two first chunks of a worker another one decides what the first has not met yet."""
+
+    def __init__(self, store: Store, upgrade: Upgrade, other: Worker) -> None:
+        super().__init__(store)
+        self._upgrade = upgrade
+        self._other = other
+        self._chunks = 0
+
+    @asynccontextmanager
+    async def transaction(self, *, in_background: bool = False) -> AsyncIterator[Transaction]:
+        self._chunks += in_background
+        if in_background and self._chunks == 2:
+            await next_chunk(self._store, self._upgrade, self._other)
+        async with self._store.transaction(in_background=in_background) as transaction:
+            yield transaction
+
+
+@pytest.mark.parametrize("what", ["upgrade", "undo"])
+async def test_what_another_worker_has_decided_meanwhile_is_carried_out(store: Store, what: str) -> None:
+    await a_process(store, holding=instances(range(12)))
+    if what == "undo":
+        done = await work(store, (await request(store)).id)
+    first = [a_report(number, status=Status.RUNNING) for number in range(2)]
+    await report_instances(store, reports=first, caller=ADMIN)
+    asked = (
+        await request(store)
+        if what == "upgrade"
+        else await request_undo(store, of=done.id, caller=ADMIN, worker=SMALL)
+    )
+    for worker in (ONE, TWO):
+        await taken(store, asked.id, worker)
+    await work_off(StaleWorker(store, asked, TWO), asked, ONE)
+    ended = await work_off(store, asked, TWO)
+    assert (ended.state, ended.upgraded, ended.skipped) == (UpgradeState.COMPLETED, 10, 2)
+
+
 async def test_a_shared_upgrade_keeps_others_of_its_process_waiting(store: Store) -> None:
     shared = await a_shared_upgrade(store)
     second = await request(store)
@@ -392,7 +463,9 @@ async def cancel(store: Store, shared: Upgrade) -> Upgrade:
 
 
 async def let_fail(store: Store, shared: Upgrade) -> Upgrade:
-    return await fail(store, shared, ONE, "RuntimeError: on purpose")
+    failed = await fail(store, shared, ONE, "RuntimeError: on purpose")
+    assert failed is not None
+    return failed
 
 
 @pytest.mark.parametrize("stop", [cancel, let_fail])
@@ -432,7 +505,7 @@ async def test_the_last_chunk_of_a_share_does_not_tell_how_large_the_next_may_be
     queued = await a_queued_upgrade(store, 32)
     monkeypatch.setattr("time.perf_counter", lambda: 0.0)  # chunks take no time: each may be twice as large
     sizes: list[int] = []
-    pace = Pace(at_once=1, first_size=2, smallest=1, rest=timedelta(), share=12)
+    pace = Pace(at_once=1, first_size=2, smallest=1, rest=timedelta(), share_size=12)
     worker = replace(ONE, pace=pace, on_chunk=lambda done, _: sizes.append(done.upgraded))
     done = await work(store, queued.id, worker)
     assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 32)

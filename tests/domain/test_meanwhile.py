@@ -146,7 +146,7 @@ async def test_a_worker_that_lost_an_upgrade_does_not_let_it_fail(store: InMemor
     claimed = await taken(store, queued.id)
     later = Worker(name="other", clock=a_clock(EVENING))
     theirs = await taken(store, queued.id, later)
-    assert await fail(store, claimed, SMALL, "RuntimeError: on purpose") == theirs
+    assert await fail(store, claimed, SMALL, "RuntimeError: on purpose") is None
     assert await store.upgrade(queued.id) == theirs
     assert (theirs.state, theirs.error) == (UpgradeState.RUNNING, None)
 
@@ -292,7 +292,7 @@ class RequestedAfterTheLook(Around):
 async def test_a_worker_takes_a_share_of_no_other_upgrade_than_its_own(store: InMemoryStore) -> None:
     await a_process(store, holding=instances(range(6)))
     await a_process(store, INVOICES, holding=instances(range(6, 9), process=INVOICES))
-    pace = replace(SMALL.pace, share=2)
+    pace = replace(SMALL.pace, share_size=2)
     one, two = (replace(SMALL, name=name, pace=pace) for name in ("one", "two"))
     shared = await request(store)
     for worker in (one, two):

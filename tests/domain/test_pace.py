@@ -22,7 +22,7 @@ TIMES = st.timedeltas(timedelta(), timedelta(hours=1))
 def test_a_pace_is_fifty_milliseconds_unless_it_is_set() -> None:
     assert Pace().target == 50 * MS
     assert Pace().at_once == AT_ONCE == 10_000
-    assert Pace().share is None
+    assert Pace().share_size is None
 
 
 @pytest.mark.parametrize(

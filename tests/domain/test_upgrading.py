@@ -264,9 +264,9 @@ def test_chunks_of_nothing_would_never_end(sizes: dict[str, int]) -> None:
 
 
 def test_shares_of_nothing_would_never_end() -> None:
-    assert Pace(share=1).share == 1
+    assert Pace(share_size=1).share_size == 1
     with pytest.raises(ValueError, match="Expected shares of at least one instance"):
-        Pace(share=0)
+        Pace(share_size=0)
 
 
 def test_a_store_that_did_something_else_than_it_recorded_is_stopped() -> None:

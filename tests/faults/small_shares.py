@@ -6,5 +6,5 @@ So several workers share even an upgrade that is soon over; in PostgreSQL, for o
 from gateway import settings
 from gateway.cli import app
 
-settings.SHARE = 5_000
+settings.SHARE_SIZE = 5_000
 app(prog_name="uplift")

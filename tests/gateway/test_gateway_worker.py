@@ -125,7 +125,7 @@ class TogetherTransaction:
 
 
 async def test_a_server_works_on_one_upgrade_with_several_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings, "SHARE", 40)
+    monkeypatch.setattr(settings, "SHARE_SIZE", 40)
     holding = instances(range(1_000))
     async with asyncio.timeout(60), the_server().database() as url, an_open_database(url) as opened:
         await a_process(opened, holding=holding)

@@ -22,7 +22,7 @@ def a_worker(name: str = "worker", *, size: int = 2, rest: float = 0, share: int
         smallest=size,
         largest=size,
         rest=timedelta(seconds=rest),
-        share=share,
+        share_size=share,
     )
     return Worker(name=name, pace=pace)
 

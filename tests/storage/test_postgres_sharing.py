@@ -17,6 +17,7 @@ from domain import (
     claim,
     pause_upgrade,
     register_instances,
+    request_undo,
     work_off,
 )
 from domain.ports import Transaction
@@ -24,7 +25,7 @@ from domain.upgrading import finish_upgrade
 from domain.working import DoneChunk, work_chunk
 from storage.store import SqlStore
 from tests.contract.test_sharing import ONE, TWO, a_shared_upgrade, holders_of, sharing
-from tests.contract.upgrade_work import UPGRADED, kinds_of, request
+from tests.contract.upgrade_work import SMALL, UPGRADED, kinds_of, request, taken, work
 from tests.storage.on_postgres import ask, until_someone_waits_for_a_row
 from tests.support.builders import ADMIN, ORDERS, a_process, an_id, an_instance, at, instances
 from tests.support.postgres import the_server
@@ -81,6 +82,43 @@ async def test_the_two_last_chunks_at_the_same_moment_complete_the_upgrade_once(
     assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 12)
     assert await store.upgrade(shared.id) == done
     assert await kinds_of(store, shared.id) == {an_id(number): UPGRADED for number in range(12)}
+
+
+async def test_what_another_worker_decides_within_a_chunk_of_an_undo_is_carried_out(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
+    await a_process(store, holding=instances(range(12)))
+    done = await work(store, (await request(store)).id)
+    undo = await request_undo(store, of=done.id, caller=ADMIN, worker=SMALL)
+    for worker in (ONE, TWO):
+        await taken(store, undo.id, worker)
+    async with store.transaction() as transaction:
+        held = await transaction.held_share(undo.id, "one", ONE.clock())
+        assert held is not None
+        # It has read the decisions: there are none.
+        await work_off(neighbour, undo, TWO)
+        first = await work_chunk(transaction, held, 6, ONE, {})
+    assert (first.upgraded, first.upgrade.state) == (6, UpgradeState.COMPLETED)
+    assert await instances_of(store, ORDERS) == instances(range(12))
+
+
+@pytest.mark.parametrize("attempt", range(3))
+async def test_many_workers_take_back_what_an_upgrade_did(
+    store: SqlStore, neighbour: SqlStore, attempt: int
+) -> None:
+    held = [an_instance(number, position=at(f"task {number % 7}")) for number in range(300)]
+    await a_process(store, holding=held)
+    done = await work(store, (await request(store)).id)
+    undo = await request_undo(store, of=done.id, caller=ADMIN, worker=SMALL)
+    several = [sharing(f"worker {number}", size=7 + attempt, share=40) for number in range(4)]
+    ends = await gather(
+        *(
+            finish_upgrade((store, neighbour)[number % 2], undo, worker)
+            for number, worker in enumerate(several)
+        )
+    )
+    assert {(one.state, one.upgraded) for one in ends} == {(UpgradeState.COMPLETED, 300)}
+    assert await instances_of(store, ORDERS) == held
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ def upgrade(op: Operations) -> None:
     # Of one that is COMPLETED (4) nothing is left; of another that ended it tells what was not reached.
     op.execute(
         "INSERT INTO share (upgrade_id, last_key, cursor, lease_worker, lease_until) "
-        "SELECT id, last_key, cursor, lease_worker, lease_until FROM upgrade WHERE state <> 4"
+        "SELECT id, last_key, cursor, lease_worker, lease_until FROM upgrade "
+        "WHERE state <> 4 AND (pruned_at IS NULL OR first_instance_id IS NOT NULL)"
     )
     for name in ("lease_worker", "lease_until", "last_key", "cursor"):
         op.drop_column("upgrade", name)
