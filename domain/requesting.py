@@ -1,6 +1,6 @@
 """How does a request to upgrade instances become a stored upgrade?
 
-A selection that fits into one chunk is upgraded at once, all in one transaction with the request itself. A
+A selection that is small enough is upgraded at once, all in one transaction with the request itself. A
 larger one is queued for a worker.
 """
 
@@ -66,7 +66,7 @@ async def request_upgrade(
 ) -> Upgrade:
     """Store the request to upgrade the selected instances to the latest published version.
 
-    Returns it finished when the selection fits into one chunk of the worker, else QUEUED. `mappings`
+    Returns it finished when the selection is no larger than the pace allows, else QUEUED. `mappings`
     override the generated mapping; given the `fingerprint` of a plan, an upgrade that would do something
     else is refused; the same idempotency `key` gives the first upgrade again. Raises Forbidden,
     ProcessNotFound, NoPublishedVersion, InvalidInput, InvalidMapping, PlanChanged or IdempotencyConflict,

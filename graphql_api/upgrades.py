@@ -114,7 +114,10 @@ class Upgrade:
         "is left."
     )
 
-    @field("The workers that have taken a share of it, by name; none unless it is RUNNING.")
+    @field(
+        "The workers that have taken a share of it, by name, a dead one until another takes its share; none "
+        "unless it is RUNNING."
+    )
     async def workers(self, info: Info) -> list[str]:
         if self.stored.state is not domain.UpgradeState.RUNNING:
             return []
