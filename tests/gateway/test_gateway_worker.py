@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from gateway_world import a_world, break_table
 from structlog.testing import capture_logs
 
-from domain import InMemoryStore, Upgrade, UpgradeId, UpgradeState, all_active, request_upgrade
+from domain import InMemoryStore, Upgrade, UpgradeId, UpgradeState, Worker, all_active, request_upgrade
 from domain.access import Role
 from domain.errors import StoreUnavailable
 from domain.ports import HeldShare, Store, Transaction
@@ -124,6 +124,40 @@ class TogetherTransaction:
         return await self._transaction.held_share(upgrade, worker, now)
 
 
+class FaultyStore(TogetherStore):
+    """Fails in the first chunk."""
+
+    has_failed = False
+
+    @asynccontextmanager
+    async def transaction(self, *, in_background: bool = False) -> AsyncIterator["TogetherTransaction"]:
+        async with super().transaction(in_background=in_background) as transaction:
+            if in_background and not self.has_failed:
+                self.has_failed = True
+                raise StoreUnavailable("it is locked by another program")
+            yield transaction
+
+
+async def test_a_worker_never_has_the_name_of_one_whose_lease_may_still_stand() -> None:
+    """With it, it would have two shares, and leave one of them."""
+    store = FaultyStore(InMemoryStore(), many=1)
+    store.may_go_on.set()
+    await a_process(store, holding=instances(range(9)))
+    queued = await request_upgrade(
+        store, process=ORDERS, selection=all_active(), caller=ADMIN, worker=a_worker(size=1)
+    )
+    stopping = asyncio.Event()
+    named = Worker(name="here", lease_for=timedelta(milliseconds=1))
+    worker = UpgradeWorker(store, named, at_once=1, stopping=stopping, patience=60)
+    async with asyncio.timeout(30):
+        running = asyncio.create_task(worker.run())
+        done = await wait_until_finished(store, queued)
+        stopping.set()
+        await running
+    assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 9)
+    assert store.workers == {"here:2"}
+
+
 async def test_a_server_works_on_one_upgrade_with_several_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "SHARE_SIZE", 40)
     holding = instances(range(1_000))
@@ -137,14 +171,15 @@ async def test_a_server_works_on_one_upgrade_with_several_workers(monkeypatch: p
         async with app.router.lifespan_context(app):
             await store.are_all_there.wait()
             shares = (await opened.shares([asked.id]))[asked.id]
+            names = sorted(store.workers)
             store.may_go_on.set()
             done = await wait_until_finished(opened, asked)
         outcomes = await outcomes_of(opened, asked.id)
         moved = await instances_of(opened, ORDERS)
         assert (await opened.shares([asked.id]))[asked.id] == ()
-    assert [one.lease.worker for one in shares if one.lease] == sorted(store.workers)
-    assert {name.rpartition(":")[2] for name in store.workers} == {"1", "2", "3"}
-    assert len({name.rpartition(":")[0] for name in store.workers}) == 1
+    assert [one.lease.worker for one in shares if one.lease] == names
+    assert {name.rpartition(":")[2] for name in names} == {"1", "2", "3"}
+    assert len({name.rpartition(":")[0] for name in names}) == 1
     assert (done.state, done.upgraded, done.skipped) == (UpgradeState.COMPLETED, 1_000, 0)
     assert [(one.instance, one.to_version) for one in outcomes] == [(one.id, 2) for one in holding]
     assert [(one.id, one.version) for one in moved] == [(one.id, 2) for one in holding]
