@@ -29,9 +29,13 @@ from storage.connection import Connection
 from storage.decisions import stored_code
 from storage.identities import Identities
 from storage.opened import Opened
+from storage.postgres import LOCK_WAIT
 
 LOCK_NOT_AVAILABLE = "55P03"
 """The SQLSTATE."""
+BRIEFLY = "100ms"
+"""How long moving waits for an instance. Where tables are not analysed, PostgreSQL may not come along the ids, and
+so meet in a circle with somebody who does: it gives way before that is found out, after a second."""
 NO_CODE = "-"
 """Stands for a reason that a retry does not take up: no stored code contains it."""
 
@@ -134,16 +138,19 @@ class Chunks:
         bound = self._bound(upto)
         moving = {**bound, **await self._moving(decisions)}
         await self._connection.exec_driver_sql("SAVEPOINT attempt")  # the transaction's end is also its own
-        done = (await self._connection.execute(MOVE_AND_RECORD, moving)).one()
-        if done.moved == done.covered:
-            return done.moved, []
+        await self._connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BRIEFLY}'")
         try:
-            return done.moved, (await self._connection.execute(RECORD_REST_AT_ONCE, bound)).all()
+            done = (await self._connection.execute(MOVE_AND_RECORD, moving)).one()
+            rest: Sequence[Any] = []
+            if done.moved != done.covered:
+                rest = (await self._connection.execute(RECORD_REST_AT_ONCE, bound)).all()
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
                 raise
             await self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT attempt")
             return None
+        await self._connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'")
+        return done.moved, rest
 
     def _moves_of_recorded(self, decisions: Collection[Decision]) -> Iterator[Update]:
         if self._kind is SelectionKind.UNDO:
