@@ -34,8 +34,8 @@ from storage.postgres import LOCK_WAIT
 LOCK_NOT_AVAILABLE = "55P03"
 """The SQLSTATE."""
 BRIEFLY = "100ms"
-"""How long moving waits for an instance. Where tables are not analysed, PostgreSQL may not come along the ids,
-and so meet in a circle with somebody who does: it gives way before that is found out, after a second."""
+"""How long moving waits for an instance. Where tables are not analysed, PostgreSQL may not come along the
+ids, and so meet in a circle with somebody who does: it gives way before that is found out, after a second."""
 NO_CODE = "-"
 """Stands for a reason that a retry does not take up: no stored code contains it."""
 
