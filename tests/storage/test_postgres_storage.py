@@ -18,6 +18,7 @@ from domain import (
     register_instances,
     report_instances,
     upgrade_instances,
+    work_off,
 )
 from domain.errors import ProcessExists, StoreUnavailable, UpliftError
 from domain.paging import PageRequest
@@ -26,7 +27,7 @@ from storage.instances import COPIED_FROM
 from storage.store import SqlStore
 from storage.tables import instance
 from tests.contract.chunk_work import plain_rules
-from tests.contract.upgrade_work import request, work
+from tests.contract.upgrade_work import SMALL, request, work, work_and_die
 from tests.storage.on_postgres import ask, until, until_someone_waits_for_a_row
 from tests.storage.recording import statements_on
 from tests.support.builders import (
@@ -282,6 +283,21 @@ async def test_an_instance_that_goes_on_while_its_chunk_waits_for_it_is_decided_
     assert (await instances_of(store, ORDERS))[2] == an_instance(
         3, version=2 if moves else 1, status=status, position=at("b")
     )
+
+
+async def test_a_chunk_gives_way_to_who_waits_for_it_in_a_circle(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
+    """Else PostgreSQL would refuse one of both, a second later."""
+    await a_process(store, holding=instances([1, 2, 3, 4]))
+    begun = await work_and_die(store, (await request(store)).id, chunks=1)
+    async with neighbour.transaction() as engine:
+        await engine.processes_of([an_id(4)])
+        working = create_task(work_off(store, begun, SMALL))
+        await until_someone_waits_for_a_row(store)
+        assert list(await engine.processes_of([an_id(3)])) == [an_id(3)]
+    done = await working
+    assert (done.upgraded, done.skipped) == (4, 0)
 
 
 async def test_many_instances_that_two_programs_register_at_once_are_kept_once(
