@@ -54,10 +54,10 @@ IS_FREE = or_(
     share.c.lease_until < NOW,
 )
 CLAIMABLE = tuple(
-    WITH_UPGRADE.where(condition).order_by(upgrade.c.id, share.c.last_key).limit(1)
-    # Each finds its first without a look at all that wait.
+    WITH_UPGRADE.where(IS_WAITING, condition).order_by(upgrade.c.id, share.c.last_key).limit(1)
+    # Each finds its first without a look at all that wait, or at any that has ended.
     for condition in (
-        IS_WAITING & (IS_QUEUED | (share.c.lease_until < NOW)) & ~WORKED_ON.exists(),
+        (IS_QUEUED | (share.c.lease_until < NOW)) & ~WORKED_ON.exists(),
         IS_RUNNING & share.c.lease_until.is_(None) & ~WORKED_ON.exists(),
         IS_RUNNING & IS_FREE & WORKED_ON.where(other.c.id == upgrade.c.id).exists(),
     )
@@ -74,12 +74,11 @@ LOCKED_CLAIMABLE, LOCKED_CLAIMABLE_OF_ONE = (
     )
     for either in (CLAIMABLE, CLAIMABLE_OF_ONE)
 )
+THAT_ENDS_THERE = (share.c.upgrade_id == bindparam("of_upgrade")) & (
+    share.c.last_key == bindparam("its_last")
+)
 STILL_CLAIMABLE = WITH_UPGRADE.where(
-    IS_WAITING,
-    IS_FREE,
-    ~WORKED_ON.where(other.c.id != upgrade.c.id).exists(),
-    share.c.upgrade_id == bindparam("of_upgrade"),
-    share.c.last_key == bindparam("its_last"),
+    IS_WAITING, IS_FREE, ~WORKED_ON.where(other.c.id != upgrade.c.id).exists(), THAT_ENDS_THERE
 )
 HELD = (
     WITH_UPGRADE.add_columns(OTHERS)
@@ -106,9 +105,6 @@ LAST_EARLIER = select(func.coalesce(func.max(outcome.c.instance_id), 0)).where(
 )
 LAST_INSTANCE = select(func.coalesce(func.max(instance.c.id), 0)).where(
     instance.c.process_id == bindparam("of_process")
-)
-THAT_ENDS_THERE = (share.c.upgrade_id == bindparam("of_upgrade")) & (
-    share.c.last_key == bindparam("its_last")
 )
 ADD = insert(share)
 SAVE = (

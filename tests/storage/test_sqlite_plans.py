@@ -14,6 +14,7 @@ from storage.store import SqlStore
 from tests.contract.chunk_work import add_upgrade, moving, work_chunk
 from tests.storage.recording import Sent, plan_of, statements_on
 from tests.support.builders import (
+    NOON,
     ORDERS,
     a_key,
     a_process,
@@ -134,6 +135,19 @@ async def test_lists_are_read_along_an_index_and_never_sorted(store: SqlStore, k
         plan = await plan_of(store, one)
         assert [step for step in plan if "TEMP B-TREE FOR ORDER BY" in step] == [], one.sql
         assert [step for step in full_scans(plan) if not step.startswith("SCAN upgrade")] == [], one.sql
+
+
+async def test_who_looks_for_work_looks_at_no_upgrade_that_has_ended(store: SqlStore) -> None:
+    """A worker looks twice a second, and nearly all upgrades have ended."""
+    await fill(store, 1)
+    async with store.database.reading() as connection:
+        pass
+    with statements_on(connection) as sent:
+        assert await store.claimable(NOON) is None
+    assert len(sent) == 3
+    for one in sent:
+        steps = [step for step in await plan_of(store, one) if step.startswith("SCAN upgrade")]
+        assert steps == ["SCAN upgrade USING INDEX upgrade_waiting"], one.sql
 
 
 async def test_a_page_of_many_processes_takes_no_statement_a_process(
