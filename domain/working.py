@@ -114,6 +114,11 @@ async def claim(store: Store, worker: Worker, *, only: UpgradeId | None = None) 
     """
     if await store.claimable(worker.clock(), only=only) is None:
         return None
+    return await _claim(store, worker, only)
+
+
+async def _claim(store: Store, worker: Worker, only: UpgradeId | None) -> Upgrade | None:
+    """As `claim`, when a look has shown that there is something to take."""
     async with store.transaction() as transaction:
         found = await transaction.claimable(worker.clock(), only=only)
         if found is None:
@@ -305,7 +310,7 @@ async def _takes_another(store: Store, upgrade: Upgrade, worker: Worker) -> bool
     """Whether the worker took another share of the upgrade."""
     first = await store.claimable(worker.clock())
     is_next = first is not None and first.id == upgrade.id
-    return is_next and await claim(store, worker, only=upgrade.id) is not None
+    return is_next and await _claim(store, worker, upgrade.id) is not None
 
 
 async def _held(transaction: Transaction, upgrade: Upgrade, worker: Worker) -> HeldShare | None:
