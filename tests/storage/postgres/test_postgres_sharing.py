@@ -26,27 +26,11 @@ from domain.working import DoneChunk, work_chunk
 from storage.store import SqlStore
 from tests.contract.test_sharing import ONE, TWO, a_shared_upgrade, holders_of, sharing
 from tests.contract.upgrade_work import SMALL, UPGRADED, kinds_of, request, taken, work
-from tests.storage.on_postgres import ask, until_someone_waits_for_a_row
+from tests.storage.on_postgres import until_someone_waits_for_a_row
 from tests.support.builders import ADMIN, ORDERS, a_process, an_id, an_instance, at, instances
-from tests.support.postgres import the_server
-from tests.support.stores import an_open_database, everything_in, instances_of, outcomes_of
+from tests.support.stores import everything_in, instances_of, outcomes_of
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def store() -> AsyncIterator[SqlStore]:
-    """An empty store."""
-    async with the_server().database() as url, an_open_database(url) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def neighbour(store: SqlStore) -> AsyncIterator[SqlStore]:
-    """Another store on the same database, as another program has it."""
-    name = await ask(store, "SELECT current_database()")
-    async with an_open_database(the_server().url(name)) as opened:
-        yield opened
 
 
 async def chunk_of(transaction: Transaction, upgrade: Upgrade, worker: Worker, size: int) -> DoneChunk:

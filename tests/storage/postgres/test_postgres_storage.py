@@ -2,7 +2,6 @@
 
 import struct
 from asyncio import create_task, gather, open_connection, sleep
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
@@ -45,7 +44,7 @@ from tests.support.builders import (
     instances,
 )
 from tests.support.postgres import the_server
-from tests.support.stores import an_open_database, everything_in, instances_of, outcomes_of
+from tests.support.stores import everything_in, instances_of, outcomes_of
 
 pytestmark = pytest.mark.anyio
 
@@ -53,21 +52,6 @@ CUT = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
-
-
-@pytest.fixture
-async def store() -> AsyncIterator[SqlStore]:
-    """An empty store."""
-    async with the_server().database() as url, an_open_database(url) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def neighbour(store: SqlStore) -> AsyncIterator[SqlStore]:
-    """Another store on the same database, as another program has it."""
-    name = await ask(store, "SELECT current_database()")
-    async with an_open_database(the_server().url(name)) as opened:
-        yield opened
 
 
 async def cut_all_connections(store: SqlStore) -> None:
