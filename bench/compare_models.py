@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from time import perf_counter
 
-from domain.bpmn import Element, ElementKind, Flow, ProcessModel, Trigger, TriggerKind, build_model
-from domain.compatibility import Comparison, breaking_positions, compare, relocate
+from uplift.domain.bpmn import Element, ElementKind, Flow, ProcessModel, Trigger, TriggerKind, build_model
+from uplift.domain.compatibility import Comparison, breaking_positions, compare, relocate
 
 SIZES = (250, 500, 1_000, 2_000)
 RUNS = 9

@@ -17,7 +17,7 @@ import strawberry
 from graphql import DocumentNode, parse
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from graphql_api.compiled import CompilingExecutor
+from uplift.graphql_api.engine.column_executor import CompilingExecutor
 
 SIZE = 1_000
 RUNS = 60

@@ -23,7 +23,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from strawberry.asgi import GraphQL
 
-from graphql_api.http import GraphQLEndpoint, graphql_routes
+from uplift.graphql_api.engine.endpoint import GraphQLEndpoint, graphql_routes
 
 CONNECTIONS = 16
 SECONDS = 4.0

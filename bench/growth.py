@@ -21,8 +21,8 @@ from bench.population import (
     plain_connection,
     populate,
 )
-from domain import all_active, upgrade_instances
-from storage.store import SqlStore
+from uplift.domain import all_active, upgrade_instances
+from uplift.storage.store import SqlStore
 
 FIRST = 1_000
 FILL = """

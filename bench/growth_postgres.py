@@ -13,10 +13,10 @@ from datetime import timedelta
 
 from bench.on_postgres import BASE, Spent, a_bare_connection, populate, spending
 from bench.population import ADMIN, OLD_VERSIONS, POSITIONS, PROCESS
-from domain import Worker, all_active, upgrade_instances
-from domain.working import Pace
-from storage.store import SqlStore
 from tests.support.postgres import Server, a_server
+from uplift.domain import Worker, all_active, upgrade_instances
+from uplift.domain.use_cases.run import Pace
+from uplift.storage.store import SqlStore
 
 FIRST = 1_000
 PACE = Pace(first_size=10_000, smallest=10_000, largest=10_000, rest=timedelta(), share_size=100_000)

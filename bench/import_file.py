@@ -17,9 +17,9 @@ from statistics import median
 from typing import Any
 
 from bench.population import ADMIN, PROCESS, batches, copied, plain_connection, populate
-from domain import Instance
-from gateway.importing import import_file
-from storage.store import SqlStore
+from uplift.domain import Instance
+from uplift.gateway.files.importer import import_file
+from uplift.storage.store import SqlStore
 
 COLUMNS = ("type", "namespace", "code", "id", "version", "status", "position")
 ADD = "INSERT INTO instance (uuid, process_id, version, status, position_id) VALUES (?, 1, ?, ?, ?)"

@@ -17,9 +17,9 @@ from pathlib import Path
 from bench.import_file import STATUSES, instances_of_the_file, write_files
 from bench.on_postgres import Spent, a_copy, populate, ratios, spending
 from bench.population import ADMIN
-from gateway.importing import import_file
-from storage.store import SqlStore
 from tests.support.postgres import Server, a_server, tool
+from uplift.gateway.files.importer import import_file
+from uplift.storage.store import SqlStore
 
 BARE = """
 \\copy instance (uuid, process_id, version, status, position_id) from '{}' (format csv)

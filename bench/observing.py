@@ -16,12 +16,12 @@ from pathlib import Path
 
 from starlette.types import ASGIApp, Message
 
-from gateway.app import build_app
-from gateway.logs import configure_logs
-from gateway.metrics import Metrics
-from gateway.observing import Observing
-from gateway.settings import Settings
-from storage.store import SqlStore
+from uplift.gateway.app import build_app
+from uplift.gateway.observability.logging import configure_logs
+from uplift.gateway.observability.metrics import Metrics
+from uplift.gateway.observability.request_log import Observing
+from uplift.gateway.settings import Settings
+from uplift.storage.store import SqlStore
 
 ROUNDS = 15
 

@@ -14,9 +14,9 @@ from statistics import median
 import asyncpg
 
 from bench.population import fill
-from gateway.settings import Settings
-from storage.store import SqlStore
 from tests.support.postgres import Server
+from uplift.gateway.settings import Settings
+from uplift.storage.store import SqlStore
 
 BASE = "base"
 """The database that copies are made of."""

@@ -16,7 +16,8 @@ from statistics import median
 from uuid import UUID
 
 from bench.population import ADMIN, BATCH, PROCESS, plain_connection
-from domain import (
+from tests.support.bpmn_builder import a_process
+from uplift.domain import (
     ElementId,
     Instance,
     InstanceId,
@@ -28,9 +29,8 @@ from domain import (
     register_instances,
     save_draft,
 )
-from domain.planning import Plan, plan_upgrade
-from storage.store import SqlStore
-from tests.support.bpmn_builder import a_process
+from uplift.domain.use_cases.plan import Plan, plan_upgrade
+from uplift.storage.store import SqlStore
 
 VERSIONS = 25
 POSITIONS = 20

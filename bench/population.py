@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from uuid import UUID
 
-from domain import (
+from uplift.domain import (
     Caller,
     ElementId,
     Instance,
@@ -28,10 +28,10 @@ from domain import (
     register_instances,
     save_draft,
 )
-from gateway.keys import create_key
-from storage.keys import SqlKeys
-from storage.sqlite import PRAGMAS
-from storage.store import SqlStore
+from uplift.gateway.auth.keys import create_key
+from uplift.storage.repositories.api_keys import SqlKeys
+from uplift.storage.sqlite.backend import PRAGMAS
+from uplift.storage.store import SqlStore
 
 ADMIN = Caller(name="bench", role=Role.SYSTEM_ADMIN)
 PROCESS = ProcessKey(namespace="bench", code="order")

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bench.population import PROCESS, SMALL_PROCESS, add_admin_key, copied, populate
-from domain import ProcessKey
+from uplift.domain import ProcessKey
 
 PORT = 8765
 IDLE_SECONDS = 5.0
@@ -123,7 +123,16 @@ def main(count: int, rounds: int) -> None:
         waiting = asyncio.run(populate(base, count))
         key = asyncio.run(add_admin_key(base))
         ids = [str(one) for one in waiting[:: max(1, len(waiting) // 1_000)]]
-        command = [sys.executable, "-m", "gateway.cli", "serve", "--port", str(PORT), "--log-level", "error"]
+        command = [
+            sys.executable,
+            "-m",
+            "uplift.gateway.cli",
+            "serve",
+            "--port",
+            str(PORT),
+            "--log-level",
+            "error",
+        ]
         for _ in range(rounds):
             path = copied(base, "served.sqlite")
             server = subprocess.Popen([*command, "--database-url", f"sqlite:///{path}"])

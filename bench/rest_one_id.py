@@ -32,10 +32,10 @@ from starlette.routing import Route
 from uvicorn.loops.auto import auto_loop_factory
 
 from bench.population import BARE_PRAGMAS, PROCESS, add_admin_key, copied, populate
-from gateway.logs import configure_logs
-from gateway.metrics import Metrics
-from gateway.server import serve
-from gateway.settings import Settings
+from uplift.gateway.observability.logging import configure_logs
+from uplift.gateway.observability.metrics import Metrics
+from uplift.gateway.server.server import serve
+from uplift.gateway.settings import Settings
 
 CONNECTIONS = 16
 PATH = "/pub/v1/bpm/instance/bytemplate/{namespace}/{code}/version"

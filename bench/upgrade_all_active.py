@@ -19,10 +19,10 @@ from statistics import median, quantiles
 from uuid import UUID
 
 from bench.population import ADMIN, PROCESS, SMALL_PROCESS, copied, plain_connection, populate
-from domain import all_active, upgrade_instances
-from storage.database import Database
-from storage.store import SqlStore
-from storage.transaction import SqlTransaction
+from uplift.domain import all_active, upgrade_instances
+from uplift.storage.database import Database
+from uplift.storage.store import SqlStore
+from uplift.storage.transaction import SqlTransaction
 
 EXCLUDED = 1_000
 

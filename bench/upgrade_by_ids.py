@@ -20,9 +20,9 @@ from typing import Any
 from uuid import UUID
 
 from bench.population import PROCESS, add_admin_key, copied, plain_connection, populate
-from gateway.app import build_app
-from gateway.settings import Settings
-from storage.store import SqlStore
+from uplift.gateway.app import build_app
+from uplift.gateway.settings import Settings
+from uplift.storage.store import SqlStore
 
 PATH = f"/pub/v1/bpm/instance/bytemplate/{PROCESS.namespace}/{PROCESS.code}/version"
 

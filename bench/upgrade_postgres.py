@@ -16,9 +16,9 @@ from statistics import median, quantiles
 from bench.on_postgres import Spent, a_bare_connection, a_copy, populate, ratios, settings_on, spending
 from bench.population import ADMIN, PROCESS, SMALL_PROCESS
 from bench.upgrade_all_active import TimedStore
-from domain import ProcessKey, Upgrade, Worker, all_active, request_upgrade
-from domain.upgrading import finish_upgrade
 from tests.support.postgres import Server, a_server
+from uplift.domain import ProcessKey, Upgrade, Worker, all_active, request_upgrade
+from uplift.domain.use_cases.upgrade import finish_upgrade
 
 FLOOR = (
     """

@@ -1,22 +1,21 @@
 """Which instances may be upgraded to the latest published version, and what happens to each."""
 
-from domain.access import Caller, Role, require_system_admin
-from domain.cohort import Cohort, CountedCohort
-from domain.controlling import cancel_upgrade, pause_upgrade, resume_upgrade
-from domain.decision import CountedDecision, Decision, ReasonCode, SkipReason, Verdict
-from domain.instance import ElementId, Instance, InstanceId, InstanceReport, Position, Status
-from domain.memory import InMemoryStore
-from domain.planning import plan_upgrade
-from domain.process import Process, ProcessKey, Version, VersionNumber, VersionState
-from domain.publishing import create_process, get_process, publish_version, save_draft
-from domain.reporting import register_instances, report_instances
-from domain.requesting import request_retry, request_undo, request_upgrade
-from domain.rules import decide
-from domain.selection import AllActive, ByIds, Selection, all_active, by_ids
-from domain.upgrade import Outcome, OutcomeKind, Upgrade, UpgradeId, UpgradeState
-from domain.upgrading import upgrade_instances
-from domain.watching import watch
-from domain.working import Worker, claim, work_off
+from uplift.domain.model.access import Caller, Role, require_system_admin
+from uplift.domain.model.cohort import Cohort, CountedCohort
+from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode, SkipReason, Verdict
+from uplift.domain.model.instance import ElementId, Instance, InstanceId, InstanceReport, Position, Status
+from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber, VersionState
+from uplift.domain.model.selection import AllActive, ByIds, Selection, all_active, by_ids
+from uplift.domain.model.upgrade import Outcome, OutcomeKind, Upgrade, UpgradeId, UpgradeState
+from uplift.domain.rules.eligibility import decide
+from uplift.domain.use_cases.control import cancel_upgrade, pause_upgrade, resume_upgrade
+from uplift.domain.use_cases.instances import register_instances, report_instances
+from uplift.domain.use_cases.plan import plan_upgrade
+from uplift.domain.use_cases.request import request_retry, request_undo, request_upgrade
+from uplift.domain.use_cases.run import Worker, claim, work_off
+from uplift.domain.use_cases.upgrade import upgrade_instances
+from uplift.domain.use_cases.versions import create_process, get_process, publish_version, save_draft
+from uplift.domain.use_cases.watch import watch
 
 __all__ = [
     "AllActive",
@@ -27,7 +26,6 @@ __all__ = [
     "CountedDecision",
     "Decision",
     "ElementId",
-    "InMemoryStore",
     "Instance",
     "InstanceId",
     "InstanceReport",

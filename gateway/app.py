@@ -7,22 +7,22 @@ from functools import partial
 
 from starlette.applications import Starlette
 
-from gateway.cross_origin import cross_origin
-from gateway.health import health_routes
-from gateway.key_uses import KeyUses
-from gateway.keys import Authenticator
-from gateway.metrics import Metrics
-from gateway.rate_limit import RateLimit
-from gateway.settings import Settings
-from gateway.worker import UpgradeWorker, worker_name
-from graphql_api.context import Context, context_of
-from graphql_api.http import GraphQLEndpoint, graphql_routes
-from graphql_api.ide import GraphiQLPage
-from graphql_api.origins import Origins
-from graphql_api.schema import build_schema
-from rest_compat.routes import rest_routes
-from storage.keys import SqlKeys
-from storage.store import SqlStore
+from uplift.gateway.auth.key_uses import KeyUses
+from uplift.gateway.auth.keys import Authenticator
+from uplift.gateway.http.cors import cross_origin
+from uplift.gateway.http.health import health_routes
+from uplift.gateway.http.rate_limit import RateLimit
+from uplift.gateway.observability.metrics import Metrics
+from uplift.gateway.settings import Settings
+from uplift.gateway.worker import UpgradeWorker, worker_name
+from uplift.graphql_api.context import Context, context_of
+from uplift.graphql_api.engine.endpoint import GraphQLEndpoint, graphql_routes
+from uplift.graphql_api.engine.origins import Origins
+from uplift.graphql_api.ide import GraphiQLPage
+from uplift.graphql_api.schema import build_schema
+from uplift.rest_compat.routes import rest_routes
+from uplift.storage.repositories.api_keys import SqlKeys
+from uplift.storage.store import SqlStore
 
 EXAMPLE_QUERY = """\
 query Overview {

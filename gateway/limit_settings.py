@@ -4,11 +4,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from domain.selection import MAX_IDS
-from gateway.rate_limit import rate_of
-from graphql_api.limits import Limits
-from graphql_api.origins import Origins
-from rest_compat.routes import RestLimits
+from uplift.domain.model.selection import MAX_IDS
+from uplift.gateway.http.rate_limit import rate_of
+from uplift.graphql_api.engine.limits import Limits
+from uplift.graphql_api.engine.origins import Origins
+from uplift.rest_compat.routes import RestLimits
 
 
 def _a_rate(text: str) -> str:

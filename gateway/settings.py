@@ -14,9 +14,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from domain.errors import InvalidInput
-from domain.working import OnChunk, Pace, Worker, ignore_chunk
-from gateway.limit_settings import LimitSettings
+from uplift.domain.errors import InvalidInput
+from uplift.domain.use_cases.run import OnChunk, Pace, Worker, ignore_chunk
+from uplift.gateway.limit_settings import LimitSettings
 
 DEFAULT_DATABASE_URL = "sqlite:///uplift.sqlite"
 SHARE_SIZE = 100_000

@@ -15,10 +15,10 @@ from uuid import uuid4
 from structlog import get_logger
 from structlog.contextvars import bind_contextvars
 
-from domain.errors import StoreUnavailable
-from domain.ports import Store
-from domain.upgrade import Upgrade
-from domain.working import Worker, claim, fail, work_off
+from uplift.domain.errors import StoreUnavailable
+from uplift.domain.model.upgrade import Upgrade
+from uplift.domain.ports import Store
+from uplift.domain.use_cases.run import Worker, claim, fail, work_off
 
 LOOK_EVERY = 0.5
 """Seconds between two looks for upgrades that other programs have queued or left."""

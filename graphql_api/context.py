@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import strawberry
 
-from domain.access import Caller
-from domain.ports import Store
-from domain.working import Worker
-from graphql_api.limits import Limits
-from graphql_api.loaders import Loaders
+from uplift.domain.model.access import Caller
+from uplift.domain.ports import Store
+from uplift.domain.use_cases.run import Worker
+from uplift.graphql_api.engine.limits import Limits
+from uplift.graphql_api.loaders import Loaders
 
 DEFAULT_LIMITS = Limits()
 

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-BUILT_FILES = files("graphql_api") / "graphiql" / "dist"
+BUILT_FILES = files("uplift.graphql_api") / "graphiql" / "dist"
 
 CONTENT_SECURITY_POLICY = "; ".join(
     [

@@ -9,14 +9,14 @@ from typing import TypeVar
 
 from strawberry.dataloader import DataLoader
 
-from domain.cohort import Cohort, CountedCohort
-from domain.decision import CountedDecision
-from domain.instance import Instance, InstanceId
-from domain.paging import Page, PageRequest
-from domain.planning import Plan
-from domain.ports import InstanceFilter, OutcomeFilter, Store
-from domain.process import Process, ProcessKey, Version
-from domain.upgrade import HistoryEntry, Outcome, Share, Upgrade, UpgradeId
+from uplift.domain.model.cohort import Cohort, CountedCohort
+from uplift.domain.model.decision import CountedDecision
+from uplift.domain.model.instance import Instance, InstanceId
+from uplift.domain.model.paging import Page, PageRequest
+from uplift.domain.model.process import Process, ProcessKey, Version
+from uplift.domain.model.upgrade import HistoryEntry, Outcome, Share, Upgrade, UpgradeId
+from uplift.domain.ports import InstanceFilter, OutcomeFilter, Store
+from uplift.domain.use_cases.plan import Plan
 
 Key = TypeVar("Key", bound=Hashable)
 Which = TypeVar("Which", bound=Hashable)

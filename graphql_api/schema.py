@@ -1,7 +1,7 @@
 """What is the GraphQL API as a whole?
 
 `schema.graphql` beside this file is its text, held equal by a test; write it anew by
-`python -m graphql_api.schema > graphql_api/schema.graphql`.
+`python -m uplift.graphql_api.schema > graphql_api/schema.graphql`.
 """
 
 import sys
@@ -9,11 +9,11 @@ import sys
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from graphql_api.mutations import Mutation
-from graphql_api.queries import Query
-from graphql_api.scalars import SCALARS
-from graphql_api.subscriptions import Subscription
-from graphql_api.user_errors import USER_ERRORS
+from uplift.graphql_api.roots.mutations import Mutation
+from uplift.graphql_api.roots.queries import Query
+from uplift.graphql_api.roots.subscriptions import Subscription
+from uplift.graphql_api.types.scalars import SCALARS
+from uplift.graphql_api.types.user_errors import USER_ERRORS
 
 
 def build_schema() -> strawberry.Schema:

@@ -7,8 +7,8 @@ which the value is a string of RFC 8941, in double quotes. Older clients send it
 import re
 from collections.abc import Sequence
 
-from domain.idempotency import MAX_KEY_LENGTH
-from rest_compat.refusals import Detail, RefusedRequest, bad_values
+from uplift.domain.model.idempotency import MAX_KEY_LENGTH
+from uplift.rest_compat.errors import Detail, RefusedRequest, bad_values
 
 HEADER = "Idempotency-Key"
 

@@ -1,9 +1,9 @@
 """Which outcomes of an upgrade does a reply list?"""
 
-from domain.paging import Page, PageRequest
-from domain.ports import OutcomeFilter, Store
-from domain.selection import SelectionKind
-from domain.upgrade import Outcome, OutcomeKind, Upgrade
+from uplift.domain.model.paging import Page, PageRequest
+from uplift.domain.model.selection import SelectionKind
+from uplift.domain.model.upgrade import Outcome, OutcomeKind, Upgrade
+from uplift.domain.ports import OutcomeFilter, Store
 
 MAX_LISTED = 1_000
 """Most instances that one reply lists (REST.md)."""

@@ -8,10 +8,10 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from starlette.responses import Response
 
-from domain.paging import Page
-from domain.upgrade import Outcome, OutcomeKind, Upgrade, UpgradeState
-from rest_compat.refusals import Detail, RefusedRequest, RestCode
-from rest_compat.requests import path_of_status
+from uplift.domain.model.paging import Page
+from uplift.domain.model.upgrade import Outcome, OutcomeKind, Upgrade, UpgradeState
+from uplift.rest_compat.errors import Detail, RefusedRequest, RestCode
+from uplift.rest_compat.requests import path_of_status
 
 _encode = msgspec.json.Encoder().encode
 

@@ -7,8 +7,8 @@ from functools import lru_cache
 
 from starlette.types import Receive
 
-from domain.selection import MAX_IDS
-from rest_compat.refusals import RefusedRequest, RestCode
+from uplift.domain.model.selection import MAX_IDS
+from uplift.rest_compat.errors import RefusedRequest, RestCode
 
 _UTF_8 = {"utf-8", "utf8"}
 

@@ -5,12 +5,12 @@ from uuid import UUID
 
 from starlette.types import Scope
 
-from domain.access import Authenticate, Caller
-from domain.errors import ErrorCode, ProcessNotFound
-from domain.process import ProcessKey, is_name
-from domain.selection import UpgradeId
-from rest_compat.json_body import plain_uuid
-from rest_compat.refusals import STATUS_OF, Detail, RefusedRequest, RestCode
+from uplift.domain.errors import ErrorCode, ProcessNotFound
+from uplift.domain.model.access import Authenticate, Caller
+from uplift.domain.model.process import ProcessKey, is_name
+from uplift.domain.model.selection import UpgradeId
+from uplift.rest_compat.body import plain_uuid
+from uplift.rest_compat.errors import STATUS_OF, Detail, RefusedRequest, RestCode
 
 UPGRADE_PATH = "/pub/v1/bpm/instance/bytemplate/{namespace}/{code}/version"
 STATUS_PATH = "/pub/v1/bpm/upgrades/{upgradeId}"

@@ -10,14 +10,14 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from domain.access import Authenticate
-from domain.ports import Store
-from domain.working import Worker
-from rest_compat.openapi import openapi_document
-from rest_compat.refusals import refusal_of
-from rest_compat.replies import json_response, refusal_response
-from rest_compat.request_body import RestLimits
-from rest_compat.requests import (
+from uplift.domain.model.access import Authenticate
+from uplift.domain.ports import Store
+from uplift.domain.use_cases.run import Worker
+from uplift.rest_compat.errors import refusal_of
+from uplift.rest_compat.openapi import openapi_document
+from uplift.rest_compat.replies import json_response, refusal_response
+from uplift.rest_compat.request_body import RestLimits
+from uplift.rest_compat.requests import (
     STATUS_PATH,
     UPGRADE_PATH,
     AllowsOrigin,
@@ -25,8 +25,8 @@ from rest_compat.requests import (
     no_page,
     no_such_path,
 )
-from rest_compat.status import UpgradeStatus
-from rest_compat.upgrading import Upgrading
+from uplift.rest_compat.status import UpgradeStatus
+from uplift.rest_compat.upgrade import Upgrading
 
 __all__ = ["RestLimits", "rest_routes"]
 

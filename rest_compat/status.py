@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from starlette.responses import Response
 from starlette.types import Receive, Scope
 
-from domain.access import Authenticate
-from domain.ports import Store
-from domain.watching import get_upgrade
-from rest_compat.listing import listed_outcomes
-from rest_compat.replies import status_response
-from rest_compat.requests import caller_of, check_method, check_path, upgrade_id
+from uplift.domain.model.access import Authenticate
+from uplift.domain.ports import Store
+from uplift.domain.use_cases.watch import get_upgrade
+from uplift.rest_compat.listing import listed_outcomes
+from uplift.rest_compat.replies import status_response
+from uplift.rest_compat.requests import caller_of, check_method, check_path, upgrade_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

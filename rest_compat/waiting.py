@@ -4,10 +4,10 @@ import asyncio
 
 from starlette.types import Receive
 
-from domain.ports import Store
-from domain.racing import unless
-from domain.upgrade import Upgrade
-from domain.watching import get_upgrade, wait_until_finished
+from uplift.domain.concurrency import unless
+from uplift.domain.model.upgrade import Upgrade
+from uplift.domain.ports import Store
+from uplift.domain.use_cases.watch import get_upgrade, wait_until_finished
 
 
 async def wait_for_the_end(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
-from storage.connection import Connection
+from uplift.storage.sql.connection import Connection
 
 
 class PoolUse(NamedTuple):

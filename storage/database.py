@@ -7,12 +7,12 @@ from typing import Self
 
 from sqlalchemy.engine import URL
 
-from domain.errors import StoreUnavailable
-from storage.backend import Backend, PoolUse
-from storage.connection import Connection
-from storage.postgres import PostgresBackend
-from storage.schema import NEWEST, bring_up_to_date, is_newest
-from storage.sqlite import SqliteBackend
+from uplift.domain.errors import StoreUnavailable
+from uplift.storage.backend import Backend, PoolUse
+from uplift.storage.postgres.backend import PostgresBackend
+from uplift.storage.schema import NEWEST, bring_up_to_date, is_newest
+from uplift.storage.sql.connection import Connection
+from uplift.storage.sqlite.backend import SqliteBackend
 
 
 class Database:

@@ -9,7 +9,7 @@ import logging
 from sqlalchemy import Column, MetaData, String, Table, select, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from storage.connection import Connection
+from uplift.storage.sql.connection import Connection
 
 NEWEST = "0003"
 """The revision that this program works with, the last in storage/migrations/versions."""
@@ -81,7 +81,7 @@ async def bring_up_to_date(connection: Connection, *, if_older: bool = True) -> 
             "and run 'uplift db upgrade'."
         )
     if found != NEWEST:
-        from storage.migrations.running import migrate
+        from uplift.storage.migrations.running import migrate
 
         if found is not None:
             logger.info("Bringing the schema from revision %s to %s.", found, NEWEST)
@@ -90,7 +90,7 @@ async def bring_up_to_date(connection: Connection, *, if_older: bool = True) -> 
 
 
 def _known() -> set[str]:
-    from storage.migrations.running import known_revisions
+    from uplift.storage.migrations.running import known_revisions
 
     return known_revisions()
 

@@ -1,4 +1,4 @@
-"""The store that keeps everything in a database; it answers the questions of domain.ports.Store."""
+"""The store that keeps everything in a database; it answers the questions of uplift.domain.ports.Store."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -8,26 +8,35 @@ from typing import Self
 
 from sqlalchemy.engine import URL
 
-from domain.bell import Bell
-from domain.cohort import Cohort, CountedCohort
-from domain.decision import CountedDecision
-from domain.idempotency import IdempotencyKey, KnownRequest
-from domain.instance import Instance, InstanceId
-from domain.paging import Page, PageRequest, page_of
-from domain.ports import InstanceFilter, OutcomeFilter, SelectedCohorts
-from domain.process import Process, ProcessKey, Version, VersionNumber
-from domain.selection import ByIds, Selection, UpgradeId
-from domain.upgrade import HistoryEntry, Outcome, Share, Upgrade, UpgradeState
-from storage import histories, instances, outcomes, processes, requests, selections, shares, upgrades
-from storage.connection import Connection
-from storage.database import Database
-from storage.identities import Identities, Known
-from storage.models import Models
-from storage.transaction import SqlTransaction
+from uplift.domain.change_signal import Bell
+from uplift.domain.model.cohort import Cohort, CountedCohort
+from uplift.domain.model.decision import CountedDecision
+from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
+from uplift.domain.model.instance import Instance, InstanceId
+from uplift.domain.model.paging import Page, PageRequest, page_of
+from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber
+from uplift.domain.model.selection import ByIds, Selection, UpgradeId
+from uplift.domain.model.upgrade import HistoryEntry, Outcome, Share, Upgrade, UpgradeState
+from uplift.domain.ports import InstanceFilter, OutcomeFilter, SelectedCohorts
+from uplift.storage.database import Database
+from uplift.storage.repositories import (
+    histories,
+    instances,
+    outcomes,
+    partitions,
+    processes,
+    requests,
+    selections,
+    upgrades,
+)
+from uplift.storage.repositories.model_cache import Models
+from uplift.storage.sql.connection import Connection
+from uplift.storage.sql.surrogate_keys import Identities, Known
+from uplift.storage.transaction import SqlTransaction
 
 
 class SqlStore:
-    """Processes, versions, instances and upgrades in one database. Implements domain.ports.Store."""
+    """Processes, versions, instances and upgrades in one database. Implements uplift.domain.ports.Store."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -145,11 +154,11 @@ class SqlStore:
 
     async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
         async with self._reading() as (connection, identities):
-            return await shares.find_claimable(connection, identities, now, only)
+            return await partitions.find_claimable(connection, identities, now, only)
 
     async def shares(self, upgrades: Sequence[UpgradeId]) -> Mapping[UpgradeId, tuple[Share, ...]]:
         async with self._reading() as (connection, _):
-            return await shares.find_shares(connection, upgrades)
+            return await partitions.find_shares(connection, upgrades)
 
     async def known_request(self, key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
         async with self._reading() as (connection, _):

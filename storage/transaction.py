@@ -1,27 +1,27 @@
-"""The writes that happen together or not at all; they answer domain.ports.Transaction."""
+"""The writes that happen together or not at all; they answer uplift.domain.ports.Transaction."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from domain.decision import CountedDecision, Decision
-from domain.idempotency import IdempotencyKey, KnownRequest
-from domain.instance import Instance, InstanceId, InstanceReport
-from domain.ports import HeldShare, RecordedChunk
-from domain.process import Process, ProcessKey, Version, VersionNumber
-from domain.selection import UpgradeId, WorkedSelection
-from domain.upgrade import Share, Upgrade
-from storage import instances, processes, pruning, requests, shares, upgrades
-from storage.chunks import Chunks
-from storage.connection import Connection
-from storage.decisions import keep_decisions, kept_decisions
-from storage.dialect import take_turns
-from storage.identities import Identities
-from storage.models import Models
-from storage.opened import Opened
+from uplift.domain.model.decision import CountedDecision, Decision
+from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
+from uplift.domain.model.instance import Instance, InstanceId, InstanceReport
+from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber
+from uplift.domain.model.selection import UpgradeId, WorkedSelection
+from uplift.domain.model.upgrade import Share, Upgrade
+from uplift.domain.ports import HeldShare, RecordedChunk
+from uplift.storage.chunks.chunks import Chunks
+from uplift.storage.repositories import instances, partitions, processes, pruning, requests, upgrades
+from uplift.storage.repositories.decisions import keep_decisions, kept_decisions
+from uplift.storage.repositories.model_cache import Models
+from uplift.storage.sql.connection import Connection
+from uplift.storage.sql.dialect import take_turns
+from uplift.storage.sql.surrogate_keys import Identities
+from uplift.storage.sql.upgrade_keys import Opened
 
 
 class SqlTransaction:
-    """A transaction on one connection. Implements domain.ports.Transaction.
+    """A transaction on one connection. Implements uplift.domain.ports.Transaction.
 
     Changes of a process need a process that exists: the use cases ask for it first.
     """
@@ -87,30 +87,30 @@ class SqlTransaction:
     async def claimable(
         self, now: datetime, *, only: UpgradeId | None = None
     ) -> tuple[Upgrade, Share] | None:
-        found = await shares.lock_claimable(self._connection, self._identities, now, only)
+        found = await partitions.lock_claimable(self._connection, self._identities, now, only)
         if found is None:
             return None
         upgrade, share, self._opened[upgrade.id] = found
         return upgrade, share
 
     async def held_share(self, upgrade: UpgradeId, worker: str, now: datetime) -> HeldShare | None:
-        found = await shares.lock_held(self._connection, self._identities, upgrade, worker, now)
+        found = await partitions.lock_held(self._connection, self._identities, upgrade, worker, now)
         if found is None:
             return None
         held, self._opened[upgrade] = found
         return held
 
     async def shares(self, upgrade: Upgrade) -> tuple[Share, ...]:
-        return await shares.shares_left(self._connection, self._opened[upgrade.id], upgrade.id)
+        return await partitions.shares_left(self._connection, self._opened[upgrade.id], upgrade.id)
 
     async def add_share(self, share: Share) -> None:
-        await shares.add_share(self._connection, self._opened[share.upgrade], share)
+        await partitions.add_share(self._connection, self._opened[share.upgrade], share)
 
     async def save_share(self, share: Share) -> None:
-        await shares.save_share(self._connection, self._opened[share.upgrade], share)
+        await partitions.save_share(self._connection, self._opened[share.upgrade], share)
 
     async def end_share(self, share: Share) -> None:
-        await shares.end_share(self._connection, self._opened[share.upgrade], share)
+        await partitions.end_share(self._connection, self._opened[share.upgrade], share)
 
     async def end_of_chunk(self, upgrade: Upgrade, share: Share, size: int) -> int:
         return await self._chunks_of(upgrade, share).end(size)
@@ -136,7 +136,7 @@ class SqlTransaction:
         self._opened[upgrade.id] = opened
         self._added.add(upgrade.id)
         self._changed[upgrade.id] = added
-        return added, await shares.whole(self._connection, opened, upgrade.id, selection)
+        return added, await partitions.whole(self._connection, opened, upgrade.id, selection)
 
     async def record_chunk(
         self, upgrade: Upgrade, share: Share, size: int, decisions: Collection[Decision]

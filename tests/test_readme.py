@@ -3,13 +3,12 @@
 import contextlib
 import io
 import re
-from pathlib import Path
 
 import pytest
 
-from gateway.settings import Settings
+from tests.support.project import ROOT
+from uplift.gateway.settings import Settings
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

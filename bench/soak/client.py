@@ -14,7 +14,7 @@ from websockets.exceptions import WebSocketException
 
 from bench.soak.ledger import Ledger
 from bench.soak.measures import Measures
-from domain import ProcessKey
+from uplift.domain import ProcessKey
 
 PATIENCE = 60.0
 """Seconds after which a server that does not come to an end with something is taken for dead."""

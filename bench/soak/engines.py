@@ -6,7 +6,7 @@ from typing import Any
 from bench.soak.client import Client, Shift, mutation_of
 from bench.soak.ledger import Known
 from bench.soak.world import an_instance, model_of, places_in
-from domain import Instance, InstanceId, ProcessKey, Status
+from uplift.domain import Instance, InstanceId, ProcessKey, Status
 
 STATUSES = (Status.PENDING,) * 6 + (Status.RUNNING,) * 3 + (Status.COMPLETED, Status.CANCELLED, Status.FAILED)
 """What becomes of an instance: mostly it waits again."""

@@ -10,7 +10,7 @@ from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from bench.soak.client import PATIENCE, Client, Shift
-from domain import UpgradeId
+from uplift.domain import UpgradeId
 
 SUBSCRIPTION = "subscription($id: UUID!) { upgradeProgress(id: $id) { state total upgraded skipped } }"
 ENDED = ("COMPLETED", "CANCELLED", "FAILED")

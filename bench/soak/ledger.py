@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from uuid import UUID
 
-from domain import Instance, InstanceId, ProcessKey, Status, UpgradeId
-from domain.instance import ACTIVE, Position
-from domain.selection import SelectionKind
+from uplift.domain import Instance, InstanceId, ProcessKey, Status, UpgradeId
+from uplift.domain.model.instance import ACTIVE, Position
+from uplift.domain.model.selection import SelectionKind
 
 BARE = ProcessKey(namespace="soak", code="bare")
 """Its versions have no model: every position fits into every version."""

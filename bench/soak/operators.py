@@ -9,8 +9,8 @@ from uuid import UUID
 from bench.soak.client import Client, Shift, mutation_of
 from bench.soak.ledger import MODELLED, Asked
 from bench.soak.world import step_of
-from domain import InstanceId, ProcessKey, UpgradeId
-from domain.selection import SelectionKind
+from uplift.domain import InstanceId, ProcessKey, UpgradeId
+from uplift.domain.model.selection import SelectionKind
 
 UPGRADE = "upgrade { id state total upgraded skipped }"
 PLAN = "query($input: UpgradePlanInput!) { upgradePlan(input: $input) { plan { fingerprint } } }"

@@ -7,11 +7,11 @@ from sqlalchemy import CompoundSelect, Select, case, func, or_, select, union
 from sqlalchemy.sql.elements import ColumnElement
 
 from bench.soak.told import ACTIVE, ASKED, FOLLOWED, NAMED, UPGRADED
-from domain.selection import SelectionKind, UpgradeId
-from storage.connection import Connection
-from storage.decisions import ITS_DECISION, stored_code
-from storage.reached import WAS_REACHED
-from storage.tables import decision, instance, outcome, selected, share, upgrade
+from uplift.domain.model.selection import SelectionKind, UpgradeId
+from uplift.storage.repositories.decisions import ITS_DECISION, stored_code
+from uplift.storage.repositories.processed import WAS_REACHED
+from uplift.storage.sql.connection import Connection
+from uplift.storage.sql.tables import decision, instance, outcome, selected, share, upgrade
 
 WHAT = case((decision.c.to_position_id.is_not(None), stored_code(UPGRADED)), else_=decision.c.codes)
 """What came of the instances with a decision."""

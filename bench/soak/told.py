@@ -7,12 +7,12 @@ from uuid import UUID
 from sqlalchemy import Column, Integer, MetaData, Table, Text, select
 
 from bench.soak.ledger import Asked, Ledger
-from domain import ProcessKey, UpgradeId
-from domain.selection import SelectionKind
-from storage.connection import Connection
-from storage.decisions import stored_code
-from storage.tables import SELECTION, instance, process, upgrade
-from storage.types import ID, LONG
+from uplift.domain import ProcessKey, UpgradeId
+from uplift.domain.model.selection import SelectionKind
+from uplift.storage.repositories.decisions import stored_code
+from uplift.storage.sql.connection import Connection
+from uplift.storage.sql.tables import SELECTION, instance, process, upgrade
+from uplift.storage.sql.types import ID, LONG
 
 UPGRADED = "UPGRADED"
 """What an undo is about, in place of the reasons of a retry."""

@@ -14,15 +14,15 @@ from sqlalchemy.engine import URL
 from bench.soak.ledger import PROCESSES, Ledger, canonical
 from bench.soak.selected import broken_selections
 from bench.soak.told import tell
-from domain import Instance, InstanceId, Upgrade, UpgradeState, VersionNumber
-from domain.selection import SelectionKind
-from domain.upgrade import Share
-from storage.connection import Connection
-from storage.decisions import ITS_DECISION
-from storage.reached import WAS_REACHED
-from storage.store import SqlStore
-from storage.tables import decision, instance, outcome, selected, upgrade
 from tests.support.stores import by_id, upgrades_of
+from uplift.domain import Instance, InstanceId, Upgrade, UpgradeState, VersionNumber
+from uplift.domain.model.selection import SelectionKind
+from uplift.domain.model.upgrade import Share
+from uplift.storage.repositories.decisions import ITS_DECISION
+from uplift.storage.repositories.processed import WAS_REACHED
+from uplift.storage.sql.connection import Connection
+from uplift.storage.sql.tables import decision, instance, outcome, selected, upgrade
+from uplift.storage.store import SqlStore
 
 SHOWN = 20
 """How many broken laws are told."""

@@ -8,7 +8,8 @@ from uuid import UUID
 from sqlalchemy.engine import URL
 
 from bench.soak.ledger import BARE, MODELLED, PROCESSES, Known, Ledger
-from domain import (
+from tests.support.bpmn_builder import a_process
+from uplift.domain import (
     Caller,
     ElementId,
     Instance,
@@ -22,10 +23,9 @@ from domain import (
     register_instances,
     save_draft,
 )
-from gateway.keys import create_key
-from storage.keys import SqlKeys
-from storage.store import SqlStore
-from tests.support.bpmn_builder import a_process
+from uplift.gateway.auth.keys import create_key
+from uplift.storage.repositories.api_keys import SqlKeys
+from uplift.storage.store import SqlStore
 
 ADMIN = Caller(name="soak", role=Role.SYSTEM_ADMIN)
 VERSIONS = 2

@@ -1,6 +1,6 @@
 """What does a BPMN document say about one process? Bytes in, a `ProcessModel` out."""
 
-from domain.bpmn.model import (
+from uplift.domain.bpmn.model import (
     Element,
     ElementKind,
     Flow,
@@ -10,8 +10,8 @@ from domain.bpmn.model import (
     TriggerKind,
     build_model,
 )
-from domain.bpmn.reading import read_model
-from domain.bpmn.tree import DEFAULT_MAX_BYTES
+from uplift.domain.bpmn.reading import read_model
+from uplift.domain.bpmn.tree import DEFAULT_MAX_BYTES
 
 __all__ = [
     "DEFAULT_MAX_BYTES",

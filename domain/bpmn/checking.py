@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Set
 
-from domain.bpmn.events import local_name
-from domain.bpmn.model import SCOPE_KINDS, ElementKind
-from domain.bpmn.nodes import flow_nodes, nodes_named
-from domain.bpmn.tree import BPMN, Node
-from domain.errors import InvalidModel
+from uplift.domain.bpmn.events import local_name
+from uplift.domain.bpmn.model import SCOPE_KINDS, ElementKind
+from uplift.domain.bpmn.nodes import flow_nodes, nodes_named
+from uplift.domain.bpmn.tree import BPMN, Node
+from uplift.domain.errors import InvalidModel
 
 _ACTIVITIES = SCOPE_KINDS | {kind for kind in ElementKind if kind.value.lower().endswith("task")}
 _HOSTS = _ACTIVITIES | {ElementKind.CALL_ACTIVITY}

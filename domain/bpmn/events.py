@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from domain.bpmn.model import ElementKind, Trigger, TriggerKind
-from domain.bpmn.tree import Node
-from domain.errors import InvalidModel
+from uplift.domain.bpmn.model import ElementKind, Trigger, TriggerKind
+from uplift.domain.bpmn.tree import Node
+from uplift.domain.errors import InvalidModel
 
 _TRIGGERS = {
     "messageEventDefinition": TriggerKind.MESSAGE,

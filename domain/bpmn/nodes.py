@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from domain.bpmn.model import ElementKind
-from domain.bpmn.tree import Node
+from uplift.domain.bpmn.model import ElementKind
+from uplift.domain.bpmn.tree import Node
 
 _KINDS = {kind.value: kind for kind in ElementKind if kind is not ElementKind.EVENT_SUB_PROCESS}
 

@@ -8,12 +8,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from domain.bpmn.checking import check_document, check_references
-from domain.bpmn.events import Definitions, local_name, read_definitions, read_trigger
-from domain.bpmn.model import Element, ElementKind, Flow, MultiInstance, ProcessModel, build_model
-from domain.bpmn.nodes import flow_nodes, nodes_named
-from domain.bpmn.tree import DEFAULT_MAX_BYTES, Node, read_tree
-from domain.errors import InvalidModel
+from uplift.domain.bpmn.checking import check_document, check_references
+from uplift.domain.bpmn.events import Definitions, local_name, read_definitions, read_trigger
+from uplift.domain.bpmn.model import Element, ElementKind, Flow, MultiInstance, ProcessModel, build_model
+from uplift.domain.bpmn.nodes import flow_nodes, nodes_named
+from uplift.domain.bpmn.tree import DEFAULT_MAX_BYTES, Node, read_tree
+from uplift.domain.errors import InvalidModel
 
 _FORM_KEYS = tuple(
     f"{{{namespace}}}{name}"

@@ -15,7 +15,7 @@ from defusedxml.common import (  # type: ignore[import-untyped]
 )
 from defusedxml.ElementTree import DefusedXMLParser, ParseError  # type: ignore[import-untyped]
 
-from domain.errors import InvalidModel
+from uplift.domain.errors import InvalidModel
 
 BPMN = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
 """The namespace of BPMN 2.0 models, as it stands before a local name."""

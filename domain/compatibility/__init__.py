@@ -1,9 +1,15 @@
 """Can an instance move from one version of its process to another, and to which elements?"""
 
-from domain.compatibility.changes import Aspect, Change
-from domain.compatibility.comparison import Comparison, Relocation, breaking_positions, compare, relocate
-from domain.compatibility.finding import WARNING_CODES, Code, Finding, Severity, without_model
-from domain.compatibility.instructions import Instructions
+from uplift.domain.compatibility.changes import Aspect, Change
+from uplift.domain.compatibility.comparison import (
+    Comparison,
+    Relocation,
+    breaking_positions,
+    compare,
+    relocate,
+)
+from uplift.domain.compatibility.finding import WARNING_CODES, Code, Finding, Severity, without_model
+from uplift.domain.compatibility.instructions import Instructions
 
 __all__ = [
     "WARNING_CODES",

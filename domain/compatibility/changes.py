@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain.bpmn.model import Element
-from domain.compatibility.pairs import Pairs
+from uplift.domain.bpmn.model import Element
+from uplift.domain.compatibility.pairs import Pairs
 
 
 class Aspect(StrEnum):

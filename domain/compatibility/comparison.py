@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from domain.bpmn.model import Element, ElementKind, ProcessModel
-from domain.compatibility.changes import Change, find_changes
-from domain.compatibility.finding import Code, Finding, Severity, in_reading_order
-from domain.compatibility.generation import Making
-from domain.compatibility.instructions import BODY, Instructions, read_instructions
-from domain.compatibility.losses import (
+from uplift.domain.bpmn.model import Element, ElementKind, ProcessModel
+from uplift.domain.compatibility.changes import Change, find_changes
+from uplift.domain.compatibility.finding import Code, Finding, Severity, in_reading_order
+from uplift.domain.compatibility.instructions import BODY, Instructions, read_instructions
+from uplift.domain.compatibility.mapping_builder import Making
+from uplift.domain.compatibility.pairs import Pairs
+from uplift.domain.compatibility.unmapped import (
     Losses,
     find_losses,
     is_gone,
@@ -19,9 +20,8 @@ from domain.compatibility.losses import (
     losses_that_matter,
     unknown_element,
 )
-from domain.compatibility.pairs import Pairs
-from domain.compatibility.waiting import holds_instances, is_listener, listens_while_in
-from domain.compatibility.warnings import find_warnings
+from uplift.domain.compatibility.wait_states import holds_instances, is_listener, listens_while_in
+from uplift.domain.compatibility.warnings import find_warnings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain.bpmn.model import Element, ElementKind
+from uplift.domain.bpmn.model import Element, ElementKind
 
 
 class Severity(StrEnum):

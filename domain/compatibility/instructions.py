@@ -8,9 +8,9 @@ body and one for the inner activity make one pair.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from domain.bpmn.model import ProcessModel
-from domain.compatibility.finding import Code, Finding
-from domain.compatibility.pairs import Pair
+from uplift.domain.bpmn.model import ProcessModel
+from uplift.domain.compatibility.finding import Code, Finding
+from uplift.domain.compatibility.pairs import Pair
 
 BODY = "#multiInstanceBody"
 """What Camunda 7 appends to the id of a multi-instance activity to name its body."""

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from domain.bpmn.model import Element, ProcessModel
+from uplift.domain.bpmn.model import Element, ProcessModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

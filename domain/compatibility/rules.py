@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable
 
-from domain.bpmn.model import Element, ElementKind, TriggerKind
-from domain.compatibility.finding import Code, Finding, describe, label
-from domain.compatibility.pairs import Pair, Pairs
-from domain.compatibility.waiting import (
+from uplift.domain.bpmn.model import Element, ElementKind, TriggerKind
+from uplift.domain.compatibility.finding import Code, Finding, describe, label
+from uplift.domain.compatibility.pairs import Pair, Pairs
+from uplift.domain.compatibility.wait_states import (
     GATEWAYS,
     JOINING_GATEWAYS,
     is_compensation_handler,

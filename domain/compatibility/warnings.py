@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from domain.bpmn.model import Element, TriggerKind
-from domain.compatibility.changes import Changes
-from domain.compatibility.finding import Code, Finding, describe
-from domain.compatibility.pairs import Pair, Pairs
-from domain.compatibility.passing import changes_behind
-from domain.compatibility.waiting import (
+from uplift.domain.bpmn.model import Element, TriggerKind
+from uplift.domain.compatibility.changes import Changes
+from uplift.domain.compatibility.finding import Code, Finding, describe
+from uplift.domain.compatibility.pairs import Pair, Pairs
+from uplift.domain.compatibility.upstream import changes_behind
+from uplift.domain.compatibility.wait_states import (
     event_subprocess_starts,
     holds_instances,
     is_armed,

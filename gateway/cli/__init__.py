@@ -1,5 +1,5 @@
 """What can be done from a terminal?"""
 
-from gateway.cli.main import app
+from uplift.gateway.cli.main import app
 
 __all__ = ["app"]

@@ -1,5 +1,5 @@
-"""python -m gateway.cli: the same as the command `uplift`."""
+"""python -m uplift.gateway.cli: the same as the command `uplift`."""
 
-from gateway.cli import app
+from uplift.gateway.cli import app
 
 app(prog_name="uplift")

@@ -8,15 +8,15 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from domain.access import Role
-from domain.clock import utc_now
-from domain.errors import InvalidInput
-from gateway.cli.running import DatabaseUrl, local_caller, opened_store, run, settings_with
-from gateway.cli.tables import console
-from gateway.expiry import expiry_in, expiry_on
-from gateway.key_audit import key_events
-from gateway.keys import create_key
-from storage.keys import SqlKeys
+from uplift.domain.clock import utc_now
+from uplift.domain.errors import InvalidInput
+from uplift.domain.model.access import Role
+from uplift.gateway.auth.expiry import expiry_in, expiry_on
+from uplift.gateway.auth.key_audit import key_events
+from uplift.gateway.auth.keys import create_key
+from uplift.gateway.cli.runner import DatabaseUrl, local_caller, opened_store, run, settings_with
+from uplift.gateway.cli.tables import console
+from uplift.storage.repositories.api_keys import SqlKeys
 
 app = typer.Typer(no_args_is_help=True, help="Create, list and revoke API keys, and see how they were used.")
 

@@ -5,8 +5,18 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import auditing, comparing, database, importing, keys, schema, serving, upgrades, upgrading
-from gateway.cli.running import further_settings
+from uplift.gateway.cli import (
+    audit,
+    database,
+    diff,
+    import_files,
+    keys,
+    schema,
+    serve,
+    upgrade,
+    upgrades,
+)
+from uplift.gateway.cli.runner import further_settings
 
 app = typer.Typer(
     name="uplift",
@@ -15,15 +25,15 @@ app = typer.Typer(
     help="Upgrades running process instances in bulk to the latest published version of their process.",
     epilog="Settings can also be given as environment variables, which each command's --help names.",
 )
-app.command("serve", epilog=further_settings(serving.serve))(serving.serve)
-app.command("demo", epilog=further_settings(serving.demo, but=("database_url",)))(serving.demo)
-app.command("import")(importing.import_files)
-app.command("upgrade")(upgrading.upgrade)
-app.command("diff")(comparing.diff)
+app.command("serve", epilog=further_settings(serve.serve))(serve.serve)
+app.command("demo", epilog=further_settings(serve.demo, but=("database_url",)))(serve.demo)
+app.command("import")(import_files.import_files)
+app.command("upgrade")(upgrade.upgrade)
+app.command("diff")(diff.diff)
 app.command("print-schema")(schema.print_schema)
-app.command("worker")(serving.worker)
-app.command("export-audit")(auditing.export)
-app.command("prune-audit")(auditing.prune)
+app.command("worker")(serve.worker)
+app.command("export-audit")(audit.export)
+app.command("prune-audit")(audit.prune)
 app.add_typer(upgrades.app, name="upgrades")
 app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")

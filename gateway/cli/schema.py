@@ -2,7 +2,7 @@
 
 import typer
 
-from graphql_api import schema
+from uplift.graphql_api import schema
 
 
 def print_schema() -> None:

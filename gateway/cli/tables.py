@@ -10,8 +10,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from domain.decision import ReasonCode
-from gateway.summaries import CohortSummary, PlanSummary, UpgradeSummary
+from uplift.domain.model.decision import ReasonCode
+from uplift.gateway.operations.summaries import CohortSummary, PlanSummary, UpgradeSummary
 
 WIDE = 200
 """Columns of what is no terminal: lines in files and pipes should not be folded."""

@@ -8,14 +8,14 @@ from uuid import UUID
 import typer
 from rich.console import RenderableType
 
-from domain.decision import ReasonCode
-from gateway.cli.following import follow, show_upgrade
-from gateway.cli.operators import Key, Url, operator_for, process_key
-from gateway.cli.running import DatabaseUrl, run
-from gateway.cli.tables import console, upgrades_table
-from gateway.mapping_files import read_version_mappings
-from gateway.operating import Change, Operator
-from gateway.summaries import UpgradeSummary
+from uplift.domain.model.decision import ReasonCode
+from uplift.gateway.cli.follow import follow, show_upgrade
+from uplift.gateway.cli.operations import Key, Url, operator_for, process_key
+from uplift.gateway.cli.runner import DatabaseUrl, run
+from uplift.gateway.cli.tables import console, upgrades_table
+from uplift.gateway.files.mapping_files import read_version_mappings
+from uplift.gateway.operations.client import Change, Operator
+from uplift.gateway.operations.summaries import UpgradeSummary
 
 app = typer.Typer(
     no_args_is_help=True, help="See, pause, resume, cancel, retry and undo upgrades, here or on a gateway."

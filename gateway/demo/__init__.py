@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from importlib.resources import files
 from uuid import UUID
 
-from domain.access import Caller
-from domain.instance import ElementId, Instance, InstanceId, Position, Status
-from domain.ports import Store
-from domain.process import ProcessKey, VersionNumber, VersionState
-from domain.publishing import adopt_version, create_process
-from domain.reporting import register_instances
+from uplift.domain.model.access import Caller
+from uplift.domain.model.instance import ElementId, Instance, InstanceId, Position, Status
+from uplift.domain.model.process import ProcessKey, VersionNumber, VersionState
+from uplift.domain.ports import Store
+from uplift.domain.use_cases.instances import register_instances
+from uplift.domain.use_cases.versions import adopt_version, create_process
 
 PROCESS = ProcessKey(namespace="lending", code="consumer-loan")
 VERSIONS = 6
@@ -54,7 +54,7 @@ async def fill(store: Store, *, instances: int, seed: int, caller: Caller) -> No
 
 def document(number: int) -> bytes:
     """The BPMN document of a version of the demo's process."""
-    return (files("gateway.demo") / f"consumer-loan-v{number}.bpmn").read_bytes()
+    return (files("uplift.gateway.demo") / f"consumer-loan-v{number}.bpmn").read_bytes()
 
 
 def positions(version: int) -> tuple[Position, ...]:

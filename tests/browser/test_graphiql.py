@@ -20,8 +20,8 @@ from starlette.types import Receive, Scope, Send
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
 
-from graphql_api.ide import GraphiQLPage as ServedPage
 from tests.browser.graphiql_page import CHROMIUM, GraphiQLPage, a_browser
+from uplift.graphql_api.ide import GraphiQLPage as ServedPage
 
 pytestmark = [
     pytest.mark.browser,

@@ -21,9 +21,9 @@ from graphql import (
 from hypothesis import strategies as st
 from hypothesis_graphql import mutations, nodes, queries
 
-from gateway.demo import PROCESS, document
 from tests.conformance.replies import SCHEMA
-from tests.rest.rest_world import ORDERS, an_id
+from tests.rest_compat.rest_world import ORDERS, an_id
+from uplift.gateway.demo import PROCESS, document
 
 PROCESSES = [ORDERS, PROCESS]
 ANY_CHARACTER = st.characters(exclude_categories=())

@@ -9,13 +9,13 @@ from pathlib import Path
 import httpx2
 from sqlalchemy.engine import URL
 
-from domain import Role, UpgradeId, all_active, upgrade_instances
-from gateway.demo import PROCESS, fill
-from gateway.keys import create_key
-from storage.keys import SqlKeys
-from storage.store import SqlStore
 from tests.gateway.gateway_world import Program, started
-from tests.rest.rest_world import ADMIN, add_world
+from tests.rest_compat.rest_world import ADMIN, add_world
+from uplift.domain import Role, UpgradeId, all_active, upgrade_instances
+from uplift.gateway.auth.keys import create_key
+from uplift.gateway.demo import PROCESS, fill
+from uplift.storage.repositories.api_keys import SqlKeys
+from uplift.storage.store import SqlStore
 
 INSTANCES = 300
 

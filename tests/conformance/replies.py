@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from graphql import (
@@ -22,12 +21,11 @@ from graphql import (
     is_abstract_type,
 )
 
-from domain.errors import ErrorCode
-from graphql_api.errors import RequestCode
+from tests.support.project import ROOT
+from uplift.domain.errors import ErrorCode
+from uplift.graphql_api.engine.errors import RequestCode
 
-SCHEMA: GraphQLSchema = build_schema(
-    (Path(__file__).parents[2] / "graphql_api" / "schema.graphql").read_text(encoding="utf-8")
-)
+SCHEMA: GraphQLSchema = build_schema((ROOT / "graphql_api" / "schema.graphql").read_text(encoding="utf-8"))
 CODES = {*RequestCode, *ErrorCode} - {RequestCode.INTERNAL, ErrorCode.STORE_UNAVAILABLE}
 """Of the errors that a client can bring about."""
 

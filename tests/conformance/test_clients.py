@@ -14,8 +14,8 @@ import pytest
 
 from tests.conformance.real_gateway import Gateway
 from tests.support.other_tools import JAVASCRIPT, javascript_tools, python_tools
+from tests.support.project import ROOT
 
-ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(?P<language>\w+)(?: (?P<file>\S+))?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 MADE_UP_ID = re.compile(r'(?<="upgradeId":")[0-9a-f-]{36}')

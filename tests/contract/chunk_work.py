@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from domain import (
+from tests.support.builders import EVENING
+from uplift.domain import (
     Cohort,
     CountedDecision,
     Decision,
@@ -16,10 +17,9 @@ from domain import (
     UpgradeState,
     VersionNumber,
 )
-from domain.ports import RecordedChunk, Transaction
-from domain.selection import WorkedSelection
-from domain.working import must_account_for_all
-from tests.support.builders import EVENING
+from uplift.domain.model.selection import WorkedSelection
+from uplift.domain.ports import RecordedChunk, Transaction
+from uplift.domain.use_cases.run import must_account_for_all
 
 Decide = Callable[[Cohort, VersionNumber], Decision]
 

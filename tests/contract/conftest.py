@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from domain.ports import Store
 from tests.support.stores import STORES, Stores
+from uplift.domain.ports import Store
 
 
 @pytest.fixture(params=STORES)

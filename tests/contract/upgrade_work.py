@@ -4,7 +4,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from domain import (
+from tests.support.builders import ADMIN, ORDERS, a_worker
+from tests.support.stores import outcomes_of
+from uplift.domain import (
     AllActive,
     OutcomeKind,
     ProcessKey,
@@ -16,11 +18,9 @@ from domain import (
     request_upgrade,
     work_off,
 )
-from domain.ports import Store
-from domain.upgrade import Lease
-from domain.working import OnProgress
-from tests.support.builders import ADMIN, ORDERS, a_worker
-from tests.support.stores import outcomes_of
+from uplift.domain.model.upgrade import Lease
+from uplift.domain.ports import Store
+from uplift.domain.use_cases.run import OnProgress
 
 SMALL = a_worker("small", size=2)
 """Chunks of two instances: what is larger is queued."""

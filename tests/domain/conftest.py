@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain import InMemoryStore
+from uplift.storage.memory import InMemoryStore
 
 
 @pytest.fixture

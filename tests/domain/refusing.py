@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from domain.errors import ErrorCode, UpliftError
-from domain.ports import Store
 from tests.support.stores import everything_in
+from uplift.domain.errors import ErrorCode, UpliftError
+from uplift.domain.ports import Store
 
 
 @asynccontextmanager

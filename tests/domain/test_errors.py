@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from domain.errors import (
+from tests.support.builders import an_upgrade_id
+from uplift.domain.errors import (
     ErrorCode,
     Forbidden,
     NoDraft,
@@ -18,8 +19,7 @@ from domain.errors import (
     UpliftError,
     WrongState,
 )
-from domain.idempotency import IdempotencyConflict
-from tests.support.builders import an_upgrade_id
+from uplift.domain.model.idempotency import IdempotencyConflict
 
 
 def test_a_missing_key_is_told_how_to_be_sent() -> None:

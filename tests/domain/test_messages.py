@@ -4,18 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from domain import ReasonCode, VersionNumber, all_active, plan_upgrade
-from domain.cohort import Origin
-from domain.compatibility import Code, compare
-from domain.errors import InvalidSelection
-from domain.mapping import InvalidMapping, MappingInstruction, VersionMapping
-from domain.ports import Store
-from domain.rules import decide_undo
-from domain.selection import MAX_IDS, one_way_of_selecting
-from tests.domain.test_selection_rules import REST, numbered
+from tests.domain.model.test_selection import REST, numbered
 from tests.support.bpmn_builder import ProcessBuilder, a_process
 from tests.support.builders import ORDERS, a_cohort, a_modelled_process, at
 from tests.support.process_shapes import chain, one_task, with_event_sub
+from uplift.domain import ReasonCode, VersionNumber, all_active, plan_upgrade
+from uplift.domain.compatibility import Code, compare
+from uplift.domain.errors import InvalidSelection
+from uplift.domain.model.cohort import Origin
+from uplift.domain.model.mapping import InvalidMapping, MappingInstruction, VersionMapping
+from uplift.domain.model.selection import MAX_IDS, one_way_of_selecting
+from uplift.domain.ports import Store
+from uplift.domain.rules.eligibility import decide_undo
 
 
 def told(source: ProcessBuilder, target: ProcessBuilder) -> dict[Code, str]:

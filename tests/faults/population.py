@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid5
 
-from domain import (
+from uplift.domain import (
     Caller,
     Instance,
     InstanceId,
@@ -20,10 +20,10 @@ from domain import (
     register_instances,
     save_draft,
 )
-from domain.instance import ElementId
-from gateway.keys import create_key
-from storage.keys import SqlKeys
-from storage.store import SqlStore
+from uplift.domain.model.instance import ElementId
+from uplift.gateway.auth.keys import create_key
+from uplift.storage.repositories.api_keys import SqlKeys
+from uplift.storage.store import SqlStore
 
 ADMIN = Caller(name="faults", role=Role.SYSTEM_ADMIN)
 PROCESS = ProcessKey(namespace="faults", code="order")

@@ -19,8 +19,8 @@ from uuid import UUID, uuid4
 from sqlalchemy.engine import URL
 
 from tests.faults.population import PROCESS
+from tests.support.project import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 120.0
 """Seconds after which a test gives up; whoever waits here goes on as soon as it can."""
 
@@ -153,7 +153,15 @@ def started(
     output, errors = place / "output.txt", place / "errors.txt"
     with output.open("wb") as out, errors.open("wb") as err:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.small_shares", command, "--database-url", url, *arguments],
+            [
+                sys.executable,
+                "-m",
+                "tests.faults.small_partitions",
+                command,
+                "--database-url",
+                url,
+                *arguments,
+            ],
             cwd=ROOT,
             env={**os.environ, **SMALL_CHUNKS, **more},
             stdout=out,

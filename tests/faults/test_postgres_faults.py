@@ -16,15 +16,15 @@ import asyncpg
 import pytest
 from sqlalchemy.engine import URL
 
-from domain import Role, create_process, publish_version, register_instances, save_draft
-from gateway.keys import create_key
-from storage.keys import SqlKeys
-from storage.store import SqlStore
 from tests.faults.population import ADMIN, POSITIONS, PROCESS, TARGET, UPGRADE_COMPLETED, an_instance
 from tests.faults.programs import Program, served, started, until
 from tests.faults.test_engine_beside_upgrade import STATUSES, Report, send
 from tests.faults.test_killed_server import KILLS
 from tests.support.postgres import Server, a_server, binaries
+from uplift.domain import Role, create_process, publish_version, register_instances, save_draft
+from uplift.gateway.auth.keys import create_key
+from uplift.storage.repositories.api_keys import SqlKeys
+from uplift.storage.store import SqlStore
 
 pytestmark = [
     pytest.mark.faults,

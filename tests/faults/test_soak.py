@@ -16,7 +16,9 @@ from bench.soak.ledger import BARE, Asked, Ledger
 from bench.soak.soak import Report, complaints, soak
 from bench.soak.verdict import broken_laws
 from bench.soak.world import ADMIN, populate
-from domain import (
+from tests.support.builders import a_worker, an_upgrade_id
+from tests.support.postgres import the_server
+from uplift.domain import (
     InstanceId,
     InstanceReport,
     ReasonCode,
@@ -29,9 +31,7 @@ from domain import (
     request_undo,
     request_upgrade,
 )
-from storage.store import SqlStore
-from tests.support.builders import a_worker, an_upgrade_id
-from tests.support.postgres import the_server
+from uplift.storage.store import SqlStore
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import structlog
-from gateway_world import Place, a_world, url_of, with_store
 
+from tests.gateway.gateway_world import Place, a_world, url_of, with_store
 from tests.support.postgres import the_server
 from tests.support.stores import SERVED
 

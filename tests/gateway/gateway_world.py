@@ -17,19 +17,19 @@ from click.testing import Result
 from sqlalchemy.engine import URL
 from typer.testing import CliRunner
 
-from domain import Status
-from domain.access import ApiKey, Role
-from domain.ports import Store
-from domain.requesting import request_upgrade
-from domain.selection import AllActive
-from domain.working import Pace, Worker
-from gateway.cli import app
-from gateway.keys import create_key
-from storage.database import Database
-from storage.keys import SqlKeys
-from storage.store import SqlStore
 from tests.support.builders import ADMIN, INVOICES, ORDERS, a_process, an_instance, instances
 from tests.support.stores import Everything, an_open_database, everything_in
+from uplift.domain import Status
+from uplift.domain.model.access import ApiKey, Role
+from uplift.domain.model.selection import AllActive
+from uplift.domain.ports import Store
+from uplift.domain.use_cases.request import request_upgrade
+from uplift.domain.use_cases.run import Pace, Worker
+from uplift.gateway.auth.keys import create_key
+from uplift.gateway.cli import app
+from uplift.storage.database import Database
+from uplift.storage.repositories.api_keys import SqlKeys
+from uplift.storage.store import SqlStore
 
 Answer = TypeVar("Answer")
 Place = Path | URL

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-from gateway_world import a_world
 from graphql import (
     GraphQLArgument,
     GraphQLEnumType,
@@ -23,15 +22,16 @@ from graphql import (
 )
 from starlette.applications import Starlette
 
-from domain import Role
-from gateway.app import build_app
-from gateway.keys import create_key
-from gateway.settings import Settings
-from graphql_api.schema import print_schema
-from storage.keys import SqlKeys
-from storage.store import SqlStore
+from tests.gateway.gateway_world import a_world
 from tests.support.builders import EVENING, NOON, a_clock, an_id
 from tests.support.stores import Everything, everything_in
+from uplift.domain import Role
+from uplift.gateway.app import build_app
+from uplift.gateway.auth.keys import create_key
+from uplift.gateway.settings import Settings
+from uplift.graphql_api.schema import print_schema
+from uplift.storage.repositories.api_keys import SqlKeys
+from uplift.storage.store import SqlStore
 
 SCHEMA = build_schema(print_schema())
 REST = "/pub/v1/bpm/instance/bytemplate/crm/orders/version"

@@ -12,13 +12,12 @@ from pathlib import Path, PurePosixPath
 
 import httpx2
 import pytest
-from gateway_world import started
 
-from storage.schema import NEWEST
+from tests.gateway.gateway_world import started
 from tests.support.builders import an_id
+from tests.support.project import ROOT
+from uplift.storage.schema import NEWEST
 
-TREE = Path(__file__).parents[2]
-OURS = ("domain", "graphql_api", "rest_compat", "storage", "gateway")
 KEY = re.compile(r"uplift_[0-9A-Za-z]{49}")
 
 
@@ -48,7 +47,7 @@ def run(*command: str | Path, folder: Path) -> str:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Wheel:
     out = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, TREE, folder=out)
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, ROOT, folder=out)
     (file,) = out.glob("*.whl")
     with zipfile.ZipFile(file) as archive:
         return Wheel(file=file, names=frozenset(archive.namelist()))
@@ -65,20 +64,20 @@ def installed(wheel: Wheel, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_holds_what_the_packages_read(wheel: Wheel) -> None:
-    assert {f"{package}/py.typed" for package in OURS} <= wheel.names
-    assert {f"gateway/demo/consumer-loan-v{number}.bpmn" for number in range(1, 7)} <= wheel.names
+    assert "uplift/py.typed" in wheel.names
+    assert {f"uplift/gateway/demo/consumer-loan-v{number}.bpmn" for number in range(1, 7)} <= wheel.names
     for name in ("graphql_api/schema.graphql", "rest_compat/openapi.json"):
-        assert wheel.read(name) == (TREE / name).read_bytes()
+        assert wheel.read(f"uplift/{name}") == (ROOT / name).read_bytes()
 
 
 def test_holds_the_revisions_of_the_schema(wheel: Wheel) -> None:
-    revisions = {path.relative_to(TREE).as_posix() for path in (TREE / "storage/migrations").rglob("*.py")}
+    revisions = {f"uplift/{path.relative_to(ROOT)}" for path in (ROOT / "storage/migrations").rglob("*.py")}
     assert revisions <= wheel.names
-    assert "storage/migrations/versions/r0001_first_tables.py" in revisions
+    assert "uplift/storage/migrations/versions/r0001_first_tables.py" in revisions
 
 
 def test_holds_the_page_with_its_licences(wheel: Wheel) -> None:
-    dist = "graphql_api/graphiql/dist"
+    dist = "uplift/graphql_api/graphiql/dist"
     manifest = json.loads(wheel.read(f"{dist}/manifest.json"))
     assert manifest["licences"] in manifest["files"]
     assert {f"{dist}/{name}.gz" for name in manifest["files"]} <= wheel.names
@@ -87,12 +86,12 @@ def test_holds_the_page_with_its_licences(wheel: Wheel) -> None:
 
 def test_holds_nothing_but_the_packages(wheel: Wheel) -> None:
     metadata = wheel.metadata
-    assert {PurePosixPath(name).parts[0] for name in wheel.names} == {*OURS, metadata}
+    assert {PurePosixPath(name).parts[0] for name in wheel.names} == {"uplift", metadata}
     for name in wheel.names:
         parts = PurePosixPath(name).parts
         assert not {"tests", "bench", "node_modules", "__pycache__"} & set(parts), name
-        if parts[:2] == ("graphql_api", "graphiql"):
-            assert parts[2] == "dist", name
+        if parts[1:3] == ("graphql_api", "graphiql"):
+            assert parts[3] == "dist", name
 
 
 def test_tells_its_licence_and_what_it_needs(wheel: Wheel) -> None:
@@ -100,12 +99,12 @@ def test_tells_its_licence_and_what_it_needs(wheel: Wheel) -> None:
     said = BytesParser().parsebytes(wheel.read(f"{metadata}/METADATA"))
     assert said["License-Expression"] == "Apache-2.0"
     assert said["Requires-Python"] == ">=3.11"
-    assert wheel.read(f"{metadata}/licenses/LICENSE") == (TREE / "LICENSE").read_bytes()
+    assert wheel.read(f"{metadata}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
     assert wheel.read(f"{metadata}/entry_points.txt").decode().split() == [
         "[console_scripts]",
         "uplift",
         "=",
-        "gateway.cli:app",
+        "uplift.gateway.cli:app",
     ]
 
 
@@ -162,7 +161,7 @@ def test_works_where_nothing_else_of_the_project_is(wheel: Wheel, installed: Pat
             assert page.status_code == 200
             shown = set(re.findall(r'(?:src|href)="(/graphql/static/[^"]+)"', page.text))
             assert len(shown) == 3
-            manifest = json.loads(wheel.read("graphql_api/graphiql/dist/manifest.json"))
+            manifest = json.loads(wheel.read("uplift/graphql_api/graphiql/dist/manifest.json"))
             assert shown <= {f"/graphql/static/{name}" for name in manifest["files"]}
             for name in manifest["files"]:
                 assert client.get(f"/graphql/static/{name}").status_code == 200, name

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.store import SqlStore
+from uplift.storage.store import SqlStore
 
 
 @pytest.fixture

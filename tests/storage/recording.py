@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.store import SqlStore
+from uplift.storage.store import SqlStore
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from random import Random
 from typing import Self
 from xml.sax.saxutils import escape, quoteattr
 
-from domain.bpmn import ProcessModel, read_model
+from uplift.domain.bpmn import ProcessModel, read_model
 
 BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from uuid import UUID, uuid5
 
-from domain import (
+from uplift.domain import (
     Caller,
     Cohort,
     ElementId,
@@ -29,10 +29,10 @@ from domain import (
     register_instances,
     save_draft,
 )
-from domain.clock import Clock
-from domain.ports import Store
-from domain.selection import SelectionKind
-from domain.working import Pace
+from uplift.domain.clock import Clock
+from uplift.domain.model.selection import SelectionKind
+from uplift.domain.ports import Store
+from uplift.domain.use_cases.run import Pace
 
 ADMIN = Caller(name="admin", role=Role.SYSTEM_ADMIN)
 READER = Caller(name="reader", role=Role.READER)

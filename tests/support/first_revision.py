@@ -15,8 +15,8 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy.engine import URL
 
-from storage.database import Database
-from storage.migrations.running import migrate
+from uplift.storage.database import Database
+from uplift.storage.migrations.running import migrate
 
 FIRST = "0001"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

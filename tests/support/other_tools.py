@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-TOOLS = Path(__file__).parent.parent / "tools"
+from tests.support.project import ROOT
+
+TOOLS = ROOT / "tests" / "tools"
 JAVASCRIPT = TOOLS / "javascript"
 PYTHON = TOOLS / "python"
 OLDEST_NODE = 20

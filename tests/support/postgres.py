@@ -16,8 +16,8 @@ import asyncpg
 import pytest
 from sqlalchemy.engine import URL
 
-from storage.store import SqlStore
-from storage.tables import metadata
+from uplift.storage.sql.tables import metadata
+from uplift.storage.store import SqlStore
 
 NAMED = os.environ.get("UPLIFT_POSTGRES")
 """The folder of binaries that whoever runs the tests chose, to try another version."""

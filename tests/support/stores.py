@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from sqlalchemy.engine import URL
 
-from domain import (
+from tests.support.postgres import the_server
+from uplift.domain import (
     CountedDecision,
-    InMemoryStore,
     Instance,
     InstanceId,
     Outcome,
@@ -23,13 +23,13 @@ from domain import (
     Version,
     VersionNumber,
 )
-from domain.paging import Page, PageRequest
-from domain.ports import InstanceFilter, OutcomeFilter, Store, Transaction
-from storage.database import Database
-from storage.postgres import CONNECTIONS
-from storage.store import SqlStore
-from storage.tables import metadata
-from tests.support.postgres import the_server
+from uplift.domain.model.paging import Page, PageRequest
+from uplift.domain.ports import InstanceFilter, OutcomeFilter, Store, Transaction
+from uplift.storage.database import Database
+from uplift.storage.memory import InMemoryStore
+from uplift.storage.postgres.backend import CONNECTIONS
+from uplift.storage.sql.tables import metadata
+from uplift.storage.store import SqlStore
 
 Item = TypeVar("Item")
 

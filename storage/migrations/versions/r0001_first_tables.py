@@ -1,4 +1,4 @@
-"""The first schema: what storage.tables said of it and why, at that time."""
+"""The first schema: what uplift.storage.sql.tables said of it and why, at that time."""
 
 import sqlalchemy as sa
 from alembic.operations import Operations

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from domain.bpmn import ElementKind, MultiInstance, ProcessModel, Trigger, TriggerKind, read_model
+from uplift.domain.bpmn import ElementKind, MultiInstance, ProcessModel, Trigger, TriggerKind, read_model
 
 EXPORTS = Path(__file__).parent / "exports"
 

@@ -6,11 +6,11 @@ from random import Random
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from domain.bpmn import read_model
-from domain.compatibility import breaking_positions, compare
-from domain.errors import InvalidModel
 from tests.support.bpmn_builder import BPMN
 from tests.support.process_strategies import recipes, written
+from uplift.domain.bpmn import read_model
+from uplift.domain.compatibility import breaking_positions, compare
+from uplift.domain.errors import InvalidModel
 
 fuzz = settings(max_examples=250, deadline=None, derandomize=True)
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from domain.bpmn import read_model
-from domain.bpmn.tree import MAX_DEPTH
-from domain.errors import InvalidModel
 from tests.support.bpmn_builder import BPMN
 from tests.support.process_shapes import one_task
+from uplift.domain.bpmn import read_model
+from uplift.domain.bpmn.tree import MAX_DEPTH
+from uplift.domain.errors import InvalidModel
 
 
 def refusal(document: bytes, **asked: object) -> InvalidModel:

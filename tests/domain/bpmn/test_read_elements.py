@@ -2,7 +2,6 @@
 
 import pytest
 
-from domain.bpmn import Element, ElementKind, MultiInstance, ProcessModel, Trigger, TriggerKind, read_model
 from tests.support.bpmn_builder import BPMN, a_process
 from tests.support.process_shapes import (
     compensated,
@@ -11,6 +10,15 @@ from tests.support.process_shapes import (
     waiting_for,
     with_boundary,
     with_event_sub,
+)
+from uplift.domain.bpmn import (
+    Element,
+    ElementKind,
+    MultiInstance,
+    ProcessModel,
+    Trigger,
+    TriggerKind,
+    read_model,
 )
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from domain.bpmn import ElementKind, read_model
-from domain.compatibility import breaking_positions, compare
-from domain.errors import InvalidModel
+from tests.support.project import ROOT
+from uplift.domain.bpmn import ElementKind, read_model
+from uplift.domain.compatibility import breaking_positions, compare
+from uplift.domain.errors import InvalidModel
 
-BESIDE = Path(__file__).parents[4] / "shared" / "data" / "bpmn-miwg-reference"
+BESIDE = ROOT.parent / "shared" / "data" / "bpmn-miwg-reference"
 FOLDER = Path(os.environ.get("BPMN_REFERENCE_MODELS", BESIDE))
 DOCUMENTS = sorted(FOLDER.glob("*.bpmn"))
 

@@ -1,10 +1,10 @@
 """Which data form does a comparison have for pipelines?"""
 
 import json
-from pathlib import Path
 
-from domain.compatibility import Code, compare
 from tests.support.process_shapes import nested, with_boundary
+from tests.support.project import DOCS
+from uplift.domain.compatibility import Code, compare
 
 
 def test_prints_mapping_and_findings_in_the_documented_form() -> None:
@@ -69,6 +69,6 @@ def test_keeps_the_codes_of_findings_stable() -> None:
 
 
 def test_explains_every_code_to_operators() -> None:
-    explained = (Path(__file__).parents[3] / "docs" / "compatibility.md").read_text(encoding="utf-8")
+    explained = (DOCS / "compatibility.md").read_text(encoding="utf-8")
 
     assert [code for code in Code if f"| `{code}` |" not in explained] == []

@@ -5,10 +5,10 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.bpmn import ProcessModel
-from domain.compatibility import breaking_positions, compare, relocate
-from domain.compatibility.waiting import holds_instances
 from tests.support.process_strategies import Recipe, recipes, written
+from uplift.domain.bpmn import ProcessModel
+from uplift.domain.compatibility import breaking_positions, compare, relocate
+from uplift.domain.compatibility.wait_states import holds_instances
 
 law = settings(max_examples=120, deadline=None, derandomize=True)
 

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import pytest
 
-from domain.compatibility import breaking_positions, compare, relocate
 from tests.support.bpmn_builder import ProcessBuilder, a_process
 from tests.support.process_shapes import (
     around,
@@ -21,6 +20,7 @@ from tests.support.process_shapes import (
     with_boundary,
     with_event_sub,
 )
+from uplift.domain.compatibility import breaking_positions, compare, relocate
 
 
 class Instructed(NamedTuple):

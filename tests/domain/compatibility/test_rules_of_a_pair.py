@@ -4,9 +4,19 @@ from typing import NamedTuple
 
 import pytest
 
-from domain.compatibility import Code
-from domain.compatibility.pairs import Pair, Pairs
-from domain.compatibility.rules import (
+from tests.support.bpmn_builder import ProcessBuilder, a_process
+from tests.support.process_shapes import (
+    chain,
+    compensated,
+    fork_and_join,
+    joined,
+    nested,
+    one_task,
+    with_boundary,
+)
+from uplift.domain.compatibility import Code
+from uplift.domain.compatibility.pairs import Pair, Pairs
+from uplift.domain.compatibility.rules import (
     RULES,
     Rule,
     must_be_a_wait_state,
@@ -22,16 +32,6 @@ from domain.compatibility.rules import (
     must_not_become_multi_instance,
     must_not_share_its_target,
     must_stay_in_its_scope,
-)
-from tests.support.bpmn_builder import ProcessBuilder, a_process
-from tests.support.process_shapes import (
-    chain,
-    compensated,
-    fork_and_join,
-    joined,
-    nested,
-    one_task,
-    with_boundary,
 )
 
 

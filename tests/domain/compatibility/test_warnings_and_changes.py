@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import pytest
 
-from domain.compatibility import Aspect, Change, Code, Severity, breaking_positions, compare, without_model
 from tests.support.bpmn_builder import ProcessBuilder, a_process
 from tests.support.process_shapes import (
     chain,
@@ -14,6 +13,15 @@ from tests.support.process_shapes import (
     scope_of,
     with_boundary,
     with_event_sub,
+)
+from uplift.domain.compatibility import (
+    Aspect,
+    Change,
+    Code,
+    Severity,
+    breaking_positions,
+    compare,
+    without_model,
 )
 
 

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from storage.store import SqlStore
-from tests.storage.on_postgres import ask
+from tests.storage.postgres.on_postgres import ask
 from tests.support.postgres import the_server
 from tests.support.stores import an_open_database
+from uplift.storage.store import SqlStore
 
 
 @pytest.fixture

@@ -1,0 +1,24 @@
+"""How do two versions of a process differ, and what of the one has a place in the other?"""
+
+from uplift.domain.model.process import ProcessKey, VersionNumber
+from uplift.domain.ports import ProcessQuestions
+from uplift.domain.rules.migration_path import Route, find_route
+from uplift.domain.use_cases.versions import get_process
+
+
+async def compare_versions(
+    store: ProcessQuestions,
+    *,
+    process: ProcessKey,
+    from_version: VersionNumber,
+    to_version: VersionNumber | None = None,
+) -> Route | None:
+    """The way from one version to another, drafts included; without `to_version` to the latest published one.
+
+    None when one of the two does not exist. Raises ProcessNotFound.
+    """
+    target = (await get_process(store, process)).latest_published if to_version is None else to_version
+    numbers = {version.number for version in (await store.versions([process]))[process]}
+    if target is None or not numbers.issuperset({from_version, target}):
+        return None
+    return await find_route(store, process, from_version, target)

@@ -1,0 +1,68 @@
+"""How does an operator stop an upgrade, for a while or for good?"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from uplift.domain.clock import Clock, utc_now
+from uplift.domain.errors import UpgradeNotFound, WrongState
+from uplift.domain.model.access import Caller, require_system_admin
+from uplift.domain.model.upgrade import Upgrade, UpgradeId, UpgradeState
+from uplift.domain.ports import Store
+
+PAUSABLE = (UpgradeState.QUEUED, UpgradeState.RUNNING)
+RESUMABLE = (UpgradeState.PAUSED,)
+CANCELLABLE = (UpgradeState.QUEUED, UpgradeState.RUNNING, UpgradeState.PAUSED)
+
+
+async def pause_upgrade(store: Store, wanted: UpgradeId, *, caller: Caller) -> Upgrade:
+    """Stop an upgrade until it is resumed: nothing moves any more, and chunks under way are not carried out.
+
+    Raises Forbidden, UpgradeNotFound or WrongState.
+    """
+    require_system_admin(caller)
+    return await _change(
+        store, wanted, "pause", PAUSABLE, lambda upgrade: replace(upgrade, state=UpgradeState.PAUSED)
+    )
+
+
+async def resume_upgrade(store: Store, wanted: UpgradeId, *, caller: Caller) -> Upgrade:
+    """Queue a paused upgrade again. Raises Forbidden, UpgradeNotFound or WrongState."""
+    require_system_admin(caller)
+    return await _change(
+        store, wanted, "resume", RESUMABLE, lambda upgrade: replace(upgrade, state=UpgradeState.QUEUED)
+    )
+
+
+async def cancel_upgrade(
+    store: Store, wanted: UpgradeId, *, caller: Caller, clock: Clock = utc_now
+) -> Upgrade:
+    """Stop an upgrade for good: what is done stays done, and chunks under way are not carried out.
+
+    Raises Forbidden, UpgradeNotFound or WrongState.
+    """
+    require_system_admin(caller)
+    return await _change(
+        store,
+        wanted,
+        "cancel",
+        CANCELLABLE,
+        lambda upgrade: upgrade.finished(UpgradeState.CANCELLED, clock()),
+    )
+
+
+async def _change(
+    store: Store,
+    wanted: UpgradeId,
+    attempt: str,
+    allowed: tuple[UpgradeState, ...],
+    change: Callable[[Upgrade], Upgrade],
+) -> Upgrade:
+    async with store.transaction() as transaction:
+        upgrade = await transaction.upgrade(wanted)
+        if upgrade is None:
+            raise UpgradeNotFound(upgrade=wanted)
+        if upgrade.state not in allowed:
+            raise WrongState(upgrade=wanted, attempt=attempt, state=upgrade.state, allowed=allowed)
+        changed = change(upgrade)
+        await transaction.save_upgrade(changed)
+        return changed

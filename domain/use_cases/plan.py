@@ -1,0 +1,211 @@
+"""What would an upgrade do, if it were started now?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from uplift.domain.compatibility import Code, Finding
+from uplift.domain.errors import ErrorCode, InvalidInput, NoPublishedVersion, UpliftError
+from uplift.domain.model.cohort import CountedCohort
+from uplift.domain.model.decision import CountedDecision, ReasonCode, Verdict, count_findings, count_reasons
+from uplift.domain.model.mapping import VersionMapping, check_mappings
+from uplift.domain.model.process import ProcessKey, VersionNumber
+from uplift.domain.model.selection import Selection
+from uplift.domain.model.upgrade import Upgrade
+from uplift.domain.ports import Store
+from uplift.domain.rules.eligibility import decide
+from uplift.domain.rules.migration_path import Route, Routes
+from uplift.domain.use_cases.versions import get_process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The decisions on all cohorts of a selection, and the routes they rest on, by source version.
+
+    `not_found` counts ids that no instance of the process has, `excluded` active instances that are left out.
+    """
+
+    process: ProcessKey
+    selection: Selection
+    target_version: VersionNumber
+    mappings: tuple[VersionMapping, ...]
+    decisions: tuple[CountedDecision, ...]
+    routes: Mapping[VersionNumber, Route]
+    not_found: int
+    excluded: int
+
+    @property
+    def upgraded(self) -> int:
+        """How many instances would be upgraded."""
+        return self._count(Verdict.UPGRADE)
+
+    @property
+    def skipped(self) -> int:
+        """How many instances would be skipped, ids without an instance included."""
+        return self._count(Verdict.SKIP) + self.not_found
+
+    @property
+    def total(self) -> int:
+        """How many outcomes there would be."""
+        return self.upgraded + self.skipped
+
+    @property
+    def counts_by_reason(self) -> Mapping[ReasonCode, int]:
+        """How many instances would be skipped for each reason."""
+        return count_reasons(self.decisions, not_found=self.not_found)
+
+    @property
+    def counts_by_finding(self) -> Mapping[Code, int]:
+        """How many instances have a finding of each code, whether upgraded or skipped."""
+        return count_findings(self.decisions)
+
+    @property
+    def fingerprint(self) -> "Fingerprint":
+        """What to give to an upgrade that shall do just this."""
+        return Fingerprint(
+            target_version=self.target_version,
+            upgraded=self.upgraded,
+            skipped=self.skipped,
+            digest=_digest_of(self),
+        )
+
+    def _count(self, verdict: Verdict) -> int:
+        return sum(one.count for one in self.decisions if one.decision.verdict is verdict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprint:
+    """A plan in short: enough to tell whether another would do the same, and what differs in the large."""
+
+    target_version: int
+    upgraded: int
+    skipped: int
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.target_version}-{self.upgraded}-{self.skipped}-{self.digest}"
+
+
+class PlanChanged(UpliftError):
+    """What the upgrade would do is no longer what the given plan said; nothing was written."""
+
+    code = ErrorCode.PLAN_CHANGED
+
+    def __init__(self, *, planned: Fingerprint, now: Fingerprint) -> None:
+        super().__init__(
+            f"Expected to carry out the plan {planned}, but {_difference(planned, now)}. "
+            "Look at the new plan, and give its fingerprint.",
+            field=("fingerprint",),
+        )
+        self.planned = planned
+        self.now = now
+
+
+async def plan_upgrade(
+    store: Store, *, process: ProcessKey, selection: Selection, mappings: Sequence[VersionMapping] = ()
+) -> Plan:
+    """Decide all cohorts of a selection, by a few grouped queries, without writing anything.
+
+    Raises ProcessNotFound, NoPublishedVersion, InvalidInput or InvalidMapping.
+    """
+    check_mappings(mappings)
+    target = (await get_process(store, process)).latest_published
+    if target is None:
+        raise NoPublishedVersion(namespace=process.namespace, process_code=process.code)
+    routes = Routes(process=process, target=target, mappings=mappings, documents=store)
+    await routes.check_mappings()
+    selected = await store.selected_cohorts(process, selection)
+    by_version = {
+        counted.cohort.version: await routes.route(counted.cohort.version) for counted in selected.cohorts
+    }
+    return Plan(
+        process=process,
+        selection=selection,
+        target_version=target,
+        mappings=tuple(mappings),
+        decisions=tuple(_decided(counted, by_version) for counted in selected.cohorts),
+        routes=by_version,
+        not_found=selected.not_found,
+        excluded=selected.excluded,
+    )
+
+
+async def must_still_plan(
+    store: Store,
+    fingerprint: str,
+    *,
+    process: ProcessKey,
+    selection: Selection,
+    mappings: Sequence[VersionMapping],
+) -> Fingerprint:
+    """The plan of this fingerprint in short. Raises PlanChanged when an upgrade would not do what it said."""
+    planned = read_fingerprint(fingerprint)
+    plan = await plan_upgrade(store, process=process, selection=selection, mappings=mappings)
+    if plan.fingerprint != planned:
+        raise PlanChanged(planned=planned, now=plan.fingerprint)
+    return planned
+
+
+def must_have_done(planned: Fingerprint, done: Upgrade) -> None:
+    """Raise PlanChanged when an upgrade did not come to what was planned: something moved in between."""
+    assert done.target_version is not None, "only an undo has no target version"
+    now = Fingerprint(
+        target_version=done.target_version,
+        upgraded=done.upgraded,
+        skipped=done.skipped,
+        digest=planned.digest,
+    )
+    if now != planned:
+        raise PlanChanged(planned=planned, now=now)
+
+
+def read_fingerprint(text: str) -> Fingerprint:
+    """The fingerprint that a caller gave back. Raises InvalidInput."""
+    parts = text.split("-")
+    if len(parts) != 4 or not all(part.isascii() and part.isdigit() and len(part) < 20 for part in parts[:3]):
+        raise InvalidInput(
+            f"Expected fingerprint to be that of a plan, but got {text[:100]!r}.", field=("fingerprint",)
+        )
+    target, upgraded, skipped = (int(part) for part in parts[:3])
+    return Fingerprint(target_version=target, upgraded=upgraded, skipped=skipped, digest=parts[3])
+
+
+def _decided(counted: CountedCohort, routes: Mapping[VersionNumber, Route]) -> CountedDecision:
+    return CountedDecision(
+        decision=decide(counted.cohort, routes[counted.cohort.version]), count=counted.count
+    )
+
+
+def _digest_of(plan: Plan) -> str:
+    lines = sorted(_line(counted) for counted in plan.decisions)
+    return blake2b(repr((plan.process, plan.not_found, lines)).encode(), digest_size=8).hexdigest()
+
+
+def _line(counted: CountedDecision) -> tuple[object, ...]:
+    decision = counted.decision
+    cohort = decision.cohort
+    return (
+        cohort.version,
+        cohort.status.value,
+        sorted(cohort.position),
+        counted.count,
+        sorted(decision.to_position or ()),
+        [(reason.code.value, _codes(reason.findings)) for reason in decision.reasons],
+    )
+
+
+def _codes(findings: Sequence[Finding]) -> list[tuple[str, str | None]]:
+    return [(finding.code.value, finding.source) for finding in findings]
+
+
+def _difference(planned: Fingerprint, now: Fingerprint) -> str:
+    changes = [
+        f"it would {what} {after:,} instead of {before:,}"
+        for what, before, after in (
+            ("go to version", planned.target_version, now.target_version),
+            ("upgrade", planned.upgraded, now.upgraded),
+            ("skip", planned.skipped, now.skipped),
+        )
+        if before != after
+    ]
+    return ", ".join(changes) or "other instances would be upgraded or skipped, in the same numbers"

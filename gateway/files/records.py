@@ -1,0 +1,150 @@
+"""What does an import file say, line by line?
+
+A file is JSON Lines, one record a line, or CSV (`.csv`) with the same names as columns. A record has a `type`
+(`process`, `version` or `instance`; an instance when CSV leaves it out), the `namespace` and `code` of its
+process, and:
+
+- process: `title`, optional;
+- version: `number`, `state` (PUBLISHED unless it says DRAFT), and optionally `bpmn`, the document, or
+  `bpmnFile`, its path from the folder of the file;
+- instance: `id`, `version`, `status`, and `position`, a list of element ids (in CSV separated by spaces).
+
+Text is UTF-8, with or without a byte order mark. Empty lines are passed over.
+"""
+
+import csv
+from codecs import BOM_UTF8
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+from uuid import UUID
+
+import msgspec
+
+from uplift.domain.model.instance import Status
+from uplift.domain.model.process import VersionState
+
+
+class ProcessRecord(msgspec.Struct, tag="process", forbid_unknown_fields=True):
+    """A process to create, unless it is there."""
+
+    namespace: str
+    code: str
+    title: str | None = None
+
+
+class VersionRecord(msgspec.Struct, tag="version", forbid_unknown_fields=True, rename="camel"):
+    """A version to take over under the number it has."""
+
+    namespace: str
+    code: str
+    number: int
+    state: VersionState = VersionState.PUBLISHED
+    bpmn: str | None = None
+    bpmn_file: str | None = None
+
+
+class InstanceRecord(msgspec.Struct, tag="instance", forbid_unknown_fields=True):
+    """An instance to register."""
+
+    namespace: str
+    code: str
+    id: UUID
+    version: int
+    status: Status
+    position: tuple[str, ...] = ()
+
+
+Record = ProcessRecord | VersionRecord | InstanceRecord
+
+KINDS: dict[str, Any] = {"process": ProcessRecord, "version": VersionRecord, "instance": InstanceRecord}
+LONGEST_LINE = 32 * 1024 * 1024
+"""Bytes: enough for the largest document, however it is escaped."""
+COLUMNS = (
+    "type",
+    *dict.fromkeys(
+        field.encode_name
+        for kind in (ProcessRecord, VersionRecord, InstanceRecord)
+        for field in msgspec.structs.fields(kind)
+    ),
+)
+"""What a CSV file may have as columns."""
+
+
+class BadLineError(Exception):
+    """A line that cannot be taken over; `line` counts from 1."""
+
+    def __init__(self, line: int, why: str) -> None:
+        super().__init__(why)
+        self.line = line
+
+
+def records(file: BinaryIO, path: Path) -> Iterator[tuple[int, Record]]:
+    """The records of an open file, each with the number of its line. Raises BadLineError."""
+    return _csv_records(file) if path.suffix.lower() == ".csv" else _json_records(file)
+
+
+def _json_records(file: BinaryIO) -> Iterator[tuple[int, Record]]:
+    decode: Callable[[bytes], Record] = msgspec.json.Decoder(Record).decode
+    for number, line in _lines(file):
+        if not line or line.isspace():
+            continue
+        try:
+            yield number, decode(line)
+        except msgspec.MsgspecError as error:
+            _text_of(number, line)
+            raise BadLineError(number, f"{error}.") from error
+
+
+def _csv_records(file: BinaryIO) -> Iterator[tuple[int, Record]]:
+    csv.field_size_limit(LONGEST_LINE)
+    rows = csv.reader((_text_of(number, line) for number, line in _lines(file)), strict=True)
+    columns: list[str] = []
+    try:
+        for cells in filter(None, rows):
+            if columns:
+                yield rows.line_num, _of_row(columns, cells)
+            else:
+                columns = _checked(cells)
+    except (csv.Error, msgspec.ValidationError) as error:
+        raise BadLineError(rows.line_num, f"{error}.") from error
+
+
+def _checked(columns: list[str]) -> list[str]:
+    for column, count in Counter(columns).items():
+        if column not in COLUMNS:
+            raise msgspec.ValidationError(
+                f"Expected columns named {', '.join(COLUMNS)}, but found {column[:100]!r}"
+            )
+        if count > 1:
+            raise msgspec.ValidationError(f"Expected each column once, but found {column!r} twice")
+    return columns
+
+
+def _of_row(columns: Sequence[str], cells: Sequence[str]) -> Record:
+    if len(cells) != len(columns):
+        raise msgspec.ValidationError(f"Expected {len(columns)} cells, one a column, but found {len(cells)}")
+    said: dict[str, Any] = {name: cell for name, cell in zip(columns, cells, strict=True) if cell}
+    said.setdefault("type", "instance")
+    if "position" in said:
+        said["position"] = said["position"].split()
+    # With all three kinds to choose from, a row would take twice as long to read.
+    record: Record = msgspec.convert(said, KINDS.get(said["type"], Record), strict=False)
+    return record
+
+
+def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    number = 0
+    while line := file.readline(LONGEST_LINE + 1):
+        number += 1
+        if len(line) > LONGEST_LINE:
+            raise BadLineError(number, f"Expected at most {LONGEST_LINE:,} bytes, but the line is longer.")
+        yield number, line.removeprefix(BOM_UTF8) if number == 1 else line
+
+
+def _text_of(number: int, line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        raise BadLineError(number, "Expected UTF-8 text, but the line is in another encoding.") from error

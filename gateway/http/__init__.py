@@ -1,0 +1,1 @@
+"""HTTP middleware and routes of the gateway's own."""

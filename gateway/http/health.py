@@ -1,0 +1,31 @@
+"""Is the gateway alive, and can it work?"""
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+from structlog import get_logger
+
+from uplift.storage.database import Database
+
+PATIENCE = 5
+"""Seconds in which the database must answer."""
+
+
+def health_routes(database: Database) -> list[BaseRoute]:
+    """`/healthz` says that the program answers, `/readyz` that its database does. Neither needs a key."""
+
+    async def alive(_: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def ready(_: Request) -> Response:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await database.ping()
+        except Exception:
+            get_logger().warning("not ready: the database does not answer", exc_info=True)
+            return JSONResponse({"status": "unavailable", "database": "does not answer"}, status_code=503)
+        return JSONResponse({"status": "ok", "database": "answers"})
+
+    return [Route("/healthz", alive), Route("/readyz", ready)]

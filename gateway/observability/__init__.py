@@ -1,0 +1,1 @@
+"""Logs, metrics and the log line of each request."""

@@ -1,0 +1,105 @@
+"""How does the command line operate on a database of its own?"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from uplift.domain.model.access import Caller
+from uplift.domain.model.decision import ReasonCode
+from uplift.domain.model.mapping import VersionMapping
+from uplift.domain.model.paging import PageRequest
+from uplift.domain.model.process import ProcessKey
+from uplift.domain.model.selection import UpgradeId
+from uplift.domain.model.upgrade import Upgrade
+from uplift.domain.ports import Store
+from uplift.domain.use_cases.control import cancel_upgrade, pause_upgrade, resume_upgrade
+from uplift.domain.use_cases.plan import plan_upgrade
+from uplift.domain.use_cases.request import request_retry, request_undo, request_upgrade
+from uplift.domain.use_cases.run import Worker
+from uplift.domain.use_cases.upgrade import finish_upgrade
+from uplift.domain.use_cases.watch import get_upgrade
+from uplift.gateway.operations.client import Change, OnProgress, Wanted
+from uplift.gateway.operations.summaries import (
+    PlanSummary,
+    UpgradeSummary,
+    summary_of_plan,
+    summary_of_upgrade,
+)
+
+CHANGES = {Change.PAUSE: pause_upgrade, Change.RESUME: resume_upgrade, Change.CANCEL: cancel_upgrade}
+
+
+class LocalOperator:
+    """Works on an open store, upgrades included: no server need run. See operations.client."""
+
+    def __init__(self, store: Store, caller: Caller, worker: Worker) -> None:
+        self._store = store
+        self._caller = caller
+        self._worker = worker
+
+    async def plan(self, wanted: Wanted) -> PlanSummary:
+        plan = await plan_upgrade(
+            self._store, process=wanted.process, selection=wanted.selection, mappings=wanted.mappings
+        )
+        return summary_of_plan(plan)
+
+    async def request(self, wanted: Wanted) -> UpgradeSummary:
+        upgrade = await request_upgrade(
+            self._store,
+            process=wanted.process,
+            selection=wanted.selection,
+            caller=self._caller,
+            worker=self._worker,
+            mappings=wanted.mappings,
+            fingerprint=wanted.fingerprint,
+            reason=wanted.reason,
+            key=wanted.idempotency_key,
+        )
+        return await self._summary(upgrade)
+
+    async def retry(
+        self,
+        of: UUID,
+        reasons: frozenset[ReasonCode],
+        mappings: tuple[VersionMapping, ...],
+        reason: str | None,
+    ) -> UpgradeSummary:
+        upgrade = await request_retry(
+            self._store,
+            of=UpgradeId(of),
+            reasons=reasons,
+            caller=self._caller,
+            worker=self._worker,
+            mappings=mappings,
+            reason=reason,
+        )
+        return await self._summary(upgrade)
+
+    async def undo(self, of: UUID, reason: str | None) -> UpgradeSummary:
+        upgrade = await request_undo(
+            self._store, of=UpgradeId(of), caller=self._caller, worker=self._worker, reason=reason
+        )
+        return await self._summary(upgrade)
+
+    async def change(self, upgrade: UUID, change: Change) -> UpgradeSummary:
+        changed = await CHANGES[change](self._store, UpgradeId(upgrade), caller=self._caller)
+        return await self._summary(changed)
+
+    async def see(self, upgrade: UUID) -> UpgradeSummary:
+        return await self._summary(await get_upgrade(self._store, UpgradeId(upgrade)))
+
+    async def latest(self, process: ProcessKey | None, most: int) -> Sequence[UpgradeSummary]:
+        page = await self._store.upgrades(process, PageRequest(first=most))
+        skips = await self._store.decisions([one.id for one in page.items])
+        return [summary_of_upgrade(one, skips[one.id]) for one in page.items]
+
+    async def follow(self, upgrade: UUID, on_progress: OnProgress) -> UpgradeSummary:
+        done = await finish_upgrade(
+            self._store,
+            await get_upgrade(self._store, UpgradeId(upgrade)),
+            self._worker,
+            on_progress=lambda so_far: on_progress(summary_of_upgrade(so_far, ())),
+        )
+        return await self._summary(done)
+
+    async def _summary(self, upgrade: Upgrade) -> UpgradeSummary:
+        return summary_of_upgrade(upgrade, (await self._store.decisions([upgrade.id]))[upgrade.id])

@@ -1,0 +1,144 @@
+"""Which query texts may run? Each is parsed and validated once, and what passed is remembered.
+
+Parsing and validating a small query takes several times as long as answering it. Refused texts are not
+remembered: they would only push out good ones.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    OperationType,
+    ValidationContext,
+    parse,
+    specified_rules,
+    validate,
+)
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from uplift.graphql_api.engine.errors import RequestCode, request_error
+from uplift.graphql_api.engine.limits import Limits, exceeded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A query text that was found valid, ready to run."""
+
+    node: DocumentNode
+    operations: dict[str | None, OperationType]
+    """The kind of each operation by its name; None is the one without a name."""
+
+    def operation_type(self, name: str | None) -> OperationType | None:
+        """The kind of the operation that this name means; None if it means none or leaves it open."""
+        if name is None and len(self.operations) == 1:
+            return next(iter(self.operations.values()))
+        return self.operations.get(name)
+
+
+class RefusedDocumentError(Exception):
+    """A query text that may not run: it cannot be parsed, is too large, or does not fit the schema."""
+
+    def __init__(self, errors: list[GraphQLError]) -> None:
+        super().__init__(*(error.message for error in errors))
+        self.errors = errors
+
+
+class OneOfRule(OneOfInputValidationRule):
+    """strawberry's rule, which knows only the variables of the last operation and so fails in fragments."""
+
+    def __init__(self, context: ValidationContext) -> None:
+        super().__init__(context)
+        self.variable_definitions = {
+            definition.variable.name.value: definition
+            for operation in context.document.definitions
+            if isinstance(operation, OperationDefinitionNode)
+            for definition in operation.variable_definitions or ()
+        }
+
+    def enter_operation_definition(self, *_: Any) -> None:
+        """Keep the variables of all operations."""
+
+
+class Documents:
+    """The texts seen so far, with the schema and the rules they are held to.
+
+    `hits` and `misses` count the look-ups; a miss is a text parsed anew, whether it then passed or not.
+    """
+
+    def __init__(self, schema: GraphQLSchema, limits: Limits) -> None:
+        self._schema = schema
+        self._limits = limits
+        hidden = () if limits.introspection else (NoSchemaIntrospectionCustomRule,)
+        self._rules = (*specified_rules, *hidden)
+        self._kept: OrderedDict[str, Document] = OrderedDict()
+        self._kept_characters = 0
+        self.hits = 0
+        self.misses = 0
+
+    def find(self, text: str) -> Document:
+        """The document of this text; raises RefusedDocumentError."""
+        document = self._kept.get(text)
+        if document is None:
+            self.misses += 1
+            document = self._read(text)
+            self._keep(text, document)
+            return document
+        self.hits += 1
+        self._kept.move_to_end(text)
+        return document
+
+    def _read(self, text: str) -> Document:
+        node = self._parse(text)
+        if too_large := exceeded(node, self._limits):
+            raise RefusedDocumentError(
+                [request_error(RequestCode.LIMIT_EXCEEDED, message) for message in too_large]
+            )
+        # strawberry's rules crash on documents that the specification's rules refuse.
+        self._validate(node, self._rules)
+        self._validate(node, (MaybeNullValidationRule, OneOfRule))
+        operations = {
+            definition.name.value if definition.name else None: definition.operation
+            for definition in node.definitions
+            if isinstance(definition, OperationDefinitionNode)
+        }
+        return Document(node=node, operations=operations)
+
+    def _parse(self, text: str) -> DocumentNode:
+        limits = self._limits
+        try:
+            return parse(
+                text,
+                max_lexical_tokens=limits.max_tokens,
+                max_comments=limits.max_tokens,
+                max_source_length=limits.max_document_characters,
+            )
+        except GraphQLError as error:
+            raise RefusedDocumentError(
+                [request_error(RequestCode.GRAPHQL_PARSE_FAILED, error.message, error)]
+            ) from None
+
+    def _validate(self, node: DocumentNode, rules: tuple[Any, ...]) -> None:
+        errors = validate(self._schema, node, rules, hide_suggestions=not self._limits.introspection)
+        if errors:
+            raise RefusedDocumentError(
+                [request_error(RequestCode.GRAPHQL_VALIDATION_FAILED, e.message, e) for e in errors]
+            )
+
+    def _keep(self, text: str, document: Document) -> None:
+        if len(text) > self._limits.max_cached_characters // 10:
+            return  # a few such texts would push out all others
+        self._kept[text] = document
+        self._kept_characters += len(text)
+        while (
+            len(self._kept) > self._limits.max_cached_documents
+            or self._kept_characters > self._limits.max_cached_characters
+        ):
+            oldest, _ = self._kept.popitem(last=False)
+            self._kept_characters -= len(oldest)

@@ -1,0 +1,173 @@
+"""How large may a GraphQL request be?
+
+Every limit is checked before the work it bounds is done: bytes before the body is decoded, tokens while the
+text is parsed, and the shape of the document before it is validated, because validation itself can be made to
+take quadratic time.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from graphql import (
+    DefinitionNode,
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    InlineFragmentNode,
+    Node,
+    OperationDefinitionNode,
+    SelectionNode,
+    SelectionSetNode,
+)
+
+from uplift.domain.model.selection import MAX_IDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one client may ask for; the defaults fit people's queries and 100,000 ids in one mutation."""
+
+    max_body_bytes: int = 8 * 1024 * 1024
+    """Of one POST body or one WebSocket message, as sent."""
+    max_body_seconds: float = 30.0
+    """From the first to the last byte of a POST body."""
+    max_document_characters: int = 500_000
+    """Of the query text; wide, because a BPMN model may stand in it as one string."""
+    max_tokens: int = 2_000
+    """Lexical tokens of the query text, and comments likewise."""
+    max_depth: int = 12
+    """Fields inside fields. The inside of `__schema` and `__type` has graphql-core's own limit on lists."""
+    max_aliases: int = 30
+    """Aliased fields of an operation, each counted as often as its fragment is spread."""
+    max_fields: int = 1_000
+    """Fields of an operation, each counted as often as its fragment is spread."""
+    max_nodes: int = 10_000
+    """Nodes of an operation: its page sizes, multiplied down the nesting (budget.py)."""
+    max_ids: int = MAX_IDS
+    """Instances that one request may select, leave out, register or report."""
+    max_root_fields: int = 20
+    """Fields at the top of an operation."""
+    max_directives: int = 5
+    """Directives at one place of the document."""
+    max_cached_documents: int = 1_000
+    """Documents whose parsed and validated form is kept."""
+    max_cached_characters: int = 250_000
+    """Query text of all kept documents together; parsed it takes 80 to 280 bytes a character."""
+    max_sockets: int = 1_000
+    """Open WebSockets of this process."""
+    max_operations_per_socket: int = 20
+    """Operations that run on one WebSocket at the same time."""
+    socket_init_seconds: float = 10.0
+    """From opening a WebSocket to its `connection_init`."""
+    introspection: bool = True
+    """Whether `__schema` and `__type` may be asked; when not, errors suggest no names either."""
+
+
+class Size(NamedTuple):
+    """The measures of a selection set, its fragments spread out."""
+
+    depth: int = 0
+    fields: int = 0
+    aliases: int = 0
+    root_fields: int = 0
+    directives: int = 0
+    """The most at one place."""
+
+
+def exceeded(document: DocumentNode, limits: Limits) -> list[str]:
+    """What in this parsed, not yet validated document is larger than allowed, one message each."""
+    try:
+        size = measure(document)
+    except RecursionError:  # a long chain of fragments in fragments
+        return ["Expected fragments that can be followed to their end, but they are nested too deeply."]
+    found = {
+        f"nested fields of depth {limits.max_depth}": size.depth > limits.max_depth,
+        f"{limits.max_fields} fields": size.fields > limits.max_fields,
+        f"{limits.max_aliases} aliases": size.aliases > limits.max_aliases,
+        f"{limits.max_root_fields} fields at the top of an operation": size.root_fields
+        > limits.max_root_fields,
+        f"{limits.max_directives} directives at one place": size.directives > limits.max_directives,
+    }
+    return [
+        f"Expected at most {allowed}, but the document has more." for allowed, more in found.items() if more
+    ]
+
+
+def measure(document: DocumentNode) -> Size:
+    """The largest of each measure over all operations; fragments that form a cycle count once."""
+    fragments = {
+        definition.name.value: definition
+        for definition in document.definitions
+        if isinstance(definition, FragmentDefinitionNode)
+    }
+    ruler = _Ruler(fragments)
+    sizes = [
+        ruler.selection_set(definition.selection_set)
+        for definition in document.definitions
+        if isinstance(definition, OperationDefinitionNode)
+    ]
+    directives = Size(directives=max(map(_directives_at_definition, document.definitions), default=0))
+    return _largest([*sizes, directives])
+
+
+class _Ruler:
+    """Measures each fragment once, so that fragments of fragments cannot make the measuring itself long."""
+
+    def __init__(self, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
+        self._fragments = fragments
+        self._sizes: dict[str, Size] = {}
+
+    def selection_set(self, selection_set: SelectionSetNode | None) -> Size:
+        if selection_set is None:
+            return Size()
+        return _together([self._selection(selection) for selection in selection_set.selections])
+
+    def fragment(self, name: str) -> Size:
+        if name not in self._sizes:
+            self._sizes[name] = Size()  # what a cycle, or a spread of nothing, finds
+            if name in self._fragments:
+                self._sizes[name] = self.selection_set(self._fragments[name].selection_set)
+        return self._sizes[name]
+
+    def _selection(self, selection: SelectionNode) -> Size:
+        size = self._inside(selection)
+        return size._replace(directives=max(size.directives, len(selection.directives or ())))
+
+    def _inside(self, selection: SelectionNode) -> Size:
+        if isinstance(selection, FragmentSpreadNode):
+            return self.fragment(selection.name.value)
+        if isinstance(selection, InlineFragmentNode):
+            return self.selection_set(selection.selection_set)
+        assert isinstance(selection, FieldNode)
+        inside = self.selection_set(selection.selection_set)
+        introspects = selection.name.value.startswith("__")
+        return inside._replace(
+            depth=1 if introspects else 1 + inside.depth,
+            fields=1 + inside.fields,
+            aliases=inside.aliases + (selection.alias is not None),
+            root_fields=1,
+        )
+
+
+def _together(sizes: Collection[Size]) -> Size:
+    """The size of selections that stand beside each other."""
+    return Size(
+        depth=max((size.depth for size in sizes), default=0),
+        fields=sum(size.fields for size in sizes),
+        aliases=sum(size.aliases for size in sizes),
+        root_fields=sum(size.root_fields for size in sizes),
+        directives=max((size.directives for size in sizes), default=0),
+    )
+
+
+def _largest(sizes: Iterable[Size]) -> Size:
+    return Size(*map(max, zip(*sizes, strict=True)))
+
+
+def _directives_at_definition(definition: DefinitionNode) -> int:
+    places: list[Node] = [definition]
+    if isinstance(definition, OperationDefinitionNode):
+        places += definition.variable_definitions or ()
+    return max(len(getattr(place, "directives", None) or ()) for place in places)

@@ -1,0 +1,1 @@
+"""The root types of the schema: queries, mutations and subscriptions."""

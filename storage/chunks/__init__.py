@@ -1,0 +1,1 @@
+"""The statements that record and move one chunk of an upgrade, for each database."""

@@ -1,0 +1,167 @@
+"""The questions that a store in memory answers; see uplift.domain.ports.Store."""
+
+from asyncio import Lock
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from uplift.domain.change_signal import Bell
+from uplift.domain.model.cohort import Cohort, CountedCohort
+from uplift.domain.model.decision import CountedDecision, Verdict
+from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
+from uplift.domain.model.instance import Instance, InstanceId
+from uplift.domain.model.paging import Page, PageRequest, page_of
+from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber
+from uplift.domain.model.selection import ByIds, Selection, UpgradeId
+from uplift.domain.model.upgrade import RATED_FROM, RATED_UPGRADES, HistoryEntry, Outcome, Share, Upgrade
+from uplift.domain.ports import InstanceFilter, OutcomeFilter, SelectedCohorts
+from uplift.storage.memory import state as held
+from uplift.storage.memory.state import State
+from uplift.storage.memory.transaction import InMemoryTransaction
+
+
+class InMemoryStore:
+    """A Store that forgets everything when the program ends. Implements uplift.domain.ports.Store."""
+
+    def __init__(self) -> None:
+        self._state = State()
+        self._lock = Lock()
+        self._bell = Bell()
+
+    @asynccontextmanager
+    async def transaction(self, *, in_background: bool = False) -> AsyncIterator[InMemoryTransaction]:
+        del in_background  # all happens in one thread
+        async with self._lock:
+            draft = self._state.snapshot()
+            yield InMemoryTransaction(draft)
+            self._state = draft
+        self._bell.ring()
+
+    async def wait_for_change(self, seconds: float) -> None:
+        await self._bell.wait(seconds)
+
+    async def process(self, key: ProcessKey) -> Process | None:
+        return held.process_in(self._state, key)
+
+    async def processes(self, page: PageRequest) -> Page[Process]:
+        state = self._state
+        return held.page_along((held.as_it_stands(state, one) for one in state.processes.values()), page)
+
+    async def processes_named(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Process]:
+        found = ((key, held.process_in(self._state, key)) for key in keys)
+        return {key: process for key, process in found if process is not None}
+
+    async def versions(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]:
+        return {key: held.versions_in(self._state, key) for key in keys}
+
+    async def model(self, key: ProcessKey, number: VersionNumber) -> bytes | None:
+        return self._state.models.get((key, number))
+
+    async def instances(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, Instance]:
+        known = self._state.instances
+        return {given: known[given] for given in ids if given in known}
+
+    async def instance_pages(
+        self, keys: Sequence[ProcessKey], which: InstanceFilter, page: PageRequest
+    ) -> Mapping[ProcessKey, Page[Instance]]:
+        return {
+            key: held.page_along(
+                held.instances_in(self._state, key), page, lambda one: held.shows(which, one)
+            )
+            for key in keys
+        }
+
+    async def cohorts(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[CountedCohort, ...]]:
+        return {
+            key: held.counted(held.cohort_of(one) for one in held.instances_in(self._state, key))
+            for key in keys
+        }
+
+    async def count_active(self, key: ProcessKey) -> int:
+        return len(held.active_in(self._state, key))
+
+    async def selected_cohorts(self, key: ProcessKey, selection: Selection) -> SelectedCohorts:
+        selected = held.selected_in(self._state, key, selection)
+        is_by_ids = isinstance(selection, ByIds)
+        return SelectedCohorts(
+            cohorts=held.counted(held.cohort_of(one) for one in selected),
+            not_found=len(selection.ids) - len(selected) if isinstance(selection, ByIds) else 0,
+            excluded=0 if is_by_ids else len(held.active_in(self._state, key)) - len(selected),
+        )
+
+    async def cohort_pages(
+        self, key: ProcessKey, selection: Selection, cohorts: Sequence[Cohort], page: PageRequest
+    ) -> Mapping[Cohort, Page[Instance]]:
+        selected = {one.id for one in held.selected_in(self._state, key, selection)}
+        own = held.instances_in(self._state, key)
+        by_cohort: dict[Cohort, list[tuple[int, Instance]]] = {cohort: [] for cohort in cohorts}
+        for place, one in enumerate(own, start=1):
+            if one.id in selected and place > (page.after or 0) and held.cohort_of(one) in by_cohort:
+                by_cohort[held.cohort_of(one)].append((place, one))
+        return {cohort: page_of(rows, page.first) for cohort, rows in by_cohort.items()}
+
+    async def upgrade(self, upgrade: UpgradeId) -> Upgrade | None:
+        return self._state.upgrades.get(upgrade)
+
+    async def upgrades_named(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, Upgrade]:
+        known = self._state.upgrades
+        return {wanted: known[wanted] for wanted in ids if wanted in known}
+
+    async def upgrades(self, process: ProcessKey | None, page: PageRequest) -> Page[Upgrade]:
+        numbered = list(enumerate(self._state.upgrades.values(), start=1))
+        rows = [
+            (number, upgrade)
+            for number, upgrade in reversed(numbered)
+            if process in (None, upgrade.process) and (page.after is None or number < page.after)
+        ]
+        return page_of(rows, page.first)
+
+    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
+        found = held.claimable_in(self._state, now, only)
+        return None if found is None else found[0]
+
+    async def shares(self, upgrades: Sequence[UpgradeId]) -> Mapping[UpgradeId, tuple[Share, ...]]:
+        return {wanted: held.shares_in(self._state, wanted) for wanted in upgrades}
+
+    async def known_request(self, key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
+        return held.known_in(self._state, key.caller, key.key, since)
+
+    async def outcome_pages(
+        self, upgrades: Sequence[UpgradeId], which: OutcomeFilter, page: PageRequest
+    ) -> Mapping[UpgradeId, Page[Outcome]]:
+        return {
+            upgrade: held.page_along(
+                held.outcomes_in(self._state, upgrade), page, lambda one: held.shows_outcome(which, one)
+            )
+            for upgrade in upgrades
+        }
+
+    async def decisions(
+        self, upgrades: Sequence[UpgradeId]
+    ) -> Mapping[UpgradeId, tuple[CountedDecision, ...]]:
+        kept = self._state.decisions
+        return {
+            upgrade: tuple(
+                kept[owner, cohort]
+                for owner, cohort in sorted(kept, key=lambda one: held.order_of(one[1]))
+                if owner == upgrade and kept[owner, cohort].decision.verdict is Verdict.SKIP
+            )
+            for upgrade in upgrades
+        }
+
+    async def histories(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, tuple[HistoryEntry, ...]]:
+        state = self._state
+        return {
+            given: tuple(
+                HistoryEntry(upgrade=upgrade, outcome=held.outcome_of(state, upgrade.id, given))
+                for upgrade in state.upgrades.values()
+                if (upgrade.id, given) in state.recorded
+            )
+            for given in ids
+        }
+
+    async def measured_rate(self) -> float | None:
+        large = [one for one in self._state.upgrades.values() if one.total >= RATED_FROM]
+        done = large[-RATED_UPGRADES:]
+        seconds = sum(one.worked.total_seconds() for one in done)
+        return sum(one.total for one in done) / seconds if seconds else None

@@ -1,0 +1,1 @@
+"""PostgreSQL: connections, settings and locks."""

@@ -1,0 +1,128 @@
+"""Where API keys are kept: never a key itself, only the digest of its secret; and how they are used."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, func, insert, select, update
+
+from uplift.domain.model.access import ApiKey, KeyUse
+from uplift.storage.database import Database
+from uplift.storage.sql.dialect import add_up, insert_many
+from uplift.storage.sql.tables import api_key, key_use
+from uplift.storage.sqlite.prepared import BRIEF
+
+KEYS = select(api_key).order_by(api_key.c.created_at, api_key.c.name)
+KEY = select(api_key).where(api_key.c.digest == bindparam("digest")).execution_options(**BRIEF)
+COUNT = select(func.count()).select_from(api_key)
+ADD = insert(api_key)
+REVOKE = (
+    update(api_key)
+    .where(api_key.c.id == bindparam("of_id"), api_key.c.revoked_at.is_(None))
+    .values(revoked_at=bindparam("at"), revoked_by=bindparam("by"))
+)
+ADD_USES = add_up(key_use, keys=["key_id", "day", "accepted"], counts=["times"], latest=["last_at"])
+USES = select(key_use).order_by(key_use.c.last_at)
+LAST_USES = (
+    select(key_use.c.key_id, func.max(key_use.c.last_at)).where(key_use.c.accepted).group_by(key_use.c.key_id)
+)
+
+FIRST_DAY = date(1970, 1, 1)
+"""Days are kept as their number from this one."""
+
+
+class SqlKeys:
+    """The API keys, in the store's own database. A revocation counts from the next request on, everywhere."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, key: ApiKey, digest: bytes) -> None:
+        values = {
+            "id": key.id,
+            "name": key.name,
+            "role": key.role,
+            "digest": digest,
+            "created_at": key.created_at,
+            "created_by": key.created_by,
+            "expires_at": key.expires_at,
+            "revoked_at": key.revoked_at,
+            "revoked_by": key.revoked_by,
+        }
+        async with self._database.writing() as connection:
+            await connection.execute(ADD, values)
+
+    async def find(self, digest: bytes) -> ApiKey | None:
+        """The key of this digest, valid or not.
+
+        The index is searched by a digest: what the time of that tells of digests tells nothing of keys.
+        """
+        async with self._database.reading() as connection:
+            row = (await connection.execute(KEY, {"digest": digest})).one_or_none()
+        return None if row is None else _key(row)
+
+    async def all(self) -> Sequence[ApiKey]:
+        """Every key that was ever created, the oldest first."""
+        async with self._database.reading() as connection:
+            return [_key(row) for row in await connection.execute(KEYS)]
+
+    async def is_empty(self) -> bool:
+        """Whether no key was ever created."""
+        async with self._database.reading() as connection:
+            count: int = (await connection.execute(COUNT)).scalar_one()
+        return count == 0
+
+    async def revoke(self, key: UUID, at: datetime, *, by: str | None = None) -> bool:
+        """Revoke a key; False when there is no such key that was not revoked yet."""
+        async with self._database.writing() as connection:
+            revoked: int = (await connection.execute(REVOKE, {"of_id": key, "at": at, "by": by})).rowcount
+        return revoked == 1
+
+    async def add_uses(self, uses: Sequence[KeyUse]) -> None:
+        """Add to what is known of the use of keys; at least one."""
+        rows = [
+            {
+                "key_id": use.key,
+                "day": (use.day - FIRST_DAY).days,
+                "accepted": use.accepted,
+                "times": use.times,
+                "last_at": use.last_at,
+            }
+            for use in uses
+        ]
+        async with self._database.writing() as connection:
+            await insert_many(connection, ADD_USES, rows)
+
+    async def uses(self) -> Sequence[KeyUse]:
+        """How keys were used, day by day, the latest last."""
+        async with self._database.reading() as connection:
+            return [_use(row) for row in await connection.execute(USES)]
+
+    async def last_uses(self) -> Mapping[UUID, datetime]:
+        """When each key was last accepted, if it ever was."""
+        async with self._database.reading() as connection:
+            return dict([*await connection.execute(LAST_USES)])
+
+
+def _key(row: Any) -> ApiKey:
+    return ApiKey(
+        id=row.id,
+        name=row.name,
+        role=row.role,
+        created_at=row.created_at,
+        created_by=row.created_by,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+        revoked_by=row.revoked_by,
+    )
+
+
+def _use(row: Any) -> KeyUse:
+    return KeyUse(
+        key=row.key_id,
+        day=FIRST_DAY + timedelta(days=row.day),
+        accepted=row.accepted,
+        times=row.times,
+        last_at=row.last_at,
+    )

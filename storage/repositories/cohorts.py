@@ -1,0 +1,61 @@
+"""Which cohorts do rows with a version, a status and a position name?"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, select
+
+from uplift.domain.model.cohort import Cohort, Origin
+from uplift.domain.model.instance import Position, Status
+from uplift.domain.model.process import VersionNumber
+from uplift.storage.sql.connection import Connection
+from uplift.storage.sql.surrogate_keys import Identities
+from uplift.storage.sql.tables import decision
+from uplift.storage.sql.upgrade_keys import Opened
+
+PUT = select(
+    decision.c.version, decision.c.position_id, decision.c.to_version, decision.c.to_position_id
+).where(
+    decision.c.upgrade_id == bindparam("of_upgrade"),
+    decision.c.status == Status.PENDING,
+    decision.c.to_position_id.is_not(None),
+)
+"""Where an upgrade put the instances that it found in each of its cohorts."""
+
+
+async def cohorts_of(identities: Identities, rows: Sequence[Any]) -> list[Cohort]:
+    """The cohort that each row names."""
+    positions = await identities.positions(row.position_id for row in rows)
+    return [_cohort(row, positions) for row in rows]
+
+
+async def undo_cohorts_of(
+    connection: Connection, identities: Identities, opened: Opened, rows: Sequence[Any]
+) -> list[Cohort]:
+    """The cohort that each row of an undo names, with its origin."""
+    put = {
+        (version, position_id): (to_version, to_position_id)
+        for version, position_id, to_version, to_position_id in await connection.execute(
+            PUT, {"of_upgrade": opened.of_upgrade_id}
+        )
+    }
+    named = {row.position_id for row in rows} | {row.origin_position_id for row in rows}
+    positions = await identities.positions(named | {to_position_id for _, to_position_id in put.values()})
+    return [
+        _cohort(row, positions, _origin(row, put[row.origin_version, row.origin_position_id], positions))
+        for row in rows
+    ]
+
+
+def _cohort(row: Any, positions: Mapping[int, Position], origin: Origin | None = None) -> Cohort:
+    return Cohort(version=row.version, status=row.status, position=positions[row.position_id], origin=origin)
+
+
+def _origin(row: Any, put: tuple[int, int], positions: Mapping[int, Position]) -> Origin:
+    put_version, put_position_id = put
+    return Origin(
+        version=row.origin_version,
+        position=positions[row.origin_position_id],
+        put_version=VersionNumber(put_version),
+        put_position=positions[put_position_id],
+    )

@@ -1,0 +1,112 @@
+"""How the decisions that an upgrade has carried out are kept."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, and_, bindparam, select
+
+from uplift.domain.model.cohort import Cohort, Origin
+from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode, Verdict
+from uplift.domain.model.instance import Position
+from uplift.storage.sql.codecs import findings_of, reasons_of, stored_findings, stored_reasons
+from uplift.storage.sql.connection import Connection
+from uplift.storage.sql.dialect import add_up
+from uplift.storage.sql.surrogate_keys import Identities
+from uplift.storage.sql.tables import decision, outcome
+from uplift.storage.sql.upgrade_keys import Opened
+
+KEEP_DECISIONS = add_up(decision, keys=[column.key for column in decision.primary_key], counts=["instances"])
+"""A cohort met again in a later chunk was decided the same way: of what is kept only the count changes."""
+NO_ORIGIN = 0
+
+
+def its_decision(decided: FromClause, recorded: FromClause) -> ColumnElement[bool]:
+    """What joins an outcome and the decision on its cohort, in tables or aliases of them."""
+    return and_(*(decided.c[column.key] == recorded.c[column.key] for column in decision.primary_key))
+
+
+ITS_DECISION = its_decision(decision, outcome)
+KEPT = select(decision).where(decision.c.upgrade_id == bindparam("of_upgrade"))
+
+
+async def keep_decisions(
+    connection: Connection, identities: Identities, opened: Opened, counted: Sequence[CountedDecision]
+) -> None:
+    """Keep decisions; the counts of those that skip are added to what is kept."""
+    decisions = [one.decision for one in counted]
+    positions = [one.cohort.position for one in decisions]
+    positions += [one.to_position for one in decisions if one.to_position is not None]
+    for origin in (one.cohort.origin for one in decisions):
+        positions += [] if origin is None else [origin.position, origin.put_position]
+    numbers = await identities.position_ids(opened.process_id, positions)
+    if counted:
+        await connection.send(KEEP_DECISIONS, [_row(opened, one, numbers) for one in counted])
+
+
+async def kept_decisions(
+    connection: Connection, identities: Identities, opened: Opened
+) -> tuple[Decision, ...]:
+    """All decisions that are kept of an upgrade."""
+    rows = (await connection.execute(KEPT, {"of_upgrade": opened.id})).all()
+    return await decisions_of(identities, rows)
+
+
+async def decisions_of(identities: Identities, rows: Sequence[Any]) -> tuple[Decision, ...]:
+    """The decision of each row of the decision table."""
+    positions = await identities.positions(set().union(*map(_positions_in, rows)))
+    return tuple(_decision(row, positions) for row in rows)
+
+
+def _positions_in(row: Any) -> set[int]:
+    named = {row.position_id, row.to_position_id, row.put_position_id, row.origin_position_id}
+    return named - {None, NO_ORIGIN}
+
+
+def _decision(row: Any, positions: Mapping[int, Position]) -> Decision:
+    cohort = Cohort(
+        version=row.version,
+        status=row.status,
+        position=positions[row.position_id],
+        origin=None if row.put_version is None else _origin(row, positions),
+    )
+    return Decision(
+        cohort=cohort,
+        to_version=row.to_version,
+        to_position=None if row.to_position_id is None else positions[row.to_position_id],
+        reasons=reasons_of(row.reasons),
+        warnings=findings_of(row.warnings),
+    )
+
+
+def stored_code(code: ReasonCode) -> str:
+    """A reason's code as `decision.codes` holds it, told apart from codes that contain it."""
+    return f" {code} "
+
+
+def _origin(row: Any, positions: Mapping[int, Position]) -> Origin:
+    return Origin(
+        version=row.origin_version,
+        position=positions[row.origin_position_id],
+        put_version=row.put_version,
+        put_position=positions[row.put_position_id],
+    )
+
+
+def _row(opened: Opened, counted: CountedDecision, numbers: Mapping[Position, int]) -> dict[str, Any]:
+    made, origin = counted.decision, counted.decision.cohort.origin
+    return {
+        "upgrade_id": opened.id,
+        "version": made.cohort.version,
+        "status": made.cohort.status,
+        "position_id": numbers[made.cohort.position],
+        "origin_version": NO_ORIGIN if origin is None else origin.version,
+        "origin_position_id": NO_ORIGIN if origin is None else numbers[origin.position],
+        "put_version": None if origin is None else origin.put_version,
+        "put_position_id": None if origin is None else numbers[origin.put_position],
+        "to_version": made.to_version,
+        "to_position_id": None if made.to_position is None else numbers[made.to_position],
+        "codes": "".join(stored_code(reason.code) for reason in made.reasons),
+        "reasons": stored_reasons(made.reasons),
+        "warnings": stored_findings(made.warnings),
+        "instances": counted.count if made.verdict is Verdict.SKIP else 0,
+    }

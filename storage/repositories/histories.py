@@ -1,0 +1,45 @@
+"""What did upgrades do to an instance, one after the other?
+
+Only upgrades that touched instances around this one are looked into: most have a single instance.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import select
+
+from uplift.domain.model.instance import InstanceId
+from uplift.domain.model.upgrade import HistoryEntry
+from uplift.storage.repositories.decisions import ITS_DECISION
+from uplift.storage.repositories.outcomes import FACTS, outcome_of, positions_named
+from uplift.storage.repositories.upgrades import UPGRADE_COLUMNS, upgrades_of
+from uplift.storage.sql.connection import Connection
+from uplift.storage.sql.id_list import GIVEN, given
+from uplift.storage.sql.surrogate_keys import Identities
+from uplift.storage.sql.tables import decision, instance, outcome, upgrade
+
+HISTORIES = (
+    select(instance.c.uuid.label("uuid"), *UPGRADE_COLUMNS, *FACTS)
+    .join_from(GIVEN, instance, instance.c.uuid == GIVEN.c.uuid)
+    .join(
+        upgrade,
+        (upgrade.c.process_id == instance.c.process_id)
+        & (upgrade.c.first_instance_id <= instance.c.id)
+        & (upgrade.c.last_instance_id >= instance.c.id),
+    )
+    .join(outcome, (outcome.c.upgrade_id == upgrade.c.id) & (outcome.c.instance_id == instance.c.id))
+    .join(decision, ITS_DECISION)
+    .order_by(upgrade.c.id)
+)
+
+
+async def find_histories(
+    connection: Connection, identities: Identities, ids: Sequence[InstanceId]
+) -> Mapping[InstanceId, tuple[HistoryEntry, ...]]:
+    """What upgrades did to each of these instances, the oldest first."""
+    rows = (await connection.execute(HISTORIES, given(list(dict.fromkeys(ids))))).all()
+    positions = await identities.positions(positions_named(rows))
+    found: dict[InstanceId, list[HistoryEntry]] = defaultdict(list)
+    for row, upgraded in zip(rows, await upgrades_of(identities, rows), strict=True):
+        found[InstanceId(row.uuid)].append(HistoryEntry(upgrade=upgraded, outcome=outcome_of(row, positions)))
+    return {wanted: tuple(found[wanted]) for wanted in ids}

@@ -1,0 +1,139 @@
+"""How the audit of upgrades is read: what each did to each instance.
+
+A selection by ids is read along the ids as they were given, so that an id without an instance shows up in its
+place; one of all active along the instances.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import CompoundSelect, FromClause, Select, bindparam, select, union_all
+
+from uplift.domain.model.decision import INSTANCE_NOT_FOUND, ReasonCode
+from uplift.domain.model.instance import InstanceId, Position
+from uplift.domain.model.paging import Page, PageRequest, page_of
+from uplift.domain.model.selection import SelectionKind
+from uplift.domain.model.upgrade import Outcome, OutcomeKind, UpgradeId
+from uplift.domain.ports import OutcomeFilter
+from uplift.storage.repositories.decisions import ITS_DECISION, stored_code
+from uplift.storage.repositories.processed import WAS_REACHED
+from uplift.storage.sql.codecs import reasons_of
+from uplift.storage.sql.connection import Connection
+from uplift.storage.sql.id_list import GIVEN, given
+from uplift.storage.sql.surrogate_keys import Identities
+from uplift.storage.sql.tables import decision, instance, outcome, selected, upgrade
+from uplift.storage.sql.types import LONG
+
+LISTED_TOGETHER = 16
+"""Most upgrades that one statement lists. What SQLAlchemy keeps of each different statement takes some 40 KiB
+an upgrade: there must be few of them."""
+HEADS = select(upgrade.c.id, upgrade.c.uuid, upgrade.c.selection).where(
+    upgrade.c.uuid.in_(select(GIVEN.c.uuid))
+)
+FACTS = (
+    outcome.c.version,
+    outcome.c.position_id,
+    decision.c.to_version,
+    decision.c.to_position_id,
+    decision.c.reasons,
+)
+
+
+async def outcome_pages(
+    connection: Connection,
+    identities: Identities,
+    upgrades: Sequence[UpgradeId],
+    which: OutcomeFilter,
+    page: PageRequest,
+) -> Mapping[UpgradeId, Page[Outcome]]:
+    heads = (await connection.execute(HEADS, given(upgrades))).all()
+    listed: dict[UpgradeId, list[tuple[int, Outcome]]] = defaultdict(list)
+    by_id = {head.id: head for head in heads}
+    for part, is_by_ids in _parts(heads):
+        bound = {"after": page.after or 0, "most": page.first + 1}
+        for place, head in enumerate(part):
+            bound[f"upgrade_{place}"] = head.id
+        rows = (await connection.execute(_listings(len(part), is_by_ids, which), bound)).all()
+        positions = await identities.positions(positions_named(rows))
+        for row in rows:
+            head = by_id[row.upgrade_id]
+            listed[head.uuid].append((row.key, outcome_of(row, positions)))
+    # Nothing promises that the database puts the lists one behind the other.
+    return {wanted: page_of(sorted(listed[wanted], key=itemgetter(0)), page.first) for wanted in upgrades}
+
+
+def _parts(heads: Sequence[Any]) -> Iterator[tuple[Sequence[Any], bool]]:
+    """The upgrades that one statement lists, and whether along their ids."""
+    by_ids = [head for head in heads if head.selection is SelectionKind.BY_IDS]
+    others = [head for head in heads if head.selection is not SelectionKind.BY_IDS]
+    for several, is_by_ids in ((by_ids, True), (others, False)):
+        for begin in range(0, len(several), LISTED_TOGETHER):
+            yield several[begin : begin + LISTED_TOGETHER], is_by_ids
+
+
+@lru_cache(maxsize=64)
+def _listings(count: int, is_by_ids: bool, which: OutcomeFilter) -> CompoundSelect[Any]:
+    """The outcomes of so many upgrades, all along their ids or none; kept, for building it takes longest."""
+    return union_all(*(select(_listing(place, is_by_ids, which).subquery()) for place in range(count)))
+
+
+def _listing(place: int, is_by_ids: bool, which: OutcomeFilter) -> Select[Any]:
+    listing = _along_ids(place) if is_by_ids else _along_instances(place)
+    key = listing.selected_columns.key
+    listing = listing.where(key > bindparam("after", type_=LONG)).order_by(key).limit(bindparam("most"))
+    is_skipped = decision.c.to_position_id.is_(None)
+    if which.kind is OutcomeKind.UPGRADED:
+        listing = listing.where(~is_skipped)
+    if which.kind is OutcomeKind.SKIPPED:
+        listing = listing.where(is_skipped)
+    if which.reason is ReasonCode.INSTANCE_NOT_FOUND:
+        listing = listing.where(outcome.c.instance_id.is_(None))
+    elif which.reason is not None:
+        listing = listing.where(decision.c.codes.contains(stored_code(which.reason)))
+    return listing
+
+
+def _along_ids(place: int) -> Select[Any]:
+    its_outcome = (outcome.c.upgrade_id == selected.c.upgrade_id) & (
+        outcome.c.instance_id == selected.c.instance_id
+    )
+    found: FromClause = selected.outerjoin(outcome, its_outcome).outerjoin(decision, ITS_DECISION)
+    return (
+        select(selected.c.upgrade_id, selected.c.ordinal.label("key"), selected.c.uuid, *FACTS)
+        .select_from(found)
+        .where(selected.c.upgrade_id == bindparam(f"upgrade_{place}"), WAS_REACHED)
+    )
+
+
+def _along_instances(place: int) -> Select[Any]:
+    found = outcome.join(decision, ITS_DECISION).join(instance, instance.c.id == outcome.c.instance_id)
+    return (
+        select(outcome.c.upgrade_id, outcome.c.instance_id.label("key"), instance.c.uuid, *FACTS)
+        .select_from(found)
+        .where(outcome.c.upgrade_id == bindparam(f"upgrade_{place}"))
+    )
+
+
+def positions_named(rows: Sequence[Any]) -> set[int]:
+    """The numbers of the positions in rows with FACTS."""
+    named = {row.position_id for row in rows} | {row.to_position_id for row in rows}
+    return named - {None}
+
+
+def outcome_of(row: Any, positions: Mapping[int, Position]) -> Outcome:
+    """The outcome of a row with a `uuid` and FACTS."""
+    its_id = InstanceId(row.uuid)
+    if row.version is None:
+        return Outcome(instance=its_id, reasons=(INSTANCE_NOT_FOUND,))
+    stayed = row.to_position_id is None
+    return Outcome(
+        instance=its_id,
+        reasons=reasons_of(row.reasons),
+        from_version=row.version,
+        to_version=row.version if stayed else row.to_version,
+        from_position=positions[row.position_id],
+        to_position=positions[row.position_id if stayed else row.to_position_id],
+    )

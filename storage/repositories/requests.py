@@ -1,0 +1,43 @@
+"""How requests that came with an idempotency key are remembered, and forgotten."""
+
+from datetime import datetime
+
+from sqlalchemy import bindparam, delete, select
+
+from uplift.domain.model.idempotency import KEPT_FOR, IdempotencyKey, KnownRequest
+from uplift.domain.model.selection import UpgradeId
+from uplift.storage.sql.connection import Connection
+from uplift.storage.sql.dialect import upsert
+from uplift.storage.sql.tables import request, upgrade
+from uplift.storage.sql.upgrade_keys import Opened
+
+KNOWN = (
+    select(request.c.digest, upgrade.c.uuid)
+    .join(upgrade, upgrade.c.id == request.c.upgrade_id)
+    .where(
+        request.c.caller == bindparam("caller"),
+        request.c.key == bindparam("key"),
+        request.c.asked_at >= bindparam("since"),
+    )
+)
+REMEMBER = upsert(request, keys=("caller", "key"), replaced=("digest", "upgrade_id", "asked_at"))
+FORGET = delete(request).where(request.c.asked_at < bindparam("before"))
+
+
+async def find_request(connection: Connection, key: IdempotencyKey, since: datetime) -> KnownRequest | None:
+    bound = {"caller": key.caller, "key": key.key, "since": since}
+    row = (await connection.execute(KNOWN, bound)).one_or_none()
+    return None if row is None else KnownRequest(digest=row.digest, upgrade=UpgradeId(row.uuid))
+
+
+async def remember_request(connection: Connection, key: IdempotencyKey, opened: Opened, at: datetime) -> None:
+    """Keep a request, and forget those that are too old to count."""
+    await connection.execute(FORGET, {"before": at - KEPT_FOR})
+    values = {
+        "caller": key.caller,
+        "key": key.key,
+        "digest": key.digest,
+        "upgrade_id": opened.id,
+        "asked_at": at,
+    }
+    await connection.execute(REMEMBER, values)

@@ -1,0 +1,127 @@
+"""Which instances does a selection mean now, before anything is written?"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, bindparam, func, select, tuple_
+
+from uplift.domain.model.cohort import Cohort, CountedCohort
+from uplift.domain.model.instance import Instance, Status
+from uplift.domain.model.paging import Page, PageRequest, page_of
+from uplift.domain.model.selection import ByIds, Selection
+from uplift.domain.ports import SelectedCohorts
+from uplift.storage.repositories.cohorts import cohorts_of
+from uplift.storage.repositories.instances import INSTANCES, instances_of
+from uplift.storage.sql.connection import Connection
+from uplift.storage.sql.id_list import GIVEN, given
+from uplift.storage.sql.surrogate_keys import Identities, parts
+from uplift.storage.sql.tables import IS_ACTIVE, instance
+
+IS_GIVEN = instance.c.uuid.in_(select(GIVEN.c.uuid))
+LAST = select(func.max(instance.c.id)).where(instance.c.process_id == bindparam("process_id"))
+
+FIRST_REACH = 20_000
+"""How far ahead a page of cohorts looks first, in ids; then 8 times as far, and so on.
+
+A cohort of many ends early, and one of few costs no more than one pass over all, however many are asked for.
+"""
+
+
+async def selected_cohorts(
+    connection: Connection, identities: Identities, process_id: int, selection: Selection
+) -> SelectedCohorts:
+    """The instances of a selection, counted by cohort."""
+    cohort = (instance.c.version, instance.c.status, instance.c.position_id)
+    counted = (
+        select(*cohort, func.count().label("instances"))
+        .where(_is_selected(selection, process_id))
+        .group_by(*cohort)
+        .order_by(instance.c.version, instance.c.status, func.count().desc(), instance.c.position_id)
+    )
+    rows = (await connection.execute(counted, given(_ids(selection)))).all()
+    cohorts = zip(rows, await cohorts_of(identities, rows), strict=True)
+    found = sum(row.instances for row in rows)
+    return SelectedCohorts(
+        cohorts=tuple(CountedCohort(cohort=cohort, count=row.instances) for row, cohort in cohorts),
+        not_found=len(selection.ids) - found if isinstance(selection, ByIds) else 0,
+        excluded=await _excluded(connection, process_id, selection),
+    )
+
+
+async def count_active(connection: Connection, process_id: int) -> int:
+    """How many instances of a process have not ended."""
+    counted = select(func.count()).where(instance.c.process_id == process_id, IS_ACTIVE)
+    active: int = (await connection.execute(counted)).scalar_one()
+    return active
+
+
+async def cohort_pages(
+    connection: Connection,
+    identities: Identities,
+    process_id: int,
+    selection: Selection,
+    cohorts: Sequence[Cohort],
+    page: PageRequest,
+) -> Mapping[Cohort, Page[Instance]]:
+    """The instances of a selection in each cohort, a page of each."""
+    numbers = await identities.known_position_ids(process_id, {one.position for one in cohorts})
+    listed: dict[Cohort, list[tuple[int, Instance]]] = defaultdict(list)
+    last = (await connection.execute(LAST, {"process_id": process_id})).scalar_one() or 0
+    bound = given(_ids(selection))
+    begin, reach = page.after or 0, last if isinstance(selection, ByIds) else FIRST_REACH
+    while begin < last:
+        short = [one for one in cohorts if one.position in numbers and len(listed[one]) <= page.first]
+        for part in parts(short):
+            wanted = [(one.version, one.status, numbers[one.position]) for one in part]
+            listing = _listing(process_id, selection, wanted, page.first)
+            rows = (await connection.execute(listing, {**bound, "begin": begin, "end": begin + reach})).all()
+            members = zip(
+                await cohorts_of(identities, rows), rows, await instances_of(identities, rows), strict=True
+            )
+            for cohort, row, member in members:
+                listed[cohort].append((row.id, member))
+        begin, reach = begin + reach, reach * 8
+    return {cohort: page_of(listed[cohort], page.first) for cohort in cohorts}
+
+
+def _listing(
+    process_id: int, selection: Selection, wanted: Sequence[tuple[int, Status, int]], first: int
+) -> Select[Any]:
+    cohort = (instance.c.version, instance.c.status, instance.c.position_id)
+    place = func.row_number().over(partition_by=cohort, order_by=instance.c.id).label("place")
+    placed = (
+        INSTANCES.add_columns(place)
+        .where(
+            _is_selected(selection, process_id),
+            instance.c.id > bindparam("begin"),
+            instance.c.id <= bindparam("end"),
+            tuple_(*cohort).in_(wanted),
+        )
+        .subquery()
+    )
+    return select(placed).where(placed.c.place <= first + 1).order_by(placed.c.id)
+
+
+def _is_selected(selection: Selection, process_id: int) -> ColumnElement[bool]:
+    if isinstance(selection, ByIds):
+        return _is_given(process_id)
+    active = (instance.c.process_id == process_id) & IS_ACTIVE
+    return active & ~IS_GIVEN if selection.excluded else active
+
+
+def _is_given(process_id: int) -> ColumnElement[bool]:
+    # SQLite takes a process for small: by its index it would walk all instances to find a few ids.
+    return IS_GIVEN & (instance.c.process_id + 0 == process_id)
+
+
+def _ids(selection: Selection) -> Sequence[Any]:
+    return selection.ids if isinstance(selection, ByIds) else selection.excluded
+
+
+async def _excluded(connection: Connection, process_id: int, selection: Selection) -> int:
+    if isinstance(selection, ByIds) or not selection.excluded:
+        return 0
+    counted = select(func.count()).where(_is_given(process_id), IS_ACTIVE)
+    excluded: int = (await connection.execute(counted, given(selection.excluded))).scalar_one()
+    return excluded

@@ -1,0 +1,1 @@
+"""Tables, column types and SQL building blocks that all repositories share."""

@@ -1,0 +1,65 @@
+"""How values of many parts are kept in one column: as JSON, read back into the very same values."""
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from uplift.domain.compatibility import Code, Finding
+from uplift.domain.model.decision import ReasonCode, SkipReason
+from uplift.domain.model.instance import ElementId
+from uplift.domain.model.mapping import MappingInstruction, VersionMapping
+from uplift.domain.model.process import VersionNumber
+
+
+def stored_reasons(reasons: Sequence[SkipReason]) -> str:
+    return _json([[one.code, one.message, [_finding(found) for found in one.findings]] for one in reasons])
+
+
+@lru_cache(maxsize=1_024)
+def reasons_of(stored: str) -> tuple[SkipReason, ...]:
+    """The reasons of a decision; kept, because a list of outcomes repeats a few decisions by the thousand."""
+    return tuple(
+        SkipReason(code=ReasonCode(code), message=message, findings=tuple(map(_finding_of, findings)))
+        for code, message, findings in json.loads(stored)
+    )
+
+
+def stored_findings(findings: Sequence[Finding]) -> str:
+    return _json([_finding(one) for one in findings])
+
+
+def findings_of(stored: str) -> tuple[Finding, ...]:
+    return tuple(map(_finding_of, json.loads(stored)))
+
+
+def stored_mappings(mappings: Sequence[VersionMapping]) -> str:
+    return _json(
+        [[one.from_version, [[pair.source, pair.target] for pair in one.instructions]] for one in mappings]
+    )
+
+
+def mappings_of(stored: str) -> tuple[VersionMapping, ...]:
+    return tuple(
+        VersionMapping(
+            from_version=VersionNumber(version),
+            instructions=tuple(
+                MappingInstruction(source=ElementId(source), target=ElementId(target))
+                for source, target in pairs
+            ),
+        )
+        for version, pairs in json.loads(stored)
+    )
+
+
+def _finding(one: Finding) -> list[str | None]:
+    return [one.code, one.source, one.target, one.name, one.message]
+
+
+def _finding_of(kept: Sequence[Any]) -> Finding:
+    code, source, target, name, message = kept
+    return Finding(code=Code(code), source=source, target=target, name=name, message=message)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

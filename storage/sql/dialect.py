@@ -1,0 +1,157 @@
+"""What SQL says differently from one database to another."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Table,
+    TableValuedAlias,
+    and_,
+    bindparam,
+    case,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
+
+from uplift.storage.sql.connection import Connection
+
+PLAN_ONCE = "SET LOCAL plan_cache_mode = auto"
+"""The server looks each row's foreign key up by a statement of its own, which need not be planned a row."""
+UNIQUE_VIOLATION = "23505"
+"""The SQLSTATE; to import the driver's class for it would slow every start down, with SQLite, too."""
+TAKE_TURNS = select(func.pg_advisory_xact_lock(bindparam("turn", type_=BigInteger)))
+
+
+def upsert(
+    table: Table,
+    *,
+    keys: Sequence[str],
+    replaced: Sequence[str],
+    same: Sequence[str] = (),
+) -> Insert:
+    """An INSERT that gives a row with the same keys, if there is one, new values in columns `replaced`.
+
+    A row that has other values in columns `same` is left alone. Both databases write it the same way.
+    """
+    statement = insert(table)
+    changes = {name: statement.excluded[name] for name in replaced}
+    alike: list[ColumnElement[bool]] = [table.c[name] == statement.excluded[name] for name in same]
+    return statement.on_conflict_do_update(
+        index_elements=list(keys), set_=changes, where=and_(*alike) if alike else None
+    )
+
+
+def add_up(table: Table, *, keys: Sequence[str], counts: Sequence[str], latest: Sequence[str] = ()) -> Insert:
+    """An INSERT that adds its counts to those of a row with the same keys, if there is one.
+
+    Columns `latest` keep the larger of both values.
+    """
+    statement = insert(table)
+    changes: dict[str, ColumnElement[Any]] = {
+        name: table.c[name] + statement.excluded[name] for name in counts
+    }
+    for name in latest:
+        given = statement.excluded[name]
+        changes[name] = case((given > table.c[name], given), else_=table.c[name])
+    return statement.on_conflict_do_update(index_elements=list(keys), set_=changes)
+
+
+def insert_new(table: Table) -> Insert:
+    """An INSERT that leaves a row alone that has the same key."""
+    return insert(table).on_conflict_do_nothing()
+
+
+async def insert_many(connection: Connection, statement: Insert, rows: Sequence[dict[str, Any]]) -> int:
+    """Insert rows that all have the same columns; returns how many were written, not left alone."""
+    if connection.dialect.name == "sqlite":
+        return (await connection.execute(statement, rows)).rowcount
+    return (await connection.execute(_from_arrays(statement, tuple(rows[0])), _arrays(rows))).rowcount
+
+
+async def copy_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> bool:
+    """Insert rows by the shortest way there is; False, with nothing written, when it is not open.
+
+    PostgreSQL has COPY for it, unless a row with the same key is there.
+    """
+    if connection.dialect.name != "postgresql":
+        return False
+    columns = [_as_the_driver_takes_it(connection, table, name, rows) for name in rows[0]]
+    try:
+        async with connection.begin_nested():
+            raw: Any = (await connection.get_raw_connection()).driver_connection
+            await raw.execute(PLAN_ONCE)
+            await raw.copy_records_to_table(
+                table.name, columns=list(rows[0]), records=zip(*columns, strict=True)
+            )
+    except Exception as error:
+        if getattr(error, "sqlstate", None) != UNIQUE_VIOLATION:
+            raise
+        return False
+    return True
+
+
+class UpdateMany:
+    """An UPDATE of rows that are found by a column, each to values of its own.
+
+    It takes a list of parameters, each named `given_` and a column.
+    """
+
+    def __init__(self, table: Table, *, key: str, changed: Sequence[str]) -> None:
+        self._of_one = (
+            update(table)
+            .where(table.c[key] == bindparam(f"given_{key}"))
+            .values({name: bindparam(f"given_{name}") for name in changed})
+        )
+        rows = unnested(table, {name: f"given_{name}" for name in (key, *changed)})
+        self._of_all = (
+            update(table).where(table.c[key] == rows.c[key]).values({name: rows.c[name] for name in changed})
+        )
+
+    async def execute(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+        """Update rows, each of which is named once."""
+        if connection.dialect.name == "sqlite":
+            await connection.execute(self._of_one, rows)
+        else:
+            await connection.execute(self._of_all, _arrays(rows))
+
+
+def _arrays(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    """PostgreSQL takes a round of messages for each row of a list, but all rows at once as a few arrays."""
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+@lru_cache(maxsize=16)
+def _from_arrays(statement: Insert, names: tuple[str, ...]) -> Insert:
+    assert isinstance(statement.table, Table), "rows are inserted into tables"
+    rows = unnested(statement.table, {name: name for name in names})
+    return statement.from_select(list(names), select(*(rows.c[name] for name in names)))
+
+
+def unnested(table: Table, parameters: Mapping[str, str]) -> TableValuedAlias:
+    """The rows that arrays stand for; `parameters` names the one that is bound for each column."""
+    arrays = [bindparam(given, type_=ARRAY(table.c[name].type)) for name, given in parameters.items()]
+    return func.unnest(*arrays).table_valued(*parameters, name="given").render_derived()
+
+
+def _as_the_driver_takes_it(
+    connection: Connection, table: Table, name: str, rows: Sequence[dict[str, Any]]
+) -> list[Any]:
+    process = table.c[name].type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
+    values = [row[name] for row in rows]
+    return values if process is None else [process(value) for value in values]
+
+
+async def take_turns(connection: Connection, *about: str) -> None:
+    """Wait until no other transaction is under way that is about the same.
+
+    For what no row stands for yet. In SQLite one transaction writes at a time anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        digest = blake2b("\0".join(about).encode(), digest_size=8).digest()
+        await connection.execute(TAKE_TURNS, {"turn": int.from_bytes(digest, signed=True)})

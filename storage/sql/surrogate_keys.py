@@ -1,0 +1,167 @@
+"""Which small numbers stand for the process names and positions of the domain?
+
+Both are written once and never change, so what has been committed is remembered as long as the program runs.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import islice
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import bindparam, select, tuple_
+
+from uplift.domain.model.instance import ElementId, Position
+from uplift.domain.model.process import ProcessKey
+from uplift.storage.sql import tables
+from uplift.storage.sql.connection import Connection
+from uplift.storage.sql.dialect import insert_new
+
+MAX_BOUND = 500
+"""Most values bound to one IN list, and most parts of a UNION ALL (SQLite's own limit)."""
+
+PROCESS_IDS = select(tables.process.c.id, tables.process.c.namespace, tables.process.c.code)
+PROCESSES_BY_KEY = PROCESS_IDS.where(
+    tuple_(tables.process.c.namespace, tables.process.c.code).in_(bindparam("keys", expanding=True))
+)
+PROCESSES_BY_ID = PROCESS_IDS.where(tables.process.c.id.in_(bindparam("ids", expanding=True)))
+POSITIONS_BY_ID = select(
+    tables.position.c.id, tables.position.c.process_id, tables.position.c.elements
+).where(tables.position.c.id.in_(bindparam("ids", expanding=True)))
+POSITIONS_BY_DIGEST = select(tables.position.c.id, tables.position.c.digest).where(
+    tables.position.c.process_id == bindparam("process_id"),
+    tables.position.c.digest.in_(bindparam("digests", expanding=True)),
+)
+ADD_POSITIONS = insert_new(tables.position)
+"""Someone else may have added a position since it was looked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What has been looked up or given out so far."""
+
+    process_ids: dict[ProcessKey, int] = field(default_factory=dict)
+    process_keys: dict[int, ProcessKey] = field(default_factory=dict)
+    position_ids: dict[tuple[int, Position], int] = field(default_factory=dict)
+    positions: dict[int, Position] = field(default_factory=dict)
+
+    def update(self, other: "Known") -> None:
+        self.process_ids.update(other.process_ids)
+        self.process_keys.update(other.process_keys)
+        self.position_ids.update(other.position_ids)
+        self.positions.update(other.positions)
+
+
+class Identities:
+    """The numbers as one connection sees them: what is known to all, and what its transaction has added.
+
+    What a transaction adds must not outlive its rollback: the database would give the same number out again.
+    """
+
+    def __init__(self, connection: Connection, known: Known) -> None:
+        self._connection = connection
+        self._known = known
+        self._fresh = Known()
+
+    def publish(self) -> None:
+        """Let everyone know what this connection has seen; call it when that is committed."""
+        self._known.update(self._fresh)
+
+    async def process_id(self, key: ProcessKey) -> int | None:
+        """The number of a process; None when there is none of this name."""
+        return (await self.process_ids((key,))).get(key)
+
+    async def process_ids(self, keys: Iterable[ProcessKey]) -> Mapping[ProcessKey, int]:
+        """The numbers of those processes that exist."""
+        wanted = dict.fromkeys(keys)
+        missing = _missing(wanted, self._known.process_ids, self._fresh.process_ids)
+        for part in parts(key for key in missing if key.can_exist):
+            bound = {"keys": [(key.namespace, key.code) for key in part]}
+            self._learn_processes(await self._connection.execute(PROCESSES_BY_KEY, bound))
+        return _chosen(wanted, self._known.process_ids, self._fresh.process_ids)
+
+    async def process_key(self, number: int) -> ProcessKey:
+        """The name of the process that has this number."""
+        return (await self.process_keys((number,)))[number]
+
+    async def process_keys(self, numbers: Iterable[int]) -> Mapping[int, ProcessKey]:
+        """The name of each process."""
+        wanted = set(numbers)
+        for part in parts(_missing(wanted, self._known.process_keys, self._fresh.process_keys)):
+            self._learn_processes(await self._connection.execute(PROCESSES_BY_ID, {"ids": part}))
+        return _chosen(wanted, self._known.process_keys, self._fresh.process_keys)
+
+    async def positions(self, numbers: Iterable[int]) -> Mapping[int, Position]:
+        """The elements of each position."""
+        wanted = set(numbers)
+        for part in parts(_missing(wanted, self._known.positions, self._fresh.positions)):
+            for number, process_id, elements in await self._connection.execute(
+                POSITIONS_BY_ID, {"ids": part}
+            ):
+                self._learn_position(number, process_id, frozenset(map(ElementId, json.loads(elements))))
+        return _chosen(wanted, self._known.positions, self._fresh.positions)
+
+    async def known_position_ids(
+        self, process_id: int, positions: Iterable[Position]
+    ) -> Mapping[Position, int]:
+        """The numbers of those positions of a process that an instance has had."""
+        wanted = dict.fromkeys((process_id, position) for position in positions)
+        for part in parts(_missing(wanted, self._known.position_ids, self._fresh.position_ids)):
+            await self._find_positions(process_id, {_digest(position): position for _, position in part})
+        found = _chosen(wanted, self._known.position_ids, self._fresh.position_ids)
+        return {position: number for (_, position), number in found.items()}
+
+    async def position_ids(self, process_id: int, positions: Iterable[Position]) -> Mapping[Position, int]:
+        """The number of each position of a process; new positions get one (in a write transaction)."""
+        wanted = dict.fromkeys(positions)
+        known = await self.known_position_ids(process_id, wanted)
+        new = _missing(wanted, known)
+        if not new:
+            return known
+        rows = sorted((_position_row(process_id, one) for one in new), key=itemgetter("digest"))
+        await self._connection.execute(ADD_POSITIONS, rows)
+        return await self.known_position_ids(process_id, wanted)
+
+    async def _find_positions(self, process_id: int, by_digest: Mapping[bytes, Position]) -> None:
+        bound = {"process_id": process_id, "digests": list(by_digest)}
+        for number, digest in await self._connection.execute(POSITIONS_BY_DIGEST, bound):
+            self._learn_position(number, process_id, by_digest[digest])
+
+    def _learn_position(self, number: int, process_id: int, position: Position) -> None:
+        self._fresh.positions[number] = position
+        self._fresh.position_ids[process_id, position] = number
+
+    def _learn_processes(self, rows: Iterable[Any]) -> None:
+        for number, namespace, code in rows:
+            key = ProcessKey(namespace=namespace, code=code)
+            self._fresh.process_ids[key] = number
+            self._fresh.process_keys[number] = key
+
+
+def _position_row(process_id: int, position: Position) -> dict[str, Any]:
+    return {"process_id": process_id, "digest": _digest(position), "elements": _canonical(position)}
+
+
+def _canonical(position: Position) -> str:
+    return json.dumps(sorted(position), ensure_ascii=False, separators=(",", ":"))
+
+
+def _digest(position: Position) -> bytes:
+    return blake2b(_canonical(position).encode(), digest_size=16).digest()
+
+
+def _missing(wanted: Iterable[Any], *known: Mapping[Any, Any]) -> list[Any]:
+    return [one for one in wanted if not any(one in part for part in known)]
+
+
+def _chosen(wanted: Iterable[Any], *known: Mapping[Any, Any]) -> dict[Any, Any]:
+    return {one: part[one] for one in wanted for part in known if one in part}
+
+
+def parts(values: Iterable[Any]) -> Iterator[list[Any]]:
+    """The values, at most MAX_BOUND at a time."""
+    remaining = iter(values)
+    while part := list(islice(remaining, MAX_BOUND)):
+        yield part

@@ -1,0 +1,300 @@
+"""What is kept, and in which shape. The revisions in uplift.storage.migrations bring a database into it.
+
+One rule shapes the tables that an upgrade writes by the million (`instance`, `outcome`): no index and no
+foreign key stands on a column that an upgrade changes. Either would be looked up once a row: an index makes
+the same UPDATE 6 times slower, the foreign keys 1.6 times. The values come from `decision`, which has them.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    literal_column,
+)
+from sqlmodel import Field, SQLModel
+
+from uplift.domain.model.access import Role
+from uplift.domain.model.instance import Status
+from uplift.domain.model.process import VersionState
+from uplift.domain.model.selection import SelectionKind
+from uplift.domain.model.upgrade import UpgradeState
+from uplift.storage.sql.types import ID, LONG, TIME, CodedEnum, Duration
+
+STATUS = CodedEnum(Status.PENDING, Status.RUNNING, Status.COMPLETED, Status.CANCELLED, Status.FAILED)
+VERSION_STATE = CodedEnum(VersionState.DRAFT, VersionState.PUBLISHED)
+SELECTION = CodedEnum(SelectionKind.BY_IDS, SelectionKind.ALL_ACTIVE, SelectionKind.RETRY, SelectionKind.UNDO)
+UPGRADE_STATE = CodedEnum(
+    UpgradeState.QUEUED,
+    UpgradeState.RUNNING,
+    UpgradeState.PAUSED,
+    UpgradeState.COMPLETED,
+    UpgradeState.CANCELLED,
+    UpgradeState.FAILED,
+)
+ROLE = CodedEnum(Role.SYSTEM_ADMIN, Role.READER)
+
+
+def _row(kind: Any, *constraints: Any, **options: Any) -> Any:
+    return Column(kind, *constraints, nullable=False, **options)
+
+
+class ProcessRow(SQLModel, table=True):
+    """A process."""
+
+    __tablename__ = "process"
+    __table_args__ = (Index("process_key", "namespace", "code", unique=True),)
+
+    id: int = Field(primary_key=True)
+    namespace: str
+    code: str
+    title: str
+    created_at: datetime = Field(sa_column=_row(TIME))
+
+
+class VersionRow(SQLModel, table=True):
+    """A version of a process. Its document comes last, so that SQLite reads it only when it is asked for."""
+
+    __tablename__ = "version"
+
+    process_id: int = Field(sa_column=_row(None, ForeignKey("process.id"), primary_key=True))
+    number: int = Field(primary_key=True)
+    state: VersionState = Field(sa_column=_row(VERSION_STATE))
+    created_at: datetime = Field(sa_column=_row(TIME))
+    published_at: datetime | None = Field(default=None, sa_column=Column(TIME))
+    model: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+
+
+class PositionRow(SQLModel, table=True):
+    """A distinct set of elements of a process, as a sorted JSON list; found by its digest."""
+
+    __tablename__ = "position"
+    __table_args__ = (Index("position_digest", "process_id", "digest", unique=True),)
+
+    id: int = Field(primary_key=True)
+    process_id: int = Field(foreign_key="process.id")
+    digest: bytes = Field(sa_column=_row(LargeBinary(16)))
+    elements: str = Field(sa_column=_row(Text))
+
+
+class InstanceRow(SQLModel, table=True):
+    """An instance. `id` is the order of registration and the key that upgrades walk along."""
+
+    __tablename__ = "instance"
+    # In PostgreSQL an upgraded row stays on its page, and its indexes as they are, if there is room for it.
+    __table_args__ = ({"postgresql_with": {"fillfactor": 50}},)
+
+    id: int = Field(sa_column=_row(LONG, primary_key=True))
+    uuid: UUID = Field(sa_column=_row(ID, unique=True))
+    process_id: int = Field(foreign_key="process.id")
+    version: int
+    status: Status = Field(sa_column=_row(STATUS))
+    position_id: int
+
+
+class UpgradeRow(SQLModel, table=True):
+    """An upgrade.
+
+    `retried` are reason codes as in `decision.codes`. `first_instance_id` and `last_instance_id` bound those
+    that have an outcome, so that the history of an instance need not look into every upgrade.
+    """
+
+    __tablename__ = "upgrade"
+    __table_args__ = (
+        ForeignKeyConstraint(["process_id", "target_version"], ["version.process_id", "version.number"]),
+        Index("upgrade_process", "process_id", "id"),
+        Index("upgrade_span", "process_id", "first_instance_id", "last_instance_id"),
+    )
+
+    id: int = Field(primary_key=True)
+    uuid: UUID = Field(sa_column=_row(ID, unique=True))
+    process_id: int
+    selection: SelectionKind = Field(sa_column=_row(SELECTION))
+    target_version: int | None
+    of_upgrade_id: int | None = Field(default=None, foreign_key="upgrade.id")
+    retried: str
+    state: UpgradeState = Field(sa_column=_row(UPGRADE_STATE))
+    requested_by: str
+    reason: str | None
+    mappings: str = Field(sa_column=_row(Text))
+    requested_at: datetime = Field(sa_column=_row(TIME))
+    started_at: datetime | None = Field(default=None, sa_column=Column(TIME))
+    finished_at: datetime | None = Field(default=None, sa_column=Column(TIME))
+    pruned_at: datetime | None = Field(default=None, sa_column=Column(TIME))
+    worked: timedelta = Field(sa_column=_row(Duration))
+    expected: int
+    upgraded: int
+    skipped: int
+    excluded: int
+    error: str | None
+    first_instance_id: int | None = Field(default=None, sa_column=Column(LONG))
+    last_instance_id: int | None = Field(default=None, sa_column=Column(LONG))
+
+
+class ShareRow(SQLModel, table=True):
+    """What is left of a part of an upgrade: the keys behind `cursor`, up to `last_key`.
+
+    Keys are places of named ids, or else instances. Of an upgrade that ended early it tells what was not
+    reached.
+    """
+
+    __tablename__ = "share"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    upgrade_id: int = Field(sa_column=_row(None, ForeignKey("upgrade.id"), primary_key=True))
+    last_key: int = Field(sa_column=_row(LONG, primary_key=True))
+    cursor: int = Field(sa_column=_row(LONG))
+    lease_worker: str | None
+    lease_until: datetime | None = Field(default=None, sa_column=Column(TIME))
+
+
+class SelectedRow(SQLModel, table=True):
+    """An id that a request named, to upgrade or leave out; `instance_id` is empty if no instance has it.
+
+    `ordinal` is its place in the request, in which it is listed; `place` that along the instances, in which
+    it is worked off: in any other order each chunk would write nearly every page of the table of instances.
+    The place of one to leave out is its instance; if it has none, it is not kept.
+    """
+
+    __tablename__ = "selected"
+    __table_args__ = (
+        Index("selected_ordinal", "upgrade_id", "ordinal"),
+        {"sqlite_with_rowid": False},
+    )
+
+    upgrade_id: int = Field(primary_key=True)
+    place: int = Field(sa_column=_row(LONG, primary_key=True))
+    ordinal: int
+    uuid: UUID = Field(sa_column=_row(ID))
+    instance_id: int | None = Field(default=None, sa_column=Column(LONG))
+
+
+class DecisionRow(SQLModel, table=True):
+    """What the rules said of a cohort. `codes` are its reasons' codes, each between spaces.
+
+    The origin is where an undo takes its instances back to, 0 for every other upgrade; `put` is where the
+    earlier upgrade had put them.
+    """
+
+    __tablename__ = "decision"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    upgrade_id: int = Field(sa_column=_row(None, ForeignKey("upgrade.id"), primary_key=True))
+    version: int = Field(primary_key=True)
+    status: Status = Field(sa_column=_row(STATUS, primary_key=True))
+    position_id: int = Field(sa_column=_row(None, ForeignKey("position.id"), primary_key=True))
+    origin_version: int = Field(primary_key=True)
+    origin_position_id: int = Field(primary_key=True)
+    put_version: int | None
+    put_position_id: int | None = Field(foreign_key="position.id")
+    to_version: int | None
+    to_position_id: int | None = Field(foreign_key="position.id")
+    codes: str
+    reasons: str = Field(sa_column=_row(Text))
+    warnings: str = Field(sa_column=_row(Text))
+    instances: int
+
+
+class OutcomeRow(SQLModel, table=True):
+    """The audit: the cohort in which an upgrade found an instance; its decision says what was done."""
+
+    __tablename__ = "outcome"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    upgrade_id: int = Field(primary_key=True)
+    instance_id: int = Field(sa_column=_row(LONG, primary_key=True))
+    version: int
+    status: Status = Field(sa_column=_row(STATUS))
+    position_id: int
+    origin_version: int = Field(default=0, sa_column=_row(Integer, server_default="0"))
+    origin_position_id: int = Field(default=0, sa_column=_row(Integer, server_default="0"))
+
+
+class RequestRow(SQLModel, table=True):
+    """A request that came with an idempotency key, and the upgrade it led to."""
+
+    __tablename__ = "request"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    caller: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    digest: bytes = Field(sa_column=_row(LargeBinary(16)))
+    upgrade_id: int = Field(foreign_key="upgrade.id")
+    asked_at: datetime = Field(sa_column=_row(TIME, index=True))
+
+
+class ApiKeyRow(SQLModel, table=True):
+    """An API key, known only by the digest of its secret."""
+
+    __tablename__ = "api_key"
+
+    id: UUID = Field(sa_column=_row(ID, primary_key=True))
+    name: str
+    role: Role = Field(sa_column=_row(ROLE))
+    digest: bytes = Field(sa_column=_row(LargeBinary(32), unique=True))
+    created_at: datetime = Field(sa_column=_row(TIME))
+    revoked_at: datetime | None = Field(default=None, sa_column=Column(TIME))
+    created_by: str | None
+    expires_at: datetime | None = Field(default=None, sa_column=Column(TIME))
+    revoked_by: str | None
+
+
+class KeyUseRow(SQLModel, table=True):
+    """How often an API key was accepted or refused on a day, counted from 1 January 1970, and when last."""
+
+    __tablename__ = "key_use"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    key_id: UUID = Field(sa_column=_row(ID, ForeignKey("api_key.id"), primary_key=True))
+    day: int = Field(primary_key=True)
+    accepted: bool = Field(primary_key=True)
+    times: int
+    last_at: datetime = Field(sa_column=_row(TIME))
+
+
+metadata = SQLModel.metadata
+
+
+def _table(row: type[SQLModel]) -> Table:
+    found: Table = row.__table__  # type: ignore[attr-defined]  # SQLModel sets it for every table class
+    return found
+
+
+process = _table(ProcessRow)
+version = _table(VersionRow)
+position = _table(PositionRow)
+instance = _table(InstanceRow)
+upgrade = _table(UpgradeRow)
+share = _table(ShareRow)
+selected = _table(SelectedRow)
+decision = _table(DecisionRow)
+outcome = _table(OutcomeRow)
+request = _table(RequestRow)
+api_key = _table(ApiKeyRow)
+key_use = _table(KeyUseRow)
+
+IS_WAITING = upgrade.c.state <= literal_column("2")
+"""QUEUED or RUNNING: what a worker may claim; as a literal, like IS_ACTIVE."""
+
+IS_ACTIVE = instance.c.status <= literal_column("2")
+"""PENDING or RUNNING, as a literal: a partial index serves only conditions that repeat its own word."""
+
+Index("instance_process", instance.c.process_id, instance.c.id)
+
+
+Index(
+    "instance_active",
+    instance.c.process_id,
+    instance.c.id,
+    sqlite_where=IS_ACTIVE,
+    postgresql_where=IS_ACTIVE,
+)
+Index("upgrade_waiting", upgrade.c.id, sqlite_where=IS_WAITING, postgresql_where=IS_WAITING)

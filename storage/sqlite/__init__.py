@@ -1,0 +1,1 @@
+"""SQLite: connections, transactions, and all use of its drivers' private names."""

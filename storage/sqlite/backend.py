@@ -1,0 +1,247 @@
+"""How an SQLite file is opened: with which connections, settings and locks."""
+
+import asyncio
+import logging
+import sqlite3
+import time
+from asyncio import Semaphore, Task, shield
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from uplift.storage.backend import PoolUse
+from uplift.storage.sql.connection import Connection
+from uplift.storage.sqlite.driver import SqliteConnection, execute, primary_code
+from uplift.storage.sqlite.prepared import Statements
+from uplift.storage.sqlite.thread_priority import let_others_go_first
+
+LOCK_WAIT = 5.0
+"""Seconds that one program waits for another that holds a lock of the file."""
+MIGRATION_WAIT = 60.0
+"""Seconds that one program waits for another that changes the schema."""
+READERS = 4
+WAL = "PRAGMA journal_mode = WAL"
+PRAGMAS = (
+    WAL,
+    # In WAL mode NORMAL survives a killed program whole; a power cut may lose the last commits, no more.
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA wal_autocheckpoint = 0",
+)
+# What is not in the caches of the connections is in that of the system, which is nearly as fast.
+FOR_READERS = (*PRAGMAS, "PRAGMA cache_size = -8192", f"PRAGMA busy_timeout = {LOCK_WAIT * 1_000:.0f}")
+FOR_WRITERS = (*PRAGMAS, "PRAGMA cache_size = -16384", "PRAGMA busy_timeout = 0")  # they wait by themselves
+# To rebuild a table that others refer to is to drop it meanwhile; the keys are checked at the end.
+FOR_MIGRATIONS = "PRAGMA foreign_keys = OFF"
+CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
+CHECKPOINT_EVERY = 0.5
+"""Seconds between two checkpoints while there are commits; what is written meanwhile stays in the WAL."""
+LONG_WAL = 16_384
+"""Pages of 4 KiB; a WAL so long is begun anew."""
+
+logger = logging.getLogger(__name__)
+
+PASSING = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_AUTH,
+)
+"""What passes, or an operator can mend; a broken file or a missing table is neither."""
+
+
+class SqliteBackend:
+    """Connections to one file: some that read, two that write in turn, and one that makes checkpoints.
+
+    What is done in the background has a connection of its own, for its thread lets those of others go first.
+    """
+
+    migrates_itself = True
+
+    def __init__(self, path: Path) -> None:
+        self._engine = create_async_engine(
+            URL.create("sqlite+aiosqlite", database=str(path)),
+            poolclass=NullPool,
+            # A brief statement is executed by the event loop's thread, all others by the connection's own.
+            connect_args={"isolation_level": None, "check_same_thread": False, "factory": _Connection},
+        )
+        self._statements = Statements(self._engine.dialect)
+        self._readers = _Held(partial(self._open, FOR_READERS), READERS)
+        # SQLite lets one connection write at a time: waiting here is fair and cheap, for its lock neither.
+        self._turn = Semaphore(1)
+        self._writer = _Held(partial(self._open, FOR_WRITERS), 1)
+        self._background_writer = _Held(partial(self._open, FOR_WRITERS, in_background=True), 1)
+        self._keeper = _Held(partial(self._open, FOR_READERS, in_background=True), 1)
+        self._checkpoint: Task[None] | None = None
+        self._next_checkpoint = 0.0
+
+    def reading(self) -> AbstractAsyncContextManager[Connection]:
+        return self._readers.one()
+
+    @asynccontextmanager
+    async def writing(self, *, in_background: bool) -> AsyncIterator[Connection]:
+        held = self._background_writer if in_background else self._writer
+        async with self._turn, held.one() as connection, _transaction(connection, LOCK_WAIT):
+            yield connection
+        self._checkpoint_now_and_then()
+
+    @asynccontextmanager
+    async def migrating(self) -> AsyncIterator[Connection]:
+        connection = await self._open(FOR_WRITERS)
+        try:
+            await connection.work(execute, FOR_MIGRATIONS)
+            async with _transaction(connection, MIGRATION_WAIT):
+                await (
+                    connection.begin()
+                )  # Alembic would commit a transaction that SQLAlchemy does not know of
+                yield connection
+                await _must_refer_to_rows_that_are_there(connection)
+        finally:
+            await connection.close()
+        # Those that were opened before know the tables as they were.
+        await self._readers.close()
+
+    async def count_anew(self) -> None:
+        """Nothing to do: each statement has one way that is best for any number of rows."""
+
+    def why_unavailable(self, error: Exception) -> str | None:
+        if not isinstance(error, OperationalError):
+            return None
+        return str(error.orig) if primary_code(error.orig) in PASSING else None
+
+    def pools(self) -> Mapping[str, PoolUse]:
+        in_use = self._writer.use.in_use + self._background_writer.use.in_use
+        return {"reading": self._readers.use, "writing": PoolUse(in_use, 1)}
+
+    async def close(self) -> None:
+        if self._checkpoint is not None:
+            await self._checkpoint
+        for held in (self._keeper, self._readers, self._background_writer, self._writer):
+            await held.close()
+        await self._engine.dispose()
+
+    async def _open(self, pragmas: Sequence[str], *, in_background: bool = False) -> SqliteConnection:
+        connection = await SqliteConnection.open(self._engine, self._statements)
+        try:
+            await connection.work(_set_up, pragmas, in_background)
+        except BaseException:
+            await shield(connection.close())  # or its thread would stay for ever
+            raise
+        return connection
+
+    def _checkpoint_now_and_then(self) -> None:
+        now = time.monotonic()
+        if now >= self._next_checkpoint and (self._checkpoint is None or self._checkpoint.done()):
+            self._next_checkpoint = now + CHECKPOINT_EVERY
+            self._checkpoint = asyncio.create_task(self._move_the_wal_into_the_file())
+
+    async def _move_the_wal_into_the_file(self) -> None:
+        """A commit that had to do this itself would keep other writers waiting for it."""
+        try:
+            async with self._keeper.one() as keeper:
+                _, [(_, pages, _)] = await keeper.work(execute, CHECKPOINT)
+                if pages < LONG_WAL:
+                    return
+                await keeper.work(execute, CHECKPOINT)
+            # SQLite begins the WAL anew only when all of it was moved: what was written since then, which is
+            # little, is moved while nobody writes.
+            async with self._turn, self._writer.one() as writer:
+                await writer.work(execute, CHECKPOINT)
+        except DBAPIError as error:
+            logger.warning("Expected to move the WAL into the file, but the database says '%s'.", error.orig)
+
+
+@asynccontextmanager
+async def _transaction(connection: SqliteConnection, lock_wait: float) -> AsyncIterator[None]:
+    connection.take_the_write_lock(lock_wait)
+    try:
+        yield
+        await connection.commit()
+    except BaseException:
+        await shield(connection.rollback())
+        raise
+
+
+async def _must_refer_to_rows_that_are_there(connection: Connection) -> None:
+    dangling = (await connection.exec_driver_sql("PRAGMA foreign_key_check")).mappings().first()
+    if dangling is not None:
+        raise RuntimeError(f"Expected each row to refer to rows that are there, but not so {dict(dangling)}.")
+
+
+class _Held:
+    """Connections that are opened when they are needed and then held open, each for one user at a time."""
+
+    def __init__(self, open_one: Callable[[], Awaitable[SqliteConnection]], most: int) -> None:
+        self._open_one = open_one
+        self._free = Semaphore(most)
+        self._most = most
+        self._in_use = 0
+        self._idle: list[SqliteConnection] = []
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[SqliteConnection]:
+        async with self._free:
+            connection = self._idle.pop() if self._idle else await self._open_one()
+            self._in_use += 1
+            try:
+                yield connection
+            finally:
+                self._in_use -= 1
+                if not connection.invalidated:
+                    self._idle.append(connection)
+
+    @property
+    def use(self) -> PoolUse:
+        return PoolUse(self._in_use, self._most)
+
+    async def close(self) -> None:
+        while self._idle:
+            await self._idle.pop().close()
+
+
+class _Connection(sqlite3.Connection):
+    """Gives its lock back when it is closed.
+
+    SQLite keeps a closed connection, lock and all, as long as one of its statements is alive; and the
+    traceback of a task that was cancelled in the middle of a transaction keeps one alive for a while.
+    """
+
+    def close(self) -> None:
+        with suppress(sqlite3.ProgrammingError):  # it was closed before
+            self.rollback()
+        super().close()
+
+
+def _set_up(connection: sqlite3.Connection, pragmas: Sequence[str], in_background: bool) -> None:
+    if in_background:
+        let_others_go_first()
+    _switch_to_wal(connection)
+    for pragma in pragmas:
+        connection.execute(pragma)
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    # Of several that switch a new file at once SQLite refuses all but one, without any waiting.
+    deadline = time.monotonic() + LOCK_WAIT
+    while True:
+        try:
+            connection.execute(WAL)
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return

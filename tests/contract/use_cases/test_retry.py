@@ -1,0 +1,314 @@
+"""A retry takes up just those instances that an upgrade skipped for certain reasons."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.contract.upgrade_work import (
+    SKIPPED,
+    SMALL,
+    UPGRADED,
+    kinds_of,
+    request,
+    work,
+    work_and_die,
+)
+from tests.domain.refusing import refused
+from tests.support.bpmn_builder import a_process as a_document
+from tests.support.builders import (
+    ADMIN,
+    EVENING,
+    NOON,
+    ORDERS,
+    READER,
+    a_clock,
+    a_modelled_process,
+    a_process,
+    a_report,
+    a_worker,
+    an_id,
+    an_instance,
+    an_upgrade_id,
+    at,
+    instances,
+)
+from tests.support.stores import by_id, instances_of, outcomes_of
+from uplift.domain import (
+    ElementId,
+    InstanceId,
+    ReasonCode,
+    Status,
+    Upgrade,
+    UpgradeState,
+    cancel_upgrade,
+    pause_upgrade,
+    register_instances,
+    report_instances,
+    request_retry,
+    request_undo,
+)
+from uplift.domain.errors import ErrorCode
+from uplift.domain.model.mapping import MappingInstruction, VersionMapping
+from uplift.domain.model.selection import SelectionKind, by_ids
+from uplift.domain.ports import Store
+from uplift.domain.use_cases.prune import prune_outcomes
+from uplift.domain.use_cases.request import RETRIED
+from uplift.domain.use_cases.run import fail
+
+pytestmark = pytest.mark.anyio
+
+LARGE = a_worker("large", size=1_000)
+NOT_PENDING, ALREADY_LATEST = ReasonCode.NOT_PENDING, ReasonCode.ALREADY_LATEST
+INCOMPATIBLE = ReasonCode.INCOMPATIBLE
+
+BEFORE = a_document("orders").start().user_task("check").user_task("approve").end().xml()
+AFTER = a_document("orders").start().user_task("check").user_task("confirm").end().xml()
+
+
+async def retry(
+    store: Store, of: Upgrade, *reasons: ReasonCode, worker: object = LARGE, **more: object
+) -> Upgrade:
+    return await request_retry(
+        store, of=of.id, reasons=frozenset(reasons), caller=ADMIN, worker=worker, **more
+    )
+
+
+async def a_mixed_upgrade(store: Store, worker: object = LARGE) -> Upgrade:
+    """An upgrade of 0 to 8: three are moved, the others skipped for every reason there is."""
+    await a_modelled_process(
+        store,
+        BEFORE,
+        AFTER,
+        holding=[
+            *instances([0, 1, 2], position=at("check")),
+            an_instance(3, position=at("check"), status=Status.RUNNING),
+            an_instance(4, position=at("check"), version=2),
+            an_instance(5, position=at("check"), version=2, status=Status.RUNNING),
+            *instances([6, 7], position=at("approve")),
+        ],
+    )
+    done = await request(store, by_ids(map(an_id, [8, 7, 6, 5, 4, 3, 2, 1, 0])), worker=LARGE)
+    assert (done.upgraded, done.skipped) == (3, 6)
+    return done
+
+
+async def taken_up(store: Store, upgrade: Upgrade) -> list[InstanceId]:
+    return [one.instance for one in await outcomes_of(store, upgrade.id)]
+
+
+@pytest.mark.parametrize(
+    ("reasons", "numbers"),
+    [
+        ([NOT_PENDING], [3, 5]),
+        ([ALREADY_LATEST], [4, 5]),
+        ([INCOMPATIBLE], [6, 7]),
+        ([NOT_PENDING, ALREADY_LATEST], [3, 4, 5]),
+        ([NOT_PENDING, INCOMPATIBLE], [3, 5, 6, 7]),
+        (sorted(RETRIED), [3, 4, 5, 6, 7]),
+    ],
+    ids=str,
+)
+async def test_those_skipped_for_one_of_the_reasons_are_tried_again(
+    store: Store, reasons: list[ReasonCode], numbers: list[int]
+) -> None:
+    earlier = await a_mixed_upgrade(store)
+    again = await retry(store, earlier, *reasons, reason="once more")
+    assert (again.selection, again.of, again.retried) == (SelectionKind.RETRY, earlier.id, frozenset(reasons))
+    assert (again.state, again.target_version, again.reason) == (UpgradeState.COMPLETED, 2, "once more")
+    assert (again.expected, again.total) == (len(numbers), len(numbers))
+    assert await taken_up(store, again) == [an_id(n) for n in numbers]
+    assert await store.upgrade(again.id) == again
+    assert await store.upgrade(earlier.id) == earlier
+
+
+async def test_nothing_is_done_when_nothing_was_skipped_for_the_reason(store: Store) -> None:
+    await a_process(store, holding=instances(range(3)))
+    earlier = await request(store, worker=LARGE)
+    again = await retry(store, earlier, *RETRIED)
+    assert (again.state, again.expected, again.total) == (UpgradeState.COMPLETED, 0, 0)
+    assert await outcomes_of(store, again.id) == []
+    assert await instances_of(store, ORDERS) == instances(range(3), version=2)
+
+
+async def test_each_is_decided_as_it_is_now(store: Store) -> None:
+    earlier = await a_mixed_upgrade(store)
+    reports = [
+        a_report(3, position=at("check")),
+        a_report(6, position=at("check")),
+        a_report(7, position=at("approve"), status=Status.COMPLETED),
+    ]
+    await report_instances(store, reports=reports, caller=ADMIN)
+    again = await retry(store, earlier, *RETRIED)
+    outcomes = await outcomes_of(store, again.id)
+    assert [(one.instance, [reason.code for reason in one.reasons]) for one in outcomes] == [
+        (an_id(3), []),
+        (an_id(4), [ALREADY_LATEST]),
+        (an_id(5), [NOT_PENDING, ALREADY_LATEST]),
+        (an_id(6), []),
+        (an_id(7), [NOT_PENDING]),
+    ]
+    found = await by_id(store, ORDERS)
+    assert found[an_id(3)] == an_instance(3, version=2, position=at("check"))
+    assert found[an_id(6)] == an_instance(6, version=2, position=at("check"))
+    assert found[an_id(7)] == an_instance(7, position=at("approve"), status=Status.COMPLETED)
+
+
+async def test_a_retry_brings_the_mapping_that_was_missing(store: Store) -> None:
+    earlier = await a_mixed_upgrade(store)
+    instruction = MappingInstruction(source=ElementId("approve"), target=ElementId("confirm"))
+    mappings = (VersionMapping(from_version=1, instructions=(instruction,)),)
+    again = await retry(store, earlier, INCOMPATIBLE, mappings=mappings)
+    assert (again.upgraded, again.skipped, again.mappings) == (2, 0, mappings)
+    found = await by_id(store, ORDERS)
+    assert [found[an_id(n)] for n in (6, 7)] == instances([6, 7], version=2, position=at("confirm"))
+
+
+async def test_a_retry_goes_to_the_latest_version_of_its_own_time(store: Store) -> None:
+    earlier = await a_mixed_upgrade(store)
+    async with store.transaction() as transaction:
+        published = (await transaction.versions([ORDERS]))[ORDERS][1]
+        await transaction.put_version(ORDERS, replace(published, number=3), BEFORE)
+    again = await retry(store, earlier, ALREADY_LATEST, INCOMPATIBLE)
+    assert again.target_version == 3
+    assert await kinds_of(store, again.id) == {
+        an_id(4): UPGRADED,
+        an_id(5): SKIPPED,
+        an_id(6): UPGRADED,
+        an_id(7): UPGRADED,
+    }
+
+
+async def test_a_retry_can_be_retried(store: Store) -> None:
+    earlier = await a_mixed_upgrade(store)
+    again = await retry(store, earlier, NOT_PENDING, INCOMPATIBLE)
+    once_more = await retry(store, again, NOT_PENDING)
+    assert (once_more.of, await taken_up(store, once_more)) == (again.id, [an_id(3), an_id(5)])
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+async def test_a_large_retry_is_queued_and_worked_off_in_chunks(store: Store, size: int) -> None:
+    earlier = await a_mixed_upgrade(store)
+    worker = a_worker("small", size=size)
+    again = await retry(store, earlier, *RETRIED, worker=worker)
+    assert (again.state, again.expected) == (UpgradeState.QUEUED, 5)
+    left = await work_and_die(store, again.id, worker, chunks=1)
+    assert left.total == size
+    done = await work(store, again.id, a_worker("other", size=size, clock=a_clock(EVENING)))
+    assert (done.state, done.upgraded, done.skipped) == (UpgradeState.COMPLETED, 0, 5)
+    assert await taken_up(store, again) == [an_id(n) for n in range(3, 8)]
+
+
+async def test_an_instance_registered_later_is_not_tried_again(store: Store) -> None:
+    earlier = await a_mixed_upgrade(store)
+    late = [an_instance(8, position=at("check"))]
+    await register_instances(store, process=ORDERS, instances=late, caller=ADMIN)
+    again = await retry(store, earlier, *RETRIED)
+    assert an_id(8) not in await taken_up(store, again)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "got"),
+    [
+        ([], "none"),
+        ([ReasonCode.INSTANCE_NOT_FOUND], "INSTANCE_NOT_FOUND"),
+        ([ReasonCode.MOVED_ON], "MOVED_ON"),
+        ([NOT_PENDING, ReasonCode.MOVED_ON], "MOVED_ON, NOT_PENDING"),
+    ],
+    ids=str,
+)
+async def test_some_reasons_cannot_be_tried_again(store: Store, reasons: list[ReasonCode], got: str) -> None:
+    earlier = await a_mixed_upgrade(store)
+    message = f"Expected reasons to be some of ALREADY_LATEST, INCOMPATIBLE, NOT_PENDING, but got {got}."
+    async with refused(store, ErrorCode.INVALID_INPUT, message, ("reasons",)):
+        await retry(store, earlier, *reasons)
+
+
+@pytest.mark.parametrize("state", ["QUEUED", "RUNNING", "PAUSED"])
+@pytest.mark.parametrize("what", ["retry", "undo"])
+async def test_an_upgrade_that_is_not_finished_cannot_be_followed(
+    store: Store, what: str, state: str
+) -> None:
+    await a_process(store, holding=instances(range(5)))
+    earlier = await request(store)
+    if state != "QUEUED":
+        await work_and_die(store, earlier.id, chunks=1)
+    if state == "PAUSED":
+        await pause_upgrade(store, earlier.id, caller=ADMIN)
+    message = (
+        f"Expected to {what} upgrade {earlier.id} while it is COMPLETED or CANCELLED or FAILED, "
+        f"but it is {state}."
+    )
+    async with refused(store, ErrorCode.WRONG_STATE, message, ("id",)):
+        if what == "retry":
+            await retry(store, earlier, NOT_PENDING)
+        else:
+            await request_undo(store, of=earlier.id, caller=ADMIN, worker=LARGE)
+
+
+@pytest.mark.parametrize("what", ["retry", "undo"])
+async def test_an_undo_cannot_be_followed(store: Store, what: str) -> None:
+    await a_process(store, holding=instances(range(3)))
+    earlier = await request(store, worker=LARGE)
+    undo = await request_undo(store, of=earlier.id, caller=ADMIN, worker=LARGE)
+    message = f"Expected to {what} an upgrade, but {undo.id} is an undo."
+    async with refused(store, ErrorCode.INVALID_INPUT, message, ("id",)):
+        if what == "retry":
+            await retry(store, undo, NOT_PENDING)
+        else:
+            await request_undo(store, of=undo.id, caller=ADMIN, worker=LARGE)
+
+
+@pytest.mark.parametrize("what", ["retry", "undo"])
+async def test_an_upgrade_without_its_outcomes_cannot_be_followed(store: Store, what: str) -> None:
+    earlier = await a_mixed_upgrade(store)
+    await prune_outcomes(store, before=EVENING, clock=a_clock(EVENING))
+    message = f"Expected to {what} upgrade {earlier.id}, but its outcomes were pruned."
+    async with refused(store, ErrorCode.INVALID_INPUT, message, ("id",)):
+        if what == "retry":
+            await retry(store, earlier, NOT_PENDING)
+        else:
+            await request_undo(store, of=earlier.id, caller=ADMIN, worker=LARGE)
+
+
+@pytest.mark.parametrize("what", ["retry", "undo"])
+async def test_an_unknown_upgrade_cannot_be_followed(store: Store, what: str) -> None:
+    await a_process(store)
+    unknown = an_upgrade_id(404)
+    message = f"Expected to find upgrade {unknown}, but there is none."
+    async with refused(store, ErrorCode.UPGRADE_NOT_FOUND, message, ("id",)):
+        if what == "retry":
+            reasons = frozenset({NOT_PENDING})
+            await request_retry(store, of=unknown, reasons=reasons, caller=ADMIN, worker=LARGE)
+        else:
+            await request_undo(store, of=unknown, caller=ADMIN, worker=LARGE)
+
+
+@pytest.mark.parametrize("what", ["retry", "undo"])
+async def test_a_reader_follows_no_upgrade(store: Store, what: str) -> None:
+    earlier = await a_mixed_upgrade(store)
+    async with refused(store, ErrorCode.FORBIDDEN):
+        if what == "retry":
+            reasons = frozenset({NOT_PENDING})
+            await request_retry(store, of=earlier.id, reasons=reasons, caller=READER, worker=LARGE)
+        else:
+            await request_undo(store, of=earlier.id, caller=READER, worker=LARGE)
+
+
+@pytest.mark.parametrize("end", ["CANCELLED", "FAILED"])
+async def test_an_upgrade_that_was_stopped_is_tried_again_as_far_as_it_came(store: Store, end: str) -> None:
+    held = [an_instance(n, status=Status.RUNNING if n % 2 else Status.PENDING) for n in range(6)]
+    await a_process(store, holding=held)
+    earlier = await request(store)
+    left = await work_and_die(store, earlier.id, chunks=2)
+    if end == "CANCELLED":
+        earlier = await cancel_upgrade(store, earlier.id, caller=ADMIN)
+    else:
+        failed = await fail(store, left, SMALL, "RuntimeError: on purpose")
+        assert failed is not None
+        earlier = failed
+    await report_instances(store, reports=[a_report(n) for n in (1, 3, 5)], caller=ADMIN)
+    again = await retry(store, earlier, NOT_PENDING)
+    assert (again.expected, again.upgraded) == (2, 2)
+    assert await kinds_of(store, again.id) == {an_id(1): UPGRADED, an_id(3): UPGRADED}
+    assert [one.version for one in await instances_of(store, ORDERS)] == [2, 2, 2, 2, 1, 1]
+    assert again.requested_at == NOON

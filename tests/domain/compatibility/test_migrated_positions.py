@@ -1,0 +1,180 @@
+"""Where does an instance go that waits at a position, and which findings concern it?"""
+
+from tests.support.bpmn_builder import ProcessBuilder, a_process
+from tests.support.process_shapes import (
+    around,
+    chain,
+    compensated,
+    joined,
+    nested,
+    one_task,
+    scope_of,
+    side_by_side,
+    with_boundary,
+    with_event_sub,
+)
+from uplift.domain.compatibility import Code, Relocation, compare, relocate
+
+
+def moved(source: ProcessBuilder, target: ProcessBuilder, *position: str) -> Relocation:
+    return relocate(compare(source.model(), target.model()), frozenset(position))
+
+
+def codes(relocation: Relocation) -> list[tuple[Code, str | None]]:
+    return [(finding.code, finding.source) for finding in relocation.errors]
+
+
+def test_moves_every_element_of_a_position() -> None:
+    assert moved(joined(), joined(ways=3), "way1", "join").position == {"way1", "join"}
+
+
+def test_moves_to_the_elements_that_instructions_name() -> None:
+    comparison = compare(chain("a", "b").model(), chain("c").model(), instructions={"a": "c", "b": "c"})
+
+    assert relocate(comparison, frozenset({"a", "b"})).position == {"c"}
+
+
+def test_moves_the_empty_position_to_itself() -> None:
+    assert moved(one_task(), one_task()) == Relocation(position=frozenset())
+
+
+def test_says_why_an_element_of_the_position_breaks() -> None:
+    relocation = moved(chain("a", "b"), chain("a"), "a", "b")
+
+    assert relocation.position is None
+    assert codes(relocation) == [(Code.ELEMENT_MISSING, "b")]
+
+
+def test_reports_elements_that_the_version_does_not_have() -> None:
+    relocation = moved(one_task(), one_task(), "task", "ghost")
+
+    assert relocation.position is None
+    assert codes(relocation) == [(Code.ELEMENT_MISSING, "ghost")]
+    assert [finding.message for finding in relocation.errors] == [
+        (
+            "Expected the instance to wait at an element of its own version, "
+            "but that version has no element 'ghost'."
+        )
+    ]
+
+
+def test_reports_an_element_that_is_no_place_to_wait() -> None:
+    process = a_process().start().exclusive("x")
+
+    assert codes(moved(process, process, "x")) == [(Code.NOT_A_WAIT_STATE, "x")]
+
+
+def test_does_not_concern_an_instance_with_what_breaks_elsewhere() -> None:
+    relocation = moved(chain("a", "b"), chain("a"), "a")
+
+    assert relocation == Relocation(position=frozenset({"a"}))
+
+
+def test_names_the_scope_that_broke_together_with_the_element_inside() -> None:
+    source, target = scope_of("subProcess"), scope_of("subProcess", many="parallel")
+
+    assert codes(moved(source, target, "task")) == [
+        (Code.MULTI_INSTANCE_ADDED, "scope"),
+        (Code.MULTI_INSTANCE_ADDED, "task"),
+    ]
+
+
+def test_refuses_a_position_whose_boundary_event_changed_its_trigger() -> None:
+    relocation = moved(with_boundary(message="M"), with_boundary(timer="PT1M"), "task")
+
+    assert codes(relocation) == [(Code.EVENT_TYPE_CHANGED, "event")]
+
+
+def test_refuses_a_position_inside_a_scope_whose_boundary_event_changed() -> None:
+    source = nested("a", "b", "c").boundary("event", on="a", message="M")
+    target = nested("a", "b", "c").boundary("event", on="a", error="E")
+
+    assert codes(moved(source, target, "task")) == [(Code.EVENT_TYPE_CHANGED, "event")]
+
+
+def test_refuses_a_position_beside_an_event_subprocess_that_changed() -> None:
+    relocation = moved(with_event_sub(message="M"), with_event_sub(signal="S"), "task")
+
+    assert codes(relocation) == [(Code.EVENT_TYPE_CHANGED, "heard")]
+
+
+def test_lets_go_of_the_start_event_that_an_interrupting_event_subprocess_has_used() -> None:
+    relocation = moved(with_event_sub(message="M"), with_event_sub(signal="S"), "react")
+
+    assert relocation.position == {"react"}
+
+
+def test_holds_on_to_the_start_event_of_a_non_interrupting_event_subprocess() -> None:
+    source = with_event_sub(message="M", interrupting=False)
+    target = with_event_sub(signal="S", interrupting=False)
+
+    assert codes(moved(source, target, "react")) == [(Code.EVENT_TYPE_CHANGED, "heard")]
+
+
+def test_warns_when_a_listener_is_removed_and_lets_the_instance_go() -> None:
+    relocation = moved(with_boundary(message="M"), one_task(), "task")
+
+    assert relocation.position == {"task"}
+    assert [(finding.code, finding.source, finding.target) for finding in relocation.warnings] == [
+        (Code.LISTENER_REMOVED, "event", None)
+    ]
+
+
+def test_warns_of_what_is_new_around_the_position_and_of_nothing_else_there() -> None:
+    source = nested("outer", "inner", name="Check")
+    target = nested("outer", "inner", name="Look").boundary("event", on="outer", message="M")
+    target.after("outer").user_task("later").event_sub("watch", "heard", message="N")
+    renamed = scope_of("subProcess", name="Old"), scope_of("subProcess", name="New")
+
+    warnings = moved(source, target, "task").warnings
+
+    assert [(finding.code, finding.target) for finding in warnings] == [
+        (Code.NEW_BOUNDARY_EVENT, "event"),
+        (Code.NEW_BOUNDARY_EVENT, "heard"),
+        (Code.NAME_CHANGED, "task"),
+    ]
+    assert moved(*renamed, "task").warnings == ()
+
+
+def test_refuses_a_position_at_a_listener_that_is_removed() -> None:
+    assert codes(moved(with_boundary(message="M"), one_task(), "event")) == [(Code.ELEMENT_MISSING, "event")]
+
+
+def test_minds_a_compensation_event_that_may_be_armed_by_what_was_completed_before() -> None:
+    source = compensated()
+    target = chain("book", "pay").boundary("undo", on="book", message="M")
+
+    assert codes(moved(source, target, "pay")) == [(Code.EVENT_TYPE_CHANGED, "undo")]
+
+
+def test_moves_an_instance_that_compensates_with_the_event_that_leads_to_the_handler() -> None:
+    assert moved(compensated(), compensated(handler="revoke"), "cancel").position == {"revoke"}
+
+
+def test_moves_an_instance_inside_a_compensation_event_subprocess() -> None:
+    process = a_process().sub(
+        "scope",
+        lambda scope: scope.user_task("task").event_sub(
+            "undo", "undoStart", around("revoke"), compensation=True
+        ),
+    )
+
+    assert moved(process, process, "revoke").position == {"revoke"}
+
+
+def test_refuses_a_compensation_handler_that_became_another_kind() -> None:
+    target = chain("book", "pay").boundary("undo", on="book", compensation=True)
+    target.handler("cancel", of="undo", kind="serviceTask")
+
+    assert codes(moved(compensated(), target, "cancel")) == [(Code.TYPE_CHANGED, "cancel")]
+
+
+def test_keeps_every_reason_of_every_element() -> None:
+    source = side_by_side("a", "b")
+    target = side_by_side("b", "a")
+
+    assert codes(moved(source, target, "a", "b")) == [(Code.SCOPE_CHANGED, "a"), (Code.SCOPE_CHANGED, "b")]
+
+
+def test_relocates_a_scope_that_is_part_of_the_position() -> None:
+    assert moved(nested("outer"), nested("outer"), "outer", "task").position == {"outer", "task"}

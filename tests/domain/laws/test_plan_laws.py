@@ -1,0 +1,392 @@
+"""A plan is what the upgrade then does: laws for real documents, mappings and every store."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, event
+
+from tests.support.bpmn_builder import a_process
+from tests.support.builders import (
+    ADMIN,
+    INVOICES,
+    ORDERS,
+    a_report,
+    a_stored_process,
+    a_version,
+    an_id,
+    an_instance,
+    at,
+)
+from tests.support.process_shapes import around
+from tests.support.stores import STORES, Stores, an_open_database, everything_in, outcomes_of
+from uplift import gateway
+from uplift.domain import (
+    Cohort,
+    Instance,
+    Selection,
+    Status,
+    Upgrade,
+    Verdict,
+    VersionNumber,
+    all_active,
+    by_ids,
+    report_instances,
+    upgrade_instances,
+)
+from uplift.domain.bpmn import read_model
+from uplift.domain.errors import UpliftError
+from uplift.domain.model.mapping import InvalidMapping, MappingInstruction, VersionMapping
+from uplift.domain.ports import Store
+from uplift.domain.use_cases.plan import Plan, PlanChanged, plan_upgrade
+from uplift.storage.store import SqlStore
+
+pytestmark = pytest.mark.anyio
+
+ON_EVERY_STORE = pytest.mark.parametrize("kind", STORES)
+SOME = settings(max_examples=25)
+
+DEMO = Path(gateway.__file__).parent / "demo"
+
+REVISIONS = [
+    a_process("orders").start().user_task("check").user_task("approve").user_task("pay").end(),
+    a_process("orders").start().user_task("check", name="Look").user_task("approve").user_task("pay").end(),
+    a_process("orders").start().user_task("check").sub("work", around("approve")).user_task("pay").end(),
+    a_process("orders").start().user_task("check").user_task("sign").service_task("pay").end(),
+    a_process("orders")
+    .start()
+    .parallel("fork")
+    .user_task("check")
+    .parallel("join")
+    .after("fork")
+    .user_task("approve")
+    .join("approve", "join")
+    .after("join")
+    .user_task("pay")
+    .end(),
+    a_process("orders")
+    .start()
+    .user_task("check")
+    .user_task("approve")
+    .boundary("late", on="approve", timer="PT1H")
+    .user_task("remind")
+    .after("approve")
+    .receive_task("pay", message="Paid")
+    .end(),
+]
+"""Versions of one process: two tasks renamed, wrapped, replaced, forked, watched by a timer."""
+
+DOCUMENTS = [*(revision.xml() for revision in REVISIONS), None]
+ELEMENTS = ["check", "approve", "pay", "sign", "join", "remind", "start", "never drawn"]
+POSITIONS = st.frozensets(st.sampled_from(ELEMENTS), max_size=2)
+
+
+class World(NamedTuple):
+    """The documents of all versions, instances on them, and what to upgrade how."""
+
+    documents: list[bytes | None]
+    held: list[Instance]
+    selection: Selection
+    mappings: tuple[VersionMapping, ...]
+
+
+@st.composite
+def worlds(draw: st.DrawFn, *, mapped: bool = True) -> World:
+    documents = draw(st.lists(st.sampled_from(DOCUMENTS), min_size=2, max_size=4))
+    numbers = st.integers(1, len(documents))
+    kinds = st.tuples(numbers, st.sampled_from(Status), POSITIONS)
+    held = [
+        an_instance(number, version=version, status=status, position=at(*position))
+        for number, (version, status, position) in enumerate(draw(st.lists(kinds, max_size=14)))
+    ]
+    known_and_unknown = st.integers(0, len(held) + 1).map(an_id)
+    selection = draw(
+        st.lists(known_and_unknown, min_size=1, max_size=16).map(by_ids)
+        | st.lists(known_and_unknown, max_size=8).map(all_active)
+    )
+    elements = st.sampled_from(ELEMENTS[:5])
+    instructions = st.lists(st.builds(MappingInstruction, source=elements, target=elements), max_size=2)
+    mappings = st.dictionaries(st.integers(1, len(documents) - 1), instructions, max_size=2)
+    return World(
+        documents=documents,
+        held=held,
+        selection=selection,
+        mappings=tuple(
+            VersionMapping(from_version=VersionNumber(version), instructions=tuple(several))
+            for version, several in sorted(draw(mappings).items() if mapped else ())
+        ),
+    )
+
+
+async def populated(store: Store, world: World) -> None:
+    """Fill a new store with the world, and with another process beside it."""
+    async with store.transaction() as transaction:
+        for key in (INVOICES, ORDERS):
+            await transaction.add_process(a_stored_process(key))
+            for number, document in enumerate(world.documents, start=1):
+                version = a_version(number, has_model=document is not None)
+                await transaction.put_version(key, version, document)
+        await transaction.register(INVOICES, [an_instance(10_000, process=INVOICES)])
+        await transaction.register(ORDERS, world.held)
+
+
+async def in_a_store(
+    stores: Stores, kind: str, world: World, law: Callable[[Store], Awaitable[None]]
+) -> None:
+    """Check a law on an empty store that was filled with the world."""
+    async with stores.empty(kind) as store:
+        await populated(store, world)
+        await law(store)
+
+
+async def planned(store: Store, world: World) -> Plan:
+    return await plan_upgrade(store, process=ORDERS, selection=world.selection, mappings=world.mappings)
+
+
+async def planned_or_refused(store: Store, world: World) -> tuple[Plan | None, UpliftError | None]:
+    """The plan, or why there is none."""
+    try:
+        return await planned(store, world), None
+    except UpliftError as refusal:
+        return None, refusal
+
+
+async def upgraded(store: Store, world: World, fingerprint: str | None = None) -> Upgrade:
+    return await upgrade_instances(
+        store,
+        process=ORDERS,
+        selection=world.selection,
+        mappings=world.mappings,
+        fingerprint=fingerprint,
+        caller=ADMIN,
+    )
+
+
+async def must_do_as_planned(store: Store, plan: Plan, done: Upgrade) -> None:
+    """The upgrade came to what the plan said: in all, by reason, and cohort by cohort."""
+    assert done.target_version == plan.target_version
+    assert (done.upgraded, done.skipped, done.excluded) == (plan.upgraded, plan.skipped, plan.excluded)
+    outcomes = await outcomes_of(store, done.id)
+    reasons = Counter(reason.code for one in outcomes for reason in one.reasons)
+    assert reasons == plan.counts_by_reason
+    skipped = {one for one in plan.decisions if one.decision.verdict is Verdict.SKIP}
+    assert set((await store.decisions([done.id]))[done.id]) == skipped
+    moved = Counter(
+        (one.from_version, one.from_position, one.to_position) for one in outcomes if not one.reasons
+    )
+    assert moved == {
+        (one.decision.cohort.version, one.decision.cohort.position, one.decision.to_position): one.count
+        for one in plan.decisions
+        if one.decision.verdict is Verdict.UPGRADE
+    }
+
+
+@ON_EVERY_STORE
+@SOME
+@given(world=worlds())
+async def test_a_plan_writes_nothing_and_the_upgrade_does_what_it_said_or_is_refused_as_it_was(
+    stores: Stores, kind: str, world: World
+) -> None:
+    async def law(store: Store) -> None:
+        before = await everything_in(store)
+        plan, refusal = await planned_or_refused(store, world)
+        assert await everything_in(store) == before
+        if plan is not None:
+            await must_do_as_planned(store, plan, await upgraded(store, world, str(plan.fingerprint)))
+            return
+        with pytest.raises(type(refusal)) as refused:
+            await upgraded(store, world)
+        assert (refused.value.message, refused.value.field) == (refusal.message, refusal.field)
+        assert await everything_in(store) == before
+
+    await in_a_store(stores, kind, world, law)
+
+
+@ON_EVERY_STORE
+async def test_an_upgrade_of_the_demo_does_what_its_plan_said(stores: Stores, kind: str) -> None:
+    documents = [file.read_bytes() for file in sorted(DEMO.glob("consumer-loan-v*.bpmn"))]
+    models = [read_model(document) for document in documents]
+    places = [(n, element) for n, model in enumerate(models, start=1) for element in model.elements]
+    held = [
+        an_instance(number, version=version, position=at(element))
+        for number, (version, element) in enumerate(places * 2)
+    ]
+    instructions = (MappingInstruction(source="Task_PrepareContract", target="Task_DraftContract"),)
+    mapped = tuple(
+        VersionMapping(from_version=VersionNumber(number), instructions=instructions)
+        for number, model in enumerate(models[:-1], start=1)
+        if "Task_PrepareContract" in model.elements and "Task_DraftContract" in models[-1].elements
+    )
+    world = World(documents=documents, held=held, selection=all_active(), mappings=mapped)
+
+    async def law(store: Store) -> None:
+        plan = await planned(store, world)
+        assert len(mapped) > 1
+        assert min(plan.upgraded, plan.skipped) > len(documents)
+        await must_do_as_planned(store, plan, await upgraded(store, world, str(plan.fingerprint)))
+
+    await in_a_store(stores, kind, world, law)
+
+
+@SOME
+@given(world=worlds(mapped=False))
+async def test_all_stores_make_the_same_plan(stores: Stores, world: World) -> None:
+    seen: list[tuple[object, ...]] = []
+
+    async def law(store: Store) -> None:
+        plan = await planned(store, world)
+        seen.append((str(plan.fingerprint), set(plan.decisions), plan.not_found, plan.excluded))
+
+    for kind in STORES:
+        await in_a_store(stores, kind, world, law)
+    assert all(one == seen[0] for one in seen)
+
+
+@ON_EVERY_STORE
+@SOME
+@given(world=worlds(mapped=False))
+async def test_a_plan_accounts_for_every_instance_of_its_selection_once(
+    stores: Stores, kind: str, world: World
+) -> None:
+    async def law(store: Store) -> None:
+        plan = await planned(store, world)
+        held = Counter(cohort_of(one) for one in world.held)
+        counts = {one.decision.cohort: one.count for one in plan.decisions}
+        assert len(counts) == len(plan.decisions)
+        assert all(0 < count <= held[cohort] for cohort, count in counts.items())
+        assert plan.total == sum(counts.values()) + plan.not_found
+
+    await in_a_store(stores, kind, world, law)
+
+
+class Change(NamedTuple):
+    """What becomes of one instance after the plan was made."""
+
+    number: int
+    status: Status
+    position: frozenset[str]
+
+
+CHANGES = st.builds(Change, st.integers(0, 13), st.sampled_from(Status), POSITIONS)
+
+
+@ON_EVERY_STORE
+@SOME
+@given(world=worlds(mapped=False), changes=st.lists(CHANGES, max_size=3))
+async def test_a_changed_plan_is_refused_with_the_difference_and_an_unchanged_one_is_carried_out(
+    stores: Stores, kind: str, world: World, changes: list[Change]
+) -> None:
+    async def law(store: Store) -> None:
+        plan = await planned(store, world)
+        assert (await planned(store, world)).fingerprint == plan.fingerprint
+        known = [change for change in changes if change.number < len(world.held)]
+        for change in known:
+            report = a_report(change.number, status=change.status, position=at(*change.position))
+            await report_instances(store, reports=[report], caller=ADMIN)
+        now = await planned(store, world)
+        assert (now.fingerprint == plan.fingerprint) == (set(now.decisions) == set(plan.decisions))
+        if now.fingerprint == plan.fingerprint:
+            # An instance that is left out may have become active, and is counted as such from then on.
+            await must_do_as_planned(store, now, await upgraded(store, world, str(plan.fingerprint)))
+            return
+        before = await everything_in(store)
+        with pytest.raises(PlanChanged) as refused:
+            await upgraded(store, world, str(plan.fingerprint))
+        assert (refused.value.planned, refused.value.now) == (plan.fingerprint, now.fingerprint)
+        assert await everything_in(store) == before
+
+    await in_a_store(stores, kind, world, law)
+
+
+@ON_EVERY_STORE
+async def test_a_version_published_meanwhile_changes_the_plan(stores: Stores, kind: str) -> None:
+    first, second, third, *_ = DOCUMENTS
+    world = World([first, second], [an_instance(1)], all_active(), ())
+
+    async def law(store: Store) -> None:
+        plan = await planned(store, world)
+        async with store.transaction() as transaction:
+            await transaction.put_version(ORDERS, a_version(3, has_model=True), third)
+        before = await everything_in(store)
+        with pytest.raises(PlanChanged, match="it would go to version 3 instead of 2"):
+            await upgraded(store, world, str(plan.fingerprint))
+        assert await everything_in(store) == before
+
+    await in_a_store(stores, kind, world, law)
+
+
+@ON_EVERY_STORE
+async def test_other_instructions_make_another_plan_where_they_change_what_happens(
+    stores: Stores, kind: str
+) -> None:
+    first, *_, replaced, _, _, _ = DOCUMENTS
+    instructed = VersionMapping(
+        from_version=VersionNumber(1), instructions=(MappingInstruction(source="approve", target="sign"),)
+    )
+    world = World([first, replaced], [an_instance(1), an_instance(2, position=at("check"))], all_active(), ())
+
+    async def law(store: Store) -> None:
+        plan = await planned(store, world)
+        otherwise = replace_mappings(world, instructed)
+        assert (await planned(store, otherwise)).upgraded == plan.upgraded + 1
+        with pytest.raises(PlanChanged):
+            await upgraded(store, otherwise, str(plan.fingerprint))
+        before = await everything_in(store)
+        wrong = replace(instructed, instructions=(MappingInstruction(source="approve", target="pay"),))
+        with pytest.raises(InvalidMapping):
+            await planned(store, replace_mappings(world, wrong))
+        assert await everything_in(store) == before
+
+    await in_a_store(stores, kind, world, law)
+
+
+def replace_mappings(world: World, *mappings: VersionMapping) -> World:
+    return world._replace(mappings=mappings)
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """The SQL statements of the block, on whatever connection."""
+    seen: list[str] = []
+
+    def note(_: object, __: object, statement: str, *rest: object) -> None:
+        seen.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize("selection", [all_active(), all_active([an_id(1)]), by_ids(map(an_id, range(9)))])
+async def test_a_plan_costs_as_many_statements_whatever_the_number_of_instances(
+    tmp_path: Path, selection: Selection
+) -> None:
+    asked = []
+    for count in (12, 60, 6_000):
+        held = [
+            an_instance(number, version=1 + number % 3, position=at(ELEMENTS[number % 2]))
+            for number in range(count)
+        ]
+        file = tmp_path / f"{count}.db"
+        async with an_open_database(file) as filled:
+            await populated(filled, World(DOCUMENTS[:3], held, selection, ()))
+        store = await SqlStore.open(file)
+        with statements() as seen:
+            plan = await plan_upgrade(store, process=ORDERS, selection=selection)
+        await store.close()
+        assert len(plan.decisions) == 6
+        asked.append(seen)
+    assert asked[0] == asked[1] == asked[2]
+    assert len(asked[0]) < 10
+
+
+def cohort_of(instance: Instance) -> Cohort:
+    return Cohort(version=instance.version, status=instance.status, position=instance.position)

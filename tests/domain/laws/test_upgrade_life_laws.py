@@ -1,0 +1,305 @@
+"""The life of an upgrade, and after it: laws for every world, store and interruption."""
+
+from collections import Counter
+from enum import Enum
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.contract.upgrade_work import taken, work_and_die, work_and_stop
+from tests.domain.laws.test_plan_laws import World, in_a_store, planned_or_refused, worlds
+from tests.support.builders import ADMIN, EVENING, ORDERS, MovableClock, a_report, a_worker, an_id, at
+from tests.support.stores import (
+    STORES,
+    Stores,
+    a_transaction_that_fails,
+    everything_in,
+    instances_of,
+    outcomes_of,
+)
+from uplift.domain import (
+    Instance,
+    OutcomeKind,
+    ReasonCode,
+    Status,
+    Upgrade,
+    pause_upgrade,
+    report_instances,
+    request_retry,
+    request_undo,
+    request_upgrade,
+    resume_upgrade,
+)
+from uplift.domain.ports import Store
+from uplift.domain.use_cases.prune import prune_outcomes
+from uplift.domain.use_cases.request import RETRIED
+from uplift.domain.use_cases.run import work_chunk
+from uplift.domain.use_cases.upgrade import finish_upgrade
+
+pytestmark = pytest.mark.anyio
+
+ON_EVERY_STORE = pytest.mark.parametrize("kind", STORES)
+SOME = settings(max_examples=12)
+
+
+class Interruption(Enum):
+    """What may come between an upgrade and its end."""
+
+    DIES = "The worker dies after a chunk."
+    DIES_WITHIN = "The worker dies within a chunk."
+    STOPS = "The worker gives the upgrade back after a chunk."
+    PAUSES = "The upgrade is paused after a chunk, and resumed."
+    LOSES = "The worker dies before its first chunk."
+
+
+WORLDS = worlds(mapped=False) | worlds()
+"""Mapping instructions are refused more often than not."""
+
+Step = tuple[Interruption, int]
+"""An interruption, and the size of the chunk before it."""
+
+STEPS = st.lists(st.tuples(st.sampled_from(Interruption), st.integers(1, 4)), max_size=6)
+
+
+async def interrupted(store: Store, upgrade: Upgrade, steps: list[Step]) -> Upgrade:
+    """Work an upgrade off through these interruptions, each survived by another worker."""
+    clock = MovableClock()
+    for number, (interruption, size) in enumerate(steps):
+        stored = await store.upgrade(upgrade.id)
+        assert stored is not None
+        if stored.is_finished:
+            return stored
+        worker = a_worker(f"worker {number}", size=size, clock=clock)
+        match interruption:
+            case Interruption.DIES:
+                await work_and_die(store, upgrade.id, worker, chunks=1)
+            case Interruption.STOPS:
+                await work_and_stop(store, upgrade.id, worker, chunks=1)
+            case Interruption.LOSES:
+                await taken(store, upgrade.id, worker)
+            case Interruption.DIES_WITHIN:
+                await taken(store, upgrade.id, worker)
+                async with a_transaction_that_fails(store) as transaction:
+                    held = await transaction.held_share(upgrade.id, worker.name, clock())
+                    assert held is not None
+                    await work_chunk(transaction, held, size, worker, {})
+            case Interruption.PAUSES:
+                if not (await work_and_die(store, upgrade.id, worker, chunks=1)).is_finished:
+                    await pause_upgrade(store, upgrade.id, caller=ADMIN)
+                    await resume_upgrade(store, upgrade.id, caller=ADMIN)
+        clock.go_on(seconds=11)
+    return await finish_upgrade(store, upgrade, a_worker("the last one", size=3, clock=clock))
+
+
+async def upgraded(store: Store, world: World, steps: list[Step]) -> Upgrade:
+    asked = await request_upgrade(
+        store,
+        process=ORDERS,
+        selection=world.selection,
+        mappings=world.mappings,
+        caller=ADMIN,
+        worker=a_worker(size=1),
+    )
+    return await interrupted(store, asked, steps)
+
+
+async def retried(store: Store, earlier: Upgrade, steps: list[Step]) -> Upgrade:
+    worker = a_worker(size=1)
+    asked = await request_retry(store, of=earlier.id, reasons=RETRIED, caller=ADMIN, worker=worker)
+    return await interrupted(store, asked, steps)
+
+
+async def undone(store: Store, earlier: Upgrade, steps: list[Step]) -> Upgrade:
+    asked = await request_undo(store, of=earlier.id, caller=ADMIN, worker=a_worker(size=1))
+    return await interrupted(store, asked, steps)
+
+
+async def is_refused(store: Store, world: World) -> bool:
+    """Whether the world's mappings are: what is refused has no life."""
+    return (await planned_or_refused(store, world))[1] is not None
+
+
+async def result_of(store: Store, upgrade: Upgrade) -> tuple[Any, ...]:
+    """All that an upgrade came to, but its id and times."""
+    return (
+        (upgrade.state, upgrade.expected, upgrade.upgraded, upgrade.skipped, upgrade.excluded),
+        await outcomes_of(store, upgrade.id),
+        set((await store.decisions([upgrade.id]))[upgrade.id]),
+        await instances_of(store, ORDERS),
+    )
+
+
+def put_to_wait(world: World, numbers: list[int]) -> list[Any]:
+    """Reports that these instances wait at 'check' now."""
+    return [a_report(number, position=at("check")) for number in numbers if number < len(world.held)]
+
+
+@ON_EVERY_STORE
+@SOME
+@given(world=WORLDS, steps=STEPS)
+async def test_interruptions_change_nothing_of_what_an_upgrade_comes_to(
+    stores: Stores, kind: str, world: World, steps: list[Step]
+) -> None:
+    seen: list[tuple[Any, ...]] = []
+
+    async def law(store: Store) -> None:
+        if await is_refused(store, world):
+            return
+        seen.append(await result_of(store, await upgraded(store, world, [] if seen else steps)))
+
+    await in_a_store(stores, kind, world, law)
+    await in_a_store(stores, kind, world, law)
+    assert len(seen) in (0, 2)
+    assert all(one == seen[0] for one in seen)
+
+
+@ON_EVERY_STORE
+@SOME
+@given(world=WORLDS, steps=STEPS, steps_back=STEPS)
+async def test_an_upgrade_and_its_undo_restore_the_world(
+    stores: Stores, kind: str, world: World, steps: list[Step], steps_back: list[Step]
+) -> None:
+    async def law(store: Store) -> None:
+        if await is_refused(store, world):
+            return
+        before = await everything_in(store)
+        done = await upgraded(store, world, steps)
+        back = await undone(store, done, steps_back)
+        assert (back.upgraded, back.skipped) == (done.upgraded, 0)
+        assert (await everything_in(store)).instances == before.instances
+
+    await in_a_store(stores, kind, world, law)
+
+
+@ON_EVERY_STORE
+@SOME
+@given(world=WORLDS, steps=STEPS, numbers=st.lists(st.integers(0, 13), max_size=6, unique=True))
+async def test_an_undo_leaves_what_moved_on_and_takes_back_the_rest(
+    stores: Stores, kind: str, world: World, steps: list[Step], numbers: list[int]
+) -> None:
+    async def law(store: Store) -> None:
+        if await is_refused(store, world):
+            return
+        before = {one.id: one for one in world.held}
+        done = await upgraded(store, world, steps)
+        moved = {one.instance for one in await outcomes_of(store, done.id) if not one.reasons}
+        on = [a_report(n, status=Status.RUNNING) for n in numbers if an_id(n) in before]
+        await report_instances(store, reports=on, caller=ADMIN)
+        reported = {one.id: one for one in await instances_of(store, ORDERS)}
+        back = await undone(store, done, steps)
+        assert back.upgraded == len(moved - {one.id for one in on})
+        for one in await instances_of(store, ORDERS):
+            went_back = one.id in moved and one.id not in {report.id for report in on}
+            assert one == (before if went_back else reported)[one.id]
+
+    await in_a_store(stores, kind, world, law)
+
+
+@ON_EVERY_STORE
+@SOME
+@given(world=WORLDS, steps=STEPS, numbers=st.lists(st.integers(0, 13), max_size=6, unique=True))
+async def test_an_upgrade_and_its_retry_have_each_instance_once_among_the_upgraded(
+    stores: Stores, kind: str, world: World, steps: list[Step], numbers: list[int]
+) -> None:
+    async def law(store: Store) -> None:
+        if await is_refused(store, world):
+            return
+        done = await upgraded(store, world, steps)
+        first = {one.instance: one for one in await outcomes_of(store, done.id)}
+        await report_instances(store, reports=put_to_wait(world, numbers), caller=ADMIN)
+        again = await retried(store, done, steps)
+        second = {one.instance: one for one in await outcomes_of(store, again.id)}
+        assert again.expected == again.total == len(second)
+        known = {one.id for one in world.held}
+        assert set(second) == {whose for whose, one in first.items() if one.reasons and whose in known}
+        moved = Counter(
+            one.instance for one in (*first.values(), *second.values()) if one.kind is OutcomeKind.UPGRADED
+        )
+        assert set(moved.values()) <= {1}
+        assert sum(moved.values()) == done.upgraded + again.upgraded
+        last: dict[Any, Instance] = {one.id: one for one in await instances_of(store, ORDERS)}
+        assert {last[one].version for one in moved} <= {done.target_version}
+
+    await in_a_store(stores, kind, world, law)
+
+
+@ON_EVERY_STORE
+@SOME
+@given(world=WORLDS, steps=STEPS)
+async def test_a_retry_of_an_unchanged_world_repeats_every_reason(
+    stores: Stores, kind: str, world: World, steps: list[Step]
+) -> None:
+    async def law(store: Store) -> None:
+        if world.mappings or await is_refused(store, world):
+            return
+        done = await upgraded(store, world, steps)
+        before = await instances_of(store, ORDERS)
+        again = await retried(store, done, steps)
+        assert again.upgraded == 0
+        assert {one.instance: one.reasons for one in await outcomes_of(store, again.id)} == {
+            one.instance: one.reasons
+            for one in await outcomes_of(store, done.id)
+            if one.reasons and one.reasons[0].code is not ReasonCode.INSTANCE_NOT_FOUND
+        }
+        assert await instances_of(store, ORDERS) == before
+
+    await in_a_store(stores, kind, world, law)
+
+
+@ON_EVERY_STORE
+@SOME
+@given(world=WORLDS, steps=STEPS)
+async def test_histories_are_the_outcomes_of_all_upgrades_in_order(
+    stores: Stores, kind: str, world: World, steps: list[Step]
+) -> None:
+    async def law(store: Store) -> None:
+        if await is_refused(store, world):
+            return
+        done = await upgraded(store, world, steps)
+        lives = [
+            done,
+            await retried(store, done, steps),
+            await undone(store, done, steps),
+            await upgraded(store, world, []),
+        ]
+        outcomes = [{one.instance: one for one in await outcomes_of(store, life.id)} for life in lives]
+        told = await store.histories([one.id for one in world.held])
+        assert {whose: [(one.upgrade, one.outcome) for one in told[whose]] for whose in told} == {
+            one.id: [
+                (life, several[one.id])
+                for life, several in zip(lives, outcomes, strict=True)
+                if one.id in several
+            ]
+            for one in world.held
+        }
+        total = sum(len(several) for several in outcomes)
+        assert await prune_outcomes(store, before=EVENING.replace(year=2030)) == total
+        assert set((await store.histories([one.id for one in world.held])).values()) <= {()}
+
+    await in_a_store(stores, kind, world, law)
+
+
+@SOME
+@given(world=WORLDS, steps=STEPS, numbers=st.lists(st.integers(0, 13), max_size=6, unique=True))
+async def test_all_stores_agree_on_a_whole_life(
+    stores: Stores, world: World, steps: list[Step], numbers: list[int]
+) -> None:
+    seen: list[list[tuple[Any, ...]]] = []
+
+    async def law(store: Store) -> None:
+        if await is_refused(store, world):
+            return
+        done = await upgraded(store, world, steps)
+        life = [await result_of(store, done)]
+        await report_instances(store, reports=put_to_wait(world, numbers), caller=ADMIN)
+        again = await retried(store, done, steps)
+        life.append(await result_of(store, again))
+        life += [await result_of(store, await undone(store, one, steps)) for one in (done, again)]
+        seen.append(life)
+
+    for kind in STORES:
+        await in_a_store(stores, kind, world, law)
+    assert len(seen) in (0, len(STORES))
+    assert all(one == seen[0] for one in seen)

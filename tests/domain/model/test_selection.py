@@ -1,0 +1,159 @@
+"""Which requests say in exactly one way which instances they mean."""
+
+from collections.abc import Iterable, Iterator
+from uuid import UUID
+
+import pytest
+
+from tests.support.builders import an_id
+from uplift.domain import AllActive, ByIds, all_active, by_ids
+from uplift.domain.errors import ErrorCode, InvalidSelection
+from uplift.domain.model.selection import (
+    MAX_IDS,
+    SelectionFields,
+    SelectionKind,
+    kind_of,
+    one_way_of_selecting,
+)
+
+A, B, C = an_id(1), an_id(2), an_id(3)
+REST = SelectionFields(ids="selectedIds", all_active="updateAllActive", excluded="unselectedIds")
+
+
+def numbered(count: int) -> Iterator[UUID]:
+    return (UUID(int=number) for number in range(count))
+
+
+def test_ids_are_kept_in_the_order_asked_for_each_once() -> None:
+    assert by_ids([B, A, B, C, A]) == ByIds(ids=(B, A, C))
+
+
+def test_exclusions_are_kept_each_once() -> None:
+    assert all_active([B, A, B]) == AllActive(excluded=(B, A))
+    assert all_active() == AllActive(excluded=())
+
+
+def test_no_ids_are_no_selection() -> None:
+    with pytest.raises(InvalidSelection) as refused:
+        by_ids([], fields=REST)
+    assert refused.value.code is ErrorCode.INVALID_SELECTION
+    assert refused.value.message == "Expected selectedIds to hold at least one id, but it is empty."
+    assert refused.value.field == ("selectedIds",)
+
+
+def test_the_most_ids_a_request_may_carry_are_taken() -> None:
+    assert len(by_ids(numbered(MAX_IDS)).ids) == 100_000
+    assert len(all_active(numbered(MAX_IDS)).excluded) == 100_000
+
+
+def test_an_id_given_very_often_counts_once() -> None:
+    assert by_ids([A] * (MAX_IDS + 1)) == ByIds(ids=(A,))
+
+
+def test_more_ids_than_a_request_may_carry_are_refused() -> None:
+    with pytest.raises(InvalidSelection) as refused:
+        by_ids(numbered(MAX_IDS + 1))
+    assert refused.value.message == "Expected instanceIds to hold at most 100,000 ids, but got 100,001."
+    assert refused.value.field == ("instanceIds",)
+
+
+def test_more_exclusions_than_a_request_may_carry_are_refused() -> None:
+    with pytest.raises(InvalidSelection) as refused:
+        all_active(numbered(MAX_IDS + 1), fields=REST)
+    assert refused.value.message == "Expected unselectedIds to hold at most 100,000 ids, but got 100,001."
+    assert refused.value.field == ("unselectedIds",)
+
+
+@pytest.mark.parametrize(
+    ("ids", "every_active", "excluded", "selection"),
+    [
+        ([A], None, None, ByIds(ids=(A,))),
+        ([A], False, [], ByIds(ids=(A,))),
+        (None, True, None, AllActive()),
+        ([], True, [], AllActive()),
+        ((), True, [B, B], AllActive(excluded=(B,))),
+    ],
+)
+def test_one_way_of_selecting_is_taken(
+    ids: Iterable[UUID] | None,
+    every_active: bool | None,
+    excluded: Iterable[UUID] | None,
+    selection: object,
+) -> None:
+    assert one_way_of_selecting(ids=ids, every_active=every_active, excluded=excluded) == selection
+
+
+def test_ids_may_come_one_by_one() -> None:
+    taken = one_way_of_selecting(ids=iter([A, B, A]), every_active=None, excluded=iter([]))
+    assert taken == ByIds(ids=(A, B))
+
+
+@pytest.mark.parametrize(
+    ("ids", "every_active", "excluded", "message", "field"),
+    [
+        (
+            [A],
+            True,
+            None,
+            "Expected either instanceIds or allActive, but got both.",
+            ("instanceIds", "allActive"),
+        ),
+        (
+            [A],
+            True,
+            [B],
+            "Expected either instanceIds or allActive, but got both.",
+            ("instanceIds", "allActive"),
+        ),
+        (
+            [A],
+            None,
+            [B],
+            "Expected except only together with allActive, but allActive is not set.",
+            ("except",),
+        ),
+        (
+            None,
+            False,
+            [B],
+            "Expected except only together with allActive, but allActive is not set.",
+            ("except",),
+        ),
+        (
+            None,
+            None,
+            None,
+            "Expected instanceIds with at least one id, or allActive, but got neither.",
+            ("instanceIds", "allActive"),
+        ),
+        (
+            [],
+            False,
+            [],
+            "Expected instanceIds with at least one id, or allActive, but got neither.",
+            ("instanceIds", "allActive"),
+        ),
+    ],
+)
+def test_any_other_combination_is_refused(
+    ids: list[UUID] | None,
+    every_active: bool | None,
+    excluded: list[UUID] | None,
+    message: str,
+    field: tuple[str, ...],
+) -> None:
+    with pytest.raises(InvalidSelection) as refused:
+        one_way_of_selecting(ids=ids, every_active=every_active, excluded=excluded)
+    assert (refused.value.message, refused.value.field) == (message, field)
+
+
+def test_a_refusal_names_what_the_caller_wrote() -> None:
+    with pytest.raises(
+        InvalidSelection, match="Expected either selectedIds or updateAllActive, but got both"
+    ):
+        one_way_of_selecting(ids=[A], every_active=True, excluded=None, fields=REST)
+
+
+def test_a_selection_knows_its_kind() -> None:
+    assert kind_of(by_ids([A])) is SelectionKind.BY_IDS
+    assert kind_of(all_active()) is SelectionKind.ALL_ACTIVE

@@ -1,0 +1,100 @@
+"""How large the next chunk is, and how fast and far an upgrade is."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.builders import EVENING, an_upgrade
+from uplift.domain import UpgradeState
+from uplift.domain.model.upgrade import Upgrade
+from uplift.domain.use_cases.run import AT_ONCE, Pace
+
+MS = timedelta(milliseconds=1)
+PACE = Pace(first_size=1_000, smallest=100, largest=10_000, target=50 * MS)
+
+SIZES = st.integers(100, 10_000)
+TIMES = st.timedeltas(timedelta(), timedelta(hours=1))
+
+
+def test_a_pace_is_fifty_milliseconds_unless_it_is_set() -> None:
+    assert Pace().target == 50 * MS
+    assert Pace().at_once == AT_ONCE == 10_000
+    assert Pace().share_size is None
+
+
+@pytest.mark.parametrize(
+    ("took", "size"),
+    [
+        (timedelta(), 2_000),
+        (17 * MS, 2_000),
+        (28 * MS, 1_250),
+        (35 * MS, 1_000),
+        (50 * MS, 700),
+        (70 * MS, 500),
+        (800 * MS, 500),
+        (timedelta(hours=1), 500),
+    ],
+    ids=str,
+)
+def test_the_next_chunk_aims_at_seven_tenths_of_the_target(took: timedelta, size: int) -> None:
+    assert PACE.size_after(1_000, took) == size
+
+
+@given(size=SIZES, took=TIMES)
+def test_a_chunk_is_never_smaller_or_larger_than_allowed(size: int, took: timedelta) -> None:
+    assert 100 <= PACE.size_after(size, took) <= 10_000
+
+
+@given(size=SIZES, took=TIMES)
+def test_a_step_is_at_most_twofold(size: int, took: timedelta) -> None:
+    assert size / 2 - 1 <= PACE.size_after(size, took) <= size * 2
+
+
+@given(size=SIZES, took=TIMES, longer=TIMES)
+def test_the_longer_a_chunk_took_the_smaller_the_next(size: int, took: timedelta, longer: timedelta) -> None:
+    assert PACE.size_after(size, took + longer) <= PACE.size_after(size, took)
+
+
+@given(size=SIZES, a_thousand_take=st.timedeltas(5 * MS, 300 * MS))
+def test_sizes_settle_where_a_chunk_takes_less_than_the_target(size: int, a_thousand_take: timedelta) -> None:
+    for _ in range(12):
+        size = PACE.size_after(size, a_thousand_take * size / 1_000)
+    assert a_thousand_take * size / 1_000 <= 50 * MS
+
+
+def running(**facts: object) -> Upgrade:
+    return replace(an_upgrade(expected=1_000), **facts)
+
+
+def test_an_upgrade_has_no_rate_before_its_first_chunk() -> None:
+    assert (running().rate, running().remaining) == (None, None)
+
+
+def test_the_rate_counts_outcomes_a_second_of_work() -> None:
+    upgrade = running(upgraded=150, skipped=50, worked=timedelta(milliseconds=500))
+    assert (upgrade.total, upgrade.rate, upgrade.remaining) == (200, 400.0, timedelta(seconds=2))
+
+
+def test_more_outcomes_than_expected_leave_nothing_to_wait_for() -> None:
+    upgrade = running(upgraded=1_200, worked=timedelta(seconds=1))
+    assert upgrade.remaining == timedelta()
+
+
+@pytest.mark.parametrize("state", [UpgradeState.COMPLETED, UpgradeState.CANCELLED, UpgradeState.FAILED])
+def test_a_finished_upgrade_takes_no_longer(state: UpgradeState) -> None:
+    upgrade = running(upgraded=500, worked=timedelta(seconds=1)).finished(state, EVENING)
+    assert upgrade.is_finished
+    assert (upgrade.rate, upgrade.remaining, upgrade.finished_at) == (500.0, None, EVENING)
+
+
+@pytest.mark.parametrize("state", [UpgradeState.QUEUED, UpgradeState.RUNNING, UpgradeState.PAUSED])
+def test_an_upgrade_that_waits_or_runs_is_not_finished(state: UpgradeState) -> None:
+    assert not running(state=state).is_finished
+
+
+def test_an_upgrade_that_did_nothing_in_its_time_has_no_time_left_to_tell() -> None:
+    upgrade = running(worked=timedelta(seconds=1))
+    assert (upgrade.rate, upgrade.remaining) == (0.0, None)

@@ -1,0 +1,102 @@
+"""Two versions of a process are compared as an operator asks: any two, or one with the latest published."""
+
+import pytest
+
+from tests.domain.refusing import refused
+from tests.support.bpmn_builder import ProcessBuilder
+from tests.support.bpmn_builder import a_process as a_document
+from tests.support.builders import ADMIN, ORDERS, UNKNOWN_PROCESS, a_clock, a_modelled_process, a_process
+from tests.support.process_shapes import chain
+from uplift.domain import VersionNumber, save_draft
+from uplift.domain.compatibility import Code
+from uplift.domain.errors import ErrorCode
+from uplift.domain.ports import Store
+from uplift.domain.rules.migration_path import Route
+from uplift.domain.use_cases.compare import compare_versions
+
+pytestmark = pytest.mark.anyio
+
+APPROVE, APPROVE_AND_PAY, PAY = chain("approve"), chain("approve", "pay"), chain("pay")
+
+
+async def compared(store: Store, from_version: int, to_version: int | None = None) -> Route | None:
+    to = None if to_version is None else VersionNumber(to_version)
+    return await compare_versions(
+        store, process=ORDERS, from_version=VersionNumber(from_version), to_version=to
+    )
+
+
+async def draft(store: Store, model: ProcessBuilder) -> None:
+    await save_draft(store, process=ORDERS, model=model.xml(), caller=ADMIN, clock=a_clock())
+
+
+async def test_a_version_is_compared_with_the_latest_published_one(store: Store) -> None:
+    await a_modelled_process(store, APPROVE_AND_PAY.xml(), PAY.xml(), APPROVE.xml())
+    await draft(store, PAY)
+    route = await compared(store, 1)
+    assert route is not None
+    assert (route.target, dict(route.mapping)) == (3, {"approve": "approve"})
+    assert [(one.code, one.source) for one in route.errors] == [(Code.ELEMENT_MISSING, "pay")]
+    assert route.warnings == ()
+
+
+async def test_of_several_processes_in_a_document_the_one_of_the_code_is_compared(store: Store) -> None:
+    def beside_another(model: ProcessBuilder) -> bytes:
+        return model.xml().replace(b"</bpmn:definitions>", b'<bpmn:process id="other" /></bpmn:definitions>')
+
+    ours = [a_document("orders").user_task(task) for task in ("approve", "pay")]
+    await a_modelled_process(store, *map(beside_another, ours))
+    route = await compared(store, 1)
+    assert route is not None
+    assert [(one.code, one.source) for one in route.errors] == [(Code.ELEMENT_MISSING, "approve")]
+
+
+async def test_any_two_versions_are_compared_either_way_and_drafts_too(store: Store) -> None:
+    await a_modelled_process(store, APPROVE.xml(), PAY.xml())
+    await draft(store, APPROVE_AND_PAY)
+    forwards, backwards = await compared(store, 1, 3), await compared(store, 3, 1)
+    assert forwards is not None
+    assert backwards is not None
+    assert (forwards.target, forwards.errors) == (3, ())
+    assert backwards.target == 1
+    assert [(one.code, one.source) for one in backwards.errors] == [(Code.ELEMENT_MISSING, "pay")]
+
+
+@pytest.mark.parametrize("documents", [[None, PAY], [PAY, None]], ids=["source", "target"])
+async def test_a_version_without_a_model_is_told(
+    store: Store, documents: list[ProcessBuilder | None]
+) -> None:
+    await a_modelled_process(store, *(None if one is None else one.xml() for one in documents))
+    route = await compared(store, 1)
+    assert route is not None
+    without = documents.index(None) + 1
+    assert (route.comparison, route.without_model) == (None, without)
+    assert (route.mapping, route.errors) == ({}, ())
+    [warning] = route.warnings
+    assert warning.code is Code.NO_MODEL
+    assert warning.message.startswith(f"Version {without} has no BPMN model")
+
+
+async def test_there_is_no_comparison_with_a_version_that_does_not_exist(store: Store) -> None:
+    await a_process(store, published=2)
+    assert await compared(store, 1, 2) is not None
+    assert await compared(store, 1, 3) is None
+    assert await compared(store, 3, 1) is None
+    assert await compared(store, 3) is None
+
+
+async def test_there_is_no_comparison_with_the_latest_version_before_one_is_published(store: Store) -> None:
+    await a_process(store, published=0, draft=True)
+    assert await compared(store, 1) is None
+    assert await compared(store, 1, 1) is not None
+
+
+async def test_an_unknown_process_is_refused(store: Store) -> None:
+    message = "Expected to find process 'crm/nothing_like_it', but there is none."
+    async with refused(store, ErrorCode.PROCESS_NOT_FOUND, message):
+        await compare_versions(store, process=UNKNOWN_PROCESS, from_version=VersionNumber(1))
+
+
+def test_the_latest_version_itself_has_nothing_in_its_way() -> None:
+    route = Route(target=VersionNumber(2))
+    assert (route.mapping, route.errors, route.warnings) == ({}, (), ())

@@ -1,0 +1,324 @@
+"""What others did between a first look and the transaction is seen in the transaction."""
+
+from asyncio import Task, create_task, sleep, timeout
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+import pytest
+
+from tests.contract.upgrade_work import SMALL, leases_of, request, taken, work
+from tests.support.builders import (
+    ADMIN,
+    EVENING,
+    INVOICES,
+    NOON,
+    ORDERS,
+    a_clock,
+    a_process,
+    a_report,
+    a_worker,
+    an_id,
+    instances,
+)
+from tests.support.stores import Around, CountingTransactions, instances_of, outcomes_of, upgrades_of
+from uplift.domain import (
+    InstanceId,
+    ReasonCode,
+    Upgrade,
+    UpgradeId,
+    UpgradeState,
+    Worker,
+    all_active,
+    cancel_upgrade,
+    claim,
+    pause_upgrade,
+    request_retry,
+    request_undo,
+    request_upgrade,
+    watch,
+    work_off,
+)
+from uplift.domain.errors import InvalidInput
+from uplift.domain.ports import Store, Transaction
+from uplift.domain.use_cases import prune as pruning
+from uplift.domain.use_cases.prune import prune_outcomes
+from uplift.domain.use_cases.run import fail
+from uplift.domain.use_cases.upgrade import finish_upgrade
+from uplift.domain.use_cases.watch import wait_until_finished
+from uplift.storage.memory import InMemoryStore
+
+pytestmark = pytest.mark.anyio
+
+Result = TypeVar("Result")
+
+
+class WritingMeanwhile:
+    """Lets somebody look at the store as it is, and write only when this transaction is done."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self.transaction = transaction
+
+    async def begin(self, act: Coroutine[Any, Any, Result]) -> Task[Result]:
+        """Start what is to look now; it waits for the transaction when this returns."""
+        task = create_task(act)
+        for _ in range(10):
+            await sleep(0)
+        assert not task.done()
+        return task
+
+
+@asynccontextmanager
+async def writing(store: InMemoryStore) -> AsyncIterator[WritingMeanwhile]:
+    async with store.transaction() as transaction:
+        yield WritingMeanwhile(transaction)
+
+
+def retry(store: Store, earlier: Upgrade) -> Coroutine[Any, Any, Upgrade]:
+    reasons = frozenset({ReasonCode.NOT_PENDING})
+    return request_retry(store, of=earlier.id, reasons=reasons, caller=ADMIN, worker=SMALL)
+
+
+def undo(store: Store, earlier: Upgrade) -> Coroutine[Any, Any, Upgrade]:
+    return request_undo(store, of=earlier.id, caller=ADMIN, worker=SMALL)
+
+
+async def test_instances_registered_after_the_count_are_left_to_a_worker(store: InMemoryStore) -> None:
+    await a_process(store, holding=instances(range(2)))
+    told: list[Upgrade] = []
+    worker = replace(SMALL, on_chunk=lambda done, _: told.append(done.upgrade))
+    async with writing(store) as meanwhile:
+        asked = await meanwhile.begin(request(store, worker=worker))
+        await meanwhile.transaction.register(ORDERS, instances(range(2, 9)))
+    queued = await asked
+    # The two that were counted are done at once, and the one by which a store sees whether more follow.
+    assert (queued.state, queued.upgraded) == (UpgradeState.QUEUED, 3)
+    assert told == [queued]
+    assert await store.upgrade(queued.id) == queued
+    assert await leases_of(store, queued.id) == [None]
+    assert [one.version for one in await instances_of(store, ORDERS)] == [2] * 3 + [1] * 6
+    done = await work(store, queued.id)
+    assert (done.state, done.upgraded, done.skipped) == (UpgradeState.COMPLETED, 9, 0)
+
+
+async def test_a_key_that_was_used_after_the_look_gives_the_first_upgrade(store: InMemoryStore) -> None:
+    await a_process(store, holding=instances(range(2)))
+    async with writing(store) as meanwhile:
+        first, second = [await meanwhile.begin(request(store, key="one")) for _ in range(2)]
+    assert await first == await second
+    assert await upgrades_of(store) == [await first]
+
+
+async def test_an_upgrade_that_was_taken_after_the_look_is_not_taken_again(store: InMemoryStore) -> None:
+    await a_process(store, holding=instances(range(3)))
+    queued = await request(store)
+    async with writing(store) as meanwhile:
+        first, second = [await meanwhile.begin(claim(store, a_worker(name))) for name in ("one", "two")]
+    taken_by_one = await first
+    assert taken_by_one is not None
+    assert (taken_by_one.id, await second) == (queued.id, None)
+
+
+async def test_who_looks_for_an_upgrade_that_does_not_wait_waits_for_nobody(store: InMemoryStore) -> None:
+    await a_process(store, holding=instances(range(3)))
+    paused = await pause_upgrade(store, (await request(store)).id, caller=ADMIN)
+    await request(store)
+    async with writing(store), timeout(5):
+        assert await claim(store, SMALL, only=paused.id) is None
+
+
+async def test_an_upgrade_that_was_paused_before_the_chunk_is_left(store: InMemoryStore) -> None:
+    await a_process(store, holding=instances(range(3)))
+    queued = await request(store)
+    claimed = await taken(store, queued.id)
+    paused = await pause_upgrade(store, queued.id, caller=ADMIN)
+    told: list[Upgrade] = []
+    assert await work_off(store, claimed, SMALL, on_progress=told.append) == paused
+    assert told == [paused]
+    assert await instances_of(store, ORDERS) == instances(range(3))
+
+
+async def test_a_worker_that_lost_an_upgrade_does_not_let_it_fail(store: InMemoryStore) -> None:
+    await a_process(store, holding=instances(range(3)))
+    queued = await request(store)
+    claimed = await taken(store, queued.id)
+    later = Worker(name="other", clock=a_clock(EVENING))
+    theirs = await taken(store, queued.id, later)
+    assert await fail(store, claimed, SMALL, "RuntimeError: on purpose") is None
+    assert await store.upgrade(queued.id) == theirs
+    assert (theirs.state, theirs.error) == (UpgradeState.RUNNING, None)
+
+
+@pytest.mark.parametrize(("what", "follow"), [("retry", retry), ("undo", undo)])
+async def test_an_upgrade_that_was_pruned_after_the_look_is_not_followed(
+    store: InMemoryStore, what: str, follow: Callable[[Store, Upgrade], Coroutine[Any, Any, Upgrade]]
+) -> None:
+    await a_process(store, holding=instances(range(2)))
+    done = await request(store)
+    async with writing(store) as meanwhile:
+        following = await meanwhile.begin(follow(store, done))
+        await meanwhile.transaction.save_upgrade(replace(done, pruned_at=EVENING))
+    with pytest.raises(InvalidInput, match=f"Expected to {what} upgrade {done.id}, but its outcomes were"):
+        await following
+
+
+async def test_who_watches_is_told_nothing_while_nothing_changes(store: InMemoryStore) -> None:
+    await a_process(store, holding=instances(range(3)))
+    queued = await request(store)
+    watching = watch(store, queued.id, every=0.001)
+    assert await anext(watching) == queued
+    event = create_task(anext(watching))
+    for _ in range(3):
+        # Each of these rings the bell of the store, and is over before the next look.
+        async with store.transaction() as transaction:
+            await transaction.report(ORDERS, [a_report(1)])
+        await sleep(0.003)
+        assert not event.done()
+    paused = await pause_upgrade(store, queued.id, caller=ADMIN)
+    assert await event == paused
+
+
+class Mute(Around):
+    """A store in which only other programs write: it tells nothing by itself."""
+
+    async def wait_for_change(self, seconds: float) -> None:
+        await sleep(seconds)
+
+
+async def test_what_another_program_does_is_seen_by_looking(store: InMemoryStore) -> None:
+    await a_process(store, holding=instances(range(3)))
+    queued = await request(store)
+    mute = Mute(store)
+    async with timeout(30):
+        watching = watch(mute, queued.id, every=0.001)
+        assert await anext(watching) == queued
+        event = create_task(anext(watching))
+        await sleep(0.003)  # it looks in between, and sees nothing new
+        assert not event.done()
+        paused = await pause_upgrade(store, queued.id, caller=ADMIN)
+        assert await event == paused
+        end = create_task(wait_until_finished(mute, paused))
+        await sleep(0)
+        cancelled = await cancel_upgrade(store, queued.id, caller=ADMIN, clock=a_clock(EVENING))
+        assert await end == cancelled
+
+
+async def test_pruning_lets_others_write_between_its_steps(
+    store: InMemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pruning, "OUTCOMES_TOGETHER", 3)
+    await a_process(store, holding=instances(range(2)))
+    large = a_worker(size=1_000)
+    done = [
+        await request_upgrade(store, process=ORDERS, selection=all_active(), caller=ADMIN, worker=large)
+        for _ in range(3)
+    ]
+    left: list[list[list[InstanceId]]] = []
+    marked: list[list[bool]] = []
+    async with writing(store) as meanwhile:
+        task = await meanwhile.begin(prune_outcomes(store, before=EVENING, clock=a_clock(NOON)))
+    # The lock is fair: who waits for it gets it between two steps.
+    while not task.done():
+        async with store.transaction():
+            left.append([[one.instance for one in await outcomes_of(store, upgrade.id)] for upgrade in done])
+            marked.append([one.pruned_at is not None for one in reversed(await upgrades_of(store))])
+    assert await task == 6
+    both = [an_id(0), an_id(1)]
+    assert left[:2] == [[[], [an_id(1)], both], [[], [], []]]
+    assert marked[:2] == [[True, True, False], [True, True, True]]
+
+
+async def test_pruning_marks_so_many_upgrades_in_one_step(
+    store: InMemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pruning, "UPGRADES_TOGETHER", 2)
+    await a_process(store)
+    for _ in range(3):
+        await request(store)
+    counting = CountingTransactions(store)
+    assert await prune_outcomes(counting, before=EVENING, clock=a_clock(EVENING)) == 0
+    assert counting.asked["prunable"] == 3  # two upgrades, one, and none
+    assert counting.in_background == [True] * 3
+
+
+class StoppedOnce(Around):
+    """While the first chunk is under way the upgrade stops, and is there again when that was rolled back."""
+
+    has_stopped = False
+
+    @asynccontextmanager
+    async def transaction(self, *, in_background: bool = False) -> AsyncIterator[Transaction]:
+        async with self._store.transaction(in_background=in_background) as transaction:
+            if in_background and not self.has_stopped:
+                self.has_stopped = True
+                record_chunk = transaction.record_chunk
+
+                async def stopping(upgrade: Upgrade, *about: Any) -> object:
+                    chunk = await record_chunk(upgrade, *about)
+                    await transaction.save_upgrade(replace(upgrade, state=UpgradeState.PAUSED))
+                    return chunk
+
+                transaction.record_chunk = stopping
+            yield transaction
+
+
+async def test_a_chunk_of_an_upgrade_that_stops_meanwhile_is_not_carried_out(store: InMemoryStore) -> None:
+    await a_process(store, holding=instances(range(5)))
+    queued = await request(store)
+    claimed = await taken(store, queued.id)
+    told: list[Upgrade] = []
+    chunks: list[int] = []
+    worker = replace(SMALL, on_chunk=lambda done, _: chunks.append(done.upgraded))
+    done = await work_off(StoppedOnce(store), claimed, worker, on_progress=told.append)
+    assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 5)
+    assert chunks == [2, 2, 1]
+    assert [one.upgraded for one in told] == [2, 4, 5]
+    assert [one.instance for one in await outcomes_of(store, queued.id)] == [an_id(n) for n in range(5)]
+
+
+class RequestedAfterTheLook(Around):
+    """After the first look for work, an upgrade is requested that nobody works on: it comes first."""
+
+    other: Upgrade | None = None
+
+    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
+        found = await self._store.claimable(now, only=only)
+        self.other = self.other or await request(self._store, process=INVOICES)
+        return found
+
+
+async def test_a_worker_takes_a_share_of_no_other_upgrade_than_its_own(store: InMemoryStore) -> None:
+    await a_process(store, holding=instances(range(6)))
+    await a_process(store, INVOICES, holding=instances(range(6, 9), process=INVOICES))
+    pace = replace(SMALL.pace, share_size=2)
+    one, two = (replace(SMALL, name=name, pace=pace) for name in ("one", "two"))
+    shared = await request(store)
+    for worker in (one, two):
+        await taken(store, shared.id, worker)
+    around = RequestedAfterTheLook(store)
+    left = await work_off(around, shared, one)
+    assert (left.state, left.upgraded) == (UpgradeState.RUNNING, 4)
+    assert await store.claimable(NOON) == around.other
+
+
+class DoneByOthers(Around):
+    """Another worker comes to the end just when one looks for a share, and nothing is told afterwards."""
+
+    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
+        assert only is not None
+        await work(self._store, only)
+        return await self._store.claimable(now, only=only)
+
+    async def wait_for_change(self, _: float) -> None:
+        pytest.fail("Expected to look before waiting.")
+
+
+async def test_who_finds_no_share_looks_whether_the_upgrade_has_come_to_its_end(store: InMemoryStore) -> None:
+    await a_process(store, holding=instances(range(5)))
+    queued = await request(store)
+    told: list[Upgrade] = []
+    done = await finish_upgrade(DoneByOthers(store), queued, SMALL, on_progress=told.append)
+    assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 5)
+    assert told == [done]

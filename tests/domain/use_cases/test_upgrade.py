@@ -1,0 +1,277 @@
+"""What the use case of an upgrade returns, tells and refuses."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from tests.domain.refusing import refused
+from tests.support.builders import (
+    ADMIN,
+    INVOICES,
+    NOON,
+    ORDERS,
+    READER,
+    UNKNOWN_PROCESS,
+    MovableClock,
+    a_process,
+    a_worker,
+    an_id,
+    instances,
+)
+from tests.support.stores import Around, CountingTransactions
+from uplift.domain import (
+    Upgrade,
+    UpgradeId,
+    UpgradeState,
+    all_active,
+    by_ids,
+    claim,
+    request_upgrade,
+    upgrade_instances,
+)
+from uplift.domain.errors import ErrorCode
+from uplift.domain.model.selection import SelectionKind
+from uplift.domain.model.upgrade import MAX_REASON_LENGTH
+from uplift.domain.ports import HeldShare, Store, Transaction
+from uplift.domain.use_cases.run import AT_ONCE, Pace, must_account_for_all
+from uplift.domain.use_cases.upgrade import finish_upgrade
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_finished_upgrade_tells_who_asked_for_what_when_and_why(store: Store) -> None:
+    await a_process(store, holding=instances([1, 2]))
+    done = await upgrade_instances(
+        store,
+        process=ORDERS,
+        selection=by_ids([an_id(1), an_id(5)]),
+        caller=ADMIN,
+        reason="a new law",
+        worker=a_worker(),
+    )
+    assert done == Upgrade(
+        id=done.id,
+        process=ORDERS,
+        selection=SelectionKind.BY_IDS,
+        target_version=done.target_version,
+        state=UpgradeState.COMPLETED,
+        requested_by="admin",
+        reason="a new law",
+        requested_at=NOON,
+        started_at=NOON,
+        finished_at=NOON,
+        expected=2,
+        worked=done.worked,
+        upgraded=1,
+        skipped=1,
+    )
+    assert (done.target_version, done.total) == (2, 2)
+
+
+async def test_two_upgrades_have_two_ids(store: Store) -> None:
+    await a_process(store)
+    done = [
+        await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN) for _ in range(2)
+    ]
+    assert done[0].id != done[1].id
+
+
+async def test_progress_is_told_after_each_chunk(store: Store) -> None:
+    await a_process(store, holding=instances(range(5)))
+    told: list[Upgrade] = []
+    done = await upgrade_instances(
+        store,
+        process=ORDERS,
+        selection=by_ids(map(an_id, range(5))),
+        caller=ADMIN,
+        worker=a_worker(size=2),
+        on_progress=told.append,
+    )
+    assert [(one.upgraded, one.state) for one in told] == [
+        (0, UpgradeState.QUEUED),
+        (2, UpgradeState.RUNNING),
+        (4, UpgradeState.RUNNING),
+        (5, UpgradeState.COMPLETED),
+    ]
+    assert told[-1] == done
+
+
+async def test_only_the_upgrade_asked_for_is_seen_to_its_end(store: Store) -> None:
+    await a_process(store, holding=instances(range(3)))
+    await a_process(store, INVOICES, holding=instances(range(3, 6), process=INVOICES))
+    worker = a_worker(size=2)
+    older = await request_upgrade(
+        store, process=INVOICES, selection=all_active(), caller=ADMIN, worker=worker
+    )
+    done = await upgrade_instances(
+        store, process=ORDERS, selection=all_active(), caller=ADMIN, worker=worker, key="one"
+    )
+    assert (done.process, done.upgraded, done.state) == (ORDERS, 3, UpgradeState.COMPLETED)
+    assert await store.upgrade(older.id) == older
+    again = await upgrade_instances(
+        store, process=ORDERS, selection=all_active(), caller=ADMIN, worker=worker, key="one"
+    )
+    assert again == done
+
+
+class ListeningForNames(Around):
+    """Keeps under which names shares are asked for."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.names: set[str] = set()
+
+    @asynccontextmanager
+    async def transaction(self, *, in_background: bool = False) -> AsyncIterator[Transaction]:
+        async with self._store.transaction(in_background=in_background) as transaction:
+            held_share = transaction.held_share
+
+            async def listening(upgrade: UpgradeId, worker: str, now: datetime) -> HeldShare | None:
+                self.names.add(worker)
+                return await held_share(upgrade, worker, now)
+
+            transaction.held_share = listening  # type: ignore[method-assign]
+            yield transaction
+
+
+async def test_each_call_works_under_a_name_of_its_own(store: Store) -> None:
+    await a_process(store, holding=instances(range(AT_ONCE + 1)))
+    listening = ListeningForNames(store)
+    for _ in range(2):
+        await upgrade_instances(listening, process=ORDERS, selection=all_active(), caller=ADMIN)
+    names = listening.names
+    assert len(names) == 2
+    assert all(name.startswith("in-process:") for name in names)
+
+
+async def test_who_waits_for_an_upgrade_takes_it_over_when_its_worker_is_gone(store: Store) -> None:
+    await a_process(store, holding=instances(range(3)))
+    clock = MovableClock()
+    gone, waiting = (a_worker(name, size=2, clock=clock) for name in ("gone", "waiting"))
+    asked = await request_upgrade(store, process=ORDERS, selection=all_active(), caller=ADMIN, worker=gone)
+    assert await claim(store, gone) is not None
+    end = asyncio.create_task(finish_upgrade(store, asked, waiting))
+    await asyncio.sleep(0)
+    clock.go_on(minutes=1)  # nothing is written meanwhile: who waits must look by itself
+    async with asyncio.timeout(30):
+        assert (await end).upgraded == 3
+
+
+async def test_chunks_ask_only_for_what_they_do_not_know(store: Store) -> None:
+    """Nearly all instances are in cohorts that an earlier chunk met: those cost no questions."""
+    await a_process(store, holding=instances(range(8)))
+    counting = CountingTransactions(store)
+    done = await upgrade_instances(
+        counting, process=ORDERS, selection=all_active(), caller=ADMIN, worker=a_worker(size=2)
+    )
+    assert done.upgraded == 8
+    asked = [counting.asked[name] for name in ("record_chunk", "decisions", "move")]
+    # What others have decided is asked for at the beginning, and before the first decision is made.
+    assert asked == [4, 2, 1]
+    # The request and the claim come first; chunks let others go before them.
+    assert counting.in_background == [False, False, True, True, True, True]
+
+
+async def test_the_time_of_work_is_the_time_it_took(store: Store) -> None:
+    await a_process(store, holding=instances(range(5)))
+    took: list[timedelta] = []
+    worker = replace(a_worker(size=2), on_chunk=lambda _, time: took.append(time))
+    began = time.perf_counter()
+    for selection in (all_active(), by_ids([an_id(1)])):
+        done = await upgrade_instances(
+            store, process=ORDERS, selection=selection, caller=ADMIN, worker=worker
+        )
+        assert timedelta() < done.worked <= sum(took, timedelta())
+        passed = timedelta(seconds=time.perf_counter() - began)
+        assert sum(took, timedelta()) <= passed
+
+
+async def test_an_upgrade_of_an_unknown_process_is_refused(store: Store) -> None:
+    await a_process(store, holding=instances([1]))
+    message = "Expected to find process 'crm/nothing_like_it', but there is none."
+    async with refused(store, ErrorCode.PROCESS_NOT_FOUND, message):
+        await upgrade_instances(store, process=UNKNOWN_PROCESS, selection=all_active(), caller=ADMIN)
+
+
+@pytest.mark.parametrize("draft", [False, True])
+async def test_an_upgrade_without_a_published_version_is_refused(store: Store, draft: bool) -> None:
+    await a_process(store, published=0, draft=draft)
+    message = (
+        "Expected to upgrade to the latest published version of process 'crm/orders', "
+        "but it has no published version."
+    )
+    async with refused(store, ErrorCode.NO_PUBLISHED_VERSION, message):
+        await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN)
+
+
+async def test_a_reader_upgrades_nothing(store: Store) -> None:
+    await a_process(store, holding=instances([1]))
+    async with refused(store, ErrorCode.FORBIDDEN):
+        await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=READER)
+
+
+async def test_a_reader_learns_nothing_of_processes_by_asking(store: Store) -> None:
+    async with refused(store, ErrorCode.FORBIDDEN):
+        await upgrade_instances(store, process=UNKNOWN_PROCESS, selection=all_active(), caller=READER)
+
+
+async def test_the_longest_reason_is_kept(store: Store) -> None:
+    await a_process(store)
+    reason = "\N{GRINNING FACE}" * MAX_REASON_LENGTH
+    done = await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN, reason=reason)
+    assert done.reason == reason
+
+
+FIRST_HALF, LAST_HALF = "\ud800", "\udfff"
+"""The first and the last half of a surrogate pair."""
+
+
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        ("r" * 1_001, "Expected reason to be at most 1,000 characters, but got 1,001."),
+        (f"a{FIRST_HALF}b", "Expected reason to be text, but it holds a NUL or half of a surrogate pair."),
+        (f"a{LAST_HALF}b", "Expected reason to be text, but it holds a NUL or half of a surrogate pair."),
+        ("a\0b", "Expected reason to be text, but it holds a NUL or half of a surrogate pair."),
+    ],
+    ids=["long", "first surrogate", "last surrogate", "nul"],
+)
+async def test_a_reason_that_cannot_be_kept_is_refused(store: Store, reason: str, message: str) -> None:
+    await a_process(store, holding=instances([1]))
+    async with refused(store, ErrorCode.INVALID_INPUT, message, ("reason",)):
+        await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN, reason=reason)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"at_once": 0},
+        {"first_size": 0},
+        {"smallest": 0},
+        {"smallest": -1, "largest": -1},
+        {"smallest": 9, "largest": 8},
+    ],
+    ids=str,
+)
+def test_chunks_of_nothing_would_never_end(sizes: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="Expected chunks of at least one instance"):
+        Pace(**sizes)
+
+
+def test_shares_of_nothing_would_never_end() -> None:
+    assert Pace(share_size=1).share_size == 1
+    with pytest.raises(ValueError, match="Expected shares of at least one instance"):
+        Pace(share_size=0)
+
+
+def test_a_store_that_did_something_else_than_it_recorded_is_stopped() -> None:
+    must_account_for_all(recorded=3, moved=2, skipped=1)
+    with pytest.raises(
+        RuntimeError, match="Expected each of the 3 recorded instances to be moved or skipped"
+    ):
+        must_account_for_all(recorded=3, moved=1, skipped=1)

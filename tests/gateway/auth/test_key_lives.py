@@ -1,0 +1,264 @@
+"""How long does a key live, and what is known of its life?"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.gateway.gateway_world import Place, a_key, must_do, must_refuse, with_store
+from tests.support.builders import EVENING, NOON
+from tests.support.stores import Stores
+from uplift.domain import Role
+from uplift.domain.errors import InvalidInput, StoreUnavailable, Unauthenticated
+from uplift.domain.model.access import ApiKey, KeyUse
+from uplift.gateway.app import writing_down
+from uplift.gateway.auth.expiry import expiry_in, expiry_on
+from uplift.gateway.auth.key_audit import key_events
+from uplift.gateway.auth.key_uses import KeyUses
+from uplift.gateway.auth.keys import Authenticator, create_key
+from uplift.storage.repositories.api_keys import SqlKeys
+from uplift.storage.store import SqlStore
+
+pytestmark = pytest.mark.anyio
+
+MINUTE = timedelta(minutes=1)
+
+
+class AClock:
+    """A clock that stands where it was put."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def keys(request: pytest.FixtureRequest, stores: Stores) -> AsyncIterator[SqlKeys]:
+    """Where no key is kept yet."""
+    async with stores.empty(request.param) as store:
+        assert isinstance(store, SqlStore)
+        yield SqlKeys(store.database)
+
+
+async def test_a_key_is_refused_from_its_end_on(keys: SqlKeys) -> None:
+    clock = AClock(NOON)
+    key, token = await create_key(
+        keys, name="ci", role=Role.READER, by="ada", expires_at=EVENING, clock=clock
+    )
+    assert await keys.all() == [key]
+    assert key == ApiKey(
+        id=key.id, name="ci", role=Role.READER, created_at=NOON, created_by="ada", expires_at=EVENING
+    )
+    authenticate = Authenticator(keys, clock=clock)
+    clock.now = EVENING - timedelta(microseconds=1)
+    assert (await authenticate(f"Bearer {token}")).name == "ci"
+    await authenticate.recheck(f"Bearer {token}")
+    clock.now = EVENING
+    for ask in (authenticate, authenticate.recheck):
+        with pytest.raises(Unauthenticated):
+            await ask(f"Bearer {token}")
+
+
+async def test_a_key_without_an_end_lives_on(keys: SqlKeys) -> None:
+    _, token = await create_key(keys, name="ci", role=Role.READER, clock=AClock(NOON))
+    authenticate = Authenticator(keys, clock=AClock(NOON + timedelta(days=36_500)))
+    assert (await authenticate(f"Bearer {token}")).name == "ci"
+
+
+@pytest.mark.parametrize("end", [NOON, NOON - MINUTE])
+async def test_a_key_cannot_be_made_that_is_expired(keys: SqlKeys, end: datetime) -> None:
+    with pytest.raises(InvalidInput, match=r"^Expected the key to expire in the future, but got "):
+        await create_key(keys, name="ci", role=Role.READER, expires_at=end, clock=AClock(NOON))
+    assert await keys.is_empty()
+
+
+async def test_uses_are_counted_by_day_and_written_down_in_one_go(keys: SqlKeys) -> None:
+    clock = AClock(NOON)
+    key, token = await create_key(keys, name="ci", role=Role.READER, clock=clock)
+    uses = KeyUses(keys, clock)
+    authenticate = Authenticator(keys, uses, clock=clock)
+    for _ in range(3):
+        await authenticate(f"Bearer {token}")
+    await authenticate.recheck(f"Bearer {token}")
+    assert await keys.uses() == []
+
+    await uses.write_down()
+    today = KeyUse(key=key.id, day=NOON.date(), accepted=True, times=3, last_at=NOON)
+    assert await keys.uses() == [today]
+    await uses.write_down()
+    assert await keys.uses() == [today]
+
+    clock.now = NOON + timedelta(days=1)
+    await authenticate(f"Bearer {token}")
+    await keys.revoke(key.id, clock.now)
+    for _ in range(2):
+        with pytest.raises(Unauthenticated):
+            await authenticate(f"Bearer {token}")
+    clock.now += MINUTE
+    await uses.write_down()
+    day = NOON.date() + timedelta(days=1)
+    then = NOON + timedelta(days=1)
+    assert sorted(await keys.uses(), key=lambda use: (use.day, -use.accepted)) == [
+        today,
+        KeyUse(key=key.id, day=day, accepted=True, times=1, last_at=then),
+        KeyUse(key=key.id, day=day, accepted=False, times=2, last_at=then),
+    ]
+    assert await keys.last_uses() == {key.id: then}
+
+
+async def test_what_several_programs_counted_is_added_up(keys: SqlKeys) -> None:
+    key, _ = await create_key(keys, name="ci", role=Role.READER)
+    use = KeyUse(key=key.id, day=date(2026, 3, 1), accepted=True, times=2, last_at=EVENING)
+    await keys.add_uses([use])
+    await keys.add_uses([KeyUse(key=key.id, day=use.day, accepted=True, times=5, last_at=NOON)])
+    assert await keys.uses() == [KeyUse(key=key.id, day=use.day, accepted=True, times=7, last_at=EVENING)]
+
+
+class UnwillingKeys(SqlKeys):
+    """Cannot write as long as it is told so."""
+
+    is_unwilling = True
+    asked = 0
+
+    async def add_uses(self, uses: Sequence[KeyUse]) -> None:
+        self.asked += 1
+        if self.is_unwilling:
+            raise StoreUnavailable("it is locked")
+        await super().add_uses(uses)
+
+
+async def test_what_cannot_be_written_down_is_kept_for_the_next_time(keys: SqlKeys) -> None:
+    key, _ = await create_key(keys, name="ci", role=Role.READER)
+    unwilling = UnwillingKeys(keys._database)
+    uses = KeyUses(unwilling, AClock(NOON))
+    uses.note(key.id, accepted=True)
+    await uses.write_down()
+    uses.note(key.id, accepted=True)
+    unwilling.is_unwilling = False
+    await uses.write_down()
+    assert [use.times for use in await keys.uses()] == [2]
+
+
+async def test_a_locked_database_is_waited_for_once_at_a_stop(keys: SqlKeys) -> None:
+    unwilling = UnwillingKeys(keys._database)
+    uses = KeyUses(unwilling, AClock(NOON))
+    stopping = asyncio.Event()
+    async with writing_down(uses, stopping):
+        uses.note(uuid4(), accepted=True)
+        await asyncio.sleep(0)
+        stopping.set()
+    assert unwilling.asked == 1
+
+
+async def test_the_audit_tells_who_did_what_and_when(keys: SqlKeys) -> None:
+    clock = AClock(NOON)
+    key, token = await create_key(
+        keys, name="ci", role=Role.SYSTEM_ADMIN, by="cli:ada", expires_at=NOON + 9 * MINUTE, clock=clock
+    )
+    other, _ = await create_key(keys, name="old", role=Role.READER, clock=AClock(NOON - MINUTE))
+    uses = KeyUses(keys, clock)
+    authenticate = Authenticator(keys, uses, clock=clock)
+    clock.now = NOON + MINUTE
+    await authenticate(f"Bearer {token}")
+    await keys.revoke(key.id, NOON + 2 * MINUTE, by="cli:bob")
+    clock.now = NOON + 3 * MINUTE
+    for _ in range(1_200):
+        uses.note(key.id, accepted=False)
+    await uses.write_down()
+    events = [(event.at, event.name, event.what) for event in await key_events(keys)]
+    assert events == [
+        (NOON - MINUTE, "old", "created as reader by somebody"),
+        (NOON, "ci", f"created as system_admin by cli:ada, until {NOON + 9 * MINUTE:%Y-%m-%d %H:%M}"),
+        (NOON + MINUTE, "ci", "used once that day"),
+        (NOON + 2 * MINUTE, "ci", "revoked by cli:bob"),
+        (NOON + 3 * MINUTE, "ci", "refused as revoked or expired 1,200 times that day"),
+    ]
+    assert {event.key for event in await key_events(keys, other.id)} == {other.id}
+    unknown = uuid4()
+    with pytest.raises(InvalidInput, match=f"^Expected to show key {unknown}, but no key has this id.$"):
+        await key_events(keys, unknown)
+
+
+@pytest.mark.parametrize(
+    ("span", "length"),
+    [
+        ("90d", timedelta(days=90)),
+        ("12h", timedelta(hours=12)),
+        ("30m", timedelta(minutes=30)),
+        ("2w", timedelta(weeks=2)),
+        ("36500d", timedelta(days=36_500)),
+    ],
+)
+def test_a_span_is_a_number_and_a_unit(span: str, length: timedelta) -> None:
+    assert expiry_in(span, NOON) == NOON + length
+
+
+@pytest.mark.parametrize("span", ["", "0d", "-1d", "90", "d", "1.5d", "90 d", "90D", "36501d", "٣d"])
+def test_another_span_is_refused(span: str) -> None:
+    with pytest.raises(InvalidInput, match=r"^Expected expires-in to be a span like 90d") as refused:
+        expiry_in(span, NOON)
+    assert repr(span) in refused.value.message
+
+
+def test_a_day_lasts_to_its_end() -> None:
+    assert expiry_on("2027-01-31") == datetime(2027, 2, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("day", ["", "2027-02-30", "31.1.2027", "tomorrow", "9999-12-31", "2027-01-31T00:00"])
+def test_another_day_is_refused(day: str) -> None:
+    with pytest.raises(InvalidInput, match=r"^Expected expires-on to be a date like 2027-01-31, but got "):
+        expiry_on(day)
+
+
+def test_the_command_line_makes_keys_that_expire(database: Place) -> None:
+    must_do("keys", "create", "brief", "--expires-in", "90d")
+    must_do("keys", "create", "dated", "--expires-on", "2999-12-31")
+    must_do("keys", "create", "lasting")
+    ends = {}
+    for key in with_store(database, lambda store: SqlKeys(store.database).all()):
+        ends[key.name] = key.expires_at and key.expires_at - key.created_at
+        assert re.fullmatch("cli:.+", key.created_by or "")
+    assert ends["brief"] is not None
+    assert timedelta(days=90) - MINUTE < ends["brief"] <= timedelta(days=90) + MINUTE
+    assert ends["lasting"] is None
+    assert "3000-01-01 00:00" in must_do("keys", "list", COLUMNS="200")
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        (["--expires-in", "soon"], "Expected expires-in to be a span like 90d"),
+        (["--expires-on", "soon"], "Expected expires-on to be a date like 2027-01-31, but got 'soon'."),
+        (
+            ["--expires-on", "2001-01-01"],
+            "Expected the key to expire in the future, but got 2001-01-02",
+        ),
+        (
+            ["--expires-in", "1d", "--expires-on", "2999-01-01"],
+            "Expected either --expires-in or ",
+        ),
+    ],
+)
+def test_the_command_line_makes_no_key_with_a_bad_end(file: Path, options: list[str], part: str) -> None:
+    assert must_refuse("keys", "create", "ci", *options).startswith(part)
+    assert with_store(file, lambda store: SqlKeys(store.database).is_empty())
+
+
+def test_the_command_line_shows_the_audit(database: Place) -> None:
+    key, _ = a_key(database, name="[bold]")
+    other, _ = a_key(database, name="other")
+    must_do("keys", "revoke", str(key.id))
+    shown = must_do("keys", "audit", COLUMNS="200")
+    assert shown.splitlines()[0].split() == ["when", "(UTC)", "key", "name", "what"]
+    assert len(shown.splitlines()) == 4
+    assert re.search(rf"{key.id} +\[bold\] +revoked by cli:", shown)
+    of_one = must_do("keys", "audit", str(other.id), COLUMNS="200")
+    assert str(key.id) not in of_one
+    assert len(of_one.splitlines()) == 2
+    assert "no key has this id" in must_refuse("keys", "audit", str(uuid4()))

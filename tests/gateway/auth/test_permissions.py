@@ -1,0 +1,141 @@
+"""Who may do what: one table of every operation and route, for every kind of key."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import pytest
+from starlette.routing import Route, WebSocketRoute
+
+from tests.gateway.gateway_world import LATEST
+from tests.gateway.served_world import REST, World, a_served_world, bearing, codes, every_operation
+from tests.support.builders import an_id
+from uplift.gateway.auth.keys import new_token
+
+pytestmark = pytest.mark.anyio
+
+ANYBODY = {"nobody": 200, "stranger": 200, "revoked": 200, "expired": 200, "reader": 200, "admin": 200}
+"""The status for who sends no key, an unknown, a revoked, an expired one, a reader's, an administrator's."""
+ANY_KEY = {"nobody": 401, "stranger": 401, "revoked": 401, "expired": 401, "reader": 200, "admin": 200}
+ADMIN = {"nobody": 401, "stranger": 401, "revoked": 401, "expired": 401, "reader": 403, "admin": 200}
+
+OPERATIONS = {
+    "query process": ANY_KEY,
+    "query processes": ANY_KEY,
+    "query instance": ANY_KEY,
+    "query upgrade": ANY_KEY,
+    "query upgrades": ANY_KEY,
+    "query upgradePlan": ANY_KEY,
+    "mutation upgradeInstances": ADMIN,
+    "mutation pauseUpgrade": ADMIN,
+    "mutation resumeUpgrade": ADMIN,
+    "mutation cancelUpgrade": ADMIN,
+    "mutation retryUpgrade": ADMIN,
+    "mutation undoUpgrade": ADMIN,
+    "mutation createProcess": ADMIN,
+    "mutation saveDraft": ADMIN,
+    "mutation publishVersion": ADMIN,
+    "mutation registerInstances": ADMIN,
+    "mutation reportInstances": ADMIN,
+    "subscription upgradeProgress": ANY_KEY,
+}
+"""Every field at the top of the schema: a new one needs a row here."""
+
+UPGRADE = "/pub/v1/bpm/instance/bytemplate/{namespace}/{code}/version"
+STATUS = "/pub/v1/bpm/upgrades/{upgradeId}"
+NOTHING = dict.fromkeys(ANYBODY, 404)
+ROUTES = {
+    "/graphql": ANYBODY,  # the page; operations have the table above
+    "/graphql/static/{name}": ANYBODY,
+    UPGRADE: ADMIN,
+    STATUS: ANY_KEY,
+    "/openapi.json": ANYBODY,
+    "/healthz": ANYBODY,
+    "/readyz": ANYBODY,
+    "/pub/{rest:path}": NOTHING,
+    "//pub/{rest:path}": NOTHING,
+}
+"""Every route of the application: a new one needs a row here."""
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """One for all tests here: only an administrator changes something, and nobody looks at what."""
+    async with a_served_world(tmp_path_factory.mktemp("permissions")) as world:
+        yield world
+
+
+def headers_of(world: World, who: str) -> dict[str, str]:
+    return {} if who == "nobody" else bearing(new_token() if who == "stranger" else getattr(world, who))
+
+
+async def send(world: World, path: str, who: str) -> httpx2.Response:
+    """A good request to a route."""
+    headers = headers_of(world, who)
+    if path == UPGRADE:
+        return await world.client.post(REST, json={"instanceIds": [str(an_id(LATEST))]}, headers=headers)
+    if path == STATUS:
+        made = await world.client.post(
+            REST, json={"instanceIds": [str(an_id(LATEST))]}, headers=bearing(world.admin)
+        )
+        path = STATUS.format(upgradeId=made.json()["upgradeId"])
+    if path == "/graphql":
+        headers["accept"] = "text/html"
+    if path == "/graphql/static/{name}":
+        page = (await world.client.get("/graphql", headers={"accept": "text/html"})).text
+        path = page.partition('<script type="module" src="')[2].partition('"')[0]
+    return await world.client.get(path.replace("{rest:path}", "else"), headers=headers)
+
+
+async def test_the_tables_have_a_row_for_everything(world: World) -> None:
+    assert set(OPERATIONS) == set(every_operation())
+    assert set(ROUTES) == {route.path for route in world.app.routes if isinstance(route, Route)}
+    assert [route.path for route in world.app.routes if isinstance(route, WebSocketRoute)] == ["/graphql"]
+    assert all(isinstance(route, (Route, WebSocketRoute)) for route in world.app.routes)
+
+
+@pytest.mark.parametrize("who", ANYBODY)
+@pytest.mark.parametrize("operation", OPERATIONS)
+async def test_an_operation_is_answered_as_the_table_says(world: World, operation: str, who: str) -> None:
+    request: dict[str, Any] = every_operation()[operation]
+    status, before = OPERATIONS[operation][who], await world.everything()
+    headers = headers_of(world, who)
+    if operation.startswith("subscription"):
+        headers["accept"] = "text/event-stream"
+    reply = await world.client.post("/graphql", json=request, headers=headers)
+    assert reply.status_code == status
+    if status == 401:
+        assert (reply.headers["www-authenticate"], codes(reply)) == ("Bearer", ["UNAUTHENTICATED"])
+        assert "data" not in reply.json()
+    elif status == 403:
+        assert codes(reply) == ["FORBIDDEN"]
+        assert set((reply.json()["data"] or {}).values()) <= {None}
+    elif not operation.startswith("subscription"):
+        assert codes(reply) == []
+    if status != 200 or not operation.startswith("mutation"):
+        assert await world.everything() == before
+
+
+@pytest.mark.parametrize("who", ANYBODY)
+@pytest.mark.parametrize("path", ROUTES)
+async def test_a_route_is_answered_as_the_table_says(world: World, path: str, who: str) -> None:
+    reply = await send(world, path, who)
+    status = ROUTES[path][who]
+    assert reply.status_code == status
+    if status == 401:
+        assert (reply.headers["www-authenticate"], reply.json()["code"]) == ("Bearer", "UNAUTHENTICATED")
+    if status == 403:
+        assert reply.json()["code"] == "FORBIDDEN"
+
+
+@pytest.mark.parametrize("who", ANYBODY)
+async def test_a_refused_upgrade_changes_nothing(world: World, who: str) -> None:
+    before = await world.everything()
+    reply = await world.client.post(REST, json={"updateAllActive": "x"}, headers=headers_of(world, who))
+    assert reply.status_code == {200: 400}.get(ADMIN[who], ADMIN[who])
+    assert await world.everything() == before

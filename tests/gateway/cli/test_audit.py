@@ -1,0 +1,112 @@
+"""Is the audit taken out whole from a terminal, and forgotten when that is wanted?"""
+
+import csv
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.gateway.gateway_world import (
+    FOREIGN,
+    LATEST,
+    RUNNING,
+    WAITING,
+    Place,
+    everything,
+    must_do,
+    must_refuse,
+)
+from tests.support.builders import an_id
+from uplift.gateway.files.audit_export import COLUMNS
+
+UNKNOWN = 99
+
+
+@pytest.fixture
+def upgraded(database: Place) -> Place:
+    """A world after three upgrades, the last of them of another process."""
+    must_do("upgrade", "crm/orders", "--all-active", "--reason", 'überfällig, "so"')
+    must_do("upgrade", "crm/orders", "--id", str(an_id(1)), "--id", str(an_id(UNKNOWN)))
+    must_do("upgrade", "crm/invoices", "--all-active")
+    return database
+
+
+def exported(*options: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in must_do("export-audit", *options).splitlines()]
+
+
+def test_the_audit_has_a_record_for_each_outcome_the_newest_upgrade_first(upgraded: Place) -> None:
+    records = exported()
+    moved = [(number, "UPGRADED", 1, 2, []) for number in WAITING]
+    assert [
+        (
+            one["process"],
+            one["instance"],
+            one["outcome"],
+            one["fromVersion"],
+            one["toVersion"],
+            one["reasons"],
+        )
+        for one in records
+    ] == [
+        ("crm/invoices", str(an_id(FOREIGN)), "SKIPPED", 1, 1, ["ALREADY_LATEST"]),
+        *(
+            ("crm/orders", str(an_id(number)), *others)
+            for number, *others in [
+                (1, "SKIPPED", 2, 2, ["ALREADY_LATEST"]),
+                (UNKNOWN, "SKIPPED", None, None, ["INSTANCE_NOT_FOUND"]),
+                *moved,
+                (RUNNING, "SKIPPED", 1, 1, ["NOT_PENDING"]),
+                (LATEST, "SKIPPED", 2, 2, ["ALREADY_LATEST"]),
+            ]
+        ),
+    ]
+    last, by_ids, first = everything(upgraded).upgrades
+    assert [one["upgrade"] for one in records] == [str(last.id), *[str(by_ids.id)] * 2, *[str(first.id)] * 5]
+    assert {one["reason"] for one in records[3:]} == {'überfällig, "so"'}
+    assert {one["requestedBy"] for one in records} == {first.requested_by}
+    assert first.started_at is not None
+    assert first.finished_at is not None
+    times = {(datetime.fromisoformat(one["startedAt"]), one["finishedAt"]) for one in records[3:]}
+    assert times == {(first.started_at, first.finished_at.isoformat())}
+    assert records[2]["fromPosition"] is None
+    assert records[3]["fromPosition"] == records[3]["toPosition"] == ["approve"]
+
+
+def test_the_audit_of_one_process_as_csv_is_the_same_in_a_file(upgraded: Place) -> None:
+    records = exported("--process", "crm/orders")
+    said = must_do("export-audit", "--process", "crm/orders", "--format", "csv", "--output", "audit.csv")
+    assert said == "Wrote 7 records to audit.csv.\n"
+    with Path("audit.csv").open(encoding="utf-8", newline="") as file:
+        head, *rows = csv.reader(file)
+    assert tuple(head) == COLUMNS
+    assert rows == [
+        [
+            ""
+            if one[column] is None
+            else " ".join(one[column])
+            if isinstance(one[column], list)
+            else str(one[column])
+            for column in COLUMNS
+        ]
+        for one in records
+    ]
+
+
+def test_what_is_forgotten_keeps_its_counts(upgraded: Place) -> None:
+    assert must_do("prune-audit", "--older-than", "1") == "Forgot 0 outcomes.\n"
+    assert len(exported()) == 8
+    assert must_do("prune-audit", "--older-than", "0") == "Forgot 8 outcomes.\n"
+    assert exported() == []
+    left = everything(upgraded)
+    assert [(one.upgraded, one.skipped) for one in left.upgrades] == [(0, 1), (0, 2), (3, 2)]
+    assert all(one.pruned_at is not None for one in left.upgrades)
+
+
+@pytest.mark.parametrize("command", [["export-audit"], ["prune-audit", "--older-than", "0"]])
+def test_no_database_is_made_for_its_audit(folder: Path, command: list[str]) -> None:
+    said = must_refuse(*command)
+    assert said == "Expected to find the database uplift.sqlite, but there is no such file."
+    assert list(folder.iterdir()) == []

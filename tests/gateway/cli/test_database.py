@@ -1,0 +1,174 @@
+"""What the command line says of a database's schema, and what becomes of one that is not the newest."""
+
+import asyncio
+import os
+from asyncio import create_subprocess_exec, to_thread
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import httpx2
+import pytest
+from sqlalchemy.engine import URL
+
+from tests.gateway.gateway_world import UPLIFT, must_do, must_refuse, started
+from tests.support.builders import ORDERS
+from tests.support.first_revision import (
+    FIRST,
+    KEY,
+    KEY_ID,
+    LEFT_ALONE,
+    UPGRADED,
+    make_first_revision,
+)
+from tests.support.postgres import the_server
+from uplift.storage.database import Database
+from uplift.storage.schema import NEWEST
+
+pytestmark = pytest.mark.anyio
+
+SERVE = ("serve", "--port", "0")
+STARTS: Sequence[Sequence[str]] = (SERVE, ("worker",), ("keys", "list"), ("db", "check"), ("db", "upgrade"))
+"""Commands that work with a database; each refuses one that it cannot work with."""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def place(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[Path | URL]:
+    """Where an empty database is."""
+    if request.param == "sqlite":
+        (folder / "uplift.sqlite").touch()
+        yield folder / "uplift.sqlite"
+        return
+    async with the_server().empty_database() as url:
+        yield url
+
+
+def setting(place: Path | URL) -> dict[str, str]:
+    """The environment of a command that works with this database."""
+    url = f"sqlite:///{place}" if isinstance(place, Path) else place.render_as_string()
+    return {"UPLIFT_DATABASE_URL": url}
+
+
+async def execute(place: Path | URL, statement: str) -> None:
+    database = Database.at(place)
+    async with database.migrating() as connection:
+        await connection.exec_driver_sql(statement)
+    await database.close()
+
+
+async def refusals(place: Path | URL, commands: Sequence[Sequence[str]] = STARTS) -> set[str]:
+    """What these commands say when they refuse this database."""
+    return {await to_thread(must_refuse, *command, **setting(place)) for command in commands}
+
+
+async def done(place: Path | URL, *command: str) -> str:
+    return await to_thread(must_do, *command, **setting(place))
+
+
+async def test_an_empty_database_gets_its_tables(place: Path | URL) -> None:
+    assert await done(place, "db", "current") == (
+        f"Revision of the database: none, for it is empty\nNewest revision: {NEWEST}\n"
+    )
+    (said,) = await refusals(place, [("db", "check")])
+    assert said == (
+        f"Expected the schema to be at revision {NEWEST}, but the database is empty. Run 'uplift db upgrade'."
+    )
+    assert await done(place, "db", "upgrade") == (
+        f"Gave the empty database its tables, at revision {NEWEST}, the newest.\n"
+    )
+    assert await done(place, "db", "check") == f"The schema is at revision {NEWEST}, the newest.\n"
+    assert await done(place, "db", "upgrade") == f"The schema is at revision {NEWEST} already, the newest.\n"
+    assert await done(place, "db", "current") == (
+        f"Revision of the database: {NEWEST}\nNewest revision: {NEWEST}\n"
+    )
+
+
+async def test_any_command_gives_an_empty_database_its_tables(place: Path | URL) -> None:
+    assert await done(place, "keys", "list") != ""
+    assert await done(place, "db", "check") == f"The schema is at revision {NEWEST}, the newest.\n"
+
+
+async def test_an_older_schema_of_postgresql_waits_for_its_operator() -> None:
+    async with the_server().empty_database() as url:
+        await make_first_revision(url)
+        (said,) = await refusals(url, [SERVE, ("worker",), ("keys", "list")])
+        assert said == (
+            f"Expected the schema of the database to be at revision {NEWEST}, but it is at {FIRST}, an older "
+            "one. Stop all gateways and workers, make a backup, and run 'uplift db upgrade'."
+        )
+        await must_be_brought_up_to_date_by_command(url)
+
+
+async def test_an_older_schema_of_a_file_can_be_brought_up_to_date_by_command(folder: Path) -> None:
+    await make_first_revision(folder / "uplift.sqlite")
+    await must_be_brought_up_to_date_by_command(folder / "uplift.sqlite")
+
+
+async def must_be_brought_up_to_date_by_command(place: Path | URL) -> None:
+    """The place holds a database of the first revision."""
+    assert await done(place, "db", "current") == (
+        f"Revision of the database: {FIRST}\nNewest revision: {NEWEST}\n"
+    )
+    (said,) = await refusals(place, [("db", "check")])
+    assert said == (
+        f"Expected the schema to be at revision {NEWEST}, but it is at {FIRST}. Make a backup. "
+        "Run 'uplift db upgrade'."
+    )
+    assert await done(place, "db", "upgrade") == (
+        f"Brought the schema from revision {FIRST} to {NEWEST}, the newest.\n"
+    )
+    assert await done(place, "db", "check") == f"The schema is at revision {NEWEST}, the newest.\n"
+    assert str(KEY_ID) in await done(place, "keys", "list")
+
+
+def test_an_older_file_is_served_with_all_that_is_in_it(folder: Path) -> None:
+    asyncio.run(make_first_revision(folder / "uplift.sqlite"))
+    with started("serve", "--port", "0", folder=folder) as program:
+        path = f"/pub/v1/bpm/instance/bytemplate/{ORDERS.namespace}/{ORDERS.code}/version"
+        with httpx2.Client(base_url=program.url(), headers={"authorization": f"Bearer {KEY}"}) as client:
+            reply = client.post(path, json={"instanceIds": [str(LEFT_ALONE), str(UPGRADED)]})
+        assert (reply.status_code, reply.json()["updated"], reply.json()["skipped"]) == (200, 1, 1)
+        assert program.stop() == 0
+        assert f"Bringing the schema from revision {FIRST} to {NEWEST}." in program.errors
+
+
+async def test_a_newer_schema_stops_every_command(place: Path | URL) -> None:
+    await done(place, "db", "upgrade")
+    await execute(place, "UPDATE alembic_version SET version_num = '9000'")
+    (said,) = await refusals(place)
+    assert said == (
+        f"Expected the schema of the database to be at revision {NEWEST}, but it is at 9000, which this "
+        "version of Uplift does not know: a newer one made it. Run that one, or restore a backup."
+    )
+
+
+async def test_tables_of_others_stop_every_command(place: Path | URL) -> None:
+    await execute(place, "CREATE TABLE invoice (number INTEGER)")
+    (said,) = await refusals(place)
+    assert said == (
+        f"Expected the schema of the database to be at revision {NEWEST}, but there are tables without a "
+        "single revision (invoice), which are not Uplift's. Give Uplift a database of its own."
+    )
+
+
+@pytest.mark.parametrize("command", ["current", "check"])
+def test_a_file_that_is_not_there_is_not_created(folder: Path, command: str) -> None:
+    assert must_refuse("db", command) == (
+        "Expected to find the database uplift.sqlite, but there is no such file."
+    )
+    assert list(folder.iterdir()) == []
+
+
+async def test_programs_that_meet_at_an_empty_database_do_not_disturb_each_other(
+    place: Path | URL, folder: Path
+) -> None:
+    environment = {**os.environ, **setting(place)}
+    several = [
+        await create_subprocess_exec(UPLIFT, "db", "upgrade", cwd=folder, env=environment, stdout=PIPE)
+        for _ in range(2)
+    ]
+    said = sorted([(await program.communicate())[0].decode() for program in several])
+    assert said == [
+        f"Gave the empty database its tables, at revision {NEWEST}, the newest.\n",
+        f"The schema is at revision {NEWEST} already, the newest.\n",
+    ]

@@ -1,0 +1,293 @@
+"""Can instances be upgraded from a terminal on a gateway somewhere else?"""
+
+import asyncio
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from queue import Queue
+from uuid import UUID, uuid4
+
+import pytest
+import uvicorn
+
+from tests.gateway.gateway_world import (
+    LATEST,
+    RUNNING,
+    WAITING,
+    a_key,
+    a_world,
+    everything,
+    must_do,
+    must_refuse,
+    with_store,
+)
+from tests.support.builders import ORDERS, an_id
+from tests.support.stores import Everything, by_id
+from uplift.domain import Role, UpgradeState
+from uplift.gateway.app import build_app
+from uplift.gateway.auth.keys import new_token
+from uplift.gateway.settings import Settings
+from uplift.storage.store import SqlStore
+
+KEY = new_token()
+
+
+@dataclass(frozen=True, kw_only=True)
+class There:
+    """A gateway that runs beside the tests, and its keys."""
+
+    url: str
+    file: Path
+    admin: str
+    reader: str
+
+    def arguments(self, key: str | None = None) -> list[str]:
+        return ["--url", self.url, "--key", key or self.admin]
+
+    def everything(self) -> Everything:
+        return everything(self.file)
+
+
+@contextmanager
+def serving(file: Path) -> Iterator[str]:
+    """The real application on this database, over a socket, in a thread; yields its URL."""
+    started: Queue[uvicorn.Server] = Queue()
+
+    async def serve(listener: socket.socket) -> None:
+        store = await SqlStore.open(file)
+        try:
+            app = build_app(store, Settings())
+            server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", ws="none"))
+            started.put(server)
+            await server.serve([listener])
+        finally:
+            await store.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # it queues calls until they are taken
+        thread = threading.Thread(target=lambda: asyncio.run(serve(listener)))
+        thread.start()
+        server = started.get(timeout=30)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Iterator[There]:
+    file = tmp_path / "there.sqlite"
+    with_store(file, a_world)
+    _, admin = a_key(file, Role.SYSTEM_ADMIN, "ops")
+    _, reader = a_key(file, Role.READER, "dashboard")
+    with serving(file) as url:
+        yield There(url=url, file=file, admin=admin, reader=reader)
+
+
+def counts(shown: str) -> dict[str, int]:
+    return {name: int(count) for name, count in re.findall(r"│ +(\w+) +│ +(\d+) +│", shown)}
+
+
+def test_upgrades_there_as_here(there: There, folder: Path) -> None:
+    ids = [option for number in (*WAITING, RUNNING, 99) for option in ("--id", str(an_id(number)))]
+    shown = must_do("upgrade", "crm/orders", *ids, "--reason", "the new terms", *there.arguments())
+    assert counts(shown) == {
+        "upgraded": 3,
+        "skipped": 2,
+        "INSTANCE_NOT_FOUND": 1,
+        "NOT_PENDING": 1,
+        "excluded": 0,
+    }
+    found = there.everything()
+    (upgrade,) = found.upgrades
+    assert f"Upgrade {upgrade.id} of crm/orders to version 2: COMPLETED" in shown.splitlines()
+    assert (upgrade.requested_by, upgrade.reason, upgrade.state) == (
+        "ops",
+        "the new terms",
+        UpgradeState.COMPLETED,
+    )
+    assert {int(one.version) for one in found.instances[ORDERS] if one.id in map(an_id, WAITING)} == {2}
+    assert not (folder / "uplift.sqlite").exists()
+
+
+def test_the_address_and_key_may_come_from_the_environment(there: There) -> None:
+    environment = {"UPLIFT_URL": f"{there.url}/", "UPLIFT_KEY": there.admin}
+    arguments = ["crm/orders", "--all-active", "--except", str(an_id(1))]
+    shown = must_do("upgrade", *arguments, **environment)
+    assert (counts(shown)["upgraded"], counts(shown)["excluded"]) == (2, 1)
+    assert with_store(there.file, lambda store: by_id(store, ORDERS))[an_id(1)].version == 1
+
+
+def test_a_dry_run_there_shows_what_one_here_shows(there: There) -> None:
+    before = there.everything()
+    arguments = ["upgrade", "crm/orders", "--all-active", "--dry-run"]
+    shown = must_do(*arguments, *there.arguments(there.reader))
+    assert shown == must_do(*arguments, "--database-url", f"sqlite:///{there.file}")
+    assert there.everything() == before
+
+
+def test_a_fingerprint_there_holds_an_upgrade_to_its_plan(there: There) -> None:
+    arguments = ["upgrade", "crm/orders", "--all-active", *there.arguments()]
+    given = must_do(*arguments, "--dry-run").splitlines()[-1].removeprefix("Fingerprint ")
+    assert counts(must_do(*arguments, "--fingerprint", given))["upgraded"] == 3
+    before = there.everything()
+    said = must_refuse(*arguments, "--fingerprint", given)
+    assert said.startswith(f"Expected to carry out the plan {given}, but it would upgrade 0 instead of 3")
+    assert there.everything() == before
+
+
+def test_upgrades_there_are_listed_shown_and_undone(there: There) -> None:
+    must_do("upgrade", "crm/orders", "--id", str(an_id(LATEST)), "--id", str(an_id(1)), *there.arguments())
+    (upgrade,) = there.everything().upgrades
+    assert str(upgrade.id) in must_do("upgrades", "list", *there.arguments(there.reader), COLUMNS="80")
+    shown = must_do("upgrades", "show", str(upgrade.id), *there.arguments(there.reader))
+    assert counts(shown) == {"upgraded": 1, "skipped": 1, "ALREADY_LATEST": 1, "excluded": 0}
+    assert counts(must_do("upgrades", "undo", str(upgrade.id), *there.arguments()))["upgraded"] == 1
+    assert with_store(there.file, lambda store: by_id(store, ORDERS))[an_id(1)].version == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["crm/gone", "--all-active"], "Expected to find process 'crm/gone', but there is none."),
+        (
+            ["crm/orders", "--all-active", "--reason", "x" * 1_001],
+            "Expected reason to be at most 1,000 characters, but got 1,001.",
+        ),
+        (
+            ["crm/orders"],
+            "Expected --id or --ids-from with at least one id, or --all-active, but got neither.",
+        ),
+    ],
+)
+def test_a_refusal_there_is_said_here(there: There, arguments: list[str], why: str) -> None:
+    before = there.everything()
+    assert must_refuse("upgrade", *arguments, *there.arguments()) == why
+    assert there.everything() == before
+
+
+def test_a_reader_upgrades_nothing(there: There) -> None:
+    before = there.everything()
+    said = must_refuse("upgrade", "crm/orders", "--all-active", *there.arguments(there.reader))
+    assert said == (
+        f"Expected {there.url}/graphql to do as asked, but: "
+        "Expected a system administrator, but the key 'dashboard' has the role 'reader'."
+    )
+    assert there.everything() == before
+
+
+def test_an_unknown_key_is_refused_and_not_shown(there: There) -> None:
+    before = there.everything()
+    unknown = new_token()
+    said = must_refuse("upgrade", "crm/orders", "--all-active", *there.arguments(unknown))
+    assert said == (
+        f"Expected {there.url}/graphql to do as asked, but: "
+        "Expected a valid API key as 'Authorization: Bearer <key>', but found none."
+    )
+    assert there.everything() == before
+
+
+def test_line_breaks_around_a_key_do_no_harm(there: There) -> None:
+    shown = must_do("upgrade", "crm/orders", "--all-active", *there.arguments(f" {there.admin}\r\n"))
+    assert counts(shown)["upgraded"] == 3
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["geheim", "schlüssel-geheim", "geheim\0", "\r\ngeheim: 1", "", f"{new_token()}x", "a geheim"],
+    ids=range(7),
+)
+def test_what_is_no_key_is_not_sent_and_not_shown(key: str) -> None:
+    said = must_refuse("upgrade", "crm/orders", "--all-active", "--url", "http://127.0.0.1:1", "--key", key)
+    assert said == (
+        "Expected an API key as 'uplift keys create' shows it, but what is given as --key or UPLIFT_KEY "
+        "is none, or mistyped."
+    )
+
+
+def test_an_unknown_upgrade_there_is_said(there: There) -> None:
+    unknown = UUID(int=uuid4().int)
+    said = must_refuse("upgrades", "show", str(unknown), *there.arguments())
+    assert said == f"Expected to find upgrade {unknown}, but there is none."
+
+
+def a_free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def test_a_gateway_out_of_reach_is_said_so() -> None:
+    url = f"http://me:geheim@127.0.0.1:{a_free_port()}"
+    said = must_refuse("upgrade", "crm/orders", "--all-active", "--url", url, "--key", KEY)
+    shown = url.replace("me:geheim", "***")
+    assert said.startswith(f"Expected to reach {shown}/graphql, but: ")
+    assert said.endswith(".")
+    assert KEY not in said
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "127.0.0.1", "ftp://127.0.0.1", "http://", "http://[::1", "http://127.0.0.1:port", "http://a b"],
+)
+def test_what_is_no_url_is_said_so(url: str) -> None:
+    said = must_refuse("upgrade", "crm/orders", "--all-active", "--url", url, "--key", KEY)
+    assert said.startswith("Expected ")
+    assert KEY not in said
+
+
+Reply = tuple[int, str, bytes]
+NO_GATEWAY: dict[str, Reply] = {
+    "a page": (200, "text/html", b"<h1>It works!</h1>"),
+    "a missing page": (404, "text/html", b"gone"),
+    "nothing": (200, "application/json", b""),
+    "bytes": (200, "application/json", b"\xff\xfe"),
+    "a redirect": (307, "text/html", b""),
+    "another document": (200, "application/json", b'{"status": "ok"}'),
+    "a list": (200, "application/json", b"[]"),
+    "null": (200, "application/json", b"null"),
+    "no data": (200, "application/json", b'{"data": null}'),
+    "another schema": (200, "application/json", b'{"data": {"users": []}}'),
+    "a null payload": (200, "application/json", b'{"data": {"upgradeInstances": null}}'),
+    "odd errors": (200, "application/json", b'{"errors": ["x", {"message": "no such field"}]}'),
+}
+
+
+@contextmanager
+def answering(status: int, media_type: str, body: bytes) -> Iterator[str]:
+    """A server that gives everybody the same answer; yields its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(status)
+            self.send_header("content-type", media_type)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize("reply", NO_GATEWAY.values(), ids=NO_GATEWAY)
+def test_what_is_no_gateway_is_said_so(reply: Reply) -> None:
+    with answering(*reply) as url:
+        said = must_refuse("upgrade", "crm/orders", "--all-active", "--url", url, "--key", KEY)
+    assert said.startswith("Expected ")
+    assert url in said
+    assert KEY not in said

@@ -1,0 +1,88 @@
+"""Do the alert rules fire when they should and not else, on what a gateway exports?"""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.gateway.gateway_world import started
+from tests.support.project import ROOT
+
+RULES = ROOT / "docs" / "alerts.yaml"
+TESTS = Path(__file__).with_name("alerts_test.yaml")
+ALERTS: list[dict[str, Any]] = yaml.safe_load(RULES.read_text())["groups"][0]["rules"]
+NAMES = [alert["alert"] for alert in ALERTS]
+TRIED: list[dict[str, Any]] = yaml.safe_load(TESTS.read_text())["tests"]
+STATUS = "/pub/v1/bpm/upgrades/{upgradeId}"
+
+Series = tuple[str, frozenset[tuple[str, str]]]
+"""A metric's name and its labels."""
+
+
+@pytest.fixture
+def exported(folder: Path, database: Path) -> Iterator[str]:
+    """What a gateway exports that has answered at each route that the alerts speak of."""
+    with started("serve", "--port", "0", "--metrics-port", "0", folder=folder) as program:
+        metrics = program.wait_for(r"Metrics are at (http://\S+/metrics)")
+        assert httpx2.get(program.url() + STATUS.format(upgradeId="none")).status_code == 401
+        assert httpx2.post(f"{program.url()}/graphql", json={"query": "{ __typename }"}).status_code == 401
+        yield httpx2.get(metrics).text
+        assert program.stop() == 0
+
+
+def promtool(*arguments: str, given: str = "") -> str:
+    """What promtool says, which must have no complaint. Skips the test when it is not there."""
+    if not shutil.which("promtool"):
+        pytest.skip("promtool, which tries the alert rules, is not installed: apt-get install prometheus")
+    done = subprocess.run(["promtool", *arguments], input=given, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_prometheus_loads_the_rules() -> None:
+    assert f"SUCCESS: {len(ALERTS)} rules found" in promtool("check", "rules", "--lint=all", str(RULES))
+
+
+def test_each_alert_fires_and_keeps_still_when_it_should() -> None:
+    assert "SUCCESS" in promtool("test", "rules", str(TESTS))
+
+
+@pytest.mark.parametrize("alert", NAMES)
+def test_an_alert_is_tried_both_firing_and_keeping_still(alert: str) -> None:
+    expected = [
+        one["exp_alerts"] for test in TRIED for one in test["alert_rule_test"] if one["alertname"] == alert
+    ]
+    assert {bool(alerts) for alerts in expected} == {True, False}
+
+
+def test_alerts_are_tried_on_what_a_gateway_exports(exported: str) -> None:
+    known: set[Series] = {
+        (sample.name, frozenset(sample.labels.items()))
+        for family in text_string_to_metric_families(exported)
+        for sample in family.samples
+    }
+    used = {series_of(one["series"]) for test in TRIED for one in test["input_series"]}
+    assert used <= known
+
+
+def series_of(written: str) -> Series:
+    """A series as a test of promtool writes it, without the label that Prometheus adds."""
+    name, labels = written.removesuffix("}").split("{", 1)
+    pairs = re.findall(r'(\w+)="([^"]*)"', labels)
+    return name, frozenset(pair for pair in pairs if pair[0] != "instance")
+
+
+def test_prometheus_has_nothing_to_complain_of_in_what_a_gateway_exports(exported: str) -> None:
+    assert promtool("check", "metrics", given=exported) == ""
+
+
+def test_every_alert_is_documented() -> None:
+    table = (ROOT / "docs" / "operations.md").read_text()
+    assert re.findall(r"^\| `(Uplift\w+)`", table, re.MULTILINE) == NAMES

@@ -1,0 +1,196 @@
+"""Are settings read from where they should be, and bad ones named without showing a secret?"""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from tests.gateway.gateway_world import must_do, must_refuse
+from uplift.domain.errors import InvalidInput
+from uplift.gateway.cli.runner import local_caller, settings_with
+from uplift.gateway.settings import Settings, database_at, without_password
+
+
+def test_the_defaults_serve_this_machine_from_a_file_in_the_working_directory() -> None:
+    settings = Settings()
+    assert (settings.host, settings.port) == ("127.0.0.1", 8000)
+    assert settings.database == Path("uplift.sqlite")
+    assert settings.max_body_bytes == 8 * 1024 * 1024
+    assert settings.introspection
+    assert settings.allowed_origins == ()
+    assert (settings.log_format, settings.log_level) == ("console", "info")
+    assert (
+        settings.graphql_limits().max_body_bytes == settings.rest_limits().max_body_bytes == 8 * 1024 * 1024
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "name", "value"),
+    [
+        ("UPLIFT_DATABASE_URL", "sqlite:////data/x.sqlite", "database_url", "sqlite:////data/x.sqlite"),
+        ("UPLIFT_HOST", "0.0.0.0", "host", "0.0.0.0"),
+        ("UPLIFT_PORT", "9000", "port", 9000),
+        ("UPLIFT_MAX_BODY_BYTES", "1000", "max_body_bytes", 1000),
+        ("UPLIFT_INTROSPECTION", "false", "introspection", False),
+        (
+            "UPLIFT_ALLOWED_ORIGINS",
+            '["https://a.example", "https://b.example"]',
+            "allowed_origins",
+            ("https://a.example", "https://b.example"),
+        ),
+        ("UPLIFT_LOG_FORMAT", "json", "log_format", "json"),
+        ("UPLIFT_LOG_LEVEL", "debug", "log_level", "debug"),
+    ],
+)
+def test_a_setting_is_an_environment_variable(
+    monkeypatch: pytest.MonkeyPatch, variable: str, text: str, name: str, value: object
+) -> None:
+    monkeypatch.setenv(variable, text)
+    assert getattr(settings_with(), name) == value
+
+
+def test_an_option_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UPLIFT_PORT", "9000")
+    monkeypatch.setenv("UPLIFT_HOST", "0.0.0.0")
+    settings = settings_with(port=7000, host=None)
+    assert (settings.port, settings.host) == (7000, "0.0.0.0")
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("UPLIFT_PORT", "eighty"),
+        ("UPLIFT_PORT", "65536"),
+        ("UPLIFT_PORT", "-1"),
+        ("UPLIFT_PORT", ""),
+        ("UPLIFT_MAX_BODY_BYTES", "999"),
+        ("UPLIFT_INTROSPECTION", "perhaps"),
+        ("UPLIFT_LOG_FORMAT", "xml"),
+        ("UPLIFT_LOG_LEVEL", "loud"),
+    ],
+)
+def test_a_bad_value_is_named_and_nothing_begins(folder: Path, variable: str, text: str) -> None:
+    said = must_refuse("serve", **{variable: text})
+    name = variable.removeprefix("UPLIFT_").lower()
+    assert said.startswith(f"Expected the setting {name} ({variable}) to be right, but got {text!r}: ")
+    assert list(folder.iterdir()) == []
+
+
+def test_all_bad_values_are_named_at_once() -> None:
+    said = must_refuse("serve", UPLIFT_PORT="x", UPLIFT_LOG_LEVEL="y")
+    assert "(UPLIFT_PORT)" in said
+    assert "(UPLIFT_LOG_LEVEL)" in said
+
+
+def test_a_bad_option_is_named() -> None:
+    said = must_refuse("serve", "--port", "65536")
+    assert said.startswith("Expected the setting port (UPLIFT_PORT) to be right, but got 65536: ")
+
+
+def test_origins_must_be_a_list() -> None:
+    said = must_refuse("serve", UPLIFT_ALLOWED_ORIGINS="https://a.example")
+    assert said.startswith("Expected UPLIFT_ALLOWED_ORIGINS to be a JSON list of strings, but: ")
+    assert "(UPLIFT_ALLOWED_ORIGINS)" in must_refuse("serve", UPLIFT_ALLOWED_ORIGINS='{"a": 1}')
+
+
+@pytest.mark.parametrize(
+    ("url", "file"),
+    [
+        ("sqlite:///uplift.sqlite", "uplift.sqlite"),
+        ("sqlite:////var/lib/uplift.sqlite", "/var/lib/uplift.sqlite"),
+        ("sqlite+aiosqlite:///a/b.db", "a/b.db"),
+    ],
+)
+def test_an_sqlite_url_names_a_file(url: str, file: str) -> None:
+    assert database_at(url) == Path(file)
+
+
+def test_a_postgresql_url_names_a_database() -> None:
+    url = "postgresql://me:secret@db.example:5433/uplift?sslmode=require"
+    assert database_at(url) == make_url(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "rest"), [("sqlite:///uplift.sqlite", 2), ("postgresql://me@db.example/uplift", 0)]
+)
+def test_a_worker_rests_between_chunks_only_where_one_locks_out_all_others(url: str, rest: int) -> None:
+    pace = Settings(database_url=url, chunk_ms=70).worker_named("me").pace
+    assert (pace.rest, pace.target) == (timedelta(milliseconds=rest), timedelta(milliseconds=70))
+
+
+@pytest.mark.parametrize(
+    "url", ["", "uplift.sqlite", "sqlite://", "sqlite:///", "sqlite:///:memory:", "mysql://h/db", "a://b:c/d"]
+)
+def test_another_url_names_none(url: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        database_at(url)
+    assert caught.value.message == (
+        "Expected the database URL to be sqlite:///<file> or postgresql://<user>@<host>/<name>, "
+        f"but got {url!r}."
+    )
+    assert caught.value.field == ("database_url",)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://me:geheim@host/db",
+        "mysql://me:ge@heim@host/db",
+        "mysql://geheim@host:port/db",
+        "mysql://host/db?password=geheim",
+        "me:geheim@host",
+    ],
+)
+def test_a_password_is_never_shown(url: str) -> None:
+    for said in (
+        must_refuse("serve", UPLIFT_DATABASE_URL=url),
+        must_refuse("keys", "create", "ops", "--database-url", url),
+        without_password(url),
+    ):
+        assert "geheim" not in said
+        assert "heim" not in said
+        assert "host" in said
+
+
+def test_a_url_without_a_password_is_shown_as_it_is() -> None:
+    assert without_password("http://127.0.0.1:8000/graphql") == "http://127.0.0.1:8000/graphql"
+    assert without_password("http://me:geheim@127.0.0.1:8000") == "http://***@127.0.0.1:8000"
+
+
+DATABASE = {"UPLIFT_DATABASE_URL"}
+
+
+@pytest.mark.parametrize(
+    ("command", "variables"),
+    [
+        (["serve"], {f"UPLIFT_{name.upper()}" for name in Settings.model_fields}),
+        (["demo"], {f"UPLIFT_{name.upper()}" for name in Settings.model_fields} - DATABASE),
+        (["import"], DATABASE),
+        (["upgrade"], DATABASE | {"UPLIFT_URL", "UPLIFT_KEY"}),
+        (["keys", "create"], DATABASE),
+        (["keys", "list"], DATABASE),
+        (["keys", "revoke"], DATABASE),
+        (["keys", "audit"], DATABASE),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_help_names_the_environment_variables(command: list[str], variables: set[str]) -> None:
+    shown = must_do(*command, "--help", COLUMNS="160", TERMINAL_WIDTH="160")
+    assert {name for name in variables if name not in shown} == set()
+
+
+def test_the_caller_on_the_command_line_is_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "ada")
+    assert local_caller().name == "cli:ada"
+
+
+def test_a_user_without_a_name_is_told_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def getuid() -> int:
+        return 2_000_000_123  # whom no machine has named
+
+    monkeypatch.setattr("os.getuid", getuid)
+    assert local_caller().name == "cli:2000000123"

@@ -1,0 +1,215 @@
+"""Does the worker go on whatever it meets, and end when it is told to?"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from structlog.testing import capture_logs
+
+from tests.gateway.gateway_world import a_world, break_table
+from tests.support.builders import ADMIN, ORDERS, a_process, a_worker, instances
+from tests.support.postgres import the_server
+from tests.support.stores import Around, an_open_database, instances_of, outcomes_of
+from uplift.domain import Upgrade, UpgradeId, UpgradeState, Worker, all_active, request_upgrade
+from uplift.domain.errors import StoreUnavailable
+from uplift.domain.model.access import Role
+from uplift.domain.ports import HeldShare, Store, Transaction
+from uplift.domain.use_cases.watch import wait_until_finished
+from uplift.gateway import settings
+from uplift.gateway.app import build_app
+from uplift.gateway.auth.keys import create_key
+from uplift.gateway.settings import Settings
+from uplift.gateway.worker import UpgradeWorker
+from uplift.storage.memory import InMemoryStore
+from uplift.storage.repositories.api_keys import SqlKeys
+from uplift.storage.store import SqlStore
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def working(store: Store, *, patience: float = 60) -> AsyncIterator[None]:
+    """A worker that runs meanwhile, and must have ended when it was told to."""
+    stopping = asyncio.Event()
+    worker = UpgradeWorker(store, a_worker(), at_once=1, stopping=stopping, patience=patience)
+    running = asyncio.create_task(worker.run())
+    yield
+    stopping.set()
+    async with asyncio.timeout(10):
+        await running
+
+
+class LockedStore(InMemoryStore):
+    """Never answers a worker, and never has news."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_waited_for = asyncio.Event()
+
+    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
+        raise StoreUnavailable("it is locked by another program")
+
+    async def wait_for_change(self, seconds: float) -> None:
+        self.is_waited_for.set()
+        await asyncio.Event().wait()
+
+
+async def test_a_worker_that_waits_for_the_store_ends_at_once() -> None:
+    store = LockedStore()
+    with capture_logs() as logs:
+        async with working(store):
+            await store.is_waited_for.wait()
+    assert [line["event"] for line in logs] == ["the worker waits for the store"]
+
+
+class SilentStore(InMemoryStore):
+    """Leaves a question without an answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_asked = asyncio.Event()
+
+    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
+        self.is_asked.set()
+        await asyncio.Event().wait()
+        return None
+
+
+async def test_what_takes_longer_than_its_patience_is_cut_off() -> None:
+    store = SilentStore()
+    with capture_logs() as logs:
+        async with working(store, patience=0.01):
+            await store.is_asked.wait()
+    assert [line["event"] for line in logs] == ["work was cut off by the stop"]
+
+
+class TogetherStore(Around):
+    """Has each worker wait before it begins with its share, and tells when so many wait."""
+
+    def __init__(self, store: Store, *, many: int) -> None:
+        super().__init__(store)
+        self.workers: set[str] = set()
+        self._many = many
+        self.are_all_there = asyncio.Event()
+        self.may_go_on = asyncio.Event()
+
+    @asynccontextmanager
+    async def transaction(self, *, in_background: bool = False) -> AsyncIterator["TogetherTransaction"]:
+        async with self._store.transaction(in_background=in_background) as transaction:
+            yield TogetherTransaction(transaction, self)
+
+    async def wait_with(self, worker: str) -> None:
+        self.workers.add(worker)
+        if len(self.workers) == self._many:
+            self.are_all_there.set()
+        await self.may_go_on.wait()
+
+
+class TogetherTransaction:
+    """Passes every question on to a transaction."""
+
+    def __init__(self, transaction: Transaction, store: TogetherStore) -> None:
+        self._transaction = transaction
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transaction, name)
+
+    async def held_share(self, upgrade: UpgradeId, worker: str, now: datetime) -> HeldShare | None:
+        await self._store.wait_with(worker)
+        return await self._transaction.held_share(upgrade, worker, now)
+
+
+class FaultyStore(TogetherStore):
+    """Fails in the first chunk."""
+
+    has_failed = False
+
+    @asynccontextmanager
+    async def transaction(self, *, in_background: bool = False) -> AsyncIterator["TogetherTransaction"]:
+        async with super().transaction(in_background=in_background) as transaction:
+            if in_background and not self.has_failed:
+                self.has_failed = True
+                raise StoreUnavailable("it is locked by another program")
+            yield transaction
+
+
+async def test_a_worker_never_has_the_name_of_one_whose_lease_may_still_stand() -> None:
+    """With it, it would have two shares, and leave one of them."""
+    store = FaultyStore(InMemoryStore(), many=1)
+    store.may_go_on.set()
+    await a_process(store, holding=instances(range(9)))
+    queued = await request_upgrade(
+        store, process=ORDERS, selection=all_active(), caller=ADMIN, worker=a_worker(size=1)
+    )
+    stopping = asyncio.Event()
+    named = Worker(name="here", lease_for=timedelta(milliseconds=1))
+    worker = UpgradeWorker(store, named, at_once=1, stopping=stopping, patience=60)
+    async with asyncio.timeout(30):
+        running = asyncio.create_task(worker.run())
+        done = await wait_until_finished(store, queued)
+        stopping.set()
+        await running
+    assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 9)
+    assert store.workers == {"here:2"}
+
+
+async def test_a_server_works_on_one_upgrade_with_several_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "SHARE_SIZE", 40)
+    holding = instances(range(1_000))
+    async with asyncio.timeout(60), the_server().database() as url, an_open_database(url) as opened:
+        await a_process(opened, holding=holding)
+        asked = await request_upgrade(
+            opened, process=ORDERS, selection=all_active(), caller=ADMIN, worker=a_worker(size=1)
+        )
+        store = TogetherStore(opened, many=3)
+        app = build_app(store, Settings(database_url=url.render_as_string(), shares_at_once=3))
+        async with app.router.lifespan_context(app):
+            await store.are_all_there.wait()
+            shares = (await opened.shares([asked.id]))[asked.id]
+            names = sorted(store.workers)
+            store.may_go_on.set()
+            done = await wait_until_finished(opened, asked)
+        outcomes = await outcomes_of(opened, asked.id)
+        moved = await instances_of(opened, ORDERS)
+        assert (await opened.shares([asked.id]))[asked.id] == ()
+    assert [one.lease.worker for one in shares if one.lease] == names
+    assert {name.rpartition(":")[2] for name in names} == {"1", "2", "3"}
+    assert len({name.rpartition(":")[0] for name in names}) == 1
+    assert (done.state, done.upgraded, done.skipped) == (UpgradeState.COMPLETED, 1_000, 0)
+    assert [(one.instance, one.to_version) for one in outcomes] == [(one.id, 2) for one in holding]
+    assert [(one.id, one.version) for one in moved] == [(one.id, 2) for one in holding]
+
+
+async def test_a_broken_file_neither_ends_the_worker_nor_shows_in_a_reply(folder: Path) -> None:
+    file = folder / "uplift.sqlite"
+    store = await SqlStore.open(file)
+    await a_world(store)
+    _, token = await create_key(SqlKeys(store.database), name="tester", role=Role.READER)
+    await store.close()
+    break_table(file, "upgrade")
+    store = await SqlStore.open(file)
+    app = build_app(store, Settings())
+    transport = httpx2.ASGITransport(app)
+    with capture_logs() as logs:
+        async with (
+            app.router.lifespan_context(app),
+            httpx2.AsyncClient(transport=transport, base_url="http://uplift.test") as client,
+        ):
+            reply = await client.post(
+                "/graphql",
+                json={"query": "{ upgrades { nodes { id } } }"},
+                headers={"authorization": f"Bearer {token}"},
+            )
+            assert (await client.get("/healthz")).status_code == 200
+    await store.close()
+    (error,) = reply.json()["errors"]
+    assert error["extensions"]["code"] == "INTERNAL"
+    assert "malformed" not in reply.text
+    assert [line for line in logs if line.get("error_id") == error["extensions"]["id"]]
+    assert "the worker could not take an upgrade" in [line["event"] for line in logs]

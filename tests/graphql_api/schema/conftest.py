@@ -1,0 +1,30 @@
+"""A client of the schema over an empty store.
+
+Each test runs with strawberry's execution and with our own on SQLite, and with our own on PostgreSQL.
+"""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from strawberry import Schema
+
+from tests.graphql_api.schema.schema_client import WAYS, Client, Way
+from tests.support.stores import Stores
+from uplift.graphql_api.schema import build_schema
+
+
+@pytest.fixture(scope="session")
+def schema() -> Schema:
+    return build_schema()
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> Way:
+    return WAYS[request.param]
+
+
+@pytest.fixture
+async def client(way: Way, schema: Schema, stores: Stores) -> AsyncIterator[Client]:
+    """A system administrator."""
+    async with stores.empty(way.kind) as store:
+        yield Client(schema=schema, store=store, execute=way.execute)

@@ -1,0 +1,105 @@
+"""Asks the schema as a client would, with a new context for each operation."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from graphql import ExecutionResult
+from strawberry import Schema
+
+from uplift.domain import Caller, Role, Worker
+from uplift.domain.ports import Store
+from uplift.graphql_api.context import Context, context_of
+from uplift.graphql_api.engine.documents import RefusedDocumentError
+from uplift.graphql_api.engine.errors import formatted
+from uplift.graphql_api.engine.execution import Operations, Params, response
+from uplift.graphql_api.engine.limits import Limits
+
+Execute = Callable[[Schema, str, dict[str, Any], Context], Awaitable[ExecutionResult]]
+
+
+async def execute_stock(
+    schema: Schema, query: str, variables: dict[str, Any], context: Context
+) -> ExecutionResult:
+    """The result by strawberry's own execution."""
+    result = await schema.execute(query, variable_values=variables, context_value=context)
+    return ExecutionResult(result.data, result.errors or None)
+
+
+async def execute_served(
+    schema: Schema, query: str, variables: dict[str, Any], context: Context
+) -> ExecutionResult:
+    """The result as the endpoint gets it."""
+    operations = Operations(schema, Limits())
+    try:
+        document = operations.documents.find(query)
+    except RefusedDocumentError as refused:
+        return ExecutionResult(None, refused.errors)
+    return await operations.execute(document, Params(query=query, variables=variables), context)
+
+
+class Way(NamedTuple):
+    """How a test asks: by which execution, and on which kind of store."""
+
+    execute: Execute
+    kind: str
+
+
+WAYS = {
+    "stock": Way(execute_stock, "sqlite"),
+    "served": Way(execute_served, "sqlite"),
+    "postgres": Way(execute_served, "postgres"),
+}
+ON_SQLITE = ["stock", "served"]
+"""For what is refused before a store is asked, one store stands for all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Client:
+    schema: Schema
+    store: Store
+    execute: Execute
+    caller: Caller = Caller(name="ops", role=Role.SYSTEM_ADMIN)  # noqa: RUF009 - immutable
+    worker: Worker = Worker(name="front door")  # noqa: RUF009 - immutable
+    wait_seconds: float = 30
+
+    def reader(self) -> "Client":
+        return replace(self, caller=Caller(name="dashboard", role=Role.READER))
+
+    def on(self, store: Store) -> "Client":
+        return replace(self, store=store)
+
+    async def ask(self, query: str, **variables: Any) -> Any:
+        """The data of an operation that must succeed."""
+        data, errors = await self.answer(query, **variables)
+        assert errors == []
+        return data
+
+    async def refused(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The one top-level error of an operation that must be refused."""
+        _, errors = await self.answer(query, **variables)
+        assert len(errors) == 1
+        return errors[0]
+
+    async def answer(self, query: str, **variables: Any) -> tuple[Any, list[Any]]:
+        """Data and errors, the errors as they stand in a response."""
+        result = await self.execute(self.schema, query, variables, self.context())
+        return result.data, formatted(result.errors or [])
+
+    async def follow(self, query: str, **variables: Any) -> AsyncGenerator[Any, None]:
+        """The responses of a subscription, as the endpoint gives them."""
+        operations = Operations(self.schema, Limits())
+        params = Params(query=query, variables=variables)
+        document = operations.documents.find(query)
+        results = operations.results(document, params, self.context(), _whose_key_stays_valid)
+        async with aclosing(results):
+            async for result in results:
+                yield response(result)
+
+    def context(self) -> Context:
+        return context_of(self.store, self.caller, worker=self.worker, wait_seconds=self.wait_seconds)
+
+
+async def _whose_key_stays_valid() -> None:
+    """For a subscription that no test of keys is about."""

@@ -1,0 +1,181 @@
+"""How many nodes one operation may ask for."""
+
+from typing import Any
+
+import pytest
+from strawberry.types.base import get_object_definition
+
+from tests.graphql_api.schema.counting_store import CountingStore
+from tests.graphql_api.schema.schema_client import ON_SQLITE, WAYS, Client, Way
+from tests.graphql_api.schema.schema_world import add_process, contents
+from uplift.graphql_api.engine.budget import WithinBudget
+from uplift.graphql_api.roots.mutations import Mutation
+from uplift.graphql_api.roots.queries import Query
+from uplift.graphql_api.roots.subscriptions import Subscription
+
+MORE = (
+    "Expected to read at most 10,000 nodes in one operation, but its page sizes, multiplied down the nesting"
+)
+
+SEVERAL_VERSIONS = " ".join(f"v{number}: version(number: {number}) {{bpmn}}" for number in range(11))
+ELEVEN_DOCUMENTS = f'{{process(namespace: "shop", code: "order") {{{SEVERAL_VERSIONS}}}}}'
+LOOP = """
+{processes(first: 1) {nodes {instances(first: 1000) {nodes {process {...more}}}}}}
+fragment more on Process {instances(first: 10) {nodes {id}}}
+"""
+LEFT_OUT = """
+{processes(first: 1000) {nodes {code ...more @skip(if: true)}}}
+fragment more on Process {instances(first: 1000) {totalCount}}
+"""
+HISTORIES = """
+{process(namespace: "shop", code: "order") {instances(first: %d) {nodes {history {upgrade {id} kind}}}}}
+"""
+SAME_FIELD_TWICE = """
+{processes(first: 99) {nodes {...more instances(first: 100) {nodes {id}}}}}
+fragment more on Process {instances(first: 100) {nodes {id version}}}
+"""
+SIDE_BY_SIDE = """
+{
+  a: upgrades(first: 10) {nodes {outcomes(first: 999) {totalCount}}}
+  b: upgrades(first: 1) {nodes {id}}
+}
+"""
+
+
+@pytest.fixture(params=ON_SQLITE)
+def way(request: pytest.FixtureRequest) -> Way:
+    return WAYS[request.param]
+
+
+def a_plan(inside: str) -> str:
+    selected = 'namespace: "shop", code: "order", selection: {allActive: {}}'
+    return f"upgradePlan(input: {{{selected}}}) {{plan {{fingerprint cohorts {{{inside}}}}}}}"
+
+
+def instances(first: int) -> str:
+    return f"instances(first: {first}) {{nodes {{id}}}}"
+
+
+EVERY_INSTANCE = f"{{{a_plan(instances(100))}}}"
+TWO_PAGES = f"{{{a_plan('mapping {source} a: ' + instances(40) + ' b: ' + instances(40))}}}"
+TEN_PLANS = "{" + " ".join(f"p{number}: {a_plan('count')}" for number in range(10)) + "}"
+WHOLE_PLAN = f"{{{a_plan('count reasons {findings {code}} mapping {source} ' + instances(79))}}}"
+
+
+def too_many(nodes: int) -> str:
+    return f"{MORE}, ask for {nodes:,}."
+
+
+@pytest.mark.parametrize("root", [Query, Mutation, Subscription])
+def test_every_field_at_the_top_of_an_operation_is_within_the_budget(root: type):
+    fields = get_object_definition(root, strict=True).fields
+    assert all(any(isinstance(one, WithinBudget) for one in field.extensions) for field in fields)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("query", "nodes"),
+    [
+        ("{processes(first: 100) {nodes {instances(first: 100) {nodes {id}}}}}", 100 + 100 * 100),
+        ("{processes {nodes {instances(first: 200) {totalCount}}}}", 50 + 50 * 200),
+        ("{processes(first: 200) {nodes {instances {totalCount}}}}", 200 + 200 * 50),
+        ("{processes(first: 1000) {edges {node {a: instances(first: 10) {nodes {id}}}}}}", 11_000),
+        ("{upgrades(first: 10) {nodes {... on Upgrade {outcomes(first: 1000) {totalCount}}}}}", 10_010),
+        (LOOP, 1 + 1000 + 10_000),
+        (SIDE_BY_SIDE, 10 + 9990 + 1),
+        ("{processes(first: 10) {nodes {versions {bpmn}}}}", 10 + 10 * 1000),
+        (ELEVEN_DOCUMENTS, 11_000),
+        ("{upgrades(first: 910) {nodes {of {id}}}}", 910 + 910 * 10),
+        (HISTORIES % 910, 910 + 910 * 10),
+        (EVERY_INSTANCE, 1000 + 100 * (1 + 100)),
+        (TWO_PAGES, 1000 + 100 * (1 + 10 + 40 + 40)),
+        (TEN_PLANS, 10 * (1000 + 100)),
+        ("{processes(first: 5) {nodes {comparison(fromVersion: 1) {added {id}}}}}", 5 + 5 * 2000),
+        ("{upgrades(first: 100) {nodes {mappings {fromVersion}}}}", 100 + 100 * 100),
+    ],
+)
+async def test_page_sizes_are_multiplied_down_the_nesting(client: Client, query: str, nodes: int):
+    await add_process(client.store)
+    store = CountingStore(client.store)
+    data, errors = await client.on(store).answer(query)
+    assert {error["message"] for error in errors} == {too_many(nodes)}
+    assert {error["extensions"]["code"] for error in errors} == {"LIMIT_EXCEEDED"}
+    assert not data or set(data.values()) == {None}
+    assert not store.asked
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{processes(first: 99) {nodes {instances(first: 100) {nodes {id}}}}}",
+        "{upgrades(first: 1000) {nodes {id process {code versions {number}}}}}",
+        "{processes(first: 1000) {nodes {cohorts {count} latestPublishedVersion {number}}}}",
+        "{processes(first: 1000) {nodes {code instances(first: 1000) @include(if: false) {totalCount}}}}",
+        LEFT_OUT,
+        SAME_FIELD_TWICE,
+        "{processes(first: 9) {nodes {versions {bpmn}}}}",
+        "{processes(first: 4) {nodes {comparison(fromVersion: 1) {added {id} mapping {source}}}}}",
+        "{upgrades(first: 99) {nodes {mappings {fromVersion}}}}",
+        WHOLE_PLAN,
+        "{__schema {types {name fields {name}}} __typename}",
+        "{upgrades(first: 909) {nodes {of {id}}}}",
+        HISTORIES % 909,
+    ],
+)
+async def test_an_operation_within_the_budget_runs(client: Client, query: str):
+    await add_process(client.store)
+    await client.ask(query)
+
+
+BY_VARIABLES = """
+query($outer: Int = 1000, $inner: Int!, $off: Boolean = false) {
+  processes(first: $outer) {nodes {instances(first: $inner) @skip(if: $off) {totalCount}}}
+}
+"""
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("variables", "nodes"),
+    [
+        ({"inner": 10}, 11_000),
+        ({"outer": 100, "inner": 100}, 10_100),
+        ({"outer": 100, "inner": 99}, None),
+        ({"inner": 10, "off": True}, None),
+    ],
+)
+async def test_page_sizes_may_be_variables(client: Client, variables: dict[str, Any], nodes: int | None):
+    _, errors = await client.answer(BY_VARIABLES, **variables)
+    assert [error["message"] for error in errors] == ([too_many(nodes)] if nodes else [])
+
+
+@pytest.mark.anyio
+async def test_a_variable_inside_another_argument_does_not_disturb_the_count(client: Client):
+    query = 'query($code: String!) {upgrades(process: {namespace: "shop", code: $code}) {nodes {id}}}'
+    assert await client.ask(query, code="order") == {"upgrades": {"nodes": []}}
+
+
+@pytest.mark.anyio
+async def test_a_page_size_out_of_range_counts_as_the_largest_and_is_refused_where_it_stands(client: Client):
+    error = await client.refused("{processes(first: 100000) {nodes {code}}}")
+    assert error["extensions"]["code"] == "INVALID_INPUT"
+
+
+@pytest.mark.anyio
+async def test_a_mutation_over_the_budget_changes_nothing(client: Client):
+    await add_process(client.store)
+    before = await contents(client.store)
+    data, errors = await client.answer(
+        """
+        mutation {
+          saveDraft(input: {namespace: "shop", code: "order"}) {version {number}}
+          registerInstances(input: {namespace: "shop", code: "order", instances: []}) {
+            process {instances(first: 1000) {nodes {process {instances(first: 10) {totalCount}}}}}
+          }
+        }
+        """
+    )
+    assert data == {"saveDraft": None, "registerInstances": None}
+    assert {error["message"] for error in errors} == {too_many(11_000)}
+    assert await contents(client.store) == before

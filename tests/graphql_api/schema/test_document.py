@@ -1,0 +1,163 @@
+"""The schema's own text: complete, described, and in step with the domain."""
+
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+
+import pytest
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    build_ast_schema,
+    parse,
+)
+from graphql import build_schema as build_from_text
+from strawberry.types.base import get_object_definition
+
+from uplift import domain, graphql_api
+from uplift.domain import compatibility
+from uplift.domain.errors import (
+    ErrorCode,
+    Forbidden,
+    InvalidModel,
+    StoreUnavailable,
+    TooManyRequests,
+    Unauthenticated,
+    UpliftError,
+)
+from uplift.domain.model.selection import SelectionKind
+from uplift.graphql_api.schema import build_schema, print_schema
+from uplift.graphql_api.types import enums
+from uplift.graphql_api.types.comparisons import Element, ElementChange
+from uplift.graphql_api.types.histories import HistoryEntry
+from uplift.graphql_api.types.instances import Cohort, ProcessInstance
+from uplift.graphql_api.types.mappings import MappingPair, VersionMapping
+from uplift.graphql_api.types.plans import PlannedCohort
+from uplift.graphql_api.types.reasons import Finding, FindingCount, ReasonCount, SkipReason
+from uplift.graphql_api.types.upgrades import Outcome, Upgrade
+from uplift.graphql_api.types.user_errors import USER_ERRORS, show_refusal
+from uplift.graphql_api.types.versions import Version
+
+COMMITTED = Path(graphql_api.__file__).with_name("schema.graphql")
+BUILT_IN = {"Boolean", "Float", "ID", "Int", "String"}
+NOT_ABOUT_THE_INPUT = {Unauthenticated, Forbidden, TooManyRequests, StoreUnavailable}
+
+
+def test_the_committed_text_is_what_the_code_says():
+    assert COMMITTED.read_text() == print_schema(), (
+        "write it anew: python -m uplift.graphql_api.schema > graphql_api/schema.graphql"
+    )
+
+
+def test_the_text_is_a_valid_schema_on_its_own():
+    assert build_ast_schema(parse(print_schema())).query_type is not None
+
+
+def test_everything_is_described():
+    described = build_from_text(COMMITTED.read_text())
+    missing = [
+        name
+        for type_ in described.type_map.values()
+        if not type_.name.startswith("__") and type_.name not in BUILT_IN
+        for name, description in descriptions(type_)
+        if not (description or "").strip()
+    ]
+    assert missing == []
+
+
+def descriptions(type_: GraphQLNamedType) -> Iterator[tuple[str, str | None]]:
+    yield type_.name, type_.description
+    if isinstance(type_, GraphQLEnumType):
+        for name, value in type_.values.items():
+            yield f"{type_.name}.{name}", value.description
+    if isinstance(type_, (GraphQLObjectType, GraphQLInterfaceType, GraphQLInputObjectType)):
+        for name, field in type_.fields.items():
+            yield f"{type_.name}.{name}", field.description
+            for argument_name, argument in getattr(field, "args", {}).items():
+                yield f"{type_.name}.{name}({argument_name})", argument.description
+
+
+@pytest.mark.parametrize(
+    ("shown", "meant"),
+    [
+        (enums.Status, domain.Status),
+        (enums.VersionState, domain.VersionState),
+        (enums.SelectionKind, SelectionKind),
+        (enums.UpgradeState, domain.UpgradeState),
+        (enums.OutcomeKind, domain.OutcomeKind),
+        (enums.ReasonCode, domain.ReasonCode),
+        (enums.Verdict, domain.Verdict),
+        (enums.Severity, compatibility.Severity),
+        (enums.FindingCode, compatibility.Code),
+        (enums.ChangedAspect, compatibility.Aspect),
+        (
+            enums.UserErrorCode,
+            [code for code in ErrorCode if code not in {error.code for error in NOT_ABOUT_THE_INPUT}],
+        ),
+    ],
+)
+def test_an_enum_has_the_members_of_the_domain(shown: type[Enum], meant: list[Enum]):
+    assert {member.name: member.value for member in shown} == {member.name: member.value for member in meant}
+
+
+def test_every_refusal_of_the_domain_is_a_user_error_if_it_is_about_the_input():
+    assert set(UpliftError.__subclasses__()) == {*USER_ERRORS, *NOT_ABOUT_THE_INPUT}
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Unauthenticated(),
+        Forbidden(caller="dashboard", role="reader"),
+        TooManyRequests(caller="dashboard", allowed="2 requests per minute", retry_after=3),
+        StoreUnavailable("it is locked"),
+    ],
+)
+def test_a_refusal_that_is_not_about_the_input_is_raised_on(refusal: UpliftError):
+    with pytest.raises(type(refusal)):
+        show_refusal(refusal)
+
+
+def test_an_unreadable_model_shows_line_and_element():
+    shown = show_refusal(InvalidModel("Expected …, but …", line=3, element="approve"))
+    assert (shown.code, shown.field, shown.line, shown.element) == (
+        enums.UserErrorCode.INVALID_MODEL,
+        ["bpmn"],
+        3,
+        "approve",
+    )
+
+
+@pytest.mark.parametrize(
+    ("cls", "resolved"),
+    [
+        (ProcessInstance, {"process", "history"}),
+        (HistoryEntry, set()),
+        (Cohort, set()),
+        (Version, {"bpmn"}),
+        (Upgrade, {"workers", "process", "of", "counts_by_reason", "outcomes"}),
+        (Outcome, set()),
+        (SkipReason, set()),
+        (ReasonCount, set()),
+        (PlannedCohort, {"instances"}),
+        (Finding, set()),
+        (FindingCount, set()),
+        (MappingPair, set()),
+        (VersionMapping, set()),
+        (Element, set()),
+        (ElementChange, set()),
+    ],
+)
+def test_what_lists_return_in_bulk_is_plain_attributes_but_for_what_leads_elsewhere(
+    cls: type, resolved: set[str]
+):
+    fields = get_object_definition(cls, strict=True).fields
+    assert {field.python_name for field in fields if not field.is_basic_field} == resolved
+
+
+def test_schemas_can_be_built_side_by_side():
+    first, second = build_schema(), build_schema()
+    assert first.execute_sync("{__typename}").data == second.execute_sync("{__typename}").data

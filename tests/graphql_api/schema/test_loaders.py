@@ -1,0 +1,153 @@
+"""However long a list is, what belongs to its rows is asked of the store at once."""
+
+import pytest
+
+from tests.graphql_api.schema.counting_store import CountingStore
+from tests.graphql_api.schema.schema_client import Client
+from tests.graphql_api.schema.schema_world import (
+    ADMIN,
+    MODEL,
+    add_instances,
+    add_process,
+    add_upgrade,
+    an_instance,
+)
+from tests.graphql_api.working import a_worker
+from uplift.domain import (
+    Caller,
+    ProcessKey,
+    ReasonCode,
+    Role,
+    Worker,
+    all_active,
+    claim,
+    request_retry,
+    request_upgrade,
+)
+
+pytestmark = pytest.mark.anyio
+
+NESTED_IN_PROCESSES = """
+{
+  processes {
+    nodes {
+      code
+      versions {number}
+      version(number: 1) {state}
+      latestPublishedVersion {number}
+      cohorts {count}
+      pending: instances(status: PENDING, first: 2) {totalCount nodes {id process {code cohorts {count}}}}
+      again: instances(status: PENDING, first: 2) {edges {cursor}}
+      all: instances(first: 3) {totalCount pageInfo {endCursor}}
+    }
+  }
+}
+"""
+
+NESTED_IN_UPGRADES = """
+{
+  upgrades {
+    edges {
+      node {
+        total
+        workers
+        countsByReason {code count}
+        process {code latestPublishedVersion {number}}
+        outcomes(first: 3) {totalCount nodes {instanceId reasons {code}}}
+        skipped: outcomes(first: 3, reason: ALREADY_LATEST) {totalCount nodes {instanceId}}
+      }
+    }
+  }
+}
+"""
+
+
+@pytest.mark.parametrize("processes", [1, 2, 20])
+async def test_a_list_of_processes_asks_once_for_each_thing(client: Client, processes: int):
+    for number in range(processes):
+        key = ProcessKey(namespace="shop", code=f"order{number}")
+        await add_process(client.store, key)
+        instances = (an_instance(number * 10 + one, process=key) for one in range(5))
+        await add_instances(client.store, *instances)
+    store = CountingStore(client.store)
+    data = await client.on(store).ask(NESTED_IN_PROCESSES)
+    assert len(data["processes"]["nodes"]) == processes
+    assert store.asked == {
+        "processes": 1,
+        "versions": 1,
+        "cohorts": 1,
+        "instance_pages": 2,
+        "processes_named": 1,
+    }
+
+
+@pytest.mark.parametrize("upgrades", [1, 2, 20])
+async def test_a_list_of_upgrades_asks_once_for_each_thing(client: Client, upgrades: int):
+    for number in range(upgrades):
+        key = ProcessKey(namespace="shop", code=f"order{number}")
+        await add_process(client.store, key, versions=2)
+        await add_instances(client.store, an_instance(number * 10, process=key, version=2))
+        await add_upgrade(client.store, number * 10, number * 10 + 1, key=key)
+    store = CountingStore(client.store)
+    data = await client.on(store).ask(NESTED_IN_UPGRADES)
+    assert len(data["upgrades"]["edges"]) == upgrades
+    assert store.asked == {
+        "upgrades": 1,
+        "decisions": 1,
+        "processes_named": 1,
+        "versions": 1,
+        "outcome_pages": 2,
+    }
+
+
+@pytest.mark.parametrize("upgrades", [1, 2, 20])
+async def test_a_list_of_running_upgrades_asks_once_for_their_workers(client: Client, upgrades: int):
+    for number in range(upgrades):
+        key = ProcessKey(namespace="shop", code=f"order{number}")
+        await add_process(client.store, key, versions=2)
+        await add_instances(client.store, *(an_instance(number * 10 + one, process=key) for one in range(5)))
+        asked = await request_upgrade(
+            client.store, process=key, selection=all_active(), caller=ADMIN, worker=a_worker()
+        )
+        for name in (f"first of {number}", f"second of {number}"):
+            assert await claim(client.store, a_worker(name, share=2), only=asked.id)
+    store = CountingStore(client.store)
+    data = await client.on(store).ask("{upgrades {nodes {workers}}}")
+    assert [one["workers"] for one in data["upgrades"]["nodes"]] == [
+        [f"first of {number}", f"second of {number}"] for number in reversed(range(upgrades))
+    ]
+    assert store.asked == {"upgrades": 1, "shares": 1}
+
+
+async def test_a_list_of_retries_asks_once_for_what_they_are_of(client: Client):
+    await add_process(client.store, versions=2)
+    for number in range(3):
+        await add_instances(client.store, an_instance(number, version=2))
+        earlier = await add_upgrade(client.store, number)
+        await request_retry(
+            client.store,
+            of=earlier.id,
+            reasons=frozenset({ReasonCode.ALREADY_LATEST}),
+            caller=Caller(name="ops", role=Role.SYSTEM_ADMIN),
+            worker=Worker(name="retrying"),
+        )
+    store = CountingStore(client.store)
+    data = await client.on(store).ask("{upgrades {nodes {id of {id}}}}")
+    assert len({one["of"]["id"] for one in data["upgrades"]["nodes"] if one["of"]}) == 3
+    assert store.asked == {"upgrades": 1, "upgrades_named": 1}
+
+
+async def test_what_nobody_asks_for_is_not_read(client: Client):
+    await add_process(client.store, model=MODEL)
+    store = CountingStore(client.store)
+    await client.on(store).ask('{process(namespace: "shop", code: "order") {code title}}')
+    assert store.asked == {"process": 1}
+
+
+async def test_a_document_is_read_only_when_asked_for(client: Client):
+    await add_process(client.store, versions=2, model=MODEL)
+    store = CountingStore(client.store)
+    await client.on(store).ask('{process(namespace: "shop", code: "order") {versions {number hasBpmn}}}')
+    assert store.asked["model"] == 0
+    await client.on(store).ask('{process(namespace: "shop", code: "order") {version(number: 2) {bpmn}}}')
+    assert store.asked["model"] == 1

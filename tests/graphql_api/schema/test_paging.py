@@ -1,0 +1,149 @@
+"""Paging: each item exactly once, whatever is written meanwhile, and clear errors for bad requests."""
+
+from typing import Any
+
+import pytest
+
+from tests.graphql_api.schema.schema_client import Client
+from tests.graphql_api.schema.schema_world import add_instances, add_process, add_upgrade, an_id, an_instance
+from uplift.domain import ProcessKey
+
+pytestmark = pytest.mark.anyio
+
+INSTANCES = """
+query($first: Int!, $after: String) {
+  process(namespace: "shop", code: "order") {
+    list: instances(first: $first, after: $after) {
+      nodes {id}
+      edges {cursor node {id}}
+      pageInfo {hasNextPage hasPreviousPage startCursor endCursor}
+    }
+  }
+}
+"""
+OUTCOMES = """
+query($first: Int!, $after: String, $id: UUID!) {
+  upgrade(id: $id) {
+    list: outcomes(first: $first, after: $after) {
+      nodes {id: instanceId}
+      edges {cursor node {id: instanceId}}
+      pageInfo {hasNextPage hasPreviousPage startCursor endCursor}
+    }
+  }
+}
+"""
+PROCESSES = """
+query($first: Int!, $after: String) {
+  list: processes(first: $first, after: $after) {
+    nodes {id: code}
+    edges {cursor node {id: code}}
+    pageInfo {hasNextPage hasPreviousPage startCursor endCursor}
+  }
+}
+"""
+UPGRADES = PROCESSES.replace("processes", "upgrades").replace("id: code", "id")
+
+
+async def walk(client: Client, query: str, first: int, **variables: Any) -> list[str]:
+    """The ids of all items, page by page; each page must be consistent in itself."""
+    found: list[str] = []
+    after = None
+    while True:
+        page = a_list(await client.ask(query, first=first, after=after, **variables))
+        ids = [node["id"] for node in page["nodes"]]
+        cursors = [edge["cursor"] for edge in page["edges"]]
+        assert [edge["node"]["id"] for edge in page["edges"]] == ids
+        assert page["pageInfo"]["hasPreviousPage"] is (after is not None)
+        assert page["pageInfo"]["startCursor"] == (cursors[0] if cursors else None)
+        assert page["pageInfo"]["endCursor"] == (cursors[-1] if cursors else None)
+        found += ids
+        if not page["pageInfo"]["hasNextPage"]:
+            return found
+        assert len(ids) == first
+        after = page["pageInfo"]["endCursor"]
+
+
+def a_list(data: Any) -> Any:
+    """The one connection of an answer, at whatever depth."""
+    return data["list"] if "list" in data else a_list(next(iter(data.values())))
+
+
+@pytest.mark.parametrize("first", [1, 2, 3, 7, 1000])
+async def test_a_walk_over_instances_meets_each_exactly_once(client: Client, first: int):
+    await add_process(client.store)
+    await add_instances(client.store, *map(an_instance, [5, 3, 9, 1, 7, 2]))
+    assert await walk(client, INSTANCES, first) == [str(an_id(number)) for number in [5, 3, 9, 1, 7, 2]]
+
+
+@pytest.mark.parametrize("first", [1, 2, 5])
+async def test_a_walk_over_outcomes_meets_each_exactly_once(client: Client, first: int):
+    await add_process(client.store, versions=2)
+    await add_instances(client.store, *map(an_instance, [1, 2, 3]))
+    upgrade = await add_upgrade(client.store, 3, 9, 1, 2)
+    expected = [str(an_id(number)) for number in [3, 9, 1, 2]]
+    assert await walk(client, OUTCOMES, first, id=str(upgrade.id)) == expected
+
+
+@pytest.mark.parametrize("first", [1, 2, 5])
+async def test_a_walk_over_processes_meets_each_exactly_once(client: Client, first: int):
+    for code in "cabd":
+        await add_process(client.store, ProcessKey(namespace="shop", code=code), versions=0)
+    assert await walk(client, PROCESSES, first) == ["c", "a", "b", "d"]
+
+
+@pytest.mark.parametrize("first", [1, 2, 5])
+async def test_a_walk_over_upgrades_meets_each_exactly_once(client: Client, first: int):
+    await add_process(client.store)
+    upgrades = [await add_upgrade(client.store, 1) for _ in range(4)]
+    assert await walk(client, UPGRADES, first) == [str(upgrade.id) for upgrade in reversed(upgrades)]
+
+
+async def test_an_empty_list_has_no_cursors(client: Client):
+    assert await walk(client, PROCESSES, 10) == []
+
+
+async def test_cursors_stay_good_while_the_list_grows(client: Client):
+    await add_process(client.store)
+    await add_instances(client.store, *map(an_instance, [1, 2, 3]))
+    page = a_list(await client.ask(INSTANCES, first=2))
+    await add_instances(client.store, *map(an_instance, [4, 5]))
+    again = a_list(await client.ask(INSTANCES, first=2))
+    rest = a_list(await client.ask(INSTANCES, first=10, after=page["pageInfo"]["endCursor"]))
+    assert again["edges"] == page["edges"]
+    assert rest["nodes"] == [{"id": str(an_id(number))} for number in [3, 4, 5]]
+
+
+async def test_new_upgrades_do_not_shift_the_pages_behind_a_cursor(client: Client):
+    await add_process(client.store)
+    upgrades = [await add_upgrade(client.store, 1) for _ in range(3)]
+    page = a_list(await client.ask(UPGRADES, first=1))
+    await add_upgrade(client.store, 1)
+    rest = a_list(await client.ask(UPGRADES, first=10, after=page["pageInfo"]["endCursor"]))
+    assert rest["nodes"] == [{"id": str(upgrades[1].id)}, {"id": str(upgrades[0].id)}]
+
+
+async def test_a_page_has_fifty_items_unless_told_otherwise(client: Client):
+    await add_process(client.store)
+    await add_instances(client.store, *map(an_instance, range(1, 61)))
+    data = await client.ask('{process(namespace: "shop", code: "order") {instances {nodes {id}}}}')
+    assert len(data["process"]["instances"]["nodes"]) == 50
+
+
+@pytest.mark.parametrize("first", [0, -1, 1001, 2**31 - 1])
+async def test_a_page_size_out_of_range_is_refused(client: Client, first: int):
+    error = await client.refused(PROCESSES, first=first)
+    assert error["message"] == f"Expected first to be from 1 to 1,000, but got {first}."
+    assert error["extensions"] == {"code": "INVALID_INPUT", "field": ["first"]}
+
+
+@pytest.mark.parametrize("cursor", ["", "nonsense", "ÿ", "a zE", "azE=", "az-x", "azAx"])
+async def test_a_cursor_that_is_none_is_refused(client: Client, cursor: str):
+    error = await client.refused(PROCESSES, first=1, after=cursor)
+    assert error["message"] == f"Expected after to be a cursor of this list, but got {cursor!r}."
+    assert error["extensions"] == {"code": "INVALID_INPUT", "field": ["after"]}
+
+
+async def test_a_bad_page_of_a_nested_list_is_refused_where_it_stands(client: Client):
+    await add_process(client.store)
+    error = await client.refused(INSTANCES, first=0)
+    assert error["path"] == ["process", "list"]

@@ -1,0 +1,507 @@
+"""What an upgrade would do: the plan with exact answers, its cohorts, and who is behind them."""
+
+from typing import Any
+
+import pytest
+
+from tests.graphql_api.schema.counting_store import CountingStore
+from tests.graphql_api.schema.schema_client import Client
+from tests.graphql_api.schema.schema_world import (
+    ORDER,
+    add_draft,
+    add_instances,
+    add_process,
+    add_version,
+    an_id,
+    an_instance,
+    contents,
+)
+from tests.support.bpmn_builder import a_process
+from uplift.domain import Status
+
+pytestmark = pytest.mark.anyio
+
+FIRST = (
+    a_process("order").start().user_task("check", name="Check").user_task("approve").user_task("pay").end()
+)
+SECOND = (
+    a_process("order").start().user_task("check", name="Look").user_task("sign").service_task("pay").end()
+)
+TASK_GONE = {
+    "severity": "ERROR",
+    "code": "ELEMENT_MISSING",
+    "source": "approve",
+    "target": None,
+    "name": None,
+    "message": "Expected user task 'approve' to exist in the target version, "
+    "but it has no element of this id.",
+}
+CALLED_OTHERWISE = {
+    "severity": "WARNING",
+    "code": "NAME_CHANGED",
+    "source": "check",
+    "target": "check",
+    "name": "Check",
+    "message": "user task 'check' (Check) is called 'Look' in the target version.",
+}
+
+PLAN = """
+query($input: UpgradePlanInput!, $decision: Verdict, $reason: ReasonCode, $version: Int) {
+  upgradePlan(input: $input) {
+    plan {
+      process {code}
+      targetVersion total upgraded skipped excluded notFound
+      countsByReason {code count}
+      countsByFinding {severity code count}
+      cohorts(decision: $decision, reason: $reason, version: $version) {
+        count version status position decision toPosition
+        reasons {code message findings {severity code source target name message}}
+        warnings {severity code source target name message}
+        mapping {source target}
+        instances {totalCount nodes {id}}
+      }
+    }
+    userErrors {code field message}
+  }
+}
+"""
+
+
+def asked(selection: dict[str, Any] | None = None, **others: Any) -> dict[str, Any]:
+    return {"namespace": "shop", "code": "order", "selection": selection or {"allActive": {}}, **others}
+
+
+def mapped(version: int, **pairs: str) -> list[dict[str, Any]]:
+    """Instructions for one version."""
+    instructions = [{"source": source, "target": target} for source, target in pairs.items()]
+    return [{"fromVersion": version, "instructions": instructions}]
+
+
+async def plan_of(client: Client, given: dict[str, Any], **which: Any) -> Any:
+    data = await client.ask(PLAN, input=given, **which)
+    assert data["upgradePlan"]["userErrors"] == []
+    return data["upgradePlan"]["plan"]
+
+
+async def fingerprint(client: Client, given: dict[str, Any]) -> str:
+    query = "query($i: UpgradePlanInput!) {upgradePlan(input: $i) {plan {fingerprint}}}"
+    found: str = (await client.ask(query, i=given))["upgradePlan"]["plan"]["fingerprint"]
+    return found
+
+
+@pytest.fixture
+async def world(client: Client) -> Client:
+    """Instances on both of two versions that differ, and one that is at work."""
+    await add_process(client.store, versions=0)
+    await add_version(client.store, FIRST.xml())
+    await add_version(client.store, SECOND.xml())
+    await add_instances(
+        client.store,
+        an_instance(1, position=["check"]),
+        an_instance(2, position=["approve"]),
+        an_instance(3, position=["check"]),
+        an_instance(4, position=["approve"], status=Status.RUNNING),
+        an_instance(5, position=["check"], version=2),
+        an_instance(6, position=["check"], status=Status.COMPLETED),
+    )
+    return client
+
+
+async def test_a_plan_tells_what_an_upgrade_would_do(world: Client):
+    plan = await plan_of(world, asked())
+    cohorts = plan.pop("cohorts")
+    assert plan == {
+        "process": {"code": "order"},
+        "targetVersion": 2,
+        "total": 5,
+        "upgraded": 2,
+        "skipped": 3,
+        "excluded": 0,
+        "notFound": 0,
+        "countsByReason": [
+            {"code": "NOT_PENDING", "count": 1},
+            {"code": "ALREADY_LATEST", "count": 1},
+            {"code": "INCOMPATIBLE", "count": 2},
+        ],
+        "countsByFinding": [
+            {"severity": "ERROR", "code": "ELEMENT_MISSING", "count": 2},
+            {"severity": "WARNING", "code": "NAME_CHANGED", "count": 2},
+        ],
+    }
+    assert [(one["count"], one["version"], one["status"], one["position"]) for one in cohorts] == [
+        (2, 1, "PENDING", ["check"]),
+        (1, 1, "PENDING", ["approve"]),
+        (1, 1, "RUNNING", ["approve"]),
+        (1, 2, "PENDING", ["check"]),
+    ]
+
+
+async def test_a_cohort_to_upgrade_tells_where_it_goes_and_what_else_to_know(world: Client):
+    [cohort] = (await plan_of(world, asked(), decision="UPGRADE"))["cohorts"]
+    assert cohort == {
+        "count": 2,
+        "version": 1,
+        "status": "PENDING",
+        "position": ["check"],
+        "decision": "UPGRADE",
+        "toPosition": ["check"],
+        "reasons": [],
+        "warnings": [CALLED_OTHERWISE],
+        "mapping": [{"source": "check", "target": "check"}],
+        "instances": {"totalCount": 2, "nodes": [{"id": str(an_id(1))}, {"id": str(an_id(3))}]},
+    }
+
+
+async def test_a_cohort_to_skip_tells_every_reason_with_its_findings(world: Client):
+    _, cohort = (await plan_of(world, asked(), reason="INCOMPATIBLE"))["cohorts"]
+    assert cohort == {
+        "count": 1,
+        "version": 1,
+        "status": "RUNNING",
+        "position": ["approve"],
+        "decision": "SKIP",
+        "toPosition": None,
+        "reasons": [
+            {
+                "code": "NOT_PENDING",
+                "message": "Expected to move a PENDING instance to version 2, but it is RUNNING.",
+                "findings": [],
+            },
+            {"code": "INCOMPATIBLE", "message": TASK_GONE["message"], "findings": [TASK_GONE]},
+        ],
+        "warnings": [],
+        "mapping": [{"source": "check", "target": "check"}],
+        "instances": {"totalCount": 1, "nodes": [{"id": str(an_id(4))}]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("which", "cohorts"),
+    [
+        ({}, [("check", 1), ("approve", 1), ("approve", 1), ("check", 2)]),
+        ({"decision": "UPGRADE"}, [("check", 1)]),
+        ({"decision": "SKIP"}, [("approve", 1), ("approve", 1), ("check", 2)]),
+        ({"reason": "NOT_PENDING"}, [("approve", 1)]),
+        ({"reason": "INSTANCE_NOT_FOUND"}, []),
+        ({"version": 2}, [("check", 2)]),
+        ({"version": 1, "decision": "SKIP", "reason": "INCOMPATIBLE"}, [("approve", 1), ("approve", 1)]),
+        ({"version": 2, "decision": "UPGRADE"}, []),
+    ],
+    ids=str,
+)
+async def test_cohorts_can_be_narrowed(world: Client, which: dict[str, Any], cohorts: list[tuple[str, int]]):
+    plan = await plan_of(world, asked(), **which)
+    assert [(*one["position"], one["version"]) for one in plan["cohorts"]] == cohorts
+    assert plan["total"] == 5
+
+
+@pytest.mark.parametrize(
+    ("selection", "counts"),
+    [
+        ({"allActive": {"except": [str(an_id(2)), str(an_id(6)), str(an_id(9))]}}, (4, 2, 2, 1, 0)),
+        ({"instanceIds": [str(an_id(n)) for n in (1, 6, 9, 1, 2)]}, (4, 1, 3, 0, 1)),
+        ({"instanceIds": [str(an_id(9))]}, (1, 0, 1, 0, 1)),
+    ],
+)
+async def test_a_plan_is_about_its_selection(
+    world: Client, selection: dict[str, Any], counts: tuple[int, ...]
+):
+    plan = await plan_of(world, asked(selection))
+    shown = ("total", "upgraded", "skipped", "excluded", "notFound")
+    assert tuple(plan[name] for name in shown) == counts
+
+
+async def test_mapping_instructions_bring_an_instance_where_the_generated_mapping_does_not(world: Client):
+    plan = await plan_of(world, asked(mappings=mapped(1, approve="sign")), version=1)
+    assert (plan["upgraded"], plan["countsByFinding"]) == (
+        3,
+        [{"severity": "WARNING", "code": "NAME_CHANGED", "count": 2}],
+    )
+    _, cohort, _ = plan["cohorts"]
+    assert (cohort["position"], cohort["toPosition"]) == (["approve"], ["sign"])
+    assert cohort["mapping"] == [
+        {"source": "approve", "target": "sign"},
+        {"source": "check", "target": "check"},
+    ]
+
+
+async def test_a_version_without_a_document_is_only_renumbered_with_a_warning(client: Client):
+    await add_process(client.store, versions=2)
+    await add_instances(client.store, an_instance(1))
+    plan = await plan_of(client, asked())
+    [cohort] = plan["cohorts"]
+    assert (cohort["decision"], cohort["toPosition"], cohort["mapping"]) == ("UPGRADE", ["approve"], [])
+    assert plan["countsByFinding"] == [{"severity": "WARNING", "code": "NO_MODEL", "count": 1}]
+    [warning] = cohort["warnings"]
+    assert (warning["code"], warning["source"]) == ("NO_MODEL", None)
+
+
+async def test_a_plan_of_nothing_is_empty(client: Client):
+    await add_process(client.store)
+    plan = await plan_of(client, asked())
+    assert (plan["total"], plan["cohorts"], plan["countsByReason"]) == (0, [], [])
+
+
+async def test_a_reader_may_ask_for_a_plan_and_nothing_is_written(world: Client):
+    before = await contents(world.store)
+    assert (await plan_of(world.reader(), asked()))["upgraded"] == 2
+    assert await contents(world.store) == before
+
+
+PAGES = """
+query($input: UpgradePlanInput!, $after: String) {
+  upgradePlan(input: $input) {
+    plan {
+      cohorts(decision: UPGRADE) {
+        instances(first: 2, after: $after) {
+          totalCount nodes {id} pageInfo {hasNextPage hasPreviousPage endCursor}
+        }
+      }
+    }
+  }
+}
+"""
+
+
+async def page(client: Client, after: str | None = None) -> Any:
+    [cohort] = (await client.ask(PAGES, input=asked(), after=after))["upgradePlan"]["plan"]["cohorts"]
+    return cohort["instances"]
+
+
+async def test_the_instances_behind_a_cohort_come_in_pages(world: Client):
+    await add_instances(world.store, an_instance(7, position=["check"]))
+    first = await page(world)
+    assert first == {
+        "totalCount": 3,
+        "nodes": [{"id": str(an_id(1))}, {"id": str(an_id(3))}],
+        "pageInfo": {
+            "hasNextPage": True,
+            "hasPreviousPage": False,
+            "endCursor": first["pageInfo"]["endCursor"],
+        },
+    }
+    rest = await page(world, first["pageInfo"]["endCursor"])
+    assert rest["nodes"] == [{"id": str(an_id(7))}]
+    assert (rest["pageInfo"]["hasNextPage"], rest["pageInfo"]["hasPreviousPage"]) == (False, True)
+
+
+@pytest.mark.parametrize("positions", [1, 2, 40])
+async def test_many_cohorts_ask_once_for_their_instances(client: Client, positions: int):
+    await add_process(client.store, versions=2)
+    await add_instances(client.store, *(an_instance(n, position=[f"task{n}"]) for n in range(positions)))
+    store = CountingStore(client.store)
+    data = await client.on(store).ask(
+        """
+        query($input: UpgradePlanInput!) {
+          upgradePlan(input: $input) {
+            plan {
+              cohorts {
+                instances(first: 3) {nodes {id process {code}} pageInfo {hasNextPage}}
+                more: instances(first: 3) {edges {cursor}}
+                one: instances(first: 1) {totalCount}
+              }
+            }
+          }
+        }
+        """,
+        input=asked(),
+    )
+    assert len(data["upgradePlan"]["plan"]["cohorts"]) == positions
+    assert store.asked == {
+        "process": 1,
+        "model": 1,
+        "selected_cohorts": 1,
+        "cohort_pages": 2,
+        "processes_named": 1,
+    }
+
+
+async def test_a_plan_of_more_cohorts_than_assumed_is_held_to_the_budget(client: Client):
+    await add_process(client.store, versions=2)
+    await add_instances(client.store, *(an_instance(n, position=[f"task{n}"]) for n in range(400)))
+    query = "query($i: UpgradePlanInput!) {upgradePlan(input: $i) {plan {cohorts {%s}}}}"
+    store = CountingStore(client.store)
+    error = await client.on(store).refused(query % "instances(first: 25) {nodes {id}}", i=asked())
+    assert error["extensions"]["code"] == "LIMIT_EXCEEDED"
+    assert error["path"] == ["upgradePlan", "plan", "cohorts"]
+    assert error["message"] == (
+        "Expected to read at most 10,000 nodes in one operation, but cohorts has 400 items, "
+        "which ask for 26 each."
+    )
+    assert store.asked["cohort_pages"] == 0
+    assert len((await client.ask(query % "count", i=asked()))["upgradePlan"]["plan"]["cohorts"]) == 400
+
+
+UPGRADE = """
+mutation($input: UpgradeInstancesInput!) {
+  upgradeInstances(input: $input) {
+    upgrade {
+      upgraded skipped mappings {fromVersion instructions {source target}}
+      outcomes(kind: SKIPPED) {nodes {instanceId reasons {code findings {severity code source}}}}
+    }
+    userErrors {
+      code field message
+      ... on PlanChangedError {
+        planned {fingerprint targetVersion upgraded skipped}
+        now {fingerprint targetVersion upgraded skipped}
+      }
+    }
+  }
+}
+"""
+
+
+async def test_an_upgrade_follows_the_mapping_and_keeps_it_as_given(world: Client):
+    mappings = mapped(1, approve="sign")
+    data = await world.ask(UPGRADE, input=asked({"instanceIds": [str(an_id(2))]}, mappings=mappings))
+    assert data["upgradeInstances"] == {
+        "upgrade": {"upgraded": 1, "skipped": 0, "mappings": mappings, "outcomes": {"nodes": []}},
+        "userErrors": [],
+    }
+    kept = await world.store.instances([an_id(2)])
+    assert kept[an_id(2)] == an_instance(2, version=2, position=["sign"])
+    stored = await world.ask("{upgrades {nodes {mappings {fromVersion instructions {source target}}}}}")
+    assert stored["upgrades"]["nodes"] == [{"mappings": mappings}]
+
+
+@pytest.mark.parametrize("mappings", [None, [], mapped(1)], ids=str)
+async def test_an_upgrade_may_have_no_instructions(world: Client, mappings: list[dict[str, Any]] | None):
+    data = await world.ask(UPGRADE, input=asked(mappings=mappings))
+    assert data["upgradeInstances"]["upgrade"]["mappings"] == (mappings or [])
+    assert data["upgradeInstances"]["upgrade"]["upgraded"] == 2
+
+
+async def test_a_skipped_instance_tells_the_findings(world: Client):
+    data = await world.ask(UPGRADE, input=asked({"instanceIds": [str(an_id(2)), str(an_id(9))]}))
+    assert data["upgradeInstances"]["upgrade"]["outcomes"]["nodes"] == [
+        {
+            "instanceId": str(an_id(2)),
+            "reasons": [
+                {
+                    "code": "INCOMPATIBLE",
+                    "findings": [{"severity": "ERROR", "code": "ELEMENT_MISSING", "source": "approve"}],
+                }
+            ],
+        },
+        {"instanceId": str(an_id(9)), "reasons": [{"code": "INSTANCE_NOT_FOUND", "findings": []}]},
+    ]
+
+
+async def test_an_upgrade_with_the_fingerprint_of_its_plan_is_done(world: Client):
+    given = asked(mappings=mapped(1, approve="sign"))
+    planned = await fingerprint(world, given)
+    assert planned == await fingerprint(world, given)
+    data = await world.ask(UPGRADE, input={**given, "fingerprint": planned})
+    assert data["upgradeInstances"]["userErrors"] == []
+    assert data["upgradeInstances"]["upgrade"]["upgraded"] == 3
+
+
+async def test_an_upgrade_that_is_no_longer_as_planned_is_refused_with_the_difference(world: Client):
+    planned = await fingerprint(world, asked())
+    await add_instances(world.store, an_instance(7, position=["check"]), an_instance(8, position=["pay"]))
+    before = await contents(world.store)
+    data = await world.ask(UPGRADE, input=asked(fingerprint=planned))
+    assert data["upgradeInstances"] == {
+        "upgrade": None,
+        "userErrors": [
+            {
+                "code": "PLAN_CHANGED",
+                "field": ["fingerprint"],
+                "message": f"Expected to carry out the plan {planned}, but it would upgrade 3 instead of 2, "
+                "it would skip 4 instead of 3. Look at the new plan, and give its fingerprint.",
+                "planned": {"fingerprint": planned, "targetVersion": 2, "upgraded": 2, "skipped": 3},
+                "now": {
+                    "fingerprint": await fingerprint(world, asked()),
+                    "targetVersion": 2,
+                    "upgraded": 3,
+                    "skipped": 4,
+                },
+            }
+        ],
+    }
+    assert await contents(world.store) == before
+
+
+COMPARISON = """
+query($from: Int!, $to: Int) {
+  process(namespace: "shop", code: "order") {
+    comparison(fromVersion: $from, toVersion: $to) {
+      fromVersion toVersion
+      added {id name kind} removed {id name kind}
+      changed {source {id name kind} target {id name kind} aspects}
+      errors {code source target} warnings {code source target}
+      mapping {source target}
+    }
+  }
+}
+"""
+
+
+async def comparison(client: Client, source: int, target: int | None = None) -> Any:
+    data = await client.ask(COMPARISON, **{"from": source, "to": target})
+    return data["process"]["comparison"]
+
+
+async def test_two_versions_are_compared_element_by_element(world: Client):
+    compared = await comparison(world.reader(), 1)
+    assert compared == {
+        "fromVersion": 1,
+        "toVersion": 2,
+        "added": [{"id": "sign", "name": None, "kind": "userTask"}],
+        "removed": [{"id": "approve", "name": None, "kind": "userTask"}],
+        "changed": [
+            {
+                "source": {"id": "check", "name": "Check", "kind": "userTask"},
+                "target": {"id": "check", "name": "Look", "kind": "userTask"},
+                "aspects": ["NAME"],
+            },
+            {
+                "source": {"id": "pay", "name": None, "kind": "userTask"},
+                "target": {"id": "pay", "name": None, "kind": "serviceTask"},
+                "aspects": ["KIND"],
+            },
+        ],
+        "errors": [
+            {"code": "ELEMENT_MISSING", "source": "approve", "target": None},
+            {"code": "TYPE_CHANGED", "source": "pay", "target": "pay"},
+        ],
+        "warnings": [{"code": "NAME_CHANGED", "source": "check", "target": "check"}],
+        "mapping": [{"source": "check", "target": "check"}],
+    }
+
+
+async def test_a_draft_can_be_compared_and_the_newer_version_with_the_older(world: Client):
+    await add_draft(world.store, model=FIRST.xml())
+    draft, back = await comparison(world, 2, 3), await comparison(world, 2, 1)
+    assert {**draft, "toVersion": 1} == back
+    assert [element["id"] for element in back["added"]] == ["approve"]
+    assert await comparison(world, 1, 1) == {
+        "fromVersion": 1,
+        "toVersion": 1,
+        "added": [],
+        "removed": [],
+        "changed": [],
+        "errors": [],
+        "warnings": [],
+        "mapping": [{"source": task, "target": task} for task in ("approve", "check", "pay")],
+    }
+
+
+async def test_a_version_without_a_document_has_nothing_to_compare(world: Client):
+    await add_draft(world.store)
+    compared = await comparison(world, 2, 3)
+    assert compared.pop("warnings") == [{"code": "NO_MODEL", "source": None, "target": None}]
+    assert {name for name, found in compared.items() if found} == {"fromVersion", "toVersion"}
+
+
+@pytest.mark.parametrize(("source", "target"), [(1, 3), (3, 1), (0, 2), (3, None)])
+async def test_a_version_that_does_not_exist_has_no_comparison(
+    world: Client, source: int, target: int | None
+):
+    assert await comparison(world, source, target) is None
+
+
+async def test_without_a_published_version_there_is_nothing_to_compare_with(client: Client):
+    await add_process(client.store, ORDER, versions=0)
+    await add_draft(client.store)
+    assert await comparison(client, 1) is None

@@ -1,0 +1,193 @@
+"""How an upgrade is followed while it goes on."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, aclosing
+from typing import Any
+
+import pytest
+from strawberry import Schema
+
+from tests.graphql_api.schema.schema_client import Client, execute_served
+from tests.graphql_api.schema.schema_world import add_instances, an_id, an_instance
+from tests.graphql_api.schema.upgrade_requests import a_small_front_door, ask_for, put_into, the_upgrade
+from tests.graphql_api.working import a_worker, until_only, work_one_chunk, working_off
+from tests.support.stores import SERVED, Around, Stores
+from uplift.domain import Upgrade, UpgradeId, UpgradeState
+from uplift.domain.errors import StoreUnavailable
+from uplift.domain.ports import Store
+
+pytestmark = pytest.mark.anyio
+
+FOLLOW = """
+subscription($id: UUID!) {
+  upgradeProgress(id: $id) {id state total skipped countsByReason {code count} outcomes {totalCount}}
+}
+"""
+
+
+class Listened(Around):
+    """A store that counts who listens for changes, and can be locked."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.listening = 0
+        self.somebody_listens = asyncio.Event()
+        self.is_locked = False
+
+    async def wait_for_change(self, seconds: float) -> None:
+        self.listening += 1
+        self.somebody_listens.set()
+        try:
+            await self._store.wait_for_change(seconds)
+        finally:
+            self.listening -= 1
+
+    async def upgrade(self, upgrade: UpgradeId) -> Upgrade | None:
+        if self.is_locked:
+            raise StoreUnavailable("it is locked")
+        return await self._store.upgrade(upgrade)
+
+
+@pytest.fixture(params=SERVED)
+async def store(request: pytest.FixtureRequest, stores: Stores) -> AsyncIterator[Listened]:
+    async with stores.empty(request.param) as store:
+        yield Listened(store)
+
+
+@pytest.fixture
+async def small(schema: Schema, store: Listened) -> AsyncIterator[Client]:
+    """A front door that does two instances at once, before an upgrade of five that is queued."""
+    async with asyncio.timeout(10):
+        small = await a_small_front_door(Client(schema=schema, store=store, execute=execute_served))
+        await ask_for(small, "upgradeInstances", wait=False)
+        yield small
+
+
+async def test_a_finished_upgrade_is_told_once(small: Client, store: Listened):
+    upgrade = await put_into(store, (await the_upgrade(store)).id, state=UpgradeState.CANCELLED)
+    events = [event async for event in small.follow(FOLLOW, id=str(upgrade.id))]
+    assert events == [
+        {
+            "data": {
+                "upgradeProgress": {
+                    "id": str(upgrade.id),
+                    "state": "CANCELLED",
+                    "total": 0,
+                    "skipped": 0,
+                    "countsByReason": [],
+                    "outcomes": {"totalCount": 0},
+                }
+            }
+        }
+    ]
+    assert store.listening == 0
+
+
+async def test_tells_how_it_is_at_once_then_what_changes_and_at_last_the_end(small: Client, store: Listened):
+    upgrade = await the_upgrade(store)
+    events: list[Any] = []
+    async with AsyncExitStack() as until_the_end:
+        async for event in small.follow(FOLLOW, id=str(upgrade.id)):
+            events.append(event["data"]["upgradeProgress"])
+            if len(events) == 1:
+                await work_one_chunk(store, a_worker())
+            elif len(events) == 2:
+                await put_into(store, upgrade.id, state=UpgradeState.QUEUED)
+                await until_the_end.enter_async_context(working_off(store, a_worker()))
+    assert [(event["state"], event["total"], event["outcomes"]) for event in events] == [
+        ("QUEUED", 0, {"totalCount": 0}),
+        ("RUNNING", 2, {"totalCount": 2}),
+        ("COMPLETED", 5, {"totalCount": 5}),
+    ]
+    assert [event["countsByReason"] for event in events] == [[], [], [{"code": "NOT_PENDING", "count": 1}]]
+
+
+async def test_tells_at_most_twice_a_second_however_often_it_changes(small: Client, store: Listened):
+    await add_instances(store, *map(an_instance, range(100, 200)))
+    upgrade = await ask_for(small, "upgradeInstances", wait=False)
+    began = time.monotonic()
+    async with working_off(store, a_worker(rest=0.02)):  # some 50 chunks in about a second
+        totals = [
+            event["data"]["upgradeProgress"]["total"]
+            async for event in small.follow(FOLLOW, id=upgrade["id"])
+        ]
+    assert totals == sorted(totals)
+    assert totals[-1] == 105
+    assert len(totals) <= 2 + (time.monotonic() - began) / 0.5
+
+
+async def test_an_upgrade_that_does_not_exist_is_an_error(small: Client, store: Listened):
+    events = [event async for event in small.follow(FOLLOW, id=str(an_id(9)))]
+    assert events == [
+        {
+            "errors": [
+                {
+                    "message": f"Expected to find upgrade {an_id(9)}, but there is none.",
+                    "extensions": {"code": "UPGRADE_NOT_FOUND", "field": ["id"]},
+                }
+            ]
+        }
+    ]
+    assert store.listening == 0
+
+
+async def test_a_reader_may_follow(small: Client, store: Listened):
+    upgrade = await the_upgrade(store)
+    async with aclosing(small.reader().follow(FOLLOW, id=str(upgrade.id))) as events:
+        assert (await anext(events))["data"]["upgradeProgress"]["id"] == str(upgrade.id)
+
+
+async def test_the_budget_holds_for_what_is_followed(small: Client, store: Listened):
+    upgrade = await the_upgrade(store)
+    query = """
+        subscription($id: UUID!) {
+          upgradeProgress(id: $id) {
+            ...a
+            process {instances(first: 1000) {nodes {history {kind}}}}
+          }
+        }
+        fragment a on Upgrade {outcomes(first: 1000) {nodes {kind}}}
+    """
+    [event] = [event async for event in small.follow(query, id=str(upgrade.id))]
+    assert event["data"] is None
+    assert [error["extensions"] for error in event["errors"]] == [{"code": "LIMIT_EXCEEDED"}]
+    assert store.listening == 0
+
+
+async def test_who_stops_following_leaves_nothing_behind(small: Client, store: Listened):
+    upgrade = await the_upgrade(store)
+    events = small.follow(FOLLOW, id=str(upgrade.id))
+    await anext(events)
+    waiting = asyncio.create_task(anext(events))
+    await store.somebody_listens.wait()
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert store.listening == 0
+    with pytest.raises(StopAsyncIteration):
+        await anext(events)
+
+
+async def test_who_stops_between_two_events_leaves_nothing_behind(small: Client, store: Listened):
+    before = asyncio.all_tasks()
+    upgrade = await the_upgrade(store)
+    events = small.follow(FOLLOW, id=str(upgrade.id))
+    await anext(events)
+    await events.aclose()
+    assert store.listening == 0
+    await until_only(before)
+
+
+async def test_an_outage_ends_it_with_an_error(small: Client, store: Listened):
+    upgrade = await the_upgrade(store)
+    events = small.follow(FOLLOW, id=str(upgrade.id))
+    await anext(events)
+    store.is_locked = True
+    [event] = [event async for event in events]
+    assert [error["extensions"]["code"] for error in event["errors"]] == ["STORE_UNAVAILABLE"]
+
+
+async def test_cannot_be_asked_as_a_query(small: Client):
+    error = await small.refused(FOLLOW.replace("subscription", "query"), id=str(an_id(1)))
+    assert error["message"].startswith("Cannot query field 'upgradeProgress' on type 'Query'.")

@@ -1,0 +1,402 @@
+"""Every query, with exact answers."""
+
+from uuid import uuid4
+
+import pytest
+
+from tests.graphql_api.schema.schema_client import Client
+from tests.graphql_api.schema.schema_world import (
+    MODEL,
+    MORNING,
+    ORDER,
+    add_draft,
+    add_instances,
+    add_process,
+    add_upgrade,
+    an_id,
+    an_instance,
+)
+from uplift.domain import ProcessKey, Status, all_active, publish_version, upgrade_instances
+
+pytestmark = pytest.mark.anyio
+
+LOAN = ProcessKey(namespace="bank", code="loan")
+
+
+async def test_a_process_is_found_by_its_name(client: Client):
+    await add_process(client.store, versions=2)
+    await add_draft(client.store)
+    data = await client.ask(
+        """
+        {
+          process(namespace: "shop", code: "order") {
+            namespace code title createdAt latestPublishedVersion {number state}
+          }
+        }
+        """
+    )
+    assert data == {
+        "process": {
+            "namespace": "shop",
+            "code": "order",
+            "title": "The order",
+            "createdAt": "2026-03-01T08:30:00Z",
+            "latestPublishedVersion": {"number": 2, "state": "PUBLISHED"},
+        }
+    }
+
+
+async def test_what_does_not_exist_is_null(client: Client):
+    data = await client.ask(
+        """
+        query($id: UUID!) {
+          process(namespace: "shop", code: "order") {code}
+          instance(id: $id) {id}
+          upgrade(id: $id) {id}
+        }
+        """,
+        id=str(uuid4()),
+    )
+    assert data == {"process": None, "instance": None, "upgrade": None}
+
+
+async def test_processes_are_listed_the_oldest_first(client: Client):
+    await add_process(client.store, ORDER)
+    await add_process(client.store, LOAN, versions=0)
+    data = await client.ask(
+        """
+        {
+          processes {
+            nodes {code latestPublishedVersion {number}}
+            edges {node {namespace}}
+            pageInfo {hasNextPage hasPreviousPage}
+          }
+        }
+        """
+    )
+    assert data == {
+        "processes": {
+            "nodes": [
+                {"code": "order", "latestPublishedVersion": {"number": 1}},
+                {"code": "loan", "latestPublishedVersion": None},
+            ],
+            "edges": [{"node": {"namespace": "shop"}}, {"node": {"namespace": "bank"}}],
+            "pageInfo": {"hasNextPage": False, "hasPreviousPage": False},
+        }
+    }
+
+
+async def test_versions_of_a_process_are_listed_by_number(client: Client):
+    await add_process(client.store, model=MODEL)
+    await add_draft(client.store)
+    data = await client.ask(
+        """
+        {
+          process(namespace: "shop", code: "order") {
+            versions {number state hasBpmn createdAt publishedAt bpmn}
+          }
+        }
+        """
+    )
+    at = MORNING.isoformat().replace("+00:00", "Z")
+    assert data["process"]["versions"] == [
+        {
+            "number": 1,
+            "state": "PUBLISHED",
+            "hasBpmn": True,
+            "createdAt": at,
+            "publishedAt": at,
+            "bpmn": MODEL.decode(),
+        },
+        {
+            "number": 2,
+            "state": "DRAFT",
+            "hasBpmn": False,
+            "createdAt": at,
+            "publishedAt": None,
+            "bpmn": None,
+        },
+    ]
+
+
+async def test_one_version_is_found_by_its_number(client: Client):
+    await add_process(client.store, versions=2, model=MODEL)
+    data = await client.ask(
+        """
+        {
+          process(namespace: "shop", code: "order") {
+            first: version(number: 1) {number bpmn}
+            none: version(number: 3) {number}
+          }
+        }
+        """
+    )
+    assert data["process"] == {"first": {"number": 1, "bpmn": MODEL.decode()}, "none": None}
+
+
+async def test_an_instance_is_found_by_its_id(client: Client):
+    await add_process(client.store)
+    await add_instances(client.store, an_instance(1, status=Status.RUNNING, position=["pay", "approve"]))
+    data = await client.ask(
+        "query($id: UUID!) {instance(id: $id) {id version status position process {namespace code}}}",
+        id=str(an_id(1)),
+    )
+    assert data["instance"] == {
+        "id": str(an_id(1)),
+        "version": 1,
+        "status": "RUNNING",
+        "position": ["approve", "pay"],
+        "process": {"namespace": "shop", "code": "order"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "numbers"),
+    [
+        ("", [1, 2, 3]),
+        ("(status: PENDING)", [1, 3]),
+        ("(version: 2)", [3]),
+        ("(status: PENDING, version: 1)", [1]),
+        ("(status: FAILED)", []),
+        ("(version: 9)", []),
+    ],
+)
+async def test_instances_are_filtered_by_status_and_version(
+    client: Client, arguments: str, numbers: list[int]
+):
+    await add_process(client.store, versions=2)
+    await add_instances(
+        client.store, an_instance(1), an_instance(2, status=Status.COMPLETED), an_instance(3, version=2)
+    )
+    data = await client.ask(
+        f'{{process(namespace: "shop", code: "order") {{instances{arguments} {{nodes {{id}} totalCount}}}}}}'
+    )
+    assert data["process"]["instances"] == {
+        "nodes": [{"id": str(an_id(number))} for number in numbers],
+        "totalCount": len(numbers),
+    }
+
+
+async def test_cohorts_count_instances_by_version_status_and_position(client: Client):
+    await add_process(client.store, versions=2)
+    await add_instances(
+        client.store,
+        an_instance(1, version=2),
+        an_instance(2),
+        an_instance(3, position=["pay", "approve"]),
+        an_instance(4),
+        an_instance(5, status=Status.CANCELLED, position=[]),
+    )
+    data = await client.ask(
+        '{process(namespace: "shop", code: "order") {cohorts {version status position count}}}'
+    )
+    assert data["process"]["cohorts"] == [
+        {"version": 1, "status": "CANCELLED", "position": [], "count": 1},
+        {"version": 1, "status": "PENDING", "position": ["approve"], "count": 2},
+        {"version": 1, "status": "PENDING", "position": ["approve", "pay"], "count": 1},
+        {"version": 2, "status": "PENDING", "position": ["approve"], "count": 1},
+    ]
+
+
+UPGRADE = """
+query($id: UUID!) {
+  upgrade(id: $id) {
+    id selection targetVersion state requestedBy reason requestedAt finishedAt
+    total upgraded skipped excluded countsByReason {code count} process {code}
+  }
+}
+"""
+
+
+async def test_an_upgrade_by_ids_is_found_by_its_id(client: Client):
+    await add_process(client.store, versions=2)
+    await add_instances(
+        client.store, an_instance(1), an_instance(2, status=Status.RUNNING, version=2), an_instance(3)
+    )
+    upgrade = await add_upgrade(client.store, 1, 2, 8, 9)
+    data = await client.ask(UPGRADE, id=str(upgrade.id))
+    assert data["upgrade"] == {
+        "id": str(upgrade.id),
+        "selection": "BY_IDS",
+        "targetVersion": 2,
+        "state": "COMPLETED",
+        "requestedBy": "setup",
+        "reason": None,
+        "requestedAt": "2026-03-01T08:30:00Z",
+        "finishedAt": "2026-03-01T08:30:00Z",
+        "total": 4,
+        "upgraded": 1,
+        "skipped": 3,
+        "excluded": 0,
+        "countsByReason": [
+            {"code": "INSTANCE_NOT_FOUND", "count": 2},
+            {"code": "NOT_PENDING", "count": 1},
+            {"code": "ALREADY_LATEST", "count": 1},
+        ],
+        "process": {"code": "order"},
+    }
+
+
+async def test_an_upgrade_of_all_active_tells_how_many_it_left_out(client: Client):
+    await add_process(client.store, versions=2)
+    await add_instances(client.store, *map(an_instance, range(1, 5)))
+    upgrade = await upgrade_instances(
+        client.store, process=ORDER, selection=all_active([an_id(1), an_id(99)]), caller=client.caller
+    )
+    data = await client.ask(
+        "query($id: UUID!) {upgrade(id: $id) {selection total excluded countsByReason {code}}}",
+        id=str(upgrade.id),
+    )
+    assert data["upgrade"] == {
+        "selection": "ALL_ACTIVE",
+        "total": 3,
+        "excluded": 1,
+        "countsByReason": [],
+    }
+
+
+async def test_outcomes_tell_what_happened_to_each_instance(client: Client):
+    await add_process(client.store, versions=2)
+    await add_instances(client.store, an_instance(1, position=["pay", "approve"]), an_instance(2, version=2))
+    upgrade = await add_upgrade(client.store, 2, 1, 9)
+    data = await client.ask(
+        """
+        query($id: UUID!) {
+          upgrade(id: $id) {
+            outcomes {
+              nodes {instanceId kind reasons {code message} fromVersion toVersion fromPosition toPosition}
+            }
+          }
+        }
+        """,
+        id=str(upgrade.id),
+    )
+    assert data["upgrade"]["outcomes"]["nodes"] == [
+        {
+            "instanceId": str(an_id(2)),
+            "kind": "SKIPPED",
+            "reasons": [
+                {
+                    "code": "ALREADY_LATEST",
+                    "message": "Expected to upgrade to version 2, but it is on version 2 already.",
+                }
+            ],
+            "fromVersion": 2,
+            "toVersion": 2,
+            "fromPosition": ["approve"],
+            "toPosition": ["approve"],
+        },
+        {
+            "instanceId": str(an_id(1)),
+            "kind": "UPGRADED",
+            "reasons": [],
+            "fromVersion": 1,
+            "toVersion": 2,
+            "fromPosition": ["approve", "pay"],
+            "toPosition": ["approve", "pay"],
+        },
+        {
+            "instanceId": str(an_id(9)),
+            "kind": "SKIPPED",
+            "reasons": [
+                {"code": "INSTANCE_NOT_FOUND", "message": "No instance of this process has this id."}
+            ],
+            "fromVersion": None,
+            "toVersion": None,
+            "fromPosition": None,
+            "toPosition": None,
+        },
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "numbers"),
+    [
+        ("", [1, 2, 3, 4, 9]),
+        ("(kind: UPGRADED)", [1]),
+        ("(kind: SKIPPED)", [2, 3, 4, 9]),
+        ("(reason: NOT_PENDING)", [2, 3]),
+        ("(reason: ALREADY_LATEST)", [3, 4]),
+        ("(reason: INSTANCE_NOT_FOUND)", [9]),
+        ("(kind: SKIPPED, reason: NOT_PENDING)", [2, 3]),
+        ("(kind: UPGRADED, reason: NOT_PENDING)", []),
+    ],
+)
+async def test_outcomes_are_filtered_by_kind_and_reason(client: Client, arguments: str, numbers: list[int]):
+    await add_process(client.store, versions=2)
+    await add_instances(
+        client.store,
+        an_instance(1),
+        an_instance(2, status=Status.RUNNING),
+        an_instance(3, status=Status.RUNNING, version=2),
+        an_instance(4, version=2),
+    )
+    upgrade = await add_upgrade(client.store, 1, 2, 3, 4, 9)
+    data = await client.ask(
+        f"""
+        query($id: UUID!) {{
+          upgrade(id: $id) {{outcomes{arguments} {{nodes {{instanceId}} totalCount}}}}
+        }}
+        """,
+        id=str(upgrade.id),
+    )
+    assert data["upgrade"]["outcomes"] == {
+        "nodes": [{"instanceId": str(an_id(number))} for number in numbers],
+        "totalCount": len(numbers),
+    }
+
+
+async def test_upgrades_are_listed_the_newest_first_of_one_process_or_of_all(client: Client):
+    await add_process(client.store, ORDER)
+    await add_process(client.store, LOAN)
+    older, newer = await add_upgrade(client.store, 1), await add_upgrade(client.store, 1)
+    other = await add_upgrade(client.store, 1, key=LOAN)
+    data = await client.ask(
+        """
+        query($code: String!) {
+          all: upgrades {nodes {id process {code}}}
+          orders: upgrades(process: {namespace: "shop", code: $code}) {nodes {id}}
+          unknown: upgrades(process: {namespace: "shop", code: "unknown"}) {nodes {id}}
+        }
+        """,
+        code="order",
+    )
+    assert data == {
+        "all": {
+            "nodes": [
+                {"id": str(other.id), "process": {"code": "loan"}},
+                {"id": str(newer.id), "process": {"code": "order"}},
+                {"id": str(older.id), "process": {"code": "order"}},
+            ]
+        },
+        "orders": {"nodes": [{"id": str(newer.id)}, {"id": str(older.id)}]},
+        "unknown": {"nodes": []},
+    }
+
+
+async def test_an_incompatible_instance_is_skipped_with_what_stands_in_the_way(client: Client):
+    await add_process(client.store, model=MODEL)
+    await add_process_version(client, MODEL.replace(b"approve", b"sign"))
+    await add_instances(client.store, an_instance(1, position=["approve"]))
+    upgrade = await add_upgrade(client.store, 1)
+    data = await client.ask(
+        """
+        query($id: UUID!) {
+          upgrade(id: $id) {
+            countsByReason {code count}
+            outcomes(reason: INCOMPATIBLE) {totalCount nodes {kind reasons {code message}}}
+          }
+        }
+        """,
+        id=str(upgrade.id),
+    )
+    reasons = data["upgrade"]["outcomes"]["nodes"][0]["reasons"]
+    assert data["upgrade"]["countsByReason"] == [{"code": "INCOMPATIBLE", "count": 1}]
+    assert data["upgrade"]["outcomes"]["totalCount"] == 1
+    assert [reason["code"] for reason in reasons] == ["INCOMPATIBLE"]
+    assert "approve" in reasons[0]["message"]
+
+
+async def add_process_version(client: Client, model: bytes) -> None:
+    await add_draft(client.store, model=model)
+    await publish_version(client.store, process=ORDER, caller=client.caller)

@@ -1,0 +1,232 @@
+"""What a mutation answers while its upgrade is worked off by others, and when it is sent again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.graphql_api.schema.schema_client import Client
+from tests.graphql_api.schema.schema_world import add_instances, add_process, an_id, an_instance, contents
+from tests.graphql_api.schema.upgrade_requests import (
+    a_small_front_door,
+    ask_for,
+    payload_of,
+    the_upgrade,
+    the_upgrades,
+    versions_of,
+)
+from tests.graphql_api.working import a_worker, work_off_next, working_off
+from tests.support.stores import Around
+from uplift.domain import Caller, Role, Status
+from uplift.domain.errors import StoreUnavailable
+
+pytestmark = pytest.mark.anyio
+
+PROGRESS = (
+    "state expected total upgraded skipped startedAt finishedAt rate etaSeconds workedSeconds workers error"
+)
+
+
+@pytest.fixture
+async def small(client: Client) -> AsyncIterator[Client]:
+    """A front door that does two instances at once, before five."""
+    async with asyncio.timeout(10):
+        yield await a_small_front_door(client)
+
+
+async def test_what_fits_into_a_chunk_is_done_at_once(client: Client):
+    await add_process(client.store, versions=2)
+    await add_instances(client.store, *map(an_instance, range(1, 5)))
+    upgrade = await ask_for(client, "upgradeInstances", wait=False, shown="state total")
+    assert upgrade == {"state": "COMPLETED", "total": 4}
+
+
+async def test_without_waiting_a_large_upgrade_is_answered_at_once(small: Client):
+    upgrade = await ask_for(small, "upgradeInstances", wait=False, shown=PROGRESS)
+    assert upgrade == {
+        "state": "QUEUED",
+        "expected": 5,
+        "total": 0,
+        "upgraded": 0,
+        "skipped": 0,
+        "startedAt": None,
+        "finishedAt": None,
+        "rate": None,
+        "etaSeconds": None,
+        "workedSeconds": 0.0,
+        "workers": [],
+        "error": None,
+    }
+    assert await versions_of(small.store, 1, 2, 3, 4, 5) == [1, 1, 1, 1, 1]
+
+
+async def test_a_worker_works_it_off_later(small: Client):
+    upgrade = await ask_for(small, "upgradeInstances", wait=False)
+    await work_off_next(small.store, a_worker())
+    data = await small.ask(
+        "query($id: UUID!) {upgrade(id: $id) {state total upgraded workers}}", id=upgrade["id"]
+    )
+    assert data["upgrade"] == {"state": "COMPLETED", "total": 5, "upgraded": 4, "workers": []}
+    assert await versions_of(small.store, 1, 2, 3, 4, 5) == [2, 2, 2, 2, 1]
+
+
+@pytest.mark.parametrize("asked", [{}, {"wait": True}], ids=str)
+async def test_waits_until_a_worker_has_finished(small: Client, asked: dict[str, bool]):
+    async with working_off(small.store, a_worker()):
+        upgrade = await ask_for(
+            small, "upgradeInstances", "state total upgraded countsByReason {code count}", **asked
+        )
+    assert upgrade == {
+        "state": "COMPLETED",
+        "total": 5,
+        "upgraded": 4,
+        "countsByReason": [{"code": "NOT_PENDING", "count": 1}],
+    }
+
+
+async def test_waits_no_longer_than_the_server_allows(small: Client):
+    upgrade = await ask_for(replace(small, wait_seconds=0.05), "upgradeInstances")
+    assert upgrade["state"] == "QUEUED"
+
+
+async def test_waiting_can_be_left_out_but_not_be_unknown(small: Client):
+    error = await small.refused(
+        "mutation($input: UndoUpgradeInput!) {undoUpgrade(input: $input) {upgrade {id}}}",
+        input={"id": str(an_id(1)), "wait": None},
+    )
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+class StoreLockedLater(Around):
+    """A store that cannot be asked for an upgrade."""
+
+    async def upgrade(self, upgrade: object) -> None:
+        raise StoreUnavailable("it is locked")
+
+
+async def test_an_outage_while_waiting_does_not_hide_that_the_request_is_stored(client: Client):
+    store = StoreLockedLater(client.store)
+    small = await a_small_front_door(client.on(store))
+    async with working_off(store, a_worker()):
+        upgrade = await ask_for(small, "upgradeInstances")
+    assert upgrade == {"id": str((await the_upgrade(store)).id), "state": "QUEUED"}
+
+
+async def test_the_same_request_under_the_same_key_gives_the_first_upgrade(small: Client):
+    first = await ask_for(small, "upgradeInstances", wait=False, idempotencyKey="k")
+    again = await ask_for(small, "upgradeInstances", wait=False, idempotencyKey="k")
+    assert again == first == {"id": str((await the_upgrade(small.store)).id), "state": "QUEUED"}
+
+
+async def test_a_request_sent_again_waits_for_the_first_upgrade(small: Client):
+    first = await ask_for(small, "upgradeInstances", wait=False, idempotencyKey="k")
+    async with working_off(small.store, a_worker()):
+        again = await ask_for(small, "upgradeInstances", wait=True, idempotencyKey="k")
+    assert again == {"id": first["id"], "state": "COMPLETED"}
+
+
+async def test_a_request_sent_again_moves_nothing_that_came_meanwhile(small: Client):
+    ids = {"instanceIds": [str(an_id(1)), str(an_id(6))]}
+    await ask_for(small, "upgradeInstances", selection=ids, idempotencyKey="k")
+    await add_instances(small.store, an_instance(6))
+    again = await ask_for(small, "upgradeInstances", "upgraded skipped", selection=ids, idempotencyKey="k")
+    assert again == {"upgraded": 1, "skipped": 1}
+    assert await versions_of(small.store, 1, 6) == [2, 1]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"reason": "another"},
+        {"selection": {"allActive": {"except": [str(an_id(1))]}}},
+        {"selection": {"instanceIds": [str(an_id(1))]}},
+        {"mappings": [{"fromVersion": 1, "instructions": []}]},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+async def test_another_request_under_the_same_key_is_refused(small: Client, other: dict[str, object]):
+    first = await ask_for(small, "upgradeInstances", wait=False, idempotencyKey="k")
+    before = await contents(small.store)
+    assert await payload_of(small, "upgradeInstances", idempotencyKey="k", **other) == {
+        "upgrade": None,
+        "userErrors": [
+            {
+                "__typename": "IdempotencyConflictError",
+                "code": "IDEMPOTENCY_CONFLICT",
+                "field": ["idempotencyKey"],
+                "message": "Expected idempotency key 'k' to come with the request it came with first, "
+                f"which led to upgrade {first['id']}, but this request is another one.",
+                "upgradeId": first["id"],
+            }
+        ],
+    }
+    assert await contents(small.store) == before
+
+
+async def test_a_key_belongs_to_its_caller(small: Client):
+    first = await ask_for(small, "upgradeInstances", wait=False, idempotencyKey="k")
+    other = replace(small, caller=Caller(name="night shift", role=Role.SYSTEM_ADMIN))
+    second = await ask_for(other, "upgradeInstances", wait=False, idempotencyKey="k")
+    assert first["id"] != second["id"]
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "a\nb"])
+async def test_a_key_is_a_short_text(small: Client, key: str):
+    before = await contents(small.store)
+    payload = await payload_of(small, "upgradeInstances", idempotencyKey=key)
+    assert payload == {
+        "upgrade": None,
+        "userErrors": [
+            {
+                "__typename": "InvalidInputError",
+                "code": "INVALID_INPUT",
+                "field": ["idempotencyKey"],
+                "message": "Expected idempotencyKey to be 1 to 255 printable characters, "
+                f"but got {key[:100]!r}.",
+            }
+        ],
+    }
+    assert await contents(small.store) == before
+
+
+@pytest.mark.parametrize("mutation", ["retryUpgrade", "undoUpgrade"])
+async def test_a_retry_or_undo_sent_again_under_its_key_gives_the_first(small: Client, mutation: str):
+    await ask_for(small, "upgradeInstances", wait=False)
+    earlier = await work_off_next(small.store, a_worker())
+    first = await ask_for(small, mutation, id=str(earlier.id), wait=False, idempotencyKey="k")
+    again = await ask_for(small, mutation, id=str(earlier.id), wait=False, idempotencyKey="k")
+    assert first == again
+    assert len(await the_upgrades(small.store)) == 2
+
+
+async def test_a_large_undo_is_queued_or_waited_for(small: Client):
+    await ask_for(small, "upgradeInstances", wait=False)
+    moved = await work_off_next(small.store, a_worker())
+    await must_be_queued_or_waited_for(small, "undoUpgrade", id=str(moved.id))
+
+
+async def test_a_large_retry_is_queued_or_waited_for(small: Client):
+    for _ in range(2):
+        await ask_for(small, "upgradeInstances", wait=False)
+        latest = await work_off_next(small.store, a_worker())
+    assert latest.skipped == 5
+    await must_be_queued_or_waited_for(
+        small, "retryUpgrade", id=str(latest.id), reasons=["ALREADY_LATEST", "NOT_PENDING"]
+    )
+
+
+async def must_be_queued_or_waited_for(small: Client, mutation: str, **asked: Any) -> None:
+    queued = await ask_for(small, mutation, wait=False, **asked)
+    assert queued["state"] == "QUEUED"
+    async with working_off(small.store, a_worker()):
+        done = await ask_for(small, mutation, **asked)
+    assert done["state"] == "COMPLETED"
+    assert done["id"] != queued["id"]
+
+
+async def test_the_status_of_instances_is_not_touched(small: Client):
+    async with working_off(small.store, a_worker()):
+        await ask_for(small, "upgradeInstances")
+    assert (await small.store.instances([an_id(5)]))[an_id(5)] == an_instance(5, status=Status.RUNNING)

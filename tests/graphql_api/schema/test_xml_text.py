@@ -1,0 +1,45 @@
+"""BPMN documents between text and bytes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from uplift.graphql_api.types.xml_text import document_of, text_of
+
+CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\ufeff")
+
+
+@given(st.text(CHARACTERS))
+def test_reads_back_any_text_that_declares_nothing(text: str):
+    assert text_of(document_of(text)) == text
+
+
+@pytest.mark.parametrize("encoding", ["UTF-8", "utf-16", "ISO-8859-1", "windows-1251", "US-ASCII"])
+def test_reads_back_a_text_by_the_encoding_it_declares(encoding: str):
+    text = f'<?xml version="1.0" encoding="{encoding}"?><task name="OK"/>'
+    assert text_of(document_of(text)) == text
+
+
+def test_writes_in_the_declared_encoding():
+    text = '<?xml version="1.0" encoding="ISO-8859-1"?><task name="Prüfen ✓"/>'
+    assert document_of(text) == text.replace("✓", "&#10003;").encode("latin-1")
+
+
+def test_reads_a_document_with_a_byte_order_mark():
+    assert text_of("<task/>".encode("utf-16")) == "<task/>"
+    assert text_of("<task/>".encode("utf-8-sig")) == "<task/>"
+
+
+@pytest.mark.parametrize("encoding", ["klingon", "rot13", "hex", "idna", "undefined"])
+def test_takes_utf_8_where_the_declared_encoding_is_none(encoding: str):
+    text = f'<?xml version="1.0" encoding="{encoding}"?><task name="ü..-"/>'
+    assert document_of(text) == text.encode()
+    assert text_of(text.encode()) == text
+
+
+def test_a_character_that_no_encoding_has_becomes_a_reference():
+    assert document_of("\ud800") == b"&#55296;"
+
+
+def test_bytes_that_the_encoding_lacks_are_marked():
+    assert text_of(b"<task name='\xff'/>") == "<task name='\ufffd'/>"

@@ -1,0 +1,73 @@
+"""A client of the REST path over a store that holds the world of rest_world."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+from starlette.applications import Starlette
+
+from tests.rest_compat.rest_document import must_be_documented
+from tests.rest_compat.rest_work import working_off
+from tests.rest_compat.rest_world import add_world, authenticate
+from tests.support.stores import SERVED, Stores
+from uplift.domain import Worker
+from uplift.domain.ports import Store
+from uplift.rest_compat.routes import RestLimits, rest_routes
+
+
+@pytest.fixture(params=SERVED)
+def kind_of_store(request: pytest.FixtureRequest) -> str:
+    """Tests of what is refused before a store is asked take one kind only."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+async def rest_store(kind_of_store: str, stores: Stores) -> AsyncIterator[Store]:
+    """An empty store."""
+    async with stores.empty(kind_of_store) as store:
+        yield store
+
+
+@pytest.fixture
+def rest_limits() -> RestLimits:
+    return RestLimits()
+
+
+@pytest.fixture
+def rest_worker() -> Worker:
+    """Who moves what fits into one chunk; tests of larger upgrades take one whose chunks are small."""
+    return Worker(name="rest")
+
+
+@pytest.fixture
+def stopping() -> asyncio.Event:
+    """Set when the server is being stopped."""
+    return asyncio.Event()
+
+
+@pytest.fixture
+async def queue_worked_off(rest_store: Store, rest_worker: Worker) -> AsyncIterator[None]:
+    """While a test runs, a worker works off what is queued, as that of a server does."""
+    async with working_off(rest_store, rest_worker):
+        yield
+
+
+@pytest.fixture
+async def client(
+    rest_store: Store,
+    rest_limits: RestLimits,
+    rest_worker: Worker,
+    stopping: asyncio.Event,
+    queue_worked_off: None,
+) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of an application on the filled store. Each reply it gets must be one that is documented."""
+    await add_world(rest_store)
+    app = Starlette(routes=rest_routes(rest_store, authenticate, rest_worker, rest_limits, stopping))
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app),
+        base_url="http://uplift.test",
+        event_hooks={"response": [must_be_documented]},
+    ) as client:
+        yield client

@@ -1,0 +1,137 @@
+"""What a reply lists, and in which order."""
+
+import httpx2
+import pytest
+from starlette.applications import Starlette
+
+from tests.rest_compat.rest_world import (
+    ADMIN,
+    COMPLETED_1,
+    FOREIGN,
+    LATEST_VERSION,
+    ORDERS,
+    RUNNING_1,
+    UNKNOWN,
+    WAITING_1,
+    WAITING_2,
+    WAITING_LATEST,
+    add_process,
+    an_id,
+    an_instance,
+    ask,
+    authenticate,
+    path_of,
+)
+from tests.support.stores import Around
+from uplift.domain import ProcessKey, Status, Worker, register_instances
+from uplift.domain.model.instance import InstanceId
+from uplift.domain.model.paging import PageRequest
+from uplift.domain.ports import Store
+from uplift.rest_compat.routes import rest_routes
+
+pytestmark = pytest.mark.anyio
+
+MANY = ProcessKey(namespace="crm", code="many")
+
+
+def listed(reply: httpx2.Response) -> list[InstanceId]:
+    return [InstanceId(type(WAITING_1)(one["id"])) for one in reply.json()["instances"]]
+
+
+async def test_lists_ids_in_the_order_given(client: httpx2.AsyncClient) -> None:
+    ids = [UNKNOWN, WAITING_2, FOREIGN, WAITING_1, COMPLETED_1, WAITING_LATEST, RUNNING_1]
+    reply = await ask(client, {"instanceIds": [str(given) for given in [*ids, *ids]]})
+    assert listed(reply) == ids
+
+
+async def test_an_instance_keeps_every_reason(client: httpx2.AsyncClient, rest_store: Store) -> None:
+    ended = an_instance(100, version=LATEST_VERSION, status=Status.COMPLETED)
+    await register_instances(rest_store, process=ORDERS, instances=[ended], caller=ADMIN)
+    reply = await ask(client, {"instanceIds": [str(ended.id)]})
+    assert reply.json()["instances"][0]["reasons"] == ["NOT_PENDING", "ALREADY_LATEST"]
+
+
+async def test_the_id_of_an_upgrade_is_the_one_that_is_stored(
+    client: httpx2.AsyncClient, rest_store: Store
+) -> None:
+    reply = await ask(client, {"instanceIds": [str(WAITING_1)]})
+    (upgrade,) = (await rest_store.upgrades(ORDERS, PageRequest(first=10))).items
+    assert reply.json()["upgradeId"] == str(upgrade.id)
+    assert (upgrade.requested_by, upgrade.total) == (ADMIN.name, 1)
+
+
+async def test_upgrading_again_moves_nothing(client: httpx2.AsyncClient) -> None:
+    body = {"instanceIds": [str(WAITING_1), str(WAITING_2)]}
+    await ask(client, body)
+    told = (await ask(client, body)).json()
+    assert (told["updated"], told["skipped"]) == (0, 2)
+    assert [one["reasons"] for one in told["instances"]] == [["ALREADY_LATEST"]] * 2
+    assert [(one["fromVersion"], one["toVersion"]) for one in told["instances"]] == [(3, 3)] * 2
+
+
+@pytest.mark.parametrize(("count", "truncated"), [(1_000, False), (1_001, True)])
+async def test_lists_at_most_a_thousand_of_the_ids(
+    client: httpx2.AsyncClient, count: int, truncated: bool
+) -> None:
+    ids = [an_id(number) for number in range(1_000, 1_000 + count)]
+    reply = await ask(client, {"instanceIds": [str(given) for given in ids]})
+    assert (reply.json()["total"], listed(reply)) == (count, ids[:1_000])
+    assert reply.json()["truncated"] is truncated
+
+
+@pytest.mark.parametrize(("count", "truncated"), [(1_000, False), (1_001, True)])
+async def test_lists_at_most_a_thousand_of_those_skipped(
+    client: httpx2.AsyncClient, rest_store: Store, count: int, truncated: bool
+) -> None:
+    running = [an_instance(1_000 + number, status=Status.RUNNING, process=MANY) for number in range(count)]
+    await add_process(rest_store, MANY, published=2, instances=[*running, an_instance(100, process=MANY)])
+    reply = await ask(client, {"updateAllActive": True}, process=MANY)
+    told = reply.json()
+    assert (told["total"], told["updated"], told["skipped"]) == (count + 1, 1, count)
+    assert set(listed(reply)) <= {one.id for one in running}
+    assert (len(told["instances"]), told["truncated"]) == (1_000, truncated)
+
+
+async def test_all_active_of_a_process_without_instances_is_nothing_to_do(
+    client: httpx2.AsyncClient, rest_store: Store
+) -> None:
+    await add_process(rest_store, MANY, published=1)
+    told = (await ask(client, {"updateAllActive": True}, process=MANY)).json()
+    assert (told["total"], told["instances"], told["truncated"]) == (0, [], False)
+
+
+class CountingStore(Around):
+    """Counts how often it is asked for outcomes, and for a process outside of a transaction."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.asked: list[str] = []
+
+    async def outcome_pages(self, *arguments):  # type: ignore[no-untyped-def]
+        self.asked.append("outcomes")
+        return await self._store.outcome_pages(*arguments)
+
+    async def process(self, key):  # type: ignore[no-untyped-def]
+        self.asked.append("process")
+        return await self._store.process(key)
+
+
+@pytest.mark.parametrize(
+    ("body", "asked"),
+    [
+        ({"updateAllActive": True}, []),
+        ({"instanceIds": [str(an_id(100))]}, ["outcomes"]),
+        ({"instanceIds": [str(UNKNOWN)]}, ["outcomes"]),
+        ({}, ["process"]),
+    ],
+)
+async def test_asks_the_store_for_no_more_than_it_tells(
+    rest_store: Store, body: dict[str, object], asked: list[str]
+) -> None:
+    store = CountingStore(rest_store)
+    await add_process(store, MANY, published=2, instances=[an_instance(100, process=MANY)])
+    store.asked.clear()
+    transport = httpx2.ASGITransport(Starlette(routes=rest_routes(store, authenticate, Worker(name="rest"))))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://uplift.test") as client:
+        await client.post(path_of(MANY), headers={"authorization": "Bearer admin-key"}, json=body)
+    assert store.asked == asked

@@ -1,0 +1,312 @@
+"""A client waits for the end of its upgrade, whoever works on it; the work does not wait for the client."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+
+from tests.rest_compat.rest_work import a_worker, must_be_idle, soon, the_upgrade, work_off_one, working_off
+from tests.rest_compat.rest_world import ADMIN, ORDERS, add_world, ask, authenticate, path_of
+from tests.support.stores import Around
+from uplift.domain import (
+    UpgradeId,
+    UpgradeState,
+    Worker,
+    cancel_upgrade,
+    claim,
+    pause_upgrade,
+    resume_upgrade,
+)
+from uplift.domain.errors import StoreUnavailable
+from uplift.domain.model.paging import PageRequest
+from uplift.domain.model.upgrade import Upgrade
+from uplift.domain.ports import Store
+from uplift.domain.use_cases.run import fail
+from uplift.rest_compat.routes import rest_routes
+
+pytestmark = pytest.mark.anyio
+
+ALL_ACTIVE = {"updateAllActive": True}
+"""Four instances, which are two chunks here."""
+
+SECRET = "OperationalError: no such table: outcome"
+
+
+@pytest.fixture
+def rest_worker() -> Worker:
+    return a_worker()
+
+
+@pytest.fixture
+def queue_worked_off() -> None:
+    """Nobody, until a test lets somebody work."""
+
+
+@dataclass
+class Client:
+    """A client of an ASGI application, which may hang up."""
+
+    leaves: asyncio.Event = field(default_factory=asyncio.Event)
+    got: list[dict[str, Any]] = field(default_factory=list)
+    body: bytes = json.dumps(ALL_ACTIVE).encode()
+
+    def request(self, store: Store, worker: Worker) -> asyncio.Task[None]:
+        """The application at work on the request of this client."""
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": path_of(ORDERS),
+            "headers": [(b"authorization", b"Bearer admin-key")],
+        }
+        app = Starlette(routes=rest_routes(store, authenticate, worker))
+        messages = [{"type": "http.request", "body": self.body}]
+
+        async def receive() -> dict[str, Any]:
+            if messages:
+                return messages.pop()
+            await self.leaves.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            self.got.append(message)
+
+        async def run() -> None:
+            await app(scope, receive, send)
+
+        return asyncio.create_task(run())
+
+
+async def until_asked(store: Store, count: int = 1) -> None:
+    """Return when so many upgrades are stored."""
+
+    async def all_are_stored() -> bool | None:
+        return len((await store.upgrades(None, PageRequest(first=100))).items) == count or None
+
+    await soon(all_are_stored)
+
+
+async def test_answers_when_a_worker_has_finished_the_upgrade(
+    client: httpx2.AsyncClient, rest_store: Store, rest_worker: Worker
+) -> None:
+    async with working_off(rest_store, rest_worker):
+        reply = await ask(client, ALL_ACTIVE)
+    told = reply.json()
+    assert (reply.status_code, told["success"], "state" in told) == (200, True, False)
+    assert (told["total"], told["updated"], told["skipped"]) == (4, 2, 2)
+
+
+async def test_waits_while_nobody_works(
+    client: httpx2.AsyncClient, rest_store: Store, rest_worker: Worker
+) -> None:
+    asking = asyncio.create_task(ask(client, ALL_ACTIVE))
+    await until_asked(rest_store)
+    await work_off_one(rest_store, rest_worker, chunks=1)
+    await asyncio.sleep(0.05)
+    assert not asking.done()
+    await work_off_one(rest_store, rest_worker)
+    assert (await asking).json()["total"] == 4
+
+
+async def test_waits_while_an_operator_pauses(
+    client: httpx2.AsyncClient, rest_store: Store, rest_worker: Worker
+) -> None:
+    asking = asyncio.create_task(ask(client, ALL_ACTIVE))
+    upgrade = await soon(lambda: the_upgrade(rest_store))
+    await pause_upgrade(rest_store, upgrade.id, caller=ADMIN)
+    async with working_off(rest_store, rest_worker):
+        await asyncio.sleep(0.05)
+        assert not asking.done()
+        await resume_upgrade(rest_store, upgrade.id, caller=ADMIN)
+        assert (await asking).json()["total"] == 4
+
+
+async def test_a_cancelled_upgrade_is_a_conflict_that_tells_what_was_done(
+    client: httpx2.AsyncClient, rest_store: Store, rest_worker: Worker
+) -> None:
+    asking = asyncio.create_task(ask(client, ALL_ACTIVE))
+    upgrade = await soon(lambda: the_upgrade(rest_store))
+    await work_off_one(rest_store, rest_worker, chunks=1)
+    await cancel_upgrade(rest_store, upgrade.id, caller=ADMIN)
+    reply = await asking
+    told = reply.json()
+    assert (reply.status_code, told["code"], told["success"]) == (409, "UPGRADE_CANCELLED", False)
+    assert told["error"] == (
+        f"Expected upgrade {upgrade.id} to be completed, but it was cancelled after 2 of about 4 instances. "
+        "What was done to these stays done."
+    )
+    assert (told["upgradeId"], told["total"], told["updated"]) == (str(upgrade.id), 2, 2)
+
+
+async def test_a_failed_upgrade_is_an_error_whose_cause_is_masked(
+    client: httpx2.AsyncClient, rest_store: Store, rest_worker: Worker
+) -> None:
+    asking = asyncio.create_task(ask(client, ALL_ACTIVE))
+    await until_asked(rest_store)
+    claimed = await claim(rest_store, rest_worker)
+    assert claimed is not None
+    await fail(rest_store, claimed, rest_worker, SECRET)
+    reply = await asking
+    told = reply.json()
+    assert (reply.status_code, told["code"], told["total"]) == (500, "UPGRADE_FAILED", 0)
+    assert "failed by an error of the server after 0 of about 4 instances" in told["error"]
+    assert SECRET not in reply.text
+
+
+class LosingStore(Around):
+    """Cannot be asked for upgrades any more once it is lost."""
+
+    lost = False
+
+    async def upgrade(self, upgrade: UpgradeId) -> Upgrade | None:
+        if self.lost:
+            raise StoreUnavailable("it is locked by another program")
+        return await self._store.upgrade(upgrade)
+
+
+class TestStoreThatIsLost:
+    """A store that cannot answer any more when the upgrade is stored already."""
+
+    @pytest.fixture
+    async def rest_store(self, rest_store: Store) -> LosingStore:
+        return LosingStore(rest_store)
+
+    async def test_its_client_learns_where_to_ask_later(
+        self, client: httpx2.AsyncClient, rest_store: LosingStore, rest_worker: Worker
+    ) -> None:
+        asking = asyncio.create_task(ask(client, ALL_ACTIVE))
+        upgrade = await soon(lambda: the_upgrade(rest_store))
+        rest_store.lost = True
+        reply = await asking
+        assert (reply.status_code, reply.json()["code"]) == (503, "STORE_UNAVAILABLE")
+        assert str(upgrade.id) in reply.json()["error"]
+        assert int(reply.headers["retry-after"]) > 0
+        rest_store.lost = False
+        await work_off_one(rest_store, rest_worker)
+        status = await client.get(reply.headers["location"], headers={"authorization": "Bearer reader-key"})
+        assert (status.json()["state"], status.json()["total"]) == ("COMPLETED", 4)
+
+
+class TestServerThatStops:
+    """A server that is stopped while its clients wait."""
+
+    @pytest.mark.parametrize(
+        ("prefer", "status", "told"),
+        [
+            ({}, 503, ("code", "SERVER_STOPS")),
+            ({"prefer": "respond-async, wait=60"}, 202, ("state", "QUEUED")),
+        ],
+        ids=["no preference", "rather not wait"],
+    )
+    async def test_its_client_learns_where_to_ask_later(
+        self,
+        client: httpx2.AsyncClient,
+        rest_store: Store,
+        stopping: asyncio.Event,
+        prefer: dict[str, str],
+        status: int,
+        told: tuple[str, str],
+    ) -> None:
+        asking = asyncio.create_task(ask(client, ALL_ACTIVE, headers=prefer))
+        upgrade = await soon(lambda: the_upgrade(rest_store))
+        stopping.set()
+        reply = await asking
+        name, value = told
+        assert (reply.status_code, reply.json()[name]) == (status, value)
+        assert reply.headers["location"] == f"/pub/v1/bpm/upgrades/{upgrade.id}"
+        assert int(reply.headers["retry-after"]) > 0
+
+
+async def test_a_client_that_hangs_up_ends_the_waiting_and_not_the_work(
+    rest_store: Store, rest_worker: Worker
+) -> None:
+    await add_world(rest_store)
+    idle = asyncio.all_tasks()
+    client = Client()
+    request = client.request(rest_store, rest_worker)
+    await until_asked(rest_store)
+    client.leaves.set()
+    await asyncio.wait_for(request, 10)
+    await must_be_idle(idle)
+    upgrade = await work_off_one(rest_store, rest_worker)
+    assert (upgrade.state, upgrade.total, upgrade.upgraded) == (UpgradeState.COMPLETED, 4, 2)
+
+
+async def test_requests_whose_clients_hung_up_do_not_pile_up(rest_store: Store, rest_worker: Worker) -> None:
+    await add_world(rest_store)
+    idle = asyncio.all_tasks()
+    clients = [Client() for _ in range(50)]
+    requests = [client.request(rest_store, rest_worker) for client in clients]
+    await until_asked(rest_store, 50)
+    for client in clients:
+        client.leaves.set()
+    await asyncio.wait_for(asyncio.gather(*requests), 10)
+    await must_be_idle(idle)
+
+
+async def test_a_client_that_hung_up_before_the_waiting_changes_nothing_of_it(
+    rest_store: Store, rest_worker: Worker
+) -> None:
+    await add_world(rest_store)
+    client = Client()
+    client.leaves.set()
+    await asyncio.wait_for(client.request(rest_store, rest_worker), 10)
+    assert (await work_off_one(rest_store, rest_worker)).total == 4
+
+
+async def test_a_server_that_stops_ends_the_waiting_and_not_the_upgrade(
+    rest_store: Store, rest_worker: Worker
+) -> None:
+    await add_world(rest_store)
+    idle = asyncio.all_tasks()
+    request = Client().request(rest_store, rest_worker)
+    await until_asked(rest_store)
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    await must_be_idle(idle)
+    assert (await work_off_one(rest_store, rest_worker)).total == 4
+
+
+@asynccontextmanager
+async def served(store: Store, worker: Worker) -> AsyncIterator[int]:
+    """The port of a server on a socket."""
+    app = Starlette(routes=rest_routes(store, authenticate, worker))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
+        serving = asyncio.create_task(server.serve([listener]))
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            server.should_exit = True
+            await serving
+
+
+async def test_a_client_on_a_socket_hangs_up_and_its_upgrade_goes_on(
+    rest_store: Store, rest_worker: Worker
+) -> None:
+    await add_world(rest_store)
+    async with served(rest_store, rest_worker) as port:
+        idle = len(asyncio.all_tasks())
+
+        async def all_are_gone() -> bool | None:
+            return len(asyncio.all_tasks()) == idle or None
+
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            f"POST {path_of(ORDERS)} HTTP/1.1\r\nHost: uplift\r\nAuthorization: Bearer admin-key\r\n"
+            'Content-Length: 26\r\n\r\n{"updateAllActive": true }'.encode()
+        )
+        await until_asked(rest_store)
+        assert len(asyncio.all_tasks()) > idle
+        writer.close()
+        await soon(all_are_gone)
+        upgrade = await work_off_one(rest_store, rest_worker)
+    assert (upgrade.state, upgrade.total) == (UpgradeState.COMPLETED, 4)

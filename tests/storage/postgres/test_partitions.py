@@ -1,0 +1,202 @@
+"""What PostgreSQL lets happen at the same moment when several workers share an upgrade."""
+
+from asyncio import create_task, gather
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from tests.contract.upgrade_work import SMALL, UPGRADED, kinds_of, request, taken, work
+from tests.contract.use_cases.test_partitions import ONE, TWO, a_shared_upgrade, holders_of, sharing
+from tests.storage.postgres.on_postgres import until_someone_waits_for_a_row
+from tests.support.builders import ADMIN, ORDERS, a_process, an_id, an_instance, at, instances
+from tests.support.stores import everything_in, instances_of, outcomes_of
+from uplift.domain import (
+    Status,
+    Upgrade,
+    UpgradeState,
+    Worker,
+    all_active,
+    cancel_upgrade,
+    claim,
+    pause_upgrade,
+    register_instances,
+    request_undo,
+    work_off,
+)
+from uplift.domain.ports import Transaction
+from uplift.domain.use_cases.run import DoneChunk, work_chunk
+from uplift.domain.use_cases.upgrade import finish_upgrade
+from uplift.storage.store import SqlStore
+
+pytestmark = pytest.mark.anyio
+
+
+async def chunk_of(transaction: Transaction, upgrade: Upgrade, worker: Worker, size: int) -> DoneChunk:
+    """The next chunk of what the worker holds, not committed yet."""
+    held = await transaction.held_share(upgrade.id, worker.name, worker.clock())
+    assert held is not None
+    return await work_chunk(transaction, held, size, worker, {})
+
+
+async def test_a_worker_waits_for_no_chunk_of_another_share(store: SqlStore, neighbour: SqlStore) -> None:
+    shared = await a_shared_upgrade(store, 12)
+    async with store.transaction() as transaction:
+        held = await transaction.held_share(shared.id, "one", ONE.clock())
+        assert held is not None
+        chunk = await transaction.record_chunk(held.upgrade, held.share, 6, [])
+        assert chunk.recorded == 6
+        beside = await work_off(neighbour, shared, TWO)
+        assert (beside.state, beside.upgraded) == (UpgradeState.RUNNING, 6)
+    # The transaction had not moved anything: what it recorded is not told as done.
+    assert (await store.upgrade(shared.id)) == beside
+
+
+async def test_the_two_last_chunks_at_the_same_moment_complete_the_upgrade_once(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
+    shared = await a_shared_upgrade(store, 12)
+    async with store.transaction() as transaction:
+        first = await chunk_of(transaction, shared, ONE, 6)
+        assert (first.is_last, first.upgrade.state) == (True, UpgradeState.RUNNING)
+        other = create_task(work_off(neighbour, shared, sharing("two", size=6)))
+        await until_someone_waits_for_a_row(store)
+    done = await other
+    assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 12)
+    assert await store.upgrade(shared.id) == done
+    assert await kinds_of(store, shared.id) == {an_id(number): UPGRADED for number in range(12)}
+
+
+async def test_what_another_worker_decides_within_a_chunk_of_an_undo_is_carried_out(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
+    await a_process(store, holding=instances(range(12)))
+    done = await work(store, (await request(store)).id)
+    undo = await request_undo(store, of=done.id, caller=ADMIN, worker=SMALL)
+    for worker in (ONE, TWO):
+        await taken(store, undo.id, worker)
+    async with store.transaction() as transaction:
+        held = await transaction.held_share(undo.id, "one", ONE.clock())
+        assert held is not None
+        # It has read the decisions: there are none.
+        await work_off(neighbour, undo, TWO)
+        first = await work_chunk(transaction, held, 6, ONE, {})
+    assert (first.upgraded, first.upgrade.state) == (6, UpgradeState.COMPLETED)
+    assert await instances_of(store, ORDERS) == instances(range(12))
+
+
+@pytest.mark.parametrize("attempt", range(3))
+async def test_many_workers_take_back_what_an_upgrade_did(
+    store: SqlStore, neighbour: SqlStore, attempt: int
+) -> None:
+    held = [an_instance(number, position=at(f"task {number % 7}")) for number in range(300)]
+    await a_process(store, holding=held)
+    done = await work(store, (await request(store)).id)
+    undo = await request_undo(store, of=done.id, caller=ADMIN, worker=SMALL)
+    several = [sharing(f"worker {number}", size=7 + attempt, share=40) for number in range(4)]
+    ends = await gather(
+        *(
+            finish_upgrade((store, neighbour)[number % 2], undo, worker)
+            for number, worker in enumerate(several)
+        )
+    )
+    assert {(one.state, one.upgraded) for one in ends} == {(UpgradeState.COMPLETED, 300)}
+    assert await instances_of(store, ORDERS) == held
+
+
+@pytest.mark.parametrize(
+    ("act", "state"),
+    [(pause_upgrade, UpgradeState.PAUSED), (cancel_upgrade, UpgradeState.CANCELLED)],
+    ids=["pause", "cancel"],
+)
+async def test_who_stops_an_upgrade_waits_for_no_chunk_and_sees_none_afterwards(
+    store: SqlStore, neighbour: SqlStore, act: object, state: UpgradeState
+) -> None:
+    assert callable(act)
+    shared = await a_shared_upgrade(store, 12)
+    seen = []
+
+    class Interfering(SqlStore):
+        """In the middle of the first chunk somebody stops the upgrade."""
+
+        @asynccontextmanager
+        async def transaction(self, *, in_background: bool = False) -> AsyncIterator[Transaction]:
+            async with super().transaction(in_background=in_background) as transaction:
+                record_chunk = transaction.record_chunk
+
+                async def interfered(*about: object) -> object:
+                    chunk = await record_chunk(*about)
+                    if not seen:
+                        await act(neighbour, shared.id, caller=ADMIN)
+                        seen.append(await everything_in(neighbour))
+                    return chunk
+
+                transaction.record_chunk = interfered
+                yield transaction
+
+    left = await work_off(Interfering(store.database), shared, ONE)
+    assert (left.state, left.upgraded) == (state, 0)
+    assert [await everything_in(store)] == seen
+    assert await instances_of(store, ORDERS) == instances(range(12))
+    assert await holders_of(store, shared) == [None, "two"]
+
+
+async def test_who_claims_while_another_does_waits_for_nobody(store: SqlStore, neighbour: SqlStore) -> None:
+    await a_process(store, holding=instances(range(12)))
+    queued = await request(store)
+    async with store.transaction() as transaction:
+        found = await transaction.claimable(ONE.clock())
+        assert found is not None
+        assert await claim(neighbour, TWO) is None
+    assert await claim(neighbour, TWO) is not None
+    assert await holders_of(store, queued) == ["two", None]
+
+
+async def test_two_claims_at_once_never_take_two_upgrades_of_a_process(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
+    await a_process(store, holding=instances(range(12)))
+    first, second = await request(store), await request(store)
+    async with store.transaction() as transaction:
+        found = await transaction.claimable(ONE.clock(), only=first.id)
+        assert found is not None
+        other = create_task(claim(neighbour, TWO, only=second.id))
+        await until_someone_waits_for_a_row(store)
+        upgrade, share = found
+        await transaction.save_share(replace(share, lease=ONE.lease()))
+        await transaction.save_upgrade(replace(upgrade, state=UpgradeState.RUNNING))
+    assert await other is None
+
+
+async def test_many_workers_with_many_cohorts_wait_for_each_other_but_never_in_a_circle(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
+    held = [
+        an_instance(
+            number,
+            version=2 if number % 7 == 0 else 1,
+            status=Status.RUNNING if number % 3 == 0 else Status.PENDING,
+            position=at(f"task {number % 11}"),
+        )
+        for number in range(600)
+    ]
+    await a_process(store)
+    await register_instances(store, process=ORDERS, instances=held, caller=ADMIN)
+    queued = await request(store, all_active())
+    several = [sharing(f"worker {number}", size=17, share=60) for number in range(6)]
+    ends = await gather(
+        *(
+            finish_upgrade((store, neighbour)[number % 2], queued, worker)
+            for number, worker in enumerate(several)
+        )
+    )
+    moving = {one.id for one in held if one.status is Status.PENDING and one.version == 1}
+    assert {(one.state, one.upgraded, one.skipped) for one in ends} == {
+        (UpgradeState.COMPLETED, len(moving), 600 - len(moving))
+    }
+    kinds = await kinds_of(store, queued.id)
+    assert {given for given, kind in kinds.items() if kind is UPGRADED} == moving
+    counted = (await store.decisions([queued.id]))[queued.id]
+    assert sum(one.count for one in counted) == 600 - len(moving)
+    assert len(await outcomes_of(store, queued.id)) == 600

@@ -1,0 +1,368 @@
+"""What PostgreSQL does with the tables and connections of a store where it matters for speed and safety."""
+
+import struct
+from asyncio import create_task, gather, open_connection, sleep
+from contextlib import AsyncExitStack
+
+import pytest
+
+from tests.contract.chunk_work import plain_rules
+from tests.contract.upgrade_work import SMALL, request, work, work_and_die
+from tests.storage.postgres.on_postgres import ask, until, until_someone_waits_for_a_row
+from tests.storage.recording import statements_on
+from tests.support.builders import (
+    ADMIN,
+    INVOICES,
+    NOON,
+    ORDERS,
+    a_cohort,
+    a_process,
+    a_report,
+    a_worker,
+    an_id,
+    an_instance,
+    at,
+    instances,
+)
+from tests.support.postgres import the_server
+from tests.support.stores import everything_in, instances_of, outcomes_of
+from uplift.domain import (
+    CountedDecision,
+    ProcessKey,
+    Status,
+    VersionNumber,
+    all_active,
+    by_ids,
+    create_process,
+    register_instances,
+    report_instances,
+    upgrade_instances,
+    work_off,
+)
+from uplift.domain.errors import ProcessExists, StoreUnavailable, UpliftError
+from uplift.domain.model.paging import PageRequest
+from uplift.storage.repositories.instances import COPIED_FROM
+from uplift.storage.sql.dialect import copy_new
+from uplift.storage.sql.tables import instance
+from uplift.storage.store import SqlStore
+
+pytestmark = pytest.mark.anyio
+
+CUT = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+
+
+async def cut_all_connections(store: SqlStore) -> None:
+    await the_server().execute(CUT, database=await ask(store, "SELECT current_database()"))
+    await sleep(0.05)
+
+
+@pytest.mark.parametrize("selected", ["some", "all"])
+async def test_nearly_all_upgraded_rows_stay_on_their_page(store: SqlStore, selected: str) -> None:
+    ended = Status.COMPLETED if selected == "some" else Status.PENDING
+    held = [
+        an_instance(number, status=ended if number % 2 else Status.PENDING, position=at(f"a{number % 20}"))
+        for number in range(10_000)
+    ]
+    await a_process(store, holding=held)
+    async with store.database.writing() as connection:
+        await connection.exec_driver_sql("SELECT pg_stat_reset()")
+    worker = a_worker(size=1_000)
+    done = await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN, worker=worker)
+    assert done.upgraded == (5_000 if selected == "some" else 10_000)
+    hot, updated = await counted_updates(store, done.upgraded)
+    assert hot / updated > 0.9
+
+
+async def counted_updates(store: SqlStore, at_least: int) -> tuple[int, int]:
+    """Heap-only updates of instances and all of them; each connection tells its own after a second."""
+    for _ in range(100):
+        async with store.database.writing() as connection:
+            # An older one tells by itself, but only after a statement.
+            can_be_told = connection.dialect.server_version_info >= (15,)
+            tell = "SELECT pg_stat_force_next_flush()" if can_be_told else "SELECT 1"
+            await connection.exec_driver_sql(tell)
+        async with store.database.reading() as connection:
+            [(hot, updated)] = await connection.exec_driver_sql(
+                "SELECT n_tup_hot_upd, n_tup_upd FROM pg_stat_user_tables WHERE relname = 'instance'"
+            )
+        if updated >= at_least:
+            return hot, updated
+        await sleep(0.05)
+    raise AssertionError(f"expected {at_least} updates to be counted, but there are {updated}")
+
+
+@pytest.mark.parametrize("selected", ["by ids", "all active"])
+async def test_no_instance_is_compared_with_each_outcome_of_its_chunk_in_tables_that_are_not_analysed(
+    store: SqlStore, selected: str
+) -> None:
+    await a_process(store, holding=[*instances([1, 2]), an_instance(3, status=Status.RUNNING)])
+    selection = by_ids(map(an_id, [1, 2, 3])) if selected == "by ids" else all_active()
+    async with store.database.writing() as connection:
+        pass
+    with statements_on(connection) as sent:
+        done = await upgrade_instances(store, process=ORDERS, selection=selection, caller=ADMIN)
+    assert (done.upgraded, done.skipped) == (2, 1)
+    [rest] = [one for one in sent if one.sql.startswith("WITH rest")]
+    async with store.database.reading() as connection:
+        plan = await connection.exec_driver_sql(f"EXPLAIN {rest.sql}", rest.values)
+    assert [line for (line,) in plan if "Anti Join" in line or "Join Filter" in line] == []
+
+
+async def test_the_database_finds_out_how_much_there_is_when_it_is_told_to(store: SqlStore) -> None:
+    await a_process(store, holding=instances(range(500)))
+    rows = "SELECT reltuples::int FROM pg_class WHERE relname = 'instance'"
+    assert await ask(store, rows) == -1  # nobody has counted yet
+    await store.database.count_anew()
+    assert await ask(store, rows) == 500
+
+
+async def test_times_and_ids_are_kept_in_types_of_their_own(store: SqlStore) -> None:
+    await a_process(store, holding=instances([1]))
+    kinds = "SELECT string_agg(DISTINCT data_type, ' ') FROM information_schema.columns"
+    ours = f"{kinds} WHERE table_schema = 'public' AND column_name LIKE "
+    assert await ask(store, ours + "'%%uuid'") == "uuid"
+    assert await ask(store, ours + "'%%\\_at'") == "timestamp with time zone"
+    [process] = (await store.processes(PageRequest(first=1))).items
+    assert process.created_at == NOON
+    assert NOON.microsecond
+
+
+async def test_cut_connections_are_made_anew(store: SqlStore) -> None:
+    await a_process(store, holding=instances(range(3)))
+    before = await everything_in(store)
+    await cut_all_connections(store)
+    assert await everything_in(store) == before
+    await a_process(store, INVOICES)
+
+
+async def test_a_transaction_that_is_cut_writes_nothing(store: SqlStore, neighbour: SqlStore) -> None:
+    await a_process(store, holding=[an_instance(1)])
+    before = await everything_in(store)
+
+    async def write() -> None:
+        async with store.transaction() as transaction:
+            await transaction.report(ORDERS, [a_report(1, status=Status.FAILED)])
+            await cut_all_connections(neighbour)
+
+    with pytest.raises(StoreUnavailable):
+        await write()
+    assert await everything_in(store) == before
+
+
+async def test_a_process_that_two_programs_create_at_once_is_created_once(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
+    async def create(where: SqlStore, code: str) -> bool:
+        try:
+            await create_process(where, namespace="crm", code=code, title=None, caller=ADMIN)
+        except ProcessExists:
+            return False
+        return True
+
+    for code in map("process-{}".format, range(20)):
+        assert sorted(await gather(create(store, code), create(neighbour, code))) == [False, True]
+
+
+async def test_new_positions_that_two_programs_learn_at_once_are_the_same(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
+    await a_process(store)
+    held = [an_instance(number, position=at(f"p{number % 100}")) for number in range(400)]
+    await gather(
+        register_instances(store, process=ORDERS, instances=held[:200], caller=ADMIN),
+        register_instances(neighbour, process=ORDERS, instances=held[:199:-1], caller=ADMIN),
+    )
+    assert await ask(store, "SELECT count(*) FROM position") == 100
+    assert {one.id: one for one in await instances_of(store, ORDERS)} == {one.id: one for one in held}
+
+
+async def test_an_instance_that_two_processes_register_at_once_belongs_to_one(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
+    await a_process(store)
+    await a_process(store, INVOICES)
+
+    async def register(where: SqlStore, number: int, process: ProcessKey) -> bool:
+        try:
+            one = an_instance(number, process=process, position=at(process.code))
+            await register_instances(where, process=process, instances=[one], caller=ADMIN)
+        except UpliftError:
+            return False
+        return True
+
+    for number in range(20):
+        done = await gather(register(store, number, ORDERS), register(neighbour, number, INVOICES))
+        assert sorted(done) == [False, True]
+        [kept] = (await store.instances([an_id(number)])).values()
+        assert kept == an_instance(number, process=kept.process, position=at(kept.process.code))
+
+
+@pytest.mark.parametrize("how", ["wait again", "are registered"])
+async def test_instances_that_become_active_in_the_middle_of_a_chunk_are_left_to_others(
+    store: SqlStore, neighbour: SqlStore, how: str
+) -> None:
+    """They have no outcome: to move them would be to move them without a trace."""
+    ended = an_instance(2, status=Status.COMPLETED)
+    await a_process(store, holding=[an_instance(1), ended])
+    decision = plain_rules(a_cohort(), VersionNumber(2))
+    async with AsyncExitStack() as stack:
+        engine = await stack.enter_async_context(neighbour.transaction())
+        if how == "are registered":
+            await engine.register(ORDERS, [an_instance(3)])
+        # A later one is there already when the upgrade comes: the chunk reaches as far.
+        await register_instances(store, process=ORDERS, instances=[an_instance(4)], caller=ADMIN)
+        queued = await request(store, worker=a_worker(size=1))
+        async with store.transaction() as transaction:
+            upgrade = await transaction.upgrade(queued.id)
+            assert upgrade is not None
+            [share] = await transaction.shares(upgrade)
+            chunk = await transaction.record_chunk(upgrade, share, 10, [])
+            assert (chunk.recorded, chunk.is_last) == (2, True)
+            if how == "wait again":
+                await engine.report(ORDERS, [a_report(ended)])
+            await stack.aclose()
+            await transaction.keep_decisions(upgrade, [CountedDecision(decision=decision, count=2)])
+            assert await transaction.move(upgrade, share, chunk, [decision]) == 2
+    held = {one.id: (one.status, one.version) for one in await instances_of(store, ORDERS)}
+    late = an_id(2 if how == "wait again" else 3)
+    assert held[late] == (Status.PENDING, 1)
+    assert [held[an_id(number)] for number in (1, 4)] == [(Status.PENDING, 2)] * 2
+
+
+async def test_a_chunk_that_waits_for_an_instance_keeps_nobody_from_those_behind_it(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
+    """The first chunk decides the cohort of those that wait; the second meets it again, behind another."""
+    running = an_instance(3, status=Status.RUNNING)
+    await a_process(store, holding=[*instances([1, 2]), running, an_instance(4)])
+    upgrade = await request(store)
+    async with neighbour.transaction() as transaction:
+        await transaction.processes_of([an_id(3)])
+        working = create_task(work(store, upgrade.id))
+        await until_someone_waits_for_a_row(store)
+        assert list(await transaction.processes_of([an_id(4)])) == [an_id(4)]
+    done = await working
+    assert (done.upgraded, done.skipped) == (3, 1)
+
+
+@pytest.mark.parametrize("status", [Status.PENDING, Status.RUNNING])
+async def test_an_instance_that_goes_on_while_its_chunk_waits_for_it_is_decided_where_it_then_is(
+    store: SqlStore, neighbour: SqlStore, status: Status
+) -> None:
+    """Its new position is one that an earlier chunk has met already."""
+    await a_process(store, holding=[an_instance(1), an_instance(2, position=at("b")), *instances([3, 4])])
+    upgrade = await request(store)
+    async with neighbour.transaction() as engine:
+        await engine.report(ORDERS, [a_report(3, status=status, position=at("b"))])
+        working = create_task(work(store, upgrade.id))
+        await until_someone_waits_for_a_row(store)
+    done = await working
+    moves = status is Status.PENDING
+    assert (done.upgraded, done.skipped) == ((4, 0) if moves else (3, 1))
+    third = (await outcomes_of(store, upgrade.id))[2]
+    assert (third.instance, third.from_position, third.from_version) == (an_id(3), at("b"), 1)
+    assert (await instances_of(store, ORDERS))[2] == an_instance(
+        3, version=2 if moves else 1, status=status, position=at("b")
+    )
+
+
+async def test_a_chunk_gives_way_to_who_waits_for_it_in_a_circle(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
+    """Else PostgreSQL would refuse one of both, a second later."""
+    await a_process(store, holding=instances([1, 2, 3, 4]))
+    begun = await work_and_die(store, (await request(store)).id, chunks=1)
+    async with neighbour.transaction() as engine:
+        await engine.processes_of([an_id(4)])
+        working = create_task(work_off(store, begun, SMALL))
+        await until_someone_waits_for_a_row(store)
+        assert list(await engine.processes_of([an_id(3)])) == [an_id(3)]
+    done = await working
+    assert (done.upgraded, done.skipped) == (4, 0)
+
+
+async def test_many_instances_that_two_programs_register_at_once_are_kept_once(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
+    await a_process(store)
+    held = instances(range(COPIED_FROM + 1))
+    done = await gather(
+        *(
+            register_instances(where, process=ORDERS, instances=held, caller=ADMIN)
+            for where in (store, neighbour)
+        )
+    )
+    assert done == [len(held)] * 2
+    assert await instances_of(store, ORDERS) == held
+
+
+async def test_a_copy_that_must_wait_for_too_long_is_an_unavailable_store(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
+    await a_process(store)
+    held = instances(range(COPIED_FROM))
+    row = {"uuid": an_id(7), "process_id": 1, "version": 1, "status": Status.PENDING, "position_id": 1}
+
+    async def copy() -> None:
+        async with neighbour.database.writing() as connection:
+            await connection.exec_driver_sql("SET LOCAL lock_timeout = '20ms'")
+            await copy_new(connection, instance, [row])
+
+    async with store.transaction() as transaction:
+        await transaction.register(ORDERS, held)
+        with pytest.raises(StoreUnavailable, match="lock timeout"):
+            await copy()
+    assert await instances_of(store, ORDERS) == held
+
+
+NOT_IDLE = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND state = 'active' AND wait_event = 'ClientRead'
+"""
+
+
+async def must_know_transaction_timeout(store: SqlStore) -> None:
+    if int(await ask(store, "SHOW server_version_num")) < 170_000:
+        pytest.skip("PostgreSQL before 17 has no transaction_timeout")
+
+
+async def test_half_a_statement_keeps_nobody_for_ever_from_what_its_transaction_has_locked(
+    store: SqlStore,
+) -> None:
+    """As of a program that was stopped while it sent it."""
+    await must_know_transaction_timeout(store)
+    await a_process(store, holding=instances([1, 2]))
+    url = the_server().url(await ask(store, "SELECT current_database()"))
+    reader, writer = await open_connection(url.host, url.port)
+    # Not as long as it is set, so that the test need not wait for that.
+    given = ["user", url.username, "database", url.database, "options", "-c transaction_timeout=500ms", ""]
+    writer.write(message(b"", struct.pack("!i", 3 << 16) + "\0".join(map(str, given)).encode() + b"\0"))
+    writer.write(message(b"Q", b"BEGIN; UPDATE instance SET status = 2\0"))
+    writer.write(message(b"P", b"\0SELECT 1\0\0\0") + message(b"H", b""))
+    try:
+        await until(store, NOT_IDLE)
+        await report_instances(store, reports=[a_report(1, status=Status.FAILED)], caller=ADMIN)
+        assert b"transaction timeout" in await reader.read()
+    finally:
+        writer.close()
+        await writer.wait_closed()
+    assert [one.status for one in await instances_of(store, ORDERS)] == [Status.FAILED, Status.PENDING]
+
+
+def message(kind: bytes, content: bytes) -> bytes:
+    """As PostgreSQL's protocol has them: after the kind the length, its own included."""
+    return kind + struct.pack("!i", len(content) + 4) + content
+
+
+async def test_a_transaction_that_writes_has_its_time_unless_it_changes_the_schema(store: SqlStore) -> None:
+    await must_know_transaction_timeout(store)
+    shown = "SHOW transaction_timeout"
+    assert await ask(store, shown) == "0"
+    for _ in range(2):
+        async with store.database.writing() as connection:
+            assert (await connection.exec_driver_sql(shown)).scalar() == "1min"
+        async with store.database.migrating() as connection:
+            assert (await connection.exec_driver_sql(shown)).scalar() == "0"

@@ -1,0 +1,253 @@
+"""How the connections to an SQLite file are set up, and how they get along."""
+
+import sqlite3
+from asyncio import Event, create_task, gather, sleep, timeout
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from anyio import create_task_group
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tests.support.builders import (
+    ADMIN,
+    INVOICES,
+    ORDERS,
+    a_process,
+    a_report,
+    a_worker,
+    an_id,
+    an_instance,
+    instances,
+)
+from tests.support.stores import a_transaction_that_fails, everything_in, instances_of
+from uplift.domain import Status, all_active, create_process, upgrade_instances
+from uplift.domain.errors import ProcessExists, StoreUnavailable
+from uplift.storage.sqlite import backend as sqlite
+from uplift.storage.sqlite.backend import READERS
+from uplift.storage.store import SqlStore
+
+pytestmark = pytest.mark.anyio
+
+
+async def ask(connection: AsyncConnection, pragma: str) -> Any:
+    return (await connection.exec_driver_sql(f"PRAGMA {pragma}")).scalar_one()
+
+
+async def must_be_set_up(connection: AsyncConnection) -> None:
+    assert await ask(connection, "journal_mode") == "wal"
+    assert await ask(connection, "foreign_keys") == 1
+    assert await ask(connection, "synchronous") == 1
+    assert await ask(connection, "temp_store") == 2
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Someone else holds the write lock."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("ROLLBACK")
+
+
+async def test_every_connection_is_set_up(store: SqlStore) -> None:
+    async with AsyncExitStack() as stack:
+        readers = [await stack.enter_async_context(store.database.reading()) for _ in range(READERS)]
+        writer = await stack.enter_async_context(store.database.writing())
+        for connection in (*readers, writer):
+            await must_be_set_up(connection)
+    async with store.database.writing(in_background=True) as connection:
+        await must_be_set_up(connection)
+
+
+async def test_a_row_that_points_nowhere_is_refused(store: SqlStore) -> None:
+    async with store.database.writing() as connection:
+        with pytest.raises(IntegrityError, match="FOREIGN KEY constraint failed"):
+            await connection.exec_driver_sql("INSERT INTO position VALUES (1, 404, x'00', '[]')")
+
+
+async def test_to_open_a_file_again_keeps_what_is_in_it(file: Path) -> None:
+    store = await SqlStore.open(file)
+    await a_process(store, holding=instances(range(5)))
+    await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN)
+    before = await everything_in(store)
+    await store.close()
+    again = await SqlStore.open(file)
+    assert await everything_in(again) == before
+    await again.close()
+
+
+async def test_many_may_open_a_new_file_at_once(file: Path) -> None:
+    stores = await gather(*(SqlStore.open(file) for _ in range(6)))
+    await a_process(stores[0], holding=[an_instance(1)])
+    for store in stores:
+        assert await instances_of(store, ORDERS) == [an_instance(1)]
+        await store.close()
+
+
+async def test_a_refused_change_does_not_block_the_next(store: SqlStore) -> None:
+    await a_process(store)
+    for _ in range(3):
+        with pytest.raises(ProcessExists):
+            await create_process(store, namespace="crm", code="orders", title=None, caller=ADMIN)
+    await a_process(store, INVOICES)
+    assert await store.process(INVOICES) is not None
+
+
+async def test_a_statement_that_fails_rolls_the_whole_transaction_back(store: SqlStore) -> None:
+    await a_process(store, holding=[an_instance(1)])
+    before = await everything_in(store)
+
+    async def fail_halfway() -> None:
+        async with store.database.writing() as connection:
+            await connection.exec_driver_sql("UPDATE instance SET version = 2")
+            await connection.exec_driver_sql("SELECT nothing")
+
+    with pytest.raises(OperationalError, match="syntax error"):
+        await fail_halfway()
+    assert await everything_in(store) == before
+    await a_process(store, INVOICES)
+
+
+async def test_a_cancelled_transaction_is_rolled_back(store: SqlStore) -> None:
+    await a_process(store, holding=[an_instance(1)])
+    before = await everything_in(store)
+    written = Event()
+
+    async def dawdle() -> None:
+        async with store.transaction() as transaction:
+            await transaction.report(ORDERS, [a_report(1, status=Status.FAILED)])
+            written.set()
+            await sleep(60)
+
+    task = create_task(dawdle())
+    await written.wait()
+    task.cancel()
+    await gather(task, return_exceptions=True)
+    assert task.cancelled()
+    assert await everything_in(store) == before
+    await a_process(store, INVOICES)
+
+
+async def cancel_by_task(store: SqlStore, wait: int) -> object:
+    task = create_task(upgrade_in_small_chunks(store))
+    for _ in range(wait * 7):
+        await sleep(0)
+    task.cancel()
+    return await gather(task, return_exceptions=True)
+
+
+async def cancel_by_scope(store: SqlStore, wait: int) -> object:
+    """A cancel scope of anyio cancels again whatever its task awaits afterwards, clearing up included."""
+    async with create_task_group() as group:
+        group.start_soon(upgrade_in_small_chunks, store)
+        for _ in range(wait * 7):
+            await sleep(0)
+        group.cancel_scope.cancel()
+    return group
+
+
+async def upgrade_in_small_chunks(store: SqlStore) -> None:
+    await upgrade_instances(
+        store, process=ORDERS, selection=all_active(), caller=ADMIN, worker=a_worker(str(uuid4()), size=5)
+    )
+
+
+@pytest.mark.parametrize("cancel", [cancel_by_task, cancel_by_scope])
+async def test_transactions_cancelled_at_any_moment_leave_whole_states_and_no_lock(
+    store: SqlStore, cancel: Callable[[SqlStore, int], Awaitable[object]]
+) -> None:
+    await a_process(store, holding=instances(range(50)))
+    # A traceback that someone keeps holds on to the cursors of its transaction.
+    kept = [await cancel(store, 0)]
+    for wait in range(1, 15):
+        async with timeout(1), store.transaction() as transaction:
+            await transaction.report(ORDERS, [a_report(n) for n in range(50)])
+        held = await everything_in(store)
+        for upgrade in held.upgrades:
+            assert len(held.outcomes[upgrade.id]) == upgrade.total
+        upgraded = sum(one.version == 2 for one in held.instances[ORDERS])
+        assert sum(one.upgraded for one in held.upgrades) == upgraded
+        kept.append(await cancel(store, wait))
+    async with timeout(5):
+        done = await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN)
+    assert done.total == 50
+    assert await instances_of(store, ORDERS) == instances(range(50), version=2)
+    assert len(kept) == 15
+
+
+async def test_readers_see_the_state_before_an_open_transaction(store: SqlStore, neighbour: SqlStore) -> None:
+    await a_process(store, holding=instances(range(3)))
+    before = await everything_in(store)
+    async with store.transaction() as transaction:
+        await transaction.report(ORDERS, [a_report(n, status=Status.FAILED) for n in range(3)])
+        assert await everything_in(store) == before
+        assert await everything_in(neighbour) == before
+        assert await gather(*(instances_of(store, ORDERS) for _ in range(20))) == [
+            instances(range(3)) for _ in range(20)
+        ]
+    after = await everything_in(neighbour)
+    assert after == await everything_in(store)
+    assert after.instances[ORDERS] == instances(range(3), status=Status.FAILED)
+
+
+async def test_readers_are_answered_while_the_file_is_locked(store: SqlStore, file: Path) -> None:
+    await a_process(store, holding=[an_instance(1)])
+    with locked(file):
+        async with timeout(2):
+            assert await instances_of(store, ORDERS) == [an_instance(1)]
+
+
+async def test_a_locked_file_is_an_error_and_no_hang(
+    store: SqlStore, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "LOCK_WAIT", 0.05)
+    await a_process(store, holding=[an_instance(1)])
+    before = await everything_in(store)
+    with locked(file):
+        async with timeout(2):
+            with pytest.raises(StoreUnavailable, match="the database says 'database is locked'"):
+                await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN)
+            with pytest.raises(StoreUnavailable, match="the database says 'database is locked'"):
+                await a_process(store, INVOICES)
+        assert await everything_in(store) == before
+    done = await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN)
+    assert done.upgraded == 1
+
+
+async def test_a_writer_waits_for_the_lock_of_another(store: SqlStore, file: Path) -> None:
+    await a_process(store, holding=[an_instance(1)])
+    with locked(file):
+        task = create_task(upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN))
+        await sleep(0.1)
+        assert not task.done()
+    async with timeout(4):
+        assert (await task).upgraded == 1
+
+
+async def test_rolled_back_changes_are_unknown_to_the_neighbour(store: SqlStore, neighbour: SqlStore) -> None:
+    await a_process(store, holding=[an_instance(1)])
+    async with a_transaction_that_fails(store) as transaction:
+        await transaction.register(ORDERS, [an_instance(2)])
+    assert await instances_of(neighbour, ORDERS) == [an_instance(1)]
+    assert await neighbour.instances([an_id(2)]) == {}
+
+
+async def test_a_file_that_cannot_be_written_is_an_outage(store: SqlStore) -> None:
+    async def write() -> None:
+        async with store.database.reading() as connection:
+            await connection.exec_driver_sql("PRAGMA query_only = ON")
+            await connection.exec_driver_sql("DELETE FROM position")
+
+    with pytest.raises(StoreUnavailable, match="attempt to write a readonly database"):
+        await write()
+
+
+async def test_a_missing_table_is_an_error_of_ours_and_no_outage(store: SqlStore) -> None:
+    with pytest.raises(OperationalError, match="no such table"):
+        async with store.database.reading() as connection:
+            await connection.exec_driver_sql("SELECT 1 FROM nowhere")

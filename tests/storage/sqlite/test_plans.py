@@ -1,0 +1,194 @@
+"""How much work an upgrade is to the database: statements a chunk, and rows it has to look at for each."""
+
+import re
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from tests.contract.chunk_work import add_upgrade, moving, work_chunk
+from tests.storage.recording import Sent, plan_of, statements_on
+from tests.support.builders import (
+    NOON,
+    ORDERS,
+    a_key,
+    a_process,
+    a_stored_process,
+    a_version,
+    an_id,
+    an_instance,
+    an_upgrade,
+    at,
+)
+from uplift.domain import Selection, Status, all_active, by_ids
+from uplift.domain.model.paging import PageRequest
+from uplift.domain.model.selection import SelectionKind, kind_of
+from uplift.domain.ports import InstanceFilter, OutcomeFilter
+from uplift.storage.store import SqlStore
+
+pytestmark = pytest.mark.anyio
+
+BIG_TABLES = ("instance", "outcome", "selected", "version", "position", "process")
+BOTH_WAYS = pytest.mark.parametrize("kind", [SelectionKind.BY_IDS, SelectionKind.ALL_ACTIVE])
+
+
+def selecting(kind: SelectionKind, size: int) -> Selection:
+    numbers = range(size + 1)
+    return all_active([an_id(size)]) if kind is SelectionKind.ALL_ACTIVE else by_ids(map(an_id, numbers))
+
+
+async def fill(store: SqlStore, size: int) -> None:
+    """Instances of four cohorts: one that stays, one that goes elsewhere, two that are skipped."""
+    held = [
+        an_instance(
+            n,
+            version=2 if n % 4 == 2 else 1,
+            status=Status.RUNNING if n % 4 == 3 else Status.PENDING,
+            position=at("go" if n % 4 == 1 else "stay"),
+        )
+        for n in range(size)
+    ]
+    await a_process(store, holding=held)
+
+
+async def statements_of_a_chunk(store: SqlStore, kind: SelectionKind, size: int) -> list[Sent]:
+    await fill(store, size)
+    upgrade = an_upgrade(selection=kind)
+    async with store.transaction() as transaction:
+        upgrade = await add_upgrade(transaction, upgrade, selecting(kind, size))
+    async with store.database.writing() as connection:
+        pass
+    with statements_on(connection) as sent:
+        async with store.transaction() as transaction:
+            stored = await transaction.upgrade(upgrade.id)
+            assert stored is not None
+            worked = await work_chunk(transaction, stored, 10_000, moving({at("go"): at("gone")}))
+    assert worked.moved == size // 2
+    return sent
+
+
+def full_scans(plan: list[str]) -> list[str]:
+    """The steps that walk along a whole table; walking along a whole list of given ids is meant."""
+    scanned = re.compile(rf"^SCAN ({'|'.join(BIG_TABLES)})\b")
+    return [step for step in plan if scanned.match(step)]
+
+
+@BOTH_WAYS
+async def test_a_chunk_takes_the_same_statements_however_many_instances_it_moves(
+    tmp_path: Path, kind: SelectionKind
+) -> None:
+    sent = {}
+    for size in (8, 4_000):
+        store = await SqlStore.open(tmp_path / f"{size}.db")
+        sent[size] = [one.sql for one in await statements_of_a_chunk(store, kind, size)]
+        await store.close()
+    assert sent[8] == sent[4_000]
+    assert len(sent[8]) <= 15
+
+
+@BOTH_WAYS
+async def test_no_statement_of_a_chunk_walks_along_a_whole_table(
+    store: SqlStore, kind: SelectionKind
+) -> None:
+    sent = await statements_of_a_chunk(store, kind, 8)
+    plans = {one.sql: await plan_of(store, one) for one in sent if not one.sql.startswith("BEGIN")}
+    assert {sql: full_scans(plan) for sql, plan in plans.items() if full_scans(plan)} == {}
+    assert len(plans) >= 6
+
+
+async def test_all_active_instances_are_found_by_their_own_index(store: SqlStore) -> None:
+    sent = await statements_of_a_chunk(store, SelectionKind.ALL_ACTIVE, 8)
+    steps = [step for one in sent for step in await plan_of(store, one) if re.search(r"\binstance\b", step)]
+    finding = "USING (COVERING )?INDEX instance_active \\(process_id=\\? AND id>\\? AND id<\\?\\)"
+    assert len(steps) >= 4
+    assert [step for step in steps if not re.search(finding, step)] == []
+
+
+async def test_named_instances_are_found_by_their_numbers(store: SqlStore) -> None:
+    sent = await statements_of_a_chunk(store, SelectionKind.BY_IDS, 8)
+    steps = [step for one in sent for step in await plan_of(store, one) if re.search(r"\binstance\b", step)]
+    assert len(steps) >= 3
+    assert {step for step in steps if "USING INTEGER PRIMARY KEY" not in step} == set()
+
+
+@BOTH_WAYS
+async def test_lists_are_read_along_an_index_and_never_sorted(store: SqlStore, kind: SelectionKind) -> None:
+    await fill(store, 20)
+    selection = selecting(kind, 20)
+    async with store.transaction() as transaction:
+        upgrade = await add_upgrade(transaction, an_upgrade(selection=kind_of(selection)), selection)
+        await work_chunk(transaction, upgrade, 10_000)
+    page = PageRequest(first=5, after=2)
+    async with store.database.reading() as connection:
+        pass
+    with statements_on(connection) as sent:
+        for status in (None, *Status):
+            for version in (None, 1):
+                which = InstanceFilter(status=status, version=version)
+                await store.instance_pages([ORDERS], which, page)
+        await store.outcome_pages([upgrade.id], OutcomeFilter(), page)
+        await store.upgrades(ORDERS, page)
+        await store.upgrades(None, page)
+        await store.processes(page)
+    assert len(sent) >= 16
+    for one in sent:
+        plan = await plan_of(store, one)
+        assert [step for step in plan if "TEMP B-TREE FOR ORDER BY" in step] == [], one.sql
+        assert [step for step in full_scans(plan) if not step.startswith("SCAN upgrade")] == [], one.sql
+
+
+async def test_who_looks_for_work_looks_at_no_upgrade_that_has_ended(store: SqlStore) -> None:
+    """A worker looks twice a second, and nearly all upgrades have ended."""
+    await fill(store, 1)
+    async with store.database.reading() as connection:
+        pass
+    with statements_on(connection) as sent:
+        assert await store.claimable(NOON) is None
+    assert len(sent) == 3
+    for one in sent:
+        steps = [step for step in await plan_of(store, one) if step.startswith("SCAN upgrade")]
+        assert steps == ["SCAN upgrade USING INDEX upgrade_waiting"], one.sql
+
+
+async def test_a_page_of_many_processes_takes_no_statement_a_process(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
+    keys = [a_key(f"process-{number}") for number in range(300)]
+    async with store.transaction() as transaction:
+        for key in keys:
+            await transaction.add_process(a_stored_process(key))
+            await transaction.put_version(key, a_version(1), None)
+            await transaction.register(key, [an_instance(process=key)])
+    async with neighbour.database.reading() as connection:
+        pass
+    with statements_on(connection) as sent:
+        await neighbour.processes(PageRequest(first=300))
+        await neighbour.processes_named(keys)
+        await neighbour.versions(keys)
+        await neighbour.cohorts(keys)
+        await neighbour.instance_pages(keys, InstanceFilter(), PageRequest(first=3))
+    assert len(sent) <= 10
+
+
+async def test_pages_of_outcomes_take_few_different_statements_whichever_upgrades_they_are_of(
+    store: SqlStore,
+) -> None:
+    """A statement is kept as long as the program runs: one for each mixture of upgrades would be a leak."""
+    await fill(store, 2)
+    ids = []
+    for number, kind in enumerate([SelectionKind.BY_IDS, SelectionKind.ALL_ACTIVE] * 3):
+        selection = selecting(kind, 2)
+        async with store.transaction() as transaction:
+            upgrade = await add_upgrade(transaction, an_upgrade(number, selection=kind), selection)
+            await work_chunk(transaction, upgrade, 10)
+        ids.append(upgrade.id)
+    mixtures = [chosen for most in range(1, 7) for chosen in combinations(ids, most)]
+    async with store.database.reading() as connection:
+        pass
+    with statements_on(connection) as sent:
+        for chosen in mixtures:
+            pages = await store.outcome_pages(chosen, OutcomeFilter(), PageRequest(first=5))
+            assert all(pages[one].items for one in chosen)
+    listings = {one.sql for one in sent if "outcome" in one.sql}
+    assert len(mixtures) == 63
+    assert len(listings) == 6, "one for each number of upgrades of a kind"

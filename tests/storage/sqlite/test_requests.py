@@ -1,0 +1,59 @@
+"""A request that is repeated in another program is known there too."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.builders import ADMIN, ORDERS, a_process, instances
+from tests.support.project import ROOT
+from tests.support.stores import upgrades_of
+from uplift.domain import upgrade_instances
+from uplift.domain.model.selection import all_active
+from uplift.storage.store import SqlStore
+
+pytestmark = pytest.mark.anyio
+
+RETRY = """
+import sys
+from asyncio import run
+from pathlib import Path
+from uuid import UUID
+from uplift.domain import Caller, Role, Worker, request_retry
+from uplift.domain.use_cases.request import RETRIED
+from uplift.storage.store import SqlStore
+
+async def work():
+    store = await SqlStore.open(Path(sys.argv[1]))
+    caller = Caller(name="admin", role=Role.SYSTEM_ADMIN)
+    again = await request_retry(
+        store, of=UUID(sys.argv[2]), reasons=RETRIED, caller=caller, worker=Worker(name="w"), key="one"
+    )
+    print(again.id)
+    await store.close()
+
+run(work())
+"""
+
+
+def retried_in_a_program_of_its_own(file: Path, of: object, hash_seed: str) -> str:
+    """The id of the upgrade; texts hash differently from program to program, and so do sets of them."""
+    return subprocess.run(
+        [sys.executable, "-c", RETRY, str(file), str(of)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+    ).stdout.strip()
+
+
+async def test_the_same_retry_from_several_programs_is_done_once(store: SqlStore, file: Path) -> None:
+    await a_process(store, holding=instances(range(3)))
+    first = await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN)
+    ids = {retried_in_a_program_of_its_own(file, first.id, seed) for seed in ("1", "2", "5")}
+    [again, earlier] = await upgrades_of(store)
+    assert earlier == first
+    assert ids == {str(again.id)}

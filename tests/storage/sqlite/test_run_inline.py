@@ -1,0 +1,80 @@
+"""What takes SQLite less time than a step to another thread is read by the thread that asks."""
+
+from asyncio import CancelledError, create_task, sleep
+from contextlib import suppress
+from threading import Event, get_ident
+
+import pytest
+
+from tests.support.builders import ORDERS, a_process, a_report, an_id, an_instance, instances
+from uplift.domain import Status
+from uplift.domain.errors import StoreUnavailable
+from uplift.domain.model.instance import InstanceId
+from uplift.storage.sqlite.driver import SqliteConnection
+from uplift.storage.store import SqlStore
+
+pytestmark = pytest.mark.anyio
+
+
+async def listen(store: SqlStore) -> list[int]:
+    """The thread that executes each statement on the connection that is used next for reading."""
+    threads: list[int] = []
+    async with store.database.reading() as connection:
+        assert isinstance(connection, SqliteConnection)
+        await connection.work(lambda raw: raw.set_trace_callback(lambda _: threads.append(get_ident())))
+    return threads
+
+
+async def read(store: SqlStore, ids: list[InstanceId], *, times: int = 1) -> None:
+    for _ in range(times):
+        assert list(await store.instances(ids)) == ids
+
+
+async def test_a_few_instances_are_read_at_once_and_many_by_another_thread(store: SqlStore) -> None:
+    await a_process(store, holding=instances(range(30)))
+    threads = await listen(store)
+    await read(store, [an_id(7)], times=3)
+    assert threads[-1] == get_ident()
+    await read(store, [an_id(n) for n in range(30)], times=3)
+    assert threads[-1] != get_ident()
+
+
+async def test_who_asks_does_not_wait_for_what_another_left_unfinished(store: SqlStore) -> None:
+    await a_process(store, holding=[an_instance(7)])
+    threads = await listen(store)
+    await read(store, [an_id(7)], times=2)
+    finish = Event()
+    async with store.database.reading() as connection:
+        assert isinstance(connection, SqliteConnection)
+        left = create_task(connection.work(lambda _: finish.wait(30)))
+        await sleep(0)
+        left.cancel()
+        with suppress(CancelledError):
+            await left
+    reading = create_task(read(store, [an_id(7)]))
+    await sleep(0)
+    assert not reading.done()
+    finish.set()
+    await reading
+    assert threads[-1] != get_ident()
+    await read(store, [an_id(7)])
+    assert threads[-1] == get_ident()
+
+
+async def test_what_the_database_refuses_is_told_as_by_another_thread(store: SqlStore) -> None:
+    await a_process(store, holding=[an_instance(7)])
+    await read(store, [an_id(7)], times=2)
+    async with store.database.reading() as connection:
+        assert isinstance(connection, SqliteConnection)
+        await connection.work(lambda raw: raw.set_progress_handler(lambda: 1, 1))
+    with pytest.raises(StoreUnavailable, match="the database says 'interrupted'"):
+        await store.instances([an_id(7)])
+
+
+async def test_it_sees_what_was_committed_just_before(store: SqlStore) -> None:
+    await a_process(store, holding=[an_instance(7)])
+    for status in (Status.RUNNING, Status.PENDING, Status.RUNNING, Status.COMPLETED):
+        async with store.transaction() as transaction:
+            await transaction.report(ORDERS, [a_report(7, status=status)])
+        [found] = (await store.instances([an_id(7)])).values()
+        assert found.status is status

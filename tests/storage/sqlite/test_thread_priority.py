@@ -1,0 +1,80 @@
+"""The threads that work in the background, and no others, let those of others go first."""
+
+import os
+import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.support.builders import ADMIN, ORDERS, a_process, instances
+from uplift.domain import all_active, upgrade_instances
+from uplift.storage.sqlite.driver import SqliteConnection
+from uplift.storage.sqlite.thread_priority import NICE, SLICE_NS, let_others_go_first
+from uplift.storage.store import SqlStore
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(os.uname().sysname != "Linux", reason="only Linux tells threads apart"),
+]
+
+KERNEL = tuple(int(number) for number in os.uname().release.split("-")[0].split(".")[:2])
+
+
+def niceness(_: sqlite3.Connection | None = None) -> int:
+    """That of the thread that asks."""
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
+async def niceness_of_writers(store: SqlStore, *, in_background: bool) -> int:
+    async with store.database.writing(in_background=in_background) as connection:
+        assert isinstance(connection, SqliteConnection)
+        nice: int = await connection.work(niceness)
+    return nice
+
+
+async def test_chunks_let_requests_go_first(store: SqlStore) -> None:
+    own = niceness()
+    await a_process(store, holding=instances(range(5)))
+    done = await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN)
+    assert done.upgraded == 5
+    assert await niceness_of_writers(store, in_background=True) == max(NICE, own)
+    assert await niceness_of_writers(store, in_background=False) == own == niceness()
+
+
+def test_only_the_thread_that_asks_is_put_behind_and_may_ask_again() -> None:
+    with ThreadPoolExecutor(1) as behind, ThreadPoolExecutor(1) as beside:
+        for _ in range(2):
+            behind.submit(let_others_go_first).result()
+        assert behind.submit(niceness).result() == max(NICE, niceness())
+        assert beside.submit(niceness).result() == niceness()
+
+
+@pytest.mark.skipif(KERNEL < (6, 12), reason="Linux knows slices since 6.12")
+def test_the_thread_asks_for_long_slices() -> None:
+    with ThreadPoolExecutor(1) as behind:
+        thread = behind.submit(threading.get_native_id).result()
+        behind.submit(let_others_go_first).result()
+        told = Path(f"/proc/self/task/{thread}/sched").read_text()
+    slices = [line for line in told.splitlines() if line.startswith("se.slice")]
+    assert [line.split(":")[1].strip() for line in slices] == [str(SLICE_NS)]
+
+
+def test_a_thread_that_was_nicer_before_stays_so() -> None:
+    def be_nicer_first() -> int:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 15)
+        let_others_go_first()
+        return niceness()
+
+    with ThreadPoolExecutor(1) as behind:
+        assert behind.submit(be_nicer_first).result() == 15
+
+
+def test_where_nobody_may_be_nicer_work_goes_on_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbid(*_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "setpriority", forbid)
+    with ThreadPoolExecutor(1) as behind:
+        behind.submit(let_others_go_first).result()

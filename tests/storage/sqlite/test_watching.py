@@ -1,0 +1,95 @@
+"""What one program sees of an upgrade that another works on, on the same file."""
+
+from asyncio import create_task, sleep, timeout
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.contract.upgrade_work import (
+    SMALL,
+    UPGRADED,
+    Died,
+    dying_after,
+    kinds_of,
+    request,
+    taken,
+    work,
+    work_and_die,
+)
+from tests.support.builders import ADMIN, MovableClock, a_process, a_worker, an_id, instances
+from tests.support.stores import everything_in
+from uplift.domain import UpgradeState, cancel_upgrade, claim, pause_upgrade, watch, work_off
+from uplift.domain.model.upgrade import Upgrade
+from uplift.domain.use_cases.upgrade import finish_upgrade
+from uplift.domain.use_cases.watch import wait_until_finished
+from uplift.storage.store import SqlStore
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_the_work_of_another_program_is_seen_to_its_end(store: SqlStore, neighbour: SqlStore) -> None:
+    await a_process(store, holding=instances(range(12)))
+    queued = await request(store)
+    seen: list[Upgrade] = []
+
+    async def look() -> None:
+        seen.extend([one async for one in watch(neighbour, queued.id, every=0.02)])
+
+    async with timeout(20):
+        task = create_task(look())
+        slow = replace(SMALL, pace=replace(SMALL.pace, rest=timedelta(milliseconds=30)))
+        done = await work_off(store, await taken(store, queued.id), slow)
+        await task
+    assert seen[-1] == done
+    assert len(seen) > 2
+    assert [one.upgraded for one in seen] == sorted(one.upgraded for one in seen)
+
+
+async def test_the_end_of_an_upgrade_in_another_program_is_waited_for(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
+    await a_process(store, holding=instances(range(5)))
+    queued = await request(store)
+    async with timeout(20):
+        assert await wait_until_finished(neighbour, queued, seconds=0.01) == queued
+        task = create_task(wait_until_finished(neighbour, queued))
+        await sleep(0.05)
+        done = await work(store, queued.id)
+        assert await task == done
+
+
+async def test_one_program_pauses_and_cancels_what_another_works_on(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
+    await a_process(store, holding=instances(range(12)))
+    queued = await request(store)
+    running = await work_and_die(store, queued.id, chunks=1)
+    paused = await pause_upgrade(neighbour, queued.id, caller=ADMIN)
+    assert await work_off(store, running, SMALL) == paused
+    assert await claim(store, a_worker("other")) is None
+    cancelled = await cancel_upgrade(neighbour, queued.id, caller=ADMIN)
+    assert await store.upgrade(queued.id) == cancelled
+    assert (cancelled.state, cancelled.upgraded) == (UpgradeState.CANCELLED, 2)
+
+
+async def test_a_program_that_lost_its_lease_to_another_writes_nothing_more(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
+    await a_process(store, holding=instances(range(12)))
+    clock = MovableClock()
+    slow, other = a_worker("slow", size=2, clock=clock), a_worker("other", size=3, clock=clock)
+    queued = await request(store, worker=slow)
+    begun = await work_and_die(store, queued.id, slow, chunks=1)
+    clock.go_on(seconds=11)
+    taken_over = await taken(neighbour, queued.id, other)
+    with suppress(Died):
+        await work_off(neighbour, taken_over, other, on_progress=dying_after(1))
+    before = await everything_in(store)
+    assert await work_off(store, begun, slow) == before.upgrades[0]
+    assert await everything_in(neighbour) == before
+    clock.go_on(seconds=11)
+    done = await finish_upgrade(neighbour, before.upgrades[0], a_worker("third", size=2, clock=clock))
+    assert (done.upgraded, done.skipped) == (12, 0)
+    assert await kinds_of(store, queued.id) == {an_id(n): UPGRADED for n in range(12)}
