@@ -9,7 +9,7 @@ from dataclasses import replace
 from time import perf_counter
 
 from uplift.domain.bpmn import Element, ElementKind, Flow, ProcessModel, Trigger, TriggerKind, build_model
-from uplift.domain.compatibility import Comparison, breaking_positions, compare, relocate
+from uplift.domain.compatibility import Comparison, breaking_positions, compare, migrate_position
 
 SIZES = (250, 500, 1_000, 2_000)
 RUNS = 9
@@ -76,12 +76,12 @@ def _best(source: ProcessModel, target: ProcessModel) -> tuple[float, Comparison
     return min(times), comparison
 
 
-def _relocate_all(comparison: Comparison) -> float:
+def _migrate_all(comparison: Comparison) -> float:
     elements = sorted(comparison.source.elements)
     positions = [frozenset({elements[cohort * 7 % len(elements)]}) for cohort in range(COHORTS)]
     begun = perf_counter()
     for position in positions:
-        relocate(comparison, position)
+        migrate_position(comparison, position)
     return perf_counter() - begun
 
 
@@ -93,7 +93,7 @@ def main() -> None:
         ratio = "" if before is None else f", {seconds / before:.2f} times the size before"
         print(
             f"{size:5} elements: compare {seconds * 1000:6.1f} ms{ratio}; "
-            f"relocate {COHORTS} cohorts {_relocate_all(comparison) * 1000:.1f} ms; "
+            f"migrate {COHORTS} cohorts {_migrate_all(comparison) * 1000:.1f} ms; "
             f"{len(comparison.mapping)} pairs, {len(comparison.findings)} findings, "
             f"{len(breaking_positions(comparison))} breaking positions"
         )

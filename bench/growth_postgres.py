@@ -15,11 +15,13 @@ from bench.on_postgres import BASE, Spent, a_bare_connection, populate, spending
 from bench.population import ADMIN, OLD_VERSIONS, POSITIONS, PROCESS
 from tests.support.postgres import Server, a_server
 from uplift.domain import Worker, all_active, upgrade_instances
-from uplift.domain.use_cases.run import Pace
+from uplift.domain.use_cases.run import ChunkPolicy
 from uplift.storage.store import SqlStore
 
 FIRST = 1_000
-PACE = Pace(first_size=10_000, smallest=10_000, largest=10_000, rest=timedelta(), share_size=100_000)
+CHUNK_POLICY = ChunkPolicy(
+    initial_size=10_000, min_size=10_000, max_size=10_000, pause=timedelta(), partition_size=100_000
+)
 """Chunks of one size: those of a busy machine would be smaller, and cost more an instance."""
 LOOKED_UP = 2_000
 FILL = f"""
@@ -53,7 +55,7 @@ async def fill(server: Server, count: int) -> None:
 async def upgrade(server: Server) -> tuple[Spent, int]:
     store = await SqlStore.open(server.url(BASE))
     with spending(server) as spent:
-        worker = Worker(name="bench", pace=PACE)
+        worker = Worker(name="bench", chunk_policy=CHUNK_POLICY)
         done = await upgrade_instances(
             store, process=PROCESS, selection=all_active(), caller=ADMIN, worker=worker
         )

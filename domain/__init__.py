@@ -12,7 +12,7 @@ from uplift.domain.use_cases.control import cancel_upgrade, pause_upgrade, resum
 from uplift.domain.use_cases.instances import register_instances, report_instances
 from uplift.domain.use_cases.plan import plan_upgrade
 from uplift.domain.use_cases.request import request_retry, request_undo, request_upgrade
-from uplift.domain.use_cases.run import Worker, claim, work_off
+from uplift.domain.use_cases.run import Worker, claim, run_upgrade
 from uplift.domain.use_cases.upgrade import upgrade_instances
 from uplift.domain.use_cases.versions import create_process, get_process, publish_version, save_draft
 from uplift.domain.use_cases.watch import watch
@@ -64,8 +64,8 @@ __all__ = [
     "request_upgrade",
     "require_system_admin",
     "resume_upgrade",
+    "run_upgrade",
     "save_draft",
     "upgrade_instances",
     "watch",
-    "work_off",
 ]

@@ -4,13 +4,13 @@ import asyncio
 from contextlib import suppress
 
 
-class Bell:
+class ChangeSignal:
     """Wakes everyone who waits. A ring that nobody waits for is lost: look first, then wait."""
 
     def __init__(self) -> None:
         self._waiting: set[asyncio.Future[None]] = set()
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Wake all who wait now."""
         for waiter in self._waiting:
             if not waiter.done():

@@ -7,7 +7,7 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 
-async def unless(wanted: Awaitable[Result], *others: Awaitable[object]) -> Result | None:
+async def first_of(wanted: Awaitable[Result], *others: Awaitable[object]) -> Result | None:
     """What `wanted` comes to, or None when one of the others has ended before.
 
     What has not ended is cancelled. Raises what `wanted` raises.

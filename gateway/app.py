@@ -102,7 +102,7 @@ def upgrade_worker(
         store,
         settings.worker_named(worker_name(), on_chunk=metrics.chunk_done),
         on_failure=metrics.upgrade_failed,
-        at_once=settings.shares_at_once,
+        concurrency=settings.worker_concurrency,
         stopping=stopping,
         patience=settings.stop_seconds,
     )

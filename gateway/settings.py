@@ -15,11 +15,11 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from uplift.domain.errors import InvalidInput
-from uplift.domain.use_cases.run import OnChunk, Pace, Worker, ignore_chunk
+from uplift.domain.use_cases.run import ChunkPolicy, OnChunk, Worker, ignore_chunk
 from uplift.gateway.limit_settings import LimitSettings
 
 DEFAULT_DATABASE_URL = "sqlite:///uplift.sqlite"
-SHARE_SIZE = 100_000
+PARTITION_SIZE = 100_000
 """Instances that a worker takes of an upgrade at a time in PostgreSQL: a fraction of a second's work."""
 
 
@@ -36,19 +36,19 @@ class Settings(LimitSettings, BaseSettings):
         8000
     )
     worker: Annotated[bool, Field(description="Whether the server works off upgrades itself")] = True
-    shares_at_once: Annotated[
+    worker_concurrency: Annotated[
         int,
         Field(
             ge=1,
             le=100,
-            description="Shares of upgrades worked on side by side; with SQLite an upgrade is one share",
+            description="Partitions that one program works on at once; on SQLite an upgrade is one partition",
         ),
     ] = 2
     chunk_ms: Annotated[
         int, Field(ge=1, le=10_000, description="How long a chunk may hold the write lock, in milliseconds")
     ] = 50
     lease_seconds: Annotated[
-        int, Field(ge=2, le=3_600, description="How long a dead worker's share waits for another")
+        int, Field(ge=2, le=3_600, description="How long a dead worker's partition waits for another")
     ] = 10
     wait_seconds: Annotated[
         float, Field(ge=0, le=3_600, description="How long upgradeInstances waits for the end")
@@ -76,15 +76,15 @@ class Settings(LimitSettings, BaseSettings):
 
     def worker_named(self, name: str, *, on_chunk: OnChunk = ignore_chunk) -> Worker:
         """A worker at the pace that is set."""
-        pace = Pace(target=timedelta(milliseconds=self.chunk_ms))
+        chunk_policy = ChunkPolicy(target_duration=timedelta(milliseconds=self.chunk_ms))
         if not isinstance(self.database, Path):
             # A chunk in PostgreSQL locks no more than its own rows: nobody waits for a rest between two.
             # Several can write, and so share an upgrade.
-            pace = replace(pace, rest=timedelta(), share_size=SHARE_SIZE)
+            chunk_policy = replace(chunk_policy, pause=timedelta(), partition_size=PARTITION_SIZE)
         return Worker(
             name=name,
             on_chunk=on_chunk,
-            pace=pace,
+            chunk_policy=chunk_policy,
             lease_for=timedelta(seconds=self.lease_seconds),
         )
 

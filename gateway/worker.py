@@ -1,8 +1,8 @@
 """Who works off the queued upgrades?
 
-A program has several workers, each of which works on one share at a time: of upgrades of several processes,
-and where the database lets several write at once, also of the same upgrade. They run inside the server, or
-alone (`uplift worker`); any number of programs may share a database.
+A program has several workers, each of which works on one partition at a time: of upgrades of several
+processes, and where the database lets several write at once, also of the same upgrade. They run inside the
+server, or alone (`uplift worker`); any number of programs may share a database.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from structlog.contextvars import bind_contextvars
 from uplift.domain.errors import StoreUnavailable
 from uplift.domain.model.upgrade import Upgrade
 from uplift.domain.ports import Store
-from uplift.domain.use_cases.run import Worker, claim, fail, work_off
+from uplift.domain.use_cases.run import Worker, claim, fail, run_upgrade
 
 LOOK_EVERY = 0.5
 """Seconds between two looks for upgrades that other programs have queued or left."""
@@ -43,14 +43,14 @@ class UpgradeWorker:
         store: Store,
         worker: Worker,
         *,
-        at_once: int,
+        concurrency: int,
         stopping: asyncio.Event,
         patience: float,
         on_failure: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._worker = worker
-        self._at_once = at_once
+        self._concurrency = concurrency
         self._stopping = stopping
         self._patience = patience
         self._on_failure = on_failure
@@ -104,7 +104,7 @@ class UpgradeWorker:
         self._is_idle = False
 
     async def _take_one(self) -> bool:
-        if len(self._tasks) >= self._at_once:
+        if len(self._tasks) >= self._concurrency:
             return False
         worker = replace(self._worker, name=f"{self._worker.name}:{self._number}")
         try:
@@ -127,7 +127,7 @@ class UpgradeWorker:
         log = get_logger()
         log.info("upgrade taken", done=upgrade.total, expected=upgrade.expected)
         try:
-            upgrade = await work_off(
+            upgrade = await run_upgrade(
                 self._store, upgrade, worker, should_stop=self._stopping.is_set, on_progress=_tell
             )
             log.info("upgrade left", state=upgrade.state, upgraded=upgrade.upgraded, skipped=upgrade.skipped)

@@ -14,7 +14,7 @@ from uplift.domain.model.decision import CountedDecision
 from uplift.domain.model.instance import Instance, InstanceId
 from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.model.process import Process, ProcessKey, Version
-from uplift.domain.model.upgrade import HistoryEntry, Outcome, Share, Upgrade, UpgradeId
+from uplift.domain.model.upgrade import HistoryEntry, Outcome, Partition, Upgrade, UpgradeId
 from uplift.domain.ports import InstanceFilter, OutcomeFilter, Store
 from uplift.domain.use_cases.plan import Plan
 
@@ -37,7 +37,7 @@ class Loaders:
         self.decisions: DataLoader[UpgradeId, tuple[CountedDecision, ...]] = DataLoader(
             _by_key(store.decisions)
         )
-        self.shares: DataLoader[UpgradeId, tuple[Share, ...]] = DataLoader(_by_key(store.shares))
+        self.partitions: DataLoader[UpgradeId, tuple[Partition, ...]] = DataLoader(_by_key(store.partitions))
         self.instance_pages: DataLoader[tuple[ProcessKey, InstanceFilter, PageRequest], Page[Instance]] = (
             DataLoader(_page_by_key(store.instance_pages))
         )

@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Raw
 
-from uplift.rest_compat.errors import MAX_DETAILS, Detail, RefusedRequest, RestCode
+from uplift.rest_compat.errors import MAX_DETAILS, Detail, RequestError, RestCode
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ABSENT = Raw(b"null")
@@ -35,7 +35,7 @@ class JsonBody:
     """A JSON object of known properties. `faults` collects what is wrong with it, in reading order."""
 
     def __init__(self, body: bytes, known: Collection[str]) -> None:
-        """Raises RefusedRequest for a body that is not one JSON object in UTF-8."""
+        """Raises RequestError for a body that is not one JSON object in UTF-8."""
         self._values = _properties(body)
         self.faults = _unknown(self._values, known) or _repeated(body, self._values)
 
@@ -106,7 +106,7 @@ def _unknown(given: Mapping[str, Raw], known: Collection[str]) -> list[Detail]:
 
 
 def _repeated(body: bytes, given: Mapping[str, Raw]) -> list[Detail]:
-    """Of properties given twice only the last is in `given`, and which was meant is anybody's guess.
+    """Of properties given twice only the last is in `bind_ids`, and which was meant is anybody's guess.
 
     Known names have no colon, so outside of the values there is one for each property unless one is repeated.
     """
@@ -142,7 +142,7 @@ def _shown(raw: bytes) -> str:
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 
-def _malformed(found: str) -> RefusedRequest:
-    return RefusedRequest(
+def _malformed(found: str) -> RequestError:
+    return RequestError(
         400, RestCode.BAD_REQUEST, f"Expected the body to be one JSON object in UTF-8, but {found}."
     )

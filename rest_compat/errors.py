@@ -78,7 +78,7 @@ class Detail:
     message: str
 
 
-class RefusedRequest(Exception):
+class RequestError(Exception):
     """A request that is not carried out, as the client is told: nothing was written.
 
     `incident` is the id under which the log tells more, of an error of ours.
@@ -103,13 +103,13 @@ class RefusedRequest(Exception):
         self.incident = incident
 
 
-def refusal_of(error: Exception) -> RefusedRequest:
+def refusal_of(error: Exception) -> RequestError:
     """How the client is told of any error; logs those that are ours."""
-    if isinstance(error, RefusedRequest):
+    if isinstance(error, RequestError):
         return error
     if isinstance(error, UpliftError):
         log_outage(error)
-        return RefusedRequest(
+        return RequestError(
             STATUS_OF[error.code],
             error.code,
             error.message,
@@ -130,10 +130,10 @@ def headers_of(code: ErrorCode) -> Mapping[str, str]:
     return _HEADERS_OF.get(code, {})
 
 
-def bad_values(faults: Sequence[Detail]) -> RefusedRequest:
+def bad_values(faults: Sequence[Detail]) -> RequestError:
     """The refusal of a request with these faults, of which there is at least one."""
     code = ErrorCode.INVALID_INPUT
-    return RefusedRequest(STATUS_OF[code], code, faults[0].message, details=faults)
+    return RequestError(STATUS_OF[code], code, faults[0].message, details=faults)
 
 
 def _headers(error: UpliftError) -> Mapping[str, str]:
@@ -148,10 +148,10 @@ def _details(error: UpliftError) -> tuple[Detail, ...]:
     return tuple(Detail(field=_FIELD_OF.get(name, name), message=error.message) for name in names)
 
 
-def _unexpected(error: Exception) -> RefusedRequest:
+def _unexpected(error: Exception) -> RequestError:
     incident = str(uuid4())
     structlog.get_logger(__name__).error("unexpected_error", error_id=incident, exc_info=error)
-    return RefusedRequest(
+    return RequestError(
         500,
         RestCode.INTERNAL,
         f"Unexpected error, please report it to the operator of this server (id {incident}).",

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from uplift.domain.model.idempotency import MAX_KEY_LENGTH
-from uplift.rest_compat.errors import Detail, RefusedRequest, bad_values
+from uplift.rest_compat.errors import Detail, RequestError, bad_values
 
 HEADER = "Idempotency-Key"
 
@@ -19,7 +19,7 @@ _BARE = re.compile(r"[!#-+\--:<-\[\]-~]*")
 def idempotency_key_of(headers: Sequence[str]) -> str | None:
     """The key that a request came with, without its quotes; None when there is none.
 
-    Raises RefusedRequest for several headers, and for a value that is no such string.
+    Raises RequestError for several headers, and for a value that is no such string.
     """
     if not headers:
         return None
@@ -40,5 +40,5 @@ def _unquoted(value: str) -> str | None:
     return value if _BARE.fullmatch(value) else None
 
 
-def _malformed(message: str) -> RefusedRequest:
+def _malformed(message: str) -> RequestError:
     return bad_values([Detail(field=HEADER, message=message)])

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from uplift.domain.model.paging import Page
 from uplift.domain.model.upgrade import Outcome, OutcomeKind, Upgrade, UpgradeState
-from uplift.rest_compat.errors import Detail, RefusedRequest, RestCode
+from uplift.rest_compat.errors import Detail, RequestError, RestCode
 from uplift.rest_compat.requests import path_of_status
 
 _encode = msgspec.json.Encoder().encode
@@ -106,7 +106,7 @@ def accepted_response(upgrade: Upgrade, listed: Page[Outcome]) -> Response:
     return json_response(_status(upgrade, listed), status=202, headers=headers)
 
 
-def refusal_response(refusal: RefusedRequest) -> Response:
+def refusal_response(refusal: RequestError) -> Response:
     """The response to a request that is not carried out."""
     reply = ErrorReply(
         success=False,

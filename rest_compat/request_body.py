@@ -8,7 +8,7 @@ from functools import lru_cache
 from starlette.types import Receive
 
 from uplift.domain.model.selection import MAX_IDS
-from uplift.rest_compat.errors import RefusedRequest, RestCode
+from uplift.rest_compat.errors import RequestError, RestCode
 
 _UTF_8 = {"utf-8", "utf8"}
 
@@ -27,7 +27,7 @@ class RestLimits:
 async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limits: RestLimits) -> bytes:
     """The whole body of a request.
 
-    Raises RefusedRequest for another type (415), a larger body (413), and one that comes too slowly (408). A
+    Raises RequestError for another type (415), a larger body (413), and one that comes too slowly (408). A
     body whose announced length is too large is refused unread; a body of unknown length, or a longer one than
     announced, as soon as the part received is too large.
     """
@@ -59,14 +59,14 @@ def _must_be_json(headers: Mapping[bytes, bytes]) -> None:
     content_type = headers.get(b"content-type", b"")
     if not is_json(content_type):
         found = content_type.decode("latin-1")
-        raise RefusedRequest(
+        raise RequestError(
             415,
             RestCode.UNSUPPORTED_MEDIA_TYPE,
             f"Expected a body of type 'application/json' in UTF-8, but got '{found}'.",
         )
     coding = headers.get(b"content-encoding", b"identity").strip().lower()
     if coding not in (b"", b"identity"):
-        raise RefusedRequest(
+        raise RequestError(
             415,
             RestCode.UNSUPPORTED_MEDIA_TYPE,
             f"Expected a body without Content-Encoding, but got '{coding.decode('latin-1')}'.",
@@ -88,7 +88,7 @@ async def _receive_all(receive: Receive, limits: RestLimits) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise RefusedRequest(
+            raise RequestError(
                 400, RestCode.BAD_REQUEST, "Expected a whole body, but the client went away in its middle."
             )
         part = message.get("body", b"")
@@ -100,8 +100,8 @@ async def _receive_all(receive: Receive, limits: RestLimits) -> bytes:
             return b"".join(parts)
 
 
-def _too_slow(limits: RestLimits) -> RefusedRequest:
-    return RefusedRequest(
+def _too_slow(limits: RestLimits) -> RequestError:
+    return RequestError(
         408,
         RestCode.LIMIT_EXCEEDED,
         f"Expected the whole body within {limits.max_body_seconds:g} seconds, but it took longer.",
@@ -109,8 +109,8 @@ def _too_slow(limits: RestLimits) -> RefusedRequest:
     )
 
 
-def _too_large(limits: RestLimits, found: str) -> RefusedRequest:
-    return RefusedRequest(
+def _too_large(limits: RestLimits, found: str) -> RequestError:
+    return RequestError(
         413,
         RestCode.LIMIT_EXCEEDED,
         f"Expected a body of at most {limits.max_body_bytes:,} bytes, but {found}.",

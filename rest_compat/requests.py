@@ -10,7 +10,7 @@ from uplift.domain.model.access import Authenticate, Caller
 from uplift.domain.model.process import ProcessKey, is_name
 from uplift.domain.model.selection import UpgradeId
 from uplift.rest_compat.body import plain_uuid
-from uplift.rest_compat.errors import STATUS_OF, Detail, RefusedRequest, RestCode
+from uplift.rest_compat.errors import STATUS_OF, Detail, RequestError, RestCode
 
 UPGRADE_PATH = "/pub/v1/bpm/instance/bytemplate/{namespace}/{code}/version"
 STATUS_PATH = "/pub/v1/bpm/upgrades/{upgradeId}"
@@ -34,7 +34,7 @@ def check_path(scope: Scope) -> None:
 def check_method(scope: Scope, *allowed: str) -> None:
     """Refuse another method."""
     if scope["method"] not in allowed:
-        raise RefusedRequest(
+        raise RequestError(
             405,
             RestCode.METHOD_NOT_ALLOWED,
             f"Expected {' or '.join(allowed)}, but got {scope['method']}.",
@@ -47,7 +47,7 @@ def check_origin(headers: Mapping[bytes, bytes], allows: AllowsOrigin) -> None:
     origin = headers.get(b"origin")
     if origin is None or allows({name.decode("latin-1"): _decoded(value) for name, value in headers.items()}):
         return
-    raise RefusedRequest(
+    raise RequestError(
         403,
         RestCode.FORBIDDEN_ORIGIN,
         f"Expected a page of this server or of an allowed origin, but got '{_decoded(origin)}'.",
@@ -73,14 +73,14 @@ def process_key(scope: Scope) -> ProcessKey:
 
 
 def upgrade_id(scope: Scope) -> UpgradeId:
-    """The upgrade that a path names. Raises RefusedRequest for what is no id at all."""
+    """The upgrade that a path names. Raises RequestError for what is no id at all."""
     given = scope["path_params"]["upgradeId"]
     plain = plain_uuid(given)
     if plain is None:
         code = ErrorCode.UPGRADE_NOT_FOUND
         message = f"Expected to find upgrade {given[:100]!r}, but there is none."
         details = [Detail(field="upgradeId", message=message)]
-        raise RefusedRequest(STATUS_OF[code], code, message, details=details)
+        raise RequestError(STATUS_OF[code], code, message, details=details)
     return UpgradeId(UUID(plain))
 
 
@@ -89,10 +89,10 @@ def path_of_status(upgrade: UpgradeId) -> str:
     return STATUS_PATH.format(upgradeId=upgrade)
 
 
-def no_such_path(scope: Scope) -> RefusedRequest:
+def no_such_path(scope: Scope) -> RequestError:
     """The refusal of a path that does not exist."""
     sent = _text(scope.get("raw_path")) or scope["path"]
-    return RefusedRequest(
+    return RequestError(
         404, RestCode.NOT_FOUND, f"Expected a path like '{UPGRADE_PATH}' to the letter, but got {sent!r}."
     )
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from uplift.domain.errors import InvalidSelection
 from uplift.domain.model.selection import Selection, SelectionFields, one_way_of_selecting
 from uplift.rest_compat.body import JsonBody
-from uplift.rest_compat.errors import Detail, RefusedRequest, RestCode, bad_values
+from uplift.rest_compat.errors import Detail, RequestError, RestCode, bad_values
 
 FIELDS = SelectionFields(ids="instanceIds", all_active="updateAllActive", excluded="unselectedIds")
 OLDER_NAME = "instances"
@@ -19,7 +19,7 @@ _KNOWN = (FIELDS.ids, FIELDS.excluded, FIELDS.all_active, OLDER_NAME)
 def selection_of(body: bytes, *, most: int) -> Selection:
     """The selection that a body asks for; null, empty and false count as absent (REST.md).
 
-    Raises RefusedRequest for a body that cannot be read (400) or has a list of more than `most` ids (413),
+    Raises RequestError for a body that cannot be read (400) or has a list of more than `most` ids (413),
     and InvalidSelection for one that does not select in exactly one way.
     """
     properties = JsonBody(body, _KNOWN)
@@ -45,6 +45,4 @@ def _must_be_few(ids: Collection[UUID], field: str, most: int) -> None:
     if len(ids) <= most or (distinct := len(set(ids))) <= most:
         return
     message = f"Expected {field} to hold at most {most:,} ids, but got {distinct:,}."
-    raise RefusedRequest(
-        413, RestCode.LIMIT_EXCEEDED, message, details=[Detail(field=field, message=message)]
-    )
+    raise RequestError(413, RestCode.LIMIT_EXCEEDED, message, details=[Detail(field=field, message=message)])

@@ -17,7 +17,7 @@ from uplift.domain.ports import Store
 from uplift.domain.use_cases.request import request_upgrade
 from uplift.domain.use_cases.run import Worker
 from uplift.domain.use_cases.versions import get_process
-from uplift.rest_compat.errors import STATUS_OF, RefusedRequest, RestCode, headers_of, log_outage
+from uplift.rest_compat.errors import STATUS_OF, RequestError, RestCode, headers_of, log_outage
 from uplift.rest_compat.idempotency import idempotency_key_of
 from uplift.rest_compat.listing import listed_outcomes
 from uplift.rest_compat.preferences import Preference, preference_of
@@ -83,7 +83,7 @@ class Upgrading:
             body = await read_body(headers, receive, self.limits)
             key = idempotency_key_of(values_of(scope, b"idempotency-key"))
             return selection_of(body, most=self.limits.max_ids), key
-        except (RefusedRequest, UpliftError):
+        except (RequestError, UpliftError):
             # A good request learns from its upgrade whether the process exists, with one question less.
             await get_process(self.store, process)
             raise
@@ -102,10 +102,10 @@ class Upgrading:
         return upgrade_response(upgrade, listed)
 
 
-def _cannot_tell(upgrade: UpgradeId, code: ErrorCode | RestCode, why: str) -> RefusedRequest:
+def _cannot_tell(upgrade: UpgradeId, code: ErrorCode | RestCode, why: str) -> RequestError:
     """Unlike other refusals this one comes when the request is stored already."""
     where, unavailable = path_of_status(upgrade), ErrorCode.STORE_UNAVAILABLE
-    return RefusedRequest(
+    return RequestError(
         STATUS_OF[unavailable],
         code,
         f"Expected to tell what became of upgrade {upgrade}, but {why}. The upgrade is stored and goes on; "

@@ -4,7 +4,7 @@ import asyncio
 
 from starlette.types import Receive
 
-from uplift.domain.concurrency import unless
+from uplift.domain.concurrency import first_of
 from uplift.domain.model.upgrade import Upgrade
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.watch import get_upgrade, wait_until_finished
@@ -21,7 +21,7 @@ async def wait_for_the_end(
     if upgrade.is_finished:
         return upgrade
     end = wait_until_finished(store, upgrade, seconds=seconds)
-    return await unless(end, _hung_up(receive), stopping.wait()) or await get_upgrade(store, upgrade.id)
+    return await first_of(end, _hung_up(receive), stopping.wait()) or await get_upgrade(store, upgrade.id)
 
 
 async def _hung_up(receive: Receive) -> None:

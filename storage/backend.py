@@ -32,10 +32,10 @@ class Backend(Protocol):
     def migrating(self) -> AbstractAsyncContextManager[Connection]:
         """As `writing`, to change the schema: one program at a time has it, and others wait for long."""
 
-    async def count_anew(self) -> None:
+    async def analyze(self) -> None:
         """Have the database find out how much there is by now, after much was written at once."""
 
-    def why_unavailable(self, error: Exception) -> str | None:
+    def unavailable_reason(self, error: Exception) -> str | None:
         """The words of the database for an error that an operator can mend, or that passes by itself.
 
         None means any other error.

@@ -74,13 +74,13 @@ class Database:
             if not await is_newest(connection):
                 raise StoreUnavailable(f"its schema is not at revision {NEWEST} any more")
 
-    async def count_anew(self) -> None:
+    async def analyze(self) -> None:
         """Have the database find out how much there is by now, after much was written at once.
 
         It plans its statements by what it knows of it.
         """
         with self._expected_failures():
-            await self._backend.count_anew()
+            await self._backend.analyze()
 
     def pools(self) -> Mapping[str, PoolUse]:
         """How the pools of connections are used, by what they are for: `reading` and `writing`."""
@@ -95,7 +95,7 @@ class Database:
         try:
             yield
         except Exception as error:
-            why = self._backend.why_unavailable(error)
+            why = self._backend.unavailable_reason(error)
             if why is None:
                 raise
             raise StoreUnavailable(f"the database says '{why}'") from error

@@ -8,7 +8,7 @@ from typing import Self
 
 from sqlalchemy.engine import URL
 
-from uplift.domain.change_signal import Bell
+from uplift.domain.change_signal import ChangeSignal
 from uplift.domain.model.cohort import Cohort, CountedCohort
 from uplift.domain.model.decision import CountedDecision
 from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
@@ -16,7 +16,7 @@ from uplift.domain.model.instance import Instance, InstanceId
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber
 from uplift.domain.model.selection import ByIds, Selection, UpgradeId
-from uplift.domain.model.upgrade import HistoryEntry, Outcome, Share, Upgrade, UpgradeState
+from uplift.domain.model.upgrade import HistoryEntry, Outcome, Partition, Upgrade, UpgradeState
 from uplift.domain.ports import InstanceFilter, OutcomeFilter, SelectedCohorts
 from uplift.storage.database import Database
 from uplift.storage.repositories import (
@@ -29,9 +29,9 @@ from uplift.storage.repositories import (
     selections,
     upgrades,
 )
-from uplift.storage.repositories.model_cache import Models
+from uplift.storage.repositories.model_cache import ModelCache
 from uplift.storage.sql.connection import Connection
-from uplift.storage.sql.surrogate_keys import Identities, Known
+from uplift.storage.sql.surrogate_keys import KeyCache, SurrogateKeys
 from uplift.storage.transaction import SqlTransaction
 
 
@@ -40,9 +40,9 @@ class SqlStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._bell = Bell()
-        self._known = Known()
-        self._models = Models()
+        self._change_signal = ChangeSignal()
+        self._known = KeyCache()
+        self._model_cache = ModelCache()
 
     @classmethod
     async def open(cls, where: Path | URL) -> Self:
@@ -60,12 +60,12 @@ class SqlStore:
     @asynccontextmanager
     async def transaction(self, *, in_background: bool = False) -> AsyncIterator[SqlTransaction]:
         async with self._database.writing(in_background=in_background) as connection:
-            identities = Identities(connection, self._known)
-            transaction = SqlTransaction(connection, identities, self._models)
+            surrogate_keys = SurrogateKeys(connection, self._known)
+            transaction = SqlTransaction(connection, surrogate_keys, self._model_cache)
             yield transaction
-        identities.publish()
+        surrogate_keys.publish()
         if transaction.has_news:
-            self._bell.ring()
+            self._change_signal.notify()
 
     async def unfinished(self) -> Mapping[UpgradeState, int]:
         """How many unfinished upgrades there are of each state, all programs' together."""
@@ -73,14 +73,14 @@ class SqlStore:
             return await upgrades.count_unfinished(connection)
 
     async def wait_for_change(self, seconds: float) -> None:
-        await self._bell.wait(seconds)
+        await self._change_signal.wait(seconds)
 
     @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[tuple[Connection, Identities]]:
+    async def _reading(self) -> AsyncIterator[tuple[Connection, SurrogateKeys]]:
         async with self._database.reading() as connection:
-            identities = Identities(connection, self._known)
-            yield connection, identities
-            identities.publish()
+            surrogate_keys = SurrogateKeys(connection, self._known)
+            yield connection, surrogate_keys
+            surrogate_keys.publish()
 
     async def process(self, key: ProcessKey) -> Process | None:
         async with self._reading() as (connection, _):
@@ -91,82 +91,86 @@ class SqlStore:
             return await processes.process_page(connection, page)
 
     async def processes_named(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Process]:
-        async with self._reading() as (connection, identities):
-            return await processes.find_processes(connection, identities, keys)
+        async with self._reading() as (connection, surrogate_keys):
+            return await processes.find_processes(connection, surrogate_keys, keys)
 
     async def versions(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]:
-        async with self._reading() as (connection, identities):
-            return await processes.find_versions(connection, identities, keys)
+        async with self._reading() as (connection, surrogate_keys):
+            return await processes.find_versions(connection, surrogate_keys, keys)
 
     async def model(self, key: ProcessKey, number: VersionNumber) -> bytes | None:
-        async with self._reading() as (connection, identities):
-            process_id = await identities.process_id(key)
-            return None if process_id is None else await self._models.find(connection, process_id, number)
+        async with self._reading() as (connection, surrogate_keys):
+            process_id = await surrogate_keys.process_id(key)
+            return (
+                None if process_id is None else await self._model_cache.find(connection, process_id, number)
+            )
 
     async def instances(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, Instance]:
-        async with self._reading() as (connection, identities):
-            return await instances.find_instances(connection, identities, ids)
+        async with self._reading() as (connection, surrogate_keys):
+            return await instances.find_instances(connection, surrogate_keys, ids)
 
     async def instance_pages(
         self, keys: Sequence[ProcessKey], which: InstanceFilter, page: PageRequest
     ) -> Mapping[ProcessKey, Page[Instance]]:
-        async with self._reading() as (connection, identities):
-            return await instances.instance_pages(connection, identities, keys, which, page)
+        async with self._reading() as (connection, surrogate_keys):
+            return await instances.instance_pages(connection, surrogate_keys, keys, which, page)
 
     async def cohorts(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[CountedCohort, ...]]:
-        async with self._reading() as (connection, identities):
-            return await instances.count_cohorts(connection, identities, keys)
+        async with self._reading() as (connection, surrogate_keys):
+            return await instances.count_cohorts(connection, surrogate_keys, keys)
 
     async def count_active(self, key: ProcessKey) -> int:
-        async with self._reading() as (connection, identities):
-            process_id = await identities.process_id(key)
+        async with self._reading() as (connection, surrogate_keys):
+            process_id = await surrogate_keys.process_id(key)
             return 0 if process_id is None else await selections.count_active(connection, process_id)
 
     async def selected_cohorts(self, key: ProcessKey, selection: Selection) -> SelectedCohorts:
-        async with self._reading() as (connection, identities):
-            process_id = await identities.process_id(key)
+        async with self._reading() as (connection, surrogate_keys):
+            process_id = await surrogate_keys.process_id(key)
             if process_id is None:
                 not_found = len(selection.ids) if isinstance(selection, ByIds) else 0
                 return SelectedCohorts(cohorts=(), not_found=not_found, excluded=0)
-            return await selections.selected_cohorts(connection, identities, process_id, selection)
+            return await selections.selected_cohorts(connection, surrogate_keys, process_id, selection)
 
     async def cohort_pages(
         self, key: ProcessKey, selection: Selection, cohorts: Sequence[Cohort], page: PageRequest
     ) -> Mapping[Cohort, Page[Instance]]:
-        async with self._reading() as (connection, identities):
-            process_id = await identities.process_id(key)
+        async with self._reading() as (connection, surrogate_keys):
+            process_id = await surrogate_keys.process_id(key)
             if process_id is None:
                 return {cohort: page_of((), page.first) for cohort in cohorts}
-            return await selections.cohort_pages(connection, identities, process_id, selection, cohorts, page)
+            return await selections.cohort_pages(
+                connection, surrogate_keys, process_id, selection, cohorts, page
+            )
 
     async def upgrade(self, upgrade: UpgradeId) -> Upgrade | None:
-        async with self._reading() as (connection, identities):
-            found = await upgrades.find_upgrade(connection, identities, upgrade)
+        async with self._reading() as (connection, surrogate_keys):
+            found = await upgrades.find_upgrade(connection, surrogate_keys, upgrade)
             return None if found is None else found[0]
 
     async def upgrades_named(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, Upgrade]:
-        async with self._reading() as (connection, identities):
-            return await upgrades.find_upgrades(connection, identities, ids)
+        async with self._reading() as (connection, surrogate_keys):
+            return await upgrades.find_upgrades(connection, surrogate_keys, ids)
 
     async def upgrades(self, process: ProcessKey | None, page: PageRequest) -> Page[Upgrade]:
-        async with self._reading() as (connection, identities):
-            return await upgrades.upgrade_page(connection, identities, process, page)
+        async with self._reading() as (connection, surrogate_keys):
+            return await upgrades.upgrade_page(connection, surrogate_keys, process, page)
 
     async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
-        async with self._reading() as (connection, identities):
-            return await partitions.find_claimable(connection, identities, now, only)
+        async with self._reading() as (connection, surrogate_keys):
+            return await partitions.find_claimable(connection, surrogate_keys, now, only)
 
-    async def shares(self, upgrades: Sequence[UpgradeId]) -> Mapping[UpgradeId, tuple[Share, ...]]:
+    async def partitions(self, upgrades: Sequence[UpgradeId]) -> Mapping[UpgradeId, tuple[Partition, ...]]:
         async with self._reading() as (connection, _):
-            return await partitions.find_shares(connection, upgrades)
+            return await partitions.find_partitions(connection, upgrades)
 
     async def known_request(self, key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
         async with self._reading() as (connection, _):
             return await requests.find_request(connection, key, since)
 
     async def histories(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, tuple[HistoryEntry, ...]]:
-        async with self._reading() as (connection, identities):
-            return await histories.find_histories(connection, identities, ids)
+        async with self._reading() as (connection, surrogate_keys):
+            return await histories.find_histories(connection, surrogate_keys, ids)
 
     async def measured_rate(self) -> float | None:
         async with self._reading() as (connection, _):
@@ -175,9 +179,9 @@ class SqlStore:
     async def outcome_pages(
         self, upgrades: Sequence[UpgradeId], which: OutcomeFilter, page: PageRequest
     ) -> Mapping[UpgradeId, Page[Outcome]]:
-        async with self._reading() as (connection, identities):
-            return await outcomes.outcome_pages(connection, identities, upgrades, which, page)
+        async with self._reading() as (connection, surrogate_keys):
+            return await outcomes.outcome_pages(connection, surrogate_keys, upgrades, which, page)
 
     async def decisions(self, wanted: Sequence[UpgradeId]) -> Mapping[UpgradeId, tuple[CountedDecision, ...]]:
-        async with self._reading() as (connection, identities):
-            return await upgrades.find_decisions(connection, identities, wanted)
+        async with self._reading() as (connection, surrogate_keys):
+            return await upgrades.find_decisions(connection, surrogate_keys, wanted)

@@ -39,7 +39,7 @@ class Wish:
         return f"/pub/v1/bpm/instance/bytemplate/{process.namespace}/{process.code}/version"
 
 
-class Operator:
+class OperationsClient:
     """Asks for upgrades of all kinds, controls them, and repeats what got no answer."""
 
     def __init__(self, client: Client) -> None:

@@ -9,9 +9,9 @@ from sqlalchemy.sql.elements import ColumnElement
 from bench.soak.told import ACTIVE, ASKED, FOLLOWED, NAMED, UPGRADED
 from uplift.domain.model.selection import SelectionKind, UpgradeId
 from uplift.storage.repositories.decisions import ITS_DECISION, stored_code
-from uplift.storage.repositories.processed import WAS_REACHED
+from uplift.storage.repositories.processed import IS_PROCESSED
 from uplift.storage.sql.connection import Connection
-from uplift.storage.sql.tables import decision, instance, outcome, selected, share, upgrade
+from uplift.storage.sql.tables import decision, instance, outcome, partition, selected, upgrade
 
 WHAT = case((decision.c.to_position_id.is_not(None), stored_code(UPGRADED)), else_=decision.c.codes)
 """What came of the instances with a decision."""
@@ -80,11 +80,11 @@ STRANGERS = (
 DONE_BUT_LEFT = union(
     select(outcome.c.upgrade_id, outcome.c.instance_id)
     .join(upgrade, upgrade.c.id == outcome.c.upgrade_id)
-    .join(share, share.c.upgrade_id == upgrade.c.id)
+    .join(partition, partition.c.upgrade_id == upgrade.c.id)
     .where(
         upgrade.c.selection != SelectionKind.BY_IDS,
-        outcome.c.instance_id > share.c.cursor,
-        outcome.c.instance_id <= share.c.last_key,
+        outcome.c.instance_id > partition.c.cursor,
+        outcome.c.instance_id <= partition.c.last_key,
     ),
     select(outcome.c.upgrade_id, outcome.c.instance_id)
     .join(upgrade, upgrade.c.id == outcome.c.upgrade_id)
@@ -92,9 +92,9 @@ DONE_BUT_LEFT = union(
         selected,
         (selected.c.upgrade_id == outcome.c.upgrade_id) & (selected.c.instance_id == outcome.c.instance_id),
     )
-    .where(upgrade.c.selection == SelectionKind.BY_IDS, ~WAS_REACHED),
+    .where(upgrade.c.selection == SelectionKind.BY_IDS, ~IS_PROCESSED),
 )
-"""Who has an outcome, though a share says that the upgrade has not come to them."""
+"""Who has an outcome, though a partition says that the upgrade has not come to them."""
 
 
 def _all_of(one: Select[Any], other: Select[Any]) -> Select[Any]:
@@ -109,7 +109,7 @@ LAWS: dict[str, Select[Any] | CompoundSelect[Any]] = {
     "has no outcome for {} that it follows up": FOLLOWED_UP.except_(OUTCOMES.where(FOLLOWS)),
     "has an outcome for {} that it does not follow up": OUTCOMES.where(FOLLOWS).except_(FOLLOWED_UP),
     "did something to {} of another process, or outside of its own bounds": STRANGERS,
-    "has an outcome for {} that a share of it covers": DONE_BUT_LEFT,
+    "has an outcome for {} that a partition of it covers": DONE_BUT_LEFT,
 }
 """Of each sentence the pairs of upgrade and instance that break it."""
 

@@ -19,7 +19,7 @@ from bench.soak.engines import Engine, Publisher
 from bench.soak.followers import Follower
 from bench.soak.ledger import Ledger
 from bench.soak.measures import Measures, table
-from bench.soak.operators import Operator
+from bench.soak.operators import OperationsClient
 from bench.soak.readers import Reader
 from bench.soak.verdict import broken_laws
 from bench.soak.world import World, populate
@@ -130,7 +130,7 @@ class Crew:
                 Engine(one, held[number :: self.each]) for number, one in enumerate(await clients("engine"))
             ]
             readers = [Reader(one) for one in await clients("reader")]
-            operators = [Operator(one) for one in await clients("operator")]
+            operators = [OperationsClient(one) for one in await clients("operator")]
             followers = [Follower(one, self.server.url, self.world.key) for one in await clients("follower")]
             publisher = Publisher(await stack.enter_async_context(self._client("publisher")))
             following = asyncio.gather(*(one.work(shift) for one in followers))
@@ -145,7 +145,7 @@ class Crew:
             await self._within(PATIENCE, following, "those who follow upgrades were told of the end")
             return took
 
-    async def _settle(self, operators: Sequence[Operator]) -> None:
+    async def _settle(self, operators: Sequence[OperationsClient]) -> None:
         for operator in operators:
             await operator.settle()
 

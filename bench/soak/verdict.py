@@ -17,9 +17,9 @@ from bench.soak.told import tell
 from tests.support.stores import by_id, upgrades_of
 from uplift.domain import Instance, InstanceId, Upgrade, UpgradeState, VersionNumber
 from uplift.domain.model.selection import SelectionKind
-from uplift.domain.model.upgrade import Share
+from uplift.domain.model.upgrade import Partition
 from uplift.storage.repositories.decisions import ITS_DECISION
-from uplift.storage.repositories.processed import WAS_REACHED
+from uplift.storage.repositories.processed import IS_PROCESSED
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.tables import decision, instance, outcome, selected, upgrade
 from uplift.storage.store import SqlStore
@@ -47,7 +47,7 @@ NOT_FOUND = (
     .where(
         upgrade.c.selection == SelectionKind.BY_IDS,
         selected.c.instance_id.is_(None),
-        WAS_REACHED,
+        IS_PROCESSED,
     )
     .group_by(upgrade.c.uuid)
 )
@@ -82,11 +82,11 @@ async def broken_laws(database: Path | URL, ledger: Ledger) -> list[str]:
     try:
         held = {given: one for process in PROCESSES for given, one in (await by_id(store, process)).items()}
         upgrades = await upgrades_of(store)
-        left = await store.shares([one.id for one in upgrades])
+        left = await store.partitions([one.id for one in upgrades])
         broken = list(_about_instances(ledger, held))
         if (waiting := await store.claimable(datetime.now(UTC))) is not None:
             broken.append(f"upgrade {waiting.id} still waits for a worker")
-        broken += [law for one in upgrades for law in _about_shares(one, left[one.id])]
+        broken += [law for one in upgrades for law in _about_partitions(one, left[one.id])]
         async with store.database.writing() as connection:
             broken += [law async for law in _about_upgrades(connection, ledger, upgrades)]
             broken += [law async for law in _about_versions(connection, ledger, held)]
@@ -131,7 +131,7 @@ async def _about_upgrades(
         yield f"{named.get(broken, broken)}: {law}"
 
 
-def _about_shares(upgrade: Upgrade, left: Sequence[Share]) -> Iterator[str]:
+def _about_partitions(upgrade: Upgrade, left: Sequence[Partition]) -> Iterator[str]:
     """Of what was completed nothing is left; of what was ended early, nothing is left twice."""
     if upgrade.state is UpgradeState.COMPLETED and left:
         yield f"upgrade {upgrade.id} is COMPLETED, but left {left}"

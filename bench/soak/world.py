@@ -30,7 +30,7 @@ from uplift.storage.store import SqlStore
 ADMIN = Caller(name="soak", role=Role.SYSTEM_ADMIN)
 VERSIONS = 2
 """How many versions each process has at the beginning."""
-RUNNING_SHARE = 0.1
+RUNNING_PARTITION = 0.1
 
 
 def model_of(process: ProcessKey, version: int) -> bytes | None:
@@ -63,7 +63,7 @@ def an_instance(chance: Random, process: ProcessKey, latest: int) -> Instance:
         id=InstanceId(UUID(bytes=chance.randbytes(16), version=4)),
         process=process,
         version=VersionNumber(version),
-        status=Status.RUNNING if chance.random() < RUNNING_SHARE else Status.PENDING,
+        status=Status.RUNNING if chance.random() < RUNNING_PARTITION else Status.PENDING,
         position=frozenset(map(ElementId, places)),
     )
 
@@ -81,12 +81,12 @@ async def populate(database: Path | URL, count: int, chance: Random) -> World:
     """Fill a new database with so many instances, four of five of them of one process."""
     store = await SqlStore.open(database)
     held: list[Instance] = []
-    for process, share in ((BARE, count * 4 // 5), (MODELLED, count // 5)):
+    for process, partition in ((BARE, count * 4 // 5), (MODELLED, count // 5)):
         await create_process(store, namespace=process.namespace, code=process.code, title=None, caller=ADMIN)
         for version in range(1, VERSIONS + 1):
             await save_draft(store, process=process, model=model_of(process, version), caller=ADMIN)
             await publish_version(store, process=process, caller=ADMIN)
-        several = [an_instance(chance, process, VERSIONS) for _ in range(share)]
+        several = [an_instance(chance, process, VERSIONS) for _ in range(partition)]
         await register_instances(store, process=process, instances=several, caller=ADMIN)
         held += several
     _, key = await create_key(SqlKeys(store.database), name=ADMIN.name, role=Role.SYSTEM_ADMIN)

@@ -3,10 +3,10 @@
 from uplift.domain.compatibility.changes import Aspect, Change
 from uplift.domain.compatibility.comparison import (
     Comparison,
-    Relocation,
+    MigratedPosition,
     breaking_positions,
     compare,
-    relocate,
+    migrate_position,
 )
 from uplift.domain.compatibility.finding import WARNING_CODES, Code, Finding, Severity, without_model
 from uplift.domain.compatibility.instructions import Instructions
@@ -19,10 +19,10 @@ __all__ = [
     "Comparison",
     "Finding",
     "Instructions",
-    "Relocation",
+    "MigratedPosition",
     "Severity",
     "breaking_positions",
     "compare",
-    "relocate",
+    "migrate_position",
     "without_model",
 ]

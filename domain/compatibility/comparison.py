@@ -10,15 +10,15 @@ from uplift.domain.bpmn.model import Element, ElementKind, ProcessModel
 from uplift.domain.compatibility.changes import Change, find_changes
 from uplift.domain.compatibility.finding import Code, Finding, Severity, in_reading_order
 from uplift.domain.compatibility.instructions import BODY, Instructions, read_instructions
-from uplift.domain.compatibility.mapping_builder import Making
+from uplift.domain.compatibility.mapping_builder import MappingBuilder
 from uplift.domain.compatibility.pairs import Pairs
 from uplift.domain.compatibility.unmapped import (
-    Losses,
-    find_losses,
+    Unmapped,
+    find_unmapped,
     is_gone,
-    losses_around,
-    losses_that_matter,
+    relevant_unmapped,
     unknown_element,
+    unmapped_around,
 )
 from uplift.domain.compatibility.wait_states import holds_instances, is_listener, listens_while_in
 from uplift.domain.compatibility.warnings import find_warnings
@@ -26,14 +26,15 @@ from uplift.domain.compatibility.warnings import find_warnings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two versions compared; ask it with `relocate` and `breaking_positions`.
+    """Two versions compared; ask it with `migrate_position` and `breaking_positions`.
 
     `mapping` holds the valid pairs, source id to target id, scopes and multi-instance activities included.
     `findings` come in reading order, each once. `added` and `removed` list elements by id.
 
-    The rest answers `relocate`. `ways` is the mapping with the pairs that move along unlisted. By source
-    element, `losses` says why one has no pair and `hints` what else to know. `heard` is what there is to say
-    of the events that listen in an activity or scope (None: the process).
+    The rest answers `migrate_position`. `position_map` is the mapping with the pairs that it does not list.
+    By source element, `unmapped` says why one has no pair, and `warnings_by_element` holds its warnings.
+    `listener_findings` holds, by activity or scope (None: the process), what concerns the events that listen
+    there.
     """
 
     source: ProcessModel = field(repr=False)
@@ -43,10 +44,10 @@ class Comparison:
     added: tuple[str, ...]
     removed: tuple[str, ...]
     changed: tuple[Change, ...]
-    ways: Mapping[str, str] = field(repr=False)
-    losses: Losses = field(repr=False)
-    hints: Mapping[str, tuple[Finding, ...]] = field(repr=False)
-    heard: Mapping[str | None, tuple[Finding, ...]] = field(repr=False)
+    position_map: Mapping[str, str] = field(repr=False)
+    unmapped: Unmapped = field(repr=False)
+    warnings_by_element: Mapping[str, tuple[Finding, ...]] = field(repr=False)
+    listener_findings: Mapping[str | None, tuple[Finding, ...]] = field(repr=False)
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -64,7 +65,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Relocation:
+class MigratedPosition:
     """Where an instance goes: its new position, or None and every reason; either way, what else to know."""
 
     position: frozenset[str] | None
@@ -83,26 +84,26 @@ def compare(
     """
     asked = sorted(instructions.items() if isinstance(instructions, Mapping) else instructions)
     read = read_instructions(asked, source, target)
-    making = Making(Pairs(source, target), {before.removesuffix(BODY) for before, _ in asked})
+    builder = MappingBuilder(Pairs(source, target), {before.removesuffix(BODY) for before, _ in asked})
     for pair in read.pairs:
-        making.pairs.add(pair)
+        builder.pairs.add(pair)
     if generate:
-        making.generate()
-    making.settle()
-    making.carry_along()
-    losses = find_losses(making, read.findings, generated=generate)
-    return _comparison(making, losses, read.findings, generated=generate)
+        builder.generate()
+    builder.settle()
+    builder.carry_along()
+    unmapped = find_unmapped(builder, read.findings, generated=generate)
+    return _comparison(builder, unmapped, read.findings, generated=generate)
 
 
-def relocate(comparison: Comparison, position: frozenset[str]) -> Relocation:
+def migrate_position(comparison: Comparison, position: frozenset[str]) -> MigratedPosition:
     """Where an instance goes that waits at these elements, or why it cannot.
 
     It can if each element, and each event that listens meanwhile and still exists, has a valid pair.
     """
     findings = in_reading_order(finding for element in position for finding in _said_of(element, comparison))
     errors = _of(Severity.ERROR, findings)
-    return Relocation(
-        position=None if errors else frozenset(comparison.ways[element] for element in position),
+    return MigratedPosition(
+        position=None if errors else frozenset(comparison.position_map[element] for element in position),
         errors=errors,
         warnings=_of(Severity.WARNING, findings),
     )
@@ -118,7 +119,7 @@ def _breaks(element: Element, comparison: Comparison) -> bool:
     if holds_instances(element, comparison.source):
         return bool(_of(Severity.ERROR, _said_of(element.id, comparison)))
     return (
-        element.id in comparison.losses
+        element.id in comparison.unmapped
         and is_listener(element, comparison.source)
         and not is_gone(element, comparison.target)
     )
@@ -130,13 +131,15 @@ def _said_of(element_id: str, comparison: Comparison) -> Iterator[Finding]:
         yield unknown_element(element_id)
         return
     scopes = tuple(comparison.source.scopes_around(element))
-    yield from comparison.losses.get(element_id, ())
-    yield from comparison.hints.get(element_id, ())
-    if element_id in comparison.losses:
-        yield from losses_around(element, comparison.losses, comparison.source, comparison.target)
+    yield from comparison.unmapped.get(element_id, ())
+    yield from comparison.warnings_by_element.get(element_id, ())
+    if element_id in comparison.unmapped:
+        yield from unmapped_around(element, comparison.unmapped, comparison.source, comparison.target)
     fired = _fired(scopes, comparison.source)
     for place in (element_id, *(scope.id for scope in scopes), None):
-        yield from (finding for finding in comparison.heard.get(place, ()) if finding.source not in fired)
+        yield from (
+            finding for finding in comparison.listener_findings.get(place, ()) if finding.source not in fired
+        )
 
 
 def _fired(scopes: Iterable[Element], model: ProcessModel) -> set[str]:
@@ -150,12 +153,14 @@ def _fired(scopes: Iterable[Element], model: ProcessModel) -> set[str]:
     }
 
 
-def _comparison(making: Making, losses: Losses, unread: Iterable[Finding], *, generated: bool) -> Comparison:
-    pairs = making.pairs
+def _comparison(
+    builder: MappingBuilder, unmapped: Unmapped, unread: Iterable[Finding], *, generated: bool
+) -> Comparison:
+    pairs = builder.pairs
     changes = find_changes(pairs)
     warnings = _by_source(find_warnings(pairs, changes))
     told = chain(
-        unread, _refused_instructions(making), losses_that_matter(losses, pairs) if generated else ()
+        unread, _refused_instructions(builder), relevant_unmapped(unmapped, pairs) if generated else ()
     )
     return Comparison(
         source=pairs.source_model,
@@ -165,34 +170,34 @@ def _comparison(making: Making, losses: Losses, unread: Iterable[Finding], *, ge
         added=changes.added,
         removed=changes.removed,
         changed=changes.changed,
-        ways={pair.source.id: pair.target.id for pair in pairs},
-        losses=losses,
-        hints=warnings,
-        heard=_heard(pairs, losses, warnings),
+        position_map={pair.source.id: pair.target.id for pair in pairs},
+        unmapped=unmapped,
+        warnings_by_element=warnings,
+        listener_findings=_listener_findings(pairs, unmapped, warnings),
     )
 
 
-def _refused_instructions(making: Making) -> Iterator[Finding]:
-    for pair, findings in making.refused.items():
+def _refused_instructions(builder: MappingBuilder) -> Iterator[Finding]:
+    for pair, findings in builder.refused.items():
         if pair.given:
             yield from findings
 
 
-def _heard(
-    pairs: Pairs, losses: Losses, warnings: Mapping[str, tuple[Finding, ...]]
+def _listener_findings(
+    pairs: Pairs, unmapped: Unmapped, warnings: Mapping[str, tuple[Finding, ...]]
 ) -> dict[str | None, tuple[Finding, ...]]:
     model = pairs.source_model
-    heard: defaultdict[str | None, list[Finding]] = defaultdict(list)
-    heard[None].extend(warnings.get(model.id, ()))
+    listener_findings: defaultdict[str | None, list[Finding]] = defaultdict(list)
+    listener_findings[None].extend(warnings.get(model.id, ()))
     for element in model.elements.values():
         if is_listener(element, model):
             place = listens_while_in(element, model)
-            heard[place].extend(warnings.get(element.id, ()))
+            listener_findings[place].extend(warnings.get(element.id, ()))
             if not is_gone(element, pairs.target_model):
-                heard[place].extend(losses.get(element.id, ()))
+                listener_findings[place].extend(unmapped.get(element.id, ()))
         elif element.is_scope:
-            heard[element.id].extend(_new_listeners_of(element, warnings))
-    return {place: tuple(findings) for place, findings in heard.items() if findings}
+            listener_findings[element.id].extend(_new_listeners_of(element, warnings))
+    return {place: tuple(findings) for place, findings in listener_findings.items() if findings}
 
 
 def _new_listeners_of(scope: Element, warnings: Mapping[str, tuple[Finding, ...]]) -> Iterator[Finding]:

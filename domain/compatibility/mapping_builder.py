@@ -21,7 +21,7 @@ from uplift.domain.compatibility.wait_states import (
 )
 
 
-class Making:
+class MappingBuilder:
     """A mapping being made from the instructions in `pairs`.
 
     `instructed` are the source elements that instructions speak of: for these nothing is generated.

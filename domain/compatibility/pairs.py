@@ -11,7 +11,7 @@ from uplift.domain.bpmn.model import Element, ProcessModel
 class Pair:
     """A source element and the target element it is mapped to; equal only to itself.
 
-    `given` tells an instruction of the caller from a generated pair. A `carried` pair moves along with
+    `bind_ids` tells an instruction of the caller from a generated pair. A `carried` pair moves along with
     another one and is no part of the mapping: a compensation handler with its event, an error boundary event
     with its host.
     """

@@ -10,7 +10,7 @@ from uplift.domain.model.mapping import VersionMapping
 from uplift.domain.model.process import ProcessKey, VersionNumber
 from uplift.domain.model.selection import SelectionKind, UpgradeId
 
-__all__ = ["Lease", "Outcome", "OutcomeKind", "Share", "Upgrade", "UpgradeId", "UpgradeState"]
+__all__ = ["Lease", "Outcome", "OutcomeKind", "Partition", "Upgrade", "UpgradeId", "UpgradeState"]
 
 MAX_REASON_LENGTH = 1_000
 """Longest reason that is kept for the audit, in characters."""
@@ -27,7 +27,7 @@ class UpgradeState(StrEnum):
     QUEUED = "QUEUED"
     """Waiting for a worker."""
     RUNNING = "RUNNING"
-    """Begun. Between two shares it may wait for a worker while others come first."""
+    """Begun. Between two partitions it may wait for a worker while others come first."""
     PAUSED = "PAUSED"
     """Stopped by an operator, until resumed."""
     COMPLETED = "COMPLETED"
@@ -50,18 +50,18 @@ class OutcomeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """The right of one worker to work on a share, until a time by which it must renew it."""
+    """The right of one worker to work on a partition, until a time by which it must renew it."""
 
     worker: str
     until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
+class Partition:
     """What is left of a part of an upgrade's selection that one worker at a time works off.
 
-    It covers the keys behind `cursor`, up to `last`, in an order that only the store knows. The shares of an
-    upgrade have no key in common; when none is left, every instance of the selection has its outcome.
+    It covers the keys behind `cursor`, up to `last`, in an order that only the store knows. The partitions of
+    an upgrade have no key in common; when none is left, every instance of the selection has its outcome.
     """
 
     upgrade: UpgradeId

@@ -18,7 +18,7 @@ from uplift.domain.model.instance import Instance, InstanceId, InstanceReport, S
 from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber
 from uplift.domain.model.selection import Selection, UpgradeId, WorkedSelection
-from uplift.domain.model.upgrade import HistoryEntry, Outcome, OutcomeKind, Share, Upgrade
+from uplift.domain.model.upgrade import HistoryEntry, Outcome, OutcomeKind, Partition, Upgrade
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class RecordedChunk:
 
     `moved` of them were in cohorts that the decisions made before move; `unmoved` are the others, by cohort.
     `not_found` counts ids of the selection that no instance of the process has. `cursor` is where the
-    chunk ends; `is_last` says that nothing of the share is left behind it.
+    chunk ends; `is_last` says that nothing of the partition is left behind it.
     """
 
     recorded: int
@@ -67,11 +67,11 @@ class RecordedChunk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeldShare:
-    """A share that a worker holds, its upgrade, and how many workers work on that, this one included."""
+class HeldPartition:
+    """A partition that a worker holds, its upgrade, and how many workers work on that, this one included."""
 
     upgrade: Upgrade
-    share: Share
+    partition: Partition
     workers: int
 
 
@@ -131,10 +131,11 @@ class UpgradeQuestions(Protocol):
         ...
 
     async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
-        """The upgrade of which a worker should take a share now, or this one (see use_cases.run.claim)."""
+        """The upgrade of which a worker should take a partition now, or this one (see
+        use_cases.run.claim)."""
         ...
 
-    async def shares(self, upgrades: Sequence[UpgradeId]) -> Mapping[UpgradeId, tuple[Share, ...]]:
+    async def partitions(self, upgrades: Sequence[UpgradeId]) -> Mapping[UpgradeId, tuple[Partition, ...]]:
         """What is left of each upgrade, along its selection; nothing of an unknown one."""
         ...
 
@@ -165,8 +166,8 @@ class Transaction(Protocol):
     """Writes that happen together or not at all.
 
     What a transaction has asked for, nobody else changes until it ends: the versions of a process, the
-    instances of ids, an upgrade, what a key led to, the share that a worker holds (but not its upgrade). A
-    recorded chunk stays as it was recorded. Whoever holds a share asks for its upgrade after it.
+    instances of ids, an upgrade, what a key led to, the partition that a worker holds (but not its upgrade).
+    A recorded chunk stays as it was recorded. Whoever holds a partition asks for its upgrade after it.
     """
 
     async def process(self, key: ProcessKey) -> Process | None: ...
@@ -201,8 +202,9 @@ class Transaction(Protocol):
 
     async def claimable(
         self, now: datetime, *, only: UpgradeId | None = None
-    ) -> tuple[Upgrade, Share] | None:
-        """The share that a worker should take now, and its upgrade; nobody else takes one of it meanwhile."""
+    ) -> tuple[Upgrade, Partition] | None:
+        """The partition that a worker should take now, and its upgrade; nobody else takes one of it
+        meanwhile."""
         ...
 
     async def known_request(self, key: IdempotencyKey, *, since: datetime) -> KnownRequest | None: ...
@@ -211,44 +213,45 @@ class Transaction(Protocol):
         """Keep that this key led to this upgrade, in place of what the key led to before."""
         ...
 
-    async def add_upgrade(self, upgrade: Upgrade, selection: WorkedSelection) -> tuple[Upgrade, Share]:
+    async def add_upgrade(self, upgrade: Upgrade, selection: WorkedSelection) -> tuple[Upgrade, Partition]:
         """Keep a new upgrade and its selection; returns it with the number of active instances left out.
 
-        The share is all of it, and is not kept: most upgrades are done as soon as they are added.
+        The partition is all of it, and is not kept: most upgrades are done as soon as they are added.
         """
         ...
 
-    async def add_share(self, share: Share) -> None:
-        """Keep a share of an upgrade that nobody else changes."""
+    async def add_partition(self, partition: Partition) -> None:
+        """Keep a partition of an upgrade that nobody else changes."""
         ...
 
-    async def save_share(self, share: Share) -> None:
-        """Keep what has changed of the share that ends there: cursor and lease."""
+    async def save_partition(self, partition: Partition) -> None:
+        """Keep what has changed of the partition that ends there: cursor and lease."""
         ...
 
-    async def end_share(self, share: Share) -> None:
-        """Forget a share of which nothing is left."""
+    async def end_partition(self, partition: Partition) -> None:
+        """Forget a partition of which nothing is left."""
         ...
 
-    async def held_share(self, upgrade: UpgradeId, worker: str, now: datetime) -> HeldShare | None:
-        """The first share of an upgrade that is leased to this worker, even if its lease has run out.
+    async def held_partition(self, upgrade: UpgradeId, worker: str, now: datetime) -> HeldPartition | None:
+        """The first partition of an upgrade that is leased to this worker, even if its lease has run out.
 
         Others may change the upgrade; those whose leases have run out do not work on it.
         """
         ...
 
-    async def shares(self, upgrade: Upgrade) -> tuple[Share, ...]:
+    async def partitions(self, upgrade: Upgrade) -> tuple[Partition, ...]:
         """What is left of an upgrade, along its selection."""
         ...
 
-    async def end_of_chunk(self, upgrade: Upgrade, share: Share, size: int) -> int:
-        """Where a chunk of so many instances behind the cursor of a share ends, at most at its last key."""
+    async def end_of_chunk(self, upgrade: Upgrade, partition: Partition, size: int) -> int:
+        """Where a chunk of so many instances behind the cursor of a partition ends, at most at its last
+        key."""
         ...
 
     async def record_chunk(
-        self, upgrade: Upgrade, share: Share, size: int, decisions: Collection[Decision]
+        self, upgrade: Upgrade, partition: Partition, size: int, decisions: Collection[Decision]
     ) -> RecordedChunk:
-        """Record the next `size` instances of the share, as they are now.
+        """Record the next `size` instances of the partition, as they are now.
 
         Of these it moves those that the given decisions move: all UPGRADE decisions that are kept so far.
         Active instances that the selection leaves out may count as part of the `size`.
@@ -258,7 +261,7 @@ class Transaction(Protocol):
         ...
 
     async def move(
-        self, upgrade: Upgrade, share: Share, chunk: RecordedChunk, decisions: Collection[Decision]
+        self, upgrade: Upgrade, partition: Partition, chunk: RecordedChunk, decisions: Collection[Decision]
     ) -> int:
         """Move the unmoved instances of the chunk that these UPGRADE decisions are about; returns how many.
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from uplift.domain.compatibility import Relocation
+from uplift.domain.compatibility import MigratedPosition
 from uplift.domain.model.cohort import Cohort, Origin
 from uplift.domain.model.decision import Decision, ReasonCode, SkipReason
 from uplift.domain.model.instance import ACTIVE, ElementId, Position, Status
 from uplift.domain.model.process import VersionNumber
-from uplift.domain.rules.migration_path import Route
+from uplift.domain.rules.migration_path import MigrationPath
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class Case:
 
     cohort: Cohort
     target: VersionNumber
-    relocation: Relocation
+    migrated_position: MigratedPosition
 
 
 Rule = Callable[[Case], SkipReason | None]
@@ -48,7 +48,7 @@ def must_be_below_target(case: Case) -> SkipReason | None:
 
 def must_be_compatible(case: Case) -> SkipReason | None:
     """Every element at which an instance waits has a valid pair in the target version (RULES.md 3)."""
-    findings = case.relocation.errors
+    findings = case.migrated_position.errors
     if not findings:
         return None
     return SkipReason(
@@ -77,15 +77,22 @@ UNDO_RULES: tuple[Rule, ...] = (must_be_pending, must_be_where_it_was_put)
 """All rules of an undo. An instance fits where it came from: it waited there."""
 
 
-def decide(cohort: Cohort, route: Route) -> Decision:
+def decide(cohort: Cohort, migration_path: MigrationPath) -> Decision:
     """What an upgrade does to every instance of the cohort. All rules run, so that all reasons are known."""
-    return _decide(RULES, Case(cohort=cohort, target=route.target, relocation=_relocation(cohort, route)))
+    return _decide(
+        RULES,
+        Case(
+            cohort=cohort,
+            target=migration_path.target,
+            migrated_position=_migrated_position(cohort, migration_path),
+        ),
+    )
 
 
 def decide_undo(cohort: Cohort, origin: Origin) -> Decision:
     """What an undo does to every instance of the cohort, which came from this origin."""
-    back = Relocation(position=origin.position)
-    return _decide(UNDO_RULES, Case(cohort=cohort, target=origin.version, relocation=back))
+    back = MigratedPosition(position=origin.position)
+    return _decide(UNDO_RULES, Case(cohort=cohort, target=origin.version, migrated_position=back))
 
 
 def _decide(rules: tuple[Rule, ...], case: Case) -> Decision:
@@ -93,22 +100,22 @@ def _decide(rules: tuple[Rule, ...], case: Case) -> Decision:
     return Decision(
         cohort=case.cohort,
         to_version=None if reasons else case.target,
-        to_position=None if reasons else _new_position(case.relocation),
+        to_position=None if reasons else _new_position(case.migrated_position),
         reasons=reasons,
-        warnings=case.relocation.warnings,
+        warnings=case.migrated_position.warnings,
     )
 
 
-def _relocation(cohort: Cohort, route: Route) -> Relocation:
+def _migrated_position(cohort: Cohort, migration_path: MigrationPath) -> MigratedPosition:
     """Where the cohort's position goes; an instance that has ended waits nowhere, so nothing breaks."""
     if cohort.status not in ACTIVE:
-        return Relocation(position=cohort.position)
-    return route.relocation(cohort.position)
+        return MigratedPosition(position=cohort.position)
+    return migration_path.migrated_position(cohort.position)
 
 
-def _new_position(relocation: Relocation) -> Position:
-    assert relocation.position is not None, "a position that goes nowhere breaks a rule"
-    return frozenset(map(ElementId, relocation.position))
+def _new_position(migrated_position: MigratedPosition) -> Position:
+    assert migrated_position.position is not None, "a position that goes nowhere breaks a rule"
+    return frozenset(map(ElementId, migrated_position.position))
 
 
 def _is_where_it_was_put(cohort: Cohort, origin: Origin) -> bool:

@@ -10,7 +10,14 @@ from functools import lru_cache
 from typing import Protocol
 
 from uplift.domain.bpmn import ProcessModel, read_model
-from uplift.domain.compatibility import Comparison, Finding, Relocation, compare, relocate, without_model
+from uplift.domain.compatibility import (
+    Comparison,
+    Finding,
+    MigratedPosition,
+    compare,
+    migrate_position,
+    without_model,
+)
 from uplift.domain.errors import InvalidInput
 from uplift.domain.model.instance import ElementId, Position
 from uplift.domain.model.mapping import InvalidMapping, VersionMapping, broken_by
@@ -27,7 +34,7 @@ class Documents(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class MigrationPath:
     """The way from one version to the target; without a comparison there is nothing to stand in it.
 
     `without_model` is the version that has no BPMN model, when there is no comparison for that reason.
@@ -37,11 +44,11 @@ class Route:
     comparison: Comparison | None = None
     without_model: VersionNumber | None = None
 
-    def relocation(self, position: Position) -> Relocation:
+    def migrated_position(self, position: Position) -> MigratedPosition:
         """Where an instance goes that waits at this position, or why it cannot."""
         if self.comparison is not None:
-            return relocate(self.comparison, position)
-        return Relocation(position=position, warnings=self.warnings)
+            return migrate_position(self.comparison, position)
+        return MigratedPosition(position=position, warnings=self.warnings)
 
     @property
     def mapping(self) -> Mapping[str, str]:
@@ -64,16 +71,16 @@ class Route:
 
 
 @dataclass(slots=True, kw_only=True)
-class Routes:
+class MigrationPaths:
     """The ways from all versions of a process to one target, made as they are asked for."""
 
     process: ProcessKey
     target: VersionNumber
     mappings: Sequence[VersionMapping]
     documents: Documents
-    _made: dict[VersionNumber, Route] = field(default_factory=dict)
+    _made: dict[VersionNumber, MigrationPath] = field(default_factory=dict)
 
-    async def route(self, version: VersionNumber) -> Route:
+    async def migration_path(self, version: VersionNumber) -> MigrationPath:
         """The way from this version."""
         if version not in self._made:
             self._made[version] = await self._make(version)
@@ -83,7 +90,7 @@ class Routes:
         """Raise InvalidMapping or InvalidInput unless every instruction can be followed."""
         for index, mapping in enumerate(self.mappings):
             where = ("mappings", str(index))
-            comparison = (await self.route(mapping.from_version)).comparison
+            comparison = (await self.migration_path(mapping.from_version)).comparison
             if comparison is None:
                 raise InvalidInput(
                     f"Expected mappings[{index}].fromVersion to be a version below {self.target}, both with "
@@ -93,10 +100,10 @@ class Routes:
             if broken := broken_by(mapping, comparison.errors):
                 raise InvalidMapping(from_version=mapping.from_version, findings=broken, field=where)
 
-    async def _make(self, version: VersionNumber) -> Route:
+    async def _make(self, version: VersionNumber) -> MigrationPath:
         if version >= self.target:
-            return Route(target=self.target)
-        return await find_route(
+            return MigrationPath(target=self.target)
+        return await find_migration_path(
             self.documents, self.process, version, self.target, self._instructions(version)
         )
 
@@ -109,22 +116,24 @@ class Routes:
         )
 
 
-async def find_route(
+async def find_migration_path(
     documents: Documents,
     process: ProcessKey,
     source: VersionNumber,
     target: VersionNumber,
     instructions: Instructions = (),
-) -> Route:
+) -> MigrationPath:
     """The way between two versions, whichever is the older."""
     found = []
     for number in (source, target):
         document = await documents.model(process, number)
         if document is None:
-            return Route(target=target, without_model=number)
+            return MigrationPath(target=target, without_model=number)
         found.append(document)
     before, after = found
-    return Route(target=target, comparison=compare_documents(before, after, process.code, instructions))
+    return MigrationPath(
+        target=target, comparison=compare_documents(before, after, process.code, instructions)
+    )
 
 
 @lru_cache(maxsize=256)

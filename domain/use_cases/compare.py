@@ -2,7 +2,7 @@
 
 from uplift.domain.model.process import ProcessKey, VersionNumber
 from uplift.domain.ports import ProcessQuestions
-from uplift.domain.rules.migration_path import Route, find_route
+from uplift.domain.rules.migration_path import MigrationPath, find_migration_path
 from uplift.domain.use_cases.versions import get_process
 
 
@@ -12,7 +12,7 @@ async def compare_versions(
     process: ProcessKey,
     from_version: VersionNumber,
     to_version: VersionNumber | None = None,
-) -> Route | None:
+) -> MigrationPath | None:
     """The way from one version to another, drafts included; without `to_version` to the latest published one.
 
     None when one of the two does not exist. Raises ProcessNotFound.
@@ -21,4 +21,4 @@ async def compare_versions(
     numbers = {version.number for version in (await store.versions([process]))[process]}
     if target is None or not numbers.issuperset({from_version, target}):
         return None
-    return await find_route(store, process, from_version, target)
+    return await find_migration_path(store, process, from_version, target)

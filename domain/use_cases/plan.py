@@ -14,7 +14,7 @@ from uplift.domain.model.selection import Selection
 from uplift.domain.model.upgrade import Upgrade
 from uplift.domain.ports import Store
 from uplift.domain.rules.eligibility import decide
-from uplift.domain.rules.migration_path import Route, Routes
+from uplift.domain.rules.migration_path import MigrationPath, MigrationPaths
 from uplift.domain.use_cases.versions import get_process
 
 
@@ -30,7 +30,7 @@ class Plan:
     target_version: VersionNumber
     mappings: tuple[VersionMapping, ...]
     decisions: tuple[CountedDecision, ...]
-    routes: Mapping[VersionNumber, Route]
+    migration_paths: Mapping[VersionNumber, MigrationPath]
     not_found: int
     excluded: int
 
@@ -112,11 +112,12 @@ async def plan_upgrade(
     target = (await get_process(store, process)).latest_published
     if target is None:
         raise NoPublishedVersion(namespace=process.namespace, process_code=process.code)
-    routes = Routes(process=process, target=target, mappings=mappings, documents=store)
-    await routes.check_mappings()
+    migration_paths = MigrationPaths(process=process, target=target, mappings=mappings, documents=store)
+    await migration_paths.check_mappings()
     selected = await store.selected_cohorts(process, selection)
     by_version = {
-        counted.cohort.version: await routes.route(counted.cohort.version) for counted in selected.cohorts
+        counted.cohort.version: await migration_paths.migration_path(counted.cohort.version)
+        for counted in selected.cohorts
     }
     return Plan(
         process=process,
@@ -124,7 +125,7 @@ async def plan_upgrade(
         target_version=target,
         mappings=tuple(mappings),
         decisions=tuple(_decided(counted, by_version) for counted in selected.cohorts),
-        routes=by_version,
+        migration_paths=by_version,
         not_found=selected.not_found,
         excluded=selected.excluded,
     )
@@ -170,9 +171,11 @@ def read_fingerprint(text: str) -> Fingerprint:
     return Fingerprint(target_version=target, upgraded=upgraded, skipped=skipped, digest=parts[3])
 
 
-def _decided(counted: CountedCohort, routes: Mapping[VersionNumber, Route]) -> CountedDecision:
+def _decided(
+    counted: CountedCohort, migration_paths: Mapping[VersionNumber, MigrationPath]
+) -> CountedDecision:
     return CountedDecision(
-        decision=decide(counted.cohort, routes[counted.cohort.version]), count=counted.count
+        decision=decide(counted.cohort, migration_paths[counted.cohort.version]), count=counted.count
     )
 
 

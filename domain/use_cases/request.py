@@ -26,10 +26,10 @@ from uplift.domain.model.selection import (
     WorkedSelection,
     kind_of,
 )
-from uplift.domain.model.upgrade import MAX_REASON_LENGTH, Share, Upgrade, UpgradeState
+from uplift.domain.model.upgrade import MAX_REASON_LENGTH, Partition, Upgrade, UpgradeState
 from uplift.domain.ports import Store, Transaction
 from uplift.domain.use_cases.plan import Fingerprint, must_have_done, must_still_plan
-from uplift.domain.use_cases.run import DoneChunk, Worker, routes_of, settle_chunk
+from uplift.domain.use_cases.run import DoneChunk, Worker, migration_paths_of, resolve_chunk
 from uplift.domain.use_cases.versions import get_process
 from uplift.domain.use_cases.watch import get_upgrade
 
@@ -182,32 +182,34 @@ async def _request(
         began = time.perf_counter()
         if checked_key and (first := await _first_of(transaction, checked_key, worker)):
             return first
-        upgrade, share = await _open(transaction, wish, caller, worker, expected)
+        upgrade, partition = await _open(transaction, wish, caller, worker, expected)
         if checked_key:
             await transaction.remember_request(checked_key, upgrade.id, worker.clock())
-        if upgrade.expected > worker.pace.at_once:
-            await transaction.add_share(share)
+        if upgrade.expected > worker.chunk_policy.inline_limit:
+            await transaction.add_partition(partition)
             return upgrade
-        done = await _begin(transaction, upgrade, share, worker)
+        done = await _begin(transaction, upgrade, partition, worker)
         if planned is not None:
             must_have_done(planned, done.upgrade)
     worker.on_chunk(done, timedelta(seconds=time.perf_counter() - began))
     return done.upgrade
 
 
-async def _begin(transaction: Transaction, upgrade: Upgrade, share: Share, worker: Worker) -> DoneChunk:
+async def _begin(
+    transaction: Transaction, upgrade: Upgrade, partition: Partition, worker: Worker
+) -> DoneChunk:
     """Work off an upgrade that was just added: all of it, unless instances have come along meanwhile."""
     began = time.perf_counter()
     # A store may count active instances that are left out, and must see that nothing follows.
-    size = worker.pace.at_once + upgrade.excluded + 1
-    chunk = await transaction.record_chunk(upgrade, share, size, ())
-    done = await settle_chunk(transaction, upgrade, share, chunk, {})
+    size = worker.chunk_policy.inline_limit + upgrade.excluded + 1
+    chunk = await transaction.record_chunk(upgrade, partition, size, ())
+    done = await resolve_chunk(transaction, upgrade, partition, chunk, {})
     worked = replace(done.upgrade, started_at=upgrade.requested_at)
     worked = worked.worked_for(timedelta(seconds=time.perf_counter() - began))
     if chunk.is_last:
         worked = worked.finished(UpgradeState.COMPLETED, worker.clock())
     else:
-        await transaction.add_share(replace(share, cursor=chunk.cursor))
+        await transaction.add_partition(replace(partition, cursor=chunk.cursor))
     await transaction.save_upgrade(worked)
     return replace(done, upgrade=worked)
 
@@ -243,7 +245,7 @@ async def _first_of(where: Store | Transaction, key: IdempotencyKey, worker: Wor
 
 async def _open(
     transaction: Transaction, wish: _Wish, caller: Caller, worker: Worker, expected: int
-) -> tuple[Upgrade, Share]:
+) -> tuple[Upgrade, Partition]:
     process = await get_process(transaction, wish.process)
     is_undo = isinstance(wish.selection, Undo)
     if process.latest_published is None and not is_undo:
@@ -263,7 +265,7 @@ async def _open(
         retried=wish.selection.reasons if isinstance(wish.selection, Retry) else frozenset(),
     )
     if not is_undo:
-        await routes_of(upgrade, transaction).check_mappings()
+        await migration_paths_of(upgrade, transaction).check_mappings()
     if upgrade.of is not None:
         # They may have been pruned since the first look.
         earlier = await get_upgrade(transaction, upgrade.of)

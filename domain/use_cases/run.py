@@ -1,9 +1,9 @@
 """How is an upgrade worked off: record a chunk, decide its cohorts, move them as a set, go on?
 
-A worker takes a share of the upgrade's selection, and works it off chunk by chunk, while others may do the
-same with theirs. Each chunk is one transaction: outcomes, instances, cursor and counts change together. A
-program that dies in the middle leaves a share that the next worker takes up at its cursor, each instance
-moved exactly once. A worker holds a lease on its share that every chunk checks and renews in its own
+A worker takes a partition of the upgrade's selection, and works it off chunk by chunk, while others may do
+the same with theirs. Each chunk is one transaction: outcomes, instances, cursor and counts change together. A
+program that dies in the middle leaves a partition that the next worker takes up at its cursor, each instance
+moved exactly once. A worker holds a lease on its partition that every chunk checks and renews in its own
 transaction: one that has lost it (it was stopped for too long) writes nothing more.
 """
 
@@ -16,12 +16,12 @@ from datetime import timedelta
 from uplift.domain.clock import Clock, utc_now
 from uplift.domain.model.cohort import Cohort
 from uplift.domain.model.decision import CountedDecision, Decision, Verdict
-from uplift.domain.model.upgrade import Lease, Share, Upgrade, UpgradeId, UpgradeState
-from uplift.domain.ports import HeldShare, RecordedChunk, Store, Transaction
+from uplift.domain.model.upgrade import Lease, Partition, Upgrade, UpgradeId, UpgradeState
+from uplift.domain.ports import HeldPartition, RecordedChunk, Store, Transaction
 from uplift.domain.rules.eligibility import decide, decide_undo
-from uplift.domain.rules.migration_path import Routes
+from uplift.domain.rules.migration_path import MigrationPaths
 
-AT_ONCE = 10_000
+INLINE_LIMIT = 10_000
 """Instances that are moved in the transaction of the request itself, at most."""
 
 OnProgress = Callable[[Upgrade], None]
@@ -33,36 +33,36 @@ def ignore_progress(_: Upgrade) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class ChunkPolicy:
     """How large chunks are: large enough to be fast, small enough to keep other writers waiting briefly."""
 
-    at_once: int = AT_ONCE
+    inline_limit: int = INLINE_LIMIT
     """The most instances of an upgrade that is not left to a worker."""
-    first_size: int = 2_500
+    initial_size: int = 2_500
     """Few, for a first chunk takes longer: there is much to decide, and each statement is a new one."""
-    smallest: int = 500
-    largest: int = 200_000
-    target: timedelta = timedelta(milliseconds=50)
+    min_size: int = 500
+    max_size: int = 200_000
+    target_duration: timedelta = timedelta(milliseconds=50)
     """How long a chunk may hold the write lock."""
-    rest: timedelta = timedelta(milliseconds=2)
+    pause: timedelta = timedelta(milliseconds=2)
     """Between two chunks, for writers in other programs; those in this one wait in line."""
-    share_size: int | None = None
-    """Instances that a worker takes off a free share at a time; None takes all of it.
+    partition_size: int | None = None
+    """Instances that a worker takes off a free partition at a time; None takes all of it.
 
     Workers share an upgrade where the store lets several write at once.
     """
 
     def __post_init__(self) -> None:
-        if not 1 <= self.smallest <= self.largest or min(self.at_once, self.first_size) < 1:
+        if not 1 <= self.min_size <= self.max_size or min(self.inline_limit, self.initial_size) < 1:
             raise ValueError(f"Expected chunks of at least one instance, but got {self}.")
-        if self.share_size is not None and self.share_size < 1:
-            raise ValueError(f"Expected shares of at least one instance, but got {self}.")
+        if self.partition_size is not None and self.partition_size < 1:
+            raise ValueError(f"Expected partitions of at least one instance, but got {self}.")
 
     def size_after(self, size: int, took: timedelta) -> int:
         """The size of the next chunk, when one of this size took so long; a step is at most twofold."""
         # Aiming below the target leaves room for chunks that are slower than the last.
-        factor = 0.7 * self.target / max(took, timedelta(microseconds=1))
-        return min(self.largest, max(self.smallest, round(size * min(2.0, max(0.5, factor)))))
+        factor = 0.7 * self.target_duration / max(took, timedelta(microseconds=1))
+        return min(self.max_size, max(self.min_size, round(size * min(2.0, max(0.5, factor)))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ class DoneChunk:
     """What one chunk did: the upgrade after it, how many moved, and how many were skipped by which decision.
 
     `not_found` counts ids that no instance has. `decided` are all decisions that are known by then; `is_last`
-    says that the chunk was the last of its share.
+    says that the chunk was the last of its partition.
     """
 
     upgrade: Upgrade
@@ -94,7 +94,7 @@ class Worker:
     """Who works: a name that no other worker has, and how it does it."""
 
     name: str
-    pace: Pace = Pace()
+    chunk_policy: ChunkPolicy = ChunkPolicy()
     lease_for: timedelta = timedelta(seconds=10)
     clock: Clock = utc_now
     on_chunk: OnChunk = ignore_chunk
@@ -105,12 +105,12 @@ class Worker:
 
 
 async def claim(store: Store, worker: Worker, *, only: UpgradeId | None = None) -> Upgrade | None:
-    """Take a share of the oldest upgrade that has one to take, or of this one; None when there is none.
+    """Take a partition of the oldest upgrade that has one to take, or of this one; None when there is none.
 
     Shares of a QUEUED upgrade are free, and those of a RUNNING one whose lease is given back or has run out,
     unless another upgrade of the process is being worked on. First come upgrades that wait for their first
     worker, or for one in place of a dead one; then those that were left for one of these; then those that
-    others work on. A share that is larger than the pace allows is divided, and its first part taken.
+    others work on. A partition that is larger than the pace allows is divided, and its first part taken.
     """
     if await store.claimable(worker.clock(), only=only) is None:
         return None
@@ -123,8 +123,8 @@ async def _claim(store: Store, worker: Worker, only: UpgradeId | None) -> Upgrad
         found = await transaction.claimable(worker.clock(), only=only)
         if found is None:
             return None
-        upgrade, share = found
-        await _take(transaction, upgrade, share, worker)
+        upgrade, partition = found
+        await _take(transaction, upgrade, partition, worker)
         claimed = replace(
             upgrade, state=UpgradeState.RUNNING, started_at=upgrade.started_at or worker.clock()
         )
@@ -133,7 +133,7 @@ async def _claim(store: Store, worker: Worker, only: UpgradeId | None) -> Upgrad
         return claimed
 
 
-async def work_off(
+async def run_upgrade(
     store: Store,
     upgrade: Upgrade,
     worker: Worker,
@@ -141,13 +141,14 @@ async def work_off(
     should_stop: Callable[[], bool] = lambda: False,
     on_progress: OnProgress = ignore_progress,
 ) -> Upgrade:
-    """Work a claimed upgrade off, one share after the other, until it ended, was stopped or lost to others.
+    """Work a claimed upgrade off, one partition after the other, until it ended, was stopped or lost to
+    others.
 
-    Returns the upgrade as it is then. It may be left to others as well when no share of it is free, or
+    Returns the upgrade as it is then. It may be left to others as well when no partition of it is free, or
     another upgrade comes first (see `claim`). When `should_stop` says so, the lease is given back between two
     chunks, and the upgrade is QUEUED again unless others work on it.
     """
-    size = worker.pace.first_size
+    size = worker.chunk_policy.initial_size
     decided: Mapping[Cohort, Decision] | None = None
     while True:
         if should_stop():
@@ -161,63 +162,63 @@ async def work_off(
                 else:
                     if decided is None:
                         decided = _by_cohort(await transaction.decisions(upgrade))
-                    done = await work_chunk(transaction, held, size, worker, decided)
+                    done = await run_chunk(transaction, held, size, worker, decided)
         except _NoLongerRunsError:
             continue  # which the next look shows
         if done is not None:
             upgrade, took = done.upgrade, timedelta(seconds=time.perf_counter() - began)
             decided = done.decided
             if not done.is_last:  # it may have been a small one
-                size = worker.pace.size_after(size, took)
+                size = worker.chunk_policy.size_after(size, took)
             worker.on_chunk(done, took)
         on_progress(upgrade)
         if done is None or upgrade.is_finished:
             return upgrade
         if done.is_last and not await _takes_another(store, upgrade, worker):
             return upgrade
-        await asyncio.sleep(worker.pace.rest.total_seconds())
+        await asyncio.sleep(worker.chunk_policy.pause.total_seconds())
 
 
-async def work_chunk(
+async def run_chunk(
     transaction: Transaction,
-    held: HeldShare,
+    held: HeldPartition,
     size: int,
     worker: Worker,
     decided: Mapping[Cohort, Decision],
 ) -> DoneChunk:
-    """Record, decide and carry out the next chunk of a share within this transaction.
+    """Record, decide and carry out the next chunk of a partition within this transaction.
 
     `decided` holds decisions that are kept, if possible all. What is returned is true when the transaction is
     committed.
 
-    Others may work on other shares meanwhile: the upgrade, which all of them change, is asked for as late as
-    can be. Raises when it is no longer RUNNING by then; so nothing moves once a pause has been answered.
+    Others may work on other partitions meanwhile: the upgrade, which all of them change, is asked for as late
+    as can be. Raises when it is no longer RUNNING by then; so nothing moves once a pause has been answered.
     """
-    began, share = time.perf_counter(), held.share
-    chunk = await transaction.record_chunk(held.upgrade, share, size, _upgrades(decided.values()))
+    began, partition = time.perf_counter(), held.partition
+    chunk = await transaction.record_chunk(held.upgrade, partition, size, _upgrades(decided.values()))
     upgrade = await _stored(transaction, held.upgrade)
     if upgrade.state is not UpgradeState.RUNNING:
         raise _NoLongerRunsError
     if any(one.cohort not in decided for one in chunk.unmoved):
         # What another worker has decided meanwhile holds for all.
         decided = {**decided, **_by_cohort(await transaction.decisions(upgrade))}
-    done = await settle_chunk(transaction, upgrade, share, chunk, decided)
+    done = await resolve_chunk(transaction, upgrade, partition, chunk, decided)
     # What several do at the same time counts once: so the rate is that of all of them together.
     upgrade = done.upgrade.worked_for(timedelta(seconds=time.perf_counter() - began) / held.workers)
     if not chunk.is_last:
-        await transaction.save_share(replace(share, cursor=chunk.cursor, lease=worker.lease()))
+        await transaction.save_partition(replace(partition, cursor=chunk.cursor, lease=worker.lease()))
     else:
-        await transaction.end_share(share)
-        if not await transaction.shares(upgrade):
+        await transaction.end_partition(partition)
+        if not await transaction.partitions(upgrade):
             upgrade = upgrade.finished(UpgradeState.COMPLETED, worker.clock())
     await transaction.save_upgrade(upgrade)
     return replace(done, upgrade=upgrade)
 
 
-async def settle_chunk(
+async def resolve_chunk(
     transaction: Transaction,
     upgrade: Upgrade,
-    share: Share,
+    partition: Partition,
     chunk: RecordedChunk,
     decided: Mapping[Cohort, Decision],
 ) -> DoneChunk:
@@ -231,7 +232,7 @@ async def settle_chunk(
     counted = [CountedDecision(decision=known[one.cohort], count=one.count) for one in chunk.unmoved]
     await transaction.keep_decisions(upgrade, counted)
     left = _upgrades(one.decision for one in counted)
-    moved = chunk.moved + (await transaction.move(upgrade, share, chunk, left) if left else 0)
+    moved = chunk.moved + (await transaction.move(upgrade, partition, chunk, left) if left else 0)
     skips = tuple(one for one in counted if one.decision.verdict is Verdict.SKIP)
     skipped = sum(one.count for one in skips)
     must_account_for_all(recorded=chunk.recorded, moved=moved, skipped=skipped)
@@ -248,11 +249,11 @@ async def settle_chunk(
 async def fail(store: Store, upgrade: Upgrade, worker: Worker, error: str) -> Upgrade | None:
     """Stop a claimed upgrade for good, because of an error of ours; None if it has nothing of it any more."""
     async with store.transaction() as transaction:
-        held = await transaction.held_share(upgrade.id, worker.name, worker.clock())
+        held = await transaction.held_partition(upgrade.id, worker.name, worker.clock())
         stored = await _stored(transaction, upgrade)
         if held is None or stored.state is not UpgradeState.RUNNING:
             return None
-        await transaction.save_share(replace(held.share, lease=None))
+        await transaction.save_partition(replace(held.partition, lease=None))
         failed = stored.finished(UpgradeState.FAILED, worker.clock(), error=error)
         await transaction.save_upgrade(failed)
         return failed
@@ -267,10 +268,10 @@ def must_account_for_all(*, recorded: int, moved: int, skipped: int) -> None:
         )
 
 
-def routes_of(upgrade: Upgrade, documents: Transaction) -> Routes:
+def migration_paths_of(upgrade: Upgrade, documents: Transaction) -> MigrationPaths:
     """The ways to the target version of an upgrade that has one."""
     assert upgrade.target_version is not None, "only an undo has no target version"
-    return Routes(
+    return MigrationPaths(
         process=upgrade.process,
         target=upgrade.target_version,
         mappings=upgrade.mappings,
@@ -291,45 +292,45 @@ async def _decide(
 ) -> tuple[Decision, ...]:
     if upgrade.target_version is None:
         return tuple(decide_undo(cohort, cohort.origin) for cohort in cohorts if cohort.origin is not None)
-    routes = routes_of(upgrade, transaction)
-    return tuple([decide(cohort, await routes.route(cohort.version)) for cohort in cohorts])
+    migration_paths = migration_paths_of(upgrade, transaction)
+    return tuple([decide(cohort, await migration_paths.migration_path(cohort.version)) for cohort in cohorts])
 
 
-async def _take(transaction: Transaction, upgrade: Upgrade, share: Share, worker: Worker) -> None:
-    last, most = share.last, worker.pace.share_size
+async def _take(transaction: Transaction, upgrade: Upgrade, partition: Partition, worker: Worker) -> None:
+    last, most = partition.last, worker.chunk_policy.partition_size
     if most is not None:
-        last = await transaction.end_of_chunk(upgrade, share, most)
-    if last == share.last:
-        await transaction.save_share(replace(share, lease=worker.lease()))
+        last = await transaction.end_of_chunk(upgrade, partition, most)
+    if last == partition.last:
+        await transaction.save_partition(replace(partition, lease=worker.lease()))
     else:
-        await transaction.save_share(replace(share, cursor=last, lease=None))
-        await transaction.add_share(replace(share, last=last, lease=worker.lease()))
+        await transaction.save_partition(replace(partition, cursor=last, lease=None))
+        await transaction.add_partition(replace(partition, last=last, lease=worker.lease()))
 
 
 async def _takes_another(store: Store, upgrade: Upgrade, worker: Worker) -> bool:
-    """Whether the worker took another share of the upgrade."""
+    """Whether the worker took another partition of the upgrade."""
     first = await store.claimable(worker.clock())
     is_next = first is not None and first.id == upgrade.id
     return is_next and await _claim(store, worker, upgrade.id) is not None
 
 
-async def _held(transaction: Transaction, upgrade: Upgrade, worker: Worker) -> HeldShare | None:
+async def _held(transaction: Transaction, upgrade: Upgrade, worker: Worker) -> HeldPartition | None:
     """What the worker holds of an upgrade that runs. What it holds of any other is given back."""
-    held = await transaction.held_share(upgrade.id, worker.name, worker.clock())
+    held = await transaction.held_partition(upgrade.id, worker.name, worker.clock())
     if held is None or held.upgrade.state is UpgradeState.RUNNING:
         return held
-    await transaction.save_share(replace(held.share, lease=None))
+    await transaction.save_partition(replace(held.partition, lease=None))
     return None
 
 
 async def _give_back(store: Store, upgrade: Upgrade, worker: Worker) -> Upgrade:
     async with store.transaction() as transaction:
-        held = await transaction.held_share(upgrade.id, worker.name, worker.clock())
+        held = await transaction.held_partition(upgrade.id, worker.name, worker.clock())
         stored = await _stored(transaction, upgrade)
         if held is None:
             return stored
-        await transaction.save_share(replace(held.share, lease=None))
-        others_work = any(one.is_worked_on(worker.clock()) for one in await transaction.shares(stored))
+        await transaction.save_partition(replace(held.partition, lease=None))
+        others_work = any(one.is_worked_on(worker.clock()) for one in await transaction.partitions(stored))
         if others_work or stored.state is not UpgradeState.RUNNING:
             return stored
         queued = replace(stored, state=UpgradeState.QUEUED)

@@ -10,7 +10,7 @@ from uplift.domain.model.selection import Selection
 from uplift.domain.model.upgrade import Upgrade
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.request import request_upgrade
-from uplift.domain.use_cases.run import OnProgress, Worker, claim, ignore_progress, work_off
+from uplift.domain.use_cases.run import OnProgress, Worker, claim, ignore_progress, run_upgrade
 from uplift.domain.use_cases.watch import ASK_EVERY, get_upgrade
 
 
@@ -55,7 +55,7 @@ async def finish_upgrade(
     while not upgrade.is_finished:
         claimed = await claim(store, worker, only=upgrade.id)
         if claimed is not None:
-            upgrade = await work_off(store, claimed, worker, on_progress=on_progress)
+            upgrade = await run_upgrade(store, claimed, worker, on_progress=on_progress)
         elif (now := await get_upgrade(store, upgrade.id)) != upgrade:
             upgrade = now
             on_progress(upgrade)

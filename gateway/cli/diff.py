@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from uplift.domain.bpmn import read_model
-from uplift.domain.compatibility import Comparison, Severity, breaking_positions, compare, relocate
+from uplift.domain.compatibility import Comparison, Severity, breaking_positions, compare, migrate_position
 from uplift.domain.errors import UpliftError
 from uplift.gateway.cli.runner import fail
 from uplift.gateway.cli.tables import console
@@ -76,5 +76,5 @@ def _show(comparison: Comparison) -> None:
     if not breaking:
         out.print("Instances can be upgraded wherever they wait.")
     for element in breaking:
-        why = " ".join(found.message for found in relocate(comparison, frozenset({element})).errors)
+        why = " ".join(found.message for found in migrate_position(comparison, frozenset({element})).errors)
         out.print(f"Instances that wait at {element} cannot be upgraded. {why}")

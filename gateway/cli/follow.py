@@ -5,11 +5,11 @@ import typer
 from uplift.domain.model.upgrade import UpgradeState
 from uplift.gateway.cli.progress import bar_of_instances
 from uplift.gateway.cli.tables import console, upgrade_table
-from uplift.gateway.operations.client import Operator
+from uplift.gateway.operations.client import OperationsClient
 from uplift.gateway.operations.summaries import UpgradeSummary
 
 
-async def follow(operator: Operator, upgrade: UpgradeSummary) -> UpgradeSummary:
+async def follow(operator: OperationsClient, upgrade: UpgradeSummary) -> UpgradeSummary:
     """Show an upgrade's progress until it ends; returns it then."""
     if upgrade.is_finished:
         return upgrade

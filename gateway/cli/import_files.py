@@ -33,7 +33,7 @@ def import_files(
                         on_progress=partial(_show, progress, task),
                     )
                 typer.echo(f"{file.name}: imported {done}.")
-            await store.database.count_anew()
+            await store.database.analyze()
 
     run(work())
 

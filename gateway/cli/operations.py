@@ -10,8 +10,8 @@ from uplift.domain.errors import InvalidInput
 from uplift.domain.model.process import ProcessKey
 from uplift.gateway.auth.keys import is_well_formed
 from uplift.gateway.cli.runner import local_caller, opened_store, settings_with
-from uplift.gateway.operations.client import Operator
-from uplift.gateway.operations.local import LocalOperator
+from uplift.gateway.operations.client import OperationsClient
+from uplift.gateway.operations.local import LocalClient
 from uplift.gateway.operations.remote import Gateway
 from uplift.gateway.settings import without_password
 from uplift.gateway.worker import worker_name
@@ -26,12 +26,14 @@ Key = Annotated[
 
 
 @asynccontextmanager
-async def operator_for(url: str | None, key: str | None, database_url: str | None) -> AsyncIterator[Operator]:
+async def operator_for(
+    url: str | None, key: str | None, database_url: str | None
+) -> AsyncIterator[OperationsClient]:
     """The gateway at the URL, or else the database. Raises InvalidInput for both, or for a missing key."""
     if url is None:
         settings = settings_with(database_url=database_url)
         async with opened_store(settings, must_exist=True) as store:
-            yield LocalOperator(store, local_caller(), settings.worker_named(worker_name()))
+            yield LocalClient(store, local_caller(), settings.worker_named(worker_name()))
         return
     if database_url is not None:
         raise InvalidInput(

@@ -46,8 +46,8 @@ AtOnce = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Shares of upgrades worked on side by side, 2; with SQLite an upgrade is one share. "
-        "\\[env var: UPLIFT_SHARES_AT_ONCE]",
+        help="Shares of upgrades worked on side by side, 2; with SQLite an upgrade is one partition. "
+        "\\[env var: UPLIFT_WORKER_CONCURRENCY]",
     ),
 ]
 ChunkMs = Annotated[
@@ -60,7 +60,7 @@ LeaseSeconds = Annotated[
     int | None,
     typer.Option(
         metavar="S",
-        help="How long a dead worker's share waits for another, 10. \\[env var: UPLIFT_LEASE_SECONDS]",
+        help="How long a dead worker's partition waits for another, 10. \\[env var: UPLIFT_LEASE_SECONDS]",
     ),
 ]
 StopSeconds = Annotated[
@@ -116,7 +116,7 @@ def serve(
         bool | None,
         typer.Option(help="Whether the server works off upgrades itself. \\[env var: UPLIFT_WORKER]"),
     ] = None,
-    shares_at_once: AtOnce = None,
+    worker_concurrency: AtOnce = None,
     chunk_ms: ChunkMs = None,
     lease_seconds: LeaseSeconds = None,
     wait_seconds: Annotated[
@@ -145,7 +145,7 @@ def serve(
         introspection=introspection,
         allowed_origins=tuple(allowed_origin) if allowed_origin else None,
         worker=worker,
-        shares_at_once=shares_at_once,
+        worker_concurrency=worker_concurrency,
         chunk_ms=chunk_ms,
         lease_seconds=lease_seconds,
         wait_seconds=wait_seconds,
@@ -163,7 +163,7 @@ def serve(
 
 def worker(
     database_url: DatabaseUrl = None,
-    shares_at_once: AtOnce = None,
+    worker_concurrency: AtOnce = None,
     chunk_ms: ChunkMs = None,
     lease_seconds: LeaseSeconds = None,
     stop_seconds: StopSeconds = None,
@@ -175,7 +175,7 @@ def worker(
     """Work off queued upgrades, without serving, until told to stop."""
     settings = settings_with(
         database_url=database_url,
-        shares_at_once=shares_at_once,
+        worker_concurrency=worker_concurrency,
         chunk_ms=chunk_ms,
         lease_seconds=lease_seconds,
         stop_seconds=stop_seconds,

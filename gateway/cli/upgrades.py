@@ -14,7 +14,7 @@ from uplift.gateway.cli.operations import Key, Url, operator_for, process_key
 from uplift.gateway.cli.runner import DatabaseUrl, run
 from uplift.gateway.cli.tables import console, upgrades_table
 from uplift.gateway.files.mapping_files import read_version_mappings
-from uplift.gateway.operations.client import Change, Operator
+from uplift.gateway.operations.client import Change, OperationsClient
 from uplift.gateway.operations.summaries import UpgradeSummary
 
 app = typer.Typer(
@@ -55,7 +55,7 @@ def show(
 ) -> None:
     """Show how far an upgrade has come."""
 
-    async def see(operator: Operator) -> UpgradeSummary:
+    async def see(operator: OperationsClient) -> UpgradeSummary:
         seen = await operator.see(upgrade)
         return await follow(operator, seen) if wait else seen
 
@@ -96,7 +96,7 @@ def retry(
 ) -> None:
     """Upgrade just those instances that an upgrade skipped, for the reasons given."""
 
-    async def again(operator: Operator) -> UpgradeSummary:
+    async def again(operator: OperationsClient) -> UpgradeSummary:
         mappings = () if mapping is None else read_version_mappings(mapping)
         return await follow(operator, await operator.retry(upgrade, frozenset(reasons), mappings, reason))
 
@@ -109,14 +109,14 @@ def undo(
 ) -> None:
     """Take back every instance that still is where an upgrade put it."""
 
-    async def back(operator: Operator) -> UpgradeSummary:
+    async def back(operator: OperationsClient) -> UpgradeSummary:
         return await follow(operator, await operator.undo(upgrade, reason))
 
     _do(back, url, key, database_url, must_not_break_off=True)
 
 
 def _do(
-    what: Callable[[Operator], Awaitable[UpgradeSummary]],
+    what: Callable[[OperationsClient], Awaitable[UpgradeSummary]],
     url: str | None,
     key: str | None,
     database_url: str | None,

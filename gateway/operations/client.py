@@ -36,7 +36,7 @@ class Change(StrEnum):
 OnProgress = Callable[[UpgradeSummary], None]
 
 
-class Operator(Protocol):
+class OperationsClient(Protocol):
     """Asks for upgrades and looks after them. `request`, `retry` and `undo` return at once."""
 
     async def plan(self, wanted: Wanted) -> PlanSummary: ...

@@ -28,7 +28,7 @@ from uplift.gateway.operations.summaries import (
 CHANGES = {Change.PAUSE: pause_upgrade, Change.RESUME: resume_upgrade, Change.CANCEL: cancel_upgrade}
 
 
-class LocalOperator:
+class LocalClient:
     """Works on an open store, upgrades included: no server need run. See operations.client."""
 
     def __init__(self, store: Store, caller: Caller, worker: Worker) -> None:

@@ -69,7 +69,7 @@ class UnreachableError(RemoteError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """A gateway at a URL, asked through its GraphQL API. Implements operations.client.Operator.
+    """A gateway at a URL, asked through its GraphQL API. Implements operations.client.OperationsClient.
 
     Its methods raise RemoteError.
     """

@@ -10,7 +10,7 @@ from graphql import GraphQLError
 from starlette.responses import Response, StreamingResponse
 from strawberry.http.streaming import SSETransport, merge_stream_with_heartbeat
 
-from uplift.domain.concurrency import unless
+from uplift.domain.concurrency import first_of
 from uplift.graphql_api.engine.errors import formatted
 from uplift.graphql_api.engine.negotiation import MediaType
 
@@ -66,7 +66,7 @@ def event_stream(responses: AsyncGenerator[Mapping[str, Any], None], stopping: a
 
     async def until_stopped() -> AsyncGenerator[str, None]:
         async with aclosing(stream()) as pieces:
-            while (piece := await unless(anext(pieces, None), stopping.wait())) is not None:
+            while (piece := await first_of(anext(pieces, None), stopping.wait())) is not None:
                 yield piece
 
     return StreamingResponse(until_stopped(), headers={**_sse.headers, "vary": "Accept"})

@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 import strawberry
 from structlog import get_logger
 
-from uplift.domain.concurrency import unless
+from uplift.domain.concurrency import first_of
 from uplift.domain.errors import StoreUnavailable, UpliftError
 from uplift.domain.model.access import require_system_admin
 from uplift.domain.model.upgrade import Upgrade
@@ -295,7 +295,7 @@ async def _finished(context: Context, requested: Awaitable[Upgrade], *, wait: bo
         # The request is stored by now: an outage only hides how it goes on.
         try:
             end = wait_until_finished(store, upgrade, seconds=context.wait_seconds)
-            upgrade = await unless(end, context.stopping.wait()) or await get_upgrade(store, upgrade.id)
+            upgrade = await first_of(end, context.stopping.wait()) or await get_upgrade(store, upgrade.id)
         except StoreUnavailable as error:
             log_outage(error)
     return upgrade

@@ -7,7 +7,7 @@ import strawberry
 from uplift.domain import compatibility
 from uplift.domain.bpmn import ProcessModel
 from uplift.domain.model.process import VersionNumber
-from uplift.domain.rules.migration_path import Route
+from uplift.domain.rules.migration_path import MigrationPath
 from uplift.graphql_api.types.enums import ChangedAspect
 from uplift.graphql_api.types.mappings import MappingPair, show_pairs
 from uplift.graphql_api.types.reasons import Finding, show_findings
@@ -55,18 +55,18 @@ class VersionComparison:
     )
 
 
-def show_comparison(from_version: VersionNumber, route: Route) -> VersionComparison:
+def show_comparison(from_version: VersionNumber, migration_path: MigrationPath) -> VersionComparison:
     """The way from one version to another as a client sees it."""
-    compared = route.comparison
+    compared = migration_path.comparison
     return VersionComparison(
         from_version=from_version,
-        to_version=route.target,
+        to_version=migration_path.target,
         added=_elements(compared.added, compared.target) if compared else [],
         removed=_elements(compared.removed, compared.source) if compared else [],
         changed=_changes(compared) if compared else [],
-        errors=show_findings(route.errors),
-        warnings=show_findings(route.warnings),
-        mapping=show_pairs(route.mapping),
+        errors=show_findings(migration_path.errors),
+        warnings=show_findings(migration_path.warnings),
+        mapping=show_pairs(migration_path.mapping),
     )
 
 

@@ -171,7 +171,10 @@ class UpgradePlan:
         chosen = [counted for counted in self.made.decisions if which.shows(counted.decision)]
         must_fit_budget(info, items=len(chosen))
         pages = cohort_pages(info.context.store, self.made)
-        mappings = {number: show_pairs(route.mapping) for number, route in self.made.routes.items()}
+        mappings = {
+            number: show_pairs(migration_path.mapping)
+            for number, migration_path in self.made.migration_paths.items()
+        }
         return [_show_cohort(counted, mappings[counted.decision.cohort.version], pages) for counted in chosen]
 
 

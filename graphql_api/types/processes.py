@@ -66,13 +66,13 @@ class Process:
         ] = None,
     ) -> VersionComparison | None:
         source = domain.VersionNumber(from_version)
-        route = await compare_versions(
+        migration_path = await compare_versions(
             info.context.store,
             process=self.key,
             from_version=source,
             to_version=None if to_version is None else domain.VersionNumber(to_version),
         )
-        return None if route is None else show_comparison(source, route)
+        return None if migration_path is None else show_comparison(source, migration_path)
 
     @field("Its instances, in the order of registration.")
     async def instances(

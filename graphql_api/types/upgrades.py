@@ -115,14 +115,14 @@ class Upgrade:
     )
 
     @field(
-        "The workers that have taken a share of it, by name, a dead one until another takes its share; none "
-        "unless it is RUNNING."
+        "The names of the workers that hold a partition of it; a dead worker stays until another takes its "
+        "partition. Empty unless the upgrade is RUNNING."
     )
     async def workers(self, info: Info) -> list[str]:
         if self.stored.state is not domain.UpgradeState.RUNNING:
             return []
-        left = await info.context.loaders.shares.load(self.stored.id)
-        return sorted({share.lease.worker for share in left if share.lease is not None})
+        left = await info.context.loaders.partitions.load(self.stored.id)
+        return sorted({partition.lease.worker for partition in left if partition.lease is not None})
 
     @field("The process whose instances it upgrades.")
     async def process(self, info: Info) -> Process:

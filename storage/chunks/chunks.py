@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from uplift.domain.model.cohort import CountedCohort
 from uplift.domain.model.decision import Decision, ReasonCode
 from uplift.domain.model.selection import SelectionKind
-from uplift.domain.model.upgrade import Share, Upgrade
+from uplift.domain.model.upgrade import Partition, Upgrade
 from uplift.domain.ports import RecordedChunk
 from uplift.storage.chunks.statements import (
     MOVE_AND_RECORD,
@@ -28,8 +28,8 @@ from uplift.storage.postgres.backend import LOCK_WAIT
 from uplift.storage.repositories.cohorts import cohorts_of, undo_cohorts_of
 from uplift.storage.repositories.decisions import stored_code
 from uplift.storage.sql.connection import Connection
-from uplift.storage.sql.surrogate_keys import Identities
-from uplift.storage.sql.upgrade_keys import Opened
+from uplift.storage.sql.surrogate_keys import SurrogateKeys
+from uplift.storage.sql.upgrade_keys import UpgradeKeys
 
 LOCK_NOT_AVAILABLE = "55P03"
 """The SQLSTATE."""
@@ -49,30 +49,30 @@ class Done(NamedTuple):
 
 
 class Chunks:
-    """The chunks of a share of an upgrade, within a transaction that has locked the share."""
+    """The chunks of a partition of an upgrade, within a transaction that has locked the partition."""
 
     def __init__(
         self,
         connection: Connection,
-        identities: Identities,
-        opened: Opened,
+        surrogate_keys: SurrogateKeys,
+        upgrade_keys: UpgradeKeys,
         running: Upgrade,
-        share: Share,
+        partition: Partition,
     ) -> None:
         self._connection = connection
-        self._identities = identities
-        self._opened = opened
+        self._surrogate_keys = surrogate_keys
+        self._opened = upgrade_keys
         self._running = running
-        self._share = share
+        self._partition = partition
         self._kind = running.selection
         # SQLite has no statement that moves and records; of an undo each instance has an origin of its own.
         self._records_first = connection.dialect.name == "sqlite" or self._kind is SelectionKind.UNDO
 
     async def end(self, size: int) -> int:
         """As uplift.domain.ports.Transaction.end_of_chunk."""
-        last = self._share.last
+        last = self._partition.last
         if self._kind is SelectionKind.BY_IDS:
-            return min(self._share.cursor + size, last)
+            return min(self._partition.cursor + size, last)
         bound = {**self._bound(last), "before_end": size - 1}
         found: int | None = (await self._connection.execute(NEXT_KEY[self._kind], bound)).scalar_one_or_none()
         return last if found is None else found
@@ -89,9 +89,9 @@ class Chunks:
             recorded=recorded,
             moved=moved,
             unmoved=unmoved,
-            not_found=upto - self._share.cursor - recorded if is_by_ids else 0,
+            not_found=upto - self._partition.cursor - recorded if is_by_ids else 0,
             cursor=upto,
-            is_last=upto >= self._share.last,
+            is_last=upto >= self._partition.last,
         )
 
     async def move(self, upto: int, decisions: Collection[Decision]) -> int:
@@ -165,7 +165,7 @@ class Chunks:
         """The decisions, all of which are kept, as MOVING takes them."""
         positions = {one.cohort.position for one in decisions}
         positions |= {one.to_position for one in decisions if one.to_position is not None}
-        numbers = await self._identities.position_ids(self._opened.process_id, positions)
+        numbers = await self._surrogate_keys.position_ids(self._opened.process_id, positions)
         moves = [(one.cohort, one.to_position) for one in decisions if one.to_position is not None]
         return {
             "moving_version": [cohort.version for cohort, _ in moves],
@@ -175,9 +175,9 @@ class Chunks:
 
     async def _counted(self, rows: Sequence[Any]) -> tuple[CountedCohort, ...]:
         cohorts = (
-            await undo_cohorts_of(self._connection, self._identities, self._opened, rows)
+            await undo_cohorts_of(self._connection, self._surrogate_keys, self._opened, rows)
             if self._kind is SelectionKind.UNDO and rows
-            else await cohorts_of(self._identities, rows)
+            else await cohorts_of(self._surrogate_keys, rows)
         )
         return tuple(
             CountedCohort(cohort=cohort, count=row.instances)
@@ -189,7 +189,7 @@ class Chunks:
             "upgrade_id": self._opened.id,
             "of_process": self._opened.process_id,
             "of_upgrade": self._opened.of_upgrade_id,
-            "after": self._share.cursor,
+            "after": self._partition.cursor,
             "upto": upto,
             "target": self._running.target_version,
         }

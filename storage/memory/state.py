@@ -14,7 +14,7 @@ from uplift.domain.model.instance import ACTIVE, Instance, InstanceId, Status
 from uplift.domain.model.paging import Item, Page, PageRequest, page_of
 from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber, VersionState
 from uplift.domain.model.selection import ByIds, Selection, SelectionKind, UpgradeId
-from uplift.domain.model.upgrade import Outcome, Share, Upgrade, UpgradeState
+from uplift.domain.model.upgrade import Outcome, Partition, Upgrade, UpgradeState
 from uplift.domain.ports import InstanceFilter, OutcomeFilter
 
 
@@ -27,7 +27,7 @@ class State:
     models: dict[tuple[ProcessKey, VersionNumber], bytes] = field(default_factory=dict)
     instances: dict[InstanceId, Instance] = field(default_factory=dict)
     upgrades: dict[UpgradeId, Upgrade] = field(default_factory=dict)
-    shares: dict[tuple[UpgradeId, int], Share] = field(default_factory=dict)
+    partitions: dict[tuple[UpgradeId, int], Partition] = field(default_factory=dict)
     """What is left of each upgrade, by where it ends. Its keys are places among the selected ids."""
     selected: dict[UpgradeId, tuple[InstanceId, ...]] = field(default_factory=dict)
     """The ids that each upgrade walks along: those asked for, of an earlier upgrade, or all but some."""
@@ -83,30 +83,30 @@ def selected_in(state: State, key: ProcessKey, selection: Selection) -> list[Ins
     return [one for one in active_in(state, key) if one.id not in left_out]
 
 
-def claimable_in(state: State, now: datetime, only: UpgradeId | None) -> tuple[Upgrade, Share] | None:
-    """The share that a worker should take now, of any upgrade or of this one."""
+def claimable_in(state: State, now: datetime, only: UpgradeId | None) -> tuple[Upgrade, Partition] | None:
+    """The partition that a worker should take now, of any upgrade or of this one."""
     busy = {one.process: one.id for one in state.upgrades.values() if _is_worked_on(state, one, now)}
     free = [
-        (upgrade, share)
+        (upgrade, partition)
         for upgrade in state.upgrades.values()
         if only in (None, upgrade.id) and busy.get(upgrade.process, upgrade.id) == upgrade.id
-        for share in shares_in(state, upgrade.id)
-        if _is_free(upgrade, share, now)
+        for partition in partitions_in(state, upgrade.id)
+        if _is_free(upgrade, partition, now)
     ]
 
-    def turn(one: tuple[Upgrade, Share]) -> int:
-        upgrade, share = one
+    def turn(one: tuple[Upgrade, Partition]) -> int:
+        upgrade, partition = one
         if upgrade.process in busy:
             return 2
-        return 0 if upgrade.state is UpgradeState.QUEUED or share.lease is not None else 1
+        return 0 if upgrade.state is UpgradeState.QUEUED or partition.lease is not None else 1
 
     return min(free, key=turn, default=None)
 
 
-def shares_in(state: State, upgrade: UpgradeId) -> tuple[Share, ...]:
+def partitions_in(state: State, upgrade: UpgradeId) -> tuple[Partition, ...]:
     """What is left of an upgrade, along its selection."""
-    own = (share for (owner, _), share in state.shares.items() if owner == upgrade)
-    return tuple(sorted(own, key=lambda share: share.last))
+    own = (partition for (owner, _), partition in state.partitions.items() if owner == upgrade)
+    return tuple(sorted(own, key=lambda partition: partition.last))
 
 
 def prunable_in(state: State, before: datetime, most: int) -> tuple[Upgrade, ...]:
@@ -127,13 +127,15 @@ def known_in(state: State, caller: str, key: str, since: datetime) -> KnownReque
     return known[0] if known is not None and known[1] >= since else None
 
 
-def end_of_chunk(state: State, upgrade: Upgrade, share: Share, size: int) -> int:
-    """Where the chunk of so many instances behind the cursor of a share ends."""
+def end_of_chunk(state: State, upgrade: Upgrade, partition: Partition, size: int) -> int:
+    """Where the chunk of so many instances behind the cursor of a partition ends."""
     if upgrade.selection is not SelectionKind.ALL_ACTIVE:
-        return min(share.cursor + size, share.last)
-    behind = enumerate(state.selected[upgrade.id][share.cursor : share.last], start=share.cursor + 1)
+        return min(partition.cursor + size, partition.last)
+    behind = enumerate(
+        state.selected[upgrade.id][partition.cursor : partition.last], start=partition.cursor + 1
+    )
     active = (end for end, given in behind if still_selected(upgrade, state.instances[given]))
-    return next(islice(active, size - 1, None), share.last)
+    return next(islice(active, size - 1, None), partition.last)
 
 
 def still_selected(upgrade: Upgrade, instance: Instance) -> bool:
@@ -171,11 +173,11 @@ def outcomes_in(state: State, upgrade: UpgradeId) -> list[Outcome]:
     if upgrade not in state.upgrades:
         return []
     if state.upgrades[upgrade].selection is SelectionKind.BY_IDS:
-        left = shares_in(state, upgrade)
+        left = partitions_in(state, upgrade)
         asked_for: Iterable[InstanceId] = [
             given
             for place, given in enumerate(state.selected[upgrade], start=1)
-            if not any(share.cursor < place <= share.last for share in left)
+            if not any(partition.cursor < place <= partition.last for partition in left)
         ]
     else:
         places = {given: place for place, given in enumerate(state.selected[upgrade])}
@@ -240,12 +242,12 @@ def _origin(state: State, of: UpgradeId, given: InstanceId) -> Origin:
 
 def _is_worked_on(state: State, upgrade: Upgrade, now: datetime) -> bool:
     return upgrade.state is UpgradeState.RUNNING and any(
-        share.is_worked_on(now) for share in shares_in(state, upgrade.id)
+        partition.is_worked_on(now) for partition in partitions_in(state, upgrade.id)
     )
 
 
-def _is_free(upgrade: Upgrade, share: Share, now: datetime) -> bool:
+def _is_free(upgrade: Upgrade, partition: Partition, now: datetime) -> bool:
     # A lease on an upgrade that was stopped meanwhile is worth nothing.
     return upgrade.state is UpgradeState.QUEUED or (
-        upgrade.state is UpgradeState.RUNNING and not share.is_worked_on(now)
+        upgrade.state is UpgradeState.RUNNING and not partition.is_worked_on(now)
     )

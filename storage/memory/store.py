@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
-from uplift.domain.change_signal import Bell
+from uplift.domain.change_signal import ChangeSignal
 from uplift.domain.model.cohort import Cohort, CountedCohort
 from uplift.domain.model.decision import CountedDecision, Verdict
 from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
@@ -13,7 +13,7 @@ from uplift.domain.model.instance import Instance, InstanceId
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber
 from uplift.domain.model.selection import ByIds, Selection, UpgradeId
-from uplift.domain.model.upgrade import RATED_FROM, RATED_UPGRADES, HistoryEntry, Outcome, Share, Upgrade
+from uplift.domain.model.upgrade import RATED_FROM, RATED_UPGRADES, HistoryEntry, Outcome, Partition, Upgrade
 from uplift.domain.ports import InstanceFilter, OutcomeFilter, SelectedCohorts
 from uplift.storage.memory import state as held
 from uplift.storage.memory.state import State
@@ -26,7 +26,7 @@ class InMemoryStore:
     def __init__(self) -> None:
         self._state = State()
         self._lock = Lock()
-        self._bell = Bell()
+        self._change_signal = ChangeSignal()
 
     @asynccontextmanager
     async def transaction(self, *, in_background: bool = False) -> AsyncIterator[InMemoryTransaction]:
@@ -35,10 +35,10 @@ class InMemoryStore:
             draft = self._state.snapshot()
             yield InMemoryTransaction(draft)
             self._state = draft
-        self._bell.ring()
+        self._change_signal.notify()
 
     async def wait_for_change(self, seconds: float) -> None:
-        await self._bell.wait(seconds)
+        await self._change_signal.wait(seconds)
 
     async def process(self, key: ProcessKey) -> Process | None:
         return held.process_in(self._state, key)
@@ -120,8 +120,8 @@ class InMemoryStore:
         found = held.claimable_in(self._state, now, only)
         return None if found is None else found[0]
 
-    async def shares(self, upgrades: Sequence[UpgradeId]) -> Mapping[UpgradeId, tuple[Share, ...]]:
-        return {wanted: held.shares_in(self._state, wanted) for wanted in upgrades}
+    async def partitions(self, upgrades: Sequence[UpgradeId]) -> Mapping[UpgradeId, tuple[Partition, ...]]:
+        return {wanted: held.partitions_in(self._state, wanted) for wanted in upgrades}
 
     async def known_request(self, key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
         return held.known_in(self._state, key.caller, key.key, since)

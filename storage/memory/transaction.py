@@ -11,8 +11,8 @@ from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
 from uplift.domain.model.instance import ACTIVE, Instance, InstanceId, InstanceReport
 from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber, VersionState
 from uplift.domain.model.selection import AllActive, ByIds, Retry, UpgradeId, WorkedSelection
-from uplift.domain.model.upgrade import OutcomeKind, Share, Upgrade
-from uplift.domain.ports import HeldShare, RecordedChunk
+from uplift.domain.model.upgrade import OutcomeKind, Partition, Upgrade
+from uplift.domain.ports import HeldPartition, RecordedChunk
 from uplift.storage.memory import state as held
 from uplift.storage.memory.state import State
 
@@ -65,7 +65,7 @@ class InMemoryTransaction:
 
     async def claimable(
         self, now: datetime, *, only: UpgradeId | None = None
-    ) -> tuple[Upgrade, Share] | None:
+    ) -> tuple[Upgrade, Partition] | None:
         return held.claimable_in(self._state, now, only)
 
     async def known_request(self, key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
@@ -75,7 +75,7 @@ class InMemoryTransaction:
         known = KnownRequest(digest=key.digest, upgrade=upgrade)
         self._state.requests[key.caller, key.key] = (known, at)
 
-    async def add_upgrade(self, upgrade: Upgrade, selection: WorkedSelection) -> tuple[Upgrade, Share]:
+    async def add_upgrade(self, upgrade: Upgrade, selection: WorkedSelection) -> tuple[Upgrade, Partition]:
         present = {one.id: one for one in held.instances_in(self._state, upgrade.process)}
         kept = upgrade
         if isinstance(selection, ByIds):
@@ -100,36 +100,36 @@ class InMemoryTransaction:
             in_order = {given: place for place, given in enumerate(present)}
             self._state.selected[upgrade.id] = tuple(sorted(earlier, key=in_order.__getitem__))
         self._state.upgrades[upgrade.id] = kept
-        return kept, Share(upgrade=upgrade.id, cursor=0, last=len(self._state.selected[upgrade.id]))
+        return kept, Partition(upgrade=upgrade.id, cursor=0, last=len(self._state.selected[upgrade.id]))
 
-    async def add_share(self, share: Share) -> None:
-        self._state.shares[share.upgrade, share.last] = share
+    async def add_partition(self, partition: Partition) -> None:
+        self._state.partitions[partition.upgrade, partition.last] = partition
 
-    async def save_share(self, share: Share) -> None:
-        self._state.shares[share.upgrade, share.last] = share
+    async def save_partition(self, partition: Partition) -> None:
+        self._state.partitions[partition.upgrade, partition.last] = partition
 
-    async def end_share(self, share: Share) -> None:
-        del self._state.shares[share.upgrade, share.last]
+    async def end_partition(self, partition: Partition) -> None:
+        del self._state.partitions[partition.upgrade, partition.last]
 
-    async def held_share(self, upgrade: UpgradeId, worker: str, now: datetime) -> HeldShare | None:
-        shares = held.shares_in(self._state, upgrade)
-        own = next((one for one in shares if one.lease is not None and one.lease.worker == worker), None)
+    async def held_partition(self, upgrade: UpgradeId, worker: str, now: datetime) -> HeldPartition | None:
+        partitions = held.partitions_in(self._state, upgrade)
+        own = next((one for one in partitions if one.lease is not None and one.lease.worker == worker), None)
         if own is None:
             return None
-        others = sum(one.is_worked_on(now) for one in shares if one != own)
-        return HeldShare(upgrade=self._state.upgrades[upgrade], share=own, workers=others + 1)
+        others = sum(one.is_worked_on(now) for one in partitions if one != own)
+        return HeldPartition(upgrade=self._state.upgrades[upgrade], partition=own, workers=others + 1)
 
-    async def shares(self, upgrade: Upgrade) -> tuple[Share, ...]:
-        return held.shares_in(self._state, upgrade.id)
+    async def partitions(self, upgrade: Upgrade) -> tuple[Partition, ...]:
+        return held.partitions_in(self._state, upgrade.id)
 
-    async def end_of_chunk(self, upgrade: Upgrade, share: Share, size: int) -> int:
-        return held.end_of_chunk(self._state, upgrade, share, size)
+    async def end_of_chunk(self, upgrade: Upgrade, partition: Partition, size: int) -> int:
+        return held.end_of_chunk(self._state, upgrade, partition, size)
 
     async def record_chunk(
-        self, upgrade: Upgrade, share: Share, size: int, decisions: Collection[Decision]
+        self, upgrade: Upgrade, partition: Partition, size: int, decisions: Collection[Decision]
     ) -> RecordedChunk:
-        end = held.end_of_chunk(self._state, upgrade, share, size)
-        covered = self._state.selected[upgrade.id][share.cursor : end]
+        end = held.end_of_chunk(self._state, upgrade, partition, size)
+        covered = self._state.selected[upgrade.id][partition.cursor : end]
         missing = self._state.missing.get(upgrade.id, frozenset())
         known = [self._state.instances[given] for given in covered if given not in missing]
         recorded = [one for one in known if held.still_selected(upgrade, one)]
@@ -144,13 +144,13 @@ class InMemoryTransaction:
             unmoved=tuple(CountedCohort(cohort=cohort, count=count) for cohort, count in unmoved.items()),
             not_found=len(covered) - len(known),
             cursor=end,
-            is_last=end == share.last,
+            is_last=end == partition.last,
         )
 
     async def move(
-        self, upgrade: Upgrade, share: Share, chunk: RecordedChunk, decisions: Collection[Decision]
+        self, upgrade: Upgrade, partition: Partition, chunk: RecordedChunk, decisions: Collection[Decision]
     ) -> int:
-        covered = self._state.selected[upgrade.id][share.cursor : chunk.cursor]
+        covered = self._state.selected[upgrade.id][partition.cursor : chunk.cursor]
         recorded = ((one, self._state.recorded.get((upgrade.id, one))) for one in covered)
         return self._move_all(((one, cohort) for one, cohort in recorded if cohort is not None), decisions)
 
@@ -173,8 +173,8 @@ class InMemoryTransaction:
         for outcome in old[:most]:
             self._state.recorded.pop((upgrade.id, outcome.instance), None)
         self._state.selected[upgrade.id] = tuple(outcome.instance for outcome in old[most:])
-        for share in held.shares_in(self._state, upgrade.id):
-            await self.end_share(share)
+        for partition in held.partitions_in(self._state, upgrade.id):
+            await self.end_partition(partition)
         return len(old[:most])
 
     async def save_upgrade(self, upgrade: Upgrade) -> None:

@@ -76,12 +76,12 @@ class PostgresBackend:
             await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'")
             yield connection
 
-    async def count_anew(self) -> None:
+    async def analyze(self) -> None:
         # By itself the server does so within a minute, if nobody has turned that off.
         async with self.reading() as connection:
             await connection.exec_driver_sql("ANALYZE instance")
 
-    def why_unavailable(self, error: Exception) -> str | None:
+    def unavailable_reason(self, error: Exception) -> str | None:
         if isinstance(error, (OSError, PoolTimeoutError)):
             return _without_addresses(error)
         is_cut = isinstance(error, DBAPIError) and error.connection_invalidated

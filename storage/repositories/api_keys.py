@@ -11,10 +11,10 @@ from uplift.domain.model.access import ApiKey, KeyUse
 from uplift.storage.database import Database
 from uplift.storage.sql.dialect import add_up, insert_many
 from uplift.storage.sql.tables import api_key, key_use
-from uplift.storage.sqlite.prepared import BRIEF
+from uplift.storage.sqlite.prepared import RUN_INLINE
 
 KEYS = select(api_key).order_by(api_key.c.created_at, api_key.c.name)
-KEY = select(api_key).where(api_key.c.digest == bindparam("digest")).execution_options(**BRIEF)
+KEY = select(api_key).where(api_key.c.digest == bindparam("digest")).execution_options(**RUN_INLINE)
 COUNT = select(func.count()).select_from(api_key)
 ADD = insert(api_key)
 REVOKE = (

@@ -9,9 +9,9 @@ from uplift.domain.model.cohort import Cohort, Origin
 from uplift.domain.model.instance import Position, Status
 from uplift.domain.model.process import VersionNumber
 from uplift.storage.sql.connection import Connection
-from uplift.storage.sql.surrogate_keys import Identities
+from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import decision
-from uplift.storage.sql.upgrade_keys import Opened
+from uplift.storage.sql.upgrade_keys import UpgradeKeys
 
 PUT = select(
     decision.c.version, decision.c.position_id, decision.c.to_version, decision.c.to_position_id
@@ -23,24 +23,24 @@ PUT = select(
 """Where an upgrade put the instances that it found in each of its cohorts."""
 
 
-async def cohorts_of(identities: Identities, rows: Sequence[Any]) -> list[Cohort]:
+async def cohorts_of(surrogate_keys: SurrogateKeys, rows: Sequence[Any]) -> list[Cohort]:
     """The cohort that each row names."""
-    positions = await identities.positions(row.position_id for row in rows)
+    positions = await surrogate_keys.positions(row.position_id for row in rows)
     return [_cohort(row, positions) for row in rows]
 
 
 async def undo_cohorts_of(
-    connection: Connection, identities: Identities, opened: Opened, rows: Sequence[Any]
+    connection: Connection, surrogate_keys: SurrogateKeys, upgrade_keys: UpgradeKeys, rows: Sequence[Any]
 ) -> list[Cohort]:
     """The cohort that each row of an undo names, with its origin."""
     put = {
         (version, position_id): (to_version, to_position_id)
         for version, position_id, to_version, to_position_id in await connection.execute(
-            PUT, {"of_upgrade": opened.of_upgrade_id}
+            PUT, {"of_upgrade": upgrade_keys.of_upgrade_id}
         )
     }
     named = {row.position_id for row in rows} | {row.origin_position_id for row in rows}
-    positions = await identities.positions(named | {to_position_id for _, to_position_id in put.values()})
+    positions = await surrogate_keys.positions(named | {to_position_id for _, to_position_id in put.values()})
     return [
         _cohort(row, positions, _origin(row, put[row.origin_version, row.origin_position_id], positions))
         for row in rows

@@ -8,12 +8,12 @@ from sqlalchemy import ColumnElement, FromClause, and_, bindparam, select
 from uplift.domain.model.cohort import Cohort, Origin
 from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode, Verdict
 from uplift.domain.model.instance import Position
-from uplift.storage.sql.codecs import findings_of, reasons_of, stored_findings, stored_reasons
+from uplift.storage.sql.codecs import decode_reasons, encode_reasons, findings_of, stored_findings
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import add_up
-from uplift.storage.sql.surrogate_keys import Identities
+from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import decision, outcome
-from uplift.storage.sql.upgrade_keys import Opened
+from uplift.storage.sql.upgrade_keys import UpgradeKeys
 
 KEEP_DECISIONS = add_up(decision, keys=[column.key for column in decision.primary_key], counts=["instances"])
 """A cohort met again in a later chunk was decided the same way: of what is kept only the count changes."""
@@ -30,7 +30,10 @@ KEPT = select(decision).where(decision.c.upgrade_id == bindparam("of_upgrade"))
 
 
 async def keep_decisions(
-    connection: Connection, identities: Identities, opened: Opened, counted: Sequence[CountedDecision]
+    connection: Connection,
+    surrogate_keys: SurrogateKeys,
+    upgrade_keys: UpgradeKeys,
+    counted: Sequence[CountedDecision],
 ) -> None:
     """Keep decisions; the counts of those that skip are added to what is kept."""
     decisions = [one.decision for one in counted]
@@ -38,22 +41,22 @@ async def keep_decisions(
     positions += [one.to_position for one in decisions if one.to_position is not None]
     for origin in (one.cohort.origin for one in decisions):
         positions += [] if origin is None else [origin.position, origin.put_position]
-    numbers = await identities.position_ids(opened.process_id, positions)
+    numbers = await surrogate_keys.position_ids(upgrade_keys.process_id, positions)
     if counted:
-        await connection.send(KEEP_DECISIONS, [_row(opened, one, numbers) for one in counted])
+        await connection.execute_later(KEEP_DECISIONS, [_row(upgrade_keys, one, numbers) for one in counted])
 
 
 async def kept_decisions(
-    connection: Connection, identities: Identities, opened: Opened
+    connection: Connection, surrogate_keys: SurrogateKeys, upgrade_keys: UpgradeKeys
 ) -> tuple[Decision, ...]:
     """All decisions that are kept of an upgrade."""
-    rows = (await connection.execute(KEPT, {"of_upgrade": opened.id})).all()
-    return await decisions_of(identities, rows)
+    rows = (await connection.execute(KEPT, {"of_upgrade": upgrade_keys.id})).all()
+    return await decisions_of(surrogate_keys, rows)
 
 
-async def decisions_of(identities: Identities, rows: Sequence[Any]) -> tuple[Decision, ...]:
+async def decisions_of(surrogate_keys: SurrogateKeys, rows: Sequence[Any]) -> tuple[Decision, ...]:
     """The decision of each row of the decision table."""
-    positions = await identities.positions(set().union(*map(_positions_in, rows)))
+    positions = await surrogate_keys.positions(set().union(*map(_positions_in, rows)))
     return tuple(_decision(row, positions) for row in rows)
 
 
@@ -73,7 +76,7 @@ def _decision(row: Any, positions: Mapping[int, Position]) -> Decision:
         cohort=cohort,
         to_version=row.to_version,
         to_position=None if row.to_position_id is None else positions[row.to_position_id],
-        reasons=reasons_of(row.reasons),
+        reasons=decode_reasons(row.reasons),
         warnings=findings_of(row.warnings),
     )
 
@@ -92,10 +95,12 @@ def _origin(row: Any, positions: Mapping[int, Position]) -> Origin:
     )
 
 
-def _row(opened: Opened, counted: CountedDecision, numbers: Mapping[Position, int]) -> dict[str, Any]:
+def _row(
+    upgrade_keys: UpgradeKeys, counted: CountedDecision, numbers: Mapping[Position, int]
+) -> dict[str, Any]:
     made, origin = counted.decision, counted.decision.cohort.origin
     return {
-        "upgrade_id": opened.id,
+        "upgrade_id": upgrade_keys.id,
         "version": made.cohort.version,
         "status": made.cohort.status,
         "position_id": numbers[made.cohort.position],
@@ -106,7 +111,7 @@ def _row(opened: Opened, counted: CountedDecision, numbers: Mapping[Position, in
         "to_version": made.to_version,
         "to_position_id": None if made.to_position is None else numbers[made.to_position],
         "codes": "".join(stored_code(reason.code) for reason in made.reasons),
-        "reasons": stored_reasons(made.reasons),
+        "reasons": encode_reasons(made.reasons),
         "warnings": stored_findings(made.warnings),
         "instances": counted.count if made.verdict is Verdict.SKIP else 0,
     }

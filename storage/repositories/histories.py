@@ -14,13 +14,13 @@ from uplift.storage.repositories.decisions import ITS_DECISION
 from uplift.storage.repositories.outcomes import FACTS, outcome_of, positions_named
 from uplift.storage.repositories.upgrades import UPGRADE_COLUMNS, upgrades_of
 from uplift.storage.sql.connection import Connection
-from uplift.storage.sql.id_list import GIVEN, given
-from uplift.storage.sql.surrogate_keys import Identities
+from uplift.storage.sql.id_list import ID_LIST, bind_ids
+from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import decision, instance, outcome, upgrade
 
 HISTORIES = (
     select(instance.c.uuid.label("uuid"), *UPGRADE_COLUMNS, *FACTS)
-    .join_from(GIVEN, instance, instance.c.uuid == GIVEN.c.uuid)
+    .join_from(ID_LIST, instance, instance.c.uuid == ID_LIST.c.uuid)
     .join(
         upgrade,
         (upgrade.c.process_id == instance.c.process_id)
@@ -34,12 +34,12 @@ HISTORIES = (
 
 
 async def find_histories(
-    connection: Connection, identities: Identities, ids: Sequence[InstanceId]
+    connection: Connection, surrogate_keys: SurrogateKeys, ids: Sequence[InstanceId]
 ) -> Mapping[InstanceId, tuple[HistoryEntry, ...]]:
     """What upgrades did to each of these instances, the oldest first."""
-    rows = (await connection.execute(HISTORIES, given(list(dict.fromkeys(ids))))).all()
-    positions = await identities.positions(positions_named(rows))
+    rows = (await connection.execute(HISTORIES, bind_ids(list(dict.fromkeys(ids))))).all()
+    positions = await surrogate_keys.positions(positions_named(rows))
     found: dict[InstanceId, list[HistoryEntry]] = defaultdict(list)
-    for row, upgraded in zip(rows, await upgrades_of(identities, rows), strict=True):
+    for row, upgraded in zip(rows, await upgrades_of(surrogate_keys, rows), strict=True):
         found[InstanceId(row.uuid)].append(HistoryEntry(upgrade=upgraded, outcome=outcome_of(row, positions)))
     return {wanted: tuple(found[wanted]) for wanted in ids}

@@ -16,10 +16,10 @@ from uplift.domain.ports import InstanceFilter
 from uplift.storage.repositories.cohorts import cohorts_of
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import UpdateMany, copy_new, insert_many, upsert
-from uplift.storage.sql.id_list import GIVEN, given
-from uplift.storage.sql.surrogate_keys import Identities, parts
+from uplift.storage.sql.id_list import ID_LIST, bind_ids
+from uplift.storage.sql.surrogate_keys import SurrogateKeys, parts
 from uplift.storage.sql.tables import IS_ACTIVE, instance
-from uplift.storage.sqlite.prepared import BRIEF
+from uplift.storage.sqlite.prepared import RUN_INLINE
 
 INSTANCES = select(
     instance.c.id,
@@ -29,12 +29,12 @@ INSTANCES = select(
     instance.c.status,
     instance.c.position_id,
 )
-INSTANCES_BY_UUID = INSTANCES.join(GIVEN, GIVEN.c.uuid == instance.c.uuid).order_by(GIVEN.c.ordinal)
+INSTANCES_BY_UUID = INSTANCES.join(ID_LIST, ID_LIST.c.uuid == instance.c.uuid).order_by(ID_LIST.c.ordinal)
 FEW = 10
-FEW_BY_UUID = INSTANCES_BY_UUID.execution_options(**BRIEF)
+FEW_BY_UUID = INSTANCES_BY_UUID.execution_options(**RUN_INLINE)
 OWNERS = (
     select(instance.c.uuid, instance.c.process_id)
-    .join(GIVEN, GIVEN.c.uuid == instance.c.uuid)
+    .join(ID_LIST, ID_LIST.c.uuid == instance.c.uuid)
     .order_by(instance.c.id)
     .with_for_update(of=instance, key_share=True)
 )
@@ -64,60 +64,60 @@ REPORT = UpdateMany(instance, key="uuid", changed=("status", "position_id"))
 
 
 async def find_instances(
-    connection: Connection, identities: Identities, ids: Sequence[InstanceId]
+    connection: Connection, surrogate_keys: SurrogateKeys, ids: Sequence[InstanceId]
 ) -> Mapping[InstanceId, Instance]:
     statement = FEW_BY_UUID if len(ids) <= FEW else INSTANCES_BY_UUID
-    rows = (await connection.execute(statement, given(ids))).all()
-    return {found.id: found for found in await instances_of(identities, rows)}
+    rows = (await connection.execute(statement, bind_ids(ids))).all()
+    return {found.id: found for found in await instances_of(surrogate_keys, rows)}
 
 
 async def instance_pages(
     connection: Connection,
-    identities: Identities,
+    surrogate_keys: SurrogateKeys,
     keys: Sequence[ProcessKey],
     which: InstanceFilter,
     page: PageRequest,
 ) -> Mapping[ProcessKey, Page[Instance]]:
-    ids = await identities.process_ids(keys)
+    ids = await surrogate_keys.process_ids(keys)
     listed: dict[ProcessKey, list[tuple[int, Instance]]] = defaultdict(list)
     for part in parts(ids.values()):
         listings = [select(_listing(process_id, which, page).subquery()) for process_id in part]
         rows = (await connection.execute(union_all(*listings))).all()
-        for row, found in zip(rows, await instances_of(identities, rows), strict=True):
+        for row, found in zip(rows, await instances_of(surrogate_keys, rows), strict=True):
             listed[found.process].append((row.id, found))
     # Nothing promises that the database puts the lists one behind the other.
     return {key: page_of(sorted(listed[key], key=itemgetter(0)), page.first) for key in keys}
 
 
 async def count_cohorts(
-    connection: Connection, identities: Identities, keys: Sequence[ProcessKey]
+    connection: Connection, surrogate_keys: SurrogateKeys, keys: Sequence[ProcessKey]
 ) -> Mapping[ProcessKey, tuple[CountedCohort, ...]]:
-    ids = await identities.process_ids(keys)
+    ids = await surrogate_keys.process_ids(keys)
     rows = (await connection.execute(COHORTS, {"ids": list(ids.values())})).all()
     counted: dict[int, list[CountedCohort]] = defaultdict(list)
-    for row, cohort in zip(rows, await cohorts_of(identities, rows), strict=True):
+    for row, cohort in zip(rows, await cohorts_of(surrogate_keys, rows), strict=True):
         counted[row.process_id].append(CountedCohort(cohort=cohort, count=row.instances))
     return {key: tuple(counted[ids[key]]) if key in ids else () for key in keys}
 
 
 async def find_owners(
-    connection: Connection, identities: Identities, ids: Sequence[InstanceId]
+    connection: Connection, surrogate_keys: SurrogateKeys, ids: Sequence[InstanceId]
 ) -> Mapping[InstanceId, ProcessKey]:
-    rows = (await connection.execute(OWNERS, given(ids))).all()
-    keys = await identities.process_keys(row.process_id for row in rows)
+    rows = (await connection.execute(OWNERS, bind_ids(ids))).all()
+    keys = await surrogate_keys.process_keys(row.process_id for row in rows)
     return {row.uuid: keys[row.process_id] for row in rows}
 
 
 async def register(
     connection: Connection,
-    identities: Identities,
+    surrogate_keys: SurrogateKeys,
     process_id: int,
     instances: Sequence[Instance],
     *,
     may_be_new: bool,
 ) -> None:
     """Add instances, each named once, or change those that are there; `may_be_new` when all may be new."""
-    numbers = await identities.position_ids(process_id, [one.position for one in instances])
+    numbers = await surrogate_keys.position_ids(process_id, [one.position for one in instances])
     rows = [
         {
             "uuid": one.id,
@@ -135,9 +135,9 @@ async def register(
 
 
 async def report(
-    connection: Connection, identities: Identities, process_id: int, reports: Sequence[InstanceReport]
+    connection: Connection, surrogate_keys: SurrogateKeys, process_id: int, reports: Sequence[InstanceReport]
 ) -> None:
-    numbers = await identities.position_ids(process_id, [one.position for one in reports])
+    numbers = await surrogate_keys.position_ids(process_id, [one.position for one in reports])
     # By id, for only the last report on an instance counts.
     rows = {
         one.id: {
@@ -162,10 +162,10 @@ def _listing(process_id: int, which: InstanceFilter, page: PageRequest) -> Selec
     return listing.order_by(instance.c.id).limit(page.first + 1)
 
 
-async def instances_of(identities: Identities, rows: Sequence[Any]) -> list[Instance]:
+async def instances_of(surrogate_keys: SurrogateKeys, rows: Sequence[Any]) -> list[Instance]:
     """The instances that these rows of the instance table are."""
-    keys = await identities.process_keys(row.process_id for row in rows)
-    positions = await identities.positions(row.position_id for row in rows)
+    keys = await surrogate_keys.process_keys(row.process_id for row in rows)
+    positions = await surrogate_keys.positions(row.position_id for row in rows)
     return [
         Instance(
             id=InstanceId(row.uuid),

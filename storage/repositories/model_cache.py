@@ -17,7 +17,7 @@ MODEL = select(version.c.model, version.c.state).where(
 )
 
 
-class Models:
+class ModelCache:
     """The documents that have been read so far. Ask it only on connections that have not changed versions."""
 
     def __init__(self) -> None:

@@ -19,11 +19,11 @@ from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import Outcome, OutcomeKind, UpgradeId
 from uplift.domain.ports import OutcomeFilter
 from uplift.storage.repositories.decisions import ITS_DECISION, stored_code
-from uplift.storage.repositories.processed import WAS_REACHED
-from uplift.storage.sql.codecs import reasons_of
+from uplift.storage.repositories.processed import IS_PROCESSED
+from uplift.storage.sql.codecs import decode_reasons
 from uplift.storage.sql.connection import Connection
-from uplift.storage.sql.id_list import GIVEN, given
-from uplift.storage.sql.surrogate_keys import Identities
+from uplift.storage.sql.id_list import ID_LIST, bind_ids
+from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import decision, instance, outcome, selected, upgrade
 from uplift.storage.sql.types import LONG
 
@@ -31,7 +31,7 @@ LISTED_TOGETHER = 16
 """Most upgrades that one statement lists. What SQLAlchemy keeps of each different statement takes some 40 KiB
 an upgrade: there must be few of them."""
 HEADS = select(upgrade.c.id, upgrade.c.uuid, upgrade.c.selection).where(
-    upgrade.c.uuid.in_(select(GIVEN.c.uuid))
+    upgrade.c.uuid.in_(select(ID_LIST.c.uuid))
 )
 FACTS = (
     outcome.c.version,
@@ -44,12 +44,12 @@ FACTS = (
 
 async def outcome_pages(
     connection: Connection,
-    identities: Identities,
+    surrogate_keys: SurrogateKeys,
     upgrades: Sequence[UpgradeId],
     which: OutcomeFilter,
     page: PageRequest,
 ) -> Mapping[UpgradeId, Page[Outcome]]:
-    heads = (await connection.execute(HEADS, given(upgrades))).all()
+    heads = (await connection.execute(HEADS, bind_ids(upgrades))).all()
     listed: dict[UpgradeId, list[tuple[int, Outcome]]] = defaultdict(list)
     by_id = {head.id: head for head in heads}
     for part, is_by_ids in _parts(heads):
@@ -57,7 +57,7 @@ async def outcome_pages(
         for place, head in enumerate(part):
             bound[f"upgrade_{place}"] = head.id
         rows = (await connection.execute(_listings(len(part), is_by_ids, which), bound)).all()
-        positions = await identities.positions(positions_named(rows))
+        positions = await surrogate_keys.positions(positions_named(rows))
         for row in rows:
             head = by_id[row.upgrade_id]
             listed[head.uuid].append((row.key, outcome_of(row, positions)))
@@ -104,7 +104,7 @@ def _along_ids(place: int) -> Select[Any]:
     return (
         select(selected.c.upgrade_id, selected.c.ordinal.label("key"), selected.c.uuid, *FACTS)
         .select_from(found)
-        .where(selected.c.upgrade_id == bindparam(f"upgrade_{place}"), WAS_REACHED)
+        .where(selected.c.upgrade_id == bindparam(f"upgrade_{place}"), IS_PROCESSED)
     )
 
 
@@ -131,7 +131,7 @@ def outcome_of(row: Any, positions: Mapping[int, Position]) -> Outcome:
     stayed = row.to_position_id is None
     return Outcome(
         instance=its_id,
-        reasons=reasons_of(row.reasons),
+        reasons=decode_reasons(row.reasons),
         from_version=row.version,
         to_version=row.version if stayed else row.to_version,
         from_position=positions[row.position_id],

@@ -2,15 +2,15 @@
 
 from sqlalchemy import select
 
-from uplift.storage.sql.tables import selected, share
+from uplift.storage.sql.tables import partition, selected
 
-WAS_REACHED = ~(
-    select(share.c.upgrade_id)
+IS_PROCESSED = ~(
+    select(partition.c.upgrade_id)
     .where(
-        share.c.upgrade_id == selected.c.upgrade_id,
-        share.c.cursor < selected.c.place,
-        share.c.last_key >= selected.c.place,
+        partition.c.upgrade_id == selected.c.upgrade_id,
+        partition.c.cursor < selected.c.place,
+        partition.c.last_key >= selected.c.place,
     )
     .exists()
 )
-"""No share covers them any more: each of them is an outcome, with an instance or without."""
+"""No partition covers them any more: each of them is an outcome, with an instance or without."""

@@ -12,10 +12,10 @@ from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber, VersionState
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import insert_new, upsert
-from uplift.storage.sql.surrogate_keys import Identities
+from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import process, version
 from uplift.storage.sql.types import LONG
-from uplift.storage.sqlite.prepared import BRIEF
+from uplift.storage.sqlite.prepared import RUN_INLINE
 
 LATEST_PUBLISHED = (
     select(func.max(version.c.number))
@@ -29,7 +29,7 @@ PROCESSES = select(
 )
 PROCESS = PROCESSES.where(
     process.c.namespace == bindparam("namespace"), process.c.code == bindparam("code")
-).execution_options(**BRIEF)
+).execution_options(**RUN_INLINE)
 PROCESS_PAGE = (
     PROCESSES.where(process.c.id > bindparam("after", type_=LONG))
     .order_by(process.c.id)
@@ -80,26 +80,28 @@ async def process_page(connection: Connection, page: PageRequest) -> Page[Proces
 
 
 async def find_processes(
-    connection: Connection, identities: Identities, keys: Sequence[ProcessKey]
+    connection: Connection, surrogate_keys: SurrogateKeys, keys: Sequence[ProcessKey]
 ) -> Mapping[ProcessKey, Process]:
-    ids = await identities.process_ids(keys)
+    ids = await surrogate_keys.process_ids(keys)
     rows = await connection.execute(PROCESSES_BY_ID, {"ids": list(ids.values())})
     return {found.key: found for found in map(_process, rows)}
 
 
 async def find_versions(
-    connection: Connection, identities: Identities, keys: Sequence[ProcessKey]
+    connection: Connection, surrogate_keys: SurrogateKeys, keys: Sequence[ProcessKey]
 ) -> Mapping[ProcessKey, tuple[Version, ...]]:
-    ids = await identities.process_ids(keys)
+    ids = await surrogate_keys.process_ids(keys)
     found = defaultdict(list)
     for row in await connection.execute(VERSIONS, {"ids": list(ids.values())}):
         found[row.process_id].append(_version(row))
     return {key: tuple(found[ids[key]]) if key in ids else () for key in keys}
 
 
-async def lock_processes(connection: Connection, identities: Identities, keys: Sequence[ProcessKey]) -> None:
+async def lock_processes(
+    connection: Connection, surrogate_keys: SurrogateKeys, keys: Sequence[ProcessKey]
+) -> None:
     """Let nobody else change the versions of these processes until the transaction ends."""
-    ids = await identities.process_ids(keys)
+    ids = await surrogate_keys.process_ids(keys)
     await connection.execute(LOCK_PROCESSES, {"ids": list(ids.values())})
 
 

@@ -9,7 +9,7 @@ from uplift.domain.model.selection import UpgradeId
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import upsert
 from uplift.storage.sql.tables import request, upgrade
-from uplift.storage.sql.upgrade_keys import Opened
+from uplift.storage.sql.upgrade_keys import UpgradeKeys
 
 KNOWN = (
     select(request.c.digest, upgrade.c.uuid)
@@ -30,14 +30,16 @@ async def find_request(connection: Connection, key: IdempotencyKey, since: datet
     return None if row is None else KnownRequest(digest=row.digest, upgrade=UpgradeId(row.uuid))
 
 
-async def remember_request(connection: Connection, key: IdempotencyKey, opened: Opened, at: datetime) -> None:
+async def remember_request(
+    connection: Connection, key: IdempotencyKey, upgrade_keys: UpgradeKeys, at: datetime
+) -> None:
     """Keep a request, and forget those that are too old to count."""
     await connection.execute(FORGET, {"before": at - KEPT_FOR})
     values = {
         "caller": key.caller,
         "key": key.key,
         "digest": key.digest,
-        "upgrade_id": opened.id,
+        "upgrade_id": upgrade_keys.id,
         "asked_at": at,
     }
     await connection.execute(REMEMBER, values)

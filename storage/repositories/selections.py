@@ -14,11 +14,11 @@ from uplift.domain.ports import SelectedCohorts
 from uplift.storage.repositories.cohorts import cohorts_of
 from uplift.storage.repositories.instances import INSTANCES, instances_of
 from uplift.storage.sql.connection import Connection
-from uplift.storage.sql.id_list import GIVEN, given
-from uplift.storage.sql.surrogate_keys import Identities, parts
+from uplift.storage.sql.id_list import ID_LIST, bind_ids
+from uplift.storage.sql.surrogate_keys import SurrogateKeys, parts
 from uplift.storage.sql.tables import IS_ACTIVE, instance
 
-IS_GIVEN = instance.c.uuid.in_(select(GIVEN.c.uuid))
+IS_GIVEN = instance.c.uuid.in_(select(ID_LIST.c.uuid))
 LAST = select(func.max(instance.c.id)).where(instance.c.process_id == bindparam("process_id"))
 
 FIRST_REACH = 20_000
@@ -29,7 +29,7 @@ A cohort of many ends early, and one of few costs no more than one pass over all
 
 
 async def selected_cohorts(
-    connection: Connection, identities: Identities, process_id: int, selection: Selection
+    connection: Connection, surrogate_keys: SurrogateKeys, process_id: int, selection: Selection
 ) -> SelectedCohorts:
     """The instances of a selection, counted by cohort."""
     cohort = (instance.c.version, instance.c.status, instance.c.position_id)
@@ -39,8 +39,8 @@ async def selected_cohorts(
         .group_by(*cohort)
         .order_by(instance.c.version, instance.c.status, func.count().desc(), instance.c.position_id)
     )
-    rows = (await connection.execute(counted, given(_ids(selection)))).all()
-    cohorts = zip(rows, await cohorts_of(identities, rows), strict=True)
+    rows = (await connection.execute(counted, bind_ids(_ids(selection)))).all()
+    cohorts = zip(rows, await cohorts_of(surrogate_keys, rows), strict=True)
     found = sum(row.instances for row in rows)
     return SelectedCohorts(
         cohorts=tuple(CountedCohort(cohort=cohort, count=row.instances) for row, cohort in cohorts),
@@ -58,17 +58,17 @@ async def count_active(connection: Connection, process_id: int) -> int:
 
 async def cohort_pages(
     connection: Connection,
-    identities: Identities,
+    surrogate_keys: SurrogateKeys,
     process_id: int,
     selection: Selection,
     cohorts: Sequence[Cohort],
     page: PageRequest,
 ) -> Mapping[Cohort, Page[Instance]]:
     """The instances of a selection in each cohort, a page of each."""
-    numbers = await identities.known_position_ids(process_id, {one.position for one in cohorts})
+    numbers = await surrogate_keys.known_position_ids(process_id, {one.position for one in cohorts})
     listed: dict[Cohort, list[tuple[int, Instance]]] = defaultdict(list)
     last = (await connection.execute(LAST, {"process_id": process_id})).scalar_one() or 0
-    bound = given(_ids(selection))
+    bound = bind_ids(_ids(selection))
     begin, reach = page.after or 0, last if isinstance(selection, ByIds) else FIRST_REACH
     while begin < last:
         short = [one for one in cohorts if one.position in numbers and len(listed[one]) <= page.first]
@@ -77,7 +77,10 @@ async def cohort_pages(
             listing = _listing(process_id, selection, wanted, page.first)
             rows = (await connection.execute(listing, {**bound, "begin": begin, "end": begin + reach})).all()
             members = zip(
-                await cohorts_of(identities, rows), rows, await instances_of(identities, rows), strict=True
+                await cohorts_of(surrogate_keys, rows),
+                rows,
+                await instances_of(surrogate_keys, rows),
+                strict=True,
             )
             for cohort, row, member in members:
                 listed[cohort].append((row.id, member))
@@ -123,5 +126,5 @@ async def _excluded(connection: Connection, process_id: int, selection: Selectio
     if isinstance(selection, ByIds) or not selection.excluded:
         return 0
     counted = select(func.count()).where(_is_given(process_id), IS_ACTIVE)
-    excluded: int = (await connection.execute(counted, given(selection.excluded))).scalar_one()
+    excluded: int = (await connection.execute(counted, bind_ids(selection.excluded))).scalar_one()
     return excluded

@@ -26,12 +26,12 @@ from uplift.domain.model.upgrade import RATED_FROM, RATED_UPGRADES, UNFINISHED, 
 from uplift.storage.repositories.decisions import decisions_of, stored_code
 from uplift.storage.sql.codecs import mappings_of, stored_mappings
 from uplift.storage.sql.connection import Connection
-from uplift.storage.sql.id_list import GIVEN, given
-from uplift.storage.sql.surrogate_keys import Identities
+from uplift.storage.sql.id_list import ID_LIST, bind_ids
+from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import IS_ACTIVE, decision, instance, outcome, selected, upgrade
 from uplift.storage.sql.types import LONG
-from uplift.storage.sql.upgrade_keys import Opened
-from uplift.storage.sqlite.prepared import BRIEF
+from uplift.storage.sql.upgrade_keys import UpgradeKeys
+from uplift.storage.sqlite.prepared import RUN_INLINE
 
 earlier = upgrade.alias("earlier")
 other = upgrade.alias("other")
@@ -42,7 +42,7 @@ UPGRADE_COLUMNS = (
     OF_UUID.label("of_uuid"),
 )
 UPGRADES = select(*UPGRADE_COLUMNS)
-UPGRADE = UPGRADES.where(upgrade.c.uuid == bindparam("uuid")).execution_options(**BRIEF)
+UPGRADE = UPGRADES.where(upgrade.c.uuid == bindparam("uuid")).execution_options(**RUN_INLINE)
 LOCKED_UPGRADE = UPGRADE.with_for_update(of=upgrade, key_share=True)
 UPGRADES_BY_UUID = UPGRADES.where(upgrade.c.uuid.in_(bindparam("uuids", expanding=True)))
 COUNT_UNFINISHED = (
@@ -81,21 +81,25 @@ SELECT_GIVEN = insert(selected).from_select(
     select(
         bindparam("upgrade_id", type_=Integer),
         func.row_number().over(order_by=instance.c.id),
-        GIVEN.c.ordinal,
-        GIVEN.c.uuid,
+        ID_LIST.c.ordinal,
+        ID_LIST.c.uuid,
         instance.c.id,
     ).outerjoin_from(
-        GIVEN,
+        ID_LIST,
         instance,
-        (instance.c.uuid == GIVEN.c.uuid) & (instance.c.process_id == bindparam("process_id")),
+        (instance.c.uuid == ID_LIST.c.uuid) & (instance.c.process_id == bindparam("process_id")),
     ),
 )
 LEAVE_OUT_GIVEN = insert(selected).from_select(
     ["upgrade_id", "place", "ordinal", "uuid", "instance_id"],
     select(
-        bindparam("upgrade_id", type_=Integer), instance.c.id, GIVEN.c.ordinal, GIVEN.c.uuid, instance.c.id
+        bindparam("upgrade_id", type_=Integer),
+        instance.c.id,
+        ID_LIST.c.ordinal,
+        ID_LIST.c.uuid,
+        instance.c.id,
     )
-    .join_from(GIVEN, instance, instance.c.uuid == GIVEN.c.uuid)
+    .join_from(ID_LIST, instance, instance.c.uuid == ID_LIST.c.uuid)
     .where(instance.c.process_id == bindparam("process_id")),
 )
 """In the places of their instances, so that each chunk finds those that lie in it."""
@@ -148,47 +152,47 @@ async def count_unfinished(connection: Connection) -> Mapping[UpgradeState, int]
 
 
 async def find_upgrade(
-    connection: Connection, identities: Identities, wanted: UpgradeId
-) -> tuple[Upgrade, Opened] | None:
+    connection: Connection, surrogate_keys: SurrogateKeys, wanted: UpgradeId
+) -> tuple[Upgrade, UpgradeKeys] | None:
     """An upgrade, and what only the store knows of it."""
-    return await _first(identities, (await connection.execute(UPGRADE, {"uuid": wanted})).all())
+    return await _first(surrogate_keys, (await connection.execute(UPGRADE, {"uuid": wanted})).all())
 
 
 async def lock_upgrade(
-    connection: Connection, identities: Identities, wanted: UpgradeId
-) -> tuple[Upgrade, Opened] | None:
+    connection: Connection, surrogate_keys: SurrogateKeys, wanted: UpgradeId
+) -> tuple[Upgrade, UpgradeKeys] | None:
     """As `find_upgrade`; nobody else changes the upgrade until the transaction ends."""
-    return await _first(identities, (await connection.execute(LOCKED_UPGRADE, {"uuid": wanted})).all())
+    return await _first(surrogate_keys, (await connection.execute(LOCKED_UPGRADE, {"uuid": wanted})).all())
 
 
 async def find_upgrades(
-    connection: Connection, identities: Identities, ids: Sequence[UpgradeId]
+    connection: Connection, surrogate_keys: SurrogateKeys, ids: Sequence[UpgradeId]
 ) -> Mapping[UpgradeId, Upgrade]:
     """Those of these upgrades that exist."""
     rows = (await connection.execute(UPGRADES_BY_UUID, {"uuids": list(ids)})).all()
-    return {found.id: found for found in await upgrades_of(identities, rows)}
+    return {found.id: found for found in await upgrades_of(surrogate_keys, rows)}
 
 
 async def upgrade_page(
-    connection: Connection, identities: Identities, key: ProcessKey | None, page: PageRequest
+    connection: Connection, surrogate_keys: SurrogateKeys, key: ProcessKey | None, page: PageRequest
 ) -> Page[Upgrade]:
-    process_id = None if key is None else await identities.process_id(key)
+    process_id = None if key is None else await surrogate_keys.process_id(key)
     if key is not None and process_id is None:
         return page_of((), page.first)
     rows = (await connection.execute(_listing(process_id, page))).all()
-    found = await upgrades_of(identities, rows)
+    found = await upgrades_of(surrogate_keys, rows)
     return page_of(((row.id, one) for row, one in zip(rows, found, strict=True)), page.first)
 
 
 async def lock_prunable(
-    connection: Connection, identities: Identities, before: datetime, most: int
-) -> list[tuple[Upgrade, Opened]]:
+    connection: Connection, surrogate_keys: SurrogateKeys, before: datetime, most: int
+) -> list[tuple[Upgrade, UpgradeKeys]]:
     """The oldest upgrades that were finished before a time and have something to forget, locked."""
     bound = {"before": before, "limit": most}
     locked = [row.id for row in await connection.execute(LOCKED_FINISHED, bound)]
     # One may have been followed by a retry while this statement looked: now that can be seen.
     rows = (await connection.execute(FINISHED_AND_LOCKED, {**bound, "locked": locked})).all()
-    return list(zip(await upgrades_of(identities, rows), map(opened_of, rows), strict=True))
+    return list(zip(await upgrades_of(surrogate_keys, rows), map(opened_of, rows), strict=True))
 
 
 async def measure_rate(connection: Connection) -> float | None:
@@ -199,56 +203,56 @@ async def measure_rate(connection: Connection) -> float | None:
 
 
 async def find_decisions(
-    connection: Connection, identities: Identities, upgrades: Sequence[UpgradeId]
+    connection: Connection, surrogate_keys: SurrogateKeys, upgrades: Sequence[UpgradeId]
 ) -> Mapping[UpgradeId, tuple[CountedDecision, ...]]:
     rows = (await connection.execute(SKIPS, {"uuids": list(upgrades)})).all()
     found: dict[UpgradeId, list[CountedDecision]] = defaultdict(list)
-    for row, decided in zip(rows, await decisions_of(identities, rows), strict=True):
+    for row, decided in zip(rows, await decisions_of(surrogate_keys, rows), strict=True):
         found[row.uuid].append(CountedDecision(decision=decided, count=row.instances))
     return {wanted: tuple(found[wanted]) for wanted in upgrades}
 
 
 async def add_upgrade(
     connection: Connection, process_id: int, new: Upgrade, selection: WorkedSelection
-) -> tuple[Upgrade, Opened]:
+) -> tuple[Upgrade, UpgradeKeys]:
     """Keep a new upgrade and the ids it names; returns it with what only the store knows of it."""
     of_id = await _number(connection, selection.of) if isinstance(selection, (Retry, Undo)) else None
     added = await connection.execute(ADD_UPGRADE, _row(new, process_id, of_id))
     assert added.inserted_primary_key is not None, "an INSERT of one row tells its key"
-    opened = Opened(id=added.inserted_primary_key[0], process_id=process_id, of_upgrade_id=of_id)
-    bound = {"upgrade_id": opened.id, "process_id": process_id}
+    upgrade_keys = UpgradeKeys(id=added.inserted_primary_key[0], process_id=process_id, of_upgrade_id=of_id)
+    bound = {"upgrade_id": upgrade_keys.id, "process_id": process_id}
     if isinstance(selection, ByIds) and selection.ids:
-        await connection.send(SELECT_GIVEN, {**bound, **given(selection.ids)})
+        await connection.execute_later(SELECT_GIVEN, {**bound, **bind_ids(selection.ids)})
     if isinstance(selection, AllActive) and selection.excluded:
-        await connection.send(LEAVE_OUT_GIVEN, {**bound, **given(selection.excluded)})
+        await connection.execute_later(LEAVE_OUT_GIVEN, {**bound, **bind_ids(selection.excluded)})
         excluded: int = (await connection.execute(COUNT_EXCLUDED, bound)).scalar_one()
         counted = replace(new, excluded=excluded, expected=max(0, new.expected - excluded))
-        await save_upgrade(connection, opened, counted)
-        return counted, opened
-    return new, opened
+        await save_upgrade(connection, upgrade_keys, counted)
+        return counted, upgrade_keys
+    return new, upgrade_keys
 
 
-async def save_upgrade(connection: Connection, opened: Opened, changed: Upgrade) -> None:
+async def save_upgrade(connection: Connection, upgrade_keys: UpgradeKeys, changed: Upgrade) -> None:
     values = {f"new_{name}": value for name, value in _changing(changed).items()}
-    await connection.send(SAVE_UPGRADE, {"of_id": opened.id, **values})
+    await connection.execute_later(SAVE_UPGRADE, {"of_id": upgrade_keys.id, **values})
 
 
-async def upgrades_of(identities: Identities, rows: Sequence[Any]) -> list[Upgrade]:
+async def upgrades_of(surrogate_keys: SurrogateKeys, rows: Sequence[Any]) -> list[Upgrade]:
     """The upgrades that rows with UPGRADE_COLUMNS are."""
-    keys = await identities.process_keys(row.process_id for row in rows)
+    keys = await surrogate_keys.process_keys(row.process_id for row in rows)
     return [_upgrade(row, keys[row.process_id]) for row in rows]
 
 
-async def _first(identities: Identities, rows: Sequence[Any]) -> tuple[Upgrade, Opened] | None:
+async def _first(surrogate_keys: SurrogateKeys, rows: Sequence[Any]) -> tuple[Upgrade, UpgradeKeys] | None:
     if not rows:
         return None
     row = rows[0]
-    return _upgrade(row, await identities.process_key(row.process_id)), opened_of(row)
+    return _upgrade(row, await surrogate_keys.process_key(row.process_id)), opened_of(row)
 
 
-def opened_of(row: Any) -> Opened:
+def opened_of(row: Any) -> UpgradeKeys:
     """What only the store knows of the upgrade that a row with UPGRADE_COLUMNS is."""
-    return Opened(id=row.id, process_id=row.process_id, of_upgrade_id=row.of_upgrade_id)
+    return UpgradeKeys(id=row.id, process_id=row.process_id, of_upgrade_id=row.of_upgrade_id)
 
 
 async def _number(connection: Connection, wanted: UpgradeId) -> int:

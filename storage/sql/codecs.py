@@ -12,12 +12,12 @@ from uplift.domain.model.mapping import MappingInstruction, VersionMapping
 from uplift.domain.model.process import VersionNumber
 
 
-def stored_reasons(reasons: Sequence[SkipReason]) -> str:
+def encode_reasons(reasons: Sequence[SkipReason]) -> str:
     return _json([[one.code, one.message, [_finding(found) for found in one.findings]] for one in reasons])
 
 
 @lru_cache(maxsize=1_024)
-def reasons_of(stored: str) -> tuple[SkipReason, ...]:
+def decode_reasons(stored: str) -> tuple[SkipReason, ...]:
     """The reasons of a decision; kept, because a list of outcomes repeats a few decisions by the thousand."""
     return tuple(
         SkipReason(code=ReasonCode(code), message=message, findings=tuple(map(_finding_of, findings)))

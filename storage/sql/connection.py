@@ -8,6 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 class Connection(AsyncConnection):
     """A connection that can be told whether the answer to a statement may wait."""
 
-    async def send(self, statement: Any, parameters: Any) -> Any:
+    async def execute_later(self, statement: Any, parameters: Any) -> Any:
         """Execute a statement whose `rowcount` is only asked for when a later one is answered."""
         return await self.execute(statement, parameters)

@@ -41,12 +41,12 @@ def _unpacked_in_postgresql(element: _Unpacked, compiler: SQLCompiler, **options
     return IN_POSTGRESQL.format(compiler.process(element.clauses, **options))
 
 
-GIVEN = _Unpacked(bindparam("given_ids", type_=IDS)).table_valued(
+ID_LIST = _Unpacked(bindparam("given_ids", type_=IDS)).table_valued(
     column("ordinal", Integer), column("uuid", ID), name="given"
 )
-"""A table `(ordinal, uuid)` of the ids bound by `given`, numbered from 1 in their order."""
+"""A table `(ordinal, uuid)` of the ids bound by `bind_ids`, numbered from 1 in their order."""
 
 
-def given(ids: Sequence[UUID]) -> dict[str, Any]:
-    """The parameters that a statement over GIVEN takes."""
+def bind_ids(ids: Sequence[UUID]) -> dict[str, Any]:
+    """The parameters that a statement over ID_LIST takes."""
     return {"given_ids": ids}

@@ -39,7 +39,7 @@ ADD_POSITIONS = insert_new(tables.position)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KeyCache:
     """What has been looked up or given out so far."""
 
     process_ids: dict[ProcessKey, int] = field(default_factory=dict)
@@ -47,23 +47,23 @@ class Known:
     position_ids: dict[tuple[int, Position], int] = field(default_factory=dict)
     positions: dict[int, Position] = field(default_factory=dict)
 
-    def update(self, other: "Known") -> None:
+    def update(self, other: "KeyCache") -> None:
         self.process_ids.update(other.process_ids)
         self.process_keys.update(other.process_keys)
         self.position_ids.update(other.position_ids)
         self.positions.update(other.positions)
 
 
-class Identities:
+class SurrogateKeys:
     """The numbers as one connection sees them: what is known to all, and what its transaction has added.
 
     What a transaction adds must not outlive its rollback: the database would give the same number out again.
     """
 
-    def __init__(self, connection: Connection, known: Known) -> None:
+    def __init__(self, connection: Connection, known: KeyCache) -> None:
         self._connection = connection
         self._known = known
-        self._fresh = Known()
+        self._fresh = KeyCache()
 
     def publish(self) -> None:
         """Let everyone know what this connection has seen; call it when that is committed."""

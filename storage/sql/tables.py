@@ -139,14 +139,14 @@ class UpgradeRow(SQLModel, table=True):
     last_instance_id: int | None = Field(default=None, sa_column=Column(LONG))
 
 
-class ShareRow(SQLModel, table=True):
+class PartitionRow(SQLModel, table=True):
     """What is left of a part of an upgrade: the keys behind `cursor`, up to `last_key`.
 
     Keys are places of named ids, or else instances. Of an upgrade that ended early it tells what was not
     reached.
     """
 
-    __tablename__ = "share"
+    __tablename__ = "partition"
     __table_args__ = ({"sqlite_with_rowid": False},)
 
     upgrade_id: int = Field(sa_column=_row(None, ForeignKey("upgrade.id"), primary_key=True))
@@ -273,7 +273,7 @@ version = _table(VersionRow)
 position = _table(PositionRow)
 instance = _table(InstanceRow)
 upgrade = _table(UpgradeRow)
-share = _table(ShareRow)
+partition = _table(PartitionRow)
 selected = _table(SelectedRow)
 decision = _table(DecisionRow)
 outcome = _table(OutcomeRow)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class UpgradeKeys:
     """The numbers of an upgrade, its process and the upgrade it is about."""
 
     id: int

@@ -18,8 +18,8 @@ from sqlalchemy.pool import NullPool
 from uplift.storage.backend import PoolUse
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sqlite.driver import SqliteConnection, execute, primary_code
-from uplift.storage.sqlite.prepared import Statements
-from uplift.storage.sqlite.thread_priority import let_others_go_first
+from uplift.storage.sqlite.prepared import StatementCache
+from uplift.storage.sqlite.thread_priority import lower_thread_priority
 
 LOCK_WAIT = 5.0
 """Seconds that one program waits for another that holds a lock of the file."""
@@ -78,7 +78,7 @@ class SqliteBackend:
             # A brief statement is executed by the event loop's thread, all others by the connection's own.
             connect_args={"isolation_level": None, "check_same_thread": False, "factory": _Connection},
         )
-        self._statements = Statements(self._engine.dialect)
+        self._statements = StatementCache(self._engine.dialect)
         self._readers = _Held(partial(self._open, FOR_READERS), READERS)
         # SQLite lets one connection write at a time: waiting here is fair and cheap, for its lock neither.
         self._turn = Semaphore(1)
@@ -102,7 +102,7 @@ class SqliteBackend:
     async def migrating(self) -> AsyncIterator[Connection]:
         connection = await self._open(FOR_WRITERS)
         try:
-            await connection.work(execute, FOR_MIGRATIONS)
+            await connection.run_in_thread(execute, FOR_MIGRATIONS)
             async with _transaction(connection, MIGRATION_WAIT):
                 await (
                     connection.begin()
@@ -114,10 +114,10 @@ class SqliteBackend:
         # Those that were opened before know the tables as they were.
         await self._readers.close()
 
-    async def count_anew(self) -> None:
+    async def analyze(self) -> None:
         """Nothing to do: each statement has one way that is best for any number of rows."""
 
-    def why_unavailable(self, error: Exception) -> str | None:
+    def unavailable_reason(self, error: Exception) -> str | None:
         if not isinstance(error, OperationalError):
             return None
         return str(error.orig) if primary_code(error.orig) in PASSING else None
@@ -136,7 +136,7 @@ class SqliteBackend:
     async def _open(self, pragmas: Sequence[str], *, in_background: bool = False) -> SqliteConnection:
         connection = await SqliteConnection.open(self._engine, self._statements)
         try:
-            await connection.work(_set_up, pragmas, in_background)
+            await connection.run_in_thread(_set_up, pragmas, in_background)
         except BaseException:
             await shield(connection.close())  # or its thread would stay for ever
             raise
@@ -152,14 +152,14 @@ class SqliteBackend:
         """A commit that had to do this itself would keep other writers waiting for it."""
         try:
             async with self._keeper.one() as keeper:
-                _, [(_, pages, _)] = await keeper.work(execute, CHECKPOINT)
+                _, [(_, pages, _)] = await keeper.run_in_thread(execute, CHECKPOINT)
                 if pages < LONG_WAL:
                     return
-                await keeper.work(execute, CHECKPOINT)
+                await keeper.run_in_thread(execute, CHECKPOINT)
             # SQLite begins the WAL anew only when all of it was moved: what was written since then, which is
             # little, is moved while nobody writes.
             async with self._turn, self._writer.one() as writer:
-                await writer.work(execute, CHECKPOINT)
+                await writer.run_in_thread(execute, CHECKPOINT)
         except DBAPIError as error:
             logger.warning("Expected to move the WAL into the file, but the database says '%s'.", error.orig)
 
@@ -227,7 +227,7 @@ class _Connection(sqlite3.Connection):
 
 def _set_up(connection: sqlite3.Connection, pragmas: Sequence[str], in_background: bool) -> None:
     if in_background:
-        let_others_go_first()
+        lower_thread_priority()
     _switch_to_wal(connection)
     for pragma in pragmas:
         connection.execute(pragma)

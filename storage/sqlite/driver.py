@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from uplift.storage.sql.connection import Connection
-from uplift.storage.sqlite.prepared import Prepared, Rows, Statements
+from uplift.storage.sqlite.prepared import Prepared, Rows, StatementCache
 
 Answer = tuple[sqlite3.Cursor, list[Any]]
 Work = Callable[..., Answer]
@@ -29,10 +29,10 @@ PRIMARY = 0xFF
 
 
 @dataclass(slots=True)
-class Sent:
+class PendingStatement:
     """A statement that goes along with the next one; what it came to is known when that is answered."""
 
-    work: Work
+    call: Work
     given: tuple[Any, ...]
     cursor: sqlite3.Cursor | None = None
 
@@ -51,17 +51,17 @@ class SqliteConnection(Connection):
 
     _thread: aiosqlite.Connection
 
-    def __init__(self, engine: AsyncEngine, statements: Statements) -> None:
+    def __init__(self, engine: AsyncEngine, statements: StatementCache) -> None:
         super().__init__(engine)
         self._statements = statements
-        self._sent: list[Sent] = []
+        self._sent: list[PendingStatement] = []
         self._may_be_open = False
         # Each is counted by one thread only: the event loop's, and the connection's own.
         self._begun = 0
         self._ended = 0
 
     @classmethod
-    async def open(cls, engine: AsyncEngine, statements: Statements) -> Self:
+    async def open(cls, engine: AsyncEngine, statements: StatementCache) -> Self:
         connection = cls(engine, statements)
         await connection.start()
         raw = await connection.get_raw_connection()
@@ -74,10 +74,10 @@ class SqliteConnection(Connection):
 
         One that begins by reading would have to upgrade its lock later, and can fail then for ever.
         """
-        self._sent.append(Sent(_take_the_write_lock, (wait,)))
+        self._sent.append(PendingStatement(_take_the_write_lock, (wait,)))
 
     async def commit(self) -> None:
-        await self.work(execute, "COMMIT")
+        await self.run_in_thread(execute, "COMMIT")
         self._may_be_open = False
 
     async def rollback(self) -> None:
@@ -94,19 +94,19 @@ class SqliteConnection(Connection):
             await self._send_off()
             return await super().execute(statement, parameters, execution_options=execution_options)
         # Whoever had the connection before may have been cancelled, and left work that has not ended.
-        if prepared.is_brief and not self._sent and self._begun == self._ended:
+        if prepared.run_inline and not self._sent and self._begun == self._ended:
             with self._errors_as_sqlalchemy_has_them():
                 cursor, rows = execute(self._raw, prepared.sql, prepared.bind(parameters or {}))
         else:
-            work, given = _work(prepared, parameters)
-            cursor, rows = await self.work(work, *given)
+            call, given = _work(prepared, parameters)
+            cursor, rows = await self.run_in_thread(call, *given)
         return Rows(prepared.read(rows), cursor.rowcount, cursor.lastrowid)
 
-    async def send(self, statement: Any, parameters: Any) -> Any:
+    async def execute_later(self, statement: Any, parameters: Any) -> Any:
         prepared = self._prepared(statement, parameters)
         if prepared is None:
             return await self.execute(statement, parameters)
-        sent = Sent(*_work(prepared, parameters))
+        sent = PendingStatement(*_work(prepared, parameters))
         self._sent.append(sent)
         return sent
 
@@ -120,7 +120,7 @@ class SqliteConnection(Connection):
         await self._send_off()
         return await super().run_sync(fn, *arguments, **named)
 
-    async def work(self, work: Callable[..., Any], *given: Any) -> Any:
+    async def run_in_thread(self, call: Callable[..., Any], *given: Any) -> Any:
         """Do some work on the thread of this connection, after what was sent before."""
         before, self._sent = self._sent, []
         # True from now on, whatever happens: when the caller is cancelled the thread goes on.
@@ -128,13 +128,15 @@ class SqliteConnection(Connection):
         thread: Any = self._thread  # what is public there takes a step for each statement
         self._begun += 1
         with self._errors_as_sqlalchemy_has_them():
-            return await thread._execute(self._one_by_one, before, work, given)
+            return await thread._execute(self._one_by_one, before, call, given)
 
-    def _one_by_one(self, before: list[Sent], work: Callable[..., Any], given: tuple[Any, ...]) -> Any:
+    def _one_by_one(
+        self, before: list[PendingStatement], call: Callable[..., Any], given: tuple[Any, ...]
+    ) -> Any:
         try:
             for sent in before:
-                sent.cursor, _ = sent.work(self._raw, *sent.given)
-            return work(self._raw, *given)
+                sent.cursor, _ = sent.call(self._raw, *sent.given)
+            return call(self._raw, *given)
         finally:
             self._ended += 1
 
@@ -152,7 +154,7 @@ class SqliteConnection(Connection):
 
     async def _send_off(self) -> None:
         if self._sent:
-            await self.work(_nothing)
+            await self.run_in_thread(_nothing)
 
     def _prepared(self, statement: Any, parameters: Any) -> Prepared | None:
         if self.sync_engine.dispatch.before_cursor_execute:

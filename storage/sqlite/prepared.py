@@ -16,7 +16,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 Process = Callable[[Any], Any]
-BRIEF = {"is_brief": True}
+RUN_INLINE = {"run_inline": True}
 """The execution options of a statement that reads a few rows, each by a unique index.
 
 SQLite answers it in less time than a step to another thread and back takes, during which, where cores are
@@ -81,7 +81,7 @@ class Prepared:
 
     def __init__(self, statement: Any, compiled: SQLCompiler, dialect: Dialect) -> None:
         self.sql = compiled.string
-        self.is_brief: bool = statement.get_execution_options().get("is_brief", False)
+        self.run_inline: bool = statement.get_execution_options().get("run_inline", False)
         self._parameters = [_parameter(compiled, dialect, name) for name in compiled.positiontup or ()]
         columns = [] if statement.is_dml else list(statement.selected_columns)
         self._readers = [_reader(column.type, dialect) for column in columns]
@@ -109,7 +109,7 @@ class Prepared:
         ]
 
 
-class Statements:
+class StatementCache:
     """The statements met so far; one that is met again is prepared."""
 
     def __init__(self, dialect: Dialect) -> None:

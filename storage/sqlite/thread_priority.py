@@ -18,7 +18,7 @@ SCHED_ATTR = "IIQiIQQQ"
 """struct sched_attr: size, policy, flags, nice, priority, runtime, deadline, period; see sched_setattr(2)."""
 
 
-def let_others_go_first() -> None:
+def lower_thread_priority() -> None:
     """Put this thread behind others from now on. Elsewhere than on Linux threads are not told apart.
 
     Nice alone is not enough: a thread that has slept may run for up to 4 ms before Linux lets one interrupt

@@ -55,18 +55,20 @@ def plain_rules(cohort: Cohort, target: VersionNumber) -> Decision:
 
 async def add_upgrade(transaction: Transaction, new: Upgrade, selection: WorkedSelection) -> Upgrade:
     """Keep a new upgrade, all of it left to do."""
-    added, share = await transaction.add_upgrade(new, selection)
-    await transaction.add_share(share)
+    added, partition = await transaction.add_upgrade(new, selection)
+    await transaction.add_partition(partition)
     return added
 
 
-async def work_chunk(
+async def run_chunk(
     transaction: Transaction, upgrade: Upgrade, size: int, by: Decide = plain_rules
 ) -> WorkedChunk:
     """Record the next chunk, carry the decisions out and keep how far the upgrade has come."""
     kept = await transaction.decisions(upgrade)
-    share, *others = await transaction.shares(upgrade)
-    recorded = await transaction.record_chunk(upgrade, share, size, [one for one in kept if not one.reasons])
+    partition, *others = await transaction.partitions(upgrade)
+    recorded = await transaction.record_chunk(
+        upgrade, partition, size, [one for one in kept if not one.reasons]
+    )
     assert upgrade.target_version is not None
     counted = [
         CountedDecision(decision=by(one.cohort, upgrade.target_version), count=one.count)
@@ -74,16 +76,16 @@ async def work_chunk(
     ]
     await transaction.keep_decisions(upgrade, counted)
     new = [one.decision for one in counted if not one.decision.reasons]
-    moved = recorded.moved + await transaction.move(upgrade, share, recorded, new)
+    moved = recorded.moved + await transaction.move(upgrade, partition, recorded, new)
     skips = tuple(one for one in counted if one.decision.reasons)
     skipped = sum(one.count for one in skips)
     must_account_for_all(recorded=recorded.recorded, moved=moved, skipped=skipped)
     advanced = upgrade.counting(upgraded=moved, skipped=skipped + recorded.not_found)
     advanced = advanced.worked_for(timedelta(seconds=1))
     if not recorded.is_last:
-        await transaction.save_share(replace(share, cursor=recorded.cursor))
+        await transaction.save_partition(replace(partition, cursor=recorded.cursor))
     else:
-        await transaction.end_share(share)
+        await transaction.end_partition(partition)
         if not others:
             advanced = advanced.finished(UpgradeState.COMPLETED, EVENING)
     await transaction.save_upgrade(advanced)

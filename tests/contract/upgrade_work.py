@@ -16,7 +16,7 @@ from uplift.domain import (
     Worker,
     claim,
     request_upgrade,
-    work_off,
+    run_upgrade,
 )
 from uplift.domain.model.upgrade import Lease
 from uplift.domain.ports import Store
@@ -81,14 +81,14 @@ async def taken(store: Store, upgrade: UpgradeId, worker: Worker = SMALL) -> Upg
 
 async def work(store: Store, upgrade: UpgradeId, worker: Worker = SMALL) -> Upgrade:
     """Claim an upgrade and work it off."""
-    return await work_off(store, await taken(store, upgrade, worker), worker)
+    return await run_upgrade(store, await taken(store, upgrade, worker), worker)
 
 
 async def work_and_die(store: Store, upgrade: UpgradeId, worker: Worker = SMALL, *, chunks: int) -> Upgrade:
     """Claim an upgrade, work so many chunks of it, and leave it as a killed program does."""
     claimed = await taken(store, upgrade, worker)
     with suppress(Died):
-        await work_off(store, claimed, worker, on_progress=dying_after(chunks))
+        await run_upgrade(store, claimed, worker, on_progress=dying_after(chunks))
     stored = await store.upgrade(upgrade)
     assert stored is not None
     return stored
@@ -97,12 +97,12 @@ async def work_and_die(store: Store, upgrade: UpgradeId, worker: Worker = SMALL,
 async def work_and_stop(store: Store, upgrade: UpgradeId, worker: Worker = SMALL, *, chunks: int) -> Upgrade:
     """Claim an upgrade, work so many chunks of it, and give it back."""
     claimed = await taken(store, upgrade, worker)
-    return await work_off(store, claimed, worker, should_stop=stopping_after(chunks))
+    return await run_upgrade(store, claimed, worker, should_stop=stopping_after(chunks))
 
 
 async def leases_of(store: Store, upgrade: UpgradeId) -> list[Lease | None]:
-    """The lease of each share that is left of an upgrade."""
-    return [share.lease for share in (await store.shares([upgrade]))[upgrade]]
+    """The lease of each partition that is left of an upgrade."""
+    return [partition.lease for partition in (await store.partitions([upgrade]))[upgrade]]
 
 
 async def kinds_of(store: Store, upgrade: UpgradeId) -> dict[object, OutcomeKind]:

@@ -90,7 +90,7 @@ def an_instance(number: int) -> Instance:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far an upgrade has come, as the file has it; `worker` has the one share of it."""
+    """How far an upgrade has come, as the file has it; `worker` has the one partition of it."""
 
     state: int
     worker: str | None
@@ -105,7 +105,7 @@ def progress_of(file: Path, upgrade: UUID) -> Progress:
     """How far an upgrade has come."""
     asked = """
         SELECT state, lease_worker, upgraded + skipped
-        FROM upgrade LEFT JOIN share ON share.upgrade_id = upgrade.id WHERE uuid = ?"""
+        FROM upgrade LEFT JOIN partition ON share.upgrade_id = upgrade.id WHERE uuid = ?"""
     with closing(sqlite3.connect(file, timeout=60)) as connection:
         rows = connection.execute(asked, (upgrade.bytes,)).fetchall()
     assert rows != [], f"upgrade {upgrade} is lost"
@@ -183,7 +183,7 @@ def must_be_all_done(file: Path, upgrade: UUID, untouched: Path) -> None:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         done = connection.execute(
             "SELECT upgraded, skipped, expected, finished_at IS NOT NULL,"
-            " (SELECT count(*) FROM share WHERE upgrade_id = upgrade.id) FROM upgrade WHERE uuid = ?",
+            " (SELECT count(*) FROM partition WHERE upgrade_id = upgrade.id) FROM upgrade WHERE uuid = ?",
             (upgrade.bytes,),
         ).fetchone()
         moved = connection.execute("SELECT count(*) FROM instance WHERE version = ?", (TARGET,)).fetchone()

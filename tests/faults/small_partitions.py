@@ -1,4 +1,4 @@
-"""python -m tests.faults.small_partitions: the command `uplift`, with workers that take small shares.
+"""python -m tests.faults.small_partitions: the command `uplift`, with workers that take small partitions.
 
 So several workers share even an upgrade that is soon over; in PostgreSQL, for on SQLite a worker takes all.
 """
@@ -6,5 +6,5 @@ So several workers share even an upgrade that is soon over; in PostgreSQL, for o
 from uplift.gateway import settings
 from uplift.gateway.cli import app
 
-settings.SHARE_SIZE = 5_000
+settings.PARTITION_SIZE = 5_000
 app(prog_name="uplift")

@@ -46,15 +46,15 @@ ANALYZE
 UPGRADE_PAUSED, UPGRADE_CANCELLED = 3, 5
 PROGRESS = """
 SELECT state, upgraded + skipped AS total,
-       (SELECT count(*) FROM share WHERE upgrade_id = upgrade.id) AS shares,
-       ARRAY(SELECT lease_worker FROM share WHERE upgrade_id = upgrade.id AND lease_worker IS NOT NULL)
+       (SELECT count(*) FROM partition WHERE upgrade_id = upgrade.id) AS shares,
+       ARRAY(SELECT lease_worker FROM partition WHERE upgrade_id = upgrade.id AND lease_worker IS NOT NULL)
        AS workers
 FROM upgrade WHERE uuid = $1
 """
 WRITTEN_LAST = """
 SELECT max(xmin::text::bigint)
 FROM (SELECT xmin FROM outcome UNION ALL SELECT xmin FROM instance UNION ALL SELECT xmin FROM upgrade
-      UNION ALL SELECT xmin FROM decision UNION ALL SELECT xmin FROM share) AS row
+      UNION ALL SELECT xmin FROM decision UNION ALL SELECT xmin FROM partition) AS row
 """
 """Of all transactions that wrote what is there now, the number of the latest."""
 ARE_BUSY = """
@@ -66,7 +66,7 @@ WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'acti
 STATES = "SELECT array_agg(state) FROM pg_stat_activity WHERE usename = $1"
 SOMEBODY = "somebody"
 """A role by which the connections of the first gateway can be told from those of the other."""
-FREE_ALL = "UPDATE share SET lease_until = now() - interval '1 second'"
+FREE_ALL = "UPDATE partition SET lease_until = now() - interval '1 second'"
 CUT = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
@@ -86,7 +86,7 @@ LIES_SO_FAR = f"""
 SELECT count(*) FROM untouched AS before
 LEFT JOIN instance AS now USING (id)
 LEFT JOIN outcome ON outcome.instance_id = before.id
-LEFT JOIN share ON share.cursor < before.id AND before.id <= share.last_key
+LEFT JOIN partition ON share.cursor < before.id AND before.id <= share.last_key
 WHERE now.uuid IS DISTINCT FROM before.uuid
    OR now.status <> before.status OR now.position_id <> before.position_id
    OR now.version <>
@@ -98,7 +98,7 @@ COUNTS = """
 SELECT upgraded = (SELECT count(*) FROM untouched WHERE status = 1)
    AND skipped = (SELECT count(*) FROM untouched WHERE status = 2)
    AND upgraded + skipped = (SELECT count(*) FROM outcome)
-   AND NOT EXISTS (SELECT FROM share) AND finished_at IS NOT NULL
+   AND NOT EXISTS (SELECT FROM partition) AND finished_at IS NOT NULL
 FROM upgrade WHERE uuid = $1
 """
 
@@ -125,7 +125,7 @@ class World(NamedTuple):
     def must_tell_the_truth(self, upgrade: UUID) -> None:
         """At any moment: what has an outcome was moved as that says, and all else is as it was.
 
-        Who is active and has no outcome is still covered by a share, and nobody else is.
+        Who is active and has no outcome is still covered by a partition, and nobody else is.
         """
         assert self.ask(LIES_SO_FAR)[0] == 0
         assert self.ask(COUNTS_SO_FAR, upgrade)[0] is True
@@ -137,16 +137,17 @@ class World(NamedTuple):
         return self.ask(PROGRESS, upgrade)
 
     def all_share(self, upgrade: UUID) -> bool:
-        """Whether each of the gateways has a share of the upgrade now."""
+        """Whether each of the gateways has a partition of the upgrade now."""
         now = self.progress(upgrade)
         assert now["state"] != UPGRADE_COMPLETED, "faults come too late"
-        return all(shares_of(gateway, now) > 0 for gateway in self.gateways)
+        return all(partitions_of(gateway, now) > 0 for gateway in self.gateways)
 
     def until_all_share(self, upgrade: UUID) -> None:
         until(lambda: self.all_share(upgrade), "all gateways work on the upgrade")
 
     def freeze_while_all_share(self, upgrade: UUID) -> None:
-        """Stop the first gateway in the middle of its work, while each of them has a share of the upgrade."""
+        """Stop the first gateway in the middle of its work, while each of them has a partition of the
+        upgrade."""
         # The database cuts nobody off who stops when half of a statement is sent: that is "active", too.
         freeze_when(
             self.gateways[0],
@@ -171,7 +172,7 @@ class World(NamedTuple):
         assert self.ask("SELECT count(*) FROM upgrade")[0] == 1
 
 
-def shares_of(gateway: Program, progress: Any) -> int:
+def partitions_of(gateway: Program, progress: Any) -> int:
     """How many shares the workers of a gateway have."""
     return sum(f":{gateway.process.pid}:" in name for name in progress["workers"])
 
@@ -250,7 +251,7 @@ def test_another_gateway_goes_on_when_one_is_killed(world: World) -> None:
     upgrade = world.upgrade_all()
     world.freeze_while_all_share(upgrade)
     killed.kill()
-    assert shares_of(killed, world.progress(upgrade)) > 0, "what it had is left to the other"
+    assert partitions_of(killed, world.progress(upgrade)) > 0, "what it had is left to the other"
     world.must_tell_the_truth(upgrade)
     world.must_come_to_the_truth(upgrade)
     assert other.is_running
@@ -262,7 +263,7 @@ def test_what_a_gateway_had_that_was_stopped_beyond_its_lease_is_taken_over(worl
     world.freeze_while_all_share(upgrade)
     stopped = world.progress(upgrade)
     until(lambda: world.progress(upgrade)["total"] > stopped["total"], "the other works on")
-    until(lambda: shares_of(frozen, world.progress(upgrade)) == 0, "the other takes all of it over")
+    until(lambda: partitions_of(frozen, world.progress(upgrade)) == 0, "the other takes all of it over")
     frozen.thaw()
     world.must_come_to_the_truth(upgrade)
     until_idle(frozen)
@@ -276,7 +277,7 @@ def test_a_gateway_that_was_stopped_beyond_its_lease_writes_nothing_more(
     """The other takes all that is left, and dies: its lease is a long one, so nobody may touch that."""
     url = a_database(server)
     with (
-        served(url.set(username=SOMEBODY), key, folder=tmp_path, UPLIFT_SHARES_AT_ONCE="1") as frozen,
+        served(url.set(username=SOMEBODY), key, folder=tmp_path, UPLIFT_WORKER_CONCURRENCY="1") as frozen,
         served(url, key, folder=tmp_path, UPLIFT_LEASE_SECONDS="3600") as other,
     ):
         world = World(server, url, (frozen, other))
@@ -293,7 +294,7 @@ def test_a_gateway_that_was_stopped_beyond_its_lease_writes_nothing_more(
             world.until_quiet()
             now = world.progress(upgrade)
             assert now["state"] != UPGRADE_COMPLETED, "faults come too late"
-            return shares_of(other, now) == now["shares"] > 0
+            return partitions_of(other, now) == now["shares"] > 0
 
         until(lambda: world.progress(upgrade)["total"] > 150_000, "the other works on")
         freeze_when(other, has_other_all)

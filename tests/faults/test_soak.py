@@ -155,9 +155,9 @@ def an_outcome_more(upgrade: int, instance: int | str) -> str:
     return f"INSERT INTO outcome SELECT {upgrade}, {instance}, {columns} {of}"
 
 
-def a_share_of(upgrade: int, cursor: int, last: int) -> str:
+def a_partition_of(upgrade: int, cursor: int, last: int) -> str:
     """Leave something of an upgrade to do, as if it had not come there."""
-    return f"INSERT INTO share (upgrade_id, last_key, cursor) VALUES ({upgrade}, {last}, {cursor})"
+    return f"INSERT INTO partition (upgrade_id, last_key, cursor) VALUES ({upgrade}, {last}, {cursor})"
 
 
 @pytest.mark.parametrize(
@@ -197,15 +197,18 @@ def a_share_of(upgrade: int, cursor: int, last: int) -> str:
         ("UPDATE decision SET instances = instances + 1 WHERE to_version IS NULL", "counts reasons {"),
         ("UPDATE upgrade SET state = 1 WHERE id = 1", "has not ended"),
         (
-            "UPDATE upgrade SET state = 1 WHERE id = 1; " + a_share_of(1, 20, 30),
+            "UPDATE upgrade SET state = 1 WHERE id = 1; " + a_partition_of(1, 20, 30),
             "still waits for a worker",
         ),
         ("UPDATE upgrade SET state = 6, error = 'no' WHERE id = 1", "failed: no"),
-        (a_share_of(1, 40, 50), "is COMPLETED, but left"),
-        (a_share_of(1, 40, 40), "has shares that are empty or overlap"),
-        (a_share_of(1, 40, 50) + "; " + a_share_of(1, 49, 60), "has shares that are empty or overlap"),
-        (a_share_of(1, 20, 30), "has an outcome for 4 that a share of it covers"),
-        (a_share_of(4, 0, 3), "has an outcome for 2 that a share of it covers"),
+        (a_partition_of(1, 40, 50), "is COMPLETED, but left"),
+        (a_partition_of(1, 40, 40), "has shares that are empty or overlap"),
+        (
+            a_partition_of(1, 40, 50) + "; " + a_partition_of(1, 49, 60),
+            "has shares that are empty or overlap",
+        ),
+        (a_partition_of(1, 20, 30), "has an outcome for 4 that a partition of it covers"),
+        (a_partition_of(4, 0, 3), "has an outcome for 2 that a partition of it covers"),
     ],
 )
 async def test_the_judge_sees_what_is_not_in_order(life: Life, fault: str, law: str) -> None:

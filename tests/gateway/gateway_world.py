@@ -24,7 +24,7 @@ from uplift.domain.model.access import ApiKey, Role
 from uplift.domain.model.selection import AllActive
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.request import request_upgrade
-from uplift.domain.use_cases.run import Pace, Worker
+from uplift.domain.use_cases.run import ChunkPolicy, Worker
 from uplift.gateway.auth.keys import create_key
 from uplift.gateway.cli import app
 from uplift.storage.database import Database
@@ -60,7 +60,7 @@ async def a_world(store: Store) -> None:
 
 async def leave_queued(store: Store) -> None:
     """An upgrade of ORDERS that waits for a worker."""
-    gone = Worker(name="gone", pace=Pace(at_once=1, first_size=1, smallest=1))
+    gone = Worker(name="gone", chunk_policy=ChunkPolicy(inline_limit=1, initial_size=1, min_size=1))
     await request_upgrade(store, process=ORDERS, selection=AllActive(), caller=ADMIN, worker=gone)
 
 
@@ -131,7 +131,7 @@ def a_key(place: Place, role: Role = Role.SYSTEM_ADMIN, name: str = "tester") ->
 
 
 def uplift(*arguments: str | Path, given: str | bytes | None = None, **environment: str) -> Result:
-    """Run the command line in this process; `given` is its standard input."""
+    """Run the command line in this process; `bind_ids` is its standard input."""
     return CliRunner().invoke(app, list(map(str, arguments)), input=given, env=environment)
 
 

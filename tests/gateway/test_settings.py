@@ -115,8 +115,11 @@ def test_a_postgresql_url_names_a_database() -> None:
     ("url", "rest"), [("sqlite:///uplift.sqlite", 2), ("postgresql://me@db.example/uplift", 0)]
 )
 def test_a_worker_rests_between_chunks_only_where_one_locks_out_all_others(url: str, rest: int) -> None:
-    pace = Settings(database_url=url, chunk_ms=70).worker_named("me").pace
-    assert (pace.rest, pace.target) == (timedelta(milliseconds=rest), timedelta(milliseconds=70))
+    chunk_policy = Settings(database_url=url, chunk_ms=70).worker_named("me").chunk_policy
+    assert (chunk_policy.pause, chunk_policy.target_duration) == (
+        timedelta(milliseconds=rest),
+        timedelta(milliseconds=70),
+    )
 
 
 @pytest.mark.parametrize(

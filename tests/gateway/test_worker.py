@@ -18,7 +18,7 @@ from tests.support.stores import Around, an_open_database, instances_of, outcome
 from uplift.domain import Upgrade, UpgradeId, UpgradeState, Worker, all_active, request_upgrade
 from uplift.domain.errors import StoreUnavailable
 from uplift.domain.model.access import Role
-from uplift.domain.ports import HeldShare, Store, Transaction
+from uplift.domain.ports import HeldPartition, Store, Transaction
 from uplift.domain.use_cases.watch import wait_until_finished
 from uplift.gateway import settings
 from uplift.gateway.app import build_app
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.anyio
 async def working(store: Store, *, patience: float = 60) -> AsyncIterator[None]:
     """A worker that runs meanwhile, and must have ended when it was told to."""
     stopping = asyncio.Event()
-    worker = UpgradeWorker(store, a_worker(), at_once=1, stopping=stopping, patience=patience)
+    worker = UpgradeWorker(store, a_worker(), concurrency=1, stopping=stopping, patience=patience)
     running = asyncio.create_task(worker.run())
     yield
     stopping.set()
@@ -89,7 +89,7 @@ async def test_what_takes_longer_than_its_patience_is_cut_off() -> None:
 
 
 class TogetherStore(Around):
-    """Has each worker wait before it begins with its share, and tells when so many wait."""
+    """Has each worker wait before it begins with its partition, and tells when so many wait."""
 
     def __init__(self, store: Store, *, many: int) -> None:
         super().__init__(store)
@@ -120,9 +120,9 @@ class TogetherTransaction:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transaction, name)
 
-    async def held_share(self, upgrade: UpgradeId, worker: str, now: datetime) -> HeldShare | None:
+    async def held_partition(self, upgrade: UpgradeId, worker: str, now: datetime) -> HeldPartition | None:
         await self._store.wait_with(worker)
-        return await self._transaction.held_share(upgrade, worker, now)
+        return await self._transaction.held_partition(upgrade, worker, now)
 
 
 class FaultyStore(TogetherStore):
@@ -140,7 +140,7 @@ class FaultyStore(TogetherStore):
 
 
 async def test_a_worker_never_has_the_name_of_one_whose_lease_may_still_stand() -> None:
-    """With it, it would have two shares, and leave one of them."""
+    """With it, it would have two partitions, and leave one of them."""
     store = FaultyStore(InMemoryStore(), many=1)
     store.may_go_on.set()
     await a_process(store, holding=instances(range(9)))
@@ -149,7 +149,7 @@ async def test_a_worker_never_has_the_name_of_one_whose_lease_may_still_stand() 
     )
     stopping = asyncio.Event()
     named = Worker(name="here", lease_for=timedelta(milliseconds=1))
-    worker = UpgradeWorker(store, named, at_once=1, stopping=stopping, patience=60)
+    worker = UpgradeWorker(store, named, concurrency=1, stopping=stopping, patience=60)
     async with asyncio.timeout(30):
         running = asyncio.create_task(worker.run())
         done = await wait_until_finished(store, queued)
@@ -160,7 +160,7 @@ async def test_a_worker_never_has_the_name_of_one_whose_lease_may_still_stand() 
 
 
 async def test_a_server_works_on_one_upgrade_with_several_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings, "SHARE_SIZE", 40)
+    monkeypatch.setattr(settings, "PARTITION_SIZE", 40)
     holding = instances(range(1_000))
     async with asyncio.timeout(60), the_server().database() as url, an_open_database(url) as opened:
         await a_process(opened, holding=holding)
@@ -168,17 +168,17 @@ async def test_a_server_works_on_one_upgrade_with_several_workers(monkeypatch: p
             opened, process=ORDERS, selection=all_active(), caller=ADMIN, worker=a_worker(size=1)
         )
         store = TogetherStore(opened, many=3)
-        app = build_app(store, Settings(database_url=url.render_as_string(), shares_at_once=3))
+        app = build_app(store, Settings(database_url=url.render_as_string(), worker_concurrency=3))
         async with app.router.lifespan_context(app):
             await store.are_all_there.wait()
-            shares = (await opened.shares([asked.id]))[asked.id]
+            partitions = (await opened.partitions([asked.id]))[asked.id]
             names = sorted(store.workers)
             store.may_go_on.set()
             done = await wait_until_finished(opened, asked)
         outcomes = await outcomes_of(opened, asked.id)
         moved = await instances_of(opened, ORDERS)
-        assert (await opened.shares([asked.id]))[asked.id] == ()
-    assert [one.lease.worker for one in shares if one.lease] == names
+        assert (await opened.partitions([asked.id]))[asked.id] == ()
+    assert [one.lease.worker for one in partitions if one.lease] == names
     assert {name.rpartition(":")[2] for name in names} == {"1", "2", "3"}
     assert len({name.rpartition(":")[0] for name in names}) == 1
     assert (done.state, done.upgraded, done.skipped) == (UpgradeState.COMPLETED, 1_000, 0)

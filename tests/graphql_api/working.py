@@ -6,25 +6,25 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
-from uplift.domain import Upgrade, Worker, claim, work_off
+from uplift.domain import Upgrade, Worker, claim, run_upgrade
 from uplift.domain.ports import Store
-from uplift.domain.use_cases.run import Pace
+from uplift.domain.use_cases.run import ChunkPolicy
 
 
-def a_worker(name: str = "worker", *, size: int = 2, rest: float = 0, share: int | None = None) -> Worker:
+def a_worker(name: str = "worker", *, size: int = 2, rest: float = 0, partition: int | None = None) -> Worker:
     """A worker whose chunks have so many instances; it rests so many seconds between two.
 
     It takes `share` instances at a time, or all that is left.
     """
-    pace = Pace(
-        at_once=size,
-        first_size=size,
-        smallest=size,
-        largest=size,
-        rest=timedelta(seconds=rest),
-        share_size=share,
+    chunk_policy = ChunkPolicy(
+        inline_limit=size,
+        initial_size=size,
+        min_size=size,
+        max_size=size,
+        pause=timedelta(seconds=rest),
+        partition_size=partition,
     )
-    return Worker(name=name, pace=pace)
+    return Worker(name=name, chunk_policy=chunk_policy)
 
 
 @asynccontextmanager
@@ -41,13 +41,13 @@ async def working_off(store: Store, worker: Worker) -> AsyncIterator[None]:
 
 async def work_off_next(store: Store, worker: Worker) -> Upgrade:
     """Work off the upgrade whose turn it is, to its end."""
-    return await work_off(store, await _claimed(store, worker), worker)
+    return await run_upgrade(store, await _claimed(store, worker), worker)
 
 
 async def work_one_chunk(store: Store, worker: Worker) -> None:
     """Work off one chunk of the upgrade whose turn it is, and die: it stays RUNNING, leased to the worker."""
     with suppress(_DiedError):
-        await work_off(store, await _claimed(store, worker), worker, on_progress=_die)
+        await run_upgrade(store, await _claimed(store, worker), worker, on_progress=_die)
 
 
 async def until_only(idle: set[asyncio.Task[Any]]) -> None:
@@ -79,4 +79,4 @@ async def _work_off_all(store: Store, worker: Worker) -> None:
         if upgrade is None:
             await store.wait_for_change(0.05)
         else:
-            await work_off(store, upgrade, worker)
+            await run_upgrade(store, upgrade, worker)

@@ -7,10 +7,10 @@ from datetime import timedelta
 from itertools import chain, repeat
 from typing import Any, TypeVar
 
-from uplift.domain import Upgrade, Worker, claim, work_off
+from uplift.domain import Upgrade, Worker, claim, run_upgrade
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.ports import Store
-from uplift.domain.use_cases.run import Pace
+from uplift.domain.use_cases.run import ChunkPolicy
 
 Answer = TypeVar("Answer")
 
@@ -22,8 +22,12 @@ def a_worker(*, name: str = "slow", rest: float = 0) -> Worker:
     """A worker whose chunks are so small that most upgrades need several; it rests this long between them."""
     return Worker(
         name=name,
-        pace=Pace(
-            at_once=CHUNK, first_size=CHUNK, smallest=CHUNK, largest=CHUNK, rest=timedelta(seconds=rest)
+        chunk_policy=ChunkPolicy(
+            inline_limit=CHUNK,
+            initial_size=CHUNK,
+            min_size=CHUNK,
+            max_size=CHUNK,
+            pause=timedelta(seconds=rest),
         ),
     )
 
@@ -45,7 +49,7 @@ async def work_off_one(store: Store, worker: Worker, *, chunks: int | None = Non
     upgrade = await claim(store, worker)
     assert upgrade is not None
     stops = repeat(False) if chunks is None else chain([False] * chunks, repeat(True))
-    return await work_off(store, upgrade, worker, should_stop=lambda: next(stops))
+    return await run_upgrade(store, upgrade, worker, should_stop=lambda: next(stops))
 
 
 async def soon(answer: Callable[[], Awaitable[Answer | None]]) -> Answer:
@@ -80,4 +84,4 @@ async def _work_off_all(store: Store, worker: Worker) -> None:
         if upgrade is None:
             await store.wait_for_change(0.05)
         else:
-            await work_off(store, upgrade, worker)
+            await run_upgrade(store, upgrade, worker)

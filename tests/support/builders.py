@@ -32,7 +32,7 @@ from uplift.domain import (
 from uplift.domain.clock import Clock
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.ports import Store
-from uplift.domain.use_cases.run import Pace
+from uplift.domain.use_cases.run import ChunkPolicy
 
 ADMIN = Caller(name="admin", role=Role.SYSTEM_ADMIN)
 READER = Caller(name="reader", role=Role.READER)
@@ -78,8 +78,12 @@ def a_worker(
     name: str = "worker", *, size: int = 20_000, clock: Clock | None = None, lease_for: float = 10
 ) -> Worker:
     """A worker whose chunks are all of one size; its clock stands still unless it is given one."""
-    pace = Pace(at_once=size, first_size=size, smallest=size, largest=size, rest=timedelta())
-    return Worker(name=name, pace=pace, clock=clock or a_clock(), lease_for=timedelta(seconds=lease_for))
+    chunk_policy = ChunkPolicy(
+        inline_limit=size, initial_size=size, min_size=size, max_size=size, pause=timedelta()
+    )
+    return Worker(
+        name=name, chunk_policy=chunk_policy, clock=clock or a_clock(), lease_for=timedelta(seconds=lease_for)
+    )
 
 
 def a_cohort(version: int = 1, status: Status = Status.PENDING, position: Position = APPROVE) -> Cohort:

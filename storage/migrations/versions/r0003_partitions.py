@@ -12,7 +12,7 @@ LONG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade(op: Operations) -> None:
     op.create_table(
-        "share",
+        "partition",
         sa.Column("upgrade_id", sa.Integer, sa.ForeignKey("upgrade.id"), primary_key=True),
         sa.Column("last_key", LONG, primary_key=True),
         sa.Column("cursor", LONG, nullable=False),
@@ -22,7 +22,7 @@ def upgrade(op: Operations) -> None:
     )
     # Of one that is COMPLETED (4) nothing is left; of another that ended it tells what was not reached.
     op.execute(
-        "INSERT INTO share (upgrade_id, last_key, cursor, lease_worker, lease_until) "
+        "INSERT INTO partition (upgrade_id, last_key, cursor, lease_worker, lease_until) "
         "SELECT id, last_key, cursor, lease_worker, lease_until FROM upgrade "
         "WHERE state <> 4 AND (pruned_at IS NULL OR first_instance_id IS NOT NULL)"
     )

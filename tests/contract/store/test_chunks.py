@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from tests.contract.chunk_work import WorkedChunk, add_upgrade, moving, plain_rules, work_chunk
+from tests.contract.chunk_work import WorkedChunk, add_upgrade, moving, plain_rules, run_chunk
 from tests.support.builders import (
     EVENING,
     INVOICES,
@@ -67,7 +67,7 @@ async def next_chunk(store: Store, upgrade: Upgrade, size: int) -> WorkedChunk:
     async with store.transaction() as transaction:
         stored = await transaction.upgrade(upgrade.id)
         assert stored is not None
-        return await work_chunk(transaction, stored, size)
+        return await run_chunk(transaction, stored, size)
 
 
 async def chunks_of(store: Store, upgrade: Upgrade, size: int) -> list[WorkedChunk]:
@@ -133,8 +133,8 @@ async def test_a_recorded_chunk_counts_each_cohort_once(store: Store, kind: Sele
     async with store.transaction() as transaction:
         stored = await transaction.upgrade(upgrade.id)
         assert stored == upgrade
-        [share] = await transaction.shares(upgrade)
-        chunk = await transaction.record_chunk(upgrade, share, 10, [])
+        [partition] = await transaction.partitions(upgrade)
+        chunk = await transaction.record_chunk(upgrade, partition, 10, [])
         assert (chunk.recorded, chunk.moved) == (7, 0)
         assert chunk.is_last
         assert len(chunk.unmoved) == 4
@@ -166,7 +166,7 @@ async def test_decisions_move_instances_in_place_and_elsewhere_at_once(
     rules = moving({at("go", "there"): at("new 'place'"), at("vanish"): at(), at("stay"): at("stay")})
     async with store.transaction() as transaction:
         await transaction.upgrade(upgrade.id)
-        worked = await work_chunk(transaction, upgrade, 100, rules)
+        worked = await run_chunk(transaction, upgrade, 100, rules)
     running = a_cohort(status=Status.RUNNING, position=at("go", "there"))
     skip = CountedDecision(decision=plain_rules(running, VersionNumber(3)), count=1)
     assert (worked.moved, worked.skipped) == (7, (skip,))
@@ -212,7 +212,7 @@ async def test_positions_may_change_places(store: Store, kind: SelectionKind) ->
     rules = moving({at("a"): at("b"), at("b"): at("a"), at("c"): at("d")})
     async with store.transaction() as transaction:
         await transaction.upgrade(upgrade.id)
-        worked = await work_chunk(transaction, upgrade, 100, rules)
+        worked = await run_chunk(transaction, upgrade, 100, rules)
     assert (worked.moved, worked.skipped) == (4, ())
     assert [one.position for one in await instances_of(store, ORDERS)] == [
         at("b"),
@@ -231,7 +231,7 @@ async def test_positions_may_change_in_small_chunks(store: Store, kind: Selectio
     while upgrade.state is UpgradeState.RUNNING:
         async with store.transaction() as transaction:
             await transaction.upgrade(upgrade.id)
-            upgrade = (await work_chunk(transaction, upgrade, 3, rules)).upgrade
+            upgrade = (await run_chunk(transaction, upgrade, 3, rules)).upgrade
     assert (upgrade.upgraded, upgrade.skipped) == (10, 0)
     assert [one.position for one in await instances_of(store, ORDERS)] == [
         at("bcca"[n % 4]) for n in range(10)
@@ -253,7 +253,7 @@ async def test_every_reason_of_a_decision_is_kept_as_it_was_given(store: Store, 
 
     async with store.transaction() as transaction:
         await transaction.upgrade(upgrade.id)
-        worked = await work_chunk(transaction, upgrade, 100, refuse)
+        worked = await run_chunk(transaction, upgrade, 100, refuse)
     skip = CountedDecision(decision=refuse(a_cohort(), VersionNumber(2)), count=3)
     assert (worked.moved, worked.skipped) == (0, (skip,))
     assert await instances_of(store, ORDERS) == instances(range(3))
@@ -285,12 +285,12 @@ async def test_an_instance_that_left_its_cohort_is_not_moved(store: Store, kind:
     left = [a_report(1, status=Status.RUNNING), a_report(3, position=at("elsewhere"))]
     async with store.transaction() as transaction:
         await transaction.upgrade(upgrade.id)
-        [share] = await transaction.shares(upgrade)
-        chunk = await transaction.record_chunk(upgrade, share, 100, [])
+        [partition] = await transaction.partitions(upgrade)
+        chunk = await transaction.record_chunk(upgrade, partition, 100, [])
         await transaction.report(ORDERS, left)
         decision = plain_rules(a_cohort(), VersionNumber(2))
         await transaction.keep_decisions(upgrade, [CountedDecision(decision=decision, count=4)])
-        assert await transaction.move(upgrade, share, chunk, [decision]) == 2
+        assert await transaction.move(upgrade, partition, chunk, [decision]) == 2
     assert await instances_of(store, ORDERS) == [
         an_instance(0, version=2),
         an_instance(1, status=Status.RUNNING),
@@ -318,7 +318,7 @@ async def test_a_chunk_that_is_rolled_back_leaves_nothing(store: Store, kind: Se
     async with a_transaction_that_fails(store) as transaction:
         stored = await transaction.upgrade(upgrade.id)
         assert stored is not None
-        await work_chunk(transaction, stored, 2, moving({at("ship"): at("nowhere yet")}))
+        await run_chunk(transaction, stored, 2, moving({at("ship"): at("nowhere yet")}))
     assert await everything_in(store) == before
     rest = await chunks_of(store, upgrade, 3)
     assert [one.recorded.recorded for one in rest] == [3, 1]
@@ -479,7 +479,7 @@ async def test_ten_thousand_instances_at_many_positions_move_in_one_chunk(
     rules = moving({at(f"task {n}"): at(f"task {n}", "beside") for n in range(0, 700, 2)})
     async with store.transaction() as transaction:
         await transaction.upgrade(upgrade.id)
-        worked = await work_chunk(transaction, upgrade, 10_000, rules)
+        worked = await run_chunk(transaction, upgrade, 10_000, rules)
     assert (worked.moved, worked.skipped) == (10_000, ())
     assert len(worked.recorded.unmoved) == 700
     moved = await instances_of(store, ORDERS)
@@ -522,7 +522,7 @@ async def test_all_decisions_are_kept_until_the_next_worker_asks_for_them(
         stored = await transaction.upgrade(upgrade.id)
         assert stored is not None
         assert await transaction.decisions(stored) == ()
-        worked = await work_chunk(transaction, stored, 3, rules)
+        worked = await run_chunk(transaction, stored, 3, rules)
     async with store.transaction() as transaction:
         stored = await transaction.upgrade(upgrade.id)
         assert stored is not None

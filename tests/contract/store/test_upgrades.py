@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.contract.chunk_work import ALREADY_LATEST, NOT_PENDING, add_upgrade, work_chunk
+from tests.contract.chunk_work import ALREADY_LATEST, NOT_PENDING, add_upgrade, run_chunk
 from tests.support.builders import (
     EVENING,
     INVOICES,
@@ -56,7 +56,7 @@ async def carry_out(store: Store, number: int, selection: Selection, *, size: in
     while upgrade.state is UpgradeState.RUNNING:
         async with store.transaction() as transaction:
             await transaction.upgrade(upgrade.id)
-            upgrade = (await work_chunk(transaction, upgrade, size)).upgrade
+            upgrade = (await run_chunk(transaction, upgrade, size)).upgrade
     return upgrade
 
 
@@ -78,12 +78,12 @@ async def test_an_upgrade_is_kept_as_it_is(store: Store, reason: str | None) -> 
     await a_process(store, holding=instances([1]))
     new = an_upgrade(1, reason=reason)
     async with store.transaction() as transaction:
-        added, share = await transaction.add_upgrade(new, all_active())
+        added, partition = await transaction.add_upgrade(new, all_active())
         assert added == new
-        assert (share.upgrade, share.cursor, share.lease) == (new.id, 0, None)
-        assert await transaction.shares(new) == ()
-        await transaction.add_share(share)
-        assert await transaction.shares(new) == (share,)
+        assert (partition.upgrade, partition.cursor, partition.lease) == (new.id, 0, None)
+        assert await transaction.partitions(new) == ()
+        await transaction.add_partition(partition)
+        assert await transaction.partitions(new) == (partition,)
         assert await transaction.upgrade(new.id) == new
     assert await store.upgrade(new.id) == new
     changed = replace(
@@ -99,13 +99,13 @@ async def test_an_upgrade_is_kept_as_it_is(store: Store, reason: str | None) -> 
         excluded=1,
         error="RuntimeError: of 'this'",
     )
-    leased = replace(share, cursor=share.last - 1, lease=Lease(worker="one of 'them'", until=EVENING))
+    leased = replace(partition, cursor=partition.last - 1, lease=Lease(worker="one of 'them'", until=EVENING))
     async with store.transaction() as transaction:
         await transaction.upgrade(new.id)
         await transaction.save_upgrade(changed)
-        await transaction.save_share(leased)
+        await transaction.save_partition(leased)
     assert await store.upgrade(new.id) == changed
-    assert await store.shares([new.id, an_upgrade_id(404)]) == {new.id: (leased,), an_upgrade_id(404): ()}
+    assert await store.partitions([new.id, an_upgrade_id(404)]) == {new.id: (leased,), an_upgrade_id(404): ()}
     assert await upgrades_of(store) == [changed]
 
 
@@ -153,7 +153,7 @@ async def test_an_upgrade_that_is_rolled_back_was_never_there(store: Store) -> N
     for selection in (all_active([an_id(1)]), by_ids([an_id(1)])):
         async with a_transaction_that_fails(store) as transaction:
             new = await add_upgrade(transaction, an_upgrade(selection=kind_of(selection)), selection)
-            await work_chunk(transaction, new, 10)
+            await run_chunk(transaction, new, 10)
     assert await store.upgrade(an_upgrade_id(1)) is None
     assert await upgrades_of(store) == []
     assert await store.claimable(NOON) is None
@@ -283,11 +283,11 @@ async def test_a_page_of_outcomes_goes_on_while_the_upgrade_does(store: Store) -
     upgrade = await add(store, 1, all_active())
     async with store.transaction() as transaction:
         await transaction.upgrade(upgrade.id)
-        upgrade = (await work_chunk(transaction, upgrade, 2)).upgrade
+        upgrade = (await run_chunk(transaction, upgrade, 2)).upgrade
     first = (await store.outcome_pages([upgrade.id], OutcomeFilter(), PageRequest(first=9)))[upgrade.id]
     async with store.transaction() as transaction:
         await transaction.upgrade(upgrade.id)
-        await work_chunk(transaction, upgrade, 9)
+        await run_chunk(transaction, upgrade, 9)
     after = PageRequest(first=9, after=first.keys[-1])
     rest = (await store.outcome_pages([upgrade.id], OutcomeFilter(), after))[upgrade.id]
     assert [one.instance for one in (*first.items, *rest.items)] == [an_id(n) for n in range(5)]
@@ -301,7 +301,7 @@ async def test_outcomes_of_more_than_500_upgrades_are_read_at_once(store: Store)
             selection = by_ids([an_id(1)]) if number % 2 else all_active()
             new = an_upgrade(number, selection=kind_of(selection))
             await add_upgrade(transaction, new, selection)
-            await work_chunk(transaction, new, 10)
+            await run_chunk(transaction, new, 10)
     asked = [an_upgrade_id(number) for number in numbers]
     pages = await store.outcome_pages(asked, OutcomeFilter(), PageRequest(first=10))
     assert [len(pages[one].items) for one in asked] == [1] * 510

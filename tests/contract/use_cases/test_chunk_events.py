@@ -8,7 +8,7 @@ import pytest
 
 from tests.contract.upgrade_work import request, taken, work
 from tests.support.builders import a_process, a_worker, an_id, an_instance, instances
-from uplift.domain import ReasonCode, Status, Upgrade, Worker, by_ids, work_off
+from uplift.domain import ReasonCode, Status, Upgrade, Worker, by_ids, run_upgrade
 from uplift.domain.model.decision import count_reasons
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.run import DoneChunk
@@ -85,5 +85,5 @@ async def test_what_is_rolled_back_is_not_told(store: Store) -> None:
         raise LookupError("no time")
 
     with pytest.raises(LookupError):  # the last that a chunk asks for is a new lease
-        await work_off(store, claimed, replace(worker, clock=broken_clock))
+        await run_upgrade(store, claimed, replace(worker, clock=broken_clock))
     assert book.chunks == []

@@ -35,7 +35,7 @@ from tests.support.builders import (
     instances,
 )
 from tests.support.stores import everything_in, instances_of, outcomes_of
-from uplift.domain import UpgradeState, claim, pause_upgrade, work_off
+from uplift.domain import UpgradeState, claim, pause_upgrade, run_upgrade
 from uplift.domain.model.upgrade import Lease
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.run import fail
@@ -70,7 +70,7 @@ async def test_one_upgrade_of_a_process_is_worked_on_at_a_time_and_others_beside
     assert await claim(store, a_worker("third"), only=second.id) is None
     stored = await store.upgrade(first.id)
     assert stored is not None
-    await work_off(store, stored, SMALL)
+    await run_upgrade(store, stored, SMALL)
     found = await claim(store, a_worker("third"))
     assert found is not None
     assert found.id == second.id
@@ -122,11 +122,11 @@ async def test_each_chunk_renews_the_lease(store: Store) -> None:
     claimed = await taken(store, queued.id, worker)
     for _ in range(2):
         with suppress(Died):
-            await work_off(store, claimed, worker, on_progress=dying_after(1))
+            await run_upgrade(store, claimed, worker, on_progress=dying_after(1))
         renewed = Lease(worker="one", until=clock.time + timedelta(seconds=7))
         assert await leases_of(store, queued.id) == [renewed]
         clock.go_on(seconds=5)
-    done = await work_off(store, claimed, worker)
+    done = await run_upgrade(store, claimed, worker)
     assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 3)
     assert (done.started_at, done.finished_at) == (NOON, NOON + timedelta(seconds=10))
     assert await leases_of(store, queued.id) == []
@@ -144,7 +144,7 @@ async def test_an_upgrade_is_taken_from_a_worker_whose_lease_has_run_out(store: 
     assert taken_over == left
     renewed = Lease(worker="other", until=until + A_MOMENT + timedelta(seconds=10))
     assert await leases_of(store, queued.id) == [renewed]
-    done = await work_off(store, taken_over, a_worker("other"))
+    done = await run_upgrade(store, taken_over, a_worker("other"))
     assert (done.state, done.upgraded, done.started_at) == (UpgradeState.COMPLETED, 3, NOON)
     assert await kinds_of(store, done.id) == {an_id(n): UPGRADED for n in range(3)}
 
@@ -178,14 +178,14 @@ async def test_a_worker_that_lost_its_lease_writes_nothing_more(
         await taken(store, queued.id, other)
     before = await everything_in(store)
     [stored] = before.upgrades
-    assert await work_off(store, begun, slow) == stored
-    assert await work_off(store, begun, slow, should_stop=lambda: True) == stored
+    assert await run_upgrade(store, begun, slow) == stored
+    assert await run_upgrade(store, begun, slow, should_stop=lambda: True) == stored
     assert await fail(store, begun, slow, "RuntimeError: of the slow one") is None
     assert await everything_in(store) == before
     [lease] = await leases_of(store, queued.id)
     assert lease is not None
     assert (lease.worker, stored.upgraded) == ("other", 2 + 2 * chunks_of_the_other)
-    done = await work_off(store, stored, other)
+    done = await run_upgrade(store, stored, other)
     assert (done.state, done.upgraded, done.skipped) == (UpgradeState.COMPLETED, 9, 0)
     assert await kinds_of(store, done.id) == {an_id(n): UPGRADED for n in range(9)}
 
@@ -197,7 +197,7 @@ async def test_a_worker_goes_on_after_its_lease_if_nobody_took_it(store: Store) 
     queued = await request(store, worker=slow)
     begun = await work_and_die(store, queued.id, slow, chunks=1)
     clock.go_on(hours=1)
-    done = await work_off(store, begun, slow)
+    done = await run_upgrade(store, begun, slow)
     assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 5)
 
 

@@ -38,7 +38,7 @@ from uplift.domain import (
     claim,
     pause_upgrade,
     resume_upgrade,
-    work_off,
+    run_upgrade,
 )
 from uplift.domain.errors import ErrorCode, WrongState
 from uplift.domain.ports import Store
@@ -79,7 +79,7 @@ async def an_upgrade_that_is(store: Store, state: UpgradeState) -> Upgrade:
             assert failed is not None
             return failed
         case UpgradeState.COMPLETED:
-            return await work_off(store, running, SMALL)
+            return await run_upgrade(store, running, SMALL)
 
 
 @EVERY_STATE
@@ -124,7 +124,7 @@ async def test_a_paused_upgrade_is_worked_on_by_nobody_until_it_is_resumed(
     held = await everything_in(store)
     assert await claim(store, a_worker("other", clock=a_clock(EVENING))) is None
     if state is UpgradeState.RUNNING:
-        assert await work_off(store, before, SMALL) == paused
+        assert await run_upgrade(store, before, SMALL) == paused
     assert await everything_in(store) == held
     resumed = await resume_upgrade(store, before.id, caller=ADMIN)
     assert resumed == replace(paused, state=UpgradeState.QUEUED)
@@ -144,7 +144,7 @@ async def test_a_cancelled_upgrade_keeps_what_is_done_and_does_no_more(
     held = await everything_in(store)
     assert await claim(store, a_worker("other", clock=a_clock(EVENING))) is None
     if state is UpgradeState.RUNNING:
-        assert await work_off(store, before, SMALL) == cancelled
+        assert await run_upgrade(store, before, SMALL) == cancelled
     assert await everything_in(store) == held
     done = before.upgraded
     assert done == (0 if state is UpgradeState.QUEUED else 2)
@@ -174,7 +174,7 @@ async def test_a_worker_stops_after_the_chunk_under_way(
         if upgrade.upgraded == 6 and not tasks:
             tasks.append(create_task(control()))
 
-    left = await work_off(store, await taken(store, queued.id), SMALL, on_progress=interfere)
+    left = await run_upgrade(store, await taken(store, queued.id), SMALL, on_progress=interfere)
     [task] = tasks
     stopped = await task
     assert stopped == left

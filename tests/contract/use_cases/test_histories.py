@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.chunk_work import add_upgrade, work_chunk
+from tests.contract.chunk_work import add_upgrade, run_chunk
 from tests.contract.upgrade_work import request, work_and_die
 from tests.support.builders import (
     ADMIN,
@@ -102,7 +102,7 @@ async def test_an_upgrade_under_way_is_told_of_those_it_has_reached(store: Store
 async def test_reports_and_rolled_back_chunks_leave_no_trace(store: Store) -> None:
     await a_process(store, holding=instances(range(3)))
     async with a_transaction_that_fails(store) as transaction:
-        await work_chunk(transaction, await add_upgrade(transaction, an_upgrade(), all_active()), 10)
+        await run_chunk(transaction, await add_upgrade(transaction, an_upgrade(), all_active()), 10)
     await report_instances(store, reports=[a_report(1, position=at("ship"))], caller=ADMIN)
     assert await history_of(store, 1) == ()
 

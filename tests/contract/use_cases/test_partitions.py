@@ -1,4 +1,4 @@
-"""How several workers work on one upgrade: each on a share of its own, and each instance once."""
+"""How several workers work on one upgrade: each on a partition of its own, and each instance once."""
 
 from asyncio import gather
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -53,11 +53,11 @@ from uplift.domain import (
     request_retry,
     request_undo,
     resume_upgrade,
-    work_off,
+    run_upgrade,
 )
 from uplift.domain.clock import Clock
 from uplift.domain.ports import Store, Transaction
-from uplift.domain.use_cases.run import Pace, fail
+from uplift.domain.use_cases.run import ChunkPolicy, fail
 from uplift.domain.use_cases.upgrade import finish_upgrade
 
 pytestmark = pytest.mark.anyio
@@ -65,17 +65,17 @@ pytestmark = pytest.mark.anyio
 Stop = Callable[[Store, Upgrade], Awaitable[Upgrade]]
 
 
-def sharing(name: str, *, size: int = 2, share: int = 6, clock: Clock | None = None) -> Worker:
+def sharing(name: str, *, size: int = 2, partition: int = 6, clock: Clock | None = None) -> Worker:
     """A worker that takes no more than six instances at a time."""
     worker = a_worker(name, size=size, clock=clock)
-    return replace(worker, pace=replace(worker.pace, share_size=share))
+    return replace(worker, chunk_policy=replace(worker.chunk_policy, partition_size=partition))
 
 
 ONE, TWO, THREE = (sharing(name) for name in ("one", "two", "three"))
 
 
 async def holders_of(store: Store, upgrade: Upgrade) -> list[str | None]:
-    """Who holds each share that is left, along the selection."""
+    """Who holds each partition that is left, along the selection."""
     return [lease and lease.worker for lease in await leases_of(store, upgrade.id)]
 
 
@@ -93,7 +93,7 @@ async def a_shared_upgrade(store: Store, count: int = 15) -> Upgrade:
 
 
 async def next_chunk(store: Store, upgrade: Upgrade, worker: Worker) -> Upgrade:
-    """The upgrade after one more chunk of the share that the worker holds."""
+    """The upgrade after one more chunk of the partition that the worker holds."""
     told: list[Upgrade] = []
 
     def die(so_far: Upgrade) -> None:
@@ -101,12 +101,12 @@ async def next_chunk(store: Store, upgrade: Upgrade, worker: Worker) -> Upgrade:
         raise Died
 
     with suppress(Died):
-        await work_off(store, upgrade, worker, on_progress=die)
+        await run_upgrade(store, upgrade, worker, on_progress=die)
     return told[0]
 
 
-async def shares_worked(store: Store, upgrade: Upgrade) -> list[int]:
-    """How many outcomes each share comes to, taken one after the other, each worked in one chunk."""
+async def partitions_worked(store: Store, upgrade: Upgrade) -> list[int]:
+    """How many outcomes each partition comes to, taken one after the other, each worked in one chunk."""
     sizes = []
     while not upgrade.is_finished:
         worker = sharing(f"worker {len(sizes)}", size=1_000)
@@ -125,19 +125,19 @@ async def shares_worked(store: Store, upgrade: Upgrade) -> list[int]:
         (by_ids([*map(an_id, range(10)), an_id(404)]), [6, 5]),
         (by_ids(map(an_id, range(6))), [6]),
     ],
-    ids=["all active", "by ids", "with an unknown one", "no more than one share"],
+    ids=["all active", "by ids", "with an unknown one", "no more than one partition"],
 )
 async def test_a_worker_takes_no_more_than_a_share(
     store: Store, selection: Selection, sizes: list[int]
 ) -> None:
     queued = await a_queued_upgrade(store, 15, selection)
-    assert await shares_worked(store, queued) == sizes
-    assert await store.shares([queued.id]) == {queued.id: ()}
+    assert await partitions_worked(store, queued) == sizes
+    assert await store.partitions([queued.id]) == {queued.id: ()}
 
 
 async def test_what_is_left_out_is_in_no_share(store: Store) -> None:
     queued = await a_queued_upgrade(store, 20, all_active(map(an_id, [0, 7, 8, 19])))
-    sizes = await shares_worked(store, queued)
+    sizes = await partitions_worked(store, queued)
     assert sum(sizes) == 16
     assert len(sizes) > 1
     left_out = [one.id for one in await instances_of(store, ORDERS) if one.version == 1]
@@ -148,7 +148,7 @@ async def test_what_has_ended_does_not_count_for_a_share(store: Store) -> None:
     queued = await a_queued_upgrade(store, 20)
     ended = [a_report(number, status=Status.COMPLETED) for number in range(0, 20, 2)]
     await report_instances(store, reports=ended, caller=ADMIN)
-    assert await shares_worked(store, queued) == [6, 4]
+    assert await partitions_worked(store, queued) == [6, 4]
 
 
 async def test_retries_and_undos_are_shared_too(store: Store) -> None:
@@ -157,9 +157,9 @@ async def test_retries_and_undos_are_shared_too(store: Store) -> None:
     await report_instances(store, reports=[a_report(number) for number in range(15)], caller=ADMIN)
     reasons = frozenset({ReasonCode.NOT_PENDING})
     retry = await request_retry(store, of=skipped.id, reasons=reasons, caller=ADMIN, worker=SMALL)
-    assert await shares_worked(store, retry) == [6, 6, 6, 2]
+    assert await partitions_worked(store, retry) == [6, 6, 6, 2]
     undo = await request_undo(store, of=retry.id, caller=ADMIN, worker=SMALL)
-    assert await shares_worked(store, undo) == [6, 6, 3]
+    assert await partitions_worked(store, undo) == [6, 6, 3]
     assert {one.version for one in await instances_of(store, ORDERS)} == {1}
 
 
@@ -169,7 +169,7 @@ async def test_workers_share_an_upgrade_from_its_beginning_on(store: Store) -> N
     await taken(store, shared.id, THREE)
     assert await holders_of(store, shared) == ["one", "two", "three"]
     assert await claim(store, a_worker("four")) is None
-    first, second, third = (await store.shares([shared.id]))[shared.id]
+    first, second, third = (await store.partitions([shared.id]))[shared.id]
     assert (first.cursor, first.last, second.last) == (0, second.cursor, third.cursor)
 
 
@@ -182,17 +182,17 @@ async def test_each_goes_on_in_its_own_share(store: Store) -> None:
         assert (so_far.state, so_far.upgraded) == (UpgradeState.RUNNING, len(now))
         assert now.keys() - before.keys() == set(map(an_id, numbers))
     assert await holders_of(store, shared) == ["one", None]
-    done = await work_off(store, shared, ONE)
+    done = await run_upgrade(store, shared, ONE)
     assert (done.state, done.upgraded, done.expected) == (UpgradeState.COMPLETED, 15, 15)
     assert await instances_of(store, ORDERS) == instances(range(15), version=2)
 
 
 async def test_whoever_has_done_the_last_share_completes_the_upgrade(store: Store) -> None:
     shared = await a_shared_upgrade(store, 12)
-    left = await work_off(store, shared, ONE)
+    left = await run_upgrade(store, shared, ONE)
     assert (left.state, left.upgraded) == (UpgradeState.RUNNING, 6)
     assert await claim(store, ONE) is None
-    done = await work_off(store, shared, TWO)
+    done = await run_upgrade(store, shared, TWO)
     assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 12)
     assert await store.upgrade(shared.id) == done
 
@@ -203,7 +203,7 @@ async def test_whoever_has_done_the_last_share_completes_the_upgrade(store: Stor
 )
 async def test_many_at_once_move_each_instance_once(store: Store, workers: int, selection: Selection) -> None:
     queued = await a_queued_upgrade(store, 100, selection)
-    several = [sharing(f"worker {number}", size=3, share=7) for number in range(workers)]
+    several = [sharing(f"worker {number}", size=3, partition=7) for number in range(workers)]
     ends = await gather(*(finish_upgrade(store, queued, worker) for worker in several))
     assert {(one.state, one.upgraded, one.skipped) for one in ends} == {(UpgradeState.COMPLETED, 100, 0)}
     assert len({one.finished_at for one in ends}) == 1
@@ -278,7 +278,7 @@ async def test_a_worker_leaves_the_rest_when_another_upgrade_waits(store: Store)
     shared = await a_shared_upgrade(store)
     await a_process(store, INVOICES, holding=instances(range(20, 23), process=INVOICES))
     waiting = await request(store, process=INVOICES)
-    left = await work_off(store, shared, ONE)
+    left = await run_upgrade(store, shared, ONE)
     assert (left.state, left.upgraded) == (UpgradeState.RUNNING, 6)
     assert await holders_of(store, left) == ["two", None]
     found = await claim(store, ONE)
@@ -287,7 +287,7 @@ async def test_a_worker_leaves_the_rest_when_another_upgrade_waits(store: Store)
 
 
 async def a_small_one(store: Store) -> Upgrade:
-    """An upgrade of another process, small enough for one share."""
+    """An upgrade of another process, small enough for one partition."""
     await a_process(store, INVOICES, holding=instances(range(900, 903), process=INVOICES))
     return await request(store, process=INVOICES)
 
@@ -296,16 +296,16 @@ async def test_a_small_upgrade_waits_for_no_more_than_a_share_of_a_large_one(sto
     large = await a_queued_upgrade(store, 30)
     await taken(store, large.id, ONE)
     small = await a_small_one(store)
-    left = await work_off(store, large, ONE)
+    left = await run_upgrade(store, large, ONE)
     assert (left.state, left.upgraded) == (UpgradeState.RUNNING, 6)
     found = await claim(store, ONE)
     assert found is not None
     assert found.id == small.id
-    assert (await work_off(store, found, ONE)).state is UpgradeState.COMPLETED
+    assert (await run_upgrade(store, found, ONE)).state is UpgradeState.COMPLETED
     found = await claim(store, ONE)
     assert found is not None
     assert found.id == large.id
-    assert (await work_off(store, found, ONE)).upgraded == 30
+    assert (await run_upgrade(store, found, ONE)).upgraded == 30
 
 
 async def test_who_died_is_followed_before_a_younger_upgrade_begins(store: Store) -> None:
@@ -352,8 +352,8 @@ async def test_what_another_worker_has_decided_meanwhile_is_carried_out(store: S
     )
     for worker in (ONE, TWO):
         await taken(store, asked.id, worker)
-    await work_off(StaleWorker(store, asked, TWO), asked, ONE)
-    ended = await work_off(store, asked, TWO)
+    await run_upgrade(StaleWorker(store, asked, TWO), asked, ONE)
+    ended = await run_upgrade(store, asked, TWO)
     assert (ended.state, ended.upgraded, ended.skipped) == (UpgradeState.COMPLETED, 10, 2)
 
 
@@ -361,9 +361,9 @@ async def test_a_shared_upgrade_keeps_others_of_its_process_waiting(store: Store
     shared = await a_shared_upgrade(store)
     second = await request(store)
     assert await claim(store, THREE, only=second.id) is None
-    await work_off(store, shared, ONE)
+    await run_upgrade(store, shared, ONE)
     assert await claim(store, THREE, only=second.id) is None
-    await work_off(store, shared, TWO)
+    await run_upgrade(store, shared, TWO)
     found = await claim(store, THREE)
     assert found is not None
     assert found.id == second.id
@@ -382,10 +382,10 @@ async def test_the_share_of_a_dead_worker_is_taken_over_and_no_other(store: Stor
     assert await holders_of(store, queued) == ["third", "alive"]
     before = await everything_in(store)
     [left] = before.upgrades
-    assert await work_off(store, queued, dead) == left
+    assert await run_upgrade(store, queued, dead) == left
     assert await everything_in(store) == before
-    assert (await work_off(store, queued, third)).upgraded == 8
-    done = await work_off(store, queued, alive)
+    assert (await run_upgrade(store, queued, third)).upgraded == 8
+    done = await run_upgrade(store, queued, alive)
     assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 12)
     assert await kinds_of(store, queued.id) == {an_id(number): UPGRADED for number in range(12)}
 
@@ -398,16 +398,16 @@ async def test_what_is_left_over_of_the_share_of_a_dead_worker_is_free(store: St
     assert await holders_of(store, queued) == ["third", None]
     before = await everything_in(store)
     [left] = before.upgrades
-    assert await work_off(store, queued, dead) == left
+    assert await run_upgrade(store, queued, dead) == left
     assert await everything_in(store) == before
 
 
 async def test_an_upgrade_is_queued_when_the_last_worker_gives_it_back(store: Store) -> None:
     shared = await a_shared_upgrade(store)
-    first = await work_off(store, shared, ONE, should_stop=stopping_after(1))
+    first = await run_upgrade(store, shared, ONE, should_stop=stopping_after(1))
     assert (first.state, first.upgraded) == (UpgradeState.RUNNING, 2)
     assert await holders_of(store, shared) == [None, "two", None]
-    second = await work_off(store, shared, TWO, should_stop=stopping_after(1))
+    second = await run_upgrade(store, shared, TWO, should_stop=stopping_after(1))
     assert (second.state, second.upgraded) == (UpgradeState.QUEUED, 4)
     assert await holders_of(store, shared) == [None, None, None]
     done = await finish_upgrade(store, second, THREE)
@@ -424,7 +424,7 @@ async def test_a_dead_worker_does_not_count_when_an_upgrade_is_given_back(store:
     clock.go_on(seconds=8)
     await next_chunk(store, queued, alive)
     clock.go_on(seconds=3)
-    left = await work_off(store, queued, alive, should_stop=lambda: True)
+    left = await run_upgrade(store, queued, alive, should_stop=lambda: True)
     assert (left.state, left.upgraded) == (UpgradeState.QUEUED, 2)
     assert await holders_of(store, left) == ["dead", None]
 
@@ -436,7 +436,7 @@ async def test_a_paused_upgrade_is_left_by_all_and_resumed_by_any(store: Store) 
     paused = await pause_upgrade(store, shared.id, caller=ADMIN)
     before = await everything_in(store)
     for worker in (ONE, TWO):
-        assert await work_off(store, shared, worker) == paused
+        assert await run_upgrade(store, shared, worker) == paused
         assert await claim(store, worker) is None
     assert await everything_in(store) == before
     assert await holders_of(store, shared) == [None, None, None]
@@ -453,9 +453,9 @@ async def test_a_lease_from_before_a_pause_keeps_nobody_waiting(store: Store) ->
     await taken(store, shared.id, THREE)
     assert await holders_of(store, shared) == ["three", "two"]
     before = await store.upgrade(shared.id)
-    assert await work_off(store, shared, ONE) == before
+    assert await run_upgrade(store, shared, ONE) == before
     # That of TWO is as good as before: nobody has taken it.
-    assert (await work_off(store, shared, TWO)).upgraded == 6
+    assert (await run_upgrade(store, shared, TWO)).upgraded == 6
 
 
 async def cancel(store: Store, shared: Upgrade) -> Upgrade:
@@ -476,8 +476,8 @@ async def test_an_upgrade_that_is_stopped_for_good_is_left_by_all(store: Store, 
     assert ended.is_finished
     before = await everything_in(store)
     for worker in (ONE, TWO):
-        assert await work_off(store, shared, worker) == ended
-        assert await work_off(store, shared, worker, should_stop=lambda: True) == ended
+        assert await run_upgrade(store, shared, worker) == ended
+        assert await run_upgrade(store, shared, worker, should_stop=lambda: True) == ended
     assert await everything_in(store) == before
     assert await holders_of(store, shared) == [None, None, None]
     assert await claim(store, THREE) is None
@@ -487,16 +487,16 @@ async def test_an_upgrade_that_is_stopped_for_good_is_left_by_all(store: Store, 
 async def test_who_holds_a_share_knows_how_many_others_do(store: Store) -> None:
     shared = await a_shared_upgrade(store)
     async with store.transaction() as transaction:
-        held = await transaction.held_share(shared.id, "two", NOON)
+        held = await transaction.held_partition(shared.id, "two", NOON)
         assert held is not None
         assert (held.workers, held.upgrade.id) == (2, shared.id)
-        assert held.share.lease is not None
-        assert held.share.lease.worker == "two"
-        late = await transaction.held_share(shared.id, "two", EVENING)
+        assert held.partition.lease is not None
+        assert held.partition.lease.worker == "two"
+        late = await transaction.held_partition(shared.id, "two", EVENING)
         assert late is not None
-        assert (late.workers, late.share) == (1, held.share)
-        assert await transaction.held_share(shared.id, "three", NOON) is None
-        assert await transaction.held_share(UpgradeId(an_id(1)), "two", NOON) is None
+        assert (late.workers, late.partition) == (1, held.partition)
+        assert await transaction.held_partition(shared.id, "three", NOON) is None
+        assert await transaction.held_partition(UpgradeId(an_id(1)), "two", NOON) is None
 
 
 async def test_the_last_chunk_of_a_share_does_not_tell_how_large_the_next_may_be(
@@ -505,8 +505,10 @@ async def test_the_last_chunk_of_a_share_does_not_tell_how_large_the_next_may_be
     queued = await a_queued_upgrade(store, 32)
     monkeypatch.setattr("time.perf_counter", lambda: 0.0)  # chunks take no time: each may be twice as large
     sizes: list[int] = []
-    pace = Pace(at_once=1, first_size=2, smallest=1, rest=timedelta(), share_size=12)
-    worker = replace(ONE, pace=pace, on_chunk=lambda done, _: sizes.append(done.upgraded))
+    chunk_policy = ChunkPolicy(
+        inline_limit=1, initial_size=2, min_size=1, pause=timedelta(), partition_size=12
+    )
+    worker = replace(ONE, chunk_policy=chunk_policy, on_chunk=lambda done, _: sizes.append(done.upgraded))
     done = await work(store, queued.id, worker)
     assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 32)
     assert sizes == [2, 4, 6, 8, 4, 8]
@@ -519,7 +521,7 @@ async def test_time_that_several_work_at_once_counts_once(
     seconds = iter(range(1_000))
     monkeypatch.setattr("time.perf_counter", lambda: next(seconds))
     both = await next_chunk(store, shared, ONE)
-    await work_off(store, shared, TWO, should_stop=lambda: True)
+    await run_upgrade(store, shared, TWO, should_stop=lambda: True)
     alone = await next_chunk(store, shared, ONE)
     assert both.worked > timedelta()
     assert alone.worked - both.worked == 2 * both.worked

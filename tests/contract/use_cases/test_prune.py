@@ -101,10 +101,10 @@ async def test_of_a_cancelled_upgrade_only_what_it_did_is_counted(store: Store, 
     queued = await request(store, selection)
     left = await work_and_die(store, queued.id, chunks=1)
     await cancel_upgrade(store, queued.id, caller=ADMIN, clock=a_clock())
-    assert len((await store.shares([queued.id]))[queued.id]) == 1
+    assert len((await store.partitions([queued.id]))[queued.id]) == 1
     assert await prune(store) == left.total
     assert await outcomes_of(store, queued.id) == []
-    assert await store.shares([queued.id]) == {queued.id: ()}
+    assert await store.partitions([queued.id]) == {queued.id: ()}
 
 
 async def test_an_upgrade_that_did_nothing_is_marked_once(store: Store) -> None:

@@ -316,14 +316,14 @@ async def test_an_instance_that_left_its_cohort_is_not_taken_back(store: Store) 
     async with store.transaction() as transaction:
         stored = await transaction.upgrade(back.id)
         assert stored is not None
-        [share] = await transaction.shares(stored)
-        chunk = await transaction.record_chunk(stored, share, 100, [])
+        [partition] = await transaction.partitions(stored)
+        chunk = await transaction.record_chunk(stored, partition, 100, [])
         await transaction.report(ORDERS, left)
         [counted] = chunk.unmoved
         assert counted.cohort.origin is not None
         decision = decide_undo(counted.cohort, counted.cohort.origin)
         await transaction.keep_decisions(stored, [CountedDecision(decision=decision, count=4)])
-        moved = await transaction.move(stored, share, chunk, [decision])
+        moved = await transaction.move(stored, partition, chunk, [decision])
     assert (chunk.recorded, chunk.is_last, counted.count, moved) == (4, True, 4, 2)
     assert await instances_of(store, ORDERS) == [
         an_instance(0),

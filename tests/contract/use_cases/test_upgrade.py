@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.contract.chunk_work import add_upgrade, work_chunk
+from tests.contract.chunk_work import add_upgrade, run_chunk
 from tests.support.builders import (
     ADMIN,
     INVOICES,
@@ -138,7 +138,7 @@ async def test_an_upgrade_goes_on_at_its_cursor_after_a_crash(store: Store, sele
     kind = SelectionKind.ALL_ACTIVE if isinstance(selection, AllActive) else SelectionKind.BY_IDS
     async with store.transaction() as transaction:
         opened = await add_upgrade(transaction, an_upgrade(selection=kind), selection)
-        begun = (await work_chunk(transaction, opened, 4)).upgrade
+        begun = (await run_chunk(transaction, opened, 4)).upgrade
     assert await store.claimable(NOON) == begun
     # What is told of the upgrade may be older than what is stored: the stored cursor counts.
     done = await finish_upgrade(store, opened, a_worker(size=4))

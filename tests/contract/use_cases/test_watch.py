@@ -20,7 +20,7 @@ from tests.support.builders import (
     instances,
 )
 from tests.support.stores import instances_of
-from uplift.domain import AllActive, Upgrade, UpgradeState, pause_upgrade, resume_upgrade, watch, work_off
+from uplift.domain import AllActive, Upgrade, UpgradeState, pause_upgrade, resume_upgrade, run_upgrade, watch
 from uplift.domain.errors import UpgradeNotFound
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.upgrade import finish_upgrade
@@ -80,8 +80,10 @@ async def test_each_change_is_seen_by_one_who_looks_often(store: Store) -> None:
         claimed = await taken(store, queued.id)
 
         async def work_slowly() -> Upgrade:
-            worker = replace(SMALL, pace=replace(SMALL.pace, rest=timedelta(milliseconds=30)))
-            return await work_off(store, claimed, worker)
+            worker = replace(
+                SMALL, chunk_policy=replace(SMALL.chunk_policy, pause=timedelta(milliseconds=30))
+            )
+            return await run_upgrade(store, claimed, worker)
 
         done = await work_slowly()
         seen = await task
@@ -101,8 +103,8 @@ async def test_changes_are_seen_at_most_once_in_a_time(store: Store) -> None:
     async with timeout(60):
         task = create_task(look())
         await sleep(0.01)
-        worker = replace(SMALL, pace=replace(SMALL.pace, rest=timedelta(milliseconds=10)))
-        await work_off(store, await taken(store, queued.id), worker)
+        worker = replace(SMALL, chunk_policy=replace(SMALL.chunk_policy, pause=timedelta(milliseconds=10)))
+        await run_upgrade(store, await taken(store, queued.id), worker)
         times = await task
     # The first comes at once, and so may the last. On a busy machine it is told late, and not more often.
     assert len(times) <= 2 + (times[-1] - times[0]) / every
@@ -167,7 +169,7 @@ async def test_one_who_sees_to_the_end_waits_while_another_works(store: Store) -
         [lease] = await leases_of(store, queued.id)
         assert lease is not None
         assert lease.worker == "small"
-        done = await work_off(store, claimed, SMALL)
+        done = await run_upgrade(store, claimed, SMALL)
         assert await task == done
     assert told[-1] == done
 

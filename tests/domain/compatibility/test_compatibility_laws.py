@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.support.process_strategies import Recipe, recipes, written
 from uplift.domain.bpmn import ProcessModel
-from uplift.domain.compatibility import breaking_positions, compare, relocate
+from uplift.domain.compatibility import breaking_positions, compare, migrate_position
 from uplift.domain.compatibility.wait_states import holds_instances
 
 law = settings(max_examples=120, deadline=None, derandomize=True)
@@ -28,7 +28,7 @@ def test_a_version_compared_with_itself_maps_every_wait_state_to_itself_with_no_
     assert all(source == target for source, target in comparison.mapping.items())
     assert breaking_positions(comparison) == ()
     for place in places_to_wait(comparison.source):
-        assert relocate(comparison, frozenset({place})).position == {place}
+        assert migrate_position(comparison, frozenset({place})).position == {place}
     assert (comparison.added, comparison.removed, comparison.changed) == ((), (), ())
 
 
@@ -39,7 +39,7 @@ def test_an_addition_after_the_position_never_breaks_it(recipe: Recipe, addition
 
     assert comparison.errors == ()
     for place in places_to_wait(comparison.source):
-        assert relocate(comparison, frozenset({place})).position == {place}
+        assert migrate_position(comparison, frozenset({place})).position == {place}
 
 
 @law
@@ -77,11 +77,11 @@ def test_a_position_breaks_exactly_if_an_error_is_found(before: Recipe, after: R
 
     assert bool(comparison.errors) is bool(breaking_positions(comparison))
     for place in places_to_wait(comparison.source):
-        relocation = relocate(comparison, frozenset({place}))
-        assert (relocation.position is None) is (place in breaking_positions(comparison))
-        assert (relocation.position is None) is bool(relocation.errors)
-        assert set(relocation.errors) <= set(comparison.errors)
-        assert set(relocation.warnings) <= set(comparison.warnings)
+        migrated_position = migrate_position(comparison, frozenset({place}))
+        assert (migrated_position.position is None) is (place in breaking_positions(comparison))
+        assert (migrated_position.position is None) is bool(migrated_position.errors)
+        assert set(migrated_position.errors) <= set(comparison.errors)
+        assert set(migrated_position.warnings) <= set(comparison.warnings)
 
 
 @law

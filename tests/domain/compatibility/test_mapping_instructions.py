@@ -20,7 +20,7 @@ from tests.support.process_shapes import (
     with_boundary,
     with_event_sub,
 )
-from uplift.domain.compatibility import breaking_positions, compare, relocate
+from uplift.domain.compatibility import breaking_positions, compare, migrate_position
 
 
 class Instructed(NamedTuple):
@@ -664,8 +664,8 @@ def test_asks_for_an_instruction_for_each_position_when_nothing_is_generated() -
 
     assert comparison.errors == ()
     assert breaking_positions(comparison) == ("b",)
-    assert relocate(comparison, frozenset({"a"})).position == {"a"}
-    assert [finding.message for finding in relocate(comparison, frozenset({"b"})).errors] == [
+    assert migrate_position(comparison, frozenset({"a"})).position == {"a"}
+    assert [finding.message for finding in migrate_position(comparison, frozenset({"b"})).errors] == [
         "Expected user task 'b' to be mapped, but no instruction says to which element."
     ]
 
@@ -679,7 +679,7 @@ def test_carries_unlisted_boundary_events_along_when_nothing_is_generated() -> N
     )
 
     assert comparison.mapping == {"task": "other"}
-    assert relocate(comparison, frozenset({"task"})).position == {"other"}
+    assert migrate_position(comparison, frozenset({"task"})).position == {"other"}
 
 
 def test_takes_instructions_in_any_order() -> None:
@@ -704,7 +704,7 @@ def test_reports_refused_instructions_also_where_no_instance_waits() -> None:
         ("NOT_A_WAIT_STATE", "start", "start"),
         ("SCOPE_CHANGED", "task", "task"),
     ]
-    assert [finding.message for finding in relocate(comparison, frozenset({"task"})).errors][1] == (
+    assert [finding.message for finding in migrate_position(comparison, frozenset({"task"})).errors][1] == (
         "Expected user task 'task' to stay inside 'outer', "
         "but inside 'outer' nothing was paired, because that has no valid pair."
     )
@@ -767,7 +767,7 @@ def test_explains_a_position_by_the_instruction_that_split_a_multi_instance_acti
         instructions={"task#multiInstanceBody": "task#multiInstanceBody"},
     )
 
-    assert [finding.code.value for finding in relocate(comparison, frozenset({"task"})).errors] == [
+    assert [finding.code.value for finding in migrate_position(comparison, frozenset({"task"})).errors] == [
         "MULTI_INSTANCE_SPLIT"
     ]
     assert breaking_positions(comparison) == ("task",)

@@ -13,15 +13,15 @@ from tests.support.process_shapes import (
     with_boundary,
     with_event_sub,
 )
-from uplift.domain.compatibility import Code, Relocation, compare, relocate
+from uplift.domain.compatibility import Code, MigratedPosition, compare, migrate_position
 
 
-def moved(source: ProcessBuilder, target: ProcessBuilder, *position: str) -> Relocation:
-    return relocate(compare(source.model(), target.model()), frozenset(position))
+def moved(source: ProcessBuilder, target: ProcessBuilder, *position: str) -> MigratedPosition:
+    return migrate_position(compare(source.model(), target.model()), frozenset(position))
 
 
-def codes(relocation: Relocation) -> list[tuple[Code, str | None]]:
-    return [(finding.code, finding.source) for finding in relocation.errors]
+def codes(migrated_position: MigratedPosition) -> list[tuple[Code, str | None]]:
+    return [(finding.code, finding.source) for finding in migrated_position.errors]
 
 
 def test_moves_every_element_of_a_position() -> None:
@@ -31,26 +31,26 @@ def test_moves_every_element_of_a_position() -> None:
 def test_moves_to_the_elements_that_instructions_name() -> None:
     comparison = compare(chain("a", "b").model(), chain("c").model(), instructions={"a": "c", "b": "c"})
 
-    assert relocate(comparison, frozenset({"a", "b"})).position == {"c"}
+    assert migrate_position(comparison, frozenset({"a", "b"})).position == {"c"}
 
 
 def test_moves_the_empty_position_to_itself() -> None:
-    assert moved(one_task(), one_task()) == Relocation(position=frozenset())
+    assert moved(one_task(), one_task()) == MigratedPosition(position=frozenset())
 
 
 def test_says_why_an_element_of_the_position_breaks() -> None:
-    relocation = moved(chain("a", "b"), chain("a"), "a", "b")
+    migrated_position = moved(chain("a", "b"), chain("a"), "a", "b")
 
-    assert relocation.position is None
-    assert codes(relocation) == [(Code.ELEMENT_MISSING, "b")]
+    assert migrated_position.position is None
+    assert codes(migrated_position) == [(Code.ELEMENT_MISSING, "b")]
 
 
 def test_reports_elements_that_the_version_does_not_have() -> None:
-    relocation = moved(one_task(), one_task(), "task", "ghost")
+    migrated_position = moved(one_task(), one_task(), "task", "ghost")
 
-    assert relocation.position is None
-    assert codes(relocation) == [(Code.ELEMENT_MISSING, "ghost")]
-    assert [finding.message for finding in relocation.errors] == [
+    assert migrated_position.position is None
+    assert codes(migrated_position) == [(Code.ELEMENT_MISSING, "ghost")]
+    assert [finding.message for finding in migrated_position.errors] == [
         (
             "Expected the instance to wait at an element of its own version, "
             "but that version has no element 'ghost'."
@@ -65,9 +65,9 @@ def test_reports_an_element_that_is_no_place_to_wait() -> None:
 
 
 def test_does_not_concern_an_instance_with_what_breaks_elsewhere() -> None:
-    relocation = moved(chain("a", "b"), chain("a"), "a")
+    migrated_position = moved(chain("a", "b"), chain("a"), "a")
 
-    assert relocation == Relocation(position=frozenset({"a"}))
+    assert migrated_position == MigratedPosition(position=frozenset({"a"}))
 
 
 def test_names_the_scope_that_broke_together_with_the_element_inside() -> None:
@@ -80,9 +80,9 @@ def test_names_the_scope_that_broke_together_with_the_element_inside() -> None:
 
 
 def test_refuses_a_position_whose_boundary_event_changed_its_trigger() -> None:
-    relocation = moved(with_boundary(message="M"), with_boundary(timer="PT1M"), "task")
+    migrated_position = moved(with_boundary(message="M"), with_boundary(timer="PT1M"), "task")
 
-    assert codes(relocation) == [(Code.EVENT_TYPE_CHANGED, "event")]
+    assert codes(migrated_position) == [(Code.EVENT_TYPE_CHANGED, "event")]
 
 
 def test_refuses_a_position_inside_a_scope_whose_boundary_event_changed() -> None:
@@ -93,15 +93,15 @@ def test_refuses_a_position_inside_a_scope_whose_boundary_event_changed() -> Non
 
 
 def test_refuses_a_position_beside_an_event_subprocess_that_changed() -> None:
-    relocation = moved(with_event_sub(message="M"), with_event_sub(signal="S"), "task")
+    migrated_position = moved(with_event_sub(message="M"), with_event_sub(signal="S"), "task")
 
-    assert codes(relocation) == [(Code.EVENT_TYPE_CHANGED, "heard")]
+    assert codes(migrated_position) == [(Code.EVENT_TYPE_CHANGED, "heard")]
 
 
 def test_lets_go_of_the_start_event_that_an_interrupting_event_subprocess_has_used() -> None:
-    relocation = moved(with_event_sub(message="M"), with_event_sub(signal="S"), "react")
+    migrated_position = moved(with_event_sub(message="M"), with_event_sub(signal="S"), "react")
 
-    assert relocation.position == {"react"}
+    assert migrated_position.position == {"react"}
 
 
 def test_holds_on_to_the_start_event_of_a_non_interrupting_event_subprocess() -> None:
@@ -112,10 +112,10 @@ def test_holds_on_to_the_start_event_of_a_non_interrupting_event_subprocess() ->
 
 
 def test_warns_when_a_listener_is_removed_and_lets_the_instance_go() -> None:
-    relocation = moved(with_boundary(message="M"), one_task(), "task")
+    migrated_position = moved(with_boundary(message="M"), one_task(), "task")
 
-    assert relocation.position == {"task"}
-    assert [(finding.code, finding.source, finding.target) for finding in relocation.warnings] == [
+    assert migrated_position.position == {"task"}
+    assert [(finding.code, finding.source, finding.target) for finding in migrated_position.warnings] == [
         (Code.LISTENER_REMOVED, "event", None)
     ]
 

@@ -39,7 +39,7 @@ from uplift.domain import (
 )
 from uplift.domain.model.instance import ACTIVE
 from uplift.domain.ports import Store
-from uplift.domain.rules.migration_path import Route
+from uplift.domain.rules.migration_path import MigrationPath
 from uplift.domain.use_cases.plan import plan_upgrade
 
 pytestmark = pytest.mark.anyio
@@ -89,7 +89,7 @@ def worlds(draw: st.DrawFn) -> World:
 def decided(instance: Instance) -> Decision:
     """What the rules say of one instance, asked on its own."""
     cohort = Cohort(version=instance.version, status=instance.status, position=instance.position)
-    return decide(cohort, Route(target=PUBLISHED))
+    return decide(cohort, MigrationPath(target=PUBLISHED))
 
 
 def selected(world: World) -> list[InstanceId]:

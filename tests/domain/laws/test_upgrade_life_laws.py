@@ -35,7 +35,7 @@ from uplift.domain import (
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.prune import prune_outcomes
 from uplift.domain.use_cases.request import RETRIED
-from uplift.domain.use_cases.run import work_chunk
+from uplift.domain.use_cases.run import run_chunk
 from uplift.domain.use_cases.upgrade import finish_upgrade
 
 pytestmark = pytest.mark.anyio
@@ -82,9 +82,9 @@ async def interrupted(store: Store, upgrade: Upgrade, steps: list[Step]) -> Upgr
             case Interruption.DIES_WITHIN:
                 await taken(store, upgrade.id, worker)
                 async with a_transaction_that_fails(store) as transaction:
-                    held = await transaction.held_share(upgrade.id, worker.name, clock())
+                    held = await transaction.held_partition(upgrade.id, worker.name, clock())
                     assert held is not None
-                    await work_chunk(transaction, held, size, worker, {})
+                    await run_chunk(transaction, held, size, worker, {})
             case Interruption.PAUSES:
                 if not (await work_and_die(store, upgrade.id, worker, chunks=1)).is_finished:
                     await pause_upgrade(store, upgrade.id, caller=ADMIN)

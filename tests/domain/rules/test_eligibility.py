@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.builders import a_cohort, at
 from uplift.domain import Decision, ReasonCode, SkipReason, Status, Verdict, VersionNumber, decide
-from uplift.domain.compatibility import Code, Finding, Relocation
+from uplift.domain.compatibility import Code, Finding, MigratedPosition
 from uplift.domain.rules.eligibility import (
     RULES,
     Case,
@@ -12,16 +12,22 @@ from uplift.domain.rules.eligibility import (
     must_be_compatible,
     must_be_pending,
 )
-from uplift.domain.rules.migration_path import Route
+from uplift.domain.rules.migration_path import MigrationPath
 
 TARGET = VersionNumber(3)
-TO_TARGET = Route(target=TARGET)
+TO_TARGET = MigrationPath(target=TARGET)
 NOT_PENDING = [status for status in Status if status is not Status.PENDING]
 
 
-def a_case(version: int = 1, status: Status = Status.PENDING, relocation: Relocation | None = None) -> Case:
+def a_case(
+    version: int = 1, status: Status = Status.PENDING, migrated_position: MigratedPosition | None = None
+) -> Case:
     cohort = a_cohort(version, status)
-    return Case(cohort=cohort, target=TARGET, relocation=relocation or Relocation(position=cohort.position))
+    return Case(
+        cohort=cohort,
+        target=TARGET,
+        migrated_position=migrated_position or MigratedPosition(position=cohort.position),
+    )
 
 
 def a_finding(element: str) -> Finding:
@@ -54,14 +60,14 @@ def test_leaves_an_instance_that_is_on_the_target_version_or_above(version: int)
 
 
 def test_upgrades_an_instance_whose_position_fits_into_the_target() -> None:
-    assert must_be_compatible(a_case(relocation=Relocation(position=at("elsewhere")))) is None
+    assert must_be_compatible(a_case(migrated_position=MigratedPosition(position=at("elsewhere")))) is None
 
 
 def test_leaves_an_instance_whose_position_does_not_fit_and_tells_every_finding() -> None:
     findings = (a_finding("one"), a_finding("two"))
-    assert must_be_compatible(a_case(relocation=Relocation(position=None, errors=findings))) == SkipReason(
-        code=ReasonCode.INCOMPATIBLE, message="'one' is gone. 'two' is gone.", findings=findings
-    )
+    assert must_be_compatible(
+        a_case(migrated_position=MigratedPosition(position=None, errors=findings))
+    ) == SkipReason(code=ReasonCode.INCOMPATIBLE, message="'one' is gone. 'two' is gone.", findings=findings)
 
 
 def test_an_instance_that_breaks_no_rule_is_upgraded_where_it_waits() -> None:

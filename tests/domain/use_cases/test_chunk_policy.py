@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 from tests.support.builders import EVENING, an_upgrade
 from uplift.domain import UpgradeState
 from uplift.domain.model.upgrade import Upgrade
-from uplift.domain.use_cases.run import AT_ONCE, Pace
+from uplift.domain.use_cases.run import INLINE_LIMIT, ChunkPolicy
 
 MS = timedelta(milliseconds=1)
-PACE = Pace(first_size=1_000, smallest=100, largest=10_000, target=50 * MS)
+CHUNK_POLICY = ChunkPolicy(initial_size=1_000, min_size=100, max_size=10_000, target_duration=50 * MS)
 
 SIZES = st.integers(100, 10_000)
 TIMES = st.timedeltas(timedelta(), timedelta(hours=1))
 
 
-def test_a_pace_is_fifty_milliseconds_unless_it_is_set() -> None:
-    assert Pace().target == 50 * MS
-    assert Pace().at_once == AT_ONCE == 10_000
-    assert Pace().share_size is None
+def test_a_chunk_takes_fifty_milliseconds_unless_it_is_set() -> None:
+    assert ChunkPolicy().target_duration == 50 * MS
+    assert ChunkPolicy().inline_limit == INLINE_LIMIT == 10_000
+    assert ChunkPolicy().partition_size is None
 
 
 @pytest.mark.parametrize(
@@ -40,28 +40,28 @@ def test_a_pace_is_fifty_milliseconds_unless_it_is_set() -> None:
     ids=str,
 )
 def test_the_next_chunk_aims_at_seven_tenths_of_the_target(took: timedelta, size: int) -> None:
-    assert PACE.size_after(1_000, took) == size
+    assert CHUNK_POLICY.size_after(1_000, took) == size
 
 
 @given(size=SIZES, took=TIMES)
 def test_a_chunk_is_never_smaller_or_larger_than_allowed(size: int, took: timedelta) -> None:
-    assert 100 <= PACE.size_after(size, took) <= 10_000
+    assert 100 <= CHUNK_POLICY.size_after(size, took) <= 10_000
 
 
 @given(size=SIZES, took=TIMES)
 def test_a_step_is_at_most_twofold(size: int, took: timedelta) -> None:
-    assert size / 2 - 1 <= PACE.size_after(size, took) <= size * 2
+    assert size / 2 - 1 <= CHUNK_POLICY.size_after(size, took) <= size * 2
 
 
 @given(size=SIZES, took=TIMES, longer=TIMES)
 def test_the_longer_a_chunk_took_the_smaller_the_next(size: int, took: timedelta, longer: timedelta) -> None:
-    assert PACE.size_after(size, took + longer) <= PACE.size_after(size, took)
+    assert CHUNK_POLICY.size_after(size, took + longer) <= CHUNK_POLICY.size_after(size, took)
 
 
 @given(size=SIZES, a_thousand_take=st.timedeltas(5 * MS, 300 * MS))
 def test_sizes_settle_where_a_chunk_takes_less_than_the_target(size: int, a_thousand_take: timedelta) -> None:
     for _ in range(12):
-        size = PACE.size_after(size, a_thousand_take * size / 1_000)
+        size = CHUNK_POLICY.size_after(size, a_thousand_take * size / 1_000)
     assert a_thousand_take * size / 1_000 <= 50 * MS
 
 

@@ -11,7 +11,7 @@ from uplift.domain import VersionNumber, save_draft
 from uplift.domain.compatibility import Code
 from uplift.domain.errors import ErrorCode
 from uplift.domain.ports import Store
-from uplift.domain.rules.migration_path import Route
+from uplift.domain.rules.migration_path import MigrationPath
 from uplift.domain.use_cases.compare import compare_versions
 
 pytestmark = pytest.mark.anyio
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 APPROVE, APPROVE_AND_PAY, PAY = chain("approve"), chain("approve", "pay"), chain("pay")
 
 
-async def compared(store: Store, from_version: int, to_version: int | None = None) -> Route | None:
+async def compared(store: Store, from_version: int, to_version: int | None = None) -> MigrationPath | None:
     to = None if to_version is None else VersionNumber(to_version)
     return await compare_versions(
         store, process=ORDERS, from_version=VersionNumber(from_version), to_version=to
@@ -33,11 +33,11 @@ async def draft(store: Store, model: ProcessBuilder) -> None:
 async def test_a_version_is_compared_with_the_latest_published_one(store: Store) -> None:
     await a_modelled_process(store, APPROVE_AND_PAY.xml(), PAY.xml(), APPROVE.xml())
     await draft(store, PAY)
-    route = await compared(store, 1)
-    assert route is not None
-    assert (route.target, dict(route.mapping)) == (3, {"approve": "approve"})
-    assert [(one.code, one.source) for one in route.errors] == [(Code.ELEMENT_MISSING, "pay")]
-    assert route.warnings == ()
+    migration_path = await compared(store, 1)
+    assert migration_path is not None
+    assert (migration_path.target, dict(migration_path.mapping)) == (3, {"approve": "approve"})
+    assert [(one.code, one.source) for one in migration_path.errors] == [(Code.ELEMENT_MISSING, "pay")]
+    assert migration_path.warnings == ()
 
 
 async def test_of_several_processes_in_a_document_the_one_of_the_code_is_compared(store: Store) -> None:
@@ -46,9 +46,9 @@ async def test_of_several_processes_in_a_document_the_one_of_the_code_is_compare
 
     ours = [a_document("orders").user_task(task) for task in ("approve", "pay")]
     await a_modelled_process(store, *map(beside_another, ours))
-    route = await compared(store, 1)
-    assert route is not None
-    assert [(one.code, one.source) for one in route.errors] == [(Code.ELEMENT_MISSING, "approve")]
+    migration_path = await compared(store, 1)
+    assert migration_path is not None
+    assert [(one.code, one.source) for one in migration_path.errors] == [(Code.ELEMENT_MISSING, "approve")]
 
 
 async def test_any_two_versions_are_compared_either_way_and_drafts_too(store: Store) -> None:
@@ -67,12 +67,12 @@ async def test_a_version_without_a_model_is_told(
     store: Store, documents: list[ProcessBuilder | None]
 ) -> None:
     await a_modelled_process(store, *(None if one is None else one.xml() for one in documents))
-    route = await compared(store, 1)
-    assert route is not None
+    migration_path = await compared(store, 1)
+    assert migration_path is not None
     without = documents.index(None) + 1
-    assert (route.comparison, route.without_model) == (None, without)
-    assert (route.mapping, route.errors) == ({}, ())
-    [warning] = route.warnings
+    assert (migration_path.comparison, migration_path.without_model) == (None, without)
+    assert (migration_path.mapping, migration_path.errors) == ({}, ())
+    [warning] = migration_path.warnings
     assert warning.code is Code.NO_MODEL
     assert warning.message.startswith(f"Version {without} has no BPMN model")
 
@@ -98,5 +98,5 @@ async def test_an_unknown_process_is_refused(store: Store) -> None:
 
 
 def test_the_latest_version_itself_has_nothing_in_its_way() -> None:
-    route = Route(target=VersionNumber(2))
-    assert (route.mapping, route.errors, route.warnings) == ({}, (), ())
+    migration_path = MigrationPath(target=VersionNumber(2))
+    assert (migration_path.mapping, migration_path.errors, migration_path.warnings) == ({}, (), ())

@@ -38,8 +38,8 @@ from uplift.domain import (
     request_retry,
     request_undo,
     request_upgrade,
+    run_upgrade,
     watch,
-    work_off,
 )
 from uplift.domain.errors import InvalidInput
 from uplift.domain.ports import Store, Transaction
@@ -135,7 +135,7 @@ async def test_an_upgrade_that_was_paused_before_the_chunk_is_left(store: InMemo
     claimed = await taken(store, queued.id)
     paused = await pause_upgrade(store, queued.id, caller=ADMIN)
     told: list[Upgrade] = []
-    assert await work_off(store, claimed, SMALL, on_progress=told.append) == paused
+    assert await run_upgrade(store, claimed, SMALL, on_progress=told.append) == paused
     assert told == [paused]
     assert await instances_of(store, ORDERS) == instances(range(3))
 
@@ -271,7 +271,7 @@ async def test_a_chunk_of_an_upgrade_that_stops_meanwhile_is_not_carried_out(sto
     told: list[Upgrade] = []
     chunks: list[int] = []
     worker = replace(SMALL, on_chunk=lambda done, _: chunks.append(done.upgraded))
-    done = await work_off(StoppedOnce(store), claimed, worker, on_progress=told.append)
+    done = await run_upgrade(StoppedOnce(store), claimed, worker, on_progress=told.append)
     assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 5)
     assert chunks == [2, 2, 1]
     assert [one.upgraded for one in told] == [2, 4, 5]
@@ -292,19 +292,19 @@ class RequestedAfterTheLook(Around):
 async def test_a_worker_takes_a_share_of_no_other_upgrade_than_its_own(store: InMemoryStore) -> None:
     await a_process(store, holding=instances(range(6)))
     await a_process(store, INVOICES, holding=instances(range(6, 9), process=INVOICES))
-    pace = replace(SMALL.pace, share_size=2)
-    one, two = (replace(SMALL, name=name, pace=pace) for name in ("one", "two"))
+    chunk_policy = replace(SMALL.chunk_policy, partition_size=2)
+    one, two = (replace(SMALL, name=name, chunk_policy=chunk_policy) for name in ("one", "two"))
     shared = await request(store)
     for worker in (one, two):
         await taken(store, shared.id, worker)
     around = RequestedAfterTheLook(store)
-    left = await work_off(around, shared, one)
+    left = await run_upgrade(around, shared, one)
     assert (left.state, left.upgraded) == (UpgradeState.RUNNING, 4)
     assert await store.claimable(NOON) == around.other
 
 
 class DoneByOthers(Around):
-    """Another worker comes to the end just when one looks for a share, and nothing is told afterwards."""
+    """Another worker comes to the end just when one looks for a partition, and nothing is told afterwards."""
 
     async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
         assert only is not None

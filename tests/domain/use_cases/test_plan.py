@@ -80,7 +80,9 @@ async def test_a_plan_tells_what_it_is_about_and_holds_for_just_that(store: Stor
     mapping = VersionMapping(from_version=VersionNumber(1), instructions=(renamed,))
     plan = await plan_upgrade(store, process=ORDERS, selection=selection, mappings=[mapping])
     assert (plan.process, plan.selection, plan.mappings) == (ORDERS, selection, (mapping,))
-    assert {version: route.mapping["approve"] for version, route in plan.routes.items()} == {1: "accept"}
+    assert {
+        version: migration_path.mapping["approve"] for version, migration_path in plan.migration_paths.items()
+    } == {1: "accept"}
     fingerprint = str(plan.fingerprint)
     held = await must_still_plan(store, fingerprint, process=ORDERS, selection=selection, mappings=[mapping])
     assert held == plan.fingerprint

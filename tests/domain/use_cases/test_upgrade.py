@@ -37,8 +37,8 @@ from uplift.domain import (
 from uplift.domain.errors import ErrorCode
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import MAX_REASON_LENGTH
-from uplift.domain.ports import HeldShare, Store, Transaction
-from uplift.domain.use_cases.run import AT_ONCE, Pace, must_account_for_all
+from uplift.domain.ports import HeldPartition, Store, Transaction
+from uplift.domain.use_cases.run import INLINE_LIMIT, ChunkPolicy, must_account_for_all
 from uplift.domain.use_cases.upgrade import finish_upgrade
 
 pytestmark = pytest.mark.anyio
@@ -129,18 +129,18 @@ class ListeningForNames(Around):
     @asynccontextmanager
     async def transaction(self, *, in_background: bool = False) -> AsyncIterator[Transaction]:
         async with self._store.transaction(in_background=in_background) as transaction:
-            held_share = transaction.held_share
+            held_partition = transaction.held_partition
 
-            async def listening(upgrade: UpgradeId, worker: str, now: datetime) -> HeldShare | None:
+            async def listening(upgrade: UpgradeId, worker: str, now: datetime) -> HeldPartition | None:
                 self.names.add(worker)
-                return await held_share(upgrade, worker, now)
+                return await held_partition(upgrade, worker, now)
 
-            transaction.held_share = listening  # type: ignore[method-assign]
+            transaction.held_partition = listening  # type: ignore[method-assign]
             yield transaction
 
 
 async def test_each_call_works_under_a_name_of_its_own(store: Store) -> None:
-    await a_process(store, holding=instances(range(AT_ONCE + 1)))
+    await a_process(store, holding=instances(range(INLINE_LIMIT + 1)))
     listening = ListeningForNames(store)
     for _ in range(2):
         await upgrade_instances(listening, process=ORDERS, selection=all_active(), caller=ADMIN)
@@ -250,23 +250,23 @@ async def test_a_reason_that_cannot_be_kept_is_refused(store: Store, reason: str
 @pytest.mark.parametrize(
     "sizes",
     [
-        {"at_once": 0},
-        {"first_size": 0},
-        {"smallest": 0},
-        {"smallest": -1, "largest": -1},
-        {"smallest": 9, "largest": 8},
+        {"inline_limit": 0},
+        {"initial_size": 0},
+        {"min_size": 0},
+        {"min_size": -1, "max_size": -1},
+        {"min_size": 9, "max_size": 8},
     ],
     ids=str,
 )
 def test_chunks_of_nothing_would_never_end(sizes: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="Expected chunks of at least one instance"):
-        Pace(**sizes)
+        ChunkPolicy(**sizes)
 
 
 def test_shares_of_nothing_would_never_end() -> None:
-    assert Pace(share_size=1).share_size == 1
-    with pytest.raises(ValueError, match="Expected shares of at least one instance"):
-        Pace(share_size=0)
+    assert ChunkPolicy(partition_size=1).partition_size == 1
+    with pytest.raises(ValueError, match="Expected partitions of at least one instance"):
+        ChunkPolicy(partition_size=0)
 
 
 def test_a_store_that_did_something_else_than_it_recorded_is_stopped() -> None:

@@ -68,8 +68,8 @@ def test_every_position_is_one_where_an_instance_of_its_version_can_wait(number:
 async def test_instances_are_spread_over_versions_statuses_and_positions() -> None:
     population = await drawn(instances=5_000)
     assert set(Counter(one.version for one in population)) == set(range(1, VERSIONS + 1))
-    shares = Counter(one.status for one in population)
-    assert {status: round(100 * shares[status] / 5_000) for status in Status} == pytest.approx(
+    partitions = Counter(one.status for one in population)
+    assert {status: round(100 * partitions[status] / 5_000) for status in Status} == pytest.approx(
         STATUSES, abs=2
     )
     seen = {(one.version, one.position) for one in population if one.status is Status.PENDING}

@@ -202,9 +202,9 @@ async def test_an_upgrade_names_the_workers_that_have_a_share_of_it(client: Clie
     asked = await ask_for(small, "upgradeInstances", "id state workers", wait=False)
     assert (asked["state"], asked["workers"]) == ("QUEUED", [])
     for name in ("night shift", "day shift"):
-        assert await claim(small.store, a_worker(name, share=2))
+        assert await claim(small.store, a_worker(name, partition=2))
     upgrade = await the_upgrade(small.store)
-    *_, free = (await small.store.shares([upgrade.id]))[upgrade.id]
+    *_, free = (await small.store.partitions([upgrade.id]))[upgrade.id]
     assert free.lease is None
     shown = (await small.ask(WORKERS, id=asked["id"]))["upgrade"]
     assert shown == {"state": "RUNNING", "workers": ["day shift", "night shift"]}
@@ -214,7 +214,7 @@ async def test_a_worker_that_has_several_shares_is_named_once(client: Client):
     small = await a_small_front_door(client)
     asked = await ask_for(small, "upgradeInstances", wait=False)
     for _ in range(2):
-        assert await claim(small.store, a_worker("night shift", share=2))
+        assert await claim(small.store, a_worker("night shift", partition=2))
     shown = (await small.ask(WORKERS, id=asked["id"]))["upgrade"]
     assert shown == {"state": "RUNNING", "workers": ["night shift"]}
 
@@ -225,7 +225,7 @@ async def test_an_upgrade_that_is_not_running_names_no_worker(client: Client, st
     asked = await ask_for(small, "upgradeInstances", wait=False)
     assert await claim(small.store, a_worker("night shift"))
     upgrade = await put_into(small.store, (await the_upgrade(small.store)).id, state=state)
-    [left] = (await small.store.shares([upgrade.id]))[upgrade.id]
+    [left] = (await small.store.partitions([upgrade.id]))[upgrade.id]
     assert left.lease is not None
     shown = (await small.ask(WORKERS, id=asked["id"]))["upgrade"]
     assert shown == {"state": state.value, "workers": []}

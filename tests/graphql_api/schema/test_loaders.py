@@ -110,13 +110,13 @@ async def test_a_list_of_running_upgrades_asks_once_for_their_workers(client: Cl
             client.store, process=key, selection=all_active(), caller=ADMIN, worker=a_worker()
         )
         for name in (f"first of {number}", f"second of {number}"):
-            assert await claim(client.store, a_worker(name, share=2), only=asked.id)
+            assert await claim(client.store, a_worker(name, partition=2), only=asked.id)
     store = CountingStore(client.store)
     data = await client.on(store).ask("{upgrades {nodes {workers}}}")
     assert [one["workers"] for one in data["upgrades"]["nodes"]] == [
         [f"first of {number}", f"second of {number}"] for number in reversed(range(upgrades))
     ]
-    assert store.asked == {"upgrades": 1, "shares": 1}
+    assert store.asked == {"upgrades": 1, "partitions": 1}
 
 
 async def test_a_list_of_retries_asks_once_for_what_they_are_of(client: Client):

@@ -42,11 +42,11 @@ from uplift.domain import (
     UpgradeState,
     all_active,
     claim,
+    run_upgrade,
     upgrade_instances,
-    work_off,
 )
 from uplift.domain.model.access import KeyUse
-from uplift.domain.model.upgrade import Lease, Share
+from uplift.domain.model.upgrade import Lease, Partition
 from uplift.gateway.auth.keys import digest_of
 from uplift.storage.database import Database
 from uplift.storage.migrations.running import VERSIONS, migrate, revisions
@@ -139,14 +139,14 @@ async def test_an_upgrade_that_was_unfinished_goes_on_where_it_was(older: Path |
     async with an_open_database(older) as store:
         running, done = UpgradeId(RUNNING), UpgradeId(UPGRADE)
         gone = Lease(worker="gone", until=NOON)
-        assert await store.shares([running, done]) == {
-            running: (Share(upgrade=running, cursor=2, last=3, lease=gone),),
+        assert await store.partitions([running, done]) == {
+            running: (Partition(upgrade=running, cursor=2, last=3, lease=gone),),
             done: (),
         }
         assert await claim(store, a_worker(clock=a_clock(NOON))) is None
         claimed = await claim(store, a_worker(clock=a_clock(EVENING)))
         assert claimed is not None
-        ended = await work_off(store, claimed, a_worker())
+        ended = await run_upgrade(store, claimed, a_worker())
         assert (ended.state, ended.upgraded, ended.skipped) == (UpgradeState.COMPLETED, 1, 2)
         assert {one.version for one in (await by_id(store, ORDERS)).values()} == {2}
 

@@ -23,10 +23,10 @@ from uplift.domain import (
     pause_upgrade,
     register_instances,
     request_undo,
-    work_off,
+    run_upgrade,
 )
 from uplift.domain.ports import Transaction
-from uplift.domain.use_cases.run import DoneChunk, work_chunk
+from uplift.domain.use_cases.run import DoneChunk, run_chunk
 from uplift.domain.use_cases.upgrade import finish_upgrade
 from uplift.storage.store import SqlStore
 
@@ -35,19 +35,19 @@ pytestmark = pytest.mark.anyio
 
 async def chunk_of(transaction: Transaction, upgrade: Upgrade, worker: Worker, size: int) -> DoneChunk:
     """The next chunk of what the worker holds, not committed yet."""
-    held = await transaction.held_share(upgrade.id, worker.name, worker.clock())
+    held = await transaction.held_partition(upgrade.id, worker.name, worker.clock())
     assert held is not None
-    return await work_chunk(transaction, held, size, worker, {})
+    return await run_chunk(transaction, held, size, worker, {})
 
 
 async def test_a_worker_waits_for_no_chunk_of_another_share(store: SqlStore, neighbour: SqlStore) -> None:
     shared = await a_shared_upgrade(store, 12)
     async with store.transaction() as transaction:
-        held = await transaction.held_share(shared.id, "one", ONE.clock())
+        held = await transaction.held_partition(shared.id, "one", ONE.clock())
         assert held is not None
-        chunk = await transaction.record_chunk(held.upgrade, held.share, 6, [])
+        chunk = await transaction.record_chunk(held.upgrade, held.partition, 6, [])
         assert chunk.recorded == 6
-        beside = await work_off(neighbour, shared, TWO)
+        beside = await run_upgrade(neighbour, shared, TWO)
         assert (beside.state, beside.upgraded) == (UpgradeState.RUNNING, 6)
     # The transaction had not moved anything: what it recorded is not told as done.
     assert (await store.upgrade(shared.id)) == beside
@@ -60,7 +60,7 @@ async def test_the_two_last_chunks_at_the_same_moment_complete_the_upgrade_once(
     async with store.transaction() as transaction:
         first = await chunk_of(transaction, shared, ONE, 6)
         assert (first.is_last, first.upgrade.state) == (True, UpgradeState.RUNNING)
-        other = create_task(work_off(neighbour, shared, sharing("two", size=6)))
+        other = create_task(run_upgrade(neighbour, shared, sharing("two", size=6)))
         await until_someone_waits_for_a_row(store)
     done = await other
     assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 12)
@@ -77,11 +77,11 @@ async def test_what_another_worker_decides_within_a_chunk_of_an_undo_is_carried_
     for worker in (ONE, TWO):
         await taken(store, undo.id, worker)
     async with store.transaction() as transaction:
-        held = await transaction.held_share(undo.id, "one", ONE.clock())
+        held = await transaction.held_partition(undo.id, "one", ONE.clock())
         assert held is not None
         # It has read the decisions: there are none.
-        await work_off(neighbour, undo, TWO)
-        first = await work_chunk(transaction, held, 6, ONE, {})
+        await run_upgrade(neighbour, undo, TWO)
+        first = await run_chunk(transaction, held, 6, ONE, {})
     assert (first.upgraded, first.upgrade.state) == (6, UpgradeState.COMPLETED)
     assert await instances_of(store, ORDERS) == instances(range(12))
 
@@ -94,7 +94,7 @@ async def test_many_workers_take_back_what_an_upgrade_did(
     await a_process(store, holding=held)
     done = await work(store, (await request(store)).id)
     undo = await request_undo(store, of=done.id, caller=ADMIN, worker=SMALL)
-    several = [sharing(f"worker {number}", size=7 + attempt, share=40) for number in range(4)]
+    several = [sharing(f"worker {number}", size=7 + attempt, partition=40) for number in range(4)]
     ends = await gather(
         *(
             finish_upgrade((store, neighbour)[number % 2], undo, worker)
@@ -135,7 +135,7 @@ async def test_who_stops_an_upgrade_waits_for_no_chunk_and_sees_none_afterwards(
                 transaction.record_chunk = interfered
                 yield transaction
 
-    left = await work_off(Interfering(store.database), shared, ONE)
+    left = await run_upgrade(Interfering(store.database), shared, ONE)
     assert (left.state, left.upgraded) == (state, 0)
     assert [await everything_in(store)] == seen
     assert await instances_of(store, ORDERS) == instances(range(12))
@@ -163,8 +163,8 @@ async def test_two_claims_at_once_never_take_two_upgrades_of_a_process(
         assert found is not None
         other = create_task(claim(neighbour, TWO, only=second.id))
         await until_someone_waits_for_a_row(store)
-        upgrade, share = found
-        await transaction.save_share(replace(share, lease=ONE.lease()))
+        upgrade, partition = found
+        await transaction.save_partition(replace(partition, lease=ONE.lease()))
         await transaction.save_upgrade(replace(upgrade, state=UpgradeState.RUNNING))
     assert await other is None
 
@@ -184,7 +184,7 @@ async def test_many_workers_with_many_cohorts_wait_for_each_other_but_never_in_a
     await a_process(store)
     await register_instances(store, process=ORDERS, instances=held, caller=ADMIN)
     queued = await request(store, all_active())
-    several = [sharing(f"worker {number}", size=17, share=60) for number in range(6)]
+    several = [sharing(f"worker {number}", size=17, partition=60) for number in range(6)]
     ends = await gather(
         *(
             finish_upgrade((store, neighbour)[number % 2], queued, worker)

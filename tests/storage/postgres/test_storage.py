@@ -36,8 +36,8 @@ from uplift.domain import (
     create_process,
     register_instances,
     report_instances,
+    run_upgrade,
     upgrade_instances,
-    work_off,
 )
 from uplift.domain.errors import ProcessExists, StoreUnavailable, UpliftError
 from uplift.domain.model.paging import PageRequest
@@ -115,7 +115,7 @@ async def test_the_database_finds_out_how_much_there_is_when_it_is_told_to(store
     await a_process(store, holding=instances(range(500)))
     rows = "SELECT reltuples::int FROM pg_class WHERE relname = 'instance'"
     assert await ask(store, rows) == -1  # nobody has counted yet
-    await store.database.count_anew()
+    await store.database.analyze()
     assert await ask(store, rows) == 500
 
 
@@ -218,14 +218,14 @@ async def test_instances_that_become_active_in_the_middle_of_a_chunk_are_left_to
         async with store.transaction() as transaction:
             upgrade = await transaction.upgrade(queued.id)
             assert upgrade is not None
-            [share] = await transaction.shares(upgrade)
-            chunk = await transaction.record_chunk(upgrade, share, 10, [])
+            [partition] = await transaction.partitions(upgrade)
+            chunk = await transaction.record_chunk(upgrade, partition, 10, [])
             assert (chunk.recorded, chunk.is_last) == (2, True)
             if how == "wait again":
                 await engine.report(ORDERS, [a_report(ended)])
             await stack.aclose()
             await transaction.keep_decisions(upgrade, [CountedDecision(decision=decision, count=2)])
-            assert await transaction.move(upgrade, share, chunk, [decision]) == 2
+            assert await transaction.move(upgrade, partition, chunk, [decision]) == 2
     held = {one.id: (one.status, one.version) for one in await instances_of(store, ORDERS)}
     late = an_id(2 if how == "wait again" else 3)
     assert held[late] == (Status.PENDING, 1)
@@ -277,7 +277,7 @@ async def test_a_chunk_gives_way_to_who_waits_for_it_in_a_circle(
     begun = await work_and_die(store, (await request(store)).id, chunks=1)
     async with neighbour.transaction() as engine:
         await engine.processes_of([an_id(4)])
-        working = create_task(work_off(store, begun, SMALL))
+        working = create_task(run_upgrade(store, begun, SMALL))
         await until_someone_waits_for_a_row(store)
         assert list(await engine.processes_of([an_id(3)])) == [an_id(3)]
     done = await working

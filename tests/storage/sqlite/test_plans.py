@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.chunk_work import add_upgrade, moving, work_chunk
+from tests.contract.chunk_work import add_upgrade, moving, run_chunk
 from tests.storage.recording import Sent, plan_of, statements_on
 from tests.support.builders import (
     NOON,
@@ -62,7 +62,7 @@ async def statements_of_a_chunk(store: SqlStore, kind: SelectionKind, size: int)
         async with store.transaction() as transaction:
             stored = await transaction.upgrade(upgrade.id)
             assert stored is not None
-            worked = await work_chunk(transaction, stored, 10_000, moving({at("go"): at("gone")}))
+            worked = await run_chunk(transaction, stored, 10_000, moving({at("go"): at("gone")}))
     assert worked.moved == size // 2
     return sent
 
@@ -117,7 +117,7 @@ async def test_lists_are_read_along_an_index_and_never_sorted(store: SqlStore, k
     selection = selecting(kind, 20)
     async with store.transaction() as transaction:
         upgrade = await add_upgrade(transaction, an_upgrade(selection=kind_of(selection)), selection)
-        await work_chunk(transaction, upgrade, 10_000)
+        await run_chunk(transaction, upgrade, 10_000)
     page = PageRequest(first=5, after=2)
     async with store.database.reading() as connection:
         pass
@@ -180,7 +180,7 @@ async def test_pages_of_outcomes_take_few_different_statements_whichever_upgrade
         selection = selecting(kind, 2)
         async with store.transaction() as transaction:
             upgrade = await add_upgrade(transaction, an_upgrade(number, selection=kind), selection)
-            await work_chunk(transaction, upgrade, 10)
+            await run_chunk(transaction, upgrade, 10)
         ids.append(upgrade.id)
     mixtures = [chosen for most in range(1, 7) for chosen in combinations(ids, most)]
     async with store.database.reading() as connection:

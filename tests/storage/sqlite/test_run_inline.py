@@ -21,7 +21,9 @@ async def listen(store: SqlStore) -> list[int]:
     threads: list[int] = []
     async with store.database.reading() as connection:
         assert isinstance(connection, SqliteConnection)
-        await connection.work(lambda raw: raw.set_trace_callback(lambda _: threads.append(get_ident())))
+        await connection.run_in_thread(
+            lambda raw: raw.set_trace_callback(lambda _: threads.append(get_ident()))
+        )
     return threads
 
 
@@ -46,7 +48,7 @@ async def test_who_asks_does_not_wait_for_what_another_left_unfinished(store: Sq
     finish = Event()
     async with store.database.reading() as connection:
         assert isinstance(connection, SqliteConnection)
-        left = create_task(connection.work(lambda _: finish.wait(30)))
+        left = create_task(connection.run_in_thread(lambda _: finish.wait(30)))
         await sleep(0)
         left.cancel()
         with suppress(CancelledError):
@@ -66,7 +68,7 @@ async def test_what_the_database_refuses_is_told_as_by_another_thread(store: Sql
     await read(store, [an_id(7)], times=2)
     async with store.database.reading() as connection:
         assert isinstance(connection, SqliteConnection)
-        await connection.work(lambda raw: raw.set_progress_handler(lambda: 1, 1))
+        await connection.run_in_thread(lambda raw: raw.set_progress_handler(lambda: 1, 1))
     with pytest.raises(StoreUnavailable, match="the database says 'interrupted'"):
         await store.instances([an_id(7)])
 

@@ -11,7 +11,7 @@ import pytest
 from tests.support.builders import ADMIN, ORDERS, a_process, instances
 from uplift.domain import all_active, upgrade_instances
 from uplift.storage.sqlite.driver import SqliteConnection
-from uplift.storage.sqlite.thread_priority import NICE, SLICE_NS, let_others_go_first
+from uplift.storage.sqlite.thread_priority import NICE, SLICE_NS, lower_thread_priority
 from uplift.storage.store import SqlStore
 
 pytestmark = [
@@ -30,7 +30,7 @@ def niceness(_: sqlite3.Connection | None = None) -> int:
 async def niceness_of_writers(store: SqlStore, *, in_background: bool) -> int:
     async with store.database.writing(in_background=in_background) as connection:
         assert isinstance(connection, SqliteConnection)
-        nice: int = await connection.work(niceness)
+        nice: int = await connection.run_in_thread(niceness)
     return nice
 
 
@@ -46,7 +46,7 @@ async def test_chunks_let_requests_go_first(store: SqlStore) -> None:
 def test_only_the_thread_that_asks_is_put_behind_and_may_ask_again() -> None:
     with ThreadPoolExecutor(1) as behind, ThreadPoolExecutor(1) as beside:
         for _ in range(2):
-            behind.submit(let_others_go_first).result()
+            behind.submit(lower_thread_priority).result()
         assert behind.submit(niceness).result() == max(NICE, niceness())
         assert beside.submit(niceness).result() == niceness()
 
@@ -55,7 +55,7 @@ def test_only_the_thread_that_asks_is_put_behind_and_may_ask_again() -> None:
 def test_the_thread_asks_for_long_slices() -> None:
     with ThreadPoolExecutor(1) as behind:
         thread = behind.submit(threading.get_native_id).result()
-        behind.submit(let_others_go_first).result()
+        behind.submit(lower_thread_priority).result()
         told = Path(f"/proc/self/task/{thread}/sched").read_text()
     slices = [line for line in told.splitlines() if line.startswith("se.slice")]
     assert [line.split(":")[1].strip() for line in slices] == [str(SLICE_NS)]
@@ -64,7 +64,7 @@ def test_the_thread_asks_for_long_slices() -> None:
 def test_a_thread_that_was_nicer_before_stays_so() -> None:
     def be_nicer_first() -> int:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 15)
-        let_others_go_first()
+        lower_thread_priority()
         return niceness()
 
     with ThreadPoolExecutor(1) as behind:
@@ -77,4 +77,4 @@ def test_where_nobody_may_be_nicer_work_goes_on_as_before(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(os, "setpriority", forbid)
     with ThreadPoolExecutor(1) as behind:
-        behind.submit(let_others_go_first).result()
+        behind.submit(lower_thread_priority).result()

@@ -20,7 +20,7 @@ from tests.contract.upgrade_work import (
 )
 from tests.support.builders import ADMIN, MovableClock, a_process, a_worker, an_id, instances
 from tests.support.stores import everything_in
-from uplift.domain import UpgradeState, cancel_upgrade, claim, pause_upgrade, watch, work_off
+from uplift.domain import UpgradeState, cancel_upgrade, claim, pause_upgrade, run_upgrade, watch
 from uplift.domain.model.upgrade import Upgrade
 from uplift.domain.use_cases.upgrade import finish_upgrade
 from uplift.domain.use_cases.watch import wait_until_finished
@@ -39,8 +39,8 @@ async def test_the_work_of_another_program_is_seen_to_its_end(store: SqlStore, n
 
     async with timeout(20):
         task = create_task(look())
-        slow = replace(SMALL, pace=replace(SMALL.pace, rest=timedelta(milliseconds=30)))
-        done = await work_off(store, await taken(store, queued.id), slow)
+        slow = replace(SMALL, chunk_policy=replace(SMALL.chunk_policy, pause=timedelta(milliseconds=30)))
+        done = await run_upgrade(store, await taken(store, queued.id), slow)
         await task
     assert seen[-1] == done
     assert len(seen) > 2
@@ -67,7 +67,7 @@ async def test_one_program_pauses_and_cancels_what_another_works_on(
     queued = await request(store)
     running = await work_and_die(store, queued.id, chunks=1)
     paused = await pause_upgrade(neighbour, queued.id, caller=ADMIN)
-    assert await work_off(store, running, SMALL) == paused
+    assert await run_upgrade(store, running, SMALL) == paused
     assert await claim(store, a_worker("other")) is None
     cancelled = await cancel_upgrade(neighbour, queued.id, caller=ADMIN)
     assert await store.upgrade(queued.id) == cancelled
@@ -85,9 +85,9 @@ async def test_a_program_that_lost_its_lease_to_another_writes_nothing_more(
     clock.go_on(seconds=11)
     taken_over = await taken(neighbour, queued.id, other)
     with suppress(Died):
-        await work_off(neighbour, taken_over, other, on_progress=dying_after(1))
+        await run_upgrade(neighbour, taken_over, other, on_progress=dying_after(1))
     before = await everything_in(store)
-    assert await work_off(store, begun, slow) == before.upgrades[0]
+    assert await run_upgrade(store, begun, slow) == before.upgrades[0]
     assert await everything_in(neighbour) == before
     clock.go_on(seconds=11)
     done = await finish_upgrade(neighbour, before.upgrades[0], a_worker("third", size=2, clock=clock))
