@@ -10,6 +10,8 @@ from pathlib import Path
 import httpx2
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from uplift.graphql_api.ide import (
@@ -29,7 +31,7 @@ MANIFEST = json.loads((DIST / "manifest.json").read_text())
 def an_app(default_query: str = "{ it }") -> Starlette:
     page = GraphiQLPage(default_query=default_query)
 
-    async def endpoint(request):
+    async def endpoint(request: Request) -> Response:
         return page(request)
 
     return Starlette(routes=[Route("/graphql", endpoint), *page.static_routes()])
@@ -50,7 +52,7 @@ def policy_of(response: httpx2.Response) -> dict[str, list[str]]:
     return {name: sources for name, *sources in (directive.split(" ") for directive in directives)}
 
 
-async def test_page_is_html_that_is_checked_anew_at_every_visit(client):
+async def test_page_is_html_that_is_checked_anew_at_every_visit(client: httpx2.AsyncClient) -> None:
     response = await client.get("/graphql")
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/html; charset=utf-8"
@@ -59,7 +61,7 @@ async def test_page_is_html_that_is_checked_anew_at_every_visit(client):
     assert "<title>Uplift GraphiQL</title>" in response.text
 
 
-async def test_page_may_load_only_what_this_server_sends(client):
+async def test_page_may_load_only_what_this_server_sends(client: httpx2.AsyncClient) -> None:
     response = await client.get("/graphql")
     assert policy_of(response) == {
         "default-src": ["'none'"],
@@ -77,7 +79,7 @@ async def test_page_may_load_only_what_this_server_sends(client):
     assert response.headers["referrer-policy"] == "no-referrer"
 
 
-async def test_page_has_no_inline_script(client):
+async def test_page_has_no_inline_script(client: httpx2.AsyncClient) -> None:
     page = (await client.get("/graphql")).text
     assert re.findall(r"<script\b[^>]*>", page) == [
         f'<script type="module" src="/graphql/static/{MANIFEST["script"]}">'
@@ -86,7 +88,7 @@ async def test_page_has_no_inline_script(client):
     assert not re.search(r"\son\w+=|javascript:", page)
 
 
-async def test_page_refers_only_to_files_that_are_served(client):
+async def test_page_refers_only_to_files_that_are_served(client: httpx2.AsyncClient) -> None:
     page = (await client.get("/graphql")).text
     addresses = re.findall(r'(?:src|href)="(/[^"]+)"', page)
     assert len(addresses) == 3
@@ -94,7 +96,7 @@ async def test_page_refers_only_to_files_that_are_served(client):
         assert (await client.get(address)).status_code == 200
 
 
-async def test_page_carries_the_default_query_as_data_below_how_to_begin():
+async def test_page_carries_the_default_query_as_data_below_how_to_begin() -> None:
     query = 'query Q { it(a: "</main><script>alert(1)</script>") }'
     async with a_client(an_app(query)) as client:
         page = (await client.get("/graphql")).text
@@ -104,7 +106,7 @@ async def test_page_carries_the_default_query_as_data_below_how_to_begin():
     assert "<script>alert" not in page
 
 
-async def test_page_of_a_mounted_app_refers_to_files_below_the_mount():
+async def test_page_of_a_mounted_app_refers_to_files_below_the_mount() -> None:
     async with a_client(Starlette(routes=[Mount("/uplift", an_app())])) as client:
         page = (await client.get("/uplift/graphql")).text
         [script] = re.findall(r'<script type="module" src="([^"]*)">', page)
@@ -113,7 +115,7 @@ async def test_page_of_a_mounted_app_refers_to_files_below_the_mount():
 
 
 @pytest.mark.parametrize("name", MANIFEST["files"])
-async def test_file_is_sent_gzipped_and_may_be_kept_for_ever(client, name):
+async def test_file_is_sent_gzipped_and_may_be_kept_for_ever(client: httpx2.AsyncClient, name: str) -> None:
     response = await client.get(f"/graphql/static/{name}", headers={"Accept-Encoding": "br, gzip"})
     assert response.status_code == 200
     assert response.headers["content-encoding"] == "gzip"
@@ -125,7 +127,7 @@ async def test_file_is_sent_gzipped_and_may_be_kept_for_ever(client, name):
     assert response.content == gzip.decompress((DIST / f"{name}.gz").read_bytes())
 
 
-async def test_file_is_sent_plain_to_a_client_without_gzip(client):
+async def test_file_is_sent_plain_to_a_client_without_gzip(client: httpx2.AsyncClient) -> None:
     name = MANIFEST["style"]
     response = await client.get(f"/graphql/static/{name}", headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in response.headers
@@ -146,7 +148,7 @@ async def test_file_is_sent_plain_to_a_client_without_gzip(client):
         ("gzip; q=0.000", False),
     ],
 )
-def test_understands_whether_a_client_accepts_gzip(header, accepted):
+def test_understands_whether_a_client_accepts_gzip(header: str, accepted: bool) -> None:
     assert accepts_gzip(header) is accepted
 
 
@@ -163,26 +165,26 @@ def test_understands_whether_a_client_accepts_gzip(header, accepted):
         "",
     ],
 )
-async def test_nothing_but_the_listed_files_is_served(client, path):
+async def test_nothing_but_the_listed_files_is_served(client: httpx2.AsyncClient, path: str) -> None:
     response = await client.get(f"/graphql/static/{path}")
     assert response.status_code == 404
     assert response.text == "Not Found"
 
 
-async def test_files_can_only_be_read(client):
+async def test_files_can_only_be_read(client: httpx2.AsyncClient) -> None:
     assert (await client.post(f"/graphql/static/{MANIFEST['script']}")).status_code == 405
 
 
-def test_every_name_contains_a_hash_of_the_contents():
+def test_every_name_contains_a_hash_of_the_contents() -> None:
     assert [name for name in MANIFEST["files"] if not re.search(r"-[0-9A-Z]{8}\.\w+$", name)] == []
 
 
-def test_manifest_lists_exactly_the_built_files():
+def test_manifest_lists_exactly_the_built_files() -> None:
     assert sorted(path.name.removesuffix(".gz") for path in DIST.glob("*.gz")) == sorted(MANIFEST["files"])
     assert {MANIFEST["script"], MANIFEST["style"], MANIFEST["licences"]} <= set(MANIFEST["files"])
 
 
-def test_every_file_that_a_script_or_style_names_is_built():
+def test_every_file_that_a_script_or_style_names_is_built() -> None:
     names = re.compile(rb"[\w.-]+-[0-9A-Z]{8}\.(?:js|css|ttf)\b")
     named = {
         name.decode()
@@ -193,14 +195,14 @@ def test_every_file_that_a_script_or_style_names_is_built():
     assert named - set(MANIFEST["files"]) == set()
 
 
-def test_files_do_not_tell_when_or_on_which_system_they_were_built():
+def test_files_do_not_tell_when_or_on_which_system_they_were_built() -> None:
     for path in DIST.glob("*.gz"):
         header = path.read_bytes()[:10]
         assert header[4:8] == bytes(4), path
         assert header[9] == 255, path
 
 
-def test_licences_of_the_contents_are_served_as_they_lie_in_the_package():
+def test_licences_of_the_contents_are_served_as_they_lie_in_the_package() -> None:
     served = gzip.decompress((DIST / f"{MANIFEST['licences']}.gz").read_bytes())
     assert served == (DIST / "THIRD_PARTY_LICENSES.txt").read_bytes()
     for package in ("graphiql", "graphql", "monaco-editor", "react"):
@@ -208,7 +210,7 @@ def test_licences_of_the_contents_are_served_as_they_lie_in_the_package():
 
 
 @pytest.mark.parametrize("missing", ["manifest.json", f"{MANIFEST['script']}.gz"])
-def test_an_incomplete_package_is_refused_before_anything_is_served(tmp_path, missing):
+def test_an_incomplete_package_is_refused_before_anything_is_served(tmp_path: Path, missing: str) -> None:
     for path in DIST.iterdir():
         if path.name != missing:
             (tmp_path / path.name).symlink_to(path)

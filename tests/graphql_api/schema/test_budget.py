@@ -67,7 +67,7 @@ def too_many(nodes: int) -> str:
 
 
 @pytest.mark.parametrize("root", [Query, Mutation, Subscription])
-def test_every_field_at_the_top_of_an_operation_is_within_the_budget(root: type):
+def test_every_field_at_the_top_of_an_operation_is_within_the_budget(root: type) -> None:
     fields = get_object_definition(root, strict=True).fields
     assert all(any(isinstance(one, WithinBudget) for one in field.extensions) for field in fields)
 
@@ -94,7 +94,7 @@ def test_every_field_at_the_top_of_an_operation_is_within_the_budget(root: type)
         ("{upgrades(first: 100) {nodes {mappings {fromVersion}}}}", 100 + 100 * 100),
     ],
 )
-async def test_page_sizes_are_multiplied_down_the_nesting(client: Client, query: str, nodes: int):
+async def test_page_sizes_are_multiplied_down_the_nesting(client: Client, query: str, nodes: int) -> None:
     await add_process(client.store)
     store = CountingStore(client.store)
     data, errors = await client.on(store).answer(query)
@@ -123,7 +123,7 @@ async def test_page_sizes_are_multiplied_down_the_nesting(client: Client, query:
         HISTORIES % 909,
     ],
 )
-async def test_an_operation_within_the_budget_runs(client: Client, query: str):
+async def test_an_operation_within_the_budget_runs(client: Client, query: str) -> None:
     await add_process(client.store)
     await client.ask(query)
 
@@ -145,25 +145,29 @@ query($outer: Int = 1000, $inner: Int!, $off: Boolean = false) {
         ({"inner": 10, "off": True}, None),
     ],
 )
-async def test_page_sizes_may_be_variables(client: Client, variables: dict[str, Any], nodes: int | None):
+async def test_page_sizes_may_be_variables(
+    client: Client, variables: dict[str, Any], nodes: int | None
+) -> None:
     _, errors = await client.answer(BY_VARIABLES, **variables)
     assert [error["message"] for error in errors] == ([too_many(nodes)] if nodes else [])
 
 
 @pytest.mark.anyio
-async def test_a_variable_inside_another_argument_does_not_disturb_the_count(client: Client):
+async def test_a_variable_inside_another_argument_does_not_disturb_the_count(client: Client) -> None:
     query = 'query($code: String!) {upgrades(process: {namespace: "shop", code: $code}) {nodes {id}}}'
     assert await client.ask(query, code="order") == {"upgrades": {"nodes": []}}
 
 
 @pytest.mark.anyio
-async def test_a_page_size_out_of_range_counts_as_the_largest_and_is_refused_where_it_stands(client: Client):
+async def test_a_page_size_out_of_range_counts_as_the_largest_and_is_refused_where_it_stands(
+    client: Client,
+) -> None:
     error = await client.refused("{processes(first: 100000) {nodes {code}}}")
     assert error["extensions"]["code"] == "INVALID_INPUT"
 
 
 @pytest.mark.anyio
-async def test_a_mutation_over_the_budget_changes_nothing(client: Client):
+async def test_a_mutation_over_the_budget_changes_nothing(client: Client) -> None:
     await add_process(client.store)
     before = await contents(client.store)
     data, errors = await client.answer(

@@ -52,14 +52,14 @@ async def done(queued: Client) -> Client:
     return queued
 
 
-async def test_pauses_a_queued_upgrade(queued: Client):
+async def test_pauses_a_queued_upgrade(queued: Client) -> None:
     upgrade = await the_upgrade(queued.store)
     paused = await ask_for(queued, "pauseUpgrade", "id state total startedAt", id=str(upgrade.id))
     assert paused == {"id": str(upgrade.id), "state": "PAUSED", "total": 0, "startedAt": None}
     assert await claim(queued.store, a_worker()) is None
 
 
-async def test_pauses_an_upgrade_between_two_chunks(queued: Client):
+async def test_pauses_an_upgrade_between_two_chunks(queued: Client) -> None:
     await work_one_chunk(queued.store, a_worker("night shift"))
     upgrade = await the_upgrade(queued.store)
     shown = "state total workers"
@@ -70,7 +70,7 @@ async def test_pauses_an_upgrade_between_two_chunks(queued: Client):
     assert await versions_of(queued.store, 1, 2, 3, 4) == [2, 2, 1, 1]
 
 
-async def test_a_resumed_upgrade_goes_on_where_it_stopped(queued: Client):
+async def test_a_resumed_upgrade_goes_on_where_it_stopped(queued: Client) -> None:
     await work_one_chunk(queued.store, a_worker())
     upgrade = await the_upgrade(queued.store)
     await ask_for(queued, "pauseUpgrade", id=str(upgrade.id))
@@ -80,7 +80,7 @@ async def test_a_resumed_upgrade_goes_on_where_it_stopped(queued: Client):
     assert (finished.state, finished.upgraded, finished.skipped) == (UpgradeState.COMPLETED, 4, 1)
 
 
-async def test_cancels_for_good_what_is_not_done(queued: Client):
+async def test_cancels_for_good_what_is_not_done(queued: Client) -> None:
     await work_one_chunk(queued.store, a_worker())
     upgrade = await the_upgrade(queued.store)
     cancelled = await ask_for(
@@ -101,7 +101,7 @@ async def test_cancels_for_good_what_is_not_done(queued: Client):
 AGAIN = "id state selection targetVersion retriedReasons reason expected total upgraded skipped of {id state}"
 
 
-async def test_retries_just_what_was_skipped_for_a_reason(done: Client):
+async def test_retries_just_what_was_skipped_for_a_reason(done: Client) -> None:
     earlier = await the_upgrade(done.store)
     await add_instances(done.store, an_instance(6))
     await report_instances(done.store, reports=[pending(5)], caller=ADMIN)
@@ -124,7 +124,7 @@ async def test_retries_just_what_was_skipped_for_a_reason(done: Client):
     assert await versions_of(done.store, 5, 6) == [2, 1]
 
 
-async def test_undoes_what_nobody_has_moved_since(done: Client):
+async def test_undoes_what_nobody_has_moved_since(done: Client) -> None:
     earlier = await the_upgrade(done.store)
     await report_instances(done.store, reports=[pending(1, at="pay")], caller=ADMIN)
     undo = await ask_for(
@@ -193,7 +193,7 @@ async def test_undoes_what_nobody_has_moved_since(done: Client):
     assert await versions_of(done.store, 1, 2, 3, 4, 5) == [2, 1, 1, 1, 1]
 
 
-async def test_an_undo_can_be_paused_and_cancelled_too(done: Client):
+async def test_an_undo_can_be_paused_and_cancelled_too(done: Client) -> None:
     earlier = await the_upgrade(done.store)
     undo = await ask_for(done, "undoUpgrade", id=str(earlier.id), wait=False)
     await work_one_chunk(done.store, a_worker())
@@ -204,7 +204,7 @@ async def test_an_undo_can_be_paused_and_cancelled_too(done: Client):
 
 
 @CONTROLS
-async def test_an_upgrade_that_does_not_exist_is_refused(queued: Client, mutation: str):
+async def test_an_upgrade_that_does_not_exist_is_refused(queued: Client, mutation: str) -> None:
     before = await contents(queued.store)
     assert await payload_of(queued, mutation, id=str(an_id(9))) == {
         "upgrade": None,
@@ -230,7 +230,9 @@ async def test_an_upgrade_that_does_not_exist_is_refused(queued: Client, mutatio
         if state not in allowed
     ],
 )
-async def test_a_state_that_does_not_allow_it_is_refused(queued: Client, mutation: str, state: UpgradeState):
+async def test_a_state_that_does_not_allow_it_is_refused(
+    queued: Client, mutation: str, state: UpgradeState
+) -> None:
     upgrade = await put_into(queued.store, (await the_upgrade(queued.store)).id, state=state)
     before = await contents(queued.store)
     allowed = ALLOWED[mutation]
@@ -256,7 +258,9 @@ async def test_a_state_that_does_not_allow_it_is_refused(queued: Client, mutatio
 @pytest.mark.parametrize(
     ("mutation", "state"), [(mutation, state) for mutation, several in ALLOWED.items() for state in several]
 )
-async def test_every_state_that_is_named_as_allowed_allows_it(queued: Client, mutation: str, state: str):
+async def test_every_state_that_is_named_as_allowed_allows_it(
+    queued: Client, mutation: str, state: str
+) -> None:
     upgrade = await put_into(queued.store, (await the_upgrade(queued.store)).id, state=UpgradeState(state))
     assert await ask_for(queued, mutation, id=str(upgrade.id))
 
@@ -269,14 +273,14 @@ async def test_every_state_that_is_named_as_allowed_allows_it(queued: Client, mu
         (["NOT_PENDING", "MOVED_ON"], "MOVED_ON, NOT_PENDING"),
     ],
 )
-async def test_only_reasons_that_can_pass_are_retried(done: Client, reasons: list[str], got: str):
+async def test_only_reasons_that_can_pass_are_retried(done: Client, reasons: list[str], got: str) -> None:
     upgrade = await the_upgrade(done.store)
     message = f"Expected reasons to be some of ALREADY_LATEST, INCOMPATIBLE, NOT_PENDING, but got {got}."
     await must_refuse_input(done, "retryUpgrade", ["reasons"], message, id=upgrade.id, reasons=reasons)
 
 
 @pytest.mark.parametrize("mutation", ["retryUpgrade", "undoUpgrade"])
-async def test_an_undo_is_not_followed(done: Client, mutation: str):
+async def test_an_undo_is_not_followed(done: Client, mutation: str) -> None:
     earlier = await the_upgrade(done.store)
     await ask_for(done, "undoUpgrade", id=str(earlier.id), wait=False)
     undo = await work_off_next(done.store, a_worker())
@@ -285,7 +289,7 @@ async def test_an_undo_is_not_followed(done: Client, mutation: str):
 
 
 @pytest.mark.parametrize("mutation", ["retryUpgrade", "undoUpgrade"])
-async def test_an_upgrade_whose_outcomes_were_pruned_is_not_followed(done: Client, mutation: str):
+async def test_an_upgrade_whose_outcomes_were_pruned_is_not_followed(done: Client, mutation: str) -> None:
     upgrade = await pruned(done)
     message = (
         f"Expected to {mutation.removesuffix('Upgrade')} upgrade {upgrade.id}, but its outcomes were pruned."
@@ -294,13 +298,13 @@ async def test_an_upgrade_whose_outcomes_were_pruned_is_not_followed(done: Clien
 
 
 @pytest.mark.parametrize("mutation", ["retryUpgrade", "undoUpgrade"])
-async def test_too_long_a_reason_is_refused(done: Client, mutation: str):
+async def test_too_long_a_reason_is_refused(done: Client, mutation: str) -> None:
     upgrade = await the_upgrade(done.store)
     message = "Expected reason to be at most 1,000 characters, but got 1,001."
     await must_refuse_input(done, mutation, ["reason"], message, id=upgrade.id, reason="x" * 1001)
 
 
-async def test_of_a_pruned_upgrade_the_counts_stay(done: Client):
+async def test_of_a_pruned_upgrade_the_counts_stay(done: Client) -> None:
     upgrade = await pruned(done)
     data = await done.ask(
         """
@@ -325,7 +329,7 @@ async def test_of_a_pruned_upgrade_the_counts_stay(done: Client):
 
 
 @CONTROLS
-async def test_only_a_system_administrator_may_control_an_upgrade(queued: Client, mutation: str):
+async def test_only_a_system_administrator_may_control_an_upgrade(queued: Client, mutation: str) -> None:
     upgrade = await the_upgrade(queued.store)
     before = await contents(queued.store)
     data, errors = await queued.reader().answer(

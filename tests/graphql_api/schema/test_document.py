@@ -46,17 +46,17 @@ BUILT_IN = {"Boolean", "Float", "ID", "Int", "String"}
 NOT_ABOUT_THE_INPUT = {Unauthenticated, Forbidden, TooManyRequests, StoreUnavailable}
 
 
-def test_the_committed_text_is_what_the_code_says():
+def test_the_committed_text_is_what_the_code_says() -> None:
     assert COMMITTED.read_text() == print_schema(), (
         "write it anew: python -m uplift.graphql_api.schema > graphql_api/schema.graphql"
     )
 
 
-def test_the_text_is_a_valid_schema_on_its_own():
+def test_the_text_is_a_valid_schema_on_its_own() -> None:
     assert build_ast_schema(parse(print_schema())).query_type is not None
 
 
-def test_everything_is_described():
+def test_everything_is_described() -> None:
     described = build_from_text(COMMITTED.read_text())
     missing = [
         name
@@ -99,11 +99,11 @@ def descriptions(type_: GraphQLNamedType) -> Iterator[tuple[str, str | None]]:
         ),
     ],
 )
-def test_an_enum_has_the_members_of_the_domain(shown: type[Enum], meant: list[Enum]):
+def test_an_enum_has_the_members_of_the_domain(shown: type[Enum], meant: list[Enum]) -> None:
     assert {member.name: member.value for member in shown} == {member.name: member.value for member in meant}
 
 
-def test_every_refusal_of_the_domain_is_a_user_error_if_it_is_about_the_input():
+def test_every_refusal_of_the_domain_is_a_user_error_if_it_is_about_the_input() -> None:
     assert set(UpliftError.__subclasses__()) == {*USER_ERRORS, *NOT_ABOUT_THE_INPUT}
 
 
@@ -116,12 +116,12 @@ def test_every_refusal_of_the_domain_is_a_user_error_if_it_is_about_the_input():
         StoreUnavailable("it is locked"),
     ],
 )
-def test_a_refusal_that_is_not_about_the_input_is_raised_on(refusal: UpliftError):
+def test_a_refusal_that_is_not_about_the_input_is_raised_on(refusal: UpliftError) -> None:
     with pytest.raises(type(refusal)):
         show_refusal(refusal)
 
 
-def test_an_unreadable_model_shows_line_and_element():
+def test_an_unreadable_model_shows_line_and_element() -> None:
     shown = show_refusal(InvalidModel("Expected …, but …", line=3, element="approve"))
     assert (shown.code, shown.field, shown.line, shown.element) == (
         enums.UserErrorCode.INVALID_MODEL,
@@ -153,11 +153,11 @@ def test_an_unreadable_model_shows_line_and_element():
 )
 def test_what_lists_return_in_bulk_is_plain_attributes_but_for_what_leads_elsewhere(
     cls: type, resolved: set[str]
-):
+) -> None:
     fields = get_object_definition(cls, strict=True).fields
     assert {field.python_name for field in fields if not field.is_basic_field} == resolved
 
 
-def test_schemas_can_be_built_side_by_side():
+def test_schemas_can_be_built_side_by_side() -> None:
     first, second = build_schema(), build_schema()
     assert first.execute_sync("{__typename}").data == second.execute_sync("{__typename}").data

@@ -27,14 +27,14 @@ def examples() -> list[tuple[str, str | None]]:
     return [(match["query"], match["answer"]) for match in EXAMPLE.finditer(DOCUMENT.read_text())]
 
 
-def test_every_example_fits_the_schema(schema: Schema):
+def test_every_example_fits_the_schema(schema: Schema) -> None:
     assert len(examples()) > 10
     for query, _ in examples():
         assert validate(schema._schema, parse(query)) == [], query
 
 
 @pytest.mark.anyio
-async def test_every_example_gives_the_answer_shown(client: Client):
+async def test_every_example_gives_the_answer_shown(client: Client) -> None:
     known: dict[str, str] = {}
     for query, answer in examples():
         if answer is not None:

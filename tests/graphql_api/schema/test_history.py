@@ -41,7 +41,7 @@ async def history_of(client: Client, number: int) -> list[dict[str, Any]]:
     return found
 
 
-async def test_a_history_tells_what_each_upgrade_did_the_oldest_first(client: Client):
+async def test_a_history_tells_what_each_upgrade_did_the_oldest_first(client: Client) -> None:
     await add_process(client.store, versions=2)
     await add_instances(client.store, an_instance(1, position=["pay", "approve"]), an_instance(2))
     first = await add_upgrade(client.store, 1)
@@ -80,7 +80,7 @@ async def test_a_history_tells_what_each_upgrade_did_the_oldest_first(client: Cl
     ]
 
 
-async def test_what_happens_at_this_moment_is_dated_by_the_start(client: Client):
+async def test_what_happens_at_this_moment_is_dated_by_the_start(client: Client) -> None:
     small = await a_small_front_door(client)
     await ask_for(small, "upgradeInstances", wait=False)
     await work_one_chunk(small.store, a_worker())
@@ -92,7 +92,9 @@ async def test_what_happens_at_this_moment_is_dated_by_the_start(client: Client)
 
 
 @pytest.mark.parametrize("instances", [1, 2, 20])
-async def test_the_histories_of_a_page_of_instances_are_asked_for_at_once(client: Client, instances: int):
+async def test_the_histories_of_a_page_of_instances_are_asked_for_at_once(
+    client: Client, instances: int
+) -> None:
     await add_process(client.store, versions=2)
     await add_instances(client.store, *map(an_instance, range(instances)))
     for _ in range(2):
@@ -120,7 +122,7 @@ async def test_the_histories_of_a_page_of_instances_are_asked_for_at_once(client
     }
 
 
-async def test_the_upgrade_that_several_follow_is_read_once(client: Client):
+async def test_the_upgrade_that_several_follow_is_read_once(client: Client) -> None:
     await add_process(client.store, versions=2)
     await add_instances(client.store, an_instance(1, version=2))
     first = await add_upgrade(client.store, 1)
@@ -147,7 +149,7 @@ query($id: UUID!) {
 """
 
 
-async def test_an_upgrade_tells_its_rate_and_how_long_it_will_take(client: Client):
+async def test_an_upgrade_tells_its_rate_and_how_long_it_will_take(client: Client) -> None:
     small = await a_small_front_door(client)
     asked = await ask_for(small, "upgradeInstances", wait=False)
     assert await claim(small.store, a_worker("night shift"))
@@ -197,7 +199,7 @@ async def test_an_upgrade_tells_its_rate_and_how_long_it_will_take(client: Clien
 WORKERS = "query($id: UUID!) {upgrade(id: $id) {state workers}}"
 
 
-async def test_an_upgrade_names_the_workers_that_have_a_share_of_it(client: Client):
+async def test_an_upgrade_names_the_workers_that_have_a_share_of_it(client: Client) -> None:
     small = await a_small_front_door(client)
     asked = await ask_for(small, "upgradeInstances", "id state workers", wait=False)
     assert (asked["state"], asked["workers"]) == ("QUEUED", [])
@@ -210,7 +212,7 @@ async def test_an_upgrade_names_the_workers_that_have_a_share_of_it(client: Clie
     assert shown == {"state": "RUNNING", "workers": ["day shift", "night shift"]}
 
 
-async def test_a_worker_that_has_several_shares_is_named_once(client: Client):
+async def test_a_worker_that_has_several_shares_is_named_once(client: Client) -> None:
     small = await a_small_front_door(client)
     asked = await ask_for(small, "upgradeInstances", wait=False)
     for _ in range(2):
@@ -220,7 +222,7 @@ async def test_a_worker_that_has_several_shares_is_named_once(client: Client):
 
 
 @pytest.mark.parametrize("state", [state for state in UpgradeState if state is not UpgradeState.RUNNING])
-async def test_an_upgrade_that_is_not_running_names_no_worker(client: Client, state: UpgradeState):
+async def test_an_upgrade_that_is_not_running_names_no_worker(client: Client, state: UpgradeState) -> None:
     small = await a_small_front_door(client)
     asked = await ask_for(small, "upgradeInstances", wait=False)
     assert await claim(small.store, a_worker("night shift"))
@@ -240,7 +242,7 @@ EXPECTED = """
 """
 
 
-async def test_a_plan_tells_how_long_it_would_take_once_that_was_measured(client: Client):
+async def test_a_plan_tells_how_long_it_would_take_once_that_was_measured(client: Client) -> None:
     small = await a_small_front_door(client)
     plan = (await small.ask(EXPECTED))["upgradePlan"]["plan"]
     assert plan == {"total": 5, "expectedSeconds": None}
@@ -251,7 +253,7 @@ async def test_a_plan_tells_how_long_it_would_take_once_that_was_measured(client
     assert plan == {"total": 5, "expectedSeconds": 0.01}
 
 
-async def test_the_rate_is_read_only_when_asked_for(client: Client):
+async def test_the_rate_is_read_only_when_asked_for(client: Client) -> None:
     await a_small_front_door(client)
     store = CountingStore(client.store)
     await client.on(store).ask(EXPECTED.replace("expectedSeconds", ""))
@@ -260,7 +262,7 @@ async def test_the_rate_is_read_only_when_asked_for(client: Client):
     assert store.asked["measured_rate"] == 1
 
 
-async def test_a_retry_shows_its_reasons_in_the_order_of_the_schema(client: Client):
+async def test_a_retry_shows_its_reasons_in_the_order_of_the_schema(client: Client) -> None:
     await add_process(client.store, ORDER, versions=2)
     await add_instances(client.store, an_instance(1))
     earlier = await add_upgrade(client.store, 1)

@@ -63,7 +63,7 @@ NESTED_IN_UPGRADES = """
 
 
 @pytest.mark.parametrize("processes", [1, 2, 20])
-async def test_a_list_of_processes_asks_once_for_each_thing(client: Client, processes: int):
+async def test_a_list_of_processes_asks_once_for_each_thing(client: Client, processes: int) -> None:
     for number in range(processes):
         key = ProcessKey(namespace="shop", code=f"order{number}")
         await add_process(client.store, key)
@@ -82,7 +82,7 @@ async def test_a_list_of_processes_asks_once_for_each_thing(client: Client, proc
 
 
 @pytest.mark.parametrize("upgrades", [1, 2, 20])
-async def test_a_list_of_upgrades_asks_once_for_each_thing(client: Client, upgrades: int):
+async def test_a_list_of_upgrades_asks_once_for_each_thing(client: Client, upgrades: int) -> None:
     for number in range(upgrades):
         key = ProcessKey(namespace="shop", code=f"order{number}")
         await add_process(client.store, key, versions=2)
@@ -101,7 +101,7 @@ async def test_a_list_of_upgrades_asks_once_for_each_thing(client: Client, upgra
 
 
 @pytest.mark.parametrize("upgrades", [1, 2, 20])
-async def test_a_list_of_running_upgrades_asks_once_for_their_workers(client: Client, upgrades: int):
+async def test_a_list_of_running_upgrades_asks_once_for_their_workers(client: Client, upgrades: int) -> None:
     for number in range(upgrades):
         key = ProcessKey(namespace="shop", code=f"order{number}")
         await add_process(client.store, key, versions=2)
@@ -119,7 +119,7 @@ async def test_a_list_of_running_upgrades_asks_once_for_their_workers(client: Cl
     assert store.asked == {"upgrades": 1, "partitions": 1}
 
 
-async def test_a_list_of_retries_asks_once_for_what_they_are_of(client: Client):
+async def test_a_list_of_retries_asks_once_for_what_they_are_of(client: Client) -> None:
     await add_process(client.store, versions=2)
     for number in range(3):
         await add_instances(client.store, an_instance(number, version=2))
@@ -137,14 +137,14 @@ async def test_a_list_of_retries_asks_once_for_what_they_are_of(client: Client):
     assert store.asked == {"upgrades": 1, "upgrades_named": 1}
 
 
-async def test_what_nobody_asks_for_is_not_read(client: Client):
+async def test_what_nobody_asks_for_is_not_read(client: Client) -> None:
     await add_process(client.store, model=MODEL)
     store = CountingStore(client.store)
     await client.on(store).ask('{process(namespace: "shop", code: "order") {code title}}')
     assert store.asked == {"process": 1}
 
 
-async def test_a_document_is_read_only_when_asked_for(client: Client):
+async def test_a_document_is_read_only_when_asked_for(client: Client) -> None:
     await add_process(client.store, versions=2, model=MODEL)
     store = CountingStore(client.store)
     await client.on(store).ask('{process(namespace: "shop", code: "order") {versions {number hasBpmn}}}')

@@ -20,7 +20,7 @@ from uplift.domain import ProcessKey, Status
 pytestmark = pytest.mark.anyio
 
 
-async def test_creates_a_process(client: Client):
+async def test_creates_a_process(client: Client) -> None:
     data = await client.ask(
         """
         mutation {
@@ -46,14 +46,14 @@ async def test_creates_a_process(client: Client):
     assert kept.title == "Order approval"
 
 
-async def test_a_process_is_called_by_its_code_unless_it_has_a_title(client: Client):
+async def test_a_process_is_called_by_its_code_unless_it_has_a_title(client: Client) -> None:
     data = await client.ask(
         'mutation {createProcess(input: {namespace: "shop", code: "order"}) {process {title}}}'
     )
     assert data["createProcess"]["process"]["title"] == "order"
 
 
-async def test_saves_a_draft_with_its_document(client: Client):
+async def test_saves_a_draft_with_its_document(client: Client) -> None:
     await add_process(client.store)
     data = await client.ask(
         """
@@ -69,7 +69,7 @@ async def test_saves_a_draft_with_its_document(client: Client):
     }
 
 
-async def test_saves_a_draft_in_place_of_the_present_one(client: Client):
+async def test_saves_a_draft_in_place_of_the_present_one(client: Client) -> None:
     await add_process(client.store)
     await add_draft(client.store, model=MODEL)
     data = await client.ask(
@@ -78,7 +78,7 @@ async def test_saves_a_draft_in_place_of_the_present_one(client: Client):
     assert data["saveDraft"]["version"] == {"number": 2, "hasBpmn": False, "bpmn": None}
 
 
-async def test_publishes_the_draft(client: Client):
+async def test_publishes_the_draft(client: Client) -> None:
     await add_process(client.store)
     await add_draft(client.store)
     data = await client.ask(
@@ -110,7 +110,7 @@ mutation($instances: [RegisteredInstanceInput!]!) {
 """
 
 
-async def test_registers_instances(client: Client):
+async def test_registers_instances(client: Client) -> None:
     await add_process(client.store)
     data = await client.ask(
         REGISTER,
@@ -136,7 +136,7 @@ async def test_registers_instances(client: Client):
     ]
 
 
-async def test_registers_instances_given_in_the_text(client: Client):
+async def test_registers_instances_given_in_the_text(client: Client) -> None:
     await add_process(client.store)
     data = await client.ask(
         """
@@ -157,7 +157,7 @@ async def test_registers_instances_given_in_the_text(client: Client):
     assert kept[an_id(1)] == an_instance(1, status=Status.RUNNING, position=["pay"])
 
 
-async def test_an_instance_registered_again_keeps_its_version(client: Client):
+async def test_an_instance_registered_again_keeps_its_version(client: Client) -> None:
     await add_process(client.store, versions=2)
     await add_instances(client.store, an_instance(1))
     await client.ask(REGISTER, instances=[{"id": str(an_id(1)), "version": 2, "status": "RUNNING"}])
@@ -165,7 +165,7 @@ async def test_an_instance_registered_again_keeps_its_version(client: Client):
     assert kept[an_id(1)] == an_instance(1, status=Status.RUNNING, position=[])
 
 
-async def test_reports_instances_of_whatever_process(client: Client):
+async def test_reports_instances_of_whatever_process(client: Client) -> None:
     loan = ProcessKey(namespace="bank", code="loan")
     await add_process(client.store)
     await add_process(client.store, loan)
@@ -204,7 +204,7 @@ mutation($selection: SelectionInput!, $reason: String) {
 """
 
 
-async def test_upgrades_instances_by_their_ids(client: Client):
+async def test_upgrades_instances_by_their_ids(client: Client) -> None:
     await add_process(client.store, versions=2)
     await add_instances(client.store, *map(an_instance, [1, 2, 3]))
     selection = {"instanceIds": [str(an_id(1)), an_id(2).hex.upper(), str(an_id(1)), str(an_id(9))]}
@@ -239,7 +239,7 @@ async def test_upgrades_instances_by_their_ids(client: Client):
 )
 async def test_upgrades_all_active_instances_except_some(
     client: Client, selection: dict[str, Any], expected: dict[int, int], excluded: int
-):
+) -> None:
     await add_process(client.store, versions=2)
     await add_instances(client.store, *map(an_instance, [1, 2, 3]))
     data = await client.ask(UPGRADE, selection=selection)
@@ -248,14 +248,14 @@ async def test_upgrades_all_active_instances_except_some(
     assert await versions(client) == expected
 
 
-async def test_an_upgrade_of_nothing_simply_completes(client: Client):
+async def test_an_upgrade_of_nothing_simply_completes(client: Client) -> None:
     await add_process(client.store)
     data = await client.ask(UPGRADE, selection={"allActive": {}})
     upgrade = data["upgradeInstances"]["upgrade"]
     assert (upgrade["state"], upgrade["total"], upgrade["countsByReason"]) == ("COMPLETED", 0, [])
 
 
-async def test_a_selection_may_be_written_into_the_text(client: Client):
+async def test_a_selection_may_be_written_into_the_text(client: Client) -> None:
     await add_process(client.store, versions=2)
     await add_instances(client.store, *map(an_instance, [1, 2]))
     await client.ask(
@@ -271,7 +271,7 @@ async def test_a_selection_may_be_written_into_the_text(client: Client):
     assert await versions(client) == {1: 1, 2: 2}
 
 
-async def test_a_second_upgrade_moves_nothing(client: Client):
+async def test_a_second_upgrade_moves_nothing(client: Client) -> None:
     await add_process(client.store, versions=2)
     await add_instances(client.store, *map(an_instance, [1, 2]))
     await client.ask(UPGRADE, selection={"allActive": {}})
@@ -280,7 +280,7 @@ async def test_a_second_upgrade_moves_nothing(client: Client):
     assert again["upgradeInstances"]["upgrade"]["countsByReason"] == [{"code": "ALREADY_LATEST", "count": 2}]
 
 
-async def test_each_mutation_of_an_operation_answers_with_what_it_left_behind(client: Client):
+async def test_each_mutation_of_an_operation_answers_with_what_it_left_behind(client: Client) -> None:
     await add_process(client.store)
     data = await client.ask(
         """
@@ -297,7 +297,7 @@ async def test_each_mutation_of_an_operation_answers_with_what_it_left_behind(cl
     assert data["four"] == {"process": {"latestPublishedVersion": {"number": 2}}}
 
 
-async def test_a_refused_mutation_does_not_hold_back_the_next(client: Client):
+async def test_a_refused_mutation_does_not_hold_back_the_next(client: Client) -> None:
     data = await client.ask(
         """
         mutation {
@@ -312,7 +312,7 @@ async def test_a_refused_mutation_does_not_hold_back_the_next(client: Client):
     }
 
 
-async def test_reading_writes_nothing(client: Client):
+async def test_reading_writes_nothing(client: Client) -> None:
     await add_process(client.store)
     before = await contents(client.store)
     await client.ask('{process(namespace: "shop", code: "order") {cohorts {count} versions {number}}}')

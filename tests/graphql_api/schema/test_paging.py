@@ -69,14 +69,14 @@ def a_list(data: Any) -> Any:
 
 
 @pytest.mark.parametrize("first", [1, 2, 3, 7, 1000])
-async def test_a_walk_over_instances_meets_each_exactly_once(client: Client, first: int):
+async def test_a_walk_over_instances_meets_each_exactly_once(client: Client, first: int) -> None:
     await add_process(client.store)
     await add_instances(client.store, *map(an_instance, [5, 3, 9, 1, 7, 2]))
     assert await walk(client, INSTANCES, first) == [str(an_id(number)) for number in [5, 3, 9, 1, 7, 2]]
 
 
 @pytest.mark.parametrize("first", [1, 2, 5])
-async def test_a_walk_over_outcomes_meets_each_exactly_once(client: Client, first: int):
+async def test_a_walk_over_outcomes_meets_each_exactly_once(client: Client, first: int) -> None:
     await add_process(client.store, versions=2)
     await add_instances(client.store, *map(an_instance, [1, 2, 3]))
     upgrade = await add_upgrade(client.store, 3, 9, 1, 2)
@@ -85,24 +85,24 @@ async def test_a_walk_over_outcomes_meets_each_exactly_once(client: Client, firs
 
 
 @pytest.mark.parametrize("first", [1, 2, 5])
-async def test_a_walk_over_processes_meets_each_exactly_once(client: Client, first: int):
+async def test_a_walk_over_processes_meets_each_exactly_once(client: Client, first: int) -> None:
     for code in "cabd":
         await add_process(client.store, ProcessKey(namespace="shop", code=code), versions=0)
     assert await walk(client, PROCESSES, first) == ["c", "a", "b", "d"]
 
 
 @pytest.mark.parametrize("first", [1, 2, 5])
-async def test_a_walk_over_upgrades_meets_each_exactly_once(client: Client, first: int):
+async def test_a_walk_over_upgrades_meets_each_exactly_once(client: Client, first: int) -> None:
     await add_process(client.store)
     upgrades = [await add_upgrade(client.store, 1) for _ in range(4)]
     assert await walk(client, UPGRADES, first) == [str(upgrade.id) for upgrade in reversed(upgrades)]
 
 
-async def test_an_empty_list_has_no_cursors(client: Client):
+async def test_an_empty_list_has_no_cursors(client: Client) -> None:
     assert await walk(client, PROCESSES, 10) == []
 
 
-async def test_cursors_stay_good_while_the_list_grows(client: Client):
+async def test_cursors_stay_good_while_the_list_grows(client: Client) -> None:
     await add_process(client.store)
     await add_instances(client.store, *map(an_instance, [1, 2, 3]))
     page = a_list(await client.ask(INSTANCES, first=2))
@@ -113,7 +113,7 @@ async def test_cursors_stay_good_while_the_list_grows(client: Client):
     assert rest["nodes"] == [{"id": str(an_id(number))} for number in [3, 4, 5]]
 
 
-async def test_new_upgrades_do_not_shift_the_pages_behind_a_cursor(client: Client):
+async def test_new_upgrades_do_not_shift_the_pages_behind_a_cursor(client: Client) -> None:
     await add_process(client.store)
     upgrades = [await add_upgrade(client.store, 1) for _ in range(3)]
     page = a_list(await client.ask(UPGRADES, first=1))
@@ -122,7 +122,7 @@ async def test_new_upgrades_do_not_shift_the_pages_behind_a_cursor(client: Clien
     assert rest["nodes"] == [{"id": str(upgrades[1].id)}, {"id": str(upgrades[0].id)}]
 
 
-async def test_a_page_has_fifty_items_unless_told_otherwise(client: Client):
+async def test_a_page_has_fifty_items_unless_told_otherwise(client: Client) -> None:
     await add_process(client.store)
     await add_instances(client.store, *map(an_instance, range(1, 61)))
     data = await client.ask('{process(namespace: "shop", code: "order") {instances {nodes {id}}}}')
@@ -130,20 +130,20 @@ async def test_a_page_has_fifty_items_unless_told_otherwise(client: Client):
 
 
 @pytest.mark.parametrize("first", [0, -1, 1001, 2**31 - 1])
-async def test_a_page_size_out_of_range_is_refused(client: Client, first: int):
+async def test_a_page_size_out_of_range_is_refused(client: Client, first: int) -> None:
     error = await client.refused(PROCESSES, first=first)
     assert error["message"] == f"Expected first to be from 1 to 1,000, but got {first}."
     assert error["extensions"] == {"code": "INVALID_INPUT", "field": ["first"]}
 
 
 @pytest.mark.parametrize("cursor", ["", "nonsense", "ÿ", "a zE", "azE=", "az-x", "azAx"])
-async def test_a_cursor_that_is_none_is_refused(client: Client, cursor: str):
+async def test_a_cursor_that_is_none_is_refused(client: Client, cursor: str) -> None:
     error = await client.refused(PROCESSES, first=1, after=cursor)
     assert error["message"] == f"Expected after to be a cursor of this list, but got {cursor!r}."
     assert error["extensions"] == {"code": "INVALID_INPUT", "field": ["after"]}
 
 
-async def test_a_bad_page_of_a_nested_list_is_refused_where_it_stands(client: Client):
+async def test_a_bad_page_of_a_nested_list_is_refused_where_it_stands(client: Client) -> None:
     await add_process(client.store)
     error = await client.refused(INSTANCES, first=0)
     assert error["path"] == ["process", "list"]

@@ -107,7 +107,7 @@ async def world(client: Client) -> Client:
     return client
 
 
-async def test_a_plan_tells_what_an_upgrade_would_do(world: Client):
+async def test_a_plan_tells_what_an_upgrade_would_do(world: Client) -> None:
     plan = await plan_of(world, asked())
     cohorts = plan.pop("cohorts")
     assert plan == {
@@ -136,7 +136,7 @@ async def test_a_plan_tells_what_an_upgrade_would_do(world: Client):
     ]
 
 
-async def test_a_cohort_to_upgrade_tells_where_it_goes_and_what_else_to_know(world: Client):
+async def test_a_cohort_to_upgrade_tells_where_it_goes_and_what_else_to_know(world: Client) -> None:
     [cohort] = (await plan_of(world, asked(), decision="UPGRADE"))["cohorts"]
     assert cohort == {
         "count": 2,
@@ -152,7 +152,7 @@ async def test_a_cohort_to_upgrade_tells_where_it_goes_and_what_else_to_know(wor
     }
 
 
-async def test_a_cohort_to_skip_tells_every_reason_with_its_findings(world: Client):
+async def test_a_cohort_to_skip_tells_every_reason_with_its_findings(world: Client) -> None:
     _, cohort = (await plan_of(world, asked(), reason="INCOMPATIBLE"))["cohorts"]
     assert cohort == {
         "count": 1,
@@ -189,7 +189,9 @@ async def test_a_cohort_to_skip_tells_every_reason_with_its_findings(world: Clie
     ],
     ids=str,
 )
-async def test_cohorts_can_be_narrowed(world: Client, which: dict[str, Any], cohorts: list[tuple[str, int]]):
+async def test_cohorts_can_be_narrowed(
+    world: Client, which: dict[str, Any], cohorts: list[tuple[str, int]]
+) -> None:
     plan = await plan_of(world, asked(), **which)
     assert [(*one["position"], one["version"]) for one in plan["cohorts"]] == cohorts
     assert plan["total"] == 5
@@ -205,13 +207,15 @@ async def test_cohorts_can_be_narrowed(world: Client, which: dict[str, Any], coh
 )
 async def test_a_plan_is_about_its_selection(
     world: Client, selection: dict[str, Any], counts: tuple[int, ...]
-):
+) -> None:
     plan = await plan_of(world, asked(selection))
     shown = ("total", "upgraded", "skipped", "excluded", "notFound")
     assert tuple(plan[name] for name in shown) == counts
 
 
-async def test_mapping_instructions_bring_an_instance_where_the_generated_mapping_does_not(world: Client):
+async def test_mapping_instructions_bring_an_instance_where_the_generated_mapping_does_not(
+    world: Client,
+) -> None:
     plan = await plan_of(world, asked(mappings=mapped(1, approve="sign")), version=1)
     assert (plan["upgraded"], plan["countsByFinding"]) == (
         3,
@@ -225,7 +229,7 @@ async def test_mapping_instructions_bring_an_instance_where_the_generated_mappin
     ]
 
 
-async def test_a_version_without_a_document_is_only_renumbered_with_a_warning(client: Client):
+async def test_a_version_without_a_document_is_only_renumbered_with_a_warning(client: Client) -> None:
     await add_process(client.store, versions=2)
     await add_instances(client.store, an_instance(1))
     plan = await plan_of(client, asked())
@@ -236,13 +240,13 @@ async def test_a_version_without_a_document_is_only_renumbered_with_a_warning(cl
     assert (warning["code"], warning["source"]) == ("NO_MODEL", None)
 
 
-async def test_a_plan_of_nothing_is_empty(client: Client):
+async def test_a_plan_of_nothing_is_empty(client: Client) -> None:
     await add_process(client.store)
     plan = await plan_of(client, asked())
     assert (plan["total"], plan["cohorts"], plan["countsByReason"]) == (0, [], [])
 
 
-async def test_a_reader_may_ask_for_a_plan_and_nothing_is_written(world: Client):
+async def test_a_reader_may_ask_for_a_plan_and_nothing_is_written(world: Client) -> None:
     before = await contents(world.store)
     assert (await plan_of(world.reader(), asked()))["upgraded"] == 2
     assert await contents(world.store) == before
@@ -268,7 +272,7 @@ async def page(client: Client, after: str | None = None) -> Any:
     return cohort["instances"]
 
 
-async def test_the_instances_behind_a_cohort_come_in_pages(world: Client):
+async def test_the_instances_behind_a_cohort_come_in_pages(world: Client) -> None:
     await add_instances(world.store, an_instance(7, position=["check"]))
     first = await page(world)
     assert first == {
@@ -286,7 +290,7 @@ async def test_the_instances_behind_a_cohort_come_in_pages(world: Client):
 
 
 @pytest.mark.parametrize("positions", [1, 2, 40])
-async def test_many_cohorts_ask_once_for_their_instances(client: Client, positions: int):
+async def test_many_cohorts_ask_once_for_their_instances(client: Client, positions: int) -> None:
     await add_process(client.store, versions=2)
     await add_instances(client.store, *(an_instance(n, position=[f"task{n}"]) for n in range(positions)))
     store = CountingStore(client.store)
@@ -316,7 +320,7 @@ async def test_many_cohorts_ask_once_for_their_instances(client: Client, positio
     }
 
 
-async def test_a_plan_of_more_cohorts_than_assumed_is_held_to_the_budget(client: Client):
+async def test_a_plan_of_more_cohorts_than_assumed_is_held_to_the_budget(client: Client) -> None:
     await add_process(client.store, versions=2)
     await add_instances(client.store, *(an_instance(n, position=[f"task{n}"]) for n in range(400)))
     query = "query($i: UpgradePlanInput!) {upgradePlan(input: $i) {plan {cohorts {%s}}}}"
@@ -351,7 +355,7 @@ mutation($input: UpgradeInstancesInput!) {
 """
 
 
-async def test_an_upgrade_follows_the_mapping_and_keeps_it_as_given(world: Client):
+async def test_an_upgrade_follows_the_mapping_and_keeps_it_as_given(world: Client) -> None:
     mappings = mapped(1, approve="sign")
     data = await world.ask(UPGRADE, input=asked({"instanceIds": [str(an_id(2))]}, mappings=mappings))
     assert data["upgradeInstances"] == {
@@ -365,13 +369,15 @@ async def test_an_upgrade_follows_the_mapping_and_keeps_it_as_given(world: Clien
 
 
 @pytest.mark.parametrize("mappings", [None, [], mapped(1)], ids=str)
-async def test_an_upgrade_may_have_no_instructions(world: Client, mappings: list[dict[str, Any]] | None):
+async def test_an_upgrade_may_have_no_instructions(
+    world: Client, mappings: list[dict[str, Any]] | None
+) -> None:
     data = await world.ask(UPGRADE, input=asked(mappings=mappings))
     assert data["upgradeInstances"]["upgrade"]["mappings"] == (mappings or [])
     assert data["upgradeInstances"]["upgrade"]["upgraded"] == 2
 
 
-async def test_a_skipped_instance_tells_the_findings(world: Client):
+async def test_a_skipped_instance_tells_the_findings(world: Client) -> None:
     data = await world.ask(UPGRADE, input=asked({"instanceIds": [str(an_id(2)), str(an_id(9))]}))
     assert data["upgradeInstances"]["upgrade"]["outcomes"]["nodes"] == [
         {
@@ -387,7 +393,7 @@ async def test_a_skipped_instance_tells_the_findings(world: Client):
     ]
 
 
-async def test_an_upgrade_with_the_fingerprint_of_its_plan_is_done(world: Client):
+async def test_an_upgrade_with_the_fingerprint_of_its_plan_is_done(world: Client) -> None:
     given = asked(mappings=mapped(1, approve="sign"))
     planned = await fingerprint(world, given)
     assert planned == await fingerprint(world, given)
@@ -396,7 +402,7 @@ async def test_an_upgrade_with_the_fingerprint_of_its_plan_is_done(world: Client
     assert data["upgradeInstances"]["upgrade"]["upgraded"] == 3
 
 
-async def test_an_upgrade_that_is_no_longer_as_planned_is_refused_with_the_difference(world: Client):
+async def test_an_upgrade_that_is_no_longer_as_planned_is_refused_with_the_difference(world: Client) -> None:
     planned = await fingerprint(world, asked())
     await add_instances(world.store, an_instance(7, position=["check"]), an_instance(8, position=["pay"]))
     before = await contents(world.store)
@@ -442,7 +448,7 @@ async def comparison(client: Client, source: int, target: int | None = None) -> 
     return data["process"]["comparison"]
 
 
-async def test_two_versions_are_compared_element_by_element(world: Client):
+async def test_two_versions_are_compared_element_by_element(world: Client) -> None:
     compared = await comparison(world.reader(), 1)
     assert compared == {
         "fromVersion": 1,
@@ -470,7 +476,7 @@ async def test_two_versions_are_compared_element_by_element(world: Client):
     }
 
 
-async def test_a_draft_can_be_compared_and_the_newer_version_with_the_older(world: Client):
+async def test_a_draft_can_be_compared_and_the_newer_version_with_the_older(world: Client) -> None:
     await add_draft(world.store, model=FIRST.xml())
     draft, back = await comparison(world, 2, 3), await comparison(world, 2, 1)
     assert {**draft, "toVersion": 1} == back
@@ -487,7 +493,7 @@ async def test_a_draft_can_be_compared_and_the_newer_version_with_the_older(worl
     }
 
 
-async def test_a_version_without_a_document_has_nothing_to_compare(world: Client):
+async def test_a_version_without_a_document_has_nothing_to_compare(world: Client) -> None:
     await add_draft(world.store)
     compared = await comparison(world, 2, 3)
     assert compared.pop("warnings") == [{"code": "NO_MODEL", "source": None, "target": None}]
@@ -497,11 +503,11 @@ async def test_a_version_without_a_document_has_nothing_to_compare(world: Client
 @pytest.mark.parametrize(("source", "target"), [(1, 3), (3, 1), (0, 2), (3, None)])
 async def test_a_version_that_does_not_exist_has_no_comparison(
     world: Client, source: int, target: int | None
-):
+) -> None:
     assert await comparison(world, source, target) is None
 
 
-async def test_without_a_published_version_there_is_nothing_to_compare_with(client: Client):
+async def test_without_a_published_version_there_is_nothing_to_compare_with(client: Client) -> None:
     await add_process(client.store, ORDER, versions=0)
     await add_draft(client.store)
     assert await comparison(client, 1) is None

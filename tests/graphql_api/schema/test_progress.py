@@ -65,7 +65,7 @@ async def small(schema: Schema, store: Listened) -> AsyncIterator[Client]:
         yield small
 
 
-async def test_a_finished_upgrade_is_told_once(small: Client, store: Listened):
+async def test_a_finished_upgrade_is_told_once(small: Client, store: Listened) -> None:
     upgrade = await put_into(store, (await the_upgrade(store)).id, state=UpgradeState.CANCELLED)
     events = [event async for event in small.follow(FOLLOW, id=str(upgrade.id))]
     assert events == [
@@ -85,7 +85,9 @@ async def test_a_finished_upgrade_is_told_once(small: Client, store: Listened):
     assert store.listening == 0
 
 
-async def test_tells_how_it_is_at_once_then_what_changes_and_at_last_the_end(small: Client, store: Listened):
+async def test_tells_how_it_is_at_once_then_what_changes_and_at_last_the_end(
+    small: Client, store: Listened
+) -> None:
     upgrade = await the_upgrade(store)
     events: list[Any] = []
     async with AsyncExitStack() as until_the_end:
@@ -104,7 +106,7 @@ async def test_tells_how_it_is_at_once_then_what_changes_and_at_last_the_end(sma
     assert [event["countsByReason"] for event in events] == [[], [], [{"code": "NOT_PENDING", "count": 1}]]
 
 
-async def test_tells_at_most_twice_a_second_however_often_it_changes(small: Client, store: Listened):
+async def test_tells_at_most_twice_a_second_however_often_it_changes(small: Client, store: Listened) -> None:
     await add_instances(store, *map(an_instance, range(100, 200)))
     upgrade = await ask_for(small, "upgradeInstances", wait=False)
     began = time.monotonic()
@@ -118,7 +120,7 @@ async def test_tells_at_most_twice_a_second_however_often_it_changes(small: Clie
     assert len(totals) <= 2 + (time.monotonic() - began) / 0.5
 
 
-async def test_an_upgrade_that_does_not_exist_is_an_error(small: Client, store: Listened):
+async def test_an_upgrade_that_does_not_exist_is_an_error(small: Client, store: Listened) -> None:
     events = [event async for event in small.follow(FOLLOW, id=str(an_id(9)))]
     assert events == [
         {
@@ -133,13 +135,13 @@ async def test_an_upgrade_that_does_not_exist_is_an_error(small: Client, store: 
     assert store.listening == 0
 
 
-async def test_a_reader_may_follow(small: Client, store: Listened):
+async def test_a_reader_may_follow(small: Client, store: Listened) -> None:
     upgrade = await the_upgrade(store)
     async with aclosing(small.reader().follow(FOLLOW, id=str(upgrade.id))) as events:
         assert (await anext(events))["data"]["upgradeProgress"]["id"] == str(upgrade.id)
 
 
-async def test_the_budget_holds_for_what_is_followed(small: Client, store: Listened):
+async def test_the_budget_holds_for_what_is_followed(small: Client, store: Listened) -> None:
     upgrade = await the_upgrade(store)
     query = """
         subscription($id: UUID!) {
@@ -156,7 +158,7 @@ async def test_the_budget_holds_for_what_is_followed(small: Client, store: Liste
     assert store.listening == 0
 
 
-async def test_who_stops_following_leaves_nothing_behind(small: Client, store: Listened):
+async def test_who_stops_following_leaves_nothing_behind(small: Client, store: Listened) -> None:
     upgrade = await the_upgrade(store)
     events = small.follow(FOLLOW, id=str(upgrade.id))
     await anext(events)
@@ -169,7 +171,7 @@ async def test_who_stops_following_leaves_nothing_behind(small: Client, store: L
         await anext(events)
 
 
-async def test_who_stops_between_two_events_leaves_nothing_behind(small: Client, store: Listened):
+async def test_who_stops_between_two_events_leaves_nothing_behind(small: Client, store: Listened) -> None:
     before = asyncio.all_tasks()
     upgrade = await the_upgrade(store)
     events = small.follow(FOLLOW, id=str(upgrade.id))
@@ -179,7 +181,7 @@ async def test_who_stops_between_two_events_leaves_nothing_behind(small: Client,
     await until_only(before)
 
 
-async def test_an_outage_ends_it_with_an_error(small: Client, store: Listened):
+async def test_an_outage_ends_it_with_an_error(small: Client, store: Listened) -> None:
     upgrade = await the_upgrade(store)
     events = small.follow(FOLLOW, id=str(upgrade.id))
     await anext(events)
@@ -188,6 +190,6 @@ async def test_an_outage_ends_it_with_an_error(small: Client, store: Listened):
     assert [error["extensions"]["code"] for error in event["errors"]] == ["STORE_UNAVAILABLE"]
 
 
-async def test_cannot_be_asked_as_a_query(small: Client):
+async def test_cannot_be_asked_as_a_query(small: Client) -> None:
     error = await small.refused(FOLLOW.replace("subscription", "query"), id=str(an_id(1)))
     assert error["message"].startswith("Cannot query field 'upgradeProgress' on type 'Query'.")

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 LOAN = ProcessKey(namespace="bank", code="loan")
 
 
-async def test_a_process_is_found_by_its_name(client: Client):
+async def test_a_process_is_found_by_its_name(client: Client) -> None:
     await add_process(client.store, versions=2)
     await add_draft(client.store)
     data = await client.ask(
@@ -46,7 +46,7 @@ async def test_a_process_is_found_by_its_name(client: Client):
     }
 
 
-async def test_what_does_not_exist_is_null(client: Client):
+async def test_what_does_not_exist_is_null(client: Client) -> None:
     data = await client.ask(
         """
         query($id: UUID!) {
@@ -60,7 +60,7 @@ async def test_what_does_not_exist_is_null(client: Client):
     assert data == {"process": None, "instance": None, "upgrade": None}
 
 
-async def test_processes_are_listed_the_oldest_first(client: Client):
+async def test_processes_are_listed_the_oldest_first(client: Client) -> None:
     await add_process(client.store, ORDER)
     await add_process(client.store, LOAN, versions=0)
     data = await client.ask(
@@ -86,7 +86,7 @@ async def test_processes_are_listed_the_oldest_first(client: Client):
     }
 
 
-async def test_versions_of_a_process_are_listed_by_number(client: Client):
+async def test_versions_of_a_process_are_listed_by_number(client: Client) -> None:
     await add_process(client.store, model=MODEL)
     await add_draft(client.store)
     data = await client.ask(
@@ -119,7 +119,7 @@ async def test_versions_of_a_process_are_listed_by_number(client: Client):
     ]
 
 
-async def test_one_version_is_found_by_its_number(client: Client):
+async def test_one_version_is_found_by_its_number(client: Client) -> None:
     await add_process(client.store, versions=2, model=MODEL)
     data = await client.ask(
         """
@@ -134,7 +134,7 @@ async def test_one_version_is_found_by_its_number(client: Client):
     assert data["process"] == {"first": {"number": 1, "bpmn": MODEL.decode()}, "none": None}
 
 
-async def test_an_instance_is_found_by_its_id(client: Client):
+async def test_an_instance_is_found_by_its_id(client: Client) -> None:
     await add_process(client.store)
     await add_instances(client.store, an_instance(1, status=Status.RUNNING, position=["pay", "approve"]))
     data = await client.ask(
@@ -163,7 +163,7 @@ async def test_an_instance_is_found_by_its_id(client: Client):
 )
 async def test_instances_are_filtered_by_status_and_version(
     client: Client, arguments: str, numbers: list[int]
-):
+) -> None:
     await add_process(client.store, versions=2)
     await add_instances(
         client.store, an_instance(1), an_instance(2, status=Status.COMPLETED), an_instance(3, version=2)
@@ -177,7 +177,7 @@ async def test_instances_are_filtered_by_status_and_version(
     }
 
 
-async def test_cohorts_count_instances_by_version_status_and_position(client: Client):
+async def test_cohorts_count_instances_by_version_status_and_position(client: Client) -> None:
     await add_process(client.store, versions=2)
     await add_instances(
         client.store,
@@ -208,7 +208,7 @@ query($id: UUID!) {
 """
 
 
-async def test_an_upgrade_by_ids_is_found_by_its_id(client: Client):
+async def test_an_upgrade_by_ids_is_found_by_its_id(client: Client) -> None:
     await add_process(client.store, versions=2)
     await add_instances(
         client.store, an_instance(1), an_instance(2, status=Status.RUNNING, version=2), an_instance(3)
@@ -237,7 +237,7 @@ async def test_an_upgrade_by_ids_is_found_by_its_id(client: Client):
     }
 
 
-async def test_an_upgrade_of_all_active_tells_how_many_it_left_out(client: Client):
+async def test_an_upgrade_of_all_active_tells_how_many_it_left_out(client: Client) -> None:
     await add_process(client.store, versions=2)
     await add_instances(client.store, *map(an_instance, range(1, 5)))
     upgrade = await upgrade_instances(
@@ -255,7 +255,7 @@ async def test_an_upgrade_of_all_active_tells_how_many_it_left_out(client: Clien
     }
 
 
-async def test_outcomes_tell_what_happened_to_each_instance(client: Client):
+async def test_outcomes_tell_what_happened_to_each_instance(client: Client) -> None:
     await add_process(client.store, versions=2)
     await add_instances(client.store, an_instance(1, position=["pay", "approve"]), an_instance(2, version=2))
     upgrade = await add_upgrade(client.store, 2, 1, 9)
@@ -322,7 +322,9 @@ async def test_outcomes_tell_what_happened_to_each_instance(client: Client):
         ("(kind: UPGRADED, reason: NOT_PENDING)", []),
     ],
 )
-async def test_outcomes_are_filtered_by_kind_and_reason(client: Client, arguments: str, numbers: list[int]):
+async def test_outcomes_are_filtered_by_kind_and_reason(
+    client: Client, arguments: str, numbers: list[int]
+) -> None:
     await add_process(client.store, versions=2)
     await add_instances(
         client.store,
@@ -346,7 +348,7 @@ async def test_outcomes_are_filtered_by_kind_and_reason(client: Client, argument
     }
 
 
-async def test_upgrades_are_listed_the_newest_first_of_one_process_or_of_all(client: Client):
+async def test_upgrades_are_listed_the_newest_first_of_one_process_or_of_all(client: Client) -> None:
     await add_process(client.store, ORDER)
     await add_process(client.store, LOAN)
     older, newer = await add_upgrade(client.store, 1), await add_upgrade(client.store, 1)
@@ -374,7 +376,7 @@ async def test_upgrades_are_listed_the_newest_first_of_one_process_or_of_all(cli
     }
 
 
-async def test_an_incompatible_instance_is_skipped_with_what_stands_in_the_way(client: Client):
+async def test_an_incompatible_instance_is_skipped_with_what_stands_in_the_way(client: Client) -> None:
     await add_process(client.store, model=MODEL)
     await add_process_version(client, MODEL.replace(b"approve", b"sign"))
     await add_instances(client.store, an_instance(1, position=["approve"]))

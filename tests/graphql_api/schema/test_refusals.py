@@ -412,7 +412,7 @@ async def world(client: Client) -> Client:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-async def test_is_refused_with_a_user_error_and_writes_nothing(world: Client, case: Case):
+async def test_is_refused_with_a_user_error_and_writes_nothing(world: Client, case: Case) -> None:
     before = await contents(world.store)
     data = await world.ask(text(case.mutation), input=case.input)
     payload = data[case.mutation]
@@ -422,13 +422,13 @@ async def test_is_refused_with_a_user_error_and_writes_nothing(world: Client, ca
 
 
 @pytest.mark.parametrize("case", PLANNED, ids=lambda case: case.name)
-async def test_a_plan_is_refused_as_the_upgrade_would_be(world: Client, case: Case):
+async def test_a_plan_is_refused_as_the_upgrade_would_be(world: Client, case: Case) -> None:
     data = await world.reader().ask(PLAN, input=case.input)
     assert data["upgradePlan"] == {"plan": None, "userErrors": [case.error]}
 
 
 @pytest.mark.parametrize("mutation", CHANGED)
-async def test_only_a_system_administrator_may_change_anything(world: Client, mutation: str):
+async def test_only_a_system_administrator_may_change_anything(world: Client, mutation: str) -> None:
     inputs = {
         "createProcess": NOWHERE,
         "saveDraft": ORDER,
@@ -450,7 +450,7 @@ async def test_only_a_system_administrator_may_change_anything(world: Client, mu
     assert await contents(world.store) == before
 
 
-async def test_a_reader_may_ask_everything(world: Client):
+async def test_a_reader_may_ask_everything(world: Client) -> None:
     data = await world.reader().ask(
         """
         {
@@ -479,7 +479,9 @@ async def test_a_reader_may_ask_everything(world: Client):
     ],
     ids=str,
 )
-async def test_a_selection_that_is_not_exactly_one_is_refused_as_bad_input(world: Client, selection: Any):
+async def test_a_selection_that_is_not_exactly_one_is_refused_as_bad_input(
+    world: Client, selection: Any
+) -> None:
     before = await contents(world.store)
     error = await world.refused(text("upgradeInstances"), input={**ORDER, "selection": selection})
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
@@ -491,7 +493,9 @@ async def test_a_selection_that_is_not_exactly_one_is_refused_as_bad_input(world
     "selection",
     ["{}", "{instanceIds: null}", "{instanceIds: [], allActive: {}}", "{allActive: {only: []}}"],
 )
-async def test_a_selection_in_the_text_that_is_not_exactly_one_is_refused(world: Client, selection: str):
+async def test_a_selection_in_the_text_that_is_not_exactly_one_is_refused(
+    world: Client, selection: str
+) -> None:
     before = await contents(world.store)
     data, errors = await world.answer(
         f"""
@@ -523,7 +527,7 @@ async def test_a_selection_in_the_text_that_is_not_exactly_one_is_refused(world:
 )
 async def test_an_instance_that_does_not_fit_the_schema_is_refused_as_bad_input(
     world: Client, instance: dict[str, Any]
-):
+) -> None:
     before = await contents(world.store)
     error = await world.refused(text("registerInstances"), input={**ORDER, "instances": [instance]})
     assert error["extensions"]["code"] == "BAD_USER_INPUT"

@@ -31,7 +31,7 @@ def way(request: pytest.FixtureRequest) -> Way:
         "URN:UUID:01234567-89AB-CDEF-0123-456789ABCDEF",
     ],
 )
-def test_reads_an_id_in_any_usual_spelling(spelling: str):
+def test_reads_an_id_in_any_usual_spelling(spelling: str) -> None:
     assert read_uuid(spelling) == ID
 
 
@@ -53,38 +53,38 @@ def test_reads_an_id_in_any_usual_spelling(spelling: str):
         ["01234567-89ab-cdef-0123-456789abcdef"],
     ],
 )
-def test_refuses_what_is_not_an_id(value: object):
+def test_refuses_what_is_not_an_id(value: object) -> None:
     with pytest.raises(GraphQLError, match="Expected a UUID, but got"):
         read_uuid(value)
 
 
 @given(st.uuids())
-def test_reads_what_it_writes(value: UUID):
+def test_reads_what_it_writes(value: UUID) -> None:
     assert read_uuid(str(value)) == value
 
 
-def test_writes_a_time_in_utc():
+def test_writes_a_time_in_utc() -> None:
     east = timezone(timedelta(hours=3))
     assert write_datetime(datetime(2026, 3, 1, 11, 30, tzinfo=east)) == "2026-03-01T08:30:00Z"
 
 
-def test_reads_a_time_with_its_offset():
+def test_reads_a_time_with_its_offset() -> None:
     assert read_datetime("2026-03-01T11:30:00+03:00") == datetime(2026, 3, 1, 8, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("value", ["", "today", "2026-03-01", "2026-03-01T11:30:00", 7, None])
-def test_refuses_a_time_without_offset_or_what_is_none(value: object):
+def test_refuses_a_time_without_offset_or_what_is_none(value: object) -> None:
     with pytest.raises(GraphQLError, match="Expected a date and time"):
         read_datetime(value)
 
 
 @given(st.datetimes(min_value=datetime(1900, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
-def test_reads_the_time_it_writes(moment: datetime):
+def test_reads_the_time_it_writes(moment: datetime) -> None:
     assert read_datetime(write_datetime(moment)) == moment
 
 
 @pytest.mark.anyio
-async def test_an_id_is_read_from_a_variable_or_a_literal_and_written_in_one_way(client: Client):
+async def test_an_id_is_read_from_a_variable_or_a_literal_and_written_in_one_way(client: Client) -> None:
     await add_process(client.store)
     await add_instances(client.store, an_instance(10))
     canonical = "00000000-0000-0000-0000-00000000000a"
@@ -96,7 +96,7 @@ async def test_an_id_is_read_from_a_variable_or_a_literal_and_written_in_one_way
 
 
 @pytest.mark.anyio
-async def test_a_bad_id_in_a_list_is_named_with_its_index(client: Client):
+async def test_a_bad_id_in_a_list_is_named_with_its_index(client: Client) -> None:
     error = await client.refused(
         """
         mutation($ids: [UUID!]!) {

@@ -36,14 +36,14 @@ async def small(client: Client) -> AsyncIterator[Client]:
         yield await a_small_front_door(client)
 
 
-async def test_what_fits_into_a_chunk_is_done_at_once(client: Client):
+async def test_what_fits_into_a_chunk_is_done_at_once(client: Client) -> None:
     await add_process(client.store, versions=2)
     await add_instances(client.store, *map(an_instance, range(1, 5)))
     upgrade = await ask_for(client, "upgradeInstances", wait=False, shown="state total")
     assert upgrade == {"state": "COMPLETED", "total": 4}
 
 
-async def test_without_waiting_a_large_upgrade_is_answered_at_once(small: Client):
+async def test_without_waiting_a_large_upgrade_is_answered_at_once(small: Client) -> None:
     upgrade = await ask_for(small, "upgradeInstances", wait=False, shown=PROGRESS)
     assert upgrade == {
         "state": "QUEUED",
@@ -62,7 +62,7 @@ async def test_without_waiting_a_large_upgrade_is_answered_at_once(small: Client
     assert await versions_of(small.store, 1, 2, 3, 4, 5) == [1, 1, 1, 1, 1]
 
 
-async def test_a_worker_works_it_off_later(small: Client):
+async def test_a_worker_works_it_off_later(small: Client) -> None:
     upgrade = await ask_for(small, "upgradeInstances", wait=False)
     await work_off_next(small.store, a_worker())
     data = await small.ask(
@@ -73,7 +73,7 @@ async def test_a_worker_works_it_off_later(small: Client):
 
 
 @pytest.mark.parametrize("asked", [{}, {"wait": True}], ids=str)
-async def test_waits_until_a_worker_has_finished(small: Client, asked: dict[str, bool]):
+async def test_waits_until_a_worker_has_finished(small: Client, asked: dict[str, bool]) -> None:
     async with working_off(small.store, a_worker()):
         upgrade = await ask_for(
             small, "upgradeInstances", "state total upgraded countsByReason {code count}", **asked
@@ -86,12 +86,12 @@ async def test_waits_until_a_worker_has_finished(small: Client, asked: dict[str,
     }
 
 
-async def test_waits_no_longer_than_the_server_allows(small: Client):
+async def test_waits_no_longer_than_the_server_allows(small: Client) -> None:
     upgrade = await ask_for(replace(small, wait_seconds=0.05), "upgradeInstances")
     assert upgrade["state"] == "QUEUED"
 
 
-async def test_waiting_can_be_left_out_but_not_be_unknown(small: Client):
+async def test_waiting_can_be_left_out_but_not_be_unknown(small: Client) -> None:
     error = await small.refused(
         "mutation($input: UndoUpgradeInput!) {undoUpgrade(input: $input) {upgrade {id}}}",
         input={"id": str(an_id(1)), "wait": None},
@@ -106,7 +106,7 @@ class StoreLockedLater(Around):
         raise StoreUnavailable("it is locked")
 
 
-async def test_an_outage_while_waiting_does_not_hide_that_the_request_is_stored(client: Client):
+async def test_an_outage_while_waiting_does_not_hide_that_the_request_is_stored(client: Client) -> None:
     store = StoreLockedLater(client.store)
     small = await a_small_front_door(client.on(store))
     async with working_off(store, a_worker()):
@@ -114,20 +114,20 @@ async def test_an_outage_while_waiting_does_not_hide_that_the_request_is_stored(
     assert upgrade == {"id": str((await the_upgrade(store)).id), "state": "QUEUED"}
 
 
-async def test_the_same_request_under_the_same_key_gives_the_first_upgrade(small: Client):
+async def test_the_same_request_under_the_same_key_gives_the_first_upgrade(small: Client) -> None:
     first = await ask_for(small, "upgradeInstances", wait=False, idempotencyKey="k")
     again = await ask_for(small, "upgradeInstances", wait=False, idempotencyKey="k")
     assert again == first == {"id": str((await the_upgrade(small.store)).id), "state": "QUEUED"}
 
 
-async def test_a_request_sent_again_waits_for_the_first_upgrade(small: Client):
+async def test_a_request_sent_again_waits_for_the_first_upgrade(small: Client) -> None:
     first = await ask_for(small, "upgradeInstances", wait=False, idempotencyKey="k")
     async with working_off(small.store, a_worker()):
         again = await ask_for(small, "upgradeInstances", wait=True, idempotencyKey="k")
     assert again == {"id": first["id"], "state": "COMPLETED"}
 
 
-async def test_a_request_sent_again_moves_nothing_that_came_meanwhile(small: Client):
+async def test_a_request_sent_again_moves_nothing_that_came_meanwhile(small: Client) -> None:
     ids = {"instanceIds": [str(an_id(1)), str(an_id(6))]}
     await ask_for(small, "upgradeInstances", selection=ids, idempotencyKey="k")
     await add_instances(small.store, an_instance(6))
@@ -146,7 +146,7 @@ async def test_a_request_sent_again_moves_nothing_that_came_meanwhile(small: Cli
     ],
     ids=lambda other: next(iter(other)),
 )
-async def test_another_request_under_the_same_key_is_refused(small: Client, other: dict[str, object]):
+async def test_another_request_under_the_same_key_is_refused(small: Client, other: dict[str, object]) -> None:
     first = await ask_for(small, "upgradeInstances", wait=False, idempotencyKey="k")
     before = await contents(small.store)
     assert await payload_of(small, "upgradeInstances", idempotencyKey="k", **other) == {
@@ -165,7 +165,7 @@ async def test_another_request_under_the_same_key_is_refused(small: Client, othe
     assert await contents(small.store) == before
 
 
-async def test_a_key_belongs_to_its_caller(small: Client):
+async def test_a_key_belongs_to_its_caller(small: Client) -> None:
     first = await ask_for(small, "upgradeInstances", wait=False, idempotencyKey="k")
     other = replace(small, caller=Caller(name="night shift", role=Role.SYSTEM_ADMIN))
     second = await ask_for(other, "upgradeInstances", wait=False, idempotencyKey="k")
@@ -173,7 +173,7 @@ async def test_a_key_belongs_to_its_caller(small: Client):
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\nb"])
-async def test_a_key_is_a_short_text(small: Client, key: str):
+async def test_a_key_is_a_short_text(small: Client, key: str) -> None:
     before = await contents(small.store)
     payload = await payload_of(small, "upgradeInstances", idempotencyKey=key)
     assert payload == {
@@ -192,7 +192,7 @@ async def test_a_key_is_a_short_text(small: Client, key: str):
 
 
 @pytest.mark.parametrize("mutation", ["retryUpgrade", "undoUpgrade"])
-async def test_a_retry_or_undo_sent_again_under_its_key_gives_the_first(small: Client, mutation: str):
+async def test_a_retry_or_undo_sent_again_under_its_key_gives_the_first(small: Client, mutation: str) -> None:
     await ask_for(small, "upgradeInstances", wait=False)
     earlier = await work_off_next(small.store, a_worker())
     first = await ask_for(small, mutation, id=str(earlier.id), wait=False, idempotencyKey="k")
@@ -201,13 +201,13 @@ async def test_a_retry_or_undo_sent_again_under_its_key_gives_the_first(small: C
     assert len(await the_upgrades(small.store)) == 2
 
 
-async def test_a_large_undo_is_queued_or_waited_for(small: Client):
+async def test_a_large_undo_is_queued_or_waited_for(small: Client) -> None:
     await ask_for(small, "upgradeInstances", wait=False)
     moved = await work_off_next(small.store, a_worker())
     await must_be_queued_or_waited_for(small, "undoUpgrade", id=str(moved.id))
 
 
-async def test_a_large_retry_is_queued_or_waited_for(small: Client):
+async def test_a_large_retry_is_queued_or_waited_for(small: Client) -> None:
     for _ in range(2):
         await ask_for(small, "upgradeInstances", wait=False)
         latest = await work_off_next(small.store, a_worker())
@@ -226,7 +226,7 @@ async def must_be_queued_or_waited_for(small: Client, mutation: str, **asked: An
     assert done["id"] != queued["id"]
 
 
-async def test_the_status_of_instances_is_not_touched(small: Client):
+async def test_the_status_of_instances_is_not_touched(small: Client) -> None:
     async with working_off(small.store, a_worker()):
         await ask_for(small, "upgradeInstances")
     assert (await small.store.instances([an_id(5)]))[an_id(5)] == an_instance(5, status=Status.RUNNING)

@@ -10,36 +10,36 @@ CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\ufeff
 
 
 @given(st.text(CHARACTERS))
-def test_reads_back_any_text_that_declares_nothing(text: str):
+def test_reads_back_any_text_that_declares_nothing(text: str) -> None:
     assert text_of(document_of(text)) == text
 
 
 @pytest.mark.parametrize("encoding", ["UTF-8", "utf-16", "ISO-8859-1", "windows-1251", "US-ASCII"])
-def test_reads_back_a_text_by_the_encoding_it_declares(encoding: str):
+def test_reads_back_a_text_by_the_encoding_it_declares(encoding: str) -> None:
     text = f'<?xml version="1.0" encoding="{encoding}"?><task name="OK"/>'
     assert text_of(document_of(text)) == text
 
 
-def test_writes_in_the_declared_encoding():
+def test_writes_in_the_declared_encoding() -> None:
     text = '<?xml version="1.0" encoding="ISO-8859-1"?><task name="Prüfen ✓"/>'
     assert document_of(text) == text.replace("✓", "&#10003;").encode("latin-1")
 
 
-def test_reads_a_document_with_a_byte_order_mark():
+def test_reads_a_document_with_a_byte_order_mark() -> None:
     assert text_of("<task/>".encode("utf-16")) == "<task/>"
     assert text_of("<task/>".encode("utf-8-sig")) == "<task/>"
 
 
 @pytest.mark.parametrize("encoding", ["klingon", "rot13", "hex", "idna", "undefined"])
-def test_takes_utf_8_where_the_declared_encoding_is_none(encoding: str):
+def test_takes_utf_8_where_the_declared_encoding_is_none(encoding: str) -> None:
     text = f'<?xml version="1.0" encoding="{encoding}"?><task name="ü..-"/>'
     assert document_of(text) == text.encode()
     assert text_of(text.encode()) == text
 
 
-def test_a_character_that_no_encoding_has_becomes_a_reference():
+def test_a_character_that_no_encoding_has_becomes_a_reference() -> None:
     assert document_of("\ud800") == b"&#55296;"
 
 
-def test_bytes_that_the_encoding_lacks_are_marked():
+def test_bytes_that_the_encoding_lacks_are_marked() -> None:
     assert text_of(b"<task name='\xff'/>") == "<task name='\ufffd'/>"
