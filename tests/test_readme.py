@@ -1,12 +1,10 @@
-"""Does the README tell the truth?"""
+"""The README: its program runs, and it lists every setting."""
 
 import contextlib
 import io
 import re
 
-import pytest
-
-from tests.support.project import ROOT
+from tests.support.project import DOCS, ROOT
 from uplift.gateway.settings import Settings
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -30,19 +28,8 @@ def test_it_lists_every_setting_and_its_default() -> None:
         assert f"| `UPLIFT_{name.upper()}` | `{field.default}` | {field.description} |" in README
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
-def test_what_it_links_to_exists(target: str) -> None:
-    assert (ROOT / target).exists()
-
-
-def test_every_decision_is_a_claim_of_at_most_thirty_lines() -> None:
-    for decision in (ROOT / "docs" / "decisions").iterdir():
-        assert re.fullmatch(r"\d{4}-[a-z0-9-]+\.md", decision.name)
-        assert len(decision.read_text(encoding="utf-8").splitlines()) <= 30
-
-
 def test_the_page_for_operators_names_every_setting() -> None:
-    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    page = (DOCS / "how-to" / "operate.md").read_text(encoding="utf-8")
     named = set(re.findall(r"^\| (.*?) \|", page, re.MULTILINE))
     settings = {setting for cell in named for setting in re.findall(r"`(UPLIFT_\w+)`", cell)}
     assert settings == {f"UPLIFT_{name.upper()}" for name in Settings.model_fields}

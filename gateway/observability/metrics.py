@@ -1,6 +1,6 @@
 """What is counted of the gateway's work, for Prometheus to collect?
 
-The names, labels and meaning of all metrics are told in docs/operations.md. Every label has few values,
+The names, labels and meaning of all metrics are told in docs/how-to/operate.md. Every label has few values,
 however many callers, processes and upgrades there are.
 """
 

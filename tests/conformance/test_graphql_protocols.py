@@ -43,5 +43,5 @@ def test_serves_subscriptions_to_the_real_client(tools: Path, gateway: Gateway, 
 
 
 def test_refuses_the_single_connection_mode_of_graphql_sse(tools: Path, gateway: Gateway) -> None:
-    """Its streams live in one process's memory; docs/graphql.md says so."""
+    """Its streams live in one process's memory; docs/reference/graphql.md says so."""
     assert follow(tools, gateway, "sse-single") == {"results": [], "error": 405}

@@ -137,7 +137,7 @@ def test_the_defaults_are_those_of_the_apis() -> None:
     assert settings.rest_limits() == RestLimits()
 
 
-OPERATIONS = (DOCS / "operations.md").read_text(encoding="utf-8")
+OPERATIONS = (DOCS / "how-to" / "operate.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", [name for name in LimitSettings.model_fields if name != "introspection"])

@@ -13,9 +13,9 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.gateway.gateway_world import started
-from tests.support.project import ROOT
+from tests.support.project import DOCS, ROOT
 
-RULES = ROOT / "docs" / "alerts.yaml"
+RULES = DOCS / "alerts.yaml"
 TESTS = Path(__file__).with_name("alerts_test.yaml")
 ALERTS: list[dict[str, Any]] = yaml.safe_load(RULES.read_text())["groups"][0]["rules"]
 NAMES = [alert["alert"] for alert in ALERTS]
@@ -84,5 +84,5 @@ def test_prometheus_has_nothing_to_complain_of_in_what_a_gateway_exports(exporte
 
 
 def test_every_alert_is_documented() -> None:
-    table = (ROOT / "docs" / "operations.md").read_text()
+    table = (DOCS / "how-to" / "operate.md").read_text()
     assert re.findall(r"^\| `(Uplift\w+)`", table, re.MULTILINE) == NAMES

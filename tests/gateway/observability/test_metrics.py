@@ -28,7 +28,7 @@ from tests.support.project import DOCS
 from uplift.storage.postgres.backend import CONNECTIONS
 from uplift.storage.sqlite.backend import READERS
 
-DOCUMENTED = DOCS / "operations.md"
+DOCUMENTED = DOCS / "how-to" / "operate.md"
 REST = "/pub/v1/bpm/instance/bytemplate/crm/orders/version"
 ROUTE = "/pub/v1/bpm/instance/bytemplate/{namespace}/{code}/version"
 

@@ -1,4 +1,4 @@
-"""What docs/graphql.md shows is what happens."""
+"""What docs/reference/graphql.md shows is what happens."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from strawberry import Schema
 from tests.graphql_api.schema.schema_client import Client
 from tests.support.project import DOCS
 
-DOCUMENT = DOCS / "graphql.md"
+DOCUMENT = DOCS / "reference" / "graphql.md"
 EXAMPLE = re.compile(
     r"^```graphql\n(?P<query>.*?)^```\n(?:\n```json\n(?P<answer>.*?)^```\n)?", re.MULTILINE | re.DOTALL
 )

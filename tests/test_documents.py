@@ -1,0 +1,51 @@
+"""The documents: links lead somewhere, indexes are complete, and decisions keep their form."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.project import DOCS, ROOT
+
+DOCUMENTS = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), ROOT / "bench" / "README.md"])
+DECISIONS = sorted(path for path in (DOCS / "decisions").iterdir() if path.name != "README.md")
+LINK = re.compile(r"\]\(([^)\s#]*)(?:#([^)\s]*))?\)")
+
+
+def anchors(document: Path) -> Iterator[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    for heading in re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.MULTILINE):
+        text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+        yield re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_to_a_file_and_a_heading(document: Path) -> None:
+    broken = []
+    for path, anchor in LINK.findall(document.read_text(encoding="utf-8")):
+        if "://" in path:
+            continue
+        target = document.parent / path if path else document
+        if not target.exists() or (anchor and anchor not in set(anchors(target))):
+            broken.append(f"{path}#{anchor}")
+    assert broken == []
+
+
+def test_the_index_lists_every_document() -> None:
+    listed = {path for path, _ in LINK.findall((DOCS / "README.md").read_text(encoding="utf-8"))}
+    documents = {path.relative_to(DOCS) for path in DOCS.rglob("*.md")}
+    assert {str(path) for path in documents if path.parts[0] != "decisions"} - {"README.md"} <= listed
+
+
+def test_the_index_of_decisions_lists_every_decision() -> None:
+    listed = [
+        path for path, _ in LINK.findall((DOCS / "decisions" / "README.md").read_text(encoding="utf-8"))
+    ]
+    assert listed == [path.name for path in DECISIONS]
+
+
+@pytest.mark.parametrize("decision", DECISIONS, ids=lambda path: path.name[:4])
+def test_a_decision_is_a_claim_of_at_most_thirty_lines(decision: Path) -> None:
+    assert re.fullmatch(r"\d{4}-[a-z0-9-]+\.md", decision.name)
+    assert len(decision.read_text(encoding="utf-8").splitlines()) <= 30
