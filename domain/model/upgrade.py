@@ -1,10 +1,11 @@
 """One stored request to upgrade instances: who asked for what, and how far it has come."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from uplift.domain.model.decision import ReasonCode, SkipReason
+from uplift.domain.model.decision import CountedDecision, ReasonCode, SkipReason, count_reasons
 from uplift.domain.model.instance import InstanceId, Position
 from uplift.domain.model.mapping import VersionMapping
 from uplift.domain.model.process import ProcessKey, VersionNumber
@@ -130,6 +131,15 @@ class Upgrade:
         if self.is_finished or not self.rate:
             return None
         return timedelta(seconds=max(0, self.expected - self.total) / self.rate)
+
+    def counts_by_reason(self, skips: Sequence[CountedDecision]) -> Mapping[ReasonCode, int]:
+        """How many instances were skipped for each reason, from the upgrade's SKIP decisions.
+
+        Decisions concern instances that exist: the other skipped ids were not found.
+        """
+        not_found = self.skipped - sum(counted.count for counted in skips)
+        # Decisions that are read after the upgrade may include a chunk that it does not count yet.
+        return count_reasons(skips, not_found=max(0, not_found))
 
     def counting(self, *, upgraded: int, skipped: int) -> "Upgrade":
         """The upgrade with so many outcomes more."""

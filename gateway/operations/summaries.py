@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode, count_reasons
+from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode
 from uplift.domain.model.upgrade import UNFINISHED, Upgrade, UpgradeState
 from uplift.domain.use_cases.plan import Plan
 
@@ -68,7 +68,6 @@ class PlanSummary:
 
 def summary_of_upgrade(upgrade: Upgrade, skips: tuple[CountedDecision, ...]) -> UpgradeSummary:
     """An upgrade here, with the decisions by which instances were skipped."""
-    not_found = upgrade.skipped - sum(counted.count for counted in skips)
     return UpgradeSummary(
         id=upgrade.id,
         process=str(upgrade.process),
@@ -83,7 +82,7 @@ def summary_of_upgrade(upgrade: Upgrade, skips: tuple[CountedDecision, ...]) -> 
         excluded=upgrade.excluded,
         eta=None if upgrade.remaining is None else upgrade.remaining.total_seconds(),
         error=upgrade.error,
-        counts_by_reason=count_reasons(skips, not_found=not_found),
+        counts_by_reason=upgrade.counts_by_reason(skips),
     )
 
 

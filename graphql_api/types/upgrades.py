@@ -1,6 +1,5 @@
 """What does a client see of an upgrade, and of what it did to each instance?"""
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -8,7 +7,6 @@ from uuid import UUID
 import strawberry
 
 from uplift import domain
-from uplift.domain.model.decision import count_reasons
 from uplift.domain.model.paging import page_request
 from uplift.domain.ports import OutcomeFilter
 from uplift.graphql_api.context import Info
@@ -62,7 +60,7 @@ class OutcomeConnection(Connection[Outcome]):
         if self.which.kind is domain.OutcomeKind.UPGRADED:
             return 0
         decisions = await info.context.loaders.decisions.load(self.upgrade.id)
-        return reason_counts(self.upgrade, decisions).get(self.which.reason, 0)
+        return self.upgrade.counts_by_reason(decisions).get(self.which.reason, 0)
 
 
 @strawberry.type(
@@ -143,7 +141,7 @@ class Upgrade:
     )
     async def counts_by_reason(self, info: Info) -> list[ReasonCount]:
         decisions = await info.context.loaders.decisions.load(self.stored.id)
-        return show_reason_counts(reason_counts(self.stored, decisions))
+        return show_reason_counts(self.stored.counts_by_reason(decisions))
 
     @field("What it did to each instance so far.")
     async def outcomes(
@@ -214,18 +212,6 @@ def show_outcome(outcome: domain.Outcome) -> Outcome:
         from_position=_show_position(outcome.from_position),
         to_position=_show_position(outcome.to_position),
     )
-
-
-def reason_counts(
-    upgrade: domain.Upgrade, skips: Sequence[domain.CountedDecision]
-) -> Mapping[domain.ReasonCode, int]:
-    """How many instances were skipped for each reason that occurred, from the SKIP decisions of the upgrade.
-
-    Decisions are about instances that exist: what else was skipped are the ids that were not found.
-    """
-    not_found = upgrade.skipped - sum(counted.count for counted in skips)
-    # A chunk that ended after the upgrade was read is in the decisions only.
-    return count_reasons(skips, not_found=max(0, not_found))
 
 
 def _count_of_kind(upgrade: domain.Upgrade, kind: domain.OutcomeKind | None) -> int:

@@ -1,0 +1,15 @@
+"""The command line's summary of an upgrade agrees with the APIs."""
+
+from dataclasses import replace
+
+from tests.support.builders import a_cohort, an_upgrade
+from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode, SkipReason
+from uplift.gateway.operations.summaries import summary_of_upgrade
+
+
+def test_a_chunk_that_ends_between_two_reads_leads_to_no_negative_count() -> None:
+    reason = SkipReason(code=ReasonCode.NOT_PENDING, message="")
+    decision = Decision(cohort=a_cohort(), to_version=None, to_position=None, reasons=(reason,))
+    upgrade = replace(an_upgrade(), skipped=0)
+    summary = summary_of_upgrade(upgrade, (CountedDecision(decision=decision, count=2),))
+    assert summary.counts_by_reason == {ReasonCode.NOT_PENDING: 2}
