@@ -6,13 +6,13 @@ import pytest
 
 from tests.domain.model.test_selection import REST, numbered
 from tests.support.bpmn_builder import ProcessBuilder, a_process
-from tests.support.builders import ORDERS, a_cohort, a_modelled_process, at
+from tests.support.builders import ORDERS, a_cohort, a_modelled_process, an_instruction, at
 from tests.support.process_shapes import chain, one_task, with_event_sub
 from uplift.domain import ReasonCode, VersionNumber, all_active, plan_upgrade
 from uplift.domain.compatibility import Code, compare
 from uplift.domain.errors import InvalidSelection
 from uplift.domain.model.cohort import Origin
-from uplift.domain.model.mapping import InvalidMapping, MappingInstruction, VersionMapping
+from uplift.domain.model.mapping import InvalidMapping, VersionMapping
 from uplift.domain.model.selection import MAX_IDS, one_way_of_selecting
 from uplift.domain.ports import Store
 from uplift.domain.rules.eligibility import decide_undo
@@ -73,7 +73,7 @@ def test_what_is_absent_is_put_in_words(
 @pytest.mark.anyio
 async def test_every_rule_that_instructions_break_is_told_at_once(store: Store) -> None:
     await a_modelled_process(store, chain("approve", "pay").xml(), chain("approve", "pay").xml())
-    lost = [MappingInstruction(source=source, target="nowhere") for source in ("approve", "pay")]
+    lost = [an_instruction(source, "nowhere") for source in ("approve", "pay")]
     mapping = VersionMapping(from_version=VersionNumber(1), instructions=tuple(lost))
     with pytest.raises(InvalidMapping) as caught:
         await plan_upgrade(store, process=ORDERS, selection=all_active(), mappings=[mapping])

@@ -30,6 +30,7 @@ from uplift.domain import (
     save_draft,
 )
 from uplift.domain.clock import Clock
+from uplift.domain.model.mapping import MappingInstruction
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.run import ChunkPolicy
@@ -173,6 +174,10 @@ def an_upgrade(
         requested_at=NOON,
         expected=expected,
     )
+
+
+def an_instruction(source: str, target: str) -> MappingInstruction:
+    return MappingInstruction(source=ElementId(source), target=ElementId(target))
 
 
 async def a_process(

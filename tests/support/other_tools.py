@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import venv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -75,19 +75,12 @@ def _why_no_python_tools() -> str:
     place = PYTHON / ".venv"
     if not place.exists():
         venv.create(place, with_pip=True, symlinks=True)
-    install = [
-        place / "bin" / "python",
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--requirement",
-        "requirements.txt",
-    ]
+    python = str(place / "bin" / "python")
+    install = [python, "-m", "pip", "install", "--quiet", "--requirement", "requirements.txt"]
     return _install(install, PYTHON / "requirements.txt", into=place)
 
 
-def _install(command: list[str | Path], wanted: Path, *, into: Path) -> str:
+def _install(command: Sequence[str | Path], wanted: Path, *, into: Path) -> str:
     """Run the command unless it was run for the same wanted packages before; returns why it failed."""
     installed = into / "installed.txt"
     if installed.exists() and installed.read_bytes() == wanted.read_bytes():

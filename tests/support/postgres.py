@@ -158,15 +158,17 @@ def a_server() -> Iterator[Server]:
 def _run(program: str, *options: str) -> None:
     folder = binaries()
     assert folder is not None, "a server needs its binaries"
-    who = {"user": UNPRIVILEGED, "group": UNPRIVILEGED, "extra_groups": []} if os.geteuid() == 0 else {}
+    user = UNPRIVILEGED if os.geteuid() == 0 else None
     done = subprocess.run(
-        [folder / program, *options],
+        [str(folder / program), *options],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
         cwd="/",
-        **who,
+        user=user,
+        group=user,
+        extra_groups=None if user is None else [],
     )
     assert done.returncode == 0, f"{program} said: {done.stderr}"
 

@@ -1,6 +1,7 @@
 """Which small processes do the tests of compatibility compare? Named for what they look like."""
 
 from collections.abc import Callable
+from typing import Any
 
 from tests.support.bpmn_builder import ProcessBuilder, ScopeBuilder, a_process
 
@@ -50,12 +51,12 @@ def side_by_side(first: str, second: str) -> ProcessBuilder:
     return process.after("fork").sub("right", around(second)).end("rightEnd")
 
 
-def with_boundary(task: str = "task", event: str = "event", **trigger: object) -> ProcessBuilder:
+def with_boundary(task: str = "task", event: str = "event", **trigger: Any) -> ProcessBuilder:
     """A task with a boundary event."""
     return one_task(task).boundary(event, on=task, **trigger).end("afterEvent")
 
 
-def with_event_sub(event_sub: str = "watch", start: str = "heard", **trigger: object) -> ProcessBuilder:
+def with_event_sub(event_sub: str = "watch", start: str = "heard", **trigger: Any) -> ProcessBuilder:
     """A task beside an event subprocess that contains the task 'react'."""
     return one_task().event_sub(event_sub, start, lambda scope: scope.user_task("react"), **trigger)
 

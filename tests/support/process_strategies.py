@@ -4,13 +4,15 @@ A recipe is drawn first and then written by the builder, so that the same recipe
 something added.
 """
 
+from collections.abc import Callable
 from itertools import count
+from typing import Any
 
 from hypothesis import strategies as st
 
 from tests.support.bpmn_builder import ProcessBuilder, ScopeBuilder, a_process
 
-Step = tuple[str, object]
+Step = tuple[str, Any]  # each writer below types what it takes
 Recipe = tuple[Step, ...]
 
 TRIGGERS = {
@@ -62,30 +64,30 @@ def _write(scope: ScopeBuilder, recipe: Recipe, numbers: "count[int]") -> None:
         _WRITERS[what](scope, how, next(numbers), numbers)
 
 
-def _task(scope: ScopeBuilder, how: object, number: int, numbers: "count[int]") -> None:
+def _task(scope: ScopeBuilder, how: tuple[str, str | None], number: int, numbers: "count[int]") -> None:
     kind, many = how
     scope.node(kind, f"task{number}", **({} if many is None else {"many": many}))
 
 
-def _catch(scope: ScopeBuilder, how: object, number: int, numbers: "count[int]") -> None:
+def _catch(scope: ScopeBuilder, how: str, number: int, numbers: "count[int]") -> None:
     scope.catch(f"catch{number}", **{how: TRIGGERS[how]})
 
 
-def _choice(scope: ScopeBuilder, how: object, number: int, numbers: "count[int]") -> None:
+def _choice(scope: ScopeBuilder, how: str, number: int, numbers: "count[int]") -> None:
     scope.event_based(f"choice{number}").catch(f"chosen{number}", **{how: TRIGGERS[how]})
 
 
-def _fork(scope: ScopeBuilder, how: object, number: int, numbers: "count[int]") -> None:
+def _fork(scope: ScopeBuilder, how: str, number: int, numbers: "count[int]") -> None:
     scope.node(how, f"fork{number}").user_task(f"one{number}").node(how, f"join{number}")
     scope.after(f"fork{number}").user_task(f"two{number}").join(f"two{number}", f"join{number}")
     scope.after(f"join{number}")
 
 
-def _passed(scope: ScopeBuilder, how: object, number: int, numbers: "count[int]") -> None:
+def _passed(scope: ScopeBuilder, how: str, number: int, numbers: "count[int]") -> None:
     scope.node(how, f"passed{number}")
 
 
-def _guarded(scope: ScopeBuilder, how: object, number: int, numbers: "count[int]") -> None:
+def _guarded(scope: ScopeBuilder, how: tuple[str, bool], number: int, numbers: "count[int]") -> None:
     trigger, interrupting = how
     scope.user_task(f"guarded{number}").boundary(
         f"event{number}", on=f"guarded{number}", interrupting=interrupting, **{trigger: TRIGGERS[trigger]}
@@ -93,28 +95,31 @@ def _guarded(scope: ScopeBuilder, how: object, number: int, numbers: "count[int]
     scope.user_task(f"after{number}").after(f"guarded{number}")
 
 
-def _compensated(scope: ScopeBuilder, how: object, number: int, numbers: "count[int]") -> None:
+def _compensated(scope: ScopeBuilder, how: None, number: int, numbers: "count[int]") -> None:
     scope.user_task(f"done{number}").boundary(f"undo{number}", on=f"done{number}", compensation=True)
     scope.handler(f"handler{number}", of=f"undo{number}").after(f"done{number}")
 
 
-def _scope(scope: ScopeBuilder, how: object, number: int, numbers: "count[int]") -> None:
+def _scope(
+    scope: ScopeBuilder, how: tuple[str, str | None, Recipe], number: int, numbers: "count[int]"
+) -> None:
     kind, many, recipe = how
     facts = {} if many is None else {"many": many}
     scope.scope(kind, f"scope{number}", lambda inside: _write(inside, recipe, numbers), **facts)
 
 
-def _watch(scope: ScopeBuilder, how: object, number: int, numbers: "count[int]") -> None:
+def _watch(scope: ScopeBuilder, how: tuple[str, Recipe], number: int, numbers: "count[int]") -> None:
     trigger, recipe = how
     scope.event_sub(
         f"watch{number}",
         f"heard{number}",
         lambda inside: _write(inside, recipe, numbers),
+        interrupting=True,
         **{trigger: TRIGGERS[trigger]},
     )
 
 
-_WRITERS = {
+_WRITERS: dict[str, Callable[[ScopeBuilder, Any, int, "count[int]"], None]] = {
     "task": _task,
     "catch": _catch,
     "choice": _choice,

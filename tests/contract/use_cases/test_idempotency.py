@@ -22,6 +22,7 @@ from tests.support.builders import (
     a_worker,
     an_id,
     an_instance,
+    an_instruction,
     instances,
 )
 from tests.support.stores import everything_in, instances_of, upgrades_of
@@ -38,7 +39,7 @@ from uplift.domain import (
 )
 from uplift.domain.errors import ErrorCode
 from uplift.domain.model.idempotency import IdempotencyConflict
-from uplift.domain.model.mapping import MappingInstruction, VersionMapping
+from uplift.domain.model.mapping import VersionMapping
 from uplift.domain.model.selection import all_active, by_ids
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.prune import prune_outcomes
@@ -83,7 +84,7 @@ OTHERS: dict[str, Callable[[Store], Awaitable[Upgrade]]] = {
         store,
         worker=LARGE,
         key="one",
-        mappings=[VersionMapping(from_version=1, instructions=(MappingInstruction(source="a", target="b"),))],
+        mappings=[VersionMapping(from_version=1, instructions=(an_instruction("a", "b"),))],
     ),
 }
 

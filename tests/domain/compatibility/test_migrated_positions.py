@@ -1,6 +1,7 @@
 """Where does an instance go that waits at a position, and which findings concern it?"""
 
 from tests.support.bpmn_builder import ProcessBuilder, a_process
+from tests.support.builders import at
 from tests.support.process_shapes import (
     around,
     chain,
@@ -25,13 +26,13 @@ def codes(migrated_position: MigratedPosition) -> list[tuple[Code, str | None]]:
 
 
 def test_moves_every_element_of_a_position() -> None:
-    assert moved(joined(), joined(ways=3), "way1", "join").position == {"way1", "join"}
+    assert moved(joined(), joined(ways=3), "way1", "join").position == at("way1", "join")
 
 
 def test_moves_to_the_elements_that_instructions_name() -> None:
     comparison = compare(chain("a", "b").model(), chain("c").model(), instructions={"a": "c", "b": "c"})
 
-    assert migrate_position(comparison, frozenset({"a", "b"})).position == {"c"}
+    assert migrate_position(comparison, frozenset({"a", "b"})).position == at("c")
 
 
 def test_moves_the_empty_position_to_itself() -> None:
@@ -101,7 +102,7 @@ def test_refuses_a_position_beside_an_event_subprocess_that_changed() -> None:
 def test_lets_go_of_the_start_event_that_an_interrupting_event_subprocess_has_used() -> None:
     migrated_position = moved(with_event_sub(message="M"), with_event_sub(signal="S"), "react")
 
-    assert migrated_position.position == {"react"}
+    assert migrated_position.position == at("react")
 
 
 def test_holds_on_to_the_start_event_of_a_non_interrupting_event_subprocess() -> None:
@@ -114,7 +115,7 @@ def test_holds_on_to_the_start_event_of_a_non_interrupting_event_subprocess() ->
 def test_warns_when_a_listener_is_removed_and_lets_the_instance_go() -> None:
     migrated_position = moved(with_boundary(message="M"), one_task(), "task")
 
-    assert migrated_position.position == {"task"}
+    assert migrated_position.position == at("task")
     assert [(finding.code, finding.source, finding.target) for finding in migrated_position.warnings] == [
         (Code.LISTENER_REMOVED, "event", None)
     ]
@@ -148,7 +149,7 @@ def test_minds_a_compensation_event_that_may_be_armed_by_what_was_completed_befo
 
 
 def test_moves_an_instance_that_compensates_with_the_event_that_leads_to_the_handler() -> None:
-    assert moved(compensated(), compensated(handler="revoke"), "cancel").position == {"revoke"}
+    assert moved(compensated(), compensated(handler="revoke"), "cancel").position == at("revoke")
 
 
 def test_moves_an_instance_inside_a_compensation_event_subprocess() -> None:
@@ -159,7 +160,7 @@ def test_moves_an_instance_inside_a_compensation_event_subprocess() -> None:
         ),
     )
 
-    assert moved(process, process, "revoke").position == {"revoke"}
+    assert moved(process, process, "revoke").position == at("revoke")
 
 
 def test_refuses_a_compensation_handler_that_became_another_kind() -> None:
@@ -177,4 +178,4 @@ def test_keeps_every_reason_of_every_element() -> None:
 
 
 def test_relocates_a_scope_that_is_part_of_the_position() -> None:
-    assert moved(nested("outer"), nested("outer"), "outer", "task").position == {"outer", "task"}
+    assert moved(nested("outer"), nested("outer"), "outer", "task").position == at("outer", "task")

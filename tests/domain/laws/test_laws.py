@@ -32,6 +32,7 @@ from uplift.domain import (
     Status,
     Upgrade,
     Verdict,
+    VersionNumber,
     all_active,
     by_ids,
     decide,
@@ -47,7 +48,7 @@ pytestmark = pytest.mark.anyio
 ON_EVERY_STORE = pytest.mark.parametrize("kind", STORES)
 SOME = settings(max_examples=20)
 
-PUBLISHED = 3
+PUBLISHED = VersionNumber(3)
 POSITIONS = st.frozensets(st.sampled_from(["approve", "check", "ship", "订单 'x'"]), max_size=2)
 
 
@@ -183,8 +184,10 @@ async def test_a_set_is_moved_as_its_instances_one_by_one(stores: Stores, kind: 
             if one.id not in outcomes:
                 continue
             decision = decided(one)
-            moves = decision.verdict is Verdict.UPGRADE
-            expected = replace(one, version=PUBLISHED, position=decision.to_position) if moves else one
+            expected = one
+            if decision.verdict is Verdict.UPGRADE:
+                assert decision.to_position is not None
+                expected = replace(one, version=PUBLISHED, position=decision.to_position)
             assert after[one.id] == expected
             outcome = outcomes[one.id]
             assert outcome.reasons == decision.reasons
@@ -215,7 +218,7 @@ async def test_nothing_outside_the_selection_changes(stores: Stores, kind: str, 
 @SOME
 @given(world=worlds())
 async def test_the_size_of_chunks_does_not_matter(stores: Stores, kind: str, world: World) -> None:
-    seen = []
+    seen: list[tuple[object, ...]] = []
 
     async def law(store: Store) -> None:
         size = (world.chunk_size, 10_000)[len(seen)]
@@ -256,7 +259,7 @@ async def test_an_upgrade_does_what_its_plan_said(stores: Stores, kind: str, wor
 @SOME
 @given(world=worlds())
 async def test_all_stores_agree(stores: Stores, world: World) -> None:
-    seen = []
+    seen: list[tuple[object, ...]] = []
 
     async def law(store: Store) -> None:
         done = await upgraded(store, world)

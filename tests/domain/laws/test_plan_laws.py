@@ -22,6 +22,7 @@ from tests.support.builders import (
     a_version,
     an_id,
     an_instance,
+    an_instruction,
     at,
 )
 from tests.support.process_shapes import around
@@ -200,6 +201,7 @@ async def test_a_plan_writes_nothing_and_the_upgrade_does_what_it_said_or_is_ref
         if plan is not None:
             await must_do_as_planned(store, plan, await upgraded(store, world, str(plan.fingerprint)))
             return
+        assert refusal is not None
         with pytest.raises(type(refusal)) as refused:
             await upgraded(store, world)
         assert (refused.value.message, refused.value.field) == (refusal.message, refusal.field)
@@ -217,13 +219,13 @@ async def test_an_upgrade_of_the_demo_does_what_its_plan_said(stores: Stores, ki
         an_instance(number, version=version, position=at(element))
         for number, (version, element) in enumerate(places * 2)
     ]
-    instructions = (MappingInstruction(source="Task_PrepareContract", target="Task_DraftContract"),)
+    instructions = (an_instruction("Task_PrepareContract", "Task_DraftContract"),)
     mapped = tuple(
         VersionMapping(from_version=VersionNumber(number), instructions=instructions)
         for number, model in enumerate(models[:-1], start=1)
         if "Task_PrepareContract" in model.elements and "Task_DraftContract" in models[-1].elements
     )
-    world = World(documents=documents, held=held, selection=all_active(), mappings=mapped)
+    world = World(documents=list(documents), held=held, selection=all_active(), mappings=mapped)
 
     async def law(store: Store) -> None:
         plan = await planned(store, world)
@@ -327,7 +329,7 @@ async def test_other_instructions_make_another_plan_where_they_change_what_happe
 ) -> None:
     first, *_, replaced, _, _, _ = DOCUMENTS
     instructed = VersionMapping(
-        from_version=VersionNumber(1), instructions=(MappingInstruction(source="approve", target="sign"),)
+        from_version=VersionNumber(1), instructions=(an_instruction("approve", "sign"),)
     )
     world = World([first, replaced], [an_instance(1), an_instance(2, position=at("check"))], all_active(), ())
 
@@ -338,7 +340,7 @@ async def test_other_instructions_make_another_plan_where_they_change_what_happe
         with pytest.raises(PlanChanged):
             await upgraded(store, otherwise, str(plan.fingerprint))
         before = await everything_in(store)
-        wrong = replace(instructed, instructions=(MappingInstruction(source="approve", target="pay"),))
+        wrong = replace(instructed, instructions=(an_instruction("approve", "pay"),))
         with pytest.raises(InvalidMapping):
             await planned(store, replace_mappings(world, wrong))
         assert await everything_in(store) == before

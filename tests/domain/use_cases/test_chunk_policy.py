@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -65,7 +66,7 @@ def test_sizes_settle_where_a_chunk_takes_less_than_the_target(size: int, a_thou
     assert a_thousand_take * size / 1_000 <= 50 * MS
 
 
-def running(**facts: object) -> Upgrade:
+def running(**facts: Any) -> Upgrade:
     return replace(an_upgrade(expected=1_000), **facts)
 
 

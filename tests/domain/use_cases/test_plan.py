@@ -10,6 +10,7 @@ from tests.support.builders import (
     a_process,
     an_id,
     an_instance,
+    an_instruction,
     an_upgrade,
     at,
     instances,
@@ -19,7 +20,7 @@ from uplift.domain import Status, all_active, by_ids, plan_upgrade
 from uplift.domain.compatibility import Code
 from uplift.domain.errors import ErrorCode
 from uplift.domain.model.decision import ReasonCode
-from uplift.domain.model.mapping import MAX_INSTRUCTIONS, MappingInstruction, VersionMapping, check_mappings
+from uplift.domain.model.mapping import MAX_INSTRUCTIONS, VersionMapping, check_mappings
 from uplift.domain.model.process import VersionNumber
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.plan import (
@@ -76,7 +77,7 @@ async def test_where_a_version_has_no_model_all_that_move_are_warned_of(store: S
 async def test_a_plan_tells_what_it_is_about_and_holds_for_just_that(store: Store) -> None:
     await a_modelled_process(store, chain("approve").xml(), chain("accept").xml(), holding=instances([1]))
     selection = all_active()
-    renamed = MappingInstruction(source="approve", target="accept")
+    renamed = an_instruction("approve", "accept")
     mapping = VersionMapping(from_version=VersionNumber(1), instructions=(renamed,))
     plan = await plan_upgrade(store, process=ORDERS, selection=selection, mappings=[mapping])
     assert (plan.process, plan.selection, plan.mappings) == (ORDERS, selection, (mapping,))
@@ -124,7 +125,7 @@ async def test_only_versions_that_can_be_compared_with_the_target_are_mapped(
 
 async def test_instructions_of_all_versions_together_are_limited(store: Store) -> None:
     await a_process(store, published=3)
-    half = (MappingInstruction(source="approve", target="approve"),) * (MAX_INSTRUCTIONS // 2)
+    half = (an_instruction("approve", "approve"),) * (MAX_INSTRUCTIONS // 2)
     check_mappings([VersionMapping(from_version=VersionNumber(1), instructions=half * 2)])
     mappings = [
         VersionMapping(from_version=VersionNumber(1), instructions=half),

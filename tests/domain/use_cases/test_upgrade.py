@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -258,7 +259,7 @@ async def test_a_reason_that_cannot_be_kept_is_refused(store: Store, reason: str
     ],
     ids=str,
 )
-def test_chunks_of_nothing_would_never_end(sizes: dict[str, int]) -> None:
+def test_chunks_of_nothing_would_never_end(sizes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="Expected chunks of at least one instance"):
         ChunkPolicy(**sizes)
 

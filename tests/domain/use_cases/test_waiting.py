@@ -52,8 +52,9 @@ async def test_a_wait_that_is_cancelled_while_the_bell_rings_is_cancelled() -> N
         await waiting
 
 
-async def never() -> None:
+async def never() -> str:
     await asyncio.get_running_loop().create_future()
+    return "never"
 
 
 async def failing() -> str:
