@@ -8,6 +8,7 @@ from tests.support.builders import ADMIN, ORDERS, a_worker
 from tests.support.stores import outcomes_of
 from uplift.domain import (
     AllActive,
+    InstanceId,
     OutcomeKind,
     ProcessKey,
     Selection,
@@ -105,7 +106,7 @@ async def leases_of(store: Store, upgrade: UpgradeId) -> list[Lease | None]:
     return [partition.lease for partition in (await store.partitions([upgrade]))[upgrade]]
 
 
-async def kinds_of(store: Store, upgrade: UpgradeId) -> dict[object, OutcomeKind]:
+async def kinds_of(store: Store, upgrade: UpgradeId) -> dict[InstanceId, OutcomeKind]:
     """What an upgrade did to each instance; each has one outcome."""
     outcomes = await outcomes_of(store, upgrade)
     kinds = {one.instance: one.kind for one in outcomes}

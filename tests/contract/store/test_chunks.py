@@ -71,7 +71,7 @@ async def next_chunk(store: Store, upgrade: Upgrade, size: int) -> WorkedChunk:
 
 
 async def chunks_of(store: Store, upgrade: Upgrade, size: int) -> list[WorkedChunk]:
-    worked = []
+    worked: list[WorkedChunk] = []
     while not worked or not worked[-1].recorded.is_last:
         worked.append(await next_chunk(store, upgrade, size))
     return worked

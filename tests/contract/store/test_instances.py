@@ -19,7 +19,7 @@ from tests.support.builders import (
     instances,
 )
 from tests.support.stores import everything_in, instances_of
-from uplift.domain import CountedCohort, Status, report_instances
+from uplift.domain import CountedCohort, Instance, ProcessKey, Status, VersionNumber, report_instances
 from uplift.domain.model.instance import ElementId
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.ports import InstanceFilter, Store
@@ -43,7 +43,7 @@ STRANGE_POSITIONS = [
 ]
 
 
-async def register(store: Store, *new_ones: object, key: object = ORDERS) -> None:
+async def register(store: Store, *new_ones: Instance, key: ProcessKey = ORDERS) -> None:
     async with store.transaction() as transaction:
         await transaction.register(key, new_ones)
 
@@ -141,9 +141,9 @@ async def test_to_register_or_report_nothing_changes_nothing(store: Store) -> No
         (InstanceFilter(status=Status.COMPLETED), [4]),
         (InstanceFilter(status=Status.CANCELLED), [6]),
         (InstanceFilter(status=Status.FAILED), []),
-        (InstanceFilter(version=2), [2, 4, 5, 6]),
-        (InstanceFilter(version=2, status=Status.PENDING), [2, 5]),
-        (InstanceFilter(version=3), []),
+        (InstanceFilter(version=VersionNumber(2)), [2, 4, 5, 6]),
+        (InstanceFilter(version=VersionNumber(2), status=Status.PENDING), [2, 5]),
+        (InstanceFilter(version=VersionNumber(3)), []),
     ],
     ids=str,
 )
@@ -182,7 +182,7 @@ async def test_a_cursor_of_the_whole_list_holds_in_a_filtered_one(store: Store) 
     await a_process(store, holding=[*instances([1, 2], version=2), *instances([3, 4]), an_instance(5)])
     whole = (await store.instance_pages([ORDERS], InstanceFilter(), PageRequest(first=3)))[ORDERS]
     after = PageRequest(first=9, after=whole.keys[-1])
-    rest = (await store.instance_pages([ORDERS], InstanceFilter(version=1), after))[ORDERS]
+    rest = (await store.instance_pages([ORDERS], InstanceFilter(version=VersionNumber(1)), after))[ORDERS]
     assert rest.items == tuple(instances([4, 5]))
 
 

@@ -24,6 +24,7 @@ from uplift.domain import (
     Cohort,
     CountedCohort,
     Instance,
+    InstanceId,
     Selection,
     Status,
     all_active,
@@ -176,7 +177,7 @@ async def test_each_instance_of_a_selection_is_in_just_one_cohort(store: Store, 
     assert set(inside) == _meant(selection)
 
 
-def _meant(selection: Selection) -> set[object]:
+def _meant(selection: Selection) -> set[InstanceId]:
     active = {one.id for one in HELD if one.status in (Status.PENDING, Status.RUNNING)}
     if isinstance(selection, AllActive):
         return active - set(selection.excluded)
@@ -281,7 +282,7 @@ async def test_more_than_a_thousand_cohorts_are_counted_and_paged_at_once(
     assert all(page.has_next for page in pages.values())
 
 
-def _ids(pages: Iterable[Page[Instance]]) -> set[object]:
+def _ids(pages: Iterable[Page[Instance]]) -> set[InstanceId]:
     return {one.id for page in pages for one in page.items}
 
 

@@ -25,8 +25,10 @@ from tests.support.stores import a_transaction_that_fails, outcomes_of, upgrades
 from uplift.domain import (
     Outcome,
     OutcomeKind,
+    ProcessKey,
     ReasonCode,
     Selection,
+    SkipReason,
     Status,
     Upgrade,
     UpgradeState,
@@ -45,7 +47,7 @@ pytestmark = pytest.mark.anyio
 ONE, TWO = VersionNumber(1), VersionNumber(2)
 
 
-async def add(store: Store, number: int, selection: Selection, process: object = ORDERS) -> Upgrade:
+async def add(store: Store, number: int, selection: Selection, process: ProcessKey = ORDERS) -> Upgrade:
     new = an_upgrade(number, process=process, selection=kind_of(selection))
     async with store.transaction() as transaction:
         return await add_upgrade(transaction, new, selection)
@@ -123,7 +125,8 @@ async def test_several_upgrades_are_found_at_once(store: Store) -> None:
 async def test_upgrades_are_listed_from_the_newest(store: Store) -> None:
     await a_process(store, ORDERS)
     await a_process(store, INVOICES)
-    orders, invoices = [], []
+    orders: list[Upgrade] = []
+    invoices: list[Upgrade] = []
     for number in range(7):
         is_order = number % 3 != 1
         added = await add(store, number, all_active(), ORDERS if is_order else INVOICES)
@@ -177,8 +180,17 @@ async def mixed_outcomes(store: Store) -> Upgrade:
 
 async def test_each_outcome_says_what_was_done_and_why(store: Store) -> None:
     upgrade = await mixed_outcomes(store)
-    stayed = {"from_version": TWO, "to_version": TWO}
-    stayed_at = {"from_position": at("approve"), "to_position": at("approve")}
+
+    def stayed(number: int, *reasons: SkipReason) -> Outcome:
+        return Outcome(
+            instance=an_id(number),
+            reasons=reasons,
+            from_version=TWO,
+            to_version=TWO,
+            from_position=at("approve"),
+            to_position=at("approve"),
+        )
+
     assert (await outcomes_of(store, upgrade.id))[:4] == [
         Outcome(
             instance=an_id(1),
@@ -187,8 +199,8 @@ async def test_each_outcome_says_what_was_done_and_why(store: Store) -> None:
             from_position=at("a"),
             to_position=at("a"),
         ),
-        Outcome(instance=an_id(3), reasons=(ALREADY_LATEST,), **stayed, **stayed_at),
-        Outcome(instance=an_id(5), reasons=(NOT_PENDING, ALREADY_LATEST), **stayed, **stayed_at),
+        stayed(3, ALREADY_LATEST),
+        stayed(5, NOT_PENDING, ALREADY_LATEST),
         Outcome(instance=an_id(7), reasons=(INSTANCE_NOT_FOUND,)),
     ]
 

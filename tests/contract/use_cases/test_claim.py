@@ -35,7 +35,7 @@ from tests.support.builders import (
     instances,
 )
 from tests.support.stores import everything_in, instances_of, outcomes_of
-from uplift.domain import UpgradeState, claim, pause_upgrade, run_upgrade
+from uplift.domain import ProcessKey, UpgradeState, claim, pause_upgrade, run_upgrade
 from uplift.domain.model.upgrade import Lease
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.run import fail
@@ -45,7 +45,7 @@ pytestmark = pytest.mark.anyio
 A_MOMENT = timedelta(microseconds=1)
 
 
-async def three_each(store: Store, *keys: object) -> None:
+async def three_each(store: Store, *keys: ProcessKey) -> None:
     for place, key in enumerate(keys):
         await a_process(store, key, holding=instances(range(10 * place, 10 * place + 3), process=key))
 

@@ -18,7 +18,15 @@ from tests.support.builders import (
     instances,
 )
 from tests.support.stores import a_transaction_that_fails, outcomes_of
-from uplift.domain import Outcome, ReasonCode, Status, report_instances, request_retry, request_undo
+from uplift.domain import (
+    Outcome,
+    ReasonCode,
+    Status,
+    VersionNumber,
+    report_instances,
+    request_retry,
+    request_undo,
+)
 from uplift.domain.model.selection import all_active, by_ids
 from uplift.domain.model.upgrade import HistoryEntry
 from uplift.domain.ports import Store
@@ -52,7 +60,11 @@ async def test_what_each_upgrade_did_is_told_in_order(store: Store) -> None:
             HistoryEntry(upgrade=upgrade, outcome=outcomes[upgrade.id][an_id(number)]) for upgrade in upgrades
         )
     assert histories[an_id(1)][1].outcome == Outcome(
-        instance=an_id(1), from_version=2, to_version=1, from_position=at("a"), to_position=at("a")
+        instance=an_id(1),
+        from_version=VersionNumber(2),
+        to_version=VersionNumber(1),
+        from_position=at("a"),
+        to_position=at("a"),
     )
 
 

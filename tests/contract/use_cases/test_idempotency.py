@@ -32,6 +32,7 @@ from uplift.domain import (
     Role,
     Status,
     Upgrade,
+    VersionNumber,
     plan_upgrade,
     request_retry,
     request_undo,
@@ -84,7 +85,7 @@ OTHERS: dict[str, Callable[[Store], Awaitable[Upgrade]]] = {
         store,
         worker=LARGE,
         key="one",
-        mappings=[VersionMapping(from_version=1, instructions=(an_instruction("a", "b"),))],
+        mappings=[VersionMapping(from_version=VersionNumber(1), instructions=(an_instruction("a", "b"),))],
     ),
 }
 
@@ -250,5 +251,5 @@ async def test_what_happened_meanwhile_does_not_make_a_request_another_one(store
     first = await request(store, worker=LARGE, key="one")
     async with store.transaction() as transaction:
         await transaction.register(ORDERS, instances([7]))
-        await transaction.report(ORDERS, [a_report(1, status="COMPLETED")])
+        await transaction.report(ORDERS, [a_report(1, status=Status.COMPLETED)])
     assert await request(store, worker=LARGE, key="one") == first

@@ -76,7 +76,7 @@ ONE, TWO, THREE = (sharing(name) for name in ("one", "two", "three"))
 
 async def holders_of(store: Store, upgrade: Upgrade) -> list[str | None]:
     """Who holds each partition that is left, along the selection."""
-    return [lease and lease.worker for lease in await leases_of(store, upgrade.id)]
+    return [None if lease is None else lease.worker for lease in await leases_of(store, upgrade.id)]
 
 
 async def a_queued_upgrade(store: Store, count: int, selection: Selection | None = None) -> Upgrade:
@@ -107,7 +107,7 @@ async def next_chunk(store: Store, upgrade: Upgrade, worker: Worker) -> Upgrade:
 
 async def partitions_worked(store: Store, upgrade: Upgrade) -> list[int]:
     """How many outcomes each partition comes to, taken one after the other, each worked in one chunk."""
-    sizes = []
+    sizes: list[int] = []
     while not upgrade.is_finished:
         worker = sharing(f"worker {len(sizes)}", size=1_000)
         await taken(store, upgrade.id, worker)

@@ -1,7 +1,7 @@
 """Outcomes are forgotten only when an operator says so, by age; the counts of their upgrades stay."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -48,7 +48,7 @@ BOTH_WAYS = pytest.mark.parametrize(
 )
 
 
-async def prune(store: Store, before: object = LATER) -> int:
+async def prune(store: Store, before: datetime = LATER) -> int:
     return await prune_outcomes(store, before=before, clock=a_clock(LATER))
 
 

@@ -27,6 +27,7 @@ from uplift.domain import (
     Status,
     Upgrade,
     UpgradeState,
+    VersionNumber,
     all_active,
     by_ids,
     plan_upgrade,
@@ -125,7 +126,7 @@ async def test_the_target_is_fixed_when_the_upgrade_is_asked_for(store: Store) -
     queued = await request(store)
     async with store.transaction() as transaction:
         [_, latest] = (await transaction.versions([ORDERS]))[ORDERS]
-        await transaction.put_version(ORDERS, replace(latest, number=3), None)
+        await transaction.put_version(ORDERS, replace(latest, number=VersionNumber(3)), None)
     done = await work(store, queued.id)
     assert (done.target_version, done.upgraded) == (2, 3)
     assert {one.version for one in await instances_of(store, ORDERS)} == {2}

@@ -1,6 +1,7 @@
 """A retry takes up just those instances that an upgrade skipped for certain reasons."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,8 @@ from uplift.domain import (
     Status,
     Upgrade,
     UpgradeState,
+    VersionNumber,
+    Worker,
     cancel_upgrade,
     pause_upgrade,
     register_instances,
@@ -66,14 +69,14 @@ AFTER = a_document("orders").start().user_task("check").user_task("confirm").end
 
 
 async def retry(
-    store: Store, of: Upgrade, *reasons: ReasonCode, worker: object = LARGE, **more: object
+    store: Store, of: Upgrade, *reasons: ReasonCode, worker: Worker = LARGE, **more: Any
 ) -> Upgrade:
     return await request_retry(
         store, of=of.id, reasons=frozenset(reasons), caller=ADMIN, worker=worker, **more
     )
 
 
-async def a_mixed_upgrade(store: Store, worker: object = LARGE) -> Upgrade:
+async def a_mixed_upgrade(store: Store, worker: Worker = LARGE) -> Upgrade:
     """An upgrade of 0 to 8: three are moved, the others skipped for every reason there is."""
     await a_modelled_process(
         store,
@@ -156,7 +159,7 @@ async def test_each_is_decided_as_it_is_now(store: Store) -> None:
 async def test_a_retry_brings_the_mapping_that_was_missing(store: Store) -> None:
     earlier = await a_mixed_upgrade(store)
     instruction = MappingInstruction(source=ElementId("approve"), target=ElementId("confirm"))
-    mappings = (VersionMapping(from_version=1, instructions=(instruction,)),)
+    mappings = (VersionMapping(from_version=VersionNumber(1), instructions=(instruction,)),)
     again = await retry(store, earlier, INCOMPATIBLE, mappings=mappings)
     assert (again.upgraded, again.skipped, again.mappings) == (2, 0, mappings)
     found = await by_id(store, ORDERS)
@@ -167,7 +170,7 @@ async def test_a_retry_goes_to_the_latest_version_of_its_own_time(store: Store) 
     earlier = await a_mixed_upgrade(store)
     async with store.transaction() as transaction:
         published = (await transaction.versions([ORDERS]))[ORDERS][1]
-        await transaction.put_version(ORDERS, replace(published, number=3), BEFORE)
+        await transaction.put_version(ORDERS, replace(published, number=VersionNumber(3)), BEFORE)
     again = await retry(store, earlier, ALREADY_LATEST, INCOMPATIBLE)
     assert again.target_version == 3
     assert await kinds_of(store, again.id) == {

@@ -1,6 +1,7 @@
 """An undo takes back every instance that still is where an upgrade put it, to where it came from."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,8 @@ from uplift.domain import (
     Status,
     Upgrade,
     UpgradeState,
+    VersionNumber,
+    Worker,
     cancel_upgrade,
     report_instances,
     request_undo,
@@ -59,7 +62,7 @@ FIRST = a_document("orders").start().user_task("check").user_task("approve").end
 SECOND = a_document("orders").start().user_task("check").user_task("confirm").end().xml()
 
 
-async def undo(store: Store, of: Upgrade, worker: object = LARGE, **more: object) -> Upgrade:
+async def undo(store: Store, of: Upgrade, worker: Worker = LARGE, **more: Any) -> Upgrade:
     return await request_undo(store, of=of.id, caller=ADMIN, worker=worker, **more)
 
 
@@ -87,7 +90,9 @@ async def test_positions_that_were_mapped_go_back_too(store: Store) -> None:
     await a_modelled_process(store, FIRST, SECOND, holding=held)
     instruction = MappingInstruction(source=ElementId("approve"), target=ElementId("confirm"))
     earlier = await request(
-        store, worker=LARGE, mappings=(VersionMapping(from_version=1, instructions=(instruction,)),)
+        store,
+        worker=LARGE,
+        mappings=(VersionMapping(from_version=VersionNumber(1), instructions=(instruction,)),),
     )
     put = await instances_of(store, ORDERS)
     places = ("confirm", "confirm", "check", "check")
@@ -117,7 +122,9 @@ async def test_cohorts_that_met_in_one_part_again(store: Store) -> None:
     await a_modelled_process(store, FIRST, FIRST, third, holding=held)
     instruction = MappingInstruction(source=ElementId("approve"), target=ElementId("check"))
     earlier = await request(
-        store, worker=LARGE, mappings=(VersionMapping(from_version=1, instructions=(instruction,)),)
+        store,
+        worker=LARGE,
+        mappings=(VersionMapping(from_version=VersionNumber(1), instructions=(instruction,)),),
     )
     assert (earlier.upgraded, earlier.skipped) == (6, 1)
     assert {(one.version, one.position) for one in await instances_of(store, ORDERS)} == {(3, at("check"))}
@@ -134,7 +141,15 @@ async def test_cohorts_that_met_in_one_part_again(store: Store) -> None:
     skips = (await store.decisions([back.id]))[back.id]
     origins = {(one.decision.cohort.origin, one.count) for one in skips}
     assert origins == {
-        (Origin(version=1, position=at(place), put_version=3, put_position=at("check")), 1)
+        (
+            Origin(
+                version=VersionNumber(1),
+                position=at(place),
+                put_version=VersionNumber(3),
+                put_position=at("check"),
+            ),
+            1,
+        )
         for place in ("approve", "check")
     }
 
@@ -172,8 +187,8 @@ async def test_what_is_no_longer_where_it_was_put_is_skipped_with_every_reason(s
     assert outcomes[an_id(1)] == Outcome(
         instance=an_id(1),
         reasons=outcomes[an_id(1)].reasons,
-        from_version=2,
-        to_version=2,
+        from_version=VersionNumber(2),
+        to_version=VersionNumber(2),
         from_position=at("ship"),
         to_position=at("ship"),
     )
@@ -188,7 +203,7 @@ async def test_what_a_later_upgrade_moved_again_stays(store: Store) -> None:
     earlier = await an_upgrade_that_moved(store, *instances(range(4)))
     async with store.transaction() as transaction:
         published = (await transaction.versions([ORDERS]))[ORDERS][1]
-        await transaction.put_version(ORDERS, replace(published, number=3), None)
+        await transaction.put_version(ORDERS, replace(published, number=VersionNumber(3)), None)
     later = await request(store, by_ids([an_id(1), an_id(2)]), worker=LARGE)
     assert later.upgraded == 2
     back = await undo(store, earlier)
@@ -302,10 +317,15 @@ async def test_a_decision_of_an_undo_tells_the_origin(store: Store) -> None:
     [skip] = (await store.decisions([back.id]))[back.id]
     assert skip.count == 1
     assert skip.decision.cohort == Cohort(
-        version=2,
+        version=VersionNumber(2),
         status=Status.PENDING,
         position=at("ship"),
-        origin=Origin(version=1, position=at("a", "b"), put_version=2, put_position=at("a", "b")),
+        origin=Origin(
+            version=VersionNumber(1),
+            position=at("a", "b"),
+            put_version=VersionNumber(2),
+            put_position=at("a", "b"),
+        ),
     )
 
 

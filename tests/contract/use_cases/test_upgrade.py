@@ -24,6 +24,7 @@ from tests.support.stores import everything_in, instances_of, outcomes_of
 from uplift.domain import (
     AllActive,
     ProcessKey,
+    Selection,
     Status,
     Upgrade,
     UpgradeState,
@@ -43,7 +44,7 @@ CHUNK_SIZES = pytest.mark.parametrize("chunk_size", [1, 2, 3, 6, 7, 25_000])
 
 
 async def upgrade(
-    store: Store, selection: object, *, chunk_size: int = 25_000, process: ProcessKey = ORDERS
+    store: Store, selection: Selection, *, chunk_size: int = 25_000, process: ProcessKey = ORDERS
 ) -> Upgrade:
     return await upgrade_instances(
         store,
@@ -133,7 +134,7 @@ async def test_the_count_of_those_left_out_survives_all_chunks(store: Store) -> 
 
 
 @pytest.mark.parametrize("selection", [all_active([an_id(1)]), by_ids(map(an_id, range(10)))], ids=str)
-async def test_an_upgrade_goes_on_at_its_cursor_after_a_crash(store: Store, selection: object) -> None:
+async def test_an_upgrade_goes_on_at_its_cursor_after_a_crash(store: Store, selection: Selection) -> None:
     await a_process(store, holding=instances(range(10)))
     kind = SelectionKind.ALL_ACTIVE if isinstance(selection, AllActive) else SelectionKind.BY_IDS
     async with store.transaction() as transaction:
@@ -171,7 +172,7 @@ async def test_many_may_go_on_with_the_same_upgrade(store: Store) -> None:
 
 async def test_two_upgrades_at_once_move_each_instance_once(store: Store) -> None:
     await a_process(store, holding=instances(range(30)))
-    selections = [all_active(), by_ids(map(an_id, range(0, 30, 2))), all_active([an_id(0)])]
+    selections: list[Selection] = [all_active(), by_ids(map(an_id, range(0, 30, 2))), all_active([an_id(0)])]
     done = await gather(*(upgrade(store, one, chunk_size=4) for one in selections))
     assert [one.total for one in done] == [30, 15, 29]
     assert sum(one.upgraded for one in done) == 30

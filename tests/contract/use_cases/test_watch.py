@@ -1,7 +1,7 @@
 """How one sees an upgrade change, to its end."""
 
 import time
-from asyncio import create_task, gather, sleep, timeout
+from asyncio import create_task, ensure_future, gather, sleep, timeout
 from dataclasses import replace
 from datetime import timedelta
 
@@ -65,7 +65,7 @@ async def test_the_first_state_is_seen_at_once_and_the_end_as_soon_as_it_comes(s
     async with timeout(60):
         watching = watch(store, queued.id, every=60)
         assert await anext(watching) == queued
-        task = create_task(anext(watching))
+        task = ensure_future(anext(watching))
         await sleep(0.05)
         done = await work(store, queued.id)
         assert await task == done
