@@ -6,7 +6,7 @@ from uplift.domain.model.upgrade import Outcome, OutcomeKind, Upgrade
 from uplift.domain.ports import OutcomeFilter, Store
 
 MAX_LISTED = 1_000
-"""Most instances that one reply lists (REST.md)."""
+"""Most instances that one reply lists (rest.md#the-reply)."""
 
 _NOTHING: Page[Outcome] = Page(items=(), keys=(), has_next=False)
 

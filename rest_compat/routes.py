@@ -60,7 +60,8 @@ def rest_routes(
         Route(UPGRADE_PATH, _Endpoint(upgrading.answer)),
         Route(STATUS_PATH, _Endpoint(status.answer)),
         Route("/openapi.json", _Endpoint(_serving(openapi_document()))),
-        # Without these Starlette would redirect a trailing slash, which makes another path here (REST.md).
+        # Without these Starlette would redirect a trailing slash, but here it makes another path
+        # (rest.md#the-path).
         Route("/pub/{rest:path}", _Endpoint(_not_found)),
         Route("//pub/{rest:path}", _Endpoint(_not_found)),
     ]

@@ -17,7 +17,7 @@ _KNOWN = (FIELDS.ids, FIELDS.excluded, FIELDS.all_active, OLDER_NAME)
 
 
 def selection_of(body: bytes, *, most: int) -> Selection:
-    """The selection that a body asks for; null, empty and false count as absent (REST.md).
+    """The selection that a body asks for; null, empty and false count as absent (rest.md#the-body).
 
     Raises RequestError for a body that cannot be read (400) or has a list of more than `most` ids (413),
     and InvalidSelection for one that does not select in exactly one way.

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.project import DOCS, ROOT
+from tests.test_architecture import PACKAGES
 
 DOCUMENTS = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), ROOT / "bench" / "README.md"])
 DECISIONS = sorted(path for path in (DOCS / "decisions").iterdir() if path.name != "README.md")
+CITATION = re.compile(r"([\w/-]+\.md)(?:#([\w-]+))?")
 LINK = re.compile(r"\]\(([^)\s#]*)(?:#([^)\s]*))?\)")
 
 
@@ -49,3 +51,26 @@ def test_the_index_of_decisions_lists_every_decision() -> None:
 def test_a_decision_is_a_claim_of_at_most_thirty_lines(decision: Path) -> None:
     assert re.fullmatch(r"\d{4}-[a-z0-9-]+\.md", decision.name)
     assert len(decision.read_text(encoding="utf-8").splitlines()) <= 30
+
+
+def sources() -> Iterator[Path]:
+    yield ROOT / "pyproject.toml"
+    for folder in (*PACKAGES, "bench", "tests"):
+        yield from (ROOT / folder).rglob("*.py")
+
+
+def test_every_document_and_section_that_code_cites_exists() -> None:
+    broken = []
+    for source in sources():
+        for name, anchor in CITATION.findall(source.read_text(encoding="utf-8")):
+            found = [path for path in DOCUMENTS if str(path).endswith(f"/{name}")]
+            if not found or (anchor and anchor not in {a for path in found for a in anchors(path)}):
+                broken.append(f"{source.relative_to(ROOT)}: {name}#{anchor}")
+    assert broken == []
+
+
+def test_every_decision_that_is_cited_exists() -> None:
+    numbers = {path.name[:4] for path in DECISIONS}
+    for path in (*DOCUMENTS, *sources()):
+        cited = re.findall(r"decisions?[/ ](\d{4})\b", path.read_text(encoding="utf-8"))
+        assert set(cited) <= numbers, path

@@ -76,7 +76,7 @@ class MigratedPosition:
 def compare(
     source: ProcessModel, target: ProcessModel, *, instructions: Instructions = (), generate: bool = True
 ) -> Comparison:
-    """Compare two versions under mapping instructions, source id to target id (RULES.md 3 and 4).
+    """Compare two versions under mapping instructions, source id to target id (rules.md#the-mapping).
 
     With `generate` an instruction overrides the generated pair of its source; without it, the instructions
     are the whole mapping. Instructions that break a rule become error findings. A pair that was not

@@ -15,7 +15,7 @@ class Severity(StrEnum):
 
 
 class Code(StrEnum):
-    """The stable codes of findings (RULES.md 4), in reading order: errors first, then warnings."""
+    """The stable codes of findings (rules.md#the-pair), in reading order: errors first, then warnings."""
 
     ELEMENT_MISSING = "ELEMENT_MISSING"
     MAPPED_TWICE = "MAPPED_TWICE"

@@ -1,4 +1,4 @@
-"""Which pairs does the mapping between two versions consist of? (RULES.md 3)
+"""Which pairs does the mapping between two versions consist of? (rules.md#the-mapping)
 
 Walk both models scope by scope, pair elements of the same id, drop what breaks a rule, descend into what is
 left; then check everything together until nothing more is dropped. Follows Camunda 7's

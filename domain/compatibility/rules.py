@@ -1,4 +1,4 @@
-"""May a source element be mapped to a target element? One rule, one fact, one finding (RULES.md 4)."""
+"""The rules of a pair: one rule, one fact, one finding (rules.md#the-pair)."""
 
 from collections.abc import Callable, Iterable
 

@@ -42,7 +42,7 @@ SupportedPassiveEventTriggerActivityValidator."""
 
 
 def is_wait_state(element: Element, model: ProcessModel) -> bool:
-    """Whether an instance can wait or listen at it (RULES.md 4, NOT_A_WAIT_STATE)."""
+    """Whether an instance can wait or listen at it (NOT_A_WAIT_STATE in rules.md#the-pair)."""
     if element.kind is ElementKind.START_EVENT:
         return starts_event_subprocess(element, model)
     if element.kind is ElementKind.INTERMEDIATE_CATCH_EVENT:

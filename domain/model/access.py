@@ -65,7 +65,8 @@ Authenticate = Callable[[str | None], Awaitable[Caller]]
 def require_system_admin(caller: Caller) -> None:
     """Refuse a caller who may only read.
 
-    Raises Forbidden. Source: the legacy API's 403, "only a system administrator can do it" (RULES.md 1).
+    Raises Forbidden. Source: the legacy API's 403, "only a system administrator can do it"
+    (rules.md#the-request).
     """
     if caller.role is not Role.SYSTEM_ADMIN:
         raise Forbidden(caller=caller.name, role=caller.role)

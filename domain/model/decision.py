@@ -19,7 +19,7 @@ class Verdict(StrEnum):
 
 
 class ReasonCode(StrEnum):
-    """The stable codes of why an instance is skipped (RULES.md 2)."""
+    """The stable codes of why an instance is skipped (rules.md#the-instance)."""
 
     INSTANCE_NOT_FOUND = "INSTANCE_NOT_FOUND"
     NOT_PENDING = "NOT_PENDING"

@@ -29,7 +29,7 @@ class VersionMapping:
 
 
 class InvalidMapping(UpliftError):
-    """Mapping instructions that break rules; `findings` has every broken rule (RULES.md 3 and 4)."""
+    """Mapping instructions that break rules; `findings` has every broken rule (rules.md#the-pair)."""
 
     code = ErrorCode.INVALID_MAPPING
 

@@ -13,7 +13,7 @@ from uplift.domain.model.instance import InstanceId
 UpgradeId = NewType("UpgradeId", UUID)
 
 MAX_IDS = 100_000
-"""Most ids that one request may carry (REST.md)."""
+"""Most ids that one request may carry (rest.md#limits)."""
 
 
 class SelectionKind(StrEnum):
@@ -115,7 +115,7 @@ def one_way_of_selecting(
     """The selection that three optional parts of a request amount to.
 
     `None`, empty and `False` count as absent. Raises InvalidSelection unless exactly one way of selecting
-    remains, with exclusions only beside all active (RULES.md 1, REST.md).
+    remains, with exclusions only beside all active (rules.md#the-request).
     """
     chosen, spared = tuple(ids or ()), tuple(excluded or ())
     if chosen and every_active:

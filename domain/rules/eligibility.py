@@ -25,7 +25,7 @@ Rule = Callable[[Case], SkipReason | None]
 
 
 def must_be_pending(case: Case) -> SkipReason | None:
-    """Only instances that wait may be moved; all other statuses are left alone (RULES.md 2)."""
+    """Only instances that wait may be moved; all other statuses are left alone (rules.md#the-instance)."""
     if case.cohort.status is Status.PENDING:
         return None
     return SkipReason(
@@ -36,7 +36,7 @@ def must_be_pending(case: Case) -> SkipReason | None:
 
 
 def must_be_below_target(case: Case) -> SkipReason | None:
-    """An instance on the latest published version, or above it, needs no upgrade (RULES.md 2)."""
+    """An instance on the latest published version, or above it, needs no upgrade (rules.md#the-instance)."""
     if case.cohort.version < case.target:
         return None
     return SkipReason(
@@ -47,7 +47,7 @@ def must_be_below_target(case: Case) -> SkipReason | None:
 
 
 def must_be_compatible(case: Case) -> SkipReason | None:
-    """Every element at which an instance waits has a valid pair in the target version (RULES.md 3)."""
+    """Each element of the position has a valid pair in the target version (rules.md#the-mapping)."""
     findings = case.migrated_position.errors
     if not findings:
         return None

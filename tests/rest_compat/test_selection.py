@@ -34,7 +34,7 @@ def a_body(*values: Any) -> dict[str, Any]:
 
 
 def refused_fields(body: dict[str, Any]) -> list[str]:
-    """The fields that REST.md objects to; none when the body selects in exactly one way."""
+    """The fields that rest.md#the-body refuses; none when the body selects in exactly one way."""
     ids, older, all_active, excluded = (
         body.get(name) for name in ("instanceIds", "instances", "updateAllActive", "unselectedIds")
     )
