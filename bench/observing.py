@@ -60,7 +60,7 @@ async def main(requests: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = await SqlStore.open(Path(folder) / "bench.sqlite")
         bare = build_app(store, settings, metrics)
-        apps = {
+        apps: dict[str, ASGIApp] = {
             "not observed": bare,
             "observed, no line": Observing(bare, metrics, access_log=False),
             "observed": Observing(bare, metrics, access_log=True),

@@ -18,7 +18,7 @@ settings.register_profile("mutants", settings.get_profile("uplift"), phases=(Pha
 settings.load_profile("uplift")
 
 
-class ByFile(LoadScopeScheduling):
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Gives each file to one process. All faults are one file here: two at once would starve each other."""
 
     def _split_scope(self, nodeid: str) -> str:

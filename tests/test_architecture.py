@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from importlinter import configuration
 from importlinter.application.use_cases import lint_imports
-from importlinter.cli import configuration
 
 from tests.support.project import ROOT
 

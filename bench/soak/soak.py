@@ -136,7 +136,8 @@ class Crew:
             following = asyncio.gather(*(one.work(shift) for one in followers))
             stack.callback(following.cancel)
             async with self._in_the_background(publisher):
-                several = [one.work(shift) for one in (*engines, *readers, *operators)]
+                clients_at_work: list[Engine | Reader | OperationsClient] = [*engines, *readers, *operators]
+                several = [one.work(shift) for one in clients_at_work]
                 await self._within(
                     shift.seconds + PATIENCE, asyncio.gather(*several), "clients have done their work"
                 )

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, and_, bindparam, select
 
 from uplift.domain.model.cohort import Cohort, Origin
-from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode, Verdict
+from uplift.domain.model.decision import CountedDecision, Decision, Verdict
 from uplift.domain.model.instance import Position
 from uplift.storage.sql.codecs import decode_reasons, encode_reasons, findings_of, stored_findings
 from uplift.storage.sql.connection import Connection
@@ -81,7 +81,7 @@ def _decision(row: Any, positions: Mapping[int, Position]) -> Decision:
     )
 
 
-def stored_code(code: ReasonCode) -> str:
+def stored_code(code: str) -> str:
     """A reason's code as `decision.codes` holds it, told apart from codes that contain it."""
     return f" {code} "
 

@@ -33,7 +33,7 @@ KEY = "k3y-of-the-test"
 
 @strawberry.type
 class Query:
-    @strawberry.field(description="Says whom it greets.")
+    @strawberry.field(description="Says whom it greets.")  # type: ignore[untyped-decorator]  # as it is typed
     def greeting(self, name: str = "world") -> str:
         return f"Hello {name}"
 

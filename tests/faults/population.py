@@ -48,8 +48,7 @@ async def populate(file: Path) -> str:
     Returns the key of a system administrator.
     """
     store = await SqlStore.open(file)
-    named = {"namespace": PROCESS.namespace, "code": PROCESS.code}
-    await create_process(store, **named, title=None, caller=ADMIN)
+    await create_process(store, namespace=PROCESS.namespace, code=PROCESS.code, title=None, caller=ADMIN)
     for _ in range(TARGET):
         await save_draft(store, process=PROCESS, model=None, caller=ADMIN)
         await publish_version(store, process=PROCESS, caller=ADMIN)
@@ -105,7 +104,7 @@ def progress_of(file: Path, upgrade: UUID) -> Progress:
     """How far an upgrade has come."""
     asked = """
         SELECT state, lease_worker, upgraded + skipped
-        FROM upgrade LEFT JOIN partition ON share.upgrade_id = upgrade.id WHERE uuid = ?"""
+        FROM upgrade LEFT JOIN partition ON partition.upgrade_id = upgrade.id WHERE uuid = ?"""
     with closing(sqlite3.connect(file, timeout=60)) as connection:
         rows = connection.execute(asked, (upgrade.bytes,)).fetchall()
     assert rows != [], f"upgrade {upgrade} is lost"
@@ -150,7 +149,7 @@ def must_tell_the_truth(file: Path, upgrade: UUID, untouched: Path) -> Progress:
                         outcome.version = before.version AND outcome.status = before.status
                         AND outcome.position_id = before.position_id AND decision.upgrade_id IS NOT NULL))
                    AS is_true,
-                   EXISTS (SELECT 1 FROM main.share
+                   EXISTS (SELECT 1 FROM main.partition
                            WHERE upgrade_id = ? AND cursor < before.id AND last_key >= before.id) AS is_left,
                    count(*)
             FROM first.instance AS before

@@ -46,7 +46,7 @@ ANALYZE
 UPGRADE_PAUSED, UPGRADE_CANCELLED = 3, 5
 PROGRESS = """
 SELECT state, upgraded + skipped AS total,
-       (SELECT count(*) FROM partition WHERE upgrade_id = upgrade.id) AS shares,
+       (SELECT count(*) FROM partition WHERE upgrade_id = upgrade.id) AS partitions,
        ARRAY(SELECT lease_worker FROM partition WHERE upgrade_id = upgrade.id AND lease_worker IS NOT NULL)
        AS workers
 FROM upgrade WHERE uuid = $1
@@ -86,12 +86,12 @@ LIES_SO_FAR = f"""
 SELECT count(*) FROM untouched AS before
 LEFT JOIN instance AS now USING (id)
 LEFT JOIN outcome ON outcome.instance_id = before.id
-LEFT JOIN partition ON share.cursor < before.id AND before.id <= share.last_key
+LEFT JOIN partition ON partition.cursor < before.id AND before.id <= partition.last_key
 WHERE now.uuid IS DISTINCT FROM before.uuid
    OR now.status <> before.status OR now.position_id <> before.position_id
    OR now.version <>
       CASE WHEN before.status = 1 AND outcome.instance_id IS NOT NULL THEN {TARGET} ELSE before.version END
-   OR (outcome.instance_id IS NULL) <> (before.status > 2 OR share.upgrade_id IS NOT NULL)
+   OR (outcome.instance_id IS NULL) <> (before.status > 2 OR partition.upgrade_id IS NOT NULL)
 """
 COUNTS_SO_FAR = "SELECT upgraded + skipped = (SELECT count(*) FROM outcome) FROM upgrade WHERE uuid = $1"
 COUNTS = """
@@ -173,7 +173,7 @@ class World(NamedTuple):
 
 
 def partitions_of(gateway: Program, progress: Any) -> int:
-    """How many shares the workers of a gateway have."""
+    """How many partitions the workers of a gateway have."""
     return sum(f":{gateway.process.pid}:" in name for name in progress["workers"])
 
 
@@ -294,7 +294,7 @@ def test_a_gateway_that_was_stopped_beyond_its_lease_writes_nothing_more(
             world.until_quiet()
             now = world.progress(upgrade)
             assert now["state"] != UPGRADE_COMPLETED, "faults come too late"
-            return partitions_of(other, now) == now["shares"] > 0
+            return 0 < partitions_of(other, now) == int(now["partitions"])
 
         until(lambda: world.progress(upgrade)["total"] > 150_000, "the other works on")
         freeze_when(other, has_other_all)
@@ -306,6 +306,7 @@ def test_a_gateway_that_was_stopped_beyond_its_lease_writes_nothing_more(
         assert '"upgrade left"' in frozen.log, "it has looked at what it had"
         assert world.ask(WRITTEN_LAST) == written
         world.must_tell_the_truth(upgrade)
+        assert url.database is not None
         asyncio.run(server.execute(FREE_ALL, database=url.database))
         world.must_come_to_the_truth(upgrade)
 
@@ -374,7 +375,7 @@ def kill_again_and_again(world: World, key: str, folder: Path, chance: Random) -
 
 def has_come_to(world: World, upgrade: UUID, total: int) -> bool:
     now = world.progress(upgrade)
-    return now["state"] == UPGRADE_COMPLETED or now["total"] >= total
+    return bool(now["state"] == UPGRADE_COMPLETED or now["total"] >= total)
 
 
 @pytest.mark.parametrize("asked", [0, 1])

@@ -123,7 +123,7 @@ async def a_short_life(file: Path) -> Life:
         asked = Asked(process=BARE, selection=done.selection, moment=ledger.now(), **more)
         ledger.seen(ledger.asked(done.id, asked), done.state)
 
-    may = {"caller": ADMIN, "worker": a_worker(size=1_000)}
+    may: dict[str, Any] = {"caller": ADMIN, "worker": a_worker(size=1_000)}
     done = await request_upgrade(store, process=BARE, selection=all_active(left_out), **may)
     note(done, ids=left_out)
     undone = await request_undo(store, of=done.id, **may)

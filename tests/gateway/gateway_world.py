@@ -13,9 +13,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from click.testing import Result
 from sqlalchemy.engine import URL
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from tests.support.builders import ADMIN, INVOICES, ORDERS, a_process, an_instance, instances
 from tests.support.stores import Everything, an_open_database, everything_in

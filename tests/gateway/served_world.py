@@ -129,7 +129,8 @@ def codes(reply: httpx2.Response) -> list[str]:
 
 def _fields(kind: GraphQLObjectType | None) -> dict[str, GraphQLField]:
     assert kind is not None
-    return kind.fields
+    fields: dict[str, GraphQLField] = kind.fields
+    return fields
 
 
 def _value(kind: Any, name: str) -> Any:

@@ -58,7 +58,7 @@ def installed(wheel: Wheel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command in an environment that holds the wheel and what it asks for, and nothing else."""
     home = tmp_path_factory.mktemp("installed")
     venv.create(home / "env")
-    pip = [sys.executable, "-m", "pip", "--python", home / "env", "--disable-pip-version-check"]
+    pip = [sys.executable, "-m", "pip", "--python", str(home / "env"), "--disable-pip-version-check"]
     run(*pip, "install", "--quiet", "--no-compile", wheel.file, folder=home)
     return home / "env/bin/uplift"
 

@@ -71,7 +71,7 @@ def test_an_option_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_a_bad_value_is_named_and_nothing_begins(folder: Path, variable: str, text: str) -> None:
-    said = must_refuse("serve", **{variable: text})
+    said = must_refuse("serve", code=1, **{variable: text})
     name = variable.removeprefix("UPLIFT_").lower()
     assert said.startswith(f"Expected the setting {name} ({variable}) to be right, but got {text!r}: ")
     assert list(folder.iterdir()) == []

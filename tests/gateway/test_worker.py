@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import pytest
@@ -168,7 +168,9 @@ async def test_a_server_works_on_one_upgrade_with_several_workers(monkeypatch: p
             opened, process=ORDERS, selection=all_active(), caller=ADMIN, worker=a_worker(size=1)
         )
         store = TogetherStore(opened, many=3)
-        app = build_app(store, Settings(database_url=url.render_as_string(), worker_concurrency=3))
+        app = build_app(
+            cast(SqlStore, store), Settings(database_url=url.render_as_string(), worker_concurrency=3)
+        )
         async with app.router.lifespan_context(app):
             await store.are_all_there.wait()
             partitions = (await opened.partitions([asked.id]))[asked.id]

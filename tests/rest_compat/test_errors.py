@@ -1,10 +1,13 @@
 """What a client learns of an error, and what only the log does."""
 
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import httpx2
 import pytest
 from starlette.applications import Starlette
+from starlette.types import Message, Scope
 from structlog.testing import capture_logs
 
 from tests.rest_compat.rest_document import must_be_documented
@@ -55,7 +58,7 @@ async def a_broken_store(rest_store: Store, error: Exception) -> BrokenStore:
     return store
 
 
-def must_be_masked(reply: httpx2.Response, logged: list[dict[str, object]]) -> None:
+def must_be_masked(reply: httpx2.Response, logged: Sequence[Mapping[str, Any]]) -> None:
     told = reply.json()
     assert (reply.status_code, told["code"], told["details"]) == (500, "INTERNAL", [])
     assert SECRET not in reply.text
@@ -105,19 +108,19 @@ async def test_a_mistake_of_the_client_is_not_logged(client: httpx2.AsyncClient)
 async def test_a_client_that_goes_away_in_the_middle_of_its_body_changes_nothing(rest_store: Store) -> None:
     await add_world(rest_store)
     before = await snapshot(rest_store)
-    messages = [
+    messages: list[Message] = [
         {"type": "http.request", "body": b'{"updateAllActive": true}', "more_body": True},
         {"type": "http.disconnect"},
     ]
-    sent = []
+    sent: list[Message] = []
 
-    async def receive() -> dict[str, object]:
+    async def receive() -> Message:
         return messages.pop(0)
 
-    async def send(message: dict[str, object]) -> None:
+    async def send(message: Message) -> None:
         sent.append(message)
 
-    scope = {
+    scope: Scope = {
         "type": "http",
         "method": "POST",
         "path": path_of(ORDERS),

@@ -1,5 +1,7 @@
 """Which paths and methods are the documented one, and in which order a request is checked."""
 
+from typing import Any
+
 import httpx2
 import pytest
 
@@ -98,7 +100,7 @@ ORDER_OF_CHECKS = [
 
 @pytest.mark.parametrize(("how", "status"), ORDER_OF_CHECKS)
 async def test_tells_the_first_of_several_mistakes(
-    client: httpx2.AsyncClient, how: dict[str, object], status: int
+    client: httpx2.AsyncClient, how: dict[str, Any], status: int
 ) -> None:
     assert (await ask(client, b"{,", **how)).status_code == status
 

@@ -27,6 +27,7 @@ def statements_on(connection: AsyncConnection) -> Iterator[list[Sent]]:
     def keep(_: Any, __: Any, sql: str, values: Any, ___: Any, has_many: bool) -> None:
         sent.append(Sent(sql=sql, values=values[0] if has_many else values))
 
+    assert connection.sync_connection is not None
     engine = connection.sync_connection.engine
     event.listen(engine, "before_cursor_execute", keep)
     try:

@@ -220,9 +220,9 @@ def test_the_command_line_makes_keys_that_expire(database: Place) -> None:
     must_do("keys", "create", "brief", "--expires-in", "90d")
     must_do("keys", "create", "dated", "--expires-on", "2999-12-31")
     must_do("keys", "create", "lasting")
-    ends = {}
+    ends: dict[str, timedelta | None] = {}
     for key in with_store(database, lambda store: SqlKeys(store.database).all()):
-        ends[key.name] = key.expires_at and key.expires_at - key.created_at
+        ends[key.name] = None if key.expires_at is None else key.expires_at - key.created_at
         assert re.fullmatch("cli:.+", key.created_by or "")
     assert ends["brief"] is not None
     assert timedelta(days=90) - MINUTE < ends["brief"] <= timedelta(days=90) + MINUTE

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from tests.gateway.gateway_world import Place, Program, a_key, execute, must_do, started, url_of
 from tests.gateway.served_world import REST, bearing
@@ -34,7 +35,7 @@ def ask_in_every_way(url: str, key: str) -> None:
         httpx2.post(url + path, json=QUERY, headers={**bearing(key), "origin": "https://evil.example"})
         httpx2.post(url + path, content=b"[", headers={**bearing(key), "content-type": "application/json"})
         httpx2.get(url + path, headers=bearing(key))
-    with connect(f"ws{url[4:]}/graphql", subprotocols=["graphql-transport-ws"]) as socket:
+    with connect(f"ws{url[4:]}/graphql", subprotocols=[Subprotocol("graphql-transport-ws")]) as socket:
         socket.send(json.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {key}"}}))
         assert json.loads(socket.recv())["type"] == "connection_ack"
         socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": QUERY}))

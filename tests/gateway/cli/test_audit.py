@@ -39,7 +39,7 @@ def exported(*options: str) -> list[dict[str, Any]]:
 
 def test_the_audit_has_a_record_for_each_outcome_the_newest_upgrade_first(upgraded: Place) -> None:
     records = exported()
-    moved = [(number, "UPGRADED", 1, 2, []) for number in WAITING]
+    moved: list[tuple[Any, ...]] = [(number, "UPGRADED", 1, 2, []) for number in WAITING]
     assert [
         (
             one["process"],

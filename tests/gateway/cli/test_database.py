@@ -6,6 +6,7 @@ from asyncio import create_subprocess_exec, to_thread
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -43,7 +44,7 @@ async def place(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[P
         yield url
 
 
-def setting(place: Path | URL) -> dict[str, str]:
+def setting(place: Path | URL) -> dict[str, Any]:
     """The environment of a command that works with this database."""
     url = f"sqlite:///{place}" if isinstance(place, Path) else place.render_as_string()
     return {"UPLIFT_DATABASE_URL": url}

@@ -78,12 +78,13 @@ async def test_how_many_instances_a_request_may_name_is_a_setting(folder: Path) 
     reported = [{"id": one, "status": "PENDING"} for one in TWO_IDS]
     async with a_served_world(folder, max_ids=1) as world:
         before = await world.everything()
-        for query, variables, code in [
+        requests: list[tuple[str, dict[str, Any], str]] = [
             (BY_IDS, {"ids": TWO_IDS}, "INVALID_SELECTION"),
             (EXCEPT, {"ids": TWO_IDS}, "INVALID_SELECTION"),
             (REGISTER, {"all": registered}, "INVALID_INPUT"),
             (REPORT, {"all": reported}, "INVALID_INPUT"),
-        ]:
+        ]
+        for query, variables, code in requests:
             [answer] = (await world.ask(query, key=world.admin, **variables)).json()["data"].values()
             assert [error["code"] for error in answer["userErrors"]] == [code]
         for body in ({"instanceIds": TWO_IDS}, {"updateAllActive": True, "unselectedIds": TWO_IDS}):
@@ -115,7 +116,10 @@ async def _posted_without_an_end(world: World, path: str) -> tuple[int, dict[byt
     sent: list[Any] = []
 
     async def receive() -> Any:
-        return next(parts, None) or await anyio.sleep_forever()
+        part = next(parts, None)
+        if part is None:
+            await anyio.sleep_forever()
+        return part
 
     async def send(message: Any) -> None:
         sent.append(message)
@@ -160,7 +164,7 @@ def test_each_limit_is_documented_with_what_happens_above_it(name: str) -> None:
     ],
 )
 def test_a_bad_limit_is_named(variable: str, text: str) -> None:
-    said = must_refuse("serve", **{variable: text})
+    said = must_refuse("serve", code=1, **{variable: text})
     name = variable.removeprefix("UPLIFT_").lower()
     assert said.startswith(f"Expected the setting {name} ({variable}) to be right, but got {text!r}: ")
 

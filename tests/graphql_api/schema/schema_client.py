@@ -80,7 +80,8 @@ class Client:
         """The one top-level error of an operation that must be refused."""
         _, errors = await self.answer(query, **variables)
         assert len(errors) == 1
-        return errors[0]
+        error: dict[str, Any] = errors[0]
+        return error
 
     async def answer(self, query: str, **variables: Any) -> tuple[Any, list[Any]]:
         """Data and errors, the errors as they stand in a response."""

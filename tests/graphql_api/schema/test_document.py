@@ -38,12 +38,12 @@ from uplift.graphql_api.types.mappings import MappingPair, VersionMapping
 from uplift.graphql_api.types.plans import PlannedCohort
 from uplift.graphql_api.types.reasons import Finding, FindingCount, ReasonCount, SkipReason
 from uplift.graphql_api.types.upgrades import Outcome, Upgrade
-from uplift.graphql_api.types.user_errors import USER_ERRORS, show_refusal
+from uplift.graphql_api.types.user_errors import USER_ERRORS, InvalidModelError, show_refusal
 from uplift.graphql_api.types.versions import Version
 
 COMMITTED = Path(graphql_api.__file__).with_name("schema.graphql")
 BUILT_IN = {"Boolean", "Float", "ID", "Int", "String"}
-NOT_ABOUT_THE_INPUT = {Unauthenticated, Forbidden, TooManyRequests, StoreUnavailable}
+NOT_ABOUT_THE_INPUT: set[type[UpliftError]] = {Unauthenticated, Forbidden, TooManyRequests, StoreUnavailable}
 
 
 def test_the_committed_text_is_what_the_code_says() -> None:
@@ -123,6 +123,7 @@ def test_a_refusal_that_is_not_about_the_input_is_raised_on(refusal: UpliftError
 
 def test_an_unreadable_model_shows_line_and_element() -> None:
     shown = show_refusal(InvalidModel("Expected …, but …", line=3, element="approve"))
+    assert isinstance(shown, InvalidModelError)
     assert (shown.code, shown.field, shown.line, shown.element) == (
         enums.UserErrorCode.INVALID_MODEL,
         ["bpmn"],

@@ -146,7 +146,7 @@ async def test_a_request_sent_again_moves_nothing_that_came_meanwhile(small: Cli
     ],
     ids=lambda other: next(iter(other)),
 )
-async def test_another_request_under_the_same_key_is_refused(small: Client, other: dict[str, object]) -> None:
+async def test_another_request_under_the_same_key_is_refused(small: Client, other: dict[str, Any]) -> None:
     first = await ask_for(small, "upgradeInstances", wait=False, idempotencyKey="k")
     before = await contents(small.store)
     assert await payload_of(small, "upgradeInstances", idempotencyKey="k", **other) == {

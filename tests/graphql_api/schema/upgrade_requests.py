@@ -10,7 +10,7 @@ from uplift.domain import Status, Upgrade, UpgradeId
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.ports import Store
 
-INPUTS = {
+INPUTS: dict[str, dict[str, Any]] = {
     "upgradeInstances": {"namespace": "shop", "code": "order", "selection": {"allActive": {}}},
     "pauseUpgrade": {},
     "resumeUpgrade": {},

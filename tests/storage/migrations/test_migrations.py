@@ -99,6 +99,6 @@ async def test_there_are_no_tables_but_those(place: Path | URL) -> None:
     database = await Database.open(place)
     async with database.reading() as connection:
         found = await connection.exec_driver_sql(TABLES_OF[connection.dialect.name])
-        names = {name for name, _ in found if not name.startswith("sqlite_")}
+        names = {row[0] for row in found if not row[0].startswith("sqlite_")}
     assert names == {*metadata.tables, REVISIONS.name}
     await database.close()

@@ -88,8 +88,8 @@ async def contents(where: Path | URL) -> str:
     if isinstance(where, Path):
         with closing(sqlite3.connect(where)) as connection:
             return "\n".join(connection.iterdump())
-    dump = [tool("pg_dump"), "--inserts", url_of(where)]
-    done = await to_thread(subprocess.run, dump, capture_output=True, text=True, check=True)
+    dump = [str(tool("pg_dump")), "--inserts", url_of(where)]
+    done = await to_thread(lambda: subprocess.run(dump, capture_output=True, text=True, check=True))
     return "\n".join(line for line in done.stdout.splitlines() if "restrict" not in line)
 
 
@@ -173,10 +173,10 @@ async def test_a_file_is_brought_up_to_date_by_whatever_opens_it(file: Path) -> 
 
 async def test_databases_may_be_brought_up_to_date_side_by_side(tmp_path: Path) -> None:
     async with the_server().empty_database() as url:
-        files = [tmp_path / f"{number}.db" for number in range(3)]
-        await gather(*(make_first_revision(where) for where in (*files, url)))
-        await gather(*(bring_to(where, NEWEST) for where in (*files, url)))
-        for where in (*files, url):
+        databases: list[Path | URL] = [url, *(tmp_path / f"{number}.db" for number in range(3))]
+        await gather(*(make_first_revision(where) for where in databases))
+        await gather(*(bring_to(where, NEWEST) for where in databases))
+        for where in databases:
             async with an_open_database(where) as store:
                 assert len(await by_id(store, ORDERS)) == 3
 

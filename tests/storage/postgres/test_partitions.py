@@ -1,9 +1,10 @@
 """What PostgreSQL lets happen at the same moment when several workers share an upgrade."""
 
 from asyncio import create_task, gather
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.contract.upgrade_work import SMALL, UPGRADED, kinds_of, request, take
 from tests.contract.use_cases.test_partitions import ONE, TWO, a_shared_upgrade, holders_of, sharing
 from tests.storage.postgres.on_postgres import until_someone_waits_for_a_row
 from tests.support.builders import ADMIN, ORDERS, a_process, an_id, an_instance, at, instances
-from tests.support.stores import everything_in, instances_of, outcomes_of
+from tests.support.stores import Everything, everything_in, instances_of, outcomes_of
 from uplift.domain import (
     Status,
     Upgrade,
@@ -29,6 +30,7 @@ from uplift.domain.ports import Transaction
 from uplift.domain.use_cases.run import DoneChunk, run_chunk
 from uplift.domain.use_cases.upgrade import finish_upgrade
 from uplift.storage.store import SqlStore
+from uplift.storage.transaction import SqlTransaction
 
 pytestmark = pytest.mark.anyio
 
@@ -111,28 +113,27 @@ async def test_many_workers_take_back_what_an_upgrade_did(
     ids=["pause", "cancel"],
 )
 async def test_who_stops_an_upgrade_waits_for_no_chunk_and_sees_none_afterwards(
-    store: SqlStore, neighbour: SqlStore, act: object, state: UpgradeState
+    store: SqlStore, neighbour: SqlStore, act: Callable[..., Awaitable[Upgrade]], state: UpgradeState
 ) -> None:
-    assert callable(act)
     shared = await a_shared_upgrade(store, 12)
-    seen = []
+    seen: list[Everything] = []
 
     class Interfering(SqlStore):
         """In the middle of the first chunk somebody stops the upgrade."""
 
         @asynccontextmanager
-        async def transaction(self, *, in_background: bool = False) -> AsyncIterator[Transaction]:
+        async def transaction(self, *, in_background: bool = False) -> AsyncIterator[SqlTransaction]:
             async with super().transaction(in_background=in_background) as transaction:
                 record_chunk = transaction.record_chunk
 
-                async def interfered(*about: object) -> object:
+                async def interfered(*about: Any) -> object:
                     chunk = await record_chunk(*about)
                     if not seen:
                         await act(neighbour, shared.id, caller=ADMIN)
                         seen.append(await everything_in(neighbour))
                     return chunk
 
-                transaction.record_chunk = interfered
+                transaction.record_chunk = interfered  # type: ignore[assignment, method-assign]  # the fault
                 yield transaction
 
     left = await run_upgrade(Interfering(store.database), shared, ONE)

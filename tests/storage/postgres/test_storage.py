@@ -81,13 +81,14 @@ async def counted_updates(store: SqlStore, at_least: int) -> tuple[int, int]:
     for _ in range(100):
         async with store.database.writing() as connection:
             # An older one tells by itself, but only after a statement.
-            can_be_told = connection.dialect.server_version_info >= (15,)
+            can_be_told = (connection.dialect.server_version_info or ()) >= (15,)
             tell = "SELECT pg_stat_force_next_flush()" if can_be_told else "SELECT 1"
             await connection.exec_driver_sql(tell)
         async with store.database.reading() as connection:
-            [(hot, updated)] = await connection.exec_driver_sql(
+            found = await connection.exec_driver_sql(
                 "SELECT n_tup_hot_upd, n_tup_upd FROM pg_stat_user_tables WHERE relname = 'instance'"
             )
+            hot, updated = tuple(found.one())
         if updated >= at_least:
             return hot, updated
         await sleep(0.05)

@@ -20,7 +20,7 @@ from tests.support.builders import (
     an_upgrade,
     at,
 )
-from uplift.domain import Selection, Status, all_active, by_ids
+from uplift.domain import Selection, Status, VersionNumber, all_active, by_ids
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.model.selection import SelectionKind, kind_of
 from uplift.domain.ports import InstanceFilter, OutcomeFilter
@@ -123,7 +123,7 @@ async def test_lists_are_read_along_an_index_and_never_sorted(store: SqlStore, k
         pass
     with statements_on(connection) as sent:
         for status in (None, *Status):
-            for version in (None, 1):
+            for version in (None, VersionNumber(1)):
                 which = InstanceFilter(status=status, version=version)
                 await store.instance_pages([ORDERS], which, page)
         await store.outcome_pages([upgrade.id], OutcomeFilter(), page)
