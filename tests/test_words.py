@@ -1,0 +1,165 @@
+"""One word for one thing: no word of the glossary's second table is left in code, schemas or documents."""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.support.project import DOCS, ROOT
+from tests.test_architecture import PACKAGES
+
+GLOSSARY = DOCS / "reference" / "glossary.md"
+SCHEMAS = (ROOT / "graphql_api" / "schema.graphql", ROOT / "rest_compat" / "openapi.json")
+DOCUMENTS = sorted({*DOCS.rglob("*.md"), *ROOT.glob("*.md"), ROOT / "bench" / "README.md"} - {GLOSSARY})
+
+
+def retired() -> Iterator[tuple[str, str]]:
+    """Each word of the table, with each place where it is not used."""
+    table = GLOSSARY.read_text(encoding="utf-8").partition("## Words we do not use")[2]
+    for words, places in re.findall(r"^\| (.+?) \| .+? \| ([a-z_, ]+) \|$", table, re.MULTILINE):
+        for word in words.split(", "):
+            for place in places.split(", "):
+                yield word, place
+
+
+RETIRED = tuple(retired())
+
+STILL_USED = {
+    ("share", "code"),
+    ("wish", "code"),
+    ("wanted", "code"),
+    ("asked", "code"),
+    ("told", "code"),
+    ("`given`", "code"),
+    ("show", "graphql_api"),
+    ("patience", "code"),
+    ("`most`", "code"),
+    ("`left`", "code"),
+    ("`one`", "loop"),
+    ("take back", "prose"),
+    ("takes back", "prose"),
+    ("taken back", "prose"),
+    ("work off", "prose"),
+    ("works off", "prose"),
+    ("worked off", "prose"),
+    ("forget", "prose"),
+    ("forgets", "prose"),
+    ("forgotten", "prose"),
+    ("whoever", "prose"),
+    ("meanwhile", "prose"),
+    ("told", "prose"),
+}
+"""Words of the table that code or documents still use."""
+
+
+@cache
+def modules(place: str) -> tuple[Path, ...]:
+    folders = PACKAGES if place in {"code", "loop", "prose"} else (place,)
+    return tuple(path for folder in folders for path in sorted((ROOT / folder).rglob("*.py")))
+
+
+@cache
+def tree(module: Path) -> ast.Module:
+    return ast.parse(module.read_text(encoding="utf-8"))
+
+
+@cache
+def defined_names(module: Path) -> tuple[tuple[str, int], ...]:
+    """Every name that a module defines, with its line: functions, classes, parameters, variables, fields."""
+    found = []
+    for node in ast.walk(tree(module)):
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                found.append((node.name, node.lineno))
+            case ast.arg():
+                found.append((node.arg, node.lineno))
+            case ast.Name(ctx=ast.Store()):
+                found.append((node.id, node.lineno))
+            case ast.Attribute(ctx=ast.Store()):
+                found.append((node.attr, node.lineno))
+    return tuple(found)
+
+
+def loop_variables(module: Path) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
+            for part in ast.walk(node.target):
+                if isinstance(part, ast.Name):
+                    yield part.id, part.lineno
+
+
+@cache
+def comments_and_docstrings(module: Path) -> tuple[tuple[str, int], ...]:
+    text = module.read_text(encoding="utf-8")
+    found = [
+        (token.string, token.start[0])
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type == tokenize.COMMENT
+    ]
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            for offset, line in enumerate(str(node.value.value).splitlines()):
+                found.append((line, node.lineno + offset))
+    return tuple(found)
+
+
+def parts(name: str) -> list[str]:
+    """The words of a name in snake_case or camelCase."""
+    return re.findall(r"[a-z0-9]+", re.sub(r"([A-Z])", r"_\1", name).lower())
+
+
+def uses_word(name: str, word: str) -> bool:
+    return name == word.strip("`") if word.startswith("`") else word in parts(name)
+
+
+def uses_phrase(text: str, phrase: str) -> bool:
+    return re.search(rf"\b{phrase}\b", text, re.IGNORECASE) is not None
+
+
+def uses(word: str, place: str) -> Iterator[str]:
+    """Where a retired word is used, as file:line."""
+    if place == "prose":
+        for module in modules(place):
+            for text, line in comments_and_docstrings(module):
+                if uses_phrase(text, word):
+                    yield f"{module.relative_to(ROOT)}:{line}"
+        for document in (*DOCUMENTS, *SCHEMAS):
+            for line, text in enumerate(document.read_text(encoding="utf-8").splitlines(), 1):
+                if uses_phrase(text, word):
+                    yield f"{document.relative_to(ROOT)}:{line}"
+    elif place == "schema":
+        for schema in SCHEMAS:
+            for line, text in enumerate(schema.read_text(encoding="utf-8").splitlines(), 1):
+                named = re.match(r'\s*"?(\w+)"?[:(]', text) or re.match(r"(?:type|input|enum) (\w+)", text)
+                if named and uses_word(named[1], word):
+                    yield f"{schema.relative_to(ROOT)}:{line}"
+    else:
+        for module in modules(place):
+            names = loop_variables(module) if place == "loop" else defined_names(module)
+            for name, line in names:
+                if uses_word(name, word):
+                    yield f"{module.relative_to(ROOT)}:{line} ({name})"
+
+
+@pytest.mark.parametrize(("word", "place"), [entry for entry in RETIRED if entry not in STILL_USED])
+def test_a_retired_word_is_used_nowhere(word: str, place: str) -> None:
+    assert list(uses(word, place)) == []
+
+
+def test_the_table_is_read() -> None:
+    assert len(RETIRED) > 50
+    assert ("whoever", "prose") in RETIRED
+    assert ("`GIVEN`", "code") in RETIRED
+
+
+def test_a_word_is_found_as_part_of_a_name() -> None:
+    assert uses_word("share_size", "share")
+    assert uses_word("largestShare", "share")
+    assert not uses_word("shared", "share")
+    assert not uses_word("one_id", "`one`")
+    assert uses_word("one", "`one`")
