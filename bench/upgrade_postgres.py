@@ -79,7 +79,7 @@ async def main(count: int, rounds: int, workers: int, chunk_ms: int) -> None:
             bare.append(spent)
             print(f"floor {spent.wall:.3f} s", end="")
             for several in dict.fromkeys((1, workers)):
-                named = [settings.worker_named(f"bench {number}") for number in range(several)]
+                named = [settings.build_worker(f"bench {number}") for number in range(several)]
                 spent, done, open_for = await ours(server, named)
                 whole[several].append(spent)
                 locks[several] += open_for

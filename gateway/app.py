@@ -56,7 +56,7 @@ def build_app(
     authenticate = Authenticator(keys, uses, rate_limit)
     limits = settings.graphql_limits()
     origins = Origins(settings.allowed_origins)
-    worker = settings.worker_named(worker_name(), on_chunk=metrics.chunk_done)
+    worker = settings.build_worker(worker_name(), on_chunk=metrics.chunk_done)
 
     async def context_for(headers: Mapping[str, str]) -> Context:
         caller = await authenticate(headers.get("authorization"))
@@ -100,7 +100,7 @@ def upgrade_worker(
     """A worker as the settings want it."""
     return UpgradeWorker(
         store,
-        settings.worker_named(worker_name(), on_chunk=metrics.chunk_done),
+        settings.build_worker(worker_name(), on_chunk=metrics.chunk_done),
         on_failure=metrics.upgrade_failed,
         concurrency=settings.worker_concurrency,
         stopping=stopping,

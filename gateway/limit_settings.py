@@ -1,24 +1,25 @@
-"""Which limits on requests can be set?"""
+"""The settings that limit requests."""
 
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
 
 from uplift.domain.model.selection import MAX_IDS
-from uplift.gateway.http.rate_limit import rate_of
+from uplift.gateway.http.rate_limit import parse_rate
 from uplift.graphql_api.engine.limits import Limits
 from uplift.graphql_api.engine.origins import Origins
 from uplift.rest_compat.routes import RestLimits
 
 
-def _a_rate(text: str) -> str:
-    rate_of(text)
+def _checked_rate(text: str | None) -> str | None:
+    if text is not None:
+        parse_rate(text)
     return text
 
 
-def _origins(listed: tuple[str, ...]) -> tuple[str, ...]:
-    Origins(listed)
-    return listed
+def _checked_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    Origins(origins)
+    return origins
 
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -27,74 +28,72 @@ DEFAULTS = Limits()
 
 
 class LimitSettings(BaseModel):
-    """How much, how often and how slowly clients may ask; the defaults are those of the two APIs."""
+    """Limits on the size, rate and duration of requests. The defaults are those of the two APIs."""
 
-    max_body_bytes: Annotated[int, Field(ge=1_000, description="The largest request body, in bytes")] = (
+    max_body_bytes: Annotated[int, Field(ge=1_000, description="Largest request body, in bytes")] = (
         DEFAULTS.max_body_bytes
     )
     max_body_seconds: Annotated[
-        Seconds, Field(description="How long a request body may take to come, in seconds")
+        Seconds, Field(description="Longest time in which a request body may arrive, in seconds")
     ] = DEFAULTS.max_body_seconds
     max_head_seconds: Annotated[
-        Seconds, Field(description="How long the head of a request may take to come, in seconds")
+        Seconds, Field(description="Longest time in which the head of a request may arrive, in seconds")
     ] = 20.0
-    max_ids: Annotated[
-        int, Field(ge=1, le=MAX_IDS, description="The most instances that one request may name")
-    ] = DEFAULTS.max_ids
+    max_ids: Annotated[int, Field(ge=1, le=MAX_IDS, description="Most instance ids in one request")] = (
+        DEFAULTS.max_ids
+    )
     max_nodes: Annotated[
-        Count, Field(description="The most nodes that one GraphQL operation may read, by its page sizes")
+        Count, Field(description="Most nodes that a GraphQL operation may read, by its page sizes")
     ] = DEFAULTS.max_nodes
-    max_document_characters: Annotated[Count, Field(description="The longest GraphQL query text")] = (
-        DEFAULTS.max_document_characters
-    )
-    max_tokens: Annotated[Count, Field(description="The most tokens of a GraphQL query text")] = (
-        DEFAULTS.max_tokens
-    )
-    max_depth: Annotated[Count, Field(description="The deepest nesting of fields in GraphQL")] = (
+    max_document_characters: Annotated[
+        Count, Field(description="Longest GraphQL document, in characters")
+    ] = DEFAULTS.max_document_characters
+    max_tokens: Annotated[Count, Field(description="Most tokens in a GraphQL document")] = DEFAULTS.max_tokens
+    max_depth: Annotated[Count, Field(description="Deepest nesting of fields in a GraphQL operation")] = (
         DEFAULTS.max_depth
     )
-    max_aliases: Annotated[Count, Field(description="The most aliased fields of a GraphQL operation")] = (
+    max_aliases: Annotated[Count, Field(description="Most aliased fields in a GraphQL operation")] = (
         DEFAULTS.max_aliases
     )
-    max_fields: Annotated[Count, Field(description="The most fields of a GraphQL operation")] = (
+    max_fields: Annotated[Count, Field(description="Most fields in a GraphQL operation")] = (
         DEFAULTS.max_fields
     )
-    max_root_fields: Annotated[
-        Count, Field(description="The most fields at the top of a GraphQL operation")
-    ] = DEFAULTS.max_root_fields
+    max_root_fields: Annotated[Count, Field(description="Most root fields in a GraphQL operation")] = (
+        DEFAULTS.max_root_fields
+    )
     max_directives: Annotated[
-        Count, Field(description="The most directives at one place of a GraphQL query text")
+        Count, Field(description="Most directives at one place in a GraphQL document")
     ] = DEFAULTS.max_directives
-    max_sockets: Annotated[Count, Field(description="The most WebSockets open at one gateway")] = (
+    max_sockets: Annotated[Count, Field(description="Most open WebSockets per gateway")] = (
         DEFAULTS.max_sockets
     )
     max_operations_per_socket: Annotated[
-        Count, Field(description="The most operations that run on one WebSocket at once")
+        Count, Field(description="Most concurrent operations on one WebSocket")
     ] = DEFAULTS.max_operations_per_socket
     socket_init_seconds: Annotated[
-        Seconds, Field(description="How long a WebSocket may wait for its connection_init, in seconds")
+        Seconds, Field(description="Longest wait for the connection_init of a WebSocket, in seconds")
     ] = DEFAULTS.socket_init_seconds
     rate_limit: Annotated[
-        Annotated[str, AfterValidator(_a_rate)] | None,
-        Field(
-            description="How often one key may ask one gateway, like 600/minute; unset, as often as it likes"
-        ),
+        str | None,
+        AfterValidator(_checked_rate),
+        Field(description="Most requests of one API key to one gateway, such as 600/minute; unset, no limit"),
     ] = None
     allowed_origins: Annotated[
         tuple[str, ...],
-        AfterValidator(_origins),
-        Field(description="Other web origins whose pages may call, as a JSON list"),
+        AfterValidator(_checked_origins),
+        Field(
+            description="Web origins whose pages may call the APIs; the variable is a JSON list, "
+            "the option can be repeated"
+        ),
     ] = ()
-    introspection: Annotated[
-        bool, Field(description="Whether the schema and GraphiQL are shown to callers")
-    ] = True
+    introspection: Annotated[bool, Field(description="Allow introspection and serve GraphiQL")] = True
 
     def graphql_limits(self) -> Limits:
-        """What one GraphQL request may ask for."""
+        """The limits of GraphQL requests."""
         return Limits(**{name: value for name, value in self if name in Limits.__dataclass_fields__})
 
     def rest_limits(self) -> RestLimits:
-        """What one REST request may ask for."""
+        """The limits of REST requests."""
         return RestLimits(
             max_body_bytes=self.max_body_bytes, max_body_seconds=self.max_body_seconds, max_ids=self.max_ids
         )

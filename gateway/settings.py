@@ -1,7 +1,4 @@
-"""What can be set, and by which names?
-
-Each setting is an environment variable with the prefix UPLIFT_; the command line's options win over them.
-"""
+"""The settings of a gateway or worker, read from environment variables with the prefix UPLIFT_."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -19,67 +16,87 @@ from uplift.domain.use_cases.run import ChunkPolicy, OnChunk, Worker, ignore_chu
 from uplift.gateway.limit_settings import LimitSettings
 
 DEFAULT_DATABASE_URL = "sqlite:///uplift.sqlite"
+PREFIX = "UPLIFT_"
 PARTITION_SIZE = 100_000
-"""Instances that a worker takes of an upgrade at a time in PostgreSQL: a fraction of a second's work."""
+"""Instances in one partition of an upgrade on PostgreSQL: a fraction of a second of work."""
 
 
 class Settings(LimitSettings, BaseSettings):
-    """The settings of a gateway."""
+    """The settings of one program. Values passed to the constructor win over environment variables."""
 
-    model_config = SettingsConfigDict(env_prefix="UPLIFT_", env_file=None, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=None, extra="ignore")
 
     database_url: Annotated[
-        str, Field(description="The database, sqlite:///<file> or postgresql://<user>@<host>/<name>")
+        str, Field(description="The database: sqlite:///<file> or postgresql://<user>@<host>/<name>")
     ] = DEFAULT_DATABASE_URL
-    host: Annotated[str, Field(description="The address to listen at")] = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65_535, description="The port to listen at; 0 takes a free one")] = (
+    host: Annotated[str, Field(description="The address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535, description="The port to listen on; 0 picks a free port")] = (
         8000
     )
-    worker: Annotated[bool, Field(description="Whether the server works off upgrades itself")] = True
+    worker: Annotated[bool, Field(description="Run upgrades in the server process")] = True
     worker_concurrency: Annotated[
         int,
         Field(
             ge=1,
             le=100,
-            description="Partitions that one program works on at once; on SQLite an upgrade is one partition",
+            description="Partitions that one program runs concurrently; an upgrade on SQLite is one",
         ),
     ] = 2
     chunk_ms: Annotated[
-        int, Field(ge=1, le=10_000, description="How long a chunk may hold the write lock, in milliseconds")
+        int,
+        Field(
+            ge=1,
+            le=10_000,
+            description="Target duration of a chunk's transaction, which holds locks, in milliseconds",
+        ),
     ] = 50
     lease_seconds: Annotated[
-        int, Field(ge=2, le=3_600, description="How long a dead worker's partition waits for another")
+        int,
+        Field(
+            ge=2,
+            le=3_600,
+            description="Time until another worker takes over the partition of a dead worker, in seconds",
+        ),
     ] = 10
     wait_seconds: Annotated[
-        float, Field(ge=0, le=3_600, description="How long upgradeInstances waits for the end")
+        float,
+        Field(
+            ge=0, le=3_600, description="Time that upgradeInstances waits for an upgrade to end, in seconds"
+        ),
     ] = 30
     stop_seconds: Annotated[
         int,
-        Field(ge=1, le=3_600, description="How long requests and chunks under way may take to end at a stop"),
+        Field(
+            ge=1,
+            le=3_600,
+            description="Time in which open requests and chunks may finish at shutdown, in seconds",
+        ),
     ] = 5
     metrics_port: Annotated[
         int | None,
-        Field(ge=0, le=65_535, description="The port of /metrics, without a key; none unless it is set"),
+        Field(ge=0, le=65_535, description="The port of /metrics, which needs no API key; unset, no metrics"),
     ] = None
     metrics_host: Annotated[str, Field(description="The address of /metrics")] = "127.0.0.1"
-    access_log: Annotated[bool, Field(description="Whether each request gets a line in the log")] = True
-    log_format: Annotated[Literal["console", "json"], Field(description="How log lines look")] = "console"
+    access_log: Annotated[bool, Field(description="Write a log line for each request")] = True
+    log_format: Annotated[
+        Literal["console", "json"], Field(description="Format of log lines: text for people, or JSON objects")
+    ] = "console"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
-        Field(description="The least important line that is logged"),
+        Field(description="Lowest level of the lines that are logged"),
     ] = "info"
 
     @property
     def database(self) -> Path | URL:
-        """The SQLite file or the PostgreSQL database. Raises InvalidInput when the URL names neither."""
+        """The SQLite file or the PostgreSQL URL. Raises InvalidInput when `database_url` is neither."""
         return database_at(self.database_url)
 
-    def worker_named(self, name: str, *, on_chunk: OnChunk = ignore_chunk) -> Worker:
-        """A worker at the pace that is set."""
+    def build_worker(self, name: str, *, on_chunk: OnChunk = ignore_chunk) -> Worker:
+        """A worker with the configured chunk policy and lease."""
         chunk_policy = ChunkPolicy(target_duration=timedelta(milliseconds=self.chunk_ms))
         if not isinstance(self.database, Path):
-            # A chunk in PostgreSQL locks no more than its own rows: nobody waits for a rest between two.
-            # Several can write, and so share an upgrade.
+            # A chunk in PostgreSQL locks only its own rows, so other writers need no pause between chunks.
+            # Several workers can write at the same time, so an upgrade is divided into partitions.
             chunk_policy = replace(chunk_policy, pause=timedelta(), partition_size=PARTITION_SIZE)
         return Worker(
             name=name,
@@ -89,8 +106,13 @@ class Settings(LimitSettings, BaseSettings):
         )
 
 
+def environment_variable(setting: str) -> str:
+    """The environment variable that a setting is read from."""
+    return f"{PREFIX}{setting.upper()}"
+
+
 def database_at(database_url: str) -> Path | URL:
-    """The SQLite file or PostgreSQL database that a URL names. Raises InvalidInput for any other URL."""
+    """The SQLite file or PostgreSQL URL that a database URL names. Raises InvalidInput for any other URL."""
     with suppress(ArgumentError, ValueError):
         url = make_url(database_url)
         if url.get_backend_name() == "postgresql":
@@ -105,7 +127,7 @@ def database_at(database_url: str) -> Path | URL:
 
 
 def without_password(url: str) -> str:
-    """A URL as it may be shown: without what stands before the last `@`, or in its query."""
+    """A URL that is safe to show: without user information and query, where passwords may be."""
     before, at, place = url.rpartition("@")
     scheme, colons, _ = before.rpartition("://")
     return (f"{scheme}{colons}***@{place}" if at else url).partition("?")[0]

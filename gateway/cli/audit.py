@@ -10,7 +10,8 @@ import typer
 from uplift.domain.clock import utc_now
 from uplift.domain.use_cases.prune import prune_outcomes
 from uplift.gateway.cli.operations import process_key
-from uplift.gateway.cli.runner import DatabaseUrl, opened_store, run, settings_with
+from uplift.gateway.cli.options import DatabaseUrl
+from uplift.gateway.cli.runner import opened_store, run, settings_with
 from uplift.gateway.files.audit_export import AuditFormat, export_audit
 
 

@@ -2,7 +2,8 @@
 
 import typer
 
-from uplift.gateway.cli.runner import DatabaseUrl, fail, opened_database, run, settings_with
+from uplift.gateway.cli.options import DatabaseUrl
+from uplift.gateway.cli.runner import fail, opened_database, run, settings_with
 from uplift.storage.schema import NEWEST, bring_up_to_date, find_revision
 
 app = typer.Typer(no_args_is_help=True, help="See the schema of a database, and bring it up to date.")

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, TaskID
 
+from uplift.gateway.cli.options import DatabaseUrl
 from uplift.gateway.cli.progress import bar_of_bytes
-from uplift.gateway.cli.runner import DatabaseUrl, local_caller, opened_store, run, settings_with
+from uplift.gateway.cli.runner import local_caller, opened_store, run, settings_with
 from uplift.gateway.files.importer import import_file
 
 

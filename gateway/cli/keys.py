@@ -14,7 +14,8 @@ from uplift.domain.model.access import Role
 from uplift.gateway.auth.expiry import expiry_in, expiry_on
 from uplift.gateway.auth.key_audit import key_events
 from uplift.gateway.auth.keys import create_key
-from uplift.gateway.cli.runner import DatabaseUrl, local_caller, opened_store, run, settings_with
+from uplift.gateway.cli.options import DatabaseUrl
+from uplift.gateway.cli.runner import local_caller, opened_store, run, settings_with
 from uplift.gateway.cli.tables import console
 from uplift.storage.repositories.api_keys import SqlKeys
 

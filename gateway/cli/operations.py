@@ -33,7 +33,7 @@ async def operator_for(
     if url is None:
         settings = settings_with(database_url=database_url)
         async with opened_store(settings, must_exist=True) as store:
-            yield LocalClient(store, local_caller(), settings.worker_named(worker_name()))
+            yield LocalClient(store, local_caller(), settings.build_worker(worker_name()))
         return
     if database_url is not None:
         raise InvalidInput(

@@ -4,14 +4,14 @@ import asyncio
 import getpass
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from inspect import signature
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import typer
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
@@ -22,44 +22,22 @@ from uplift.domain.model.access import Caller, Role
 from uplift.gateway.database import database_in, open_store
 from uplift.gateway.files.importer import ImportFailedError
 from uplift.gateway.operations.remote import RemoteError
-from uplift.gateway.settings import Settings
+from uplift.gateway.settings import Settings, environment_variable
 from uplift.storage.database import Database
 from uplift.storage.schema import WrongSchema
 from uplift.storage.store import SqlStore
 
 Result = TypeVar("Result")
 
-DatabaseUrl = Annotated[
-    str | None,
-    typer.Option(
-        "--database-url",
-        metavar="URL",
-        help="The database, sqlite:///<file> or postgresql://<user>@<host>/<name>. "
-        "\\[env var: UPLIFT_DATABASE_URL]",
-    ),
-]
-
 
 def settings_with(**options: Any) -> Settings:
-    """The settings of the environment, with those options that were given in their place."""
-    given = {name: value for name, value in options.items() if value is not None}
+    """The settings of the environment. An option wins, unless it is absent: None or an empty list."""
     try:
-        return Settings(**given)
+        return Settings(**{name: value for name, value in options.items() if value not in (None, [])})
     except ValidationError as error:
-        fail(" ".join(_sentence(found) for found in error.errors()))
+        fail(" ".join(map(_sentence, error.errors())))
     except SettingsError as error:
         fail(f"Expected UPLIFT_ALLOWED_ORIGINS to be a JSON list of strings, but: {error.__cause__}.")
-
-
-def further_settings(command: Callable[..., None], *, but: Sequence[str] = ()) -> str:
-    """What `--help` of a command says of the settings for which it has no option."""
-    options = {name.removesuffix("s") for name in signature(command).parameters}
-    lines = (
-        f"UPLIFT_{name.upper()}: {field.description}."
-        for name, field in Settings.model_fields.items()
-        if name.removesuffix("s") not in options and name not in but
-    )
-    return "\n\n".join(("Other settings are environment variables:", *lines))
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
@@ -126,9 +104,9 @@ def _user() -> str:
         return str(os.getuid())
 
 
-def _sentence(found: Any) -> str:
-    name = str(found["loc"][0])
+def _sentence(error: ErrorDetails) -> str:
+    name = str(error["loc"][0])
     return (
-        f"Expected the setting {name} (UPLIFT_{name.upper()}) to be right, "
-        f"but got {found['input']!r}: {found['msg']}."
+        f"Expected the setting {name} ({environment_variable(name)}) to be valid, "
+        f"but got {error['input']!r}: {error['msg']}."
     )

@@ -12,7 +12,8 @@ from uplift.domain.errors import InvalidInput
 from uplift.domain.model.selection import SelectionFields, one_way_of_selecting
 from uplift.gateway.cli.follow import follow, show_upgrade
 from uplift.gateway.cli.operations import Key, Url, operator_for, process_key
-from uplift.gateway.cli.runner import DatabaseUrl, run
+from uplift.gateway.cli.options import DatabaseUrl
+from uplift.gateway.cli.runner import run
 from uplift.gateway.cli.tables import console, plan_table
 from uplift.gateway.files.mapping_files import read_version_mappings
 from uplift.gateway.operations.client import Wanted

@@ -21,7 +21,7 @@ class RateLimit:
     """
 
     def __init__(self, rate: str) -> None:
-        self._rate = rate_of(rate)
+        self._rate = parse_rate(rate)
         self._window = SlidingWindowCounterRateLimiter(MemoryStorage())
 
     async def count(self, key: UUID, *, caller: str) -> None:
@@ -36,7 +36,7 @@ class RateLimit:
         )
 
 
-def rate_of(text: str) -> RateLimitItem:
+def parse_rate(text: str) -> RateLimitItem:
     """The rate that a text like `600/minute` means. Raises ValueError."""
     try:
         rate = parse(text)

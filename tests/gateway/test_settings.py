@@ -73,8 +73,13 @@ def test_an_option_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_bad_value_is_named_and_nothing_begins(folder: Path, variable: str, text: str) -> None:
     said = must_refuse("serve", code=1, **{variable: text})
     name = variable.removeprefix("UPLIFT_").lower()
-    assert said.startswith(f"Expected the setting {name} ({variable}) to be right, but got {text!r}: ")
+    assert said.startswith(f"Expected the setting {name} ({variable}) to be valid, but got {text!r}: ")
     assert list(folder.iterdir()) == []
+
+
+def test_an_option_that_can_be_repeated_is_a_list() -> None:
+    said = must_refuse("serve", "--allowed-origin", "https://a.example", "--allowed-origin", "b")
+    assert "(UPLIFT_ALLOWED_ORIGINS) to be valid, but got ['https://a.example', 'b']" in said
 
 
 def test_all_bad_values_are_named_at_once() -> None:
@@ -85,7 +90,7 @@ def test_all_bad_values_are_named_at_once() -> None:
 
 def test_a_bad_option_is_named() -> None:
     said = must_refuse("serve", "--port", "65536")
-    assert said.startswith("Expected the setting port (UPLIFT_PORT) to be right, but got 65536: ")
+    assert said.startswith("Expected the setting port (UPLIFT_PORT) to be valid, but got 65536: ")
 
 
 def test_origins_must_be_a_list() -> None:
@@ -115,7 +120,7 @@ def test_a_postgresql_url_names_a_database() -> None:
     ("url", "rest"), [("sqlite:///uplift.sqlite", 2), ("postgresql://me@db.example/uplift", 0)]
 )
 def test_a_worker_rests_between_chunks_only_where_one_locks_out_all_others(url: str, rest: int) -> None:
-    chunk_policy = Settings(database_url=url, chunk_ms=70).worker_named("me").chunk_policy
+    chunk_policy = Settings(database_url=url, chunk_ms=70).build_worker("me").chunk_policy
     assert (chunk_policy.pause, chunk_policy.target_duration) == (
         timedelta(milliseconds=rest),
         timedelta(milliseconds=70),

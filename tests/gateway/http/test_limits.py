@@ -166,14 +166,14 @@ def test_each_limit_is_documented_with_what_happens_above_it(name: str) -> None:
 def test_a_bad_limit_is_named(variable: str, text: str) -> None:
     said = must_refuse("serve", code=1, **{variable: text})
     name = variable.removeprefix("UPLIFT_").lower()
-    assert said.startswith(f"Expected the setting {name} ({variable}) to be right, but got {text!r}: ")
+    assert said.startswith(f"Expected the setting {name} ({variable}) to be valid, but got {text!r}: ")
 
 
 @pytest.mark.parametrize("origin", ["tools.example", "https://tools.example/path", ""])
 def test_a_bad_origin_is_named(origin: str) -> None:
     said = must_refuse("serve", UPLIFT_ALLOWED_ORIGINS=json.dumps([origin]))
     assert said.startswith(
-        "Expected the setting allowed_origins (UPLIFT_ALLOWED_ORIGINS) to be right, but got "
+        "Expected the setting allowed_origins (UPLIFT_ALLOWED_ORIGINS) to be valid, but got "
     )
     assert origin in said
 

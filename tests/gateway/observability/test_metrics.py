@@ -60,7 +60,7 @@ def base_of(sample: str) -> str:
 
 
 def metrics_url(program: Program) -> str:
-    return program.wait_for(r"Metrics are at (http://\S+/metrics), without a key\.")
+    return program.wait_for(r"Metrics are at (http://\S+/metrics), without an API key\.")
 
 
 def test_every_documented_metric_moves_when_its_thing_happens(folder: Path, database: Place) -> None:
