@@ -1,4 +1,4 @@
-"""What does a BPMN document say about one process? Bytes in, a `ProcessModel` out."""
+"""Reads a BPMN 2.0 document into a `ProcessModel`."""
 
 from uplift.domain.bpmn.model import (
     Element,
@@ -10,7 +10,7 @@ from uplift.domain.bpmn.model import (
     TriggerKind,
     build_model,
 )
-from uplift.domain.bpmn.reading import read_model
+from uplift.domain.bpmn.reader import read_model
 from uplift.domain.bpmn.tree import DEFAULT_MAX_BYTES
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""What is a process made of: its elements, how they nest, what they wait for and how they are connected?"""
+"""Defines the model of a process: its elements, their scopes and triggers, and its sequence flows."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Set
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class ElementKind(StrEnum):
-    """The kinds of flow nodes, named as in BPMN 2.0 XML; an event subprocess is a kind of its own."""
+    """The kinds of flow nodes, named as in BPMN 2.0 XML; an event subprocess has a kind of its own."""
 
     TASK = "task"
     USER_TASK = "userTask"
@@ -42,11 +42,11 @@ SCOPE_KINDS = frozenset(
         ElementKind.AD_HOC_SUB_PROCESS,
     }
 )
-"""Kinds whose elements contain elements."""
+"""Kinds of elements that contain other elements."""
 
 
 class TriggerKind(StrEnum):
-    """What fires an event; MULTIPLE stands for an event with several definitions."""
+    """The kinds of event triggers; an event with several definitions is MULTIPLE."""
 
     MESSAGE = "message"
     TIMER = "timer"
@@ -70,10 +70,11 @@ class MultiInstance(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
-    """What an event, or a receive task, waits for or throws.
+    """What an event or a receive task waits for or throws.
 
-    `detail` is the message, signal, error or escalation meant, the timer expression with its form
-    ("timeDuration PT10M"), the condition or the link name; None when the document does not say.
+    `detail` is the name of the message or signal, the code of the error or escalation, the timer expression
+    with its form ("timeDuration PT10M"), the condition, or the name of the link. It is None if the document
+    does not define it.
     """
 
     kind: TriggerKind
@@ -82,7 +83,7 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """A sequence flow between two elements, by their ids."""
+    """A sequence flow; `source` and `target` are the ids of elements."""
 
     id: str
     source: str
@@ -93,10 +94,11 @@ class Flow:
 class Element:
     """A flow node of a process.
 
-    `scope` is the id of the subprocess around it, None directly in the process. `host` is the activity a
-    boundary event is attached to, `handler` the compensation handler associated with one. `interrupting`
-    says whether a boundary event or the start of an event subprocess interrupts. `compensates` marks an
-    activity that exists for compensation only. `incoming` and `outgoing` are ids of sequence flows.
+    `scope` is the id of the subprocess around it (None if the process itself is the scope). For a boundary
+    event, `host` is the id of the activity it is attached to, and `handler` that of the associated
+    compensation handler. `interrupting` applies to boundary events and start events of event subprocesses.
+    `is_for_compensation` marks an activity that only runs as a compensation handler. `incoming` and
+    `outgoing` are the ids of sequence flows.
     """
 
     id: str
@@ -108,7 +110,7 @@ class Element:
     host: str | None = None
     interrupting: bool = True
     handler: str | None = None
-    compensates: bool = False
+    is_for_compensation: bool = False
     called_process: str | None = None
     form_key: str | None = None
     incoming: tuple[str, ...] = ()
@@ -116,22 +118,22 @@ class Element:
 
     @property
     def is_scope(self) -> bool:
-        """Whether elements can live inside this one."""
+        """Whether the element can contain other elements."""
         return self.kind in SCOPE_KINDS
 
     @property
     def trigger_kind(self) -> TriggerKind | None:
-        """The kind of its trigger, None when it has none."""
+        """The kind of the trigger, or None if there is none."""
         return self.trigger.kind if self.trigger else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessModel:
-    """One process of a BPMN document; make it with `build_model`, which fills the indexes.
+    """One process of a BPMN document. `build_model` creates it and fills the indexes.
 
-    `children` lists the elements of a scope by its id, those of the process itself under None;
-    `attached` lists the boundary events of a host. Both are in the order of the ids. `handlers` are the
-    elements that a compensation boundary event leads to.
+    `children` holds the ids of the elements in a scope, by the id of the scope (None for the process).
+    `attached` holds the ids of the boundary events of a host. Both are sorted. `handlers` holds the ids of
+    the elements that a compensation boundary event triggers.
     """
 
     id: str
@@ -142,48 +144,48 @@ class ProcessModel:
     attached: Mapping[str, tuple[str, ...]] = field(repr=False)
     handlers: Set[str] = field(repr=False)
 
-    def contents(self, scope: str | None) -> Iterator[Element]:
-        """The elements directly inside a scope (None: the process)."""
-        return (self.elements[child] for child in self.children.get(scope, ()))
+    def contents(self, scope_id: str | None) -> Iterator[Element]:
+        """The elements directly inside a scope (None for the process)."""
+        return (self.elements[child_id] for child_id in self.children.get(scope_id, ()))
 
-    def boundary_events(self, host: str) -> Iterator[Element]:
+    def boundary_events(self, host_id: str) -> Iterator[Element]:
         """The boundary events attached to an activity."""
-        return (self.elements[event] for event in self.attached.get(host, ()))
+        return (self.elements[event_id] for event_id in self.attached.get(host_id, ()))
 
     def scopes_around(self, element: Element) -> Iterator[Element]:
-        """The subprocesses an element lives in, the nearest first."""
-        scope = element.scope
-        while scope is not None:
-            around = self.elements[scope]
-            yield around
-            scope = around.scope
+        """The subprocesses around an element, the innermost first."""
+        scope_id = element.scope
+        while scope_id is not None:
+            scope = self.elements[scope_id]
+            yield scope
+            scope_id = scope.scope
 
     def elements_before(self, element: Element) -> Iterator[Element]:
-        """The elements from which a sequence flow leads straight to this one."""
-        return (self.elements[self.flows[flow].source] for flow in element.incoming)
+        """The sources of the incoming sequence flows of an element."""
+        return (self.elements[self.flows[flow_id].source] for flow_id in element.incoming)
 
 
 def build_model(
     *, process: str, name: str | None = None, elements: Iterable[Element], flows: Iterable[Flow] = ()
 ) -> ProcessModel:
-    """A process model with its indexes, from elements whose references have been checked before."""
-    known = {element.id: element for element in elements}
+    """Build a process model with its indexes. The references of the elements must be valid."""
+    elements_by_id = {element.id: element for element in elements}
     children: defaultdict[str | None, list[str]] = defaultdict(list)
     attached: defaultdict[str, list[str]] = defaultdict(list)
-    for element in known.values():
+    for element in elements_by_id.values():
         children[element.scope].append(element.id)
         if element.host is not None:
             attached[element.host].append(element.id)
     return ProcessModel(
         id=process,
         name=name,
-        elements=known,
+        elements=elements_by_id,
         flows={flow.id: flow for flow in flows},
-        children={scope: tuple(sorted(inside)) for scope, inside in children.items()},
-        attached={host: tuple(sorted(events)) for host, events in attached.items()},
+        children={scope_id: tuple(sorted(ids)) for scope_id, ids in children.items()},
+        attached={host_id: tuple(sorted(ids)) for host_id, ids in attached.items()},
         handlers={
             element.handler
-            for element in known.values()
+            for element in elements_by_id.values()
             if element.handler is not None and element.trigger_kind is TriggerKind.COMPENSATION
         },
     )

@@ -1,4 +1,4 @@
-"""Which tags of a process are its flow nodes, and which tags stand anywhere inside it?"""
+"""Finds the flow nodes and other tags of a process, at any depth of subprocesses."""
 
 from collections.abc import Iterator
 
@@ -8,24 +8,24 @@ from uplift.domain.bpmn.tree import Node
 _KINDS = {kind.value: kind for kind in ElementKind if kind is not ElementKind.EVENT_SUB_PROCESS}
 
 
-def flow_nodes(scope: Node, around: str | None = None) -> Iterator[tuple[Node, ElementKind, str | None]]:
-    """Every flow node with its kind and the id of the scope around it, the outer ones first."""
-    for node in scope.inside:
+def flow_nodes(scope: Node, scope_id: str | None = None) -> Iterator[tuple[Node, ElementKind, str | None]]:
+    """Every flow node with its kind and the id of its scope, each scope before its contents."""
+    for node in scope.children:
         kind = _kind(node)
         if kind is not None:
-            yield node, kind, around
+            yield node, kind, scope_id
             yield from flow_nodes(node, node.id)
 
 
 def nodes_named(scope: Node, name: str) -> Iterator[Node]:
-    """The BPMN tags of this name in a process and in its subprocesses."""
-    yield from scope.named(name)
+    """The BPMN tags with this local name in a process and in its subprocesses."""
+    yield from scope.children_named(name)
     for node, _, _ in flow_nodes(scope):
-        yield from node.named(name)
+        yield from node.children_named(name)
 
 
 def _kind(node: Node) -> ElementKind | None:
     kind = _KINDS.get(node.bpmn_name or "")
-    if kind is ElementKind.SUB_PROCESS and node.states("triggeredByEvent"):
+    if kind is ElementKind.SUB_PROCESS and node.is_true("triggeredByEvent"):
         return ElementKind.EVENT_SUB_PROCESS
     return kind

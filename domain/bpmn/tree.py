@@ -1,7 +1,7 @@
-"""Is this XML that may be trusted, and which line does each of its tags stand on?
+"""Parses untrusted XML into a tree of tags with line numbers.
 
-The parser is defusedxml's with everything forbidden that a BPMN document does not need: document type
-declarations, entities, external references. Size and depth are limited before anything is built.
+The parser is that of defusedxml. It forbids document type declarations, entities and external references,
+which BPMN documents do not need. Size and depth are limited while parsing, so that no large tree is built.
 """
 
 from collections.abc import Iterator
@@ -18,55 +18,55 @@ from defusedxml.ElementTree import DefusedXMLParser, ParseError  # type: ignore[
 from uplift.domain.errors import InvalidModel
 
 BPMN = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
-"""The namespace of BPMN 2.0 models, as it stands before a local name."""
+"""The namespace of BPMN 2.0 models, in the form in which ElementTree prefixes local names."""
 
 DEFAULT_MAX_BYTES = 5 * 1024 * 1024
-"""Twenty times the largest reference model of the interchange working group."""
+"""Twenty times the size of the largest reference model of the BPMN Model Interchange Working Group."""
 
 MAX_DEPTH = 200
-"""Tags inside tags; a subprocess costs one level, so no drawn process comes near it."""
+"""The most nested tags. A subprocess takes one level, so processes in practice stay far below."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Node:
-    """A tag: its name with namespace, its attributes, the line it starts on (from 1), what is inside."""
+    """A tag with its namespace, its attributes, the line it starts on (from 1) and its content."""
 
     tag: str
     attributes: dict[str, str]
     line: int
-    inside: list["Node"] = field(default_factory=list)
+    children: list["Node"] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
 
     @property
     def bpmn_name(self) -> str | None:
-        """The local name of a BPMN tag; None for a vendor's extension."""
+        """The local name of a BPMN tag, or None for a tag of another namespace."""
         return self.tag.removeprefix(BPMN) if self.tag.startswith(BPMN) else None
 
     @property
     def id(self) -> str | None:
-        """The id; None when it has none or an empty one."""
+        """The id, or None if it is missing or empty."""
         return self.attributes.get("id") or None
 
     @property
     def text(self) -> str:
-        """The text directly inside, without the white space around it."""
+        """The text directly inside, stripped of white space."""
         return "".join(self.texts).strip()
 
-    def named(self, *names: str) -> Iterator["Node"]:
-        """The BPMN tags directly inside with one of these local names, in document order."""
-        return (node for node in self.inside if node.bpmn_name in names)
+    def children_named(self, *names: str) -> Iterator["Node"]:
+        """The BPMN tags directly inside that have one of these local names, in document order."""
+        return (node for node in self.children if node.bpmn_name in names)
 
-    def states(self, attribute: str, *, default: bool = False) -> bool:
-        """The value of a boolean attribute, as XML Schema writes it."""
+    def is_true(self, attribute: str, *, default: bool = False) -> bool:
+        """The value of a boolean attribute in the notation of XML Schema."""
         value = self.attributes.get(attribute)
         return default if value is None else value.strip() in {"true", "1"}
 
 
 def read_tree(document: bytes, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Node:
-    """The root tag of an XML document.
+    """Parse an XML document and return its root tag.
 
-    Raises InvalidModel for whatever is not well-formed XML in an encoding the parser knows, declares a
-    document type or entities, is larger than `max_bytes` or nests deeper than MAX_DEPTH.
+    Raises InvalidModel if the document is not well-formed XML in a known encoding, declares a document type
+    or entities, is larger than `max_bytes`, or is nested deeper than MAX_DEPTH.
     """
     if len(document) > max_bytes:
         raise InvalidModel(
@@ -92,7 +92,7 @@ def _parse(parser: Any, builder: "_Builder", document: bytes) -> Node:
             "but it declares one.",
             line=builder.line,
         ) from error
-    # The parser looks up encodings itself and lets the errors of that out as they are.
+    # Expat looks up the declared encoding in Python, and lets the errors of that lookup through.
     except (ValueError, LookupError) as error:
         raise InvalidModel(
             f"Expected XML in an encoding that can be read (such as UTF-8), but the parser says: {error}.",
@@ -102,7 +102,7 @@ def _parse(parser: Any, builder: "_Builder", document: bytes) -> Node:
 
 
 class _Builder:
-    """What the parser calls for each tag and text; keeps the way from the root to the open tag."""
+    """The target of the parser, which calls it for each tag and text. `_open` is the path to the open tag."""
 
     __slots__ = ("_open", "expat", "root")
 
@@ -113,7 +113,7 @@ class _Builder:
 
     @property
     def line(self) -> int:
-        """The line the parser has come to."""
+        """The line at which the parser is."""
         return int(self.expat.CurrentLineNumber)
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
@@ -123,7 +123,7 @@ class _Builder:
             )
         node = Node(tag=tag, attributes=attributes, line=self.line)
         if self._open:
-            self._open[-1].inside.append(node)
+            self._open[-1].children.append(node)
         else:
             self.root = node
         self._open.append(node)

@@ -1,4 +1,4 @@
-"""Can an instance move from one version of its process to another, and to which elements?"""
+"""Compares two versions of a process and maps the positions of instances from one to the other."""
 
 from uplift.domain.compatibility.changes import Aspect, Change
 from uplift.domain.compatibility.comparison import (

@@ -1,4 +1,4 @@
-"""What is different between two versions, element by element?"""
+"""Lists the elements that differ between two versions of a process."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from uplift.domain.compatibility.pairs import Pairs
 
 
 class Aspect(StrEnum):
-    """What may change of an element."""
+    """The aspects of an element that two versions may define differently."""
 
     NAME = "name"
     FORM = "form"
@@ -23,13 +23,13 @@ class Aspect(StrEnum):
     SCOPE = "scope"
 
 
-_LOOKS = frozenset({Aspect.NAME, Aspect.FORM})
-"""Aspects that change nothing in how the process runs."""
+_COSMETIC = frozenset({Aspect.NAME, Aspect.FORM})
+"""Aspects that do not affect how the process runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """An element that both versions have, and the aspects in which they differ."""
+    """An element of both versions, and the aspects in which its definitions differ."""
 
     source: str
     target: str
@@ -37,13 +37,16 @@ class Change:
 
     @property
     def changes_behaviour(self) -> bool:
-        """Whether more than its looks changed."""
-        return not _LOOKS.issuperset(self.aspects)
+        """Whether the change affects how the process runs."""
+        return not _COSMETIC.issuperset(self.aspects)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """Elements (by id, sorted) that only the target has, that only the source has, that differ."""
+    """The elements that only the target version has, that only the source version has, and that differ.
+
+    `added` and `removed` hold ids. All three are sorted by id.
+    """
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
@@ -51,7 +54,7 @@ class Changes:
 
 
 def find_changes(pairs: Pairs) -> Changes:
-    """Compare all elements, by their pair where they have one, else by the id."""
+    """Compare each source element with the target of its pair, or else with the element of the same id."""
     source, target = pairs.source_model.elements, pairs.target_model.elements
     counterparts = {
         element: counterpart
@@ -61,10 +64,10 @@ def find_changes(pairs: Pairs) -> Changes:
     changes = (
         Change(
             source=element,
-            target=after,
-            aspects=tuple(_aspects(source[element], target[after], counterparts)),
+            target=counterpart,
+            aspects=tuple(_aspects(source[element], target[counterpart], counterparts)),
         )
-        for element, after in sorted(counterparts.items())
+        for element, counterpart in sorted(counterparts.items())
     )
     return Changes(
         added=tuple(sorted(target.keys() - counterparts.values())),
@@ -74,14 +77,14 @@ def find_changes(pairs: Pairs) -> Changes:
 
 
 def _counterpart(element: str, pairs: Pairs) -> str | None:
-    pair = pairs.of(element)
+    pair = pairs.by_source(element)
     if pair is not None:
         return pair.target.id
     return element if element in pairs.target_model.elements else None
 
 
 def _aspects(before: Element, after: Element, counterparts: dict[str, str]) -> Iterator[Aspect]:
-    for aspect, this, that in (
+    for aspect, source_value, target_value in (
         (Aspect.NAME, before.name, after.name),
         (Aspect.FORM, before.form_key, after.form_key),
         (Aspect.KIND, before.kind, after.kind),
@@ -89,14 +92,14 @@ def _aspects(before: Element, after: Element, counterparts: dict[str, str]) -> I
         (Aspect.INTERRUPTING, before.interrupting, after.interrupting),
         (Aspect.MULTI_INSTANCE, before.multi_instance, after.multi_instance),
         (Aspect.CALLED_PROCESS, before.called_process, after.called_process),
-        (Aspect.HOST, _moved(before.host, counterparts), after.host),
-        (Aspect.SCOPE, _moved(before.scope, counterparts), after.scope),
+        (Aspect.HOST, _counterpart_id(before.host, counterparts), after.host),
+        (Aspect.SCOPE, _counterpart_id(before.scope, counterparts), after.scope),
     ):
-        if this != that:
+        if source_value != target_value:
             yield aspect
     if before.trigger_kind is after.trigger_kind and before.trigger != after.trigger:
         yield Aspect.EVENT_DEFINITION
 
 
-def _moved(element: str | None, counterparts: dict[str, str]) -> str | None:
+def _counterpart_id(element: str | None, counterparts: dict[str, str]) -> str | None:
     return None if element is None else counterparts.get(element, element)

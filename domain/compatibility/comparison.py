@@ -1,40 +1,39 @@
-"""Does an instance of one version fit into another, and where does it go?"""
+"""Compares two versions of a process, and migrates positions by the result."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
 
 from uplift.domain.bpmn.model import Element, ElementKind, ProcessModel
 from uplift.domain.compatibility.changes import Change, find_changes
 from uplift.domain.compatibility.finding import Code, Finding, Severity, in_reading_order
-from uplift.domain.compatibility.instructions import BODY, Instructions, read_instructions
+from uplift.domain.compatibility.instructions import BODY, Instructions, resolve_instructions
 from uplift.domain.compatibility.mapping_builder import MappingBuilder
 from uplift.domain.compatibility.pairs import Pairs
 from uplift.domain.compatibility.unmapped import (
     Unmapped,
     find_unmapped,
-    is_gone,
-    relevant_unmapped,
+    is_removed,
+    relevant_findings,
+    scope_findings,
     unknown_element,
-    unmapped_around,
 )
-from uplift.domain.compatibility.wait_states import holds_instances, is_listener, listens_while_in
+from uplift.domain.compatibility.wait_states import is_listener, is_position_element, listening_scope
 from uplift.domain.compatibility.warnings import find_warnings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two versions compared; ask it with `migrate_position` and `breaking_positions`.
+    """The result of comparing two versions; `migrate_position` and `breaking_positions` evaluate it.
 
-    `mapping` holds the valid pairs, source id to target id, scopes and multi-instance activities included.
-    `findings` come in reading order, each once. `added` and `removed` list elements by id.
+    `mapping` holds the valid pairs, source id to target id, including scopes and multi-instance activities.
+    `findings` holds each finding once, in reading order. `added` and `removed` hold element ids.
 
-    The rest answers `migrate_position`. `position_map` is the mapping with the pairs that it does not list.
-    By source element, `unmapped` says why one has no pair, and `warnings_by_element` holds its warnings.
-    `listener_findings` holds, by activity or scope (None: the process), what concerns the events that listen
-    there.
+    The other fields serve `migrate_position`. `position_map` is `mapping` plus the implicit pairs, which
+    `mapping` does not list. `unmapped` holds, by source id, the reasons why an element has no valid pair, and
+    `warnings_by_element` its warnings. `listener_findings` holds the findings on event listeners by the id of
+    the activity or scope in which they listen (None for the process).
     """
 
     source: ProcessModel = field(repr=False)
@@ -51,22 +50,18 @@ class Comparison:
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """The findings that stand in the way of an upgrade."""
-        return _of(Severity.ERROR, self.findings)
+        """The findings that prevent an upgrade."""
+        return _with_severity(Severity.ERROR, self.findings)
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """The findings that do not."""
-        return _of(Severity.WARNING, self.findings)
-
-    def to_json(self) -> dict[str, Any]:
-        """The form that `uplift diff --json` prints; its shape is an interface."""
-        return {"mapping": self.mapping, "findings": [finding.to_json() for finding in self.findings]}
+        """The findings that do not prevent an upgrade."""
+        return _with_severity(Severity.WARNING, self.findings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigratedPosition:
-    """Where an instance goes: its new position, or None and every reason; either way, what else to know."""
+    """The position of an instance in the target version, or None with every error; either with warnings."""
 
     position: frozenset[str] | None
     errors: tuple[Finding, ...] = ()
@@ -76,56 +71,60 @@ class MigratedPosition:
 def compare(
     source: ProcessModel, target: ProcessModel, *, instructions: Instructions = (), generate: bool = True
 ) -> Comparison:
-    """Compare two versions under mapping instructions, source id to target id (rules.md#the-mapping).
+    """Compare two versions with mapping instructions, source id to target id (rules.md#the-mapping).
 
-    With `generate` an instruction overrides the generated pair of its source; without it, the instructions
-    are the whole mapping. Instructions that break a rule become error findings. A pair that was not
-    generated because it would break one becomes an error finding if an instance can wait or listen there.
+    With `generate`, an instruction overrides the generated pair of its source. Without it, the instructions
+    are the whole mapping. An instruction that breaks a rule becomes an error finding. A pair that is not
+    generated because it breaks a rule becomes an error finding if an instance can wait or listen at its
+    source.
     """
-    asked = sorted(instructions.items() if isinstance(instructions, Mapping) else instructions)
-    read = read_instructions(asked, source, target)
-    builder = MappingBuilder(Pairs(source, target), {before.removesuffix(BODY) for before, _ in asked})
-    for pair in read.pairs:
+    ordered = sorted(instructions.items() if isinstance(instructions, Mapping) else instructions)
+    resolved = resolve_instructions(ordered, source, target)
+    builder = MappingBuilder(Pairs(source, target), {before.removesuffix(BODY) for before, _ in ordered})
+    for pair in resolved.pairs:
         builder.pairs.add(pair)
     if generate:
         builder.generate()
-    builder.settle()
-    builder.carry_along()
-    unmapped = find_unmapped(builder, read.findings, generated=generate)
-    return _comparison(builder, unmapped, read.findings, generated=generate)
+    builder.drop_invalid_pairs()
+    builder.add_implicit_pairs()
+    unmapped = find_unmapped(builder, resolved.findings, generated=generate)
+    return _comparison(builder, unmapped, resolved.findings, generated=generate)
 
 
 def migrate_position(comparison: Comparison, position: frozenset[str]) -> MigratedPosition:
-    """Where an instance goes that waits at these elements, or why it cannot.
+    """Migrate the position of an instance, the set of elements at which it waits.
 
-    It can if each element, and each event that listens meanwhile and still exists, has a valid pair.
+    This succeeds if each element has a valid pair, and so does each event that listens at this position and
+    still exists in the target version.
     """
-    findings = in_reading_order(finding for element in position for finding in _said_of(element, comparison))
-    errors = _of(Severity.ERROR, findings)
+    findings = in_reading_order(
+        finding for element in position for finding in _findings_at(element, comparison)
+    )
+    errors = _with_severity(Severity.ERROR, findings)
     return MigratedPosition(
         position=None if errors else frozenset(comparison.position_map[element] for element in position),
         errors=errors,
-        warnings=_of(Severity.WARNING, findings),
+        warnings=_with_severity(Severity.WARNING, findings),
     )
 
 
 def breaking_positions(comparison: Comparison) -> tuple[str, ...]:
-    """The elements at which an instance can wait, or that listen meanwhile, and that break; sorted."""
+    """The sorted ids of elements that prevent an upgrade of the instances that wait or listen there."""
     elements = comparison.source.elements.values()
     return tuple(sorted(element.id for element in elements if _breaks(element, comparison)))
 
 
 def _breaks(element: Element, comparison: Comparison) -> bool:
-    if holds_instances(element, comparison.source):
-        return bool(_of(Severity.ERROR, _said_of(element.id, comparison)))
+    if is_position_element(element, comparison.source):
+        return bool(_with_severity(Severity.ERROR, _findings_at(element.id, comparison)))
     return (
         element.id in comparison.unmapped
         and is_listener(element, comparison.source)
-        and not is_gone(element, comparison.target)
+        and not is_removed(element, comparison.target)
     )
 
 
-def _said_of(element_id: str, comparison: Comparison) -> Iterator[Finding]:
+def _findings_at(element_id: str, comparison: Comparison) -> Iterator[Finding]:
     element = comparison.source.elements.get(element_id)
     if element is None:
         yield unknown_element(element_id)
@@ -134,16 +133,18 @@ def _said_of(element_id: str, comparison: Comparison) -> Iterator[Finding]:
     yield from comparison.unmapped.get(element_id, ())
     yield from comparison.warnings_by_element.get(element_id, ())
     if element_id in comparison.unmapped:
-        yield from unmapped_around(element, comparison.unmapped, comparison.source, comparison.target)
-    fired = _fired(scopes, comparison.source)
-    for place in (element_id, *(scope.id for scope in scopes), None):
+        yield from scope_findings(element, comparison.unmapped, comparison.source, comparison.target)
+    fired = _fired_starts(scopes, comparison.source)
+    for scope_id in (element_id, *(scope.id for scope in scopes), None):
         yield from (
-            finding for finding in comparison.listener_findings.get(place, ()) if finding.source not in fired
+            finding
+            for finding in comparison.listener_findings.get(scope_id, ())
+            if finding.source not in fired
         )
 
 
-def _fired(scopes: Iterable[Element], model: ProcessModel) -> set[str]:
-    """The start events that no longer listen, because an instance is in what they have started."""
+def _fired_starts(scopes: Iterable[Element], model: ProcessModel) -> set[str]:
+    """The interrupting start events of event subprocesses that the instance is in: they no longer listen."""
     return {
         start.id
         for scope in scopes
@@ -154,19 +155,21 @@ def _fired(scopes: Iterable[Element], model: ProcessModel) -> set[str]:
 
 
 def _comparison(
-    builder: MappingBuilder, unmapped: Unmapped, unread: Iterable[Finding], *, generated: bool
+    builder: MappingBuilder, unmapped: Unmapped, instruction_findings: Iterable[Finding], *, generated: bool
 ) -> Comparison:
     pairs = builder.pairs
     changes = find_changes(pairs)
     warnings = _by_source(find_warnings(pairs, changes))
-    told = chain(
-        unread, _refused_instructions(builder), relevant_unmapped(unmapped, pairs) if generated else ()
+    errors = chain(
+        instruction_findings,
+        _dropped_instructions(builder),
+        relevant_findings(unmapped, pairs) if generated else (),
     )
     return Comparison(
         source=pairs.source_model,
         target=pairs.target_model,
-        mapping={pair.source.id: pair.target.id for pair in pairs if not pair.carried},
-        findings=in_reading_order(chain(told, *warnings.values())),
+        mapping={pair.source.id: pair.target.id for pair in pairs if not pair.is_implicit},
+        findings=in_reading_order(chain(errors, *warnings.values())),
         added=changes.added,
         removed=changes.removed,
         changed=changes.changed,
@@ -177,9 +180,9 @@ def _comparison(
     )
 
 
-def _refused_instructions(builder: MappingBuilder) -> Iterator[Finding]:
-    for pair, findings in builder.refused.items():
-        if pair.given:
+def _dropped_instructions(builder: MappingBuilder) -> Iterator[Finding]:
+    for pair, findings in builder.dropped.items():
+        if pair.is_instruction:
             yield from findings
 
 
@@ -191,25 +194,25 @@ def _listener_findings(
     listener_findings[None].extend(warnings.get(model.id, ()))
     for element in model.elements.values():
         if is_listener(element, model):
-            place = listens_while_in(element, model)
-            listener_findings[place].extend(warnings.get(element.id, ()))
-            if not is_gone(element, pairs.target_model):
-                listener_findings[place].extend(unmapped.get(element.id, ()))
+            scope_id = listening_scope(element, model)
+            listener_findings[scope_id].extend(warnings.get(element.id, ()))
+            if not is_removed(element, pairs.target_model):
+                listener_findings[scope_id].extend(unmapped.get(element.id, ()))
         elif element.is_scope:
-            listener_findings[element.id].extend(_new_listeners_of(element, warnings))
-    return {place: tuple(findings) for place, findings in listener_findings.items() if findings}
+            listener_findings[element.id].extend(_new_listener_warnings(element, warnings))
+    return {scope_id: tuple(findings) for scope_id, findings in listener_findings.items() if findings}
 
 
-def _new_listeners_of(scope: Element, warnings: Mapping[str, tuple[Finding, ...]]) -> Iterator[Finding]:
+def _new_listener_warnings(scope: Element, warnings: Mapping[str, tuple[Finding, ...]]) -> Iterator[Finding]:
     return (finding for finding in warnings.get(scope.id, ()) if finding.code is Code.NEW_BOUNDARY_EVENT)
 
 
 def _by_source(findings: Iterable[Finding]) -> dict[str, tuple[Finding, ...]]:
-    sorted_out: defaultdict[str, list[Finding]] = defaultdict(list)
+    by_source: defaultdict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
-        sorted_out[str(finding.source)].append(finding)
-    return {source: tuple(found) for source, found in sorted_out.items()}
+        by_source[str(finding.source)].append(finding)
+    return {source: tuple(group) for source, group in by_source.items()}
 
 
-def _of(severity: Severity, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+def _with_severity(severity: Severity, findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(finding for finding in findings if finding.severity is severity)

@@ -1,4 +1,4 @@
-"""What is there to say about an element when an instance moves from one version to another?"""
+"""Defines the findings on elements that compare differently in two versions of a process."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from uplift.domain.bpmn.model import Element, ElementKind
 
 
 class Severity(StrEnum):
-    """Whether a finding stands in the way of an upgrade; a warning never does."""
+    """The effect of a finding: an ERROR prevents an upgrade, a WARNING never does."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -41,7 +41,7 @@ class Code(StrEnum):
 
     @property
     def severity(self) -> Severity:
-        """Whether what it says stands in the way of an upgrade."""
+        """The severity of every finding with this code."""
         return Severity.WARNING if self in WARNING_CODES else Severity.ERROR
 
 
@@ -57,7 +57,7 @@ WARNING_CODES = frozenset(
     }
 )
 
-_READING_ORDER = {code: place for place, code in enumerate(Code)}
+_READING_ORDER = {code: index for index, code in enumerate(Code)}
 
 _LABELS = {
     ElementKind.CALL_ACTIVITY: "call activity",
@@ -70,10 +70,10 @@ _LABELS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing to know about an element of the source version.
+    """An error or warning about one element of the source version.
 
-    `source` is the id of the element it concerns (None only when there is no model to have elements),
-    `target` that of its counterpart where there is one, `name` the element's name where it has one.
+    `source` is the id of the element (None only if a version has no model), `target` the id of its
+    counterpart and `name` the name of the element; either is None if there is none.
     """
 
     code: Code
@@ -84,38 +84,41 @@ class Finding:
 
     @property
     def severity(self) -> Severity:
-        """Whether it stands in the way of an upgrade."""
+        """The severity of the code."""
         return self.code.severity
-
-    def to_json(self) -> dict[str, str | None]:
-        """The finding as `uplift diff --json` prints it."""
-        return {
-            "severity": self.severity.value,
-            "code": self.code.value,
-            "source": self.source,
-            "target": self.target,
-            "message": self.message,
-        }
 
 
 def in_reading_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Each finding once; errors first, then by element, then in the order of the rules."""
-    return tuple(sorted(set(findings), key=_reading_place))
+    """Each finding once: errors first, then by source element, then in the order of the codes."""
+    return tuple(sorted(set(findings), key=_reading_key))
 
 
 def describe(element: Element) -> str:
-    """An element as messages name it: user task 'approve' (Approve the invoice)."""
+    """The element as messages name it, such as "user task 'approve' (Approve the invoice)"."""
     name = f" ({element.name})" if element.name else ""
     return f"{label(element.kind)} '{element.id}'{name}"
 
 
 def label(kind: ElementKind) -> str:
-    """A kind in words: user task, event subprocess."""
-    return _LABELS.get(kind) or "".join(f" {sign.lower()}" if sign.isupper() else sign for sign in kind.value)
+    """The kind in words, such as "user task" or "event subprocess"."""
+    return _LABELS.get(kind) or "".join(
+        f" {letter.lower()}" if letter.isupper() else letter for letter in kind.value
+    )
+
+
+def sentence(text: str) -> str:
+    """The text as a sentence: with a capital letter and a full stop."""
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def with_article(noun: str) -> str:
+    """The noun with its indefinite article, such as "a user task" or "an end event"."""
+    # "user" starts with a vowel letter, but not with a vowel sound.
+    return f"an {noun}" if noun[0] in "aeio" else f"a {noun}"
 
 
 def without_model(version: str) -> Finding:
-    """The warning that a version (as a person would call it) has no BPMN model to compare."""
+    """The warning that a version has no BPMN model; `version` names it, such as "Version 3"."""
     return Finding(
         code=Code.NO_MODEL,
         source=None,
@@ -123,7 +126,7 @@ def without_model(version: str) -> Finding:
     )
 
 
-def _reading_place(finding: Finding) -> tuple[bool, str, int, str]:
+def _reading_key(finding: Finding) -> tuple[bool, str, int, str]:
     return (
         finding.severity is Severity.WARNING,
         finding.source or "",

@@ -1,8 +1,7 @@
-"""Which pairs does the caller ask for, and which of the instructions are none?
+"""Resolves mapping instructions, which name a source and a target element by id, to pairs of elements.
 
-An instruction names a source and a target element by their ids. Camunda 7 gives the body of a multi-instance
-activity an id of its own, `<id>#multiInstanceBody`; instructions written for it are understood: one for the
-body and one for the inner activity make one pair.
+Camunda 7 gives the body of a multi-instance activity an id of its own, `<id>#multiInstanceBody`. Instructions
+written for Camunda are accepted: one for the body and one for the inner activity resolve to one pair.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,39 +12,43 @@ from uplift.domain.compatibility.finding import Code, Finding
 from uplift.domain.compatibility.pairs import Pair
 
 BODY = "#multiInstanceBody"
-"""What Camunda 7 appends to the id of a multi-instance activity to name its body."""
+"""The suffix that Camunda 7 appends to the id of a multi-instance activity to name its body."""
 
 Instructions = Mapping[str, str] | Iterable[tuple[str, str]]
+"""Source element id to target element id; as pairs, one source may occur twice, which breaks a rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReadInstructions:
-    """The pairs that instructions ask for, and a finding for each instruction that asks for none."""
+class ResolvedInstructions:
+    """The pairs of all valid instructions, and the findings on the others."""
 
     pairs: tuple[Pair, ...]
     findings: tuple[Finding, ...]
 
 
-def read_instructions(
-    given: list[tuple[str, str]], source: ProcessModel, target: ProcessModel
-) -> ReadInstructions:
-    """The pairs asked for, in the order of the instructions."""
+def resolve_instructions(
+    instructions: list[tuple[str, str]], source: ProcessModel, target: ProcessModel
+) -> ResolvedInstructions:
+    """Resolve instructions to pairs, in the order of the instructions."""
     findings = {
-        instruction: [*must_exist(instruction, source, target), *must_keep_body_and_inner(instruction, given)]
-        for instruction in given
+        instruction: [
+            *must_exist(instruction, source, target),
+            *must_keep_body_and_inner(instruction, instructions),
+        ]
+        for instruction in instructions
     }
-    return ReadInstructions(
+    return ResolvedInstructions(
         pairs=tuple(
-            Pair(source=source.elements[before], target=target.elements[after], given=True)
-            for before, after in given
+            Pair(source=source.elements[before], target=target.elements[after], is_instruction=True)
+            for before, after in instructions
             if not findings[before, after] and not before.endswith(BODY)
         ),
-        findings=tuple(finding for found in findings.values() for finding in found),
+        findings=tuple(finding for group in findings.values() for finding in group),
     )
 
 
 def must_exist(instruction: tuple[str, str], source: ProcessModel, target: ProcessModel) -> Iterator[Finding]:
-    """Both elements exist; if neither does, both are reported."""
+    """The source and the target element exist. If neither does, each gets a finding."""
     before, after = instruction
     for element, model, version in ((before, source, "source"), (after, target, "target")):
         if not _exists(element, model):
@@ -58,16 +61,19 @@ def must_exist(instruction: tuple[str, str], source: ProcessModel, target: Proce
             )
 
 
-def must_keep_body_and_inner(instruction: tuple[str, str], given: list[tuple[str, str]]) -> Iterator[Finding]:
-    """The body of a multi-instance activity is mapped to a body, and the inner activities alike.
+def must_keep_body_and_inner(
+    instruction: tuple[str, str], instructions: list[tuple[str, str]]
+) -> Iterator[Finding]:
+    """The body and the inner activity of a multi-instance activity are mapped together.
 
-    Source: Camunda 7, CannotAddMultiInstanceInnerActivity and CannotRemoveMultiInstanceInnerActivity.
+    Source: Camunda 7, CannotAddMultiInstanceInnerActivityValidator and
+    CannotRemoveMultiInstanceInnerActivityValidator.
     """
     before, after = instruction
     if not before.endswith(BODY) and not after.endswith(BODY):
         return
     inner = (before.removesuffix(BODY), after.removesuffix(BODY))
-    if before.endswith(BODY) and after.endswith(BODY) and inner in given:
+    if before.endswith(BODY) and after.endswith(BODY) and inner in instructions:
         return
     yield Finding(
         code=Code.MULTI_INSTANCE_SPLIT,
@@ -79,5 +85,5 @@ def must_keep_body_and_inner(instruction: tuple[str, str], given: list[tuple[str
 
 
 def _exists(element: str, model: ProcessModel) -> bool:
-    found = model.elements.get(element.removesuffix(BODY))
-    return found is not None and (not element.endswith(BODY) or found.multi_instance is not None)
+    activity = model.elements.get(element.removesuffix(BODY))
+    return activity is not None and (not element.endswith(BODY) or activity.multi_instance is not None)

@@ -1,8 +1,11 @@
-"""Which pairs does the mapping between two versions consist of? (rules.md#the-mapping)
+"""Generates the mapping between two versions of a process (rules.md#the-mapping).
 
-Walk both models scope by scope, pair elements of the same id, drop what breaks a rule, descend into what is
-left; then check everything together until nothing more is dropped. Follows Camunda 7's
-DefaultMigrationInstructionGenerator, except that an instruction replaces the pair of its source.
+The builder walks both models scope by scope. In each pair of scopes it pairs the elements that have the same
+id, drops the pairs that break a rule, and descends into the remaining pairs. Afterwards it validates all
+pairs together until it drops no more.
+
+Source: Camunda 7, DefaultMigrationInstructionGenerator. There the last validation runs once, and an
+instruction does not override a generated one: a source with both is mapped twice.
 """
 
 from collections.abc import Iterable, Iterator, Set
@@ -14,7 +17,7 @@ from uplift.domain.compatibility.rules import broken_rules
 from uplift.domain.compatibility.wait_states import (
     compensation_handler,
     event_subprocess_starts,
-    is_armed,
+    has_subscription,
     is_compensation_handler,
     is_listener,
     is_wait_state,
@@ -22,61 +25,62 @@ from uplift.domain.compatibility.wait_states import (
 
 
 class MappingBuilder:
-    """A mapping being made from the instructions in `pairs`.
+    """Builds a mapping on top of the instructions in `pairs`.
 
-    `instructed` are the source elements that instructions speak of: for these nothing is generated.
-    `refused` collects the dropped pairs, each with the rules it broke.
+    `instructed_sources` are the source ids of all instructions, also of invalid ones: the builder generates
+    no pairs for them. `dropped` holds each dropped pair with the findings of the rules that it broke.
     """
 
-    __slots__ = ("instructed", "pairs", "refused")
+    __slots__ = ("dropped", "instructed_sources", "pairs")
 
-    def __init__(self, pairs: Pairs, instructed: Set[str]) -> None:
+    def __init__(self, pairs: Pairs, instructed_sources: Set[str]) -> None:
         self.pairs = pairs
-        self.instructed = instructed
-        self.refused: dict[Pair, tuple[Finding, ...]] = {}
+        self.instructed_sources = instructed_sources
+        self.dropped: dict[Pair, tuple[Finding, ...]] = {}
 
     def generate(self) -> None:
-        """Add the pairs of equal ids, also inside the scopes that instructions pair."""
+        """Add the pairs of elements with the same id, also inside scopes that instructions pair."""
         instructions = sorted(self.pairs, key=self._depth)
-        self._walk(None)
+        self._pair_contents(None)
         for instruction in instructions:
             if not broken_rules(instruction, self.pairs):
-                self._walk(instruction)
+                self._pair_contents(instruction)
 
-    def settle(self) -> None:
-        """Check all pairs together and drop those that break a rule, until none does."""
+    def drop_invalid_pairs(self) -> None:
+        """Drop the pairs that break a rule, until none does: a dropped pair may invalidate others."""
         while self._drop_broken(self.pairs):
             pass
 
-    def carry_along(self) -> None:
-        """Add the pairs that need no place in the mapping, because they move with another pair.
+    def add_implicit_pairs(self) -> None:
+        """Add the pairs that follow another pair and that the mapping does not list.
 
-        Events that nothing is kept for move with what they are tied to, compensation handlers with their
-        event.
+        Events without a subscription follow the activity or scope they are attached to. Compensation handlers
+        follow their event.
         """
-        waiting: list[Pair | None] = [None, *self.pairs]
-        while waiting:
-            carried = self._add_valid(_carried_with(waiting.pop(), self.pairs), carried=True)
-            waiting.extend(carried)
-            for pair in carried:
-                waiting.extend(self._walk(pair, carried=True))
+        queue: list[Pair | None] = [None, *self.pairs]
+        while queue:
+            added = self._add_valid(_implicit_couples(queue.pop(), self.pairs), implicit=True)
+            queue.extend(added)
+            for pair in added:
+                queue.extend(self._pair_contents(pair, implicit=True))
 
-    def _walk(self, start: Pair | None, *, carried: bool = False) -> list[Pair]:
-        """Pair what is inside a pair of scopes (None: both processes), and inside what survives."""
-        found: list[Pair] = []
-        waiting = [start]
-        while waiting:
-            survivors = self._add_valid(_same_ids(waiting.pop(), self.pairs), carried=carried)
-            found.extend(survivors)
-            waiting.extend(survivors)
-        return found
+    def _pair_contents(self, start: Pair | None, *, implicit: bool = False) -> list[Pair]:
+        """Pair the contents of a pair of scopes (None for both processes), and those of the valid pairs."""
+        added: list[Pair] = []
+        queue = [start]
+        while queue:
+            valid = self._add_valid(_couples_of_same_id(queue.pop(), self.pairs), implicit=implicit)
+            added.extend(valid)
+            queue.extend(valid)
+        return added
 
-    def _add_valid(self, couples: Iterable[tuple[Element, Element]], *, carried: bool) -> list[Pair]:
-        """Add pairs of the couples, judge them together, and take back those that break a rule."""
+    def _add_valid(self, couples: Iterable[tuple[Element, Element]], *, implicit: bool) -> list[Pair]:
+        """Add a pair for each couple, then drop those that break a rule. Returns the valid ones."""
+        # Rules look at the other pairs, so all candidates are added before the first is validated.
         candidates = [
-            Pair(source=source, target=target, carried=carried)
+            Pair(source=source, target=target, is_implicit=implicit)
             for source, target in couples
-            if source.id not in self.instructed and not self.pairs.of(source.id)
+            if source.id not in self.instructed_sources and not self.pairs.by_source(source.id)
         ]
         for pair in candidates:
             self.pairs.add(pair)
@@ -84,54 +88,62 @@ class MappingBuilder:
         return [pair for pair in candidates if pair not in dropped]
 
     def _drop_broken(self, candidates: Iterable[Pair]) -> dict[Pair, tuple[Finding, ...]]:
-        judged = [(pair, broken_rules(pair, self.pairs)) for pair in candidates]
-        broken = {pair: findings for pair, findings in judged if findings}
+        # All candidates are validated before the first is dropped, so that their order does not matter.
+        validated = [(pair, broken_rules(pair, self.pairs)) for pair in candidates]
+        broken = {pair: findings for pair, findings in validated if findings}
         for pair in broken:
             self.pairs.drop(pair)
-        self.refused |= broken
+        self.dropped |= broken
         return broken
 
     def _depth(self, pair: Pair) -> int:
         return len(tuple(self.pairs.source_model.scopes_around(pair.source)))
 
 
-def _same_ids(around: Pair | None, pairs: Pairs) -> Iterator[tuple[Element, Element]]:
-    """What a mapping lists inside a pair: elements in both scopes, events that listen with both."""
-    sources = _listed(_source(around), pairs.source_model)
-    targets = _listed(_target(around), pairs.target_model)
-    return ((element, targets[id_]) for id_, element in sources.items() if id_ in targets)
+def _couples_of_same_id(parent: Pair | None, pairs: Pairs) -> Iterator[tuple[Element, Element]]:
+    """The elements with the same id in both scopes, or attached to both elements, of a pair."""
+    sources = _mappable(_source(parent), pairs.source_model)
+    targets = _mappable(_target(parent), pairs.target_model)
+    return (
+        (element, targets[element_id]) for element_id, element in sources.items() if element_id in targets
+    )
 
 
-def _listed(around: Element | None, model: ProcessModel) -> dict[str, Element]:
-    """By id, what Camunda 7's three MigrationActivityValidators let into a mapping."""
-    inside = (*model.contents(around.id if around else None), *_listeners(around, model))
-    return {element.id: element for element in inside if _is_listed(element, model)}
+def _mappable(parent: Element | None, model: ProcessModel) -> dict[str, Element]:
+    """The elements in a scope or attached to an element that a mapping may list, by id."""
+    candidates = (*model.contents(parent.id if parent else None), *_listeners(parent, model))
+    return {element.id: element for element in candidates if _is_mappable(element, model)}
 
 
-def _is_listed(element: Element, model: ProcessModel) -> bool:
-    if is_listener(element, model) and not is_armed(element):
+def _is_mappable(element: Element, model: ProcessModel) -> bool:
+    """Whether a mapping may list the element.
+
+    Source: Camunda 7, SupportedPassiveEventTriggerActivityValidator, SupportedActivityValidator and
+    NoCompensationHandlerActivityValidator, in the order of the conditions.
+    """
+    if is_listener(element, model) and not has_subscription(element):
         return False
     return is_wait_state(element, model) and not is_compensation_handler(element, model)
 
 
-def _carried_with(pair: Pair | None, pairs: Pairs) -> Iterator[tuple[Element, Element]]:
-    """What moves with a pair (None: both processes) without being listed."""
-    sources = _unarmed(_source(pair), pairs.source_model)
-    targets = _unarmed(_target(pair), pairs.target_model)
-    yield from ((event, targets[id_]) for id_, event in sources.items() if id_ in targets)
+def _implicit_couples(pair: Pair | None, pairs: Pairs) -> Iterator[tuple[Element, Element]]:
+    """The elements that follow a pair (None for both processes) without being listed."""
+    sources = _unsubscribed_events(_source(pair), pairs.source_model)
+    targets = _unsubscribed_events(_target(pair), pairs.target_model)
+    yield from ((event, targets[event_id]) for event_id, event in sources.items() if event_id in targets)
     if pair is not None:
-        before = compensation_handler(pair.source, pairs.source_model)
-        after = compensation_handler(pair.target, pairs.target_model)
-        if before is not None and after is not None:
-            yield before, after
+        source_handler = compensation_handler(pair.source, pairs.source_model)
+        target_handler = compensation_handler(pair.target, pairs.target_model)
+        if source_handler is not None and target_handler is not None:
+            yield source_handler, target_handler
 
 
-def _unarmed(element: Element | None, model: ProcessModel) -> dict[str, Element]:
-    return {event.id: event for event in _listeners(element, model) if not is_armed(event)}
+def _unsubscribed_events(element: Element | None, model: ProcessModel) -> dict[str, Element]:
+    return {event.id: event for event in _listeners(element, model) if not has_subscription(event)}
 
 
 def _listeners(element: Element | None, model: ProcessModel) -> Iterator[Element]:
-    """The events that listen with an activity or in a scope (None: the process)."""
+    """The events that are attached to an activity or listen in a scope (None for the process)."""
     if element is not None:
         yield from model.boundary_events(element.id)
     if element is None or element.is_scope:

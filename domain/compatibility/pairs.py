@@ -1,4 +1,4 @@
-"""Which element of the source version goes to which element of the target version, so far?"""
+"""Stores pairs of a source and a target element, indexed by both."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -9,21 +9,21 @@ from uplift.domain.bpmn.model import Element, ProcessModel
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pair:
-    """A source element and the target element it is mapped to; equal only to itself.
+    """A source element and the target element to which it is mapped. Pairs compare by identity.
 
-    `bind_ids` tells an instruction of the caller from a generated pair. A `carried` pair moves along with
-    another one and is no part of the mapping: a compensation handler with its event, an error boundary event
-    with its host.
+    `is_instruction` marks a pair that the caller instructed; the others are generated. An implicit pair
+    follows another pair and is not listed in the mapping, such as a compensation handler with its boundary
+    event or an error boundary event with its host.
     """
 
     source: Element
     target: Element
-    given: bool = False
-    carried: bool = False
+    is_instruction: bool = False
+    is_implicit: bool = False
 
 
 class Pairs:
-    """The pairs between two versions, found by either end. Changes while a mapping is made."""
+    """The mutable set of pairs between two versions while a mapping is built."""
 
     __slots__ = ("_by_source", "_by_target", "source_model", "target_model")
 
@@ -34,28 +34,28 @@ class Pairs:
         self._by_target: defaultdict[str, list[Pair]] = defaultdict(list)
 
     def add(self, pair: Pair) -> None:
-        """Keep a pair."""
+        """Add a pair."""
         self._by_source[pair.source.id].append(pair)
         self._by_target[pair.target.id].append(pair)
 
     def drop(self, pair: Pair) -> None:
-        """Forget a pair that was added."""
+        """Remove a pair that was added before."""
         self._by_source[pair.source.id].remove(pair)
         self._by_target[pair.target.id].remove(pair)
 
-    def of(self, source: str) -> Pair | None:
-        """The pair of a source element: the first, should there be several."""
-        pairs = self._by_source.get(source)
+    def by_source(self, source_id: str) -> Pair | None:
+        """The first pair of a source element, or None."""
+        pairs = self._by_source.get(source_id)
         return pairs[0] if pairs else None
 
-    def all_of(self, source: str) -> Sequence[Pair]:
+    def all_by_source(self, source_id: str) -> Sequence[Pair]:
         """Every pair of a source element."""
-        return self._by_source.get(source, ())
+        return self._by_source.get(source_id, ())
 
-    def onto(self, target: str) -> Sequence[Pair]:
-        """Every pair that leads to a target element."""
-        return self._by_target.get(target, ())
+    def all_by_target(self, target_id: str) -> Sequence[Pair]:
+        """Every pair that maps to a target element."""
+        return self._by_target.get(target_id, ())
 
     def __iter__(self) -> Iterator[Pair]:
-        """All pairs, in the order of the source ids, so that nothing depends on the order in the file."""
+        """All pairs, ordered by source id, so that the order in the BPMN file never matters."""
         return iter([pair for source in sorted(self._by_source) for pair in self._by_source[source]])

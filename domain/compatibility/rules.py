@@ -1,25 +1,30 @@
-"""The rules of a pair: one rule, one fact, one finding (rules.md#the-pair)."""
+"""Defines the rules that a pair of a source and a target element must satisfy (rules.md#the-pair).
+
+Each rule states one fact, and returns a finding if the fact does not hold for the pair. Most follow an
+instruction validator of Camunda 7, which the docstring names.
+"""
 
 from collections.abc import Callable, Iterable
 
 from uplift.domain.bpmn.model import Element, ElementKind, TriggerKind
-from uplift.domain.compatibility.finding import Code, Finding, describe, label
+from uplift.domain.compatibility.finding import Code, Finding, describe, label, with_article
 from uplift.domain.compatibility.pairs import Pair, Pairs
 from uplift.domain.compatibility.wait_states import (
     GATEWAYS,
     JOINING_GATEWAYS,
+    event_scope,
     is_compensation_handler,
     is_wait_state,
-    listens_with,
     starts_event_subprocess,
 )
 
 Rule = Callable[[Pair, Pairs], Finding | None]
+"""Validates a pair among all pairs: None if the pair satisfies the rule."""
 
 _INTERCHANGEABLE = frozenset(
     {ElementKind.SUB_PROCESS, ElementKind.TRANSACTION, ElementKind.EVENT_SUB_PROCESS}
 )
-"""A transaction is an embedded subprocess to Camunda 7 (SameBehaviorInstructionValidator)."""
+"""Kinds that may replace each other, as in Camunda 7 (SameBehaviorInstructionValidator)."""
 
 _CATCHING = frozenset(
     {ElementKind.BOUNDARY_EVENT, ElementKind.INTERMEDIATE_CATCH_EVENT, ElementKind.START_EVENT}
@@ -27,28 +32,39 @@ _CATCHING = frozenset(
 
 
 def must_be_mapped_once(pair: Pair, pairs: Pairs) -> Finding | None:
-    """At most one instruction a source element (Camunda 7: OnlyOnceMappedActivity)."""
-    instructions = pairs.all_of(pair.source.id)
+    """A source element has at most one instruction.
+
+    Source: Camunda 7, OnlyOnceMappedActivityInstructionValidator.
+    """
+    instructions = pairs.all_by_source(pair.source.id)
     if len(instructions) < 2:
         return None
     targets = ", ".join(sorted(f"'{other.target.id}'" for other in instructions))
-    return _broken(pair, Code.MAPPED_TWICE, f"to be mapped once, but there are instructions to {targets}")
+    return _broken(pair, Code.MAPPED_TWICE, f"to be mapped once, but instructions map it to {targets}")
 
 
 def must_keep_its_kind(pair: Pair, _: Pairs) -> Finding | None:
-    """A user task stays a user task; subprocesses of all forms replace each other (SameBehavior)."""
+    """The target has the kind of the source, or both are subprocesses.
+
+    Source: Camunda 7, SameBehaviorInstructionValidator.
+    """
     kinds = {pair.source.kind, pair.target.kind}
     if len(kinds) == 1 or kinds <= _INTERCHANGEABLE:
         return None
     return _broken(
         pair,
         Code.TYPE_CHANGED,
-        f"to stay a {label(pair.source.kind)}, but in the target version it is {describe(pair.target)}",
+        f"to stay {with_article(label(pair.source.kind))}, "
+        f"but in the target version it is {describe(pair.target)}",
     )
 
 
 def must_keep_its_trigger(pair: Pair, _: Pairs) -> Finding | None:
-    """A catching event keeps its trigger kind (SameEventType; here for intermediate catch events as well)."""
+    """A catching event keeps the kind of its trigger.
+
+    Source: Camunda 7, SameEventTypeValidator. It checks boundary events and start events of event
+    subprocesses; here the rule also holds for intermediate catch events.
+    """
     if pair.source.kind is not pair.target.kind or pair.source.kind not in _CATCHING:
         return None
     if pair.source.trigger_kind is pair.target.trigger_kind:
@@ -56,13 +72,16 @@ def must_keep_its_trigger(pair: Pair, _: Pairs) -> Finding | None:
     return _broken(
         pair,
         Code.EVENT_TYPE_CHANGED,
-        f"to keep its {_trigger(pair.source)} trigger, "
-        f"but in the target version '{pair.target.id}' has a {_trigger(pair.target)} trigger",
+        f"to {_kept_trigger(pair.source)}, "
+        f"but in the target version '{pair.target.id}' has {_trigger(pair.target)}",
     )
 
 
 def must_stay_in_its_scope(pair: Pair, pairs: Pairs) -> Finding | None:
-    """The nearest mapped scope around it is mapped to a scope around its target (AdditionalFlowScope)."""
+    """The nearest mapped scope around the source is mapped to a scope around the target.
+
+    Source: Camunda 7, AdditionalFlowScopeInstructionValidator.
+    """
     nearest = _nearest_mapped_scope(pair, pairs)
     if nearest is None:
         return None
@@ -77,56 +96,59 @@ def must_stay_in_its_scope(pair: Pair, pairs: Pairs) -> Finding | None:
 
 
 def must_keep_its_host(pair: Pair, pairs: Pairs) -> Finding | None:
-    """What an event is tied to is mapped to what its target is tied to (SameEventScope).
+    """The event scope of the source event is mapped to the event scope of the target event.
 
-    Beside the host of a boundary event that is, as in Camunda 7, the scope an event subprocess listens in
-    and the event-based gateway before a catch event. A compensation boundary event is free of it: its host
-    need not be active.
+    Source: Camunda 7, SameEventScopeInstructionValidator. It exempts compensation boundary events, because
+    their host is no longer active when they listen.
     """
-    if pair.source.kind is not pair.target.kind or not _is_tied(pair.source, pairs):
+    if pair.source.kind is not pair.target.kind or not _has_event_scope(pair.source, pairs):
         return None
-    before = listens_with(pair.source, pairs.source_model)
-    after = listens_with(pair.target, pairs.target_model)
-    if _leads_to(before, after, pair, pairs):
+    source_scope = event_scope(pair.source, pairs.source_model)
+    target_scope = event_scope(pair.target, pairs.target_model)
+    if _is_mapped_to(source_scope, target_scope, pair, pairs):
         return None
     return _broken(
         pair,
         Code.HOST_CHANGED,
-        f"to keep listening with {_place(before)}, but '{pair.target.id}' listens with {_place(after)}, "
-        "to which that is not mapped",
+        f"to stay attached to {_attachment(source_scope, pair.source, 'the counterpart of ')}, "
+        f"but '{pair.target.id}' is attached to {_attachment(target_scope, pair.target)}",
     )
 
 
 def must_not_share_its_target(pair: Pair, pairs: Pairs) -> Finding | None:
-    """Two catching events are not mapped to one, nor two gateways (GatewayMapping).
+    """No other source is mapped to the same target, if that is a catching event or a gateway.
 
-    A generated pair yields to an instruction: it is judged when it is added, before the instruction is.
+    Source: Camunda 7, GatewayMappingValidator, which has the rule for joining gateways only. If an
+    instruction and a generated pair share a target, the generated pair is dropped.
     """
     if pair.target.kind not in _CATCHING and pair.target.kind not in GATEWAYS:
         return None
     others = sorted(
-        f"'{other.source.id}'" for other in pairs.onto(pair.target.id) if other.source.id != pair.source.id
+        f"'{other.source.id}'"
+        for other in pairs.all_by_target(pair.target.id)
+        if other.source.id != pair.source.id
     )
     if not others:
         return None
     return _broken(
         pair,
         Code.TARGET_TAKEN,
-        f"to have '{pair.target.id}' for itself, but {', '.join(others)} is mapped to it as well",
+        f"to be the only element mapped to '{pair.target.id}', "
+        f"but {' and '.join(others)} {'is' if len(others) == 1 else 'are'} mapped to it as well",
     )
 
 
 def must_not_become_multi_instance(pair: Pair, pairs: Pairs) -> Finding | None:
     """Neither the target nor an unmapped scope around it is newly multi-instance.
 
-    The nearest mapped scope around the target bounds the search. Source: Camunda 7,
-    CannotAddMultiInstanceBody.
+    Only the scopes below the nearest mapped scope around the target count. Source: Camunda 7,
+    CannotAddMultiInstanceBodyValidator.
     """
     added = _added_multi_instance(pair, pairs)
     if added is None:
         return None
     where = (
-        "it is multi-instance" if added is pair.target else f"it lives in multi-instance {describe(added)}"
+        "it is multi-instance" if added is pair.target else f"it is inside multi-instance {describe(added)}"
     )
     return _broken(
         pair,
@@ -136,7 +158,10 @@ def must_not_become_multi_instance(pair: Pair, pairs: Pairs) -> Finding | None:
 
 
 def must_keep_its_multi_instance_order(pair: Pair, _: Pairs) -> Finding | None:
-    """Sequential stays sequential, parallel stays parallel; dropping the marker is allowed (SameBehavior)."""
+    """A sequential activity stays sequential, and a parallel one parallel; both may drop the marker.
+
+    Source: Camunda 7, SameBehaviorInstructionValidator.
+    """
     before, after = pair.source.multi_instance, pair.target.multi_instance
     if before is None or after is None or before is after:
         return None
@@ -148,7 +173,10 @@ def must_keep_its_multi_instance_order(pair: Pair, _: Pairs) -> Finding | None:
 
 
 def must_keep_its_joining_flows(pair: Pair, _: Pairs) -> Finding | None:
-    """A joining gateway has at least as many incoming flows as before (GatewayMapping)."""
+    """A joining gateway has at least as many incoming flows as before.
+
+    Source: Camunda 7, GatewayMappingValidator.
+    """
     before, after = len(pair.source.incoming), len(pair.target.incoming)
     if pair.target.kind not in JOINING_GATEWAYS or before <= after:
         return None
@@ -160,19 +188,22 @@ def must_keep_its_joining_flows(pair: Pair, _: Pairs) -> Finding | None:
 
 
 def must_keep_the_scope_of_a_join(pair: Pair, pairs: Pairs) -> Finding | None:
-    """The scope a joining gateway lives in is mapped (GatewayMapping)."""
+    """The scope around a joining gateway is mapped. Source: Camunda 7, GatewayMappingValidator."""
     scope = pair.source.scope
-    if pair.target.kind not in JOINING_GATEWAYS or scope is None or pairs.of(scope) is not None:
+    if pair.target.kind not in JOINING_GATEWAYS or scope is None or pairs.by_source(scope) is not None:
         return None
     return _broken(
         pair,
         Code.GATEWAY_NARROWED,
-        f"to keep the scope it joins in, but {describe(pairs.source_model.elements[scope])} is not mapped",
+        f"to stay in a mapped scope, but {describe(pairs.source_model.elements[scope])} is not mapped",
     )
 
 
 def must_call_the_same_process(pair: Pair, _: Pairs) -> Finding | None:
-    """A call activity calls the process it called before, as far as the documents say which."""
+    """A call activity calls the same process as before, if both documents name one.
+
+    Camunda 7 allows another process. Here it is an error: the called process is still running.
+    """
     before, after = pair.source.called_process, pair.target.called_process
     if before is None or after is None or before == after:
         return None
@@ -184,19 +215,26 @@ def must_call_the_same_process(pair: Pair, _: Pairs) -> Finding | None:
 
 
 def must_be_a_wait_state(pair: Pair, pairs: Pairs) -> Finding | None:
-    """An instance can wait or listen at the target."""
+    """An instance can wait or listen at the target.
+
+    Camunda 7 checks this when it generates pairs. With an instruction it fails only when it migrates an
+    instance.
+    """
     if is_wait_state(pair.target, pairs.target_model):
         return None
     return _broken(
         pair,
         Code.NOT_A_WAIT_STATE,
-        f"to wait at the target as well, but no instance can wait at {describe(pair.target)}",
+        f"to be mapped to a wait state, but no instance can wait at {describe(pair.target)}",
     )
 
 
 def must_not_be_a_compensation_handler(pair: Pair, pairs: Pairs) -> Finding | None:
-    """A compensation handler is mapped only through its event, so never by a pair of its own."""
-    if pair.carried or not (
+    """A compensation handler is mapped only together with its event, never by a pair of its own.
+
+    Source: Camunda 7, NoCompensationHandlerActivityValidator, there for generated pairs only.
+    """
+    if pair.is_implicit or not (
         is_compensation_handler(pair.source, pairs.source_model)
         or is_compensation_handler(pair.target, pairs.target_model)
     ):
@@ -204,7 +242,7 @@ def must_not_be_a_compensation_handler(pair: Pair, pairs: Pairs) -> Finding | No
     return _broken(
         pair,
         Code.COMPENSATION_HANDLER,
-        "to be mapped by itself, but a compensation handler moves only with the event that leads to it",
+        "to be mapped on its own, but a compensation handler is mapped only together with its event",
     )
 
 
@@ -223,13 +261,12 @@ RULES: tuple[Rule, ...] = (
     must_be_a_wait_state,
     must_not_be_a_compensation_handler,
 )
-"""Every rule that needs both elements, in reading order. Whether an instruction's elements exist, and whether
-it keeps the body and the inner activity of a multi-instance activity together, is asked when instructions are
-read, because such an instruction is no pair."""
+"""All rules of a pair, in the order of their codes. `instructions` has the rules of instructions that cannot
+resolve to a pair."""
 
 
 def broken_rules(pair: Pair, pairs: Pairs) -> tuple[Finding, ...]:
-    """A finding for each rule that the pair breaks among the other pairs; empty when it is valid."""
+    """A finding for each rule that the pair breaks among all pairs; empty if it is valid."""
     return tuple([finding for rule in RULES if (finding := rule(pair, pairs)) is not None])
 
 
@@ -243,16 +280,20 @@ def _broken(pair: Pair, code: Code, expectation: str) -> Finding:
     )
 
 
+def _kept_trigger(element: Element) -> str:
+    return f"keep its {element.trigger_kind} trigger" if element.trigger_kind else "stay without a trigger"
+
+
 def _trigger(element: Element) -> str:
-    return element.trigger_kind.value if element.trigger_kind else "missing"
+    return with_article(f"{element.trigger_kind} trigger") if element.trigger_kind else "no trigger"
 
 
 def _nearest_mapped_scope(pair: Pair, pairs: Pairs) -> Pair | None:
-    mapped = (pairs.of(around.id) for around in pairs.source_model.scopes_around(pair.source))
-    return next((found for found in mapped if found is not None), None)
+    mapped = (pairs.by_source(around.id) for around in pairs.source_model.scopes_around(pair.source))
+    return next((scope for scope in mapped if scope is not None), None)
 
 
-def _is_tied(element: Element, pairs: Pairs) -> bool:
+def _has_event_scope(element: Element, pairs: Pairs) -> bool:
     if element.kind is ElementKind.BOUNDARY_EVENT:
         return element.trigger_kind is not TriggerKind.COMPENSATION
     return element.kind is ElementKind.INTERMEDIATE_CATCH_EVENT or starts_event_subprocess(
@@ -260,18 +301,20 @@ def _is_tied(element: Element, pairs: Pairs) -> bool:
     )
 
 
-def _leads_to(before: str | None, after: str | None, pair: Pair, pairs: Pairs) -> bool:
-    """Whether what the event was tied to (None: the process) is mapped to what it will be tied to."""
-    if before is None:
-        return after is None
-    if before == pair.source.id:
-        return after == pair.target.id
-    mapped = pairs.of(before)
-    return mapped is not None and mapped.target.id == after
+def _is_mapped_to(source_scope: str | None, target_scope: str | None, pair: Pair, pairs: Pairs) -> bool:
+    """Whether the event scope of the source event is mapped to that of the target event."""
+    if source_scope is None:
+        return target_scope is None
+    if source_scope == pair.source.id:
+        return target_scope == pair.target.id
+    scope_pair = pairs.by_source(source_scope)
+    return scope_pair is not None and scope_pair.target.id == target_scope
 
 
-def _place(element: str | None) -> str:
-    return "the process" if element is None else f"'{element}'"
+def _attachment(scope_id: str | None, event: Element, relation: str = "") -> str:
+    if scope_id is None:
+        return "the process"
+    return "no event-based gateway" if scope_id == event.id else f"{relation}'{scope_id}'"
 
 
 def _added_multi_instance(pair: Pair, pairs: Pairs) -> Element | None:
@@ -284,8 +327,8 @@ def _added_multi_instance(pair: Pair, pairs: Pairs) -> Element | None:
 
 
 def _unmapped(scopes: Iterable[Element], pairs: Pairs) -> Iterable[Element]:
-    """The scopes up to the first that something is mapped to."""
+    """The scopes before the first one that a source element is mapped to."""
     for scope in scopes:
-        if pairs.onto(scope.id):
+        if pairs.all_by_target(scope.id):
             return
         yield scope

@@ -1,7 +1,8 @@
-"""Why has an element no counterpart that an instance could go to, and who needs to know?"""
+"""Explains why source elements have no valid pair."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 
 from uplift.domain.bpmn.model import Element, ProcessModel
 from uplift.domain.compatibility.finding import Code, Finding, describe
@@ -9,78 +10,80 @@ from uplift.domain.compatibility.instructions import BODY
 from uplift.domain.compatibility.mapping_builder import MappingBuilder
 from uplift.domain.compatibility.pairs import Pair, Pairs
 from uplift.domain.compatibility.rules import broken_rules
-from uplift.domain.compatibility.wait_states import holds_instances, is_listener
+from uplift.domain.compatibility.wait_states import is_listener, is_position_element
 
 Unmapped = Mapping[str, tuple[Finding, ...]]
-"""By source element: the reasons why it has no valid pair."""
+"""The reasons why a source element has no valid pair, by its id."""
 
 
-def find_unmapped(builder: MappingBuilder, unread: Iterable[Finding], *, generated: bool) -> Unmapped:
-    """The reasons for every source element without a pair.
+def find_unmapped(
+    builder: MappingBuilder, instruction_findings: Iterable[Finding], *, generated: bool
+) -> Unmapped:
+    """Find the reasons for every source element without a pair.
 
-    `unread` are the findings on instructions that ask for no pair; `generated` tells whether a mapping was
-    generated or is only what the instructions say.
+    `instruction_findings` concern the instructions that did not resolve to pairs. `generated` is False if
+    the instructions are the whole mapping.
     """
-    refused: defaultdict[str, list[Finding]] = defaultdict(list)
-    for finding in (*unread, *(finding for findings in builder.refused.values() for finding in findings)):
-        refused[str(finding.source).removesuffix(BODY)].append(finding)
+    dropped: defaultdict[str, list[Finding]] = defaultdict(list)
+    for finding in chain(instruction_findings, *builder.dropped.values()):
+        dropped[str(finding.source).removesuffix(BODY)].append(finding)
     return {
-        element.id: tuple(refused.get(element.id) or _reasons(element, builder, generated=generated))
+        element.id: tuple(dropped.get(element.id) or _reasons(element, builder, generated=generated))
         for element in builder.pairs.source_model.elements.values()
-        if builder.pairs.of(element.id) is None
+        if builder.pairs.by_source(element.id) is None
     }
 
 
-def relevant_unmapped(unmapped: Unmapped, pairs: Pairs) -> Iterator[Finding]:
-    """The reasons for elements at which an instance can wait or that listen, and for the scopes around these.
+def relevant_findings(unmapped: Unmapped, pairs: Pairs) -> Iterator[Finding]:
+    """The reasons for elements at which an instance can wait or that listen, and for the scopes around them.
 
-    A listener that is gone for good is no loss but a warning; a scope that is gone says nothing that its
-    elements do not say.
+    A removed listener is a warning instead (see `warnings.removed_listeners`). A removed scope has no finding
+    of its own, because each element inside it has one.
     """
     model = pairs.source_model
-    for element in (model.elements[lost] for lost in unmapped):
-        if holds_instances(element, model):
+    for element in (model.elements[element_id] for element_id in unmapped):
+        if is_position_element(element, model):
             yield from unmapped[element.id]
-            yield from unmapped_around(element, unmapped, model, pairs.target_model)
-        elif is_listener(element, model) and not is_gone(element, pairs.target_model):
+            yield from scope_findings(element, unmapped, model, pairs.target_model)
+        elif is_listener(element, model) and not is_removed(element, pairs.target_model):
             yield from unmapped[element.id]
 
 
-def unmapped_around(
+def scope_findings(
     element: Element, unmapped: Unmapped, source: ProcessModel, target: ProcessModel
 ) -> Iterator[Finding]:
-    """The reasons for the scopes around an element that are still there, but have no pair."""
+    """The reasons for the scopes around an element that still exist but have no pair."""
     for scope in source.scopes_around(element):
-        if not is_gone(scope, target):
+        if not is_removed(scope, target):
             yield from unmapped.get(scope.id, ())
 
 
-def is_gone(element: Element, target: ProcessModel) -> bool:
+def is_removed(element: Element, target: ProcessModel) -> bool:
     """Whether the target version has no element of this id."""
     return element.id not in target.elements
 
 
-def unknown_element(element: str) -> Finding:
-    """The reason for an instance that waits at an element its own version does not have."""
+def unknown_element(element_id: str) -> Finding:
+    """The error for an instance that waits at an element that its own version does not have."""
     return Finding(
         code=Code.ELEMENT_MISSING,
-        source=element,
+        source=element_id,
         message="Expected the instance to wait at an element of its own version, "
-        f"but that version has no element '{element}'.",
+        f"but that version has no element '{element_id}'.",
     )
 
 
 def _reasons(element: Element, builder: MappingBuilder, *, generated: bool) -> tuple[Finding, ...]:
     if not generated:
-        return (_lost(element, "to be mapped, but no instruction says to which element"),)
-    twin = builder.pairs.target_model.elements.get(element.id)
-    if twin is None:
-        return (_lost(element, "to exist in the target version, but it has no element of this id"),)
-    broken = broken_rules(Pair(source=element, target=twin), builder.pairs)
-    return broken or (_moved(element, twin),)
+        return (_missing(element, "to be mapped, but no instruction says to which element"),)
+    namesake = builder.pairs.target_model.elements.get(element.id)
+    if namesake is None:
+        return (_missing(element, "to exist in the target version, but it has no element of this id"),)
+    broken = broken_rules(Pair(source=element, target=namesake), builder.pairs)
+    return broken or (_moved(element, namesake),)
 
 
-def _lost(element: Element, expectation: str) -> Finding:
+def _missing(element: Element, expectation: str) -> Finding:
     return Finding(
         code=Code.ELEMENT_MISSING,
         source=element.id,
@@ -89,20 +92,20 @@ def _lost(element: Element, expectation: str) -> Finding:
     )
 
 
-def _moved(element: Element, twin: Element) -> Finding:
-    if element.scope == twin.scope:
-        stands_in_the_way = f"but {_inside(element.scope)} nothing was paired, because that has no valid pair"
+def _moved(element: Element, namesake: Element) -> Finding:
+    if element.scope == namesake.scope:
+        obstacle = f"'{element.scope}' has no valid pair, so nothing inside it is paired"
     else:
-        stands_in_the_way = (
-            f"but in the target version it is {_inside(twin.scope)}; "
+        obstacle = (
+            f"in the target version it is {_inside(namesake.scope)}; "
             f"a mapping instruction for '{element.id}' allows this move"
         )
     return Finding(
         code=Code.SCOPE_CHANGED,
         source=element.id,
-        target=twin.id,
+        target=namesake.id,
         name=element.name,
-        message=f"Expected {describe(element)} to stay {_inside(element.scope)}, {stands_in_the_way}.",
+        message=f"Expected {describe(element)} to stay {_inside(element.scope)}, but {obstacle}.",
     )
 
 

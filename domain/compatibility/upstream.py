@@ -1,4 +1,4 @@
-"""Which changed elements may an instance have passed before it came to where it waits?"""
+"""Finds the changed elements that an instance may have passed before it reached its position."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Set
@@ -6,65 +6,73 @@ from collections.abc import Iterator, Mapping, Set
 from uplift.domain.bpmn.model import ElementKind, ProcessModel
 
 _Point = tuple[str, bool]
-"""An element's id, and whether the instance has left it (True) or just come to it (False)."""
+"""An element's id, and whether the instance has left the element (True) or has just reached it (False)."""
 
 
-def changes_behind(model: ProcessModel, changed: Set[str]) -> Mapping[str, int]:
-    """For each element the other changed elements that may lie behind it, as bits in the order of their ids.
+def changes_upstream(model: ProcessModel, changed: Set[str]) -> Mapping[str, int]:
+    """The other changed elements that an instance may have passed, by the element it has reached.
 
-    Sets of bits make this linear in practice: the points of the process are visited in the direction of
-    the flow, and again only as long as a loop carries something new around.
+    Each set is an integer: bit n stands for the changed element with the n-th id in sorted order.
+
+    This is a forward data-flow analysis. It visits all points in the order of the sequence flows, and repeats
+    as long as a loop propagates another bit, which is two or three times in practice.
     """
-    bits = {element: 1 << place for place, element in enumerate(sorted(changed))}
-    ahead = _steps(model)
-    order = _in_flow_order(model, ahead)
-    behind: dict[_Point, int] = defaultdict(int)
-    grown = True
-    while grown:
-        grown = False
+    bits = {element_id: 1 << index for index, element_id in enumerate(sorted(changed))}
+    successors = _successors(model)
+    order = _in_flow_order(model, successors)
+    upstream: dict[_Point, int] = defaultdict(int)
+    has_grown = True
+    while has_grown:
+        has_grown = False
         for point in order:
-            element, left = point
-            passed = behind[point] | (bits.get(element, 0) if left else 0)
-            for following in ahead[point]:
-                if passed & ~behind[following]:
-                    behind[following] |= passed
-                    grown = True
-    return {element: behind[element, False] & ~bits.get(element, 0) for element in model.elements}
+            element_id, has_left = point
+            passed = upstream[point] | (bits.get(element_id, 0) if has_left else 0)
+            for successor in successors[point]:
+                if passed & ~upstream[successor]:
+                    upstream[successor] |= passed
+                    has_grown = True
+    return {
+        element_id: upstream[element_id, False] & ~bits.get(element_id, 0) for element_id in model.elements
+    }
 
 
-def _steps(model: ProcessModel) -> Mapping[_Point, list[_Point]]:
-    ahead: defaultdict[_Point, list[_Point]] = defaultdict(list)
+def _successors(model: ProcessModel) -> Mapping[_Point, list[_Point]]:
+    """The points that an instance may reach next, by point."""
+    successors: defaultdict[_Point, list[_Point]] = defaultdict(list)
     for element in model.elements.values():
-        ahead[element.id, False].append((element.id, True))
-        for flow in element.outgoing:
-            ahead[element.id, True].append((model.flows[flow].target, False))
+        successors[element.id, False].append((element.id, True))
+        for flow_id in element.outgoing:
+            successors[element.id, True].append((model.flows[flow_id].target, False))
+        # An instance that continues at a boundary event has passed its host.
         if element.host is not None:
-            ahead[element.host, True].append((element.id, False))
+            successors[element.host, True].append((element.id, False))
+        # An instance leaves a scope from any element inside: an event may interrupt it at any of them.
         if element.scope is not None:
-            ahead[element.id, True].append((element.scope, True))
+            successors[element.id, True].append((element.scope, True))
             if not element.incoming and element.kind is not ElementKind.BOUNDARY_EVENT:
-                ahead[element.scope, False].append((element.id, False))
-    return ahead
+                successors[element.scope, False].append((element.id, False))
+    return successors
 
 
-def _in_flow_order(model: ProcessModel, ahead: Mapping[_Point, list[_Point]]) -> list[_Point]:
-    """All points, each before those that follow it as far as there are no loops (reverse post-order)."""
+def _in_flow_order(model: ProcessModel, successors: Mapping[_Point, list[_Point]]) -> list[_Point]:
+    """All points in reverse post-order: each before its successors, unless there is a loop."""
+    # Iterative, because a chain of elements may be longer than Python's recursion limit.
     finished: list[_Point] = []
     seen: set[_Point] = set()
-    for element in model.elements:
-        start = (element, False)
+    for element_id in model.elements:
+        start = (element_id, False)
         if start in seen:
             continue
         seen.add(start)
-        way: list[tuple[_Point, Iterator[_Point]]] = [(start, iter(ahead[start]))]
-        while way:
-            point, following = way[-1]
-            fresh = next((other for other in following if other not in seen), None)
-            if fresh is None:
+        path: list[tuple[_Point, Iterator[_Point]]] = [(start, iter(successors[start]))]
+        while path:
+            point, candidates = path[-1]
+            unseen = next((candidate for candidate in candidates if candidate not in seen), None)
+            if unseen is None:
                 finished.append(point)
-                way.pop()
+                path.pop()
             else:
-                seen.add(fresh)
-                way.append((fresh, iter(ahead[fresh])))
+                seen.add(unseen)
+                path.append((unseen, iter(successors[unseen])))
     finished.reverse()
     return finished

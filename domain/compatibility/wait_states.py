@@ -1,4 +1,4 @@
-"""Where in a process can an instance wait, and which events listen meanwhile?"""
+"""Classifies the elements at which an instance waits, and the events that listen while it waits."""
 
 from collections.abc import Iterator
 
@@ -18,15 +18,15 @@ TASKS = frozenset(
 )
 
 JOINING_GATEWAYS = frozenset({ElementKind.PARALLEL_GATEWAY, ElementKind.INCLUSIVE_GATEWAY})
-"""Gateways that wait for their incoming flows when there are several."""
+"""Gateways that wait for tokens if they have several incoming flows."""
 
 GATEWAYS = JOINING_GATEWAYS | {ElementKind.EVENT_BASED_GATEWAY}
 """Gateways at which an instance can wait."""
 
-_WAITING = TASKS | GATEWAYS | SCOPE_KINDS | {ElementKind.CALL_ACTIVITY, ElementKind.BOUNDARY_EVENT}
-"""Kinds at which an instance can wait or listen whatever their trigger is."""
+_WAIT_KINDS = TASKS | GATEWAYS | SCOPE_KINDS | {ElementKind.CALL_ACTIVITY, ElementKind.BOUNDARY_EVENT}
+"""Kinds at which an instance can wait or listen, whatever their trigger."""
 
-_ARMED = frozenset(
+_SUBSCRIBED = frozenset(
     {
         TriggerKind.MESSAGE,
         TriggerKind.TIMER,
@@ -36,40 +36,44 @@ _ARMED = frozenset(
         TriggerKind.MULTIPLE,
     }
 )
-"""Triggers that an engine keeps a subscription or a job for while it listens; errors, escalations and
-cancellations are looked up when they are thrown. Source: Camunda 7,
+"""Triggers for which an engine stores a subscription or a job. It looks up the catching event of an error, an
+escalation or a cancellation only when that is thrown. Source: Camunda 7,
 SupportedPassiveEventTriggerActivityValidator."""
 
 
 def is_wait_state(element: Element, model: ProcessModel) -> bool:
-    """Whether an instance can wait or listen at it (NOT_A_WAIT_STATE in rules.md#the-pair)."""
+    """Whether an instance can wait or listen at the element (NOT_A_WAIT_STATE in rules.md#the-pair).
+
+    Differs from Camunda 7's SupportedActivityValidator: every kind of task counts, because a model does not
+    say at which tasks an engine waits.
+    """
     if element.kind is ElementKind.START_EVENT:
         return starts_event_subprocess(element, model)
     if element.kind is ElementKind.INTERMEDIATE_CATCH_EVENT:
         return element.trigger_kind is not TriggerKind.LINK
-    return element.kind in _WAITING
+    return element.kind in _WAIT_KINDS
 
 
-def holds_instances(element: Element, model: ProcessModel) -> bool:
-    """Whether an instance can stand at this very element and nowhere further inside.
+def is_position_element(element: Element, model: ProcessModel) -> bool:
+    """Whether the position of an instance can contain this element.
 
-    A forking gateway is passed at once. An instance in a subprocess waits at something inside it if it can;
-    in an ad-hoc subprocess also before anything inside is chosen. A boundary event or the start of an event
-    subprocess only listens. A compensation handler that no boundary event leads to is never entered.
+    An instance passes a forking gateway at once. In a subprocess it waits at an element inside, if there is
+    one; in an ad-hoc subprocess also before any element inside starts. A boundary event and the start event
+    of an event subprocess only listen. A compensation handler without a boundary event never starts.
     """
     if element.kind in JOINING_GATEWAYS:
         return len(element.incoming) > 1
     if is_listener(element, model) or not is_wait_state(element, model):
         return False
-    if element.compensates and element.id not in model.handlers:
+    if element.is_for_compensation and element.id not in model.handlers:
         return False
     if element.is_scope and element.kind is not ElementKind.AD_HOC_SUB_PROCESS:
-        return not _waits_inside(element, model)
+        return not _has_position_inside(element, model)
     return True
 
 
 def starts_event_subprocess(element: Element, model: ProcessModel) -> bool:
-    """Whether it is the start event of an event subprocess."""
+    """Whether the element is the start event of an event subprocess."""
     return (
         element.kind is ElementKind.START_EVENT
         and element.scope is not None
@@ -78,7 +82,7 @@ def starts_event_subprocess(element: Element, model: ProcessModel) -> bool:
 
 
 def event_subprocess_starts(scope: str | None, model: ProcessModel) -> Iterator[Element]:
-    """The start events that listen in a scope (None: the process), inside its event subprocesses."""
+    """The start events of the event subprocesses in a scope (None for the process)."""
     for element in model.contents(scope):
         if element.kind is ElementKind.EVENT_SUB_PROCESS:
             for inside in model.contents(element.id):
@@ -87,21 +91,20 @@ def event_subprocess_starts(scope: str | None, model: ProcessModel) -> Iterator[
 
 
 def is_listener(element: Element, model: ProcessModel) -> bool:
-    """Whether it listens while an instance waits elsewhere."""
+    """Whether the element is an event that listens while an instance waits elsewhere."""
     return element.kind is ElementKind.BOUNDARY_EVENT or starts_event_subprocess(element, model)
 
 
-def is_armed(element: Element) -> bool:
-    """Whether an engine keeps something for the event while it listens."""
-    return element.trigger_kind in _ARMED
+def has_subscription(element: Element) -> bool:
+    """Whether an engine stores a subscription or a job for the event."""
+    return element.trigger_kind in _SUBSCRIBED
 
 
-def listens_with(element: Element, model: ProcessModel) -> str | None:
-    """What an event is tied to, by its id: its host, the scope around its event subprocess,
-    the gateway before it.
+def event_scope(element: Element, model: ProcessModel) -> str | None:
+    """The id of the event scope of an event, as in Camunda 7 (None for the process).
 
-    None stands for the process. An intermediate catch event that no event-based gateway leads to listens
-    for itself.
+    It is the host of a boundary event, the scope around an event subprocess, and the event-based gateway
+    before an intermediate catch event. A catch event without such a gateway is its own event scope.
     """
     if element.kind is ElementKind.BOUNDARY_EVENT:
         return element.host
@@ -113,40 +116,40 @@ def listens_with(element: Element, model: ProcessModel) -> str | None:
     return element.id
 
 
-def listens_while_in(element: Element, model: ProcessModel) -> str | None:
-    """The activity or scope (None: the process) whose being active means that this event may fire.
+def listening_scope(element: Element, model: ProcessModel) -> str | None:
+    """The id of the activity or scope (None for the process) in which an instance listens for the event.
 
-    Compensation listens from when the compensated activity is completed: in the scope around it.
+    A compensation event starts to listen when the compensated activity is completed, in the scope around it.
     """
-    tied_to = listens_with(element, model)
-    if element.trigger_kind is TriggerKind.COMPENSATION and tied_to is not None:
-        return model.elements[tied_to].scope
-    return tied_to
+    scope_id = event_scope(element, model)
+    if element.trigger_kind is TriggerKind.COMPENSATION and scope_id is not None:
+        return model.elements[scope_id].scope
+    return scope_id
 
 
 def is_compensation_handler(element: Element, model: ProcessModel) -> bool:
-    """Whether it only runs to compensate: an activity marked so, an event subprocess started so."""
+    """Whether the element is a compensation activity or a compensation event subprocess."""
     if element.kind is ElementKind.EVENT_SUB_PROCESS:
         return any(
             inside.kind is ElementKind.START_EVENT and inside.trigger_kind is TriggerKind.COMPENSATION
             for inside in model.contents(element.id)
         )
-    return element.compensates
+    return element.is_for_compensation
 
 
 def compensation_handler(event: Element, model: ProcessModel) -> Element | None:
-    """The handler a compensation event leads to: associated with a boundary event, around a start event."""
+    """The handler that a compensation event triggers: the associated activity or the event subprocess."""
     if event.trigger_kind is not TriggerKind.COMPENSATION or not is_listener(event, model):
         return None
     handler = event.handler if event.kind is ElementKind.BOUNDARY_EVENT else event.scope
     return None if handler is None else model.elements[handler]
 
 
-def _waits_inside(scope: Element, model: ProcessModel) -> bool:
-    return any(_takes_instances(inside, model) for inside in model.contents(scope.id))
+def _has_position_inside(scope: Element, model: ProcessModel) -> bool:
+    return any(_can_contain_position(inside, model) for inside in model.contents(scope.id))
 
 
-def _takes_instances(element: Element, model: ProcessModel) -> bool:
+def _can_contain_position(element: Element, model: ProcessModel) -> bool:
     if element.is_scope:
         return element.kind is not ElementKind.EVENT_SUB_PROCESS
-    return not element.compensates and holds_instances(element, model)
+    return not element.is_for_compensation and is_position_element(element, model)

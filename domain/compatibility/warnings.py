@@ -1,26 +1,26 @@
-"""What should an operator know about an upgrade that nothing stands in the way of?"""
+"""Finds the warnings about a mapping, which inform operators and never prevent an upgrade."""
 
 from collections.abc import Iterator
 
-from uplift.domain.bpmn.model import Element, TriggerKind
+from uplift.domain.bpmn.model import Element, Trigger, TriggerKind
 from uplift.domain.compatibility.changes import Changes
-from uplift.domain.compatibility.finding import Code, Finding, describe
+from uplift.domain.compatibility.finding import Code, Finding, describe, sentence
 from uplift.domain.compatibility.pairs import Pair, Pairs
-from uplift.domain.compatibility.upstream import changes_behind
+from uplift.domain.compatibility.upstream import changes_upstream
 from uplift.domain.compatibility.wait_states import (
+    event_scope,
     event_subprocess_starts,
-    holds_instances,
-    is_armed,
+    has_subscription,
     is_listener,
-    listens_with,
+    is_position_element,
 )
 
-_NAMED = 3
-"""How many passed elements a message names before it only counts."""
+_MAX_NAMES = 3
+"""The most elements that a message names; it counts the others."""
 
 
 def find_warnings(pairs: Pairs, changes: Changes) -> Iterator[Finding]:
-    """Every warning about a pair, about listeners that are new or gone, about the way behind."""
+    """Every warning about pairs, about added and removed listeners, and about changes upstream."""
     for pair in pairs:
         yield from name_changed(pair)
         yield from form_changed(pair)
@@ -31,38 +31,44 @@ def find_warnings(pairs: Pairs, changes: Changes) -> Iterator[Finding]:
 
 
 def name_changed(pair: Pair) -> Iterator[Finding]:
-    """The element is called something else."""
+    """The element has another name."""
     if pair.source.name != pair.target.name:
-        yield _warning(
-            Code.NAME_CHANGED, pair, f"is called {_quoted(pair.target.name)} in the target version"
-        )
+        yield _warning(Code.NAME_CHANGED, pair, f"{_new_name(pair.target)} in the target version")
 
 
 def form_changed(pair: Pair) -> Iterator[Finding]:
-    """The element shows another form."""
+    """The element has another form."""
     if pair.source.form_key != pair.target.form_key:
         yield _warning(
             Code.FORM_CHANGED,
             pair,
-            f"has form {_quoted(pair.target.form_key)} instead of {_quoted(pair.source.form_key)}",
+            f"has {_form(pair.target)} instead of {_form(pair.source)}",
         )
 
 
 def event_definition_changed(pair: Pair) -> Iterator[Finding]:
-    """The trigger is of the same kind, but means another message, signal or time."""
+    """The trigger has the same kind, but another message, signal, timer expression or condition.
+
+    A subscription keeps its old definition, as in Camunda 7 unless the caller updates event triggers.
+    """
     before, after = pair.source.trigger, pair.target.trigger
     if before and after and before.kind is after.kind and before.detail != after.detail:
-        stale = (
-            f", but {_quoted(before.detail)} stays armed unless the event trigger is updated"
-            if is_armed(pair.source)
-            else f" instead of {_quoted(before.detail)}"
+        old = f"'{before.detail}'" if before.detail else "the old one"
+        consequence = (
+            f", but {old} stays armed unless the event trigger is updated"
+            if has_subscription(pair.source)
+            else f" instead of {old}"
         )
-        fact = f"waits for {before.kind} {_quoted(after.detail)} in the target version{stale}"
+        fact = f"waits for {_awaited(after)} in the target version{consequence}"
         yield _warning(Code.EVENT_DEFINITION_CHANGED, pair, fact)
 
 
 def new_listeners(pairs: Pairs) -> Iterator[Finding]:
-    """A boundary event or event subprocess is new around where an instance may be."""
+    """A boundary event or event subprocess is new at an element or in a scope that an instance may be in.
+
+    Camunda 7 subscribes to such events when it migrates an instance. Uplift only changes the position, so the
+    engine subscribes when the instance enters the element or scope again.
+    """
     for event in event_subprocess_starts(None, pairs.target_model):
         yield from _new_listener(event, None, pairs)
     for pair in pairs:
@@ -73,37 +79,42 @@ def new_listeners(pairs: Pairs) -> Iterator[Finding]:
 
 
 def removed_listeners(pairs: Pairs) -> Iterator[Finding]:
-    """A boundary event, or the start of an event subprocess, is gone while what it belongs to is left."""
+    """A boundary event or event subprocess is removed, while its event scope still has a pair."""
     for element in pairs.source_model.elements.values():
         if (
             is_listener(element, pairs.source_model)
-            and pairs.of(element.id) is None
+            and pairs.by_source(element.id) is None
             and element.id not in pairs.target_model.elements
-            and _belongs_to_something_left(element, pairs)
+            and _has_paired_event_scope(element, pairs)
         ):
             yield Finding(
                 code=Code.LISTENER_REMOVED,
                 source=element.id,
                 name=element.name,
-                message=f"{describe(element)} is gone in the target version: "
-                "an upgraded instance no longer listens for it.",
+                message=sentence(
+                    f"{describe(element)} is gone in the target version: "
+                    "an upgraded instance no longer listens for it"
+                ),
             )
 
 
 def path_behind_changed(pairs: Pairs, changes: Changes) -> Iterator[Finding]:
-    """Elements that an instance may have passed were removed or changed in how they run."""
+    """Elements that an instance may have passed are removed, or changed in how they run.
+
+    SpiffWorkflow refuses such instances. Camunda 7 does not check this.
+    """
     changed = {change.source for change in changes.changed if change.changes_behaviour} | {*changes.removed}
     if not changed:
         return
-    behind = changes_behind(pairs.source_model, changed)
-    names = sorted(changed)
+    upstream = changes_upstream(pairs.source_model, changed)
+    ids = sorted(changed)
     for pair in pairs:
-        passed = behind[pair.source.id]
-        if passed and holds_instances(pair.source, pairs.source_model):
+        passed = upstream[pair.source.id]
+        if passed and is_position_element(pair.source, pairs.source_model):
             yield _warning(
                 Code.PATH_BEHIND_CHANGED,
                 pair,
-                f"has elements before it that were removed or changed: {_first_of(passed, names)}",
+                f"has elements before it that were removed or changed: {_first_ids(passed, ids)}",
             )
 
 
@@ -113,38 +124,51 @@ def _warning(code: Code, pair: Pair, fact: str) -> Finding:
         source=pair.source.id,
         target=pair.target.id,
         name=pair.source.name,
-        message=f"{describe(pair.source)} {fact}.",
+        message=sentence(f"{describe(pair.source)} {fact}"),
     )
 
 
 def _new_listener(event: Element, pair: Pair | None, pairs: Pairs) -> Iterator[Finding]:
-    if event.trigger_kind is TriggerKind.COMPENSATION or not is_armed(event):
+    if event.trigger_kind is TriggerKind.COMPENSATION or not has_subscription(event):
         return
-    if pairs.onto(event.id) or event.id in pairs.source_model.elements:
+    if pairs.all_by_target(event.id) or event.id in pairs.source_model.elements:
         return
     yield Finding(
         code=Code.NEW_BOUNDARY_EVENT,
         source=pairs.source_model.id if pair is None else pair.source.id,
         target=event.id,
         name=event.name,
-        message=f"{describe(event)} is new in the target version: an upgraded instance will not listen "
-        f"for it until it enters {'the process' if pair is None else describe(pair.target)} again.",
+        message=sentence(
+            f"{describe(event)} is new in the target version: an upgraded instance will not listen "
+            f"for it until it enters {'the process' if pair is None else describe(pair.target)} again"
+        ),
     )
 
 
-def _belongs_to_something_left(listener: Element, pairs: Pairs) -> bool:
-    belongs_to = listens_with(listener, pairs.source_model)
-    return belongs_to is None or pairs.of(belongs_to) is not None
+def _has_paired_event_scope(listener: Element, pairs: Pairs) -> bool:
+    scope_id = event_scope(listener, pairs.source_model)
+    return scope_id is None or pairs.by_source(scope_id) is not None
 
 
-def _first_of(passed: int, names: list[str]) -> str:
+def _first_ids(passed: int, ids: list[str]) -> str:
+    """The first ids of a set of bits, as `upstream` makes them."""
     shown: list[str] = []
-    while passed and len(shown) < _NAMED:
+    while passed and len(shown) < _MAX_NAMES:
         lowest = passed & -passed
-        shown.append(f"'{names[lowest.bit_length() - 1]}'")
+        shown.append(f"'{ids[lowest.bit_length() - 1]}'")
         passed ^= lowest
     return ", ".join(shown) + (f" and {passed.bit_count()} more" if passed else "")
 
 
-def _quoted(value: str | None) -> str:
-    return "nothing" if value is None else f"'{value}'"
+def _new_name(element: Element) -> str:
+    return "has no name" if element.name is None else f"is called '{element.name}'"
+
+
+def _form(element: Element) -> str:
+    return "no form" if element.form_key is None else f"form '{element.form_key}'"
+
+
+def _awaited(trigger: Trigger) -> str:
+    return (
+        f"an unspecified {trigger.kind}" if trigger.detail is None else f"{trigger.kind} '{trigger.detail}'"
+    )

@@ -11,6 +11,7 @@ from rich.text import Text
 from uplift.domain.bpmn import read_model
 from uplift.domain.compatibility import Comparison, Severity, breaking_positions, compare, migrate_position
 from uplift.domain.errors import UpliftError
+from uplift.gateway.cli.diff_json import comparison_json
 from uplift.gateway.cli.runner import fail
 from uplift.gateway.cli.tables import console
 from uplift.gateway.files.mapping_files import read_pairs
@@ -43,7 +44,7 @@ def diff(
     except OSError as error:
         fail(f"Expected to read {error.filename}, but: {error.strerror}.", code=UNREADABLE)
     if as_json:
-        typer.echo(json.dumps(comparison.to_json(), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(comparison_json(comparison), indent=2, ensure_ascii=False))
     else:
         _show(comparison)
     if comparison.errors or breaking_positions(comparison):

@@ -30,13 +30,13 @@ def told(source: ProcessBuilder, target: ProcessBuilder) -> dict[Code, str]:
             one_task(),
             one_task(form="f1"),
             Code.FORM_CHANGED,
-            "user task 'task' has form 'f1' instead of nothing.",
+            "User task 'task' has form 'f1' instead of no form.",
         ),
         (
             one_task(name="Check"),
             one_task(),
             Code.NAME_CHANGED,
-            "user task 'task' (Check) is called nothing in the target version.",
+            "User task 'task' (Check) has no name in the target version.",
         ),
         (
             a_process().catch("heard", message="M"),
@@ -44,7 +44,7 @@ def told(source: ProcessBuilder, target: ProcessBuilder) -> dict[Code, str]:
             Code.EVENT_TYPE_CHANGED,
             (
                 "Expected intermediate catch event 'heard' to keep its message trigger, "
-                "but in the target version 'heard' has a missing trigger."
+                "but in the target version 'heard' has no trigger."
             ),
         ),
         (
@@ -57,8 +57,8 @@ def told(source: ProcessBuilder, target: ProcessBuilder) -> dict[Code, str]:
             ),
             Code.HOST_CHANGED,
             (
-                "Expected start event 'heard' to keep listening with the process, "
-                "but 'heard' listens with 'around', to which that is not mapped."
+                "Expected start event 'heard' to stay attached to the process, "
+                "but 'heard' is attached to 'around'."
             ),
         ),
     ],

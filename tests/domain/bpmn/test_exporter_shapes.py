@@ -58,7 +58,7 @@ def test_reads_the_shape_of_jbpm() -> None:
     assert elements["_B3"].trigger == Trigger(kind=TriggerKind.ESCALATION, detail="too late")
     assert not elements["_B3"].interrupting
     assert elements["_B4"].handler == "_B5"
-    assert elements["_B5"].compensates
+    assert elements["_B5"].is_for_compensation
     assert elements["_E2"].trigger == Trigger(kind=TriggerKind.CONDITIONAL, detail="Claim(old)")
 
 

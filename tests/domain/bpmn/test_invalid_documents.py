@@ -190,7 +190,7 @@ def test_refuses_dangling_references_and_ids_with_line_and_element(
         ),
         (
             '<task id="t"/>\n<task id="t"/>',
-            "Expected each id once, but 't' stands on lines 3 and 4.",
+            "Expected each id once, but 't' is on lines 3 and 4.",
         ),
     ],
     ids=["attribute", "no attribute", "tag", "definition", "message", "twice"],

@@ -225,8 +225,8 @@ def test_reads_compensation_handlers_by_their_associations() -> None:
     model = compensated().model()
 
     assert model.elements["undo"].handler == "cancel"
-    assert model.elements["cancel"].compensates
-    assert not model.elements["book"].compensates
+    assert model.elements["cancel"].is_for_compensation
+    assert not model.elements["book"].is_for_compensation
     assert model.handlers == {"cancel"}
 
 

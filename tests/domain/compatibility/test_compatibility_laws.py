@@ -9,13 +9,13 @@ from tests.support.builders import at
 from tests.support.process_strategies import Recipe, recipes, written
 from uplift.domain.bpmn import ProcessModel
 from uplift.domain.compatibility import breaking_positions, compare, migrate_position
-from uplift.domain.compatibility.wait_states import holds_instances
+from uplift.domain.compatibility.wait_states import is_position_element
 
 law = settings(max_examples=120, deadline=None, derandomize=True)
 
 
 def places_to_wait(model: ProcessModel) -> list[str]:
-    return sorted(element.id for element in model.elements.values() if holds_instances(element, model))
+    return sorted(element.id for element in model.elements.values() if is_position_element(element, model))
 
 
 @law
@@ -54,7 +54,7 @@ def test_generating_again_from_what_was_generated_changes_nothing(before: Recipe
 
     assert as_instructions.mapping == once.mapping
     assert as_instructions.errors == ()
-    assert generated_over.to_json() == once.to_json()
+    assert (generated_over.mapping, generated_over.findings) == (once.mapping, once.findings)
 
 
 @law
@@ -66,7 +66,7 @@ def test_findings_do_not_depend_on_the_order_of_elements_in_the_file(
     order = Random(seed)
     shuffled = compare(written(before).model(order=order), written(after).model(order=order))
 
-    assert shuffled.to_json() == as_written.to_json()
+    assert (shuffled.mapping, shuffled.findings) == (as_written.mapping, as_written.findings)
     assert breaking_positions(shuffled) == breaking_positions(as_written)
     assert shuffled.changed == as_written.changed
 

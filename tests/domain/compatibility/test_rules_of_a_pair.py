@@ -54,7 +54,7 @@ BREACHES = [
         chain("a", "b"),
         "a>a a>b",
         Code.MAPPED_TWICE,
-        "Expected user task 'a' to be mapped once, but there are instructions to 'a', 'b'.",
+        "Expected user task 'a' to be mapped once, but instructions map it to 'a', 'b'.",
         holding="a>b",
     ),
     Breach(
@@ -93,8 +93,8 @@ BREACHES = [
         chain("task", "other").boundary("event", on="other", message="M"),
         "event>event task>task",
         Code.HOST_CHANGED,
-        "Expected boundary event 'event' to keep listening with 'task', "
-        "but 'event' listens with 'other', to which that is not mapped.",
+        "Expected boundary event 'event' to stay attached to the counterpart of 'task', "
+        "but 'event' is attached to 'other'.",
         holding="event>event task>other",
     ),
     Breach(
@@ -103,7 +103,8 @@ BREACHES = [
         with_boundary(message="M"),
         "event>event second>event",
         Code.TARGET_TAKEN,
-        "Expected boundary event 'event' to have 'event' for itself, but 'second' is mapped to it as well.",
+        "Expected boundary event 'event' to be the only element mapped to 'event', "
+        "but 'second' is mapped to it as well.",
         holding="event>event",
     ),
     Breach(
@@ -142,8 +143,7 @@ BREACHES = [
         a_process().sub("scope", fork_and_join),
         "join>join",
         Code.GATEWAY_NARROWED,
-        "Expected parallel gateway 'join' to keep the scope it joins in, "
-        "but subprocess 'scope' is not mapped.",
+        "Expected parallel gateway 'join' to stay in a mapped scope, but subprocess 'scope' is not mapped.",
         holding="join>join scope>scope",
     ),
     Breach(
@@ -161,7 +161,7 @@ BREACHES = [
         a_process().start().user_task("task").end("over"),
         "task>over",
         Code.NOT_A_WAIT_STATE,
-        "Expected user task 'task' to wait at the target as well, "
+        "Expected user task 'task' to be mapped to a wait state, "
         "but no instance can wait at end event 'over'.",
         holding="task>task",
     ),
@@ -171,8 +171,8 @@ BREACHES = [
         compensated(),
         "cancel>cancel",
         Code.COMPENSATION_HANDLER,
-        "Expected user task 'cancel' to be mapped by itself, "
-        "but a compensation handler moves only with the event that leads to it.",
+        "Expected user task 'cancel' to be mapped on its own, "
+        "but a compensation handler is mapped only together with its event.",
         holding="undo>undo",
     ),
 ]
@@ -187,10 +187,10 @@ def among(breach: Breach, couples: str) -> tuple[Pair, Pairs]:
             Pair(
                 source=known.source_model.elements[source],
                 target=known.target_model.elements[target],
-                given=True,
+                is_instruction=True,
             )
         )
-    first = known.of(couples.partition(">")[0])
+    first = known.by_source(couples.partition(">")[0])
     assert first is not None
     return first, known
 
@@ -239,7 +239,7 @@ def test_tells_of_the_multi_instance_subprocess_a_task_would_come_into() -> None
     assert finding is not None
     assert finding.message == (
         "Expected user task 'task' to stay outside of new multi-instance activities, "
-        "but in the target version it lives in multi-instance subprocess 'each'."
+        "but in the target version it is inside multi-instance subprocess 'each'."
     )
 
 
@@ -253,16 +253,16 @@ def test_tells_of_all_others_that_share_a_target() -> None:
             Pair(
                 source=known.source_model.elements[source],
                 target=known.target_model.elements["event"],
-                given=True,
+                is_instruction=True,
             )
         )
-    first = known.of("event")
+    first = known.by_source("event")
     assert first is not None
 
     finding = must_not_share_its_target(first, known)
 
     assert finding is not None
     assert finding.message == (
-        "Expected boundary event 'event' to have 'event' for itself, "
-        "but 'second', 'third' is mapped to it as well."
+        "Expected boundary event 'event' to be the only element mapped to 'event', "
+        "but 'second' and 'third' are mapped to it as well."
     )

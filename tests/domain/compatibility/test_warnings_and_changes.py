@@ -241,20 +241,20 @@ def test_does_not_let_a_warning_break_a_position() -> None:
             one_task(name="Check"),
             one_task(name="Check it"),
             "Check",
-            "user task 'task' (Check) is called 'Check it' in the target version.",
+            "User task 'task' (Check) is called 'Check it' in the target version.",
         ),
         (
             one_task(name="Check", form="f1"),
             one_task(name="Check", form="f2"),
             "Check",
-            "user task 'task' (Check) has form 'f2' instead of 'f1'.",
+            "User task 'task' (Check) has form 'f2' instead of form 'f1'.",
         ),
         (
             one_task(),
             one_task().boundary("event", on="task", message="M", name="Paid"),
             "Paid",
             (
-                "boundary event 'event' (Paid) is new in the target version: an upgraded instance will not "
+                "Boundary event 'event' (Paid) is new in the target version: an upgraded instance will not "
                 "listen for it until it enters user task 'task' again."
             ),
         ),
@@ -263,7 +263,7 @@ def test_does_not_let_a_warning_break_a_position() -> None:
             with_event_sub(message="M"),
             None,
             (
-                "start event 'heard' is new in the target version: an upgraded instance will not listen "
+                "Start event 'heard' is new in the target version: an upgraded instance will not listen "
                 "for it until it enters the process again."
             ),
         ),
@@ -272,7 +272,7 @@ def test_does_not_let_a_warning_break_a_position() -> None:
             one_task(),
             "Paid",
             (
-                "boundary event 'event' (Paid) is gone in the target version: an upgraded instance no longer "
+                "Boundary event 'event' (Paid) is gone in the target version: an upgraded instance no longer "
                 "listens for it."
             ),
         ),
@@ -298,7 +298,7 @@ def test_says_what_will_stay_armed() -> None:
 
     assert [finding.message for finding in comparison.warnings] == [
         (
-            "boundary event 'event' waits for message 'Refunded' in the target version, "
+            "Boundary event 'event' waits for message 'Refunded' in the target version, "
             "but 'Paid' stays armed unless the event trigger is updated."
         )
     ]
@@ -308,7 +308,7 @@ def test_does_not_say_that_an_error_stays_armed() -> None:
     comparison = compare(with_boundary(error="E").model(), with_boundary(error="F").model())
 
     assert [finding.message for finding in comparison.warnings] == [
-        "boundary event 'event' waits for error 'F' in the target version instead of 'E'."
+        "Boundary event 'event' waits for error 'F' in the target version instead of 'E'."
     ]
 
 
@@ -319,7 +319,7 @@ def test_names_the_first_elements_behind_and_counts_the_others(count: int, told:
     comparison = compare(chain(*"abcde"[:count], "f").model(), chain("f").model())
 
     assert [finding.message for finding in comparison.warnings] == [
-        f"user task 'f' has elements before it that were removed or changed: {told}."
+        f"User task 'f' has elements before it that were removed or changed: {told}."
     ]
 
 

@@ -10,7 +10,7 @@ from tests.support.stores import instances_of
 from uplift.domain import Instance, Status
 from uplift.domain.bpmn import read_model
 from uplift.domain.compatibility import breaking_positions, compare
-from uplift.domain.compatibility.wait_states import holds_instances
+from uplift.domain.compatibility.wait_states import is_position_element
 from uplift.domain.model.selection import AllActive
 from uplift.domain.use_cases.plan import plan_upgrade
 from uplift.gateway.demo import PROCESS, STATUSES, VERSIONS, document, fill, positions
@@ -61,7 +61,7 @@ def test_every_position_is_one_where_an_instance_of_its_version_can_wait(number:
         assert position
         for element in position:
             assert element in model.elements, (number, element)
-            assert holds_instances(model.elements[element], model), (number, element)
+            assert is_position_element(model.elements[element], model), (number, element)
     assert len(set(positions(number))) == len(positions(number))
 
 

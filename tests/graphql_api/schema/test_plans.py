@@ -42,7 +42,7 @@ CALLED_OTHERWISE = {
     "source": "check",
     "target": "check",
     "name": "Check",
-    "message": "user task 'check' (Check) is called 'Look' in the target version.",
+    "message": "User task 'check' (Check) is called 'Look' in the target version.",
 }
 
 PLAN = """

@@ -113,7 +113,7 @@ CASES = [
             "__typename": "InvalidModelError",
             "code": "INVALID_MODEL",
             "field": ["bpmn"],
-            "message": "Expected each id once, but 'approve' stands on lines 3 and 3.",
+            "message": "Expected each id once, but 'approve' is on lines 3 and 3.",
             "line": 3,
             "element": "approve",
         },

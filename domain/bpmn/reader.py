@@ -1,18 +1,18 @@
-"""Which process does a BPMN 2.0 document describe, element by element?
+"""Reads one process of a BPMN 2.0 document into a `ProcessModel`.
 
-Whatever the exporter: namespace prefixes are free, vendors' tags and attributes are passed over, except the
-form keys that Camunda and Flowable keep in theirs.
+The reader accepts any namespace prefix. It ignores the extensions of vendors, except the form keys of
+Camunda, Flowable and Activiti.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from uplift.domain.bpmn.checking import check_document, check_references
 from uplift.domain.bpmn.events import Definitions, local_name, read_definitions, read_trigger
 from uplift.domain.bpmn.model import Element, ElementKind, Flow, MultiInstance, ProcessModel, build_model
 from uplift.domain.bpmn.nodes import flow_nodes, nodes_named
 from uplift.domain.bpmn.tree import DEFAULT_MAX_BYTES, Node, read_tree
+from uplift.domain.bpmn.validation import require_references, require_unique_ids
 from uplift.domain.errors import InvalidModel
 
 _FORM_KEYS = tuple(
@@ -29,16 +29,16 @@ _FORM_KEYS = tuple(
 def read_model(
     document: bytes, *, process_id: str | None = None, max_bytes: int = DEFAULT_MAX_BYTES
 ) -> ProcessModel:
-    """The process with this id, else the only one of the document.
+    """Read the process with this id, or else the only process of the document.
 
-    Raises InvalidModel, and nothing else, with line and element where known: for what is not XML or not
-    BPMN, for dangling references and duplicate ids, for documents over `max_bytes` or nested too deeply,
-    and, listing them, when there are several processes and none has the id.
+    Raises InvalidModel, with line and element if known, if the document is not BPMN 2.0, is larger than
+    `max_bytes` or nested deeper than MAX_DEPTH, has dangling references or duplicate ids, or has several
+    processes and none with this id. It raises no other error, whatever the bytes are.
     """
     root = read_tree(document, max_bytes=max_bytes)
-    known = check_document(root)
-    process = _choose(list(root.named("process")), process_id)
-    check_references(process, known)
+    document_ids = require_unique_ids(root)
+    process = _choose(list(root.children_named("process")), process_id)
+    require_references(process, document_ids)
     return _model(process, read_definitions(root))
 
 
@@ -49,15 +49,15 @@ def _choose(processes: list[Node], process_id: str | None) -> Node:
         if process_id is not None and process.id == process_id:
             return process
     if len(processes) > 1:
-        known = ", ".join(sorted(f"'{process.id}'" for process in processes))
-        asked = "the id of one process" if process_id is None else f"process '{process_id}'"
-        raise InvalidModel(f"Expected {asked}, but the document has several processes: {known}.")
+        ids = ", ".join(sorted(f"'{process.id}'" for process in processes))
+        expected = "the id of one process" if process_id is None else f"process '{process_id}'"
+        raise InvalidModel(f"Expected {expected}, but the document has several processes: {ids}.")
     return processes[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Surroundings:
-    """What an element is connected to, by its id."""
+class _Connections:
+    """Everything that elements refer to, or that refers to them by their ids."""
 
     definitions: Definitions
     incoming: Mapping[str, list[str]]
@@ -67,11 +67,11 @@ class _Surroundings:
 
 def _model(process: Node, definitions: Definitions) -> ProcessModel:
     flows = [_flow(node) for node in nodes_named(process, "sequenceFlow")]
-    surroundings = _surroundings(process, flows, definitions)
+    connections = _connections(process, flows, definitions)
     return build_model(
         process=str(process.id),
         name=process.attributes.get("name"),
-        elements=[_element(node, kind, scope, surroundings) for node, kind, scope in flow_nodes(process)],
+        elements=[_element(node, kind, scope, connections) for node, kind, scope in flow_nodes(process)],
         flows=flows,
     )
 
@@ -84,19 +84,19 @@ def _flow(node: Node) -> Flow:
     )
 
 
-def _surroundings(process: Node, flows: list[Flow], definitions: Definitions) -> _Surroundings:
+def _connections(process: Node, flows: list[Flow], definitions: Definitions) -> _Connections:
     incoming: defaultdict[str, list[str]] = defaultdict(list)
     outgoing: defaultdict[str, list[str]] = defaultdict(list)
     for flow in flows:
         outgoing[flow.source].append(flow.id)
         incoming[flow.target].append(flow.id)
-    return _Surroundings(
+    return _Connections(
         definitions=definitions, incoming=incoming, outgoing=outgoing, handlers=_handlers(process)
     )
 
 
 def _handlers(process: Node) -> dict[str, str]:
-    """The compensation handler of each boundary event that an association leads from."""
+    """The compensation handlers by the boundary events that associations connect them to."""
     nodes = {node.id: (node, kind) for node, kind, _ in flow_nodes(process)}
     handlers = {}
     for association in nodes_named(process, "association"):
@@ -106,35 +106,35 @@ def _handlers(process: Node) -> dict[str, str]:
     return handlers
 
 
-def _element(node: Node, kind: ElementKind, scope: str | None, surroundings: _Surroundings) -> Element:
-    own = str(node.id)
+def _element(node: Node, kind: ElementKind, scope: str | None, connections: _Connections) -> Element:
+    element_id = str(node.id)
     return Element(
-        id=own,
+        id=element_id,
         kind=kind,
         name=node.attributes.get("name"),
         scope=scope,
-        trigger=read_trigger(node, surroundings.definitions),
+        trigger=read_trigger(node, connections.definitions),
         multi_instance=_multi_instance(node),
         host=local_name(node.attributes["attachedToRef"]) if kind is ElementKind.BOUNDARY_EVENT else None,
         interrupting=_interrupting(node, kind),
-        handler=surroundings.handlers.get(own),
-        compensates=node.states("isForCompensation"),
+        handler=connections.handlers.get(element_id),
+        is_for_compensation=node.is_true("isForCompensation"),
         called_process=node.attributes.get("calledElement") or None,
         form_key=_form_key(node),
-        incoming=tuple(surroundings.incoming.get(own, ())),
-        outgoing=tuple(surroundings.outgoing.get(own, ())),
+        incoming=tuple(connections.incoming.get(element_id, ())),
+        outgoing=tuple(connections.outgoing.get(element_id, ())),
     )
 
 
 def _multi_instance(node: Node) -> MultiInstance | None:
-    for marker in node.named("multiInstanceLoopCharacteristics"):
-        return MultiInstance.SEQUENTIAL if marker.states("isSequential") else MultiInstance.PARALLEL
+    for marker in node.children_named("multiInstanceLoopCharacteristics"):
+        return MultiInstance.SEQUENTIAL if marker.is_true("isSequential") else MultiInstance.PARALLEL
     return None
 
 
 def _interrupting(node: Node, kind: ElementKind) -> bool:
     attribute = "cancelActivity" if kind is ElementKind.BOUNDARY_EVENT else "isInterrupting"
-    return node.states(attribute, default=True)
+    return node.is_true(attribute, default=True)
 
 
 def _form_key(node: Node) -> str | None:

@@ -1,0 +1,36 @@
+"""The codes of findings are stable and documented."""
+
+from tests.support.project import DOCS
+from uplift.domain.compatibility import Code
+
+
+def test_keeps_the_codes_of_findings_stable() -> None:
+    assert [code.value for code in Code] == [
+        "ELEMENT_MISSING",
+        "MAPPED_TWICE",
+        "TYPE_CHANGED",
+        "EVENT_TYPE_CHANGED",
+        "SCOPE_CHANGED",
+        "HOST_CHANGED",
+        "TARGET_TAKEN",
+        "MULTI_INSTANCE_ADDED",
+        "MULTI_INSTANCE_CHANGED",
+        "MULTI_INSTANCE_SPLIT",
+        "GATEWAY_NARROWED",
+        "CALLED_PROCESS_CHANGED",
+        "NOT_A_WAIT_STATE",
+        "COMPENSATION_HANDLER",
+        "NAME_CHANGED",
+        "NEW_BOUNDARY_EVENT",
+        "LISTENER_REMOVED",
+        "EVENT_DEFINITION_CHANGED",
+        "PATH_BEHIND_CHANGED",
+        "FORM_CHANGED",
+        "NO_MODEL",
+    ]
+
+
+def test_explains_every_code_to_operators() -> None:
+    explained = (DOCS / "reference" / "compatibility.md").read_text(encoding="utf-8")
+
+    assert [code for code in Code if f"| `{code}` |" not in explained] == []
