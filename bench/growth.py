@@ -22,6 +22,7 @@ from bench.population import (
     populate,
 )
 from uplift.domain import all_active, upgrade_instances
+from uplift.domain.model.request import UpgradeRequest
 from uplift.storage.store import SqlStore
 
 FIRST = 1_000
@@ -55,9 +56,13 @@ def fill(path: Path, count: int) -> None:
 
 async def upgrade(path: Path) -> tuple[float, int]:
     store = await SqlStore.open(path)
-    await upgrade_instances(store, process=SMALL_PROCESS, selection=all_active(), caller=ADMIN)
+    await upgrade_instances(
+        store, UpgradeRequest(process=SMALL_PROCESS, selection=all_active()), caller=ADMIN
+    )
     began = time.perf_counter()
-    done = await upgrade_instances(store, process=PROCESS, selection=all_active(), caller=ADMIN)
+    done = await upgrade_instances(
+        store, UpgradeRequest(process=PROCESS, selection=all_active()), caller=ADMIN
+    )
     took = time.perf_counter() - began
     await store.close()
     return took, done.total

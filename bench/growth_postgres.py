@@ -15,6 +15,7 @@ from bench.on_postgres import BASE, Spent, a_bare_connection, populate, spending
 from bench.population import ADMIN, OLD_VERSIONS, POSITIONS, PROCESS
 from tests.support.postgres import Server, a_server
 from uplift.domain import Worker, all_active, upgrade_instances
+from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.use_cases.run import ChunkPolicy
 from uplift.storage.store import SqlStore
 
@@ -57,7 +58,7 @@ async def upgrade(server: Server) -> tuple[Spent, int]:
     with spending(server) as spent:
         worker = Worker(name="bench", chunk_policy=CHUNK_POLICY)
         done = await upgrade_instances(
-            store, process=PROCESS, selection=all_active(), caller=ADMIN, worker=worker
+            store, UpgradeRequest(process=PROCESS, selection=all_active()), caller=ADMIN, worker=worker
         )
     await store.close()
     return spent, done.upgraded

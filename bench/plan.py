@@ -29,6 +29,7 @@ from uplift.domain import (
     register_instances,
     save_draft,
 )
+from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.use_cases.plan import Plan, plan_upgrade
 from uplift.storage.store import SqlStore
 
@@ -84,7 +85,7 @@ def floor(path: Path) -> tuple[float, int]:
 
 async def ours(store: SqlStore) -> tuple[float, Plan]:
     start = time.perf_counter()
-    plan = await plan_upgrade(store, process=PROCESS, selection=all_active())
+    plan = await plan_upgrade(store, UpgradeRequest(process=PROCESS, selection=all_active()))
     return time.perf_counter() - start, plan
 
 

@@ -20,6 +20,7 @@ from uuid import UUID
 
 from bench.population import ADMIN, PROCESS, SMALL_PROCESS, copied, plain_connection, populate
 from uplift.domain import all_active, upgrade_instances
+from uplift.domain.model.request import UpgradeRequest
 from uplift.storage.database import Database
 from uplift.storage.store import SqlStore
 from uplift.storage.transaction import SqlTransaction
@@ -64,10 +65,14 @@ def floor(path: Path) -> tuple[float, float]:
 async def ours(path: Path, excluded: list[UUID]) -> tuple[tuple[float, float], list[float], float]:
     """Times, how long each transaction was open, and by how many MiB the program grew."""
     store = await TimedStore.open(path)
-    await upgrade_instances(store, process=SMALL_PROCESS, selection=all_active(), caller=ADMIN)
+    await upgrade_instances(
+        store, UpgradeRequest(process=SMALL_PROCESS, selection=all_active()), caller=ADMIN
+    )
     store.open_for.clear()
     memory, start, cpu = _resident_mib(), time.perf_counter(), time.process_time()
-    await upgrade_instances(store, process=PROCESS, selection=all_active(excluded), caller=ADMIN)
+    await upgrade_instances(
+        store, UpgradeRequest(process=PROCESS, selection=all_active(excluded)), caller=ADMIN
+    )
     took = time.perf_counter() - start, time.process_time() - cpu
     grown = _resident_mib() - memory
     await store.close()

@@ -18,6 +18,7 @@ from bench.population import ADMIN, PROCESS, SMALL_PROCESS
 from bench.upgrade_all_active import TimedStore
 from tests.support.postgres import Server, a_server
 from uplift.domain import ProcessKey, Upgrade, Worker, all_active, request_upgrade
+from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.use_cases.upgrade import finish_upgrade
 
 FLOOR = (
@@ -53,7 +54,7 @@ async def ours(server: Server, workers: Sequence[Worker]) -> tuple[Spent, int, l
 
 async def upgraded(store: TimedStore, process: ProcessKey, workers: Sequence[Worker]) -> Upgrade:
     queued = await request_upgrade(
-        store, process=process, selection=all_active(), caller=ADMIN, worker=workers[0]
+        store, UpgradeRequest(process=process, selection=all_active()), caller=ADMIN, worker=workers[0]
     )
     ends = await asyncio.gather(*(finish_upgrade(store, queued, worker) for worker in workers))
     return ends[0]

@@ -5,6 +5,7 @@ from uplift.domain.model.cohort import Cohort, CountedCohort
 from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode, SkipReason, Verdict
 from uplift.domain.model.instance import ElementId, Instance, InstanceId, InstanceReport, Position, Status
 from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber, VersionState
+from uplift.domain.model.request import RetryRequest, UndoRequest, UpgradeRequest
 from uplift.domain.model.selection import AllActive, ByIds, Selection, all_active, by_ids
 from uplift.domain.model.upgrade import Outcome, OutcomeKind, Upgrade, UpgradeId, UpgradeState
 from uplift.domain.rules.eligibility import decide
@@ -35,12 +36,15 @@ __all__ = [
     "Process",
     "ProcessKey",
     "ReasonCode",
+    "RetryRequest",
     "Role",
     "Selection",
     "SkipReason",
     "Status",
+    "UndoRequest",
     "Upgrade",
     "UpgradeId",
+    "UpgradeRequest",
     "UpgradeState",
     "Verdict",
     "Version",

@@ -11,7 +11,7 @@ from structlog import get_logger
 from uplift.domain.errors import ErrorCode, StoreUnavailable, UpliftError
 from uplift.domain.model.access import Authenticate, require_system_admin
 from uplift.domain.model.process import ProcessKey
-from uplift.domain.model.selection import Selection
+from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.upgrade import Upgrade, UpgradeId
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.request import request_upgrade
@@ -61,10 +61,8 @@ class Upgrading:
         caller = await caller_of(headers, self.authenticate)
         require_system_admin(caller)
         process = process_key(scope)
-        selection, key = await self._asked(process, scope, headers, receive)
-        upgrade = await request_upgrade(
-            self.store, process=process, selection=selection, caller=caller, worker=self.worker, key=key
-        )
+        request = await self._request(process, scope, headers, receive)
+        upgrade = await request_upgrade(self.store, request, caller=caller, worker=self.worker)
         get_logger(__name__).info(
             "upgrade requested", upgrade_id=str(upgrade.id), process=str(process), state=upgrade.state
         )
@@ -75,14 +73,14 @@ class Upgrading:
             why = "the store cannot answer now"
             raise _cannot_tell(upgrade.id, ErrorCode.STORE_UNAVAILABLE, why) from None
 
-    async def _asked(
+    async def _request(
         self, process: ProcessKey, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
-    ) -> tuple[Selection, str | None]:
-        """The selection, and the idempotency key if there is one."""
+    ) -> UpgradeRequest:
         try:
             body = await read_body(headers, receive, self.limits)
             key = idempotency_key_of(values_of(scope, b"idempotency-key"))
-            return selection_of(body, most=self.limits.max_ids), key
+            selection = selection_of(body, most=self.limits.max_ids)
+            return UpgradeRequest(process=process, selection=selection, idempotency_key=key)
         except (RequestError, UpliftError):
             # A good request learns from its upgrade whether the process exists, with one question less.
             await get_process(self.store, process)

@@ -6,7 +6,6 @@ nothing is done twice. A key belongs to the caller who sent it, and is forgotten
 
 from dataclasses import dataclass
 from datetime import timedelta
-from hashlib import blake2b
 
 from uplift.domain.errors import ErrorCode, InvalidInput, UpliftError
 from uplift.domain.model.access import Caller
@@ -48,23 +47,18 @@ class IdempotencyConflict(UpliftError):
         self.upgrade = upgrade
 
 
-def idempotency_key(key: str, *, caller: Caller, asked: object) -> IdempotencyKey:
-    """A checked key. `asked` is all that makes up the request; its `repr` tells it apart from others.
-
-    Raises InvalidInput.
-    """
-    if not 0 < len(key) <= MAX_KEY_LENGTH or not key.isprintable():
+def idempotency_key(text: str, *, caller: Caller, digest: bytes) -> IdempotencyKey:
+    """A checked key of a caller, for the request with this digest. Raises InvalidInput."""
+    if not 0 < len(text) <= MAX_KEY_LENGTH or not text.isprintable():
         raise InvalidInput(
             f"Expected idempotencyKey to be 1 to {MAX_KEY_LENGTH} printable characters, "
-            f"but got {key[:100]!r}.",
+            f"but got {text[:100]!r}.",
             field=("idempotencyKey",),
         )
-    return IdempotencyKey(
-        caller=caller.name, key=key, digest=blake2b(repr(asked).encode(), digest_size=16).digest()
-    )
+    return IdempotencyKey(caller=caller.name, key=text, digest=digest)
 
 
-def must_be_the_same(key: IdempotencyKey, known: KnownRequest) -> None:
-    """Raise IdempotencyConflict when something else was asked under this key before."""
+def require_same_request(key: IdempotencyKey, known: KnownRequest) -> None:
+    """Raise IdempotencyConflict when the key came with another request before."""
     if known.digest != key.digest:
         raise IdempotencyConflict(key=key.key, upgrade=known.upgrade)

@@ -42,7 +42,7 @@ class InvalidMapping(UpliftError):
         self.findings = tuple(findings)
 
 
-def check_mappings(mappings: Sequence[VersionMapping]) -> None:
+def require_valid_mappings(mappings: Sequence[VersionMapping]) -> None:
     """Raise InvalidInput for a version that is mapped twice, and for too many instructions."""
     seen: set[VersionNumber] = set()
     for index, mapping in enumerate(mappings):

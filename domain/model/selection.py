@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType
+from typing import ClassVar, NewType
 from uuid import UUID
 
 from uplift.domain.errors import InvalidSelection
@@ -27,21 +27,51 @@ class SelectionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ByIds:
-    """These instances, each once, in the order they were asked for."""
+    """These instances, each once, in the order of the request."""
+
+    kind: ClassVar = SelectionKind.BY_IDS
+    of: ClassVar[UpgradeId | None] = None
+    reasons: ClassVar[frozenset[ReasonCode]] = frozenset()
 
     ids: tuple[InstanceId, ...]
+
+    @property
+    def named_ids(self) -> tuple[InstanceId, ...]:
+        """The ids that the request names."""
+        return self.ids
+
+    @property
+    def size(self) -> int:
+        """How many outcomes it leads to."""
+        return len(self.ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllActive:
     """Every instance of the process that has not ended, except these (ids that do not exist are ignored)."""
 
+    kind: ClassVar = SelectionKind.ALL_ACTIVE
+    of: ClassVar[UpgradeId | None] = None
+    reasons: ClassVar[frozenset[ReasonCode]] = frozenset()
+
     excluded: tuple[InstanceId, ...] = ()
+
+    @property
+    def named_ids(self) -> tuple[InstanceId, ...]:
+        """The ids that the request names."""
+        return self.excluded
+
+    @property
+    def size(self) -> None:
+        """Only the store can count the outcomes it leads to."""
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
     """The instances that an upgrade skipped for one of these reasons."""
+
+    kind: ClassVar = SelectionKind.RETRY
 
     of: UpgradeId
     reasons: frozenset[ReasonCode]
@@ -49,7 +79,10 @@ class Retry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undo:
-    """The instances that an upgrade moved, to be taken back to where it found them."""
+    """The instances that an upgrade moved, to be moved back to where it found them."""
+
+    kind: ClassVar = SelectionKind.UNDO
+    reasons: ClassVar[frozenset[ReasonCode]] = frozenset()
 
     of: UpgradeId
 
@@ -58,14 +91,7 @@ Selection = ByIds | AllActive
 """What a request selects by itself."""
 
 WorkedSelection = ByIds | AllActive | Retry | Undo
-"""What an upgrade works off."""
-
-_KINDS: dict[type[WorkedSelection], SelectionKind] = {
-    ByIds: SelectionKind.BY_IDS,
-    AllActive: SelectionKind.ALL_ACTIVE,
-    Retry: SelectionKind.RETRY,
-    Undo: SelectionKind.UNDO,
-}
+"""What an upgrade processes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +104,6 @@ class SelectionFields:
 
 
 DEFAULT_FIELDS = SelectionFields()
-
-
-def kind_of(selection: WorkedSelection) -> SelectionKind:
-    """How a selection selects."""
-    return _KINDS[type(selection)]
 
 
 def by_ids(ids: Iterable[UUID], *, fields: SelectionFields = DEFAULT_FIELDS, most: int = MAX_IDS) -> ByIds:

@@ -8,8 +8,9 @@ from uplift.domain.compatibility import Code, Finding
 from uplift.domain.errors import ErrorCode, InvalidInput, NoPublishedVersion, UpliftError
 from uplift.domain.model.cohort import CountedCohort
 from uplift.domain.model.decision import CountedDecision, ReasonCode, Verdict, count_findings, count_reasons
-from uplift.domain.model.mapping import VersionMapping, check_mappings
+from uplift.domain.model.mapping import VersionMapping, require_valid_mappings
 from uplift.domain.model.process import ProcessKey, VersionNumber
+from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.selection import Selection
 from uplift.domain.model.upgrade import Upgrade
 from uplift.domain.ports import Store
@@ -101,29 +102,31 @@ class PlanChanged(UpliftError):
         self.now = now
 
 
-async def plan_upgrade(
-    store: Store, *, process: ProcessKey, selection: Selection, mappings: Sequence[VersionMapping] = ()
-) -> Plan:
+async def plan_upgrade(store: Store, request: UpgradeRequest) -> Plan:
     """Decide all cohorts of a selection, by a few grouped queries, without writing anything.
 
-    Raises ProcessNotFound, NoPublishedVersion, InvalidInput or InvalidMapping.
+    Only the process, the selection and the mappings of the request matter. Raises ProcessNotFound,
+    NoPublishedVersion, InvalidInput or InvalidMapping.
     """
-    check_mappings(mappings)
+    require_valid_mappings(request.mappings)
+    process = request.process
     target = (await get_process(store, process)).latest_published
     if target is None:
         raise NoPublishedVersion(namespace=process.namespace, process_code=process.code)
-    migration_paths = MigrationPaths(process=process, target=target, mappings=mappings, documents=store)
+    migration_paths = MigrationPaths(
+        process=process, target=target, mappings=request.mappings, documents=store
+    )
     await migration_paths.check_mappings()
-    selected = await store.selected_cohorts(process, selection)
+    selected = await store.selected_cohorts(process, request.selection)
     by_version = {
         counted.cohort.version: await migration_paths.migration_path(counted.cohort.version)
         for counted in selected.cohorts
     }
     return Plan(
         process=process,
-        selection=selection,
+        selection=request.selection,
         target_version=target,
-        mappings=tuple(mappings),
+        mappings=request.mappings,
         decisions=tuple(_decided(counted, by_version) for counted in selected.cohorts),
         migration_paths=by_version,
         not_found=selected.not_found,
@@ -131,24 +134,23 @@ async def plan_upgrade(
     )
 
 
-async def must_still_plan(
-    store: Store,
-    fingerprint: str,
-    *,
-    process: ProcessKey,
-    selection: Selection,
-    mappings: Sequence[VersionMapping],
-) -> Fingerprint:
-    """The plan of this fingerprint in short. Raises PlanChanged when an upgrade would not do what it said."""
-    planned = read_fingerprint(fingerprint)
-    plan = await plan_upgrade(store, process=process, selection=selection, mappings=mappings)
+async def require_same_plan(store: Store, request: UpgradeRequest) -> Fingerprint | None:
+    """The fingerprint of the request, if it has one.
+
+    Raises InvalidInput for a malformed fingerprint, and PlanChanged when the request would now do something
+    else than its plan says.
+    """
+    if request.fingerprint is None:
+        return None
+    planned = read_fingerprint(request.fingerprint)
+    plan = await plan_upgrade(store, request)
     if plan.fingerprint != planned:
         raise PlanChanged(planned=planned, now=plan.fingerprint)
     return planned
 
 
-def must_have_done(planned: Fingerprint, done: Upgrade) -> None:
-    """Raise PlanChanged when an upgrade did not come to what was planned: something moved in between."""
+def require_planned_result(planned: Fingerprint, done: Upgrade) -> None:
+    """Raise PlanChanged when the counts of a finished upgrade are not those of its plan."""
     assert done.target_version is not None, "only an undo has no target version"
     now = Fingerprint(
         target_version=done.target_version,

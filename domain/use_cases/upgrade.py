@@ -1,12 +1,9 @@
-"""How does a program upgrade instances from beginning to end by itself?"""
+"""Upgrades instances from beginning to end in one program."""
 
-from collections.abc import Sequence
 from uuid import uuid4
 
 from uplift.domain.model.access import Caller
-from uplift.domain.model.mapping import VersionMapping
-from uplift.domain.model.process import ProcessKey
-from uplift.domain.model.selection import Selection
+from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.upgrade import Upgrade
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.request import request_upgrade
@@ -16,36 +13,21 @@ from uplift.domain.use_cases.watch import ASK_EVERY, get_upgrade
 
 async def upgrade_instances(
     store: Store,
+    request: UpgradeRequest,
     *,
-    process: ProcessKey,
-    selection: Selection,
     caller: Caller,
-    mappings: Sequence[VersionMapping] = (),
-    fingerprint: str | None = None,
-    reason: str | None = None,
-    key: str | None = None,
     worker: Worker | None = None,
     on_progress: OnProgress = ignore_progress,
 ) -> Upgrade:
     """Upgrade the selected instances of a process to its latest published version, from beginning to end.
 
-    Each selected instance gets exactly one outcome; those that cannot be upgraded are skipped with every
-    reason and never hold back the rest. Takes and raises what `request_upgrade` does.
+    Each selected instance gets exactly one outcome. An instance that cannot be upgraded is skipped with every
+    reason and does not stop the others. Takes and raises what `request_upgrade` does.
     """
-    working = worker or Worker(name=f"in-process:{uuid4()}")
-    upgrade = await request_upgrade(
-        store,
-        process=process,
-        selection=selection,
-        caller=caller,
-        worker=working,
-        mappings=mappings,
-        fingerprint=fingerprint,
-        reason=reason,
-        key=key,
-    )
+    in_process = worker or Worker(name=f"in-process:{uuid4()}")
+    upgrade = await request_upgrade(store, request, caller=caller, worker=in_process)
     on_progress(upgrade)
-    return await finish_upgrade(store, upgrade, working, on_progress=on_progress)
+    return await finish_upgrade(store, upgrade, in_process, on_progress=on_progress)
 
 
 async def finish_upgrade(

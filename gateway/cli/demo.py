@@ -8,6 +8,7 @@ import typer
 
 from uplift.domain.model.instance import Status
 from uplift.domain.model.paging import PageRequest
+from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.selection import AllActive
 from uplift.domain.ports import InstanceFilter
 from uplift.domain.use_cases.plan import plan_upgrade
@@ -52,7 +53,9 @@ async def _serve_demo(path: Path, instances: int, seed: int, settings: Settings,
             api_key = await first_admin_key(SqlKeys(store.database))
             assert api_key is not None, "a new database has no keys"
             instance = await _pending_instance(store)
-            plan = summary_of_plan(await plan_upgrade(store, process=PROCESS, selection=AllActive()))
+            plan = summary_of_plan(
+                await plan_upgrade(store, UpgradeRequest(process=PROCESS, selection=AllActive()))
+            )
 
             def welcome(url: str) -> None:
                 typer.echo(_welcome(url, api_key, instance))

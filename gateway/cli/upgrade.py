@@ -9,6 +9,7 @@ from uuid import UUID
 import typer
 
 from uplift.domain.errors import InvalidInput
+from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.selection import SelectionFields, one_way_of_selecting
 from uplift.gateway.cli.follow import follow, show_upgrade
 from uplift.gateway.cli.operations import Key, Url, operator_for, process_key
@@ -16,7 +17,6 @@ from uplift.gateway.cli.options import DatabaseUrl
 from uplift.gateway.cli.runner import run
 from uplift.gateway.cli.tables import console, plan_table
 from uplift.gateway.files.mapping_files import read_version_mappings
-from uplift.gateway.operations.client import Wanted
 from uplift.gateway.operations.summaries import PlanSummary, UpgradeSummary
 
 FIELDS = SelectionFields(
@@ -67,7 +67,7 @@ def upgrade(
     """Upgrade instances to the latest published version of their process, here or on another gateway."""
 
     async def work() -> PlanSummary | UpgradeSummary:
-        wanted = Wanted(
+        request = UpgradeRequest(
             process=process_key(process),
             selection=one_way_of_selecting(
                 ids=[*(ids or ()), *_ids_in(ids_from)],
@@ -82,8 +82,8 @@ def upgrade(
         )
         async with operator_for(url, key, database_url) as operator:
             if dry_run:
-                return await operator.plan(wanted)
-            requested = await operator.request(wanted)
+                return await operator.plan(request)
+            requested = await operator.request(request)
             return requested if detach else await follow(operator, requested)
 
     done = run(work())

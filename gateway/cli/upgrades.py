@@ -9,6 +9,8 @@ import typer
 from rich.console import RenderableType
 
 from uplift.domain.model.decision import ReasonCode
+from uplift.domain.model.request import RetryRequest, UndoRequest
+from uplift.domain.model.selection import UpgradeId
 from uplift.gateway.cli.follow import follow, show_upgrade
 from uplift.gateway.cli.operations import Key, Url, operator_for, process_key
 from uplift.gateway.cli.options import DatabaseUrl
@@ -98,8 +100,13 @@ def retry(
     """Upgrade just those instances that an upgrade skipped, for the reasons given."""
 
     async def again(operator: OperationsClient) -> UpgradeSummary:
-        mappings = () if mapping is None else read_version_mappings(mapping)
-        return await follow(operator, await operator.retry(upgrade, frozenset(reasons), mappings, reason))
+        request = RetryRequest(
+            upgrade_id=UpgradeId(upgrade),
+            reasons=frozenset(reasons),
+            mappings=() if mapping is None else read_version_mappings(mapping),
+            reason=reason,
+        )
+        return await follow(operator, await operator.retry(request))
 
     _do(again, url, key, database_url, must_not_break_off=True)
 
@@ -111,7 +118,8 @@ def undo(
     """Take back every instance that still is where an upgrade put it."""
 
     async def back(operator: OperationsClient) -> UpgradeSummary:
-        return await follow(operator, await operator.undo(upgrade, reason))
+        request = UndoRequest(upgrade_id=UpgradeId(upgrade), reason=reason)
+        return await follow(operator, await operator.undo(request))
 
     _do(back, url, key, database_url, must_not_break_off=True)
 

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from uplift.domain.model.access import Caller
-from uplift.domain.model.decision import ReasonCode
-from uplift.domain.model.mapping import VersionMapping
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.model.process import ProcessKey
+from uplift.domain.model.request import RetryRequest, UndoRequest, UpgradeRequest
 from uplift.domain.model.selection import UpgradeId
 from uplift.domain.model.upgrade import Upgrade
 from uplift.domain.ports import Store
@@ -17,7 +16,7 @@ from uplift.domain.use_cases.request import request_retry, request_undo, request
 from uplift.domain.use_cases.run import Worker
 from uplift.domain.use_cases.upgrade import finish_upgrade
 from uplift.domain.use_cases.watch import get_upgrade
-from uplift.gateway.operations.client import Change, OnProgress, Wanted
+from uplift.gateway.operations.client import Change, OnProgress
 from uplift.gateway.operations.summaries import (
     PlanSummary,
     UpgradeSummary,
@@ -36,48 +35,19 @@ class LocalClient:
         self._caller = caller
         self._worker = worker
 
-    async def plan(self, wanted: Wanted) -> PlanSummary:
-        plan = await plan_upgrade(
-            self._store, process=wanted.process, selection=wanted.selection, mappings=wanted.mappings
-        )
-        return summary_of_plan(plan)
+    async def plan(self, request: UpgradeRequest) -> PlanSummary:
+        return summary_of_plan(await plan_upgrade(self._store, request))
 
-    async def request(self, wanted: Wanted) -> UpgradeSummary:
-        upgrade = await request_upgrade(
-            self._store,
-            process=wanted.process,
-            selection=wanted.selection,
-            caller=self._caller,
-            worker=self._worker,
-            mappings=wanted.mappings,
-            fingerprint=wanted.fingerprint,
-            reason=wanted.reason,
-            key=wanted.idempotency_key,
-        )
+    async def request(self, request: UpgradeRequest) -> UpgradeSummary:
+        upgrade = await request_upgrade(self._store, request, caller=self._caller, worker=self._worker)
         return await self._summary(upgrade)
 
-    async def retry(
-        self,
-        of: UUID,
-        reasons: frozenset[ReasonCode],
-        mappings: tuple[VersionMapping, ...],
-        reason: str | None,
-    ) -> UpgradeSummary:
-        upgrade = await request_retry(
-            self._store,
-            of=UpgradeId(of),
-            reasons=reasons,
-            caller=self._caller,
-            worker=self._worker,
-            mappings=mappings,
-            reason=reason,
-        )
+    async def retry(self, request: RetryRequest) -> UpgradeSummary:
+        upgrade = await request_retry(self._store, request, caller=self._caller, worker=self._worker)
         return await self._summary(upgrade)
 
-    async def undo(self, of: UUID, reason: str | None) -> UpgradeSummary:
-        upgrade = await request_undo(
-            self._store, of=UpgradeId(of), caller=self._caller, worker=self._worker, reason=reason
-        )
+    async def undo(self, request: UndoRequest) -> UpgradeSummary:
+        upgrade = await request_undo(self._store, request, caller=self._caller, worker=self._worker)
         return await self._summary(upgrade)
 
     async def change(self, upgrade: UUID, change: Change) -> UpgradeSummary:

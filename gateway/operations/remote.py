@@ -10,11 +10,11 @@ from uuid import UUID
 
 import httpx2
 
-from uplift.domain.model.decision import ReasonCode
 from uplift.domain.model.mapping import VersionMapping
 from uplift.domain.model.process import ProcessKey
-from uplift.domain.model.selection import ByIds, Selection
-from uplift.gateway.operations.client import Change, OnProgress, Wanted
+from uplift.domain.model.request import Request, RetryRequest, UndoRequest, UpgradeRequest
+from uplift.domain.model.selection import Selection, SelectionKind
+from uplift.gateway.operations.client import Change, OnProgress
 from uplift.gateway.operations.summaries import CohortSummary, PlanSummary, UpgradeSummary, in_short, where_to
 from uplift.gateway.settings import without_password
 
@@ -77,10 +77,10 @@ class Gateway:
     url: str
     key: str
 
-    async def plan(self, wanted: Wanted) -> PlanSummary:
-        plan = (await self._payload(PLAN, "upgradePlan", _input(wanted)))["plan"]
+    async def plan(self, request: UpgradeRequest) -> PlanSummary:
+        plan = (await self._payload(PLAN, "upgradePlan", _plan_input(request)))["plan"]
         return PlanSummary(
-            process=str(wanted.process),
+            process=str(request.process),
             target_version=plan["targetVersion"],
             upgraded=plan["upgraded"],
             skipped=plan["skipped"],
@@ -90,36 +90,26 @@ class Gateway:
             cohorts=tuple(map(_cohort, sorted(plan["cohorts"], key=lambda cohort: -int(cohort["count"])))),
         )
 
-    async def request(self, wanted: Wanted) -> UpgradeSummary:
-        asked = {
-            **_input(wanted),
-            **_given(
-                fingerprint=wanted.fingerprint,
-                reason=wanted.reason,
-                idempotencyKey=wanted.idempotency_key,
-            ),
+    async def request(self, request: UpgradeRequest) -> UpgradeSummary:
+        variables = {
+            **_plan_input(request),
+            **_without_none(fingerprint=request.fingerprint),
+            **_request_input(request),
         }
-        return await self._changed("upgradeInstances", "UpgradeInstancesInput", {**asked, "wait": False})
+        return await self._changed("upgradeInstances", "UpgradeInstancesInput", variables)
 
-    async def retry(
-        self,
-        of: UUID,
-        reasons: frozenset[ReasonCode],
-        mappings: tuple[VersionMapping, ...],
-        reason: str | None,
-    ) -> UpgradeSummary:
-        asked = {
-            "id": str(of),
-            "reasons": sorted(reasons),
-            "mappings": [_mapping_input(one) for one in mappings],
-            "wait": False,
-            **_given(reason=reason),
+    async def retry(self, request: RetryRequest) -> UpgradeSummary:
+        variables = {
+            "id": str(request.upgrade_id),
+            "reasons": sorted(request.reasons),
+            **_mappings_input(request.mappings),
+            **_request_input(request),
         }
-        return await self._changed("retryUpgrade", "RetryUpgradeInput", asked)
+        return await self._changed("retryUpgrade", "RetryUpgradeInput", variables)
 
-    async def undo(self, of: UUID, reason: str | None) -> UpgradeSummary:
-        asked = {"id": str(of), "wait": False, **_given(reason=reason)}
-        return await self._changed("undoUpgrade", "UndoUpgradeInput", asked)
+    async def undo(self, request: UndoRequest) -> UpgradeSummary:
+        variables = {"id": str(request.upgrade_id), **_request_input(request)}
+        return await self._changed("undoUpgrade", "UndoUpgradeInput", variables)
 
     async def change(self, upgrade: UUID, change: Change) -> UpgradeSummary:
         name = f"{change}Upgrade"
@@ -188,18 +178,25 @@ def _summary(upgrade: Mapping[str, Any]) -> UpgradeSummary:
     )
 
 
-def _given(**fields: str | None) -> dict[str, str]:
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _input(wanted: Wanted) -> dict[str, Any]:
-    asked = {
-        "namespace": wanted.process.namespace,
-        "code": wanted.process.code,
-        "selection": _selection_input(wanted.selection),
+def _plan_input(request: UpgradeRequest) -> dict[str, Any]:
+    return {
+        "namespace": request.process.namespace,
+        "code": request.process.code,
+        "selection": _selection_input(request.selection),
+        **_mappings_input(request.mappings),
     }
-    mappings = [_mapping_input(one) for one in wanted.mappings]
-    return {**asked, "mappings": mappings} if mappings else asked
+
+
+def _request_input(request: Request) -> dict[str, Any]:
+    """The fields that all requests share. Nothing waits for the end: `follow` looks from time to time."""
+    named = _without_none(reason=request.reason, idempotencyKey=request.idempotency_key)
+    return {**named, "wait": False}
+
+
+def _mappings_input(mappings: Sequence[VersionMapping]) -> dict[str, Any]:
+    if not mappings:
+        return {}
+    return {"mappings": [_mapping_input(mapping) for mapping in mappings]}
 
 
 def _mapping_input(mapping: VersionMapping) -> dict[str, Any]:
@@ -210,9 +207,14 @@ def _mapping_input(mapping: VersionMapping) -> dict[str, Any]:
 
 
 def _selection_input(selection: Selection) -> dict[str, Any]:
-    if isinstance(selection, ByIds):
-        return {"instanceIds": [str(one) for one in selection.ids]}
-    return {"allActive": {"except": [str(one) for one in selection.excluded]}}
+    named_ids = [str(instance_id) for instance_id in selection.named_ids]
+    if selection.kind is SelectionKind.BY_IDS:
+        return {"instanceIds": named_ids}
+    return {"allActive": {"except": named_ids}}
+
+
+def _without_none(**fields: str | None) -> dict[str, str]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _counts(counted: Mapping[str, Any]) -> dict[str, int]:

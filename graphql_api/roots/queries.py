@@ -85,12 +85,7 @@ class Query:
         asked: Annotated[UpgradePlanInput, strawberry.argument(name="input", description="What to upgrade.")],
     ) -> UpgradePlanPayload | None:
         try:
-            plan = await plan_upgrade(
-                info.context.store,
-                process=asked.key(),
-                selection=asked.selection.selection(most=info.context.limits.max_ids),
-                mappings=asked.version_mappings(),
-            )
+            plan = await plan_upgrade(info.context.store, asked.request(max_ids=info.context.limits.max_ids))
         except UpliftError as error:
             return UpgradePlanPayload(plan=None, user_errors=[show_refusal(error)])
         return UpgradePlanPayload(plan=show_plan(plan), user_errors=[])

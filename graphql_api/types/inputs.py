@@ -1,5 +1,6 @@
 """What does a client say to change something?"""
 
+from dataclasses import replace
 from typing import TypeVar
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from strawberry.types.base import get_object_definition
 from uplift import domain
 from uplift.domain.model.idempotency import KEPT_FOR, MAX_KEY_LENGTH
 from uplift.domain.model.mapping import MAX_INSTRUCTIONS, MappingInstruction, VersionMapping
+from uplift.domain.model.request import RetryRequest, UndoRequest, UpgradeRequest
 from uplift.domain.model.selection import MAX_IDS, SelectionFields, all_active, by_ids
 from uplift.domain.model.upgrade import MAX_REASON_LENGTH
 from uplift.domain.use_cases.instances import MAX_BATCH
@@ -117,13 +119,22 @@ class VersionMappingInput:
         )
 
 
+def _version_mappings(mappings: list[VersionMappingInput] | None) -> tuple[VersionMapping, ...]:
+    return tuple(mapping.version_mapping() for mapping in mappings or ())
+
+
 @strawberry.input(description="What to upgrade.")
 class UpgradePlanInput(ProcessKeyInput):
     selection: SelectionInput = strawberry.field(description="Which instances of the process to upgrade.")
     mappings: list[VersionMappingInput] | None = strawberry.field(default_factory=list, description=_MAPPINGS)
 
-    def version_mappings(self) -> list[VersionMapping]:
-        return [one.version_mapping() for one in self.mappings or ()]
+    def request(self, *, max_ids: int) -> UpgradeRequest:
+        """The request, which may name `max_ids` instances. Raises InvalidSelection."""
+        return UpgradeRequest(
+            process=self.key(),
+            selection=self.selection.selection(most=max_ids),
+            mappings=_version_mappings(self.mappings),
+        )
 
 
 @strawberry.input(description="What to upgrade, and why.")
@@ -135,6 +146,14 @@ class UpgradeInstancesInput(UpgradePlanInput):
     reason: str | None = strawberry.field(default=None, description=_REASON)
     idempotency_key: str | None = strawberry.field(default=None, description=_IDEMPOTENCY_KEY)
     wait: bool = strawberry.field(default=True, description=_WAIT)
+
+    def request(self, *, max_ids: int) -> UpgradeRequest:
+        return replace(
+            super().request(max_ids=max_ids),
+            fingerprint=self.fingerprint,
+            reason=self.reason,
+            idempotency_key=self.idempotency_key,
+        )
 
 
 @strawberry.input(description="Which upgrade is meant.")
@@ -173,11 +192,14 @@ class RetryUpgradeInput(UpgradeIdInput):
     idempotency_key: str | None = strawberry.field(default=None, description=_IDEMPOTENCY_KEY)
     wait: bool = strawberry.field(default=True, description=_WAIT)
 
-    def retried(self) -> frozenset[domain.ReasonCode]:
-        return frozenset(domain.ReasonCode[reason.name] for reason in self.reasons)
-
-    def version_mappings(self) -> list[VersionMapping]:
-        return [one.version_mapping() for one in self.mappings or ()]
+    def request(self) -> RetryRequest:
+        return RetryRequest(
+            upgrade_id=self.upgrade(),
+            reasons=frozenset(domain.ReasonCode[reason.name] for reason in self.reasons),
+            mappings=_version_mappings(self.mappings),
+            reason=self.reason,
+            idempotency_key=self.idempotency_key,
+        )
 
 
 @strawberry.input(description="What to take back, and why.")
@@ -185,6 +207,11 @@ class UndoUpgradeInput(UpgradeIdInput):
     reason: str | None = strawberry.field(default=None, description=_REASON)
     idempotency_key: str | None = strawberry.field(default=None, description=_IDEMPOTENCY_KEY)
     wait: bool = strawberry.field(default=True, description=_WAIT)
+
+    def request(self) -> UndoRequest:
+        return UndoRequest(
+            upgrade_id=self.upgrade(), reason=self.reason, idempotency_key=self.idempotency_key
+        )
 
 
 @strawberry.input(description="The process to create.")

@@ -12,6 +12,7 @@ from sqlalchemy.engine import URL
 from tests.gateway.gateway_world import Program, started
 from tests.rest_compat.rest_world import ADMIN, add_world
 from uplift.domain import Role, UpgradeId, all_active, upgrade_instances
+from uplift.domain.model.request import UpgradeRequest
 from uplift.gateway.auth.keys import create_key
 from uplift.gateway.demo import PROCESS, fill
 from uplift.storage.repositories.api_keys import SqlKeys
@@ -58,7 +59,9 @@ async def _populate(where: Path | URL) -> tuple[str, str, UpgradeId]:
     try:
         await add_world(store)
         await fill(store, instances=INSTANCES, seed=1, caller=ADMIN)
-        done = await upgrade_instances(store, process=PROCESS, selection=all_active(), caller=ADMIN)
+        done = await upgrade_instances(
+            store, UpgradeRequest(process=PROCESS, selection=all_active()), caller=ADMIN
+        )
         keys = SqlKeys(store.database)
         _, admin_key = await create_key(keys, name="admin", role=Role.SYSTEM_ADMIN)
         _, reader_key = await create_key(keys, name="reader", role=Role.READER)

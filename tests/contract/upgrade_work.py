@@ -19,6 +19,7 @@ from uplift.domain import (
     request_upgrade,
     run_upgrade,
 )
+from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.upgrade import Lease
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.run import OnProgress
@@ -43,9 +44,8 @@ async def request(
 ) -> Upgrade:
     """Ask for an upgrade, of all active instances unless told otherwise."""
     chosen = AllActive() if selection is None else selection
-    return await request_upgrade(
-        store, process=process, selection=chosen, caller=ADMIN, worker=worker, **more
-    )
+    asked = UpgradeRequest(process=process, selection=chosen, **more)
+    return await request_upgrade(store, asked, caller=ADMIN, worker=worker)
 
 
 def dying_after(chunks: int) -> OnProgress:

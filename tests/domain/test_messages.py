@@ -13,6 +13,7 @@ from uplift.domain.compatibility import Code, compare
 from uplift.domain.errors import InvalidSelection
 from uplift.domain.model.cohort import Origin
 from uplift.domain.model.mapping import InvalidMapping, VersionMapping
+from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.selection import MAX_IDS, one_way_of_selecting
 from uplift.domain.ports import Store
 from uplift.domain.rules.eligibility import decide_undo
@@ -76,7 +77,7 @@ async def test_every_rule_that_instructions_break_is_told_at_once(store: Store) 
     lost = [an_instruction(source, "nowhere") for source in ("approve", "pay")]
     mapping = VersionMapping(from_version=VersionNumber(1), instructions=tuple(lost))
     with pytest.raises(InvalidMapping) as caught:
-        await plan_upgrade(store, process=ORDERS, selection=all_active(), mappings=[mapping])
+        await plan_upgrade(store, UpgradeRequest(process=ORDERS, selection=all_active(), mappings=(mapping,)))
     error = caught.value
     assert (error.from_version, error.field) == (1, ("mappings", "0"))
     assert [(one.code, one.source) for one in error.findings] == [
@@ -90,7 +91,7 @@ async def test_every_rule_that_instructions_break_is_told_at_once(store: Store) 
 @pytest.mark.anyio
 async def test_the_fingerprint_of_a_plan_is_short(store: Store) -> None:
     await a_modelled_process(store, chain("approve").xml())
-    plan = await plan_upgrade(store, process=ORDERS, selection=all_active())
+    plan = await plan_upgrade(store, UpgradeRequest(process=ORDERS, selection=all_active()))
     assert len(plan.fingerprint.digest) == 16
 
 

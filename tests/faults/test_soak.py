@@ -31,6 +31,7 @@ from uplift.domain import (
     request_undo,
     request_upgrade,
 )
+from uplift.domain.model.request import RetryRequest, UndoRequest, UpgradeRequest
 from uplift.storage.store import SqlStore
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
@@ -124,14 +125,17 @@ async def a_short_life(file: Path) -> Life:
         ledger.seen(ledger.asked(done.id, asked), done.state)
 
     may: dict[str, Any] = {"caller": ADMIN, "worker": a_worker(size=1_000)}
-    done = await request_upgrade(store, process=BARE, selection=all_active(left_out), **may)
+    done = await request_upgrade(store, UpgradeRequest(process=BARE, selection=all_active(left_out)), **may)
     note(done, ids=left_out)
-    undone = await request_undo(store, of=done.id, **may)
+    undone = await request_undo(store, UndoRequest(upgrade_id=done.id), **may)
     note(undone, of=done.id)
     reasons = frozenset([ReasonCode.ALREADY_LATEST])
-    retried = await request_retry(store, of=done.id, reasons=reasons, **may)
+    retried = await request_retry(store, RetryRequest(upgrade_id=done.id, reasons=reasons), **may)
     note(retried, of=done.id, reasons=reasons)
-    note(await request_upgrade(store, process=BARE, selection=by_ids(ids), **may), ids=frozenset(ids))
+    note(
+        await request_upgrade(store, UpgradeRequest(process=BARE, selection=by_ids(ids)), **may),
+        ids=frozenset(ids),
+    )
     await store.close()
     assert 0 < done.upgraded == undone.upgraded < done.total == 22
     assert retried.skipped == retried.total > 0

@@ -20,6 +20,7 @@ from tests.support.builders import ADMIN, INVOICES, ORDERS, a_process, an_instan
 from tests.support.stores import Everything, an_open_database, everything_in
 from uplift.domain import Status
 from uplift.domain.model.access import ApiKey, Role
+from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.selection import AllActive
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.request import request_upgrade
@@ -60,7 +61,9 @@ async def a_world(store: Store) -> None:
 async def leave_queued(store: Store) -> None:
     """An upgrade of ORDERS that waits for a worker."""
     gone = Worker(name="gone", chunk_policy=ChunkPolicy(inline_limit=1, initial_size=1, min_size=1))
-    await request_upgrade(store, process=ORDERS, selection=AllActive(), caller=ADMIN, worker=gone)
+    await request_upgrade(
+        store, UpgradeRequest(process=ORDERS, selection=AllActive()), caller=ADMIN, worker=gone
+    )
 
 
 def with_store(place: Place, work: Callable[[SqlStore], Awaitable[Answer]]) -> Answer:

@@ -18,6 +18,7 @@ from tests.support.stores import Around, an_open_database, instances_of, outcome
 from uplift.domain import Upgrade, UpgradeId, UpgradeState, Worker, all_active, request_upgrade
 from uplift.domain.errors import StoreUnavailable
 from uplift.domain.model.access import Role
+from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.ports import HeldPartition, Store, Transaction
 from uplift.domain.use_cases.watch import wait_until_finished
 from uplift.gateway import settings
@@ -145,7 +146,7 @@ async def test_a_worker_never_has_the_name_of_one_whose_lease_may_still_stand() 
     store.may_go_on.set()
     await a_process(store, holding=instances(range(9)))
     queued = await request_upgrade(
-        store, process=ORDERS, selection=all_active(), caller=ADMIN, worker=a_worker(size=1)
+        store, UpgradeRequest(process=ORDERS, selection=all_active()), caller=ADMIN, worker=a_worker(size=1)
     )
     stopping = asyncio.Event()
     named = Worker(name="here", lease_for=timedelta(milliseconds=1))
@@ -165,7 +166,10 @@ async def test_a_server_works_on_one_upgrade_with_several_workers(monkeypatch: p
     async with asyncio.timeout(60), the_server().database() as url, an_open_database(url) as opened:
         await a_process(opened, holding=holding)
         asked = await request_upgrade(
-            opened, process=ORDERS, selection=all_active(), caller=ADMIN, worker=a_worker(size=1)
+            opened,
+            UpgradeRequest(process=ORDERS, selection=all_active()),
+            caller=ADMIN,
+            worker=a_worker(size=1),
         )
         store = TogetherStore(opened, many=3)
         app = build_app(

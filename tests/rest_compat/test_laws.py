@@ -14,6 +14,7 @@ from tests.rest_compat.rest_world import ADMIN, an_id, an_instance, ask, snapsho
 from tests.rest_compat.rest_world import add_process as add
 from uplift.domain import ProcessKey, Status, VersionNumber, all_active, by_ids, upgrade_instances
 from uplift.domain.model.paging import PageRequest
+from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.ports import OutcomeFilter, Store
 
 pytestmark = pytest.mark.anyio
@@ -100,7 +101,9 @@ async def test_rest_and_domain_agree(
     picked = [index % len(our_ids) for index in chosen]
     selection = all_active if everything else by_ids
     upgrade = await upgrade_instances(
-        rest_store, process=ours, selection=selection(our_ids[index] for index in picked), caller=ADMIN
+        rest_store,
+        UpgradeRequest(process=ours, selection=selection(our_ids[index] for index in picked)),
+        caller=ADMIN,
     )
     pages = await rest_store.outcome_pages([upgrade.id], OutcomeFilter(), PageRequest(first=1_000))
     expected = [

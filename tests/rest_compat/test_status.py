@@ -23,6 +23,7 @@ from uplift.domain import (
     request_undo,
     request_upgrade,
 )
+from uplift.domain.model.request import UndoRequest, UpgradeRequest
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.run import fail
 
@@ -162,7 +163,10 @@ async def test_shows_an_upgrade_that_another_front_door_took(
     client: httpx2.AsyncClient, rest_store: Store
 ) -> None:
     upgrade = await request_upgrade(
-        rest_store, process=ORDERS, selection=all_active(), caller=ADMIN, worker=Worker(name="graphql")
+        rest_store,
+        UpgradeRequest(process=ORDERS, selection=all_active()),
+        caller=ADMIN,
+        worker=Worker(name="graphql"),
     )
     assert (await status_of(client, upgrade.id)).json()["total"] == 4
 
@@ -174,7 +178,7 @@ async def test_shows_an_upgrade_that_takes_another_back(
     moved = replace(an_instance(WAITING_1, version=3), position=frozenset({ElementId("approve")}))
     await register_instances(rest_store, process=ORDERS, instances=[moved], caller=ADMIN)
     undo = await request_undo(
-        rest_store, of=UpgradeId(UUID(made)), caller=ADMIN, worker=Worker(name="graphql")
+        rest_store, UndoRequest(upgrade_id=UpgradeId(UUID(made))), caller=ADMIN, worker=Worker(name="graphql")
     )
     told = (await status_of(client, undo.id)).json()
     assert (told["version"], told["updated"], told["skipped"]) == (None, 1, 1)

@@ -43,7 +43,7 @@ from uplift.domain import (
     all_active,
     by_ids,
 )
-from uplift.domain.model.selection import SelectionKind, kind_of
+from uplift.domain.model.selection import SelectionKind
 from uplift.domain.ports import OutcomeFilter, RecordedChunk, Store
 
 pytestmark = pytest.mark.anyio
@@ -58,9 +58,7 @@ def selecting(kind: SelectionKind, numbers: range) -> Selection:
 
 async def add(store: Store, selection: Selection, target: int = 2) -> Upgrade:
     async with store.transaction() as transaction:
-        return await add_upgrade(
-            transaction, an_upgrade(selection=kind_of(selection), target=target), selection
-        )
+        return await add_upgrade(transaction, an_upgrade(selection=selection.kind, target=target), selection)
 
 
 async def next_chunk(store: Store, upgrade: Upgrade, size: int) -> WorkedChunk:

@@ -38,7 +38,6 @@ from uplift.domain import (
 )
 from uplift.domain.model.decision import INSTANCE_NOT_FOUND
 from uplift.domain.model.paging import PageRequest
-from uplift.domain.model.selection import kind_of
 from uplift.domain.model.upgrade import Lease
 from uplift.domain.ports import OutcomeFilter, Store
 
@@ -48,7 +47,7 @@ ONE, TWO = VersionNumber(1), VersionNumber(2)
 
 
 async def add(store: Store, number: int, selection: Selection, process: ProcessKey = ORDERS) -> Upgrade:
-    new = an_upgrade(number, process=process, selection=kind_of(selection))
+    new = an_upgrade(number, process=process, selection=selection.kind)
     async with store.transaction() as transaction:
         return await add_upgrade(transaction, new, selection)
 
@@ -155,7 +154,7 @@ async def test_an_upgrade_that_is_rolled_back_was_never_there(store: Store) -> N
     await a_process(store, holding=instances([1]))
     for selection in (all_active([an_id(1)]), by_ids([an_id(1)])):
         async with a_transaction_that_fails(store) as transaction:
-            new = await add_upgrade(transaction, an_upgrade(selection=kind_of(selection)), selection)
+            new = await add_upgrade(transaction, an_upgrade(selection=selection.kind), selection)
             await run_chunk(transaction, new, 10)
     assert await store.upgrade(an_upgrade_id(1)) is None
     assert await upgrades_of(store) == []
@@ -311,7 +310,7 @@ async def test_outcomes_of_more_than_500_upgrades_are_read_at_once(store: Store)
     async with store.transaction() as transaction:
         for number in numbers:
             selection = by_ids([an_id(1)]) if number % 2 else all_active()
-            new = an_upgrade(number, selection=kind_of(selection))
+            new = an_upgrade(number, selection=selection.kind)
             await add_upgrade(transaction, new, selection)
             await run_chunk(transaction, new, 10)
     asked = [an_upgrade_id(number) for number in numbers]

@@ -27,6 +27,7 @@ from uplift.domain import (
     request_retry,
     request_undo,
 )
+from uplift.domain.model.request import RetryRequest, UndoRequest
 from uplift.domain.model.selection import all_active, by_ids
 from uplift.domain.model.upgrade import HistoryEntry
 from uplift.domain.ports import Store
@@ -46,9 +47,12 @@ async def test_what_each_upgrade_did_is_told_in_order(store: Store) -> None:
     )
     first = await request(store, worker=LARGE, reason="first")
     retry = await request_retry(
-        store, of=first.id, reasons=frozenset({ReasonCode.NOT_PENDING}), caller=ADMIN, worker=LARGE
+        store,
+        RetryRequest(upgrade_id=first.id, reasons=frozenset({ReasonCode.NOT_PENDING})),
+        caller=ADMIN,
+        worker=LARGE,
     )
-    undo = await request_undo(store, of=first.id, caller=ADMIN, worker=LARGE)
+    undo = await request_undo(store, UndoRequest(upgrade_id=first.id), caller=ADMIN, worker=LARGE)
     second = await request(store, by_ids([an_id(1), an_id(9)]), worker=LARGE)
     histories = await store.histories(list(map(an_id, range(4))))
     outcomes = {

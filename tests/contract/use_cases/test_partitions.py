@@ -56,6 +56,7 @@ from uplift.domain import (
     run_upgrade,
 )
 from uplift.domain.clock import Clock
+from uplift.domain.model.request import RetryRequest, UndoRequest
 from uplift.domain.ports import Store, Transaction
 from uplift.domain.use_cases.run import ChunkPolicy, fail
 from uplift.domain.use_cases.upgrade import finish_upgrade
@@ -156,9 +157,11 @@ async def test_retries_and_undos_are_shared_too(store: Store) -> None:
     skipped = await work(store, (await request(store)).id)
     await report_instances(store, reports=[a_report(number) for number in range(15)], caller=ADMIN)
     reasons = frozenset({ReasonCode.NOT_PENDING})
-    retry = await request_retry(store, of=skipped.id, reasons=reasons, caller=ADMIN, worker=SMALL)
+    retry = await request_retry(
+        store, RetryRequest(upgrade_id=skipped.id, reasons=reasons), caller=ADMIN, worker=SMALL
+    )
     assert await partitions_worked(store, retry) == [6, 6, 6, 2]
-    undo = await request_undo(store, of=retry.id, caller=ADMIN, worker=SMALL)
+    undo = await request_undo(store, UndoRequest(upgrade_id=retry.id), caller=ADMIN, worker=SMALL)
     assert await partitions_worked(store, undo) == [6, 6, 3]
     assert {one.version for one in await instances_of(store, ORDERS)} == {1}
 
@@ -348,7 +351,7 @@ async def test_what_another_worker_has_decided_meanwhile_is_carried_out(store: S
     asked = (
         await request(store)
         if what == "upgrade"
-        else await request_undo(store, of=done.id, caller=ADMIN, worker=SMALL)
+        else await request_undo(store, UndoRequest(upgrade_id=done.id), caller=ADMIN, worker=SMALL)
     )
     for worker in (ONE, TWO):
         await taken(store, asked.id, worker)

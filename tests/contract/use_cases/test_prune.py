@@ -33,6 +33,7 @@ from uplift.domain import (
 )
 from uplift.domain.errors import ErrorCode
 from uplift.domain.model.paging import PageRequest
+from uplift.domain.model.request import RetryRequest, UndoRequest
 from uplift.domain.model.selection import all_active, by_ids
 from uplift.domain.ports import OutcomeFilter, Store
 from uplift.domain.use_cases.prune import prune_outcomes
@@ -159,7 +160,7 @@ async def test_pruning_goes_on_where_it_was_interrupted(store: Store, selection:
         await transaction.prune_outcomes(old, 2)
         await transaction.save_upgrade(replace(old, pruned_at=EVENING))
     async with refused(store, ErrorCode.INVALID_INPUT, field=("id",)):
-        await request_undo(store, of=done.id, caller=ADMIN, worker=LARGE)
+        await request_undo(store, UndoRequest(upgrade_id=done.id), caller=ADMIN, worker=LARGE)
     assert await prune(store) == 3
     assert await outcomes_of(store, done.id) == []
     assert await store.upgrade(done.id) == replace(done, pruned_at=EVENING)
@@ -180,9 +181,11 @@ async def test_an_upgrade_keeps_its_outcomes_while_it_is_retried_or_undone(store
     first = await request(store, worker=LARGE)
     if what == "retry":
         reasons = frozenset({ReasonCode.NOT_PENDING})
-        follower = await request_retry(store, of=first.id, reasons=reasons, caller=ADMIN, worker=SMALL)
+        follower = await request_retry(
+            store, RetryRequest(upgrade_id=first.id, reasons=reasons), caller=ADMIN, worker=SMALL
+        )
     else:
-        follower = await request_undo(store, of=first.id, caller=ADMIN, worker=SMALL)
+        follower = await request_undo(store, UndoRequest(upgrade_id=first.id), caller=ADMIN, worker=SMALL)
     assert await prune(store) == 0
     await work_and_die(store, follower.id, chunks=1)
     assert await prune(store) == 0

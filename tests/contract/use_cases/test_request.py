@@ -33,6 +33,7 @@ from uplift.domain import (
     plan_upgrade,
 )
 from uplift.domain.errors import ErrorCode
+from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.plan import PlanChanged
@@ -135,7 +136,7 @@ async def test_the_target_is_fixed_when_the_upgrade_is_asked_for(store: Store) -
 async def test_a_plan_that_changes_before_its_only_chunk_is_refused(store: Store) -> None:
     """Between the look at the plan and the chunk, which waits for another writer."""
     await a_process(store, holding=instances(range(3)))
-    plan = await plan_upgrade(store, process=ORDERS, selection=all_active())
+    plan = await plan_upgrade(store, UpgradeRequest(process=ORDERS, selection=all_active()))
     async with store.transaction() as transaction:
         await transaction.report(ORDERS, [a_report(1, status=Status.RUNNING)])
         task = create_task(request(store, worker=a_worker(size=9), fingerprint=str(plan.fingerprint)))
@@ -149,7 +150,7 @@ async def test_a_plan_that_changes_before_its_only_chunk_is_refused(store: Store
 
 async def test_a_plan_that_holds_is_carried_out(store: Store) -> None:
     await a_process(store, holding=[*instances(range(3)), an_instance(3, status=Status.RUNNING)])
-    plan = await plan_upgrade(store, process=ORDERS, selection=all_active())
+    plan = await plan_upgrade(store, UpgradeRequest(process=ORDERS, selection=all_active()))
     queued = await request(store, fingerprint=str(plan.fingerprint))
     assert (queued.state, queued.expected) == (UpgradeState.QUEUED, 4)
     done = await request(store, worker=a_worker(size=9), fingerprint=str(plan.fingerprint))
@@ -158,7 +159,7 @@ async def test_a_plan_that_holds_is_carried_out(store: Store) -> None:
 
 async def test_a_large_request_with_a_plan_of_before_is_refused(store: Store) -> None:
     await a_process(store, holding=instances(range(5)))
-    plan = await plan_upgrade(store, process=ORDERS, selection=all_active())
+    plan = await plan_upgrade(store, UpgradeRequest(process=ORDERS, selection=all_active()))
     async with store.transaction() as transaction:
         await transaction.report(ORDERS, [a_report(1, status=Status.COMPLETED)])
     async with refused(store, ErrorCode.PLAN_CHANGED, field=("fingerprint",)):

@@ -52,10 +52,11 @@ from uplift.domain import (
 )
 from uplift.domain.errors import ErrorCode
 from uplift.domain.model.mapping import MappingInstruction, VersionMapping
+from uplift.domain.model.request import RetryRequest, UndoRequest
 from uplift.domain.model.selection import SelectionKind, by_ids
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.prune import prune_outcomes
-from uplift.domain.use_cases.request import RETRIED
+from uplift.domain.use_cases.request import RETRIABLE
 from uplift.domain.use_cases.run import fail
 
 pytestmark = pytest.mark.anyio
@@ -72,7 +73,7 @@ async def retry(
     store: Store, of: Upgrade, *reasons: ReasonCode, worker: Worker = LARGE, **more: Any
 ) -> Upgrade:
     return await request_retry(
-        store, of=of.id, reasons=frozenset(reasons), caller=ADMIN, worker=worker, **more
+        store, RetryRequest(upgrade_id=of.id, reasons=frozenset(reasons), **more), caller=ADMIN, worker=worker
     )
 
 
@@ -107,7 +108,7 @@ async def taken_up(store: Store, upgrade: Upgrade) -> list[InstanceId]:
         ([INCOMPATIBLE], [6, 7]),
         ([NOT_PENDING, ALREADY_LATEST], [3, 4, 5]),
         ([NOT_PENDING, INCOMPATIBLE], [3, 5, 6, 7]),
-        (sorted(RETRIED), [3, 4, 5, 6, 7]),
+        (sorted(RETRIABLE), [3, 4, 5, 6, 7]),
     ],
     ids=str,
 )
@@ -127,7 +128,7 @@ async def test_those_skipped_for_one_of_the_reasons_are_tried_again(
 async def test_nothing_is_done_when_nothing_was_skipped_for_the_reason(store: Store) -> None:
     await a_process(store, holding=instances(range(3)))
     earlier = await request(store, worker=LARGE)
-    again = await retry(store, earlier, *RETRIED)
+    again = await retry(store, earlier, *RETRIABLE)
     assert (again.state, again.expected, again.total) == (UpgradeState.COMPLETED, 0, 0)
     assert await outcomes_of(store, again.id) == []
     assert await instances_of(store, ORDERS) == instances(range(3), version=2)
@@ -141,7 +142,7 @@ async def test_each_is_decided_as_it_is_now(store: Store) -> None:
         a_report(7, position=at("approve"), status=Status.COMPLETED),
     ]
     await report_instances(store, reports=reports, caller=ADMIN)
-    again = await retry(store, earlier, *RETRIED)
+    again = await retry(store, earlier, *RETRIABLE)
     outcomes = await outcomes_of(store, again.id)
     assert [(one.instance, [reason.code for reason in one.reasons]) for one in outcomes] == [
         (an_id(3), []),
@@ -192,7 +193,7 @@ async def test_a_retry_can_be_retried(store: Store) -> None:
 async def test_a_large_retry_is_queued_and_worked_off_in_chunks(store: Store, size: int) -> None:
     earlier = await a_mixed_upgrade(store)
     worker = a_worker("small", size=size)
-    again = await retry(store, earlier, *RETRIED, worker=worker)
+    again = await retry(store, earlier, *RETRIABLE, worker=worker)
     assert (again.state, again.expected) == (UpgradeState.QUEUED, 5)
     left = await work_and_die(store, again.id, worker, chunks=1)
     assert left.total == size
@@ -205,7 +206,7 @@ async def test_an_instance_registered_later_is_not_tried_again(store: Store) -> 
     earlier = await a_mixed_upgrade(store)
     late = [an_instance(8, position=at("check"))]
     await register_instances(store, process=ORDERS, instances=late, caller=ADMIN)
-    again = await retry(store, earlier, *RETRIED)
+    again = await retry(store, earlier, *RETRIABLE)
     assert an_id(8) not in await taken_up(store, again)
 
 
@@ -245,20 +246,20 @@ async def test_an_upgrade_that_is_not_finished_cannot_be_followed(
         if what == "retry":
             await retry(store, earlier, NOT_PENDING)
         else:
-            await request_undo(store, of=earlier.id, caller=ADMIN, worker=LARGE)
+            await request_undo(store, UndoRequest(upgrade_id=earlier.id), caller=ADMIN, worker=LARGE)
 
 
 @pytest.mark.parametrize("what", ["retry", "undo"])
 async def test_an_undo_cannot_be_followed(store: Store, what: str) -> None:
     await a_process(store, holding=instances(range(3)))
     earlier = await request(store, worker=LARGE)
-    undo = await request_undo(store, of=earlier.id, caller=ADMIN, worker=LARGE)
+    undo = await request_undo(store, UndoRequest(upgrade_id=earlier.id), caller=ADMIN, worker=LARGE)
     message = f"Expected to {what} an upgrade, but {undo.id} is an undo."
     async with refused(store, ErrorCode.INVALID_INPUT, message, ("id",)):
         if what == "retry":
             await retry(store, undo, NOT_PENDING)
         else:
-            await request_undo(store, of=undo.id, caller=ADMIN, worker=LARGE)
+            await request_undo(store, UndoRequest(upgrade_id=undo.id), caller=ADMIN, worker=LARGE)
 
 
 @pytest.mark.parametrize("what", ["retry", "undo"])
@@ -270,7 +271,7 @@ async def test_an_upgrade_without_its_outcomes_cannot_be_followed(store: Store, 
         if what == "retry":
             await retry(store, earlier, NOT_PENDING)
         else:
-            await request_undo(store, of=earlier.id, caller=ADMIN, worker=LARGE)
+            await request_undo(store, UndoRequest(upgrade_id=earlier.id), caller=ADMIN, worker=LARGE)
 
 
 @pytest.mark.parametrize("what", ["retry", "undo"])
@@ -281,9 +282,11 @@ async def test_an_unknown_upgrade_cannot_be_followed(store: Store, what: str) ->
     async with refused(store, ErrorCode.UPGRADE_NOT_FOUND, message, ("id",)):
         if what == "retry":
             reasons = frozenset({NOT_PENDING})
-            await request_retry(store, of=unknown, reasons=reasons, caller=ADMIN, worker=LARGE)
+            await request_retry(
+                store, RetryRequest(upgrade_id=unknown, reasons=reasons), caller=ADMIN, worker=LARGE
+            )
         else:
-            await request_undo(store, of=unknown, caller=ADMIN, worker=LARGE)
+            await request_undo(store, UndoRequest(upgrade_id=unknown), caller=ADMIN, worker=LARGE)
 
 
 @pytest.mark.parametrize("what", ["retry", "undo"])
@@ -292,9 +295,11 @@ async def test_a_reader_follows_no_upgrade(store: Store, what: str) -> None:
     async with refused(store, ErrorCode.FORBIDDEN):
         if what == "retry":
             reasons = frozenset({NOT_PENDING})
-            await request_retry(store, of=earlier.id, reasons=reasons, caller=READER, worker=LARGE)
+            await request_retry(
+                store, RetryRequest(upgrade_id=earlier.id, reasons=reasons), caller=READER, worker=LARGE
+            )
         else:
-            await request_undo(store, of=earlier.id, caller=READER, worker=LARGE)
+            await request_undo(store, UndoRequest(upgrade_id=earlier.id), caller=READER, worker=LARGE)
 
 
 @pytest.mark.parametrize("end", ["CANCELLED", "FAILED"])

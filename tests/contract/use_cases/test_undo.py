@@ -49,6 +49,7 @@ from uplift.domain import (
 from uplift.domain.model.cohort import Cohort, Origin
 from uplift.domain.model.decision import CountedDecision
 from uplift.domain.model.mapping import MappingInstruction, VersionMapping
+from uplift.domain.model.request import UndoRequest
 from uplift.domain.model.selection import SelectionKind, by_ids
 from uplift.domain.ports import OutcomeFilter, Store
 from uplift.domain.rules.eligibility import decide_undo
@@ -63,7 +64,7 @@ SECOND = a_document("orders").start().user_task("check").user_task("confirm").en
 
 
 async def undo(store: Store, of: Upgrade, worker: Worker = LARGE, **more: Any) -> Upgrade:
-    return await request_undo(store, of=of.id, caller=ADMIN, worker=worker, **more)
+    return await request_undo(store, UndoRequest(upgrade_id=of.id, **more), caller=ADMIN, worker=worker)
 
 
 async def an_upgrade_that_moved(store: Store, *held: Instance, published: int = 2) -> Upgrade:

@@ -34,6 +34,7 @@ from uplift.domain import (
     report_instances,
     upgrade_instances,
 )
+from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.upgrade import finish_upgrade
@@ -48,8 +49,7 @@ async def upgrade(
 ) -> Upgrade:
     return await upgrade_instances(
         store,
-        process=process,
-        selection=selection,
+        UpgradeRequest(process=process, selection=selection),
         caller=ADMIN,
         worker=a_worker(str(uuid4()), size=chunk_size),
     )

@@ -39,6 +39,7 @@ from uplift.domain import (
     upgrade_instances,
 )
 from uplift.domain.model.instance import ACTIVE
+from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.ports import Store
 from uplift.domain.rules.migration_path import MigrationPath
 from uplift.domain.use_cases.plan import plan_upgrade
@@ -103,8 +104,7 @@ def selected(world: World) -> list[InstanceId]:
 async def upgraded(store: Store, world: World, *, chunk_size: int | None = None) -> Upgrade:
     return await upgrade_instances(
         store,
-        process=ORDERS,
-        selection=world.selection,
+        UpgradeRequest(process=ORDERS, selection=world.selection),
         caller=ADMIN,
         worker=a_worker(size=chunk_size or world.chunk_size),
     )
@@ -244,7 +244,7 @@ async def test_the_size_of_chunks_does_not_matter(stores: Stores, kind: str, wor
 @given(world=worlds())
 async def test_an_upgrade_does_what_its_plan_said(stores: Stores, kind: str, world: World) -> None:
     async def law(store: Store) -> None:
-        plan = await plan_upgrade(store, process=ORDERS, selection=world.selection)
+        plan = await plan_upgrade(store, UpgradeRequest(process=ORDERS, selection=world.selection))
         done = await upgraded(store, world)
         assert (plan.upgraded, plan.skipped, plan.excluded) == (done.upgraded, done.skipped, done.excluded)
         skips = {one for one in plan.decisions if one.decision.verdict is Verdict.SKIP}

@@ -44,6 +44,7 @@ from uplift.domain import (
 from uplift.domain.bpmn import read_model
 from uplift.domain.errors import UpliftError
 from uplift.domain.model.mapping import InvalidMapping, MappingInstruction, VersionMapping
+from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.plan import Plan, PlanChanged, plan_upgrade
 from uplift.storage.store import SqlStore
@@ -147,7 +148,9 @@ async def in_a_store(
 
 
 async def planned(store: Store, world: World) -> Plan:
-    return await plan_upgrade(store, process=ORDERS, selection=world.selection, mappings=world.mappings)
+    return await plan_upgrade(
+        store, UpgradeRequest(process=ORDERS, selection=world.selection, mappings=world.mappings)
+    )
 
 
 async def planned_or_refused(store: Store, world: World) -> tuple[Plan | None, UpliftError | None]:
@@ -161,10 +164,9 @@ async def planned_or_refused(store: Store, world: World) -> tuple[Plan | None, U
 async def upgraded(store: Store, world: World, fingerprint: str | None = None) -> Upgrade:
     return await upgrade_instances(
         store,
-        process=ORDERS,
-        selection=world.selection,
-        mappings=world.mappings,
-        fingerprint=fingerprint,
+        UpgradeRequest(
+            process=ORDERS, selection=world.selection, mappings=world.mappings, fingerprint=fingerprint
+        ),
         caller=ADMIN,
     )
 
@@ -382,7 +384,7 @@ async def test_a_plan_costs_as_many_statements_whatever_the_number_of_instances(
             await populated(filled, World(DOCUMENTS[:3], held, selection, ()))
         store = await SqlStore.open(file)
         with statements() as seen:
-            plan = await plan_upgrade(store, process=ORDERS, selection=selection)
+            plan = await plan_upgrade(store, UpgradeRequest(process=ORDERS, selection=selection))
         await store.close()
         assert len(plan.decisions) == 6
         asked.append(seen)

@@ -32,9 +32,10 @@ from uplift.domain import (
     request_upgrade,
     resume_upgrade,
 )
+from uplift.domain.model.request import RetryRequest, UndoRequest, UpgradeRequest
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.prune import prune_outcomes
-from uplift.domain.use_cases.request import RETRIED
+from uplift.domain.use_cases.request import RETRIABLE
 from uplift.domain.use_cases.run import run_chunk
 from uplift.domain.use_cases.upgrade import finish_upgrade
 
@@ -96,9 +97,7 @@ async def interrupted(store: Store, upgrade: Upgrade, steps: list[Step]) -> Upgr
 async def upgraded(store: Store, world: World, steps: list[Step]) -> Upgrade:
     asked = await request_upgrade(
         store,
-        process=ORDERS,
-        selection=world.selection,
-        mappings=world.mappings,
+        UpgradeRequest(process=ORDERS, selection=world.selection, mappings=world.mappings),
         caller=ADMIN,
         worker=a_worker(size=1),
     )
@@ -107,12 +106,16 @@ async def upgraded(store: Store, world: World, steps: list[Step]) -> Upgrade:
 
 async def retried(store: Store, earlier: Upgrade, steps: list[Step]) -> Upgrade:
     worker = a_worker(size=1)
-    asked = await request_retry(store, of=earlier.id, reasons=RETRIED, caller=ADMIN, worker=worker)
+    asked = await request_retry(
+        store, RetryRequest(upgrade_id=earlier.id, reasons=RETRIABLE), caller=ADMIN, worker=worker
+    )
     return await interrupted(store, asked, steps)
 
 
 async def undone(store: Store, earlier: Upgrade, steps: list[Step]) -> Upgrade:
-    asked = await request_undo(store, of=earlier.id, caller=ADMIN, worker=a_worker(size=1))
+    asked = await request_undo(
+        store, UndoRequest(upgrade_id=earlier.id), caller=ADMIN, worker=a_worker(size=1)
+    )
     return await interrupted(store, asked, steps)
 
 

@@ -12,7 +12,6 @@ from uplift.domain.model.selection import (
     MAX_IDS,
     SelectionFields,
     SelectionKind,
-    kind_of,
     one_way_of_selecting,
 )
 
@@ -155,5 +154,5 @@ def test_a_refusal_names_what_the_caller_wrote() -> None:
 
 
 def test_a_selection_knows_its_kind() -> None:
-    assert kind_of(by_ids([A])) is SelectionKind.BY_IDS
-    assert kind_of(all_active()) is SelectionKind.ALL_ACTIVE
+    assert by_ids([A]).kind is SelectionKind.BY_IDS
+    assert all_active().kind is SelectionKind.ALL_ACTIVE

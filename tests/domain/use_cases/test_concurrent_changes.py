@@ -42,6 +42,7 @@ from uplift.domain import (
     watch,
 )
 from uplift.domain.errors import InvalidInput
+from uplift.domain.model.request import RetryRequest, UndoRequest, UpgradeRequest
 from uplift.domain.ports import Store, Transaction
 from uplift.domain.use_cases import prune as pruning
 from uplift.domain.use_cases.prune import prune_outcomes
@@ -78,11 +79,13 @@ async def writing(store: InMemoryStore) -> AsyncIterator[WritingMeanwhile]:
 
 def retry(store: Store, earlier: Upgrade) -> Coroutine[Any, Any, Upgrade]:
     reasons = frozenset({ReasonCode.NOT_PENDING})
-    return request_retry(store, of=earlier.id, reasons=reasons, caller=ADMIN, worker=SMALL)
+    return request_retry(
+        store, RetryRequest(upgrade_id=earlier.id, reasons=reasons), caller=ADMIN, worker=SMALL
+    )
 
 
 def undo(store: Store, earlier: Upgrade) -> Coroutine[Any, Any, Upgrade]:
-    return request_undo(store, of=earlier.id, caller=ADMIN, worker=SMALL)
+    return request_undo(store, UndoRequest(upgrade_id=earlier.id), caller=ADMIN, worker=SMALL)
 
 
 async def test_instances_registered_after_the_count_are_left_to_a_worker(store: InMemoryStore) -> None:
@@ -106,7 +109,7 @@ async def test_instances_registered_after_the_count_are_left_to_a_worker(store: 
 async def test_a_key_that_was_used_after_the_look_gives_the_first_upgrade(store: InMemoryStore) -> None:
     await a_process(store, holding=instances(range(2)))
     async with writing(store) as meanwhile:
-        first, second = [await meanwhile.begin(request(store, key="one")) for _ in range(2)]
+        first, second = [await meanwhile.begin(request(store, idempotency_key="one")) for _ in range(2)]
     assert await first == await second
     assert await upgrades_of(store) == [await first]
 
@@ -212,7 +215,9 @@ async def test_pruning_lets_others_write_between_its_steps(
     await a_process(store, holding=instances(range(2)))
     large = a_worker(size=1_000)
     done = [
-        await request_upgrade(store, process=ORDERS, selection=all_active(), caller=ADMIN, worker=large)
+        await request_upgrade(
+            store, UpgradeRequest(process=ORDERS, selection=all_active()), caller=ADMIN, worker=large
+        )
         for _ in range(3)
     ]
     left: list[list[list[InstanceId]]] = []

@@ -1,5 +1,7 @@
 """What a plan counts and refuses; that it holds is the matter of the laws of plans."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.domain.refusing import refused
@@ -20,15 +22,16 @@ from uplift.domain import Status, all_active, by_ids, plan_upgrade
 from uplift.domain.compatibility import Code
 from uplift.domain.errors import ErrorCode
 from uplift.domain.model.decision import ReasonCode
-from uplift.domain.model.mapping import MAX_INSTRUCTIONS, VersionMapping, check_mappings
+from uplift.domain.model.mapping import MAX_INSTRUCTIONS, VersionMapping, require_valid_mappings
 from uplift.domain.model.process import VersionNumber
+from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.plan import (
     Fingerprint,
     PlanChanged,
-    must_have_done,
-    must_still_plan,
     read_fingerprint,
+    require_planned_result,
+    require_same_plan,
 )
 
 pytestmark = pytest.mark.anyio
@@ -49,7 +52,7 @@ async def test_instances_are_counted_under_every_reason_and_every_finding(store:
             an_instance(6, version=2, position=at("approve")),
         ],
     )
-    plan = await plan_upgrade(store, process=ORDERS, selection=by_ids(map(an_id, range(9))))
+    plan = await plan_upgrade(store, UpgradeRequest(process=ORDERS, selection=by_ids(map(an_id, range(9)))))
     assert (plan.upgraded, plan.skipped, plan.total) == (1, 8, 9)
     assert dict(plan.counts_by_reason) == {
         ReasonCode.INSTANCE_NOT_FOUND: 2,
@@ -64,13 +67,13 @@ async def test_instances_are_counted_under_every_reason_and_every_finding(store:
 
 async def test_nothing_is_counted_where_nothing_is_to_say(store: Store) -> None:
     await a_modelled_process(store, chain("approve").xml(), chain("approve").xml(), holding=instances([1]))
-    plan = await plan_upgrade(store, process=ORDERS, selection=all_active())
+    plan = await plan_upgrade(store, UpgradeRequest(process=ORDERS, selection=all_active()))
     assert (dict(plan.counts_by_reason), dict(plan.counts_by_finding)) == ({}, {})
 
 
 async def test_where_a_version_has_no_model_all_that_move_are_warned_of(store: Store) -> None:
     await a_process(store, holding=instances(range(3)))
-    plan = await plan_upgrade(store, process=ORDERS, selection=all_active())
+    plan = await plan_upgrade(store, UpgradeRequest(process=ORDERS, selection=all_active()))
     assert (plan.upgraded, dict(plan.counts_by_finding)) == (3, {Code.NO_MODEL: 3})
 
 
@@ -79,16 +82,16 @@ async def test_a_plan_tells_what_it_is_about_and_holds_for_just_that(store: Stor
     selection = all_active()
     renamed = an_instruction("approve", "accept")
     mapping = VersionMapping(from_version=VersionNumber(1), instructions=(renamed,))
-    plan = await plan_upgrade(store, process=ORDERS, selection=selection, mappings=[mapping])
+    asked = UpgradeRequest(process=ORDERS, selection=selection, mappings=(mapping,))
+    plan = await plan_upgrade(store, asked)
     assert (plan.process, plan.selection, plan.mappings) == (ORDERS, selection, (mapping,))
     assert {
         version: migration_path.mapping["approve"] for version, migration_path in plan.migration_paths.items()
     } == {1: "accept"}
     fingerprint = str(plan.fingerprint)
-    held = await must_still_plan(store, fingerprint, process=ORDERS, selection=selection, mappings=[mapping])
-    assert held == plan.fingerprint
+    assert await require_same_plan(store, replace(asked, fingerprint=fingerprint)) == plan.fingerprint
     with pytest.raises(PlanChanged):
-        await must_still_plan(store, fingerprint, process=ORDERS, selection=selection, mappings=())
+        await require_same_plan(store, replace(asked, fingerprint=fingerprint, mappings=()))
 
 
 async def test_without_a_published_version_there_is_no_plan(store: Store) -> None:
@@ -98,14 +101,24 @@ async def test_without_a_published_version_there_is_no_plan(store: Store) -> Non
         "but it has no published version."
     )
     async with refused(store, ErrorCode.NO_PUBLISHED_VERSION, message):
-        await plan_upgrade(store, process=ORDERS, selection=all_active())
+        await plan_upgrade(store, UpgradeRequest(process=ORDERS, selection=all_active()))
 
 
 async def test_a_version_is_mapped_once(store: Store) -> None:
     await a_process(store)
     message = "Expected each version once, but mappings[1].fromVersion 1 is there twice."
     async with refused(store, ErrorCode.INVALID_INPUT, message, ("mappings", "1", "fromVersion")):
-        await plan_upgrade(store, process=ORDERS, selection=all_active(), mappings=[ONE_TO_TWO, ONE_TO_TWO])
+        await plan_upgrade(
+            store,
+            UpgradeRequest(
+                process=ORDERS,
+                selection=all_active(),
+                mappings=(
+                    ONE_TO_TWO,
+                    ONE_TO_TWO,
+                ),
+            ),
+        )
 
 
 @pytest.mark.parametrize("version", [1, 3, 4, 5])
@@ -120,20 +133,32 @@ async def test_only_versions_that_can_be_compared_with_the_target_are_mapped(
         f"but got {version}."
     )
     async with refused(store, ErrorCode.INVALID_INPUT, message, ("mappings", "1", "fromVersion")):
-        await plan_upgrade(store, process=ORDERS, selection=all_active(), mappings=[unmapped, mapping])
+        await plan_upgrade(
+            store,
+            UpgradeRequest(
+                process=ORDERS,
+                selection=all_active(),
+                mappings=(
+                    unmapped,
+                    mapping,
+                ),
+            ),
+        )
 
 
 async def test_instructions_of_all_versions_together_are_limited(store: Store) -> None:
     await a_process(store, published=3)
     half = (an_instruction("approve", "approve"),) * (MAX_INSTRUCTIONS // 2)
-    check_mappings([VersionMapping(from_version=VersionNumber(1), instructions=half * 2)])
+    require_valid_mappings([VersionMapping(from_version=VersionNumber(1), instructions=half * 2)])
     mappings = [
         VersionMapping(from_version=VersionNumber(1), instructions=half),
         VersionMapping(from_version=VersionNumber(2), instructions=(*half, half[0])),
     ]
     message = "Expected at most 10,000 mapping instructions, but got 10,001."
     async with refused(store, ErrorCode.INVALID_INPUT, message, ("mappings",)):
-        await plan_upgrade(store, process=ORDERS, selection=all_active(), mappings=mappings)
+        await plan_upgrade(
+            store, UpgradeRequest(process=ORDERS, selection=all_active(), mappings=tuple(mappings))
+        )
 
 
 def test_a_fingerprint_is_read_as_it_was_written() -> None:
@@ -152,13 +177,17 @@ async def test_what_is_no_fingerprint_is_refused(store: Store, text: str) -> Non
     await a_process(store)
     message = f"Expected fingerprint to be that of a plan, but got {text!r}."
     async with refused(store, ErrorCode.INVALID_INPUT, message, ("fingerprint",)):
-        await must_still_plan(store, text, process=ORDERS, selection=all_active(), mappings=())
+        await require_same_plan(
+            store, UpgradeRequest(process=ORDERS, selection=all_active(), fingerprint=text)
+        )
 
 
 async def test_a_text_of_any_length_is_quoted_in_short(store: Store) -> None:
     message = f"Expected fingerprint to be that of a plan, but got {'x' * 100!r}."
     async with refused(store, ErrorCode.INVALID_INPUT, message):
-        await must_still_plan(store, "x" * 5_000, process=ORDERS, selection=all_active(), mappings=())
+        await require_same_plan(
+            store, UpgradeRequest(process=ORDERS, selection=all_active(), fingerprint="x" * 5_000)
+        )
 
 
 @pytest.mark.parametrize(
@@ -175,7 +204,7 @@ def test_what_differs_from_the_plan_is_told(now: tuple[int, int, int], told: str
     target, upgraded, skipped = now
     done = an_upgrade(target=target).counting(upgraded=upgraded, skipped=skipped)
     with pytest.raises(PlanChanged) as caught:
-        must_have_done(planned, done)
+        require_planned_result(planned, done)
     assert caught.value.message == (
         f"Expected to carry out the plan 2-4-1-ff, but {told}. "
         "Look at the new plan, and give its fingerprint."
@@ -189,13 +218,11 @@ def test_what_differs_from_the_plan_is_told(now: tuple[int, int, int], told: str
 
 async def test_the_same_numbers_of_other_instances_are_another_plan(store: Store) -> None:
     await a_process(store, holding=[*instances([1]), an_instance(2, status=Status.RUNNING)])
-    selection = all_active()
-    plan = await plan_upgrade(store, process=ORDERS, selection=selection)
+    asked = UpgradeRequest(process=ORDERS, selection=all_active())
+    plan = await plan_upgrade(store, asked)
     other = f"{plan.target_version}-{plan.upgraded}-{plan.skipped}-0000000000000000"
     with pytest.raises(PlanChanged) as caught:
-        await must_still_plan(store, other, process=ORDERS, selection=selection, mappings=())
+        await require_same_plan(store, replace(asked, fingerprint=other))
     assert "but other instances would be upgraded or skipped, in the same numbers." in caught.value.message
-    held = await must_still_plan(
-        store, str(plan.fingerprint), process=ORDERS, selection=selection, mappings=()
-    )
-    assert held == plan.fingerprint
+    planned = replace(asked, fingerprint=str(plan.fingerprint))
+    assert await require_same_plan(store, planned) == plan.fingerprint

@@ -36,6 +36,7 @@ from uplift.domain import (
     upgrade_instances,
 )
 from uplift.domain.errors import ErrorCode
+from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import MAX_REASON_LENGTH
 from uplift.domain.ports import HeldPartition, Store, Transaction
@@ -49,10 +50,8 @@ async def test_a_finished_upgrade_tells_who_asked_for_what_when_and_why(store: S
     await a_process(store, holding=instances([1, 2]))
     done = await upgrade_instances(
         store,
-        process=ORDERS,
-        selection=by_ids([an_id(1), an_id(5)]),
+        UpgradeRequest(process=ORDERS, selection=by_ids([an_id(1), an_id(5)]), reason="a new law"),
         caller=ADMIN,
-        reason="a new law",
         worker=a_worker(),
     )
     assert done == Upgrade(
@@ -77,7 +76,8 @@ async def test_a_finished_upgrade_tells_who_asked_for_what_when_and_why(store: S
 async def test_two_upgrades_have_two_ids(store: Store) -> None:
     await a_process(store)
     done = [
-        await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN) for _ in range(2)
+        await upgrade_instances(store, UpgradeRequest(process=ORDERS, selection=all_active()), caller=ADMIN)
+        for _ in range(2)
     ]
     assert done[0].id != done[1].id
 
@@ -87,8 +87,7 @@ async def test_progress_is_told_after_each_chunk(store: Store) -> None:
     told: list[Upgrade] = []
     done = await upgrade_instances(
         store,
-        process=ORDERS,
-        selection=by_ids(map(an_id, range(5))),
+        UpgradeRequest(process=ORDERS, selection=by_ids(map(an_id, range(5)))),
         caller=ADMIN,
         worker=a_worker(size=2),
         on_progress=told.append,
@@ -107,15 +106,21 @@ async def test_only_the_upgrade_asked_for_is_seen_to_its_end(store: Store) -> No
     await a_process(store, INVOICES, holding=instances(range(3, 6), process=INVOICES))
     worker = a_worker(size=2)
     older = await request_upgrade(
-        store, process=INVOICES, selection=all_active(), caller=ADMIN, worker=worker
+        store, UpgradeRequest(process=INVOICES, selection=all_active()), caller=ADMIN, worker=worker
     )
     done = await upgrade_instances(
-        store, process=ORDERS, selection=all_active(), caller=ADMIN, worker=worker, key="one"
+        store,
+        UpgradeRequest(process=ORDERS, selection=all_active(), idempotency_key="one"),
+        caller=ADMIN,
+        worker=worker,
     )
     assert (done.process, done.upgraded, done.state) == (ORDERS, 3, UpgradeState.COMPLETED)
     assert await store.upgrade(older.id) == older
     again = await upgrade_instances(
-        store, process=ORDERS, selection=all_active(), caller=ADMIN, worker=worker, key="one"
+        store,
+        UpgradeRequest(process=ORDERS, selection=all_active(), idempotency_key="one"),
+        caller=ADMIN,
+        worker=worker,
     )
     assert again == done
 
@@ -144,7 +149,9 @@ async def test_each_call_works_under_a_name_of_its_own(store: Store) -> None:
     await a_process(store, holding=instances(range(INLINE_LIMIT + 1)))
     listening = ListeningForNames(store)
     for _ in range(2):
-        await upgrade_instances(listening, process=ORDERS, selection=all_active(), caller=ADMIN)
+        await upgrade_instances(
+            listening, UpgradeRequest(process=ORDERS, selection=all_active()), caller=ADMIN
+        )
     names = listening.names
     assert len(names) == 2
     assert all(name.startswith("in-process:") for name in names)
@@ -154,7 +161,9 @@ async def test_who_waits_for_an_upgrade_takes_it_over_when_its_worker_is_gone(st
     await a_process(store, holding=instances(range(3)))
     clock = MovableClock()
     gone, waiting = (a_worker(name, size=2, clock=clock) for name in ("gone", "waiting"))
-    asked = await request_upgrade(store, process=ORDERS, selection=all_active(), caller=ADMIN, worker=gone)
+    asked = await request_upgrade(
+        store, UpgradeRequest(process=ORDERS, selection=all_active()), caller=ADMIN, worker=gone
+    )
     assert await claim(store, gone) is not None
     end = asyncio.create_task(finish_upgrade(store, asked, waiting))
     await asyncio.sleep(0)
@@ -168,7 +177,10 @@ async def test_chunks_ask_only_for_what_they_do_not_know(store: Store) -> None:
     await a_process(store, holding=instances(range(8)))
     counting = CountingTransactions(store)
     done = await upgrade_instances(
-        counting, process=ORDERS, selection=all_active(), caller=ADMIN, worker=a_worker(size=2)
+        counting,
+        UpgradeRequest(process=ORDERS, selection=all_active()),
+        caller=ADMIN,
+        worker=a_worker(size=2),
     )
     assert done.upgraded == 8
     asked = [counting.asked[name] for name in ("record_chunk", "decisions", "move")]
@@ -185,7 +197,7 @@ async def test_the_time_of_work_is_the_time_it_took(store: Store) -> None:
     began = time.perf_counter()
     for selection in (all_active(), by_ids([an_id(1)])):
         done = await upgrade_instances(
-            store, process=ORDERS, selection=selection, caller=ADMIN, worker=worker
+            store, UpgradeRequest(process=ORDERS, selection=selection), caller=ADMIN, worker=worker
         )
         assert timedelta() < done.worked <= sum(took, timedelta())
         passed = timedelta(seconds=time.perf_counter() - began)
@@ -196,7 +208,9 @@ async def test_an_upgrade_of_an_unknown_process_is_refused(store: Store) -> None
     await a_process(store, holding=instances([1]))
     message = "Expected to find process 'crm/nothing_like_it', but there is none."
     async with refused(store, ErrorCode.PROCESS_NOT_FOUND, message):
-        await upgrade_instances(store, process=UNKNOWN_PROCESS, selection=all_active(), caller=ADMIN)
+        await upgrade_instances(
+            store, UpgradeRequest(process=UNKNOWN_PROCESS, selection=all_active()), caller=ADMIN
+        )
 
 
 @pytest.mark.parametrize("draft", [False, True])
@@ -207,24 +221,28 @@ async def test_an_upgrade_without_a_published_version_is_refused(store: Store, d
         "but it has no published version."
     )
     async with refused(store, ErrorCode.NO_PUBLISHED_VERSION, message):
-        await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN)
+        await upgrade_instances(store, UpgradeRequest(process=ORDERS, selection=all_active()), caller=ADMIN)
 
 
 async def test_a_reader_upgrades_nothing(store: Store) -> None:
     await a_process(store, holding=instances([1]))
     async with refused(store, ErrorCode.FORBIDDEN):
-        await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=READER)
+        await upgrade_instances(store, UpgradeRequest(process=ORDERS, selection=all_active()), caller=READER)
 
 
 async def test_a_reader_learns_nothing_of_processes_by_asking(store: Store) -> None:
     async with refused(store, ErrorCode.FORBIDDEN):
-        await upgrade_instances(store, process=UNKNOWN_PROCESS, selection=all_active(), caller=READER)
+        await upgrade_instances(
+            store, UpgradeRequest(process=UNKNOWN_PROCESS, selection=all_active()), caller=READER
+        )
 
 
 async def test_the_longest_reason_is_kept(store: Store) -> None:
     await a_process(store)
     reason = "\N{GRINNING FACE}" * MAX_REASON_LENGTH
-    done = await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN, reason=reason)
+    done = await upgrade_instances(
+        store, UpgradeRequest(process=ORDERS, selection=all_active(), reason=reason), caller=ADMIN
+    )
     assert done.reason == reason
 
 
@@ -245,7 +263,9 @@ FIRST_HALF, LAST_HALF = "\ud800", "\udfff"
 async def test_a_reason_that_cannot_be_kept_is_refused(store: Store, reason: str, message: str) -> None:
     await a_process(store, holding=instances([1]))
     async with refused(store, ErrorCode.INVALID_INPUT, message, ("reason",)):
-        await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN, reason=reason)
+        await upgrade_instances(
+            store, UpgradeRequest(process=ORDERS, selection=all_active(), reason=reason), caller=ADMIN
+        )
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from uplift.domain import Instance, Status
 from uplift.domain.bpmn import read_model
 from uplift.domain.compatibility import breaking_positions, compare
 from uplift.domain.compatibility.wait_states import is_position_element
+from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.selection import AllActive
 from uplift.domain.use_cases.plan import plan_upgrade
 from uplift.gateway.demo import PROCESS, STATUSES, VERSIONS, document, fill, positions
@@ -77,7 +78,9 @@ async def test_instances_are_spread_over_versions_statuses_and_positions() -> No
 
 
 async def test_its_plan_shows_upgrades_and_skips_for_each_kind_of_change() -> None:
-    plan = await plan_upgrade(await filled(instances=2_000), process=PROCESS, selection=AllActive())
+    plan = await plan_upgrade(
+        await filled(instances=2_000), UpgradeRequest(process=PROCESS, selection=AllActive())
+    )
     assert plan.target_version == VERSIONS
     assert set(plan.counts_by_reason) == {"NOT_PENDING", "ALREADY_LATEST", "INCOMPATIBLE"}
     assert 0 < plan.upgraded < plan.total

@@ -19,6 +19,7 @@ from tests.support.builders import ADMIN, ORDERS, a_process, an_upgrade_id, inst
 from tests.support.stores import SERVED, Stores
 from uplift.domain import Caller, Role, Upgrade, all_active, request_upgrade
 from uplift.domain.errors import Unauthenticated
+from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.ports import Store
 from uplift.graphql_api.context import Context, context_of
 from uplift.graphql_api.engine.endpoint import GraphQLEndpoint, graphql_routes
@@ -67,7 +68,7 @@ async def served(store: Store) -> AsyncIterator[str]:
 async def a_queued_upgrade(store: Store, *, of: int = 6) -> Upgrade:
     await a_process(store, holding=instances(range(of)))
     return await request_upgrade(
-        store, process=ORDERS, selection=all_active(), caller=ADMIN, worker=a_worker()
+        store, UpgradeRequest(process=ORDERS, selection=all_active()), caller=ADMIN, worker=a_worker()
     )
 
 

@@ -23,6 +23,7 @@ from uplift.domain import (
     upgrade_instances,
 )
 from uplift.domain.model.paging import PageRequest
+from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.ports import InstanceFilter, Store
 
 ADMIN = Caller(name="setup", role=Role.SYSTEM_ADMIN)
@@ -95,7 +96,9 @@ async def add_instances(store: Store, *instances: Instance) -> None:
 async def add_upgrade(store: Store, *numbers: int, key: ProcessKey = ORDER) -> Upgrade:
     """Upgrade instances by their numbers."""
     selection = by_ids(map(an_id, numbers))
-    return await upgrade_instances(store, process=key, selection=selection, caller=ADMIN, worker=SETUP)
+    return await upgrade_instances(
+        store, UpgradeRequest(process=key, selection=selection), caller=ADMIN, worker=SETUP
+    )
 
 
 async def contents(store: Store) -> object:

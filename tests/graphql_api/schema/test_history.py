@@ -20,6 +20,7 @@ from tests.graphql_api.schema.upgrade_requests import a_small_front_door, ask_fo
 from tests.graphql_api.working import a_worker, work_off_next, work_one_chunk
 from tests.support.builders import ADMIN
 from uplift.domain import ReasonCode, UpgradeState, claim, request_retry, request_undo
+from uplift.domain.model.request import RetryRequest, UndoRequest
 
 pytestmark = pytest.mark.anyio
 
@@ -47,7 +48,10 @@ async def test_a_history_tells_what_each_upgrade_did_the_oldest_first(client: Cl
     first = await add_upgrade(client.store, 1)
     second = await add_upgrade(client.store, 2, 1)
     undo = await request_undo(
-        client.store, of=first.id, caller=ADMIN, worker=a_worker(), reason="It was a mistake"
+        client.store,
+        UndoRequest(upgrade_id=first.id, reason="It was a mistake"),
+        caller=ADMIN,
+        worker=a_worker(),
     )
     shown = {"requestedBy": "setup", "reason": None, "state": "COMPLETED"}
     here = {"fromPosition": ["approve", "pay"], "toPosition": ["approve", "pay"]}
@@ -129,8 +133,7 @@ async def test_the_upgrade_that_several_follow_is_read_once(client: Client) -> N
     for _ in range(5):
         await request_retry(
             client.store,
-            of=first.id,
-            reasons=frozenset({ReasonCode.ALREADY_LATEST}),
+            RetryRequest(upgrade_id=first.id, reasons=frozenset({ReasonCode.ALREADY_LATEST})),
             caller=ADMIN,
             worker=a_worker(),
         )

@@ -24,6 +24,7 @@ from uplift.domain import (
     request_retry,
     request_upgrade,
 )
+from uplift.domain.model.request import RetryRequest, UpgradeRequest
 
 pytestmark = pytest.mark.anyio
 
@@ -107,7 +108,7 @@ async def test_a_list_of_running_upgrades_asks_once_for_their_workers(client: Cl
         await add_process(client.store, key, versions=2)
         await add_instances(client.store, *(an_instance(number * 10 + one, process=key) for one in range(5)))
         asked = await request_upgrade(
-            client.store, process=key, selection=all_active(), caller=ADMIN, worker=a_worker()
+            client.store, UpgradeRequest(process=key, selection=all_active()), caller=ADMIN, worker=a_worker()
         )
         for name in (f"first of {number}", f"second of {number}"):
             assert await claim(client.store, a_worker(name, partition=2), only=asked.id)
@@ -126,8 +127,7 @@ async def test_a_list_of_retries_asks_once_for_what_they_are_of(client: Client) 
         earlier = await add_upgrade(client.store, number)
         await request_retry(
             client.store,
-            of=earlier.id,
-            reasons=frozenset({ReasonCode.ALREADY_LATEST}),
+            RetryRequest(upgrade_id=earlier.id, reasons=frozenset({ReasonCode.ALREADY_LATEST})),
             caller=Caller(name="ops", role=Role.SYSTEM_ADMIN),
             worker=Worker(name="retrying"),
         )

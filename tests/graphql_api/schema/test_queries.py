@@ -17,6 +17,7 @@ from tests.graphql_api.schema.schema_world import (
     an_instance,
 )
 from uplift.domain import ProcessKey, Status, all_active, publish_version, upgrade_instances
+from uplift.domain.model.request import UpgradeRequest
 
 pytestmark = pytest.mark.anyio
 
@@ -241,7 +242,9 @@ async def test_an_upgrade_of_all_active_tells_how_many_it_left_out(client: Clien
     await add_process(client.store, versions=2)
     await add_instances(client.store, *map(an_instance, range(1, 5)))
     upgrade = await upgrade_instances(
-        client.store, process=ORDER, selection=all_active([an_id(1), an_id(99)]), caller=client.caller
+        client.store,
+        UpgradeRequest(process=ORDER, selection=all_active([an_id(1), an_id(99)])),
+        caller=client.caller,
     )
     data = await client.ask(
         "query($id: UUID!) {upgrade(id: $id) {selection total excluded countsByReason {code}}}",

@@ -46,6 +46,7 @@ from uplift.domain import (
     upgrade_instances,
 )
 from uplift.domain.model.access import KeyUse
+from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.upgrade import Lease, Partition
 from uplift.gateway.auth.keys import digest_of
 from uplift.storage.database import Database
@@ -125,7 +126,7 @@ async def test_what_is_kept_can_be_worked_on(older: Path | URL) -> None:
     await bring_to(older, NEWEST)
     async with an_open_database(older) as store:
         done = await upgrade_instances(
-            store, process=ORDERS, selection=all_active(), caller=ADMIN, worker=a_worker()
+            store, UpgradeRequest(process=ORDERS, selection=all_active()), caller=ADMIN, worker=a_worker()
         )
         assert (done.upgraded, done.skipped) == (1, 2)
         assert {one.version for one in (await by_id(store, ORDERS)).values()} == {2}

@@ -26,6 +26,7 @@ from uplift.domain import (
     request_undo,
     run_upgrade,
 )
+from uplift.domain.model.request import UndoRequest
 from uplift.domain.ports import Transaction
 from uplift.domain.use_cases.run import DoneChunk, run_chunk
 from uplift.domain.use_cases.upgrade import finish_upgrade
@@ -75,7 +76,7 @@ async def test_what_another_worker_decides_within_a_chunk_of_an_undo_is_carried_
 ) -> None:
     await a_process(store, holding=instances(range(12)))
     done = await work(store, (await request(store)).id)
-    undo = await request_undo(store, of=done.id, caller=ADMIN, worker=SMALL)
+    undo = await request_undo(store, UndoRequest(upgrade_id=done.id), caller=ADMIN, worker=SMALL)
     for worker in (ONE, TWO):
         await taken(store, undo.id, worker)
     async with store.transaction() as transaction:
@@ -95,7 +96,7 @@ async def test_many_workers_take_back_what_an_upgrade_did(
     held = [an_instance(number, position=at(f"task {number % 7}")) for number in range(300)]
     await a_process(store, holding=held)
     done = await work(store, (await request(store)).id)
-    undo = await request_undo(store, of=done.id, caller=ADMIN, worker=SMALL)
+    undo = await request_undo(store, UndoRequest(upgrade_id=done.id), caller=ADMIN, worker=SMALL)
     several = [sharing(f"worker {number}", size=7 + attempt, partition=40) for number in range(4)]
     ends = await gather(
         *(

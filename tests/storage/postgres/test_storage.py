@@ -41,6 +41,7 @@ from uplift.domain import (
 )
 from uplift.domain.errors import ProcessExists, StoreUnavailable, UpliftError
 from uplift.domain.model.paging import PageRequest
+from uplift.domain.model.request import UpgradeRequest
 from uplift.storage.repositories.instances import COPIED_FROM
 from uplift.storage.sql.dialect import copy_new
 from uplift.storage.sql.tables import instance
@@ -70,7 +71,9 @@ async def test_nearly_all_upgraded_rows_stay_on_their_page(store: SqlStore, sele
     async with store.database.writing() as connection:
         await connection.exec_driver_sql("SELECT pg_stat_reset()")
     worker = a_worker(size=1_000)
-    done = await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN, worker=worker)
+    done = await upgrade_instances(
+        store, UpgradeRequest(process=ORDERS, selection=all_active()), caller=ADMIN, worker=worker
+    )
     assert done.upgraded == (5_000 if selected == "some" else 10_000)
     hot, updated = await counted_updates(store, done.upgraded)
     assert hot / updated > 0.9
@@ -104,7 +107,9 @@ async def test_no_instance_is_compared_with_each_outcome_of_its_chunk_in_tables_
     async with store.database.writing() as connection:
         pass
     with statements_on(connection) as sent:
-        done = await upgrade_instances(store, process=ORDERS, selection=selection, caller=ADMIN)
+        done = await upgrade_instances(
+            store, UpgradeRequest(process=ORDERS, selection=selection), caller=ADMIN
+        )
     assert (done.upgraded, done.skipped) == (2, 1)
     [rest] = [one for one in sent if one.sql.startswith("WITH rest")]
     async with store.database.reading() as connection:

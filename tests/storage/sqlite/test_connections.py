@@ -27,6 +27,7 @@ from tests.support.builders import (
 from tests.support.stores import a_transaction_that_fails, everything_in, instances_of
 from uplift.domain import Status, all_active, create_process, upgrade_instances
 from uplift.domain.errors import ProcessExists, StoreUnavailable
+from uplift.domain.model.request import UpgradeRequest
 from uplift.storage.sqlite import backend as sqlite
 from uplift.storage.sqlite.backend import READERS
 from uplift.storage.store import SqlStore
@@ -73,7 +74,7 @@ async def test_a_row_that_points_nowhere_is_refused(store: SqlStore) -> None:
 async def test_to_open_a_file_again_keeps_what_is_in_it(file: Path) -> None:
     store = await SqlStore.open(file)
     await a_process(store, holding=instances(range(5)))
-    await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN)
+    await upgrade_instances(store, UpgradeRequest(process=ORDERS, selection=all_active()), caller=ADMIN)
     before = await everything_in(store)
     await store.close()
     again = await SqlStore.open(file)
@@ -153,7 +154,10 @@ async def cancel_by_scope(store: SqlStore, wait: int) -> object:
 
 async def upgrade_in_small_chunks(store: SqlStore) -> None:
     await upgrade_instances(
-        store, process=ORDERS, selection=all_active(), caller=ADMIN, worker=a_worker(str(uuid4()), size=5)
+        store,
+        UpgradeRequest(process=ORDERS, selection=all_active()),
+        caller=ADMIN,
+        worker=a_worker(str(uuid4()), size=5),
     )
 
 
@@ -174,7 +178,9 @@ async def test_transactions_cancelled_at_any_moment_leave_whole_states_and_no_lo
         assert sum(one.upgraded for one in held.upgrades) == upgraded
         kept.append(await cancel(store, wait))
     async with timeout(5):
-        done = await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN)
+        done = await upgrade_instances(
+            store, UpgradeRequest(process=ORDERS, selection=all_active()), caller=ADMIN
+        )
     assert done.total == 50
     assert await instances_of(store, ORDERS) == instances(range(50), version=2)
     assert len(kept) == 15
@@ -211,18 +217,24 @@ async def test_a_locked_file_is_an_error_and_no_hang(
     with locked(file):
         async with timeout(2):
             with pytest.raises(StoreUnavailable, match="the database says 'database is locked'"):
-                await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN)
+                await upgrade_instances(
+                    store, UpgradeRequest(process=ORDERS, selection=all_active()), caller=ADMIN
+                )
             with pytest.raises(StoreUnavailable, match="the database says 'database is locked'"):
                 await a_process(store, INVOICES)
         assert await everything_in(store) == before
-    done = await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN)
+    done = await upgrade_instances(
+        store, UpgradeRequest(process=ORDERS, selection=all_active()), caller=ADMIN
+    )
     assert done.upgraded == 1
 
 
 async def test_a_writer_waits_for_the_lock_of_another(store: SqlStore, file: Path) -> None:
     await a_process(store, holding=[an_instance(1)])
     with locked(file):
-        task = create_task(upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN))
+        task = create_task(
+            upgrade_instances(store, UpgradeRequest(process=ORDERS, selection=all_active()), caller=ADMIN)
+        )
         await sleep(0.1)
         assert not task.done()
     async with timeout(4):

@@ -22,7 +22,7 @@ from tests.support.builders import (
 )
 from uplift.domain import Selection, Status, VersionNumber, all_active, by_ids
 from uplift.domain.model.paging import PageRequest
-from uplift.domain.model.selection import SelectionKind, kind_of
+from uplift.domain.model.selection import SelectionKind
 from uplift.domain.ports import InstanceFilter, OutcomeFilter
 from uplift.storage.store import SqlStore
 
@@ -116,7 +116,7 @@ async def test_lists_are_read_along_an_index_and_never_sorted(store: SqlStore, k
     await fill(store, 20)
     selection = selecting(kind, 20)
     async with store.transaction() as transaction:
-        upgrade = await add_upgrade(transaction, an_upgrade(selection=kind_of(selection)), selection)
+        upgrade = await add_upgrade(transaction, an_upgrade(selection=selection.kind), selection)
         await run_chunk(transaction, upgrade, 10_000)
     page = PageRequest(first=5, after=2)
     async with store.database.reading() as connection:

@@ -11,6 +11,7 @@ from tests.support.builders import ADMIN, ORDERS, a_process, instances
 from tests.support.project import ROOT
 from tests.support.stores import upgrades_of
 from uplift.domain import upgrade_instances
+from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.selection import all_active
 from uplift.storage.store import SqlStore
 
@@ -22,15 +23,15 @@ from asyncio import run
 from pathlib import Path
 from uuid import UUID
 from uplift.domain import Caller, Role, Worker, request_retry
-from uplift.domain.use_cases.request import RETRIED
+from uplift.domain.model.request import RetryRequest
+from uplift.domain.use_cases.request import RETRIABLE
 from uplift.storage.store import SqlStore
 
 async def work():
     store = await SqlStore.open(Path(sys.argv[1]))
     caller = Caller(name="admin", role=Role.SYSTEM_ADMIN)
-    again = await request_retry(
-        store, of=UUID(sys.argv[2]), reasons=RETRIED, caller=caller, worker=Worker(name="w"), key="one"
-    )
+    request = RetryRequest(upgrade_id=UUID(sys.argv[2]), reasons=RETRIABLE, idempotency_key="one")
+    again = await request_retry(store, request, caller=caller, worker=Worker(name="w"))
     print(again.id)
     await store.close()
 
@@ -52,7 +53,9 @@ def retried_in_a_program_of_its_own(file: Path, of: object, hash_seed: str) -> s
 
 async def test_the_same_retry_from_several_programs_is_done_once(store: SqlStore, file: Path) -> None:
     await a_process(store, holding=instances(range(3)))
-    first = await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN)
+    first = await upgrade_instances(
+        store, UpgradeRequest(process=ORDERS, selection=all_active()), caller=ADMIN
+    )
     ids = {retried_in_a_program_of_its_own(file, first.id, seed) for seed in ("1", "2", "5")}
     [again, earlier] = await upgrades_of(store)
     assert earlier == first

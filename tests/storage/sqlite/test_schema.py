@@ -4,6 +4,7 @@ import pytest
 
 from tests.support.builders import ADMIN, ORDERS, a_process, an_id, instances
 from uplift.domain import all_active, by_ids, upgrade_instances
+from uplift.domain.model.request import UpgradeRequest
 from uplift.storage.store import SqlStore
 
 pytestmark = pytest.mark.anyio
@@ -57,7 +58,7 @@ async def test_the_audit_has_no_index_beside_its_primary_key(store: SqlStore) ->
 async def test_ids_take_sixteen_bytes(store: SqlStore, table: str) -> None:
     await a_process(store, holding=instances(range(3)))
     for selection in (by_ids([an_id(1), an_id(9)]), all_active([an_id(1)])):
-        await upgrade_instances(store, process=ORDERS, selection=selection, caller=ADMIN)
+        await upgrade_instances(store, UpgradeRequest(process=ORDERS, selection=selection), caller=ADMIN)
     kinds = await ask(store, f"SELECT DISTINCT typeof(uuid), length(uuid) FROM {table}")
     assert kinds == [("blob", 16)]
 
@@ -70,5 +71,5 @@ async def test_an_id_is_stored_as_its_own_bytes(store: SqlStore) -> None:
 
 async def test_equal_positions_are_stored_once(store: SqlStore) -> None:
     await a_process(store, holding=instances(range(100)))
-    await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN)
+    await upgrade_instances(store, UpgradeRequest(process=ORDERS, selection=all_active()), caller=ADMIN)
     assert await ask(store, "SELECT elements FROM position") == [('["approve"]',)]

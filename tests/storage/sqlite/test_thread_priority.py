@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.builders import ADMIN, ORDERS, a_process, instances
 from uplift.domain import all_active, upgrade_instances
+from uplift.domain.model.request import UpgradeRequest
 from uplift.storage.sqlite.driver import SqliteConnection
 from uplift.storage.sqlite.thread_priority import NICE, SLICE_NS, lower_thread_priority
 from uplift.storage.store import SqlStore
@@ -37,7 +38,9 @@ async def niceness_of_writers(store: SqlStore, *, in_background: bool) -> int:
 async def test_chunks_let_requests_go_first(store: SqlStore) -> None:
     own = niceness()
     await a_process(store, holding=instances(range(5)))
-    done = await upgrade_instances(store, process=ORDERS, selection=all_active(), caller=ADMIN)
+    done = await upgrade_instances(
+        store, UpgradeRequest(process=ORDERS, selection=all_active()), caller=ADMIN
+    )
     assert done.upgraded == 5
     assert await niceness_of_writers(store, in_background=True) == max(NICE, own)
     assert await niceness_of_writers(store, in_background=False) == own == niceness()
