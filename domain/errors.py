@@ -47,7 +47,7 @@ class Unauthenticated(UpliftError):
     code = ErrorCode.UNAUTHENTICATED
 
     def __init__(self) -> None:
-        super().__init__("Expected a valid API key as 'Authorization: Bearer <key>', but found none.")
+        super().__init__("Expected a valid API key, but found none.")
 
 
 class Forbidden(UpliftError):

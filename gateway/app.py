@@ -17,12 +17,12 @@ from uplift.gateway.settings import Settings
 from uplift.gateway.worker import UpgradeWorker, worker_name
 from uplift.graphql_api.context import Context, context_of
 from uplift.graphql_api.engine.endpoint import GraphQLEndpoint, graphql_routes
-from uplift.graphql_api.engine.origins import Origins
 from uplift.graphql_api.ide import GraphiQLPage
 from uplift.graphql_api.schema import build_schema
 from uplift.rest_compat.routes import rest_routes
 from uplift.storage.repositories.api_keys import SqlKeys
 from uplift.storage.store import SqlStore
+from uplift.web.origins import Origins
 
 EXAMPLE_QUERY = """\
 query Overview {
@@ -87,7 +87,7 @@ def build_app(
             *graphql_routes("/graphql", endpoint),
             *(page.static_routes() if settings.introspection else []),
             *health_routes(store.database),
-            *rest_routes(store, authenticate, worker, settings.rest_limits(), stopping, origins.allow),
+            *rest_routes(store, authenticate, worker, settings.rest_limits(), stopping, origins),
         ],
         middleware=cross_origin(origins),
         lifespan=partial(working, store, settings, metrics, uses, stopping),

@@ -7,8 +7,8 @@ from pydantic import AfterValidator, BaseModel, Field
 from uplift.domain.model.selection import MAX_IDS
 from uplift.gateway.http.rate_limit import parse_rate
 from uplift.graphql_api.engine.limits import Limits
-from uplift.graphql_api.engine.origins import Origins
 from uplift.rest_compat.routes import RestLimits
+from uplift.web.origins import Origins
 
 
 def _checked_rate(text: str | None) -> str | None:

@@ -1,1 +1,1 @@
-"""How the domain looks to clients of the legacy REST path."""
+"""The legacy REST path on Starlette."""

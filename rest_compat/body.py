@@ -1,148 +1,98 @@
-"""What are the properties of the JSON object in a body, and what are their values?
+"""Reads the selection of instances from the body of a request."""
 
-The values are kept as JSON text until their type is asked for: each is read once, and an error shows what its
-client wrote.
-"""
-
-import json
-import re
-from collections import Counter
 from collections.abc import Collection, Mapping
-from itertools import islice
+from dataclasses import dataclass, replace
 from uuid import UUID
 
-import msgspec
-from msgspec import Raw
+from starlette.types import Receive
 
-from uplift.rest_compat.errors import MAX_DETAILS, Detail, RequestError, RestCode
+from uplift.domain.errors import InvalidSelection
+from uplift.domain.model.selection import MAX_IDS, Selection, SelectionFields, one_way_of_selecting
+from uplift.rest_compat.errors import Detail, RestError, invalid_input
+from uplift.rest_compat.json_body import JsonBody
+from uplift.web import body as web_body
+from uplift.web.errors import HttpCode, RequestError
+from uplift.web.media_types import utf8_media_type
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_ABSENT = Raw(b"null")
-_MOST_SHOWN = 60
-"""Characters of a value that an error repeats."""
+FIELDS = SelectionFields(ids="instanceIds", all_active="updateAllActive", excluded="unselectedIds")
+OLDER_NAME = "instances"
+"""The name of `instanceIds` in an older edition of the documentation."""
 
-_decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
-_decode_flag = msgspec.json.Decoder(bool | None).decode
-_decode_uuids = msgspec.json.Decoder(list[UUID] | None).decode
-_decode_items = msgspec.json.Decoder(list[Raw]).decode
-_decode_text = msgspec.json.Decoder(str).decode
-
-_PLAIN = r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32})"
-_UUID = re.compile(rf"(?:urn:uuid:)?{_PLAIN}|\{{{_PLAIN}\}}", re.IGNORECASE | re.ASCII)
+_KNOWN = (FIELDS.ids, FIELDS.excluded, FIELDS.all_active, OLDER_NAME)
 
 
-class JsonBody:
-    """A JSON object of known properties. `faults` collects what is wrong with it, in reading order."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestLimits:
+    """What one client may send; the default fits 100,000 ids in any spelling."""
 
-    def __init__(self, body: bytes, known: Collection[str]) -> None:
-        """Raises RequestError for a body that is not one JSON object in UTF-8."""
-        self._values = _properties(body)
-        self.faults = _unknown(self._values, known) or _repeated(body, self._values)
-
-    def flag(self, name: str) -> bool:
-        """The boolean of this name; False when it is absent, null, or a fault."""
-        raw = self._values.get(name, _ABSENT)
-        try:
-            return _decode_flag(raw) or False
-        except (ValueError, RecursionError):
-            self._add_fault(name, "a boolean", raw)
-            return False
-
-    def uuids(self, name: str) -> list[UUID]:
-        """The list of UUIDs of this name; empty when it is absent, null, or a fault."""
-        raw = self._values.get(name, _ABSENT)
-        try:
-            return _decode_uuids(raw) or []
-        except (ValueError, RecursionError):
-            return self._any_spelling(name, raw)
-
-    def _any_spelling(self, name: str, raw: Raw) -> list[UUID]:
-        """The list read one by one: msgspec knows two spellings only, and not which value is at fault."""
-        try:
-            items = _decode_items(raw)
-        except (ValueError, RecursionError):
-            self._add_fault(name, "a list of UUIDs", raw)
-            return []
-        found = []
-        for index, item in enumerate(items):
-            if (plain := _uuid_in(item)) is not None:
-                found.append(plain)
-            elif len(self.faults) < MAX_DETAILS:
-                self._add_fault(f"{name}[{index}]", "a UUID", item)
-        return msgspec.convert(found, list[UUID])
-
-    def _add_fault(self, field: str, expected: str, raw: Raw) -> None:
-        message = f"Expected {field} to be {expected}, but got {_shown(bytes(raw))}."
-        self.faults.append(Detail(field=field, message=message))
+    max_body_bytes: int = 8 * 1024 * 1024
+    max_body_seconds: float = 30.0
+    """From the first to the last byte of a body."""
+    max_ids: int = MAX_IDS
+    """Different ids in one list."""
 
 
-def plain_uuid(text: str) -> str | None:
-    """The digits of a UUID in any of its usual spellings: upper case, braces, no hyphens, urn:uuid:."""
-    spelled = _UUID.fullmatch(text)
-    return spelled and (spelled[1] or spelled[2])
+async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limits: RestLimits) -> bytes:
+    """The whole body of a request.
 
-
-def _properties(body: bytes) -> dict[str, Raw]:
-    if not body.strip():
-        raise _malformed("it is empty")
-    if body.startswith(_BYTE_ORDER_MARK):
-        raise _malformed("it begins with a byte order mark")
-    try:
-        return _decode_object(body)
-    except msgspec.ValidationError:
-        raise _malformed(f"it is {_shown(body)}") from None
-    except (ValueError, RecursionError) as error:
-        raise _malformed(f"it cannot be read: {error}") from None
-
-
-def _unknown(given: Mapping[str, Raw], known: Collection[str]) -> list[Detail]:
-    return [
-        Detail(
-            field=name[:_MOST_SHOWN],
-            message=f"Expected only {', '.join(known)}, but got {_shown(msgspec.json.encode(name))}.",
-        )
-        for name in islice((name for name in given if name not in known), MAX_DETAILS)
-    ]
-
-
-def _repeated(body: bytes, given: Mapping[str, Raw]) -> list[Detail]:
-    """Of properties given twice only the last is in `bind_ids`, and which was meant is anybody's guess.
-
-    Known names have no colon, so outside of the values there is one for each property unless one is repeated.
+    Raises RequestError for a body of another type (415), too large (413), too slow (408), or cut off (400).
     """
-    colons = body.count(b":") - sum(bytes(value).count(b":") for value in given.values())
-    if colons == len(given):
-        return []
-    counts = Counter(_names(body))
-    return [
-        Detail(field=name, message=f"Expected {name} once, but got it {count} times.")
-        for name, count in counts.items()
-        if count > 1
-    ]
-
-
-def _names(body: bytes) -> list[str]:
-    """The names of an object's properties with repetitions, which msgspec does not tell."""
-    try:
-        return [name for name, _ in json.loads(body, object_pairs_hook=list)]
-    except (ValueError, RecursionError) as error:
-        raise _malformed(f"it cannot be read: {error}") from None
-
-
-def _uuid_in(raw: Raw) -> str | None:
-    try:
-        return plain_uuid(_decode_text(raw))
-    except (ValueError, RecursionError):
-        return None
-
-
-def _shown(raw: bytes) -> str:
-    """A JSON text as part of a sentence: on one line, and not longer than a reader needs to find it."""
-    text = " ".join(raw[: _MOST_SHOWN * 4].decode("utf-8", "replace").split())
-    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
-
-
-def _malformed(found: str) -> RequestError:
-    return RequestError(
-        400, RestCode.BAD_REQUEST, f"Expected the body to be one JSON object in UTF-8, but {found}."
+    _require_json(headers)
+    return await web_body.read_body(
+        receive,
+        content_length=headers.get(b"content-length"),
+        max_bytes=limits.max_body_bytes,
+        max_seconds=limits.max_body_seconds,
     )
+
+
+def read_selection(body: bytes, *, max_ids: int) -> Selection:
+    """The selection of a body; null, empty and false count as absent (rest.md#the-body).
+
+    Raises RequestError for a body that cannot be read (400) or has more than `max_ids` ids in one list (413),
+    and InvalidSelection for one that does not select in exactly one way.
+    """
+    properties = JsonBody(body, _KNOWN)
+    ids = properties.uuids(FIELDS.ids)
+    older = properties.uuids(OLDER_NAME)
+    excluded = properties.uuids(FIELDS.excluded)
+    every_active = properties.flag(FIELDS.all_active)
+    if properties.faults:
+        raise invalid_input(properties.faults)
+    if ids and older:
+        raise InvalidSelection(
+            f"Expected either {FIELDS.ids} or {OLDER_NAME}, its older name, but got both.",
+            field=(FIELDS.ids, OLDER_NAME),
+        )
+    fields = replace(FIELDS, ids=OLDER_NAME) if older else FIELDS
+    _require_at_most(max_ids, ids or older, fields.ids)
+    _require_at_most(max_ids, excluded, fields.excluded)
+    return one_way_of_selecting(ids=ids or older, every_active=every_active, excluded=excluded, fields=fields)
+
+
+def _require_json(headers: Mapping[bytes, bytes]) -> None:
+    """Clients of the older documentation send JSON without a Content-Type."""
+    content_type = headers.get(b"content-type", b"").decode("latin-1")
+    media_type = utf8_media_type(content_type)
+    if media_type not in ("", "application/json") and not (media_type or "").endswith("+json"):
+        raise RequestError(
+            415,
+            HttpCode.UNSUPPORTED_MEDIA_TYPE,
+            f"Expected a body of type 'application/json' in UTF-8, but got '{content_type}'.",
+        )
+    coding = headers.get(b"content-encoding", b"").decode("latin-1").strip().lower()
+    if coding not in ("", "identity"):
+        raise RequestError(
+            415,
+            HttpCode.UNSUPPORTED_MEDIA_TYPE,
+            f"Expected a body without Content-Encoding, but got '{coding}'.",
+            headers={"accept-encoding": "identity"},
+        )
+
+
+def _require_at_most(max_ids: int, ids: Collection[UUID], field: str) -> None:
+    """Raises RequestError (413) for more different ids than one request may carry."""
+    if len(ids) <= max_ids or (distinct := len(set(ids))) <= max_ids:
+        return
+    message = f"Expected {field} to hold at most {max_ids:,} ids, but got {distinct:,}."
+    raise RestError(413, HttpCode.LIMIT_EXCEEDED, message, details=[Detail(field=field, message=message)])

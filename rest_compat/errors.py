@@ -1,73 +1,37 @@
-"""What does a client learn when its request is not carried out?
+"""Turns errors into the error form of the legacy REST path.
 
-Refusals of the domain and mistakes in the request keep their sentence, for the client can mend them. Anything
-else is ours: the client gets an id, and the log gets the same id with the traceback.
+A client can mend an error of the domain or of its request, and learns it in full. Any other error is the
+server's: the client learns an id, under which the log has the traceback.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from uuid import uuid4
 
-import structlog
-
-from uplift.domain.errors import ErrorCode, InvalidSelection, StoreUnavailable, TooManyRequests, UpliftError
+from uplift.domain.errors import ErrorCode, InvalidSelection, UpliftError
+from uplift.web.error_status import STATUS_OF, headers_of, message_of
+from uplift.web.errors import HttpCode, RequestError
+from uplift.web.incidents import log_outage, report_unexpected
 
 MAX_DETAILS = 20
-"""Most faults of one request that are told in full; the rest show when these are mended."""
+"""Faults that one error lists; the client finds the rest after it has mended these."""
 
 
 class RestCode(StrEnum):
-    """Why a request was not understood, or not answered; what the domain refuses has an ErrorCode."""
+    """Stable codes of this path only; others are an ErrorCode or an HttpCode."""
 
-    BAD_REQUEST = "BAD_REQUEST"
-    """The body is not one JSON object in UTF-8."""
     NOT_FOUND = "NOT_FOUND"
-    """No such path; of a process that does not exist the domain says PROCESS_NOT_FOUND."""
-    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
-    FORBIDDEN_ORIGIN = "FORBIDDEN_ORIGIN"
-    """A page of another web origin asks, and it is not in the list of allowed ones."""
-    LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
-    """The body or a list of ids is larger than allowed, or the body slower."""
-    UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
-    """The body is announced as something else than JSON in UTF-8."""
+    """The path does not exist; for a process that does not exist the domain has PROCESS_NOT_FOUND."""
     UPGRADE_CANCELLED = "UPGRADE_CANCELLED"
-    """An operator stopped the upgrade; what was done until then stays done."""
+    """An operator cancelled the upgrade; what it had done before is not undone."""
     UPGRADE_FAILED = "UPGRADE_FAILED"
-    """An error of the server stopped the upgrade; what was done until then stays done."""
+    """An error of the server ended the upgrade; what it had done before is not undone."""
     SERVER_STOPS = "SERVER_STOPS"
-    """The server is being stopped while a client waits for its upgrade, which goes on elsewhere or later."""
-    INTERNAL = "INTERNAL"
-    """An error of the server; quote the `id` to its operator."""
+    """The server stops while a client waits for its upgrade, which another server or a restart continues."""
 
-
-STATUS_OF: Mapping[ErrorCode, int] = {
-    ErrorCode.UNAUTHENTICATED: 401,
-    ErrorCode.FORBIDDEN: 403,
-    ErrorCode.PROCESS_NOT_FOUND: 404,
-    ErrorCode.NO_PUBLISHED_VERSION: 400,
-    ErrorCode.INVALID_SELECTION: 400,
-    ErrorCode.INVALID_INPUT: 400,
-    ErrorCode.INVALID_MODEL: 400,
-    ErrorCode.INVALID_MAPPING: 400,
-    ErrorCode.PROCESS_EXISTS: 409,
-    ErrorCode.NO_DRAFT: 409,
-    ErrorCode.PLAN_CHANGED: 409,
-    ErrorCode.UPGRADE_NOT_FOUND: 404,
-    ErrorCode.WRONG_STATE: 409,
-    ErrorCode.IDEMPOTENCY_CONFLICT: 422,
-    ErrorCode.RATE_LIMITED: 429,
-    ErrorCode.STORE_UNAVAILABLE: 503,
-}
-"""The HTTP status of every refusal of the domain."""
-
-_HEADERS_OF: Mapping[ErrorCode, Mapping[str, str]] = {
-    ErrorCode.UNAUTHENTICATED: {"www-authenticate": "Bearer"},
-    ErrorCode.STORE_UNAVAILABLE: {"retry-after": "5"},
-}
 
 _FIELD_OF: Mapping[str, str] = {"idempotencyKey": "Idempotency-Key", "id": "upgradeId"}
-"""What this path calls the fields that have other names at other front doors."""
+"""The names of fields on this path, by those of the domain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,82 +42,53 @@ class Detail:
     message: str
 
 
-class RequestError(Exception):
-    """A request that is not carried out, as the client is told: nothing was written.
+class RestError(RequestError):
+    """A refused request as this path reports it: nothing was written.
 
-    `incident` is the id under which the log tells more, of an error of ours.
+    `incident_id` is the id in the log of an unexpected error.
     """
 
     def __init__(
         self,
         status: int,
-        code: ErrorCode | RestCode,
+        code: str,
         message: str,
         *,
         details: Sequence[Detail] = (),
         headers: Mapping[str, str] | None = None,
-        incident: str | None = None,
+        incident_id: str | None = None,
     ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
+        super().__init__(status, code, message, headers=headers)
         self.details = tuple(details[:MAX_DETAILS])
-        self.headers = dict(headers or {})
-        self.incident = incident
+        self.incident_id = incident_id
 
 
-def refusal_of(error: Exception) -> RequestError:
-    """How the client is told of any error; logs those that are ours."""
-    if isinstance(error, RequestError):
+def to_rest_error(error: Exception) -> RestError:
+    """The form in which the client learns of any error; logs those that are the server's."""
+    if isinstance(error, RestError):
         return error
+    if isinstance(error, RequestError):
+        return RestError(error.status, error.code, error.message, headers=error.headers)
     if isinstance(error, UpliftError):
         log_outage(error)
-        return RequestError(
+        return RestError(
             STATUS_OF[error.code],
             error.code,
-            error.message,
+            message_of(error),
             details=_details(error),
-            headers=_headers(error),
+            headers=headers_of(error),
         )
-    return _unexpected(error)
+    incident = report_unexpected(error)
+    return RestError(500, HttpCode.INTERNAL, incident.message, incident_id=incident.id)
 
 
-def log_outage(error: UpliftError) -> None:
-    """Tell the operator of a refusal that no client can do anything about."""
-    if isinstance(error, StoreUnavailable):
-        structlog.get_logger(__name__).warning("store_unavailable", error=error.message)
-
-
-def headers_of(code: ErrorCode) -> Mapping[str, str]:
-    """The headers that come with a refusal of the domain."""
-    return _HEADERS_OF.get(code, {})
-
-
-def bad_values(faults: Sequence[Detail]) -> RequestError:
-    """The refusal of a request with these faults, of which there is at least one."""
+def invalid_input(faults: Sequence[Detail]) -> RestError:
+    """The error of a request with these faults, at least one."""
     code = ErrorCode.INVALID_INPUT
-    return RequestError(STATUS_OF[code], code, faults[0].message, details=faults)
-
-
-def _headers(error: UpliftError) -> Mapping[str, str]:
-    if isinstance(error, TooManyRequests):
-        return {"retry-after": str(error.retry_after)}
-    return headers_of(error.code)
+    return RestError(STATUS_OF[code], code, faults[0].message, details=faults)
 
 
 def _details(error: UpliftError) -> tuple[Detail, ...]:
-    """The fields at fault: an invalid selection names fields that stand side by side, others name a path."""
+    """The fields at fault. An invalid selection names several fields, any other error the path of one."""
     names = error.field if isinstance(error, InvalidSelection) else filter(None, [".".join(error.field)])
     return tuple(Detail(field=_FIELD_OF.get(name, name), message=error.message) for name in names)
-
-
-def _unexpected(error: Exception) -> RequestError:
-    incident = str(uuid4())
-    structlog.get_logger(__name__).error("unexpected_error", error_id=incident, exc_info=error)
-    return RequestError(
-        500,
-        RestCode.INTERNAL,
-        f"Unexpected error, please report it to the operator of this server (id {incident}).",
-        incident=incident,
-    )

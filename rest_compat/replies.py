@@ -1,4 +1,4 @@
-"""How does a reply look on the wire?"""
+"""Builds the responses of the legacy REST path."""
 
 from collections.abc import Mapping, Sequence
 from math import ceil
@@ -10,33 +10,33 @@ from starlette.responses import Response
 
 from uplift.domain.model.paging import Page
 from uplift.domain.model.upgrade import Outcome, OutcomeKind, Upgrade, UpgradeState
-from uplift.rest_compat.errors import Detail, RequestError, RestCode
-from uplift.rest_compat.requests import path_of_status
+from uplift.rest_compat.errors import Detail, RestCode, RestError
+from uplift.rest_compat.requests import status_path
 
 _encode = msgspec.json.Encoder().encode
 
 _STATUS_OF = {OutcomeKind.UPGRADED: "updated", OutcomeKind.SKIPPED: "skipped"}
-"""What the documentation of this path calls the kinds of outcome."""
+"""The names of the kinds of outcome in the documentation of this path."""
 
 _HTTP_STATUS_OF: Mapping[UpgradeState, int] = {
     UpgradeState.COMPLETED: 200,
     UpgradeState.CANCELLED: 409,
     UpgradeState.FAILED: 500,
 }
-"""How the end of an upgrade is told. Only a completed one did all that was asked."""
+"""The HTTP status of a finished upgrade; only a completed one has done all of its request."""
 
 _CODE_OF: Mapping[UpgradeState, RestCode] = {
     UpgradeState.CANCELLED: RestCode.UPGRADE_CANCELLED,
     UpgradeState.FAILED: RestCode.UPGRADE_FAILED,
 }
-"""Why an upgrade was stopped before its end."""
+"""The code of an upgrade that ended before it was completed."""
 
-_LONGEST_RETRY_AFTER = 30
-"""Seconds: clients shall not miss the end for long, however far it seems to be."""
+_MAX_RETRY_AFTER = 30
+"""Seconds. An estimate can be too long, and clients must not miss the end for that."""
 
 
 class InstanceReply(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What was done to one instance; versions are null for an id that no instance of the process has."""
+    """The outcome of one instance; versions are null for an id that the process does not have."""
 
     id: UUID
     status: str
@@ -46,7 +46,7 @@ class InstanceReply(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class ProgressReply(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """How far an upgrade has come: done of about so many, and how much longer it will take, once known."""
+    """The progress of an upgrade: `done` of about `expected` instances, rate and time once known."""
 
     done: int
     expected: int
@@ -56,9 +56,9 @@ class ProgressReply(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class UpgradeReply(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What an upgrade did. `truncated` says that `instances` leaves some out.
+    """The result of an upgrade. If `truncated`, `instances` is not the whole list.
 
-    One that was stopped before its end has the parts of an error, and a status has state and progress.
+    An upgrade that was not completed also has the parts of an error; a status has state and progress.
     """
 
     success: bool
@@ -77,7 +77,7 @@ class UpgradeReply(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class ErrorReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Why nothing was done."""
+    """An error; nothing was written."""
 
     success: bool
     error: str
@@ -86,50 +86,50 @@ class ErrorReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: str | None = None
 
 
-def upgrade_response(upgrade: Upgrade, listed: Page[Outcome]) -> Response:
-    """The response at the end of an upgrade, with the outcomes that its client gets to see."""
-    return json_response(_encode(_reply(upgrade, listed)), status=_HTTP_STATUS_OF[upgrade.state])
+def upgrade_response(upgrade: Upgrade, outcomes: Page[Outcome]) -> Response:
+    """The response at the end of an upgrade, which lists these outcomes."""
+    return json_response(_encode(_reply(upgrade, outcomes)), status=_HTTP_STATUS_OF[upgrade.state])
 
 
-def status_response(upgrade: Upgrade, listed: Page[Outcome]) -> Response:
-    """The 200 of an upgrade as it is."""
-    return json_response(_status(upgrade, listed), status=200, headers=_when_to_ask_again(upgrade))
+def status_response(upgrade: Upgrade, outcomes: Page[Outcome]) -> Response:
+    """The 200 with the current state of an upgrade."""
+    return json_response(_status(upgrade, outcomes), status=200, headers=_retry_after(upgrade))
 
 
-def accepted_response(upgrade: Upgrade, listed: Page[Outcome]) -> Response:
-    """The 202 of an upgrade whose end its client does not wait for."""
+def accepted_response(upgrade: Upgrade, outcomes: Page[Outcome]) -> Response:
+    """The 202 of an upgrade that is not finished, or whose client prefers not to wait."""
     headers = {
-        "location": path_of_status(upgrade.id),
+        "location": status_path(upgrade.id),
         "preference-applied": "respond-async",
-        **_when_to_ask_again(upgrade),
+        **_retry_after(upgrade),
     }
-    return json_response(_status(upgrade, listed), status=202, headers=headers)
+    return json_response(_status(upgrade, outcomes), status=202, headers=headers)
 
 
-def refusal_response(refusal: RequestError) -> Response:
-    """The response to a request that is not carried out."""
+def error_response(error: RestError) -> Response:
+    """The response to a refused request."""
     reply = ErrorReply(
         success=False,
-        error=refusal.message,
-        code=refusal.code,
-        details=refusal.details,
-        id=refusal.incident,
+        error=error.message,
+        code=error.code,
+        details=error.details,
+        id=error.incident_id,
     )
-    return json_response(_encode(reply), status=refusal.status, headers=refusal.headers)
+    return json_response(_encode(reply), status=error.status, headers=error.headers)
 
 
 def json_response(body: bytes, *, status: int, headers: dict[str, str] | None = None) -> Response:
-    """A response of JSON text that is ready."""
+    """A response with this JSON text."""
     return Response(body, status, headers, media_type="application/json")
 
 
-def _status(upgrade: Upgrade, listed: Page[Outcome]) -> bytes:
-    return _encode(_reply(upgrade, listed, state=upgrade.state.value, progress=_progress(upgrade)))
+def _status(upgrade: Upgrade, outcomes: Page[Outcome]) -> bytes:
+    return _encode(_reply(upgrade, outcomes, state=upgrade.state.value, progress=_progress(upgrade)))
 
 
 def _reply(
     upgrade: Upgrade,
-    listed: Page[Outcome],
+    outcomes: Page[Outcome],
     *,
     state: str | UnsetType = UNSET,
     progress: ProgressReply | UnsetType = UNSET,
@@ -137,7 +137,7 @@ def _reply(
     code = _CODE_OF.get(upgrade.state)
     return UpgradeReply(
         success=code is None,
-        error=_why_it_stopped(upgrade) if code else "",
+        error=_error_of(upgrade) if code else "",
         code=code or UNSET,
         details=() if code else UNSET,
         upgrade_id=upgrade.id,
@@ -145,45 +145,45 @@ def _reply(
         total=upgrade.total,
         updated=upgrade.upgraded,
         skipped=upgrade.skipped,
-        instances=[_instance(outcome) for outcome in listed.items],
-        truncated=listed.has_next,
+        instances=[_instance(outcome) for outcome in outcomes.items],
+        truncated=outcomes.has_next,
         state=state,
         progress=progress,
     )
 
 
-def _why_it_stopped(upgrade: Upgrade) -> str:
-    """The error of an upgrade is for its operator only: it may tell of our inside."""
-    what = "was cancelled" if upgrade.state is UpgradeState.CANCELLED else "failed by an error of the server"
+def _error_of(upgrade: Upgrade) -> str:
+    """Leaves out `upgrade.error`, which is for the operator and may show internals of the server."""
+    end = "was cancelled" if upgrade.state is UpgradeState.CANCELLED else "failed by an error of the server"
     return (
-        f"Expected upgrade {upgrade.id} to be completed, but it {what} after {upgrade.total:,} of about "
+        f"Expected upgrade {upgrade.id} to be completed, but it {end} after {upgrade.total:,} of about "
         f"{upgrade.expected:,} instances. What was done to these stays done."
     )
 
 
 def _progress(upgrade: Upgrade) -> ProgressReply:
-    left = None if upgrade.state is UpgradeState.PAUSED else upgrade.remaining
+    remaining = None if upgrade.state is UpgradeState.PAUSED else upgrade.remaining
     return ProgressReply(
         done=upgrade.total,
         expected=upgrade.expected,
         percent=_percent(upgrade),
         rate_per_second=None if upgrade.rate is None else round(upgrade.rate, 1),
-        eta_seconds=None if left is None else ceil(left.total_seconds()),
+        eta_seconds=None if remaining is None else ceil(remaining.total_seconds()),
     )
 
 
 def _percent(upgrade: Upgrade) -> int:
-    """100 means completed and nothing else, for what is expected is only about right."""
+    """At most 99 until the upgrade is completed, because `expected` is an estimate."""
     if upgrade.state is UpgradeState.COMPLETED:
         return 100
     return min(99, 100 * upgrade.total // upgrade.expected) if upgrade.expected else 0
 
 
-def _when_to_ask_again(upgrade: Upgrade) -> dict[str, str]:
+def _retry_after(upgrade: Upgrade) -> dict[str, str]:
     if upgrade.is_finished:
         return {}
     seconds = 1 if upgrade.remaining is None else ceil(upgrade.remaining.total_seconds())
-    return {"retry-after": str(min(_LONGEST_RETRY_AFTER, max(1, seconds)))}
+    return {"retry-after": str(min(_MAX_RETRY_AFTER, max(1, seconds)))}
 
 
 def _instance(outcome: Outcome) -> InstanceReply:

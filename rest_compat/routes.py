@@ -1,10 +1,11 @@
-"""Where in a web application is the legacy REST path, and how is a request to it answered?
+"""Provides the Starlette routes of the legacy REST path.
 
 app = Starlette(routes=[*rest_routes(store, authenticate, worker), ...])
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from importlib.resources import files
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -13,22 +14,15 @@ from starlette.types import Receive, Scope, Send
 from uplift.domain.model.access import Authenticate
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.run import Worker
-from uplift.rest_compat.errors import refusal_of
-from uplift.rest_compat.openapi import openapi_document
-from uplift.rest_compat.replies import json_response, refusal_response
-from uplift.rest_compat.request_body import RestLimits
-from uplift.rest_compat.requests import (
-    STATUS_PATH,
-    UPGRADE_PATH,
-    AllowsOrigin,
-    check_method,
-    no_page,
-    no_such_path,
-)
-from uplift.rest_compat.status import UpgradeStatus
-from uplift.rest_compat.upgrade import Upgrading
+from uplift.rest_compat.body import RestLimits
+from uplift.rest_compat.endpoints import StatusEndpoint, UpgradeEndpoint
+from uplift.rest_compat.errors import to_rest_error
+from uplift.rest_compat.replies import error_response, json_response
+from uplift.rest_compat.requests import STATUS_PATH, UPGRADE_PATH, path_not_found
+from uplift.web.errors import require_method
+from uplift.web.origins import Origins
 
-__all__ = ["RestLimits", "rest_routes"]
+__all__ = ["RestLimits", "openapi_document", "rest_routes"]
 
 Answer = Callable[[Scope, Receive], Awaitable[Response]]
 
@@ -39,36 +33,39 @@ def rest_routes(
     worker: Worker,
     limits: RestLimits | None = None,
     stopping: asyncio.Event | None = None,
-    allows_origin: AllowsOrigin = no_page,
+    origins: Origins | None = None,
 ) -> list[BaseRoute]:
     """The routes of the legacy path, its status resource, its document, and a 404 for all else below `/pub`.
 
-    `worker` says how much is moved at once; whoever works off the queue of the store moves what is larger.
-    Once `stopping` is set, no client waits for the end of its upgrade any longer.
-    `allows_origin` tells which web pages may ask for upgrades.
+    `worker` runs an upgrade that fits into one chunk; larger ones are queued for the workers of the store.
+    Once `stopping` is set, no client waits for the end of its upgrade. Pages of `origins` may make requests.
     """
-    upgrading = Upgrading(
+    upgrade = UpgradeEndpoint(
         store=store,
         authenticate=authenticate,
         worker=worker,
         limits=limits or RestLimits(),
         stopping=stopping or asyncio.Event(),
-        allows_origin=allows_origin,
+        origins=origins or Origins(),
     )
-    status = UpgradeStatus(store=store, authenticate=authenticate)
+    status = StatusEndpoint(store=store, authenticate=authenticate)
     return [
-        Route(UPGRADE_PATH, _Endpoint(upgrading.answer)),
-        Route(STATUS_PATH, _Endpoint(status.answer)),
-        Route("/openapi.json", _Endpoint(_serving(openapi_document()))),
-        # Without these Starlette would redirect a trailing slash, but here it makes another path
-        # (rest.md#the-path).
-        Route("/pub/{rest:path}", _Endpoint(_not_found)),
-        Route("//pub/{rest:path}", _Endpoint(_not_found)),
+        Route(UPGRADE_PATH, _App(upgrade.answer)),
+        Route(STATUS_PATH, _App(status.answer)),
+        Route("/openapi.json", _App(_json_document(openapi_document()))),
+        # Starlette would redirect a trailing slash, which makes another path here (rest.md#the-path).
+        Route("/pub/{rest:path}", _App(_not_found)),
+        Route("//pub/{rest:path}", _App(_not_found)),
     ]
 
 
-class _Endpoint:
-    """An ASGI application that says everything that goes wrong in the error form of this API."""
+def openapi_document() -> bytes:
+    """The OpenAPI 3.1 document of this path as JSON text."""
+    return files(__package__).joinpath("openapi.json").read_bytes()
+
+
+class _App:
+    """An ASGI application that reports every error in the error form of this path."""
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
@@ -77,19 +74,17 @@ class _Endpoint:
         try:
             response = await self._answer(scope, receive)
         except Exception as error:
-            response = refusal_response(refusal_of(error))
+            response = error_response(to_rest_error(error))
         await response(scope, receive, send)
 
 
-def _serving(document: bytes) -> Answer:
-    """Shows a document of JSON to anybody."""
-
+def _json_document(document: bytes) -> Answer:
     async def answer(scope: Scope, _: Receive) -> Response:
-        check_method(scope, "GET", "HEAD")
+        require_method(scope["method"], "GET", "HEAD")
         return json_response(document, status=200)
 
     return answer
 
 
 async def _not_found(scope: Scope, _: Receive) -> Response:
-    raise no_such_path(scope)
+    raise path_not_found(scope)

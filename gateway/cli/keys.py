@@ -14,6 +14,7 @@ from uplift.domain.model.access import Role
 from uplift.gateway.auth.expiry import expiry_in, expiry_on
 from uplift.gateway.auth.key_audit import key_events
 from uplift.gateway.auth.keys import create_key
+from uplift.gateway.cli.ids import parse_id
 from uplift.gateway.cli.options import DatabaseUrl
 from uplift.gateway.cli.runner import local_caller, opened_store, run, settings_with
 from uplift.gateway.cli.tables import console
@@ -69,7 +70,9 @@ def list_keys(database_url: DatabaseUrl = None) -> None:
 
 @app.command("revoke")
 def revoke(
-    key: Annotated[UUID, typer.Argument(help="The id of the key, as 'list' shows it.")],
+    key: Annotated[
+        UUID, typer.Argument(parser=parse_id, metavar="KEY", help="The id of the key, as 'list' shows it.")
+    ],
     database_url: DatabaseUrl = None,
 ) -> None:
     """Revoke an API key: from the next request on it is refused."""
@@ -85,7 +88,10 @@ def revoke(
 
 @app.command("audit")
 def audit(
-    key: Annotated[UUID | None, typer.Argument(help="The id of a key, as 'list' shows it.")] = None,
+    key: Annotated[
+        UUID | None,
+        typer.Argument(parser=parse_id, metavar="KEY", help="The id of a key, as 'list' shows it."),
+    ] = None,
     database_url: DatabaseUrl = None,
 ) -> None:
     """Show who created and revoked keys, and on which days they were used or refused."""

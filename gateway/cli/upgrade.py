@@ -12,12 +12,14 @@ from uplift.domain.errors import InvalidInput
 from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.selection import SelectionFields, one_way_of_selecting
 from uplift.gateway.cli.follow import follow, show_upgrade
+from uplift.gateway.cli.ids import parse_id
 from uplift.gateway.cli.operations import Key, Url, operator_for, process_key
 from uplift.gateway.cli.options import DatabaseUrl
 from uplift.gateway.cli.runner import run
 from uplift.gateway.cli.tables import console, plan_table
 from uplift.gateway.files.mapping_files import read_version_mappings
 from uplift.gateway.operations.summaries import PlanSummary, UpgradeSummary
+from uplift.web.uuids import read_uuid
 
 FIELDS = SelectionFields(
     ids="--id or --ids-from", all_active="--all-active", excluded="--except or --except-from"
@@ -30,14 +32,20 @@ MAX_ROWS = 1_000
 
 def upgrade(
     process: Annotated[str, typer.Argument(metavar="NAMESPACE/CODE", help="The process.")],
-    ids: Annotated[list[UUID] | None, typer.Option("--id", help="An instance to upgrade.")] = None,
+    ids: Annotated[
+        list[UUID] | None,
+        typer.Option("--id", parser=parse_id, metavar="UUID", help="An instance to upgrade."),
+    ] = None,
     ids_from: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A file of ids, one a line; - is standard input.")
     ] = None,
     every_active: Annotated[
         bool, typer.Option("--all-active", help="All instances that have not ended.")
     ] = False,
-    excluded: Annotated[list[UUID] | None, typer.Option("--except", help="An instance to leave out.")] = None,
+    excluded: Annotated[
+        list[UUID] | None,
+        typer.Option("--except", parser=parse_id, metavar="UUID", help="An instance to leave out."),
+    ] = None,
     excluded_from: Annotated[
         Path | None,
         typer.Option("--except-from", metavar="FILE", help="A file of ids to leave out; - likewise."),
@@ -107,7 +115,7 @@ def _ids_of(lines: Iterable[bytes], name: str) -> Sequence[UUID]:
     for number, line in enumerate(lines, start=1):
         if text := line.decode("utf-8-sig", "replace").strip():
             try:
-                ids.append(UUID(text))
+                ids.append(read_uuid(text))
             except ValueError as error:
                 raise InvalidInput(
                     f"Expected line {number} of {name} to be an id, but got {text[:100]!r}."

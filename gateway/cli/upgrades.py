@@ -12,6 +12,7 @@ from uplift.domain.model.decision import ReasonCode
 from uplift.domain.model.request import RetryRequest, UndoRequest
 from uplift.domain.model.selection import UpgradeId
 from uplift.gateway.cli.follow import follow, show_upgrade
+from uplift.gateway.cli.ids import parse_id
 from uplift.gateway.cli.operations import Key, Url, operator_for, process_key
 from uplift.gateway.cli.options import DatabaseUrl
 from uplift.gateway.cli.runner import run
@@ -24,7 +25,7 @@ app = typer.Typer(
     no_args_is_help=True, help="See, pause, resume, cancel, retry and undo upgrades, here or on a gateway."
 )
 
-Id = Annotated[UUID, typer.Argument(metavar="ID", help="The id of the upgrade.")]
+Id = Annotated[UUID, typer.Argument(metavar="ID", parser=parse_id, help="The id of the upgrade.")]
 Reason = Annotated[str | None, typer.Option(help="Why, for the audit.")]
 
 

@@ -16,6 +16,7 @@ import csv
 from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import UUID
@@ -24,6 +25,7 @@ import msgspec
 
 from uplift.domain.model.instance import Status
 from uplift.domain.model.process import VersionState
+from uplift.web.uuids import read_uuid
 
 
 class ProcessRecord(msgspec.Struct, tag="process", forbid_unknown_fields=True):
@@ -58,6 +60,8 @@ class InstanceRecord(msgspec.Struct, tag="instance", forbid_unknown_fields=True)
 
 Record = ProcessRecord | VersionRecord | InstanceRecord
 
+_decode_record: Callable[[bytes], Record] = msgspec.json.Decoder(Record).decode
+
 KINDS: dict[str, Any] = {"process": ProcessRecord, "version": VersionRecord, "instance": InstanceRecord}
 LONGEST_LINE = 32 * 1024 * 1024
 """Bytes: enough for the largest document, however it is escaped."""
@@ -86,12 +90,11 @@ def records(file: BinaryIO, path: Path) -> Iterator[tuple[int, Record]]:
 
 
 def _json_records(file: BinaryIO) -> Iterator[tuple[int, Record]]:
-    decode: Callable[[bytes], Record] = msgspec.json.Decoder(Record).decode
     for number, line in _lines(file):
         if not line or line.isspace():
             continue
         try:
-            yield number, decode(line)
+            yield number, _decoded(line)
         except msgspec.MsgspecError as error:
             _text_of(number, line)
             raise BadLineError(number, f"{error}.") from error
@@ -130,8 +133,29 @@ def _of_row(columns: Sequence[str], cells: Sequence[str]) -> Record:
     if "position" in said:
         said["position"] = said["position"].split()
     # With all three kinds to choose from, a row would take twice as long to read.
-    record: Record = msgspec.convert(said, KINDS.get(said["type"], Record), strict=False)
+    kind = KINDS.get(said["type"], Record)
+    record: Record
+    try:
+        record = msgspec.convert(said, kind, strict=False)
+    except msgspec.ValidationError:
+        record = msgspec.convert(_with_canonical_id(said), kind, strict=False)
     return record
+
+
+def _decoded(line: bytes) -> Record:
+    try:
+        return _decode_record(line)
+    except msgspec.ValidationError:
+        record: Record = msgspec.convert(_with_canonical_id(msgspec.json.decode(line)), Record)
+        return record
+
+
+def _with_canonical_id(fields: Any) -> Any:
+    """Rewrites an id in a spelling that msgspec does not know; a bad id stays as it is."""
+    if isinstance(fields, dict) and isinstance(fields.get("id"), str):
+        with suppress(ValueError):
+            return {**fields, "id": str(read_uuid(fields["id"]))}
+    return fields
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:

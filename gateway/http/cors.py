@@ -3,7 +3,7 @@
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from uplift.graphql_api.engine.origins import Origins
+from uplift.web.origins import Origins
 
 REQUEST_HEADERS = ("authorization", "content-type", "idempotency-key", "prefer", "x-request-id")
 REPLY_HEADERS = ("location", "preference-applied", "retry-after", "www-authenticate", "x-request-id")

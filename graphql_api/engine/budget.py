@@ -1,9 +1,9 @@
-"""How many nodes may one operation ask for?
+"""Limits the number of nodes that one operation requests.
 
-A page inside a page multiplies: 100 processes with 100 instances each are 10,100 nodes. That is counted from
-the page sizes asked for, before anything is read or written, and refused above the limit `max_nodes`. It
-happens when a field at the top of the operation is resolved, because page sizes may be variables, which
-validation does not know.
+A page inside a page multiplies: 100 processes with 100 instances each are 10,100 nodes. The number follows
+from the requested page sizes, so an operation above the limit `max_nodes` is refused before anything is read
+or written. This happens when a field at the top of the operation is resolved, because page sizes may be
+variables, whose values validation does not know.
 """
 
 from collections.abc import Mapping
@@ -34,60 +34,61 @@ from strawberry.extensions.field_extension import AsyncExtensionResolver, FieldE
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from uplift.domain.model.paging import MAX_PAGE_SIZE
-from uplift.graphql_api.engine.errors import RequestCode, request_error
+from uplift.graphql_api.engine.errors import request_error
+from uplift.web.errors import HttpCode
 
 
 class WithinBudget(FieldExtension):
-    """Refuses a field at the top of an operation that asks for more nodes in all than one may."""
+    """Refuses a field at the top of an operation that requests too many nodes in all."""
 
     async def resolve_async(
         self, next_: AsyncExtensionResolver, source: Any, info: Any, **kwargs: Any
     ) -> Any:
-        nodes, most = requested_nodes(info._raw_info), info.context.limits.max_nodes
-        if nodes > most:
+        nodes, limit = requested_nodes(info._raw_info), info.context.limits.max_nodes
+        if nodes > limit:
             raise request_error(
-                RequestCode.LIMIT_EXCEEDED,
-                f"Expected to read at most {most:,} nodes in one operation, but its page sizes, "
+                HttpCode.LIMIT_EXCEEDED,
+                f"Expected to read at most {limit:,} nodes in one operation, but its page sizes, "
                 f"multiplied down the nesting, ask for {nodes:,}.",
             )
         return await next_(source, info, **kwargs)
 
 
 def counted_as(nodes: int, *, items: int | None = None) -> Mapping[str, int | None]:
-    """Metadata of a field that is as dear as this many nodes, and of one that lists about so many items."""
+    """Metadata of a field that costs as much as this many nodes, or that lists about this many items."""
     return {"nodes": nodes, "items": items}
 
 
-def must_fit_budget(info: Any, *, items: int) -> None:
-    """Refuse what this field asks of each of its items, now that it is known how many there are."""
-    inside, most = _Counting(info._raw_info).inside_one(info._raw_info), info.context.limits.max_nodes
-    if inside and items * (1 + inside) > most:
+def require_within_budget(info: Any, *, items: int) -> None:
+    """Refuses the fields requested of each item, once the number of items is known."""
+    inside, limit = _Counting(info._raw_info).inside_item(info._raw_info), info.context.limits.max_nodes
+    if inside and items * (1 + inside) > limit:
         raise request_error(
-            RequestCode.LIMIT_EXCEEDED,
-            f"Expected to read at most {most:,} nodes in one operation, but {info.field_name} has "
+            HttpCode.LIMIT_EXCEEDED,
+            f"Expected to read at most {limit:,} nodes in one operation, but {info.field_name} has "
             f"{items:,} items, which ask for {1 + inside:,} each.",
         )
 
 
 def requested_nodes(info: GraphQLResolveInfo[Any]) -> int:
-    """How many nodes the whole operation to which this field belongs asks for."""
+    """The number of nodes that the operation of this field requests."""
     root = info.schema.get_root_type(info.operation.operation)
     assert root is not None, "an operation that runs has a root type"
     return _Counting(info).operation(root)
 
 
 class _Counting:
-    """Walks an operation as the executor does, but with page sizes in place of data."""
+    """Walks an operation like the executor, with page sizes in place of data."""
 
     def __init__(self, info: GraphQLResolveInfo[Any]) -> None:
         self._schema = info.schema
         self._operation = info.operation
-        # Strawberry hands out the coerced values alone, which is all that @skip and @include look at.
+        # strawberry passes on the coerced values only; @skip and @include need nothing else.
         self._variables = VariableValues(sources={}, coerced=cast("dict[str, Any]", info.variable_values))
         self._fragments = {name: FragmentDetails(fragment) for name, fragment in info.fragments.items()}
 
-    def inside_one(self, info: GraphQLResolveInfo[Any]) -> int:
-        """How many nodes are asked for inside each object that this field returns."""
+    def inside_item(self, info: GraphQLResolveInfo[Any]) -> int:
+        """The number of nodes requested inside each object that this field returns."""
         details = [FieldDetails(node, None) for node in info.field_nodes]
         return self._inside(assert_object_type(get_named_type(info.return_type)), details)
 
@@ -123,21 +124,22 @@ class _Counting:
         return [assert_object_type(type_)]
 
     def _page_size(self, field: GraphQLField, node: FieldNode) -> int:
-        first = self._given(node, "first")
+        first = self._int_argument(node, "first")
         if first is None:
             first = field.args["first"].default_value
-        return min(max(int(first), 0), MAX_PAGE_SIZE)  # other sizes are refused where they stand
+        return min(max(int(first), 0), MAX_PAGE_SIZE)  # the resolver refuses other sizes
 
-    def _given(self, node: FieldNode, name: str) -> Any:
-        """The value of an Int argument; None if it was not given, or given as null."""
-        value = next((given.value for given in node.arguments or () if given.name.value == name), None)
+    def _int_argument(self, node: FieldNode, name: str) -> Any:
+        """The value of an Int argument; None if it is absent or null."""
+        arguments = {argument.name.value: argument.value for argument in node.arguments or ()}
+        value = arguments.get(name)
         if isinstance(value, VariableNode):
             return self._variables.coerced.get(value.name.value)
         return value.value if isinstance(value, IntValueNode) else None
 
 
 def _cost(field: GraphQLField) -> tuple[int, int | None]:
-    """How many nodes the field itself counts as, and how many items it lists where that is assumed."""
+    """The nodes that the field itself counts as, and the number of items that its metadata assumes."""
     definition = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
     metadata = definition.metadata if definition else {}
     return metadata.get("nodes", 0), metadata.get("items")

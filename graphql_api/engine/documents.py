@@ -1,7 +1,7 @@
-"""Which query texts may run? Each is parsed and validated once, and what passed is remembered.
+"""Parses and validates query texts, and caches the valid ones.
 
-Parsing and validating a small query takes several times as long as answering it. Refused texts are not
-remembered: they would only push out good ones.
+To parse and validate a small query takes several times as long as to run it. Invalid texts are not cached:
+they would only push out valid ones.
 """
 
 from collections import OrderedDict
@@ -23,27 +23,28 @@ from graphql import (
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from uplift.graphql_api.engine.errors import RequestCode, request_error
+from uplift.graphql_api.engine.errors import GraphQLCode, request_error
 from uplift.graphql_api.engine.limits import Limits, exceeded
+from uplift.web.errors import HttpCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A query text that was found valid, ready to run."""
+    """A valid query text, ready to run."""
 
     node: DocumentNode
     operations: dict[str | None, OperationType]
-    """The kind of each operation by its name; None is the one without a name."""
+    """The type of each operation by its name; None is the operation without a name."""
 
     def operation_type(self, name: str | None) -> OperationType | None:
-        """The kind of the operation that this name means; None if it means none or leaves it open."""
+        """The type of the operation of this name; None if there is none, or several and no name."""
         if name is None and len(self.operations) == 1:
             return next(iter(self.operations.values()))
         return self.operations.get(name)
 
 
-class RefusedDocumentError(Exception):
-    """A query text that may not run: it cannot be parsed, is too large, or does not fit the schema."""
+class DocumentError(Exception):
+    """A query text that cannot be parsed, is too large, or does not fit the schema."""
 
     def __init__(self, errors: list[GraphQLError]) -> None:
         super().__init__(*(error.message for error in errors))
@@ -51,7 +52,10 @@ class RefusedDocumentError(Exception):
 
 
 class OneOfRule(OneOfInputValidationRule):
-    """strawberry's rule, which knows only the variables of the last operation and so fails in fragments."""
+    """strawberry's rule with the variables of all operations.
+
+    The original knows the variables of the last operation only, and therefore fails in fragments.
+    """
 
     def __init__(self, context: ValidationContext) -> None:
         super().__init__(context)
@@ -63,7 +67,7 @@ class OneOfRule(OneOfInputValidationRule):
         }
 
     def enter_operation_definition(self, *_: Any) -> None:
-        """Keep the variables of all operations."""
+        """Keeps the variables of all operations."""
 
 
 class Documents:
@@ -83,7 +87,7 @@ class Documents:
         self.misses = 0
 
     def find(self, text: str) -> Document:
-        """The document of this text; raises RefusedDocumentError."""
+        """The document of this text. Raises DocumentError."""
         document = self._kept.get(text)
         if document is None:
             self.misses += 1
@@ -97,9 +101,7 @@ class Documents:
     def _read(self, text: str) -> Document:
         node = self._parse(text)
         if too_large := exceeded(node, self._limits):
-            raise RefusedDocumentError(
-                [request_error(RequestCode.LIMIT_EXCEEDED, message) for message in too_large]
-            )
+            raise DocumentError([request_error(HttpCode.LIMIT_EXCEEDED, message) for message in too_large])
         # strawberry's rules crash on documents that the specification's rules refuse.
         self._validate(node, self._rules)
         self._validate(node, (MaybeNullValidationRule, OneOfRule))
@@ -120,15 +122,15 @@ class Documents:
                 max_source_length=limits.max_document_characters,
             )
         except GraphQLError as error:
-            raise RefusedDocumentError(
-                [request_error(RequestCode.GRAPHQL_PARSE_FAILED, error.message, error)]
+            raise DocumentError(
+                [request_error(GraphQLCode.GRAPHQL_PARSE_FAILED, error.message, error)]
             ) from None
 
     def _validate(self, node: DocumentNode, rules: tuple[Any, ...]) -> None:
         errors = validate(self._schema, node, rules, hide_suggestions=not self._limits.introspection)
         if errors:
-            raise RefusedDocumentError(
-                [request_error(RequestCode.GRAPHQL_VALIDATION_FAILED, e.message, e) for e in errors]
+            raise DocumentError(
+                [request_error(GraphQLCode.GRAPHQL_VALIDATION_FAILED, e.message, e) for e in errors]
             )
 
     def _keep(self, text: str, document: Document) -> None:

@@ -1,14 +1,14 @@
-"""How does the API answer over HTTP?
+"""Serves a GraphQL schema over HTTP and WebSockets.
 
-By the GraphQL-over-HTTP specification, with Server-Sent Events (the "distinct connections mode" of
-graphql-sse) and WebSockets (graphql-transport-ws) for subscriptions. To serve a schema:
+It follows the GraphQL-over-HTTP specification, with Server-Sent Events (the "distinct connections mode" of
+graphql-sse) and WebSockets (graphql-transport-ws) for subscriptions:
 
     endpoint = GraphQLEndpoint(schema, context_for=authenticate, limits=Limits(), ide=graphiql_page)
     app = Starlette(routes=graphql_routes("/graphql", endpoint))
 
-`context_for` gets the request's headers (names in lower case) and returns what resolvers find as
-`info.context`, a new one for each operation; raise `Unauthenticated` in it to refuse the caller. `schema` is
-a strawberry schema without extensions: parsing, validation, limits, masking and execution are done here.
+`context_for` gets the request's headers (names in lower case) and returns a new `info.context` for each
+operation; it raises `Unauthenticated` to refuse the caller. `schema` is a strawberry schema without
+extensions: this package does the parsing, validation, limits, masking and execution.
 """
 
 import asyncio
@@ -16,56 +16,63 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mappi
 from functools import partial
 from typing import Any
 
-from graphql import GraphQLError, OperationType
+from graphql import OperationType
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from strawberry import Schema
 
-from uplift.domain.errors import ErrorCode, TooManyRequests, UpliftError
-from uplift.graphql_api.engine.documents import Document, RefusedDocumentError
-from uplift.graphql_api.engine.errors import RequestCode, formatted, refusal, unexpected
+from uplift.domain.errors import ErrorCode, UpliftError
+from uplift.graphql_api.engine.documents import Document, DocumentError
+from uplift.graphql_api.engine.errors import (
+    GraphQLCode,
+    domain_error,
+    formatted,
+    request_error,
+    unexpected_error,
+)
 from uplift.graphql_api.engine.execution import Operations, Params, Recheck, is_request_error, response
 from uplift.graphql_api.engine.limits import Limits
-from uplift.graphql_api.engine.negotiation import MediaType, negotiate
-from uplift.graphql_api.engine.origins import Origins
 from uplift.graphql_api.engine.request import (
-    RefusedRequestError,
-    check_method,
-    check_operation,
     params_of_body,
     params_of_url,
     read_body,
+    require_safe_operation,
 )
 from uplift.graphql_api.engine.response import (
+    MediaType,
     errors_response,
     event_stream,
     json_response,
+    negotiate,
     status_of_request_error,
 )
 from uplift.graphql_api.engine.websocket import Sockets
+from uplift.web.error_status import HEADERS_OF, STATUS_OF, headers_of
+from uplift.web.errors import RequestError, require_method
+from uplift.web.origins import Origins
 
 __all__ = ["GraphQLEndpoint", "Limits", "graphql_routes"]
 
 Headers = Mapping[str, str]
 
-ANSWERS: Mapping[str, tuple[int, Headers]] = {
-    ErrorCode.UNAUTHENTICATED: (401, {"www-authenticate": "Bearer"}),
-    ErrorCode.FORBIDDEN: (403, {}),
-    ErrorCode.STORE_UNAVAILABLE: (503, {"retry-after": "5"}),
+_DECIDE_STATUS = {
+    ErrorCode.UNAUTHENTICATED,
+    ErrorCode.FORBIDDEN,
+    ErrorCode.RATE_LIMITED,
+    ErrorCode.STORE_UNAVAILABLE,
 }
-"""The status and headers when one of these stood in the way of everything that was asked for."""
+"""The errors that decide the HTTP status when they refuse the request, or every field of it."""
 
 
 class GraphQLEndpoint:
     """The ASGI application of one schema, for HTTP and WebSocket connections.
 
-    `allowed_origins` are the other web origins whose pages may use it; `ide` answers a browser that opens the
-    address, and needs no key. `documents` tells how often a query text was known already. `recheck` sees by
-    the headers of a subscription whether its caller may still ask, before each further event; if there is
-    none, `context_for` does.
-    Once `stopping` is set, open event streams end.
+    `allowed_origins` are the other web origins whose pages may use it. `ide` answers a browser that opens the
+    address, without a key. `recheck` gets the headers of a subscription before each further event and raises
+    if its caller is no longer allowed; by default `context_for` does that. Once `stopping` is set, open event
+    streams end. `documents` counts hits and misses of the cache of query texts.
     """
 
     def __init__(
@@ -94,11 +101,11 @@ class GraphQLEndpoint:
             await self._sockets.serve(scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        answer = await self._answer(scope, receive, headers)
-        await answer(scope, receive, send)
+        response = await self._answer(scope, receive, headers)
+        await response(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, headers: Headers) -> Response:
-        """The response to any request, whatever goes wrong."""
+        """The response to any request; never raises."""
         accept = headers.get("accept", "")
         if self._ide and scope["method"] == "GET" and "text/html" in accept:
             return self._ide(Request(scope, receive))
@@ -106,14 +113,14 @@ class GraphQLEndpoint:
         try:
             return await self._respond(scope, receive, headers, media_type)
         except Exception as error:
-            return self._refusal(error, media_type or MediaType.JSON)
+            return self._error_response(error, media_type or MediaType.JSON)
 
     async def _respond(
         self, scope: Scope, receive: Receive, headers: Headers, media_type: MediaType | None
     ) -> Response:
         method = scope["method"]
-        check_method(method)
-        self._check_origin(headers)
+        require_method(method, "GET", "POST")
+        self._origins.require_allowed(headers)
         if media_type is None:
             raise _not_acceptable(f"Expected to answer in one of {', '.join(MediaType)}")
         context = await self._context_for(headers)
@@ -124,7 +131,7 @@ class GraphQLEndpoint:
         )
         document = self.documents.find(params.query)
         operation = document.operation_type(params.operation_name)
-        check_operation(method, operation)
+        require_safe_operation(method, operation)
         if media_type is MediaType.EVENTS:
             recheck = partial(self._recheck, headers)
             return event_stream(self._responses(document, params, context, recheck), self._stopping)
@@ -139,7 +146,10 @@ class GraphQLEndpoint:
         body = response(result)
         if is_request_error(result):
             return json_response(body, media_type, status_of_request_error(media_type))
-        return json_response(body, media_type, *ANSWERS.get(_sole_refusal(body), (200, {})))
+        code = _sole_code(body)
+        if code is None:
+            return json_response(body, media_type, 200)
+        return json_response(body, media_type, STATUS_OF[code], HEADERS_OF.get(code))
 
     async def _responses(
         self, document: Document, params: Params, context: object, recheck: Recheck
@@ -147,19 +157,11 @@ class GraphQLEndpoint:
         async for result in self._operations.results(document, params, context, recheck):
             yield response(result)
 
-    def _refusal(self, error: Exception, media_type: MediaType) -> Response:
-        if isinstance(error, RefusedDocumentError) and media_type is MediaType.EVENTS:
-            # graphql-sse wants these in the stream
+    def _error_response(self, error: Exception, media_type: MediaType) -> Response:
+        if isinstance(error, DocumentError) and media_type is MediaType.EVENTS:
+            # The graphql-sse protocol puts these errors into the stream.
             return event_stream(_only({"errors": formatted(error.errors)}), self._stopping)
-        return _refusal_response(error, media_type)
-
-    def _check_origin(self, headers: Headers) -> None:
-        if not self._origins.allow(headers):
-            raise RefusedRequestError(
-                403,
-                RequestCode.FORBIDDEN_ORIGIN,
-                f"Expected a page of this server or of an allowed origin, but got {headers['origin']!r}.",
-            )
+        return _error_response(error, media_type)
 
 
 def graphql_routes(path: str, endpoint: GraphQLEndpoint) -> list[BaseRoute]:
@@ -167,31 +169,29 @@ def graphql_routes(path: str, endpoint: GraphQLEndpoint) -> list[BaseRoute]:
     return [Route(path, endpoint), WebSocketRoute(path, endpoint)]
 
 
-def _not_acceptable(expected: str) -> RefusedRequestError:
-    return RefusedRequestError(
-        406, RequestCode.NOT_ACCEPTABLE, f"{expected}, but the request accepts something else."
+def _not_acceptable(expected: str) -> RequestError:
+    return RequestError(
+        406, GraphQLCode.NOT_ACCEPTABLE, f"{expected}, but the request accepts something else."
     )
 
 
-def _refusal_response(error: Exception, media_type: MediaType) -> Response:
-    """The one table from what was raised to what the client gets."""
-    if isinstance(error, RefusedDocumentError):
+def _error_response(error: Exception, media_type: MediaType) -> Response:
+    if isinstance(error, DocumentError):
         return errors_response(error.errors, media_type, status_of_request_error(media_type))
-    if isinstance(error, RefusedRequestError):
-        return errors_response(error.errors, media_type, error.status, error.headers)
-    if isinstance(error, TooManyRequests):
-        return errors_response([refusal(error)], media_type, 429, {"retry-after": str(error.retry_after)})
-    if isinstance(error, UpliftError) and error.code in ANSWERS:
-        return errors_response([refusal(error)], media_type, *ANSWERS[error.code])
-    message, extensions = unexpected(error)
-    return errors_response([GraphQLError(message, extensions=extensions)], media_type, 500)
+    if isinstance(error, RequestError):
+        errors = [request_error(error.code, error.message)]
+        return errors_response(errors, media_type, error.status, error.headers)
+    if isinstance(error, UpliftError) and error.code in _DECIDE_STATUS:
+        return errors_response([domain_error(error)], media_type, STATUS_OF[error.code], headers_of(error))
+    return errors_response([unexpected_error(error)], media_type, 500)
 
 
-def _sole_refusal(body: Mapping[str, Any]) -> str:
-    """The code of the errors when they all have the same, and nothing else was answered; else nothing."""
+def _sole_code(body: Mapping[str, Any]) -> ErrorCode | None:
+    """The code that decides the status, if all errors have it and no field has a value; else None."""
     codes = {error["extensions"]["code"] for error in body.get("errors", ())}
-    data = body["data"] or {}
-    return codes.pop() if len(codes) == 1 and all(value is None for value in data.values()) else ""
+    if len(codes) != 1 or any(value is not None for value in (body["data"] or {}).values()):
+        return None
+    return next((code for code in _DECIDE_STATUS if code in codes), None)
 
 
 async def _only(body: Mapping[str, Any]) -> AsyncGenerator[Mapping[str, Any], None]:

@@ -1,8 +1,8 @@
-"""How is one operation run? The same way for HTTP, event streams and WebSockets.
+"""Runs operations, in the same way for HTTP, event streams and WebSockets.
 
-strawberry's own `execute` sets up extensions, a context and a validation for each request; here a known
-document goes straight to the executor, which makes a small query several times faster. A schema with
-strawberry extensions or operation directives is therefore refused: they would never run.
+strawberry's own `execute` sets up extensions, a context and a validation for each request. Here a cached
+document goes straight to the executor, which makes a small query several times faster. Extensions and
+operation directives of a strawberry schema would never run, so a schema that has any is refused.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -10,22 +10,22 @@ from contextlib import aclosing
 from typing import Any
 
 import msgspec
-from graphql import ExecutionResult, GraphQLError, OperationType, subscribe
+from graphql import ExecutionResult, OperationType, subscribe
 from strawberry import Schema
 from strawberry.execution import optimized_is_awaitable
 
 from uplift.domain.errors import UpliftError
 from uplift.graphql_api.engine.column_executor import CompilingExecutor
 from uplift.graphql_api.engine.documents import Document, Documents
-from uplift.graphql_api.engine.errors import formatted, refusal, unexpected
+from uplift.graphql_api.engine.errors import domain_error, formatted, unexpected_error
 from uplift.graphql_api.engine.limits import Limits
 
 Recheck = Callable[[], Awaitable[object]]
-"""Raises what the domain refuses a caller with who may no longer ask."""
+"""Raises an UpliftError if the caller of a subscription is no longer allowed."""
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a GraphQL request consists of, whichever way it comes."""
+    """The parameters of a GraphQL request over any transport."""
 
     query: str
     variables: dict[str, Any] | None = None
@@ -34,7 +34,7 @@ class Params(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Operations:
-    """Runs the operations of one schema within its limits; raises ValueError for a schema it cannot serve."""
+    """Runs the operations of one schema. Raises ValueError for a schema with extensions or directives."""
 
     def __init__(self, schema: Schema, limits: Limits) -> None:
         if schema.extensions or schema.directives:
@@ -45,9 +45,7 @@ class Operations:
 
     async def execute(self, document: Document, params: Params, context: object) -> ExecutionResult:
         """The one result of a query or mutation."""
-        build: Any = (
-            CompilingExecutor.build
-        )  # strawberry's predicate is a plain bool, not the TypeGuard asked for
+        build: Any = CompilingExecutor.build  # untyped: strawberry's predicate is no TypeGuard
         executor = build(
             self._schema,
             document.node,
@@ -67,9 +65,9 @@ class Operations:
     async def results(
         self, document: Document, params: Params, context: object, recheck: Recheck
     ) -> AsyncGenerator[ExecutionResult, None]:
-        """The results of any operation: many of a subscription, one of the others.
+        """The results of any operation: many of a subscription, one of a query or mutation.
 
-        `recheck` is called before each further one; a subscription whose caller it refuses ends.
+        A subscription calls `recheck` before each result but the first, and ends with the error it raises.
         """
         if document.operation_type(params.operation_name) is not OperationType.SUBSCRIPTION:
             yield await self.execute(document, params, context)
@@ -83,15 +81,14 @@ class Operations:
                     is_first = False
                     yield event
         except UpliftError as error:
-            yield ExecutionResult(None, [refusal(error)])
-        except Exception as error:  # graphql-core lets through what a running subscription raises
-            message, extensions = unexpected(error)
-            yield ExecutionResult(None, [GraphQLError(message, extensions=extensions)])
+            yield ExecutionResult(None, [domain_error(error)])
+        except Exception as error:  # graphql-core does not catch what a running subscription raises
+            yield ExecutionResult(None, [unexpected_error(error)])
 
     async def _events(
         self, document: Document, params: Params, context: object
     ) -> AsyncGenerator[ExecutionResult, None]:
-        found: Any = subscribe(
+        subscribed: Any = subscribe(
             self._schema,
             document.node,
             context_value=context,
@@ -100,7 +97,7 @@ class Operations:
             executor_class=CompilingExecutor,
             hide_suggestions=self._hide_suggestions,
         )
-        source = await found if optimized_is_awaitable(found) else found
+        source = await subscribed if optimized_is_awaitable(subscribed) else subscribed
         if isinstance(source, ExecutionResult):
             yield source
             return
@@ -110,7 +107,7 @@ class Operations:
 
 
 def is_request_error(result: ExecutionResult) -> bool:
-    """Whether nothing ran: such a response has no `data` entry at all."""
+    """Whether nothing was run; such a response has no `data` entry."""
     return (
         result.data is None
         and bool(result.errors)
@@ -119,7 +116,7 @@ def is_request_error(result: ExecutionResult) -> bool:
 
 
 def response(result: ExecutionResult) -> dict[str, Any]:
-    """The response as the client gets it; call it once a result, because it logs what is not the client's."""
+    """The response to the client. Call it once for each result, because it logs errors of the server."""
     if not result.errors:
         return {"data": result.data}
     errors = formatted(result.errors)

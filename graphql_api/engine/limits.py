@@ -1,8 +1,7 @@
-"""How large may a GraphQL request be?
+"""Limits the size of GraphQL requests.
 
-Every limit is checked before the work it bounds is done: bytes before the body is decoded, tokens while the
-text is parsed, and the shape of the document before it is validated, because validation itself can be made to
-take quadratic time.
+Every limit is checked before the work that it bounds: bytes before the body is decoded, tokens while the text
+is parsed, and the shape of the document before its validation, which a hostile text can make quadratic.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -27,18 +26,18 @@ from uplift.domain.model.selection import MAX_IDS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one client may ask for; the defaults fit people's queries and 100,000 ids in one mutation."""
+    """What one request may contain; the defaults fit queries by people and 100,000 ids in one mutation."""
 
     max_body_bytes: int = 8 * 1024 * 1024
-    """Of one POST body or one WebSocket message, as sent."""
+    """Bytes of one POST body or one WebSocket message."""
     max_body_seconds: float = 30.0
-    """From the first to the last byte of a POST body."""
+    """Seconds from the first to the last byte of a POST body."""
     max_document_characters: int = 500_000
-    """Of the query text; wide, because a BPMN model may stand in it as one string."""
+    """Characters of the query text; many, because it may contain a BPMN model as a string."""
     max_tokens: int = 2_000
-    """Lexical tokens of the query text, and comments likewise."""
+    """Lexical tokens of the query text, and as many comments."""
     max_depth: int = 12
-    """Fields inside fields. The inside of `__schema` and `__type` has graphql-core's own limit on lists."""
+    """Fields inside fields. graphql-core limits the lists inside `__schema` and `__type` itself."""
     max_aliases: int = 30
     """Aliased fields of an operation, each counted as often as its fragment is spread."""
     max_fields: int = 1_000
@@ -46,43 +45,43 @@ class Limits:
     max_nodes: int = 10_000
     """Nodes of an operation: its page sizes, multiplied down the nesting (budget.py)."""
     max_ids: int = MAX_IDS
-    """Instances that one request may select, leave out, register or report."""
+    """Instances that one request may select, exclude, register or report."""
     max_root_fields: int = 20
     """Fields at the top of an operation."""
     max_directives: int = 5
     """Directives at one place of the document."""
     max_cached_documents: int = 1_000
-    """Documents whose parsed and validated form is kept."""
+    """Documents in the cache."""
     max_cached_characters: int = 250_000
-    """Query text of all kept documents together; parsed it takes 80 to 280 bytes a character."""
+    """Characters of query text of all cached documents; parsed it takes 80 to 280 bytes a character."""
     max_sockets: int = 1_000
-    """Open WebSockets of this process."""
+    """WebSockets open in this process."""
     max_operations_per_socket: int = 20
-    """Operations that run on one WebSocket at the same time."""
+    """Concurrent operations on one WebSocket."""
     socket_init_seconds: float = 10.0
-    """From opening a WebSocket to its `connection_init`."""
+    """Seconds from the opening of a WebSocket to its `connection_init`."""
     introspection: bool = True
-    """Whether `__schema` and `__type` may be asked; when not, errors suggest no names either."""
+    """Whether `__schema` and `__type` may be queried; if not, errors suggest no names either."""
 
 
 class Size(NamedTuple):
-    """The measures of a selection set, its fragments spread out."""
+    """The measures of a selection set with its fragments in place."""
 
     depth: int = 0
     fields: int = 0
     aliases: int = 0
     root_fields: int = 0
     directives: int = 0
-    """The most at one place."""
+    """The largest number at one place."""
 
 
 def exceeded(document: DocumentNode, limits: Limits) -> list[str]:
-    """What in this parsed, not yet validated document is larger than allowed, one message each."""
+    """A message for each limit that this parsed, not yet validated document exceeds."""
     try:
         size = measure(document)
     except RecursionError:  # a long chain of fragments in fragments
-        return ["Expected fragments that can be followed to their end, but they are nested too deeply."]
-    found = {
+        return ["Expected fragments of limited nesting, but they are nested too deeply."]
+    is_exceeded = {
         f"nested fields of depth {limits.max_depth}": size.depth > limits.max_depth,
         f"{limits.max_fields} fields": size.fields > limits.max_fields,
         f"{limits.max_aliases} aliases": size.aliases > limits.max_aliases,
@@ -91,20 +90,22 @@ def exceeded(document: DocumentNode, limits: Limits) -> list[str]:
         f"{limits.max_directives} directives at one place": size.directives > limits.max_directives,
     }
     return [
-        f"Expected at most {allowed}, but the document has more." for allowed, more in found.items() if more
+        f"Expected at most {limit}, but the document has more."
+        for limit, exceeds in is_exceeded.items()
+        if exceeds
     ]
 
 
 def measure(document: DocumentNode) -> Size:
-    """The largest of each measure over all operations; fragments that form a cycle count once."""
+    """The maximum of each measure over all operations; fragments that form a cycle count once."""
     fragments = {
         definition.name.value: definition
         for definition in document.definitions
         if isinstance(definition, FragmentDefinitionNode)
     }
-    ruler = _Ruler(fragments)
+    measuring = _Measuring(fragments)
     sizes = [
-        ruler.selection_set(definition.selection_set)
+        measuring.selection_set(definition.selection_set)
         for definition in document.definitions
         if isinstance(definition, OperationDefinitionNode)
     ]
@@ -112,8 +113,8 @@ def measure(document: DocumentNode) -> Size:
     return _largest([*sizes, directives])
 
 
-class _Ruler:
-    """Measures each fragment once, so that fragments of fragments cannot make the measuring itself long."""
+class _Measuring:
+    """Measures each fragment once; else fragments of fragments would take exponential time."""
 
     def __init__(self, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
         self._fragments = fragments
@@ -126,7 +127,7 @@ class _Ruler:
 
     def fragment(self, name: str) -> Size:
         if name not in self._sizes:
-            self._sizes[name] = Size()  # what a cycle, or a spread of nothing, finds
+            self._sizes[name] = Size()  # found by a cycle, and by the spread of an undefined fragment
             if name in self._fragments:
                 self._sizes[name] = self.selection_set(self._fragments[name].selection_set)
         return self._sizes[name]
@@ -152,7 +153,7 @@ class _Ruler:
 
 
 def _together(sizes: Collection[Size]) -> Size:
-    """The size of selections that stand beside each other."""
+    """The size of selections side by side."""
     return Size(
         depth=max((size.depth for size in sizes), default=0),
         fields=sum(size.fields for size in sizes),

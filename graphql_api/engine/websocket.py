@@ -1,8 +1,8 @@
-"""How are operations run over a WebSocket?
+"""Serves operations over WebSockets by the graphql-transport-ws protocol.
 
-By the graphql-transport-ws protocol, whose states strawberry's handler keeps. Its view, adapter and schema
-are replaced by ours, so that operations run as they do over HTTP: known documents, limits, masking. The
-caller is identified at `connection_init` and again for each operation, so that a revoked key starts nothing.
+strawberry's handler keeps the states of the protocol. Its view, adapter and schema are replaced, so that
+operations run as they do over HTTP: cached documents, limits, masking. The caller is identified at
+`connection_init` and again for each operation, so that a revoked key starts nothing.
 """
 
 import json
@@ -30,23 +30,18 @@ from strawberry.types.execution import PreExecutionError
 from strawberry.types.unset import UNSET
 
 from uplift.domain.errors import Forbidden, StoreUnavailable, TooManyRequests, Unauthenticated, UpliftError
-from uplift.graphql_api.engine.documents import RefusedDocumentError
-from uplift.graphql_api.engine.errors import (
-    RequestCode,
-    log_outage,
-    presentable,
-    refusal,
-    request_error,
-    unexpected,
-)
+from uplift.graphql_api.engine.documents import DocumentError
+from uplift.graphql_api.engine.errors import domain_error, presentable, request_error, unexpected_error
 from uplift.graphql_api.engine.execution import Operations, Params, is_request_error
 from uplift.graphql_api.engine.limits import Limits
-from uplift.graphql_api.engine.origins import Origins
+from uplift.web.errors import HttpCode
+from uplift.web.incidents import log_outage
+from uplift.web.origins import Origins
 
 ContextFor = Callable[[Mapping[str, str]], Awaitable[object]]
 
-_LONGEST_REASON = 120
-"""A close frame holds 123 bytes of reason."""
+_MAX_REASON_BYTES = 120
+"""A close frame has room for 123 bytes of reason (RFC 6455, section 5.5)."""
 
 
 class Sockets:
@@ -68,21 +63,21 @@ class Sockets:
         self._open = 0
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Talk to one client until either side closes."""
+        """Serves one connection until either side closes it."""
         socket = WebSocket(scope, receive, send)
         if not self._origins.allow(socket.headers):
-            await _deny(socket, 403, RequestCode.FORBIDDEN_ORIGIN, "Expected a page of an allowed origin.")
+            await _deny(socket, 403, HttpCode.FORBIDDEN_ORIGIN, "Expected a page of an allowed origin.")
             return
         if self._open >= self._limits.max_sockets:
-            await _deny(socket, 503, RequestCode.LIMIT_EXCEEDED, "Expected fewer open WebSockets; try later.")
+            await _deny(socket, 503, HttpCode.LIMIT_EXCEEDED, "Expected fewer open WebSockets; try later.")
             return
         self._open += 1
         try:
-            await self._talk(socket)
+            await self._serve_accepted(socket)
         finally:
             self._open -= 1
 
-    async def _talk(self, socket: WebSocket) -> None:
+    async def _serve_accepted(self, socket: WebSocket) -> None:
         if GRAPHQL_TRANSPORT_WS_PROTOCOL not in socket.scope["subprotocols"]:
             await socket.accept()
             await socket.close(4406, "Subprotocol not acceptable")
@@ -105,12 +100,12 @@ class Sockets:
             log_outage(error)
             await adapter.close(1013, "Try again later")
         except Exception as error:
-            unexpected(error)
+            unexpected_error(error)
             await adapter.close(1011, "Unexpected error")
 
 
 class _Session:
-    """One connection's caller and operations: what the handler asks of its view and its schema."""
+    """The caller and operations of one connection, in place of the handler's view and schema."""
 
     def __init__(
         self,
@@ -125,11 +120,11 @@ class _Session:
         self._headers = dict(handshake)
 
     async def on_ws_connect(self, init: dict[str, Any]) -> object:
-        """Identify the caller by the handshake's headers or by `connection_init`, which wins."""
+        """Identifies the caller by `connection_init`, else by the headers of the handshake."""
         payload: dict[str, object] = init["connection_params"]
-        given = payload.get("Authorization", payload.get("authorization"))
-        if isinstance(given, str):
-            self._headers["authorization"] = given
+        authorization = payload.get("Authorization", payload.get("authorization"))
+        if isinstance(authorization, str):
+            self._headers["authorization"] = authorization
         try:
             await self._context_for(self._headers)
         except (Unauthenticated, Forbidden):
@@ -151,12 +146,11 @@ class _Session:
         try:
             context = await self._context_for(self._headers)
             document = self._operations.documents.find(params.query)
-        except (RefusedDocumentError, UpliftError) as error:
+        except (DocumentError, UpliftError) as error:
             yield PreExecutionError(data=None, errors=_errors(error))
             return
         except Exception as error:
-            message, extensions = unexpected(error)
-            yield PreExecutionError(data=None, errors=[GraphQLError(message, extensions=extensions)])
+            yield PreExecutionError(data=None, errors=[unexpected_error(error)])
             return
         recheck = partial(self._recheck, self._headers)
         async for result in self._operations.results(document, params, context, recheck):
@@ -165,7 +159,7 @@ class _Session:
 
 
 class _Handler(BaseGraphQLTransportWSHandler[Any, None]):
-    """strawberry's handler, which trusts that messages have the shape the protocol gives them."""
+    """strawberry's handler with a check of the shape of messages, which it takes for granted."""
 
     async def handle_message(self, message: Any) -> None:
         if not isinstance(message, dict) or not isinstance(message.get("id", ""), str):
@@ -181,7 +175,7 @@ class _Handler(BaseGraphQLTransportWSHandler[Any, None]):
 
 
 class _Adapter(AsyncWebSocketAdapter):
-    """Starlette's WebSocket as the handler sees it."""
+    """Starlette's WebSocket behind the interface that the handler uses."""
 
     def __init__(self, socket: WebSocket, max_message_bytes: int) -> None:
         self._socket = socket
@@ -193,7 +187,7 @@ class _Adapter(AsyncWebSocketAdapter):
                 text = await self._socket.receive_text()
             except KeyError as error:
                 raise NonTextMessageReceived from error
-            except (WebSocketDisconnect, RuntimeError):  # closed by the client, or before by us
+            except (WebSocketDisconnect, RuntimeError):  # RuntimeError: the server has closed it already
                 return
             if len(text.encode()) > self._max_message_bytes:
                 await self.close(1009, "Message too big")
@@ -210,13 +204,13 @@ class _Adapter(AsyncWebSocketAdapter):
             raise WebSocketDisconnected from error
 
     async def close(self, code: int, reason: str) -> None:
-        await self._socket.close(code, reason.encode()[:_LONGEST_REASON].decode(errors="ignore"))
+        await self._socket.close(code, reason.encode()[:_MAX_REASON_BYTES].decode(errors="ignore"))
 
 
-def _errors(error: RefusedDocumentError | UpliftError) -> list[GraphQLError]:
-    return error.errors if isinstance(error, RefusedDocumentError) else [refusal(error)]
+def _errors(error: DocumentError | UpliftError) -> list[GraphQLError]:
+    return error.errors if isinstance(error, DocumentError) else [domain_error(error)]
 
 
-async def _deny(socket: WebSocket, status: int, code: RequestCode, message: str) -> None:
+async def _deny(socket: WebSocket, status: int, code: HttpCode, message: str) -> None:
     errors = [request_error(code, message).formatted]
     await socket.send_denial_response(JSONResponse({"errors": errors}, status))

@@ -7,7 +7,6 @@ from typing import Annotated, TypeVar
 import strawberry
 from structlog import get_logger
 
-from uplift.domain.concurrency import first_of
 from uplift.domain.errors import StoreUnavailable, UpliftError
 from uplift.domain.model.access import require_system_admin
 from uplift.domain.model.upgrade import Upgrade
@@ -15,9 +14,7 @@ from uplift.domain.use_cases.control import cancel_upgrade, pause_upgrade, resum
 from uplift.domain.use_cases.instances import register_instances, report_instances
 from uplift.domain.use_cases.request import request_retry, request_undo, request_upgrade
 from uplift.domain.use_cases.versions import create_process, publish_version, save_draft
-from uplift.domain.use_cases.watch import get_upgrade, wait_until_finished
 from uplift.graphql_api.context import Context, Info
-from uplift.graphql_api.engine.errors import log_outage
 from uplift.graphql_api.types.fields import root_field
 from uplift.graphql_api.types.inputs import (
     CancelUpgradeInput,
@@ -49,6 +46,8 @@ from uplift.graphql_api.types.processes import show_process
 from uplift.graphql_api.types.upgrades import show_upgrade
 from uplift.graphql_api.types.user_errors import UserError, show_refusal
 from uplift.graphql_api.types.versions import show_version
+from uplift.web.incidents import log_outage
+from uplift.web.waiting import wait_for_end
 
 Changed = TypeVar("Changed")
 Shown = TypeVar("Shown")
@@ -280,11 +279,12 @@ async def _finished(context: Context, requested: Awaitable[Upgrade], *, wait: bo
     get_logger(__name__).info(
         "upgrade requested", upgrade_id=str(upgrade.id), process=str(upgrade.process), state=upgrade.state
     )
-    if wait and not upgrade.is_finished:
+    if wait:
         # The request is stored by now: an outage only hides how it goes on.
         try:
-            end = wait_until_finished(store, upgrade, seconds=context.wait_seconds)
-            upgrade = await first_of(end, context.stopping.wait()) or await get_upgrade(store, upgrade.id)
+            return await wait_for_end(
+                store, upgrade, max_seconds=context.wait_seconds, stopping=context.stopping
+            )
         except StoreUnavailable as error:
             log_outage(error)
     return upgrade

@@ -11,7 +11,7 @@ from uplift.domain.model.instance import Instance
 from uplift.domain.model.paging import Page, PageRequest, page_request
 from uplift.domain.use_cases.plan import Plan
 from uplift.graphql_api.context import Info
-from uplift.graphql_api.engine.budget import counted_as, must_fit_budget
+from uplift.graphql_api.engine.budget import counted_as, require_within_budget
 from uplift.graphql_api.loaders import cohort_pages
 from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, Connection, First
 from uplift.graphql_api.types.enums import ReasonCode, Status, Verdict
@@ -169,7 +169,7 @@ class UpgradePlan:
             version=version,
         )
         chosen = [counted for counted in self.made.decisions if which.shows(counted.decision)]
-        must_fit_budget(info, items=len(chosen))
+        require_within_budget(info, items=len(chosen))
         pages = cohort_pages(info.context.store, self.made)
         mappings = {
             number: show_pairs(migration_path.mapping)

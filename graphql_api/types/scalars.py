@@ -1,6 +1,5 @@
 """How are ids and times written in GraphQL, and which spellings are read?"""
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -10,19 +9,16 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
-_USUAL_UUID = re.compile(
-    r"(?:urn:uuid:)?(\{)?[0-9a-f]{8}(-?)[0-9a-f]{4}\2[0-9a-f]{4}\2[0-9a-f]{4}\2[0-9a-f]{12}(?(1)\})",
-    re.IGNORECASE,
-)
+from uplift.web.uuids import read_uuid
 
 
-def read_uuid(value: object) -> UUID:
-    """The id that a client wrote: in either case, with or without hyphens, braces or `urn:uuid:`.
-
-    Raises GraphQLError for anything else; `UUID` alone would also read underscores and stray hyphens.
-    """
-    if isinstance(value, str) and _USUAL_UUID.fullmatch(value):
-        return UUID(value.lower())
+def parse_uuid(value: object) -> UUID:
+    """The id in a variable or literal. Raises GraphQLError."""
+    if isinstance(value, str):
+        try:
+            return read_uuid(value)
+        except ValueError as error:
+            raise GraphQLError(str(error)) from None
     raise GraphQLError(f"Expected a UUID, but got {_quoted(value)}.")
 
 
@@ -56,7 +52,7 @@ SCALARS: Mapping[object, ScalarDefinition] = MappingProxyType(
             ),
             specified_by_url="https://www.rfc-editor.org/rfc/rfc9562",
             serialize=str,
-            parse_value=read_uuid,
+            parse_value=parse_uuid,
         ),
         datetime: strawberry.scalar(
             name="DateTime",

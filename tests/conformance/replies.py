@@ -23,10 +23,11 @@ from graphql import (
 
 from tests.support.project import ROOT
 from uplift.domain.errors import ErrorCode
-from uplift.graphql_api.engine.errors import RequestCode
+from uplift.graphql_api.engine.errors import GraphQLCode
+from uplift.web.errors import HttpCode
 
 SCHEMA: GraphQLSchema = build_schema((ROOT / "graphql_api" / "schema.graphql").read_text(encoding="utf-8"))
-CODES = {*RequestCode, *ErrorCode} - {RequestCode.INTERNAL, ErrorCode.STORE_UNAVAILABLE}
+CODES = {*GraphQLCode, *HttpCode, *ErrorCode} - {HttpCode.INTERNAL, ErrorCode.STORE_UNAVAILABLE}
 """Of the errors that a client can bring about."""
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

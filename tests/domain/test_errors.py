@@ -24,11 +24,7 @@ from uplift.domain.model.idempotency import IdempotencyConflict
 
 def test_a_missing_key_is_told_how_to_be_sent() -> None:
     error = Unauthenticated()
-    assert (
-        error.message
-        == str(error)
-        == ("Expected a valid API key as 'Authorization: Bearer <key>', but found none.")
-    )
+    assert error.message == str(error) == ("Expected a valid API key, but found none.")
     assert (error.code, error.field) == (ErrorCode.UNAUTHENTICATED, ())
 
 

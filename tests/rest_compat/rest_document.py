@@ -1,4 +1,4 @@
-"""Is a reply one that the OpenAPI document describes?"""
+"""Checks replies against the OpenAPI document."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from uplift.rest_compat.openapi import openapi_document
+from uplift.rest_compat.routes import openapi_document
 
 DOCUMENT: dict[str, Any] = json.loads(openapi_document())
 UPGRADE_PATH = "/pub/v1/bpm/instance/bytemplate/{namespace}/{code}/version"

@@ -335,7 +335,7 @@ def test_bad_input_is_refused_with_nothing_written(file: Path, arguments: list[s
 def test_what_is_no_id_is_refused_as_a_wrong_option(file: Path, option: str) -> None:
     said = must_refuse("upgrade", "crm/orders", option, "order-17", code=2)
     assert f"Invalid value for '{option}'" in said
-    assert "valid UUID" in said
+    assert "Expected a UUID" in said
     assert versions(file) == UNTOUCHED
 
 

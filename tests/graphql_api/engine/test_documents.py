@@ -6,7 +6,7 @@ import pytest
 import strawberry
 from graphql import OperationType, get_introspection_query
 
-from uplift.graphql_api.engine.documents import Documents, RefusedDocumentError
+from uplift.graphql_api.engine.documents import DocumentError, Documents
 from uplift.graphql_api.engine.limits import Limits
 
 
@@ -43,7 +43,7 @@ def documents(**limits: Any) -> Documents:
 
 def refusal(text: str, **limits: Any) -> list[tuple[str, object]]:
     """The messages and codes that this text is refused with."""
-    with pytest.raises(RefusedDocumentError) as refused:
+    with pytest.raises(DocumentError) as refused:
         documents(**limits).find(text)
     return [(error.message, (error.extensions or {})["code"]) for error in refused.value.errors]
 
@@ -90,7 +90,7 @@ def test_never_keeps_a_text_that_would_push_out_many_others() -> None:
 def test_does_not_keep_what_it_refuses() -> None:
     found = documents()
     for _ in range(2):
-        with pytest.raises(RefusedDocumentError):
+        with pytest.raises(DocumentError):
             found.find("{ helo }")
     assert (found.hits, found.misses) == (0, 2)
 

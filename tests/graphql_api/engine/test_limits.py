@@ -78,5 +78,5 @@ def test_allows_the_introspection_that_tools_ask_for() -> None:
 def test_refuses_a_chain_of_fragments_too_long_to_follow() -> None:
     text = "{ ...F0 }" + "".join(f"fragment F{n} on T {{ ...F{n + 1} }}" for n in range(2_000))
     assert exceeded(parse(text), Limits()) == [
-        "Expected fragments that can be followed to their end, but they are nested too deeply."
+        "Expected fragments of limited nesting, but they are nested too deeply."
     ]

@@ -11,7 +11,7 @@ from strawberry import Schema
 from uplift.domain import Caller, Role, Worker
 from uplift.domain.ports import Store
 from uplift.graphql_api.context import Context, context_of
-from uplift.graphql_api.engine.documents import RefusedDocumentError
+from uplift.graphql_api.engine.documents import DocumentError
 from uplift.graphql_api.engine.errors import formatted
 from uplift.graphql_api.engine.execution import Operations, Params, response
 from uplift.graphql_api.engine.limits import Limits
@@ -34,7 +34,7 @@ async def execute_served(
     operations = Operations(schema, Limits())
     try:
         document = operations.documents.find(query)
-    except RefusedDocumentError as refused:
+    except DocumentError as refused:
         return ExecutionResult(None, refused.errors)
     return await operations.execute(document, Params(query=query, variables=variables), context)
 

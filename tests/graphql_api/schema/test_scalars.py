@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.graphql_api.schema.schema_client import ON_SQLITE, WAYS, Client, Way
 from tests.graphql_api.schema.schema_world import add_instances, add_process, an_instance
-from uplift.graphql_api.types.scalars import read_datetime, read_uuid, write_datetime
+from uplift.graphql_api.types.scalars import parse_uuid, read_datetime, write_datetime
 
 ID = UUID("01234567-89ab-cdef-0123-456789abcdef")
 
@@ -32,7 +32,7 @@ def way(request: pytest.FixtureRequest) -> Way:
     ],
 )
 def test_reads_an_id_in_any_usual_spelling(spelling: str) -> None:
-    assert read_uuid(spelling) == ID
+    assert parse_uuid(spelling) == ID
 
 
 @pytest.mark.parametrize(
@@ -55,12 +55,12 @@ def test_reads_an_id_in_any_usual_spelling(spelling: str) -> None:
 )
 def test_refuses_what_is_not_an_id(value: object) -> None:
     with pytest.raises(GraphQLError, match="Expected a UUID, but got"):
-        read_uuid(value)
+        parse_uuid(value)
 
 
 @given(st.uuids())
 def test_reads_what_it_writes(value: UUID) -> None:
-    assert read_uuid(str(value)) == value
+    assert parse_uuid(str(value)) == value
 
 
 def test_writes_a_time_in_utc() -> None:

@@ -1,0 +1,153 @@
+"""Answers requests to upgrade instances and requests for the status of an upgrade."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope
+from structlog import get_logger
+
+from uplift.domain.errors import ErrorCode, StoreUnavailable, UpliftError
+from uplift.domain.model.access import Authenticate, require_system_admin
+from uplift.domain.model.paging import Page, PageRequest
+from uplift.domain.model.process import ProcessKey
+from uplift.domain.model.request import UpgradeRequest
+from uplift.domain.model.selection import SelectionKind
+from uplift.domain.model.upgrade import Outcome, OutcomeKind, Upgrade
+from uplift.domain.ports import OutcomeFilter, Store
+from uplift.domain.use_cases.request import request_upgrade
+from uplift.domain.use_cases.run import Worker
+from uplift.domain.use_cases.versions import get_process
+from uplift.domain.use_cases.watch import get_upgrade
+from uplift.rest_compat.body import RestLimits, read_body, read_selection
+from uplift.rest_compat.errors import RestCode, RestError
+from uplift.rest_compat.headers import Preference, read_idempotency_key, read_preference
+from uplift.rest_compat.replies import accepted_response, status_response, upgrade_response
+from uplift.rest_compat.requests import (
+    header_values,
+    identify,
+    process_key_of,
+    require_origin,
+    require_path,
+    status_path,
+    upgrade_id_of,
+)
+from uplift.web.error_status import HEADERS_OF, STATUS_OF
+from uplift.web.errors import RequestError, require_method
+from uplift.web.incidents import log_outage
+from uplift.web.origins import Origins
+from uplift.web.waiting import disconnection, wait_for_end
+
+MAX_LISTED = 1_000
+"""Instances that one reply lists at most (rest.md#the-reply)."""
+
+_NOTHING: Page[Outcome] = Page(items=(), keys=(), has_next=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradeEndpoint:
+    """Upgrades the selected instances of a process.
+
+    Errors are found in this order: path and method, origin (403), caller (401, 429, 403), process (404), form
+    of the body (415, 413, 408), and its content (400, 422). The body is read after the caller is known.
+    """
+
+    store: Store
+    authenticate: Authenticate
+    worker: Worker
+    limits: RestLimits
+    stopping: asyncio.Event
+    origins: Origins
+
+    async def answer(self, scope: Scope, receive: Receive) -> Response:
+        require_path(scope)
+        require_method(scope["method"], "POST")
+        headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        require_origin(headers, self.origins)
+        caller = await identify(headers, self.authenticate)
+        require_system_admin(caller)
+        process = process_key_of(scope)
+        request = await self._read(process, scope, headers, receive)
+        upgrade = await request_upgrade(self.store, request, caller=caller, worker=self.worker)
+        get_logger(__name__).info(
+            "upgrade requested", upgrade_id=str(upgrade.id), process=str(process), state=upgrade.state
+        )
+        try:
+            return await self._report(upgrade, read_preference(header_values(scope, b"prefer")), receive)
+        except StoreUnavailable as error:
+            log_outage(error)
+            reason = "the store cannot answer now"
+            raise _result_unknown(upgrade, ErrorCode.STORE_UNAVAILABLE, reason) from None
+
+    async def _read(
+        self, process: ProcessKey, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
+    ) -> UpgradeRequest:
+        try:
+            body = await read_body(headers, receive, self.limits)
+            idempotency_key = read_idempotency_key(header_values(scope, b"idempotency-key"))
+            selection = read_selection(body, max_ids=self.limits.max_ids)
+            return UpgradeRequest(process=process, selection=selection, idempotency_key=idempotency_key)
+        except (RequestError, UpliftError):
+            # A process that does not exist comes first (404). Only a bad request costs this query: for a good
+            # one the use case finds it out.
+            await get_process(self.store, process)
+            raise
+
+    async def _report(self, upgrade: Upgrade, preference: Preference, receive: Receive) -> Response:
+        if not preference.is_immediate:
+            upgrade = await wait_for_end(
+                self.store,
+                upgrade,
+                max_seconds=preference.max_seconds,
+                stopping=self.stopping,
+                disconnected=partial(disconnection, receive),
+            )
+        if self.stopping.is_set() and not (upgrade.is_finished or preference.respond_async):
+            # Not a 202: older clients take any 2xx for the end of the upgrade.
+            raise _result_unknown(upgrade, RestCode.SERVER_STOPS, "the server is being stopped")
+        outcomes = await listed_outcomes(self.store, upgrade)
+        if preference.is_immediate or not upgrade.is_finished:
+            return accepted_response(upgrade, outcomes)
+        return upgrade_response(upgrade, outcomes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusEndpoint:
+    """Reports the state of an upgrade to any caller with a key, whichever front door the upgrade came by."""
+
+    store: Store
+    authenticate: Authenticate
+
+    async def answer(self, scope: Scope, _: Receive) -> Response:
+        require_path(scope)
+        require_method(scope["method"], "GET", "HEAD")
+        headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        await identify(headers, self.authenticate)
+        upgrade = await get_upgrade(self.store, upgrade_id_of(scope))
+        return status_response(upgrade, await listed_outcomes(self.store, upgrade))
+
+
+async def listed_outcomes(store: Store, upgrade: Upgrade) -> Page[Outcome]:
+    """The outcomes that a reply lists: all of a selection by ids, else the skipped ones."""
+    if upgrade.selection is SelectionKind.BY_IDS:
+        outcome_filter = OutcomeFilter()
+    elif upgrade.skipped:
+        outcome_filter = OutcomeFilter(kind=OutcomeKind.SKIPPED)
+    else:
+        return _NOTHING
+    pages = await store.outcome_pages([upgrade.id], outcome_filter, PageRequest(first=MAX_LISTED))
+    return pages[upgrade.id]
+
+
+def _result_unknown(upgrade: Upgrade, code: ErrorCode | RestCode, reason: str) -> RestError:
+    """The only error that is raised after the request has been stored."""
+    path, unavailable = status_path(upgrade.id), ErrorCode.STORE_UNAVAILABLE
+    return RestError(
+        STATUS_OF[unavailable],
+        code,
+        f"Expected to tell what became of upgrade {upgrade.id}, but {reason}. The upgrade is stored and goes "
+        f"on; ask later at {path}.",
+        headers={**HEADERS_OF[unavailable], "location": path},
+    )

@@ -1,0 +1,1 @@
+"""The HTTP edge that the GraphQL and REST front doors share."""
