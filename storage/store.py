@@ -15,7 +15,7 @@ from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
 from uplift.domain.model.instance import Instance, InstanceId
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber
-from uplift.domain.model.selection import ByIds, Selection, UpgradeId
+from uplift.domain.model.selection import Selection, UpgradeId
 from uplift.domain.model.upgrade import HistoryEntry, Outcome, Partition, Upgrade, UpgradeState
 from uplift.domain.ports import InstanceFilter, OutcomeFilter, SelectedCohorts
 from uplift.storage.database import Database
@@ -128,8 +128,7 @@ class SqlStore:
         async with self._reading() as (connection, surrogate_keys):
             process_id = await surrogate_keys.process_id(key)
             if process_id is None:
-                not_found = len(selection.ids) if isinstance(selection, ByIds) else 0
-                return SelectedCohorts(cohorts=(), not_found=not_found, excluded=0)
+                return SelectedCohorts(cohorts=(), not_found=selection.size or 0, excluded=0)
             return await selections.selected_cohorts(connection, surrogate_keys, process_id, selection)
 
     async def cohort_pages(

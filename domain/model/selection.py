@@ -29,7 +29,7 @@ class SelectionKind(StrEnum):
 class ByIds:
     """These instances, each once, in the order of the request."""
 
-    kind: ClassVar = SelectionKind.BY_IDS
+    kind: ClassVar[SelectionKind] = SelectionKind.BY_IDS
     of: ClassVar[UpgradeId | None] = None
     reasons: ClassVar[frozenset[ReasonCode]] = frozenset()
 
@@ -41,8 +41,8 @@ class ByIds:
         return self.ids
 
     @property
-    def size(self) -> int:
-        """How many outcomes it leads to."""
+    def size(self) -> int | None:
+        """How many outcomes it leads to; None when only the store can count them."""
         return len(self.ids)
 
 
@@ -50,9 +50,10 @@ class ByIds:
 class AllActive:
     """Every instance of the process that has not ended, except these (ids that do not exist are ignored)."""
 
-    kind: ClassVar = SelectionKind.ALL_ACTIVE
+    kind: ClassVar[SelectionKind] = SelectionKind.ALL_ACTIVE
     of: ClassVar[UpgradeId | None] = None
     reasons: ClassVar[frozenset[ReasonCode]] = frozenset()
+    size: ClassVar[int | None] = None
 
     excluded: tuple[InstanceId, ...] = ()
 
@@ -61,17 +62,14 @@ class AllActive:
         """The ids that the request names."""
         return self.excluded
 
-    @property
-    def size(self) -> None:
-        """Only the store can count the outcomes it leads to."""
-        return None
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
     """The instances that an upgrade skipped for one of these reasons."""
 
-    kind: ClassVar = SelectionKind.RETRY
+    kind: ClassVar[SelectionKind] = SelectionKind.RETRY
+    named_ids: ClassVar[tuple[InstanceId, ...]] = ()
+    size: ClassVar[int | None] = None
 
     of: UpgradeId
     reasons: frozenset[ReasonCode]
@@ -81,8 +79,10 @@ class Retry:
 class Undo:
     """The instances that an upgrade moved, to be moved back to where it found them."""
 
-    kind: ClassVar = SelectionKind.UNDO
+    kind: ClassVar[SelectionKind] = SelectionKind.UNDO
     reasons: ClassVar[frozenset[ReasonCode]] = frozenset()
+    named_ids: ClassVar[tuple[InstanceId, ...]] = ()
+    size: ClassVar[int | None] = None
 
     of: UpgradeId
 

@@ -13,7 +13,7 @@ from uplift.domain.model.idempotency import KnownRequest
 from uplift.domain.model.instance import ACTIVE, Instance, InstanceId, Status
 from uplift.domain.model.paging import Item, Page, PageRequest, page_of
 from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber, VersionState
-from uplift.domain.model.selection import ByIds, Selection, SelectionKind, UpgradeId
+from uplift.domain.model.selection import Selection, SelectionKind, UpgradeId
 from uplift.domain.model.upgrade import Outcome, Partition, Upgrade, UpgradeState
 from uplift.domain.ports import InstanceFilter, OutcomeFilter
 
@@ -76,10 +76,10 @@ def active_in(state: State, key: ProcessKey) -> list[Instance]:
 
 def selected_in(state: State, key: ProcessKey, selection: Selection) -> list[Instance]:
     """The instances that a selection means now."""
-    if isinstance(selection, ByIds):
-        named = (state.instances.get(given) for given in selection.ids)
+    if selection.kind is SelectionKind.BY_IDS:
+        named = (state.instances.get(given) for given in selection.named_ids)
         return [one for one in named if one is not None and one.process == key]
-    left_out = set(selection.excluded)
+    left_out = set(selection.named_ids)
     return [one for one in active_in(state, key) if one.id not in left_out]
 
 

@@ -12,7 +12,7 @@ from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
 from uplift.domain.model.instance import Instance, InstanceId
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber
-from uplift.domain.model.selection import ByIds, Selection, UpgradeId
+from uplift.domain.model.selection import Selection, UpgradeId
 from uplift.domain.model.upgrade import RATED_FROM, RATED_UPGRADES, HistoryEntry, Outcome, Partition, Upgrade
 from uplift.domain.ports import InstanceFilter, OutcomeFilter, SelectedCohorts
 from uplift.storage.memory import state as held
@@ -82,11 +82,11 @@ class InMemoryStore:
 
     async def selected_cohorts(self, key: ProcessKey, selection: Selection) -> SelectedCohorts:
         selected = held.selected_in(self._state, key, selection)
-        is_by_ids = isinstance(selection, ByIds)
+        size = selection.size
         return SelectedCohorts(
             cohorts=held.counted(held.cohort_of(one) for one in selected),
-            not_found=len(selection.ids) - len(selected) if isinstance(selection, ByIds) else 0,
-            excluded=0 if is_by_ids else len(held.active_in(self._state, key)) - len(selected),
+            not_found=0 if size is None else size - len(selected),
+            excluded=len(held.active_in(self._state, key)) - len(selected) if size is None else 0,
         )
 
     async def cohort_pages(

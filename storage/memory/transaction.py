@@ -10,7 +10,7 @@ from uplift.domain.model.decision import CountedDecision, Decision
 from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
 from uplift.domain.model.instance import ACTIVE, Instance, InstanceId, InstanceReport
 from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber, VersionState
-from uplift.domain.model.selection import AllActive, ByIds, Retry, UpgradeId, WorkedSelection
+from uplift.domain.model.selection import SelectionKind, UpgradeId, WorkedSelection
 from uplift.domain.model.upgrade import OutcomeKind, Partition, Upgrade
 from uplift.domain.ports import HeldPartition, RecordedChunk
 from uplift.storage.memory import state as held
@@ -78,11 +78,11 @@ class InMemoryTransaction:
     async def add_upgrade(self, upgrade: Upgrade, selection: WorkedSelection) -> tuple[Upgrade, Partition]:
         present = {one.id: one for one in held.instances_in(self._state, upgrade.process)}
         kept = upgrade
-        if isinstance(selection, ByIds):
-            self._state.selected[upgrade.id] = selection.ids
-            self._state.missing[upgrade.id] = frozenset(selection.ids).difference(present)
-        elif isinstance(selection, AllActive):
-            left_out = frozenset(selection.excluded)
+        if selection.kind is SelectionKind.BY_IDS:
+            self._state.selected[upgrade.id] = selection.named_ids
+            self._state.missing[upgrade.id] = frozenset(selection.named_ids).difference(present)
+        elif selection.of is None:
+            left_out = frozenset(selection.named_ids)
             self._state.selected[upgrade.id] = tuple(one for one in present if one not in left_out)
             excluded = sum(one in present and present[one].status in ACTIVE for one in left_out)
             kept = replace(upgrade, excluded=excluded, expected=max(0, upgrade.expected - excluded))
@@ -93,7 +93,7 @@ class InMemoryTransaction:
                 if outcome.instance in present
                 and (
                     any(reason.code in selection.reasons for reason in outcome.reasons)
-                    if isinstance(selection, Retry)
+                    if selection.kind is SelectionKind.RETRY
                     else outcome.kind is OutcomeKind.UPGRADED
                 )
             ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, bindparam, delete, func, insert, or_, select, update
 
-from uplift.domain.model.selection import AllActive, ByIds, UpgradeId, WorkedSelection
+from uplift.domain.model.selection import UpgradeId, WorkedSelection
 from uplift.domain.model.upgrade import Lease, Partition, Upgrade, UpgradeState
 from uplift.domain.ports import HeldPartition
 from uplift.storage.repositories.upgrades import UPGRADE_COLUMNS, lock_upgrade, opened_of, upgrades_of
@@ -184,9 +184,9 @@ async def whole(
     connection: Connection, upgrade_keys: UpgradeKeys, of: UpgradeId, selection: WorkedSelection
 ) -> Partition:
     """The partition that is all of a new upgrade."""
-    if isinstance(selection, ByIds):
-        return Partition(upgrade=of, cursor=0, last=len(selection.ids))
-    if isinstance(selection, AllActive):
+    if selection.size is not None:
+        return Partition(upgrade=of, cursor=0, last=selection.size)
+    if selection.of is None:
         found = await connection.execute(LAST_INSTANCE, {"of_process": upgrade_keys.process_id})
     else:
         found = await connection.execute(LAST_EARLIER, {"of_upgrade": upgrade_keys.of_upgrade_id})

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, select, tuple_
 from uplift.domain.model.cohort import Cohort, CountedCohort
 from uplift.domain.model.instance import Instance, Status
 from uplift.domain.model.paging import Page, PageRequest, page_of
-from uplift.domain.model.selection import ByIds, Selection
+from uplift.domain.model.selection import Selection, SelectionKind
 from uplift.domain.ports import SelectedCohorts
 from uplift.storage.repositories.cohorts import cohorts_of
 from uplift.storage.repositories.instances import INSTANCES, instances_of
@@ -39,12 +39,12 @@ async def selected_cohorts(
         .group_by(*cohort)
         .order_by(instance.c.version, instance.c.status, func.count().desc(), instance.c.position_id)
     )
-    rows = (await connection.execute(counted, bind_ids(_ids(selection)))).all()
+    rows = (await connection.execute(counted, bind_ids(selection.named_ids))).all()
     cohorts = zip(rows, await cohorts_of(surrogate_keys, rows), strict=True)
     found = sum(row.instances for row in rows)
     return SelectedCohorts(
         cohorts=tuple(CountedCohort(cohort=cohort, count=row.instances) for row, cohort in cohorts),
-        not_found=len(selection.ids) - found if isinstance(selection, ByIds) else 0,
+        not_found=0 if selection.size is None else selection.size - found,
         excluded=await _excluded(connection, process_id, selection),
     )
 
@@ -68,8 +68,8 @@ async def cohort_pages(
     numbers = await surrogate_keys.known_position_ids(process_id, {one.position for one in cohorts})
     listed: dict[Cohort, list[tuple[int, Instance]]] = defaultdict(list)
     last = (await connection.execute(LAST, {"process_id": process_id})).scalar_one() or 0
-    bound = bind_ids(_ids(selection))
-    begin, reach = page.after or 0, last if isinstance(selection, ByIds) else FIRST_REACH
+    bound = bind_ids(selection.named_ids)
+    begin, reach = page.after or 0, FIRST_REACH if selection.size is None else last
     while begin < last:
         short = [one for one in cohorts if one.position in numbers and len(listed[one]) <= page.first]
         for part in parts(short):
@@ -107,10 +107,10 @@ def _listing(
 
 
 def _is_selected(selection: Selection, process_id: int) -> ColumnElement[bool]:
-    if isinstance(selection, ByIds):
+    if selection.kind is SelectionKind.BY_IDS:
         return _is_given(process_id)
     active = (instance.c.process_id == process_id) & IS_ACTIVE
-    return active & ~IS_GIVEN if selection.excluded else active
+    return active & ~IS_GIVEN if selection.named_ids else active
 
 
 def _is_given(process_id: int) -> ColumnElement[bool]:
@@ -118,13 +118,9 @@ def _is_given(process_id: int) -> ColumnElement[bool]:
     return IS_GIVEN & (instance.c.process_id + 0 == process_id)
 
 
-def _ids(selection: Selection) -> Sequence[Any]:
-    return selection.ids if isinstance(selection, ByIds) else selection.excluded
-
-
 async def _excluded(connection: Connection, process_id: int, selection: Selection) -> int:
-    if isinstance(selection, ByIds) or not selection.excluded:
+    if selection.kind is SelectionKind.BY_IDS or not selection.named_ids:
         return 0
     counted = select(func.count()).where(_is_given(process_id), IS_ACTIVE)
-    excluded: int = (await connection.execute(counted, bind_ids(selection.excluded))).scalar_one()
+    excluded: int = (await connection.execute(counted, bind_ids(selection.named_ids))).scalar_one()
     return excluded

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from uplift.domain.model.decision import CountedDecision, ReasonCode
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import ProcessKey
-from uplift.domain.model.selection import AllActive, ByIds, Retry, Undo, UpgradeId, WorkedSelection
+from uplift.domain.model.selection import SelectionKind, UpgradeId, WorkedSelection
 from uplift.domain.model.upgrade import RATED_FROM, RATED_UPGRADES, UNFINISHED, Upgrade, UpgradeState
 from uplift.storage.repositories.decisions import decisions_of, stored_code
 from uplift.storage.sql.codecs import mappings_of, stored_mappings
@@ -216,15 +216,15 @@ async def add_upgrade(
     connection: Connection, process_id: int, new: Upgrade, selection: WorkedSelection
 ) -> tuple[Upgrade, UpgradeKeys]:
     """Keep a new upgrade and the ids it names; returns it with what only the store knows of it."""
-    of_id = await _number(connection, selection.of) if isinstance(selection, (Retry, Undo)) else None
+    of_id = None if selection.of is None else await _number(connection, selection.of)
     added = await connection.execute(ADD_UPGRADE, _row(new, process_id, of_id))
     assert added.inserted_primary_key is not None, "an INSERT of one row tells its key"
     upgrade_keys = UpgradeKeys(id=added.inserted_primary_key[0], process_id=process_id, of_upgrade_id=of_id)
     bound = {"upgrade_id": upgrade_keys.id, "process_id": process_id}
-    if isinstance(selection, ByIds) and selection.ids:
-        await connection.execute_later(SELECT_GIVEN, {**bound, **bind_ids(selection.ids)})
-    if isinstance(selection, AllActive) and selection.excluded:
-        await connection.execute_later(LEAVE_OUT_GIVEN, {**bound, **bind_ids(selection.excluded)})
+    if selection.kind is SelectionKind.BY_IDS and selection.named_ids:
+        await connection.execute_later(SELECT_GIVEN, {**bound, **bind_ids(selection.named_ids)})
+    if selection.kind is SelectionKind.ALL_ACTIVE and selection.named_ids:
+        await connection.execute_later(LEAVE_OUT_GIVEN, {**bound, **bind_ids(selection.named_ids)})
         excluded: int = (await connection.execute(COUNT_EXCLUDED, bound)).scalar_one()
         counted = replace(new, excluded=excluded, expected=max(0, new.expected - excluded))
         await save_upgrade(connection, upgrade_keys, counted)

@@ -20,7 +20,6 @@ from tests.support.builders import (
 from tests.support.stores import everything_in, walk
 from uplift.domain import (
     AllActive,
-    ByIds,
     Cohort,
     CountedCohort,
     Instance,
@@ -144,7 +143,7 @@ async def test_cohorts_come_by_version_and_status_the_largest_first(store: Store
 @EACH_SELECTION
 async def test_a_process_that_does_not_exist_has_nothing_selected(store: Store, selection: Selection) -> None:
     await a_world(store)
-    asked_for = len(selection.ids) if isinstance(selection, ByIds) else 0
+    asked_for = selection.size or 0
     assert await store.selected_cohorts(UNKNOWN_PROCESS, selection) == SelectedCohorts(
         cohorts=(), not_found=asked_for, excluded=0
     )

@@ -22,7 +22,6 @@ from tests.support.builders import (
 )
 from tests.support.stores import everything_in, instances_of, outcomes_of
 from uplift.domain import (
-    AllActive,
     Selection,
     Status,
     Upgrade,
@@ -34,7 +33,6 @@ from uplift.domain import (
 )
 from uplift.domain.errors import ErrorCode
 from uplift.domain.model.request import UpgradeRequest
-from uplift.domain.model.selection import SelectionKind
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.plan import PlanChanged
 
@@ -50,7 +48,7 @@ async def test_a_selection_larger_than_a_chunk_is_queued(store: Store, selection
     assert queued == Upgrade(
         id=queued.id,
         process=ORDERS,
-        selection=SelectionKind.ALL_ACTIVE if isinstance(selection, AllActive) else SelectionKind.BY_IDS,
+        selection=selection.kind,
         target_version=queued.target_version,
         state=UpgradeState.QUEUED,
         requested_by="admin",

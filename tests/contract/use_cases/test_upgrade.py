@@ -136,14 +136,13 @@ async def test_the_count_of_those_left_out_survives_all_chunks(store: Store) -> 
 @pytest.mark.parametrize("selection", [all_active([an_id(1)]), by_ids(map(an_id, range(10)))], ids=str)
 async def test_an_upgrade_goes_on_at_its_cursor_after_a_crash(store: Store, selection: Selection) -> None:
     await a_process(store, holding=instances(range(10)))
-    kind = SelectionKind.ALL_ACTIVE if isinstance(selection, AllActive) else SelectionKind.BY_IDS
     async with store.transaction() as transaction:
-        opened = await add_upgrade(transaction, an_upgrade(selection=kind), selection)
+        opened = await add_upgrade(transaction, an_upgrade(selection=selection.kind), selection)
         begun = (await run_chunk(transaction, opened, 4)).upgrade
     assert await store.claimable(NOON) == begun
     # What is told of the upgrade may be older than what is stored: the stored cursor counts.
     done = await finish_upgrade(store, opened, a_worker(size=4))
-    expected = 9 if kind is SelectionKind.ALL_ACTIVE else 10
+    expected = 9 if selection.kind is SelectionKind.ALL_ACTIVE else 10
     assert (done.state, done.upgraded, done.skipped) == (UpgradeState.COMPLETED, expected, 0)
     assert len({one.instance for one in await outcomes_of(store, done.id)}) == expected
     assert len(await outcomes_of(store, done.id)) == expected
