@@ -11,6 +11,8 @@ from tests.support.postgres import AT_THE_END
 from tests.support.stores import Stores
 
 FAULTS = "tests/faults/"
+TOGETHER = (FAULTS, "tests/packaging/")
+"""Folders that one process runs: faults would starve each other, and tests of packaging share a wheel."""
 
 settings.register_profile("uplift", derandomize=True, max_examples=30, deadline=None)
 # What breaks a law need not be made small where all that counts is whether it is broken.
@@ -18,16 +20,16 @@ settings.register_profile("mutants", settings.get_profile("uplift"), phases=(Pha
 settings.load_profile("uplift")
 
 
-class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Gives each file to one process. All faults are one file here: two at once would starve each other."""
+class FileScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Gives each file to one process, and the files of some folders to the same one."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return FAULTS if nodeid.startswith(FAULTS) else nodeid.partition("::")[0]
+        return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileScheduling:
     config.option.loadscopereorder = False  # or those with many tests came first, and not the long ones
-    return ByFile(config, log)
+    return FileScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,0 +1,45 @@
+"""Builds each distribution once, and installs the wheel once, for all tests of packaging.
+
+One process runs all files of this folder: see `FileScheduling` in tests/conftest.py.
+"""
+
+import os
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.distributions import Wheel, build, run, unpack
+from tests.support.project import ROOT
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Wheel:
+    """The wheel built from the tree."""
+    return Wheel.of(build("wheel", ROOT, tmp_path_factory.mktemp("wheel")))
+
+
+@pytest.fixture(scope="session")
+def unpacked_sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an unpacked sdist."""
+    sdist = build("sdist", ROOT, tmp_path_factory.mktemp("sdist"))
+    return unpack(sdist, tmp_path_factory.mktemp("unpacked"))
+
+
+@pytest.fixture(scope="session")
+def environment(wheel: Wheel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment with the wheel and what it requires, and nothing else."""
+    home = tmp_path_factory.mktemp("environment")
+    venv.create(home)
+    pip = [sys.executable, "-m", "pip", "--python", str(home), "--disable-pip-version-check"]
+    run(*pip, "install", "--quiet", "--no-compile", wheel.file, folder=home)
+    return home
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs started by a test read no settings of the tester."""
+    for name in os.environ:
+        if name.startswith("UPLIFT_"):
+            monkeypatch.delenv(name)

@@ -1,0 +1,3 @@
+"""A module that uplift.gateway has under the same name."""
+
+NAMESPACE, CODE = "crm", "orders"
