@@ -15,9 +15,10 @@ from uplift.gateway.http.rate_limit import RateLimit
 from uplift.gateway.observability.metrics import Metrics
 from uplift.gateway.settings import Settings
 from uplift.gateway.worker import UpgradeWorker, worker_name
-from uplift.graphql_api.context import Context, context_of
+from uplift.graphql_api.context import Context
 from uplift.graphql_api.engine.endpoint import GraphQLEndpoint, graphql_routes
 from uplift.graphql_api.ide import GraphiQLPage
+from uplift.graphql_api.loaders import Loaders
 from uplift.graphql_api.schema import build_schema
 from uplift.rest_compat.routes import rest_routes
 from uplift.storage.repositories.api_keys import SqlKeys
@@ -60,11 +61,12 @@ def build_app(
 
     async def context_for(headers: Mapping[str, str]) -> Context:
         caller = await authenticate(headers.get("authorization"))
-        return context_of(
-            store,
-            caller,
+        return Context(
+            store=store,
+            caller=caller,
             worker=worker,
             wait_seconds=settings.wait_seconds,
+            loaders=Loaders(store),
             stopping=stopping,
             limits=limits,
         )

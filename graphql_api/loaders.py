@@ -1,85 +1,116 @@
-"""How do the rows of a list find what belongs to them without a question to the store for each row?
+"""Data loaders: they read what the rows of a list refer to with one query instead of one for each row.
 
-The resolvers of one operation hand in keys; those handed in together are answered by one question.
+Strawberry's DataLoader collects the keys that the resolvers of one operation load at the same time.
 """
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 from strawberry.dataloader import DataLoader
 
-from uplift.domain.model.cohort import Cohort, CountedCohort
+from uplift import domain
 from uplift.domain.model.decision import CountedDecision
-from uplift.domain.model.instance import Instance, InstanceId
+from uplift.domain.model.instance import InstanceId
 from uplift.domain.model.paging import Page, PageRequest
-from uplift.domain.model.process import Process, ProcessKey, Version
-from uplift.domain.model.upgrade import HistoryEntry, Outcome, Partition, Upgrade, UpgradeId
+from uplift.domain.model.process import ProcessKey
+from uplift.domain.model.upgrade import Partition, UpgradeId
 from uplift.domain.ports import InstanceFilter, OutcomeFilter, Store
 from uplift.domain.use_cases.plan import Plan
+from uplift.graphql_api.types.instances import Cohort, ProcessInstance
+from uplift.graphql_api.types.outcomes import Outcome
+from uplift.graphql_api.types.plans import CohortPages
+from uplift.graphql_api.types.processes import Process
+from uplift.graphql_api.types.upgrades import HistoryEntry, Upgrade
+from uplift.graphql_api.types.versions import Version
 
 Key = TypeVar("Key", bound=Hashable)
-Which = TypeVar("Which", bound=Hashable)
+Filter = TypeVar("Filter", bound=Hashable)
 Answer = TypeVar("Answer")
+Item = TypeVar("Item")
+Shown = TypeVar("Shown")
 
 
 class Loaders:
-    """What the operation that they were made for has read so far, by key."""
+    """What one operation has read so far, as types of the schema."""
 
     def __init__(self, store: Store) -> None:
-        self.processes: DataLoader[ProcessKey, Process] = DataLoader(_by_key(store.processes_named))
-        self.versions: DataLoader[ProcessKey, tuple[Version, ...]] = DataLoader(_by_key(store.versions))
-        self.cohorts: DataLoader[ProcessKey, tuple[CountedCohort, ...]] = DataLoader(_by_key(store.cohorts))
-        self.histories: DataLoader[InstanceId, tuple[HistoryEntry, ...]] = DataLoader(
-            _by_key(store.histories)
+        self._store = store
+        self.clear()
+
+    def clear(self) -> None:
+        """Drop what was read, because the store may have changed since."""
+        store = self._store
+        self.processes: DataLoader[ProcessKey, Process] = DataLoader(
+            _by_key(store.processes_named, Process.from_domain)
         )
-        self.upgrades: DataLoader[UpgradeId, Upgrade] = DataLoader(_by_key(store.upgrades_named))
+        self.versions: DataLoader[ProcessKey, list[Version]] = DataLoader(partial(_versions, store))
+        self.cohorts: DataLoader[ProcessKey, list[Cohort]] = DataLoader(
+            _by_key(store.cohorts, _each(Cohort.from_domain))
+        )
+        self.histories: DataLoader[InstanceId, list[HistoryEntry]] = DataLoader(
+            _by_key(store.histories, _each(HistoryEntry.from_domain))
+        )
+        self.upgrades: DataLoader[UpgradeId, Upgrade] = DataLoader(
+            _by_key(store.upgrades_named, Upgrade.from_domain)
+        )
         self.decisions: DataLoader[UpgradeId, tuple[CountedDecision, ...]] = DataLoader(
-            _by_key(store.decisions)
+            _by_key(store.decisions, lambda decisions: decisions)
         )
-        self.partitions: DataLoader[UpgradeId, tuple[Partition, ...]] = DataLoader(_by_key(store.partitions))
-        self.instance_pages: DataLoader[tuple[ProcessKey, InstanceFilter, PageRequest], Page[Instance]] = (
-            DataLoader(_page_by_key(store.instance_pages))
-        )
+        self.workers: DataLoader[UpgradeId, list[str]] = DataLoader(_by_key(store.partitions, _workers))
+        self.instance_pages: DataLoader[
+            tuple[ProcessKey, InstanceFilter, PageRequest], Page[ProcessInstance]
+        ] = DataLoader(_page_by_key(store.instance_pages, ProcessInstance.from_domain))
         self.outcome_pages: DataLoader[tuple[UpgradeId, OutcomeFilter, PageRequest], Page[Outcome]] = (
-            DataLoader(_page_by_key(store.outcome_pages))
+            DataLoader(_page_by_key(store.outcome_pages, Outcome.from_domain))
         )
 
-    def forget(self) -> None:
-        """Read everything anew from now on: a mutation changed the store."""
-        for loader in vars(self).values():
-            loader.clear_all()
+    def cohort_pages(self, plan: Plan) -> CohortPages:
+        """A new loader of the instances in each cohort of a plan."""
+
+        async def read(
+            cohorts: Sequence[domain.Cohort], _: None, page: PageRequest
+        ) -> Mapping[domain.Cohort, Page[domain.Instance]]:
+            return await self._store.cohort_pages(plan.process, plan.selection, cohorts, page)
+
+        return DataLoader(_page_by_key(read, ProcessInstance.from_domain))
 
 
-def cohort_pages(store: Store, plan: Plan) -> DataLoader[tuple[Cohort, None, PageRequest], Page[Instance]]:
-    """A loader of the instances that are in each cohort of a plan. One a plan: its selection may be long."""
+async def _versions(store: Store, keys: list[ProcessKey]) -> list[list[Version] | BaseException]:
+    found = await store.versions(keys)
+    return [[Version.from_domain(key, version) for version in found[key]] for key in keys]
 
-    async def ask(cohorts: Sequence[Cohort], _: None, page: PageRequest) -> Mapping[Cohort, Page[Instance]]:
-        return await store.cohort_pages(plan.process, plan.selection, cohorts, page)
 
-    return DataLoader(_page_by_key(ask))
+def _workers(partitions: Iterable[Partition]) -> list[str]:
+    return sorted({partition.lease.worker for partition in partitions if partition.lease is not None})
+
+
+def _each(show: Callable[[Item], Shown]) -> Callable[[Iterable[Item]], list[Shown]]:
+    return lambda items: list(map(show, items))
 
 
 def _by_key(
-    ask: Callable[[Sequence[Key]], Awaitable[Mapping[Key, Answer]]],
-) -> Callable[[list[Key]], Awaitable[Sequence[Answer | BaseException]]]:
-    async def load(keys: list[Key]) -> list[Answer | BaseException]:
-        answers = await ask(keys)
-        return [answers[key] for key in keys]
+    read: Callable[[Sequence[Key]], Awaitable[Mapping[Key, Answer]]], show: Callable[[Answer], Shown]
+) -> Callable[[list[Key]], Awaitable[Sequence[Shown | BaseException]]]:
+    async def load(keys: list[Key]) -> list[Shown | BaseException]:
+        answers = await read(keys)
+        return [show(answers[key]) for key in keys]
 
     return load
 
 
 def _page_by_key(
-    ask: Callable[[Sequence[Key], Which, PageRequest], Awaitable[Mapping[Key, Page[Answer]]]],
-) -> Callable[[list[tuple[Key, Which, PageRequest]]], Awaitable[Sequence[Page[Answer] | BaseException]]]:
-    """One question for each distinct filter and page: as many as the document has such fields, at most."""
+    read: Callable[[Sequence[Key], Filter, PageRequest], Awaitable[Mapping[Key, Page[Item]]]],
+    show: Callable[[Item], Shown],
+) -> Callable[[list[tuple[Key, Filter, PageRequest]]], Awaitable[Sequence[Page[Shown] | BaseException]]]:
+    """Read pages with one query for each distinct filter and page request, not for each key."""
 
-    async def load(asked: list[tuple[Key, Which, PageRequest]]) -> list[Page[Answer] | BaseException]:
-        groups: dict[tuple[Which, PageRequest], list[Key]] = defaultdict(list)
-        for key, which, page in asked:
-            groups[which, page].append(key)
-        answers = {group: await ask(keys, *group) for group, keys in groups.items()}
-        return [answers[which, page][key] for key, which, page in asked]
+    async def load(requests: list[tuple[Key, Filter, PageRequest]]) -> list[Page[Shown] | BaseException]:
+        keys_by_query: dict[tuple[Filter, PageRequest], list[Key]] = defaultdict(list)
+        for key, filter_, page in requests:
+            keys_by_query[filter_, page].append(key)
+        answers = {query: await read(keys, *query) for query, keys in keys_by_query.items()}
+        return [answers[filter_, page][key].map(show) for key, filter_, page in requests]
 
     return load

@@ -1,7 +1,7 @@
-"""What is the GraphQL API as a whole?
+"""The GraphQL schema, built from its root types.
 
-`schema.graphql` beside this file is its text, held equal by a test; write it anew by
-`python -m uplift.graphql_api.schema > graphql_api/schema.graphql`.
+`schema.graphql` beside this file is its text; a test compares them. To write it again, run
+`uplift print-schema > graphql_api/schema.graphql`.
 """
 
 import sys
@@ -17,18 +17,18 @@ from uplift.graphql_api.types.user_errors import USER_ERRORS
 
 
 def build_schema() -> strawberry.Schema:
-    """A new schema; its resolvers want a Context as context value."""
+    """Build a new schema. Its resolvers expect a Context as context value."""
     return strawberry.Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[shown for shown, _ in USER_ERRORS.values()],
+        types=[user_error for user_error, _ in USER_ERRORS.values()],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
 
 
 def print_schema() -> str:
-    """The schema in the GraphQL schema definition language, descriptions included."""
+    """The schema in the GraphQL schema definition language, with descriptions."""
     return f"{build_schema().as_str()}\n"
 
 

@@ -1,4 +1,4 @@
-"""What can a client change?"""
+"""The mutations of the schema."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -42,245 +42,228 @@ from uplift.graphql_api.types.payloads import (
     UndoUpgradePayload,
     UpgradeInstancesPayload,
 )
-from uplift.graphql_api.types.processes import show_process
-from uplift.graphql_api.types.upgrades import show_upgrade
-from uplift.graphql_api.types.user_errors import UserError, show_refusal
-from uplift.graphql_api.types.versions import show_version
+from uplift.graphql_api.types.user_errors import UserError, user_error_from_domain
 from uplift.web.incidents import log_outage
 from uplift.web.waiting import wait_for_end
 
 Changed = TypeVar("Changed")
-Shown = TypeVar("Shown")
+Payload = TypeVar("Payload")
 
-INPUT = strawberry.argument(name="input", description="What to change, and how.")
+INPUT = strawberry.argument(name="input", description="What to change.")
 
 
 @strawberry.type(
-    description=(
-        "What can be changed, by a system administrator's key only: other keys get a top-level error with "
-        "the code FORBIDDEN. Other refusals stand in `userErrors`. Whatever was refused changed nothing."
-    )
+    description="Mutations. Only API keys of system administrators may run them; other keys get a top-level "
+    "error with the code FORBIDDEN. All other refusals are in `userErrors`. A refused mutation changes "
+    "nothing."
 )
 class Mutation:
     @root_field(
-        "Upgrade instances of a process to its latest published version. Each selected instance gets exactly "
-        "one outcome; those that cannot be upgraded are skipped with every reason, and hold back no other. "
-        "A few instances are upgraded at once and all together; many are queued and worked off in chunks."
+        "Upgrade instances of a process to its latest published version. Each selected instance gets one "
+        "outcome. Instances that cannot be upgraded are skipped, with every reason, and do not affect the "
+        "others. A few instances are upgraded in one transaction within the request; a larger upgrade is "
+        "queued and processed in chunks."
     )
     async def upgrade_instances(
-        self, info: Info, asked: Annotated[UpgradeInstancesInput, INPUT]
+        self, info: Info, input_: Annotated[UpgradeInstancesInput, INPUT]
     ) -> UpgradeInstancesPayload | None:
-        upgrade, user_errors = await _attempt(
-            info.context,
+        context = info.context
+        return await _attempt(
+            context,
             lambda: _finished(
-                info.context,
+                context,
                 request_upgrade(
-                    info.context.store,
-                    asked.request(max_ids=info.context.limits.max_ids),
-                    caller=info.context.caller,
-                    worker=info.context.worker,
+                    context.store,
+                    input_.request(max_ids=context.limits.max_ids),
+                    caller=context.caller,
+                    worker=context.worker,
                 ),
-                wait=asked.wait,
+                wait=input_.wait,
             ),
-            show_upgrade,
+            UpgradeInstancesPayload.of,
         )
-        return UpgradeInstancesPayload(upgrade=upgrade, user_errors=user_errors)
 
-    @root_field(
-        "Stop an upgrade that is QUEUED or RUNNING until it is resumed. Chunks under way are not carried out."
-    )
+    @root_field("Pause a QUEUED or RUNNING upgrade until it is resumed. Unfinished chunks are rolled back.")
     async def pause_upgrade(
-        self, info: Info, asked: Annotated[PauseUpgradeInput, INPUT]
+        self, info: Info, input_: Annotated[PauseUpgradeInput, INPUT]
     ) -> PauseUpgradePayload | None:
-        upgrade, user_errors = await _attempt(
-            info.context,
-            lambda: pause_upgrade(info.context.store, asked.upgrade(), caller=info.context.caller),
-            show_upgrade,
+        context = info.context
+        return await _attempt(
+            context,
+            lambda: pause_upgrade(context.store, input_.upgrade_id(), caller=context.caller),
+            PauseUpgradePayload.of,
         )
-        return PauseUpgradePayload(upgrade=upgrade, user_errors=user_errors)
 
-    @root_field("Queue an upgrade that is PAUSED again; it goes on where it stopped.")
+    @root_field("Queue a PAUSED upgrade again. It continues where it was paused.")
     async def resume_upgrade(
-        self, info: Info, asked: Annotated[ResumeUpgradeInput, INPUT]
+        self, info: Info, input_: Annotated[ResumeUpgradeInput, INPUT]
     ) -> ResumeUpgradePayload | None:
-        upgrade, user_errors = await _attempt(
-            info.context,
-            lambda: resume_upgrade(info.context.store, asked.upgrade(), caller=info.context.caller),
-            show_upgrade,
+        context = info.context
+        return await _attempt(
+            context,
+            lambda: resume_upgrade(context.store, input_.upgrade_id(), caller=context.caller),
+            ResumeUpgradePayload.of,
         )
-        return ResumeUpgradePayload(upgrade=upgrade, user_errors=user_errors)
 
     @root_field(
-        "Stop an upgrade that is QUEUED, RUNNING or PAUSED for good. Chunks under way are not carried out; "
-        "what is done stays done, and `undoUpgrade` takes it back."
+        "End a QUEUED, RUNNING or PAUSED upgrade early. Unfinished chunks are rolled back; finished chunks "
+        "are kept, and `undoUpgrade` can reverse them."
     )
     async def cancel_upgrade(
-        self, info: Info, asked: Annotated[CancelUpgradeInput, INPUT]
+        self, info: Info, input_: Annotated[CancelUpgradeInput, INPUT]
     ) -> CancelUpgradePayload | None:
-        upgrade, user_errors = await _attempt(
-            info.context,
-            lambda: cancel_upgrade(info.context.store, asked.upgrade(), caller=info.context.caller),
-            show_upgrade,
+        context = info.context
+        return await _attempt(
+            context,
+            lambda: cancel_upgrade(context.store, input_.upgrade_id(), caller=context.caller),
+            CancelUpgradePayload.of,
         )
-        return CancelUpgradePayload(upgrade=upgrade, user_errors=user_errors)
 
     @root_field(
-        "Upgrade just those instances that an upgrade skipped for some reasons, to what is the latest "
-        "published version now. The upgrade must be COMPLETED, CANCELLED or FAILED, and stays as it is: this "
-        "makes a new one."
+        "Upgrade the instances that an earlier upgrade skipped for some reasons, to the version that is the "
+        "latest published one now. The earlier upgrade must be COMPLETED, CANCELLED or FAILED. It does not "
+        "change: the retry is a new upgrade."
     )
     async def retry_upgrade(
-        self, info: Info, asked: Annotated[RetryUpgradeInput, INPUT]
+        self, info: Info, input_: Annotated[RetryUpgradeInput, INPUT]
     ) -> RetryUpgradePayload | None:
-        upgrade, user_errors = await _attempt(
-            info.context,
+        context = info.context
+        return await _attempt(
+            context,
             lambda: _finished(
-                info.context,
-                request_retry(
-                    info.context.store,
-                    asked.request(),
-                    caller=info.context.caller,
-                    worker=info.context.worker,
-                ),
-                wait=asked.wait,
+                context,
+                request_retry(context.store, input_.request(), caller=context.caller, worker=context.worker),
+                wait=input_.wait,
             ),
-            show_upgrade,
+            RetryUpgradePayload.of,
         )
-        return RetryUpgradePayload(upgrade=upgrade, user_errors=user_errors)
 
     @root_field(
-        "Take back every instance that still is where an upgrade put it, to the version and position it came "
-        "from; those that have moved on are skipped. The upgrade must be COMPLETED, CANCELLED or FAILED, and "
-        "stays as it is: this makes a new one."
+        "Move the instances of an earlier upgrade back to the version and position from which it moved them. "
+        "Instances that have moved since are skipped. The earlier upgrade must be COMPLETED, CANCELLED or "
+        "FAILED. It does not change: the undo is a new upgrade."
     )
     async def undo_upgrade(
-        self, info: Info, asked: Annotated[UndoUpgradeInput, INPUT]
+        self, info: Info, input_: Annotated[UndoUpgradeInput, INPUT]
     ) -> UndoUpgradePayload | None:
-        upgrade, user_errors = await _attempt(
-            info.context,
+        context = info.context
+        return await _attempt(
+            context,
             lambda: _finished(
-                info.context,
-                request_undo(
-                    info.context.store,
-                    asked.request(),
-                    caller=info.context.caller,
-                    worker=info.context.worker,
-                ),
-                wait=asked.wait,
+                context,
+                request_undo(context.store, input_.request(), caller=context.caller, worker=context.worker),
+                wait=input_.wait,
             ),
-            show_upgrade,
+            UndoUpgradePayload.of,
         )
-        return UndoUpgradePayload(upgrade=upgrade, user_errors=user_errors)
 
     @root_field("Create a process without versions.")
     async def create_process(
-        self, info: Info, asked: Annotated[CreateProcessInput, INPUT]
+        self, info: Info, input_: Annotated[CreateProcessInput, INPUT]
     ) -> CreateProcessPayload | None:
-        process, user_errors = await _attempt(
-            info.context,
+        context = info.context
+        return await _attempt(
+            context,
             lambda: create_process(
-                info.context.store,
-                namespace=asked.namespace,
-                code=asked.code,
-                title=asked.title,
-                caller=info.context.caller,
+                context.store,
+                namespace=input_.namespace,
+                code=input_.code,
+                title=input_.title,
+                caller=context.caller,
             ),
-            show_process,
+            CreateProcessPayload.of,
         )
-        return CreateProcessPayload(process=process, user_errors=user_errors)
 
-    @root_field(
-        "Save the draft of the next version of a process: a new one above all others, or in place of the "
-        "present draft."
-    )
+    @root_field("Save the draft of the next version of a process. It replaces the present draft.")
     async def save_draft(
-        self, info: Info, asked: Annotated[SaveDraftInput, INPUT]
+        self, info: Info, input_: Annotated[SaveDraftInput, INPUT]
     ) -> SaveDraftPayload | None:
-        draft, user_errors = await _attempt(
-            info.context,
+        context, process_key = info.context, input_.process_key()
+        return await _attempt(
+            context,
             lambda: save_draft(
-                info.context.store, process=asked.key(), model=asked.model(), caller=info.context.caller
+                context.store, process=process_key, model=input_.model(), caller=context.caller
             ),
-            partial(show_version, asked.key()),
+            partial(SaveDraftPayload.of, process_key),
         )
-        return SaveDraftPayload(version=draft, user_errors=user_errors)
 
-    @root_field("Publish the draft of a process, which makes it what instances are upgraded to.")
+    @root_field("Publish the draft of a process. From then on instances are upgraded to this version.")
     async def publish_version(
-        self, info: Info, asked: Annotated[PublishVersionInput, INPUT]
+        self, info: Info, input_: Annotated[PublishVersionInput, INPUT]
     ) -> PublishVersionPayload | None:
-        version, user_errors = await _attempt(
-            info.context,
-            lambda: publish_version(info.context.store, process=asked.key(), caller=info.context.caller),
-            partial(show_version, asked.key()),
+        context, process_key = info.context, input_.process_key()
+        return await _attempt(
+            context,
+            lambda: publish_version(context.store, process=process_key, caller=context.caller),
+            partial(PublishVersionPayload.of, process_key),
         )
-        return PublishVersionPayload(version=version, user_errors=user_errors)
 
     @root_field(
-        "Register instances of a process. One that is known already gets the status and position given and "
-        "keeps its version, so a registration may be repeated."
+        "Register instances of a process. A registered instance gets the new status and position, but keeps "
+        "its version, so that a registration can be repeated."
     )
     async def register_instances(
-        self, info: Info, asked: Annotated[RegisterInstancesInput, INPUT]
+        self, info: Info, input_: Annotated[RegisterInstancesInput, INPUT]
     ) -> RegisterInstancesPayload | None:
-        process = asked.key()
-        count, user_errors = await _attempt(
-            info.context,
+        context, process_key = info.context, input_.process_key()
+        return await _attempt(
+            context,
             lambda: register_instances(
-                info.context.store,
-                process=process,
-                instances=[one.instance(process) for one in asked.instances],
-                caller=info.context.caller,
-                most=info.context.limits.max_ids,
+                context.store,
+                process=process_key,
+                instances=[instance.instance(process_key) for instance in input_.instances],
+                caller=context.caller,
+                most=context.limits.max_ids,
             ),
-            int,
+            partial(RegisterInstancesPayload.of, process_key),
         )
-        return RegisterInstancesPayload(process_key=process, count=count, user_errors=user_errors)
 
     @root_field(
-        "Take over status and position of registered instances, of whatever processes. An unknown id refuses "
-        "the whole report."
+        "Update the status and position of registered instances, of any processes. An unknown id refuses the "
+        "whole report."
     )
     async def report_instances(
-        self, info: Info, asked: Annotated[ReportInstancesInput, INPUT]
+        self, info: Info, input_: Annotated[ReportInstancesInput, INPUT]
     ) -> ReportInstancesPayload | None:
-        count, user_errors = await _attempt(
-            info.context,
+        context = info.context
+        return await _attempt(
+            context,
             lambda: report_instances(
-                info.context.store,
-                reports=[one.report() for one in asked.instances],
-                caller=info.context.caller,
-                most=info.context.limits.max_ids,
+                context.store,
+                reports=[instance.report() for instance in input_.instances],
+                caller=context.caller,
+                most=context.limits.max_ids,
             ),
-            int,
+            ReportInstancesPayload.of,
         )
-        return ReportInstancesPayload(count=count, user_errors=user_errors)
 
 
 async def _attempt(
-    context: Context, change: Callable[[], Awaitable[Changed]], show: Callable[[Changed], Shown]
-) -> tuple[Shown | None, list[UserError]]:
-    """What a use case returned as a client sees it, or the user error for its refusal. Raises Forbidden."""
-    require_system_admin(context.caller)  # before anything that the caller sent is looked at
+    context: Context,
+    change: Callable[[], Awaitable[Changed]],
+    payload: Callable[[Changed | None, list[UserError]], Payload],
+) -> Payload:
+    """Run a use case and make a payload of what it returns, or of the user error. Raises Forbidden."""
+    require_system_admin(context.caller)  # checked before the input, which may be invalid as well
     try:
         changed = await change()
     except UpliftError as error:
-        return None, [show_refusal(error)]
-    context.loaders.forget()
-    return show(changed), []
+        return payload(None, [user_error_from_domain(error)])
+    context.loaders.clear()
+    return payload(changed, [])
 
 
-async def _finished(context: Context, requested: Awaitable[Upgrade], *, wait: bool) -> Upgrade:
-    """The requested upgrade when it is finished, or as it is when it was not to be waited for any longer.
+async def _finished(context: Context, request: Awaitable[Upgrade], *, wait: bool) -> Upgrade:
+    """The requested upgrade: finished, or in its present state when waiting ends.
 
-    Nor is it when the server is being stopped.
+    Waiting ends after `wait_seconds`, or when the server stops.
     """
-    upgrade, store = await requested, context.store
+    upgrade, store = await request, context.store
     get_logger(__name__).info(
         "upgrade requested", upgrade_id=str(upgrade.id), process=str(upgrade.process), state=upgrade.state
     )
     if wait:
-        # The request is stored by now: an outage only hides how it goes on.
+        # The request is stored. If the store cannot answer now, only the progress is unknown.
         try:
             return await wait_for_end(
                 store, upgrade, max_seconds=context.wait_seconds, stopping=context.stopping

@@ -1,4 +1,4 @@
-"""What can a client follow while it happens?"""
+"""The subscriptions of the schema."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -11,32 +11,30 @@ from uplift import domain
 from uplift.domain.use_cases.watch import watch
 from uplift.graphql_api.context import Context, Info
 from uplift.graphql_api.types.fields import subscription_field
-from uplift.graphql_api.types.upgrades import Upgrade, show_upgrade
+from uplift.graphql_api.types.upgrades import Upgrade
 
 
 @strawberry.type(
-    description=(
-        "What can be followed, over a WebSocket (graphql-transport-ws) or as server-sent events. Any valid "
-        "key may."
-    )
+    description="Events over a WebSocket (graphql-transport-ws) or as server-sent events. Every valid API "
+    "key may subscribe."
 )
 class Subscription:
     @subscription_field(
-        "The upgrade with this id: as it is now, then whenever it has changed, at most twice a second, and a "
-        "last time when it is finished, whichever server works on it. If there is none, that is an error "
+        "The progress of the upgrade with this id: its present state, then each change, at most twice a "
+        "second, until it is finished. Changes by other servers are included. An unknown id is an error "
         "with the code UPGRADE_NOT_FOUND."
     )
     async def upgrade_progress(
         self,
         info: Info,
-        given: Annotated[UUID, strawberry.argument(name="id", description="The id of the upgrade.")],
+        upgrade_id: Annotated[UUID, strawberry.argument(name="id", description="The id of the upgrade.")],
     ) -> AsyncGenerator[Upgrade, None]:
-        return _progress(info.context, domain.UpgradeId(given))
+        return _progress(info.context, domain.UpgradeId(upgrade_id))
 
 
-async def _progress(context: Context, wanted: domain.UpgradeId) -> AsyncGenerator[Upgrade, None]:
-    watched = cast("AsyncGenerator[domain.Upgrade, None]", watch(context.store, wanted))
-    async with aclosing(watched):
-        async for upgrade in watched:
-            context.loaders.forget()  # what was read for the event before is old
-            yield show_upgrade(upgrade)
+async def _progress(context: Context, upgrade_id: domain.UpgradeId) -> AsyncGenerator[Upgrade, None]:
+    upgrades = cast("AsyncGenerator[domain.Upgrade, None]", watch(context.store, upgrade_id))
+    async with aclosing(upgrades):
+        async for upgrade in upgrades:
+            context.loaders.clear()  # they hold what was read for the event before
+            yield Upgrade.from_domain(upgrade)

@@ -1,1 +1,1 @@
-"""The types of the schema, and how each is made from a value of the domain."""
+"""The types of the schema; `from_domain` makes an object of each from a domain value."""

@@ -1,90 +1,118 @@
-"""What does a client see of how two versions of a process differ?"""
+"""Comparisons of two versions of a process, and mappings from the elements of one to those of the other."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Self
 
 import strawberry
 
-from uplift.domain import compatibility
-from uplift.domain.bpmn import ProcessModel
+from uplift.domain import bpmn, compatibility
+from uplift.domain.model import mapping
 from uplift.domain.model.process import VersionNumber
 from uplift.domain.rules.migration_path import MigrationPath
 from uplift.graphql_api.types.enums import ChangedAspect
-from uplift.graphql_api.types.mappings import MappingPair, show_pairs
-from uplift.graphql_api.types.reasons import Finding, show_findings
+from uplift.graphql_api.types.reasons import Finding
+
+
+@strawberry.type(description="A pair of a mapping: instances that wait at the source move to the target.")
+class MappingPair:
+    source: str = strawberry.field(description="The id of the element in the source version.")
+    target: str = strawberry.field(description="The id of the element in the target version.")
+
+
+def pairs_from_domain(pairs: Mapping[str, str]) -> list[MappingPair]:
+    """The pairs of a mapping from source to target ids."""
+    return [MappingPair(source=source, target=target) for source, target in pairs.items()]
+
+
+@strawberry.type(description="The mapping instructions for the instances of one version.")
+class VersionMapping:
+    from_version: int = strawberry.field(description="The number of the source version.")
+    instructions: list[MappingPair] = strawberry.field(
+        description="The instructions; each overrides the generated pair with the same source."
+    )
+
+    @classmethod
+    def from_domain(cls, version_mapping: mapping.VersionMapping) -> Self:
+        return cls(
+            from_version=version_mapping.from_version,
+            instructions=[
+                MappingPair(source=instruction.source, target=instruction.target)
+                for instruction in version_mapping.instructions
+            ],
+        )
 
 
 @strawberry.type(description="A flow node of a version.")
 class Element:
-    id: str = strawberry.field(description="Its id, unique in the version.")
-    name: str | None = strawberry.field(description="Its name, if it has one.")
+    id: str = strawberry.field(description="The id of the element, unique in its version.")
+    name: str | None = strawberry.field(description="The name of the element, or null if it has none.")
     kind: str = strawberry.field(
-        description="What it is, named as in BPMN 2.0 XML, like `userTask`; an event subprocess is an "
-        "`eventSubProcess`."
+        description="The type of the element, named as in BPMN 2.0 XML, for example `userTask`. An event "
+        "subprocess is an `eventSubProcess`."
     )
 
+    @classmethod
+    def from_domain(cls, element: bpmn.Element) -> Self:
+        return cls(id=element.id, name=element.name, kind=element.kind.value)
 
-@strawberry.type(description="An element that both versions have, and in what it differs.")
+
+@strawberry.type(description="An element that both versions have, and how it changed.")
 class ElementChange:
-    source: Element = strawberry.field(description="The element in the version compared.")
-    target: Element = strawberry.field(description="Its counterpart in the other version.")
-    aspects: list[ChangedAspect] = strawberry.field(description="In what the two differ; never empty.")
+    source: Element = strawberry.field(description="The element in the source version.")
+    target: Element = strawberry.field(description="Its counterpart in the target version.")
+    aspects: list[ChangedAspect] = strawberry.field(description="What changed; never empty.")
+
+    @classmethod
+    def from_domain(cls, change: compatibility.Change, comparison: compatibility.Comparison) -> Self:
+        return cls(
+            source=Element.from_domain(comparison.source.elements[change.source]),
+            target=Element.from_domain(comparison.target.elements[change.target]),
+            aspects=list(change.aspects),
+        )
 
 
 @strawberry.type(
-    description="How one version differs from another. Without a BPMN model of both, nothing was compared: "
-    "then the warning NO_MODEL stands alone."
+    description="The differences between a source and a target version. If one of them has no BPMN model, "
+    "nothing is compared and the only finding is the warning NO_MODEL."
 )
 class VersionComparison:
-    from_version: int = strawberry.field(description="The number of the version compared.")
-    to_version: int = strawberry.field(description="The number of the version it is compared to.")
+    from_version: int = strawberry.field(description="The number of the source version.")
+    to_version: int = strawberry.field(description="The number of the target version.")
     added: list[Element] = strawberry.field(
-        description="The elements that only the other version has, by id."
+        description="The elements that only the target version has, sorted by id."
     )
-    removed: list[Element] = strawberry.field(description="The elements that only this version has, by id.")
+    removed: list[Element] = strawberry.field(
+        description="The elements that only the source version has, sorted by id."
+    )
     changed: list[ElementChange] = strawberry.field(
-        description="The elements that both have and that differ, by id; paired by the mapping, else by id."
+        description="The elements that differ between the versions, sorted by id. Elements are paired by the "
+        "mapping, otherwise by id."
     )
     errors: list[Finding] = strawberry.field(
-        description="What stands in the way of upgrading instances that wait, or listen, at some element."
+        description="The findings that prevent an upgrade of instances that wait or listen at the element."
     )
-    warnings: list[Finding] = strawberry.field(
-        description="What else to know; never in the way of an upgrade."
-    )
+    warnings: list[Finding] = strawberry.field(description="The findings that do not prevent an upgrade.")
     mapping: list[MappingPair] = strawberry.field(
-        description="The generated mapping, by source: scopes and multi-instance activities included."
+        description="The generated mapping, sorted by source. It includes scopes and multi-instance "
+        "activities."
     )
 
-
-def show_comparison(from_version: VersionNumber, migration_path: MigrationPath) -> VersionComparison:
-    """The way from one version to another as a client sees it."""
-    compared = migration_path.comparison
-    return VersionComparison(
-        from_version=from_version,
-        to_version=migration_path.target,
-        added=_elements(compared.added, compared.target) if compared else [],
-        removed=_elements(compared.removed, compared.source) if compared else [],
-        changed=_changes(compared) if compared else [],
-        errors=show_findings(migration_path.errors),
-        warnings=show_findings(migration_path.warnings),
-        mapping=show_pairs(migration_path.mapping),
-    )
-
-
-def _changes(compared: compatibility.Comparison) -> list[ElementChange]:
-    return [
-        ElementChange(
-            source=_element(change.source, compared.source),
-            target=_element(change.target, compared.target),
-            aspects=[ChangedAspect(aspect) for aspect in change.aspects],
+    @classmethod
+    def from_domain(cls, from_version: VersionNumber, migration_path: MigrationPath) -> Self:
+        comparison = migration_path.comparison
+        return cls(
+            from_version=from_version,
+            to_version=migration_path.target,
+            added=_elements(comparison.added, comparison.target) if comparison else [],
+            removed=_elements(comparison.removed, comparison.source) if comparison else [],
+            changed=[ElementChange.from_domain(change, comparison) for change in comparison.changed]
+            if comparison
+            else [],
+            errors=list(map(Finding.from_domain, migration_path.errors)),
+            warnings=list(map(Finding.from_domain, migration_path.warnings)),
+            mapping=pairs_from_domain(migration_path.mapping),
         )
-        for change in compared.changed
-    ]
 
 
-def _elements(ids: Iterable[str], model: ProcessModel) -> list[Element]:
-    return [_element(element, model) for element in ids]
-
-
-def _element(element: str, model: ProcessModel) -> Element:
-    found = model.elements[element]
-    return Element(id=found.id, name=found.name, kind=found.kind.value)
+def _elements(ids: Iterable[str], model: bpmn.ProcessModel) -> list[Element]:
+    return [Element.from_domain(model.elements[element_id]) for element_id in ids]

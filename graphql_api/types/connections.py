@@ -1,7 +1,7 @@
-"""How does a client page through a long list?
+"""Lists that a client reads page by page, forwards, by the Relay connection specification.
 
-By the Relay connection pattern, forwards. A cursor names the item behind which the next page begins, so pages
-stay free of gaps and repetitions while the list grows.
+A cursor names an item. The next page starts after that item, so pages neither skip nor repeat items while the
+list grows.
 """
 
 from typing import Annotated, Generic, TypeVar
@@ -14,31 +14,34 @@ from uplift.graphql_api.types.fields import field
 DEFAULT_PAGE_SIZE = 50
 
 First = Annotated[
-    int, strawberry.argument(description=f"How many items at most, from 1 to {MAX_PAGE_SIZE:,}.")
+    int, strawberry.argument(description=f"The maximum number of items, from 1 to {MAX_PAGE_SIZE:,}.")
 ]
 After = Annotated[
     str | None,
     strawberry.argument(
-        description="The cursor of the last item seen; without it, the list is read from its beginning."
+        description="The cursor of the last item of the page before; null for the first page."
     ),
 ]
 
 Node = TypeVar("Node")
 
 
-@strawberry.type(description="Where a page lies in its list.")
+@strawberry.type(description="The place of a page in its list.")
 class PageInfo:
     has_next_page: bool = strawberry.field(description="Whether more items follow this page.")
-    has_previous_page: bool = strawberry.field(description="Whether this page was asked for by a cursor.")
-    start_cursor: str | None = strawberry.field(description="The cursor of the first item, if there is one.")
+    has_previous_page: bool = strawberry.field(description="Whether this page was requested with `after`.")
+    start_cursor: str | None = strawberry.field(
+        description="The cursor of the first item; null if the page is empty."
+    )
     end_cursor: str | None = strawberry.field(
-        description="The cursor of the last item, if there is one: pass it as `after` for the next page."
+        description="The cursor of the last item, to pass as `after` for the next page; null if the page is "
+        "empty."
     )
 
 
-@strawberry.type(description="An item of a list together with its place.")
+@strawberry.type(description="An item of a list and its cursor.")
 class Edge(Generic[Node]):
-    cursor: str = strawberry.field(description="The place of the item in the list, to pass as `after`.")
+    cursor: str = strawberry.field(description="The cursor of the item, to pass as `after`.")
     node: Node = strawberry.field(description="The item.")
 
 
@@ -58,7 +61,7 @@ class Connection(Generic[Node]):
             for cursor, node in zip(self.page.cursors, self.page.items, strict=True)
         ]
 
-    @field("Where this page lies in the list.")
+    @field("The place of this page in the list.")
     def page_info(self) -> PageInfo:
         keys = self.page.keys
         return PageInfo(

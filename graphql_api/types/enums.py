@@ -1,201 +1,205 @@
-"""Which closed sets of words does a client meet, and what does each word mean?
+"""The enums of the schema: the domain's own, each with a description of every value.
 
-The members are those of the domain's enums of the same names, which a test asserts; here they get the
-descriptions that a client reads.
+Import them from here: a domain enum becomes a GraphQL enum when this module describes it.
 """
 
-from enum import Enum
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeVar
 
 import strawberry
-from strawberry import enum_value
+from strawberry.types.enum import StrawberryEnumDefinition
+
+from uplift.domain.compatibility import Aspect as ChangedAspect
+from uplift.domain.compatibility import Code as FindingCode
+from uplift.domain.compatibility import Severity
+from uplift.domain.errors import ErrorCode as UserErrorCode
+from uplift.domain.model.decision import ReasonCode, Verdict
+from uplift.domain.model.instance import Status
+from uplift.domain.model.process import VersionState
+from uplift.domain.model.selection import SelectionKind
+from uplift.domain.model.upgrade import OutcomeKind, UpgradeState
+
+__all__ = [
+    "ChangedAspect",
+    "FindingCode",
+    "OutcomeKind",
+    "ReasonCode",
+    "SelectionKind",
+    "Severity",
+    "Status",
+    "UpgradeState",
+    "UserErrorCode",
+    "Verdict",
+    "VersionState",
+]
+
+Member = TypeVar("Member", bound=StrEnum)
 
 
-@strawberry.enum(description="What an instance is doing.")
-class Status(Enum):
-    PENDING = enum_value("PENDING", description="It waits: the only status that can be upgraded.")
-    RUNNING = enum_value("RUNNING", description="The engine works on it at this moment.")
-    COMPLETED = enum_value("COMPLETED", description="It came to its end.")
-    CANCELLED = enum_value("CANCELLED", description="It was ended before its end.")
-    FAILED = enum_value("FAILED", description="It ended by an error.")
+def _describe(
+    enum: type[Member], description: str, values: Mapping[Member, str], *, name: str | None = None
+) -> None:
+    """Make a GraphQL enum of these members of a domain enum, named like it unless a name is passed."""
+    strawberry.enum(enum, name=name, description=description)
+    definition = getattr(enum, "__strawberry_definition__")  # noqa: B009 - mypy does not know the attribute
+    assert isinstance(definition, StrawberryEnumDefinition)
+    definition.values = [value for value in definition.values if value.value in values]
+    for value in definition.values:
+        value.description = values[enum(value.value)]
 
 
-@strawberry.enum(description="How far a version has come.")
-class VersionState(Enum):
-    DRAFT = enum_value("DRAFT", description="Being drawn; never what instances are upgraded to.")
-    PUBLISHED = enum_value(
-        "PUBLISHED",
-        description="Fixed for ever; instances are upgraded to the one with the highest number.",
-    )
-
-
-@strawberry.enum(description="How a request selects instances.")
-class SelectionKind(Enum):
-    BY_IDS = enum_value("BY_IDS", description="The instances with the given ids.")
-    ALL_ACTIVE = enum_value(
-        "ALL_ACTIVE", description="Every instance of the process that has not ended, except some."
-    )
-    RETRY = enum_value(
-        "RETRY", description="Those that an earlier upgrade skipped for one of the given reasons."
-    )
-    UNDO = enum_value("UNDO", description="Those that an earlier upgrade moved, to take them back.")
-
-
-@strawberry.enum(description="How far an upgrade has come.")
-class UpgradeState(Enum):
-    QUEUED = enum_value("QUEUED", description="It waits for a worker.")
-    RUNNING = enum_value(
-        "RUNNING", description="It is being worked off, chunk by chunk; others may come first in between."
-    )
-    PAUSED = enum_value("PAUSED", description="It was stopped by an operator, until it is resumed.")
-    COMPLETED = enum_value("COMPLETED", description="Every instance of its selection has its outcome.")
-    CANCELLED = enum_value(
-        "CANCELLED", description="It was stopped by an operator for good; what is done stays done."
-    )
-    FAILED = enum_value(
-        "FAILED", description="It was stopped by an error of the server; what is done stays done."
-    )
-
-
-@strawberry.enum(description="What an upgrade did to one instance.")
-class OutcomeKind(Enum):
-    UPGRADED = enum_value(
-        "UPGRADED", description="It was moved to the target version, or by an undo to where it came from."
-    )
-    SKIPPED = enum_value("SKIPPED", description="It was left as it was, for the reasons given.")
-
-
-@strawberry.enum(description="Why an instance is skipped. Later releases may add codes.")
-class ReasonCode(Enum):
-    INSTANCE_NOT_FOUND = enum_value(
-        "INSTANCE_NOT_FOUND", description="No instance of this process has the id that was asked for."
-    )
-    NOT_PENDING = enum_value(
-        "NOT_PENDING", description="It does not wait: only PENDING instances are upgraded."
-    )
-    ALREADY_LATEST = enum_value(
-        "ALREADY_LATEST", description="It is on the target version already, or on a later one."
-    )
-    INCOMPATIBLE = enum_value(
-        "INCOMPATIBLE", description="It waits at an element that has no valid place in the target version."
-    )
-    MOVED_ON = enum_value(
-        "MOVED_ON", description="It no longer is where the upgrade to be undone had put it."
-    )
-
-
-@strawberry.enum(description="Whether instances would be upgraded.")
-class Verdict(Enum):
-    UPGRADE = enum_value("UPGRADE", description="They would be upgraded.")
-    SKIP = enum_value("SKIP", description="They would be left as they are, for the reasons given.")
-
-
-@strawberry.enum(description="Whether a finding stands in the way of an upgrade.")
-class Severity(Enum):
-    ERROR = enum_value("error", description="An instance that it concerns is skipped.")
-    WARNING = enum_value("warning", description="It stands in no way; an operator should know it.")
-
-
-@strawberry.enum(
-    description="What there is to say about an element when instances go to another version: first what "
-    "stands in the way, then, from NAME_CHANGED on, what never does. Later releases may add codes."
+_describe(
+    Status,
+    "The status of an instance.",
+    {
+        Status.PENDING: "The instance is waiting. Only PENDING instances can be upgraded.",
+        Status.RUNNING: "The engine is executing the instance.",
+        Status.COMPLETED: "The instance reached its end.",
+        Status.CANCELLED: "The instance was cancelled before its end.",
+        Status.FAILED: "The instance ended with an error.",
+    },
 )
-class FindingCode(Enum):
-    ELEMENT_MISSING = enum_value(
-        "ELEMENT_MISSING", description="The element is not in the target version, or not in its own."
-    )
-    MAPPED_TWICE = enum_value("MAPPED_TWICE", description="Two instructions map the same element.")
-    TYPE_CHANGED = enum_value("TYPE_CHANGED", description="The target is another kind of element.")
-    EVENT_TYPE_CHANGED = enum_value(
-        "EVENT_TYPE_CHANGED", description="The target event has another kind of trigger."
-    )
-    SCOPE_CHANGED = enum_value(
-        "SCOPE_CHANGED", description="The target is outside the subprocess that the one around is mapped to."
-    )
-    HOST_CHANGED = enum_value(
-        "HOST_CHANGED", description="What the event listens with is not mapped to what the target does."
-    )
-    TARGET_TAKEN = enum_value(
-        "TARGET_TAKEN", description="Two catching events, or two gateways, are mapped to one."
-    )
-    MULTI_INSTANCE_ADDED = enum_value(
-        "MULTI_INSTANCE_ADDED", description="The target, or a new scope around it, is multi-instance."
-    )
-    MULTI_INSTANCE_CHANGED = enum_value(
-        "MULTI_INSTANCE_CHANGED", description="Sequential became parallel, or the other way round."
-    )
-    MULTI_INSTANCE_SPLIT = enum_value(
-        "MULTI_INSTANCE_SPLIT",
-        description="The body of a multi-instance activity is mapped without its inner activity.",
-    )
-    GATEWAY_NARROWED = enum_value(
-        "GATEWAY_NARROWED", description="A joining gateway has fewer incoming flows than before."
-    )
-    CALLED_PROCESS_CHANGED = enum_value(
-        "CALLED_PROCESS_CHANGED", description="The call activity calls another process."
-    )
-    NOT_A_WAIT_STATE = enum_value("NOT_A_WAIT_STATE", description="No instance can wait at the target.")
-    COMPENSATION_HANDLER = enum_value(
-        "COMPENSATION_HANDLER",
-        description="A compensation handler is mapped by itself instead of through its event.",
-    )
-    NAME_CHANGED = enum_value("NAME_CHANGED", description="The element is called something else.")
-    NEW_BOUNDARY_EVENT = enum_value(
-        "NEW_BOUNDARY_EVENT",
-        description="An event is new that an upgraded instance will not listen for until it enters again.",
-    )
-    LISTENER_REMOVED = enum_value(
-        "LISTENER_REMOVED", description="An event is gone that the instance listened for."
-    )
-    EVENT_DEFINITION_CHANGED = enum_value(
-        "EVENT_DEFINITION_CHANGED",
-        description="The same trigger means another message, signal, time or condition.",
-    )
-    PATH_BEHIND_CHANGED = enum_value(
-        "PATH_BEHIND_CHANGED", description="Elements that it may have passed were removed or changed."
-    )
-    FORM_CHANGED = enum_value("FORM_CHANGED", description="The element shows another form.")
-    NO_MODEL = enum_value("NO_MODEL", description="A version has no BPMN model: nothing was compared.")
-
-
-@strawberry.enum(description="In what an element of one version differs from its counterpart.")
-class ChangedAspect(Enum):
-    NAME = enum_value("name", description="What it is called.")
-    FORM = enum_value("form", description="The form it shows.")
-    KIND = enum_value("kind", description="What kind of element it is.")
-    TRIGGER = enum_value("trigger", description="The kind of trigger of an event.")
-    EVENT_DEFINITION = enum_value(
-        "event definition", description="The message, signal, time or condition that its trigger means."
-    )
-    INTERRUPTING = enum_value("interrupting", description="Whether an event interrupts.")
-    MULTI_INSTANCE = enum_value(
-        "multi-instance", description="Whether it is multi-instance, and in which order."
-    )
-    CALLED_PROCESS = enum_value("called process", description="The process it calls.")
-    HOST = enum_value("host", description="The activity that a boundary event is attached to.")
-    SCOPE = enum_value("scope", description="The subprocess it lives in.")
-
-
-@strawberry.enum(description="Why a mutation or a plan was refused as a whole. Later releases may add codes.")
-class UserErrorCode(Enum):
-    PROCESS_NOT_FOUND = enum_value("PROCESS_NOT_FOUND", description="No process has this namespace and code.")
-    PROCESS_EXISTS = enum_value(
-        "PROCESS_EXISTS", description="A process with this namespace and code exists already."
-    )
-    NO_PUBLISHED_VERSION = enum_value(
-        "NO_PUBLISHED_VERSION", description="The process has no published version to upgrade to."
-    )
-    NO_DRAFT = enum_value("NO_DRAFT", description="The process has no draft that could be published.")
-    INVALID_SELECTION = enum_value(
-        "INVALID_SELECTION", description="The selection names no instances, or too many."
-    )
-    INVALID_INPUT = enum_value("INVALID_INPUT", description="A value is not one that this field takes.")
-    INVALID_MODEL = enum_value("INVALID_MODEL", description="The BPMN document cannot be read.")
-    INVALID_MAPPING = enum_value("INVALID_MAPPING", description="Mapping instructions break rules.")
-    PLAN_CHANGED = enum_value(
-        "PLAN_CHANGED", description="The upgrade would no longer do what the given plan said."
-    )
-    UPGRADE_NOT_FOUND = enum_value("UPGRADE_NOT_FOUND", description="No upgrade has this id.")
-    WRONG_STATE = enum_value("WRONG_STATE", description="The upgrade is in a state that does not allow it.")
-    IDEMPOTENCY_CONFLICT = enum_value(
-        "IDEMPOTENCY_CONFLICT", description="The idempotency key came with another request before."
-    )
+_describe(
+    VersionState,
+    "The state of a version.",
+    {
+        VersionState.DRAFT: "The version can still be changed. Instances are never upgraded to a draft.",
+        VersionState.PUBLISHED: "The version is final. Instances are upgraded to the published version with "
+        "the highest number.",
+    },
+)
+_describe(
+    SelectionKind,
+    "How a request selects instances.",
+    {
+        SelectionKind.BY_IDS: "The instances with the ids in the request.",
+        SelectionKind.ALL_ACTIVE: "Every PENDING or RUNNING instance of the process, minus exclusions.",
+        SelectionKind.RETRY: "The instances that an earlier upgrade skipped for one of the listed reasons.",
+        SelectionKind.UNDO: "The instances that an earlier upgrade moved, to move them back.",
+    },
+)
+_describe(
+    UpgradeState,
+    "The state of an upgrade.",
+    {
+        UpgradeState.QUEUED: "The upgrade waits for a worker.",
+        UpgradeState.RUNNING: "Workers process the upgrade in chunks; other upgrades may run in between.",
+        UpgradeState.PAUSED: "An operator stopped the upgrade. It can be resumed.",
+        UpgradeState.COMPLETED: "Every selected instance has an outcome.",
+        UpgradeState.CANCELLED: "An operator ended the upgrade early. Finished chunks are kept.",
+        UpgradeState.FAILED: "A server error ended the upgrade early. Finished chunks are kept.",
+    },
+)
+_describe(
+    OutcomeKind,
+    "What an upgrade did to one instance.",
+    {
+        OutcomeKind.UPGRADED: "The instance moved to the target version or, in an undo, back to its "
+        "earlier version.",
+        OutcomeKind.SKIPPED: "The instance was not changed; `reasons` says why.",
+    },
+)
+_describe(
+    ReasonCode,
+    "Why an instance is skipped. Later releases may add codes.",
+    {
+        ReasonCode.INSTANCE_NOT_FOUND: "The process has no instance with this id.",
+        ReasonCode.NOT_PENDING: "The status of the instance is not PENDING.",
+        ReasonCode.ALREADY_LATEST: "The instance is on the target version already, or on a later one.",
+        ReasonCode.INCOMPATIBLE: "The instance waits at an element that has no valid counterpart in the "
+        "target version.",
+        ReasonCode.MOVED_ON: "The instance is no longer at the version and position where the upgrade to "
+        "undo put it.",
+    },
+)
+_describe(
+    Verdict,
+    "Whether instances would be upgraded.",
+    {
+        Verdict.UPGRADE: "The instances would be upgraded.",
+        Verdict.SKIP: "The instances would be skipped; `reasons` says why.",
+    },
+)
+_describe(
+    Severity,
+    "Whether a finding prevents an upgrade.",
+    {
+        Severity.ERROR: "Instances with this finding are skipped.",
+        Severity.WARNING: "The finding does not prevent an upgrade, but operators should know it.",
+    },
+)
+_describe(
+    FindingCode,
+    "What the comparison of two versions found at an element. The codes up to COMPENSATION_HANDLER are "
+    "errors, those from NAME_CHANGED on are warnings. Later releases may add codes.",
+    {
+        FindingCode.ELEMENT_MISSING: "The source element or its target does not exist in its version.",
+        FindingCode.MAPPED_TWICE: "Two instructions map the same source element.",
+        FindingCode.TYPE_CHANGED: "The target is another type of element.",
+        FindingCode.EVENT_TYPE_CHANGED: "The target event has another type of trigger.",
+        FindingCode.SCOPE_CHANGED: "The target is not inside the subprocess that the source's subprocess is "
+        "mapped to.",
+        FindingCode.HOST_CHANGED: "The event's host or enclosing scope is not mapped to the target event's.",
+        FindingCode.TARGET_TAKEN: "Two catching events or two gateways are mapped to the same target.",
+        FindingCode.MULTI_INSTANCE_ADDED: "The target, or a scope that is new around it, is multi-instance.",
+        FindingCode.MULTI_INSTANCE_CHANGED: "The multi-instance activity changed between sequential and "
+        "parallel.",
+        FindingCode.MULTI_INSTANCE_SPLIT: "The body of a multi-instance activity is mapped without its inner "
+        "activity.",
+        FindingCode.GATEWAY_NARROWED: "The target of a joining gateway has fewer incoming sequence flows.",
+        FindingCode.CALLED_PROCESS_CHANGED: "The target call activity calls another process.",
+        FindingCode.NOT_A_WAIT_STATE: "The target is not an element at which an instance can wait.",
+        FindingCode.COMPENSATION_HANDLER: "A compensation handler is mapped directly instead of through its "
+        "boundary event.",
+        FindingCode.NAME_CHANGED: "The name of the element changed.",
+        FindingCode.NEW_BOUNDARY_EVENT: "The target has a new event, to which an upgraded instance does not "
+        "listen until it enters the scope again.",
+        FindingCode.LISTENER_REMOVED: "An event to which the instance listens does not exist in the target "
+        "version.",
+        FindingCode.EVENT_DEFINITION_CHANGED: "The trigger has the same type, but another message, "
+        "signal, time or condition.",
+        FindingCode.PATH_BEHIND_CHANGED: "Elements upstream, which the instance may have passed, were "
+        "removed or changed.",
+        FindingCode.FORM_CHANGED: "The element has another form.",
+        FindingCode.NO_MODEL: "One of the versions has no BPMN model, so nothing was compared.",
+    },
+    name="FindingCode",
+)
+_describe(
+    ChangedAspect,
+    "The property in which an element differs from its counterpart in another version.",
+    {
+        ChangedAspect.NAME: "The name.",
+        ChangedAspect.FORM: "The form.",
+        ChangedAspect.KIND: "The type of element.",
+        ChangedAspect.TRIGGER: "The type of an event's trigger.",
+        ChangedAspect.EVENT_DEFINITION: "The message, signal, time or condition of the trigger.",
+        ChangedAspect.INTERRUPTING: "Whether the event is interrupting.",
+        ChangedAspect.MULTI_INSTANCE: "Whether the activity is multi-instance, and whether it is sequential "
+        "or parallel.",
+        ChangedAspect.CALLED_PROCESS: "The process that a call activity calls.",
+        ChangedAspect.HOST: "The activity to which a boundary event is attached.",
+        ChangedAspect.SCOPE: "The enclosing subprocess.",
+    },
+    name="ChangedAspect",
+)
+_describe(
+    UserErrorCode,
+    "Why a mutation or a plan was refused. Later releases may add codes.",
+    {
+        UserErrorCode.PROCESS_NOT_FOUND: "No process has this namespace and code.",
+        UserErrorCode.PROCESS_EXISTS: "A process with this namespace and code exists already.",
+        UserErrorCode.NO_PUBLISHED_VERSION: "The process has no published version to upgrade to.",
+        UserErrorCode.NO_DRAFT: "The process has no draft to publish.",
+        UserErrorCode.INVALID_SELECTION: "The selection names no instances, or too many.",
+        UserErrorCode.INVALID_INPUT: "The field does not accept this value.",
+        UserErrorCode.INVALID_MODEL: "The BPMN document is not valid.",
+        UserErrorCode.INVALID_MAPPING: "A mapping instruction breaks a rule.",
+        UserErrorCode.PLAN_CHANGED: "The upgrade would no longer do what the plan said.",
+        UserErrorCode.UPGRADE_NOT_FOUND: "No upgrade has this id.",
+        UserErrorCode.WRONG_STATE: "The state of the upgrade does not allow the change.",
+        UserErrorCode.IDEMPOTENCY_CONFLICT: "The idempotency key was used before with another request.",
+    },
+    name="UserErrorCode",
+)

@@ -1,7 +1,7 @@
-"""How does a method become a field of the schema?
+"""Decorators that make a method a field of the schema.
 
-As strawberry does it, but with its types kept for mypy, with a description that cannot be forgotten, and at
-the top of operations never without the node budget.
+They add to strawberry's own: mypy keeps the type of the method, the description is mandatory, and every root
+field checks the node budget.
 """
 
 from collections.abc import Callable
@@ -17,29 +17,29 @@ Resolver = TypeVar("Resolver", bound=Callable[..., Any])
 def field(description: str, *, nodes: int = 0, items: int | None = None) -> Callable[[Resolver], Resolver]:
     """Make a method a field.
 
-    In the budget of an operation it counts as `nodes`, and what is inside once, or once for each of so many
-    `items`, each itself a node.
+    In the node budget the field itself costs `nodes`. Its subfields count once, or once for each of the
+    expected number of `items`, each of which is a node as well.
     """
-    made: Callable[[Resolver], Resolver] = strawberry.field(
+    decorator: Callable[[Resolver], Resolver] = strawberry.field(
         description=description, metadata=counted_as(nodes, items=items)
     )
-    return made
+    return decorator
 
 
 def root_field(description: str, *, nodes: int = 0) -> Callable[[Resolver], Resolver]:
-    """Make a method of Query or Mutation a field, which counts as so many nodes."""
-    made: Callable[[Resolver], Resolver] = strawberry.field(
+    """Make a method of Query or Mutation a field that costs `nodes` in the node budget."""
+    decorator: Callable[[Resolver], Resolver] = strawberry.field(
         description=description, extensions=[WithinBudget()], metadata=counted_as(nodes)
     )
-    return made
+    return decorator
 
 
 def subscription_field(description: str) -> Callable[[Resolver], Resolver]:
-    """Make a method of Subscription, which returns an asynchronous generator of events, a field.
+    """Make a method of Subscription that returns an asynchronous generator of events a field.
 
     The node budget holds for each event.
     """
-    made: Callable[[Resolver], Resolver] = strawberry.subscription(
+    decorator: Callable[[Resolver], Resolver] = strawberry.subscription(
         description=description, extensions=[WithinBudget()]
     )
-    return made
+    return decorator

@@ -1,4 +1,4 @@
-"""What does a client say to change something?"""
+"""The inputs of mutations and plans, and the domain values that they stand for."""
 
 from dataclasses import replace
 from typing import TypeVar
@@ -16,87 +16,87 @@ from uplift.domain.model.upgrade import MAX_REASON_LENGTH
 from uplift.domain.use_cases.instances import MAX_BATCH
 from uplift.domain.use_cases.versions import MAX_MODEL_BYTES
 from uplift.graphql_api.types.enums import ReasonCode, Status
-from uplift.graphql_api.types.xml_text import document_of
+from uplift.graphql_api.xml_text import document_of
 
 SELECTION_FIELDS = SelectionFields(
     ids="selection.instanceIds", all_active="selection.allActive", excluded="selection.allActive.except"
 )
-"""Where the parts of a selection stand in `UpgradeInstancesInput`, for the domain's errors."""
+"""The paths of the parts of a selection in `UpgradeInstancesInput`, for the domain's errors."""
 
 Input = TypeVar("Input")
 
-_NAMESPACE = "The code of the workspace of the process."
+_NAMESPACE = "The code of the workspace."
 _CODE = "The code of the process."
 _MAPPINGS = (
-    "Where elements go that the generated mapping sends elsewhere or nowhere; at most "
-    f"{MAX_INSTRUCTIONS:,} instructions in all, held to the same rules."
+    "Instructions that override or extend the generated mapping, at most "
+    f"{MAX_INSTRUCTIONS:,} in all. They must satisfy the same rules as the generated mapping."
 )
-_REASON = f"Why, for the audit: at most {MAX_REASON_LENGTH:,} characters."
+_REASON = f"The reason for the audit, at most {MAX_REASON_LENGTH:,} characters."
 _IDEMPOTENCY_KEY = (
-    f"Your name for this request, 1 to {MAX_KEY_LENGTH} printable characters. The same key with the same "
-    "request gives the first upgrade again, with another one an IdempotencyConflictError; "
-    f"kept for {KEPT_FOR.total_seconds() / 3600:.0f} hours."
+    f"A unique key for this request, 1 to {MAX_KEY_LENGTH} printable characters, kept for "
+    f"{KEPT_FOR.total_seconds() / 3600:.0f} hours. Repeating the request with the same key returns the first "
+    "upgrade again; another request with the same key gets an IdempotencyConflictError."
 )
 _WAIT = (
-    "Whether to wait for the end, up to a bound that the operator of the server sets. After that, or at once "
-    "if false, the upgrade is given as it is, perhaps QUEUED or RUNNING."
+    "Whether to wait until the upgrade is finished, up to a limit that the server sets. If false, or when "
+    "the limit is reached, the upgrade is returned in its present state, for example QUEUED or RUNNING."
 )
-_POSITION = "The ids of the BPMN elements at which it waits, in any order; empty if that is not known."
+_POSITION = "The ids of the BPMN elements at which it waits, in any order; empty if they are unknown."
 
 
 def _taken_as_coerced(cls: type[Input]) -> type[Input]:
-    """Make objects of this input straight from what graphql-core coerced.
+    """Construct objects of this input directly from the values that graphql-core coerced.
 
-    Strawberry would convert them field by field, which with 10,000 of them takes half of the whole request.
-    Only for inputs of scalars and enums whose fields are named alike in Python and GraphQL.
+    Strawberry converts inputs field by field, which takes half of the time of a request with 10,000 of them.
+    Use it only for inputs of scalars and enums whose fields have the same names in Python and GraphQL.
     """
     definition = get_object_definition(cls, strict=True)
     definition.from_input = lambda _, values, __: cls(**values)
     return cls
 
 
-@strawberry.input(description="Which process is meant.")
+@strawberry.input(description="The name of a process.")
 class ProcessKeyInput:
     namespace: str = strawberry.field(description=_NAMESPACE)
     code: str = strawberry.field(description=_CODE)
 
-    def key(self) -> domain.ProcessKey:
+    def process_key(self) -> domain.ProcessKey:
         return domain.ProcessKey(namespace=self.namespace, code=self.code)
 
 
-@strawberry.input(description="All active instances, except some.")
+@strawberry.input(description="All active instances of the process, minus exclusions.")
 class AllActiveInput:
     except_: list[UUID] | None = strawberry.field(
         name="except",
         default=None,
-        description=f"The ids of those to leave out, at most {MAX_IDS:,}; ids that do not exist are ignored.",
+        description=f"The ids of the instances to exclude, at most {MAX_IDS:,}. Unknown ids are ignored.",
     )
 
 
 @strawberry.input(
-    one_of=True, description="Which instances of the process are meant: exactly one way of selecting them."
+    one_of=True, description="The selected instances of the process. Exactly one field must be set."
 )
 class SelectionInput:
     instance_ids: list[UUID] | None = strawberry.field(
         default=strawberry.UNSET,
-        description=f"The instances with these ids, 1 to {MAX_IDS:,}; an id given twice counts once.",
+        description=f"The instances with these ids, 1 to {MAX_IDS:,}. Repeated ids count once.",
     )
     all_active: AllActiveInput | None = strawberry.field(
         default=strawberry.UNSET,
-        description="Every instance that has not ended (PENDING or RUNNING), on whatever version.",
+        description="All PENDING and RUNNING instances of the process, of every version.",
     )
 
-    def selection(self, *, most: int) -> domain.Selection:
-        """The selection meant, which may name `most` instances. Raises InvalidSelection."""
+    def selection(self, *, max_ids: int) -> domain.Selection:
+        """The selection, of at most `max_ids` ids. Raises InvalidSelection."""
         if self.all_active:
-            return all_active(self.all_active.except_ or (), fields=SELECTION_FIELDS, most=most)
-        return by_ids(self.instance_ids or (), fields=SELECTION_FIELDS, most=most)
+            return all_active(self.all_active.except_ or (), fields=SELECTION_FIELDS, most=max_ids)
+        return by_ids(self.instance_ids or (), fields=SELECTION_FIELDS, most=max_ids)
 
 
 @_taken_as_coerced
-@strawberry.input(description="An instance that waits at the source shall wait at the target.")
+@strawberry.input(description="Maps a source element to a target element.")
 class MappingInstructionInput:
-    source: str = strawberry.field(description="The id of the element in the version it comes from.")
+    source: str = strawberry.field(description="The id of the element in the source version.")
     target: str = strawberry.field(description="The id of the element in the target version.")
 
     def instruction(self) -> MappingInstruction:
@@ -106,42 +106,39 @@ class MappingInstructionInput:
 @strawberry.input(description="Mapping instructions for the instances of one version.")
 class VersionMappingInput:
     from_version: int = strawberry.field(
-        description="The number of the version that the instances are pinned to; each version once."
+        description="The number of the source version. Each version may occur once."
     )
     instructions: list[MappingInstructionInput] = strawberry.field(
-        description="Each overrides the generated pair of its source."
+        description="The instructions; each overrides the generated pair with the same source."
     )
 
     def version_mapping(self) -> VersionMapping:
         return VersionMapping(
             from_version=domain.VersionNumber(self.from_version),
-            instructions=tuple(one.instruction() for one in self.instructions),
+            instructions=tuple(instruction.instruction() for instruction in self.instructions),
         )
 
 
-def _version_mappings(mappings: list[VersionMappingInput] | None) -> tuple[VersionMapping, ...]:
-    return tuple(mapping.version_mapping() for mapping in mappings or ())
-
-
-@strawberry.input(description="What to upgrade.")
+@strawberry.input(description="The upgrade to plan.")
 class UpgradePlanInput(ProcessKeyInput):
-    selection: SelectionInput = strawberry.field(description="Which instances of the process to upgrade.")
+    selection: SelectionInput = strawberry.field(description="The instances to upgrade.")
     mappings: list[VersionMappingInput] | None = strawberry.field(default_factory=list, description=_MAPPINGS)
 
     def request(self, *, max_ids: int) -> UpgradeRequest:
-        """The request, which may name `max_ids` instances. Raises InvalidSelection."""
+        """The request, with a selection of at most `max_ids` ids. Raises InvalidSelection."""
         return UpgradeRequest(
-            process=self.key(),
-            selection=self.selection.selection(most=max_ids),
+            process=self.process_key(),
+            selection=self.selection.selection(max_ids=max_ids),
             mappings=_version_mappings(self.mappings),
         )
 
 
-@strawberry.input(description="What to upgrade, and why.")
+@strawberry.input(description="The upgrade to request.")
 class UpgradeInstancesInput(UpgradePlanInput):
     fingerprint: str | None = strawberry.field(
         default=None,
-        description="That of a plan: the upgrade is refused if it would do anything else than planned.",
+        description="The fingerprint of a plan. The upgrade is refused if it would do anything else than "
+        "that plan says.",
     )
     reason: str | None = strawberry.field(default=None, description=_REASON)
     idempotency_key: str | None = strawberry.field(default=None, description=_IDEMPOTENCY_KEY)
@@ -156,11 +153,11 @@ class UpgradeInstancesInput(UpgradePlanInput):
         )
 
 
-@strawberry.input(description="Which upgrade is meant.")
+@strawberry.input(description="The id of an upgrade.")
 class UpgradeIdInput:
     id: UUID = strawberry.field(description="The id of the upgrade.")
 
-    def upgrade(self) -> domain.UpgradeId:
+    def upgrade_id(self) -> domain.UpgradeId:
         return domain.UpgradeId(self.id)
 
 
@@ -179,14 +176,15 @@ class CancelUpgradeInput(UpgradeIdInput):
     pass
 
 
-@strawberry.input(description="What to try again, and why.")
+@strawberry.input(description="The upgrade whose skipped instances to retry.")
 class RetryUpgradeInput(UpgradeIdInput):
     reasons: list[ReasonCode] = strawberry.field(
-        description="Take up the instances that it skipped for one of these reasons, at least one of "
+        description="Retry the instances that were skipped for one of these reasons: at least one of "
         "NOT_PENDING, ALREADY_LATEST and INCOMPATIBLE."
     )
     mappings: list[VersionMappingInput] | None = strawberry.field(
-        default_factory=list, description=f"{_MAPPINGS} Those of the earlier upgrade are not taken over."
+        default_factory=list,
+        description=f"{_MAPPINGS} The instructions of the earlier upgrade are not repeated.",
     )
     reason: str | None = strawberry.field(default=None, description=_REASON)
     idempotency_key: str | None = strawberry.field(default=None, description=_IDEMPOTENCY_KEY)
@@ -194,15 +192,15 @@ class RetryUpgradeInput(UpgradeIdInput):
 
     def request(self) -> RetryRequest:
         return RetryRequest(
-            upgrade_id=self.upgrade(),
-            reasons=frozenset(domain.ReasonCode[reason.name] for reason in self.reasons),
+            upgrade_id=self.upgrade_id(),
+            reasons=frozenset(self.reasons),
             mappings=_version_mappings(self.mappings),
             reason=self.reason,
             idempotency_key=self.idempotency_key,
         )
 
 
-@strawberry.input(description="What to take back, and why.")
+@strawberry.input(description="The upgrade to undo.")
 class UndoUpgradeInput(UpgradeIdInput):
     reason: str | None = strawberry.field(default=None, description=_REASON)
     idempotency_key: str | None = strawberry.field(default=None, description=_IDEMPOTENCY_KEY)
@@ -210,14 +208,14 @@ class UndoUpgradeInput(UpgradeIdInput):
 
     def request(self) -> UndoRequest:
         return UndoRequest(
-            upgrade_id=self.upgrade(), reason=self.reason, idempotency_key=self.idempotency_key
+            upgrade_id=self.upgrade_id(), reason=self.reason, idempotency_key=self.idempotency_key
         )
 
 
 @strawberry.input(description="The process to create.")
 class CreateProcessInput(ProcessKeyInput):
     title: str | None = strawberry.field(
-        default=None, description="What people call it; the code if not given."
+        default=None, description="The title of the process; by default its code."
     )
 
 
@@ -225,10 +223,8 @@ class CreateProcessInput(ProcessKeyInput):
 class SaveDraftInput(ProcessKeyInput):
     bpmn: str | None = strawberry.field(
         default=None,
-        description=(
-            f"The BPMN 2.0 document (XML), at most {MAX_MODEL_BYTES:,} bytes. Without one, "
-            "instances change to this version by number only."
-        ),
+        description=f"The BPMN 2.0 document (XML), at most {MAX_MODEL_BYTES:,} bytes. Without a document, an "
+        "upgrade to this version changes only the version of an instance.",
     )
 
     def model(self) -> bytes | None:
@@ -243,45 +239,49 @@ class PublishVersionInput(ProcessKeyInput):
 @_taken_as_coerced
 @strawberry.input(description="An instance to register.")
 class RegisteredInstanceInput:
-    id: UUID = strawberry.field(description="Its id, unique among all instances.")
-    version: int = strawberry.field(description="The number of the published version it is pinned to.")
-    status: Status = strawberry.field(description="What it is doing.")
+    id: UUID = strawberry.field(description="The id of the instance, unique among all instances.")
+    version: int = strawberry.field(description="The number of the published version to which it is pinned.")
+    status: Status = strawberry.field(description="The status of the instance.")
     position: list[str] = strawberry.field(default_factory=list, description=_POSITION)
 
-    def instance(self, process: domain.ProcessKey) -> domain.Instance:
+    def instance(self, process_key: domain.ProcessKey) -> domain.Instance:
         return domain.Instance(
             id=domain.InstanceId(self.id),
-            process=process,
+            process=process_key,
             version=domain.VersionNumber(self.version),
-            status=domain.Status[self.status.name],
+            status=self.status,
             position=frozenset(map(domain.ElementId, self.position)),
         )
 
 
-@strawberry.input(description="Instances to register with their process.")
+@strawberry.input(description="The instances of a process to register.")
 class RegisterInstancesInput(ProcessKeyInput):
     instances: list[RegisteredInstanceInput] = strawberry.field(
-        description=f"The instances, at most {MAX_BATCH:,}, each once."
+        description=f"The instances, at most {MAX_BATCH:,}, each only once."
     )
 
 
 @_taken_as_coerced
-@strawberry.input(description="What an engine says of an instance now.")
+@strawberry.input(description="The present status and position of an instance.")
 class ReportedInstanceInput:
-    id: UUID = strawberry.field(description="Its id.")
-    status: Status = strawberry.field(description="What it is doing.")
+    id: UUID = strawberry.field(description="The id of the instance.")
+    status: Status = strawberry.field(description="The status of the instance.")
     position: list[str] = strawberry.field(default_factory=list, description=_POSITION)
 
     def report(self) -> domain.InstanceReport:
         return domain.InstanceReport(
             id=domain.InstanceId(self.id),
-            status=domain.Status[self.status.name],
+            status=self.status,
             position=frozenset(map(domain.ElementId, self.position)),
         )
 
 
-@strawberry.input(description="Instances, of whatever processes, as they stand now.")
+@strawberry.input(description="The instances to report; they may belong to different processes.")
 class ReportInstancesInput:
     instances: list[ReportedInstanceInput] = strawberry.field(
-        description=f"The instances, at most {MAX_BATCH:,}, each once and all of them registered before."
+        description=f"The instances, at most {MAX_BATCH:,}, each only once. All of them must be registered."
     )
+
+
+def _version_mappings(mappings: list[VersionMappingInput] | None) -> tuple[VersionMapping, ...]:
+    return tuple(mapping.version_mapping() for mapping in mappings or ())

@@ -1,139 +1,158 @@
-"""What does a client see of what an upgrade would do?"""
+"""Plans: what an upgrade would do, cohort by cohort."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Self
 
 import strawberry
 from strawberry.dataloader import DataLoader
 
 from uplift import domain
-from uplift.domain.model.instance import Instance
 from uplift.domain.model.paging import Page, PageRequest, page_request
 from uplift.domain.use_cases.plan import Plan
 from uplift.graphql_api.context import Info
 from uplift.graphql_api.engine.budget import counted_as, require_within_budget
-from uplift.graphql_api.loaders import cohort_pages
+from uplift.graphql_api.types.comparisons import MappingPair, pairs_from_domain
 from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, Connection, First
 from uplift.graphql_api.types.enums import ReasonCode, Status, Verdict
 from uplift.graphql_api.types.fields import field
-from uplift.graphql_api.types.instances import ProcessInstance, show_instance
-from uplift.graphql_api.types.mappings import MappingPair, show_pairs
-from uplift.graphql_api.types.processes import Process, show_process
+from uplift.graphql_api.types.instances import ProcessInstance
+from uplift.graphql_api.types.processes import Process
 from uplift.graphql_api.types.reasons import (
     Finding,
     FindingCount,
     ReasonCount,
     SkipReason,
-    show_finding_counts,
-    show_findings,
-    show_reason_counts,
-    show_reasons,
+    reasons_from_domain,
 )
 from uplift.graphql_api.types.user_errors import UserError
 
 NODES_OF_A_PLAN = 1_000
-"""What a plan counts in the node budget: it groups all instances of its selection."""
+"""The cost of a plan in the node budget: it groups all instances of its selection."""
 ASSUMED_COHORTS = 100
-"""How many cohorts a plan is taken to have before it is made; tens are usual."""
+"""How many cohorts the node budget assumes before the plan is made; tens are usual."""
 NODES_OF_A_MAPPING = 10
+"""The cost of the mapping of a cohort in the node budget."""
 
-CohortPages = DataLoader[tuple[domain.Cohort, None, PageRequest], Page[Instance]]
+CohortPages = DataLoader[tuple[domain.Cohort, None, PageRequest], Page[ProcessInstance]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Filter:
-    """Which decisions of a plan a list shows; None means any."""
+class _DecisionFilter:
+    """Which decisions of a plan a list contains; None means any."""
 
-    verdict: domain.Verdict | None
-    reason: domain.ReasonCode | None
+    verdict: Verdict | None
+    reason: ReasonCode | None
     version: int | None
 
-    def shows(self, decision: domain.Decision) -> bool:
-        has_reason = self.reason is None or any(one.code is self.reason for one in decision.reasons)
-        is_asked_for = self.verdict in (None, decision.verdict)
-        return is_asked_for and has_reason and self.version in (None, decision.cohort.version)
+    def matches(self, decision: domain.Decision) -> bool:
+        return (
+            self.verdict in (None, decision.verdict)
+            and self.version in (None, decision.cohort.version)
+            and (self.reason is None or any(reason.code is self.reason for reason in decision.reasons))
+        )
 
 
-@strawberry.type(
-    description="A page of the selected instances that are in one cohort, in the order of registration."
-)
+@strawberry.type(description="A page of the selected instances in one cohort, in the order of registration.")
 class CohortInstanceConnection(Connection[ProcessInstance]):
-    total_count: int = strawberry.field(description="How many the cohort had when the plan was made.")
+    total_count: int = strawberry.field(
+        description="The number of instances in the cohort when the plan was made."
+    )
 
 
 @strawberry.type(
-    description="What would happen to all selected instances that share version, status and position."
+    description="The plan for all selected instances with the same version, status and position."
 )
 class PlannedCohort:
     cohort: strawberry.Private[domain.Cohort]
     pages: strawberry.Private[CohortPages]
-    count: int = strawberry.field(description="How many instances there are.")
-    version: int = strawberry.field(description="The number of the version that they are pinned to.")
-    status: Status = strawberry.field(description="What they are doing.")
+    count: int = strawberry.field(description="The number of instances.")
+    version: int = strawberry.field(description="The number of the version to which they are pinned.")
+    status: Status = strawberry.field(description="The status of the instances.")
     position: list[str] = strawberry.field(
-        description="The elements at which each waits, sorted by id; empty if the engine has not told."
+        description="The ids of the elements at which each instance waits, sorted; empty if the engine did "
+        "not report them."
     )
-    decision: Verdict = strawberry.field(description="Whether they would be upgraded.")
+    decision: Verdict = strawberry.field(description="Whether the instances would be upgraded.")
     to_position: list[str] | None = strawberry.field(
-        description="The elements at which each would wait, sorted by id; null if they would be skipped."
+        description="The ids of the elements at which each instance would wait after the upgrade, sorted; "
+        "null if the instances would be skipped."
     )
     reasons: list[SkipReason] = strawberry.field(
-        description="Every reason why they would be skipped; empty if they would be upgraded."
+        description="Every reason why the instances would be skipped; empty if they would be upgraded."
     )
     warnings: list[Finding] = strawberry.field(
-        description="What else to know about where they wait; never in the way of an upgrade."
+        description="The findings at their elements that do not prevent an upgrade."
     )
     mapping: list[MappingPair] = strawberry.field(
-        description="The mapping from their version to the target version, by source: generated, and as "
-        "instructed. Empty where there is nothing to map: on the target version, or without a BPMN model.",
+        description="The mapping from their version to the target version, sorted by source: the generated "
+        "pairs, overridden by instructions. Empty for instances on the target version and for versions "
+        "without a BPMN model.",
         metadata=counted_as(NODES_OF_A_MAPPING),
     )
 
-    @field("The instances that are in this cohort now, whether or not they were when the plan was made.")
+    @field("The selected instances that are in this cohort now, which may differ from those in the plan.")
     async def instances(
         self, first: First = DEFAULT_PAGE_SIZE, after: After = None
     ) -> CohortInstanceConnection:
         page = await self.pages.load((self.cohort, None, page_request(first, after)))
-        return CohortInstanceConnection(
-            page=page.map(show_instance), follows_cursor=after is not None, total_count=self.count
+        return CohortInstanceConnection(page=page, follows_cursor=after is not None, total_count=self.count)
+
+    @classmethod
+    def from_domain(
+        cls, counted: domain.CountedDecision, mapping: list[MappingPair], pages: CohortPages
+    ) -> Self:
+        decision = counted.decision
+        return cls(
+            cohort=decision.cohort,
+            pages=pages,
+            count=counted.count,
+            version=decision.cohort.version,
+            status=decision.cohort.status,
+            position=sorted(decision.cohort.position),
+            decision=decision.verdict,
+            to_position=None if decision.to_position is None else sorted(decision.to_position),
+            reasons=reasons_from_domain(decision.reasons),
+            warnings=list(map(Finding.from_domain, decision.warnings)),
+            mapping=mapping,
         )
 
 
 @strawberry.type(
-    description="What an upgrade would do if it were asked for now. It does just that, if nothing moves "
-    "between; give it the fingerprint, and it is refused if something did."
+    description="What an upgrade would do if it were requested now. To make sure that the upgrade does "
+    "exactly this, pass the fingerprint to `upgradeInstances`: it refuses if something changed."
 )
 class UpgradePlan:
-    made: strawberry.Private[Plan]
+    plan: strawberry.Private[Plan]
     target_version: int = strawberry.field(
-        description="The number of the version to upgrade to: the latest published one."
+        description="The number of the target version: the latest published one."
     )
     fingerprint: str = strawberry.field(
-        description="What to give to an upgrade that shall do this and nothing else."
+        description="The fingerprint of this plan, to pass to `upgradeInstances`."
     )
-    total: int = strawberry.field(description="How many instances would get an outcome.")
-    upgraded: int = strawberry.field(description="How many instances would be upgraded.")
+    total: int = strawberry.field(description="The number of instances that would get an outcome.")
+    upgraded: int = strawberry.field(description="The number of instances that would be upgraded.")
     skipped: int = strawberry.field(
-        description="How many instances would be skipped, ids that were not found included."
+        description="The number of instances that would be skipped, including ids that were not found."
     )
     excluded: int = strawberry.field(
-        description="How many active instances a selection of all active leaves out; they get no outcome."
+        description="The number of active instances that an `allActive` selection excludes. They get no "
+        "outcome."
     )
     not_found: int = strawberry.field(
-        description="How many ids were asked for that no instance of the process has."
+        description="The number of ids in the selection that no instance of the process has."
     )
     counts_by_reason: list[ReasonCount] = strawberry.field(
-        description="How many instances would be skipped for each reason that occurs. An instance with "
-        "several reasons counts under each."
+        description="The number of instances that would be skipped for each reason that occurs. An instance "
+        "with several reasons counts for each of them."
     )
     counts_by_finding: list[FindingCount] = strawberry.field(
-        description="How many instances have a finding of each code that occurs, errors first. An instance "
-        "with findings of several codes counts under each; with several of one code it counts once."
+        description="The number of instances with findings of each code that occurs, errors first. An "
+        "instance with several codes counts for each code, but only once for each."
     )
 
     @field(
-        "How many seconds the upgrade would be worked on, by the rate of the latest large upgrades; null "
-        "before there was one."
+        "The expected processing time of the upgrade in seconds, from the rate of recent large upgrades; "
+        "null if there was none."
     )
     async def expected_seconds(self, info: Info) -> float | None:
         rate = await info.context.store.measured_rate()
@@ -141,81 +160,60 @@ class UpgradePlan:
 
     @field("The process whose instances would be upgraded.")
     async def process(self, info: Info) -> Process:
-        return show_process(await info.context.loaders.processes.load(self.made.process))
+        return await info.context.loaders.processes.load(self.plan.process)
 
     @field(
-        "The decisions, by version and status, the largest cohort first. In the budget of an operation a "
-        f"plan is taken to have {ASSUMED_COHORTS} cohorts; where it has more, what is asked of each is "
-        "counted again.",
+        "The decisions, sorted by version and status, the largest cohort first. The node budget assumes "
+        f"{ASSUMED_COHORTS} cohorts; a longer list is checked again with its real length.",
         items=ASSUMED_COHORTS,
     )
     async def cohorts(
         self,
         info: Info,
         decision: Annotated[
-            Verdict | None, strawberry.argument(description="Only those with this decision.")
+            Verdict | None, strawberry.argument(description="Only cohorts with this decision.")
         ] = None,
         reason: Annotated[
             ReasonCode | None,
-            strawberry.argument(description="Only those skipped for this reason, alone or among others."),
+            strawberry.argument(description="Only cohorts skipped for this reason, alone or among others."),
         ] = None,
         version: Annotated[
-            int | None, strawberry.argument(description="Only those pinned to the version of this number.")
+            int | None,
+            strawberry.argument(description="Only cohorts that are pinned to the version of this number."),
         ] = None,
     ) -> list[PlannedCohort]:
-        which = _Filter(
-            verdict=None if decision is None else domain.Verdict[decision.name],
-            reason=None if reason is None else domain.ReasonCode[reason.name],
-            version=version,
-        )
-        chosen = [counted for counted in self.made.decisions if which.shows(counted.decision)]
-        require_within_budget(info, items=len(chosen))
-        pages = cohort_pages(info.context.store, self.made)
+        decision_filter = _DecisionFilter(verdict=decision, reason=reason, version=version)
+        matching = [counted for counted in self.plan.decisions if decision_filter.matches(counted.decision)]
+        require_within_budget(info, items=len(matching))
+        pages = info.context.loaders.cohort_pages(self.plan)
         mappings = {
-            number: show_pairs(migration_path.mapping)
-            for number, migration_path in self.made.migration_paths.items()
+            number: pairs_from_domain(migration_path.mapping)
+            for number, migration_path in self.plan.migration_paths.items()
         }
-        return [_show_cohort(counted, mappings[counted.decision.cohort.version], pages) for counted in chosen]
+        return [
+            PlannedCohort.from_domain(counted, mappings[counted.decision.cohort.version], pages)
+            for counted in matching
+        ]
+
+    @classmethod
+    def from_domain(cls, plan: Plan) -> Self:
+        return cls(
+            plan=plan,
+            target_version=plan.target_version,
+            fingerprint=str(plan.fingerprint),
+            total=plan.total,
+            upgraded=plan.upgraded,
+            skipped=plan.skipped,
+            excluded=plan.excluded,
+            not_found=plan.not_found,
+            counts_by_reason=ReasonCount.from_domain(plan.counts_by_reason),
+            counts_by_finding=FindingCount.from_domain(plan.counts_by_finding),
+        )
 
 
-@strawberry.type(description="What came of asking for a plan.")
+@strawberry.type(description="The result of `upgradePlan`.")
 class UpgradePlanPayload:
-    plan: UpgradePlan | None = strawberry.field(description="The plan; null if it was refused.")
+    plan: UpgradePlan | None = strawberry.field(description="The plan; null if the request was refused.")
     user_errors: list[UserError] = strawberry.field(
         description="Why the upgrade would be refused as a whole; empty if there is a plan."
-    )
-
-
-def show_plan(plan: Plan) -> UpgradePlan:
-    """A plan as a client sees it."""
-    return UpgradePlan(
-        made=plan,
-        target_version=plan.target_version,
-        fingerprint=str(plan.fingerprint),
-        total=plan.total,
-        upgraded=plan.upgraded,
-        skipped=plan.skipped,
-        excluded=plan.excluded,
-        not_found=plan.not_found,
-        counts_by_reason=show_reason_counts(plan.counts_by_reason),
-        counts_by_finding=show_finding_counts(plan.counts_by_finding),
-    )
-
-
-def _show_cohort(
-    counted: domain.CountedDecision, mapping: list[MappingPair], pages: CohortPages
-) -> PlannedCohort:
-    decision = counted.decision
-    return PlannedCohort(
-        cohort=decision.cohort,
-        pages=pages,
-        count=counted.count,
-        version=decision.cohort.version,
-        status=Status(decision.cohort.status),
-        position=sorted(decision.cohort.position),
-        decision=Verdict(decision.verdict),
-        to_position=None if decision.to_position is None else sorted(decision.to_position),
-        reasons=show_reasons(decision.reasons),
-        warnings=show_findings(decision.warnings),
-        mapping=mapping,
     )

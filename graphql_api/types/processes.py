@@ -1,7 +1,7 @@
-"""What does a client see of a process, and what does it lead to?"""
+"""Processes, with their versions and instances."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 
 import strawberry
 
@@ -10,58 +10,52 @@ from uplift.domain.model.paging import page_request
 from uplift.domain.ports import InstanceFilter
 from uplift.domain.use_cases.compare import compare_versions
 from uplift.graphql_api.context import Info
-from uplift.graphql_api.types.comparisons import VersionComparison, show_comparison
+from uplift.graphql_api.types.comparisons import VersionComparison
 from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, Connection, First
 from uplift.graphql_api.types.enums import Status
 from uplift.graphql_api.types.fields import field
-from uplift.graphql_api.types.instances import Cohort, ProcessInstanceConnection, show_cohort, show_instances
-from uplift.graphql_api.types.versions import NODES_OF_A_DOCUMENT, Version, show_version
+from uplift.graphql_api.types.instances import Cohort, ProcessInstanceConnection
+from uplift.graphql_api.types.versions import NODES_OF_A_DOCUMENT, Version
 
 
-@strawberry.type(description="What versions and instances belong to, named by namespace and code.")
+@strawberry.type(description="A process with its versions and instances, named by namespace and code.")
 class Process:
     key: strawberry.Private[domain.ProcessKey]
     latest_published: strawberry.Private[domain.VersionNumber | None]
-    namespace: str = strawberry.field(description="The code of the workspace that it is in.")
+    namespace: str = strawberry.field(description="The code of the workspace of the process.")
     code: str = strawberry.field(description="The code of the process, unique in its namespace.")
-    title: str = strawberry.field(description="What people call it.")
-    created_at: datetime = strawberry.field(description="When it was created.")
+    title: str = strawberry.field(description="The title of the process.")
+    created_at: datetime = strawberry.field(description="When the process was created.")
 
-    @field("All its versions, by number.")
+    @field("All versions, sorted by number.")
     async def versions(self, info: Info) -> list[Version]:
-        versions = await info.context.loaders.versions.load(self.key)
-        return [show_version(self.key, version) for version in versions]
+        return await info.context.loaders.versions.load(self.key)
 
-    @field("The version of this number, or null if there is none.")
+    @field("The version with this number, or null if there is none.")
     async def version(
         self,
         info: Info,
         number: Annotated[int, strawberry.argument(description="The number of the version, from 1.")],
     ) -> Version | None:
-        versions = await info.context.loaders.versions.load(self.key)
-        found = (show_version(self.key, version) for version in versions if version.number == number)
-        return next(found, None)
+        return await self._version(info, number)
 
-    @field("What its instances are upgraded to; null if none was published. Drafts never count.")
+    @field("The version to which instances are upgraded; null if no version is published.")
     async def latest_published_version(self, info: Info) -> Version | None:
-        versions = await info.context.loaders.versions.load(self.key)
-        latest = (one for one in versions if one.number == self.latest_published)
-        return next((show_version(self.key, version) for version in latest), None)
+        return await self._version(info, self.latest_published)
 
     @field(
-        "How one version differs from another, drafts included; null if one of the two does not exist. "
-        "Counts as two documents in the budget of an operation.",
+        "The differences between two versions, which may be drafts; null if one of them does not exist. "
+        f"Costs {2 * NODES_OF_A_DOCUMENT:,} nodes in the node budget, because it reads two documents.",
         nodes=2 * NODES_OF_A_DOCUMENT,
     )
     async def comparison(
         self,
         info: Info,
-        from_version: Annotated[int, strawberry.argument(description="The number of the version compared.")],
+        from_version: Annotated[int, strawberry.argument(description="The number of the source version.")],
         to_version: Annotated[
             int | None,
             strawberry.argument(
-                description="The number of the version it is compared to; the latest published one if not "
-                "given."
+                description="The number of the target version; by default the latest published one."
             ),
         ] = None,
     ) -> VersionComparison | None:
@@ -72,46 +66,56 @@ class Process:
             from_version=source,
             to_version=None if to_version is None else domain.VersionNumber(to_version),
         )
-        return None if migration_path is None else show_comparison(source, migration_path)
+        return None if migration_path is None else VersionComparison.from_domain(source, migration_path)
 
-    @field("Its instances, in the order of registration.")
+    @field("The instances, in the order of registration.")
     async def instances(
         self,
         info: Info,
         status: Annotated[
-            Status | None, strawberry.argument(description="Only those with this status.")
+            Status | None, strawberry.argument(description="Only instances with this status.")
         ] = None,
         version: Annotated[
-            int | None, strawberry.argument(description="Only those pinned to the version of this number.")
+            int | None,
+            strawberry.argument(description="Only instances that are pinned to the version of this number."),
         ] = None,
         first: First = DEFAULT_PAGE_SIZE,
         after: After = None,
     ) -> ProcessInstanceConnection:
-        which = InstanceFilter(
-            status=None if status is None else domain.Status[status.name],
-            version=None if version is None else domain.VersionNumber(version),
+        instance_filter = InstanceFilter(
+            status=status, version=None if version is None else domain.VersionNumber(version)
         )
-        page = await info.context.loaders.instance_pages.load((self.key, which, page_request(first, after)))
-        return show_instances(self.key, which, page, follows_cursor=after is not None)
+        page = await info.context.loaders.instance_pages.load(
+            (self.key, instance_filter, page_request(first, after))
+        )
+        return ProcessInstanceConnection(
+            page=page,
+            follows_cursor=after is not None,
+            process_key=self.key,
+            instance_filter=instance_filter,
+        )
 
-    @field("All its instances counted by version, status and position: what an operator looks at first.")
+    @field("All instances, counted by version, status and position.")
     async def cohorts(self, info: Info) -> list[Cohort]:
-        cohorts = map(show_cohort, await info.context.loaders.cohorts.load(self.key))
-        return sorted(cohorts, key=lambda one: (one.version, one.status.value, one.position))
+        cohorts = await info.context.loaders.cohorts.load(self.key)
+        return sorted(cohorts, key=lambda cohort: (cohort.version, cohort.status, cohort.position))
+
+    @classmethod
+    def from_domain(cls, process: domain.Process) -> Self:
+        return cls(
+            key=process.key,
+            latest_published=process.latest_published,
+            namespace=process.key.namespace,
+            code=process.key.code,
+            title=process.title,
+            created_at=process.created_at,
+        )
+
+    async def _version(self, info: Info, number: int | None) -> Version | None:
+        versions = await info.context.loaders.versions.load(self.key)
+        return next((version for version in versions if version.number == number), None)
 
 
 @strawberry.type(description="A page of all processes, the oldest first.")
 class ProcessConnection(Connection[Process]):
     pass
-
-
-def show_process(process: domain.Process) -> Process:
-    """A process as a client sees it."""
-    return Process(
-        key=process.key,
-        latest_published=process.latest_published,
-        namespace=process.key.namespace,
-        code=process.key.code,
-        title=process.title,
-        created_at=process.created_at,
-    )

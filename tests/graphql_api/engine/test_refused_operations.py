@@ -12,8 +12,9 @@ from structlog.testing import capture_logs
 from tests.support.stores import everything_in
 from uplift.domain import Caller, Role, Worker
 from uplift.domain.errors import StoreUnavailable
-from uplift.graphql_api.context import Context, context_of
+from uplift.graphql_api.context import Context
 from uplift.graphql_api.engine.endpoint import GraphQLEndpoint, graphql_routes
+from uplift.graphql_api.loaders import Loaders
 from uplift.graphql_api.schema import build_schema
 from uplift.storage.memory import InMemoryStore
 
@@ -46,7 +47,13 @@ async def post(query: str, *, key: str, accept: str, store: InMemoryStore | None
 
     async def context_for(headers: Mapping[str, str]) -> Context:
         caller = Caller(name=key, role=KEYS[headers["authorization"]])
-        return context_of(kept, caller, worker=Worker(name="front door"), wait_seconds=30)
+        return Context(
+            store=kept,
+            caller=caller,
+            worker=Worker(name="front door"),
+            wait_seconds=30,
+            loaders=Loaders(kept),
+        )
 
     endpoint = GraphQLEndpoint(build_schema(), context_for=context_for)
     transport = httpx2.ASGITransport(Starlette(routes=graphql_routes("/graphql", endpoint)))

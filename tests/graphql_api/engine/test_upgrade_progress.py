@@ -21,8 +21,9 @@ from uplift.domain import Caller, Role, Upgrade, all_active, request_upgrade
 from uplift.domain.errors import Unauthenticated
 from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.ports import Store
-from uplift.graphql_api.context import Context, context_of
+from uplift.graphql_api.context import Context
 from uplift.graphql_api.engine.endpoint import GraphQLEndpoint, graphql_routes
+from uplift.graphql_api.loaders import Loaders
 from uplift.graphql_api.schema import build_schema
 from uplift.storage.store import SqlStore
 
@@ -50,7 +51,13 @@ async def served(store: Store) -> AsyncIterator[str]:
         if headers.get("authorization") != KEY["Authorization"]:
             raise Unauthenticated
         reader = Caller(name="dashboard", role=Role.READER)
-        return context_of(store, reader, worker=a_worker("front door"), wait_seconds=30)
+        return Context(
+            store=store,
+            caller=reader,
+            worker=a_worker("front door"),
+            wait_seconds=30,
+            loaders=Loaders(store),
+        )
 
     endpoint = GraphQLEndpoint(build_schema(), context_for=context_for)
     app = Starlette(routes=graphql_routes("/graphql", endpoint))

@@ -10,11 +10,12 @@ from strawberry import Schema
 
 from uplift.domain import Caller, Role, Worker
 from uplift.domain.ports import Store
-from uplift.graphql_api.context import Context, context_of
+from uplift.graphql_api.context import Context
 from uplift.graphql_api.engine.documents import DocumentError
 from uplift.graphql_api.engine.errors import formatted
 from uplift.graphql_api.engine.execution import Operations, Params, response
 from uplift.graphql_api.engine.limits import Limits
+from uplift.graphql_api.loaders import Loaders
 
 Execute = Callable[[Schema, str, dict[str, Any], Context], Awaitable[ExecutionResult]]
 
@@ -99,7 +100,13 @@ class Client:
                 yield response(result)
 
     def context(self) -> Context:
-        return context_of(self.store, self.caller, worker=self.worker, wait_seconds=self.wait_seconds)
+        return Context(
+            store=self.store,
+            caller=self.caller,
+            worker=self.worker,
+            wait_seconds=self.wait_seconds,
+            loaders=Loaders(self.store),
+        )
 
 
 async def _whose_key_stays_valid() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uplift.graphql_api.types.xml_text import document_of, text_of
+from uplift.graphql_api.xml_text import document_of, text_of
 
 CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\ufeff")
 
