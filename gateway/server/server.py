@@ -17,10 +17,10 @@ from uplift.gateway.auth.keys import create_key
 from uplift.gateway.database import open_store
 from uplift.gateway.http.security_headers import SecurityHeaders
 from uplift.gateway.observability.metrics import Metrics
-from uplift.gateway.observability.metrics_server import metrics_served
 from uplift.gateway.observability.request_log import Observing
 from uplift.gateway.server.header_timeout import punctual_http
 from uplift.gateway.server.listener import listening, url_of
+from uplift.gateway.server.metrics_server import metrics_served
 from uplift.gateway.server.signals import stopped_by_signals
 from uplift.gateway.settings import Settings
 from uplift.storage.repositories.api_keys import SqlKeys
