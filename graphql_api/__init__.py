@@ -1,1 +1,1 @@
-"""How the domain looks to a GraphQL client."""
+"""The GraphQL API: its schema, the engine that serves it, and the GraphiQL page."""

@@ -1,6 +1,6 @@
-"""What does a browser see at the GraphQL address, and where does that page get its scripts from?
+"""The GraphiQL page, which a browser gets at the GraphQL address, and the files that it loads.
 
-The page is GraphiQL, built by graphiql/build.mjs and served out of this package: it works without internet.
+graphiql/build.mjs builds the page. It is served from this package, so that it works without internet access.
 """
 
 import gzip
@@ -25,12 +25,12 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "default-src 'none'",
         "script-src 'self'",
         "worker-src 'self'",
-        # The editor (Monaco) places lines by style attributes and colours them by a style element.
+        # The Monaco editor sets style attributes and inserts a style element.
         "style-src 'self' 'unsafe-inline'",
         "font-src 'self'",
-        # The editor's style sheet draws wavy lines and the like from data: addresses.
+        # The style sheet of the editor contains images as data: URLs.
         "img-src data:",
-        # 'self' also covers ws: and wss: at this host (CSP level 3), which subscriptions need.
+        # In CSP level 3, 'self' includes ws: and wss: on this host, which subscriptions need.
         "connect-src 'self'",
         "frame-ancestors 'none'",
         "base-uri 'none'",
@@ -44,13 +44,13 @@ PAGE_HEADERS = MappingProxyType(
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-cache",
-        "Vary": "Accept",  # the same address answers JSON to other clients
+        "Vary": "Accept",  # other clients get JSON from the same address
     }
 )
 
 FILE_HEADERS = MappingProxyType(
     {
-        # A worker has the policy of its own file, not the page's: it may load and send nothing.
+        # A web worker gets the policy of its own file, not of the page. It needs no network access.
         "Content-Security-Policy": "default-src 'none'",
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
@@ -68,13 +68,13 @@ CONTENT_TYPES = MappingProxyType(
     }
 )
 
-HOW_TO_BEGIN = """\
+INSTRUCTIONS = """\
 # 1. Put your key into the Headers tab below,
 #    after "Bearer ".
 # 2. Run the query with the play button
 #    or Ctrl-Enter (Cmd-Enter on a Mac).
 #
-# With the key there, Docs on the left explain
+# With a key, the Docs panel on the left describes
 # every type, and Ctrl-Space completes names.
 
 """
@@ -99,14 +99,14 @@ PAGE = """\
 </head>
 <body>
 <main id="graphiql" data-default-query="{query}"><p role="status">Loading GraphiQL …</p></main>
-<noscript>GraphiQL needs JavaScript. The API does not: send operations by POST to this address.</noscript>
+<noscript>GraphiQL needs JavaScript. The API does not: POST operations to this address.</noscript>
 </body>
 </html>
 """
 
 
 class GraphiQLNotBuiltError(RuntimeError):
-    """The package lacks a file of the page, so that a browser would get a broken one."""
+    """A file of the page is missing from the package."""
 
     code = "GRAPHIQL_NOT_BUILT"
 
@@ -120,7 +120,7 @@ class GraphiQLNotBuiltError(RuntimeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltPage:
-    """What the build left: the names that the page refers to, and every file's gzipped bytes by its name."""
+    """The result of the build: the files that the page refers to, and all files, gzipped, by name."""
 
     script: str
     style: str
@@ -129,11 +129,11 @@ class BuiltPage:
 
 
 class GraphiQLPage:
-    """Answers a browser's GET with GraphiQL: `Route("/graphql", endpoint), *page.static_routes()`.
+    """Responds to a GET request with the GraphiQL page. `static_routes` serve the files that the page loads.
 
-    `default_query` is what the editor holds at the first visit, below a comment that says how to begin.
-    `static_path` is where the routes serve the page's files, seen from the root of the application.
-    Raises GraphiQLNotBuiltError if the package does not contain them.
+    At the first visit the editor contains `default_query` below a comment with instructions. `static_path` is
+    the path of the files, relative to the root of the application. Raises GraphiQLNotBuiltError if the
+    package does not contain them.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class GraphiQLPage:
         static_path: str = "/graphql/static",
         built_files: Traversable = BUILT_FILES,
     ) -> None:
-        self._query = HOW_TO_BEGIN + default_query
+        self._query = INSTRUCTIONS + default_query
         self._static_path = static_path.rstrip("/")
         self._built = read_built_page(built_files)
 
@@ -185,7 +185,7 @@ def read_built_page(folder: Traversable) -> BuiltPage:
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
-    """Whether a client that sends this header wants gzip; one that sends none gets the plain bytes."""
+    """Whether an Accept-Encoding header allows gzip. An empty header does not."""
     for coding in accept_encoding.lower().split(","):
         name, _, parameters = coding.partition(";")
         if name.strip() in {"gzip", "x-gzip", "*"}:
@@ -201,5 +201,5 @@ def _is_refusal(parameters: str) -> bool:
 def _read(file: Traversable) -> bytes:
     try:
         return file.read_bytes()
-    except FileNotFoundError as absence:
-        raise GraphiQLNotBuiltError(file) from absence
+    except FileNotFoundError as error:
+        raise GraphiQLNotBuiltError(file) from error

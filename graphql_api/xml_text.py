@@ -1,7 +1,7 @@
-"""Which bytes are the BPMN document that a client sends as text, and which text are the bytes that are kept?
+"""Conversion of XML documents between the text in a GraphQL request and the bytes in the store.
 
-An XML document may declare its encoding. A client has text, so the bytes are made to agree with the
-declaration, and the text is read by it: what was saved is read again unchanged.
+An XML document may declare its encoding. Text is encoded and bytes are decoded with the declared encoding, so
+that a client gets back the text that it saved.
 """
 
 import re
@@ -9,21 +9,24 @@ import re
 _DECLARATION = r"""<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z][A-Za-z0-9._-]*)["']"""
 _IN_TEXT = re.compile(_DECLARATION)
 _IN_BYTES = re.compile(_DECLARATION.encode())
-_UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_UTF_16_BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def document_of(text: str) -> bytes:
-    """The bytes of a document in its declared encoding, or UTF-8; what that lacks becomes `&#…;`."""
+    """Encode a document in its declared encoding, or UTF-8.
+
+    Characters that the encoding lacks become references like `&#233;`.
+    """
     declared = _IN_TEXT.match(text)
     try:
         return text.encode(declared[1] if declared else "utf-8", "xmlcharrefreplace")
-    except (LookupError, UnicodeError):  # declared an encoding that nobody knows
+    except (LookupError, UnicodeError):  # Python does not know the declared encoding
         return text.encode("utf-8", "xmlcharrefreplace")
 
 
 def text_of(document: bytes) -> str:
-    """The characters of a document by its byte order mark, its declared encoding or UTF-8."""
-    if document.startswith(_UTF_16_MARKS):
+    """Decode a document by its byte order mark, its declared encoding or UTF-8, in this order."""
+    if document.startswith(_UTF_16_BYTE_ORDER_MARKS):
         return document.decode("utf-16", "replace")
     declared = _IN_BYTES.match(document)
     try:

@@ -19,9 +19,9 @@ from uplift.gateway.cli.tables import console, plan_table
 from uplift.gateway.demo import PROCESS, fill
 from uplift.gateway.observability.logging import configure_logs
 from uplift.gateway.observability.metrics import Metrics
-from uplift.gateway.observability.metrics_server import metrics_served
 from uplift.gateway.operations.summaries import summary_of_plan
 from uplift.gateway.server.listener import listening
+from uplift.gateway.server.metrics_server import metrics_served
 from uplift.gateway.server.server import first_admin_key, serve_store
 from uplift.gateway.settings import Settings
 from uplift.storage.repositories.api_keys import SqlKeys

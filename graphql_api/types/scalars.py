@@ -1,4 +1,4 @@
-"""How are ids and times written in GraphQL, and which spellings are read?"""
+"""The scalars for ids and times."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from uplift.web.uuids import read_uuid
 
 
 def parse_uuid(value: object) -> UUID:
-    """The id in a variable or literal. Raises GraphQLError."""
+    """Parse a UUID as `read_uuid` does. Raises GraphQLError."""
     if isinstance(value, str):
         try:
             return read_uuid(value)
@@ -23,7 +23,7 @@ def parse_uuid(value: object) -> UUID:
 
 
 def read_datetime(value: object) -> datetime:
-    """The time in UTC that a client wrote with its offset. Raises GraphQLError for anything else."""
+    """Parse a time with its UTC offset and convert it to UTC. Raises GraphQLError for anything else."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
@@ -34,7 +34,7 @@ def read_datetime(value: object) -> datetime:
 
 
 def write_datetime(moment: datetime) -> str:
-    """The time in UTC as RFC 3339 has it."""
+    """Format a time in UTC by RFC 3339."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -47,8 +47,8 @@ SCALARS: Mapping[object, ScalarDefinition] = MappingProxyType(
         UUID: strawberry.scalar(
             name="UUID",
             description=(
-                "An id of 128 bits. Written in lower case with hyphens; read in upper or lower case, with or "
-                "without hyphens, braces or `urn:uuid:`."
+                "A UUID. Results are in lower case with hyphens. Inputs may be in upper or lower case, with "
+                "or without hyphens, braces and `urn:uuid:`."
             ),
             specified_by_url="https://www.rfc-editor.org/rfc/rfc9562",
             serialize=str,
@@ -56,7 +56,7 @@ SCALARS: Mapping[object, ScalarDefinition] = MappingProxyType(
         ),
         datetime: strawberry.scalar(
             name="DateTime",
-            description="A moment by RFC 3339. Written in UTC (`Z`); read with any offset.",
+            description="A date and time by RFC 3339. Results are in UTC (`Z`). Inputs need a UTC offset.",
             specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
             serialize=write_datetime,
             parse_value=read_datetime,
