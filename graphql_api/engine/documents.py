@@ -4,10 +4,10 @@ To parse and validate a small query takes several times as long as to run it. In
 they would only push out valid ones.
 """
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
+from cachetools import LRUCache
 from graphql import (
     DocumentNode,
     GraphQLError,
@@ -32,6 +32,7 @@ from uplift.web.errors import HttpCode
 class Document:
     """A valid query text, ready to run."""
 
+    text: str
     node: DocumentNode
     operations: dict[str | None, OperationType]
     """The type of each operation by its name; None is the operation without a name."""
@@ -71,9 +72,9 @@ class OneOfRule(OneOfInputValidationRule):
 
 
 class Documents:
-    """The texts seen so far, with the schema and the rules they are held to.
+    """The documents of one schema. `hits` and `misses` count the look-ups; an invalid text counts as a miss.
 
-    `hits` and `misses` count the look-ups; a miss is a text parsed anew, whether it then passed or not.
+    The least recently used documents leave the cache when their texts together become too long.
     """
 
     def __init__(self, schema: GraphQLSchema, limits: Limits) -> None:
@@ -81,28 +82,31 @@ class Documents:
         self._limits = limits
         hidden = () if limits.introspection else (NoSchemaIntrospectionCustomRule,)
         self._rules = (*specified_rules, *hidden)
-        self._kept: OrderedDict[str, Document] = OrderedDict()
-        self._kept_characters = 0
+        self._cache: LRUCache[str, Document] = LRUCache(
+            limits.max_cached_characters, getsizeof=lambda document: len(document.text)
+        )
         self.hits = 0
         self.misses = 0
 
     def find(self, text: str) -> Document:
         """The document of this text. Raises DocumentError."""
-        document = self._kept.get(text)
-        if document is None:
-            self.misses += 1
-            document = self._read(text)
-            self._keep(text, document)
+        document = self._cache.get(text)
+        if document is not None:
+            self.hits += 1
             return document
-        self.hits += 1
-        self._kept.move_to_end(text)
+        self.misses += 1
+        document = self._read(text)
+        if (
+            len(text) <= self._limits.max_cached_characters // 10
+        ):  # else a few texts would push out all others
+            self._cache[text] = document
         return document
 
     def _read(self, text: str) -> Document:
         node = self._parse(text)
         if too_large := exceeded(node, self._limits):
             raise DocumentError([request_error(HttpCode.LIMIT_EXCEEDED, message) for message in too_large])
-        # strawberry's rules crash on documents that the specification's rules refuse.
+        # strawberry's own rules crash on documents that the rules of the specification refuse.
         self._validate(node, self._rules)
         self._validate(node, (MaybeNullValidationRule, OneOfRule))
         operations = {
@@ -110,7 +114,7 @@ class Documents:
             for definition in node.definitions
             if isinstance(definition, OperationDefinitionNode)
         }
-        return Document(node=node, operations=operations)
+        return Document(text=text, node=node, operations=operations)
 
     def _parse(self, text: str) -> DocumentNode:
         limits = self._limits
@@ -130,17 +134,8 @@ class Documents:
         errors = validate(self._schema, node, rules, hide_suggestions=not self._limits.introspection)
         if errors:
             raise DocumentError(
-                [request_error(GraphQLCode.GRAPHQL_VALIDATION_FAILED, e.message, e) for e in errors]
+                [
+                    request_error(GraphQLCode.GRAPHQL_VALIDATION_FAILED, error.message, error)
+                    for error in errors
+                ]
             )
-
-    def _keep(self, text: str, document: Document) -> None:
-        if len(text) > self._limits.max_cached_characters // 10:
-            return  # a few such texts would push out all others
-        self._kept[text] = document
-        self._kept_characters += len(text)
-        while (
-            len(self._kept) > self._limits.max_cached_documents
-            or self._kept_characters > self._limits.max_cached_characters
-        ):
-            oldest, _ = self._kept.popitem(last=False)
-            self._kept_characters -= len(oldest)

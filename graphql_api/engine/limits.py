@@ -50,10 +50,8 @@ class Limits:
     """Fields at the top of an operation."""
     max_directives: int = 5
     """Directives at one place of the document."""
-    max_cached_documents: int = 1_000
-    """Documents in the cache."""
     max_cached_characters: int = 250_000
-    """Characters of query text of all cached documents; parsed it takes 80 to 280 bytes a character."""
+    """Characters of the query texts of all cached documents; parsed they take up to 280 bytes a character."""
     max_sockets: int = 1_000
     """WebSockets open in this process."""
     max_operations_per_socket: int = 20

@@ -56,15 +56,16 @@ def test_reads_each_text_once() -> None:
     assert (found.hits, found.misses) == (1, 2)
 
 
-def test_forgets_the_text_that_was_not_asked_for_longest() -> None:
-    found = documents(max_cached_documents=2)
-    for text in ("{ a: hello }", "{ b: hello }", "{ a: hello }", "{ c: hello }"):
-        found.find(text)
-    assert (found.hits, found.misses) == (1, 3)
-    found.find("{ a: hello }")
-    assert (found.hits, found.misses) == (2, 3)
-    found.find("{ b: hello }")
-    assert (found.hits, found.misses) == (2, 4)
+def test_drops_the_least_recently_used_text() -> None:
+    cache = documents(max_cached_characters=130)
+    texts = [f"{{ a{number}: hello }}" for number in range(10)]
+    for text in [*texts, texts[0], "{ another }".replace("another", "b0: hello")]:
+        cache.find(text)
+    assert (cache.hits, cache.misses) == (1, 11)
+    cache.find(texts[0])
+    assert (cache.hits, cache.misses) == (2, 11)
+    cache.find(texts[1])
+    assert (cache.hits, cache.misses) == (2, 12)
 
 
 def test_keeps_no_more_text_than_allowed() -> None:
