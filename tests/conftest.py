@@ -1,4 +1,4 @@
-"""How all tests run: async ones on asyncio, hypothesis the same way each time, files side by side."""
+"""Configures all tests: anyio runs on asyncio, hypothesis is derandomized, xdist distributes whole files."""
 
 from collections.abc import AsyncIterator
 
@@ -12,28 +12,28 @@ from tests.support.stores import Stores
 
 FAULTS = "tests/faults/"
 TOGETHER = (FAULTS, "tests/packaging/")
-"""Folders that one process runs: faults would starve each other, and tests of packaging share a wheel."""
+"""Each of these folders runs in one process: faults would starve each other, packaging shares one wheel."""
 
 settings.register_profile("uplift", derandomize=True, max_examples=30, deadline=None)
-# What breaks a law need not be made small where all that counts is whether it is broken.
+# Mutation testing only asks whether a law fails, so hypothesis does not shrink the failing example.
 settings.register_profile("mutants", settings.get_profile("uplift"), phases=(Phase.explicit, Phase.generate))
 settings.load_profile("uplift")
 
 
 class FileScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Gives each file to one process, and the files of some folders to the same one."""
+    """Sends all tests of a file to one process, and all files of some folders to the same process."""
 
     def _split_scope(self, nodeid: str) -> str:
         return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileScheduling:
-    config.option.loadscopereorder = False  # or those with many tests came first, and not the long ones
+    config.option.loadscopereorder = False  # xdist would start with the files that have the most tests
     return FileScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest begins first."""
+    """Run the longest tests first."""
     items.sort(key=lambda item: not item.nodeid.startswith(FAULTS))
 
 
@@ -48,7 +48,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 async def stores(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stores]:
-    """Empty stores of each kind. Their connections stay open, and so does the event loop of all tests."""
-    several = Stores(tmp_path_factory.mktemp("stores"))
-    yield several
-    await several.close()
+    """Empty stores of each kind. The session keeps their connections, and the event loop they belong to."""
+    stores = Stores(tmp_path_factory.mktemp("stores"))
+    yield stores
+    await stores.close()

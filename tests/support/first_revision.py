@@ -1,7 +1,7 @@
-"""A database as the first revision made it, with rows in every table: written in plain SQL, for today's code
-knows other tables.
+"""Creates a database at the first revision of the schema, with rows in every table.
 
-It holds one process with two versions, three instances that wait, and an upgrade of two of them by ids.
+The rows are plain SQL, because today's code has other tables: one process with two versions, three pending
+instances, and an upgrade of two of them by ids.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ DIGEST_OF_POSITION = bytes.fromhex("8ed123bc8794be1f6f057a28b285a1a1")
 MODEL = b"<the first version had a document>"
 
 Row = tuple[str, str, tuple[Any, ...]]
-"""The table, its columns, and what is in them."""
+"""Table, columns, values."""
 
 ROWS: Sequence[Row] = (
     ("process", "namespace, code, title, created_at", ("crm", "orders", "Orders", NOON)),
@@ -77,13 +77,13 @@ UPGRADE_COLUMNS = """uuid, process_id, selection, target_version, retried, state
 requested_by, reason, mappings, requested_at, started_at, finished_at, worked, last_key, cursor, expected,
 upgraded, skipped, excluded"""
 UNFINISHED_ROWS: Sequence[Row] = (
-    # Of all active instances one is left to a worker that is gone.
+    # An upgrade of all active instances: one instance remains, and the worker that holds the lease died.
     (
         "upgrade",
         UPGRADE_COLUMNS,
         (RUNNING, 1, 2, 2, "", 2, "gone", NOON, "ci", "", "[]", NOON, NOON, None, 7, 3, 2, 3, 0, 2, 0),
     ),
-    # Of two ids one was reached.
+    # An upgrade of two ids that was cancelled after the first.
     (
         "upgrade",
         UPGRADE_COLUMNS,
@@ -92,17 +92,17 @@ UNFINISHED_ROWS: Sequence[Row] = (
     ("selected", "upgrade_id, place, ordinal, uuid, instance_id", (3, 1, 2, UNKNOWN, None)),
     ("selected", "upgrade_id, place, ordinal, uuid, instance_id", (3, 2, 1, LEFT_ALONE, 3)),
 )
-"""Two upgrades that did not come to their end."""
+"""Two unfinished upgrades."""
 
 
 async def make_first_revision(where: Path | URL) -> None:
-    """Make the tables of the first revision in an empty database, and put the rows into them."""
+    """Migrate an empty database to the first revision and insert `ROWS`."""
     await bring_to(where, FIRST)
     await add_rows(where, ROWS)
 
 
 async def add_rows(where: Path | URL, rows: Sequence[Row]) -> None:
-    """Put rows into the tables of the first revision."""
+    """Insert rows into the tables of the first revision."""
     if isinstance(where, Path):
         await asyncio.to_thread(_fill_sqlite, where, rows)
     else:
@@ -110,7 +110,7 @@ async def add_rows(where: Path | URL, rows: Sequence[Row]) -> None:
 
 
 async def bring_to(where: Path | URL, revision: str) -> None:
-    """Run the revisions that lead to this one, whatever Uplift works with."""
+    """Migrate to this revision, without the check that it is the newest."""
     database = Database.at(where)
     async with database.migrating() as connection:
         await connection.run_sync(migrate, revision)
@@ -124,12 +124,12 @@ def _fill_sqlite(file: Path, rows: Sequence[Row]) -> None:
             marks = ", ".join("?" for _ in row)
             connection.execute(
                 f"INSERT INTO {table} ({columns}) VALUES ({marks})",
-                [_as_sqlite_has_it(value) for value in row],
+                [_sqlite_value(value) for value in row],
             )
     connection.close()
 
 
-def _as_sqlite_has_it(value: Any) -> Any:
+def _sqlite_value(value: Any) -> Any:
     if isinstance(value, UUID):
         return value.bytes
     return (value - EPOCH) // timedelta(microseconds=1) if isinstance(value, datetime) else value

@@ -1,4 +1,4 @@
-"""Tools of other projects that do not fit into our environment: installed once, in folders of their own."""
+"""Installs tools that cannot share our virtual environment, once, in folders of their own."""
 
 import fcntl
 import os
@@ -18,34 +18,34 @@ TOOLS = ROOT / "tests" / "tools"
 JAVASCRIPT = TOOLS / "javascript"
 PYTHON = TOOLS / "python"
 OLDEST_NODE = 20
-PATIENCE = 300
-"""Seconds that an installation may take."""
+INSTALL_TIMEOUT = 300
+"""Seconds."""
 
 
 def javascript_tools() -> Path:
-    """The folder with what its package.json names, ready for node. Skips the test when it cannot be had."""
-    _skip_unless(_why_no_javascript_tools())
+    """The folder whose package.json is installed. Skips the test if it cannot be installed."""
+    _skip_if(_javascript_unavailable_reason())
     return JAVASCRIPT
 
 
 def python_tools() -> Path:
-    """The folder of the programs of an environment with what requirements.txt names.
+    """The `bin` folder of a virtual environment with the packages of requirements.txt.
 
-    It is another one than ours because ariadne-codegen wants an older graphql-core than strawberry does.
-    Skips the test when it cannot be had.
+    ariadne-codegen needs an older graphql-core than strawberry does, so it cannot share our environment.
+    Skips the test if the packages cannot be installed.
     """
-    _skip_unless(_why_no_python_tools())
+    _skip_if(_python_unavailable_reason())
     return PYTHON / ".venv" / "bin"
 
 
-def _skip_unless(why_not: str) -> None:
-    if why_not:
-        pytest.skip(why_not)
+def _skip_if(unavailable_reason: str) -> None:
+    if unavailable_reason:
+        pytest.skip(unavailable_reason)
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """Nobody else installs anything meanwhile: tests run in several processes."""
+def _install_lock() -> Iterator[None]:
+    """Let one test process at a time install."""
     folder = os.open(TOOLS, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
@@ -55,10 +55,10 @@ def _alone() -> Iterator[None]:
 
 
 @cache
-@_alone()
-def _why_no_javascript_tools() -> str:
+@_install_lock()
+def _javascript_unavailable_reason() -> str:
     if not shutil.which("npm"):
-        return "npm is not installed, and JavaScript clients and tools come from it"
+        return "JavaScript clients and tools need npm, which is not installed"
     version = subprocess.run(["node", "--version"], check=True, capture_output=True, text=True).stdout
     if int(version.lstrip("v").partition(".")[0]) < OLDEST_NODE:
         return (
@@ -70,8 +70,8 @@ def _why_no_javascript_tools() -> str:
 
 
 @cache
-@_alone()
-def _why_no_python_tools() -> str:
+@_install_lock()
+def _python_unavailable_reason() -> str:
     place = PYTHON / ".venv"
     if not place.exists():
         venv.create(place, with_pip=True, symlinks=True)
@@ -80,14 +80,16 @@ def _why_no_python_tools() -> str:
     return _install(install, PYTHON / "requirements.txt", into=place)
 
 
-def _install(command: Sequence[str | Path], wanted: Path, *, into: Path) -> str:
-    """Run the command unless it was run for the same wanted packages before; returns why it failed."""
+def _install(command: Sequence[str], requirements: Path, *, into: Path) -> str:
+    """Run the command unless it has already installed these requirements. Returns why it failed, or ""."""
     installed = into / "installed.txt"
-    if installed.exists() and installed.read_bytes() == wanted.read_bytes():
+    if installed.exists() and installed.read_bytes() == requirements.read_bytes():
         return ""
-    done = subprocess.run(command, cwd=wanted.parent, capture_output=True, text=True, timeout=PATIENCE)
+    done = subprocess.run(
+        command, cwd=requirements.parent, capture_output=True, text=True, timeout=INSTALL_TIMEOUT
+    )
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip()).partition("\n")[0]
-        return f"what {wanted.relative_to(TOOLS)} names cannot be installed; is there a network? {said}"
-    shutil.copyfile(wanted, installed)
+        error = (done.stderr.strip() or done.stdout.strip()).partition("\n")[0]
+        return f"{requirements.relative_to(TOOLS)} cannot be installed; is there a network? {error}"
+    shutil.copyfile(requirements, installed)
     return ""

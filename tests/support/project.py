@@ -1,4 +1,4 @@
-"""Where the files of the project lie that tests read: its documents, packages and settings."""
+"""Locates the files of the project that tests read."""
 
 from pathlib import Path
 
