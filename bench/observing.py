@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message
 from uplift.gateway.app import build_app
 from uplift.gateway.observability.logging import configure_logs
 from uplift.gateway.observability.metrics import Metrics
-from uplift.gateway.observability.request_log import Observing
+from uplift.gateway.observability.request_log import RequestLog
 from uplift.gateway.settings import Settings
 from uplift.storage.store import SqlStore
 
@@ -62,8 +62,8 @@ async def main(requests: int) -> None:
         bare = build_app(store, settings, metrics)
         apps: dict[str, ASGIApp] = {
             "not observed": bare,
-            "observed, no line": Observing(bare, metrics, access_log=False),
-            "observed": Observing(bare, metrics, access_log=True),
+            "observed, no line": RequestLog(bare, metrics, access_log=False),
+            "observed": RequestLog(bare, metrics, access_log=True),
         }
         found: dict[str, list[float]] = {name: [] for name in apps}
         for _ in range(ROUNDS):

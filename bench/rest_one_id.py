@@ -34,7 +34,7 @@ from uvicorn.loops.auto import auto_loop_factory
 from bench.population import BARE_PRAGMAS, PROCESS, add_admin_key, copied, populate
 from uplift.gateway.observability.logging import configure_logs
 from uplift.gateway.observability.metrics import Metrics
-from uplift.gateway.server.server import serve
+from uplift.gateway.server.http_server import serve
 from uplift.gateway.settings import Settings
 
 CONNECTIONS = 16

@@ -1,4 +1,4 @@
-"""How the parts are put together into one web application: the composition root."""
+"""The composition root: builds the web application from its parts."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 
 from uplift.gateway.auth.key_uses import KeyUses
 from uplift.gateway.auth.keys import Authenticator
-from uplift.gateway.http.cors import cross_origin
+from uplift.gateway.http.cors import cors_middleware
 from uplift.gateway.http.health import health_routes
 from uplift.gateway.http.rate_limit import RateLimit
 from uplift.gateway.observability.metrics import Metrics
@@ -45,10 +45,10 @@ def build_app(
     metrics: Metrics | None = None,
     stopping: asyncio.Event | None = None,
 ) -> Starlette:
-    """The application over an open store. Unless settings say otherwise, it works off upgrades by itself.
+    """The application over an open store. It runs upgrades itself unless the setting `worker` is off.
 
-    Set `stopping` when the program is about to end: then event streams end, no client waits for the end of an
-    upgrade any longer, and the worker ends after the chunks under way.
+    Set `stopping` at shutdown: then event streams and requests that wait for an upgrade end, and the worker
+    stops after its current chunks.
     """
     metrics, stopping = metrics or Metrics(), stopping or asyncio.Event()
     keys = SqlKeys(store.database)
@@ -91,27 +91,27 @@ def build_app(
             *health_routes(store.database),
             *rest_routes(store, authenticate, worker, settings.rest_limits(), stopping, origins),
         ],
-        middleware=cross_origin(origins),
-        lifespan=partial(working, store, settings, metrics, uses, stopping),
+        middleware=cors_middleware(origins),
+        lifespan=partial(background_tasks, store, settings, metrics, uses, stopping),
     )
 
 
 def upgrade_worker(
     store: SqlStore, settings: Settings, metrics: Metrics, stopping: asyncio.Event
 ) -> UpgradeWorker:
-    """A worker as the settings want it."""
+    """A worker with these settings."""
     return UpgradeWorker(
         store,
         settings.build_worker(worker_name(), on_chunk=metrics.chunk_done),
         on_failure=metrics.upgrade_failed,
         concurrency=settings.worker_concurrency,
         stopping=stopping,
-        patience=settings.stop_seconds,
+        stop_timeout=settings.stop_seconds,
     )
 
 
 @asynccontextmanager
-async def working(
+async def background_tasks(
     store: SqlStore,
     settings: Settings,
     metrics: Metrics,
@@ -119,28 +119,28 @@ async def working(
     stopping: asyncio.Event,
     _: Starlette,
 ) -> AsyncIterator[None]:
-    """What goes on while the application runs, beside the requests."""
-    async with writing_down(uses, stopping), working_off_upgrades(store, settings, metrics, stopping):
+    """Starlette's lifespan: stores key uses and runs upgrades while the application runs."""
+    async with storing_key_uses(uses, stopping), running_upgrades(store, settings, metrics, stopping):
         yield
 
 
 @asynccontextmanager
-async def writing_down(uses: KeyUses, stopping: asyncio.Event) -> AsyncIterator[None]:
-    """While the application runs, the uses of keys are written down now and then, and at the end."""
-    task = asyncio.create_task(uses.write_down_until(stopping))
+async def storing_key_uses(uses: KeyUses, stopping: asyncio.Event) -> AsyncIterator[None]:
+    """Stores the uses of API keys at intervals, and at the end."""
+    task = asyncio.create_task(uses.store_until(stopping))
     try:
         yield
     finally:
         stopping.set()
         await task
-        await uses.write_down()
+        await uses.store()
 
 
 @asynccontextmanager
-async def working_off_upgrades(
+async def running_upgrades(
     store: SqlStore, settings: Settings, metrics: Metrics, stopping: asyncio.Event
 ) -> AsyncIterator[None]:
-    """While the application runs, so does its worker; at the end, chunks under way are waited for."""
+    """Runs the worker, if there is one. At the end it waits for current chunks."""
     if not settings.worker:
         yield
         return

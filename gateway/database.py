@@ -1,4 +1,4 @@
-"""How is the database opened that the settings name?"""
+"""Opens the database that the settings name."""
 
 from pathlib import Path
 
@@ -11,23 +11,23 @@ from uplift.storage.store import SqlStore
 MAGIC = b"SQLite format 3\0"
 
 
-async def open_store(where: Path | URL) -> SqlStore:
-    """The store in this SQLite file, which is created when it is not there, or in this PostgreSQL database.
+async def open_store(place: Path | URL) -> SqlStore:
+    """The store in this PostgreSQL database or SQLite file. A missing file is created.
 
     Raises InvalidInput, OSError and WrongSchema.
     """
-    _must_be_a_database_or_nothing(where)
-    return await SqlStore.open(where)
+    _require_sqlite_file(place)
+    return await SqlStore.open(place)
 
 
-def database_in(where: Path | URL) -> Database:
-    """The database there with whichever schema. Raises InvalidInput and OSError."""
-    _must_be_a_database_or_nothing(where)
-    return Database.at(where)
+def database_in(place: Path | URL) -> Database:
+    """The database there, whatever its schema. Raises InvalidInput and OSError."""
+    _require_sqlite_file(place)
+    return Database.at(place)
 
 
-def _must_be_a_database_or_nothing(path: Path | URL) -> None:
-    """Refuse a file that cannot be a database, with more sense than SQLite's "unable to open"."""
+def _require_sqlite_file(path: Path | URL) -> None:
+    """Raise InvalidInput for a file that is no database. SQLite itself would only say "unable to open"."""
     if not isinstance(path, Path):
         return
     if not path.parent.is_dir():

@@ -1,8 +1,8 @@
-"""Who works off the queued upgrades?
+"""Runs queued upgrades in the background.
 
-A program has several workers, each of which works on one partition at a time: of upgrades of several
-processes, and where the database lets several write at once, also of the same upgrade. They run inside the
-server, or alone (`uplift worker`); any number of programs may share a database.
+A program runs several partitions concurrently: of upgrades of different processes, and on PostgreSQL also of
+the same upgrade. The worker is part of the server, or a program of its own (`uplift worker`). Any number of
+programs can share a database.
 """
 
 import asyncio
@@ -20,22 +20,22 @@ from uplift.domain.model.upgrade import Upgrade
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.run import Worker, claim, fail, run_upgrade
 
-LOOK_EVERY = 0.5
-"""Seconds between two looks for upgrades that other programs have queued or left."""
-LONGEST_PAUSE = 30.0
-"""Seconds: the most that a worker waits for a store that does not answer."""
+POLL_INTERVAL = 0.5
+"""Seconds between two polls for upgrades that other programs queued or released."""
+MAX_POLL_INTERVAL = 30.0
+"""Upper limit, in seconds, of the interval while the store does not answer."""
 
 
 def worker_name() -> str:
-    """A name that no other worker has, and that tells an operator where it runs."""
+    """A unique name that shows the host and process."""
     return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
 
 
 class UpgradeWorker:
-    """Works until `stopping` is set; then each chunk under way ends, and what is left is queued again.
+    """Claims and runs partitions until `stopping` is set. Then current chunks end, and leases are released.
 
-    What does not end within `patience` seconds is cut off: the database rolls it back, and whoever looks when
-    its lease has run out goes on at the cursor.
+    A chunk that does not end within `stop_timeout` seconds is cancelled, and the database rolls it back. When
+    its lease has expired, another worker continues at the cursor.
     """
 
     def __init__(
@@ -45,95 +45,100 @@ class UpgradeWorker:
         *,
         concurrency: int,
         stopping: asyncio.Event,
-        patience: float,
+        stop_timeout: float,
         on_failure: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._worker = worker
         self._concurrency = concurrency
         self._stopping = stopping
-        self._patience = patience
+        self._stop_timeout = stop_timeout
         self._on_failure = on_failure
         self._tasks: set[asyncio.Task[None]] = set()
         self._number = 1
         self._is_idle = False
 
     async def run(self) -> None:
-        """Take upgrades and work on them, until told to stop."""
-        taking = asyncio.create_task(self._take())
+        """Claim and run upgrades until `stopping` is set."""
+        claiming = asyncio.create_task(self._claim_until_stopped())
         try:
             await self._stopping.wait()
             if self._is_idle:
-                taking.cancel()
-            async with asyncio.timeout(self._patience):
-                await asyncio.wait({taking})
+                claiming.cancel()
+            async with asyncio.timeout(self._stop_timeout):
+                await asyncio.wait({claiming})
                 await asyncio.gather(*self._tasks)
         except TimeoutError:
-            get_logger().warning("work was cut off by the stop", seconds=self._patience)
+            get_logger().warning("chunks cancelled by shutdown", seconds=self._stop_timeout)
         finally:
-            left = {taking, *self._tasks}
-            for task in left:
+            remaining = {claiming, *self._tasks}
+            for task in remaining:
                 task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
+            await asyncio.gather(*remaining, return_exceptions=True)
 
-    async def _take(self) -> None:
-        pause = LOOK_EVERY
+    async def _claim_until_stopped(self) -> None:
+        interval = POLL_INTERVAL
         while not self._stopping.is_set():
             try:
-                taken = await self._take_one()
-                pause = LOOK_EVERY
+                is_claimed = await self._claim_one()
+                interval = POLL_INTERVAL
             except StoreUnavailable as error:
-                get_logger().warning("the worker waits for the store", error=error.message, seconds=pause)
-                taken, pause = False, min(LONGEST_PAUSE, pause * 2)
+                get_logger().warning("worker waits for the store", error=error.message, seconds=interval)
+                is_claimed, interval = False, min(MAX_POLL_INTERVAL, interval * 2)
             except Exception:
-                # A server whose worker has silently ended would leave every upgrade waiting.
-                get_logger().exception("the worker could not take an upgrade", seconds=pause)
-                taken, pause = False, min(LONGEST_PAUSE, pause * 2)
-            if not taken:
-                await self._rest(pause)
+                # If this loop ended, the server would go on, but no upgrade would ever run.
+                get_logger().exception("worker could not claim an upgrade", seconds=interval)
+                is_claimed, interval = False, min(MAX_POLL_INTERVAL, interval * 2)
+            if not is_claimed:
+                await self._wait(interval)
 
-    async def _rest(self, seconds: float) -> None:
-        """Wait for news. Only here the taking of upgrades can be cancelled: a claim must come to its end."""
+    async def _wait(self, seconds: float) -> None:
+        """Wait for a change in the store or the end of a task, at most this long.
+
+        `run` cancels only this wait, never a claim: a cancelled claim could leave a lease that nobody uses.
+        """
         self._is_idle = not self._stopping.is_set()
         if self._is_idle:
-            news = asyncio.ensure_future(self._store.wait_for_change(seconds))
+            change = asyncio.ensure_future(self._store.wait_for_change(seconds))
             try:
-                await asyncio.wait({news, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({change, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                news.cancel()
+                change.cancel()
         self._is_idle = False
 
-    async def _take_one(self) -> bool:
+    async def _claim_one(self) -> bool:
         if len(self._tasks) >= self._concurrency:
             return False
         worker = replace(self._worker, name=f"{self._worker.name}:{self._number}")
         try:
             upgrade = await claim(self._store, worker)
         except Exception:
-            # Its answer may have been lost, and so the name be in use.
+            # The claim may have been committed although its answer was lost: never use this name again.
             self._number += 1
             raise
         if upgrade is None:
             return False
         self._number += 1
-        task = asyncio.create_task(self._work_on(upgrade, worker))
+        task = asyncio.create_task(self._run(upgrade, worker))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return True
 
-    async def _work_on(self, upgrade: Upgrade, worker: Worker) -> None:
-        # For all lines of this task, whoever writes them.
+    async def _run(self, upgrade: Upgrade, worker: Worker) -> None:
+        # Every log line of this task names the upgrade.
         bind_contextvars(upgrade_id=str(upgrade.id), process=str(upgrade.process))
         log = get_logger()
-        log.info("upgrade taken", done=upgrade.total, expected=upgrade.expected)
+        log.info("upgrade claimed", done=upgrade.total, expected=upgrade.expected)
         try:
             upgrade = await run_upgrade(
-                self._store, upgrade, worker, should_stop=self._stopping.is_set, on_progress=_tell
+                self._store, upgrade, worker, should_stop=self._stopping.is_set, on_progress=_log_chunk
             )
-            log.info("upgrade left", state=upgrade.state, upgraded=upgrade.upgraded, skipped=upgrade.skipped)
+            log.info(
+                "upgrade released", state=upgrade.state, upgraded=upgrade.upgraded, skipped=upgrade.skipped
+            )
         except StoreUnavailable as error:
-            # The lease runs out, and whoever looks then goes on at the cursor.
-            log.warning("upgrade left to whoever comes next", error=error.message)
+            # When the lease has expired, another worker continues at the cursor.
+            log.warning("upgrade released, the store is unavailable", error=error.message)
         except Exception as error:
             log.exception("upgrade failed")
             await self._fail(upgrade, worker, error)
@@ -143,11 +148,11 @@ class UpgradeWorker:
             if await fail(self._store, upgrade, worker, f"{type(error).__name__}: {error}") is not None:
                 self._on_failure()
         except Exception:
-            # What broke the upgrade may well keep it from being marked: then it is tried again.
-            get_logger().exception("upgrade could not be marked as failed")
+            # The same fault may prevent this write. Then the upgrade runs again when its lease has expired.
+            get_logger().exception("could not mark the upgrade as failed")
 
 
-def _tell(upgrade: Upgrade) -> None:
+def _log_chunk(upgrade: Upgrade) -> None:
     get_logger().debug(
         "chunk done",
         state=upgrade.state,

@@ -1,7 +1,7 @@
-"""Which keys were used, and when last?
+"""Counts the uses of API keys.
 
-Requests only count here, in memory; now and then everything that was counted is written down in one go. A
-program that is killed loses what it counted since.
+Requests count in memory, and the counts are stored once a minute in one statement. A program that is killed
+loses the counts of the last minute.
 """
 
 import asyncio
@@ -16,48 +16,51 @@ from uplift.domain.errors import StoreUnavailable
 from uplift.domain.model.access import KeyUse
 from uplift.storage.repositories.api_keys import SqlKeys
 
-WRITTEN_EVERY = 60.0
-"""Seconds."""
+STORE_INTERVAL = 60.0
+"""Seconds between two writes of the counts."""
 
 
 class KeyUses:
-    """The uses that are not written down yet."""
+    """The uses that are not stored yet."""
 
     def __init__(self, keys: SqlKeys, clock: Clock = utc_now) -> None:
         self._keys = keys
         self._clock = clock
         self._counted: dict[tuple[UUID, date, bool], KeyUse] = {}
 
-    def note(self, key: UUID, *, accepted: bool) -> None:
+    def count(self, key_id: UUID, *, accepted: bool) -> None:
         """Count a request with this key."""
         now = self._clock()
-        self._add(KeyUse(key=key, day=now.date(), accepted=accepted, times=1, last_at=now))
+        self._add(KeyUse(key=key_id, day=now.date(), accepted=accepted, times=1, last_at=now))
 
-    async def write_down(self) -> None:
-        """Write down what was counted. What cannot be written now is kept for the next time."""
+    async def store(self) -> None:
+        """Store the counts. If the database does not answer, keep them for the next time."""
         counted, self._counted = self._counted, {}
         if not counted:
             return
         try:
             await self._keys.add_uses(list(counted.values()))
         except StoreUnavailable as error:
-            structlog.get_logger(__name__).warning("key uses are not written down yet", why=error.message)
+            structlog.get_logger(__name__).warning("could not store key uses yet", error=error.message)
             for use in counted.values():
                 self._add(use)
 
-    async def write_down_until(self, stopping: asyncio.Event, every: float = WRITTEN_EVERY) -> None:
-        """Write down every so many seconds. What is left at the end is the caller's to write, when no request
-        counts any longer: a locked database would be waited for twice."""
+    async def store_until(self, stopping: asyncio.Event, interval: float = STORE_INTERVAL) -> None:
+        """Store the counts every `interval` seconds until `stopping` is set.
+
+        The caller stores the rest once no request can count any more. Storing here too would wait twice
+        for a locked database.
+        """
         while not stopping.is_set():
             try:
-                async with asyncio.timeout(every):
+                async with asyncio.timeout(interval):
                     await stopping.wait()
             except TimeoutError:
-                await self.write_down()
+                await self.store()
 
     def _add(self, use: KeyUse) -> None:
-        place = use.key, use.day, use.accepted
-        before = self._counted.get(place)
+        key = use.key, use.day, use.accepted
+        before = self._counted.get(key)
         if before is not None:
             use = replace(use, times=before.times + use.times, last_at=max(before.last_at, use.last_at))
-        self._counted[place] = use
+        self._counted[key] = use

@@ -1,8 +1,8 @@
-"""Who holds an API key, and how is a new one made?
+"""Creates API keys, and authenticates callers by them.
 
-A key reads `uplift_<43 letters and digits of secret><6 of checksum>`: the prefix lets secret scanners find a
-leaked one, the checksum tells a mistyped one apart without asking the database. Only the SHA-256 of the key
-is stored; its 256 random bits need no slow hash.
+A key has the form `uplift_<43 letters and digits of secret><6 of checksum>`. Secret scanners find a leaked
+key by its prefix, and the checksum rejects a mistyped key without a query. Only the SHA-256 of a key is
+stored: its 256 random bits need no slow hash.
 """
 
 import hashlib
@@ -38,9 +38,9 @@ async def create_key(
     expires_at: datetime | None = None,
     clock: Clock = utc_now,
 ) -> tuple[ApiKey, str]:
-    """Create a key; returns what is kept of it, and the key itself, which is never shown again.
+    """Create a key. Returns its record, and the key itself, which cannot be shown again.
 
-    Raises InvalidInput for a name that is empty, too long or not printable, and for an end in the past.
+    Raises InvalidInput for a name that is empty, too long or not printable, and for an expiry in the past.
     """
     if not 0 < len(name) <= MAX_NAME_LENGTH or not name.isprintable():
         raise InvalidInput(
@@ -58,10 +58,18 @@ async def create_key(
     return key, token
 
 
-class Authenticator:
-    """Tells callers by the keys they send as `Authorization: Bearer <key>`.
+async def first_admin_key(keys: SqlKeys) -> str | None:
+    """Create a key for a system administrator if the database has no key at all, else return None."""
+    if not await keys.is_empty():
+        return None
+    _, token = await create_key(keys, name="first-admin", role=Role.SYSTEM_ADMIN, by="first start")
+    return token
 
-    Each request asks the database, for a revocation counts at once, whichever process made it.
+
+class Authenticator:
+    """Authenticates callers by the keys that they send as `Authorization: Bearer <key>`.
+
+    Each request reads its key from the database, so a revocation by any process takes effect immediately.
     """
 
     def __init__(
@@ -77,10 +85,10 @@ class Authenticator:
         self._clock = clock
 
     async def __call__(self, authorization: str | None) -> Caller:
-        """Who makes this request. Raises Unauthenticated, and TooManyRequests above the rate limit."""
-        key = await self._known(authorization)
+        """The caller of a request. Raises Unauthenticated, and TooManyRequests above the rate limit."""
+        key = await self._find(authorization)
         accepted = key.is_valid(self._clock())
-        self._uses.note(key.id, accepted=accepted)
+        self._uses.count(key.id, accepted=accepted)
         if not accepted:
             raise Unauthenticated()
         if self._rate_limit is not None:
@@ -88,12 +96,12 @@ class Authenticator:
         return Caller(name=key.name, role=key.role)
 
     async def recheck(self, authorization: str | None) -> None:
-        """See whether the key of a request that goes on is still valid. Raises Unauthenticated."""
-        key = await self._known(authorization)
+        """Check that the key of an open stream is still valid. Raises Unauthenticated."""
+        key = await self._find(authorization)
         if not key.is_valid(self._clock()):
             raise Unauthenticated()
 
-    async def _known(self, authorization: str | None) -> ApiKey:
+    async def _find(self, authorization: str | None) -> ApiKey:
         scheme, _, token = (authorization or "").partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not is_well_formed(token):
@@ -101,30 +109,30 @@ class Authenticator:
         key = await self._keys.find(digest_of(token))
         if key is None:
             raise Unauthenticated()
-        bind_contextvars(key_id=str(key.id))  # for the log
+        bind_contextvars(key_id=str(key.id))  # the request's log lines name the key
         return key
 
 
 def new_token() -> str:
-    """A new key."""
+    """A new random key."""
     secret = "".join(secrets.choice(ALPHABET) for _ in range(SECRET_LENGTH))
     return f"{PREFIX}{secret}{_checksum(secret)}"
 
 
 def is_well_formed(token: str) -> bool:
-    """Whether this could be a key of ours: the checksum must fit."""
+    """Whether this has the form and checksum of a key."""
     secret = token.removeprefix(PREFIX)[:SECRET_LENGTH]
     return token == f"{PREFIX}{secret}{_checksum(secret)}"
 
 
 def digest_of(token: str) -> bytes:
-    """What is stored of a key (32 bytes)."""
+    """The digest that is stored instead of the key (32 bytes)."""
     return hashlib.sha256(token.encode()).digest()
 
 
 def _checksum(secret: str) -> str:
-    rest, digits = zlib.crc32(secret.encode("utf-8", "replace")), ""
+    remainder, digits = zlib.crc32(secret.encode("utf-8", "replace")), ""
     for _ in range(CHECKSUM_LENGTH):
-        rest, digit = divmod(rest, len(ALPHABET))
+        remainder, digit = divmod(remainder, len(ALPHABET))
         digits = ALPHABET[digit] + digits
     return digits

@@ -12,6 +12,7 @@ from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.selection import AllActive
 from uplift.domain.ports import InstanceFilter
 from uplift.domain.use_cases.plan import plan_upgrade
+from uplift.gateway.auth.keys import first_admin_key
 from uplift.gateway.cli.options import SETTINGS, with_settings
 from uplift.gateway.cli.runner import local_caller, run
 from uplift.gateway.cli.serve import announce_metrics
@@ -20,9 +21,9 @@ from uplift.gateway.demo import PROCESS, fill
 from uplift.gateway.observability.logging import configure_logs
 from uplift.gateway.observability.metrics import Metrics
 from uplift.gateway.operations.summaries import summary_of_plan
+from uplift.gateway.server.http_server import serve_store
 from uplift.gateway.server.listener import listening
 from uplift.gateway.server.metrics_server import metrics_served
-from uplift.gateway.server.server import first_admin_key, serve_store
 from uplift.gateway.settings import Settings
 from uplift.storage.repositories.api_keys import SqlKeys
 from uplift.storage.store import SqlStore

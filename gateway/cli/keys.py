@@ -104,7 +104,7 @@ def audit(
             table.add_column(column)
         async with opened_store(settings_with(database_url=database_url), must_exist=True) as store:
             for event in await key_events(SqlKeys(store.database), key):
-                table.add_row(_shown(event.at), str(event.key), Text(event.name), Text(event.what))
+                table.add_row(_shown(event.at), str(event.key_id), Text(event.name), Text(event.what))
         return table
 
     console().print(run(work()))

@@ -10,8 +10,8 @@ from uplift.gateway.cli.options import SETTINGS, with_settings
 from uplift.gateway.cli.runner import opened_store, run
 from uplift.gateway.observability.logging import configure_logs
 from uplift.gateway.observability.metrics import Metrics
+from uplift.gateway.server.http_server import serve as serve_settings
 from uplift.gateway.server.metrics_server import metrics_served
-from uplift.gateway.server.server import serve as serve_settings
 from uplift.gateway.server.signals import stopped_by_signals
 from uplift.gateway.settings import Settings, without_password
 

@@ -1,7 +1,6 @@
-"""What does a gateway look like that has been in use for a while?
+"""Fills a store with demo data: a consumer loan process in six versions, and many instances.
 
-A consumer loan application in six versions, drawn up after the field's usual examples, and instances spread
-over versions, statuses and positions. The same seed gives the same instances.
+Instances are spread over versions, statuses and positions. The same seed creates the same instances.
 """
 
 import random
@@ -31,7 +30,7 @@ STATUSES = {
 
 
 async def fill(store: Store, *, instances: int, seed: int, caller: Caller) -> None:
-    """Put the demo's process, its versions and so many instances into an empty store."""
+    """Create the demo's process, its versions and this many instances in an empty store."""
     await create_process(
         store,
         namespace=PROCESS.namespace,
@@ -76,23 +75,23 @@ def positions(version: int) -> tuple[Position, ...]:
         places.append(("Task_ScreenApplicant",))
     if version <= 2:
         places.append(("Task_SecondOpinion",))
-    return tuple(frozenset(map(ElementId, place)) for place in places)
+    return tuple(frozenset(map(ElementId, elements)) for elements in places)
 
 
-def _batches(count: int, chance: random.Random) -> Iterator[list[Instance]]:
+def _batches(count: int, rng: random.Random) -> Iterator[list[Instance]]:
     places = {version: positions(version) for version in range(1, VERSIONS + 1)}
     for start in range(0, count, BATCH):
-        yield [_instance(chance, places) for _ in range(min(BATCH, count - start))]
+        yield [_instance(rng, places) for _ in range(min(BATCH, count - start))]
 
 
-def _instance(chance: random.Random, places: dict[int, tuple[Position, ...]]) -> Instance:
-    version = chance.randint(1, VERSIONS)
-    (status,) = chance.choices(list(STATUSES), weights=list(STATUSES.values()))
-    waits = status in (Status.PENDING, Status.FAILED)
+def _instance(rng: random.Random, places: dict[int, tuple[Position, ...]]) -> Instance:
+    version = rng.randint(1, VERSIONS)
+    (status,) = rng.choices(list(STATUSES), weights=list(STATUSES.values()))
+    has_position = status in (Status.PENDING, Status.FAILED)
     return Instance(
-        id=InstanceId(UUID(bytes=chance.randbytes(16), version=4)),
+        id=InstanceId(UUID(bytes=rng.randbytes(16), version=4)),
         process=PROCESS,
         version=VersionNumber(version),
         status=status,
-        position=chance.choice(places[version]) if waits else frozenset(),
+        position=rng.choice(places[version]) if has_position else frozenset(),
     )

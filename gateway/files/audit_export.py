@@ -1,4 +1,4 @@
-"""What did upgrades do to each instance? The whole audit, a record for each outcome."""
+"""Exports the audit of upgrades, one record for each outcome."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ from uplift.domain.ports import OutcomeFilter, Store
 
 
 class AuditFormat(StrEnum):
-    """How the audit is written."""
+    """The file formats of the audit."""
 
     JSONL = "jsonl"
     CSV = "csv"
@@ -39,19 +39,19 @@ COLUMNS = (
 
 
 async def export_audit(
-    store: Store, out: TextIO, form: AuditFormat, process: ProcessKey | None = None
+    store: Store, out: TextIO, file_format: AuditFormat, process: ProcessKey | None = None
 ) -> int:
-    """Write a record for each outcome, the newest upgrade first; returns how many.
+    """Write a record for each outcome, newest upgrade first. Returns the number of records.
 
-    CSV has the columns of COLUMNS; positions and reasons are separated by spaces.
+    In CSV, the elements of a position and the reasons are separated by spaces.
     """
     written = 0
     rows = csv.writer(out)
-    if form is AuditFormat.CSV:
+    if file_format is AuditFormat.CSV:
         rows.writerow(COLUMNS)
     async for upgrade, outcome in _outcomes(store, process):
         record = _record(upgrade, outcome)
-        if form is AuditFormat.CSV:
+        if file_format is AuditFormat.CSV:
             rows.writerow([_cell(record[column]) for column in COLUMNS])
         else:
             out.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")

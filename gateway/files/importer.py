@@ -1,6 +1,6 @@
-"""How do the records of a file get into the store?
+"""Imports processes, versions and instances from a file into the store.
 
-Importing the same file again changes nothing, so an import that stopped half way is simply repeated.
+Importing a file again changes nothing, so an import that stopped half way can simply be repeated.
 """
 
 from asyncio import Task, create_task, sleep
@@ -27,11 +27,11 @@ from uplift.gateway.files.records import (
 )
 
 BATCH = 20_000
-"""Instances a transaction."""
-PROGRESS_EVERY = 1_000
-"""Lines between two signs of progress."""
-TURN_EVERY = 200
-"""Lines that are read at a stretch, before whoever waits for the database has a turn."""
+"""Instances in one transaction."""
+PROGRESS_INTERVAL = 1_000
+"""Lines between two reports of progress."""
+YIELD_INTERVAL = 200
+"""Lines between two returns to the event loop, in which the registration of the last batch proceeds."""
 
 
 class ImportFailedError(Exception):
@@ -39,15 +39,15 @@ class ImportFailedError(Exception):
 
     def __init__(self, path: Path, line: int, why: str, done: "Imported") -> None:
         super().__init__(
-            f"Expected to import {path}, but line {line:,} stands in the way: {why} "
-            f"Imported so far: {done}. Mend the line and import the file again."
+            f"Expected to import {path}, but line {line:,} is invalid: {why} "
+            f"Imported so far: {done}. Correct the line and import the file again."
         )
         self.line = line
 
 
 @dataclass(slots=True, kw_only=True)
 class Imported:
-    """How many records were taken over, those included that were there already."""
+    """Numbers of imported records, including those that existed already."""
 
     processes: int = 0
     versions: int = 0
@@ -63,12 +63,12 @@ class Imported:
         )
 
 
-def _counted(count: int, one: str, several: str) -> str:
-    return f"{count:,} {one if count == 1 else several}"
+def _counted(count: int, singular: str, plural: str) -> str:
+    return f"{count:,} {singular if count == 1 else plural}"
 
 
-def _at_fault(error: UpliftError, lines: Sequence[int]) -> BadLineError:
-    """The line of the instance that a refusal names, or else the first of the batch."""
+def _bad_line(error: UpliftError, lines: Sequence[int]) -> BadLineError:
+    """The line of the instance that the error names, else the first line of the batch."""
     if error.field[:1] == ("instances",) and len(error.field) > 1:
         index = int(error.field[1])
         return BadLineError(lines[index], error.message.replace(f"instances[{index}].", ""))
@@ -78,33 +78,33 @@ def _at_fault(error: UpliftError, lines: Sequence[int]) -> BadLineError:
 async def import_file(
     store: Store, path: Path, *, caller: Caller, on_progress: Callable[[int], None] = lambda _: None
 ) -> Imported:
-    """Take over what a file says. `on_progress` gets the number of bytes read so far.
+    """Import a file. `on_progress` receives the number of bytes read so far.
 
     Raises ImportFailedError, and OSError when the file cannot be read.
     """
-    importing = _Importing(store, path.parent, caller)
+    importer = _Importer(store, path.parent, caller)
     try:
         with path.open("rb") as file:
             try:
                 for line, record in records(file, path):
-                    await importing.take(line, record)
-                    if line % TURN_EVERY == 0:
+                    await importer.take(line, record)
+                    if line % YIELD_INTERVAL == 0:
                         await sleep(0)
-                    if line % PROGRESS_EVERY == 0:
+                    if line % PROGRESS_INTERVAL == 0:
                         on_progress(file.tell())
-                await importing.flush()
+                await importer.flush()
             finally:
-                # A fault of what is being registered lies before any that stopped the reading.
-                await importing.registered()
+                # An error in the batch that is being registered is in an earlier line than a reading error.
+                await importer.wait_for_registration()
             on_progress(file.tell())
     except BadLineError as error:
-        raise ImportFailedError(path, error.line, str(error), importing.done) from error
-    return importing.done
+        raise ImportFailedError(path, error.line, str(error), importer.done) from error
+    return importer.done
 
 
 @dataclass(slots=True)
-class _Importing:
-    """Collects instances of one process until they are worth a transaction; meanwhile registers the last."""
+class _Importer:
+    """Collects a batch of instances of one process while the previous batch is registered."""
 
     store: Store
     folder: Path
@@ -113,39 +113,39 @@ class _Importing:
     _batch: list[Instance] = field(default_factory=list)
     _lines: dict[UUID, int] = field(default_factory=dict)
     _positions: dict[tuple[str, ...], Position] = field(default_factory=dict)
-    _keys: dict[tuple[str, str], ProcessKey] = field(default_factory=dict)
+    _process_keys: dict[tuple[str, str], ProcessKey] = field(default_factory=dict)
     _registering: Task[None] | None = None
 
     async def take(self, line: int, record: Record) -> None:
-        key = self._key(record)
+        process_key = self._process_key(record)
         if isinstance(record, InstanceRecord):
-            if len(self._batch) >= BATCH or (self._batch and self._batch[0].process is not key):
+            if len(self._batch) >= BATCH or (self._batch and self._batch[0].process is not process_key):
                 await self._begin_to_register()
-            self._take_instance(key, line, record)
+            self._take_instance(process_key, line, record)
             return
         await self.flush()
         try:
             if isinstance(record, ProcessRecord):
                 await self._take_process(record)
             else:
-                await self._take_version(key, line, record)
+                await self._take_version(process_key, line, record)
         except UpliftError as error:
             raise BadLineError(line, error.message) from error
 
     async def flush(self) -> None:
-        """Register the instances collected so far."""
+        """Register the collected instances, and wait for it."""
         await self._begin_to_register()
-        await self.registered()
+        await self.wait_for_registration()
 
-    async def registered(self) -> None:
-        """Wait for the instances that are being registered. Raises BadLineError."""
+    async def wait_for_registration(self) -> None:
+        """Wait until the batch that is being registered is stored. Raises BadLineError."""
         registering, self._registering = self._registering, None
         if registering is not None:
             await registering
 
     async def _begin_to_register(self) -> None:
-        """Register the instances collected so far, while more are read."""
-        await self.registered()
+        """Start to register the collected instances; reading continues during that."""
+        await self.wait_for_registration()
         if self._batch:
             self._registering = create_task(self._register(self._batch, tuple(self._lines.values())))
             self._batch, self._lines = [], {}
@@ -156,32 +156,33 @@ class _Importing:
                 self.store, process=batch[0].process, instances=batch, caller=self.caller
             )
         except UpliftError as error:
-            raise _at_fault(error, lines) from error
+            raise _bad_line(error, lines) from error
         self.done.instances += len(batch)
 
-    def _key(self, record: Record) -> ProcessKey:
-        """The same object for the same process: instances by the million are compared by it."""
-        named = (record.namespace, record.code)
-        key = self._keys.get(named)
-        if key is None:
-            key = self._keys[named] = ProcessKey(namespace=record.namespace, code=record.code)
-        return key
+    def _process_key(self, record: Record) -> ProcessKey:
+        """The key of the record's process: one object per process, so that `is` compares millions fast."""
+        names = (record.namespace, record.code)
+        process_key = self._process_keys.get(names)
+        if process_key is None:
+            process_key = ProcessKey(namespace=record.namespace, code=record.code)
+            self._process_keys[names] = process_key
+        return process_key
 
-    def _take_instance(self, key: ProcessKey, line: int, record: InstanceRecord) -> None:
+    def _take_instance(self, process_key: ProcessKey, line: int, record: InstanceRecord) -> None:
         earlier = self._lines.setdefault(record.id, line)
         if earlier != line:
             raise BadLineError(
                 line, f"Expected each instance once, but {record.id} is in line {earlier:,} already."
             )
-        self._batch.append(self._instance(key, record))
+        self._batch.append(self._instance(process_key, record))
 
-    def _instance(self, key: ProcessKey, record: InstanceRecord) -> Instance:
+    def _instance(self, process_key: ProcessKey, record: InstanceRecord) -> Instance:
         position = self._positions.get(record.position)
         if position is None:
             position = self._positions[record.position] = frozenset(map(ElementId, record.position))
         return Instance(
             id=InstanceId(record.id),
-            process=key,
+            process=process_key,
             version=VersionNumber(record.version),
             status=record.status,
             position=position,
@@ -198,22 +199,27 @@ class _Importing:
             )
         self.done.processes += 1
 
-    async def _take_version(self, key: ProcessKey, line: int, record: VersionRecord) -> None:
+    async def _take_version(self, process_key: ProcessKey, line: int, record: VersionRecord) -> None:
         number, model = VersionNumber(record.number), self._model(line, record)
-        if not await self._has(key, number, record.state, model):
+        if not await self._has(process_key, number, record.state, model):
             await adopt_version(
-                self.store, process=key, number=number, state=record.state, model=model, caller=self.caller
+                self.store,
+                process=process_key,
+                number=number,
+                state=record.state,
+                model=model,
+                caller=self.caller,
             )
         self.done.versions += 1
 
     async def _has(
-        self, key: ProcessKey, number: VersionNumber, state: VersionState, model: bytes | None
+        self, process_key: ProcessKey, number: VersionNumber, state: VersionState, model: bytes | None
     ) -> bool:
-        """Whether the version is there already: adopted again, a draft would seem to be a newer one."""
-        known = (await self.store.versions([key])).get(key, ())
-        if not any(version.number == number and version.state is state for version in known):
+        """Whether the version exists already. Adopting a draft again would make it look newer."""
+        versions = (await self.store.versions([process_key])).get(process_key, ())
+        if not any(version.number == number and version.state is state for version in versions):
             return False
-        return await self.store.model(key, number) == model
+        return await self.store.model(process_key, number) == model
 
     def _model(self, line: int, record: VersionRecord) -> bytes | None:
         name = record.bpmn_file
@@ -229,6 +235,6 @@ class _Importing:
                 )
             with document.open("rb") as opened:
                 return opened.read(MAX_MODEL_BYTES + 1)
-        except (OSError, ValueError) as error:  # ValueError: no file has such a name
+        except (OSError, ValueError) as error:  # ValueError: not a valid file name
             why = (isinstance(error, OSError) and error.strerror) or error
             raise BadLineError(line, f"Expected to read bpmnFile {name!r}, but: {why}.") from error

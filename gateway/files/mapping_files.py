@@ -1,7 +1,7 @@
-"""Which mapping does a file give?
+"""Reads mappings from JSON files.
 
-`uplift diff` takes the whole mapping between two documents, {"<source>": "<target>", …}. `uplift upgrade`
-takes instructions by source version, {"<version>": {"<source>": "<target>", …}, …}.
+`uplift diff` reads the whole mapping between two documents, {"<source>": "<target>", …}. `uplift upgrade`
+reads instructions by source version, {"<version>": {"<source>": "<target>", …}, …}.
 """
 
 import json
@@ -14,11 +14,11 @@ from uplift.domain.model.mapping import MappingInstruction, VersionMapping
 from uplift.domain.model.process import VersionNumber
 
 Pairs = list[tuple[str, Any]]
-LONGEST_SHOWN = 100
+MAX_SHOWN = 100
 
 
 def read_pairs(file: Path) -> list[tuple[str, str]]:
-    """The pairs of a whole mapping; a source that is there twice makes two. Raises InvalidInput, OSError."""
+    """The pairs of a whole mapping, repeated sources included. Raises InvalidInput, OSError."""
     return _pairs(_read(file), file)
 
 
@@ -59,9 +59,9 @@ def _object(value: Any, file: Path) -> Pairs:
 
 
 def _shown(value: Any) -> str:
-    """What stands in the file, in at most about a line."""
+    """A value of the file in at most about one line."""
     text = ascii(dict(value) if isinstance(value, _Object) else value)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
 class _Object(list[tuple[str, Any]]):

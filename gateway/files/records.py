@@ -1,15 +1,15 @@
-"""What does an import file say, line by line?
+"""Reads the records of an import file.
 
-A file is JSON Lines, one record a line, or CSV (`.csv`) with the same names as columns. A record has a `type`
-(`process`, `version` or `instance`; an instance when CSV leaves it out), the `namespace` and `code` of its
-process, and:
+A file is JSON Lines, one record per line, or CSV (`.csv`) with the same names as columns. A record has a
+`type` (`process`, `version` or `instance`; a CSV row without a type is an instance), the `namespace` and
+`code` of its process, and:
 
 - process: `title`, optional;
 - version: `number`, `state` (PUBLISHED unless it says DRAFT), and optionally `bpmn`, the document, or
-  `bpmnFile`, its path from the folder of the file;
+  `bpmnFile`, its path relative to the file;
 - instance: `id`, `version`, `status`, and `position`, a list of element ids (in CSV separated by spaces).
 
-Text is UTF-8, with or without a byte order mark. Empty lines are passed over.
+Text is UTF-8, with or without a byte order mark. Empty lines are skipped.
 """
 
 import csv
@@ -29,7 +29,7 @@ from uplift.web.uuids import read_uuid
 
 
 class ProcessRecord(msgspec.Struct, tag="process", forbid_unknown_fields=True):
-    """A process to create, unless it is there."""
+    """A process to create, unless it exists."""
 
     namespace: str
     code: str
@@ -37,7 +37,7 @@ class ProcessRecord(msgspec.Struct, tag="process", forbid_unknown_fields=True):
 
 
 class VersionRecord(msgspec.Struct, tag="version", forbid_unknown_fields=True, rename="camel"):
-    """A version to take over under the number it has."""
+    """A version to adopt under its number."""
 
     namespace: str
     code: str
@@ -63,8 +63,8 @@ Record = ProcessRecord | VersionRecord | InstanceRecord
 _decode_record: Callable[[bytes], Record] = msgspec.json.Decoder(Record).decode
 
 KINDS: dict[str, Any] = {"process": ProcessRecord, "version": VersionRecord, "instance": InstanceRecord}
-LONGEST_LINE = 32 * 1024 * 1024
-"""Bytes: enough for the largest document, however it is escaped."""
+MAX_LINE_BYTES = 32 * 1024 * 1024
+"""Enough for the largest document, however it is escaped."""
 COLUMNS = (
     "type",
     *dict.fromkeys(
@@ -73,11 +73,11 @@ COLUMNS = (
         for field in msgspec.structs.fields(kind)
     ),
 )
-"""What a CSV file may have as columns."""
+"""The columns that a CSV file may have."""
 
 
 class BadLineError(Exception):
-    """A line that cannot be taken over; `line` counts from 1."""
+    """A line that cannot be imported; `line` counts from 1."""
 
     def __init__(self, line: int, why: str) -> None:
         super().__init__(why)
@@ -85,7 +85,7 @@ class BadLineError(Exception):
 
 
 def records(file: BinaryIO, path: Path) -> Iterator[tuple[int, Record]]:
-    """The records of an open file, each with the number of its line. Raises BadLineError."""
+    """The records of an open file, each with its line number. Raises BadLineError."""
     return _csv_records(file) if path.suffix.lower() == ".csv" else _json_records(file)
 
 
@@ -101,20 +101,20 @@ def _json_records(file: BinaryIO) -> Iterator[tuple[int, Record]]:
 
 
 def _csv_records(file: BinaryIO) -> Iterator[tuple[int, Record]]:
-    csv.field_size_limit(LONGEST_LINE)
+    csv.field_size_limit(MAX_LINE_BYTES)
     rows = csv.reader((_text_of(number, line) for number, line in _lines(file)), strict=True)
     columns: list[str] = []
     try:
         for cells in filter(None, rows):
             if columns:
-                yield rows.line_num, _of_row(columns, cells)
+                yield rows.line_num, _record_of_row(columns, cells)
             else:
-                columns = _checked(cells)
+                columns = _checked_columns(cells)
     except (csv.Error, msgspec.ValidationError) as error:
         raise BadLineError(rows.line_num, f"{error}.") from error
 
 
-def _checked(columns: list[str]) -> list[str]:
+def _checked_columns(columns: list[str]) -> list[str]:
     for column, count in Counter(columns).items():
         if column not in COLUMNS:
             raise msgspec.ValidationError(
@@ -125,20 +125,22 @@ def _checked(columns: list[str]) -> list[str]:
     return columns
 
 
-def _of_row(columns: Sequence[str], cells: Sequence[str]) -> Record:
+def _record_of_row(columns: Sequence[str], cells: Sequence[str]) -> Record:
     if len(cells) != len(columns):
-        raise msgspec.ValidationError(f"Expected {len(columns)} cells, one a column, but found {len(cells)}")
-    said: dict[str, Any] = {name: cell for name, cell in zip(columns, cells, strict=True) if cell}
-    said.setdefault("type", "instance")
-    if "position" in said:
-        said["position"] = said["position"].split()
-    # With all three kinds to choose from, a row would take twice as long to read.
-    kind = KINDS.get(said["type"], Record)
+        raise msgspec.ValidationError(
+            f"Expected {len(columns)} cells, one per column, but found {len(cells)}"
+        )
+    fields: dict[str, Any] = {name: cell for name, cell in zip(columns, cells, strict=True) if cell}
+    fields.setdefault("type", "instance")
+    if "position" in fields:
+        fields["position"] = fields["position"].split()
+    # Converting to the union of all three kinds takes twice as long as converting to the right one.
+    kind = KINDS.get(fields["type"], Record)
     record: Record
     try:
-        record = msgspec.convert(said, kind, strict=False)
+        record = msgspec.convert(fields, kind, strict=False)
     except msgspec.ValidationError:
-        record = msgspec.convert(_with_canonical_id(said), kind, strict=False)
+        record = msgspec.convert(_with_canonical_id(fields), kind, strict=False)
     return record
 
 
@@ -160,10 +162,10 @@ def _with_canonical_id(fields: Any) -> Any:
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     number = 0
-    while line := file.readline(LONGEST_LINE + 1):
+    while line := file.readline(MAX_LINE_BYTES + 1):
         number += 1
-        if len(line) > LONGEST_LINE:
-            raise BadLineError(number, f"Expected at most {LONGEST_LINE:,} bytes, but the line is longer.")
+        if len(line) > MAX_LINE_BYTES:
+            raise BadLineError(number, f"Expected at most {MAX_LINE_BYTES:,} bytes, but the line is longer.")
         yield number, line.removeprefix(BOM_UTF8) if number == 1 else line
 
 

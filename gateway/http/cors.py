@@ -1,4 +1,4 @@
-"""Which replies may pages of other web origins read (CORS)?"""
+"""Cross-origin resource sharing (CORS) with the allowed web origins."""
 
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -7,14 +7,14 @@ from uplift.web.origins import Origins
 
 REQUEST_HEADERS = ("authorization", "content-type", "idempotency-key", "prefer", "x-request-id")
 REPLY_HEADERS = ("location", "preference-applied", "retry-after", "www-authenticate", "x-request-id")
-REMEMBERED_FOR = 600
-"""Seconds in which a browser need not ask again."""
+MAX_AGE = 600
+"""Seconds for which a browser may cache a preflight response."""
 
 
-def cross_origin(origins: Origins) -> list[Middleware]:
-    """What lets pages of the allowed origins call and read; nothing at all unless some are allowed.
+def cors_middleware(origins: Origins) -> list[Middleware]:
+    """The middleware that lets pages of the allowed origins call the APIs; none if no origin is allowed.
 
-    Keys come in a header that pages set themselves, so cookies and other credentials are never asked for.
+    API keys come in a header that pages set themselves, so credentials such as cookies are not allowed.
     """
     if not origins.allowed:
         return []
@@ -25,6 +25,6 @@ def cross_origin(origins: Origins) -> list[Middleware]:
             allow_methods=("GET", "POST"),
             allow_headers=REQUEST_HEADERS,
             expose_headers=REPLY_HEADERS,
-            max_age=REMEMBERED_FOR,
+            max_age=MAX_AGE,
         )
     ]

@@ -1,4 +1,4 @@
-"""Is the gateway alive, and can it work?"""
+"""The health probes `/healthz` and `/readyz`."""
 
 import asyncio
 
@@ -9,19 +9,19 @@ from structlog import get_logger
 
 from uplift.storage.database import Database
 
-PATIENCE = 5
-"""Seconds in which the database must answer."""
+TIMEOUT = 5
+"""Seconds in which the database must answer, or the gateway is not ready."""
 
 
 def health_routes(database: Database) -> list[BaseRoute]:
-    """`/healthz` says that the program answers, `/readyz` that its database does. Neither needs a key."""
+    """`/healthz` checks the program, `/readyz` its database too. Neither needs an API key."""
 
     async def alive(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
     async def ready(_: Request) -> Response:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT):
                 await database.ping()
         except Exception:
             get_logger().warning("not ready: the database does not answer", exc_info=True)

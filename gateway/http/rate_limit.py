@@ -1,6 +1,6 @@
-"""How often may one key ask?
+"""Limits the requests of each API key.
 
-Counted in this process alone, by a window that slides: of two gateways, each lets a key ask that often.
+Each process counts for itself in a sliding window, so two gateways together allow twice the rate.
 """
 
 import time
@@ -15,20 +15,17 @@ from uplift.domain.errors import TooManyRequests
 
 
 class RateLimit:
-    """So many requests of each key in so much time.
-
-    `rate` reads like `600/minute` or `20 per 10 second`; anything else raises ValueError.
-    """
+    """A limit such as `600/minute` or `20 per 10 second` on each key. Raises ValueError for another text."""
 
     def __init__(self, rate: str) -> None:
         self._rate = parse_rate(rate)
         self._window = SlidingWindowCounterRateLimiter(MemoryStorage())
 
-    async def count(self, key: UUID, *, caller: str) -> None:
-        """Count a request of this key. Raises TooManyRequests when it is one too many."""
-        if await self._window.hit(self._rate, str(key)):
+    async def count(self, key_id: UUID, *, caller: str) -> None:
+        """Count a request of this key. Raises TooManyRequests above the limit."""
+        if await self._window.hit(self._rate, str(key_id)):
             return
-        stats = await self._window.get_window_stats(self._rate, str(key))
+        stats = await self._window.get_window_stats(self._rate, str(key_id))
         raise TooManyRequests(
             caller=caller,
             allowed=_sentence(self._rate),
@@ -37,7 +34,7 @@ class RateLimit:
 
 
 def parse_rate(text: str) -> RateLimitItem:
-    """The rate that a text like `600/minute` means. Raises ValueError."""
+    """Parse a rate such as `600/minute`. Raises ValueError."""
     try:
         rate = parse(text)
     except ValueError:

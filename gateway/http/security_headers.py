@@ -1,6 +1,6 @@
-"""Which headers tell browsers to be careful with every reply of the gateway?
+"""Adds security headers to every response.
 
-Only what is not set already is added: GraphiQL has a policy of its own.
+A header that is already set stays: GraphiQL has a content security policy of its own.
 """
 
 from collections.abc import MutableMapping
@@ -9,7 +9,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADERS = {
-    # Replies are data, not pages: if a browser shows one all the same, nothing in it runs or is loaded.
+    # Responses are data, not pages. If a browser shows one anyway, it runs and loads nothing.
     b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
     b"x-content-type-options": b"nosniff",
     b"x-frame-options": b"DENY",  # for browsers that do not know frame-ancestors
@@ -19,18 +19,18 @@ HEADERS = {
     b"cache-control": b"no-store",
 }
 
-STARTS = ("http.response.start", "websocket.http.response.start")
+START_MESSAGES = ("http.response.start", "websocket.http.response.start")
 
 
 class SecurityHeaders:
-    """Adds HEADERS to what an application answers, over HTTP or in place of a WebSocket."""
+    """Adds HEADERS to HTTP responses, including those that reject a WebSocket."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
-            if message["type"] in STARTS:
+            if message["type"] in START_MESSAGES:
                 _add_headers(message)
             await send(message)
 
@@ -38,6 +38,6 @@ class SecurityHeaders:
 
 
 def _add_headers(message: MutableMapping[str, Any]) -> None:
-    given = list(message.get("headers", ()))
-    names = {name.lower() for name, _ in given}
-    message["headers"] = given + [header for header in HEADERS.items() if header[0] not in names]
+    headers = list(message.get("headers", ()))
+    names = {name.lower() for name, _ in headers}
+    message["headers"] = headers + [header for header in HEADERS.items() if header[0] not in names]

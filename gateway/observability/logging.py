@@ -1,4 +1,4 @@
-"""How does the gateway write its log?"""
+"""Configures the log."""
 
 import logging
 import sys
@@ -13,11 +13,10 @@ from uplift.gateway.settings import Settings
 
 
 def configure_logs(settings: Settings, metrics: Metrics) -> None:
-    """Write all log lines, libraries' included, to standard error: for people or as one JSON object a line.
+    """Write all log lines, those of libraries too, to standard error: as text, or as one JSON object each.
 
-    What the line is about, `request_id` and `upgrade_id`, is in each of them.
-
-    Tracebacks come without the values of variables, among which are keys.
+    Context variables such as `request_id` and `upgrade_id` are in each line. Tracebacks do not show the
+    values of local variables, because these can be API keys.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -25,7 +24,7 @@ def configure_logs(settings: Settings, metrics: Metrics) -> None:
         metrics.count_line,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    ends: list[Processor] = (
+    renderers: list[Processor] = (
         [
             ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
             structlog.processors.JSONRenderer(),
@@ -38,7 +37,7 @@ def configure_logs(settings: Settings, metrics: Metrics) -> None:
         ]
     )
     structlog.configure(
-        processors=[*shared, *ends],
+        processors=[*shared, *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
@@ -46,11 +45,11 @@ def configure_logs(settings: Settings, metrics: Metrics) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ends],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         )
     )
-    # It tells of each of its plugins; which revisions are run we say ourselves.
+    # Alembic logs each of its plugins. The storage package logs the revisions that run.
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    # What libraries tell at level debug is the statements to the database, with the values in them.
+    # At level debug, libraries log statements to the database with their values.
     level = max(logging.INFO, logging.getLevelNamesMapping()[settings.log_level.upper()])
     logging.basicConfig(level=level, handlers=[handler])

@@ -1,7 +1,7 @@
-"""What is counted of the gateway's work, for Prometheus to collect?
+"""The metrics of one program, for Prometheus.
 
-The names, labels and meaning of all metrics are told in docs/how-to/operate.md. Every label has few values,
-however many callers, processes and upgrades there are.
+docs/how-to/operate.md lists all metrics. Every label has few values, however many callers, processes and
+upgrades there are.
 """
 
 import asyncio
@@ -31,47 +31,61 @@ from uplift.storage.backend import PoolUse
 
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "WEBSOCKET"})
 OTHER = "OTHER"
-"""Stands for every method and route that we do not answer."""
+"""The label value for methods and routes that do not exist."""
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 STREAMS = WEBSOCKET, EVENTS = "websocket", "events"
 COUNTED_LEVELS = ("warning", "error")
-LAG_EVERY = 0.5
-"""Seconds between two looks at how late the event loop is."""
+LAG_INTERVAL = 0.5
+"""Seconds between two measurements of the event loop's lag."""
 
 
 class Metrics:
-    """The counters of one program."""
+    """The metrics of one program, in a registry of their own."""
 
     def __init__(self) -> None:
-        # Else each counter has a twin that tells when it began.
+        # Otherwise each counter gets a second series with its time of creation.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        Info("uplift_build", "What runs.", registry=self.registry).info(
+        Info("uplift_build", "Version of Uplift and of Python.", registry=self.registry).info(
             {"version": version("uplift-gateway"), "python": platform.python_version()}
         )
         self._requests = self._counter(
-            "uplift_http_requests", "Requests that were answered.", "route", "method", "status"
+            "uplift_http_requests",
+            "Answered HTTP requests and closed WebSockets.",
+            "route",
+            "method",
+            "status",
         )
         self._request_seconds = self._histogram(
-            "uplift_http_request_seconds", "Seconds until the answer began.", "route"
+            "uplift_http_request_seconds", "Seconds until the response started.", "route"
         )
         self._streams = self._gauge("uplift_open_streams", "Open WebSockets and event streams.", "kind")
-        self._outcomes = self._counter("uplift_outcomes", "What upgrades did to instances.", "kind")
+        self._outcomes = self._counter("uplift_outcomes", "Outcomes of upgrades, one per instance.", "kind")
         self._reasons = self._counter(
-            "uplift_skips", "Skipped instances, under each of their reasons.", "reason"
+            "uplift_skips",
+            "Skipped instances by reason. An instance counts under each of its reasons.",
+            "reason",
         )
         self._chunk_seconds = self._histogram(
-            "uplift_chunk_seconds", "Seconds that a chunk's transaction took."
+            "uplift_chunk_seconds", "Duration of a chunk's transaction in seconds."
         )
-        self._ended = self._counter("uplift_upgrades_ended", "Upgrades that ended here.", "state")
+        self._upgrades_ended = self._counter(
+            "uplift_upgrades_ended", "Upgrades that ended in this program.", "state"
+        )
         self._upgrades = self._gauge("uplift_upgrades", "Unfinished upgrades in the database.", "state")
-        self._is_up = self._gauge("uplift_database_up", "Whether the database answered just now.")
-        self._in_use = self._gauge("uplift_connections_in_use", "Database connections in use.", "pool")
-        self._most = self._gauge("uplift_connections_max", "Database connections there can be.", "pool")
-        self._lines = self._counter("uplift_log_lines", "Lines in the log that ask for attention.", "level")
-        self._lag = self._histogram("uplift_event_loop_lag_seconds", "Seconds that the event loop is late.")
-        self._begin_at_zero()
+        self._database_up = self._gauge(
+            "uplift_database_up", "1 if the database answered at this scrape, else 0."
+        )
+        self._connections_in_use = self._gauge(
+            "uplift_connections_in_use", "Database connections in use.", "pool"
+        )
+        self._connections_limit = self._gauge(
+            "uplift_connections_max", "Most database connections in the pool.", "pool"
+        )
+        self._log_lines = self._counter("uplift_log_lines", "Log lines of level warning and error.", "level")
+        self._lag = self._histogram("uplift_event_loop_lag_seconds", "Lag of the event loop in seconds.")
+        self._start_at_zero()
 
     def request_answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request by its route's template, never by its path."""
@@ -85,49 +99,49 @@ class Metrics:
     def stream_closed(self, kind: str) -> None:
         self._streams.labels(kind).dec()
 
-    def chunk_done(self, chunk: DoneChunk, took: timedelta) -> None:
-        """Count what became of a chunk; a uplift.domain.use_cases.run.OnChunk."""
+    def chunk_done(self, chunk: DoneChunk, duration: timedelta) -> None:
+        """Count the outcomes of a chunk. Implements uplift.domain.use_cases.run.OnChunk."""
         skipped = chunk.not_found + sum(counted.count for counted in chunk.skipped)
         self._outcomes.labels(OutcomeKind.UPGRADED).inc(chunk.upgraded)
         self._outcomes.labels(OutcomeKind.SKIPPED).inc(skipped)
         for reason, count in count_reasons(chunk.skipped, not_found=chunk.not_found).items():
             self._reasons.labels(reason).inc(count)
-        self._chunk_seconds.observe(took.total_seconds())
+        self._chunk_seconds.observe(duration.total_seconds())
         if chunk.upgrade.is_finished:
-            self._ended.labels(chunk.upgrade.state).inc()
+            self._upgrades_ended.labels(chunk.upgrade.state).inc()
 
     def upgrade_failed(self) -> None:
-        self._ended.labels(UpgradeState.FAILED).inc()
+        self._upgrades_ended.labels(UpgradeState.FAILED).inc()
 
     def count_line(
         self, _: WrappedLogger, __: str, line: MutableMapping[str, Any]
     ) -> MutableMapping[str, Any]:
-        """Count a line of the log; a processor of structlog."""
+        """Count a log line. A processor of structlog."""
         if line.get("level") in COUNTED_LEVELS:
-            self._lines.labels(line["level"]).inc()
+            self._log_lines.labels(line["level"]).inc()
         return line
 
-    def show(self, queue: Mapping[UpgradeState, int] | None, pools: Mapping[str, PoolUse]) -> bytes:
-        """All metrics as Prometheus reads them. `queue` is None when the database does not answer."""
-        self._is_up.set(queue is not None)
+    def render(self, queue: Mapping[UpgradeState, int] | None, pools: Mapping[str, PoolUse]) -> bytes:
+        """All metrics in Prometheus' text format. `queue` is None when the database does not answer."""
+        self._database_up.set(queue is not None)
         self._upgrades.clear()
         if queue is not None:
             for state in UNFINISHED:
                 self._upgrades.labels(state).set(queue.get(state, 0))
         for name, pool in pools.items():
-            self._in_use.labels(name).set(pool.in_use)
-            self._most.labels(name).set(pool.most)
+            self._connections_in_use.labels(name).set(pool.in_use)
+            self._connections_limit.labels(name).set(pool.most)
         return generate_latest(self.registry)
 
     async def measure_lag(self) -> None:
-        """Look now and then how late the event loop is, until cancelled."""
+        """Measure the event loop's lag at regular intervals, until cancelled."""
         while True:
-            due = time.monotonic() + LAG_EVERY
-            await asyncio.sleep(LAG_EVERY)
+            due = time.monotonic() + LAG_INTERVAL
+            await asyncio.sleep(LAG_INTERVAL)
             self._lag.observe(max(0.0, time.monotonic() - due))
 
-    def _begin_at_zero(self) -> None:
-        """A counter that first shows when it is 1 has no rate before."""
+    def _start_at_zero(self) -> None:
+        """Create every series with the value 0: a series that starts at 1 has no rate."""
         for stream in STREAMS:
             self._streams.labels(stream)
         for kind in OutcomeKind:
@@ -135,15 +149,15 @@ class Metrics:
         for reason in ReasonCode:
             self._reasons.labels(reason)
         for state in (UpgradeState.COMPLETED, UpgradeState.FAILED):
-            self._ended.labels(state)
+            self._upgrades_ended.labels(state)
         for level in COUNTED_LEVELS:
-            self._lines.labels(level)
+            self._log_lines.labels(level)
 
-    def _counter(self, name: str, says: str, *labels: str) -> Counter:
-        return Counter(name, says, labels, registry=self.registry)
+    def _counter(self, name: str, help_text: str, *labels: str) -> Counter:
+        return Counter(name, help_text, labels, registry=self.registry)
 
-    def _gauge(self, name: str, says: str, *labels: str) -> Gauge:
-        return Gauge(name, says, labels, registry=self.registry)
+    def _gauge(self, name: str, help_text: str, *labels: str) -> Gauge:
+        return Gauge(name, help_text, labels, registry=self.registry)
 
-    def _histogram(self, name: str, says: str, *labels: str) -> Histogram:
-        return Histogram(name, says, labels, buckets=SECONDS, registry=self.registry)
+    def _histogram(self, name: str, help_text: str, *labels: str) -> Histogram:
+        return Histogram(name, help_text, labels, buckets=SECONDS, registry=self.registry)

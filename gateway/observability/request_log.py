@@ -1,8 +1,8 @@
-"""What is known of each request: its id, a line in the log, and its part in the metrics.
+"""Gives each request an id, a log line and its part in the metrics.
 
-The id is the client's own `X-Request-ID` if it is well-formed, else a new one. It comes back with the reply,
-and stands in every line of the log that the request causes. The caller is named by the id of its key, never
-by the key; the path is named by its route, for what clients write into paths is theirs.
+The id is the client's `X-Request-ID` if it is well-formed, else a new one. The response has it as a header,
+and every log line of the request has it as `request_id`. Log lines name the caller by the id of its API key,
+never by the key, and the path by its route, because paths can contain a client's data.
 """
 
 import re
@@ -19,14 +19,14 @@ from uplift.gateway.observability.metrics import EVENTS, OTHER, WEBSOCKET, Metri
 HEADER = b"x-request-id"
 WELL_FORMED = re.compile(r"[\w.~+/=:@-]{1,128}", re.ASCII)
 PROBES = frozenset({"/healthz", "/readyz"})
-"""Asked all the time by machines: their lines are only for who debugs."""
-CUT_OFF = 499
-"""The status, in log and metrics only, of a request whose client left before any answer."""
+"""Machines call these every few seconds, so their lines have level debug."""
+CLIENT_GONE = 499
+"""The status, in log and metrics only, of a request whose client disconnected before the response."""
 FAILED = 500
 
 
-class Observing:
-    """Wraps the application; `access_log` says whether each request gets a line of its own."""
+class RequestLog:
+    """ASGI middleware around the whole application. `access_log` turns the line of each request on."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, *, access_log: bool) -> None:
         self._app = app
@@ -49,7 +49,7 @@ class Observing:
 
 
 class _Request:
-    """One request on its way."""
+    """One request, from its start until its response is sent."""
 
     def __init__(self, scope: Scope, send: Send, metrics: Metrics) -> None:
         self.id = _id_of(scope)
@@ -57,35 +57,39 @@ class _Request:
         self._scope = scope
         self._send = send
         self._metrics = metrics
-        self._began = time.perf_counter()
-        self._answered_after: float | None = None
+        self._started_at = time.perf_counter()
+        self._response_delay: float | None = None
         self._stream: str | None = None
 
     async def send(self, message: Message) -> None:
-        """Send a message of the answer; the first one is given the id."""
+        """Send a message of the response. Adds the id to the first one."""
         kind = message["type"]
         if kind == "websocket.accept":
-            self._answer(101, message, stream=WEBSOCKET)
+            self._note_response(101, message, stream=WEBSOCKET)
         elif kind in ("http.response.start", "websocket.http.response.start"):
-            self._answer(message["status"], message, stream=EVENTS if _is_event_stream(message) else None)
+            self._note_response(
+                message["status"], message, stream=EVENTS if _is_event_stream(message) else None
+            )
         await self._send(message)
 
     def end(self, *, log: bool) -> None:
-        """Count the request, and write its line."""
-        took = time.perf_counter() - self._began
-        status = self.status or CUT_OFF
+        """Count the request, and write its log line."""
+        duration = time.perf_counter() - self._started_at
+        status = self.status or CLIENT_GONE
         route = getattr(self._scope.get("route"), "path", OTHER)
         method = self._scope.get("method", "WEBSOCKET")
         if self._stream:
             self._metrics.stream_closed(self._stream)
-        self._metrics.request_answered(route, method, status, self._answered_after or took)
+        self._metrics.request_answered(route, method, status, self._response_delay or duration)
         if log:
             write = get_logger().debug if route in PROBES else get_logger().info
-            write("request", method=method, route=route, status=status, milliseconds=round(1_000 * took, 3))
+            write(
+                "request", method=method, route=route, status=status, milliseconds=round(1_000 * duration, 3)
+            )
 
-    def _answer(self, status: int, message: Message, *, stream: str | None) -> None:
+    def _note_response(self, status: int, message: Message, *, stream: str | None) -> None:
         self.status = status
-        self._answered_after = time.perf_counter() - self._began
+        self._response_delay = time.perf_counter() - self._started_at
         message["headers"] = [*message.get("headers", ()), (HEADER, self.id.encode())]
         if stream:
             self._stream = stream
@@ -95,10 +99,10 @@ class _Request:
 def _id_of(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == HEADER:
-            given: str = value.decode("latin-1")
-            # A key sent here by mistake must not get into the log.
-            if WELL_FORMED.fullmatch(given) and PREFIX not in given:
-                return given
+            request_id: str = value.decode("latin-1")
+            # A client may send its API key here by mistake: it must not reach the log.
+            if WELL_FORMED.fullmatch(request_id) and PREFIX not in request_id:
+                return request_id
     return uuid4().hex
 
 

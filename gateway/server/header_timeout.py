@@ -1,6 +1,6 @@
-"""How long may a client take for the head of a request, and how large may it be?
+"""Limits the time and size of a request's head.
 
-uvicorn bounds neither: who opens connections and sends a byte now and then could hold them for ever.
+uvicorn limits neither, so a client that sends a byte now and then could hold a connection forever.
 """
 
 import asyncio
@@ -8,31 +8,31 @@ import asyncio
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD_BYTES = 64 * 1024
-"""Of a head that comes in several parts; one that comes at once is bounded by what a socket holds."""
+"""Limit for a head that arrives in several parts. The socket's buffer limits one that arrives whole."""
 
 TOO_SLOW = ("408 Request Timeout", "Expected the whole head of the request sooner.")
 TOO_LARGE = ("431 Request Header Fields Too Large", f"Expected a head of at most {MAX_HEAD_BYTES:,} bytes.")
 
 
-def punctual_http(seconds: float) -> type[asyncio.Protocol]:
-    """The protocol for `uvicorn.Config(http=…)` that waits so long for each head."""
-    return type("PunctualHttp", (PunctualHttp,), {"head_seconds": seconds})
+def http_with_header_timeout(seconds: float) -> type[asyncio.Protocol]:
+    """The protocol for `uvicorn.Config(http=…)` that waits this long for each head."""
+    return type("HeaderTimeoutProtocol", (HeaderTimeoutProtocol,), {"head_seconds": seconds})
 
 
-class PunctualHttp(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 with both bounds. A head that comes at once, as nearly all do, costs no timer."""
+class HeaderTimeoutProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 with both limits. A head that arrives whole, as nearly all do, starts no timer."""
 
     head_seconds = 20.0
-    _due: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None
     _in_head = False
     _head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         super().connection_made(transport)
-        self._wait_for_head()
+        self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_waiting()
+        self._cancel_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -42,8 +42,8 @@ class PunctualHttp(HttpToolsProtocol):
         self._head_bytes += len(data)
         if self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(*TOO_LARGE)
-        elif self._due is None:
-            self._wait_for_head()
+        elif self._timer is None:
+            self._start_timer()
 
     def on_message_begin(self) -> None:
         self._in_head, self._head_bytes = True, 0
@@ -51,18 +51,18 @@ class PunctualHttp(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self._stop_waiting()
+        self._cancel_timer()
         super().on_headers_complete()
 
-    def _wait_for_head(self) -> None:
-        self._due = self.loop.call_later(self.head_seconds, self._give_up)
+    def _start_timer(self) -> None:
+        self._timer = self.loop.call_later(self.head_seconds, self._head_timed_out)
 
-    def _stop_waiting(self) -> None:
-        if self._due is not None:
-            self._due.cancel()
-            self._due = None
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-    def _give_up(self) -> None:
+    def _head_timed_out(self) -> None:
         if self._in_head:
             self._refuse(*TOO_SLOW)
         else:

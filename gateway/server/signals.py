@@ -1,4 +1,4 @@
-"""How does a program learn that it shall end?"""
+"""Stops a program on SIGINT and SIGTERM."""
 
 import asyncio
 import signal
@@ -12,22 +12,22 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def stopped_by_signals(stop: Callable[[], object]) -> Iterator[None]:
     """Within the block, the first SIGINT or SIGTERM calls `stop` in the running loop.
 
-    The next one ends the program at once, whatever it does: then nothing of ours stands between them.
+    The second signal ends the program immediately, by the system's default action.
     """
     loop = asyncio.get_running_loop()
 
-    def begin() -> None:
+    def begin_to_stop() -> None:
         for number in SIGNALS:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
         stop()
 
-    earlier = {number: signal.getsignal(number) for number in SIGNALS}
+    previous = {number: signal.getsignal(number) for number in SIGNALS}
     for number in SIGNALS:
-        loop.add_signal_handler(number, begin)
+        loop.add_signal_handler(number, begin_to_stop)
     try:
         yield
     finally:
-        for number, handler in earlier.items():
+        for number, handler in previous.items():
             loop.remove_signal_handler(number)
             signal.signal(number, handler)

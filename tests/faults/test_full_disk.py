@@ -79,7 +79,10 @@ def test_a_server_out_of_space_says_so_and_goes_on_when_there_is_space(
         upgrade = server.upgrade_all_by_rest("one")
         until(lambda: progress_of(file, upgrade).total > 20_000, "the upgrade is under way")
         disk.fill(server)
-        until(lambda: "upgrade left to whoever comes next" in server.log, "the worker meets the full disk")
+        until(
+            lambda: "upgrade released, the store is unavailable" in server.log,
+            "the worker meets the full disk",
+        )
         assert server.is_running
         full = must_tell_the_truth(file, upgrade, template.file)
         assert not full.is_completed

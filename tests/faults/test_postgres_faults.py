@@ -192,7 +192,7 @@ def freeze_when(gateway: Program, is_time: Callable[[], bool]) -> None:
 
 def is_idle(gateway: Program) -> bool:
     """Whether its workers have left, by their own words, each upgrade that they have taken."""
-    return gateway.log.count('"upgrade taken"') == gateway.log.count('"upgrade left')
+    return gateway.log.count('"upgrade claimed"') == gateway.log.count('"upgrade released')
 
 
 def until_idle(gateway: Program) -> None:
@@ -303,7 +303,7 @@ def test_a_gateway_that_was_stopped_beyond_its_lease_writes_nothing_more(
         written = world.ask(WRITTEN_LAST)
         frozen.thaw()
         until_idle(frozen)
-        assert '"upgrade left"' in frozen.log, "it has looked at what it had"
+        assert '"upgrade released"' in frozen.log, "it has looked at what it had"
         assert world.ask(WRITTEN_LAST) == written
         world.must_tell_the_truth(upgrade)
         assert url.database is not None

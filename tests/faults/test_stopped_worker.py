@@ -47,6 +47,6 @@ def test_it_writes_nothing_more_when_it_wakes_up(template: Template, file: Path)
                 assert first.is_running
                 assert second.is_running
             assert seen <= {taken.worker}
-            until(lambda: "upgrade left" in first.log, "the first worker sees that it lost the upgrade")
+            until(lambda: "upgrade released" in first.log, "the first worker sees that it lost the upgrade")
     must_be_all_done(file, upgrade, template.file)
     assert upgrades_in(file) == [upgrade]

@@ -34,10 +34,10 @@ pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def working(store: Store, *, patience: float = 60) -> AsyncIterator[None]:
-    """A worker that runs meanwhile, and must have ended when it was told to."""
+async def running_worker(store: Store, *, stop_timeout: float = 60) -> AsyncIterator[None]:
+    """Runs a worker during the block, then stops it; it must end."""
     stopping = asyncio.Event()
-    worker = UpgradeWorker(store, a_worker(), concurrency=1, stopping=stopping, patience=patience)
+    worker = UpgradeWorker(store, a_worker(), concurrency=1, stopping=stopping, stop_timeout=stop_timeout)
     running = asyncio.create_task(worker.run())
     yield
     stopping.set()
@@ -46,7 +46,7 @@ async def working(store: Store, *, patience: float = 60) -> AsyncIterator[None]:
 
 
 class LockedStore(InMemoryStore):
-    """Never answers a worker, and never has news."""
+    """Answers no worker, and never reports a change."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,13 +63,13 @@ class LockedStore(InMemoryStore):
 async def test_a_worker_that_waits_for_the_store_ends_at_once() -> None:
     store = LockedStore()
     with capture_logs() as logs:
-        async with working(store):
+        async with running_worker(store):
             await store.is_waited_for.wait()
-    assert [line["event"] for line in logs] == ["the worker waits for the store"]
+    assert [line["event"] for line in logs] == ["worker waits for the store"]
 
 
 class SilentStore(InMemoryStore):
-    """Leaves a question without an answer."""
+    """Never answers the claim."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,12 +81,12 @@ class SilentStore(InMemoryStore):
         return None
 
 
-async def test_what_takes_longer_than_its_patience_is_cut_off() -> None:
+async def test_what_takes_longer_than_the_stop_timeout_is_cancelled() -> None:
     store = SilentStore()
     with capture_logs() as logs:
-        async with working(store, patience=0.01):
+        async with running_worker(store, stop_timeout=0.01):
             await store.is_asked.wait()
-    assert [line["event"] for line in logs] == ["work was cut off by the stop"]
+    assert [line["event"] for line in logs] == ["chunks cancelled by shutdown"]
 
 
 class TogetherStore(Around):
@@ -150,7 +150,7 @@ async def test_a_worker_never_has_the_name_of_one_whose_lease_may_still_stand() 
     )
     stopping = asyncio.Event()
     named = Worker(name="here", lease_for=timedelta(milliseconds=1))
-    worker = UpgradeWorker(store, named, concurrency=1, stopping=stopping, patience=60)
+    worker = UpgradeWorker(store, named, concurrency=1, stopping=stopping, stop_timeout=60)
     async with asyncio.timeout(30):
         running = asyncio.create_task(worker.run())
         done = await wait_until_finished(store, queued)
@@ -218,4 +218,4 @@ async def test_a_broken_file_neither_ends_the_worker_nor_shows_in_a_reply(folder
     assert error["extensions"]["code"] == "INTERNAL"
     assert "malformed" not in reply.text
     assert [line for line in logs if line.get("error_id") == error["extensions"]["id"]]
-    assert "the worker could not take an upgrade" in [line["event"] for line in logs]
+    assert "worker could not claim an upgrade" in [line["event"] for line in logs]

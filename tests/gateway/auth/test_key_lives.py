@@ -15,7 +15,7 @@ from tests.support.stores import Stores
 from uplift.domain import Role
 from uplift.domain.errors import InvalidInput, StoreUnavailable, Unauthenticated
 from uplift.domain.model.access import ApiKey, KeyUse
-from uplift.gateway.app import writing_down
+from uplift.gateway.app import storing_key_uses
 from uplift.gateway.auth.expiry import expiry_in, expiry_on
 from uplift.gateway.auth.key_audit import key_events
 from uplift.gateway.auth.key_uses import KeyUses
@@ -88,10 +88,10 @@ async def test_uses_are_counted_by_day_and_written_down_in_one_go(keys: SqlKeys)
     await authenticate.recheck(f"Bearer {token}")
     assert await keys.uses() == []
 
-    await uses.write_down()
+    await uses.store()
     today = KeyUse(key=key.id, day=NOON.date(), accepted=True, times=3, last_at=NOON)
     assert await keys.uses() == [today]
-    await uses.write_down()
+    await uses.store()
     assert await keys.uses() == [today]
 
     clock.now = NOON + timedelta(days=1)
@@ -101,7 +101,7 @@ async def test_uses_are_counted_by_day_and_written_down_in_one_go(keys: SqlKeys)
         with pytest.raises(Unauthenticated):
             await authenticate(f"Bearer {token}")
     clock.now += MINUTE
-    await uses.write_down()
+    await uses.store()
     day = NOON.date() + timedelta(days=1)
     then = NOON + timedelta(days=1)
     assert sorted(await keys.uses(), key=lambda use: (use.day, -use.accepted)) == [
@@ -137,11 +137,11 @@ async def test_what_cannot_be_written_down_is_kept_for_the_next_time(keys: SqlKe
     key, _ = await create_key(keys, name="ci", role=Role.READER)
     unwilling = UnwillingKeys(keys._database)
     uses = KeyUses(unwilling, AClock(NOON))
-    uses.note(key.id, accepted=True)
-    await uses.write_down()
-    uses.note(key.id, accepted=True)
+    uses.count(key.id, accepted=True)
+    await uses.store()
+    uses.count(key.id, accepted=True)
     unwilling.is_unwilling = False
-    await uses.write_down()
+    await uses.store()
     assert [use.times for use in await keys.uses()] == [2]
 
 
@@ -149,8 +149,8 @@ async def test_a_locked_database_is_waited_for_once_at_a_stop(keys: SqlKeys) -> 
     unwilling = UnwillingKeys(keys._database)
     uses = KeyUses(unwilling, AClock(NOON))
     stopping = asyncio.Event()
-    async with writing_down(uses, stopping):
-        uses.note(uuid4(), accepted=True)
+    async with storing_key_uses(uses, stopping):
+        uses.count(uuid4(), accepted=True)
         await asyncio.sleep(0)
         stopping.set()
     assert unwilling.asked == 1
@@ -169,8 +169,8 @@ async def test_the_audit_tells_who_did_what_and_when(keys: SqlKeys) -> None:
     await keys.revoke(key.id, NOON + 2 * MINUTE, by="cli:bob")
     clock.now = NOON + 3 * MINUTE
     for _ in range(1_200):
-        uses.note(key.id, accepted=False)
-    await uses.write_down()
+        uses.count(key.id, accepted=False)
+    await uses.store()
     events = [(event.at, event.name, event.what) for event in await key_events(keys)]
     assert events == [
         (NOON - MINUTE, "old", "created as reader by somebody"),
@@ -179,7 +179,7 @@ async def test_the_audit_tells_who_did_what_and_when(keys: SqlKeys) -> None:
         (NOON + 2 * MINUTE, "ci", "revoked by cli:bob"),
         (NOON + 3 * MINUTE, "ci", "refused as revoked or expired 1,200 times that day"),
     ]
-    assert {event.key for event in await key_events(keys, other.id)} == {other.id}
+    assert {event.key_id for event in await key_events(keys, other.id)} == {other.id}
     unknown = uuid4()
     with pytest.raises(InvalidInput, match=f"^Expected to show key {unknown}, but no key has this id.$"):
         await key_events(keys, unknown)

@@ -14,7 +14,7 @@ from tests.support.stores import Everything, by_id
 from uplift.domain import Instance, ProcessKey, Status, VersionState
 from uplift.domain.model.process import VersionNumber
 from uplift.gateway.files.importer import BATCH, ImportFailedError, import_file
-from uplift.gateway.files.records import COLUMNS, LONGEST_LINE
+from uplift.gateway.files.records import COLUMNS, MAX_LINE_BYTES
 from uplift.storage.memory import InMemoryStore
 
 DATABASE = Path("uplift.sqlite")
@@ -250,8 +250,8 @@ def test_a_bad_line_is_told_by_number_and_nothing_of_its_batch_is_written(
 ) -> None:
     file = a_file(lines(*GOOD, bad, an_instance_record(4)))
     said = must_refuse("import", file)
-    assert said.startswith(f"Expected to import orders.jsonl, but line 4 stands in the way: {why}")
-    assert said.endswith("Mend the line and import the file again.")
+    assert said.startswith(f"Expected to import orders.jsonl, but line 4 is invalid: {why}")
+    assert said.endswith("Correct the line and import the file again.")
 
     found = kept()
     assert found is not None
@@ -270,12 +270,12 @@ def test_mending_the_line_lets_the_rest_in(empty: Place) -> None:
 def test_a_refused_batch_is_told_by_its_own_line_and_not_by_where_it_was_noticed() -> None:
     strangers = [an_instance_record(number, code="nothing") for number in (7, 8)]
     said = must_refuse("import", a_file(lines(PROCESS, VERSION, *strangers, {**VERSION, "number": 2})))
-    assert "but line 3 stands in the way: Expected to find process 'crm/nothing'" in said
+    assert "but line 3 is invalid: Expected to find process 'crm/nothing'" in said
     said = must_refuse(
         "import",
         a_file(lines(PROCESS, VERSION, an_instance_record(1, version=7), b"", {**VERSION, "number": 2})),
     )
-    assert "but line 3 stands in the way: Expected version to be" in said
+    assert "but line 3 is invalid: Expected version to be" in said
 
 
 def test_a_link_out_of_the_folder_is_not_followed(folder: Path) -> None:
@@ -291,22 +291,20 @@ def test_a_link_out_of_the_folder_is_not_followed(folder: Path) -> None:
 def test_a_document_beyond_the_limit_is_refused() -> None:
     Path("large.bpmn").write_bytes(b" " * 5_000_100)
     said = must_refuse("import", a_file(lines(PROCESS, {**VERSION, "bpmnFile": "large.bpmn"})))
-    assert "but line 2 stands in the way: Expected bpmn to be at most 5,000,000 bytes, but got " in said
+    assert "but line 2 is invalid: Expected bpmn to be at most 5,000,000 bytes, but got " in said
 
 
 @pytest.mark.parametrize("name", ["orders.jsonl", "orders.csv"])
 def test_a_huge_line_is_refused_before_it_is_read(name: str) -> None:
-    said = must_refuse("import", a_file(b"x" * (LONGEST_LINE + 2), name))
-    assert (
-        f"line 1 stands in the way: Expected at most {LONGEST_LINE:,} bytes, but the line is longer." in said
-    )
+    said = must_refuse("import", a_file(b"x" * (MAX_LINE_BYTES + 2), name))
+    assert f"line 1 is invalid: Expected at most {MAX_LINE_BYTES:,} bytes, but the line is longer." in said
 
 
 def test_a_changed_published_version_is_refused(empty: Place) -> None:
     must_do("import", a_file(lines(PROCESS, VERSION)))
     before = kept(empty)
     said = must_refuse("import", a_file(lines({**VERSION, "bpmn": DOCUMENT.decode()})))
-    assert "but line 1 stands in the way: Expected version 1 of process 'crm/orders' to be as it was" in said
+    assert "but line 1 is invalid: Expected version 1 of process 'crm/orders' to be as it was" in said
     assert kept(empty) == before
 
 
@@ -317,7 +315,7 @@ async def test_batches_before_a_bad_one_stay() -> None:
     records[BATCH + 1]["version"] = 9
     file = a_file(lines(PROCESS, VERSION, *records))
     store = InMemoryStore()
-    with pytest.raises(Exception, match=f"but line {BATCH + 4:,} stands in the way: .*20,000 instances"):
+    with pytest.raises(Exception, match=f"but line {BATCH + 4:,} is invalid: .*20,000 instances"):
         await import_file(store, file, caller=ADMIN)
     assert len(await by_id(store, ORDERS)) == BATCH
 
@@ -330,9 +328,7 @@ async def test_of_two_bad_lines_the_first_is_told_however_late_it_is_noticed(als
     if also_bad:
         records[BATCH + 1]["status"] = "WAITING"
     store = InMemoryStore()
-    with pytest.raises(
-        ImportFailedError, match=r"but line 10 stands in the way: .*got 9.*0 instances"
-    ) as told:
+    with pytest.raises(ImportFailedError, match=r"but line 10 is invalid: .*got 9.*0 instances") as told:
         await import_file(store, a_file(lines(PROCESS, VERSION, *records)), caller=ADMIN)
     assert told.value.line == 10
     assert await by_id(store, ORDERS) == {}
@@ -393,8 +389,8 @@ ROW = f"crm,orders,{an_id(1)},1,PENDING,approve"
         ([HEADER, f"crm,orders,{an_id(2)},one,PENDING,"], 2, "Expected `int`, got `str` - at `$.version`."),
         ([HEADER, f"crm,orders,{an_id(2)},1,pending,"], 2, "Invalid enum value 'pending' - at `$.status`."),
         ([HEADER, f"crm,,{an_id(2)},1,PENDING,"], 2, "Object missing required field `code`."),
-        ([HEADER, ROW + ",more"], 2, "Expected 6 cells, one a column, but found 7."),
-        ([HEADER, ROW.removesuffix(",approve")], 2, "Expected 6 cells, one a column, but found 5."),
+        ([HEADER, ROW + ",more"], 2, "Expected 6 cells, one per column, but found 7."),
+        ([HEADER, ROW.removesuffix(",approve")], 2, "Expected 6 cells, one per column, but found 5."),
         (
             [HEADER + ",colour", ROW + ",red"],
             1,
@@ -412,7 +408,7 @@ def test_a_bad_line_of_csv_is_told_by_number(rows: list[str], line: int, why: st
     must_do("import", a_file(lines(PROCESS, VERSION)))
     before = kept()
     said = must_refuse("import", a_file("\n".join(rows).encode(), "orders.csv"))
-    assert said.startswith(f"Expected to import orders.csv, but line {line} stands in the way: {why}")
+    assert said.startswith(f"Expected to import orders.csv, but line {line} is invalid: {why}")
     assert kept() == before
 
 
@@ -422,7 +418,7 @@ def test_csv_in_another_encoding_is_told_by_the_line() -> None:
     for encoding, line in (("latin-1", 3), ("utf-16", 1)):
         content = f"{HEADER}\n{ROW}\ncrm,orders,{an_id(2)},1,PENDING,prüfen\n".encode(encoding)
         said = must_refuse("import", a_file(content, "orders.csv"))
-        assert f"but line {line} stands in the way: Expected UTF-8 text" in said
+        assert f"but line {line} is invalid: Expected UTF-8 text" in said
     assert kept() == before
 
 

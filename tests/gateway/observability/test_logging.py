@@ -18,7 +18,7 @@ def fails(token):
 configure_logs(Settings(), Metrics())
 log = structlog.get_logger()
 log.debug("too small to be told")
-log.info("upgrade taken", upgrade="u-1")
+log.info("upgrade claimed", upgrade="u-1")
 logging.getLogger("uvicorn.error").warning("a library says %s", "so")
 logging.getLogger("aiosqlite").debug("a statement and its values")
 try:
@@ -46,7 +46,7 @@ def logged(**environment: str) -> str:
 
 def test_people_read_lines() -> None:
     said = logged()
-    assert "upgrade taken" in said
+    assert "upgrade claimed" in said
     assert "u-1" in said
     assert "a library says so" in said
     assert "too small" not in said
@@ -57,7 +57,7 @@ def test_people_read_lines() -> None:
 def test_programs_read_one_json_object_a_line() -> None:
     records = [json.loads(line) for line in logged(UPLIFT_LOG_FORMAT="json").splitlines()]
     assert [record["event"] for record in records] == [
-        "upgrade taken",
+        "upgrade claimed",
         "a library says so",
         "unexpected_error",
         "once more",

@@ -117,10 +117,10 @@ def test_every_line_about_an_upgrade_names_it(folder: Path, file: Path) -> None:
     with_store(file, leave_queued)
     (queued,) = everything(file).upgrades
     with started("worker", folder=folder, UPLIFT_LOG_FORMAT="json", UPLIFT_LOG_LEVEL="debug") as program:
-        until(lambda: "upgrade left" in program.errors)
+        until(lambda: "upgrade released" in program.errors)
         assert program.stop() == 0
     about_it = [line for line in lines_of(program.errors) if line.get("upgrade_id") == str(queued.id)]
-    assert [line["event"] for line in about_it] == ["upgrade taken", "chunk done", "upgrade left"]
+    assert [line["event"] for line in about_it] == ["upgrade claimed", "chunk done", "upgrade released"]
     assert {line["process"] for line in about_it} == {"crm/orders"}
     assert [(line["upgraded"], line["skipped"]) for line in about_it[1:]] == [(3, 2), (3, 2)]
     others = [line["event"] for line in lines_of(program.errors) if line not in about_it]

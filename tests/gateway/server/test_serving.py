@@ -120,7 +120,7 @@ def test_stops_in_a_few_seconds_while_a_request_is_under_way(folder: Path) -> No
             assert time.monotonic() - begun < 8
             assert slow.recv(1_000).startswith(b"HTTP/1.1 503 ")
         assert "Traceback" not in program.errors
-        assert "a request was cut off by the stop" in program.errors
+        assert "request cancelled by shutdown" in program.errors
         assert key not in program.errors
 
 

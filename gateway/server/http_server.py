@@ -1,4 +1,4 @@
-"""How is the gateway served over a socket, and stopped again?"""
+"""Serves the gateway over a socket until it is stopped."""
 
 import asyncio
 import socket
@@ -11,14 +11,13 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog import get_logger
 
-from uplift.domain.model.access import Role
 from uplift.gateway.app import build_app
-from uplift.gateway.auth.keys import create_key
+from uplift.gateway.auth.keys import first_admin_key
 from uplift.gateway.database import open_store
 from uplift.gateway.http.security_headers import SecurityHeaders
 from uplift.gateway.observability.metrics import Metrics
-from uplift.gateway.observability.request_log import Observing
-from uplift.gateway.server.header_timeout import punctual_http
+from uplift.gateway.observability.request_log import RequestLog
+from uplift.gateway.server.header_timeout import http_with_header_timeout
 from uplift.gateway.server.listener import listening, url_of
 from uplift.gateway.server.metrics_server import metrics_served
 from uplift.gateway.server.signals import stopped_by_signals
@@ -34,15 +33,15 @@ async def serve(
     on_ready: Callable[[str, str | None], None],
     on_metrics: Callable[[str], None],
 ) -> None:
-    """Serve until told to stop. `on_ready` gets the base URL, and the first key if one had to be made.
-    `on_metrics` gets the URL of the metrics, if settings want them served.
+    """Serve until a signal stops the program.
 
-    Raises InvalidInput when it cannot listen where the settings say, with nothing written.
+    `on_ready` receives the base URL, and the first API key if the database had none. `on_metrics` receives
+    the URL of the metrics if they are served. Raises InvalidInput, and writes nothing, when it cannot listen.
     """
-    where = settings.database
-    # First, for a key that is made must also be shown.
+    database = settings.database
+    # Listen before the first key is created: a key that cannot be shown would be lost.
     with listening(settings.host, settings.port) as listener:
-        store = await open_store(where)
+        store = await open_store(database)
         try:
             async with metrics_served(store, settings, metrics, on_ready=on_metrics):
                 first_key = await first_admin_key(SqlKeys(store.database))
@@ -61,11 +60,11 @@ async def serve_store(
     *,
     on_ready: Callable[[str], None],
 ) -> None:
-    """Serve an open store until told to stop."""
+    """Serve an open store until a signal stops the program."""
     stopping = asyncio.Event()
     config = uvicorn.Config(
         served_app(store, settings, metrics, stopping),
-        http=punctual_http(settings.max_head_seconds),
+        http=http_with_header_timeout(settings.max_head_seconds),
         log_config=None,
         log_level="warning",
         access_log=False,
@@ -79,21 +78,13 @@ async def serve_store(
 
 
 def served_app(store: SqlStore, settings: Settings, metrics: Metrics, stopping: asyncio.Event) -> ASGIApp:
-    """The application as it is served: observed from outside, and cut off when it is too slow to stop."""
-    app = SecurityHeaders(_CuttingOff(build_app(store, settings, metrics, stopping)))
-    return Observing(app, metrics, access_log=settings.access_log)
+    """The application inside its middleware: request log, security headers, and an answer at shutdown."""
+    app = SecurityHeaders(_AnswerAtShutdown(build_app(store, settings, metrics, stopping)))
+    return RequestLog(app, metrics, access_log=settings.access_log)
 
 
-async def first_admin_key(keys: SqlKeys) -> str | None:
-    """A key for a system administrator when there is no key at all yet, else None."""
-    if not await keys.is_empty():
-        return None
-    _, token = await create_key(keys, name="first-admin", role=Role.SYSTEM_ADMIN, by="first start")
-    return token
-
-
-class _CuttingOff:
-    """Ends a request that is too slow for a gateway that stops: by a 503, not by a traceback in the log."""
+class _AnswerAtShutdown:
+    """Answers a request with 503 when the shutdown cancels it, instead of logging a traceback."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -101,16 +92,16 @@ class _CuttingOff:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self._app(scope, receive, send)
-        except asyncio.CancelledError:  # nothing else than a stop cancels a request
-            get_logger().warning("a request was cut off by the stop")  # which one, its own line tells
+        except asyncio.CancelledError:  # only uvicorn cancels a request, when its shutdown timeout has passed
+            get_logger().warning("request cancelled by shutdown")
             if scope["type"] == "http":
-                said = PlainTextResponse("The gateway stops.", 503, {"connection": "close"})
-                with suppress(RuntimeError):  # it had begun to answer
-                    await said(scope, receive, send)
+                response = PlainTextResponse("The gateway is shutting down.", 503, {"connection": "close"})
+                with suppress(RuntimeError):  # the response has started already
+                    await response(scope, receive, send)
 
 
 class _Server(uvicorn.Server):
-    """Tells its URL once it answers, and takes being told to stop for a good end."""
+    """Reports its URL once it answers, and exits with code 0 when a signal stops it."""
 
     def __init__(
         self, config: uvicorn.Config, on_ready: Callable[[str], None], stopping: asyncio.Event
@@ -124,17 +115,18 @@ class _Server(uvicorn.Server):
         self._on_ready(url_of(self.servers[0].sockets[0]))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._stopping.set()  # before the wait for requests under way, which wait for this
+        # uvicorn now waits for open requests, and those that wait for an upgrade end on this event.
+        self._stopping.set()
         await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop on these signals. uvicorn would raise them again at the end, and so end with an error."""
+        """Replaces uvicorn's handlers: they raise the signal again at the end, which ends in an error."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        with stopped_by_signals(self._end):
+        with stopped_by_signals(self._begin_to_stop):
             yield
 
-    def _end(self) -> None:
+    def _begin_to_stop(self) -> None:
         self.should_exit = True
