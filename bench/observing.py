@@ -55,7 +55,7 @@ async def seconds(app: ASGIApp, requests: int) -> float:
 
 async def main(requests: int) -> None:
     metrics, settings = Metrics(), Settings(log_format="json")
-    sys.stderr = open(os.devnull, "w")  # noqa: SIM115  for the whole life of the program
+    sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115  for the whole life of the program
     configure_logs(settings, metrics)
     with tempfile.TemporaryDirectory() as folder:
         store = await SqlStore.open(Path(folder) / "bench.sqlite")

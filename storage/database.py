@@ -34,7 +34,7 @@ class Database:
         """
         database = cls.at(where)
         try:
-            await database._must_have_the_newest_schema()
+            await database._must_have_the_newest_schema()  # noqa: SLF001  its own method
         except BaseException:
             await database.close()
             raise

@@ -44,7 +44,8 @@ class WithinBudget(FieldExtension):
     async def resolve_async(
         self, next_: AsyncExtensionResolver, source: Any, info: Any, **kwargs: Any
     ) -> Any:
-        nodes, limit = requested_nodes(info._raw_info), info.context.limits.max_nodes
+        # graphql-core's info holds fragments and variables; strawberry keeps it private.
+        nodes, limit = requested_nodes(info._raw_info), info.context.limits.max_nodes  # noqa: SLF001
         if nodes > limit:
             raise request_error(
                 HttpCode.LIMIT_EXCEEDED,
@@ -61,7 +62,8 @@ def counted_as(nodes: int, *, items: int | None = None) -> Mapping[str, int | No
 
 def require_within_budget(info: Any, *, items: int) -> None:
     """Refuses the fields requested of each item, once the number of items is known."""
-    inside, limit = _Counting(info._raw_info).inside_item(info._raw_info), info.context.limits.max_nodes
+    raw_info = info._raw_info  # noqa: SLF001  as above
+    inside, limit = _Counting(raw_info).inside_item(raw_info), info.context.limits.max_nodes
     if inside and items * (1 + inside) > limit:
         raise request_error(
             HttpCode.LIMIT_EXCEEDED,

@@ -39,7 +39,7 @@ class Operations:
     def __init__(self, schema: Schema, limits: Limits) -> None:
         if schema.extensions or schema.directives:
             raise ValueError("Expected a schema without strawberry extensions and operation directives.")
-        self._schema = schema._schema
+        self._schema = schema._schema  # noqa: SLF001  strawberry keeps the schema of graphql-core private
         self._hide_suggestions = not limits.introspection
         self.documents = Documents(self._schema, limits)
 

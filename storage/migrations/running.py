@@ -30,6 +30,8 @@ def migrate(connection: Connection, to: str = "head", *, among: ScriptDirectory 
     """
     scripts = among or revisions(VERSIONS)
     context = MigrationContext.configure(
-        connection, opts={"fn": lambda current, _: scripts._upgrade_revs(to, current)}
+        connection,
+        # Alembic plans the steps in this method only; its public commands need an environment file.
+        opts={"fn": lambda current, _: scripts._upgrade_revs(to, current)},  # noqa: SLF001
     )
     context.run_migrations(op=Operations(context))

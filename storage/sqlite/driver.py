@@ -128,7 +128,7 @@ class SqliteConnection(Connection):
         thread: Any = self._thread  # what is public there takes a step for each statement
         self._begun += 1
         with self._errors_as_sqlalchemy_has_them():
-            return await thread._execute(self._one_by_one, before, call, given)
+            return await thread._execute(self._one_by_one, before, call, given)  # noqa: SLF001  see above
 
     def _one_by_one(
         self, before: list[PendingStatement], call: Callable[..., Any], given: tuple[Any, ...]
@@ -142,7 +142,7 @@ class SqliteConnection(Connection):
 
     @property
     def _raw(self) -> sqlite3.Connection:
-        raw: sqlite3.Connection = self._thread._conn
+        raw: sqlite3.Connection = self._thread._conn  # noqa: SLF001  aiosqlite has no public name for it
         return raw
 
     @contextmanager
