@@ -14,7 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.graphql_api.working import a_worker, until_only, working_off
+from tests.graphql_api.workers import a_worker, running_worker, wait_until_only
 from tests.support.builders import ADMIN, ORDERS, a_process, an_upgrade_id, instances
 from tests.support.stores import SERVED, Stores
 from uplift.domain import Caller, Role, Upgrade, all_active, request_upgrade
@@ -139,8 +139,8 @@ async def test_follows_an_upgrade_that_another_program_works_on(told: Any, tmp_p
             async for event in told(address, following(upgrade.id)):
                 seen.append(event["data"]["upgradeProgress"])
                 if len(seen) == 1:
-                    slow = a_worker("another program", rest=0.3)
-                    await until_the_end.enter_async_context(working_off(other, slow))
+                    slow = a_worker("another program", pause=0.3)
+                    await until_the_end.enter_async_context(running_worker(other, slow))
     finally:
         await store.close()
         await other.close()
@@ -184,7 +184,7 @@ async def test_a_client_of_events_that_goes_leaves_nothing_behind(store: Store) 
         async with aclosing(events_of(address, following(upgrade.id))) as events:  # type: ignore[type-var]
             assert (await anext(events))[0] == "next"
             assert asyncio.all_tasks() - idle
-        await until_only(idle)
+        await wait_until_only(idle)
 
 
 async def test_a_client_of_a_web_socket_that_goes_leaves_nothing_behind(store: Store) -> None:
@@ -197,7 +197,7 @@ async def test_a_client_of_a_web_socket_that_goes_leaves_nothing_behind(store: S
             assert json.loads(await connection.recv())["type"] == "next"
             assert asyncio.all_tasks() - idle
             connection.transport.abort()
-        await until_only(idle)
+        await wait_until_only(idle)
 
 
 async def test_a_subscription_that_its_client_completes_leaves_the_socket_open(store: Store) -> None:
@@ -207,7 +207,7 @@ async def test_a_subscription_that_its_client_completes_leaves_the_socket_open(s
         await subscribe(connection, following(upgrade.id))
         assert json.loads(await connection.recv())["type"] == "next"
         await connection.send('{"type": "complete", "id": "1"}')
-        await until_only(idle)
+        await wait_until_only(idle)
         await subscribe(connection, "{upgrades {nodes {state}}}")
         assert json.loads(await connection.recv())["payload"] == {
             "data": {"upgrades": {"nodes": [{"state": "QUEUED"}]}}
@@ -223,7 +223,7 @@ async def test_serves_the_real_client_of_the_protocol(store: Store, protocol: st
             "node", "ask.mjs", *asked, cwd=tools, stdout=asyncio.subprocess.PIPE
         )
         await asyncio.sleep(1)
-        async with working_off(store, a_worker()):
+        async with running_worker(store, a_worker()):
             printed, _ = await client.communicate()
     found = json.loads(printed)
     assert found["results"][-1] == {"data": {"upgradeProgress": {"state": "COMPLETED", "total": 6}}}

@@ -1,4 +1,4 @@
-"""Is the GraphiQL page that the server hands out complete, cacheable and locked down?"""
+"""The GraphiQL page is complete, cacheable, and restricted by a content security policy."""
 
 import gzip
 import json
@@ -52,7 +52,7 @@ def policy_of(response: httpx2.Response) -> dict[str, list[str]]:
     return {name: sources for name, *sources in (directive.split(" ") for directive in directives)}
 
 
-async def test_page_is_html_that_is_checked_anew_at_every_visit(client: httpx2.AsyncClient) -> None:
+async def test_page_is_html_that_is_revalidated_at_every_visit(client: httpx2.AsyncClient) -> None:
     response = await client.get("/graphql")
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/html; charset=utf-8"
@@ -61,7 +61,7 @@ async def test_page_is_html_that_is_checked_anew_at_every_visit(client: httpx2.A
     assert "<title>Uplift GraphiQL</title>" in response.text
 
 
-async def test_page_may_load_only_what_this_server_sends(client: httpx2.AsyncClient) -> None:
+async def test_page_may_load_only_from_its_own_server(client: httpx2.AsyncClient) -> None:
     response = await client.get("/graphql")
     assert policy_of(response) == {
         "default-src": ["'none'"],
@@ -96,13 +96,13 @@ async def test_page_refers_only_to_files_that_are_served(client: httpx2.AsyncCli
         assert (await client.get(address)).status_code == 200
 
 
-async def test_page_carries_the_default_query_as_data_below_how_to_begin() -> None:
+async def test_page_contains_the_default_query_as_data_below_instructions() -> None:
     query = 'query Q { it(a: "</main><script>alert(1)</script>") }'
     async with a_client(an_app(query)) as client:
         page = (await client.get("/graphql")).text
-    [shown] = re.findall(r'data-default-query="([^"]*)"', page)
-    assert unescape(shown).startswith("# 1. Put your key into the Headers tab below,")
-    assert unescape(shown).endswith(query)
+    [text] = re.findall(r'data-default-query="([^"]*)"', page)
+    assert unescape(text).startswith("# 1. Put your key into the Headers tab below,")
+    assert unescape(text).endswith(query)
     assert "<script>alert" not in page
 
 
@@ -148,7 +148,7 @@ async def test_file_is_sent_plain_to_a_client_without_gzip(client: httpx2.AsyncC
         ("gzip; q=0.000", False),
     ],
 )
-def test_understands_whether_a_client_accepts_gzip(header: str, accepted: bool) -> None:
+def test_reads_whether_a_client_accepts_gzip(header: str, accepted: bool) -> None:
     assert accepts_gzip(header) is accepted
 
 
@@ -195,14 +195,14 @@ def test_every_file_that_a_script_or_style_names_is_built() -> None:
     assert named - set(MANIFEST["files"]) == set()
 
 
-def test_files_do_not_tell_when_or_on_which_system_they_were_built() -> None:
+def test_files_contain_no_build_time_and_no_operating_system() -> None:
     for path in DIST.glob("*.gz"):
         header = path.read_bytes()[:10]
         assert header[4:8] == bytes(4), path
         assert header[9] == 255, path
 
 
-def test_licences_of_the_contents_are_served_as_they_lie_in_the_package() -> None:
+def test_licences_are_served_as_in_the_package() -> None:
     served = gzip.decompress((DIST / f"{MANIFEST['licences']}.gz").read_bytes())
     assert served == (DIST / "THIRD_PARTY_LICENSES.txt").read_bytes()
     for package in ("graphiql", "graphql", "monaco-editor", "react"):
@@ -214,6 +214,6 @@ def test_an_incomplete_package_is_refused_before_anything_is_served(tmp_path: Pa
     for path in DIST.iterdir():
         if path.name != missing:
             (tmp_path / path.name).symlink_to(path)
-    with pytest.raises(GraphiQLNotBuiltError, match=re.escape(missing)) as refusal:
+    with pytest.raises(GraphiQLNotBuiltError, match=re.escape(missing)) as error:
         GraphiQLPage(default_query="{ it }", built_files=tmp_path)
-    assert refusal.value.missing == tmp_path / missing
+    assert error.value.missing == tmp_path / missing

@@ -1,6 +1,6 @@
 """A client of the schema over an empty store.
 
-Each test runs with strawberry's execution and with our own on SQLite, and with our own on PostgreSQL.
+Each test runs with strawberry's executor on SQLite, and with the endpoint's on SQLite and PostgreSQL.
 """
 
 from collections.abc import AsyncIterator
@@ -25,6 +25,6 @@ def way(request: pytest.FixtureRequest) -> Way:
 
 @pytest.fixture
 async def client(way: Way, schema: Schema, stores: Stores) -> AsyncIterator[Client]:
-    """A system administrator."""
+    """A client with the key of a system administrator."""
     async with stores.empty(way.kind) as store:
         yield Client(schema=schema, store=store, execute=way.execute)

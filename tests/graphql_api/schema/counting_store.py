@@ -1,4 +1,4 @@
-"""A store that counts what it is asked."""
+"""A store that counts its queries."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -8,17 +8,17 @@ from uplift.domain.ports import Store
 
 
 class CountingStore:
-    """Passes every question on to a store; `asked` counts them by name."""
+    """Passes every query on to a store; `queries` counts them by name."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.asked: Counter[str] = Counter()
+        self.queries: Counter[str] = Counter()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        question = getattr(self._store, name)
+        method = getattr(self._store, name)
 
-        def ask(*args: Any) -> Any:
-            self.asked[name] += 1
-            return question(*args)
+        def call(*args: Any) -> Any:
+            self.queries[name] += 1
+            return method(*args)
 
-        return ask
+        return call

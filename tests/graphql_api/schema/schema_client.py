@@ -1,4 +1,4 @@
-"""Asks the schema as a client would, with a new context for each operation."""
+"""A client of the schema, with a new context for each operation."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
@@ -23,7 +23,7 @@ Execute = Callable[[Schema, str, dict[str, Any], Context], Awaitable[ExecutionRe
 async def execute_stock(
     schema: Schema, query: str, variables: dict[str, Any], context: Context
 ) -> ExecutionResult:
-    """The result by strawberry's own execution."""
+    """Execute with strawberry's own executor."""
     result = await schema.execute(query, variable_values=variables, context_value=context)
     return ExecutionResult(result.data, result.errors or None)
 
@@ -31,7 +31,7 @@ async def execute_stock(
 async def execute_served(
     schema: Schema, query: str, variables: dict[str, Any], context: Context
 ) -> ExecutionResult:
-    """The result as the endpoint gets it."""
+    """Execute as the HTTP endpoint does."""
     operations = Operations(schema, Limits())
     try:
         document = operations.documents.find(query)
@@ -41,7 +41,7 @@ async def execute_served(
 
 
 class Way(NamedTuple):
-    """How a test asks: by which execution, and on which kind of store."""
+    """The executor and the store that a test uses."""
 
     execute: Execute
     kind: str
@@ -53,7 +53,7 @@ WAYS = {
     "postgres": Way(execute_served, "postgres"),
 }
 ON_SQLITE = ["stock", "served"]
-"""For what is refused before a store is asked, one store stands for all."""
+"""Enough for requests that are refused before a store is used."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,29 +72,29 @@ class Client:
         return replace(self, store=store)
 
     async def ask(self, query: str, **variables: Any) -> Any:
-        """The data of an operation that must succeed."""
+        """The data of an operation that succeeds."""
         data, errors = await self.answer(query, **variables)
         assert errors == []
         return data
 
     async def refused(self, query: str, **variables: Any) -> dict[str, Any]:
-        """The one top-level error of an operation that must be refused."""
+        """The only top-level error of an operation that is refused."""
         _, errors = await self.answer(query, **variables)
         assert len(errors) == 1
         error: dict[str, Any] = errors[0]
         return error
 
     async def answer(self, query: str, **variables: Any) -> tuple[Any, list[Any]]:
-        """Data and errors, the errors as they stand in a response."""
+        """The data, and the errors formatted as in a response."""
         result = await self.execute(self.schema, query, variables, self.context())
         return result.data, formatted(result.errors or [])
 
     async def follow(self, query: str, **variables: Any) -> AsyncGenerator[Any, None]:
-        """The responses of a subscription, as the endpoint gives them."""
+        """The responses of a subscription, formatted as by the endpoint."""
         operations = Operations(self.schema, Limits())
         params = Params(query=query, variables=variables)
         document = operations.documents.find(query)
-        results = operations.results(document, params, self.context(), _whose_key_stays_valid)
+        results = operations.results(document, params, self.context(), _recheck)
         async with aclosing(results):
             async for result in results:
                 yield response(result)
@@ -109,5 +109,5 @@ class Client:
         )
 
 
-async def _whose_key_stays_valid() -> None:
-    """For a subscription that no test of keys is about."""
+async def _recheck() -> None:
+    """Accept the key of a subscription again."""

@@ -1,4 +1,4 @@
-"""Builders that fill a store with what a test is about, and a reading of all that a store holds."""
+"""Builders of processes, versions, instances and upgrades, and a snapshot of a store."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -69,7 +69,7 @@ def an_instance(
 async def add_process(
     store: Store, key: ProcessKey = ORDER, *, versions: int = 1, model: bytes | None = None
 ) -> ProcessKey:
-    """Add a process with so many published versions."""
+    """Add a process with this number of published versions."""
     await create_process(
         store, namespace=key.namespace, code=key.code, title=f"The {key.code}", caller=ADMIN, clock=morning
     )
@@ -89,12 +89,12 @@ async def add_draft(store: Store, key: ProcessKey = ORDER, model: bytes | None =
 
 
 async def add_instances(store: Store, *instances: Instance) -> None:
-    """Register instances, all of the first one's process."""
+    """Register instances with the process of the first."""
     await register_instances(store, process=instances[0].process, instances=instances, caller=ADMIN)
 
 
 async def add_upgrade(store: Store, *numbers: int, key: ProcessKey = ORDER) -> Upgrade:
-    """Upgrade instances by their numbers."""
+    """Upgrade the instances with these numbers."""
     selection = by_ids(map(an_id, numbers))
     return await upgrade_instances(
         store, UpgradeRequest(process=key, selection=selection), caller=ADMIN, worker=SETUP
@@ -102,7 +102,7 @@ async def add_upgrade(store: Store, *numbers: int, key: ProcessKey = ORDER) -> U
 
 
 async def contents(store: Store) -> object:
-    """All that a (small) store holds, to tell whether something was written."""
+    """A snapshot of a small store, to check that nothing was written."""
     processes = (await store.processes(EVERYTHING)).items
     keys = [process.key for process in processes]
     versions = await store.versions(keys)

@@ -1,4 +1,4 @@
-"""How many nodes one operation may ask for."""
+"""The node budget limits how many nodes one operation may request."""
 
 from typing import Any
 
@@ -69,7 +69,7 @@ def too_many(nodes: int) -> str:
 @pytest.mark.parametrize("root", [Query, Mutation, Subscription])
 def test_every_field_at_the_top_of_an_operation_is_within_the_budget(root: type) -> None:
     fields = get_object_definition(root, strict=True).fields
-    assert all(any(isinstance(one, WithinBudget) for one in field.extensions) for field in fields)
+    assert all(any(isinstance(extension, WithinBudget) for extension in field.extensions) for field in fields)
 
 
 @pytest.mark.anyio
@@ -101,7 +101,7 @@ async def test_page_sizes_are_multiplied_down_the_nesting(client: Client, query:
     assert {error["message"] for error in errors} == {too_many(nodes)}
     assert {error["extensions"]["code"] for error in errors} == {"LIMIT_EXCEEDED"}
     assert not data or set(data.values()) == {None}
-    assert not store.asked
+    assert not store.queries
 
 
 @pytest.mark.anyio
@@ -159,7 +159,7 @@ async def test_a_variable_inside_another_argument_does_not_disturb_the_count(cli
 
 
 @pytest.mark.anyio
-async def test_a_page_size_out_of_range_counts_as_the_largest_and_is_refused_where_it_stands(
+async def test_a_page_size_out_of_range_counts_as_the_largest_and_is_refused_at_its_field(
     client: Client,
 ) -> None:
     error = await client.refused("{processes(first: 100000) {nodes {code}}}")

@@ -1,4 +1,4 @@
-"""How operators pause, resume, cancel, retry and undo upgrades, and when they are refused."""
+"""Operators pause, resume, cancel, retry and undo upgrades, if the state allows it."""
 
 from datetime import timedelta
 from typing import Any
@@ -10,14 +10,14 @@ from tests.graphql_api.schema.schema_world import add_instances, an_id, an_insta
 from tests.graphql_api.schema.upgrade_requests import (
     INPUTS,
     a_small_front_door,
-    ask_for,
-    payload_of,
+    payload_from,
     put_into,
     text,
     the_upgrade,
+    upgrade_from,
     versions_of,
 )
-from tests.graphql_api.working import a_worker, work_off_next, work_one_chunk
+from tests.graphql_api.workers import a_worker, run_next, run_one_chunk
 from tests.support.builders import ADMIN, EVENING
 from uplift.domain import InstanceReport, Status, Upgrade, UpgradeState, claim, report_instances
 from uplift.domain.model.paging import PageRequest
@@ -39,51 +39,51 @@ CONTROLS = pytest.mark.parametrize("mutation", list(ALLOWED))
 
 @pytest.fixture
 async def queued(client: Client) -> Client:
-    """A front door that does two instances at once, before an upgrade of five that is queued."""
+    """A server with chunks of two instances, and a queued upgrade of five."""
     small = await a_small_front_door(client)
-    await ask_for(small, "upgradeInstances", wait=False)
+    await upgrade_from(small, "upgradeInstances", wait=False)
     return small
 
 
 @pytest.fixture
 async def done(queued: Client) -> Client:
-    """The same when the upgrade is done: four were upgraded, the fifth was RUNNING."""
-    await work_off_next(queued.store, a_worker())
+    """The same after the upgrade: four instances were upgraded, the fifth was RUNNING."""
+    await run_next(queued.store, a_worker())
     return queued
 
 
 async def test_pauses_a_queued_upgrade(queued: Client) -> None:
     upgrade = await the_upgrade(queued.store)
-    paused = await ask_for(queued, "pauseUpgrade", "id state total startedAt", id=str(upgrade.id))
+    paused = await upgrade_from(queued, "pauseUpgrade", "id state total startedAt", id=str(upgrade.id))
     assert paused == {"id": str(upgrade.id), "state": "PAUSED", "total": 0, "startedAt": None}
     assert await claim(queued.store, a_worker()) is None
 
 
 async def test_pauses_an_upgrade_between_two_chunks(queued: Client) -> None:
-    await work_one_chunk(queued.store, a_worker("night shift"))
+    await run_one_chunk(queued.store, a_worker("night shift"))
     upgrade = await the_upgrade(queued.store)
-    shown = "state total workers"
-    data = await queued.ask(f"query($id: UUID!) {{upgrade(id: $id) {{{shown}}}}}", id=str(upgrade.id))
+    fields = "state total workers"
+    data = await queued.ask(f"query($id: UUID!) {{upgrade(id: $id) {{{fields}}}}}", id=str(upgrade.id))
     assert data["upgrade"] == {"state": "RUNNING", "total": 2, "workers": ["night shift"]}
-    paused = await ask_for(queued, "pauseUpgrade", shown, id=str(upgrade.id))
+    paused = await upgrade_from(queued, "pauseUpgrade", fields, id=str(upgrade.id))
     assert paused == {"state": "PAUSED", "total": 2, "workers": []}
     assert await versions_of(queued.store, 1, 2, 3, 4) == [2, 2, 1, 1]
 
 
-async def test_a_resumed_upgrade_goes_on_where_it_stopped(queued: Client) -> None:
-    await work_one_chunk(queued.store, a_worker())
+async def test_a_resumed_upgrade_continues_where_it_was_paused(queued: Client) -> None:
+    await run_one_chunk(queued.store, a_worker())
     upgrade = await the_upgrade(queued.store)
-    await ask_for(queued, "pauseUpgrade", id=str(upgrade.id))
-    resumed = await ask_for(queued, "resumeUpgrade", "id state total", id=str(upgrade.id))
+    await upgrade_from(queued, "pauseUpgrade", id=str(upgrade.id))
+    resumed = await upgrade_from(queued, "resumeUpgrade", "id state total", id=str(upgrade.id))
     assert resumed == {"id": str(upgrade.id), "state": "QUEUED", "total": 2}
-    finished = await work_off_next(queued.store, a_worker("another"))
+    finished = await run_next(queued.store, a_worker("another"))
     assert (finished.state, finished.upgraded, finished.skipped) == (UpgradeState.COMPLETED, 4, 1)
 
 
-async def test_cancels_for_good_what_is_not_done(queued: Client) -> None:
-    await work_one_chunk(queued.store, a_worker())
+async def test_cancels_the_unfinished_rest_of_an_upgrade(queued: Client) -> None:
+    await run_one_chunk(queued.store, a_worker())
     upgrade = await the_upgrade(queued.store)
-    cancelled = await ask_for(
+    cancelled = await upgrade_from(
         queued, "cancelUpgrade", "state total upgraded finishedAt etaSeconds workers", id=str(upgrade.id)
     )
     assert cancelled.pop("finishedAt").endswith("Z")
@@ -101,11 +101,11 @@ async def test_cancels_for_good_what_is_not_done(queued: Client) -> None:
 AGAIN = "id state selection targetVersion retriedReasons reason expected total upgraded skipped of {id state}"
 
 
-async def test_retries_just_what_was_skipped_for_a_reason(done: Client) -> None:
+async def test_retries_only_instances_skipped_for_a_reason(done: Client) -> None:
     earlier = await the_upgrade(done.store)
     await add_instances(done.store, an_instance(6))
     await report_instances(done.store, reports=[pending(5)], caller=ADMIN)
-    retry = await ask_for(
+    retry = await upgrade_from(
         done, "retryUpgrade", AGAIN, id=str(earlier.id), reasons=["NOT_PENDING"], reason="The night is over"
     )
     assert retry.pop("id") != str(earlier.id)
@@ -124,17 +124,17 @@ async def test_retries_just_what_was_skipped_for_a_reason(done: Client) -> None:
     assert await versions_of(done.store, 5, 6) == [2, 1]
 
 
-async def test_undoes_what_nobody_has_moved_since(done: Client) -> None:
+async def test_undoes_instances_that_have_not_moved_since(done: Client) -> None:
     earlier = await the_upgrade(done.store)
     await report_instances(done.store, reports=[pending(1, at="pay")], caller=ADMIN)
-    undo = await ask_for(
+    undo = await upgrade_from(
         done,
         "undoUpgrade",
         f"{AGAIN} countsByReason {{code count}} outcomes {{nodes {{instanceId kind fromVersion toVersion}}}}",
         id=str(earlier.id),
         wait=False,
     )
-    undone = await work_off_next(done.store, a_worker())
+    undone = await run_next(done.store, a_worker())
     assert undo == {
         "id": str(undone.id),
         "state": "QUEUED",
@@ -195,10 +195,10 @@ async def test_undoes_what_nobody_has_moved_since(done: Client) -> None:
 
 async def test_an_undo_can_be_paused_and_cancelled_too(done: Client) -> None:
     earlier = await the_upgrade(done.store)
-    undo = await ask_for(done, "undoUpgrade", id=str(earlier.id), wait=False)
-    await work_one_chunk(done.store, a_worker())
-    await ask_for(done, "pauseUpgrade", id=undo["id"])
-    cancelled = await ask_for(done, "cancelUpgrade", "state upgraded", id=undo["id"])
+    undo = await upgrade_from(done, "undoUpgrade", id=str(earlier.id), wait=False)
+    await run_one_chunk(done.store, a_worker())
+    await upgrade_from(done, "pauseUpgrade", id=undo["id"])
+    cancelled = await upgrade_from(done, "cancelUpgrade", "state upgraded", id=undo["id"])
     assert cancelled == {"state": "CANCELLED", "upgraded": 2}
     assert await versions_of(done.store, 1, 2, 3, 4) == [1, 1, 2, 2]
 
@@ -206,7 +206,7 @@ async def test_an_undo_can_be_paused_and_cancelled_too(done: Client) -> None:
 @CONTROLS
 async def test_an_upgrade_that_does_not_exist_is_refused(queued: Client, mutation: str) -> None:
     before = await contents(queued.store)
-    assert await payload_of(queued, mutation, id=str(an_id(9))) == {
+    assert await payload_from(queued, mutation, id=str(an_id(9))) == {
         "upgrade": None,
         "userErrors": [
             {
@@ -237,7 +237,7 @@ async def test_a_state_that_does_not_allow_it_is_refused(
     before = await contents(queued.store)
     allowed = ALLOWED[mutation]
     attempt = mutation.removesuffix("Upgrade")
-    assert await payload_of(queued, mutation, id=str(upgrade.id)) == {
+    assert await payload_from(queued, mutation, id=str(upgrade.id)) == {
         "upgrade": None,
         "userErrors": [
             {
@@ -256,13 +256,11 @@ async def test_a_state_that_does_not_allow_it_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("mutation", "state"), [(mutation, state) for mutation, several in ALLOWED.items() for state in several]
+    ("mutation", "state"), [(mutation, state) for mutation, states in ALLOWED.items() for state in states]
 )
-async def test_every_state_that_is_named_as_allowed_allows_it(
-    queued: Client, mutation: str, state: str
-) -> None:
+async def test_every_allowed_state_allows_it(queued: Client, mutation: str, state: str) -> None:
     upgrade = await put_into(queued.store, (await the_upgrade(queued.store)).id, state=UpgradeState(state))
-    assert await ask_for(queued, mutation, id=str(upgrade.id))
+    assert await upgrade_from(queued, mutation, id=str(upgrade.id))
 
 
 @pytest.mark.parametrize(
@@ -273,38 +271,40 @@ async def test_every_state_that_is_named_as_allowed_allows_it(
         (["NOT_PENDING", "MOVED_ON"], "MOVED_ON, NOT_PENDING"),
     ],
 )
-async def test_only_reasons_that_can_pass_are_retried(done: Client, reasons: list[str], got: str) -> None:
+async def test_only_reasons_that_may_change_are_retried(done: Client, reasons: list[str], got: str) -> None:
     upgrade = await the_upgrade(done.store)
     message = f"Expected reasons to be some of ALREADY_LATEST, INCOMPATIBLE, NOT_PENDING, but got {got}."
-    await must_refuse_input(done, "retryUpgrade", ["reasons"], message, id=upgrade.id, reasons=reasons)
+    await assert_refused(done, "retryUpgrade", ["reasons"], message, id=upgrade.id, reasons=reasons)
 
 
 @pytest.mark.parametrize("mutation", ["retryUpgrade", "undoUpgrade"])
-async def test_an_undo_is_not_followed(done: Client, mutation: str) -> None:
+async def test_an_undo_cannot_be_retried_or_undone(done: Client, mutation: str) -> None:
     earlier = await the_upgrade(done.store)
-    await ask_for(done, "undoUpgrade", id=str(earlier.id), wait=False)
-    undo = await work_off_next(done.store, a_worker())
+    await upgrade_from(done, "undoUpgrade", id=str(earlier.id), wait=False)
+    undo = await run_next(done.store, a_worker())
     message = f"Expected to {mutation.removesuffix('Upgrade')} an upgrade, but {undo.id} is an undo."
-    await must_refuse_input(done, mutation, ["id"], message, id=undo.id)
+    await assert_refused(done, mutation, ["id"], message, id=undo.id)
 
 
 @pytest.mark.parametrize("mutation", ["retryUpgrade", "undoUpgrade"])
-async def test_an_upgrade_whose_outcomes_were_pruned_is_not_followed(done: Client, mutation: str) -> None:
+async def test_an_upgrade_whose_outcomes_were_pruned_cannot_be_retried_or_undone(
+    done: Client, mutation: str
+) -> None:
     upgrade = await pruned(done)
     message = (
         f"Expected to {mutation.removesuffix('Upgrade')} upgrade {upgrade.id}, but its outcomes were pruned."
     )
-    await must_refuse_input(done, mutation, ["id"], message, id=upgrade.id)
+    await assert_refused(done, mutation, ["id"], message, id=upgrade.id)
 
 
 @pytest.mark.parametrize("mutation", ["retryUpgrade", "undoUpgrade"])
-async def test_too_long_a_reason_is_refused(done: Client, mutation: str) -> None:
+async def test_a_reason_that_is_too_long_is_refused(done: Client, mutation: str) -> None:
     upgrade = await the_upgrade(done.store)
     message = "Expected reason to be at most 1,000 characters, but got 1,001."
-    await must_refuse_input(done, mutation, ["reason"], message, id=upgrade.id, reason="x" * 1001)
+    await assert_refused(done, mutation, ["reason"], message, id=upgrade.id, reason="x" * 1001)
 
 
-async def test_of_a_pruned_upgrade_the_counts_stay(done: Client) -> None:
+async def test_pruning_keeps_the_counts_of_an_upgrade(done: Client) -> None:
     upgrade = await pruned(done)
     data = await done.ask(
         """
@@ -340,12 +340,12 @@ async def test_only_a_system_administrator_may_control_an_upgrade(queued: Client
     assert await contents(queued.store) == before
 
 
-async def must_refuse_input(
-    client: Client, mutation: str, field: list[str], message: str, **asked: Any
+async def assert_refused(
+    client: Client, mutation: str, field: list[str], message: str, **input_fields: Any
 ) -> None:
     before = await contents(client.store)
-    asked["id"] = str(asked["id"])
-    assert await payload_of(client, mutation, **asked) == {
+    input_fields["id"] = str(input_fields["id"])
+    assert await payload_from(client, mutation, **input_fields) == {
         "upgrade": None,
         "userErrors": [
             {"__typename": "InvalidInputError", "code": "INVALID_INPUT", "field": field, "message": message}
@@ -355,7 +355,7 @@ async def must_refuse_input(
 
 
 async def pruned(client: Client) -> Upgrade:
-    """The only upgrade, finished long ago and then pruned."""
+    """The only upgrade, with its outcomes pruned."""
     upgrade = await put_into(client.store, (await the_upgrade(client.store)).id, finished_at=EVENING)
     await prune_outcomes(client.store, before=EVENING + timedelta(days=1), clock=lambda: EVENING)
     everything = PageRequest(first=10)

@@ -1,4 +1,4 @@
-"""The schema's own text: complete, described, and in step with the domain."""
+"""The text of the schema is complete, described, and consistent with the domain."""
 
 from collections.abc import Iterable, Iterator
 from enum import Enum
@@ -44,9 +44,9 @@ BUILT_IN = {"Boolean", "Float", "ID", "Int", "String"}
 NOT_ABOUT_THE_INPUT: set[type[UpliftError]] = {Unauthenticated, Forbidden, TooManyRequests, StoreUnavailable}
 
 
-def test_the_committed_text_is_what_the_code_says() -> None:
+def test_the_committed_text_equals_the_schema() -> None:
     assert COMMITTED.read_text() == print_schema(), (
-        "write it anew: uplift print-schema > graphql_api/schema.graphql"
+        "write it again: uplift print-schema > graphql_api/schema.graphql"
     )
 
 
@@ -60,13 +60,13 @@ def test_everything_is_described() -> None:
         name
         for type_ in described.type_map.values()
         if not type_.name.startswith("__") and type_.name not in BUILT_IN
-        for name, description in descriptions(type_)
+        for name, description in descriptions_in(type_)
         if not (description or "").strip()
     ]
     assert missing == []
 
 
-def descriptions(type_: GraphQLNamedType) -> Iterator[tuple[str, str | None]]:
+def descriptions_in(type_: GraphQLNamedType) -> Iterator[tuple[str, str | None]]:
     yield type_.name, type_.description
     if isinstance(type_, GraphQLEnumType):
         for name, value in type_.values.items():
@@ -116,15 +116,15 @@ def test_every_refusal_of_the_domain_is_a_user_error_if_it_is_about_the_input() 
         StoreUnavailable("it is locked"),
     ],
 )
-def test_a_refusal_that_is_not_about_the_input_is_raised_on(refusal: UpliftError) -> None:
+def test_a_refusal_that_is_not_about_the_input_is_raised(refusal: UpliftError) -> None:
     with pytest.raises(type(refusal)):
         user_error_from_domain(refusal)
 
 
-def test_an_unreadable_model_shows_line_and_element() -> None:
-    shown = user_error_from_domain(InvalidModel("Expected …, but …", line=3, element="approve"))
-    assert isinstance(shown, InvalidModelError)
-    assert (shown.code, shown.field, shown.line, shown.element) == (
+def test_an_invalid_model_has_line_and_element() -> None:
+    user_error = user_error_from_domain(InvalidModel("Expected …, but …", line=3, element="approve"))
+    assert isinstance(user_error, InvalidModelError)
+    assert (user_error.code, user_error.field, user_error.line, user_error.element) == (
         ErrorCode.INVALID_MODEL,
         ["bpmn"],
         3,
@@ -152,9 +152,7 @@ def test_an_unreadable_model_shows_line_and_element() -> None:
         (ElementChange, set()),
     ],
 )
-def test_what_lists_return_in_bulk_is_plain_attributes_but_for_what_leads_elsewhere(
-    cls: type, resolved: set[str]
-) -> None:
+def test_types_in_long_lists_have_resolvers_only_for_other_objects(cls: type, resolved: set[str]) -> None:
     fields = get_object_definition(cls, strict=True).fields
     assert {field.python_name for field in fields if not field.is_basic_field} == resolved
 

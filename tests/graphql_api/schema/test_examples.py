@@ -1,4 +1,4 @@
-"""What docs/reference/graphql.md shows is what happens."""
+"""The examples in docs/reference/graphql.md work as shown."""
 
 import json
 import re
@@ -20,7 +20,7 @@ CHANGING = re.compile(
     r"|\b(?!00000000-)[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b"
     r'|(?<="endCursor": )"[^"]*"|(?<="rate": )\d+\.\d+'
 )
-"""Times, the ids that were made up, cursors and rates."""
+"""Times, generated ids, cursors and rates."""
 
 
 def examples() -> list[tuple[str, str | None]]:
@@ -38,19 +38,19 @@ async def test_every_example_gives_the_answer_shown(client: Client) -> None:
     known: dict[str, str] = {}
     for query, answer in examples():
         if answer is not None:
-            given = json.dumps(await answer_to(client, with_real_ids(query, known)))
-            shown = json.dumps(json.loads(answer))
-            assert CHANGING.sub("…", given) == CHANGING.sub("…", shown), query
-            known |= zip(CHANGING.findall(shown), CHANGING.findall(given), strict=True)
+            actual = json.dumps(await answer_to(client, with_real_ids(query, known)))
+            documented = json.dumps(json.loads(answer))
+            assert CHANGING.sub("…", actual) == CHANGING.sub("…", documented), query
+            known |= zip(CHANGING.findall(documented), CHANGING.findall(actual), strict=True)
 
 
 def with_real_ids(query: str, known: dict[str, str]) -> str:
-    """The query with the ids of the document replaced by those that the examples before it really gave."""
+    """Replace the ids in a query of the document by those that the examples before it returned."""
     return CHANGING.sub(lambda found: known.get(found[0], found[0]), query)
 
 
 async def answer_to(client: Client, query: str) -> Any:
-    """The response to an operation; of a subscription, the only one."""
+    """The response to an operation; a subscription has only one."""
     if query.startswith("subscription"):
         [response] = [response async for response in client.follow(query)]
         return response

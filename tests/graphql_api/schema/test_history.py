@@ -1,4 +1,4 @@
-"""What a client sees of an upgrade while it goes on, of its forerunners, and of the life of an instance."""
+"""Queries for a running upgrade, the upgrade that it retries or undoes, and the history of an instance."""
 
 from datetime import timedelta
 from typing import Any
@@ -16,8 +16,8 @@ from tests.graphql_api.schema.schema_world import (
     an_id,
     an_instance,
 )
-from tests.graphql_api.schema.upgrade_requests import a_small_front_door, ask_for, put_into, the_upgrade
-from tests.graphql_api.working import a_worker, work_off_next, work_one_chunk
+from tests.graphql_api.schema.upgrade_requests import a_small_front_door, put_into, the_upgrade, upgrade_from
+from tests.graphql_api.workers import a_worker, run_next, run_one_chunk
 from tests.support.builders import ADMIN
 from uplift.domain import ReasonCode, UpgradeState, claim, request_retry, request_undo
 from uplift.domain.model.request import RetryRequest, UndoRequest
@@ -42,7 +42,7 @@ async def history_of(client: Client, number: int) -> list[dict[str, Any]]:
     return found
 
 
-async def test_a_history_tells_what_each_upgrade_did_the_oldest_first(client: Client) -> None:
+async def test_a_history_lists_what_each_upgrade_did_the_oldest_first(client: Client) -> None:
     await add_process(client.store, versions=2)
     await add_instances(client.store, an_instance(1, position=["pay", "approve"]), an_instance(2))
     first = await add_upgrade(client.store, 1)
@@ -84,10 +84,10 @@ async def test_a_history_tells_what_each_upgrade_did_the_oldest_first(client: Cl
     ]
 
 
-async def test_what_happens_at_this_moment_is_dated_by_the_start(client: Client) -> None:
+async def test_an_entry_of_an_unfinished_upgrade_is_dated_by_its_start(client: Client) -> None:
     small = await a_small_front_door(client)
-    await ask_for(small, "upgradeInstances", wait=False)
-    await work_one_chunk(small.store, a_worker())
+    await upgrade_from(small, "upgradeInstances", wait=False)
+    await run_one_chunk(small.store, a_worker())
     upgrade = await put_into(small.store, (await the_upgrade(small.store)).id, started_at=MORNING)
     assert upgrade.finished_at is None
     [entry] = await history_of(small, 1)
@@ -96,7 +96,7 @@ async def test_what_happens_at_this_moment_is_dated_by_the_start(client: Client)
 
 
 @pytest.mark.parametrize("instances", [1, 2, 20])
-async def test_the_histories_of_a_page_of_instances_are_asked_for_at_once(
+async def test_the_histories_of_a_page_of_instances_are_read_by_one_query(
     client: Client, instances: int
 ) -> None:
     await add_process(client.store, versions=2)
@@ -117,7 +117,7 @@ async def test_the_histories_of_a_page_of_instances_are_asked_for_at_once(
     assert [[entry["kind"] for entry in node["history"]] for node in nodes] == [
         ["UPGRADED", "SKIPPED"]
     ] * instances
-    assert store.asked == {
+    assert store.queries == {
         "process": 1,
         "instance_pages": 1,
         "histories": 1,
@@ -126,7 +126,7 @@ async def test_the_histories_of_a_page_of_instances_are_asked_for_at_once(
     }
 
 
-async def test_the_upgrade_that_several_follow_is_read_once(client: Client) -> None:
+async def test_the_upgrade_that_several_retries_refer_to_is_read_once(client: Client) -> None:
     await add_process(client.store, versions=2)
     await add_instances(client.store, an_instance(1, version=2))
     first = await add_upgrade(client.store, 1)
@@ -140,7 +140,7 @@ async def test_the_upgrade_that_several_follow_is_read_once(client: Client) -> N
     store = CountingStore(client.store)
     data = await client.on(store).ask("{upgrades {nodes {of {id of {id}}}}}")
     assert data["upgrades"]["nodes"] == [{"of": {"id": str(first.id), "of": None}}] * 5 + [{"of": None}]
-    assert store.asked == {"upgrades": 1, "upgrades_named": 1}
+    assert store.queries == {"upgrades": 1, "upgrades_named": 1}
 
 
 PROGRESS = """
@@ -152,9 +152,9 @@ query($id: UUID!) {
 """
 
 
-async def test_an_upgrade_tells_its_rate_and_how_long_it_will_take(client: Client) -> None:
+async def test_an_upgrade_has_its_rate_and_estimated_duration(client: Client) -> None:
     small = await a_small_front_door(client)
-    asked = await ask_for(small, "upgradeInstances", wait=False)
+    requested = await upgrade_from(small, "upgradeInstances", wait=False)
     assert await claim(small.store, a_worker("night shift"))
     upgrade = await put_into(
         small.store,
@@ -180,7 +180,7 @@ async def test_an_upgrade_tells_its_rate_and_how_long_it_will_take(client: Clien
         "workers": ["night shift"],
         "error": None,
     }
-    assert (await small.ask(PROGRESS, id=asked["id"]))["upgrade"] == shown
+    assert (await small.ask(PROGRESS, id=requested["id"]))["upgrade"] == shown
     failed = upgrade.finished(UpgradeState.FAILED, MORNING, error="OSError: the disk is full")
     await put_into(
         small.store,
@@ -189,7 +189,7 @@ async def test_an_upgrade_tells_its_rate_and_how_long_it_will_take(client: Clien
         finished_at=failed.finished_at,
         error=failed.error,
     )
-    assert (await small.ask(PROGRESS, id=asked["id"]))["upgrade"] == {
+    assert (await small.ask(PROGRESS, id=requested["id"]))["upgrade"] == {
         **shown,
         "state": "FAILED",
         "etaSeconds": None,
@@ -202,37 +202,37 @@ async def test_an_upgrade_tells_its_rate_and_how_long_it_will_take(client: Clien
 WORKERS = "query($id: UUID!) {upgrade(id: $id) {state workers}}"
 
 
-async def test_an_upgrade_names_the_workers_that_have_a_share_of_it(client: Client) -> None:
+async def test_an_upgrade_names_the_workers_that_hold_a_partition(client: Client) -> None:
     small = await a_small_front_door(client)
-    asked = await ask_for(small, "upgradeInstances", "id state workers", wait=False)
-    assert (asked["state"], asked["workers"]) == ("QUEUED", [])
+    requested = await upgrade_from(small, "upgradeInstances", "id state workers", wait=False)
+    assert (requested["state"], requested["workers"]) == ("QUEUED", [])
     for name in ("night shift", "day shift"):
-        assert await claim(small.store, a_worker(name, partition=2))
+        assert await claim(small.store, a_worker(name, partition_size=2))
     upgrade = await the_upgrade(small.store)
     *_, free = (await small.store.partitions([upgrade.id]))[upgrade.id]
     assert free.lease is None
-    shown = (await small.ask(WORKERS, id=asked["id"]))["upgrade"]
+    shown = (await small.ask(WORKERS, id=requested["id"]))["upgrade"]
     assert shown == {"state": "RUNNING", "workers": ["day shift", "night shift"]}
 
 
-async def test_a_worker_that_has_several_shares_is_named_once(client: Client) -> None:
+async def test_a_worker_that_holds_several_partitions_is_named_once(client: Client) -> None:
     small = await a_small_front_door(client)
-    asked = await ask_for(small, "upgradeInstances", wait=False)
+    requested = await upgrade_from(small, "upgradeInstances", wait=False)
     for _ in range(2):
-        assert await claim(small.store, a_worker("night shift", partition=2))
-    shown = (await small.ask(WORKERS, id=asked["id"]))["upgrade"]
+        assert await claim(small.store, a_worker("night shift", partition_size=2))
+    shown = (await small.ask(WORKERS, id=requested["id"]))["upgrade"]
     assert shown == {"state": "RUNNING", "workers": ["night shift"]}
 
 
 @pytest.mark.parametrize("state", [state for state in UpgradeState if state is not UpgradeState.RUNNING])
 async def test_an_upgrade_that_is_not_running_names_no_worker(client: Client, state: UpgradeState) -> None:
     small = await a_small_front_door(client)
-    asked = await ask_for(small, "upgradeInstances", wait=False)
+    requested = await upgrade_from(small, "upgradeInstances", wait=False)
     assert await claim(small.store, a_worker("night shift"))
     upgrade = await put_into(small.store, (await the_upgrade(small.store)).id, state=state)
-    [left] = (await small.store.partitions([upgrade.id]))[upgrade.id]
-    assert left.lease is not None
-    shown = (await small.ask(WORKERS, id=asked["id"]))["upgrade"]
+    [partition] = (await small.store.partitions([upgrade.id]))[upgrade.id]
+    assert partition.lease is not None
+    shown = (await small.ask(WORKERS, id=requested["id"]))["upgrade"]
     assert shown == {"state": state.value, "workers": []}
 
 
@@ -245,31 +245,31 @@ EXPECTED = """
 """
 
 
-async def test_a_plan_tells_how_long_it_would_take_once_that_was_measured(client: Client) -> None:
+async def test_a_plan_has_an_expected_duration_after_a_measured_upgrade(client: Client) -> None:
     small = await a_small_front_door(client)
     plan = (await small.ask(EXPECTED))["upgradePlan"]["plan"]
     assert plan == {"total": 5, "expectedSeconds": None}
-    await ask_for(small, "upgradeInstances", wait=False)
-    measured = await work_off_next(small.store, a_worker())
+    await upgrade_from(small, "upgradeInstances", wait=False)
+    measured = await run_next(small.store, a_worker())
     await put_into(small.store, measured.id, upgraded=900, skipped=100, worked=timedelta(seconds=2))
     plan = (await small.ask(EXPECTED))["upgradePlan"]["plan"]
     assert plan == {"total": 5, "expectedSeconds": 0.01}
 
 
-async def test_the_rate_is_read_only_when_asked_for(client: Client) -> None:
+async def test_the_rate_is_read_only_on_request(client: Client) -> None:
     await a_small_front_door(client)
     store = CountingStore(client.store)
     await client.on(store).ask(EXPECTED.replace("expectedSeconds", ""))
-    assert store.asked["measured_rate"] == 0
+    assert store.queries["measured_rate"] == 0
     await client.on(store).ask(EXPECTED)
-    assert store.asked["measured_rate"] == 1
+    assert store.queries["measured_rate"] == 1
 
 
 async def test_a_retry_shows_its_reasons_in_the_order_of_the_schema(client: Client) -> None:
     await add_process(client.store, ORDER, versions=2)
     await add_instances(client.store, an_instance(1))
     earlier = await add_upgrade(client.store, 1)
-    retry = await ask_for(
+    retry = await upgrade_from(
         client,
         "retryUpgrade",
         "retriedReasons total",

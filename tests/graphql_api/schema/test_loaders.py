@@ -1,4 +1,4 @@
-"""However long a list is, what belongs to its rows is asked of the store at once."""
+"""The number of queries does not grow with the length of a list."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.graphql_api.schema.schema_world import (
     add_upgrade,
     an_instance,
 )
-from tests.graphql_api.working import a_worker
+from tests.graphql_api.workers import a_worker
 from uplift.domain import (
     Caller,
     ProcessKey,
@@ -64,16 +64,16 @@ NESTED_IN_UPGRADES = """
 
 
 @pytest.mark.parametrize("processes", [1, 2, 20])
-async def test_a_list_of_processes_asks_once_for_each_thing(client: Client, processes: int) -> None:
+async def test_a_list_of_processes_runs_one_query_for_each_field(client: Client, processes: int) -> None:
     for number in range(processes):
         key = ProcessKey(namespace="shop", code=f"order{number}")
         await add_process(client.store, key)
-        instances = (an_instance(number * 10 + one, process=key) for one in range(5))
+        instances = (an_instance(number * 10 + offset, process=key) for offset in range(5))
         await add_instances(client.store, *instances)
     store = CountingStore(client.store)
     data = await client.on(store).ask(NESTED_IN_PROCESSES)
     assert len(data["processes"]["nodes"]) == processes
-    assert store.asked == {
+    assert store.queries == {
         "processes": 1,
         "versions": 1,
         "cohorts": 1,
@@ -83,7 +83,7 @@ async def test_a_list_of_processes_asks_once_for_each_thing(client: Client, proc
 
 
 @pytest.mark.parametrize("upgrades", [1, 2, 20])
-async def test_a_list_of_upgrades_asks_once_for_each_thing(client: Client, upgrades: int) -> None:
+async def test_a_list_of_upgrades_runs_one_query_for_each_field(client: Client, upgrades: int) -> None:
     for number in range(upgrades):
         key = ProcessKey(namespace="shop", code=f"order{number}")
         await add_process(client.store, key, versions=2)
@@ -92,7 +92,7 @@ async def test_a_list_of_upgrades_asks_once_for_each_thing(client: Client, upgra
     store = CountingStore(client.store)
     data = await client.on(store).ask(NESTED_IN_UPGRADES)
     assert len(data["upgrades"]["edges"]) == upgrades
-    assert store.asked == {
+    assert store.queries == {
         "upgrades": 1,
         "decisions": 1,
         "processes_named": 1,
@@ -102,25 +102,29 @@ async def test_a_list_of_upgrades_asks_once_for_each_thing(client: Client, upgra
 
 
 @pytest.mark.parametrize("upgrades", [1, 2, 20])
-async def test_a_list_of_running_upgrades_asks_once_for_their_workers(client: Client, upgrades: int) -> None:
+async def test_a_list_of_running_upgrades_runs_one_query_for_their_workers(
+    client: Client, upgrades: int
+) -> None:
     for number in range(upgrades):
         key = ProcessKey(namespace="shop", code=f"order{number}")
         await add_process(client.store, key, versions=2)
-        await add_instances(client.store, *(an_instance(number * 10 + one, process=key) for one in range(5)))
-        asked = await request_upgrade(
+        await add_instances(
+            client.store, *(an_instance(number * 10 + offset, process=key) for offset in range(5))
+        )
+        upgrade = await request_upgrade(
             client.store, UpgradeRequest(process=key, selection=all_active()), caller=ADMIN, worker=a_worker()
         )
         for name in (f"first of {number}", f"second of {number}"):
-            assert await claim(client.store, a_worker(name, partition=2), only=asked.id)
+            assert await claim(client.store, a_worker(name, partition_size=2), only=upgrade.id)
     store = CountingStore(client.store)
     data = await client.on(store).ask("{upgrades {nodes {workers}}}")
-    assert [one["workers"] for one in data["upgrades"]["nodes"]] == [
+    assert [upgrade["workers"] for upgrade in data["upgrades"]["nodes"]] == [
         [f"first of {number}", f"second of {number}"] for number in reversed(range(upgrades))
     ]
-    assert store.asked == {"upgrades": 1, "partitions": 1}
+    assert store.queries == {"upgrades": 1, "partitions": 1}
 
 
-async def test_a_list_of_retries_asks_once_for_what_they_are_of(client: Client) -> None:
+async def test_a_list_of_retries_runs_one_query_for_the_earlier_upgrades(client: Client) -> None:
     await add_process(client.store, versions=2)
     for number in range(3):
         await add_instances(client.store, an_instance(number, version=2))
@@ -133,21 +137,21 @@ async def test_a_list_of_retries_asks_once_for_what_they_are_of(client: Client) 
         )
     store = CountingStore(client.store)
     data = await client.on(store).ask("{upgrades {nodes {id of {id}}}}")
-    assert len({one["of"]["id"] for one in data["upgrades"]["nodes"] if one["of"]}) == 3
-    assert store.asked == {"upgrades": 1, "upgrades_named": 1}
+    assert len({node["of"]["id"] for node in data["upgrades"]["nodes"] if node["of"]}) == 3
+    assert store.queries == {"upgrades": 1, "upgrades_named": 1}
 
 
-async def test_what_nobody_asks_for_is_not_read(client: Client) -> None:
+async def test_unrequested_fields_are_not_read(client: Client) -> None:
     await add_process(client.store, model=MODEL)
     store = CountingStore(client.store)
     await client.on(store).ask('{process(namespace: "shop", code: "order") {code title}}')
-    assert store.asked == {"process": 1}
+    assert store.queries == {"process": 1}
 
 
-async def test_a_document_is_read_only_when_asked_for(client: Client) -> None:
+async def test_a_document_is_read_only_on_request(client: Client) -> None:
     await add_process(client.store, versions=2, model=MODEL)
     store = CountingStore(client.store)
     await client.on(store).ask('{process(namespace: "shop", code: "order") {versions {number hasBpmn}}}')
-    assert store.asked["model"] == 0
+    assert store.queries["model"] == 0
     await client.on(store).ask('{process(namespace: "shop", code: "order") {version(number: 2) {bpmn}}}')
-    assert store.asked["model"] == 1
+    assert store.queries["model"] == 1

@@ -1,4 +1,4 @@
-"""Every mutation when it is done, with exact answers."""
+"""Every mutation that succeeds, with exact results."""
 
 from typing import Any
 
@@ -280,24 +280,24 @@ async def test_a_second_upgrade_moves_nothing(client: Client) -> None:
     assert again["upgradeInstances"]["upgrade"]["countsByReason"] == [{"code": "ALREADY_LATEST", "count": 2}]
 
 
-async def test_each_mutation_of_an_operation_answers_with_what_it_left_behind(client: Client) -> None:
+async def test_each_mutation_of_an_operation_returns_the_state_after_it(client: Client) -> None:
     await add_process(client.store)
     data = await client.ask(
         """
         mutation {
-          one: saveDraft(input: {namespace: "shop", code: "order"}) {version {number}}
-          two: registerInstances(input: {namespace: "shop", code: "order", instances: []}) {...state}
-          three: publishVersion(input: {namespace: "shop", code: "order"}) {version {number}}
-          four: registerInstances(input: {namespace: "shop", code: "order", instances: []}) {...state}
+          first: saveDraft(input: {namespace: "shop", code: "order"}) {version {number}}
+          second: registerInstances(input: {namespace: "shop", code: "order", instances: []}) {...state}
+          third: publishVersion(input: {namespace: "shop", code: "order"}) {version {number}}
+          fourth: registerInstances(input: {namespace: "shop", code: "order", instances: []}) {...state}
         }
         fragment state on RegisterInstancesPayload {process {latestPublishedVersion {number}}}
         """
     )
-    assert data["two"] == {"process": {"latestPublishedVersion": {"number": 1}}}
-    assert data["four"] == {"process": {"latestPublishedVersion": {"number": 2}}}
+    assert data["second"] == {"process": {"latestPublishedVersion": {"number": 1}}}
+    assert data["fourth"] == {"process": {"latestPublishedVersion": {"number": 2}}}
 
 
-async def test_a_refused_mutation_does_not_hold_back_the_next(client: Client) -> None:
+async def test_a_refused_mutation_does_not_stop_the_next(client: Client) -> None:
     data = await client.ask(
         """
         mutation {

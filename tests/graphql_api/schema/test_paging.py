@@ -1,4 +1,4 @@
-"""Paging: each item exactly once, whatever is written meanwhile, and clear errors for bad requests."""
+"""Pages contain each item exactly once while the list grows, and invalid requests get clear errors."""
 
 from typing import Any
 
@@ -44,8 +44,8 @@ query($first: Int!, $after: String) {
 UPGRADES = PROCESSES.replace("processes", "upgrades").replace("id: code", "id")
 
 
-async def walk(client: Client, query: str, first: int, **variables: Any) -> list[str]:
-    """The ids of all items, page by page; each page must be consistent in itself."""
+async def all_ids(client: Client, query: str, first: int, **variables: Any) -> list[str]:
+    """The ids of all items, read page by page. Checks that each page is consistent."""
     found: list[str] = []
     after = None
     while True:
@@ -64,45 +64,45 @@ async def walk(client: Client, query: str, first: int, **variables: Any) -> list
 
 
 def a_list(data: Any) -> Any:
-    """The one connection of an answer, at whatever depth."""
+    """The connection in a response, at any depth."""
     return data["list"] if "list" in data else a_list(next(iter(data.values())))
 
 
 @pytest.mark.parametrize("first", [1, 2, 3, 7, 1000])
-async def test_a_walk_over_instances_meets_each_exactly_once(client: Client, first: int) -> None:
+async def test_paging_through_instances_returns_each_exactly_once(client: Client, first: int) -> None:
     await add_process(client.store)
     await add_instances(client.store, *map(an_instance, [5, 3, 9, 1, 7, 2]))
-    assert await walk(client, INSTANCES, first) == [str(an_id(number)) for number in [5, 3, 9, 1, 7, 2]]
+    assert await all_ids(client, INSTANCES, first) == [str(an_id(number)) for number in [5, 3, 9, 1, 7, 2]]
 
 
 @pytest.mark.parametrize("first", [1, 2, 5])
-async def test_a_walk_over_outcomes_meets_each_exactly_once(client: Client, first: int) -> None:
+async def test_paging_through_outcomes_returns_each_exactly_once(client: Client, first: int) -> None:
     await add_process(client.store, versions=2)
     await add_instances(client.store, *map(an_instance, [1, 2, 3]))
     upgrade = await add_upgrade(client.store, 3, 9, 1, 2)
     expected = [str(an_id(number)) for number in [3, 9, 1, 2]]
-    assert await walk(client, OUTCOMES, first, id=str(upgrade.id)) == expected
+    assert await all_ids(client, OUTCOMES, first, id=str(upgrade.id)) == expected
 
 
 @pytest.mark.parametrize("first", [1, 2, 5])
-async def test_a_walk_over_processes_meets_each_exactly_once(client: Client, first: int) -> None:
+async def test_paging_through_processes_returns_each_exactly_once(client: Client, first: int) -> None:
     for code in "cabd":
         await add_process(client.store, ProcessKey(namespace="shop", code=code), versions=0)
-    assert await walk(client, PROCESSES, first) == ["c", "a", "b", "d"]
+    assert await all_ids(client, PROCESSES, first) == ["c", "a", "b", "d"]
 
 
 @pytest.mark.parametrize("first", [1, 2, 5])
-async def test_a_walk_over_upgrades_meets_each_exactly_once(client: Client, first: int) -> None:
+async def test_paging_through_upgrades_returns_each_exactly_once(client: Client, first: int) -> None:
     await add_process(client.store)
     upgrades = [await add_upgrade(client.store, 1) for _ in range(4)]
-    assert await walk(client, UPGRADES, first) == [str(upgrade.id) for upgrade in reversed(upgrades)]
+    assert await all_ids(client, UPGRADES, first) == [str(upgrade.id) for upgrade in reversed(upgrades)]
 
 
 async def test_an_empty_list_has_no_cursors(client: Client) -> None:
-    assert await walk(client, PROCESSES, 10) == []
+    assert await all_ids(client, PROCESSES, 10) == []
 
 
-async def test_cursors_stay_good_while_the_list_grows(client: Client) -> None:
+async def test_cursors_stay_valid_while_the_list_grows(client: Client) -> None:
     await add_process(client.store)
     await add_instances(client.store, *map(an_instance, [1, 2, 3]))
     page = a_list(await client.ask(INSTANCES, first=2))
@@ -122,7 +122,7 @@ async def test_new_upgrades_do_not_shift_the_pages_behind_a_cursor(client: Clien
     assert rest["nodes"] == [{"id": str(upgrades[1].id)}, {"id": str(upgrades[0].id)}]
 
 
-async def test_a_page_has_fifty_items_unless_told_otherwise(client: Client) -> None:
+async def test_a_page_has_fifty_items_by_default(client: Client) -> None:
     await add_process(client.store)
     await add_instances(client.store, *map(an_instance, range(1, 61)))
     data = await client.ask('{process(namespace: "shop", code: "order") {instances {nodes {id}}}}')
@@ -137,13 +137,13 @@ async def test_a_page_size_out_of_range_is_refused(client: Client, first: int) -
 
 
 @pytest.mark.parametrize("cursor", ["", "nonsense", "ÿ", "a zE", "azE=", "az-x", "azAx"])
-async def test_a_cursor_that_is_none_is_refused(client: Client, cursor: str) -> None:
+async def test_an_invalid_cursor_is_refused(client: Client, cursor: str) -> None:
     error = await client.refused(PROCESSES, first=1, after=cursor)
     assert error["message"] == f"Expected after to be a cursor of this list, but got {cursor!r}."
     assert error["extensions"] == {"code": "INVALID_INPUT", "field": ["after"]}
 
 
-async def test_a_bad_page_of_a_nested_list_is_refused_where_it_stands(client: Client) -> None:
+async def test_an_invalid_page_size_of_a_nested_list_is_refused_at_its_path(client: Client) -> None:
     await add_process(client.store)
     error = await client.refused(INSTANCES, first=0)
     assert error["path"] == ["process", "list"]

@@ -1,4 +1,4 @@
-"""What an upgrade would do: the plan with exact answers, its cohorts, and who is behind them."""
+"""Plans with exact results, the instances of their cohorts, and comparisons of versions."""
 
 from typing import Any
 
@@ -67,31 +67,31 @@ query($input: UpgradePlanInput!, $decision: Verdict, $reason: ReasonCode, $versi
 """
 
 
-def asked(selection: dict[str, Any] | None = None, **others: Any) -> dict[str, Any]:
+def an_input(selection: dict[str, Any] | None = None, **others: Any) -> dict[str, Any]:
     return {"namespace": "shop", "code": "order", "selection": selection or {"allActive": {}}, **others}
 
 
 def mapped(version: int, **pairs: str) -> list[dict[str, Any]]:
-    """Instructions for one version."""
+    """Mapping instructions for a version."""
     instructions = [{"source": source, "target": target} for source, target in pairs.items()]
     return [{"fromVersion": version, "instructions": instructions}]
 
 
-async def plan_of(client: Client, given: dict[str, Any], **which: Any) -> Any:
-    data = await client.ask(PLAN, input=given, **which)
+async def plan_of(client: Client, input_: dict[str, Any], **arguments: Any) -> Any:
+    data = await client.ask(PLAN, input=input_, **arguments)
     assert data["upgradePlan"]["userErrors"] == []
     return data["upgradePlan"]["plan"]
 
 
-async def fingerprint(client: Client, given: dict[str, Any]) -> str:
+async def fingerprint(client: Client, input_: dict[str, Any]) -> str:
     query = "query($i: UpgradePlanInput!) {upgradePlan(input: $i) {plan {fingerprint}}}"
-    found: str = (await client.ask(query, i=given))["upgradePlan"]["plan"]["fingerprint"]
+    found: str = (await client.ask(query, i=input_))["upgradePlan"]["plan"]["fingerprint"]
     return found
 
 
 @pytest.fixture
 async def world(client: Client) -> Client:
-    """Instances on both of two versions that differ, and one that is at work."""
+    """Two versions that differ, with instances on both, one of them RUNNING."""
     await add_process(client.store, versions=0)
     await add_version(client.store, FIRST.xml())
     await add_version(client.store, SECOND.xml())
@@ -107,8 +107,8 @@ async def world(client: Client) -> Client:
     return client
 
 
-async def test_a_plan_tells_what_an_upgrade_would_do(world: Client) -> None:
-    plan = await plan_of(world, asked())
+async def test_a_plan_says_what_an_upgrade_would_do(world: Client) -> None:
+    plan = await plan_of(world, an_input())
     cohorts = plan.pop("cohorts")
     assert plan == {
         "process": {"code": "order"},
@@ -128,7 +128,9 @@ async def test_a_plan_tells_what_an_upgrade_would_do(world: Client) -> None:
             {"severity": "WARNING", "code": "NAME_CHANGED", "count": 2},
         ],
     }
-    assert [(one["count"], one["version"], one["status"], one["position"]) for one in cohorts] == [
+    assert [
+        (cohort["count"], cohort["version"], cohort["status"], cohort["position"]) for cohort in cohorts
+    ] == [
         (2, 1, "PENDING", ["check"]),
         (1, 1, "PENDING", ["approve"]),
         (1, 1, "RUNNING", ["approve"]),
@@ -136,8 +138,8 @@ async def test_a_plan_tells_what_an_upgrade_would_do(world: Client) -> None:
     ]
 
 
-async def test_a_cohort_to_upgrade_tells_where_it_goes_and_what_else_to_know(world: Client) -> None:
-    [cohort] = (await plan_of(world, asked(), decision="UPGRADE"))["cohorts"]
+async def test_a_cohort_to_upgrade_has_its_new_position_and_warnings(world: Client) -> None:
+    [cohort] = (await plan_of(world, an_input(), decision="UPGRADE"))["cohorts"]
     assert cohort == {
         "count": 2,
         "version": 1,
@@ -152,8 +154,8 @@ async def test_a_cohort_to_upgrade_tells_where_it_goes_and_what_else_to_know(wor
     }
 
 
-async def test_a_cohort_to_skip_tells_every_reason_with_its_findings(world: Client) -> None:
-    _, cohort = (await plan_of(world, asked(), reason="INCOMPATIBLE"))["cohorts"]
+async def test_a_cohort_to_skip_has_every_reason_with_its_findings(world: Client) -> None:
+    _, cohort = (await plan_of(world, an_input(), reason="INCOMPATIBLE"))["cohorts"]
     assert cohort == {
         "count": 1,
         "version": 1,
@@ -176,7 +178,7 @@ async def test_a_cohort_to_skip_tells_every_reason_with_its_findings(world: Clie
 
 
 @pytest.mark.parametrize(
-    ("which", "cohorts"),
+    ("arguments", "cohorts"),
     [
         ({}, [("check", 1), ("approve", 1), ("approve", 1), ("check", 2)]),
         ({"decision": "UPGRADE"}, [("check", 1)]),
@@ -189,11 +191,11 @@ async def test_a_cohort_to_skip_tells_every_reason_with_its_findings(world: Clie
     ],
     ids=str,
 )
-async def test_cohorts_can_be_narrowed(
-    world: Client, which: dict[str, Any], cohorts: list[tuple[str, int]]
+async def test_cohorts_can_be_filtered(
+    world: Client, arguments: dict[str, Any], cohorts: list[tuple[str, int]]
 ) -> None:
-    plan = await plan_of(world, asked(), **which)
-    assert [(*one["position"], one["version"]) for one in plan["cohorts"]] == cohorts
+    plan = await plan_of(world, an_input(), **arguments)
+    assert [(*cohort["position"], cohort["version"]) for cohort in plan["cohorts"]] == cohorts
     assert plan["total"] == 5
 
 
@@ -208,15 +210,15 @@ async def test_cohorts_can_be_narrowed(
 async def test_a_plan_is_about_its_selection(
     world: Client, selection: dict[str, Any], counts: tuple[int, ...]
 ) -> None:
-    plan = await plan_of(world, asked(selection))
-    shown = ("total", "upgraded", "skipped", "excluded", "notFound")
-    assert tuple(plan[name] for name in shown) == counts
+    plan = await plan_of(world, an_input(selection))
+    fields = ("total", "upgraded", "skipped", "excluded", "notFound")
+    assert tuple(plan[name] for name in fields) == counts
 
 
-async def test_mapping_instructions_bring_an_instance_where_the_generated_mapping_does_not(
+async def test_mapping_instructions_extend_the_generated_mapping(
     world: Client,
 ) -> None:
-    plan = await plan_of(world, asked(mappings=mapped(1, approve="sign")), version=1)
+    plan = await plan_of(world, an_input(mappings=mapped(1, approve="sign")), version=1)
     assert (plan["upgraded"], plan["countsByFinding"]) == (
         3,
         [{"severity": "WARNING", "code": "NAME_CHANGED", "count": 2}],
@@ -232,7 +234,7 @@ async def test_mapping_instructions_bring_an_instance_where_the_generated_mappin
 async def test_a_version_without_a_document_is_only_renumbered_with_a_warning(client: Client) -> None:
     await add_process(client.store, versions=2)
     await add_instances(client.store, an_instance(1))
-    plan = await plan_of(client, asked())
+    plan = await plan_of(client, an_input())
     [cohort] = plan["cohorts"]
     assert (cohort["decision"], cohort["toPosition"], cohort["mapping"]) == ("UPGRADE", ["approve"], [])
     assert plan["countsByFinding"] == [{"severity": "WARNING", "code": "NO_MODEL", "count": 1}]
@@ -242,13 +244,13 @@ async def test_a_version_without_a_document_is_only_renumbered_with_a_warning(cl
 
 async def test_a_plan_of_nothing_is_empty(client: Client) -> None:
     await add_process(client.store)
-    plan = await plan_of(client, asked())
+    plan = await plan_of(client, an_input())
     assert (plan["total"], plan["cohorts"], plan["countsByReason"]) == (0, [], [])
 
 
-async def test_a_reader_may_ask_for_a_plan_and_nothing_is_written(world: Client) -> None:
+async def test_a_reader_may_request_a_plan_which_writes_nothing(world: Client) -> None:
     before = await contents(world.store)
-    assert (await plan_of(world.reader(), asked()))["upgraded"] == 2
+    assert (await plan_of(world.reader(), an_input()))["upgraded"] == 2
     assert await contents(world.store) == before
 
 
@@ -268,11 +270,11 @@ query($input: UpgradePlanInput!, $after: String) {
 
 
 async def page(client: Client, after: str | None = None) -> Any:
-    [cohort] = (await client.ask(PAGES, input=asked(), after=after))["upgradePlan"]["plan"]["cohorts"]
+    [cohort] = (await client.ask(PAGES, input=an_input(), after=after))["upgradePlan"]["plan"]["cohorts"]
     return cohort["instances"]
 
 
-async def test_the_instances_behind_a_cohort_come_in_pages(world: Client) -> None:
+async def test_the_instances_of_a_cohort_come_in_pages(world: Client) -> None:
     await add_instances(world.store, an_instance(7, position=["check"]))
     first = await page(world)
     assert first == {
@@ -284,13 +286,13 @@ async def test_the_instances_behind_a_cohort_come_in_pages(world: Client) -> Non
             "endCursor": first["pageInfo"]["endCursor"],
         },
     }
-    rest = await page(world, first["pageInfo"]["endCursor"])
-    assert rest["nodes"] == [{"id": str(an_id(7))}]
-    assert (rest["pageInfo"]["hasNextPage"], rest["pageInfo"]["hasPreviousPage"]) == (False, True)
+    second = await page(world, first["pageInfo"]["endCursor"])
+    assert second["nodes"] == [{"id": str(an_id(7))}]
+    assert (second["pageInfo"]["hasNextPage"], second["pageInfo"]["hasPreviousPage"]) == (False, True)
 
 
 @pytest.mark.parametrize("positions", [1, 2, 40])
-async def test_many_cohorts_ask_once_for_their_instances(client: Client, positions: int) -> None:
+async def test_many_cohorts_run_one_query_for_their_instances(client: Client, positions: int) -> None:
     await add_process(client.store, versions=2)
     await add_instances(client.store, *(an_instance(n, position=[f"task{n}"]) for n in range(positions)))
     store = CountingStore(client.store)
@@ -302,16 +304,16 @@ async def test_many_cohorts_ask_once_for_their_instances(client: Client, positio
               cohorts {
                 instances(first: 3) {nodes {id process {code}} pageInfo {hasNextPage}}
                 more: instances(first: 3) {edges {cursor}}
-                one: instances(first: 1) {totalCount}
+                first: instances(first: 1) {totalCount}
               }
             }
           }
         }
         """,
-        input=asked(),
+        input=an_input(),
     )
     assert len(data["upgradePlan"]["plan"]["cohorts"]) == positions
-    assert store.asked == {
+    assert store.queries == {
         "process": 1,
         "model": 1,
         "selected_cohorts": 1,
@@ -325,15 +327,15 @@ async def test_a_plan_of_more_cohorts_than_assumed_is_held_to_the_budget(client:
     await add_instances(client.store, *(an_instance(n, position=[f"task{n}"]) for n in range(400)))
     query = "query($i: UpgradePlanInput!) {upgradePlan(input: $i) {plan {cohorts {%s}}}}"
     store = CountingStore(client.store)
-    error = await client.on(store).refused(query % "instances(first: 25) {nodes {id}}", i=asked())
+    error = await client.on(store).refused(query % "instances(first: 25) {nodes {id}}", i=an_input())
     assert error["extensions"]["code"] == "LIMIT_EXCEEDED"
     assert error["path"] == ["upgradePlan", "plan", "cohorts"]
     assert error["message"] == (
         "Expected to read at most 10,000 nodes in one operation, but cohorts has 400 items, "
         "which ask for 26 each."
     )
-    assert store.asked["cohort_pages"] == 0
-    assert len((await client.ask(query % "count", i=asked()))["upgradePlan"]["plan"]["cohorts"]) == 400
+    assert store.queries["cohort_pages"] == 0
+    assert len((await client.ask(query % "count", i=an_input()))["upgradePlan"]["plan"]["cohorts"]) == 400
 
 
 UPGRADE = """
@@ -355,9 +357,9 @@ mutation($input: UpgradeInstancesInput!) {
 """
 
 
-async def test_an_upgrade_follows_the_mapping_and_keeps_it_as_given(world: Client) -> None:
+async def test_an_upgrade_follows_the_mapping_instructions_and_stores_them(world: Client) -> None:
     mappings = mapped(1, approve="sign")
-    data = await world.ask(UPGRADE, input=asked({"instanceIds": [str(an_id(2))]}, mappings=mappings))
+    data = await world.ask(UPGRADE, input=an_input({"instanceIds": [str(an_id(2))]}, mappings=mappings))
     assert data["upgradeInstances"] == {
         "upgrade": {"upgraded": 1, "skipped": 0, "mappings": mappings, "outcomes": {"nodes": []}},
         "userErrors": [],
@@ -372,13 +374,13 @@ async def test_an_upgrade_follows_the_mapping_and_keeps_it_as_given(world: Clien
 async def test_an_upgrade_may_have_no_instructions(
     world: Client, mappings: list[dict[str, Any]] | None
 ) -> None:
-    data = await world.ask(UPGRADE, input=asked(mappings=mappings))
+    data = await world.ask(UPGRADE, input=an_input(mappings=mappings))
     assert data["upgradeInstances"]["upgrade"]["mappings"] == (mappings or [])
     assert data["upgradeInstances"]["upgrade"]["upgraded"] == 2
 
 
-async def test_a_skipped_instance_tells_the_findings(world: Client) -> None:
-    data = await world.ask(UPGRADE, input=asked({"instanceIds": [str(an_id(2)), str(an_id(9))]}))
+async def test_a_skipped_instance_has_findings(world: Client) -> None:
+    data = await world.ask(UPGRADE, input=an_input({"instanceIds": [str(an_id(2)), str(an_id(9))]}))
     assert data["upgradeInstances"]["upgrade"]["outcomes"]["nodes"] == [
         {
             "instanceId": str(an_id(2)),
@@ -393,20 +395,20 @@ async def test_a_skipped_instance_tells_the_findings(world: Client) -> None:
     ]
 
 
-async def test_an_upgrade_with_the_fingerprint_of_its_plan_is_done(world: Client) -> None:
-    given = asked(mappings=mapped(1, approve="sign"))
-    planned = await fingerprint(world, given)
-    assert planned == await fingerprint(world, given)
-    data = await world.ask(UPGRADE, input={**given, "fingerprint": planned})
+async def test_an_upgrade_with_the_fingerprint_of_its_plan_succeeds(world: Client) -> None:
+    input_ = an_input(mappings=mapped(1, approve="sign"))
+    planned = await fingerprint(world, input_)
+    assert planned == await fingerprint(world, input_)
+    data = await world.ask(UPGRADE, input={**input_, "fingerprint": planned})
     assert data["upgradeInstances"]["userErrors"] == []
     assert data["upgradeInstances"]["upgrade"]["upgraded"] == 3
 
 
 async def test_an_upgrade_that_is_no_longer_as_planned_is_refused_with_the_difference(world: Client) -> None:
-    planned = await fingerprint(world, asked())
+    planned = await fingerprint(world, an_input())
     await add_instances(world.store, an_instance(7, position=["check"]), an_instance(8, position=["pay"]))
     before = await contents(world.store)
-    data = await world.ask(UPGRADE, input=asked(fingerprint=planned))
+    data = await world.ask(UPGRADE, input=an_input(fingerprint=planned))
     assert data["upgradeInstances"] == {
         "upgrade": None,
         "userErrors": [
@@ -417,7 +419,7 @@ async def test_an_upgrade_that_is_no_longer_as_planned_is_refused_with_the_diffe
                 "it would skip 4 instead of 3. Look at the new plan, and give its fingerprint.",
                 "planned": {"fingerprint": planned, "targetVersion": 2, "upgraded": 2, "skipped": 3},
                 "now": {
-                    "fingerprint": await fingerprint(world, asked()),
+                    "fingerprint": await fingerprint(world, an_input()),
                     "targetVersion": 2,
                     "upgraded": 3,
                     "skipped": 4,

@@ -1,4 +1,4 @@
-"""How an upgrade is followed while it goes on."""
+"""Clients follow the progress of an upgrade by a subscription."""
 
 import asyncio
 import time
@@ -11,8 +11,8 @@ from strawberry import Schema
 
 from tests.graphql_api.schema.schema_client import Client, execute_served
 from tests.graphql_api.schema.schema_world import add_instances, an_id, an_instance
-from tests.graphql_api.schema.upgrade_requests import a_small_front_door, ask_for, put_into, the_upgrade
-from tests.graphql_api.working import a_worker, until_only, work_one_chunk, working_off
+from tests.graphql_api.schema.upgrade_requests import a_small_front_door, put_into, the_upgrade, upgrade_from
+from tests.graphql_api.workers import a_worker, run_one_chunk, running_worker, wait_until_only
 from tests.support.stores import SERVED, Around, Stores
 from uplift.domain import Upgrade, UpgradeId, UpgradeState
 from uplift.domain.errors import StoreUnavailable
@@ -27,18 +27,18 @@ subscription($id: UUID!) {
 """
 
 
-class Listened(Around):
-    """A store that counts who listens for changes, and can be locked."""
+class ListenedStore(Around):
+    """A store that counts its listeners, and can be made unavailable."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self.listening = 0
-        self.somebody_listens = asyncio.Event()
+        self.has_listener = asyncio.Event()
         self.is_locked = False
 
     async def wait_for_change(self, seconds: float) -> None:
         self.listening += 1
-        self.somebody_listens.set()
+        self.has_listener.set()
         try:
             await self._store.wait_for_change(seconds)
         finally:
@@ -51,21 +51,21 @@ class Listened(Around):
 
 
 @pytest.fixture(params=SERVED)
-async def store(request: pytest.FixtureRequest, stores: Stores) -> AsyncIterator[Listened]:
+async def store(request: pytest.FixtureRequest, stores: Stores) -> AsyncIterator[ListenedStore]:
     async with stores.empty(request.param) as store:
-        yield Listened(store)
+        yield ListenedStore(store)
 
 
 @pytest.fixture
-async def small(schema: Schema, store: Listened) -> AsyncIterator[Client]:
-    """A front door that does two instances at once, before an upgrade of five that is queued."""
+async def small(schema: Schema, store: ListenedStore) -> AsyncIterator[Client]:
+    """A server with chunks of two instances, and a queued upgrade of five."""
     async with asyncio.timeout(10):
         small = await a_small_front_door(Client(schema=schema, store=store, execute=execute_served))
-        await ask_for(small, "upgradeInstances", wait=False)
+        await upgrade_from(small, "upgradeInstances", wait=False)
         yield small
 
 
-async def test_a_finished_upgrade_is_told_once(small: Client, store: Listened) -> None:
+async def test_a_finished_upgrade_is_one_event(small: Client, store: ListenedStore) -> None:
     upgrade = await put_into(store, (await the_upgrade(store)).id, state=UpgradeState.CANCELLED)
     events = [event async for event in small.follow(FOLLOW, id=str(upgrade.id))]
     assert events == [
@@ -85,8 +85,8 @@ async def test_a_finished_upgrade_is_told_once(small: Client, store: Listened) -
     assert store.listening == 0
 
 
-async def test_tells_how_it_is_at_once_then_what_changes_and_at_last_the_end(
-    small: Client, store: Listened
+async def test_sends_the_present_state_then_each_change_until_the_end(
+    small: Client, store: ListenedStore
 ) -> None:
     upgrade = await the_upgrade(store)
     events: list[Any] = []
@@ -94,10 +94,10 @@ async def test_tells_how_it_is_at_once_then_what_changes_and_at_last_the_end(
         async for event in small.follow(FOLLOW, id=str(upgrade.id)):
             events.append(event["data"]["upgradeProgress"])
             if len(events) == 1:
-                await work_one_chunk(store, a_worker())
+                await run_one_chunk(store, a_worker())
             elif len(events) == 2:
                 await put_into(store, upgrade.id, state=UpgradeState.QUEUED)
-                await until_the_end.enter_async_context(working_off(store, a_worker()))
+                await until_the_end.enter_async_context(running_worker(store, a_worker()))
     assert [(event["state"], event["total"], event["outcomes"]) for event in events] == [
         ("QUEUED", 0, {"totalCount": 0}),
         ("RUNNING", 2, {"totalCount": 2}),
@@ -106,11 +106,11 @@ async def test_tells_how_it_is_at_once_then_what_changes_and_at_last_the_end(
     assert [event["countsByReason"] for event in events] == [[], [], [{"code": "NOT_PENDING", "count": 1}]]
 
 
-async def test_tells_at_most_twice_a_second_however_often_it_changes(small: Client, store: Listened) -> None:
+async def test_sends_at_most_two_events_a_second(small: Client, store: ListenedStore) -> None:
     await add_instances(store, *map(an_instance, range(100, 200)))
-    upgrade = await ask_for(small, "upgradeInstances", wait=False)
+    upgrade = await upgrade_from(small, "upgradeInstances", wait=False)
     began = time.monotonic()
-    async with working_off(store, a_worker(rest=0.02)):  # some 50 chunks in about a second
+    async with running_worker(store, a_worker(pause=0.02)):  # some 50 chunks in about a second
         totals = [
             event["data"]["upgradeProgress"]["total"]
             async for event in small.follow(FOLLOW, id=upgrade["id"])
@@ -120,7 +120,7 @@ async def test_tells_at_most_twice_a_second_however_often_it_changes(small: Clie
     assert len(totals) <= 2 + (time.monotonic() - began) / 0.5
 
 
-async def test_an_upgrade_that_does_not_exist_is_an_error(small: Client, store: Listened) -> None:
+async def test_an_upgrade_that_does_not_exist_is_an_error(small: Client, store: ListenedStore) -> None:
     events = [event async for event in small.follow(FOLLOW, id=str(an_id(9)))]
     assert events == [
         {
@@ -135,13 +135,13 @@ async def test_an_upgrade_that_does_not_exist_is_an_error(small: Client, store: 
     assert store.listening == 0
 
 
-async def test_a_reader_may_follow(small: Client, store: Listened) -> None:
+async def test_a_reader_may_follow(small: Client, store: ListenedStore) -> None:
     upgrade = await the_upgrade(store)
     async with aclosing(small.reader().follow(FOLLOW, id=str(upgrade.id))) as events:
         assert (await anext(events))["data"]["upgradeProgress"]["id"] == str(upgrade.id)
 
 
-async def test_the_budget_holds_for_what_is_followed(small: Client, store: Listened) -> None:
+async def test_the_node_budget_holds_for_a_subscription(small: Client, store: ListenedStore) -> None:
     upgrade = await the_upgrade(store)
     query = """
         subscription($id: UUID!) {
@@ -158,12 +158,12 @@ async def test_the_budget_holds_for_what_is_followed(small: Client, store: Liste
     assert store.listening == 0
 
 
-async def test_who_stops_following_leaves_nothing_behind(small: Client, store: Listened) -> None:
+async def test_a_cancelled_subscription_stops_listening(small: Client, store: ListenedStore) -> None:
     upgrade = await the_upgrade(store)
     events = small.follow(FOLLOW, id=str(upgrade.id))
     await anext(events)
     waiting = asyncio.create_task(anext(events))
-    await store.somebody_listens.wait()
+    await store.has_listener.wait()
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
     assert store.listening == 0
@@ -171,17 +171,19 @@ async def test_who_stops_following_leaves_nothing_behind(small: Client, store: L
         await anext(events)
 
 
-async def test_who_stops_between_two_events_leaves_nothing_behind(small: Client, store: Listened) -> None:
+async def test_a_subscription_closed_between_events_leaves_no_task(
+    small: Client, store: ListenedStore
+) -> None:
     before = asyncio.all_tasks()
     upgrade = await the_upgrade(store)
     events = small.follow(FOLLOW, id=str(upgrade.id))
     await anext(events)
     await events.aclose()
     assert store.listening == 0
-    await until_only(before)
+    await wait_until_only(before)
 
 
-async def test_an_outage_ends_it_with_an_error(small: Client, store: Listened) -> None:
+async def test_an_outage_ends_the_subscription_with_an_error(small: Client, store: ListenedStore) -> None:
     upgrade = await the_upgrade(store)
     events = small.follow(FOLLOW, id=str(upgrade.id))
     await anext(events)
@@ -190,6 +192,6 @@ async def test_an_outage_ends_it_with_an_error(small: Client, store: Listened) -
     assert [error["extensions"]["code"] for error in event["errors"]] == ["STORE_UNAVAILABLE"]
 
 
-async def test_cannot_be_asked_as_a_query(small: Client) -> None:
+async def test_progress_is_not_a_query(small: Client) -> None:
     error = await small.refused(FOLLOW.replace("subscription", "query"), id=str(an_id(1)))
     assert error["message"].startswith("Cannot query field 'upgradeProgress' on type 'Query'.")

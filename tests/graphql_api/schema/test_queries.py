@@ -1,4 +1,4 @@
-"""Every query, with exact answers."""
+"""Every query, with exact results."""
 
 from uuid import uuid4
 
@@ -238,7 +238,7 @@ async def test_an_upgrade_by_ids_is_found_by_its_id(client: Client) -> None:
     }
 
 
-async def test_an_upgrade_of_all_active_tells_how_many_it_left_out(client: Client) -> None:
+async def test_an_upgrade_of_all_active_counts_the_excluded(client: Client) -> None:
     await add_process(client.store, versions=2)
     await add_instances(client.store, *map(an_instance, range(1, 5)))
     upgrade = await upgrade_instances(
@@ -258,7 +258,7 @@ async def test_an_upgrade_of_all_active_tells_how_many_it_left_out(client: Clien
     }
 
 
-async def test_outcomes_tell_what_happened_to_each_instance(client: Client) -> None:
+async def test_outcomes_say_what_happened_to_each_instance(client: Client) -> None:
     await add_process(client.store, versions=2)
     await add_instances(client.store, an_instance(1, position=["pay", "approve"]), an_instance(2, version=2))
     upgrade = await add_upgrade(client.store, 2, 1, 9)
@@ -379,7 +379,7 @@ async def test_upgrades_are_listed_the_newest_first_of_one_process_or_of_all(cli
     }
 
 
-async def test_an_incompatible_instance_is_skipped_with_what_stands_in_the_way(client: Client) -> None:
+async def test_an_incompatible_instance_is_skipped_with_its_findings(client: Client) -> None:
     await add_process(client.store, model=MODEL)
     await add_process_version(client, MODEL.replace(b"approve", b"sign"))
     await add_instances(client.store, an_instance(1, position=["approve"]))

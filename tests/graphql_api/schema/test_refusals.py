@@ -1,4 +1,4 @@
-"""Every way in which a mutation is refused: the exact user error, and nothing written."""
+"""Refused mutations return the exact user error and write nothing."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,7 +40,7 @@ NOT_FOUND = {
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A mutation, its input, and the user error it must be refused with."""
+    """A mutation, its input, and the user error with which it is refused."""
 
     name: str
     mutation: str
@@ -274,7 +274,7 @@ MAPPED_FROM_NOWHERE = {
 
 
 def maps(version: int, *pairs: tuple[str, str]) -> dict[str, Any]:
-    """Instructions for one version."""
+    """Mapping instructions for a version."""
     instructions = [{"source": source, "target": target} for source, target in pairs]
     return {"fromVersion": version, "instructions": instructions}
 
@@ -320,19 +320,19 @@ MAPPINGS: list[tuple[str, list[dict[str, Any]], dict[str, Any]]] = [
     ),
 ]
 CASES += [
-    Case(name=f"upgrade with a mapping: {name}", mutation="upgradeInstances", input=given, error=error)
+    Case(name=f"upgrade with a mapping: {name}", mutation="upgradeInstances", input=input_, error=error)
     for name, mappings, error in MAPPINGS
-    for given in [{**MODELLED, "selection": ONE, "mappings": mappings}]
+    for input_ in [{**MODELLED, "selection": ONE, "mappings": mappings}]
 ]
 CASES += [
     Case(
-        name="upgrade by what is no fingerprint",
+        name="upgrade with an invalid fingerprint",
         mutation="upgradeInstances",
         input={**ORDER, "selection": ONE, "fingerprint": "1-2-three-4"},
         error=invalid(["fingerprint"], "Expected fingerprint to be that of a plan, but got '1-2-three-4'."),
     ),
     Case(
-        name="save what is no XML",
+        name="save a draft that is not XML",
         mutation="saveDraft",
         input={**ORDER, "bpmn": "<definitions>\n<process></definitions>"},
         error={
@@ -400,7 +400,7 @@ PLANNED = [
 
 @pytest.fixture
 async def world(client: Client) -> Client:
-    """A process with one version and an instance, another one, one with a draft alone, one with documents."""
+    """Two processes with a version and an instance, one with only a draft, and one with BPMN documents."""
     await add_process(client.store)
     await add_process(client.store, LOAN)
     await add_process(client.store, ProcessKey(**UNPUBLISHED), versions=0)
@@ -450,7 +450,7 @@ async def test_only_a_system_administrator_may_change_anything(world: Client, mu
     assert await contents(world.store) == before
 
 
-async def test_a_reader_may_ask_everything(world: Client) -> None:
+async def test_a_reader_may_run_every_query(world: Client) -> None:
     data = await world.reader().ask(
         """
         {

@@ -1,4 +1,4 @@
-"""How ids and times are read and written."""
+"""Ids and times are parsed and formatted."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
@@ -21,7 +21,7 @@ def way(request: pytest.FixtureRequest) -> Way:
 
 
 @pytest.mark.parametrize(
-    "spelling",
+    "text",
     [
         "01234567-89ab-cdef-0123-456789abcdef",
         "01234567-89AB-CDEF-0123-456789ABCDEF",
@@ -31,8 +31,8 @@ def way(request: pytest.FixtureRequest) -> Way:
         "URN:UUID:01234567-89AB-CDEF-0123-456789ABCDEF",
     ],
 )
-def test_reads_an_id_in_any_usual_spelling(spelling: str) -> None:
-    assert parse_uuid(spelling) == ID
+def test_parses_an_id_in_every_common_form(text: str) -> None:
+    assert parse_uuid(text) == ID
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_reads_a_time_with_its_offset() -> None:
 
 
 @pytest.mark.parametrize("value", ["", "today", "2026-03-01", "2026-03-01T11:30:00", 7, None])
-def test_refuses_a_time_without_offset_or_what_is_none(value: object) -> None:
+def test_refuses_a_time_without_offset_and_other_values(value: object) -> None:
     with pytest.raises(GraphQLError, match="Expected a date and time"):
         read_datetime(value)
 

@@ -1,11 +1,11 @@
-"""How the tests ask for upgrades and for what becomes of them."""
+"""Helpers that request upgrades by mutations and read them from the store."""
 
 from dataclasses import replace
 from typing import Any
 
 from tests.graphql_api.schema.schema_client import Client
 from tests.graphql_api.schema.schema_world import add_instances, add_process, an_id, an_instance
-from tests.graphql_api.working import a_worker
+from tests.graphql_api.workers import a_worker
 from uplift.domain import Status, Upgrade, UpgradeId
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.ports import Store
@@ -18,34 +18,34 @@ INPUTS: dict[str, dict[str, Any]] = {
     "retryUpgrade": {"reasons": ["NOT_PENDING"]},
     "undoUpgrade": {},
 }
-"""What each mutation of upgrades needs beside an id."""
+"""The input fields that each mutation of upgrades needs beside an id."""
 
 
 async def a_small_front_door(client: Client) -> Client:
-    """A client whose server does two at once, before four that are PENDING and one that is RUNNING."""
+    """A client of a server with chunks of two instances; four instances are PENDING and one is RUNNING."""
     await add_process(client.store, versions=2)
     await add_instances(client.store, *map(an_instance, range(1, 5)), an_instance(5, status=Status.RUNNING))
     return replace(client, worker=a_worker("front door"))
 
 
-async def ask_for(client: Client, mutation: str, shown: str = "id state", **asked: Any) -> Any:
-    """The upgrade that a mutation answers with."""
-    payload = await payload_of(client, mutation, shown, **asked)
+async def upgrade_from(client: Client, mutation: str, fields: str = "id state", **input_fields: Any) -> Any:
+    """The upgrade that a mutation returns."""
+    payload = await payload_from(client, mutation, fields, **input_fields)
     assert payload["userErrors"] == []
     return payload["upgrade"]
 
 
-async def payload_of(client: Client, mutation: str, shown: str = "id state", **asked: Any) -> Any:
-    """The whole payload of a mutation."""
-    data = await client.ask(text(mutation, shown), input={**INPUTS[mutation], **asked})
+async def payload_from(client: Client, mutation: str, fields: str = "id state", **input_fields: Any) -> Any:
+    """The payload of a mutation."""
+    data = await client.ask(text(mutation, fields), input={**INPUTS[mutation], **input_fields})
     return data[mutation]
 
 
-def text(mutation: str, shown: str = "id state") -> str:
+def text(mutation: str, fields: str = "id state") -> str:
     return f"""
         mutation($input: {mutation[0].upper()}{mutation[1:]}Input!) {{
           {mutation}(input: $input) {{
-            upgrade {{{shown}}}
+            upgrade {{{fields}}}
             userErrors {{
               __typename code field message
               ... on UpgradeNotFoundError {{upgradeId}}
@@ -63,22 +63,22 @@ async def the_upgrades(store: Store) -> list[Upgrade]:
 
 
 async def the_upgrade(store: Store) -> Upgrade:
-    """The only one."""
+    """The only upgrade."""
     [upgrade] = await the_upgrades(store)
     return upgrade
 
 
-async def put_into(store: Store, upgrade: UpgradeId, **facts: Any) -> Upgrade:
-    """Keep something else of an upgrade than what happened to it."""
+async def put_into(store: Store, upgrade: UpgradeId, **fields: Any) -> Upgrade:
+    """Overwrite fields of a stored upgrade."""
     async with store.transaction() as transaction:
         stored = await transaction.upgrade(upgrade)
         assert stored is not None
-        changed = replace(stored, **facts)
+        changed = replace(stored, **fields)
         await transaction.save_upgrade(changed)
         return changed
 
 
 async def versions_of(store: Store, *numbers: int) -> list[int]:
-    """The versions that instances are on, by their numbers."""
+    """The versions of the instances with these numbers."""
     found = await store.instances([an_id(number) for number in numbers])
     return [found[an_id(number)].version for number in numbers]
