@@ -29,7 +29,7 @@ Key = TypeVar("Key", bound=Hashable)
 Filter = TypeVar("Filter", bound=Hashable)
 Answer = TypeVar("Answer")
 Item = TypeVar("Item")
-Shown = TypeVar("Shown")
+Converted = TypeVar("Converted")
 
 
 class Loaders:
@@ -86,31 +86,31 @@ def _workers(partitions: Iterable[Partition]) -> list[str]:
     return sorted({partition.lease.worker for partition in partitions if partition.lease is not None})
 
 
-def _each(show: Callable[[Item], Shown]) -> Callable[[Iterable[Item]], list[Shown]]:
-    return lambda items: list(map(show, items))
+def _each(convert: Callable[[Item], Converted]) -> Callable[[Iterable[Item]], list[Converted]]:
+    return lambda items: list(map(convert, items))
 
 
 def _by_key(
-    read: Callable[[Sequence[Key]], Awaitable[Mapping[Key, Answer]]], show: Callable[[Answer], Shown]
-) -> Callable[[list[Key]], Awaitable[Sequence[Shown | BaseException]]]:
-    async def load(keys: list[Key]) -> list[Shown | BaseException]:
+    read: Callable[[Sequence[Key]], Awaitable[Mapping[Key, Answer]]], convert: Callable[[Answer], Converted]
+) -> Callable[[list[Key]], Awaitable[Sequence[Converted | BaseException]]]:
+    async def load(keys: list[Key]) -> list[Converted | BaseException]:
         answers = await read(keys)
-        return [show(answers[key]) for key in keys]
+        return [convert(answers[key]) for key in keys]
 
     return load
 
 
 def _page_by_key(
     read: Callable[[Sequence[Key], Filter, PageRequest], Awaitable[Mapping[Key, Page[Item]]]],
-    show: Callable[[Item], Shown],
-) -> Callable[[list[tuple[Key, Filter, PageRequest]]], Awaitable[Sequence[Page[Shown] | BaseException]]]:
+    convert: Callable[[Item], Converted],
+) -> Callable[[list[tuple[Key, Filter, PageRequest]]], Awaitable[Sequence[Page[Converted] | BaseException]]]:
     """Read pages with one query for each distinct filter and page request, not for each key."""
 
-    async def load(requests: list[tuple[Key, Filter, PageRequest]]) -> list[Page[Shown] | BaseException]:
+    async def load(requests: list[tuple[Key, Filter, PageRequest]]) -> list[Page[Converted] | BaseException]:
         keys_by_query: dict[tuple[Filter, PageRequest], list[Key]] = defaultdict(list)
         for key, filter_, page in requests:
             keys_by_query[filter_, page].append(key)
         answers = {query: await read(keys, *query) for query, keys in keys_by_query.items()}
-        return [answers[filter_, page][key].map(show) for key, filter_, page in requests]
+        return [answers[filter_, page][key].map(convert) for key, filter_, page in requests]
 
     return load

@@ -36,7 +36,6 @@ STILL_USED = {
     ("asked", "code"),
     ("told", "code"),
     ("`given`", "code"),
-    ("show", "graphql_api"),
     ("patience", "code"),
     ("`most`", "code"),
     ("`left`", "code"),

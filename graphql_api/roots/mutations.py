@@ -120,8 +120,8 @@ class Mutation:
         )
 
     @root_field(
-        "Upgrade the instances that an earlier upgrade skipped for some reasons, to the version that is the "
-        "latest published one now. The earlier upgrade must be COMPLETED, CANCELLED or FAILED. It does not "
+        "Upgrade the instances that an earlier upgrade skipped for one of the listed reasons, to the present "
+        "latest published version. The earlier upgrade must be COMPLETED, CANCELLED or FAILED. It does not "
         "change: the retry is a new upgrade."
     )
     async def retry_upgrade(
@@ -199,8 +199,8 @@ class Mutation:
         )
 
     @root_field(
-        "Register instances of a process. A registered instance gets the new status and position, but keeps "
-        "its version, so that a registration can be repeated."
+        "Register instances of a process. An instance that is registered already gets the new status and "
+        "position, but keeps its version, so that a registration can be repeated."
     )
     async def register_instances(
         self, info: Info, input_: Annotated[RegisterInstancesInput, INPUT]
@@ -219,8 +219,8 @@ class Mutation:
         )
 
     @root_field(
-        "Update the status and position of registered instances, of any processes. An unknown id refuses the "
-        "whole report."
+        "Update the status and position of registered instances, which may belong to different processes. An "
+        "unknown id refuses the whole report."
     )
     async def report_instances(
         self, info: Info, input_: Annotated[ReportInstancesInput, INPUT]

@@ -20,7 +20,10 @@ from uplift.graphql_api.types.upgrades import Upgrade, UpgradeConnection
 from uplift.graphql_api.types.user_errors import user_error_from_domain
 
 
-@strawberry.type(description="Queries. Every valid API key may run them.")
+@strawberry.type(
+    description="Queries. Every valid API key may run them. The node budget limits how many nodes an "
+    "operation requests: its page sizes, multiplied down the nesting."
+)
 class Query:
     @root_field("The process with this namespace and code, or null if there is none.")
     async def process(

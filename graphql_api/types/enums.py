@@ -74,7 +74,7 @@ _describe(
     "How a request selects instances.",
     {
         SelectionKind.BY_IDS: "The instances with the ids in the request.",
-        SelectionKind.ALL_ACTIVE: "Every PENDING or RUNNING instance of the process, minus exclusions.",
+        SelectionKind.ALL_ACTIVE: "All PENDING and RUNNING instances of the process, except those listed.",
         SelectionKind.RETRY: "The instances that an earlier upgrade skipped for one of the listed reasons.",
         SelectionKind.UNDO: "The instances that an earlier upgrade moved, to move them back.",
     },
@@ -138,8 +138,8 @@ _describe(
         FindingCode.MAPPED_TWICE: "Two instructions map the same source element.",
         FindingCode.TYPE_CHANGED: "The target is another type of element.",
         FindingCode.EVENT_TYPE_CHANGED: "The target event has another type of trigger.",
-        FindingCode.SCOPE_CHANGED: "The target is not inside the subprocess that the source's subprocess is "
-        "mapped to.",
+        FindingCode.SCOPE_CHANGED: "The target is not inside the scope to which the nearest mapped scope of "
+        "the source is mapped.",
         FindingCode.HOST_CHANGED: "The event's host or enclosing scope is not mapped to the target event's.",
         FindingCode.TARGET_TAKEN: "Two catching events or two gateways are mapped to the same target.",
         FindingCode.MULTI_INSTANCE_ADDED: "The target, or a scope that is new around it, is multi-instance.",
@@ -153,10 +153,10 @@ _describe(
         FindingCode.COMPENSATION_HANDLER: "A compensation handler is mapped directly instead of through its "
         "boundary event.",
         FindingCode.NAME_CHANGED: "The name of the element changed.",
-        FindingCode.NEW_BOUNDARY_EVENT: "The target has a new event, to which an upgraded instance does not "
-        "listen until it enters the scope again.",
-        FindingCode.LISTENER_REMOVED: "An event to which the instance listens does not exist in the target "
-        "version.",
+        FindingCode.NEW_BOUNDARY_EVENT: "A boundary event or event subprocess is new. Upgraded instances do "
+        "not listen to it until they enter its host or scope again.",
+        FindingCode.LISTENER_REMOVED: "A boundary event or event subprocess to which the instance listens "
+        "does not exist in the target version.",
         FindingCode.EVENT_DEFINITION_CHANGED: "The trigger has the same type, but another message, "
         "signal, time or condition.",
         FindingCode.PATH_BEHIND_CHANGED: "Elements upstream, which the instance may have passed, were "

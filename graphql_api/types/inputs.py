@@ -64,7 +64,7 @@ class ProcessKeyInput:
         return domain.ProcessKey(namespace=self.namespace, code=self.code)
 
 
-@strawberry.input(description="All active instances of the process, minus exclusions.")
+@strawberry.input(description="All PENDING and RUNNING instances of the process, except those listed.")
 class AllActiveInput:
     except_: list[UUID] | None = strawberry.field(
         name="except",
@@ -83,7 +83,7 @@ class SelectionInput:
     )
     all_active: AllActiveInput | None = strawberry.field(
         default=strawberry.UNSET,
-        description="All PENDING and RUNNING instances of the process, of every version.",
+        description="All PENDING and RUNNING instances of the process, on any version.",
     )
 
     def selection(self, *, max_ids: int) -> domain.Selection:

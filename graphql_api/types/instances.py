@@ -20,7 +20,7 @@ ASSUMED_ENTRIES = 10
 """How many upgrades the node budget assumes in the history of an instance."""
 
 
-@strawberry.type(description="A running or finished instance of a process, pinned to one version.")
+@strawberry.type(description="An instance of a process, pinned to one version.")
 class ProcessInstance:
     process_key: strawberry.Private[domain.ProcessKey]
     id: UUID = strawberry.field(description="The id of the instance, assigned by the engine.")

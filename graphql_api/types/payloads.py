@@ -116,7 +116,7 @@ class RegisterInstancesPayload:
 @strawberry.type(description="The result of `reportInstances`.")
 class ReportInstancesPayload:
     count: int | None = strawberry.field(
-        description="The number of changed instances; null if the request was refused."
+        description="The number of updated instances; null if the request was refused."
     )
     user_errors: list[UserError] = strawberry.field(description=_USER_ERRORS)
 

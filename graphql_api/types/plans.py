@@ -118,8 +118,8 @@ class PlannedCohort:
 
 
 @strawberry.type(
-    description="What an upgrade would do if it were requested now. To make sure that the upgrade does "
-    "exactly this, pass the fingerprint to `upgradeInstances`: it refuses if something changed."
+    description="What an upgrade would do if it were requested now. If the fingerprint is passed to "
+    "`upgradeInstances`, it refuses an upgrade that would do anything else."
 )
 class UpgradePlan:
     plan: strawberry.Private[Plan]

@@ -61,7 +61,7 @@ class Upgrade:
     error: str | None = strawberry.field(
         description="The error that ended a FAILED upgrade; null in all other states."
     )
-    expected: int = strawberry.field(description="The approximate number of outcomes at the end.")
+    expected: int = strawberry.field(description="The approximate number of outcomes when it is finished.")
     total: int = strawberry.field(description="The number of outcomes so far.")
     upgraded: int = strawberry.field(description="The number of instances upgraded so far.")
     skipped: int = strawberry.field(description="The number of instances skipped so far.")

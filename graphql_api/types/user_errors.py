@@ -29,7 +29,7 @@ Facts = Callable[[Any], dict[str, Any]]
 )
 class UserError:
     message: str = strawberry.field(
-        description="What was expected and what was found, as a sentence for people."
+        description="The error as a sentence for people: what was expected and what was found."
     )
     field: list[str] | None = strawberry.field(
         description="The path to the invalid value, starting below `input`; null if there is no single one."
