@@ -1,4 +1,4 @@
-"""A client of the REST path over a store that holds the world of rest_world."""
+"""Provides a client of the REST path over a store that holds the world of rest_world."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ import pytest
 from starlette.applications import Starlette
 
 from tests.rest_compat.rest_document import must_be_documented
-from tests.rest_compat.rest_work import working_off
+from tests.rest_compat.rest_work import running_worker
 from tests.rest_compat.rest_world import add_world, authenticate
 from tests.support.stores import SERVED, Stores
 from uplift.domain import Worker
@@ -18,7 +18,7 @@ from uplift.rest_compat.routes import RestLimits, rest_routes
 
 @pytest.fixture(params=SERVED)
 def kind_of_store(request: pytest.FixtureRequest) -> str:
-    """Tests of what is refused before a store is asked take one kind only."""
+    """Tests of errors that are found before a store is used take one kind only."""
     kind: str = request.param
     return kind
 
@@ -37,7 +37,7 @@ def rest_limits() -> RestLimits:
 
 @pytest.fixture
 def rest_worker() -> Worker:
-    """Who moves what fits into one chunk; tests of larger upgrades take one whose chunks are small."""
+    """The worker for upgrades of one chunk; tests of larger upgrades replace it by one with small chunks."""
     return Worker(name="rest")
 
 
@@ -48,9 +48,9 @@ def stopping() -> asyncio.Event:
 
 
 @pytest.fixture
-async def queue_worked_off(rest_store: Store, rest_worker: Worker) -> AsyncIterator[None]:
-    """While a test runs, a worker works off what is queued, as that of a server does."""
-    async with working_off(rest_store, rest_worker):
+async def worker_runs(rest_store: Store, rest_worker: Worker) -> AsyncIterator[None]:
+    """Runs a worker during a test, as a server does."""
+    async with running_worker(rest_store, rest_worker):
         yield
 
 
@@ -60,9 +60,9 @@ async def client(
     rest_limits: RestLimits,
     rest_worker: Worker,
     stopping: asyncio.Event,
-    queue_worked_off: None,
+    worker_runs: None,
 ) -> AsyncIterator[httpx2.AsyncClient]:
-    """A client of an application on the filled store. Each reply it gets must be one that is documented."""
+    """A client of an application on the filled store. Every reply must be documented."""
     await add_world(rest_store)
     app = Starlette(routes=rest_routes(rest_store, authenticate, rest_worker, rest_limits, stopping))
     async with httpx2.AsyncClient(

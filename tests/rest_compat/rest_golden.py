@@ -1,4 +1,4 @@
-"""The documented requests, each with the status and reply it must get."""
+"""Loads the documented requests with their expected statuses and replies."""
 
 import json
 from pathlib import Path

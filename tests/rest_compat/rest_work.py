@@ -1,4 +1,4 @@
-"""Who works off the upgrades that are too large for one chunk?"""
+"""Runs upgrades that are too large for one chunk."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,7 +19,7 @@ CHUNK = 2
 
 
 def a_worker(*, name: str = "slow", rest: float = 0) -> Worker:
-    """A worker whose chunks are so small that most upgrades need several; it rests this long between them."""
+    """A worker whose chunks are so small that an upgrade needs several, with a pause of `rest` seconds."""
     return Worker(
         name=name,
         chunk_policy=ChunkPolicy(
@@ -33,9 +33,9 @@ def a_worker(*, name: str = "slow", rest: float = 0) -> Worker:
 
 
 @asynccontextmanager
-async def working_off(store: Store, worker: Worker) -> AsyncIterator[None]:
-    """Inside of the block upgrades that are queued are worked off, one after the other."""
-    task = asyncio.create_task(_work_off_all(store, worker))
+async def running_worker(store: Store, worker: Worker) -> AsyncIterator[None]:
+    """Runs queued upgrades one after the other inside the block."""
+    task = asyncio.create_task(_run_all_upgrades(store, worker))
     try:
         yield
     finally:
@@ -44,8 +44,8 @@ async def working_off(store: Store, worker: Worker) -> AsyncIterator[None]:
             await task
 
 
-async def work_off_one(store: Store, worker: Worker, *, chunks: int | None = None) -> Upgrade:
-    """Work the upgrade off that waits first; after so many chunks it is queued again."""
+async def run_next_upgrade(store: Store, worker: Worker, *, chunks: int | None = None) -> Upgrade:
+    """Runs the first queued upgrade; after this number of chunks it is queued again."""
     upgrade = await claim(store, worker)
     assert upgrade is not None
     stops = repeat(False) if chunks is None else chain([False] * chunks, repeat(True))
@@ -53,7 +53,7 @@ async def work_off_one(store: Store, worker: Worker, *, chunks: int | None = Non
 
 
 async def soon(answer: Callable[[], Awaitable[Answer | None]]) -> Answer:
-    """The answer, once there is one."""
+    """The first answer that is not None."""
     async with asyncio.timeout(10):
         while True:
             found = await answer()
@@ -62,8 +62,8 @@ async def soon(answer: Callable[[], Awaitable[Answer | None]]) -> Answer:
             await asyncio.sleep(0.005)
 
 
-async def must_be_idle(tasks: set[asyncio.Task[Any]]) -> None:
-    """Nothing runs any more, or soon nothing will, besides these tasks."""
+async def until_idle(tasks: set[asyncio.Task[Any]]) -> None:
+    """Waits until only these tasks run."""
 
     async def all_others_are_gone() -> bool | None:
         return not asyncio.all_tasks() - tasks or None
@@ -72,13 +72,13 @@ async def must_be_idle(tasks: set[asyncio.Task[Any]]) -> None:
 
 
 async def the_upgrade(store: Store) -> Upgrade | None:
-    """The only upgrade, if there is one."""
+    """The only upgrade, or None."""
     upgrades = (await store.upgrades(None, PageRequest(first=2))).items
     assert len(upgrades) < 2
     return upgrades[0] if upgrades else None
 
 
-async def _work_off_all(store: Store, worker: Worker) -> None:
+async def _run_all_upgrades(store: Store, worker: Worker) -> None:
     while True:
         upgrade = await claim(store, worker)
         if upgrade is None:

@@ -1,4 +1,4 @@
-"""The processes and instances that the tests of the REST path ask about, and how they ask."""
+"""Provides the processes and instances of the tests of the REST path, and a way to send requests."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -93,8 +93,8 @@ async def authenticate(authorization: str | None) -> Caller:
 def an_instance(
     number: int | UUID, version: int = 1, status: Status = Status.PENDING, process: ProcessKey = ORDERS
 ) -> Instance:
-    given = number if isinstance(number, UUID) else an_id(number)
-    return Instance(id=InstanceId(given), process=process, version=VersionNumber(version), status=status)
+    instance_id = InstanceId(number) if isinstance(number, UUID) else an_id(number)
+    return Instance(id=instance_id, process=process, version=VersionNumber(version), status=status)
 
 
 async def add_process(

@@ -1,4 +1,4 @@
-"""What is no request of this API is refused with the field and value at fault, and nothing is written."""
+"""Tests that a malformed request is refused with its field and value, and that nothing is written."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ GOOD = str(WAITING_1)
 
 @pytest.fixture
 def kind_of_store() -> str:
-    """One for all: a body that is no request is refused before a store is asked."""
+    """One kind of store for all: a malformed body is refused before the store is used."""
     return "sqlite"
 
 
@@ -33,8 +33,8 @@ async def refusal(
     reply = await ask(client, body, **how)
     assert reply.status_code == status, reply.text
     assert await snapshot(store) == before
-    told: dict[str, Any] = reply.json()
-    return told
+    content: dict[str, Any] = reply.json()
+    return content
 
 
 @pytest.mark.parametrize(
@@ -65,19 +65,19 @@ async def refusal(
 async def test_refuses_a_body_that_is_not_one_json_object_in_utf_8(
     client: httpx2.AsyncClient, rest_store: Store, body: bytes, found: str
 ) -> None:
-    told = await refusal(client, rest_store, body)
-    assert (told["code"], told["details"]) == ("BAD_REQUEST", [])
-    assert told["error"].startswith("Expected the body to be one JSON object in UTF-8, but it ")
-    assert found in told["error"]
+    content = await refusal(client, rest_store, body)
+    assert (content["code"], content["details"]) == ("BAD_REQUEST", [])
+    assert content["error"].startswith("Expected the body to be one JSON object in UTF-8, but it ")
+    assert found in content["error"]
 
 
 @pytest.mark.parametrize("text", LOOKALIKES)
-async def test_refuses_what_only_looks_like_a_uuid(
+async def test_refuses_a_text_that_only_looks_like_a_uuid(
     client: httpx2.AsyncClient, rest_store: Store, text: str
 ) -> None:
-    told = await refusal(client, rest_store, {"instanceIds": [GOOD, text]})
-    assert (told["code"], told["details"][0]["field"]) == ("INVALID_INPUT", "instanceIds[1]")
-    assert told["error"].startswith("Expected instanceIds[1] to be a UUID, but got ")
+    content = await refusal(client, rest_store, {"instanceIds": [GOOD, text]})
+    assert (content["code"], content["details"][0]["field"]) == ("INVALID_INPUT", "instanceIds[1]")
+    assert content["error"].startswith("Expected instanceIds[1] to be a UUID, but got ")
 
 
 @pytest.mark.parametrize("value", [None, True, 17, 1.5, 10**400, {}, {"id": GOOD}, [], [GOOD]])
@@ -85,31 +85,31 @@ async def test_refuses_what_only_looks_like_a_uuid(
 async def test_refuses_an_id_of_another_type_with_its_index_and_value(
     client: httpx2.AsyncClient, rest_store: Store, name: str, value: Any
 ) -> None:
-    told = await refusal(client, rest_store, {name: [GOOD, GOOD, GOOD, value]})
+    content = await refusal(client, rest_store, {name: [GOOD, GOOD, GOOD, value]})
     shown = as_sent(value)
     shown = shown if len(shown) <= 60 else f"{shown[:60]}…"
-    assert told["details"] == [
+    assert content["details"] == [
         {"field": f"{name}[3]", "message": f"Expected {name}[3] to be a UUID, but got {shown}."}
     ]
 
 
 @pytest.mark.parametrize("value", ["", GOOD, 0, 17, False, True, {}, {"0": GOOD}])
 @pytest.mark.parametrize("name", ["instanceIds", "instances", "unselectedIds"])
-async def test_refuses_what_is_not_a_list_of_ids(
+async def test_refuses_a_value_that_is_not_a_list_of_ids(
     client: httpx2.AsyncClient, rest_store: Store, name: str, value: Any
 ) -> None:
-    told = await refusal(client, rest_store, {"updateAllActive": True, name: value})
-    assert told["error"] == f"Expected {name} to be a list of UUIDs, but got {as_sent(value)}."
-    assert [detail["field"] for detail in told["details"]] == [name]
+    content = await refusal(client, rest_store, {"updateAllActive": True, name: value})
+    assert content["error"] == f"Expected {name} to be a list of UUIDs, but got {as_sent(value)}."
+    assert [detail["field"] for detail in content["details"]] == [name]
 
 
 @pytest.mark.parametrize("value", ["true", "false", "", 1, 0, [], {}, [True]])
-async def test_refuses_what_is_not_a_boolean(
+async def test_refuses_a_value_that_is_not_a_boolean(
     client: httpx2.AsyncClient, rest_store: Store, value: Any
 ) -> None:
-    told = await refusal(client, rest_store, {"updateAllActive": value})
-    assert told["error"] == f"Expected updateAllActive to be a boolean, but got {as_sent(value)}."
-    assert (told["code"], told["details"][0]["field"]) == ("INVALID_INPUT", "updateAllActive")
+    content = await refusal(client, rest_store, {"updateAllActive": value})
+    assert content["error"] == f"Expected updateAllActive to be a boolean, but got {as_sent(value)}."
+    assert (content["code"], content["details"][0]["field"]) == ("INVALID_INPUT", "updateAllActive")
 
 
 @pytest.mark.parametrize(
@@ -118,12 +118,12 @@ async def test_refuses_what_is_not_a_boolean(
 async def test_refuses_an_unknown_property_by_its_name(
     client: httpx2.AsyncClient, rest_store: Store, name: str
 ) -> None:
-    told = await refusal(client, rest_store, {"instanceIds": [GOOD], name: None})
+    content = await refusal(client, rest_store, {"instanceIds": [GOOD], name: None})
     shown = as_sent(name)
-    assert told["error"] == (
+    assert content["error"] == (
         f"Expected only instanceIds, unselectedIds, updateAllActive, instances, but got {shown}."
     )
-    assert (told["code"], told["details"][0]["field"]) == ("INVALID_INPUT", name)
+    assert (content["code"], content["details"][0]["field"]) == ("INVALID_INPUT", name)
 
 
 @pytest.mark.parametrize(
@@ -141,35 +141,35 @@ async def test_refuses_an_unknown_property_by_its_name(
         ('{"unselectedIds": {"a": {"b": ":"}}, "unselectedIds": []}', "unselectedIds", 2),
     ],
 )
-async def test_refuses_a_property_given_twice(
+async def test_refuses_a_repeated_property(
     client: httpx2.AsyncClient, rest_store: Store, body: str, field: str, times: int
 ) -> None:
-    told = await refusal(client, rest_store, body.encode())
+    content = await refusal(client, rest_store, body.encode())
     message = f"Expected {field} once, but got it {times} times."
-    assert (told["code"], told["error"]) == ("INVALID_INPUT", message)
-    assert told["details"] == [{"field": field, "message": message}]
+    assert (content["code"], content["error"]) == ("INVALID_INPUT", message)
+    assert content["details"] == [{"field": field, "message": message}]
 
 
 async def test_refuses_an_id_that_is_not_utf_8(client: httpx2.AsyncClient, rest_store: Store) -> None:
-    told = await refusal(client, rest_store, b'{"instanceIds": ["\xff"]}')
-    assert told["error"] == 'Expected instanceIds[0] to be a UUID, but got "\N{REPLACEMENT CHARACTER}".'
+    content = await refusal(client, rest_store, b'{"instanceIds": ["\xff"]}')
+    assert content["error"] == 'Expected instanceIds[0] to be a UUID, but got "\N{REPLACEMENT CHARACTER}".'
 
 
-async def test_tells_at_most_twenty_of_many_faults(client: httpx2.AsyncClient, rest_store: Store) -> None:
+async def test_lists_at_most_twenty_faults(client: httpx2.AsyncClient, rest_store: Store) -> None:
     ids = [GOOD, *("x" for _ in range(1_000))]
-    told = await refusal(client, rest_store, {"instanceIds": ids, "updateAllActive": 1})
-    assert [detail["field"] for detail in told["details"]] == [
+    content = await refusal(client, rest_store, {"instanceIds": ids, "updateAllActive": 1})
+    assert [detail["field"] for detail in content["details"]] == [
         f"instanceIds[{index}]" for index in range(1, 21)
     ]
-    told = await refusal(client, rest_store, {f"x{index}": index for index in range(1_000)})
-    assert [detail["field"] for detail in told["details"]] == [f"x{index}" for index in range(20)]
+    content = await refusal(client, rest_store, {f"x{index}": index for index in range(1_000)})
+    assert [detail["field"] for detail in content["details"]] == [f"x{index}" for index in range(20)]
 
 
 async def test_repeats_only_the_beginning_of_a_long_value(
     client: httpx2.AsyncClient, rest_store: Store
 ) -> None:
-    told = await refusal(client, rest_store, {"instanceIds": ["x" * 100_000], "y" * 100_000: 1})
-    assert len(json.dumps(told)) < 1_500
+    content = await refusal(client, rest_store, {"instanceIds": ["x" * 100_000], "y" * 100_000: 1})
+    assert len(json.dumps(content)) < 1_500
 
 
 @pytest.mark.parametrize(
@@ -189,16 +189,16 @@ async def test_repeats_only_the_beginning_of_a_long_value(
 async def test_refuses_a_body_that_is_announced_as_something_else(
     client: httpx2.AsyncClient, rest_store: Store, content_type: str
 ) -> None:
-    told = await refusal(
+    content = await refusal(
         client, rest_store, {"instanceIds": [GOOD]}, status=415, headers={"content-type": content_type}
     )
-    assert told["code"] == "UNSUPPORTED_MEDIA_TYPE"
-    assert f"but got '{content_type}'" in told["error"]
+    assert content["code"] == "UNSUPPORTED_MEDIA_TYPE"
+    assert f"but got '{content_type}'" in content["error"]
 
 
 async def test_refuses_a_compressed_body(client: httpx2.AsyncClient, rest_store: Store) -> None:
-    told = await refusal(client, rest_store, b"\x1f\x8b", status=415, headers={"content-encoding": "gzip"})
-    assert told["error"] == "Expected a body without Content-Encoding, but got 'gzip'."
+    content = await refusal(client, rest_store, b"\x1f\x8b", status=415, headers={"content-encoding": "gzip"})
+    assert content["error"] == "Expected a body without Content-Encoding, but got 'gzip'."
 
 
 @pytest.mark.parametrize(

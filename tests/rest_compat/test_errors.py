@@ -1,4 +1,4 @@
-"""What a client learns of an error, and what only the log does."""
+"""Tests what a client and what the log learns of an error."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -59,15 +59,15 @@ async def a_broken_store(rest_store: Store, error: Exception) -> BrokenStore:
 
 
 def must_be_masked(reply: httpx2.Response, logged: Sequence[Mapping[str, Any]]) -> None:
-    told = reply.json()
-    assert (reply.status_code, told["code"], told["details"]) == (500, "INTERNAL", [])
+    content = reply.json()
+    assert (reply.status_code, content["code"], content["details"]) == (500, "INTERNAL", [])
     assert SECRET not in reply.text
-    assert told["id"] in told["error"]
+    assert content["id"] in content["error"]
     (entry,) = logged
     assert (entry["event"], entry["log_level"], entry["error_id"]) == (
         "unexpected_error",
         "error",
-        told["id"],
+        content["id"],
     )
     assert str(entry["exception"]).endswith(f"ConnectionError: {SECRET}\n")
 
@@ -81,7 +81,7 @@ async def test_an_error_of_the_store_is_masked_and_logged_under_an_id(rest_store
     assert await snapshot(store) == before
 
 
-async def test_a_store_that_cannot_answer_now_is_to_be_asked_again_later(rest_store: Store) -> None:
+async def test_an_outage_of_the_store_asks_the_client_to_come_back_later(rest_store: Store) -> None:
     store = await a_broken_store(rest_store, StoreUnavailable("it is locked by another program"))
     before = await snapshot(store)
     with capture_logs() as logged:

@@ -1,4 +1,4 @@
-"""Each documented request gets the documented reply, to the letter but for the upgrade's id and speed."""
+"""Tests that each documented request gets the documented reply, but for ids and measured rates."""
 
 import json
 from typing import Any
@@ -25,8 +25,8 @@ def rest_worker(name: str) -> Worker:
 
 
 @pytest.fixture
-def queue_worked_off() -> None:
-    """Nobody: upgrades that do not fit into one chunk stay queued."""
+def worker_runs() -> None:
+    """Replaces the worker by none: an upgrade of several chunks stays queued."""
 
 
 async def send(client: httpx2.AsyncClient, request: dict[str, Any], upgrade_id: str) -> httpx2.Response:
@@ -55,9 +55,9 @@ async def test_answers_a_request_as_its_golden_file_says(
     before = await snapshot(rest_store)
     reply = await send(client, golden["request"], first_id)
     made = json.loads(reply.text).get("upgradeId", first_id)
-    told = with_fixed_rate(json.loads(reply.text.replace(made, UPGRADE_ID)))
+    content = with_fixed_rate(json.loads(reply.text.replace(made, UPGRADE_ID)))
     assert reply.status_code == golden["status"]
-    assert list(told.items()) == list(golden["reply"].items())
+    assert list(content.items()) == list(golden["reply"].items())
     for header, value in golden.get("headers", {}).items():
         assert reply.headers[header].replace(made, UPGRADE_ID) == value
     if reply.status_code in (200, 202):

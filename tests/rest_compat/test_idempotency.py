@@ -1,4 +1,4 @@
-"""The same request under the same key does nothing twice, and another one is refused."""
+"""Tests that a repeated request does nothing twice, and that a key serves one request only."""
 
 import asyncio
 from dataclasses import replace
@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.rest_compat.rest_work import CHUNK, a_worker, soon, the_upgrade, work_off_one
+from tests.rest_compat.rest_work import CHUNK, a_worker, run_next_upgrade, soon, the_upgrade
 from tests.rest_compat.rest_world import (
     ADMIN,
     DRAWN,
@@ -55,7 +55,7 @@ def rest_worker(clock: Clock) -> Worker:
 
 
 @pytest.fixture
-def queue_worked_off() -> None:
+def worker_runs() -> None:
     """Nobody, until a test lets somebody work."""
 
 
@@ -64,9 +64,7 @@ async def ask_under(client: httpx2.AsyncClient, under: str, body: Any = ONE, **h
     return await ask(client, body, headers=headers, **how)
 
 
-async def test_gives_the_reply_of_the_first_request_again(
-    client: httpx2.AsyncClient, rest_store: Store
-) -> None:
+async def test_repeats_the_reply_of_the_first_request(client: httpx2.AsyncClient, rest_store: Store) -> None:
     first = await ask_under(client, KEY)
     after = await snapshot(rest_store)
     again = await ask_under(client, KEY)
@@ -157,15 +155,15 @@ async def test_a_key_is_read_with_and_without_its_quotes(
         '"' + '\\"' * 10_000,
     ],
 )
-async def test_what_is_no_key_is_refused(client: httpx2.AsyncClient, rest_store: Store, value: str) -> None:
+async def test_a_malformed_key_is_refused(client: httpx2.AsyncClient, rest_store: Store, value: str) -> None:
     before = await snapshot(rest_store)
     reply = await ask(client, ONE, headers={b"idempotency-key": value.encode("latin-1")})
-    told = reply.json()
-    assert (reply.status_code, told["code"]) == (400, "INVALID_INPUT")
-    assert told["error"].startswith(
+    content = reply.json()
+    assert (reply.status_code, content["code"]) == (400, "INVALID_INPUT")
+    assert content["error"].startswith(
         "Expected Idempotency-Key to be 1 to 255 printable ASCII characters in double quotes, but got "
     )
-    assert told["details"] == [{"field": "Idempotency-Key", "message": told["error"]}]
+    assert content["details"] == [{"field": "Idempotency-Key", "message": content["error"]}]
     assert len(reply.text) < 1_000
     assert await snapshot(rest_store) == before
 
@@ -189,7 +187,7 @@ async def test_several_keys_are_refused(client: httpx2.AsyncClient, rest_store: 
         ({"headers": {"content-type": "text/plain"}}, 415),
     ],
 )
-async def test_a_bad_key_is_told_after_what_is_checked_before(
+async def test_a_bad_key_is_checked_after_the_form_of_the_body(
     client: httpx2.AsyncClient, how: dict[str, Any], status: int
 ) -> None:
     assert (await ask_under(client, '""', **how)).status_code == status
@@ -219,10 +217,10 @@ async def test_a_repeated_request_waits_for_the_first_one(
     first = asyncio.create_task(ask_under(client, KEY, ALL_ACTIVE))
     await soon(lambda: the_upgrade(rest_store))
     again = asyncio.create_task(ask_under(client, KEY, ALL_ACTIVE))
-    await work_off_one(rest_store, rest_worker, chunks=1)
+    await run_next_upgrade(rest_store, rest_worker, chunks=1)
     await asyncio.sleep(0.05)
     assert not again.done()
-    await work_off_one(rest_store, rest_worker)
+    await run_next_upgrade(rest_store, rest_worker)
     assert (await again).content == (await first).content
     assert (await again).json()["total"] == 2 * CHUNK
 
@@ -237,7 +235,7 @@ async def test_a_repeated_request_may_prefer_not_to_wait(
     first.cancel()
 
 
-async def test_the_first_reply_comes_again_when_the_process_has_gone_on(
+async def test_repeats_the_first_reply_after_a_new_version_is_published(
     client: httpx2.AsyncClient, rest_store: Store
 ) -> None:
     other = ProcessKey(namespace="crm", code="other")

@@ -1,4 +1,4 @@
-"""What holds for every body: it never breaks the server, and REST and domain agree on what becomes of it."""
+"""Tests laws for every body: it never breaks the server, and REST and domain agree on the result."""
 
 import json
 from itertools import count
@@ -25,14 +25,12 @@ law = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-"""The examples of a test share its fixtures; each brings processes of its own where it must."""
+"""The examples of a test share its fixtures; where that matters, each adds processes of its own."""
 
 NAMES = ["instanceIds", "instances", "unselectedIds", "updateAllActive"]
 IDS = st.integers(1, 12).map(an_id)
-SPELLED = st.sampled_from(
-    [str, lambda given: given.hex, lambda given: given.urn, lambda given: f"{{{given}}}"]
-)
-SPELLED_IDS = st.builds(lambda spell, given: spell(given), SPELLED, IDS)
+SPELLED = st.sampled_from([str, lambda uuid: uuid.hex, lambda uuid: uuid.urn, lambda uuid: f"{{{uuid}}}"])
+SPELLED_IDS = st.builds(lambda spell, uuid: spell(uuid), SPELLED, IDS)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | SPELLED_IDS,
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -73,17 +71,17 @@ async def a_twin(store: Store, states: list[tuple[int, Status]]) -> tuple[Proces
     process = ProcessKey(namespace="twins", code=f"twin-{next(_numbers)}")
     ids = [uuid5(UUID(int=0), f"{process}-{index}") for index in range(len(states) + 2)]
     instances = [
-        an_instance(given, version=version, status=status, process=process)
-        for given, (version, status) in zip(ids, states, strict=False)
+        an_instance(instance_id, version=version, status=status, process=process)
+        for instance_id, (version, status) in zip(ids, states, strict=False)
     ]
     await add(store, process, published=3, instances=instances)
     return process, ids
 
 
-def shown(told: dict[str, Any], ids: list[UUID]) -> list[tuple[int, int | None, int | None, list[str]]]:
+def shown(content: dict[str, Any], ids: list[UUID]) -> list[tuple[int, int | None, int | None, list[str]]]:
     return [
-        (ids.index(UUID(one["id"])), one["fromVersion"], one["toVersion"], one["reasons"])
-        for one in told["instances"]
+        (ids.index(UUID(instance["id"])), instance["fromVersion"], instance["toVersion"], instance["reasons"])
+        for instance in content["instances"]
     ]
 
 
@@ -119,11 +117,11 @@ async def test_rest_and_domain_agree(
 
     ids = [str(their_ids[index]) for index in picked]
     body = {"updateAllActive": True, "unselectedIds": ids} if everything else {"instanceIds": ids}
-    told = (await ask(client, body, process=theirs)).json()
+    content = (await ask(client, body, process=theirs)).json()
 
-    assert (told["total"], told["updated"], told["skipped"]) == (
+    assert (content["total"], content["updated"], content["skipped"]) == (
         upgrade.total,
         upgrade.upgraded,
         upgrade.skipped,
     )
-    assert (told["version"], shown(told, their_ids)) == (VersionNumber(3), expected)
+    assert (content["version"], shown(content, their_ids)) == (VersionNumber(3), expected)

@@ -1,4 +1,4 @@
-"""A request may be large, but not larger than the limits, which are counted and not believed."""
+"""Tests that a body is limited by what is received, and a list by its different ids."""
 
 import json
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ BODY = json.dumps({"instanceIds": [str(WAITING_1)]}).encode()
 
 
 class Chunks:
-    """A body that is sent in parts, and counts those that were asked for."""
+    """A body that is sent in parts and counts those that were received."""
 
     def __init__(self, *parts: bytes) -> None:
         self.parts = parts
@@ -77,13 +77,13 @@ async def test_reads_a_body_that_comes_in_parts(client: httpx2.AsyncClient) -> N
 
 
 @pytest.mark.parametrize("announced", ["", "17", "-1", "1e3", "many", "9" * 5_000])
-async def test_does_not_believe_the_announced_length(client: httpx2.AsyncClient, announced: str) -> None:
+async def test_ignores_a_wrong_announced_length(client: httpx2.AsyncClient, announced: str) -> None:
     reply = await post(client, Chunks(b" " * MAX_BODY, BODY), **{"content-length": announced})
     assert reply.status_code == 413
 
 
 @pytest.mark.parametrize(("key", "status"), [("no-key", 401), ("reader-key", 403)])
-async def test_reads_nothing_before_it_is_known_who_asks(
+async def test_reads_nothing_before_the_caller_is_known(
     client: httpx2.AsyncClient, key: str, status: int
 ) -> None:
     chunks = Chunks(BODY)
@@ -101,9 +101,12 @@ class TestIds:
     async def test_reads_a_hundred_thousand_ids(self, client: httpx2.AsyncClient) -> None:
         ids = [str(WAITING_1), *(str(UUID(int=number)) for number in range(1, 100_000))]
         reply = await ask(client, {"instanceIds": ids})
-        told = reply.json()
-        assert (told["total"], told["updated"], told["skipped"]) == (100_000, 1, 99_999)
-        assert ([one["id"] for one in told["instances"]], told["truncated"]) == (ids[:1_000], True)
+        content = reply.json()
+        assert (content["total"], content["updated"], content["skipped"]) == (100_000, 1, 99_999)
+        assert ([instance["id"] for instance in content["instances"]], content["truncated"]) == (
+            ids[:1_000],
+            True,
+        )
 
     @pytest.mark.parametrize("name", ["instanceIds", "instances", "unselectedIds"])
     async def test_refuses_one_id_more(
@@ -121,7 +124,7 @@ class TestIds:
         ]
         assert await snapshot(rest_store) == before
 
-    async def test_counts_an_id_given_twice_once(self, client: httpx2.AsyncClient) -> None:
+    async def test_counts_a_repeated_id_once(self, client: httpx2.AsyncClient) -> None:
         reply = await ask(client, {"instanceIds": [WAITING_1.hex] * 100_001})
         assert (reply.status_code, reply.json()["total"]) == (200, 1)
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document is valid, served to anybody, and true."""
+"""Tests that the OpenAPI document is valid, served to everyone, and true."""
 
 from typing import Any
 
@@ -99,7 +99,7 @@ async def test_a_bad_example_request_does_not_fit_the_schema(name: str) -> None:
 
 
 @pytest.mark.parametrize("status", ["200", "202", "409"])
-async def test_a_reply_that_tells_of_an_upgrade_links_to_its_status(status: str) -> None:
+async def test_a_reply_with_an_upgrade_links_to_its_status(status: str) -> None:
     link = OPERATION["responses"][status]["links"]["status"]
     assert link["operationId"] == STATUS_OPERATION["operationId"]
     assert link["parameters"] == {"upgradeId": "$response.body#/upgradeId"}
@@ -113,7 +113,7 @@ async def test_each_spelling_of_an_id_that_is_read_fits_the_schema(spelling: str
 
 
 @pytest.mark.parametrize("text", [text for text in LOOKALIKES if not text.endswith("\n")])
-async def test_what_is_not_read_as_an_id_does_not_fit_the_schema(text: str) -> None:
+async def test_a_text_that_is_not_read_as_an_id_does_not_fit_the_schema(text: str) -> None:
     with pytest.raises(ValidationError):
         must_match(text, ID)
 

@@ -1,4 +1,4 @@
-"""Which paths and methods are the documented one, and in which order a request is checked."""
+"""Tests which paths and methods exist, and in which order a request is checked."""
 
 from typing import Any
 
@@ -99,13 +99,13 @@ ORDER_OF_CHECKS = [
 
 
 @pytest.mark.parametrize(("how", "status"), ORDER_OF_CHECKS)
-async def test_tells_the_first_of_several_mistakes(
+async def test_reports_the_first_of_several_mistakes(
     client: httpx2.AsyncClient, how: dict[str, Any], status: int
 ) -> None:
     assert (await ask(client, b"{,", **how)).status_code == status
 
 
-async def test_who_may_not_ask_learns_nothing_of_a_process(client: httpx2.AsyncClient) -> None:
+async def test_a_caller_without_the_right_learns_nothing_of_a_process(client: httpx2.AsyncClient) -> None:
     for key in ("no-key", "reader-key"):
         replies = [
             await ask(client, {"updateAllActive": True}, key=key, process=process)

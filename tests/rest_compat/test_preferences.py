@@ -1,4 +1,4 @@
-"""A client that prefers not to wait is told where to ask; what else it prefers is ignored (RFC 7240)."""
+"""Tests that `Prefer` decides how long a client waits (RFC 7240)."""
 
 import asyncio
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.rest_compat.rest_work import a_worker, work_off_one, working_off
+from tests.rest_compat.rest_work import a_worker, run_next_upgrade, running_worker
 from tests.rest_compat.rest_world import ORDERS, WAITING_1, ask, snapshot
 from uplift.domain import ProcessKey, Worker
 from uplift.domain.ports import Store
@@ -25,13 +25,16 @@ def rest_worker() -> Worker:
 
 
 @pytest.fixture
-def queue_worked_off() -> None:
+def worker_runs() -> None:
     """Nobody, until a test lets somebody work."""
 
 
 async def prefer(client: httpx2.AsyncClient, *preferences: str, body: Any = ALL_ACTIVE) -> httpx2.Response:
     """Ask with these `Prefer` headers."""
-    headers = [(b"authorization", b"Bearer admin-key"), *((b"prefer", one.encode()) for one in preferences)]
+    headers = [
+        (b"authorization", b"Bearer admin-key"),
+        *((b"prefer", preference.encode()) for preference in preferences),
+    ]
     path = "/pub/v1/bpm/instance/bytemplate/crm/order_approval/version"
     return await client.post(path, headers=headers, json=body)
 
@@ -57,20 +60,20 @@ async def prefer(client: httpx2.AsyncClient, *preferences: str, body: Any = ALL_
         ["respond-async; wait=5"],
     ],
 )
-async def test_answers_at_once_where_the_rest_can_be_asked_for(
+async def test_answers_at_once_with_the_address_of_the_status(
     client: httpx2.AsyncClient, rest_store: Store, preferences: list[str]
 ) -> None:
     reply = await prefer(client, *preferences)
-    told = reply.json()
-    assert (reply.status_code, told["state"], told["success"]) == (202, "QUEUED", True)
-    assert reply.headers["location"] == f"/pub/v1/bpm/upgrades/{told['upgradeId']}"
+    content = reply.json()
+    assert (reply.status_code, content["state"], content["success"]) == (202, "QUEUED", True)
+    assert reply.headers["location"] == f"/pub/v1/bpm/upgrades/{content['upgradeId']}"
     assert (reply.headers["preference-applied"], reply.headers["retry-after"]) == ("respond-async", "1")
-    await work_off_one(rest_store, a_worker())
+    await run_next_upgrade(rest_store, a_worker())
     status = await client.get(reply.headers["location"], headers={"authorization": "Bearer admin-key"})
     assert (status.json()["state"], status.json()["total"]) == ("COMPLETED", 4)
 
 
-async def test_is_told_that_it_was_done_at_once(client: httpx2.AsyncClient) -> None:
+async def test_reports_an_upgrade_that_was_done_at_once(client: httpx2.AsyncClient) -> None:
     reply = await prefer(client, "respond-async", body=ONE)
     assert (reply.status_code, reply.json()["state"], reply.json()["updated"]) == (202, "COMPLETED", 1)
     assert "retry-after" not in reply.headers
@@ -88,7 +91,7 @@ async def test_a_client_that_waits_gets_the_end_of_what_takes_less(
 async def test_a_client_that_waits_gets_the_end_when_it_comes(
     client: httpx2.AsyncClient, rest_store: Store, rest_worker: Worker
 ) -> None:
-    async with working_off(rest_store, rest_worker):
+    async with running_worker(rest_store, rest_worker):
         reply = await prefer(client, "wait=30", "respond-async")
     assert (reply.status_code, reply.json()["total"]) == (200, 4)
 
@@ -123,7 +126,7 @@ async def test_a_client_waits_no_longer_than_it_said(client: httpx2.AsyncClient,
 async def test_any_other_preference_is_ignored(
     client: httpx2.AsyncClient, rest_store: Store, rest_worker: Worker, preferences: list[str]
 ) -> None:
-    async with working_off(rest_store, rest_worker):
+    async with running_worker(rest_store, rest_worker):
         reply = await prefer(client, *preferences)
     assert (reply.status_code, reply.json()["total"], "state" in reply.json()) == (200, 4, False)
     assert "preference-applied" not in reply.headers
@@ -147,7 +150,7 @@ async def test_a_preference_that_is_hard_to_read_takes_no_time(client: httpx2.As
         ({"process": ProcessKey(namespace="crm", code="only_drawn")}, ALL_ACTIVE, 400),
     ],
 )
-async def test_a_refusal_does_not_wait_for_a_status_to_be_asked(
+async def test_an_error_is_not_postponed_to_the_status(
     client: httpx2.AsyncClient, rest_store: Store, how: dict[str, Any], body: Any, status: int
 ) -> None:
     before = await snapshot(rest_store)

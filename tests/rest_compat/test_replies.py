@@ -1,4 +1,4 @@
-"""What a reply lists, and in which order."""
+"""Tests which instances a reply lists, and in which order."""
 
 import httpx2
 import pytest
@@ -35,12 +35,12 @@ MANY = ProcessKey(namespace="crm", code="many")
 
 
 def listed(reply: httpx2.Response) -> list[InstanceId]:
-    return [InstanceId(type(WAITING_1)(one["id"])) for one in reply.json()["instances"]]
+    return [InstanceId(type(WAITING_1)(instance["id"])) for instance in reply.json()["instances"]]
 
 
-async def test_lists_ids_in_the_order_given(client: httpx2.AsyncClient) -> None:
+async def test_lists_ids_in_the_order_of_the_request(client: httpx2.AsyncClient) -> None:
     ids = [UNKNOWN, WAITING_2, FOREIGN, WAITING_1, COMPLETED_1, WAITING_LATEST, RUNNING_1]
-    reply = await ask(client, {"instanceIds": [str(given) for given in [*ids, *ids]]})
+    reply = await ask(client, {"instanceIds": [str(instance_id) for instance_id in [*ids, *ids]]})
     assert listed(reply) == ids
 
 
@@ -63,10 +63,12 @@ async def test_the_id_of_an_upgrade_is_the_one_that_is_stored(
 async def test_upgrading_again_moves_nothing(client: httpx2.AsyncClient) -> None:
     body = {"instanceIds": [str(WAITING_1), str(WAITING_2)]}
     await ask(client, body)
-    told = (await ask(client, body)).json()
-    assert (told["updated"], told["skipped"]) == (0, 2)
-    assert [one["reasons"] for one in told["instances"]] == [["ALREADY_LATEST"]] * 2
-    assert [(one["fromVersion"], one["toVersion"]) for one in told["instances"]] == [(3, 3)] * 2
+    content = (await ask(client, body)).json()
+    assert (content["updated"], content["skipped"]) == (0, 2)
+    assert [instance["reasons"] for instance in content["instances"]] == [["ALREADY_LATEST"]] * 2
+    assert [(instance["fromVersion"], instance["toVersion"]) for instance in content["instances"]] == [
+        (3, 3)
+    ] * 2
 
 
 @pytest.mark.parametrize(("count", "truncated"), [(1_000, False), (1_001, True)])
@@ -74,50 +76,50 @@ async def test_lists_at_most_a_thousand_of_the_ids(
     client: httpx2.AsyncClient, count: int, truncated: bool
 ) -> None:
     ids = [an_id(number) for number in range(1_000, 1_000 + count)]
-    reply = await ask(client, {"instanceIds": [str(given) for given in ids]})
+    reply = await ask(client, {"instanceIds": [str(instance_id) for instance_id in ids]})
     assert (reply.json()["total"], listed(reply)) == (count, ids[:1_000])
     assert reply.json()["truncated"] is truncated
 
 
 @pytest.mark.parametrize(("count", "truncated"), [(1_000, False), (1_001, True)])
-async def test_lists_at_most_a_thousand_of_those_skipped(
+async def test_lists_at_most_a_thousand_skipped_instances(
     client: httpx2.AsyncClient, rest_store: Store, count: int, truncated: bool
 ) -> None:
     running = [an_instance(1_000 + number, status=Status.RUNNING, process=MANY) for number in range(count)]
     await add_process(rest_store, MANY, published=2, instances=[*running, an_instance(100, process=MANY)])
     reply = await ask(client, {"updateAllActive": True}, process=MANY)
-    told = reply.json()
-    assert (told["total"], told["updated"], told["skipped"]) == (count + 1, 1, count)
-    assert set(listed(reply)) <= {one.id for one in running}
-    assert (len(told["instances"]), told["truncated"]) == (1_000, truncated)
+    content = reply.json()
+    assert (content["total"], content["updated"], content["skipped"]) == (count + 1, 1, count)
+    assert set(listed(reply)) <= {instance.id for instance in running}
+    assert (len(content["instances"]), content["truncated"]) == (1_000, truncated)
 
 
 async def test_all_active_of_a_process_without_instances_is_nothing_to_do(
     client: httpx2.AsyncClient, rest_store: Store
 ) -> None:
     await add_process(rest_store, MANY, published=1)
-    told = (await ask(client, {"updateAllActive": True}, process=MANY)).json()
-    assert (told["total"], told["instances"], told["truncated"]) == (0, [], False)
+    content = (await ask(client, {"updateAllActive": True}, process=MANY)).json()
+    assert (content["total"], content["instances"], content["truncated"]) == (0, [], False)
 
 
 class CountingStore(Around):
-    """Counts how often it is asked for outcomes, and for a process outside of a transaction."""
+    """Records queries for outcomes, and for a process outside of a transaction."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.asked: list[str] = []
+        self.queries: list[str] = []
 
     async def outcome_pages(self, *arguments):  # type: ignore[no-untyped-def]
-        self.asked.append("outcomes")
+        self.queries.append("outcomes")
         return await self._store.outcome_pages(*arguments)
 
     async def process(self, key):  # type: ignore[no-untyped-def]
-        self.asked.append("process")
+        self.queries.append("process")
         return await self._store.process(key)
 
 
 @pytest.mark.parametrize(
-    ("body", "asked"),
+    ("body", "queries"),
     [
         ({"updateAllActive": True}, []),
         ({"instanceIds": [str(an_id(100))]}, ["outcomes"]),
@@ -125,13 +127,13 @@ class CountingStore(Around):
         ({}, ["process"]),
     ],
 )
-async def test_asks_the_store_for_no_more_than_it_tells(
-    rest_store: Store, body: dict[str, object], asked: list[str]
+async def test_queries_only_what_the_reply_shows(
+    rest_store: Store, body: dict[str, object], queries: list[str]
 ) -> None:
     store = CountingStore(rest_store)
     await add_process(store, MANY, published=2, instances=[an_instance(100, process=MANY)])
-    store.asked.clear()
+    store.queries.clear()
     transport = httpx2.ASGITransport(Starlette(routes=rest_routes(store, authenticate, Worker(name="rest"))))
     async with httpx2.AsyncClient(transport=transport, base_url="http://uplift.test") as client:
         await client.post(path_of(MANY), headers={"authorization": "Bearer admin-key"}, json=body)
-    assert store.asked == asked
+    assert store.queries == queries

@@ -1,4 +1,4 @@
-"""Which bodies select instances, and which are refused: every combination of the four properties."""
+"""Tests which bodies select instances: every combination of the four properties."""
 
 from itertools import product
 from typing import Any
@@ -81,8 +81,8 @@ async def test_leaves_out_the_exclusions_and_ignores_unknown_ones(
         "updated": 1,
         "skipped": 2,
     }
-    left = (await rest_store.instances([WAITING_1]))[WAITING_1]
-    assert left.version == 1
+    remaining = (await rest_store.instances([WAITING_1]))[WAITING_1]
+    assert remaining.version == 1
 
 
 async def test_leaves_out_an_exclusion_in_any_spelling(client: httpx2.AsyncClient) -> None:
@@ -96,7 +96,7 @@ async def test_reads_an_id_in_each_spelling_and_writes_it_in_one(
     client: httpx2.AsyncClient, spelling: str
 ) -> None:
     reply = await ask(client, {"instanceIds": [spelling]})
-    assert [one["id"] for one in reply.json()["instances"]] == [str(WAITING_1)]
+    assert [instance["id"] for instance in reply.json()["instances"]] == [str(WAITING_1)]
 
 
 async def test_an_id_in_all_its_spellings_counts_once(client: httpx2.AsyncClient) -> None:

@@ -1,4 +1,4 @@
-"""How far an upgrade has come can be asked for with any key, whichever way the upgrade came."""
+"""Tests that any key reads the status of an upgrade, whichever front door the upgrade came by."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from tests.rest_compat.rest_work import a_worker, soon, the_upgrade, work_off_one
+from tests.rest_compat.rest_work import a_worker, run_next_upgrade, soon, the_upgrade
 from tests.rest_compat.rest_world import ADMIN, ORDERS, WAITING_1, WAITING_2, an_instance, ask, snapshot
 from tests.support.stores import outcomes_of
 from uplift.domain import (
@@ -38,7 +38,7 @@ def rest_worker() -> Worker:
 
 
 @pytest.fixture
-def queue_worked_off() -> None:
+def worker_runs() -> None:
     """Nobody, until a test lets somebody work."""
 
 
@@ -65,84 +65,90 @@ async def test_shows_an_upgrade_from_its_beginning_to_its_end(
 ) -> None:
     upgrade = await an_upgrade_of_all(client, rest_store)
     seen = [(await status_of(client, upgrade)).json()]
-    await work_off_one(rest_store, rest_worker, chunks=1)
+    await run_next_upgrade(rest_store, rest_worker, chunks=1)
     seen.append((await status_of(client, upgrade)).json())
     await claim(rest_store, rest_worker)
     seen.append((await status_of(client, upgrade)).json())
-    await work_off_one(rest_store, Worker(name="next", clock=much_later))
+    await run_next_upgrade(rest_store, Worker(name="next", clock=much_later))
     seen.append((await status_of(client, upgrade)).json())
     assert [
-        (one["state"], one["total"], one["updated"], one["skipped"], one["progress"]["percent"])
-        for one in seen
+        (
+            status["state"],
+            status["total"],
+            status["updated"],
+            status["skipped"],
+            status["progress"]["percent"],
+        )
+        for status in seen
     ] == [
         ("QUEUED", 0, 0, 0, 0),
         ("QUEUED", 2, 2, 0, 50),
         ("RUNNING", 2, 2, 0, 50),
         ("COMPLETED", 4, 2, 2, 100),
     ]
-    assert [(one["progress"]["done"], one["progress"]["expected"]) for one in seen] == [
+    assert [(status["progress"]["done"], status["progress"]["expected"]) for status in seen] == [
         (0, 4),
         (2, 4),
         (2, 4),
         (4, 4),
     ]
-    assert [len(one["instances"]) for one in seen] == [0, 0, 0, 2]
+    assert [len(status["instances"]) for status in seen] == [0, 0, 0, 2]
 
 
-async def test_tells_rate_and_time_left_once_they_are_known(
+async def test_shows_rate_and_remaining_time_once_they_are_known(
     client: httpx2.AsyncClient, rest_store: Store, rest_worker: Worker
 ) -> None:
     upgrade = await an_upgrade_of_all(client, rest_store)
     fresh = await status_of(client, upgrade)
     assert (fresh.json()["progress"]["ratePerSecond"], fresh.json()["progress"]["etaSeconds"]) == (None, None)
-    await work_off_one(rest_store, rest_worker, chunks=1)
+    await run_next_upgrade(rest_store, rest_worker, chunks=1)
     halfway = await status_of(client, upgrade)
     assert halfway.json()["progress"]["ratePerSecond"] > 0
     assert halfway.json()["progress"]["etaSeconds"] == 1
-    await work_off_one(rest_store, rest_worker)
+    await run_next_upgrade(rest_store, rest_worker)
     done = await status_of(client, upgrade)
     assert done.json()["progress"]["ratePerSecond"] > 0
     assert done.json()["progress"]["etaSeconds"] is None
-    assert [one.headers.get("retry-after") for one in (fresh, halfway, done)] == ["1", "1", None]
+    assert [reply.headers.get("retry-after") for reply in (fresh, halfway, done)] == ["1", "1", None]
 
 
-async def test_lists_what_became_of_each_id_so_far(
+async def test_lists_the_outcome_of_each_id_so_far(
     client: httpx2.AsyncClient, rest_store: Store, rest_worker: Worker
 ) -> None:
     ids = [str(WAITING_1), str(SOME_ID), str(WAITING_2)]
     queued = await ask(client, {"instanceIds": ids}, headers={"prefer": "respond-async"})
-    await work_off_one(rest_store, rest_worker, chunks=1)
-    told = (await status_of(client, queued.json()["upgradeId"])).json()
-    # Which two of them come first is for the store to choose.
-    done = await outcomes_of(rest_store, UpgradeId(UUID(told["upgradeId"])))
-    found = {str(one.instance) for one in done}
+    await run_next_upgrade(rest_store, rest_worker, chunks=1)
+    content = (await status_of(client, queued.json()["upgradeId"])).json()
+    # The store chooses which two of them come first.
+    done = await outcomes_of(rest_store, UpgradeId(UUID(content["upgradeId"])))
+    found = {str(outcome.instance) for outcome in done}
     assert len(found) == 2
-    assert [(one["id"], one["status"]) for one in told["instances"]] == [
+    assert [(instance["id"], instance["status"]) for instance in content["instances"]] == [
         (id_, "skipped" if id_ == str(SOME_ID) else "updated") for id_ in ids if id_ in found
     ]
 
 
-async def test_a_paused_upgrade_has_no_time_left_to_tell(
+async def test_a_paused_upgrade_has_no_remaining_time(
     client: httpx2.AsyncClient, rest_store: Store, rest_worker: Worker
 ) -> None:
     upgrade = await an_upgrade_of_all(client, rest_store)
-    await work_off_one(rest_store, rest_worker, chunks=1)
+    await run_next_upgrade(rest_store, rest_worker, chunks=1)
     await pause_upgrade(rest_store, upgrade, caller=ADMIN)
-    told = (await status_of(client, upgrade)).json()
-    assert (told["state"], told["success"], told["progress"]["etaSeconds"]) == ("PAUSED", True, None)
+    content = (await status_of(client, upgrade)).json()
+    assert (content["state"], content["success"], content["progress"]["etaSeconds"]) == ("PAUSED", True, None)
 
 
 async def test_a_cancelled_upgrade_is_no_success(
     client: httpx2.AsyncClient, rest_store: Store, rest_worker: Worker
 ) -> None:
     upgrade = await an_upgrade_of_all(client, rest_store)
-    await work_off_one(rest_store, rest_worker, chunks=1)
+    await run_next_upgrade(rest_store, rest_worker, chunks=1)
     await cancel_upgrade(rest_store, upgrade, caller=ADMIN)
     reply = await status_of(client, upgrade)
-    told = reply.json()
-    assert (reply.status_code, told["state"], told["progress"]["percent"]) == (200, "CANCELLED", 50)
-    assert (told["success"], told["code"], told["details"]) == (False, "UPGRADE_CANCELLED", [])
-    assert "it was cancelled after 2 of about 4 instances" in told["error"]
+    content = reply.json()
+    assert (reply.status_code, content["state"], content["progress"]["percent"]) == (200, "CANCELLED", 50)
+    assert (content["success"], content["code"], content["details"]) == (False, "UPGRADE_CANCELLED", [])
+    assert "it was cancelled after 2 of about 4 instances" in content["error"]
     assert "retry-after" not in reply.headers
 
 
@@ -154,14 +160,12 @@ async def test_a_failed_upgrade_is_no_success_and_its_cause_is_masked(
     assert claimed is not None
     await fail(rest_store, claimed, rest_worker, "OperationalError: secret")
     reply = await status_of(client, upgrade)
-    told = reply.json()
-    assert (reply.status_code, told["state"], told["code"]) == (200, "FAILED", "UPGRADE_FAILED")
+    content = reply.json()
+    assert (reply.status_code, content["state"], content["code"]) == (200, "FAILED", "UPGRADE_FAILED")
     assert "secret" not in reply.text
 
 
-async def test_shows_an_upgrade_that_another_front_door_took(
-    client: httpx2.AsyncClient, rest_store: Store
-) -> None:
+async def test_shows_an_upgrade_of_another_front_door(client: httpx2.AsyncClient, rest_store: Store) -> None:
     upgrade = await request_upgrade(
         rest_store,
         UpgradeRequest(process=ORDERS, selection=all_active()),
@@ -171,21 +175,19 @@ async def test_shows_an_upgrade_that_another_front_door_took(
     assert (await status_of(client, upgrade.id)).json()["total"] == 4
 
 
-async def test_shows_an_upgrade_that_takes_another_back(
-    client: httpx2.AsyncClient, rest_store: Store
-) -> None:
+async def test_shows_an_undo(client: httpx2.AsyncClient, rest_store: Store) -> None:
     made = (await ask(client, {"instanceIds": [str(WAITING_1), str(WAITING_2)]})).json()["upgradeId"]
     moved = replace(an_instance(WAITING_1, version=3), position=frozenset({ElementId("approve")}))
     await register_instances(rest_store, process=ORDERS, instances=[moved], caller=ADMIN)
     undo = await request_undo(
         rest_store, UndoRequest(upgrade_id=UpgradeId(UUID(made))), caller=ADMIN, worker=Worker(name="graphql")
     )
-    told = (await status_of(client, undo.id)).json()
-    assert (told["version"], told["updated"], told["skipped"]) == (None, 1, 1)
-    assert [one["reasons"] for one in told["instances"]] == [["MOVED_ON"]]
+    content = (await status_of(client, undo.id)).json()
+    assert (content["version"], content["updated"], content["skipped"]) == (None, 1, 1)
+    assert [instance["reasons"] for instance in content["instances"]] == [["MOVED_ON"]]
 
 
-async def test_head_tells_the_same_without_a_body(client: httpx2.AsyncClient, rest_store: Store) -> None:
+async def test_head_answers_the_same_without_a_body(client: httpx2.AsyncClient, rest_store: Store) -> None:
     upgrade = await an_upgrade_of_all(client, rest_store)
     got, headed = [await status_of(client, upgrade, method=method) for method in ("GET", "HEAD")]
     assert (headed.status_code, headed.headers) == (200, got.headers)
@@ -193,7 +195,7 @@ async def test_head_tells_the_same_without_a_body(client: httpx2.AsyncClient, re
 
 
 @pytest.mark.parametrize(
-    "spell", [str, lambda one: one.hex.upper(), lambda one: f"{{{one}}}", lambda one: one.urn]
+    "spell", [str, lambda uuid: uuid.hex.upper(), lambda uuid: f"{{{uuid}}}", lambda uuid: uuid.urn]
 )
 async def test_reads_the_id_in_each_spelling(
     client: httpx2.AsyncClient, rest_store: Store, spell: Any
@@ -224,9 +226,11 @@ async def test_another_path_below_is_not_found(
 
 
 @pytest.mark.parametrize("key", ["", "no-key"])
-async def test_who_has_no_key_learns_nothing(client: httpx2.AsyncClient, rest_store: Store, key: str) -> None:
+async def test_a_client_without_a_key_learns_nothing(
+    client: httpx2.AsyncClient, rest_store: Store, key: str
+) -> None:
     upgrade = await an_upgrade_of_all(client, rest_store)
-    replies = [await status_of(client, one, key=key) for one in (upgrade, SOME_ID, "17")]
+    replies = [await status_of(client, upgrade_id, key=key) for upgrade_id in (upgrade, SOME_ID, "17")]
     assert {reply.status_code for reply in replies} == {401}
     assert len({reply.text for reply in replies}) == 1
 

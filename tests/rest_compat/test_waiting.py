@@ -1,4 +1,4 @@
-"""A client waits for the end of its upgrade, whoever works on it; the work does not wait for the client."""
+"""Tests that a client waits for the end of its upgrade, and that the upgrade never waits for a client."""
 
 import asyncio
 import json
@@ -13,7 +13,14 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
-from tests.rest_compat.rest_work import a_worker, must_be_idle, soon, the_upgrade, work_off_one, working_off
+from tests.rest_compat.rest_work import (
+    a_worker,
+    run_next_upgrade,
+    running_worker,
+    soon,
+    the_upgrade,
+    until_idle,
+)
 from tests.rest_compat.rest_world import ADMIN, ORDERS, add_world, ask, authenticate, path_of
 from tests.support.stores import Around
 from uplift.domain import (
@@ -46,7 +53,7 @@ def rest_worker() -> Worker:
 
 
 @pytest.fixture
-def queue_worked_off() -> None:
+def worker_runs() -> None:
     """Nobody, until a test lets somebody work."""
 
 
@@ -96,22 +103,22 @@ async def until_asked(store: Store, count: int = 1) -> None:
 async def test_answers_when_a_worker_has_finished_the_upgrade(
     client: httpx2.AsyncClient, rest_store: Store, rest_worker: Worker
 ) -> None:
-    async with working_off(rest_store, rest_worker):
+    async with running_worker(rest_store, rest_worker):
         reply = await ask(client, ALL_ACTIVE)
-    told = reply.json()
-    assert (reply.status_code, told["success"], "state" in told) == (200, True, False)
-    assert (told["total"], told["updated"], told["skipped"]) == (4, 2, 2)
+    content = reply.json()
+    assert (reply.status_code, content["success"], "state" in content) == (200, True, False)
+    assert (content["total"], content["updated"], content["skipped"]) == (4, 2, 2)
 
 
-async def test_waits_while_nobody_works(
+async def test_waits_while_no_worker_runs(
     client: httpx2.AsyncClient, rest_store: Store, rest_worker: Worker
 ) -> None:
     asking = asyncio.create_task(ask(client, ALL_ACTIVE))
     await until_asked(rest_store)
-    await work_off_one(rest_store, rest_worker, chunks=1)
+    await run_next_upgrade(rest_store, rest_worker, chunks=1)
     await asyncio.sleep(0.05)
     assert not asking.done()
-    await work_off_one(rest_store, rest_worker)
+    await run_next_upgrade(rest_store, rest_worker)
     assert (await asking).json()["total"] == 4
 
 
@@ -121,28 +128,28 @@ async def test_waits_while_an_operator_pauses(
     asking = asyncio.create_task(ask(client, ALL_ACTIVE))
     upgrade = await soon(lambda: the_upgrade(rest_store))
     await pause_upgrade(rest_store, upgrade.id, caller=ADMIN)
-    async with working_off(rest_store, rest_worker):
+    async with running_worker(rest_store, rest_worker):
         await asyncio.sleep(0.05)
         assert not asking.done()
         await resume_upgrade(rest_store, upgrade.id, caller=ADMIN)
         assert (await asking).json()["total"] == 4
 
 
-async def test_a_cancelled_upgrade_is_a_conflict_that_tells_what_was_done(
+async def test_a_cancelled_upgrade_is_a_conflict_with_its_counts(
     client: httpx2.AsyncClient, rest_store: Store, rest_worker: Worker
 ) -> None:
     asking = asyncio.create_task(ask(client, ALL_ACTIVE))
     upgrade = await soon(lambda: the_upgrade(rest_store))
-    await work_off_one(rest_store, rest_worker, chunks=1)
+    await run_next_upgrade(rest_store, rest_worker, chunks=1)
     await cancel_upgrade(rest_store, upgrade.id, caller=ADMIN)
     reply = await asking
-    told = reply.json()
-    assert (reply.status_code, told["code"], told["success"]) == (409, "UPGRADE_CANCELLED", False)
-    assert told["error"] == (
+    content = reply.json()
+    assert (reply.status_code, content["code"], content["success"]) == (409, "UPGRADE_CANCELLED", False)
+    assert content["error"] == (
         f"Expected upgrade {upgrade.id} to be completed, but it was cancelled after 2 of about 4 instances. "
         "What was done to these stays done."
     )
-    assert (told["upgradeId"], told["total"], told["updated"]) == (str(upgrade.id), 2, 2)
+    assert (content["upgradeId"], content["total"], content["updated"]) == (str(upgrade.id), 2, 2)
 
 
 async def test_a_failed_upgrade_is_an_error_whose_cause_is_masked(
@@ -154,14 +161,14 @@ async def test_a_failed_upgrade_is_an_error_whose_cause_is_masked(
     assert claimed is not None
     await fail(rest_store, claimed, rest_worker, SECRET)
     reply = await asking
-    told = reply.json()
-    assert (reply.status_code, told["code"], told["total"]) == (500, "UPGRADE_FAILED", 0)
-    assert "failed by an error of the server after 0 of about 4 instances" in told["error"]
+    content = reply.json()
+    assert (reply.status_code, content["code"], content["total"]) == (500, "UPGRADE_FAILED", 0)
+    assert "failed by an error of the server after 0 of about 4 instances" in content["error"]
     assert SECRET not in reply.text
 
 
 class LosingStore(Around):
-    """Cannot be asked for upgrades any more once it is lost."""
+    """Fails to read upgrades once it is lost."""
 
     lost = False
 
@@ -189,7 +196,7 @@ class TestStoreThatIsLost:
         assert str(upgrade.id) in reply.json()["error"]
         assert int(reply.headers["retry-after"]) > 0
         rest_store.lost = False
-        await work_off_one(rest_store, rest_worker)
+        await run_next_upgrade(rest_store, rest_worker)
         status = await client.get(reply.headers["location"], headers={"authorization": "Bearer reader-key"})
         assert (status.json()["state"], status.json()["total"]) == ("COMPLETED", 4)
 
@@ -198,7 +205,7 @@ class TestServerThatStops:
     """A server that is stopped while its clients wait."""
 
     @pytest.mark.parametrize(
-        ("prefer", "status", "told"),
+        ("prefer", "status", "shown"),
         [
             ({}, 503, ("code", "SERVER_STOPS")),
             ({"prefer": "respond-async, wait=60"}, 202, ("state", "QUEUED")),
@@ -212,13 +219,13 @@ class TestServerThatStops:
         stopping: asyncio.Event,
         prefer: dict[str, str],
         status: int,
-        told: tuple[str, str],
+        shown: tuple[str, str],
     ) -> None:
         asking = asyncio.create_task(ask(client, ALL_ACTIVE, headers=prefer))
         upgrade = await soon(lambda: the_upgrade(rest_store))
         stopping.set()
         reply = await asking
-        name, value = told
+        name, value = shown
         assert (reply.status_code, reply.json()[name]) == (status, value)
         assert reply.headers["location"] == f"/pub/v1/bpm/upgrades/{upgrade.id}"
         assert int(reply.headers["retry-after"]) > 0
@@ -234,8 +241,8 @@ async def test_a_client_that_hangs_up_ends_the_waiting_and_not_the_work(
     await until_asked(rest_store)
     client.leaves.set()
     await asyncio.wait_for(request, 10)
-    await must_be_idle(idle)
-    upgrade = await work_off_one(rest_store, rest_worker)
+    await until_idle(idle)
+    upgrade = await run_next_upgrade(rest_store, rest_worker)
     assert (upgrade.state, upgrade.total, upgrade.upgraded) == (UpgradeState.COMPLETED, 4, 2)
 
 
@@ -248,7 +255,7 @@ async def test_requests_whose_clients_hung_up_do_not_pile_up(rest_store: Store, 
     for client in clients:
         client.leaves.set()
     await asyncio.wait_for(asyncio.gather(*requests), 10)
-    await must_be_idle(idle)
+    await until_idle(idle)
 
 
 async def test_a_client_that_hung_up_before_the_waiting_changes_nothing_of_it(
@@ -258,7 +265,7 @@ async def test_a_client_that_hung_up_before_the_waiting_changes_nothing_of_it(
     client = Client()
     client.leaves.set()
     await asyncio.wait_for(client.request(rest_store, rest_worker), 10)
-    assert (await work_off_one(rest_store, rest_worker)).total == 4
+    assert (await run_next_upgrade(rest_store, rest_worker)).total == 4
 
 
 async def test_a_server_that_stops_ends_the_waiting_and_not_the_upgrade(
@@ -271,8 +278,8 @@ async def test_a_server_that_stops_ends_the_waiting_and_not_the_upgrade(
     request.cancel()
     with pytest.raises(asyncio.CancelledError):
         await request
-    await must_be_idle(idle)
-    assert (await work_off_one(rest_store, rest_worker)).total == 4
+    await until_idle(idle)
+    assert (await run_next_upgrade(rest_store, rest_worker)).total == 4
 
 
 @asynccontextmanager
@@ -308,5 +315,5 @@ async def test_a_client_on_a_socket_hangs_up_and_its_upgrade_goes_on(
         assert len(asyncio.all_tasks()) > idle
         writer.close()
         await soon(all_are_gone)
-        upgrade = await work_off_one(rest_store, rest_worker)
+        upgrade = await run_next_upgrade(rest_store, rest_worker)
     assert (upgrade.state, upgrade.total) == (UpgradeState.COMPLETED, 4)

@@ -1,4 +1,4 @@
-"""The clients of other GraphQL projects, for the tests that let them try the endpoint."""
+"""Provides the clients of other GraphQL projects."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A small schema and its endpoint, served to the tests over ASGI and on a real socket."""
+"""Provides a small schema and its endpoint, over ASGI and on a real socket."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping

@@ -1,4 +1,4 @@
-"""Lists completed a column at a time are exactly what graphql-core makes of them, errors included."""
+"""Tests that lists completed a column at a time equal those of graphql-core, errors included."""
 
 import asyncio
 import enum
@@ -125,7 +125,7 @@ STOCK = StrawberryGraphQLCoreExecutionContext
 
 
 class Later:
-    """An attribute that has to be awaited, as often as one likes."""
+    """An attribute that has to be awaited, any number of times."""
 
     def __init__(self, value: object) -> None:
         self.value = value

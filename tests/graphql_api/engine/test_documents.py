@@ -1,4 +1,4 @@
-"""Which query texts may run, and that each is read once."""
+"""Tests which query texts are valid, and that each is parsed once."""
 
 from typing import Any
 
@@ -68,7 +68,7 @@ def test_drops_the_least_recently_used_text() -> None:
     assert (cache.hits, cache.misses) == (2, 12)
 
 
-def test_keeps_no_more_text_than_allowed() -> None:
+def test_caches_no_more_text_than_allowed() -> None:
     found = documents(max_cached_characters=140)
     texts = [f"{{ a{number}: hello }}" for number in range(12)]
     for text in texts[:10]:
@@ -79,7 +79,7 @@ def test_keeps_no_more_text_than_allowed() -> None:
     assert (found.hits, found.misses) == (0, 12)
 
 
-def test_never_keeps_a_text_that_would_push_out_many_others() -> None:
+def test_never_caches_a_text_that_would_push_out_many_others() -> None:
     found = documents(max_cached_characters=1_000)
     found.find("{ hello }")
     found.find("{ hello }" + " " * 200)
@@ -88,7 +88,7 @@ def test_never_keeps_a_text_that_would_push_out_many_others() -> None:
     assert (found.hits, found.misses) == (1, 3)
 
 
-def test_does_not_keep_what_it_refuses() -> None:
+def test_does_not_cache_an_invalid_text() -> None:
     found = documents()
     for _ in range(2):
         with pytest.raises(DocumentError):
@@ -96,7 +96,7 @@ def test_does_not_keep_what_it_refuses() -> None:
     assert (found.hits, found.misses) == (0, 2)
 
 
-def test_tells_the_kind_of_an_operation_by_its_name() -> None:
+def test_knows_the_type_of_an_operation_by_its_name() -> None:
     document = documents().find("query Q { hello } mutation M { change }")
     assert document.operation_type("Q") is OperationType.QUERY
     assert document.operation_type("M") is OperationType.MUTATION
@@ -104,7 +104,7 @@ def test_tells_the_kind_of_an_operation_by_its_name() -> None:
     assert document.operation_type("X") is None
 
 
-def test_tells_the_kind_of_the_only_operation_without_its_name() -> None:
+def test_knows_the_type_of_the_only_operation_without_its_name() -> None:
     assert documents().find("mutation M { change }").operation_type(None) is OperationType.MUTATION
 
 

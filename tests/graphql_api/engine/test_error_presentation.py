@@ -1,4 +1,4 @@
-"""What a client learns of an error, and what the log does."""
+"""Tests what a client and what the log learns of an error."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How the endpoint answers over HTTP: media types, methods, statuses, and what it refuses."""
+"""Tests the endpoint over HTTP: media types, methods, statuses and errors."""
 
 import asyncio
 import json
@@ -47,10 +47,10 @@ def nothing_changed() -> None:
 async def post(body: object, *, accept: str = JSON, options: Any = None, **headers: str) -> Any:
     """The response to a POST of this body, as JSON unless it is bytes or text."""
     content = body if isinstance(body, (bytes, str)) else json.dumps(body)
-    given = {"content-type": "application/json", "accept": accept}
-    given |= {name.replace("_", "-"): value for name, value in headers.items()}
+    sent = {"content-type": "application/json", "accept": accept}
+    sent |= {name.replace("_", "-"): value for name, value in headers.items()}
     async with a_client(**(options or {})) as client:
-        return await client.post("/graphql", content=content, headers=given)
+        return await client.post("/graphql", content=content, headers=sent)
 
 
 async def get(params: Mapping[str, str], *, accept: str = JSON, options: Any = None, **headers: str) -> Any:
@@ -99,7 +99,7 @@ async def test_gives_resolvers_a_context_of_the_request() -> None:
     assert response.json() == {"data": {"caller": "ada"}}
 
 
-async def test_counts_that_a_known_document_is_not_read_again() -> None:
+async def test_counts_hits_of_the_cache_of_documents() -> None:
     endpoint = an_endpoint()
     messages: list[dict[str, Any]] = []
 
@@ -126,7 +126,7 @@ async def test_counts_that_a_known_document_is_not_read_again() -> None:
         {"query": "query A { hello }", "operationName": "B"},
     ],
 )
-async def test_tells_a_request_error_by_status_or_not_as_the_client_expects(
+async def test_a_request_error_has_the_status_that_the_client_expects(
     accept: str, status: int, body: dict[str, str]
 ) -> None:
     response = await post(body, accept=accept)
@@ -262,18 +262,18 @@ async def test_refuses_a_caller_it_does_not_know() -> None:
     assert list(response.json()) == ["errors"]
 
 
-async def test_refuses_a_caller_who_may_not_ask() -> None:
+async def test_refuses_a_caller_without_the_right() -> None:
     response = await post({"query": "{ hello }"}, authorization="Bearer forbidden")
     assert (response.status_code, codes(response)) == (403, ["FORBIDDEN"])
 
 
-async def test_tells_when_to_come_back_if_it_cannot_find_out_now_who_calls() -> None:
+async def test_says_when_to_come_back_if_the_caller_cannot_be_identified_now() -> None:
     response = await post({"query": "{ hello }"}, authorization="Bearer unknowable")
     assert (response.status_code, codes(response)) == (503, ["STORE_UNAVAILABLE"])
     assert response.headers["retry-after"] == "5"
 
 
-async def test_masks_what_goes_wrong_before_an_operation_runs() -> None:
+async def test_masks_an_error_before_an_operation_runs() -> None:
     with capture_logs() as logs:
         response = await post({"query": "{ hello }"}, authorization="Bearer down")
     assert (response.status_code, codes(response)) == (500, ["INTERNAL"])
@@ -304,7 +304,7 @@ async def test_serves_pages_of_its_own_and_of_allowed_origins_only(
     assert changes == (["x"] if status == 200 else [])
 
 
-def test_refuses_an_allowed_origin_that_is_none() -> None:
+def test_refuses_to_allow_a_text_that_is_no_origin() -> None:
     with pytest.raises(ValueError, match="Expected an origin like"):
         an_endpoint(allowed_origins=["tools.example/path"])
 
@@ -418,7 +418,7 @@ async def refuse(_: Mapping[str, str]) -> None:
     raise Unauthenticated
 
 
-async def test_ends_a_stream_whose_caller_may_no_longer_ask() -> None:
+async def test_ends_a_stream_whose_caller_lost_the_right() -> None:
     response = await post({"query": "subscription { count }"}, accept=EVENTS, options={"recheck": refuse})
     first, second, complete, _ = response.text.split("\r\n\r\n")
     assert json.loads(first.partition("data: ")[2]) == {"data": {"count": 0}}

@@ -1,4 +1,4 @@
-"""How large a document is, counted with its fragments spread out."""
+"""Tests how the size of a document is measured, with its fragments in place."""
 
 import pytest
 from graphql import get_introspection_query, parse
@@ -43,7 +43,7 @@ def test_counts_fragments_that_form_a_cycle_once() -> None:
     assert measure(parse(text)).fields == 2
 
 
-def test_measures_a_document_of_nothing_but_types() -> None:
+def test_measures_a_document_of_types_only() -> None:
     assert measure(parse("type T { a: Int }")) == Size()
 
 
@@ -65,12 +65,12 @@ def test_names_every_limit_that_is_exceeded() -> None:
     assert len(exceeded(parse("{ x: a { b { c } } }"), Limits(max_depth=1, max_aliases=0))) == 2
 
 
-def test_allows_what_meets_the_limits_exactly() -> None:
+def test_allows_a_document_at_its_limits() -> None:
     limits = Limits(max_depth=2, max_fields=3, max_aliases=1, max_root_fields=2, max_directives=1)
     assert exceeded(parse("{ x: a @d b { c } }"), limits) == []
 
 
-def test_allows_the_introspection_that_tools_ask_for() -> None:
+def test_allows_the_introspection_of_tools() -> None:
     text = get_introspection_query(specified_by_url=True, input_value_deprecation=True, one_of=True)
     assert exceeded(parse(text), Limits()) == []
 

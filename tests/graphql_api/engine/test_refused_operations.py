@@ -1,4 +1,4 @@
-"""With which HTTP status a caller is answered when something stood in the way of all that was asked for."""
+"""Tests the HTTP status when every field of an operation is refused for the same reason."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -86,7 +86,7 @@ async def test_several_such_changes_are_403(accept: str) -> None:
 
 
 @JSON_TYPES
-async def test_what_was_partly_answered_is_200(accept: str) -> None:
+async def test_a_partial_answer_is_200(accept: str) -> None:
     response = await post(f"mutation {{__typename {CREATE}}}", key="reader", accept=accept)
     assert response.status_code == 200
     assert response.json()["data"] == {"__typename": "Mutation", "createProcess": None}
@@ -149,7 +149,7 @@ async def test_an_outage_that_let_something_through_is_200(accept: str) -> None:
 
 
 @pytest.mark.parametrize("query", ["{processes {nodes {code}}}", f"mutation {{{CREATE}}}"])
-async def test_an_outage_is_told_to_the_operator(query: str) -> None:
+async def test_an_outage_is_logged(query: str) -> None:
     with capture_logs() as logs:
         response = await post(query, key="admin", accept="application/json", store=StoreOutOfReach())
     assert (response.status_code, codes(response)) == (503, ["STORE_UNAVAILABLE"])

@@ -1,4 +1,4 @@
-"""An upgrade is followed on real sockets, over both protocols, also while another program works on it."""
+"""Tests that a client follows an upgrade on real sockets, also while another program runs it."""
 
 import asyncio
 import json
@@ -109,15 +109,15 @@ async def subscribe(connection: ClientConnection, query: str) -> None:
     await connection.send(json.dumps({"type": "subscribe", "id": "1", "payload": {"query": query}}))
 
 
-async def told_over_sse(address: str, query: str) -> AsyncIterator[Any]:
-    """What the server says of a subscription, until it ends."""
+async def results_over_sse(address: str, query: str) -> AsyncIterator[Any]:
+    """The results of a subscription."""
     async for name, data in events_of(address, query):
         if name == "next":
             yield data
 
 
-async def told_over_a_web_socket(address: str, query: str) -> AsyncIterator[Any]:
-    """What the server says of a subscription, until it ends."""
+async def results_over_a_web_socket(address: str, query: str) -> AsyncIterator[Any]:
+    """The results of a subscription."""
     async with a_socket(address) as connection:
         await subscribe(connection, query)
         async for text in connection:
@@ -129,14 +129,14 @@ async def told_over_a_web_socket(address: str, query: str) -> AsyncIterator[Any]
                 return
 
 
-@pytest.mark.parametrize("told", [told_over_sse, told_over_a_web_socket])
-async def test_follows_an_upgrade_that_another_program_works_on(told: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("results", [results_over_sse, results_over_a_web_socket])
+async def test_follows_an_upgrade_that_another_program_works_on(results: Any, tmp_path: Path) -> None:
     store, other = [await SqlStore.open(tmp_path / "shared.sqlite") for _ in range(2)]
     seen: list[Any] = []
     try:
         upgrade = await a_queued_upgrade(store)
         async with served(store) as address, asyncio.timeout(10), AsyncExitStack() as until_the_end:
-            async for event in told(address, following(upgrade.id)):
+            async for event in results(address, following(upgrade.id)):
                 seen.append(event["data"]["upgradeProgress"])
                 if len(seen) == 1:
                     slow = a_worker("another program", pause=0.3)
@@ -162,15 +162,15 @@ async def test_a_stream_of_events_ends_with_complete(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "error_of"),
+    ("results", "error_of"),
     [
-        (told_over_sse, lambda payload: payload["errors"]),
-        (told_over_a_web_socket, lambda payload: payload),
+        (results_over_sse, lambda payload: payload["errors"]),
+        (results_over_a_web_socket, lambda payload: payload),
     ],
 )
-async def test_an_upgrade_that_does_not_exist_is_an_error(store: Store, told: Any, error_of: Any) -> None:
+async def test_an_upgrade_that_does_not_exist_is_an_error(store: Store, results: Any, error_of: Any) -> None:
     async with served(store) as address, asyncio.timeout(10):
-        [payload] = [payload async for payload in told(address, following(an_upgrade_id(1)))]
+        [payload] = [payload async for payload in results(address, following(an_upgrade_id(1)))]
     assert [error["extensions"] for error in error_of(payload)] == [
         {"code": "UPGRADE_NOT_FOUND", "field": ["id"]}
     ]
@@ -218,9 +218,9 @@ async def test_a_subscription_that_its_client_completes_leaves_the_socket_open(s
 async def test_serves_the_real_client_of_the_protocol(store: Store, protocol: str, tools: Path) -> None:
     upgrade = await a_queued_upgrade(store)
     async with served(store) as address, asyncio.timeout(30):
-        asked = [protocol, address, "reader", following(upgrade.id)]
+        arguments = [protocol, address, "reader", following(upgrade.id)]
         client = await asyncio.create_subprocess_exec(
-            "node", "ask.mjs", *asked, cwd=tools, stdout=asyncio.subprocess.PIPE
+            "node", "ask.mjs", *arguments, cwd=tools, stdout=asyncio.subprocess.PIPE
         )
         await asyncio.sleep(1)
         async with running_worker(store, a_worker()):

@@ -1,4 +1,4 @@
-"""Operations over WebSockets: the graphql-transport-ws protocol, who may speak it, and its limits."""
+"""Tests operations over WebSockets: the protocol graphql-transport-ws, its callers and its limits."""
 
 import time
 from collections.abc import Iterator
@@ -79,13 +79,13 @@ def test_knows_the_caller_by_the_handshake() -> None:
 
 
 @pytest.mark.parametrize("key", ["wrong", "forbidden"])
-def test_closes_to_a_caller_it_does_not_let_in(key: str) -> None:
+def test_closes_to_a_caller_that_is_refused(key: str) -> None:
     with a_socket() as socket:
         socket.send_json({"type": "connection_init", "payload": {"Authorization": f"Bearer {key}"}})
         assert closing(socket) == (4403, "Forbidden")
 
 
-def test_starts_no_operation_for_a_key_that_was_revoked_meanwhile() -> None:
+def test_starts_no_operation_for_a_key_that_has_been_revoked() -> None:
     revoked: list[bool] = []
 
     async def identify(headers: Any) -> Any:
@@ -101,7 +101,7 @@ def test_starts_no_operation_for_a_key_that_was_revoked_meanwhile() -> None:
     assert (message["type"], message["payload"][0]["extensions"]["code"]) == ("error", "UNAUTHENTICATED")
 
 
-def test_ends_a_subscription_of_a_key_that_was_revoked_meanwhile() -> None:
+def test_ends_a_subscription_of_a_key_that_has_been_revoked() -> None:
     async def refuse(_: Any) -> None:
         raise Unauthenticated
 
@@ -226,14 +226,14 @@ def test_masks_and_logs_unexpected_errors(query: str) -> None:
     assert "secret" not in str(messages)
 
 
-def test_closes_for_a_while_when_it_cannot_find_out_now_who_calls() -> None:
+def test_asks_the_client_to_come_back_if_the_caller_cannot_be_identified_now() -> None:
     with capture_logs() as logs, a_socket() as socket:
         socket.send_json({"type": "connection_init", "payload": {"Authorization": "Bearer unknowable"}})
         assert closing(socket) == (1013, "Try again later")
     assert [entry["event"] for entry in logs] == ["store_unavailable"]
 
 
-def test_closes_and_logs_when_it_cannot_find_out_who_calls() -> None:
+def test_closes_and_logs_if_the_caller_cannot_be_identified() -> None:
     with capture_logs() as logs, a_socket() as socket:
         socket.send_json({"type": "connection_init", "payload": {"Authorization": "Bearer down"}})
         assert closing(socket) == (1011, "Unexpected error")
