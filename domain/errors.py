@@ -30,7 +30,8 @@ class ErrorCode(StrEnum):
 class UpliftError(Exception):
     """A request that cannot be answered; nothing was written.
 
-    `field` is the path of the offending input (empty when no single one is to blame).
+    `field` is the path of the invalid input, empty when no single one is invalid. Its names are those of the
+    domain; each front door translates them to its own.
     """
 
     code: ClassVar[ErrorCode]
@@ -133,9 +134,9 @@ class UpgradeNotFound(UpliftError):
 
     code = ErrorCode.UPGRADE_NOT_FOUND
 
-    def __init__(self, *, upgrade: UUID) -> None:
-        super().__init__(f"Expected to find upgrade {upgrade}, but there is none.", field=("id",))
-        self.upgrade = upgrade
+    def __init__(self, *, upgrade_id: UUID) -> None:
+        super().__init__(f"Expected to find upgrade {upgrade_id}, but there is none.", field=("upgrade_id",))
+        self.upgrade_id = upgrade_id
 
 
 class WrongState(UpliftError):
@@ -143,12 +144,13 @@ class WrongState(UpliftError):
 
     code = ErrorCode.WRONG_STATE
 
-    def __init__(self, *, upgrade: UUID, attempt: str, state: str, allowed: Sequence[str]) -> None:
+    def __init__(self, *, upgrade_id: UUID, attempt: str, state: str, allowed: Sequence[str]) -> None:
         super().__init__(
-            f"Expected to {attempt} upgrade {upgrade} while it is {' or '.join(allowed)}, but it is {state}.",
-            field=("id",),
+            f"Expected to {attempt} upgrade {upgrade_id} while it is {' or '.join(allowed)}, "
+            f"but it is {state}.",
+            field=("upgrade_id",),
         )
-        self.upgrade = upgrade
+        self.upgrade_id = upgrade_id
         self.state = state
         self.allowed = tuple(allowed)
 
@@ -163,7 +165,10 @@ class StoreUnavailable(UpliftError):
 
 
 class InvalidSelection(UpliftError):
-    """The request does not say in exactly one way which instances it means."""
+    """The request does not select instances in exactly one way.
+
+    `field` has every field at fault, side by side, in the names that the front door passed.
+    """
 
     code = ErrorCode.INVALID_SELECTION
 

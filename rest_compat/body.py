@@ -7,7 +7,7 @@ from uuid import UUID
 from starlette.types import Receive
 
 from uplift.domain.errors import InvalidSelection
-from uplift.domain.model.selection import MAX_IDS, Selection, SelectionFields, one_way_of_selecting
+from uplift.domain.model.selection import MAX_IDS, Selection, SelectionFields, selection_from
 from uplift.rest_compat.errors import Detail, RestError, invalid_input
 from uplift.rest_compat.json_body import JsonBody
 from uplift.web import body as web_body
@@ -67,7 +67,7 @@ def read_selection(body: bytes, *, max_ids: int) -> Selection:
     fields = replace(FIELDS, ids=OLDER_NAME) if older else FIELDS
     _require_at_most(max_ids, ids or older, fields.ids)
     _require_at_most(max_ids, excluded, fields.excluded)
-    return one_way_of_selecting(ids=ids or older, every_active=every_active, excluded=excluded, fields=fields)
+    return selection_from(ids=ids or older, every_active=every_active, excluded=excluded, fields=fields)
 
 
 def _require_json(headers: Mapping[bytes, bytes]) -> None:

@@ -30,7 +30,7 @@ class RestCode(StrEnum):
     """The server stops while a client waits for its upgrade, which another server or a restart continues."""
 
 
-_FIELD_OF: Mapping[str, str] = {"idempotencyKey": "Idempotency-Key", "id": "upgradeId"}
+_FIELD_OF: Mapping[str, str] = {"idempotency_key": "Idempotency-Key", "upgrade_id": "upgradeId"}
 """The names of fields on this path, by those of the domain."""
 
 

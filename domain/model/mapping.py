@@ -48,9 +48,8 @@ def require_valid_mappings(mappings: Sequence[VersionMapping]) -> None:
     for index, mapping in enumerate(mappings):
         if mapping.from_version in seen:
             raise InvalidInput(
-                f"Expected each version once, but mappings[{index}].fromVersion {mapping.from_version} "
-                "is there twice.",
-                field=("mappings", str(index), "fromVersion"),
+                f"Expected to map each version once, but version {mapping.from_version} is mapped twice.",
+                field=("mappings", str(index), "from_version"),
             )
         seen.add(mapping.from_version)
     count = sum(len(mapping.instructions) for mapping in mappings)

@@ -1,4 +1,4 @@
-"""Which instances a request means: some by id, all active ones except some, those of an earlier upgrade."""
+"""Selections of instances: by id, all active ones except some, or those of an earlier upgrade."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -96,50 +96,57 @@ WorkedSelection = ByIds | AllActive | Retry | Undo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectionFields:
-    """How a front door calls the three parts of a selection, so that an error names what its caller wrote."""
+    """What the caller calls the three parts of a selection.
 
-    ids: str = "instanceIds"
-    all_active: str = "allActive"
-    excluded: str = "except"
+    Errors use these names in `message` and `field`. The defaults are those of `by_ids` and `all_active`; each
+    front door passes its own, because a message about two fields helps only in the words of the caller.
+    """
+
+    ids: str = "ids"
+    all_active: str = "all_active"
+    excluded: str = "excluded"
 
 
 DEFAULT_FIELDS = SelectionFields()
 
 
-def by_ids(ids: Iterable[UUID], *, fields: SelectionFields = DEFAULT_FIELDS, most: int = MAX_IDS) -> ByIds:
-    """A checked selection of instances by id; an id given twice counts once.
+def by_ids(ids: Iterable[UUID], *, fields: SelectionFields = DEFAULT_FIELDS, limit: int = MAX_IDS) -> ByIds:
+    """A checked selection of instances by id; a repeated id counts once.
 
-    Raises InvalidSelection when there are none, or more than `most`.
+    Raises InvalidSelection for no ids, and for more than `limit`.
     """
-    chosen = _once(ids)
-    if not chosen:
+    distinct = _distinct(ids)
+    if not distinct:
         raise InvalidSelection(
             f"Expected {fields.ids} to hold at least one id, but it is empty.", field=(fields.ids,)
         )
-    return ByIds(ids=_must_be_few(chosen, fields.ids, most))
+    _require_at_most(limit, distinct, fields.ids)
+    return ByIds(ids=distinct)
 
 
 def all_active(
-    excluded: Iterable[UUID] = (), *, fields: SelectionFields = DEFAULT_FIELDS, most: int = MAX_IDS
+    excluded: Iterable[UUID] = (), *, fields: SelectionFields = DEFAULT_FIELDS, limit: int = MAX_IDS
 ) -> AllActive:
-    """A checked selection of all active instances except some. Raises InvalidSelection above `most` ids."""
-    return AllActive(excluded=_must_be_few(_once(excluded), fields.excluded, most))
+    """A checked selection of all active instances except some. Raises InvalidSelection above `limit` ids."""
+    distinct = _distinct(excluded)
+    _require_at_most(limit, distinct, fields.excluded)
+    return AllActive(excluded=distinct)
 
 
-def one_way_of_selecting(
+def selection_from(
     *,
     ids: Iterable[UUID] | None,
     every_active: bool | None,
     excluded: Iterable[UUID] | None,
     fields: SelectionFields = DEFAULT_FIELDS,
 ) -> Selection:
-    """The selection that three optional parts of a request amount to.
+    """The selection that three optional parts of a request make up.
 
-    `None`, empty and `False` count as absent. Raises InvalidSelection unless exactly one way of selecting
-    remains, with exclusions only beside all active (rules.md#the-request).
+    `None`, empty and `False` count as absent. Raises InvalidSelection unless the parts select in exactly one
+    way, with exclusions only beside all active instances (RULES.md 1, REST.md).
     """
-    chosen, spared = tuple(ids or ()), tuple(excluded or ())
-    if chosen and every_active:
+    named, spared = tuple(ids or ()), tuple(excluded or ())
+    if named and every_active:
         raise InvalidSelection(
             f"Expected either {fields.ids} or {fields.all_active}, but got both.",
             field=(fields.ids, fields.all_active),
@@ -150,21 +157,20 @@ def one_way_of_selecting(
             f"but {fields.all_active} is not set.",
             field=(fields.excluded,),
         )
-    if not chosen and not every_active:
+    if not named and not every_active:
         raise InvalidSelection(
             f"Expected {fields.ids} with at least one id, or {fields.all_active}, but got neither.",
             field=(fields.ids, fields.all_active),
         )
-    return all_active(spared, fields=fields) if every_active else by_ids(chosen, fields=fields)
+    return all_active(spared, fields=fields) if every_active else by_ids(named, fields=fields)
 
 
-def _once(ids: Iterable[UUID]) -> tuple[InstanceId, ...]:
-    return tuple(dict.fromkeys(InstanceId(given) for given in ids))
+def _distinct(ids: Iterable[UUID]) -> tuple[InstanceId, ...]:
+    return tuple(dict.fromkeys(map(InstanceId, ids)))
 
 
-def _must_be_few(ids: tuple[InstanceId, ...], field: str, most: int) -> tuple[InstanceId, ...]:
-    if len(ids) > most:
+def _require_at_most(limit: int, ids: tuple[InstanceId, ...], field: str) -> None:
+    if len(ids) > limit:
         raise InvalidSelection(
-            f"Expected {field} to hold at most {most:,} ids, but got {len(ids):,}.", field=(field,)
+            f"Expected {field} to hold at most {limit:,} ids, but got {len(ids):,}.", field=(field,)
         )
-    return ids

@@ -93,9 +93,9 @@ class MigrationPaths:
             comparison = (await self.migration_path(mapping.from_version)).comparison
             if comparison is None:
                 raise InvalidInput(
-                    f"Expected mappings[{index}].fromVersion to be a version below {self.target}, both with "
-                    f"a BPMN model, but got {mapping.from_version}.",
-                    field=(*where, "fromVersion"),
+                    f"Expected to map a version below {self.target}, both with a BPMN model, "
+                    f"but got version {mapping.from_version}.",
+                    field=(*where, "from_version"),
                 )
             if broken := broken_by(mapping, comparison.errors):
                 raise InvalidMapping(from_version=mapping.from_version, findings=broken, field=where)

@@ -60,9 +60,9 @@ async def _change(
     async with store.transaction() as transaction:
         upgrade = await transaction.upgrade(wanted)
         if upgrade is None:
-            raise UpgradeNotFound(upgrade=wanted)
+            raise UpgradeNotFound(upgrade_id=wanted)
         if upgrade.state not in allowed:
-            raise WrongState(upgrade=wanted, attempt=attempt, state=upgrade.state, allowed=allowed)
+            raise WrongState(upgrade_id=wanted, attempt=attempt, state=upgrade.state, allowed=allowed)
         changed = change(upgrade)
         await transaction.save_upgrade(changed)
         return changed

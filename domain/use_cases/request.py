@@ -107,7 +107,7 @@ async def _first_upgrade(
     if key is None or known is None:
         return None
     require_same_request(key, known)
-    return await store.upgrade(known.upgrade)
+    return await store.upgrade(known.upgrade_id)
 
 
 def _new_upgrade(
@@ -202,16 +202,19 @@ def _require_retriable(reasons: frozenset[ReasonCode]) -> None:
 
 def _require_followable(earlier: Upgrade, attempt: str) -> None:
     if earlier.state not in FOLLOWABLE:
-        raise WrongState(upgrade=earlier.id, attempt=attempt, state=earlier.state, allowed=FOLLOWABLE)
+        raise WrongState(upgrade_id=earlier.id, attempt=attempt, state=earlier.state, allowed=FOLLOWABLE)
     if earlier.target_version is None:
-        raise InvalidInput(f"Expected to {attempt} an upgrade, but {earlier.id} is an undo.", field=("id",))
+        raise InvalidInput(
+            f"Expected to {attempt} an upgrade, but {earlier.id} is an undo.", field=("upgrade_id",)
+        )
     _require_outcomes(earlier, attempt)
 
 
 def _require_outcomes(earlier: Upgrade, attempt: str) -> None:
     if earlier.pruned_at is not None:
         raise InvalidInput(
-            f"Expected to {attempt} upgrade {earlier.id}, but its outcomes were pruned.", field=("id",)
+            f"Expected to {attempt} upgrade {earlier.id}, but its outcomes were pruned.",
+            field=("upgrade_id",),
         )
 
 

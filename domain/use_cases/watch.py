@@ -20,7 +20,7 @@ async def get_upgrade(store: Store | Transaction, wanted: UpgradeId) -> Upgrade:
     """The upgrade of this id. Raises UpgradeNotFound."""
     found = await store.upgrade(wanted)
     if found is None:
-        raise UpgradeNotFound(upgrade=wanted)
+        raise UpgradeNotFound(upgrade_id=wanted)
     return found
 
 

@@ -10,7 +10,7 @@ import typer
 
 from uplift.domain.errors import InvalidInput
 from uplift.domain.model.request import UpgradeRequest
-from uplift.domain.model.selection import SelectionFields, one_way_of_selecting
+from uplift.domain.model.selection import SelectionFields, selection_from
 from uplift.gateway.cli.follow import follow, show_upgrade
 from uplift.gateway.cli.ids import parse_id
 from uplift.gateway.cli.operations import Key, Url, operator_for, process_key
@@ -77,7 +77,7 @@ def upgrade(
     async def work() -> PlanSummary | UpgradeSummary:
         request = UpgradeRequest(
             process=process_key(process),
-            selection=one_way_of_selecting(
+            selection=selection_from(
                 ids=[*(ids or ()), *_ids_in(ids_from)],
                 every_active=every_active,
                 excluded=[*(excluded or ()), *_ids_in(excluded_from)],

@@ -9,11 +9,15 @@ from enum import StrEnum
 from typing import Any
 
 from graphql import GraphQLError, GraphQLFormattedError
+from strawberry.utils.str_converters import to_camel_case
 
 from uplift.domain.errors import TooManyRequests, UpliftError
 from uplift.web.error_status import message_of
 from uplift.web.errors import HttpCode
 from uplift.web.incidents import log_outage, report_unexpected
+
+_FIELD_NAMES: Mapping[str, str] = {"upgrade_id": "id"}
+"""The names of fields in the schema that are not just those of the domain in camelCase."""
 
 
 class GraphQLCode(StrEnum):
@@ -77,11 +81,17 @@ def _cause(error: GraphQLError) -> BaseException:
     return cause
 
 
+def field_path(error: UpliftError) -> list[str]:
+    """The path of the invalid input in the names of the schema; empty when no single one is invalid."""
+    names = (_FIELD_NAMES.get(name, name) for name in error.field)
+    return [to_camel_case(part) for name in names for part in name.split(".")]
+
+
 def _extensions(error: UpliftError) -> dict[str, Any]:
     log_outage(error)
     if isinstance(error, TooManyRequests):  # an operation on a WebSocket has no headers for this
         return {"code": error.code, "retryAfter": error.retry_after}
-    return {"code": error.code, "field": list(error.field)} if error.field else {"code": error.code}
+    return {"code": error.code, "field": field_path(error)} if error.field else {"code": error.code}
 
 
 def _in_place(located: GraphQLError, shown: GraphQLError) -> GraphQLError:

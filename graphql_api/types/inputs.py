@@ -89,8 +89,8 @@ class SelectionInput:
     def selection(self, *, max_ids: int) -> domain.Selection:
         """The selection, of at most `max_ids` ids. Raises InvalidSelection."""
         if self.all_active:
-            return all_active(self.all_active.except_ or (), fields=SELECTION_FIELDS, most=max_ids)
-        return by_ids(self.instance_ids or (), fields=SELECTION_FIELDS, most=max_ids)
+            return all_active(self.all_active.except_ or (), fields=SELECTION_FIELDS, limit=max_ids)
+        return by_ids(self.instance_ids or (), fields=SELECTION_FIELDS, limit=max_ids)
 
 
 @_taken_as_coerced

@@ -15,6 +15,7 @@ from uplift.domain import errors
 from uplift.domain.model.idempotency import IdempotencyConflict
 from uplift.domain.model.mapping import InvalidMapping
 from uplift.domain.use_cases.plan import Fingerprint, PlanChanged
+from uplift.graphql_api.engine.errors import field_path
 from uplift.graphql_api.types.enums import UpgradeState, UserErrorCode
 from uplift.graphql_api.types.reasons import Finding
 
@@ -137,7 +138,7 @@ def user_error_from_domain(error: errors.UpliftError) -> UserError:
     user_error, facts_of = entry
     return user_error(
         message=error.message,
-        field=[part for name in error.field for part in name.split(".")] or None,
+        field=field_path(error) or None,
         code=UserErrorCode(error.code),
         **facts_of(error),
     )
@@ -170,7 +171,7 @@ def _of_state(error: errors.WrongState) -> dict[str, Any]:
 
 
 def _of_upgrade(error: Any) -> dict[str, Any]:
-    return {"upgrade_id": error.upgrade}
+    return {"upgrade_id": error.upgrade_id}
 
 
 _of_process = _attributes("namespace", "process_code")

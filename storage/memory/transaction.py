@@ -72,7 +72,7 @@ class InMemoryTransaction:
         return held.known_in(self._state, key.caller, key.key, since)
 
     async def remember_request(self, key: IdempotencyKey, upgrade: UpgradeId, at: datetime) -> None:
-        known = KnownRequest(digest=key.digest, upgrade=upgrade)
+        known = KnownRequest(digest=key.digest, upgrade_id=upgrade)
         self._state.requests[key.caller, key.key] = (known, at)
 
     async def add_upgrade(self, upgrade: Upgrade, selection: WorkedSelection) -> tuple[Upgrade, Partition]:

@@ -27,7 +27,7 @@ FORGET = delete(request).where(request.c.asked_at < bindparam("before"))
 async def find_request(connection: Connection, key: IdempotencyKey, since: datetime) -> KnownRequest | None:
     bound = {"caller": key.caller, "key": key.key, "since": since}
     row = (await connection.execute(KNOWN, bound)).one_or_none()
-    return None if row is None else KnownRequest(digest=row.digest, upgrade=UpgradeId(row.uuid))
+    return None if row is None else KnownRequest(digest=row.digest, upgrade_id=UpgradeId(row.uuid))
 
 
 async def remember_request(

@@ -59,13 +59,13 @@ ONE = an_upgrade_id(1)
         (ProcessExists, NAMED, {}),
         (NoPublishedVersion, NAMED, {}),
         (NoDraft, NAMED, {}),
-        (UpgradeNotFound, {"upgrade": ONE}, {}),
+        (UpgradeNotFound, {"upgrade_id": ONE}, {}),
         (
             WrongState,
-            {"upgrade": ONE, "state": "PAUSED"},
+            {"upgrade_id": ONE, "state": "PAUSED"},
             {"attempt": "pause", "allowed": ("QUEUED", "RUNNING")},
         ),
-        (IdempotencyConflict, {"key": "k", "upgrade": ONE}, {}),
+        (IdempotencyConflict, {"key": "k", "upgrade_id": ONE}, {}),
     ],
 )
 def test_an_error_holds_the_facts_it_tells(

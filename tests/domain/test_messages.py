@@ -14,7 +14,7 @@ from uplift.domain.errors import InvalidSelection
 from uplift.domain.model.cohort import Origin
 from uplift.domain.model.mapping import InvalidMapping, VersionMapping
 from uplift.domain.model.request import UpgradeRequest
-from uplift.domain.model.selection import MAX_IDS, one_way_of_selecting
+from uplift.domain.model.selection import MAX_IDS, selection_from
 from uplift.domain.ports import Store
 from uplift.domain.rules.eligibility import decide_undo
 
@@ -98,9 +98,9 @@ async def test_the_fingerprint_of_a_plan_is_short(store: Store) -> None:
 def test_the_fields_of_a_selection_are_called_as_the_caller_calls_them() -> None:
     many = list(numbered(MAX_IDS + 1))
     with pytest.raises(InvalidSelection, match=f"^Expected {REST.ids} to hold at most"):
-        one_way_of_selecting(ids=many, every_active=None, excluded=None, fields=REST)
+        selection_from(ids=many, every_active=None, excluded=None, fields=REST)
     with pytest.raises(InvalidSelection, match=f"^Expected {REST.excluded} to hold at most"):
-        one_way_of_selecting(ids=None, every_active=True, excluded=many, fields=REST)
+        selection_from(ids=None, every_active=True, excluded=many, fields=REST)
 
 
 def test_an_instance_that_moved_on_is_told_from_where_to_where() -> None:

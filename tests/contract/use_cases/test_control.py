@@ -92,10 +92,10 @@ async def test_each_act_is_allowed_in_its_states_only(store: Store, act: str, st
         assert (await act_on(store, act, upgrade.id)).state is not state
         return
     message = f"Expected to {act} upgrade {upgrade.id} while it is {' or '.join(allowed)}, but it is {state}."
-    async with refused(store, ErrorCode.WRONG_STATE, message, ("id",)) as caught:
+    async with refused(store, ErrorCode.WRONG_STATE, message, ("upgrade_id",)) as caught:
         await act_on(store, act, upgrade.id)
     assert isinstance(caught.value, WrongState)
-    assert (caught.value.upgrade, caught.value.state, caught.value.allowed) == (upgrade.id, state, allowed)
+    assert (caught.value.upgrade_id, caught.value.state, caught.value.allowed) == (upgrade.id, state, allowed)
 
 
 @EVERY_ACT
@@ -103,7 +103,7 @@ async def test_an_unknown_upgrade_cannot_be_controlled(store: Store, act: str) -
     await a_process(store)
     unknown = an_upgrade_id(404)
     message = f"Expected to find upgrade {unknown}, but there is none."
-    async with refused(store, ErrorCode.UPGRADE_NOT_FOUND, message, ("id",)):
+    async with refused(store, ErrorCode.UPGRADE_NOT_FOUND, message, ("upgrade_id",)):
         await act_on(store, act, unknown)
 
 

@@ -102,10 +102,10 @@ async def test_another_request_under_the_same_key_is_refused(store: Store, other
         "Expected idempotency key 'one' to come with the request it came with first, "
         f"which led to upgrade {first.id}, but this request is another one."
     )
-    async with refused(store, ErrorCode.IDEMPOTENCY_CONFLICT, message, ("idempotencyKey",)) as caught:
+    async with refused(store, ErrorCode.IDEMPOTENCY_CONFLICT, message, ("idempotency_key",)) as caught:
         await OTHERS[other](store)
     assert isinstance(caught.value, IdempotencyConflict)
-    assert (caught.value.key, caught.value.upgrade) == ("one", first.id)
+    assert (caught.value.key, caught.value.upgrade_id) == ("one", first.id)
 
 
 async def test_the_same_key_of_another_caller_is_another_key(store: Store) -> None:
@@ -141,7 +141,7 @@ async def test_of_different_requests_at_once_under_one_key_one_is_done(store: St
     )
     [done] = [one for one in asked if isinstance(one, Upgrade)]
     refusals = [one for one in asked if isinstance(one, IdempotencyConflict)]
-    assert [one.upgrade for one in refusals] == [done.id] * 7
+    assert [one.upgrade_id for one in refusals] == [done.id] * 7
     assert await upgrades_of(store) == [done]
     assert sum(one.version == 2 for one in await instances_of(store, ORDERS)) == 1
 
@@ -253,8 +253,8 @@ async def test_retries_and_undos_are_repeated_too(store: Store) -> None:
 )
 async def test_a_key_that_cannot_be_kept_is_refused(store: Store, key: str) -> None:
     await a_process(store, holding=instances(range(3)))
-    message = f"Expected idempotencyKey to be 1 to 255 printable characters, but got {key[:100]!r}."
-    async with refused(store, ErrorCode.INVALID_INPUT, message, ("idempotencyKey",)):
+    message = f"Expected an idempotency key of 1 to 255 printable characters, but got {key[:100]!r}."
+    async with refused(store, ErrorCode.INVALID_INPUT, message, ("idempotency_key",)):
         await request(store, idempotency_key=key)
 
 

@@ -159,7 +159,7 @@ async def test_pruning_goes_on_where_it_was_interrupted(store: Store, selection:
         [old] = await transaction.prunable(LATER, 10)
         await transaction.prune_outcomes(old, 2)
         await transaction.save_upgrade(replace(old, pruned_at=EVENING))
-    async with refused(store, ErrorCode.INVALID_INPUT, field=("id",)):
+    async with refused(store, ErrorCode.INVALID_INPUT, field=("upgrade_id",)):
         await request_undo(store, UndoRequest(upgrade_id=done.id), caller=ADMIN, worker=LARGE)
     assert await prune(store) == 3
     assert await outcomes_of(store, done.id) == []

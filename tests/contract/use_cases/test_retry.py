@@ -242,7 +242,7 @@ async def test_an_upgrade_that_is_not_finished_cannot_be_followed(
         f"Expected to {what} upgrade {earlier.id} while it is COMPLETED or CANCELLED or FAILED, "
         f"but it is {state}."
     )
-    async with refused(store, ErrorCode.WRONG_STATE, message, ("id",)):
+    async with refused(store, ErrorCode.WRONG_STATE, message, ("upgrade_id",)):
         if what == "retry":
             await retry(store, earlier, NOT_PENDING)
         else:
@@ -255,7 +255,7 @@ async def test_an_undo_cannot_be_followed(store: Store, what: str) -> None:
     earlier = await request(store, worker=LARGE)
     undo = await request_undo(store, UndoRequest(upgrade_id=earlier.id), caller=ADMIN, worker=LARGE)
     message = f"Expected to {what} an upgrade, but {undo.id} is an undo."
-    async with refused(store, ErrorCode.INVALID_INPUT, message, ("id",)):
+    async with refused(store, ErrorCode.INVALID_INPUT, message, ("upgrade_id",)):
         if what == "retry":
             await retry(store, undo, NOT_PENDING)
         else:
@@ -267,7 +267,7 @@ async def test_an_upgrade_without_its_outcomes_cannot_be_followed(store: Store, 
     earlier = await a_mixed_upgrade(store)
     await prune_outcomes(store, before=EVENING, clock=a_clock(EVENING))
     message = f"Expected to {what} upgrade {earlier.id}, but its outcomes were pruned."
-    async with refused(store, ErrorCode.INVALID_INPUT, message, ("id",)):
+    async with refused(store, ErrorCode.INVALID_INPUT, message, ("upgrade_id",)):
         if what == "retry":
             await retry(store, earlier, NOT_PENDING)
         else:
@@ -279,7 +279,7 @@ async def test_an_unknown_upgrade_cannot_be_followed(store: Store, what: str) ->
     await a_process(store)
     unknown = an_upgrade_id(404)
     message = f"Expected to find upgrade {unknown}, but there is none."
-    async with refused(store, ErrorCode.UPGRADE_NOT_FOUND, message, ("id",)):
+    async with refused(store, ErrorCode.UPGRADE_NOT_FOUND, message, ("upgrade_id",)):
         if what == "retry":
             reasons = frozenset({NOT_PENDING})
             await request_retry(

@@ -12,7 +12,7 @@ from uplift.domain.model.selection import (
     MAX_IDS,
     SelectionFields,
     SelectionKind,
-    one_way_of_selecting,
+    selection_from,
 )
 
 A, B, C = an_id(1), an_id(2), an_id(3)
@@ -52,8 +52,8 @@ def test_an_id_given_very_often_counts_once() -> None:
 def test_more_ids_than_a_request_may_carry_are_refused() -> None:
     with pytest.raises(InvalidSelection) as refused:
         by_ids(numbered(MAX_IDS + 1))
-    assert refused.value.message == "Expected instanceIds to hold at most 100,000 ids, but got 100,001."
-    assert refused.value.field == ("instanceIds",)
+    assert refused.value.message == "Expected ids to hold at most 100,000 ids, but got 100,001."
+    assert refused.value.field == ("ids",)
 
 
 def test_more_exclusions_than_a_request_may_carry_are_refused() -> None:
@@ -79,11 +79,11 @@ def test_one_way_of_selecting_is_taken(
     excluded: Iterable[UUID] | None,
     selection: object,
 ) -> None:
-    assert one_way_of_selecting(ids=ids, every_active=every_active, excluded=excluded) == selection
+    assert selection_from(ids=ids, every_active=every_active, excluded=excluded) == selection
 
 
 def test_ids_may_come_one_by_one() -> None:
-    taken = one_way_of_selecting(ids=iter([A, B, A]), every_active=None, excluded=iter([]))
+    taken = selection_from(ids=iter([A, B, A]), every_active=None, excluded=iter([]))
     assert taken == ByIds(ids=(A, B))
 
 
@@ -94,43 +94,43 @@ def test_ids_may_come_one_by_one() -> None:
             [A],
             True,
             None,
-            "Expected either instanceIds or allActive, but got both.",
-            ("instanceIds", "allActive"),
+            "Expected either ids or all_active, but got both.",
+            ("ids", "all_active"),
         ),
         (
             [A],
             True,
             [B],
-            "Expected either instanceIds or allActive, but got both.",
-            ("instanceIds", "allActive"),
+            "Expected either ids or all_active, but got both.",
+            ("ids", "all_active"),
         ),
         (
             [A],
             None,
             [B],
-            "Expected except only together with allActive, but allActive is not set.",
-            ("except",),
+            "Expected excluded only together with all_active, but all_active is not set.",
+            ("excluded",),
         ),
         (
             None,
             False,
             [B],
-            "Expected except only together with allActive, but allActive is not set.",
-            ("except",),
+            "Expected excluded only together with all_active, but all_active is not set.",
+            ("excluded",),
         ),
         (
             None,
             None,
             None,
-            "Expected instanceIds with at least one id, or allActive, but got neither.",
-            ("instanceIds", "allActive"),
+            "Expected ids with at least one id, or all_active, but got neither.",
+            ("ids", "all_active"),
         ),
         (
             [],
             False,
             [],
-            "Expected instanceIds with at least one id, or allActive, but got neither.",
-            ("instanceIds", "allActive"),
+            "Expected ids with at least one id, or all_active, but got neither.",
+            ("ids", "all_active"),
         ),
     ],
 )
@@ -142,7 +142,7 @@ def test_any_other_combination_is_refused(
     field: tuple[str, ...],
 ) -> None:
     with pytest.raises(InvalidSelection) as refused:
-        one_way_of_selecting(ids=ids, every_active=every_active, excluded=excluded)
+        selection_from(ids=ids, every_active=every_active, excluded=excluded)
     assert (refused.value.message, refused.value.field) == (message, field)
 
 
@@ -150,7 +150,7 @@ def test_a_refusal_names_what_the_caller_wrote() -> None:
     with pytest.raises(
         InvalidSelection, match="Expected either selectedIds or updateAllActive, but got both"
     ):
-        one_way_of_selecting(ids=[A], every_active=True, excluded=None, fields=REST)
+        selection_from(ids=[A], every_active=True, excluded=None, fields=REST)
 
 
 def test_a_selection_knows_its_kind() -> None:

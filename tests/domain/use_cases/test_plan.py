@@ -106,8 +106,8 @@ async def test_without_a_published_version_there_is_no_plan(store: Store) -> Non
 
 async def test_a_version_is_mapped_once(store: Store) -> None:
     await a_process(store)
-    message = "Expected each version once, but mappings[1].fromVersion 1 is there twice."
-    async with refused(store, ErrorCode.INVALID_INPUT, message, ("mappings", "1", "fromVersion")):
+    message = "Expected to map each version once, but version 1 is mapped twice."
+    async with refused(store, ErrorCode.INVALID_INPUT, message, ("mappings", "1", "from_version")):
         await plan_upgrade(
             store,
             UpgradeRequest(
@@ -128,11 +128,8 @@ async def test_only_versions_that_can_be_compared_with_the_target_are_mapped(
     await a_modelled_process(store, None, chain("approve").xml(), chain("approve").xml())
     unmapped = VersionMapping(from_version=VersionNumber(2), instructions=())
     mapping = VersionMapping(from_version=VersionNumber(version), instructions=())
-    message = (
-        "Expected mappings[1].fromVersion to be a version below 3, both with a BPMN model, "
-        f"but got {version}."
-    )
-    async with refused(store, ErrorCode.INVALID_INPUT, message, ("mappings", "1", "fromVersion")):
+    message = f"Expected to map a version below 3, both with a BPMN model, but got version {version}."
+    async with refused(store, ErrorCode.INVALID_INPUT, message, ("mappings", "1", "from_version")):
         await plan_upgrade(
             store,
             UpgradeRequest(

@@ -298,7 +298,7 @@ MAPPINGS: list[tuple[str, list[dict[str, Any]], dict[str, Any]]] = [
         [maps(1), maps(2), maps(1)],
         invalid(
             ["mappings", "2", "fromVersion"],
-            "Expected each version once, but mappings[2].fromVersion 1 is there twice.",
+            "Expected to map each version once, but version 1 is mapped twice.",
         ),
     ),
     *(
@@ -307,8 +307,7 @@ MAPPINGS: list[tuple[str, list[dict[str, Any]], dict[str, Any]]] = [
             [maps(number)],
             invalid(
                 ["mappings", "0", "fromVersion"],
-                "Expected mappings[0].fromVersion to be a version below 3, both with a BPMN model, "
-                f"but got {number}.",
+                f"Expected to map a version below 3, both with a BPMN model, but got version {number}.",
             ),
         )
         for number in (3, 4, 0, -1)

@@ -185,7 +185,7 @@ async def test_a_key_is_a_short_text(small: Client, key: str) -> None:
                 "__typename": "InvalidInputError",
                 "code": "INVALID_INPUT",
                 "field": ["idempotencyKey"],
-                "message": "Expected idempotencyKey to be 1 to 255 printable characters, "
+                "message": "Expected an idempotency key of 1 to 255 printable characters, "
                 f"but got {key[:100]!r}.",
             }
         ],
