@@ -18,6 +18,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from uplift.web.media_types import preferred
+
 BUILT_FILES = files("uplift.graphql_api") / "graphiql" / "dist"
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -186,16 +188,9 @@ def read_built_page(folder: Traversable) -> BuiltPage:
 
 def accepts_gzip(accept_encoding: str) -> bool:
     """Whether an Accept-Encoding header allows gzip. An empty header does not."""
-    for coding in accept_encoding.lower().split(","):
-        name, _, parameters = coding.partition(";")
-        if name.strip() in {"gzip", "x-gzip", "*"}:
-            return not _is_refusal(parameters)
-    return False
-
-
-def _is_refusal(parameters: str) -> bool:
-    weight = parameters.replace(" ", "").removeprefix("q=")
-    return bool(weight) and not weight.strip("0.")
+    quality_of = dict(preferred(accept_encoding))
+    named = [name for name in ("gzip", "x-gzip", "*") if name in quality_of]
+    return bool(named) and quality_of[named[0]] > 0
 
 
 def _read(file: Traversable) -> bytes:

@@ -48,7 +48,7 @@ SCALARS: Mapping[object, ScalarDefinition] = MappingProxyType(
             name="UUID",
             description=(
                 "A UUID. Results are in lower case with hyphens. Inputs may be in upper or lower case, with "
-                "or without hyphens, braces and `urn:uuid:`."
+                "or without hyphens, and in braces or after `urn:uuid:`."
             ),
             specified_by_url="https://www.rfc-editor.org/rfc/rfc9562",
             serialize=str,
