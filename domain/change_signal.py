@@ -1,29 +1,29 @@
-"""How do tasks of one program learn that an upgrade may have changed, without asking all the time?"""
+"""Notifies the tasks of one event loop that an upgrade may have changed."""
 
 import asyncio
 from contextlib import suppress
 
 
 class ChangeSignal:
-    """Wakes everyone who waits. A ring that nobody waits for is lost: look first, then wait."""
+    """Wakes all waiting tasks. Nothing is stored for later: read the upgrade first, then wait."""
 
     def __init__(self) -> None:
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._waiters: set[asyncio.Future[None]] = set()
 
     def notify(self) -> None:
-        """Wake all who wait now."""
-        for waiter in self._waiting:
+        """Wake all tasks that wait now."""
+        for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
 
     async def wait(self, seconds: float) -> None:
-        """Return at the next ring, at the latest after so many seconds."""
+        """Return at the next notification, or after this many seconds."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.add(waiter)
+        self._waiters.add(waiter)
         try:
             with suppress(TimeoutError):
-                # wait_for would forget, before Python 3.12, a cancellation just when the bell rings.
+                # Before Python 3.12, wait_for may swallow a cancellation that arrives with the notification.
                 async with asyncio.timeout(seconds):
                     await waiter
         finally:
-            self._waiting.discard(waiter)
+            self._waiters.discard(waiter)

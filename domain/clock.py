@@ -1,10 +1,10 @@
-"""What time is it?"""
+"""Provides the present time in UTC."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 Clock = Callable[[], datetime]
-"""Gives the present time in UTC."""
+"""Returns the present time in UTC; tests pass clocks of their own."""
 
 
 def utc_now() -> datetime:

@@ -1,4 +1,4 @@
-"""Which of several things happens first?"""
+"""Runs several awaitables until the first of them ends."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -7,17 +7,18 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 
-async def first_of(wanted: Awaitable[Result], *others: Awaitable[object]) -> Result | None:
-    """What `wanted` comes to, or None when one of the others has ended before.
+async def first_of(main: Awaitable[Result], *others: Awaitable[object]) -> Result | None:
+    """Return the result of `main`, or None if one of the others ends before it.
 
-    What has not ended is cancelled. Raises what `wanted` raises.
+    Cancels the awaitables that have not ended, and waits for their end. Raises what `main` raises.
     """
-    waiting = asyncio.ensure_future(wanted)
-    tasks = {waiting, *map(asyncio.ensure_future, others)}
+    main_task = asyncio.ensure_future(main)
+    tasks = {main_task, *map(asyncio.ensure_future, others)}
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        return waiting.result() if waiting.done() else None
+        return main_task.result() if main_task.done() else None
     finally:
         for task in tasks:
             task.cancel()
+        # Wait until cancelled tasks have cleaned up, and ignore the errors of the losers.
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""Why a request as a whole cannot be answered; a verdict on one instance is data, never an exception."""
+"""Defines the errors that refuse a request as a whole; a verdict on one instance is data, not an error."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -7,7 +7,7 @@ from uuid import UUID
 
 
 class ErrorCode(StrEnum):
-    """The stable codes of refused requests, the same at every front door."""
+    """The stable codes of refused requests, the same in GraphQL, REST and on the command line."""
 
     UNAUTHENTICATED = "UNAUTHENTICATED"
     FORBIDDEN = "FORBIDDEN"
@@ -28,10 +28,10 @@ class ErrorCode(StrEnum):
 
 
 class UpliftError(Exception):
-    """A request that cannot be answered; nothing was written.
+    """A refused request. Nothing was written.
 
-    `field` is the path of the invalid input, empty when no single one is invalid. Its names are those of the
-    domain; each front door translates them to its own.
+    `field` is the path of the invalid input, and empty if the error concerns no single input. It has the
+    names of the domain, which each front door translates to its own.
     """
 
     code: ClassVar[ErrorCode]
@@ -43,7 +43,7 @@ class UpliftError(Exception):
 
 
 class Unauthenticated(UpliftError):
-    """No API key was sent, or one that is unknown, revoked or expired."""
+    """The request has no API key, or one that is unknown, revoked or expired."""
 
     code = ErrorCode.UNAUTHENTICATED
 
@@ -52,7 +52,7 @@ class Unauthenticated(UpliftError):
 
 
 class Forbidden(UpliftError):
-    """The caller's role does not allow what was asked."""
+    """The role of the caller does not allow the request."""
 
     code = ErrorCode.FORBIDDEN
 
@@ -63,14 +63,14 @@ class Forbidden(UpliftError):
 
 
 class TooManyRequests(UpliftError):
-    """The caller asks more often than the operator lets one key ask; `retry_after` is in whole seconds."""
+    """The caller exceeds its rate limit, such as "600 per 1 minute"; `retry_after` is in whole seconds."""
 
     code = ErrorCode.RATE_LIMITED
 
     def __init__(self, *, caller: str, allowed: str, retry_after: int) -> None:
         super().__init__(
-            f"Expected at most {allowed} of the key '{caller}', but got more. Nothing was written; try again "
-            f"in {retry_after} seconds."
+            f"Expected at most {allowed} from the key '{caller}', but received more. Nothing was written; "
+            f"try again in {retry_after} seconds."
         )
         self.caller = caller
         self.allowed = allowed
@@ -89,7 +89,7 @@ class ProcessNotFound(UpliftError):
 
 
 class ProcessExists(UpliftError):
-    """A process with this namespace and code was created before."""
+    """A process with this namespace and code exists already."""
 
     code = ErrorCode.PROCESS_EXISTS
 
@@ -117,7 +117,7 @@ class NoPublishedVersion(UpliftError):
 
 
 class NoDraft(UpliftError):
-    """The process has no draft that could be published."""
+    """The process has no draft to publish."""
 
     code = ErrorCode.NO_DRAFT
 
@@ -140,7 +140,7 @@ class UpgradeNotFound(UpliftError):
 
 
 class WrongState(UpliftError):
-    """What was asked of an upgrade makes no sense in its state; `allowed` lists those in which it does."""
+    """The state of the upgrade does not allow the operation; `allowed` lists the states that do."""
 
     code = ErrorCode.WRONG_STATE
 
@@ -156,33 +156,33 @@ class WrongState(UpliftError):
 
 
 class StoreUnavailable(UpliftError):
-    """The store cannot answer now, but may later: it is locked by others, full, or out of reach."""
+    """The store cannot answer at present: it is locked, full or out of reach."""
 
     code = ErrorCode.STORE_UNAVAILABLE
 
-    def __init__(self, why: str) -> None:
-        super().__init__(f"Expected the store to answer, but {why}. Nothing was written; try again later.")
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Expected the store to answer, but {reason}. Nothing was written; try again later.")
 
 
 class InvalidSelection(UpliftError):
     """The request does not select instances in exactly one way.
 
-    `field` has every field at fault, side by side, in the names that the front door passed.
+    `field` holds every invalid field, in the names that the front door passed.
     """
 
     code = ErrorCode.INVALID_SELECTION
 
 
 class InvalidInput(UpliftError):
-    """A value of the request is not one that this field takes."""
+    """A field of the request has an invalid value."""
 
     code = ErrorCode.INVALID_INPUT
 
 
 class InvalidModel(UpliftError):
-    """A BPMN document that cannot be read: not XML, not BPMN, or at odds with itself.
+    """The BPMN document is invalid: not XML, not BPMN, or inconsistent.
 
-    `line` counts from 1; `element` is the id of the BPMN element at fault. Either may be unknown.
+    `line` counts from 1. `element` is the id of the invalid BPMN element. Either is None if unknown.
     """
 
     code = ErrorCode.INVALID_MODEL

@@ -43,7 +43,7 @@ from uplift.web.waiting import disconnection, wait_for_end
 MAX_LISTED = 1_000
 """Instances that one reply lists at most (rest.md#the-reply)."""
 
-_NOTHING: Page[Outcome] = Page(items=(), keys=(), has_next=False)
+_NOTHING: Page[Outcome] = Page(items=(), sort_keys=(), has_next=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

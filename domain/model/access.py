@@ -1,4 +1,4 @@
-"""Who may ask: the roles of API keys and the one rule that guards every change."""
+"""Defines callers, their roles and API keys, and the guard of every change."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from uplift.domain.errors import Forbidden
 
 
 class Role(StrEnum):
-    """What a caller may do."""
+    """The permissions of a caller."""
 
     SYSTEM_ADMIN = "system_admin"
     """May read and change everything."""
@@ -20,7 +20,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks: the name of the API key (kept in the audit) and its role."""
+    """The sender of a request: the name of the API key, which the audit records, and its role."""
 
     name: str
     role: Role
@@ -28,9 +28,10 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """A key as it is listed: everything but its secret. Times are in UTC.
+    """An API key without its secret. Times are in UTC.
 
-    `created_by` and `revoked_by` are names of callers; None of what happened before they were kept.
+    `created_by` and `revoked_by` are names of callers. They are None in keys from before they were
+    recorded.
     """
 
     id: UUID
@@ -43,15 +44,18 @@ class ApiKey:
     revoked_by: str | None = None
 
     def is_valid(self, at: datetime) -> bool:
-        """Whether it lets its holder in at this time: neither revoked nor expired."""
+        """Whether the key is neither revoked nor expired at this time."""
         return self.revoked_at is None and (self.expires_at is None or at < self.expires_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyUse:
-    """How often a key was accepted on a day (in UTC), or refused as revoked or expired, and when last."""
+    """How often a key was used on a day (in UTC), and when last.
 
-    key: UUID
+    `accepted` is False for uses of a revoked or expired key.
+    """
+
+    key_id: UUID
     day: date
     accepted: bool
     times: int
@@ -59,13 +63,13 @@ class KeyUse:
 
 
 Authenticate = Callable[[str | None], Awaitable[Caller]]
-"""Tells who asks from the value of an `Authorization` header; raises Unauthenticated when it cannot."""
+"""Returns the caller for the value of an `Authorization` header. Raises Unauthenticated."""
 
 
 def require_system_admin(caller: Caller) -> None:
-    """Refuse a caller who may only read.
+    """Raise Forbidden unless the caller is a system administrator.
 
-    Raises Forbidden. Source: the legacy API's 403, "only a system administrator can do it"
+    Source: the legacy API's 403, "only a system administrator can do it"
     (rules.md#the-request).
     """
     if caller.role is not Role.SYSTEM_ADMIN:

@@ -1,4 +1,4 @@
-"""Which instances the rules cannot tell apart."""
+"""Groups the instances that the rules treat alike."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from uplift.domain.model.process import VersionNumber
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """What an undo knows of an instance: where the upgrade found it, and where it put it."""
+    """Where an upgrade found an instance (`version`, `position`), and where it put the instance."""
 
     version: VersionNumber
     position: Position
@@ -18,7 +18,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cohort:
-    """What all its instances share: the only facts about an instance that a rule may look at."""
+    """The facts about an instance that rules depend on; all instances of a cohort share them.
+
+    `origin` is set in an undo only.
+    """
 
     version: VersionNumber
     status: Status
@@ -28,7 +31,7 @@ class Cohort:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountedCohort:
-    """A cohort and how many instances of a selection are in it."""
+    """A cohort, and how many instances of a selection are in it."""
 
     cohort: Cohort
     count: int

@@ -1,4 +1,4 @@
-"""What the rules say of a cohort, and so of each instance in it."""
+"""Defines the decisions of the rules on a cohort, and so on each of its instances."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -12,14 +12,14 @@ from uplift.domain.model.process import VersionNumber
 
 
 class Verdict(StrEnum):
-    """Whether a cohort is upgraded."""
+    """Whether the instances of a cohort are upgraded or skipped."""
 
     UPGRADE = "UPGRADE"
     SKIP = "SKIP"
 
 
 class ReasonCode(StrEnum):
-    """The stable codes of why an instance is skipped (rules.md#the-instance)."""
+    """The stable codes of the reasons to skip an instance (rules.md#the-instance)."""
 
     INSTANCE_NOT_FOUND = "INSTANCE_NOT_FOUND"
     NOT_PENDING = "NOT_PENDING"
@@ -30,9 +30,9 @@ class ReasonCode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkipReason:
-    """One reason why an instance is left alone, as a code and as a sentence for an operator.
+    """One reason to skip an instance, as a code and as a sentence for operators.
 
-    `findings` says what makes a position INCOMPATIBLE; the other reasons have none.
+    `findings` holds the errors that make a position INCOMPATIBLE. Other reasons have none.
     """
 
     code: ReasonCode
@@ -42,9 +42,9 @@ class SkipReason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """UPGRADE to `to_version` and `to_position`, or SKIP with every reason that holds (then both are None).
+    """UPGRADE to `to_version` and `to_position`, or SKIP for every reason in `reasons` (then both are None).
 
-    `warnings` never stand in the way.
+    `warnings` may accompany either verdict.
     """
 
     cohort: Cohort
@@ -59,13 +59,13 @@ class Decision:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """All there is to know: what makes the position INCOMPATIBLE, then the warnings."""
+        """All findings: the errors that make the position INCOMPATIBLE, then the warnings."""
         return (*(finding for reason in self.reasons for finding in reason.findings), *self.warnings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountedDecision:
-    """A decision and how many instances it concerned."""
+    """A decision, and the number of instances that it applies to."""
 
     decision: Decision
     count: int
@@ -74,11 +74,11 @@ class CountedDecision:
 INSTANCE_NOT_FOUND = SkipReason(
     code=ReasonCode.INSTANCE_NOT_FOUND, message="No instance of this process has this id."
 )
-"""Why an id that was asked for is skipped when no instance of the process has it."""
+"""The reason to skip an id that no instance of the process has."""
 
 
 def count_reasons(skips: Iterable[CountedDecision], *, not_found: int) -> Mapping[ReasonCode, int]:
-    """How many instances were skipped for each reason; one with two reasons counts under both."""
+    """Count the skipped instances by reason. An instance with two reasons counts under both."""
     counts: Counter[ReasonCode] = Counter()
     for counted in skips:
         for reason in counted.decision.reasons:
@@ -89,7 +89,7 @@ def count_reasons(skips: Iterable[CountedDecision], *, not_found: int) -> Mappin
 
 
 def count_findings(decisions: Iterable[CountedDecision]) -> Mapping[Code, int]:
-    """How many instances have a finding of each code; one with two of a code counts once."""
+    """Count the instances by code of finding. An instance with two findings of a code counts once."""
     counts: Counter[Code] = Counter()
     for counted in decisions:
         for code in {finding.code for finding in counted.decision.findings}:

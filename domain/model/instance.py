@@ -1,4 +1,4 @@
-"""What is upgraded: one run of a process, the version it is pinned to and where it waits."""
+"""Defines process instances, their status and position."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,23 +11,23 @@ InstanceId = NewType("InstanceId", UUID)
 ElementId = NewType("ElementId", str)
 
 Position = frozenset[ElementId]
-"""The elements at which an instance waits; empty when the engine has not told."""
+"""The elements at which an instance waits; empty if the engine did not report them."""
 
 
 class Status(StrEnum):
-    """What an instance is doing."""
+    """The state of an instance in its engine."""
 
     PENDING = "PENDING"
-    """Waiting: the only status that can be upgraded."""
+    """Waiting. Only these instances can be upgraded."""
     RUNNING = "RUNNING"
-    """Being worked on by the engine at this moment."""
+    """The engine is executing the instance at this moment."""
     COMPLETED = "COMPLETED"
     CANCELLED = "CANCELLED"
     FAILED = "FAILED"
 
 
 ACTIVE = frozenset({Status.PENDING, Status.RUNNING})
-"""The statuses of instances that have not ended: what "all active" means."""
+"""The statuses of instances that have not ended, which a selection of all active instances contains."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceReport:
-    """What an engine says of an instance it runs: its status and where it waits now."""
+    """The present status and position of an instance, as its engine reports them."""
 
     id: InstanceId
     status: Status

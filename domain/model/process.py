@@ -1,4 +1,4 @@
-"""What is upgraded towards: processes and their numbered versions."""
+"""Defines processes and their numbered versions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,16 +10,16 @@ from uplift.domain.errors import InvalidInput
 VersionNumber = NewType("VersionNumber", int)
 
 MAX_NAME_LENGTH = 200
-"""Longest namespace or code, in characters."""
+"""The longest namespace or code, in characters."""
 
 
 class VersionState(StrEnum):
-    """How far a version has come."""
+    """The state of a version."""
 
     DRAFT = "DRAFT"
-    """Being drawn; never an upgrade target."""
+    """Being edited. A draft is never an upgrade target."""
     PUBLISHED = "PUBLISHED"
-    """Fixed for ever; the one with the highest number is the upgrade target."""
+    """Immutable. The published version with the highest number is the upgrade target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +34,13 @@ class ProcessKey:
 
     @property
     def can_exist(self) -> bool:
-        """Whether any process could have this name."""
+        """Whether the name is valid, so that a process may have it."""
         return is_name(self.namespace) and is_name(self.code)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """A process as it stands: its names and the number of its latest published version, if it has one."""
+    """A process. `latest_published` is None if it has no published version."""
 
     key: ProcessKey
     title: str
@@ -50,9 +50,9 @@ class Process:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """One drawing of a process, numbered from 1. Times are in UTC.
+    """A version of a process, numbered from 1. Times are in UTC.
 
-    `has_model` says whether a BPMN document is kept; the document itself is read only when it is needed.
+    `has_model` says whether the version has a BPMN document, which `ProcessQuestions.model` reads.
     """
 
     number: VersionNumber
@@ -63,9 +63,9 @@ class Version:
 
 
 def process_key(namespace: str, code: str) -> ProcessKey:
-    """A checked name for a new process.
+    """Make the name of a new process.
 
-    Raises InvalidInput for a part that could not stand as one segment of a URL path.
+    Raises InvalidInput unless both parts are valid as a segment of a URL path.
     """
     for field, value in (("namespace", namespace), ("code", code)):
         if not is_name(value):
@@ -78,10 +78,10 @@ def process_key(namespace: str, code: str) -> ProcessKey:
 
 
 def is_name(value: str) -> bool:
-    """Whether a namespace or code can stand as one segment of a URL path."""
+    """Whether a namespace or code is valid as one segment of a URL path."""
     return (
         0 < len(value) <= MAX_NAME_LENGTH
         and value.isprintable()
-        and not any(sign.isspace() or sign == "/" for sign in value)
+        and not any(character.isspace() or character == "/" for character in value)
         and value not in (".", "..")
     )

@@ -1,4 +1,4 @@
-"""One stored request to upgrade instances: who asked for what, and how far it has come."""
+"""Defines upgrades, their partitions and outcomes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,29 +14,29 @@ from uplift.domain.model.selection import SelectionKind, UpgradeId
 __all__ = ["Lease", "Outcome", "OutcomeKind", "Partition", "Upgrade", "UpgradeId", "UpgradeState"]
 
 MAX_REASON_LENGTH = 1_000
-"""Longest reason that is kept for the audit, in characters."""
+"""The longest reason that the audit records, in characters."""
 
 RATED_UPGRADES = 20
-"""How many of the latest large upgrades tell the rate."""
+"""The number of latest large upgrades from which the rate is measured."""
 RATED_FROM = 1_000
-"""Outcomes from which on an upgrade is large: smaller ones are mostly overhead."""
+"""The least number of outcomes of a large upgrade. In smaller ones, overhead dominates."""
 
 
 class UpgradeState(StrEnum):
-    """The life of an upgrade: QUEUED, RUNNING, then one of the last three; PAUSED between."""
+    """The life cycle: QUEUED, RUNNING, then COMPLETED, CANCELLED or FAILED. An operator may pause before."""
 
     QUEUED = "QUEUED"
-    """Waiting for a worker."""
+    """No worker has claimed it yet, or none since it was resumed or released."""
     RUNNING = "RUNNING"
-    """Begun. Between two partitions it may wait for a worker while others come first."""
+    """A worker has claimed it. Between two partitions it may wait for a worker again."""
     PAUSED = "PAUSED"
-    """Stopped by an operator, until resumed."""
+    """Stopped by an operator until resumed."""
     COMPLETED = "COMPLETED"
     """Every instance of the selection has its outcome."""
     CANCELLED = "CANCELLED"
-    """Stopped by an operator for good; what is done stays done."""
+    """Stopped by an operator for good. Upgraded instances stay upgraded."""
     FAILED = "FAILED"
-    """Stopped by an error of ours; what is done stays done."""
+    """Stopped by an internal error. Upgraded instances stay upgraded."""
 
 
 UNFINISHED = frozenset({UpgradeState.QUEUED, UpgradeState.RUNNING, UpgradeState.PAUSED})
@@ -51,7 +51,7 @@ class OutcomeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """The right of one worker to work on a partition, until a time by which it must renew it."""
+    """The exclusive right of a worker to process a partition until a time, unless renewed before."""
 
     worker: str
     until: datetime
@@ -59,10 +59,11 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partition:
-    """What is left of a part of an upgrade's selection that one worker at a time works off.
+    """The remaining part of a range of an upgrade's selection, which one worker at a time processes.
 
-    It covers the keys behind `cursor`, up to `last`, in an order that only the store knows. The partitions of
-    an upgrade have no key in common; when none is left, every instance of the selection has its outcome.
+    It covers the selection after `cursor`, up to and including `last`, in an order that the store defines.
+    The partitions of an upgrade do not overlap. When the last one ends, every instance of the selection has
+    an outcome.
     """
 
     upgrade: UpgradeId
@@ -71,21 +72,21 @@ class Partition:
     lease: Lease | None = None
 
     def is_worked_on(self, now: datetime) -> bool:
-        """Whether a worker has it whose lease has not run out."""
+        """Whether a worker holds a lease on it that has not expired."""
         return self.lease is not None and self.lease.until >= now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upgrade:
-    """An upgrade as it stands. Times are in UTC.
+    """The present state of an upgrade. Times are in UTC.
 
-    `target_version` is None for an undo, which takes each instance back to a version of its own. `mappings`
-    are the caller's instructions. `of` is the earlier upgrade that a retry or an undo is about, and
-    `retried` the reasons that a retry takes up.
+    `target_version` is None for an undo, which moves each instance back to its own earlier version.
+    `mappings` holds the instructions of the caller. `of` is the upgrade that a retry or an undo follows, and
+    `retried` the reasons for skips that a retry repeats.
 
-    `upgraded` and `skipped` count outcomes so far, `expected` says how many there will be about; `excluded`
-    counts the active instances that the selection left out. `worked` is how long was worked on it so far, by
-    however many workers. `error` says why it FAILED.
+    `upgraded` and `skipped` count the outcomes so far, and `expected` estimates their total. `excluded`
+    counts the active instances that the selection excludes. `worked` is the processing time so far; time
+    that several workers spend in parallel counts once. `error` says why the upgrade FAILED.
     """
 
     id: UpgradeId
@@ -116,18 +117,18 @@ class Upgrade:
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing more will happen."""
+        """Whether the upgrade has reached its final state."""
         return self.state not in UNFINISHED
 
     @property
     def rate(self) -> float | None:
-        """Outcomes a second of work; None before the first chunk."""
+        """Outcomes per second of processing time; None before the first chunk."""
         seconds = self.worked.total_seconds()
         return self.total / seconds if seconds else None
 
     @property
     def remaining(self) -> timedelta | None:
-        """How much longer it will take at this rate; None when that is not known, or nothing is left."""
+        """The estimated remaining processing time; None if it is unknown or the upgrade is finished."""
         if self.is_finished or not self.rate:
             return None
         return timedelta(seconds=max(0, self.expected - self.total) / self.rate)
@@ -142,24 +143,24 @@ class Upgrade:
         return count_reasons(skips, not_found=max(0, not_found))
 
     def counting(self, *, upgraded: int, skipped: int) -> "Upgrade":
-        """The upgrade with so many outcomes more."""
+        """The upgrade with this many more outcomes."""
         return replace(self, upgraded=self.upgraded + upgraded, skipped=self.skipped + skipped)
 
     def worked_for(self, time: timedelta) -> "Upgrade":
-        """The upgrade after so much more time of work."""
+        """The upgrade with this much more processing time."""
         return replace(self, worked=self.worked + time)
 
     def finished(self, state: UpgradeState, at: datetime, *, error: str | None = None) -> "Upgrade":
-        """The upgrade at its end."""
+        """The upgrade in a final state."""
         return replace(self, state=state, finished_at=at, error=error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What an upgrade did to one instance: UPGRADED (no reasons), or SKIPPED with every reason.
+    """What an upgrade did to one instance: UPGRADED without reasons, or SKIPPED with every reason.
 
-    Versions and positions are unknown (None) for an id that no instance of the process has. For a skipped
-    instance `to_version` and `to_position` are where it stayed.
+    Versions and positions are None for an id that no instance of the process has. For a skipped instance,
+    `to_version` and `to_position` equal the version and position that it kept.
     """
 
     instance: InstanceId
@@ -176,7 +177,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryEntry:
-    """One upgrade in the life of an instance, and what it did to it."""
+    """An upgrade that selected an instance, and its outcome for the instance."""
 
     upgrade: Upgrade
     outcome: Outcome

@@ -1,1 +1,1 @@
-"""The rules that decide whether a cohort of instances is upgraded, and where it goes."""
+"""Decides whether a cohort of instances is upgraded, and to which position."""

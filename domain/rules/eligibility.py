@@ -1,4 +1,4 @@
-"""Can the instances of a cohort be upgraded or taken back, and if not, why not?"""
+"""Decides whether the instances of a cohort are upgraded, or moved back by an undo."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from uplift.domain.rules.migration_path import MigrationPath
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """What a rule may look at: a cohort, the target version, and where its position would go there."""
+    """The input of a rule: a cohort, the target version, and the migrated position of the cohort."""
 
     cohort: Cohort
     target: VersionNumber
@@ -21,11 +21,11 @@ class Case:
 
 
 Rule = Callable[[Case], SkipReason | None]
-"""A rule objects to an upgrade, or not."""
+"""Returns the reason to skip the cohort, or None if the rule holds."""
 
 
 def must_be_pending(case: Case) -> SkipReason | None:
-    """Only instances that wait may be moved; all other statuses are left alone (rules.md#the-instance)."""
+    """The status is PENDING: only a waiting instance can be moved (rules.md#the-instance)."""
     if case.cohort.status is Status.PENDING:
         return None
     return SkipReason(
@@ -36,13 +36,13 @@ def must_be_pending(case: Case) -> SkipReason | None:
 
 
 def must_be_below_target(case: Case) -> SkipReason | None:
-    """An instance on the latest published version, or above it, needs no upgrade (rules.md#the-instance)."""
+    """The instance is below the target version, so that it needs the upgrade (rules.md#the-instance)."""
     if case.cohort.version < case.target:
         return None
     return SkipReason(
         code=ReasonCode.ALREADY_LATEST,
-        message=f"Expected to upgrade to version {case.target}, "
-        f"but it is on version {case.cohort.version} already.",
+        message=f"Expected to upgrade the instance to version {case.target}, "
+        f"but it is already on version {case.cohort.version}.",
     )
 
 
@@ -59,26 +59,30 @@ def must_be_compatible(case: Case) -> SkipReason | None:
 
 
 def must_be_where_it_was_put(case: Case) -> SkipReason | None:
-    """An undo takes back only what nobody has moved since: same version, same position."""
+    """The instance still has the version and position to which the upgrade moved it.
+
+    An undo would otherwise discard what happened to the instance since.
+    """
     origin = case.cohort.origin
     if origin is None or _is_where_it_was_put(case.cohort, origin):
         return None
     return SkipReason(
         code=ReasonCode.MOVED_ON,
-        message=f"Expected to find it on version {origin.put_version} at {_named(origin.put_position)}, "
+        message=f"Expected the instance to still be on version {origin.put_version} "
+        f"at {_named(origin.put_position)}, "
         f"but it is on version {case.cohort.version} at {_named(case.cohort.position)}.",
     )
 
 
 RULES: tuple[Rule, ...] = (must_be_pending, must_be_below_target, must_be_compatible)
-"""All rules of an upgrade, in the order in which their reasons are read."""
+"""The rules of an upgrade, in the order in which the reasons are listed."""
 
 UNDO_RULES: tuple[Rule, ...] = (must_be_pending, must_be_where_it_was_put)
-"""All rules of an undo. An instance fits where it came from: it waited there."""
+"""The rules of an undo. It needs no compatibility: the instance waited at its old position before."""
 
 
 def decide(cohort: Cohort, migration_path: MigrationPath) -> Decision:
-    """What an upgrade does to every instance of the cohort. All rules run, so that all reasons are known."""
+    """Decide what an upgrade does to every instance of the cohort, with the reasons of all broken rules."""
     return _decide(
         RULES,
         Case(
@@ -90,9 +94,9 @@ def decide(cohort: Cohort, migration_path: MigrationPath) -> Decision:
 
 
 def decide_undo(cohort: Cohort, origin: Origin) -> Decision:
-    """What an undo does to every instance of the cohort, which came from this origin."""
-    back = MigratedPosition(position=origin.position)
-    return _decide(UNDO_RULES, Case(cohort=cohort, target=origin.version, migrated_position=back))
+    """Decide what an undo does to every instance of the cohort, which came from this origin."""
+    old_position = MigratedPosition(position=origin.position)
+    return _decide(UNDO_RULES, Case(cohort=cohort, target=origin.version, migrated_position=old_position))
 
 
 def _decide(rules: tuple[Rule, ...], case: Case) -> Decision:
@@ -107,14 +111,14 @@ def _decide(rules: tuple[Rule, ...], case: Case) -> Decision:
 
 
 def _migrated_position(cohort: Cohort, migration_path: MigrationPath) -> MigratedPosition:
-    """Where the cohort's position goes; an instance that has ended waits nowhere, so nothing breaks."""
+    # An instance that has ended waits nowhere, so there is nothing to be compatible.
     if cohort.status not in ACTIVE:
         return MigratedPosition(position=cohort.position)
-    return migration_path.migrated_position(cohort.position)
+    return migration_path.migrate(cohort.position)
 
 
 def _new_position(migrated_position: MigratedPosition) -> Position:
-    assert migrated_position.position is not None, "a position that goes nowhere breaks a rule"
+    assert migrated_position.position is not None, "without a position, must_be_compatible has a reason"
     return frozenset(map(ElementId, migrated_position.position))
 
 

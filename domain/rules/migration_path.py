@@ -1,7 +1,7 @@
-"""How do instances get from one version of a process to the target version?
+"""Loads and compares the versions of a process to find how instances migrate to the target version.
 
-A comparison costs milliseconds and depends only on the two documents and the instructions; so each is made
-once and kept, as is each document that was read.
+A comparison takes milliseconds and depends only on two documents and the instructions, so the latest ones are
+cached, and so are the models of the documents.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,45 +24,46 @@ from uplift.domain.model.mapping import InvalidMapping, VersionMapping, broken_b
 from uplift.domain.model.process import ProcessKey, VersionNumber
 
 Instructions = tuple[tuple[ElementId, ElementId], ...]
-"""Source element to target element, for one version."""
+"""Source element to target element, for the instances of one version."""
 
 
 class Documents(Protocol):
-    """Where the BPMN documents of versions are found."""
+    """Reads the BPMN documents of versions."""
 
     async def model(self, key: ProcessKey, number: VersionNumber) -> bytes | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationPath:
-    """The way from one version to the target; without a comparison there is nothing to stand in it.
+    """How instances of one version migrate to the target version.
 
-    `without_model` is the version that has no BPMN model, when there is no comparison for that reason.
+    Without a comparison, every position stays as it is: either the instances need no upgrade, or one of the
+    versions has no BPMN model, which is then `without_model`.
     """
 
     target: VersionNumber
     comparison: Comparison | None = None
     without_model: VersionNumber | None = None
 
-    def migrated_position(self, position: Position) -> MigratedPosition:
-        """Where an instance goes that waits at this position, or why it cannot."""
+    def migrate(self, position: Position) -> MigratedPosition:
+        """Migrate the position of an instance."""
         if self.comparison is not None:
             return migrate_position(self.comparison, position)
         return MigratedPosition(position=position, warnings=self.warnings)
 
     @property
     def mapping(self) -> Mapping[str, str]:
-        """The valid pairs, source element to target element, in the order of the sources."""
+        """The valid pairs, source element to target element, sorted by source."""
         return {} if self.comparison is None else self.comparison.mapping
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """What stands in the way of some position."""
+        """The findings that prevent the upgrade of some position."""
         return () if self.comparison is None else self.comparison.errors
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """What else to know."""
+        """The findings that do not prevent an upgrade."""
         if self.comparison is not None:
             return self.comparison.warnings
         if self.without_model is not None:
@@ -72,25 +73,25 @@ class MigrationPath:
 
 @dataclass(slots=True, kw_only=True)
 class MigrationPaths:
-    """The ways from all versions of a process to one target, made as they are asked for."""
+    """The migration paths from all versions of a process to one target version, computed on demand."""
 
     process: ProcessKey
     target: VersionNumber
     mappings: Sequence[VersionMapping]
     documents: Documents
-    _made: dict[VersionNumber, MigrationPath] = field(default_factory=dict)
+    _paths: dict[VersionNumber, MigrationPath] = field(default_factory=dict)
 
-    async def migration_path(self, version: VersionNumber) -> MigrationPath:
-        """The way from this version."""
-        if version not in self._made:
-            self._made[version] = await self._make(version)
-        return self._made[version]
+    async def find(self, version: VersionNumber) -> MigrationPath:
+        """Find the path from this version."""
+        if version not in self._paths:
+            self._paths[version] = await self._find(version)
+        return self._paths[version]
 
-    async def check_mappings(self) -> None:
-        """Raise InvalidMapping or InvalidInput unless every instruction can be followed."""
+    async def require_valid_mappings(self) -> None:
+        """Raise InvalidMapping or InvalidInput unless every instruction is valid."""
         for index, mapping in enumerate(self.mappings):
             where = ("mappings", str(index))
-            comparison = (await self.migration_path(mapping.from_version)).comparison
+            comparison = (await self.find(mapping.from_version)).comparison
             if comparison is None:
                 raise InvalidInput(
                     f"Expected to map a version below {self.target}, both with a BPMN model, "
@@ -100,7 +101,7 @@ class MigrationPaths:
             if broken := broken_by(mapping, comparison.errors):
                 raise InvalidMapping(from_version=mapping.from_version, findings=broken, field=where)
 
-    async def _make(self, version: VersionNumber) -> MigrationPath:
+    async def _find(self, version: VersionNumber) -> MigrationPath:
         if version >= self.target:
             return MigrationPath(target=self.target)
         return await find_migration_path(
@@ -123,16 +124,17 @@ async def find_migration_path(
     target: VersionNumber,
     instructions: Instructions = (),
 ) -> MigrationPath:
-    """The way between two versions, whichever is the older."""
-    found = []
+    """Find the migration path between two versions, in either direction."""
+    models = []
     for number in (source, target):
         document = await documents.model(process, number)
         if document is None:
             return MigrationPath(target=target, without_model=number)
-        found.append(document)
-    before, after = found
+        models.append(document)
+    source_document, target_document = models
     return MigrationPath(
-        target=target, comparison=compare_documents(before, after, process.code, instructions)
+        target=target,
+        comparison=compare_documents(source_document, target_document, process.code, instructions),
     )
 
 
@@ -144,5 +146,5 @@ def compare_documents(source: bytes, target: bytes, code: str, instructions: Ins
 
 @lru_cache(maxsize=256)
 def read_document(document: bytes, code: str) -> ProcessModel:
-    """The process of this code, or the only one, in a BPMN document. Raises InvalidModel."""
+    """Read the process with this code, or else the only process, of a BPMN document. Raises InvalidModel."""
     return read_model(document, process_id=code)

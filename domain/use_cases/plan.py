@@ -116,10 +116,10 @@ async def plan_upgrade(store: Store, request: UpgradeRequest) -> Plan:
     migration_paths = MigrationPaths(
         process=process, target=target, mappings=request.mappings, documents=store
     )
-    await migration_paths.check_mappings()
+    await migration_paths.require_valid_mappings()
     selected = await store.selected_cohorts(process, request.selection)
     by_version = {
-        counted.cohort.version: await migration_paths.migration_path(counted.cohort.version)
+        counted.cohort.version: await migration_paths.find(counted.cohort.version)
         for counted in selected.cohorts
     }
     return Plan(

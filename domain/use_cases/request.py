@@ -165,7 +165,7 @@ async def _add(
         if process.latest_published is None:
             raise NoPublishedVersion(namespace=new.process.namespace, process_code=new.process.code)
         new = replace(new, target_version=process.latest_published)
-        await migration_paths_of(new, transaction).check_mappings()
+        await migration_paths_of(new, transaction).require_valid_mappings()
     if new.of is not None:
         # The outcomes may have been pruned since the first look, which took no lock.
         _require_outcomes(await get_upgrade(transaction, new.of), "undo" if is_undo else "retry")

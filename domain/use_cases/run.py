@@ -293,7 +293,7 @@ async def _decide(
     if upgrade.target_version is None:
         return tuple(decide_undo(cohort, cohort.origin) for cohort in cohorts if cohort.origin is not None)
     migration_paths = migration_paths_of(upgrade, transaction)
-    return tuple([decide(cohort, await migration_paths.migration_path(cohort.version)) for cohort in cohorts])
+    return tuple([decide(cohort, await migration_paths.find(cohort.version)) for cohort in cohorts])
 
 
 async def _take(transaction: Transaction, upgrade: Upgrade, partition: Partition, worker: Worker) -> None:

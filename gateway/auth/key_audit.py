@@ -29,7 +29,7 @@ async def key_events(keys: SqlKeys, key_id: UUID | None = None) -> list[KeyEvent
     if key_id is not None and key_id not in known:
         raise InvalidInput(f"Expected to show key {key_id}, but no key has this id.")
     selected = [key for key in known.values() if key_id in (None, key.id)]
-    uses = [use for use in await keys.uses() if key_id in (None, use.key)]
+    uses = [use for use in await keys.uses() if key_id in (None, use.key_id)]
     return sorted([*_lifecycle_events(selected), *_use_events(uses, known)], key=lambda event: event.at)
 
 
@@ -48,5 +48,5 @@ def _use_events(uses: Sequence[KeyUse], known: dict[UUID, ApiKey]) -> Iterator[K
         what = "used" if use.accepted else "refused as revoked or expired"
         times = "once" if use.times == 1 else f"{use.times:,} times"
         yield KeyEvent(
-            at=use.last_at, key_id=use.key, name=known[use.key].name, what=f"{what} {times} that day"
+            at=use.last_at, key_id=use.key_id, name=known[use.key_id].name, what=f"{what} {times} that day"
         )

@@ -31,7 +31,7 @@ class KeyUses:
     def count(self, key_id: UUID, *, accepted: bool) -> None:
         """Count a request with this key."""
         now = self._clock()
-        self._add(KeyUse(key=key_id, day=now.date(), accepted=accepted, times=1, last_at=now))
+        self._add(KeyUse(key_id=key_id, day=now.date(), accepted=accepted, times=1, last_at=now))
 
     async def store(self) -> None:
         """Store the counts. If the database does not answer, keep them for the next time."""
@@ -59,7 +59,7 @@ class KeyUses:
                 await self.store()
 
     def _add(self, use: KeyUse) -> None:
-        key = use.key, use.day, use.accepted
+        key = use.key_id, use.day, use.accepted
         before = self._counted.get(key)
         if before is not None:
             use = replace(use, times=before.times + use.times, last_at=max(before.last_at, use.last_at))

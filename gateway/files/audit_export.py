@@ -69,7 +69,7 @@ async def _outcomes(store: Store, process: ProcessKey | None) -> AsyncIterator[t
                 yield upgrade, outcome
             if not page.has_next:
                 break
-            after = page.keys[-1]
+            after = page.sort_keys[-1]
 
 
 async def _upgrades(store: Store, process: ProcessKey | None) -> AsyncIterator[Upgrade]:
@@ -80,7 +80,7 @@ async def _upgrades(store: Store, process: ProcessKey | None) -> AsyncIterator[U
             yield upgrade
         if not page.has_next:
             break
-        after = page.keys[-1]
+        after = page.sort_keys[-1]
 
 
 def _record(upgrade: Upgrade, outcome: Outcome) -> dict[str, Any]:

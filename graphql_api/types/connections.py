@@ -63,10 +63,10 @@ class Connection(Generic[Node]):
 
     @field("The place of this page in the list.")
     def page_info(self) -> PageInfo:
-        keys = self.page.keys
+        sort_keys = self.page.sort_keys
         return PageInfo(
             has_next_page=self.page.has_next,
             has_previous_page=self.follows_cursor,
-            start_cursor=encode_cursor(keys[0]) if keys else None,
-            end_cursor=encode_cursor(keys[-1]) if keys else None,
+            start_cursor=encode_cursor(sort_keys[0]) if sort_keys else None,
+            end_cursor=encode_cursor(sort_keys[-1]) if sort_keys else None,
         )

@@ -83,7 +83,7 @@ class SqlKeys:
         """Add to what is known of the use of keys; at least one."""
         rows = [
             {
-                "key_id": use.key,
+                "key_id": use.key_id,
                 "day": (use.day - FIRST_DAY).days,
                 "accepted": use.accepted,
                 "times": use.times,
@@ -120,7 +120,7 @@ def _key(row: Any) -> ApiKey:
 
 def _use(row: Any) -> KeyUse:
     return KeyUse(
-        key=row.key_id,
+        key_id=row.key_id,
         day=FIRST_DAY + timedelta(days=row.day),
         accepted=row.accepted,
         times=row.times,

@@ -40,7 +40,7 @@ def test_a_store_that_cannot_answer_says_that_nothing_was_written() -> None:
 def test_who_asks_too_often_is_told_how_often_is_allowed_and_when_to_come_again() -> None:
     error = TooManyRequests(caller="ci", allowed="600 per 1 minute", retry_after=7)
     assert error.message == (
-        "Expected at most 600 per 1 minute of the key 'ci', but got more. Nothing was written; "
+        "Expected at most 600 per 1 minute from the key 'ci', but received more. Nothing was written; "
         "try again in 7 seconds."
     )
     assert (error.code, error.field) == (ErrorCode.RATE_LIMITED, ())

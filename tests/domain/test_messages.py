@@ -113,5 +113,6 @@ def test_an_instance_that_moved_on_is_told_from_where_to_where() -> None:
     [reason] = decide_undo(replace(a_cohort(3, position=at()), origin=origin), origin).reasons
     assert reason.code is ReasonCode.MOVED_ON
     assert reason.message == (
-        "Expected to find it on version 3 at 'approve', 'pay', but it is on version 3 at no known element."
+        "Expected the instance to still be on version 3 at 'approve', 'pay', "
+        "but it is on version 3 at no known element."
     )

@@ -158,12 +158,12 @@ async def walk(read: Callable[[PageRequest], Awaitable[Page[Item]]], *, first: i
     after: int | None = None
     while True:
         page = await read(PageRequest(first=first, after=after))
-        assert len(page.items) == len(page.keys) <= first
+        assert len(page.items) == len(page.sort_keys) <= first
         seen += page.items
         if not page.has_next:
             return seen
         assert len(page.items) == first, "only the last page may be short"
-        after = page.keys[-1]
+        after = page.sort_keys[-1]
 
 
 async def instances_of(

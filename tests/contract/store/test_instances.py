@@ -173,7 +173,9 @@ async def test_instances_added_or_leaving_the_filter_between_pages_shift_nothing
         store, reports=[a_report(1, status=Status.RUNNING), a_report(4, status=Status.FAILED)], caller=ADMIN
     )
     await register(store, an_instance(7))
-    rest = (await store.instance_pages([ORDERS], pending, PageRequest(first=9, after=seen.keys[-1])))[ORDERS]
+    rest = (await store.instance_pages([ORDERS], pending, PageRequest(first=9, after=seen.sort_keys[-1])))[
+        ORDERS
+    ]
     assert seen.items == tuple(instances([1, 2]))
     assert rest.items == tuple(instances([3, 5, 6, 7]))
 
@@ -181,7 +183,7 @@ async def test_instances_added_or_leaving_the_filter_between_pages_shift_nothing
 async def test_a_cursor_of_the_whole_list_holds_in_a_filtered_one(store: Store) -> None:
     await a_process(store, holding=[*instances([1, 2], version=2), *instances([3, 4]), an_instance(5)])
     whole = (await store.instance_pages([ORDERS], InstanceFilter(), PageRequest(first=3)))[ORDERS]
-    after = PageRequest(first=9, after=whole.keys[-1])
+    after = PageRequest(first=9, after=whole.sort_keys[-1])
     rest = (await store.instance_pages([ORDERS], InstanceFilter(version=VersionNumber(1)), after))[ORDERS]
     assert rest.items == tuple(instances([4, 5]))
 

@@ -211,7 +211,7 @@ async def test_several_cohorts_are_paged_one_by_one(
         a_cohort(position=at("pay")): ((held[5],), False),
     }
     rest = await store.cohort_pages(
-        ORDERS, all_active(), cohorts, PageRequest(first=2, after=pages[a_cohort()].keys[-1])
+        ORDERS, all_active(), cohorts, PageRequest(first=2, after=pages[a_cohort()].sort_keys[-1])
     )
     assert [page.items for page in rest.values()] == [tuple(held[3:5]), (held[2],), (held[5],)]
 
@@ -231,7 +231,7 @@ async def test_several_cohorts_are_paged_one_by_one(
 async def test_a_cohort_that_nobody_is_in_has_an_empty_page(store: Store, cohort: Cohort) -> None:
     await a_world(store)
     alone = await a_page(store, all_active(), cohort)
-    assert (alone.items, alone.keys, alone.has_next) == ((), (), False)
+    assert (alone.items, alone.sort_keys, alone.has_next) == ((), (), False)
     beside = await store.cohort_pages(ORDERS, all_active(), [cohort, a_cohort()], PageRequest(first=9))
     assert [len(page.items) for page in beside.values()] == [0, 3]
 
@@ -260,7 +260,7 @@ async def test_instances_that_move_between_pages_shift_nothing(store: Store) -> 
     seen = await a_page(store, all_active(), a_cohort(), first=2)
     gone = [a_report(1, position=at("pay")), a_report(4, status=Status.RUNNING)]
     await report_instances(store, reports=gone, caller=ADMIN)
-    after = PageRequest(first=9, after=seen.keys[-1])
+    after = PageRequest(first=9, after=seen.sort_keys[-1])
     rest = (await store.cohort_pages(ORDERS, all_active(), [a_cohort()], after))[a_cohort()]
     assert seen.items == tuple(instances([1, 2]))
     assert rest.items == tuple(instances([3, 5, 6]))

@@ -145,7 +145,7 @@ async def test_new_upgrades_shift_no_page_of_the_list(store: Store) -> None:
     old = [await add(store, number, all_active()) for number in range(4)]
     first = await store.upgrades(ORDERS, PageRequest(first=2))
     await add(store, 10, all_active())
-    rest = await store.upgrades(ORDERS, PageRequest(first=5, after=first.keys[-1]))
+    rest = await store.upgrades(ORDERS, PageRequest(first=5, after=first.sort_keys[-1]))
     assert (*first.items, *rest.items) == tuple(reversed(old))
     assert (first.has_next, rest.has_next) == (True, False)
 
@@ -299,7 +299,7 @@ async def test_a_page_of_outcomes_goes_on_while_the_upgrade_does(store: Store) -
     async with store.transaction() as transaction:
         await transaction.upgrade(upgrade.id)
         await run_chunk(transaction, upgrade, 9)
-    after = PageRequest(first=9, after=first.keys[-1])
+    after = PageRequest(first=9, after=first.sort_keys[-1])
     rest = (await store.outcome_pages([upgrade.id], OutcomeFilter(), after))[upgrade.id]
     assert [one.instance for one in (*first.items, *rest.items)] == [an_id(n) for n in range(5)]
 

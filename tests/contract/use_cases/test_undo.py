@@ -183,7 +183,10 @@ async def test_what_is_no_longer_where_it_was_put_is_skipped_with_every_reason(s
     }
     assert [reason.message for reason in outcomes[an_id(3)].reasons] == [
         "Expected to move a PENDING instance to version 1, but it is COMPLETED.",
-        "Expected to find it on version 2 at 'approve', but it is on version 2 at no known element.",
+        (
+            "Expected the instance to still be on version 2 at 'approve', "
+            "but it is on version 2 at no known element."
+        ),
     ]
     assert outcomes[an_id(1)] == Outcome(
         instance=an_id(1),

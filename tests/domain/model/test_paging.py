@@ -84,12 +84,12 @@ def test_any_text_is_a_cursor_or_refused(text: str) -> None:
 
 def test_a_row_too_many_only_says_that_more_follow() -> None:
     rows = [(4, "a"), (7, "b"), (9, "c")]
-    assert page_of(rows, 2) == Page(items=("a", "b"), keys=(4, 7), has_next=True)
-    assert page_of(rows, 3) == Page(items=("a", "b", "c"), keys=(4, 7, 9), has_next=False)
-    assert page_of([], 3) == Page(items=(), keys=(), has_next=False)
+    assert page_of(rows, 2) == Page(items=("a", "b"), sort_keys=(4, 7), has_next=True)
+    assert page_of(rows, 3) == Page(items=("a", "b", "c"), sort_keys=(4, 7, 9), has_next=False)
+    assert page_of([], 3) == Page(items=(), sort_keys=(), has_next=False)
 
 
 def test_a_page_keeps_keys_and_cursors_when_its_items_are_shown_otherwise() -> None:
     page = page_of([(4, "a"), (7, "b"), (9, "c")], 2).map(str.upper)
-    assert page == Page(items=("A", "B"), keys=(4, 7), has_next=True)
+    assert page == Page(items=("A", "B"), sort_keys=(4, 7), has_next=True)
     assert [decode_cursor(cursor) for cursor in page.cursors] == [4, 7]

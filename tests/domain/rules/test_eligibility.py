@@ -55,7 +55,7 @@ def test_upgrades_an_instance_below_the_target(version: int) -> None:
 def test_leaves_an_instance_that_is_on_the_target_version_or_above(version: int) -> None:
     assert must_be_below_target(a_case(version)) == SkipReason(
         code=ReasonCode.ALREADY_LATEST,
-        message=f"Expected to upgrade to version 3, but it is on version {version} already.",
+        message=f"Expected to upgrade the instance to version 3, but it is already on version {version}.",
     )
 
 

@@ -89,7 +89,7 @@ async def test_uses_are_counted_by_day_and_written_down_in_one_go(keys: SqlKeys)
     assert await keys.uses() == []
 
     await uses.store()
-    today = KeyUse(key=key.id, day=NOON.date(), accepted=True, times=3, last_at=NOON)
+    today = KeyUse(key_id=key.id, day=NOON.date(), accepted=True, times=3, last_at=NOON)
     assert await keys.uses() == [today]
     await uses.store()
     assert await keys.uses() == [today]
@@ -106,18 +106,18 @@ async def test_uses_are_counted_by_day_and_written_down_in_one_go(keys: SqlKeys)
     then = NOON + timedelta(days=1)
     assert sorted(await keys.uses(), key=lambda use: (use.day, -use.accepted)) == [
         today,
-        KeyUse(key=key.id, day=day, accepted=True, times=1, last_at=then),
-        KeyUse(key=key.id, day=day, accepted=False, times=2, last_at=then),
+        KeyUse(key_id=key.id, day=day, accepted=True, times=1, last_at=then),
+        KeyUse(key_id=key.id, day=day, accepted=False, times=2, last_at=then),
     ]
     assert await keys.last_uses() == {key.id: then}
 
 
 async def test_what_several_programs_counted_is_added_up(keys: SqlKeys) -> None:
     key, _ = await create_key(keys, name="ci", role=Role.READER)
-    use = KeyUse(key=key.id, day=date(2026, 3, 1), accepted=True, times=2, last_at=EVENING)
+    use = KeyUse(key_id=key.id, day=date(2026, 3, 1), accepted=True, times=2, last_at=EVENING)
     await keys.add_uses([use])
-    await keys.add_uses([KeyUse(key=key.id, day=use.day, accepted=True, times=5, last_at=NOON)])
-    assert await keys.uses() == [KeyUse(key=key.id, day=use.day, accepted=True, times=7, last_at=EVENING)]
+    await keys.add_uses([KeyUse(key_id=key.id, day=use.day, accepted=True, times=5, last_at=NOON)])
+    assert await keys.uses() == [KeyUse(key_id=key.id, day=use.day, accepted=True, times=7, last_at=EVENING)]
 
 
 class UnwillingKeys(SqlKeys):

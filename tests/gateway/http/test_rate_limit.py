@@ -19,7 +19,8 @@ pytestmark = pytest.mark.anyio
 BY_ID = {"instanceIds": [str(an_id(LATEST))]}
 RATE = "3/year"
 MESSAGE = (
-    "Expected at most 3 requests per year of the key '{}', but got more. Nothing was written; try again in "
+    "Expected at most 3 requests per year from the key '{}', but received more. Nothing was written; "
+    "try again in "
 )
 
 

@@ -175,7 +175,7 @@ async def test_undoes_instances_that_have_not_moved_since(done: Client) -> None:
                     "reasons": [
                         {
                             "code": "MOVED_ON",
-                            "message": "Expected to find it on version 2 at 'approve', "
+                            "message": "Expected the instance to still be on version 2 at 'approve', "
                             "but it is on version 2 at 'pay'.",
                         }
                     ],

@@ -281,7 +281,8 @@ async def test_outcomes_say_what_happened_to_each_instance(client: Client) -> No
             "reasons": [
                 {
                     "code": "ALREADY_LATEST",
-                    "message": "Expected to upgrade to version 2, but it is on version 2 already.",
+                    "message": "Expected to upgrade the instance to version 2, "
+                    "but it is already on version 2.",
                 }
             ],
             "fromVersion": 2,

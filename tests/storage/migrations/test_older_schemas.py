@@ -118,7 +118,7 @@ async def test_all_rows_are_kept(older: Path | URL) -> None:
         key = await keys.find(digest_of(KEY))
         assert key is not None
         assert (key.name, key.is_valid(NOON), key.expires_at, key.created_by) == ("ci", True, None, None)
-        await keys.add_uses([KeyUse(key=key.id, day=NOON.date(), accepted=True, times=2, last_at=NOON)])
+        await keys.add_uses([KeyUse(key_id=key.id, day=NOON.date(), accepted=True, times=2, last_at=NOON)])
         assert await keys.last_uses() == {key.id: NOON}
 
 
