@@ -8,9 +8,9 @@ import pytest
 from starlette.applications import Starlette
 
 from tests.rest_compat.rest_document import must_be_documented
-from tests.rest_compat.rest_work import running_worker
 from tests.rest_compat.rest_world import add_world, authenticate
 from tests.support.stores import SERVED, Stores
+from tests.support.workers import running_worker
 from uplift.domain import Worker
 from uplift.domain.ports import Store
 from uplift.rest_compat.routes import RestLimits, rest_routes

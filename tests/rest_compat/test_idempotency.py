@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.rest_compat.rest_work import CHUNK, a_worker, run_next_upgrade, soon, the_upgrade
+from tests.rest_compat.rest_work import CHUNK, soon, the_upgrade
 from tests.rest_compat.rest_world import (
     ADMIN,
     DRAWN,
@@ -22,6 +22,7 @@ from tests.rest_compat.rest_world import (
     ask,
     snapshot,
 )
+from tests.support.workers import a_worker, run_next_upgrade
 from uplift.domain import ProcessKey, Worker, publish_version
 from uplift.domain.ports import Store
 

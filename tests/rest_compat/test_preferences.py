@@ -6,8 +6,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.rest_compat.rest_work import a_worker, run_next_upgrade, running_worker
 from tests.rest_compat.rest_world import ORDERS, WAITING_1, ask, snapshot
+from tests.support.workers import a_worker, run_next_upgrade, running_worker
 from uplift.domain import ProcessKey, Worker
 from uplift.domain.ports import Store
 

@@ -14,9 +14,9 @@ import uvicorn
 from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.graphql_api.workers import a_worker, running_worker, wait_until_only
 from tests.support.builders import ADMIN, ORDERS, a_process, an_upgrade_id, instances
 from tests.support.stores import SERVED, Stores
+from tests.support.workers import a_worker, running_worker, wait_until_only
 from uplift.domain import Caller, Role, Upgrade, all_active, request_upgrade
 from uplift.domain.errors import Unauthenticated
 from uplift.domain.model.request import UpgradeRequest

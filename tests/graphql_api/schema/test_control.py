@@ -17,8 +17,8 @@ from tests.graphql_api.schema.upgrade_requests import (
     upgrade_from,
     versions_of,
 )
-from tests.graphql_api.workers import a_worker, run_next, run_one_chunk
 from tests.support.builders import ADMIN, EVENING
+from tests.support.workers import a_worker, run_next_upgrade, run_one_chunk
 from uplift.domain import InstanceReport, Status, Upgrade, UpgradeState, claim, report_instances
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.ports import OutcomeFilter
@@ -48,7 +48,7 @@ async def queued(client: Client) -> Client:
 @pytest.fixture
 async def done(queued: Client) -> Client:
     """The same after the upgrade: four instances were upgraded, the fifth was RUNNING."""
-    await run_next(queued.store, a_worker())
+    await run_next_upgrade(queued.store, a_worker())
     return queued
 
 
@@ -76,7 +76,7 @@ async def test_a_resumed_upgrade_continues_where_it_was_paused(queued: Client) -
     await upgrade_from(queued, "pauseUpgrade", id=str(upgrade.id))
     resumed = await upgrade_from(queued, "resumeUpgrade", "id state total", id=str(upgrade.id))
     assert resumed == {"id": str(upgrade.id), "state": "QUEUED", "total": 2}
-    finished = await run_next(queued.store, a_worker("another"))
+    finished = await run_next_upgrade(queued.store, a_worker("another"))
     assert (finished.state, finished.upgraded, finished.skipped) == (UpgradeState.COMPLETED, 4, 1)
 
 
@@ -134,7 +134,7 @@ async def test_undoes_instances_that_have_not_moved_since(done: Client) -> None:
         id=str(earlier.id),
         wait=False,
     )
-    undone = await run_next(done.store, a_worker())
+    undone = await run_next_upgrade(done.store, a_worker())
     assert undo == {
         "id": str(undone.id),
         "state": "QUEUED",
@@ -281,7 +281,7 @@ async def test_only_reasons_that_may_change_are_retried(done: Client, reasons: l
 async def test_an_undo_cannot_be_retried_or_undone(done: Client, mutation: str) -> None:
     earlier = await the_upgrade(done.store)
     await upgrade_from(done, "undoUpgrade", id=str(earlier.id), wait=False)
-    undo = await run_next(done.store, a_worker())
+    undo = await run_next_upgrade(done.store, a_worker())
     message = f"Expected to {mutation.removesuffix('Upgrade')} an upgrade, but {undo.id} is an undo."
     await assert_refused(done, mutation, ["id"], message, id=undo.id)
 

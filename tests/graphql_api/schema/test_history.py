@@ -17,8 +17,8 @@ from tests.graphql_api.schema.schema_world import (
     an_instance,
 )
 from tests.graphql_api.schema.upgrade_requests import a_small_front_door, put_into, the_upgrade, upgrade_from
-from tests.graphql_api.workers import a_worker, run_next, run_one_chunk
 from tests.support.builders import ADMIN
+from tests.support.workers import a_worker, run_next_upgrade, run_one_chunk
 from uplift.domain import ReasonCode, UpgradeState, claim, request_retry, request_undo
 from uplift.domain.model.request import RetryRequest, UndoRequest
 
@@ -250,7 +250,7 @@ async def test_a_plan_has_an_expected_duration_after_a_measured_upgrade(client: 
     plan = (await small.ask(EXPECTED))["upgradePlan"]["plan"]
     assert plan == {"total": 5, "expectedSeconds": None}
     await upgrade_from(small, "upgradeInstances", wait=False)
-    measured = await run_next(small.store, a_worker())
+    measured = await run_next_upgrade(small.store, a_worker())
     await put_into(small.store, measured.id, upgraded=900, skipped=100, worked=timedelta(seconds=2))
     plan = (await small.ask(EXPECTED))["upgradePlan"]["plan"]
     assert plan == {"total": 5, "expectedSeconds": 0.01}

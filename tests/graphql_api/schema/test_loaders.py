@@ -12,7 +12,7 @@ from tests.graphql_api.schema.schema_world import (
     add_upgrade,
     an_instance,
 )
-from tests.graphql_api.workers import a_worker
+from tests.support.workers import a_worker
 from uplift.domain import (
     Caller,
     ProcessKey,

@@ -17,8 +17,8 @@ from tests.graphql_api.schema.upgrade_requests import (
     upgrade_from,
     versions_of,
 )
-from tests.graphql_api.workers import a_worker, run_next, running_worker
 from tests.support.stores import Around
+from tests.support.workers import a_worker, run_next_upgrade, running_worker
 from uplift.domain import Caller, Role, Status
 from uplift.domain.errors import StoreUnavailable
 
@@ -64,7 +64,7 @@ async def test_a_large_upgrade_is_returned_queued_without_waiting(small: Client)
 
 async def test_a_worker_runs_a_queued_upgrade(small: Client) -> None:
     upgrade = await upgrade_from(small, "upgradeInstances", wait=False)
-    await run_next(small.store, a_worker())
+    await run_next_upgrade(small.store, a_worker())
     data = await small.ask(
         "query($id: UUID!) {upgrade(id: $id) {state total upgraded workers}}", id=upgrade["id"]
     )
@@ -196,7 +196,7 @@ async def test_a_key_is_a_short_text(small: Client, key: str) -> None:
 @pytest.mark.parametrize("mutation", ["retryUpgrade", "undoUpgrade"])
 async def test_a_retry_or_undo_repeated_with_its_key_returns_the_first(small: Client, mutation: str) -> None:
     await upgrade_from(small, "upgradeInstances", wait=False)
-    earlier = await run_next(small.store, a_worker())
+    earlier = await run_next_upgrade(small.store, a_worker())
     first = await upgrade_from(small, mutation, id=str(earlier.id), wait=False, idempotencyKey="k")
     again = await upgrade_from(small, mutation, id=str(earlier.id), wait=False, idempotencyKey="k")
     assert first == again
@@ -205,14 +205,14 @@ async def test_a_retry_or_undo_repeated_with_its_key_returns_the_first(small: Cl
 
 async def test_a_large_undo_is_queued_or_waited_for(small: Client) -> None:
     await upgrade_from(small, "upgradeInstances", wait=False)
-    moved = await run_next(small.store, a_worker())
+    moved = await run_next_upgrade(small.store, a_worker())
     await assert_queued_or_waited_for(small, "undoUpgrade", id=str(moved.id))
 
 
 async def test_a_large_retry_is_queued_or_waited_for(small: Client) -> None:
     for _ in range(2):
         await upgrade_from(small, "upgradeInstances", wait=False)
-        latest = await run_next(small.store, a_worker())
+        latest = await run_next_upgrade(small.store, a_worker())
     assert latest.skipped == 5
     await assert_queued_or_waited_for(
         small, "retryUpgrade", id=str(latest.id), reasons=["ALREADY_LATEST", "NOT_PENDING"]

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.graphql_api.schema.schema_client import Client
 from tests.graphql_api.schema.schema_world import add_instances, add_process, an_id, an_instance
-from tests.graphql_api.workers import a_worker
+from tests.support.workers import a_worker
 from uplift.domain import Status, Upgrade, UpgradeId
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.ports import Store

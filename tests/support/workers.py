@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from itertools import chain, repeat
 from typing import Any
 
 from uplift.domain import Upgrade, Worker, claim, run_upgrade
@@ -41,9 +42,10 @@ async def running_worker(store: Store, worker: Worker) -> AsyncIterator[None]:
             await task
 
 
-async def run_next(store: Store, worker: Worker) -> Upgrade:
-    """Run the next upgrade in the queue to its end."""
-    return await run_upgrade(store, await _claimed(store, worker), worker)
+async def run_next_upgrade(store: Store, worker: Worker, *, chunks: int | None = None) -> Upgrade:
+    """Run the next upgrade in the queue to its end, or queue it again after this number of chunks."""
+    stops = repeat(False) if chunks is None else chain([False] * chunks, repeat(True))
+    return await run_upgrade(store, await _claimed(store, worker), worker, should_stop=lambda: next(stops))
 
 
 async def run_one_chunk(store: Store, worker: Worker) -> None:
