@@ -1,65 +1,157 @@
-"""Which instances may be upgraded to the latest published version, and what happens to each."""
+"""Upgrades process instances in bulk to the latest published version of their process.
 
+A program that calls the use cases finds all names that it needs here. `uplift.domain.compatibility` has the
+comparison of two BPMN documents, and `uplift.domain.ports` what a store implements.
+"""
+
+from uplift.domain.compatibility import Finding, Severity
+from uplift.domain.errors import (
+    ErrorCode,
+    Forbidden,
+    InvalidInput,
+    InvalidModel,
+    InvalidSelection,
+    NoDraft,
+    NoPublishedVersion,
+    ProcessExists,
+    ProcessNotFound,
+    StoreUnavailable,
+    TooManyRequests,
+    Unauthenticated,
+    UpgradeNotFound,
+    UpliftError,
+    WrongState,
+)
 from uplift.domain.model.access import Caller, Role, require_system_admin
-from uplift.domain.model.cohort import Cohort, CountedCohort
+from uplift.domain.model.cohort import Cohort, CountedCohort, Origin
 from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode, SkipReason, Verdict
+from uplift.domain.model.idempotency import IdempotencyConflict
 from uplift.domain.model.instance import ElementId, Instance, InstanceId, InstanceReport, Position, Status
+from uplift.domain.model.mapping import InvalidMapping, MappingInstruction, VersionMapping
+from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber, VersionState
 from uplift.domain.model.request import RetryRequest, UndoRequest, UpgradeRequest
-from uplift.domain.model.selection import AllActive, ByIds, Selection, all_active, by_ids
-from uplift.domain.model.upgrade import Outcome, OutcomeKind, Upgrade, UpgradeId, UpgradeState
+from uplift.domain.model.selection import (
+    AllActive,
+    ByIds,
+    Retry,
+    Selection,
+    SelectionFields,
+    SelectionKind,
+    Undo,
+    all_active,
+    by_ids,
+    selection_from,
+)
+from uplift.domain.model.upgrade import (
+    HistoryEntry,
+    Lease,
+    Outcome,
+    OutcomeKind,
+    Upgrade,
+    UpgradeId,
+    UpgradeState,
+)
+from uplift.domain.ports import InstanceFilter, OutcomeFilter, Store, Transaction
 from uplift.domain.rules.eligibility import decide
+from uplift.domain.rules.migration_path import MigrationPath
+from uplift.domain.use_cases.compare import compare_versions
 from uplift.domain.use_cases.control import cancel_upgrade, pause_upgrade, resume_upgrade
 from uplift.domain.use_cases.instances import register_instances, report_instances
-from uplift.domain.use_cases.plan import plan_upgrade
+from uplift.domain.use_cases.plan import Fingerprint, Plan, PlanChanged, plan_upgrade
+from uplift.domain.use_cases.prune import prune_outcomes
 from uplift.domain.use_cases.request import request_retry, request_undo, request_upgrade
-from uplift.domain.use_cases.run import Worker, claim, run_upgrade
-from uplift.domain.use_cases.upgrade import upgrade_instances
+from uplift.domain.use_cases.run import ChunkPolicy, DoneChunk, Worker, claim, run_upgrade
+from uplift.domain.use_cases.upgrade import finish_upgrade, upgrade_instances
 from uplift.domain.use_cases.versions import create_process, get_process, publish_version, save_draft
-from uplift.domain.use_cases.watch import watch
+from uplift.domain.use_cases.watch import get_upgrade, wait_until_finished, watch
 
 __all__ = [
     "AllActive",
     "ByIds",
     "Caller",
+    "ChunkPolicy",
     "Cohort",
     "CountedCohort",
     "CountedDecision",
     "Decision",
+    "DoneChunk",
     "ElementId",
+    "ErrorCode",
+    "Finding",
+    "Fingerprint",
+    "Forbidden",
+    "HistoryEntry",
+    "IdempotencyConflict",
     "Instance",
+    "InstanceFilter",
     "InstanceId",
     "InstanceReport",
+    "InvalidInput",
+    "InvalidMapping",
+    "InvalidModel",
+    "InvalidSelection",
+    "Lease",
+    "MappingInstruction",
+    "MigrationPath",
+    "NoDraft",
+    "NoPublishedVersion",
+    "Origin",
     "Outcome",
+    "OutcomeFilter",
     "OutcomeKind",
+    "Page",
+    "PageRequest",
+    "Plan",
+    "PlanChanged",
     "Position",
     "Process",
+    "ProcessExists",
     "ProcessKey",
+    "ProcessNotFound",
     "ReasonCode",
+    "Retry",
     "RetryRequest",
     "Role",
     "Selection",
+    "SelectionFields",
+    "SelectionKind",
+    "Severity",
     "SkipReason",
     "Status",
+    "Store",
+    "StoreUnavailable",
+    "TooManyRequests",
+    "Transaction",
+    "Unauthenticated",
+    "Undo",
     "UndoRequest",
     "Upgrade",
     "UpgradeId",
+    "UpgradeNotFound",
     "UpgradeRequest",
     "UpgradeState",
+    "UpliftError",
     "Verdict",
     "Version",
+    "VersionMapping",
     "VersionNumber",
     "VersionState",
     "Worker",
+    "WrongState",
     "all_active",
     "by_ids",
     "cancel_upgrade",
     "claim",
+    "compare_versions",
     "create_process",
     "decide",
+    "finish_upgrade",
     "get_process",
+    "get_upgrade",
     "pause_upgrade",
     "plan_upgrade",
+    "prune_outcomes",
     "publish_version",
     "register_instances",
     "report_instances",
@@ -70,6 +162,8 @@ __all__ = [
     "resume_upgrade",
     "run_upgrade",
     "save_draft",
+    "selection_from",
     "upgrade_instances",
+    "wait_until_finished",
     "watch",
 ]
