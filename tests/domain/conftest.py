@@ -1,4 +1,4 @@
-"""Use cases are tried on the store that needs no file."""
+"""Use cases run on the store in memory."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What must be true of every refusal: its code, message and field, and that nothing was written."""
+"""Asserts on refused requests: code, message and field, and that nothing was written."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

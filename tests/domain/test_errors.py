@@ -1,4 +1,4 @@
-"""What errors say that only the parts around the rules raise; and which facts errors hold."""
+"""The messages and attributes of errors."""
 
 from collections.abc import Callable
 

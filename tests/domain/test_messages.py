@@ -1,4 +1,4 @@
-"""What operators read in the rarer cases: every word of a message is meant."""
+"""The exact messages of the rarer findings, reasons and errors."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ from uplift.domain.ports import Store
 from uplift.domain.rules.eligibility import decide_undo
 
 
-def told(source: ProcessBuilder, target: ProcessBuilder) -> dict[Code, str]:
+def messages_of(source: ProcessBuilder, target: ProcessBuilder) -> dict[Code, str]:
     """The messages of a comparison, by their codes."""
     return {finding.code: finding.message for finding in compare(source.model(), target.model()).findings}
 
@@ -68,11 +68,11 @@ def told(source: ProcessBuilder, target: ProcessBuilder) -> dict[Code, str]:
 def test_what_is_absent_is_put_in_words(
     source: ProcessBuilder, target: ProcessBuilder, code: Code, message: str
 ) -> None:
-    assert told(source, target)[code] == message
+    assert messages_of(source, target)[code] == message
 
 
 @pytest.mark.anyio
-async def test_every_rule_that_instructions_break_is_told_at_once(store: Store) -> None:
+async def test_every_rule_that_instructions_break_is_reported_at_once(store: Store) -> None:
     await a_modelled_process(store, chain("approve", "pay").xml(), chain("approve", "pay").xml())
     lost = [an_instruction(source, "nowhere") for source in ("approve", "pay")]
     mapping = VersionMapping(from_version=VersionNumber(1), instructions=tuple(lost))
@@ -80,7 +80,7 @@ async def test_every_rule_that_instructions_break_is_told_at_once(store: Store) 
         await plan_upgrade(store, UpgradeRequest(process=ORDERS, selection=all_active(), mappings=(mapping,)))
     error = caught.value
     assert (error.from_version, error.field) == (1, ("mappings", "0"))
-    assert [(one.code, one.source) for one in error.findings] == [
+    assert [(finding.code, finding.source) for finding in error.findings] == [
         (Code.ELEMENT_MISSING, "approve"),
         (Code.ELEMENT_MISSING, "pay"),
     ]
@@ -103,7 +103,7 @@ def test_the_fields_of_a_selection_are_called_as_the_caller_calls_them() -> None
         selection_from(ids=None, every_active=True, excluded=many, fields=REST)
 
 
-def test_an_instance_that_moved_on_is_told_from_where_to_where() -> None:
+def test_an_instance_that_moved_on_is_reported_with_both_positions() -> None:
     origin = Origin(
         version=VersionNumber(1),
         position=at("check"),

@@ -1,4 +1,4 @@
-"""How does a test write the BPMN document it is about, showing only what matters?
+"""Builds BPMN documents for tests, with defaults for everything that does not matter.
 
     a_process().user_task("check").user_task("approve").model()
 
@@ -24,7 +24,7 @@ _PLAIN = {"compensation": "compensate", "cancel": "cancel", "terminate": "termin
 class _Tag:
     name: str
     attributes: dict[str, str]
-    inside: list["_Tag"] = field(default_factory=list)
+    children: list["_Tag"] = field(default_factory=list)
     text: str = ""
 
 
@@ -88,7 +88,7 @@ class ScopeBuilder:
         self, kind: str, element: str, fill: Callable[["ScopeBuilder"], object], **facts: object
     ) -> Self:
         self._add(kind, element, facts)
-        fill(ScopeBuilder(self._tag.inside[-1], self._definitions))
+        fill(ScopeBuilder(self._tag.children[-1], self._definitions))
         return self
 
     def event_sub(
@@ -103,7 +103,7 @@ class ScopeBuilder:
         """An event subprocess with its start event; the next element does not follow it."""
         last = self._last
         self._add("subProcess", element, {"triggeredByEvent": "true"}, joined=False)
-        inside = ScopeBuilder(self._tag.inside[-1], self._definitions)
+        inside = ScopeBuilder(self._tag.children[-1], self._definitions)
         fill(inside.start(start, isInterrupting=str(interrupting).lower(), **trigger))
         self._last = last
         return self
@@ -112,7 +112,7 @@ class ScopeBuilder:
         """A compensation handler, associated with the boundary event `of`."""
         last = self._last
         self._add(kind, element, {"isForCompensation": "true", **facts}, joined=False)
-        self._tag.inside.append(
+        self._tag.children.append(
             _Tag("association", {"id": f"link_{of}_{element}", "sourceRef": of, "targetRef": element})
         )
         self._last = last
@@ -132,39 +132,41 @@ class ScopeBuilder:
         """Add a sequence flow."""
         self._flows += 1
         flow = f"{self._tag.attributes['id']}_flow_{self._flows}"
-        self._tag.inside.append(_Tag("sequenceFlow", {"id": flow, "sourceRef": source, "targetRef": target}))
+        self._tag.children.append(
+            _Tag("sequenceFlow", {"id": flow, "sourceRef": source, "targetRef": target})
+        )
         return self
 
     def _add(self, kind: str, element: str, facts: dict[str, object], *, joined: bool = True) -> Self:
         tag = _Tag(kind, {"id": element})
-        self._tag.inside.append(tag)
+        self._tag.children.append(tag)
         for fact, value in facts.items():
-            self._tell(tag, fact, value)
+            self._write_fact(tag, fact, value)
         if joined and self._last is not None:
             self.join(self._last, element)
         self._last = element
         # The tag of the element must stay the last, for the scopes that fill it.
-        self._tag.inside.remove(tag)
-        self._tag.inside.append(tag)
+        self._tag.children.remove(tag)
+        self._tag.children.append(tag)
         return self
 
-    def _tell(self, tag: _Tag, fact: str, value: object) -> None:
+    def _write_fact(self, tag: _Tag, fact: str, value: object) -> None:
         if fact in _NAMED and tag.name == "receiveTask":
             tag.attributes["messageRef"] = self._define(fact, str(value))
         elif fact in _NAMED:
             reference = {} if value is True else {f"{fact}Ref": self._define(fact, str(value))}
-            tag.inside.append(_Tag(f"{fact}EventDefinition", reference))
+            tag.children.append(_Tag(f"{fact}EventDefinition", reference))
         elif fact in _PLAIN:
-            tag.inside.append(_Tag(f"{_PLAIN[fact]}EventDefinition", {}))
+            tag.children.append(_Tag(f"{_PLAIN[fact]}EventDefinition", {}))
         elif fact == "timer":
-            tag.inside.append(_Tag("timerEventDefinition", {}, [_Tag("timeDuration", {}, text=str(value))]))
+            tag.children.append(_Tag("timerEventDefinition", {}, [_Tag("timeDuration", {}, text=str(value))]))
         elif fact == "condition":
-            tag.inside.append(
+            tag.children.append(
                 _Tag("conditionalEventDefinition", {}, [_Tag("condition", {}, text=str(value))])
             )
         elif fact == "many":
             sequential = str(value == "sequential").lower()
-            tag.inside.append(_Tag("multiInstanceLoopCharacteristics", {"isSequential": sequential}))
+            tag.children.append(_Tag("multiInstanceLoopCharacteristics", {"isSequential": sequential}))
         elif fact == "form":
             tag.attributes["camunda:formKey"] = str(value)
         else:
@@ -204,7 +206,7 @@ def a_process(process: str = "process", name: str | None = None) -> ProcessBuild
 
 
 def _written(tag: _Tag, mark: str, order: Random | None) -> str:
-    inside = list(tag.inside)
+    inside = list(tag.children)
     if order is not None:
         order.shuffle(inside)
     attributes = "".join(f" {name}={quoteattr(value)}" for name, value in tag.attributes.items())

@@ -1,4 +1,4 @@
-"""Values and small worlds of the domain, with defaults, so that a test names only what matters to it."""
+"""Builds values of the domain with defaults, so that a test names only what matters."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -78,7 +78,7 @@ def a_clock(time: datetime = NOON) -> Clock:
 def a_worker(
     name: str = "worker", *, size: int = 20_000, clock: Clock | None = None, lease_for: float = 10
 ) -> Worker:
-    """A worker whose chunks are all of one size; its clock stands still unless it is given one."""
+    """A worker whose chunks are all of one size; its clock stands still unless a clock is passed."""
     chunk_policy = ChunkPolicy(
         inline_limit=size, initial_size=size, min_size=size, max_size=size, pause=timedelta()
     )
@@ -128,17 +128,17 @@ def a_report(
     of: int | Instance, *, status: Status = Status.PENDING, position: Position = APPROVE
 ) -> InstanceReport:
     """What an engine says of an instance."""
-    known = of.id if isinstance(of, Instance) else an_id(of)
-    return InstanceReport(id=known, status=status, position=position)
+    instance_id = of.id if isinstance(of, Instance) else an_id(of)
+    return InstanceReport(id=instance_id, status=status, position=position)
 
 
 def ids_of(these: Iterable[Instance]) -> list[InstanceId]:
-    return [one.id for one in these]
+    return [instance.id for instance in these]
 
 
-def a_stored_process(key: ProcessKey = ORDERS, title: str = "Orders") -> Process:
-    """A process as a store is given it, without versions."""
-    return Process(key=key, title=title, created_at=NOON)
+def a_stored_process(process_key: ProcessKey = ORDERS, title: str = "Orders") -> Process:
+    """A process without versions, as use cases pass it to a store."""
+    return Process(key=process_key, title=title, created_at=NOON)
 
 
 def a_version(
@@ -182,28 +182,33 @@ def an_instruction(source: str, target: str) -> MappingInstruction:
 
 async def a_process(
     store: Store,
-    key: ProcessKey = ORDERS,
+    process_key: ProcessKey = ORDERS,
     *,
     published: int = 2,
     draft: bool = False,
     holding: Sequence[Instance] = (),
 ) -> ProcessKey:
-    """Keep a process with this many published versions, a draft above them if wanted, and these instances."""
+    """Keep a process with this many published versions, optionally a draft, and these instances."""
     await create_process(
-        store, namespace=key.namespace, code=key.code, title=None, caller=ADMIN, clock=a_clock()
+        store,
+        namespace=process_key.namespace,
+        code=process_key.code,
+        title=None,
+        caller=ADMIN,
+        clock=a_clock(),
     )
     for _ in range(published):
-        await save_draft(store, process=key, model=None, caller=ADMIN, clock=a_clock())
-        await publish_version(store, process=key, caller=ADMIN, clock=a_clock(EVENING))
+        await save_draft(store, process=process_key, model=None, caller=ADMIN, clock=a_clock())
+        await publish_version(store, process=process_key, caller=ADMIN, clock=a_clock(EVENING))
     if draft:
-        await save_draft(store, process=key, model=None, caller=ADMIN, clock=a_clock())
+        await save_draft(store, process=process_key, model=None, caller=ADMIN, clock=a_clock())
     if holding:
-        await register_instances(store, process=key, instances=holding, caller=ADMIN)
-    return key
+        await register_instances(store, process=process_key, instances=holding, caller=ADMIN)
+    return process_key
 
 
 class MovableClock:
-    """A clock that goes on only when it is told to."""
+    """A clock that only advances on request."""
 
     def __init__(self, time: datetime = NOON) -> None:
         self.time = time
@@ -212,18 +217,18 @@ class MovableClock:
         return self.time
 
     def go_on(self, **span: float) -> None:
-        """Let so much time pass, named as for `timedelta`."""
+        """Advance the clock by a span with the keywords of `timedelta`."""
         self.time += timedelta(**span)
 
 
 async def a_modelled_process(
-    store: Store, *documents: bytes | None, key: ProcessKey = ORDERS, holding: Sequence[Instance] = ()
+    store: Store, *documents: bytes | None, process_key: ProcessKey = ORDERS, holding: Sequence[Instance] = ()
 ) -> ProcessKey:
     """Keep a process with a published version of each document (or without one), and these instances."""
-    await a_process(store, key, published=0)
+    await a_process(store, process_key, published=0)
     for document in documents:
-        await save_draft(store, process=key, model=document, caller=ADMIN, clock=a_clock())
-        await publish_version(store, process=key, caller=ADMIN, clock=a_clock(EVENING))
+        await save_draft(store, process=process_key, model=document, caller=ADMIN, clock=a_clock())
+        await publish_version(store, process=process_key, caller=ADMIN, clock=a_clock(EVENING))
     if holding:
-        await register_instances(store, process=key, instances=holding, caller=ADMIN)
-    return key
+        await register_instances(store, process=process_key, instances=holding, caller=ADMIN)
+    return process_key

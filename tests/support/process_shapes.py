@@ -1,4 +1,4 @@
-"""Which small processes do the tests of compatibility compare? Named for what they look like."""
+"""Builds the small processes that the tests of compatibility compare, named for their shapes."""
 
 from collections.abc import Callable
 from typing import Any

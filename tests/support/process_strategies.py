@@ -1,4 +1,4 @@
-"""Which random processes do the laws hold for?
+"""Generates random processes for the laws.
 
 A recipe is drawn first and then written by the builder, so that the same recipe can be written again with
 something added.

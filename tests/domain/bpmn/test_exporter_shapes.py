@@ -1,4 +1,4 @@
-"""Do documents in the shapes of the common exporters read? The files in `exports/` are our own."""
+"""Documents in the shapes of the common exporters can be read. The files in `exports/` are our own."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Does anything but InvalidModel ever come out of a document that is broken?"""
+"""A broken document raises InvalidModel and no other error."""
 
 from contextlib import suppress
 from random import Random

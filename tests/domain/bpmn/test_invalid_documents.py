@@ -1,4 +1,4 @@
-"""Is every document that cannot be read refused, with the line and the element to look at?"""
+"""An invalid document is refused with the line and the element at fault."""
 
 import pytest
 
@@ -9,9 +9,9 @@ from uplift.domain.bpmn.tree import MAX_DEPTH
 from uplift.domain.errors import InvalidModel
 
 
-def refusal(document: bytes, **asked: object) -> InvalidModel:
+def refusal(document: bytes, **options: object) -> InvalidModel:
     with pytest.raises(InvalidModel) as refused:
-        read_model(document, **asked)  # type: ignore[arg-type]
+        read_model(document, **options)  # type: ignore[arg-type]
     return refused.value
 
 
@@ -195,7 +195,7 @@ def test_refuses_dangling_references_and_ids_with_line_and_element(
     ],
     ids=["attribute", "no attribute", "tag", "definition", "message", "twice"],
 )
-def test_tells_what_is_dangling_or_there_twice(tags: str, message: str) -> None:
+def test_names_what_is_dangling_or_duplicate(tags: str, message: str) -> None:
     assert refusal(in_process(tags)).message == message
 
 

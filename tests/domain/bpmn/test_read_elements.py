@@ -1,4 +1,4 @@
-"""Does reading find everything a process is made of?"""
+"""The reader finds all parts of a process."""
 
 import pytest
 
@@ -232,9 +232,9 @@ def test_reads_compensation_handlers_by_their_associations() -> None:
 
 def test_only_compensation_events_lead_to_handlers() -> None:
     uncompensated = a_process().user_task("book").boundary("undo", on="book", compensation=True)
-    told = one_task().boundary("event", on="task", message="M").handler("cancel", of="event")
+    without_trigger = one_task().boundary("event", on="task", message="M").handler("cancel", of="event")
 
-    assert [model.handlers for model in (uncompensated.model(), told.model())] == [set(), set()]
+    assert [model.handlers for model in (uncompensated.model(), without_trigger.model())] == [set(), set()]
 
 
 def test_passes_over_associations_with_annotations() -> None:

@@ -1,4 +1,4 @@
-"""Do the reference models of the BPMN Model Interchange Working Group read, every process in them?
+"""All processes in the reference models of the BPMN Model Interchange Working Group can be read.
 
 They are not part of this repository: set BPMN_REFERENCE_MODELS to a folder that has them, or keep them in
 `shared/data/bpmn-miwg-reference` beside the repository.

@@ -1,4 +1,4 @@
-"""What holds for all processes, whatever they look like?"""
+"""Laws that hold for all processes."""
 
 from random import Random
 

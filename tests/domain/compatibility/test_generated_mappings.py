@@ -1,4 +1,4 @@
-"""Which mapping is generated for two versions? Each row is a situation, with the exact mapping and errors."""
+"""Generated mappings. Each row is a situation with the exact mapping and errors."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""What do mapping instructions of the caller do, alone or over the generated mapping?"""
+"""Mapping instructions, as the whole mapping or on top of the generated one."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -25,12 +25,12 @@ from uplift.domain.compatibility import breaking_positions, compare, migrate_pos
 
 
 class Instructed(NamedTuple):
-    """Two versions, the whole mapping asked for as "source>target" (or one id for both), errors exactly."""
+    """Two versions, the whole mapping as "source>target" (or one id for both), errors exactly."""
 
     name: str
     source: ProcessBuilder
     target: ProcessBuilder
-    asked: str
+    instructions: str
     errors: tuple[tuple[str, str], ...] = ()
     kept: str | None = None
     """The pairs that are valid all the same; all of them where there are no errors."""
@@ -494,10 +494,10 @@ INSTRUCTED = [
 @pytest.mark.parametrize("case", INSTRUCTED, ids=[case.name for case in INSTRUCTED])
 def test_judges_instructions_that_are_the_whole_mapping(case: Instructed) -> None:
     comparison = compare(
-        case.source.model(), case.target.model(), instructions=pairs(case.asked), generate=False
+        case.source.model(), case.target.model(), instructions=pairs(case.instructions), generate=False
     )
 
-    kept = case.asked if case.kept is None else case.kept
+    kept = case.instructions if case.kept is None else case.kept
     assert comparison.mapping == dict(pairs(kept))
     assert sorted((finding.code.value, finding.source) for finding in comparison.errors) == sorted(
         case.errors
@@ -510,7 +510,7 @@ class BodyInstructed(NamedTuple):
     name: str
     source: ProcessBuilder
     target: ProcessBuilder
-    asked: str
+    instructions: str
     mapping: Mapping[str, str]
     errors: tuple[tuple[str, str], ...] = ()
 
@@ -587,7 +587,7 @@ BODIES = [
 @pytest.mark.parametrize("case", BODIES, ids=[case.name for case in BODIES])
 def test_keeps_body_and_inner_activity_together(case: BodyInstructed) -> None:
     comparison = compare(
-        case.source.model(), case.target.model(), instructions=pairs(case.asked), generate=False
+        case.source.model(), case.target.model(), instructions=pairs(case.instructions), generate=False
     )
 
     assert comparison.mapping == case.mapping
@@ -684,20 +684,20 @@ def test_carries_unlisted_boundary_events_along_when_nothing_is_generated() -> N
 
 
 def test_takes_instructions_in_any_order() -> None:
-    asked = pairs("a>c b>a a>b")
+    instructions = pairs("a>c b>a a>b")
     source, target = chain("a", "b"), chain("a", "b", "c")
 
-    forwards = compare(source.model(), target.model(), instructions=asked)
-    backwards = compare(source.model(), target.model(), instructions=asked[::-1])
+    forwards = compare(source.model(), target.model(), instructions=instructions)
+    backwards = compare(source.model(), target.model(), instructions=instructions[::-1])
 
     assert (forwards.mapping, forwards.findings) == (backwards.mapping, backwards.findings)
 
 
 def test_reports_refused_instructions_also_where_no_instance_waits() -> None:
-    asked = {"start": "start", "outer": "nowhere", "event": "gone"}
+    instructions = {"start": "start", "outer": "nowhere", "event": "gone"}
     source = nested("outer").boundary("event", on="outer", message="M")
 
-    comparison = compare(source.model(), nested("outer").model(), instructions=asked)
+    comparison = compare(source.model(), nested("outer").model(), instructions=instructions)
 
     assert [(finding.code.value, finding.source, finding.target) for finding in comparison.errors] == [
         ("ELEMENT_MISSING", "event", "gone"),
@@ -722,10 +722,10 @@ def test_tells_which_version_lacks_the_element_of_an_instruction() -> None:
 
 def test_tells_which_instruction_split_a_multi_instance_activity() -> None:
     target = chain("a").user_task("b", many="parallel")
-    asked = {"task#multiInstanceBody": "b#multiInstanceBody", "task": "a"}
+    instructions = {"task#multiInstanceBody": "b#multiInstanceBody", "task": "a"}
 
     comparison = compare(
-        one_task(many="parallel").model(), target.model(), instructions=asked, generate=False
+        one_task(many="parallel").model(), target.model(), instructions=instructions, generate=False
     )
 
     [split] = comparison.errors
@@ -739,17 +739,17 @@ def test_tells_which_instruction_split_a_multi_instance_activity() -> None:
 def test_tells_of_an_element_that_moved_by_its_name_and_both_places() -> None:
     inside, outside = nested("outer", name="Check"), one_task(name="Check")
 
-    [left], [entered] = (
-        [one for one in compare(source.model(), target.model()).errors if one.source == "task"]
+    [source_finding], [target_finding] = (
+        [finding for finding in compare(source.model(), target.model()).errors if finding.source == "task"]
         for source, target in ((inside, outside), (outside, inside))
     )
 
-    assert (left.name, left.target, entered.name) == ("Check", "task", "Check")
-    assert left.message == (
+    assert (source_finding.name, source_finding.target, target_finding.name) == ("Check", "task", "Check")
+    assert source_finding.message == (
         "Expected user task 'task' (Check) to stay inside 'outer', but in the target version it is directly "
         "in the process; a mapping instruction for 'task' allows this move."
     )
-    assert entered.message == (
+    assert target_finding.message == (
         "Expected user task 'task' (Check) to stay directly in the process, but in the target version it is "
         "inside 'outer'; a mapping instruction for 'task' allows this move."
     )

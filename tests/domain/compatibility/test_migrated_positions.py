@@ -1,4 +1,4 @@
-"""Where does an instance go that waits at a position, and which findings concern it?"""
+"""The migrated positions of instances, and the findings on a position."""
 
 from tests.support.bpmn_builder import ProcessBuilder, a_process
 from tests.support.builders import at

@@ -1,4 +1,4 @@
-"""Does each rule hold where its fact holds, and break, with a sentence an operator understands, where not?"""
+"""Each rule of a pair, once kept and once broken, with the message for operators."""
 
 from typing import NamedTuple
 
@@ -180,26 +180,26 @@ BREACHES = [
 
 def among(breach: Breach, couples: str) -> tuple[Pair, Pairs]:
     """The first of the pairs, and all of them."""
-    known = Pairs(breach.source.model(), breach.target.model())
+    pairs = Pairs(breach.source.model(), breach.target.model())
     for couple in couples.split():
         source, _, target = couple.partition(">")
-        known.add(
+        pairs.add(
             Pair(
-                source=known.source_model.elements[source],
-                target=known.target_model.elements[target],
+                source=pairs.source_model.elements[source],
+                target=pairs.target_model.elements[target],
                 is_instruction=True,
             )
         )
-    first = known.by_source(couples.partition(">")[0])
+    first = pairs.by_source(couples.partition(">")[0])
     assert first is not None
-    return first, known
+    return first, pairs
 
 
 @pytest.mark.parametrize("breach", BREACHES, ids=[breach.rule.__name__ for breach in BREACHES])
 def test_breaks_where_the_fact_does_not_hold(breach: Breach) -> None:
-    pair, known = among(breach, breach.breaking)
+    pair, pairs = among(breach, breach.breaking)
 
-    finding = breach.rule(pair, known)
+    finding = breach.rule(pair, pairs)
 
     assert finding is not None
     assert (
@@ -221,16 +221,16 @@ def test_breaks_where_the_fact_does_not_hold(breach: Breach) -> None:
 
 @pytest.mark.parametrize("breach", BREACHES, ids=[breach.rule.__name__ for breach in BREACHES])
 def test_holds_where_the_fact_holds(breach: Breach) -> None:
-    pair, known = among(breach, breach.holding)
+    pair, pairs = among(breach, breach.holding)
 
-    assert breach.rule(pair, known) is None
+    assert breach.rule(pair, pairs) is None
 
 
 def test_knows_a_breach_of_every_rule() -> None:
     assert tuple(breach.rule for breach in BREACHES) == RULES
 
 
-def test_tells_of_the_multi_instance_subprocess_a_task_would_come_into() -> None:
+def test_names_the_multi_instance_subprocess_around_the_target() -> None:
     target = a_process().sub("each", lambda scope: scope.user_task("task"), many="parallel")
     pair = Pair(source=one_task().model().elements["task"], target=target.model().elements["task"])
 
@@ -243,23 +243,23 @@ def test_tells_of_the_multi_instance_subprocess_a_task_would_come_into() -> None
     )
 
 
-def test_tells_of_all_others_that_share_a_target() -> None:
+def test_names_all_others_that_share_a_target() -> None:
     events = with_boundary(message="M")
     for other in ("third", "second"):
         events.boundary(other, on="task", message="M")
-    known = Pairs(events.model(), with_boundary(message="M").model())
+    pairs = Pairs(events.model(), with_boundary(message="M").model())
     for source in ("event", "third", "second"):
-        known.add(
+        pairs.add(
             Pair(
-                source=known.source_model.elements[source],
-                target=known.target_model.elements["event"],
+                source=pairs.source_model.elements[source],
+                target=pairs.target_model.elements["event"],
                 is_instruction=True,
             )
         )
-    first = known.by_source("event")
+    first = pairs.by_source("event")
     assert first is not None
 
-    finding = must_not_share_its_target(first, known)
+    finding = must_not_share_its_target(first, pairs)
 
     assert finding is not None
     assert finding.message == (

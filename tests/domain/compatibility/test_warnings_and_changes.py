@@ -1,4 +1,4 @@
-"""What is an operator told beside errors: warnings, and what was added, removed and changed?"""
+"""Warnings, and the added, removed and changed elements."""
 
 from typing import NamedTuple
 
@@ -222,8 +222,8 @@ WARNED = [
 def test_warns_of_exactly_what_changed(case: Warned) -> None:
     comparison = compare(case.source.model(), case.target.model())
 
-    told = [(finding.code.value, finding.source, finding.target) for finding in comparison.warnings]
-    assert sorted(told, key=str) == sorted(case.warnings, key=str)
+    warnings = [(finding.code.value, finding.source, finding.target) for finding in comparison.warnings]
+    assert sorted(warnings, key=str) == sorted(case.warnings, key=str)
     assert all(finding.severity is Severity.WARNING for finding in comparison.warnings)
 
 
@@ -279,7 +279,7 @@ def test_does_not_let_a_warning_break_a_position() -> None:
     ],
     ids=["name", "form", "new on a task", "new in the process", "gone"],
 )
-def test_tells_what_changed_in_words(
+def test_describes_a_change_in_words(
     source: ProcessBuilder, target: ProcessBuilder, name: str | None, message: str
 ) -> None:
     [warning] = compare(source.model(), target.model()).warnings
@@ -313,13 +313,13 @@ def test_does_not_say_that_an_error_stays_armed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "told"), [(1, "'a'"), (3, "'a', 'b', 'c'"), (5, "'a', 'b', 'c' and 2 more")]
+    ("count", "listed"), [(1, "'a'"), (3, "'a', 'b', 'c'"), (5, "'a', 'b', 'c' and 2 more")]
 )
-def test_names_the_first_elements_behind_and_counts_the_others(count: int, told: str) -> None:
+def test_names_the_first_elements_behind_and_counts_the_others(count: int, listed: str) -> None:
     comparison = compare(chain(*"abcde"[:count], "f").model(), chain("f").model())
 
     assert [finding.message for finding in comparison.warnings] == [
-        f"User task 'f' has elements before it that were removed or changed: {told}."
+        f"User task 'f' has elements before it that were removed or changed: {listed}."
     ]
 
 

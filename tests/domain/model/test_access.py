@@ -1,4 +1,4 @@
-"""Who may ask for what, and how long."""
+"""The permissions of roles, and the validity of API keys."""
 
 from dataclasses import replace
 from datetime import timedelta

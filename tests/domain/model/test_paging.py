@@ -1,4 +1,4 @@
-"""Which pages may be asked for, and how a cursor leads to the next one."""
+"""Page requests, pages and cursors."""
 
 import base64
 

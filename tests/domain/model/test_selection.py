@@ -1,4 +1,4 @@
-"""Which requests say in exactly one way which instances they mean."""
+"""A request selects instances in exactly one way."""
 
 from collections.abc import Iterable, Iterator
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Each rule of an upgrade, once held and once broken."""
+"""Each rule of an upgrade, once kept and once broken."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How large the next chunk is, and how fast and far an upgrade is."""
+"""The size of the next chunk, and the rate and remaining time of an upgrade."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Two versions of a process are compared as an operator asks: any two, or one with the latest published."""
+"""Any two versions of a process are compared, or one with the latest published version."""
 
 import pytest
 
@@ -36,7 +36,9 @@ async def test_a_version_is_compared_with_the_latest_published_one(store: Store)
     migration_path = await compared(store, 1)
     assert migration_path is not None
     assert (migration_path.target, dict(migration_path.mapping)) == (3, {"approve": "approve"})
-    assert [(one.code, one.source) for one in migration_path.errors] == [(Code.ELEMENT_MISSING, "pay")]
+    assert [(finding.code, finding.source) for finding in migration_path.errors] == [
+        (Code.ELEMENT_MISSING, "pay")
+    ]
     assert migration_path.warnings == ()
 
 
@@ -48,7 +50,9 @@ async def test_of_several_processes_in_a_document_the_one_of_the_code_is_compare
     await a_modelled_process(store, *map(beside_another, ours))
     migration_path = await compared(store, 1)
     assert migration_path is not None
-    assert [(one.code, one.source) for one in migration_path.errors] == [(Code.ELEMENT_MISSING, "approve")]
+    assert [(finding.code, finding.source) for finding in migration_path.errors] == [
+        (Code.ELEMENT_MISSING, "approve")
+    ]
 
 
 async def test_any_two_versions_are_compared_either_way_and_drafts_too(store: Store) -> None:
@@ -59,14 +63,14 @@ async def test_any_two_versions_are_compared_either_way_and_drafts_too(store: St
     assert backwards is not None
     assert (forwards.target, forwards.errors) == (3, ())
     assert backwards.target == 1
-    assert [(one.code, one.source) for one in backwards.errors] == [(Code.ELEMENT_MISSING, "pay")]
+    assert [(finding.code, finding.source) for finding in backwards.errors] == [(Code.ELEMENT_MISSING, "pay")]
 
 
 @pytest.mark.parametrize("documents", [[None, PAY], [PAY, None]], ids=["source", "target"])
 async def test_a_version_without_a_model_is_told(
     store: Store, documents: list[ProcessBuilder | None]
 ) -> None:
-    await a_modelled_process(store, *(None if one is None else one.xml() for one in documents))
+    await a_modelled_process(store, *(None if document is None else document.xml() for document in documents))
     migration_path = await compared(store, 1)
     assert migration_path is not None
     without = documents.index(None) + 1

@@ -1,4 +1,4 @@
-"""How an engine registers and reports its instances; and what is refused whole."""
+"""An engine registers and reports instances; an invalid request is refused as a whole."""
 
 import pytest
 
@@ -133,7 +133,7 @@ async def test_as_many_instances_as_a_request_may_carry_are_taken(store: Store) 
     await a_process(store)
     few = instances(range(2))
     assert await register_instances(store, process=ORDERS, instances=few, caller=ADMIN, most=2) == 2
-    reports = [a_report(one, status=Status.RUNNING) for one in few]
+    reports = [a_report(instance, status=Status.RUNNING) for instance in few]
     assert await report_instances(store, reports=reports, caller=ADMIN, most=2) == 2
     message = "Expected at most 1 instances in one request, but got 2."
     async with refused(store, ErrorCode.INVALID_INPUT, message, ("instances",)):

@@ -1,4 +1,4 @@
-"""What a plan counts and refuses; that it holds is the matter of the laws of plans."""
+"""The counts, fingerprints and errors of plans. That a plan holds is tested by the laws of plans."""
 
 from dataclasses import replace
 
@@ -82,16 +82,16 @@ async def test_a_plan_tells_what_it_is_about_and_holds_for_just_that(store: Stor
     selection = all_active()
     renamed = an_instruction("approve", "accept")
     mapping = VersionMapping(from_version=VersionNumber(1), instructions=(renamed,))
-    asked = UpgradeRequest(process=ORDERS, selection=selection, mappings=(mapping,))
-    plan = await plan_upgrade(store, asked)
+    request = UpgradeRequest(process=ORDERS, selection=selection, mappings=(mapping,))
+    plan = await plan_upgrade(store, request)
     assert (plan.process, plan.selection, plan.mappings) == (ORDERS, selection, (mapping,))
     assert {
         version: migration_path.mapping["approve"] for version, migration_path in plan.migration_paths.items()
     } == {1: "accept"}
     fingerprint = str(plan.fingerprint)
-    assert await require_same_plan(store, replace(asked, fingerprint=fingerprint)) == plan.fingerprint
+    assert await require_same_plan(store, replace(request, fingerprint=fingerprint)) == plan.fingerprint
     with pytest.raises(PlanChanged):
-        await require_same_plan(store, replace(asked, fingerprint=fingerprint, mappings=()))
+        await require_same_plan(store, replace(request, fingerprint=fingerprint, mappings=()))
 
 
 async def test_without_a_published_version_there_is_no_plan(store: Store) -> None:
@@ -188,7 +188,7 @@ async def test_a_text_of_any_length_is_quoted_in_short(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("now", "told"),
+    ("now", "difference"),
     [
         ((3, 4, 1), "it would go to version 3 instead of 2"),
         ((2, 1_004, 1), "it would upgrade 1,004 instead of 4"),
@@ -196,14 +196,14 @@ async def test_a_text_of_any_length_is_quoted_in_short(store: Store) -> None:
     ],
     ids=["target", "upgraded", "both"],
 )
-def test_what_differs_from_the_plan_is_told(now: tuple[int, int, int], told: str) -> None:
+def test_what_differs_from_the_plan_is_named(now: tuple[int, int, int], difference: str) -> None:
     planned = read_fingerprint("2-4-1-ff")
     target, upgraded, skipped = now
     done = an_upgrade(target=target).counting(upgraded=upgraded, skipped=skipped)
     with pytest.raises(PlanChanged) as caught:
         require_planned_result(planned, done)
     assert caught.value.message == (
-        f"Expected to carry out the plan 2-4-1-ff, but {told}. "
+        f"Expected to carry out the plan 2-4-1-ff, but {difference}. "
         "Look at the new plan, and give its fingerprint."
     )
     assert caught.value.field == ("fingerprint",)
@@ -215,11 +215,11 @@ def test_what_differs_from_the_plan_is_told(now: tuple[int, int, int], told: str
 
 async def test_the_same_numbers_of_other_instances_are_another_plan(store: Store) -> None:
     await a_process(store, holding=[*instances([1]), an_instance(2, status=Status.RUNNING)])
-    asked = UpgradeRequest(process=ORDERS, selection=all_active())
-    plan = await plan_upgrade(store, asked)
+    request = UpgradeRequest(process=ORDERS, selection=all_active())
+    plan = await plan_upgrade(store, request)
     other = f"{plan.target_version}-{plan.upgraded}-{plan.skipped}-0000000000000000"
     with pytest.raises(PlanChanged) as caught:
-        await require_same_plan(store, replace(asked, fingerprint=other))
+        await require_same_plan(store, replace(request, fingerprint=other))
     assert "but other instances would be upgraded or skipped, in the same numbers." in caught.value.message
-    planned = replace(asked, fingerprint=str(plan.fingerprint))
+    planned = replace(request, fingerprint=str(plan.fingerprint))
     assert await require_same_plan(store, planned) == plan.fingerprint

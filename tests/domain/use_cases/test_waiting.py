@@ -1,4 +1,4 @@
-"""How tasks of one program wait for news, and stop waiting."""
+"""Tasks of one program wait for changes, and stop waiting."""
 
 import asyncio
 import gc
@@ -33,7 +33,7 @@ async def test_a_wait_ends_by_itself() -> None:
 async def test_nothing_is_left_of_those_who_waited() -> None:
     def futures() -> int:
         gc.collect()
-        return sum(type(one) is asyncio.Future for one in gc.get_objects())
+        return sum(type(value) is asyncio.Future for value in gc.get_objects())
 
     change_signal = ChangeSignal()
     await change_signal.wait(0.001)
