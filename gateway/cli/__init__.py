@@ -1,4 +1,4 @@
-"""What can be done from a terminal?"""
+"""The command line, `uplift`."""
 
 from uplift.gateway.cli.main import app
 

@@ -1,4 +1,4 @@
-"""How is the audit taken out, or made smaller, from a terminal?"""
+"""The commands `export-audit` and `prune-audit`."""
 
 import sys
 from datetime import timedelta
@@ -9,47 +9,51 @@ import typer
 
 from uplift.domain.clock import utc_now
 from uplift.domain.use_cases.prune import prune_outcomes
-from uplift.gateway.cli.operations import process_key
-from uplift.gateway.cli.options import DatabaseUrl
+from uplift.gateway.cli.options import DatabaseUrl, parse_process
 from uplift.gateway.cli.runner import opened_store, run, settings_with
 from uplift.gateway.files.audit_export import AuditFormat, export_audit
 
 
 def export(
-    form: Annotated[AuditFormat, typer.Option("--format", help="JSON Lines or CSV.")] = AuditFormat.JSONL,
+    file_format: Annotated[
+        AuditFormat, typer.Option("--format", help="JSON Lines or CSV.")
+    ] = AuditFormat.JSONL,
     output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where to write; standard output unless given.")
+        Path | None, typer.Option(metavar="FILE", help="The file to write; standard output by default.")
     ] = None,
     process: Annotated[
-        str | None, typer.Option(metavar="NAMESPACE/CODE", help="Of this process only.")
+        str | None, typer.Option(metavar="NAMESPACE/CODE", help="Export upgrades of this process only.")
     ] = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Write what upgrades did to each instance, the newest upgrade first."""
+    """Export the outcome of each instance in each upgrade, newest upgrade first."""
 
-    async def work() -> None:
-        key = None if process is None else process_key(process)
+    async def write() -> None:
+        process_key = None if process is None else parse_process(process)
         async with opened_store(settings_with(database_url=database_url), must_exist=True) as store:
             if output is None:
-                await export_audit(store, sys.stdout, form, key)
+                await export_audit(store, sys.stdout, file_format, process_key)
                 return
             with output.open("w", encoding="utf-8", newline="") as out:
-                written = await export_audit(store, out, form, key)
+                written = await export_audit(store, out, file_format, process_key)
         typer.echo(f"Wrote {written:,} records to {output}.")
 
-    run(work())
+    run(write())
 
 
 def prune(
     days: Annotated[
-        int, typer.Option("--older-than", min=0, metavar="DAYS", help="Of upgrades that ended so long ago.")
+        int,
+        typer.Option(
+            "--older-than", min=0, metavar="DAYS", help="Prune upgrades that ended at least this long ago."
+        ),
     ],
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Forget the outcomes of old upgrades. Their counts stay; they can no longer be retried or undone."""
+    """Delete the outcomes of old upgrades. Their counts stay, but they can no longer be retried or undone."""
 
-    async def work() -> int:
+    async def delete() -> int:
         async with opened_store(settings_with(database_url=database_url), must_exist=True) as store:
             return await prune_outcomes(store, before=utc_now() - timedelta(days=days))
 
-    typer.echo(f"Forgot {run(work()):,} outcomes.")
+    typer.echo(f"Deleted {run(delete()):,} outcomes.")

@@ -1,23 +1,29 @@
-"""How are two versions of a process compared from a terminal, or in a pipeline?"""
+"""The command `diff`. The JSON that `--json` prints is a public interface."""
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from uplift.domain.bpmn import read_model
-from uplift.domain.compatibility import Comparison, Severity, breaking_positions, compare, migrate_position
+from uplift.domain.compatibility import (
+    Comparison,
+    Finding,
+    Severity,
+    breaking_positions,
+    compare,
+    migrate_position,
+)
 from uplift.domain.errors import UpliftError
-from uplift.gateway.cli.diff_json import comparison_json
 from uplift.gateway.cli.runner import fail
 from uplift.gateway.cli.tables import console
 from uplift.gateway.files.mapping_files import read_pairs
 
 UNREADABLE = 2
-"""The exit code when an input cannot be read, as for wrong options."""
+"""The exit code when an input cannot be read; the same as for invalid options."""
 Document = Annotated[Path, typer.Argument(metavar="FILE", help="A BPMN 2.0 document.")]
 
 
@@ -29,13 +35,14 @@ def diff(
         typer.Option(metavar="FILE", help='The whole mapping, as JSON {"<source>": "<target>"}.'),
     ] = None,
     process: Annotated[
-        str | None, typer.Option(metavar="ID", help="The id of the process, where a document has several.")
+        str | None, typer.Option(metavar="ID", help="The id of the process, if a document has several.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print mapping and findings as JSON.")] = False,
 ) -> None:
-    """Compare two versions: where do instances go, and which positions break?
+    """Compare two versions of a process: show the mapping, and the positions that cannot be upgraded.
 
-    Exit code 0: none breaks. 1: some position breaks, or a given pair is invalid. 2: an input cannot be read.
+    Exit code 0: every position can be upgraded. 1: a position cannot, or a pair of the mapping is invalid.
+    2: an input cannot be read.
     """
     try:
         comparison = _comparison(old, new, mapping, process)
@@ -46,7 +53,7 @@ def diff(
     if as_json:
         typer.echo(json.dumps(comparison_json(comparison), indent=2, ensure_ascii=False))
     else:
-        _show(comparison)
+        _print(comparison)
     if comparison.errors or breaking_positions(comparison):
         raise typer.Exit(1)
 
@@ -58,14 +65,32 @@ def _comparison(old: Path, new: Path, mapping: Path | None, process: str | None)
     return compare(source, target, instructions=read_pairs(mapping), generate=False)
 
 
-def _show(comparison: Comparison) -> None:
+def comparison_json(comparison: Comparison) -> dict[str, Any]:
+    """The mapping, sorted by source id, and the findings in reading order."""
+    return {
+        "mapping": comparison.mapping,
+        "findings": [_finding_json(finding) for finding in comparison.findings],
+    }
+
+
+def _finding_json(finding: Finding) -> dict[str, str | None]:
+    return {
+        "severity": finding.severity.value,
+        "code": finding.code.value,
+        "source": finding.source,
+        "target": finding.target,
+        "message": finding.message,
+    }
+
+
+def _print(comparison: Comparison) -> None:
     out = console()
     for title, elements in (("added", comparison.added), ("removed", comparison.removed)):
         if elements:
             out.print(f"{title}: {', '.join(elements)}")
     pairs = Table("source", "target", title="Mapping", title_justify="left")
-    for before, after in comparison.mapping.items():
-        pairs.add_row(Text(before), Text(after if after != before else "same"))
+    for source, target in comparison.mapping.items():
+        pairs.add_row(Text(source), Text(target if target != source else "same"))
     out.print(pairs)
     if comparison.findings:
         findings = Table("", "code", "message", title="Findings", title_justify="left")
@@ -75,7 +100,7 @@ def _show(comparison: Comparison) -> None:
         out.print(findings)
     breaking = breaking_positions(comparison)
     if not breaking:
-        out.print("Instances can be upgraded wherever they wait.")
+        out.print("Instances can be upgraded at every position.")
     for element in breaking:
         why = " ".join(found.message for found in migrate_position(comparison, frozenset({element})).errors)
         out.print(f"Instances that wait at {element} cannot be upgraded. {why}")

@@ -1,4 +1,4 @@
-"""How are files imported from a terminal?"""
+"""The command `import`."""
 
 from functools import partial
 from pathlib import Path
@@ -8,7 +8,7 @@ import typer
 from rich.progress import Progress, TaskID
 
 from uplift.gateway.cli.options import DatabaseUrl
-from uplift.gateway.cli.progress import bar_of_bytes
+from uplift.gateway.cli.progress import bytes_progress
 from uplift.gateway.cli.runner import local_caller, opened_store, run, settings_with
 from uplift.gateway.files.importer import import_file
 
@@ -16,28 +16,30 @@ from uplift.gateway.files.importer import import_file
 def import_files(
     files: Annotated[
         list[Path],
-        typer.Argument(exists=True, dir_okay=False, help="JSON Lines, or CSV when it ends in .csv."),
+        typer.Argument(
+            exists=True, dir_okay=False, help="A file of JSON Lines, or CSV if its name ends in .csv."
+        ),
     ],
     database_url: DatabaseUrl = None,
 ) -> None:
     """Import processes, versions and instances from files. Importing a file again changes nothing."""
 
-    async def work() -> None:
+    async def import_all() -> None:
         async with opened_store(settings_with(database_url=database_url)) as store:
             for file in files:
-                with bar_of_bytes() as progress:
+                with bytes_progress() as progress:
                     task = progress.add_task(file.name, total=file.stat().st_size)
-                    done = await import_file(
+                    imported = await import_file(
                         store,
                         file,
                         caller=local_caller(),
                         on_progress=partial(_show, progress, task),
                     )
-                typer.echo(f"{file.name}: imported {done}.")
+                typer.echo(f"{file.name}: imported {imported}.")
             await store.database.analyze()
 
-    run(work())
+    run(import_all())
 
 
-def _show(progress: Progress, task: TaskID, read: int) -> None:
-    progress.update(task, completed=read)
+def _show(progress: Progress, task: TaskID, bytes_read: int) -> None:
+    progress.update(task, completed=bytes_read)

@@ -1,4 +1,4 @@
-"""How are API keys managed?"""
+"""The commands `keys create`, `keys list`, `keys revoke` and `keys audit`."""
 
 from datetime import datetime
 from typing import Annotated
@@ -14,28 +14,27 @@ from uplift.domain.model.access import Role
 from uplift.gateway.auth.expiry import expiry_in, expiry_on
 from uplift.gateway.auth.key_audit import key_events
 from uplift.gateway.auth.keys import create_key
-from uplift.gateway.cli.ids import parse_id
-from uplift.gateway.cli.options import DatabaseUrl
+from uplift.gateway.cli.options import DatabaseUrl, parse_id
 from uplift.gateway.cli.runner import local_caller, opened_store, run, settings_with
 from uplift.gateway.cli.tables import console
 from uplift.storage.repositories.api_keys import SqlKeys
 
-app = typer.Typer(no_args_is_help=True, help="Create, list and revoke API keys, and see how they were used.")
+app = typer.Typer(no_args_is_help=True, help="Create, list, revoke and audit API keys.")
 
 
 @app.command("create")
 def create(
-    name: Annotated[str, typer.Argument(help="What the key is for; it stands in the audit.")],
-    role: Annotated[Role, typer.Option(help="What it may do.")] = Role.READER,
+    name: Annotated[str, typer.Argument(help="The name of the key, which the audit shows.")],
+    role: Annotated[Role, typer.Option(help="The role of the key.")] = Role.READER,
     expires_in: Annotated[
-        str | None, typer.Option(metavar="SPAN", help="How long it is valid, like 90d, 12h, 30m or 2w.")
+        str | None, typer.Option(metavar="SPAN", help="The lifetime of the key, such as 90d, 12h, 30m or 2w.")
     ] = None,
     expires_on: Annotated[
-        str | None, typer.Option(metavar="DATE", help="The last day (UTC) on which it is valid.")
+        str | None, typer.Option(metavar="DATE", help="The last day (UTC) on which the key is valid.")
     ] = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Create an API key and show it, once: only its digest is stored. Unless told, it never expires."""
+    """Create an API key and show it once: only its digest is stored. By default it never expires."""
 
     async def work() -> str:
         expires_at = _expiry(expires_in, expires_on)
@@ -50,7 +49,7 @@ def create(
 
 @app.command("list")
 def list_keys(database_url: DatabaseUrl = None) -> None:
-    """List all API keys, without their secrets. Times are in UTC; that of the last use lags a minute."""
+    """List all API keys without their secrets. Times are in UTC; the last use is up to a minute late."""
 
     async def work() -> Table:
         table = Table(box=None, pad_edge=False)
@@ -62,7 +61,7 @@ def list_keys(database_url: DatabaseUrl = None) -> None:
             last_uses = await keys.last_uses()
             for key in await keys.all():
                 times = (key.created_at, key.expires_at, last_uses.get(key.id), key.revoked_at)
-                table.add_row(str(key.id), Text(key.name), key.role, *map(_shown, times))
+                table.add_row(str(key.id), Text(key.name), key.role, *map(_text_of, times))
         return table
 
     console().print(run(work()))
@@ -75,7 +74,7 @@ def revoke(
     ],
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Revoke an API key: from the next request on it is refused."""
+    """Revoke an API key. From then on, every request with it is refused."""
 
     async def work() -> None:
         async with opened_store(settings_with(database_url=database_url), must_exist=True) as store:
@@ -94,7 +93,7 @@ def audit(
     ] = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Show who created and revoked keys, and on which days they were used or refused."""
+    """Show who created and revoked API keys, and on which days they were used or refused."""
 
     async def work() -> Table:
         table = Table(box=None, pad_edge=False)
@@ -104,7 +103,7 @@ def audit(
             table.add_column(column)
         async with opened_store(settings_with(database_url=database_url), must_exist=True) as store:
             for event in await key_events(SqlKeys(store.database), key):
-                table.add_row(_shown(event.at), str(event.key_id), Text(event.name), Text(event.what))
+                table.add_row(_text_of(event.at), str(event.key_id), Text(event.name), Text(event.what))
         return table
 
     console().print(run(work()))
@@ -118,5 +117,5 @@ def _expiry(span: str | None, day: str | None) -> datetime | None:
     return None if day is None else expiry_on(day)
 
 
-def _shown(time: datetime | None) -> str:
+def _text_of(time: datetime | None) -> str:
     return "" if time is None else f"{time:%Y-%m-%d %H:%M}"

@@ -4,12 +4,16 @@ from collections.abc import Callable
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from typing import Annotated, Any, Concatenate, ParamSpec
+from uuid import UUID
 
 import typer
 
+from uplift.domain.errors import InvalidInput
+from uplift.domain.model.process import ProcessKey
 from uplift.gateway.cli.runner import settings_with
 from uplift.gateway.settings import Settings
 from uplift.gateway.settings_reference import describe_settings
+from uplift.web.uuids import read_uuid
 
 SETTINGS = describe_settings()
 P = ParamSpec("P")
@@ -29,6 +33,32 @@ def setting_option(name: str) -> Any:
 
 
 DatabaseUrl = Annotated[str | None, setting_option("database_url")]
+GatewayUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--url", metavar="URL", envvar="UPLIFT_URL", help="Call this gateway instead of a database."
+    ),
+]
+ApiKey = Annotated[
+    str | None,
+    typer.Option("--api-key", metavar="KEY", envvar="UPLIFT_API_KEY", help="The API key for the gateway."),
+]
+
+
+def parse_id(text: str) -> UUID:
+    """Parse an id in any form that the APIs accept. Raises BadParameter."""
+    try:
+        return read_uuid(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def parse_process(name: str) -> ProcessKey:
+    """Parse the name of a process, NAMESPACE/CODE. Raises InvalidInput."""
+    namespace, slash, code = name.partition("/")
+    if not slash or not namespace or not code:
+        raise InvalidInput(f"Expected the process as NAMESPACE/CODE, but got {name!r}.")
+    return ProcessKey(namespace=namespace, code=code)
 
 
 def with_settings(*names: str) -> Callable[[Callable[Concatenate[Settings, P], None]], Callable[..., None]]:

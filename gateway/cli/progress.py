@@ -1,8 +1,9 @@
-"""How far has a command come?
+"""Shows the progress of commands and upgrades.
 
-Shown on standard error, and only in a terminal: a file or pipe gets the answer alone.
+Progress bars go to standard error, and only to a terminal.
 """
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -14,24 +15,49 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from uplift.domain.model.upgrade import UpgradeState
+from uplift.gateway.cli.tables import console, upgrade_table
+from uplift.gateway.operations.client import OperationsClient
+from uplift.gateway.operations.summaries import UpgradeSummary
 
-def bar_of_bytes() -> Progress:
-    """For files that are read."""
+
+def bytes_progress() -> Progress:
+    """A progress bar for reading files."""
     return _progress(DownloadColumn(), TimeRemainingColumn())
 
 
-def bar_of_instances() -> Progress:
-    """For instances that are worked off."""
+def instances_progress() -> Progress:
+    """A progress bar for upgrading instances."""
     return _progress(MofNCompleteColumn(), TimeRemainingColumn())
 
 
+async def follow_upgrade(client: OperationsClient, upgrade: UpgradeSummary) -> UpgradeSummary:
+    """Show the progress of an upgrade until it ends, and return its final state."""
+    if upgrade.is_finished:
+        return upgrade
+    with instances_progress() as progress:
+        task = progress.add_task(upgrade.state, total=upgrade.expected)
+
+        def show(current: UpgradeSummary) -> None:
+            progress.update(task, completed=current.total, total=current.expected, description=current.state)
+
+        return await client.follow(upgrade.id, show)
+
+
+def show_upgrade(upgrade: UpgradeSummary, *, must_complete: bool = False) -> None:
+    """Print an upgrade. Exit with code 1 if it had to complete, but FAILED or was CANCELLED."""
+    console().print(upgrade_table(upgrade))
+    if must_complete and upgrade.state in (UpgradeState.FAILED, UpgradeState.CANCELLED):
+        raise typer.Exit(1)
+
+
 def _progress(*columns: ProgressColumn) -> Progress:
-    console = Console(stderr=True)
+    terminal = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         *columns,
-        console=console,
+        console=terminal,
         transient=True,
-        disable=not console.is_terminal,
+        disable=not terminal.is_terminal,
     )

@@ -1,4 +1,4 @@
-"""How does a command run: with which settings, on which store, and how does it say what went wrong?"""
+"""Runs a command: its settings, its database or gateway, and its error messages."""
 
 import asyncio
 import getpass
@@ -19,10 +19,14 @@ from uvicorn.loops.auto import auto_loop_factory
 
 from uplift.domain.errors import InvalidInput, UpliftError
 from uplift.domain.model.access import Caller, Role
+from uplift.gateway.auth.keys import is_well_formed
 from uplift.gateway.database import database_in, open_store
 from uplift.gateway.files.importer import ImportFailedError
-from uplift.gateway.operations.remote import RemoteError
-from uplift.gateway.settings import Settings, environment_variable
+from uplift.gateway.operations.client import OperationsClient
+from uplift.gateway.operations.local import LocalClient
+from uplift.gateway.operations.remote import RemoteClient, RemoteError
+from uplift.gateway.settings import Settings, environment_variable, without_password
+from uplift.gateway.worker import worker_name
 from uplift.storage.database import Database
 from uplift.storage.schema import WrongSchema
 from uplift.storage.store import SqlStore
@@ -41,9 +45,9 @@ def settings_with(**options: Any) -> Settings:
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run a command's work to its end; what may go wrong is said in a sentence, with exit code 1."""
+    """Run a command to its end. An expected error ends the program with one sentence and exit code 1."""
     try:
-        # The loop that uvicorn would choose itself, uvloop: steps to the database's threads cost it half.
+        # uvloop, as uvicorn would choose: it halves the cost of switching to the database's threads.
         with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
             return runner.run(work)
     except (UpliftError, WrongSchema) as error:
@@ -52,7 +56,7 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
         fail(str(error))
     except DBAPIError as error:
         fail(f"Expected the database to answer, but: {error.orig}.")
-    except BrokenPipeError:  # whoever read the output has had enough
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(1) from None
     except OSError as error:
@@ -60,14 +64,14 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
 
 
 def fail(message: str, *, code: int = 1) -> NoReturn:
-    """Say what went wrong on standard error and leave with this exit code."""
+    """Print an error on standard error, and exit with this code."""
     typer.secho(message, err=True, fg=typer.colors.RED)
     raise typer.Exit(code)
 
 
 @asynccontextmanager
 async def opened_store(settings: Settings, *, must_exist: bool = False) -> AsyncIterator[SqlStore]:
-    """The store that the settings name. Raises InvalidInput when it must exist and does not."""
+    """The store that the settings name. Raises InvalidInput when it must exist but does not."""
     store = await open_store(_place(settings, must_exist))
     try:
         yield store
@@ -77,7 +81,7 @@ async def opened_store(settings: Settings, *, must_exist: bool = False) -> Async
 
 @asynccontextmanager
 async def opened_database(settings: Settings, *, must_exist: bool = False) -> AsyncIterator[Database]:
-    """As `opened_store`, but with whichever schema."""
+    """Like `opened_store`, but a database with any schema."""
     database = database_in(_place(settings, must_exist))
     try:
         yield database
@@ -85,22 +89,52 @@ async def opened_database(settings: Settings, *, must_exist: bool = False) -> As
         await database.close()
 
 
+@asynccontextmanager
+async def operations_client(
+    url: str | None, api_key: str | None, database_url: str | None
+) -> AsyncIterator[OperationsClient]:
+    """A client for the gateway at the URL, else for the database.
+
+    Raises InvalidInput for a URL together with a database, or without an API key.
+    """
+    if url is None:
+        settings = settings_with(database_url=database_url)
+        async with opened_store(settings, must_exist=True) as store:
+            yield LocalClient(store, local_caller(), settings.build_worker(worker_name()))
+        return
+    if database_url is not None:
+        raise InvalidInput(
+            "Expected either a gateway or a database, but got both "
+            f"{without_password(url)} (--url or UPLIFT_URL) and --database-url."
+        )
+    if api_key is None:
+        raise InvalidInput(
+            "Expected an API key for the gateway, as --api-key or UPLIFT_API_KEY, but got none."
+        )
+    if not is_well_formed(api_key.strip()):  # not shown: it may be another secret, pasted by mistake
+        raise InvalidInput(
+            "Expected an API key as 'uplift keys create' shows it, but the value of --api-key or "
+            "UPLIFT_API_KEY is none, or mistyped."
+        )
+    yield RemoteClient(url=url, api_key=api_key.strip())
+
+
 def _place(settings: Settings, must_exist: bool) -> Path | URL:
-    where = settings.database
-    if must_exist and isinstance(where, Path) and not where.exists():
-        raise InvalidInput(f"Expected to find the database {where}, but there is no such file.")
-    return where
+    place = settings.database
+    if must_exist and isinstance(place, Path) and not place.exists():
+        raise InvalidInput(f"Expected to find the database {place}, but there is no such file.")
+    return place
 
 
 def local_caller() -> Caller:
-    """Who works on the database directly: whoever may open it may do everything."""
+    """The caller of commands on the database itself: a user who can open it may do everything."""
     return Caller(name=f"cli:{_user()}", role=Role.SYSTEM_ADMIN)
 
 
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container may run as a user whom nobody has named
+    except (KeyError, OSError):  # the user of a container may have no name
         return str(os.getuid())
 
 

@@ -1,33 +1,26 @@
-"""How are instances upgraded from a terminal?"""
+"""The command `upgrade`."""
 
-import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
 import typer
 
-from uplift.domain.errors import InvalidInput
 from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.selection import SelectionFields, selection_from
-from uplift.gateway.cli.follow import follow, show_upgrade
-from uplift.gateway.cli.ids import parse_id
-from uplift.gateway.cli.operations import Key, Url, operator_for, process_key
-from uplift.gateway.cli.options import DatabaseUrl
-from uplift.gateway.cli.runner import run
+from uplift.gateway.cli.options import ApiKey, DatabaseUrl, GatewayUrl, parse_id, parse_process
+from uplift.gateway.cli.progress import follow_upgrade, show_upgrade
+from uplift.gateway.cli.runner import operations_client, run
 from uplift.gateway.cli.tables import console, plan_table
+from uplift.gateway.files.id_files import read_ids
 from uplift.gateway.files.mapping_files import read_version_mappings
 from uplift.gateway.operations.summaries import PlanSummary, UpgradeSummary
-from uplift.web.uuids import read_uuid
 
 FIELDS = SelectionFields(
     ids="--id or --ids-from", all_active="--all-active", excluded="--except or --except-from"
 )
-
-
 MAX_ROWS = 1_000
-"""Most cohorts of a plan that are shown one by one."""
+"""Cohorts of a plan that are shown in rows of their own."""
 
 
 def upgrade(
@@ -37,18 +30,22 @@ def upgrade(
         typer.Option("--id", parser=parse_id, metavar="UUID", help="An instance to upgrade."),
     ] = None,
     ids_from: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A file of ids, one a line; - is standard input.")
+        Path | None, typer.Option(metavar="FILE", help="A file of ids, one per line; - is standard input.")
     ] = None,
     every_active: Annotated[
-        bool, typer.Option("--all-active", help="All instances that have not ended.")
+        bool, typer.Option("--all-active", help="Select all instances that have not ended.")
     ] = False,
     excluded: Annotated[
         list[UUID] | None,
-        typer.Option("--except", parser=parse_id, metavar="UUID", help="An instance to leave out."),
+        typer.Option("--except", parser=parse_id, metavar="UUID", help="An instance to exclude."),
     ] = None,
     excluded_from: Annotated[
         Path | None,
-        typer.Option("--except-from", metavar="FILE", help="A file of ids to leave out; - likewise."),
+        typer.Option(
+            "--except-from",
+            metavar="FILE",
+            help="A file of ids to exclude, one per line; - is standard input.",
+        ),
     ] = None,
     mapping: Annotated[
         Path | None,
@@ -59,28 +56,29 @@ def upgrade(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, and change nothing.")] = False,
     fingerprint: Annotated[
-        str | None, typer.Option(help="That of a plan: upgrade only if just that would happen.")
+        str | None,
+        typer.Option(help="The fingerprint of a plan: upgrade only if the plan is still the same."),
     ] = None,
-    reason: Annotated[str | None, typer.Option(help="Why, for the audit.")] = None,
+    reason: Annotated[str | None, typer.Option(help="The reason, for the audit.")] = None,
     idempotency_key: Annotated[
-        str | None, typer.Option(help="Repeated under the same key, the request leads to the same upgrade.")
+        str | None, typer.Option(help="A request repeated with the same key returns the same upgrade.")
     ] = None,
     detach: Annotated[
-        bool, typer.Option("--detach", help="Do not wait for the end; a server or worker goes on.")
+        bool, typer.Option("--detach", help="Do not wait for the end; a server or worker runs the upgrade.")
     ] = False,
-    url: Url = None,
-    key: Key = None,
+    url: GatewayUrl = None,
+    api_key: ApiKey = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Upgrade instances to the latest published version of their process, here or on another gateway."""
+    """Upgrade instances to the latest published version of their process."""
 
-    async def work() -> PlanSummary | UpgradeSummary:
+    async def plan_or_upgrade() -> PlanSummary | UpgradeSummary:
         request = UpgradeRequest(
-            process=process_key(process),
+            process=parse_process(process),
             selection=selection_from(
-                ids=[*(ids or ()), *_ids_in(ids_from)],
+                ids=[*(ids or ()), *(read_ids(ids_from) if ids_from else ())],
                 every_active=every_active,
-                excluded=[*(excluded or ()), *_ids_in(excluded_from)],
+                excluded=[*(excluded or ()), *(read_ids(excluded_from) if excluded_from else ())],
                 fields=FIELDS,
             ),
             mappings=() if mapping is None else read_version_mappings(mapping),
@@ -88,36 +86,14 @@ def upgrade(
             reason=reason,
             idempotency_key=idempotency_key,
         )
-        async with operator_for(url, key, database_url) as operator:
+        async with operations_client(url, api_key, database_url) as client:
             if dry_run:
-                return await operator.plan(request)
-            requested = await operator.request(request)
-            return requested if detach else await follow(operator, requested)
+                return await client.plan(request)
+            requested = await client.request(request)
+            return requested if detach else await follow_upgrade(client, requested)
 
-    done = run(work())
-    if isinstance(done, PlanSummary):
-        console().print(plan_table(done, rows=MAX_ROWS))
+    result = run(plan_or_upgrade())
+    if isinstance(result, PlanSummary):
+        console().print(plan_table(result, rows=MAX_ROWS))
     else:
-        show_upgrade(done, must_not_break_off=True)
-
-
-def _ids_in(file: Path | None) -> Sequence[UUID]:
-    if file is None:
-        return ()
-    if str(file) == "-":
-        return _ids_of(sys.stdin.buffer, "standard input")
-    with file.open("rb") as lines:
-        return _ids_of(lines, str(file))
-
-
-def _ids_of(lines: Iterable[bytes], name: str) -> Sequence[UUID]:
-    ids = []
-    for number, line in enumerate(lines, start=1):
-        if text := line.decode("utf-8-sig", "replace").strip():
-            try:
-                ids.append(read_uuid(text))
-            except ValueError as error:
-                raise InvalidInput(
-                    f"Expected line {number} of {name} to be an id, but got {text[:100]!r}."
-                ) from error
-    return ids
+        show_upgrade(result, must_complete=True)

@@ -1,4 +1,4 @@
-"""How are upgrades looked after from a terminal?"""
+"""The commands `upgrades list`, `show`, `pause`, `resume`, `cancel`, `retry` and `undo`."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -11,130 +11,144 @@ from rich.console import RenderableType
 from uplift.domain.model.decision import ReasonCode
 from uplift.domain.model.request import RetryRequest, UndoRequest
 from uplift.domain.model.selection import UpgradeId
-from uplift.gateway.cli.follow import follow, show_upgrade
-from uplift.gateway.cli.ids import parse_id
-from uplift.gateway.cli.operations import Key, Url, operator_for, process_key
-from uplift.gateway.cli.options import DatabaseUrl
-from uplift.gateway.cli.runner import run
+from uplift.gateway.cli.options import ApiKey, DatabaseUrl, GatewayUrl, parse_id, parse_process
+from uplift.gateway.cli.progress import follow_upgrade, show_upgrade
+from uplift.gateway.cli.runner import operations_client, run
 from uplift.gateway.cli.tables import console, upgrades_table
 from uplift.gateway.files.mapping_files import read_version_mappings
 from uplift.gateway.operations.client import Change, OperationsClient
 from uplift.gateway.operations.summaries import UpgradeSummary
 
-app = typer.Typer(
-    no_args_is_help=True, help="See, pause, resume, cancel, retry and undo upgrades, here or on a gateway."
-)
+app = typer.Typer(no_args_is_help=True, help="List, show, pause, resume, cancel, retry and undo upgrades.")
 
 Id = Annotated[UUID, typer.Argument(metavar="ID", parser=parse_id, help="The id of the upgrade.")]
-Reason = Annotated[str | None, typer.Option(help="Why, for the audit.")]
+Reason = Annotated[str | None, typer.Option(help="The reason, for the audit.")]
 
 
 @app.command("list")
 def list_upgrades(
     process: Annotated[
-        str | None, typer.Option(metavar="NAMESPACE/CODE", help="Of this process only.")
+        str | None, typer.Option(metavar="NAMESPACE/CODE", help="List upgrades of this process only.")
     ] = None,
-    most: Annotated[int, typer.Option(min=1, max=1_000, help="How many at the most.")] = 20,
-    url: Url = None,
-    key: Key = None,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="The largest number of upgrades.")] = 20,
+    url: GatewayUrl = None,
+    api_key: ApiKey = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """List the latest upgrades, the newest first."""
+    """List the latest upgrades, newest first."""
 
-    async def work() -> RenderableType:
-        wanted = None if process is None else process_key(process)
-        async with operator_for(url, key, database_url) as operator:
-            return upgrades_table(await operator.latest(wanted, most))
+    async def latest() -> RenderableType:
+        process_key = None if process is None else parse_process(process)
+        async with operations_client(url, api_key, database_url) as client:
+            return upgrades_table(await client.latest(process_key, limit))
 
-    console().print(run(work()))
+    console().print(run(latest()))
 
 
 @app.command("show")
 def show(
     upgrade: Id,
-    wait: Annotated[bool, typer.Option("--follow", help="Show the progress until it ends.")] = False,
-    url: Url = None,
-    key: Key = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Show the progress until the upgrade ends.")
+    ] = False,
+    url: GatewayUrl = None,
+    api_key: ApiKey = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Show how far an upgrade has come."""
+    """Show the state and the outcomes of an upgrade."""
 
-    async def see(operator: OperationsClient) -> UpgradeSummary:
-        seen = await operator.see(upgrade)
-        return await follow(operator, seen) if wait else seen
+    async def get(client: OperationsClient) -> UpgradeSummary:
+        current = await client.get(UpgradeId(upgrade))
+        return await follow_upgrade(client, current) if follow else current
 
-    _do(see, url, key, database_url)
+    _run_and_show(get, url, api_key, database_url)
 
 
 @app.command("pause")
-def pause(upgrade: Id, url: Url = None, key: Key = None, database_url: DatabaseUrl = None) -> None:
-    """Stop an upgrade until it is resumed."""
-    _do(lambda operator: operator.change(upgrade, Change.PAUSE), url, key, database_url)
+def pause(
+    upgrade: Id, url: GatewayUrl = None, api_key: ApiKey = None, database_url: DatabaseUrl = None
+) -> None:
+    """Pause an upgrade until it is resumed."""
+    _change(upgrade, Change.PAUSE, url, api_key, database_url)
 
 
 @app.command("resume")
-def resume(upgrade: Id, url: Url = None, key: Key = None, database_url: DatabaseUrl = None) -> None:
+def resume(
+    upgrade: Id, url: GatewayUrl = None, api_key: ApiKey = None, database_url: DatabaseUrl = None
+) -> None:
     """Queue a paused upgrade again."""
-    _do(lambda operator: operator.change(upgrade, Change.RESUME), url, key, database_url)
+    _change(upgrade, Change.RESUME, url, api_key, database_url)
 
 
 @app.command("cancel")
-def cancel(upgrade: Id, url: Url = None, key: Key = None, database_url: DatabaseUrl = None) -> None:
-    """Stop an upgrade for good; what is done stays done."""
-    _do(lambda operator: operator.change(upgrade, Change.CANCEL), url, key, database_url)
+def cancel(
+    upgrade: Id, url: GatewayUrl = None, api_key: ApiKey = None, database_url: DatabaseUrl = None
+) -> None:
+    """Stop an upgrade for good. Instances that are upgraded already stay upgraded."""
+    _change(upgrade, Change.CANCEL, url, api_key, database_url)
 
 
 @app.command("retry")
 def retry(
     upgrade: Id,
     reasons: Annotated[
-        list[ReasonCode], typer.Option("--for", help="Take up those that were skipped for this reason.")
+        list[ReasonCode], typer.Option("--for", help="Retry instances that were skipped for this reason.")
     ],
     mapping: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Mapping instructions by version, as JSON.")
     ] = None,
     reason: Reason = None,
-    url: Url = None,
-    key: Key = None,
+    url: GatewayUrl = None,
+    api_key: ApiKey = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Upgrade just those instances that an upgrade skipped, for the reasons given."""
+    """Upgrade the instances that an upgrade skipped for certain reasons."""
 
-    async def again(operator: OperationsClient) -> UpgradeSummary:
+    async def request_retry(client: OperationsClient) -> UpgradeSummary:
         request = RetryRequest(
             upgrade_id=UpgradeId(upgrade),
             reasons=frozenset(reasons),
             mappings=() if mapping is None else read_version_mappings(mapping),
             reason=reason,
         )
-        return await follow(operator, await operator.retry(request))
+        return await follow_upgrade(client, await client.retry(request))
 
-    _do(again, url, key, database_url, must_not_break_off=True)
+    _run_and_show(request_retry, url, api_key, database_url, must_complete=True)
 
 
 @app.command("undo")
 def undo(
-    upgrade: Id, reason: Reason = None, url: Url = None, key: Key = None, database_url: DatabaseUrl = None
+    upgrade: Id,
+    reason: Reason = None,
+    url: GatewayUrl = None,
+    api_key: ApiKey = None,
+    database_url: DatabaseUrl = None,
 ) -> None:
-    """Take back every instance that still is where an upgrade put it."""
+    """Undo an upgrade for every instance that is still where the upgrade moved it."""
 
-    async def back(operator: OperationsClient) -> UpgradeSummary:
+    async def request_undo(client: OperationsClient) -> UpgradeSummary:
         request = UndoRequest(upgrade_id=UpgradeId(upgrade), reason=reason)
-        return await follow(operator, await operator.undo(request))
+        return await follow_upgrade(client, await client.undo(request))
 
-    _do(back, url, key, database_url, must_not_break_off=True)
+    _run_and_show(request_undo, url, api_key, database_url, must_complete=True)
 
 
-def _do(
-    what: Callable[[OperationsClient], Awaitable[UpgradeSummary]],
+def _change(
+    upgrade: UUID, change: Change, url: str | None, api_key: str | None, database_url: str | None
+) -> None:
+    _run_and_show(lambda client: client.change(UpgradeId(upgrade), change), url, api_key, database_url)
+
+
+def _run_and_show(
+    operation: Callable[[OperationsClient], Awaitable[UpgradeSummary]],
     url: str | None,
-    key: str | None,
+    api_key: str | None,
     database_url: str | None,
     *,
-    must_not_break_off: bool = False,
+    must_complete: bool = False,
 ) -> None:
-    async def work() -> UpgradeSummary:
-        async with operator_for(url, key, database_url) as operator:
-            return await what(operator)
+    async def run_operation() -> UpgradeSummary:
+        async with operations_client(url, api_key, database_url) as client:
+            return await operation(client)
 
-    show_upgrade(run(work()), must_not_break_off=must_not_break_off)
+    show_upgrade(run(run_operation()), must_complete=must_complete)

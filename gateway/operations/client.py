@@ -1,17 +1,17 @@
-"""What does the command line ask of upgrades, be it of a database here or of a gateway somewhere else?"""
+"""The operations on upgrades that the command line needs, on a database or on a remote gateway."""
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Protocol
-from uuid import UUID
 
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.request import RetryRequest, UndoRequest, UpgradeRequest
+from uplift.domain.model.selection import UpgradeId
 from uplift.gateway.operations.summaries import PlanSummary, UpgradeSummary
 
 
 class Change(StrEnum):
-    """What may be changed of an upgrade that is not finished."""
+    """The changes of state that an operator can make to an unfinished upgrade."""
 
     PAUSE = "pause"
     RESUME = "resume"
@@ -22,24 +22,36 @@ OnProgress = Callable[[UpgradeSummary], None]
 
 
 class OperationsClient(Protocol):
-    """Asks for upgrades and looks after them. `request`, `retry` and `undo` return at once."""
+    """Requests, changes and shows upgrades. Its methods raise UpliftError or RemoteError."""
 
-    async def plan(self, request: UpgradeRequest) -> PlanSummary: ...
-
-    async def request(self, request: UpgradeRequest) -> UpgradeSummary: ...
-
-    async def retry(self, request: RetryRequest) -> UpgradeSummary: ...
-
-    async def undo(self, request: UndoRequest) -> UpgradeSummary: ...
-
-    async def change(self, upgrade: UUID, change: Change) -> UpgradeSummary: ...
-
-    async def see(self, upgrade: UUID) -> UpgradeSummary: ...
-
-    async def latest(self, process: ProcessKey | None, most: int) -> Sequence[UpgradeSummary]:
-        """The latest upgrades, the newest first; of one process, or of all."""
+    async def plan(self, request: UpgradeRequest) -> PlanSummary:
+        """What an upgrade would do; changes nothing."""
         ...
 
-    async def follow(self, upgrade: UUID, on_progress: OnProgress) -> UpgradeSummary:
-        """See an upgrade to its end."""
+    async def request(self, request: UpgradeRequest) -> UpgradeSummary:
+        """Request an upgrade; does not wait for its end."""
+        ...
+
+    async def retry(self, request: RetryRequest) -> UpgradeSummary:
+        """Request a retry; does not wait for its end."""
+        ...
+
+    async def undo(self, request: UndoRequest) -> UpgradeSummary:
+        """Request an undo; does not wait for its end."""
+        ...
+
+    async def change(self, upgrade_id: UpgradeId, change: Change) -> UpgradeSummary:
+        """Pause, resume or cancel an upgrade."""
+        ...
+
+    async def get(self, upgrade_id: UpgradeId) -> UpgradeSummary:
+        """The current state of an upgrade."""
+        ...
+
+    async def latest(self, process_key: ProcessKey | None, limit: int) -> Sequence[UpgradeSummary]:
+        """The latest upgrades of one process or of all, newest first."""
+        ...
+
+    async def follow(self, upgrade_id: UpgradeId, on_progress: OnProgress) -> UpgradeSummary:
+        """Wait until an upgrade ends. Calls `on_progress` with its state from time to time."""
         ...

@@ -1,7 +1,6 @@
-"""How does the command line operate on a database of its own?"""
+"""Operations on upgrades in a local database."""
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from uplift.domain.model.access import Caller
 from uplift.domain.model.paging import PageRequest
@@ -28,7 +27,7 @@ CHANGES = {Change.PAUSE: pause_upgrade, Change.RESUME: resume_upgrade, Change.CA
 
 
 class LocalClient:
-    """Works on an open store, upgrades included: no server need run. See operations.client."""
+    """Implements OperationsClient on an open store. It runs upgrades itself, so no server is needed."""
 
     def __init__(self, store: Store, caller: Caller, worker: Worker) -> None:
         self._store = store
@@ -50,26 +49,26 @@ class LocalClient:
         upgrade = await request_undo(self._store, request, caller=self._caller, worker=self._worker)
         return await self._summary(upgrade)
 
-    async def change(self, upgrade: UUID, change: Change) -> UpgradeSummary:
-        changed = await CHANGES[change](self._store, UpgradeId(upgrade), caller=self._caller)
+    async def change(self, upgrade_id: UpgradeId, change: Change) -> UpgradeSummary:
+        changed = await CHANGES[change](self._store, upgrade_id, caller=self._caller)
         return await self._summary(changed)
 
-    async def see(self, upgrade: UUID) -> UpgradeSummary:
-        return await self._summary(await get_upgrade(self._store, UpgradeId(upgrade)))
+    async def get(self, upgrade_id: UpgradeId) -> UpgradeSummary:
+        return await self._summary(await get_upgrade(self._store, upgrade_id))
 
-    async def latest(self, process: ProcessKey | None, most: int) -> Sequence[UpgradeSummary]:
-        page = await self._store.upgrades(process, PageRequest(first=most))
-        skips = await self._store.decisions([one.id for one in page.items])
-        return [summary_of_upgrade(one, skips[one.id]) for one in page.items]
+    async def latest(self, process_key: ProcessKey | None, limit: int) -> Sequence[UpgradeSummary]:
+        page = await self._store.upgrades(process_key, PageRequest(first=limit))
+        skips = await self._store.decisions([upgrade.id for upgrade in page.items])
+        return [summary_of_upgrade(upgrade, skips[upgrade.id]) for upgrade in page.items]
 
-    async def follow(self, upgrade: UUID, on_progress: OnProgress) -> UpgradeSummary:
-        done = await finish_upgrade(
+    async def follow(self, upgrade_id: UpgradeId, on_progress: OnProgress) -> UpgradeSummary:
+        upgrade = await finish_upgrade(
             self._store,
-            await get_upgrade(self._store, UpgradeId(upgrade)),
+            await get_upgrade(self._store, upgrade_id),
             self._worker,
-            on_progress=lambda so_far: on_progress(summary_of_upgrade(so_far, ())),
+            on_progress=lambda current: on_progress(summary_of_upgrade(current, ())),
         )
-        return await self._summary(done)
+        return await self._summary(upgrade)
 
     async def _summary(self, upgrade: Upgrade) -> UpgradeSummary:
         return summary_of_upgrade(upgrade, (await self._store.decisions([upgrade.id]))[upgrade.id])

@@ -1,4 +1,4 @@
-"""How does the command line ask a gateway somewhere else to upgrade instances?"""
+"""Operations on upgrades of a remote gateway, through its GraphQL API."""
 
 import asyncio
 import time
@@ -13,21 +13,27 @@ import httpx2
 from uplift.domain.model.mapping import VersionMapping
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.request import Request, RetryRequest, UndoRequest, UpgradeRequest
-from uplift.domain.model.selection import Selection, SelectionKind
+from uplift.domain.model.selection import Selection, SelectionKind, UpgradeId
 from uplift.gateway.operations.client import Change, OnProgress
-from uplift.gateway.operations.summaries import CohortSummary, PlanSummary, UpgradeSummary, in_short, where_to
+from uplift.gateway.operations.summaries import (
+    CohortSummary,
+    PlanSummary,
+    UpgradeSummary,
+    describe_reasons,
+    describe_target,
+)
 from uplift.gateway.settings import without_password
 
-FACTS = """
-fragment Facts on Upgrade {
+UPGRADE_FIELDS = """
+fragment UpgradeFields on Upgrade {
   id process { namespace code } selection state targetVersion requestedBy requestedAt
   expected upgraded skipped excluded etaSeconds error countsByReason { code count }
 }
 """
-SEE = "query See($id: UUID!) { upgrade(id: $id) { ...Facts } }" + FACTS
+GET = "query Get($id: UUID!) { upgrade(id: $id) { ...UpgradeFields } }" + UPGRADE_FIELDS
 LATEST = (
     "query Latest($process: ProcessKeyInput, $first: Int!) "
-    "{ upgrades(process: $process, first: $first) { nodes { ...Facts } } }" + FACTS
+    "{ upgrades(process: $process, first: $first) { nodes { ...UpgradeFields } } }" + UPGRADE_FIELDS
 )
 PLAN = """
 query Plan($input: UpgradePlanInput!) {
@@ -44,38 +50,33 @@ query Plan($input: UpgradePlanInput!) {
   }
 }
 """
-PATIENCE = httpx2.Timeout(10, read=60)
-"""Seconds. Upgrades are asked for without waiting for their end, so an answer is never far."""
-LOOK_EVERY = 0.5
-"""Seconds between two looks at an upgrade."""
-LONGEST_SILENCE = 300.0
-"""Seconds that a gateway may be out of reach while an upgrade is followed."""
+TIMEOUT = httpx2.Timeout(10, read=60)
+"""Seconds. No request waits for the end of an upgrade, so responses are quick."""
+POLL_INTERVAL = 0.5
+"""Seconds between two polls of an upgrade's state."""
+MAX_OUTAGE = 300.0
+"""Seconds for which `follow` tolerates an unreachable gateway."""
 
 
 def _mutation(name: str, input_type: str) -> str:
-    return (
-        f"mutation Change($input: {input_type}!) "
-        f"{{ {name}(input: $input) {{ upgrade {{ ...Facts }} userErrors {{ message }} }} }}{FACTS}"
-    )
+    payload = "{ upgrade { ...UpgradeFields } userErrors { message } }"
+    return f"mutation Change($input: {input_type}!) {{ {name}(input: $input) {payload} }}{UPGRADE_FIELDS}"
 
 
 class RemoteError(Exception):
-    """A gateway that cannot be reached, or that refuses."""
+    """A gateway cannot be reached, or it rejects the request."""
 
 
 class UnreachableError(RemoteError):
-    """A gateway that does not answer now, but may later."""
+    """A gateway cannot be reached now. A later attempt may succeed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gateway:
-    """A gateway at a URL, asked through its GraphQL API. Implements operations.client.OperationsClient.
-
-    Its methods raise RemoteError.
-    """
+class RemoteClient:
+    """Implements OperationsClient on the gateway at a URL. Its methods raise RemoteError."""
 
     url: str
-    key: str
+    api_key: str
 
     async def plan(self, request: UpgradeRequest) -> PlanSummary:
         plan = (await self._payload(PLAN, "upgradePlan", _plan_input(request)))["plan"]
@@ -96,7 +97,7 @@ class Gateway:
             **_without_none(fingerprint=request.fingerprint),
             **_request_input(request),
         }
-        return await self._changed("upgradeInstances", "UpgradeInstancesInput", variables)
+        return await self._mutate("upgradeInstances", "UpgradeInstancesInput", variables)
 
     async def retry(self, request: RetryRequest) -> UpgradeSummary:
         variables = {
@@ -105,63 +106,63 @@ class Gateway:
             **_mappings_input(request.mappings),
             **_request_input(request),
         }
-        return await self._changed("retryUpgrade", "RetryUpgradeInput", variables)
+        return await self._mutate("retryUpgrade", "RetryUpgradeInput", variables)
 
     async def undo(self, request: UndoRequest) -> UpgradeSummary:
         variables = {"id": str(request.upgrade_id), **_request_input(request)}
-        return await self._changed("undoUpgrade", "UndoUpgradeInput", variables)
+        return await self._mutate("undoUpgrade", "UndoUpgradeInput", variables)
 
-    async def change(self, upgrade: UUID, change: Change) -> UpgradeSummary:
+    async def change(self, upgrade_id: UpgradeId, change: Change) -> UpgradeSummary:
         name = f"{change}Upgrade"
-        return await self._changed(name, f"{name[0].upper()}{name[1:]}Input", {"id": str(upgrade)})
+        return await self._mutate(name, f"{name[0].upper()}{name[1:]}Input", {"id": str(upgrade_id)})
 
-    async def see(self, upgrade: UUID) -> UpgradeSummary:
-        found = (await self._ask(SEE, {"id": str(upgrade)})).get("upgrade")
-        if found is None:
-            raise RemoteError(f"Expected to find upgrade {upgrade}, but there is none.")
-        return _summary(found)
+    async def get(self, upgrade_id: UpgradeId) -> UpgradeSummary:
+        upgrade = (await self._execute(GET, {"id": str(upgrade_id)})).get("upgrade")
+        if upgrade is None:
+            raise RemoteError(f"Expected to find upgrade {upgrade_id}, but there is none.")
+        return _summary(upgrade)
 
-    async def latest(self, process: ProcessKey | None, most: int) -> Sequence[UpgradeSummary]:
-        key = None if process is None else {"namespace": process.namespace, "code": process.code}
-        found = await self._ask(LATEST, {"process": key, "first": most})
-        return [_summary(one) for one in found["upgrades"]["nodes"]]
+    async def latest(self, process_key: ProcessKey | None, limit: int) -> Sequence[UpgradeSummary]:
+        process = process_key and {"namespace": process_key.namespace, "code": process_key.code}
+        data = await self._execute(LATEST, {"process": process, "first": limit})
+        return [_summary(upgrade) for upgrade in data["upgrades"]["nodes"]]
 
-    async def follow(self, upgrade: UUID, on_progress: OnProgress) -> UpgradeSummary:
-        last_answer = time.monotonic()
+    async def follow(self, upgrade_id: UpgradeId, on_progress: OnProgress) -> UpgradeSummary:
+        last_response = time.monotonic()
         while True:
             try:
-                seen = await self.see(upgrade)
+                upgrade = await self.get(upgrade_id)
             except UnreachableError as error:
-                # The upgrade goes on without us; so does the looking, for a while.
-                if time.monotonic() - last_answer > LONGEST_SILENCE:
-                    raise RemoteError(f"{error} The upgrade {upgrade} may go on nevertheless.") from error
+                # The upgrade runs on without this client, so an outage is no reason to stop polling.
+                if time.monotonic() - last_response > MAX_OUTAGE:
+                    raise RemoteError(f"{error} Upgrade {upgrade_id} may still be running.") from error
             else:
-                last_answer = time.monotonic()
-                on_progress(seen)
-                if seen.is_finished:
-                    return seen
-            await asyncio.sleep(LOOK_EVERY)
+                last_response = time.monotonic()
+                on_progress(upgrade)
+                if upgrade.is_finished:
+                    return upgrade
+            await asyncio.sleep(POLL_INTERVAL)
 
-    async def _changed(self, name: str, input_type: str, asked: Mapping[str, Any]) -> UpgradeSummary:
-        return _summary((await self._payload(_mutation(name, input_type), name, asked))["upgrade"])
+    async def _mutate(self, name: str, input_type: str, fields: Mapping[str, Any]) -> UpgradeSummary:
+        return _summary((await self._payload(_mutation(name, input_type), name, fields))["upgrade"])
 
-    async def _payload(self, document: str, field: str, asked: Mapping[str, Any]) -> Any:
-        payload = (await self._ask(document, {"input": asked})).get(field)
+    async def _payload(self, document: str, field: str, fields: Mapping[str, Any]) -> Any:
+        payload = (await self._execute(document, {"input": fields})).get(field)
         if not isinstance(payload, dict) or "userErrors" not in payload:
             raise RemoteError(
-                f"Expected {without_password(self.url)} to be a gateway, but it answers something else."
+                f"Expected {without_password(self.url)} to be a gateway, but its answer has another form."
             )
         if payload["userErrors"]:
             raise RemoteError(" ".join(error["message"] for error in payload["userErrors"]))
         return payload
 
-    async def _ask(self, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-        return await _post(self.url, self.key, {"query": document, "variables": variables})
+    async def _execute(self, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        return await _post(self.url, self.api_key, {"query": document, "variables": variables})
 
 
 def _summary(upgrade: Mapping[str, Any]) -> UpgradeSummary:
     return UpgradeSummary(
-        id=UUID(upgrade["id"]),
+        id=UpgradeId(UUID(upgrade["id"])),
         process=f"{upgrade['process']['namespace']}/{upgrade['process']['code']}",
         selection=upgrade["selection"],
         state=upgrade["state"],
@@ -188,9 +189,9 @@ def _plan_input(request: UpgradeRequest) -> dict[str, Any]:
 
 
 def _request_input(request: Request) -> dict[str, Any]:
-    """The fields that all requests share. Nothing waits for the end: `follow` looks from time to time."""
-    named = _without_none(reason=request.reason, idempotencyKey=request.idempotency_key)
-    return {**named, "wait": False}
+    """The fields that all requests share. No request waits for the end: `follow` polls for it."""
+    fields = _without_none(reason=request.reason, idempotencyKey=request.idempotency_key)
+    return {**fields, "wait": False}
 
 
 def _mappings_input(mappings: Sequence[VersionMapping]) -> dict[str, Any]:
@@ -217,8 +218,8 @@ def _without_none(**fields: str | None) -> dict[str, str]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _counts(counted: Mapping[str, Any]) -> dict[str, int]:
-    return {reason["code"]: reason["count"] for reason in counted["countsByReason"]}
+def _counts(plan_or_upgrade: Mapping[str, Any]) -> dict[str, int]:
+    return {reason["code"]: reason["count"] for reason in plan_or_upgrade["countsByReason"]}
 
 
 def _cohort(cohort: Mapping[str, Any]) -> CohortSummary:
@@ -233,16 +234,16 @@ def _cohort(cohort: Mapping[str, Any]) -> CohortSummary:
         status=cohort["status"],
         position=position,
         decision=cohort["decision"],
-        why=in_short(reasons) if reasons else where_to(position, tuple(cohort["toPosition"])),
+        why=describe_reasons(reasons) if reasons else describe_target(position, tuple(cohort["toPosition"])),
     )
 
 
-async def _post(url: str, key: str, body: Mapping[str, Any]) -> dict[str, Any]:
+async def _post(url: str, api_key: str, body: Mapping[str, Any]) -> dict[str, Any]:
     address = f"{url.rstrip('/')}/graphql"
     shown = without_password(address)
-    headers = {b"Authorization": f"Bearer {key}".encode()}
+    headers = {b"Authorization": f"Bearer {api_key}".encode()}
     try:
-        async with httpx2.AsyncClient(timeout=PATIENCE) as client:
+        async with httpx2.AsyncClient(timeout=TIMEOUT) as client:
             response = await client.post(address, json=body, headers=headers)
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         why = str(error) or type(error).__name__
@@ -255,12 +256,12 @@ async def _post(url: str, key: str, body: Mapping[str, Any]) -> dict[str, Any]:
         ) from error
     data = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(data, dict) or answer.get("errors"):
-        raise RemoteError(f"Expected {shown} to do as asked, but: {_messages(answer)}")
+        raise RemoteError(f"Expected {shown} to carry out the request, but: {_messages(answer)}")
     return data
 
 
 def _messages(answer: Any) -> str:
     errors = answer.get("errors") if isinstance(answer, dict) else None
     if not isinstance(errors, list):
-        return "it did not answer as a GraphQL API."
+        return "its answer is not that of a GraphQL API."
     return " ".join(str(error.get("message")) for error in errors if isinstance(error, dict))

@@ -1,20 +1,20 @@
-"""What does the command line show of a plan or an upgrade, wherever it comes from?"""
+"""What the command line shows of plans and upgrades, local or remote."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode
+from uplift.domain.model.selection import UpgradeId
 from uplift.domain.model.upgrade import UNFINISHED, Upgrade, UpgradeState
 from uplift.domain.use_cases.plan import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpgradeSummary:
-    """How far an upgrade has come; an undo has no target version. `eta` is in seconds, None when unknown."""
+    """An upgrade so far. `eta` is in seconds, None if unknown. An undo has no target version."""
 
-    id: UUID
+    id: UpgradeId
     process: str
     selection: str
     state: str
@@ -42,7 +42,7 @@ class UpgradeSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CohortSummary:
-    """What would happen to the instances of a cohort; `why` tells why not, or where else they would go."""
+    """The decision on a cohort. `why` has the reasons for SKIP, or a target position that differs."""
 
     count: int
     version: int
@@ -54,7 +54,7 @@ class CohortSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSummary:
-    """What an upgrade would do, the largest cohort first."""
+    """What an upgrade would do, largest cohort first."""
 
     process: str
     target_version: int
@@ -67,7 +67,7 @@ class PlanSummary:
 
 
 def summary_of_upgrade(upgrade: Upgrade, skips: tuple[CountedDecision, ...]) -> UpgradeSummary:
-    """An upgrade here, with the decisions by which instances were skipped."""
+    """Summarize an upgrade of the local store, with its SKIP decisions."""
     return UpgradeSummary(
         id=upgrade.id,
         process=str(upgrade.process),
@@ -87,7 +87,7 @@ def summary_of_upgrade(upgrade: Upgrade, skips: tuple[CountedDecision, ...]) -> 
 
 
 def summary_of_plan(plan: Plan) -> PlanSummary:
-    """A plan made here."""
+    """Summarize a plan of the local store."""
     return PlanSummary(
         process=str(plan.process),
         target_version=plan.target_version,
@@ -96,20 +96,20 @@ def summary_of_plan(plan: Plan) -> PlanSummary:
         excluded=plan.excluded,
         counts_by_reason=plan.counts_by_reason,
         fingerprint=str(plan.fingerprint),
-        cohorts=tuple(map(_cohort, sorted(plan.decisions, key=lambda one: -one.count))),
+        cohorts=tuple(map(_cohort, sorted(plan.decisions, key=lambda counted: -counted.count))),
     )
 
 
-def in_short(reasons: Mapping[str, tuple[tuple[str, str | None], ...]]) -> str:
-    """Reasons in short: each code, with the code and the element of its findings."""
+def describe_reasons(reasons: Mapping[str, tuple[tuple[str, str | None], ...]]) -> str:
+    """Each reason's code, followed by the codes and elements of its findings."""
     return ", ".join(
         " ".join([code, *sorted({f"{finding}({element})" for finding, element in findings})])
         for code, findings in reasons.items()
     )
 
 
-def where_to(position: tuple[str, ...], to_position: tuple[str, ...]) -> str:
-    """Where instances would go, if not to the elements where they wait."""
+def describe_target(position: tuple[str, ...], to_position: tuple[str, ...]) -> str:
+    """The target position, or an empty text if it is the same as the current one."""
     return "" if to_position == position else f"to {' '.join(to_position)}"
 
 
@@ -124,12 +124,12 @@ def _cohort(counted: CountedDecision) -> CohortSummary:
         decision=decision.verdict,
         why=_why(decision)
         if decision.to_position is None
-        else where_to(position, tuple(sorted(decision.to_position))),
+        else describe_target(position, tuple(sorted(decision.to_position))),
     )
 
 
 def _why(decision: Decision) -> str:
-    return in_short(
+    return describe_reasons(
         {
             reason.code: tuple((finding.code.value, finding.source) for finding in reason.findings)
             for reason in decision.reasons

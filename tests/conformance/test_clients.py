@@ -107,7 +107,7 @@ def run(section: Section, gateway: Gateway, folder: Path) -> subprocess.Complete
     return subprocess.run(
         ["bash", "-e", "-c", section.commands],
         cwd=folder,
-        env={**os.environ, "PATH": path, "UPLIFT_URL": gateway.url, "UPLIFT_KEY": gateway.admin_key},
+        env={**os.environ, "PATH": path, "UPLIFT_URL": gateway.url, "UPLIFT_API_KEY": gateway.admin_key},
         capture_output=True,
         text=True,
         timeout=120,

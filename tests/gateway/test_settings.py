@@ -175,7 +175,7 @@ DATABASE = {"UPLIFT_DATABASE_URL"}
         (["serve"], {f"UPLIFT_{name.upper()}" for name in Settings.model_fields}),
         (["demo"], {f"UPLIFT_{name.upper()}" for name in Settings.model_fields} - DATABASE),
         (["import"], DATABASE),
-        (["upgrade"], DATABASE | {"UPLIFT_URL", "UPLIFT_KEY"}),
+        (["upgrade"], DATABASE | {"UPLIFT_URL", "UPLIFT_API_KEY"}),
         (["keys", "create"], DATABASE),
         (["keys", "list"], DATABASE),
         (["keys", "revoke"], DATABASE),

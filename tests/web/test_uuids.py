@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uplift.domain.model.selection import ByIds
-from uplift.gateway.cli.ids import parse_id
+from uplift.gateway.cli.options import parse_id
 from uplift.gateway.files.records import BadLineError, InstanceRecord, records
 from uplift.graphql_api.types.scalars import parse_uuid
 from uplift.rest_compat.body import read_selection

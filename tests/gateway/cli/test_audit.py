@@ -96,9 +96,9 @@ def test_the_audit_of_one_process_as_csv_is_the_same_in_a_file(upgraded: Place) 
 
 
 def test_what_is_forgotten_keeps_its_counts(upgraded: Place) -> None:
-    assert must_do("prune-audit", "--older-than", "1") == "Forgot 0 outcomes.\n"
+    assert must_do("prune-audit", "--older-than", "1") == "Deleted 0 outcomes.\n"
     assert len(exported()) == 8
-    assert must_do("prune-audit", "--older-than", "0") == "Forgot 8 outcomes.\n"
+    assert must_do("prune-audit", "--older-than", "0") == "Deleted 8 outcomes.\n"
     assert exported() == []
     left = everything(upgraded)
     assert [(one.upgraded, one.skipped) for one in left.upgrades] == [(0, 1), (0, 2), (3, 2)]

@@ -68,17 +68,17 @@ async def done(place: Path | URL, *command: str) -> str:
 
 async def test_an_empty_database_gets_its_tables(place: Path | URL) -> None:
     assert await done(place, "db", "current") == (
-        f"Revision of the database: none, for it is empty\nNewest revision: {NEWEST}\n"
+        f"Revision of the database: none, the database is empty\nNewest revision: {NEWEST}\n"
     )
     (said,) = await refusals(place, [("db", "check")])
     assert said == (
         f"Expected the schema to be at revision {NEWEST}, but the database is empty. Run 'uplift db upgrade'."
     )
     assert await done(place, "db", "upgrade") == (
-        f"Gave the empty database its tables, at revision {NEWEST}, the newest.\n"
+        f"Created the tables in the empty database, at the newest revision, {NEWEST}.\n"
     )
-    assert await done(place, "db", "check") == f"The schema is at revision {NEWEST}, the newest.\n"
-    assert await done(place, "db", "upgrade") == f"The schema is at revision {NEWEST} already, the newest.\n"
+    assert await done(place, "db", "check") == f"The schema is at the newest revision, {NEWEST}.\n"
+    assert await done(place, "db", "upgrade") == f"The schema is already at the newest revision, {NEWEST}.\n"
     assert await done(place, "db", "current") == (
         f"Revision of the database: {NEWEST}\nNewest revision: {NEWEST}\n"
     )
@@ -86,7 +86,7 @@ async def test_an_empty_database_gets_its_tables(place: Path | URL) -> None:
 
 async def test_any_command_gives_an_empty_database_its_tables(place: Path | URL) -> None:
     assert await done(place, "keys", "list") != ""
-    assert await done(place, "db", "check") == f"The schema is at revision {NEWEST}, the newest.\n"
+    assert await done(place, "db", "check") == f"The schema is at the newest revision, {NEWEST}.\n"
 
 
 async def test_an_older_schema_of_postgresql_waits_for_its_operator() -> None:
@@ -116,9 +116,9 @@ async def must_be_brought_up_to_date_by_command(place: Path | URL) -> None:
         "Run 'uplift db upgrade'."
     )
     assert await done(place, "db", "upgrade") == (
-        f"Brought the schema from revision {FIRST} to {NEWEST}, the newest.\n"
+        f"Migrated the schema from revision {FIRST} to the newest, {NEWEST}.\n"
     )
-    assert await done(place, "db", "check") == f"The schema is at revision {NEWEST}, the newest.\n"
+    assert await done(place, "db", "check") == f"The schema is at the newest revision, {NEWEST}.\n"
     assert str(KEY_ID) in await done(place, "keys", "list")
 
 
@@ -170,6 +170,6 @@ async def test_programs_that_meet_at_an_empty_database_do_not_disturb_each_other
     ]
     said = sorted([(await program.communicate())[0].decode() for program in several])
     assert said == [
-        f"Gave the empty database its tables, at revision {NEWEST}, the newest.\n",
-        f"The schema is at revision {NEWEST} already, the newest.\n",
+        f"Created the tables in the empty database, at the newest revision, {NEWEST}.\n",
+        f"The schema is already at the newest revision, {NEWEST}.\n",
     ]

@@ -109,7 +109,7 @@ def test_several_broken_pairs_are_all_reported() -> None:
 
 def test_people_see_tables_and_the_verdict() -> None:
     shown = must_do("diff", "old.bpmn", "same.bpmn")
-    assert shown.splitlines()[-1] == "Instances can be upgraded wherever they wait."
+    assert shown.splitlines()[-1] == "Instances can be upgraded at every position."
 
     result = uplift("diff", "old.bpmn", "renamed.bpmn")
     assert result.exit_code == 1

@@ -47,7 +47,7 @@ class There:
     reader: str
 
     def arguments(self, key: str | None = None) -> list[str]:
-        return ["--url", self.url, "--key", key or self.admin]
+        return ["--url", self.url, "--api-key", key or self.admin]
 
     def everything(self) -> Everything:
         return everything(self.file)
@@ -116,7 +116,7 @@ def test_upgrades_there_as_here(there: There, folder: Path) -> None:
 
 
 def test_the_address_and_key_may_come_from_the_environment(there: There) -> None:
-    environment = {"UPLIFT_URL": f"{there.url}/", "UPLIFT_KEY": there.admin}
+    environment = {"UPLIFT_URL": f"{there.url}/", "UPLIFT_API_KEY": there.admin}
     arguments = ["crm/orders", "--all-active", "--except", str(an_id(1))]
     shown = must_do("upgrade", *arguments, **environment)
     assert (counts(shown)["upgraded"], counts(shown)["excluded"]) == (2, 1)
@@ -175,7 +175,7 @@ def test_a_reader_upgrades_nothing(there: There) -> None:
     before = there.everything()
     said = must_refuse("upgrade", "crm/orders", "--all-active", *there.arguments(there.reader))
     assert said == (
-        f"Expected {there.url}/graphql to do as asked, but: "
+        f"Expected {there.url}/graphql to carry out the request, but: "
         "Expected a system administrator, but the key 'dashboard' has the role 'reader'."
     )
     assert there.everything() == before
@@ -186,7 +186,7 @@ def test_an_unknown_key_is_refused_and_not_shown(there: There) -> None:
     unknown = new_token()
     said = must_refuse("upgrade", "crm/orders", "--all-active", *there.arguments(unknown))
     assert said == (
-        f"Expected {there.url}/graphql to do as asked, but: "
+        f"Expected {there.url}/graphql to carry out the request, but: "
         "Expected a valid API key as 'Authorization: Bearer <key>', but found none."
     )
     assert there.everything() == before
@@ -203,10 +203,11 @@ def test_line_breaks_around_a_key_do_no_harm(there: There) -> None:
     ids=range(7),
 )
 def test_what_is_no_key_is_not_sent_and_not_shown(key: str) -> None:
-    said = must_refuse("upgrade", "crm/orders", "--all-active", "--url", "http://127.0.0.1:1", "--key", key)
+    nowhere = ["--url", "http://127.0.0.1:1", "--api-key", key]
+    said = must_refuse("upgrade", "crm/orders", "--all-active", *nowhere)
     assert said == (
-        "Expected an API key as 'uplift keys create' shows it, but what is given as --key or UPLIFT_KEY "
-        "is none, or mistyped."
+        "Expected an API key as 'uplift keys create' shows it, but the value of --api-key or "
+        "UPLIFT_API_KEY is none, or mistyped."
     )
 
 
@@ -224,7 +225,7 @@ def a_free_port() -> int:
 
 def test_a_gateway_out_of_reach_is_said_so() -> None:
     url = f"http://me:geheim@127.0.0.1:{a_free_port()}"
-    said = must_refuse("upgrade", "crm/orders", "--all-active", "--url", url, "--key", KEY)
+    said = must_refuse("upgrade", "crm/orders", "--all-active", "--url", url, "--api-key", KEY)
     shown = url.replace("me:geheim", "***")
     assert said.startswith(f"Expected to reach {shown}/graphql, but: ")
     assert said.endswith(".")
@@ -236,7 +237,7 @@ def test_a_gateway_out_of_reach_is_said_so() -> None:
     ["", "127.0.0.1", "ftp://127.0.0.1", "http://", "http://[::1", "http://127.0.0.1:port", "http://a b"],
 )
 def test_what_is_no_url_is_said_so(url: str) -> None:
-    said = must_refuse("upgrade", "crm/orders", "--all-active", "--url", url, "--key", KEY)
+    said = must_refuse("upgrade", "crm/orders", "--all-active", "--url", url, "--api-key", KEY)
     assert said.startswith("Expected ")
     assert KEY not in said
 
@@ -287,7 +288,7 @@ def answering(status: int, media_type: str, body: bytes) -> Iterator[str]:
 @pytest.mark.parametrize("reply", NO_GATEWAY.values(), ids=NO_GATEWAY)
 def test_what_is_no_gateway_is_said_so(reply: Reply) -> None:
     with answering(*reply) as url:
-        said = must_refuse("upgrade", "crm/orders", "--all-active", "--url", url, "--key", KEY)
+        said = must_refuse("upgrade", "crm/orders", "--all-active", "--url", url, "--api-key", KEY)
     assert said.startswith("Expected ")
     assert url in said
     assert KEY not in said

@@ -4,7 +4,6 @@ import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 import typer
@@ -23,7 +22,7 @@ from tests.gateway.gateway_world import (
 )
 from tests.support.bpmn_builder import ProcessBuilder
 from tests.support.bpmn_builder import a_process as a_drawing
-from tests.support.builders import ADMIN, ORDERS, a_key, an_id, an_instance, at
+from tests.support.builders import ADMIN, ORDERS, a_key, an_id, an_instance, an_upgrade_id, at
 from tests.support.stores import by_id
 from uplift.domain import (
     Instance,
@@ -37,7 +36,7 @@ from uplift.domain import (
 )
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.ports import Store
-from uplift.gateway.cli.follow import show_upgrade
+from uplift.gateway.cli.progress import show_upgrade
 from uplift.gateway.operations.summaries import UpgradeSummary
 
 DRAWN = a_key("drawn")
@@ -148,7 +147,7 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(database: Place) -> None:
         ["1", "2", "PENDING", "approve", "SKIP", "ALREADY_LATEST"],
     ]
     assert (
-        "2 of 4 would be upgraded, 2 skipped (NOT_PENDING 1, ALREADY_LATEST 1), 1 left out."
+        "2 of 4 would be upgraded, 2 skipped (NOT_PENDING 1, ALREADY_LATEST 1), 1 excluded."
         in shown.splitlines()
     )
     assert re.fullmatch(r"Fingerprint 2-2-2-[0-9a-f]{16}", shown.splitlines()[-1])
@@ -321,7 +320,7 @@ BOTH = (
         ),
         (
             ["crm/orders", "--all-active", "--url", "http://127.0.0.1:1"],
-            "Expected an API key for the gateway, as --key or UPLIFT_KEY, but got none.",
+            "Expected an API key for the gateway, as --api-key or UPLIFT_API_KEY, but got none.",
         ),
     ],
 )
@@ -395,9 +394,9 @@ def test_every_selected_instance_has_one_outcome(database: Place) -> None:
     )
 
 
-def test_an_upgrade_that_broke_off_gives_exit_code_1_but_showing_it_does_not() -> None:
+def test_an_upgrade_that_does_not_complete_gives_exit_code_1_but_showing_it_does_not() -> None:
     cancelled = UpgradeSummary(
-        id=UUID(int=1),
+        id=an_upgrade_id(1),
         process="shop/order",
         selection="ALL_ACTIVE",
         state="CANCELLED",
@@ -414,5 +413,5 @@ def test_an_upgrade_that_broke_off_gives_exit_code_1_but_showing_it_does_not() -
     )
     show_upgrade(cancelled)
     with pytest.raises(typer.Exit) as left:
-        show_upgrade(cancelled, must_not_break_off=True)
+        show_upgrade(cancelled, must_complete=True)
     assert left.value.exit_code == 1
