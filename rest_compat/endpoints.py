@@ -147,7 +147,7 @@ def _result_unknown(upgrade: Upgrade, code: ErrorCode | RestCode, reason: str) -
     return RestError(
         STATUS_OF[unavailable],
         code,
-        f"Expected to tell what became of upgrade {upgrade.id}, but {reason}. The upgrade is stored and goes "
-        f"on; ask later at {path}.",
+        f"Expected to report the result of upgrade {upgrade.id}, but {reason}. The upgrade is stored "
+        f"and goes on; its status is at {path}.",
         headers={**HEADERS_OF[unavailable], "location": path},
     )

@@ -14,13 +14,13 @@ class Range(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def preferred(accept: str) -> Sequence[Range]:
+def preferred(accept: str) -> tuple[Range, ...]:
     """The entries of a header like `Accept`, best quality first; equals keep their order.
 
     A quality that is not a number counts as 0.
     """
     entries = [_range(entry) for entry in accept.split(",") if entry.strip()]
-    return sorted(entries, key=lambda entry: -entry.quality)
+    return tuple(sorted(entries, key=lambda entry: -entry.quality))
 
 
 @lru_cache(maxsize=64)

@@ -42,6 +42,7 @@ from uplift.graphql_api.engine.request import (
 )
 from uplift.graphql_api.engine.response import (
     MediaType,
+    accepts_html,
     errors_response,
     event_stream,
     json_response,
@@ -107,7 +108,7 @@ class GraphQLEndpoint:
     async def _answer(self, scope: Scope, receive: Receive, headers: Headers) -> Response:
         """The response to any request; never raises."""
         accept = headers.get("accept", "")
-        if self._ide and scope["method"] == "GET" and "text/html" in accept:
+        if self._ide and scope["method"] == "GET" and accepts_html(accept):
             return self._ide(Request(scope, receive))
         media_type = negotiate(accept)
         try:

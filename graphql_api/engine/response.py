@@ -50,6 +50,11 @@ def negotiate(accept: str) -> MediaType | None:
     return None
 
 
+def accepts_html(accept: str) -> bool:
+    """Whether this `Accept` header names HTML, as those of browsers do and a wildcard does not."""
+    return any(name == "text/html" and quality > 0 for name, quality in preferred(accept))
+
+
 def status_of_request_error(media_type: MediaType) -> int:
     """The status of a well-formed request that was not run; older clients read errors only with a 200."""
     return 400 if media_type is MediaType.GRAPHQL else 200

@@ -22,7 +22,7 @@ from uplift.web.media_types import preferred, utf8_media_type
     ],
 )
 def test_sorts_by_quality(accept: str, ranges: list[tuple[str, float]]) -> None:
-    assert preferred(accept) == ranges
+    assert list(preferred(accept)) == ranges
 
 
 @pytest.mark.parametrize(
