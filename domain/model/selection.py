@@ -143,7 +143,7 @@ def selection_from(
     """The selection that three optional parts of a request make up.
 
     `None`, empty and `False` count as absent. Raises InvalidSelection unless the parts select in exactly one
-    way, with exclusions only beside all active instances (RULES.md 1, REST.md).
+    way, with exclusions only beside all active instances (rules.md#the-request).
     """
     named, spared = tuple(ids or ()), tuple(excluded or ())
     if named and every_active:
