@@ -1,4 +1,4 @@
-"""Which elements does the caller of an upgrade map by hand, and may they be mapped so?"""
+"""Mapping instructions, by which the caller of an upgrade overrides the generated mapping."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from uplift.domain.model.instance import ElementId
 from uplift.domain.model.process import VersionNumber
 
 MAX_INSTRUCTIONS = 10_000
-"""Most mapping instructions of one request."""
+"""Mapping instructions that one request may carry, over all versions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappingInstruction:
-    """An instance that waits at `source` shall wait at `target`; overrides the generated pair of `source`."""
+    """Maps the element `source` to the element `target`, in place of the generated pair of `source`."""
 
     source: ElementId
     target: ElementId
@@ -22,7 +22,7 @@ class MappingInstruction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionMapping:
-    """The instructions for the instances of one version."""
+    """The mapping instructions for the instances of one version."""
 
     from_version: VersionNumber
     instructions: tuple[MappingInstruction, ...]
@@ -36,8 +36,10 @@ class InvalidMapping(UpliftError):
     def __init__(
         self, *, from_version: VersionNumber, findings: Sequence[Finding], field: tuple[str, ...]
     ) -> None:
-        said = " ".join(finding.message for finding in findings)
-        super().__init__(f"Expected a valid mapping from version {from_version}, but: {said}", field=field)
+        messages = " ".join(finding.message for finding in findings)
+        super().__init__(
+            f"Expected a valid mapping from version {from_version}, but: {messages}", field=field
+        )
         self.from_version = from_version
         self.findings = tuple(findings)
 
@@ -61,6 +63,6 @@ def require_valid_mappings(mappings: Sequence[VersionMapping]) -> None:
 
 
 def broken_by(mapping: VersionMapping, findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Those of a comparison's error findings that speak of an instruction."""
+    """The findings about an element that has an instruction."""
     instructed = {instruction.source for instruction in mapping.instructions}
     return tuple(finding for finding in findings if finding.source in instructed)

@@ -145,24 +145,24 @@ def selection_from(
     `None`, empty and `False` count as absent. Raises InvalidSelection unless the parts select in exactly one
     way, with exclusions only beside all active instances (rules.md#the-request).
     """
-    named, spared = tuple(ids or ()), tuple(excluded or ())
-    if named and every_active:
+    named_ids, excluded_ids = tuple(ids or ()), tuple(excluded or ())
+    if named_ids and every_active:
         raise InvalidSelection(
             f"Expected either {fields.ids} or {fields.all_active}, but got both.",
             field=(fields.ids, fields.all_active),
         )
-    if spared and not every_active:
+    if excluded_ids and not every_active:
         raise InvalidSelection(
             f"Expected {fields.excluded} only together with {fields.all_active}, "
             f"but {fields.all_active} is not set.",
             field=(fields.excluded,),
         )
-    if not named and not every_active:
+    if not named_ids and not every_active:
         raise InvalidSelection(
             f"Expected {fields.ids} with at least one id, or {fields.all_active}, but got neither.",
             field=(fields.ids, fields.all_active),
         )
-    return all_active(spared, fields=fields) if every_active else by_ids(named, fields=fields)
+    return all_active(excluded_ids, fields=fields) if every_active else by_ids(named_ids, fields=fields)
 
 
 def _distinct(ids: Iterable[UUID]) -> tuple[InstanceId, ...]:

@@ -1,4 +1,4 @@
-"""What would an upgrade do, if it were started now?"""
+"""Plans an upgrade: what it would do if it started now."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,9 +21,10 @@ from uplift.domain.use_cases.versions import get_process
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The decisions on all cohorts of a selection, and the routes they rest on, by source version.
+    """The decisions on all cohorts of a selection, and the migration paths behind them, by source version.
 
-    `not_found` counts ids that no instance of the process has, `excluded` active instances that are left out.
+    `not_found` counts ids that no instance of the process has, `excluded` the active instances that the
+    selection leaves out.
     """
 
     process: ProcessKey
@@ -62,7 +63,7 @@ class Plan:
 
     @property
     def fingerprint(self) -> "Fingerprint":
-        """What to give to an upgrade that shall do just this."""
+        """What a request carries to be refused if it would not do exactly this."""
         return Fingerprint(
             target_version=self.target_version,
             upgraded=self.upgraded,
@@ -71,12 +72,12 @@ class Plan:
         )
 
     def _count(self, verdict: Verdict) -> int:
-        return sum(one.count for one in self.decisions if one.decision.verdict is verdict)
+        return sum(counted.count for counted in self.decisions if counted.decision.verdict is verdict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprint:
-    """A plan in short: enough to tell whether another would do the same, and what differs in the large."""
+    """A plan in short. Two plans with equal fingerprints do the same; the counts say how others differ."""
 
     target_version: int
     upgraded: int
@@ -88,14 +89,14 @@ class Fingerprint:
 
 
 class PlanChanged(UpliftError):
-    """What the upgrade would do is no longer what the given plan said; nothing was written."""
+    """The upgrade would not do what its plan says; nothing was written."""
 
     code = ErrorCode.PLAN_CHANGED
 
     def __init__(self, *, planned: Fingerprint, now: Fingerprint) -> None:
         super().__init__(
             f"Expected to carry out the plan {planned}, but {_difference(planned, now)}. "
-            "Look at the new plan, and give its fingerprint.",
+            "Review the new plan and pass its fingerprint.",
             field=("fingerprint",),
         )
         self.planned = planned
@@ -163,7 +164,7 @@ def require_planned_result(planned: Fingerprint, done: Upgrade) -> None:
 
 
 def read_fingerprint(text: str) -> Fingerprint:
-    """The fingerprint that a caller gave back. Raises InvalidInput."""
+    """Parse the fingerprint of a request. Raises InvalidInput."""
     parts = text.split("-")
     if len(parts) != 4 or not all(part.isascii() and part.isdigit() and len(part) < 20 for part in parts[:3]):
         raise InvalidInput(

@@ -92,6 +92,7 @@ async def request_undo(store: Store, request: UndoRequest, *, caller: Caller, wo
 
 
 def _checked_key(request: Request, caller: Caller) -> IdempotencyKey | None:
+    """The idempotency key of a request, if it has one. Raises InvalidInput unless the request is valid."""
     _require_valid_reason(request.reason)
     require_valid_mappings(request.mappings)
     if request.idempotency_key is None:

@@ -33,15 +33,15 @@ async def upgrade_instances(
 async def finish_upgrade(
     store: Store, upgrade: Upgrade, worker: Worker, *, on_progress: OnProgress = ignore_progress
 ) -> Upgrade:
-    """See an upgrade to its end: work on it, or wait while others work on the rest or it is paused."""
+    """Run an upgrade to its end, and wait while other workers run the rest of it or it is paused."""
     while not upgrade.is_finished:
         claimed = await claim(store, worker, only=upgrade.id)
         if claimed is not None:
             upgrade = await run_upgrade(store, claimed, worker, on_progress=on_progress)
-        elif (now := await get_upgrade(store, upgrade.id)) != upgrade:
-            upgrade = now
+        elif (stored := await get_upgrade(store, upgrade.id)) != upgrade:
+            upgrade = stored
             on_progress(upgrade)
         else:
-            # Only when all that is known has been seen: what is told while nobody waits is missed.
+            # A signal is lost while nobody waits for it, so wait only after a look that found nothing new.
             await store.wait_for_change(ASK_EVERY)
     return upgrade

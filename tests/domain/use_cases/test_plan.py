@@ -204,7 +204,7 @@ def test_what_differs_from_the_plan_is_named(now: tuple[int, int, int], differen
         require_planned_result(planned, done)
     assert caught.value.message == (
         f"Expected to carry out the plan 2-4-1-ff, but {difference}. "
-        "Look at the new plan, and give its fingerprint."
+        "Review the new plan and pass its fingerprint."
     )
     assert caught.value.field == ("fingerprint",)
     assert caught.value.planned == planned

@@ -416,7 +416,7 @@ async def test_an_upgrade_that_is_no_longer_as_planned_is_refused_with_the_diffe
                 "code": "PLAN_CHANGED",
                 "field": ["fingerprint"],
                 "message": f"Expected to carry out the plan {planned}, but it would upgrade 3 instead of 2, "
-                "it would skip 4 instead of 3. Look at the new plan, and give its fingerprint.",
+                "it would skip 4 instead of 3. Review the new plan and pass its fingerprint.",
                 "planned": {"fingerprint": planned, "targetVersion": 2, "upgraded": 2, "skipped": 3},
                 "now": {
                     "fingerprint": await fingerprint(world, an_input()),
