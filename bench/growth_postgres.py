@@ -71,10 +71,10 @@ async def look_up(server: Server) -> tuple[Spent, int]:
         wanted = range(1, last, max(1, last // LOOKED_UP))
         ids = await connection.fetch("SELECT uuid FROM instance WHERE id = ANY($1)", list(wanted))
     store = await SqlStore.open(server.url(BASE))
-    await store.instances([ids[0]["uuid"]])
+    await store.instances.find_many([ids[0]["uuid"]])
     with spending(server) as spent:
         for one in ids:
-            await store.instances([one["uuid"]])
+            await store.instances.find_many([one["uuid"]])
     await store.close()
     return spent, len(ids)
 

@@ -43,27 +43,29 @@ class Loaders:
         """Drop what was read, because the store may have changed since."""
         store = self._store
         self.processes: DataLoader[ProcessKey, Process] = DataLoader(
-            _by_key(store.processes_named, Process.from_domain)
+            _by_key(store.processes.find_many, Process.from_domain)
         )
         self.versions: DataLoader[ProcessKey, list[Version]] = DataLoader(partial(_versions, store))
         self.cohorts: DataLoader[ProcessKey, list[Cohort]] = DataLoader(
-            _by_key(store.cohorts, _each(Cohort.from_domain))
+            _by_key(store.instances.cohorts, _each(Cohort.from_domain))
         )
         self.histories: DataLoader[InstanceId, list[HistoryEntry]] = DataLoader(
-            _by_key(store.histories, _each(HistoryEntry.from_domain))
+            _by_key(store.instances.histories, _each(HistoryEntry.from_domain))
         )
         self.upgrades: DataLoader[UpgradeId, Upgrade] = DataLoader(
-            _by_key(store.upgrades_named, Upgrade.from_domain)
+            _by_key(store.upgrades.find_many, Upgrade.from_domain)
         )
         self.decisions: DataLoader[UpgradeId, tuple[CountedDecision, ...]] = DataLoader(
-            _by_key(store.decisions, lambda decisions: decisions)
+            _by_key(store.upgrades.skip_decisions, lambda decisions: decisions)
         )
-        self.workers: DataLoader[UpgradeId, list[str]] = DataLoader(_by_key(store.partitions, _workers))
+        self.workers: DataLoader[UpgradeId, list[str]] = DataLoader(
+            _by_key(store.partitions.remaining, _workers)
+        )
         self.instance_pages: DataLoader[
             tuple[ProcessKey, InstanceFilter, PageRequest], Page[ProcessInstance]
-        ] = DataLoader(_page_by_key(store.instance_pages, ProcessInstance.from_domain))
+        ] = DataLoader(_page_by_key(store.instances.pages, ProcessInstance.from_domain))
         self.outcome_pages: DataLoader[tuple[UpgradeId, OutcomeFilter, PageRequest], Page[Outcome]] = (
-            DataLoader(_page_by_key(store.outcome_pages, Outcome.from_domain))
+            DataLoader(_page_by_key(store.upgrades.outcome_pages, Outcome.from_domain))
         )
 
     def cohort_pages(self, plan: Plan) -> CohortPages:
@@ -72,13 +74,13 @@ class Loaders:
         async def read(
             cohorts: Sequence[domain.Cohort], _: None, page: PageRequest
         ) -> Mapping[domain.Cohort, Page[domain.Instance]]:
-            return await self._store.cohort_pages(plan.process, plan.selection, cohorts, page)
+            return await self._store.instances.cohort_pages(plan.process, plan.selection, cohorts, page)
 
         return DataLoader(_page_by_key(read, ProcessInstance.from_domain))
 
 
 async def _versions(store: Store, keys: list[ProcessKey]) -> list[list[Version] | BaseException]:
-    found = await store.versions(keys)
+    found = await store.processes.versions(keys)
     return [[Version.from_domain(key, version) for version in found[key]] for key in keys]
 
 

@@ -137,7 +137,7 @@ async def listed_outcomes(store: Store, upgrade: Upgrade) -> Page[Outcome]:
         outcome_filter = OutcomeFilter(kind=OutcomeKind.SKIPPED)
     else:
         return _NOTHING
-    pages = await store.outcome_pages([upgrade.id], outcome_filter, PageRequest(first=MAX_LISTED))
+    pages = await store.upgrades.outcome_pages([upgrade.id], outcome_filter, PageRequest(first=MAX_LISTED))
     return pages[upgrade.id]
 
 

@@ -35,6 +35,159 @@ from uplift.storage.sql.surrogate_keys import KeyCache, SurrogateKeys
 from uplift.storage.transaction import SqlTransaction
 
 
+class Reading:
+    """Opens connections that read, each with the surrogate keys known to the store."""
+
+    def __init__(self, database: Database, known: KeyCache) -> None:
+        self._database = database
+        self._known = known
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncIterator[tuple[Connection, SurrogateKeys]]:
+        async with self._database.reading() as connection:
+            surrogate_keys = SurrogateKeys(connection, self._known)
+            yield connection, surrogate_keys
+            surrogate_keys.publish()
+
+
+class SqlProcessQueries:
+    """Implements uplift.domain.ports.ProcessQueries."""
+
+    def __init__(self, reading: Reading, model_cache: ModelCache) -> None:
+        self._reading = reading
+        self._model_cache = model_cache
+
+    async def find(self, process_key: ProcessKey) -> Process | None:
+        async with self._reading() as (connection, _):
+            return await processes.find_process(connection, process_key)
+
+    async def page(self, page: PageRequest) -> Page[Process]:
+        async with self._reading() as (connection, _):
+            return await processes.process_page(connection, page)
+
+    async def find_many(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Process]:
+        async with self._reading() as (connection, surrogate_keys):
+            return await processes.find_processes(connection, surrogate_keys, process_keys)
+
+    async def versions(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]:
+        async with self._reading() as (connection, surrogate_keys):
+            return await processes.find_versions(connection, surrogate_keys, process_keys)
+
+    async def model(self, process_key: ProcessKey, number: VersionNumber) -> bytes | None:
+        async with self._reading() as (connection, surrogate_keys):
+            process_id = await surrogate_keys.process_id(process_key)
+            return (
+                None if process_id is None else await self._model_cache.find(connection, process_id, number)
+            )
+
+
+class SqlInstanceQueries:
+    """Implements uplift.domain.ports.InstanceQueries."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    async def find_many(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, Instance]:
+        async with self._reading() as (connection, surrogate_keys):
+            return await instances.find_instances(connection, surrogate_keys, ids)
+
+    async def pages(
+        self, process_keys: Sequence[ProcessKey], instance_filter: InstanceFilter, page: PageRequest
+    ) -> Mapping[ProcessKey, Page[Instance]]:
+        async with self._reading() as (connection, surrogate_keys):
+            return await instances.instance_pages(
+                connection, surrogate_keys, process_keys, instance_filter, page
+            )
+
+    async def cohorts(
+        self, process_keys: Sequence[ProcessKey]
+    ) -> Mapping[ProcessKey, tuple[CountedCohort, ...]]:
+        async with self._reading() as (connection, surrogate_keys):
+            return await instances.count_cohorts(connection, surrogate_keys, process_keys)
+
+    async def count_active(self, process_key: ProcessKey) -> int:
+        async with self._reading() as (connection, surrogate_keys):
+            process_id = await surrogate_keys.process_id(process_key)
+            return 0 if process_id is None else await selections.count_active(connection, process_id)
+
+    async def selected_cohorts(self, process_key: ProcessKey, selection: Selection) -> SelectedCohorts:
+        async with self._reading() as (connection, surrogate_keys):
+            process_id = await surrogate_keys.process_id(process_key)
+            if process_id is None:
+                return SelectedCohorts(cohorts=(), not_found=selection.size or 0, excluded=0)
+            return await selections.selected_cohorts(connection, surrogate_keys, process_id, selection)
+
+    async def cohort_pages(
+        self, process_key: ProcessKey, selection: Selection, cohorts: Sequence[Cohort], page: PageRequest
+    ) -> Mapping[Cohort, Page[Instance]]:
+        async with self._reading() as (connection, surrogate_keys):
+            process_id = await surrogate_keys.process_id(process_key)
+            if process_id is None:
+                return {cohort: page_of((), page.first) for cohort in cohorts}
+            return await selections.cohort_pages(
+                connection, surrogate_keys, process_id, selection, cohorts, page
+            )
+
+    async def histories(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, tuple[HistoryEntry, ...]]:
+        async with self._reading() as (connection, surrogate_keys):
+            return await histories.find_histories(connection, surrogate_keys, ids)
+
+
+class SqlUpgradeQueries:
+    """Implements uplift.domain.ports.UpgradeQueries."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    async def find(self, upgrade_id: UpgradeId) -> Upgrade | None:
+        async with self._reading() as (connection, surrogate_keys):
+            found = await upgrades.find_upgrade(connection, surrogate_keys, upgrade_id)
+            return None if found is None else found[0]
+
+    async def find_many(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, Upgrade]:
+        async with self._reading() as (connection, surrogate_keys):
+            return await upgrades.find_upgrades(connection, surrogate_keys, ids)
+
+    async def page(self, process_key: ProcessKey | None, page: PageRequest) -> Page[Upgrade]:
+        async with self._reading() as (connection, surrogate_keys):
+            return await upgrades.upgrade_page(connection, surrogate_keys, process_key, page)
+
+    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
+        async with self._reading() as (connection, surrogate_keys):
+            return await partitions.find_claimable(connection, surrogate_keys, now, only)
+
+    async def known_request(self, idempotency_key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
+        async with self._reading() as (connection, _):
+            return await requests.find_request(connection, idempotency_key, since)
+
+    async def measured_rate(self) -> float | None:
+        async with self._reading() as (connection, _):
+            return await upgrades.measure_rate(connection)
+
+    async def outcome_pages(
+        self, ids: Sequence[UpgradeId], outcome_filter: OutcomeFilter, page: PageRequest
+    ) -> Mapping[UpgradeId, Page[Outcome]]:
+        async with self._reading() as (connection, surrogate_keys):
+            return await outcomes.outcome_pages(connection, surrogate_keys, ids, outcome_filter, page)
+
+    async def skip_decisions(
+        self, ids: Sequence[UpgradeId]
+    ) -> Mapping[UpgradeId, tuple[CountedDecision, ...]]:
+        async with self._reading() as (connection, surrogate_keys):
+            return await upgrades.find_decisions(connection, surrogate_keys, ids)
+
+
+class SqlPartitionQueries:
+    """Implements uplift.domain.ports.PartitionQueries."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    async def remaining(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, tuple[Partition, ...]]:
+        async with self._reading() as (connection, _):
+            return await partitions.find_partitions(connection, ids)
+
+
 class SqlStore:
     """Processes, versions, instances and upgrades in one database. Implements uplift.domain.ports.Store."""
 
@@ -43,6 +196,11 @@ class SqlStore:
         self._change_signal = ChangeSignal()
         self._known = KeyCache()
         self._model_cache = ModelCache()
+        reading = Reading(database, self._known)
+        self.processes = SqlProcessQueries(reading, self._model_cache)
+        self.instances = SqlInstanceQueries(reading)
+        self.upgrades = SqlUpgradeQueries(reading)
+        self.partitions = SqlPartitionQueries(reading)
 
     @classmethod
     async def open(cls, where: Path | URL) -> Self:
@@ -74,113 +232,3 @@ class SqlStore:
 
     async def wait_for_change(self, seconds: float) -> None:
         await self._change_signal.wait(seconds)
-
-    @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[tuple[Connection, SurrogateKeys]]:
-        async with self._database.reading() as connection:
-            surrogate_keys = SurrogateKeys(connection, self._known)
-            yield connection, surrogate_keys
-            surrogate_keys.publish()
-
-    async def process(self, key: ProcessKey) -> Process | None:
-        async with self._reading() as (connection, _):
-            return await processes.find_process(connection, key)
-
-    async def processes(self, page: PageRequest) -> Page[Process]:
-        async with self._reading() as (connection, _):
-            return await processes.process_page(connection, page)
-
-    async def processes_named(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Process]:
-        async with self._reading() as (connection, surrogate_keys):
-            return await processes.find_processes(connection, surrogate_keys, keys)
-
-    async def versions(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]:
-        async with self._reading() as (connection, surrogate_keys):
-            return await processes.find_versions(connection, surrogate_keys, keys)
-
-    async def model(self, key: ProcessKey, number: VersionNumber) -> bytes | None:
-        async with self._reading() as (connection, surrogate_keys):
-            process_id = await surrogate_keys.process_id(key)
-            return (
-                None if process_id is None else await self._model_cache.find(connection, process_id, number)
-            )
-
-    async def instances(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, Instance]:
-        async with self._reading() as (connection, surrogate_keys):
-            return await instances.find_instances(connection, surrogate_keys, ids)
-
-    async def instance_pages(
-        self, keys: Sequence[ProcessKey], which: InstanceFilter, page: PageRequest
-    ) -> Mapping[ProcessKey, Page[Instance]]:
-        async with self._reading() as (connection, surrogate_keys):
-            return await instances.instance_pages(connection, surrogate_keys, keys, which, page)
-
-    async def cohorts(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[CountedCohort, ...]]:
-        async with self._reading() as (connection, surrogate_keys):
-            return await instances.count_cohorts(connection, surrogate_keys, keys)
-
-    async def count_active(self, key: ProcessKey) -> int:
-        async with self._reading() as (connection, surrogate_keys):
-            process_id = await surrogate_keys.process_id(key)
-            return 0 if process_id is None else await selections.count_active(connection, process_id)
-
-    async def selected_cohorts(self, key: ProcessKey, selection: Selection) -> SelectedCohorts:
-        async with self._reading() as (connection, surrogate_keys):
-            process_id = await surrogate_keys.process_id(key)
-            if process_id is None:
-                return SelectedCohorts(cohorts=(), not_found=selection.size or 0, excluded=0)
-            return await selections.selected_cohorts(connection, surrogate_keys, process_id, selection)
-
-    async def cohort_pages(
-        self, key: ProcessKey, selection: Selection, cohorts: Sequence[Cohort], page: PageRequest
-    ) -> Mapping[Cohort, Page[Instance]]:
-        async with self._reading() as (connection, surrogate_keys):
-            process_id = await surrogate_keys.process_id(key)
-            if process_id is None:
-                return {cohort: page_of((), page.first) for cohort in cohorts}
-            return await selections.cohort_pages(
-                connection, surrogate_keys, process_id, selection, cohorts, page
-            )
-
-    async def upgrade(self, upgrade: UpgradeId) -> Upgrade | None:
-        async with self._reading() as (connection, surrogate_keys):
-            found = await upgrades.find_upgrade(connection, surrogate_keys, upgrade)
-            return None if found is None else found[0]
-
-    async def upgrades_named(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, Upgrade]:
-        async with self._reading() as (connection, surrogate_keys):
-            return await upgrades.find_upgrades(connection, surrogate_keys, ids)
-
-    async def upgrades(self, process: ProcessKey | None, page: PageRequest) -> Page[Upgrade]:
-        async with self._reading() as (connection, surrogate_keys):
-            return await upgrades.upgrade_page(connection, surrogate_keys, process, page)
-
-    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
-        async with self._reading() as (connection, surrogate_keys):
-            return await partitions.find_claimable(connection, surrogate_keys, now, only)
-
-    async def partitions(self, upgrades: Sequence[UpgradeId]) -> Mapping[UpgradeId, tuple[Partition, ...]]:
-        async with self._reading() as (connection, _):
-            return await partitions.find_partitions(connection, upgrades)
-
-    async def known_request(self, key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
-        async with self._reading() as (connection, _):
-            return await requests.find_request(connection, key, since)
-
-    async def histories(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, tuple[HistoryEntry, ...]]:
-        async with self._reading() as (connection, surrogate_keys):
-            return await histories.find_histories(connection, surrogate_keys, ids)
-
-    async def measured_rate(self) -> float | None:
-        async with self._reading() as (connection, _):
-            return await upgrades.measure_rate(connection)
-
-    async def outcome_pages(
-        self, upgrades: Sequence[UpgradeId], which: OutcomeFilter, page: PageRequest
-    ) -> Mapping[UpgradeId, Page[Outcome]]:
-        async with self._reading() as (connection, surrogate_keys):
-            return await outcomes.outcome_pages(connection, surrogate_keys, upgrades, which, page)
-
-    async def decisions(self, wanted: Sequence[UpgradeId]) -> Mapping[UpgradeId, tuple[CountedDecision, ...]]:
-        async with self._reading() as (connection, surrogate_keys):
-            return await upgrades.find_decisions(connection, surrogate_keys, wanted)

@@ -1,18 +1,16 @@
-"""The writes that happen together or not at all; they answer uplift.domain.ports.Transaction."""
+"""The writes of a database that commit together or not at all."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from uplift.domain.model.decision import CountedDecision, Decision
 from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
 from uplift.domain.model.instance import Instance, InstanceId, InstanceReport
 from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber
 from uplift.domain.model.selection import UpgradeId, WorkedSelection
 from uplift.domain.model.upgrade import Partition, Upgrade
-from uplift.domain.ports import HeldPartition, RecordedChunk
-from uplift.storage.chunks.chunks import Chunks
+from uplift.storage.chunks.chunks import SqlChunks
 from uplift.storage.repositories import instances, partitions, processes, pruning, requests, upgrades
-from uplift.storage.repositories.decisions import keep_decisions, kept_decisions
 from uplift.storage.repositories.model_cache import ModelCache
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import take_turns
@@ -20,148 +18,220 @@ from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 
 
+@dataclass(slots=True)
+class Session:
+    """A connection, the surrogate keys that its transaction sees, and the upgrades that it changes."""
+
+    connection: Connection
+    surrogate_keys: SurrogateKeys
+    added: set[UpgradeId] = field(default_factory=set)
+    changed: dict[UpgradeId, Upgrade] = field(default_factory=dict)
+
+    async def process_id(self, process_key: ProcessKey) -> int:
+        """The number of a process that exists."""
+        found = await self.surrogate_keys.process_id(process_key)
+        assert found is not None, f"process '{process_key}' was looked up before"
+        return found
+
+
 class SqlTransaction:
-    """A transaction on one connection. Implements uplift.domain.ports.Transaction.
+    """A transaction on one connection. Implements uplift.domain.ports.Transaction."""
 
-    Changes of a process need a process that exists: the use cases ask for it first.
-    """
-
-    def __init__(self, connection: Connection, surrogate_keys: SurrogateKeys, models: ModelCache) -> None:
-        self._connection = connection
-        self._surrogate_keys = surrogate_keys
-        self._model_cache = models
-        self._has_changed_versions = False
-        self._met: set[InstanceId] = set()
-        self._opened: dict[UpgradeId, UpgradeKeys] = {}
-        self._added: set[UpgradeId] = set()
-        self._changed: dict[UpgradeId, Upgrade] = {}
+    def __init__(
+        self, connection: Connection, surrogate_keys: SurrogateKeys, model_cache: ModelCache
+    ) -> None:
+        self._session = Session(connection, surrogate_keys)
+        self.processes = SqlProcessRepository(self._session, model_cache)
+        self.instances = SqlInstanceRepository(self._session)
+        self.upgrades = SqlUpgradeRepository(self._session)
+        self.partitions = SqlPartitionRepository(self._session)
 
     @property
     def has_news(self) -> bool:
         """Whether it changed an upgrade that someone may wait for: not one begun and ended all in here."""
-        return any(one.id not in self._added or not one.is_finished for one in self._changed.values())
-
-    async def process(self, key: ProcessKey) -> Process | None:
-        return await processes.find_process(self._connection, key)
-
-    async def add_process(self, process: Process) -> None:
-        await processes.add_process(self._connection, process)
-
-    async def versions(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]:
-        await processes.lock_processes(self._connection, self._surrogate_keys, keys)
-        return await processes.find_versions(self._connection, self._surrogate_keys, keys)
-
-    async def model(self, key: ProcessKey, number: VersionNumber) -> bytes | None:
-        models = ModelCache() if self._has_changed_versions else self._model_cache
-        return await models.find(self._connection, await self._number(key), number)
-
-    async def put_version(self, key: ProcessKey, version: Version, model: bytes | None) -> None:
-        self._has_changed_versions = True
-        await processes.put_version(self._connection, await self._number(key), version, model)
-
-    async def publish(self, key: ProcessKey, number: VersionNumber, at: datetime) -> None:
-        self._has_changed_versions = True
-        await processes.publish(self._connection, await self._number(key), number, at)
-
-    async def processes_of(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, ProcessKey]:
-        owners = await instances.find_owners(self._connection, self._surrogate_keys, ids)
-        self._met.update(owners)
-        return owners
-
-    async def register(self, key: ProcessKey, new: Sequence[Instance]) -> None:
-        may_be_new = self._met.isdisjoint(one.id for one in new)
-        await instances.register(
-            self._connection, self._surrogate_keys, await self._number(key), new, may_be_new=may_be_new
+        added = self._session.added
+        return any(
+            upgrade.id not in added or not upgrade.is_finished for upgrade in self._session.changed.values()
         )
 
-    async def report(self, key: ProcessKey, reports: Sequence[InstanceReport]) -> None:
-        await instances.report(self._connection, self._surrogate_keys, await self._number(key), reports)
 
-    async def upgrade(self, upgrade: UpgradeId) -> Upgrade | None:
-        found = await upgrades.lock_upgrade(self._connection, self._surrogate_keys, upgrade)
-        if found is None:
-            return None
-        self._opened[upgrade] = found[1]
-        return found[0]
+class SqlProcessRepository:
+    """Implements uplift.domain.ports.ProcessRepository."""
 
-    async def claimable(
+    def __init__(self, session: Session, model_cache: ModelCache) -> None:
+        self._session = session
+        self._model_cache = model_cache
+
+    async def find(self, process_key: ProcessKey) -> Process | None:
+        return await processes.find_process(self._session.connection, process_key)
+
+    async def add(self, process: Process) -> None:
+        await processes.add_process(self._session.connection, process)
+
+    async def lock_versions(
+        self, process_keys: Sequence[ProcessKey]
+    ) -> Mapping[ProcessKey, tuple[Version, ...]]:
+        connection, surrogate_keys = self._session.connection, self._session.surrogate_keys
+        await processes.lock_processes(connection, surrogate_keys, process_keys)
+        return await processes.find_versions(connection, surrogate_keys, process_keys)
+
+    async def model(self, process_key: ProcessKey, number: VersionNumber) -> bytes | None:
+        process_id = await self._session.process_id(process_key)
+        return await self._model_cache.find(self._session.connection, process_id, number)
+
+    async def put_version(self, process_key: ProcessKey, version: Version, model: bytes | None) -> None:
+        self._model_cache = ModelCache()  # what is rolled back must not stay in that of the store
+        process_id = await self._session.process_id(process_key)
+        await processes.put_version(self._session.connection, process_id, version, model)
+
+    async def publish(self, process_key: ProcessKey, number: VersionNumber, at: datetime) -> None:
+        self._model_cache = ModelCache()
+        process_id = await self._session.process_id(process_key)
+        await processes.publish(self._session.connection, process_id, number, at)
+
+
+class SqlInstanceRepository:
+    """Implements uplift.domain.ports.InstanceRepository."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._existing: set[InstanceId] = set()
+
+    async def lock(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, ProcessKey]:
+        owners = await instances.find_owners(self._session.connection, self._session.surrogate_keys, ids)
+        self._existing.update(owners)
+        return owners
+
+    async def register(self, process_key: ProcessKey, new: Sequence[Instance]) -> None:
+        await instances.register(
+            self._session.connection,
+            self._session.surrogate_keys,
+            await self._session.process_id(process_key),
+            new,
+            may_be_new=self._existing.isdisjoint(instance.id for instance in new),
+        )
+
+    async def report(self, process_key: ProcessKey, reports: Sequence[InstanceReport]) -> None:
+        process_id = await self._session.process_id(process_key)
+        await instances.report(self._session.connection, self._session.surrogate_keys, process_id, reports)
+
+
+class SqlLockedUpgrade:
+    """Implements uplift.domain.ports.LockedUpgrade."""
+
+    def __init__(self, session: Session, upgrade: Upgrade, upgrade_keys: UpgradeKeys) -> None:
+        self._session = session
+        self._upgrade_keys = upgrade_keys
+        self.upgrade = upgrade
+
+    async def remaining(self) -> tuple[Partition, ...]:
+        return await partitions.partitions_left(self._session.connection, self._upgrade_keys, self.upgrade.id)
+
+    async def save(self, upgrade: Upgrade) -> None:
+        self._session.changed[upgrade.id] = upgrade
+        await upgrades.save_upgrade(self._session.connection, self._upgrade_keys, upgrade)
+
+    async def remember_request(self, idempotency_key: IdempotencyKey, at: datetime) -> None:
+        await requests.remember_request(self._session.connection, idempotency_key, self._upgrade_keys, at)
+
+    async def prune_outcomes(self, limit: int) -> int:
+        return await pruning.prune_outcomes(self._session.connection, self._upgrade_keys, self.upgrade, limit)
+
+
+class SqlLockedPartition:
+    """Implements uplift.domain.ports.LockedPartition, and HeldPartition with the number of workers."""
+
+    def __init__(
+        self,
+        session: Session,
+        upgrade: Upgrade,
+        upgrade_keys: UpgradeKeys,
+        partition: Partition,
+        workers: int = 1,
+    ) -> None:
+        self._connection = session.connection
+        self._upgrade_keys = upgrade_keys
+        self.upgrade = upgrade
+        self.partition = partition
+        self.workers = workers
+        self.chunks = SqlChunks(session.connection, session.surrogate_keys, upgrade_keys, upgrade, partition)
+
+    async def add(self, partition: Partition) -> None:
+        await partitions.add_partition(self._connection, self._upgrade_keys, partition)
+
+    async def save(self, partition: Partition) -> None:
+        await partitions.save_partition(self._connection, self._upgrade_keys, partition)
+
+    async def end(self) -> None:
+        await partitions.end_partition(self._connection, self._upgrade_keys, self.partition)
+
+
+class SqlUpgradeRepository:
+    """Implements uplift.domain.ports.UpgradeRepository."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def find(self, upgrade_id: UpgradeId) -> Upgrade | None:
+        session = self._session
+        found = await upgrades.find_upgrade(session.connection, session.surrogate_keys, upgrade_id)
+        return None if found is None else found[0]
+
+    async def lock(self, upgrade_id: UpgradeId) -> SqlLockedUpgrade | None:
+        session = self._session
+        found = await upgrades.lock_upgrade(session.connection, session.surrogate_keys, upgrade_id)
+        return None if found is None else SqlLockedUpgrade(session, *found)
+
+    async def add(
+        self, upgrade: Upgrade, selection: WorkedSelection
+    ) -> tuple[SqlLockedUpgrade, SqlLockedPartition]:
+        session = self._session
+        process_id = await session.process_id(upgrade.process)
+        added, upgrade_keys = await upgrades.add_upgrade(session.connection, process_id, upgrade, selection)
+        session.added.add(added.id)
+        session.changed[added.id] = added
+        whole = await partitions.whole(session.connection, upgrade_keys, added.id, selection)
+        return (
+            SqlLockedUpgrade(session, added, upgrade_keys),
+            SqlLockedPartition(session, added, upgrade_keys, whole),
+        )
+
+    async def known_request(self, idempotency_key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
+        connection = self._session.connection
+        await take_turns(connection, "request", idempotency_key.caller, idempotency_key.key)
+        return await requests.find_request(connection, idempotency_key, since)
+
+    async def lock_claimable(
         self, now: datetime, *, only: UpgradeId | None = None
-    ) -> tuple[Upgrade, Partition] | None:
-        found = await partitions.lock_claimable(self._connection, self._surrogate_keys, now, only)
+    ) -> tuple[SqlLockedUpgrade, SqlLockedPartition] | None:
+        session = self._session
+        found = await partitions.lock_claimable(session.connection, session.surrogate_keys, now, only)
         if found is None:
             return None
-        upgrade, partition, self._opened[upgrade.id] = found
-        return upgrade, partition
+        upgrade, partition, upgrade_keys = found
+        return (
+            SqlLockedUpgrade(session, upgrade, upgrade_keys),
+            SqlLockedPartition(session, upgrade, upgrade_keys, partition),
+        )
 
-    async def held_partition(self, upgrade: UpgradeId, worker: str, now: datetime) -> HeldPartition | None:
-        found = await partitions.lock_held(self._connection, self._surrogate_keys, upgrade, worker, now)
+    async def lock_prunable(self, before: datetime, limit: int) -> tuple[SqlLockedUpgrade, ...]:
+        session = self._session
+        found = await upgrades.lock_prunable(session.connection, session.surrogate_keys, before, limit)
+        return tuple(SqlLockedUpgrade(session, *both) for both in found)
+
+
+class SqlPartitionRepository:
+    """Implements uplift.domain.ports.PartitionRepository."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def lock_held(self, upgrade_id: UpgradeId, worker: str, now: datetime) -> SqlLockedPartition | None:
+        session = self._session
+        found = await partitions.lock_held(
+            session.connection, session.surrogate_keys, upgrade_id, worker, now
+        )
         if found is None:
             return None
-        held, self._opened[upgrade] = found
-        return held
-
-    async def partitions(self, upgrade: Upgrade) -> tuple[Partition, ...]:
-        return await partitions.partitions_left(self._connection, self._opened[upgrade.id], upgrade.id)
-
-    async def add_partition(self, partition: Partition) -> None:
-        await partitions.add_partition(self._connection, self._opened[partition.upgrade], partition)
-
-    async def save_partition(self, partition: Partition) -> None:
-        await partitions.save_partition(self._connection, self._opened[partition.upgrade], partition)
-
-    async def end_partition(self, partition: Partition) -> None:
-        await partitions.end_partition(self._connection, self._opened[partition.upgrade], partition)
-
-    async def end_of_chunk(self, upgrade: Upgrade, partition: Partition, size: int) -> int:
-        return await self._chunks_of(upgrade, partition).end(size)
-
-    async def known_request(self, key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
-        await take_turns(self._connection, "request", key.caller, key.key)
-        return await requests.find_request(self._connection, key, since)
-
-    async def remember_request(self, key: IdempotencyKey, upgrade: UpgradeId, at: datetime) -> None:
-        await requests.remember_request(self._connection, key, self._opened[upgrade], at)
-
-    async def prunable(self, before: datetime, most: int) -> tuple[Upgrade, ...]:
-        found = await upgrades.lock_prunable(self._connection, self._surrogate_keys, before, most)
-        self._opened.update((upgrade.id, upgrade_keys) for upgrade, upgrade_keys in found)
-        return tuple(upgrade for upgrade, _ in found)
-
-    async def prune_outcomes(self, upgrade: Upgrade, most: int) -> int:
-        return await pruning.prune_outcomes(self._connection, self._opened[upgrade.id], upgrade, most)
-
-    async def add_upgrade(self, upgrade: Upgrade, selection: WorkedSelection) -> tuple[Upgrade, Partition]:
-        process_id = await self._number(upgrade.process)
-        added, upgrade_keys = await upgrades.add_upgrade(self._connection, process_id, upgrade, selection)
-        self._opened[upgrade.id] = upgrade_keys
-        self._added.add(upgrade.id)
-        self._changed[upgrade.id] = added
-        return added, await partitions.whole(self._connection, upgrade_keys, upgrade.id, selection)
-
-    async def record_chunk(
-        self, upgrade: Upgrade, partition: Partition, size: int, decisions: Collection[Decision]
-    ) -> RecordedChunk:
-        return await self._chunks_of(upgrade, partition).record(size, decisions)
-
-    async def move(
-        self, upgrade: Upgrade, partition: Partition, chunk: RecordedChunk, decisions: Collection[Decision]
-    ) -> int:
-        return await self._chunks_of(upgrade, partition).move(chunk.cursor, decisions)
-
-    async def decisions(self, upgrade: Upgrade) -> tuple[Decision, ...]:
-        return await kept_decisions(self._connection, self._surrogate_keys, self._opened[upgrade.id])
-
-    async def keep_decisions(self, upgrade: Upgrade, decisions: Sequence[CountedDecision]) -> None:
-        await keep_decisions(self._connection, self._surrogate_keys, self._opened[upgrade.id], decisions)
-
-    async def save_upgrade(self, upgrade: Upgrade) -> None:
-        self._changed[upgrade.id] = upgrade
-        await upgrades.save_upgrade(self._connection, self._opened[upgrade.id], upgrade)
-
-    def _chunks_of(self, upgrade: Upgrade, partition: Partition) -> Chunks:
-        return Chunks(self._connection, self._surrogate_keys, self._opened[upgrade.id], upgrade, partition)
-
-    async def _number(self, key: ProcessKey) -> int:
-        number = await self._surrogate_keys.process_id(key)
-        assert number is not None, f"process '{key}' was looked up before"
-        return number
+        upgrade, partition, upgrade_keys, workers = found
+        return SqlLockedPartition(session, upgrade, upgrade_keys, partition, workers)

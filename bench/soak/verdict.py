@@ -82,9 +82,9 @@ async def broken_laws(database: Path | URL, ledger: Ledger) -> list[str]:
     try:
         held = {given: one for process in PROCESSES for given, one in (await by_id(store, process)).items()}
         upgrades = await upgrades_of(store)
-        left = await store.partitions([one.id for one in upgrades])
+        left = await store.partitions.remaining([one.id for one in upgrades])
         broken = list(_about_instances(ledger, held))
-        if (waiting := await store.claimable(datetime.now(UTC))) is not None:
+        if (waiting := await store.upgrades.claimable(datetime.now(UTC))) is not None:
             broken.append(f"upgrade {waiting.id} still waits for a worker")
         broken += [law for one in upgrades for law in _about_partitions(one, left[one.id])]
         async with store.database.writing() as connection:

@@ -30,7 +30,7 @@ Instructions = tuple[tuple[ElementId, ElementId], ...]
 class Documents(Protocol):
     """Reads the BPMN documents of versions."""
 
-    async def model(self, key: ProcessKey, number: VersionNumber) -> bytes | None: ...
+    async def model(self, process_key: ProcessKey, number: VersionNumber) -> bytes | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,13 @@
 """How do two versions of a process differ, and what of the one has a place in the other?"""
 
 from uplift.domain.model.process import ProcessKey, VersionNumber
-from uplift.domain.ports import ProcessQuestions
+from uplift.domain.ports import Store
 from uplift.domain.rules.migration_path import MigrationPath, find_migration_path
 from uplift.domain.use_cases.versions import get_process
 
 
 async def compare_versions(
-    store: ProcessQuestions,
+    store: Store,
     *,
     process: ProcessKey,
     from_version: VersionNumber,
@@ -18,7 +18,7 @@ async def compare_versions(
     None when one of the two does not exist. Raises ProcessNotFound.
     """
     target = (await get_process(store, process)).latest_published if to_version is None else to_version
-    numbers = {version.number for version in (await store.versions([process]))[process]}
+    numbers = {version.number for version in (await store.processes.versions([process]))[process]}
     if target is None or not numbers.issuperset({from_version, target}):
         return None
-    return await find_migration_path(store, process, from_version, target)
+    return await find_migration_path(store.processes, process, from_version, target)

@@ -14,27 +14,27 @@ RESUMABLE = (UpgradeState.PAUSED,)
 CANCELLABLE = (UpgradeState.QUEUED, UpgradeState.RUNNING, UpgradeState.PAUSED)
 
 
-async def pause_upgrade(store: Store, wanted: UpgradeId, *, caller: Caller) -> Upgrade:
+async def pause_upgrade(store: Store, upgrade_id: UpgradeId, *, caller: Caller) -> Upgrade:
     """Stop an upgrade until it is resumed: nothing moves any more, and chunks under way are not carried out.
 
     Raises Forbidden, UpgradeNotFound or WrongState.
     """
     require_system_admin(caller)
     return await _change(
-        store, wanted, "pause", PAUSABLE, lambda upgrade: replace(upgrade, state=UpgradeState.PAUSED)
+        store, upgrade_id, "pause", PAUSABLE, lambda upgrade: replace(upgrade, state=UpgradeState.PAUSED)
     )
 
 
-async def resume_upgrade(store: Store, wanted: UpgradeId, *, caller: Caller) -> Upgrade:
+async def resume_upgrade(store: Store, upgrade_id: UpgradeId, *, caller: Caller) -> Upgrade:
     """Queue a paused upgrade again. Raises Forbidden, UpgradeNotFound or WrongState."""
     require_system_admin(caller)
     return await _change(
-        store, wanted, "resume", RESUMABLE, lambda upgrade: replace(upgrade, state=UpgradeState.QUEUED)
+        store, upgrade_id, "resume", RESUMABLE, lambda upgrade: replace(upgrade, state=UpgradeState.QUEUED)
     )
 
 
 async def cancel_upgrade(
-    store: Store, wanted: UpgradeId, *, caller: Caller, clock: Clock = utc_now
+    store: Store, upgrade_id: UpgradeId, *, caller: Caller, clock: Clock = utc_now
 ) -> Upgrade:
     """Stop an upgrade for good: what is done stays done, and chunks under way are not carried out.
 
@@ -43,7 +43,7 @@ async def cancel_upgrade(
     require_system_admin(caller)
     return await _change(
         store,
-        wanted,
+        upgrade_id,
         "cancel",
         CANCELLABLE,
         lambda upgrade: upgrade.finished(UpgradeState.CANCELLED, clock()),
@@ -52,17 +52,18 @@ async def cancel_upgrade(
 
 async def _change(
     store: Store,
-    wanted: UpgradeId,
+    upgrade_id: UpgradeId,
     attempt: str,
     allowed: tuple[UpgradeState, ...],
     change: Callable[[Upgrade], Upgrade],
 ) -> Upgrade:
     async with store.transaction() as transaction:
-        upgrade = await transaction.upgrade(wanted)
-        if upgrade is None:
-            raise UpgradeNotFound(upgrade_id=wanted)
-        if upgrade.state not in allowed:
-            raise WrongState(upgrade_id=wanted, attempt=attempt, state=upgrade.state, allowed=allowed)
-        changed = change(upgrade)
-        await transaction.save_upgrade(changed)
+        locked = await transaction.upgrades.lock(upgrade_id)
+        if locked is None:
+            raise UpgradeNotFound(upgrade_id=upgrade_id)
+        state = locked.upgrade.state
+        if state not in allowed:
+            raise WrongState(upgrade_id=upgrade_id, attempt=attempt, state=state, allowed=allowed)
+        changed = change(locked.upgrade)
+        await locked.save(changed)
         return changed

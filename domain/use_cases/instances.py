@@ -36,11 +36,11 @@ async def register_instances(
     _check_positions([instance.position for instance in instances])
     await get_process(store, process)
     # What is published stays published: there is no need to hold up those who publish.
-    _check_versions(process, instances, (await store.versions([process]))[process])
+    _check_versions(process, instances, (await store.processes.versions([process]))[process])
     async with store.transaction() as transaction:
-        owners = await transaction.processes_of([instance.id for instance in instances])
+        owners = await transaction.instances.lock([instance.id for instance in instances])
         _check_owners(process, [instance.id for instance in instances], owners)
-        await transaction.register(process, instances)
+        await transaction.instances.register(process, instances)
     return len(instances)
 
 
@@ -55,7 +55,7 @@ async def report_instances(
     _check_batch([report.id for report in reports], most)
     _check_positions([report.position for report in reports])
     async with store.transaction() as transaction:
-        owners = await transaction.processes_of([report.id for report in reports])
+        owners = await transaction.instances.lock([report.id for report in reports])
         by_process = defaultdict(list)
         for index, report in enumerate(reports):
             if report.id not in owners:
@@ -65,7 +65,7 @@ async def report_instances(
                 )
             by_process[owners[report.id]].append(report)
         for process, group in by_process.items():
-            await transaction.report(process, group)
+            await transaction.instances.report(process, group)
     return len(reports)
 
 

@@ -115,10 +115,10 @@ async def plan_upgrade(store: Store, request: UpgradeRequest) -> Plan:
     if target is None:
         raise NoPublishedVersion(namespace=process.namespace, process_code=process.code)
     migration_paths = MigrationPaths(
-        process=process, target=target, mappings=request.mappings, documents=store
+        process=process, target=target, mappings=request.mappings, documents=store.processes
     )
     await migration_paths.require_valid_mappings()
-    selected = await store.selected_cohorts(process, request.selection)
+    selected = await store.instances.selected_cohorts(process, request.selection)
     by_version = {
         counted.cohort.version: await migration_paths.find(counted.cohort.version)
         for counted in selected.cohorts

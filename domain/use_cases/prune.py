@@ -20,15 +20,16 @@ async def prune_outcomes(store: Store, *, before: datetime, clock: Clock = utc_n
     pruned = 0
     while True:
         async with store.transaction(in_background=True) as transaction:
-            old = await transaction.prunable(before, UPGRADES_TOGETHER)
-            left = OUTCOMES_TOGETHER
-            for upgrade in old:
-                # From the first step on: nobody may follow an upgrade of which a part is forgotten.
-                marked = replace(upgrade, pruned_at=upgrade.pruned_at or clock())
-                left -= await transaction.prune_outcomes(upgrade, left)
-                await transaction.save_upgrade(marked)
-                if left <= 0:
+            prunable = await transaction.upgrades.lock_prunable(before, UPGRADES_TOGETHER)
+            remaining = OUTCOMES_TOGETHER
+            for locked in prunable:
+                # Marked with its first outcomes: no retry or undo may refer to an upgrade of which a part is
+                # deleted.
+                pruned_at = locked.upgrade.pruned_at or clock()
+                remaining -= await locked.prune_outcomes(remaining)
+                await locked.save(replace(locked.upgrade, pruned_at=pruned_at))
+                if remaining <= 0:
                     break
-        if not old:
+        if not prunable:
             return pruned
-        pruned += OUTCOMES_TOGETHER - left
+        pruned += OUTCOMES_TOGETHER - remaining

@@ -17,8 +17,8 @@ from uplift.domain.model.mapping import require_valid_mappings
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.request import Request, RetryRequest, UndoRequest, UpgradeRequest
 from uplift.domain.model.selection import SelectionKind, UpgradeId, WorkedSelection
-from uplift.domain.model.upgrade import MAX_REASON_LENGTH, Partition, Upgrade, UpgradeState
-from uplift.domain.ports import Store, Transaction
+from uplift.domain.model.upgrade import MAX_REASON_LENGTH, Upgrade, UpgradeState
+from uplift.domain.ports import LockedPartition, LockedUpgrade, Store, Transaction
 from uplift.domain.use_cases.plan import Fingerprint, require_planned_result, require_same_plan
 from uplift.domain.use_cases.run import DoneChunk, Worker, migration_paths_of, resolve_chunk
 from uplift.domain.use_cases.versions import get_process
@@ -47,7 +47,7 @@ async def request_upgrade(
     planned = await require_same_plan(store, request)
     expected = request.selection.size
     if expected is None:
-        expected = await store.count_active(request.process)
+        expected = await store.instances.count_active(request.process)
     new = _new_upgrade(request, request.process, expected, caller, worker)
     return await _submit(store, new, request.selection, key, worker, planned)
 
@@ -65,7 +65,7 @@ async def request_retry(store: Store, request: RetryRequest, *, caller: Caller, 
     if (first := await _first_upgrade(store, key, worker)) is not None:
         return first
     _require_followable(earlier, "retry")
-    skips = (await store.decisions([earlier.id]))[earlier.id]
+    skips = (await store.upgrades.skip_decisions([earlier.id]))[earlier.id]
     expected = sum(
         counted.count
         for counted in skips
@@ -104,11 +104,11 @@ async def _first_upgrade(
     store: Store | Transaction, key: IdempotencyKey | None, worker: Worker
 ) -> Upgrade | None:
     """The upgrade that an earlier request with the same key led to."""
-    known = None if key is None else await store.known_request(key, since=worker.clock() - KEPT_FOR)
+    known = None if key is None else await store.upgrades.known_request(key, since=worker.clock() - KEPT_FOR)
     if key is None or known is None:
         return None
     require_same_request(key, known)
-    return await store.upgrade(known.upgrade_id)
+    return await store.upgrades.find(known.upgrade_id)
 
 
 def _new_upgrade(
@@ -144,13 +144,13 @@ async def _submit(
         # A request with the same key may have been stored since the first look, which took no lock.
         if (first := await _first_upgrade(transaction, key, worker)) is not None:
             return first
-        upgrade, partition = await _add(transaction, new, selection)
+        locked, whole = await _add(transaction, new, selection)
         if key is not None:
-            await transaction.remember_request(key, upgrade.id, worker.clock())
-        if upgrade.expected > worker.chunk_policy.inline_limit:
-            await transaction.add_partition(partition)
-            return upgrade
-        done = await _run_inline(transaction, upgrade, partition, worker)
+            await locked.remember_request(key, worker.clock())
+        if locked.upgrade.expected > worker.chunk_policy.inline_limit:
+            await whole.add(whole.partition)
+            return locked.upgrade
+        done = await _run_inline(transaction, locked, whole, worker)
         if planned is not None:
             require_planned_result(planned, done.upgrade)
     worker.on_chunk(done, timedelta(seconds=time.perf_counter() - began))
@@ -159,7 +159,7 @@ async def _submit(
 
 async def _add(
     transaction: Transaction, new: Upgrade, selection: WorkedSelection
-) -> tuple[Upgrade, Partition]:
+) -> tuple[LockedUpgrade, LockedPartition]:
     process = await get_process(transaction, new.process)
     is_undo = new.selection is SelectionKind.UNDO
     if not is_undo:
@@ -169,26 +169,28 @@ async def _add(
         await migration_paths_of(new, transaction).require_valid_mappings()
     if new.of is not None:
         # The outcomes may have been pruned since the first look, which took no lock.
-        _require_outcomes(await get_upgrade(transaction, new.of), "undo" if is_undo else "retry")
-    return await transaction.add_upgrade(new, selection)
+        earlier = await transaction.upgrades.lock(new.of)
+        assert earlier is not None, "upgrades are never deleted"
+        _require_outcomes(earlier.upgrade, "undo" if is_undo else "retry")
+    return await transaction.upgrades.add(new, selection)
 
 
 async def _run_inline(
-    transaction: Transaction, upgrade: Upgrade, partition: Partition, worker: Worker
+    transaction: Transaction, locked: LockedUpgrade, whole: LockedPartition, worker: Worker
 ) -> DoneChunk:
     """Process a new upgrade as one chunk; what was registered since it was counted is left for a worker."""
     began = time.perf_counter()
     # A store may count excluded instances towards the size, and must see that nothing follows.
-    size = worker.chunk_policy.inline_limit + upgrade.excluded + 1
-    chunk = await transaction.record_chunk(upgrade, partition, size, ())
-    done = await resolve_chunk(transaction, upgrade, partition, chunk, {})
-    saved = replace(done.upgrade, started_at=upgrade.requested_at)
+    size = worker.chunk_policy.inline_limit + locked.upgrade.excluded + 1
+    chunk = await whole.chunks.record(size, ())
+    done = await resolve_chunk(transaction, locked.upgrade, whole.chunks, chunk, {})
+    saved = replace(done.upgrade, started_at=done.upgrade.requested_at)
     saved = saved.worked_for(timedelta(seconds=time.perf_counter() - began))
     if chunk.is_last:
         saved = saved.finished(UpgradeState.COMPLETED, worker.clock())
     else:
-        await transaction.add_partition(replace(partition, cursor=chunk.cursor))
-    await transaction.save_upgrade(saved)
+        await whole.add(replace(whole.partition, cursor=chunk.cursor))
+    await locked.save(saved)
     return replace(done, upgrade=saved)
 
 

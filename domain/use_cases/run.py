@@ -16,8 +16,16 @@ from datetime import timedelta
 from uplift.domain.clock import Clock, utc_now
 from uplift.domain.model.cohort import Cohort
 from uplift.domain.model.decision import CountedDecision, Decision, Verdict
-from uplift.domain.model.upgrade import Lease, Partition, Upgrade, UpgradeId, UpgradeState
-from uplift.domain.ports import HeldPartition, RecordedChunk, Store, Transaction
+from uplift.domain.model.upgrade import Lease, Upgrade, UpgradeId, UpgradeState
+from uplift.domain.ports import (
+    Chunks,
+    HeldPartition,
+    LockedPartition,
+    LockedUpgrade,
+    RecordedChunk,
+    Store,
+    Transaction,
+)
 from uplift.domain.rules.eligibility import decide, decide_undo
 from uplift.domain.rules.migration_path import MigrationPaths
 
@@ -112,7 +120,7 @@ async def claim(store: Store, worker: Worker, *, only: UpgradeId | None = None) 
     worker, or for one in place of a dead one; then those that were left for one of these; then those that
     others work on. A partition that is larger than the pace allows is divided, and its first part taken.
     """
-    if await store.claimable(worker.clock(), only=only) is None:
+    if await store.upgrades.claimable(worker.clock(), only=only) is None:
         return None
     return await _claim(store, worker, only)
 
@@ -120,16 +128,17 @@ async def claim(store: Store, worker: Worker, *, only: UpgradeId | None = None) 
 async def _claim(store: Store, worker: Worker, only: UpgradeId | None) -> Upgrade | None:
     """As `claim`, when a look has shown that there is something to take."""
     async with store.transaction() as transaction:
-        found = await transaction.claimable(worker.clock(), only=only)
+        found = await transaction.upgrades.lock_claimable(worker.clock(), only=only)
         if found is None:
             return None
-        upgrade, partition = found
-        await _take(transaction, upgrade, partition, worker)
+        locked, partition = found
+        await _take(partition, worker)
+        upgrade = locked.upgrade
         claimed = replace(
             upgrade, state=UpgradeState.RUNNING, started_at=upgrade.started_at or worker.clock()
         )
         if claimed != upgrade:
-            await transaction.save_upgrade(claimed)
+            await locked.save(claimed)
         return claimed
 
 
@@ -158,10 +167,10 @@ async def run_upgrade(
                 began = time.perf_counter()
                 held = await _held(transaction, upgrade, worker)
                 if held is None:
-                    upgrade, done = await _stored(transaction, upgrade), None
+                    upgrade, done = (await _lock(transaction, upgrade)).upgrade, None
                 else:
                     if decided is None:
-                        decided = _by_cohort(await transaction.decisions(upgrade))
+                        decided = _by_cohort(await held.chunks.decisions())
                     done = await run_chunk(transaction, held, size, worker, decided)
         except _NoLongerRunsError:
             continue  # which the next look shows
@@ -194,31 +203,31 @@ async def run_chunk(
     Others may work on other partitions meanwhile: the upgrade, which all of them change, is asked for as late
     as can be. Raises when it is no longer RUNNING by then; so nothing moves once a pause has been answered.
     """
-    began, partition = time.perf_counter(), held.partition
-    chunk = await transaction.record_chunk(held.upgrade, partition, size, _upgrades(decided.values()))
-    upgrade = await _stored(transaction, held.upgrade)
-    if upgrade.state is not UpgradeState.RUNNING:
+    began = time.perf_counter()
+    chunk = await held.chunks.record(size, _upgrades(decided.values()))
+    locked = await _lock(transaction, held.upgrade)
+    if locked.upgrade.state is not UpgradeState.RUNNING:
         raise _NoLongerRunsError
     if any(one.cohort not in decided for one in chunk.unmoved):
         # What another worker has decided meanwhile holds for all.
-        decided = {**decided, **_by_cohort(await transaction.decisions(upgrade))}
-    done = await resolve_chunk(transaction, upgrade, partition, chunk, decided)
+        decided = {**decided, **_by_cohort(await held.chunks.decisions())}
+    done = await resolve_chunk(transaction, locked.upgrade, held.chunks, chunk, decided)
     # What several do at the same time counts once: so the rate is that of all of them together.
     upgrade = done.upgrade.worked_for(timedelta(seconds=time.perf_counter() - began) / held.workers)
     if not chunk.is_last:
-        await transaction.save_partition(replace(partition, cursor=chunk.cursor, lease=worker.lease()))
+        await held.save(replace(held.partition, cursor=chunk.cursor, lease=worker.lease()))
     else:
-        await transaction.end_partition(partition)
-        if not await transaction.partitions(upgrade):
+        await held.end()
+        if not await locked.remaining():
             upgrade = upgrade.finished(UpgradeState.COMPLETED, worker.clock())
-    await transaction.save_upgrade(upgrade)
+    await locked.save(upgrade)
     return replace(done, upgrade=upgrade)
 
 
 async def resolve_chunk(
     transaction: Transaction,
     upgrade: Upgrade,
-    partition: Partition,
+    chunks: Chunks,
     chunk: RecordedChunk,
     decided: Mapping[Cohort, Decision],
 ) -> DoneChunk:
@@ -230,9 +239,9 @@ async def resolve_chunk(
     unknown = [one.cohort for one in chunk.unmoved if one.cohort not in decided]
     known = {**decided, **_by_cohort(await _decide(transaction, upgrade, unknown))}
     counted = [CountedDecision(decision=known[one.cohort], count=one.count) for one in chunk.unmoved]
-    await transaction.keep_decisions(upgrade, counted)
+    await chunks.keep_decisions(counted)
     left = _upgrades(one.decision for one in counted)
-    moved = chunk.moved + (await transaction.move(upgrade, partition, chunk, left) if left else 0)
+    moved = chunk.moved + (await chunks.move(chunk, left) if left else 0)
     skips = tuple(one for one in counted if one.decision.verdict is Verdict.SKIP)
     skipped = sum(one.count for one in skips)
     must_account_for_all(recorded=chunk.recorded, moved=moved, skipped=skipped)
@@ -249,13 +258,13 @@ async def resolve_chunk(
 async def fail(store: Store, upgrade: Upgrade, worker: Worker, error: str) -> Upgrade | None:
     """Stop a claimed upgrade for good, because of an error of ours; None if it has nothing of it any more."""
     async with store.transaction() as transaction:
-        held = await transaction.held_partition(upgrade.id, worker.name, worker.clock())
-        stored = await _stored(transaction, upgrade)
-        if held is None or stored.state is not UpgradeState.RUNNING:
+        held = await transaction.partitions.lock_held(upgrade.id, worker.name, worker.clock())
+        locked = await _lock(transaction, upgrade)
+        if held is None or locked.upgrade.state is not UpgradeState.RUNNING:
             return None
-        await transaction.save_partition(replace(held.partition, lease=None))
-        failed = stored.finished(UpgradeState.FAILED, worker.clock(), error=error)
-        await transaction.save_upgrade(failed)
+        await held.save(replace(held.partition, lease=None))
+        failed = locked.upgrade.finished(UpgradeState.FAILED, worker.clock(), error=error)
+        await locked.save(failed)
         return failed
 
 
@@ -268,14 +277,14 @@ def must_account_for_all(*, recorded: int, moved: int, skipped: int) -> None:
         )
 
 
-def migration_paths_of(upgrade: Upgrade, documents: Transaction) -> MigrationPaths:
+def migration_paths_of(upgrade: Upgrade, transaction: Transaction) -> MigrationPaths:
     """The ways to the target version of an upgrade that has one."""
     assert upgrade.target_version is not None, "only an undo has no target version"
     return MigrationPaths(
         process=upgrade.process,
         target=upgrade.target_version,
         mappings=upgrade.mappings,
-        documents=documents,
+        documents=transaction.processes,
     )
 
 
@@ -296,52 +305,52 @@ async def _decide(
     return tuple([decide(cohort, await migration_paths.find(cohort.version)) for cohort in cohorts])
 
 
-async def _take(transaction: Transaction, upgrade: Upgrade, partition: Partition, worker: Worker) -> None:
-    last, most = partition.last, worker.chunk_policy.partition_size
-    if most is not None:
-        last = await transaction.end_of_chunk(upgrade, partition, most)
+async def _take(locked: LockedPartition, worker: Worker) -> None:
+    partition, partition_size = locked.partition, worker.chunk_policy.partition_size
+    last = partition.last if partition_size is None else await locked.chunks.end(partition_size)
     if last == partition.last:
-        await transaction.save_partition(replace(partition, lease=worker.lease()))
+        await locked.save(replace(partition, lease=worker.lease()))
     else:
-        await transaction.save_partition(replace(partition, cursor=last, lease=None))
-        await transaction.add_partition(replace(partition, last=last, lease=worker.lease()))
+        await locked.save(replace(partition, cursor=last, lease=None))
+        await locked.add(replace(partition, last=last, lease=worker.lease()))
 
 
 async def _takes_another(store: Store, upgrade: Upgrade, worker: Worker) -> bool:
     """Whether the worker took another partition of the upgrade."""
-    first = await store.claimable(worker.clock())
+    first = await store.upgrades.claimable(worker.clock())
     is_next = first is not None and first.id == upgrade.id
     return is_next and await _claim(store, worker, upgrade.id) is not None
 
 
 async def _held(transaction: Transaction, upgrade: Upgrade, worker: Worker) -> HeldPartition | None:
     """What the worker holds of an upgrade that runs. What it holds of any other is given back."""
-    held = await transaction.held_partition(upgrade.id, worker.name, worker.clock())
+    held = await transaction.partitions.lock_held(upgrade.id, worker.name, worker.clock())
     if held is None or held.upgrade.state is UpgradeState.RUNNING:
         return held
-    await transaction.save_partition(replace(held.partition, lease=None))
+    await held.save(replace(held.partition, lease=None))
     return None
 
 
 async def _give_back(store: Store, upgrade: Upgrade, worker: Worker) -> Upgrade:
     async with store.transaction() as transaction:
-        held = await transaction.held_partition(upgrade.id, worker.name, worker.clock())
-        stored = await _stored(transaction, upgrade)
+        held = await transaction.partitions.lock_held(upgrade.id, worker.name, worker.clock())
+        locked = await _lock(transaction, upgrade)
         if held is None:
-            return stored
-        await transaction.save_partition(replace(held.partition, lease=None))
-        others_work = any(one.is_worked_on(worker.clock()) for one in await transaction.partitions(stored))
-        if others_work or stored.state is not UpgradeState.RUNNING:
-            return stored
-        queued = replace(stored, state=UpgradeState.QUEUED)
-        await transaction.save_upgrade(queued)
+            return locked.upgrade
+        await held.save(replace(held.partition, lease=None))
+        now = worker.clock()
+        others_work = any(partition.is_worked_on(now) for partition in await locked.remaining())
+        if others_work or locked.upgrade.state is not UpgradeState.RUNNING:
+            return locked.upgrade
+        queued = replace(locked.upgrade, state=UpgradeState.QUEUED)
+        await locked.save(queued)
         return queued
 
 
-async def _stored(transaction: Transaction, upgrade: Upgrade) -> Upgrade:
-    stored = await transaction.upgrade(upgrade.id)
-    assert stored is not None, "upgrades are never deleted"
-    return stored
+async def _lock(transaction: Transaction, upgrade: Upgrade) -> LockedUpgrade:
+    locked = await transaction.upgrades.lock(upgrade.id)
+    assert locked is not None, "upgrades are never deleted"
+    return locked
 
 
 class _NoLongerRunsError(Exception):

@@ -6,7 +6,7 @@ from uplift.domain.clock import Clock, utc_now
 from uplift.domain.errors import InvalidInput, NoDraft, ProcessExists, ProcessNotFound
 from uplift.domain.model.access import Caller, require_system_admin
 from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber, VersionState, process_key
-from uplift.domain.ports import ProcessQuestions, Store, Transaction
+from uplift.domain.ports import Store, Transaction
 from uplift.domain.rules.migration_path import read_document
 
 MAX_TITLE_LENGTH = 200
@@ -27,9 +27,9 @@ async def create_process(
         key=process_key(namespace, code), title=_checked_title(title or code), created_at=clock()
     )
     async with store.transaction() as transaction:
-        if await transaction.process(process.key) is not None:
+        if await transaction.processes.find(process.key) is not None:
             raise ProcessExists(namespace=namespace, process_code=code)
-        await transaction.add_process(process)
+        await transaction.processes.add(process)
     return process
 
 
@@ -48,7 +48,7 @@ async def save_draft(
         draft = Version(
             number=number, state=VersionState.DRAFT, has_model=model is not None, created_at=clock()
         )
-        await transaction.put_version(process, draft, model)
+        await transaction.processes.put_version(process, draft, model)
     return draft
 
 
@@ -64,7 +64,7 @@ async def publish_version(
         versions = await _versions(transaction, process)
         if not versions or versions[-1].state is not VersionState.DRAFT:
             raise NoDraft(namespace=process.namespace, process_code=process.code)
-        await transaction.publish(process, versions[-1].number, clock())
+        await transaction.processes.publish(process, versions[-1].number, clock())
         return (await _versions(transaction, process))[-1]
 
 
@@ -93,7 +93,10 @@ async def adopt_version(
         versions = {version.number: version for version in await _versions(transaction, process)}
         known = versions.get(number)
         if known is not None and known.state is VersionState.PUBLISHED:
-            if state is not VersionState.PUBLISHED or await transaction.model(process, number) != model:
+            if (
+                state is not VersionState.PUBLISHED
+                or await transaction.processes.model(process, number) != model
+            ):
                 raise InvalidInput(
                     f"Expected version {number} of process '{process}' to be as it was published, "
                     "but the content given is another.",
@@ -113,13 +116,13 @@ async def adopt_version(
             created_at=now,
             published_at=now if state is VersionState.PUBLISHED else None,
         )
-        await transaction.put_version(process, adopted, model)
+        await transaction.processes.put_version(process, adopted, model)
     return adopted
 
 
-async def get_process(store: ProcessQuestions | Transaction, key: ProcessKey) -> Process:
+async def get_process(store: Store | Transaction, key: ProcessKey) -> Process:
     """The process of this name. Raises ProcessNotFound."""
-    found = await store.process(key)
+    found = await store.processes.find(key)
     if found is None:
         raise ProcessNotFound(namespace=key.namespace, process_code=key.code)
     return found
@@ -127,7 +130,7 @@ async def get_process(store: ProcessQuestions | Transaction, key: ProcessKey) ->
 
 async def _versions(transaction: Transaction, process: ProcessKey) -> Sequence[Version]:
     await get_process(transaction, process)
-    return (await transaction.versions([process]))[process]
+    return (await transaction.processes.lock_versions([process]))[process]
 
 
 def _draft_number(versions: Sequence[Version]) -> VersionNumber:

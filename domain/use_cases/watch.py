@@ -10,21 +10,21 @@ from collections.abc import AsyncIterator
 from uplift.domain.errors import UpgradeNotFound
 from uplift.domain.model.selection import UpgradeId
 from uplift.domain.model.upgrade import Upgrade
-from uplift.domain.ports import Store, Transaction
+from uplift.domain.ports import Store
 
 ASK_EVERY = 0.5
 """Seconds between two looks at an upgrade that another program may be working on."""
 
 
-async def get_upgrade(store: Store | Transaction, wanted: UpgradeId) -> Upgrade:
+async def get_upgrade(store: Store, upgrade_id: UpgradeId) -> Upgrade:
     """The upgrade of this id. Raises UpgradeNotFound."""
-    found = await store.upgrade(wanted)
+    found = await store.upgrades.find(upgrade_id)
     if found is None:
-        raise UpgradeNotFound(upgrade_id=wanted)
+        raise UpgradeNotFound(upgrade_id=upgrade_id)
     return found
 
 
-async def watch(store: Store, wanted: UpgradeId, *, every: float = ASK_EVERY) -> AsyncIterator[Upgrade]:
+async def watch(store: Store, upgrade_id: UpgradeId, *, every: float = ASK_EVERY) -> AsyncIterator[Upgrade]:
     """The upgrade as it is, and again when it has changed, at most once in `every` seconds, to its end.
 
     The last one given is finished. Raises UpgradeNotFound, and ValueError for no time at all.
@@ -34,13 +34,13 @@ async def watch(store: Store, wanted: UpgradeId, *, every: float = ASK_EVERY) ->
     seen: Upgrade | None = None
     while seen is None or not seen.is_finished:
         looked = time.monotonic()
-        found = await get_upgrade(store, wanted)
+        found = await get_upgrade(store, upgrade_id)
         if found != seen:
             seen = found
             yield found
         while not found.is_finished and (left := every - (time.monotonic() - looked)) > 0:
             await store.wait_for_change(left)
-            if (await get_upgrade(store, wanted)).is_finished:
+            if (await get_upgrade(store, upgrade_id)).is_finished:
                 break
 
 

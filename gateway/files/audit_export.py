@@ -64,7 +64,7 @@ async def _outcomes(store: Store, process: ProcessKey | None) -> AsyncIterator[t
         after: int | None = None
         while True:
             request = PageRequest(first=MAX_PAGE_SIZE, after=after)
-            page = (await store.outcome_pages([upgrade.id], OutcomeFilter(), request))[upgrade.id]
+            page = (await store.upgrades.outcome_pages([upgrade.id], OutcomeFilter(), request))[upgrade.id]
             for outcome in page.items:
                 yield upgrade, outcome
             if not page.has_next:
@@ -75,7 +75,9 @@ async def _outcomes(store: Store, process: ProcessKey | None) -> AsyncIterator[t
 async def _upgrades(store: Store, process: ProcessKey | None) -> AsyncIterator[Upgrade]:
     after: int | None = None
     while True:
-        page: Page[Upgrade] = await store.upgrades(process, PageRequest(first=MAX_PAGE_SIZE, after=after))
+        page: Page[Upgrade] = await store.upgrades.page(
+            process, PageRequest(first=MAX_PAGE_SIZE, after=after)
+        )
         for upgrade in page.items:
             yield upgrade
         if not page.has_next:

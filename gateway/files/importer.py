@@ -216,10 +216,10 @@ class _Importer:
         self, process_key: ProcessKey, number: VersionNumber, state: VersionState, model: bytes | None
     ) -> bool:
         """Whether the version exists already. Adopting a draft again would make it look newer."""
-        versions = (await self.store.versions([process_key])).get(process_key, ())
+        versions = (await self.store.processes.versions([process_key])).get(process_key, ())
         if not any(version.number == number and version.state is state for version in versions):
             return False
-        return await self.store.model(process_key, number) == model
+        return await self.store.processes.model(process_key, number) == model
 
     def _model(self, line: int, record: VersionRecord) -> bytes | None:
         name = record.bpmn_file

@@ -57,8 +57,8 @@ class LocalClient:
         return await self._summary(await get_upgrade(self._store, upgrade_id))
 
     async def latest(self, process_key: ProcessKey | None, limit: int) -> Sequence[UpgradeSummary]:
-        page = await self._store.upgrades(process_key, PageRequest(first=limit))
-        skips = await self._store.decisions([upgrade.id for upgrade in page.items])
+        page = await self._store.upgrades.page(process_key, PageRequest(first=limit))
+        skips = await self._store.upgrades.skip_decisions([upgrade.id for upgrade in page.items])
         return [summary_of_upgrade(upgrade, skips[upgrade.id]) for upgrade in page.items]
 
     async def follow(self, upgrade_id: UpgradeId, on_progress: OnProgress) -> UpgradeSummary:
@@ -71,4 +71,6 @@ class LocalClient:
         return await self._summary(upgrade)
 
     async def _summary(self, upgrade: Upgrade) -> UpgradeSummary:
-        return summary_of_upgrade(upgrade, (await self._store.decisions([upgrade.id]))[upgrade.id])
+        return summary_of_upgrade(
+            upgrade, (await self._store.upgrades.skip_decisions([upgrade.id]))[upgrade.id]
+        )

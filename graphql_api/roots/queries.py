@@ -33,14 +33,14 @@ class Query:
         code: Annotated[str, strawberry.argument(description="The code of the process.")],
     ) -> Process | None:
         process_key = domain.ProcessKey(namespace=namespace, code=code)
-        process = await info.context.store.process(process_key)
+        process = await info.context.store.processes.find(process_key)
         return None if process is None else Process.from_domain(process)
 
     @root_field("All processes, the oldest first.")
     async def processes(
         self, info: Info, first: First = DEFAULT_PAGE_SIZE, after: After = None
     ) -> ProcessConnection:
-        page = await info.context.store.processes(page_request(first, after))
+        page = await info.context.store.processes.page(page_request(first, after))
         return ProcessConnection(page=page.map(Process.from_domain), follows_cursor=after is not None)
 
     @root_field("The instance with this id, of any process, or null if there is none.")
@@ -50,7 +50,7 @@ class Query:
         instance_id: Annotated[UUID, strawberry.argument(name="id", description="The id of the instance.")],
     ) -> ProcessInstance | None:
         key = domain.InstanceId(instance_id)
-        instance = (await info.context.store.instances([key])).get(key)
+        instance = (await info.context.store.instances.find_many([key])).get(key)
         return None if instance is None else ProcessInstance.from_domain(instance)
 
     @root_field("The upgrade with this id, or null if there is none.")
@@ -59,7 +59,7 @@ class Query:
         info: Info,
         upgrade_id: Annotated[UUID, strawberry.argument(name="id", description="The id of the upgrade.")],
     ) -> Upgrade | None:
-        upgrade = await info.context.store.upgrade(domain.UpgradeId(upgrade_id))
+        upgrade = await info.context.store.upgrades.find(domain.UpgradeId(upgrade_id))
         return None if upgrade is None else Upgrade.from_domain(upgrade)
 
     @root_field("Upgrades, the newest first.")
@@ -73,7 +73,7 @@ class Query:
         after: After = None,
     ) -> UpgradeConnection:
         process_key = None if process is None else process.process_key()
-        page = await info.context.store.upgrades(process_key, page_request(first, after))
+        page = await info.context.store.upgrades.page(process_key, page_request(first, after))
         return UpgradeConnection(page=page.map(Upgrade.from_domain), follows_cursor=after is not None)
 
     @root_field(

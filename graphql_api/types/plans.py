@@ -155,7 +155,7 @@ class UpgradePlan:
         "null if there was none."
     )
     async def expected_seconds(self, info: Info) -> float | None:
-        rate = await info.context.store.measured_rate()
+        rate = await info.context.store.upgrades.measured_rate()
         return self.total / rate if rate else None
 
     @field("The process whose instances would be upgraded.")

@@ -32,7 +32,9 @@ class Version:
         nodes=NODES_OF_A_DOCUMENT,
     )
     async def bpmn(self, info: Info) -> str | None:
-        document = await info.context.store.model(self.process_key, domain.VersionNumber(self.number))
+        document = await info.context.store.processes.model(
+            self.process_key, domain.VersionNumber(self.number)
+        )
         return None if document is None else text_of(document)
 
     @classmethod

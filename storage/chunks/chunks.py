@@ -7,7 +7,7 @@ from sqlalchemy import Update
 from sqlalchemy.exc import DBAPIError
 
 from uplift.domain.model.cohort import CountedCohort
-from uplift.domain.model.decision import Decision, ReasonCode
+from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import Partition, Upgrade
 from uplift.domain.ports import RecordedChunk
@@ -26,7 +26,7 @@ from uplift.storage.chunks.statements import (
 )
 from uplift.storage.postgres.backend import LOCK_WAIT
 from uplift.storage.repositories.cohorts import cohorts_of, undo_cohorts_of
-from uplift.storage.repositories.decisions import stored_code
+from uplift.storage.repositories.decisions import keep_decisions, kept_decisions, stored_code
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
@@ -48,7 +48,7 @@ class Done(NamedTuple):
     unmoved: tuple[CountedCohort, ...]
 
 
-class Chunks:
+class SqlChunks:
     """The chunks of a partition of an upgrade, within a transaction that has locked the partition."""
 
     def __init__(
@@ -69,7 +69,7 @@ class Chunks:
         self._records_first = connection.dialect.name == "sqlite" or self._kind is SelectionKind.UNDO
 
     async def end(self, size: int) -> int:
-        """As uplift.domain.ports.Transaction.end_of_chunk."""
+        """As uplift.domain.ports.Chunks.end."""
         last = self._partition.last
         if self._kind is SelectionKind.BY_IDS:
             return min(self._partition.cursor + size, last)
@@ -78,7 +78,7 @@ class Chunks:
         return last if found is None else found
 
     async def record(self, size: int, decisions: Collection[Decision]) -> RecordedChunk:
-        """As uplift.domain.ports.Transaction.record_chunk."""
+        """As uplift.domain.ports.Chunks.record."""
         upto = await self.end(size)
         if self._records_first:
             recorded, moved, unmoved = await self._record_then_move(upto, decisions)
@@ -94,8 +94,19 @@ class Chunks:
             is_last=upto >= self._partition.last,
         )
 
-    async def move(self, upto: int, decisions: Collection[Decision]) -> int:
-        """As uplift.domain.ports.Transaction.move, of the recorded chunk that ends there."""
+    async def move(self, chunk: RecordedChunk, decisions: Collection[Decision]) -> int:
+        """As uplift.domain.ports.Chunks.move."""
+        return await self._move(chunk.cursor, decisions)
+
+    async def decisions(self) -> tuple[Decision, ...]:
+        """As uplift.domain.ports.Chunks.decisions."""
+        return await kept_decisions(self._connection, self._surrogate_keys, self._opened)
+
+    async def keep_decisions(self, decisions: Sequence[CountedDecision]) -> None:
+        """As uplift.domain.ports.Chunks.keep_decisions."""
+        await keep_decisions(self._connection, self._surrogate_keys, self._opened, decisions)
+
+    async def _move(self, upto: int, decisions: Collection[Decision]) -> int:
         if not decisions:
             return 0
         bound = self._bound(upto)
@@ -110,7 +121,7 @@ class Chunks:
     async def _record_then_move(self, upto: int, decisions: Collection[Decision]) -> Done:
         bound = self._bound(upto)
         recorded = (await self._connection.execute(RECORD[self._kind], bound)).rowcount
-        moved = await self.move(upto, decisions)
+        moved = await self._move(upto, decisions)
         rows = [] if moved == recorded else (await self._connection.execute(UNMOVED[self._kind], bound)).all()
         if moved + sum(row.instances for row in rows) != recorded:
             # Another worker has decided a cohort since the given decisions were read, or these moved.
@@ -128,7 +139,7 @@ class Chunks:
         recorded = moved + sum(one.count for one in rest)
         decided = {one.cohort for one in decisions}
         if any(one.cohort in decided for one in rest):
-            moved += await self.move(upto, decisions)
+            moved += await self._move(upto, decisions)
         return Done(recorded, moved, tuple(one for one in rest if one.cohort not in decided))
 
     async def _move_then_record_the_rest(

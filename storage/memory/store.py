@@ -3,6 +3,7 @@
 from asyncio import Lock
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from uplift.domain.change_signal import ChangeSignal
@@ -20,134 +21,99 @@ from uplift.storage.memory.state import State
 from uplift.storage.memory.transaction import InMemoryTransaction
 
 
-class InMemoryStore:
-    """A Store that forgets everything when the program ends. Implements uplift.domain.ports.Store."""
+@dataclass(slots=True)
+class Committed:
+    """The state that the last committed transaction left."""
 
-    def __init__(self) -> None:
-        self._state = State()
-        self._lock = Lock()
-        self._change_signal = ChangeSignal()
+    state: State = field(default_factory=State)
 
-    @asynccontextmanager
-    async def transaction(self, *, in_background: bool = False) -> AsyncIterator[InMemoryTransaction]:
-        del in_background  # all happens in one thread
-        async with self._lock:
-            draft = self._state.snapshot()
-            yield InMemoryTransaction(draft)
-            self._state = draft
-        self._change_signal.notify()
 
-    async def wait_for_change(self, seconds: float) -> None:
-        await self._change_signal.wait(seconds)
+class ProcessQueriesInMemory:
+    """Implements uplift.domain.ports.ProcessQueries."""
 
-    async def process(self, key: ProcessKey) -> Process | None:
-        return held.process_in(self._state, key)
+    def __init__(self, committed: Committed) -> None:
+        self._committed = committed
 
-    async def processes(self, page: PageRequest) -> Page[Process]:
+    @property
+    def _state(self) -> State:
+        return self._committed.state
+
+    async def find(self, process_key: ProcessKey) -> Process | None:
+        return held.process_in(self._state, process_key)
+
+    async def page(self, page: PageRequest) -> Page[Process]:
         state = self._state
         return held.page_along((held.as_it_stands(state, one) for one in state.processes.values()), page)
 
-    async def processes_named(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Process]:
-        found = ((key, held.process_in(self._state, key)) for key in keys)
+    async def find_many(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Process]:
+        found = ((process_key, held.process_in(self._state, process_key)) for process_key in process_keys)
         return {key: process for key, process in found if process is not None}
 
-    async def versions(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]:
-        return {key: held.versions_in(self._state, key) for key in keys}
+    async def versions(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]:
+        return {process_key: held.versions_in(self._state, process_key) for process_key in process_keys}
 
-    async def model(self, key: ProcessKey, number: VersionNumber) -> bytes | None:
-        return self._state.models.get((key, number))
+    async def model(self, process_key: ProcessKey, number: VersionNumber) -> bytes | None:
+        return self._state.models.get((process_key, number))
 
-    async def instances(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, Instance]:
+
+class InstanceQueriesInMemory:
+    """Implements uplift.domain.ports.InstanceQueries."""
+
+    def __init__(self, committed: Committed) -> None:
+        self._committed = committed
+
+    @property
+    def _state(self) -> State:
+        return self._committed.state
+
+    async def find_many(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, Instance]:
         known = self._state.instances
         return {given: known[given] for given in ids if given in known}
 
-    async def instance_pages(
-        self, keys: Sequence[ProcessKey], which: InstanceFilter, page: PageRequest
+    async def pages(
+        self, process_keys: Sequence[ProcessKey], instance_filter: InstanceFilter, page: PageRequest
     ) -> Mapping[ProcessKey, Page[Instance]]:
         return {
-            key: held.page_along(
-                held.instances_in(self._state, key), page, lambda one: held.shows(which, one)
+            process_key: held.page_along(
+                held.instances_in(self._state, process_key),
+                page,
+                lambda one: held.shows(instance_filter, one),
             )
-            for key in keys
+            for process_key in process_keys
         }
 
-    async def cohorts(self, keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[CountedCohort, ...]]:
+    async def cohorts(
+        self, process_keys: Sequence[ProcessKey]
+    ) -> Mapping[ProcessKey, tuple[CountedCohort, ...]]:
         return {
-            key: held.counted(held.cohort_of(one) for one in held.instances_in(self._state, key))
-            for key in keys
+            process_key: held.counted(
+                held.cohort_of(one) for one in held.instances_in(self._state, process_key)
+            )
+            for process_key in process_keys
         }
 
-    async def count_active(self, key: ProcessKey) -> int:
-        return len(held.active_in(self._state, key))
+    async def count_active(self, process_key: ProcessKey) -> int:
+        return len(held.active_in(self._state, process_key))
 
-    async def selected_cohorts(self, key: ProcessKey, selection: Selection) -> SelectedCohorts:
-        selected = held.selected_in(self._state, key, selection)
+    async def selected_cohorts(self, process_key: ProcessKey, selection: Selection) -> SelectedCohorts:
+        selected = held.selected_in(self._state, process_key, selection)
         size = selection.size
         return SelectedCohorts(
             cohorts=held.counted(held.cohort_of(one) for one in selected),
             not_found=0 if size is None else size - len(selected),
-            excluded=len(held.active_in(self._state, key)) - len(selected) if size is None else 0,
+            excluded=len(held.active_in(self._state, process_key)) - len(selected) if size is None else 0,
         )
 
     async def cohort_pages(
-        self, key: ProcessKey, selection: Selection, cohorts: Sequence[Cohort], page: PageRequest
+        self, process_key: ProcessKey, selection: Selection, cohorts: Sequence[Cohort], page: PageRequest
     ) -> Mapping[Cohort, Page[Instance]]:
-        selected = {one.id for one in held.selected_in(self._state, key, selection)}
-        own = held.instances_in(self._state, key)
+        selected = {one.id for one in held.selected_in(self._state, process_key, selection)}
+        own = held.instances_in(self._state, process_key)
         by_cohort: dict[Cohort, list[tuple[int, Instance]]] = {cohort: [] for cohort in cohorts}
         for place, one in enumerate(own, start=1):
             if one.id in selected and place > (page.after or 0) and held.cohort_of(one) in by_cohort:
                 by_cohort[held.cohort_of(one)].append((place, one))
         return {cohort: page_of(rows, page.first) for cohort, rows in by_cohort.items()}
-
-    async def upgrade(self, upgrade: UpgradeId) -> Upgrade | None:
-        return self._state.upgrades.get(upgrade)
-
-    async def upgrades_named(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, Upgrade]:
-        known = self._state.upgrades
-        return {wanted: known[wanted] for wanted in ids if wanted in known}
-
-    async def upgrades(self, process: ProcessKey | None, page: PageRequest) -> Page[Upgrade]:
-        numbered = list(enumerate(self._state.upgrades.values(), start=1))
-        rows = [
-            (number, upgrade)
-            for number, upgrade in reversed(numbered)
-            if process in (None, upgrade.process) and (page.after is None or number < page.after)
-        ]
-        return page_of(rows, page.first)
-
-    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
-        found = held.claimable_in(self._state, now, only)
-        return None if found is None else found[0]
-
-    async def partitions(self, upgrades: Sequence[UpgradeId]) -> Mapping[UpgradeId, tuple[Partition, ...]]:
-        return {wanted: held.partitions_in(self._state, wanted) for wanted in upgrades}
-
-    async def known_request(self, key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
-        return held.known_in(self._state, key.caller, key.key, since)
-
-    async def outcome_pages(
-        self, upgrades: Sequence[UpgradeId], which: OutcomeFilter, page: PageRequest
-    ) -> Mapping[UpgradeId, Page[Outcome]]:
-        return {
-            upgrade: held.page_along(
-                held.outcomes_in(self._state, upgrade), page, lambda one: held.shows_outcome(which, one)
-            )
-            for upgrade in upgrades
-        }
-
-    async def decisions(
-        self, upgrades: Sequence[UpgradeId]
-    ) -> Mapping[UpgradeId, tuple[CountedDecision, ...]]:
-        kept = self._state.decisions
-        return {
-            upgrade: tuple(
-                kept[owner, cohort]
-                for owner, cohort in sorted(kept, key=lambda one: held.order_of(one[1]))
-                if owner == upgrade and kept[owner, cohort].decision.verdict is Verdict.SKIP
-            )
-            for upgrade in upgrades
-        }
 
     async def histories(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, tuple[HistoryEntry, ...]]:
         state = self._state
@@ -160,8 +126,106 @@ class InMemoryStore:
             for given in ids
         }
 
+
+class UpgradeQueriesInMemory:
+    """Implements uplift.domain.ports.UpgradeQueries."""
+
+    def __init__(self, committed: Committed) -> None:
+        self._committed = committed
+
+    @property
+    def _state(self) -> State:
+        return self._committed.state
+
+    async def find(self, upgrade_id: UpgradeId) -> Upgrade | None:
+        return self._state.upgrades.get(upgrade_id)
+
+    async def find_many(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, Upgrade]:
+        known = self._state.upgrades
+        return {wanted: known[wanted] for wanted in ids if wanted in known}
+
+    async def page(self, process_key: ProcessKey | None, page: PageRequest) -> Page[Upgrade]:
+        numbered = list(enumerate(self._state.upgrades.values(), start=1))
+        rows = [
+            (number, upgrade)
+            for number, upgrade in reversed(numbered)
+            if process_key in (None, upgrade.process) and (page.after is None or number < page.after)
+        ]
+        return page_of(rows, page.first)
+
+    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
+        found = held.claimable_in(self._state, now, only)
+        return None if found is None else found[0]
+
+    async def known_request(self, idempotency_key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
+        return held.known_in(self._state, idempotency_key.caller, idempotency_key.key, since)
+
     async def measured_rate(self) -> float | None:
         large = [one for one in self._state.upgrades.values() if one.total >= RATED_FROM]
         done = large[-RATED_UPGRADES:]
         seconds = sum(one.worked.total_seconds() for one in done)
         return sum(one.total for one in done) / seconds if seconds else None
+
+    async def outcome_pages(
+        self, ids: Sequence[UpgradeId], outcome_filter: OutcomeFilter, page: PageRequest
+    ) -> Mapping[UpgradeId, Page[Outcome]]:
+        return {
+            upgrade: held.page_along(
+                held.outcomes_in(self._state, upgrade),
+                page,
+                lambda one: held.shows_outcome(outcome_filter, one),
+            )
+            for upgrade in ids
+        }
+
+    async def skip_decisions(
+        self, ids: Sequence[UpgradeId]
+    ) -> Mapping[UpgradeId, tuple[CountedDecision, ...]]:
+        kept = self._state.decisions
+        return {
+            upgrade: tuple(
+                kept[owner, cohort]
+                for owner, cohort in sorted(kept, key=lambda one: held.order_of(one[1]))
+                if owner == upgrade and kept[owner, cohort].decision.verdict is Verdict.SKIP
+            )
+            for upgrade in ids
+        }
+
+
+class PartitionQueriesInMemory:
+    """Implements uplift.domain.ports.PartitionQueries."""
+
+    def __init__(self, committed: Committed) -> None:
+        self._committed = committed
+
+    @property
+    def _state(self) -> State:
+        return self._committed.state
+
+    async def remaining(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, tuple[Partition, ...]]:
+        return {wanted: held.partitions_in(self._state, wanted) for wanted in ids}
+
+
+class InMemoryStore:
+    """A Store that forgets everything when the program ends. Implements uplift.domain.ports.Store."""
+
+    def __init__(self) -> None:
+        self._committed = Committed()
+        self.processes = ProcessQueriesInMemory(self._committed)
+        self.instances = InstanceQueriesInMemory(self._committed)
+        self.upgrades = UpgradeQueriesInMemory(self._committed)
+        self.partitions = PartitionQueriesInMemory(self._committed)
+        self._lock = Lock()
+        self._change_signal = ChangeSignal()
+
+    @asynccontextmanager
+    async def transaction(self, *, in_background: bool = False) -> AsyncIterator[InMemoryTransaction]:
+        del in_background  # all happens in one thread
+        async with self._lock:
+            draft = self._committed.state.snapshot()
+            yield InMemoryTransaction(draft)
+            self._committed.state = draft
+        self._change_signal.notify()
+
+    async def wait_for_change(self, seconds: float) -> None:
+        await self._change_signal.wait(seconds)

@@ -9,7 +9,6 @@ from sqlalchemy import BindParameter, bindparam, delete, func, insert, or_, sele
 
 from uplift.domain.model.selection import UpgradeId, WorkedSelection
 from uplift.domain.model.upgrade import Lease, Partition, Upgrade, UpgradeState
-from uplift.domain.ports import HeldPartition
 from uplift.storage.repositories.upgrades import UPGRADE_COLUMNS, lock_upgrade, opened_of, upgrades_of
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import take_turns
@@ -154,12 +153,12 @@ async def lock_claimable(
 
 async def lock_held(
     connection: Connection, surrogate_keys: SurrogateKeys, wanted: UpgradeId, worker: str, now: datetime
-) -> tuple[HeldPartition, UpgradeKeys] | None:
+) -> tuple[Upgrade, Partition, UpgradeKeys, int] | None:
     """The first partition of an upgrade that is leased to this worker; nobody else changes it."""
     rows = (await connection.execute(HELD, {"uuid": wanted, "worker": worker, "now": now})).all()
     if (found := await _first(surrogate_keys, rows)) is None:
         return None
-    return HeldPartition(upgrade=found[0], partition=found[1], workers=rows[0].others + 1), found[2]
+    return *found, rows[0].others + 1
 
 
 async def partitions_left(

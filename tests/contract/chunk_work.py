@@ -14,11 +14,12 @@ from uplift.domain import (
     SkipReason,
     Status,
     Upgrade,
+    UpgradeId,
     UpgradeState,
     VersionNumber,
 )
 from uplift.domain.model.selection import WorkedSelection
-from uplift.domain.ports import RecordedChunk, Transaction
+from uplift.domain.ports import LockedPartition, LockedUpgrade, RecordedChunk, Transaction
 from uplift.domain.use_cases.run import must_account_for_all
 
 Decide = Callable[[Cohort, VersionNumber], Decision]
@@ -55,40 +56,52 @@ def plain_rules(cohort: Cohort, target: VersionNumber) -> Decision:
 
 async def add_upgrade(transaction: Transaction, new: Upgrade, selection: WorkedSelection) -> Upgrade:
     """Keep a new upgrade, all of it left to do."""
-    added, partition = await transaction.add_upgrade(new, selection)
-    await transaction.add_partition(partition)
-    return added
+    locked, whole = await transaction.upgrades.add(new, selection)
+    await whole.add(whole.partition)
+    return locked.upgrade
+
+
+async def lock(transaction: Transaction, upgrade_id: UpgradeId) -> tuple[LockedUpgrade, LockedPartition]:
+    """An upgrade and its first partition, which no worker has."""
+    found = await transaction.upgrades.lock_claimable(EVENING, only=upgrade_id)
+    assert found is not None, "it runs, and something of it remains"
+    return found
 
 
 async def run_chunk(
-    transaction: Transaction, upgrade: Upgrade, size: int, by: Decide = plain_rules
+    transaction: Transaction, upgrade_id: UpgradeId, size: int, by: Decide = plain_rules
 ) -> WorkedChunk:
     """Record the next chunk, carry the decisions out and keep how far the upgrade has come."""
-    kept = await transaction.decisions(upgrade)
-    partition, *others = await transaction.partitions(upgrade)
-    recorded = await transaction.record_chunk(
-        upgrade, partition, size, [one for one in kept if not one.reasons]
-    )
+    return await process_chunk(*await lock(transaction, upgrade_id), size, by)
+
+
+async def process_chunk(
+    locked: LockedUpgrade, partition: LockedPartition, size: int, by: Decide = plain_rules
+) -> WorkedChunk:
+    """As `run_chunk`, of what the transaction has locked already."""
+    upgrade, chunks = locked.upgrade, partition.chunks
+    kept = await chunks.decisions()
+    recorded = await chunks.record(size, [one for one in kept if not one.reasons])
     assert upgrade.target_version is not None
     counted = [
         CountedDecision(decision=by(one.cohort, upgrade.target_version), count=one.count)
         for one in recorded.unmoved
     ]
-    await transaction.keep_decisions(upgrade, counted)
+    await chunks.keep_decisions(counted)
     new = [one.decision for one in counted if not one.decision.reasons]
-    moved = recorded.moved + await transaction.move(upgrade, partition, recorded, new)
+    moved = recorded.moved + await chunks.move(recorded, new)
     skips = tuple(one for one in counted if one.decision.reasons)
     skipped = sum(one.count for one in skips)
     must_account_for_all(recorded=recorded.recorded, moved=moved, skipped=skipped)
     advanced = upgrade.counting(upgraded=moved, skipped=skipped + recorded.not_found)
     advanced = advanced.worked_for(timedelta(seconds=1))
     if not recorded.is_last:
-        await transaction.save_partition(replace(partition, cursor=recorded.cursor))
+        await partition.save(replace(partition.partition, cursor=recorded.cursor))
     else:
-        await transaction.end_partition(partition)
-        if not others:
+        await partition.end()
+        if not await locked.remaining():
             advanced = advanced.finished(UpgradeState.COMPLETED, EVENING)
-    await transaction.save_upgrade(advanced)
+    await locked.save(advanced)
     return WorkedChunk(upgrade=advanced, recorded=recorded, moved=moved, skipped=skips)
 
 

@@ -90,7 +90,7 @@ async def work_and_die(store: Store, upgrade: UpgradeId, worker: Worker = SMALL,
     claimed = await taken(store, upgrade, worker)
     with suppress(Died):
         await run_upgrade(store, claimed, worker, on_progress=dying_after(chunks))
-    stored = await store.upgrade(upgrade)
+    stored = await store.upgrades.find(upgrade)
     assert stored is not None
     return stored
 
@@ -103,7 +103,7 @@ async def work_and_stop(store: Store, upgrade: UpgradeId, worker: Worker = SMALL
 
 async def leases_of(store: Store, upgrade: UpgradeId) -> list[Lease | None]:
     """The lease of each partition that is left of an upgrade."""
-    return [partition.lease for partition in (await store.partitions([upgrade]))[upgrade]]
+    return [partition.lease for partition in (await store.partitions.remaining([upgrade]))[upgrade]]
 
 
 async def kinds_of(store: Store, upgrade: UpgradeId) -> dict[InstanceId, OutcomeKind]:

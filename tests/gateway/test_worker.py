@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import httpx2
 import pytest
@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from tests.gateway.gateway_world import a_world, break_table
 from tests.support.builders import ADMIN, ORDERS, a_process, a_worker, instances
 from tests.support.postgres import the_server
-from tests.support.stores import Around, an_open_database, instances_of, outcomes_of
+from tests.support.stores import Around, Overlay, an_open_database, instances_of, outcomes_of, overlay
 from uplift.domain import Upgrade, UpgradeId, UpgradeState, Worker, all_active, request_upgrade
 from uplift.domain.errors import StoreUnavailable
 from uplift.domain.model.access import Role
@@ -51,8 +51,10 @@ class LockedStore(InMemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.is_waited_for = asyncio.Event()
+        overlaid = Overlay(self.upgrades, claimable=self._claimable)
+        self.upgrades = overlaid  # type: ignore[assignment]  # the fault
 
-    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
+    async def _claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
         raise StoreUnavailable("it is locked by another program")
 
     async def wait_for_change(self, seconds: float) -> None:
@@ -74,8 +76,10 @@ class SilentStore(InMemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.is_asked = asyncio.Event()
+        overlaid = Overlay(self.upgrades, claimable=self._claimable)
+        self.upgrades = overlaid  # type: ignore[assignment]  # the fault
 
-    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
+    async def _claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
         self.is_asked.set()
         await asyncio.Event().wait()
         return None
@@ -100,9 +104,14 @@ class TogetherStore(Around):
         self.may_go_on = asyncio.Event()
 
     @asynccontextmanager
-    async def transaction(self, *, in_background: bool = False) -> AsyncIterator["TogetherTransaction"]:
+    async def transaction(self, *, in_background: bool = False) -> AsyncIterator[Transaction]:
         async with self._store.transaction(in_background=in_background) as transaction:
-            yield TogetherTransaction(transaction, self)
+
+            async def lock_held(upgrade_id: UpgradeId, worker: str, now: datetime) -> HeldPartition | None:
+                await self.wait_with(worker)
+                return await transaction.partitions.lock_held(upgrade_id, worker, now)
+
+            yield overlay(transaction, partitions=Overlay(transaction.partitions, lock_held=lock_held))
 
     async def wait_with(self, worker: str) -> None:
         self.workers.add(worker)
@@ -111,28 +120,13 @@ class TogetherStore(Around):
         await self.may_go_on.wait()
 
 
-class TogetherTransaction:
-    """Passes every question on to a transaction."""
-
-    def __init__(self, transaction: Transaction, store: TogetherStore) -> None:
-        self._transaction = transaction
-        self._store = store
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transaction, name)
-
-    async def held_partition(self, upgrade: UpgradeId, worker: str, now: datetime) -> HeldPartition | None:
-        await self._store.wait_with(worker)
-        return await self._transaction.held_partition(upgrade, worker, now)
-
-
 class FaultyStore(TogetherStore):
     """Fails in the first chunk."""
 
     has_failed = False
 
     @asynccontextmanager
-    async def transaction(self, *, in_background: bool = False) -> AsyncIterator["TogetherTransaction"]:
+    async def transaction(self, *, in_background: bool = False) -> AsyncIterator[Transaction]:
         async with super().transaction(in_background=in_background) as transaction:
             if in_background and not self.has_failed:
                 self.has_failed = True
@@ -177,13 +171,13 @@ async def test_a_server_works_on_one_upgrade_with_several_workers(monkeypatch: p
         )
         async with app.router.lifespan_context(app):
             await store.are_all_there.wait()
-            partitions = (await opened.partitions([asked.id]))[asked.id]
+            partitions = (await opened.partitions.remaining([asked.id]))[asked.id]
             names = sorted(store.workers)
             store.may_go_on.set()
             done = await wait_until_finished(opened, asked)
         outcomes = await outcomes_of(opened, asked.id)
         moved = await instances_of(opened, ORDERS)
-        assert (await opened.partitions([asked.id]))[asked.id] == ()
+        assert (await opened.partitions.remaining([asked.id]))[asked.id] == ()
     assert [one.lease.worker for one in partitions if one.lease] == names
     assert {name.rpartition(":")[2] for name in names} == {"1", "2", "3"}
     assert len({name.rpartition(":")[0] for name in names}) == 1

@@ -35,6 +35,6 @@ async def until_idle(tasks: set[asyncio.Task[Any]]) -> None:
 
 async def the_upgrade(store: Store) -> Upgrade | None:
     """The only upgrade, or None."""
-    upgrades = (await store.upgrades(None, PageRequest(first=2))).items
+    upgrades = (await store.upgrades.page(None, PageRequest(first=2))).items
     assert len(upgrades) < 2
     return upgrades[0] if upgrades else None

@@ -126,8 +126,8 @@ async def add_world(store: Store) -> None:
 
 async def snapshot(store: Store) -> Snapshot:
     page = PageRequest(first=1_000)
-    pages = await store.instance_pages([ORDERS, INVOICES], InstanceFilter(), page)
-    upgrades = await store.upgrades(None, page)
+    pages = await store.instances.pages([ORDERS, INVOICES], InstanceFilter(), page)
+    upgrades = await store.upgrades.page(None, page)
     return Snapshot(
         instances=tuple(instance for key in (ORDERS, INVOICES) for instance in pages[key].items),
         upgrades=len(upgrades.items),

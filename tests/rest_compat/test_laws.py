@@ -103,7 +103,7 @@ async def test_rest_and_domain_agree(
         UpgradeRequest(process=ours, selection=selection(our_ids[index] for index in picked)),
         caller=ADMIN,
     )
-    pages = await rest_store.outcome_pages([upgrade.id], OutcomeFilter(), PageRequest(first=1_000))
+    pages = await rest_store.upgrades.outcome_pages([upgrade.id], OutcomeFilter(), PageRequest(first=1_000))
     expected = [
         (
             our_ids.index(outcome.instance),

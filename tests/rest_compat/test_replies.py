@@ -22,7 +22,7 @@ from tests.rest_compat.rest_world import (
     authenticate,
     path_of,
 )
-from tests.support.stores import Around
+from tests.support.stores import Around, Overlay
 from uplift.domain import ProcessKey, Status, Worker, register_instances
 from uplift.domain.model.instance import InstanceId
 from uplift.domain.model.paging import PageRequest
@@ -55,7 +55,7 @@ async def test_the_id_of_an_upgrade_is_the_one_that_is_stored(
     client: httpx2.AsyncClient, rest_store: Store
 ) -> None:
     reply = await ask(client, {"instanceIds": [str(WAITING_1)]})
-    (upgrade,) = (await rest_store.upgrades(ORDERS, PageRequest(first=10))).items
+    (upgrade,) = (await rest_store.upgrades.page(ORDERS, PageRequest(first=10))).items
     assert reply.json()["upgradeId"] == str(upgrade.id)
     assert (upgrade.requested_by, upgrade.total) == (ADMIN.name, 1)
 
@@ -109,13 +109,21 @@ class CountingStore(Around):
         super().__init__(store)
         self.queries: list[str] = []
 
-    async def outcome_pages(self, *arguments):  # type: ignore[no-untyped-def]
-        self.queries.append("outcomes")
-        return await self._store.outcome_pages(*arguments)
+    @property
+    def upgrades(self) -> Overlay:
+        return Overlay(self._store.upgrades, outcome_pages=self._outcome_pages)
 
-    async def process(self, key):  # type: ignore[no-untyped-def]
+    @property
+    def processes(self) -> Overlay:
+        return Overlay(self._store.processes, find=self._find_process)
+
+    async def _outcome_pages(self, *arguments):  # type: ignore[no-untyped-def]
+        self.queries.append("outcomes")
+        return await self._store.upgrades.outcome_pages(*arguments)
+
+    async def _find_process(self, key):  # type: ignore[no-untyped-def]
         self.queries.append("process")
-        return await self._store.process(key)
+        return await self._store.processes.find(key)
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ async def test_leaves_out_the_exclusions_and_ignores_unknown_ones(
         "updated": 1,
         "skipped": 2,
     }
-    remaining = (await rest_store.instances([WAITING_1]))[WAITING_1]
+    remaining = (await rest_store.instances.find_many([WAITING_1]))[WAITING_1]
     assert remaining.version == 1
 
 

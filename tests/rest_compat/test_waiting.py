@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 
 from tests.rest_compat.rest_work import soon, the_upgrade, until_idle
 from tests.rest_compat.rest_world import ADMIN, ORDERS, add_world, ask, authenticate, path_of
-from tests.support.stores import Around
+from tests.support.stores import Around, Overlay
 from tests.support.workers import a_worker, run_next_upgrade, running_worker
 from uplift.domain import (
     UpgradeId,
@@ -89,7 +89,7 @@ async def until_asked(store: Store, count: int = 1) -> None:
     """Return when so many upgrades are stored."""
 
     async def all_are_stored() -> bool | None:
-        return len((await store.upgrades(None, PageRequest(first=100))).items) == count or None
+        return len((await store.upgrades.page(None, PageRequest(first=100))).items) == count or None
 
     await soon(all_are_stored)
 
@@ -166,10 +166,14 @@ class LosingStore(Around):
 
     lost = False
 
-    async def upgrade(self, upgrade: UpgradeId) -> Upgrade | None:
+    @property
+    def upgrades(self) -> Overlay:
+        return Overlay(self._store.upgrades, find=self._find_upgrade)
+
+    async def _find_upgrade(self, upgrade: UpgradeId) -> Upgrade | None:
         if self.lost:
             raise StoreUnavailable("it is locked by another program")
-        return await self._store.upgrade(upgrade)
+        return await self._store.upgrades.find(upgrade)
 
 
 class TestStoreThatIsLost:

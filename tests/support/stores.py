@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -112,8 +113,24 @@ class Around:
         return getattr(self._store, name)
 
 
+class Overlay:
+    """A port, or a store or transaction, some of whose attributes are replaced."""
+
+    def __init__(self, port: object, **replaced: Any) -> None:
+        self._port = port
+        self.__dict__.update(replaced)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+
+def overlay(transaction: Transaction, **replaced: Any) -> Any:
+    """A transaction some of whose ports are replaced."""
+    return Overlay(transaction, **replaced)
+
+
 class CountingTransactions(Around):
-    """Counts by name what the transactions of a store are asked, and notes which run in the background."""
+    """Counts by port and name what transactions are asked, and notes which run in the background."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
@@ -121,22 +138,40 @@ class CountingTransactions(Around):
         self.in_background: list[bool] = []
 
     @asynccontextmanager
-    async def transaction(self, *, in_background: bool = False) -> AsyncIterator["CountedTransaction"]:
+    async def transaction(self, *, in_background: bool = False) -> AsyncIterator["Counted"]:
         self.in_background.append(in_background)
         async with self._store.transaction(in_background=in_background) as transaction:
-            yield CountedTransaction(transaction, self.asked)
+            yield Counted(transaction, self.asked)
 
 
-class CountedTransaction:
-    """Passes every question on to a transaction, and counts it."""
+PORTS = frozenset({"processes", "instances", "upgrades", "partitions", "chunks"})
 
-    def __init__(self, transaction: Transaction, asked: Counter[str]) -> None:
-        self._transaction = transaction
+
+class Counted:
+    """Passes every call on to a port and those it leads to, and counts it by the port's and its own name."""
+
+    def __init__(self, port: object, asked: Counter[str], name: str = "") -> None:
+        self._port = port
         self._asked = asked
+        self._name = name
 
     def __getattr__(self, name: str) -> Any:
-        self._asked[name] += 1
-        return getattr(self._transaction, name)
+        found = getattr(self._port, name)
+        if name in PORTS:
+            return Counted(found, self._asked, name)
+        if not iscoroutinefunction(found):
+            return found
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            self._asked[f"{self._name}.{name}"] += 1
+            return self._counted(await found(*args, **kwargs))
+
+        return call
+
+    def _counted(self, found: Any) -> Any:
+        if isinstance(found, tuple):
+            return tuple(map(self._counted, found))
+        return Counted(found, self._asked) if hasattr(found, "save") else found
 
 
 class Abandoned(Exception):
@@ -172,7 +207,7 @@ async def instances_of(
     """The instances of a process, in the order of their list."""
 
     async def read(page: PageRequest) -> Page[Instance]:
-        return (await store.instance_pages([key], which or InstanceFilter(), page))[key]
+        return (await store.instances.pages([key], which or InstanceFilter(), page))[key]
 
     return await walk(read, first=first)
 
@@ -183,14 +218,14 @@ async def outcomes_of(
     """The outcomes of an upgrade, in the order of their list."""
 
     async def read(page: PageRequest) -> Page[Outcome]:
-        return (await store.outcome_pages([upgrade], which or OutcomeFilter(), page))[upgrade]
+        return (await store.upgrades.outcome_pages([upgrade], which or OutcomeFilter(), page))[upgrade]
 
     return await walk(read, first=first)
 
 
 async def upgrades_of(store: Store, key: ProcessKey | None = None, *, first: int = 1_000) -> list[Upgrade]:
     """The upgrades of a process, or all, the newest first."""
-    return await walk(lambda page: store.upgrades(key, page), first=first)
+    return await walk(lambda page: store.upgrades.page(key, page), first=first)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,16 +243,16 @@ class Everything:
 
 async def everything_in(store: Store) -> Everything:
     """All that a store holds, to be compared: what was refused must have changed nothing of it."""
-    processes = await walk(store.processes)
+    processes = await walk(store.processes.page)
     keys = [process.key for process in processes]
-    versions = dict(await store.versions(keys))
+    versions = dict(await store.processes.versions(keys))
     upgrades = await upgrades_of(store)
-    decisions = await store.decisions([upgrade.id for upgrade in upgrades])
+    decisions = await store.upgrades.skip_decisions([upgrade.id for upgrade in upgrades])
     return Everything(
         processes=processes,
         versions=versions,
         models={
-            (key, version.number): await store.model(key, version.number)
+            (key, version.number): await store.processes.model(key, version.number)
             for key, several in versions.items()
             for version in several
         },

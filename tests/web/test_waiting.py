@@ -68,7 +68,7 @@ async def test_waits_until_the_upgrade_is_finished(store: InMemoryStore, queued:
 
 async def test_does_not_wait_for_a_finished_upgrade(store: InMemoryStore, queued: Upgrade) -> None:
     await run(store)
-    finished = await store.upgrade(queued.id)
+    finished = await store.upgrades.find(queued.id)
     assert finished is not None
     assert await wait_for_end(store, finished, max_seconds=None, stopping=asyncio.Event()) is finished
 

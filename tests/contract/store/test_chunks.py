@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from tests.contract.chunk_work import WorkedChunk, add_upgrade, moving, plain_rules, run_chunk
+from tests.contract.chunk_work import WorkedChunk, add_upgrade, lock, moving, plain_rules, run_chunk
 from tests.support.builders import (
     EVENING,
     INVOICES,
@@ -63,9 +63,7 @@ async def add(store: Store, selection: Selection, target: int = 2) -> Upgrade:
 
 async def next_chunk(store: Store, upgrade: Upgrade, size: int) -> WorkedChunk:
     async with store.transaction() as transaction:
-        stored = await transaction.upgrade(upgrade.id)
-        assert stored is not None
-        return await run_chunk(transaction, stored, size)
+        return await run_chunk(transaction, upgrade.id, size)
 
 
 async def chunks_of(store: Store, upgrade: Upgrade, size: int) -> list[WorkedChunk]:
@@ -129,10 +127,9 @@ async def test_a_recorded_chunk_counts_each_cohort_once(store: Store, kind: Sele
     )
     upgrade = await add(store, selecting(kind, range(7)))
     async with store.transaction() as transaction:
-        stored = await transaction.upgrade(upgrade.id)
-        assert stored == upgrade
-        [partition] = await transaction.partitions(upgrade)
-        chunk = await transaction.record_chunk(upgrade, partition, 10, [])
+        locked, partition = await lock(transaction, upgrade.id)
+        assert locked.upgrade == upgrade
+        chunk = await partition.chunks.record(10, [])
         assert (chunk.recorded, chunk.moved) == (7, 0)
         assert chunk.is_last
         assert len(chunk.unmoved) == 4
@@ -163,8 +160,7 @@ async def test_decisions_move_instances_in_place_and_elsewhere_at_once(
     upgrade = await add(store, selecting(kind, range(8)), target=3)
     rules = moving({at("go", "there"): at("new 'place'"), at("vanish"): at(), at("stay"): at("stay")})
     async with store.transaction() as transaction:
-        await transaction.upgrade(upgrade.id)
-        worked = await run_chunk(transaction, upgrade, 100, rules)
+        worked = await run_chunk(transaction, upgrade.id, 100, rules)
     running = a_cohort(status=Status.RUNNING, position=at("go", "there"))
     skip = CountedDecision(decision=plain_rules(running, VersionNumber(3)), count=1)
     assert (worked.moved, worked.skipped) == (7, (skip,))
@@ -191,7 +187,7 @@ async def test_decisions_move_instances_in_place_and_elsewhere_at_once(
         from_position=at("go", "there"),
         to_position=at("go", "there"),
     )
-    assert (await store.decisions([upgrade.id]))[upgrade.id] == (skip,)
+    assert (await store.upgrades.skip_decisions([upgrade.id]))[upgrade.id] == (skip,)
 
 
 @BOTH_WAYS
@@ -209,8 +205,7 @@ async def test_positions_may_change_places(store: Store, kind: SelectionKind) ->
     upgrade = await add(store, selecting(kind, range(4)))
     rules = moving({at("a"): at("b"), at("b"): at("a"), at("c"): at("d")})
     async with store.transaction() as transaction:
-        await transaction.upgrade(upgrade.id)
-        worked = await run_chunk(transaction, upgrade, 100, rules)
+        worked = await run_chunk(transaction, upgrade.id, 100, rules)
     assert (worked.moved, worked.skipped) == (4, ())
     assert [one.position for one in await instances_of(store, ORDERS)] == [
         at("b"),
@@ -228,8 +223,7 @@ async def test_positions_may_change_in_small_chunks(store: Store, kind: Selectio
     rules = moving({at("a"): at("b"), at("b"): at("c"), at("d"): at("a")})
     while upgrade.state is UpgradeState.RUNNING:
         async with store.transaction() as transaction:
-            await transaction.upgrade(upgrade.id)
-            upgrade = (await run_chunk(transaction, upgrade, 3, rules)).upgrade
+            upgrade = (await run_chunk(transaction, upgrade.id, 3, rules)).upgrade
     assert (upgrade.upgraded, upgrade.skipped) == (10, 0)
     assert [one.position for one in await instances_of(store, ORDERS)] == [
         at("bcca"[n % 4]) for n in range(10)
@@ -250,13 +244,12 @@ async def test_every_reason_of_a_decision_is_kept_as_it_was_given(store: Store, 
         return Decision(cohort=cohort, to_version=None, to_position=None, reasons=reasons)
 
     async with store.transaction() as transaction:
-        await transaction.upgrade(upgrade.id)
-        worked = await run_chunk(transaction, upgrade, 100, refuse)
+        worked = await run_chunk(transaction, upgrade.id, 100, refuse)
     skip = CountedDecision(decision=refuse(a_cohort(), VersionNumber(2)), count=3)
     assert (worked.moved, worked.skipped) == (0, (skip,))
     assert await instances_of(store, ORDERS) == instances(range(3))
     assert {one.reasons for one in await outcomes_of(store, upgrade.id)} == {reasons}
-    assert await store.decisions([upgrade.id]) == {upgrade.id: (skip,)}
+    assert await store.upgrades.skip_decisions([upgrade.id]) == {upgrade.id: (skip,)}
 
 
 @BOTH_WAYS
@@ -268,7 +261,7 @@ async def test_skips_of_a_cohort_are_counted_over_all_chunks(store: Store, kind:
     await a_process(store, holding=held)
     upgrade = await add(store, selecting(kind, range(12)))
     await chunks_of(store, upgrade, 5)
-    skipped = (await store.decisions([upgrade.id]))[upgrade.id]
+    skipped = (await store.upgrades.skip_decisions([upgrade.id]))[upgrade.id]
     assert {one.decision.cohort: one.count for one in skipped} == {
         a_cohort(1, Status.RUNNING): 4,
         a_cohort(2, Status.PENDING): 2,
@@ -282,13 +275,12 @@ async def test_an_instance_that_left_its_cohort_is_not_moved(store: Store, kind:
     upgrade = await add(store, selecting(kind, range(4)))
     left = [a_report(1, status=Status.RUNNING), a_report(3, position=at("elsewhere"))]
     async with store.transaction() as transaction:
-        await transaction.upgrade(upgrade.id)
-        [partition] = await transaction.partitions(upgrade)
-        chunk = await transaction.record_chunk(upgrade, partition, 100, [])
-        await transaction.report(ORDERS, left)
+        _, partition = await lock(transaction, upgrade.id)
+        chunk = await partition.chunks.record(100, [])
+        await transaction.instances.report(ORDERS, left)
         decision = plain_rules(a_cohort(), VersionNumber(2))
-        await transaction.keep_decisions(upgrade, [CountedDecision(decision=decision, count=4)])
-        assert await transaction.move(upgrade, partition, chunk, [decision]) == 2
+        await partition.chunks.keep_decisions([CountedDecision(decision=decision, count=4)])
+        assert await partition.chunks.move(chunk, [decision]) == 2
     assert await instances_of(store, ORDERS) == [
         an_instance(0, version=2),
         an_instance(1, status=Status.RUNNING),
@@ -314,9 +306,7 @@ async def test_a_chunk_that_is_rolled_back_leaves_nothing(store: Store, kind: Se
     await next_chunk(store, upgrade, 2)
     before = await everything_in(store)
     async with a_transaction_that_fails(store) as transaction:
-        stored = await transaction.upgrade(upgrade.id)
-        assert stored is not None
-        await run_chunk(transaction, stored, 2, moving({at("ship"): at("nowhere yet")}))
+        await run_chunk(transaction, upgrade.id, 2, moving({at("ship"): at("nowhere yet")}))
     assert await everything_in(store) == before
     rest = await chunks_of(store, upgrade, 3)
     assert [one.recorded.recorded for one in rest] == [3, 1]
@@ -331,7 +321,7 @@ async def test_an_instance_registered_between_chunks_is_not_part_of_all_active(s
     upgrade = await add(store, all_active())
     await next_chunk(store, upgrade, 2)
     async with store.transaction() as transaction:
-        await transaction.register(ORDERS, instances([4, 5]))
+        await transaction.instances.register(ORDERS, instances([4, 5]))
     [last] = await chunks_of(store, upgrade, 2)
     assert last.upgrade.upgraded == 3
     assert await instances_of(store, ORDERS) == [*instances([1, 2, 3], version=2), *instances([4, 5])]
@@ -341,7 +331,7 @@ async def test_an_id_registered_after_the_upgrade_began_is_not_found(store: Stor
     await a_process(store, holding=instances([1]))
     upgrade = await add(store, by_ids([an_id(1), an_id(2)]))
     async with store.transaction() as transaction:
-        await transaction.register(ORDERS, instances([2]))
+        await transaction.instances.register(ORDERS, instances([2]))
     [worked] = await chunks_of(store, upgrade, 5)
     assert (worked.recorded.recorded, worked.recorded.not_found) == (1, 1)
     assert await instances_of(store, ORDERS) == [an_instance(1, version=2), an_instance(2)]
@@ -354,7 +344,7 @@ async def test_instances_that_end_or_wake_up_between_chunks_are_taken_as_they_ar
     upgrade = await add(store, all_active())
     await next_chunk(store, upgrade, 2)
     async with store.transaction() as transaction:
-        await transaction.report(
+        await transaction.instances.report(
             ORDERS,
             [
                 a_report(1, status=Status.COMPLETED),
@@ -387,7 +377,7 @@ async def test_named_instances_that_end_between_chunks_are_skipped(store: Store)
     upgrade = await add(store, by_ids(map(an_id, [1, 2, 3])))
     await next_chunk(store, upgrade, 1)
     async with store.transaction() as transaction:
-        await transaction.report(ORDERS, [a_report(3, status=Status.CANCELLED)])
+        await transaction.instances.report(ORDERS, [a_report(3, status=Status.CANCELLED)])
     await chunks_of(store, upgrade, 1)
     assert [one.kind for one in await outcomes_of(store, upgrade.id)] == ["UPGRADED", "UPGRADED", "SKIPPED"]
     assert await instances_of(store, ORDERS) == [
@@ -401,7 +391,7 @@ async def test_when_all_the_rest_ended_the_last_chunk_is_empty(store: Store) -> 
     upgrade = await add(store, all_active())
     await next_chunk(store, upgrade, 1)
     async with store.transaction() as transaction:
-        await transaction.report(ORDERS, [a_report(n, status=Status.COMPLETED) for n in (2, 3)])
+        await transaction.instances.report(ORDERS, [a_report(n, status=Status.COMPLETED) for n in (2, 3)])
     [last] = await chunks_of(store, upgrade, 1)
     assert (last.recorded.unmoved, last.recorded.recorded) == ((), 0)
     assert (last.upgrade.state, last.upgrade.total) == (UpgradeState.COMPLETED, 1)
@@ -432,7 +422,7 @@ async def test_active_instances_left_out_are_counted_when_the_upgrade_is_added(s
     )
     upgrade = await add(store, all_active(map(an_id, [2, 4, 5, 7, 9, 2])))
     assert upgrade.excluded == 2
-    assert await store.upgrade(upgrade.id) == upgrade
+    assert await store.upgrades.find(upgrade.id) == upgrade
     worked = await chunks_of(store, upgrade, 1)
     assert worked[-1].upgrade.excluded == 2
     assert sum(one.recorded.recorded for one in worked) == 2
@@ -476,8 +466,7 @@ async def test_ten_thousand_instances_at_many_positions_move_in_one_chunk(
     upgrade = await add(store, selecting(kind, range(10_000)), target=3)
     rules = moving({at(f"task {n}"): at(f"task {n}", "beside") for n in range(0, 700, 2)})
     async with store.transaction() as transaction:
-        await transaction.upgrade(upgrade.id)
-        worked = await run_chunk(transaction, upgrade, 10_000, rules)
+        worked = await run_chunk(transaction, upgrade.id, 10_000, rules)
     assert (worked.moved, worked.skipped) == (10_000, ())
     assert len(worked.recorded.unmoved) == 700
     moved = await instances_of(store, ORDERS)
@@ -493,7 +482,7 @@ async def test_an_upgrade_that_is_completed_keeps_when(store: Store) -> None:
     upgrade = await add(store, all_active())
     [worked] = await chunks_of(store, upgrade, 1)
     assert worked.upgrade.finished_at == EVENING
-    assert await store.upgrade(upgrade.id) == worked.upgrade
+    assert await store.upgrades.find(upgrade.id) == worked.upgrade
 
 
 @BOTH_WAYS
@@ -513,18 +502,16 @@ async def test_all_decisions_are_kept_until_the_next_worker_asks_for_them(
     store: Store, kind: SelectionKind
 ) -> None:
     held = [an_instance(0), an_instance(1, position=at("go")), an_instance(2, status=Status.RUNNING)]
-    await a_process(store, holding=held)
-    upgrade = await add(store, selecting(kind, range(3)))
+    await a_process(store, holding=[*held, an_instance(3)])
+    upgrade = await add(store, selecting(kind, range(4)))
     rules = moving({at("go"): at("gone")})
     async with store.transaction() as transaction:
-        stored = await transaction.upgrade(upgrade.id)
-        assert stored is not None
-        assert await transaction.decisions(stored) == ()
-        worked = await run_chunk(transaction, stored, 3, rules)
+        _, partition = await lock(transaction, upgrade.id)
+        assert await partition.chunks.decisions() == ()
+        worked = await run_chunk(transaction, upgrade.id, 3, rules)
     async with store.transaction() as transaction:
-        stored = await transaction.upgrade(upgrade.id)
-        assert stored is not None
-        kept = await transaction.decisions(stored)
+        _, partition = await lock(transaction, upgrade.id)
+        kept = await partition.chunks.decisions()
     assert {one.cohort: one for one in kept} == {
         one.cohort: rules(one.cohort, VersionNumber(2)) for one in worked.recorded.unmoved
     }

@@ -45,7 +45,7 @@ STRANGE_POSITIONS = [
 
 async def register(store: Store, *new_ones: Instance, key: ProcessKey = ORDERS) -> None:
     async with store.transaction() as transaction:
-        await transaction.register(key, new_ones)
+        await transaction.instances.register(key, new_ones)
 
 
 async def test_instances_are_found_by_id_in_the_order_asked_for(store: Store) -> None:
@@ -53,20 +53,20 @@ async def test_instances_are_found_by_id_in_the_order_asked_for(store: Store) ->
     other = an_instance(2, version=2, process=INVOICES)
     await a_process(store, ORDERS, holding=[mine])
     await a_process(store, INVOICES, holding=[other])
-    found = await store.instances([other.id, an_id(9), mine.id, other.id])
+    found = await store.instances.find_many([other.id, an_id(9), mine.id, other.id])
     assert list(found.items()) == [(other.id, other), (mine.id, mine)]
-    assert await store.instances([]) == {}
+    assert await store.instances.find_many([]) == {}
 
 
 async def test_the_process_of_each_instance_that_exists_is_told(store: Store) -> None:
     await a_process(store, ORDERS, holding=[an_instance(1)])
     await a_process(store, INVOICES, holding=[an_instance(2, process=INVOICES)])
     async with store.transaction() as transaction:
-        assert await transaction.processes_of([an_id(1), an_id(3), an_id(2), an_id(1)]) == {
+        assert await transaction.instances.lock([an_id(1), an_id(3), an_id(2), an_id(1)]) == {
             an_id(1): ORDERS,
             an_id(2): INVOICES,
         }
-        assert await transaction.processes_of([]) == {}
+        assert await transaction.instances.lock([]) == {}
 
 
 async def test_instances_are_listed_in_the_order_of_their_registration(store: Store) -> None:
@@ -88,7 +88,7 @@ async def test_an_instance_registered_again_keeps_its_place_and_its_version(stor
 async def test_a_report_changes_status_and_position_of_the_instances_it_names(store: Store) -> None:
     await a_process(store, holding=instances([1, 2, 3], version=2))
     async with store.transaction() as transaction:
-        await transaction.report(
+        await transaction.instances.report(
             ORDERS,
             [a_report(3, status=Status.FAILED, position=at("x")), a_report(1, position=at("y", "z"))],
         )
@@ -102,7 +102,7 @@ async def test_a_report_changes_status_and_position_of_the_instances_it_names(st
 async def test_of_several_reports_on_an_instance_the_last_counts(store: Store) -> None:
     await a_process(store, holding=instances([1, 2]))
     async with store.transaction() as transaction:
-        await transaction.report(
+        await transaction.instances.report(
             ORDERS, [a_report(1, position=at("x")), a_report(1, status=Status.FAILED, position=at("y"))]
         )
     assert await instances_of(store, ORDERS) == [
@@ -127,8 +127,8 @@ async def test_to_register_or_report_nothing_changes_nothing(store: Store) -> No
     await a_process(store, holding=[an_instance(1)])
     before = await everything_in(store)
     async with store.transaction() as transaction:
-        await transaction.register(ORDERS, [])
-        await transaction.report(ORDERS, [])
+        await transaction.instances.register(ORDERS, [])
+        await transaction.instances.report(ORDERS, [])
     assert await everything_in(store) == before
 
 
@@ -168,12 +168,12 @@ async def test_a_list_shows_only_what_its_filter_lets_through(
 async def test_instances_added_or_leaving_the_filter_between_pages_shift_nothing(store: Store) -> None:
     await a_process(store, holding=instances(range(1, 7)))
     pending = InstanceFilter(status=Status.PENDING)
-    seen = (await store.instance_pages([ORDERS], pending, PageRequest(first=2)))[ORDERS]
+    seen = (await store.instances.pages([ORDERS], pending, PageRequest(first=2)))[ORDERS]
     await report_instances(
         store, reports=[a_report(1, status=Status.RUNNING), a_report(4, status=Status.FAILED)], caller=ADMIN
     )
     await register(store, an_instance(7))
-    rest = (await store.instance_pages([ORDERS], pending, PageRequest(first=9, after=seen.sort_keys[-1])))[
+    rest = (await store.instances.pages([ORDERS], pending, PageRequest(first=9, after=seen.sort_keys[-1])))[
         ORDERS
     ]
     assert seen.items == tuple(instances([1, 2]))
@@ -182,9 +182,9 @@ async def test_instances_added_or_leaving_the_filter_between_pages_shift_nothing
 
 async def test_a_cursor_of_the_whole_list_holds_in_a_filtered_one(store: Store) -> None:
     await a_process(store, holding=[*instances([1, 2], version=2), *instances([3, 4]), an_instance(5)])
-    whole = (await store.instance_pages([ORDERS], InstanceFilter(), PageRequest(first=3)))[ORDERS]
+    whole = (await store.instances.pages([ORDERS], InstanceFilter(), PageRequest(first=3)))[ORDERS]
     after = PageRequest(first=9, after=whole.sort_keys[-1])
-    rest = (await store.instance_pages([ORDERS], InstanceFilter(version=VersionNumber(1)), after))[ORDERS]
+    rest = (await store.instances.pages([ORDERS], InstanceFilter(version=VersionNumber(1)), after))[ORDERS]
     assert rest.items == tuple(instances([4, 5]))
 
 
@@ -192,7 +192,7 @@ async def test_pages_of_several_processes_are_cut_one_by_one(store: Store) -> No
     orders, invoices = instances([1, 2, 3]), instances([4, 5], process=INVOICES)
     await a_process(store, ORDERS, holding=orders)
     await a_process(store, INVOICES, holding=invoices)
-    pages = await store.instance_pages(
+    pages = await store.instances.pages(
         [UNKNOWN_PROCESS, INVOICES, ORDERS, INVOICES], InstanceFilter(), PageRequest(first=2)
     )
     assert {key: (page.items, page.has_next) for key, page in pages.items()} == {
@@ -200,7 +200,7 @@ async def test_pages_of_several_processes_are_cut_one_by_one(store: Store) -> No
         INVOICES: (tuple(invoices), False),
         UNKNOWN_PROCESS: ((), False),
     }
-    assert await store.instance_pages([], InstanceFilter(), PageRequest(first=2)) == {}
+    assert await store.instances.pages([], InstanceFilter(), PageRequest(first=2)) == {}
 
 
 async def test_cohorts_count_all_instances_of_each_process(store: Store) -> None:
@@ -216,7 +216,7 @@ async def test_cohorts_count_all_instances_of_each_process(store: Store) -> None
         ],
     )
     await a_process(store, INVOICES, holding=[an_instance(7, process=INVOICES, position=at("a"))])
-    counted = await store.cohorts([ORDERS, UNKNOWN_PROCESS, INVOICES])
+    counted = await store.instances.cohorts([ORDERS, UNKNOWN_PROCESS, INVOICES])
     assert counted[UNKNOWN_PROCESS] == ()
     assert counted[INVOICES] == (CountedCohort(cohort=a_cohort(position=at("a")), count=1),)
     assert {one.cohort: one.count for one in counted[ORDERS]} == {
@@ -226,7 +226,7 @@ async def test_cohorts_count_all_instances_of_each_process(store: Store) -> None
         a_cohort(status=Status.COMPLETED, position=at("a", "b")): 1,
         a_cohort(2, position=at("a", "b")): 1,
     }
-    assert await store.cohorts([]) == {}
+    assert await store.instances.cohorts([]) == {}
 
 
 async def test_cohorts_come_by_version_and_status_the_largest_first(store: Store) -> None:
@@ -241,7 +241,7 @@ async def test_cohorts_come_by_version_and_status_the_largest_first(store: Store
             an_instance(8, status=Status.RUNNING),
         ],
     )
-    counted = (await store.cohorts([ORDERS]))[ORDERS]
+    counted = (await store.instances.cohorts([ORDERS]))[ORDERS]
     assert [one.cohort for one in counted] == [
         a_cohort(position=at("y")),
         a_cohort(position=at("x")),
@@ -257,7 +257,7 @@ async def test_a_position_is_kept_whatever_its_elements_are_called(store: Store)
     held = [an_instance(n, position=position) for n, position in enumerate(STRANGE_POSITIONS)]
     await a_process(store, holding=held)
     assert await instances_of(store, ORDERS) == held
-    counted = (await store.cohorts([ORDERS]))[ORDERS]
+    counted = (await store.instances.cohorts([ORDERS]))[ORDERS]
     assert {one.cohort.position: one.count for one in counted} == dict.fromkeys(STRANGE_POSITIONS, 1)
 
 
@@ -265,8 +265,8 @@ async def test_the_same_position_in_two_processes_is_two_things(store: Store) ->
     await a_process(store, ORDERS, holding=[an_instance(1), an_instance(2, position=at("x"))])
     await a_process(store, INVOICES, holding=[an_instance(3, process=INVOICES)])
     await report_instances(store, reports=[a_report(1, position=at("x"))], caller=ADMIN)
-    assert (await store.instances([an_id(3)]))[an_id(3)].position == at("approve")
-    assert (await store.instances([an_id(1)]))[an_id(1)].position == at("x")
+    assert (await store.instances.find_many([an_id(3)]))[an_id(3)].position == at("approve")
+    assert (await store.instances.find_many([an_id(1)]))[an_id(1)].position == at("x")
 
 
 async def test_more_than_a_thousand_positions_come_at_once(store: Store) -> None:
@@ -276,16 +276,16 @@ async def test_more_than_a_thousand_positions_come_at_once(store: Store) -> None
     moved = [a_report(one, position=at(f"task {n}", "and more")) for n, one in enumerate(held)]
     await report_instances(store, reports=moved, caller=ADMIN)
     assert [one.position for one in await instances_of(store, ORDERS)] == [one.position for one in moved]
-    assert len((await store.cohorts([ORDERS]))[ORDERS]) == 1_201
+    assert len((await store.instances.cohorts([ORDERS]))[ORDERS]) == 1_201
 
 
 async def test_ten_thousand_instances_are_registered_and_reported_at_once(store: Store) -> None:
     held = [an_instance(n, version=1 + n % 2, position=at(f"task {n % 30}")) for n in range(10_000)]
     await a_process(store, holding=held)
-    assert await store.instances(ids_of(held)) == {one.id: one for one in held}
+    assert await store.instances.find_many(ids_of(held)) == {one.id: one for one in held}
     ended = [a_report(one, status=Status.COMPLETED, position=at()) for one in held[::2]]
     await report_instances(store, reports=ended, caller=ADMIN)
-    counted = (await store.cohorts([ORDERS]))[ORDERS]
+    counted = (await store.instances.cohorts([ORDERS]))[ORDERS]
     assert sum(one.count for one in counted if one.cohort.status is Status.COMPLETED) == 5_000
     assert sum(one.count for one in counted) == 10_000
     assert {one.cohort.version for one in counted if one.cohort.status is Status.COMPLETED} == {1}
@@ -296,10 +296,10 @@ async def test_transactions_about_the_same_instance_take_turns(store: Store) -> 
 
     async def count_up() -> None:
         async with store.transaction() as transaction:
-            await transaction.processes_of([an_id(0)])
+            await transaction.instances.lock([an_id(0)])
             [seen] = await instances_of(store, ORDERS)
             (level,) = seen.position
-            await transaction.report(ORDERS, [a_report(0, position=at(str(int(level) + 1)))])
+            await transaction.instances.report(ORDERS, [a_report(0, position=at(str(int(level) + 1)))])
 
     await gather(*(count_up() for _ in range(20)))
     assert (await instances_of(store, ORDERS)) == [an_instance(0, position=at("20"))]

@@ -74,21 +74,21 @@ async def a_world(store: Store) -> None:
 async def a_page(
     store: Store, selection: Selection, cohort: Cohort, *, first: int = 9, key: ProcessKey = ORDERS
 ) -> Page[Instance]:
-    return (await store.cohort_pages(key, selection, [cohort], PageRequest(first=first)))[cohort]
+    return (await store.instances.cohort_pages(key, selection, [cohort], PageRequest(first=first)))[cohort]
 
 
 async def members(
     store: Store, selection: Selection, cohort: Cohort, *, first: int = 1_000
 ) -> list[Instance]:
     async def read(page: PageRequest) -> Page[Instance]:
-        return (await store.cohort_pages(ORDERS, selection, [cohort], page))[cohort]
+        return (await store.instances.cohort_pages(ORDERS, selection, [cohort], page))[cohort]
 
     return await walk(read, first=first)
 
 
 async def test_all_active_counts_what_has_not_ended(store: Store) -> None:
     await a_world(store)
-    selected = await store.selected_cohorts(ORDERS, all_active())
+    selected = await store.instances.selected_cohorts(ORDERS, all_active())
     assert counts(selected) == {
         a_cohort(): 3,
         a_cohort(position=at("pay")): 1,
@@ -116,13 +116,13 @@ async def test_only_active_instances_of_the_process_count_as_left_out(
     await a_process(store, INVOICES, holding=OTHERS)
     held = [*instances([1, 2, 3]), an_instance(5, version=2), an_instance(7, status=Status.COMPLETED)]
     await a_process(store, holding=held)
-    selected = await store.selected_cohorts(ORDERS, all_active(map(an_id, left_out)))
+    selected = await store.instances.selected_cohorts(ORDERS, all_active(map(an_id, left_out)))
     assert (counts(selected), selected.not_found, selected.excluded) == (cohorts, 0, excluded)
 
 
 async def test_ids_count_instances_of_any_status_and_what_is_not_found(store: Store) -> None:
     await a_world(store)
-    selected = await store.selected_cohorts(ORDERS, by_ids(map(an_id, [7, 1, 99, 2, 20, 6, 1])))
+    selected = await store.instances.selected_cohorts(ORDERS, by_ids(map(an_id, [7, 1, 99, 2, 20, 6, 1])))
     assert counts(selected) == {
         a_cohort(): 2,
         a_cohort(status=Status.RUNNING): 1,
@@ -133,7 +133,7 @@ async def test_ids_count_instances_of_any_status_and_what_is_not_found(store: St
 
 async def test_cohorts_come_by_version_and_status_the_largest_first(store: Store) -> None:
     await a_world(store)
-    selected = await store.selected_cohorts(ORDERS, by_ids(map(an_id, range(1, 11))))
+    selected = await store.instances.selected_cohorts(ORDERS, by_ids(map(an_id, range(1, 11))))
     first, *_ = selected.cohorts
     assert first == CountedCohort(cohort=a_cohort(), count=3)
     order = [(one.cohort.version, one.cohort.status) for one in selected.cohorts]
@@ -144,7 +144,7 @@ async def test_cohorts_come_by_version_and_status_the_largest_first(store: Store
 async def test_a_process_that_does_not_exist_has_nothing_selected(store: Store, selection: Selection) -> None:
     await a_world(store)
     asked_for = selection.size or 0
-    assert await store.selected_cohorts(UNKNOWN_PROCESS, selection) == SelectedCohorts(
+    assert await store.instances.selected_cohorts(UNKNOWN_PROCESS, selection) == SelectedCohorts(
         cohorts=(), not_found=asked_for, excluded=0
     )
     page = await a_page(store, selection, a_cohort(), key=UNKNOWN_PROCESS)
@@ -156,7 +156,7 @@ async def test_every_store_answers_as_the_one_in_memory_does(store: Store, selec
     model = InMemoryStore()
     await a_world(store)
     await a_world(model)
-    selected, expected = [await one.selected_cohorts(ORDERS, selection) for one in (store, model)]
+    selected, expected = [await one.instances.selected_cohorts(ORDERS, selection) for one in (store, model)]
     assert counts(selected) == counts(expected)
     assert (selected.not_found, selected.excluded) == (expected.not_found, expected.excluded)
     for cohort, count in counts(selected).items():
@@ -168,7 +168,7 @@ async def test_every_store_answers_as_the_one_in_memory_does(store: Store, selec
 @EACH_SELECTION
 async def test_each_instance_of_a_selection_is_in_just_one_cohort(store: Store, selection: Selection) -> None:
     await a_world(store)
-    selected = await store.selected_cohorts(ORDERS, selection)
+    selected = await store.instances.selected_cohorts(ORDERS, selection)
     inside = [
         one.id for cohort in counts(selected) for one in await members(store, selection, cohort, first=2)
     ]
@@ -204,13 +204,13 @@ async def test_several_cohorts_are_paged_one_by_one(
     held = [*instances([1, 2, 3]), *instances([4, 5], version=2), an_instance(6, position=at("pay"))]
     await a_process(store, holding=held)
     cohorts = [a_cohort(2), a_cohort(), a_cohort(position=at("pay"))]
-    pages = await store.cohort_pages(ORDERS, all_active(), cohorts, PageRequest(first=2))
+    pages = await store.instances.cohort_pages(ORDERS, all_active(), cohorts, PageRequest(first=2))
     assert {cohort: (page.items, page.has_next) for cohort, page in pages.items()} == {
         a_cohort(2): (tuple(held[3:5]), False),
         a_cohort(): (tuple(held[:2]), True),
         a_cohort(position=at("pay")): ((held[5],), False),
     }
-    rest = await store.cohort_pages(
+    rest = await store.instances.cohort_pages(
         ORDERS, all_active(), cohorts, PageRequest(first=2, after=pages[a_cohort()].sort_keys[-1])
     )
     assert [page.items for page in rest.values()] == [tuple(held[3:5]), (held[2],), (held[5],)]
@@ -232,13 +232,15 @@ async def test_a_cohort_that_nobody_is_in_has_an_empty_page(store: Store, cohort
     await a_world(store)
     alone = await a_page(store, all_active(), cohort)
     assert (alone.items, alone.sort_keys, alone.has_next) == ((), (), False)
-    beside = await store.cohort_pages(ORDERS, all_active(), [cohort, a_cohort()], PageRequest(first=9))
+    beside = await store.instances.cohort_pages(
+        ORDERS, all_active(), [cohort, a_cohort()], PageRequest(first=9)
+    )
     assert [len(page.items) for page in beside.values()] == [0, 3]
 
 
 async def test_no_cohorts_have_no_pages(store: Store) -> None:
     await a_world(store)
-    assert await store.cohort_pages(ORDERS, all_active(), [], PageRequest(first=9)) == {}
+    assert await store.instances.cohort_pages(ORDERS, all_active(), [], PageRequest(first=9)) == {}
 
 
 async def test_the_same_cohort_of_another_process_is_another(store: Store) -> None:
@@ -261,7 +263,7 @@ async def test_instances_that_move_between_pages_shift_nothing(store: Store) -> 
     gone = [a_report(1, position=at("pay")), a_report(4, status=Status.RUNNING)]
     await report_instances(store, reports=gone, caller=ADMIN)
     after = PageRequest(first=9, after=seen.sort_keys[-1])
-    rest = (await store.cohort_pages(ORDERS, all_active(), [a_cohort()], after))[a_cohort()]
+    rest = (await store.instances.cohort_pages(ORDERS, all_active(), [a_cohort()], after))[a_cohort()]
     assert seen.items == tuple(instances([1, 2]))
     assert rest.items == tuple(instances([3, 5, 6]))
 
@@ -272,10 +274,10 @@ async def test_more_than_a_thousand_cohorts_are_counted_and_paged_at_once(
 ) -> None:
     held = [an_instance(number, position=at(f"task {number % 600}")) for number in range(1_200)]
     await a_process(store, holding=held)
-    selected = await store.selected_cohorts(ORDERS, selection)
+    selected = await store.instances.selected_cohorts(ORDERS, selection)
     cohorts = [one.cohort for one in selected.cohorts]
     assert {one.count for one in selected.cohorts} == {2}
-    pages = await store.cohort_pages(ORDERS, selection, cohorts, PageRequest(first=1))
+    pages = await store.instances.cohort_pages(ORDERS, selection, cohorts, PageRequest(first=1))
     assert list(pages) == cohorts
     assert _ids(pages.values()) == {one.id for one in held[:600]}
     assert all(page.has_next for page in pages.values())
@@ -289,6 +291,6 @@ def _ids(pages: Iterable[Page[Instance]]) -> set[InstanceId]:
 async def test_asking_writes_nothing(store: Store, selection: Selection) -> None:
     await a_world(store)
     before = await everything_in(store)
-    await store.selected_cohorts(ORDERS, selection)
-    await store.cohort_pages(ORDERS, selection, [a_cohort(), a_cohort(3)], PageRequest(first=9))
+    await store.instances.selected_cohorts(ORDERS, selection)
+    await store.instances.cohort_pages(ORDERS, selection, [a_cohort(), a_cohort(3)], PageRequest(first=9))
     assert await everything_in(store) == before

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.contract.chunk_work import ALREADY_LATEST, NOT_PENDING, add_upgrade, run_chunk
+from tests.contract.chunk_work import ALREADY_LATEST, NOT_PENDING, add_upgrade, lock, run_chunk
 from tests.support.builders import (
     EVENING,
     INVOICES,
@@ -56,22 +56,21 @@ async def carry_out(store: Store, number: int, selection: Selection, *, size: in
     upgrade = await add(store, number, selection)
     while upgrade.state is UpgradeState.RUNNING:
         async with store.transaction() as transaction:
-            await transaction.upgrade(upgrade.id)
-            upgrade = (await run_chunk(transaction, upgrade, size)).upgrade
+            upgrade = (await run_chunk(transaction, upgrade.id, size)).upgrade
     return upgrade
 
 
 async def test_an_upgrade_that_does_not_exist_is_not_found(store: Store) -> None:
     await a_process(store)
     unknown = an_upgrade_id(404)
-    assert await store.upgrade(unknown) is None
+    assert await store.upgrades.find(unknown) is None
     async with store.transaction() as transaction:
-        assert await transaction.upgrade(unknown) is None
-    pages = await store.outcome_pages([unknown], OutcomeFilter(), PageRequest(first=5))
+        assert await transaction.upgrades.lock(unknown) is None
+    pages = await store.upgrades.outcome_pages([unknown], OutcomeFilter(), PageRequest(first=5))
     assert {key: (page.items, page.has_next) for key, page in pages.items()} == {unknown: ((), False)}
-    assert await store.decisions([unknown]) == {unknown: ()}
-    assert await store.decisions([]) == {}
-    assert await store.outcome_pages([], OutcomeFilter(), PageRequest(first=5)) == {}
+    assert await store.upgrades.skip_decisions([unknown]) == {unknown: ()}
+    assert await store.upgrades.skip_decisions([]) == {}
+    assert await store.upgrades.outcome_pages([], OutcomeFilter(), PageRequest(first=5)) == {}
 
 
 @pytest.mark.parametrize("reason", [None, "", "because 'of' \"this\"\n订单 \N{GRINNING FACE}" * 10])
@@ -79,14 +78,17 @@ async def test_an_upgrade_is_kept_as_it_is(store: Store, reason: str | None) -> 
     await a_process(store, holding=instances([1]))
     new = an_upgrade(1, reason=reason)
     async with store.transaction() as transaction:
-        added, partition = await transaction.add_upgrade(new, all_active())
-        assert added == new
+        added, whole = await transaction.upgrades.add(new, all_active())
+        partition = whole.partition
+        assert added.upgrade == new
         assert (partition.upgrade, partition.cursor, partition.lease) == (new.id, 0, None)
-        assert await transaction.partitions(new) == ()
-        await transaction.add_partition(partition)
-        assert await transaction.partitions(new) == (partition,)
-        assert await transaction.upgrade(new.id) == new
-    assert await store.upgrade(new.id) == new
+        assert await added.remaining() == ()
+        await whole.add(partition)
+        assert await added.remaining() == (partition,)
+        locked = await transaction.upgrades.lock(new.id)
+        assert locked is not None
+        assert locked.upgrade == new
+    assert await store.upgrades.find(new.id) == new
     changed = replace(
         new,
         state=UpgradeState.FAILED,
@@ -102,11 +104,14 @@ async def test_an_upgrade_is_kept_as_it_is(store: Store, reason: str | None) -> 
     )
     leased = replace(partition, cursor=partition.last - 1, lease=Lease(worker="one of 'them'", until=EVENING))
     async with store.transaction() as transaction:
-        await transaction.upgrade(new.id)
-        await transaction.save_upgrade(changed)
-        await transaction.save_partition(leased)
-    assert await store.upgrade(new.id) == changed
-    assert await store.partitions([new.id, an_upgrade_id(404)]) == {new.id: (leased,), an_upgrade_id(404): ()}
+        locked, whole = await lock(transaction, new.id)
+        await locked.save(changed)
+        await whole.save(leased)
+    assert await store.upgrades.find(new.id) == changed
+    assert await store.partitions.remaining([new.id, an_upgrade_id(404)]) == {
+        new.id: (leased,),
+        an_upgrade_id(404): (),
+    }
     assert await upgrades_of(store) == [changed]
 
 
@@ -114,11 +119,11 @@ async def test_several_upgrades_are_found_at_once(store: Store) -> None:
     await a_process(store, ORDERS)
     first, second = [await add(store, number, all_active()) for number in range(2)]
     unknown = an_upgrade_id(404)
-    assert await store.upgrades_named([second.id, unknown, first.id]) == {
+    assert await store.upgrades.find_many([second.id, unknown, first.id]) == {
         first.id: first,
         second.id: second,
     }
-    assert await store.upgrades_named([]) == {}
+    assert await store.upgrades.find_many([]) == {}
 
 
 async def test_upgrades_are_listed_from_the_newest(store: Store) -> None:
@@ -143,9 +148,9 @@ async def test_upgrades_are_listed_from_the_newest(store: Store) -> None:
 async def test_new_upgrades_shift_no_page_of_the_list(store: Store) -> None:
     await a_process(store)
     old = [await add(store, number, all_active()) for number in range(4)]
-    first = await store.upgrades(ORDERS, PageRequest(first=2))
+    first = await store.upgrades.page(ORDERS, PageRequest(first=2))
     await add(store, 10, all_active())
-    rest = await store.upgrades(ORDERS, PageRequest(first=5, after=first.sort_keys[-1]))
+    rest = await store.upgrades.page(ORDERS, PageRequest(first=5, after=first.sort_keys[-1]))
     assert (*first.items, *rest.items) == tuple(reversed(old))
     assert (first.has_next, rest.has_next) == (True, False)
 
@@ -155,10 +160,10 @@ async def test_an_upgrade_that_is_rolled_back_was_never_there(store: Store) -> N
     for selection in (all_active([an_id(1)]), by_ids([an_id(1)])):
         async with a_transaction_that_fails(store) as transaction:
             new = await add_upgrade(transaction, an_upgrade(selection=selection.kind), selection)
-            await run_chunk(transaction, new, 10)
-    assert await store.upgrade(an_upgrade_id(1)) is None
+            await run_chunk(transaction, new.id, 10)
+    assert await store.upgrades.find(an_upgrade_id(1)) is None
     assert await upgrades_of(store) == []
-    assert await store.claimable(NOON) is None
+    assert await store.upgrades.claimable(NOON) is None
     done = await carry_out(store, 1, all_active())
     assert (done.upgraded, done.excluded) == (1, 0)
     assert [one.kind for one in await outcomes_of(store, done.id)] == ["UPGRADED"]
@@ -268,7 +273,7 @@ async def test_outcomes_of_several_upgrades_are_read_at_once(store: Store) -> No
     again = await carry_out(store, 3, by_ids([an_id(1)]))
     unknown = an_upgrade_id(404)
     asked = [every.id, unknown, again.id, named.id, every.id]
-    pages = await store.outcome_pages(asked, OutcomeFilter(), PageRequest(first=2))
+    pages = await store.upgrades.outcome_pages(asked, OutcomeFilter(), PageRequest(first=2))
     shown = {
         key: ([(one.instance, one.kind) for one in page.items], page.has_next) for key, page in pages.items()
     }
@@ -278,7 +283,7 @@ async def test_outcomes_of_several_upgrades_are_read_at_once(store: Store) -> No
         again.id: ([(an_id(1), SKIPPED)], False),
         unknown: ([], False),
     }
-    decisions = await store.decisions(asked)
+    decisions = await store.upgrades.skip_decisions(asked)
     assert {
         key: [(one.decision.cohort, one.count) for one in several] for key, several in decisions.items()
     } == {
@@ -293,14 +298,14 @@ async def test_a_page_of_outcomes_goes_on_while_the_upgrade_does(store: Store) -
     await a_process(store, holding=instances(range(5)))
     upgrade = await add(store, 1, all_active())
     async with store.transaction() as transaction:
-        await transaction.upgrade(upgrade.id)
-        upgrade = (await run_chunk(transaction, upgrade, 2)).upgrade
-    first = (await store.outcome_pages([upgrade.id], OutcomeFilter(), PageRequest(first=9)))[upgrade.id]
+        upgrade = (await run_chunk(transaction, upgrade.id, 2)).upgrade
+    first = (await store.upgrades.outcome_pages([upgrade.id], OutcomeFilter(), PageRequest(first=9)))[
+        upgrade.id
+    ]
     async with store.transaction() as transaction:
-        await transaction.upgrade(upgrade.id)
-        await run_chunk(transaction, upgrade, 9)
+        await run_chunk(transaction, upgrade.id, 9)
     after = PageRequest(first=9, after=first.sort_keys[-1])
-    rest = (await store.outcome_pages([upgrade.id], OutcomeFilter(), after))[upgrade.id]
+    rest = (await store.upgrades.outcome_pages([upgrade.id], OutcomeFilter(), after))[upgrade.id]
     assert [one.instance for one in (*first.items, *rest.items)] == [an_id(n) for n in range(5)]
 
 
@@ -312,10 +317,10 @@ async def test_outcomes_of_more_than_500_upgrades_are_read_at_once(store: Store)
             selection = by_ids([an_id(1)]) if number % 2 else all_active()
             new = an_upgrade(number, selection=selection.kind)
             await add_upgrade(transaction, new, selection)
-            await run_chunk(transaction, new, 10)
+            await run_chunk(transaction, new.id, 10)
     asked = [an_upgrade_id(number) for number in numbers]
-    pages = await store.outcome_pages(asked, OutcomeFilter(), PageRequest(first=10))
+    pages = await store.upgrades.outcome_pages(asked, OutcomeFilter(), PageRequest(first=10))
     assert [len(pages[one].items) for one in asked] == [1] * 510
-    skips = await store.decisions(asked)
+    skips = await store.upgrades.skip_decisions(asked)
     assert [len(skips[one]) for one in asked] == [0] + [1] * 509
     assert len(await upgrades_of(store)) == 510

@@ -68,7 +68,7 @@ async def test_one_upgrade_of_a_process_is_worked_on_at_a_time_and_others_beside
     assert found.id == other.id
     assert await claim(store, a_worker("third")) is None
     assert await claim(store, a_worker("third"), only=second.id) is None
-    stored = await store.upgrade(first.id)
+    stored = await store.upgrades.find(first.id)
     assert stored is not None
     await run_upgrade(store, stored, SMALL)
     found = await claim(store, a_worker("third"))
@@ -79,8 +79,8 @@ async def test_one_upgrade_of_a_process_is_worked_on_at_a_time_and_others_beside
 async def test_a_certain_upgrade_is_taken_before_an_older_one(store: Store) -> None:
     await three_each(store, ORDERS, INVOICES)
     older, newer = await request(store), await request(store, process=INVOICES)
-    assert await store.claimable(NOON, only=newer.id) == newer
-    assert await store.claimable(NOON) == older
+    assert await store.upgrades.claimable(NOON, only=newer.id) == newer
+    assert await store.upgrades.claimable(NOON) == older
     found = await claim(store, SMALL, only=newer.id)
     assert found is not None
     assert found.id == newer.id
@@ -110,7 +110,7 @@ async def test_a_claimed_upgrade_runs_under_a_lease(store: Store) -> None:
         state=UpgradeState.RUNNING,
         started_at=clock.time,
     )
-    assert await store.upgrade(queued.id) == claimed
+    assert await store.upgrades.find(queued.id) == claimed
     assert await leases_of(store, queued.id) == [Lease(worker="one", until=clock.time + timedelta(seconds=7))]
 
 
@@ -206,7 +206,7 @@ async def test_an_upgrade_is_given_back_between_chunks_when_the_worker_stops(sto
     queued = await request(store)
     left = await work_and_stop(store, queued.id, chunks=1)
     assert (left.state, left.upgraded) == (UpgradeState.QUEUED, 2)
-    assert await store.upgrade(queued.id) == left
+    assert await store.upgrades.find(queued.id) == left
     assert await leases_of(store, queued.id) == [None]
     assert len(await outcomes_of(store, queued.id)) == 2
     done = await work(store, queued.id, a_worker("other", size=2))
@@ -242,7 +242,7 @@ async def test_an_upgrade_that_failed_keeps_what_is_done_and_why(store: Store) -
     assert failed == replace(
         left, state=UpgradeState.FAILED, finished_at=NOON, error="RuntimeError: on purpose"
     )
-    assert await store.upgrade(queued.id) == failed
+    assert await store.upgrades.find(queued.id) == failed
     assert await leases_of(store, queued.id) == [None]
     assert await claim(store, a_worker("other", clock=a_clock(NOON + timedelta(hours=1)))) is None
     assert await kinds_of(store, queued.id) == {an_id(n): UPGRADED for n in range(2)}

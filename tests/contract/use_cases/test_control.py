@@ -140,7 +140,7 @@ async def test_a_cancelled_upgrade_keeps_what_is_done_and_does_no_more(
     before = await an_upgrade_that_is(store, state)
     cancelled = await cancel_upgrade(store, before.id, caller=ADMIN, clock=a_clock(EVENING))
     assert cancelled == replace(before, state=UpgradeState.CANCELLED, finished_at=EVENING)
-    assert await store.upgrade(before.id) == cancelled
+    assert await store.upgrades.find(before.id) == cancelled
     held = await everything_in(store)
     assert await claim(store, a_worker("other", clock=a_clock(EVENING))) is None
     if state is UpgradeState.RUNNING:

@@ -38,7 +38,7 @@ LARGE = a_worker("large", size=1_000)
 
 
 async def history_of(store: Store, number: int) -> tuple[HistoryEntry, ...]:
-    return (await store.histories([an_id(number)]))[an_id(number)]
+    return (await store.instances.histories([an_id(number)]))[an_id(number)]
 
 
 async def test_what_each_upgrade_did_is_told_in_order(store: Store) -> None:
@@ -54,7 +54,7 @@ async def test_what_each_upgrade_did_is_told_in_order(store: Store) -> None:
     )
     undo = await request_undo(store, UndoRequest(upgrade_id=first.id), caller=ADMIN, worker=LARGE)
     second = await request(store, by_ids([an_id(1), an_id(9)]), worker=LARGE)
-    histories = await store.histories(list(map(an_id, range(4))))
+    histories = await store.instances.histories(list(map(an_id, range(4))))
     outcomes = {
         upgrade.id: {one.instance: one for one in await outcomes_of(store, upgrade.id)}
         for upgrade in (first, retry, undo, second)
@@ -77,7 +77,7 @@ async def test_upgrades_of_single_instances_are_told_of_their_own_ones_only(stor
     single = [await request(store, by_ids([an_id(n)]), worker=LARGE) for n in (4, 1, 4, 5)]
     every = await request(store, worker=LARGE)
     ends = await request(store, by_ids([an_id(0), an_id(5)]), worker=LARGE)
-    told = await store.histories(list(map(an_id, range(6))))
+    told = await store.instances.histories(list(map(an_id, range(6))))
     assert {given: [one.upgrade for one in several] for given, several in told.items()} == {
         an_id(0): [every, ends],
         an_id(1): [single[1], every],
@@ -95,14 +95,14 @@ async def test_an_instance_that_no_upgrade_touched_has_an_empty_history(store: S
     await request(store, all_active([an_id(1)]), worker=LARGE)
     await request(store, by_ids([an_id(20), an_id(0)]), worker=LARGE)
     wanted = [an_id(n) for n in (1, 3, 20, 404)]
-    assert await store.histories(wanted) == dict.fromkeys(wanted, ())
-    assert await store.histories([]) == {}
+    assert await store.instances.histories(wanted) == dict.fromkeys(wanted, ())
+    assert await store.instances.histories([]) == {}
 
 
 async def test_an_instance_asked_for_twice_has_one_history(store: Store) -> None:
     await a_process(store, holding=instances([1]))
     done = await request(store, worker=LARGE)
-    told = await store.histories([an_id(1), an_id(1)])
+    told = await store.instances.histories([an_id(1), an_id(1)])
     assert [one.upgrade for one in told[an_id(1)]] == [done]
 
 
@@ -118,7 +118,8 @@ async def test_an_upgrade_under_way_is_told_of_those_it_has_reached(store: Store
 async def test_reports_and_rolled_back_chunks_leave_no_trace(store: Store) -> None:
     await a_process(store, holding=instances(range(3)))
     async with a_transaction_that_fails(store) as transaction:
-        await run_chunk(transaction, await add_upgrade(transaction, an_upgrade(), all_active()), 10)
+        added = await add_upgrade(transaction, an_upgrade(), all_active())
+        await run_chunk(transaction, added.id, 10)
     await report_instances(store, reports=[a_report(1, position=at("ship"))], caller=ADMIN)
     assert await history_of(store, 1) == ()
 
@@ -127,5 +128,5 @@ async def test_an_id_that_had_no_instance_has_no_history_when_it_gets_one(store:
     await a_process(store, holding=instances([1]))
     await request(store, by_ids([an_id(1), an_id(2)]), worker=LARGE)
     async with store.transaction() as transaction:
-        await transaction.register(ORDERS, instances([2]))
+        await transaction.instances.register(ORDERS, instances([2]))
     assert await history_of(store, 2) == ()

@@ -281,6 +281,6 @@ async def test_what_happened_meanwhile_does_not_make_a_request_another_one(store
     await a_process(store, holding=instances(range(3)))
     first = await request(store, worker=LARGE, idempotency_key="one")
     async with store.transaction() as transaction:
-        await transaction.register(ORDERS, instances([7]))
-        await transaction.report(ORDERS, [a_report(1, status=Status.COMPLETED)])
+        await transaction.instances.register(ORDERS, instances([7]))
+        await transaction.instances.report(ORDERS, [a_report(1, status=Status.COMPLETED)])
     assert await request(store, worker=LARGE, idempotency_key="one") == first

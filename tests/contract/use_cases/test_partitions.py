@@ -133,7 +133,7 @@ async def test_a_worker_takes_no_more_than_a_share(
 ) -> None:
     queued = await a_queued_upgrade(store, 15, selection)
     assert await partitions_worked(store, queued) == sizes
-    assert await store.partitions([queued.id]) == {queued.id: ()}
+    assert await store.partitions.remaining([queued.id]) == {queued.id: ()}
 
 
 async def test_what_is_left_out_is_in_no_share(store: Store) -> None:
@@ -172,7 +172,7 @@ async def test_workers_share_an_upgrade_from_its_beginning_on(store: Store) -> N
     await taken(store, shared.id, THREE)
     assert await holders_of(store, shared) == ["one", "two", "three"]
     assert await claim(store, a_worker("four")) is None
-    first, second, third = (await store.partitions([shared.id]))[shared.id]
+    first, second, third = (await store.partitions.remaining([shared.id]))[shared.id]
     assert (first.cursor, first.last, second.last) == (0, second.cursor, third.cursor)
 
 
@@ -197,7 +197,7 @@ async def test_whoever_has_done_the_last_share_completes_the_upgrade(store: Stor
     assert await claim(store, ONE) is None
     done = await run_upgrade(store, shared, TWO)
     assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 12)
-    assert await store.upgrade(shared.id) == done
+    assert await store.upgrades.find(shared.id) == done
 
 
 @pytest.mark.parametrize("workers", [2, 5])
@@ -225,7 +225,7 @@ async def test_skips_are_counted_over_all_shares(store: Store) -> None:
         await next_chunk(store, queued, worker)
     done = await work(store, queued.id)
     assert (done.state, done.upgraded, done.skipped) == (UpgradeState.COMPLETED, 10, 5)
-    [counted] = (await store.decisions([queued.id]))[queued.id]
+    [counted] = (await store.upgrades.skip_decisions([queued.id]))[queued.id]
     assert (counted.count, [one.code for one in counted.decision.reasons]) == (5, [ReasonCode.NOT_PENDING])
 
 
@@ -258,8 +258,8 @@ async def test_what_a_later_share_came_to_is_forgotten_from_its_beginning_on(sto
     assert [one.instance for one in listed] == [an_id(6), an_id(7)]
     for gone in (1, 2):
         async with store.transaction() as transaction:
-            [old] = await transaction.prunable(EVENING, 10)
-            assert await transaction.prune_outcomes(old, 1) == 1
+            [old] = await transaction.upgrades.lock_prunable(EVENING, 10)
+            assert await old.prune_outcomes(1) == 1
         assert await outcomes_of(store, queued.id) == listed[gone:]
 
 
@@ -268,7 +268,7 @@ async def test_an_upgrade_that_nobody_works_on_comes_first(store: Store) -> None
     await a_process(store, INVOICES, holding=instances(range(20, 23), process=INVOICES))
     other = await request(store, process=INVOICES)
     # By the evening both leases have run out, and the older one comes first.
-    assert await store.claimable(EVENING) == await store.upgrade(shared.id)
+    assert await store.upgrades.claimable(EVENING) == await store.upgrades.find(shared.id)
     found = await claim(store, THREE)
     assert found is not None
     assert found.id == other.id
@@ -455,7 +455,7 @@ async def test_a_lease_from_before_a_pause_keeps_nobody_waiting(store: Store) ->
     await resume_upgrade(store, shared.id, caller=ADMIN)
     await taken(store, shared.id, THREE)
     assert await holders_of(store, shared) == ["three", "two"]
-    before = await store.upgrade(shared.id)
+    before = await store.upgrades.find(shared.id)
     assert await run_upgrade(store, shared, ONE) == before
     # That of TWO is as good as before: nobody has taken it.
     assert (await run_upgrade(store, shared, TWO)).upgraded == 6
@@ -490,16 +490,16 @@ async def test_an_upgrade_that_is_stopped_for_good_is_left_by_all(store: Store, 
 async def test_who_holds_a_share_knows_how_many_others_do(store: Store) -> None:
     shared = await a_shared_upgrade(store)
     async with store.transaction() as transaction:
-        held = await transaction.held_partition(shared.id, "two", NOON)
+        held = await transaction.partitions.lock_held(shared.id, "two", NOON)
         assert held is not None
         assert (held.workers, held.upgrade.id) == (2, shared.id)
         assert held.partition.lease is not None
         assert held.partition.lease.worker == "two"
-        late = await transaction.held_partition(shared.id, "two", EVENING)
+        late = await transaction.partitions.lock_held(shared.id, "two", EVENING)
         assert late is not None
         assert (late.workers, late.partition) == (1, held.partition)
-        assert await transaction.held_partition(shared.id, "three", NOON) is None
-        assert await transaction.held_partition(UpgradeId(an_id(1)), "two", NOON) is None
+        assert await transaction.partitions.lock_held(shared.id, "three", NOON) is None
+        assert await transaction.partitions.lock_held(UpgradeId(an_id(1)), "two", NOON) is None
 
 
 async def test_the_last_chunk_of_a_share_does_not_tell_how_large_the_next_may_be(

@@ -70,7 +70,7 @@ async def test_outcomes_are_forgotten_and_counts_stay(store: Store, selection: S
     assert after.outcomes == {done.id: []}
     assert after.decisions == before.decisions
     assert after.instances == before.instances
-    assert await store.histories([an_id(0)]) == {an_id(0): ()}
+    assert await store.instances.histories([an_id(0)]) == {an_id(0): ()}
 
 
 async def test_only_what_was_finished_before_the_time_is_forgotten(store: Store) -> None:
@@ -90,7 +90,7 @@ async def test_an_unfinished_upgrade_keeps_its_outcomes(store: Store) -> None:
     queued = await request(store)
     left = await work_and_die(store, queued.id, chunks=1)
     assert await prune(store) == 0
-    assert await store.upgrade(queued.id) == left
+    assert await store.upgrades.find(queued.id) == left
     assert len(await outcomes_of(store, queued.id)) == 2
     done = await work(store, queued.id, a_worker("other", size=2, clock=a_clock(EVENING)))
     assert await prune(store) == done.total == 5
@@ -102,20 +102,20 @@ async def test_of_a_cancelled_upgrade_only_what_it_did_is_counted(store: Store, 
     queued = await request(store, selection)
     left = await work_and_die(store, queued.id, chunks=1)
     await cancel_upgrade(store, queued.id, caller=ADMIN, clock=a_clock())
-    assert len((await store.partitions([queued.id]))[queued.id]) == 1
+    assert len((await store.partitions.remaining([queued.id]))[queued.id]) == 1
     assert await prune(store) == left.total
     assert await outcomes_of(store, queued.id) == []
-    assert await store.partitions([queued.id]) == {queued.id: ()}
+    assert await store.partitions.remaining([queued.id]) == {queued.id: ()}
 
 
 async def test_an_upgrade_that_did_nothing_is_marked_once(store: Store) -> None:
     await a_process(store)
     done = await request(store)
     assert await prune(store) == 0
-    marked = await store.upgrade(done.id)
+    marked = await store.upgrades.find(done.id)
     assert marked == replace(done, pruned_at=LATER)
     await prune_outcomes(store, before=LATER, clock=a_clock(LATER + A_MOMENT))
-    assert await store.upgrade(done.id) == marked
+    assert await store.upgrades.find(done.id) == marked
 
 
 @BOTH_WAYS
@@ -128,10 +128,10 @@ async def test_outcomes_are_forgotten_in_steps_from_the_first_on(
     gone = 0
     while gone < 5:
         async with store.transaction() as transaction:
-            [old] = await transaction.prunable(LATER, 10)
-            assert old.id == done.id
-            gone += await transaction.prune_outcomes(old, size)
-            await transaction.save_upgrade(replace(old, pruned_at=LATER))
+            [old] = await transaction.upgrades.lock_prunable(LATER, 10)
+            assert old.upgrade.id == done.id
+            gone += await old.prune_outcomes(size)
+            await old.save(replace(old.upgrade, pruned_at=LATER))
         assert await outcomes_of(store, done.id) == listed[gone:]
         which = OutcomeFilter(kind=OutcomeKind.UPGRADED)
         assert await outcomes_of(store, done.id, which) == [
@@ -139,16 +139,16 @@ async def test_outcomes_are_forgotten_in_steps_from_the_first_on(
         ]
     assert gone == 5
     async with store.transaction() as transaction:
-        assert await transaction.prunable(LATER, 10) == ()
+        assert await transaction.upgrades.lock_prunable(LATER, 10) == ()
 
 
 async def test_a_step_that_is_rolled_back_forgets_nothing(store: Store) -> None:
     await a_finished_upgrade(store, all_active())
     before = await everything_in(store)
     async with a_transaction_that_fails(store) as transaction:
-        [old] = await transaction.prunable(LATER, 10)
-        await transaction.prune_outcomes(old, 2)
-        await transaction.save_upgrade(replace(old, pruned_at=LATER))
+        [old] = await transaction.upgrades.lock_prunable(LATER, 10)
+        await old.prune_outcomes(2)
+        await old.save(replace(old.upgrade, pruned_at=LATER))
     assert await everything_in(store) == before
 
 
@@ -156,21 +156,22 @@ async def test_a_step_that_is_rolled_back_forgets_nothing(store: Store) -> None:
 async def test_pruning_goes_on_where_it_was_interrupted(store: Store, selection: Selection) -> None:
     done = await a_finished_upgrade(store, selection)
     async with store.transaction() as transaction:
-        [old] = await transaction.prunable(LATER, 10)
-        await transaction.prune_outcomes(old, 2)
-        await transaction.save_upgrade(replace(old, pruned_at=EVENING))
+        [old] = await transaction.upgrades.lock_prunable(LATER, 10)
+        await old.prune_outcomes(2)
+        await old.save(replace(old.upgrade, pruned_at=EVENING))
     async with refused(store, ErrorCode.INVALID_INPUT, field=("upgrade_id",)):
         await request_undo(store, UndoRequest(upgrade_id=done.id), caller=ADMIN, worker=LARGE)
     assert await prune(store) == 3
     assert await outcomes_of(store, done.id) == []
-    assert await store.upgrade(done.id) == replace(done, pruned_at=EVENING)
+    assert await store.upgrades.find(done.id) == replace(done, pruned_at=EVENING)
 
 
 async def test_the_oldest_upgrades_come_first(store: Store) -> None:
     await a_process(store, holding=instances(range(3)))
     done = [await request(store, by_ids([an_id(n)]), worker=LARGE) for n in range(3)]
     async with store.transaction() as transaction:
-        assert await transaction.prunable(LATER, 2) == tuple(done[:2])
+        prunable = await transaction.upgrades.lock_prunable(LATER, 2)
+        assert [locked.upgrade for locked in prunable] == done[:2]
 
 
 @pytest.mark.parametrize("what", ["retry", "undo"])
@@ -198,9 +199,9 @@ async def test_an_upgrade_keeps_its_outcomes_while_it_is_retried_or_undone(store
 async def test_a_pruned_upgrade_is_still_listed(store: Store) -> None:
     done = await a_finished_upgrade(store, all_active())
     await prune(store)
-    page = await store.upgrades(ORDERS, PageRequest(first=5))
+    page = await store.upgrades.page(ORDERS, PageRequest(first=5))
     assert page.items == (replace(done, pruned_at=LATER),)
-    skips = (await store.decisions([done.id]))[done.id]
+    skips = (await store.upgrades.skip_decisions([done.id]))[done.id]
     assert [(one.count, [reason.code for reason in one.decision.reasons]) for one in skips] == [
         (1, [ReasonCode.NOT_PENDING])
     ]

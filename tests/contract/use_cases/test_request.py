@@ -57,8 +57,8 @@ async def test_a_selection_larger_than_a_chunk_is_queued(store: Store, selection
         expected=3,
     )
     assert queued.target_version == 2
-    assert await store.upgrade(queued.id) == queued
-    assert await store.claimable(NOON) == queued
+    assert await store.upgrades.find(queued.id) == queued
+    assert await store.upgrades.claimable(NOON) == queued
     assert await outcomes_of(store, queued.id) == []
     assert await instances_of(store, ORDERS) == instances(range(3))
 
@@ -70,8 +70,8 @@ async def test_a_selection_of_one_chunk_is_upgraded_at_once(store: Store, select
     assert (done.state, done.expected, done.upgraded) == (UpgradeState.COMPLETED, 3, 3)
     assert await leases_of(store, done.id) == []
     assert (done.requested_at, done.started_at, done.finished_at) == (NOON, NOON, NOON)
-    assert await store.upgrade(done.id) == done
-    assert await store.claimable(NOON) is None
+    assert await store.upgrades.find(done.id) == done
+    assert await store.upgrades.claimable(NOON) is None
     assert await instances_of(store, ORDERS) == instances(range(3), version=2)
 
 
@@ -82,14 +82,14 @@ async def test_active_instances_left_out_do_not_count_against_the_chunk(store: S
     done = await request(store, left_out)
     assert (done.state, done.expected, done.excluded, done.upgraded) == (UpgradeState.COMPLETED, 2, 3, 2)
     assert (done.started_at, done.finished_at) == (NOON, NOON)
-    assert await store.upgrade(done.id) == done
+    assert await store.upgrades.find(done.id) == done
 
 
 async def test_what_is_left_out_is_not_expected(store: Store) -> None:
     await a_process(store, holding=[*instances(range(6)), an_instance(9, status=Status.FAILED)])
     queued = await request(store, all_active(map(an_id, [0, 9, 30])))
     assert (queued.state, queued.expected, queued.excluded) == (UpgradeState.QUEUED, 5, 1)
-    assert await store.upgrade(queued.id) == queued
+    assert await store.upgrades.find(queued.id) == queued
 
 
 async def test_ids_without_an_instance_are_expected_too(store: Store) -> None:
@@ -124,8 +124,8 @@ async def test_the_target_is_fixed_when_the_upgrade_is_asked_for(store: Store) -
     await a_process(store, holding=instances(range(3)))
     queued = await request(store)
     async with store.transaction() as transaction:
-        [_, latest] = (await transaction.versions([ORDERS]))[ORDERS]
-        await transaction.put_version(ORDERS, replace(latest, number=VersionNumber(3)), None)
+        [_, latest] = (await transaction.processes.lock_versions([ORDERS]))[ORDERS]
+        await transaction.processes.put_version(ORDERS, replace(latest, number=VersionNumber(3)), None)
     done = await work(store, queued.id)
     assert (done.target_version, done.upgraded) == (2, 3)
     assert {one.version for one in await instances_of(store, ORDERS)} == {2}
@@ -136,7 +136,7 @@ async def test_a_plan_that_changes_before_its_only_chunk_is_refused(store: Store
     await a_process(store, holding=instances(range(3)))
     plan = await plan_upgrade(store, UpgradeRequest(process=ORDERS, selection=all_active()))
     async with store.transaction() as transaction:
-        await transaction.report(ORDERS, [a_report(1, status=Status.RUNNING)])
+        await transaction.instances.report(ORDERS, [a_report(1, status=Status.RUNNING)])
         task = create_task(request(store, worker=a_worker(size=9), fingerprint=str(plan.fingerprint)))
         await sleep(0.05)
     before = await everything_in(store)
@@ -159,6 +159,6 @@ async def test_a_large_request_with_a_plan_of_before_is_refused(store: Store) ->
     await a_process(store, holding=instances(range(5)))
     plan = await plan_upgrade(store, UpgradeRequest(process=ORDERS, selection=all_active()))
     async with store.transaction() as transaction:
-        await transaction.report(ORDERS, [a_report(1, status=Status.COMPLETED)])
+        await transaction.instances.report(ORDERS, [a_report(1, status=Status.COMPLETED)])
     async with refused(store, ErrorCode.PLAN_CHANGED, field=("fingerprint",)):
         await request(store, fingerprint=str(plan.fingerprint))

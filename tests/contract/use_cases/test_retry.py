@@ -121,8 +121,8 @@ async def test_those_skipped_for_one_of_the_reasons_are_tried_again(
     assert (again.state, again.target_version, again.reason) == (UpgradeState.COMPLETED, 2, "once more")
     assert (again.expected, again.total) == (len(numbers), len(numbers))
     assert await taken_up(store, again) == [an_id(n) for n in numbers]
-    assert await store.upgrade(again.id) == again
-    assert await store.upgrade(earlier.id) == earlier
+    assert await store.upgrades.find(again.id) == again
+    assert await store.upgrades.find(earlier.id) == earlier
 
 
 async def test_nothing_is_done_when_nothing_was_skipped_for_the_reason(store: Store) -> None:
@@ -170,8 +170,8 @@ async def test_a_retry_brings_the_mapping_that_was_missing(store: Store) -> None
 async def test_a_retry_goes_to_the_latest_version_of_its_own_time(store: Store) -> None:
     earlier = await a_mixed_upgrade(store)
     async with store.transaction() as transaction:
-        published = (await transaction.versions([ORDERS]))[ORDERS][1]
-        await transaction.put_version(ORDERS, replace(published, number=VersionNumber(3)), BEFORE)
+        published = (await transaction.processes.lock_versions([ORDERS]))[ORDERS][1]
+        await transaction.processes.put_version(ORDERS, replace(published, number=VersionNumber(3)), BEFORE)
     again = await retry(store, earlier, ALREADY_LATEST, INCOMPATIBLE)
     assert again.target_version == 3
     assert await kinds_of(store, again.id) == {

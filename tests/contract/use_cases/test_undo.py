@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.contract.chunk_work import lock
 from tests.contract.upgrade_work import (
     SKIPPED,
     SMALL,
@@ -81,7 +82,7 @@ async def test_all_go_back_to_the_version_they_came_from(store: Store) -> None:
     assert (back.selection, back.of, back.target_version) == (SelectionKind.UNDO, earlier.id, None)
     assert (back.state, back.reason, back.started_at) == (UpgradeState.COMPLETED, "a mistake", NOON)
     assert (back.expected, back.upgraded, back.skipped) == (6, 6, 0)
-    assert await store.upgrade(back.id) == back
+    assert await store.upgrades.find(back.id) == back
     assert await instances_of(store, ORDERS) == held
     assert await kinds_of(store, back.id) == {one.id: UPGRADED for one in held if one.version < 3}
 
@@ -139,7 +140,7 @@ async def test_cohorts_that_met_in_one_part_again(store: Store) -> None:
             assert found[one.id].version == 3
         else:
             assert found[one.id] == one
-    skips = (await store.decisions([back.id]))[back.id]
+    skips = (await store.upgrades.skip_decisions([back.id]))[back.id]
     origins = {(one.decision.cohort.origin, one.count) for one in skips}
     assert origins == {
         (
@@ -206,8 +207,8 @@ async def test_what_is_no_longer_where_it_was_put_is_skipped_with_every_reason(s
 async def test_what_a_later_upgrade_moved_again_stays(store: Store) -> None:
     earlier = await an_upgrade_that_moved(store, *instances(range(4)))
     async with store.transaction() as transaction:
-        published = (await transaction.versions([ORDERS]))[ORDERS][1]
-        await transaction.put_version(ORDERS, replace(published, number=VersionNumber(3)), None)
+        published = (await transaction.processes.lock_versions([ORDERS]))[ORDERS][1]
+        await transaction.processes.put_version(ORDERS, replace(published, number=VersionNumber(3)), None)
     later = await request(store, by_ids([an_id(1), an_id(2)]), worker=LARGE)
     assert later.upgraded == 2
     back = await undo(store, earlier)
@@ -293,7 +294,7 @@ async def test_a_large_undo_is_queued_and_survives_a_crash(store: Store, size: i
         one for n, one in enumerate(held) if n not in (3, 9)
     ]
     assert [found[n].version for n in (3, 9)] == [3, 3]
-    skips = (await store.decisions([back.id]))[back.id]
+    skips = (await store.upgrades.skip_decisions([back.id]))[back.id]
     assert sum(one.count for one in skips) == 2
 
 
@@ -318,7 +319,7 @@ async def test_a_decision_of_an_undo_tells_the_origin(store: Store) -> None:
     earlier = await an_upgrade_that_moved(store, an_instance(1, position=at("a", "b")))
     await report_instances(store, reports=[a_report(1, position=at("ship"))], caller=ADMIN)
     back = await undo(store, earlier)
-    [skip] = (await store.decisions([back.id]))[back.id]
+    [skip] = (await store.upgrades.skip_decisions([back.id]))[back.id]
     assert skip.count == 1
     assert skip.decision.cohort == Cohort(
         version=VersionNumber(2),
@@ -338,16 +339,14 @@ async def test_an_instance_that_left_its_cohort_is_not_taken_back(store: Store) 
     back = await undo(store, earlier, SMALL)
     left = [a_report(1, status=Status.RUNNING), a_report(3, position=at("elsewhere"))]
     async with store.transaction() as transaction:
-        stored = await transaction.upgrade(back.id)
-        assert stored is not None
-        [partition] = await transaction.partitions(stored)
-        chunk = await transaction.record_chunk(stored, partition, 100, [])
-        await transaction.report(ORDERS, left)
+        _, partition = await lock(transaction, back.id)
+        chunk = await partition.chunks.record(100, [])
+        await transaction.instances.report(ORDERS, left)
         [counted] = chunk.unmoved
         assert counted.cohort.origin is not None
         decision = decide_undo(counted.cohort, counted.cohort.origin)
-        await transaction.keep_decisions(stored, [CountedDecision(decision=decision, count=4)])
-        moved = await transaction.move(stored, partition, chunk, [decision])
+        await partition.chunks.keep_decisions([CountedDecision(decision=decision, count=4)])
+        moved = await partition.chunks.move(chunk, [decision])
     assert (chunk.recorded, chunk.is_last, counted.count, moved) == (4, True, 4, 2)
     assert await instances_of(store, ORDERS) == [
         an_instance(0),

@@ -70,7 +70,7 @@ async def test_named_instances_are_upgraded_and_the_others_left_alone(store: Sto
         an_instance(n, version=2 if n in numbers else 1) for n in range(8)
     ]
     assert await instances_of(store, INVOICES) == [an_instance(20, process=INVOICES)]
-    assert await store.upgrade(done.id) == done
+    assert await store.upgrades.find(done.id) == done
 
 
 @CHUNK_SIZES
@@ -119,7 +119,7 @@ async def test_instances_of_all_lower_versions_move_to_the_latest(store: Store) 
 async def test_an_instance_above_the_latest_published_version_stays(store: Store) -> None:
     await a_process(store, draft=True)
     async with store.transaction() as transaction:
-        await transaction.register(ORDERS, [an_instance(1, version=3)])
+        await transaction.instances.register(ORDERS, [an_instance(1, version=3)])
     done = await upgrade(store, all_active())
     assert (done.upgraded, done.skipped) == (0, 1)
     assert await instances_of(store, ORDERS) == [an_instance(1, version=3)]
@@ -128,7 +128,7 @@ async def test_an_instance_above_the_latest_published_version_stays(store: Store
 async def test_the_count_of_those_left_out_survives_all_chunks(store: Store) -> None:
     await a_process(store, holding=instances(range(5)))
     done = await upgrade(store, all_active([an_id(4)]), chunk_size=1)
-    stored = await store.upgrade(done.id)
+    stored = await store.upgrades.find(done.id)
     assert stored == done
     assert done.excluded == 1
 
@@ -138,22 +138,22 @@ async def test_an_upgrade_goes_on_at_its_cursor_after_a_crash(store: Store, sele
     await a_process(store, holding=instances(range(10)))
     async with store.transaction() as transaction:
         opened = await add_upgrade(transaction, an_upgrade(selection=selection.kind), selection)
-        begun = (await run_chunk(transaction, opened, 4)).upgrade
-    assert await store.claimable(NOON) == begun
+        begun = (await run_chunk(transaction, opened.id, 4)).upgrade
+    assert await store.upgrades.claimable(NOON) == begun
     # What is told of the upgrade may be older than what is stored: the stored cursor counts.
     done = await finish_upgrade(store, opened, a_worker(size=4))
     expected = 9 if selection.kind is SelectionKind.ALL_ACTIVE else 10
     assert (done.state, done.upgraded, done.skipped) == (UpgradeState.COMPLETED, expected, 0)
     assert len({one.instance for one in await outcomes_of(store, done.id)}) == expected
     assert len(await outcomes_of(store, done.id)) == expected
-    assert await store.claimable(NOON) is None
+    assert await store.upgrades.claimable(NOON) is None
 
 
 async def test_to_go_on_with_a_finished_upgrade_changes_nothing(store: Store) -> None:
     await a_process(store, holding=instances(range(3)))
     done = await upgrade(store, all_active())
     async with store.transaction() as transaction:
-        await transaction.register(ORDERS, instances([5]))
+        await transaction.instances.register(ORDERS, instances([5]))
     before = await everything_in(store)
     assert await finish_upgrade(store, done, a_worker()) == done
     assert await everything_in(store) == before

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from tests.contract.chunk_work import add_upgrade
 from tests.contract.upgrade_work import SMALL, leases_of, request, taken, work, work_and_die
 from tests.support.builders import (
     ADMIN,
@@ -198,22 +197,22 @@ async def add_worked(store: Store, number: int, total: int, seconds: float) -> N
         finished_at=NOON,
     )
     async with store.transaction() as transaction:
-        await add_upgrade(transaction, an_upgrade(number), AllActive())
-        await transaction.save_upgrade(worked)
+        locked, _ = await transaction.upgrades.add(an_upgrade(number), AllActive())
+        await locked.save(worked)
 
 
 async def test_without_a_large_upgrade_no_rate_was_measured(store: Store) -> None:
     await a_process(store)
-    assert await store.measured_rate() is None
+    assert await store.upgrades.measured_rate() is None
     await add_worked(store, 1, 999, 1)
-    assert await store.measured_rate() is None
+    assert await store.upgrades.measured_rate() is None
 
 
 async def test_the_rate_is_that_of_all_large_upgrades_together(store: Store) -> None:
     await a_process(store)
     for number, (total, seconds) in enumerate([(1_000, 1), (9_000, 3), (999, 100)]):
         await add_worked(store, number, total, seconds)
-    assert await store.measured_rate() == 2_500.0
+    assert await store.upgrades.measured_rate() == 2_500.0
 
 
 async def test_only_the_latest_large_upgrades_tell_the_rate(store: Store) -> None:
@@ -221,4 +220,4 @@ async def test_only_the_latest_large_upgrades_tell_the_rate(store: Store) -> Non
     await add_worked(store, 0, 100_000, 1)
     for number in range(1, 21):
         await add_worked(store, number, 1_000, 2)
-    assert await store.measured_rate() == 500.0
+    assert await store.upgrades.measured_rate() == 500.0

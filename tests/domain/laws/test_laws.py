@@ -117,10 +117,10 @@ async def in_a_store(
     async with stores.empty(kind) as store:
         async with store.transaction() as transaction:
             for key, held in ((INVOICES, world.invoices), (ORDERS, world.orders)):
-                await transaction.add_process(a_stored_process(key))
+                await transaction.processes.add(a_stored_process(key))
                 for number in range(1, PUBLISHED + 1):
-                    await transaction.put_version(key, a_version(number), None)
-                await transaction.register(key, held)
+                    await transaction.processes.put_version(key, a_version(number), None)
+                await transaction.instances.register(key, held)
         await law(store)
 
 
@@ -147,13 +147,13 @@ async def test_the_counts_add_up_to_the_selection(stores: Stores, kind: str, wor
         assert done.total == len(selected(world))
         outcomes = Counter(one.kind for one in await outcomes_of(store, done.id))
         assert outcomes == Counter({OutcomeKind.UPGRADED: done.upgraded, OutcomeKind.SKIPPED: done.skipped})
-        skips = (await store.decisions([done.id]))[done.id]
+        skips = (await store.upgrades.skip_decisions([done.id]))[done.id]
         known = {one.id for one in world.orders}
         assert sum(one.count for one in skips) == done.skipped - len(set(selected(world)) - known)
         active = sum(one.status in ACTIVE for one in world.orders)
         if not isinstance(world.selection, ByIds):
             assert done.total + done.excluded == active
-        assert await store.upgrade(done.id) == done
+        assert await store.upgrades.find(done.id) == done
 
     await in_a_store(stores, kind, world, law)
 
@@ -229,7 +229,7 @@ async def test_the_size_of_chunks_does_not_matter(stores: Stores, kind: str, wor
                 done.skipped,
                 done.excluded,
                 await outcomes_of(store, done.id),
-                set((await store.decisions([done.id]))[done.id]),
+                set((await store.upgrades.skip_decisions([done.id]))[done.id]),
                 await instances_of(store, ORDERS),
             )
         )
@@ -250,7 +250,7 @@ async def test_an_upgrade_does_what_its_plan_said(stores: Stores, kind: str, wor
         skips = {one for one in plan.decisions if one.decision.verdict is Verdict.SKIP}
         assert {(one.decision.cohort, one.decision.reasons, one.count) for one in skips} == {
             (one.decision.cohort, one.decision.reasons, one.count)
-            for one in (await store.decisions([done.id]))[done.id]
+            for one in (await store.upgrades.skip_decisions([done.id]))[done.id]
         }
 
     await in_a_store(stores, kind, world, law)
@@ -267,9 +267,12 @@ async def test_all_stores_agree(stores: Stores, world: World) -> None:
             (
                 (done.upgraded, done.skipped, done.excluded),
                 await outcomes_of(store, done.id),
-                set((await store.decisions([done.id]))[done.id]),
+                set((await store.upgrades.skip_decisions([done.id]))[done.id]),
                 [await instances_of(store, key) for key in (ORDERS, INVOICES)],
-                {key: set(several) for key, several in (await store.cohorts([ORDERS, INVOICES])).items()},
+                {
+                    key: set(several)
+                    for key, several in (await store.instances.cohorts([ORDERS, INVOICES])).items()
+                },
             )
         )
 

@@ -130,12 +130,12 @@ async def populated(store: Store, world: World) -> None:
     """Fill a new store with the world, and with another process beside it."""
     async with store.transaction() as transaction:
         for key in (INVOICES, ORDERS):
-            await transaction.add_process(a_stored_process(key))
+            await transaction.processes.add(a_stored_process(key))
             for number, document in enumerate(world.documents, start=1):
                 version = a_version(number, has_model=document is not None)
-                await transaction.put_version(key, version, document)
-        await transaction.register(INVOICES, [an_instance(10_000, process=INVOICES)])
-        await transaction.register(ORDERS, world.held)
+                await transaction.processes.put_version(key, version, document)
+        await transaction.instances.register(INVOICES, [an_instance(10_000, process=INVOICES)])
+        await transaction.instances.register(ORDERS, world.held)
 
 
 async def in_a_store(
@@ -179,7 +179,7 @@ async def must_do_as_planned(store: Store, plan: Plan, done: Upgrade) -> None:
     reasons = Counter(reason.code for one in outcomes for reason in one.reasons)
     assert reasons == plan.counts_by_reason
     skipped = {one for one in plan.decisions if one.decision.verdict is Verdict.SKIP}
-    assert set((await store.decisions([done.id]))[done.id]) == skipped
+    assert set((await store.upgrades.skip_decisions([done.id]))[done.id]) == skipped
     moved = Counter(
         (one.from_version, one.from_position, one.to_position) for one in outcomes if not one.reasons
     )
@@ -316,7 +316,7 @@ async def test_a_version_published_meanwhile_changes_the_plan(stores: Stores, ki
     async def law(store: Store) -> None:
         plan = await planned(store, world)
         async with store.transaction() as transaction:
-            await transaction.put_version(ORDERS, a_version(3, has_model=True), third)
+            await transaction.processes.put_version(ORDERS, a_version(3, has_model=True), third)
         before = await everything_in(store)
         with pytest.raises(PlanChanged, match="it would go to version 3 instead of 2"):
             await upgraded(store, world, str(plan.fingerprint))

@@ -68,7 +68,7 @@ async def interrupted(store: Store, upgrade: Upgrade, steps: list[Step]) -> Upgr
     """Work an upgrade off through these interruptions, each survived by another worker."""
     clock = MovableClock()
     for number, (interruption, size) in enumerate(steps):
-        stored = await store.upgrade(upgrade.id)
+        stored = await store.upgrades.find(upgrade.id)
         assert stored is not None
         if stored.is_finished:
             return stored
@@ -83,7 +83,7 @@ async def interrupted(store: Store, upgrade: Upgrade, steps: list[Step]) -> Upgr
             case Interruption.DIES_WITHIN:
                 await taken(store, upgrade.id, worker)
                 async with a_transaction_that_fails(store) as transaction:
-                    held = await transaction.held_partition(upgrade.id, worker.name, clock())
+                    held = await transaction.partitions.lock_held(upgrade.id, worker.name, clock())
                     assert held is not None
                     await run_chunk(transaction, held, size, worker, {})
             case Interruption.PAUSES:
@@ -129,7 +129,7 @@ async def result_of(store: Store, upgrade: Upgrade) -> tuple[Any, ...]:
     return (
         (upgrade.state, upgrade.expected, upgrade.upgraded, upgrade.skipped, upgrade.excluded),
         await outcomes_of(store, upgrade.id),
-        set((await store.decisions([upgrade.id]))[upgrade.id]),
+        set((await store.upgrades.skip_decisions([upgrade.id]))[upgrade.id]),
         await instances_of(store, ORDERS),
     )
 
@@ -268,7 +268,7 @@ async def test_histories_are_the_outcomes_of_all_upgrades_in_order(
             await upgraded(store, world, []),
         ]
         outcomes = [{one.instance: one for one in await outcomes_of(store, life.id)} for life in lives]
-        told = await store.histories([one.id for one in world.held])
+        told = await store.instances.histories([one.id for one in world.held])
         assert {whose: [(one.upgrade, one.outcome) for one in told[whose]] for whose in told} == {
             one.id: [
                 (life, several[one.id])
@@ -279,7 +279,7 @@ async def test_histories_are_the_outcomes_of_all_upgrades_in_order(
         }
         total = sum(len(several) for several in outcomes)
         assert await prune_outcomes(store, before=EVENING.replace(year=2030)) == total
-        assert set((await store.histories([one.id for one in world.held])).values()) <= {()}
+        assert set((await store.instances.histories([one.id for one in world.held])).values()) <= {()}
 
     await in_a_store(stores, kind, world, law)
 

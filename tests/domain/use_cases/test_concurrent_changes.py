@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
@@ -23,7 +24,15 @@ from tests.support.builders import (
     an_id,
     instances,
 )
-from tests.support.stores import Around, CountingTransactions, instances_of, outcomes_of, upgrades_of
+from tests.support.stores import (
+    Around,
+    CountingTransactions,
+    Overlay,
+    instances_of,
+    outcomes_of,
+    overlay,
+    upgrades_of,
+)
 from uplift.domain import (
     InstanceId,
     ReasonCode,
@@ -43,7 +52,7 @@ from uplift.domain import (
 )
 from uplift.domain.errors import InvalidInput
 from uplift.domain.model.request import RetryRequest, UndoRequest, UpgradeRequest
-from uplift.domain.ports import Store, Transaction
+from uplift.domain.ports import RecordedChunk, Store, Transaction
 from uplift.domain.use_cases import prune as pruning
 from uplift.domain.use_cases.prune import prune_outcomes
 from uplift.domain.use_cases.run import fail
@@ -94,12 +103,12 @@ async def test_instances_registered_after_the_count_are_left_to_a_worker(store: 
     worker = replace(SMALL, on_chunk=lambda done, _: told.append(done.upgrade))
     async with writing(store) as meanwhile:
         asked = await meanwhile.begin(request(store, worker=worker))
-        await meanwhile.transaction.register(ORDERS, instances(range(2, 9)))
+        await meanwhile.transaction.instances.register(ORDERS, instances(range(2, 9)))
     queued = await asked
     # The two that were counted are done at once, and the one by which a store sees whether more follow.
     assert (queued.state, queued.upgraded) == (UpgradeState.QUEUED, 3)
     assert told == [queued]
-    assert await store.upgrade(queued.id) == queued
+    assert await store.upgrades.find(queued.id) == queued
     assert await leases_of(store, queued.id) == [None]
     assert [one.version for one in await instances_of(store, ORDERS)] == [2] * 3 + [1] * 6
     done = await work(store, queued.id)
@@ -150,7 +159,7 @@ async def test_a_worker_that_lost_an_upgrade_does_not_let_it_fail(store: InMemor
     later = Worker(name="other", clock=a_clock(EVENING))
     theirs = await taken(store, queued.id, later)
     assert await fail(store, claimed, SMALL, "RuntimeError: on purpose") is None
-    assert await store.upgrade(queued.id) == theirs
+    assert await store.upgrades.find(queued.id) == theirs
     assert (theirs.state, theirs.error) == (UpgradeState.RUNNING, None)
 
 
@@ -162,7 +171,9 @@ async def test_an_upgrade_that_was_pruned_after_the_look_is_not_followed(
     done = await request(store)
     async with writing(store) as meanwhile:
         following = await meanwhile.begin(follow(store, done))
-        await meanwhile.transaction.save_upgrade(replace(done, pruned_at=EVENING))
+        locked = await meanwhile.transaction.upgrades.lock(done.id)
+        assert locked is not None
+        await locked.save(replace(done, pruned_at=EVENING))
     with pytest.raises(InvalidInput, match=f"Expected to {what} upgrade {done.id}, but its outcomes were"):
         await following
 
@@ -176,7 +187,7 @@ async def test_who_watches_is_told_nothing_while_nothing_changes(store: InMemory
     for _ in range(3):
         # Each of these rings the bell of the store, and is over before the next look.
         async with store.transaction() as transaction:
-            await transaction.report(ORDERS, [a_report(1)])
+            await transaction.instances.report(ORDERS, [a_report(1)])
         await sleep(0.003)
         assert not event.done()
     paused = await pause_upgrade(store, queued.id, caller=ADMIN)
@@ -244,7 +255,7 @@ async def test_pruning_marks_so_many_upgrades_in_one_step(
         await request(store)
     counting = CountingTransactions(store)
     assert await prune_outcomes(counting, before=EVENING, clock=a_clock(EVENING)) == 0
-    assert counting.asked["prunable"] == 3  # two upgrades, one, and none
+    assert counting.asked["upgrades.lock_prunable"] == 3  # two upgrades, one, and none
     assert counting.in_background == [True] * 3
 
 
@@ -258,15 +269,25 @@ class StoppedOnce(Around):
         async with self._store.transaction(in_background=in_background) as transaction:
             if in_background and not self.has_stopped:
                 self.has_stopped = True
-                record_chunk = transaction.record_chunk
+                partitions = Overlay(transaction.partitions, lock_held=partial(stopping, transaction))
+                yield overlay(transaction, partitions=partitions)
+            else:
+                yield transaction
 
-                async def stopping(upgrade: Upgrade, *about: Any) -> object:
-                    chunk = await record_chunk(upgrade, *about)
-                    await transaction.save_upgrade(replace(upgrade, state=UpgradeState.PAUSED))
-                    return chunk
 
-                transaction.record_chunk = stopping  # type: ignore[assignment, method-assign]  # the fault
-            yield transaction
+async def stopping(transaction: Transaction, *about: Any) -> object:
+    """The partition that a worker holds; the upgrade stops when a chunk of it is recorded."""
+    held = await transaction.partitions.lock_held(*about)
+    assert held is not None
+
+    async def record(*about: Any) -> RecordedChunk:
+        chunk = await held.chunks.record(*about)
+        locked = await transaction.upgrades.lock(held.upgrade.id)
+        assert locked is not None
+        await locked.save(replace(locked.upgrade, state=UpgradeState.PAUSED))
+        return chunk
+
+    return Overlay(held, chunks=Overlay(held.chunks, record=record))
 
 
 async def test_a_chunk_of_an_upgrade_that_stops_meanwhile_is_not_carried_out(store: InMemoryStore) -> None:
@@ -288,8 +309,12 @@ class RequestedAfterTheLook(Around):
 
     other: Upgrade | None = None
 
-    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
-        found = await self._store.claimable(now, only=only)
+    @property
+    def upgrades(self) -> Overlay:
+        return Overlay(self._store.upgrades, claimable=self._claimable)
+
+    async def _claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
+        found = await self._store.upgrades.claimable(now, only=only)
         self.other = self.other or await request(self._store, process=INVOICES)
         return found
 
@@ -305,16 +330,20 @@ async def test_a_worker_takes_a_share_of_no_other_upgrade_than_its_own(store: In
     around = RequestedAfterTheLook(store)
     left = await run_upgrade(around, shared, one)
     assert (left.state, left.upgraded) == (UpgradeState.RUNNING, 4)
-    assert await store.claimable(NOON) == around.other
+    assert await store.upgrades.claimable(NOON) == around.other
 
 
 class DoneByOthers(Around):
     """Another worker comes to the end just when one looks for a partition, and nothing is told afterwards."""
 
-    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
+    @property
+    def upgrades(self) -> Overlay:
+        return Overlay(self._store.upgrades, claimable=self._claimable)
+
+    async def _claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
         assert only is not None
         await work(self._store, only)
-        return await self._store.claimable(now, only=only)
+        return await self._store.upgrades.claimable(now, only=only)
 
     async def wait_for_change(self, _: float) -> None:
         pytest.fail("Expected to look before waiting.")

@@ -24,7 +24,7 @@ from tests.support.builders import (
     an_id,
     instances,
 )
-from tests.support.stores import Around, CountingTransactions
+from tests.support.stores import Around, CountingTransactions, Overlay, overlay
 from uplift.domain import (
     Upgrade,
     UpgradeId,
@@ -115,7 +115,7 @@ async def test_only_the_upgrade_asked_for_is_seen_to_its_end(store: Store) -> No
         worker=worker,
     )
     assert (done.process, done.upgraded, done.state) == (ORDERS, 3, UpgradeState.COMPLETED)
-    assert await store.upgrade(older.id) == older
+    assert await store.upgrades.find(older.id) == older
     again = await upgrade_instances(
         store,
         UpgradeRequest(process=ORDERS, selection=all_active(), idempotency_key="one"),
@@ -135,14 +135,12 @@ class ListeningForNames(Around):
     @asynccontextmanager
     async def transaction(self, *, in_background: bool = False) -> AsyncIterator[Transaction]:
         async with self._store.transaction(in_background=in_background) as transaction:
-            held_partition = transaction.held_partition
 
-            async def listening(upgrade: UpgradeId, worker: str, now: datetime) -> HeldPartition | None:
+            async def lock_held(upgrade_id: UpgradeId, worker: str, now: datetime) -> HeldPartition | None:
                 self.names.add(worker)
-                return await held_partition(upgrade, worker, now)
+                return await transaction.partitions.lock_held(upgrade_id, worker, now)
 
-            transaction.held_partition = listening  # type: ignore[method-assign]
-            yield transaction
+            yield overlay(transaction, partitions=Overlay(transaction.partitions, lock_held=lock_held))
 
 
 async def test_each_call_works_under_a_name_of_its_own(store: Store) -> None:
@@ -183,7 +181,7 @@ async def test_chunks_ask_only_for_what_they_do_not_know(store: Store) -> None:
         worker=a_worker(size=2),
     )
     assert done.upgraded == 8
-    asked = [counting.asked[name] for name in ("record_chunk", "decisions", "move")]
+    asked = [counting.asked[name] for name in ("chunks.record", "chunks.decisions", "chunks.move")]
     # What others have decided is asked for at the beginning, and before the first decision is made.
     assert asked == [4, 2, 1]
     # The request and the claim come first; chunks let others go before them.

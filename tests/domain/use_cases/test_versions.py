@@ -40,7 +40,7 @@ NOT_FOUND = "Expected to find process 'crm/nothing_like_it', but there is none."
 
 
 async def versions_of(store: Store) -> list[tuple[int, VersionState]]:
-    return [(one.number, one.state) for one in (await store.versions([ORDERS]))[ORDERS]]
+    return [(one.number, one.state) for one in (await store.processes.versions([ORDERS]))[ORDERS]]
 
 
 async def create(
@@ -71,7 +71,7 @@ async def adopt(
 async def test_a_new_process_has_a_title_and_no_versions(store: Store, given: str | None, kept: str) -> None:
     created = await create(store, title=given)
     assert created == Process(key=ORDERS, title=kept, created_at=NOON)
-    assert await store.process(ORDERS) == created
+    assert await store.processes.find(ORDERS) == created
     assert await versions_of(store) == []
 
 
@@ -85,7 +85,7 @@ async def test_times_are_in_utc_unless_a_clock_is_given(store: Store) -> None:
 async def test_the_same_code_may_be_used_in_another_namespace(store: Store) -> None:
     await create(store)
     await create(store, namespace="hr")
-    assert await store.process(a_key("orders", "hr")) is not None
+    assert await store.processes.find(a_key("orders", "hr")) is not None
 
 
 async def test_a_process_that_exists_is_not_created_again(store: Store) -> None:
@@ -142,7 +142,7 @@ async def test_the_first_draft_is_version_one(store: Store) -> None:
     await create(store)
     saved = await save_draft(store, process=ORDERS, model=None, caller=ADMIN, clock=a_clock())
     assert saved == Version(number=VersionNumber(1), state=DRAFT, has_model=False, created_at=NOON)
-    assert (await store.versions([ORDERS]))[ORDERS] == (saved,)
+    assert (await store.processes.versions([ORDERS]))[ORDERS] == (saved,)
 
 
 async def test_a_draft_saved_again_takes_the_place_of_the_former(store: Store) -> None:
@@ -150,7 +150,7 @@ async def test_a_draft_saved_again_takes_the_place_of_the_former(store: Store) -
     saved = await save_draft(store, process=ORDERS, model=None, caller=ADMIN, clock=a_clock(EVENING))
     assert saved.created_at == EVENING
     assert await versions_of(store) == [(1, PUBLISHED), (2, DRAFT)]
-    assert (await store.versions([ORDERS]))[ORDERS][-1] == saved
+    assert (await store.processes.versions([ORDERS]))[ORDERS][-1] == saved
 
 
 async def test_publishing_makes_the_draft_the_upgrade_target(store: Store) -> None:
@@ -250,8 +250,8 @@ async def test_an_adopted_version_is_kept_with_its_model_from_now_on(
         created_at=NOON,
         published_at=NOON if state is PUBLISHED else None,
     )
-    assert (await store.versions([ORDERS]))[ORDERS] == (adopted,)
-    assert await store.model(ORDERS, adopted.number) == model
+    assert (await store.processes.versions([ORDERS]))[ORDERS] == (adopted,)
+    assert await store.processes.model(ORDERS, adopted.number) == model
 
 
 @pytest.mark.parametrize("model", [None, MODEL])
@@ -262,7 +262,7 @@ async def test_to_adopt_a_version_again_changes_nothing(store: Store, model: byt
         store, process=ORDERS, number=first.number, state=PUBLISHED, model=model, caller=ADMIN
     )
     assert again == first
-    assert (await store.versions([ORDERS]))[ORDERS] == (first,)
+    assert (await store.processes.versions([ORDERS]))[ORDERS] == (first,)
 
 
 async def test_an_adopted_draft_may_change_and_be_published(store: Store) -> None:

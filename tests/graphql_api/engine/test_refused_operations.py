@@ -17,6 +17,7 @@ from uplift.graphql_api.engine.endpoint import GraphQLEndpoint, graphql_routes
 from uplift.graphql_api.loaders import Loaders
 from uplift.graphql_api.schema import build_schema
 from uplift.storage.memory import InMemoryStore
+from uplift.storage.memory.store import Committed, ProcessQueriesInMemory
 
 pytestmark = pytest.mark.anyio
 
@@ -27,14 +28,22 @@ SAVE = 'saveDraft(input: {namespace: "shop", code: "order"}) {userErrors {code}}
 FIND = 'process(namespace: "shop", code: "order") {code}'
 
 
+class OutOfReach(ProcessQueriesInMemory):
+    """Knows of each process, without looking, that it does not exist."""
+
+    async def find(self, process_key: object) -> None:
+        return None
+
+    async def page(self, page: object) -> NoReturn:
+        raise StoreUnavailable("it is locked")
+
+
 class StoreOutOfReach(InMemoryStore):
     """A store that cannot answer now; of processes it knows without looking."""
 
-    async def process(self, key: object) -> None:
-        return None
-
-    async def processes(self, page: object) -> NoReturn:
-        raise StoreUnavailable("it is locked")
+    def __init__(self) -> None:
+        super().__init__()
+        self.processes = OutOfReach(Committed())
 
     @asynccontextmanager
     async def transaction(self, *, in_background: bool = False) -> AsyncIterator[NoReturn]:

@@ -4,21 +4,35 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from tests.support.stores import Around
 from uplift.domain.ports import Store
 
 
-class CountingStore:
-    """Passes every query on to a store; `queries` counts them by name."""
+class CountingStore(Around):
+    """Passes every query on to a store; `queries` counts them by port and name."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        super().__init__(store)
         self.queries: Counter[str] = Counter()
+        self.processes: Any = CountingPort(store.processes, "processes", self.queries)
+        self.instances: Any = CountingPort(store.instances, "instances", self.queries)
+        self.upgrades: Any = CountingPort(store.upgrades, "upgrades", self.queries)
+        self.partitions: Any = CountingPort(store.partitions, "partitions", self.queries)
+
+
+class CountingPort:
+    """Passes every query on to a port of a store."""
+
+    def __init__(self, port: object, name: str, queries: Counter[str]) -> None:
+        self._port = port
+        self._name = name
+        self._queries = queries
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        method = getattr(self._store, name)
+        method = getattr(self._port, name)
 
         def call(*args: Any) -> Any:
-            self.queries[name] += 1
+            self._queries[f"{self._name}.{name}"] += 1
             return method(*args)
 
         return call

@@ -103,13 +103,13 @@ async def add_upgrade(store: Store, *numbers: int, key: ProcessKey = ORDER) -> U
 
 async def contents(store: Store) -> object:
     """A snapshot of a small store, to check that nothing was written."""
-    processes = (await store.processes(EVERYTHING)).items
+    processes = (await store.processes.page(EVERYTHING)).items
     keys = [process.key for process in processes]
-    versions = await store.versions(keys)
+    versions = await store.processes.versions(keys)
     return (
         processes,
         versions,
-        [await store.model(key, version.number) for key in keys for version in versions[key]],
-        await store.instance_pages(keys, InstanceFilter(), EVERYTHING),
-        await store.upgrades(None, EVERYTHING),
+        [await store.processes.model(key, version.number) for key in keys for version in versions[key]],
+        await store.instances.pages(keys, InstanceFilter(), EVERYTHING),
+        await store.upgrades.page(None, EVERYTHING),
     )

@@ -359,7 +359,9 @@ async def pruned(client: Client) -> Upgrade:
     upgrade = await put_into(client.store, (await the_upgrade(client.store)).id, finished_at=EVENING)
     await prune_outcomes(client.store, before=EVENING + timedelta(days=1), clock=lambda: EVENING)
     everything = PageRequest(first=10)
-    assert not (await client.store.outcome_pages([upgrade.id], OutcomeFilter(), everything))[upgrade.id].items
+    assert not (await client.store.upgrades.outcome_pages([upgrade.id], OutcomeFilter(), everything))[
+        upgrade.id
+    ].items
     return await the_upgrade(client.store)
 
 

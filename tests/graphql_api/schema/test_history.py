@@ -118,11 +118,11 @@ async def test_the_histories_of_a_page_of_instances_are_read_by_one_query(
         ["UPGRADED", "SKIPPED"]
     ] * instances
     assert store.queries == {
-        "process": 1,
-        "instance_pages": 1,
-        "histories": 1,
-        "processes_named": 1,
-        "decisions": 1,
+        "processes.find": 1,
+        "instances.pages": 1,
+        "instances.histories": 1,
+        "processes.find_many": 1,
+        "upgrades.skip_decisions": 1,
     }
 
 
@@ -140,7 +140,7 @@ async def test_the_upgrade_that_several_retries_refer_to_is_read_once(client: Cl
     store = CountingStore(client.store)
     data = await client.on(store).ask("{upgrades {nodes {of {id of {id}}}}}")
     assert data["upgrades"]["nodes"] == [{"of": {"id": str(first.id), "of": None}}] * 5 + [{"of": None}]
-    assert store.queries == {"upgrades": 1, "upgrades_named": 1}
+    assert store.queries == {"upgrades.page": 1, "upgrades.find_many": 1}
 
 
 PROGRESS = """
@@ -209,7 +209,7 @@ async def test_an_upgrade_names_the_workers_that_hold_a_partition(client: Client
     for name in ("night shift", "day shift"):
         assert await claim(small.store, a_worker(name, partition_size=2))
     upgrade = await the_upgrade(small.store)
-    *_, free = (await small.store.partitions([upgrade.id]))[upgrade.id]
+    *_, free = (await small.store.partitions.remaining([upgrade.id]))[upgrade.id]
     assert free.lease is None
     shown = (await small.ask(WORKERS, id=requested["id"]))["upgrade"]
     assert shown == {"state": "RUNNING", "workers": ["day shift", "night shift"]}
@@ -230,7 +230,7 @@ async def test_an_upgrade_that_is_not_running_names_no_worker(client: Client, st
     requested = await upgrade_from(small, "upgradeInstances", wait=False)
     assert await claim(small.store, a_worker("night shift"))
     upgrade = await put_into(small.store, (await the_upgrade(small.store)).id, state=state)
-    [partition] = (await small.store.partitions([upgrade.id]))[upgrade.id]
+    [partition] = (await small.store.partitions.remaining([upgrade.id]))[upgrade.id]
     assert partition.lease is not None
     shown = (await small.ask(WORKERS, id=requested["id"]))["upgrade"]
     assert shown == {"state": state.value, "workers": []}
@@ -260,9 +260,9 @@ async def test_the_rate_is_read_only_on_request(client: Client) -> None:
     await a_small_front_door(client)
     store = CountingStore(client.store)
     await client.on(store).ask(EXPECTED.replace("expectedSeconds", ""))
-    assert store.queries["measured_rate"] == 0
+    assert store.queries["upgrades.measured_rate"] == 0
     await client.on(store).ask(EXPECTED)
-    assert store.queries["measured_rate"] == 1
+    assert store.queries["upgrades.measured_rate"] == 1
 
 
 async def test_a_retry_shows_its_reasons_in_the_order_of_the_schema(client: Client) -> None:

@@ -74,11 +74,11 @@ async def test_a_list_of_processes_runs_one_query_for_each_field(client: Client,
     data = await client.on(store).ask(NESTED_IN_PROCESSES)
     assert len(data["processes"]["nodes"]) == processes
     assert store.queries == {
-        "processes": 1,
-        "versions": 1,
-        "cohorts": 1,
-        "instance_pages": 2,
-        "processes_named": 1,
+        "processes.page": 1,
+        "processes.versions": 1,
+        "instances.cohorts": 1,
+        "instances.pages": 2,
+        "processes.find_many": 1,
     }
 
 
@@ -93,11 +93,11 @@ async def test_a_list_of_upgrades_runs_one_query_for_each_field(client: Client, 
     data = await client.on(store).ask(NESTED_IN_UPGRADES)
     assert len(data["upgrades"]["edges"]) == upgrades
     assert store.queries == {
-        "upgrades": 1,
-        "decisions": 1,
-        "processes_named": 1,
-        "versions": 1,
-        "outcome_pages": 2,
+        "upgrades.page": 1,
+        "upgrades.skip_decisions": 1,
+        "processes.find_many": 1,
+        "processes.versions": 1,
+        "upgrades.outcome_pages": 2,
     }
 
 
@@ -121,7 +121,7 @@ async def test_a_list_of_running_upgrades_runs_one_query_for_their_workers(
     assert [upgrade["workers"] for upgrade in data["upgrades"]["nodes"]] == [
         [f"first of {number}", f"second of {number}"] for number in reversed(range(upgrades))
     ]
-    assert store.queries == {"upgrades": 1, "partitions": 1}
+    assert store.queries == {"upgrades.page": 1, "partitions.remaining": 1}
 
 
 async def test_a_list_of_retries_runs_one_query_for_the_earlier_upgrades(client: Client) -> None:
@@ -138,20 +138,20 @@ async def test_a_list_of_retries_runs_one_query_for_the_earlier_upgrades(client:
     store = CountingStore(client.store)
     data = await client.on(store).ask("{upgrades {nodes {id of {id}}}}")
     assert len({node["of"]["id"] for node in data["upgrades"]["nodes"] if node["of"]}) == 3
-    assert store.queries == {"upgrades": 1, "upgrades_named": 1}
+    assert store.queries == {"upgrades.page": 1, "upgrades.find_many": 1}
 
 
 async def test_unrequested_fields_are_not_read(client: Client) -> None:
     await add_process(client.store, model=MODEL)
     store = CountingStore(client.store)
     await client.on(store).ask('{process(namespace: "shop", code: "order") {code title}}')
-    assert store.queries == {"process": 1}
+    assert store.queries == {"processes.find": 1}
 
 
 async def test_a_document_is_read_only_on_request(client: Client) -> None:
     await add_process(client.store, versions=2, model=MODEL)
     store = CountingStore(client.store)
     await client.on(store).ask('{process(namespace: "shop", code: "order") {versions {number hasBpmn}}}')
-    assert store.queries["model"] == 0
+    assert store.queries["processes.model"] == 0
     await client.on(store).ask('{process(namespace: "shop", code: "order") {version(number: 2) {bpmn}}}')
-    assert store.queries["model"] == 1
+    assert store.queries["processes.model"] == 1

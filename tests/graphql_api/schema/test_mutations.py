@@ -41,7 +41,7 @@ async def test_creates_a_process(client: Client) -> None:
         },
         "userErrors": [],
     }
-    kept = await client.store.process(ORDER)
+    kept = await client.store.processes.find(ORDER)
     assert kept is not None
     assert kept.title == "Order approval"
 
@@ -94,7 +94,7 @@ async def test_publishes_the_draft(client: Client) -> None:
     version = data["publishVersion"]["version"]
     assert version.pop("publishedAt").endswith("Z")
     assert data["publishVersion"] == {"version": {"number": 2, "state": "PUBLISHED"}, "userErrors": []}
-    process = await client.store.process(ORDER)
+    process = await client.store.processes.find(ORDER)
     assert process is not None
     assert process.latest_published == 2
 
@@ -129,7 +129,7 @@ async def test_registers_instances(client: Client) -> None:
         },
         "userErrors": [],
     }
-    kept = await client.store.instances([an_id(1), an_id(2)])
+    kept = await client.store.instances.find_many([an_id(1), an_id(2)])
     assert list(kept.values()) == [
         an_instance(1, position=["approve", "pay"]),
         an_instance(2, status=Status.FAILED, position=[]),
@@ -153,7 +153,7 @@ async def test_registers_instances_given_in_the_text(client: Client) -> None:
         status="RUNNING",
     )
     assert data["registerInstances"] == {"count": 1, "userErrors": []}
-    kept = await client.store.instances([an_id(1)])
+    kept = await client.store.instances.find_many([an_id(1)])
     assert kept[an_id(1)] == an_instance(1, status=Status.RUNNING, position=["pay"])
 
 
@@ -161,7 +161,7 @@ async def test_an_instance_registered_again_keeps_its_version(client: Client) ->
     await add_process(client.store, versions=2)
     await add_instances(client.store, an_instance(1))
     await client.ask(REGISTER, instances=[{"id": str(an_id(1)), "version": 2, "status": "RUNNING"}])
-    kept = await client.store.instances([an_id(1)])
+    kept = await client.store.instances.find_many([an_id(1)])
     assert kept[an_id(1)] == an_instance(1, status=Status.RUNNING, position=[])
 
 
@@ -183,7 +183,7 @@ async def test_reports_instances_of_whatever_process(client: Client) -> None:
         ],
     )
     assert data["reportInstances"] == {"count": 2, "userErrors": []}
-    kept = await client.store.instances([an_id(1), an_id(2)])
+    kept = await client.store.instances.find_many([an_id(1), an_id(2)])
     assert list(kept.values()) == [
         an_instance(1, status=Status.COMPLETED, position=[]),
         an_instance(2, process=loan, position=["sign"]),

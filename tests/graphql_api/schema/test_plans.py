@@ -314,11 +314,11 @@ async def test_many_cohorts_run_one_query_for_their_instances(client: Client, po
     )
     assert len(data["upgradePlan"]["plan"]["cohorts"]) == positions
     assert store.queries == {
-        "process": 1,
-        "model": 1,
-        "selected_cohorts": 1,
-        "cohort_pages": 2,
-        "processes_named": 1,
+        "processes.find": 1,
+        "processes.model": 1,
+        "instances.selected_cohorts": 1,
+        "instances.cohort_pages": 2,
+        "processes.find_many": 1,
     }
 
 
@@ -334,7 +334,7 @@ async def test_a_plan_of_more_cohorts_than_assumed_is_held_to_the_budget(client:
         "Expected to read at most 10,000 nodes in one operation, but cohorts has 400 items, "
         "which ask for 26 each."
     )
-    assert store.queries["cohort_pages"] == 0
+    assert store.queries["instances.cohort_pages"] == 0
     assert len((await client.ask(query % "count", i=an_input()))["upgradePlan"]["plan"]["cohorts"]) == 400
 
 
@@ -364,7 +364,7 @@ async def test_an_upgrade_follows_the_mapping_instructions_and_stores_them(world
         "upgrade": {"upgraded": 1, "skipped": 0, "mappings": mappings, "outcomes": {"nodes": []}},
         "userErrors": [],
     }
-    kept = await world.store.instances([an_id(2)])
+    kept = await world.store.instances.find_many([an_id(2)])
     assert kept[an_id(2)] == an_instance(2, version=2, position=["sign"])
     stored = await world.ask("{upgrades {nodes {mappings {fromVersion instructions {source target}}}}}")
     assert stored["upgrades"]["nodes"] == [{"mappings": mappings}]

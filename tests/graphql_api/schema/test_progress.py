@@ -12,7 +12,7 @@ from strawberry import Schema
 from tests.graphql_api.schema.schema_client import Client, execute_served
 from tests.graphql_api.schema.schema_world import add_instances, an_id, an_instance
 from tests.graphql_api.schema.upgrade_requests import a_small_front_door, put_into, the_upgrade, upgrade_from
-from tests.support.stores import SERVED, Around, Stores
+from tests.support.stores import SERVED, Around, Overlay, Stores
 from tests.support.workers import a_worker, run_one_chunk, running_worker, wait_until_only
 from uplift.domain import Upgrade, UpgradeId, UpgradeState
 from uplift.domain.errors import StoreUnavailable
@@ -44,10 +44,14 @@ class ListenedStore(Around):
         finally:
             self.listening -= 1
 
-    async def upgrade(self, upgrade: UpgradeId) -> Upgrade | None:
+    @property
+    def upgrades(self) -> Overlay:
+        return Overlay(self._store.upgrades, find=self._find_upgrade)
+
+    async def _find_upgrade(self, upgrade: UpgradeId) -> Upgrade | None:
         if self.is_locked:
             raise StoreUnavailable("it is locked")
-        return await self._store.upgrade(upgrade)
+        return await self._store.upgrades.find(upgrade)
 
 
 @pytest.fixture(params=SERVED)

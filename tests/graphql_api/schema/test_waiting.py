@@ -17,7 +17,7 @@ from tests.graphql_api.schema.upgrade_requests import (
     upgrade_from,
     versions_of,
 )
-from tests.support.stores import Around
+from tests.support.stores import Around, Overlay
 from tests.support.workers import a_worker, run_next_upgrade, running_worker
 from uplift.domain import Caller, Role, Status
 from uplift.domain.errors import StoreUnavailable
@@ -102,7 +102,11 @@ async def test_wait_may_be_omitted_but_not_null(small: Client) -> None:
 class StoreLockedLater(Around):
     """A store that cannot read upgrades."""
 
-    async def upgrade(self, upgrade: object) -> None:
+    @property
+    def upgrades(self) -> Overlay:
+        return Overlay(self._store.upgrades, find=self._find_upgrade)
+
+    async def _find_upgrade(self, upgrade: object) -> None:
         raise StoreUnavailable("it is locked")
 
 
@@ -231,4 +235,6 @@ async def assert_queued_or_waited_for(small: Client, mutation: str, **input_fiel
 async def test_the_status_of_instances_does_not_change(small: Client) -> None:
     async with running_worker(small.store, a_worker()):
         await upgrade_from(small, "upgradeInstances")
-    assert (await small.store.instances([an_id(5)]))[an_id(5)] == an_instance(5, status=Status.RUNNING)
+    assert (await small.store.instances.find_many([an_id(5)]))[an_id(5)] == an_instance(
+        5, status=Status.RUNNING
+    )

@@ -59,7 +59,7 @@ def text(mutation: str, fields: str = "id state") -> str:
 
 async def the_upgrades(store: Store) -> list[Upgrade]:
     """All upgrades, the oldest first."""
-    return list(reversed((await store.upgrades(None, PageRequest(first=100))).items))
+    return list(reversed((await store.upgrades.page(None, PageRequest(first=100))).items))
 
 
 async def the_upgrade(store: Store) -> Upgrade:
@@ -71,14 +71,14 @@ async def the_upgrade(store: Store) -> Upgrade:
 async def put_into(store: Store, upgrade: UpgradeId, **fields: Any) -> Upgrade:
     """Overwrite fields of a stored upgrade."""
     async with store.transaction() as transaction:
-        stored = await transaction.upgrade(upgrade)
-        assert stored is not None
-        changed = replace(stored, **fields)
-        await transaction.save_upgrade(changed)
+        locked = await transaction.upgrades.lock(upgrade)
+        assert locked is not None
+        changed = replace(locked.upgrade, **fields)
+        await locked.save(changed)
         return changed
 
 
 async def versions_of(store: Store, *numbers: int) -> list[int]:
     """The versions of the instances with these numbers."""
-    found = await store.instances([an_id(number) for number in numbers])
+    found = await store.instances.find_many([an_id(number) for number in numbers])
     return [found[an_id(number)].version for number in numbers]

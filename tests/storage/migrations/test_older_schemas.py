@@ -130,7 +130,7 @@ async def test_what_is_kept_can_be_worked_on(older: Path | URL) -> None:
         )
         assert (done.upgraded, done.skipped) == (1, 2)
         assert {one.version for one in (await by_id(store, ORDERS)).values()} == {2}
-        histories = await store.histories([InstanceId(UPGRADED), InstanceId(LEFT_ALONE)])
+        histories = await store.instances.histories([InstanceId(UPGRADED), InstanceId(LEFT_ALONE)])
         assert len(histories[InstanceId(UPGRADED)]) == 2
 
 
@@ -140,7 +140,7 @@ async def test_an_upgrade_that_was_unfinished_goes_on_where_it_was(older: Path |
     async with an_open_database(older) as store:
         running, done = UpgradeId(RUNNING), UpgradeId(UPGRADE)
         gone = Lease(worker="gone", until=NOON)
-        assert await store.partitions([running, done]) == {
+        assert await store.partitions.remaining([running, done]) == {
             running: (Partition(upgrade=running, cursor=2, last=3, lease=gone),),
             done: (),
         }

@@ -12,7 +12,7 @@ from tests.contract.upgrade_work import SMALL, UPGRADED, kinds_of, request, take
 from tests.contract.use_cases.test_partitions import ONE, TWO, a_shared_upgrade, holders_of, sharing
 from tests.storage.postgres.on_postgres import until_someone_waits_for_a_row
 from tests.support.builders import ADMIN, ORDERS, a_process, an_id, an_instance, at, instances
-from tests.support.stores import Everything, everything_in, instances_of, outcomes_of
+from tests.support.stores import Everything, Overlay, everything_in, instances_of, outcomes_of, overlay
 from uplift.domain import (
     Status,
     Upgrade,
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.anyio
 
 async def chunk_of(transaction: Transaction, upgrade: Upgrade, worker: Worker, size: int) -> DoneChunk:
     """The next chunk of what the worker holds, not committed yet."""
-    held = await transaction.held_partition(upgrade.id, worker.name, worker.clock())
+    held = await transaction.partitions.lock_held(upgrade.id, worker.name, worker.clock())
     assert held is not None
     return await run_chunk(transaction, held, size, worker, {})
 
@@ -46,14 +46,14 @@ async def chunk_of(transaction: Transaction, upgrade: Upgrade, worker: Worker, s
 async def test_a_worker_waits_for_no_chunk_of_another_share(store: SqlStore, neighbour: SqlStore) -> None:
     shared = await a_shared_upgrade(store, 12)
     async with store.transaction() as transaction:
-        held = await transaction.held_partition(shared.id, "one", ONE.clock())
+        held = await transaction.partitions.lock_held(shared.id, "one", ONE.clock())
         assert held is not None
-        chunk = await transaction.record_chunk(held.upgrade, held.partition, 6, [])
+        chunk = await held.chunks.record(6, [])
         assert chunk.recorded == 6
         beside = await run_upgrade(neighbour, shared, TWO)
         assert (beside.state, beside.upgraded) == (UpgradeState.RUNNING, 6)
     # The transaction had not moved anything: what it recorded is not told as done.
-    assert (await store.upgrade(shared.id)) == beside
+    assert (await store.upgrades.find(shared.id)) == beside
 
 
 async def test_the_two_last_chunks_at_the_same_moment_complete_the_upgrade_once(
@@ -67,7 +67,7 @@ async def test_the_two_last_chunks_at_the_same_moment_complete_the_upgrade_once(
         await until_someone_waits_for_a_row(store)
     done = await other
     assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 12)
-    assert await store.upgrade(shared.id) == done
+    assert await store.upgrades.find(shared.id) == done
     assert await kinds_of(store, shared.id) == {an_id(number): UPGRADED for number in range(12)}
 
 
@@ -80,7 +80,7 @@ async def test_what_another_worker_decides_within_a_chunk_of_an_undo_is_carried_
     for worker in (ONE, TWO):
         await taken(store, undo.id, worker)
     async with store.transaction() as transaction:
-        held = await transaction.held_partition(undo.id, "one", ONE.clock())
+        held = await transaction.partitions.lock_held(undo.id, "one", ONE.clock())
         assert held is not None
         # It has read the decisions: there are none.
         await run_upgrade(neighbour, undo, TWO)
@@ -125,17 +125,21 @@ async def test_who_stops_an_upgrade_waits_for_no_chunk_and_sees_none_afterwards(
         @asynccontextmanager
         async def transaction(self, *, in_background: bool = False) -> AsyncIterator[SqlTransaction]:
             async with super().transaction(in_background=in_background) as transaction:
-                record_chunk = transaction.record_chunk
 
-                async def interfered(*about: Any) -> object:
-                    chunk = await record_chunk(*about)
-                    if not seen:
-                        await act(neighbour, shared.id, caller=ADMIN)
-                        seen.append(await everything_in(neighbour))
-                    return chunk
+                async def lock_held(*about: Any) -> object:
+                    held = await transaction.partitions.lock_held(*about)
+                    assert held is not None
 
-                transaction.record_chunk = interfered  # type: ignore[assignment, method-assign]  # the fault
-                yield transaction
+                    async def record(*about: Any) -> object:
+                        chunk = await held.chunks.record(*about)
+                        if not seen:
+                            await act(neighbour, shared.id, caller=ADMIN)
+                            seen.append(await everything_in(neighbour))
+                        return chunk
+
+                    return Overlay(held, chunks=Overlay(held.chunks, record=record))
+
+                yield overlay(transaction, partitions=Overlay(transaction.partitions, lock_held=lock_held))
 
     left = await run_upgrade(Interfering(store.database), shared, ONE)
     assert (left.state, left.upgraded) == (state, 0)
@@ -148,7 +152,7 @@ async def test_who_claims_while_another_does_waits_for_nobody(store: SqlStore, n
     await a_process(store, holding=instances(range(12)))
     queued = await request(store)
     async with store.transaction() as transaction:
-        found = await transaction.claimable(ONE.clock())
+        found = await transaction.upgrades.lock_claimable(ONE.clock())
         assert found is not None
         assert await claim(neighbour, TWO) is None
     assert await claim(neighbour, TWO) is not None
@@ -161,13 +165,13 @@ async def test_two_claims_at_once_never_take_two_upgrades_of_a_process(
     await a_process(store, holding=instances(range(12)))
     first, second = await request(store), await request(store)
     async with store.transaction() as transaction:
-        found = await transaction.claimable(ONE.clock(), only=first.id)
+        found = await transaction.upgrades.lock_claimable(ONE.clock(), only=first.id)
         assert found is not None
         other = create_task(claim(neighbour, TWO, only=second.id))
         await until_someone_waits_for_a_row(store)
-        upgrade, partition = found
-        await transaction.save_partition(replace(partition, lease=ONE.lease()))
-        await transaction.save_upgrade(replace(upgrade, state=UpgradeState.RUNNING))
+        locked, partition = found
+        await partition.save(replace(partition.partition, lease=ONE.lease()))
+        await locked.save(replace(locked.upgrade, state=UpgradeState.RUNNING))
     assert await other is None
 
 
@@ -199,6 +203,6 @@ async def test_many_workers_with_many_cohorts_wait_for_each_other_but_never_in_a
     }
     kinds = await kinds_of(store, queued.id)
     assert {given for given, kind in kinds.items() if kind is UPGRADED} == moving
-    counted = (await store.decisions([queued.id]))[queued.id]
+    counted = (await store.upgrades.skip_decisions([queued.id]))[queued.id]
     assert sum(one.count for one in counted) == 600 - len(moving)
     assert len(await outcomes_of(store, queued.id)) == 600

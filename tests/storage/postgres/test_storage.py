@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.contract.chunk_work import plain_rules
+from tests.contract.chunk_work import lock, plain_rules
 from tests.contract.upgrade_work import SMALL, request, work, work_and_die
 from tests.storage.postgres.on_postgres import ask, until, until_someone_waits_for_a_row
 from tests.storage.recording import statements_on
@@ -131,7 +131,7 @@ async def test_times_and_ids_are_kept_in_types_of_their_own(store: SqlStore) -> 
     ours = f"{kinds} WHERE table_schema = 'public' AND column_name LIKE "
     assert await ask(store, ours + "'%%uuid'") == "uuid"
     assert await ask(store, ours + "'%%\\_at'") == "timestamp with time zone"
-    [process] = (await store.processes(PageRequest(first=1))).items
+    [process] = (await store.processes.page(PageRequest(first=1))).items
     assert process.created_at == NOON
     assert NOON.microsecond
 
@@ -150,7 +150,7 @@ async def test_a_transaction_that_is_cut_writes_nothing(store: SqlStore, neighbo
 
     async def write() -> None:
         async with store.transaction() as transaction:
-            await transaction.report(ORDERS, [a_report(1, status=Status.FAILED)])
+            await transaction.instances.report(ORDERS, [a_report(1, status=Status.FAILED)])
             await cut_all_connections(neighbour)
 
     with pytest.raises(StoreUnavailable):
@@ -202,7 +202,7 @@ async def test_an_instance_that_two_processes_register_at_once_belongs_to_one(
     for number in range(20):
         done = await gather(register(store, number, ORDERS), register(neighbour, number, INVOICES))
         assert sorted(done) == [False, True]
-        [kept] = (await store.instances([an_id(number)])).values()
+        [kept] = (await store.instances.find_many([an_id(number)])).values()
         assert kept == an_instance(number, process=kept.process, position=at(kept.process.code))
 
 
@@ -217,21 +217,19 @@ async def test_instances_that_become_active_in_the_middle_of_a_chunk_are_left_to
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(neighbour.transaction())
         if how == "are registered":
-            await engine.register(ORDERS, [an_instance(3)])
+            await engine.instances.register(ORDERS, [an_instance(3)])
         # A later one is there already when the upgrade comes: the chunk reaches as far.
         await register_instances(store, process=ORDERS, instances=[an_instance(4)], caller=ADMIN)
         queued = await request(store, worker=a_worker(size=1))
         async with store.transaction() as transaction:
-            upgrade = await transaction.upgrade(queued.id)
-            assert upgrade is not None
-            [partition] = await transaction.partitions(upgrade)
-            chunk = await transaction.record_chunk(upgrade, partition, 10, [])
+            _, partition = await lock(transaction, queued.id)
+            chunk = await partition.chunks.record(10, [])
             assert (chunk.recorded, chunk.is_last) == (2, True)
             if how == "wait again":
-                await engine.report(ORDERS, [a_report(ended)])
+                await engine.instances.report(ORDERS, [a_report(ended)])
             await stack.aclose()
-            await transaction.keep_decisions(upgrade, [CountedDecision(decision=decision, count=2)])
-            assert await transaction.move(upgrade, partition, chunk, [decision]) == 2
+            await partition.chunks.keep_decisions([CountedDecision(decision=decision, count=2)])
+            assert await partition.chunks.move(chunk, [decision]) == 2
     held = {one.id: (one.status, one.version) for one in await instances_of(store, ORDERS)}
     late = an_id(2 if how == "wait again" else 3)
     assert held[late] == (Status.PENDING, 1)
@@ -246,10 +244,10 @@ async def test_a_chunk_that_waits_for_an_instance_keeps_nobody_from_those_behind
     await a_process(store, holding=[*instances([1, 2]), running, an_instance(4)])
     upgrade = await request(store)
     async with neighbour.transaction() as transaction:
-        await transaction.processes_of([an_id(3)])
+        await transaction.instances.lock([an_id(3)])
         working = create_task(work(store, upgrade.id))
         await until_someone_waits_for_a_row(store)
-        assert list(await transaction.processes_of([an_id(4)])) == [an_id(4)]
+        assert list(await transaction.instances.lock([an_id(4)])) == [an_id(4)]
     done = await working
     assert (done.upgraded, done.skipped) == (3, 1)
 
@@ -262,7 +260,7 @@ async def test_an_instance_that_goes_on_while_its_chunk_waits_for_it_is_decided_
     await a_process(store, holding=[an_instance(1), an_instance(2, position=at("b")), *instances([3, 4])])
     upgrade = await request(store)
     async with neighbour.transaction() as engine:
-        await engine.report(ORDERS, [a_report(3, status=status, position=at("b"))])
+        await engine.instances.report(ORDERS, [a_report(3, status=status, position=at("b"))])
         working = create_task(work(store, upgrade.id))
         await until_someone_waits_for_a_row(store)
     done = await working
@@ -282,10 +280,10 @@ async def test_a_chunk_gives_way_to_who_waits_for_it_in_a_circle(
     await a_process(store, holding=instances([1, 2, 3, 4]))
     begun = await work_and_die(store, (await request(store)).id, chunks=1)
     async with neighbour.transaction() as engine:
-        await engine.processes_of([an_id(4)])
+        await engine.instances.lock([an_id(4)])
         working = create_task(run_upgrade(store, begun, SMALL))
         await until_someone_waits_for_a_row(store)
-        assert list(await engine.processes_of([an_id(3)])) == [an_id(3)]
+        assert list(await engine.instances.lock([an_id(3)])) == [an_id(3)]
     done = await working
     assert (done.upgraded, done.skipped) == (4, 0)
 
@@ -318,7 +316,7 @@ async def test_a_copy_that_must_wait_for_too_long_is_an_unavailable_store(
             await copy_new(connection, instance, [row])
 
     async with store.transaction() as transaction:
-        await transaction.register(ORDERS, held)
+        await transaction.instances.register(ORDERS, held)
         with pytest.raises(StoreUnavailable, match="lock timeout"):
             await copy()
     assert await instances_of(store, ORDERS) == held

@@ -49,6 +49,6 @@ async def test_a_checkpoint_that_fails_is_told_and_harms_nobody(
         await store.close()
     assert "Expected to move the WAL into the file, but the database says" in caplog.text
     again = await SqlStore.open(file)
-    assert await again.process(ORDERS) is not None
-    assert await again.process(INVOICES) is None
+    assert await again.processes.find(ORDERS) is not None
+    assert await again.processes.find(INVOICES) is None
     await again.close()

@@ -195,4 +195,4 @@ async def test_the_same_registration_from_two_programs_counts_once(
         )
     )
     assert await instances_of(store, ORDERS) == new
-    assert (await store.instances([an_id(7)]))[an_id(7)] == new[7]
+    assert (await store.instances.find_many([an_id(7)]))[an_id(7)] == new[7]

@@ -96,7 +96,7 @@ async def test_a_refused_change_does_not_block_the_next(store: SqlStore) -> None
         with pytest.raises(ProcessExists):
             await create_process(store, namespace="crm", code="orders", title=None, caller=ADMIN)
     await a_process(store, INVOICES)
-    assert await store.process(INVOICES) is not None
+    assert await store.processes.find(INVOICES) is not None
 
 
 async def test_a_statement_that_fails_rolls_the_whole_transaction_back(store: SqlStore) -> None:
@@ -121,7 +121,7 @@ async def test_a_cancelled_transaction_is_rolled_back(store: SqlStore) -> None:
 
     async def dawdle() -> None:
         async with store.transaction() as transaction:
-            await transaction.report(ORDERS, [a_report(1, status=Status.FAILED)])
+            await transaction.instances.report(ORDERS, [a_report(1, status=Status.FAILED)])
             written.set()
             await sleep(60)
 
@@ -170,7 +170,7 @@ async def test_transactions_cancelled_at_any_moment_leave_whole_states_and_no_lo
     kept = [await cancel(store, 0)]
     for wait in range(1, 15):
         async with timeout(1), store.transaction() as transaction:
-            await transaction.report(ORDERS, [a_report(n) for n in range(50)])
+            await transaction.instances.report(ORDERS, [a_report(n) for n in range(50)])
         held = await everything_in(store)
         for upgrade in held.upgrades:
             assert len(held.outcomes[upgrade.id]) == upgrade.total
@@ -190,7 +190,7 @@ async def test_readers_see_the_state_before_an_open_transaction(store: SqlStore,
     await a_process(store, holding=instances(range(3)))
     before = await everything_in(store)
     async with store.transaction() as transaction:
-        await transaction.report(ORDERS, [a_report(n, status=Status.FAILED) for n in range(3)])
+        await transaction.instances.report(ORDERS, [a_report(n, status=Status.FAILED) for n in range(3)])
         assert await everything_in(store) == before
         assert await everything_in(neighbour) == before
         assert await gather(*(instances_of(store, ORDERS) for _ in range(20))) == [
@@ -244,9 +244,9 @@ async def test_a_writer_waits_for_the_lock_of_another(store: SqlStore, file: Pat
 async def test_rolled_back_changes_are_unknown_to_the_neighbour(store: SqlStore, neighbour: SqlStore) -> None:
     await a_process(store, holding=[an_instance(1)])
     async with a_transaction_that_fails(store) as transaction:
-        await transaction.register(ORDERS, [an_instance(2)])
+        await transaction.instances.register(ORDERS, [an_instance(2)])
     assert await instances_of(neighbour, ORDERS) == [an_instance(1)]
-    assert await neighbour.instances([an_id(2)]) == {}
+    assert await neighbour.instances.find_many([an_id(2)]) == {}
 
 
 async def test_a_file_that_cannot_be_written_is_an_outage(store: SqlStore) -> None:

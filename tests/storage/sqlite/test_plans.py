@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.chunk_work import add_upgrade, moving, run_chunk
+from tests.contract.chunk_work import add_upgrade, lock, moving, process_chunk, run_chunk
 from tests.storage.recording import Sent, plan_of, statements_on
 from tests.support.builders import (
     NOON,
@@ -58,11 +58,11 @@ async def statements_of_a_chunk(store: SqlStore, kind: SelectionKind, size: int)
         upgrade = await add_upgrade(transaction, upgrade, selecting(kind, size))
     async with store.database.writing() as connection:
         pass
-    with statements_on(connection) as sent:
-        async with store.transaction() as transaction:
-            stored = await transaction.upgrade(upgrade.id)
-            assert stored is not None
-            worked = await run_chunk(transaction, stored, 10_000, moving({at("go"): at("gone")}))
+    async with store.transaction() as transaction:
+        locked = await lock(transaction, upgrade.id)
+        with statements_on(connection) as sent:
+            worked = await process_chunk(*locked, 10_000, moving({at("go"): at("gone")}))
+            await transaction.upgrades.find(upgrade.id)  # sends what was put off before it
     assert worked.moved == size // 2
     return sent
 
@@ -117,7 +117,7 @@ async def test_lists_are_read_along_an_index_and_never_sorted(store: SqlStore, k
     selection = selecting(kind, 20)
     async with store.transaction() as transaction:
         upgrade = await add_upgrade(transaction, an_upgrade(selection=selection.kind), selection)
-        await run_chunk(transaction, upgrade, 10_000)
+        await run_chunk(transaction, upgrade.id, 10_000)
     page = PageRequest(first=5, after=2)
     async with store.database.reading() as connection:
         pass
@@ -125,11 +125,11 @@ async def test_lists_are_read_along_an_index_and_never_sorted(store: SqlStore, k
         for status in (None, *Status):
             for version in (None, VersionNumber(1)):
                 which = InstanceFilter(status=status, version=version)
-                await store.instance_pages([ORDERS], which, page)
-        await store.outcome_pages([upgrade.id], OutcomeFilter(), page)
-        await store.upgrades(ORDERS, page)
-        await store.upgrades(None, page)
-        await store.processes(page)
+                await store.instances.pages([ORDERS], which, page)
+        await store.upgrades.outcome_pages([upgrade.id], OutcomeFilter(), page)
+        await store.upgrades.page(ORDERS, page)
+        await store.upgrades.page(None, page)
+        await store.processes.page(page)
     assert len(sent) >= 16
     for one in sent:
         plan = await plan_of(store, one)
@@ -143,7 +143,7 @@ async def test_who_looks_for_work_looks_at_no_upgrade_that_has_ended(store: SqlS
     async with store.database.reading() as connection:
         pass
     with statements_on(connection) as sent:
-        assert await store.claimable(NOON) is None
+        assert await store.upgrades.claimable(NOON) is None
     assert len(sent) == 3
     for one in sent:
         steps = [step for step in await plan_of(store, one) if step.startswith("SCAN upgrade")]
@@ -156,17 +156,17 @@ async def test_a_page_of_many_processes_takes_no_statement_a_process(
     keys = [a_key(f"process-{number}") for number in range(300)]
     async with store.transaction() as transaction:
         for key in keys:
-            await transaction.add_process(a_stored_process(key))
-            await transaction.put_version(key, a_version(1), None)
-            await transaction.register(key, [an_instance(process=key)])
+            await transaction.processes.add(a_stored_process(key))
+            await transaction.processes.put_version(key, a_version(1), None)
+            await transaction.instances.register(key, [an_instance(process=key)])
     async with neighbour.database.reading() as connection:
         pass
     with statements_on(connection) as sent:
-        await neighbour.processes(PageRequest(first=300))
-        await neighbour.processes_named(keys)
-        await neighbour.versions(keys)
-        await neighbour.cohorts(keys)
-        await neighbour.instance_pages(keys, InstanceFilter(), PageRequest(first=3))
+        await neighbour.processes.page(PageRequest(first=300))
+        await neighbour.processes.find_many(keys)
+        await neighbour.processes.versions(keys)
+        await neighbour.instances.cohorts(keys)
+        await neighbour.instances.pages(keys, InstanceFilter(), PageRequest(first=3))
     assert len(sent) <= 10
 
 
@@ -180,14 +180,14 @@ async def test_pages_of_outcomes_take_few_different_statements_whichever_upgrade
         selection = selecting(kind, 2)
         async with store.transaction() as transaction:
             upgrade = await add_upgrade(transaction, an_upgrade(number, selection=kind), selection)
-            await run_chunk(transaction, upgrade, 10)
+            await run_chunk(transaction, upgrade.id, 10)
         ids.append(upgrade.id)
     mixtures = [chosen for most in range(1, 7) for chosen in combinations(ids, most)]
     async with store.database.reading() as connection:
         pass
     with statements_on(connection) as sent:
         for chosen in mixtures:
-            pages = await store.outcome_pages(chosen, OutcomeFilter(), PageRequest(first=5))
+            pages = await store.upgrades.outcome_pages(chosen, OutcomeFilter(), PageRequest(first=5))
             assert all(pages[one].items for one in chosen)
     listings = {one.sql for one in sent if "outcome" in one.sql}
     assert len(mixtures) == 63

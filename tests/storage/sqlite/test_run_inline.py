@@ -29,7 +29,7 @@ async def listen(store: SqlStore) -> list[int]:
 
 async def read(store: SqlStore, ids: list[InstanceId], *, times: int = 1) -> None:
     for _ in range(times):
-        assert list(await store.instances(ids)) == ids
+        assert list(await store.instances.find_many(ids)) == ids
 
 
 async def test_a_few_instances_are_read_at_once_and_many_by_another_thread(store: SqlStore) -> None:
@@ -70,13 +70,13 @@ async def test_what_the_database_refuses_is_told_as_by_another_thread(store: Sql
         assert isinstance(connection, SqliteConnection)
         await connection.run_in_thread(lambda raw: raw.set_progress_handler(lambda: 1, 1))
     with pytest.raises(StoreUnavailable, match="the database says 'interrupted'"):
-        await store.instances([an_id(7)])
+        await store.instances.find_many([an_id(7)])
 
 
 async def test_it_sees_what_was_committed_just_before(store: SqlStore) -> None:
     await a_process(store, holding=[an_instance(7)])
     for status in (Status.RUNNING, Status.PENDING, Status.RUNNING, Status.COMPLETED):
         async with store.transaction() as transaction:
-            await transaction.report(ORDERS, [a_report(7, status=status)])
-        [found] = (await store.instances([an_id(7)])).values()
+            await transaction.instances.report(ORDERS, [a_report(7, status=status)])
+        [found] = (await store.instances.find_many([an_id(7)])).values()
         assert found.status is status

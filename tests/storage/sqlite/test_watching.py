@@ -70,7 +70,7 @@ async def test_one_program_pauses_and_cancels_what_another_works_on(
     assert await run_upgrade(store, running, SMALL) == paused
     assert await claim(store, a_worker("other")) is None
     cancelled = await cancel_upgrade(neighbour, queued.id, caller=ADMIN)
-    assert await store.upgrade(queued.id) == cancelled
+    assert await store.upgrades.find(queued.id) == cancelled
     assert (cancelled.state, cancelled.upgraded) == (UpgradeState.CANCELLED, 2)
 
 

@@ -1,0 +1,63 @@
+"""Records and moves the chunks of one partition of an upgrade."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from uplift.domain.model.cohort import CountedCohort
+from uplift.domain.model.decision import CountedDecision, Decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedChunk:
+    """A chunk of `recorded` instances, each with its outcome.
+
+    `moved` of them are in cohorts that the passed decisions move; `unmoved` are the others, by cohort.
+    `not_found` counts ids of the selection that no instance of the process has. The chunk ends at the
+    position `cursor`; `is_last` says that nothing of the partition remains behind it.
+    """
+
+    recorded: int
+    moved: int
+    unmoved: tuple[CountedCohort, ...]
+    not_found: int
+    cursor: int
+    is_last: bool
+
+
+class Chunks(Protocol):
+    """Records and moves the instances behind the cursor of a locked partition.
+
+    The order within a transaction is: `record`, then `keep_decisions` for its unmoved cohorts, then `move`
+    for those of them that upgrade. All of it commits or rolls back together with the partition's cursor.
+    """
+
+    async def end(self, size: int) -> int:
+        """Return the end position of a chunk of `size` instances, at most the end of the partition."""
+        ...
+
+    async def record(self, size: int, decisions: Collection[Decision]) -> RecordedChunk:
+        """Lock the next `size` instances of the partition and record their cohorts as outcomes.
+
+        Moves those that `decisions` move: pass all kept UPGRADE decisions. Active instances that the
+        selection leaves out may count towards `size`.
+        Only instances that existed when the upgrade was added belong to it: of all active, those among them
+        that are still active; of a selection by ids, an id that had no instance then is not found.
+        """
+        ...
+
+    async def move(self, chunk: RecordedChunk, decisions: Collection[Decision]) -> int:
+        """Move the unmoved instances of the chunk as these UPGRADE decisions say; returns how many.
+
+        Keep the decisions first, and pass every decision that moves an instance of the chunk: a store may
+        apply all kept decisions. Moves an instance only if it still is in the cohort it was recorded in.
+        """
+        ...
+
+    async def decisions(self) -> tuple[Decision, ...]:
+        """Return all kept decisions of the upgrade, including those that other workers committed."""
+        ...
+
+    async def keep_decisions(self, decisions: Sequence[CountedDecision]) -> None:
+        """Keep decisions on cohorts of the chunk; the counts of SKIP decisions add to what is kept."""
+        ...

@@ -1,0 +1,97 @@
+"""Reads, registers and updates process instances."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from uplift.domain.model.cohort import Cohort, CountedCohort
+from uplift.domain.model.instance import Instance, InstanceId, InstanceReport, Status
+from uplift.domain.model.paging import Page, PageRequest
+from uplift.domain.model.process import ProcessKey, VersionNumber
+from uplift.domain.model.selection import Selection
+from uplift.domain.model.upgrade import HistoryEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceFilter:
+    """Restricts a list of instances; None means any."""
+
+    status: Status | None = None
+    version: VersionNumber | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectedCohorts:
+    """The instances of a selection at one moment, grouped by cohort.
+
+    `not_found` counts ids that no instance of the process has, `excluded` the active instances that the
+    selection leaves out.
+    """
+
+    cohorts: tuple[CountedCohort, ...]
+    not_found: int
+    excluded: int
+
+
+class InstanceQueries(Protocol):
+    """Reads committed instances. Each statement reads its own snapshot and waits for no writer.
+
+    Lists follow the order of registration unless stated otherwise.
+    """
+
+    async def find_many(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, Instance]:
+        """Return the instances that exist, by id and in the order of `ids`."""
+        ...
+
+    async def pages(
+        self, process_keys: Sequence[ProcessKey], instance_filter: InstanceFilter, page: PageRequest
+    ) -> Mapping[ProcessKey, Page[Instance]]:
+        """Return the same page of the instances of each process."""
+        ...
+
+    async def cohorts(
+        self, process_keys: Sequence[ProcessKey]
+    ) -> Mapping[ProcessKey, tuple[CountedCohort, ...]]:
+        """Count all instances of each process: by version, then status, the largest cohort first."""
+        ...
+
+    async def count_active(self, process_key: ProcessKey) -> int:
+        """Count the instances of a process that have not ended."""
+        ...
+
+    async def selected_cohorts(self, process_key: ProcessKey, selection: Selection) -> SelectedCohorts:
+        """Count the instances of a selection by version, status and position."""
+        ...
+
+    async def cohort_pages(
+        self, process_key: ProcessKey, selection: Selection, cohorts: Sequence[Cohort], page: PageRequest
+    ) -> Mapping[Cohort, Page[Instance]]:
+        """Return the same page of the selected instances of each cohort."""
+        ...
+
+    async def histories(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, tuple[HistoryEntry, ...]]:
+        """Return what upgrades did to each of these instances, the oldest first."""
+        ...
+
+
+class InstanceRepository(Protocol):
+    """Registers and updates instances within a transaction. The process must exist."""
+
+    async def lock(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, ProcessKey]:
+        """Lock the instances that exist and return the process of each.
+
+        Locks in the order of registration, as chunks do, so that two transactions do not wait for each
+        other in a circle. No other transaction moves or updates the instances until this one ends.
+        """
+        ...
+
+    async def register(self, process_key: ProcessKey, instances: Sequence[Instance]) -> None:
+        """Add instances, each id once; of an instance that exists, only status and position change.
+
+        Raises StoreUnavailable when another process registers one of the new ids concurrently.
+        """
+        ...
+
+    async def report(self, process_key: ProcessKey, reports: Sequence[InstanceReport]) -> None:
+        """Change status and position of existing instances of the process; the last report of an id wins."""
+        ...

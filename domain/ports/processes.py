@@ -1,0 +1,71 @@
+"""Reads and writes processes, their versions and BPMN documents."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from uplift.domain.model.paging import Page, PageRequest
+from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber
+
+
+class ProcessQueries(Protocol):
+    """Reads committed processes and versions. Each call reads its own snapshot and waits for no writer."""
+
+    async def find(self, process_key: ProcessKey) -> Process | None: ...
+
+    async def find_many(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Process]:
+        """Return the processes that exist, by key; the others are absent from the result."""
+        ...
+
+    async def page(self, page: PageRequest) -> Page[Process]:
+        """Return a page of all processes, the oldest first."""
+        ...
+
+    async def versions(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]:
+        """Return the versions of each process by number; an empty tuple for an unknown process."""
+        ...
+
+    async def model(self, process_key: ProcessKey, number: VersionNumber) -> bytes | None:
+        """Return the BPMN document of a version; None when the version has none or does not exist."""
+        ...
+
+
+class ProcessRepository(Protocol):
+    """Reads and writes processes and versions within a transaction.
+
+    Reads see the writes of the same transaction. `put_version` and `publish` need a process that exists.
+    """
+
+    async def find(self, process_key: ProcessKey) -> Process | None:
+        """Return a process without locking it."""
+        ...
+
+    async def add(self, process: Process) -> None:
+        """Add a process.
+
+        Waits for a concurrent transaction that adds the same key, and raises ProcessExists when that one
+        commits.
+        """
+        ...
+
+    async def lock_versions(
+        self, process_keys: Sequence[ProcessKey]
+    ) -> Mapping[ProcessKey, tuple[Version, ...]]:
+        """Lock the processes and return their versions by number; an empty tuple for an unknown process.
+
+        Waits for other transactions that hold these locks. Until this transaction ends, no other one locks
+        or changes the versions; readers are not blocked.
+        """
+        ...
+
+    async def model(self, process_key: ProcessKey, number: VersionNumber) -> bytes | None:
+        """Return the BPMN document of a version of an existing process; None when it has none."""
+        ...
+
+    async def put_version(self, process_key: ProcessKey, version: Version, model: bytes | None) -> None:
+        """Add a version, or replace the one that has its number."""
+        ...
+
+    async def publish(self, process_key: ProcessKey, number: VersionNumber, at: datetime) -> None:
+        """Mark an existing draft as published."""
+        ...

@@ -1,0 +1,146 @@
+"""Reads, adds and changes upgrades, their outcomes and idempotency keys."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from uplift.domain.model.decision import CountedDecision, ReasonCode
+from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
+from uplift.domain.model.paging import Page, PageRequest
+from uplift.domain.model.process import ProcessKey
+from uplift.domain.model.selection import UpgradeId, WorkedSelection
+from uplift.domain.model.upgrade import Outcome, OutcomeKind, Partition, Upgrade
+from uplift.domain.ports.partitions import LockedPartition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeFilter:
+    """Restricts a list of outcomes; None means any."""
+
+    kind: OutcomeKind | None = None
+    reason: ReasonCode | None = None
+
+
+class UpgradeQueries(Protocol):
+    """Reads committed upgrades and their outcomes. Each statement reads its own snapshot."""
+
+    async def find(self, upgrade_id: UpgradeId) -> Upgrade | None: ...
+
+    async def find_many(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, Upgrade]:
+        """Return the upgrades that exist, by id."""
+        ...
+
+    async def page(self, process_key: ProcessKey | None, page: PageRequest) -> Page[Upgrade]:
+        """Return a page of the upgrades of one process, or of all (None), the newest first."""
+        ...
+
+    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
+        """Return the upgrade of which a worker should claim a partition at `now`.
+
+        See uplift.domain.use_cases.run.claim for the order. With `only`, considers this upgrade alone.
+        """
+        ...
+
+    async def known_request(self, idempotency_key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
+        """Return the request that came with this key, unless it is older than `since`."""
+        ...
+
+    async def measured_rate(self) -> float | None:
+        """Return outcomes per second of work in the latest large upgrades; None when there was none."""
+        ...
+
+    async def outcome_pages(
+        self, ids: Sequence[UpgradeId], outcome_filter: OutcomeFilter, page: PageRequest
+    ) -> Mapping[UpgradeId, Page[Outcome]]:
+        """Return the same page of the outcomes of each upgrade.
+
+        Outcomes of a selection by ids keep the order of the request, all others that of registration.
+        """
+        ...
+
+    async def skip_decisions(
+        self, ids: Sequence[UpgradeId]
+    ) -> Mapping[UpgradeId, tuple[CountedDecision, ...]]:
+        """Return the SKIP decisions that each upgrade has applied, with the number of instances."""
+        ...
+
+
+class LockedUpgrade(Protocol):
+    """An upgrade that no other transaction changes until this one ends."""
+
+    @property
+    def upgrade(self) -> Upgrade:
+        """The upgrade as it was when it was locked or added."""
+        ...
+
+    async def remaining(self) -> tuple[Partition, ...]:
+        """Return the remaining partitions, along the selection. Workers may hold locks on them."""
+        ...
+
+    async def save(self, upgrade: Upgrade) -> None:
+        """Store what can change of the upgrade: state, times, counts and error."""
+        ...
+
+    async def remember_request(self, idempotency_key: IdempotencyKey, at: datetime) -> None:
+        """Store that this key led to this upgrade, replacing what the key led to before."""
+        ...
+
+    async def prune_outcomes(self, limit: int) -> int:
+        """Delete the first `limit` outcomes, about, of a finished upgrade; returns how many."""
+        ...
+
+
+class UpgradeRepository(Protocol):
+    """Adds and locks upgrades within a transaction.
+
+    A worker locks its partition before the upgrade, in this order only: all workers of an upgrade share it,
+    so its lock is held briefly.
+    """
+
+    async def find(self, upgrade_id: UpgradeId) -> Upgrade | None:
+        """Return an upgrade without locking it."""
+        ...
+
+    async def lock(self, upgrade_id: UpgradeId) -> LockedUpgrade | None:
+        """Lock an upgrade and return it as it is then; None when it does not exist.
+
+        Waits for the transaction that holds the lock, and sees what that one committed.
+        """
+        ...
+
+    async def add(
+        self, upgrade: Upgrade, selection: WorkedSelection
+    ) -> tuple[LockedUpgrade, LockedPartition]:
+        """Add an upgrade with its selection; it comes back with the number of active instances left out.
+
+        The partition covers the whole selection and is not stored, because most upgrades finish in the same
+        transaction: store it, or what remains of it, with `LockedPartition.add`.
+        """
+        ...
+
+    async def known_request(self, idempotency_key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
+        """Return the request that came with this key, unless it is older than `since`.
+
+        Waits for other transactions that ask for the same key, until they end: of several that carry out
+        the same request, one does it and the others find it done.
+        """
+        ...
+
+    async def lock_claimable(
+        self, now: datetime, *, only: UpgradeId | None = None
+    ) -> tuple[LockedUpgrade, LockedPartition] | None:
+        """Lock the partition that a worker should claim at `now`, and its upgrade.
+
+        Skips partitions that another transaction has locked. No other transaction claims a partition of
+        the same process until this one ends.
+        """
+        ...
+
+    async def lock_prunable(self, before: datetime, limit: int) -> tuple[LockedUpgrade, ...]:
+        """Lock the oldest `limit` upgrades that finished before a time and are not fully pruned.
+
+        Skips upgrades that another transaction has locked, and those that an unfinished retry or undo
+        refers to, which needs their outcomes.
+        """
+        ...
