@@ -15,8 +15,8 @@ from bench.on_postgres import BASE, Spent, a_bare_connection, populate, spending
 from bench.population import ADMIN, OLD_VERSIONS, POSITIONS, PROCESS
 from tests.support.postgres import Server, a_server
 from uplift.domain import Worker, all_active, upgrade_instances
+from uplift.domain.model.chunk import ChunkPolicy
 from uplift.domain.model.request import UpgradeRequest
-from uplift.domain.use_cases.run import ChunkPolicy
 from uplift.storage.store import SqlStore
 
 FIRST = 1_000

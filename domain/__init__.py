@@ -23,6 +23,7 @@ from uplift.domain.errors import (
     WrongState,
 )
 from uplift.domain.model.access import Caller, Role, require_system_admin
+from uplift.domain.model.chunk import ChunkPolicy, ChunkResult
 from uplift.domain.model.cohort import Cohort, CountedCohort, Origin
 from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode, SkipReason, Verdict
 from uplift.domain.model.idempotency import IdempotencyConflict
@@ -61,21 +62,22 @@ from uplift.domain.use_cases.instances import register_instances, report_instanc
 from uplift.domain.use_cases.plan import Fingerprint, Plan, PlanChanged, plan_upgrade
 from uplift.domain.use_cases.prune import prune_outcomes
 from uplift.domain.use_cases.request import request_retry, request_undo, request_upgrade
-from uplift.domain.use_cases.run import ChunkPolicy, DoneChunk, Worker, claim, run_upgrade
+from uplift.domain.use_cases.run import run_upgrade
 from uplift.domain.use_cases.upgrade import finish_upgrade, upgrade_instances
 from uplift.domain.use_cases.versions import create_process, get_process, publish_version, save_draft
 from uplift.domain.use_cases.watch import get_upgrade, wait_until_finished, watch
+from uplift.domain.use_cases.worker import Worker, claim
 
 __all__ = [
     "AllActive",
     "ByIds",
     "Caller",
     "ChunkPolicy",
+    "ChunkResult",
     "Cohort",
     "CountedCohort",
     "CountedDecision",
     "Decision",
-    "DoneChunk",
     "ElementId",
     "ErrorCode",
     "Finding",

@@ -12,7 +12,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from uplift.domain.errors import InvalidInput
-from uplift.domain.use_cases.run import ChunkPolicy, OnChunk, Worker, ignore_chunk
+from uplift.domain.model.chunk import ChunkPolicy
+from uplift.domain.use_cases.worker import OnChunk, Worker, ignore_chunk
 from uplift.gateway.limit_settings import LimitSettings
 
 DEFAULT_DATABASE_URL = "sqlite:///uplift.sqlite"

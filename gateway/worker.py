@@ -18,7 +18,8 @@ from structlog.contextvars import bind_contextvars
 from uplift.domain.errors import StoreUnavailable
 from uplift.domain.model.upgrade import Upgrade
 from uplift.domain.ports import Store
-from uplift.domain.use_cases.run import Worker, claim, fail, run_upgrade
+from uplift.domain.use_cases.run import run_upgrade
+from uplift.domain.use_cases.worker import Worker, claim, fail_upgrade
 
 POLL_INTERVAL = 0.5
 """Seconds between two polls for upgrades that other programs queued or released."""
@@ -145,7 +146,10 @@ class UpgradeWorker:
 
     async def _fail(self, upgrade: Upgrade, worker: Worker, error: Exception) -> None:
         try:
-            if await fail(self._store, upgrade, worker, f"{type(error).__name__}: {error}") is not None:
+            if (
+                await fail_upgrade(self._store, upgrade, worker, f"{type(error).__name__}: {error}")
+                is not None
+            ):
                 self._on_failure()
         except Exception:
             # The same fault may prevent this write. Then the upgrade runs again when its lease has expired.

@@ -8,7 +8,7 @@ import strawberry
 
 from uplift.domain.model.access import Caller
 from uplift.domain.ports import Store
-from uplift.domain.use_cases.run import Worker
+from uplift.domain.use_cases.worker import Worker
 from uplift.graphql_api.engine.limits import Limits
 
 if TYPE_CHECKING:  # loaders return the types of the schema, which import this module

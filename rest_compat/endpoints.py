@@ -18,9 +18,9 @@ from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import Outcome, OutcomeKind, Upgrade
 from uplift.domain.ports import OutcomeFilter, Store
 from uplift.domain.use_cases.request import request_upgrade
-from uplift.domain.use_cases.run import Worker
 from uplift.domain.use_cases.versions import get_process
 from uplift.domain.use_cases.watch import get_upgrade
+from uplift.domain.use_cases.worker import Worker
 from uplift.rest_compat.body import RestLimits, read_body, read_selection
 from uplift.rest_compat.errors import RestCode, RestError
 from uplift.rest_compat.headers import Preference, read_idempotency_key, read_preference

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from uplift.domain.model.access import Authenticate
 from uplift.domain.ports import Store
-from uplift.domain.use_cases.run import Worker
+from uplift.domain.use_cases.worker import Worker
 from uplift.rest_compat.body import RestLimits
 from uplift.rest_compat.endpoints import StatusEndpoint, UpgradeEndpoint
 from uplift.rest_compat.errors import to_rest_error

@@ -26,7 +26,7 @@ async def wait_for_end(
     """
     if upgrade.is_finished:
         return upgrade
-    end = wait_until_finished(store, upgrade, seconds=max_seconds)
+    end = wait_until_finished(store, upgrade, timeout_seconds=max_seconds)
     interruptions = [stopping.wait()] if disconnected is None else [stopping.wait(), disconnected()]
     return await first_of(end, *interruptions) or await get_upgrade(store, upgrade.id)
 

@@ -1,1 +1,1 @@
-"""The domain's values: frozen, checked when they are made, free of I/O."""
+"""The values of the domain: immutable, validated on creation, free of I/O."""

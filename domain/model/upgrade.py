@@ -142,11 +142,11 @@ class Upgrade:
         # Decisions that are read after the upgrade may include a chunk that it does not count yet.
         return count_reasons(skips, not_found=max(0, not_found))
 
-    def counting(self, *, upgraded: int, skipped: int) -> "Upgrade":
+    def with_outcomes(self, *, upgraded: int, skipped: int) -> "Upgrade":
         """The upgrade with this many more outcomes."""
         return replace(self, upgraded=self.upgraded + upgraded, skipped=self.skipped + skipped)
 
-    def worked_for(self, time: timedelta) -> "Upgrade":
+    def with_work_time(self, time: timedelta) -> "Upgrade":
         """The upgrade with this much more processing time."""
         return replace(self, worked=self.worked + time)
 

@@ -38,7 +38,7 @@ class UpgradeQueries(Protocol):
     async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
         """Return the upgrade of which a worker should claim a partition at `now`.
 
-        See uplift.domain.use_cases.run.claim for the order. With `only`, considers this upgrade alone.
+        See uplift.domain.use_cases.worker.claim for the order. With `only`, considers this upgrade alone.
         """
         ...
 

@@ -1,1 +1,1 @@
-"""What a program can ask Uplift to do: each use case loads, decides and saves."""
+"""The operations of Uplift: each use case loads, decides and saves."""

@@ -1,4 +1,4 @@
-"""How do two versions of a process differ, and what of the one has a place in the other?"""
+"""Compares two versions of a process."""
 
 from uplift.domain.model.process import ProcessKey, VersionNumber
 from uplift.domain.ports import Store
@@ -13,9 +13,10 @@ async def compare_versions(
     from_version: VersionNumber,
     to_version: VersionNumber | None = None,
 ) -> MigrationPath | None:
-    """The way from one version to another, drafts included; without `to_version` to the latest published one.
+    """Find the migration path between two versions, which may be drafts.
 
-    None when one of the two does not exist. Raises ProcessNotFound.
+    The target defaults to the latest published version. Returns None if either version does not exist. Raises
+    ProcessNotFound.
     """
     target = (await get_process(store, process)).latest_published if to_version is None else to_version
     numbers = {version.number for version in (await store.processes.versions([process]))[process]}

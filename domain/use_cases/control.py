@@ -1,4 +1,4 @@
-"""How does an operator stop an upgrade, for a while or for good?"""
+"""Pauses, resumes and cancels upgrades."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +15,7 @@ CANCELLABLE = (UpgradeState.QUEUED, UpgradeState.RUNNING, UpgradeState.PAUSED)
 
 
 async def pause_upgrade(store: Store, upgrade_id: UpgradeId, *, caller: Caller) -> Upgrade:
-    """Stop an upgrade until it is resumed: nothing moves any more, and chunks under way are not carried out.
+    """Stop an upgrade until it is resumed. No instance moves after this returns: running chunks roll back.
 
     Raises Forbidden, UpgradeNotFound or WrongState.
     """
@@ -36,7 +36,7 @@ async def resume_upgrade(store: Store, upgrade_id: UpgradeId, *, caller: Caller)
 async def cancel_upgrade(
     store: Store, upgrade_id: UpgradeId, *, caller: Caller, clock: Clock = utc_now
 ) -> Upgrade:
-    """Stop an upgrade for good: what is done stays done, and chunks under way are not carried out.
+    """Stop an upgrade for good. Upgraded instances stay upgraded, and running chunks roll back.
 
     Raises Forbidden, UpgradeNotFound or WrongState.
     """

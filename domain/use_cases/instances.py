@@ -1,4 +1,4 @@
-"""How an engine keeps Uplift up to date: it registers instances, and reports their status and position."""
+"""Registers the instances of an engine, and updates their status and position."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from uplift.domain.use_cases.versions import get_process
 MAX_POSITION_ELEMENTS = 1_000
 MAX_ELEMENT_ID_LENGTH = 500
 MAX_BATCH = 100_000
-"""Most instances that one request may register or report."""
+"""The most instances that one request may register or report."""
 
 
 async def register_instances(
@@ -22,38 +22,38 @@ async def register_instances(
     process: ProcessKey,
     instances: Sequence[Instance],
     caller: Caller,
-    most: int = MAX_BATCH,
+    limit: int = MAX_BATCH,
 ) -> int:
-    """Register at most `most` instances of a process, each pinned to a published version; returns how many.
+    """Register up to `limit` instances of a process, each on a published version, and return their number.
 
-    An instance that is known already gets the status and position given; its version stays, for only an
-    upgrade changes a version (so an engine may repeat a registration safely).
-    Raises Forbidden, ProcessNotFound or InvalidInput, with nothing written.
+    A registered instance only gets its new status and position. Its version stays, because only upgrades
+    change versions; so an engine may safely repeat a registration. Raises Forbidden, ProcessNotFound or
+    InvalidInput.
     """
     require_system_admin(caller)
-    _check_processes(process, instances)
-    _check_batch([instance.id for instance in instances], most)
-    _check_positions([instance.position for instance in instances])
+    _require_process(process, instances)
+    _require_valid_ids([instance.id for instance in instances], limit)
+    _require_valid_positions([instance.position for instance in instances])
     await get_process(store, process)
-    # What is published stays published: there is no need to hold up those who publish.
-    _check_versions(process, instances, (await store.processes.versions([process]))[process])
+    # Published versions are immutable, so they are read without a lock that would block publishing.
+    _require_published_versions(process, instances, (await store.processes.versions([process]))[process])
     async with store.transaction() as transaction:
         owners = await transaction.instances.lock([instance.id for instance in instances])
-        _check_owners(process, [instance.id for instance in instances], owners)
+        _require_owner(process, [instance.id for instance in instances], owners)
         await transaction.instances.register(process, instances)
     return len(instances)
 
 
 async def report_instances(
-    store: Store, *, reports: Sequence[InstanceReport], caller: Caller, most: int = MAX_BATCH
+    store: Store, *, reports: Sequence[InstanceReport], caller: Caller, limit: int = MAX_BATCH
 ) -> int:
-    """Take over status and position of at most `most` known instances, of whatever process; returns how many.
+    """Update status and position of up to `limit` registered instances of any process; return their number.
 
-    Raises Forbidden or InvalidInput (an unknown id refuses the whole report), with nothing written.
+    Raises Forbidden or InvalidInput. An unknown id refuses the whole request.
     """
     require_system_admin(caller)
-    _check_batch([report.id for report in reports], most)
-    _check_positions([report.position for report in reports])
+    _require_valid_ids([report.id for report in reports], limit)
+    _require_valid_positions([report.position for report in reports])
     async with store.transaction() as transaction:
         owners = await transaction.instances.lock([report.id for report in reports])
         by_process = defaultdict(list)
@@ -69,7 +69,7 @@ async def report_instances(
     return len(reports)
 
 
-def _check_processes(process: ProcessKey, instances: Sequence[Instance]) -> None:
+def _require_process(process: ProcessKey, instances: Sequence[Instance]) -> None:
     for index, instance in enumerate(instances):
         if instance.process != process:
             raise InvalidInput(
@@ -79,21 +79,23 @@ def _check_processes(process: ProcessKey, instances: Sequence[Instance]) -> None
             )
 
 
-def _check_batch(ids: Sequence[InstanceId], most: int) -> None:
-    if len(ids) > most:
+def _require_valid_ids(ids: Sequence[InstanceId], limit: int) -> None:
+    if len(ids) > limit:
         raise InvalidInput(
-            f"Expected at most {most:,} instances in one request, but got {len(ids):,}.",
+            f"Expected at most {limit:,} instances in one request, but got {len(ids):,}.",
             field=("instances",),
         )
     if len(set(ids)) < len(ids):
-        twice = next(given for given, count in Counter(ids).items() if count > 1)
-        raise InvalidInput(f"Expected each instance once, but {twice} is given twice.", field=("instances",))
+        duplicate = next(instance_id for instance_id, count in Counter(ids).items() if count > 1)
+        raise InvalidInput(
+            f"Expected each instance once, but {duplicate} occurs twice.", field=("instances",)
+        )
 
 
-def _check_positions(positions: Sequence[Position]) -> None:
-    # Positions repeat by the thousand: each distinct one is checked once, its index sought only on a fault.
+def _require_valid_positions(positions: Sequence[Position]) -> None:
+    # Thousands of instances share a position, so each distinct one is validated once.
     for position in set(positions):
-        if fault := _fault_of(position):
+        if fault := _position_fault(position):
             index = positions.index(position)
             raise InvalidInput(
                 f"Expected instances[{index}].position to {fault}.",
@@ -101,7 +103,7 @@ def _check_positions(positions: Sequence[Position]) -> None:
             )
 
 
-def _fault_of(position: Position) -> str | None:
+def _position_fault(position: Position) -> str | None:
     if len(position) > MAX_POSITION_ELEMENTS:
         return f"name at most {MAX_POSITION_ELEMENTS:,} elements, but it names {len(position):,}"
     for element in position:
@@ -113,7 +115,9 @@ def _fault_of(position: Position) -> str | None:
     return None
 
 
-def _check_versions(process: ProcessKey, instances: Sequence[Instance], versions: Sequence[Version]) -> None:
+def _require_published_versions(
+    process: ProcessKey, instances: Sequence[Instance], versions: Sequence[Version]
+) -> None:
     published = {version.number for version in versions if version.state is VersionState.PUBLISHED}
     for index, instance in enumerate(instances):
         if instance.version not in published:
@@ -124,13 +128,13 @@ def _check_versions(process: ProcessKey, instances: Sequence[Instance], versions
             )
 
 
-def _check_owners(
+def _require_owner(
     process: ProcessKey, ids: Sequence[InstanceId], owners: Mapping[InstanceId, ProcessKey]
 ) -> None:
-    for index, given in enumerate(ids):
-        if owners.get(given, process) != process:
+    for index, instance_id in enumerate(ids):
+        if owners.get(instance_id, process) != process:
             raise InvalidInput(
                 f"Expected instances[{index}].id to be new or of process '{process}', "
-                f"but {given} belongs to another process.",
+                f"but {instance_id} belongs to another process.",
                 field=("instances", str(index), "id"),
             )

@@ -1,4 +1,4 @@
-"""How is the audit kept from growing for ever? Only by an operator who says so."""
+"""Prunes the outcomes of old upgrades, when an operator requests it."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -8,14 +8,14 @@ from uplift.domain.ports import Store
 
 UPGRADES_TOGETHER = 1_000
 OUTCOMES_TOGETHER = 20_000
-"""Outcomes forgotten in one transaction, so that others may write between two."""
+"""The most outcomes deleted in one transaction. Other programs write between two transactions."""
 
 
 async def prune_outcomes(store: Store, *, before: datetime, clock: Clock = utc_now) -> int:
-    """Forget the outcomes of all upgrades that were finished before a time; returns how many.
+    """Delete the outcomes of all upgrades that finished before a time, and return their number.
 
-    The upgrades stay, with their counts and reasons; they can no longer be retried or undone. One that is
-    being retried or undone keeps its outcomes until that is finished.
+    The upgrades stay, with counts and reasons, but can no longer be retried or undone. While an upgrade is
+    being retried or undone, it keeps its outcomes.
     """
     pruned = 0
     while True:

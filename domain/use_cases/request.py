@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from uplift.domain.errors import InvalidInput, NoPublishedVersion, WrongState
 from uplift.domain.model.access import Caller, require_system_admin
+from uplift.domain.model.chunk import ChunkResult
 from uplift.domain.model.decision import ReasonCode
 from uplift.domain.model.idempotency import KEPT_FOR, IdempotencyKey, idempotency_key, require_same_request
 from uplift.domain.model.mapping import require_valid_mappings
@@ -20,9 +21,10 @@ from uplift.domain.model.selection import SelectionKind, UpgradeId, WorkedSelect
 from uplift.domain.model.upgrade import MAX_REASON_LENGTH, Upgrade, UpgradeState
 from uplift.domain.ports import LockedPartition, LockedUpgrade, Store, Transaction
 from uplift.domain.use_cases.plan import Fingerprint, require_planned_result, require_same_plan
-from uplift.domain.use_cases.run import DoneChunk, Worker, migration_paths_of, resolve_chunk
+from uplift.domain.use_cases.run import migration_paths_of, resolve_chunk
 from uplift.domain.use_cases.versions import get_process
 from uplift.domain.use_cases.watch import get_upgrade
+from uplift.domain.use_cases.worker import Worker
 
 RETRIABLE = frozenset({ReasonCode.NOT_PENDING, ReasonCode.ALREADY_LATEST, ReasonCode.INCOMPATIBLE})
 """The reasons that a retry can name; an id that was not found has no instance to try again."""
@@ -177,7 +179,7 @@ async def _add(
 
 async def _run_inline(
     transaction: Transaction, locked: LockedUpgrade, whole: LockedPartition, worker: Worker
-) -> DoneChunk:
+) -> ChunkResult:
     """Process a new upgrade as one chunk; what was registered since it was counted is left for a worker."""
     began = time.perf_counter()
     # A store may count excluded instances towards the size, and must see that nothing follows.
@@ -185,7 +187,7 @@ async def _run_inline(
     chunk = await whole.chunks.record(size, ())
     done = await resolve_chunk(transaction, locked.upgrade, whole.chunks, chunk, {})
     saved = replace(done.upgrade, started_at=done.upgrade.requested_at)
-    saved = saved.worked_for(timedelta(seconds=time.perf_counter() - began))
+    saved = saved.with_work_time(timedelta(seconds=time.perf_counter() - began))
     if chunk.is_last:
         saved = saved.finished(UpgradeState.COMPLETED, worker.clock())
     else:

@@ -7,8 +7,9 @@ from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.upgrade import Upgrade
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.request import request_upgrade
-from uplift.domain.use_cases.run import OnProgress, Worker, claim, ignore_progress, run_upgrade
-from uplift.domain.use_cases.watch import ASK_EVERY, get_upgrade
+from uplift.domain.use_cases.run import OnProgress, ignore_progress, run_upgrade
+from uplift.domain.use_cases.watch import POLL_INTERVAL, get_upgrade
+from uplift.domain.use_cases.worker import Worker, claim
 
 
 async def upgrade_instances(
@@ -43,5 +44,5 @@ async def finish_upgrade(
             on_progress(upgrade)
         else:
             # A signal is lost while nobody waits for it, so wait only after a look that found nothing new.
-            await store.wait_for_change(ASK_EVERY)
+            await store.wait_for_change(POLL_INTERVAL)
     return upgrade

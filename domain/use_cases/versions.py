@@ -1,4 +1,4 @@
-"""How a process comes to be and gets a better version: create it, save a draft, publish it."""
+"""Creates processes, saves drafts of their versions, and publishes them."""
 
 from collections.abc import Sequence
 
@@ -12,20 +12,18 @@ from uplift.domain.rules.migration_path import read_document
 MAX_TITLE_LENGTH = 200
 MAX_VERSION = 2**31 - 1
 MAX_MODEL_BYTES = 5_000_000
-"""Largest BPMN document that is kept."""
+"""The largest BPMN document, in bytes."""
 
 
 async def create_process(
     store: Store, *, namespace: str, code: str, title: str | None, caller: Caller, clock: Clock = utc_now
 ) -> Process:
-    """Create a process without versions; the title defaults to the code.
+    """Create a process without versions. The title defaults to the code.
 
     Raises Forbidden, InvalidInput or ProcessExists.
     """
     require_system_admin(caller)
-    process = Process(
-        key=process_key(namespace, code), title=_checked_title(title or code), created_at=clock()
-    )
+    process = Process(key=process_key(namespace, code), title=_valid_title(title or code), created_at=clock())
     async with store.transaction() as transaction:
         if await transaction.processes.find(process.key) is not None:
             raise ProcessExists(namespace=namespace, process_code=code)
@@ -36,9 +34,9 @@ async def create_process(
 async def save_draft(
     store: Store, *, process: ProcessKey, model: bytes | None, caller: Caller, clock: Clock = utc_now
 ) -> Version:
-    """Save the draft of the next version: a new one above all others, or in place of the present draft.
+    """Save the draft of the next version, or replace the present draft.
 
-    Raises Forbidden, ProcessNotFound, InvalidInput, or InvalidModel for a document that cannot be read.
+    Raises Forbidden, ProcessNotFound, InvalidInput, or InvalidModel if the BPMN document is invalid.
     """
     require_system_admin(caller)
     _check_model(model, process.code)
@@ -55,7 +53,7 @@ async def save_draft(
 async def publish_version(
     store: Store, *, process: ProcessKey, caller: Caller, clock: Clock = utc_now
 ) -> Version:
-    """Publish the draft, which makes it the upgrade target; returns it as published.
+    """Publish the draft, which becomes the upgrade target, and return the published version.
 
     Raises Forbidden, ProcessNotFound or NoDraft.
     """
@@ -78,10 +76,10 @@ async def adopt_version(
     caller: Caller,
     clock: Clock = utc_now,
 ) -> Version:
-    """Take over a version that another system numbered; one that is there with the same content stays.
+    """Add a version with the number that another system gave it. Repeating this changes nothing.
 
-    Raises Forbidden, ProcessNotFound, InvalidModel, or InvalidInput: for a number that is not positive, for
-    a published version that is there with other content, and for a draft below another version.
+    Raises Forbidden, ProcessNotFound, InvalidModel, or InvalidInput if the number is not positive, if a
+    published version of this number has another content, or if a draft is not above all other versions.
     """
     require_system_admin(caller)
     _check_model(model, process.code)
@@ -99,7 +97,7 @@ async def adopt_version(
             ):
                 raise InvalidInput(
                     f"Expected version {number} of process '{process}' to be as it was published, "
-                    "but the content given is another.",
+                    "but its content differs.",
                     field=("number",),
                 )
             return known
@@ -121,7 +119,7 @@ async def adopt_version(
 
 
 async def get_process(store: Store | Transaction, key: ProcessKey) -> Process:
-    """The process of this name. Raises ProcessNotFound."""
+    """Read a process. Raises ProcessNotFound."""
     found = await store.processes.find(key)
     if found is None:
         raise ProcessNotFound(namespace=key.namespace, process_code=key.code)
@@ -140,7 +138,7 @@ def _draft_number(versions: Sequence[Version]) -> VersionNumber:
     return newest.number if newest.state is VersionState.DRAFT else VersionNumber(newest.number + 1)
 
 
-def _checked_title(title: str) -> str:
+def _valid_title(title: str) -> str:
     if len(title) > MAX_TITLE_LENGTH or not title.isprintable():
         raise InvalidInput(
             f"Expected title to be at most {MAX_TITLE_LENGTH} printable characters, but got {title[:50]!r} "

@@ -1,7 +1,7 @@
-"""How far has an upgrade come, and when is it finished?
+"""Reads upgrades, and watches their progress.
 
-A store tells at once what this program did, and what others did only when asked: so one waits for news, but
-never long.
+A store notifies only of the changes of its own program. Those of other programs show when the upgrade is read
+again, so every wait has a short timeout.
 """
 
 import time
@@ -12,45 +12,50 @@ from uplift.domain.model.selection import UpgradeId
 from uplift.domain.model.upgrade import Upgrade
 from uplift.domain.ports import Store
 
-ASK_EVERY = 0.5
-"""Seconds between two looks at an upgrade that another program may be working on."""
+POLL_INTERVAL = 0.5
+"""Seconds between two reads of an upgrade that another program may be running."""
 
 
 async def get_upgrade(store: Store, upgrade_id: UpgradeId) -> Upgrade:
-    """The upgrade of this id. Raises UpgradeNotFound."""
+    """Read an upgrade. Raises UpgradeNotFound."""
     found = await store.upgrades.find(upgrade_id)
     if found is None:
         raise UpgradeNotFound(upgrade_id=upgrade_id)
     return found
 
 
-async def watch(store: Store, upgrade_id: UpgradeId, *, every: float = ASK_EVERY) -> AsyncIterator[Upgrade]:
-    """The upgrade as it is, and again when it has changed, at most once in `every` seconds, to its end.
+async def watch(
+    store: Store, upgrade_id: UpgradeId, *, interval: float = POLL_INTERVAL
+) -> AsyncIterator[Upgrade]:
+    """Yield the upgrade now, and after each change, at most once per `interval` seconds.
 
-    The last one given is finished. Raises UpgradeNotFound, and ValueError for no time at all.
+    Ends after the finished upgrade. Raises UpgradeNotFound, and ValueError unless `interval` is positive.
     """
-    if every <= 0:
-        raise ValueError(f"Expected to look at most once in some seconds, but got {every}.")
+    if interval <= 0:
+        raise ValueError(f"Expected an interval of more than 0 seconds, but got {interval}.")
     seen: Upgrade | None = None
     while seen is None or not seen.is_finished:
-        looked = time.monotonic()
+        read_at = time.monotonic()
         found = await get_upgrade(store, upgrade_id)
         if found != seen:
             seen = found
             yield found
-        while not found.is_finished and (left := every - (time.monotonic() - looked)) > 0:
-            await store.wait_for_change(left)
+        # The interval limits how often the caller sees progress. The end is reported at once.
+        while not found.is_finished and (remaining := interval - (time.monotonic() - read_at)) > 0:
+            await store.wait_for_change(remaining)
             if (await get_upgrade(store, upgrade_id)).is_finished:
                 break
 
 
-async def wait_until_finished(store: Store, upgrade: Upgrade, *, seconds: float | None = None) -> Upgrade:
-    """The upgrade when it is finished, or as it is after so many seconds (None: however long it takes)."""
-    end = None if seconds is None else time.monotonic() + seconds
+async def wait_until_finished(
+    store: Store, upgrade: Upgrade, *, timeout_seconds: float | None = None
+) -> Upgrade:
+    """Return the finished upgrade, or its state after `timeout_seconds` (None to wait without a limit)."""
+    deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     while not upgrade.is_finished:
-        left = ASK_EVERY if end is None else min(ASK_EVERY, end - time.monotonic())
-        if left <= 0:
+        remaining = POLL_INTERVAL if deadline is None else min(POLL_INTERVAL, deadline - time.monotonic())
+        if remaining <= 0:
             break
-        await store.wait_for_change(left)
+        await store.wait_for_change(remaining)
         upgrade = await get_upgrade(store, upgrade.id)
     return upgrade

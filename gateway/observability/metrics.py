@@ -24,9 +24,9 @@ from prometheus_client import (
 from prometheus_client.exposition import generate_latest
 from structlog.typing import WrappedLogger
 
+from uplift.domain.model.chunk import ChunkResult
 from uplift.domain.model.decision import ReasonCode, count_reasons
 from uplift.domain.model.upgrade import UNFINISHED, OutcomeKind, UpgradeState
-from uplift.domain.use_cases.run import DoneChunk
 from uplift.storage.backend import PoolUse
 
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "WEBSOCKET"})
@@ -99,8 +99,8 @@ class Metrics:
     def stream_closed(self, kind: str) -> None:
         self._streams.labels(kind).dec()
 
-    def chunk_done(self, chunk: DoneChunk, duration: timedelta) -> None:
-        """Count the outcomes of a chunk. Implements uplift.domain.use_cases.run.OnChunk."""
+    def chunk_done(self, chunk: ChunkResult, duration: timedelta) -> None:
+        """Count the outcomes of a chunk. Implements uplift.domain.use_cases.worker.OnChunk."""
         skipped = chunk.not_found + sum(counted.count for counted in chunk.skipped)
         self._outcomes.labels(OutcomeKind.UPGRADED).inc(chunk.upgraded)
         self._outcomes.labels(OutcomeKind.SKIPPED).inc(skipped)

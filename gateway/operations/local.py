@@ -12,9 +12,9 @@ from uplift.domain.ports import Store
 from uplift.domain.use_cases.control import cancel_upgrade, pause_upgrade, resume_upgrade
 from uplift.domain.use_cases.plan import plan_upgrade
 from uplift.domain.use_cases.request import request_retry, request_undo, request_upgrade
-from uplift.domain.use_cases.run import Worker
 from uplift.domain.use_cases.upgrade import finish_upgrade
 from uplift.domain.use_cases.watch import get_upgrade
+from uplift.domain.use_cases.worker import Worker
 from uplift.gateway.operations.client import Change, OnProgress
 from uplift.gateway.operations.summaries import (
     PlanSummary,

@@ -213,7 +213,7 @@ class Mutation:
                 process=process_key,
                 instances=[instance.instance(process_key) for instance in input_.instances],
                 caller=context.caller,
-                most=context.limits.max_ids,
+                limit=context.limits.max_ids,
             ),
             partial(RegisterInstancesPayload.of, process_key),
         )
@@ -232,7 +232,7 @@ class Mutation:
                 context.store,
                 reports=[instance.report() for instance in input_.instances],
                 caller=context.caller,
-                most=context.limits.max_ids,
+                limit=context.limits.max_ids,
             ),
             ReportInstancesPayload.of,
         )

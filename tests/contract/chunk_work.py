@@ -20,7 +20,7 @@ from uplift.domain import (
 )
 from uplift.domain.model.selection import WorkedSelection
 from uplift.domain.ports import LockedPartition, LockedUpgrade, RecordedChunk, Transaction
-from uplift.domain.use_cases.run import must_account_for_all
+from uplift.domain.use_cases.run import require_complete
 
 Decide = Callable[[Cohort, VersionNumber], Decision]
 
@@ -92,9 +92,9 @@ async def process_chunk(
     moved = recorded.moved + await chunks.move(recorded, new)
     skips = tuple(one for one in counted if one.decision.reasons)
     skipped = sum(one.count for one in skips)
-    must_account_for_all(recorded=recorded.recorded, moved=moved, skipped=skipped)
-    advanced = upgrade.counting(upgraded=moved, skipped=skipped + recorded.not_found)
-    advanced = advanced.worked_for(timedelta(seconds=1))
+    require_complete(recorded=recorded.recorded, moved=moved, skipped=skipped)
+    advanced = upgrade.with_outcomes(upgraded=moved, skipped=skipped + recorded.not_found)
+    advanced = advanced.with_work_time(timedelta(seconds=1))
     if not recorded.is_last:
         await partition.save(replace(partition.partition, cursor=recorded.cursor))
     else:

@@ -20,11 +20,12 @@ from tests.support.builders import ADMIN, INVOICES, ORDERS, a_process, an_instan
 from tests.support.stores import Everything, an_open_database, everything_in
 from uplift.domain import Status
 from uplift.domain.model.access import ApiKey, Role
+from uplift.domain.model.chunk import ChunkPolicy
 from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.selection import AllActive
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.request import request_upgrade
-from uplift.domain.use_cases.run import ChunkPolicy, Worker
+from uplift.domain.use_cases.worker import Worker
 from uplift.gateway.auth.keys import create_key
 from uplift.gateway.cli import app
 from uplift.storage.database import Database

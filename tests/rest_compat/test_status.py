@@ -26,7 +26,7 @@ from uplift.domain import (
 )
 from uplift.domain.model.request import UndoRequest, UpgradeRequest
 from uplift.domain.ports import Store
-from uplift.domain.use_cases.run import fail
+from uplift.domain.use_cases.worker import fail_upgrade
 
 pytestmark = pytest.mark.anyio
 
@@ -159,7 +159,7 @@ async def test_a_failed_upgrade_is_no_success_and_its_cause_is_masked(
     upgrade = await an_upgrade_of_all(client, rest_store)
     claimed = await claim(rest_store, rest_worker)
     assert claimed is not None
-    await fail(rest_store, claimed, rest_worker, "OperationalError: secret")
+    await fail_upgrade(rest_store, claimed, rest_worker, "OperationalError: secret")
     reply = await status_of(client, upgrade)
     content = reply.json()
     assert (reply.status_code, content["state"], content["code"]) == (200, "FAILED", "UPGRADE_FAILED")

@@ -30,7 +30,7 @@ from uplift.domain.errors import StoreUnavailable
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.model.upgrade import Upgrade
 from uplift.domain.ports import Store
-from uplift.domain.use_cases.run import fail
+from uplift.domain.use_cases.worker import fail_upgrade
 from uplift.rest_compat.routes import rest_routes
 
 pytestmark = pytest.mark.anyio
@@ -153,7 +153,7 @@ async def test_a_failed_upgrade_is_an_error_whose_cause_is_masked(
     await until_asked(rest_store)
     claimed = await claim(rest_store, rest_worker)
     assert claimed is not None
-    await fail(rest_store, claimed, rest_worker, SECRET)
+    await fail_upgrade(rest_store, claimed, rest_worker, SECRET)
     reply = await asking
     content = reply.json()
     assert (reply.status_code, content["code"], content["total"]) == (500, "UPGRADE_FAILED", 0)

@@ -30,10 +30,10 @@ from uplift.domain import (
     save_draft,
 )
 from uplift.domain.clock import Clock
+from uplift.domain.model.chunk import ChunkPolicy
 from uplift.domain.model.mapping import MappingInstruction
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.ports import Store
-from uplift.domain.use_cases.run import ChunkPolicy
 
 ADMIN = Caller(name="admin", role=Role.SYSTEM_ADMIN)
 READER = Caller(name="reader", role=Role.READER)

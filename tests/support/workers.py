@@ -8,8 +8,8 @@ from itertools import chain, repeat
 from typing import Any
 
 from uplift.domain import Upgrade, Worker, claim, run_upgrade
+from uplift.domain.model.chunk import ChunkPolicy
 from uplift.domain.ports import Store
-from uplift.domain.use_cases.run import ChunkPolicy
 
 
 def a_worker(

@@ -19,8 +19,8 @@ from uplift.domain import (
     run_upgrade,
     save_draft,
 )
+from uplift.domain.model.chunk import ChunkPolicy
 from uplift.domain.model.request import UpgradeRequest
-from uplift.domain.use_cases.run import ChunkPolicy
 from uplift.storage.memory import InMemoryStore
 from uplift.web.waiting import disconnection, wait_for_end
 

@@ -9,9 +9,9 @@ import pytest
 from tests.contract.upgrade_work import request, taken, work
 from tests.support.builders import a_process, a_worker, an_id, an_instance, instances
 from uplift.domain import ReasonCode, Status, Upgrade, Worker, by_ids, run_upgrade
+from uplift.domain.model.chunk import ChunkResult
 from uplift.domain.model.decision import count_reasons
 from uplift.domain.ports import Store
-from uplift.domain.use_cases.run import DoneChunk
 
 pytestmark = pytest.mark.anyio
 
@@ -20,9 +20,9 @@ class Book:
     """Keeps count of what it is told."""
 
     def __init__(self) -> None:
-        self.chunks: list[DoneChunk] = []
+        self.chunks: list[ChunkResult] = []
 
-    def keep(self, chunk: DoneChunk, took: timedelta) -> None:
+    def keep(self, chunk: ChunkResult, took: timedelta) -> None:
         assert took > timedelta()
         self.chunks.append(chunk)
 

@@ -38,7 +38,7 @@ from tests.support.stores import everything_in, instances_of, outcomes_of
 from uplift.domain import ProcessKey, UpgradeState, claim, pause_upgrade, run_upgrade
 from uplift.domain.model.upgrade import Lease
 from uplift.domain.ports import Store
-from uplift.domain.use_cases.run import fail
+from uplift.domain.use_cases.worker import fail_upgrade
 
 pytestmark = pytest.mark.anyio
 
@@ -180,7 +180,7 @@ async def test_a_worker_that_lost_its_lease_writes_nothing_more(
     [stored] = before.upgrades
     assert await run_upgrade(store, begun, slow) == stored
     assert await run_upgrade(store, begun, slow, should_stop=lambda: True) == stored
-    assert await fail(store, begun, slow, "RuntimeError: of the slow one") is None
+    assert await fail_upgrade(store, begun, slow, "RuntimeError: of the slow one") is None
     assert await everything_in(store) == before
     [lease] = await leases_of(store, queued.id)
     assert lease is not None
@@ -237,8 +237,8 @@ async def test_an_upgrade_that_failed_keeps_what_is_done_and_why(store: Store) -
     await a_process(store, holding=instances(range(5)))
     queued = await request(store)
     left = await work_and_die(store, queued.id, chunks=1)
-    failed = await fail(store, left, SMALL, "RuntimeError: on purpose")
-    assert await fail(store, left, SMALL, "RuntimeError: once more") is None
+    failed = await fail_upgrade(store, left, SMALL, "RuntimeError: on purpose")
+    assert await fail_upgrade(store, left, SMALL, "RuntimeError: once more") is None
     assert failed == replace(
         left, state=UpgradeState.FAILED, finished_at=NOON, error="RuntimeError: on purpose"
     )

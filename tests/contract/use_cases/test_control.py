@@ -42,7 +42,7 @@ from uplift.domain import (
 )
 from uplift.domain.errors import ErrorCode, WrongState
 from uplift.domain.ports import Store
-from uplift.domain.use_cases.run import fail
+from uplift.domain.use_cases.worker import fail_upgrade
 
 pytestmark = pytest.mark.anyio
 
@@ -75,7 +75,7 @@ async def an_upgrade_that_is(store: Store, state: UpgradeState) -> Upgrade:
         case UpgradeState.CANCELLED:
             return await cancel_upgrade(store, queued.id, caller=ADMIN)
         case UpgradeState.FAILED:
-            failed = await fail(store, running, SMALL, "RuntimeError: on purpose")
+            failed = await fail_upgrade(store, running, SMALL, "RuntimeError: on purpose")
             assert failed is not None
             return failed
         case UpgradeState.COMPLETED:

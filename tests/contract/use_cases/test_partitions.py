@@ -56,10 +56,11 @@ from uplift.domain import (
     run_upgrade,
 )
 from uplift.domain.clock import Clock
+from uplift.domain.model.chunk import ChunkPolicy
 from uplift.domain.model.request import RetryRequest, UndoRequest
 from uplift.domain.ports import Store, Transaction
-from uplift.domain.use_cases.run import ChunkPolicy, fail
 from uplift.domain.use_cases.upgrade import finish_upgrade
+from uplift.domain.use_cases.worker import fail_upgrade
 
 pytestmark = pytest.mark.anyio
 
@@ -466,7 +467,7 @@ async def cancel(store: Store, shared: Upgrade) -> Upgrade:
 
 
 async def let_fail(store: Store, shared: Upgrade) -> Upgrade:
-    failed = await fail(store, shared, ONE, "RuntimeError: on purpose")
+    failed = await fail_upgrade(store, shared, ONE, "RuntimeError: on purpose")
     assert failed is not None
     return failed
 

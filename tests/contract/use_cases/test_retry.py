@@ -57,7 +57,7 @@ from uplift.domain.model.selection import SelectionKind, by_ids
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.prune import prune_outcomes
 from uplift.domain.use_cases.request import RETRIABLE
-from uplift.domain.use_cases.run import fail
+from uplift.domain.use_cases.worker import fail_upgrade
 
 pytestmark = pytest.mark.anyio
 
@@ -311,7 +311,7 @@ async def test_an_upgrade_that_was_stopped_is_tried_again_as_far_as_it_came(stor
     if end == "CANCELLED":
         earlier = await cancel_upgrade(store, earlier.id, caller=ADMIN)
     else:
-        failed = await fail(store, left, SMALL, "RuntimeError: on purpose")
+        failed = await fail_upgrade(store, left, SMALL, "RuntimeError: on purpose")
         assert failed is not None
         earlier = failed
     await report_instances(store, reports=[a_report(n) for n in (1, 3, 5)], caller=ADMIN)

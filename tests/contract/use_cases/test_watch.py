@@ -36,7 +36,7 @@ async def a_queued_upgrade(store: Store, size: int = 6) -> Upgrade:
 
 
 async def seen_by_a_watch(store: Store, upgrade: Upgrade, every: float) -> list[Upgrade]:
-    return [one async for one in watch(store, upgrade.id, every=every)]
+    return [one async for one in watch(store, upgrade.id, interval=every)]
 
 
 async def test_a_finished_upgrade_is_seen_once(store: Store) -> None:
@@ -55,14 +55,14 @@ async def test_an_unknown_upgrade_cannot_be_watched(store: Store) -> None:
 @pytest.mark.parametrize("every", [0, -1])
 async def test_to_watch_without_a_pause_is_refused(store: Store, every: float) -> None:
     queued = await a_queued_upgrade(store)
-    with pytest.raises(ValueError, match="Expected to look at most once in some seconds, but got"):
+    with pytest.raises(ValueError, match="Expected an interval of more than 0 seconds, but got"):
         await seen_by_a_watch(store, queued, every=every)
 
 
 async def test_the_first_state_is_seen_at_once_and_the_end_as_soon_as_it_comes(store: Store) -> None:
     queued = await a_queued_upgrade(store)
     async with timeout(60):
-        watching = watch(store, queued.id, every=60)
+        watching = watch(store, queued.id, interval=60)
         assert await anext(watching) == queued
         task = ensure_future(anext(watching))
         await sleep(0.05)
@@ -97,7 +97,7 @@ async def test_changes_are_seen_at_most_once_in_a_time(store: Store) -> None:
     every = 0.1
 
     async def look() -> list[float]:
-        return [time.monotonic() async for _ in watch(store, queued.id, every=every)]
+        return [time.monotonic() async for _ in watch(store, queued.id, interval=every)]
 
     async with timeout(60):
         task = create_task(look())
@@ -136,16 +136,18 @@ async def test_a_watch_outlasts_a_pause(store: Store) -> None:
 async def test_one_waits_for_the_end_only_so_long(store: Store) -> None:
     queued = await a_queued_upgrade(store)
     async with timeout(60):
-        assert await wait_until_finished(store, queued, seconds=0) == queued
-        assert await wait_until_finished(store, queued, seconds=0.05) == queued
+        assert await wait_until_finished(store, queued, timeout_seconds=0) == queued
+        assert await wait_until_finished(store, queued, timeout_seconds=0.05) == queued
         left = await work_and_die(store, queued.id, chunks=1)
-        assert await wait_until_finished(store, queued, seconds=0.05) == left
+        assert await wait_until_finished(store, queued, timeout_seconds=0.05) == left
 
 
 async def test_one_waits_for_the_end_however_long_it_takes(store: Store) -> None:
     queued = await a_queued_upgrade(store)
     async with timeout(60):
-        waiting = [create_task(wait_until_finished(store, queued, seconds=seconds)) for seconds in (None, 60)]
+        waiting = [
+            create_task(wait_until_finished(store, queued, timeout_seconds=seconds)) for seconds in (None, 60)
+        ]
         await sleep(0.05)
         done = await work(store, queued.id)
         assert await gather(*waiting) == [done, done]

@@ -81,15 +81,15 @@ def worlds(draw: st.DrawFn) -> World:
         | st.lists(known_and_unknown, max_size=8).map(all_active)
     )
     return World(
-        orders=[one for one in held if one.process == ORDERS],
-        invoices=[one for one in held if one.process == INVOICES],
+        orders=[instance for instance in held if instance.process == ORDERS],
+        invoices=[instance for instance in held if instance.process == INVOICES],
         selection=selection,
         chunk_size=draw(st.integers(1, 14)),
     )
 
 
 def decided(instance: Instance) -> Decision:
-    """What the rules say of one instance, asked on its own."""
+    """The decision of the rules on a single instance."""
     cohort = Cohort(version=instance.version, status=instance.status, position=instance.position)
     return decide(cohort, MigrationPath(target=PUBLISHED))
 
@@ -98,7 +98,11 @@ def selected(world: World) -> list[InstanceId]:
     """The ids that must have an outcome, in their order."""
     if isinstance(world.selection, ByIds):
         return list(world.selection.ids)
-    return [one.id for one in world.orders if one.status in ACTIVE and one.id not in world.selection.excluded]
+    return [
+        instance.id
+        for instance in world.orders
+        if instance.status in ACTIVE and instance.id not in world.selection.excluded
+    ]
 
 
 async def upgraded(store: Store, world: World, *, chunk_size: int | None = None) -> Upgrade:
@@ -116,11 +120,11 @@ async def in_a_store(
     """Check a law on an empty store that was filled with the world."""
     async with stores.empty(kind) as store:
         async with store.transaction() as transaction:
-            for key, held in ((INVOICES, world.invoices), (ORDERS, world.orders)):
-                await transaction.processes.add(a_stored_process(key))
+            for process_key, held in ((INVOICES, world.invoices), (ORDERS, world.orders)):
+                await transaction.processes.add(a_stored_process(process_key))
                 for number in range(1, PUBLISHED + 1):
-                    await transaction.processes.put_version(key, a_version(number), None)
-                await transaction.instances.register(key, held)
+                    await transaction.processes.put_version(process_key, a_version(number), None)
+                await transaction.instances.register(process_key, held)
         await law(store)
 
 
@@ -133,7 +137,7 @@ async def test_every_instance_of_a_selection_gets_exactly_one_outcome(
     async def law(store: Store) -> None:
         done = await upgraded(store, world)
         outcomes = await outcomes_of(store, done.id, first=5)
-        assert [one.instance for one in outcomes] == selected(world)
+        assert [outcome.instance for outcome in outcomes] == selected(world)
 
     await in_a_store(stores, kind, world, law)
 
@@ -145,12 +149,12 @@ async def test_the_counts_add_up_to_the_selection(stores: Stores, kind: str, wor
     async def law(store: Store) -> None:
         done = await upgraded(store, world)
         assert done.total == len(selected(world))
-        outcomes = Counter(one.kind for one in await outcomes_of(store, done.id))
+        outcomes = Counter(outcome.kind for outcome in await outcomes_of(store, done.id))
         assert outcomes == Counter({OutcomeKind.UPGRADED: done.upgraded, OutcomeKind.SKIPPED: done.skipped})
         skips = (await store.upgrades.skip_decisions([done.id]))[done.id]
-        known = {one.id for one in world.orders}
-        assert sum(one.count for one in skips) == done.skipped - len(set(selected(world)) - known)
-        active = sum(one.status in ACTIVE for one in world.orders)
+        known = {instance.id for instance in world.orders}
+        assert sum(counted.count for counted in skips) == done.skipped - len(set(selected(world)) - known)
+        active = sum(instance.status in ACTIVE for instance in world.orders)
         if not isinstance(world.selection, ByIds):
             assert done.total + done.excluded == active
         assert await store.upgrades.find(done.id) == done
@@ -179,19 +183,19 @@ async def test_a_set_is_moved_as_its_instances_one_by_one(stores: Stores, kind: 
     async def law(store: Store) -> None:
         done = await upgraded(store, world)
         after = await by_id(store, ORDERS)
-        outcomes = {one.instance: one for one in await outcomes_of(store, done.id)}
-        for one in world.orders:
-            if one.id not in outcomes:
+        outcomes = {outcome.instance: outcome for outcome in await outcomes_of(store, done.id)}
+        for instance in world.orders:
+            if instance.id not in outcomes:
                 continue
-            decision = decided(one)
-            expected = one
+            decision = decided(instance)
+            expected = instance
             if decision.verdict is Verdict.UPGRADE:
                 assert decision.to_position is not None
-                expected = replace(one, version=PUBLISHED, position=decision.to_position)
-            assert after[one.id] == expected
-            outcome = outcomes[one.id]
+                expected = replace(instance, version=PUBLISHED, position=decision.to_position)
+            assert after[instance.id] == expected
+            outcome = outcomes[instance.id]
             assert outcome.reasons == decision.reasons
-            assert (outcome.from_version, outcome.from_position) == (one.version, one.position)
+            assert (outcome.from_version, outcome.from_position) == (instance.version, instance.position)
             assert (outcome.to_version, outcome.to_position) == (expected.version, expected.position)
 
     await in_a_store(stores, kind, world, law)
@@ -205,9 +209,9 @@ async def test_nothing_outside_the_selection_changes(stores: Stores, kind: str, 
         await upgraded(store, world)
         chosen = set(selected(world))
         after = await instances_of(store, ORDERS)
-        assert [one.id for one in after] == [one.id for one in world.orders]
-        assert [one for one in after if one.id not in chosen] == [
-            one for one in world.orders if one.id not in chosen
+        assert [instance.id for instance in after] == [instance.id for instance in world.orders]
+        assert [instance for instance in after if instance.id not in chosen] == [
+            instance for instance in world.orders if instance.id not in chosen
         ]
         assert await instances_of(store, INVOICES) == world.invoices
 
@@ -247,10 +251,10 @@ async def test_an_upgrade_does_what_its_plan_said(stores: Stores, kind: str, wor
         plan = await plan_upgrade(store, UpgradeRequest(process=ORDERS, selection=world.selection))
         done = await upgraded(store, world)
         assert (plan.upgraded, plan.skipped, plan.excluded) == (done.upgraded, done.skipped, done.excluded)
-        skips = {one for one in plan.decisions if one.decision.verdict is Verdict.SKIP}
-        assert {(one.decision.cohort, one.decision.reasons, one.count) for one in skips} == {
-            (one.decision.cohort, one.decision.reasons, one.count)
-            for one in (await store.upgrades.skip_decisions([done.id]))[done.id]
+        skips = {counted for counted in plan.decisions if counted.decision.verdict is Verdict.SKIP}
+        assert {(counted.decision.cohort, counted.decision.reasons, counted.count) for counted in skips} == {
+            (counted.decision.cohort, counted.decision.reasons, counted.count)
+            for counted in (await store.upgrades.skip_decisions([done.id]))[done.id]
         }
 
     await in_a_store(stores, kind, world, law)
@@ -268,7 +272,7 @@ async def test_all_stores_agree(stores: Stores, world: World) -> None:
                 (done.upgraded, done.skipped, done.excluded),
                 await outcomes_of(store, done.id),
                 set((await store.upgrades.skip_decisions([done.id]))[done.id]),
-                [await instances_of(store, key) for key in (ORDERS, INVOICES)],
+                [await instances_of(store, process) for process in (ORDERS, INVOICES)],
                 {
                     key: set(several)
                     for key, several in (await store.instances.cohorts([ORDERS, INVOICES])).items()
@@ -278,4 +282,4 @@ async def test_all_stores_agree(stores: Stores, world: World) -> None:
 
     for kind in STORES:
         await in_a_store(stores, kind, world, law)
-    assert all(one == seen[0] for one in seen)
+    assert all(result == seen[0] for result in seen)

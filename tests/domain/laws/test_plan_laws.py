@@ -1,4 +1,4 @@
-"""A plan is what the upgrade then does: laws for real documents, mappings and every store."""
+"""Laws of plans, for real documents and mappings on every store: an upgrade does what its plan said."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -129,11 +129,11 @@ def worlds(draw: st.DrawFn, *, mapped: bool = True) -> World:
 async def populated(store: Store, world: World) -> None:
     """Fill a new store with the world, and with another process beside it."""
     async with store.transaction() as transaction:
-        for key in (INVOICES, ORDERS):
-            await transaction.processes.add(a_stored_process(key))
+        for process_key in (INVOICES, ORDERS):
+            await transaction.processes.add(a_stored_process(process_key))
             for number, document in enumerate(world.documents, start=1):
                 version = a_version(number, has_model=document is not None)
-                await transaction.processes.put_version(key, version, document)
+                await transaction.processes.put_version(process_key, version, document)
         await transaction.instances.register(INVOICES, [an_instance(10_000, process=INVOICES)])
         await transaction.instances.register(ORDERS, world.held)
 
@@ -176,17 +176,23 @@ async def must_do_as_planned(store: Store, plan: Plan, done: Upgrade) -> None:
     assert done.target_version == plan.target_version
     assert (done.upgraded, done.skipped, done.excluded) == (plan.upgraded, plan.skipped, plan.excluded)
     outcomes = await outcomes_of(store, done.id)
-    reasons = Counter(reason.code for one in outcomes for reason in one.reasons)
+    reasons = Counter(reason.code for outcome in outcomes for reason in outcome.reasons)
     assert reasons == plan.counts_by_reason
-    skipped = {one for one in plan.decisions if one.decision.verdict is Verdict.SKIP}
+    skipped = {counted for counted in plan.decisions if counted.decision.verdict is Verdict.SKIP}
     assert set((await store.upgrades.skip_decisions([done.id]))[done.id]) == skipped
     moved = Counter(
-        (one.from_version, one.from_position, one.to_position) for one in outcomes if not one.reasons
+        (outcome.from_version, outcome.from_position, outcome.to_position)
+        for outcome in outcomes
+        if not outcome.reasons
     )
     assert moved == {
-        (one.decision.cohort.version, one.decision.cohort.position, one.decision.to_position): one.count
-        for one in plan.decisions
-        if one.decision.verdict is Verdict.UPGRADE
+        (
+            counted.decision.cohort.version,
+            counted.decision.cohort.position,
+            counted.decision.to_position,
+        ): counted.count
+        for counted in plan.decisions
+        if counted.decision.verdict is Verdict.UPGRADE
     }
 
 
@@ -249,7 +255,7 @@ async def test_all_stores_make_the_same_plan(stores: Stores, world: World) -> No
 
     for kind in STORES:
         await in_a_store(stores, kind, world, law)
-    assert all(one == seen[0] for one in seen)
+    assert all(result == seen[0] for result in seen)
 
 
 @ON_EVERY_STORE
@@ -260,8 +266,8 @@ async def test_a_plan_accounts_for_every_instance_of_its_selection_once(
 ) -> None:
     async def law(store: Store) -> None:
         plan = await planned(store, world)
-        held = Counter(cohort_of(one) for one in world.held)
-        counts = {one.decision.cohort: one.count for one in plan.decisions}
+        held = Counter(cohort_of(instance) for instance in world.held)
+        counts = {counted.decision.cohort: counted.count for counted in plan.decisions}
         assert len(counts) == len(plan.decisions)
         assert all(0 < count <= held[cohort] for cohort, count in counts.items())
         assert plan.total == sum(counts.values()) + plan.not_found
@@ -270,7 +276,7 @@ async def test_a_plan_accounts_for_every_instance_of_its_selection_once(
 
 
 class Change(NamedTuple):
-    """What becomes of one instance after the plan was made."""
+    """What happens to an instance after the plan was made."""
 
     number: int
     status: Status
@@ -289,8 +295,8 @@ async def test_a_changed_plan_is_refused_with_the_difference_and_an_unchanged_on
     async def law(store: Store) -> None:
         plan = await planned(store, world)
         assert (await planned(store, world)).fingerprint == plan.fingerprint
-        known = [change for change in changes if change.number < len(world.held)]
-        for change in known:
+        existing = [change for change in changes if change.number < len(world.held)]
+        for change in existing:
             report = a_report(change.number, status=change.status, position=at(*change.position))
             await report_instances(store, reports=[report], caller=ADMIN)
         now = await planned(store, world)
@@ -373,7 +379,7 @@ def statements() -> Iterator[list[str]]:
 async def test_a_plan_costs_as_many_statements_whatever_the_number_of_instances(
     tmp_path: Path, selection: Selection
 ) -> None:
-    asked = []
+    queries = []
     for count in (12, 60, 6_000):
         held = [
             an_instance(number, version=1 + number % 3, position=at(ELEMENTS[number % 2]))
@@ -387,9 +393,9 @@ async def test_a_plan_costs_as_many_statements_whatever_the_number_of_instances(
             plan = await plan_upgrade(store, UpgradeRequest(process=ORDERS, selection=selection))
         await store.close()
         assert len(plan.decisions) == 6
-        asked.append(seen)
-    assert asked[0] == asked[1] == asked[2]
-    assert len(asked[0]) < 10
+        queries.append(seen)
+    assert queries[0] == queries[1] == queries[2]
+    assert len(queries[0]) < 10
 
 
 def cohort_of(instance: Instance) -> Cohort:

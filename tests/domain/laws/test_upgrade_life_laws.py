@@ -1,4 +1,4 @@
-"""The life of an upgrade, and after it: laws for every world, store and interruption."""
+"""Laws of upgrades, retries, undos and prunes, for every population, store and interruption."""
 
 from collections import Counter
 from enum import Enum
@@ -65,7 +65,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(Interruption), st.integers(1, 4)), ma
 
 
 async def interrupted(store: Store, upgrade: Upgrade, steps: list[Step]) -> Upgrade:
-    """Work an upgrade off through these interruptions, each survived by another worker."""
+    """Run an upgrade through these interruptions, each survived by another worker."""
     clock = MovableClock()
     for number, (interruption, size) in enumerate(steps):
         stored = await store.upgrades.find(upgrade.id)
@@ -91,32 +91,32 @@ async def interrupted(store: Store, upgrade: Upgrade, steps: list[Step]) -> Upgr
                     await pause_upgrade(store, upgrade.id, caller=ADMIN)
                     await resume_upgrade(store, upgrade.id, caller=ADMIN)
         clock.go_on(seconds=11)
-    return await finish_upgrade(store, upgrade, a_worker("the last one", size=3, clock=clock))
+    return await finish_upgrade(store, upgrade, a_worker("the last worker", size=3, clock=clock))
 
 
 async def upgraded(store: Store, world: World, steps: list[Step]) -> Upgrade:
-    asked = await request_upgrade(
+    requested = await request_upgrade(
         store,
         UpgradeRequest(process=ORDERS, selection=world.selection, mappings=world.mappings),
         caller=ADMIN,
         worker=a_worker(size=1),
     )
-    return await interrupted(store, asked, steps)
+    return await interrupted(store, requested, steps)
 
 
 async def retried(store: Store, earlier: Upgrade, steps: list[Step]) -> Upgrade:
     worker = a_worker(size=1)
-    asked = await request_retry(
+    requested = await request_retry(
         store, RetryRequest(upgrade_id=earlier.id, reasons=RETRIABLE), caller=ADMIN, worker=worker
     )
-    return await interrupted(store, asked, steps)
+    return await interrupted(store, requested, steps)
 
 
 async def undone(store: Store, earlier: Upgrade, steps: list[Step]) -> Upgrade:
-    asked = await request_undo(
+    requested = await request_undo(
         store, UndoRequest(upgrade_id=earlier.id), caller=ADMIN, worker=a_worker(size=1)
     )
-    return await interrupted(store, asked, steps)
+    return await interrupted(store, requested, steps)
 
 
 async def is_refused(store: Store, world: World) -> bool:
@@ -155,7 +155,7 @@ async def test_interruptions_change_nothing_of_what_an_upgrade_comes_to(
     await in_a_store(stores, kind, world, law)
     await in_a_store(stores, kind, world, law)
     assert len(seen) in (0, 2)
-    assert all(one == seen[0] for one in seen)
+    assert all(result == seen[0] for result in seen)
 
 
 @ON_EVERY_STORE
@@ -179,23 +179,23 @@ async def test_an_upgrade_and_its_undo_restore_the_world(
 @ON_EVERY_STORE
 @SOME
 @given(world=WORLDS, steps=STEPS, numbers=st.lists(st.integers(0, 13), max_size=6, unique=True))
-async def test_an_undo_leaves_what_moved_on_and_takes_back_the_rest(
+async def test_an_undo_leaves_what_moved_on_and_undoes_the_rest(
     stores: Stores, kind: str, world: World, steps: list[Step], numbers: list[int]
 ) -> None:
     async def law(store: Store) -> None:
         if await is_refused(store, world):
             return
-        before = {one.id: one for one in world.held}
+        before = {instance.id: instance for instance in world.held}
         done = await upgraded(store, world, steps)
-        moved = {one.instance for one in await outcomes_of(store, done.id) if not one.reasons}
-        on = [a_report(n, status=Status.RUNNING) for n in numbers if an_id(n) in before]
+        moved = {outcome.instance for outcome in await outcomes_of(store, done.id) if not outcome.reasons}
+        on = [a_report(number, status=Status.RUNNING) for number in numbers if an_id(number) in before]
         await report_instances(store, reports=on, caller=ADMIN)
-        reported = {one.id: one for one in await instances_of(store, ORDERS)}
+        reported = {instance.id: instance for instance in await instances_of(store, ORDERS)}
         back = await undone(store, done, steps)
-        assert back.upgraded == len(moved - {one.id for one in on})
-        for one in await instances_of(store, ORDERS):
-            went_back = one.id in moved and one.id not in {report.id for report in on}
-            assert one == (before if went_back else reported)[one.id]
+        assert back.upgraded == len(moved - {report.id for report in on})
+        for instance in await instances_of(store, ORDERS):
+            went_back = instance.id in moved and instance.id not in {report.id for report in on}
+            assert instance == (before if went_back else reported)[instance.id]
 
     await in_a_store(stores, kind, world, law)
 
@@ -210,20 +210,24 @@ async def test_an_upgrade_and_its_retry_have_each_instance_once_among_the_upgrad
         if await is_refused(store, world):
             return
         done = await upgraded(store, world, steps)
-        first = {one.instance: one for one in await outcomes_of(store, done.id)}
+        first = {outcome.instance: outcome for outcome in await outcomes_of(store, done.id)}
         await report_instances(store, reports=put_to_wait(world, numbers), caller=ADMIN)
         again = await retried(store, done, steps)
-        second = {one.instance: one for one in await outcomes_of(store, again.id)}
+        second = {outcome.instance: outcome for outcome in await outcomes_of(store, again.id)}
         assert again.expected == again.total == len(second)
-        known = {one.id for one in world.held}
-        assert set(second) == {whose for whose, one in first.items() if one.reasons and whose in known}
+        known = {instance.id for instance in world.held}
+        assert set(second) == {
+            instance_id for instance_id, outcome in first.items() if outcome.reasons and instance_id in known
+        }
         moved = Counter(
-            one.instance for one in (*first.values(), *second.values()) if one.kind is OutcomeKind.UPGRADED
+            outcome.instance
+            for outcome in (*first.values(), *second.values())
+            if outcome.kind is OutcomeKind.UPGRADED
         )
         assert set(moved.values()) <= {1}
         assert sum(moved.values()) == done.upgraded + again.upgraded
-        last: dict[Any, Instance] = {one.id: one for one in await instances_of(store, ORDERS)}
-        assert {last[one].version for one in moved} <= {done.target_version}
+        last: dict[Any, Instance] = {instance.id: instance for instance in await instances_of(store, ORDERS)}
+        assert {last[instance_id].version for instance_id in moved} <= {done.target_version}
 
     await in_a_store(stores, kind, world, law)
 
@@ -241,10 +245,10 @@ async def test_a_retry_of_an_unchanged_world_repeats_every_reason(
         before = await instances_of(store, ORDERS)
         again = await retried(store, done, steps)
         assert again.upgraded == 0
-        assert {one.instance: one.reasons for one in await outcomes_of(store, again.id)} == {
-            one.instance: one.reasons
-            for one in await outcomes_of(store, done.id)
-            if one.reasons and one.reasons[0].code is not ReasonCode.INSTANCE_NOT_FOUND
+        assert {outcome.instance: outcome.reasons for outcome in await outcomes_of(store, again.id)} == {
+            outcome.instance: outcome.reasons
+            for outcome in await outcomes_of(store, done.id)
+            if outcome.reasons and outcome.reasons[0].code is not ReasonCode.INSTANCE_NOT_FOUND
         }
         assert await instances_of(store, ORDERS) == before
 
@@ -267,19 +271,26 @@ async def test_histories_are_the_outcomes_of_all_upgrades_in_order(
             await undone(store, done, steps),
             await upgraded(store, world, []),
         ]
-        outcomes = [{one.instance: one for one in await outcomes_of(store, life.id)} for life in lives]
-        told = await store.instances.histories([one.id for one in world.held])
-        assert {whose: [(one.upgrade, one.outcome) for one in told[whose]] for whose in told} == {
-            one.id: [
-                (life, several[one.id])
+        outcomes = [
+            {outcome.instance: outcome for outcome in await outcomes_of(store, life.id)} for life in lives
+        ]
+        histories = await store.instances.histories([instance.id for instance in world.held])
+        assert {
+            instance_id: [(entry.upgrade, entry.outcome) for entry in histories[instance_id]]
+            for instance_id in histories
+        } == {
+            instance.id: [
+                (life, several[instance.id])
                 for life, several in zip(lives, outcomes, strict=True)
-                if one.id in several
+                if instance.id in several
             ]
-            for one in world.held
+            for instance in world.held
         }
         total = sum(len(several) for several in outcomes)
         assert await prune_outcomes(store, before=EVENING.replace(year=2030)) == total
-        assert set((await store.instances.histories([one.id for one in world.held])).values()) <= {()}
+        assert set((await store.instances.histories([instance.id for instance in world.held])).values()) <= {
+            ()
+        }
 
     await in_a_store(stores, kind, world, law)
 
@@ -299,10 +310,10 @@ async def test_all_stores_agree_on_a_whole_life(
         await report_instances(store, reports=put_to_wait(world, numbers), caller=ADMIN)
         again = await retried(store, done, steps)
         life.append(await result_of(store, again))
-        life += [await result_of(store, await undone(store, one, steps)) for one in (done, again)]
+        life += [await result_of(store, await undone(store, upgrade, steps)) for upgrade in (done, again)]
         seen.append(life)
 
     for kind in STORES:
         await in_a_store(stores, kind, world, law)
     assert len(seen) in (0, len(STORES))
-    assert all(one == seen[0] for one in seen)
+    assert all(result == seen[0] for result in seen)

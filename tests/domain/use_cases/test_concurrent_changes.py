@@ -1,4 +1,4 @@
-"""What others did between a first look and the transaction is seen in the transaction."""
+"""A transaction sees what other programs changed since the read before it."""
 
 from asyncio import Task, create_task, ensure_future, sleep, timeout
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -55,9 +55,9 @@ from uplift.domain.model.request import RetryRequest, UndoRequest, UpgradeReques
 from uplift.domain.ports import RecordedChunk, Store, Transaction
 from uplift.domain.use_cases import prune as pruning
 from uplift.domain.use_cases.prune import prune_outcomes
-from uplift.domain.use_cases.run import fail
 from uplift.domain.use_cases.upgrade import finish_upgrade
 from uplift.domain.use_cases.watch import wait_until_finished
+from uplift.domain.use_cases.worker import fail_upgrade
 from uplift.storage.memory import InMemoryStore
 
 pytestmark = pytest.mark.anyio
@@ -99,26 +99,26 @@ def undo(store: Store, earlier: Upgrade) -> Coroutine[Any, Any, Upgrade]:
 
 async def test_instances_registered_after_the_count_are_left_to_a_worker(store: InMemoryStore) -> None:
     await a_process(store, holding=instances(range(2)))
-    told: list[Upgrade] = []
-    worker = replace(SMALL, on_chunk=lambda done, _: told.append(done.upgrade))
-    async with writing(store) as meanwhile:
-        asked = await meanwhile.begin(request(store, worker=worker))
-        await meanwhile.transaction.instances.register(ORDERS, instances(range(2, 9)))
-    queued = await asked
+    progress: list[Upgrade] = []
+    worker = replace(SMALL, on_chunk=lambda done, _: progress.append(done.upgrade))
+    async with writing(store) as writer:
+        task = await writer.begin(request(store, worker=worker))
+        await writer.transaction.instances.register(ORDERS, instances(range(2, 9)))
+    queued = await task
     # The two that were counted are done at once, and the one by which a store sees whether more follow.
     assert (queued.state, queued.upgraded) == (UpgradeState.QUEUED, 3)
-    assert told == [queued]
+    assert progress == [queued]
     assert await store.upgrades.find(queued.id) == queued
     assert await leases_of(store, queued.id) == [None]
-    assert [one.version for one in await instances_of(store, ORDERS)] == [2] * 3 + [1] * 6
+    assert [instance.version for instance in await instances_of(store, ORDERS)] == [2] * 3 + [1] * 6
     done = await work(store, queued.id)
     assert (done.state, done.upgraded, done.skipped) == (UpgradeState.COMPLETED, 9, 0)
 
 
 async def test_a_key_that_was_used_after_the_look_gives_the_first_upgrade(store: InMemoryStore) -> None:
     await a_process(store, holding=instances(range(2)))
-    async with writing(store) as meanwhile:
-        first, second = [await meanwhile.begin(request(store, idempotency_key="one")) for _ in range(2)]
+    async with writing(store) as writer:
+        first, second = [await writer.begin(request(store, idempotency_key="one")) for _ in range(2)]
     assert await first == await second
     assert await upgrades_of(store) == [await first]
 
@@ -126,8 +126,8 @@ async def test_a_key_that_was_used_after_the_look_gives_the_first_upgrade(store:
 async def test_an_upgrade_that_was_taken_after_the_look_is_not_taken_again(store: InMemoryStore) -> None:
     await a_process(store, holding=instances(range(3)))
     queued = await request(store)
-    async with writing(store) as meanwhile:
-        first, second = [await meanwhile.begin(claim(store, a_worker(name))) for name in ("one", "two")]
+    async with writing(store) as writer:
+        first, second = [await writer.begin(claim(store, a_worker(name))) for name in ("one", "two")]
     taken_by_one = await first
     assert taken_by_one is not None
     assert (taken_by_one.id, await second) == (queued.id, None)
@@ -146,9 +146,9 @@ async def test_an_upgrade_that_was_paused_before_the_chunk_is_left(store: InMemo
     queued = await request(store)
     claimed = await taken(store, queued.id)
     paused = await pause_upgrade(store, queued.id, caller=ADMIN)
-    told: list[Upgrade] = []
-    assert await run_upgrade(store, claimed, SMALL, on_progress=told.append) == paused
-    assert told == [paused]
+    progress: list[Upgrade] = []
+    assert await run_upgrade(store, claimed, SMALL, on_progress=progress.append) == paused
+    assert progress == [paused]
     assert await instances_of(store, ORDERS) == instances(range(3))
 
 
@@ -158,7 +158,7 @@ async def test_a_worker_that_lost_an_upgrade_does_not_let_it_fail(store: InMemor
     claimed = await taken(store, queued.id)
     later = Worker(name="other", clock=a_clock(EVENING))
     theirs = await taken(store, queued.id, later)
-    assert await fail(store, claimed, SMALL, "RuntimeError: on purpose") is None
+    assert await fail_upgrade(store, claimed, SMALL, "RuntimeError: on purpose") is None
     assert await store.upgrades.find(queued.id) == theirs
     assert (theirs.state, theirs.error) == (UpgradeState.RUNNING, None)
 
@@ -169,9 +169,9 @@ async def test_an_upgrade_that_was_pruned_after_the_look_is_not_followed(
 ) -> None:
     await a_process(store, holding=instances(range(2)))
     done = await request(store)
-    async with writing(store) as meanwhile:
-        following = await meanwhile.begin(follow(store, done))
-        locked = await meanwhile.transaction.upgrades.lock(done.id)
+    async with writing(store) as writer:
+        following = await writer.begin(follow(store, done))
+        locked = await writer.transaction.upgrades.lock(done.id)
         assert locked is not None
         await locked.save(replace(done, pruned_at=EVENING))
     with pytest.raises(InvalidInput, match=f"Expected to {what} upgrade {done.id}, but its outcomes were"):
@@ -181,7 +181,7 @@ async def test_an_upgrade_that_was_pruned_after_the_look_is_not_followed(
 async def test_who_watches_is_told_nothing_while_nothing_changes(store: InMemoryStore) -> None:
     await a_process(store, holding=instances(range(3)))
     queued = await request(store)
-    watching = watch(store, queued.id, every=0.001)
+    watching = watch(store, queued.id, interval=0.001)
     assert await anext(watching) == queued
     event = ensure_future(anext(watching))
     for _ in range(3):
@@ -206,7 +206,7 @@ async def test_what_another_program_does_is_seen_by_looking(store: InMemoryStore
     queued = await request(store)
     mute = Mute(store)
     async with timeout(30):
-        watching = watch(mute, queued.id, every=0.001)
+        watching = watch(mute, queued.id, interval=0.001)
         assert await anext(watching) == queued
         event = ensure_future(anext(watching))
         await sleep(0.003)  # it looks in between, and sees nothing new
@@ -231,18 +231,20 @@ async def test_pruning_lets_others_write_between_its_steps(
         )
         for _ in range(3)
     ]
-    left: list[list[list[InstanceId]]] = []
+    remaining: list[list[list[InstanceId]]] = []
     marked: list[list[bool]] = []
-    async with writing(store) as meanwhile:
-        task = await meanwhile.begin(prune_outcomes(store, before=EVENING, clock=a_clock(NOON)))
+    async with writing(store) as writer:
+        task = await writer.begin(prune_outcomes(store, before=EVENING, clock=a_clock(NOON)))
     # The lock is fair: who waits for it gets it between two steps.
     while not task.done():
         async with store.transaction():
-            left.append([[one.instance for one in await outcomes_of(store, upgrade.id)] for upgrade in done])
-            marked.append([one.pruned_at is not None for one in reversed(await upgrades_of(store))])
+            remaining.append(
+                [[outcome.instance for outcome in await outcomes_of(store, upgrade.id)] for upgrade in done]
+            )
+            marked.append([upgrade.pruned_at is not None for upgrade in reversed(await upgrades_of(store))])
     assert await task == 6
     both = [an_id(0), an_id(1)]
-    assert left[:2] == [[[], [an_id(1)], both], [[], [], []]]
+    assert remaining[:2] == [[[], [an_id(1)], both], [[], [], []]]
     assert marked[:2] == [[True, True, False], [True, True, True]]
 
 
@@ -255,7 +257,7 @@ async def test_pruning_marks_so_many_upgrades_in_one_step(
         await request(store)
     counting = CountingTransactions(store)
     assert await prune_outcomes(counting, before=EVENING, clock=a_clock(EVENING)) == 0
-    assert counting.asked["upgrades.lock_prunable"] == 3  # two upgrades, one, and none
+    assert counting.asked["upgrades.lock_prunable"] == 3
     assert counting.in_background == [True] * 3
 
 
@@ -294,14 +296,16 @@ async def test_a_chunk_of_an_upgrade_that_stops_meanwhile_is_not_carried_out(sto
     await a_process(store, holding=instances(range(5)))
     queued = await request(store)
     claimed = await taken(store, queued.id)
-    told: list[Upgrade] = []
+    progress: list[Upgrade] = []
     chunks: list[int] = []
     worker = replace(SMALL, on_chunk=lambda done, _: chunks.append(done.upgraded))
-    done = await run_upgrade(StoppedOnce(store), claimed, worker, on_progress=told.append)
+    done = await run_upgrade(StoppedOnce(store), claimed, worker, on_progress=progress.append)
     assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 5)
     assert chunks == [2, 2, 1]
-    assert [one.upgraded for one in told] == [2, 4, 5]
-    assert [one.instance for one in await outcomes_of(store, queued.id)] == [an_id(n) for n in range(5)]
+    assert [upgrade.upgraded for upgrade in progress] == [2, 4, 5]
+    assert [outcome.instance for outcome in await outcomes_of(store, queued.id)] == [
+        an_id(n) for n in range(5)
+    ]
 
 
 class RequestedAfterTheLook(Around):
@@ -323,18 +327,18 @@ async def test_a_worker_takes_a_share_of_no_other_upgrade_than_its_own(store: In
     await a_process(store, holding=instances(range(6)))
     await a_process(store, INVOICES, holding=instances(range(6, 9), process=INVOICES))
     chunk_policy = replace(SMALL.chunk_policy, partition_size=2)
-    one, two = (replace(SMALL, name=name, chunk_policy=chunk_policy) for name in ("one", "two"))
+    first, second = (replace(SMALL, name=name, chunk_policy=chunk_policy) for name in ("one", "two"))
     shared = await request(store)
-    for worker in (one, two):
+    for worker in (first, second):
         await taken(store, shared.id, worker)
     around = RequestedAfterTheLook(store)
-    left = await run_upgrade(around, shared, one)
-    assert (left.state, left.upgraded) == (UpgradeState.RUNNING, 4)
+    result = await run_upgrade(around, shared, first)
+    assert (result.state, result.upgraded) == (UpgradeState.RUNNING, 4)
     assert await store.upgrades.claimable(NOON) == around.other
 
 
 class DoneByOthers(Around):
-    """Another worker comes to the end just when one looks for a partition, and nothing is told afterwards."""
+    """Another worker ends the upgrade while this one looks for a partition, and no notification follows."""
 
     @property
     def upgrades(self) -> Overlay:
@@ -352,7 +356,7 @@ class DoneByOthers(Around):
 async def test_who_finds_no_share_looks_whether_the_upgrade_has_come_to_its_end(store: InMemoryStore) -> None:
     await a_process(store, holding=instances(range(5)))
     queued = await request(store)
-    told: list[Upgrade] = []
-    done = await finish_upgrade(DoneByOthers(store), queued, SMALL, on_progress=told.append)
+    progress: list[Upgrade] = []
+    done = await finish_upgrade(DoneByOthers(store), queued, SMALL, on_progress=progress.append)
     assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 5)
-    assert told == [done]
+    assert progress == [done]

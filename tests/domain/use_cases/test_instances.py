@@ -113,7 +113,7 @@ async def test_a_report_with_a_position_that_cannot_be_is_refused(
 
 async def test_an_instance_given_twice_is_refused(store: Store) -> None:
     await a_process(store, holding=instances([1]))
-    message = f"Expected each instance once, but {an_id(1)} is given twice."
+    message = f"Expected each instance once, but {an_id(1)} occurs twice."
     async with refused(store, ErrorCode.INVALID_INPUT, message, ("instances",)):
         await register(store, an_instance(2), an_instance(1), an_instance(1, status=Status.FAILED))
     async with refused(store, ErrorCode.INVALID_INPUT, message, ("instances",)):
@@ -132,12 +132,12 @@ async def test_more_instances_than_a_request_may_carry_are_refused(store: Store)
 async def test_as_many_instances_as_a_request_may_carry_are_taken(store: Store) -> None:
     await a_process(store)
     few = instances(range(2))
-    assert await register_instances(store, process=ORDERS, instances=few, caller=ADMIN, most=2) == 2
+    assert await register_instances(store, process=ORDERS, instances=few, caller=ADMIN, limit=2) == 2
     reports = [a_report(instance, status=Status.RUNNING) for instance in few]
-    assert await report_instances(store, reports=reports, caller=ADMIN, most=2) == 2
+    assert await report_instances(store, reports=reports, caller=ADMIN, limit=2) == 2
     message = "Expected at most 1 instances in one request, but got 2."
     async with refused(store, ErrorCode.INVALID_INPUT, message, ("instances",)):
-        await report_instances(store, reports=reports, caller=ADMIN, most=1)
+        await report_instances(store, reports=reports, caller=ADMIN, limit=1)
 
 
 async def test_instances_of_an_unknown_process_are_refused(store: Store) -> None:

@@ -199,7 +199,7 @@ async def test_a_text_of_any_length_is_quoted_in_short(store: Store) -> None:
 def test_what_differs_from_the_plan_is_named(now: tuple[int, int, int], difference: str) -> None:
     planned = read_fingerprint("2-4-1-ff")
     target, upgraded, skipped = now
-    done = an_upgrade(target=target).counting(upgraded=upgraded, skipped=skipped)
+    done = an_upgrade(target=target).with_outcomes(upgraded=upgraded, skipped=skipped)
     with pytest.raises(PlanChanged) as caught:
         require_planned_result(planned, done)
     assert caught.value.message == (

@@ -1,4 +1,4 @@
-"""What the use case of an upgrade returns, tells and refuses."""
+"""The results, progress and errors of an upgrade from beginning to end."""
 
 import asyncio
 import time
@@ -36,11 +36,12 @@ from uplift.domain import (
     upgrade_instances,
 )
 from uplift.domain.errors import ErrorCode
+from uplift.domain.model.chunk import INLINE_LIMIT, ChunkPolicy
 from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import MAX_REASON_LENGTH
 from uplift.domain.ports import HeldPartition, Store, Transaction
-from uplift.domain.use_cases.run import INLINE_LIMIT, ChunkPolicy, must_account_for_all
+from uplift.domain.use_cases.run import require_complete
 from uplift.domain.use_cases.upgrade import finish_upgrade
 
 pytestmark = pytest.mark.anyio
@@ -84,21 +85,21 @@ async def test_two_upgrades_have_two_ids(store: Store) -> None:
 
 async def test_progress_is_told_after_each_chunk(store: Store) -> None:
     await a_process(store, holding=instances(range(5)))
-    told: list[Upgrade] = []
+    progress: list[Upgrade] = []
     done = await upgrade_instances(
         store,
         UpgradeRequest(process=ORDERS, selection=by_ids(map(an_id, range(5)))),
         caller=ADMIN,
         worker=a_worker(size=2),
-        on_progress=told.append,
+        on_progress=progress.append,
     )
-    assert [(one.upgraded, one.state) for one in told] == [
+    assert [(upgrade.upgraded, upgrade.state) for upgrade in progress] == [
         (0, UpgradeState.QUEUED),
         (2, UpgradeState.RUNNING),
         (4, UpgradeState.RUNNING),
         (5, UpgradeState.COMPLETED),
     ]
-    assert told[-1] == done
+    assert progress[-1] == done
 
 
 async def test_only_the_upgrade_asked_for_is_seen_to_its_end(store: Store) -> None:
@@ -159,11 +160,11 @@ async def test_who_waits_for_an_upgrade_takes_it_over_when_its_worker_is_gone(st
     await a_process(store, holding=instances(range(3)))
     clock = MovableClock()
     gone, waiting = (a_worker(name, size=2, clock=clock) for name in ("gone", "waiting"))
-    asked = await request_upgrade(
+    requested = await request_upgrade(
         store, UpgradeRequest(process=ORDERS, selection=all_active()), caller=ADMIN, worker=gone
     )
     assert await claim(store, gone) is not None
-    end = asyncio.create_task(finish_upgrade(store, asked, waiting))
+    end = asyncio.create_task(finish_upgrade(store, requested, waiting))
     await asyncio.sleep(0)
     clock.go_on(minutes=1)  # nothing is written meanwhile: who waits must look by itself
     async with asyncio.timeout(30):
@@ -181,9 +182,9 @@ async def test_chunks_ask_only_for_what_they_do_not_know(store: Store) -> None:
         worker=a_worker(size=2),
     )
     assert done.upgraded == 8
-    asked = [counting.asked[name] for name in ("chunks.record", "chunks.decisions", "chunks.move")]
+    requested = [counting.asked[name] for name in ("chunks.record", "chunks.decisions", "chunks.move")]
     # What others have decided is asked for at the beginning, and before the first decision is made.
-    assert asked == [4, 2, 1]
+    assert requested == [4, 2, 1]
     # The request and the claim come first; chunks let others go before them.
     assert counting.in_background == [False, False, True, True, True, True]
 
@@ -289,8 +290,8 @@ def test_shares_of_nothing_would_never_end() -> None:
 
 
 def test_a_store_that_did_something_else_than_it_recorded_is_stopped() -> None:
-    must_account_for_all(recorded=3, moved=2, skipped=1)
+    require_complete(recorded=3, moved=2, skipped=1)
     with pytest.raises(
         RuntimeError, match="Expected each of the 3 recorded instances to be moved or skipped"
     ):
-        must_account_for_all(recorded=3, moved=1, skipped=1)
+        require_complete(recorded=3, moved=1, skipped=1)

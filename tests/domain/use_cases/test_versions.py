@@ -1,4 +1,4 @@
-"""How processes are created, drafts saved and versions published; and when not."""
+"""Processes are created, drafts saved and versions published, or refused."""
 
 from datetime import UTC, datetime
 
@@ -40,7 +40,7 @@ NOT_FOUND = "Expected to find process 'crm/nothing_like_it', but there is none."
 
 
 async def versions_of(store: Store) -> list[tuple[int, VersionState]]:
-    return [(one.number, one.state) for one in (await store.processes.versions([ORDERS]))[ORDERS]]
+    return [(version.number, version.state) for version in (await store.processes.versions([ORDERS]))[ORDERS]]
 
 
 async def create(
@@ -66,11 +66,14 @@ async def adopt(
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"), [(None, "orders"), ("", "orders"), ("Größe 'x'", "Größe 'x'"), ("t" * 200, "t" * 200)]
+    ("title", "stored_title"),
+    [(None, "orders"), ("", "orders"), ("Größe 'x'", "Größe 'x'"), ("t" * 200, "t" * 200)],
 )
-async def test_a_new_process_has_a_title_and_no_versions(store: Store, given: str | None, kept: str) -> None:
-    created = await create(store, title=given)
-    assert created == Process(key=ORDERS, title=kept, created_at=NOON)
+async def test_a_new_process_has_a_title_and_no_versions(
+    store: Store, title: str | None, stored_title: str
+) -> None:
+    created = await create(store, title=title)
+    assert created == Process(key=ORDERS, title=stored_title, created_at=NOON)
     assert await store.processes.find(ORDERS) == created
     assert await versions_of(store) == []
 
@@ -275,10 +278,7 @@ async def test_an_adopted_draft_may_change_and_be_published(store: Store) -> Non
 
 async def test_a_published_version_is_fixed_for_ever(store: Store) -> None:
     await a_process(store, published=1)
-    message = (
-        "Expected version 1 of process 'crm/orders' to be as it was published, "
-        "but the content given is another."
-    )
+    message = "Expected version 1 of process 'crm/orders' to be as it was published, but its content differs."
     async with refused(store, ErrorCode.INVALID_INPUT, message, ("number",)):
         await adopt(store, 1, DRAFT)
     async with refused(store, ErrorCode.INVALID_INPUT, message, ("number",)):

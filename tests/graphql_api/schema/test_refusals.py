@@ -157,7 +157,7 @@ CASES = [
         name="register an instance twice",
         mutation="registerInstances",
         input={**ORDER, "instances": [{"id": str(an_id(7)), "version": 1, "status": "PENDING"}] * 2},
-        error=invalid(["instances"], f"Expected each instance once, but {an_id(7)} is given twice."),
+        error=invalid(["instances"], f"Expected each instance once, but {an_id(7)} occurs twice."),
     ),
     Case(
         name="register an instance of another process",

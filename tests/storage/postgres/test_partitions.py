@@ -26,9 +26,10 @@ from uplift.domain import (
     request_undo,
     run_upgrade,
 )
+from uplift.domain.model.chunk import ChunkResult
 from uplift.domain.model.request import UndoRequest
 from uplift.domain.ports import Transaction
-from uplift.domain.use_cases.run import DoneChunk, run_chunk
+from uplift.domain.use_cases.run import run_chunk
 from uplift.domain.use_cases.upgrade import finish_upgrade
 from uplift.storage.store import SqlStore
 from uplift.storage.transaction import SqlTransaction
@@ -36,7 +37,7 @@ from uplift.storage.transaction import SqlTransaction
 pytestmark = pytest.mark.anyio
 
 
-async def chunk_of(transaction: Transaction, upgrade: Upgrade, worker: Worker, size: int) -> DoneChunk:
+async def chunk_of(transaction: Transaction, upgrade: Upgrade, worker: Worker, size: int) -> ChunkResult:
     """The next chunk of what the worker holds, not committed yet."""
     held = await transaction.partitions.lock_held(upgrade.id, worker.name, worker.clock())
     assert held is not None

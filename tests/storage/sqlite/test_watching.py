@@ -35,7 +35,7 @@ async def test_the_work_of_another_program_is_seen_to_its_end(store: SqlStore, n
     seen: list[Upgrade] = []
 
     async def look() -> None:
-        seen.extend([one async for one in watch(neighbour, queued.id, every=0.02)])
+        seen.extend([one async for one in watch(neighbour, queued.id, interval=0.02)])
 
     async with timeout(20):
         task = create_task(look())
@@ -53,7 +53,7 @@ async def test_the_end_of_an_upgrade_in_another_program_is_waited_for(
     await a_process(store, holding=instances(range(5)))
     queued = await request(store)
     async with timeout(20):
-        assert await wait_until_finished(neighbour, queued, seconds=0.01) == queued
+        assert await wait_until_finished(neighbour, queued, timeout_seconds=0.01) == queued
         task = create_task(wait_until_finished(neighbour, queued))
         await sleep(0.05)
         done = await work(store, queued.id)

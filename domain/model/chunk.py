@@ -1,0 +1,61 @@
+"""Defines the policy that sizes the chunks of an upgrade, and the result of one chunk."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from uplift.domain.model.cohort import Cohort
+from uplift.domain.model.decision import CountedDecision, Decision
+from uplift.domain.model.upgrade import Upgrade
+
+INLINE_LIMIT = 10_000
+"""The default of `ChunkPolicy.inline_limit`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkPolicy:
+    """How large chunks are: large enough to be fast, small enough to hold the write lock briefly."""
+
+    inline_limit: int = INLINE_LIMIT
+    """The most instances that a request upgrades in its own transaction. A worker runs larger upgrades."""
+    initial_size: int = 2_500
+    """Below the usual size: the first chunk is slower, because it decides most cohorts."""
+    min_size: int = 500
+    max_size: int = 200_000
+    target_duration: timedelta = timedelta(milliseconds=50)
+    """How long a chunk may hold the write lock."""
+    pause: timedelta = timedelta(milliseconds=2)
+    """Between two chunks, so that other programs get the write lock. Writers in this program queue for it."""
+    partition_size: int | None = None
+    """The number of instances that a worker splits off a free partition; None to take all of it.
+
+    Several workers share an upgrade only in a store that allows concurrent writers.
+    """
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.min_size <= self.max_size or min(self.inline_limit, self.initial_size) < 1:
+            raise ValueError(f"Expected chunks of at least one instance, but got {self}.")
+        if self.partition_size is not None and self.partition_size < 1:
+            raise ValueError(f"Expected partitions of at least one instance, but got {self}.")
+
+    def size_after(self, size: int, duration: timedelta) -> int:
+        """The size of the next chunk after a chunk of this size and duration; at most twice or half of it."""
+        # Aim below the target duration: the next chunk may be slower than the last.
+        factor = 0.7 * self.target_duration / max(duration, timedelta(microseconds=1))
+        return min(self.max_size, max(self.min_size, round(size * min(2.0, max(0.5, factor)))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkResult:
+    """What one chunk did: the upgrade after it, how many instances moved, and the decisions that skipped.
+
+    `not_found` counts ids that no instance has. `decisions` holds all decisions known so far, by cohort.
+    `is_last` says whether the chunk ends its partition.
+    """
+
+    upgrade: Upgrade
+    upgraded: int
+    skipped: tuple[CountedDecision, ...]
+    not_found: int
+    decisions: Mapping[Cohort, Decision]
+    is_last: bool

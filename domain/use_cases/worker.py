@@ -1,0 +1,139 @@
+"""Claims partitions of upgrades for a worker, and releases them.
+
+A worker holds a lease on each partition that it runs. When the lease expires, because the worker died or was
+suspended, another worker may claim the partition and resumes it at its cursor.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from uplift.domain.clock import Clock, utc_now
+from uplift.domain.model.chunk import ChunkPolicy, ChunkResult
+from uplift.domain.model.upgrade import Lease, Upgrade, UpgradeId, UpgradeState
+from uplift.domain.ports import HeldPartition, LockedPartition, LockedUpgrade, Store, Transaction
+
+OnChunk = Callable[[ChunkResult, timedelta], None]
+"""Receives the result of each committed chunk, and the duration of its transaction."""
+
+
+def ignore_chunk(_: ChunkResult, __: timedelta) -> None:
+    """Do nothing; the default of `Worker.on_chunk`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """A worker with a unique name. A program may run several, each with a name of its own."""
+
+    name: str
+    chunk_policy: ChunkPolicy = field(default_factory=ChunkPolicy)
+    lease_for: timedelta = timedelta(seconds=10)
+    clock: Clock = utc_now
+    on_chunk: OnChunk = ignore_chunk
+
+    def lease(self) -> Lease:
+        """A new lease that starts now."""
+        return Lease(worker=self.name, until=self.clock() + self.lease_for)
+
+
+async def claim(store: Store, worker: Worker, *, only: UpgradeId | None = None) -> Upgrade | None:
+    """Claim a partition of the next upgrade, or of the upgrade `only`. None if there is nothing to claim.
+
+    A worker may claim the partitions of a QUEUED upgrade, and those of a RUNNING one whose lease was given
+    back or has expired, unless another upgrade of the same process is being run. Upgrades that have no worker
+    yet, or lost theirs, come first; then upgrades that a worker left in favour of one of those; then upgrades
+    that other workers are running. In each group the oldest comes first. A partition larger than
+    `ChunkPolicy.partition_size` is split, and its first part claimed.
+    """
+    # This read takes no lock, and most polls of an idle worker end here.
+    if await store.upgrades.claimable(worker.clock(), only=only) is None:
+        return None
+    return await _claim(store, worker, only)
+
+
+async def claim_next_partition(store: Store, upgrade: Upgrade, worker: Worker) -> bool:
+    """Claim another partition of an upgrade. False if none is free, or another upgrade is next."""
+    next_upgrade = await store.upgrades.claimable(worker.clock())
+    is_next = next_upgrade is not None and next_upgrade.id == upgrade.id
+    return is_next and await _claim(store, worker, upgrade.id) is not None
+
+
+async def release(store: Store, upgrade: Upgrade, worker: Worker) -> Upgrade:
+    """Give back the lease of the worker. The upgrade is QUEUED again unless other workers run it."""
+    async with store.transaction() as transaction:
+        held = await transaction.partitions.lock_held(upgrade.id, worker.name, worker.clock())
+        locked = await lock_upgrade(transaction, upgrade)
+        if held is None:
+            return locked.upgrade
+        await held.save(replace(held.partition, lease=None))
+        now = worker.clock()
+        others_work = any(partition.is_worked_on(now) for partition in await locked.remaining())
+        if others_work or locked.upgrade.state is not UpgradeState.RUNNING:
+            return locked.upgrade
+        queued = replace(locked.upgrade, state=UpgradeState.QUEUED)
+        await locked.save(queued)
+        return queued
+
+
+async def fail_upgrade(store: Store, upgrade: Upgrade, worker: Worker, error: str) -> Upgrade | None:
+    """Set a running upgrade to FAILED after an internal error. None if the worker no longer holds it."""
+    async with store.transaction() as transaction:
+        held = await transaction.partitions.lock_held(upgrade.id, worker.name, worker.clock())
+        locked = await lock_upgrade(transaction, upgrade)
+        if held is None or locked.upgrade.state is not UpgradeState.RUNNING:
+            return None
+        await held.save(replace(held.partition, lease=None))
+        failed = locked.upgrade.finished(UpgradeState.FAILED, worker.clock(), error=error)
+        await locked.save(failed)
+        return failed
+
+
+async def lock_held_partition(
+    transaction: Transaction, upgrade: Upgrade, worker: Worker
+) -> HeldPartition | None:
+    """Lock the partition that the worker holds of a running upgrade.
+
+    Gives back the lease and returns None if the upgrade is no longer running, and returns None if the worker
+    holds no partition of it.
+    """
+    # Lock order: a worker locks its partition first and the upgrade after it. All workers of an upgrade share
+    # its row, so each holds that lock only for the end of its chunk.
+    held = await transaction.partitions.lock_held(upgrade.id, worker.name, worker.clock())
+    if held is None or held.upgrade.state is UpgradeState.RUNNING:
+        return held
+    await held.save(replace(held.partition, lease=None))
+    return None
+
+
+async def lock_upgrade(transaction: Transaction, upgrade: Upgrade) -> LockedUpgrade:
+    """Lock an upgrade that exists, and read its present state."""
+    locked = await transaction.upgrades.lock(upgrade.id)
+    assert locked is not None, "upgrades are never deleted"
+    return locked
+
+
+async def _claim(store: Store, worker: Worker, only: UpgradeId | None) -> Upgrade | None:
+    async with store.transaction() as transaction:
+        found = await transaction.upgrades.lock_claimable(worker.clock(), only=only)
+        if found is None:
+            return None
+        locked, partition = found
+        await _take(partition, worker)
+        upgrade = locked.upgrade
+        claimed = replace(
+            upgrade, state=UpgradeState.RUNNING, started_at=upgrade.started_at or worker.clock()
+        )
+        if claimed != upgrade:
+            await locked.save(claimed)
+        return claimed
+
+
+async def _take(locked: LockedPartition, worker: Worker) -> None:
+    """Lease the partition, or split off its first part and lease that."""
+    partition, partition_size = locked.partition, worker.chunk_policy.partition_size
+    last = partition.last if partition_size is None else await locked.chunks.end(partition_size)
+    if last == partition.last:
+        await locked.save(replace(partition, lease=worker.lease()))
+    else:
+        await locked.save(replace(partition, cursor=last, lease=None))
+        await locked.add(replace(partition, last=last, lease=worker.lease()))
