@@ -24,6 +24,7 @@ class Origins:
     def allow(self, headers: Mapping[str, str]) -> bool:
         """Whether a request with these headers (names in lower case) comes from no page or an allowed one."""
         origin = headers.get("origin")
+        # A proxy may change `Host`; the browser's own verdict in Sec-Fetch-Site does not depend on it.
         if origin is None or headers.get("sec-fetch-site") == "same-origin" or "*" in self.allowed:
             return True
         return _is_same(origin, headers.get("host", "")) or _normalized(origin) in self.allowed

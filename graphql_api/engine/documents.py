@@ -96,9 +96,8 @@ class Documents:
             return document
         self.misses += 1
         document = self._read(text)
-        if (
-            len(text) <= self._limits.max_cached_characters // 10
-        ):  # else a few texts would push out all others
+        # A few texts that are longer than a tenth of the cache would push out all others.
+        if len(text) <= self._limits.max_cached_characters // 10:
             self._cache[text] = document
         return document
 

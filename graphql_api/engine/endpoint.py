@@ -124,6 +124,7 @@ class GraphQLEndpoint:
         self._origins.require_allowed(headers)
         if media_type is None:
             raise _not_acceptable(f"Expected to answer in one of {', '.join(MediaType)}")
+        # Before the body is read: a caller without a key must not make the server parse a large one.
         context = await self._context_for(headers)
         params = (
             params_of_url(scope["query_string"])

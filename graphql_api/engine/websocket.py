@@ -65,6 +65,7 @@ class Sockets:
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection until either side closes it."""
         socket = WebSocket(scope, receive, send)
+        # Browsers do not apply CORS to WebSockets; without this check any page could open one.
         if not self._origins.allow(socket.headers):
             await _deny(socket, 403, HttpCode.FORBIDDEN_ORIGIN, "Expected a page of an allowed origin.")
             return
@@ -85,6 +86,7 @@ class Sockets:
         await socket.accept(GRAPHQL_TRANSPORT_WS_PROTOCOL)
         adapter = _Adapter(socket, self._limits.max_body_bytes)
         session = _Session(self._operations, self._context_for, self._recheck, socket.headers)
+        # Typed as strawberry's own view and schema, of which the handler only calls on_ws_connect and stream.
         handler = _Handler(
             view=cast("Any", session),
             websocket=adapter,
@@ -185,7 +187,7 @@ class _Adapter(AsyncWebSocketAdapter):
         while True:
             try:
                 text = await self._socket.receive_text()
-            except KeyError as error:
+            except KeyError as error:  # a binary message has no text
                 raise NonTextMessageReceived from error
             except (WebSocketDisconnect, RuntimeError):  # RuntimeError: the server has closed it already
                 return
