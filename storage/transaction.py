@@ -9,7 +9,8 @@ from uplift.domain.model.instance import Instance, InstanceId, InstanceReport
 from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber
 from uplift.domain.model.selection import UpgradeId, WorkedSelection
 from uplift.domain.model.upgrade import Partition, Upgrade
-from uplift.storage.chunks.chunks import SqlChunks
+from uplift.storage.chunks import CHUNKS
+from uplift.storage.chunks.chunks import ChunksFactory
 from uplift.storage.repositories import instances, partitions, processes, pruning, requests, upgrades
 from uplift.storage.repositories.model_cache import ModelCache
 from uplift.storage.sql.connection import Connection
@@ -24,6 +25,7 @@ class Session:
 
     connection: Connection
     surrogate_keys: SurrogateKeys
+    chunks: ChunksFactory
     added: set[UpgradeId] = field(default_factory=set)
     changed: dict[UpgradeId, Upgrade] = field(default_factory=dict)
 
@@ -40,7 +42,7 @@ class SqlTransaction:
     def __init__(
         self, connection: Connection, surrogate_keys: SurrogateKeys, model_cache: ModelCache
     ) -> None:
-        self._session = Session(connection, surrogate_keys)
+        self._session = Session(connection, surrogate_keys, CHUNKS[connection.dialect.name])
         self.processes = SqlProcessRepository(self._session, model_cache)
         self.instances = SqlInstanceRepository(self._session)
         self.upgrades = SqlUpgradeRepository(self._session)
@@ -154,7 +156,9 @@ class SqlLockedPartition:
         self.upgrade = upgrade
         self.partition = partition
         self.workers = workers
-        self.chunks = SqlChunks(session.connection, session.surrogate_keys, upgrade_keys, upgrade, partition)
+        self.chunks = session.chunks(
+            session.connection, session.surrogate_keys, upgrade_keys, upgrade, partition
+        )
 
     async def add(self, partition: Partition) -> None:
         await partitions.add_partition(self._connection, self._upgrade_keys, partition)

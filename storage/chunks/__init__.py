@@ -1,1 +1,10 @@
-"""The statements that record and move one chunk of an upgrade, for each database."""
+"""Records and moves the chunks of an upgrade, with statements of their own for each kind of database."""
+
+from typing import Final
+
+from uplift.storage.chunks.chunks import ChunksFactory
+from uplift.storage.chunks.postgres import postgres_chunks
+from uplift.storage.chunks.sqlite import sqlite_chunks
+
+CHUNKS: Final[dict[str, ChunksFactory]] = {"sqlite": sqlite_chunks, "postgresql": postgres_chunks}
+"""What makes the chunks of a partition, by the name of the SQL dialect."""

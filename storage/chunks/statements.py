@@ -17,7 +17,6 @@ from sqlalchemy import (
     bindparam,
     func,
     insert,
-    literal,
     or_,
     select,
     tuple_,
@@ -28,8 +27,7 @@ from uplift.domain.model.decision import ReasonCode
 from uplift.domain.model.instance import Status
 from uplift.domain.model.selection import SelectionKind
 from uplift.storage.repositories.decisions import ITS_DECISION, its_decision
-from uplift.storage.sql.dialect import unnested
-from uplift.storage.sql.tables import IS_ACTIVE, STATUS, decision, instance, outcome, selected
+from uplift.storage.sql.tables import IS_ACTIVE, decision, instance, outcome, selected
 
 UPGRADE_ID: BindParameter[int] = bindparam("upgrade_id", type_=Integer)
 AFTER: BindParameter[int] = bindparam("after")
@@ -37,8 +35,6 @@ UPTO: BindParameter[int] = bindparam("upto")
 OF_PROCESS: BindParameter[int] = bindparam("of_process")
 OF_UPGRADE: BindParameter[int] = bindparam("of_upgrade")
 TARGET: BindParameter[int] = bindparam("target")
-MOVING = unnested(decision, {name: f"moving_{name}" for name in ("version", "position_id", "to_position_id")})
-"""Decisions that move, as columns: for as many as are given PostgreSQL plans; of a table it would guess."""
 RECORDED = ["upgrade_id", "instance_id", "version", "status", "position_id"]
 
 earlier = outcome.alias("earlier")
@@ -86,7 +82,7 @@ IN_CHUNK: dict[SelectionKind, ColumnElement[bool]] = {
 }
 
 
-def _recorded_in_chunk(kind: SelectionKind) -> ColumnElement[bool]:
+def recorded_in_chunk(kind: SelectionKind) -> ColumnElement[bool]:
     covered = (
         outcome.c.instance_id.in_(NAMED_IN_CHUNK)
         if kind is SelectionKind.BY_IDS
@@ -114,14 +110,14 @@ NEXT_KEY = {
 }
 
 
-def _cohort_columns(kind: SelectionKind) -> tuple[ColumnElement[Any], ...]:
+def cohort_columns(kind: SelectionKind) -> tuple[ColumnElement[Any], ...]:
     """What tells cohorts apart: sorting by origins where there are none would only cost time."""
     own = (outcome.c.version, outcome.c.status, outcome.c.position_id)
     origin = (outcome.c.origin_version, outcome.c.origin_position_id)
     return (*own, *origin) if kind is SelectionKind.UNDO else own
 
 
-def _recordable(kind: SelectionKind, *, nowait: bool = False) -> Select[Any]:
+def recordable(kind: SelectionKind, *, nowait: bool = False) -> Select[Any]:
     return (
         select(UPGRADE_ID, instance.c.id, instance.c.version, instance.c.status, instance.c.position_id)
         .where(IN_CHUNK[kind])
@@ -131,7 +127,7 @@ def _recordable(kind: SelectionKind, *, nowait: bool = False) -> Select[Any]:
 
 
 def _record(kind: SelectionKind) -> Insert:
-    found = _recordable(kind)
+    found = recordable(kind)
     if kind is not SelectionKind.UNDO:
         return insert(outcome).from_select(RECORDED, found)
     with_origin = found.add_columns(earlier.c.version, earlier.c.position_id).join(
@@ -142,60 +138,25 @@ def _record(kind: SelectionKind) -> Insert:
 
 def _unmoved(kind: SelectionKind) -> Select[Any]:
     """Only what no decision moves is counted by cohort: sorting the others too would cost a third more."""
-    cohort = _cohort_columns(kind)
+    cohort = cohort_columns(kind)
     moving = select(*(decision.c[str(column.key)] for column in cohort)).where(
         decision.c.upgrade_id == UPGRADE_ID, decision.c.to_position_id.is_not(None)
     )
     return (
         select(*cohort, func.count().label("instances"))
-        .where(_recorded_in_chunk(kind), tuple_(*cohort).not_in(moving))
+        .where(recorded_in_chunk(kind), tuple_(*cohort).not_in(moving))
         .group_by(*cohort)
     )
 
 
 def _still_there(kind: SelectionKind) -> Select[Any]:
     """As `_unmoved`, whatever is kept by now: who has moved has another version than was recorded."""
-    cohort = _cohort_columns(kind)
+    cohort = cohort_columns(kind)
     return (
         select(*cohort, func.count().label("instances"))
         .join_from(outcome, instance, instance.c.id == outcome.c.instance_id)
-        .where(_recorded_in_chunk(kind), instance.c.version == outcome.c.version)
+        .where(recorded_in_chunk(kind), instance.c.version == outcome.c.version)
         .group_by(*cohort)
-    )
-
-
-def _move_in_place(kind: SelectionKind) -> Update:
-    """SQLite: the bulk of nearly every upgrade. The version changes, the position stays."""
-    staying = select(decision.c.version, decision.c.position_id).where(
-        decision.c.upgrade_id == UPGRADE_ID,
-        decision.c.status == Status.PENDING,
-        decision.c.to_position_id == decision.c.position_id,
-    )
-    return (
-        update(instance)
-        .where(
-            IN_CHUNK[kind],
-            instance.c.status == Status.PENDING,
-            tuple_(instance.c.version, instance.c.position_id).in_(staying),
-        )
-        .values(version=TARGET)
-    )
-
-
-def _move_elsewhere(kind: SelectionKind) -> Update:
-    """SQLite: the others."""
-    return (
-        update(instance)
-        .where(
-            IN_CHUNK[kind],
-            instance.c.status == Status.PENDING,
-            decision.c.upgrade_id == UPGRADE_ID,
-            decision.c.status == Status.PENDING,
-            decision.c.version == instance.c.version,
-            decision.c.position_id == instance.c.position_id,
-            decision.c.to_position_id != decision.c.position_id,
-        )
-        .values(version=TARGET, position_id=decision.c.to_position_id)
     )
 
 
@@ -217,83 +178,9 @@ def _move_back() -> Update:
     )
 
 
-def _move_and_record() -> Select[Any]:
-    """PostgreSQL: move and record the active instances of the given cohorts, and count all that are covered.
-
-    It counts what it saw when it began. Of these it moves those that still are in such a cohort when nobody
-    else changes them any more; so if both counts are equal, nothing is left over. For a selection of all
-    active ones only: these are found, and so locked, along their ids, as by everybody else.
-    """
-    in_chunk = IN_CHUNK[SelectionKind.ALL_ACTIVE]
-    moved = (
-        update(instance)
-        .where(
-            in_chunk,
-            instance.c.status == Status.PENDING,
-            instance.c.version == MOVING.c.version,
-            instance.c.position_id == MOVING.c.position_id,
-        )
-        .values(version=TARGET, position_id=MOVING.c.to_position_id)
-        .returning(instance.c.id, MOVING.c.version, MOVING.c.position_id)
-        .cte("moved")
-    )
-    found = select(
-        UPGRADE_ID, moved.c.id, moved.c.version, literal(Status.PENDING, STATUS), moved.c.position_id
-    )
-    recorded = insert(outcome).from_select(RECORDED, found).cte("recorded")
-    covered = select(func.count()).select_from(instance).where(in_chunk)
-    count = select(func.count()).select_from(moved)
-    return select(covered.scalar_subquery().label("covered"), count.scalar_subquery().label("moved")).add_cte(
-        recorded
-    )
-
-
-def _record_rest(kind: SelectionKind, *, nowait: bool = False) -> Select[Any]:
-    """PostgreSQL: record, and lock, what has no outcome yet, and count it by cohort.
-
-    Who has moved others before must not wait: a report that waits for one of these may have one of the rest.
-    By NOT IN the outcomes of the chunk are read once. In a join PostgreSQL would compare each instance with
-    each of them, as long as it expects a single one: until somebody has analysed the tables.
-    """
-    recorded = select(outcome.c.instance_id).where(_recorded_in_chunk(kind))
-    cohort = _cohort_columns(kind)
-    rest = (
-        insert(outcome)
-        .from_select(RECORDED, _recordable(kind, nowait=nowait).where(instance.c.id.not_in(recorded)))
-        .returning(*cohort)
-        .cte("rest")
-    )
-    return select(*rest.c, func.count().label("instances")).group_by(*rest.c)
-
-
-def _move_recorded(kind: SelectionKind) -> Update:
-    """PostgreSQL: what is recorded is locked, and nothing else is moved.
-
-    Others may have become active, or been registered, since the chunk was recorded.
-    """
-    return (
-        update(instance)
-        .where(
-            _recorded_in_chunk(kind),
-            outcome.c.instance_id == instance.c.id,
-            instance.c.status == Status.PENDING,
-            instance.c.version == outcome.c.version,
-            instance.c.position_id == outcome.c.position_id,
-            outcome.c.version == MOVING.c.version,
-            outcome.c.position_id == MOVING.c.position_id,
-        )
-        .values(version=TARGET, position_id=MOVING.c.to_position_id)
-    )
-
-
 FORWARD: tuple[SelectionKind, ...] = tuple(kind for kind in SelectionKind if kind is not SelectionKind.UNDO)
+"""The kinds that move instances to the target version."""
 RECORD = {kind: _record(kind) for kind in SelectionKind}
 UNMOVED = {kind: _unmoved(kind) for kind in SelectionKind}
 STILL_THERE = {kind: _still_there(kind) for kind in SelectionKind}
-MOVE_IN_PLACE = {kind: _move_in_place(kind) for kind in FORWARD}
-MOVE_ELSEWHERE = {kind: _move_elsewhere(kind) for kind in FORWARD}
-MOVE_AND_RECORD = _move_and_record()
-RECORD_REST_AT_ONCE = _record_rest(SelectionKind.ALL_ACTIVE, nowait=True)
-RECORD_REST = {kind: _record_rest(kind) for kind in FORWARD}
-MOVE_RECORDED = {kind: _move_recorded(kind) for kind in FORWARD}
 MOVE_BACK = _move_back()

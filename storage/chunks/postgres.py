@@ -1,0 +1,194 @@
+"""Records and moves chunks in PostgreSQL, where others write at the same time.
+
+An instance is locked by being moved, or before it is recorded.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import Select, Update, func, insert, literal, select, update
+from sqlalchemy.exc import DBAPIError
+
+from uplift.domain.model.decision import Decision
+from uplift.domain.model.instance import Status
+from uplift.domain.model.selection import SelectionKind
+from uplift.domain.model.upgrade import Partition, Upgrade
+from uplift.storage.chunks.chunks import Processed, SqlChunks, UndoChunks
+from uplift.storage.chunks.statements import (
+    FORWARD,
+    IN_CHUNK,
+    RECORDED,
+    TARGET,
+    UPGRADE_ID,
+    cohort_columns,
+    recordable,
+    recorded_in_chunk,
+)
+from uplift.storage.sql.connection import Connection
+from uplift.storage.sql.dialect import unnested
+from uplift.storage.sql.surrogate_keys import SurrogateKeys
+from uplift.storage.sql.tables import STATUS, decision, instance, outcome
+from uplift.storage.sql.upgrade_keys import UpgradeKeys
+
+LOCK_NOT_AVAILABLE = "55P03"
+"""The SQLSTATE."""
+ATTEMPT_LOCK_WAIT = "100ms"
+"""How long moving waits for an instance.
+
+Without statistics of the tables PostgreSQL may lock instances in another order than along their ids, and so
+deadlock with a transaction that does. It detects that after a second; this gives way before.
+"""
+MOVING = unnested(decision, {name: f"moving_{name}" for name in ("version", "position_id", "to_position_id")})
+"""Decisions that move, as arrays: PostgreSQL knows their number, but would guess how many a table holds."""
+
+
+def postgres_chunks(
+    connection: Connection,
+    surrogate_keys: SurrogateKeys,
+    upgrade_keys: UpgradeKeys,
+    upgrade: Upgrade,
+    partition: Partition,
+) -> SqlChunks:
+    """The chunks of a partition that this transaction has locked."""
+    chunks = UndoChunks if upgrade.selection is SelectionKind.UNDO else PostgresChunks
+    return chunks(connection, surrogate_keys, upgrade_keys, upgrade, partition)
+
+
+class PostgresChunks(SqlChunks):
+    """The chunks of an upgrade or a retry."""
+
+    async def _record(self, end: int, decisions: Collection[Decision]) -> Processed:
+        attempt = None
+        # Only all active instances are found, and so locked, along their ids, as every other transaction
+        # locks them. Moving the others before they are locked could deadlock.
+        if decisions and self._kind is SelectionKind.ALL_ACTIVE:
+            attempt = await self._move_then_record_the_rest(end, decisions)
+        if attempt is None:
+            attempt = 0, (await self._connection.execute(RECORD_REST[self._kind], self._bound(end))).all()
+        moved, rows = attempt
+        rest = await self._counted(rows)
+        recorded = moved + sum(counted.count for counted in rest)
+        decided = {decision.cohort for decision in decisions}
+        if any(counted.cohort in decided for counted in rest):
+            moved += await self._move(end, decisions)
+        unmoved = tuple(counted for counted in rest if counted.cohort not in decided)
+        return Processed(recorded, moved, unmoved)
+
+    async def _move(self, end: int, decisions: Collection[Decision]) -> int:
+        bound = {**self._bound(end), **await self._moving(decisions)}
+        return (await self._connection.execute(MOVE_RECORDED[self._kind], bound)).rowcount
+
+    async def _move_then_record_the_rest(
+        self, end: int, decisions: Collection[Decision]
+    ) -> tuple[int, Sequence[Any]] | None:
+        """How many moved, and the rest as rows; None, with nothing done, when it would wait for the rest."""
+        bound = self._bound(end)
+        moving = {**bound, **await self._moving(decisions)}
+        # The savepoint is not released: that would be one more statement, and the commit ends it as well.
+        await self._connection.exec_driver_sql("SAVEPOINT attempt")
+        await self._connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{ATTEMPT_LOCK_WAIT}'")
+        try:
+            counts = (await self._connection.execute(MOVE_AND_RECORD, moving)).one()
+            rest: Sequence[Any] = []
+            if counts.moved != counts.covered:
+                # Moved instances are locked now. Waiting for further ones could close a circle with a
+                # transaction that waits for a moved one, so this raises instead of waiting.
+                rest = (await self._connection.execute(RECORD_REST_NOWAIT, bound)).all()
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+                raise
+            await self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT attempt")
+            return None
+        await self._connection.exec_driver_sql("SET LOCAL lock_timeout TO DEFAULT")  # that of the session
+        return counts.moved, rest
+
+    async def _moving(self, decisions: Collection[Decision]) -> dict[str, list[int]]:
+        """The decisions, all of which are kept, as MOVING takes them."""
+        positions = {decision.cohort.position for decision in decisions}
+        positions |= {decision.to_position for decision in decisions if decision.to_position is not None}
+        numbers = await self._surrogate_keys.position_ids(self._upgrade_keys.process_id, positions)
+        moves = [
+            (decision.cohort, decision.to_position)
+            for decision in decisions
+            if decision.to_position is not None
+        ]
+        return {
+            "moving_version": [cohort.version for cohort, _ in moves],
+            "moving_position_id": [numbers[cohort.position] for cohort, _ in moves],
+            "moving_to_position_id": [numbers[to_position] for _, to_position in moves],
+        }
+
+
+def _move_and_record() -> Select[Any]:
+    """Move and record the active instances of the given cohorts, and count all that are covered.
+
+    It counts what it saw when it began. Of these it moves those that still are in such a cohort when nobody
+    else changes them any more; so if both counts are equal, nothing is left over. For a selection of all
+    active ones only: these are found, and so locked, along their ids, as by everybody else.
+    """
+    in_chunk = IN_CHUNK[SelectionKind.ALL_ACTIVE]
+    moved = (
+        update(instance)
+        .where(
+            in_chunk,
+            instance.c.status == Status.PENDING,
+            instance.c.version == MOVING.c.version,
+            instance.c.position_id == MOVING.c.position_id,
+        )
+        .values(version=TARGET, position_id=MOVING.c.to_position_id)
+        .returning(instance.c.id, MOVING.c.version, MOVING.c.position_id)
+        .cte("moved")
+    )
+    found = select(
+        UPGRADE_ID, moved.c.id, moved.c.version, literal(Status.PENDING, STATUS), moved.c.position_id
+    )
+    recorded = insert(outcome).from_select(RECORDED, found).cte("recorded")
+    covered = select(func.count()).select_from(instance).where(in_chunk)
+    count = select(func.count()).select_from(moved)
+    return select(covered.scalar_subquery().label("covered"), count.scalar_subquery().label("moved")).add_cte(
+        recorded
+    )
+
+
+def _record_rest(kind: SelectionKind, *, nowait: bool = False) -> Select[Any]:
+    """Record, and lock, what has no outcome yet, and count it by cohort.
+
+    Who has moved others before must not wait: a report that waits for one of these may have one of the rest.
+    By NOT IN the outcomes of the chunk are read once. In a join PostgreSQL would compare each instance with
+    each of them, as long as it expects a single one: until somebody has analysed the tables.
+    """
+    recorded = select(outcome.c.instance_id).where(recorded_in_chunk(kind))
+    cohort = cohort_columns(kind)
+    rest = (
+        insert(outcome)
+        .from_select(RECORDED, recordable(kind, nowait=nowait).where(instance.c.id.not_in(recorded)))
+        .returning(*cohort)
+        .cte("rest")
+    )
+    return select(*rest.c, func.count().label("instances")).group_by(*rest.c)
+
+
+def _move_recorded(kind: SelectionKind) -> Update:
+    """What is recorded is locked, and nothing else is moved.
+
+    Others may have become active, or been registered, since the chunk was recorded.
+    """
+    return (
+        update(instance)
+        .where(
+            recorded_in_chunk(kind),
+            outcome.c.instance_id == instance.c.id,
+            instance.c.status == Status.PENDING,
+            instance.c.version == outcome.c.version,
+            instance.c.position_id == outcome.c.position_id,
+            outcome.c.version == MOVING.c.version,
+            outcome.c.position_id == MOVING.c.position_id,
+        )
+        .values(version=TARGET, position_id=MOVING.c.to_position_id)
+    )
+
+
+MOVE_AND_RECORD = _move_and_record()
+RECORD_REST_NOWAIT = _record_rest(SelectionKind.ALL_ACTIVE, nowait=True)
+RECORD_REST = {kind: _record_rest(kind) for kind in FORWARD}
+MOVE_RECORDED = {kind: _move_recorded(kind) for kind in FORWARD}
