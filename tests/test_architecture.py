@@ -11,12 +11,15 @@ from importlinter.application.use_cases import lint_imports
 
 from tests.support.project import ROOT
 
-PACKAGES = ("domain", "web", "graphql_api", "rest_compat", "storage", "gateway")
+PRODUCT = ("domain", "web", "graphql_api", "rest_compat", "storage", "gateway")
+"""What a gateway runs."""
+PACKAGES = (*PRODUCT, "testing")
 ALLOWED = {
     "web": {"domain"},
     "graphql_api": {"domain", "web"},
     "rest_compat": {"domain", "web"},
     "storage": {"domain"},
+    "testing": {"domain", "storage"},  # of storage the store in memory only: pyproject.toml has that contract
 }
 """The packages that each of these may import."""
 OURS = frozenset(PACKAGES)
@@ -88,9 +91,14 @@ def test_a_package_imports_only_those_below_it(package: str) -> None:
     assert {name: places for name, places in imported_by(package).items() if name in forbidden} == {}
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("package", PRODUCT)
 def test_no_package_imports_its_tests_or_benchmarks(package: str) -> None:
-    assert {"tests", "bench", "pytest", "hypothesis"}.isdisjoint(imported_by(package))
+    assert {"tests", "testing", "bench", "pytest", "hypothesis"}.isdisjoint(imported_by(package))
+
+
+def test_the_contract_tests_need_only_what_they_say() -> None:
+    allowed = sys.stdlib_module_names | {"domain", "storage", "testing", "pytest"}
+    assert {name: places for name, places in imported_by("testing").items() if name not in allowed} == {}
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -56,7 +56,7 @@ def test_a_decision_is_a_claim_of_at_most_thirty_lines(decision: Path) -> None:
 def sources() -> Iterator[Path]:
     yield ROOT / "pyproject.toml"
     for folder in (*PACKAGES, "bench", "tests"):
-        yield from (ROOT / folder).rglob("*.py")
+        yield from (path for path in (ROOT / folder).rglob("*.py") if ".venv" not in path.parts)
 
 
 def test_every_document_and_section_that_code_cites_exists() -> None:

@@ -14,7 +14,6 @@ from sqlalchemy.engine import URL
 from bench.soak.ledger import PROCESSES, Ledger, canonical
 from bench.soak.selected import broken_selections
 from bench.soak.told import tell
-from tests.support.stores import by_id, upgrades_of
 from uplift.domain import Instance, InstanceId, Upgrade, UpgradeState, VersionNumber
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import Partition
@@ -23,6 +22,7 @@ from uplift.storage.repositories.processed import IS_PROCESSED
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.tables import decision, instance, outcome, selected, upgrade
 from uplift.storage.store import SqlStore
+from uplift.testing.stores import by_id, upgrades_of
 
 SHOWN = 20
 """How many broken laws are told."""

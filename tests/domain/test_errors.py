@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.builders import an_upgrade_id
 from uplift.domain.errors import (
     ErrorCode,
     Forbidden,
@@ -20,6 +19,7 @@ from uplift.domain.errors import (
     WrongState,
 )
 from uplift.domain.model.idempotency import IdempotencyConflict
+from uplift.testing.builders import an_upgrade_id
 
 
 def test_a_missing_key_is_told_how_to_be_sent() -> None:

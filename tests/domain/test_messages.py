@@ -6,7 +6,6 @@ import pytest
 
 from tests.domain.model.test_selection import REST, numbered
 from tests.support.bpmn_builder import ProcessBuilder, a_process
-from tests.support.builders import ORDERS, a_cohort, a_modelled_process, an_instruction, at
 from tests.support.process_shapes import chain, one_task, with_event_sub
 from uplift.domain import ReasonCode, VersionNumber, all_active, plan_upgrade
 from uplift.domain.compatibility import Code, compare
@@ -17,6 +16,7 @@ from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.selection import MAX_IDS, selection_from
 from uplift.domain.ports import Store
 from uplift.domain.rules.eligibility import decide_undo
+from uplift.testing.builders import ORDERS, a_cohort, a_modelled_process, an_instruction, at
 
 
 def messages_of(source: ProcessBuilder, target: ProcessBuilder) -> dict[Code, str]:

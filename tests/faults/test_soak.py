@@ -16,7 +16,6 @@ from bench.soak.ledger import BARE, Asked, Ledger
 from bench.soak.soak import Report, complaints, soak
 from bench.soak.verdict import broken_laws
 from bench.soak.world import ADMIN, populate
-from tests.support.builders import a_worker, an_upgrade_id
 from tests.support.postgres import the_server
 from uplift.domain import (
     InstanceId,
@@ -33,6 +32,7 @@ from uplift.domain import (
 )
 from uplift.domain.model.request import RetryRequest, UndoRequest, UpgradeRequest
 from uplift.storage.store import SqlStore
+from uplift.testing.builders import a_worker, an_upgrade_id
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 

@@ -16,8 +16,7 @@ from typing import Any, TypeVar
 from sqlalchemy.engine import URL
 from typer.testing import CliRunner, Result
 
-from tests.support.builders import ADMIN, INVOICES, ORDERS, a_process, an_instance, instances
-from tests.support.stores import Everything, an_open_database, everything_in
+from tests.support.stores import an_open_database
 from uplift.domain import Status
 from uplift.domain.model.access import ApiKey, Role
 from uplift.domain.model.chunk import ChunkPolicy
@@ -31,6 +30,8 @@ from uplift.gateway.cli import app
 from uplift.storage.database import Database
 from uplift.storage.repositories.api_keys import SqlKeys
 from uplift.storage.store import SqlStore
+from uplift.testing.builders import ADMIN, INVOICES, ORDERS, a_process, an_instance, instances
+from uplift.testing.stores import Everything, everything_in
 
 Answer = TypeVar("Answer")
 Place = Path | URL

@@ -23,8 +23,6 @@ from graphql import (
 from starlette.applications import Starlette
 
 from tests.gateway.gateway_world import a_world
-from tests.support.builders import EVENING, NOON, a_clock, an_id
-from tests.support.stores import Everything, everything_in
 from uplift.domain import Role
 from uplift.gateway.app import build_app
 from uplift.gateway.auth.keys import create_key
@@ -32,6 +30,8 @@ from uplift.gateway.settings import Settings
 from uplift.graphql_api.schema import print_schema
 from uplift.storage.repositories.api_keys import SqlKeys
 from uplift.storage.store import SqlStore
+from uplift.testing.builders import EVENING, NOON, a_clock, an_id
+from uplift.testing.stores import Everything, everything_in
 
 SCHEMA = build_schema(print_schema())
 REST = "/pub/v1/bpm/instance/bytemplate/crm/orders/version"

@@ -12,9 +12,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.gateway.gateway_world import a_world, break_table
-from tests.support.builders import ADMIN, ORDERS, a_process, a_worker, instances
 from tests.support.postgres import the_server
-from tests.support.stores import Around, Overlay, an_open_database, instances_of, outcomes_of, overlay
+from tests.support.stores import Overlay, an_open_database, overlay
 from uplift.domain import Upgrade, UpgradeId, UpgradeState, Worker, all_active, request_upgrade
 from uplift.domain.errors import StoreUnavailable
 from uplift.domain.model.access import Role
@@ -29,6 +28,8 @@ from uplift.gateway.worker import UpgradeWorker
 from uplift.storage.memory import InMemoryStore
 from uplift.storage.repositories.api_keys import SqlKeys
 from uplift.storage.store import SqlStore
+from uplift.testing.builders import ADMIN, ORDERS, a_process, a_worker, instances
+from uplift.testing.stores import Around, instances_of, outcomes_of
 
 pytestmark = pytest.mark.anyio
 

@@ -4,13 +4,12 @@ One process runs all files of this folder: see `FileScheduling` in tests/conftes
 """
 
 import os
-import sys
 import venv
 from pathlib import Path
 
 import pytest
 
-from tests.packaging.distributions import Wheel, build, run, unpack
+from tests.packaging.distributions import Wheel, build, install, site_packages, unpack
 from tests.support.project import ROOT
 
 
@@ -32,8 +31,18 @@ def environment(wheel: Wheel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A virtual environment with the wheel and what it requires, and nothing else."""
     home = tmp_path_factory.mktemp("environment")
     venv.create(home)
-    pip = [sys.executable, "-m", "pip", "--python", str(home), "--disable-pip-version-check"]
-    run(*pip, "install", "--quiet", "--no-compile", wheel.file, folder=home)
+    install(str(wheel.file), into=home)
+    return home
+
+
+@pytest.fixture(scope="session")
+def testing_environment(wheel: Wheel, environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment that has the extra `testing` besides what `environment` has."""
+    home = tmp_path_factory.mktemp("testing_environment")
+    venv.create(home)
+    # pip counts packages on a path file as installed, so that only those of the extra are installed again.
+    (site_packages(home) / "environment.pth").write_text(str(site_packages(environment)))
+    install(f"{wheel.file}[testing]", into=home)
     return home
 
 

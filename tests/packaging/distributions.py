@@ -39,6 +39,18 @@ def run(*command: str | Path, folder: Path) -> str:
     return done.stdout
 
 
+def install(requirement: str, *, into: Path) -> None:
+    """Install a package into a virtual environment, with what it requires."""
+    pip = [sys.executable, "-m", "pip", "--python", str(into), "--disable-pip-version-check"]
+    run(*pip, "install", "--quiet", "--no-compile", requirement, folder=into)
+
+
+def site_packages(environment: Path) -> Path:
+    """Where a virtual environment has its packages."""
+    (folder,) = environment.glob("lib/python*/site-packages")
+    return folder
+
+
 def build(kind: str, source: Path, out: Path) -> Path:
     """Build a wheel or an sdist from a source tree, with the build backend of this environment."""
     run(sys.executable, "-m", "build", f"--{kind}", "--no-isolation", "--outdir", out, source, folder=out)

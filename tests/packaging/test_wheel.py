@@ -9,9 +9,9 @@ import httpx2
 
 from tests.gateway.gateway_world import started
 from tests.packaging.distributions import Wheel, run
-from tests.support.builders import an_id
 from tests.support.project import ROOT
 from uplift.storage.schema import NEWEST
+from uplift.testing.builders import an_id
 
 KEY = re.compile(r"uplift_[0-9A-Za-z]{49}")
 
@@ -86,7 +86,7 @@ def test_works_where_nothing_else_of_the_project_is(wheel: Wheel, environment: P
         (key,) = KEY.findall(program.output)
         (tmp_path / "orders.jsonl").write_text("\n".join(map(json.dumps, RECORDS)))
         said = run(uplift, "db", "check", folder=tmp_path)
-        assert said == f"The schema is at revision {NEWEST}, the newest.\n"
+        assert said == f"The schema is at the newest revision, {NEWEST}.\n"
         said = run(uplift, "import", "orders.jsonl", folder=tmp_path)
         assert said == "orders.jsonl: imported 1 process, 2 versions, 1 instance.\n"
 

@@ -12,13 +12,13 @@ from structlog.testing import capture_logs
 
 from tests.rest_compat.rest_document import must_be_documented
 from tests.rest_compat.rest_world import ORDERS, WAITING_1, add_world, ask, authenticate, path_of, snapshot
-from tests.support.stores import Around
 from uplift.domain import Caller, Worker
 from uplift.domain.errors import InvalidInput, StoreUnavailable
 from uplift.domain.model.access import Authenticate
 from uplift.domain.ports import Store, Transaction
 from uplift.rest_compat.errors import Detail, to_rest_error
 from uplift.rest_compat.routes import rest_routes
+from uplift.testing.stores import Around
 
 pytestmark = pytest.mark.anyio
 

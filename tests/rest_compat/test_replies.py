@@ -22,12 +22,13 @@ from tests.rest_compat.rest_world import (
     authenticate,
     path_of,
 )
-from tests.support.stores import Around, Overlay
+from tests.support.stores import Overlay
 from uplift.domain import ProcessKey, Status, Worker, register_instances
 from uplift.domain.model.instance import InstanceId
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.ports import Store
 from uplift.rest_compat.routes import rest_routes
+from uplift.testing.stores import Around
 
 pytestmark = pytest.mark.anyio
 

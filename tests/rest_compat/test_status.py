@@ -10,7 +10,6 @@ import pytest
 
 from tests.rest_compat.rest_work import soon, the_upgrade
 from tests.rest_compat.rest_world import ADMIN, ORDERS, WAITING_1, WAITING_2, an_instance, ask, snapshot
-from tests.support.stores import outcomes_of
 from tests.support.workers import a_worker, run_next_upgrade
 from uplift.domain import (
     ElementId,
@@ -27,6 +26,7 @@ from uplift.domain import (
 from uplift.domain.model.request import UndoRequest, UpgradeRequest
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.worker import fail_upgrade
+from uplift.testing.stores import outcomes_of
 
 pytestmark = pytest.mark.anyio
 

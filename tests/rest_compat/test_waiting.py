@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 
 from tests.rest_compat.rest_work import soon, the_upgrade, until_idle
 from tests.rest_compat.rest_world import ADMIN, ORDERS, add_world, ask, authenticate, path_of
-from tests.support.stores import Around, Overlay
+from tests.support.stores import Overlay
 from tests.support.workers import a_worker, run_next_upgrade, running_worker
 from uplift.domain import (
     UpgradeId,
@@ -32,6 +32,7 @@ from uplift.domain.model.upgrade import Upgrade
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.worker import fail_upgrade
 from uplift.rest_compat.routes import rest_routes
+from uplift.testing.stores import Around
 
 pytestmark = pytest.mark.anyio
 

@@ -5,7 +5,6 @@ import asyncio
 import pytest
 from starlette.types import Message
 
-from tests.support.builders import ADMIN, ORDERS, an_instance
 from uplift.domain import (
     Upgrade,
     UpgradeState,
@@ -22,6 +21,7 @@ from uplift.domain import (
 from uplift.domain.model.chunk import ChunkPolicy
 from uplift.domain.model.request import UpgradeRequest
 from uplift.storage.memory import InMemoryStore
+from uplift.testing.builders import ADMIN, ORDERS, an_instance
 from uplift.web.waiting import disconnection, wait_for_end
 
 pytestmark = pytest.mark.anyio

@@ -5,35 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.upgrade_work import (
-    SKIPPED,
-    SMALL,
-    UPGRADED,
-    kinds_of,
-    request,
-    work,
-    work_and_die,
-)
-from tests.domain.refusing import refused
 from tests.support.bpmn_builder import a_process as a_document
-from tests.support.builders import (
-    ADMIN,
-    EVENING,
-    NOON,
-    ORDERS,
-    READER,
-    a_clock,
-    a_modelled_process,
-    a_process,
-    a_report,
-    a_worker,
-    an_id,
-    an_instance,
-    an_upgrade_id,
-    at,
-    instances,
-)
-from tests.support.stores import by_id, instances_of, outcomes_of
 from uplift.domain import (
     ElementId,
     InstanceId,
@@ -58,6 +30,34 @@ from uplift.domain.ports import Store
 from uplift.domain.use_cases.prune import prune_outcomes
 from uplift.domain.use_cases.request import RETRIABLE
 from uplift.domain.use_cases.worker import fail_upgrade
+from uplift.testing.builders import (
+    ADMIN,
+    EVENING,
+    NOON,
+    ORDERS,
+    READER,
+    a_clock,
+    a_modelled_process,
+    a_process,
+    a_report,
+    a_worker,
+    an_id,
+    an_instance,
+    an_upgrade_id,
+    at,
+    instances,
+)
+from uplift.testing.refusals import refused
+from uplift.testing.stores import by_id, instances_of, outcomes_of
+from uplift.testing.upgrade_work import (
+    SKIPPED,
+    SMALL,
+    UPGRADED,
+    kinds_of,
+    request,
+    work,
+    work_and_die,
+)
 
 pytestmark = pytest.mark.anyio
 

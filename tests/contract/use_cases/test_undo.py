@@ -5,34 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.chunk_work import lock
-from tests.contract.upgrade_work import (
-    SKIPPED,
-    SMALL,
-    UPGRADED,
-    kinds_of,
-    request,
-    work,
-    work_and_die,
-)
 from tests.support.bpmn_builder import a_process as a_document
-from tests.support.builders import (
-    ADMIN,
-    EVENING,
-    INVOICES,
-    NOON,
-    ORDERS,
-    a_clock,
-    a_modelled_process,
-    a_process,
-    a_report,
-    a_worker,
-    an_id,
-    an_instance,
-    at,
-    instances,
-)
-from tests.support.stores import by_id, instances_of, outcomes_of
 from uplift.domain import (
     ElementId,
     Instance,
@@ -54,6 +27,33 @@ from uplift.domain.model.request import UndoRequest
 from uplift.domain.model.selection import SelectionKind, by_ids
 from uplift.domain.ports import OutcomeFilter, Store
 from uplift.domain.rules.eligibility import decide_undo
+from uplift.testing.builders import (
+    ADMIN,
+    EVENING,
+    INVOICES,
+    NOON,
+    ORDERS,
+    a_clock,
+    a_modelled_process,
+    a_process,
+    a_report,
+    a_worker,
+    an_id,
+    an_instance,
+    at,
+    instances,
+)
+from uplift.testing.chunk_work import lock
+from uplift.testing.stores import by_id, instances_of, outcomes_of
+from uplift.testing.upgrade_work import (
+    SKIPPED,
+    SMALL,
+    UPGRADED,
+    kinds_of,
+    request,
+    work,
+    work_and_die,
+)
 
 pytestmark = pytest.mark.anyio
 

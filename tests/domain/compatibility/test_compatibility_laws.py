@@ -5,11 +5,11 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.builders import at
 from tests.support.process_strategies import Recipe, recipes, written
 from uplift.domain.bpmn import ProcessModel
 from uplift.domain.compatibility import breaking_positions, compare, migrate_position
 from uplift.domain.compatibility.wait_states import is_position_element
+from uplift.testing.builders import at
 
 law = settings(max_examples=120, deadline=None, derandomize=True)
 

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import pytest
 
 from tests.support.bpmn_builder import ProcessBuilder, a_process
-from tests.support.builders import at
 from tests.support.process_shapes import (
     around,
     chain,
@@ -22,6 +21,7 @@ from tests.support.process_shapes import (
     with_event_sub,
 )
 from uplift.domain.compatibility import breaking_positions, compare, migrate_position
+from uplift.testing.builders import at
 
 
 class Instructed(NamedTuple):

@@ -1,7 +1,6 @@
 """The migrated positions of instances, and the findings on a position."""
 
 from tests.support.bpmn_builder import ProcessBuilder, a_process
-from tests.support.builders import at
 from tests.support.process_shapes import (
     around,
     chain,
@@ -15,6 +14,7 @@ from tests.support.process_shapes import (
     with_event_sub,
 )
 from uplift.domain.compatibility import Code, MigratedPosition, compare, migrate_position
+from uplift.testing.builders import at
 
 
 def moved(source: ProcessBuilder, target: ProcessBuilder, *position: str) -> MigratedPosition:

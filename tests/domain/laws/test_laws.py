@@ -9,18 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.builders import (
-    ADMIN,
-    INVOICES,
-    ORDERS,
-    a_stored_process,
-    a_version,
-    a_worker,
-    an_id,
-    an_instance,
-    at,
-)
-from tests.support.stores import STORES, Stores, by_id, instances_of, outcomes_of
+from tests.support.stores import STORES, Stores
 from uplift.domain import (
     ByIds,
     Cohort,
@@ -43,6 +32,18 @@ from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.ports import Store
 from uplift.domain.rules.migration_path import MigrationPath
 from uplift.domain.use_cases.plan import plan_upgrade
+from uplift.testing.builders import (
+    ADMIN,
+    INVOICES,
+    ORDERS,
+    a_stored_process,
+    a_version,
+    a_worker,
+    an_id,
+    an_instance,
+    at,
+)
+from uplift.testing.stores import by_id, instances_of, outcomes_of
 
 pytestmark = pytest.mark.anyio
 

@@ -13,20 +13,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 
 from tests.support.bpmn_builder import a_process
-from tests.support.builders import (
-    ADMIN,
-    INVOICES,
-    ORDERS,
-    a_report,
-    a_stored_process,
-    a_version,
-    an_id,
-    an_instance,
-    an_instruction,
-    at,
-)
 from tests.support.process_shapes import around
-from tests.support.stores import STORES, Stores, an_open_database, everything_in, outcomes_of
+from tests.support.stores import STORES, Stores, an_open_database
 from uplift import gateway
 from uplift.domain import (
     Cohort,
@@ -48,6 +36,19 @@ from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.plan import Plan, PlanChanged, plan_upgrade
 from uplift.storage.store import SqlStore
+from uplift.testing.builders import (
+    ADMIN,
+    INVOICES,
+    ORDERS,
+    a_report,
+    a_stored_process,
+    a_version,
+    an_id,
+    an_instance,
+    an_instruction,
+    at,
+)
+from uplift.testing.stores import everything_in, outcomes_of
 
 pytestmark = pytest.mark.anyio
 

@@ -8,17 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.contract.upgrade_work import taken, work_and_die, work_and_stop
 from tests.domain.laws.test_plan_laws import World, in_a_store, planned_or_refused, worlds
-from tests.support.builders import ADMIN, EVENING, ORDERS, MovableClock, a_report, a_worker, an_id, at
-from tests.support.stores import (
-    STORES,
-    Stores,
-    a_transaction_that_fails,
-    everything_in,
-    instances_of,
-    outcomes_of,
-)
+from tests.support.stores import STORES, Stores
 from uplift.domain import (
     Instance,
     OutcomeKind,
@@ -38,6 +29,9 @@ from uplift.domain.use_cases.prune import prune_outcomes
 from uplift.domain.use_cases.request import RETRIABLE
 from uplift.domain.use_cases.run import run_chunk
 from uplift.domain.use_cases.upgrade import finish_upgrade
+from uplift.testing.builders import ADMIN, EVENING, ORDERS, MovableClock, a_report, a_worker, an_id, at
+from uplift.testing.stores import a_transaction_that_fails, everything_in, instances_of, outcomes_of
+from uplift.testing.upgrade_work import taken, work_and_die, work_and_stop
 
 pytestmark = pytest.mark.anyio
 

@@ -6,10 +6,10 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.builders import ADMIN, EVENING, NOON, READER
 from uplift.domain import Caller, Role, require_system_admin
 from uplift.domain.errors import ErrorCode, Forbidden
 from uplift.domain.model.access import ApiKey
+from uplift.testing.builders import ADMIN, EVENING, NOON, READER
 
 
 def test_a_system_administrator_may_change_things() -> None:

@@ -1,7 +1,7 @@
 """What is kept of a request under its key."""
 
-from tests.support.builders import ADMIN
 from uplift.domain.model.idempotency import idempotency_key
+from uplift.testing.builders import ADMIN
 
 
 def test_a_key_keeps_its_caller_and_the_digest_of_its_request() -> None:

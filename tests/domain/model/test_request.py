@@ -6,7 +6,6 @@ from uuid import UUID
 
 import pytest
 
-from tests.support.builders import INVOICES, ORDERS, an_id, an_instruction
 from uplift.domain import (
     ReasonCode,
     RetryRequest,
@@ -20,6 +19,7 @@ from uplift.domain import (
     by_ids,
 )
 from uplift.domain.model.request import Request
+from uplift.testing.builders import INVOICES, ORDERS, an_id, an_instruction
 
 ONE, TWO = UpgradeId(UUID(int=1)), UpgradeId(UUID(int=2))
 MAPPING = VersionMapping(from_version=VersionNumber(1), instructions=(an_instruction("a", "b"),))

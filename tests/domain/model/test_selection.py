@@ -5,7 +5,6 @@ from uuid import UUID
 
 import pytest
 
-from tests.support.builders import an_id
 from uplift.domain import AllActive, ByIds, all_active, by_ids
 from uplift.domain.errors import ErrorCode, InvalidSelection
 from uplift.domain.model.selection import (
@@ -14,6 +13,7 @@ from uplift.domain.model.selection import (
     SelectionKind,
     selection_from,
 )
+from uplift.testing.builders import an_id
 
 A, B, C = an_id(1), an_id(2), an_id(3)
 REST = SelectionFields(ids="selectedIds", all_active="updateAllActive", excluded="unselectedIds")

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.builders import a_cohort, an_upgrade
 from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode, SkipReason
+from uplift.testing.builders import a_cohort, an_upgrade
 
 NOT_PENDING = CountedDecision(
     decision=Decision(

@@ -2,7 +2,6 @@
 
 import pytest
 
-from tests.support.builders import a_cohort, at
 from uplift.domain import Decision, ReasonCode, SkipReason, Status, Verdict, VersionNumber, decide
 from uplift.domain.compatibility import Code, Finding, MigratedPosition
 from uplift.domain.rules.eligibility import (
@@ -13,6 +12,7 @@ from uplift.domain.rules.eligibility import (
     must_be_pending,
 )
 from uplift.domain.rules.migration_path import MigrationPath
+from uplift.testing.builders import a_cohort, at
 
 TARGET = VersionNumber(3)
 TO_TARGET = MigrationPath(target=TARGET)

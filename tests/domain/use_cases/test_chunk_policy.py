@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.builders import EVENING, an_upgrade
 from uplift.domain import UpgradeState
 from uplift.domain.model.chunk import INLINE_LIMIT, ChunkPolicy
 from uplift.domain.model.upgrade import Upgrade
+from uplift.testing.builders import EVENING, an_upgrade
 
 MS = timedelta(milliseconds=1)
 CHUNK_POLICY = ChunkPolicy(initial_size=1_000, min_size=100, max_size=10_000, target_duration=50 * MS)

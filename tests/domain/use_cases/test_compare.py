@@ -2,10 +2,8 @@
 
 import pytest
 
-from tests.domain.refusing import refused
 from tests.support.bpmn_builder import ProcessBuilder
 from tests.support.bpmn_builder import a_process as a_document
-from tests.support.builders import ADMIN, ORDERS, UNKNOWN_PROCESS, a_clock, a_modelled_process, a_process
 from tests.support.process_shapes import chain
 from uplift.domain import VersionNumber, save_draft
 from uplift.domain.compatibility import Code
@@ -13,6 +11,8 @@ from uplift.domain.errors import ErrorCode
 from uplift.domain.ports import Store
 from uplift.domain.rules.migration_path import MigrationPath
 from uplift.domain.use_cases.compare import compare_versions
+from uplift.testing.builders import ADMIN, ORDERS, UNKNOWN_PROCESS, a_clock, a_modelled_process, a_process
+from uplift.testing.refusals import refused
 
 pytestmark = pytest.mark.anyio
 

@@ -10,29 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from tests.contract.upgrade_work import SMALL, leases_of, request, taken, work
-from tests.support.builders import (
-    ADMIN,
-    EVENING,
-    INVOICES,
-    NOON,
-    ORDERS,
-    a_clock,
-    a_process,
-    a_report,
-    a_worker,
-    an_id,
-    instances,
-)
-from tests.support.stores import (
-    Around,
-    CountingTransactions,
-    Overlay,
-    instances_of,
-    outcomes_of,
-    overlay,
-    upgrades_of,
-)
+from tests.support.stores import CountingTransactions, Overlay, overlay
 from uplift.domain import (
     InstanceId,
     ReasonCode,
@@ -59,6 +37,21 @@ from uplift.domain.use_cases.upgrade import finish_upgrade
 from uplift.domain.use_cases.watch import wait_until_finished
 from uplift.domain.use_cases.worker import fail_upgrade
 from uplift.storage.memory import InMemoryStore
+from uplift.testing.builders import (
+    ADMIN,
+    EVENING,
+    INVOICES,
+    NOON,
+    ORDERS,
+    a_clock,
+    a_process,
+    a_report,
+    a_worker,
+    an_id,
+    instances,
+)
+from uplift.testing.stores import Around, instances_of, outcomes_of, upgrades_of
+from uplift.testing.upgrade_work import SMALL, leases_of, request, taken, work
 
 pytestmark = pytest.mark.anyio
 

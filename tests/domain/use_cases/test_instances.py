@@ -2,8 +2,12 @@
 
 import pytest
 
-from tests.domain.refusing import refused
-from tests.support.builders import (
+from uplift.domain import Instance, Status, register_instances, report_instances
+from uplift.domain.errors import ErrorCode
+from uplift.domain.model.instance import ElementId
+from uplift.domain.ports import Store
+from uplift.domain.use_cases.instances import MAX_BATCH
+from uplift.testing.builders import (
     ADMIN,
     INVOICES,
     ORDERS,
@@ -16,12 +20,8 @@ from tests.support.builders import (
     at,
     instances,
 )
-from tests.support.stores import everything_in, instances_of
-from uplift.domain import Instance, Status, register_instances, report_instances
-from uplift.domain.errors import ErrorCode
-from uplift.domain.model.instance import ElementId
-from uplift.domain.ports import Store
-from uplift.domain.use_cases.instances import MAX_BATCH
+from uplift.testing.refusals import refused
+from uplift.testing.stores import everything_in, instances_of
 
 pytestmark = pytest.mark.anyio
 

@@ -4,19 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.domain.refusing import refused
 from tests.support.bpmn_builder import a_process as a_document
-from tests.support.builders import (
-    ORDERS,
-    a_modelled_process,
-    a_process,
-    an_id,
-    an_instance,
-    an_instruction,
-    an_upgrade,
-    at,
-    instances,
-)
 from tests.support.process_shapes import chain
 from uplift.domain import Status, all_active, by_ids, plan_upgrade
 from uplift.domain.compatibility import Code
@@ -33,6 +21,18 @@ from uplift.domain.use_cases.plan import (
     require_planned_result,
     require_same_plan,
 )
+from uplift.testing.builders import (
+    ORDERS,
+    a_modelled_process,
+    a_process,
+    an_id,
+    an_instance,
+    an_instruction,
+    an_upgrade,
+    at,
+    instances,
+)
+from uplift.testing.refusals import refused
 
 pytestmark = pytest.mark.anyio
 

@@ -10,21 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.domain.refusing import refused
-from tests.support.builders import (
-    ADMIN,
-    INVOICES,
-    NOON,
-    ORDERS,
-    READER,
-    UNKNOWN_PROCESS,
-    MovableClock,
-    a_process,
-    a_worker,
-    an_id,
-    instances,
-)
-from tests.support.stores import Around, CountingTransactions, Overlay, overlay
+from tests.support.stores import CountingTransactions, Overlay, overlay
 from uplift.domain import (
     Upgrade,
     UpgradeId,
@@ -43,6 +29,21 @@ from uplift.domain.model.upgrade import MAX_REASON_LENGTH
 from uplift.domain.ports import HeldPartition, Store, Transaction
 from uplift.domain.use_cases.run import require_complete
 from uplift.domain.use_cases.upgrade import finish_upgrade
+from uplift.testing.builders import (
+    ADMIN,
+    INVOICES,
+    NOON,
+    ORDERS,
+    READER,
+    UNKNOWN_PROCESS,
+    MovableClock,
+    a_process,
+    a_worker,
+    an_id,
+    instances,
+)
+from uplift.testing.refusals import refused
+from uplift.testing.stores import Around
 
 pytestmark = pytest.mark.anyio
 

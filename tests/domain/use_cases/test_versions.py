@@ -4,18 +4,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.domain.refusing import refused
-from tests.support.builders import (
-    ADMIN,
-    EVENING,
-    NOON,
-    ORDERS,
-    READER,
-    UNKNOWN_PROCESS,
-    a_clock,
-    a_key,
-    a_process,
-)
 from tests.support.process_shapes import chain
 from uplift.domain import (
     Process,
@@ -31,6 +19,18 @@ from uplift.domain.errors import ErrorCode
 from uplift.domain.model.process import process_key
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.versions import MAX_MODEL_BYTES, MAX_TITLE_LENGTH, MAX_VERSION, adopt_version
+from uplift.testing.builders import (
+    ADMIN,
+    EVENING,
+    NOON,
+    ORDERS,
+    READER,
+    UNKNOWN_PROCESS,
+    a_clock,
+    a_key,
+    a_process,
+)
+from uplift.testing.refusals import refused
 
 pytestmark = pytest.mark.anyio
 

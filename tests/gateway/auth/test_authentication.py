@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.gateway.served_world import REST, World, a_served_world, bearing
-from tests.support.builders import NOON, an_id
 from uplift.domain import Role
 from uplift.gateway.auth.keys import create_key
 from uplift.storage.repositories.api_keys import SqlKeys
+from uplift.testing.builders import NOON, an_id
 
 pytestmark = pytest.mark.anyio
 

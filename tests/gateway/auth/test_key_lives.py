@@ -10,7 +10,6 @@ from uuid import uuid4
 import pytest
 
 from tests.gateway.gateway_world import Place, a_key, must_do, must_refuse, with_store
-from tests.support.builders import EVENING, NOON
 from tests.support.stores import Stores
 from uplift.domain import Role
 from uplift.domain.errors import InvalidInput, StoreUnavailable, Unauthenticated
@@ -22,6 +21,7 @@ from uplift.gateway.auth.key_uses import KeyUses
 from uplift.gateway.auth.keys import Authenticator, create_key
 from uplift.storage.repositories.api_keys import SqlKeys
 from uplift.storage.store import SqlStore
+from uplift.testing.builders import EVENING, NOON
 
 pytestmark = pytest.mark.anyio
 

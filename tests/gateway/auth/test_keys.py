@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.gateway_world import Place, a_key, execute, must_do, must_refuse, with_store
-from tests.support.builders import EVENING, NOON, a_clock
 from tests.support.stores import an_open_database
 from uplift.domain import Caller, Role
 from uplift.domain.errors import InvalidInput, Unauthenticated
@@ -16,6 +15,7 @@ from uplift.domain.model.access import ApiKey
 from uplift.gateway.auth.keys import Authenticator, create_key, is_well_formed, new_token
 from uplift.storage.repositories.api_keys import SqlKeys
 from uplift.storage.store import SqlStore
+from uplift.testing.builders import EVENING, NOON, a_clock
 
 
 def who_has(place: Place, authorization: str | None) -> Caller | None:

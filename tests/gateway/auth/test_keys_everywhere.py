@@ -10,8 +10,8 @@ from websockets.typing import Subprotocol
 
 from tests.gateway.gateway_world import Place, Program, a_key, execute, must_do, started, url_of
 from tests.gateway.served_world import REST, bearing
-from tests.support.builders import an_id
 from uplift.gateway.auth.keys import new_token
+from uplift.testing.builders import an_id
 
 SAYS_EVERYTHING = {"UPLIFT_LOG_LEVEL": "debug", "UPLIFT_LOG_FORMAT": "json"}
 QUERY = {"query": "{ __typename }"}

@@ -9,8 +9,8 @@ from starlette.routing import Route, WebSocketRoute
 
 from tests.gateway.gateway_world import LATEST
 from tests.gateway.served_world import REST, World, a_served_world, bearing, codes, every_operation
-from tests.support.builders import an_id
 from uplift.gateway.auth.keys import new_token
+from uplift.testing.builders import an_id
 
 pytestmark = pytest.mark.anyio
 

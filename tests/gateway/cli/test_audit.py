@@ -18,8 +18,8 @@ from tests.gateway.gateway_world import (
     must_do,
     must_refuse,
 )
-from tests.support.builders import an_id
 from uplift.gateway.files.audit_export import COLUMNS
+from uplift.testing.builders import an_id
 
 UNKNOWN = 99
 

@@ -13,7 +13,6 @@ import pytest
 from sqlalchemy.engine import URL
 
 from tests.gateway.gateway_world import UPLIFT, must_do, must_refuse, started
-from tests.support.builders import ORDERS
 from tests.support.first_revision import (
     FIRST,
     KEY,
@@ -25,6 +24,7 @@ from tests.support.first_revision import (
 from tests.support.postgres import the_server
 from uplift.storage.database import Database
 from uplift.storage.schema import NEWEST
+from uplift.testing.builders import ORDERS
 
 pytestmark = pytest.mark.anyio
 

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.support.builders import ADMIN
-from tests.support.stores import instances_of
 from uplift.domain import Instance, Status
 from uplift.domain.bpmn import read_model
 from uplift.domain.compatibility import breaking_positions, compare
@@ -16,6 +14,8 @@ from uplift.domain.model.selection import AllActive
 from uplift.domain.use_cases.plan import plan_upgrade
 from uplift.gateway.demo import PROCESS, STATUSES, VERSIONS, document, fill, positions
 from uplift.storage.memory import InMemoryStore
+from uplift.testing.builders import ADMIN
+from uplift.testing.stores import instances_of
 
 pytestmark = pytest.mark.anyio
 

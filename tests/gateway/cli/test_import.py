@@ -9,13 +9,13 @@ import pytest
 
 from tests.gateway.gateway_world import Place, everything, must_do, must_refuse, with_store
 from tests.support.bpmn_builder import a_process
-from tests.support.builders import ADMIN, ORDERS, an_id, an_instance, at
-from tests.support.stores import Everything, by_id
 from uplift.domain import Instance, ProcessKey, Status, VersionState
 from uplift.domain.model.process import VersionNumber
 from uplift.gateway.files.importer import BATCH, ImportFailedError, import_file
 from uplift.gateway.files.records import COLUMNS, MAX_LINE_BYTES
 from uplift.storage.memory import InMemoryStore
+from uplift.testing.builders import ADMIN, ORDERS, an_id, an_instance, at
+from uplift.testing.stores import Everything, by_id
 
 DATABASE = Path("uplift.sqlite")
 DOCUMENT = a_process("orders").start().user_task("approve").end().xml()

@@ -26,13 +26,13 @@ from tests.gateway.gateway_world import (
     must_refuse,
     with_store,
 )
-from tests.support.builders import ORDERS, an_id
-from tests.support.stores import Everything, by_id
 from uplift.domain import Role, UpgradeState
 from uplift.gateway.app import build_app
 from uplift.gateway.auth.keys import new_token
 from uplift.gateway.settings import Settings
 from uplift.storage.store import SqlStore
+from uplift.testing.builders import ORDERS, an_id
+from uplift.testing.stores import Everything, by_id
 
 KEY = new_token()
 

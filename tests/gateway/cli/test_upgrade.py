@@ -22,8 +22,6 @@ from tests.gateway.gateway_world import (
 )
 from tests.support.bpmn_builder import ProcessBuilder
 from tests.support.bpmn_builder import a_process as a_drawing
-from tests.support.builders import ADMIN, ORDERS, a_key, an_id, an_instance, an_upgrade_id, at
-from tests.support.stores import by_id
 from uplift.domain import (
     Instance,
     OutcomeKind,
@@ -38,6 +36,8 @@ from uplift.domain.model.selection import SelectionKind
 from uplift.domain.ports import Store
 from uplift.gateway.cli.progress import show_upgrade
 from uplift.gateway.operations.summaries import UpgradeSummary
+from uplift.testing.builders import ADMIN, ORDERS, a_key, an_id, an_instance, an_upgrade_id, at
+from uplift.testing.stores import by_id
 
 DRAWN = a_key("drawn")
 UNKNOWN = 99

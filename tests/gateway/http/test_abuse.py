@@ -12,7 +12,7 @@ from starlette.testclient import TestClient, WebSocketTestSession
 from structlog.testing import capture_logs
 
 from tests.gateway.served_world import REST, World, a_served_world, bearing, codes, every_operation
-from tests.support.builders import an_id
+from uplift.testing.builders import an_id
 
 pytestmark = pytest.mark.anyio
 

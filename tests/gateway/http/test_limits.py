@@ -10,12 +10,12 @@ import pytest
 
 from tests.gateway.gateway_world import must_refuse
 from tests.gateway.served_world import REST, World, a_served_world, bearing, codes
-from tests.support.builders import an_id
 from tests.support.project import DOCS
 from uplift.gateway.limit_settings import LimitSettings
 from uplift.gateway.settings import Settings
 from uplift.graphql_api.engine.limits import Limits
 from uplift.rest_compat.routes import RestLimits
+from uplift.testing.builders import an_id
 
 pytestmark = pytest.mark.anyio
 

@@ -9,10 +9,10 @@ from starlette.websockets import WebSocketDisconnect
 
 from tests.gateway.gateway_world import LATEST
 from tests.gateway.served_world import REST, World, a_served_world, bearing, codes
-from tests.support.builders import an_id
 from uplift.domain import Role
 from uplift.gateway.auth.keys import create_key, new_token
 from uplift.storage.repositories.api_keys import SqlKeys
+from uplift.testing.builders import an_id
 
 pytestmark = pytest.mark.anyio
 

@@ -23,10 +23,10 @@ from tests.gateway.gateway_world import (
     url_of,
     with_store,
 )
-from tests.support.builders import an_id
 from tests.support.project import DOCS
 from uplift.storage.postgres.backend import CONNECTIONS
 from uplift.storage.sqlite.backend import READERS
+from uplift.testing.builders import an_id
 
 DOCUMENTED = DOCS / "how-to" / "operate.md"
 REST = "/pub/v1/bpm/instance/bytemplate/crm/orders/version"

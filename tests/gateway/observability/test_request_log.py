@@ -19,7 +19,7 @@ from tests.gateway.gateway_world import (
     until,
     with_store,
 )
-from tests.support.builders import an_id
+from uplift.testing.builders import an_id
 
 REST = "/pub/v1/bpm/instance/bytemplate/crm/orders/version"
 QUERY = {"query": "{ processes { nodes { code } } }"}

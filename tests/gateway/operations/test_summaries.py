@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from tests.support.builders import a_cohort, an_upgrade
 from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode, SkipReason
 from uplift.gateway.operations.summaries import summary_of_upgrade
+from uplift.testing.builders import a_cohort, an_upgrade
 
 
 def test_a_chunk_that_ends_between_two_reads_leads_to_no_negative_count() -> None:

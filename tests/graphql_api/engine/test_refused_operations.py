@@ -9,7 +9,6 @@ import pytest
 from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
-from tests.support.stores import everything_in
 from uplift.domain import Caller, Role, Worker
 from uplift.domain.errors import StoreUnavailable
 from uplift.graphql_api.context import Context
@@ -18,6 +17,7 @@ from uplift.graphql_api.loaders import Loaders
 from uplift.graphql_api.schema import build_schema
 from uplift.storage.memory import InMemoryStore
 from uplift.storage.memory.store import Committed, ProcessQueriesInMemory
+from uplift.testing.stores import everything_in
 
 pytestmark = pytest.mark.anyio
 

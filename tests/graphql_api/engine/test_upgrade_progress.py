@@ -14,7 +14,6 @@ import uvicorn
 from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.support.builders import ADMIN, ORDERS, a_process, an_upgrade_id, instances
 from tests.support.stores import SERVED, Stores
 from tests.support.workers import a_worker, running_worker, wait_until_only
 from uplift.domain import Caller, Role, Upgrade, all_active, request_upgrade
@@ -26,6 +25,7 @@ from uplift.graphql_api.engine.endpoint import GraphQLEndpoint, graphql_routes
 from uplift.graphql_api.loaders import Loaders
 from uplift.graphql_api.schema import build_schema
 from uplift.storage.store import SqlStore
+from uplift.testing.builders import ADMIN, ORDERS, a_process, an_upgrade_id, instances
 
 pytestmark = pytest.mark.anyio
 

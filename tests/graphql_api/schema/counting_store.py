@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from tests.support.stores import Around
 from uplift.domain.ports import Store
+from uplift.testing.stores import Around
 
 
 class CountingStore(Around):

@@ -17,12 +17,12 @@ from tests.graphql_api.schema.upgrade_requests import (
     upgrade_from,
     versions_of,
 )
-from tests.support.builders import ADMIN, EVENING
 from tests.support.workers import a_worker, run_next_upgrade, run_one_chunk
 from uplift.domain import InstanceReport, Status, Upgrade, UpgradeState, claim, report_instances
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.ports import OutcomeFilter
 from uplift.domain.use_cases.prune import prune_outcomes
+from uplift.testing.builders import ADMIN, EVENING
 
 pytestmark = pytest.mark.anyio
 

@@ -17,10 +17,10 @@ from tests.graphql_api.schema.schema_world import (
     an_instance,
 )
 from tests.graphql_api.schema.upgrade_requests import a_small_front_door, put_into, the_upgrade, upgrade_from
-from tests.support.builders import ADMIN
 from tests.support.workers import a_worker, run_next_upgrade, run_one_chunk
 from uplift.domain import ReasonCode, UpgradeState, claim, request_retry, request_undo
 from uplift.domain.model.request import RetryRequest, UndoRequest
+from uplift.testing.builders import ADMIN
 
 pytestmark = pytest.mark.anyio
 

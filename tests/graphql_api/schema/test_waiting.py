@@ -17,10 +17,11 @@ from tests.graphql_api.schema.upgrade_requests import (
     upgrade_from,
     versions_of,
 )
-from tests.support.stores import Around, Overlay
+from tests.support.stores import Overlay
 from tests.support.workers import a_worker, run_next_upgrade, running_worker
 from uplift.domain import Caller, Role, Status
 from uplift.domain.errors import StoreUnavailable
+from uplift.testing.stores import Around
 
 pytestmark = pytest.mark.anyio
 

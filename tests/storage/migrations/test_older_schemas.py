@@ -13,7 +13,6 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from tests.support.builders import ADMIN, EVENING, ORDERS, a_clock, a_worker, at
 from tests.support.first_revision import (
     ALSO_UPGRADED,
     CANCELLED,
@@ -33,7 +32,7 @@ from tests.support.first_revision import (
 )
 from tests.support.postgres import the_server, tool
 from tests.support.project import ROOT
-from tests.support.stores import an_open_database, by_id, everything_in, outcomes_of
+from tests.support.stores import an_open_database
 from uplift.domain import (
     InstanceId,
     ReasonCode,
@@ -54,6 +53,8 @@ from uplift.storage.migrations.running import VERSIONS, migrate, revisions
 from uplift.storage.repositories.api_keys import SqlKeys
 from uplift.storage.schema import NEWEST, WrongSchema, find_revision
 from uplift.storage.store import SqlStore
+from uplift.testing.builders import ADMIN, EVENING, ORDERS, a_clock, a_worker, at
+from uplift.testing.stores import by_id, everything_in, outcomes_of
 
 pytestmark = pytest.mark.anyio
 

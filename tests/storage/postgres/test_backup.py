@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import URL
 
-from tests.contract.upgrade_work import request, work, work_and_die
-from tests.support.builders import EVENING, ORDERS, a_clock, a_process, a_worker, an_instance, instances
 from tests.support.postgres import the_server, tool
-from tests.support.stores import an_open_database, everything_in, instances_of
+from tests.support.stores import an_open_database
 from uplift.domain import UpgradeState
+from uplift.testing.builders import EVENING, ORDERS, a_clock, a_process, a_worker, an_instance, instances
+from uplift.testing.stores import everything_in, instances_of
+from uplift.testing.upgrade_work import request, work, work_and_die
 
 pytestmark = pytest.mark.anyio
 

@@ -8,11 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract.upgrade_work import SMALL, UPGRADED, kinds_of, request, taken, work
-from tests.contract.use_cases.test_partitions import ONE, TWO, a_shared_upgrade, holders_of, sharing
 from tests.storage.postgres.on_postgres import until_someone_waits_for_a_row
-from tests.support.builders import ADMIN, ORDERS, a_process, an_id, an_instance, at, instances
-from tests.support.stores import Everything, Overlay, everything_in, instances_of, outcomes_of, overlay
+from tests.support.stores import Overlay, overlay
 from uplift.domain import (
     Status,
     Upgrade,
@@ -33,6 +30,10 @@ from uplift.domain.use_cases.run import run_chunk
 from uplift.domain.use_cases.upgrade import finish_upgrade
 from uplift.storage.store import SqlStore
 from uplift.storage.transaction import SqlTransaction
+from uplift.testing.builders import ADMIN, ORDERS, a_process, an_id, an_instance, at, instances
+from uplift.testing.store.partitions import ONE, TWO, a_shared_upgrade, holders_of, sharing
+from uplift.testing.stores import Everything, everything_in, instances_of, outcomes_of
+from uplift.testing.upgrade_work import SMALL, UPGRADED, kinds_of, request, taken, work
 
 pytestmark = pytest.mark.anyio
 

@@ -6,26 +6,9 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.contract.chunk_work import lock, plain_rules
-from tests.contract.upgrade_work import SMALL, request, work, work_and_die
 from tests.storage.postgres.on_postgres import ask, until, until_someone_waits_for_a_row
 from tests.storage.recording import statements_on
-from tests.support.builders import (
-    ADMIN,
-    INVOICES,
-    NOON,
-    ORDERS,
-    a_cohort,
-    a_process,
-    a_report,
-    a_worker,
-    an_id,
-    an_instance,
-    at,
-    instances,
-)
 from tests.support.postgres import the_server
-from tests.support.stores import everything_in, instances_of, outcomes_of
 from uplift.domain import (
     CountedDecision,
     ProcessKey,
@@ -46,6 +29,23 @@ from uplift.storage.repositories.instances import COPIED_FROM
 from uplift.storage.sql.dialect import copy_new
 from uplift.storage.sql.tables import instance
 from uplift.storage.store import SqlStore
+from uplift.testing.builders import (
+    ADMIN,
+    INVOICES,
+    NOON,
+    ORDERS,
+    a_cohort,
+    a_process,
+    a_report,
+    a_worker,
+    an_id,
+    an_instance,
+    at,
+    instances,
+)
+from uplift.testing.chunk_work import lock, plain_rules
+from uplift.testing.stores import everything_in, instances_of, outcomes_of
+from uplift.testing.upgrade_work import SMALL, request, work, work_and_die
 
 pytestmark = pytest.mark.anyio
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.upgrade_work import request, work, work_and_die
-from tests.support.builders import EVENING, ORDERS, a_clock, a_process, a_worker, an_instance, instances
-from tests.support.stores import everything_in, instances_of
 from uplift.domain import UpgradeState
 from uplift.storage.store import SqlStore
+from uplift.testing.builders import EVENING, ORDERS, a_clock, a_process, a_worker, an_instance, instances
+from uplift.testing.stores import everything_in, instances_of
+from uplift.testing.upgrade_work import request, work, work_and_die
 
 pytestmark = pytest.mark.anyio
 

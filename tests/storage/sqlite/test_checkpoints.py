@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.builders import ADMIN, INVOICES, ORDERS, a_process, instances
 from uplift.domain import register_instances
 from uplift.storage.sqlite import backend as sqlite
 from uplift.storage.store import SqlStore
+from uplift.testing.builders import ADMIN, INVOICES, ORDERS, a_process, instances
 
 pytestmark = pytest.mark.anyio
 

@@ -7,23 +7,6 @@ from uuid import uuid4
 
 import pytest
 
-from tests.contract.chunk_work import add_upgrade
-from tests.support.builders import (
-    ADMIN,
-    INVOICES,
-    ORDERS,
-    a_key,
-    a_process,
-    a_report,
-    a_worker,
-    an_id,
-    an_instance,
-    an_upgrade,
-    at,
-    ids_of,
-    instances,
-)
-from tests.support.stores import instances_of, outcomes_of
 from uplift.domain import (
     Instance,
     OutcomeKind,
@@ -41,6 +24,23 @@ from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.use_cases.upgrade import finish_upgrade
 from uplift.storage.store import SqlStore
+from uplift.testing.builders import (
+    ADMIN,
+    INVOICES,
+    ORDERS,
+    a_key,
+    a_process,
+    a_report,
+    a_worker,
+    an_id,
+    an_instance,
+    an_upgrade,
+    at,
+    ids_of,
+    instances,
+)
+from uplift.testing.chunk_work import add_upgrade
+from uplift.testing.stores import instances_of, outcomes_of
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,13 @@ from anyio import create_task_group
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tests.support.builders import (
+from uplift.domain import Status, all_active, create_process, upgrade_instances
+from uplift.domain.errors import ProcessExists, StoreUnavailable
+from uplift.domain.model.request import UpgradeRequest
+from uplift.storage.sqlite import backend as sqlite
+from uplift.storage.sqlite.backend import READERS
+from uplift.storage.store import SqlStore
+from uplift.testing.builders import (
     ADMIN,
     INVOICES,
     ORDERS,
@@ -24,13 +30,7 @@ from tests.support.builders import (
     an_instance,
     instances,
 )
-from tests.support.stores import a_transaction_that_fails, everything_in, instances_of
-from uplift.domain import Status, all_active, create_process, upgrade_instances
-from uplift.domain.errors import ProcessExists, StoreUnavailable
-from uplift.domain.model.request import UpgradeRequest
-from uplift.storage.sqlite import backend as sqlite
-from uplift.storage.sqlite.backend import READERS
-from uplift.storage.store import SqlStore
+from uplift.testing.stores import a_transaction_that_fails, everything_in, instances_of
 
 pytestmark = pytest.mark.anyio
 

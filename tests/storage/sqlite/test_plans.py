@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.chunk_work import add_upgrade, lock, moving, process_chunk, run_chunk
 from tests.storage.recording import Sent, plan_of, statements_on
-from tests.support.builders import (
+from uplift.domain import Selection, Status, VersionNumber, all_active, by_ids
+from uplift.domain.model.paging import PageRequest
+from uplift.domain.model.selection import SelectionKind
+from uplift.domain.ports import InstanceFilter, OutcomeFilter
+from uplift.storage.store import SqlStore
+from uplift.testing.builders import (
     NOON,
     ORDERS,
     a_key,
@@ -20,11 +24,7 @@ from tests.support.builders import (
     an_upgrade,
     at,
 )
-from uplift.domain import Selection, Status, VersionNumber, all_active, by_ids
-from uplift.domain.model.paging import PageRequest
-from uplift.domain.model.selection import SelectionKind
-from uplift.domain.ports import InstanceFilter, OutcomeFilter
-from uplift.storage.store import SqlStore
+from uplift.testing.chunk_work import add_upgrade, lock, moving, process_chunk, run_chunk
 
 pytestmark = pytest.mark.anyio
 

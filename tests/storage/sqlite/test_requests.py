@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.builders import ADMIN, ORDERS, a_process, instances
 from tests.support.project import ROOT
-from tests.support.stores import upgrades_of
 from uplift.domain import upgrade_instances
 from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.selection import all_active
 from uplift.storage.store import SqlStore
+from uplift.testing.builders import ADMIN, ORDERS, a_process, instances
+from uplift.testing.stores import upgrades_of
 
 pytestmark = pytest.mark.anyio
 

@@ -6,12 +6,12 @@ from threading import Event, get_ident
 
 import pytest
 
-from tests.support.builders import ORDERS, a_process, a_report, an_id, an_instance, instances
 from uplift.domain import Status
 from uplift.domain.errors import StoreUnavailable
 from uplift.domain.model.instance import InstanceId
 from uplift.storage.sqlite.driver import SqliteConnection
 from uplift.storage.store import SqlStore
+from uplift.testing.builders import ORDERS, a_process, a_report, an_id, an_instance, instances
 
 pytestmark = pytest.mark.anyio
 

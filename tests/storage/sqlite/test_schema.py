@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.support.builders import ADMIN, ORDERS, a_process, an_id, instances
 from uplift.domain import all_active, by_ids, upgrade_instances
 from uplift.domain.model.request import UpgradeRequest
 from uplift.storage.store import SqlStore
+from uplift.testing.builders import ADMIN, ORDERS, a_process, an_id, instances
 
 pytestmark = pytest.mark.anyio
 

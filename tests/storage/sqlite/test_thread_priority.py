@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.builders import ADMIN, ORDERS, a_process, instances
 from uplift.domain import all_active, upgrade_instances
 from uplift.domain.model.request import UpgradeRequest
 from uplift.storage.sqlite.driver import SqliteConnection
 from uplift.storage.sqlite.thread_priority import NICE, SLICE_NS, lower_thread_priority
 from uplift.storage.store import SqlStore
+from uplift.testing.builders import ADMIN, ORDERS, a_process, instances
 
 pytestmark = [
     pytest.mark.anyio,

@@ -7,7 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from tests.contract.upgrade_work import (
+from uplift.domain import UpgradeState, cancel_upgrade, claim, pause_upgrade, run_upgrade, watch
+from uplift.domain.model.upgrade import Upgrade
+from uplift.domain.use_cases.upgrade import finish_upgrade
+from uplift.domain.use_cases.watch import wait_until_finished
+from uplift.storage.store import SqlStore
+from uplift.testing.builders import ADMIN, MovableClock, a_process, a_worker, an_id, instances
+from uplift.testing.stores import everything_in
+from uplift.testing.upgrade_work import (
     SMALL,
     UPGRADED,
     Died,
@@ -18,13 +25,6 @@ from tests.contract.upgrade_work import (
     work,
     work_and_die,
 )
-from tests.support.builders import ADMIN, MovableClock, a_process, a_worker, an_id, instances
-from tests.support.stores import everything_in
-from uplift.domain import UpgradeState, cancel_upgrade, claim, pause_upgrade, run_upgrade, watch
-from uplift.domain.model.upgrade import Upgrade
-from uplift.domain.use_cases.upgrade import finish_upgrade
-from uplift.domain.use_cases.watch import wait_until_finished
-from uplift.storage.store import SqlStore
 
 pytestmark = pytest.mark.anyio
 

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from tests.support.builders import ADMIN, ORDERS, a_worker
-from tests.support.stores import outcomes_of
 from uplift.domain import (
     AllActive,
     InstanceId,
@@ -23,6 +21,8 @@ from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.upgrade import Lease
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.run import OnProgress
+from uplift.testing.builders import ADMIN, ORDERS, a_worker
+from uplift.testing.stores import outcomes_of
 
 SMALL = a_worker("small", size=2)
 """Chunks of two instances: what is larger is queued."""

@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.support.stores import everything_in
 from uplift.domain.errors import ErrorCode, UpliftError
 from uplift.domain.ports import Store
+from uplift.testing.stores import everything_in
 
 
 @asynccontextmanager

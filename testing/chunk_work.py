@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from tests.support.builders import EVENING
 from uplift.domain import (
     Cohort,
     CountedDecision,
@@ -21,6 +20,7 @@ from uplift.domain import (
 from uplift.domain.model.selection import WorkedSelection
 from uplift.domain.ports import LockedPartition, LockedUpgrade, RecordedChunk, Transaction
 from uplift.domain.use_cases.run import require_complete
+from uplift.testing.builders import EVENING
 
 Decide = Callable[[Cohort, VersionNumber], Decision]
 

@@ -1,0 +1,80 @@
+"""The contract of a store: every test that the stores of uplift pass themselves.
+
+To test your own store, give the tests an empty one by a fixture `store`, in `conftest.py`:
+
+    @pytest.fixture
+    async def store() -> AsyncIterator[MyStore]:
+        async with MyStore.open() as store:
+            yield store
+
+and import them in a test module:
+
+    from uplift.testing.store import *
+
+Each test gets a new store. The tests run on asyncio, by the pytest plugin of anyio.
+"""
+
+from types import ModuleType
+
+import pytest
+
+from uplift.testing.store import (
+    chunk_events,
+    chunks,
+    claims,
+    control,
+    histories,
+    idempotency,
+    instances,
+    partitions,
+    processes,
+    pruning,
+    requests,
+    selections,
+    upgrades,
+    watching,
+    whole_upgrades,
+)
+
+
+def _tests_of(*modules: ModuleType) -> dict[str, object]:
+    """The tests of these modules by name. Raises ValueError if two have the same name: one would not run."""
+    tests: dict[str, object] = {}
+    for module in modules:
+        own = {name: value for name, value in vars(module).items() if name.startswith("test_")}
+        if both := tests.keys() & own.keys():
+            raise ValueError(f"Expected each test to have a name of its own, but {sorted(both)} have not.")
+        tests |= own
+    return tests
+
+
+_TESTS = _tests_of(
+    processes,
+    instances,
+    selections,
+    upgrades,
+    chunks,
+    partitions,
+    claims,
+    requests,
+    idempotency,
+    control,
+    chunk_events,
+    whole_upgrades,
+    watching,
+    histories,
+    pruning,
+)
+globals().update(_TESTS)
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Uplift runs on asyncio only."""
+    return "asyncio"
+
+
+__all__ = ["anyio_backend", "pytestmark"]
+__all__ += list(_TESTS)

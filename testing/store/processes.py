@@ -1,0 +1,283 @@
+"""What every store answers about processes and versions, and keeps of them."""
+
+import pytest
+
+from uplift.domain import ProcessKey, VersionNumber, VersionState
+from uplift.domain.model.paging import PageRequest
+from uplift.domain.ports import InstanceFilter, Store
+from uplift.testing.builders import (
+    EVENING,
+    INVOICES,
+    ORDERS,
+    UNKNOWN_PROCESS,
+    a_key,
+    a_process,
+    a_stored_process,
+    a_version,
+    an_instance,
+    at,
+    instances,
+)
+from uplift.testing.stores import a_transaction_that_fails, everything_in, instances_of, walk
+
+pytestmark = pytest.mark.anyio
+
+DRAFT = VersionState.DRAFT
+ONE, TWO, THREE = VersionNumber(1), VersionNumber(2), VersionNumber(3)
+
+
+async def add(store: Store, *keys: ProcessKey) -> None:
+    async with store.transaction() as transaction:
+        for key in keys:
+            await transaction.processes.add(a_stored_process(key))
+
+
+async def test_an_empty_store_lists_nothing(store: Store) -> None:
+    assert await store.processes.find(ORDERS) is None
+    assert await walk(store.processes.page) == []
+    assert await store.processes.find_many([ORDERS]) == {}
+    assert await store.processes.versions([ORDERS]) == {ORDERS: ()}
+    assert await store.processes.model(ORDERS, ONE) is None
+    assert await store.processes.find_many([]) == {}
+    assert await store.processes.versions([]) == {}
+
+
+async def test_a_process_is_found_as_it_was_added(store: Store) -> None:
+    added = a_stored_process(title="Größe «x» 'y' \"z\" 订单")
+    async with store.transaction() as transaction:
+        await transaction.processes.add(added)
+        assert await transaction.processes.find(ORDERS) == added
+    assert await store.processes.find(ORDERS) == added
+
+
+async def test_a_name_is_found_only_as_it_is_written(store: Store) -> None:
+    await add(store, a_key("Orders"), a_key("orders", "crm2"))
+    assert await store.processes.find(ORDERS) is None
+    assert await store.processes.find_many([ORDERS]) == {}
+
+
+@pytest.mark.parametrize("code", ["\0", "half a character: \ud800", "", "a/b", "x" * 100_000])
+async def test_a_name_that_no_process_can_have_is_found_nowhere(store: Store, code: str) -> None:
+    await add(store, ORDERS)
+    for key in (a_key(code), a_key("orders", code)):
+        assert await store.processes.find(key) is None
+        assert (await store.processes.find_many([key, ORDERS])).keys() == {ORDERS}
+        assert await store.processes.versions([key]) == {key: ()}
+        assert await store.processes.model(key, ONE) is None
+        assert await store.instances.cohorts([key]) == {key: ()}
+        assert await store.instances.count_active(key) == 0
+        assert (await store.upgrades.page(key, PageRequest(first=1))).items == ()
+        async with store.transaction() as transaction:
+            assert await transaction.processes.find(key) is None
+
+
+async def test_processes_are_listed_by_age(store: Store) -> None:
+    keys = [a_key(code) for code in ("zebra", "ant", "möwe", "cat", "bee")]
+    await add(store, *keys)
+    for size in (1, 2, 5, 6):
+        assert [one.key for one in await walk(store.processes.page, first=size)] == keys
+
+
+async def test_a_page_of_processes_goes_on_behind_its_last_key_whatever_is_added(store: Store) -> None:
+    await add(store, a_key("a"), a_key("b"), a_key("c"))
+    first = await store.processes.page(PageRequest(first=2))
+    await add(store, a_key("aa"))
+    rest = await store.processes.page(PageRequest(first=5, after=first.sort_keys[-1]))
+    assert [one.key.code for one in (*first.items, *rest.items)] == ["a", "b", "c", "aa"]
+    assert (first.has_next, rest.has_next) == (True, False)
+
+
+async def test_a_page_behind_the_end_is_empty(store: Store) -> None:
+    await add(store, ORDERS)
+    page = await store.processes.page(PageRequest(first=2, after=2**63 - 1))
+    assert (page.items, page.sort_keys, page.has_next) == ((), (), False)
+
+
+async def test_the_latest_published_version_is_the_highest_published_one(store: Store) -> None:
+    await add(store, ORDERS)
+    async with store.transaction() as transaction:
+        await transaction.processes.put_version(ORDERS, a_version(3, DRAFT), None)
+        await transaction.processes.put_version(ORDERS, a_version(2), None)
+        await transaction.processes.put_version(ORDERS, a_version(1), None)
+        within = await transaction.processes.find(ORDERS)
+    found = await store.processes.find(ORDERS)
+    assert found is not None
+    assert found == within
+    assert found.latest_published == 2
+    assert (await store.processes.find_many([ORDERS]))[ORDERS] == found
+    assert await walk(store.processes.page) == [found]
+
+
+async def test_a_process_with_only_a_draft_has_no_published_version(store: Store) -> None:
+    await a_process(store, published=0, draft=True)
+    found = await store.processes.find(ORDERS)
+    assert found is not None
+    assert found.latest_published is None
+
+
+async def test_versions_are_listed_by_number(store: Store) -> None:
+    await add(store, ORDERS, INVOICES)
+    async with store.transaction() as transaction:
+        for number in (10, 2, 1):
+            await transaction.processes.put_version(ORDERS, a_version(number), None)
+        await transaction.processes.put_version(INVOICES, a_version(1, DRAFT), None)
+        within = await transaction.processes.lock_versions([INVOICES, ORDERS, UNKNOWN_PROCESS])
+    expected = {
+        INVOICES: (a_version(1, DRAFT),),
+        ORDERS: (a_version(1), a_version(2), a_version(10)),
+        UNKNOWN_PROCESS: (),
+    }
+    assert within == expected
+    assert await store.processes.versions([ORDERS, UNKNOWN_PROCESS, INVOICES, ORDERS]) == expected
+
+
+async def test_a_model_is_kept_byte_by_byte(store: Store) -> None:
+    model = bytes(range(256)) * 1_000
+    await add(store, ORDERS, INVOICES)
+    async with store.transaction() as transaction:
+        await transaction.processes.put_version(ORDERS, a_version(1, has_model=True), model)
+        await transaction.processes.put_version(ORDERS, a_version(2), None)
+    assert await store.processes.model(ORDERS, ONE) == model
+    assert await store.processes.model(ORDERS, TWO) is None
+    assert await store.processes.model(ORDERS, THREE) is None
+    assert await store.processes.model(INVOICES, ONE) is None
+    assert await store.processes.model(UNKNOWN_PROCESS, ONE) is None
+    assert [one.has_model for one in (await store.processes.versions([ORDERS]))[ORDERS]] == [True, False]
+
+
+async def test_a_version_put_again_takes_the_place_of_the_former(store: Store) -> None:
+    await add(store, ORDERS)
+    async with store.transaction() as transaction:
+        await transaction.processes.put_version(ORDERS, a_version(1, DRAFT, has_model=True), b"<old/>")
+        await transaction.processes.put_version(ORDERS, a_version(2, DRAFT, has_model=True), b"<other/>")
+    async with store.transaction() as transaction:
+        await transaction.processes.put_version(ORDERS, a_version(1), None)
+    assert (await store.processes.versions([ORDERS]))[ORDERS] == (
+        a_version(1),
+        a_version(2, DRAFT, has_model=True),
+    )
+    assert await store.processes.model(ORDERS, ONE) is None
+    assert await store.processes.model(ORDERS, TWO) == b"<other/>"
+
+
+async def test_publishing_changes_state_and_time_of_one_version(store: Store) -> None:
+    await add(store, ORDERS, INVOICES)
+    async with store.transaction() as transaction:
+        for key in (ORDERS, INVOICES):
+            await transaction.processes.put_version(key, a_version(1, DRAFT, has_model=True), b"<one/>")
+            await transaction.processes.put_version(key, a_version(2, DRAFT), None)
+    async with store.transaction() as transaction:
+        await transaction.processes.publish(ORDERS, ONE, EVENING)
+    versions = await store.processes.versions([ORDERS, INVOICES])
+    assert versions[ORDERS] == (a_version(1, has_model=True), a_version(2, DRAFT))
+    assert versions[INVOICES] == (a_version(1, DRAFT, has_model=True), a_version(2, DRAFT))
+    assert await store.processes.model(ORDERS, ONE) == b"<one/>"
+
+
+async def test_more_than_a_thousand_processes_are_asked_about_at_once(store: Store) -> None:
+    keys = [a_key(f"process-{number:04}") for number in range(1_100)]
+    async with store.transaction() as transaction:
+        for key in keys:
+            await transaction.processes.add(a_stored_process(key))
+            await transaction.processes.put_version(key, a_version(1), None)
+        for key in (keys[0], keys[-1]):
+            await transaction.instances.register(key, [an_instance(process=key), an_instance(process=key)])
+    asked = [*reversed(keys), UNKNOWN_PROCESS]
+    assert [one.key for one in await walk(store.processes.page)] == keys
+    assert set(await store.processes.find_many(asked)) == set(keys)
+    versions = await store.processes.versions(asked)
+    assert versions == {**dict.fromkeys(keys, (a_version(1),)), UNKNOWN_PROCESS: ()}
+    pages = await store.instances.pages(asked, InstanceFilter(), PageRequest(first=1))
+    assert list(pages) == asked
+    assert [key for key in asked if pages[key].has_next] == [keys[-1], keys[0]]
+    cohorts = await store.instances.cohorts(asked)
+    assert list(cohorts) == asked
+    assert [key for key in asked if cohorts[key]] == [keys[-1], keys[0]]
+
+
+async def test_what_a_transaction_wrote_is_not_seen_before_it_ends(store: Store) -> None:
+    async with store.transaction() as transaction:
+        await transaction.processes.add(a_stored_process())
+        await transaction.processes.put_version(ORDERS, a_version(1), None)
+        await transaction.instances.register(ORDERS, [an_instance(1)])
+        assert await store.processes.find(ORDERS) is None
+        assert await store.processes.versions([ORDERS]) == {ORDERS: ()}
+        assert await instances_of(store, ORDERS) == []
+    assert (await store.processes.versions([ORDERS]))[ORDERS] == (a_version(1),)
+    assert await instances_of(store, ORDERS) == [an_instance(1)]
+
+
+async def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
+    await a_process(store, INVOICES, holding=[an_instance(1, process=INVOICES)])
+    before = await everything_in(store)
+    async with a_transaction_that_fails(store) as transaction:
+        await transaction.processes.add(a_stored_process())
+        await transaction.processes.put_version(ORDERS, a_version(1, has_model=True), b"<model/>")
+        await transaction.instances.register(ORDERS, instances(range(10, 20)))
+        await transaction.processes.put_version(INVOICES, a_version(3), None)
+        await transaction.processes.publish(INVOICES, ONE, EVENING)
+    assert await everything_in(store) == before
+    assert await store.processes.find(ORDERS) is None
+    assert await store.processes.model(ORDERS, ONE) is None
+    assert await instances_of(store, ORDERS) == []
+
+
+async def test_what_was_rolled_back_can_be_added_again_as_something_else(store: Store) -> None:
+    """Numbers that a database gave out and took back must not live on in a cache."""
+    async with a_transaction_that_fails(store) as transaction:
+        await transaction.processes.add(a_stored_process(ORDERS))
+        await transaction.processes.add(a_stored_process(INVOICES))
+        for key, position in ((ORDERS, at("a")), (INVOICES, at("b"))):
+            await transaction.processes.put_version(key, a_version(1), None)
+            await transaction.instances.register(key, [an_instance(process=key, position=position)])
+    one = an_instance(1, process=INVOICES, position=at("c"))
+    two = an_instance(2, process=ORDERS, position=at("b"))
+    three = an_instance(3, process=ORDERS, position=at("a"))
+    await a_process(store, INVOICES, published=1, holding=[one])
+    await a_process(store, ORDERS, published=1, holding=[two, three])
+    assert await instances_of(store, INVOICES) == [one]
+    assert await instances_of(store, ORDERS) == [two, three]
+    assert [each.key for each in await walk(store.processes.page)] == [INVOICES, ORDERS]
+
+
+async def test_a_position_that_was_rolled_back_can_be_added_again(store: Store) -> None:
+    await a_process(store, holding=[an_instance(1, position=at("a"))])
+    async with a_transaction_that_fails(store) as transaction:
+        await transaction.instances.register(ORDERS, [an_instance(2, position=at("b"))])
+    later = [an_instance(3, position=at("c")), an_instance(2, position=at("b"))]
+    async with store.transaction() as transaction:
+        await transaction.instances.register(ORDERS, later)
+    assert await instances_of(store, ORDERS) == [an_instance(1, position=at("a")), *later]
+
+
+async def test_a_model_is_read_within_the_transaction_that_put_it(store: Store) -> None:
+    async with store.transaction() as transaction:
+        await transaction.processes.add(a_stored_process())
+        await transaction.processes.put_version(ORDERS, a_version(1, has_model=True), b"<one/>")
+        assert await transaction.processes.model(ORDERS, a_version(1).number) == b"<one/>"
+        assert await transaction.processes.model(ORDERS, a_version(2).number) is None
+    assert await store.processes.model(ORDERS, a_version(1).number) == b"<one/>"
+
+
+async def test_a_model_that_was_rolled_back_is_forgotten(store: Store) -> None:
+    await a_process(store, published=0)
+    async with a_transaction_that_fails(store) as transaction:
+        await transaction.processes.put_version(ORDERS, a_version(1, has_model=True), b"<old/>")
+        assert await transaction.processes.model(ORDERS, a_version(1).number) == b"<old/>"
+    assert await store.processes.model(ORDERS, a_version(1).number) is None
+    async with store.transaction() as transaction:
+        await transaction.processes.put_version(ORDERS, a_version(1, has_model=True), b"<new/>")
+    assert await store.processes.model(ORDERS, a_version(1).number) == b"<new/>"
+    async with store.transaction() as transaction:
+        assert await transaction.processes.model(ORDERS, a_version(1).number) == b"<new/>"
+
+
+async def test_the_model_of_a_draft_is_never_kept(store: Store) -> None:
+    await a_process(store, published=0)
+    for model in (b"<one/>", b"<two/>", None):
+        async with store.transaction() as transaction:
+            draft = a_version(1, DRAFT, has_model=model is not None)
+            await transaction.processes.put_version(ORDERS, draft, model)
+        assert await store.processes.model(ORDERS, draft.number) == model
+        async with store.transaction() as transaction:
+            assert await transaction.processes.model(ORDERS, draft.number) == model

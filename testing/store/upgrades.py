@@ -1,0 +1,326 @@
+"""How every store keeps upgrades, and answers what they did."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from uplift.domain import (
+    Outcome,
+    OutcomeKind,
+    ProcessKey,
+    ReasonCode,
+    Selection,
+    SkipReason,
+    Status,
+    Upgrade,
+    UpgradeState,
+    VersionNumber,
+    all_active,
+    by_ids,
+)
+from uplift.domain.model.decision import INSTANCE_NOT_FOUND
+from uplift.domain.model.paging import PageRequest
+from uplift.domain.model.upgrade import Lease
+from uplift.domain.ports import OutcomeFilter, Store
+from uplift.testing.builders import (
+    EVENING,
+    INVOICES,
+    NOON,
+    ORDERS,
+    UNKNOWN_PROCESS,
+    a_cohort,
+    a_process,
+    an_id,
+    an_instance,
+    an_upgrade,
+    an_upgrade_id,
+    at,
+    instances,
+)
+from uplift.testing.chunk_work import ALREADY_LATEST, NOT_PENDING, add_upgrade, lock, run_chunk
+from uplift.testing.stores import a_transaction_that_fails, outcomes_of, upgrades_of
+
+pytestmark = pytest.mark.anyio
+
+ONE, TWO = VersionNumber(1), VersionNumber(2)
+
+
+async def add(store: Store, number: int, selection: Selection, process: ProcessKey = ORDERS) -> Upgrade:
+    new = an_upgrade(number, process=process, selection=selection.kind)
+    async with store.transaction() as transaction:
+        return await add_upgrade(transaction, new, selection)
+
+
+async def carry_out(store: Store, number: int, selection: Selection, *, size: int = 1_000) -> Upgrade:
+    upgrade = await add(store, number, selection)
+    while upgrade.state is UpgradeState.RUNNING:
+        async with store.transaction() as transaction:
+            upgrade = (await run_chunk(transaction, upgrade.id, size)).upgrade
+    return upgrade
+
+
+async def test_an_upgrade_that_does_not_exist_is_not_found(store: Store) -> None:
+    await a_process(store)
+    unknown = an_upgrade_id(404)
+    assert await store.upgrades.find(unknown) is None
+    async with store.transaction() as transaction:
+        assert await transaction.upgrades.lock(unknown) is None
+    pages = await store.upgrades.outcome_pages([unknown], OutcomeFilter(), PageRequest(first=5))
+    assert {key: (page.items, page.has_next) for key, page in pages.items()} == {unknown: ((), False)}
+    assert await store.upgrades.skip_decisions([unknown]) == {unknown: ()}
+    assert await store.upgrades.skip_decisions([]) == {}
+    assert await store.upgrades.outcome_pages([], OutcomeFilter(), PageRequest(first=5)) == {}
+
+
+@pytest.mark.parametrize("reason", [None, "", "because 'of' \"this\"\n订单 \N{GRINNING FACE}" * 10])
+async def test_an_upgrade_is_kept_as_it_is(store: Store, reason: str | None) -> None:
+    await a_process(store, holding=instances([1]))
+    new = an_upgrade(1, reason=reason)
+    async with store.transaction() as transaction:
+        added, whole = await transaction.upgrades.add(new, all_active())
+        partition = whole.partition
+        assert added.upgrade == new
+        assert (partition.upgrade, partition.cursor, partition.lease) == (new.id, 0, None)
+        assert await added.remaining() == ()
+        await whole.add(partition)
+        assert await added.remaining() == (partition,)
+        locked = await transaction.upgrades.lock(new.id)
+        assert locked is not None
+        assert locked.upgrade == new
+    assert await store.upgrades.find(new.id) == new
+    changed = replace(
+        new,
+        state=UpgradeState.FAILED,
+        started_at=NOON,
+        finished_at=EVENING,
+        pruned_at=EVENING,
+        worked=timedelta(seconds=3, microseconds=7),
+        expected=9,
+        upgraded=5,
+        skipped=2,
+        excluded=1,
+        error="RuntimeError: of 'this'",
+    )
+    leased = replace(partition, cursor=partition.last - 1, lease=Lease(worker="one of 'them'", until=EVENING))
+    async with store.transaction() as transaction:
+        locked, whole = await lock(transaction, new.id)
+        await locked.save(changed)
+        await whole.save(leased)
+    assert await store.upgrades.find(new.id) == changed
+    assert await store.partitions.remaining([new.id, an_upgrade_id(404)]) == {
+        new.id: (leased,),
+        an_upgrade_id(404): (),
+    }
+    assert await upgrades_of(store) == [changed]
+
+
+async def test_several_upgrades_are_found_at_once(store: Store) -> None:
+    await a_process(store, ORDERS)
+    first, second = [await add(store, number, all_active()) for number in range(2)]
+    unknown = an_upgrade_id(404)
+    assert await store.upgrades.find_many([second.id, unknown, first.id]) == {
+        first.id: first,
+        second.id: second,
+    }
+    assert await store.upgrades.find_many([]) == {}
+
+
+async def test_upgrades_are_listed_from_the_newest(store: Store) -> None:
+    await a_process(store, ORDERS)
+    await a_process(store, INVOICES)
+    orders: list[Upgrade] = []
+    invoices: list[Upgrade] = []
+    for number in range(7):
+        is_order = number % 3 != 1
+        added = await add(store, number, all_active(), ORDERS if is_order else INVOICES)
+        (orders if is_order else invoices).insert(0, added)
+    everything = sorted(
+        [*orders, *invoices], key=lambda one: [an_upgrade_id(n) for n in range(7)].index(one.id)
+    )
+    for size in (1, 2, 7, 8):
+        assert await upgrades_of(store, first=size) == everything[::-1]
+        assert await upgrades_of(store, ORDERS, first=size) == orders
+        assert await upgrades_of(store, INVOICES, first=size) == invoices
+        assert await upgrades_of(store, UNKNOWN_PROCESS, first=size) == []
+
+
+async def test_new_upgrades_shift_no_page_of_the_list(store: Store) -> None:
+    await a_process(store)
+    old = [await add(store, number, all_active()) for number in range(4)]
+    first = await store.upgrades.page(ORDERS, PageRequest(first=2))
+    await add(store, 10, all_active())
+    rest = await store.upgrades.page(ORDERS, PageRequest(first=5, after=first.sort_keys[-1]))
+    assert (*first.items, *rest.items) == tuple(reversed(old))
+    assert (first.has_next, rest.has_next) == (True, False)
+
+
+async def test_an_upgrade_that_is_rolled_back_was_never_there(store: Store) -> None:
+    await a_process(store, holding=instances([1]))
+    for selection in (all_active([an_id(1)]), by_ids([an_id(1)])):
+        async with a_transaction_that_fails(store) as transaction:
+            new = await add_upgrade(transaction, an_upgrade(selection=selection.kind), selection)
+            await run_chunk(transaction, new.id, 10)
+    assert await store.upgrades.find(an_upgrade_id(1)) is None
+    assert await upgrades_of(store) == []
+    assert await store.upgrades.claimable(NOON) is None
+    done = await carry_out(store, 1, all_active())
+    assert (done.upgraded, done.excluded) == (1, 0)
+    assert [one.kind for one in await outcomes_of(store, done.id)] == ["UPGRADED"]
+
+
+async def mixed_outcomes(store: Store) -> Upgrade:
+    """An upgrade of eight ids, two of each outcome, in turn."""
+    await a_process(
+        store,
+        holding=[
+            *instances([1, 2], position=at("a")),
+            *instances([3, 4], version=2),
+            *instances([5, 6], version=2, status=Status.RUNNING),
+        ],
+    )
+    return await carry_out(store, 1, by_ids(map(an_id, [1, 3, 5, 7, 2, 4, 6, 8])), size=3)
+
+
+async def test_each_outcome_says_what_was_done_and_why(store: Store) -> None:
+    upgrade = await mixed_outcomes(store)
+
+    def stayed(number: int, *reasons: SkipReason) -> Outcome:
+        return Outcome(
+            instance=an_id(number),
+            reasons=reasons,
+            from_version=TWO,
+            to_version=TWO,
+            from_position=at("approve"),
+            to_position=at("approve"),
+        )
+
+    assert (await outcomes_of(store, upgrade.id))[:4] == [
+        Outcome(
+            instance=an_id(1),
+            from_version=ONE,
+            to_version=TWO,
+            from_position=at("a"),
+            to_position=at("a"),
+        ),
+        stayed(3, ALREADY_LATEST),
+        stayed(5, NOT_PENDING, ALREADY_LATEST),
+        Outcome(instance=an_id(7), reasons=(INSTANCE_NOT_FOUND,)),
+    ]
+
+
+UPGRADED, SKIPPED = OutcomeKind.UPGRADED, OutcomeKind.SKIPPED
+
+
+@pytest.mark.parametrize(
+    ("which", "numbers"),
+    [
+        (OutcomeFilter(), [1, 3, 5, 7, 2, 4, 6, 8]),
+        (OutcomeFilter(kind=UPGRADED), [1, 2]),
+        (OutcomeFilter(kind=SKIPPED), [3, 5, 7, 4, 6, 8]),
+        (OutcomeFilter(reason=ReasonCode.ALREADY_LATEST), [3, 5, 4, 6]),
+        (OutcomeFilter(reason=ReasonCode.NOT_PENDING), [5, 6]),
+        (OutcomeFilter(reason=ReasonCode.INSTANCE_NOT_FOUND), [7, 8]),
+        (OutcomeFilter(kind=SKIPPED, reason=ReasonCode.NOT_PENDING), [5, 6]),
+        (OutcomeFilter(kind=SKIPPED, reason=ReasonCode.INSTANCE_NOT_FOUND), [7, 8]),
+        (OutcomeFilter(kind=UPGRADED, reason=ReasonCode.NOT_PENDING), []),
+        (OutcomeFilter(kind=UPGRADED, reason=ReasonCode.INSTANCE_NOT_FOUND), []),
+    ],
+    ids=str,
+)
+async def test_outcomes_are_filtered_by_kind_and_reason(
+    store: Store, which: OutcomeFilter, numbers: list[int]
+) -> None:
+    upgrade = await mixed_outcomes(store)
+    for size in (1, 2, 8):
+        found = await outcomes_of(store, upgrade.id, which, first=size)
+        assert [one.instance for one in found] == [an_id(number) for number in numbers]
+
+
+@pytest.mark.parametrize(
+    ("which", "numbers"),
+    [
+        (OutcomeFilter(), [4, 1, 3]),
+        (OutcomeFilter(kind=UPGRADED), [4, 3]),
+        (OutcomeFilter(kind=SKIPPED), [1]),
+        (OutcomeFilter(reason=ReasonCode.NOT_PENDING), [1]),
+        (OutcomeFilter(reason=ReasonCode.INSTANCE_NOT_FOUND), []),
+    ],
+    ids=str,
+)
+async def test_outcomes_of_all_active_are_filtered_too(
+    store: Store, which: OutcomeFilter, numbers: list[int]
+) -> None:
+    await a_process(
+        store,
+        holding=[
+            an_instance(4),
+            an_instance(1, status=Status.RUNNING),
+            an_instance(2, status=Status.FAILED),
+            an_instance(3),
+        ],
+    )
+    upgrade = await carry_out(store, 1, all_active([an_id(2), an_id(8)]), size=2)
+    for size in (1, 2, 5):
+        found = await outcomes_of(store, upgrade.id, which, first=size)
+        assert [one.instance for one in found] == [an_id(number) for number in numbers]
+
+
+async def test_outcomes_of_several_upgrades_are_read_at_once(store: Store) -> None:
+    await a_process(store, holding=instances([1, 2, 3]))
+    named = await carry_out(store, 1, by_ids(map(an_id, [2, 9])))
+    every = await carry_out(store, 2, all_active())
+    again = await carry_out(store, 3, by_ids([an_id(1)]))
+    unknown = an_upgrade_id(404)
+    asked = [every.id, unknown, again.id, named.id, every.id]
+    pages = await store.upgrades.outcome_pages(asked, OutcomeFilter(), PageRequest(first=2))
+    shown = {
+        key: ([(one.instance, one.kind) for one in page.items], page.has_next) for key, page in pages.items()
+    }
+    assert shown == {
+        named.id: ([(an_id(2), UPGRADED), (an_id(9), SKIPPED)], False),
+        every.id: ([(an_id(1), UPGRADED), (an_id(2), SKIPPED)], True),
+        again.id: ([(an_id(1), SKIPPED)], False),
+        unknown: ([], False),
+    }
+    decisions = await store.upgrades.skip_decisions(asked)
+    assert {
+        key: [(one.decision.cohort, one.count) for one in several] for key, several in decisions.items()
+    } == {
+        named.id: [],
+        every.id: [(a_cohort(2), 1)],
+        again.id: [(a_cohort(2), 1)],
+        unknown: [],
+    }
+
+
+async def test_a_page_of_outcomes_goes_on_while_the_upgrade_does(store: Store) -> None:
+    await a_process(store, holding=instances(range(5)))
+    upgrade = await add(store, 1, all_active())
+    async with store.transaction() as transaction:
+        upgrade = (await run_chunk(transaction, upgrade.id, 2)).upgrade
+    first = (await store.upgrades.outcome_pages([upgrade.id], OutcomeFilter(), PageRequest(first=9)))[
+        upgrade.id
+    ]
+    async with store.transaction() as transaction:
+        await run_chunk(transaction, upgrade.id, 9)
+    after = PageRequest(first=9, after=first.sort_keys[-1])
+    rest = (await store.upgrades.outcome_pages([upgrade.id], OutcomeFilter(), after))[upgrade.id]
+    assert [one.instance for one in (*first.items, *rest.items)] == [an_id(n) for n in range(5)]
+
+
+async def test_outcomes_of_more_than_500_upgrades_are_read_at_once(store: Store) -> None:
+    await a_process(store, holding=instances([1]))
+    numbers = range(510)
+    async with store.transaction() as transaction:
+        for number in numbers:
+            selection = by_ids([an_id(1)]) if number % 2 else all_active()
+            new = an_upgrade(number, selection=selection.kind)
+            await add_upgrade(transaction, new, selection)
+            await run_chunk(transaction, new.id, 10)
+    asked = [an_upgrade_id(number) for number in numbers]
+    pages = await store.upgrades.outcome_pages(asked, OutcomeFilter(), PageRequest(first=10))
+    assert [len(pages[one].items) for one in asked] == [1] * 510
+    skips = await store.upgrades.skip_decisions(asked)
+    assert [len(skips[one]) for one in asked] == [0] + [1] * 509
+    assert len(await upgrades_of(store)) == 510

@@ -1,0 +1,127 @@
+"""Reads all that a store holds, and wraps a store."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from uplift.domain import (
+    CountedDecision,
+    Instance,
+    InstanceId,
+    Outcome,
+    Process,
+    ProcessKey,
+    Upgrade,
+    UpgradeId,
+    Version,
+    VersionNumber,
+)
+from uplift.domain.model.paging import Page, PageRequest
+from uplift.domain.ports import InstanceFilter, OutcomeFilter, Store, Transaction
+
+Item = TypeVar("Item")
+
+
+class Around:
+    """Passes every question on to a store, but for those that a subclass answers itself."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+class Abandoned(Exception):
+    """Raised to roll a transaction back."""
+
+
+@asynccontextmanager
+async def a_transaction_that_fails(store: Store) -> AsyncIterator[Transaction]:
+    """A transaction that is rolled back at the end of the block."""
+    with suppress(Abandoned):
+        async with store.transaction() as transaction:
+            yield transaction
+            raise Abandoned
+
+
+async def walk(read: Callable[[PageRequest], Awaitable[Page[Item]]], *, first: int = 1_000) -> list[Item]:
+    """All items of a list, page by page."""
+    seen: list[Item] = []
+    after: int | None = None
+    while True:
+        page = await read(PageRequest(first=first, after=after))
+        assert len(page.items) == len(page.sort_keys) <= first
+        seen += page.items
+        if not page.has_next:
+            return seen
+        assert len(page.items) == first, "only the last page may be short"
+        after = page.sort_keys[-1]
+
+
+async def instances_of(
+    store: Store, key: ProcessKey, which: InstanceFilter | None = None, *, first: int = 1_000
+) -> list[Instance]:
+    """The instances of a process, in the order of their list."""
+
+    async def read(page: PageRequest) -> Page[Instance]:
+        return (await store.instances.pages([key], which or InstanceFilter(), page))[key]
+
+    return await walk(read, first=first)
+
+
+async def outcomes_of(
+    store: Store, upgrade: UpgradeId, which: OutcomeFilter | None = None, *, first: int = 1_000
+) -> list[Outcome]:
+    """The outcomes of an upgrade, in the order of their list."""
+
+    async def read(page: PageRequest) -> Page[Outcome]:
+        return (await store.upgrades.outcome_pages([upgrade], which or OutcomeFilter(), page))[upgrade]
+
+    return await walk(read, first=first)
+
+
+async def upgrades_of(store: Store, key: ProcessKey | None = None, *, first: int = 1_000) -> list[Upgrade]:
+    """The upgrades of a process, or all, the newest first."""
+    return await walk(lambda page: store.upgrades.page(key, page), first=first)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Everything:
+    """All that a store holds."""
+
+    processes: list[Process]
+    versions: dict[ProcessKey, tuple[Version, ...]]
+    models: dict[tuple[ProcessKey, VersionNumber], bytes | None]
+    instances: dict[ProcessKey, list[Instance]]
+    upgrades: list[Upgrade]
+    outcomes: dict[UpgradeId, list[Outcome]]
+    decisions: dict[UpgradeId, set[CountedDecision]]
+
+
+async def everything_in(store: Store) -> Everything:
+    """All that a store holds, to be compared: what was refused must have changed nothing of it."""
+    processes = await walk(store.processes.page)
+    keys = [process.key for process in processes]
+    versions = dict(await store.processes.versions(keys))
+    upgrades = await upgrades_of(store)
+    decisions = await store.upgrades.skip_decisions([upgrade.id for upgrade in upgrades])
+    return Everything(
+        processes=processes,
+        versions=versions,
+        models={
+            (key, version.number): await store.processes.model(key, version.number)
+            for key, several in versions.items()
+            for version in several
+        },
+        instances={key: await instances_of(store, key) for key in keys},
+        upgrades=upgrades,
+        outcomes={upgrade.id: await outcomes_of(store, upgrade.id) for upgrade in upgrades},
+        decisions={upgrade: set(several) for upgrade, several in decisions.items()},
+    )
+
+
+async def by_id(store: Store, key: ProcessKey) -> dict[InstanceId, Instance]:
+    """The instances of a process by their ids."""
+    return {one.id: one for one in await instances_of(store, key)}

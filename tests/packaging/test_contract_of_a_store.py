@@ -1,0 +1,25 @@
+"""A user tests a store of their own by the contract that the wheel brings along."""
+
+from pathlib import Path
+
+from tests.packaging.distributions import run
+
+CONFTEST = """
+import pytest
+from uplift.storage.memory import InMemoryStore
+
+
+@pytest.fixture
+def store() -> InMemoryStore:
+    return InMemoryStore()
+"""
+TESTS = "from uplift.testing.store import *\n"
+
+
+def test_a_store_that_keeps_the_contract_passes(testing_environment: Path, tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    (tmp_path / "test_store.py").write_text(TESTS)
+    python = testing_environment / "bin/python"
+    output = run(python, "-W", "error", "-m", "pytest", "--strict-markers", "-q", folder=tmp_path)
+    assert output.splitlines()[-1].split()[1] == "passed"
+    assert int(output.splitlines()[-1].split()[0]) > 350
