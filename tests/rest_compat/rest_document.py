@@ -23,7 +23,7 @@ _REGISTRY: Registry[Any] = Registry().with_resource(
 
 
 def must_match(value: Any, schema: dict[str, Any]) -> None:
-    """Raise ValidationError unless the value is of the schema, whose references lead into the document."""
+    """Raises ValidationError unless the value matches the schema; its references lead into the document."""
     absolute = json.loads(json.dumps(schema).replace('"#/', f'"{_BASE}#/'))
     OAS31Validator(absolute, registry=_REGISTRY, format_checker=oas31_format_checker).validate(value)
 
@@ -40,7 +40,7 @@ def schema_of(response: dict[str, Any]) -> dict[str, Any]:
 
 
 async def must_be_documented(reply: httpx2.Response) -> None:
-    """Check status, type, headers and body of a reply to whatever request."""
+    """Checks status, type, headers and body of any reply."""
     path = reply.request.url.path
     if path == "/openapi.json" and reply.status_code == 200:
         return

@@ -78,7 +78,7 @@ LOOKALIKES = [
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Everything a request could have written."""
+    """Everything that a request can write."""
 
     instances: tuple[Instance, ...]
     upgrades: int
@@ -141,7 +141,7 @@ def path_of(process: ProcessKey) -> str:
 async def ask(
     client: httpx2.AsyncClient, body: Any, *, process: ProcessKey = ORDERS, key: str = "admin-key", **how: Any
 ) -> httpx2.Response:
-    """POST a value as JSON, or bytes as they are."""
+    """Posts a value as JSON, or bytes as they are."""
     headers = {
         "authorization": f"Bearer {key}",
         "content-type": "application/json",

@@ -28,7 +28,7 @@ def as_sent(value: Any) -> str:
 async def refusal(
     client: httpx2.AsyncClient, store: Store, body: Any, *, status: int = 400, **how: Any
 ) -> dict[str, Any]:
-    """The reply to a request that must be refused, after a look that nothing was written."""
+    """The reply to a request that must be refused without writing anything."""
     before = await snapshot(store)
     reply = await ask(client, body, **how)
     assert reply.status_code == status, reply.text

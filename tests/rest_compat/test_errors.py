@@ -26,7 +26,7 @@ SECRET = "postgresql://uplift:hunter2@db"
 
 
 class BrokenStore(Around):
-    """Cannot write any more once it has an error."""
+    """Fails to write once it has an error."""
 
     error: Exception | None = None
 

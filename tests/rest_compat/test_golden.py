@@ -15,12 +15,12 @@ from uplift.domain.ports import Store
 pytestmark = pytest.mark.anyio
 
 UPGRADE_ID = "11111111-2222-4333-8444-555555555555"
-"""What stands in a golden file for the id of the upgrade."""
+"""The id of the upgrade in golden files."""
 
 
 @pytest.fixture
 def rest_worker(name: str) -> Worker:
-    """A golden file may say that its upgrade does not fit into one chunk."""
+    """A worker with small chunks if the golden file says that its upgrade is large."""
     return a_worker() if GOLDEN[name].get("isLarge") else Worker(name="rest")
 
 

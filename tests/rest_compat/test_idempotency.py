@@ -31,7 +31,7 @@ pytestmark = pytest.mark.anyio
 KEY = '"8e03978e-40d5-43dd-bc93-6894a57f9324"'
 ONE = {"instanceIds": [str(WAITING_1)]}
 ALL_ACTIVE = {"updateAllActive": True}
-"""Four instances, which are two chunks of the small ones."""
+"""Four instances: two chunks of `a_worker`."""
 
 LONGEST = "k" * 255
 
@@ -57,7 +57,7 @@ def rest_worker(clock: Clock) -> Worker:
 
 @pytest.fixture
 def worker_runs() -> None:
-    """Nobody, until a test lets somebody work."""
+    """Replaces the worker by none; the tests run upgrades themselves."""
 
 
 async def ask_under(client: httpx2.AsyncClient, under: str, body: Any = ONE, **how: Any) -> httpx2.Response:

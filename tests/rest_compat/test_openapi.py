@@ -43,12 +43,12 @@ WITHOUT_GOLDEN = {
     "server-stops",
     "store-unavailable",
 }
-"""Example replies that no request by itself brings about."""
+"""Example replies that no single request produces."""
 
 
 @pytest.fixture
 def kind_of_store() -> str:
-    """One for all: the document is the same."""
+    """One kind of store for all: the document does not depend on it."""
     return "sqlite"
 
 

@@ -14,9 +14,9 @@ from uplift.domain.ports import Store
 pytestmark = pytest.mark.anyio
 
 ALL_ACTIVE = {"updateAllActive": True}
-"""Four instances, which are two chunks here."""
+"""Four instances: two chunks of `a_worker`."""
 ONE = {"instanceIds": [str(WAITING_1)]}
-"""One chunk, done before a reply can come."""
+"""One chunk, which is done before the reply."""
 
 
 @pytest.fixture
@@ -26,11 +26,11 @@ def rest_worker() -> Worker:
 
 @pytest.fixture
 def worker_runs() -> None:
-    """Nobody, until a test lets somebody work."""
+    """Replaces the worker by none; the tests run upgrades themselves."""
 
 
 async def prefer(client: httpx2.AsyncClient, *preferences: str, body: Any = ALL_ACTIVE) -> httpx2.Response:
-    """Ask with these `Prefer` headers."""
+    """Sends a request with these `Prefer` headers."""
     headers = [
         (b"authorization", b"Bearer admin-key"),
         *((b"prefer", preference.encode()) for preference in preferences),

@@ -40,11 +40,11 @@ def rest_worker() -> Worker:
 
 @pytest.fixture
 def worker_runs() -> None:
-    """Nobody, until a test lets somebody work."""
+    """Replaces the worker by none; the tests run upgrades themselves."""
 
 
 def much_later() -> datetime:
-    """When every lease has run out."""
+    """A time at which every lease has expired."""
     return datetime(2999, 1, 1, tzinfo=UTC)
 
 
@@ -56,7 +56,7 @@ async def status_of(
 
 
 async def an_upgrade_of_all(client: httpx2.AsyncClient, store: Store) -> UpgradeId:
-    """A queued upgrade of four instances, two of which wait: two chunks."""
+    """A queued upgrade of four instances, two of them pending: two chunks."""
     await ask(client, {"updateAllActive": True}, headers={"prefer": "respond-async"})
     return (await soon(lambda: the_upgrade(store))).id
 

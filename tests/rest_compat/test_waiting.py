@@ -37,7 +37,7 @@ from uplift.testing.stores import Around
 pytestmark = pytest.mark.anyio
 
 ALL_ACTIVE = {"updateAllActive": True}
-"""Four instances, which are two chunks here."""
+"""Four instances: two chunks of `a_worker`."""
 
 SECRET = "OperationalError: no such table: outcome"
 
@@ -49,19 +49,19 @@ def rest_worker() -> Worker:
 
 @pytest.fixture
 def worker_runs() -> None:
-    """Nobody, until a test lets somebody work."""
+    """Replaces the worker by none; the tests run upgrades themselves."""
 
 
 @dataclass
 class Client:
-    """A client of an ASGI application, which may hang up."""
+    """A client of an ASGI application that can disconnect."""
 
     leaves: asyncio.Event = field(default_factory=asyncio.Event)
     got: list[dict[str, Any]] = field(default_factory=list)
     body: bytes = json.dumps(ALL_ACTIVE).encode()
 
     def request(self, store: Store, worker: Worker) -> asyncio.Task[None]:
-        """The application at work on the request of this client."""
+        """Runs the application on the request of this client."""
         scope = {
             "type": "http",
             "method": "POST",
@@ -86,8 +86,8 @@ class Client:
         return asyncio.create_task(run())
 
 
-async def until_asked(store: Store, count: int = 1) -> None:
-    """Return when so many upgrades are stored."""
+async def until_requested(store: Store, count: int = 1) -> None:
+    """Returns when this number of upgrades is stored."""
 
     async def all_are_stored() -> bool | None:
         return len((await store.upgrades.page(None, PageRequest(first=100))).items) == count or None
@@ -108,36 +108,36 @@ async def test_answers_when_a_worker_has_finished_the_upgrade(
 async def test_waits_while_no_worker_runs(
     client: httpx2.AsyncClient, rest_store: Store, rest_worker: Worker
 ) -> None:
-    asking = asyncio.create_task(ask(client, ALL_ACTIVE))
-    await until_asked(rest_store)
+    requesting = asyncio.create_task(ask(client, ALL_ACTIVE))
+    await until_requested(rest_store)
     await run_next_upgrade(rest_store, rest_worker, chunks=1)
     await asyncio.sleep(0.05)
-    assert not asking.done()
+    assert not requesting.done()
     await run_next_upgrade(rest_store, rest_worker)
-    assert (await asking).json()["total"] == 4
+    assert (await requesting).json()["total"] == 4
 
 
 async def test_waits_while_an_operator_pauses(
     client: httpx2.AsyncClient, rest_store: Store, rest_worker: Worker
 ) -> None:
-    asking = asyncio.create_task(ask(client, ALL_ACTIVE))
+    requesting = asyncio.create_task(ask(client, ALL_ACTIVE))
     upgrade = await soon(lambda: the_upgrade(rest_store))
     await pause_upgrade(rest_store, upgrade.id, caller=ADMIN)
     async with running_worker(rest_store, rest_worker):
         await asyncio.sleep(0.05)
-        assert not asking.done()
+        assert not requesting.done()
         await resume_upgrade(rest_store, upgrade.id, caller=ADMIN)
-        assert (await asking).json()["total"] == 4
+        assert (await requesting).json()["total"] == 4
 
 
 async def test_a_cancelled_upgrade_is_a_conflict_with_its_counts(
     client: httpx2.AsyncClient, rest_store: Store, rest_worker: Worker
 ) -> None:
-    asking = asyncio.create_task(ask(client, ALL_ACTIVE))
+    requesting = asyncio.create_task(ask(client, ALL_ACTIVE))
     upgrade = await soon(lambda: the_upgrade(rest_store))
     await run_next_upgrade(rest_store, rest_worker, chunks=1)
     await cancel_upgrade(rest_store, upgrade.id, caller=ADMIN)
-    reply = await asking
+    reply = await requesting
     content = reply.json()
     assert (reply.status_code, content["code"], content["success"]) == (409, "UPGRADE_CANCELLED", False)
     assert content["error"] == (
@@ -150,12 +150,12 @@ async def test_a_cancelled_upgrade_is_a_conflict_with_its_counts(
 async def test_a_failed_upgrade_is_an_error_whose_cause_is_masked(
     client: httpx2.AsyncClient, rest_store: Store, rest_worker: Worker
 ) -> None:
-    asking = asyncio.create_task(ask(client, ALL_ACTIVE))
-    await until_asked(rest_store)
+    requesting = asyncio.create_task(ask(client, ALL_ACTIVE))
+    await until_requested(rest_store)
     claimed = await claim(rest_store, rest_worker)
     assert claimed is not None
     await fail_upgrade(rest_store, claimed, rest_worker, SECRET)
-    reply = await asking
+    reply = await requesting
     content = reply.json()
     assert (reply.status_code, content["code"], content["total"]) == (500, "UPGRADE_FAILED", 0)
     assert "failed by an error of the server after 0 of about 4 instances" in content["error"]
@@ -178,7 +178,7 @@ class LosingStore(Around):
 
 
 class TestStoreThatIsLost:
-    """A store that cannot answer any more when the upgrade is stored already."""
+    """A store that fails after the upgrade is stored."""
 
     @pytest.fixture
     async def rest_store(self, rest_store: Store) -> LosingStore:
@@ -187,10 +187,10 @@ class TestStoreThatIsLost:
     async def test_its_client_learns_where_to_ask_later(
         self, client: httpx2.AsyncClient, rest_store: LosingStore, rest_worker: Worker
     ) -> None:
-        asking = asyncio.create_task(ask(client, ALL_ACTIVE))
+        requesting = asyncio.create_task(ask(client, ALL_ACTIVE))
         upgrade = await soon(lambda: the_upgrade(rest_store))
         rest_store.lost = True
-        reply = await asking
+        reply = await requesting
         assert (reply.status_code, reply.json()["code"]) == (503, "STORE_UNAVAILABLE")
         assert str(upgrade.id) in reply.json()["error"]
         assert int(reply.headers["retry-after"]) > 0
@@ -201,7 +201,7 @@ class TestStoreThatIsLost:
 
 
 class TestServerThatStops:
-    """A server that is stopped while its clients wait."""
+    """A server that stops while its clients wait."""
 
     @pytest.mark.parametrize(
         ("prefer", "status", "shown"),
@@ -220,10 +220,10 @@ class TestServerThatStops:
         status: int,
         shown: tuple[str, str],
     ) -> None:
-        asking = asyncio.create_task(ask(client, ALL_ACTIVE, headers=prefer))
+        requesting = asyncio.create_task(ask(client, ALL_ACTIVE, headers=prefer))
         upgrade = await soon(lambda: the_upgrade(rest_store))
         stopping.set()
-        reply = await asking
+        reply = await requesting
         name, value = shown
         assert (reply.status_code, reply.json()[name]) == (status, value)
         assert reply.headers["location"] == f"/pub/v1/bpm/upgrades/{upgrade.id}"
@@ -237,7 +237,7 @@ async def test_a_client_that_hangs_up_ends_the_waiting_and_not_the_work(
     idle = asyncio.all_tasks()
     client = Client()
     request = client.request(rest_store, rest_worker)
-    await until_asked(rest_store)
+    await until_requested(rest_store)
     client.leaves.set()
     await asyncio.wait_for(request, 10)
     await until_idle(idle)
@@ -250,7 +250,7 @@ async def test_requests_whose_clients_hung_up_do_not_pile_up(rest_store: Store, 
     idle = asyncio.all_tasks()
     clients = [Client() for _ in range(50)]
     requests = [client.request(rest_store, rest_worker) for client in clients]
-    await until_asked(rest_store, 50)
+    await until_requested(rest_store, 50)
     for client in clients:
         client.leaves.set()
     await asyncio.wait_for(asyncio.gather(*requests), 10)
@@ -273,7 +273,7 @@ async def test_a_server_that_stops_ends_the_waiting_and_not_the_upgrade(
     await add_world(rest_store)
     idle = asyncio.all_tasks()
     request = Client().request(rest_store, rest_worker)
-    await until_asked(rest_store)
+    await until_requested(rest_store)
     request.cancel()
     with pytest.raises(asyncio.CancelledError):
         await request
@@ -287,8 +287,13 @@ async def served(store: Store, worker: Worker) -> AsyncIterator[int]:
     app = Starlette(routes=rest_routes(store, authenticate, worker))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
+
+        async def has_started() -> bool | None:
+            return server.started or None
+
         serving = asyncio.create_task(server.serve([listener]))
         try:
+            await soon(has_started)
             yield listener.getsockname()[1]
         finally:
             server.should_exit = True
@@ -300,19 +305,15 @@ async def test_a_client_on_a_socket_hangs_up_and_its_upgrade_goes_on(
 ) -> None:
     await add_world(rest_store)
     async with served(rest_store, rest_worker) as port:
-        idle = len(asyncio.all_tasks())
-
-        async def all_are_gone() -> bool | None:
-            return len(asyncio.all_tasks()) == idle or None
-
+        idle = asyncio.all_tasks()
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(
             f"POST {path_of(ORDERS)} HTTP/1.1\r\nHost: uplift\r\nAuthorization: Bearer admin-key\r\n"
             'Content-Length: 26\r\n\r\n{"updateAllActive": true }'.encode()
         )
-        await until_asked(rest_store)
-        assert len(asyncio.all_tasks()) > idle
+        await until_requested(rest_store)
+        assert asyncio.all_tasks() - idle
         writer.close()
-        await soon(all_are_gone)
+        await until_idle(idle)
         upgrade = await run_next_upgrade(rest_store, rest_worker)
     assert (upgrade.state, upgrade.total) == (UpgradeState.COMPLETED, 4)

@@ -14,7 +14,7 @@ from uplift.domain.errors import Forbidden, InvalidInput, StoreUnavailable, Unau
 from uplift.graphql_api.engine.endpoint import GraphQLEndpoint, graphql_routes
 
 changes: list[str] = []
-"""The names of changes made, by which tests see that a refused request made none."""
+"""The names of all changes; a refused request must not add one."""
 open_streams: list[str] = []
 
 
@@ -91,7 +91,7 @@ def a_schema() -> strawberry.Schema:
 
 
 async def identify(headers: Mapping[str, str]) -> dict[str, str]:
-    """Anyone but who brings a key that is known to be wrong."""
+    """Identifies any caller, except by the keys that are known to fail."""
     key = headers.get("authorization", "Bearer nobody").removeprefix("Bearer ")
     if key == "wrong":
         raise Unauthenticated

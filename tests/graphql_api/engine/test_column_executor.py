@@ -140,14 +140,14 @@ class Later:
 
 @dataclass
 class Stranger:
-    """Has what the fields want, but is of no type of the schema."""
+    """Has the attributes of the fields, but is of no type of the schema."""
 
     id: str = "x"
     code: str = "x"
 
 
 def odd_values() -> list[Any]:
-    """What a resolver might hand over by mistake, new each time because some of it can be changed."""
+    """Values that a resolver may return by mistake; new each time, because some are mutable."""
     return [
         *(None, 0, 1, 2**40, 0.5, float("nan"), "", "x", True, Status.RUNNING, Level.HIGH, UNSET, Undefined),
         *([], ["a", None], ["a", 1], ("a",), [[None]], {}, {"code": "x"}, {"a"}),
@@ -188,7 +188,7 @@ CONNECTIONS = st.builds(
 
 
 def spoil(page: Connection, selection: str, choice: int, value: object) -> None:
-    """Put this value somewhere in the page where the query looks."""
+    """Puts this value somewhere into the page where the query finds it."""
     places = [place for place in places_of(page) if not isinstance(place[1], str) or place[1] in selection]
     where, key = places[choice % len(places)]
     if isinstance(key, str):
@@ -240,7 +240,7 @@ DIRECTIVES = [
 
 @st.composite
 def selection_sets(draw: st.DrawFn, type_: str, depth: int) -> str:
-    """A selection set of this type, valid whatever it is merged with."""
+    """A selection set of this type, valid in any merge with others."""
     selections = draw(st.lists(selections_of(type_, depth), min_size=1, max_size=4))
     return "{ " + " ".join(selections) + " }"
 

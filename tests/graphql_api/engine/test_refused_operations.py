@@ -29,7 +29,7 @@ FIND = 'process(namespace: "shop", code: "order") {code}'
 
 
 class OutOfReach(ProcessQueriesInMemory):
-    """Knows of each process, without looking, that it does not exist."""
+    """Finds no process, without a query; lists are unavailable."""
 
     async def find(self, process_key: object) -> None:
         return None
@@ -39,7 +39,7 @@ class OutOfReach(ProcessQueriesInMemory):
 
 
 class StoreOutOfReach(InMemoryStore):
-    """A store that cannot answer now; of processes it knows without looking."""
+    """A store that is unavailable, but for the search of a process."""
 
     def __init__(self) -> None:
         super().__init__()

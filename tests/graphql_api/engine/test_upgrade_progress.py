@@ -45,7 +45,7 @@ def following(upgrade: object) -> str:
 
 @asynccontextmanager
 async def served(store: Store) -> AsyncIterator[str]:
-    """The address of a server on a socket, which works off nothing itself."""
+    """The address of a server on a socket, without a worker."""
 
     async def context_for(headers: Mapping[str, str]) -> Context:
         if headers.get("authorization") != KEY["Authorization"]:
