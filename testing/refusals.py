@@ -14,7 +14,7 @@ from uplift.testing.stores import everything_in
 async def refused(
     store: Store, code: ErrorCode, message: str | None = None, field: tuple[str, ...] | None = None
 ) -> AsyncIterator[pytest.ExceptionInfo[UpliftError]]:
-    """The block is refused so, and leaves the store as it was."""
+    """Assert that the block is refused in this way, and leaves the store unchanged."""
     before = await everything_in(store)
     with pytest.raises(UpliftError) as caught:
         yield caught

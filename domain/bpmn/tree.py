@@ -74,6 +74,7 @@ def read_tree(document: bytes, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Node:
         )
     builder = _Builder()
     parser: Any = DefusedXMLParser(target=builder, forbid_dtd=True)
+    # Only the expat parser inside knows the current line, which ElementTree does not pass on.
     builder.expat = parser.parser
     return _parse(parser, builder, document)
 

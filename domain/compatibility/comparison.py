@@ -81,11 +81,13 @@ def compare(
     ordered = sorted(instructions.items() if isinstance(instructions, Mapping) else instructions)
     resolved = resolve_instructions(ordered, source, target)
     builder = MappingBuilder(Pairs(source, target), {before.removesuffix(BODY) for before, _ in ordered})
+    # Instructions come first: generation descends into the scopes that they pair, and skips their sources.
     for pair in resolved.pairs:
         builder.pairs.add(pair)
     if generate:
         builder.generate()
     builder.drop_invalid_pairs()
+    # Implicit pairs come last, because they follow only pairs that are valid to the end.
     builder.add_implicit_pairs()
     unmapped = find_unmapped(builder, resolved.findings, generated=generate)
     return _comparison(builder, unmapped, resolved.findings, generated=generate)
@@ -117,6 +119,7 @@ def breaking_positions(comparison: Comparison) -> tuple[str, ...]:
 def _breaks(element: Element, comparison: Comparison) -> bool:
     if is_position_element(element, comparison.source):
         return bool(_with_severity(Severity.ERROR, _findings_at(element.id, comparison)))
+    # Unlike Camunda 7, which subscribes anew: an instance never listens for another event under the same id.
     return (
         element.id in comparison.unmapped
         and is_listener(element, comparison.source)

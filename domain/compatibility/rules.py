@@ -95,7 +95,7 @@ def must_stay_in_its_scope(pair: Pair, pairs: Pairs) -> Finding | None:
     )
 
 
-def must_keep_its_host(pair: Pair, pairs: Pairs) -> Finding | None:
+def must_keep_its_event_scope(pair: Pair, pairs: Pairs) -> Finding | None:
     """The event scope of the source event is mapped to the event scope of the target event.
 
     Source: Camunda 7, SameEventScopeInstructionValidator. It exempts compensation boundary events, because
@@ -115,7 +115,7 @@ def must_keep_its_host(pair: Pair, pairs: Pairs) -> Finding | None:
     )
 
 
-def must_not_share_its_target(pair: Pair, pairs: Pairs) -> Finding | None:
+def must_have_an_exclusive_target(pair: Pair, pairs: Pairs) -> Finding | None:
     """No other source is mapped to the same target, if that is a catching event or a gateway.
 
     Source: Camunda 7, GatewayMappingValidator, which has the rule for joining gateways only. If an
@@ -251,8 +251,8 @@ RULES: tuple[Rule, ...] = (
     must_keep_its_kind,
     must_keep_its_trigger,
     must_stay_in_its_scope,
-    must_keep_its_host,
-    must_not_share_its_target,
+    must_keep_its_event_scope,
+    must_have_an_exclusive_target,
     must_not_become_multi_instance,
     must_keep_its_multi_instance_order,
     must_keep_its_joining_flows,

@@ -79,6 +79,7 @@ def _reasons(element: Element, builder: MappingBuilder, *, generated: bool) -> t
     namesake = builder.pairs.target_model.elements.get(element.id)
     if namesake is None:
         return (_missing(element, "to exist in the target version, but it has no element of this id"),)
+    # The pair was never a candidate, so the rules it would break were not recorded.
     broken = broken_rules(Pair(source=element, target=namesake), builder.pairs)
     return broken or (_moved(element, namesake),)
 

@@ -110,9 +110,9 @@ def event_scope(element: Element, model: ProcessModel) -> str | None:
         return element.host
     if element.kind is ElementKind.START_EVENT and element.scope is not None:
         return model.elements[element.scope].scope
-    for before in model.elements_before(element):
-        if before.kind is ElementKind.EVENT_BASED_GATEWAY:
-            return before.id
+    for predecessor in model.elements_before(element):
+        if predecessor.kind is ElementKind.EVENT_BASED_GATEWAY:
+            return predecessor.id
     return element.id
 
 

@@ -52,7 +52,7 @@ class Process:
 class Version:
     """A version of a process, numbered from 1. Times are in UTC.
 
-    `has_model` says whether the version has a BPMN document, which `ProcessQuestions.model` reads.
+    `has_model` says whether the version has a BPMN document, which `ProcessQueries.model` reads.
     """
 
     number: VersionNumber

@@ -89,8 +89,8 @@ async def adopt_version(
         )
     async with store.transaction() as transaction:
         versions = {version.number: version for version in await _versions(transaction, process)}
-        known = versions.get(number)
-        if known is not None and known.state is VersionState.PUBLISHED:
+        existing = versions.get(number)
+        if existing is not None and existing.state is VersionState.PUBLISHED:
             if (
                 state is not VersionState.PUBLISHED
                 or await transaction.processes.model(process, number) != model
@@ -100,7 +100,7 @@ async def adopt_version(
                     "but its content differs.",
                     field=("number",),
                 )
-            return known
+            return existing
         if state is VersionState.DRAFT and any(other > number for other in versions):
             raise InvalidInput(
                 f"Expected the draft to be above all versions, but {number} is below {max(versions)}.",

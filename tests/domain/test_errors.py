@@ -22,7 +22,7 @@ from uplift.domain.model.idempotency import IdempotencyConflict
 from uplift.testing.builders import an_upgrade_id
 
 
-def test_a_missing_key_is_told_how_to_be_sent() -> None:
+def test_the_message_of_a_missing_key() -> None:
     error = Unauthenticated()
     assert error.message == str(error) == ("Expected a valid API key, but found none.")
     assert (error.code, error.field) == (ErrorCode.UNAUTHENTICATED, ())
@@ -37,7 +37,7 @@ def test_a_store_that_cannot_answer_says_that_nothing_was_written() -> None:
     assert (error.code, error.field) == (ErrorCode.STORE_UNAVAILABLE, ())
 
 
-def test_who_asks_too_often_is_told_how_often_is_allowed_and_when_to_come_again() -> None:
+def test_a_caller_above_its_rate_limit_learns_the_limit_and_when_to_retry() -> None:
     error = TooManyRequests(caller="ci", allowed="600 per 1 minute", retry_after=7)
     assert error.message == (
         "Expected at most 600 per 1 minute from the key 'ci', but received more. Nothing was written; "
@@ -68,7 +68,7 @@ ONE = an_upgrade_id(1)
         (IdempotencyConflict, {"key": "k", "upgrade_id": ONE}, {}),
     ],
 )
-def test_an_error_holds_the_facts_it_tells(
+def test_an_error_has_the_facts_of_its_message_as_attributes(
     kind: Callable[..., UpliftError], facts: dict[str, object], more: dict[str, object]
 ) -> None:
     error = kind(**facts, **more)

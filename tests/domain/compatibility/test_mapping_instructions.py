@@ -711,7 +711,7 @@ def test_reports_refused_instructions_also_where_no_instance_waits() -> None:
     )
 
 
-def test_tells_which_version_lacks_the_element_of_an_instruction() -> None:
+def test_names_the_version_that_lacks_the_element_of_an_instruction() -> None:
     comparison = compare(one_task().model(), one_task().model(), instructions={"here": "there"})
 
     assert [finding.message.partition(", but ")[2] for finding in comparison.errors if finding.target] == [
@@ -720,7 +720,7 @@ def test_tells_which_version_lacks_the_element_of_an_instruction() -> None:
     ]
 
 
-def test_tells_which_instruction_split_a_multi_instance_activity() -> None:
+def test_names_the_instruction_that_splits_a_multi_instance_activity() -> None:
     target = chain("a").user_task("b", many="parallel")
     instructions = {"task#multiInstanceBody": "b#multiInstanceBody", "task": "a"}
 
@@ -736,7 +736,7 @@ def test_tells_which_instruction_split_a_multi_instance_activity() -> None:
     )
 
 
-def test_tells_of_an_element_that_moved_by_its_name_and_both_places() -> None:
+def test_names_a_moved_element_and_both_scopes() -> None:
     inside, outside = nested("outer", name="Check"), one_task(name="Check")
 
     [source_finding], [target_finding] = (
@@ -755,7 +755,7 @@ def test_tells_of_an_element_that_moved_by_its_name_and_both_places() -> None:
     )
 
 
-def test_tells_of_an_element_that_is_gone_by_its_name() -> None:
+def test_names_a_removed_element() -> None:
     [gone] = compare(one_task(name="Check").model(), one_task("other").model()).errors
 
     assert (gone.source, gone.target, gone.name) == ("task", None, "Check")

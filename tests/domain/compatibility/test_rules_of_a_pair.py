@@ -22,7 +22,8 @@ from uplift.domain.compatibility.rules import (
     must_be_a_wait_state,
     must_be_mapped_once,
     must_call_the_same_process,
-    must_keep_its_host,
+    must_have_an_exclusive_target,
+    must_keep_its_event_scope,
     must_keep_its_joining_flows,
     must_keep_its_kind,
     must_keep_its_multi_instance_order,
@@ -30,7 +31,6 @@ from uplift.domain.compatibility.rules import (
     must_keep_the_scope_of_a_join,
     must_not_be_a_compensation_handler,
     must_not_become_multi_instance,
-    must_not_share_its_target,
     must_stay_in_its_scope,
 )
 
@@ -88,7 +88,7 @@ BREACHES = [
         holding="task>inside outer>outer",
     ),
     Breach(
-        must_keep_its_host,
+        must_keep_its_event_scope,
         with_boundary(message="M"),
         chain("task", "other").boundary("event", on="other", message="M"),
         "event>event task>task",
@@ -98,7 +98,7 @@ BREACHES = [
         holding="event>event task>other",
     ),
     Breach(
-        must_not_share_its_target,
+        must_have_an_exclusive_target,
         with_boundary(message="M").boundary("second", on="task", message="N"),
         with_boundary(message="M"),
         "event>event second>event",
@@ -259,7 +259,7 @@ def test_names_all_others_that_share_a_target() -> None:
     first = pairs.by_source("event")
     assert first is not None
 
-    finding = must_not_share_its_target(first, pairs)
+    finding = must_have_an_exclusive_target(first, pairs)
 
     assert finding is not None
     assert finding.message == (

@@ -362,7 +362,7 @@ def test_lists_what_was_added_removed_and_changed() -> None:
         (nested("outer"), one_task(), "task", Aspect.SCOPE),
     ],
 )
-def test_tells_what_changed_of_an_element(
+def test_names_the_changed_aspects_of_an_element(
     source: ProcessBuilder, target: ProcessBuilder, element: str, aspect: Aspect
 ) -> None:
     comparison = compare(source.model(), target.model())

@@ -55,7 +55,7 @@ POSITIONS = st.frozensets(st.sampled_from(["approve", "check", "ship", "订单 '
 
 
 class World(NamedTuple):
-    """Instances of two processes, and which of them to upgrade how."""
+    """Instances of two processes, a selection of them, and the size of chunks."""
 
     orders: list[Instance]
     invoices: list[Instance]
@@ -118,7 +118,7 @@ async def upgraded(store: Store, world: World, *, chunk_size: int | None = None)
 async def in_a_store(
     stores: Stores, kind: str, world: World, law: Callable[[Store], Awaitable[None]]
 ) -> None:
-    """Check a law on an empty store that was filled with the world."""
+    """Check a law on a new store that contains the world."""
     async with stores.empty(kind) as store:
         async with store.transaction() as transaction:
             for process_key, held in ((INVOICES, world.invoices), (ORDERS, world.orders)):

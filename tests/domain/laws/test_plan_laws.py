@@ -91,7 +91,7 @@ POSITIONS = st.frozensets(st.sampled_from(ELEMENTS), max_size=2)
 
 
 class World(NamedTuple):
-    """The documents of all versions, instances on them, and what to upgrade how."""
+    """The documents of all versions, instances on them, and the request to upgrade."""
 
     documents: list[bytes | None]
     held: list[Instance]
@@ -142,7 +142,7 @@ async def populated(store: Store, world: World) -> None:
 async def in_a_store(
     stores: Stores, kind: str, world: World, law: Callable[[Store], Awaitable[None]]
 ) -> None:
-    """Check a law on an empty store that was filled with the world."""
+    """Check a law on a new store that contains the world."""
     async with stores.empty(kind) as store:
         await populated(store, world)
         await law(store)
@@ -155,7 +155,7 @@ async def planned(store: Store, world: World) -> Plan:
 
 
 async def planned_or_refused(store: Store, world: World) -> tuple[Plan | None, UpliftError | None]:
-    """The plan, or why there is none."""
+    """The plan, or the error of a refused request."""
     try:
         return await planned(store, world), None
     except UpliftError as refusal:
@@ -173,7 +173,7 @@ async def upgraded(store: Store, world: World, fingerprint: str | None = None) -
 
 
 async def must_do_as_planned(store: Store, plan: Plan, done: Upgrade) -> None:
-    """The upgrade came to what the plan said: in all, by reason, and cohort by cohort."""
+    """The upgrade did what the plan said, in total, by reason and by cohort."""
     assert done.target_version == plan.target_version
     assert (done.upgraded, done.skipped, done.excluded) == (plan.upgraded, plan.skipped, plan.excluded)
     outcomes = await outcomes_of(store, done.id)
@@ -303,7 +303,7 @@ async def test_a_changed_plan_is_refused_with_the_difference_and_an_unchanged_on
         now = await planned(store, world)
         assert (now.fingerprint == plan.fingerprint) == (set(now.decisions) == set(plan.decisions))
         if now.fingerprint == plan.fingerprint:
-            # An instance that is left out may have become active, and is counted as such from then on.
+            # An excluded instance may have become active, and counts as such from then on.
             await must_do_as_planned(store, now, await upgraded(store, world, str(plan.fingerprint)))
             return
         before = await everything_in(store)
@@ -316,7 +316,7 @@ async def test_a_changed_plan_is_refused_with_the_difference_and_an_unchanged_on
 
 
 @ON_EVERY_STORE
-async def test_a_version_published_meanwhile_changes_the_plan(stores: Stores, kind: str) -> None:
+async def test_a_version_published_since_then_changes_the_plan(stores: Stores, kind: str) -> None:
     first, second, third, *_ = DOCUMENTS
     world = World([first, second], [an_instance(1)], all_active(), ())
 
@@ -363,7 +363,7 @@ def replace_mappings(world: World, *mappings: VersionMapping) -> World:
 
 @contextmanager
 def statements() -> Iterator[list[str]]:
-    """The SQL statements of the block, on whatever connection."""
+    """The SQL statements of the block on all connections."""
     seen: list[str] = []
 
     def note(_: object, __: object, statement: str, *rest: object) -> None:

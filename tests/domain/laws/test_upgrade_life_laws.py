@@ -40,7 +40,7 @@ SOME = settings(max_examples=12)
 
 
 class Interruption(Enum):
-    """What may come between an upgrade and its end."""
+    """The events that may interrupt an upgrade."""
 
     DIES = "The worker dies after a chunk."
     DIES_WITHIN = "The worker dies within a chunk."
@@ -114,12 +114,12 @@ async def undone(store: Store, earlier: Upgrade, steps: list[Step]) -> Upgrade:
 
 
 async def is_refused(store: Store, world: World) -> bool:
-    """Whether the world's mappings are: what is refused has no life."""
+    """Whether the mappings of the world are refused, so that there is no upgrade to test."""
     return (await planned_or_refused(store, world))[1] is not None
 
 
 async def result_of(store: Store, upgrade: Upgrade) -> tuple[Any, ...]:
-    """All that an upgrade came to, but its id and times."""
+    """The result of an upgrade without its id and times."""
     return (
         (upgrade.state, upgrade.expected, upgrade.upgraded, upgrade.skipped, upgrade.excluded),
         await outcomes_of(store, upgrade.id),

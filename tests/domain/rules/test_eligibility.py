@@ -63,7 +63,7 @@ def test_upgrades_an_instance_whose_position_fits_into_the_target() -> None:
     assert must_be_compatible(a_case(migrated_position=MigratedPosition(position=at("elsewhere")))) is None
 
 
-def test_leaves_an_instance_whose_position_does_not_fit_and_tells_every_finding() -> None:
+def test_leaves_an_instance_whose_position_does_not_fit_with_every_finding() -> None:
     findings = (a_finding("one"), a_finding("two"))
     assert must_be_compatible(
         a_case(migrated_position=MigratedPosition(position=None, errors=findings))
@@ -77,7 +77,7 @@ def test_an_instance_that_breaks_no_rule_is_upgraded_where_it_waits() -> None:
     assert decision.verdict is Verdict.UPGRADE
 
 
-def test_all_reasons_are_told_at_once_in_the_order_of_the_rules() -> None:
+def test_all_reasons_are_reported_together_in_the_order_of_the_rules() -> None:
     decision = decide(a_cohort(3, Status.FAILED), TO_TARGET)
     assert [reason.code for reason in decision.reasons] == [ReasonCode.NOT_PENDING, ReasonCode.ALREADY_LATEST]
     assert (decision.to_version, decision.to_position) == (None, None)

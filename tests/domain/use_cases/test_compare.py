@@ -67,7 +67,7 @@ async def test_any_two_versions_are_compared_either_way_and_drafts_too(store: St
 
 
 @pytest.mark.parametrize("documents", [[None, PAY], [PAY, None]], ids=["source", "target"])
-async def test_a_version_without_a_model_is_told(
+async def test_a_version_without_a_model_is_named(
     store: Store, documents: list[ProcessBuilder | None]
 ) -> None:
     await a_modelled_process(store, *(None if document is None else document.xml() for document in documents))

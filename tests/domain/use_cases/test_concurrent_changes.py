@@ -59,13 +59,13 @@ Result = TypeVar("Result")
 
 
 class WritingMeanwhile:
-    """Lets somebody look at the store as it is, and write only when this transaction is done."""
+    """Lets other tasks read the store as it is, and write only after this transaction."""
 
     def __init__(self, transaction: Transaction) -> None:
         self.transaction = transaction
 
     async def begin(self, act: Coroutine[Any, Any, Result]) -> Task[Result]:
-        """Start what is to look now; it waits for the transaction when this returns."""
+        """Start an operation, and return when it waits for the transaction."""
         task = create_task(act)
         for _ in range(10):
             await sleep(0)
@@ -98,7 +98,7 @@ async def test_instances_registered_after_the_count_are_left_to_a_worker(store: 
         task = await writer.begin(request(store, worker=worker))
         await writer.transaction.instances.register(ORDERS, instances(range(2, 9)))
     queued = await task
-    # The two that were counted are done at once, and the one by which a store sees whether more follow.
+    # The inline chunk has the two instances of the count, and the one that shows that more follow.
     assert (queued.state, queued.upgraded) == (UpgradeState.QUEUED, 3)
     assert progress == [queued]
     assert await store.upgrades.find(queued.id) == queued
@@ -108,7 +108,7 @@ async def test_instances_registered_after_the_count_are_left_to_a_worker(store: 
     assert (done.state, done.upgraded, done.skipped) == (UpgradeState.COMPLETED, 9, 0)
 
 
-async def test_a_key_that_was_used_after_the_look_gives_the_first_upgrade(store: InMemoryStore) -> None:
+async def test_a_key_used_after_the_first_read_returns_the_first_upgrade(store: InMemoryStore) -> None:
     await a_process(store, holding=instances(range(2)))
     async with writing(store) as writer:
         first, second = [await writer.begin(request(store, idempotency_key="one")) for _ in range(2)]
@@ -116,7 +116,7 @@ async def test_a_key_that_was_used_after_the_look_gives_the_first_upgrade(store:
     assert await upgrades_of(store) == [await first]
 
 
-async def test_an_upgrade_that_was_taken_after_the_look_is_not_taken_again(store: InMemoryStore) -> None:
+async def test_an_upgrade_claimed_after_the_first_read_is_not_claimed_again(store: InMemoryStore) -> None:
     await a_process(store, holding=instances(range(3)))
     queued = await request(store)
     async with writing(store) as writer:
@@ -126,7 +126,7 @@ async def test_an_upgrade_that_was_taken_after_the_look_is_not_taken_again(store
     assert (taken_by_one.id, await second) == (queued.id, None)
 
 
-async def test_who_looks_for_an_upgrade_that_does_not_wait_waits_for_nobody(store: InMemoryStore) -> None:
+async def test_a_claim_that_finds_nothing_waits_for_no_writer(store: InMemoryStore) -> None:
     await a_process(store, holding=instances(range(3)))
     paused = await pause_upgrade(store, (await request(store)).id, caller=ADMIN)
     await request(store)
@@ -157,7 +157,7 @@ async def test_a_worker_that_lost_an_upgrade_does_not_let_it_fail(store: InMemor
 
 
 @pytest.mark.parametrize(("what", "follow"), [("retry", retry), ("undo", undo)])
-async def test_an_upgrade_that_was_pruned_after_the_look_is_not_followed(
+async def test_an_upgrade_pruned_after_the_first_read_is_not_retried_or_undone(
     store: InMemoryStore, what: str, follow: Callable[[Store, Upgrade], Coroutine[Any, Any, Upgrade]]
 ) -> None:
     await a_process(store, holding=instances(range(2)))
@@ -171,14 +171,14 @@ async def test_an_upgrade_that_was_pruned_after_the_look_is_not_followed(
         await following
 
 
-async def test_who_watches_is_told_nothing_while_nothing_changes(store: InMemoryStore) -> None:
+async def test_a_watch_yields_nothing_while_nothing_changes(store: InMemoryStore) -> None:
     await a_process(store, holding=instances(range(3)))
     queued = await request(store)
     watching = watch(store, queued.id, interval=0.001)
     assert await anext(watching) == queued
     event = ensure_future(anext(watching))
     for _ in range(3):
-        # Each of these rings the bell of the store, and is over before the next look.
+        # Each of these notifies the watch, and ends before its next read.
         async with store.transaction() as transaction:
             await transaction.instances.report(ORDERS, [a_report(1)])
         await sleep(0.003)
@@ -188,13 +188,13 @@ async def test_who_watches_is_told_nothing_while_nothing_changes(store: InMemory
 
 
 class Mute(Around):
-    """A store in which only other programs write: it tells nothing by itself."""
+    """A store in which only other programs write, so that it never notifies."""
 
     async def wait_for_change(self, seconds: float) -> None:
         await sleep(seconds)
 
 
-async def test_what_another_program_does_is_seen_by_looking(store: InMemoryStore) -> None:
+async def test_changes_of_another_program_are_found_by_polling(store: InMemoryStore) -> None:
     await a_process(store, holding=instances(range(3)))
     queued = await request(store)
     mute = Mute(store)
@@ -202,7 +202,7 @@ async def test_what_another_program_does_is_seen_by_looking(store: InMemoryStore
         watching = watch(mute, queued.id, interval=0.001)
         assert await anext(watching) == queued
         event = ensure_future(anext(watching))
-        await sleep(0.003)  # it looks in between, and sees nothing new
+        await sleep(0.003)  # it reads in between, and finds nothing new
         assert not event.done()
         paused = await pause_upgrade(store, queued.id, caller=ADMIN)
         assert await event == paused
@@ -228,7 +228,7 @@ async def test_pruning_lets_others_write_between_its_steps(
     marked: list[list[bool]] = []
     async with writing(store) as writer:
         task = await writer.begin(prune_outcomes(store, before=EVENING, clock=a_clock(NOON)))
-    # The lock is fair: who waits for it gets it between two steps.
+    # The lock is fair: a waiting task gets it between two transactions.
     while not task.done():
         async with store.transaction():
             remaining.append(
@@ -255,7 +255,7 @@ async def test_pruning_marks_so_many_upgrades_in_one_step(
 
 
 class StoppedOnce(Around):
-    """While the first chunk is under way the upgrade stops, and is there again when that was rolled back."""
+    """The upgrade is paused while its first chunk runs, and resumed after that has rolled back."""
 
     has_stopped = False
 
@@ -271,7 +271,7 @@ class StoppedOnce(Around):
 
 
 async def stopping(transaction: Transaction, *about: Any) -> object:
-    """The partition that a worker holds; the upgrade stops when a chunk of it is recorded."""
+    """The partition of a worker whose upgrade is paused when a chunk is recorded."""
     held = await transaction.partitions.lock_held(*about)
     assert held is not None
 
@@ -285,7 +285,7 @@ async def stopping(transaction: Transaction, *about: Any) -> object:
     return Overlay(held, chunks=Overlay(held.chunks, record=record))
 
 
-async def test_a_chunk_of_an_upgrade_that_stops_meanwhile_is_not_carried_out(store: InMemoryStore) -> None:
+async def test_a_chunk_rolls_back_when_its_upgrade_was_stopped(store: InMemoryStore) -> None:
     await a_process(store, holding=instances(range(5)))
     queued = await request(store)
     claimed = await taken(store, queued.id)
@@ -302,7 +302,7 @@ async def test_a_chunk_of_an_upgrade_that_stops_meanwhile_is_not_carried_out(sto
 
 
 class RequestedAfterTheLook(Around):
-    """After the first look for work, an upgrade is requested that nobody works on: it comes first."""
+    """After the first read for work, another upgrade is requested, which comes first."""
 
     other: Upgrade | None = None
 
@@ -346,7 +346,7 @@ class DoneByOthers(Around):
         pytest.fail("Expected to look before waiting.")
 
 
-async def test_who_finds_no_share_looks_whether_the_upgrade_has_come_to_its_end(store: InMemoryStore) -> None:
+async def test_a_worker_without_a_partition_reads_whether_the_upgrade_has_ended(store: InMemoryStore) -> None:
     await a_process(store, holding=instances(range(5)))
     queued = await request(store)
     progress: list[Upgrade] = []

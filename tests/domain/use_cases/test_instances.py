@@ -82,7 +82,7 @@ async def test_an_instance_of_another_process_is_refused(store: Store) -> None:
         await register(store, an_instance(1), an_instance(2))
 
 
-async def test_an_instance_that_says_it_is_of_another_process_is_refused(store: Store) -> None:
+async def test_an_instance_that_names_another_process_is_refused(store: Store) -> None:
     await a_process(store, INVOICES)
     await a_process(store)
     message = "Expected to register instances of process 'crm/orders', but instances[1] is of 'crm/invoices'."

@@ -60,7 +60,7 @@ async def test_instances_are_counted_under_every_reason_and_every_finding(store:
         ReasonCode.ALREADY_LATEST: 1,
         ReasonCode.INCOMPATIBLE: 5,
     }
-    # An instance that waits at two elements that are gone counts once; a warning counts for who moves, too.
+    # An instance at two removed elements counts once. A warning also counts for instances that move.
     assert dict(plan.counts_by_finding) == {Code.ELEMENT_MISSING: 5, Code.NAME_CHANGED: 1}
     assert list(plan.counts_by_finding) == [Code.ELEMENT_MISSING, Code.NAME_CHANGED]
 
@@ -77,7 +77,7 @@ async def test_where_a_version_has_no_model_all_that_move_are_warned_of(store: S
     assert (plan.upgraded, dict(plan.counts_by_finding)) == (3, {Code.NO_MODEL: 3})
 
 
-async def test_a_plan_tells_what_it_is_about_and_holds_for_just_that(store: Store) -> None:
+async def test_a_plan_names_its_request_and_holds_only_for_that(store: Store) -> None:
     await a_modelled_process(store, chain("approve").xml(), chain("accept").xml(), holding=instances([1]))
     selection = all_active()
     renamed = an_instruction("approve", "accept")

@@ -48,7 +48,7 @@ from uplift.testing.stores import Around
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_finished_upgrade_tells_who_asked_for_what_when_and_why(store: Store) -> None:
+async def test_a_finished_upgrade_records_who_requested_what_when_and_why(store: Store) -> None:
     await a_process(store, holding=instances([1, 2]))
     done = await upgrade_instances(
         store,
@@ -84,7 +84,7 @@ async def test_two_upgrades_have_two_ids(store: Store) -> None:
     assert done[0].id != done[1].id
 
 
-async def test_progress_is_told_after_each_chunk(store: Store) -> None:
+async def test_progress_is_reported_after_each_chunk(store: Store) -> None:
     await a_process(store, holding=instances(range(5)))
     progress: list[Upgrade] = []
     done = await upgrade_instances(
@@ -128,7 +128,7 @@ async def test_only_the_upgrade_asked_for_is_seen_to_its_end(store: Store) -> No
 
 
 class ListeningForNames(Around):
-    """Keeps under which names shares are asked for."""
+    """Records the names under which partitions are claimed."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
@@ -157,7 +157,7 @@ async def test_each_call_works_under_a_name_of_its_own(store: Store) -> None:
     assert all(name.startswith("in-process:") for name in names)
 
 
-async def test_who_waits_for_an_upgrade_takes_it_over_when_its_worker_is_gone(store: Store) -> None:
+async def test_a_waiting_caller_takes_an_upgrade_over_when_its_worker_died(store: Store) -> None:
     await a_process(store, holding=instances(range(3)))
     clock = MovableClock()
     gone, waiting = (a_worker(name, size=2, clock=clock) for name in ("gone", "waiting"))
@@ -167,13 +167,14 @@ async def test_who_waits_for_an_upgrade_takes_it_over_when_its_worker_is_gone(st
     assert await claim(store, gone) is not None
     end = asyncio.create_task(finish_upgrade(store, requested, waiting))
     await asyncio.sleep(0)
-    clock.go_on(minutes=1)  # nothing is written meanwhile: who waits must look by itself
+    # No notification comes while the lease expires, so the waiting worker must poll.
+    clock.go_on(minutes=1)
     async with asyncio.timeout(30):
         assert (await end).upgraded == 3
 
 
 async def test_chunks_ask_only_for_what_they_do_not_know(store: Store) -> None:
-    """Nearly all instances are in cohorts that an earlier chunk met: those cost no questions."""
+    """Nearly all instances are in cohorts of an earlier chunk, which cost no further query."""
     await a_process(store, holding=instances(range(8)))
     counting = CountingTransactions(store)
     done = await upgrade_instances(
@@ -184,9 +185,9 @@ async def test_chunks_ask_only_for_what_they_do_not_know(store: Store) -> None:
     )
     assert done.upgraded == 8
     requested = [counting.asked[name] for name in ("chunks.record", "chunks.decisions", "chunks.move")]
-    # What others have decided is asked for at the beginning, and before the first decision is made.
+    # The decisions of others are read at the beginning, and before the first decision is made.
     assert requested == [4, 2, 1]
-    # The request and the claim come first; chunks let others go before them.
+    # The request and the claim come first; chunks run in the background.
     assert counting.in_background == [False, False, True, True, True, True]
 
 

@@ -12,13 +12,13 @@ pytestmark = pytest.mark.anyio
 
 
 async def begun(change_signal: ChangeSignal, seconds: float = 60) -> "asyncio.Task[None]":
-    """A task that waits for the bell."""
+    """A task that waits for the signal."""
     waiting = asyncio.create_task(change_signal.wait(seconds))
     await asyncio.sleep(0)
     return waiting
 
 
-async def test_a_ring_wakes_all_who_wait() -> None:
+async def test_a_notification_wakes_all_waiting_tasks() -> None:
     change_signal = ChangeSignal()
     waiting = [await begun(change_signal) for _ in range(3)]
     change_signal.notify()
@@ -30,7 +30,7 @@ async def test_a_wait_ends_by_itself() -> None:
     await ChangeSignal().wait(0.001)
 
 
-async def test_nothing_is_left_of_those_who_waited() -> None:
+async def test_no_future_remains_after_waiting() -> None:
     def futures() -> int:
         gc.collect()
         return sum(type(value) is asyncio.Future for value in gc.get_objects())
@@ -81,7 +81,7 @@ async def test_what_goes_wrong_elsewhere_only_ends_the_wait() -> None:
     assert await first_of(never(), failing()) is None
 
 
-async def test_one_who_is_cancelled_leaves_nothing_running() -> None:
+async def test_a_cancelled_wait_leaves_nothing_running() -> None:
     before = asyncio.all_tasks()
     waiting = asyncio.create_task(first_of(never(), never()))
     await asyncio.sleep(0)
