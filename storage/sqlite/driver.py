@@ -1,8 +1,12 @@
-"""How does a statement get to SQLite, and its rows back, in one step or less?
+"""Executes statements on SQLite with at most one switch to the connection's thread.
 
-Each connection has a thread of its own, and a step to it and back costs more than a small statement does;
-so does SQLAlchemy's way there. A statement that is met again takes one step here, and goes along with the
-next if its answer is not needed at once; a brief one takes none. All others go SQLAlchemy's way.
+Each connection has a thread of its own, and a switch to it and back costs more than a small statement does;
+so does SQLAlchemy's own execution. A statement that ran before takes one switch here, and goes along with the
+next one if its result is not needed yet; one that is marked RUN_INLINE takes none. All others use
+SQLAlchemy's execution.
+
+The private names used here, and what uplift.storage.sqlite.prepared takes from SQLAlchemy's compiler, are
+checked by tests/storage/sqlite/test_private_names.py.
 """
 
 import sqlite3
@@ -22,18 +26,20 @@ from uplift.storage.sqlite.prepared import Prepared, Rows, StatementCache
 Answer = tuple[sqlite3.Cursor, list[Any]]
 Work = Callable[..., Answer]
 LOOK_EVERY = 0.001
-"""Seconds between two looks for the write lock. SQLite itself looks but ten times a second, and between two
-chunks of an upgrade it is free for some 3 ms."""
+"""Seconds between two attempts to take the write lock.
+
+SQLite itself tries ten times a second, and between two chunks of an upgrade the lock is free for some 3 ms.
+"""
 PRIMARY = 0xFF
-"""The bits of a result code that tell its kind; those above tell more."""
+"""The bits of a result code that are the primary code; the others make it an extended one."""
 
 
 @dataclass(slots=True)
 class PendingStatement:
-    """A statement that goes along with the next one; what it came to is known when that is answered."""
+    """A statement that goes along with the next one, and has a result when that one has."""
 
     call: Work
-    given: tuple[Any, ...]
+    arguments: tuple[Any, ...]
     cursor: sqlite3.Cursor | None = None
 
     @property
@@ -54,11 +60,12 @@ class SqliteConnection(Connection):
     def __init__(self, engine: AsyncEngine, statements: StatementCache) -> None:
         super().__init__(engine)
         self._statements = statements
-        self._sent: list[PendingStatement] = []
+        self._pending: list[PendingStatement] = []
         self._may_be_open = False
-        # Each is counted by one thread only: the event loop's, and the connection's own.
-        self._begun = 0
-        self._ended = 0
+        # Counters without a lock: only the event loop's thread adds to the first, only the connection's own
+        # to the second.
+        self._calls_begun = 0
+        self._calls_ended = 0
 
     @classmethod
     async def open(cls, engine: AsyncEngine, statements: StatementCache) -> Self:
@@ -70,19 +77,20 @@ class SqliteConnection(Connection):
         return connection
 
     def take_the_write_lock(self, wait: float) -> None:
-        """Begin a transaction, along with its first statement; wait so many seconds for others who write.
+        """Begin a transaction along with its first statement, waiting up to `wait` seconds for other writers.
 
-        One that begins by reading would have to upgrade its lock later, and can fail then for ever.
+        BEGIN IMMEDIATE takes the write lock at once. A transaction that reads first would have to upgrade its
+        lock later, which SQLite refuses without any waiting when another one has written since.
         """
-        self._sent.append(PendingStatement(_take_the_write_lock, (wait,)))
+        self._pending.append(PendingStatement(_take_the_write_lock, (wait,)))
 
     async def commit(self) -> None:
         await self.run_in_thread(execute, "COMMIT")
         self._may_be_open = False
 
     async def rollback(self) -> None:
-        """Take back what has not been committed; a statement still under way is waited for first."""
-        self._sent.clear()
+        """Roll back. Waits for a statement that still runs, for instance that of a cancelled task."""
+        self._pending.clear()
         if self._may_be_open and not self.invalidated:
             await self._thread.rollback()
         self._may_be_open = False
@@ -91,80 +99,85 @@ class SqliteConnection(Connection):
         """Execute a statement; a list of parameters executes it for each."""
         prepared = self._prepared(statement, parameters)
         if prepared is None or execution_options is not None:
-            await self._send_off()
+            await self._flush()
             return await super().execute(statement, parameters, execution_options=execution_options)
-        # Whoever had the connection before may have been cancelled, and left work that has not ended.
-        if prepared.run_inline and not self._sent and self._begun == self._ended:
-            with self._errors_as_sqlalchemy_has_them():
+        # Two threads must not use the connection at once, and a cancelled task may have left a call that
+        # still runs on the connection's thread.
+        if prepared.run_inline and not self._pending and self._calls_begun == self._calls_ended:
+            with self._translated_errors():
                 cursor, rows = execute(self._raw, prepared.sql, prepared.bind(parameters or {}))
         else:
-            call, given = _work(prepared, parameters)
-            cursor, rows = await self.run_in_thread(call, *given)
+            call, arguments = _work(prepared, parameters)
+            cursor, rows = await self.run_in_thread(call, *arguments)
         return Rows(prepared.read(rows), cursor.rowcount, cursor.lastrowid)
 
     async def execute_later(self, statement: Any, parameters: Any) -> Any:
         prepared = self._prepared(statement, parameters)
         if prepared is None:
             return await self.execute(statement, parameters)
-        sent = PendingStatement(*_work(prepared, parameters))
-        self._sent.append(sent)
-        return sent
+        pending = PendingStatement(*_work(prepared, parameters))
+        self._pending.append(pending)
+        return pending
 
     async def exec_driver_sql(
         self, statement: str, parameters: Any = None, execution_options: Any = None
     ) -> Any:
-        await self._send_off()
+        await self._flush()
         return await super().exec_driver_sql(statement, parameters, execution_options)
 
     async def run_sync(self, fn: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        await self._send_off()
+        await self._flush()
         return await super().run_sync(fn, *arguments, **named)
 
-    async def run_in_thread(self, call: Callable[..., Any], *given: Any) -> Any:
-        """Do some work on the thread of this connection, after what was sent before."""
-        before, self._sent = self._sent, []
-        # True from now on, whatever happens: when the caller is cancelled the thread goes on.
+    async def run_in_thread(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function on the thread of this connection, after the pending statements."""
+        before, self._pending = self._pending, []
+        # Set before the call: when the caller is cancelled, the thread still begins the transaction.
         self._may_be_open = True
-        thread: Any = self._thread  # what is public there takes a step for each statement
-        self._begun += 1
-        with self._errors_as_sqlalchemy_has_them():
-            return await thread._execute(self._one_by_one, before, call, given)  # noqa: SLF001  see above
+        # aiosqlite's public methods switch to the thread once for each statement, fetch and close; its
+        # private _execute runs any function there, so that all of it takes one switch.
+        thread: Any = self._thread
+        self._calls_begun += 1
+        with self._translated_errors():
+            return await thread._execute(self._one_by_one, before, call, arguments)  # noqa: SLF001
 
     def _one_by_one(
-        self, before: list[PendingStatement], call: Callable[..., Any], given: tuple[Any, ...]
+        self, before: list[PendingStatement], call: Callable[..., Any], arguments: tuple[Any, ...]
     ) -> Any:
         try:
-            for sent in before:
-                sent.cursor, _ = sent.call(self._raw, *sent.given)
-            return call(self._raw, *given)
+            for statement in before:
+                statement.cursor, _ = statement.call(self._raw, *statement.arguments)
+            return call(self._raw, *arguments)
         finally:
-            self._ended += 1
+            self._calls_ended += 1
 
     @property
     def _raw(self) -> sqlite3.Connection:
-        raw: sqlite3.Connection = self._thread._conn  # noqa: SLF001  aiosqlite has no public name for it
+        # aiosqlite has no public name for the driver's connection. It must only be used on the connection's
+        # thread, or while that is idle.
+        raw: sqlite3.Connection = self._thread._conn  # noqa: SLF001
         return raw
 
     @contextmanager
-    def _errors_as_sqlalchemy_has_them(self) -> Iterator[None]:
+    def _translated_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
             raise DBAPIError.instance(None, None, error, sqlite3.Error, dialect=self.dialect) from error
 
-    async def _send_off(self) -> None:
-        if self._sent:
+    async def _flush(self) -> None:
+        if self._pending:
             await self.run_in_thread(_nothing)
 
     def _prepared(self, statement: Any, parameters: Any) -> Prepared | None:
         if self.sync_engine.dispatch.before_cursor_execute:
-            return None  # whoever listens to statements hears all of them
-        one = parameters[0] if isinstance(parameters, list) else parameters
-        return self._statements.prepared(statement, tuple(one or ()))
+            return None  # SQLAlchemy's execution tells its listeners of every statement; this one does not
+        first = parameters[0] if isinstance(parameters, list) else parameters
+        return self._statements.prepared(statement, tuple(first or ()))
 
 
 def execute(connection: sqlite3.Connection, operation: str, parameters: Any = ()) -> Answer:
-    """The closed cursor of a statement, which still tells its counts, and the rows."""
+    """Execute a statement; returns its closed cursor, which still has its counts, and all rows."""
     cursor = connection.execute(operation, parameters)
     rows = cursor.fetchall()
     cursor.close()
@@ -172,14 +185,14 @@ def execute(connection: sqlite3.Connection, operation: str, parameters: Any = ()
 
 
 def execute_many(connection: sqlite3.Connection, operation: str, rows: Any) -> Answer:
-    """As `execute`, once for each of the rows of parameters."""
+    """Execute a statement once for each of these rows of parameters."""
     cursor = connection.executemany(operation, rows)
     cursor.close()
     return cursor, []
 
 
 def primary_code(error: BaseException | None) -> int:
-    """What kind of failure SQLite told."""
+    """The primary result code of an error of SQLite."""
     code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     return code & PRIMARY
 
@@ -202,4 +215,4 @@ def _work(prepared: Prepared, parameters: Any) -> tuple[Work, tuple[str, Any]]:
 
 
 def _nothing(_: sqlite3.Connection) -> None:
-    """For what was sent before."""
+    """The call that only sends the pending statements."""
