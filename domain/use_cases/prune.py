@@ -6,8 +6,8 @@ from datetime import datetime
 from uplift.domain.clock import Clock, utc_now
 from uplift.domain.ports import Store
 
-UPGRADES_TOGETHER = 1_000
-OUTCOMES_TOGETHER = 20_000
+UPGRADES_PER_TRANSACTION = 1_000
+OUTCOMES_PER_TRANSACTION = 20_000
 """The most outcomes deleted in one transaction. Other programs write between two transactions."""
 
 
@@ -20,11 +20,11 @@ async def prune_outcomes(store: Store, *, before: datetime, clock: Clock = utc_n
     pruned = 0
     while True:
         async with store.transaction(in_background=True) as transaction:
-            prunable = await transaction.upgrades.lock_prunable(before, UPGRADES_TOGETHER)
-            remaining = OUTCOMES_TOGETHER
+            prunable = await transaction.upgrades.lock_prunable(before, UPGRADES_PER_TRANSACTION)
+            remaining = OUTCOMES_PER_TRANSACTION
             for locked in prunable:
-                # Marked with its first outcomes: no retry or undo may refer to an upgrade of which a part is
-                # deleted.
+                # The mark is set with the first deleted outcomes: a retry or an undo needs all of them, so it
+                # must no longer start.
                 pruned_at = locked.upgrade.pruned_at or clock()
                 remaining -= await locked.prune_outcomes(remaining)
                 await locked.save(replace(locked.upgrade, pruned_at=pruned_at))
@@ -32,4 +32,4 @@ async def prune_outcomes(store: Store, *, before: datetime, clock: Clock = utc_n
                     break
         if not prunable:
             return pruned
-        pruned += OUTCOMES_TOGETHER - remaining
+        pruned += OUTCOMES_PER_TRANSACTION - remaining

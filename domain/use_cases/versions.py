@@ -41,7 +41,7 @@ async def save_draft(
     require_system_admin(caller)
     _check_model(model, process.code)
     async with store.transaction() as transaction:
-        versions = await _versions(transaction, process)
+        versions = await _lock_versions(transaction, process)
         number = _draft_number(versions)
         draft = Version(
             number=number, state=VersionState.DRAFT, has_model=model is not None, created_at=clock()
@@ -59,11 +59,11 @@ async def publish_version(
     """
     require_system_admin(caller)
     async with store.transaction() as transaction:
-        versions = await _versions(transaction, process)
+        versions = await _lock_versions(transaction, process)
         if not versions or versions[-1].state is not VersionState.DRAFT:
             raise NoDraft(namespace=process.namespace, process_code=process.code)
         await transaction.processes.publish(process, versions[-1].number, clock())
-        return (await _versions(transaction, process))[-1]
+        return (await _lock_versions(transaction, process))[-1]
 
 
 async def adopt_version(
@@ -88,7 +88,7 @@ async def adopt_version(
             f"Expected number to be from 1 to {MAX_VERSION:,}, but got {number}.", field=("number",)
         )
     async with store.transaction() as transaction:
-        versions = {version.number: version for version in await _versions(transaction, process)}
+        versions = {version.number: version for version in await _lock_versions(transaction, process)}
         existing = versions.get(number)
         if existing is not None and existing.state is VersionState.PUBLISHED:
             if (
@@ -118,15 +118,16 @@ async def adopt_version(
     return adopted
 
 
-async def get_process(store: Store | Transaction, key: ProcessKey) -> Process:
+async def get_process(store: Store | Transaction, process_key: ProcessKey) -> Process:
     """Read a process. Raises ProcessNotFound."""
-    found = await store.processes.find(key)
+    found = await store.processes.find(process_key)
     if found is None:
-        raise ProcessNotFound(namespace=key.namespace, process_code=key.code)
+        raise ProcessNotFound(namespace=process_key.namespace, process_code=process_key.code)
     return found
 
 
-async def _versions(transaction: Transaction, process: ProcessKey) -> Sequence[Version]:
+async def _lock_versions(transaction: Transaction, process: ProcessKey) -> Sequence[Version]:
+    # The lock makes concurrent drafts and publications of a process wait, so that no number is given twice.
     await get_process(transaction, process)
     return (await transaction.processes.lock_versions([process]))[process]
 

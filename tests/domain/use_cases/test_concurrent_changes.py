@@ -215,7 +215,7 @@ async def test_changes_of_another_program_are_found_by_polling(store: InMemorySt
 async def test_pruning_lets_others_write_between_its_steps(
     store: InMemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pruning, "OUTCOMES_TOGETHER", 3)
+    monkeypatch.setattr(pruning, "OUTCOMES_PER_TRANSACTION", 3)
     await a_process(store, holding=instances(range(2)))
     large = a_worker(size=1_000)
     done = [
@@ -244,7 +244,7 @@ async def test_pruning_lets_others_write_between_its_steps(
 async def test_pruning_marks_so_many_upgrades_in_one_step(
     store: InMemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pruning, "UPGRADES_TOGETHER", 2)
+    monkeypatch.setattr(pruning, "UPGRADES_PER_TRANSACTION", 2)
     await a_process(store)
     for _ in range(3):
         await request(store)
