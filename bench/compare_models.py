@@ -1,4 +1,4 @@
-"""How long does comparing two versions take, and does it grow with the number of elements only?
+"""Times the comparison of two versions, for growing numbers of elements.
 
 Run by hand: `python -m bench.compare_models`. Prints the best of several runs for each size and how much
 slower it is than the size before; with linear growth, twice the elements take twice the time.

@@ -1,4 +1,4 @@
-"""How many small GraphQL queries a second does our endpoint answer, beside stock strawberry's?
+"""Counts small GraphQL queries per second, against strawberry's own endpoint.
 
 Both serve the same schema by one uvicorn process on a real socket; 16 keep-alive connections of another
 process ask for the same instance again and again. Rounds alternate, the best of each counts. Run
@@ -143,7 +143,7 @@ def main() -> None:
             rates[factory] = max(rates[factory], measure(factory))
     for factory, rate in rates.items():
         print(f"{factory:>6}: {rate:8.0f} requests/s")
-    print(f" ratio: {rates['ours'] / rates['stock']:.2f} (at least 3 is wanted)")
+    print(f" ratio: {rates['ours'] / rates['stock']:.2f} (at least 3 is required)")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Does an instance cost more when there are more of them?
+"""Measures how the cost of an instance grows with their number.
 
 Upgrades 40 % of 100,000, of 1,000,000 and of 10,000,000 instances, and prints the time and the memory of
 each, an instance. The files are filled by plain sqlite3. Run: python -m bench.growth [counts …]
@@ -85,4 +85,4 @@ def main(counts: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    main([int(one) for one in sys.argv[1:]] or [100_000, 1_000_000, 10_000_000])
+    main([int(argument) for argument in sys.argv[1:]] or [100_000, 1_000_000, 10_000_000])

@@ -1,4 +1,4 @@
-"""Does an instance cost more on PostgreSQL when there are more of them?
+"""Measures how the cost of an instance on PostgreSQL grows with their number.
 
 Upgrades 40 % of so many instances, and reads single ones, in a database of each size on a private server;
 prints what that costs an instance. The tables are filled by SQL, the indexes built afterwards, as
@@ -68,13 +68,13 @@ async def look_up(server: Server) -> tuple[Spent, int]:
     """Reads instances one by one that lie anywhere in the table."""
     async with a_bare_connection(server, BASE) as connection:
         last = await connection.fetchval("SELECT max(id) FROM instance")
-        wanted = range(1, last, max(1, last // LOOKED_UP))
-        ids = await connection.fetch("SELECT uuid FROM instance WHERE id = ANY($1)", list(wanted))
+        numbers = range(1, last, max(1, last // LOOKED_UP))
+        ids = await connection.fetch("SELECT uuid FROM instance WHERE id = ANY($1)", list(numbers))
     store = await SqlStore.open(server.url(BASE))
     await store.instances.find_many([ids[0]["uuid"]])
     with spending(server) as spent:
-        for one in ids:
-            await store.instances.find_many([one["uuid"]])
+        for row in ids:
+            await store.instances.find_many([row["uuid"]])
     await store.close()
     return spent, len(ids)
 
@@ -107,4 +107,4 @@ async def main(counts: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main([int(one) for one in sys.argv[1:]] or [1_000_000, 5_000_000, 10_000_000]))
+    asyncio.run(main([int(argument) for argument in sys.argv[1:]] or [1_000_000, 5_000_000, 10_000_000]))

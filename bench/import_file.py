@@ -1,4 +1,4 @@
-"""How long does `uplift import` take for 1,000,000 instances, beside plain sqlite3 that adds the same rows?
+"""Times `uplift import` of 1,000,000 instances against plain sqlite3 with the same rows.
 
 Ours is the command's own work on a file of JSON Lines, and on one of CSV: reading, checking, and registering
 in transactions. The bare contender has the rows ready as tuples in memory and adds them to the same empty
@@ -31,10 +31,17 @@ def write_files(folder: Path, count: int) -> dict[str, Path]:
     with files["JSON Lines"].open("w") as lines, files["CSV"].open("w", newline="") as cells:
         table = csv.writer(cells)
         table.writerow(COLUMNS)
-        for one in instances_of_the_file(count):
-            facts = ("instance", PROCESS.namespace, PROCESS.code, str(one.id), one.version, one.status)
-            lines.write(json.dumps(dict(zip(COLUMNS, (*facts, list(one.position)), strict=True))) + "\n")
-            table.writerow((*facts, " ".join(one.position)))
+        for instance in instances_of_the_file(count):
+            facts = (
+                "instance",
+                PROCESS.namespace,
+                PROCESS.code,
+                str(instance.id),
+                instance.version,
+                instance.status,
+            )
+            lines.write(json.dumps(dict(zip(COLUMNS, (*facts, list(instance.position)), strict=True))) + "\n")
+            table.writerow((*facts, " ".join(instance.position)))
     return files
 
 
@@ -42,12 +49,12 @@ def bare(path: Path, count: int) -> tuple[float, float]:
     places: dict[frozenset[str], int] = {}
     rows = [
         (
-            one.id.bytes,
-            one.version,
-            STATUSES.index(one.status) + 1,
-            places.setdefault(frozenset(one.position), len(places) + 1),
+            instance.id.bytes,
+            instance.version,
+            STATUSES.index(instance.status) + 1,
+            places.setdefault(frozenset(instance.position), len(places) + 1),
         )
-        for one in instances_of_the_file(count)
+        for instance in instances_of_the_file(count)
     ]
     connection = plain_connection(path)
     start, cpu = time.perf_counter(), time.process_time()
@@ -69,7 +76,7 @@ async def ours(path: Path, file: Path) -> tuple[tuple[float, float], int]:
 
 
 def instances_of_the_file(count: int) -> Iterable[Instance]:
-    return (one for batch in batches(count, 1) for one in batch)
+    return (instance for batch in batches(count, 1) for instance in batch)
 
 
 def main(count: int, rounds: int) -> None:
@@ -89,7 +96,7 @@ def main(count: int, rounds: int) -> None:
 
 
 def _tell(seen: dict[str, list[Any]]) -> None:
-    wall, cpu = ({name: median(one[i] for one in took) for name, took in seen.items()} for i in (0, 1))
+    wall, cpu = ({name: median(sample[i] for sample in took) for name, took in seen.items()} for i in (0, 1))
     for name in list(seen)[1:]:
         print(
             f"{name}: median {wall[name]:.1f} s, {wall[name] / wall['bare']:.2f} times the bare executemany "
@@ -98,5 +105,5 @@ def _tell(seen: dict[str, list[Any]]) -> None:
 
 
 if __name__ == "__main__":
-    given = [int(one) for one in sys.argv[1:]]
-    main(*given, *(1_000_000, 3)[len(given) :])
+    arguments = [int(argument) for argument in sys.argv[1:]]
+    main(*arguments, *(1_000_000, 3)[len(arguments) :])

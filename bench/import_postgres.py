@@ -1,4 +1,4 @@
-"""How long does `uplift import` take into PostgreSQL, beside psql's own \\copy of the same rows?
+"""Times `uplift import` into PostgreSQL against psql's own \\copy of the same rows.
 
 Ours is the command's own work on a file of JSON Lines, and on one of CSV: reading, checking, and registering
 in transactions. \\copy reads the finished rows (numbers for processes and positions) as CSV into the same
@@ -35,9 +35,9 @@ def write_rows(path: Path, count: int) -> None:
     places: dict[frozenset[str], int] = {}
     with path.open("w", newline="") as file:
         table = csv.writer(file)
-        for one in instances_of_the_file(count):
-            place = places.setdefault(frozenset(one.position), len(places) + 1)
-            table.writerow((one.id, 1, one.version, STATUSES.index(one.status) + 1, place))
+        for instance in instances_of_the_file(count):
+            place = places.setdefault(frozenset(instance.position), len(places) + 1)
+            table.writerow((instance.id, 1, instance.version, STATUSES.index(instance.status) + 1, place))
 
 
 async def bare(server: Server, rows: Path) -> Spent:
@@ -78,17 +78,17 @@ async def main(count: int, rounds: int) -> None:
         imported: dict[str, list[Spent]] = {name: [] for name in files}
         for _ in range(rounds):
             copied.append(await bare(server, rows))
-            told = [f"\\copy {copied[-1].wall:.1f} s (CPU time {copied[-1].cpu:.1f} s)"]
+            line = [f"\\copy {copied[-1].wall:.1f} s (CPU time {copied[-1].cpu:.1f} s)"]
             for name, file in files.items():
                 imported[name].append(await ours(server, file, count))
-                told.append(
+                line.append(
                     f"{name} {imported[name][-1].wall:.1f} s (CPU time {imported[name][-1].cpu:.1f} s)"
                 )
-            print("   ".join(told), flush=True)
+            print("   ".join(line), flush=True)
     for name, spent in imported.items():
-        print(f"{name}: {ratios(spent, copied)} times \\copy; at most 2 is wanted")
+        print(f"{name}: {ratios(spent, copied)} times \\copy; at most 2 is required")
 
 
 if __name__ == "__main__":
-    given = [int(one) for one in sys.argv[1:]]
-    asyncio.run(main(*given, *(1_000_000, 3)[len(given) :]))
+    arguments = [int(argument) for argument in sys.argv[1:]]
+    asyncio.run(main(*arguments, *(1_000_000, 3)[len(arguments) :]))

@@ -1,4 +1,4 @@
-"""What do the PostgreSQL benchmarks share: a copy of a database for each contender, and what its work costs.
+"""Helpers of the PostgreSQL benchmarks: copies of a database, and the cost of work on them.
 
 A machine that does other work makes wall-clock times swing, so the time on the processors is taken as well:
 that of this program, and that of the server's processes that work for it (as Linux counts them).
@@ -44,8 +44,8 @@ def spending(server: Server) -> Iterator[Spent]:
 
 def ratios(ours: list[Spent], bare: list[Spent]) -> str:
     """How the medians compare."""
-    wall = median(one.wall for one in ours) / median(one.wall for one in bare)
-    cpu = median(one.cpu for one in ours) / median(one.cpu for one in bare)
+    wall = median(sample.wall for sample in ours) / median(sample.wall for sample in bare)
+    cpu = median(sample.cpu for sample in ours) / median(sample.cpu for sample in bare)
     return f"{wall:.2f} (CPU time {cpu:.2f})"
 
 

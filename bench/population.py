@@ -1,8 +1,8 @@
-"""Which instances do the benchmarks run on?
+"""The instances that the benchmarks run on.
 
 One process with three published versions and 1,000,000 instances in 60 cohorts below the latest version: 40 %
 wait (PENDING), the rest have ended. So a selection of all active ones means 400,000. Beside it a process with
-30,000, for programs to warm up with: just enough to be worked off in two chunks. What a program makes once in
+30,000, for programs to warm up with: just enough for two chunks. What a program makes once in
 its life is not measured.
 """
 
@@ -80,7 +80,7 @@ def copied(path: Path, name: str) -> Path:
     for suffix in ("-wal", "-shm"):
         copy.with_name(copy.name + suffix).unlink(missing_ok=True)
     shutil.copyfile(path, copy)
-    os.sync()  # or whoever writes first would wait until all of the copy is on the disk
+    os.sync()  # otherwise the first write would wait until the whole copy is on disk
     return copy
 
 
@@ -99,7 +99,7 @@ async def _add(store: SqlStore, process: ProcessKey, instances: Iterable[list[In
     waiting: list[UUID] = []
     for batch in instances:
         await register_instances(store, process=process, instances=batch, caller=ADMIN)
-        waiting += [one.id for one in batch if one.status is Status.PENDING]
+        waiting += [instance.id for instance in batch if instance.status is Status.PENDING]
     await _publish(store, process)
     return waiting
 

@@ -1,4 +1,4 @@
-"""How many REST requests with one id a second are answered, beside a bare route that stores the same?
+"""Counts REST requests with one id per second, against a bare route that stores the same.
 
 Both are served by one uvicorn process on a real socket, on the loop that uvicorn chooses (uvloop), over
 copies of the same SQLite file; 16 keep-alive connections of another process send one request after the other,
@@ -85,26 +85,32 @@ class BareRoute:
         key = await self._row(self._reader, KEY, (hashlib.sha256(token.encode()).digest(),))
         if key is None or key[1] != 1:
             return JSONResponse({"success": False, "error": "forbidden"}, status_code=403)
-        given = UUID((await request.json())["instanceIds"][0])
+        instance_id = UUID((await request.json())["instanceIds"][0])
         upgrade = uuid4()
         async with self._turn:
             await self._writer.execute("BEGIN IMMEDIATE")
-            old, target = await self._upgrade(request.path_params, given, upgrade, key[0])
+            old, target = await self._upgrade(request.path_params, instance_id, upgrade, key[0])
             await self._writer.execute("COMMIT")
-        done = {"id": str(given), "status": "updated", "fromVersion": old, "toVersion": target, "reasons": []}
+        done = {
+            "id": str(instance_id),
+            "status": "updated",
+            "fromVersion": old,
+            "toVersion": target,
+            "reasons": [],
+        }
         counts = {"version": target, "total": 1, "updated": 1, "skipped": 0}
         reply = {"success": True, "error": "", "upgradeId": str(upgrade), **counts}
         return JSONResponse({**reply, "instances": [done], "truncated": False})
 
-    async def _upgrade(self, names: Any, given: UUID, upgrade: UUID, caller: str) -> tuple[int, int]:
+    async def _upgrade(self, names: Any, instance_id: UUID, upgrade: UUID, caller: str) -> tuple[int, int]:
         write, now = self._writer, time.time_ns() // 1_000
         process, target = await self._row(write, LATEST, (names["namespace"], names["code"]))
-        found, version, status, position = await self._row(write, INSTANCE, (given.bytes, process))
+        found, version, status, position = await self._row(write, INSTANCE, (instance_id.bytes, process))
         added = await write.execute(
             ADD_UPGRADE, (upgrade.bytes, process, target, caller, now, now, now, found, found)
         )
         number = added.lastrowid
-        await write.execute(ADD_SELECTED, (number, given.bytes, found))
+        await write.execute(ADD_SELECTED, (number, instance_id.bytes, found))
         await write.execute(ADD_OUTCOME, (number, found, version, status, position))
         await write.execute(ADD_DECISION, (number, version, status, position, target, position))
         moved = await write.execute(MOVE, (target, found, version, position))
@@ -185,8 +191,8 @@ def _cpu_seconds(pid: int) -> float:
 
 def _requests(ids: list[UUID], key: str) -> Iterator[bytes]:
     path = PATH.format(namespace=PROCESS.namespace, code=PROCESS.code)
-    for one in ids:
-        body = json.dumps({"instanceIds": [str(one)]})
+    for instance_id in ids:
+        body = json.dumps({"instanceIds": [str(instance_id)]})
         yield (
             f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
@@ -226,9 +232,11 @@ def main(count: int, rounds: int, seconds: int) -> None:
                 rate, cost = measure(name, copied(base, f"{name}.sqlite"), waiting, key, seconds)
                 seen[name].append((rate, cost))
                 print(f"{name}: {rate:6.0f} requests/s, {cost:.2f} ms of CPU each")
-        rates, costs = ({name: median(one[i] for one in seen[name]) for name in CONTENDERS} for i in (0, 1))
+        rates, costs = (
+            {name: median(sample[i] for sample in seen[name]) for name in CONTENDERS} for i in (0, 1)
+        )
         print(
-            f"median ratio of requests/s: {rates['ours'] / rates['bare']:.2f} (at least 0.5 is wanted); "
+            f"median ratio of requests/s: {rates['ours'] / rates['bare']:.2f} (at least 0.5 is required); "
             f"of CPU time a request: {costs['ours'] / costs['bare']:.2f}"
         )
 
@@ -239,5 +247,5 @@ if __name__ == "__main__":
         with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
             runner.run(serving(Path(sys.argv[2]), int(sys.argv[3])))
     else:
-        given = [int(one) for one in sys.argv[1:]]
-        main(*given, *(100_000, 3, 4)[len(given) :])
+        arguments = [int(argument) for argument in sys.argv[1:]]
+        main(*arguments, *(100_000, 3, 4)[len(arguments) :])

@@ -1,4 +1,4 @@
-"""How long does a whole upgrade take beside the bare statements that nobody can do without?
+"""Times a whole upgrade against the bare statements that it needs.
 
 The floor is one UPDATE and one audit INSERT … SELECT of the same rows by plain sqlite3, in one transaction,
 on a copy of the same file. Ours is the upgrade from beginning to end, as a worker does it; besides, how long
@@ -101,8 +101,10 @@ def main(count: int, rounds: int) -> None:
                 f"{len(open_for)} transactions, the longest open {max(open_for) * 1_000:.0f} ms   "
                 f"memory grew {grown:.1f} MiB"
             )
-        wall, cpu = (median(one[i] for one in uppers) / median(one[i] for one in floors) for i in (0, 1))
-        print(f"median ratio {wall:.2f} (CPU time {cpu:.2f}); at most 1.5 is wanted")
+        wall, cpu = (
+            median(sample[i] for sample in uppers) / median(sample[i] for sample in floors) for i in (0, 1)
+        )
+        print(f"median ratio {wall:.2f} (CPU time {cpu:.2f}); at most 1.5 is required")
         print(
             f"transactions open: median {median(locks) * 1_000:.0f} ms, "
             f"99th percentile {quantiles(locks, n=100)[98] * 1_000:.0f} ms, "
@@ -111,5 +113,5 @@ def main(count: int, rounds: int) -> None:
 
 
 if __name__ == "__main__":
-    given = [int(one) for one in sys.argv[1:]]
-    main(*given, *(1_000_000, 5)[len(given) :])
+    arguments = [int(argument) for argument in sys.argv[1:]]
+    main(*arguments, *(1_000_000, 5)[len(arguments) :])

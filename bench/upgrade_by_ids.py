@@ -1,4 +1,4 @@
-"""How long does one REST request with 100,000 instance ids take beside the bare statements it needs?
+"""Times one REST request with 100,000 instance ids against the bare statements that it needs.
 
 Ours is the whole gateway, called in this process as an ASGI application over an SQLite file, its worker
 included: key, body, ids, upgrade and reply. The floor is one audit INSERT … SELECT and one UPDATE of the same
@@ -43,14 +43,14 @@ def floor(path: Path, ids: Sequence[UUID]) -> tuple[tuple[float, float], tuple[f
     connection.execute(
         "CREATE TABLE bare_audit (instance_id INTEGER PRIMARY KEY, from_version INT, position_id INT)"
     )
-    connection.execute("CREATE TEMP TABLE wanted (uuid BLOB)")
+    connection.execute("CREATE TEMP TABLE selected (uuid BLOB)")
     loading = Clock()
     connection.execute("BEGIN IMMEDIATE")
-    connection.executemany("INSERT INTO wanted VALUES (?)", ((one.bytes,) for one in ids))
+    connection.executemany("INSERT INTO selected VALUES (?)", ((instance_id.bytes,) for instance_id in ids))
     pair = Clock()
     connection.execute(
-        "INSERT INTO bare_audit SELECT i.id, i.version, i.position_id FROM wanted w CROSS JOIN instance i"
-        " ON i.uuid = w.uuid WHERE +i.process_id = 1 AND i.status = 1 AND i.version < 4"
+        "INSERT INTO bare_audit SELECT i.id, i.version, i.position_id FROM selected s CROSS JOIN instance i"
+        " ON i.uuid = s.uuid WHERE +i.process_id = 1 AND i.status = 1 AND i.version < 4"
     )
     moved = connection.execute(
         "UPDATE instance SET version = 4 WHERE id IN (SELECT instance_id FROM bare_audit)"
@@ -109,14 +109,14 @@ async def post(app: Any, body: bytes, key: str) -> tuple[tuple[float, float], di
     return took, json.loads(sent[1]["body"])
 
 
-def main(count: int, wanted: int, rounds: int) -> None:
+def main(count: int, ids_count: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder) / "base.sqlite"
         waiting = asyncio.run(populate(base, count))
         key = asyncio.run(add_admin_key(base))
-        ids = random.Random(2).sample(waiting, wanted)
-        body = json.dumps({"instanceIds": [str(one) for one in ids]}).encode()
-        print(f"{count:,} instances, {wanted:,} ids, a body of {len(body):,} bytes")
+        ids = random.Random(2).sample(waiting, ids_count)
+        body = json.dumps({"instanceIds": [str(instance_id) for instance_id in ids]}).encode()
+        print(f"{count:,} instances, {ids_count:,} ids, a body of {len(body):,} bytes")
         pairs, loads, requests = [], [], []
         for _ in range(rounds):
             pair, loaded = floor(copied(base, "floor.sqlite"), ids)
@@ -130,10 +130,13 @@ def main(count: int, wanted: int, rounds: int) -> None:
                 f"CPU {request[1] / pair[1]:.2f}"
             )
         for name, bare in (("pair", pairs), ("pair with loading", loads)):
-            wall, cpu = (median(one[i] for one in requests) / median(one[i] for one in bare) for i in (0, 1))
-            print(f"median ratio to the {name}: {wall:.2f} (CPU time {cpu:.2f}); at most 3 is wanted")
+            wall, cpu = (
+                median(sample[i] for sample in requests) / median(sample[i] for sample in bare)
+                for i in (0, 1)
+            )
+            print(f"median ratio to the {name}: {wall:.2f} (CPU time {cpu:.2f}); at most 3 is required")
 
 
 if __name__ == "__main__":
-    given = [int(one) for one in sys.argv[1:]]
-    main(*given, *(1_000_000, 100_000, 5)[len(given) :])
+    arguments = [int(argument) for argument in sys.argv[1:]]
+    main(*arguments, *(1_000_000, 100_000, 5)[len(arguments) :])

@@ -1,4 +1,4 @@
-"""How long does a whole upgrade take on PostgreSQL beside the bare statements that nobody can do without?
+"""Times a whole upgrade on PostgreSQL against the bare statements that it needs.
 
 The floor is one audit INSERT … SELECT and one UPDATE of the same rows in one transaction, sent by the bare
 driver to the same private server, on a copy of the same database. Ours is the upgrade from beginning to end,
@@ -60,7 +60,7 @@ async def upgraded(store: TimedStore, process: ProcessKey, workers: Sequence[Wor
     return ends[0]
 
 
-def told(locks: list[float]) -> str:
+def lock_times(locks: list[float]) -> str:
     longest = quantiles(locks, n=100)[98]
     return (
         f"rows locked: median {median(locks) * 1_000:.0f} ms, "
@@ -89,10 +89,10 @@ async def main(count: int, rounds: int, workers: int, chunk_ms: int) -> None:
                 print(f"   {several} at work {spent.wall:.3f} s ({done:,})   ratio {ratio}", end="")
             print()
     for several, spents in whole.items():
-        print(f"{several} at work: median ratio {ratios(spents, bare)}; {told(locks[several])}")
-    print("at most 1.5 is wanted")
+        print(f"{several} at work: median ratio {ratios(spents, bare)}; {lock_times(locks[several])}")
+    print("at most 1.5 is required")
 
 
 if __name__ == "__main__":
-    given = [int(one) for one in sys.argv[1:]]
-    asyncio.run(main(*given, *(1_000_000, 5, 2, 50)[len(given) :]))
+    arguments = [int(argument) for argument in sys.argv[1:]]
+    asyncio.run(main(*arguments, *(1_000_000, 5, 2, 50)[len(arguments) :]))

@@ -1,6 +1,6 @@
-"""Does everything still hold when all of it happens at once, for a while, on a real server?
+"""Runs mixed traffic against a real server for a while, then checks that every rule still holds.
 
 Engines register and report, operators upgrade, pause, undo and hang up, dashboards read and follow: every
-client keeps to the seed and knows what it was told. At the end the database must agree with all of them. Run:
+client keeps to the seed and records the replies. At the end the database must agree with all of them. Run:
 python -m bench.soak --seconds 60 [--database sqlite|postgres] [--seed 1] [--instances 20000]
 """

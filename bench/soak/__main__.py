@@ -1,4 +1,4 @@
-"""The command: see the package."""
+"""The command `python -m bench.soak`; see the package."""
 
 import argparse
 import asyncio
@@ -18,35 +18,37 @@ def main() -> None:
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--seed", type=int, default=1, help="what clients do, as far as it can be determined")
     parser.add_argument("--instances", type=int, default=20_000, help="how many there are at the beginning")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         report = (
-            on_postgres(given, Path(name)) if given.database == "postgres" else on_sqlite(given, Path(name))
+            on_postgres(arguments, Path(name))
+            if arguments.database == "postgres"
+            else on_sqlite(arguments, Path(name))
         )
-    print(f"{given.database}, seed {given.seed}, {given.instances:,} instances at first")
+    print(f"{arguments.database}, seed {arguments.seed}, {arguments.instances:,} instances at first")
     print("\n".join(report.lines()))
     if not report.is_good:
         raise SystemExit(1)
 
 
-def on_sqlite(given: argparse.Namespace, folder: Path) -> Report:
-    return run(given, folder / "soak.sqlite", folder)
+def on_sqlite(arguments: argparse.Namespace, folder: Path) -> Report:
+    return run(arguments, folder / "soak.sqlite", folder)
 
 
-def on_postgres(given: argparse.Namespace, folder: Path) -> Report:
+def on_postgres(arguments: argparse.Namespace, folder: Path) -> Report:
     with a_server() as server:
         asyncio.run(server.execute("CREATE DATABASE soak"))
-        return run(given, server.url("soak"), folder)
+        return run(arguments, server.url("soak"), folder)
 
 
-def run(given: argparse.Namespace, database: Path | URL, folder: Path) -> Report:
+def run(arguments: argparse.Namespace, database: Path | URL, folder: Path) -> Report:
     return asyncio.run(
         soak(
             database,
             folder,
-            seed=given.seed,
-            instances=given.instances,
-            seconds=given.seconds,
+            seed=arguments.seed,
+            instances=arguments.instances,
+            seconds=arguments.seconds,
             say=partial(print, flush=True),
         )
     )

@@ -1,4 +1,4 @@
-"""How does a client talk to the gateway, and how long does it keep at it?"""
+"""A client of the gateway: requests, retries and the end of its shift."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from bench.soak.ledger import Ledger
 from bench.soak.measures import Measures
 from uplift.domain import ProcessKey
 
-PATIENCE = 60.0
+TIMEOUT = 60.0
 """Seconds after which a server that does not come to an end with something is taken for dead."""
 SOON = 0.004
 """Seconds: who hangs up does so within them."""
@@ -73,10 +73,10 @@ class Client:
         return body["data"]
 
     async def change(
-        self, operation: str, mutation: str, given: object, wanted: str, *, may_refuse: Sequence[str] = ()
+        self, operation: str, mutation: str, fields: object, selection: str, *, may_refuse: Sequence[str] = ()
     ) -> Any:
         """The payload of a mutation; None when it was refused by one of the codes to be reckoned with."""
-        payload = (await self.ask(operation, mutation_of(mutation, wanted), input=given))[mutation]
+        payload = (await self.ask(operation, mutation_of(mutation, selection), input=fields))[mutation]
         if not payload["userErrors"]:
             return payload
         codes = [error["code"] for error in payload["userErrors"]]
@@ -99,8 +99,8 @@ class Client:
         return self.chance.choice(list(self.ledger.latest))
 
 
-def mutation_of(name: str, wanted: str) -> str:
+def mutation_of(name: str, selection: str) -> str:
     """The document of a mutation that asks for these fields of its payload."""
     kind = f"{name[0].upper()}{name[1:]}Input"
-    fields = f"{wanted} userErrors {{ code message }}"
+    fields = f"{selection} userErrors {{ code message }}"
     return f"mutation($input: {kind}!) {{ {name}(input: $input) {{ {fields} }} }}"

@@ -1,4 +1,4 @@
-"""What does a process engine say while its instances are upgraded? Each engine runs instances of its own."""
+"""Process engines that report their own instances while these are upgraded."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -31,8 +31,8 @@ class Engine:
         process = self._client.any_process()
         latest = self._ledger.latest[process]
         new = [an_instance(self._chance, process, latest) for _ in range(self._chance.randint(1, 50))]
-        for one in new:
-            self._ledger.instances[one.id] = Known(registered=one, facts=set())
+        for instance in new:
+            self._ledger.instances[instance.id] = Known(registered=instance, facts=set())
         if self._chance.random() < 0.2:
             await self._client.hang_up("registerInstances", "/graphql", _body(process, new))
         await self._confirm("registerInstances", process, new)
@@ -41,38 +41,38 @@ class Engine:
     async def register_again(self) -> None:
         """A registration may be repeated: it tells status and position, and never changes the version."""
         process = self._client.any_process()
-        known = [one for one in self._some(30) if one.process == process]
+        known = [instance for instance in self._some(30) if instance.process == process]
         if known:
             await self._confirm("registerInstances again", process, known)
 
     async def report(self) -> None:
         said = self._news(self._some(self._chance.randint(1, 200)))
-        for one in said:
-            self._ledger.will_say(*one)
+        for instance in said:
+            self._ledger.will_say(*instance)
         payload = await self._client.change("reportInstances", "reportInstances", _reports(said), "count")
         assert payload["count"] == len(said)
-        for one in said:
-            self._ledger.was_said(*one)
+        for instance in said:
+            self._ledger.was_said(*instance)
 
     async def report_and_hang_up(self) -> None:
         """Nobody can know when the last word of a lost request is heard: of these nothing more is said."""
         lost = self._some(3)
-        self._own = [one for one in self._own if one not in lost]
+        self._own = [instance for instance in self._own if instance not in lost]
         said = self._news(lost)
-        for one in said:
-            self._ledger.will_say(*one)
+        for instance in said:
+            self._ledger.will_say(*instance)
         body = {"query": mutation_of("reportInstances", "count"), "variables": {"input": _reports(said)}}
         await self._client.hang_up("reportInstances", "/graphql", body)
 
     async def _confirm(self, operation: str, process: ProcessKey, several: Sequence[Instance]) -> None:
-        said = [(one.id, one.status, sorted(one.position)) for one in several]
-        for one in said:
-            self._ledger.will_say(*one)
-        given = _body(process, several)["variables"]["input"]
-        payload = await self._client.change(operation, "registerInstances", given, "count")
+        said = [(instance.id, instance.status, sorted(instance.position)) for instance in several]
+        for instance in said:
+            self._ledger.will_say(*instance)
+        fields = _body(process, several)["variables"]["input"]
+        payload = await self._client.change(operation, "registerInstances", fields, "count")
         assert payload["count"] == len(several)
-        for one in said:
-            self._ledger.was_said(*one)
+        for instance in said:
+            self._ledger.was_said(*instance)
 
     def _some(self, most: int) -> list[Instance]:
         return self._chance.sample(self._own, min(most, len(self._own)))
@@ -80,11 +80,11 @@ class Engine:
     def _news(self, several: Sequence[Instance]) -> list[Said]:
         return [
             (
-                one.id,
+                instance.id,
                 self._chance.choice(STATUSES),
-                [self._chance.choice(places_in(one.process, one.version))],
+                [self._chance.choice(places_in(instance.process, instance.version))],
             )
-            for one in several
+            for instance in several
         ]
 
 
@@ -99,8 +99,8 @@ class Publisher:
         version = self._client.ledger.latest[process] + 1
         model = model_of(process, version)
         named = {"namespace": process.namespace, "code": process.code}
-        given = {**named, "bpmn": None if model is None else model.decode()}
-        await self._client.change("saveDraft", "saveDraft", given, "version { number }")
+        fields = {**named, "bpmn": None if model is None else model.decode()}
+        await self._client.change("saveDraft", "saveDraft", fields, "version { number }")
         await self._client.change("publishVersion", "publishVersion", named, "version { number }")
         self._client.ledger.latest[process] = version
 
@@ -108,23 +108,24 @@ class Publisher:
 def _reports(said: Sequence[Said]) -> dict[str, Any]:
     return {
         "instances": [
-            {"id": str(given), "status": status, "position": position} for given, status, position in said
+            {"id": str(instance_id), "status": status, "position": position}
+            for instance_id, status, position in said
         ]
     }
 
 
 def _body(process: ProcessKey, several: Sequence[Instance]) -> dict[str, Any]:
-    given = {
+    fields = {
         "namespace": process.namespace,
         "code": process.code,
         "instances": [
             {
-                "id": str(one.id),
-                "version": one.version,
-                "status": one.status,
-                "position": sorted(one.position),
+                "id": str(instance.id),
+                "version": instance.version,
+                "status": instance.status,
+                "position": sorted(instance.position),
             }
-            for one in several
+            for instance in several
         ],
     }
-    return {"query": mutation_of("registerInstances", "count"), "variables": {"input": given}}
+    return {"query": mutation_of("registerInstances", "count"), "variables": {"input": fields}}

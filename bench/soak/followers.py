@@ -1,4 +1,4 @@
-"""Is everybody who follows an upgrade told of its end, over WebSockets and server-sent events?"""
+"""Clients that follow upgrades over WebSockets and server-sent events until they end."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from typing import Any
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
-from bench.soak.client import PATIENCE, Client, Shift
+from bench.soak.client import TIMEOUT, Client, Shift
 from uplift.domain import UpgradeId
 
 SUBSCRIPTION = "subscription($id: UUID!) { upgradeProgress(id: $id) { state total upgraded skipped } }"
@@ -42,8 +42,8 @@ class Follower:
         leaves = self._client.chance.random() < LEAVING
         total, state = -1, None
         with self._client.measures.timing(operation):
-            async with asyncio.timeout(PATIENCE), aclosing(events(upgrade)) as told:
-                async for event in told:
+            async with asyncio.timeout(TIMEOUT), aclosing(events(upgrade)) as received:
+                async for event in received:
                     assert state not in ENDED, f"{operation}: an event after the end"
                     assert event["total"] == event["upgraded"] + event["skipped"] >= total, event
                     total, state = event["total"], event["state"]
@@ -66,15 +66,15 @@ class Follower:
         ) as socket:
             await socket.send(json.dumps({"type": "connection_init"}))
             assert json.loads(await socket.recv()) == {"type": "connection_ack"}
-            asked = {"query": SUBSCRIPTION, "variables": {"id": str(upgrade)}}
-            await socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": asked}))
+            operation = {"query": SUBSCRIPTION, "variables": {"id": str(upgrade)}}
+            await socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": operation}))
             while (message := json.loads(await socket.recv()))["type"] != "complete":
                 yield _event(message["payload"])
 
     async def _sent_events(self, upgrade: UpgradeId) -> AsyncIterator[Any]:
-        asked = {"query": SUBSCRIPTION, "variables": {"id": str(upgrade)}}
+        operation = {"query": SUBSCRIPTION, "variables": {"id": str(upgrade)}}
         headers = {"accept": "text/event-stream"}
-        async with self._client.http.stream("POST", "/graphql", json=asked, headers=headers) as reply:
+        async with self._client.http.stream("POST", "/graphql", json=operation, headers=headers) as reply:
             assert reply.status_code == 200, reply.status_code
             async for line in reply.aiter_lines():
                 if line.startswith("data: {"):

@@ -1,4 +1,4 @@
-"""What do the clients know that must be true? Each writes down what it was told, before and after."""
+"""What the clients know to be true. Each records its calls before they are sent, and their confirmations."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -38,8 +38,8 @@ class Known:
 
 
 @dataclass
-class Asked:
-    """An upgrade that was asked for."""
+class RequestedUpgrade:
+    """An upgrade that a client requested."""
 
     process: ProcessKey
     selection: SelectionKind
@@ -56,7 +56,7 @@ class Ledger:
 
     latest: dict[ProcessKey, int]
     instances: dict[InstanceId, Known] = field(default_factory=dict)
-    upgrades: dict[UpgradeId, Asked] = field(default_factory=dict)
+    upgrades: dict[UpgradeId, RequestedUpgrade] = field(default_factory=dict)
     unfinished: set[UpgradeId] = field(default_factory=set)
     finished: dict[UpgradeId, str] = field(default_factory=dict)
     """The state in which an upgrade was seen to have ended."""
@@ -93,11 +93,11 @@ class Ledger:
         """Instances that are there for certain."""
         return self._certain[process]
 
-    def asked(self, upgrade: str | UUID, asked: Asked) -> UpgradeId:
-        """An upgrade has got its id; asked for again under its key, it is the same."""
+    def requested(self, upgrade: str | UUID, request: RequestedUpgrade) -> UpgradeId:
+        """A requested upgrade has this id. A request repeated with its idempotency key has the same one."""
         known = UpgradeId(UUID(str(upgrade)))
         if known not in self.upgrades:
-            self.upgrades[known] = asked
+            self.upgrades[known] = request
             self.unfinished.add(known)
         return known
 

@@ -1,4 +1,4 @@
-"""How long did each operation take, how was it answered, and how much memory did the server take?"""
+"""Records the duration and result of each operation, and the server's memory."""
 
 import asyncio
 import time
@@ -57,7 +57,7 @@ def table(measures: Measures, seconds: float) -> Iterator[str]:
         yield f"{operation:34}{len(took):8,}{len(took) / seconds:10.1f}{shown}"
     yield f"hung up: {named(measures.hung_up)}"
     refused = Counter({f"{operation} {code}": n for (operation, code), n in measures.refused.items()})
-    yield f"refused, as wanted: {named(refused)}"
+    yield f"refused, as expected: {named(refused)}"
     yield from growth(measures.memory)
 
 
@@ -69,7 +69,7 @@ def growth(memory: list[float]) -> Iterator[str]:
         f"at most {max(memory):.0f}; it grew by {middle - first:.0f} and then by {last - middle:.0f} MiB"
     )
     tenths = [memory[(len(memory) - 1) * tenth // 10] for tenth in range(11)]
-    yield f"at each tenth of the time: {', '.join(f'{one:.0f}' for one in tenths)} MiB"
+    yield f"at each tenth of the time: {', '.join(f'{size:.0f}' for size in tenths)} MiB"
 
 
 def named(counts: Counter[str]) -> str:

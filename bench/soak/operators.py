@@ -1,4 +1,4 @@
-"""What do operators do, by both front doors, to instances that engines move at the same time?"""
+"""Clients that upgrade through both APIs while engines move the same instances."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from bench.soak.client import Client, Shift, mutation_of
-from bench.soak.ledger import MODELLED, Asked
+from bench.soak.ledger import MODELLED, RequestedUpgrade
 from bench.soak.world import step_of
 from uplift.domain import InstanceId, ProcessKey, UpgradeId
 from uplift.domain.model.selection import SelectionKind
@@ -21,21 +21,21 @@ BREATH = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class PreparedRequest:
     """A request to upgrade, in the form of both front doors."""
 
-    asked: Asked
+    requested: RequestedUpgrade
     selection: dict[str, Any]
     body: dict[str, Any]
 
     @property
     def graphql(self) -> dict[str, Any]:
-        process = self.asked.process
+        process = self.requested.process
         return {"namespace": process.namespace, "code": process.code, "selection": self.selection}
 
     @property
     def path(self) -> str:
-        process = self.asked.process
+        process = self.requested.process
         return f"/pub/v1/bpm/instance/bytemplate/{process.namespace}/{process.code}/version"
 
 
@@ -46,7 +46,7 @@ class OperationsClient:
         self._client = client
         self._ledger = client.ledger
         self._chance = client.chance
-        self._lost: list[tuple[Wish, str]] = []
+        self._lost: list[tuple[PreparedRequest, str]] = []
 
     async def work(self, shift: Shift) -> None:
         often = [self.by_ids, self.by_ids_rest, self.all_active, self.all_active_rest, self.pause]
@@ -55,16 +55,16 @@ class OperationsClient:
         await self._client.in_rounds([*often, *seldom, *careless], shift)
 
     async def by_ids(self) -> None:
-        wish = self._some_ids()
-        upgrade = await self._by_graphql("upgrade by ids", wish)
+        prepared = self._some_ids()
+        upgrade = await self._by_graphql("upgrade by ids", prepared)
         if upgrade["state"] == "COMPLETED":
-            assert upgrade["total"] == len(wish.asked.ids), upgrade
+            assert upgrade["total"] == len(prepared.requested.ids), upgrade
 
     async def by_ids_rest(self) -> None:
-        wish = self._some_ids()
-        reply = await self._by_rest("REST by ids", wish)
+        prepared = self._some_ids()
+        reply = await self._by_rest("REST by ids", prepared)
         if reply["success"]:
-            assert reply["total"] == len(wish.asked.ids), reply
+            assert reply["total"] == len(prepared.requested.ids), reply
 
     async def all_active(self) -> None:
         await self._by_graphql("upgrade all active", self._all_active(), wait=self._chance.random() < 0.5)
@@ -74,14 +74,14 @@ class OperationsClient:
 
     async def follow_by_rest(self) -> None:
         """Ask without waiting, and look at the status resource until it is done."""
-        wish = self._all_active()
+        prepared = self._all_active()
         operation = "REST all active, respond-async"
         with self._client.measures.timing(operation):
             answer = await self._client.http.post(
-                wish.path, json=wish.body, headers={"prefer": "respond-async"}
+                prepared.path, json=prepared.body, headers={"prefer": "respond-async"}
             )
         assert answer.status_code == 202, f"{operation}: {answer.status_code} {answer.text[:300]}"
-        known = self._ledger.asked(answer.json()["upgradeId"], wish.asked)
+        known = self._ledger.requested(answer.json()["upgradeId"], prepared.requested)
         done = -1
         while known in self._ledger.unfinished:
             with self._client.measures.timing("REST status"):
@@ -93,15 +93,15 @@ class OperationsClient:
 
     async def as_planned(self) -> None:
         """Look first, and do what was seen or nothing."""
-        wish = self._some_ids()
-        plan = await self._client.ask("dry run by ids", PLAN, input=wish.graphql)
+        prepared = self._some_ids()
+        plan = await self._client.ask("dry run by ids", PLAN, input=prepared.graphql)
         fingerprint = plan["upgradePlan"]["plan"]["fingerprint"]
         await self._by_graphql(
-            "upgrade as planned", wish, may_refuse=["PLAN_CHANGED"], fingerprint=fingerprint
+            "upgrade as planned", prepared, may_refuse=["PLAN_CHANGED"], fingerprint=fingerprint
         )
 
     async def mapped(self) -> None:
-        """Lead instances from `approve` to `sign`, or back; a version published meanwhile makes it wrong."""
+        """Map `approve` to `sign`, or back; the mapping is invalid once another version is published."""
         latest = self._ledger.latest[MODELLED]
         mappings = [
             {
@@ -111,8 +111,8 @@ class OperationsClient:
             for version in range(1, latest)
         ]
         may_refuse = ["INVALID_MAPPING", "INVALID_INPUT"]
-        wish = self._all_active(MODELLED)
-        await self._by_graphql("upgrade with mappings", wish, may_refuse=may_refuse, mappings=mappings)
+        prepared = self._all_active(MODELLED)
+        await self._by_graphql("upgrade with mappings", prepared, may_refuse=may_refuse, mappings=mappings)
 
     async def retry(self) -> None:
         if (of := self._a_finished_one()) is None:
@@ -139,9 +139,9 @@ class OperationsClient:
 
     async def repeat(self) -> None:
         """The same request under the same key is one upgrade, by whichever front door."""
-        wish, key = self._some_ids(), self._client.any_key()
-        first = await self._by_graphql("upgrade by ids", wish, idempotencyKey=key)
-        again = await self._by_rest("REST by ids, repeated", wish, **{"idempotency-key": f'"{key}"'})
+        prepared, key = self._some_ids(), self._client.any_key()
+        first = await self._by_graphql("upgrade by ids", prepared, idempotencyKey=key)
+        again = await self._by_rest("REST by ids, repeated", prepared, **{"idempotency-key": f'"{key}"'})
         assert again["upgradeId"] == first["id"], (again, first)
 
     async def use_a_key_twice(self) -> None:
@@ -159,20 +159,20 @@ class OperationsClient:
 
     async def hang_up(self) -> None:
         """The upgrade goes on without its client, who comes back later under the same key."""
-        wish, key = self._chance.choice([self._some_ids, self._all_active])(), self._client.any_key()
-        self._lost.append((wish, key))
+        prepared, key = self._chance.choice([self._some_ids, self._all_active])(), self._client.any_key()
+        self._lost.append((prepared, key))
         if self._chance.random() < 0.5:
             headers = {"idempotency-key": f'"{key}"'}
-            await self._client.hang_up("REST upgrade", wish.path, wish.body, **headers)
+            await self._client.hang_up("REST upgrade", prepared.path, prepared.body, **headers)
             return
-        given = {**wish.graphql, "idempotencyKey": key}
-        body = {"query": mutation_of("upgradeInstances", UPGRADE), "variables": {"input": given}}
+        fields = {**prepared.graphql, "idempotencyKey": key}
+        body = {"query": mutation_of("upgradeInstances", UPGRADE), "variables": {"input": fields}}
         await self._client.hang_up("upgradeInstances", "/graphql", body)
 
     async def repeat_what_was_lost(self) -> None:
         while self._lost:
-            wish, key = self._lost.pop()
-            await self._by_graphql("upgrade asked for again", wish, idempotencyKey=key, wait=False)
+            prepared, key = self._lost.pop()
+            await self._by_graphql("upgrade requested again", prepared, idempotencyKey=key, wait=False)
 
     async def settle(self) -> None:
         """Let everything come to its end."""
@@ -184,17 +184,17 @@ class OperationsClient:
             await asyncio.sleep(BREATH)
 
     async def _by_graphql(
-        self, operation: str, wish: Wish, *, may_refuse: Sequence[str] = (), **more: Any
+        self, operation: str, prepared: PreparedRequest, *, may_refuse: Sequence[str] = (), **more: Any
     ) -> Any:
-        given = {**wish.graphql, **more}
+        fields = {**prepared.graphql, **more}
         payload = await self._client.change(
-            operation, "upgradeInstances", given, UPGRADE, may_refuse=may_refuse
+            operation, "upgradeInstances", fields, UPGRADE, may_refuse=may_refuse
         )
-        return payload and self._asked(payload["upgrade"], wish.asked)
+        return payload and self._note_request(payload["upgrade"], prepared.requested)
 
-    async def _by_rest(self, operation: str, wish: Wish, **headers: str) -> Any:
+    async def _by_rest(self, operation: str, prepared: PreparedRequest, **headers: str) -> Any:
         with self._client.measures.timing(operation):
-            answer = await self._client.http.post(wish.path, json=wish.body, headers=headers)
+            answer = await self._client.http.post(prepared.path, json=prepared.body, headers=headers)
         reply = answer.json()
         is_cancelled = answer.status_code == 409 and reply["code"] == "UPGRADE_CANCELLED"
         assert is_cancelled or answer.status_code == 200, (
@@ -203,26 +203,26 @@ class OperationsClient:
         if is_cancelled:
             self._client.measures.refused[operation, reply["code"]] += 1
         state = "CANCELLED" if is_cancelled else "COMPLETED"
-        self._asked({"id": reply["upgradeId"], "state": state}, wish.asked)
+        self._note_request({"id": reply["upgradeId"], "state": state}, prepared.requested)
         assert reply["total"] == reply["updated"] + reply["skipped"], reply
         return reply
 
     async def _follow_up(self, mutation: str, kind: SelectionKind, of: UpgradeId, **more: Any) -> None:
-        given = {"id": str(of), **more}
-        asked = Asked(
+        fields = {"id": str(of), **more}
+        request = RequestedUpgrade(
             process=self._ledger.upgrades[of].process,
             selection=kind,
             moment=self._ledger.now(),
             of=of,
             reasons=frozenset(more.get("reasons", ())),
         )
-        payload = await self._client.change(mutation, mutation, given, UPGRADE)
-        self._asked(payload["upgrade"], asked)
+        payload = await self._client.change(mutation, mutation, fields, UPGRADE)
+        self._note_request(payload["upgrade"], request)
 
     async def _control(self, mutation: str, upgrade: UpgradeId) -> bool:
-        given = {"id": str(upgrade)}
+        fields = {"id": str(upgrade)}
         payload = await self._client.change(
-            mutation, mutation, given, "upgrade { state }", may_refuse=["WRONG_STATE"]
+            mutation, mutation, fields, "upgrade { state }", may_refuse=["WRONG_STATE"]
         )
         if payload is None:
             await self._look(upgrade)
@@ -245,36 +245,42 @@ class OperationsClient:
     def _a_finished_one(self) -> UpgradeId | None:
         """An upgrade that can be retried or undone."""
         upgrades = self._ledger.upgrades
-        finished = [one for one in self._ledger.finished if upgrades[one].selection is not SelectionKind.UNDO]
+        finished = [
+            upgrade_id
+            for upgrade_id in self._ledger.finished
+            if upgrades[upgrade_id].selection is not SelectionKind.UNDO
+        ]
         return self._chance.choice(finished[-20:] or [None])
 
-    def _asked(self, upgrade: Any, asked: Asked) -> Any:
-        self._ledger.seen(self._ledger.asked(upgrade["id"], asked), upgrade["state"])
+    def _note_request(self, upgrade: Any, request: RequestedUpgrade) -> Any:
+        self._ledger.seen(self._ledger.requested(upgrade["id"], request), upgrade["state"])
         return upgrade
 
-    def _some_ids(self) -> Wish:
+    def _some_ids(self) -> PreparedRequest:
         process = self._client.any_process()
         known = self._ledger.certain(process)
         ids = self._chance.sample(known, min(self._chance.randint(1, 300), len(known)))
         if self._chance.random() < 0.2:
             ids.append(InstanceId(UUID(self._client.any_key())))
         named = list(map(str, ids))
-        return Wish(
-            asked=self._about(process, SelectionKind.BY_IDS, ids),
+        return PreparedRequest(
+            requested=self._about(process, SelectionKind.BY_IDS, ids),
             selection={"instanceIds": named},
             body={"instanceIds": named},
         )
 
-    def _all_active(self, process: ProcessKey | None = None) -> Wish:
+    def _all_active(self, process: ProcessKey | None = None) -> PreparedRequest:
         process = process or self._client.any_process()
         known = self._ledger.certain(process)
         left_out = self._chance.sample(known, min(self._chance.choice((0, 1, 50)), len(known)))
         named = list(map(str, left_out))
-        return Wish(
-            asked=self._about(process, SelectionKind.ALL_ACTIVE, left_out),
+        return PreparedRequest(
+            requested=self._about(process, SelectionKind.ALL_ACTIVE, left_out),
             selection={"allActive": {"except": named}},
             body={"updateAllActive": True, "unselectedIds": named},
         )
 
-    def _about(self, process: ProcessKey, kind: SelectionKind, ids: Sequence[InstanceId]) -> Asked:
-        return Asked(process=process, selection=kind, moment=self._ledger.now(), ids=frozenset(ids))
+    def _about(self, process: ProcessKey, kind: SelectionKind, ids: Sequence[InstanceId]) -> RequestedUpgrade:
+        return RequestedUpgrade(
+            process=process, selection=kind, moment=self._ledger.now(), ids=frozenset(ids)
+        )

@@ -1,4 +1,4 @@
-"""What does a dashboard look at meanwhile, and is it told the truth?"""
+"""Clients that read like a dashboard, and check what they read."""
 
 from bench.soak.client import Client, Shift
 from bench.soak.ledger import canonical
@@ -68,14 +68,16 @@ class Reader:
         await self._client.in_rounds([*often, *seldom], shift)
 
     async def read_instance(self) -> None:
-        """What an engine was told is kept is there to read at once."""
-        given = self._chance.choice(self._ledger.certain(self._client.any_process()))
-        known = self._ledger.instances[given]
+        """An instance whose registration was confirmed can be read immediately."""
+        instance_id = self._chance.choice(self._ledger.certain(self._client.any_process()))
+        known = self._ledger.instances[instance_id]
         before = set(known.facts)
-        shown = (await self._client.ask("instance with history", INSTANCE, id=str(given)))["instance"]
-        assert shown is not None, f"instance {given} is lost"
+        shown = (await self._client.ask("instance with history", INSTANCE, id=str(instance_id)))["instance"]
+        assert shown is not None, f"instance {instance_id} is lost"
         if len(before) == 1 and known.facts == before:
-            assert {(shown["status"], canonical(shown["position"]))} == before, f"{given}: {shown} {before}"
+            assert {(shown["status"], canonical(shown["position"]))} == before, (
+                f"{instance_id}: {shown} {before}"
+            )
 
     async def read_cohorts(self) -> None:
         process = self._client.any_process()
@@ -96,8 +98,8 @@ class Reader:
         for _ in range(3):
             named = {"namespace": process.namespace, "code": process.code, "after": after}
             page = (await self._client.ask("page of instances", PAGE, **named))["process"]["instances"]
-            assert {one["status"] for one in page["nodes"]} <= {"PENDING"}
-            seen += [one["id"] for one in page["nodes"]]
+            assert {node["status"] for node in page["nodes"]} <= {"PENDING"}
+            seen += [node["id"] for node in page["nodes"]]
             after = page["pageInfo"]["endCursor"]
             if not page["pageInfo"]["hasNextPage"]:
                 break
@@ -105,10 +107,10 @@ class Reader:
 
     async def read_upgrades(self) -> None:
         nodes = (await self._client.ask("upgrades with outcomes", UPGRADES))["upgrades"]["nodes"]
-        for one in nodes:
-            assert one["total"] == one["upgraded"] + one["skipped"], one
-            shown = one["outcomes"]["nodes"]
-            assert len({outcome["instanceId"] for outcome in shown}) == len(shown), one
+        for node in nodes:
+            assert node["total"] == node["upgraded"] + node["skipped"], node
+            shown = node["outcomes"]["nodes"]
+            assert len({outcome["instanceId"] for outcome in shown}) == len(shown), node
 
     async def compare(self) -> None:
         process = self._client.any_process()
@@ -117,8 +119,8 @@ class Reader:
 
     async def plan(self) -> None:
         process = self._client.any_process()
-        given = {"namespace": process.namespace, "code": process.code, "selection": {"allActive": {}}}
-        payload = (await self._client.ask("dry run", PLAN, input=given))["upgradePlan"]
+        fields = {"namespace": process.namespace, "code": process.code, "selection": {"allActive": {}}}
+        payload = (await self._client.ask("dry run", PLAN, input=fields))["upgradePlan"]
         assert payload["userErrors"] == []
         plan = payload["plan"]
         assert plan["total"] == sum(cohort["count"] for cohort in plan["cohorts"])

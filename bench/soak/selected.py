@@ -1,4 +1,4 @@
-"""Has everybody an outcome who was selected, and nobody else? Asked of all upgrades at once."""
+"""Checks that exactly the selected instances have an outcome, for all upgrades at once."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import CompoundSelect, Select, case, func, or_, select, union
 from sqlalchemy.sql.elements import ColumnElement
 
-from bench.soak.told import ACTIVE, ASKED, FOLLOWED, NAMED, UPGRADED
+from bench.soak.observations import ACTIVE, FOLLOWED, NAMED, REQUESTED, UPGRADED
 from uplift.domain.model.selection import SelectionKind, UpgradeId
 from uplift.storage.repositories.decisions import ITS_DECISION, stored_code
 from uplift.storage.repositories.processed import IS_PROCESSED
@@ -18,7 +18,7 @@ WHAT = case((decision.c.to_position_id.is_not(None), stored_code(UPGRADED)), els
 
 
 def _of(*kinds: SelectionKind) -> ColumnElement[bool]:
-    return ASKED.c.selection.in_(kinds)
+    return REQUESTED.c.selection.in_(kinds)
 
 
 ALL_ACTIVE = _of(SelectionKind.ALL_ACTIVE)
@@ -26,17 +26,17 @@ BY_IDS = _of(SelectionKind.BY_IDS)
 FOLLOWS = _of(SelectionKind.RETRY, SelectionKind.UNDO)
 
 OUTCOMES = select(outcome.c.upgrade_id, outcome.c.instance_id).join(
-    ASKED, ASKED.c.upgrade_id == outcome.c.upgrade_id
+    REQUESTED, REQUESTED.c.upgrade_id == outcome.c.upgrade_id
 )
-STAYED = (ACTIVE.c.process_id == ASKED.c.process_id) & (ACTIVE.c.since < ASKED.c.moment)
-"""Who was active when an upgrade was asked for, and has been ever since."""
-WHO_STAYED = select(ASKED.c.upgrade_id, ACTIVE.c.instance_id).join(ACTIVE, STAYED).where(ALL_ACTIVE)
+STAYED = (ACTIVE.c.process_id == REQUESTED.c.process_id) & (ACTIVE.c.since < REQUESTED.c.moment)
+"""The instances that were active when an upgrade was requested, and ever since."""
+WHO_STAYED = select(REQUESTED.c.upgrade_id, ACTIVE.c.instance_id).join(ACTIVE, STAYED).where(ALL_ACTIVE)
 STAYED_AND_DONE = (
     OUTCOMES.join(ACTIVE, ACTIVE.c.instance_id == outcome.c.instance_id).where(ALL_ACTIVE).where(STAYED)
 )
 LEFT_OUT = (
     select(NAMED.c.upgrade_id, instance.c.id.label("instance_id"))
-    .join(ASKED, ASKED.c.upgrade_id == NAMED.c.upgrade_id)
+    .join(REQUESTED, REQUESTED.c.upgrade_id == NAMED.c.upgrade_id)
     .join(instance, instance.c.uuid == NAMED.c.uuid)
     .where(ALL_ACTIVE)
 )
@@ -45,12 +45,12 @@ LEFT_OUT_AND_DONE = LEFT_OUT.join(
 )
 BY_NAME = (
     select(NAMED.c.upgrade_id, NAMED.c.uuid)
-    .join(ASKED, ASKED.c.upgrade_id == NAMED.c.upgrade_id)
+    .join(REQUESTED, REQUESTED.c.upgrade_id == NAMED.c.upgrade_id)
     .where(BY_IDS)
 )
 NOT_FOUND = (
     select(selected.c.upgrade_id, selected.c.uuid)
-    .join(ASKED, ASKED.c.upgrade_id == selected.c.upgrade_id)
+    .join(REQUESTED, REQUESTED.c.upgrade_id == selected.c.upgrade_id)
     .where(BY_IDS, selected.c.instance_id.is_(None))
 )
 DONE_BY_NAME = (
@@ -59,9 +59,9 @@ DONE_BY_NAME = (
     .with_only_columns(outcome.c.upgrade_id, instance.c.uuid)
 )
 FOLLOWED_UP = (
-    select(ASKED.c.upgrade_id, outcome.c.instance_id)
-    .join(FOLLOWED, FOLLOWED.c.upgrade_id == ASKED.c.upgrade_id)
-    .join(outcome, outcome.c.upgrade_id == ASKED.c.of_upgrade_id)
+    select(REQUESTED.c.upgrade_id, outcome.c.instance_id)
+    .join(FOLLOWED, FOLLOWED.c.upgrade_id == REQUESTED.c.upgrade_id)
+    .join(outcome, outcome.c.upgrade_id == REQUESTED.c.of_upgrade_id)
     .join(decision, ITS_DECISION)
     .where(WHAT.contains(FOLLOWED.c.what))
 )
@@ -97,8 +97,8 @@ DONE_BUT_LEFT = union(
 """Who has an outcome, though a partition says that the upgrade has not come to them."""
 
 
-def _all_of(one: Select[Any], other: Select[Any]) -> Select[Any]:
-    return select(union(one, other).subquery())
+def _all_of(first: Select[Any], second: Select[Any]) -> Select[Any]:
+    return select(union(first, second).subquery())
 
 
 LAWS: dict[str, Select[Any] | CompoundSelect[Any]] = {
@@ -115,7 +115,7 @@ LAWS: dict[str, Select[Any] | CompoundSelect[Any]] = {
 
 
 async def broken_selections(connection: Connection) -> AsyncIterator[tuple[UpgradeId, str]]:
-    """The upgrades that did without some, or something to others, and what; clients' words have been told."""
+    """The upgrades that break a law, each with the law. Call write_observations first."""
     for words, pairs in LAWS.items():
         broken = pairs.subquery()
         counted = (

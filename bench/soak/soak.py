@@ -1,4 +1,4 @@
-"""Which clients work on which server, for how long, and what came of it?"""
+"""Starts the server and all clients, ends them, and collects the report."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 from sqlalchemy.engine import URL
 
-from bench.soak.client import PATIENCE, Client, Shift
+from bench.soak.client import TIMEOUT, Client, Shift
 from bench.soak.engines import Engine, Publisher
 from bench.soak.followers import Follower
 from bench.soak.ledger import Ledger
@@ -63,7 +63,7 @@ async def soak(
     """Let all clients work on a server at once, and compare what its database then holds with what they know.
 
     The database is new, and has so many instances at first; there are `each` clients of each kind. `folder`
-    is where the server writes its log. What is waited for is told by `say`; PATIENCE ends all of it.
+    is where the server writes its log. `say` reports each wait; TIMEOUT ends it.
     """
     world = await populate(database, instances, Random(seed))
     measures = Measures()
@@ -71,30 +71,30 @@ async def soak(
         _ = server.url  # waits until it serves
         crew = Crew(server=server, world=world, measures=measures, seed=seed, each=each, say=say)
         took = await crew.work(Shift(rounds=rounds, seconds=seconds))
-        say(f"Waiting until the server has stopped, at most {PATIENCE:.0f} s.")
+        say(f"Waiting until the server has stopped, at most {TIMEOUT:.0f} s.")
         await asyncio.to_thread(stop, server, measures)
-    broken = await judged(database, world.ledger, PATIENCE + seconds, say)
+    broken = await judged(database, world.ledger, TIMEOUT + seconds, say)
     return Report(seconds=took, measures=measures, broken=broken)
 
 
 async def judged(
-    database: Path | URL, ledger: Ledger, patience: float, say: Callable[[str], None]
+    database: Path | URL, ledger: Ledger, timeout: float, say: Callable[[str], None]
 ) -> list[str]:
     """The laws that the database breaks, or that they could not be found out in time."""
     many = f"{len(ledger.instances):,} instances and {len(ledger.upgrades):,} upgrades"
-    say(f"Waiting until {many} are compared with what clients were told, at most {patience:.0f} s.")
+    say(f"Waiting until {many} are compared with what clients observed, at most {timeout:.0f} s.")
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(timeout):
             return await broken_laws(database, ledger)
     except TimeoutError:
-        return [f"they could not be told within {patience:.0f} s"]
+        return [f"they could not be compared within {timeout:.0f} s"]
 
 
 def stop(server: Program, measures: Measures) -> None:
     """Ask the server to end, and read what it had to say."""
     server.process.terminate()
     with suppress(TimeoutExpired):
-        server.process.wait(PATIENCE)
+        server.process.wait(TIMEOUT)
     if server.process.returncode != 0:
         measures.unexpected.append(f"the server ended with {server.process.returncode}")
     measures.unexpected += complaints(server.log)
@@ -127,23 +127,26 @@ class Crew:
 
             held = self.world.held
             engines = [
-                Engine(one, held[number :: self.each]) for number, one in enumerate(await clients("engine"))
+                Engine(client, held[number :: self.each])
+                for number, client in enumerate(await clients("engine"))
             ]
-            readers = [Reader(one) for one in await clients("reader")]
-            operators = [OperationsClient(one) for one in await clients("operator")]
-            followers = [Follower(one, self.server.url, self.world.key) for one in await clients("follower")]
+            readers = [Reader(client) for client in await clients("reader")]
+            operators = [OperationsClient(client) for client in await clients("operator")]
+            followers = [
+                Follower(client, self.server.url, self.world.key) for client in await clients("follower")
+            ]
             publisher = Publisher(await stack.enter_async_context(self._client("publisher")))
-            following = asyncio.gather(*(one.work(shift) for one in followers))
+            following = asyncio.gather(*(follower.work(shift) for follower in followers))
             stack.callback(following.cancel)
             async with self._in_the_background(publisher):
                 clients_at_work: list[Engine | Reader | OperationsClient] = [*engines, *readers, *operators]
-                several = [one.work(shift) for one in clients_at_work]
+                several = [client.work(shift) for client in clients_at_work]
                 await self._within(
-                    shift.seconds + PATIENCE, asyncio.gather(*several), "clients have done their work"
+                    shift.seconds + TIMEOUT, asyncio.gather(*several), "clients have done their work"
                 )
             took = time.monotonic() - shift.began
-            await self._within(PATIENCE, self._settle(operators), "all upgrades have ended")
-            await self._within(PATIENCE, following, "those who follow upgrades were told of the end")
+            await self._within(TIMEOUT, self._settle(operators), "all upgrades have ended")
+            await self._within(TIMEOUT, following, "followers have seen the end of their upgrades")
             return took
 
     async def _settle(self, operators: Sequence[OperationsClient]) -> None:
@@ -177,7 +180,7 @@ class Crew:
     @asynccontextmanager
     async def _client(self, name: str) -> AsyncIterator[Client]:
         key = {"authorization": f"Bearer {self.world.key}"}
-        async with httpx2.AsyncClient(base_url=self.server.url, headers=key, timeout=PATIENCE) as http:
+        async with httpx2.AsyncClient(base_url=self.server.url, headers=key, timeout=TIMEOUT) as http:
             yield Client(
                 name=name,
                 http=http,

@@ -1,4 +1,4 @@
-"""Does the database agree with what all clients were told? Asked when the server is gone."""
+"""Compares the database with what clients observed, after the server has ended."""
 
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -12,8 +12,8 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.engine import URL
 
 from bench.soak.ledger import PROCESSES, Ledger, canonical
+from bench.soak.observations import write_observations
 from bench.soak.selected import broken_selections
-from bench.soak.told import tell
 from uplift.domain import Instance, InstanceId, Upgrade, UpgradeState, VersionNumber
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import Partition
@@ -25,7 +25,7 @@ from uplift.storage.store import SqlStore
 from uplift.testing.stores import by_id, upgrades_of
 
 SHOWN = 20
-"""How many broken laws are told."""
+"""The largest number of broken laws that are reported."""
 
 COHORT = [column for column in outcome.c if column.key != "instance_id"]
 MET = select(*COHORT, func.count().label("instances")).group_by(*COHORT).subquery()
@@ -80,13 +80,17 @@ async def broken_laws(database: Path | URL, ledger: Ledger) -> list[str]:
     """What does not hold, in sentences; the first few."""
     store = await SqlStore.open(database)
     try:
-        held = {given: one for process in PROCESSES for given, one in (await by_id(store, process)).items()}
+        held = {
+            instance_id: instance
+            for process in PROCESSES
+            for instance_id, instance in (await by_id(store, process)).items()
+        }
         upgrades = await upgrades_of(store)
-        left = await store.partitions.remaining([one.id for one in upgrades])
+        remaining = await store.partitions.remaining([upgrade.id for upgrade in upgrades])
         broken = list(_about_instances(ledger, held))
         if (waiting := await store.upgrades.claimable(datetime.now(UTC))) is not None:
             broken.append(f"upgrade {waiting.id} still waits for a worker")
-        broken += [law for one in upgrades for law in _about_partitions(one, left[one.id])]
+        broken += [law for upgrade in upgrades for law in _about_partitions(upgrade, remaining[upgrade.id])]
         async with store.database.writing() as connection:
             broken += [law async for law in _about_upgrades(connection, ledger, upgrades)]
             broken += [law async for law in _about_versions(connection, ledger, held)]
@@ -97,36 +101,39 @@ async def broken_laws(database: Path | URL, ledger: Ledger) -> list[str]:
 
 def _about_instances(ledger: Ledger, held: Held) -> Iterator[str]:
     """Every instance is there once, on one published version, as its engine said last."""
-    for given, known in ledger.instances.items():
-        one = held.get(given)
-        if one is None:
+    for instance_id, known in ledger.instances.items():
+        instance = held.get(instance_id)
+        if instance is None:
             if known.is_certain:
-                yield f"instance {given} was registered, but is lost"
+                yield f"instance {instance_id} was registered, but is lost"
             continue
-        if (one.status, canonical(one.position)) not in known.facts:
-            yield f"instance {given} is {one.status} at {set(one.position)}, but was said {known.facts}"
-        if one.process != known.registered.process:
-            yield f"instance {given} went to process {one.process}"
-        if not 1 <= one.version <= ledger.latest[one.process]:
-            yield f"instance {given} is on version {one.version}, which was never published"
-    for given in held.keys() - ledger.instances.keys():
-        yield f"instance {given} was registered by nobody"
+        if (instance.status, canonical(instance.position)) not in known.facts:
+            fact = f"{instance.status} at {set(instance.position)}"
+            yield f"instance {instance_id} is {fact}, but its engine reported {known.facts}"
+        if instance.process != known.registered.process:
+            yield f"instance {instance_id} went to process {instance.process}"
+        if not 1 <= instance.version <= ledger.latest[instance.process]:
+            yield f"instance {instance_id} is on version {instance.version}, which was never published"
+    for instance_id in held.keys() - ledger.instances.keys():
+        yield f"instance {instance_id} was registered by nobody"
 
 
 async def _about_upgrades(
     connection: Connection, ledger: Ledger, upgrades: Sequence[Upgrade]
 ) -> AsyncIterator[str]:
-    """Each that was asked for is there once and at its end; its counts are those of its outcomes."""
-    if strangers := {one.id for one in upgrades} ^ ledger.upgrades.keys():
-        yield f"upgrades that were not asked for, or are lost: {strangers}"
-    asked = [one for one in upgrades if one.id in ledger.upgrades]
-    named = {one.id: f"upgrade {one.id} ({one.selection}, {one.state})" for one in asked}
+    """Every requested upgrade exists once and has ended, and its counts match its outcomes."""
+    if strangers := {upgrade.id for upgrade in upgrades} ^ ledger.upgrades.keys():
+        yield f"upgrades that were not requested, or are lost: {strangers}"
+    requested = [upgrade for upgrade in upgrades if upgrade.id in ledger.upgrades]
+    named = {
+        upgrade.id: f"upgrade {upgrade.id} ({upgrade.selection}, {upgrade.state})" for upgrade in requested
+    }
     counts = await _counts(connection)
-    for one in asked:
-        for law in _about_upgrade(one, counts[one.id], ledger):
-            yield f"{named[one.id]}: {law}"
-    completed = [one.id for one in asked if one.state is UpgradeState.COMPLETED]
-    await tell(connection, ledger, completed)
+    for stored in requested:
+        for law in _about_upgrade(stored, counts[stored.id], ledger):
+            yield f"{named[stored.id]}: {law}"
+    completed = [upgrade.id for upgrade in requested if upgrade.state is UpgradeState.COMPLETED]
+    await write_observations(connection, ledger, completed)
     async for broken, law in broken_selections(connection):
         yield f"{named.get(broken, broken)}: {law}"
 
@@ -135,8 +142,8 @@ def _about_partitions(upgrade: Upgrade, left: Sequence[Partition]) -> Iterator[s
     """Of what was completed nothing is left; of what was ended early, nothing is left twice."""
     if upgrade.state is UpgradeState.COMPLETED and left:
         yield f"upgrade {upgrade.id} is COMPLETED, but left {left}"
-    are_parts = all(one.cursor < one.last for one in left)
-    if not are_parts or any(one.last > following.cursor for one, following in pairwise(left)):
+    are_parts = all(partition.cursor < partition.last for partition in left)
+    if not are_parts or any(partition.last > following.cursor for partition, following in pairwise(left)):
         yield f"upgrade {upgrade.id} has shares that are empty or overlap: {left}"
 
 
@@ -157,13 +164,13 @@ async def _counts(connection: Connection) -> Mapping[UUID, Counts]:
 
 
 def _about_upgrade(upgrade: Upgrade, counts: Counts, ledger: Ledger) -> list[str]:
-    asked, seen = ledger.upgrades[upgrade.id], ledger.finished.get(upgrade.id)
+    request, seen = ledger.upgrades[upgrade.id], ledger.finished.get(upgrade.id)
     laws = {
         "has not ended": upgrade.is_finished,
         f"failed: {upgrade.error}": upgrade.state is not UpgradeState.FAILED,
         f"was seen to be {seen}": upgrade.state == seen,
-        f"is of process {upgrade.process}": upgrade.process == asked.process,
-        f"is not the {asked.selection} that was asked for": upgrade.selection is asked.selection,
+        f"is of process {upgrade.process}": upgrade.process == request.process,
+        f"is not the {request.selection} that was requested": upgrade.selection is request.selection,
         (
             f"counts {upgrade.upgraded} upgraded and {upgrade.skipped} skipped, "
             f"but its outcomes are {counts.upgraded} and {counts.skipped}"
@@ -180,16 +187,16 @@ async def _about_versions(connection: Connection, ledger: Ledger, held: Held) ->
     moves: dict[InstanceId, Moves] = defaultdict(Counter)
     for row in await connection.execute(MOVES):
         moves[row.uuid][row.version, row.to_version] += row.times
-    for given in held.keys() & ledger.instances.keys():
-        first, last = ledger.instances[given].registered.version, held[given].version
-        if not leads(first, last, moves[given]):
-            yield f"the history of instance {given} does not lead from version {first} to {last}"
+    for instance_id in held.keys() & ledger.instances.keys():
+        first, last = ledger.instances[instance_id].registered.version, held[instance_id].version
+        if not leads(first, last, moves[instance_id]):
+            yield f"the history of instance {instance_id} does not lead from version {first} to {last}"
 
 
 def leads(first: VersionNumber, last: VersionNumber, moves: Moves) -> bool:
     """Whether these moves lead from one version to the other.
 
-    A small upgrade may overtake a large one that was asked for before, so their order is not known: they must
+    A small upgrade may overtake a large one that was requested before, so their order is not known: they must
     make up one trail, which is so if they hang together and each version is left as often as it is reached,
     but for the first and the last.
     """

@@ -1,4 +1,4 @@
-"""What is there when the clients come, and what do they do it with?"""
+"""The processes, instances and keys that the clients start with."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +92,7 @@ async def populate(database: Path | URL, count: int, chance: Random) -> World:
     _, key = await create_key(SqlKeys(store.database), name=ADMIN.name, role=Role.SYSTEM_ADMIN)
     await store.close()
     ledger = Ledger(latest=dict.fromkeys(PROCESSES, VERSIONS))
-    for one in held:
-        ledger.instances[one.id] = Known(registered=one, facts=set())
-        ledger.was_said(one.id, one.status, one.position)
+    for instance in held:
+        ledger.instances[instance.id] = Known(registered=instance, facts=set())
+        ledger.was_said(instance.id, instance.status, instance.position)
     return World(key=key, held=held, ledger=ledger)

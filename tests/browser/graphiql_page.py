@@ -1,4 +1,4 @@
-"""How does a person use the GraphiQL page? Steps that any test against any server can take."""
+"""Steps that a person takes on the GraphiQL page, for tests against any server."""
 
 import json
 from collections.abc import Iterator

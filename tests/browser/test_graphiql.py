@@ -1,4 +1,4 @@
-"""Does GraphiQL work in a real browser, with the key and without the internet?"""
+"""GraphiQL works in a real browser, with an API key and without the internet."""
 
 import socket
 import threading

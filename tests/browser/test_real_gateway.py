@@ -1,4 +1,4 @@
-"""Can a person upgrade the demo's instances in a real browser, with nothing but what the demo prints?"""
+"""A person upgrades the demo's instances in a real browser, with what the demo prints."""
 
 import os
 import re
@@ -21,7 +21,7 @@ pytestmark = [
 ]
 
 UPLIFT = Path(sys.executable).with_name("uplift")
-PATIENCE = 60
+TIMEOUT = 60
 """Seconds until the demo is ready, on a machine with much else to do."""
 
 
@@ -39,14 +39,14 @@ def a_demo(folder: Path) -> Iterator[str]:
             stderr=subprocess.STDOUT,
         )
         try:
-            deadline = time.monotonic() + PATIENCE
+            deadline = time.monotonic() + TIMEOUT
             while "\nFingerprint " not in output.read_text():
                 assert process.poll() is None, output.read_text()
                 assert time.monotonic() < deadline, output.read_text()
                 time.sleep(0.05)
             yield output.read_text()
             process.terminate()
-            assert process.wait(PATIENCE) == 0, output.read_text()
+            assert process.wait(TIMEOUT) == 0, output.read_text()
         finally:
             process.kill()
             process.wait()

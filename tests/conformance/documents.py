@@ -1,6 +1,6 @@
-"""Which GraphQL documents could anyone come up with? Those of hypothesis-graphql, half of them tamed.
+"""GraphQL documents from hypothesis-graphql, half of them restricted to existing data.
 
-A tamed document asks of processes, versions and pages that exist, so that there is something to answer.
+A restricted document names processes, versions and pages that exist, so that the reply has data.
 """
 
 from typing import Any
@@ -70,8 +70,8 @@ class _TypeNames(Visitor):
     """Asks for `__typename` everywhere."""
 
     def leave_selection_set(self, node: SelectionSetNode, *_: Any) -> SelectionSetNode:
-        asked = FieldNode(name=NameNode(value="__typename"), arguments=(), directives=())
-        return SelectionSetNode(selections=(asked, *node.selections))
+        typename = FieldNode(name=NameNode(value="__typename"), arguments=(), directives=())
+        return SelectionSetNode(selections=(typename, *node.selections))
 
 
 class _Tamer(Visitor):

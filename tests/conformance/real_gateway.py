@@ -1,4 +1,4 @@
-"""A real gateway, on a database that has something to tell, for the tools of other projects to try."""
+"""A real gateway with data, for the tools of other projects."""
 
 import asyncio
 from collections.abc import Iterator

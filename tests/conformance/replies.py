@@ -1,4 +1,4 @@
-"""Is what a gateway replied to a GraphQL document what the schema promises?"""
+"""Checks that the reply to a GraphQL document agrees with the schema."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -43,7 +43,7 @@ _IS_LEAF: Mapping[str, Callable[[Any], bool]] = {
 
 
 def must_be_a_response(status: int, reply: Any) -> None:
-    """Whatever was asked, it was answered or refused, and nothing went wrong on the server."""
+    """Check that a reply is an answer or a refusal, never a server error."""
     assert status in (200, 400), reply
     assert reply.keys() <= {"data", "errors"}
     assert "data" in reply or reply["errors"]
@@ -90,9 +90,9 @@ def _must_be(value: Any, kind: GraphQLOutputType, selections: SelectionSetNode |
 
 
 def _must_be_object(value: Any, kind: GraphQLObjectType, selections: SelectionSetNode) -> None:
-    asked = list(_fields(kind, selections))
-    assert value.keys() == {_key(field) for field in asked}
-    for field in asked:
+    requested = list(_fields(kind, selections))
+    assert value.keys() == {_key(field) for field in requested}
+    for field in requested:
         if field.name.value == "__typename":
             assert value[_key(field)] == kind.name
         else:
@@ -100,7 +100,7 @@ def _must_be_object(value: Any, kind: GraphQLObjectType, selections: SelectionSe
 
 
 def _fields(kind: GraphQLObjectType, selections: SelectionSetNode) -> Iterator[FieldNode]:
-    """The fields asked of an object of this type, those in fragments included."""
+    """The fields requested of an object of this type, those in fragments included."""
     for selection in selections.selections:
         if isinstance(selection, FieldNode):
             yield selection

@@ -1,4 +1,4 @@
-"""What docs/how-to/clients.md shows is what happens: its commands and programs are run as they stand."""
+"""The commands and programs of docs/how-to/clients.md run as they are."""
 
 import json
 import os
@@ -34,7 +34,7 @@ class Section(NamedTuple):
 
     title: str
     files: dict[str, str]
-    """What the reader is told to write, by name."""
+    """The files of the document, by name."""
     commands: str
     printed: str
     """What the commands print, ids of upgrades left out."""
@@ -56,21 +56,21 @@ def section_of(part: str) -> Section:
     return Section(title, files, commands="".join(texts["sh"]), printed="".join(texts["text"]))
 
 
-def ask(gateway: Gateway, query: str, given: object = None) -> Any:
+def ask(gateway: Gateway, query: str, fields: object = None) -> Any:
     """The data that a query answers."""
     reply = httpx2.post(
         f"{gateway.url}/graphql",
-        json={"query": query, "variables": {"input": given}},
+        json={"query": query, "variables": {"input": fields}},
         headers={"authorization": f"Bearer {gateway.admin_key}"},
     )
     assert "errors" not in reply.json(), reply.json()
     return reply.json()["data"]
 
 
-def mutate(gateway: Gateway, name: str, given: object) -> None:
+def mutate(gateway: Gateway, name: str, fields: object) -> None:
     kind = f"{name[0].upper()}{name[1:]}Input"
     query = f"mutation ($input: {kind}!) {{{name}(input: $input) {{userErrors {{message}}}}}}"
-    assert ask(gateway, query, given) == {name: {"userErrors": []}}
+    assert ask(gateway, query, fields) == {name: {"userErrors": []}}
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Whatever GraphQL is asked, it answers as its schema says, or refuses by an error that is foreseen."""
+"""GraphQL answers generated documents as its schema says, or refuses them with a documented error."""
 
 import json
 from collections import Counter
@@ -27,12 +27,12 @@ def ask(gateway: Gateway) -> Iterator[Ask]:
     headers = {"authorization": f"Bearer {gateway.admin_key}", "content-type": "application/json"}
     with httpx2.Client(base_url=gateway.url, headers=headers, timeout=60) as client:
 
-        def asked(query: str, variables: Any = None) -> tuple[int, Any]:
+        def post(query: str, variables: Any = None) -> tuple[int, Any]:
             body = json.dumps({"query": query, "variables": variables})
             reply = client.post("/graphql", content=body)
             return reply.status_code, reply.json()
 
-        yield asked
+        yield post
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Audits and clients of other projects find nothing wrong with how the real gateway serves GraphQL."""
+"""Audits and clients of other projects accept how the real gateway serves GraphQL."""
 
 import json
 import subprocess
@@ -26,8 +26,8 @@ def run(tools: Path, script: str, *arguments: str) -> Any:
 
 def follow(tools: Path, gateway: Gateway, protocol: str) -> Any:
     """What a real client of the protocol gets that follows an upgrade which is completed."""
-    asked = f'subscription {{ upgradeProgress(id: "{gateway.upgrade}") {{ id state }} }}'
-    return run(tools, "ask.mjs", protocol, f"{gateway.url}/graphql", gateway.reader_key, asked)
+    subscription = f'subscription {{ upgradeProgress(id: "{gateway.upgrade}") {{ id state }} }}'
+    return run(tools, "ask.mjs", protocol, f"{gateway.url}/graphql", gateway.reader_key, subscription)
 
 
 def test_passes_every_audit_of_graphql_over_http(tools: Path, gateway: Gateway) -> None:

@@ -1,4 +1,4 @@
-"""Whatever bytes come in, no reply is an error of the server, and the server stays well."""
+"""Malformed requests get no server error, and the server stays ready."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The REST path does what its OpenAPI document says, whatever schemathesis comes up with."""
+"""The REST path does what its OpenAPI document says, for all requests that schemathesis generates."""
 
 import json
 import subprocess

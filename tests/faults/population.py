@@ -1,4 +1,4 @@
-"""Which instances do faults befall, and is what came of them the truth? The file is asked, not our code."""
+"""A large population for fault tests, and checks of its database by plain SQL."""
 
 import json
 import sqlite3
@@ -71,7 +71,10 @@ def _add_the_rest(file: Path, begin: int) -> None:
         rest = map(an_instance, range(begin, ACTIVE + ENDED))
         connection.executemany(
             "INSERT INTO instance (uuid, process_id, version, status, position_id) VALUES (?, 1, ?, ?, ?)",
-            ((one.id.bytes, one.version, statuses[one.status], numbers[one.position]) for one in rest),
+            (
+                (instance.id.bytes, instance.version, statuses[instance.status], numbers[instance.position])
+                for instance in rest
+            ),
         )
         connection.commit()
 
@@ -102,11 +105,11 @@ class Progress:
 
 def progress_of(file: Path, upgrade: UUID) -> Progress:
     """How far an upgrade has come."""
-    asked = """
+    query = """
         SELECT state, lease_worker, upgraded + skipped
         FROM upgrade LEFT JOIN partition ON partition.upgrade_id = upgrade.id WHERE uuid = ?"""
     with closing(sqlite3.connect(file, timeout=60)) as connection:
-        rows = connection.execute(asked, (upgrade.bytes,)).fetchall()
+        rows = connection.execute(query, (upgrade.bytes,)).fetchall()
     assert rows != [], f"upgrade {upgrade} is lost"
     assert len(rows) == 1, f"upgrade {upgrade} is divided: {rows}"
     [(state, worker, total)] = rows

@@ -1,4 +1,4 @@
-"""Real programs of ours, that a test can kill, stop and starve, and how it talks to them."""
+"""Starts real programs that a test can kill, stop and starve, and calls them."""
 
 import json
 import os
@@ -22,8 +22,8 @@ from sqlalchemy.engine import URL
 from tests.faults.population import PROCESS
 from tests.support.project import ROOT
 
-PATIENCE = 120.0
-"""Seconds after which a test gives up; whoever waits here goes on as soon as it can."""
+TIMEOUT = 120.0
+"""Seconds after which a test gives up waiting."""
 
 REST = f"/pub/v1/bpm/instance/bytemplate/{PROCESS.namespace}/{PROCESS.code}/version"
 SMALL_CHUNKS = {"UPLIFT_CHUNK_MS": "2", "UPLIFT_LEASE_SECONDS": "2", "UPLIFT_LOG_FORMAT": "json"}
@@ -41,7 +41,7 @@ class Answer:
 
 def until(holds: Callable[[], bool], what: str) -> None:
     """Wait until something holds."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not holds():
         assert time.monotonic() < deadline, f"Expected that {what}."
         time.sleep(0.002)
@@ -84,7 +84,7 @@ class Program:
     def stop(self) -> int:
         """Tell it to stop, and wait until it has; returns its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE)
+        return self.process.wait(TIMEOUT)
 
     def freeze(self) -> None:
         """Stop it; when this returns, all of it stands still."""
@@ -102,18 +102,18 @@ class Program:
             headers={"authorization": f"Bearer {self._key}", "content-type": "application/json", **headers},
         )
         try:
-            with urllib.request.urlopen(request, timeout=PATIENCE) as reply:
+            with urllib.request.urlopen(request, timeout=TIMEOUT) as reply:
                 return Answer(status=reply.status, headers=reply.headers, body=json.loads(reply.read()))
         except urllib.error.HTTPError as error:
             with error:
                 return Answer(status=error.code, headers=error.headers, body=json.loads(error.read()))
 
-    def mutate(self, mutation: str, given: object) -> Any:
+    def mutate(self, mutation: str, fields: object) -> Any:
         """Send a mutation with one input; returns its payload."""
         name = mutation.partition("(")[0]
         kind = name[0].upper() + name[1:] + "Input"
         query = f"mutation($input: {kind}!) {{ {mutation} }}"
-        answer = self.ask("/graphql", {"query": query, "variables": {"input": given}})
+        answer = self.ask("/graphql", {"query": query, "variables": {"input": fields}})
         assert answer.status == 200, answer
         assert "errors" not in answer.body, answer.body
         payload = answer.body["data"][name]
@@ -129,14 +129,16 @@ class Program:
 
     def upgrade_all_by_graphql(self, key: str) -> UUID:
         """The same, of the other front door."""
-        given = {
+        fields = {
             "namespace": PROCESS.namespace,
             "code": PROCESS.code,
             "selection": {"allActive": {}},
             "idempotencyKey": key,
             "wait": False,
         }
-        payload = self.mutate("upgradeInstances(input: $input) { upgrade { id } userErrors { code } }", given)
+        payload = self.mutate(
+            "upgradeInstances(input: $input) { upgrade { id } userErrors { code } }", fields
+        )
         return UUID(payload["upgrade"]["id"])
 
 

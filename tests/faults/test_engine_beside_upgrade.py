@@ -1,4 +1,4 @@
-"""An engine that moves and ends instances while they are upgraded: nothing that it says is overwritten."""
+"""An engine moves and ends instances during an upgrade: its reports are never overwritten."""
 
 import sqlite3
 from collections import Counter
@@ -43,8 +43,8 @@ def reports_of_an_engine(chance: Random) -> list[Report]:
 def send(server: Program, reports: list[Report]) -> None:
     for begin in range(0, len(reports), BATCH):
         several = [
-            {"id": str(one), "status": status, "position": [place]}
-            for one, status, place in reports[begin : begin + BATCH]
+            {"id": str(instance), "status": status, "position": [place]}
+            for instance, status, place in reports[begin : begin + BATCH]
         ]
         payload = server.mutate(
             "reportInstances(input: $input) { count userErrors { code message } }", {"instances": several}
@@ -56,9 +56,9 @@ def test_an_engine_and_an_upgrade_do_not_disturb_each_other(template: Template, 
     reports = reports_of_an_engine(Random(5))
     with served(file, template.key, UPLIFT_WORKER="false") as server:
         named = [str(instance_id(number)) for number in range(NAMED)]
-        asked = server.ask(REST, {"instanceIds": named}, prefer="respond-async")
-        assert asked.status == 202, asked
-        upgrade = UUID(asked.body["upgradeId"])
+        accepted = server.ask(REST, {"instanceIds": named}, prefer="respond-async")
+        assert accepted.status == 202, accepted
+        upgrade = UUID(accepted.body["upgradeId"])
         # Some before the first chunk, most beside all chunks, some after the last.
         send(server, reports[:5_000])
         with started("worker", file, template.key):
@@ -69,8 +69,8 @@ def test_an_engine_and_an_upgrade_do_not_disturb_each_other(template: Template, 
 
 
 def must_have_disturbed_nothing(file: Path, upgrade: UUID, reports: list[Report], untouched: Path) -> None:
-    said = {one.bytes: (STATUSES[status], f'["{place}"]') for one, status, place in reports}
-    asked = """
+    said = {instance.bytes: (STATUSES[status], f'["{place}"]') for instance, status, place in reports}
+    query = """
         SELECT before.uuid, before.version, before.status, first_position.elements,
                now.version, now.status, position.elements,
                outcome.version, outcome.status, outcome_position.elements, decision.to_version
@@ -87,7 +87,7 @@ def must_have_disturbed_nothing(file: Path, upgrade: UUID, reports: list[Report]
     seen: Counter[str] = Counter()
     with closing(sqlite3.connect(file, timeout=60)) as connection:
         connection.execute("ATTACH ? AS first", (str(untouched),))
-        for uuid, version, status, position, *rest in connection.execute(asked, (upgrade.bytes,)):
+        for uuid, version, status, position, *rest in connection.execute(query, (upgrade.bytes,)):
             now_version, now_status, now_position, found_version, found_status, found_position, to = rest
             was, will_be = (status, position), said.get(uuid, (status, position))
             assert (now_status, now_position) == will_be, "what the engine said is overwritten"

@@ -1,4 +1,4 @@
-"""A server without space to write: it says so, stays alive, and goes on when there is space again."""
+"""A server without disk space: it reports the outage, stays alive, and recovers when there is space again."""
 
 import resource
 import shutil
@@ -94,7 +94,7 @@ def test_a_server_out_of_space_says_so_and_goes_on_when_there_is_space(
         assert shown.body == {"data": {"upgrade": {"total": full.total}}}
         assert must_tell_the_truth(file, upgrade, template.file) == full
         disk.empty(server)
-        # A request that is repeated meanwhile changes nothing.
+        # A repeated request changes nothing during the outage.
         assert server.upgrade_all_by_graphql("one") == upgrade
         until(lambda: progress_of(file, upgrade).is_completed, "the upgrade ends")
         assert server.is_running

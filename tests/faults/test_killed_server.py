@@ -1,4 +1,4 @@
-"""A server that is killed at any moment of an upgrade: the next start goes on by itself, exactly once."""
+"""A server is killed during an upgrade: the next start continues it, each instance exactly once."""
 
 import shutil
 import time
@@ -24,12 +24,12 @@ def killed_upgrade(file: Path, template: Template, chance: Random, *, by_rest: b
     hits = 0
     for _ in range(KILLS):
         with served(file, template.key) as server:
-            asked = server.upgrade_all_by_rest("one") if by_rest else server.upgrade_all_by_graphql("one")
+            requested = server.upgrade_all_by_rest("one") if by_rest else server.upgrade_all_by_graphql("one")
             # The same request again, as of a client that got no answer: the same upgrade.
-            assert upgrade in (None, asked)
-            upgrade = asked
+            assert upgrade in (None, requested)
+            upgrade = requested
             goal = progress_of(file, upgrade).total + chance.randint(1, 30_000)
-            reached = lambda: (now := progress_of(file, asked)).is_completed or now.total >= goal  # noqa: B023, E731
+            reached = lambda: (now := progress_of(file, requested)).is_completed or now.total >= goal  # noqa: B023, E731
             until(reached, "the upgrade goes on by itself")
             time.sleep(chance.random() / 100)
             server.kill()
@@ -47,8 +47,8 @@ def test_an_upgrade_survives_that_its_server_is_killed(
     template: Template, file: Path, is_long: bool, seed: int
 ) -> None:
     chance = Random(seed)
-    wanted, kills, by_rest = 100 if is_long else KILLS, 0, True
-    while kills < wanted:
+    goal_kills, kills, by_rest = 100 if is_long else KILLS, 0, True
+    while kills < goal_kills:
         for left in file.parent.glob(f"{file.name}*"):
             left.unlink()
         shutil.copyfile(template.file, file)

@@ -1,4 +1,4 @@
-"""Another writer that keeps the database locked for longer than anyone waits."""
+"""Another writer locks the database for longer than the busy timeout."""
 
 import sqlite3
 from contextlib import closing

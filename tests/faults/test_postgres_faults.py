@@ -1,4 +1,4 @@
-"""Gateways that share a PostgreSQL database, and what befalls them: every instance is moved exactly once."""
+"""Faults of gateways that share a PostgreSQL database: every instance is upgraded exactly once."""
 
 import asyncio
 import time
@@ -65,7 +65,7 @@ WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'acti
 """Whether the database does what programs have sent, and waits neither for them nor for each other."""
 STATES = "SELECT array_agg(state) FROM pg_stat_activity WHERE usename = $1"
 SOMEBODY = "somebody"
-"""A role by which the connections of the first gateway can be told from those of the other."""
+"""A role by which the connections of the first gateway can be distinguished from those of the other."""
 FREE_ALL = "UPDATE partition SET lease_until = now() - interval '1 second'"
 CUT = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -110,13 +110,13 @@ class World(NamedTuple):
     url: URL
     gateways: tuple[Program, ...]
 
-    def ask(self, sql: str, *given: object) -> Any:
+    def ask(self, sql: str, *parameters: object) -> Any:
         """The first row that the database answers."""
 
         async def answer() -> Any:
             connection = await asyncpg.connect(self.url.render_as_string(), ssl=False)
             try:
-                return await connection.fetchrow(sql, *given)
+                return await connection.fetchrow(sql, *parameters)
             finally:
                 await connection.close()
 
@@ -223,8 +223,8 @@ def world(server: Server, key: str, tmp_path: Path) -> Iterator[World]:
     url = a_database(server)
     with ExitStack() as stack:
         first, second = (
-            stack.enter_context(served(one, key, folder=tmp_path))
-            for one in (url.set(username=SOMEBODY), url)
+            stack.enter_context(served(address, key, folder=tmp_path))
+            for address in (url.set(username=SOMEBODY), url)
         )
         assert first.url != second.url
         yield World(server, url, (first, second))
@@ -378,35 +378,35 @@ def has_come_to(world: World, upgrade: UUID, total: int) -> bool:
     return bool(now["state"] == UPGRADE_COMPLETED or now["total"] >= total)
 
 
-@pytest.mark.parametrize("asked", [0, 1])
+@pytest.mark.parametrize("gateway", [0, 1])
 def test_an_upgrade_that_several_gateways_share_is_paused_resumed_and_cancelled_by_any(
-    world: World, asked: int
+    world: World, gateway: int
 ) -> None:
     upgrade = world.upgrade_all()
 
-    def tell(mutation: str) -> None:
-        given = {"id": str(upgrade)}
-        world.gateways[asked].mutate(f"{mutation}(input: $input) {{ userErrors {{ code }} }}", given)
+    def change(mutation: str) -> None:
+        fields = {"id": str(upgrade)}
+        world.gateways[gateway].mutate(f"{mutation}(input: $input) {{ userErrors {{ code }} }}", fields)
 
     def must_stand_still(state: int) -> int:
         """From the answer on nothing moves; returns how many have their outcome."""
-        told = world.progress(upgrade)
-        assert told["state"] == state, "it came too late"
+        progress = world.progress(upgrade)
+        assert progress["state"] == state, "it came too late"
         until(lambda: not world.progress(upgrade)["workers"], "all workers stop")
         stopped = world.progress(upgrade)
-        assert (stopped["state"], stopped["total"]) == (state, told["total"])
+        assert (stopped["state"], stopped["total"]) == (state, progress["total"])
         world.must_tell_the_truth(upgrade)
         assert world.progress(upgrade) == stopped
         total: int = stopped["total"]
         return total
 
     world.until_all_share(upgrade)
-    tell("pauseUpgrade")
+    change("pauseUpgrade")
     paused = must_stand_still(UPGRADE_PAUSED)
-    tell("resumeUpgrade")
+    change("resumeUpgrade")
     until(lambda: world.progress(upgrade)["total"] > paused, "the work goes on")
     world.until_all_share(upgrade)
-    tell("cancelUpgrade")
+    change("cancelUpgrade")
     assert must_stand_still(UPGRADE_CANCELLED) > paused
 
 
@@ -457,7 +457,7 @@ async def keep(url: URL, reports: list[Report]) -> None:
     connection = await asyncpg.connect(url.render_as_string(), ssl=False)
     try:
         await connection.execute(SAID)
-        rows = [(one, STATUSES[status], f'["{place}"]') for one, status, place in reports]
+        rows = [(instance, STATUSES[status], f'["{place}"]') for instance, status, place in reports]
         await connection.copy_records_to_table("said", records=rows)
     finally:
         await connection.close()

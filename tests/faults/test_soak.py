@@ -1,4 +1,4 @@
-"""All that clients do at once leaves everything in order, and the judge of that is no yes-man."""
+"""Concurrent clients leave a consistent database, and the verdict detects a corrupted one."""
 
 import asyncio
 import shutil
@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from bench.soak.ledger import BARE, Asked, Ledger
+from bench.soak.ledger import BARE, Ledger, RequestedUpgrade
 from bench.soak.soak import Report, complaints, soak
 from bench.soak.verdict import broken_laws
 from bench.soak.world import ADMIN, populate
@@ -37,7 +37,7 @@ from uplift.testing.builders import a_worker, an_upgrade_id
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 
 LARGE = 13_000
-"""Of all instances, four of five are in one process: its upgrades are queued and worked off in chunks."""
+"""Of all instances, four of five are in one process: its upgrades are queued and run in chunks."""
 ALWAYS_DONE = {
     "REST all active",
     "REST all active, respond-async",
@@ -56,7 +56,7 @@ ALWAYS_DONE = {
     "reportInstances",
     "upgrade all active",
     "upgrade as planned",
-    "upgrade asked for again",
+    "upgrade requested again",
     "upgrade by ids",
     "upgrade under a used key",
     "upgrade with mappings",
@@ -117,12 +117,16 @@ async def a_short_life(file: Path) -> Life:
     await report_instances(store, reports=[report], caller=ADMIN)
     ledger.was_said(ended.id, report.status, report.position)
     left_out = frozenset([world.held[LEFT_OUT - 1].id])
-    newest = [one.id for one in world.held if (one.process, one.version, one.status) == NEWEST]
+    newest = [
+        instance.id
+        for instance in world.held
+        if (instance.process, instance.version, instance.status) == NEWEST
+    ]
     ids = [*newest[:2], InstanceId(UUID(int=404))]
 
     def note(done: Upgrade, **more: Any) -> None:
-        asked = Asked(process=BARE, selection=done.selection, moment=ledger.now(), **more)
-        ledger.seen(ledger.asked(done.id, asked), done.state)
+        request = RequestedUpgrade(process=BARE, selection=done.selection, moment=ledger.now(), **more)
+        ledger.seen(ledger.requested(done.id, request), done.state)
 
     may: dict[str, Any] = {"caller": ADMIN, "worker": a_worker(size=1_000)}
     done = await request_upgrade(store, UpgradeRequest(process=BARE, selection=all_active(left_out)), **may)
@@ -169,7 +173,7 @@ def a_partition_of(upgrade: int, cursor: int, last: int) -> str:
     [
         ("DELETE FROM instance WHERE id = 30", "was registered, but is lost"),
         ("UPDATE instance SET status = 4 WHERE id = 30", "is CANCELLED at {"),
-        ("UPDATE instance SET position_id = 1 + position_id % 2 WHERE id = 20", "but was said {"),
+        ("UPDATE instance SET position_id = 1 + position_id % 2 WHERE id = 20", "but its engine reported {"),
         ("UPDATE instance SET version = 9 WHERE id = 30", "is on version 9, which was never published"),
         (f"UPDATE instance SET version = 2 WHERE id = {ONE_MOVED}", "does not lead from version 1 to 2"),
         (
@@ -228,14 +232,14 @@ async def test_the_judge_misses_an_upgrade_that_is_lost(life: Life) -> None:
     [first, *_] = known.values()
     ledger = replace(life.ledger, upgrades={**known, an_upgrade_id(404): first})
     [broken] = await broken_laws(life.file, ledger)
-    assert broken == f"upgrades that were not asked for, or are lost: {{{an_upgrade_id(404)!r}}}"
+    assert broken == f"upgrades that were not requested, or are lost: {{{an_upgrade_id(404)!r}}}"
 
 
 async def test_the_judge_sees_an_upgrade_that_nobody_asked_for(life: Life) -> None:
     [(first, _), *others] = life.ledger.upgrades.items()
     ledger = replace(life.ledger, upgrades=dict(others))
     [broken] = await broken_laws(life.file, ledger)
-    assert broken == f"upgrades that were not asked for, or are lost: {{{first!r}}}"
+    assert broken == f"upgrades that were not requested, or are lost: {{{first!r}}}"
 
 
 def test_the_judge_reads_what_the_server_complains_of() -> None:

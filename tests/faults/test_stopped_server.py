@@ -1,4 +1,4 @@
-"""A program that is told to stop while clients wait, follow and ask, and while it works."""
+"""A server stops while clients wait, subscribe and call, and while its worker runs."""
 
 import http.client
 import json
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.faults
 
 QUEUED = 1
 NEVER = "3600"
-"""Seconds: a test that waits for this patience to end never ends."""
+"""Seconds, far longer than any test may take."""
 WAITING = """mutation($input: UpgradeInstancesInput!) {
   upgradeInstances(input: $input) { upgrade { id state } userErrors { code } } }"""
 ALL = {"namespace": PROCESS.namespace, "code": PROCESS.code, "selection": {"allActive": {}}}
@@ -121,10 +121,10 @@ def test_a_server_that_stops_lets_all_go_who_wait_and_gives_its_upgrade_back(
             assert b"event: complete" not in stream.read()  # or its client would take it for the end
 
         answer = by_graphql.result()
-        told = answer.body["data"]["upgradeInstances"]
-        assert (answer.status, told["userErrors"]) == (200, [])
-        assert told["upgrade"]["id"] == str(first)
-        assert told["upgrade"]["state"] in ("RUNNING", "QUEUED")
+        payload = answer.body["data"]["upgradeInstances"]
+        assert (answer.status, payload["userErrors"]) == (200, [])
+        assert payload["upgrade"]["id"] == str(first)
+        assert payload["upgrade"]["state"] in ("RUNNING", "QUEUED")
         answer = by_rest.result()
         assert (answer.status, answer.body["code"]) == (503, "SERVER_STOPS")
         assert answer.headers["location"] == f"/pub/v1/bpm/upgrades/{second}"

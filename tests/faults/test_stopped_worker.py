@@ -1,4 +1,4 @@
-"""A worker that stands still for longer than its lease, while another takes its upgrade over."""
+"""A worker is suspended for longer than its lease, and another takes its upgrade over."""
 
 import sqlite3
 import time

@@ -45,7 +45,7 @@ def file(folder: Path) -> Path:
 
 @pytest.fixture(params=SERVED)
 def empty(request: pytest.FixtureRequest, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    """An empty database of each kind, that of commands and programs which are told no other."""
+    """An empty database of each kind. Commands and programs use it by default."""
     if request.param == "sqlite":
         yield folder / "uplift.sqlite"
         return

@@ -38,7 +38,7 @@ Place = Path | URL
 """Where a database is: an SQLite file, or a database of a PostgreSQL server."""
 
 UPLIFT = str(Path(sys.executable).with_name("uplift"))
-PATIENCE = 120
+TIMEOUT = 120
 """Seconds that a program may take until it says what a test waits for."""
 
 WAITING = range(1, 4)
@@ -134,23 +134,23 @@ def a_key(place: Place, role: Role = Role.SYSTEM_ADMIN, name: str = "tester") ->
     return with_store(place, lambda store: create_key(SqlKeys(store.database), name=name, role=role))
 
 
-def uplift(*arguments: str | Path, given: str | bytes | None = None, **environment: str) -> Result:
-    """Run the command line in this process; `bind_ids` is its standard input."""
-    return CliRunner().invoke(app, list(map(str, arguments)), input=given, env=environment)
+def uplift(*arguments: str | Path, stdin: str | bytes | None = None, **environment: str) -> Result:
+    """Run the command line in this process; `stdin` is its standard input."""
+    return CliRunner().invoke(app, list(map(str, arguments)), input=stdin, env=environment)
 
 
-def must_do(*arguments: str | Path, given: str | bytes | None = None, **environment: str) -> str:
+def must_do(*arguments: str | Path, stdin: str | bytes | None = None, **environment: str) -> str:
     """What a command writes that ends well."""
-    result = uplift(*arguments, given=given, **environment)
+    result = uplift(*arguments, stdin=stdin, **environment)
     assert (result.exit_code, result.stderr) == (0, ""), result.output
     return result.stdout
 
 
 def must_refuse(
-    *arguments: str | Path, code: int = 1, given: str | bytes | None = None, **environment: str
+    *arguments: str | Path, code: int = 1, stdin: str | bytes | None = None, **environment: str
 ) -> str:
     """The sentence by which a command refuses; it must end as one, and not by an exception."""
-    result = uplift(*arguments, given=given, **environment)
+    result = uplift(*arguments, stdin=stdin, **environment)
     assert isinstance(result.exception, SystemExit), result.exception
     assert (result.exit_code, result.stdout) == (code, "")
     return result.stderr.removesuffix("\n")
@@ -158,7 +158,7 @@ def must_refuse(
 
 def until(holds: Callable[[], bool]) -> None:
     """Wait until something holds."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -182,7 +182,7 @@ class Program:
 
     def wait_for(self, pattern: str) -> str:
         """Wait until it has written this; returns what the first group of the pattern found."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while time.monotonic() < deadline:
             has_ended = self.process.poll() is not None
             if found := re.search(pattern, self.output):
@@ -199,7 +199,7 @@ class Program:
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Tell it to stop, and wait until it has; returns its exit code."""
         self.process.send_signal(how)
-        return self.process.wait(PATIENCE)
+        return self.process.wait(TIMEOUT)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The whole application over a small database, asked by keys of every kind."""
+"""The whole application over a small database, with API keys of every kind."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -93,18 +93,18 @@ async def a_served_world(folder: Path, **settings: Any) -> AsyncIterator[World]:
         await store.close()
 
 
-def asked(operation: str, name: str, field: GraphQLField) -> dict[str, Any]:
+def request_for(operation: str, name: str, field: GraphQLField) -> dict[str, Any]:
     """A request for a root field with the arguments that it needs."""
     needed: dict[str, GraphQLArgument] = {
-        name: one for name, one in field.args.items() if isinstance(one.type, GraphQLNonNull)
+        name: argument for name, argument in field.args.items() if isinstance(argument.type, GraphQLNonNull)
     }
-    declared = ", ".join(f"${name}: {one.type}" for name, one in needed.items())
+    declared = ", ".join(f"${name}: {argument.type}" for name, argument in needed.items())
     passed = ", ".join(f"{name}: ${name}" for name in needed)
     selected = "" if is_leaf_type(get_named_type(field.type)) else " { __typename }"
     return {
         "query": f"{operation}{f'({declared})' if declared else ''} "
         f"{{ {name}{f'({passed})' if passed else ''}{selected} }}",
-        "variables": {name: _value(one.type, name) for name, one in needed.items()},
+        "variables": {name: _value(argument.type, name) for name, argument in needed.items()},
     }
 
 
@@ -113,7 +113,7 @@ def every_operation() -> dict[str, dict[str, Any]]:
     kinds = {"query": SCHEMA.query_type, "mutation": SCHEMA.mutation_type}
     kinds["subscription"] = SCHEMA.subscription_type
     return {
-        f"{operation} {name}": asked(operation, name, field)
+        f"{operation} {name}": request_for(operation, name, field)
         for operation, kind in kinds.items()
         for name, field in _fields(kind).items()
     }
@@ -142,9 +142,9 @@ def _value(kind: Any, name: str) -> Any:
     if isinstance(kind, GraphQLEnumType):
         return next(iter(kind.values))
     if isinstance(kind, GraphQLInputObjectType):
-        wanted = {
+        fields = {
             name: field.type for name, field in kind.fields.items() if isinstance(field.type, GraphQLNonNull)
         } or {name: field.type for name, field in list(kind.fields.items())[:1]}
-        return {name: _value(of, name) for name, of in wanted.items()}
+        return {name: _value(of, name) for name, of in fields.items()}
     assert isinstance(kind, GraphQLScalarType)
     return SAMPLES_BY_NAME.get(name, SAMPLES[kind.name])

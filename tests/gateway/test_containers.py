@@ -1,4 +1,4 @@
-"""Do the Containerfile and compose.yaml speak of commands, settings and files that there are?"""
+"""Containerfile and compose.yaml name only commands, settings and files that exist."""
 
 import json
 import re
@@ -22,18 +22,18 @@ OTHERS = {"PATH", "PYTHONUNBUFFERED", "PGPASSWORD"}
 
 
 def instructions() -> list[tuple[str, str]]:
-    """The instructions of the Containerfile, each with what it is given."""
+    """The instructions of the Containerfile, each with its value."""
     text = (ROOT / "Containerfile").read_text().replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    return [(name, given.strip()) for name, _, given in (line.partition(" ") for line in lines)]
+    return [(name, value.strip()) for name, _, value in (line.partition(" ") for line in lines)]
 
 
-def given_to(instruction: str) -> list[str]:
-    return [given for name, given in instructions() if name == instruction]
+def values_of(instruction: str) -> list[str]:
+    return [value for name, value in instructions() if name == instruction]
 
 
 def environment_of_image() -> dict[str, str]:
-    pairs = (pair.partition("=") for given in given_to("ENV") for pair in given.split())
+    pairs = (pair.partition("=") for value in values_of("ENV") for pair in value.split())
     return {name: value for name, _, value in pairs}
 
 
@@ -54,12 +54,12 @@ def test_the_image_is_built_of_what_is_there() -> None:
         *("FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "VOLUME", "EXPOSE", "HEALTHCHECK"),
         *("ENTRYPOINT", "CMD"),
     }
-    stages = [re.fullmatch(r"\S+/python:[\d.]+-slim-\w+(?: AS (\w+))?", given) for given in given_to("FROM")]
+    stages = [re.fullmatch(r"\S+/python:[\d.]+-slim-\w+(?: AS (\w+))?", value) for value in values_of("FROM")]
     assert all(stages)
     names = {stage[1] for stage in stages if stage}
     copied = []
-    for given in given_to("COPY"):
-        *sources, _ = given.split()
+    for value in values_of("COPY"):
+        *sources, _ = value.split()
         if sources[0].startswith("--from="):
             assert sources[0].removeprefix("--from=") in names
         else:
@@ -72,12 +72,12 @@ def test_the_image_is_built_of_what_is_there() -> None:
 
 
 def test_the_image_runs_the_server_as_somebody_without_rights(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert given_to("USER") == ["10001"]
-    assert [json.loads(given) for given in given_to("ENTRYPOINT")] == [["tini", "--", "uplift"]]
-    assert [json.loads(given) for given in given_to("CMD")] == [["serve"]]
+    assert values_of("USER") == ["10001"]
+    assert [json.loads(value) for value in values_of("ENTRYPOINT")] == [["tini", "--", "uplift"]]
+    assert [json.loads(value) for value in values_of("CMD")] == [["serve"]]
     settings = settings_in(environment_of_image(), monkeypatch)
     assert settings.database == Path("/data/uplift.sqlite")
-    assert [str(settings.port)] == given_to("EXPOSE")
+    assert [str(settings.port)] == values_of("EXPOSE")
     assert settings.host == "0.0.0.0"
 
 
@@ -97,10 +97,10 @@ def test_a_service_runs_a_command_with_settings_that_there_are(
 def test_services_wait_for_services_and_no_secret_is_written_down() -> None:
     conditions = {"service_healthy", "service_completed_successfully"}
     for service in SERVICES.values():
-        for name, wanted in service.get("depends_on", {}).items():
-            assert wanted["condition"] in conditions
+        for name, dependency in service.get("depends_on", {}).items():
+            assert dependency["condition"] in conditions
             has_check = "test" in SERVICES[name].get("healthcheck", {})
-            assert has_check or wanted["condition"] == "service_completed_successfully"
+            assert has_check or dependency["condition"] == "service_completed_successfully"
         for name, value in service["environment"].items():
             assert "PASSWORD" not in name or value.startswith("${POSTGRES_PASSWORD:?")
         for volume in service.get("volumes", ()):
@@ -121,7 +121,7 @@ def python_of(check: list[str]) -> str:
     [
         (
             ("serve", "--port", "0"),
-            python_of(json.loads(given_to("HEALTHCHECK")[0].partition("CMD ")[2])),
+            python_of(json.loads(values_of("HEALTHCHECK")[0].partition("CMD ")[2])),
             "8000",
         ),
         (("worker",), python_of(SERVICES["worker"]["healthcheck"]["test"]), "9100"),

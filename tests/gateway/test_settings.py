@@ -1,4 +1,4 @@
-"""Are settings read from where they should be, and bad ones named without showing a secret?"""
+"""Settings come from environment variables and options; errors name bad ones and show no secret."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Does the worker go on whatever it meets, and end when it is told to?"""
+"""The worker survives errors of the store, and stops when it should."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -160,7 +160,7 @@ async def test_a_server_works_on_one_upgrade_with_several_workers(monkeypatch: p
     holding = instances(range(1_000))
     async with asyncio.timeout(60), the_server().database() as url, an_open_database(url) as opened:
         await a_process(opened, holding=holding)
-        asked = await request_upgrade(
+        requested = await request_upgrade(
             opened,
             UpgradeRequest(process=ORDERS, selection=all_active()),
             caller=ADMIN,
@@ -172,19 +172,23 @@ async def test_a_server_works_on_one_upgrade_with_several_workers(monkeypatch: p
         )
         async with app.router.lifespan_context(app):
             await store.are_all_there.wait()
-            partitions = (await opened.partitions.remaining([asked.id]))[asked.id]
+            partitions = (await opened.partitions.remaining([requested.id]))[requested.id]
             names = sorted(store.workers)
             store.may_go_on.set()
-            done = await wait_until_finished(opened, asked)
-        outcomes = await outcomes_of(opened, asked.id)
+            done = await wait_until_finished(opened, requested)
+        outcomes = await outcomes_of(opened, requested.id)
         moved = await instances_of(opened, ORDERS)
-        assert (await opened.partitions.remaining([asked.id]))[asked.id] == ()
-    assert [one.lease.worker for one in partitions if one.lease] == names
+        assert (await opened.partitions.remaining([requested.id]))[requested.id] == ()
+    assert [partition.lease.worker for partition in partitions if partition.lease] == names
     assert {name.rpartition(":")[2] for name in names} == {"1", "2", "3"}
     assert len({name.rpartition(":")[0] for name in names}) == 1
     assert (done.state, done.upgraded, done.skipped) == (UpgradeState.COMPLETED, 1_000, 0)
-    assert [(one.instance, one.to_version) for one in outcomes] == [(one.id, 2) for one in holding]
-    assert [(one.id, one.version) for one in moved] == [(one.id, 2) for one in holding]
+    assert [(outcome.instance, outcome.to_version) for outcome in outcomes] == [
+        (instance.id, 2) for instance in holding
+    ]
+    assert [(instance.id, instance.version) for instance in moved] == [
+        (instance.id, 2) for instance in holding
+    ]
 
 
 async def test_a_broken_file_neither_ends_the_worker_nor_shows_in_a_reply(folder: Path) -> None:

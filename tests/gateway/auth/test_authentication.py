@@ -1,4 +1,4 @@
-"""How is a caller known over both APIs of the real application, on a real database?"""
+"""Callers authenticate over both APIs of the real application, on a real database."""
 
 from collections.abc import AsyncIterator
 

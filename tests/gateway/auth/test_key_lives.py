@@ -1,4 +1,4 @@
-"""How long does a key live, and what is known of its life?"""
+"""API keys expire, are revoked, and keep an audit of their uses."""
 
 import asyncio
 import re
@@ -121,13 +121,13 @@ async def test_what_several_programs_counted_is_added_up(keys: SqlKeys) -> None:
 
 
 class UnwillingKeys(SqlKeys):
-    """Cannot write as long as it is told so."""
+    """Fails to store uses while `is_down` is set."""
 
     is_unwilling = True
-    asked = 0
+    attempts = 0
 
     async def add_uses(self, uses: Sequence[KeyUse]) -> None:
-        self.asked += 1
+        self.attempts += 1
         if self.is_unwilling:
             raise StoreUnavailable("it is locked")
         await super().add_uses(uses)
@@ -153,7 +153,7 @@ async def test_a_locked_database_is_waited_for_once_at_a_stop(keys: SqlKeys) -> 
         uses.count(uuid4(), accepted=True)
         await asyncio.sleep(0)
         stopping.set()
-    assert unwilling.asked == 1
+    assert unwilling.attempts == 1
 
 
 async def test_the_audit_tells_who_did_what_and_when(keys: SqlKeys) -> None:

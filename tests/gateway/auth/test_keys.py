@@ -1,4 +1,4 @@
-"""Are API keys well formed, kept only as digests, and refused as soon as they are revoked?"""
+"""API keys are well formed, stored only as digests, and refused once revoked."""
 
 import hashlib
 import re

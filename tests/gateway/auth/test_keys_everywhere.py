@@ -1,4 +1,4 @@
-"""Do two gateways on one database agree on keys at once, and keep quiet about them?"""
+"""Two gateways on one database agree on API keys, and log none of them."""
 
 import json
 from collections.abc import Iterator
@@ -44,15 +44,15 @@ def ask_in_every_way(url: str, key: str) -> None:
 
 @pytest.fixture
 def gateways(database: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Program]]:
-    """Two programs that serve the same database, and write down all that they have to say."""
+    """Two programs that serve the same database, and log at level debug."""
     url = {"UPLIFT_DATABASE_URL": url_of(database), **SAYS_EVERYTHING}
     first, second = tmp_path_factory.mktemp("first"), tmp_path_factory.mktemp("second")
     with (
-        started("serve", "--port=0", folder=first, **url) as one,
-        started("serve", "--port=0", folder=second, **url) as other,
+        started("serve", "--port=0", folder=first, **url) as first_gateway,
+        started("serve", "--port=0", folder=second, **url) as second_gateway,
     ):
-        one.url()
-        yield [one, other]
+        first_gateway.url()
+        yield [first_gateway, second_gateway]
 
 
 def test_two_gateways_refuse_a_key_at_once_count_its_uses_and_never_log_it(
@@ -61,8 +61,8 @@ def test_two_gateways_refuse_a_key_at_once_count_its_uses_and_never_log_it(
     revoked, key = a_key(database)
     _, brief_key = a_key(database, name="brief")
     _, other_key = a_key(database, name="other")
-    for one in (key, brief_key, other_key):
-        assert statuses(gateways, one) == {200, 400}
+    for api_key in (key, brief_key, other_key):
+        assert statuses(gateways, api_key) == {200, 400}
 
     assert must_do("keys", "revoke", str(revoked.id)) == f"Revoked {revoked.id}.\n"
     assert statuses(gateways, key) == {401}

@@ -1,4 +1,4 @@
-"""Is the audit taken out whole from a terminal, and forgotten when that is wanted?"""
+"""The command line exports the whole audit, and prunes old outcomes."""
 
 import csv
 import json
@@ -42,14 +42,14 @@ def test_the_audit_has_a_record_for_each_outcome_the_newest_upgrade_first(upgrad
     moved: list[tuple[Any, ...]] = [(number, "UPGRADED", 1, 2, []) for number in WAITING]
     assert [
         (
-            one["process"],
-            one["instance"],
-            one["outcome"],
-            one["fromVersion"],
-            one["toVersion"],
-            one["reasons"],
+            record["process"],
+            record["instance"],
+            record["outcome"],
+            record["fromVersion"],
+            record["toVersion"],
+            record["reasons"],
         )
-        for one in records
+        for record in records
     ] == [
         ("crm/invoices", str(an_id(FOREIGN)), "SKIPPED", 1, 1, ["ALREADY_LATEST"]),
         *(
@@ -64,12 +64,16 @@ def test_the_audit_has_a_record_for_each_outcome_the_newest_upgrade_first(upgrad
         ),
     ]
     last, by_ids, first = everything(upgraded).upgrades
-    assert [one["upgrade"] for one in records] == [str(last.id), *[str(by_ids.id)] * 2, *[str(first.id)] * 5]
-    assert {one["reason"] for one in records[3:]} == {'überfällig, "so"'}
-    assert {one["requestedBy"] for one in records} == {first.requested_by}
+    assert [record["upgrade"] for record in records] == [
+        str(last.id),
+        *[str(by_ids.id)] * 2,
+        *[str(first.id)] * 5,
+    ]
+    assert {record["reason"] for record in records[3:]} == {'überfällig, "so"'}
+    assert {record["requestedBy"] for record in records} == {first.requested_by}
     assert first.started_at is not None
     assert first.finished_at is not None
-    times = {(datetime.fromisoformat(one["startedAt"]), one["finishedAt"]) for one in records[3:]}
+    times = {(datetime.fromisoformat(record["startedAt"]), record["finishedAt"]) for record in records[3:]}
     assert times == {(first.started_at, first.finished_at.isoformat())}
     assert records[2]["fromPosition"] is None
     assert records[3]["fromPosition"] == records[3]["toPosition"] == ["approve"]
@@ -85,13 +89,13 @@ def test_the_audit_of_one_process_as_csv_is_the_same_in_a_file(upgraded: Place) 
     assert rows == [
         [
             ""
-            if one[column] is None
-            else " ".join(one[column])
-            if isinstance(one[column], list)
-            else str(one[column])
+            if record[column] is None
+            else " ".join(record[column])
+            if isinstance(record[column], list)
+            else str(record[column])
             for column in COLUMNS
         ]
-        for one in records
+        for record in records
     ]
 
 
@@ -101,8 +105,8 @@ def test_what_is_forgotten_keeps_its_counts(upgraded: Place) -> None:
     assert must_do("prune-audit", "--older-than", "0") == "Deleted 8 outcomes.\n"
     assert exported() == []
     left = everything(upgraded)
-    assert [(one.upgraded, one.skipped) for one in left.upgrades] == [(0, 1), (0, 2), (3, 2)]
-    assert all(one.pruned_at is not None for one in left.upgrades)
+    assert [(upgrade.upgraded, upgrade.skipped) for upgrade in left.upgrades] == [(0, 1), (0, 2), (3, 2)]
+    assert all(upgrade.pruned_at is not None for upgrade in left.upgrades)
 
 
 @pytest.mark.parametrize("command", [["export-audit"], ["prune-audit", "--older-than", "0"]])

@@ -1,4 +1,4 @@
-"""What the command line says of a database's schema, and what becomes of one that is not the newest."""
+"""`uplift db` shows the revision of a schema, and migrates it."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Is the demo's population what it says, the same for the same seed?"""
+"""The demo creates the instances that it describes, and the same ones for the same seed."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ async def test_the_same_seed_gives_the_same_instances() -> None:
     first = await drawn(seed=7)
     assert first == await drawn(seed=7)
     assert first != await drawn(seed=8)
-    assert len({one.id for one in first}) == 500
+    assert len({instance.id for instance in first}) == 500
 
 
 async def test_fewer_instances_are_the_first_of_more() -> None:
@@ -68,12 +68,14 @@ def test_every_position_is_one_where_an_instance_of_its_version_can_wait(number:
 
 async def test_instances_are_spread_over_versions_statuses_and_positions() -> None:
     population = await drawn(instances=5_000)
-    assert set(Counter(one.version for one in population)) == set(range(1, VERSIONS + 1))
-    partitions = Counter(one.status for one in population)
+    assert set(Counter(instance.version for instance in population)) == set(range(1, VERSIONS + 1))
+    partitions = Counter(instance.status for instance in population)
     assert {status: round(100 * partitions[status] / 5_000) for status in Status} == pytest.approx(
         STATUSES, abs=2
     )
-    seen = {(one.version, one.position) for one in population if one.status is Status.PENDING}
+    seen = {
+        (instance.version, instance.position) for instance in population if instance.status is Status.PENDING
+    }
     assert seen == {(number, position) for number in range(1, VERSIONS + 1) for position in positions(number)}
 
 

@@ -1,4 +1,4 @@
-"""Does `uplift diff` tell a pipeline what breaks, by its exit code and in its JSON form?"""
+"""`uplift diff` reports what breaks, by its exit code, as text and as JSON."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Do the records of a file get into the database, and does a bad line stop them with its number?"""
+"""`uplift import` stores the records of a file, and reports a bad line by its number."""
 
 import json
 from collections.abc import Sequence
@@ -107,7 +107,7 @@ def test_the_same_file_again_changes_nothing(empty: Place) -> None:
 def test_a_later_file_tells_how_things_stand_now(empty: Place) -> None:
     must_do("import", a_file(lines(PROCESS, VERSION, an_instance_record(1), an_instance_record(2))))
     must_do("import", a_file(lines(an_instance_record(1, status="COMPLETED"))))
-    assert {number: one.status for number, one in instances(empty).items()} == {
+    assert {number: instance.status for number, instance in instances(empty).items()} == {
         an_id(1): Status.COMPLETED,
         an_id(2): Status.PENDING,
     }
@@ -258,7 +258,7 @@ def test_a_bad_line_is_told_by_number_and_nothing_of_its_batch_is_written(
     assert len(found.processes) == len(found.versions[ORDERS]) == 1
     count = len(found.instances[ORDERS])
     assert f"Imported so far: 1 process, 1 version, {count} instance" in said
-    assert [one.id for one in found.instances[ORDERS]] == [an_id(1)][:count]
+    assert [instance.id for instance in found.instances[ORDERS]] == [an_id(1)][:count]
 
 
 def test_mending_the_line_lets_the_rest_in(empty: Place) -> None:
@@ -328,9 +328,9 @@ async def test_of_two_bad_lines_the_first_is_told_however_late_it_is_noticed(als
     if also_bad:
         records[BATCH + 1]["status"] = "WAITING"
     store = InMemoryStore()
-    with pytest.raises(ImportFailedError, match=r"but line 10 is invalid: .*got 9.*0 instances") as told:
+    with pytest.raises(ImportFailedError, match=r"but line 10 is invalid: .*got 9.*0 instances") as caught:
         await import_file(store, a_file(lines(PROCESS, VERSION, *records)), caller=ADMIN)
-    assert told.value.line == 10
+    assert caught.value.line == 10
     assert await by_id(store, ORDERS) == {}
 
 
@@ -344,9 +344,9 @@ async def test_progress_ends_at_the_size_of_the_file() -> None:
     assert len(seen) == 3
 
 
-@pytest.mark.parametrize("given", [["gone.jsonl"], ["."], []], ids=["missing", "a folder", "none"])
-def test_what_is_no_file_is_refused(folder: Path, given: list[str]) -> None:
-    must_refuse("import", *given, code=2)
+@pytest.mark.parametrize("arguments", [["gone.jsonl"], ["."], []], ids=["missing", "a folder", "none"])
+def test_what_is_no_file_is_refused(folder: Path, arguments: list[str]) -> None:
+    must_refuse("import", *arguments, code=2)
     assert list(folder.iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""Can instances be upgraded from a terminal on a gateway somewhere else?"""
+"""The command line upgrades instances through a remote gateway."""
 
 import asyncio
 import re
@@ -111,7 +111,9 @@ def test_upgrades_there_as_here(there: There, folder: Path) -> None:
         "the new terms",
         UpgradeState.COMPLETED,
     )
-    assert {int(one.version) for one in found.instances[ORDERS] if one.id in map(an_id, WAITING)} == {2}
+    assert {
+        int(instance.version) for instance in found.instances[ORDERS] if instance.id in map(an_id, WAITING)
+    } == {2}
     assert not (folder / "uplift.sqlite").exists()
 
 
@@ -133,11 +135,13 @@ def test_a_dry_run_there_shows_what_one_here_shows(there: There) -> None:
 
 def test_a_fingerprint_there_holds_an_upgrade_to_its_plan(there: There) -> None:
     arguments = ["upgrade", "crm/orders", "--all-active", *there.arguments()]
-    given = must_do(*arguments, "--dry-run").splitlines()[-1].removeprefix("Fingerprint ")
-    assert counts(must_do(*arguments, "--fingerprint", given))["upgraded"] == 3
+    fingerprint = must_do(*arguments, "--dry-run").splitlines()[-1].removeprefix("Fingerprint ")
+    assert counts(must_do(*arguments, "--fingerprint", fingerprint))["upgraded"] == 3
     before = there.everything()
-    said = must_refuse(*arguments, "--fingerprint", given)
-    assert said.startswith(f"Expected to carry out the plan {given}, but it would upgrade 0 instead of 3")
+    said = must_refuse(*arguments, "--fingerprint", fingerprint)
+    assert said.startswith(
+        f"Expected to carry out the plan {fingerprint}, but it would upgrade 0 instead of 3"
+    )
     assert there.everything() == before
 
 

@@ -1,4 +1,4 @@
-"""Is the schema that the command line prints the one that is shipped?"""
+"""`uplift print-schema` prints the schema that the package contains."""
 
 from importlib.metadata import version
 from importlib.resources import files

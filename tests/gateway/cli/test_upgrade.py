@@ -1,4 +1,4 @@
-"""Can instances be upgraded from a terminal, on the database beside it?"""
+"""The command line upgrades instances in a local database."""
 
 import json
 import re
@@ -90,7 +90,7 @@ def test_reads_ids_from_a_file(file: Path, ending: str) -> None:
 
 def test_reads_ids_from_standard_input_beside_those_given(file: Path) -> None:
     shown = must_do(
-        "upgrade", "crm/orders", "--ids-from", "-", "--id", str(an_id(1)), given=f"{an_id(1)}\n{an_id(2)}\n"
+        "upgrade", "crm/orders", "--ids-from", "-", "--id", str(an_id(1)), stdin=f"{an_id(1)}\n{an_id(2)}\n"
     )
     assert counts(shown) == {"upgraded": 2, "skipped": 0, "excluded": 0}
     assert versions(file) == {**ALL_UPGRADED, 3: 1}
@@ -158,11 +158,16 @@ def the_fingerprint(*arguments: str) -> str:
 
 
 def test_carries_out_just_the_plan_of_a_fingerprint(database: Place) -> None:
-    given = the_fingerprint("crm/orders", "--all-active")
-    assert counts(must_do("upgrade", "crm/orders", "--all-active", "--fingerprint", given))["upgraded"] == 3
+    fingerprint = the_fingerprint("crm/orders", "--all-active")
+    assert (
+        counts(must_do("upgrade", "crm/orders", "--all-active", "--fingerprint", fingerprint))["upgraded"]
+        == 3
+    )
     before = everything(database)
-    said = must_refuse("upgrade", "crm/orders", "--all-active", "--fingerprint", given)
-    assert said.startswith(f"Expected to carry out the plan {given}, but it would upgrade 0 instead of 3")
+    said = must_refuse("upgrade", "crm/orders", "--all-active", "--fingerprint", fingerprint)
+    assert said.startswith(
+        f"Expected to carry out the plan {fingerprint}, but it would upgrade 0 instead of 3"
+    )
     assert everything(database) == before
 
 
@@ -343,20 +348,20 @@ def test_a_line_that_is_no_id_is_told_by_number(file: Path, line: bytes) -> None
     content = ID.encode() + b"\n\n" + line + b"\n"
     Path("ids.txt").write_bytes(content)
     for arguments, name in (("ids.txt", "ids.txt"), ("-", "standard input")):
-        said = must_refuse("upgrade", "crm/orders", "--ids-from", arguments, given=content)
+        said = must_refuse("upgrade", "crm/orders", "--ids-from", arguments, stdin=content)
         assert said.startswith(f"Expected line 3 of {name} to be an id, but got ")
         assert len(said) < 200
     assert versions(file) == UNTOUCHED
 
 
 def test_a_file_without_ids_selects_nothing(file: Path) -> None:
-    said = must_refuse("upgrade", "crm/orders", "--ids-from", "-", given="\n")
+    said = must_refuse("upgrade", "crm/orders", "--ids-from", "-", stdin="\n")
     assert said == "Expected --id or --ids-from with at least one id, or --all-active, but got neither."
 
 
 def test_too_many_ids_are_refused(file: Path) -> None:
     ids = "".join(f"00000000-0000-4000-8000-{number:012}\n" for number in range(100_001))
-    said = must_refuse("upgrade", "crm/orders", "--ids-from", "-", given=ids)
+    said = must_refuse("upgrade", "crm/orders", "--ids-from", "-", stdin=ids)
     assert said == "Expected --id or --ids-from to hold at most 100,000 ids, but got 100,001."
     assert versions(file) == UNTOUCHED
 

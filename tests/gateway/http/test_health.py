@@ -1,4 +1,4 @@
-"""Does the gateway tell whether it is alive, and whether it can work?"""
+"""The health probes report whether the gateway runs and whether its database answers."""
 
 import asyncio
 import threading
@@ -44,7 +44,7 @@ async def a_client(store: SqlStore, settings: Settings) -> AsyncIterator[httpx2.
         yield client
 
 
-async def asked(client: httpx2.AsyncClient, path: str) -> tuple[int, object]:
+async def probe(client: httpx2.AsyncClient, path: str) -> tuple[int, object]:
     reply = await client.get(path)
     return reply.status_code, reply.json()
 
@@ -65,8 +65,8 @@ async def test_a_broken_database_makes_it_unready_but_not_dead(folder: Path, bre
     assert callable(break_it)
     file = folder / "uplift.sqlite"
     async with a_store(file) as store, a_client(store, Settings()) as client:
-        assert await asked(client, "/healthz") == (200, {"status": "ok"})
-        assert await asked(client, "/readyz") == READY
+        assert await probe(client, "/healthz") == (200, {"status": "ok"})
+        assert await probe(client, "/readyz") == READY
 
         await store.close()  # what is open already would go on with the file that it has
         if break_it is Path.mkdir:
@@ -74,7 +74,7 @@ async def test_a_broken_database_makes_it_unready_but_not_dead(folder: Path, bre
         break_it(file)
 
         with capture_logs() as logged:
-            assert await asked(client, "/readyz") == UNAVAILABLE
+            assert await probe(client, "/readyz") == UNAVAILABLE
         assert logged == [
             {
                 "event": "not ready: the database does not answer",
@@ -82,7 +82,7 @@ async def test_a_broken_database_makes_it_unready_but_not_dead(folder: Path, bre
                 "exc_info": True,
             }
         ]
-        assert await asked(client, "/healthz") == (200, {"status": "ok"})
+        assert await probe(client, "/healthz") == (200, {"status": "ok"})
 
 
 async def test_it_is_ready_again_once_the_database_is(folder: Path) -> None:
@@ -91,34 +91,34 @@ async def test_it_is_ready_again_once_the_database_is(folder: Path) -> None:
         await store.close()
         file.rename(aside)
         with capture_logs():
-            assert await asked(client, "/readyz") == UNAVAILABLE
+            assert await probe(client, "/readyz") == UNAVAILABLE
         await store.close()
         aside.rename(file)
-        assert await asked(client, "/readyz") == READY
+        assert await probe(client, "/readyz") == READY
 
 
 async def test_it_is_ready_again_once_a_server_of_postgresql_lets_it_in() -> None:
     server = the_server()
     async with server.empty_database() as url, a_store(url) as store, a_client(store, Settings()) as client:
-        assert await asked(client, "/readyz") == READY
+        assert await probe(client, "/readyz") == READY
         await server.execute(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS false")
         await server.execute(CUT.format(url.database))
         with capture_logs() as logged:
-            assert await asked(client, "/readyz") == UNAVAILABLE
+            assert await probe(client, "/readyz") == UNAVAILABLE
         assert [line["event"] for line in logged] == ["not ready: the database does not answer"]
-        assert await asked(client, "/healthz") == (200, {"status": "ok"})
+        assert await probe(client, "/healthz") == (200, {"status": "ok"})
         await server.execute(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS true")
-        assert await asked(client, "/readyz") == READY
+        assert await probe(client, "/readyz") == READY
 
 
 async def test_it_is_not_ready_as_long_as_another_version_has_changed_the_schema(empty: Place) -> None:
     async with a_store(empty) as store, a_client(store, Settings()) as client:
         await put_revision(store, "9000")
         with capture_logs() as logged:
-            assert await asked(client, "/readyz") == UNAVAILABLE
+            assert await probe(client, "/readyz") == UNAVAILABLE
         assert len(logged) == 1
         await put_revision(store, NEWEST)
-        assert await asked(client, "/readyz") == READY
+        assert await probe(client, "/readyz") == READY
 
 
 async def test_what_is_not_shown_is_not_served(folder: Path) -> None:
@@ -127,4 +127,4 @@ async def test_what_is_not_shown_is_not_served(folder: Path) -> None:
         page = await client.get("/graphql", headers={"accept": "text/html"})
         assert page.status_code == 406
         assert (await client.get("/graphql/static/manifest.json")).status_code == 404
-        assert await asked(client, "/readyz") == READY
+        assert await probe(client, "/readyz") == READY

@@ -1,4 +1,4 @@
-"""Is each limit a setting, and does the whole application keep to it?"""
+"""Each limit is a setting that the whole application observes."""
 
 import json
 from pathlib import Path
@@ -74,8 +74,8 @@ async def test_the_cost_of_a_plan_is_counted_again_within_the_setting(folder: Pa
 
 
 async def test_how_many_instances_a_request_may_name_is_a_setting(folder: Path) -> None:
-    registered = [{"id": one, "version": 1, "status": "PENDING"} for one in TWO_IDS]
-    reported = [{"id": one, "status": "PENDING"} for one in TWO_IDS]
+    registered = [{"id": instance_id, "version": 1, "status": "PENDING"} for instance_id in TWO_IDS]
+    reported = [{"id": instance_id, "status": "PENDING"} for instance_id in TWO_IDS]
     async with a_served_world(folder, max_ids=1) as world:
         before = await world.everything()
         requests: list[tuple[str, dict[str, Any], str]] = [
@@ -178,7 +178,7 @@ def test_a_bad_origin_is_named(origin: str) -> None:
     assert origin in said
 
 
-ASKED_FIRST = {
+PREFLIGHT = {
     "origin": "https://tools.example",
     "access-control-request-method": "POST",
     "access-control-request-headers": "authorization,content-type",
@@ -188,7 +188,7 @@ ASKED_FIRST = {
 async def test_a_page_of_another_origin_may_read_nothing_by_default(folder: Path) -> None:
     async with a_served_world(folder) as world:
         for path in ("/graphql", REST):
-            reply = await world.client.options(path, headers=ASKED_FIRST)
+            reply = await world.client.options(path, headers=PREFLIGHT)
             assert reply.status_code == 405
             assert _cors(reply) == set()
 
@@ -196,7 +196,7 @@ async def test_a_page_of_another_origin_may_read_nothing_by_default(folder: Path
 async def test_a_page_of_another_origin_may_call_and_read_when_listed(folder: Path) -> None:
     async with a_served_world(folder, allowed_origins=["https://TOOLS.example:443"]) as world:
         for path in ("/graphql", REST):
-            reply = await world.client.options(path, headers=ASKED_FIRST)
+            reply = await world.client.options(path, headers=PREFLIGHT)
             assert reply.status_code == 200
             assert reply.headers["access-control-allow-origin"] == "https://tools.example"
             assert "access-control-allow-credentials" not in reply.headers
@@ -213,7 +213,7 @@ async def test_a_page_of_another_origin_may_call_and_read_when_listed(folder: Pa
 
 async def test_a_page_of_another_origin_may_read_nothing_when_another_is_listed(folder: Path) -> None:
     async with a_served_world(folder, allowed_origins=["https://other.example"]) as world:
-        reply = await world.client.options("/graphql", headers=ASKED_FIRST)
+        reply = await world.client.options("/graphql", headers=PREFLIGHT)
         assert reply.status_code == 400
         headers = {**bearing(world.admin), "origin": "https://tools.example"}
         reply = await world.client.post("/graphql", json={"query": "{ __typename }"}, headers=headers)

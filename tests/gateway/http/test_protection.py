@@ -1,4 +1,4 @@
-"""What does the server in front of both APIs do with every reply, and with clients that dawdle?"""
+"""The server adds security headers to every response, and ends slow requests."""
 
 import socket
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ from uplift.gateway.server.header_timeout import MAX_HEAD_BYTES
 from uplift.storage.repositories.api_keys import SqlKeys
 
 POLICY = "default-src 'none'; frame-ancestors 'none'"
-PATIENCE = 30
+TIMEOUT = 30
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """A server with little patience for heads and bodies: its URL, and an administrator's key."""
+    """A server with short timeouts for heads and bodies: its URL, and an administrator's key."""
     folder = tmp_path_factory.mktemp("protection")
     file = folder / "uplift.sqlite"
     with_store(file, a_world)
@@ -88,7 +88,7 @@ def test_a_refused_websocket_tells_browsers_to_be_careful(served: tuple[str, str
 def _sent(url: str, *parts: bytes) -> bytes:
     """What the server says until it closes a connection on which these parts were sent."""
     host, _, port = url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
+    with socket.create_connection((host, int(port)), timeout=TIMEOUT) as connection:
         for part in parts:
             connection.sendall(part)
         said = b""

@@ -1,4 +1,4 @@
-"""How often may one key ask?"""
+"""The rate limit counts the requests of each API key."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Do the alert rules fire when they should and not else, on what a gateway exports?"""
+"""Alert rules fire when they should and only then, on metrics that a gateway exports."""
 
 import re
 import shutil
@@ -37,11 +37,11 @@ def exported(folder: Path, database: Path) -> Iterator[str]:
         assert program.stop() == 0
 
 
-def promtool(*arguments: str, given: str = "") -> str:
+def promtool(*arguments: str, stdin: str = "") -> str:
     """What promtool says, which must have no complaint. Skips the test when it is not there."""
     if not shutil.which("promtool"):
         pytest.skip("promtool, which tries the alert rules, is not installed: apt-get install prometheus")
-    done = subprocess.run(["promtool", *arguments], input=given, capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run(["promtool", *arguments], input=stdin, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -57,7 +57,10 @@ def test_each_alert_fires_and_keeps_still_when_it_should() -> None:
 @pytest.mark.parametrize("alert", NAMES)
 def test_an_alert_is_tried_both_firing_and_keeping_still(alert: str) -> None:
     expected = [
-        one["exp_alerts"] for test in TRIED for one in test["alert_rule_test"] if one["alertname"] == alert
+        rule_test["exp_alerts"]
+        for test in TRIED
+        for rule_test in test["alert_rule_test"]
+        if rule_test["alertname"] == alert
     ]
     assert {bool(alerts) for alerts in expected} == {True, False}
 
@@ -68,7 +71,7 @@ def test_alerts_are_tried_on_what_a_gateway_exports(exported: str) -> None:
         for family in text_string_to_metric_families(exported)
         for sample in family.samples
     }
-    used = {series_of(one["series"]) for test in TRIED for one in test["input_series"]}
+    used = {series_of(series["series"]) for test in TRIED for series in test["input_series"]}
     assert used <= known
 
 
@@ -80,7 +83,7 @@ def series_of(written: str) -> Series:
 
 
 def test_prometheus_has_nothing_to_complain_of_in_what_a_gateway_exports(exported: str) -> None:
-    assert promtool("check", "metrics", given=exported) == ""
+    assert promtool("check", "metrics", stdin=exported) == ""
 
 
 def test_every_alert_is_documented() -> None:

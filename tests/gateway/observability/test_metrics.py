@@ -1,4 +1,4 @@
-"""Do the metrics of a real gateway move when their thing happens, and are they the documented ones?"""
+"""The metrics of a real gateway count what they document."""
 
 import json
 import re
@@ -91,7 +91,7 @@ def test_every_documented_metric_moves_when_its_thing_happens(folder: Path, data
             query = "{ upgrades { nodes { id state } } }"
             headers = {"authorization": f"Bearer {key}"}
             nodes = httpx2.post(f"{url}/graphql", json={"query": query}, headers=headers).json()["data"]
-            (upgrade,) = (one["id"] for one in nodes["upgrades"]["nodes"] if one["state"] != "COMPLETED")
+            (upgrade,) = (node["id"] for node in nodes["upgrades"]["nodes"] if node["state"] != "COMPLETED")
             change = f'mutation {{ {name}(input: {{id: "{upgrade}"}}) {{ upgrade {{ id }} }} }}'
             return httpx2.post(f"{url}/graphql", json={"query": change}, headers=headers, timeout=60)
 

@@ -1,4 +1,4 @@
-"""Can an operator tell from the log what happened to a request, and is no key in it?"""
+"""The log shows what happened to each request, and contains no API key."""
 
 import json
 import re
@@ -51,7 +51,7 @@ def test_every_request_has_an_id_and_a_line_and_no_key_is_in_the_log(folder: Pat
     ) as program:
         gateway = Gateway(program.url(), key)
         upgraded = gateway.post(REST, {"instanceIds": [str(an_id(1))]}, **{"x-request-id": "trace-1"})
-        asked = gateway.post("/graphql", QUERY, **{"x-request-id": "trace/2:a+b=="})
+        queried = gateway.post("/graphql", QUERY, **{"x-request-id": "trace/2:a+b=="})
         made_up = gateway.post("/graphql", QUERY)
         with_key = gateway.post("/graphql", QUERY, **{"x-request-id": key})
         too_long = gateway.post("/graphql", QUERY, **{"x-request-id": "x" * 129})
@@ -77,8 +77,8 @@ def test_every_request_has_an_id_and_a_line_and_no_key_is_in_the_log(folder: Pat
     assert key not in program.errors
     lines = lines_of(program.errors)
 
-    for reply, given in ((upgraded, "trace-1"), (asked, "trace/2:a+b=="), (refused, "trace-3")):
-        assert reply.headers["x-request-id"] == given
+    for reply, request_id in ((upgraded, "trace-1"), (queried, "trace/2:a+b=="), (refused, "trace-3")):
+        assert reply.headers["x-request-id"] == request_id
     for reply in (made_up, with_key, too_long):
         assert re.fullmatch("[0-9a-f]{32}", reply.headers["x-request-id"])
         assert reply.status_code == 200
@@ -136,13 +136,13 @@ def test_the_id_of_an_error_that_a_client_is_told_leads_to_the_log(folder: Path,
         by_rest = httpx2.get(f"{gateway.url}/pub/v1/bpm/upgrades/{an_id(1)}", headers=gateway.headers)
         assert program.stop() == 0
     assert by_rest.status_code == 500
-    told = {
+    replies = {
         by_graphql.json()["errors"][0]["extensions"]["id"]: by_graphql,
         by_rest.json()["id"]: by_rest,
     }
     found = {line["error_id"]: line for line in lines_of(program.errors) if "error_id" in line}
-    assert found.keys() == told.keys()
-    for error, reply in told.items():
+    assert found.keys() == replies.keys()
+    for error, reply in replies.items():
         assert found[error]["request_id"] == reply.headers["x-request-id"]
         assert found[error]["level"] == "error"
         assert "malformed" in json.dumps(found[error]["exception"])

@@ -1,4 +1,4 @@
-"""Does `uplift serve` start from nothing, say what is wrong, and stop when it is told to?"""
+"""`uplift serve` starts without a database, explains what is wrong, and stops on a signal."""
 
 import re
 import signal

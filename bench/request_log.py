@@ -1,6 +1,6 @@
-"""What does it cost a request to be observed: its id, its line in the log, its part in the metrics?
+"""Times what request ids, log lines and metrics add to a request.
 
-    .venv/bin/python bench/observing.py [requests]
+    .venv/bin/python bench/request_log.py [requests]
 
 CPU time of this process a request, the application called directly, with and without; rounds take turns, and
 the medians are shown. The request is one that asks no database, whose threads would blur the difference.

@@ -1,4 +1,4 @@
-"""What were clients told, as tables that can be joined with those of the database?"""
+"""Writes what clients observed into tables that can be joined with those of the database."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Column, Integer, MetaData, Table, Text, select
 
-from bench.soak.ledger import Asked, Ledger
+from bench.soak.ledger import Ledger, RequestedUpgrade
 from uplift.domain import ProcessKey, UpgradeId
 from uplift.domain.model.selection import SelectionKind
 from uplift.storage.repositories.decisions import stored_code
@@ -24,8 +24,8 @@ def _table(name: str, *columns: Column[Any]) -> Table:
     return Table(f"soak_{name}", metadata, *columns, prefixes=["TEMPORARY"])
 
 
-ASKED = _table(
-    "asked",
+REQUESTED = _table(
+    "requested",
     Column("upgrade_id", Integer, primary_key=True),
     Column("process_id", Integer),
     Column("selection", SELECTION),
@@ -50,22 +50,28 @@ ACTIVE = _table(
 """The instances that are active for certain, and since which moment."""
 
 
-async def tell(connection: Connection, ledger: Ledger, completed: Sequence[UpgradeId]) -> None:
-    """Write down what the clients know, for as long as the connection is open."""
+async def write_observations(connection: Connection, ledger: Ledger, completed: Sequence[UpgradeId]) -> None:
+    """Write what the clients know into temporary tables of this connection."""
     processes = {
         ProcessKey(namespace=row.namespace, code=row.code): row.id
         for row in await connection.execute(select(process.c.id, process.c.namespace, process.c.code))
     }
     upgrades = {row.uuid: row.id for row in await connection.execute(select(upgrade.c.id, upgrade.c.uuid))}
     instances = {row.uuid: row.id for row in await connection.execute(select(instance.c.id, instance.c.uuid))}
-    asked = {upgrades[one]: ledger.upgrades[one] for one in completed}
+    requests = {upgrades[upgrade_id]: ledger.upgrades[upgrade_id] for upgrade_id in completed}
     rows = {
-        ASKED: [_asked(number, one, processes, upgrades) for number, one in asked.items()],
-        NAMED: [{"upgrade_id": number, "uuid": named} for number, one in asked.items() for named in one.ids],
+        REQUESTED: [
+            _requested_row(number, request, processes, upgrades) for number, request in requests.items()
+        ],
+        NAMED: [
+            {"upgrade_id": number, "uuid": named}
+            for number, request in requests.items()
+            for named in request.ids
+        ],
         FOLLOWED: [
             {"upgrade_id": number, "what": stored_code(what)}
-            for number, one in asked.items()
-            for what in _followed(one)
+            for number, request in requests.items()
+            for what in _followed(request)
         ],
         ACTIVE: list(_active(ledger, processes, instances)),
     }
@@ -77,30 +83,30 @@ async def tell(connection: Connection, ledger: Ledger, completed: Sequence[Upgra
     await connection.exec_driver_sql("ANALYZE")
 
 
-def _asked(
-    number: int, asked: Asked, processes: Mapping[ProcessKey, int], upgrades: Mapping[UUID, int]
+def _requested_row(
+    number: int, request: RequestedUpgrade, processes: Mapping[ProcessKey, int], upgrades: Mapping[UUID, int]
 ) -> dict[str, Any]:
     return {
         "upgrade_id": number,
-        "process_id": processes[asked.process],
-        "selection": asked.selection,
-        "moment": asked.moment,
-        "of_upgrade_id": None if asked.of is None else upgrades[asked.of],
+        "process_id": processes[request.process],
+        "selection": request.selection,
+        "moment": request.moment,
+        "of_upgrade_id": None if request.of is None else upgrades[request.of],
     }
 
 
-def _followed(asked: Asked) -> Sequence[str]:
-    return [UPGRADED] if asked.selection is SelectionKind.UNDO else sorted(asked.reasons)
+def _followed(request: RequestedUpgrade) -> Sequence[str]:
+    return [UPGRADED] if request.selection is SelectionKind.UNDO else sorted(request.reasons)
 
 
 def _active(
     ledger: Ledger, processes: Mapping[ProcessKey, int], instances: Mapping[UUID, int]
 ) -> Iterator[dict[str, Any]]:
-    for given, known in ledger.instances.items():
-        if known.active_since is not None and given in instances:
+    for instance_id, known in ledger.instances.items():
+        if known.active_since is not None and instance_id in instances:
             number = processes[known.registered.process]
             yield {
-                "instance_id": instances[given],
+                "instance_id": instances[instance_id],
                 "process_id": number,
                 "since": known.active_since,
             }

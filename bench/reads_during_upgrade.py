@@ -1,10 +1,10 @@
-"""How much longer does a client wait for one instance while an upgrade runs?
+"""Times reads of one instance while an upgrade runs, against reads at rest.
 
 A real server on a real file; one client asks `instance(id)` by GraphQL over a socket, again and again,
 first at rest and then while 400,000 of 1,000,000 instances are upgraded by the server's own worker. Prints
 the percentiles of both and the ratio of the 99th, in each round and in all together. The server has upgraded
 a small process before: it compiles each statement once in its life.
-Run: python -m bench.reads_meanwhile [instances] [rounds]
+Run: python -m bench.reads_during_upgrade [instances] [rounds]
 """
 
 import asyncio
@@ -91,8 +91,8 @@ async def measure(key: str, ids: list[str]) -> tuple[list[float], list[float]]:
     return idle, busy
 
 
-def tell(idle: list[float], busy: list[float]) -> None:
-    for name, took in (("at rest", idle), ("meanwhile", busy)):
+def print_percentiles(idle: list[float], busy: list[float]) -> None:
+    for name, took in (("at rest", idle), ("during the upgrade", busy)):
         print(
             f"{name:10} {len(took):6,} reads  "
             + "  ".join(f"p{p} {at(took, p) * 1e3:6.2f} ms" for p in (50, 99))
@@ -103,8 +103,8 @@ def tell(idle: list[float], busy: list[float]) -> None:
 async def upgrade(key: str, process: ProcessKey) -> Any:
     """Have all active instances of a process upgraded by the worker, and wait for it."""
     client = await Client.connect(key)
-    asked = {"namespace": process.namespace, "code": process.code, "selection": {"allActive": {}}}
-    done = (await client.ask(UPGRADE, input=asked))["upgradeInstances"]["upgrade"]
+    fields = {"namespace": process.namespace, "code": process.code, "selection": {"allActive": {}}}
+    done = (await client.ask(UPGRADE, input=fields))["upgradeInstances"]["upgrade"]
     client.close()
     assert done["state"] == "COMPLETED", done
     return done
@@ -122,7 +122,7 @@ def main(count: int, rounds: int) -> None:
         base = Path(folder) / "base.sqlite"
         waiting = asyncio.run(populate(base, count))
         key = asyncio.run(add_admin_key(base))
-        ids = [str(one) for one in waiting[:: max(1, len(waiting) // 1_000)]]
+        ids = [str(instance_id) for instance_id in waiting[:: max(1, len(waiting) // 1_000)]]
         command = [
             sys.executable,
             "-m",
@@ -138,15 +138,15 @@ def main(count: int, rounds: int) -> None:
             server = subprocess.Popen([*command, "--database-url", f"sqlite:///{path}"])
             try:
                 wait_for(f"http://127.0.0.1:{PORT}")
-                at_rest, meanwhile = asyncio.run(measure(key, ids))
+                at_rest, during = asyncio.run(measure(key, ids))
             finally:
                 server.terminate()
                 server.wait()
-            tell(at_rest, meanwhile)
+            print_percentiles(at_rest, during)
             idle += at_rest
-            busy += meanwhile
+            busy += during
     print("all rounds:")
-    tell(idle, busy)
+    print_percentiles(idle, busy)
 
 
 def wait_for(url: str) -> None:
@@ -162,5 +162,5 @@ def wait_for(url: str) -> None:
 
 
 if __name__ == "__main__":
-    given = [int(one) for one in sys.argv[1:]]
-    main(*given, *(1_000_000, 5)[len(given) :])
+    arguments = [int(argument) for argument in sys.argv[1:]]
+    main(*arguments, *(1_000_000, 5)[len(arguments) :])
