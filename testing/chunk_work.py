@@ -84,14 +84,14 @@ async def process_chunk(
     recorded = await chunks.record(size, [one for one in kept if not one.reasons])
     assert upgrade.target_version is not None
     counted = [
-        CountedDecision(decision=by(one.cohort, upgrade.target_version), count=one.count)
-        for one in recorded.unmoved
+        CountedDecision(decision=by(counted.cohort, upgrade.target_version), count=counted.count)
+        for counted in recorded.unmoved
     ]
     await chunks.keep_decisions(counted)
     new = [one.decision for one in counted if not one.decision.reasons]
     moved = recorded.moved + await chunks.move(recorded, new)
     skips = tuple(one for one in counted if one.decision.reasons)
-    skipped = sum(one.count for one in skips)
+    skipped = sum(counted.count for counted in skips)
     require_complete(recorded=recorded.recorded, moved=moved, skipped=skipped)
     advanced = upgrade.with_outcomes(upgraded=moved, skipped=skipped + recorded.not_found)
     advanced = advanced.with_work_time(timedelta(seconds=1))

@@ -124,4 +124,4 @@ async def everything_in(store: Store) -> Everything:
 
 async def by_id(store: Store, key: ProcessKey) -> dict[InstanceId, Instance]:
     """The instances of a process by their ids."""
-    return {one.id: one for one in await instances_of(store, key)}
+    return {instance.id: instance for instance in await instances_of(store, key)}

@@ -109,6 +109,6 @@ async def leases_of(store: Store, upgrade: UpgradeId) -> list[Lease | None]:
 async def kinds_of(store: Store, upgrade: UpgradeId) -> dict[InstanceId, OutcomeKind]:
     """What an upgrade did to each instance; each has one outcome."""
     outcomes = await outcomes_of(store, upgrade)
-    kinds = {one.instance: one.kind for one in outcomes}
+    kinds = {outcome.instance: outcome.kind for outcome in outcomes}
     assert len(kinds) == len(outcomes), "an instance has two outcomes"
     return kinds

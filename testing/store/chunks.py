@@ -81,7 +81,7 @@ async def test_a_selection_by_ids_is_cut_along_the_ids_in_an_order_of_the_store(
     assert [one.recorded.recorded + one.recorded.not_found for one in worked] == covered
     assert sum(one.recorded.recorded for one in worked) == 3
     assert [one.recorded.is_last for one in worked] == [False] * (len(worked) - 1) + [True]
-    assert [one.instance for one in await outcomes_of(store, upgrade.id)] == [
+    assert [outcome.instance for outcome in await outcomes_of(store, upgrade.id)] == [
         an_id(number) for number in (3, 8, 1, 2, 9)
     ]
 
@@ -104,7 +104,7 @@ async def test_all_active_instances_are_cut_along_their_registration(
     worked = await chunks_of(store, upgrade, size)
     assert [one.recorded.recorded for one in worked] == recorded
     assert [one.recorded.not_found for one in worked] == [0] * len(worked)
-    assert [one.instance for one in await outcomes_of(store, upgrade.id)] == [
+    assert [outcome.instance for outcome in await outcomes_of(store, upgrade.id)] == [
         an_id(number) for number in (4, 1, 3, 2)
     ]
 
@@ -128,7 +128,7 @@ async def test_a_recorded_chunk_counts_each_cohort_once(store: Store, kind: Sele
         assert (chunk.recorded, chunk.moved) == (7, 0)
         assert chunk.is_last
         assert len(chunk.unmoved) == 4
-        assert {one.cohort: one.count for one in chunk.unmoved} == {
+        assert {counted.cohort: counted.count for counted in chunk.unmoved} == {
             a_cohort(): 3,
             a_cohort(position=at("a", "b")): 2,
             a_cohort(2): 1,
@@ -202,7 +202,7 @@ async def test_positions_may_change_places(store: Store, kind: SelectionKind) ->
     async with store.transaction() as transaction:
         worked = await run_chunk(transaction, upgrade.id, 100, rules)
     assert (worked.moved, worked.skipped) == (4, ())
-    assert [one.position for one in await instances_of(store, ORDERS)] == [
+    assert [instance.position for instance in await instances_of(store, ORDERS)] == [
         at("b"),
         at("a"),
         at("d"),
@@ -220,10 +220,10 @@ async def test_positions_may_change_in_small_chunks(store: Store, kind: Selectio
         async with store.transaction() as transaction:
             upgrade = (await run_chunk(transaction, upgrade.id, 3, rules)).upgrade
     assert (upgrade.upgraded, upgrade.skipped) == (10, 0)
-    assert [one.position for one in await instances_of(store, ORDERS)] == [
+    assert [instance.position for instance in await instances_of(store, ORDERS)] == [
         at("bcca"[n % 4]) for n in range(10)
     ]
-    assert {one.version for one in await instances_of(store, ORDERS)} == {2}
+    assert {instance.version for instance in await instances_of(store, ORDERS)} == {2}
 
 
 @BOTH_WAYS
@@ -243,7 +243,7 @@ async def test_every_reason_of_a_decision_is_kept_as_it_was_given(store: Store, 
     skip = CountedDecision(decision=refuse(a_cohort(), VersionNumber(2)), count=3)
     assert (worked.moved, worked.skipped) == (0, (skip,))
     assert await instances_of(store, ORDERS) == instances(range(3))
-    assert {one.reasons for one in await outcomes_of(store, upgrade.id)} == {reasons}
+    assert {outcome.reasons for outcome in await outcomes_of(store, upgrade.id)} == {reasons}
     assert await store.upgrades.skip_decisions([upgrade.id]) == {upgrade.id: (skip,)}
 
 
@@ -350,7 +350,7 @@ async def test_instances_that_end_or_wake_up_between_chunks_are_taken_as_they_ar
             ],
         )
     await chunks_of(store, upgrade, 2)
-    assert [(one.instance, one.kind) for one in await outcomes_of(store, upgrade.id)] == [
+    assert [(outcome.instance, outcome.kind) for outcome in await outcomes_of(store, upgrade.id)] == [
         (an_id(1), OutcomeKind.UPGRADED),
         (an_id(2), OutcomeKind.UPGRADED),
         (an_id(4), OutcomeKind.SKIPPED),
@@ -374,7 +374,11 @@ async def test_named_instances_that_end_between_chunks_are_skipped(store: Store)
     async with store.transaction() as transaction:
         await transaction.instances.report(ORDERS, [a_report(3, status=Status.CANCELLED)])
     await chunks_of(store, upgrade, 1)
-    assert [one.kind for one in await outcomes_of(store, upgrade.id)] == ["UPGRADED", "UPGRADED", "SKIPPED"]
+    assert [outcome.kind for outcome in await outcomes_of(store, upgrade.id)] == [
+        "UPGRADED",
+        "UPGRADED",
+        "SKIPPED",
+    ]
     assert await instances_of(store, ORDERS) == [
         *instances([1, 2], version=2),
         an_instance(3, status=Status.CANCELLED),
@@ -400,7 +404,7 @@ async def test_the_outcomes_of_a_running_upgrade_are_those_of_its_chunks_so_far(
     upgrade = await add(store, selecting(kind, range(3)))
     assert await outcomes_of(store, upgrade.id) == []
     await next_chunk(store, upgrade, 2)
-    assert [one.instance for one in await outcomes_of(store, upgrade.id)] == [an_id(0), an_id(1)]
+    assert [outcome.instance for outcome in await outcomes_of(store, upgrade.id)] == [an_id(0), an_id(1)]
     assert await outcomes_of(store, upgrade.id, OutcomeFilter(kind=OutcomeKind.SKIPPED)) == []
 
 
@@ -487,8 +491,11 @@ async def test_what_a_kept_decision_moves_is_not_asked_about_again(store: Store,
     upgrade = await add(store, selecting(kind, range(8)))
     first, second = await chunks_of(store, upgrade, 4)
     running = a_cohort(status=Status.RUNNING)
-    assert {one.cohort: one.count for one in first.recorded.unmoved} == {a_cohort(): 2, running: 2}
-    assert {one.cohort: one.count for one in second.recorded.unmoved} == {running: 2}
+    assert {counted.cohort: counted.count for counted in first.recorded.unmoved} == {
+        a_cohort(): 2,
+        running: 2,
+    }
+    assert {counted.cohort: counted.count for counted in second.recorded.unmoved} == {running: 2}
     assert (second.moved, second.upgrade.upgraded, second.upgrade.skipped) == (2, 4, 4)
 
 
@@ -508,5 +515,5 @@ async def test_all_decisions_are_kept_until_the_next_worker_asks_for_them(
         _, partition = await lock(transaction, upgrade.id)
         kept = await partition.chunks.decisions()
     assert {one.cohort: one for one in kept} == {
-        one.cohort: rules(one.cohort, VersionNumber(2)) for one in worked.recorded.unmoved
+        counted.cohort: rules(counted.cohort, VersionNumber(2)) for counted in worked.recorded.unmoved
     }

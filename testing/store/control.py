@@ -183,7 +183,7 @@ async def test_a_worker_stops_after_the_chunk_under_way(
     assert 6 <= left.upgraded < 40
     assert left.upgraded % 2 == 0
     assert await kinds_of(store, queued.id) == {an_id(n): UPGRADED for n in range(left.upgraded)}
-    assert [one.version for one in await instances_of(store, ORDERS)] == [
+    assert [instance.version for instance in await instances_of(store, ORDERS)] == [
         2 if n < left.upgraded else 1 for n in range(40)
     ]
 

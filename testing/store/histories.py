@@ -56,7 +56,7 @@ async def test_what_each_upgrade_did_is_told_in_order(store: Store) -> None:
     second = await request(store, by_ids([an_id(1), an_id(9)]), worker=LARGE)
     histories = await store.instances.histories(list(map(an_id, range(4))))
     outcomes = {
-        upgrade.id: {one.instance: one for one in await outcomes_of(store, upgrade.id)}
+        upgrade.id: {outcome.instance: outcome for outcome in await outcomes_of(store, upgrade.id)}
         for upgrade in (first, retry, undo, second)
     }
     for number, upgrades in enumerate([(first, undo), (first, undo, second), (first, undo), (first, retry)]):

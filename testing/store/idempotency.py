@@ -141,9 +141,9 @@ async def test_of_different_requests_at_once_under_one_key_one_is_done(store: St
     )
     [done] = [one for one in asked if isinstance(one, Upgrade)]
     refusals = [one for one in asked if isinstance(one, IdempotencyConflict)]
-    assert [one.upgrade_id for one in refusals] == [done.id] * 7
+    assert [refusal.upgrade_id for refusal in refusals] == [done.id] * 7
     assert await upgrades_of(store) == [done]
-    assert sum(one.version == 2 for one in await instances_of(store, ORDERS)) == 1
+    assert sum(instance.version == 2 for instance in await instances_of(store, ORDERS)) == 1
 
 
 async def test_a_key_is_forgotten_after_a_day(store: Store) -> None:

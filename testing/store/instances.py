@@ -162,7 +162,7 @@ async def test_a_list_shows_only_what_its_filter_lets_through(
     await a_process(store, holding=held)
     for size in (1, 2, 6):
         shown = await instances_of(store, ORDERS, which, first=size)
-        assert shown == [one for one in held if one.id in map(an_id, numbers)]
+        assert shown == [instance for instance in held if instance.id in map(an_id, numbers)]
 
 
 async def test_instances_added_or_leaving_the_filter_between_pages_shift_nothing(store: Store) -> None:
@@ -275,15 +275,17 @@ async def test_more_than_a_thousand_positions_come_at_once(store: Store) -> None
     assert await instances_of(store, ORDERS) == held
     moved = [a_report(one, position=at(f"task {n}", "and more")) for n, one in enumerate(held)]
     await report_instances(store, reports=moved, caller=ADMIN)
-    assert [one.position for one in await instances_of(store, ORDERS)] == [one.position for one in moved]
+    assert [instance.position for instance in await instances_of(store, ORDERS)] == [
+        one.position for one in moved
+    ]
     assert len((await store.instances.cohorts([ORDERS]))[ORDERS]) == 1_201
 
 
 async def test_ten_thousand_instances_are_registered_and_reported_at_once(store: Store) -> None:
     held = [an_instance(n, version=1 + n % 2, position=at(f"task {n % 30}")) for n in range(10_000)]
     await a_process(store, holding=held)
-    assert await store.instances.find_many(ids_of(held)) == {one.id: one for one in held}
-    ended = [a_report(one, status=Status.COMPLETED, position=at()) for one in held[::2]]
+    assert await store.instances.find_many(ids_of(held)) == {instance.id: instance for instance in held}
+    ended = [a_report(instance, status=Status.COMPLETED, position=at()) for instance in held[::2]]
     await report_instances(store, reports=ended, caller=ADMIN)
     counted = (await store.instances.cohorts([ORDERS]))[ORDERS]
     assert sum(one.count for one in counted if one.cohort.status is Status.COMPLETED) == 5_000

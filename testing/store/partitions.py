@@ -142,7 +142,7 @@ async def test_what_is_left_out_is_in_no_share(store: Store) -> None:
     sizes = await partitions_worked(store, queued)
     assert sum(sizes) == 16
     assert len(sizes) > 1
-    left_out = [one.id for one in await instances_of(store, ORDERS) if one.version == 1]
+    left_out = [instance.id for instance in await instances_of(store, ORDERS) if instance.version == 1]
     assert left_out == list(map(an_id, [0, 7, 8, 19]))
 
 
@@ -164,7 +164,7 @@ async def test_retries_and_undos_are_shared_too(store: Store) -> None:
     assert await partitions_worked(store, retry) == [6, 6, 6, 2]
     undo = await request_undo(store, UndoRequest(upgrade_id=retry.id), caller=ADMIN, worker=SMALL)
     assert await partitions_worked(store, undo) == [6, 6, 3]
-    assert {one.version for one in await instances_of(store, ORDERS)} == {1}
+    assert {instance.version for instance in await instances_of(store, ORDERS)} == {1}
 
 
 async def test_workers_share_an_upgrade_from_its_beginning_on(store: Store) -> None:
@@ -209,8 +209,10 @@ async def test_many_at_once_move_each_instance_once(store: Store, workers: int, 
     queued = await a_queued_upgrade(store, 100, selection)
     several = [sharing(f"worker {number}", size=3, partition=7) for number in range(workers)]
     ends = await gather(*(finish_upgrade(store, queued, worker) for worker in several))
-    assert {(one.state, one.upgraded, one.skipped) for one in ends} == {(UpgradeState.COMPLETED, 100, 0)}
-    assert len({one.finished_at for one in ends}) == 1
+    assert {(upgrade.state, upgrade.upgraded, upgrade.skipped) for upgrade in ends} == {
+        (UpgradeState.COMPLETED, 100, 0)
+    }
+    assert len({upgrade.finished_at for upgrade in ends}) == 1
     assert await kinds_of(store, queued.id) == {an_id(number): UPGRADED for number in range(100)}
     assert await instances_of(store, ORDERS) == instances(range(100), version=2)
     assert await leases_of(store, queued.id) == []
@@ -238,14 +240,16 @@ async def test_outcomes_by_ids_are_those_that_were_reached_wherever_that_is(stor
     for worker in (TWO, TWO, ONE):
         await next_chunk(store, queued, worker)
     outcomes = await outcomes_of(store, queued.id)
-    reached = {one.instance for one in outcomes}
+    reached = {outcome.instance for outcome in outcomes}
     assert len(outcomes) == len(reached) == 6
-    assert [one.instance for one in outcomes] == [given for given in map(an_id, numbers) if given in reached]
+    assert [outcome.instance for outcome in outcomes] == [
+        given for given in map(an_id, numbers) if given in reached
+    ]
     cancelled = await cancel_upgrade(store, queued.id, caller=ADMIN)
     assert cancelled.total == 6
     assert await outcomes_of(store, queued.id) == outcomes
     stored = await kinds_of(store, queued.id)
-    moved = [one.id for one in await instances_of(store, ORDERS) if one.version == 2]
+    moved = [instance.id for instance in await instances_of(store, ORDERS) if instance.version == 2]
     assert set(moved) == {given for given, kind in stored.items() if kind is OutcomeKind.UPGRADED}
 
 

@@ -202,6 +202,6 @@ async def test_a_pruned_upgrade_is_still_listed(store: Store) -> None:
     page = await store.upgrades.page(ORDERS, PageRequest(first=5))
     assert page.items == (replace(done, pruned_at=LATER),)
     skips = (await store.upgrades.skip_decisions([done.id]))[done.id]
-    assert [(one.count, [reason.code for reason in one.decision.reasons]) for one in skips] == [
+    assert [(counted.count, [reason.code for reason in counted.decision.reasons]) for counted in skips] == [
         (1, [ReasonCode.NOT_PENDING])
     ]

@@ -128,7 +128,7 @@ async def test_the_target_is_fixed_when_the_upgrade_is_asked_for(store: Store) -
         await transaction.processes.put_version(ORDERS, replace(latest, number=VersionNumber(3)), None)
     done = await work(store, queued.id)
     assert (done.target_version, done.upgraded) == (2, 3)
-    assert {one.version for one in await instances_of(store, ORDERS)} == {2}
+    assert {instance.version for instance in await instances_of(store, ORDERS)} == {2}
 
 
 async def test_a_plan_that_changes_before_its_only_chunk_is_refused(store: Store) -> None:

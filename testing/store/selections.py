@@ -62,7 +62,7 @@ EACH_SELECTION = pytest.mark.parametrize("selection", SELECTIONS.values(), ids=S
 
 
 def counts(selected: SelectedCohorts) -> dict[Cohort, int]:
-    return {one.cohort: one.count for one in selected.cohorts}
+    return {counted.cohort: counted.count for counted in selected.cohorts}
 
 
 async def a_world(store: Store) -> None:
@@ -135,7 +135,7 @@ async def test_selected_cohorts_come_by_version_and_status_the_largest_first(sto
     selected = await store.instances.selected_cohorts(ORDERS, by_ids(map(an_id, range(1, 11))))
     first, *_ = selected.cohorts
     assert first == CountedCohort(cohort=a_cohort(), count=3)
-    order = [(one.cohort.version, one.cohort.status) for one in selected.cohorts]
+    order = [(counted.cohort.version, counted.cohort.status) for counted in selected.cohorts]
     assert order == sorted(order, key=lambda one: (one[0], list(Status).index(one[1])))
 
 
@@ -155,7 +155,7 @@ async def test_every_store_answers_as_the_one_in_memory_does(store: Store, selec
     model = InMemoryStore()
     await a_world(store)
     await a_world(model)
-    selected, expected = [await one.instances.selected_cohorts(ORDERS, selection) for one in (store, model)]
+    selected, expected = [await each.instances.selected_cohorts(ORDERS, selection) for each in (store, model)]
     assert counts(selected) == counts(expected)
     assert (selected.not_found, selected.excluded) == (expected.not_found, expected.excluded)
     for cohort, count in counts(selected).items():
@@ -169,17 +169,19 @@ async def test_each_instance_of_a_selection_is_in_just_one_cohort(store: Store, 
     await a_world(store)
     selected = await store.instances.selected_cohorts(ORDERS, selection)
     inside = [
-        one.id for cohort in counts(selected) for one in await members(store, selection, cohort, first=2)
+        instance.id
+        for cohort in counts(selected)
+        for instance in await members(store, selection, cohort, first=2)
     ]
     assert len(inside) == len(set(inside))
     assert set(inside) == _meant(selection)
 
 
 def _meant(selection: Selection) -> set[InstanceId]:
-    active = {one.id for one in HELD if one.status in (Status.PENDING, Status.RUNNING)}
+    active = {instance.id for instance in HELD if instance.status in (Status.PENDING, Status.RUNNING)}
     if isinstance(selection, AllActive):
         return active - set(selection.excluded)
-    return {one.id for one in HELD} & set(selection.ids)
+    return {instance.id for instance in HELD} & set(selection.ids)
 
 
 @pytest.mark.parametrize("selection", [all_active(), by_ids(map(an_id, reversed(range(30))))], ids=str)
@@ -268,11 +270,11 @@ async def test_more_than_a_thousand_cohorts_are_counted_and_paged_at_once(
     held = [an_instance(number, position=at(f"task {number % 600}")) for number in range(1_200)]
     await a_process(store, holding=held)
     selected = await store.instances.selected_cohorts(ORDERS, selection)
-    cohorts = [one.cohort for one in selected.cohorts]
-    assert {one.count for one in selected.cohorts} == {2}
+    cohorts = [counted.cohort for counted in selected.cohorts]
+    assert {counted.count for counted in selected.cohorts} == {2}
     pages = await store.instances.cohort_pages(ORDERS, selection, cohorts, PageRequest(first=1))
     assert list(pages) == cohorts
-    assert _ids(pages.values()) == {one.id for one in held[:600]}
+    assert _ids(pages.values()) == {instance.id for instance in held[:600]}
     assert all(page.has_next for page in pages.values())
 
 

@@ -166,7 +166,7 @@ async def test_an_upgrade_that_is_rolled_back_was_never_there(store: Store) -> N
     assert await store.upgrades.claimable(NOON) is None
     done = await carry_out(store, 1, all_active())
     assert (done.upgraded, done.excluded) == (1, 0)
-    assert [one.kind for one in await outcomes_of(store, done.id)] == ["UPGRADED"]
+    assert [outcome.kind for outcome in await outcomes_of(store, done.id)] == ["UPGRADED"]
 
 
 async def mixed_outcomes(store: Store) -> Upgrade:

@@ -63,7 +63,7 @@ async def test_named_instances_are_upgraded_and_the_others_left_alone(store: Sto
     done = await upgrade(store, by_ids(map(an_id, [*numbers, 2, 5, 30])), chunk_size=chunk_size)
     assert (done.state, done.upgraded, done.skipped, done.excluded) == (UpgradeState.COMPLETED, 4, 2, 0)
     assert (done.selection, done.target_version) == (SelectionKind.BY_IDS, 2)
-    assert [(one.instance, one.kind) for one in await outcomes_of(store, done.id)] == [
+    assert [(outcome.instance, outcome.kind) for outcome in await outcomes_of(store, done.id)] == [
         (an_id(number), "SKIPPED" if number in (30, 20) else "UPGRADED") for number in numbers
     ]
     assert await instances_of(store, ORDERS) == [
@@ -83,7 +83,7 @@ async def test_all_active_instances_are_upgraded_except_those_left_out(store: St
     done = await upgrade(store, all_active(left_out), chunk_size=chunk_size)
     assert (done.state, done.upgraded, done.skipped, done.excluded) == (UpgradeState.COMPLETED, 6, 0, 2)
     assert done.selection is SelectionKind.ALL_ACTIVE
-    assert [one.instance for one in await outcomes_of(store, done.id)] == [
+    assert [outcome.instance for outcome in await outcomes_of(store, done.id)] == [
         an_id(n) for n in (1, 2, 4, 5, 6, 7)
     ]
     assert await instances_of(store, ORDERS) == [
@@ -113,7 +113,7 @@ async def test_instances_of_all_lower_versions_move_to_the_latest(store: Store) 
     await a_process(store, published=4, draft=True, holding=[an_instance(n, version=n) for n in (1, 2, 3, 4)])
     done = await upgrade(store, all_active())
     assert (done.target_version, done.upgraded, done.skipped) == (4, 3, 1)
-    assert {one.version for one in await instances_of(store, ORDERS)} == {4}
+    assert {instance.version for instance in await instances_of(store, ORDERS)} == {4}
 
 
 async def test_an_instance_above_the_latest_published_version_stays(store: Store) -> None:
@@ -144,7 +144,7 @@ async def test_an_upgrade_goes_on_at_its_cursor_after_a_crash(store: Store, sele
     done = await finish_upgrade(store, opened, a_worker(size=4))
     expected = 9 if selection.kind is SelectionKind.ALL_ACTIVE else 10
     assert (done.state, done.upgraded, done.skipped) == (UpgradeState.COMPLETED, expected, 0)
-    assert len({one.instance for one in await outcomes_of(store, done.id)}) == expected
+    assert len({outcome.instance for outcome in await outcomes_of(store, done.id)}) == expected
     assert len(await outcomes_of(store, done.id)) == expected
     assert await store.upgrades.claimable(NOON) is None
 
@@ -164,7 +164,7 @@ async def test_many_may_go_on_with_the_same_upgrade(store: Store) -> None:
     async with store.transaction() as transaction:
         begun = await add_upgrade(transaction, an_upgrade(), all_active())
     ends = await gather(*(finish_upgrade(store, begun, a_worker(f"{n}", size=3)) for n in range(4)))
-    assert {(one.upgraded, one.skipped) for one in ends} == {(20, 0)}
+    assert {(upgrade.upgraded, upgrade.skipped) for upgrade in ends} == {(20, 0)}
     assert len(await outcomes_of(store, begun.id)) == 20
     assert await instances_of(store, ORDERS) == instances(range(20), version=2)
 
@@ -198,11 +198,11 @@ async def test_reports_and_registrations_beside_an_upgrade_lose_nothing(store: S
             )
 
     done, _ = await gather(upgrade(store, by_ids(ids_of(held)), chunk_size=2), report_and_register())
-    outcomes = {one.instance: one for one in await outcomes_of(store, done.id)}
+    outcomes = {outcome.instance: outcome for outcome in await outcomes_of(store, done.id)}
     assert done.total == len(outcomes) == 40
     found = await instances_of(store, ORDERS)
     assert {one.status for one in found[:40]} == {Status.COMPLETED}
     assert [one.version for one in found[:40]] == [
-        2 if outcomes[one.id].kind == "UPGRADED" else 1 for one in held
+        2 if outcomes[instance.id].kind == "UPGRADED" else 1 for instance in held
     ]
     assert found[40:] == instances(range(100, 140))

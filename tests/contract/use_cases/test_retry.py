@@ -97,7 +97,7 @@ async def a_mixed_upgrade(store: Store, worker: Worker = LARGE) -> Upgrade:
 
 
 async def taken_up(store: Store, upgrade: Upgrade) -> list[InstanceId]:
-    return [one.instance for one in await outcomes_of(store, upgrade.id)]
+    return [outcome.instance for outcome in await outcomes_of(store, upgrade.id)]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ async def test_each_is_decided_as_it_is_now(store: Store) -> None:
     await report_instances(store, reports=reports, caller=ADMIN)
     again = await retry(store, earlier, *RETRIABLE)
     outcomes = await outcomes_of(store, again.id)
-    assert [(one.instance, [reason.code for reason in one.reasons]) for one in outcomes] == [
+    assert [(outcome.instance, [reason.code for reason in outcome.reasons]) for outcome in outcomes] == [
         (an_id(3), []),
         (an_id(4), [ALREADY_LATEST]),
         (an_id(5), [NOT_PENDING, ALREADY_LATEST]),
@@ -318,5 +318,5 @@ async def test_an_upgrade_that_was_stopped_is_tried_again_as_far_as_it_came(stor
     again = await retry(store, earlier, NOT_PENDING)
     assert (again.expected, again.upgraded) == (2, 2)
     assert await kinds_of(store, again.id) == {an_id(1): UPGRADED, an_id(3): UPGRADED}
-    assert [one.version for one in await instances_of(store, ORDERS)] == [2, 2, 2, 2, 1, 1]
+    assert [instance.version for instance in await instances_of(store, ORDERS)] == [2, 2, 2, 2, 1, 1]
     assert again.requested_at == NOON

@@ -84,7 +84,9 @@ async def test_all_go_back_to_the_version_they_came_from(store: Store) -> None:
     assert (back.expected, back.upgraded, back.skipped) == (6, 6, 0)
     assert await store.upgrades.find(back.id) == back
     assert await instances_of(store, ORDERS) == held
-    assert await kinds_of(store, back.id) == {one.id: UPGRADED for one in held if one.version < 3}
+    assert await kinds_of(store, back.id) == {
+        instance.id: UPGRADED for instance in held if instance.version < 3
+    }
 
 
 async def test_positions_that_were_mapped_go_back_too(store: Store) -> None:
@@ -129,19 +131,21 @@ async def test_cohorts_that_met_in_one_part_again(store: Store) -> None:
         mappings=(VersionMapping(from_version=VersionNumber(1), instructions=(instruction,)),),
     )
     assert (earlier.upgraded, earlier.skipped) == (6, 1)
-    assert {(one.version, one.position) for one in await instances_of(store, ORDERS)} == {(3, at("check"))}
+    assert {(instance.version, instance.position) for instance in await instances_of(store, ORDERS)} == {
+        (3, at("check"))
+    }
     running = [a_report(n, position=at("check"), status=Status.RUNNING) for n in (0, 1)]
     await report_instances(store, reports=running, caller=ADMIN)
     back = await undo(store, earlier)
     assert (back.upgraded, back.skipped) == (4, 2)
     found = await by_id(store, ORDERS)
-    for one in held:
-        if one.id in (an_id(0), an_id(1)):
-            assert found[one.id].version == 3
+    for instance in held:
+        if instance.id in (an_id(0), an_id(1)):
+            assert found[instance.id].version == 3
         else:
-            assert found[one.id] == one
+            assert found[instance.id] == instance
     skips = (await store.upgrades.skip_decisions([back.id]))[back.id]
-    origins = {(one.decision.cohort.origin, one.count) for one in skips}
+    origins = {(counted.decision.cohort.origin, counted.count) for counted in skips}
     assert origins == {
         (
             Origin(
@@ -172,7 +176,7 @@ async def test_what_is_no_longer_where_it_was_put_is_skipped_with_every_reason(s
     )
     before = await by_id(store, ORDERS)
     back = await undo(store, earlier)
-    outcomes = {one.instance: one for one in await outcomes_of(store, back.id)}
+    outcomes = {outcome.instance: outcome for outcome in await outcomes_of(store, back.id)}
     assert {given: [reason.code for reason in one.reasons] for given, one in outcomes.items()} == {
         an_id(0): [],
         an_id(1): [MOVED_ON],
@@ -218,9 +222,9 @@ async def test_what_a_later_upgrade_moved_again_stays(store: Store) -> None:
         an_id(2): SKIPPED,
         an_id(3): UPGRADED,
     }
-    assert [one.version for one in await instances_of(store, ORDERS)] == [1, 3, 3, 1]
+    assert [instance.version for instance in await instances_of(store, ORDERS)] == [1, 3, 3, 1]
     await undo(store, later)
-    assert [one.version for one in await instances_of(store, ORDERS)] == [1, 2, 2, 1]
+    assert [instance.version for instance in await instances_of(store, ORDERS)] == [1, 2, 2, 1]
     rest = await undo(store, earlier)
     assert (rest.upgraded, rest.skipped) == (2, 2)
     assert await instances_of(store, ORDERS) == instances(range(4))
@@ -244,7 +248,7 @@ async def test_a_second_undo_moves_nothing(store: Store) -> None:
     await undo(store, earlier)
     again = await undo(store, earlier)
     assert (again.state, again.upgraded, again.skipped) == (UpgradeState.COMPLETED, 0, 3)
-    assert {one.reasons[0].code for one in await outcomes_of(store, again.id)} == {MOVED_ON}
+    assert {outcome.reasons[0].code for outcome in await outcomes_of(store, again.id)} == {MOVED_ON}
     assert await instances_of(store, ORDERS) == held
 
 
@@ -295,7 +299,7 @@ async def test_a_large_undo_is_queued_and_survives_a_crash(store: Store, size: i
     ]
     assert [found[n].version for n in (3, 9)] == [3, 3]
     skips = (await store.upgrades.skip_decisions([back.id]))[back.id]
-    assert sum(one.count for one in skips) == 2
+    assert sum(counted.count for counted in skips) == 2
 
 
 async def test_instances_that_move_between_the_chunks_of_an_undo_stay(store: Store) -> None:
