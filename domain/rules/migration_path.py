@@ -1,14 +1,15 @@
 """Loads and compares the versions of a process to find how instances migrate to the target version.
 
 A comparison takes milliseconds and depends only on two documents and the instructions, so the latest ones are
-cached, and so are the models of the documents.
+cached, and so are the models of the documents. The documents themselves are cached by the store.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from hashlib import blake2b
 from typing import Protocol
 
+from uplift.domain.bounded_cache import BoundedCache
 from uplift.domain.bpmn import ProcessModel, read_model
 from uplift.domain.compatibility import (
     Comparison,
@@ -22,6 +23,10 @@ from uplift.domain.errors import InvalidInput
 from uplift.domain.model.instance import ElementId, Position
 from uplift.domain.model.mapping import InvalidMapping, VersionMapping, broken_by
 from uplift.domain.model.process import ProcessKey, VersionNumber
+
+MAX_CACHED_BYTES = 8 * 2**20
+"""Most bytes of documents whose models are cached, and as many for comparisons: they take some 12 times as
+much memory."""
 
 Instructions = tuple[tuple[ElementId, ElementId], ...]
 """Source element to target element, for the instances of one version."""
@@ -138,13 +143,32 @@ async def find_migration_path(
     )
 
 
-@lru_cache(maxsize=256)
 def compare_documents(source: bytes, target: bytes, code: str, instructions: Instructions) -> Comparison:
     """Compare the process of this code in two BPMN documents. Raises InvalidModel."""
-    return compare(read_document(source, code), read_document(target, code), instructions=instructions)
+    key = (_digest(source), _digest(target), code, instructions)
+    comparison = _COMPARISONS.get(key)
+    if comparison is None:
+        models = read_document(source, code), read_document(target, code)
+        comparison = compare(*models, instructions=instructions)
+        size = len(source) + len(target) + sum(len(before) + len(after) for before, after in instructions)
+        _COMPARISONS.put(key, comparison, size)
+    return comparison
 
 
-@lru_cache(maxsize=256)
 def read_document(document: bytes, code: str) -> ProcessModel:
     """Read the process with this code, or else the only process, of a BPMN document. Raises InvalidModel."""
-    return read_model(document, process_id=code)
+    key = (_digest(document), code)
+    model = _MODELS.get(key)
+    if model is None:
+        model = read_model(document, process_id=code)
+        _MODELS.put(key, model, len(document))
+    return model
+
+
+def _digest(document: bytes) -> bytes:
+    # The store keeps the documents; as keys of these caches they would stay in memory a second time.
+    return blake2b(document, digest_size=16).digest()
+
+
+_MODELS = BoundedCache[tuple[bytes, str], ProcessModel](MAX_CACHED_BYTES)
+_COMPARISONS = BoundedCache[tuple[bytes, bytes, str, Instructions], Comparison](MAX_CACHED_BYTES)
