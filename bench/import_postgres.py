@@ -1,7 +1,7 @@
-"""Times `uplift import` into PostgreSQL against psql's own \\copy of the same rows.
+r"""Times `uplift import` into PostgreSQL against psql's own \copy of the same rows.
 
 Ours is the command's own work on a file of JSON Lines, and on one of CSV: reading, checking, and registering
-in transactions. \\copy reads the finished rows (numbers for processes and positions) as CSV into the same
+in transactions. \copy reads the finished rows (numbers for processes and positions) as CSV into the same
 empty tables of the same private server. Run: python -m bench.import_postgres [instances] [rounds]
 """
 

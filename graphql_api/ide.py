@@ -177,6 +177,7 @@ class GraphiQLPage:
 
 
 def read_built_page(folder: Traversable) -> BuiltPage:
+    """Read the page from the folder that its build wrote."""
     manifest = json.loads(_read(folder / "manifest.json"))
     return BuiltPage(
         script=manifest["script"],

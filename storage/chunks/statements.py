@@ -83,6 +83,7 @@ IN_CHUNK: dict[SelectionKind, ColumnElement[bool]] = {
 
 
 def recorded_in_chunk(kind: SelectionKind) -> ColumnElement[bool]:
+    """Whether an outcome was recorded in the chunk."""
     covered = (
         outcome.c.instance_id.in_(NAMED_IN_CHUNK)
         if kind is SelectionKind.BY_IDS
@@ -118,6 +119,7 @@ def cohort_columns(kind: SelectionKind) -> tuple[ColumnElement[Any], ...]:
 
 
 def recordable(kind: SelectionKind, *, nowait: bool = False) -> Select[Any]:
+    """Selects and locks the instances of the chunk, as outcomes to record, in the order of their ids."""
     return (
         select(UPGRADE_ID, instance.c.id, instance.c.version, instance.c.status, instance.c.position_id)
         .where(IN_CHUNK[kind])

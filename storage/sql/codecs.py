@@ -13,6 +13,7 @@ from uplift.domain.model.process import VersionNumber
 
 
 def encode_reasons(reasons: Sequence[SkipReason]) -> str:
+    """The reasons of a decision as JSON."""
     return _json([[one.code, one.message, [_finding(found) for found in one.findings]] for one in reasons])
 
 
@@ -26,20 +27,24 @@ def decode_reasons(stored: str) -> tuple[SkipReason, ...]:
 
 
 def stored_findings(findings: Sequence[Finding]) -> str:
+    """The warnings of a decision as JSON."""
     return _json([_finding(one) for one in findings])
 
 
 def findings_of(stored: str) -> tuple[Finding, ...]:
+    """The warnings of a decision."""
     return tuple(map(_finding_of, json.loads(stored)))
 
 
 def stored_mappings(mappings: Sequence[VersionMapping]) -> str:
+    """The mapping instructions of an upgrade as JSON."""
     return _json(
         [[one.from_version, [[pair.source, pair.target] for pair in one.instructions]] for one in mappings]
     )
 
 
 def mappings_of(stored: str) -> tuple[VersionMapping, ...]:
+    """The mapping instructions of an upgrade."""
     return tuple(
         VersionMapping(
             from_version=VersionNumber(version),

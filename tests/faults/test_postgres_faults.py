@@ -147,7 +147,8 @@ class World(NamedTuple):
 
     def freeze_while_all_share(self, upgrade: UUID) -> None:
         """Stop the first gateway in the middle of its work, while each of them has a partition of the
-        upgrade."""
+        upgrade.
+        """
         # The database cuts nobody off who stops when half of a statement is sent: that is "active", too.
         freeze_when(
             self.gateways[0],

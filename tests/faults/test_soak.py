@@ -107,7 +107,8 @@ def life(untouched: Life, tmp_path: Path) -> Life:
 
 async def a_short_life(file: Path) -> Life:
     """Thirty instances, one of which has ended; an upgrade of all active ones but one, its undo, its retry,
-    and one of three ids, one of which no instance has."""
+    and one of three ids, one of which no instance has.
+    """
     world = await populate(file, 30, Random(1))
     ledger = world.ledger
     store = await SqlStore.open(file)

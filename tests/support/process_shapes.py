@@ -9,12 +9,12 @@ Fill = Callable[[ScopeBuilder], object]
 
 
 def one_task(task: str = "task", kind: str = "userTask", **facts: object) -> ProcessBuilder:
-    """start -> task -> end"""
+    """A process: start -> task -> end."""
     return a_process().start().node(kind, task, **facts).end()
 
 
 def chain(*tasks: str) -> ProcessBuilder:
-    """start -> each task -> end"""
+    """A process: start -> each task -> end."""
     process = a_process().start()
     for task in tasks:
         process.user_task(task)
@@ -62,7 +62,7 @@ def with_event_sub(event_sub: str = "watch", start: str = "heard", **trigger: An
 
 
 def joined(kind: str = "parallelGateway", ways: int = 2) -> ProcessBuilder:
-    """fork -> way1, way2, … -> join -> after"""
+    """A process: fork -> way1, way2, … -> join -> after."""
     process = a_process().start()
     fork_and_join(process, kind, ways)
     return process

@@ -43,7 +43,8 @@ EMPTY = {
 
 class Stores:
     """The databases of a test run. Each is opened once and emptied after each use: opening one costs more
-    than most tests do."""
+    than most tests do.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
