@@ -79,5 +79,5 @@ def test_every_decision_that_is_cited_exists() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_path_that_a_document_names_exists(document: Path) -> None:
     folders = "|".join((*PACKAGES, "bench", "docs", "src", "tests"))
-    named = re.findall(rf"`((?:{folders})/[\w./-]*)`", document.read_text(encoding="utf-8"))
+    named = re.findall(rf"(?<![\w/.-])(?:{folders})/[\w./-]*\w", document.read_text(encoding="utf-8"))
     assert [path for path in named if "NNNN" not in path and not (ROOT / path).exists()] == []
