@@ -5,5 +5,5 @@
 
 import pytest
 
-# pytest explains a failing `assert` only in modules it is told of before they are imported.
+# pytest explains a failing `assert` only in modules that are registered before their import.
 pytest.register_assert_rewrite("uplift.testing.store", "uplift.testing.refusals", "uplift.testing.stores")

@@ -1,4 +1,4 @@
-"""How a test works off an upgrade by hand, with decisions of its own."""
+"""Runs the chunks of an upgrade in tests, with decisions that the test makes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -55,7 +55,7 @@ def plain_rules(cohort: Cohort, target: VersionNumber) -> Decision:
 
 
 async def add_upgrade(transaction: Transaction, new: Upgrade, selection: WorkedSelection) -> Upgrade:
-    """Keep a new upgrade, all of it left to do."""
+    """Add a new upgrade with one partition for all of it."""
     locked, whole = await transaction.upgrades.add(new, selection)
     await whole.add(whole.partition)
     return locked.upgrade
@@ -81,16 +81,16 @@ async def process_chunk(
     """As `run_chunk`, of what the transaction has locked already."""
     upgrade, chunks = locked.upgrade, partition.chunks
     kept = await chunks.decisions()
-    recorded = await chunks.record(size, [one for one in kept if not one.reasons])
+    recorded = await chunks.record(size, [decision for decision in kept if not decision.reasons])
     assert upgrade.target_version is not None
-    counted = [
+    decided = [
         CountedDecision(decision=by(counted.cohort, upgrade.target_version), count=counted.count)
         for counted in recorded.unmoved
     ]
-    await chunks.keep_decisions(counted)
-    new = [one.decision for one in counted if not one.decision.reasons]
+    await chunks.keep_decisions(decided)
+    new = [counted.decision for counted in decided if not counted.decision.reasons]
     moved = recorded.moved + await chunks.move(recorded, new)
-    skips = tuple(one for one in counted if one.decision.reasons)
+    skips = tuple(counted for counted in decided if counted.decision.reasons)
     skipped = sum(counted.count for counted in skips)
     require_complete(recorded=recorded.recorded, moved=moved, skipped=skipped)
     advanced = upgrade.with_outcomes(upgraded=moved, skipped=skipped + recorded.not_found)

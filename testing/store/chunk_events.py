@@ -1,4 +1,4 @@
-"""A worker's chunks are told to whoever keeps count: each once, and only what is committed."""
+"""A worker reports each of its chunks once, after the commit."""
 
 from collections import Counter
 from dataclasses import replace
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Book:
-    """Keeps count of what it is told."""
+    """Records the reported chunks."""
 
     def __init__(self) -> None:
         self.chunks: list[ChunkResult] = []
@@ -34,15 +34,15 @@ class Book:
         return counts
 
     def must_agree(self, upgrade: Upgrade) -> None:
-        """What was told adds up to what the upgrade says."""
+        """The reported chunks add up to the counts of the upgrade."""
         assert self.chunks[-1].upgrade == upgrade
         assert sum(chunk.upgraded for chunk in self.chunks) == upgrade.upgraded
         skipped = sum(counted.count for chunk in self.chunks for counted in chunk.skipped)
         assert skipped + sum(chunk.not_found for chunk in self.chunks) == upgrade.skipped
 
 
-def a_telling_worker(book: Book, size: int) -> Worker:
-    return replace(a_worker("telling", size=size), on_chunk=book.keep)
+def a_reporting_worker(book: Book, size: int) -> Worker:
+    return replace(a_worker("reporting", size=size), on_chunk=book.keep)
 
 
 async def a_mixed_process(store: Store) -> None:
@@ -56,10 +56,10 @@ async def a_mixed_process(store: Store) -> None:
     )
 
 
-async def test_every_chunk_of_a_worker_is_told(store: Store) -> None:
+async def test_a_worker_reports_every_chunk(store: Store) -> None:
     await a_mixed_process(store)
     book = Book()
-    worker = a_telling_worker(book, size=2)
+    worker = a_reporting_worker(book, size=2)
     queued = await request(store, worker=worker)
     assert book.chunks == []
     book.must_agree(await work(store, queued.id, worker))
@@ -67,18 +67,18 @@ async def test_every_chunk_of_a_worker_is_told(store: Store) -> None:
     assert book.reasons == {ReasonCode.NOT_PENDING: 2, ReasonCode.ALREADY_LATEST: 1}
 
 
-async def test_what_is_upgraded_at_once_is_told_too(store: Store) -> None:
+async def test_an_inline_upgrade_is_reported_too(store: Store) -> None:
     await a_mixed_process(store)
     book = Book()
-    done = await request(store, by_ids([an_id(0), an_id(404)]), worker=a_telling_worker(book, size=100))
+    done = await request(store, by_ids([an_id(0), an_id(404)]), worker=a_reporting_worker(book, size=100))
     book.must_agree(done)
     assert book.reasons == {ReasonCode.INSTANCE_NOT_FOUND: 1}
 
 
-async def test_what_is_rolled_back_is_not_told(store: Store) -> None:
+async def test_a_chunk_that_is_rolled_back_is_not_reported(store: Store) -> None:
     await a_mixed_process(store)
     book = Book()
-    worker = a_telling_worker(book, size=2)
+    worker = a_reporting_worker(book, size=2)
     claimed = await taken(store, (await request(store, worker=worker)).id, worker)
 
     def broken_clock() -> datetime:

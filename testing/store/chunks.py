@@ -268,11 +268,11 @@ async def test_skips_of_a_cohort_are_counted_over_all_chunks(store: Store, kind:
 async def test_an_instance_that_left_its_cohort_is_not_moved(store: Store, kind: SelectionKind) -> None:
     await a_process(store, holding=instances(range(4)))
     upgrade = await add(store, selecting(kind, range(4)))
-    left = [a_report(1, status=Status.RUNNING), a_report(3, position=at("elsewhere"))]
+    reports = [a_report(1, status=Status.RUNNING), a_report(3, position=at("elsewhere"))]
     async with store.transaction() as transaction:
         _, partition = await lock(transaction, upgrade.id)
         chunk = await partition.chunks.record(100, [])
-        await transaction.instances.report(ORDERS, left)
+        await transaction.instances.report(ORDERS, reports)
         decision = plain_rules(a_cohort(), VersionNumber(2))
         await partition.chunks.keep_decisions([CountedDecision(decision=decision, count=4)])
         assert await partition.chunks.move(chunk, [decision]) == 2

@@ -1,4 +1,4 @@
-"""Who may work on an upgrade: in order, one of each process at a time, as long as the lease holds."""
+"""Claims: upgrades in the order of their requests, one of each process at a time, under a lease."""
 
 from asyncio import gather
 from contextlib import suppress
@@ -50,15 +50,15 @@ async def three_each(store: Store, *keys: ProcessKey) -> None:
         await a_process(store, key, holding=instances(range(10 * place, 10 * place + 3), process=key))
 
 
-async def test_upgrades_are_taken_in_the_order_they_were_asked_for(store: Store) -> None:
+async def test_upgrades_are_claimed_in_the_order_of_their_requests(store: Store) -> None:
     keys = [a_key(f"process-{number}") for number in range(4)]
     await three_each(store, *keys)
-    asked = [await request(store, process=key) for key in (keys[2], keys[0], keys[3], keys[1])]
+    requested = [await request(store, process=key) for key in (keys[2], keys[0], keys[3], keys[1])]
     found = [await claim(store, SMALL) for _ in range(5)]
-    assert [one and one.id for one in found] == [*(one.id for one in asked), None]
+    assert [claimed and claimed.id for claimed in found] == [*(upgrade.id for upgrade in requested), None]
 
 
-async def test_one_upgrade_of_a_process_is_worked_on_at_a_time_and_others_beside_it(store: Store) -> None:
+async def test_one_upgrade_of_a_process_runs_at_a_time_and_other_processes_beside_it(store: Store) -> None:
     await three_each(store, ORDERS, INVOICES)
     first, second = await request(store), await request(store)
     other = await request(store, process=INVOICES)
@@ -76,7 +76,7 @@ async def test_one_upgrade_of_a_process_is_worked_on_at_a_time_and_others_beside
     assert found.id == second.id
 
 
-async def test_a_certain_upgrade_is_taken_before_an_older_one(store: Store) -> None:
+async def test_a_certain_upgrade_can_be_claimed_before_an_older_one(store: Store) -> None:
     await three_each(store, ORDERS, INVOICES)
     older, newer = await request(store), await request(store, process=INVOICES)
     assert await store.upgrades.claimable(NOON, only=newer.id) == newer
@@ -89,13 +89,13 @@ async def test_a_certain_upgrade_is_taken_before_an_older_one(store: Store) -> N
     assert found.id == older.id
 
 
-async def test_only_what_waits_is_taken(store: Store) -> None:
+async def test_only_waiting_upgrades_are_claimed(store: Store) -> None:
     await three_each(store, ORDERS)
     done = await request(store, worker=a_worker(size=3))
     paused = await pause_upgrade(store, (await request(store)).id, caller=ADMIN)
     before = await everything_in(store)
-    for wanted in (done.id, paused.id, an_upgrade_id(404)):
-        assert await claim(store, SMALL, only=wanted) is None
+    for upgrade_id in (done.id, paused.id, an_upgrade_id(404)):
+        assert await claim(store, SMALL, only=upgrade_id) is None
     assert await claim(store, SMALL) is None
     assert await everything_in(store) == before
 
@@ -135,13 +135,13 @@ async def test_each_chunk_renews_the_lease(store: Store) -> None:
 async def test_an_upgrade_is_taken_from_a_worker_whose_lease_has_run_out(store: Store) -> None:
     await three_each(store, ORDERS)
     queued = await request(store)
-    left = await work_and_die(store, queued.id, chunks=1)
+    stopped = await work_and_die(store, queued.id, chunks=1)
     [lease] = await leases_of(store, queued.id)
     assert lease is not None
     until = lease.until
     assert await claim(store, a_worker("other", clock=a_clock(until))) is None
     taken_over = await claim(store, a_worker("other", clock=a_clock(until + A_MOMENT)))
-    assert taken_over == left
+    assert taken_over == stopped
     renewed = Lease(worker="other", until=until + A_MOMENT + timedelta(seconds=10))
     assert await leases_of(store, queued.id) == [renewed]
     done = await run_upgrade(store, taken_over, a_worker("other"))
@@ -163,9 +163,7 @@ async def test_another_upgrade_of_the_process_is_free_when_the_lease_of_the_firs
 
 
 @pytest.mark.parametrize("chunks_of_the_other", [0, 1, 2])
-async def test_a_worker_that_lost_its_lease_writes_nothing_more(
-    store: Store, chunks_of_the_other: int
-) -> None:
+async def test_a_worker_that_lost_its_lease_writes_nothing(store: Store, chunks_of_the_other: int) -> None:
     await a_process(store, holding=instances(range(9)))
     queued = await request(store)
     clock = MovableClock()
@@ -190,7 +188,7 @@ async def test_a_worker_that_lost_its_lease_writes_nothing_more(
     assert await kinds_of(store, done.id) == {an_id(n): UPGRADED for n in range(9)}
 
 
-async def test_a_worker_goes_on_after_its_lease_if_nobody_took_it(store: Store) -> None:
+async def test_a_worker_continues_after_its_lease_if_no_other_claimed_the_partition(store: Store) -> None:
     await a_process(store, holding=instances(range(5)))
     clock = MovableClock()
     slow = a_worker("slow", size=2, clock=clock)
@@ -204,9 +202,9 @@ async def test_a_worker_goes_on_after_its_lease_if_nobody_took_it(store: Store) 
 async def test_an_upgrade_is_given_back_between_chunks_when_the_worker_stops(store: Store) -> None:
     await a_process(store, holding=instances(range(5)))
     queued = await request(store)
-    left = await work_and_stop(store, queued.id, chunks=1)
-    assert (left.state, left.upgraded) == (UpgradeState.QUEUED, 2)
-    assert await store.upgrades.find(queued.id) == left
+    stopped = await work_and_stop(store, queued.id, chunks=1)
+    assert (stopped.state, stopped.upgraded) == (UpgradeState.QUEUED, 2)
+    assert await store.upgrades.find(queued.id) == stopped
     assert await leases_of(store, queued.id) == [None]
     assert len(await outcomes_of(store, queued.id)) == 2
     done = await work(store, queued.id, a_worker("other", size=2))
@@ -214,33 +212,33 @@ async def test_an_upgrade_is_given_back_between_chunks_when_the_worker_stops(sto
     assert await kinds_of(store, done.id) == {an_id(n): UPGRADED for n in range(5)}
 
 
-async def test_a_worker_told_to_stop_at_once_does_nothing(store: Store) -> None:
+async def test_a_worker_that_must_stop_before_its_first_chunk_does_nothing(store: Store) -> None:
     await three_each(store, ORDERS)
     queued = await request(store)
-    left = await work_and_stop(store, queued.id, chunks=0)
-    assert left == replace(queued, started_at=NOON)
+    stopped = await work_and_stop(store, queued.id, chunks=0)
+    assert stopped == replace(queued, started_at=NOON)
     assert await instances_of(store, ORDERS) == instances(range(3))
 
 
-async def test_many_workers_at_once_take_each_upgrade_once(store: Store) -> None:
+async def test_concurrent_workers_claim_each_upgrade_once(store: Store) -> None:
     keys = [a_key(f"process-{number}") for number in range(3)]
     await three_each(store, *keys)
-    asked = [await request(store, process=key) for key in keys]
+    requested = [await request(store, process=key) for key in keys]
     found = await gather(*(claim(store, a_worker(f"worker {number}")) for number in range(9)))
-    claimed = [one for one in found if one is not None]
-    assert sorted(one.id for one in claimed) == sorted(one.id for one in asked)
-    leases = [lease for one in asked for lease in await leases_of(store, one.id)]
+    claimed = [upgrade for upgrade in found if upgrade is not None]
+    assert sorted(upgrade.id for upgrade in claimed) == sorted(upgrade.id for upgrade in requested)
+    leases = [lease for upgrade in requested for lease in await leases_of(store, upgrade.id)]
     assert len({lease.worker for lease in leases if lease}) == len(leases) == 3
 
 
-async def test_an_upgrade_that_failed_keeps_what_is_done_and_why(store: Store) -> None:
+async def test_a_failed_upgrade_keeps_its_outcomes_and_its_error(store: Store) -> None:
     await a_process(store, holding=instances(range(5)))
     queued = await request(store)
-    left = await work_and_die(store, queued.id, chunks=1)
-    failed = await fail_upgrade(store, left, SMALL, "RuntimeError: on purpose")
-    assert await fail_upgrade(store, left, SMALL, "RuntimeError: once more") is None
+    stopped = await work_and_die(store, queued.id, chunks=1)
+    failed = await fail_upgrade(store, stopped, SMALL, "RuntimeError: on purpose")
+    assert await fail_upgrade(store, stopped, SMALL, "RuntimeError: once more") is None
     assert failed == replace(
-        left, state=UpgradeState.FAILED, finished_at=NOON, error="RuntimeError: on purpose"
+        stopped, state=UpgradeState.FAILED, finished_at=NOON, error="RuntimeError: on purpose"
     )
     assert await store.upgrades.find(queued.id) == failed
     assert await leases_of(store, queued.id) == [None]

@@ -1,4 +1,4 @@
-"""How an operator pauses, resumes and cancels upgrades: only where it makes sense, and between two chunks."""
+"""Operators pause, resume and cancel upgrades in certain states, between two chunks."""
 
 from asyncio import Task, create_task
 from collections.abc import Awaitable, Callable
@@ -84,7 +84,9 @@ async def an_upgrade_that_is(store: Store, state: UpgradeState) -> Upgrade:
 
 @EVERY_STATE
 @EVERY_ACT
-async def test_each_act_is_allowed_in_its_states_only(store: Store, act: str, state: UpgradeState) -> None:
+async def test_each_action_is_allowed_only_in_certain_states(
+    store: Store, act: str, state: UpgradeState
+) -> None:
     upgrade = await an_upgrade_that_is(store, state)
     assert upgrade.state is state
     allowed = ALLOWED[act]
@@ -115,9 +117,7 @@ async def test_a_reader_controls_nothing(store: Store, act: str) -> None:
 
 
 @pytest.mark.parametrize("state", ALLOWED["pause"])
-async def test_a_paused_upgrade_is_worked_on_by_nobody_until_it_is_resumed(
-    store: Store, state: UpgradeState
-) -> None:
+async def test_no_worker_runs_a_paused_upgrade_until_it_is_resumed(store: Store, state: UpgradeState) -> None:
     before = await an_upgrade_that_is(store, state)
     paused = await pause_upgrade(store, before.id, caller=ADMIN)
     assert paused == replace(before, state=UpgradeState.PAUSED)
@@ -134,7 +134,7 @@ async def test_a_paused_upgrade_is_worked_on_by_nobody_until_it_is_resumed(
 
 
 @pytest.mark.parametrize("state", ALLOWED["cancel"])
-async def test_a_cancelled_upgrade_keeps_what_is_done_and_does_no_more(
+async def test_a_cancelled_upgrade_keeps_its_outcomes_and_makes_no_more(
     store: Store, state: UpgradeState
 ) -> None:
     before = await an_upgrade_that_is(store, state)
@@ -160,7 +160,7 @@ async def test_a_cancelled_upgrade_keeps_what_is_done_and_does_no_more(
     [(pause_upgrade, UpgradeState.PAUSED), (cancel_upgrade, UpgradeState.CANCELLED)],
     ids=["pause", "cancel"],
 )
-async def test_a_worker_stops_after_the_chunk_under_way(
+async def test_a_worker_stops_after_its_present_chunk(
     store: Store, act: Callable[..., Awaitable[Upgrade]], state: UpgradeState
 ) -> None:
     await a_process(store, holding=instances(range(40)))
@@ -174,21 +174,21 @@ async def test_a_worker_stops_after_the_chunk_under_way(
         if upgrade.upgraded == 6 and not tasks:
             tasks.append(create_task(control()))
 
-    left = await run_upgrade(store, await taken(store, queued.id), SMALL, on_progress=interfere)
+    returned = await run_upgrade(store, await taken(store, queued.id), SMALL, on_progress=interfere)
     [task] = tasks
     stopped = await task
-    assert stopped == left
-    assert left.state is state
+    assert stopped == returned
+    assert returned.state is state
     assert await leases_of(store, queued.id) == [None]
-    assert 6 <= left.upgraded < 40
-    assert left.upgraded % 2 == 0
-    assert await kinds_of(store, queued.id) == {an_id(n): UPGRADED for n in range(left.upgraded)}
+    assert 6 <= returned.upgraded < 40
+    assert returned.upgraded % 2 == 0
+    assert await kinds_of(store, queued.id) == {an_id(n): UPGRADED for n in range(returned.upgraded)}
     assert [instance.version for instance in await instances_of(store, ORDERS)] == [
-        2 if n < left.upgraded else 1 for n in range(40)
+        2 if n < returned.upgraded else 1 for n in range(40)
     ]
 
 
-async def test_a_paused_upgrade_does_not_hold_up_others_of_its_process(store: Store) -> None:
+async def test_a_paused_upgrade_does_not_block_others_of_its_process(store: Store) -> None:
     paused = await an_upgrade_that_is(store, UpgradeState.PAUSED)
     other = await request(store)
     done = await work(store, other.id)

@@ -1,4 +1,4 @@
-"""The history of an instance: what each upgrade did to it, the oldest first."""
+"""The history of an instance: its outcomes in all upgrades, the oldest first."""
 
 import pytest
 
@@ -41,7 +41,7 @@ async def history_of(store: Store, number: int) -> tuple[HistoryEntry, ...]:
     return (await store.instances.histories([an_id(number)]))[an_id(number)]
 
 
-async def test_what_each_upgrade_did_is_told_in_order(store: Store) -> None:
+async def test_a_history_has_the_outcomes_of_all_upgrades_in_order(store: Store) -> None:
     await a_process(
         store, holding=[*instances(range(3), position=at("a")), an_instance(3, status=Status.RUNNING)]
     )
@@ -72,13 +72,15 @@ async def test_what_each_upgrade_did_is_told_in_order(store: Store) -> None:
     )
 
 
-async def test_upgrades_of_single_instances_are_told_of_their_own_ones_only(store: Store) -> None:
+async def test_a_history_has_no_upgrades_of_other_instances(store: Store) -> None:
     await a_process(store, holding=instances(range(6)))
     single = [await request(store, by_ids([an_id(n)]), worker=LARGE) for n in (4, 1, 4, 5)]
     every = await request(store, worker=LARGE)
     ends = await request(store, by_ids([an_id(0), an_id(5)]), worker=LARGE)
-    told = await store.instances.histories(list(map(an_id, range(6))))
-    assert {given: [one.upgrade for one in several] for given, several in told.items()} == {
+    histories = await store.instances.histories(list(map(an_id, range(6))))
+    assert {
+        instance_id: [entry.upgrade for entry in entries] for instance_id, entries in histories.items()
+    } == {
         an_id(0): [every, ends],
         an_id(1): [single[1], every],
         an_id(2): [every],
@@ -86,7 +88,7 @@ async def test_upgrades_of_single_instances_are_told_of_their_own_ones_only(stor
         an_id(4): [single[0], single[2], every],
         an_id(5): [single[3], every, ends],
     }
-    assert [one.outcome.kind for one in told[an_id(4)]] == ["UPGRADED", "SKIPPED", "SKIPPED"]
+    assert [entry.outcome.kind for entry in histories[an_id(4)]] == ["UPGRADED", "SKIPPED", "SKIPPED"]
 
 
 async def test_an_instance_that_no_upgrade_touched_has_an_empty_history(store: Store) -> None:
@@ -94,24 +96,24 @@ async def test_an_instance_that_no_upgrade_touched_has_an_empty_history(store: S
     await a_process(store, holding=[*instances(range(3)), an_instance(3, status=Status.FAILED)])
     await request(store, all_active([an_id(1)]), worker=LARGE)
     await request(store, by_ids([an_id(20), an_id(0)]), worker=LARGE)
-    wanted = [an_id(n) for n in (1, 3, 20, 404)]
-    assert await store.instances.histories(wanted) == dict.fromkeys(wanted, ())
+    ids = [an_id(n) for n in (1, 3, 20, 404)]
+    assert await store.instances.histories(ids) == dict.fromkeys(ids, ())
     assert await store.instances.histories([]) == {}
 
 
-async def test_an_instance_asked_for_twice_has_one_history(store: Store) -> None:
+async def test_an_id_that_is_passed_twice_has_one_history(store: Store) -> None:
     await a_process(store, holding=instances([1]))
     done = await request(store, worker=LARGE)
-    told = await store.instances.histories([an_id(1), an_id(1)])
-    assert [one.upgrade for one in told[an_id(1)]] == [done]
+    histories = await store.instances.histories([an_id(1), an_id(1)])
+    assert [entry.upgrade for entry in histories[an_id(1)]] == [done]
 
 
-async def test_an_upgrade_under_way_is_told_of_those_it_has_reached(store: Store) -> None:
+async def test_a_running_upgrade_is_in_the_history_of_the_instances_it_has_processed(store: Store) -> None:
     await a_process(store, holding=instances(range(5)))
     queued = await request(store)
     assert await history_of(store, 0) == ()
     running = await work_and_die(store, queued.id, chunks=2)
-    assert [one.upgrade for one in await history_of(store, 3)] == [running]
+    assert [entry.upgrade for entry in await history_of(store, 3)] == [running]
     assert await history_of(store, 4) == ()
 
 

@@ -1,4 +1,4 @@
-"""A request that is repeated under its key gets its first upgrade again, and nothing is done twice."""
+"""A request that is repeated with its idempotency key returns its first upgrade, and does nothing twice."""
 
 from asyncio import gather
 from collections.abc import Awaitable, Callable
@@ -52,7 +52,7 @@ LARGE = a_worker("large", size=1_000)
 OTHER_ADMIN = Caller(name="other", role=Role.SYSTEM_ADMIN)
 
 
-async def test_the_same_request_under_the_same_key_gets_the_same_upgrade(store: Store) -> None:
+async def test_the_same_request_with_the_same_key_returns_the_same_upgrade(store: Store) -> None:
     await a_process(store, holding=instances(range(3)))
     first = await request(store, worker=LARGE, idempotency_key="one", reason="why")
     before = await everything_in(store)
@@ -63,7 +63,7 @@ async def test_the_same_request_under_the_same_key_gets_the_same_upgrade(store: 
     assert await everything_in(store) == before
 
 
-async def test_a_repeated_request_tells_how_far_its_upgrade_has_come(store: Store) -> None:
+async def test_a_repeated_request_returns_the_present_state_of_its_upgrade(store: Store) -> None:
     await a_process(store, holding=instances(range(3)))
     first = await request(store, idempotency_key="one")
     done = await work(store, first.id)
@@ -72,13 +72,13 @@ async def test_a_repeated_request_tells_how_far_its_upgrade_has_come(store: Stor
     assert await upgrades_of(store) == [done]
 
 
-async def test_without_a_key_each_request_is_one_of_its_own(store: Store) -> None:
+async def test_without_a_key_each_request_makes_an_upgrade(store: Store) -> None:
     await a_process(store, holding=instances(range(3)))
     ids = {(await request(store, worker=LARGE)).id for _ in range(2)}
     assert len(ids) == 2
 
 
-OTHERS: dict[str, Callable[[Store], Awaitable[Upgrade]]] = {
+OTHER_REQUESTS: dict[str, Callable[[Store], Awaitable[Upgrade]]] = {
     "selection": lambda store: request(store, by_ids([an_id(1)]), worker=LARGE, idempotency_key="one"),
     "excluded": lambda store: request(store, all_active([an_id(1)]), worker=LARGE, idempotency_key="one"),
     "reason": lambda store: request(store, worker=LARGE, idempotency_key="one", reason="another"),
@@ -93,8 +93,8 @@ OTHERS: dict[str, Callable[[Store], Awaitable[Upgrade]]] = {
 }
 
 
-@pytest.mark.parametrize("other", list(OTHERS))
-async def test_another_request_under_the_same_key_is_refused(store: Store, other: str) -> None:
+@pytest.mark.parametrize("other", list(OTHER_REQUESTS))
+async def test_another_request_with_the_same_key_is_refused(store: Store, other: str) -> None:
     await a_process(store, INVOICES, holding=[an_instance(20, process=INVOICES)])
     await a_process(store, holding=instances(range(3)))
     first = await request(store, worker=LARGE, idempotency_key="one")
@@ -103,7 +103,7 @@ async def test_another_request_under_the_same_key_is_refused(store: Store, other
         f"which led to upgrade {first.id}, but this request is another one."
     )
     async with refused(store, ErrorCode.IDEMPOTENCY_CONFLICT, message, ("idempotency_key",)) as caught:
-        await OTHERS[other](store)
+        await OTHER_REQUESTS[other](store)
     assert isinstance(caught.value, IdempotencyConflict)
     assert (caught.value.key, caught.value.upgrade_id) == ("one", first.id)
 
@@ -123,30 +123,30 @@ async def test_the_same_key_of_another_caller_is_another_key(store: Store) -> No
 
 
 @pytest.mark.parametrize("size", [2, 1_000])
-async def test_sixteen_requests_at_once_under_one_key_are_one(store: Store, size: int) -> None:
+async def test_sixteen_concurrent_requests_with_one_key_make_one_upgrade(store: Store, size: int) -> None:
     await a_process(store, holding=instances(range(5)))
-    asked = await gather(
+    results = await gather(
         *(request(store, worker=a_worker(f"worker {n}", size=size), idempotency_key="one") for n in range(16))
     )
     [upgrade] = await upgrades_of(store)
-    assert asked == [upgrade] * 16
+    assert results == [upgrade] * 16
     assert await instances_of(store, ORDERS) == instances(range(5), version=1 if size == 2 else 2)
 
 
-async def test_of_different_requests_at_once_under_one_key_one_is_done(store: Store) -> None:
+async def test_of_concurrent_requests_that_differ_but_share_a_key_one_is_carried_out(store: Store) -> None:
     await a_process(store, holding=instances(range(8)))
-    asked = await gather(
+    results = await gather(
         *(request(store, by_ids([an_id(n)]), worker=LARGE, idempotency_key="one") for n in range(8)),
         return_exceptions=True,
     )
-    [done] = [one for one in asked if isinstance(one, Upgrade)]
-    refusals = [one for one in asked if isinstance(one, IdempotencyConflict)]
+    [done] = [result for result in results if isinstance(result, Upgrade)]
+    refusals = [result for result in results if isinstance(result, IdempotencyConflict)]
     assert [refusal.upgrade_id for refusal in refusals] == [done.id] * 7
     assert await upgrades_of(store) == [done]
     assert sum(instance.version == 2 for instance in await instances_of(store, ORDERS)) == 1
 
 
-async def test_a_key_is_forgotten_after_a_day(store: Store) -> None:
+async def test_a_key_expires_after_a_day(store: Store) -> None:
     await a_process(store, holding=instances(range(3)))
     clock = MovableClock()
     worker = a_worker(size=1_000, clock=clock)
@@ -163,7 +163,7 @@ async def test_a_key_is_forgotten_after_a_day(store: Store) -> None:
     assert await request(store, by_ids([an_id(1)]), worker=worker, idempotency_key="one") == second
 
 
-async def test_a_request_that_was_refused_leaves_its_key_free(store: Store) -> None:
+async def test_a_refused_request_does_not_use_up_its_key(store: Store) -> None:
     await a_process(store, published=0)
     async with refused(store, ErrorCode.NO_PUBLISHED_VERSION):
         await request(store, worker=LARGE, idempotency_key="one", reason="too early")
@@ -172,7 +172,7 @@ async def test_a_request_that_was_refused_leaves_its_key_free(store: Store) -> N
     assert done.upgraded == 1
 
 
-async def test_a_repeated_request_is_known_before_its_plan_is_looked_at(store: Store) -> None:
+async def test_a_repeated_request_is_recognized_before_its_plan_is_checked(store: Store) -> None:
     await a_process(store, holding=instances(range(3)))
     plan = await plan_upgrade(store, UpgradeRequest(process=ORDERS, selection=all_active()))
     first = await request(store, worker=LARGE, idempotency_key="one", fingerprint=str(plan.fingerprint))
@@ -184,7 +184,7 @@ async def test_a_repeated_request_is_known_before_its_plan_is_looked_at(store: S
     )
 
 
-async def test_what_is_repeated_may_be_about_an_upgrade_that_was_forgotten_meanwhile(store: Store) -> None:
+async def test_a_retry_or_undo_of_an_upgrade_that_was_pruned_since_can_be_repeated(store: Store) -> None:
     await a_process(store, holding=[*instances(range(3)), an_instance(3, status=Status.RUNNING)])
     earlier = await request(store, worker=LARGE)
     late = a_worker("late", clock=a_clock(EVENING))
@@ -212,7 +212,7 @@ async def test_what_is_repeated_may_be_about_an_upgrade_that_was_forgotten_meanw
         )
 
 
-async def test_retries_and_undos_are_repeated_too(store: Store) -> None:
+async def test_retries_and_undos_have_keys_too(store: Store) -> None:
     await a_process(store, holding=instances(range(3)))
     earlier = await request(store, worker=LARGE)
     reasons = [ReasonCode.NOT_PENDING, ReasonCode.ALREADY_LATEST, ReasonCode.INCOMPATIBLE]
@@ -251,7 +251,7 @@ async def test_retries_and_undos_are_repeated_too(store: Store) -> None:
 @pytest.mark.parametrize(
     "key", ["", "k" * 256, "a\nb", "a\0b", "\ud800"], ids=["empty", "long", "line", "nul", "surrogate"]
 )
-async def test_a_key_that_cannot_be_kept_is_refused(store: Store, key: str) -> None:
+async def test_an_invalid_key_is_refused(store: Store, key: str) -> None:
     await a_process(store, holding=instances(range(3)))
     message = f"Expected an idempotency key of 1 to 255 printable characters, but got {key[:100]!r}."
     async with refused(store, ErrorCode.INVALID_INPUT, message, ("idempotency_key",)):
@@ -259,13 +259,13 @@ async def test_a_key_that_cannot_be_kept_is_refused(store: Store, key: str) -> N
 
 
 @pytest.mark.parametrize("key", ["k", "订单 'x'" * 10, "k" * 255], ids=["short", "any script", "long"])
-async def test_any_printable_key_will_do(store: Store, key: str) -> None:
+async def test_any_printable_key_is_valid(store: Store, key: str) -> None:
     await a_process(store, holding=instances(range(3)))
     first = await request(store, idempotency_key=key)
     assert await request(store, idempotency_key=key) == first
 
 
-async def test_a_reader_learns_nothing_by_a_key(store: Store) -> None:
+async def test_a_reader_does_not_get_an_upgrade_by_its_key(store: Store) -> None:
     await a_process(store, holding=instances(range(3)))
     await request(store, idempotency_key="one")
     async with refused(store, ErrorCode.FORBIDDEN):
@@ -277,7 +277,7 @@ async def test_a_reader_learns_nothing_by_a_key(store: Store) -> None:
         )
 
 
-async def test_what_happened_meanwhile_does_not_make_a_request_another_one(store: Store) -> None:
+async def test_a_repeated_request_is_recognized_after_its_instances_changed(store: Store) -> None:
     await a_process(store, holding=instances(range(3)))
     first = await request(store, worker=LARGE, idempotency_key="one")
     async with store.transaction() as transaction:

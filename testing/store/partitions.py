@@ -1,4 +1,4 @@
-"""How several workers work on one upgrade: each on a partition of its own, and each instance once."""
+"""Several workers run one upgrade, each a partition of its own, and each instance moves once."""
 
 from asyncio import gather
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -68,7 +68,7 @@ Stop = Callable[[Store, Upgrade], Awaitable[Upgrade]]
 
 
 def sharing(name: str, *, size: int = 2, partition: int = 6, clock: Clock | None = None) -> Worker:
-    """A worker that takes no more than six instances at a time."""
+    """A worker that claims at most six instances at a time."""
     worker = a_worker(name, size=size, clock=clock)
     return replace(worker, chunk_policy=replace(worker.chunk_policy, partition_size=partition))
 
@@ -77,7 +77,7 @@ ONE, TWO, THREE = (sharing(name) for name in ("one", "two", "three"))
 
 
 async def holders_of(store: Store, upgrade: Upgrade) -> list[str | None]:
-    """Who holds each partition that is left, along the selection."""
+    """The holders of the remaining partitions, along the selection."""
     return [None if lease is None else lease.worker for lease in await leases_of(store, upgrade.id)]
 
 
@@ -87,7 +87,7 @@ async def a_queued_upgrade(store: Store, count: int, selection: Selection | None
 
 
 async def a_shared_upgrade(store: Store, count: int = 15) -> Upgrade:
-    """Six instances are ONE's, six TWO's, the others nobody's."""
+    """ONE and TWO hold six instances each, and no worker the others."""
     queued = await a_queued_upgrade(store, count)
     for worker in (ONE, TWO):
         await taken(store, queued.id, worker)
@@ -96,15 +96,15 @@ async def a_shared_upgrade(store: Store, count: int = 15) -> Upgrade:
 
 async def next_chunk(store: Store, upgrade: Upgrade, worker: Worker) -> Upgrade:
     """The upgrade after one more chunk of the partition that the worker holds."""
-    told: list[Upgrade] = []
+    reported: list[Upgrade] = []
 
     def die(so_far: Upgrade) -> None:
-        told.append(so_far)
+        reported.append(so_far)
         raise Died
 
     with suppress(Died):
         await run_upgrade(store, upgrade, worker, on_progress=die)
-    return told[0]
+    return reported[0]
 
 
 async def partitions_worked(store: Store, upgrade: Upgrade) -> list[int]:
@@ -129,7 +129,7 @@ async def partitions_worked(store: Store, upgrade: Upgrade) -> list[int]:
     ],
     ids=["all active", "by ids", "with an unknown one", "no more than one partition"],
 )
-async def test_a_worker_takes_no_more_than_a_share(
+async def test_a_worker_claims_no_more_than_a_partition(
     store: Store, selection: Selection, sizes: list[int]
 ) -> None:
     queued = await a_queued_upgrade(store, 15, selection)
@@ -137,7 +137,7 @@ async def test_a_worker_takes_no_more_than_a_share(
     assert await store.partitions.remaining([queued.id]) == {queued.id: ()}
 
 
-async def test_what_is_left_out_is_in_no_share(store: Store) -> None:
+async def test_excluded_instances_are_in_no_partition(store: Store) -> None:
     queued = await a_queued_upgrade(store, 20, all_active(map(an_id, [0, 7, 8, 19])))
     sizes = await partitions_worked(store, queued)
     assert sum(sizes) == 16
@@ -146,14 +146,14 @@ async def test_what_is_left_out_is_in_no_share(store: Store) -> None:
     assert left_out == list(map(an_id, [0, 7, 8, 19]))
 
 
-async def test_what_has_ended_does_not_count_for_a_share(store: Store) -> None:
+async def test_ended_instances_do_not_count_towards_a_partition(store: Store) -> None:
     queued = await a_queued_upgrade(store, 20)
     ended = [a_report(number, status=Status.COMPLETED) for number in range(0, 20, 2)]
     await report_instances(store, reports=ended, caller=ADMIN)
     assert await partitions_worked(store, queued) == [6, 4]
 
 
-async def test_retries_and_undos_are_shared_too(store: Store) -> None:
+async def test_retries_and_undos_are_partitioned_too(store: Store) -> None:
     await a_process(store, holding=instances(range(20), status=Status.RUNNING))
     skipped = await work(store, (await request(store)).id)
     await report_instances(store, reports=[a_report(number) for number in range(15)], caller=ADMIN)
@@ -167,7 +167,7 @@ async def test_retries_and_undos_are_shared_too(store: Store) -> None:
     assert {instance.version for instance in await instances_of(store, ORDERS)} == {1}
 
 
-async def test_workers_share_an_upgrade_from_its_beginning_on(store: Store) -> None:
+async def test_workers_share_an_upgrade_from_its_start(store: Store) -> None:
     shared = await a_shared_upgrade(store)
     assert await holders_of(store, shared) == ["one", "two", None]
     await taken(store, shared.id, THREE)
@@ -177,7 +177,7 @@ async def test_workers_share_an_upgrade_from_its_beginning_on(store: Store) -> N
     assert (first.cursor, first.last, second.last) == (0, second.cursor, third.cursor)
 
 
-async def test_each_goes_on_in_its_own_share(store: Store) -> None:
+async def test_each_worker_continues_in_its_own_partition(store: Store) -> None:
     shared = await a_shared_upgrade(store)
     for worker, numbers in ((TWO, [6, 7]), (ONE, [0, 1]), (TWO, [8, 9]), (TWO, [10, 11])):
         before = await kinds_of(store, shared.id)
@@ -191,10 +191,10 @@ async def test_each_goes_on_in_its_own_share(store: Store) -> None:
     assert await instances_of(store, ORDERS) == instances(range(15), version=2)
 
 
-async def test_whoever_has_done_the_last_share_completes_the_upgrade(store: Store) -> None:
+async def test_the_end_of_the_last_partition_completes_the_upgrade(store: Store) -> None:
     shared = await a_shared_upgrade(store, 12)
-    left = await run_upgrade(store, shared, ONE)
-    assert (left.state, left.upgraded) == (UpgradeState.RUNNING, 6)
+    after = await run_upgrade(store, shared, ONE)
+    assert (after.state, after.upgraded) == (UpgradeState.RUNNING, 6)
     assert await claim(store, ONE) is None
     done = await run_upgrade(store, shared, TWO)
     assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 12)
@@ -205,7 +205,9 @@ async def test_whoever_has_done_the_last_share_completes_the_upgrade(store: Stor
 @pytest.mark.parametrize(
     "selection", [all_active(), by_ids(map(an_id, range(99, -1, -1)))], ids=["all active", "by ids"]
 )
-async def test_many_at_once_move_each_instance_once(store: Store, workers: int, selection: Selection) -> None:
+async def test_concurrent_workers_move_each_instance_once(
+    store: Store, workers: int, selection: Selection
+) -> None:
     queued = await a_queued_upgrade(store, 100, selection)
     several = [sharing(f"worker {number}", size=3, partition=7) for number in range(workers)]
     ends = await gather(*(finish_upgrade(store, queued, worker) for worker in several))
@@ -218,7 +220,7 @@ async def test_many_at_once_move_each_instance_once(store: Store, workers: int, 
     assert await leases_of(store, queued.id) == []
 
 
-async def test_skips_are_counted_over_all_shares(store: Store) -> None:
+async def test_skips_are_counted_over_all_partitions(store: Store) -> None:
     held = [*instances(range(4)), *instances(range(4, 9), status=Status.RUNNING), *instances(range(9, 15))]
     await a_process(store, holding=held)
     queued = await request(store)
@@ -232,7 +234,7 @@ async def test_skips_are_counted_over_all_shares(store: Store) -> None:
     assert (counted.count, [one.code for one in counted.decision.reasons]) == (5, [ReasonCode.NOT_PENDING])
 
 
-async def test_outcomes_by_ids_are_those_that_were_reached_wherever_that_is(store: Store) -> None:
+async def test_outcomes_by_ids_are_those_processed_so_far_in_any_partition(store: Store) -> None:
     numbers = [14, 3, 404, *range(4, 12), 0, 1, 2]
     queued = await a_queued_upgrade(store, 15, by_ids(map(an_id, numbers)))
     for worker in (ONE, TWO):
@@ -253,7 +255,7 @@ async def test_outcomes_by_ids_are_those_that_were_reached_wherever_that_is(stor
     assert set(moved) == {given for given, kind in stored.items() if kind is OutcomeKind.UPGRADED}
 
 
-async def test_what_a_later_share_came_to_is_forgotten_from_its_beginning_on(store: Store) -> None:
+async def test_the_outcomes_of_a_later_partition_are_pruned_from_its_start(store: Store) -> None:
     queued = await a_queued_upgrade(store, 12, by_ids(map(an_id, range(12))))
     for worker in (ONE, TWO):
         await taken(store, queued.id, worker)
@@ -268,7 +270,7 @@ async def test_what_a_later_share_came_to_is_forgotten_from_its_beginning_on(sto
         assert await outcomes_of(store, queued.id) == listed[gone:]
 
 
-async def test_an_upgrade_that_nobody_works_on_comes_first(store: Store) -> None:
+async def test_an_upgrade_without_workers_comes_first(store: Store) -> None:
     shared = await a_shared_upgrade(store)
     await a_process(store, INVOICES, holding=instances(range(20, 23), process=INVOICES))
     other = await request(store, process=INVOICES)
@@ -282,13 +284,13 @@ async def test_an_upgrade_that_nobody_works_on_comes_first(store: Store) -> None
     assert found.id == shared.id
 
 
-async def test_a_worker_leaves_the_rest_when_another_upgrade_waits(store: Store) -> None:
+async def test_a_worker_leaves_the_remaining_partitions_when_another_upgrade_waits(store: Store) -> None:
     shared = await a_shared_upgrade(store)
     await a_process(store, INVOICES, holding=instances(range(20, 23), process=INVOICES))
     waiting = await request(store, process=INVOICES)
-    left = await run_upgrade(store, shared, ONE)
-    assert (left.state, left.upgraded) == (UpgradeState.RUNNING, 6)
-    assert await holders_of(store, left) == ["two", None]
+    after = await run_upgrade(store, shared, ONE)
+    assert (after.state, after.upgraded) == (UpgradeState.RUNNING, 6)
+    assert await holders_of(store, after) == ["two", None]
     found = await claim(store, ONE)
     assert found is not None
     assert found.id == waiting.id
@@ -300,12 +302,12 @@ async def a_small_one(store: Store) -> Upgrade:
     return await request(store, process=INVOICES)
 
 
-async def test_a_small_upgrade_waits_for_no_more_than_a_share_of_a_large_one(store: Store) -> None:
+async def test_a_small_upgrade_waits_for_at_most_one_partition_of_a_large_one(store: Store) -> None:
     large = await a_queued_upgrade(store, 30)
     await taken(store, large.id, ONE)
     small = await a_small_one(store)
-    left = await run_upgrade(store, large, ONE)
-    assert (left.state, left.upgraded) == (UpgradeState.RUNNING, 6)
+    after = await run_upgrade(store, large, ONE)
+    assert (after.state, after.upgraded) == (UpgradeState.RUNNING, 6)
     found = await claim(store, ONE)
     assert found is not None
     assert found.id == small.id
@@ -316,7 +318,7 @@ async def test_a_small_upgrade_waits_for_no_more_than_a_share_of_a_large_one(sto
     assert (await run_upgrade(store, found, ONE)).upgraded == 30
 
 
-async def test_who_died_is_followed_before_a_younger_upgrade_begins(store: Store) -> None:
+async def test_a_dead_worker_is_replaced_before_a_younger_upgrade_starts(store: Store) -> None:
     clock = MovableClock()
     dead, other = (sharing(name, clock=clock) for name in ("dead", "other"))
     large = await a_queued_upgrade(store, 30)
@@ -329,7 +331,7 @@ async def test_who_died_is_followed_before_a_younger_upgrade_begins(store: Store
 
 
 class StaleWorker(Around):
-    """Between the two first chunks of a worker another one decides what the first has not met yet."""
+    """Between the first two chunks of a worker, another decides a cohort that the first has not met."""
 
     def __init__(self, store: Store, upgrade: Upgrade, other: Worker) -> None:
         super().__init__(store)
@@ -347,25 +349,25 @@ class StaleWorker(Around):
 
 
 @pytest.mark.parametrize("what", ["upgrade", "undo"])
-async def test_what_another_worker_has_decided_meanwhile_is_carried_out(store: Store, what: str) -> None:
+async def test_a_decision_that_another_worker_made_since_is_carried_out(store: Store, what: str) -> None:
     await a_process(store, holding=instances(range(12)))
     if what == "undo":
         done = await work(store, (await request(store)).id)
     first = [a_report(number, status=Status.RUNNING) for number in range(2)]
     await report_instances(store, reports=first, caller=ADMIN)
-    asked = (
+    requested = (
         await request(store)
         if what == "upgrade"
         else await request_undo(store, UndoRequest(upgrade_id=done.id), caller=ADMIN, worker=SMALL)
     )
     for worker in (ONE, TWO):
-        await taken(store, asked.id, worker)
-    await run_upgrade(StaleWorker(store, asked, TWO), asked, ONE)
-    ended = await run_upgrade(store, asked, TWO)
+        await taken(store, requested.id, worker)
+    await run_upgrade(StaleWorker(store, requested, TWO), requested, ONE)
+    ended = await run_upgrade(store, requested, TWO)
     assert (ended.state, ended.upgraded, ended.skipped) == (UpgradeState.COMPLETED, 10, 2)
 
 
-async def test_a_shared_upgrade_keeps_others_of_its_process_waiting(store: Store) -> None:
+async def test_a_shared_upgrade_blocks_others_of_its_process(store: Store) -> None:
     shared = await a_shared_upgrade(store)
     second = await request(store)
     assert await claim(store, THREE, only=second.id) is None
@@ -377,7 +379,7 @@ async def test_a_shared_upgrade_keeps_others_of_its_process_waiting(store: Store
     assert found.id == second.id
 
 
-async def test_the_share_of_a_dead_worker_is_taken_over_and_no_other(store: Store) -> None:
+async def test_only_the_partition_of_the_dead_worker_is_taken_over(store: Store) -> None:
     clock = MovableClock()
     dead, alive, third = (sharing(name, clock=clock) for name in ("dead", "alive", "third"))
     queued = await a_queued_upgrade(store, 12)
@@ -389,8 +391,8 @@ async def test_the_share_of_a_dead_worker_is_taken_over_and_no_other(store: Stor
     await taken(store, queued.id, third)
     assert await holders_of(store, queued) == ["third", "alive"]
     before = await everything_in(store)
-    [left] = before.upgrades
-    assert await run_upgrade(store, queued, dead) == left
+    [after] = before.upgrades
+    assert await run_upgrade(store, queued, dead) == after
     assert await everything_in(store) == before
     assert (await run_upgrade(store, queued, third)).upgraded == 8
     done = await run_upgrade(store, queued, alive)
@@ -398,15 +400,15 @@ async def test_the_share_of_a_dead_worker_is_taken_over_and_no_other(store: Stor
     assert await kinds_of(store, queued.id) == {an_id(number): UPGRADED for number in range(12)}
 
 
-async def test_what_is_left_over_of_the_share_of_a_dead_worker_is_free(store: Store) -> None:
+async def test_the_rest_of_the_partition_of_a_dead_worker_is_free(store: Store) -> None:
     queued = await a_queued_upgrade(store, 12)
     dead = a_worker("dead", size=2)
     await work_and_die(store, queued.id, dead, chunks=1)
     await taken(store, queued.id, sharing("third", clock=a_clock(EVENING)))
     assert await holders_of(store, queued) == ["third", None]
     before = await everything_in(store)
-    [left] = before.upgrades
-    assert await run_upgrade(store, queued, dead) == left
+    [after] = before.upgrades
+    assert await run_upgrade(store, queued, dead) == after
     assert await everything_in(store) == before
 
 
@@ -432,12 +434,12 @@ async def test_a_dead_worker_does_not_count_when_an_upgrade_is_given_back(store:
     clock.go_on(seconds=8)
     await next_chunk(store, queued, alive)
     clock.go_on(seconds=3)
-    left = await run_upgrade(store, queued, alive, should_stop=lambda: True)
-    assert (left.state, left.upgraded) == (UpgradeState.QUEUED, 2)
-    assert await holders_of(store, left) == ["dead", None]
+    after = await run_upgrade(store, queued, alive, should_stop=lambda: True)
+    assert (after.state, after.upgraded) == (UpgradeState.QUEUED, 2)
+    assert await holders_of(store, after) == ["dead", None]
 
 
-async def test_a_paused_upgrade_is_left_by_all_and_resumed_by_any(store: Store) -> None:
+async def test_all_workers_leave_a_paused_upgrade_and_any_resumes_it(store: Store) -> None:
     shared = await a_shared_upgrade(store)
     for worker in (ONE, TWO):
         await next_chunk(store, shared, worker)
@@ -454,7 +456,7 @@ async def test_a_paused_upgrade_is_left_by_all_and_resumed_by_any(store: Store) 
     assert await kinds_of(store, shared.id) == {an_id(number): UPGRADED for number in range(15)}
 
 
-async def test_a_lease_from_before_a_pause_keeps_nobody_waiting(store: Store) -> None:
+async def test_a_lease_from_before_a_pause_blocks_no_worker(store: Store) -> None:
     shared = await a_shared_upgrade(store, 12)
     await pause_upgrade(store, shared.id, caller=ADMIN)
     await resume_upgrade(store, shared.id, caller=ADMIN)
@@ -462,7 +464,7 @@ async def test_a_lease_from_before_a_pause_keeps_nobody_waiting(store: Store) ->
     assert await holders_of(store, shared) == ["three", "two"]
     before = await store.upgrades.find(shared.id)
     assert await run_upgrade(store, shared, ONE) == before
-    # That of TWO is as good as before: nobody has taken it.
+    # The lease of TWO is still valid: no worker has claimed the partition.
     assert (await run_upgrade(store, shared, TWO)).upgraded == 6
 
 
@@ -477,7 +479,7 @@ async def let_fail(store: Store, shared: Upgrade) -> Upgrade:
 
 
 @pytest.mark.parametrize("stop", [cancel, let_fail])
-async def test_an_upgrade_that_is_stopped_for_good_is_left_by_all(store: Store, stop: Stop) -> None:
+async def test_all_workers_leave_an_upgrade_that_ended(store: Store, stop: Stop) -> None:
     shared = await a_shared_upgrade(store)
     await next_chunk(store, shared, TWO)
     ended = await stop(store, shared)
@@ -492,7 +494,7 @@ async def test_an_upgrade_that_is_stopped_for_good_is_left_by_all(store: Store, 
     assert await kinds_of(store, shared.id) == {an_id(6): UPGRADED, an_id(7): UPGRADED}
 
 
-async def test_who_holds_a_share_knows_how_many_others_do(store: Store) -> None:
+async def test_the_holder_of_a_partition_knows_how_many_workers_there_are(store: Store) -> None:
     shared = await a_shared_upgrade(store)
     async with store.transaction() as transaction:
         held = await transaction.partitions.lock_held(shared.id, "two", NOON)
@@ -507,7 +509,7 @@ async def test_who_holds_a_share_knows_how_many_others_do(store: Store) -> None:
         assert await transaction.partitions.lock_held(UpgradeId(an_id(1)), "two", NOON) is None
 
 
-async def test_the_last_chunk_of_a_share_does_not_tell_how_large_the_next_may_be(
+async def test_the_last_chunk_of_a_partition_does_not_change_the_chunk_size(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queued = await a_queued_upgrade(store, 32)
@@ -522,7 +524,7 @@ async def test_the_last_chunk_of_a_share_does_not_tell_how_large_the_next_may_be
     assert sizes == [2, 4, 6, 8, 4, 8]
 
 
-async def test_time_that_several_work_at_once_counts_once(
+async def test_time_that_several_workers_run_concurrently_counts_once(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shared = await a_shared_upgrade(store)

@@ -182,17 +182,17 @@ async def test_more_than_a_thousand_processes_are_asked_about_at_once(store: Sto
             await transaction.processes.put_version(key, a_version(1), None)
         for key in (keys[0], keys[-1]):
             await transaction.instances.register(key, [an_instance(process=key), an_instance(process=key)])
-    asked = [*reversed(keys), UNKNOWN_PROCESS]
+    requested_keys = [*reversed(keys), UNKNOWN_PROCESS]
     assert [one.key for one in await walk(store.processes.page)] == keys
-    assert set(await store.processes.find_many(asked)) == set(keys)
-    versions = await store.processes.versions(asked)
+    assert set(await store.processes.find_many(requested_keys)) == set(keys)
+    versions = await store.processes.versions(requested_keys)
     assert versions == {**dict.fromkeys(keys, (a_version(1),)), UNKNOWN_PROCESS: ()}
-    pages = await store.instances.pages(asked, InstanceFilter(), PageRequest(first=1))
-    assert list(pages) == asked
-    assert [key for key in asked if pages[key].has_next] == [keys[-1], keys[0]]
-    cohorts = await store.instances.cohorts(asked)
-    assert list(cohorts) == asked
-    assert [key for key in asked if cohorts[key]] == [keys[-1], keys[0]]
+    pages = await store.instances.pages(requested_keys, InstanceFilter(), PageRequest(first=1))
+    assert list(pages) == requested_keys
+    assert [key for key in requested_keys if pages[key].has_next] == [keys[-1], keys[0]]
+    cohorts = await store.instances.cohorts(requested_keys)
+    assert list(cohorts) == requested_keys
+    assert [key for key in requested_keys if cohorts[key]] == [keys[-1], keys[0]]
 
 
 async def test_what_a_transaction_wrote_is_not_seen_before_it_ends(store: Store) -> None:
@@ -259,7 +259,7 @@ async def test_a_model_is_read_within_the_transaction_that_put_it(store: Store) 
     assert await store.processes.model(ORDERS, a_version(1).number) == b"<one/>"
 
 
-async def test_a_model_that_was_rolled_back_is_forgotten(store: Store) -> None:
+async def test_a_model_that_was_rolled_back_is_not_cached(store: Store) -> None:
     await a_process(store, published=0)
     async with a_transaction_that_fails(store) as transaction:
         await transaction.processes.put_version(ORDERS, a_version(1, has_model=True), b"<old/>")

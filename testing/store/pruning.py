@@ -1,4 +1,4 @@
-"""Outcomes are forgotten only when an operator says so, by age; the counts of their upgrades stay."""
+"""Outcomes are pruned by age, and only by an operator; the counts of their upgrades stay."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -60,7 +60,7 @@ async def a_finished_upgrade(store: Store, selection: Selection) -> Upgrade:
 
 
 @BOTH_WAYS
-async def test_outcomes_are_forgotten_and_counts_stay(store: Store, selection: Selection) -> None:
+async def test_outcomes_are_pruned_and_counts_stay(store: Store, selection: Selection) -> None:
     done = await a_finished_upgrade(store, selection)
     before = await everything_in(store)
     assert len(before.outcomes[done.id]) == done.total == 5
@@ -73,7 +73,7 @@ async def test_outcomes_are_forgotten_and_counts_stay(store: Store, selection: S
     assert await store.instances.histories([an_id(0)]) == {an_id(0): ()}
 
 
-async def test_only_what_was_finished_before_the_time_is_forgotten(store: Store) -> None:
+async def test_only_upgrades_finished_before_the_time_are_pruned(store: Store) -> None:
     await a_process(store, holding=instances(range(3)))
     at_noon = await request(store, worker=LARGE)
     in_the_evening = await request(store, worker=a_worker("late", clock=a_clock(EVENING)))
@@ -88,9 +88,9 @@ async def test_only_what_was_finished_before_the_time_is_forgotten(store: Store)
 async def test_an_unfinished_upgrade_keeps_its_outcomes(store: Store) -> None:
     await a_process(store, holding=instances(range(5)))
     queued = await request(store)
-    left = await work_and_die(store, queued.id, chunks=1)
+    crashed = await work_and_die(store, queued.id, chunks=1)
     assert await prune(store) == 0
-    assert await store.upgrades.find(queued.id) == left
+    assert await store.upgrades.find(queued.id) == crashed
     assert len(await outcomes_of(store, queued.id)) == 2
     done = await work(store, queued.id, a_worker("other", size=2, clock=a_clock(EVENING)))
     assert await prune(store) == done.total == 5
@@ -100,10 +100,10 @@ async def test_an_unfinished_upgrade_keeps_its_outcomes(store: Store) -> None:
 async def test_of_a_cancelled_upgrade_only_what_it_did_is_counted(store: Store, selection: Selection) -> None:
     await a_process(store, holding=[*instances(range(5)), an_instance(5, status=Status.RUNNING)])
     queued = await request(store, selection)
-    left = await work_and_die(store, queued.id, chunks=1)
+    crashed = await work_and_die(store, queued.id, chunks=1)
     await cancel_upgrade(store, queued.id, caller=ADMIN, clock=a_clock())
     assert len((await store.partitions.remaining([queued.id]))[queued.id]) == 1
-    assert await prune(store) == left.total
+    assert await prune(store) == crashed.total
     assert await outcomes_of(store, queued.id) == []
     assert await store.partitions.remaining([queued.id]) == {queued.id: ()}
 
@@ -120,7 +120,7 @@ async def test_an_upgrade_that_did_nothing_is_marked_once(store: Store) -> None:
 
 @BOTH_WAYS
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
-async def test_outcomes_are_forgotten_in_steps_from_the_first_on(
+async def test_outcomes_are_pruned_in_steps_from_the_first_on(
     store: Store, selection: Selection, size: int
 ) -> None:
     done = await a_finished_upgrade(store, selection)
@@ -142,7 +142,7 @@ async def test_outcomes_are_forgotten_in_steps_from_the_first_on(
         assert await transaction.upgrades.lock_prunable(LATER, 10) == ()
 
 
-async def test_a_step_that_is_rolled_back_forgets_nothing(store: Store) -> None:
+async def test_a_step_that_is_rolled_back_prunes_nothing(store: Store) -> None:
     await a_finished_upgrade(store, all_active())
     before = await everything_in(store)
     async with a_transaction_that_fails(store) as transaction:
@@ -153,7 +153,7 @@ async def test_a_step_that_is_rolled_back_forgets_nothing(store: Store) -> None:
 
 
 @BOTH_WAYS
-async def test_pruning_goes_on_where_it_was_interrupted(store: Store, selection: Selection) -> None:
+async def test_pruning_continues_where_it_was_interrupted(store: Store, selection: Selection) -> None:
     done = await a_finished_upgrade(store, selection)
     async with store.transaction() as transaction:
         [old] = await transaction.upgrades.lock_prunable(LATER, 10)
@@ -176,7 +176,7 @@ async def test_the_oldest_upgrades_come_first(store: Store) -> None:
 
 @pytest.mark.parametrize("what", ["retry", "undo"])
 async def test_an_upgrade_keeps_its_outcomes_while_it_is_retried_or_undone(store: Store, what: str) -> None:
-    """Else the rest of the retry or undo would be forgotten too, without a word."""
+    """Without them the retry or undo would silently lose the rest of its instances."""
     held = [an_instance(n, status=Status.RUNNING if what == "retry" else Status.PENDING) for n in range(5)]
     await a_process(store, holding=held)
     first = await request(store, worker=LARGE)

@@ -1,4 +1,4 @@
-"""A request to upgrade is done at once when it fits into one chunk, and queued when it does not."""
+"""A request that fits into one chunk is carried out in its own transaction; a larger one is queued."""
 
 from asyncio import create_task, sleep
 from dataclasses import replace
@@ -64,7 +64,7 @@ async def test_a_selection_larger_than_a_chunk_is_queued(store: Store, selection
 
 
 @BOTH_WAYS
-async def test_a_selection_of_one_chunk_is_upgraded_at_once(store: Store, selection: Selection) -> None:
+async def test_a_selection_of_one_chunk_is_upgraded_inline(store: Store, selection: Selection) -> None:
     await a_process(store, holding=instances(range(3)))
     done = await request(store, selection, worker=a_worker(size=3))
     assert (done.state, done.expected, done.upgraded) == (UpgradeState.COMPLETED, 3, 3)
@@ -75,17 +75,16 @@ async def test_a_selection_of_one_chunk_is_upgraded_at_once(store: Store, select
     assert await instances_of(store, ORDERS) == instances(range(3), version=2)
 
 
-async def test_active_instances_left_out_do_not_count_against_the_chunk(store: Store) -> None:
+async def test_excluded_instances_do_not_count_against_the_inline_limit(store: Store) -> None:
     await a_process(store, INVOICES, holding=[an_instance(20, process=INVOICES)])
     await a_process(store, holding=[*instances(range(5)), an_instance(9, status=Status.FAILED)])
-    left_out = all_active(map(an_id, [0, 1, 4, 9, 20, 30]))
-    done = await request(store, left_out)
+    done = await request(store, all_active(map(an_id, [0, 1, 4, 9, 20, 30])))
     assert (done.state, done.expected, done.excluded, done.upgraded) == (UpgradeState.COMPLETED, 2, 3, 2)
     assert (done.started_at, done.finished_at) == (NOON, NOON)
     assert await store.upgrades.find(done.id) == done
 
 
-async def test_what_is_left_out_is_not_expected(store: Store) -> None:
+async def test_excluded_instances_are_not_expected(store: Store) -> None:
     await a_process(store, holding=[*instances(range(6)), an_instance(9, status=Status.FAILED)])
     queued = await request(store, all_active(map(an_id, [0, 9, 30])))
     assert (queued.state, queued.expected, queued.excluded) == (UpgradeState.QUEUED, 5, 1)
@@ -100,7 +99,7 @@ async def test_ids_without_an_instance_are_expected_too(store: Store) -> None:
     assert (done.expected, done.upgraded, done.skipped) == (3, 1, 2)
 
 
-async def test_a_process_without_instances_is_done_at_once(store: Store) -> None:
+async def test_an_upgrade_of_a_process_without_instances_completes_inline(store: Store) -> None:
     await a_process(store)
     done = await request(store)
     assert (done.state, done.expected, done.total) == (UpgradeState.COMPLETED, 0, 0)
@@ -120,7 +119,7 @@ async def test_a_small_request_does_not_wait_for_a_large_one_of_its_process(stor
     }
 
 
-async def test_the_target_is_fixed_when_the_upgrade_is_asked_for(store: Store) -> None:
+async def test_the_target_version_is_fixed_by_the_request(store: Store) -> None:
     await a_process(store, holding=instances(range(3)))
     queued = await request(store)
     async with store.transaction() as transaction:
@@ -132,7 +131,7 @@ async def test_the_target_is_fixed_when_the_upgrade_is_asked_for(store: Store) -
 
 
 async def test_a_plan_that_changes_before_its_only_chunk_is_refused(store: Store) -> None:
-    """Between the look at the plan and the chunk, which waits for another writer."""
+    """The plan changes after it was checked, while the chunk waits for another writer."""
     await a_process(store, holding=instances(range(3)))
     plan = await plan_upgrade(store, UpgradeRequest(process=ORDERS, selection=all_active()))
     async with store.transaction() as transaction:
@@ -155,7 +154,7 @@ async def test_a_plan_that_holds_is_carried_out(store: Store) -> None:
     assert (done.upgraded, done.skipped) == (3, 1)
 
 
-async def test_a_large_request_with_a_plan_of_before_is_refused(store: Store) -> None:
+async def test_a_large_request_with_an_outdated_plan_is_refused(store: Store) -> None:
     await a_process(store, holding=instances(range(5)))
     plan = await plan_upgrade(store, UpgradeRequest(process=ORDERS, selection=all_active()))
     async with store.transaction() as transaction:

@@ -223,7 +223,7 @@ async def test_several_cohorts_are_paged_one_by_one(store: Store) -> None:
     ],
     ids=range(6),
 )
-async def test_a_cohort_that_nobody_is_in_has_an_empty_page(store: Store, cohort: Cohort) -> None:
+async def test_a_cohort_without_instances_has_an_empty_page(store: Store, cohort: Cohort) -> None:
     await a_world(store)
     alone = await a_page(store, all_active(), cohort)
     assert (alone.items, alone.sort_keys, alone.has_next) == ((), (), False)

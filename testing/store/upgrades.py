@@ -272,8 +272,8 @@ async def test_outcomes_of_several_upgrades_are_read_at_once(store: Store) -> No
     every = await carry_out(store, 2, all_active())
     again = await carry_out(store, 3, by_ids([an_id(1)]))
     unknown = an_upgrade_id(404)
-    asked = [every.id, unknown, again.id, named.id, every.id]
-    pages = await store.upgrades.outcome_pages(asked, OutcomeFilter(), PageRequest(first=2))
+    ids = [every.id, unknown, again.id, named.id, every.id]
+    pages = await store.upgrades.outcome_pages(ids, OutcomeFilter(), PageRequest(first=2))
     shown = {
         key: ([(one.instance, one.kind) for one in page.items], page.has_next) for key, page in pages.items()
     }
@@ -283,7 +283,7 @@ async def test_outcomes_of_several_upgrades_are_read_at_once(store: Store) -> No
         again.id: ([(an_id(1), SKIPPED)], False),
         unknown: ([], False),
     }
-    decisions = await store.upgrades.skip_decisions(asked)
+    decisions = await store.upgrades.skip_decisions(ids)
     assert {
         key: [(one.decision.cohort, one.count) for one in several] for key, several in decisions.items()
     } == {
@@ -318,9 +318,9 @@ async def test_outcomes_of_more_than_500_upgrades_are_read_at_once(store: Store)
             new = an_upgrade(number, selection=selection.kind)
             await add_upgrade(transaction, new, selection)
             await run_chunk(transaction, new.id, 10)
-    asked = [an_upgrade_id(number) for number in numbers]
-    pages = await store.upgrades.outcome_pages(asked, OutcomeFilter(), PageRequest(first=10))
-    assert [len(pages[one].items) for one in asked] == [1] * 510
-    skips = await store.upgrades.skip_decisions(asked)
-    assert [len(skips[one]) for one in asked] == [0] + [1] * 509
+    ids = [an_upgrade_id(number) for number in numbers]
+    pages = await store.upgrades.outcome_pages(ids, OutcomeFilter(), PageRequest(first=10))
+    assert [len(pages[upgrade_id].items) for upgrade_id in ids] == [1] * 510
+    skips = await store.upgrades.skip_decisions(ids)
+    assert [len(skips[upgrade_id]) for upgrade_id in ids] == [0] + [1] * 509
     assert len(await upgrades_of(store)) == 510

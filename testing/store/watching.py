@@ -1,4 +1,4 @@
-"""How one sees an upgrade change, to its end."""
+"""Watching an upgrade change, to its end."""
 
 import time
 from asyncio import create_task, ensure_future, gather, sleep, timeout
@@ -39,7 +39,7 @@ async def seen_by_a_watch(store: Store, upgrade: Upgrade, every: float) -> list[
     return [one async for one in watch(store, upgrade.id, interval=every)]
 
 
-async def test_a_finished_upgrade_is_seen_once(store: Store) -> None:
+async def test_a_finished_upgrade_is_reported_once(store: Store) -> None:
     await a_process(store, holding=instances(range(3)))
     done = await request(store, worker=LARGE)
     async with timeout(60):
@@ -59,7 +59,7 @@ async def test_to_watch_without_a_pause_is_refused(store: Store, every: float) -
         await seen_by_a_watch(store, queued, every=every)
 
 
-async def test_the_first_state_is_seen_at_once_and_the_end_as_soon_as_it_comes(store: Store) -> None:
+async def test_the_first_state_and_the_end_are_reported_immediately(store: Store) -> None:
     queued = await a_queued_upgrade(store)
     async with timeout(60):
         watching = watch(store, queued.id, interval=60)
@@ -71,7 +71,7 @@ async def test_the_first_state_is_seen_at_once_and_the_end_as_soon_as_it_comes(s
         assert [one async for one in watching] == []
 
 
-async def test_each_change_is_seen_by_one_who_looks_often(store: Store) -> None:
+async def test_a_short_interval_reports_each_change(store: Store) -> None:
     queued = await a_queued_upgrade(store)
     async with timeout(60):
         task = create_task(seen_by_a_watch(store, queued, 0.001))
@@ -89,10 +89,10 @@ async def test_each_change_is_seen_by_one_who_looks_often(store: Store) -> None:
     assert seen[0] == queued
     assert seen[-1] == done
     assert [one.upgraded for one in seen] == sorted(one.upgraded for one in seen)
-    assert len(seen) == len(set(seen)), "the same state is not told twice"
+    assert len(seen) == len(set(seen)), "a state is reported once"
 
 
-async def test_changes_are_seen_at_most_once_in_a_time(store: Store) -> None:
+async def test_changes_are_reported_at_most_once_an_interval(store: Store) -> None:
     queued = await a_queued_upgrade(store, size=40)
     every = 0.1
 
@@ -105,11 +105,11 @@ async def test_changes_are_seen_at_most_once_in_a_time(store: Store) -> None:
         worker = replace(SMALL, chunk_policy=replace(SMALL.chunk_policy, pause=timedelta(milliseconds=10)))
         await run_upgrade(store, await taken(store, queued.id), worker)
         times = await task
-    # The first comes at once, and so may the last. On a busy machine it is told late, and not more often.
+    # The first state comes immediately, and so may the last. A busy machine reports later, never more often.
     assert len(times) <= 2 + (times[-1] - times[0]) / every
 
 
-async def test_several_watch_at_once(store: Store) -> None:
+async def test_several_may_watch_one_upgrade(store: Store) -> None:
     queued = await a_queued_upgrade(store)
     async with timeout(60):
         watching = [create_task(seen_by_a_watch(store, queued, 60)) for _ in range(5)]
@@ -133,16 +133,16 @@ async def test_a_watch_outlasts_a_pause(store: Store) -> None:
     assert seen[-1] == done
 
 
-async def test_one_waits_for_the_end_only_so_long(store: Store) -> None:
+async def test_a_wait_for_the_end_has_a_time_limit(store: Store) -> None:
     queued = await a_queued_upgrade(store)
     async with timeout(60):
         assert await wait_until_finished(store, queued, timeout_seconds=0) == queued
         assert await wait_until_finished(store, queued, timeout_seconds=0.05) == queued
-        left = await work_and_die(store, queued.id, chunks=1)
-        assert await wait_until_finished(store, queued, timeout_seconds=0.05) == left
+        running = await work_and_die(store, queued.id, chunks=1)
+        assert await wait_until_finished(store, queued, timeout_seconds=0.05) == running
 
 
-async def test_one_waits_for_the_end_however_long_it_takes(store: Store) -> None:
+async def test_a_wait_for_the_end_may_have_no_limit(store: Store) -> None:
     queued = await a_queued_upgrade(store)
     async with timeout(60):
         waiting = [
@@ -159,12 +159,12 @@ async def test_a_finished_upgrade_is_not_waited_for(store: Store) -> None:
     assert await wait_until_finished(store, done) == done
 
 
-async def test_one_who_sees_to_the_end_waits_while_another_works(store: Store) -> None:
+async def test_finishing_waits_while_another_worker_runs_the_upgrade(store: Store) -> None:
     queued = await a_queued_upgrade(store)
     claimed = await taken(store, queued.id)
-    told: list[Upgrade] = []
+    progress: list[Upgrade] = []
     async with timeout(60):
-        task = create_task(finish_upgrade(store, queued, a_worker("other"), on_progress=told.append))
+        task = create_task(finish_upgrade(store, queued, a_worker("other"), on_progress=progress.append))
         await sleep(0.05)
         assert not task.done()
         [lease] = await leases_of(store, queued.id)
@@ -172,10 +172,10 @@ async def test_one_who_sees_to_the_end_waits_while_another_works(store: Store) -
         assert lease.worker == "small"
         done = await run_upgrade(store, claimed, SMALL)
         assert await task == done
-    assert told[-1] == done
+    assert progress[-1] == done
 
 
-async def test_one_who_sees_to_the_end_waits_while_it_is_paused(store: Store) -> None:
+async def test_finishing_waits_while_the_upgrade_is_paused(store: Store) -> None:
     queued = await a_queued_upgrade(store)
     await pause_upgrade(store, queued.id, caller=ADMIN)
     async with timeout(60):
@@ -217,7 +217,7 @@ async def test_the_rate_is_that_of_all_large_upgrades_together(store: Store) -> 
     assert await store.upgrades.measured_rate() == 2_500.0
 
 
-async def test_only_the_latest_large_upgrades_tell_the_rate(store: Store) -> None:
+async def test_only_the_latest_large_upgrades_make_the_rate(store: Store) -> None:
     await a_process(store)
     await add_worked(store, 0, 100_000, 1)
     for number in range(1, 21):

@@ -1,4 +1,4 @@
-"""What the upgrade of a selection comes to, on every store."""
+"""The outcomes of whole upgrades: each selected instance gets one, whatever the size of a chunk."""
 
 from asyncio import gather
 from uuid import uuid4
@@ -56,7 +56,7 @@ async def upgrade(
 
 
 @CHUNK_SIZES
-async def test_named_instances_are_upgraded_and_the_others_left_alone(store: Store, chunk_size: int) -> None:
+async def test_the_named_instances_are_upgraded_and_no_others(store: Store, chunk_size: int) -> None:
     await a_process(store, INVOICES, holding=[an_instance(20, process=INVOICES)])
     await a_process(store, holding=instances(range(8)))
     numbers = [5, 30, 2, 20, 7, 0]
@@ -74,13 +74,13 @@ async def test_named_instances_are_upgraded_and_the_others_left_alone(store: Sto
 
 
 @CHUNK_SIZES
-async def test_all_active_instances_are_upgraded_except_those_left_out(store: Store, chunk_size: int) -> None:
+async def test_all_active_instances_are_upgraded_except_the_excluded(store: Store, chunk_size: int) -> None:
     other = an_instance(20, process=INVOICES)
     ended = [an_instance(10 + n, status=s) for n, s in enumerate(list(Status)[2:])]
     await a_process(store, INVOICES, holding=[other])
     await a_process(store, holding=[ended[0], *instances(range(8)), *ended[1:]])
-    left_out = map(an_id, [3, 3, 12, 20, 30, 0])
-    done = await upgrade(store, all_active(left_out), chunk_size=chunk_size)
+    excluded = map(an_id, [3, 3, 12, 20, 30, 0])
+    done = await upgrade(store, all_active(excluded), chunk_size=chunk_size)
     assert (done.state, done.upgraded, done.skipped, done.excluded) == (UpgradeState.COMPLETED, 6, 0, 2)
     assert done.selection is SelectionKind.ALL_ACTIVE
     assert [outcome.instance for outcome in await outcomes_of(store, done.id)] == [
@@ -95,14 +95,14 @@ async def test_all_active_instances_are_upgraded_except_those_left_out(store: St
 
 
 @CHUNK_SIZES
-async def test_to_leave_out_everything_upgrades_nothing(store: Store, chunk_size: int) -> None:
+async def test_excluding_everything_upgrades_nothing(store: Store, chunk_size: int) -> None:
     await a_process(store, holding=instances(range(7)))
     done = await upgrade(store, all_active(map(an_id, range(7))), chunk_size=chunk_size)
     assert (done.state, done.total, done.excluded) == (UpgradeState.COMPLETED, 0, 7)
     assert await instances_of(store, ORDERS) == instances(range(7))
 
 
-async def test_a_process_without_instances_is_upgraded_to_the_end(store: Store) -> None:
+async def test_an_upgrade_of_a_process_without_instances_completes(store: Store) -> None:
     await a_process(store)
     done = await upgrade(store, AllActive())
     assert (done.state, done.total, done.excluded) == (UpgradeState.COMPLETED, 0, 0)
@@ -125,7 +125,7 @@ async def test_an_instance_above_the_latest_published_version_stays(store: Store
     assert await instances_of(store, ORDERS) == [an_instance(1, version=3)]
 
 
-async def test_the_count_of_those_left_out_survives_all_chunks(store: Store) -> None:
+async def test_the_count_of_the_excluded_survives_all_chunks(store: Store) -> None:
     await a_process(store, holding=instances(range(5)))
     done = await upgrade(store, all_active([an_id(4)]), chunk_size=1)
     stored = await store.upgrades.find(done.id)
@@ -134,13 +134,13 @@ async def test_the_count_of_those_left_out_survives_all_chunks(store: Store) -> 
 
 
 @pytest.mark.parametrize("selection", [all_active([an_id(1)]), by_ids(map(an_id, range(10)))], ids=str)
-async def test_an_upgrade_goes_on_at_its_cursor_after_a_crash(store: Store, selection: Selection) -> None:
+async def test_an_upgrade_continues_at_its_cursor_after_a_crash(store: Store, selection: Selection) -> None:
     await a_process(store, holding=instances(range(10)))
     async with store.transaction() as transaction:
         opened = await add_upgrade(transaction, an_upgrade(selection=selection.kind), selection)
         begun = (await run_chunk(transaction, opened.id, 4)).upgrade
     assert await store.upgrades.claimable(NOON) == begun
-    # What is told of the upgrade may be older than what is stored: the stored cursor counts.
+    # The upgrade that is passed in may be older than the stored one, whose cursor counts.
     done = await finish_upgrade(store, opened, a_worker(size=4))
     expected = 9 if selection.kind is SelectionKind.ALL_ACTIVE else 10
     assert (done.state, done.upgraded, done.skipped) == (UpgradeState.COMPLETED, expected, 0)
@@ -149,7 +149,7 @@ async def test_an_upgrade_goes_on_at_its_cursor_after_a_crash(store: Store, sele
     assert await store.upgrades.claimable(NOON) is None
 
 
-async def test_to_go_on_with_a_finished_upgrade_changes_nothing(store: Store) -> None:
+async def test_finishing_a_finished_upgrade_changes_nothing(store: Store) -> None:
     await a_process(store, holding=instances(range(3)))
     done = await upgrade(store, all_active())
     async with store.transaction() as transaction:
@@ -159,7 +159,7 @@ async def test_to_go_on_with_a_finished_upgrade_changes_nothing(store: Store) ->
     assert await everything_in(store) == before
 
 
-async def test_many_may_go_on_with_the_same_upgrade(store: Store) -> None:
+async def test_several_workers_may_finish_the_same_upgrade(store: Store) -> None:
     await a_process(store, holding=instances(range(20)))
     async with store.transaction() as transaction:
         begun = await add_upgrade(transaction, an_upgrade(), all_active())
@@ -169,16 +169,16 @@ async def test_many_may_go_on_with_the_same_upgrade(store: Store) -> None:
     assert await instances_of(store, ORDERS) == instances(range(20), version=2)
 
 
-async def test_two_upgrades_at_once_move_each_instance_once(store: Store) -> None:
+async def test_concurrent_upgrades_move_each_instance_once(store: Store) -> None:
     await a_process(store, holding=instances(range(30)))
     selections: list[Selection] = [all_active(), by_ids(map(an_id, range(0, 30, 2))), all_active([an_id(0)])]
-    done = await gather(*(upgrade(store, one, chunk_size=4) for one in selections))
-    assert [one.total for one in done] == [30, 15, 29]
-    assert sum(one.upgraded for one in done) == 30
+    done = await gather(*(upgrade(store, selection, chunk_size=4) for selection in selections))
+    assert [upgraded.total for upgraded in done] == [30, 15, 29]
+    assert sum(upgraded.upgraded for upgraded in done) == 30
     moved = [
         outcome.instance
-        for one in done
-        for outcome in await outcomes_of(store, one.id)
+        for upgraded in done
+        for outcome in await outcomes_of(store, upgraded.id)
         if outcome.kind == "UPGRADED"
     ]
     assert len(moved) == len(set(moved)) == 30
@@ -201,8 +201,8 @@ async def test_reports_and_registrations_beside_an_upgrade_lose_nothing(store: S
     outcomes = {outcome.instance: outcome for outcome in await outcomes_of(store, done.id)}
     assert done.total == len(outcomes) == 40
     found = await instances_of(store, ORDERS)
-    assert {one.status for one in found[:40]} == {Status.COMPLETED}
-    assert [one.version for one in found[:40]] == [
+    assert {instance.status for instance in found[:40]} == {Status.COMPLETED}
+    assert [instance.version for instance in found[:40]] == [
         2 if outcomes[instance.id].kind == "UPGRADED" else 1 for instance in held
     ]
     assert found[40:] == instances(range(100, 140))

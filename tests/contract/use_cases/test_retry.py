@@ -1,4 +1,4 @@
-"""A retry takes up just those instances that an upgrade skipped for certain reasons."""
+"""A retry selects the instances that an upgrade skipped for certain reasons."""
 
 from dataclasses import replace
 from typing import Any
@@ -78,7 +78,7 @@ async def retry(
 
 
 async def a_mixed_upgrade(store: Store, worker: Worker = LARGE) -> Upgrade:
-    """An upgrade of 0 to 8: three are moved, the others skipped for every reason there is."""
+    """An upgrade of instances 0 to 8: three move, the others are skipped, for every reason there is."""
     await a_modelled_process(
         store,
         BEFORE,
@@ -96,7 +96,7 @@ async def a_mixed_upgrade(store: Store, worker: Worker = LARGE) -> Upgrade:
     return done
 
 
-async def taken_up(store: Store, upgrade: Upgrade) -> list[InstanceId]:
+async def selected_by(store: Store, upgrade: Upgrade) -> list[InstanceId]:
     return [outcome.instance for outcome in await outcomes_of(store, upgrade.id)]
 
 
@@ -112,7 +112,7 @@ async def taken_up(store: Store, upgrade: Upgrade) -> list[InstanceId]:
     ],
     ids=str,
 )
-async def test_those_skipped_for_one_of_the_reasons_are_tried_again(
+async def test_the_instances_skipped_for_one_of_the_reasons_are_retried(
     store: Store, reasons: list[ReasonCode], numbers: list[int]
 ) -> None:
     earlier = await a_mixed_upgrade(store)
@@ -120,12 +120,12 @@ async def test_those_skipped_for_one_of_the_reasons_are_tried_again(
     assert (again.selection, again.of, again.retried) == (SelectionKind.RETRY, earlier.id, frozenset(reasons))
     assert (again.state, again.target_version, again.reason) == (UpgradeState.COMPLETED, 2, "once more")
     assert (again.expected, again.total) == (len(numbers), len(numbers))
-    assert await taken_up(store, again) == [an_id(n) for n in numbers]
+    assert await selected_by(store, again) == [an_id(n) for n in numbers]
     assert await store.upgrades.find(again.id) == again
     assert await store.upgrades.find(earlier.id) == earlier
 
 
-async def test_nothing_is_done_when_nothing_was_skipped_for_the_reason(store: Store) -> None:
+async def test_a_retry_of_reasons_that_did_not_occur_does_nothing(store: Store) -> None:
     await a_process(store, holding=instances(range(3)))
     earlier = await request(store, worker=LARGE)
     again = await retry(store, earlier, *RETRIABLE)
@@ -134,7 +134,7 @@ async def test_nothing_is_done_when_nothing_was_skipped_for_the_reason(store: St
     assert await instances_of(store, ORDERS) == instances(range(3), version=2)
 
 
-async def test_each_is_decided_as_it_is_now(store: Store) -> None:
+async def test_each_instance_is_decided_in_its_present_state(store: Store) -> None:
     earlier = await a_mixed_upgrade(store)
     reports = [
         a_report(3, position=at("check")),
@@ -157,7 +157,7 @@ async def test_each_is_decided_as_it_is_now(store: Store) -> None:
     assert found[an_id(7)] == an_instance(7, position=at("approve"), status=Status.COMPLETED)
 
 
-async def test_a_retry_brings_the_mapping_that_was_missing(store: Store) -> None:
+async def test_a_retry_has_mappings_of_its_own(store: Store) -> None:
     earlier = await a_mixed_upgrade(store)
     instruction = MappingInstruction(source=ElementId("approve"), target=ElementId("confirm"))
     mappings = (VersionMapping(from_version=VersionNumber(1), instructions=(instruction,)),)
@@ -167,7 +167,7 @@ async def test_a_retry_brings_the_mapping_that_was_missing(store: Store) -> None
     assert [found[an_id(n)] for n in (6, 7)] == instances([6, 7], version=2, position=at("confirm"))
 
 
-async def test_a_retry_goes_to_the_latest_version_of_its_own_time(store: Store) -> None:
+async def test_a_retry_upgrades_to_the_version_that_is_latest_now(store: Store) -> None:
     earlier = await a_mixed_upgrade(store)
     async with store.transaction() as transaction:
         published = (await transaction.processes.lock_versions([ORDERS]))[ORDERS][1]
@@ -186,28 +186,28 @@ async def test_a_retry_can_be_retried(store: Store) -> None:
     earlier = await a_mixed_upgrade(store)
     again = await retry(store, earlier, NOT_PENDING, INCOMPATIBLE)
     once_more = await retry(store, again, NOT_PENDING)
-    assert (once_more.of, await taken_up(store, once_more)) == (again.id, [an_id(3), an_id(5)])
+    assert (once_more.of, await selected_by(store, once_more)) == (again.id, [an_id(3), an_id(5)])
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
-async def test_a_large_retry_is_queued_and_worked_off_in_chunks(store: Store, size: int) -> None:
+async def test_a_large_retry_is_queued_and_run_in_chunks(store: Store, size: int) -> None:
     earlier = await a_mixed_upgrade(store)
     worker = a_worker("small", size=size)
     again = await retry(store, earlier, *RETRIABLE, worker=worker)
     assert (again.state, again.expected) == (UpgradeState.QUEUED, 5)
-    left = await work_and_die(store, again.id, worker, chunks=1)
-    assert left.total == size
+    crashed = await work_and_die(store, again.id, worker, chunks=1)
+    assert crashed.total == size
     done = await work(store, again.id, a_worker("other", size=size, clock=a_clock(EVENING)))
     assert (done.state, done.upgraded, done.skipped) == (UpgradeState.COMPLETED, 0, 5)
-    assert await taken_up(store, again) == [an_id(n) for n in range(3, 8)]
+    assert await selected_by(store, again) == [an_id(n) for n in range(3, 8)]
 
 
-async def test_an_instance_registered_later_is_not_tried_again(store: Store) -> None:
+async def test_an_instance_registered_later_is_not_retried(store: Store) -> None:
     earlier = await a_mixed_upgrade(store)
     late = [an_instance(8, position=at("check"))]
     await register_instances(store, process=ORDERS, instances=late, caller=ADMIN)
     again = await retry(store, earlier, *RETRIABLE)
-    assert an_id(8) not in await taken_up(store, again)
+    assert an_id(8) not in await selected_by(store, again)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ async def test_an_instance_registered_later_is_not_tried_again(store: Store) -> 
     ],
     ids=str,
 )
-async def test_some_reasons_cannot_be_tried_again(store: Store, reasons: list[ReasonCode], got: str) -> None:
+async def test_some_reasons_cannot_be_retried(store: Store, reasons: list[ReasonCode], got: str) -> None:
     earlier = await a_mixed_upgrade(store)
     message = f"Expected reasons to be some of ALREADY_LATEST, INCOMPATIBLE, NOT_PENDING, but got {got}."
     async with refused(store, ErrorCode.INVALID_INPUT, message, ("reasons",)):
@@ -229,9 +229,7 @@ async def test_some_reasons_cannot_be_tried_again(store: Store, reasons: list[Re
 
 @pytest.mark.parametrize("state", ["QUEUED", "RUNNING", "PAUSED"])
 @pytest.mark.parametrize("what", ["retry", "undo"])
-async def test_an_upgrade_that_is_not_finished_cannot_be_followed(
-    store: Store, what: str, state: str
-) -> None:
+async def test_an_unfinished_upgrade_cannot_be_retried_or_undone(store: Store, what: str, state: str) -> None:
     await a_process(store, holding=instances(range(5)))
     earlier = await request(store)
     if state != "QUEUED":
@@ -250,7 +248,7 @@ async def test_an_upgrade_that_is_not_finished_cannot_be_followed(
 
 
 @pytest.mark.parametrize("what", ["retry", "undo"])
-async def test_an_undo_cannot_be_followed(store: Store, what: str) -> None:
+async def test_an_undo_cannot_be_retried_or_undone(store: Store, what: str) -> None:
     await a_process(store, holding=instances(range(3)))
     earlier = await request(store, worker=LARGE)
     undo = await request_undo(store, UndoRequest(upgrade_id=earlier.id), caller=ADMIN, worker=LARGE)
@@ -263,7 +261,7 @@ async def test_an_undo_cannot_be_followed(store: Store, what: str) -> None:
 
 
 @pytest.mark.parametrize("what", ["retry", "undo"])
-async def test_an_upgrade_without_its_outcomes_cannot_be_followed(store: Store, what: str) -> None:
+async def test_a_pruned_upgrade_cannot_be_retried_or_undone(store: Store, what: str) -> None:
     earlier = await a_mixed_upgrade(store)
     await prune_outcomes(store, before=EVENING, clock=a_clock(EVENING))
     message = f"Expected to {what} upgrade {earlier.id}, but its outcomes were pruned."
@@ -275,7 +273,7 @@ async def test_an_upgrade_without_its_outcomes_cannot_be_followed(store: Store, 
 
 
 @pytest.mark.parametrize("what", ["retry", "undo"])
-async def test_an_unknown_upgrade_cannot_be_followed(store: Store, what: str) -> None:
+async def test_an_unknown_upgrade_cannot_be_retried_or_undone(store: Store, what: str) -> None:
     await a_process(store)
     unknown = an_upgrade_id(404)
     message = f"Expected to find upgrade {unknown}, but there is none."
@@ -290,7 +288,7 @@ async def test_an_unknown_upgrade_cannot_be_followed(store: Store, what: str) ->
 
 
 @pytest.mark.parametrize("what", ["retry", "undo"])
-async def test_a_reader_follows_no_upgrade(store: Store, what: str) -> None:
+async def test_a_reader_cannot_retry_or_undo(store: Store, what: str) -> None:
     earlier = await a_mixed_upgrade(store)
     async with refused(store, ErrorCode.FORBIDDEN):
         if what == "retry":
@@ -303,15 +301,15 @@ async def test_a_reader_follows_no_upgrade(store: Store, what: str) -> None:
 
 
 @pytest.mark.parametrize("end", ["CANCELLED", "FAILED"])
-async def test_an_upgrade_that_was_stopped_is_tried_again_as_far_as_it_came(store: Store, end: str) -> None:
+async def test_a_retry_of_a_stopped_upgrade_covers_what_that_had_processed(store: Store, end: str) -> None:
     held = [an_instance(n, status=Status.RUNNING if n % 2 else Status.PENDING) for n in range(6)]
     await a_process(store, holding=held)
     earlier = await request(store)
-    left = await work_and_die(store, earlier.id, chunks=2)
+    crashed = await work_and_die(store, earlier.id, chunks=2)
     if end == "CANCELLED":
         earlier = await cancel_upgrade(store, earlier.id, caller=ADMIN)
     else:
-        failed = await fail_upgrade(store, left, SMALL, "RuntimeError: on purpose")
+        failed = await fail_upgrade(store, crashed, SMALL, "RuntimeError: on purpose")
         assert failed is not None
         earlier = failed
     await report_instances(store, reports=[a_report(n) for n in (1, 3, 5)], caller=ADMIN)

@@ -1,4 +1,4 @@
-"""An undo takes back every instance that still is where an upgrade put it, to where it came from."""
+"""An undo moves every instance that still is where an upgrade put it back to where it came from."""
 
 from dataclasses import replace
 from typing import Any
@@ -74,7 +74,7 @@ async def an_upgrade_that_moved(store: Store, *held: Instance, published: int = 
     return await request(store, worker=LARGE)
 
 
-async def test_all_go_back_to_the_version_they_came_from(store: Store) -> None:
+async def test_all_instances_go_back_to_the_version_they_came_from(store: Store) -> None:
     held = [an_instance(n, version=1 + n % 3, position=at("abc"[n % 2])) for n in range(9)]
     earlier = await an_upgrade_that_moved(store, *held, published=3)
     assert (earlier.upgraded, earlier.skipped) == (6, 3)
@@ -89,7 +89,7 @@ async def test_all_go_back_to_the_version_they_came_from(store: Store) -> None:
     }
 
 
-async def test_positions_that_were_mapped_go_back_too(store: Store) -> None:
+async def test_mapped_positions_go_back_too(store: Store) -> None:
     held = [*instances([0, 1], position=at("approve")), *instances([2, 3], position=at("check"))]
     await a_modelled_process(store, FIRST, SECOND, holding=held)
     instruction = MappingInstruction(source=ElementId("approve"), target=ElementId("confirm"))
@@ -98,14 +98,14 @@ async def test_positions_that_were_mapped_go_back_too(store: Store) -> None:
         worker=LARGE,
         mappings=(VersionMapping(from_version=VersionNumber(1), instructions=(instruction,)),),
     )
-    put = await instances_of(store, ORDERS)
+    moved = await instances_of(store, ORDERS)
     places = ("confirm", "confirm", "check", "check")
-    assert [one.position for one in put] == [at(place) for place in places]
+    assert [instance.position for instance in moved] == [at(place) for place in places]
     back = await undo(store, earlier)
     assert (back.upgraded, back.skipped) == (4, 0)
     assert await instances_of(store, ORDERS) == held
-    for one, before, after in zip(await outcomes_of(store, back.id), put, held, strict=True):
-        assert one == Outcome(
+    for outcome, before, after in zip(await outcomes_of(store, back.id), moved, held, strict=True):
+        assert outcome == Outcome(
             instance=before.id,
             from_version=before.version,
             from_position=before.position,
@@ -114,7 +114,7 @@ async def test_positions_that_were_mapped_go_back_too(store: Store) -> None:
         )
 
 
-async def test_cohorts_that_met_in_one_part_again(store: Store) -> None:
+async def test_cohorts_that_were_merged_are_separated_again(store: Store) -> None:
     """Three cohorts, of two versions and two positions, are one after the upgrade."""
     third = a_document("orders").start().user_task("check").end().xml()
     held = [
@@ -160,7 +160,7 @@ async def test_cohorts_that_met_in_one_part_again(store: Store) -> None:
     }
 
 
-async def test_what_is_no_longer_where_it_was_put_is_skipped_with_every_reason(store: Store) -> None:
+async def test_an_instance_that_moved_on_is_skipped_with_every_reason(store: Store) -> None:
     earlier = await an_upgrade_that_moved(store, *instances(range(7)))
     await report_instances(
         store,
@@ -177,7 +177,9 @@ async def test_what_is_no_longer_where_it_was_put_is_skipped_with_every_reason(s
     before = await by_id(store, ORDERS)
     back = await undo(store, earlier)
     outcomes = {outcome.instance: outcome for outcome in await outcomes_of(store, back.id)}
-    assert {given: [reason.code for reason in one.reasons] for given, one in outcomes.items()} == {
+    assert {
+        instance_id: [reason.code for reason in outcome.reasons] for instance_id, outcome in outcomes.items()
+    } == {
         an_id(0): [],
         an_id(1): [MOVED_ON],
         an_id(2): [NOT_PENDING],
@@ -205,10 +207,10 @@ async def test_what_is_no_longer_where_it_was_put_is_skipped_with_every_reason(s
     assert {n for n in range(7) if after[an_id(n)] == before[an_id(n)]} == {1, 2, 3, 4, 5}
     assert (after[an_id(0)], after[an_id(6)]) == (an_instance(0), an_instance(6))
     found = await outcomes_of(store, back.id, OutcomeFilter(reason=MOVED_ON))
-    assert [one.instance for one in found] == [an_id(1), an_id(3), an_id(5)]
+    assert [outcome.instance for outcome in found] == [an_id(1), an_id(3), an_id(5)]
 
 
-async def test_what_a_later_upgrade_moved_again_stays(store: Store) -> None:
+async def test_an_instance_that_a_later_upgrade_moved_stays(store: Store) -> None:
     earlier = await an_upgrade_that_moved(store, *instances(range(4)))
     async with store.transaction() as transaction:
         published = (await transaction.processes.lock_versions([ORDERS]))[ORDERS][1]
@@ -230,7 +232,7 @@ async def test_what_a_later_upgrade_moved_again_stays(store: Store) -> None:
     assert await instances_of(store, ORDERS) == instances(range(4))
 
 
-async def test_instances_that_were_skipped_are_no_concern_of_an_undo(store: Store) -> None:
+async def test_an_undo_does_not_select_skipped_instances(store: Store) -> None:
     held = [an_instance(0), an_instance(1, status=Status.RUNNING), an_instance(2, version=2)]
     await a_process(store, INVOICES, holding=[an_instance(20, process=INVOICES)])
     await a_process(store, holding=held)
@@ -252,7 +254,7 @@ async def test_a_second_undo_moves_nothing(store: Store) -> None:
     assert await instances_of(store, ORDERS) == held
 
 
-async def test_what_was_undone_can_be_upgraded_again(store: Store) -> None:
+async def test_undone_instances_can_be_upgraded_again(store: Store) -> None:
     earlier = await an_upgrade_that_moved(store, *instances(range(3)))
     await undo(store, earlier)
     again = await request(store, worker=LARGE)
@@ -260,13 +262,13 @@ async def test_what_was_undone_can_be_upgraded_again(store: Store) -> None:
     assert await instances_of(store, ORDERS) == instances(range(3), version=2)
 
 
-async def test_an_undo_of_nothing_is_done_at_once(store: Store) -> None:
+async def test_an_undo_of_nothing_completes_inline(store: Store) -> None:
     earlier = await an_upgrade_that_moved(store, *instances(range(3), version=2))
     back = await undo(store, earlier)
     assert (back.state, back.expected, back.total) == (UpgradeState.COMPLETED, 0, 0)
 
 
-async def test_what_a_cancelled_upgrade_moved_is_taken_back(store: Store) -> None:
+async def test_a_cancelled_upgrade_can_be_undone(store: Store) -> None:
     await a_process(store, holding=instances(range(5)))
     earlier = await request(store)
     await work_and_die(store, earlier.id, chunks=1)
@@ -286,16 +288,16 @@ async def test_a_large_undo_is_queued_and_survives_a_crash(store: Store, size: i
     worker = a_worker("small", size=size)
     back = await undo(store, earlier, worker)
     assert (back.state, back.expected) == (UpgradeState.QUEUED, 16)
-    left = await work_and_die(store, back.id, worker, chunks=1)
-    assert left.total == size
+    crashed = await work_and_die(store, back.id, worker, chunks=1)
+    assert crashed.total == size
     done = await work(store, back.id, a_worker("other", size=size, clock=a_clock(EVENING)))
     assert (done.state, done.upgraded, done.skipped) == (UpgradeState.COMPLETED, 14, 2)
     assert await kinds_of(store, back.id) == {
-        one.id: SKIPPED if number in (3, 9) else UPGRADED for number, one in enumerate(held)
+        instance.id: SKIPPED if number in (3, 9) else UPGRADED for number, instance in enumerate(held)
     }
     found = await instances_of(store, ORDERS)
-    assert [one for n, one in enumerate(found) if n not in (3, 9)] == [
-        one for n, one in enumerate(held) if n not in (3, 9)
+    assert [instance for n, instance in enumerate(found) if n not in (3, 9)] == [
+        instance for n, instance in enumerate(held) if n not in (3, 9)
     ]
     assert [found[n].version for n in (3, 9)] == [3, 3]
     skips = (await store.upgrades.skip_decisions([back.id]))[back.id]
@@ -305,12 +307,12 @@ async def test_a_large_undo_is_queued_and_survives_a_crash(store: Store, size: i
 async def test_instances_that_move_between_the_chunks_of_an_undo_stay(store: Store) -> None:
     earlier = await an_upgrade_that_moved(store, *instances(range(6)))
     back = await undo(store, earlier, SMALL)
-    left = await work_and_die(store, back.id, chunks=1)
+    crashed = await work_and_die(store, back.id, chunks=1)
     await report_instances(
         store, reports=[a_report(0, position=at("ship")), a_report(4, position=at("ship"))], caller=ADMIN
     )
     done = await work(store, back.id, a_worker("other", size=2, clock=a_clock(EVENING)))
-    assert (left.upgraded, done.upgraded, done.skipped) == (2, 5, 1)
+    assert (crashed.upgraded, done.upgraded, done.skipped) == (2, 5, 1)
     assert await instances_of(store, ORDERS) == [
         an_instance(0, position=at("ship")),
         *instances(range(1, 4)),
@@ -319,7 +321,7 @@ async def test_instances_that_move_between_the_chunks_of_an_undo_stay(store: Sto
     ]
 
 
-async def test_a_decision_of_an_undo_tells_the_origin(store: Store) -> None:
+async def test_a_decision_of_an_undo_has_the_origin_of_its_cohort(store: Store) -> None:
     earlier = await an_upgrade_that_moved(store, an_instance(1, position=at("a", "b")))
     await report_instances(store, reports=[a_report(1, position=at("ship"))], caller=ADMIN)
     back = await undo(store, earlier)
@@ -338,14 +340,14 @@ async def test_a_decision_of_an_undo_tells_the_origin(store: Store) -> None:
     )
 
 
-async def test_an_instance_that_left_its_cohort_is_not_taken_back(store: Store) -> None:
+async def test_an_instance_that_left_its_cohort_is_not_undone(store: Store) -> None:
     earlier = await an_upgrade_that_moved(store, *instances(range(4)))
     back = await undo(store, earlier, SMALL)
-    left = [a_report(1, status=Status.RUNNING), a_report(3, position=at("elsewhere"))]
+    reports = [a_report(1, status=Status.RUNNING), a_report(3, position=at("elsewhere"))]
     async with store.transaction() as transaction:
         _, partition = await lock(transaction, back.id)
         chunk = await partition.chunks.record(100, [])
-        await transaction.instances.report(ORDERS, left)
+        await transaction.instances.report(ORDERS, reports)
         [counted] = chunk.unmoved
         assert counted.cohort.origin is not None
         decision = decide_undo(counted.cohort, counted.cohort.origin)
