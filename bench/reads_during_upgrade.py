@@ -125,8 +125,8 @@ def main(count: int, rounds: int) -> None:
         ids = [str(instance_id) for instance_id in waiting[:: max(1, len(waiting) // 1_000)]]
         command = [
             sys.executable,
-            "-m",
-            "uplift.gateway.cli",
+            "-c",
+            "from uplift.gateway.cli import app; app()",
             "serve",
             "--port",
             str(PORT),

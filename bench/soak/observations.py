@@ -9,10 +9,10 @@ from sqlalchemy import Column, Integer, MetaData, Table, Text, select
 from bench.soak.ledger import Ledger, RequestedUpgrade
 from uplift.domain import ProcessKey, UpgradeId
 from uplift.domain.model.selection import SelectionKind
-from uplift.storage.repositories.decisions import stored_code
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.tables import SELECTION, instance, process, upgrade
 from uplift.storage.sql.types import ID, LONG
+from uplift.storage.statements.decisions import stored_code
 
 UPGRADED = "UPGRADED"
 """What an undo is about, in place of the reasons of a retry."""

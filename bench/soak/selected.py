@@ -8,10 +8,10 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from bench.soak.observations import ACTIVE, FOLLOWED, NAMED, REQUESTED, UPGRADED
 from uplift.domain.model.selection import SelectionKind, UpgradeId
-from uplift.storage.repositories.decisions import ITS_DECISION, stored_code
-from uplift.storage.repositories.processed import IS_PROCESSED
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.tables import decision, instance, outcome, partition, selected, upgrade
+from uplift.storage.statements.decisions import ITS_DECISION, stored_code
+from uplift.storage.statements.processed import IS_PROCESSED
 
 WHAT = case((decision.c.to_position_id.is_not(None), stored_code(UPGRADED)), else_=decision.c.codes)
 """What came of the instances with a decision."""

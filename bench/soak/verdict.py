@@ -17,10 +17,10 @@ from bench.soak.selected import broken_selections
 from uplift.domain import Instance, InstanceId, Upgrade, UpgradeState, VersionNumber
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import Partition
-from uplift.storage.repositories.decisions import ITS_DECISION
-from uplift.storage.repositories.processed import IS_PROCESSED
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.tables import decision, instance, outcome, selected, upgrade
+from uplift.storage.statements.decisions import ITS_DECISION
+from uplift.storage.statements.processed import IS_PROCESSED
 from uplift.storage.store import SqlStore
 from uplift.testing.stores import by_id, upgrades_of
 

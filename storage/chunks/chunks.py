@@ -12,11 +12,11 @@ from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import Partition, Upgrade
 from uplift.domain.ports import RecordedChunk
 from uplift.storage.chunks.statements import MOVE_BACK, NEXT_KEY, RECORD, STILL_THERE, UNMOVED
-from uplift.storage.repositories.cohorts import cohorts_of, undo_cohorts_of
-from uplift.storage.repositories.decisions import keep_decisions, kept_decisions, stored_code
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
+from uplift.storage.statements.cohorts import cohorts_of, undo_cohorts_of
+from uplift.storage.statements.decisions import keep_decisions, kept_decisions, stored_code
 
 NO_CODE = "-"
 """Stands for a reason that a retry does not take up: no stored code contains it."""

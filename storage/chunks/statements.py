@@ -26,8 +26,8 @@ from sqlalchemy import (
 from uplift.domain.model.decision import ReasonCode
 from uplift.domain.model.instance import Status
 from uplift.domain.model.selection import SelectionKind
-from uplift.storage.repositories.decisions import ITS_DECISION, its_decision
 from uplift.storage.sql.tables import IS_ACTIVE, decision, instance, outcome, selected
+from uplift.storage.statements.decisions import ITS_DECISION, its_decision
 
 UPGRADE_ID: BindParameter[int] = bindparam("upgrade_id", type_=Integer)
 AFTER: BindParameter[int] = bindparam("after")

@@ -42,6 +42,13 @@ class State:
         return State(**{name: copy(getattr(self, name)) for name in self.__slots__})
 
 
+@dataclass(slots=True)
+class Committed:
+    """The state that the last committed transaction left."""
+
+    state: State = field(default_factory=State)
+
+
 def process_in(state: State, key: ProcessKey) -> Process | None:
     """The process, with the latest published version it has now."""
     held = state.processes.get(key)

@@ -1,1 +1,1 @@
-"""Reads and writes of each kind of row, the same for SQLite and PostgreSQL."""
+"""The ports of a store, implemented by the statements of storage.statements and storage.chunks."""

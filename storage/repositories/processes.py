@@ -1,152 +1,76 @@
-"""How processes and their versions are read and written."""
+"""Implements the ports of processes and versions."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
-
-from uplift.domain.errors import ProcessExists
-from uplift.domain.model.paging import Page, PageRequest, page_of
-from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber, VersionState
-from uplift.storage.sql.connection import Connection
-from uplift.storage.sql.dialect import insert_new, upsert
-from uplift.storage.sql.surrogate_keys import SurrogateKeys
-from uplift.storage.sql.tables import process, version
-from uplift.storage.sql.types import LONG
-from uplift.storage.sqlite.prepared import RUN_INLINE
-
-LATEST_PUBLISHED = (
-    select(func.max(version.c.number))
-    .where(version.c.process_id == process.c.id, version.c.state == VersionState.PUBLISHED)
-    .correlate(process)
-    .scalar_subquery()
-    .label("latest_published")
-)
-PROCESSES = select(
-    process.c.id, process.c.namespace, process.c.code, process.c.title, process.c.created_at, LATEST_PUBLISHED
-)
-PROCESS = PROCESSES.where(
-    process.c.namespace == bindparam("namespace"), process.c.code == bindparam("code")
-).execution_options(**RUN_INLINE)
-PROCESS_PAGE = (
-    PROCESSES.where(process.c.id > bindparam("after", type_=LONG))
-    .order_by(process.c.id)
-    .limit(bindparam("limit"))
-)
-PROCESSES_BY_ID = PROCESSES.where(process.c.id.in_(bindparam("ids", expanding=True)))
-ADD_PROCESS = insert_new(process)
-LOCK_PROCESSES = (
-    select(process.c.id)
-    .where(process.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(process.c.id)
-    .with_for_update(key_share=True)
-)
-VERSIONS = (
-    select(
-        version.c.process_id,
-        version.c.number,
-        version.c.state,
-        version.c.model.is_not(None).label("has_model"),
-        version.c.created_at,
-        version.c.published_at,
-    )
-    .where(version.c.process_id.in_(bindparam("ids", expanding=True)))
-    .order_by(version.c.process_id, version.c.number)
-)
-PUT_VERSION = upsert(
-    version,
-    keys=("process_id", "number"),
-    replaced=("state", "created_at", "published_at", "model"),
-)
-PUBLISH = (
-    update(version)
-    .where(version.c.process_id == bindparam("of_process"), version.c.number == bindparam("wanted"))
-    .values(state=VersionState.PUBLISHED, published_at=bindparam("at"))
-)
+from uplift.domain.model.paging import Page, PageRequest
+from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber
+from uplift.storage.repositories.sessions import Reading, Session
+from uplift.storage.statements import processes
+from uplift.storage.statements.model_cache import ModelCache
 
 
-async def find_process(connection: Connection, key: ProcessKey) -> Process | None:
-    if not key.can_exist:  # PostgreSQL has no text with a NUL, and neither database one with half a character
-        return None
-    row = (await connection.execute(PROCESS, {"namespace": key.namespace, "code": key.code})).one_or_none()
-    return None if row is None else _process(row)
+class SqlProcessQueries:
+    """Implements uplift.domain.ports.ProcessQueries."""
+
+    def __init__(self, reading: Reading, model_cache: ModelCache) -> None:
+        self._reading = reading
+        self._model_cache = model_cache
+
+    async def find(self, process_key: ProcessKey) -> Process | None:
+        async with self._reading() as (connection, _):
+            return await processes.find_process(connection, process_key)
+
+    async def page(self, page: PageRequest) -> Page[Process]:
+        async with self._reading() as (connection, _):
+            return await processes.process_page(connection, page)
+
+    async def find_many(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Process]:
+        async with self._reading() as (connection, surrogate_keys):
+            return await processes.find_processes(connection, surrogate_keys, process_keys)
+
+    async def versions(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]:
+        async with self._reading() as (connection, surrogate_keys):
+            return await processes.find_versions(connection, surrogate_keys, process_keys)
+
+    async def model(self, process_key: ProcessKey, number: VersionNumber) -> bytes | None:
+        async with self._reading() as (connection, surrogate_keys):
+            process_id = await surrogate_keys.process_id(process_key)
+            return (
+                None if process_id is None else await self._model_cache.find(connection, process_id, number)
+            )
 
 
-async def process_page(connection: Connection, page: PageRequest) -> Page[Process]:
-    rows = await connection.execute(PROCESS_PAGE, {"after": page.after or 0, "limit": page.first + 1})
-    return page_of(((row.id, _process(row)) for row in rows), page.first)
+class SqlProcessRepository:
+    """Implements uplift.domain.ports.ProcessRepository."""
 
+    def __init__(self, session: Session, model_cache: ModelCache) -> None:
+        self._session = session
+        self._model_cache = model_cache
 
-async def find_processes(
-    connection: Connection, surrogate_keys: SurrogateKeys, keys: Sequence[ProcessKey]
-) -> Mapping[ProcessKey, Process]:
-    ids = await surrogate_keys.process_ids(keys)
-    rows = await connection.execute(PROCESSES_BY_ID, {"ids": list(ids.values())})
-    return {found.key: found for found in map(_process, rows)}
+    async def find(self, process_key: ProcessKey) -> Process | None:
+        return await processes.find_process(self._session.connection, process_key)
 
+    async def add(self, process: Process) -> None:
+        await processes.add_process(self._session.connection, process)
 
-async def find_versions(
-    connection: Connection, surrogate_keys: SurrogateKeys, keys: Sequence[ProcessKey]
-) -> Mapping[ProcessKey, tuple[Version, ...]]:
-    ids = await surrogate_keys.process_ids(keys)
-    found = defaultdict(list)
-    for row in await connection.execute(VERSIONS, {"ids": list(ids.values())}):
-        found[row.process_id].append(_version(row))
-    return {key: tuple(found[ids[key]]) if key in ids else () for key in keys}
+    async def lock_versions(
+        self, process_keys: Sequence[ProcessKey]
+    ) -> Mapping[ProcessKey, tuple[Version, ...]]:
+        connection, surrogate_keys = self._session.connection, self._session.surrogate_keys
+        await processes.lock_processes(connection, surrogate_keys, process_keys)
+        return await processes.find_versions(connection, surrogate_keys, process_keys)
 
+    async def model(self, process_key: ProcessKey, number: VersionNumber) -> bytes | None:
+        process_id = await self._session.process_id(process_key)
+        return await self._model_cache.find(self._session.connection, process_id, number)
 
-async def lock_processes(
-    connection: Connection, surrogate_keys: SurrogateKeys, keys: Sequence[ProcessKey]
-) -> None:
-    """Let nobody else change the versions of these processes until the transaction ends."""
-    ids = await surrogate_keys.process_ids(keys)
-    await connection.execute(LOCK_PROCESSES, {"ids": list(ids.values())})
+    async def put_version(self, process_key: ProcessKey, version: Version, model: bytes | None) -> None:
+        self._model_cache = ModelCache()  # what is rolled back must not stay in that of the store
+        process_id = await self._session.process_id(process_key)
+        await processes.put_version(self._session.connection, process_id, version, model)
 
-
-async def add_process(connection: Connection, new: Process) -> None:
-    """Add a process. Raises ProcessExists when someone else has added it since it was looked up."""
-    values = {
-        "namespace": new.key.namespace,
-        "code": new.key.code,
-        "title": new.title,
-        "created_at": new.created_at,
-    }
-    if (await connection.execute(ADD_PROCESS, values)).rowcount == 0:
-        raise ProcessExists(namespace=new.key.namespace, process_code=new.key.code)
-
-
-async def put_version(connection: Connection, process_id: int, new: Version, model: bytes | None) -> None:
-    values = {
-        "process_id": process_id,
-        "number": new.number,
-        "state": new.state,
-        "created_at": new.created_at,
-        "published_at": new.published_at,
-        "model": model,
-    }
-    await connection.execute(PUT_VERSION, values)
-
-
-async def publish(connection: Connection, process_id: int, number: VersionNumber, at: datetime) -> None:
-    await connection.execute(PUBLISH, {"of_process": process_id, "wanted": number, "at": at})
-
-
-def _process(row: Any) -> Process:
-    return Process(
-        key=ProcessKey(namespace=row.namespace, code=row.code),
-        title=row.title,
-        created_at=row.created_at,
-        latest_published=row.latest_published,
-    )
-
-
-def _version(row: Any) -> Version:
-    return Version(
-        number=VersionNumber(row.number),
-        state=row.state,
-        has_model=bool(row.has_model),
-        created_at=row.created_at,
-        published_at=row.published_at,
-    )
+    async def publish(self, process_key: ProcessKey, number: VersionNumber, at: datetime) -> None:
+        self._model_cache = ModelCache()
+        process_id = await self._session.process_id(process_key)
+        await processes.publish(self._session.connection, process_id, number, at)

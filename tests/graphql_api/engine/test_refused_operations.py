@@ -16,7 +16,8 @@ from uplift.graphql_api.engine.endpoint import GraphQLEndpoint, graphql_routes
 from uplift.graphql_api.loaders import Loaders
 from uplift.graphql_api.schema import build_schema
 from uplift.storage.memory import InMemoryStore
-from uplift.storage.memory.store import Committed, ProcessQueriesInMemory
+from uplift.storage.memory.processes import ProcessQueriesInMemory
+from uplift.storage.memory.state import Committed
 from uplift.testing.stores import everything_in
 
 pytestmark = pytest.mark.anyio

@@ -25,9 +25,9 @@ from uplift.domain import (
 from uplift.domain.errors import ProcessExists, StoreUnavailable, UpliftError
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.model.request import UpgradeRequest
-from uplift.storage.repositories.instances import COPIED_FROM
 from uplift.storage.sql.dialect import copy_new
 from uplift.storage.sql.tables import instance
+from uplift.storage.statements.instances import COPIED_FROM
 from uplift.storage.store import SqlStore
 from uplift.testing.builders import (
     ADMIN,

@@ -10,13 +10,13 @@ from sqlalchemy import select
 
 from uplift.domain.model.instance import InstanceId
 from uplift.domain.model.upgrade import HistoryEntry
-from uplift.storage.repositories.decisions import ITS_DECISION
-from uplift.storage.repositories.outcomes import FACTS, outcome_of, positions_named
-from uplift.storage.repositories.upgrades import UPGRADE_COLUMNS, upgrades_of
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import decision, instance, outcome, upgrade
+from uplift.storage.statements.decisions import ITS_DECISION
+from uplift.storage.statements.outcomes import FACTS, outcome_of, positions_named
+from uplift.storage.statements.upgrades import UPGRADE_COLUMNS, upgrades_of
 
 HISTORIES = (
     select(instance.c.uuid.label("uuid"), *UPGRADE_COLUMNS, *FACTS)

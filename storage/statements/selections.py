@@ -11,12 +11,12 @@ from uplift.domain.model.instance import Instance, Status
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.selection import Selection, SelectionKind
 from uplift.domain.ports import SelectedCohorts
-from uplift.storage.repositories.cohorts import cohorts_of
-from uplift.storage.repositories.instances import INSTANCES, instances_of
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.surrogate_keys import SurrogateKeys, parts
 from uplift.storage.sql.tables import IS_ACTIVE, instance
+from uplift.storage.statements.cohorts import cohorts_of
+from uplift.storage.statements.instances import INSTANCES, instances_of
 
 IS_GIVEN = instance.c.uuid.in_(select(ID_LIST.c.uuid))
 LAST = select(func.max(instance.c.id)).where(instance.c.process_id == bindparam("process_id"))

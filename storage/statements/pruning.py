@@ -4,10 +4,10 @@ from sqlalchemy import Delete, bindparam, delete, exists, select
 
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import Upgrade
-from uplift.storage.repositories.processed import IS_PROCESSED
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.tables import outcome, partition, selected
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
+from uplift.storage.statements.processed import IS_PROCESSED
 
 OF_UPGRADE = bindparam("of_id", type_=outcome.c.upgrade_id.type)
 MOST = bindparam("most", type_=outcome.c.upgrade_id.type)

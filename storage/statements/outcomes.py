@@ -18,14 +18,14 @@ from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import Outcome, OutcomeKind, UpgradeId
 from uplift.domain.ports import OutcomeFilter
-from uplift.storage.repositories.decisions import ITS_DECISION, stored_code
-from uplift.storage.repositories.processed import IS_PROCESSED
 from uplift.storage.sql.codecs import decode_reasons
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import decision, instance, outcome, selected, upgrade
 from uplift.storage.sql.types import LONG
+from uplift.storage.statements.decisions import ITS_DECISION, stored_code
+from uplift.storage.statements.processed import IS_PROCESSED
 
 LISTED_TOGETHER = 16
 """Most upgrades that one statement lists. What SQLAlchemy keeps of each different statement takes some 40 KiB

@@ -1,0 +1,83 @@
+"""Implements the port of chunks in memory."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+
+from uplift.domain.model.cohort import Cohort, CountedCohort
+from uplift.domain.model.decision import CountedDecision, Decision
+from uplift.domain.model.instance import InstanceId
+from uplift.domain.model.upgrade import (
+    Partition,
+    Upgrade,
+)
+from uplift.domain.ports import RecordedChunk
+from uplift.storage.memory import state as held
+from uplift.storage.memory.state import State
+
+
+class ChunksInMemory:
+    """Implements uplift.domain.ports.Chunks."""
+
+    def __init__(self, state: State, upgrade: Upgrade, partition: Partition) -> None:
+        self._state = state
+        self._upgrade = upgrade
+        self._partition = partition
+
+    async def end(self, size: int) -> int:
+        return held.end_of_chunk(self._state, self._upgrade, self._partition, size)
+
+    async def record(self, size: int, decisions: Collection[Decision]) -> RecordedChunk:
+        upgrade, partition = self._upgrade, self._partition
+        end = held.end_of_chunk(self._state, upgrade, partition, size)
+        covered = self._state.selected[upgrade.id][partition.cursor : end]
+        missing = self._state.missing.get(upgrade.id, frozenset())
+        known = [self._state.instances[instance_id] for instance_id in covered if instance_id not in missing]
+        recorded = [instance for instance in known if held.still_selected(upgrade, instance)]
+        cohorts = {instance.id: held.cohort_for(self._state, upgrade, instance) for instance in recorded}
+        self._state.recorded.update({(upgrade.id, given): cohort for given, cohort in cohorts.items()})
+        moved = self._move_all(cohorts.items(), decisions)
+        moving = {decision.cohort for decision in decisions}
+        unmoved = Counter(cohort for cohort in cohorts.values() if cohort not in moving)
+        return RecordedChunk(
+            recorded=len(recorded),
+            moved=moved,
+            unmoved=tuple(CountedCohort(cohort=cohort, count=count) for cohort, count in unmoved.items()),
+            not_found=len(covered) - len(known),
+            cursor=end,
+            is_last=end == partition.last,
+        )
+
+    async def move(self, chunk: RecordedChunk, decisions: Collection[Decision]) -> int:
+        covered = self._state.selected[self._upgrade.id][self._partition.cursor : chunk.cursor]
+        recorded = ((one, self._state.recorded.get((self._upgrade.id, one))) for one in covered)
+        return self._move_all(((one, cohort) for one, cohort in recorded if cohort is not None), decisions)
+
+    async def decisions(self) -> tuple[Decision, ...]:
+        kept = self._state.decisions.items()
+        return tuple(counted.decision for (of, _), counted in kept if of == self._upgrade.id)
+
+    async def keep_decisions(self, decisions: Sequence[CountedDecision]) -> None:
+        for counted in decisions:
+            place = (self._upgrade.id, counted.decision.cohort)
+            kept = self._state.decisions.get(place)
+            self._state.decisions[place] = (
+                counted if kept is None else replace(kept, count=kept.count + counted.count)
+            )
+
+    def _move_all(
+        self, recorded: Iterable[tuple[InstanceId, Cohort]], decisions: Collection[Decision]
+    ) -> int:
+        by_cohort = {decision.cohort: decision for decision in decisions}
+        return sum(self._move(given, by_cohort[cohort]) for given, cohort in recorded if cohort in by_cohort)
+
+    def _move(self, given: InstanceId, decision: Decision) -> bool:
+        instance = self._state.instances[given]
+        if held.cohort_of(instance) != replace(decision.cohort, origin=None):
+            return False
+        assert decision.to_version is not None, "an UPGRADE decision has a version and a position"
+        assert decision.to_position is not None
+        self._state.instances[given] = replace(
+            instance, version=decision.to_version, position=decision.to_position
+        )
+        return True

@@ -1,0 +1,107 @@
+"""Implements the ports of instances in memory."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from uplift.domain.model.cohort import Cohort, CountedCohort
+from uplift.domain.model.instance import Instance, InstanceId, InstanceReport
+from uplift.domain.model.paging import Page, PageRequest, page_of
+from uplift.domain.model.process import ProcessKey
+from uplift.domain.model.selection import Selection
+from uplift.domain.model.upgrade import HistoryEntry
+from uplift.domain.ports import InstanceFilter, SelectedCohorts
+from uplift.storage.memory import state as held
+from uplift.storage.memory.state import Committed, State
+
+
+class InstanceQueriesInMemory:
+    """Implements uplift.domain.ports.InstanceQueries."""
+
+    def __init__(self, committed: Committed) -> None:
+        self._committed = committed
+
+    @property
+    def _state(self) -> State:
+        return self._committed.state
+
+    async def find_many(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, Instance]:
+        known = self._state.instances
+        return {given: known[given] for given in ids if given in known}
+
+    async def pages(
+        self, process_keys: Sequence[ProcessKey], instance_filter: InstanceFilter, page: PageRequest
+    ) -> Mapping[ProcessKey, Page[Instance]]:
+        return {
+            process_key: held.page_along(
+                held.instances_in(self._state, process_key),
+                page,
+                lambda one: held.shows(instance_filter, one),
+            )
+            for process_key in process_keys
+        }
+
+    async def cohorts(
+        self, process_keys: Sequence[ProcessKey]
+    ) -> Mapping[ProcessKey, tuple[CountedCohort, ...]]:
+        return {
+            process_key: held.counted(
+                held.cohort_of(one) for one in held.instances_in(self._state, process_key)
+            )
+            for process_key in process_keys
+        }
+
+    async def count_active(self, process_key: ProcessKey) -> int:
+        return len(held.active_in(self._state, process_key))
+
+    async def selected_cohorts(self, process_key: ProcessKey, selection: Selection) -> SelectedCohorts:
+        selected = held.selected_in(self._state, process_key, selection)
+        size = selection.size
+        return SelectedCohorts(
+            cohorts=held.counted(held.cohort_of(one) for one in selected),
+            not_found=0 if size is None else size - len(selected),
+            excluded=len(held.active_in(self._state, process_key)) - len(selected) if size is None else 0,
+        )
+
+    async def cohort_pages(
+        self, process_key: ProcessKey, selection: Selection, cohorts: Sequence[Cohort], page: PageRequest
+    ) -> Mapping[Cohort, Page[Instance]]:
+        selected = {one.id for one in held.selected_in(self._state, process_key, selection)}
+        own = held.instances_in(self._state, process_key)
+        by_cohort: dict[Cohort, list[tuple[int, Instance]]] = {cohort: [] for cohort in cohorts}
+        for place, one in enumerate(own, start=1):
+            if one.id in selected and place > (page.after or 0) and held.cohort_of(one) in by_cohort:
+                by_cohort[held.cohort_of(one)].append((place, one))
+        return {cohort: page_of(rows, page.first) for cohort, rows in by_cohort.items()}
+
+    async def histories(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, tuple[HistoryEntry, ...]]:
+        state = self._state
+        return {
+            given: tuple(
+                HistoryEntry(upgrade=upgrade, outcome=held.outcome_of(state, upgrade.id, given))
+                for upgrade in state.upgrades.values()
+                if (upgrade.id, given) in state.recorded
+            )
+            for given in ids
+        }
+
+
+class InstanceRepositoryInMemory:
+    """Implements uplift.domain.ports.InstanceRepository."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def lock(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, ProcessKey]:
+        known = self._state.instances
+        return {instance_id: known[instance_id].process for instance_id in ids if instance_id in known}
+
+    async def register(self, _: ProcessKey, instances: Sequence[Instance]) -> None:
+        for instance in instances:
+            known = self._state.instances.get(instance.id)
+            registered = instance if known is None else replace(instance, version=known.version)
+            self._state.instances[instance.id] = registered
+
+    async def report(self, _: ProcessKey, reports: Sequence[InstanceReport]) -> None:
+        for report in reports:
+            known = self._state.instances[report.id]
+            self._state.instances[report.id] = replace(known, status=report.status, position=report.position)

@@ -1,0 +1,62 @@
+"""Implements the ports of partitions in memory."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from uplift.domain.model.selection import UpgradeId
+from uplift.domain.model.upgrade import Partition, Upgrade
+from uplift.storage.memory import state as held
+from uplift.storage.memory.chunks import ChunksInMemory
+from uplift.storage.memory.state import Committed, State
+
+
+class LockedPartitionInMemory:
+    """Implements uplift.domain.ports.LockedPartition, and HeldPartition with the number of workers."""
+
+    def __init__(self, state: State, upgrade: Upgrade, partition: Partition, workers: int = 1) -> None:
+        self._state = state
+        self.upgrade = upgrade
+        self.partition = partition
+        self.workers = workers
+        self.chunks = ChunksInMemory(state, upgrade, partition)
+
+    async def add(self, partition: Partition) -> None:
+        self._state.partitions[partition.upgrade, partition.last] = partition
+
+    async def save(self, partition: Partition) -> None:
+        self._state.partitions[partition.upgrade, partition.last] = partition
+
+    async def end(self) -> None:
+        del self._state.partitions[self.upgrade.id, self.partition.last]
+
+
+class PartitionQueriesInMemory:
+    """Implements uplift.domain.ports.PartitionQueries."""
+
+    def __init__(self, committed: Committed) -> None:
+        self._committed = committed
+
+    @property
+    def _state(self) -> State:
+        return self._committed.state
+
+    async def remaining(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, tuple[Partition, ...]]:
+        return {wanted: held.partitions_in(self._state, wanted) for wanted in ids}
+
+
+class PartitionRepositoryInMemory:
+    """Implements uplift.domain.ports.PartitionRepository."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def lock_held(
+        self, upgrade_id: UpgradeId, worker: str, now: datetime
+    ) -> LockedPartitionInMemory | None:
+        partitions = held.partitions_in(self._state, upgrade_id)
+        own = next((one for one in partitions if one.lease is not None and one.lease.worker == worker), None)
+        if own is None:
+            return None
+        others = sum(one.is_worked_on(now) for one in partitions if one != own)
+        upgrade = self._state.upgrades[upgrade_id]
+        return LockedPartitionInMemory(self._state, upgrade, own, others + 1)

@@ -1,0 +1,71 @@
+"""Implements the ports of processes and versions in memory."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from uplift.domain.model.paging import Page, PageRequest
+from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber, VersionState
+from uplift.storage.memory import state as held
+from uplift.storage.memory.state import Committed, State
+
+
+class ProcessQueriesInMemory:
+    """Implements uplift.domain.ports.ProcessQueries."""
+
+    def __init__(self, committed: Committed) -> None:
+        self._committed = committed
+
+    @property
+    def _state(self) -> State:
+        return self._committed.state
+
+    async def find(self, process_key: ProcessKey) -> Process | None:
+        return held.process_in(self._state, process_key)
+
+    async def page(self, page: PageRequest) -> Page[Process]:
+        state = self._state
+        return held.page_along((held.as_it_stands(state, one) for one in state.processes.values()), page)
+
+    async def find_many(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Process]:
+        found = ((process_key, held.process_in(self._state, process_key)) for process_key in process_keys)
+        return {key: process for key, process in found if process is not None}
+
+    async def versions(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]:
+        return {process_key: held.versions_in(self._state, process_key) for process_key in process_keys}
+
+    async def model(self, process_key: ProcessKey, number: VersionNumber) -> bytes | None:
+        return self._state.models.get((process_key, number))
+
+
+class ProcessRepositoryInMemory:
+    """Implements uplift.domain.ports.ProcessRepository."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def find(self, process_key: ProcessKey) -> Process | None:
+        return held.process_in(self._state, process_key)
+
+    async def add(self, process: Process) -> None:
+        self._state.processes[process.key] = process
+
+    async def lock_versions(
+        self, process_keys: Sequence[ProcessKey]
+    ) -> Mapping[ProcessKey, tuple[Version, ...]]:
+        return {process_key: held.versions_in(self._state, process_key) for process_key in process_keys}
+
+    async def model(self, process_key: ProcessKey, number: VersionNumber) -> bytes | None:
+        return self._state.models.get((process_key, number))
+
+    async def put_version(self, process_key: ProcessKey, version: Version, model: bytes | None) -> None:
+        self._state.versions[process_key, version.number] = version
+        if model is None:
+            self._state.models.pop((process_key, version.number), None)
+        else:
+            self._state.models[process_key, version.number] = model
+
+    async def publish(self, process_key: ProcessKey, number: VersionNumber, at: datetime) -> None:
+        draft = self._state.versions[process_key, number]
+        published = replace(draft, state=VersionState.PUBLISHED, published_at=at)
+        self._state.versions[process_key, number] = published

@@ -1,0 +1,174 @@
+"""Implements the ports of upgrades in memory."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from uplift.domain.model.decision import CountedDecision, Verdict
+from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
+from uplift.domain.model.instance import ACTIVE
+from uplift.domain.model.paging import Page, PageRequest, page_of
+from uplift.domain.model.process import ProcessKey
+from uplift.domain.model.selection import SelectionKind, UpgradeId, WorkedSelection
+from uplift.domain.model.upgrade import RATED_FROM, RATED_UPGRADES, Outcome, OutcomeKind, Partition, Upgrade
+from uplift.domain.ports import OutcomeFilter
+from uplift.storage.memory import state as held
+from uplift.storage.memory.partitions import LockedPartitionInMemory
+from uplift.storage.memory.state import Committed, State
+
+
+class LockedUpgradeInMemory:
+    """Implements uplift.domain.ports.LockedUpgrade."""
+
+    def __init__(self, state: State, upgrade: Upgrade) -> None:
+        self._state = state
+        self.upgrade = upgrade
+
+    async def remaining(self) -> tuple[Partition, ...]:
+        return held.partitions_in(self._state, self.upgrade.id)
+
+    async def save(self, upgrade: Upgrade) -> None:
+        self._state.upgrades[upgrade.id] = upgrade
+
+    async def remember_request(self, idempotency_key: IdempotencyKey, at: datetime) -> None:
+        known = KnownRequest(digest=idempotency_key.digest, upgrade_id=self.upgrade.id)
+        self._state.requests[idempotency_key.caller, idempotency_key.key] = (known, at)
+
+    async def prune_outcomes(self, limit: int) -> int:
+        upgrade_id = self.upgrade.id
+        outcomes = held.outcomes_in(self._state, upgrade_id)
+        pruned, kept = outcomes[:limit], outcomes[limit:]
+        for outcome in pruned:
+            self._state.recorded.pop((upgrade_id, outcome.instance), None)
+        self._state.selected[upgrade_id] = tuple(outcome.instance for outcome in kept)
+        for partition in held.partitions_in(self._state, upgrade_id):
+            del self._state.partitions[upgrade_id, partition.last]
+        return len(pruned)
+
+
+class UpgradeQueriesInMemory:
+    """Implements uplift.domain.ports.UpgradeQueries."""
+
+    def __init__(self, committed: Committed) -> None:
+        self._committed = committed
+
+    @property
+    def _state(self) -> State:
+        return self._committed.state
+
+    async def find(self, upgrade_id: UpgradeId) -> Upgrade | None:
+        return self._state.upgrades.get(upgrade_id)
+
+    async def find_many(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, Upgrade]:
+        known = self._state.upgrades
+        return {wanted: known[wanted] for wanted in ids if wanted in known}
+
+    async def page(self, process_key: ProcessKey | None, page: PageRequest) -> Page[Upgrade]:
+        numbered = list(enumerate(self._state.upgrades.values(), start=1))
+        rows = [
+            (number, upgrade)
+            for number, upgrade in reversed(numbered)
+            if process_key in (None, upgrade.process) and (page.after is None or number < page.after)
+        ]
+        return page_of(rows, page.first)
+
+    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
+        found = held.claimable_in(self._state, now, only)
+        return None if found is None else found[0]
+
+    async def known_request(self, idempotency_key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
+        return held.known_in(self._state, idempotency_key.caller, idempotency_key.key, since)
+
+    async def measured_rate(self) -> float | None:
+        large = [one for one in self._state.upgrades.values() if one.total >= RATED_FROM]
+        done = large[-RATED_UPGRADES:]
+        seconds = sum(one.worked.total_seconds() for one in done)
+        return sum(one.total for one in done) / seconds if seconds else None
+
+    async def outcome_pages(
+        self, ids: Sequence[UpgradeId], outcome_filter: OutcomeFilter, page: PageRequest
+    ) -> Mapping[UpgradeId, Page[Outcome]]:
+        return {
+            upgrade: held.page_along(
+                held.outcomes_in(self._state, upgrade),
+                page,
+                lambda one: held.shows_outcome(outcome_filter, one),
+            )
+            for upgrade in ids
+        }
+
+    async def skip_decisions(
+        self, ids: Sequence[UpgradeId]
+    ) -> Mapping[UpgradeId, tuple[CountedDecision, ...]]:
+        kept = self._state.decisions
+        return {
+            upgrade: tuple(
+                kept[owner, cohort]
+                for owner, cohort in sorted(kept, key=lambda one: held.order_of(one[1]))
+                if owner == upgrade and kept[owner, cohort].decision.verdict is Verdict.SKIP
+            )
+            for upgrade in ids
+        }
+
+
+class UpgradeRepositoryInMemory:
+    """Implements uplift.domain.ports.UpgradeRepository."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def find(self, upgrade_id: UpgradeId) -> Upgrade | None:
+        return self._state.upgrades.get(upgrade_id)
+
+    async def lock(self, upgrade_id: UpgradeId) -> LockedUpgradeInMemory | None:
+        found = self._state.upgrades.get(upgrade_id)
+        return None if found is None else LockedUpgradeInMemory(self._state, found)
+
+    async def add(
+        self, upgrade: Upgrade, selection: WorkedSelection
+    ) -> tuple[LockedUpgradeInMemory, LockedPartitionInMemory]:
+        present = {one.id: one for one in held.instances_in(self._state, upgrade.process)}
+        kept = upgrade
+        if selection.kind is SelectionKind.BY_IDS:
+            self._state.selected[upgrade.id] = selection.named_ids
+            self._state.missing[upgrade.id] = frozenset(selection.named_ids).difference(present)
+        elif selection.of is None:
+            left_out = frozenset(selection.named_ids)
+            self._state.selected[upgrade.id] = tuple(one for one in present if one not in left_out)
+            excluded = sum(one in present and present[one].status in ACTIVE for one in left_out)
+            kept = replace(upgrade, excluded=excluded, expected=max(0, upgrade.expected - excluded))
+        else:
+            earlier = [
+                outcome.instance
+                for outcome in held.outcomes_in(self._state, selection.of)
+                if outcome.instance in present
+                and (
+                    any(reason.code in selection.reasons for reason in outcome.reasons)
+                    if selection.kind is SelectionKind.RETRY
+                    else outcome.kind is OutcomeKind.UPGRADED
+                )
+            ]
+            in_order = {given: place for place, given in enumerate(present)}
+            self._state.selected[upgrade.id] = tuple(sorted(earlier, key=in_order.__getitem__))
+        self._state.upgrades[upgrade.id] = kept
+        whole = Partition(upgrade=upgrade.id, cursor=0, last=len(self._state.selected[upgrade.id]))
+        return LockedUpgradeInMemory(self._state, kept), LockedPartitionInMemory(self._state, kept, whole)
+
+    async def known_request(self, idempotency_key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
+        return held.known_in(self._state, idempotency_key.caller, idempotency_key.key, since)
+
+    async def lock_claimable(
+        self, now: datetime, *, only: UpgradeId | None = None
+    ) -> tuple[LockedUpgradeInMemory, LockedPartitionInMemory] | None:
+        found = held.claimable_in(self._state, now, only)
+        if found is None:
+            return None
+        upgrade, partition = found
+        return (
+            LockedUpgradeInMemory(self._state, upgrade),
+            LockedPartitionInMemory(self._state, upgrade, partition),
+        )
+
+    async def lock_prunable(self, before: datetime, limit: int) -> tuple[LockedUpgradeInMemory, ...]:
+        prunable = held.prunable_in(self._state, before, limit)
+        return tuple(LockedUpgradeInMemory(self._state, upgrade) for upgrade in prunable)

@@ -1,0 +1,48 @@
+"""The connections that the ports of a store read and write on."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from uplift.domain.model.process import ProcessKey
+from uplift.domain.model.selection import UpgradeId
+from uplift.domain.model.upgrade import Upgrade
+from uplift.storage.chunks.chunks import ChunksFactory
+from uplift.storage.database import Database
+from uplift.storage.sql.connection import Connection
+from uplift.storage.sql.surrogate_keys import KeyCache, SurrogateKeys
+
+
+class Reading:
+    """Opens connections that read, each with the surrogate keys known to the store."""
+
+    def __init__(self, database: Database, known: KeyCache) -> None:
+        self._database = database
+        self._known = known
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncIterator[tuple[Connection, SurrogateKeys]]:
+        async with self._database.reading() as connection:
+            surrogate_keys = SurrogateKeys(connection, self._known)
+            yield connection, surrogate_keys
+            surrogate_keys.publish()
+
+
+@dataclass(slots=True)
+class Session:
+    """What a transaction works with: its connection, and the surrogate keys that it sees.
+
+    `added` and `changed` collect upgrades, so that the store can notify those that wait for a change.
+    """
+
+    connection: Connection
+    surrogate_keys: SurrogateKeys
+    chunks: ChunksFactory
+    added: set[UpgradeId] = field(default_factory=set)
+    changed: dict[UpgradeId, Upgrade] = field(default_factory=dict)
+
+    async def process_id(self, process_key: ProcessKey) -> int:
+        """The number of a process that exists."""
+        found = await self.surrogate_keys.process_id(process_key)
+        assert found is not None, f"process '{process_key}' was looked up before"
+        return found

@@ -1,0 +1,229 @@
+"""How shares of upgrades are kept, and which one a worker should take."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BindParameter, bindparam, delete, func, insert, or_, select, update
+
+from uplift.domain.model.selection import UpgradeId, WorkedSelection
+from uplift.domain.model.upgrade import Lease, Partition, Upgrade, UpgradeState
+from uplift.storage.sql.connection import Connection
+from uplift.storage.sql.dialect import take_turns
+from uplift.storage.sql.id_list import ID_LIST, bind_ids
+from uplift.storage.sql.surrogate_keys import SurrogateKeys
+from uplift.storage.sql.tables import IS_WAITING, instance, outcome, partition, upgrade
+from uplift.storage.sql.upgrade_keys import UpgradeKeys
+from uplift.storage.sqlite.prepared import RUN_INLINE
+from uplift.storage.statements.upgrades import UPGRADE_COLUMNS, lock_upgrade, opened_of, upgrades_of
+
+other = upgrade.alias("other")
+other_partition = partition.alias("other_partition")
+NOW: BindParameter[datetime] = bindparam("now")
+OTHERS = (
+    select(func.count())
+    .where(
+        other_partition.c.upgrade_id == partition.c.upgrade_id,
+        other_partition.c.last_key != partition.c.last_key,
+        other_partition.c.lease_until >= NOW,
+    )
+    .scalar_subquery()
+    .label("others")
+)
+PARTITION_COLUMNS = (
+    partition.c.last_key,
+    partition.c.cursor,
+    partition.c.lease_worker,
+    partition.c.lease_until,
+)
+WITH_UPGRADE = select(*UPGRADE_COLUMNS, *PARTITION_COLUMNS).join_from(
+    partition, upgrade, upgrade.c.id == partition.c.upgrade_id
+)
+WORKED_ON = (
+    select(other.c.id)
+    .join(other_partition, other_partition.c.upgrade_id == other.c.id)
+    .where(
+        other.c.process_id == upgrade.c.process_id,
+        other.c.state == UpgradeState.RUNNING,
+        other_partition.c.lease_until >= NOW,
+    )
+)
+IS_QUEUED = upgrade.c.state == UpgradeState.QUEUED
+IS_RUNNING = upgrade.c.state == UpgradeState.RUNNING
+IS_FREE = or_(
+    # A lease on an upgrade that was stopped meanwhile is worth nothing.
+    IS_QUEUED,
+    partition.c.lease_until.is_(None),
+    partition.c.lease_until < NOW,
+)
+CLAIMABLE = tuple(
+    WITH_UPGRADE.where(IS_WAITING, condition).order_by(upgrade.c.id, partition.c.last_key).limit(1)
+    # Each finds its first without a look at all that wait, or at any that has ended.
+    for condition in (
+        (IS_QUEUED | (partition.c.lease_until < NOW)) & ~WORKED_ON.exists(),
+        IS_RUNNING & partition.c.lease_until.is_(None) & ~WORKED_ON.exists(),
+        IS_RUNNING & IS_FREE & WORKED_ON.where(other.c.id == upgrade.c.id).exists(),
+    )
+)
+"""The first free partition of the oldest upgrade that waits for its first worker, or one in place of a dead
+one; or else of one that was left for such an upgrade; or else of one that others work on."""
+CLAIMABLE_OF_ONE = tuple(claimable.where(upgrade.c.uuid == bindparam("uuid")) for claimable in CLAIMABLE)
+LOCKED_CLAIMABLE, LOCKED_CLAIMABLE_OF_ONE = (
+    tuple(
+        claimable.with_only_columns(
+            upgrade.c.id, upgrade.c.uuid, upgrade.c.process_id, partition.c.last_key
+        ).with_for_update(of=partition, key_share=True, skip_locked=True)
+        for claimable in either
+    )
+    for either in (CLAIMABLE, CLAIMABLE_OF_ONE)
+)
+THAT_ENDS_THERE = (partition.c.upgrade_id == bindparam("of_upgrade")) & (
+    partition.c.last_key == bindparam("its_last")
+)
+STILL_CLAIMABLE = WITH_UPGRADE.where(
+    IS_WAITING, IS_FREE, ~WORKED_ON.where(other.c.id != upgrade.c.id).exists(), THAT_ENDS_THERE
+)
+HELD = (
+    WITH_UPGRADE.add_columns(OTHERS)
+    .where(upgrade.c.uuid == bindparam("uuid"), partition.c.lease_worker == bindparam("worker"))
+    .order_by(partition.c.last_key)
+    .limit(1)
+    .with_for_update(of=partition, key_share=True)
+    .execution_options(**RUN_INLINE)
+)
+LEFT = (
+    select(*PARTITION_COLUMNS)
+    .where(partition.c.upgrade_id == bindparam("of_upgrade"))
+    .order_by(partition.c.last_key)
+    .execution_options(**RUN_INLINE)
+)
+LEFT_OF_MANY = (
+    select(upgrade.c.uuid, *PARTITION_COLUMNS)
+    .join_from(ID_LIST, upgrade, upgrade.c.uuid == ID_LIST.c.uuid)
+    .join(partition, partition.c.upgrade_id == upgrade.c.id)
+    .order_by(partition.c.last_key)
+)
+LAST_EARLIER = select(func.coalesce(func.max(outcome.c.instance_id), 0)).where(
+    outcome.c.upgrade_id == bindparam("of_upgrade")
+)
+LAST_INSTANCE = select(func.coalesce(func.max(instance.c.id), 0)).where(
+    instance.c.process_id == bindparam("of_process")
+)
+ADD = insert(partition)
+SAVE = (
+    update(partition)
+    .where(THAT_ENDS_THERE)
+    .values({name: bindparam(f"new_{name}") for name in ("cursor", "lease_worker", "lease_until")})
+)
+END = delete(partition).where(THAT_ENDS_THERE)
+
+
+async def find_claimable(
+    connection: Connection, surrogate_keys: SurrogateKeys, now: datetime, only: UpgradeId | None
+) -> Upgrade | None:
+    """The upgrade of which a worker should take a partition now, or this one."""
+    for claimable in CLAIMABLE if only is None else CLAIMABLE_OF_ONE:
+        rows = (await connection.execute(claimable, {"now": now, "uuid": only})).all()
+        if (found := await _first(surrogate_keys, rows)) is not None:
+            return found[0]
+    return None
+
+
+async def lock_claimable(
+    connection: Connection, surrogate_keys: SurrogateKeys, now: datetime, only: UpgradeId | None
+) -> tuple[Upgrade, Partition, UpgradeKeys] | None:
+    """The partition to take, among those that nobody else is about to take.
+
+    Nobody else changes it or its upgrade, or takes a partition of another upgrade of the process, until the
+    transaction ends.
+    """
+    for claimable in LOCKED_CLAIMABLE if only is None else LOCKED_CLAIMABLE_OF_ONE:
+        locked = (await connection.execute(claimable, {"now": now, "uuid": only})).one_or_none()
+        if locked is not None:
+            break
+    else:
+        return None
+    await take_turns(connection, "claim", str(locked.process_id))
+    await lock_upgrade(connection, surrogate_keys, UpgradeId(locked.uuid))
+    # Others may have changed what these statements waited for: now that can be seen.
+    bound = {"now": now, "of_upgrade": locked.id, "its_last": locked.last_key}
+    return await _first(surrogate_keys, (await connection.execute(STILL_CLAIMABLE, bound)).all())
+
+
+async def lock_held(
+    connection: Connection, surrogate_keys: SurrogateKeys, wanted: UpgradeId, worker: str, now: datetime
+) -> tuple[Upgrade, Partition, UpgradeKeys, int] | None:
+    """The first partition of an upgrade that is leased to this worker; nobody else changes it."""
+    rows = (await connection.execute(HELD, {"uuid": wanted, "worker": worker, "now": now})).all()
+    if (found := await _first(surrogate_keys, rows)) is None:
+        return None
+    return *found, rows[0].others + 1
+
+
+async def partitions_left(
+    connection: Connection, upgrade_keys: UpgradeKeys, of: UpgradeId
+) -> tuple[Partition, ...]:
+    """What is left of an upgrade, along its selection."""
+    rows = await connection.execute(LEFT, {"of_upgrade": upgrade_keys.id})
+    return tuple(_partition(row, of) for row in rows)
+
+
+async def find_partitions(
+    connection: Connection, upgrades: Sequence[UpgradeId]
+) -> Mapping[UpgradeId, tuple[Partition, ...]]:
+    """What is left of each of these upgrades."""
+    found: dict[UpgradeId, list[Partition]] = defaultdict(list)
+    for row in await connection.execute(LEFT_OF_MANY, bind_ids(upgrades)):
+        found[row.uuid].append(_partition(row, row.uuid))
+    return {wanted: tuple(found[wanted]) for wanted in upgrades}
+
+
+async def whole(
+    connection: Connection, upgrade_keys: UpgradeKeys, of: UpgradeId, selection: WorkedSelection
+) -> Partition:
+    """The partition that is all of a new upgrade."""
+    if selection.size is not None:
+        return Partition(upgrade=of, cursor=0, last=selection.size)
+    if selection.of is None:
+        found = await connection.execute(LAST_INSTANCE, {"of_process": upgrade_keys.process_id})
+    else:
+        found = await connection.execute(LAST_EARLIER, {"of_upgrade": upgrade_keys.of_upgrade_id})
+    return Partition(upgrade=of, cursor=0, last=found.scalar_one())
+
+
+async def add_partition(connection: Connection, upgrade_keys: UpgradeKeys, new: Partition) -> None:
+    await connection.execute_later(
+        ADD, {"upgrade_id": upgrade_keys.id, "last_key": new.last, **_changing(new)}
+    )
+
+
+async def save_partition(connection: Connection, upgrade_keys: UpgradeKeys, changed: Partition) -> None:
+    values = {f"new_{name}": value for name, value in _changing(changed).items()}
+    await connection.execute_later(SAVE, {"of_upgrade": upgrade_keys.id, "its_last": changed.last, **values})
+
+
+async def end_partition(connection: Connection, upgrade_keys: UpgradeKeys, done: Partition) -> None:
+    await connection.execute_later(END, {"of_upgrade": upgrade_keys.id, "its_last": done.last})
+
+
+async def _first(
+    surrogate_keys: SurrogateKeys, rows: Sequence[Any]
+) -> tuple[Upgrade, Partition, UpgradeKeys] | None:
+    if not rows:
+        return None
+    (found,) = await upgrades_of(surrogate_keys, rows)
+    return found, _partition(rows[0], found.id), opened_of(rows[0])
+
+
+def _partition(row: Any, of: UpgradeId) -> Partition:
+    lease = None if row.lease_worker is None else Lease(worker=row.lease_worker, until=row.lease_until)
+    return Partition(upgrade=of, cursor=row.cursor, last=row.last_key, lease=lease)
+
+
+def _changing(one: Partition) -> dict[str, Any]:
+    return {
+        "cursor": one.cursor,
+        "lease_worker": None if one.lease is None else one.lease.worker,
+        "lease_until": None if one.lease is None else one.lease.until,
+    }
