@@ -13,7 +13,7 @@ from uplift.domain.model.instance import InstanceId
 UpgradeId = NewType("UpgradeId", UUID)
 
 MAX_IDS = 100_000
-"""Most ids that one request may carry (rest.md#limits)."""
+"""Ids that one request may carry (rest.md#limits)."""
 
 
 class SelectionKind(StrEnum):
@@ -91,7 +91,12 @@ Selection = ByIds | AllActive
 """What a request selects by itself."""
 
 WorkedSelection = ByIds | AllActive | Retry | Undo
-"""What an upgrade processes."""
+"""What an upgrade processes.
+
+All kinds have the same members, so that no caller tests their type. `kind` names the way of selecting,
+`named_ids` are the ids in the request, and `size` is the number of outcomes if the request alone determines
+it. `of` and `reasons` say which outcomes of which earlier upgrade a retry or an undo selects.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

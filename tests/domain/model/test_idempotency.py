@@ -1,4 +1,4 @@
-"""What is kept of a request under its key."""
+"""An idempotency key keeps its caller and the digest of its request."""
 
 from uplift.domain.model.idempotency import idempotency_key
 from uplift.testing.builders import ADMIN

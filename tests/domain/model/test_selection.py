@@ -23,16 +23,16 @@ def numbered(count: int) -> Iterator[UUID]:
     return (UUID(int=number) for number in range(count))
 
 
-def test_ids_are_kept_in_the_order_asked_for_each_once() -> None:
+def test_ids_keep_their_order_and_count_once() -> None:
     assert by_ids([B, A, B, C, A]) == ByIds(ids=(B, A, C))
 
 
-def test_exclusions_are_kept_each_once() -> None:
+def test_exclusions_count_once() -> None:
     assert all_active([B, A, B]) == AllActive(excluded=(B, A))
     assert all_active() == AllActive(excluded=())
 
 
-def test_no_ids_are_no_selection() -> None:
+def test_a_selection_by_ids_needs_an_id() -> None:
     with pytest.raises(InvalidSelection) as refused:
         by_ids([], fields=REST)
     assert refused.value.code is ErrorCode.INVALID_SELECTION
@@ -40,12 +40,12 @@ def test_no_ids_are_no_selection() -> None:
     assert refused.value.field == ("selectedIds",)
 
 
-def test_the_most_ids_a_request_may_carry_are_taken() -> None:
+def test_as_many_ids_as_a_request_may_carry_are_accepted() -> None:
     assert len(by_ids(numbered(MAX_IDS)).ids) == 100_000
     assert len(all_active(numbered(MAX_IDS)).excluded) == 100_000
 
 
-def test_an_id_given_very_often_counts_once() -> None:
+def test_a_repeated_id_counts_once_towards_the_limit() -> None:
     assert by_ids([A] * (MAX_IDS + 1)) == ByIds(ids=(A,))
 
 
@@ -73,7 +73,7 @@ def test_more_exclusions_than_a_request_may_carry_are_refused() -> None:
         ((), True, [B, B], AllActive(excluded=(B,))),
     ],
 )
-def test_one_way_of_selecting_is_taken(
+def test_one_way_of_selecting_is_accepted(
     ids: Iterable[UUID] | None,
     every_active: bool | None,
     excluded: Iterable[UUID] | None,
@@ -82,9 +82,9 @@ def test_one_way_of_selecting_is_taken(
     assert selection_from(ids=ids, every_active=every_active, excluded=excluded) == selection
 
 
-def test_ids_may_come_one_by_one() -> None:
-    taken = selection_from(ids=iter([A, B, A]), every_active=None, excluded=iter([]))
-    assert taken == ByIds(ids=(A, B))
+def test_ids_may_come_from_an_iterator() -> None:
+    selection = selection_from(ids=iter([A, B, A]), every_active=None, excluded=iter([]))
+    assert selection == ByIds(ids=(A, B))
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_any_other_combination_is_refused(
     assert (refused.value.message, refused.value.field) == (message, field)
 
 
-def test_a_refusal_names_what_the_caller_wrote() -> None:
+def test_an_error_uses_the_names_of_the_caller() -> None:
     with pytest.raises(
         InvalidSelection, match="Expected either selectedIds or updateAllActive, but got both"
     ):
