@@ -124,9 +124,7 @@ def main(count: int, rounds: int) -> None:
         key = asyncio.run(add_admin_key(base))
         ids = [str(instance_id) for instance_id in waiting[:: max(1, len(waiting) // 1_000)]]
         command = [
-            sys.executable,
-            "-c",
-            "from uplift.gateway.cli import app; app()",
+            str(Path(sys.executable).with_name("uplift")),
             "serve",
             "--port",
             str(PORT),

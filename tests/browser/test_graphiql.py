@@ -47,7 +47,7 @@ class Subscription:
 
 
 class GuardedGraphQL(GraphQL[None, None]):
-    """Answers browsers with the page, and the API's clients only if they have the key."""
+    """Answers browsers with the page, and API clients only with the key."""
 
     page = ServedPage(default_query="query Greet {\n  greeting\n}\n")
 

@@ -22,12 +22,12 @@ pytestmark = [
 
 UPLIFT = Path(sys.executable).with_name("uplift")
 TIMEOUT = 60
-"""Seconds until the demo is ready, on a machine with much else to do."""
+"""Seconds until the demo is ready on a busy machine."""
 
 
 @contextmanager
 def a_demo(folder: Path) -> Iterator[str]:
-    """The demo running with 2,000 instances; yields what it prints."""
+    """Runs the demo with 2,000 instances; yields its output."""
     output = folder / "output.txt"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("UPLIFT_")}
     with output.open("wb") as out:
@@ -74,7 +74,7 @@ def test_upgrades_the_demo_in_graphiql(tmp_path: Path) -> None:
         graphiql.page.screenshot(path=tmp_path / "example.png")
 
         mutation = found(r"\n(  mutation \{.*?\n  \}\n)", printed)
-        graphiql.enter_query(" ".join(mutation.split()))  # in one line, for the editor indents by itself
+        graphiql.enter_query(" ".join(mutation.split()))  # in one line, because the editor indents by itself
         graphiql.prettify()
         graphiql.run()
         graphiql.expect_result(f'"upgraded": {planned}')

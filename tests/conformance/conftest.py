@@ -1,4 +1,4 @@
-"""One gateway for all tools of a session."""
+"""Fixtures: one gateway for all tools of a session."""
 
 import os
 from asyncio import Runner
@@ -15,7 +15,7 @@ IS_LONG = os.environ.get("UPLIFT_FAULTS") == "long"
 
 @pytest.fixture(scope="session")
 def is_long() -> bool:
-    """Whether to try for as long as it takes: UPLIFT_FAULTS=long."""
+    """Whether to run the long mode: UPLIFT_FAULTS=long."""
     return IS_LONG
 
 
@@ -28,7 +28,7 @@ def session_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatewa
 
 @pytest.fixture(scope="session")
 def postgres_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """The same on a PostgreSQL database, which is as empty again afterwards."""
+    """The same on a PostgreSQL database, which is emptied afterwards."""
     folder = tmp_path_factory.mktemp("conformance-postgres")
     with Runner() as runner, ExitStack() as stack:
         database = the_server().database()
@@ -39,13 +39,13 @@ def postgres_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatew
 
 @pytest.fixture
 def database() -> str:
-    """What the gateway's database is; a module that tries both says so."""
+    """The kind of the gateway's database. A module that needs both overrides it."""
     return "SQLite"
 
 
 @pytest.fixture
 def gateway(database: str, request: pytest.FixtureRequest) -> Iterator[Gateway]:
-    """A gateway on a database that has something to tell; it must be well after each test."""
+    """A gateway with data, which must be healthy after each test."""
     name = "postgres_gateway" if database == "PostgreSQL" else "session_gateway"
     gateway: Gateway = request.getfixturevalue(name)
     begin = len(gateway.program.errors)

@@ -27,7 +27,7 @@ from uplift.gateway.demo import PROCESS, document
 
 PROCESSES = [ORDERS, PROCESS]
 ANY_CHARACTER = st.characters(exclude_categories=())
-"""Lone surrogates and NUL included."""
+"""Any text, with lone surrogates and NUL."""
 
 
 def documents(upgrade: str) -> st.SearchStrategy[DocumentNode]:
@@ -67,7 +67,7 @@ def _spelled(made: DocumentNode, tamer: "_Tamer | None") -> DocumentNode:
 
 
 class _TypeNames(Visitor):
-    """Asks for `__typename` everywhere."""
+    """Selects `__typename` in every selection set."""
 
     def leave_selection_set(self, node: SelectionSetNode, *_: Any) -> SelectionSetNode:
         typename = FieldNode(name=NameNode(value="__typename"), arguments=(), directives=())
@@ -75,7 +75,7 @@ class _TypeNames(Visitor):
 
 
 class _Tamer(Visitor):
-    """Gives arguments, and fields of inputs, values that exist."""
+    """Replaces arguments and input fields by existing values."""
 
     def __init__(self, process: Any) -> None:
         super().__init__()

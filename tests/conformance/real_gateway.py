@@ -23,7 +23,7 @@ INSTANCES = 300
 
 @dataclass(frozen=True, kw_only=True)
 class Gateway:
-    """Where it serves, the keys that open it, and an upgrade that it has completed."""
+    """The base URL, the API keys, and a completed upgrade of a gateway."""
 
     url: str
     admin_key: str
@@ -32,7 +32,7 @@ class Gateway:
     program: Program
 
     def must_be_well(self, *, since: int) -> None:
-        """It still answers, and its log tells of no surprise after so many characters."""
+        """Check that it still answers, and that its log has no error after this many characters."""
         assert httpx2.get(f"{self.url}/readyz").status_code == 200
         logged = self.program.errors[since:]
         assert "unexpected_error" not in logged

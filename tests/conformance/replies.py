@@ -28,7 +28,7 @@ from uplift.web.errors import HttpCode
 
 SCHEMA: GraphQLSchema = build_schema((ROOT / "graphql_api" / "schema.graphql").read_text(encoding="utf-8"))
 CODES = {*GraphQLCode, *HttpCode, *ErrorCode} - {HttpCode.INTERNAL, ErrorCode.STORE_UNAVAILABLE}
-"""Of the errors that a client can bring about."""
+"""The codes of errors that a client can cause."""
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -53,7 +53,7 @@ def must_be_a_response(status: int, reply: Any) -> None:
 
 
 def must_fit(reply: Any, document: DocumentNode) -> None:
-    """The data has just what the document asks for, in the types of the schema.
+    """Check that the data has exactly the selected fields, in the types of the schema.
 
     The document has one operation, `__typename` in every selection set, and no named fragments.
     """

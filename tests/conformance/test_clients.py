@@ -30,14 +30,14 @@ ORDERS = [
 
 
 class Section(NamedTuple):
-    """What a heading of the page stands above."""
+    """The section below a heading of the page."""
 
     title: str
     files: dict[str, str]
     """The files of the document, by name."""
     commands: str
     printed: str
-    """What the commands print, ids of upgrades left out."""
+    """The output of the commands, without ids of upgrades."""
 
 
 def sections() -> list[Section]:
@@ -57,7 +57,7 @@ def section_of(part: str) -> Section:
 
 
 def ask(gateway: Gateway, query: str, fields: object = None) -> Any:
-    """The data that a query answers."""
+    """The data of a query's reply."""
     reply = httpx2.post(
         f"{gateway.url}/graphql",
         json={"query": query, "variables": {"input": fields}},
@@ -75,7 +75,7 @@ def mutate(gateway: Gateway, name: str, fields: object) -> None:
 
 @pytest.fixture(scope="module")
 def shop(session_gateway: Gateway) -> Gateway:
-    """The gateway with the process that the page is about."""
+    """The gateway with the process of the page."""
     mutate(session_gateway, "createProcess", PROCESS)
     for _ in range(2):
         mutate(session_gateway, "saveDraft", PROCESS)
@@ -86,7 +86,7 @@ def shop(session_gateway: Gateway) -> Gateway:
 
 @pytest.fixture
 def untouched(gateway: Gateway, shop: Gateway) -> Iterator[Gateway]:
-    """Afterwards all instances are as they were: the upgrade is undone."""
+    """Undoes the upgrade afterwards."""
     yield shop
     query = """{upgrades(process: {namespace: "shop", code: "order"}, first: 1) {nodes {id selection}}}"""
     for upgrade in ask(shop, query)["upgrades"]["nodes"]:
@@ -95,7 +95,7 @@ def untouched(gateway: Gateway, shop: Gateway) -> Iterator[Gateway]:
 
 
 def run(section: Section, gateway: Gateway, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Write the files of a section, and type its commands."""
+    """Write the files of a section, and run its commands."""
     for name, text in section.files.items():
         (folder / name).write_text(text, encoding="utf-8")
     shutil.copy(ROOT / "graphql_api" / "schema.graphql", folder)

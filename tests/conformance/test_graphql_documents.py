@@ -23,7 +23,7 @@ Ask = Callable[..., tuple[int, Any]]
 
 @pytest.fixture
 def ask(gateway: Gateway) -> Iterator[Ask]:
-    """Ask a document with variables; gives the status and the reply."""
+    """Executes a document with variables; returns the status and the reply."""
     headers = {"authorization": f"Bearer {gateway.admin_key}", "content-type": "application/json"}
     with httpx2.Client(base_url=gateway.url, headers=headers, timeout=60) as client:
 
@@ -37,7 +37,7 @@ def ask(gateway: Gateway) -> Iterator[Ask]:
 
 @pytest.fixture
 def often(is_long: bool) -> settings:
-    """How often a test tries."""
+    """The number of examples of a test."""
     return settings(max_examples=LONG if is_long else SHORT, suppress_health_check=[HealthCheck.too_slow])
 
 

@@ -18,14 +18,14 @@ def tools() -> Path:
 
 
 def run(tools: Path, script: str, *arguments: str) -> Any:
-    """What the script prints, read as JSON."""
+    """The JSON that the script prints."""
     command = ["node", script, *arguments]
     done = subprocess.run(command, cwd=tools, check=True, capture_output=True, timeout=60)
     return json.loads(done.stdout)
 
 
 def follow(tools: Path, gateway: Gateway, protocol: str) -> Any:
-    """What a real client of the protocol gets that follows an upgrade which is completed."""
+    """The events that a real client of the protocol receives of a completed upgrade."""
     subscription = f'subscription {{ upgradeProgress(id: "{gateway.upgrade}") {{ id state }} }}'
     return run(tools, "ask.mjs", protocol, f"{gateway.url}/graphql", gateway.reader_key, subscription)
 

@@ -167,7 +167,7 @@ HEADERS = [
 
 
 def send(gateway: Gateway, request: bytes, *, silence: float = 30) -> list[tuple[int, bytes]]:
-    """Send bytes; gives the status and body of each reply until the server closes or is silent for so long.
+    """Send bytes; returns the status and body of each reply until the server closes or stays silent.
 
     Seconds of silence are the end where a server may rightly wait for more.
     """
@@ -175,7 +175,9 @@ def send(gateway: Gateway, request: bytes, *, silence: float = 30) -> list[tuple
     received = bytearray()
     with (
         socket.create_connection((where.hostname, where.port), timeout=30) as connection,
-        suppress(BrokenPipeError, ConnectionResetError),  # it answered, or hung up, before it had read all
+        suppress(
+            BrokenPipeError, ConnectionResetError
+        ),  # the server answered or closed before it had read everything
         suppress(TimeoutError),
     ):
         connection.sendall(request)

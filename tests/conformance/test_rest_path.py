@@ -14,13 +14,13 @@ SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 
 EVERY_PHASE = ["examples", "coverage", "fuzzing", "stateful"]
 EXAMPLES = {"short": 20, "long": 400}
-"""How many a phase makes for an operation at most; there are fewer where schemathesis finds no others."""
+"""The largest number of examples for an operation and phase."""
 FEWEST = {"short": 200, "long": 10_000}
-"""Tries in all; in the long mode they take many seeds."""
+"""Number of runs; in the long mode each has another seed."""
 
 
 def report_of(gateway: Gateway, folder: Path, *, examples: int, seed: int) -> dict[str, Any]:
-    """What all checks of schemathesis found in all phases, the stateful one along the links included."""
+    """The findings of all checks of schemathesis in all phases, with the stateful one along links."""
     report = folder / "report.json"
     done = subprocess.run(
         [

@@ -1,4 +1,4 @@
-"""One large database for all faults, and a fresh copy of it for each."""
+"""Fixtures: one large database for all fault tests, and a copy of it for each."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ IS_LONG = os.environ.get("UPLIFT_FAULTS") == "long"
 
 
 class Template(NamedTuple):
-    """A database that nobody touches, and the key that opens it."""
+    """A database that no test changes, and its API key."""
 
     file: Path
     key: str
@@ -29,7 +29,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
 
 @pytest.fixture(scope="session")
 def is_long() -> bool:
-    """Whether to look for faults for as long as it takes: UPLIFT_FAULTS=long."""
+    """Whether to run the long mode: UPLIFT_FAULTS=long."""
     return IS_LONG
 
 

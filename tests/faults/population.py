@@ -61,7 +61,7 @@ async def populate(file: Path) -> str:
 
 
 def _add_the_rest(file: Path, begin: int) -> None:
-    """As a registration does it, but faster."""
+    """Registers instances by plain SQL, which is faster."""
     statuses = {Status.PENDING: PENDING, Status.RUNNING: RUNNING, Status.COMPLETED: COMPLETED}
     with closing(sqlite3.connect(file)) as connection:
         numbers = {
@@ -123,7 +123,7 @@ def upgrades_in(file: Path) -> list[UUID]:
 
 
 def must_tell_the_truth(file: Path, upgrade: UUID, untouched: Path) -> Progress:
-    """At any moment of an upgrade: what it says it did is what became of the instances since the first file.
+    """Check, at any moment of an upgrade, that its outcomes explain all changes since the first file.
 
     Every recorded instance was recorded as it was, and moved if and only if its decision says so; every
     other one is as it was, and is left to do if it is active; and the counts are those of the records.
@@ -175,7 +175,7 @@ def must_tell_the_truth(file: Path, upgrade: UUID, untouched: Path) -> Progress:
 
 
 def must_be_all_done(file: Path, upgrade: UUID, untouched: Path) -> None:
-    """The upgrade is completed, and every active instance has its outcome."""
+    """Check that the upgrade is completed, and that every active instance has its outcome."""
     progress = must_tell_the_truth(file, upgrade, untouched)
     with closing(sqlite3.connect(untouched)) as connection:
         active, waiting = connection.execute(

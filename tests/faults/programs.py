@@ -27,7 +27,7 @@ TIMEOUT = 120.0
 
 REST = f"/pub/v1/bpm/instance/bytemplate/{PROCESS.namespace}/{PROCESS.code}/version"
 SMALL_CHUNKS = {"UPLIFT_CHUNK_MS": "2", "UPLIFT_LEASE_SECONDS": "2", "UPLIFT_LOG_FORMAT": "json"}
-"""Many short chunks, and a lease that is soon over. Partitions are small, too: see small_partitions."""
+"""Many short chunks, and a short lease. Partitions are small, too: see small_partitions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class Answer:
 
 
 def until(holds: Callable[[], bool], what: str) -> None:
-    """Wait until something holds."""
+    """Wait until the condition holds."""
     deadline = time.monotonic() + TIMEOUT
     while not holds():
         assert time.monotonic() < deadline, f"Expected that {what}."
@@ -62,7 +62,7 @@ class Program:
 
     @property
     def url(self) -> str:
-        """Where it serves; waits until it does."""
+        """Its base URL; waits until it serves."""
         pattern = re.compile(r"Uplift serves (http://[^ ]+) ")
         until(
             lambda: self.process.poll() is not None or pattern.search(self._output.read_text()) is not None,
@@ -77,17 +77,17 @@ class Program:
         return self.process.poll() is None
 
     def kill(self) -> None:
-        """End it without a word."""
+        """Kill it."""
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> int:
-        """Tell it to stop, and wait until it has; returns its exit code."""
+        """Send a signal, and wait for the end; returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(TIMEOUT)
 
     def freeze(self) -> None:
-        """Stop it; when this returns, all of it stands still."""
+        """Suspend it. When this returns, all its threads are stopped."""
         self.process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
 
@@ -121,14 +121,14 @@ class Program:
         return payload
 
     def upgrade_all_by_rest(self, key: str) -> UUID:
-        """Ask for an upgrade of all active instances without waiting for it."""
+        """Request an upgrade of all active instances without waiting for its end."""
         headers = {"prefer": "respond-async", "idempotency-key": key}
         answer = self.ask(REST, {"updateAllActive": True}, **headers)
         assert answer.status in (200, 202), answer
         return UUID(answer.body["upgradeId"])
 
     def upgrade_all_by_graphql(self, key: str) -> UUID:
-        """The same, of the other front door."""
+        """The same through GraphQL."""
         fields = {
             "namespace": PROCESS.namespace,
             "code": PROCESS.code,
@@ -146,7 +146,7 @@ class Program:
 def started(
     command: str, database: Path | URL, key: str, *arguments: str, folder: Path | None = None, **more: str
 ) -> Iterator[Program]:
-    """The command on this database, and gone at the end; what it prints is kept in the folder."""
+    """Runs the command on this database, and kills it at the end. Its output stays in the folder."""
     url = f"sqlite:///{database}" if isinstance(database, Path) else str(database)
     if folder is None:
         assert isinstance(database, Path), "a database on a server has no folder"
@@ -179,5 +179,5 @@ def started(
 
 
 def served(database: Path | URL, key: str, **more: Any) -> Any:
-    """`uplift serve` on this database, at a free port."""
+    """Runs `uplift serve` on this database, at a free port."""
     return started("serve", database, key, "--port", "0", **more)

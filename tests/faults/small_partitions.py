@@ -1,6 +1,6 @@
-"""python -m tests.faults.small_partitions: the command `uplift`, with workers that take small partitions.
+"""The command `uplift` with small partitions: python -m tests.faults.small_partitions.
 
-So several workers share even an upgrade that is soon over; in PostgreSQL, for on SQLite a worker takes all.
+On PostgreSQL several workers then share even a short upgrade. On SQLite an upgrade is one partition.
 """
 
 from uplift.gateway import settings

@@ -23,17 +23,17 @@ from tests.faults.programs import REST, Program, served, started, until
 pytestmark = pytest.mark.faults
 
 NAMED = 100_000
-"""Instances that the upgrade is about, by their ids."""
+"""The instances of the upgrade, by their ids."""
 REPORTED = 50_000
 BATCH = 1_000
 STATUSES = {"PENDING": PENDING, "RUNNING": RUNNING, "COMPLETED": COMPLETED}
 
 Report = tuple[UUID, str, str]
-"""An instance, its status, and the element where it waits."""
+"""An instance, its status, and its element."""
 
 
 def reports_of_an_engine(chance: Random) -> list[Report]:
-    """What becomes of half of the instances, each once, from all over the upgrade."""
+    """Changes to half of the instances, each once, from all over the upgrade."""
     return [
         (instance_id(number), chance.choice(list(STATUSES)), f"task-{chance.randrange(25)}")
         for number in chance.sample(range(NAMED), REPORTED)

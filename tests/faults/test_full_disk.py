@@ -22,7 +22,7 @@ MUCH = resource.RLIM_INFINITY
 
 
 class Quota:
-    """Files of the program may grow only to so many bytes: beyond that a write fails, as on a full disk."""
+    """Limits the size of the program's files: a larger write fails, as on a full disk."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -51,7 +51,7 @@ class SmallDisk:
 
 @pytest.fixture(params=["quota", *(["small disk"] if IS_LONG else [])])
 def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Quota | SmallDisk]:
-    """Where there may be too little space."""
+    """A folder on a small disk."""
     folder = tmp_path / "disk"
     folder.mkdir()
     if request.param == "quota":
@@ -65,7 +65,7 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Quota | Sma
 
 
 def one_id(file: Path) -> str:
-    """An instance that waits."""
+    """A pending instance."""
     with closing(sqlite3.connect(file, timeout=60)) as connection:
         [found] = connection.execute("SELECT hex(uuid) FROM instance WHERE status = 1 LIMIT 1").fetchone()
     return str(found)

@@ -15,17 +15,17 @@ from tests.faults.programs import served, until
 pytestmark = pytest.mark.faults
 
 KILLS = 5
-"""How often the server is killed in the course of one upgrade."""
+"""The number of kills during one upgrade."""
 
 
 def killed_upgrade(file: Path, template: Template, chance: Random, *, by_rest: bool) -> int:
-    """One upgrade through so many kills, looked at after each; returns how many hit it before its end."""
+    """Run one upgrade through this many kills, and check it after each; returns the kills before its end."""
     upgrade: UUID | None = None
     hits = 0
     for _ in range(KILLS):
         with served(file, template.key) as server:
             requested = server.upgrade_all_by_rest("one") if by_rest else server.upgrade_all_by_graphql("one")
-            # The same request again, as of a client that got no answer: the same upgrade.
+            # A client that got no answer repeats its request: it is the same upgrade.
             assert upgrade in (None, requested)
             upgrade = requested
             goal = progress_of(file, upgrade).total + chance.randint(1, 30_000)

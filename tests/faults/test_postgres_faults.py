@@ -56,13 +56,13 @@ SELECT max(xmin::text::bigint)
 FROM (SELECT xmin FROM outcome UNION ALL SELECT xmin FROM instance UNION ALL SELECT xmin FROM upgrade
       UNION ALL SELECT xmin FROM decision UNION ALL SELECT xmin FROM partition) AS row
 """
-"""Of all transactions that wrote what is there now, the number of the latest."""
+"""The latest transaction that wrote a current row."""
 ARE_BUSY = """
 SELECT count(*) > 0 FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'active'
   AND coalesce(wait_event_type, '') NOT IN ('Client', 'Lock')
 """
-"""Whether the database does what programs have sent, and waits neither for them nor for each other."""
+"""Whether the database executes statements, and waits for no program and no lock."""
 STATES = "SELECT array_agg(state) FROM pg_stat_activity WHERE usename = $1"
 SOMEBODY = "somebody"
 """A role by which the connections of the first gateway can be distinguished from those of the other."""
@@ -111,7 +111,7 @@ class World(NamedTuple):
     gateways: tuple[Program, ...]
 
     def ask(self, sql: str, *parameters: object) -> Any:
-        """The first row that the database answers."""
+        """The first row of the answer."""
 
         async def answer() -> Any:
             connection = await asyncpg.connect(self.url.render_as_string(), ssl=False)
@@ -123,7 +123,7 @@ class World(NamedTuple):
         return asyncio.run(answer())
 
     def must_tell_the_truth(self, upgrade: UUID) -> None:
-        """At any moment: what has an outcome was moved as that says, and all else is as it was.
+        """Check, at any moment, that outcomes explain what moved, and that nothing else changed.
 
         Who is active and has no outcome is still covered by a partition, and nobody else is.
         """
@@ -146,10 +146,8 @@ class World(NamedTuple):
         until(lambda: self.all_share(upgrade), "all gateways work on the upgrade")
 
     def freeze_while_all_share(self, upgrade: UUID) -> None:
-        """Stop the first gateway in the middle of its work, while each of them has a partition of the
-        upgrade.
-        """
-        # The database cuts nobody off who stops when half of a statement is sent: that is "active", too.
+        """Suspend the first gateway inside a transaction, while both have a partition of the upgrade."""
+        # The database does not end a client that is suspended after half a statement: its state is "active".
         freeze_when(
             self.gateways[0],
             lambda: (
@@ -158,15 +156,15 @@ class World(NamedTuple):
         )
 
     def states(self) -> set[str]:
-        """What the connections of the first gateway are doing."""
+        """The activity of the first gateway's connections."""
         return set(self.ask(STATES, SOMEBODY)[0])
 
     def until_quiet(self) -> None:
-        """Wait until nothing more is done of what programs that stand still have sent."""
+        """Wait until the database has executed everything that suspended programs have sent."""
         until(lambda: not self.ask(ARE_BUSY)[0], "the database is done")
 
     def must_come_to_the_truth(self, upgrade: UUID) -> None:
-        """The upgrade is completed, and each instance was moved exactly once or is as it was."""
+        """Check that the upgrade is completed, and each instance was moved at most once."""
         until(lambda: self.progress(upgrade)["state"] == UPGRADE_COMPLETED, "the upgrade is completed")
         assert self.ask(LIES)[0] == 0
         assert self.ask(COUNTS, upgrade)[0] is True
@@ -174,12 +172,12 @@ class World(NamedTuple):
 
 
 def partitions_of(gateway: Program, progress: Any) -> int:
-    """How many partitions the workers of a gateway have."""
+    """The number of partitions that a gateway's workers hold."""
     return sum(f":{gateway.process.pid}:" in name for name in progress["workers"])
 
 
 def freeze_when(gateway: Program, is_time: Callable[[], bool]) -> None:
-    """Stop a gateway at a moment when something holds, and goes on to hold as it stands still."""
+    """Suspend a gateway at a moment when the condition holds, and still holds afterwards."""
 
     def is_frozen_in_time() -> bool:
         gateway.freeze()
@@ -192,7 +190,7 @@ def freeze_when(gateway: Program, is_time: Callable[[], bool]) -> None:
 
 
 def is_idle(gateway: Program) -> bool:
-    """Whether its workers have left, by their own words, each upgrade that they have taken."""
+    """Whether its log shows each claimed upgrade as released."""
     return gateway.log.count('"upgrade claimed"') == gateway.log.count('"upgrade released')
 
 
@@ -208,12 +206,12 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def key(server: Server) -> str:
-    """The key to a database that serves as the template of all others."""
+    """The API key of the database that is the template of all others."""
     return asyncio.run(populate(server))
 
 
 def a_database(server: Server) -> URL:
-    """A new database that holds many instances."""
+    """A new database with many instances."""
     name = f"world_{next(NUMBERS)}"
     asyncio.run(server.execute(f"CREATE DATABASE {name} TEMPLATE populated"))
     return server.url(name)
@@ -275,7 +273,7 @@ def test_what_a_gateway_had_that_was_stopped_beyond_its_lease_is_taken_over(worl
 def test_a_gateway_that_was_stopped_beyond_its_lease_writes_nothing_more(
     server: Server, key: str, tmp_path: Path
 ) -> None:
-    """The other takes all that is left, and dies: its lease is a long one, so nobody may touch that."""
+    """The other gateway claims all remaining partitions and dies. Its long lease protects them."""
     url = a_database(server)
     with (
         served(url.set(username=SOMEBODY), key, folder=tmp_path, UPLIFT_WORKER_CONCURRENCY="1") as frozen,
@@ -286,7 +284,7 @@ def test_a_gateway_that_was_stopped_beyond_its_lease_writes_nothing_more(
         upgrade = world.upgrade_all()
 
         def is_between_chunks() -> bool:
-            # In the middle of one the database would cut it off, and it would ask for nothing more.
+            # Inside a transaction the database would end it, and the gateway would send nothing more.
             return world.states() == {"idle"} and world.all_share(upgrade) and not is_idle(frozen)
 
         freeze_when(frozen, is_between_chunks)
@@ -355,12 +353,12 @@ def test_an_upgrade_survives_that_its_server_is_killed(
 
 
 def kill_again_and_again(world: World, key: str, folder: Path, chance: Random) -> int:
-    """One upgrade through so many kills, looked at after each; returns how many hit it before its end."""
+    """Run one upgrade through this many kills, and check it after each; returns the kills before its end."""
     upgrades: set[UUID] = set()
     hits = 0
     for _ in range(KILLS):
         with served(world.url, key, folder=folder) as gateway:
-            # The same request again, as of a client that got no answer: the same upgrade.
+            # A client that got no answer repeats its request: it is the same upgrade.
             upgrades.add(gateway.upgrade_all_by_rest("once"))
             [upgrade] = upgrades
             goal = world.progress(upgrade)["total"] + chance.randint(1, 30_000)
@@ -390,7 +388,7 @@ def test_an_upgrade_that_several_gateways_share_is_paused_resumed_and_cancelled_
         world.gateways[gateway].mutate(f"{mutation}(input: $input) {{ userErrors {{ code }} }}", fields)
 
     def must_stand_still(state: int) -> int:
-        """From the answer on nothing moves; returns how many have their outcome."""
+        """After the answer nothing moves; returns how many instances have an outcome."""
         progress = world.progress(upgrade)
         assert progress["state"] == state, "it came too late"
         until(lambda: not world.progress(upgrade)["workers"], "all workers stop")
@@ -442,7 +440,7 @@ LEFT JOIN position AS outcome_at ON outcome_at.id = outcome.position_id
 
 
 def reports_of_an_engine(chance: Random) -> list[Report]:
-    """What becomes of instances from all over the upgrade, each once."""
+    """Changes to instances from all over the upgrade, each once."""
     active = [number for number in range(len(POSITIONS), INSTANCES) if number % 21 != 20]
     return [
         (

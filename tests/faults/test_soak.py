@@ -73,7 +73,7 @@ def must_be_good(report: Report) -> None:
 
 @pytest.fixture(scope="session")
 def each(is_long: bool) -> int:
-    """How many clients of each kind, and how often each does all that it does."""
+    """The number of clients of each kind, and of repetitions."""
     return 4 if is_long else 1
 
 
@@ -88,7 +88,7 @@ async def test_everything_at_once_leaves_a_postgresql_database_in_order(tmp_path
 
 
 class Life(NamedTuple):
-    """A database in which little happened, and what is known of it."""
+    """A small database, and the ledger of its clients."""
 
     file: Path
     ledger: Ledger
@@ -101,7 +101,7 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Life:
 
 @pytest.fixture
 def life(untouched: Life, tmp_path: Path) -> Life:
-    """A copy of it, to be tampered with."""
+    """A copy that a test can corrupt."""
     return Life(Path(shutil.copy(untouched.file, tmp_path / "life.sqlite")), untouched.ledger)
 
 
@@ -158,14 +158,14 @@ ONE_MOVED = "(SELECT min(outcome.instance_id) FROM outcome WHERE upgrade_id = 2)
 
 
 def an_outcome_more(upgrade: int, instance: int | str) -> str:
-    """Make an upgrade have an outcome for an instance, as if it was in a cohort that it met."""
+    """Add an outcome for an instance, as if the upgrade had processed its cohort."""
     columns = "version, status, position_id, origin_version, origin_position_id"
     of = f"FROM outcome WHERE upgrade_id = {upgrade} LIMIT 1"
     return f"INSERT INTO outcome SELECT {upgrade}, {instance}, {columns} {of}"
 
 
 def a_partition_of(upgrade: int, cursor: int, last: int) -> str:
-    """Leave something of an upgrade to do, as if it had not come there."""
+    """Leave a partition of an upgrade, as if it had not been run."""
     return f"INSERT INTO partition (upgrade_id, last_key, cursor) VALUES ({upgrade}, {last}, {cursor})"
 
 

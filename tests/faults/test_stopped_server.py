@@ -35,7 +35,7 @@ def following(upgrade: UUID) -> dict[str, str]:
 
 @contextmanager
 def event_stream(program: Program, key: str, upgrade: UUID) -> Iterator[http.client.HTTPResponse]:
-    """An open stream of which the first event has come."""
+    """An open stream whose first event has arrived."""
     headers = {
         "authorization": f"Bearer {key}",
         "content-type": "application/json",
@@ -51,7 +51,7 @@ def event_stream(program: Program, key: str, upgrade: UUID) -> Iterator[http.cli
 
 @contextmanager
 def web_socket(program: Program, key: str, upgrade: UUID) -> Iterator[ClientConnection]:
-    """An open connection of which the first event has come."""
+    """An open connection whose first event has arrived."""
     address = program.url.replace("http://", "ws://") + "/graphql"
     authorized = {"type": "connection_init", "payload": {"authorization": f"Bearer {key}"}}
     with connect(address, subprotocols=[Subprotocol("graphql-transport-ws")]) as connection:
@@ -63,7 +63,7 @@ def web_socket(program: Program, key: str, upgrade: UUID) -> Iterator[ClientConn
 
 
 def close_code(connection: ClientConnection) -> int:
-    """By which code the server closes; before it may send events, but no end of them."""
+    """The close code of the server. It may send events before, but not `complete`."""
     with suppress(ConnectionClosedError):
         for event in connection:
             assert json.loads(event)["type"] == "next"
@@ -72,7 +72,7 @@ def close_code(connection: ClientConnection) -> int:
 
 
 def stored(file: Path, count: int) -> UUID:
-    """Wait until there are so many upgrades; returns the last one."""
+    """Wait until this many upgrades exist; returns the last one."""
     until(lambda: len(upgrades_in(file)) == count, f"{count} upgrades are stored")
     return upgrades_in(file)[-1]
 
@@ -84,7 +84,7 @@ def control(program: Program, name: str, upgrade: UUID) -> None:
 
 
 def must_be_given_back(program: Program, file: Path, upgrade: UUID, template: Template) -> None:
-    """The upgrade waits for another worker, in the middle, and nobody was cut off."""
+    """Check that the upgrade waits half way for another worker, and that no request was cancelled."""
     left = progress_of(file, upgrade)
     assert (left.state, left.worker) == (QUEUED, None)
     assert 0 < must_tell_the_truth(file, upgrade, template.file).total < 200_000
@@ -107,7 +107,7 @@ def test_a_server_that_stops_lets_all_go_who_wait_and_gives_its_upgrade_back(
             program.ask, REST, {"updateAllActive": True}, prefer="respond-async, wait=3600"
         )
         third = stored(file, 3)
-        for upgrade in (third, second, first):  # so that none ends while the rest is prepared
+        for upgrade in (third, second, first):  # so that none ends during the preparation
             control(program, "pauseUpgrade", upgrade)
         paused = progress_of(file, first).total
         with (
@@ -118,7 +118,9 @@ def test_a_server_that_stops_lets_all_go_who_wait_and_gives_its_upgrade_back(
             until(lambda: progress_of(file, first).total > paused, "the worker works")
             assert program.stop() == 0
             assert close_code(followed) == 1012
-            assert b"event: complete" not in stream.read()  # or its client would take it for the end
+            assert (
+                b"event: complete" not in stream.read()
+            )  # otherwise the client would take it for the end of the upgrade
 
         answer = by_graphql.result()
         payload = answer.body["data"]["upgradeInstances"]
@@ -161,7 +163,7 @@ def test_a_second_signal_ends_a_server_at_once(template: Template, file: Path) -
                 f"POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {template.key}\r\n"
                 "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{".encode()
             )
-            program.ask("/healthz")  # by now the other request is under way, too
+            program.ask("/healthz")  # the other request has started, too
             program.process.send_signal(signal.SIGTERM)
             until(lambda: refuses(program), "the server begins to stop")
             assert program.is_running

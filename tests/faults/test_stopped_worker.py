@@ -15,7 +15,7 @@ pytestmark = pytest.mark.faults
 
 
 def freeze_between_chunks(program: Program, file: Path) -> None:
-    """Stop the program when it does not hold the write lock: else nobody could take over."""
+    """Suspend the program while it does not hold the write lock, so that another worker can take over."""
     with closing(sqlite3.connect(file, timeout=0, isolation_level=None)) as connection:
         while True:
             program.freeze()

@@ -1,4 +1,4 @@
-"""Each test of the gateway runs in a folder of its own, and knows nothing of the tester's own settings."""
+"""Fixtures: each test of the gateway has a folder of its own, and none of the developer's settings."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ from tests.support.stores import SERVED
 
 @pytest.fixture(autouse=True)
 def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The working directory, which is empty."""
+    """An empty working directory."""
     for name in os.environ:
         if name.startswith("UPLIFT_") or name == "COLUMNS":
             monkeypatch.delenv(name)
@@ -26,7 +26,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def logs() -> Iterator[None]:
-    """Afterwards the log is as it was: a command sets it up for its own standard error."""
+    """Restores the log's configuration, which a command changes."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield

@@ -1,4 +1,4 @@
-"""A small database, the command line run on it, and programs that run beside the test."""
+"""A small database, and the command line in this process or in one of its own."""
 
 import asyncio
 import os
@@ -39,7 +39,7 @@ Place = Path | URL
 
 UPLIFT = str(Path(sys.executable).with_name("uplift"))
 TIMEOUT = 120
-"""Seconds that a program may take until it says what a test waits for."""
+"""Seconds that a program may take to print what a test waits for."""
 
 WAITING = range(1, 4)
 """Instances of ORDERS that wait on version 1, and so can be upgraded to version 2."""
@@ -91,7 +91,7 @@ def execute(place: Place, sql: str) -> list[tuple[Any, ...]]:
 
 @contextmanager
 def locked(place: Place, table: str) -> Iterator[None]:
-    """Have another program hold the locks on all rows of a table; in SQLite, that on the whole file."""
+    """Hold the locks on all rows of a table, as another program; on SQLite, the lock on the file."""
     with asyncio.Runner() as runner:
         database = Database.at(place)
         writing = database.writing()
@@ -106,7 +106,7 @@ def locked(place: Place, table: str) -> Iterator[None]:
 
 
 def url_of(place: Place) -> str:
-    """What a setting names a database by."""
+    """The database URL of a place."""
     return f"sqlite:///{place}" if isinstance(place, Path) else place.render_as_string()
 
 
@@ -125,12 +125,12 @@ def break_table(file: Path, table: str) -> None:
 
 
 def everything(place: Place) -> Everything:
-    """All that a database holds of processes, instances and upgrades."""
+    """The processes, instances and upgrades in a database."""
     return with_store(place, everything_in)
 
 
 def a_key(place: Place, role: Role = Role.SYSTEM_ADMIN, name: str = "tester") -> tuple[ApiKey, str]:
-    """A new key in this database: what is kept of it, and itself."""
+    """A new API key in this database: its record, and the key."""
     return with_store(place, lambda store: create_key(SqlKeys(store.database), name=name, role=role))
 
 
@@ -139,17 +139,17 @@ def uplift(*arguments: str | Path, stdin: str | bytes | None = None, **environme
     return CliRunner().invoke(app, list(map(str, arguments)), input=stdin, env=environment)
 
 
-def must_do(*arguments: str | Path, stdin: str | bytes | None = None, **environment: str) -> str:
-    """What a command writes that ends well."""
+def output_of(*arguments: str | Path, stdin: str | bytes | None = None, **environment: str) -> str:
+    """The output of a command, which must succeed."""
     result = uplift(*arguments, stdin=stdin, **environment)
     assert (result.exit_code, result.stderr) == (0, ""), result.output
     return result.stdout
 
 
-def must_refuse(
+def error_of(
     *arguments: str | Path, code: int = 1, stdin: str | bytes | None = None, **environment: str
 ) -> str:
-    """The sentence by which a command refuses; it must end as one, and not by an exception."""
+    """The error message of a command, which must fail with this exit code and no exception."""
     result = uplift(*arguments, stdin=stdin, **environment)
     assert isinstance(result.exception, SystemExit), result.exception
     assert (result.exit_code, result.stdout) == (code, "")
@@ -157,7 +157,7 @@ def must_refuse(
 
 
 def until(holds: Callable[[], bool]) -> None:
-    """Wait until something holds."""
+    """Wait until the condition holds."""
     deadline = time.monotonic() + TIMEOUT
     while not holds():
         assert time.monotonic() < deadline
@@ -181,7 +181,7 @@ class Program:
         return self._errors.read_text()
 
     def wait_for(self, pattern: str) -> str:
-        """Wait until it has written this; returns what the first group of the pattern found."""
+        """Wait until it has printed this; returns the first group of the pattern."""
         deadline = time.monotonic() + TIMEOUT
         while time.monotonic() < deadline:
             has_ended = self.process.poll() is not None
@@ -193,18 +193,18 @@ class Program:
         raise AssertionError(f"Expected {pattern!r}, but got {self.output!r} and {self.errors!r}")
 
     def url(self) -> str:
-        """Where it serves; waits until it does."""
+        """Its base URL; waits until it serves."""
         return self.wait_for(r"Uplift serves (http://[^ ]+) ")
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
-        """Tell it to stop, and wait until it has; returns its exit code."""
+        """Send a signal, and wait for the end; returns the exit code."""
         self.process.send_signal(how)
         return self.process.wait(TIMEOUT)
 
 
 @contextmanager
 def started(*arguments: str, folder: Path, command: str = UPLIFT, **environment: str) -> Iterator[Program]:
-    """The command line running in this folder, and gone at the end."""
+    """Runs the command line in this folder, and kills it at the end."""
     output, errors = folder / "output.txt", folder / "errors.txt"
     with output.open("wb") as out, errors.open("wb") as err:
         process = subprocess.Popen(

@@ -55,7 +55,7 @@ class World:
         return await everything_in(self.store)
 
     async def ask(self, query: str, *, key: str | None = None, **variables: object) -> httpx2.Response:
-        """The answer to a POST of this query text, by the reader's key if by no other."""
+        """The reply to a POST of this query, with the reader's key by default."""
         return await self.client.post(
             "/graphql", json={"query": query, "variables": variables}, headers=bearing(key or self.reader)
         )
@@ -134,7 +134,7 @@ def _fields(kind: GraphQLObjectType | None) -> dict[str, GraphQLField]:
 
 
 def _value(kind: Any, name: str) -> Any:
-    """A value of an input type with no more than it needs, so that nothing but the key can be wrong."""
+    """A minimal value of an input type, so that only the key can be wrong."""
     if isinstance(kind, GraphQLNonNull):
         return _value(kind.of_type, name)
     if isinstance(kind, GraphQLList):

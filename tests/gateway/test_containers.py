@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.gateway.gateway_world import must_do, started
+from tests.gateway.gateway_world import output_of, started
 from tests.support.project import ROOT
 from uplift.gateway.settings import Settings
 
@@ -18,7 +18,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 OTHERS = {"PATH", "PYTHONUNBUFFERED", "PGPASSWORD"}
-"""Variables that are not ours, but Python's and PostgreSQL's."""
+"""Variables of Python and PostgreSQL."""
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -38,7 +38,7 @@ def environment_of_image() -> dict[str, str]:
 
 
 def settings_in(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """What a gateway makes of these variables, each of which it must know."""
+    """The settings from these variables, each of which must be a setting."""
     fields = {f"UPLIFT_{name.upper()}" for name in Settings.model_fields}
     assert environment.keys() <= fields | OTHERS
     for name, value in environment.items():
@@ -86,7 +86,7 @@ def test_a_service_runs_a_command_with_settings_that_there_are(
     service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command, environment = OURS[service]["command"], OURS[service]["environment"]
-    assert "Usage: uplift" in must_do(*command, "--help")
+    assert "Usage: uplift" in output_of(*command, "--help")
     settings = settings_in({**environment_of_image(), **environment}, monkeypatch)
     assert str(settings.database) == "postgresql://uplift@database/uplift"
     assert settings.stop_seconds < int(OURS[service]["stop_grace_period"].removesuffix("s"))

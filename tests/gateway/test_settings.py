@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
-from tests.gateway.gateway_world import must_do, must_refuse
+from tests.gateway.gateway_world import error_of, output_of
 from uplift.domain.errors import InvalidInput
 from uplift.gateway.cli.runner import local_caller, settings_with
 from uplift.gateway.settings import Settings, database_at, without_password
@@ -71,32 +71,32 @@ def test_an_option_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_a_bad_value_is_named_and_nothing_begins(folder: Path, variable: str, text: str) -> None:
-    said = must_refuse("serve", code=1, **{variable: text})
+    said = error_of("serve", code=1, **{variable: text})
     name = variable.removeprefix("UPLIFT_").lower()
     assert said.startswith(f"Expected the setting {name} ({variable}) to be valid, but got {text!r}: ")
     assert list(folder.iterdir()) == []
 
 
 def test_an_option_that_can_be_repeated_is_a_list() -> None:
-    said = must_refuse("serve", "--allowed-origin", "https://a.example", "--allowed-origin", "b")
+    said = error_of("serve", "--allowed-origin", "https://a.example", "--allowed-origin", "b")
     assert "(UPLIFT_ALLOWED_ORIGINS) to be valid, but got ['https://a.example', 'b']" in said
 
 
 def test_all_bad_values_are_named_at_once() -> None:
-    said = must_refuse("serve", UPLIFT_PORT="x", UPLIFT_LOG_LEVEL="y")
+    said = error_of("serve", UPLIFT_PORT="x", UPLIFT_LOG_LEVEL="y")
     assert "(UPLIFT_PORT)" in said
     assert "(UPLIFT_LOG_LEVEL)" in said
 
 
 def test_a_bad_option_is_named() -> None:
-    said = must_refuse("serve", "--port", "65536")
+    said = error_of("serve", "--port", "65536")
     assert said.startswith("Expected the setting port (UPLIFT_PORT) to be valid, but got 65536: ")
 
 
 def test_origins_must_be_a_list() -> None:
-    said = must_refuse("serve", UPLIFT_ALLOWED_ORIGINS="https://a.example")
+    said = error_of("serve", UPLIFT_ALLOWED_ORIGINS="https://a.example")
     assert said.startswith("Expected UPLIFT_ALLOWED_ORIGINS to be a JSON list of strings, but: ")
-    assert "(UPLIFT_ALLOWED_ORIGINS)" in must_refuse("serve", UPLIFT_ALLOWED_ORIGINS='{"a": 1}')
+    assert "(UPLIFT_ALLOWED_ORIGINS)" in error_of("serve", UPLIFT_ALLOWED_ORIGINS='{"a": 1}')
 
 
 @pytest.mark.parametrize(
@@ -152,8 +152,8 @@ def test_another_url_names_none(url: str) -> None:
 )
 def test_a_password_is_never_shown(url: str) -> None:
     for said in (
-        must_refuse("serve", UPLIFT_DATABASE_URL=url),
-        must_refuse("keys", "create", "ops", "--database-url", url),
+        error_of("serve", UPLIFT_DATABASE_URL=url),
+        error_of("keys", "create", "ops", "--database-url", url),
         without_password(url),
     ):
         assert "geheim" not in said
@@ -184,7 +184,7 @@ DATABASE = {"UPLIFT_DATABASE_URL"}
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_help_names_the_environment_variables(command: list[str], variables: set[str]) -> None:
-    shown = must_do(*command, "--help", COLUMNS="160", TERMINAL_WIDTH="160")
+    shown = output_of(*command, "--help", COLUMNS="160", TERMINAL_WIDTH="160")
     assert {name for name in variables if name not in shown} == set()
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.gateway.gateway_world import must_do
+from tests.gateway.gateway_world import output_of
 from tests.support.project import DOCS
 from uplift.gateway.settings import Settings
 from uplift.gateway.settings_reference import describe_settings, render_reference
@@ -50,6 +50,6 @@ def test_a_row_shows_variable_option_default_and_values(name: str, row: str) -> 
 
 
 def test_every_setting_is_an_option_of_serve() -> None:
-    shown = must_do("serve", "--help", COLUMNS="200", TERMINAL_WIDTH="200")
+    shown = output_of("serve", "--help", COLUMNS="200", TERMINAL_WIDTH="200")
     flags = [flag for setting in describe_settings().values() for flag in setting.flags.split("/")]
     assert [flag for flag in flags if f"{flag} " not in shown] == []

@@ -95,7 +95,7 @@ async def test_what_takes_longer_than_the_stop_timeout_is_cancelled() -> None:
 
 
 class TogetherStore(Around):
-    """Has each worker wait before it begins with its partition, and tells when so many wait."""
+    """Holds each worker before its first chunk, and sets an event when all of them wait."""
 
     def __init__(self, store: Store, *, many: int) -> None:
         super().__init__(store)
@@ -136,7 +136,7 @@ class FaultyStore(TogetherStore):
 
 
 async def test_a_worker_never_has_the_name_of_one_whose_lease_may_still_stand() -> None:
-    """With it, it would have two partitions, and leave one of them."""
+    """The first claim is committed, but its answer is lost. The same name would then have two partitions."""
     store = FaultyStore(InMemoryStore(), many=1)
     store.may_go_on.set()
     await a_process(store, holding=instances(range(9)))

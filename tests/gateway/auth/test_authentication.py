@@ -20,7 +20,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """One for all tests here: each changes nothing, or instances that no other asks for."""
+    """One world for all tests here. Each test changes only instances of its own."""
     async with a_served_world(tmp_path_factory.mktemp("authentication")) as world:
         yield world
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.gateway.gateway_world import Place, a_key, must_do, must_refuse, with_store
+from tests.gateway.gateway_world import Place, a_key, error_of, output_of, with_store
 from tests.support.stores import Stores
 from uplift.domain import Role
 from uplift.domain.errors import InvalidInput, StoreUnavailable, Unauthenticated
@@ -29,7 +29,7 @@ MINUTE = timedelta(minutes=1)
 
 
 class AClock:
-    """A clock that stands where it was put."""
+    """A clock that shows the time that is set."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
@@ -40,7 +40,7 @@ class AClock:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 async def keys(request: pytest.FixtureRequest, stores: Stores) -> AsyncIterator[SqlKeys]:
-    """Where no key is kept yet."""
+    """An empty store of keys."""
     async with stores.empty(request.param) as store:
         assert isinstance(store, SqlStore)
         yield SqlKeys(store.database)
@@ -217,9 +217,9 @@ def test_another_day_is_refused(day: str) -> None:
 
 
 def test_the_command_line_makes_keys_that_expire(database: Place) -> None:
-    must_do("keys", "create", "brief", "--expires-in", "90d")
-    must_do("keys", "create", "dated", "--expires-on", "2999-12-31")
-    must_do("keys", "create", "lasting")
+    output_of("keys", "create", "brief", "--expires-in", "90d")
+    output_of("keys", "create", "dated", "--expires-on", "2999-12-31")
+    output_of("keys", "create", "lasting")
     ends: dict[str, timedelta | None] = {}
     for key in with_store(database, lambda store: SqlKeys(store.database).all()):
         ends[key.name] = None if key.expires_at is None else key.expires_at - key.created_at
@@ -227,7 +227,7 @@ def test_the_command_line_makes_keys_that_expire(database: Place) -> None:
     assert ends["brief"] is not None
     assert timedelta(days=90) - MINUTE < ends["brief"] <= timedelta(days=90) + MINUTE
     assert ends["lasting"] is None
-    assert "3000-01-01 00:00" in must_do("keys", "list", COLUMNS="200")
+    assert "3000-01-01 00:00" in output_of("keys", "list", COLUMNS="200")
 
 
 @pytest.mark.parametrize(
@@ -246,19 +246,19 @@ def test_the_command_line_makes_keys_that_expire(database: Place) -> None:
     ],
 )
 def test_the_command_line_makes_no_key_with_a_bad_end(file: Path, options: list[str], part: str) -> None:
-    assert must_refuse("keys", "create", "ci", *options).startswith(part)
+    assert error_of("keys", "create", "ci", *options).startswith(part)
     assert with_store(file, lambda store: SqlKeys(store.database).is_empty())
 
 
 def test_the_command_line_shows_the_audit(database: Place) -> None:
     key, _ = a_key(database, name="[bold]")
     other, _ = a_key(database, name="other")
-    must_do("keys", "revoke", str(key.id))
-    shown = must_do("keys", "audit", COLUMNS="200")
+    output_of("keys", "revoke", str(key.id))
+    shown = output_of("keys", "audit", COLUMNS="200")
     assert shown.splitlines()[0].split() == ["when", "(UTC)", "key", "name", "what"]
     assert len(shown.splitlines()) == 4
     assert re.search(rf"{key.id} +\[bold\] +revoked by cli:", shown)
-    of_one = must_do("keys", "audit", str(other.id), COLUMNS="200")
+    of_one = output_of("keys", "audit", str(other.id), COLUMNS="200")
     assert str(key.id) not in of_one
     assert len(of_one.splitlines()) == 2
-    assert "no key has this id" in must_refuse("keys", "audit", str(uuid4()))
+    assert "no key has this id" in error_of("keys", "audit", str(uuid4()))

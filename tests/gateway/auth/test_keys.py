@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.gateway_world import Place, a_key, execute, must_do, must_refuse, with_store
+from tests.gateway.gateway_world import Place, a_key, error_of, execute, output_of, with_store
 from tests.support.stores import an_open_database
 from uplift.domain import Caller, Role
 from uplift.domain.errors import InvalidInput, Unauthenticated
@@ -19,7 +19,7 @@ from uplift.testing.builders import EVENING, NOON, a_clock
 
 
 def who_has(place: Place, authorization: str | None) -> Caller | None:
-    """Whom the database takes for the caller, if anybody."""
+    """The caller that a key authenticates, or None."""
 
     async def ask(store: SqlStore) -> Caller | None:
         try:
@@ -129,56 +129,55 @@ async def test_a_key_needs_a_printable_name(folder: Path, name: str) -> None:
 
 
 def test_the_command_line_creates_lists_and_revokes(empty: Place) -> None:
-    token = must_do("keys", "create", "dashboard").removesuffix("\n")
-    admin = must_do("keys", "create", "ops", "--role", "system_admin").removesuffix("\n")
+    token = output_of("keys", "create", "dashboard").removesuffix("\n")
+    admin = output_of("keys", "create", "ops", "--role", "system_admin").removesuffix("\n")
     assert who_has(empty, f"Bearer {token}") == Caller(name="dashboard", role=Role.READER)
     assert who_has(empty, f"Bearer {admin}") == Caller(name="ops", role=Role.SYSTEM_ADMIN)
 
-    header, first, second = must_do("keys", "list").splitlines()
+    header, first, second = output_of("keys", "list").splitlines()
     assert header.split() == ["id", "name", "role", "created", "expires", "last", "used", "revoked"]
     assert first.split()[1:3] == ["dashboard", "reader"]
     assert second.split()[1:3] == ["ops", "system_admin"]
     assert len(first.split()) == 5
     known = first.split()[0]
 
-    assert must_do("keys", "revoke", known) == f"Revoked {known}.\n"
+    assert output_of("keys", "revoke", known) == f"Revoked {known}.\n"
     assert who_has(empty, f"Bearer {token}") is None
     assert who_has(empty, f"Bearer {admin}") is not None
-    _, first, _ = must_do("keys", "list").splitlines()
+    _, first, _ = output_of("keys", "list").splitlines()
     assert len(first.split()) == 7
     assert (
-        must_refuse("keys", "revoke", known)
-        == f"Expected to revoke key {known}, but no valid key has this id."
+        error_of("keys", "revoke", known) == f"Expected to revoke key {known}, but no valid key has this id."
     )
 
 
 def test_a_list_shows_whole_ids_in_a_narrow_terminal(file: Path) -> None:
     key, _ = a_key(file, name="the nightly export of the warehouse to the data lake")
-    assert str(key.id) in must_do("keys", "list", COLUMNS="80")
+    assert str(key.id) in output_of("keys", "list", COLUMNS="80")
 
 
 @pytest.mark.parametrize("name", ["[bold]", "[/bold]", "a [link=x]y"])
 def test_a_list_shows_names_as_they_are(file: Path, name: str) -> None:
     a_key(file, name=name)
-    assert name in must_do("keys", "list")
+    assert name in output_of("keys", "list")
 
 
 @pytest.mark.parametrize(
     "arguments", [["list"], ["revoke", "0a000000-0000-4000-8000-000000000001"]], ids=["list", "revoke"]
 )
 def test_listing_and_revoking_create_no_database(folder: Path, arguments: list[str]) -> None:
-    said = must_refuse("keys", *arguments)
+    said = error_of("keys", *arguments)
     assert said == "Expected to find the database uplift.sqlite, but there is no such file."
     assert list(folder.iterdir()) == []
 
 
 def test_a_refused_name_is_said_and_no_key_made(database: Place) -> None:
-    said = must_refuse("keys", "create", "")
+    said = error_of("keys", "create", "")
     assert said == "Expected name to be 1 to 100 printable characters, but got ''."
     assert execute(database, "SELECT * FROM api_key") == []
 
 
 def test_an_unknown_role_is_refused_by_its_name(folder: Path) -> None:
-    said = must_refuse("keys", "create", "ops", "--role", "root", code=2)
+    said = error_of("keys", "create", "ops", "--role", "root", code=2)
     assert "'root'" in said
     assert list(folder.iterdir()) == []

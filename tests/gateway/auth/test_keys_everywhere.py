@@ -8,7 +8,7 @@ import pytest
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from tests.gateway.gateway_world import Place, Program, a_key, execute, must_do, started, url_of
+from tests.gateway.gateway_world import Place, Program, a_key, execute, output_of, started, url_of
 from tests.gateway.served_world import REST, bearing
 from uplift.gateway.auth.keys import new_token
 from uplift.testing.builders import an_id
@@ -18,7 +18,7 @@ QUERY = {"query": "{ __typename }"}
 
 
 def statuses(gateways: list[Program], key: str) -> set[int]:
-    """With which statuses gateways answer this key, over both APIs."""
+    """The statuses with which the gateways answer this key, over both APIs."""
     found = set()
     for gateway in gateways:
         url = gateway.url()
@@ -28,7 +28,7 @@ def statuses(gateways: list[Program], key: str) -> set[int]:
 
 
 def ask_in_every_way(url: str, key: str) -> None:
-    """Bring the key wherever a client may bring it, rightly or wrongly."""
+    """Send the key wherever a client could send it, rightly or by mistake."""
     for path in ("/graphql", REST, "/nowhere"):
         httpx2.post(url + path, json=QUERY, headers=bearing(key))
         httpx2.post(url + path, json=QUERY, headers={"authorization": key})
@@ -64,16 +64,18 @@ def test_two_gateways_refuse_a_key_at_once_count_its_uses_and_never_log_it(
     for api_key in (key, brief_key, other_key):
         assert statuses(gateways, api_key) == {200, 400}
 
-    assert must_do("keys", "revoke", str(revoked.id)) == f"Revoked {revoked.id}.\n"
+    assert output_of("keys", "revoke", str(revoked.id)) == f"Revoked {revoked.id}.\n"
     assert statuses(gateways, key) == {401}
-    # Time cannot be made to pass.
+    # The programs have a real clock: wait until the key has expired.
     execute(database, "UPDATE api_key SET expires_at = created_at WHERE name = 'brief'")
     assert statuses(gateways, brief_key) == {401}
     assert statuses(gateways, other_key) == {200, 400}
 
     _, busy_key = a_key(database, name="busy")
     ask_in_every_way(gateways[0].url(), busy_key)
-    execute(database, "ALTER TABLE outcome RENAME TO lost")  # an error of ours at last, with a traceback
+    execute(
+        database, "ALTER TABLE outcome RENAME TO lost"
+    )  # causes an internal error, with a traceback in the log
     by_id = {"instanceIds": [str(an_id(1))]}
     failed = httpx2.post(gateways[1].url() + REST, json=by_id, headers=bearing(busy_key))
     assert failed.status_code == 500
@@ -82,7 +84,7 @@ def test_two_gateways_refuse_a_key_at_once_count_its_uses_and_never_log_it(
     assert statuses(gateways, stranger) == {401}
     assert [gateway.stop() for gateway in gateways] == [0, 0]
 
-    audit = must_do("keys", "audit", COLUMNS="200")
+    audit = output_of("keys", "audit", COLUMNS="200")
     for name, used, refused in [("tester", 4, 4), ("brief", 4, 4), ("other", 8, 0)]:
         lines = [line for line in audit.splitlines() if f" {name} " in line]
         assert any(f"used {used} times" in line for line in lines), audit

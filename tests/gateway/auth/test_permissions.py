@@ -1,4 +1,4 @@
-"""Who may do what: one table of every operation and route, for every kind of key."""
+"""Permissions: one table of every operation and route, for every kind of key."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -15,7 +15,7 @@ from uplift.testing.builders import an_id
 pytestmark = pytest.mark.anyio
 
 ANYBODY = {"nobody": 200, "stranger": 200, "revoked": 200, "expired": 200, "reader": 200, "admin": 200}
-"""The status for who sends no key, an unknown, a revoked, an expired one, a reader's, an administrator's."""
+"""The statuses for no key, an unknown, a revoked and an expired one, a reader's and an administrator's."""
 ANY_KEY = {"nobody": 401, "stranger": 401, "revoked": 401, "expired": 401, "reader": 200, "admin": 200}
 ADMIN = {"nobody": 401, "stranger": 401, "revoked": 401, "expired": 401, "reader": 403, "admin": 200}
 
@@ -39,7 +39,7 @@ OPERATIONS = {
     "mutation reportInstances": ADMIN,
     "subscription upgradeProgress": ANY_KEY,
 }
-"""Every field at the top of the schema: a new one needs a row here."""
+"""Every root field of the schema. A new field needs a row here."""
 
 UPGRADE = "/pub/v1/bpm/instance/bytemplate/{namespace}/{code}/version"
 STATUS = "/pub/v1/bpm/upgrades/{upgradeId}"
@@ -55,7 +55,7 @@ ROUTES = {
     "/pub/{rest:path}": NOTHING,
     "//pub/{rest:path}": NOTHING,
 }
-"""Every route of the application: a new one needs a row here."""
+"""Every route of the application. A new route needs a row here."""
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """One for all tests here: only an administrator changes something, and nobody looks at what."""
+    """One world for all tests here. Only administrators change it, and no test depends on that."""
     async with a_served_world(tmp_path_factory.mktemp("permissions")) as world:
         yield world
 
@@ -75,7 +75,7 @@ def headers_of(world: World, who: str) -> dict[str, str]:
 
 
 async def send(world: World, path: str, who: str) -> httpx2.Response:
-    """A good request to a route."""
+    """A valid request to a route."""
     headers = headers_of(world, who)
     if path == UPGRADE:
         return await world.client.post(REST, json={"instanceIds": [str(an_id(LATEST))]}, headers=headers)

@@ -14,9 +14,9 @@ from tests.gateway.gateway_world import (
     RUNNING,
     WAITING,
     Place,
+    error_of,
     everything,
-    must_do,
-    must_refuse,
+    output_of,
 )
 from uplift.gateway.files.audit_export import COLUMNS
 from uplift.testing.builders import an_id
@@ -27,14 +27,14 @@ UNKNOWN = 99
 @pytest.fixture
 def upgraded(database: Place) -> Place:
     """A world after three upgrades, the last of them of another process."""
-    must_do("upgrade", "crm/orders", "--all-active", "--reason", 'überfällig, "so"')
-    must_do("upgrade", "crm/orders", "--id", str(an_id(1)), "--id", str(an_id(UNKNOWN)))
-    must_do("upgrade", "crm/invoices", "--all-active")
+    output_of("upgrade", "crm/orders", "--all-active", "--reason", 'überfällig, "so"')
+    output_of("upgrade", "crm/orders", "--id", str(an_id(1)), "--id", str(an_id(UNKNOWN)))
+    output_of("upgrade", "crm/invoices", "--all-active")
     return database
 
 
 def exported(*options: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in must_do("export-audit", *options).splitlines()]
+    return [json.loads(line) for line in output_of("export-audit", *options).splitlines()]
 
 
 def test_the_audit_has_a_record_for_each_outcome_the_newest_upgrade_first(upgraded: Place) -> None:
@@ -81,7 +81,7 @@ def test_the_audit_has_a_record_for_each_outcome_the_newest_upgrade_first(upgrad
 
 def test_the_audit_of_one_process_as_csv_is_the_same_in_a_file(upgraded: Place) -> None:
     records = exported("--process", "crm/orders")
-    said = must_do("export-audit", "--process", "crm/orders", "--format", "csv", "--output", "audit.csv")
+    said = output_of("export-audit", "--process", "crm/orders", "--format", "csv", "--output", "audit.csv")
     assert said == "Wrote 7 records to audit.csv.\n"
     with Path("audit.csv").open(encoding="utf-8", newline="") as file:
         head, *rows = csv.reader(file)
@@ -100,9 +100,9 @@ def test_the_audit_of_one_process_as_csv_is_the_same_in_a_file(upgraded: Place) 
 
 
 def test_what_is_forgotten_keeps_its_counts(upgraded: Place) -> None:
-    assert must_do("prune-audit", "--older-than", "1") == "Deleted 0 outcomes.\n"
+    assert output_of("prune-audit", "--older-than", "1") == "Deleted 0 outcomes.\n"
     assert len(exported()) == 8
-    assert must_do("prune-audit", "--older-than", "0") == "Deleted 8 outcomes.\n"
+    assert output_of("prune-audit", "--older-than", "0") == "Deleted 8 outcomes.\n"
     assert exported() == []
     left = everything(upgraded)
     assert [(upgrade.upgraded, upgrade.skipped) for upgrade in left.upgrades] == [(0, 1), (0, 2), (3, 2)]
@@ -111,6 +111,6 @@ def test_what_is_forgotten_keeps_its_counts(upgraded: Place) -> None:
 
 @pytest.mark.parametrize("command", [["export-audit"], ["prune-audit", "--older-than", "0"]])
 def test_no_database_is_made_for_its_audit(folder: Path, command: list[str]) -> None:
-    said = must_refuse(*command)
+    said = error_of(*command)
     assert said == "Expected to find the database uplift.sqlite, but there is no such file."
     assert list(folder.iterdir()) == []

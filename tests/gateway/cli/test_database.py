@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from sqlalchemy.engine import URL
 
-from tests.gateway.gateway_world import UPLIFT, must_do, must_refuse, started
+from tests.gateway.gateway_world import UPLIFT, error_of, output_of, started
 from tests.support.first_revision import (
     FIRST,
     KEY,
@@ -30,12 +30,12 @@ pytestmark = pytest.mark.anyio
 
 SERVE = ("serve", "--port", "0")
 STARTS: Sequence[Sequence[str]] = (SERVE, ("worker",), ("keys", "list"), ("db", "check"), ("db", "upgrade"))
-"""Commands that work with a database; each refuses one that it cannot work with."""
+"""Commands that need a database. Each refuses one with another schema."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def place(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[Path | URL]:
-    """Where an empty database is."""
+    """The place of an empty database."""
     if request.param == "sqlite":
         (folder / "uplift.sqlite").touch()
         yield folder / "uplift.sqlite"
@@ -58,12 +58,12 @@ async def execute(place: Path | URL, statement: str) -> None:
 
 
 async def refusals(place: Path | URL, commands: Sequence[Sequence[str]] = STARTS) -> set[str]:
-    """What these commands say when they refuse this database."""
-    return {await to_thread(must_refuse, *command, **setting(place)) for command in commands}
+    """The errors of these commands on this database."""
+    return {await to_thread(error_of, *command, **setting(place)) for command in commands}
 
 
 async def done(place: Path | URL, *command: str) -> str:
-    return await to_thread(must_do, *command, **setting(place))
+    return await to_thread(output_of, *command, **setting(place))
 
 
 async def test_an_empty_database_gets_its_tables(place: Path | URL) -> None:
@@ -106,7 +106,7 @@ async def test_an_older_schema_of_a_file_can_be_brought_up_to_date_by_command(fo
 
 
 async def must_be_brought_up_to_date_by_command(place: Path | URL) -> None:
-    """The place holds a database of the first revision."""
+    """Create a database of the first revision."""
     assert await done(place, "db", "current") == (
         f"Revision of the database: {FIRST}\nNewest revision: {NEWEST}\n"
     )
@@ -154,7 +154,7 @@ async def test_tables_of_others_stop_every_command(place: Path | URL) -> None:
 
 @pytest.mark.parametrize("command", ["current", "check"])
 def test_a_file_that_is_not_there_is_not_created(folder: Path, command: str) -> None:
-    assert must_refuse("db", command) == (
+    assert error_of("db", command) == (
         "Expected to find the database uplift.sqlite, but there is no such file."
     )
     assert list(folder.iterdir()) == []

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.gateway_world import must_do, must_refuse, uplift
+from tests.gateway.gateway_world import error_of, output_of, uplift
 from tests.support.bpmn_builder import BPMN, ProcessBuilder, a_process
 
 OLD = a_process("orders").start().user_task("check", name="Check [/it]").user_task("approve").end()
@@ -108,7 +108,7 @@ def test_several_broken_pairs_are_all_reported() -> None:
 
 
 def test_people_see_tables_and_the_verdict() -> None:
-    shown = must_do("diff", "old.bpmn", "same.bpmn")
+    shown = output_of("diff", "old.bpmn", "same.bpmn")
     assert shown.splitlines()[-1] == "Instances can be upgraded at every position."
 
     result = uplift("diff", "old.bpmn", "renamed.bpmn")
@@ -143,7 +143,7 @@ def test_what_cannot_be_read_is_exit_code_2(content: bytes) -> None:
     a_file(content, "bad.bpmn")
     for arguments in (["bad.bpmn", "same.bpmn"], ["old.bpmn", "bad.bpmn"]):
         for form in ([], ["--json"]):
-            said = must_refuse("diff", *arguments, *form, code=2)
+            said = error_of("diff", *arguments, *form, code=2)
             assert said.startswith("Expected ")
 
 
@@ -159,7 +159,7 @@ def test_what_cannot_be_read_is_exit_code_2(content: bytes) -> None:
     ],
 )
 def test_a_missing_file_is_exit_code_2(arguments: list[str], why: str) -> None:
-    assert must_refuse("diff", *arguments, code=2) == why
+    assert error_of("diff", *arguments, code=2) == why
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_missing_file_is_exit_code_2(arguments: list[str], why: str) -> None:
 def test_a_mapping_of_another_form_is_exit_code_2(mapping: str) -> None:
     Path("mapping.json").write_text(mapping)
     for form in ([], ["--json"]):
-        said = must_refuse("diff", "old.bpmn", "same.bpmn", "--mapping", "mapping.json", *form, code=2)
+        said = error_of("diff", "old.bpmn", "same.bpmn", "--mapping", "mapping.json", *form, code=2)
         assert said.startswith("Expected mapping.json to ")
 
 
@@ -179,7 +179,7 @@ def test_of_several_processes_one_is_chosen_by_its_id() -> None:
         b"</bpmn:definitions>", other[other.index(b"<bpmn:process") : other.index(b"</bpmn:definitions>")]
     )
     a_file(both + b"</bpmn:definitions>\n", "both.bpmn")
-    said = must_refuse("diff", "both.bpmn", "both.bpmn", code=2)
+    said = error_of("diff", "both.bpmn", "both.bpmn", code=2)
     assert "orders" in said
     assert "invoices" in said
     assert as_json("both.bpmn", "both.bpmn", "--process", "invoices") == (
@@ -190,13 +190,13 @@ def test_of_several_processes_one_is_chosen_by_its_id() -> None:
         "check": "check",
         "approve": "approve",
     }
-    said = must_refuse("diff", "both.bpmn", "both.bpmn", "--process", "gone", code=2)
+    said = error_of("diff", "both.bpmn", "both.bpmn", "--process", "gone", code=2)
     assert "orders" in said
 
 
 def test_wrong_arguments_are_exit_code_2() -> None:
-    must_refuse("diff", "old.bpmn", code=2)
-    must_refuse("diff", "old.bpmn", "same.bpmn", "--colour", code=2)
+    error_of("diff", "old.bpmn", code=2)
+    error_of("diff", "old.bpmn", "same.bpmn", "--colour", code=2)
 
 
 def test_letters_of_any_script_stay_letters() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.gateway_world import Place, everything, must_do, must_refuse, with_store
+from tests.gateway.gateway_world import Place, error_of, everything, output_of, with_store
 from tests.support.bpmn_builder import a_process
 from uplift.domain import Instance, ProcessKey, Status, VersionState
 from uplift.domain.model.process import VersionNumber
@@ -48,7 +48,7 @@ def a_file(content: bytes, name: str = "orders.jsonl") -> Path:
 
 
 def kept(place: Place = DATABASE) -> Everything | None:
-    """All that the database holds, if there is one."""
+    """The content of the database, if it exists."""
     return everything(place) if place != DATABASE or DATABASE.exists() else None
 
 
@@ -72,7 +72,7 @@ def test_takes_over_every_kind_of_record(empty: Place) -> None:
             an_instance_record(3, id=an_id(3).hex.upper()),
         )
     )
-    assert must_do("import", file) == "orders.jsonl: imported 1 process, 4 versions, 3 instances.\n"
+    assert output_of("import", file) == "orders.jsonl: imported 1 process, 4 versions, 3 instances.\n"
 
     found = kept(empty)
     assert found is not None
@@ -98,15 +98,15 @@ def test_takes_over_every_kind_of_record(empty: Place) -> None:
 
 def test_the_same_file_again_changes_nothing(empty: Place) -> None:
     file = a_file(lines(PROCESS, VERSION, {**VERSION, "number": 2}, an_instance_record(1)))
-    said = must_do("import", file)
+    said = output_of("import", file)
     before = kept(empty)
-    assert must_do("import", file) == said
+    assert output_of("import", file) == said
     assert kept(empty) == before
 
 
 def test_a_later_file_tells_how_things_stand_now(empty: Place) -> None:
-    must_do("import", a_file(lines(PROCESS, VERSION, an_instance_record(1), an_instance_record(2))))
-    must_do("import", a_file(lines(an_instance_record(1, status="COMPLETED"))))
+    output_of("import", a_file(lines(PROCESS, VERSION, an_instance_record(1), an_instance_record(2))))
+    output_of("import", a_file(lines(an_instance_record(1, status="COMPLETED"))))
     assert {number: instance.status for number, instance in instances(empty).items()} == {
         an_id(1): Status.COMPLETED,
         an_id(2): Status.PENDING,
@@ -116,7 +116,7 @@ def test_a_later_file_tells_how_things_stand_now(empty: Place) -> None:
 def test_several_files_are_imported_in_their_order() -> None:
     first = a_file(lines(PROCESS, VERSION), "processes.jsonl")
     second = a_file(lines(an_instance_record(1)), "instances.jsonl")
-    assert must_do("import", first, second) == (
+    assert output_of("import", first, second) == (
         "processes.jsonl: imported 1 process, 1 version, 0 instances.\n"
         "instances.jsonl: imported 0 processes, 0 versions, 1 instance.\n"
     )
@@ -124,7 +124,7 @@ def test_several_files_are_imported_in_their_order() -> None:
 
 def test_instances_of_several_processes_may_alternate() -> None:
     other = {"namespace": "crm", "code": "invoices"}
-    must_do(
+    output_of(
         "import",
         a_file(
             lines(
@@ -158,14 +158,16 @@ def test_instances_of_several_processes_may_alternate() -> None:
     ids=["crlf", "byte order mark", "only a mark in the first line", "empty lines", "no last line break"],
 )
 def test_reads_text_as_systems_write_it(content: bytes) -> None:
-    assert must_do("import", a_file(content)) == "orders.jsonl: imported 1 process, 1 version, 1 instance.\n"
+    assert (
+        output_of("import", a_file(content)) == "orders.jsonl: imported 1 process, 1 version, 1 instance.\n"
+    )
     assert list(instances()) == [an_id(1)]
 
 
 @pytest.mark.parametrize("name", ["orders.jsonl", "orders.csv"])
 @pytest.mark.parametrize("content", [b"", b"\n", b"\xef\xbb\xbf"], ids=["nothing", "a line", "a mark"])
 def test_an_empty_file_has_no_records(name: str, content: bytes) -> None:
-    said = must_do("import", a_file(content, name))
+    said = output_of("import", a_file(content, name))
     assert said == f"{name}: imported 0 processes, 0 versions, 0 instances.\n"
 
 
@@ -249,7 +251,7 @@ def test_a_bad_line_is_told_by_number_and_nothing_of_its_batch_is_written(
     bad: dict[str, Any] | bytes, why: str
 ) -> None:
     file = a_file(lines(*GOOD, bad, an_instance_record(4)))
-    said = must_refuse("import", file)
+    said = error_of("import", file)
     assert said.startswith(f"Expected to import orders.jsonl, but line 4 is invalid: {why}")
     assert said.endswith("Correct the line and import the file again.")
 
@@ -262,16 +264,16 @@ def test_a_bad_line_is_told_by_number_and_nothing_of_its_batch_is_written(
 
 
 def test_mending_the_line_lets_the_rest_in(empty: Place) -> None:
-    must_refuse("import", a_file(lines(*GOOD, b"nonsense", an_instance_record(4))))
-    must_do("import", a_file(lines(*GOOD, an_instance_record(4))))
+    error_of("import", a_file(lines(*GOOD, b"nonsense", an_instance_record(4))))
+    output_of("import", a_file(lines(*GOOD, an_instance_record(4))))
     assert set(instances(empty)) == {an_id(1), an_id(4)}
 
 
 def test_a_refused_batch_is_told_by_its_own_line_and_not_by_where_it_was_noticed() -> None:
     strangers = [an_instance_record(number, code="nothing") for number in (7, 8)]
-    said = must_refuse("import", a_file(lines(PROCESS, VERSION, *strangers, {**VERSION, "number": 2})))
+    said = error_of("import", a_file(lines(PROCESS, VERSION, *strangers, {**VERSION, "number": 2})))
     assert "but line 3 is invalid: Expected to find process 'crm/nothing'" in said
-    said = must_refuse(
+    said = error_of(
         "import",
         a_file(lines(PROCESS, VERSION, an_instance_record(1, version=7), b"", {**VERSION, "number": 2})),
     )
@@ -284,26 +286,26 @@ def test_a_link_out_of_the_folder_is_not_followed(folder: Path) -> None:
     inside.mkdir()
     (inside / "link.bpmn").symlink_to(folder / "outside.bpmn")
     (inside / "orders.jsonl").write_bytes(lines(PROCESS, {**VERSION, "bpmnFile": "link.bpmn"}))
-    said = must_refuse("import", inside / "orders.jsonl")
+    said = error_of("import", inside / "orders.jsonl")
     assert "Expected bpmnFile to stay in the folder of the imported file, but got 'link.bpmn'." in said
 
 
 def test_a_document_beyond_the_limit_is_refused() -> None:
     Path("large.bpmn").write_bytes(b" " * 5_000_100)
-    said = must_refuse("import", a_file(lines(PROCESS, {**VERSION, "bpmnFile": "large.bpmn"})))
+    said = error_of("import", a_file(lines(PROCESS, {**VERSION, "bpmnFile": "large.bpmn"})))
     assert "but line 2 is invalid: Expected bpmn to be at most 5,000,000 bytes, but got " in said
 
 
 @pytest.mark.parametrize("name", ["orders.jsonl", "orders.csv"])
 def test_a_huge_line_is_refused_before_it_is_read(name: str) -> None:
-    said = must_refuse("import", a_file(b"x" * (MAX_LINE_BYTES + 2), name))
+    said = error_of("import", a_file(b"x" * (MAX_LINE_BYTES + 2), name))
     assert f"line 1 is invalid: Expected at most {MAX_LINE_BYTES:,} bytes, but the line is longer." in said
 
 
 def test_a_changed_published_version_is_refused(empty: Place) -> None:
-    must_do("import", a_file(lines(PROCESS, VERSION)))
+    output_of("import", a_file(lines(PROCESS, VERSION)))
     before = kept(empty)
-    said = must_refuse("import", a_file(lines({**VERSION, "bpmn": DOCUMENT.decode()})))
+    said = error_of("import", a_file(lines({**VERSION, "bpmn": DOCUMENT.decode()})))
     assert "but line 1 is invalid: Expected version 1 of process 'crm/orders' to be as it was" in said
     assert kept(empty) == before
 
@@ -346,7 +348,7 @@ async def test_progress_ends_at_the_size_of_the_file() -> None:
 
 @pytest.mark.parametrize("arguments", [["gone.jsonl"], ["."], []], ids=["missing", "a folder", "none"])
 def test_what_is_no_file_is_refused(folder: Path, arguments: list[str]) -> None:
-    must_refuse("import", *arguments, code=2)
+    error_of("import", *arguments, code=2)
     assert list(folder.iterdir()) == []
 
 
@@ -363,7 +365,7 @@ instance,crm,orders,,,,,{an_id(1)},1,PENDING,approve pay
 @pytest.mark.parametrize("spelt", [CSV.encode(), CSV.encode("utf-8-sig"), CSV.replace("\n", "\r\n").encode()])
 def test_csv_holds_the_same_records(spelt: bytes) -> None:
     Path("two.bpmn").write_bytes(DOCUMENT)
-    said = must_do("import", a_file(spelt, "Orders.CSV"))
+    said = output_of("import", a_file(spelt, "Orders.CSV"))
     assert said == "Orders.CSV: imported 1 process, 2 versions, 2 instances.\n"
     found = kept()
     assert found is not None
@@ -373,7 +375,7 @@ def test_csv_holds_the_same_records(spelt: bytes) -> None:
         an_instance(1, position=at("approve", "pay")),
         an_instance(2, status=Status.COMPLETED, position=at()),
     ]
-    must_do("import", a_file(spelt, "Orders.CSV"))
+    output_of("import", a_file(spelt, "Orders.CSV"))
     assert kept() == found
 
 
@@ -405,19 +407,19 @@ ROW = f"crm,orders,{an_id(1)},1,PENDING,approve"
     ],
 )
 def test_a_bad_line_of_csv_is_told_by_number(rows: list[str], line: int, why: str) -> None:
-    must_do("import", a_file(lines(PROCESS, VERSION)))
+    output_of("import", a_file(lines(PROCESS, VERSION)))
     before = kept()
-    said = must_refuse("import", a_file("\n".join(rows).encode(), "orders.csv"))
+    said = error_of("import", a_file("\n".join(rows).encode(), "orders.csv"))
     assert said.startswith(f"Expected to import orders.csv, but line {line} is invalid: {why}")
     assert kept() == before
 
 
 def test_csv_in_another_encoding_is_told_by_the_line() -> None:
-    must_do("import", a_file(lines(PROCESS, VERSION)))
+    output_of("import", a_file(lines(PROCESS, VERSION)))
     before = kept()
     for encoding, line in (("latin-1", 3), ("utf-16", 1)):
         content = f"{HEADER}\n{ROW}\ncrm,orders,{an_id(2)},1,PENDING,prüfen\n".encode(encoding)
-        said = must_refuse("import", a_file(content, "orders.csv"))
+        said = error_of("import", a_file(content, "orders.csv"))
         assert f"but line {line} is invalid: Expected UTF-8 text" in said
     assert kept() == before
 
@@ -426,7 +428,7 @@ def test_a_document_in_a_cell_of_csv_may_be_large() -> None:
     document = DOCUMENT.decode() + "<!--" + "x" * 200_000 + "-->\n"
     quoted = document.replace('"', '""')
     content = f'type,namespace,code,number,bpmn\nprocess,crm,orders,,\nversion,crm,orders,1,"{quoted}"\n'
-    must_do("import", a_file(content.encode(), "orders.csv"))
+    output_of("import", a_file(content.encode(), "orders.csv"))
     found = kept()
     assert found is not None
     assert found.models[ORDERS, VersionNumber(1)] == document.encode()

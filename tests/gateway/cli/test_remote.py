@@ -21,9 +21,9 @@ from tests.gateway.gateway_world import (
     WAITING,
     a_key,
     a_world,
+    error_of,
     everything,
-    must_do,
-    must_refuse,
+    output_of,
     with_store,
 )
 from uplift.domain import Role, UpgradeState
@@ -68,7 +68,9 @@ def serving(file: Path) -> Iterator[str]:
         finally:
             await store.close()
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:  # it queues calls until they are taken
+    with socket.create_server(
+        ("127.0.0.1", 0)
+    ) as listener:  # queues connections until the server accepts them
         thread = threading.Thread(target=lambda: asyncio.run(serve(listener)))
         thread.start()
         server = started.get(timeout=30)
@@ -95,7 +97,7 @@ def counts(shown: str) -> dict[str, int]:
 
 def test_upgrades_there_as_here(there: There, folder: Path) -> None:
     ids = [option for number in (*WAITING, RUNNING, 99) for option in ("--id", str(an_id(number)))]
-    shown = must_do("upgrade", "crm/orders", *ids, "--reason", "the new terms", *there.arguments())
+    shown = output_of("upgrade", "crm/orders", *ids, "--reason", "the new terms", *there.arguments())
     assert counts(shown) == {
         "upgraded": 3,
         "skipped": 2,
@@ -120,7 +122,7 @@ def test_upgrades_there_as_here(there: There, folder: Path) -> None:
 def test_the_address_and_key_may_come_from_the_environment(there: There) -> None:
     environment = {"UPLIFT_URL": f"{there.url}/", "UPLIFT_API_KEY": there.admin}
     arguments = ["crm/orders", "--all-active", "--except", str(an_id(1))]
-    shown = must_do("upgrade", *arguments, **environment)
+    shown = output_of("upgrade", *arguments, **environment)
     assert (counts(shown)["upgraded"], counts(shown)["excluded"]) == (2, 1)
     assert with_store(there.file, lambda store: by_id(store, ORDERS))[an_id(1)].version == 1
 
@@ -128,17 +130,17 @@ def test_the_address_and_key_may_come_from_the_environment(there: There) -> None
 def test_a_dry_run_there_shows_what_one_here_shows(there: There) -> None:
     before = there.everything()
     arguments = ["upgrade", "crm/orders", "--all-active", "--dry-run"]
-    shown = must_do(*arguments, *there.arguments(there.reader))
-    assert shown == must_do(*arguments, "--database-url", f"sqlite:///{there.file}")
+    shown = output_of(*arguments, *there.arguments(there.reader))
+    assert shown == output_of(*arguments, "--database-url", f"sqlite:///{there.file}")
     assert there.everything() == before
 
 
 def test_a_fingerprint_there_holds_an_upgrade_to_its_plan(there: There) -> None:
     arguments = ["upgrade", "crm/orders", "--all-active", *there.arguments()]
-    fingerprint = must_do(*arguments, "--dry-run").splitlines()[-1].removeprefix("Fingerprint ")
-    assert counts(must_do(*arguments, "--fingerprint", fingerprint))["upgraded"] == 3
+    fingerprint = output_of(*arguments, "--dry-run").splitlines()[-1].removeprefix("Fingerprint ")
+    assert counts(output_of(*arguments, "--fingerprint", fingerprint))["upgraded"] == 3
     before = there.everything()
-    said = must_refuse(*arguments, "--fingerprint", fingerprint)
+    said = error_of(*arguments, "--fingerprint", fingerprint)
     assert said.startswith(
         f"Expected to carry out the plan {fingerprint}, but it would upgrade 0 instead of 3"
     )
@@ -146,12 +148,12 @@ def test_a_fingerprint_there_holds_an_upgrade_to_its_plan(there: There) -> None:
 
 
 def test_upgrades_there_are_listed_shown_and_undone(there: There) -> None:
-    must_do("upgrade", "crm/orders", "--id", str(an_id(LATEST)), "--id", str(an_id(1)), *there.arguments())
+    output_of("upgrade", "crm/orders", "--id", str(an_id(LATEST)), "--id", str(an_id(1)), *there.arguments())
     (upgrade,) = there.everything().upgrades
-    assert str(upgrade.id) in must_do("upgrades", "list", *there.arguments(there.reader), COLUMNS="80")
-    shown = must_do("upgrades", "show", str(upgrade.id), *there.arguments(there.reader))
+    assert str(upgrade.id) in output_of("upgrades", "list", *there.arguments(there.reader), COLUMNS="80")
+    shown = output_of("upgrades", "show", str(upgrade.id), *there.arguments(there.reader))
     assert counts(shown) == {"upgraded": 1, "skipped": 1, "ALREADY_LATEST": 1, "excluded": 0}
-    assert counts(must_do("upgrades", "undo", str(upgrade.id), *there.arguments()))["upgraded"] == 1
+    assert counts(output_of("upgrades", "undo", str(upgrade.id), *there.arguments()))["upgraded"] == 1
     assert with_store(there.file, lambda store: by_id(store, ORDERS))[an_id(1)].version == 1
 
 
@@ -171,13 +173,13 @@ def test_upgrades_there_are_listed_shown_and_undone(there: There) -> None:
 )
 def test_a_refusal_there_is_said_here(there: There, arguments: list[str], why: str) -> None:
     before = there.everything()
-    assert must_refuse("upgrade", *arguments, *there.arguments()) == why
+    assert error_of("upgrade", *arguments, *there.arguments()) == why
     assert there.everything() == before
 
 
 def test_a_reader_upgrades_nothing(there: There) -> None:
     before = there.everything()
-    said = must_refuse("upgrade", "crm/orders", "--all-active", *there.arguments(there.reader))
+    said = error_of("upgrade", "crm/orders", "--all-active", *there.arguments(there.reader))
     assert said == (
         f"Expected {there.url}/graphql to carry out the request, but: "
         "Expected a system administrator, but the key 'dashboard' has the role 'reader'."
@@ -188,7 +190,7 @@ def test_a_reader_upgrades_nothing(there: There) -> None:
 def test_an_unknown_key_is_refused_and_not_shown(there: There) -> None:
     before = there.everything()
     unknown = new_token()
-    said = must_refuse("upgrade", "crm/orders", "--all-active", *there.arguments(unknown))
+    said = error_of("upgrade", "crm/orders", "--all-active", *there.arguments(unknown))
     assert said == (
         f"Expected {there.url}/graphql to carry out the request, but: "
         "Expected a valid API key as 'Authorization: Bearer <key>', but found none."
@@ -197,7 +199,7 @@ def test_an_unknown_key_is_refused_and_not_shown(there: There) -> None:
 
 
 def test_line_breaks_around_a_key_do_no_harm(there: There) -> None:
-    shown = must_do("upgrade", "crm/orders", "--all-active", *there.arguments(f" {there.admin}\r\n"))
+    shown = output_of("upgrade", "crm/orders", "--all-active", *there.arguments(f" {there.admin}\r\n"))
     assert counts(shown)["upgraded"] == 3
 
 
@@ -208,7 +210,7 @@ def test_line_breaks_around_a_key_do_no_harm(there: There) -> None:
 )
 def test_what_is_no_key_is_not_sent_and_not_shown(key: str) -> None:
     nowhere = ["--url", "http://127.0.0.1:1", "--api-key", key]
-    said = must_refuse("upgrade", "crm/orders", "--all-active", *nowhere)
+    said = error_of("upgrade", "crm/orders", "--all-active", *nowhere)
     assert said == (
         "Expected an API key as 'uplift keys create' shows it, but the value of --api-key or "
         "UPLIFT_API_KEY is none, or mistyped."
@@ -217,7 +219,7 @@ def test_what_is_no_key_is_not_sent_and_not_shown(key: str) -> None:
 
 def test_an_unknown_upgrade_there_is_said(there: There) -> None:
     unknown = UUID(int=uuid4().int)
-    said = must_refuse("upgrades", "show", str(unknown), *there.arguments())
+    said = error_of("upgrades", "show", str(unknown), *there.arguments())
     assert said == f"Expected to find upgrade {unknown}, but there is none."
 
 
@@ -229,7 +231,7 @@ def a_free_port() -> int:
 
 def test_a_gateway_out_of_reach_is_said_so() -> None:
     url = f"http://me:geheim@127.0.0.1:{a_free_port()}"
-    said = must_refuse("upgrade", "crm/orders", "--all-active", "--url", url, "--api-key", KEY)
+    said = error_of("upgrade", "crm/orders", "--all-active", "--url", url, "--api-key", KEY)
     shown = url.replace("me:geheim", "***")
     assert said.startswith(f"Expected to reach {shown}/graphql, but: ")
     assert said.endswith(".")
@@ -241,7 +243,7 @@ def test_a_gateway_out_of_reach_is_said_so() -> None:
     ["", "127.0.0.1", "ftp://127.0.0.1", "http://", "http://[::1", "http://127.0.0.1:port", "http://a b"],
 )
 def test_what_is_no_url_is_said_so(url: str) -> None:
-    said = must_refuse("upgrade", "crm/orders", "--all-active", "--url", url, "--api-key", KEY)
+    said = error_of("upgrade", "crm/orders", "--all-active", "--url", url, "--api-key", KEY)
     assert said.startswith("Expected ")
     assert KEY not in said
 
@@ -265,7 +267,7 @@ NO_GATEWAY: dict[str, Reply] = {
 
 @contextmanager
 def answering(status: int, media_type: str, body: bytes) -> Iterator[str]:
-    """A server that gives everybody the same answer; yields its URL."""
+    """A server that gives every client the same answer; yields its URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -277,7 +279,7 @@ def answering(status: int, media_type: str, body: bytes) -> Iterator[str]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -292,7 +294,7 @@ def answering(status: int, media_type: str, body: bytes) -> Iterator[str]:
 @pytest.mark.parametrize("reply", NO_GATEWAY.values(), ids=NO_GATEWAY)
 def test_what_is_no_gateway_is_said_so(reply: Reply) -> None:
     with answering(*reply) as url:
-        said = must_refuse("upgrade", "crm/orders", "--all-active", "--url", url, "--api-key", KEY)
+        said = error_of("upgrade", "crm/orders", "--all-active", "--url", url, "--api-key", KEY)
     assert said.startswith("Expected ")
     assert url in said
     assert KEY not in said

@@ -15,9 +15,9 @@ from tests.gateway.gateway_world import (
     RUNNING,
     WAITING,
     Place,
+    error_of,
     everything,
-    must_do,
-    must_refuse,
+    output_of,
     with_store,
 )
 from tests.support.bpmn_builder import ProcessBuilder
@@ -44,7 +44,7 @@ UNKNOWN = 99
 
 
 def counts(shown: str) -> dict[str, int]:
-    """The rows of the table that an upgrade ends with."""
+    """The rows of the table that the command prints at the end."""
     rows = re.findall(r"│ +(\w+) +│ +([\d,]+) +│", shown)
     return {name: int(count.replace(",", "")) for name, count in rows}
 
@@ -60,7 +60,7 @@ ALL_UPGRADED = {**UNTOUCHED, 1: 2, 2: 2, 3: 2}
 
 
 def test_upgrades_the_instances_with_these_ids(file: Path) -> None:
-    shown = must_do("upgrade", "crm/orders", "--id", str(an_id(1)), "--id", str(an_id(RUNNING)))
+    shown = output_of("upgrade", "crm/orders", "--id", str(an_id(1)), "--id", str(an_id(RUNNING)))
     assert counts(shown) == {"upgraded": 1, "skipped": 1, "NOT_PENDING": 1, "excluded": 0}
     assert versions(file) == {**UNTOUCHED, 1: 2}
 
@@ -68,7 +68,7 @@ def test_upgrades_the_instances_with_these_ids(file: Path) -> None:
 def test_says_every_reason_of_those_left_alone(database: Place) -> None:
     numbers = [*WAITING, RUNNING, LATEST, ENDED, FOREIGN, UNKNOWN]
     ids = [option for number in numbers for option in ("--id", str(an_id(number)))]
-    shown = must_do("upgrade", "crm/orders", *ids, "--id", str(an_id(1)))
+    shown = output_of("upgrade", "crm/orders", *ids, "--id", str(an_id(1)))
     assert counts(shown) == {
         "upgraded": 3,
         "skipped": 5,
@@ -84,12 +84,12 @@ def test_says_every_reason_of_those_left_alone(database: Place) -> None:
 def test_reads_ids_from_a_file(file: Path, ending: str) -> None:
     spellings = [str(an_id(1)), "", an_id(2).hex.upper(), f"  {{{an_id(3)}}} "]
     Path("ids.txt").write_bytes(b"\xef\xbb\xbf" + ending.join(spellings).encode())
-    assert counts(must_do("upgrade", "crm/orders", "--ids-from", "ids.txt"))["upgraded"] == 3
+    assert counts(output_of("upgrade", "crm/orders", "--ids-from", "ids.txt"))["upgraded"] == 3
     assert versions(file) == ALL_UPGRADED
 
 
 def test_reads_ids_from_standard_input_beside_those_given(file: Path) -> None:
-    shown = must_do(
+    shown = output_of(
         "upgrade", "crm/orders", "--ids-from", "-", "--id", str(an_id(1)), stdin=f"{an_id(1)}\n{an_id(2)}\n"
     )
     assert counts(shown) == {"upgraded": 2, "skipped": 0, "excluded": 0}
@@ -97,7 +97,7 @@ def test_reads_ids_from_standard_input_beside_those_given(file: Path) -> None:
 
 
 def test_upgrades_all_active_instances(database: Place) -> None:
-    shown = must_do("upgrade", "crm/orders", "--all-active")
+    shown = output_of("upgrade", "crm/orders", "--all-active")
     assert counts(shown) == {
         "upgraded": 3,
         "skipped": 2,
@@ -106,12 +106,12 @@ def test_upgrades_all_active_instances(database: Place) -> None:
         "excluded": 0,
     }
     assert versions(database) == ALL_UPGRADED
-    assert counts(must_do("upgrade", "crm/orders", "--all-active"))["upgraded"] == 0
+    assert counts(output_of("upgrade", "crm/orders", "--all-active"))["upgraded"] == 0
 
 
 def test_leaves_out_exceptions_from_both_places(database: Place) -> None:
     Path("spared.txt").write_text(f"{an_id(2)}\n{an_id(UNKNOWN)}\n")
-    shown = must_do(
+    shown = output_of(
         "upgrade", "crm/orders", "--all-active", "--except", str(an_id(1)), "--except-from", "spared.txt"
     )
     assert (counts(shown)["upgraded"], counts(shown)["excluded"]) == (1, 2)
@@ -120,7 +120,7 @@ def test_leaves_out_exceptions_from_both_places(database: Place) -> None:
 
 def test_the_audit_tells_who_and_why(database: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "ada")
-    shown = must_do("upgrade", "crm/orders", "--id", str(an_id(1)), "--reason", "the new terms")
+    shown = output_of("upgrade", "crm/orders", "--id", str(an_id(1)), "--reason", "the new terms")
     (upgrade,) = everything(database).upgrades
     assert (upgrade.requested_by, upgrade.reason, upgrade.state) == (
         "cli:ada",
@@ -133,7 +133,7 @@ def test_the_audit_tells_who_and_why(database: Place, monkeypatch: pytest.Monkey
 
 def test_a_dry_run_shows_the_plan_and_changes_nothing(database: Place) -> None:
     before = everything(database)
-    shown = must_do("upgrade", "crm/orders", "--all-active", "--dry-run", "--except", str(an_id(1)))
+    shown = output_of("upgrade", "crm/orders", "--all-active", "--dry-run", "--except", str(an_id(1)))
     assert everything(database) == before
     assert shown.splitlines()[0] == "Plan for crm/orders: upgrade to version 2"
     rows = [
@@ -154,17 +154,17 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(database: Place) -> None:
 
 
 def the_fingerprint(*arguments: str) -> str:
-    return must_do("upgrade", *arguments, "--dry-run").splitlines()[-1].removeprefix("Fingerprint ")
+    return output_of("upgrade", *arguments, "--dry-run").splitlines()[-1].removeprefix("Fingerprint ")
 
 
 def test_carries_out_just_the_plan_of_a_fingerprint(database: Place) -> None:
     fingerprint = the_fingerprint("crm/orders", "--all-active")
     assert (
-        counts(must_do("upgrade", "crm/orders", "--all-active", "--fingerprint", fingerprint))["upgraded"]
+        counts(output_of("upgrade", "crm/orders", "--all-active", "--fingerprint", fingerprint))["upgraded"]
         == 3
     )
     before = everything(database)
-    said = must_refuse("upgrade", "crm/orders", "--all-active", "--fingerprint", fingerprint)
+    said = error_of("upgrade", "crm/orders", "--all-active", "--fingerprint", fingerprint)
     assert said.startswith(
         f"Expected to carry out the plan {fingerprint}, but it would upgrade 0 instead of 3"
     )
@@ -172,7 +172,7 @@ def test_carries_out_just_the_plan_of_a_fingerprint(database: Place) -> None:
 
 
 def a_drawn_process(file: Path, *drawings: ProcessBuilder, waits_at: str) -> None:
-    """A process with these drawings as its versions, and one instance on the first."""
+    """A process with these models as its versions, and one instance of the first."""
 
     async def draw(store: Store) -> None:
         await create_process(store, namespace="crm", code="drawn", title=None, caller=ADMIN)
@@ -191,7 +191,7 @@ def the_drawn_instance(file: Path) -> Instance:
 
 @pytest.fixture
 def renamed(file: Path) -> Path:
-    """A process whose second version calls the task at which an instance waits by another id."""
+    """A process whose second version has another id for the task at which an instance waits."""
     a_drawn_process(
         file,
         a_drawing("drawn").start().user_task("check").end(),
@@ -202,18 +202,19 @@ def renamed(file: Path) -> Path:
 
 
 def test_what_fits_nowhere_is_skipped_with_its_finding(renamed: Path) -> None:
-    shown = must_do("upgrade", "crm/drawn", "--all-active", "--dry-run")
+    shown = output_of("upgrade", "crm/drawn", "--all-active", "--dry-run")
     assert "INCOMPATIBLE ELEMENT_MISSING(check)" in shown
-    assert counts(must_do("upgrade", "crm/drawn", "--all-active"))["INCOMPATIBLE"] == 1
+    assert counts(output_of("upgrade", "crm/drawn", "--all-active"))["INCOMPATIBLE"] == 1
     assert the_drawn_instance(renamed).version == 1
 
 
 def test_a_mapping_file_tells_where_to(renamed: Path) -> None:
     Path("mapping.json").write_text('{"1": {"check": "review"}}')
-    shown = must_do("upgrade", "crm/drawn", "--all-active", "--mapping", "mapping.json", "--dry-run")
+    shown = output_of("upgrade", "crm/drawn", "--all-active", "--mapping", "mapping.json", "--dry-run")
     assert "to review" in shown
     assert (
-        counts(must_do("upgrade", "crm/drawn", "--all-active", "--mapping", "mapping.json"))["upgraded"] == 1
+        counts(output_of("upgrade", "crm/drawn", "--all-active", "--mapping", "mapping.json"))["upgraded"]
+        == 1
     )
     moved = the_drawn_instance(renamed)
     assert (moved.version, moved.position, moved.status) == (2, at("review"), Status.PENDING)
@@ -225,7 +226,7 @@ def test_element_ids_are_shown_as_they_are(file: Path) -> None:
         await register_instances(store, process=ORDERS, instances=odd, caller=ADMIN)
 
     with_store(file, register)
-    assert "[/0] [red]x" in must_do("upgrade", "crm/orders", "--all-active", "--dry-run")
+    assert "[/0] [red]x" in output_of("upgrade", "crm/orders", "--all-active", "--dry-run")
 
 
 @pytest.mark.parametrize(
@@ -262,7 +263,7 @@ def test_element_ids_are_shown_as_they_are(file: Path) -> None:
 def test_a_bad_mapping_is_refused_with_nothing_written(renamed: Path, content: str, why: str) -> None:
     Path("mapping.json").write_text(content)
     before = everything(renamed)
-    said = must_refuse("upgrade", "crm/drawn", "--all-active", "--mapping", "mapping.json")
+    said = error_of("upgrade", "crm/drawn", "--all-active", "--mapping", "mapping.json")
     assert said.startswith(why)
     assert len(said) < 600
     assert everything(renamed) == before
@@ -331,13 +332,13 @@ BOTH = (
 )
 def test_bad_input_is_refused_with_nothing_written(file: Path, arguments: list[str], why: str) -> None:
     before = everything(file)
-    assert must_refuse("upgrade", *arguments) == why
+    assert error_of("upgrade", *arguments) == why
     assert everything(file) == before
 
 
 @pytest.mark.parametrize("option", ["--id", "--except"])
 def test_what_is_no_id_is_refused_as_a_wrong_option(file: Path, option: str) -> None:
-    said = must_refuse("upgrade", "crm/orders", option, "order-17", code=2)
+    said = error_of("upgrade", "crm/orders", option, "order-17", code=2)
     assert f"Invalid value for '{option}'" in said
     assert "Expected a UUID" in said
     assert versions(file) == UNTOUCHED
@@ -348,20 +349,20 @@ def test_a_line_that_is_no_id_is_told_by_number(file: Path, line: bytes) -> None
     content = ID.encode() + b"\n\n" + line + b"\n"
     Path("ids.txt").write_bytes(content)
     for arguments, name in (("ids.txt", "ids.txt"), ("-", "standard input")):
-        said = must_refuse("upgrade", "crm/orders", "--ids-from", arguments, stdin=content)
+        said = error_of("upgrade", "crm/orders", "--ids-from", arguments, stdin=content)
         assert said.startswith(f"Expected line 3 of {name} to be an id, but got ")
         assert len(said) < 200
     assert versions(file) == UNTOUCHED
 
 
 def test_a_file_without_ids_selects_nothing(file: Path) -> None:
-    said = must_refuse("upgrade", "crm/orders", "--ids-from", "-", stdin="\n")
+    said = error_of("upgrade", "crm/orders", "--ids-from", "-", stdin="\n")
     assert said == "Expected --id or --ids-from with at least one id, or --all-active, but got neither."
 
 
 def test_too_many_ids_are_refused(file: Path) -> None:
     ids = "".join(f"00000000-0000-4000-8000-{number:012}\n" for number in range(100_001))
-    said = must_refuse("upgrade", "crm/orders", "--ids-from", "-", stdin=ids)
+    said = error_of("upgrade", "crm/orders", "--ids-from", "-", stdin=ids)
     assert said == "Expected --id or --ids-from to hold at most 100,000 ids, but got 100,001."
     assert versions(file) == UNTOUCHED
 
@@ -371,24 +372,24 @@ def test_a_process_without_a_published_version_is_refused(file: Path) -> None:
         await create_process(store, namespace="crm", code="empty", title=None, caller=ADMIN)
 
     with_store(file, create)
-    assert must_refuse("upgrade", "crm/empty", "--all-active").endswith("but it has no published version.")
+    assert error_of("upgrade", "crm/empty", "--all-active").endswith("but it has no published version.")
 
 
 def test_no_database_is_made_by_an_upgrade(folder: Path) -> None:
-    said = must_refuse("upgrade", "crm/orders", "--all-active", "--database-url", "sqlite:///gone.sqlite")
+    said = error_of("upgrade", "crm/orders", "--all-active", "--database-url", "sqlite:///gone.sqlite")
     assert said == "Expected to find the database gone.sqlite, but there is no such file."
     assert list(folder.iterdir()) == []
 
 
 def test_what_is_no_database_is_said_so() -> None:
     Path("x.sqlite").write_bytes(b"nonsense" * 1_000)
-    said = must_refuse("upgrade", "crm/orders", "--all-active", "--database-url", "sqlite:///x.sqlite")
+    said = error_of("upgrade", "crm/orders", "--all-active", "--database-url", "sqlite:///x.sqlite")
     assert said == "Expected x.sqlite to be an SQLite database, but it is another file."
     assert Path("x.sqlite").read_bytes() == b"nonsense" * 1_000
 
 
 def test_every_selected_instance_has_one_outcome(database: Place) -> None:
-    must_do("upgrade", "crm/orders", "--all-active")
+    output_of("upgrade", "crm/orders", "--all-active")
     ((_, outcomes),) = everything(database).outcomes.items()
     assert sorted((outcome.instance, outcome.kind) for outcome in outcomes) == sorted(
         [

@@ -1,4 +1,4 @@
-"""What the field's scanners try on the whole application: each attempt is refused, and changes nothing."""
+"""Attacks of common scanners on the whole application are refused, and change nothing."""
 
 import json
 from collections.abc import AsyncIterator
@@ -28,14 +28,14 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """One for all tests here: what they try must change nothing."""
+    """One world for all tests here, which must not change it."""
     async with a_served_world(tmp_path_factory.mktemp("abuse")) as world:
         yield world
 
 
 @pytest.fixture(scope="module")
 async def hiding(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """The same, but its schema is not to be seen."""
+    """The same, with its schema hidden."""
     async with a_served_world(tmp_path_factory.mktemp("hiding"), introspection=False) as world:
         yield world
 

@@ -26,7 +26,7 @@ UNAVAILABLE = (503, {"status": "unavailable", "database": "does not answer"})
 
 @asynccontextmanager
 async def a_store(place: Place) -> AsyncIterator[SqlStore]:
-    """An open store; at the end also the threads are gone that tried to open its broken file."""
+    """An open store. At the end, also the threads that tried to open its broken file have ended."""
     before = set(threading.enumerate())
     store = await SqlStore.open(place)
     try:
@@ -68,7 +68,7 @@ async def test_a_broken_database_makes_it_unready_but_not_dead(folder: Path, bre
         assert await probe(client, "/healthz") == (200, {"status": "ok"})
         assert await probe(client, "/readyz") == READY
 
-        await store.close()  # what is open already would go on with the file that it has
+        await store.close()  # open connections would keep using the old file
         if break_it is Path.mkdir:
             file.unlink()
         break_it(file)

@@ -8,7 +8,7 @@ import anyio
 import httpx2
 import pytest
 
-from tests.gateway.gateway_world import must_refuse
+from tests.gateway.gateway_world import error_of
 from tests.gateway.served_world import REST, World, a_served_world, bearing, codes
 from tests.support.project import DOCS
 from uplift.gateway.limit_settings import LimitSettings
@@ -111,7 +111,7 @@ async def test_how_large_and_how_slow_a_body_may_be_is_a_setting(folder: Path) -
 
 
 async def _posted_without_an_end(world: World, path: str) -> tuple[int, dict[bytes, bytes], str]:
-    """The reply to a body whose second part never comes."""
+    """The reply to a body whose second part never arrives."""
     parts = iter([{"type": "http.request", "body": b"{", "more_body": True}])
     sent: list[Any] = []
 
@@ -164,14 +164,14 @@ def test_each_limit_is_documented_with_what_happens_above_it(name: str) -> None:
     ],
 )
 def test_a_bad_limit_is_named(variable: str, text: str) -> None:
-    said = must_refuse("serve", code=1, **{variable: text})
+    said = error_of("serve", code=1, **{variable: text})
     name = variable.removeprefix("UPLIFT_").lower()
     assert said.startswith(f"Expected the setting {name} ({variable}) to be valid, but got {text!r}: ")
 
 
 @pytest.mark.parametrize("origin", ["tools.example", "https://tools.example/path", ""])
 def test_a_bad_origin_is_named(origin: str) -> None:
-    said = must_refuse("serve", UPLIFT_ALLOWED_ORIGINS=json.dumps([origin]))
+    said = error_of("serve", UPLIFT_ALLOWED_ORIGINS=json.dumps([origin]))
     assert said.startswith(
         "Expected the setting allowed_origins (UPLIFT_ALLOWED_ORIGINS) to be valid, but got "
     )

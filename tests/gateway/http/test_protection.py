@@ -86,7 +86,7 @@ def test_a_refused_websocket_tells_browsers_to_be_careful(served: tuple[str, str
 
 
 def _sent(url: str, *parts: bytes) -> bytes:
-    """What the server says until it closes a connection on which these parts were sent."""
+    """The bytes that the server sends before it closes a connection on which these parts were sent."""
     host, _, port = url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=TIMEOUT) as connection:
         for part in parts:

@@ -28,7 +28,7 @@ Series = tuple[str, frozenset[tuple[str, str]]]
 
 @pytest.fixture
 def exported(folder: Path, database: Path) -> Iterator[str]:
-    """What a gateway exports that has answered at each route that the alerts speak of."""
+    """The metrics of a gateway that has answered at each route that an alert names."""
     with started("serve", "--port", "0", "--metrics-port", "0", folder=folder) as program:
         metrics = program.wait_for(r"Metrics are at (http://\S+/metrics)")
         assert httpx2.get(program.url() + STATUS.format(upgradeId="none")).status_code == 401
@@ -38,7 +38,7 @@ def exported(folder: Path, database: Path) -> Iterator[str]:
 
 
 def promtool(*arguments: str, stdin: str = "") -> str:
-    """What promtool says, which must have no complaint. Skips the test when it is not there."""
+    """The output of promtool, which must succeed. Skips the test where it is not installed."""
     if not shutil.which("promtool"):
         pytest.skip("promtool, which tries the alert rules, is not installed: apt-get install prometheus")
     done = subprocess.run(["promtool", *arguments], input=stdin, capture_output=True, text=True, cwd=ROOT)

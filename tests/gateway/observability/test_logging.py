@@ -31,7 +31,7 @@ except ValueError as error:
 
 
 def logged(**environment: str) -> str:
-    """What the program writes to standard error; it runs alone, for a log is set up once."""
+    """The program's standard error. It runs in a process of its own, because logging is configured once."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM.replace(SECRET, '" + "'.join((SECRET[:9], SECRET[9:])))],
         env={"PATH": "", **environment},

@@ -33,11 +33,11 @@ REST = "/pub/v1/bpm/instance/bytemplate/crm/orders/version"
 ROUTE = "/pub/v1/bpm/instance/bytemplate/{namespace}/{code}/version"
 
 Samples = dict[str, float]
-"""The value of each sample, by how Prometheus writes its name and labels."""
+"""The value of each sample, by its name and labels in Prometheus' notation."""
 
 
 def scraped(url: str) -> Samples:
-    """All samples, read as Prometheus would."""
+    """All samples of a program's metrics."""
     reply = httpx2.get(url)
     assert reply.status_code == 200
     assert reply.headers["content-type"].startswith("text/plain; version=1.0.0")
@@ -55,7 +55,7 @@ def named(name: str, **labels: str) -> str:
 
 
 def base_of(sample: str) -> str:
-    """The metric of a sample, as documented: without labels, and what a histogram adds."""
+    """The documented metric of a sample, without labels and a histogram's suffix."""
     return re.sub(r"_(bucket|sum|count)$", "", sample.partition("{")[0])
 
 
@@ -73,7 +73,7 @@ def test_every_documented_metric_moves_when_its_thing_happens(folder: Path, data
         at_first = scraped(metrics)
 
         def moved(do: Callable[[], object], **expected: float) -> None:
-            """What is done moves these samples by so much."""
+            """The block changes these samples by these amounts."""
             before = scraped(metrics)
             do()
             until(lambda: all(change(before, scraped(metrics), name) == by for name, by in expected.items()))

@@ -26,7 +26,7 @@ QUERY = {"query": "{ processes { nodes { code } } }"}
 
 
 class Gateway:
-    """A gateway that serves, and the lines of its log once it has stopped."""
+    """A running gateway, and the lines of its log after it has stopped."""
 
     def __init__(self, url: str, key: str) -> None:
         self.url = url

@@ -14,9 +14,9 @@ from tests.gateway.gateway_world import (
     Place,
     Program,
     a_key,
+    error_of,
     everything,
     leave_queued,
-    must_refuse,
     started,
     uplift,
     with_store,
@@ -60,7 +60,7 @@ def test_serves_from_an_empty_folder_and_shows_the_first_key_once(folder: Path) 
 
 
 def must_stop(program: Program, sign: signal.Signals) -> None:
-    """Stop a program that has nothing to do; it must end well, soon, and without a complaint."""
+    """Stop an idle program. It must end soon, with code 0, and log nothing."""
     begun = time.monotonic()
     assert program.stop(sign) == 0
     assert time.monotonic() - begun < 4
@@ -93,7 +93,7 @@ def test_a_port_in_use_is_said_in_a_sentence_and_no_key_is_lost(folder: Path) ->
     ],
 )
 def test_what_stands_in_the_way_is_said_in_a_sentence(folder: Path, arguments: list[str], why: str) -> None:
-    said = must_refuse("serve", "--port", "0", *arguments)
+    said = error_of("serve", "--port", "0", *arguments)
     assert said.startswith(why)
     assert "\n" not in said
     assert "geheim" not in said
@@ -114,7 +114,7 @@ def test_stops_in_a_few_seconds_while_a_request_is_under_way(folder: Path) -> No
                 f"POST {REST} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
                 "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{".encode()
             )
-            time.sleep(0.2)  # until the request is under way; there is nothing to see of it
+            time.sleep(0.2)  # until the request has started, which cannot be observed
             begun = time.monotonic()
             assert program.stop() == 0
             assert time.monotonic() - begun < 8
