@@ -71,7 +71,7 @@ def a_key(code: str = "orders", namespace: str = "crm") -> ProcessKey:
 
 
 def a_clock(time: datetime = NOON) -> Clock:
-    """A clock that stands still."""
+    """A clock that always returns this time."""
     return lambda: time
 
 
@@ -127,7 +127,7 @@ def instances(
 def a_report(
     of: int | Instance, *, status: Status = Status.PENDING, position: Position = APPROVE
 ) -> InstanceReport:
-    """What an engine says of an instance."""
+    """An engine's report on an instance."""
     instance_id = of.id if isinstance(of, Instance) else an_id(of)
     return InstanceReport(id=instance_id, status=status, position=position)
 

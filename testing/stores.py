@@ -1,4 +1,4 @@
-"""Reads all that a store holds, and wraps a store."""
+"""Reads everything in a store, and wraps a store."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 
 
 class Around:
-    """Passes every question on to a store, but for those that a subclass answers itself."""
+    """Passes every call to a store, except for the methods that a subclass overrides."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -89,7 +89,7 @@ async def upgrades_of(store: Store, key: ProcessKey | None = None, *, first: int
 
 @dataclass(frozen=True, kw_only=True)
 class Everything:
-    """All that a store holds."""
+    """Everything in a store."""
 
     processes: list[Process]
     versions: dict[ProcessKey, tuple[Version, ...]]
@@ -101,7 +101,7 @@ class Everything:
 
 
 async def everything_in(store: Store) -> Everything:
-    """All that a store holds, to be compared: what was refused must have changed nothing of it."""
+    """Everything in a store, to compare before and after a refused request."""
     processes = await walk(store.processes.page)
     keys = [process.key for process in processes]
     versions = dict(await store.processes.versions(keys))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.project import DOCS, ROOT
-from tests.test_architecture import PRODUCT
+from tests.test_architecture import PACKAGES
 
 GLOSSARY = DOCS / "reference" / "glossary.md"
 SCHEMAS = (ROOT / "graphql_api" / "schema.graphql", ROOT / "rest_compat" / "openapi.json")
@@ -50,7 +50,7 @@ STILL_USED = {
 
 @cache
 def modules(place: str) -> tuple[Path, ...]:
-    folders = PRODUCT if place in {"code", "loop", "prose"} else (place,)
+    folders = PACKAGES if place in {"code", "loop", "prose"} else (place,)
     return tuple(path for folder in folders for path in sorted((ROOT / folder).rglob("*.py")))
 
 

@@ -1,4 +1,4 @@
-"""How every store works an upgrade off: chunk by chunk, carrying out exactly the decisions it is given."""
+"""Chunks are recorded, and the decisions of the worker are carried out exactly."""
 
 from collections import Counter
 
@@ -78,9 +78,9 @@ async def test_a_selection_by_ids_is_cut_along_the_ids_in_an_order_of_the_store(
     await a_process(store, holding=instances([1, 2, 3]))
     upgrade = await add(store, by_ids(map(an_id, [3, 8, 1, 2, 9])))
     worked = await chunks_of(store, upgrade, size)
-    assert [one.recorded.recorded + one.recorded.not_found for one in worked] == covered
-    assert sum(one.recorded.recorded for one in worked) == 3
-    assert [one.recorded.is_last for one in worked] == [False] * (len(worked) - 1) + [True]
+    assert [chunk.recorded.recorded + chunk.recorded.not_found for chunk in worked] == covered
+    assert sum(chunk.recorded.recorded for chunk in worked) == 3
+    assert [chunk.recorded.is_last for chunk in worked] == [False] * (len(worked) - 1) + [True]
     assert [outcome.instance for outcome in await outcomes_of(store, upgrade.id)] == [
         an_id(number) for number in (3, 8, 1, 2, 9)
     ]
@@ -102,8 +102,8 @@ async def test_all_active_instances_are_cut_along_their_registration(
     )
     upgrade = await add(store, all_active())
     worked = await chunks_of(store, upgrade, size)
-    assert [one.recorded.recorded for one in worked] == recorded
-    assert [one.recorded.not_found for one in worked] == [0] * len(worked)
+    assert [chunk.recorded.recorded for chunk in worked] == recorded
+    assert [chunk.recorded.not_found for chunk in worked] == [0] * len(worked)
     assert [outcome.instance for outcome in await outcomes_of(store, upgrade.id)] == [
         an_id(number) for number in (4, 1, 3, 2)
     ]
@@ -257,7 +257,7 @@ async def test_skips_of_a_cohort_are_counted_over_all_chunks(store: Store, kind:
     upgrade = await add(store, selecting(kind, range(12)))
     await chunks_of(store, upgrade, 5)
     skipped = (await store.upgrades.skip_decisions([upgrade.id]))[upgrade.id]
-    assert {one.decision.cohort: one.count for one in skipped} == {
+    assert {entry.decision.cohort: entry.count for entry in skipped} == {
         a_cohort(1, Status.RUNNING): 4,
         a_cohort(2, Status.PENDING): 2,
         a_cohort(2, Status.RUNNING): 4,
@@ -304,7 +304,7 @@ async def test_a_chunk_that_is_rolled_back_leaves_nothing(store: Store, kind: Se
         await run_chunk(transaction, upgrade.id, 2, moving({at("ship"): at("nowhere yet")}))
     assert await everything_in(store) == before
     rest = await chunks_of(store, upgrade, 3)
-    assert [one.recorded.recorded for one in rest] == [3, 1]
+    assert [chunk.recorded.recorded for chunk in rest] == [3, 1]
     assert await instances_of(store, ORDERS) == [
         *instances([0, 1], version=2),
         *instances(range(2, 6), version=2, position=at("ship")),
@@ -424,7 +424,7 @@ async def test_active_instances_left_out_are_counted_when_the_upgrade_is_added(s
     assert await store.upgrades.find(upgrade.id) == upgrade
     worked = await chunks_of(store, upgrade, 1)
     assert worked[-1].upgrade.excluded == 2
-    assert sum(one.recorded.recorded for one in worked) == 2
+    assert sum(chunk.recorded.recorded for chunk in worked) == 2
     assert await instances_of(store, ORDERS) == [
         an_instance(1, version=2),
         an_instance(2),
@@ -452,7 +452,7 @@ async def test_a_selection_of_only_unknown_ids_finds_nothing(store: Store) -> No
     await a_process(store)
     upgrade = await add(store, by_ids(map(an_id, range(3))))
     worked = await chunks_of(store, upgrade, 2)
-    assert [one.recorded.not_found for one in worked] == [2, 1]
+    assert [chunk.recorded.not_found for chunk in worked] == [2, 1]
     assert worked[-1].upgrade.skipped == 3
 
 
@@ -470,8 +470,8 @@ async def test_ten_thousand_instances_at_many_positions_move_in_one_chunk(
     assert len(worked.recorded.unmoved) == 700
     moved = await instances_of(store, ORDERS)
     assert ids_of(moved) == ids_of(held)
-    assert Counter(one.version for one in moved) == {3: 10_000}
-    assert [one.position for one in moved] == [
+    assert Counter(instance.version for instance in moved) == {3: 10_000}
+    assert [instance.position for instance in moved] == [
         at(f"task {n % 700}", "beside") if n % 2 == 0 else at(f"task {n % 700}") for n in range(10_000)
     ]
 
@@ -514,6 +514,6 @@ async def test_all_decisions_are_kept_until_the_next_worker_asks_for_them(
     async with store.transaction() as transaction:
         _, partition = await lock(transaction, upgrade.id)
         kept = await partition.chunks.decisions()
-    assert {one.cohort: one for one in kept} == {
+    assert {decision.cohort: decision for decision in kept} == {
         counted.cohort: rules(counted.cohort, VersionNumber(2)) for counted in worked.recorded.unmoved
     }

@@ -133,7 +133,7 @@ async def test_sixteen_concurrent_requests_with_one_key_make_one_upgrade(store: 
     assert await instances_of(store, ORDERS) == instances(range(5), version=1 if size == 2 else 2)
 
 
-async def test_of_concurrent_requests_that_differ_but_share_a_key_one_is_carried_out(store: Store) -> None:
+async def test_of_concurrent_requests_that_differ_under_one_key_one_is_carried_out(store: Store) -> None:
     await a_process(store, holding=instances(range(8)))
     results = await gather(
         *(request(store, by_ids([an_id(n)]), worker=LARGE, idempotency_key="one") for n in range(8)),

@@ -1,4 +1,4 @@
-"""What every store answers about instances, and keeps of them."""
+"""Instances are registered, reported, found, listed and counted."""
 
 from asyncio import gather
 
@@ -58,7 +58,7 @@ async def test_instances_are_found_by_id_in_the_order_asked_for(store: Store) ->
     assert await store.instances.find_many([]) == {}
 
 
-async def test_the_process_of_each_instance_that_exists_is_told(store: Store) -> None:
+async def test_the_process_of_each_instance_that_exists_is_found(store: Store) -> None:
     await a_process(store, ORDERS, holding=[an_instance(1)])
     await a_process(store, INVOICES, holding=[an_instance(2, process=INVOICES)])
     async with store.transaction() as transaction:
@@ -116,10 +116,10 @@ async def test_many_instances_of_which_some_are_known_are_registered_at_once(sto
     await a_process(store, holding=known)
     again = [an_instance(number, version=2, position=at("ship")) for number in range(2_999, -1, -1)]
     await register(store, *again)
-    ids = {one.id for one in known}
+    ids = {instance.id for instance in known}
     assert await instances_of(store, ORDERS) == [
         *instances(range(0, 3_000, 3), position=at("ship")),
-        *(one for one in again if one.id not in ids),
+        *(instance for instance in again if instance.id not in ids),
     ]
 
 
@@ -219,7 +219,7 @@ async def test_cohorts_count_all_instances_of_each_process(store: Store) -> None
     counted = await store.instances.cohorts([ORDERS, UNKNOWN_PROCESS, INVOICES])
     assert counted[UNKNOWN_PROCESS] == ()
     assert counted[INVOICES] == (CountedCohort(cohort=a_cohort(position=at("a")), count=1),)
-    assert {one.cohort: one.count for one in counted[ORDERS]} == {
+    assert {entry.cohort: entry.count for entry in counted[ORDERS]} == {
         a_cohort(position=at("a", "b")): 2,
         a_cohort(position=at("a")): 1,
         a_cohort(position=at()): 1,
@@ -242,7 +242,7 @@ async def test_cohorts_come_by_version_and_status_the_largest_first(store: Store
         ],
     )
     counted = (await store.instances.cohorts([ORDERS]))[ORDERS]
-    assert [one.cohort for one in counted] == [
+    assert [entry.cohort for entry in counted] == [
         a_cohort(position=at("y")),
         a_cohort(position=at("x")),
         a_cohort(status=Status.RUNNING),
@@ -250,7 +250,7 @@ async def test_cohorts_come_by_version_and_status_the_largest_first(store: Store
         a_cohort(status=Status.FAILED),
         a_cohort(2),
     ]
-    assert [one.count for one in counted] == [2, 1, 1, 1, 1, 2]
+    assert [entry.count for entry in counted] == [2, 1, 1, 1, 1, 2]
 
 
 async def test_a_position_is_kept_whatever_its_elements_are_called(store: Store) -> None:
@@ -258,7 +258,7 @@ async def test_a_position_is_kept_whatever_its_elements_are_called(store: Store)
     await a_process(store, holding=held)
     assert await instances_of(store, ORDERS) == held
     counted = (await store.instances.cohorts([ORDERS]))[ORDERS]
-    assert {one.cohort.position: one.count for one in counted} == dict.fromkeys(STRANGE_POSITIONS, 1)
+    assert {entry.cohort.position: entry.count for entry in counted} == dict.fromkeys(STRANGE_POSITIONS, 1)
 
 
 async def test_the_same_position_in_two_processes_is_two_things(store: Store) -> None:
@@ -276,7 +276,7 @@ async def test_more_than_a_thousand_positions_come_at_once(store: Store) -> None
     moved = [a_report(one, position=at(f"task {n}", "and more")) for n, one in enumerate(held)]
     await report_instances(store, reports=moved, caller=ADMIN)
     assert [instance.position for instance in await instances_of(store, ORDERS)] == [
-        one.position for one in moved
+        instance.position for instance in moved
     ]
     assert len((await store.instances.cohorts([ORDERS]))[ORDERS]) == 1_201
 
@@ -288,9 +288,9 @@ async def test_ten_thousand_instances_are_registered_and_reported_at_once(store:
     ended = [a_report(instance, status=Status.COMPLETED, position=at()) for instance in held[::2]]
     await report_instances(store, reports=ended, caller=ADMIN)
     counted = (await store.instances.cohorts([ORDERS]))[ORDERS]
-    assert sum(one.count for one in counted if one.cohort.status is Status.COMPLETED) == 5_000
-    assert sum(one.count for one in counted) == 10_000
-    assert {one.cohort.version for one in counted if one.cohort.status is Status.COMPLETED} == {1}
+    assert sum(entry.count for entry in counted if entry.cohort.status is Status.COMPLETED) == 5_000
+    assert sum(entry.count for entry in counted) == 10_000
+    assert {entry.cohort.version for entry in counted if entry.cohort.status is Status.COMPLETED} == {1}
 
 
 async def test_transactions_about_the_same_instance_take_turns(store: Store) -> None:

@@ -67,13 +67,13 @@ pytestmark = pytest.mark.anyio
 Stop = Callable[[Store, Upgrade], Awaitable[Upgrade]]
 
 
-def sharing(name: str, *, size: int = 2, partition: int = 6, clock: Clock | None = None) -> Worker:
+def a_partition_worker(name: str, *, size: int = 2, partition: int = 6, clock: Clock | None = None) -> Worker:
     """A worker that claims at most six instances at a time."""
     worker = a_worker(name, size=size, clock=clock)
     return replace(worker, chunk_policy=replace(worker.chunk_policy, partition_size=partition))
 
 
-ONE, TWO, THREE = (sharing(name) for name in ("one", "two", "three"))
+ONE, TWO, THREE = (a_partition_worker(name) for name in ("one", "two", "three"))
 
 
 async def holders_of(store: Store, upgrade: Upgrade) -> list[str | None]:
@@ -111,7 +111,7 @@ async def partitions_worked(store: Store, upgrade: Upgrade) -> list[int]:
     """How many outcomes each partition comes to, taken one after the other, each worked in one chunk."""
     sizes: list[int] = []
     while not upgrade.is_finished:
-        worker = sharing(f"worker {len(sizes)}", size=1_000)
+        worker = a_partition_worker(f"worker {len(sizes)}", size=1_000)
         await taken(store, upgrade.id, worker)
         done = await next_chunk(store, upgrade, worker)
         sizes.append(done.total - upgrade.total)
@@ -167,7 +167,7 @@ async def test_retries_and_undos_are_partitioned_too(store: Store) -> None:
     assert {instance.version for instance in await instances_of(store, ORDERS)} == {1}
 
 
-async def test_workers_share_an_upgrade_from_its_start(store: Store) -> None:
+async def test_workers_run_one_upgrade_from_its_start(store: Store) -> None:
     shared = await a_shared_upgrade(store)
     assert await holders_of(store, shared) == ["one", "two", None]
     await taken(store, shared.id, THREE)
@@ -209,7 +209,7 @@ async def test_concurrent_workers_move_each_instance_once(
     store: Store, workers: int, selection: Selection
 ) -> None:
     queued = await a_queued_upgrade(store, 100, selection)
-    several = [sharing(f"worker {number}", size=3, partition=7) for number in range(workers)]
+    several = [a_partition_worker(f"worker {number}", size=3, partition=7) for number in range(workers)]
     ends = await gather(*(finish_upgrade(store, queued, worker) for worker in several))
     assert {(upgrade.state, upgrade.upgraded, upgrade.skipped) for upgrade in ends} == {
         (UpgradeState.COMPLETED, 100, 0)
@@ -231,7 +231,8 @@ async def test_skips_are_counted_over_all_partitions(store: Store) -> None:
     done = await work(store, queued.id)
     assert (done.state, done.upgraded, done.skipped) == (UpgradeState.COMPLETED, 10, 5)
     [counted] = (await store.upgrades.skip_decisions([queued.id]))[queued.id]
-    assert (counted.count, [one.code for one in counted.decision.reasons]) == (5, [ReasonCode.NOT_PENDING])
+    assert counted.count == 5
+    assert [reason.code for reason in counted.decision.reasons] == [ReasonCode.NOT_PENDING]
 
 
 async def test_outcomes_by_ids_are_those_processed_so_far_in_any_partition(store: Store) -> None:
@@ -245,14 +246,14 @@ async def test_outcomes_by_ids_are_those_processed_so_far_in_any_partition(store
     reached = {outcome.instance for outcome in outcomes}
     assert len(outcomes) == len(reached) == 6
     assert [outcome.instance for outcome in outcomes] == [
-        given for given in map(an_id, numbers) if given in reached
+        instance_id for instance_id in map(an_id, numbers) if instance_id in reached
     ]
     cancelled = await cancel_upgrade(store, queued.id, caller=ADMIN)
     assert cancelled.total == 6
     assert await outcomes_of(store, queued.id) == outcomes
     stored = await kinds_of(store, queued.id)
     moved = [instance.id for instance in await instances_of(store, ORDERS) if instance.version == 2]
-    assert set(moved) == {given for given, kind in stored.items() if kind is OutcomeKind.UPGRADED}
+    assert set(moved) == {instance_id for instance_id, kind in stored.items() if kind is OutcomeKind.UPGRADED}
 
 
 async def test_the_outcomes_of_a_later_partition_are_pruned_from_its_start(store: Store) -> None:
@@ -262,7 +263,7 @@ async def test_the_outcomes_of_a_later_partition_are_pruned_from_its_start(store
     await next_chunk(store, queued, TWO)
     await cancel_upgrade(store, queued.id, caller=ADMIN, clock=a_clock())
     listed = await outcomes_of(store, queued.id)
-    assert [one.instance for one in listed] == [an_id(6), an_id(7)]
+    assert [outcome.instance for outcome in listed] == [an_id(6), an_id(7)]
     for gone in (1, 2):
         async with store.transaction() as transaction:
             [old] = await transaction.upgrades.lock_prunable(EVENING, 10)
@@ -279,7 +280,7 @@ async def test_an_upgrade_without_workers_comes_first(store: Store) -> None:
     found = await claim(store, THREE)
     assert found is not None
     assert found.id == other.id
-    found = await claim(store, sharing("four"))
+    found = await claim(store, a_partition_worker("four"))
     assert found is not None
     assert found.id == shared.id
 
@@ -320,7 +321,7 @@ async def test_a_small_upgrade_waits_for_at_most_one_partition_of_a_large_one(st
 
 async def test_a_dead_worker_is_replaced_before_a_younger_upgrade_starts(store: Store) -> None:
     clock = MovableClock()
-    dead, other = (sharing(name, clock=clock) for name in ("dead", "other"))
+    dead, other = (a_partition_worker(name, clock=clock) for name in ("dead", "other"))
     large = await a_queued_upgrade(store, 30)
     await work_and_die(store, large.id, dead, chunks=1)
     await a_small_one(store)
@@ -381,7 +382,7 @@ async def test_a_shared_upgrade_blocks_others_of_its_process(store: Store) -> No
 
 async def test_only_the_partition_of_the_dead_worker_is_taken_over(store: Store) -> None:
     clock = MovableClock()
-    dead, alive, third = (sharing(name, clock=clock) for name in ("dead", "alive", "third"))
+    dead, alive, third = (a_partition_worker(name, clock=clock) for name in ("dead", "alive", "third"))
     queued = await a_queued_upgrade(store, 12)
     await work_and_die(store, queued.id, dead, chunks=1)
     clock.go_on(seconds=8)
@@ -404,7 +405,7 @@ async def test_the_rest_of_the_partition_of_a_dead_worker_is_free(store: Store) 
     queued = await a_queued_upgrade(store, 12)
     dead = a_worker("dead", size=2)
     await work_and_die(store, queued.id, dead, chunks=1)
-    await taken(store, queued.id, sharing("third", clock=a_clock(EVENING)))
+    await taken(store, queued.id, a_partition_worker("third", clock=a_clock(EVENING)))
     assert await holders_of(store, queued) == ["third", None]
     before = await everything_in(store)
     [after] = before.upgrades
@@ -427,7 +428,7 @@ async def test_an_upgrade_is_queued_when_the_last_worker_gives_it_back(store: St
 
 async def test_a_dead_worker_does_not_count_when_an_upgrade_is_given_back(store: Store) -> None:
     clock = MovableClock()
-    dead, alive = (sharing(name, clock=clock) for name in ("dead", "alive"))
+    dead, alive = (a_partition_worker(name, clock=clock) for name in ("dead", "alive"))
     queued = await a_queued_upgrade(store, 12)
     for worker in (dead, alive):
         await taken(store, queued.id, worker)

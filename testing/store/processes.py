@@ -1,4 +1,4 @@
-"""What every store answers about processes and versions, and keeps of them."""
+"""Processes and versions are stored, published, found and listed."""
 
 import pytest
 
@@ -75,7 +75,7 @@ async def test_processes_are_listed_by_age(store: Store) -> None:
     keys = [a_key(code) for code in ("zebra", "ant", "möwe", "cat", "bee")]
     await add(store, *keys)
     for size in (1, 2, 5, 6):
-        assert [one.key for one in await walk(store.processes.page, first=size)] == keys
+        assert [process.key for process in await walk(store.processes.page, first=size)] == keys
 
 
 async def test_a_page_of_processes_goes_on_behind_its_last_key_whatever_is_added(store: Store) -> None:
@@ -83,7 +83,7 @@ async def test_a_page_of_processes_goes_on_behind_its_last_key_whatever_is_added
     first = await store.processes.page(PageRequest(first=2))
     await add(store, a_key("aa"))
     rest = await store.processes.page(PageRequest(first=5, after=first.sort_keys[-1]))
-    assert [one.key.code for one in (*first.items, *rest.items)] == ["a", "b", "c", "aa"]
+    assert [process.key.code for process in (*first.items, *rest.items)] == ["a", "b", "c", "aa"]
     assert (first.has_next, rest.has_next) == (True, False)
 
 
@@ -142,7 +142,8 @@ async def test_a_model_is_kept_byte_by_byte(store: Store) -> None:
     assert await store.processes.model(ORDERS, THREE) is None
     assert await store.processes.model(INVOICES, ONE) is None
     assert await store.processes.model(UNKNOWN_PROCESS, ONE) is None
-    assert [one.has_model for one in (await store.processes.versions([ORDERS]))[ORDERS]] == [True, False]
+    versions = (await store.processes.versions([ORDERS]))[ORDERS]
+    assert [version.has_model for version in versions] == [True, False]
 
 
 async def test_a_version_put_again_takes_the_place_of_the_former(store: Store) -> None:
@@ -183,7 +184,7 @@ async def test_more_than_a_thousand_processes_are_asked_about_at_once(store: Sto
         for key in (keys[0], keys[-1]):
             await transaction.instances.register(key, [an_instance(process=key), an_instance(process=key)])
     requested_keys = [*reversed(keys), UNKNOWN_PROCESS]
-    assert [one.key for one in await walk(store.processes.page)] == keys
+    assert [process.key for process in await walk(store.processes.page)] == keys
     assert set(await store.processes.find_many(requested_keys)) == set(keys)
     versions = await store.processes.versions(requested_keys)
     assert versions == {**dict.fromkeys(keys, (a_version(1),)), UNKNOWN_PROCESS: ()}
@@ -223,7 +224,7 @@ async def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
 
 
 async def test_what_was_rolled_back_can_be_added_again_as_something_else(store: Store) -> None:
-    """Numbers that a database gave out and took back must not live on in a cache."""
+    """A cache must not keep surrogate keys of a rolled back transaction."""
     async with a_transaction_that_fails(store) as transaction:
         await transaction.processes.add(a_stored_process(ORDERS))
         await transaction.processes.add(a_stored_process(INVOICES))

@@ -80,7 +80,7 @@ async def test_only_upgrades_finished_before_the_time_are_pruned(store: Store) -
     assert await prune(store, before=NOON) == 0
     assert await prune(store, before=NOON + A_MOMENT) == 3
     assert await prune(store, before=EVENING) == 0
-    assert [len(await outcomes_of(store, one.id)) for one in (at_noon, in_the_evening)] == [0, 3]
+    assert [len(await outcomes_of(store, upgrade.id)) for upgrade in (at_noon, in_the_evening)] == [0, 3]
     assert await prune(store, before=EVENING + A_MOMENT) == 3
     assert await prune(store, before=EVENING + A_MOMENT) == 0
 
@@ -135,7 +135,7 @@ async def test_outcomes_are_pruned_in_steps_from_the_first_on(
         assert await outcomes_of(store, done.id) == listed[gone:]
         which = OutcomeFilter(kind=OutcomeKind.UPGRADED)
         assert await outcomes_of(store, done.id, which) == [
-            one for one in listed[gone:] if one.kind is OutcomeKind.UPGRADED
+            outcome for outcome in listed[gone:] if outcome.kind is OutcomeKind.UPGRADED
         ]
     assert gone == 5
     async with store.transaction() as transaction:

@@ -1,4 +1,4 @@
-"""What every store answers about a selection before anything is upgraded: its cohorts, and who is in them."""
+"""A selection has cohorts, and a cohort has instances, before an upgrade runs."""
 
 from collections.abc import Iterable
 
@@ -279,7 +279,7 @@ async def test_more_than_a_thousand_cohorts_are_counted_and_paged_at_once(
 
 
 def _ids(pages: Iterable[Page[Instance]]) -> set[InstanceId]:
-    return {one.id for page in pages for one in page.items}
+    return {instance.id for page in pages for instance in page.items}
 
 
 @EACH_SELECTION

@@ -1,4 +1,4 @@
-"""How every store keeps upgrades, and answers what they did."""
+"""Upgrades are stored, and their outcomes and decisions are read."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -136,7 +136,7 @@ async def test_upgrades_are_listed_from_the_newest(store: Store) -> None:
         added = await add(store, number, all_active(), ORDERS if is_order else INVOICES)
         (orders if is_order else invoices).insert(0, added)
     everything = sorted(
-        [*orders, *invoices], key=lambda one: [an_upgrade_id(n) for n in range(7)].index(one.id)
+        [*orders, *invoices], key=lambda upgrade: [an_upgrade_id(n) for n in range(7)].index(upgrade.id)
     )
     for size in (1, 2, 7, 8):
         assert await upgrades_of(store, first=size) == everything[::-1]
@@ -234,7 +234,7 @@ async def test_outcomes_are_filtered_by_kind_and_reason(
     upgrade = await mixed_outcomes(store)
     for size in (1, 2, 8):
         found = await outcomes_of(store, upgrade.id, which, first=size)
-        assert [one.instance for one in found] == [an_id(number) for number in numbers]
+        assert [outcome.instance for outcome in found] == [an_id(number) for number in numbers]
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ async def test_outcomes_of_all_active_are_filtered_too(
     upgrade = await carry_out(store, 1, all_active([an_id(2), an_id(8)]), size=2)
     for size in (1, 2, 5):
         found = await outcomes_of(store, upgrade.id, which, first=size)
-        assert [one.instance for one in found] == [an_id(number) for number in numbers]
+        assert [outcome.instance for outcome in found] == [an_id(number) for number in numbers]
 
 
 async def test_outcomes_of_several_upgrades_are_read_at_once(store: Store) -> None:
@@ -275,7 +275,8 @@ async def test_outcomes_of_several_upgrades_are_read_at_once(store: Store) -> No
     ids = [every.id, unknown, again.id, named.id, every.id]
     pages = await store.upgrades.outcome_pages(ids, OutcomeFilter(), PageRequest(first=2))
     shown = {
-        key: ([(one.instance, one.kind) for one in page.items], page.has_next) for key, page in pages.items()
+        upgrade_id: ([(outcome.instance, outcome.kind) for outcome in page.items], page.has_next)
+        for upgrade_id, page in pages.items()
     }
     assert shown == {
         named.id: ([(an_id(2), UPGRADED), (an_id(9), SKIPPED)], False),
@@ -285,7 +286,7 @@ async def test_outcomes_of_several_upgrades_are_read_at_once(store: Store) -> No
     }
     decisions = await store.upgrades.skip_decisions(ids)
     assert {
-        key: [(one.decision.cohort, one.count) for one in several] for key, several in decisions.items()
+        key: [(entry.decision.cohort, entry.count) for entry in several] for key, several in decisions.items()
     } == {
         named.id: [],
         every.id: [(a_cohort(2), 1)],
@@ -306,7 +307,7 @@ async def test_a_page_of_outcomes_goes_on_while_the_upgrade_does(store: Store) -
         await run_chunk(transaction, upgrade.id, 9)
     after = PageRequest(first=9, after=first.sort_keys[-1])
     rest = (await store.upgrades.outcome_pages([upgrade.id], OutcomeFilter(), after))[upgrade.id]
-    assert [one.instance for one in (*first.items, *rest.items)] == [an_id(n) for n in range(5)]
+    assert [outcome.instance for outcome in (*first.items, *rest.items)] == [an_id(n) for n in range(5)]
 
 
 async def test_outcomes_of_more_than_500_upgrades_are_read_at_once(store: Store) -> None:

@@ -36,7 +36,7 @@ async def a_queued_upgrade(store: Store, size: int = 6) -> Upgrade:
 
 
 async def seen_by_a_watch(store: Store, upgrade: Upgrade, every: float) -> list[Upgrade]:
-    return [one async for one in watch(store, upgrade.id, interval=every)]
+    return [state async for state in watch(store, upgrade.id, interval=every)]
 
 
 async def test_a_finished_upgrade_is_reported_once(store: Store) -> None:
@@ -68,7 +68,7 @@ async def test_the_first_state_and_the_end_are_reported_immediately(store: Store
         await sleep(0.05)
         done = await work(store, queued.id)
         assert await task == done
-        assert [one async for one in watching] == []
+        assert [state async for state in watching] == []
 
 
 async def test_a_short_interval_reports_each_change(store: Store) -> None:
@@ -88,7 +88,8 @@ async def test_a_short_interval_reports_each_change(store: Store) -> None:
         seen = await task
     assert seen[0] == queued
     assert seen[-1] == done
-    assert [one.upgraded for one in seen] == sorted(one.upgraded for one in seen)
+    counts = [state.upgraded for state in seen]
+    assert counts == sorted(counts)
     assert len(seen) == len(set(seen)), "a state is reported once"
 
 

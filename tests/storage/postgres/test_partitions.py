@@ -31,7 +31,7 @@ from uplift.domain.use_cases.upgrade import finish_upgrade
 from uplift.storage.store import SqlStore
 from uplift.storage.transaction import SqlTransaction
 from uplift.testing.builders import ADMIN, ORDERS, a_process, an_id, an_instance, at, instances
-from uplift.testing.store.partitions import ONE, TWO, a_shared_upgrade, holders_of, sharing
+from uplift.testing.store.partitions import ONE, TWO, a_partition_worker, a_shared_upgrade, holders_of
 from uplift.testing.stores import Everything, everything_in, instances_of, outcomes_of
 from uplift.testing.upgrade_work import SMALL, UPGRADED, kinds_of, request, taken, work
 
@@ -65,7 +65,7 @@ async def test_the_two_last_chunks_at_the_same_moment_complete_the_upgrade_once(
     async with store.transaction() as transaction:
         first = await chunk_of(transaction, shared, ONE, 6)
         assert (first.is_last, first.upgrade.state) == (True, UpgradeState.RUNNING)
-        other = create_task(run_upgrade(neighbour, shared, sharing("two", size=6)))
+        other = create_task(run_upgrade(neighbour, shared, a_partition_worker("two", size=6)))
         await until_someone_waits_for_a_row(store)
     done = await other
     assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 12)
@@ -99,7 +99,7 @@ async def test_many_workers_take_back_what_an_upgrade_did(
     await a_process(store, holding=held)
     done = await work(store, (await request(store)).id)
     undo = await request_undo(store, UndoRequest(upgrade_id=done.id), caller=ADMIN, worker=SMALL)
-    several = [sharing(f"worker {number}", size=7 + attempt, partition=40) for number in range(4)]
+    several = [a_partition_worker(f"worker {number}", size=7 + attempt, partition=40) for number in range(4)]
     ends = await gather(
         *(
             finish_upgrade((store, neighbour)[number % 2], undo, worker)
@@ -192,7 +192,7 @@ async def test_many_workers_with_many_cohorts_wait_for_each_other_but_never_in_a
     await a_process(store)
     await register_instances(store, process=ORDERS, instances=held, caller=ADMIN)
     queued = await request(store, all_active())
-    several = [sharing(f"worker {number}", size=17, partition=60) for number in range(6)]
+    several = [a_partition_worker(f"worker {number}", size=17, partition=60) for number in range(6)]
     ends = await gather(
         *(
             finish_upgrade((store, neighbour)[number % 2], queued, worker)
