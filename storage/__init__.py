@@ -1,1 +1,1 @@
-"""Where processes, versions, instances and upgrades are kept."""
+"""Stores processes, versions, instances and upgrades in SQLite, PostgreSQL or memory."""

@@ -1,4 +1,4 @@
-"""What does one kind of database bring along, that the rest of the store need not know?"""
+"""The protocol of a kind of database: its connections, locks and errors."""
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
@@ -11,7 +11,7 @@ class PoolUse(NamedTuple):
     """How many connections of a pool are in use, and how many there can be."""
 
     in_use: int
-    most: int
+    limit: int
 
 
 class Backend(Protocol):

@@ -1,4 +1,4 @@
-"""How a database is opened, read and written, whichever it is."""
+"""Opens, reads and writes an SQLite or PostgreSQL database."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager

@@ -1,4 +1,4 @@
-"""Which schema does a database have, and what is done if this program works with another?
+"""Compares the schema of a database with the newest revision, and migrates it.
 
 The database keeps the number of its revision where Alembic does. As long as that is the newest, one small
 query is all that a start costs: Alembic itself is imported only when there is something to do.

@@ -130,7 +130,7 @@ class Metrics:
                 self._upgrades.labels(state).set(queue.get(state, 0))
         for name, pool in pools.items():
             self._connections_in_use.labels(name).set(pool.in_use)
-            self._connections_limit.labels(name).set(pool.most)
+            self._connections_limit.labels(name).set(pool.limit)
         return generate_latest(self.registry)
 
     async def measure_lag(self) -> None:

@@ -1,4 +1,4 @@
-"""What the chunks of all databases share: their bounds, their decisions, and recording before moving."""
+"""The chunks of both databases: what they share, and recording before moving."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence

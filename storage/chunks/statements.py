@@ -1,8 +1,8 @@
-"""With which statements is one chunk of an upgrade recorded and moved, however many instances it covers?
+"""The statements on one chunk that both databases share.
 
-The chunk lies between two keys: places of the given ids, or else ids of instances. All statements that find
-its instances repeat all conditions, within one transaction. In SQLite nobody else writes meanwhile; in
-PostgreSQL a row is locked by being moved, or before it is recorded.
+A chunk lies between two positions: places of the ids of the request, or else ids of instances. Each statement
+covers any number of instances, and repeats all conditions that select them, because other transactions may
+change instances between two statements in PostgreSQL.
 """
 
 from typing import Any
@@ -45,7 +45,7 @@ NAMED_IN_CHUNK = select(selected.c.instance_id).where(
     selected.c.place <= UPTO,
     selected.c.instance_id.is_not(None),
 )
-LEFT_OUT_IN_CHUNK = select(selected.c.instance_id).where(
+EXCLUDED_IN_CHUNK = select(selected.c.instance_id).where(
     selected.c.upgrade_id == UPGRADE_ID, selected.c.place > AFTER, selected.c.place <= UPTO
 )
 
@@ -75,7 +75,7 @@ IN_CHUNK: dict[SelectionKind, ColumnElement[bool]] = {
         & IS_ACTIVE
         & (instance.c.id > AFTER)
         & (instance.c.id <= UPTO)
-        & instance.c.id.not_in(LEFT_OUT_IN_CHUNK)
+        & instance.c.id.not_in(EXCLUDED_IN_CHUNK)
     ),
     SelectionKind.RETRY: instance.c.id.in_(RETRIED_IN_CHUNK),
     SelectionKind.UNDO: instance.c.id.in_(UNDONE_IN_CHUNK),

@@ -12,7 +12,7 @@ from uplift.domain.model.upgrade import (
     Upgrade,
 )
 from uplift.domain.ports import RecordedChunk
-from uplift.storage.memory import state as held
+from uplift.storage.memory import state as queries
 from uplift.storage.memory.state import State
 
 
@@ -25,17 +25,19 @@ class ChunksInMemory:
         self._partition = partition
 
     async def end(self, size: int) -> int:
-        return held.end_of_chunk(self._state, self._upgrade, self._partition, size)
+        return queries.end_of_chunk(self._state, self._upgrade, self._partition, size)
 
     async def record(self, size: int, decisions: Collection[Decision]) -> RecordedChunk:
         upgrade, partition = self._upgrade, self._partition
-        end = held.end_of_chunk(self._state, upgrade, partition, size)
+        end = queries.end_of_chunk(self._state, upgrade, partition, size)
         covered = self._state.selected[upgrade.id][partition.cursor : end]
         missing = self._state.missing.get(upgrade.id, frozenset())
         known = [self._state.instances[instance_id] for instance_id in covered if instance_id not in missing]
-        recorded = [instance for instance in known if held.still_selected(upgrade, instance)]
-        cohorts = {instance.id: held.cohort_for(self._state, upgrade, instance) for instance in recorded}
-        self._state.recorded.update({(upgrade.id, given): cohort for given, cohort in cohorts.items()})
+        recorded = [instance for instance in known if queries.still_selected(upgrade, instance)]
+        cohorts = {instance.id: queries.cohort_for(self._state, upgrade, instance) for instance in recorded}
+        self._state.recorded.update(
+            {(upgrade.id, instance_id): cohort for instance_id, cohort in cohorts.items()}
+        )
         moved = self._move_all(cohorts.items(), decisions)
         moving = {decision.cohort for decision in decisions}
         unmoved = Counter(cohort for cohort in cohorts.values() if cohort not in moving)
@@ -69,15 +71,19 @@ class ChunksInMemory:
         self, recorded: Iterable[tuple[InstanceId, Cohort]], decisions: Collection[Decision]
     ) -> int:
         by_cohort = {decision.cohort: decision for decision in decisions}
-        return sum(self._move(given, by_cohort[cohort]) for given, cohort in recorded if cohort in by_cohort)
+        return sum(
+            self._move(instance_id, by_cohort[cohort])
+            for instance_id, cohort in recorded
+            if cohort in by_cohort
+        )
 
-    def _move(self, given: InstanceId, decision: Decision) -> bool:
-        instance = self._state.instances[given]
-        if held.cohort_of(instance) != replace(decision.cohort, origin=None):
+    def _move(self, instance_id: InstanceId, decision: Decision) -> bool:
+        instance = self._state.instances[instance_id]
+        if queries.cohort_of(instance) != replace(decision.cohort, origin=None):
             return False
         assert decision.to_version is not None, "an UPGRADE decision has a version and a position"
         assert decision.to_position is not None
-        self._state.instances[given] = replace(
+        self._state.instances[instance_id] = replace(
             instance, version=decision.to_version, position=decision.to_position
         )
         return True

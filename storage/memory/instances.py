@@ -10,7 +10,7 @@ from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import Selection
 from uplift.domain.model.upgrade import HistoryEntry
 from uplift.domain.ports import InstanceFilter, SelectedCohorts
-from uplift.storage.memory import state as held
+from uplift.storage.memory import state as queries
 from uplift.storage.memory.state import Committed, State
 
 
@@ -26,16 +26,16 @@ class InstanceQueriesInMemory:
 
     async def find_many(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, Instance]:
         known = self._state.instances
-        return {given: known[given] for given in ids if given in known}
+        return {instance_id: known[instance_id] for instance_id in ids if instance_id in known}
 
     async def pages(
         self, process_keys: Sequence[ProcessKey], instance_filter: InstanceFilter, page: PageRequest
     ) -> Mapping[ProcessKey, Page[Instance]]:
         return {
-            process_key: held.page_along(
-                held.instances_in(self._state, process_key),
+            process_key: queries.page_along(
+                queries.instances_in(self._state, process_key),
                 page,
-                lambda one: held.shows(instance_filter, one),
+                lambda instance: queries.shows(instance_filter, instance),
             )
             for process_key in process_keys
         }
@@ -44,44 +44,44 @@ class InstanceQueriesInMemory:
         self, process_keys: Sequence[ProcessKey]
     ) -> Mapping[ProcessKey, tuple[CountedCohort, ...]]:
         return {
-            process_key: held.counted(
-                held.cohort_of(one) for one in held.instances_in(self._state, process_key)
+            process_key: queries.counted(
+                queries.cohort_of(one) for one in queries.instances_in(self._state, process_key)
             )
             for process_key in process_keys
         }
 
     async def count_active(self, process_key: ProcessKey) -> int:
-        return len(held.active_in(self._state, process_key))
+        return len(queries.active_in(self._state, process_key))
 
     async def selected_cohorts(self, process_key: ProcessKey, selection: Selection) -> SelectedCohorts:
-        selected = held.selected_in(self._state, process_key, selection)
+        selected = queries.selected_in(self._state, process_key, selection)
         size = selection.size
         return SelectedCohorts(
-            cohorts=held.counted(held.cohort_of(one) for one in selected),
+            cohorts=queries.counted(queries.cohort_of(one) for one in selected),
             not_found=0 if size is None else size - len(selected),
-            excluded=len(held.active_in(self._state, process_key)) - len(selected) if size is None else 0,
+            excluded=len(queries.active_in(self._state, process_key)) - len(selected) if size is None else 0,
         )
 
     async def cohort_pages(
         self, process_key: ProcessKey, selection: Selection, cohorts: Sequence[Cohort], page: PageRequest
     ) -> Mapping[Cohort, Page[Instance]]:
-        selected = {one.id for one in held.selected_in(self._state, process_key, selection)}
-        own = held.instances_in(self._state, process_key)
+        selected = {one.id for one in queries.selected_in(self._state, process_key, selection)}
+        own = queries.instances_in(self._state, process_key)
         by_cohort: dict[Cohort, list[tuple[int, Instance]]] = {cohort: [] for cohort in cohorts}
         for place, one in enumerate(own, start=1):
-            if one.id in selected and place > (page.after or 0) and held.cohort_of(one) in by_cohort:
-                by_cohort[held.cohort_of(one)].append((place, one))
+            if one.id in selected and place > (page.after or 0) and queries.cohort_of(one) in by_cohort:
+                by_cohort[queries.cohort_of(one)].append((place, one))
         return {cohort: page_of(rows, page.first) for cohort, rows in by_cohort.items()}
 
     async def histories(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, tuple[HistoryEntry, ...]]:
         state = self._state
         return {
-            given: tuple(
-                HistoryEntry(upgrade=upgrade, outcome=held.outcome_of(state, upgrade.id, given))
+            instance_id: tuple(
+                HistoryEntry(upgrade=upgrade, outcome=queries.outcome_of(state, upgrade.id, instance_id))
                 for upgrade in state.upgrades.values()
-                if (upgrade.id, given) in state.recorded
+                if (upgrade.id, instance_id) in state.recorded
             )
-            for given in ids
+            for instance_id in ids
         }
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from uplift.domain.model.selection import UpgradeId
 from uplift.domain.model.upgrade import Partition, Upgrade
-from uplift.storage.memory import state as held
+from uplift.storage.memory import state as queries
 from uplift.storage.memory.chunks import ChunksInMemory
 from uplift.storage.memory.state import Committed, State
 
@@ -41,7 +41,7 @@ class PartitionQueriesInMemory:
         return self._committed.state
 
     async def remaining(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, tuple[Partition, ...]]:
-        return {wanted: held.partitions_in(self._state, wanted) for wanted in ids}
+        return {upgrade_id: queries.partitions_in(self._state, upgrade_id) for upgrade_id in ids}
 
 
 class PartitionRepositoryInMemory:
@@ -53,7 +53,7 @@ class PartitionRepositoryInMemory:
     async def lock_held(
         self, upgrade_id: UpgradeId, worker: str, now: datetime
     ) -> LockedPartitionInMemory | None:
-        partitions = held.partitions_in(self._state, upgrade_id)
+        partitions = queries.partitions_in(self._state, upgrade_id)
         own = next((one for one in partitions if one.lease is not None and one.lease.worker == worker), None)
         if own is None:
             return None

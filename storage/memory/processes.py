@@ -6,7 +6,7 @@ from datetime import datetime
 
 from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber, VersionState
-from uplift.storage.memory import state as held
+from uplift.storage.memory import state as queries
 from uplift.storage.memory.state import Committed, State
 
 
@@ -21,18 +21,20 @@ class ProcessQueriesInMemory:
         return self._committed.state
 
     async def find(self, process_key: ProcessKey) -> Process | None:
-        return held.process_in(self._state, process_key)
+        return queries.process_in(self._state, process_key)
 
     async def page(self, page: PageRequest) -> Page[Process]:
         state = self._state
-        return held.page_along((held.as_it_stands(state, one) for one in state.processes.values()), page)
+        return queries.page_along(
+            (queries.as_it_stands(state, one) for one in state.processes.values()), page
+        )
 
     async def find_many(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Process]:
-        found = ((process_key, held.process_in(self._state, process_key)) for process_key in process_keys)
+        found = ((process_key, queries.process_in(self._state, process_key)) for process_key in process_keys)
         return {key: process for key, process in found if process is not None}
 
     async def versions(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]:
-        return {process_key: held.versions_in(self._state, process_key) for process_key in process_keys}
+        return {process_key: queries.versions_in(self._state, process_key) for process_key in process_keys}
 
     async def model(self, process_key: ProcessKey, number: VersionNumber) -> bytes | None:
         return self._state.models.get((process_key, number))
@@ -45,7 +47,7 @@ class ProcessRepositoryInMemory:
         self._state = state
 
     async def find(self, process_key: ProcessKey) -> Process | None:
-        return held.process_in(self._state, process_key)
+        return queries.process_in(self._state, process_key)
 
     async def add(self, process: Process) -> None:
         self._state.processes[process.key] = process
@@ -53,7 +55,7 @@ class ProcessRepositoryInMemory:
     async def lock_versions(
         self, process_keys: Sequence[ProcessKey]
     ) -> Mapping[ProcessKey, tuple[Version, ...]]:
-        return {process_key: held.versions_in(self._state, process_key) for process_key in process_keys}
+        return {process_key: queries.versions_in(self._state, process_key) for process_key in process_keys}
 
     async def model(self, process_key: ProcessKey, number: VersionNumber) -> bytes | None:
         return self._state.models.get((process_key, number))

@@ -1,4 +1,4 @@
-"""What does a store in memory hold, and what follows from it?"""
+"""The data of a store in memory, and functions that read it."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -84,7 +84,7 @@ def active_in(state: State, key: ProcessKey) -> list[Instance]:
 def selected_in(state: State, key: ProcessKey, selection: Selection) -> list[Instance]:
     """The instances that a selection means now."""
     if selection.kind is SelectionKind.BY_IDS:
-        named = (state.instances.get(given) for given in selection.named_ids)
+        named = (state.instances.get(instance_id) for instance_id in selection.named_ids)
         return [one for one in named if one is not None and one.process == key]
     left_out = set(selection.named_ids)
     return [one for one in active_in(state, key) if one.id not in left_out]
@@ -116,7 +116,7 @@ def partitions_in(state: State, upgrade: UpgradeId) -> tuple[Partition, ...]:
     return tuple(sorted(own, key=lambda partition: partition.last))
 
 
-def prunable_in(state: State, before: datetime, most: int) -> tuple[Upgrade, ...]:
+def prunable_in(state: State, before: datetime, limit: int) -> tuple[Upgrade, ...]:
     """The oldest upgrades that were finished before a time and have something to forget."""
     needed = {one.of for one in state.upgrades.values() if not one.is_finished}
     old = (
@@ -125,7 +125,7 @@ def prunable_in(state: State, before: datetime, most: int) -> tuple[Upgrade, ...
         if one.finished_at is not None and one.finished_at < before and one.id not in needed
     )
     full = (one for one in old if one.pruned_at is None or outcomes_in(state, one.id))
-    return tuple(islice(full, most))
+    return tuple(islice(full, limit))
 
 
 def known_in(state: State, caller: str, key: str, since: datetime) -> KnownRequest | None:
@@ -141,7 +141,7 @@ def end_of_chunk(state: State, upgrade: Upgrade, partition: Partition, size: int
     behind = enumerate(
         state.selected[upgrade.id][partition.cursor : partition.last], start=partition.cursor + 1
     )
-    active = (end for end, given in behind if still_selected(upgrade, state.instances[given]))
+    active = (end for end, instance_id in behind if still_selected(upgrade, state.instances[instance_id]))
     return next(islice(active, size - 1, None), partition.last)
 
 
@@ -182,26 +182,26 @@ def outcomes_in(state: State, upgrade: UpgradeId) -> list[Outcome]:
     if state.upgrades[upgrade].selection is SelectionKind.BY_IDS:
         left = partitions_in(state, upgrade)
         asked_for: Iterable[InstanceId] = [
-            given
-            for place, given in enumerate(state.selected[upgrade], start=1)
+            instance_id
+            for place, instance_id in enumerate(state.selected[upgrade], start=1)
             if not any(partition.cursor < place <= partition.last for partition in left)
         ]
     else:
-        places = {given: place for place, given in enumerate(state.selected[upgrade])}
-        done = (given for owner, given in state.recorded if owner == upgrade)
+        places = {instance_id: place for place, instance_id in enumerate(state.selected[upgrade])}
+        done = (instance_id for owner, instance_id in state.recorded if owner == upgrade)
         asked_for = sorted(done, key=places.__getitem__)
-    return [outcome_of(state, upgrade, given) for given in asked_for]
+    return [outcome_of(state, upgrade, instance_id) for instance_id in asked_for]
 
 
-def outcome_of(state: State, upgrade: UpgradeId, given: InstanceId) -> Outcome:
+def outcome_of(state: State, upgrade: UpgradeId, instance_id: InstanceId) -> Outcome:
     """What an upgrade did to an instance, or to an id that none has."""
-    cohort = state.recorded.get((upgrade, given))
+    cohort = state.recorded.get((upgrade, instance_id))
     if cohort is None:
-        return Outcome(instance=given, reasons=(INSTANCE_NOT_FOUND,))
+        return Outcome(instance=instance_id, reasons=(INSTANCE_NOT_FOUND,))
     decision = state.decisions[upgrade, cohort].decision
     upgraded = decision.verdict is Verdict.UPGRADE
     return Outcome(
-        instance=given,
+        instance=instance_id,
         reasons=decision.reasons,
         from_version=cohort.version,
         to_version=decision.to_version if upgraded else cohort.version,
@@ -233,8 +233,8 @@ def page_along(
     return page_of(rows, page.first)
 
 
-def _origin(state: State, of: UpgradeId, given: InstanceId) -> Origin:
-    outcome = outcome_of(state, of, given)
+def _origin(state: State, of: UpgradeId, instance_id: InstanceId) -> Origin:
+    outcome = outcome_of(state, of, instance_id)
     assert outcome.from_version is not None, "a moved instance has versions and positions"
     assert outcome.to_version is not None
     assert outcome.from_position is not None

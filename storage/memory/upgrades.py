@@ -12,7 +12,7 @@ from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import SelectionKind, UpgradeId, WorkedSelection
 from uplift.domain.model.upgrade import RATED_FROM, RATED_UPGRADES, Outcome, OutcomeKind, Partition, Upgrade
 from uplift.domain.ports import OutcomeFilter
-from uplift.storage.memory import state as held
+from uplift.storage.memory import state as queries
 from uplift.storage.memory.partitions import LockedPartitionInMemory
 from uplift.storage.memory.state import Committed, State
 
@@ -25,7 +25,7 @@ class LockedUpgradeInMemory:
         self.upgrade = upgrade
 
     async def remaining(self) -> tuple[Partition, ...]:
-        return held.partitions_in(self._state, self.upgrade.id)
+        return queries.partitions_in(self._state, self.upgrade.id)
 
     async def save(self, upgrade: Upgrade) -> None:
         self._state.upgrades[upgrade.id] = upgrade
@@ -36,12 +36,12 @@ class LockedUpgradeInMemory:
 
     async def prune_outcomes(self, limit: int) -> int:
         upgrade_id = self.upgrade.id
-        outcomes = held.outcomes_in(self._state, upgrade_id)
+        outcomes = queries.outcomes_in(self._state, upgrade_id)
         pruned, kept = outcomes[:limit], outcomes[limit:]
         for outcome in pruned:
             self._state.recorded.pop((upgrade_id, outcome.instance), None)
         self._state.selected[upgrade_id] = tuple(outcome.instance for outcome in kept)
-        for partition in held.partitions_in(self._state, upgrade_id):
+        for partition in queries.partitions_in(self._state, upgrade_id):
             del self._state.partitions[upgrade_id, partition.last]
         return len(pruned)
 
@@ -61,7 +61,7 @@ class UpgradeQueriesInMemory:
 
     async def find_many(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, Upgrade]:
         known = self._state.upgrades
-        return {wanted: known[wanted] for wanted in ids if wanted in known}
+        return {upgrade_id: known[upgrade_id] for upgrade_id in ids if upgrade_id in known}
 
     async def page(self, process_key: ProcessKey | None, page: PageRequest) -> Page[Upgrade]:
         numbered = list(enumerate(self._state.upgrades.values(), start=1))
@@ -73,11 +73,11 @@ class UpgradeQueriesInMemory:
         return page_of(rows, page.first)
 
     async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
-        found = held.claimable_in(self._state, now, only)
+        found = queries.claimable_in(self._state, now, only)
         return None if found is None else found[0]
 
     async def known_request(self, idempotency_key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
-        return held.known_in(self._state, idempotency_key.caller, idempotency_key.key, since)
+        return queries.known_in(self._state, idempotency_key.caller, idempotency_key.key, since)
 
     async def measured_rate(self) -> float | None:
         large = [one for one in self._state.upgrades.values() if one.total >= RATED_FROM]
@@ -89,10 +89,10 @@ class UpgradeQueriesInMemory:
         self, ids: Sequence[UpgradeId], outcome_filter: OutcomeFilter, page: PageRequest
     ) -> Mapping[UpgradeId, Page[Outcome]]:
         return {
-            upgrade: held.page_along(
-                held.outcomes_in(self._state, upgrade),
+            upgrade: queries.page_along(
+                queries.outcomes_in(self._state, upgrade),
                 page,
-                lambda one: held.shows_outcome(outcome_filter, one),
+                lambda outcome: queries.shows_outcome(outcome_filter, outcome),
             )
             for upgrade in ids
         }
@@ -104,7 +104,7 @@ class UpgradeQueriesInMemory:
         return {
             upgrade: tuple(
                 kept[owner, cohort]
-                for owner, cohort in sorted(kept, key=lambda one: held.order_of(one[1]))
+                for owner, cohort in sorted(kept, key=lambda one: queries.order_of(one[1]))
                 if owner == upgrade and kept[owner, cohort].decision.verdict is Verdict.SKIP
             )
             for upgrade in ids
@@ -127,7 +127,7 @@ class UpgradeRepositoryInMemory:
     async def add(
         self, upgrade: Upgrade, selection: WorkedSelection
     ) -> tuple[LockedUpgradeInMemory, LockedPartitionInMemory]:
-        present = {one.id: one for one in held.instances_in(self._state, upgrade.process)}
+        present = {one.id: one for one in queries.instances_in(self._state, upgrade.process)}
         kept = upgrade
         if selection.kind is SelectionKind.BY_IDS:
             self._state.selected[upgrade.id] = selection.named_ids
@@ -140,7 +140,7 @@ class UpgradeRepositoryInMemory:
         else:
             earlier = [
                 outcome.instance
-                for outcome in held.outcomes_in(self._state, selection.of)
+                for outcome in queries.outcomes_in(self._state, selection.of)
                 if outcome.instance in present
                 and (
                     any(reason.code in selection.reasons for reason in outcome.reasons)
@@ -148,19 +148,19 @@ class UpgradeRepositoryInMemory:
                     else outcome.kind is OutcomeKind.UPGRADED
                 )
             ]
-            in_order = {given: place for place, given in enumerate(present)}
+            in_order = {instance_id: place for place, instance_id in enumerate(present)}
             self._state.selected[upgrade.id] = tuple(sorted(earlier, key=in_order.__getitem__))
         self._state.upgrades[upgrade.id] = kept
         whole = Partition(upgrade=upgrade.id, cursor=0, last=len(self._state.selected[upgrade.id]))
         return LockedUpgradeInMemory(self._state, kept), LockedPartitionInMemory(self._state, kept, whole)
 
     async def known_request(self, idempotency_key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
-        return held.known_in(self._state, idempotency_key.caller, idempotency_key.key, since)
+        return queries.known_in(self._state, idempotency_key.caller, idempotency_key.key, since)
 
     async def lock_claimable(
         self, now: datetime, *, only: UpgradeId | None = None
     ) -> tuple[LockedUpgradeInMemory, LockedPartitionInMemory] | None:
-        found = held.claimable_in(self._state, now, only)
+        found = queries.claimable_in(self._state, now, only)
         if found is None:
             return None
         upgrade, partition = found
@@ -170,5 +170,5 @@ class UpgradeRepositoryInMemory:
         )
 
     async def lock_prunable(self, before: datetime, limit: int) -> tuple[LockedUpgradeInMemory, ...]:
-        prunable = held.prunable_in(self._state, before, limit)
+        prunable = queries.prunable_in(self._state, before, limit)
         return tuple(LockedUpgradeInMemory(self._state, upgrade) for upgrade in prunable)

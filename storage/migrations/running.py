@@ -1,4 +1,4 @@
-"""How are the revisions run? Importing Alembic takes time: only what finds another schema imports this."""
+"""Runs the revisions. Import it only when a schema is not the newest: importing Alembic takes time."""
 
 from functools import cache
 from pathlib import Path

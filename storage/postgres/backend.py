@@ -1,4 +1,4 @@
-"""How a PostgreSQL database is opened: with which connections and settings."""
+"""Opens a PostgreSQL database, with its pools, settings and locks."""
 
 import os
 from collections.abc import AsyncIterator, Mapping

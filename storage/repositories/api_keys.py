@@ -1,4 +1,4 @@
-"""Where API keys are kept: never a key itself, only the digest of its secret; and how they are used."""
+"""Stores API keys, as digests of their secrets only, and how they are used."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta

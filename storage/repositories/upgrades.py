@@ -26,7 +26,9 @@ class SqlLockedUpgrade:
         self.upgrade = upgrade
 
     async def remaining(self) -> tuple[Partition, ...]:
-        return await partitions.partitions_left(self._session.connection, self._upgrade_keys, self.upgrade.id)
+        return await partitions.remaining_partitions(
+            self._session.connection, self._upgrade_keys, self.upgrade.id
+        )
 
     async def save(self, upgrade: Upgrade) -> None:
         self._session.changed[upgrade.id] = upgrade

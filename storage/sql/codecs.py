@@ -1,4 +1,4 @@
-"""How values of many parts are kept in one column: as JSON, read back into the very same values."""
+"""Writes values of many parts into one column as JSON, and reads the same values back."""
 
 import json
 from collections.abc import Sequence

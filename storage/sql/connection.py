@@ -1,4 +1,4 @@
-"""What does the store ask of a connection, whichever database it leads to?"""
+"""The connection that statements run on."""
 
 from typing import Any
 

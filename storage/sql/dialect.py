@@ -1,4 +1,4 @@
-"""What SQL says differently from one database to another."""
+"""The parts of SQL that differ between SQLite and PostgreSQL."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache

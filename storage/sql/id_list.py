@@ -1,4 +1,4 @@
-"""How many ids reach a statement at once: as one bound value, unpacked by the database into a table.
+"""Passes a list of ids to a statement as one bound parameter, which the database unpacks into a table.
 
 A list of parameters is limited in length and slow to bind; a temporary table costs a statement an id.
 """

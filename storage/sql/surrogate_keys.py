@@ -1,4 +1,4 @@
-"""Which small numbers stand for the process names and positions of the domain?
+"""Maps process keys and positions to the small integers that stand for them in the tables.
 
 Both are written once and never change, so what has been committed is remembered as long as the program runs.
 """

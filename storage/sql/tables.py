@@ -1,4 +1,4 @@
-"""What is kept, and in which shape. The revisions in uplift.storage.migrations bring a database into it.
+"""The tables. The revisions in uplift.storage.migrations bring a database into this shape.
 
 One rule shapes the tables that an upgrade writes by the million (`instance`, `outcome`): no index and no
 foreign key stands on a column that an upgrade changes. Either would be looked up once a row: an index makes

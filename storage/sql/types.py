@@ -1,4 +1,4 @@
-"""How values of the domain are written into columns: compactly, and natively where the database can."""
+"""Column types for values of the domain: compact, and native where the database has such a type."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta

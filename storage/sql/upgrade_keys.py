@@ -1,4 +1,4 @@
-"""What does the store know of an upgrade that the domain need not know?"""
+"""The surrogate keys of an upgrade."""
 
 from dataclasses import dataclass
 

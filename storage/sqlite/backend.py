@@ -1,4 +1,4 @@
-"""How an SQLite file is opened: with which connections, settings and locks."""
+"""Opens an SQLite file, with its connections, settings and locks."""
 
 import asyncio
 import logging

@@ -1,7 +1,7 @@
-"""How is a statement executed that is executed again and again?
+"""Prepares statements that run again and again.
 
-SQLAlchemy keeps the SQL of each statement, but works out anew at each execution how to bind values and read
-rows: for a small statement that takes longer than SQLite takes to answer it. Here it is worked out once.
+SQLAlchemy caches the SQL of each statement, but finds the processors of values and rows again at each
+execution: for a small statement that takes longer than SQLite takes to answer it. Here they are found once.
 """
 
 from collections import namedtuple
@@ -25,7 +25,7 @@ few, Linux may let that thread wait for milliseconds.
 
 
 class Rows:
-    """What a statement came to: its rows, the number of rows it changed, or the key of the row it added."""
+    """The result of a statement: its rows, the number of rows it changed, and the key of the row it added."""
 
     __slots__ = ("_rows", "inserted_primary_key", "rowcount")
 
@@ -65,15 +65,15 @@ class Parameter:
 
     def value(self, bound: Mapping[str, Any]) -> Any:
         """The value as SQLite takes it."""
-        given = self.constant if self.name is None else bound[self.name]
-        return given if self.process is None else self.process(given)
+        value = self.constant if self.name is None else bound[self.name]
+        return value if self.process is None else self.process(value)
 
     def values(self, bound: Sequence[Mapping[str, Any]]) -> list[Any]:
         """The value of each of many executions."""
         if self.name is None:
             return [self.constant] * len(bound)
-        given = [one[self.name] for one in bound]
-        return given if self.process is None else [self.process(one) for one in given]
+        values = [parameters[self.name] for parameters in bound]
+        return values if self.process is None else [self.process(value) for value in values]
 
 
 class Prepared:
@@ -110,17 +110,17 @@ class Prepared:
 
 
 class StatementCache:
-    """The statements met so far; one that is met again is prepared."""
+    """The statements that ran so far; one that runs again is prepared."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._met: WeakKeyDictionary[Any, dict[tuple[str, ...], Prepared | None]] = WeakKeyDictionary()
+        self._statements: WeakKeyDictionary[Any, dict[tuple[str, ...], Prepared | None]] = WeakKeyDictionary()
 
     def prepared(self, statement: Any, names: tuple[str, ...]) -> Prepared | None:
         """The statement for values of these names; None when it is new, or depends on the values itself."""
-        known = self._met.get(statement)
+        known = self._statements.get(statement)
         if known is None:
-            self._met[statement] = {}
+            self._statements[statement] = {}
             return None
         if names not in known:
             known[names] = self._prepare(statement, names)

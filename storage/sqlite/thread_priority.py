@@ -1,4 +1,4 @@
-"""How does a thread let all other threads of the machine go first, without ever being left out?"""
+"""Lowers the priority of a thread below all other threads of the machine, without starving it."""
 
 import ctypes
 import os

@@ -1,4 +1,4 @@
-"""Which cohorts do rows with a version, a status and a position name?"""
+"""Reads cohorts from rows with a version, a status and a position."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

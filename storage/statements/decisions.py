@@ -1,4 +1,4 @@
-"""How the decisions that an upgrade has carried out are kept."""
+"""Reads and writes the decisions of upgrades."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

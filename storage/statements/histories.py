@@ -1,6 +1,6 @@
-"""What did upgrades do to an instance, one after the other?
+"""Reads what upgrades did to instances.
 
-Only upgrades that touched instances around this one are looked into: most have a single instance.
+Looks only into upgrades with an outcome around the instance: most upgrades have a single outcome.
 """
 
 from collections import defaultdict
@@ -36,10 +36,10 @@ HISTORIES = (
 async def find_histories(
     connection: Connection, surrogate_keys: SurrogateKeys, ids: Sequence[InstanceId]
 ) -> Mapping[InstanceId, tuple[HistoryEntry, ...]]:
-    """What upgrades did to each of these instances, the oldest first."""
+    """Return what upgrades did to each of these instances, the oldest first."""
     rows = (await connection.execute(HISTORIES, bind_ids(list(dict.fromkeys(ids))))).all()
     positions = await surrogate_keys.positions(positions_named(rows))
     found: dict[InstanceId, list[HistoryEntry]] = defaultdict(list)
     for row, upgraded in zip(rows, await upgrades_of(surrogate_keys, rows), strict=True):
         found[InstanceId(row.uuid)].append(HistoryEntry(upgrade=upgraded, outcome=outcome_of(row, positions)))
-    return {wanted: tuple(found[wanted]) for wanted in ids}
+    return {instance_id: tuple(found[instance_id]) for instance_id in ids}

@@ -1,4 +1,4 @@
-"""How instances are read, registered and reported."""
+"""Reads, registers and updates instances."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ OWNERS = (
     .order_by(instance.c.id)
     .with_for_update(of=instance, key_share=True)
 )
-"""Locks the instances in the order in which chunks do, so that nobody waits for each other."""
+"""Locks the instances in the order of their ids, as chunks do: any other order could deadlock with these."""
 COHORTS = (
     select(
         instance.c.process_id,
@@ -74,30 +74,36 @@ async def find_instances(
 async def instance_pages(
     connection: Connection,
     surrogate_keys: SurrogateKeys,
-    keys: Sequence[ProcessKey],
-    which: InstanceFilter,
+    process_keys: Sequence[ProcessKey],
+    instance_filter: InstanceFilter,
     page: PageRequest,
 ) -> Mapping[ProcessKey, Page[Instance]]:
-    ids = await surrogate_keys.process_ids(keys)
+    ids = await surrogate_keys.process_ids(process_keys)
     listed: dict[ProcessKey, list[tuple[int, Instance]]] = defaultdict(list)
     for part in parts(ids.values()):
-        listings = [select(_listing(process_id, which, page).subquery()) for process_id in part]
+        listings = [select(_listing(process_id, instance_filter, page).subquery()) for process_id in part]
         rows = (await connection.execute(union_all(*listings))).all()
         for row, found in zip(rows, await instances_of(surrogate_keys, rows), strict=True):
             listed[found.process].append((row.id, found))
-    # Nothing promises that the database puts the lists one behind the other.
-    return {key: page_of(sorted(listed[key], key=itemgetter(0)), page.first) for key in keys}
+    # UNION ALL promises no order of its parts.
+    return {
+        process_key: page_of(sorted(listed[process_key], key=itemgetter(0)), page.first)
+        for process_key in process_keys
+    }
 
 
 async def count_cohorts(
-    connection: Connection, surrogate_keys: SurrogateKeys, keys: Sequence[ProcessKey]
+    connection: Connection, surrogate_keys: SurrogateKeys, process_keys: Sequence[ProcessKey]
 ) -> Mapping[ProcessKey, tuple[CountedCohort, ...]]:
-    ids = await surrogate_keys.process_ids(keys)
+    ids = await surrogate_keys.process_ids(process_keys)
     rows = (await connection.execute(COHORTS, {"ids": list(ids.values())})).all()
     counted: dict[int, list[CountedCohort]] = defaultdict(list)
     for row, cohort in zip(rows, await cohorts_of(surrogate_keys, rows), strict=True):
         counted[row.process_id].append(CountedCohort(cohort=cohort, count=row.instances))
-    return {key: tuple(counted[ids[key]]) if key in ids else () for key in keys}
+    return {
+        process_key: tuple(counted[ids[process_key]]) if process_key in ids else ()
+        for process_key in process_keys
+    }
 
 
 async def find_owners(
@@ -137,7 +143,7 @@ async def register(
 async def report(
     connection: Connection, surrogate_keys: SurrogateKeys, process_id: int, reports: Sequence[InstanceReport]
 ) -> None:
-    numbers = await surrogate_keys.position_ids(process_id, [one.position for one in reports])
+    numbers = await surrogate_keys.position_ids(process_id, [report.position for report in reports])
     # By id, for only the last report on an instance counts.
     rows = {
         one.id: {
@@ -151,14 +157,14 @@ async def report(
         await REPORT.execute(connection, list(rows.values()))
 
 
-def _listing(process_id: int, which: InstanceFilter, page: PageRequest) -> Select[Any]:
+def _listing(process_id: int, instance_filter: InstanceFilter, page: PageRequest) -> Select[Any]:
     listing = INSTANCES.where(instance.c.process_id == process_id, instance.c.id > (page.after or 0))
-    if which.status is not None:
-        listing = listing.where(instance.c.status == which.status)
-    if which.status in ACTIVE:
+    if instance_filter.status is not None:
+        listing = listing.where(instance.c.status == instance_filter.status)
+    if instance_filter.status in ACTIVE:
         listing = listing.where(IS_ACTIVE)
-    if which.version is not None:
-        listing = listing.where(instance.c.version == which.version)
+    if instance_filter.version is not None:
+        listing = listing.where(instance.c.version == instance_filter.version)
     return listing.order_by(instance.c.id).limit(page.first + 1)
 
 

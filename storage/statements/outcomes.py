@@ -1,7 +1,7 @@
-"""How the audit of upgrades is read: what each did to each instance.
+"""Reads the outcomes of upgrades.
 
-A selection by ids is read along the ids as they were given, so that an id without an instance shows up in its
-place; one of all active along the instances.
+Those of a selection by ids are read in the order of the request, so that an id without an instance appears in
+its place; all others in the order of registration.
 """
 
 from collections import defaultdict
@@ -45,24 +45,26 @@ FACTS = (
 async def outcome_pages(
     connection: Connection,
     surrogate_keys: SurrogateKeys,
-    upgrades: Sequence[UpgradeId],
-    which: OutcomeFilter,
+    ids: Sequence[UpgradeId],
+    outcome_filter: OutcomeFilter,
     page: PageRequest,
 ) -> Mapping[UpgradeId, Page[Outcome]]:
-    heads = (await connection.execute(HEADS, bind_ids(upgrades))).all()
+    heads = (await connection.execute(HEADS, bind_ids(ids))).all()
     listed: dict[UpgradeId, list[tuple[int, Outcome]]] = defaultdict(list)
     by_id = {head.id: head for head in heads}
     for part, is_by_ids in _parts(heads):
-        bound = {"after": page.after or 0, "most": page.first + 1}
+        bound = {"after": page.after or 0, "limit": page.first + 1}
         for place, head in enumerate(part):
             bound[f"upgrade_{place}"] = head.id
-        rows = (await connection.execute(_listings(len(part), is_by_ids, which), bound)).all()
+        rows = (await connection.execute(_listings(len(part), is_by_ids, outcome_filter), bound)).all()
         positions = await surrogate_keys.positions(positions_named(rows))
         for row in rows:
             head = by_id[row.upgrade_id]
             listed[head.uuid].append((row.key, outcome_of(row, positions)))
-    # Nothing promises that the database puts the lists one behind the other.
-    return {wanted: page_of(sorted(listed[wanted], key=itemgetter(0)), page.first) for wanted in upgrades}
+    # UNION ALL promises no order of its parts.
+    return {
+        upgrade_id: page_of(sorted(listed[upgrade_id], key=itemgetter(0)), page.first) for upgrade_id in ids
+    }
 
 
 def _parts(heads: Sequence[Any]) -> Iterator[tuple[Sequence[Any], bool]]:
@@ -75,32 +77,34 @@ def _parts(heads: Sequence[Any]) -> Iterator[tuple[Sequence[Any], bool]]:
 
 
 @lru_cache(maxsize=64)
-def _listings(count: int, is_by_ids: bool, which: OutcomeFilter) -> CompoundSelect[Any]:
+def _listings(count: int, is_by_ids: bool, outcome_filter: OutcomeFilter) -> CompoundSelect[Any]:
     """The outcomes of so many upgrades, all along their ids or none; kept, for building it takes longest."""
-    return union_all(*(select(_listing(place, is_by_ids, which).subquery()) for place in range(count)))
+    return union_all(
+        *(select(_listing(place, is_by_ids, outcome_filter).subquery()) for place in range(count))
+    )
 
 
-def _listing(place: int, is_by_ids: bool, which: OutcomeFilter) -> Select[Any]:
+def _listing(place: int, is_by_ids: bool, outcome_filter: OutcomeFilter) -> Select[Any]:
     listing = _along_ids(place) if is_by_ids else _along_instances(place)
     key = listing.selected_columns.key
-    listing = listing.where(key > bindparam("after", type_=LONG)).order_by(key).limit(bindparam("most"))
+    listing = listing.where(key > bindparam("after", type_=LONG)).order_by(key).limit(bindparam("limit"))
     is_skipped = decision.c.to_position_id.is_(None)
-    if which.kind is OutcomeKind.UPGRADED:
+    if outcome_filter.kind is OutcomeKind.UPGRADED:
         listing = listing.where(~is_skipped)
-    if which.kind is OutcomeKind.SKIPPED:
+    if outcome_filter.kind is OutcomeKind.SKIPPED:
         listing = listing.where(is_skipped)
-    if which.reason is ReasonCode.INSTANCE_NOT_FOUND:
+    if outcome_filter.reason is ReasonCode.INSTANCE_NOT_FOUND:
         listing = listing.where(outcome.c.instance_id.is_(None))
-    elif which.reason is not None:
-        listing = listing.where(decision.c.codes.contains(stored_code(which.reason)))
+    elif outcome_filter.reason is not None:
+        listing = listing.where(decision.c.codes.contains(stored_code(outcome_filter.reason)))
     return listing
 
 
 def _along_ids(place: int) -> Select[Any]:
-    its_outcome = (outcome.c.upgrade_id == selected.c.upgrade_id) & (
+    recorded = (outcome.c.upgrade_id == selected.c.upgrade_id) & (
         outcome.c.instance_id == selected.c.instance_id
     )
-    found: FromClause = selected.outerjoin(outcome, its_outcome).outerjoin(decision, ITS_DECISION)
+    found: FromClause = selected.outerjoin(outcome, recorded).outerjoin(decision, ITS_DECISION)
     return (
         select(selected.c.upgrade_id, selected.c.ordinal.label("key"), selected.c.uuid, *FACTS)
         .select_from(found)
@@ -125,12 +129,12 @@ def positions_named(rows: Sequence[Any]) -> set[int]:
 
 def outcome_of(row: Any, positions: Mapping[int, Position]) -> Outcome:
     """The outcome of a row with a `uuid` and FACTS."""
-    its_id = InstanceId(row.uuid)
+    instance_id = InstanceId(row.uuid)
     if row.version is None:
-        return Outcome(instance=its_id, reasons=(INSTANCE_NOT_FOUND,))
+        return Outcome(instance=instance_id, reasons=(INSTANCE_NOT_FOUND,))
     stayed = row.to_position_id is None
     return Outcome(
-        instance=its_id,
+        instance=instance_id,
         reasons=decode_reasons(row.reasons),
         from_version=row.version,
         to_version=row.version if stayed else row.to_version,

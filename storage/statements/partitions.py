@@ -1,4 +1,4 @@
-"""How shares of upgrades are kept, and which one a worker should take."""
+"""Reads, leases and writes the partitions of upgrades."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import IS_WAITING, instance, outcome, partition, upgrade
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.sqlite.prepared import RUN_INLINE
-from uplift.storage.statements.upgrades import UPGRADE_COLUMNS, lock_upgrade, opened_of, upgrades_of
+from uplift.storage.statements.upgrades import UPGRADE_COLUMNS, keys_of, lock_upgrade, upgrades_of
 
 other = upgrade.alias("other")
 other_partition = partition.alias("other_partition")
@@ -52,7 +52,7 @@ WORKED_ON = (
 IS_QUEUED = upgrade.c.state == UpgradeState.QUEUED
 IS_RUNNING = upgrade.c.state == UpgradeState.RUNNING
 IS_FREE = or_(
-    # A lease on an upgrade that was stopped meanwhile is worth nothing.
+    # Pausing leaves the leases of workers in place, so those of a QUEUED upgrade do not count.
     IS_QUEUED,
     partition.c.lease_until.is_(None),
     partition.c.lease_until < NOW,
@@ -78,11 +78,11 @@ LOCKED_CLAIMABLE, LOCKED_CLAIMABLE_OF_ONE = (
     )
     for either in (CLAIMABLE, CLAIMABLE_OF_ONE)
 )
-THAT_ENDS_THERE = (partition.c.upgrade_id == bindparam("of_upgrade")) & (
-    partition.c.last_key == bindparam("its_last")
+IS_THIS_PARTITION = (partition.c.upgrade_id == bindparam("of_upgrade")) & (
+    partition.c.last_key == bindparam("of_last")
 )
 STILL_CLAIMABLE = WITH_UPGRADE.where(
-    IS_WAITING, IS_FREE, ~WORKED_ON.where(other.c.id != upgrade.c.id).exists(), THAT_ENDS_THERE
+    IS_WAITING, IS_FREE, ~WORKED_ON.where(other.c.id != upgrade.c.id).exists(), IS_THIS_PARTITION
 )
 HELD = (
     WITH_UPGRADE.add_columns(OTHERS)
@@ -92,13 +92,13 @@ HELD = (
     .with_for_update(of=partition, key_share=True)
     .execution_options(**RUN_INLINE)
 )
-LEFT = (
+REMAINING = (
     select(*PARTITION_COLUMNS)
     .where(partition.c.upgrade_id == bindparam("of_upgrade"))
     .order_by(partition.c.last_key)
     .execution_options(**RUN_INLINE)
 )
-LEFT_OF_MANY = (
+REMAINING_OF_MANY = (
     select(upgrade.c.uuid, *PARTITION_COLUMNS)
     .join_from(ID_LIST, upgrade, upgrade.c.uuid == ID_LIST.c.uuid)
     .join(partition, partition.c.upgrade_id == upgrade.c.id)
@@ -113,10 +113,10 @@ LAST_INSTANCE = select(func.coalesce(func.max(instance.c.id), 0)).where(
 ADD = insert(partition)
 SAVE = (
     update(partition)
-    .where(THAT_ENDS_THERE)
+    .where(IS_THIS_PARTITION)
     .values({name: bindparam(f"new_{name}") for name in ("cursor", "lease_worker", "lease_until")})
 )
-END = delete(partition).where(THAT_ENDS_THERE)
+END = delete(partition).where(IS_THIS_PARTITION)
 
 
 async def find_claimable(
@@ -133,56 +133,55 @@ async def find_claimable(
 async def lock_claimable(
     connection: Connection, surrogate_keys: SurrogateKeys, now: datetime, only: UpgradeId | None
 ) -> tuple[Upgrade, Partition, UpgradeKeys] | None:
-    """The partition to take, among those that nobody else is about to take.
-
-    Nobody else changes it or its upgrade, or takes a partition of another upgrade of the process, until the
-    transaction ends.
-    """
+    """Lock the partition to claim, and its upgrade. Skips partitions that others have locked."""
     for claimable in LOCKED_CLAIMABLE if only is None else LOCKED_CLAIMABLE_OF_ONE:
         locked = (await connection.execute(claimable, {"now": now, "uuid": only})).one_or_none()
         if locked is not None:
             break
     else:
         return None
+    # Locks in the order of a chunk: the partition, then the upgrade. The lock on the process between them
+    # keeps two transactions from claiming partitions of two upgrades of one process.
     await take_turns(connection, "claim", str(locked.process_id))
     await lock_upgrade(connection, surrogate_keys, UpgradeId(locked.uuid))
-    # Others may have changed what these statements waited for: now that can be seen.
-    bound = {"now": now, "of_upgrade": locked.id, "its_last": locked.last_key}
+    # Other transactions may have committed while these statements waited: check the conditions again, in a
+    # new snapshot.
+    bound = {"now": now, "of_upgrade": locked.id, "of_last": locked.last_key}
     return await _first(surrogate_keys, (await connection.execute(STILL_CLAIMABLE, bound)).all())
 
 
 async def lock_held(
-    connection: Connection, surrogate_keys: SurrogateKeys, wanted: UpgradeId, worker: str, now: datetime
+    connection: Connection, surrogate_keys: SurrogateKeys, upgrade_id: UpgradeId, worker: str, now: datetime
 ) -> tuple[Upgrade, Partition, UpgradeKeys, int] | None:
-    """The first partition of an upgrade that is leased to this worker; nobody else changes it."""
-    rows = (await connection.execute(HELD, {"uuid": wanted, "worker": worker, "now": now})).all()
+    """Lock the first partition of an upgrade that is leased to this worker."""
+    rows = (await connection.execute(HELD, {"uuid": upgrade_id, "worker": worker, "now": now})).all()
     if (found := await _first(surrogate_keys, rows)) is None:
         return None
     return *found, rows[0].others + 1
 
 
-async def partitions_left(
+async def remaining_partitions(
     connection: Connection, upgrade_keys: UpgradeKeys, of: UpgradeId
 ) -> tuple[Partition, ...]:
-    """What is left of an upgrade, along its selection."""
-    rows = await connection.execute(LEFT, {"of_upgrade": upgrade_keys.id})
+    """The remaining partitions of an upgrade, along its selection."""
+    rows = await connection.execute(REMAINING, {"of_upgrade": upgrade_keys.id})
     return tuple(_partition(row, of) for row in rows)
 
 
 async def find_partitions(
-    connection: Connection, upgrades: Sequence[UpgradeId]
+    connection: Connection, ids: Sequence[UpgradeId]
 ) -> Mapping[UpgradeId, tuple[Partition, ...]]:
-    """What is left of each of these upgrades."""
+    """The remaining partitions of each of these upgrades."""
     found: dict[UpgradeId, list[Partition]] = defaultdict(list)
-    for row in await connection.execute(LEFT_OF_MANY, bind_ids(upgrades)):
+    for row in await connection.execute(REMAINING_OF_MANY, bind_ids(ids)):
         found[row.uuid].append(_partition(row, row.uuid))
-    return {wanted: tuple(found[wanted]) for wanted in upgrades}
+    return {upgrade_id: tuple(found[upgrade_id]) for upgrade_id in ids}
 
 
 async def whole(
     connection: Connection, upgrade_keys: UpgradeKeys, of: UpgradeId, selection: WorkedSelection
 ) -> Partition:
-    """The partition that is all of a new upgrade."""
+    """The partition that covers the whole selection of a new upgrade."""
     if selection.size is not None:
         return Partition(upgrade=of, cursor=0, last=selection.size)
     if selection.of is None:
@@ -200,11 +199,11 @@ async def add_partition(connection: Connection, upgrade_keys: UpgradeKeys, new: 
 
 async def save_partition(connection: Connection, upgrade_keys: UpgradeKeys, changed: Partition) -> None:
     values = {f"new_{name}": value for name, value in _changing(changed).items()}
-    await connection.execute_later(SAVE, {"of_upgrade": upgrade_keys.id, "its_last": changed.last, **values})
+    await connection.execute_later(SAVE, {"of_upgrade": upgrade_keys.id, "of_last": changed.last, **values})
 
 
 async def end_partition(connection: Connection, upgrade_keys: UpgradeKeys, done: Partition) -> None:
-    await connection.execute_later(END, {"of_upgrade": upgrade_keys.id, "its_last": done.last})
+    await connection.execute_later(END, {"of_upgrade": upgrade_keys.id, "of_last": done.last})
 
 
 async def _first(
@@ -213,7 +212,7 @@ async def _first(
     if not rows:
         return None
     (found,) = await upgrades_of(surrogate_keys, rows)
-    return found, _partition(rows[0], found.id), opened_of(rows[0])
+    return found, _partition(rows[0], found.id), keys_of(rows[0])
 
 
 def _partition(row: Any, of: UpgradeId) -> Partition:

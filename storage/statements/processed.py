@@ -1,4 +1,4 @@
-"""Which of the ids that a request named were reached by its upgrade so far?"""
+"""Tells which ids of a request its upgrade has processed."""
 
 from sqlalchemy import select
 

@@ -1,4 +1,4 @@
-"""How processes and their versions are read and written."""
+"""Reads and writes processes and their versions."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -62,15 +62,19 @@ PUT_VERSION = upsert(
 )
 PUBLISH = (
     update(version)
-    .where(version.c.process_id == bindparam("of_process"), version.c.number == bindparam("wanted"))
+    .where(version.c.process_id == bindparam("of_process"), version.c.number == bindparam("of_number"))
     .values(state=VersionState.PUBLISHED, published_at=bindparam("at"))
 )
 
 
-async def find_process(connection: Connection, key: ProcessKey) -> Process | None:
-    if not key.can_exist:  # PostgreSQL has no text with a NUL, and neither database one with half a character
+async def find_process(connection: Connection, process_key: ProcessKey) -> Process | None:
+    if (
+        not process_key.can_exist
+    ):  # PostgreSQL has no text with a NUL, and neither database one with half a character
         return None
-    row = (await connection.execute(PROCESS, {"namespace": key.namespace, "code": key.code})).one_or_none()
+    row = (
+        await connection.execute(PROCESS, {"namespace": process_key.namespace, "code": process_key.code})
+    ).one_or_none()
     return None if row is None else _process(row)
 
 
@@ -80,33 +84,36 @@ async def process_page(connection: Connection, page: PageRequest) -> Page[Proces
 
 
 async def find_processes(
-    connection: Connection, surrogate_keys: SurrogateKeys, keys: Sequence[ProcessKey]
+    connection: Connection, surrogate_keys: SurrogateKeys, process_keys: Sequence[ProcessKey]
 ) -> Mapping[ProcessKey, Process]:
-    ids = await surrogate_keys.process_ids(keys)
+    ids = await surrogate_keys.process_ids(process_keys)
     rows = await connection.execute(PROCESSES_BY_ID, {"ids": list(ids.values())})
     return {found.key: found for found in map(_process, rows)}
 
 
 async def find_versions(
-    connection: Connection, surrogate_keys: SurrogateKeys, keys: Sequence[ProcessKey]
+    connection: Connection, surrogate_keys: SurrogateKeys, process_keys: Sequence[ProcessKey]
 ) -> Mapping[ProcessKey, tuple[Version, ...]]:
-    ids = await surrogate_keys.process_ids(keys)
+    ids = await surrogate_keys.process_ids(process_keys)
     found = defaultdict(list)
     for row in await connection.execute(VERSIONS, {"ids": list(ids.values())}):
         found[row.process_id].append(_version(row))
-    return {key: tuple(found[ids[key]]) if key in ids else () for key in keys}
+    return {
+        process_key: tuple(found[ids[process_key]]) if process_key in ids else ()
+        for process_key in process_keys
+    }
 
 
 async def lock_processes(
-    connection: Connection, surrogate_keys: SurrogateKeys, keys: Sequence[ProcessKey]
+    connection: Connection, surrogate_keys: SurrogateKeys, process_keys: Sequence[ProcessKey]
 ) -> None:
-    """Let nobody else change the versions of these processes until the transaction ends."""
-    ids = await surrogate_keys.process_ids(keys)
+    """Lock these processes, so that no other transaction changes their versions until this one ends."""
+    ids = await surrogate_keys.process_ids(process_keys)
     await connection.execute(LOCK_PROCESSES, {"ids": list(ids.values())})
 
 
 async def add_process(connection: Connection, new: Process) -> None:
-    """Add a process. Raises ProcessExists when someone else has added it since it was looked up."""
+    """Add a process. Raises ProcessExists when another transaction has added it since it was looked up."""
     values = {
         "namespace": new.key.namespace,
         "code": new.key.code,
@@ -130,7 +137,7 @@ async def put_version(connection: Connection, process_id: int, new: Version, mod
 
 
 async def publish(connection: Connection, process_id: int, number: VersionNumber, at: datetime) -> None:
-    await connection.execute(PUBLISH, {"of_process": process_id, "wanted": number, "at": at})
+    await connection.execute(PUBLISH, {"of_process": process_id, "of_number": number, "at": at})
 
 
 def _process(row: Any) -> Process:

@@ -1,4 +1,4 @@
-"""How the outcomes of an upgrade are forgotten, in the order in which they are listed."""
+"""Deletes the outcomes of an upgrade, in the order in which they are listed."""
 
 from sqlalchemy import Delete, bindparam, delete, exists, select
 
@@ -10,34 +10,37 @@ from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.statements.processed import IS_PROCESSED
 
 OF_UPGRADE = bindparam("of_id", type_=outcome.c.upgrade_id.type)
-MOST = bindparam("most", type_=outcome.c.upgrade_id.type)
-WORKED = (selected.c.upgrade_id == OF_UPGRADE) & IS_PROCESSED
+LIMIT = bindparam("limit", type_=outcome.c.upgrade_id.type)
+IS_PROCESSED_ID = (selected.c.upgrade_id == OF_UPGRADE) & IS_PROCESSED
 
-FORGET_FIRST = delete(outcome).where(
+DELETE_FIRST = delete(outcome).where(
     outcome.c.upgrade_id == OF_UPGRADE,
     outcome.c.instance_id.in_(
         select(outcome.c.instance_id)
         .where(outcome.c.upgrade_id == OF_UPGRADE)
         .order_by(outcome.c.instance_id)
-        .limit(MOST)
+        .limit(LIMIT)
     ),
 )
-FORGET_FIRST_NAMED = delete(outcome).where(
+DELETE_FIRST_NAMED = delete(outcome).where(
     outcome.c.upgrade_id == OF_UPGRADE,
     outcome.c.instance_id.in_(
-        select(selected.c.instance_id).where(WORKED).order_by(selected.c.ordinal).limit(MOST)
+        select(selected.c.instance_id).where(IS_PROCESSED_ID).order_by(selected.c.ordinal).limit(LIMIT)
     ),
 )
-FORGET_FIRST_NAMES = delete(selected).where(
+DELETE_FIRST_NAMES = delete(selected).where(
     selected.c.upgrade_id == OF_UPGRADE,
-    selected.c.ordinal.in_(select(selected.c.ordinal).where(WORKED).order_by(selected.c.ordinal).limit(MOST)),
+    selected.c.ordinal.in_(
+        select(selected.c.ordinal).where(IS_PROCESSED_ID).order_by(selected.c.ordinal).limit(LIMIT)
+    ),
 )
-FORGET_WORKED_NAMES = delete(selected).where(WORKED)
-FORGET_NAMES = delete(selected).where(selected.c.upgrade_id == OF_UPGRADE)
-FORGET_PARTITIONS = delete(partition).where(
+DELETE_PROCESSED_NAMES = delete(selected).where(IS_PROCESSED_ID)
+DELETE_NAMES = delete(selected).where(selected.c.upgrade_id == OF_UPGRADE)
+DELETE_PARTITIONS = delete(partition).where(
     partition.c.upgrade_id == OF_UPGRADE,
     partition.c.last_key.in_(
-        # A worker that has not noticed the end holds its partition and then locks the upgrade: do not wait.
+        # A worker that has not noticed the end holds its partition, and then locks the upgrade, which this
+        # transaction has locked: waiting for the partition would deadlock.
         select(partition.c.last_key)
         .where(partition.c.upgrade_id == OF_UPGRADE)
         .with_for_update(skip_locked=True)
@@ -46,25 +49,25 @@ FORGET_PARTITIONS = delete(partition).where(
 HAS_OUTCOMES = select(exists().where(outcome.c.upgrade_id == OF_UPGRADE))
 
 
-async def prune_outcomes(connection: Connection, upgrade_keys: UpgradeKeys, old: Upgrade, most: int) -> int:
-    """Forget the first outcomes of an upgrade, and with the last one the ids that it named; returns how many.
+async def prune_outcomes(connection: Connection, upgrade_keys: UpgradeKeys, old: Upgrade, limit: int) -> int:
+    """Delete the first outcomes of an upgrade, with the last one the ids of its request; returns how many.
 
-    Ids without an instance that are left behind the last instance go with it, however many, and so does what
-    the upgrade had not reached.
+    Ids without an instance behind the last outcome go with it, however many, and so do the ids that the
+    upgrade has not reached.
     """
-    bound = {"of_id": upgrade_keys.id, "most": most}
+    bound = {"of_id": upgrade_keys.id, "limit": limit}
 
-    async def forget(statement: Delete) -> int:
+    async def run(statement: Delete) -> int:
         return (await connection.execute(statement, bound)).rowcount
 
     is_by_ids = old.selection is SelectionKind.BY_IDS
     if is_by_ids:
-        await forget(FORGET_FIRST_NAMED)
-        gone = await forget(FORGET_FIRST_NAMES)
+        await run(DELETE_FIRST_NAMED)
+        deleted = await run(DELETE_FIRST_NAMES)
     else:
-        gone = await forget(FORGET_FIRST)
+        deleted = await run(DELETE_FIRST)
     if not (await connection.execute(HAS_OUTCOMES, bound)).scalar_one():
-        gone += await forget(FORGET_WORKED_NAMES) if is_by_ids else 0
-        await forget(FORGET_NAMES)
-        await forget(FORGET_PARTITIONS)
-    return gone
+        deleted += await run(DELETE_PROCESSED_NAMES) if is_by_ids else 0
+        await run(DELETE_NAMES)
+        await run(DELETE_PARTITIONS)
+    return deleted

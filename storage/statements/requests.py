@@ -1,4 +1,4 @@
-"""How requests that came with an idempotency key are remembered, and forgotten."""
+"""Reads and writes requests that came with an idempotency key."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from uplift.storage.sql.dialect import upsert
 from uplift.storage.sql.tables import request, upgrade
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 
-KNOWN = (
+KNOWN_REQUEST = (
     select(request.c.digest, upgrade.c.uuid)
     .join(upgrade, upgrade.c.id == request.c.upgrade_id)
     .where(
@@ -21,24 +21,26 @@ KNOWN = (
     )
 )
 REMEMBER = upsert(request, keys=("caller", "key"), replaced=("digest", "upgrade_id", "asked_at"))
-FORGET = delete(request).where(request.c.asked_at < bindparam("before"))
+DELETE_OLD = delete(request).where(request.c.asked_at < bindparam("before"))
 
 
-async def find_request(connection: Connection, key: IdempotencyKey, since: datetime) -> KnownRequest | None:
-    bound = {"caller": key.caller, "key": key.key, "since": since}
-    row = (await connection.execute(KNOWN, bound)).one_or_none()
+async def find_request(
+    connection: Connection, idempotency_key: IdempotencyKey, since: datetime
+) -> KnownRequest | None:
+    bound = {"caller": idempotency_key.caller, "key": idempotency_key.key, "since": since}
+    row = (await connection.execute(KNOWN_REQUEST, bound)).one_or_none()
     return None if row is None else KnownRequest(digest=row.digest, upgrade_id=UpgradeId(row.uuid))
 
 
 async def remember_request(
-    connection: Connection, key: IdempotencyKey, upgrade_keys: UpgradeKeys, at: datetime
+    connection: Connection, idempotency_key: IdempotencyKey, upgrade_keys: UpgradeKeys, at: datetime
 ) -> None:
-    """Keep a request, and forget those that are too old to count."""
-    await connection.execute(FORGET, {"before": at - KEPT_FOR})
+    """Store a request, and delete those that are too old to count."""
+    await connection.execute(DELETE_OLD, {"before": at - KEPT_FOR})
     values = {
-        "caller": key.caller,
-        "key": key.key,
-        "digest": key.digest,
+        "caller": idempotency_key.caller,
+        "key": idempotency_key.key,
+        "digest": idempotency_key.digest,
         "upgrade_id": upgrade_keys.id,
         "asked_at": at,
     }

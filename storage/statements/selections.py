@@ -1,4 +1,4 @@
-"""Which instances does a selection mean now, before anything is written?"""
+"""Reads the instances that a selection means at the moment."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from uplift.storage.sql.tables import IS_ACTIVE, instance
 from uplift.storage.statements.cohorts import cohorts_of
 from uplift.storage.statements.instances import INSTANCES, instances_of
 
-IS_GIVEN = instance.c.uuid.in_(select(ID_LIST.c.uuid))
+IS_LISTED = instance.c.uuid.in_(select(ID_LIST.c.uuid))
 LAST = select(func.max(instance.c.id)).where(instance.c.process_id == bindparam("process_id"))
 
 FIRST_REACH = 20_000
@@ -73,8 +73,8 @@ async def cohort_pages(
     while begin < last:
         short = [one for one in cohorts if one.position in numbers and len(listed[one]) <= page.first]
         for part in parts(short):
-            wanted = [(one.version, one.status, numbers[one.position]) for one in part]
-            listing = _listing(process_id, selection, wanted, page.first)
+            cohort_keys = [(one.version, one.status, numbers[one.position]) for one in part]
+            listing = _listing(process_id, selection, cohort_keys, page.first)
             rows = (await connection.execute(listing, {**bound, "begin": begin, "end": begin + reach})).all()
             members = zip(
                 await cohorts_of(surrogate_keys, rows),
@@ -89,7 +89,7 @@ async def cohort_pages(
 
 
 def _listing(
-    process_id: int, selection: Selection, wanted: Sequence[tuple[int, Status, int]], first: int
+    process_id: int, selection: Selection, cohort_keys: Sequence[tuple[int, Status, int]], first: int
 ) -> Select[Any]:
     cohort = (instance.c.version, instance.c.status, instance.c.position_id)
     place = func.row_number().over(partition_by=cohort, order_by=instance.c.id).label("place")
@@ -99,7 +99,7 @@ def _listing(
             _is_selected(selection, process_id),
             instance.c.id > bindparam("begin"),
             instance.c.id <= bindparam("end"),
-            tuple_(*cohort).in_(wanted),
+            tuple_(*cohort).in_(cohort_keys),
         )
         .subquery()
     )
@@ -108,19 +108,19 @@ def _listing(
 
 def _is_selected(selection: Selection, process_id: int) -> ColumnElement[bool]:
     if selection.kind is SelectionKind.BY_IDS:
-        return _is_given(process_id)
+        return _is_listed(process_id)
     active = (instance.c.process_id == process_id) & IS_ACTIVE
-    return active & ~IS_GIVEN if selection.named_ids else active
+    return active & ~IS_LISTED if selection.named_ids else active
 
 
-def _is_given(process_id: int) -> ColumnElement[bool]:
+def _is_listed(process_id: int) -> ColumnElement[bool]:
     # SQLite takes a process for small: by its index it would walk all instances to find a few ids.
-    return IS_GIVEN & (instance.c.process_id + 0 == process_id)
+    return IS_LISTED & (instance.c.process_id + 0 == process_id)
 
 
 async def _excluded(connection: Connection, process_id: int, selection: Selection) -> int:
     if selection.kind is SelectionKind.BY_IDS or not selection.named_ids:
         return 0
-    counted = select(func.count()).where(_is_given(process_id), IS_ACTIVE)
+    counted = select(func.count()).where(_is_listed(process_id), IS_ACTIVE)
     excluded: int = (await connection.execute(counted, bind_ids(selection.named_ids))).scalar_one()
     return excluded

@@ -1,4 +1,4 @@
-"""How upgrades are kept and found."""
+"""Reads and writes upgrades."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -76,7 +76,7 @@ RATED = (
 )
 NUMBER = select(upgrade.c.id).where(upgrade.c.uuid == bindparam("uuid"))
 ADD_UPGRADE = insert(upgrade)
-SELECT_GIVEN = insert(selected).from_select(
+ADD_SELECTED = insert(selected).from_select(
     ["upgrade_id", "place", "ordinal", "uuid", "instance_id"],
     select(
         bindparam("upgrade_id", type_=Integer),
@@ -90,7 +90,7 @@ SELECT_GIVEN = insert(selected).from_select(
         (instance.c.uuid == ID_LIST.c.uuid) & (instance.c.process_id == bindparam("process_id")),
     ),
 )
-LEAVE_OUT_GIVEN = insert(selected).from_select(
+ADD_EXCLUDED = insert(selected).from_select(
     ["upgrade_id", "place", "ordinal", "uuid", "instance_id"],
     select(
         bindparam("upgrade_id", type_=Integer),
@@ -152,17 +152,19 @@ async def count_unfinished(connection: Connection) -> Mapping[UpgradeState, int]
 
 
 async def find_upgrade(
-    connection: Connection, surrogate_keys: SurrogateKeys, wanted: UpgradeId
+    connection: Connection, surrogate_keys: SurrogateKeys, upgrade_id: UpgradeId
 ) -> tuple[Upgrade, UpgradeKeys] | None:
-    """An upgrade, and what only the store knows of it."""
-    return await _first(surrogate_keys, (await connection.execute(UPGRADE, {"uuid": wanted})).all())
+    """Find an upgrade, with its surrogate keys."""
+    return await _first(surrogate_keys, (await connection.execute(UPGRADE, {"uuid": upgrade_id})).all())
 
 
 async def lock_upgrade(
-    connection: Connection, surrogate_keys: SurrogateKeys, wanted: UpgradeId
+    connection: Connection, surrogate_keys: SurrogateKeys, upgrade_id: UpgradeId
 ) -> tuple[Upgrade, UpgradeKeys] | None:
-    """As `find_upgrade`; nobody else changes the upgrade until the transaction ends."""
-    return await _first(surrogate_keys, (await connection.execute(LOCKED_UPGRADE, {"uuid": wanted})).all())
+    """As `find_upgrade`, and lock the upgrade until the transaction ends."""
+    return await _first(
+        surrogate_keys, (await connection.execute(LOCKED_UPGRADE, {"uuid": upgrade_id})).all()
+    )
 
 
 async def find_upgrades(
@@ -185,14 +187,15 @@ async def upgrade_page(
 
 
 async def lock_prunable(
-    connection: Connection, surrogate_keys: SurrogateKeys, before: datetime, most: int
+    connection: Connection, surrogate_keys: SurrogateKeys, before: datetime, limit: int
 ) -> list[tuple[Upgrade, UpgradeKeys]]:
-    """The oldest upgrades that were finished before a time and have something to forget, locked."""
-    bound = {"before": before, "limit": most}
+    """Lock the oldest upgrades that finished before a time and are not fully pruned."""
+    bound = {"before": before, "limit": limit}
     locked = [row.id for row in await connection.execute(LOCKED_FINISHED, bound)]
-    # One may have been followed by a retry while this statement looked: now that can be seen.
+    # A retry of one may have been committed while the first statement waited. A second statement has a
+    # snapshot of its own, and so sees it.
     rows = (await connection.execute(FINISHED_AND_LOCKED, {**bound, "locked": locked})).all()
-    return list(zip(await upgrades_of(surrogate_keys, rows), map(opened_of, rows), strict=True))
+    return list(zip(await upgrades_of(surrogate_keys, rows), map(keys_of, rows), strict=True))
 
 
 async def measure_rate(connection: Connection) -> float | None:
@@ -203,28 +206,28 @@ async def measure_rate(connection: Connection) -> float | None:
 
 
 async def find_decisions(
-    connection: Connection, surrogate_keys: SurrogateKeys, upgrades: Sequence[UpgradeId]
+    connection: Connection, surrogate_keys: SurrogateKeys, ids: Sequence[UpgradeId]
 ) -> Mapping[UpgradeId, tuple[CountedDecision, ...]]:
-    rows = (await connection.execute(SKIPS, {"uuids": list(upgrades)})).all()
+    rows = (await connection.execute(SKIPS, {"uuids": list(ids)})).all()
     found: dict[UpgradeId, list[CountedDecision]] = defaultdict(list)
     for row, decided in zip(rows, await decisions_of(surrogate_keys, rows), strict=True):
         found[row.uuid].append(CountedDecision(decision=decided, count=row.instances))
-    return {wanted: tuple(found[wanted]) for wanted in upgrades}
+    return {upgrade_id: tuple(found[upgrade_id]) for upgrade_id in ids}
 
 
 async def add_upgrade(
     connection: Connection, process_id: int, new: Upgrade, selection: WorkedSelection
 ) -> tuple[Upgrade, UpgradeKeys]:
-    """Keep a new upgrade and the ids it names; returns it with what only the store knows of it."""
+    """Add an upgrade and the ids of its request; returns it with its surrogate keys."""
     of_id = None if selection.of is None else await _number(connection, selection.of)
     added = await connection.execute(ADD_UPGRADE, _row(new, process_id, of_id))
     assert added.inserted_primary_key is not None, "an INSERT of one row tells its key"
     upgrade_keys = UpgradeKeys(id=added.inserted_primary_key[0], process_id=process_id, of_upgrade_id=of_id)
     bound = {"upgrade_id": upgrade_keys.id, "process_id": process_id}
     if selection.kind is SelectionKind.BY_IDS and selection.named_ids:
-        await connection.execute_later(SELECT_GIVEN, {**bound, **bind_ids(selection.named_ids)})
+        await connection.execute_later(ADD_SELECTED, {**bound, **bind_ids(selection.named_ids)})
     if selection.kind is SelectionKind.ALL_ACTIVE and selection.named_ids:
-        await connection.execute_later(LEAVE_OUT_GIVEN, {**bound, **bind_ids(selection.named_ids)})
+        await connection.execute_later(ADD_EXCLUDED, {**bound, **bind_ids(selection.named_ids)})
         excluded: int = (await connection.execute(COUNT_EXCLUDED, bound)).scalar_one()
         counted = replace(new, excluded=excluded, expected=max(0, new.expected - excluded))
         await save_upgrade(connection, upgrade_keys, counted)
@@ -247,16 +250,16 @@ async def _first(surrogate_keys: SurrogateKeys, rows: Sequence[Any]) -> tuple[Up
     if not rows:
         return None
     row = rows[0]
-    return _upgrade(row, await surrogate_keys.process_key(row.process_id)), opened_of(row)
+    return _upgrade(row, await surrogate_keys.process_key(row.process_id)), keys_of(row)
 
 
-def opened_of(row: Any) -> UpgradeKeys:
-    """What only the store knows of the upgrade that a row with UPGRADE_COLUMNS is."""
+def keys_of(row: Any) -> UpgradeKeys:
+    """The surrogate keys of the upgrade in a row with UPGRADE_COLUMNS."""
     return UpgradeKeys(id=row.id, process_id=row.process_id, of_upgrade_id=row.of_upgrade_id)
 
 
-async def _number(connection: Connection, wanted: UpgradeId) -> int:
-    number: int = (await connection.execute(NUMBER, {"uuid": wanted})).scalar_one()
+async def _number(connection: Connection, upgrade_id: UpgradeId) -> int:
+    number: int = (await connection.execute(NUMBER, {"uuid": upgrade_id})).scalar_one()
     return number
 
 
