@@ -18,7 +18,7 @@ class Backend(Protocol):
     """Where connections come from."""
 
     migrates_itself: bool
-    """Whether whoever opens a database with an older schema brings it up to date."""
+    """Whether the program that opens a database with an older schema migrates it."""
 
     def reading(self) -> AbstractAsyncContextManager[Connection]:
         """A connection for statements that only read, each on its own snapshot."""

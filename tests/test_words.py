@@ -36,14 +36,6 @@ STILL_USED = {
     ("`most`", "code"),
     ("`left`", "code"),
     ("`one`", "loop"),
-    ("take back", "prose"),
-    ("worked off", "prose"),
-    ("forget", "prose"),
-    ("forgets", "prose"),
-    ("forgotten", "prose"),
-    ("whoever", "prose"),
-    ("meanwhile", "prose"),
-    ("told", "prose"),
 }
 """Words of the table that code or documents still use."""
 

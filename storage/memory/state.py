@@ -117,7 +117,7 @@ def partitions_in(state: State, upgrade: UpgradeId) -> tuple[Partition, ...]:
 
 
 def prunable_in(state: State, before: datetime, limit: int) -> tuple[Upgrade, ...]:
-    """The oldest upgrades that were finished before a time and have something to forget."""
+    """The oldest upgrades that finished before a time and still have outcomes to prune."""
     needed = {one.of for one in state.upgrades.values() if not one.is_finished}
     old = (
         one
@@ -254,7 +254,7 @@ def _is_worked_on(state: State, upgrade: Upgrade, now: datetime) -> bool:
 
 
 def _is_free(upgrade: Upgrade, partition: Partition, now: datetime) -> bool:
-    # A lease on an upgrade that was stopped meanwhile is worth nothing.
+    # A lease counts only while its upgrade is RUNNING.
     return upgrade.state is UpgradeState.QUEUED or (
         upgrade.state is UpgradeState.RUNNING and not partition.is_worked_on(now)
     )

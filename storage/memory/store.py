@@ -14,7 +14,7 @@ from uplift.storage.memory.upgrades import UpgradeQueriesInMemory
 
 
 class InMemoryStore:
-    """A Store that forgets everything when the program ends. Implements uplift.domain.ports.Store."""
+    """A Store that keeps its data until the program ends. Implements uplift.domain.ports.Store."""
 
     def __init__(self) -> None:
         self._committed = Committed()

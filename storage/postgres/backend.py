@@ -99,7 +99,7 @@ class PostgresBackend:
 
 
 def _without_addresses(error: OSError | PoolTimeoutError) -> str:
-    """What kept the database out of reach: clients are told, and where it is does not concern them."""
+    """Why the database was not reachable, for clients: without its address."""
     number = getattr(error, "errno", None) or 0
     return os.strerror(number) if number > 0 else type(error).__name__
 

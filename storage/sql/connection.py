@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 class Connection(AsyncConnection):
-    """A connection that can be told whether the answer to a statement may wait."""
+    """A connection that may defer a statement whose result is not needed yet."""
 
     async def execute_later(self, statement: Any, parameters: Any) -> Any:
         """Execute a statement whose `rowcount` is only asked for when a later one is answered."""

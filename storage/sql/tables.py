@@ -160,7 +160,7 @@ class SelectedRow(SQLModel, table=True):
     """An id that a request named, to upgrade or leave out; `instance_id` is empty if no instance has it.
 
     `ordinal` is its place in the request, in which it is listed; `place` that along the instances, in which
-    it is worked off: in any other order each chunk would write nearly every page of the table of instances.
+    it is upgraded: in any other order each chunk would write nearly every page of the table of instances.
     The place of one to leave out is its instance; if it has none, it is not kept.
     """
 

@@ -38,11 +38,11 @@ PRAGMAS = (
 # What is not in the caches of the connections is in that of the system, which is nearly as fast.
 FOR_READERS = (*PRAGMAS, "PRAGMA cache_size = -8192", f"PRAGMA busy_timeout = {LOCK_WAIT * 1_000:.0f}")
 FOR_WRITERS = (*PRAGMAS, "PRAGMA cache_size = -16384", "PRAGMA busy_timeout = 0")  # they wait by themselves
-# To rebuild a table that others refer to is to drop it meanwhile; the keys are checked at the end.
+# Rebuilding a table drops it while others refer to it; the keys are checked at the end.
 FOR_MIGRATIONS = "PRAGMA foreign_keys = OFF"
 CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
 CHECKPOINT_EVERY = 0.5
-"""Seconds between two checkpoints while there are commits; what is written meanwhile stays in the WAL."""
+"""Seconds between two checkpoints while there are commits; what is written between them stays in the WAL."""
 LONG_WAL = 16_384
 """Pages of 4 KiB; a WAL so long is begun anew."""
 

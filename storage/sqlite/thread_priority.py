@@ -19,7 +19,7 @@ SCHED_ATTR = "IIQiIQQQ"
 
 
 def lower_thread_priority() -> None:
-    """Put this thread behind others from now on. Elsewhere than on Linux threads are not told apart.
+    """Put this thread behind others from now on. Does nothing on systems other than Linux.
 
     Nice alone is not enough: a thread that has slept may run for up to 4 ms before Linux lets one interrupt
     it that woke up later, and a chunk of an upgrade sleeps between its statements.
@@ -29,7 +29,7 @@ def lower_thread_priority() -> None:
     with suppress(PermissionError):  # a sandbox may forbid it
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _nice())
     number = SYS_SCHED_SETATTR.get(platform.machine()) if sys.maxsize > 2**32 else None
-    # Whoever started the program under another policy has said already how it is to be treated.
+    # Another policy was chosen when the program was started: leave it.
     if number is not None and os.sched_getscheduler(0) == os.SCHED_OTHER:
         size = struct.calcsize(SCHED_ATTR)
         attributes = struct.pack(SCHED_ATTR, size, os.SCHED_OTHER, 0, _nice(), 0, SLICE_NS, 0, 0)

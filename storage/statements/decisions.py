@@ -82,7 +82,7 @@ def _decision(row: Any, positions: Mapping[int, Position]) -> Decision:
 
 
 def stored_code(code: str) -> str:
-    """A reason's code as `decision.codes` holds it, told apart from codes that contain it."""
+    """A reason's code as `decision.codes` holds it, between spaces, so that no other code contains it."""
     return f" {code} "
 
 
