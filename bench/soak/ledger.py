@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from uuid import UUID
 
-from uplift.domain import Instance, InstanceId, ProcessKey, Status, UpgradeId
+from uplift.domain import ElementId, Instance, InstanceId, ProcessKey, Status, UpgradeId
 from uplift.domain.model.instance import ACTIVE, Position
 from uplift.domain.model.selection import SelectionKind
 
@@ -22,7 +22,7 @@ Fact = tuple[Status, Position]
 
 def canonical(position: Iterable[str]) -> Position:
     """A position, whether or not a mapping instruction took it from one element to the other."""
-    return frozenset("approve" if element == "sign" else element for element in position)  # type: ignore[misc]
+    return frozenset(ElementId("approve" if element == "sign" else element) for element in position)
 
 
 @dataclass

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from defusedxml.common import (  # type: ignore[import-untyped]
+from defusedxml.common import (
     DTDForbidden,
     EntitiesForbidden,
     ExternalReferenceForbidden,
 )
-from defusedxml.ElementTree import DefusedXMLParser, ParseError  # type: ignore[import-untyped]
+from defusedxml.ElementTree import DefusedXMLParser, ParseError
 
 from uplift.domain.errors import InvalidModel
 

@@ -76,7 +76,7 @@ def with_settings(*names: str) -> Callable[[Callable[Concatenate[Settings, P], N
             for name in names
         ]
         # typer reads the options of a command from its signature.
-        run_command.__signature__ = Signature(  # type: ignore[attr-defined]
+        run_command.__signature__ = Signature(  # type: ignore[attr-defined]  # of a function
             [*(parameter.replace(kind=Parameter.KEYWORD_ONLY) for parameter in own), *derived]
         )
         return run_command

@@ -44,7 +44,7 @@ class Metrics:
 
     def __init__(self) -> None:
         # Otherwise each counter gets a second series with its time of creation.
-        disable_created_metrics()  # type: ignore[no-untyped-call]
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's own lack
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         Info("uplift_build", "Version of Uplift and of Python.", registry=self.registry).info(

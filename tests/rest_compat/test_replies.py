@@ -1,5 +1,7 @@
 """Tests which instances a reply lists, and in which order."""
 
+from typing import Any
+
 import httpx2
 import pytest
 from starlette.applications import Starlette
@@ -118,11 +120,11 @@ class CountingStore(Around):
     def processes(self) -> Overlay:
         return Overlay(self._store.processes, find=self._find_process)
 
-    async def _outcome_pages(self, *arguments):  # type: ignore[no-untyped-def]
+    async def _outcome_pages(self, *arguments: Any) -> Any:
         self.queries.append("outcomes")
         return await self._store.upgrades.outcome_pages(*arguments)
 
-    async def _find_process(self, key):  # type: ignore[no-untyped-def]
+    async def _find_process(self, key: Any) -> Any:
         self.queries.append("process")
         return await self._store.processes.find(key)
 

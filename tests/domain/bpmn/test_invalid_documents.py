@@ -1,5 +1,7 @@
 """An invalid document is refused with the line and the element at fault."""
 
+from typing import Any
+
 import pytest
 
 from tests.support.bpmn_builder import BPMN
@@ -9,9 +11,9 @@ from uplift.domain.bpmn.tree import MAX_DEPTH
 from uplift.domain.errors import InvalidModel
 
 
-def refusal(document: bytes, **options: object) -> InvalidModel:
+def refusal(document: bytes, **options: Any) -> InvalidModel:
     with pytest.raises(InvalidModel) as refused:
-        read_model(document, **options)  # type: ignore[arg-type]
+        read_model(document, **options)
     return refused.value
 
 

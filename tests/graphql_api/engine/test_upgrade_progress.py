@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from tests.support.stores import SERVED, Stores
 from tests.support.workers import a_worker, running_worker, wait_until_only
@@ -79,7 +80,7 @@ async def a_queued_upgrade(store: Store, *, of: int = 6) -> Upgrade:
     )
 
 
-async def events_of(address: str, query: str) -> AsyncIterator[tuple[str, Any]]:
+async def events_of(address: str, query: str) -> AsyncGenerator[tuple[str, Any]]:
     """The server-sent events of an operation: the name and the data of each."""
     headers = {**KEY, "accept": "text/event-stream"}
     async with (
@@ -99,7 +100,7 @@ async def events_of(address: str, query: str) -> AsyncIterator[tuple[str, Any]]:
 @asynccontextmanager
 async def a_socket(address: str) -> AsyncIterator[ClientConnection]:
     url = address.replace("http:", "ws:")
-    async with connect(url, subprotocols=[PROTOCOL], additional_headers=KEY) as connection:  # type: ignore[list-item]
+    async with connect(url, subprotocols=[Subprotocol(PROTOCOL)], additional_headers=KEY) as connection:
         await connection.send('{"type": "connection_init"}')
         assert json.loads(await connection.recv()) == {"type": "connection_ack"}
         yield connection
@@ -181,7 +182,7 @@ async def test_a_client_of_events_that_goes_leaves_nothing_behind(store: Store) 
     async with served(store) as address:
         await asyncio.sleep(0.1)
         idle = asyncio.all_tasks()
-        async with aclosing(events_of(address, following(upgrade.id))) as events:  # type: ignore[type-var]
+        async with aclosing(events_of(address, following(upgrade.id))) as events:
             assert (await anext(events))[0] == "next"
             assert asyncio.all_tasks() - idle
         await wait_until_only(idle)

@@ -33,7 +33,7 @@ async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
 
 def compiled(statement: object, *names: str) -> SQLCompiler:
     """A statement as uplift.storage.sqlite.prepared compiles it."""
-    result = statement.compile(dialect=DIALECT, column_keys=names)  # type: ignore[attr-defined]
+    result = statement.compile(dialect=DIALECT, column_keys=names)  # type: ignore[attr-defined]  # private
     assert isinstance(result, SQLCompiler)
     return result
 
@@ -43,7 +43,7 @@ async def test_aiosqlite_calls_a_function_on_its_thread_by_execute(tmp_path: Pat
         assert inspect.iscoroutinefunction(connection._execute)
         kinds = [parameter.kind for parameter in inspect.signature(connection._execute).parameters.values()]
         assert kinds[:2] == [inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.VAR_POSITIONAL]
-        assert await connection._execute(lambda *numbers: sum(numbers), 1, 2, 3) == 6  # type: ignore[no-untyped-call]
+        assert await connection._execute(lambda *numbers: sum(numbers), 1, 2, 3) == 6  # type: ignore[no-untyped-call]  # private
 
 
 async def test_aiosqlite_keeps_the_connection_of_the_driver_as_conn(tmp_path: Path) -> None:
