@@ -30,11 +30,8 @@ def retired() -> Iterator[tuple[str, str]]:
 RETIRED = tuple(retired())
 
 STILL_USED = {
-    ("wanted", "code"),
     ("asked", "code"),
-    ("`given`", "code"),
     ("`most`", "code"),
-    ("`left`", "code"),
     ("`one`", "loop"),
 }
 """Words of the table that code or documents still use."""

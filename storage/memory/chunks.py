@@ -52,8 +52,13 @@ class ChunksInMemory:
 
     async def move(self, chunk: RecordedChunk, decisions: Collection[Decision]) -> int:
         covered = self._state.selected[self._upgrade.id][self._partition.cursor : chunk.cursor]
-        recorded = ((one, self._state.recorded.get((self._upgrade.id, one))) for one in covered)
-        return self._move_all(((one, cohort) for one, cohort in recorded if cohort is not None), decisions)
+        recorded = (
+            (instance_id, self._state.recorded.get((self._upgrade.id, instance_id)))
+            for instance_id in covered
+        )
+        return self._move_all(
+            ((instance_id, cohort) for instance_id, cohort in recorded if cohort is not None), decisions
+        )
 
     async def decisions(self) -> tuple[Decision, ...]:
         kept = self._state.decisions.items()

@@ -45,7 +45,7 @@ class InstanceQueriesInMemory:
     ) -> Mapping[ProcessKey, tuple[CountedCohort, ...]]:
         return {
             process_key: queries.counted(
-                queries.cohort_of(one) for one in queries.instances_in(self._state, process_key)
+                queries.cohort_of(instance) for instance in queries.instances_in(self._state, process_key)
             )
             for process_key in process_keys
         }
@@ -57,7 +57,7 @@ class InstanceQueriesInMemory:
         selected = queries.selected_in(self._state, process_key, selection)
         size = selection.size
         return SelectedCohorts(
-            cohorts=queries.counted(queries.cohort_of(one) for one in selected),
+            cohorts=queries.counted(queries.cohort_of(instance) for instance in selected),
             not_found=0 if size is None else size - len(selected),
             excluded=len(queries.active_in(self._state, process_key)) - len(selected) if size is None else 0,
         )
@@ -65,12 +65,16 @@ class InstanceQueriesInMemory:
     async def cohort_pages(
         self, process_key: ProcessKey, selection: Selection, cohorts: Sequence[Cohort], page: PageRequest
     ) -> Mapping[Cohort, Page[Instance]]:
-        selected = {one.id for one in queries.selected_in(self._state, process_key, selection)}
+        selected = {instance.id for instance in queries.selected_in(self._state, process_key, selection)}
         own = queries.instances_in(self._state, process_key)
         by_cohort: dict[Cohort, list[tuple[int, Instance]]] = {cohort: [] for cohort in cohorts}
-        for place, one in enumerate(own, start=1):
-            if one.id in selected and place > (page.after or 0) and queries.cohort_of(one) in by_cohort:
-                by_cohort[queries.cohort_of(one)].append((place, one))
+        for place, instance in enumerate(own, start=1):
+            if (
+                instance.id in selected
+                and place > (page.after or 0)
+                and queries.cohort_of(instance) in by_cohort
+            ):
+                by_cohort[queries.cohort_of(instance)].append((place, instance))
         return {cohort: page_of(rows, page.first) for cohort, rows in by_cohort.items()}
 
     async def histories(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, tuple[HistoryEntry, ...]]:

@@ -54,9 +54,16 @@ class PartitionRepositoryInMemory:
         self, upgrade_id: UpgradeId, worker: str, now: datetime
     ) -> LockedPartitionInMemory | None:
         partitions = queries.partitions_in(self._state, upgrade_id)
-        own = next((one for one in partitions if one.lease is not None and one.lease.worker == worker), None)
+        own = next(
+            (
+                partition
+                for partition in partitions
+                if partition.lease is not None and partition.lease.worker == worker
+            ),
+            None,
+        )
         if own is None:
             return None
-        others = sum(one.is_worked_on(now) for one in partitions if one != own)
+        others = sum(partition.is_worked_on(now) for partition in partitions if partition != own)
         upgrade = self._state.upgrades[upgrade_id]
         return LockedPartitionInMemory(self._state, upgrade, own, others + 1)

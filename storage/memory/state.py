@@ -73,26 +73,30 @@ def versions_in(state: State, key: ProcessKey) -> tuple[Version, ...]:
 
 def instances_in(state: State, key: ProcessKey) -> list[Instance]:
     """The instances of a process by registration."""
-    return [one for one in state.instances.values() if one.process == key]
+    return [instance for instance in state.instances.values() if instance.process == key]
 
 
 def active_in(state: State, key: ProcessKey) -> list[Instance]:
     """Those that have not ended."""
-    return [one for one in instances_in(state, key) if one.status in ACTIVE]
+    return [instance for instance in instances_in(state, key) if instance.status in ACTIVE]
 
 
 def selected_in(state: State, key: ProcessKey, selection: Selection) -> list[Instance]:
     """The instances that a selection means now."""
     if selection.kind is SelectionKind.BY_IDS:
         named = (state.instances.get(instance_id) for instance_id in selection.named_ids)
-        return [one for one in named if one is not None and one.process == key]
+        return [instance for instance in named if instance is not None and instance.process == key]
     left_out = set(selection.named_ids)
-    return [one for one in active_in(state, key) if one.id not in left_out]
+    return [instance for instance in active_in(state, key) if instance.id not in left_out]
 
 
 def claimable_in(state: State, now: datetime, only: UpgradeId | None) -> tuple[Upgrade, Partition] | None:
     """The partition that a worker should take now, of any upgrade or of this one."""
-    busy = {one.process: one.id for one in state.upgrades.values() if _is_worked_on(state, one, now)}
+    busy = {
+        upgrade.process: upgrade.id
+        for upgrade in state.upgrades.values()
+        if _is_worked_on(state, upgrade, now)
+    }
     free = [
         (upgrade, partition)
         for upgrade in state.upgrades.values()
@@ -118,13 +122,13 @@ def partitions_in(state: State, upgrade: UpgradeId) -> tuple[Partition, ...]:
 
 def prunable_in(state: State, before: datetime, limit: int) -> tuple[Upgrade, ...]:
     """The oldest upgrades that finished before a time and still have outcomes to prune."""
-    needed = {one.of for one in state.upgrades.values() if not one.is_finished}
+    needed = {upgrade.of for upgrade in state.upgrades.values() if not upgrade.is_finished}
     old = (
-        one
-        for one in state.upgrades.values()
-        if one.finished_at is not None and one.finished_at < before and one.id not in needed
+        upgrade
+        for upgrade in state.upgrades.values()
+        if upgrade.finished_at is not None and upgrade.finished_at < before and upgrade.id not in needed
     )
-    full = (one for one in old if one.pruned_at is None or outcomes_in(state, one.id))
+    full = (upgrade for upgrade in old if upgrade.pruned_at is None or outcomes_in(state, upgrade.id))
     return tuple(islice(full, limit))
 
 
@@ -180,17 +184,17 @@ def outcomes_in(state: State, upgrade: UpgradeId) -> list[Outcome]:
     if upgrade not in state.upgrades:
         return []
     if state.upgrades[upgrade].selection is SelectionKind.BY_IDS:
-        left = partitions_in(state, upgrade)
-        asked_for: Iterable[InstanceId] = [
+        remaining = partitions_in(state, upgrade)
+        instance_ids: Iterable[InstanceId] = [
             instance_id
             for place, instance_id in enumerate(state.selected[upgrade], start=1)
-            if not any(partition.cursor < place <= partition.last for partition in left)
+            if not any(partition.cursor < place <= partition.last for partition in remaining)
         ]
     else:
         places = {instance_id: place for place, instance_id in enumerate(state.selected[upgrade])}
         done = (instance_id for owner, instance_id in state.recorded if owner == upgrade)
-        asked_for = sorted(done, key=places.__getitem__)
-    return [outcome_of(state, upgrade, instance_id) for instance_id in asked_for]
+        instance_ids = sorted(done, key=places.__getitem__)
+    return [outcome_of(state, upgrade, instance_id) for instance_id in instance_ids]
 
 
 def outcome_of(state: State, upgrade: UpgradeId, instance_id: InstanceId) -> Outcome:

@@ -80,10 +80,10 @@ class UpgradeQueriesInMemory:
         return queries.known_in(self._state, idempotency_key.caller, idempotency_key.key, since)
 
     async def measured_rate(self) -> float | None:
-        large = [one for one in self._state.upgrades.values() if one.total >= RATED_FROM]
+        large = [upgrade for upgrade in self._state.upgrades.values() if upgrade.total >= RATED_FROM]
         done = large[-RATED_UPGRADES:]
-        seconds = sum(one.worked.total_seconds() for one in done)
-        return sum(one.total for one in done) / seconds if seconds else None
+        seconds = sum(upgrade.worked.total_seconds() for upgrade in done)
+        return sum(upgrade.total for upgrade in done) / seconds if seconds else None
 
     async def outcome_pages(
         self, ids: Sequence[UpgradeId], outcome_filter: OutcomeFilter, page: PageRequest
@@ -104,7 +104,7 @@ class UpgradeQueriesInMemory:
         return {
             upgrade: tuple(
                 kept[owner, cohort]
-                for owner, cohort in sorted(kept, key=lambda one: queries.order_of(one[1]))
+                for owner, cohort in sorted(kept, key=lambda entry: queries.order_of(entry[1]))
                 if owner == upgrade and kept[owner, cohort].decision.verdict is Verdict.SKIP
             )
             for upgrade in ids
@@ -127,15 +127,19 @@ class UpgradeRepositoryInMemory:
     async def add(
         self, upgrade: Upgrade, selection: WorkedSelection
     ) -> tuple[LockedUpgradeInMemory, LockedPartitionInMemory]:
-        present = {one.id: one for one in queries.instances_in(self._state, upgrade.process)}
+        present = {instance.id: instance for instance in queries.instances_in(self._state, upgrade.process)}
         kept = upgrade
         if selection.kind is SelectionKind.BY_IDS:
             self._state.selected[upgrade.id] = selection.named_ids
             self._state.missing[upgrade.id] = frozenset(selection.named_ids).difference(present)
         elif selection.of is None:
             left_out = frozenset(selection.named_ids)
-            self._state.selected[upgrade.id] = tuple(one for one in present if one not in left_out)
-            excluded = sum(one in present and present[one].status in ACTIVE for one in left_out)
+            self._state.selected[upgrade.id] = tuple(
+                instance_id for instance_id in present if instance_id not in left_out
+            )
+            excluded = sum(
+                instance_id in present and present[instance_id].status in ACTIVE for instance_id in left_out
+            )
             kept = replace(upgrade, excluded=excluded, expected=max(0, upgrade.expected - excluded))
         else:
             earlier = [

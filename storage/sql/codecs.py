@@ -14,7 +14,9 @@ from uplift.domain.model.process import VersionNumber
 
 def encode_reasons(reasons: Sequence[SkipReason]) -> str:
     """The reasons of a decision as JSON."""
-    return _json([[one.code, one.message, [_finding(found) for found in one.findings]] for one in reasons])
+    return _json(
+        [[reason.code, reason.message, [_finding(found) for found in reason.findings]] for reason in reasons]
+    )
 
 
 @lru_cache(maxsize=1_024)
@@ -28,7 +30,7 @@ def decode_reasons(stored: str) -> tuple[SkipReason, ...]:
 
 def stored_findings(findings: Sequence[Finding]) -> str:
     """The warnings of a decision as JSON."""
-    return _json([_finding(one) for one in findings])
+    return _json([_finding(finding) for finding in findings])
 
 
 def findings_of(stored: str) -> tuple[Finding, ...]:
@@ -39,7 +41,10 @@ def findings_of(stored: str) -> tuple[Finding, ...]:
 def stored_mappings(mappings: Sequence[VersionMapping]) -> str:
     """The mapping instructions of an upgrade as JSON."""
     return _json(
-        [[one.from_version, [[pair.source, pair.target] for pair in one.instructions]] for one in mappings]
+        [
+            [mapping.from_version, [[pair.source, pair.target] for pair in mapping.instructions]]
+            for mapping in mappings
+        ]
     )
 
 

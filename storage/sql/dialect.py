@@ -57,8 +57,8 @@ def add_up(table: Table, *, keys: Sequence[str], counts: Sequence[str], latest: 
         name: table.c[name] + statement.excluded[name] for name in counts
     }
     for name in latest:
-        given = statement.excluded[name]
-        changes[name] = case((given > table.c[name], given), else_=table.c[name])
+        excluded = statement.excluded[name]
+        changes[name] = case((excluded > table.c[name], excluded), else_=table.c[name])
     return statement.on_conflict_do_update(index_elements=list(keys), set_=changes)
 
 
@@ -135,7 +135,7 @@ def _from_arrays(statement: Insert, names: tuple[str, ...]) -> Insert:
 
 def unnested(table: Table, parameters: Mapping[str, str]) -> TableValuedAlias:
     """The rows that arrays stand for; `parameters` names the one that is bound for each column."""
-    arrays = [bindparam(given, type_=ARRAY(table.c[name].type)) for name, given in parameters.items()]
+    arrays = [bindparam(bind_name, type_=ARRAY(table.c[name].type)) for name, bind_name in parameters.items()]
     return func.unnest(*arrays).table_valued(*parameters, name="given").render_derived()
 
 

@@ -75,12 +75,12 @@ class SurrogateKeys:
 
     async def process_ids(self, keys: Iterable[ProcessKey]) -> Mapping[ProcessKey, int]:
         """The numbers of those processes that exist."""
-        wanted = dict.fromkeys(keys)
-        missing = _missing(wanted, self._known.process_ids, self._fresh.process_ids)
+        requested = dict.fromkeys(keys)
+        missing = _missing(requested, self._known.process_ids, self._fresh.process_ids)
         for part in parts(key for key in missing if key.can_exist):
             bound = {"keys": [(key.namespace, key.code) for key in part]}
             self._learn_processes(await self._connection.execute(PROCESSES_BY_KEY, bound))
-        return _chosen(wanted, self._known.process_ids, self._fresh.process_ids)
+        return _chosen(requested, self._known.process_ids, self._fresh.process_ids)
 
     async def process_key(self, number: int) -> ProcessKey:
         """The name of the process that has this number."""
@@ -88,41 +88,41 @@ class SurrogateKeys:
 
     async def process_keys(self, numbers: Iterable[int]) -> Mapping[int, ProcessKey]:
         """The name of each process."""
-        wanted = set(numbers)
-        for part in parts(_missing(wanted, self._known.process_keys, self._fresh.process_keys)):
+        requested = set(numbers)
+        for part in parts(_missing(requested, self._known.process_keys, self._fresh.process_keys)):
             self._learn_processes(await self._connection.execute(PROCESSES_BY_ID, {"ids": part}))
-        return _chosen(wanted, self._known.process_keys, self._fresh.process_keys)
+        return _chosen(requested, self._known.process_keys, self._fresh.process_keys)
 
     async def positions(self, numbers: Iterable[int]) -> Mapping[int, Position]:
         """The elements of each position."""
-        wanted = set(numbers)
-        for part in parts(_missing(wanted, self._known.positions, self._fresh.positions)):
+        requested = set(numbers)
+        for part in parts(_missing(requested, self._known.positions, self._fresh.positions)):
             for number, process_id, elements in await self._connection.execute(
                 POSITIONS_BY_ID, {"ids": part}
             ):
                 self._learn_position(number, process_id, frozenset(map(ElementId, json.loads(elements))))
-        return _chosen(wanted, self._known.positions, self._fresh.positions)
+        return _chosen(requested, self._known.positions, self._fresh.positions)
 
     async def known_position_ids(
         self, process_id: int, positions: Iterable[Position]
     ) -> Mapping[Position, int]:
         """The numbers of those positions of a process that an instance has had."""
-        wanted = dict.fromkeys((process_id, position) for position in positions)
-        for part in parts(_missing(wanted, self._known.position_ids, self._fresh.position_ids)):
+        requested = dict.fromkeys((process_id, position) for position in positions)
+        for part in parts(_missing(requested, self._known.position_ids, self._fresh.position_ids)):
             await self._find_positions(process_id, {_digest(position): position for _, position in part})
-        found = _chosen(wanted, self._known.position_ids, self._fresh.position_ids)
+        found = _chosen(requested, self._known.position_ids, self._fresh.position_ids)
         return {position: number for (_, position), number in found.items()}
 
     async def position_ids(self, process_id: int, positions: Iterable[Position]) -> Mapping[Position, int]:
         """The number of each position of a process; new positions get one (in a write transaction)."""
-        wanted = dict.fromkeys(positions)
-        known = await self.known_position_ids(process_id, wanted)
-        new = _missing(wanted, known)
+        requested = dict.fromkeys(positions)
+        known = await self.known_position_ids(process_id, requested)
+        new = _missing(requested, known)
         if not new:
             return known
-        rows = sorted((_position_row(process_id, one) for one in new), key=itemgetter("digest"))
+        rows = sorted((_position_row(process_id, position) for position in new), key=itemgetter("digest"))
         await self._connection.execute(ADD_POSITIONS, rows)
-        return await self.known_position_ids(process_id, wanted)
+        return await self.known_position_ids(process_id, requested)
 
     async def _find_positions(self, process_id: int, by_digest: Mapping[bytes, Position]) -> None:
         bound = {"process_id": process_id, "digests": list(by_digest)}
@@ -152,12 +152,12 @@ def _digest(position: Position) -> bytes:
     return blake2b(_canonical(position).encode(), digest_size=16).digest()
 
 
-def _missing(wanted: Iterable[Any], *known: Mapping[Any, Any]) -> list[Any]:
-    return [one for one in wanted if not any(one in part for part in known)]
+def _missing(requested: Iterable[Any], *known: Mapping[Any, Any]) -> list[Any]:
+    return [key for key in requested if not any(key in part for part in known)]
 
 
-def _chosen(wanted: Iterable[Any], *known: Mapping[Any, Any]) -> dict[Any, Any]:
-    return {one: part[one] for one in wanted for part in known if one in part}
+def _chosen(requested: Iterable[Any], *known: Mapping[Any, Any]) -> dict[Any, Any]:
+    return {key: part[key] for key in requested for part in known if key in part}
 
 
 def parts(values: Iterable[Any]) -> Iterator[list[Any]]:

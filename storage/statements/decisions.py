@@ -36,14 +36,16 @@ async def keep_decisions(
     counted: Sequence[CountedDecision],
 ) -> None:
     """Keep decisions; the counts of those that skip are added to what is kept."""
-    decisions = [one.decision for one in counted]
-    positions = [one.cohort.position for one in decisions]
-    positions += [one.to_position for one in decisions if one.to_position is not None]
-    for origin in (one.cohort.origin for one in decisions):
+    decisions = [entry.decision for entry in counted]
+    positions = [made.cohort.position for made in decisions]
+    positions += [made.to_position for made in decisions if made.to_position is not None]
+    for origin in (made.cohort.origin for made in decisions):
         positions += [] if origin is None else [origin.position, origin.put_position]
     numbers = await surrogate_keys.position_ids(upgrade_keys.process_id, positions)
     if counted:
-        await connection.execute_later(KEEP_DECISIONS, [_row(upgrade_keys, one, numbers) for one in counted])
+        await connection.execute_later(
+            KEEP_DECISIONS, [_row(upgrade_keys, entry, numbers) for entry in counted]
+        )
 
 
 async def kept_decisions(

@@ -65,15 +65,17 @@ async def cohort_pages(
     page: PageRequest,
 ) -> Mapping[Cohort, Page[Instance]]:
     """The instances of a selection in each cohort, a page of each."""
-    numbers = await surrogate_keys.known_position_ids(process_id, {one.position for one in cohorts})
+    numbers = await surrogate_keys.known_position_ids(process_id, {cohort.position for cohort in cohorts})
     listed: dict[Cohort, list[tuple[int, Instance]]] = defaultdict(list)
     last = (await connection.execute(LAST, {"process_id": process_id})).scalar_one() or 0
     bound = bind_ids(selection.named_ids)
     begin, reach = page.after or 0, FIRST_REACH if selection.size is None else last
     while begin < last:
-        short = [one for one in cohorts if one.position in numbers and len(listed[one]) <= page.first]
+        short = [
+            cohort for cohort in cohorts if cohort.position in numbers and len(listed[cohort]) <= page.first
+        ]
         for part in parts(short):
-            cohort_keys = [(one.version, one.status, numbers[one.position]) for one in part]
+            cohort_keys = [(cohort.version, cohort.status, numbers[cohort.position]) for cohort in part]
             listing = _listing(process_id, selection, cohort_keys, page.first)
             rows = (await connection.execute(listing, {**bound, "begin": begin, "end": begin + reach})).all()
             members = zip(

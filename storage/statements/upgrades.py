@@ -183,7 +183,7 @@ async def upgrade_page(
         return page_of((), page.first)
     rows = (await connection.execute(_listing(process_id, page))).all()
     found = await upgrades_of(surrogate_keys, rows)
-    return page_of(((row.id, one) for row, one in zip(rows, found, strict=True)), page.first)
+    return page_of(((row.id, upgrade) for row, upgrade in zip(rows, found, strict=True)), page.first)
 
 
 async def lock_prunable(

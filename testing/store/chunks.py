@@ -485,7 +485,7 @@ async def test_an_upgrade_that_is_completed_keeps_when(store: Store) -> None:
 
 
 @BOTH_WAYS
-async def test_what_a_kept_decision_moves_is_not_asked_about_again(store: Store, kind: SelectionKind) -> None:
+async def test_what_a_kept_decision_moves_is_not_decided_again(store: Store, kind: SelectionKind) -> None:
     held = [an_instance(n, status=Status.RUNNING if n % 2 else Status.PENDING) for n in range(8)]
     await a_process(store, holding=held)
     upgrade = await add(store, selecting(kind, range(8)))

@@ -48,7 +48,7 @@ async def register(store: Store, *new_ones: Instance, key: ProcessKey = ORDERS) 
         await transaction.instances.register(key, new_ones)
 
 
-async def test_instances_are_found_by_id_in_the_order_asked_for(store: Store) -> None:
+async def test_instances_are_found_by_id_in_the_order_of_the_ids(store: Store) -> None:
     mine = an_instance(1, position=at("a"), status=Status.FAILED)
     other = an_instance(2, version=2, process=INVOICES)
     await a_process(store, ORDERS, holding=[mine])
@@ -273,7 +273,7 @@ async def test_more_than_a_thousand_positions_come_at_once(store: Store) -> None
     held = [an_instance(number, position=at(f"task {number}")) for number in range(1_201)]
     await a_process(store, holding=held)
     assert await instances_of(store, ORDERS) == held
-    moved = [a_report(one, position=at(f"task {n}", "and more")) for n, one in enumerate(held)]
+    moved = [a_report(instance, position=at(f"task {n}", "and more")) for n, instance in enumerate(held)]
     await report_instances(store, reports=moved, caller=ADMIN)
     assert [instance.position for instance in await instances_of(store, ORDERS)] == [
         instance.position for instance in moved

@@ -175,7 +175,7 @@ async def test_publishing_changes_state_and_time_of_one_version(store: Store) ->
     assert await store.processes.model(ORDERS, ONE) == b"<one/>"
 
 
-async def test_more_than_a_thousand_processes_are_asked_about_at_once(store: Store) -> None:
+async def test_more_than_a_thousand_processes_are_read_at_once(store: Store) -> None:
     keys = [a_key(f"process-{number:04}") for number in range(1_100)]
     async with store.transaction() as transaction:
         for key in keys:

@@ -142,9 +142,9 @@ async def test_selected_cohorts_come_by_version_and_status_the_largest_first(sto
 @EACH_SELECTION
 async def test_a_process_that_does_not_exist_has_nothing_selected(store: Store, selection: Selection) -> None:
     await a_world(store)
-    asked_for = selection.size or 0
+    requested_count = selection.size or 0
     assert await store.instances.selected_cohorts(UNKNOWN_PROCESS, selection) == SelectedCohorts(
-        cohorts=(), not_found=asked_for, excluded=0
+        cohorts=(), not_found=requested_count, excluded=0
     )
     page = await a_page(store, selection, a_cohort(), key=UNKNOWN_PROCESS)
     assert (page.items, page.has_next) == ((), False)
