@@ -34,13 +34,13 @@ class Database:
         """
         database = cls.at(where)
         try:
-            await database._must_have_the_newest_schema()  # noqa: SLF001  its own method
+            await database._require_newest_schema()  # noqa: SLF001  its own method
         except BaseException:
             await database.close()
             raise
         return database
 
-    async def _must_have_the_newest_schema(self) -> None:
+    async def _require_newest_schema(self) -> None:
         async with self.reading() as connection:
             if await is_newest(connection):
                 return
@@ -50,21 +50,21 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
         """A connection for statements that only read, each on its own snapshot."""
-        with self._expected_failures():
+        with self._outages_as_store_unavailable():
             async with self._backend.reading() as connection:
                 yield connection
 
     @asynccontextmanager
     async def writing(self, *, in_background: bool = False) -> AsyncIterator[Connection]:
         """A connection in a write transaction, committed at the end or rolled back on an error."""
-        with self._expected_failures():
+        with self._outages_as_store_unavailable():
             async with self._backend.writing(in_background=in_background) as connection:
                 yield connection
 
     @asynccontextmanager
     async def migrating(self) -> AsyncIterator[Connection]:
         """As `writing`, to change the schema: of several programs that want to, one at a time does it."""
-        with self._expected_failures():
+        with self._outages_as_store_unavailable():
             async with self._backend.migrating() as connection:
                 yield connection
 
@@ -79,7 +79,7 @@ class Database:
 
         It plans its statements by what it knows of it.
         """
-        with self._expected_failures():
+        with self._outages_as_store_unavailable():
             await self._backend.analyze()
 
     def pools(self) -> Mapping[str, PoolUse]:
@@ -90,7 +90,7 @@ class Database:
         await self._backend.close()
 
     @contextmanager
-    def _expected_failures(self) -> Iterator[None]:
+    def _outages_as_store_unavailable(self) -> Iterator[None]:
         """Say what an operator can mend, a lock or a full disk, by the domain's own error."""
         try:
             yield

@@ -25,7 +25,7 @@ TABLES = {
         "(SELECT FROM pg_depend WHERE objid = found.oid AND deptype = 'e') ORDER BY relname"
     ),
 }
-SHOWN = 3
+MAX_SHOWN_TABLES = 3
 """Tables that an error names."""
 
 logger = logging.getLogger(__name__)
@@ -57,10 +57,10 @@ async def find_revision(connection: Connection) -> str | None:
     tables = await _tables(connection)
     if not tables:
         return None
-    several = await _revisions(connection) if REVISIONS.name in tables else []
-    if len(several) != 1:
-        raise WrongSchema(_without_one(tables))
-    (found,) = several
+    revisions = await _revisions(connection) if REVISIONS.name in tables else []
+    if len(revisions) != 1:
+        raise WrongSchema(_no_single_revision(tables))
+    (found,) = revisions
     if found != NEWEST and found not in _known():
         raise WrongSchema(
             f"it is at {found}, which this version of Uplift does not know: a newer one made it. "
@@ -95,8 +95,8 @@ def _known() -> set[str]:
     return known_revisions()
 
 
-def _without_one(tables: list[str]) -> str:
-    shown = ", ".join(tables[:SHOWN]) + (", …" if len(tables) > SHOWN else "")
+def _no_single_revision(tables: list[str]) -> str:
+    shown = ", ".join(tables[:MAX_SHOWN_TABLES]) + (", …" if len(tables) > MAX_SHOWN_TABLES else "")
     return (
         f"there are tables without a single revision ({shown}), which are not Uplift's. "
         "Give Uplift a database of its own."

@@ -56,7 +56,7 @@ class SqlStore:
             yield transaction
         # After the commit only: keys of a transaction that is rolled back are given out again.
         surrogate_keys.publish()
-        if transaction.has_news:
+        if transaction.has_awaited_change:
             self._change_signal.notify()
 
     async def unfinished(self) -> Mapping[UpgradeState, int]:

@@ -24,7 +24,7 @@ class SqlTransaction:
         self.partitions = SqlPartitionRepository(self._session)
 
     @property
-    def has_news(self) -> bool:
+    def has_awaited_change(self) -> bool:
         """Whether it changed an upgrade that someone may wait for.
 
         Nobody can wait for an upgrade that it added and finished itself.

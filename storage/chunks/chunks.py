@@ -11,14 +11,14 @@ from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import Partition, Upgrade
 from uplift.domain.ports import RecordedChunk
-from uplift.storage.chunks.statements import MOVE_BACK, NEXT_KEY, RECORD, STILL_THERE, UNMOVED
+from uplift.storage.chunks.statements import MOVE_BACK, NEXT_KEY, RECORD, UNMOVED, UNMOVED_BY_VERSION
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.statements.cohorts import cohorts_of, undo_cohorts_of
 from uplift.storage.statements.decisions import keep_decisions, kept_decisions, stored_code
 
-NO_CODE = "-"
+NO_MATCH = "-"
 """Stands for a reason that a retry does not take up: no stored code contains it."""
 
 
@@ -89,7 +89,7 @@ class SqlChunks(ABC):
     async def _move(self, end: int, decisions: Collection[Decision]) -> int:
         """Move recorded instances of the chunk that ends here; returns how many."""
 
-    async def _counted(self, rows: Sequence[Any]) -> tuple[CountedCohort, ...]:
+    async def _counted_cohorts(self, rows: Sequence[Any]) -> tuple[CountedCohort, ...]:
         cohorts = (
             await undo_cohorts_of(self._connection, self._surrogate_keys, self._upgrade_keys, rows)
             if self._kind is SelectionKind.UNDO and rows
@@ -111,7 +111,7 @@ class SqlChunks(ABC):
         }
         if self._kind is SelectionKind.RETRY:
             for code in ReasonCode:
-                bound[f"retried_{code}"] = stored_code(code) if code in self._upgrade.retried else NO_CODE
+                bound[f"retried_{code}"] = stored_code(code) if code in self._upgrade.retried else NO_MATCH
         return bound
 
 
@@ -119,7 +119,7 @@ ChunksFactory = Callable[[Connection, SurrogateKeys, UpgradeKeys, Upgrade, Parti
 """Makes the chunks of a partition for one kind of database."""
 
 
-class RecordedFirst(SqlChunks):
+class RecordThenMove(SqlChunks):
     """Chunks that record all instances, and then move some of what is recorded."""
 
     async def _record(self, end: int, decisions: Collection[Decision]) -> Processed:
@@ -130,8 +130,8 @@ class RecordedFirst(SqlChunks):
         if moved + sum(row.instances for row in rows) != recorded:
             # UNMOVED leaves out every cohort with a kept decision. Another worker may have kept one since
             # `decisions` were read, so nothing has moved its instances yet: find them by their version.
-            rows = (await self._connection.execute(STILL_THERE[self._kind], bound)).all()
-        return Processed(recorded, moved, await self._counted(rows))
+            rows = (await self._connection.execute(UNMOVED_BY_VERSION[self._kind], bound)).all()
+        return Processed(recorded, moved, await self._counted_cohorts(rows))
 
     async def _move(self, end: int, decisions: Collection[Decision]) -> int:
         bound, moved = self._bound(end), 0
@@ -144,7 +144,7 @@ class RecordedFirst(SqlChunks):
         """The statements that carry out these decisions, which are kept."""
 
 
-class UndoChunks(RecordedFirst):
+class UndoChunks(RecordThenMove):
     """The chunks of an undo, in which each instance has an origin of its own to go back to."""
 
     def _moves(self, decisions: Collection[Decision]) -> Iterator[Update]:

@@ -25,7 +25,7 @@ from uplift.storage.chunks.statements import (
     recorded_in_chunk,
 )
 from uplift.storage.sql.connection import Connection
-from uplift.storage.sql.dialect import unnested
+from uplift.storage.sql.dialect import unnest_rows
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import STATUS, decision, instance, outcome
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
@@ -38,7 +38,9 @@ ATTEMPT_LOCK_WAIT = "100ms"
 Without statistics of the tables PostgreSQL may lock instances in another order than along their ids, and so
 deadlock with a transaction that does. It detects that after a second; this gives way before.
 """
-MOVING = unnested(decision, {name: f"moving_{name}" for name in ("version", "position_id", "to_position_id")})
+MOVES = unnest_rows(
+    decision, {name: f"moves_{name}" for name in ("version", "position_id", "to_position_id")}
+)
 """Decisions that move, as arrays: PostgreSQL knows their number, but would guess how many a table holds."""
 
 
@@ -62,11 +64,11 @@ class PostgresChunks(SqlChunks):
         # Only all active instances are found, and so locked, along their ids, as every other transaction
         # locks them. Moving the others before they are locked could deadlock.
         if decisions and self._kind is SelectionKind.ALL_ACTIVE:
-            attempt = await self._move_then_record_the_rest(end, decisions)
+            attempt = await self._try_move_and_record(end, decisions)
         if attempt is None:
             attempt = 0, (await self._connection.execute(RECORD_REST[self._kind], self._bound(end))).all()
         moved, rows = attempt
-        rest = await self._counted(rows)
+        rest = await self._counted_cohorts(rows)
         recorded = moved + sum(counted.count for counted in rest)
         decided = {decision.cohort for decision in decisions}
         if any(counted.cohort in decided for counted in rest):
@@ -75,15 +77,15 @@ class PostgresChunks(SqlChunks):
         return Processed(recorded, moved, unmoved)
 
     async def _move(self, end: int, decisions: Collection[Decision]) -> int:
-        bound = {**self._bound(end), **await self._moving(decisions)}
+        bound = {**self._bound(end), **await self._bound_moves(decisions)}
         return (await self._connection.execute(MOVE_RECORDED[self._kind], bound)).rowcount
 
-    async def _move_then_record_the_rest(
+    async def _try_move_and_record(
         self, end: int, decisions: Collection[Decision]
     ) -> tuple[int, Sequence[Any]] | None:
         """How many moved, and the rest as rows; None, with nothing done, when it would wait for the rest."""
         bound = self._bound(end)
-        moving = {**bound, **await self._moving(decisions)}
+        moving = {**bound, **await self._bound_moves(decisions)}
         # The savepoint is not released: that would be one more statement, and the commit ends it as well.
         await self._connection.exec_driver_sql("SAVEPOINT attempt")
         await self._connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{ATTEMPT_LOCK_WAIT}'")
@@ -102,8 +104,8 @@ class PostgresChunks(SqlChunks):
         await self._connection.exec_driver_sql("SET LOCAL lock_timeout TO DEFAULT")  # that of the session
         return counts.moved, rest
 
-    async def _moving(self, decisions: Collection[Decision]) -> dict[str, list[int]]:
-        """The decisions, all of which are kept, as MOVING takes them."""
+    async def _bound_moves(self, decisions: Collection[Decision]) -> dict[str, list[int]]:
+        """The decisions, all of which are kept, as MOVES takes them."""
         positions = {decision.cohort.position for decision in decisions}
         positions |= {decision.to_position for decision in decisions if decision.to_position is not None}
         numbers = await self._surrogate_keys.position_ids(self._upgrade_keys.process_id, positions)
@@ -113,9 +115,9 @@ class PostgresChunks(SqlChunks):
             if decision.to_position is not None
         ]
         return {
-            "moving_version": [cohort.version for cohort, _ in moves],
-            "moving_position_id": [numbers[cohort.position] for cohort, _ in moves],
-            "moving_to_position_id": [numbers[to_position] for _, to_position in moves],
+            "moves_version": [cohort.version for cohort, _ in moves],
+            "moves_position_id": [numbers[cohort.position] for cohort, _ in moves],
+            "moves_to_position_id": [numbers[to_position] for _, to_position in moves],
         }
 
 
@@ -132,11 +134,11 @@ def _move_and_record() -> Select[Any]:
         .where(
             in_chunk,
             instance.c.status == Status.PENDING,
-            instance.c.version == MOVING.c.version,
-            instance.c.position_id == MOVING.c.position_id,
+            instance.c.version == MOVES.c.version,
+            instance.c.position_id == MOVES.c.position_id,
         )
-        .values(version=TARGET, position_id=MOVING.c.to_position_id)
-        .returning(instance.c.id, MOVING.c.version, MOVING.c.position_id)
+        .values(version=TARGET, position_id=MOVES.c.to_position_id)
+        .returning(instance.c.id, MOVES.c.version, MOVES.c.position_id)
         .cte("moved")
     )
     found = select(
@@ -181,10 +183,10 @@ def _move_recorded(kind: SelectionKind) -> Update:
             instance.c.status == Status.PENDING,
             instance.c.version == outcome.c.version,
             instance.c.position_id == outcome.c.position_id,
-            outcome.c.version == MOVING.c.version,
-            outcome.c.position_id == MOVING.c.position_id,
+            outcome.c.version == MOVES.c.version,
+            outcome.c.position_id == MOVES.c.position_id,
         )
-        .values(version=TARGET, position_id=MOVING.c.to_position_id)
+        .values(version=TARGET, position_id=MOVES.c.to_position_id)
     )
 
 

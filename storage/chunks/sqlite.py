@@ -8,7 +8,7 @@ from uplift.domain.model.decision import Decision
 from uplift.domain.model.instance import Status
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import Partition, Upgrade
-from uplift.storage.chunks.chunks import RecordedFirst, SqlChunks, UndoChunks
+from uplift.storage.chunks.chunks import RecordThenMove, SqlChunks, UndoChunks
 from uplift.storage.chunks.statements import FORWARD, IN_CHUNK, TARGET, UPGRADE_ID
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
@@ -28,7 +28,7 @@ def sqlite_chunks(
     return chunks(connection, surrogate_keys, upgrade_keys, upgrade, partition)
 
 
-class SqliteChunks(RecordedFirst):
+class SqliteChunks(RecordThenMove):
     """The chunks of an upgrade or a retry. SQLite has no statement that moves and records."""
 
     def _moves(self, decisions: Collection[Decision]) -> Iterator[Update]:

@@ -151,7 +151,7 @@ def _unmoved(kind: SelectionKind) -> Select[Any]:
     )
 
 
-def _still_there(kind: SelectionKind) -> Select[Any]:
+def _unmoved_by_version(kind: SelectionKind) -> Select[Any]:
     """As `_unmoved`, whatever is kept by now: who has moved has another version than was recorded."""
     cohort = cohort_columns(kind)
     return (
@@ -184,5 +184,5 @@ FORWARD: tuple[SelectionKind, ...] = tuple(kind for kind in SelectionKind if kin
 """The kinds that move instances to the target version."""
 RECORD = {kind: _record(kind) for kind in SelectionKind}
 UNMOVED = {kind: _unmoved(kind) for kind in SelectionKind}
-STILL_THERE = {kind: _still_there(kind) for kind in SelectionKind}
+UNMOVED_BY_VERSION = {kind: _unmoved_by_version(kind) for kind in SelectionKind}
 MOVE_BACK = _move_back()

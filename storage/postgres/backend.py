@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from uplift.storage.backend import PoolUse
 from uplift.storage.sql.connection import Connection
-from uplift.storage.sql.dialect import take_turns
+from uplift.storage.sql.dialect import lock_subject
 
-CONNECTIONS = 8
+MAX_CONNECTIONS = 8
 """Most connections of one program that read, and most that write."""
 CONNECT_SECONDS = 5
 LOCK_WAIT = "5s"
@@ -32,13 +32,13 @@ SETTINGS = {
     # Plans for any chunk at all would expect the same few rows of each.
     "plan_cache_mode": "force_custom_plan",
 }
-LONGEST_TRANSACTION = "60s"
+TRANSACTION_TIMEOUT = "60s"
 """What writes takes far less. A program that was stopped when half of a statement was sent never ends it: to
 the server that is not idle, and no other time limit ends it.
 """
-HAS_LONGEST_TRANSACTION = (17,)
+TRANSACTION_TIMEOUT_SINCE = (17,)
 """The first version that knows such a limit."""
-PASSING = ("08", "40", "53", "55", "57")
+UNAVAILABLE_SQLSTATES = ("08", "40", "53", "55", "57")
 """Classes of SQLSTATE that pass: connection, rolled back, out of resources, locked, operator intervention."""
 
 
@@ -50,7 +50,7 @@ class PostgresBackend:
     def __init__(self, url: URL) -> None:
         self._readers = _engine(url, isolation_level="AUTOCOMMIT")
         self._writers = _engine(url, isolation_level="READ COMMITTED")
-        event.listen(self._writers.sync_engine, "connect", _must_end)
+        event.listen(self._writers.sync_engine, "connect", _set_transaction_timeout)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
@@ -68,10 +68,10 @@ class PostgresBackend:
     @asynccontextmanager
     async def migrating(self) -> AsyncIterator[Connection]:
         async with self.writing(in_background=False) as connection:
-            if _has_longest_transaction(await connection.get_raw_connection()):
+            if _has_transaction_timeout(await connection.get_raw_connection()):
                 await connection.exec_driver_sql("SET LOCAL transaction_timeout = 0")
             await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{MIGRATION_WAIT}'")
-            await take_turns(connection, "schema")
+            await lock_subject(connection, "schema")
             # A lock on a table that waits for one who reads it keeps all others waiting, too.
             await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'")
             yield connection
@@ -86,12 +86,12 @@ class PostgresBackend:
             return _without_addresses(error)
         is_cut = isinstance(error, DBAPIError) and error.connection_invalidated
         # The driver's own errors come from COPY, which goes past SQLAlchemy.
-        said = error.orig if isinstance(error, DBAPIError) else error
-        state = getattr(said, "sqlstate", None) or ""
-        return str(said) if is_cut or state.startswith(PASSING) else None
+        original = error.orig if isinstance(error, DBAPIError) else error
+        state = getattr(original, "sqlstate", None) or ""
+        return str(original) if is_cut or state.startswith(UNAVAILABLE_SQLSTATES) else None
 
     def pools(self) -> Mapping[str, PoolUse]:
-        return {"reading": _use_of(self._readers), "writing": _use_of(self._writers)}
+        return {"reading": _pool_use(self._readers), "writing": _pool_use(self._writers)}
 
     async def close(self) -> None:
         await self._readers.dispose()
@@ -106,35 +106,35 @@ def _without_addresses(error: OSError | PoolTimeoutError) -> str:
 
 def _engine(url: URL, *, isolation_level: Any) -> AsyncEngine:
     # The driver reads a URL the way PostgreSQL's own programs do, sslmode and all.
-    plain = url.set(drivername=url.get_backend_name()).render_as_string(hide_password=False)
+    dsn = url.set(drivername=url.get_backend_name()).render_as_string(hide_password=False)
     engine = create_async_engine(
         "postgresql+asyncpg://",
         isolation_level=isolation_level,
-        pool_size=CONNECTIONS,
+        pool_size=MAX_CONNECTIONS,
         max_overflow=0,
-        connect_args={"dsn": plain, "timeout": CONNECT_SECONDS, "server_settings": SETTINGS},
+        connect_args={"dsn": dsn, "timeout": CONNECT_SECONDS, "server_settings": SETTINGS},
     )
-    event.listen(engine.sync_engine, "checkout", _must_be_open)
+    event.listen(engine.sync_engine, "checkout", _require_open)
     return engine
 
 
-def _use_of(engine: AsyncEngine) -> PoolUse:
+def _pool_use(engine: AsyncEngine) -> PoolUse:
     pool: Any = engine.pool  # of the one kind that is made here, which counts
     return PoolUse(pool.checkedout(), pool.size())
 
 
-def _must_end(connection: Any, _: Any) -> None:
-    if _has_longest_transaction(connection):
-        limit = f"SET transaction_timeout = '{LONGEST_TRANSACTION}'"
+def _set_transaction_timeout(connection: Any, _: Any) -> None:
+    if _has_transaction_timeout(connection):
+        limit = f"SET transaction_timeout = '{TRANSACTION_TIMEOUT}'"
         connection.run_async(lambda driver_connection: driver_connection.execute(limit))
 
 
-def _has_longest_transaction(connection: Any) -> bool:
+def _has_transaction_timeout(connection: Any) -> bool:
     version: tuple[int, ...] = connection.driver_connection.get_server_version()
-    return version >= HAS_LONGEST_TRANSACTION
+    return version >= TRANSACTION_TIMEOUT_SINCE
 
 
-def _must_be_open(connection: Any, _: Any, __: Any) -> None:
+def _require_open(connection: Any, _: Any, __: Any) -> None:
     # The driver hears at once that its server is gone; asking the server each time would cost a round trip.
     if connection.driver_connection.is_closed():
         raise DisconnectionError

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 
 from uplift.domain.model.access import ApiKey, KeyUse
 from uplift.storage.database import Database
-from uplift.storage.sql.dialect import add_up, insert_many
+from uplift.storage.sql.dialect import insert_many, upsert_adding
 from uplift.storage.sql.tables import api_key, key_use
 from uplift.storage.sqlite.prepared import RUN_INLINE
 
@@ -22,7 +22,7 @@ REVOKE = (
     .where(api_key.c.id == bindparam("of_id"), api_key.c.revoked_at.is_(None))
     .values(revoked_at=bindparam("at"), revoked_by=bindparam("by"))
 )
-ADD_USES = add_up(key_use, keys=["key_id", "day", "accepted"], counts=["times"], latest=["last_at"])
+ADD_USES = upsert_adding(key_use, keys=["key_id", "day", "accepted"], counts=["times"], latest=["last_at"])
 USES = select(key_use).order_by(key_use.c.last_at)
 LAST_USES = (
     select(key_use.c.key_id, func.max(key_use.c.last_at)).where(key_use.c.accepted).group_by(key_use.c.key_id)

@@ -12,7 +12,7 @@ from uplift.domain.model.upgrade import Outcome, Partition, Upgrade
 from uplift.domain.ports import OutcomeFilter
 from uplift.storage.repositories.partitions import SqlLockedPartition
 from uplift.storage.repositories.sessions import Reading, Session
-from uplift.storage.sql.dialect import take_turns
+from uplift.storage.sql.dialect import lock_subject
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.statements import outcomes, partitions, pruning, requests, upgrades
 
@@ -117,7 +117,7 @@ class SqlUpgradeRepository:
 
     async def known_request(self, idempotency_key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
         connection = self._session.connection
-        await take_turns(connection, "request", idempotency_key.caller, idempotency_key.key)
+        await lock_subject(connection, "request", idempotency_key.caller, idempotency_key.key)
         return await requests.find_request(connection, idempotency_key, since)
 
     async def lock_claimable(

@@ -28,17 +28,17 @@ def decode_reasons(stored: str) -> tuple[SkipReason, ...]:
     )
 
 
-def stored_findings(findings: Sequence[Finding]) -> str:
+def encode_findings(findings: Sequence[Finding]) -> str:
     """The warnings of a decision as JSON."""
     return _json([_finding(finding) for finding in findings])
 
 
-def findings_of(stored: str) -> tuple[Finding, ...]:
+def decode_findings(stored: str) -> tuple[Finding, ...]:
     """The warnings of a decision."""
     return tuple(map(_finding_of, json.loads(stored)))
 
 
-def stored_mappings(mappings: Sequence[VersionMapping]) -> str:
+def encode_mappings(mappings: Sequence[VersionMapping]) -> str:
     """The mapping instructions of an upgrade as JSON."""
     return _json(
         [
@@ -48,7 +48,7 @@ def stored_mappings(mappings: Sequence[VersionMapping]) -> str:
     )
 
 
-def mappings_of(stored: str) -> tuple[VersionMapping, ...]:
+def decode_mappings(stored: str) -> tuple[VersionMapping, ...]:
     """The mapping instructions of an upgrade."""
     return tuple(
         VersionMapping(
@@ -62,8 +62,8 @@ def mappings_of(stored: str) -> tuple[VersionMapping, ...]:
     )
 
 
-def _finding(one: Finding) -> list[str | None]:
-    return [one.code, one.source, one.target, one.name, one.message]
+def _finding(finding: Finding) -> list[str | None]:
+    return [finding.code, finding.source, finding.target, finding.name, finding.message]
 
 
 def _finding_of(kept: Sequence[Any]) -> Finding:

@@ -25,7 +25,7 @@ PLAN_ONCE = "SET LOCAL plan_cache_mode = auto"
 """The server looks each row's foreign key up by a statement of its own, which need not be planned a row."""
 UNIQUE_VIOLATION = "23505"
 """The SQLSTATE; to import the driver's class for it would slow every start down, with SQLite, too."""
-TAKE_TURNS = select(func.pg_advisory_xact_lock(bindparam("turn", type_=BigInteger)))
+ADVISORY_LOCK = select(func.pg_advisory_xact_lock(bindparam("number", type_=BigInteger)))
 
 
 def upsert(
@@ -47,7 +47,9 @@ def upsert(
     )
 
 
-def add_up(table: Table, *, keys: Sequence[str], counts: Sequence[str], latest: Sequence[str] = ()) -> Insert:
+def upsert_adding(
+    table: Table, *, keys: Sequence[str], counts: Sequence[str], latest: Sequence[str] = ()
+) -> Insert:
     """An INSERT that adds its counts to those of a row with the same keys, if there is one.
 
     Columns `latest` keep the larger of both values.
@@ -81,7 +83,7 @@ async def copy_new(connection: Connection, table: Table, rows: Sequence[dict[str
     """
     if connection.dialect.name != "postgresql":
         return False
-    columns = [_as_the_driver_takes_it(connection, table, name, rows) for name in rows[0]]
+    columns = [_driver_values(connection, table, name, rows) for name in rows[0]]
     try:
         async with connection.begin_nested():
             raw: Any = (await connection.get_raw_connection()).driver_connection
@@ -99,26 +101,26 @@ async def copy_new(connection: Connection, table: Table, rows: Sequence[dict[str
 class UpdateMany:
     """An UPDATE of rows that are found by a column, each to values of its own.
 
-    It takes a list of parameters, each named `given_` and a column.
+    It takes a list of parameters, each named `row_` and a column.
     """
 
     def __init__(self, table: Table, *, key: str, changed: Sequence[str]) -> None:
-        self._of_one = (
+        self._one_row = (
             update(table)
-            .where(table.c[key] == bindparam(f"given_{key}"))
-            .values({name: bindparam(f"given_{name}") for name in changed})
+            .where(table.c[key] == bindparam(f"row_{key}"))
+            .values({name: bindparam(f"row_{name}") for name in changed})
         )
-        rows = unnested(table, {name: f"given_{name}" for name in (key, *changed)})
-        self._of_all = (
+        rows = unnest_rows(table, {name: f"row_{name}" for name in (key, *changed)})
+        self._all_rows = (
             update(table).where(table.c[key] == rows.c[key]).values({name: rows.c[name] for name in changed})
         )
 
     async def execute(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         """Update rows, each of which is named once."""
         if connection.dialect.name == "sqlite":
-            await connection.execute(self._of_one, rows)
+            await connection.execute(self._one_row, rows)
         else:
-            await connection.execute(self._of_all, _arrays(rows))
+            await connection.execute(self._all_rows, _arrays(rows))
 
 
 def _arrays(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
@@ -129,17 +131,17 @@ def _arrays(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
 @lru_cache(maxsize=16)
 def _from_arrays(statement: Insert, names: tuple[str, ...]) -> Insert:
     assert isinstance(statement.table, Table), "rows are inserted into tables"
-    rows = unnested(statement.table, {name: name for name in names})
+    rows = unnest_rows(statement.table, {name: name for name in names})
     return statement.from_select(list(names), select(*(rows.c[name] for name in names)))
 
 
-def unnested(table: Table, parameters: Mapping[str, str]) -> TableValuedAlias:
+def unnest_rows(table: Table, parameters: Mapping[str, str]) -> TableValuedAlias:
     """The rows that arrays stand for; `parameters` names the one that is bound for each column."""
-    arrays = [bindparam(bind_name, type_=ARRAY(table.c[name].type)) for name, bind_name in parameters.items()]
-    return func.unnest(*arrays).table_valued(*parameters, name="given").render_derived()
+    arrays = [bindparam(parameter, type_=ARRAY(table.c[name].type)) for name, parameter in parameters.items()]
+    return func.unnest(*arrays).table_valued(*parameters, name="bound").render_derived()
 
 
-def _as_the_driver_takes_it(
+def _driver_values(
     connection: Connection, table: Table, name: str, rows: Sequence[dict[str, Any]]
 ) -> list[Any]:
     process = table.c[name].type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
@@ -147,11 +149,11 @@ def _as_the_driver_takes_it(
     return values if process is None else [process(value) for value in values]
 
 
-async def take_turns(connection: Connection, *about: str) -> None:
+async def lock_subject(connection: Connection, *subject: str) -> None:
     """Wait until no other transaction is under way that is about the same.
 
     For what no row stands for yet. In SQLite one transaction writes at a time anyway.
     """
     if connection.dialect.name == "postgresql":
-        digest = blake2b("\0".join(about).encode(), digest_size=8).digest()
-        await connection.execute(TAKE_TURNS, {"turn": int.from_bytes(digest, signed=True)})
+        digest = blake2b("\0".join(subject).encode(), digest_size=8).digest()
+        await connection.execute(ADVISORY_LOCK, {"number": int.from_bytes(digest, signed=True)})

@@ -23,30 +23,30 @@ IN_POSTGRESQL = "(SELECT * FROM unnest((SELECT {})) WITH ORDINALITY AS place(uui
 """The inner SELECT hides how many there are: for thousands PostgreSQL would rather read the whole table."""
 
 
-class _Unpacked(FunctionElement[Any]):
+class _UnpackedIds(FunctionElement[Any]):
     """The rows `(ordinal, uuid)` that a list of ids stands for."""
 
     inherit_cache = True
     name = "unpacked"
 
 
-@compiles(_Unpacked, "sqlite")
-def _unpacked_in_sqlite(element: _Unpacked, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(_UnpackedIds, "sqlite")
+def _unpacked_in_sqlite(element: _UnpackedIds, compiler: SQLCompiler, **options: Any) -> str:
     # The same value thrice: to bind it costs less than to hand it on from one part to the next.
     return IN_SQLITE.format(*(compiler.process(element.clauses, **options) for _ in range(3)))
 
 
-@compiles(_Unpacked, "postgresql")
-def _unpacked_in_postgresql(element: _Unpacked, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(_UnpackedIds, "postgresql")
+def _unpacked_in_postgresql(element: _UnpackedIds, compiler: SQLCompiler, **options: Any) -> str:
     return IN_POSTGRESQL.format(compiler.process(element.clauses, **options))
 
 
-ID_LIST = _Unpacked(bindparam("given_ids", type_=IDS)).table_valued(
-    column("ordinal", Integer), column("uuid", ID), name="given"
+ID_LIST = _UnpackedIds(bindparam("id_list", type_=IDS)).table_valued(
+    column("ordinal", Integer), column("uuid", ID), name="id_list"
 )
 """A table `(ordinal, uuid)` of the ids bound by `bind_ids`, numbered from 1 in their order."""
 
 
 def bind_ids(ids: Sequence[UUID]) -> dict[str, Any]:
     """The parameters that a statement over ID_LIST takes."""
-    return {"given_ids": ids}
+    return {"id_list": ids}

@@ -63,11 +63,11 @@ class SurrogateKeys:
     def __init__(self, connection: Connection, known: KeyCache) -> None:
         self._connection = connection
         self._known = known
-        self._fresh = KeyCache()
+        self._uncommitted = KeyCache()
 
     def publish(self) -> None:
         """Let everyone know what this connection has seen; call it when that is committed."""
-        self._known.update(self._fresh)
+        self._known.update(self._uncommitted)
 
     async def process_id(self, key: ProcessKey) -> int | None:
         """The number of a process; None when there is none of this name."""
@@ -75,12 +75,12 @@ class SurrogateKeys:
 
     async def process_ids(self, keys: Iterable[ProcessKey]) -> Mapping[ProcessKey, int]:
         """The numbers of those processes that exist."""
-        requested = dict.fromkeys(keys)
-        missing = _missing(requested, self._known.process_ids, self._fresh.process_ids)
-        for part in parts(key for key in missing if key.can_exist):
-            bound = {"keys": [(key.namespace, key.code) for key in part]}
+        distinct = dict.fromkeys(keys)
+        missing = _missing(distinct, self._known.process_ids, self._uncommitted.process_ids)
+        for batch in batches(key for key in missing if key.can_exist):
+            bound = {"keys": [(key.namespace, key.code) for key in batch]}
             self._learn_processes(await self._connection.execute(PROCESSES_BY_KEY, bound))
-        return _chosen(requested, self._known.process_ids, self._fresh.process_ids)
+        return _found(distinct, self._known.process_ids, self._uncommitted.process_ids)
 
     async def process_key(self, number: int) -> ProcessKey:
         """The name of the process that has this number."""
@@ -88,41 +88,41 @@ class SurrogateKeys:
 
     async def process_keys(self, numbers: Iterable[int]) -> Mapping[int, ProcessKey]:
         """The name of each process."""
-        requested = set(numbers)
-        for part in parts(_missing(requested, self._known.process_keys, self._fresh.process_keys)):
-            self._learn_processes(await self._connection.execute(PROCESSES_BY_ID, {"ids": part}))
-        return _chosen(requested, self._known.process_keys, self._fresh.process_keys)
+        distinct = set(numbers)
+        for batch in batches(_missing(distinct, self._known.process_keys, self._uncommitted.process_keys)):
+            self._learn_processes(await self._connection.execute(PROCESSES_BY_ID, {"ids": batch}))
+        return _found(distinct, self._known.process_keys, self._uncommitted.process_keys)
 
     async def positions(self, numbers: Iterable[int]) -> Mapping[int, Position]:
         """The elements of each position."""
-        requested = set(numbers)
-        for part in parts(_missing(requested, self._known.positions, self._fresh.positions)):
+        distinct = set(numbers)
+        for batch in batches(_missing(distinct, self._known.positions, self._uncommitted.positions)):
             for number, process_id, elements in await self._connection.execute(
-                POSITIONS_BY_ID, {"ids": part}
+                POSITIONS_BY_ID, {"ids": batch}
             ):
                 self._learn_position(number, process_id, frozenset(map(ElementId, json.loads(elements))))
-        return _chosen(requested, self._known.positions, self._fresh.positions)
+        return _found(distinct, self._known.positions, self._uncommitted.positions)
 
     async def known_position_ids(
         self, process_id: int, positions: Iterable[Position]
     ) -> Mapping[Position, int]:
         """The numbers of those positions of a process that an instance has had."""
-        requested = dict.fromkeys((process_id, position) for position in positions)
-        for part in parts(_missing(requested, self._known.position_ids, self._fresh.position_ids)):
-            await self._find_positions(process_id, {_digest(position): position for _, position in part})
-        found = _chosen(requested, self._known.position_ids, self._fresh.position_ids)
+        distinct = dict.fromkeys((process_id, position) for position in positions)
+        for batch in batches(_missing(distinct, self._known.position_ids, self._uncommitted.position_ids)):
+            await self._find_positions(process_id, {_digest(position): position for _, position in batch})
+        found = _found(distinct, self._known.position_ids, self._uncommitted.position_ids)
         return {position: number for (_, position), number in found.items()}
 
     async def position_ids(self, process_id: int, positions: Iterable[Position]) -> Mapping[Position, int]:
         """The number of each position of a process; new positions get one (in a write transaction)."""
-        requested = dict.fromkeys(positions)
-        known = await self.known_position_ids(process_id, requested)
-        new = _missing(requested, known)
+        distinct = dict.fromkeys(positions)
+        known = await self.known_position_ids(process_id, distinct)
+        new = _missing(distinct, known)
         if not new:
             return known
         rows = sorted((_position_row(process_id, position) for position in new), key=itemgetter("digest"))
         await self._connection.execute(ADD_POSITIONS, rows)
-        return await self.known_position_ids(process_id, requested)
+        return await self.known_position_ids(process_id, distinct)
 
     async def _find_positions(self, process_id: int, by_digest: Mapping[bytes, Position]) -> None:
         bound = {"process_id": process_id, "digests": list(by_digest)}
@@ -130,14 +130,14 @@ class SurrogateKeys:
             self._learn_position(number, process_id, by_digest[digest])
 
     def _learn_position(self, number: int, process_id: int, position: Position) -> None:
-        self._fresh.positions[number] = position
-        self._fresh.position_ids[process_id, position] = number
+        self._uncommitted.positions[number] = position
+        self._uncommitted.position_ids[process_id, position] = number
 
     def _learn_processes(self, rows: Iterable[Any]) -> None:
         for number, namespace, code in rows:
             key = ProcessKey(namespace=namespace, code=code)
-            self._fresh.process_ids[key] = number
-            self._fresh.process_keys[number] = key
+            self._uncommitted.process_ids[key] = number
+            self._uncommitted.process_keys[number] = key
 
 
 def _position_row(process_id: int, position: Position) -> dict[str, Any]:
@@ -152,16 +152,16 @@ def _digest(position: Position) -> bytes:
     return blake2b(_canonical(position).encode(), digest_size=16).digest()
 
 
-def _missing(requested: Iterable[Any], *known: Mapping[Any, Any]) -> list[Any]:
-    return [key for key in requested if not any(key in part for part in known)]
+def _missing(keys: Iterable[Any], *caches: Mapping[Any, Any]) -> list[Any]:
+    return [key for key in keys if not any(key in cache for cache in caches)]
 
 
-def _chosen(requested: Iterable[Any], *known: Mapping[Any, Any]) -> dict[Any, Any]:
-    return {key: part[key] for key in requested for part in known if key in part}
+def _found(keys: Iterable[Any], *caches: Mapping[Any, Any]) -> dict[Any, Any]:
+    return {key: cache[key] for key in keys for cache in caches if key in cache}
 
 
-def parts(values: Iterable[Any]) -> Iterator[list[Any]]:
+def batches(values: Iterable[Any]) -> Iterator[list[Any]]:
     """The values, at most MAX_BOUND at a time."""
     remaining = iter(values)
-    while part := list(islice(remaining, MAX_BOUND)):
-        yield part
+    while batch := list(islice(remaining, MAX_BOUND)):
+        yield batch

@@ -36,7 +36,7 @@ class PackedUuids(TypeDecorator[Sequence[UUID]]):
     cache_ok = True
 
     def process_bind_param(self, value: Sequence[UUID] | None, _: Dialect) -> bytes | None:
-        return None if value is None else b"".join(item.bytes for item in value)
+        return None if value is None else b"".join(uuid.bytes for uuid in value)
 
 
 class UtcTime(TypeDecorator[datetime]):

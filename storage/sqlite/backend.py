@@ -25,7 +25,7 @@ LOCK_WAIT = 5.0
 """Seconds that one program waits for another that holds a lock of the file."""
 MIGRATION_WAIT = 60.0
 """Seconds that one program waits for another that changes the schema."""
-READERS = 4
+MAX_READERS = 4
 WAL = "PRAGMA journal_mode = WAL"
 PRAGMAS = (
     WAL,
@@ -36,19 +36,23 @@ PRAGMAS = (
     "PRAGMA wal_autocheckpoint = 0",
 )
 # What is not in the caches of the connections is in that of the system, which is nearly as fast.
-FOR_READERS = (*PRAGMAS, "PRAGMA cache_size = -8192", f"PRAGMA busy_timeout = {LOCK_WAIT * 1_000:.0f}")
-FOR_WRITERS = (*PRAGMAS, "PRAGMA cache_size = -16384", "PRAGMA busy_timeout = 0")  # they wait by themselves
+READER_PRAGMAS = (*PRAGMAS, "PRAGMA cache_size = -8192", f"PRAGMA busy_timeout = {LOCK_WAIT * 1_000:.0f}")
+WRITER_PRAGMAS = (
+    *PRAGMAS,
+    "PRAGMA cache_size = -16384",
+    "PRAGMA busy_timeout = 0",
+)  # they wait by themselves
 # Rebuilding a table drops it while others refer to it; the keys are checked at the end.
-FOR_MIGRATIONS = "PRAGMA foreign_keys = OFF"
+DISABLE_FOREIGN_KEYS = "PRAGMA foreign_keys = OFF"
 CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
-CHECKPOINT_EVERY = 0.5
+CHECKPOINT_INTERVAL = 0.5
 """Seconds between two checkpoints while there are commits; what is written between them stays in the WAL."""
-LONG_WAL = 16_384
+WAL_RESET_PAGES = 16_384
 """Pages of 4 KiB; a WAL so long is begun anew."""
 
 logger = logging.getLogger(__name__)
 
-PASSING = (
+UNAVAILABLE_CODES = (
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_PROTOCOL,
@@ -79,36 +83,36 @@ class SqliteBackend:
             connect_args={"isolation_level": None, "check_same_thread": False, "factory": _Connection},
         )
         self._statements = StatementCache(self._engine.dialect)
-        self._readers = _Held(partial(self._open, FOR_READERS), READERS)
+        self._readers = _Pool(partial(self._open, READER_PRAGMAS), MAX_READERS)
         # SQLite lets one connection write at a time: waiting here is fair and cheap, for its lock neither.
-        self._turn = Semaphore(1)
-        self._writer = _Held(partial(self._open, FOR_WRITERS), 1)
-        self._background_writer = _Held(partial(self._open, FOR_WRITERS, in_background=True), 1)
-        self._keeper = _Held(partial(self._open, FOR_READERS, in_background=True), 1)
+        self._write_turn = Semaphore(1)
+        self._writer = _Pool(partial(self._open, WRITER_PRAGMAS), 1)
+        self._background_writer = _Pool(partial(self._open, WRITER_PRAGMAS, in_background=True), 1)
+        self._checkpointer = _Pool(partial(self._open, READER_PRAGMAS, in_background=True), 1)
         self._checkpoint: Task[None] | None = None
         self._next_checkpoint = 0.0
 
     def reading(self) -> AbstractAsyncContextManager[Connection]:
-        return self._readers.one()
+        return self._readers.acquire()
 
     @asynccontextmanager
     async def writing(self, *, in_background: bool) -> AsyncIterator[Connection]:
-        held = self._background_writer if in_background else self._writer
-        async with self._turn, held.one() as connection, _transaction(connection, LOCK_WAIT):
+        pool = self._background_writer if in_background else self._writer
+        async with self._write_turn, pool.acquire() as connection, _transaction(connection, LOCK_WAIT):
             yield connection
-        self._checkpoint_now_and_then()
+        self._start_due_checkpoint()
 
     @asynccontextmanager
     async def migrating(self) -> AsyncIterator[Connection]:
-        connection = await self._open(FOR_WRITERS)
+        connection = await self._open(WRITER_PRAGMAS)
         try:
-            await connection.run_in_thread(execute, FOR_MIGRATIONS)
+            await connection.run_in_thread(execute, DISABLE_FOREIGN_KEYS)
             async with _transaction(connection, MIGRATION_WAIT):
                 await (
                     connection.begin()
                 )  # Alembic would commit a transaction that SQLAlchemy does not know of
                 yield connection
-                await _must_refer_to_rows_that_are_there(connection)
+                await _require_intact_foreign_keys(connection)
         finally:
             await connection.close()
         # Those that were opened before know the tables as they were.
@@ -120,7 +124,7 @@ class SqliteBackend:
     def unavailable_reason(self, error: Exception) -> str | None:
         if not isinstance(error, OperationalError):
             return None
-        return str(error.orig) if primary_code(error.orig) in PASSING else None
+        return str(error.orig) if primary_code(error.orig) in UNAVAILABLE_CODES else None
 
     def pools(self) -> Mapping[str, PoolUse]:
         in_use = self._writer.use.in_use + self._background_writer.use.in_use
@@ -129,8 +133,8 @@ class SqliteBackend:
     async def close(self) -> None:
         if self._checkpoint is not None:
             await self._checkpoint
-        for held in (self._keeper, self._readers, self._background_writer, self._writer):
-            await held.close()
+        for pool in (self._checkpointer, self._readers, self._background_writer, self._writer):
+            await pool.close()
         await self._engine.dispose()
 
     async def _open(self, pragmas: Sequence[str], *, in_background: bool = False) -> SqliteConnection:
@@ -142,23 +146,23 @@ class SqliteBackend:
             raise
         return connection
 
-    def _checkpoint_now_and_then(self) -> None:
+    def _start_due_checkpoint(self) -> None:
         now = time.monotonic()
         if now >= self._next_checkpoint and (self._checkpoint is None or self._checkpoint.done()):
-            self._next_checkpoint = now + CHECKPOINT_EVERY
-            self._checkpoint = asyncio.create_task(self._move_the_wal_into_the_file())
+            self._next_checkpoint = now + CHECKPOINT_INTERVAL
+            self._checkpoint = asyncio.create_task(self._run_checkpoint())
 
-    async def _move_the_wal_into_the_file(self) -> None:
+    async def _run_checkpoint(self) -> None:
         """A commit that had to do this itself would keep other writers waiting for it."""
         try:
-            async with self._keeper.one() as keeper:
-                _, [(_, pages, _)] = await keeper.run_in_thread(execute, CHECKPOINT)
-                if pages < LONG_WAL:
+            async with self._checkpointer.acquire() as checkpointer:
+                _, [(_, pages, _)] = await checkpointer.run_in_thread(execute, CHECKPOINT)
+                if pages < WAL_RESET_PAGES:
                     return
-                await keeper.run_in_thread(execute, CHECKPOINT)
+                await checkpointer.run_in_thread(execute, CHECKPOINT)
             # SQLite begins the WAL anew only when all of it was moved: what was written since then, which is
             # little, is moved while nobody writes.
-            async with self._turn, self._writer.one() as writer:
+            async with self._write_turn, self._writer.acquire() as writer:
                 await writer.run_in_thread(execute, CHECKPOINT)
         except DBAPIError as error:
             logger.warning("Expected to move the WAL into the file, but the database says '%s'.", error.orig)
@@ -166,7 +170,7 @@ class SqliteBackend:
 
 @asynccontextmanager
 async def _transaction(connection: SqliteConnection, lock_wait: float) -> AsyncIterator[None]:
-    connection.take_the_write_lock(lock_wait)
+    connection.begin_immediate(lock_wait)
     try:
         yield
         await connection.commit()
@@ -175,26 +179,26 @@ async def _transaction(connection: SqliteConnection, lock_wait: float) -> AsyncI
         raise
 
 
-async def _must_refer_to_rows_that_are_there(connection: Connection) -> None:
+async def _require_intact_foreign_keys(connection: Connection) -> None:
     dangling = (await connection.exec_driver_sql("PRAGMA foreign_key_check")).mappings().first()
     if dangling is not None:
         raise RuntimeError(f"Expected each row to refer to rows that are there, but not so {dict(dangling)}.")
 
 
-class _Held:
+class _Pool:
     """Connections that are opened when they are needed and then held open, each for one user at a time."""
 
-    def __init__(self, open_one: Callable[[], Awaitable[SqliteConnection]], most: int) -> None:
-        self._open_one = open_one
-        self._free = Semaphore(most)
-        self._most = most
+    def __init__(self, open_connection: Callable[[], Awaitable[SqliteConnection]], limit: int) -> None:
+        self._open_connection = open_connection
+        self._free = Semaphore(limit)
+        self._limit = limit
         self._in_use = 0
         self._idle: list[SqliteConnection] = []
 
     @asynccontextmanager
-    async def one(self) -> AsyncIterator[SqliteConnection]:
+    async def acquire(self) -> AsyncIterator[SqliteConnection]:
         async with self._free:
-            connection = self._idle.pop() if self._idle else await self._open_one()
+            connection = self._idle.pop() if self._idle else await self._open_connection()
             self._in_use += 1
             try:
                 yield connection
@@ -205,7 +209,7 @@ class _Held:
 
     @property
     def use(self) -> PoolUse:
-        return PoolUse(self._in_use, self._most)
+        return PoolUse(self._in_use, self._limit)
 
     async def close(self) -> None:
         while self._idle:

@@ -21,16 +21,16 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from uplift.storage.sql.connection import Connection
-from uplift.storage.sqlite.prepared import Prepared, Rows, StatementCache
+from uplift.storage.sqlite.prepared import PreparedStatement, Rows, StatementCache
 
-Answer = tuple[sqlite3.Cursor, list[Any]]
-Work = Callable[..., Answer]
-LOOK_EVERY = 0.001
+Executed = tuple[sqlite3.Cursor, list[Any]]
+Call = Callable[..., Executed]
+LOCK_POLL_INTERVAL = 0.001
 """Seconds between two attempts to take the write lock.
 
 SQLite itself tries ten times a second, and between two chunks of an upgrade the lock is free for some 3 ms.
 """
-PRIMARY = 0xFF
+PRIMARY_CODE_MASK = 0xFF
 """The bits of a result code that are the primary code; the others make it an extended one."""
 
 
@@ -38,7 +38,7 @@ PRIMARY = 0xFF
 class PendingStatement:
     """A statement that goes along with the next one, and has a result when that one has."""
 
-    call: Work
+    call: Call
     arguments: tuple[Any, ...]
     cursor: sqlite3.Cursor | None = None
 
@@ -52,7 +52,7 @@ class PendingStatement:
 class SqliteConnection(Connection):
     """A connection that is held open, with a thread of its own.
 
-    Its transactions begin and end by `take_the_write_lock`, `commit` and `rollback`.
+    Its transactions begin and end by `begin_immediate`, `commit` and `rollback`.
     """
 
     _thread: aiosqlite.Connection
@@ -61,7 +61,7 @@ class SqliteConnection(Connection):
         super().__init__(engine)
         self._statements = statements
         self._pending: list[PendingStatement] = []
-        self._may_be_open = False
+        self._may_be_in_transaction = False
         # Counters without a lock: only the event loop's thread adds to the first, only the connection's own
         # to the second.
         self._calls_begun = 0
@@ -76,24 +76,24 @@ class SqliteConnection(Connection):
         connection._thread = raw.driver_connection
         return connection
 
-    def take_the_write_lock(self, wait: float) -> None:
+    def begin_immediate(self, wait: float) -> None:
         """Begin a transaction along with its first statement, waiting up to `wait` seconds for other writers.
 
         BEGIN IMMEDIATE takes the write lock at once. A transaction that reads first would have to upgrade its
         lock later, which SQLite refuses without any waiting when another one has written since.
         """
-        self._pending.append(PendingStatement(_take_the_write_lock, (wait,)))
+        self._pending.append(PendingStatement(_begin_immediate, (wait,)))
 
     async def commit(self) -> None:
         await self.run_in_thread(execute, "COMMIT")
-        self._may_be_open = False
+        self._may_be_in_transaction = False
 
     async def rollback(self) -> None:
         """Roll back. Waits for a statement that still runs, for instance that of a cancelled task."""
         self._pending.clear()
-        if self._may_be_open and not self.invalidated:
+        if self._may_be_in_transaction and not self.invalidated:
             await self._thread.rollback()
-        self._may_be_open = False
+        self._may_be_in_transaction = False
 
     async def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:
         """Execute a statement; a list of parameters executes it for each."""
@@ -107,7 +107,7 @@ class SqliteConnection(Connection):
             with self._translated_errors():
                 cursor, rows = execute(self._raw, prepared.sql, prepared.bind(parameters or {}))
         else:
-            call, arguments = _work(prepared, parameters)
+            call, arguments = _call_of(prepared, parameters)
             cursor, rows = await self.run_in_thread(call, *arguments)
         return Rows(prepared.read(rows), cursor.rowcount, cursor.lastrowid)
 
@@ -115,7 +115,7 @@ class SqliteConnection(Connection):
         prepared = self._prepared(statement, parameters)
         if prepared is None:
             return await self.execute(statement, parameters)
-        pending = PendingStatement(*_work(prepared, parameters))
+        pending = PendingStatement(*_call_of(prepared, parameters))
         self._pending.append(pending)
         return pending
 
@@ -133,15 +133,15 @@ class SqliteConnection(Connection):
         """Call a function on the thread of this connection, after the pending statements."""
         before, self._pending = self._pending, []
         # Set before the call: when the caller is cancelled, the thread still begins the transaction.
-        self._may_be_open = True
+        self._may_be_in_transaction = True
         # aiosqlite's public methods switch to the thread once for each statement, fetch and close; its
         # private _execute runs any function there, so that all of it takes one switch.
         thread: Any = self._thread
         self._calls_begun += 1
         with self._translated_errors():
-            return await thread._execute(self._one_by_one, before, call, arguments)  # noqa: SLF001
+            return await thread._execute(self._run_calls, before, call, arguments)  # noqa: SLF001
 
-    def _one_by_one(
+    def _run_calls(
         self, before: list[PendingStatement], call: Callable[..., Any], arguments: tuple[Any, ...]
     ) -> Any:
         try:
@@ -167,16 +167,16 @@ class SqliteConnection(Connection):
 
     async def _flush(self) -> None:
         if self._pending:
-            await self.run_in_thread(_nothing)
+            await self.run_in_thread(_no_op)
 
-    def _prepared(self, statement: Any, parameters: Any) -> Prepared | None:
+    def _prepared(self, statement: Any, parameters: Any) -> PreparedStatement | None:
         if self.sync_engine.dispatch.before_cursor_execute:
             return None  # SQLAlchemy's execution tells its listeners of every statement; this one does not
         first = parameters[0] if isinstance(parameters, list) else parameters
         return self._statements.prepared(statement, tuple(first or ()))
 
 
-def execute(connection: sqlite3.Connection, operation: str, parameters: Any = ()) -> Answer:
+def execute(connection: sqlite3.Connection, operation: str, parameters: Any = ()) -> Executed:
     """Execute a statement; returns its closed cursor, which still has its counts, and all rows."""
     cursor = connection.execute(operation, parameters)
     rows = cursor.fetchall()
@@ -184,7 +184,7 @@ def execute(connection: sqlite3.Connection, operation: str, parameters: Any = ()
     return cursor, rows
 
 
-def execute_many(connection: sqlite3.Connection, operation: str, rows: Any) -> Answer:
+def execute_many(connection: sqlite3.Connection, operation: str, rows: Any) -> Executed:
     """Execute a statement once for each of these rows of parameters."""
     cursor = connection.executemany(operation, rows)
     cursor.close()
@@ -194,10 +194,10 @@ def execute_many(connection: sqlite3.Connection, operation: str, rows: Any) -> A
 def primary_code(error: BaseException | None) -> int:
     """The primary result code of an error of SQLite."""
     code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-    return code & PRIMARY
+    return code & PRIMARY_CODE_MASK
 
 
-def _take_the_write_lock(connection: sqlite3.Connection, wait: float) -> Answer:
+def _begin_immediate(connection: sqlite3.Connection, wait: float) -> Executed:
     deadline = time.monotonic() + wait
     while True:
         try:
@@ -205,14 +205,14 @@ def _take_the_write_lock(connection: sqlite3.Connection, wait: float) -> Answer:
         except sqlite3.OperationalError as error:
             if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
-        time.sleep(LOOK_EVERY)
+        time.sleep(LOCK_POLL_INTERVAL)
 
 
-def _work(prepared: Prepared, parameters: Any) -> tuple[Work, tuple[str, Any]]:
+def _call_of(prepared: PreparedStatement, parameters: Any) -> tuple[Call, tuple[str, Any]]:
     if isinstance(parameters, list):
         return execute_many, (prepared.sql, prepared.bind_all(parameters))
     return execute, (prepared.sql, prepared.bind(parameters or {}))
 
 
-def _nothing(_: sqlite3.Connection) -> None:
+def _no_op(_: sqlite3.Connection) -> None:
     """The call that only sends the pending statements."""

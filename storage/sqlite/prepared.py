@@ -76,7 +76,7 @@ class Parameter:
         return values if self.process is None else [self.process(value) for value in values]
 
 
-class Prepared:
+class PreparedStatement:
     """A statement as SQL, with what to do to the values that go in and to the rows that come out."""
 
     def __init__(self, statement: Any, compiled: SQLCompiler, dialect: Dialect) -> None:
@@ -114,9 +114,11 @@ class StatementCache:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._statements: WeakKeyDictionary[Any, dict[tuple[str, ...], Prepared | None]] = WeakKeyDictionary()
+        self._statements: WeakKeyDictionary[Any, dict[tuple[str, ...], PreparedStatement | None]] = (
+            WeakKeyDictionary()
+        )
 
-    def prepared(self, statement: Any, names: tuple[str, ...]) -> Prepared | None:
+    def prepared(self, statement: Any, names: tuple[str, ...]) -> PreparedStatement | None:
         """The statement for values of these names; None when it is new, or depends on the values itself."""
         known = self._statements.get(statement)
         if known is None:
@@ -126,12 +128,12 @@ class StatementCache:
             known[names] = self._prepare(statement, names)
         return known[names]
 
-    def _prepare(self, statement: Any, names: tuple[str, ...]) -> Prepared | None:
+    def _prepare(self, statement: Any, names: tuple[str, ...]) -> PreparedStatement | None:
         compiled = statement.compile(dialect=self._dialect, column_keys=names)
         has_known_columns = statement.is_select or (statement.is_dml and not compiled.effective_returning)
         if compiled.post_compile_params or not has_known_columns:
             return None
-        return Prepared(statement, compiled, self._dialect)
+        return PreparedStatement(statement, compiled, self._dialect)
 
 
 def _row_maker(names: list[str]) -> Callable[[Sequence[Any]], Any]:

@@ -8,14 +8,16 @@ from sqlalchemy import ColumnElement, FromClause, and_, bindparam, select
 from uplift.domain.model.cohort import Cohort, Origin
 from uplift.domain.model.decision import CountedDecision, Decision, Verdict
 from uplift.domain.model.instance import Position
-from uplift.storage.sql.codecs import decode_reasons, encode_reasons, findings_of, stored_findings
+from uplift.storage.sql.codecs import decode_findings, decode_reasons, encode_findings, encode_reasons
 from uplift.storage.sql.connection import Connection
-from uplift.storage.sql.dialect import add_up
+from uplift.storage.sql.dialect import upsert_adding
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import decision, outcome
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 
-KEEP_DECISIONS = add_up(decision, keys=[column.key for column in decision.primary_key], counts=["instances"])
+KEEP_DECISIONS = upsert_adding(
+    decision, keys=[column.key for column in decision.primary_key], counts=["instances"]
+)
 """A cohort met again in a later chunk was decided the same way: of what is kept only the count changes."""
 NO_ORIGIN = 0
 
@@ -79,7 +81,7 @@ def _decision(row: Any, positions: Mapping[int, Position]) -> Decision:
         to_version=row.to_version,
         to_position=None if row.to_position_id is None else positions[row.to_position_id],
         reasons=decode_reasons(row.reasons),
-        warnings=findings_of(row.warnings),
+        warnings=decode_findings(row.warnings),
     )
 
 
@@ -114,6 +116,6 @@ def _row(
         "to_position_id": None if made.to_position is None else numbers[made.to_position],
         "codes": "".join(stored_code(reason.code) for reason in made.reasons),
         "reasons": encode_reasons(made.reasons),
-        "warnings": stored_findings(made.warnings),
+        "warnings": encode_findings(made.warnings),
         "instances": counted.count if made.verdict is Verdict.SKIP else 0,
     }

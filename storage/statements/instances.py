@@ -16,7 +16,7 @@ from uplift.domain.ports import InstanceFilter
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import UpdateMany, copy_new, insert_many, upsert
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
-from uplift.storage.sql.surrogate_keys import SurrogateKeys, parts
+from uplift.storage.sql.surrogate_keys import SurrogateKeys, batches
 from uplift.storage.sql.tables import IS_ACTIVE, instance
 from uplift.storage.sqlite.prepared import RUN_INLINE
 from uplift.storage.statements.cohorts import cohorts_of
@@ -80,8 +80,8 @@ async def instance_pages(
 ) -> Mapping[ProcessKey, Page[Instance]]:
     ids = await surrogate_keys.process_ids(process_keys)
     listed: dict[ProcessKey, list[tuple[int, Instance]]] = defaultdict(list)
-    for part in parts(ids.values()):
-        listings = [select(_listing(process_id, instance_filter, page).subquery()) for process_id in part]
+    for batch in batches(ids.values()):
+        listings = [select(_listing(process_id, instance_filter, page).subquery()) for process_id in batch]
         rows = (await connection.execute(union_all(*listings))).all()
         for row, found in zip(rows, await instances_of(surrogate_keys, rows), strict=True):
             listed[found.process].append((row.id, found))
@@ -147,9 +147,9 @@ async def report(
     # By id, for only the last report on an instance counts.
     rows = {
         one.id: {
-            "given_uuid": one.id,
-            "given_status": one.status,
-            "given_position_id": numbers[one.position],
+            "row_uuid": one.id,
+            "row_status": one.status,
+            "row_position_id": numbers[one.position],
         }
         for one in reports
     }

@@ -10,7 +10,7 @@ from sqlalchemy import BindParameter, bindparam, delete, func, insert, or_, sele
 from uplift.domain.model.selection import UpgradeId, WorkedSelection
 from uplift.domain.model.upgrade import Lease, Partition, Upgrade, UpgradeState
 from uplift.storage.sql.connection import Connection
-from uplift.storage.sql.dialect import take_turns
+from uplift.storage.sql.dialect import lock_subject
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import IS_WAITING, instance, outcome, partition, upgrade
@@ -142,7 +142,7 @@ async def lock_claimable(
         return None
     # Locks in the order of a chunk: the partition, then the upgrade. The lock on the process between them
     # keeps two transactions from claiming partitions of two upgrades of one process.
-    await take_turns(connection, "claim", str(locked.process_id))
+    await lock_subject(connection, "claim", str(locked.process_id))
     await lock_upgrade(connection, surrogate_keys, UpgradeId(locked.uuid))
     # Other transactions may have committed while these statements waited: check the conditions again, in a
     # new snapshot.

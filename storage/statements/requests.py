@@ -17,11 +17,11 @@ KNOWN_REQUEST = (
     .where(
         request.c.caller == bindparam("caller"),
         request.c.key == bindparam("key"),
-        request.c.asked_at >= bindparam("since"),
+        request.c.requested_at >= bindparam("since"),
     )
 )
-REMEMBER = upsert(request, keys=("caller", "key"), replaced=("digest", "upgrade_id", "asked_at"))
-DELETE_OLD = delete(request).where(request.c.asked_at < bindparam("before"))
+REMEMBER = upsert(request, keys=("caller", "key"), replaced=("digest", "upgrade_id", "requested_at"))
+DELETE_OLD = delete(request).where(request.c.requested_at < bindparam("before"))
 
 
 async def find_request(
@@ -42,6 +42,6 @@ async def remember_request(
         "key": idempotency_key.key,
         "digest": idempotency_key.digest,
         "upgrade_id": upgrade_keys.id,
-        "asked_at": at,
+        "requested_at": at,
     }
     await connection.execute(REMEMBER, values)

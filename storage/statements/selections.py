@@ -13,7 +13,7 @@ from uplift.domain.model.selection import Selection, SelectionKind
 from uplift.domain.ports import SelectedCohorts
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
-from uplift.storage.sql.surrogate_keys import SurrogateKeys, parts
+from uplift.storage.sql.surrogate_keys import SurrogateKeys, batches
 from uplift.storage.sql.tables import IS_ACTIVE, instance
 from uplift.storage.statements.cohorts import cohorts_of
 from uplift.storage.statements.instances import INSTANCES, instances_of
@@ -74,8 +74,8 @@ async def cohort_pages(
         short = [
             cohort for cohort in cohorts if cohort.position in numbers and len(listed[cohort]) <= page.first
         ]
-        for part in parts(short):
-            cohort_keys = [(cohort.version, cohort.status, numbers[cohort.position]) for cohort in part]
+        for batch in batches(short):
+            cohort_keys = [(cohort.version, cohort.status, numbers[cohort.position]) for cohort in batch]
             listing = _listing(process_id, selection, cohort_keys, page.first)
             rows = (await connection.execute(listing, {**bound, "begin": begin, "end": begin + reach})).all()
             members = zip(

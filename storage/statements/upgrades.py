@@ -23,7 +23,7 @@ from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import SelectionKind, UpgradeId, WorkedSelection
 from uplift.domain.model.upgrade import RATED_FROM, RATED_UPGRADES, UNFINISHED, Upgrade, UpgradeState
-from uplift.storage.sql.codecs import mappings_of, stored_mappings
+from uplift.storage.sql.codecs import decode_mappings, encode_mappings
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
@@ -283,7 +283,7 @@ def _upgrade(row: Any, key: ProcessKey) -> Upgrade:
         reason=row.reason,
         requested_at=row.requested_at,
         expected=row.expected,
-        mappings=mappings_of(row.mappings),
+        mappings=decode_mappings(row.mappings),
         of=row.of_uuid,
         retried=frozenset(map(ReasonCode, row.retried.split())),
         started_at=row.started_at,
@@ -307,7 +307,7 @@ def _row(new: Upgrade, process_id: int, of_id: int | None) -> dict[str, Any]:
         "retried": "".join(stored_code(code) for code in sorted(new.retried)),
         "requested_by": new.requested_by,
         "reason": new.reason,
-        "mappings": stored_mappings(new.mappings),
+        "mappings": encode_mappings(new.mappings),
         "requested_at": new.requested_at,
         **_changing(new),
     }

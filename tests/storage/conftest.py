@@ -16,14 +16,14 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 async def store(file: Path) -> AsyncIterator[SqlStore]:
     """An empty store on the file."""
-    upgrade_keys = await SqlStore.open(file)
-    yield upgrade_keys
-    await upgrade_keys.close()
+    opened = await SqlStore.open(file)
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture
 async def neighbour(store: SqlStore, file: Path) -> AsyncIterator[SqlStore]:
     """Another store on the same file, as another program has it."""
-    upgrade_keys = await SqlStore.open(file)
-    yield upgrade_keys
-    await upgrade_keys.close()
+    opened = await SqlStore.open(file)
+    yield opened
+    await opened.close()

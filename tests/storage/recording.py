@@ -1,4 +1,4 @@
-"""Which SQL statements a store sends to its database."""
+"""Records the SQL statements that a store sends to its database."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,20 +12,20 @@ from uplift.storage.store import SqlStore
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sent:
-    """A statement as the database got it; of many rows of values only the first."""
+class SentStatement:
+    """A statement as sent to the database, with the values of its first execution only."""
 
     sql: str
     values: Any
 
 
 @contextmanager
-def statements_on(connection: AsyncConnection) -> Iterator[list[Sent]]:
+def statements_on(connection: AsyncConnection) -> Iterator[list[SentStatement]]:
     """The statements sent by the connection, and by all others of its engine, within the block."""
-    sent: list[Sent] = []
+    sent: list[SentStatement] = []
 
     def keep(_: Any, __: Any, sql: str, values: Any, ___: Any, has_many: bool) -> None:
-        sent.append(Sent(sql=sql, values=values[0] if has_many else values))
+        sent.append(SentStatement(sql=sql, values=values[0] if has_many else values))
 
     assert connection.sync_connection is not None
     engine = connection.sync_connection.engine
@@ -36,8 +36,8 @@ def statements_on(connection: AsyncConnection) -> Iterator[list[Sent]]:
         event.remove(engine, "before_cursor_execute", keep)
 
 
-async def plan_of(store: SqlStore, sent: Sent) -> list[str]:
-    """How the database goes about a statement, a line a step."""
+async def plan_of(store: SqlStore, sent: SentStatement) -> list[str]:
+    """The steps of SQLite's plan for a statement."""
     async with store.database.reading() as connection:
         rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sent.sql}", sent.values)
         return [row.detail for row in rows]

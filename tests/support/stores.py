@@ -14,7 +14,7 @@ from tests.support.postgres import the_server
 from uplift.domain.ports import Store, Transaction
 from uplift.storage.database import Database
 from uplift.storage.memory import InMemoryStore
-from uplift.storage.postgres.backend import CONNECTIONS
+from uplift.storage.postgres.backend import MAX_CONNECTIONS
 from uplift.storage.sql.tables import metadata
 from uplift.storage.store import SqlStore
 from uplift.testing.stores import Around
@@ -75,7 +75,7 @@ class Stores:
         where = self._folder / "uplift.db" if kind == "sqlite" else await opened(the_server().database())
         database = (await opened(an_open_database(where))).database
         # Who watches the clock must not wait for connections to be made.
-        await gather(*(database.ping() for _ in range(CONNECTIONS)))
+        await gather(*(database.ping() for _ in range(MAX_CONNECTIONS)))
         return database
 
 

@@ -24,8 +24,8 @@ from tests.gateway.gateway_world import (
     with_store,
 )
 from tests.support.project import DOCS
-from uplift.storage.postgres.backend import CONNECTIONS
-from uplift.storage.sqlite.backend import READERS
+from uplift.storage.postgres.backend import MAX_CONNECTIONS
+from uplift.storage.sqlite.backend import MAX_READERS
 from uplift.testing.builders import an_id
 
 DOCUMENTED = DOCS / "how-to" / "operate.md"
@@ -134,7 +134,9 @@ def test_every_documented_metric_moves_when_its_thing_happens(folder: Path, data
             until(lambda: scraped(metrics)[named("uplift_connections_in_use", pool="writing")] == 1)
         assert waiting.result().status_code == 200
         until(lambda: scraped(metrics)[named("uplift_connections_in_use", pool="writing")] == 0)
-        readers, writers = (READERS, 1) if isinstance(database, Path) else (CONNECTIONS, CONNECTIONS)
+        readers, writers = (
+            (MAX_READERS, 1) if isinstance(database, Path) else (MAX_CONNECTIONS, MAX_CONNECTIONS)
+        )
         assert at_first[named("uplift_connections_max", pool="writing")] == writers
         assert at_first[named("uplift_connections_max", pool="reading")] == readers
         seen |= {"uplift_connections_in_use", "uplift_connections_max"}

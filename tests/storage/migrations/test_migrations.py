@@ -1,4 +1,4 @@
-"""Do the revisions lead to the tables that the store works with, and to nothing else?"""
+"""The revisions lead to exactly the tables that the store works with."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -41,12 +41,12 @@ FACTS = {
         "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = 'public.{table}'::regclass",
     ),
 }
-"""What there is to say of a table, in any order: a column that came later stands at the end."""
+"""The columns, constraints and indexes of a table, compared without order: a later column stands last."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def place(request: pytest.FixtureRequest, file: Path) -> AsyncIterator[Path | URL]:
-    """Where a database is, or will be, that has nothing in it."""
+    """The place of an empty database, which may not exist yet."""
     if request.param == "sqlite":
         yield file
         return
@@ -55,7 +55,7 @@ async def place(request: pytest.FixtureRequest, file: Path) -> AsyncIterator[Pat
 
 
 async def schema_of(database: Database) -> dict[str, Any]:
-    """All that a database knows of each of our tables."""
+    """The definition of each of our tables, as the database describes it."""
     async with database.reading() as connection:
         kind = connection.dialect.name
         options = dict([*await connection.exec_driver_sql(TABLES_OF[kind])])

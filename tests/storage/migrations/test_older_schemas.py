@@ -1,4 +1,4 @@
-"""What becomes of a database that an older Uplift made: all of it is kept, or it is left alone."""
+"""A database with an older schema is migrated with all its rows, or left unchanged."""
 
 import sqlite3
 import subprocess
@@ -63,7 +63,7 @@ FURTHER = Path(__file__).with_name("further_revisions")
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def older(request: pytest.FixtureRequest, file: Path) -> AsyncIterator[Path | URL]:
-    """Where a database of the first revision is, with rows in every table."""
+    """The place of a database of the first revision, with rows in every table."""
     if request.param == "sqlite":
         await make_first_revision(file)
         yield file
@@ -106,7 +106,10 @@ async def test_all_rows_are_kept(older: Path | URL) -> None:
         kept = await everything_in(store)
         assert [(process.key, process.title) for process in kept.processes] == [(ORDERS, "Orders")]
         assert list(kept.models.values()) == [MODEL, None]
-        assert {one.id: (one.version, one.status, one.position) for one in kept.instances[ORDERS]} == {
+        assert {
+            instance.id: (instance.version, instance.status, instance.position)
+            for instance in kept.instances[ORDERS]
+        } == {
             UPGRADED: (2, Status.PENDING, at("approve")),
             ALSO_UPGRADED: (2, Status.PENDING, at("approve")),
             LEFT_ALONE: (1, Status.PENDING, at("approve")),
@@ -114,7 +117,10 @@ async def test_all_rows_are_kept(older: Path | URL) -> None:
         (upgrade,) = kept.upgrades
         assert (upgrade.id, upgrade.state, upgrade.reason) == (UPGRADE, UpgradeState.COMPLETED, "news")
         assert (upgrade.expected, upgrade.upgraded, upgrade.skipped) == (3, 2, 1)
-        assert {one.instance for one in kept.outcomes[UpgradeId(UPGRADE)]} >= {UPGRADED, ALSO_UPGRADED}
+        assert {outcome.instance for outcome in kept.outcomes[UpgradeId(UPGRADE)]} >= {
+            UPGRADED,
+            ALSO_UPGRADED,
+        }
         keys = SqlKeys(store.database)
         key = await keys.find(digest_of(KEY))
         assert key is not None
@@ -130,7 +136,7 @@ async def test_what_is_kept_can_be_worked_on(older: Path | URL) -> None:
             store, UpgradeRequest(process=ORDERS, selection=all_active()), caller=ADMIN, worker=a_worker()
         )
         assert (done.upgraded, done.skipped) == (1, 2)
-        assert {one.version for one in (await by_id(store, ORDERS)).values()} == {2}
+        assert {instance.version for instance in (await by_id(store, ORDERS)).values()} == {2}
         histories = await store.instances.histories([InstanceId(UPGRADED), InstanceId(LEFT_ALONE)])
         assert len(histories[InstanceId(UPGRADED)]) == 2
 
@@ -150,15 +156,15 @@ async def test_an_upgrade_that_was_unfinished_goes_on_where_it_was(older: Path |
         assert claimed is not None
         ended = await run_upgrade(store, claimed, a_worker())
         assert (ended.state, ended.upgraded, ended.skipped) == (UpgradeState.COMPLETED, 1, 2)
-        assert {one.version for one in (await by_id(store, ORDERS)).values()} == {2}
+        assert {instance.version for instance in (await by_id(store, ORDERS)).values()} == {2}
 
 
-async def test_of_an_upgrade_that_was_cancelled_only_what_it_reached_is_told(older: Path | URL) -> None:
+async def test_a_cancelled_upgrade_has_only_the_outcomes_it_reached(older: Path | URL) -> None:
     await add_rows(older, UNFINISHED_ROWS)
     await bring_to(older, NEWEST)
     async with an_open_database(older) as store:
         (outcome,) = await outcomes_of(store, UpgradeId(CANCELLED))
-        assert (outcome.instance, [one.code for one in outcome.reasons]) == (
+        assert (outcome.instance, [reason.code for reason in outcome.reasons]) == (
             UNKNOWN,
             [ReasonCode.INSTANCE_NOT_FOUND],
         )

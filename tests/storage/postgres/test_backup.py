@@ -1,4 +1,4 @@
-"""A dump of a PostgreSQL database in use is a database: what was unfinished in it goes on from its cursor."""
+"""A dump of a database in use can be restored, and its unfinished upgrades go on from their cursors."""
 
 import subprocess
 from pathlib import Path
@@ -16,7 +16,7 @@ from uplift.testing.upgrade_work import request, work, work_and_die
 pytestmark = pytest.mark.anyio
 
 LATER = a_worker("later", size=2, clock=a_clock(EVENING))
-"""Comes when the lease of the one that died has run out."""
+"""A worker that starts after the lease of the dead worker has expired."""
 
 
 def run(program: str, url: URL, *arguments: str) -> None:

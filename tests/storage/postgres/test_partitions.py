@@ -1,4 +1,4 @@
-"""What PostgreSQL lets happen at the same moment when several workers share an upgrade."""
+"""Several workers run the partitions of one upgrade on PostgreSQL at the same time."""
 
 from asyncio import create_task, gather
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.storage.postgres.on_postgres import until_someone_waits_for_a_row
+from tests.storage.postgres.on_postgres import until_a_lock_is_awaited
 from tests.support.stores import Overlay, overlay
 from uplift.domain import (
     Status,
@@ -39,13 +39,13 @@ pytestmark = pytest.mark.anyio
 
 
 async def chunk_of(transaction: Transaction, upgrade: Upgrade, worker: Worker, size: int) -> ChunkResult:
-    """The next chunk of what the worker holds, not committed yet."""
+    """Run the next chunk of a partition that the worker holds; the caller commits it."""
     held = await transaction.partitions.lock_held(upgrade.id, worker.name, worker.clock())
     assert held is not None
     return await run_chunk(transaction, held, size, worker, {})
 
 
-async def test_a_worker_waits_for_no_chunk_of_another_share(store: SqlStore, neighbour: SqlStore) -> None:
+async def test_a_worker_waits_for_no_chunk_of_another_partition(store: SqlStore, neighbour: SqlStore) -> None:
     shared = await a_shared_upgrade(store, 12)
     async with store.transaction() as transaction:
         held = await transaction.partitions.lock_held(shared.id, "one", ONE.clock())
@@ -54,7 +54,7 @@ async def test_a_worker_waits_for_no_chunk_of_another_share(store: SqlStore, nei
         assert chunk.recorded == 6
         beside = await run_upgrade(neighbour, shared, TWO)
         assert (beside.state, beside.upgraded) == (UpgradeState.RUNNING, 6)
-    # The transaction had not moved anything: what it recorded is not told as done.
+    # The transaction moved nothing, so what it recorded does not count as upgraded.
     assert (await store.upgrades.find(shared.id)) == beside
 
 
@@ -66,7 +66,7 @@ async def test_the_two_last_chunks_at_the_same_moment_complete_the_upgrade_once(
         first = await chunk_of(transaction, shared, ONE, 6)
         assert (first.is_last, first.upgrade.state) == (True, UpgradeState.RUNNING)
         other = create_task(run_upgrade(neighbour, shared, a_partition_worker("two", size=6)))
-        await until_someone_waits_for_a_row(store)
+        await until_a_lock_is_awaited(store)
     done = await other
     assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 12)
     assert await store.upgrades.find(shared.id) == done
@@ -84,7 +84,7 @@ async def test_what_another_worker_decides_within_a_chunk_of_an_undo_is_carried_
     async with store.transaction() as transaction:
         held = await transaction.partitions.lock_held(undo.id, "one", ONE.clock())
         assert held is not None
-        # It has read the decisions: there are none.
+        # This worker has read the decisions before: there were none.
         await run_upgrade(neighbour, undo, TWO)
         first = await run_chunk(transaction, held, 6, ONE, {})
     assert (first.upgraded, first.upgrade.state) == (6, UpgradeState.COMPLETED)
@@ -92,9 +92,7 @@ async def test_what_another_worker_decides_within_a_chunk_of_an_undo_is_carried_
 
 
 @pytest.mark.parametrize("attempt", range(3))
-async def test_many_workers_take_back_what_an_upgrade_did(
-    store: SqlStore, neighbour: SqlStore, attempt: int
-) -> None:
+async def test_many_workers_undo_an_upgrade(store: SqlStore, neighbour: SqlStore, attempt: int) -> None:
     held = [an_instance(number, position=at(f"task {number % 7}")) for number in range(300)]
     await a_process(store, holding=held)
     done = await work(store, (await request(store)).id)
@@ -106,7 +104,7 @@ async def test_many_workers_take_back_what_an_upgrade_did(
             for number, worker in enumerate(several)
         )
     )
-    assert {(one.state, one.upgraded) for one in ends} == {(UpgradeState.COMPLETED, 300)}
+    assert {(end.state, end.upgraded) for end in ends} == {(UpgradeState.COMPLETED, 300)}
     assert await instances_of(store, ORDERS) == held
 
 
@@ -122,7 +120,7 @@ async def test_who_stops_an_upgrade_waits_for_no_chunk_and_sees_none_afterwards(
     seen: list[Everything] = []
 
     class Interfering(SqlStore):
-        """In the middle of the first chunk somebody stops the upgrade."""
+        """Stops the upgrade in the middle of its first chunk."""
 
         @asynccontextmanager
         async def transaction(self, *, in_background: bool = False) -> AsyncIterator[SqlTransaction]:
@@ -143,8 +141,8 @@ async def test_who_stops_an_upgrade_waits_for_no_chunk_and_sees_none_afterwards(
 
                 yield overlay(transaction, partitions=Overlay(transaction.partitions, lock_held=lock_held))
 
-    left = await run_upgrade(Interfering(store.database), shared, ONE)
-    assert (left.state, left.upgraded) == (state, 0)
+    stopped = await run_upgrade(Interfering(store.database), shared, ONE)
+    assert (stopped.state, stopped.upgraded) == (state, 0)
     assert [await everything_in(store)] == seen
     assert await instances_of(store, ORDERS) == instances(range(12))
     assert await holders_of(store, shared) == [None, "two"]
@@ -170,7 +168,7 @@ async def test_two_claims_at_once_never_take_two_upgrades_of_a_process(
         found = await transaction.upgrades.lock_claimable(ONE.clock(), only=first.id)
         assert found is not None
         other = create_task(claim(neighbour, TWO, only=second.id))
-        await until_someone_waits_for_a_row(store)
+        await until_a_lock_is_awaited(store)
         locked, partition = found
         await partition.save(replace(partition.partition, lease=ONE.lease()))
         await locked.save(replace(locked.upgrade, state=UpgradeState.RUNNING))
@@ -199,12 +197,12 @@ async def test_many_workers_with_many_cohorts_wait_for_each_other_but_never_in_a
             for number, worker in enumerate(several)
         )
     )
-    moving = {one.id for one in held if one.status is Status.PENDING and one.version == 1}
-    assert {(one.state, one.upgraded, one.skipped) for one in ends} == {
+    moving = {instance.id for instance in held if instance.status is Status.PENDING and instance.version == 1}
+    assert {(end.state, end.upgraded, end.skipped) for end in ends} == {
         (UpgradeState.COMPLETED, len(moving), 600 - len(moving))
     }
     kinds = await kinds_of(store, queued.id)
-    assert {given for given, kind in kinds.items() if kind is UPGRADED} == moving
+    assert {instance_id for instance_id, kind in kinds.items() if kind is UPGRADED} == moving
     counted = (await store.upgrades.skip_decisions([queued.id]))[queued.id]
-    assert sum(one.count for one in counted) == 600 - len(moving)
+    assert sum(decision.count for decision in counted) == 600 - len(moving)
     assert len(await outcomes_of(store, queued.id)) == 600

@@ -1,4 +1,4 @@
-"""What PostgreSQL does with the tables and connections of a store where it matters for speed and safety."""
+"""The tables, locks and connections of a store on PostgreSQL are fast and safe."""
 
 import struct
 from asyncio import create_task, gather, open_connection, sleep
@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.storage.postgres.on_postgres import ask, until, until_someone_waits_for_a_row
+from tests.storage.postgres.on_postgres import ask, until, until_a_lock_is_awaited
 from tests.storage.recording import statements_on
 from tests.support.postgres import the_server
 from uplift.domain import (
@@ -80,13 +80,13 @@ async def test_nearly_all_upgraded_rows_stay_on_their_page(store: SqlStore, sele
 
 
 async def counted_updates(store: SqlStore, at_least: int) -> tuple[int, int]:
-    """Heap-only updates of instances and all of them; each connection tells its own after a second."""
+    """Heap-only updates and all updates of instances. A connection flushes its counts once a second."""
     for _ in range(100):
         async with store.database.writing() as connection:
-            # An older one tells by itself, but only after a statement.
-            can_be_told = (connection.dialect.server_version_info or ()) >= (15,)
-            tell = "SELECT pg_stat_force_next_flush()" if can_be_told else "SELECT 1"
-            await connection.exec_driver_sql(tell)
+            # An older server flushes its counts after a statement only.
+            can_flush = (connection.dialect.server_version_info or ()) >= (15,)
+            flush = "SELECT pg_stat_force_next_flush()" if can_flush else "SELECT 1"
+            await connection.exec_driver_sql(flush)
         async with store.database.reading() as connection:
             found = await connection.exec_driver_sql(
                 "SELECT n_tup_hot_upd, n_tup_upd FROM pg_stat_user_tables WHERE relname = 'instance'"
@@ -111,16 +111,16 @@ async def test_no_instance_is_compared_with_each_outcome_of_its_chunk_in_tables_
             store, UpgradeRequest(process=ORDERS, selection=selection), caller=ADMIN
         )
     assert (done.upgraded, done.skipped) == (2, 1)
-    [rest] = [one for one in sent if one.sql.startswith("WITH rest")]
+    [rest] = [statement for statement in sent if statement.sql.startswith("WITH rest")]
     async with store.database.reading() as connection:
         plan = await connection.exec_driver_sql(f"EXPLAIN {rest.sql}", rest.values)
     assert [line for (line,) in plan if "Anti Join" in line or "Join Filter" in line] == []
 
 
-async def test_the_database_finds_out_how_much_there_is_when_it_is_told_to(store: SqlStore) -> None:
+async def test_analyze_refreshes_the_statistics_of_instances(store: SqlStore) -> None:
     await a_process(store, holding=instances(range(500)))
     rows = "SELECT reltuples::int FROM pg_class WHERE relname = 'instance'"
-    assert await ask(store, rows) == -1  # nobody has counted yet
+    assert await ask(store, rows) == -1  # never analyzed
     await store.database.analyze()
     assert await ask(store, rows) == 500
 
@@ -182,7 +182,9 @@ async def test_new_positions_that_two_programs_learn_at_once_are_the_same(
         register_instances(neighbour, process=ORDERS, instances=held[:199:-1], caller=ADMIN),
     )
     assert await ask(store, "SELECT count(*) FROM position") == 100
-    assert {one.id: one for one in await instances_of(store, ORDERS)} == {one.id: one for one in held}
+    assert {instance.id: instance for instance in await instances_of(store, ORDERS)} == {
+        instance.id: instance for instance in held
+    }
 
 
 async def test_an_instance_that_two_processes_register_at_once_belongs_to_one(
@@ -193,8 +195,8 @@ async def test_an_instance_that_two_processes_register_at_once_belongs_to_one(
 
     async def register(where: SqlStore, number: int, process: ProcessKey) -> bool:
         try:
-            one = an_instance(number, process=process, position=at(process.code))
-            await register_instances(where, process=process, instances=[one], caller=ADMIN)
+            new = an_instance(number, process=process, position=at(process.code))
+            await register_instances(where, process=process, instances=[new], caller=ADMIN)
         except UpliftError:
             return False
         return True
@@ -210,7 +212,7 @@ async def test_an_instance_that_two_processes_register_at_once_belongs_to_one(
 async def test_instances_that_become_active_in_the_middle_of_a_chunk_are_left_to_others(
     store: SqlStore, neighbour: SqlStore, how: str
 ) -> None:
-    """They have no outcome: to move them would be to move them without a trace."""
+    """They have no outcome, so moving them would leave no audit."""
     ended = an_instance(2, status=Status.COMPLETED)
     await a_process(store, holding=[an_instance(1), ended])
     decision = plain_rules(a_cohort(), VersionNumber(2))
@@ -218,7 +220,7 @@ async def test_instances_that_become_active_in_the_middle_of_a_chunk_are_left_to
         engine = await stack.enter_async_context(neighbour.transaction())
         if how == "are registered":
             await engine.instances.register(ORDERS, [an_instance(3)])
-        # A later one is there already when the upgrade comes: the chunk reaches as far.
+        # A later instance exists before the upgrade is requested, so the chunk reaches beyond the new ones.
         await register_instances(store, process=ORDERS, instances=[an_instance(4)], caller=ADMIN)
         queued = await request(store, worker=a_worker(size=1))
         async with store.transaction() as transaction:
@@ -230,7 +232,9 @@ async def test_instances_that_become_active_in_the_middle_of_a_chunk_are_left_to
             await stack.aclose()
             await partition.chunks.keep_decisions([CountedDecision(decision=decision, count=2)])
             assert await partition.chunks.move(chunk, [decision]) == 2
-    held = {one.id: (one.status, one.version) for one in await instances_of(store, ORDERS)}
+    held = {
+        instance.id: (instance.status, instance.version) for instance in await instances_of(store, ORDERS)
+    }
     late = an_id(2 if how == "wait again" else 3)
     assert held[late] == (Status.PENDING, 1)
     assert [held[an_id(number)] for number in (1, 4)] == [(Status.PENDING, 2)] * 2
@@ -239,14 +243,14 @@ async def test_instances_that_become_active_in_the_middle_of_a_chunk_are_left_to
 async def test_a_chunk_that_waits_for_an_instance_keeps_nobody_from_those_behind_it(
     store: SqlStore, neighbour: SqlStore
 ) -> None:
-    """The first chunk decides the cohort of those that wait; the second meets it again, behind another."""
+    """The second chunk finds a cohort that the first has decided, behind an instance that is locked."""
     running = an_instance(3, status=Status.RUNNING)
     await a_process(store, holding=[*instances([1, 2]), running, an_instance(4)])
     upgrade = await request(store)
     async with neighbour.transaction() as transaction:
         await transaction.instances.lock([an_id(3)])
         working = create_task(work(store, upgrade.id))
-        await until_someone_waits_for_a_row(store)
+        await until_a_lock_is_awaited(store)
         assert list(await transaction.instances.lock([an_id(4)])) == [an_id(4)]
     done = await working
     assert (done.upgraded, done.skipped) == (3, 1)
@@ -256,13 +260,13 @@ async def test_a_chunk_that_waits_for_an_instance_keeps_nobody_from_those_behind
 async def test_an_instance_that_goes_on_while_its_chunk_waits_for_it_is_decided_where_it_then_is(
     store: SqlStore, neighbour: SqlStore, status: Status
 ) -> None:
-    """Its new position is one that an earlier chunk has met already."""
+    """An earlier chunk has already decided the cohort with the new position."""
     await a_process(store, holding=[an_instance(1), an_instance(2, position=at("b")), *instances([3, 4])])
     upgrade = await request(store)
     async with neighbour.transaction() as engine:
         await engine.instances.report(ORDERS, [a_report(3, status=status, position=at("b"))])
         working = create_task(work(store, upgrade.id))
-        await until_someone_waits_for_a_row(store)
+        await until_a_lock_is_awaited(store)
     done = await working
     moves = status is Status.PENDING
     assert (done.upgraded, done.skipped) == ((4, 0) if moves else (3, 1))
@@ -273,16 +277,14 @@ async def test_an_instance_that_goes_on_while_its_chunk_waits_for_it_is_decided_
     )
 
 
-async def test_a_chunk_gives_way_to_who_waits_for_it_in_a_circle(
-    store: SqlStore, neighbour: SqlStore
-) -> None:
-    """Else PostgreSQL would refuse one of both, a second later."""
+async def test_a_chunk_gives_way_before_a_deadlock(store: SqlStore, neighbour: SqlStore) -> None:
+    """Otherwise PostgreSQL would detect the deadlock after a second and abort one transaction."""
     await a_process(store, holding=instances([1, 2, 3, 4]))
     begun = await work_and_die(store, (await request(store)).id, chunks=1)
     async with neighbour.transaction() as engine:
         await engine.instances.lock([an_id(4)])
         working = create_task(run_upgrade(store, begun, SMALL))
-        await until_someone_waits_for_a_row(store)
+        await until_a_lock_is_awaited(store)
         assert list(await engine.instances.lock([an_id(3)])) == [an_id(3)]
     done = await working
     assert (done.upgraded, done.skipped) == (4, 0)
@@ -328,22 +330,22 @@ WHERE datname = current_database() AND state = 'active' AND wait_event = 'Client
 """
 
 
-async def must_know_transaction_timeout(store: SqlStore) -> None:
+async def require_transaction_timeout(store: SqlStore) -> None:
     if int(await ask(store, "SHOW server_version_num")) < 170_000:
         pytest.skip("PostgreSQL before 17 has no transaction_timeout")
 
 
-async def test_half_a_statement_keeps_nobody_for_ever_from_what_its_transaction_has_locked(
+async def test_a_client_frozen_mid_statement_loses_its_locks_after_the_timeout(
     store: SqlStore,
 ) -> None:
-    """As of a program that was stopped while it sent it."""
-    await must_know_transaction_timeout(store)
+    """A client frozen mid-statement is not idle in transaction; only transaction_timeout ends it."""
+    await require_transaction_timeout(store)
     await a_process(store, holding=instances([1, 2]))
     url = the_server().url(await ask(store, "SELECT current_database()"))
     reader, writer = await open_connection(url.host, url.port)
-    # Not as long as it is set, so that the test need not wait for that.
-    given = ["user", url.username, "database", url.database, "options", "-c transaction_timeout=500ms", ""]
-    writer.write(message(b"", struct.pack("!i", 3 << 16) + "\0".join(map(str, given)).encode() + b"\0"))
+    # A shorter timeout than the store sets, so that the test does not wait for a minute.
+    startup = ["user", url.username, "database", url.database, "options", "-c transaction_timeout=500ms", ""]
+    writer.write(message(b"", struct.pack("!i", 3 << 16) + "\0".join(map(str, startup)).encode() + b"\0"))
     writer.write(message(b"Q", b"BEGIN; UPDATE instance SET status = 2\0"))
     writer.write(message(b"P", b"\0SELECT 1\0\0\0") + message(b"H", b""))
     try:
@@ -353,16 +355,19 @@ async def test_half_a_statement_keeps_nobody_for_ever_from_what_its_transaction_
     finally:
         writer.close()
         await writer.wait_closed()
-    assert [one.status for one in await instances_of(store, ORDERS)] == [Status.FAILED, Status.PENDING]
+    assert [instance.status for instance in await instances_of(store, ORDERS)] == [
+        Status.FAILED,
+        Status.PENDING,
+    ]
 
 
 def message(kind: bytes, content: bytes) -> bytes:
-    """As PostgreSQL's protocol has them: after the kind the length, its own included."""
+    """A message of PostgreSQL's protocol: its type, its length with that of the length field, its content."""
     return kind + struct.pack("!i", len(content) + 4) + content
 
 
-async def test_a_transaction_that_writes_has_its_time_unless_it_changes_the_schema(store: SqlStore) -> None:
-    await must_know_transaction_timeout(store)
+async def test_a_write_transaction_has_a_timeout_unless_it_changes_the_schema(store: SqlStore) -> None:
+    await require_transaction_timeout(store)
     shown = "SHOW transaction_timeout"
     assert await ask(store, shown) == "0"
     for _ in range(2):

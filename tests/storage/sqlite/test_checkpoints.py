@@ -1,4 +1,4 @@
-"""What has been committed moves from the WAL into the file beside the writer, who never waits for it."""
+"""Checkpoints move commits from the WAL into the file without making writers wait."""
 
 import logging
 import math
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def wal_after_many_commits(file: Path) -> int:
-    """Bytes of the WAL, which is as long as it ever was."""
+    """The size of the WAL in bytes. SQLite reuses the file and never shortens it."""
     store = await SqlStore.open(file)
     others = all_tasks()
     await a_process(store)
@@ -32,14 +32,14 @@ async def wal_after_many_commits(file: Path) -> int:
 async def test_the_wal_begins_anew_while_there_are_commits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "LONG_WAL", 1)
-    monkeypatch.setattr(sqlite, "CHECKPOINT_EVERY", math.inf)
-    left_alone = await wal_after_many_commits(tmp_path / "left-alone.sqlite")
-    monkeypatch.setattr(sqlite, "CHECKPOINT_EVERY", 0)
-    assert await wal_after_many_commits(tmp_path / "moved.sqlite") < left_alone / 3
+    monkeypatch.setattr(sqlite, "WAL_RESET_PAGES", 1)
+    monkeypatch.setattr(sqlite, "CHECKPOINT_INTERVAL", math.inf)
+    without_reset = await wal_after_many_commits(tmp_path / "without-reset.sqlite")
+    monkeypatch.setattr(sqlite, "CHECKPOINT_INTERVAL", 0)
+    assert await wal_after_many_commits(tmp_path / "reset.sqlite") < without_reset / 3
 
 
-async def test_a_checkpoint_that_fails_is_told_and_harms_nobody(
+async def test_a_checkpoint_that_fails_is_logged_and_harms_nobody(
     file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(sqlite, "CHECKPOINT", "PRAGMA wal_checkpoint(")

@@ -1,4 +1,4 @@
-"""What many callers do at once, in one program and in two on one file: nothing is lost or done twice."""
+"""Concurrent callers in one or two programs on one file lose nothing and do nothing twice."""
 
 from asyncio import gather
 from collections import Counter
@@ -56,10 +56,10 @@ async def upgrade(
     )
 
 
-async def must_have_one_outcome_each(store: SqlStore, done: Upgrade, held: Sequence[Instance]) -> None:
+async def assert_one_outcome_each(store: SqlStore, done: Upgrade, held: Sequence[Instance]) -> None:
     outcomes = await outcomes_of(store, done.id)
-    assert Counter(one.instance for one in outcomes) == Counter(ids_of(held))
-    assert Counter(one.kind for one in outcomes) == Counter(
+    assert Counter(outcome.instance for outcome in outcomes) == Counter(ids_of(held))
+    assert Counter(outcome.kind for outcome in outcomes) == Counter(
         {OutcomeKind.UPGRADED: done.upgraded, OutcomeKind.SKIPPED: done.skipped}
     )
 
@@ -68,9 +68,9 @@ async def test_two_programs_upgrade_the_same_process(store: SqlStore, neighbour:
     held = instances(range(100))
     await a_process(store, holding=held)
     both = await gather(upgrade(store, all_active()), upgrade(neighbour, all_active()))
-    assert sum(one.upgraded for one in both) == 100
+    assert sum(ended.upgraded for ended in both) == 100
     for done in both:
-        await must_have_one_outcome_each(neighbour, done, held)
+        await assert_one_outcome_each(neighbour, done, held)
     assert await instances_of(store, ORDERS) == instances(range(100), version=2)
 
 
@@ -82,10 +82,10 @@ async def test_two_programs_upgrade_different_processes(store: SqlStore, neighbo
     both = await gather(
         upgrade(store, all_active()), upgrade(neighbour, by_ids(ids_of(invoices)), process=INVOICES)
     )
-    assert [one.upgraded for one in both] == [60, 60]
-    await must_have_one_outcome_each(neighbour, both[0], orders)
-    await must_have_one_outcome_each(store, both[1], invoices)
-    assert {one.version for one in await instances_of(store, INVOICES)} == {2}
+    assert [ended.upgraded for ended in both] == [60, 60]
+    await assert_one_outcome_each(neighbour, both[0], orders)
+    await assert_one_outcome_each(store, both[1], invoices)
+    assert {instance.version for instance in await instances_of(store, INVOICES)} == {2}
 
 
 async def test_two_programs_go_on_with_the_same_upgrade(store: SqlStore, neighbour: SqlStore) -> None:
@@ -101,7 +101,7 @@ async def test_two_programs_go_on_with_the_same_upgrade(store: SqlStore, neighbo
     )
     for done in ends:
         assert (done.upgraded, done.skipped) == (90, 0)
-        await must_have_one_outcome_each(store, done, held)
+        await assert_one_outcome_each(store, done, held)
     assert await instances_of(store, ORDERS) == instances(range(90), version=2)
 
 
@@ -113,35 +113,37 @@ async def test_reports_of_another_program_beside_an_upgrade_are_not_lost(
     ended, moved = held[::3], held[1::3]
 
     async def report() -> None:
-        for one in ended:
-            await report_instances(neighbour, reports=[a_report(one, status=Status.COMPLETED)], caller=ADMIN)
-        for one in moved:
-            await report_instances(neighbour, reports=[a_report(one, position=at("ship"))], caller=ADMIN)
+        for instance in ended:
+            await report_instances(
+                neighbour, reports=[a_report(instance, status=Status.COMPLETED)], caller=ADMIN
+            )
+        for instance in moved:
+            await report_instances(neighbour, reports=[a_report(instance, position=at("ship"))], caller=ADMIN)
 
     done, _ = await gather(upgrade(store, by_ids(ids_of(held)), chunk_size=2), report())
-    await must_have_one_outcome_each(store, done, held)
-    outcomes = {one.instance: one.kind for one in await outcomes_of(store, done.id)}
-    upgraded = {one for one, kind in outcomes.items() if kind is OutcomeKind.UPGRADED}
+    await assert_one_outcome_each(store, done, held)
+    outcomes = {outcome.instance: outcome.kind for outcome in await outcomes_of(store, done.id)}
+    upgraded = {instance_id for instance_id, kind in outcomes.items() if kind is OutcomeKind.UPGRADED}
     found = await instances_of(store, ORDERS)
-    assert {one.id for one in found if one.version == 2} == upgraded
-    assert {one.id for one in found if one.status is Status.COMPLETED} == set(ids_of(ended))
-    assert {one.id for one in found if one.position == at("ship")} == set(ids_of(moved))
+    assert {instance.id for instance in found if instance.version == 2} == upgraded
+    assert {instance.id for instance in found if instance.status is Status.COMPLETED} == set(ids_of(ended))
+    assert {instance.id for instance in found if instance.position == at("ship")} == set(ids_of(moved))
     assert await instances_of(neighbour, ORDERS) == found
 
 
 async def test_both_programs_learn_new_processes_and_positions_of_each_other(
     store: SqlStore, neighbour: SqlStore
 ) -> None:
-    async def fill(one: SqlStore, name: str) -> None:
+    async def fill(where: SqlStore, name: str) -> None:
         for number in range(15):
             key = a_key(f"{name}-{number}")
-            await a_process(one, key, holding=[an_instance(process=key, position=at(name, str(number)))])
+            await a_process(where, key, holding=[an_instance(process=key, position=at(name, str(number)))])
 
     await gather(fill(store, "here"), fill(neighbour, "there"))
     keys = [a_key(f"{name}-{number}") for name in ("here", "there") for number in range(15)]
-    for one in (store, neighbour):
+    for where in (store, neighbour):
         for key in keys:
-            [found] = await instances_of(one, key)
+            [found] = await instances_of(where, key)
             assert found.position == at(*key.code.split("-"))
 
 
@@ -153,11 +155,11 @@ async def test_sixteen_upgrades_at_once_on_one_store(store: SqlStore) -> None:
     done = await gather(
         *(upgrade(store, all_active(), process=keys[number % 4], chunk_size=9) for number in range(16))
     )
-    assert sum(one.upgraded for one in done) == 160
-    for one in done:
-        await must_have_one_outcome_each(store, one, held[one.process])
+    assert sum(ended.upgraded for ended in done) == 160
+    for ended in done:
+        await assert_one_outcome_each(store, ended, held[ended.process])
     for key in keys:
-        assert {one.version for one in await instances_of(store, key)} == {2}
+        assert {instance.version for instance in await instances_of(store, key)} == {2}
 
 
 async def test_upgrades_registrations_and_reads_at_once(store: SqlStore) -> None:
@@ -176,11 +178,11 @@ async def test_upgrades_registrations_and_reads_at_once(store: SqlStore) -> None
         *(read() for _ in range(30)),
     )
     found = await read()
-    assert len(found) == len({one.id for one in found}) == 130
-    assert {one.version for one in found[:50]} == {2}
+    assert len(found) == len({instance.id for instance in found}) == 130
+    assert {instance.version for instance in found[:50]} == {2}
     last = await upgrade(store, all_active())
     assert last.total == 130
-    assert {one.version for one in await read()} == {2}
+    assert {instance.version for instance in await read()} == {2}
 
 
 async def test_the_same_registration_from_two_programs_counts_once(
@@ -190,8 +192,8 @@ async def test_the_same_registration_from_two_programs_counts_once(
     new = instances(range(200), position=at("a", "b"))
     await gather(
         *(
-            register_instances(one, process=ORDERS, instances=new, caller=ADMIN)
-            for one in (store, neighbour, store, neighbour)
+            register_instances(where, process=ORDERS, instances=new, caller=ADMIN)
+            for where in (store, neighbour, store, neighbour)
         )
     )
     assert await instances_of(store, ORDERS) == new

@@ -1,4 +1,4 @@
-"""How the connections to an SQLite file are set up, and how they get along."""
+"""Connections to an SQLite file have their settings, and do not block or break each other."""
 
 import sqlite3
 from asyncio import Event, create_task, gather, sleep, timeout
@@ -17,7 +17,7 @@ from uplift.domain import Status, all_active, create_process, upgrade_instances
 from uplift.domain.errors import ProcessExists, StoreUnavailable
 from uplift.domain.model.request import UpgradeRequest
 from uplift.storage.sqlite import backend as sqlite
-from uplift.storage.sqlite.backend import READERS
+from uplift.storage.sqlite.backend import MAX_READERS
 from uplift.storage.store import SqlStore
 from uplift.testing.builders import (
     ADMIN,
@@ -39,7 +39,7 @@ async def ask(connection: AsyncConnection, pragma: str) -> Any:
     return (await connection.exec_driver_sql(f"PRAGMA {pragma}")).scalar_one()
 
 
-async def must_be_set_up(connection: AsyncConnection) -> None:
+async def assert_is_set_up(connection: AsyncConnection) -> None:
     assert await ask(connection, "journal_mode") == "wal"
     assert await ask(connection, "foreign_keys") == 1
     assert await ask(connection, "synchronous") == 1
@@ -48,7 +48,7 @@ async def must_be_set_up(connection: AsyncConnection) -> None:
 
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
-    """Someone else holds the write lock."""
+    """Another connection holds the write lock within the block."""
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield
@@ -57,12 +57,12 @@ def locked(file: Path) -> Iterator[None]:
 
 async def test_every_connection_is_set_up(store: SqlStore) -> None:
     async with AsyncExitStack() as stack:
-        readers = [await stack.enter_async_context(store.database.reading()) for _ in range(READERS)]
+        readers = [await stack.enter_async_context(store.database.reading()) for _ in range(MAX_READERS)]
         writer = await stack.enter_async_context(store.database.writing())
         for connection in (*readers, writer):
-            await must_be_set_up(connection)
+            await assert_is_set_up(connection)
     async with store.database.writing(in_background=True) as connection:
-        await must_be_set_up(connection)
+        await assert_is_set_up(connection)
 
 
 async def test_a_row_that_points_nowhere_is_refused(store: SqlStore) -> None:
@@ -143,7 +143,7 @@ async def cancel_by_task(store: SqlStore, wait: int) -> object:
 
 
 async def cancel_by_scope(store: SqlStore, wait: int) -> object:
-    """A cancel scope of anyio cancels again whatever its task awaits afterwards, clearing up included."""
+    """A cancel scope of anyio cancels every later await of its task, too, also those that clean up."""
     async with create_task_group() as group:
         group.start_soon(upgrade_in_small_chunks, store)
         for _ in range(wait * 7):
@@ -166,7 +166,7 @@ async def test_transactions_cancelled_at_any_moment_leave_whole_states_and_no_lo
     store: SqlStore, cancel: Callable[[SqlStore, int], Awaitable[object]]
 ) -> None:
     await a_process(store, holding=instances(range(50)))
-    # A traceback that someone keeps holds on to the cursors of its transaction.
+    # A kept traceback keeps the cursors of its transaction alive.
     kept = [await cancel(store, 0)]
     for wait in range(1, 15):
         async with timeout(1), store.transaction() as transaction:
@@ -174,8 +174,8 @@ async def test_transactions_cancelled_at_any_moment_leave_whole_states_and_no_lo
         held = await everything_in(store)
         for upgrade in held.upgrades:
             assert len(held.outcomes[upgrade.id]) == upgrade.total
-        upgraded = sum(one.version == 2 for one in held.instances[ORDERS])
-        assert sum(one.upgraded for one in held.upgrades) == upgraded
+        upgraded = sum(instance.version == 2 for instance in held.instances[ORDERS])
+        assert sum(each.upgraded for each in held.upgrades) == upgraded
         kept.append(await cancel(store, wait))
     async with timeout(5):
         done = await upgrade_instances(

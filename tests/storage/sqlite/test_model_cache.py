@@ -1,4 +1,4 @@
-"""The documents of published versions are read once, and take no more than so many bytes of memory."""
+"""Models of published versions are read once, and the cache is bounded by bytes."""
 
 import pytest
 
@@ -24,7 +24,7 @@ async def populate(store: SqlStore, document: bytes) -> None:
 
 
 async def reads(store: SqlStore, *numbers: VersionNumber) -> int:
-    """How many documents the database is asked for."""
+    """The number of documents that are read from the database."""
     async with store.database.reading() as connection:
         pass
     with statements_on(connection) as sent:

@@ -1,4 +1,4 @@
-"""How much work an upgrade is to the database: statements a chunk, and rows it has to look at for each."""
+"""An upgrade sends few statements a chunk, and each of them reads few rows."""
 
 import re
 from itertools import combinations
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage.recording import Sent, plan_of, statements_on
+from tests.storage.recording import SentStatement, plan_of, statements_on
 from uplift.domain import Selection, Status, VersionNumber, all_active, by_ids
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.model.selection import SelectionKind
@@ -29,6 +29,7 @@ from uplift.testing.chunk_work import add_upgrade, lock, moving, process_chunk, 
 pytestmark = pytest.mark.anyio
 
 BIG_TABLES = ("instance", "outcome", "selected", "version", "position", "process")
+INSTANCE = re.compile(r"\binstance\b")
 BOTH_WAYS = pytest.mark.parametrize("kind", [SelectionKind.BY_IDS, SelectionKind.ALL_ACTIVE])
 
 
@@ -51,7 +52,12 @@ async def fill(store: SqlStore, size: int) -> None:
     await a_process(store, holding=held)
 
 
-async def statements_of_a_chunk(store: SqlStore, kind: SelectionKind, size: int) -> list[Sent]:
+async def accesses_of_instances(store: SqlStore, sent: list[SentStatement]) -> list[str]:
+    """The steps in which the statements find instances."""
+    return [step for statement in sent for step in await plan_of(store, statement) if INSTANCE.search(step)]
+
+
+async def statements_of_a_chunk(store: SqlStore, kind: SelectionKind, size: int) -> list[SentStatement]:
     await fill(store, size)
     upgrade = an_upgrade(selection=kind)
     async with store.transaction() as transaction:
@@ -62,13 +68,13 @@ async def statements_of_a_chunk(store: SqlStore, kind: SelectionKind, size: int)
         locked = await lock(transaction, upgrade.id)
         with statements_on(connection) as sent:
             worked = await process_chunk(*locked, 10_000, moving({at("go"): at("gone")}))
-            await transaction.upgrades.find(upgrade.id)  # sends what was put off before it
+            await transaction.upgrades.find(upgrade.id)  # sends the pending statements, too
     assert worked.moved == size // 2
     return sent
 
 
 def full_scans(plan: list[str]) -> list[str]:
-    """The steps that walk along a whole table; walking along a whole list of given ids is meant."""
+    """The steps that walk along a whole table. A scan of the list of ids is intended."""
     scanned = re.compile(rf"^SCAN ({'|'.join(BIG_TABLES)})\b")
     return [step for step in plan if scanned.match(step)]
 
@@ -80,7 +86,7 @@ async def test_a_chunk_takes_the_same_statements_however_many_instances_it_moves
     sent = {}
     for size in (8, 4_000):
         store = await SqlStore.open(tmp_path / f"{size}.db")
-        sent[size] = [one.sql for one in await statements_of_a_chunk(store, kind, size)]
+        sent[size] = [statement.sql for statement in await statements_of_a_chunk(store, kind, size)]
         await store.close()
     assert sent[8] == sent[4_000]
     assert len(sent[8]) <= 15
@@ -91,14 +97,18 @@ async def test_no_statement_of_a_chunk_walks_along_a_whole_table(
     store: SqlStore, kind: SelectionKind
 ) -> None:
     sent = await statements_of_a_chunk(store, kind, 8)
-    plans = {one.sql: await plan_of(store, one) for one in sent if not one.sql.startswith("BEGIN")}
+    plans = {
+        statement.sql: await plan_of(store, statement)
+        for statement in sent
+        if not statement.sql.startswith("BEGIN")
+    }
     assert {sql: full_scans(plan) for sql, plan in plans.items() if full_scans(plan)} == {}
     assert len(plans) >= 6
 
 
 async def test_all_active_instances_are_found_by_their_own_index(store: SqlStore) -> None:
     sent = await statements_of_a_chunk(store, SelectionKind.ALL_ACTIVE, 8)
-    steps = [step for one in sent for step in await plan_of(store, one) if re.search(r"\binstance\b", step)]
+    steps = await accesses_of_instances(store, sent)
     finding = "USING (COVERING )?INDEX instance_active \\(process_id=\\? AND id>\\? AND id<\\?\\)"
     assert len(steps) >= 4
     assert [step for step in steps if not re.search(finding, step)] == []
@@ -106,7 +116,7 @@ async def test_all_active_instances_are_found_by_their_own_index(store: SqlStore
 
 async def test_named_instances_are_found_by_their_numbers(store: SqlStore) -> None:
     sent = await statements_of_a_chunk(store, SelectionKind.BY_IDS, 8)
-    steps = [step for one in sent for step in await plan_of(store, one) if re.search(r"\binstance\b", step)]
+    steps = await accesses_of_instances(store, sent)
     assert len(steps) >= 3
     assert {step for step in steps if "USING INTEGER PRIMARY KEY" not in step} == set()
 
@@ -131,10 +141,10 @@ async def test_lists_are_read_along_an_index_and_never_sorted(store: SqlStore, k
         await store.upgrades.page(None, page)
         await store.processes.page(page)
     assert len(sent) >= 16
-    for one in sent:
-        plan = await plan_of(store, one)
-        assert [step for step in plan if "TEMP B-TREE FOR ORDER BY" in step] == [], one.sql
-        assert [step for step in full_scans(plan) if not step.startswith("SCAN upgrade")] == [], one.sql
+    for statement in sent:
+        plan = await plan_of(store, statement)
+        assert [step for step in plan if "TEMP B-TREE FOR ORDER BY" in step] == [], statement.sql
+        assert [step for step in full_scans(plan) if not step.startswith("SCAN upgrade")] == [], statement.sql
 
 
 async def test_who_looks_for_work_looks_at_no_upgrade_that_has_ended(store: SqlStore) -> None:
@@ -145,9 +155,9 @@ async def test_who_looks_for_work_looks_at_no_upgrade_that_has_ended(store: SqlS
     with statements_on(connection) as sent:
         assert await store.upgrades.claimable(NOON) is None
     assert len(sent) == 3
-    for one in sent:
-        steps = [step for step in await plan_of(store, one) if step.startswith("SCAN upgrade")]
-        assert steps == ["SCAN upgrade USING INDEX upgrade_waiting"], one.sql
+    for statement in sent:
+        steps = [step for step in await plan_of(store, statement) if step.startswith("SCAN upgrade")]
+        assert steps == ["SCAN upgrade USING INDEX upgrade_waiting"], statement.sql
 
 
 async def test_a_page_of_many_processes_takes_no_statement_a_process(
@@ -173,7 +183,7 @@ async def test_a_page_of_many_processes_takes_no_statement_a_process(
 async def test_pages_of_outcomes_take_few_different_statements_whichever_upgrades_they_are_of(
     store: SqlStore,
 ) -> None:
-    """A statement is kept as long as the program runs: one for each mixture of upgrades would be a leak."""
+    """SQLAlchemy caches each statement: one statement for each mixture of upgrades would be a leak."""
     await fill(store, 2)
     ids = []
     for number, kind in enumerate([SelectionKind.BY_IDS, SelectionKind.ALL_ACTIVE] * 3):
@@ -182,13 +192,13 @@ async def test_pages_of_outcomes_take_few_different_statements_whichever_upgrade
             upgrade = await add_upgrade(transaction, an_upgrade(number, selection=kind), selection)
             await run_chunk(transaction, upgrade.id, 10)
         ids.append(upgrade.id)
-    mixtures = [chosen for most in range(1, 7) for chosen in combinations(ids, most)]
+    mixtures = [chosen for count in range(1, 7) for chosen in combinations(ids, count)]
     async with store.database.reading() as connection:
         pass
     with statements_on(connection) as sent:
         for chosen in mixtures:
             pages = await store.upgrades.outcome_pages(chosen, OutcomeFilter(), PageRequest(first=5))
-            assert all(pages[one].items for one in chosen)
-    listings = {one.sql for one in sent if "outcome" in one.sql}
+            assert all(pages[upgrade_id].items for upgrade_id in chosen)
+    listings = {statement.sql for statement in sent if "outcome" in statement.sql}
     assert len(mixtures) == 63
-    assert len(listings) == 6, "one for each number of upgrades of a kind"
+    assert len(listings) == 6, "a statement for each number of upgrades of a kind"

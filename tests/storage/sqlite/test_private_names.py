@@ -1,6 +1,6 @@
-"""The fast way to SQLite uses names that aiosqlite and SQLAlchemy do not document: each is checked here.
+"""Checks each undocumented name of aiosqlite and SQLAlchemy that uplift.storage.sqlite uses.
 
-When one of these tests fails after an update of a library, mend uplift.storage.sqlite first.
+When one of these tests fails after an update of a library, adapt uplift.storage.sqlite first.
 """
 
 import inspect

@@ -1,4 +1,4 @@
-"""A request that is repeated in another program is known there too."""
+"""An idempotent request that is repeated by another program is recognized there."""
 
 import os
 import subprocess
@@ -40,7 +40,7 @@ run(work())
 
 
 def retried_in_a_program_of_its_own(file: Path, of: object, hash_seed: str) -> str:
-    """The id of the upgrade; texts hash differently from program to program, and so do sets of them."""
+    """The id of the upgrade. The hash seed changes the order of sets of strings."""
     return subprocess.run(
         [sys.executable, "-c", RETRY, str(file), str(of)],
         check=True,

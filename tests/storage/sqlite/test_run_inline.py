@@ -1,4 +1,4 @@
-"""What takes SQLite less time than a step to another thread is read by the thread that asks."""
+"""Statements marked RUN_INLINE run on the thread of the event loop."""
 
 from asyncio import CancelledError, create_task, sleep
 from contextlib import suppress
@@ -16,8 +16,8 @@ from uplift.testing.builders import ORDERS, a_process, a_report, an_id, an_insta
 pytestmark = pytest.mark.anyio
 
 
-async def listen(store: SqlStore) -> list[int]:
-    """The thread that executes each statement on the connection that is used next for reading."""
+async def record_threads(store: SqlStore) -> list[int]:
+    """Records the thread of each statement on the connection that the next read uses."""
     threads: list[int] = []
     async with store.database.reading() as connection:
         assert isinstance(connection, SqliteConnection)
@@ -32,27 +32,27 @@ async def read(store: SqlStore, ids: list[InstanceId], *, times: int = 1) -> Non
         assert list(await store.instances.find_many(ids)) == ids
 
 
-async def test_a_few_instances_are_read_at_once_and_many_by_another_thread(store: SqlStore) -> None:
+async def test_a_few_instances_are_read_inline_and_many_by_another_thread(store: SqlStore) -> None:
     await a_process(store, holding=instances(range(30)))
-    threads = await listen(store)
+    threads = await record_threads(store)
     await read(store, [an_id(7)], times=3)
     assert threads[-1] == get_ident()
     await read(store, [an_id(n) for n in range(30)], times=3)
     assert threads[-1] != get_ident()
 
 
-async def test_who_asks_does_not_wait_for_what_another_left_unfinished(store: SqlStore) -> None:
+async def test_a_read_does_not_run_inline_beside_an_abandoned_call(store: SqlStore) -> None:
     await a_process(store, holding=[an_instance(7)])
-    threads = await listen(store)
+    threads = await record_threads(store)
     await read(store, [an_id(7)], times=2)
     finish = Event()
     async with store.database.reading() as connection:
         assert isinstance(connection, SqliteConnection)
-        left = create_task(connection.run_in_thread(lambda _: finish.wait(30)))
+        abandoned = create_task(connection.run_in_thread(lambda _: finish.wait(30)))
         await sleep(0)
-        left.cancel()
+        abandoned.cancel()
         with suppress(CancelledError):
-            await left
+            await abandoned
     reading = create_task(read(store, [an_id(7)]))
     await sleep(0)
     assert not reading.done()
@@ -63,7 +63,7 @@ async def test_who_asks_does_not_wait_for_what_another_left_unfinished(store: Sq
     assert threads[-1] == get_ident()
 
 
-async def test_what_the_database_refuses_is_told_as_by_another_thread(store: SqlStore) -> None:
+async def test_an_error_inline_is_the_same_as_on_another_thread(store: SqlStore) -> None:
     await a_process(store, holding=[an_instance(7)])
     await read(store, [an_id(7)], times=2)
     async with store.database.reading() as connection:

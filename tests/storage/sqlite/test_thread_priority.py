@@ -1,4 +1,4 @@
-"""The threads that work in the background, and no others, let those of others go first."""
+"""Only the threads of background connections have a lower priority."""
 
 import os
 import sqlite3
@@ -17,14 +17,14 @@ from uplift.testing.builders import ADMIN, ORDERS, a_process, instances
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.skipif(os.uname().sysname != "Linux", reason="only Linux tells threads apart"),
+    pytest.mark.skipif(os.uname().sysname != "Linux", reason="only Linux has a niceness for each thread"),
 ]
 
 KERNEL = tuple(int(number) for number in os.uname().release.split("-")[0].split(".")[:2])
 
 
 def niceness(_: sqlite3.Connection | None = None) -> int:
-    """That of the thread that asks."""
+    """The niceness of the calling thread."""
     return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
 
@@ -46,7 +46,7 @@ async def test_chunks_let_requests_go_first(store: SqlStore) -> None:
     assert await niceness_of_writers(store, in_background=False) == own == niceness()
 
 
-def test_only_the_thread_that_asks_is_put_behind_and_may_ask_again() -> None:
+def test_only_the_calling_thread_gets_a_lower_priority_and_may_call_again() -> None:
     with ThreadPoolExecutor(1) as behind, ThreadPoolExecutor(1) as beside:
         for _ in range(2):
             behind.submit(lower_thread_priority).result()
@@ -59,8 +59,8 @@ def test_the_thread_asks_for_long_slices() -> None:
     with ThreadPoolExecutor(1) as behind:
         thread = behind.submit(threading.get_native_id).result()
         behind.submit(lower_thread_priority).result()
-        told = Path(f"/proc/self/task/{thread}/sched").read_text()
-    slices = [line for line in told.splitlines() if line.startswith("se.slice")]
+        scheduling = Path(f"/proc/self/task/{thread}/sched").read_text()
+    slices = [line for line in scheduling.splitlines() if line.startswith("se.slice")]
     assert [line.split(":")[1].strip() for line in slices] == [str(SLICE_NS)]
 
 
@@ -74,7 +74,7 @@ def test_a_thread_that_was_nicer_before_stays_so() -> None:
         assert behind.submit(be_nicer_first).result() == 15
 
 
-def test_where_nobody_may_be_nicer_work_goes_on_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thread_that_must_not_change_its_niceness_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     def forbid(*_: int) -> None:
         raise PermissionError
 

@@ -1,4 +1,4 @@
-"""What one program sees of an upgrade that another works on, on the same file."""
+"""One program watches and controls an upgrade that another program runs on the same file."""
 
 from asyncio import create_task, sleep, timeout
 from contextlib import suppress
@@ -35,7 +35,7 @@ async def test_the_work_of_another_program_is_seen_to_its_end(store: SqlStore, n
     seen: list[Upgrade] = []
 
     async def look() -> None:
-        seen.extend([one async for one in watch(neighbour, queued.id, interval=0.02)])
+        seen.extend([upgrade async for upgrade in watch(neighbour, queued.id, interval=0.02)])
 
     async with timeout(20):
         task = create_task(look())
@@ -44,7 +44,7 @@ async def test_the_work_of_another_program_is_seen_to_its_end(store: SqlStore, n
         await task
     assert seen[-1] == done
     assert len(seen) > 2
-    assert [one.upgraded for one in seen] == sorted(one.upgraded for one in seen)
+    assert [upgrade.upgraded for upgrade in seen] == sorted(upgrade.upgraded for upgrade in seen)
 
 
 async def test_the_end_of_an_upgrade_in_another_program_is_waited_for(

@@ -1,4 +1,4 @@
-"""Takes the process away and leaves the rows that refer to it."""
+"""Deletes the process and leaves the rows that refer to it."""
 
 import sqlalchemy as sa
 from alembic.operations import Operations

@@ -1,4 +1,4 @@
-"""Makes the table of processes anew, as SQLite needs it for most changes of a column."""
+"""Rebuilds the table of processes, as SQLite requires for most changes of a column."""
 
 import sqlalchemy as sa
 from alembic.operations import Operations
