@@ -48,7 +48,7 @@ class Unauthenticated(UpliftError):
     code = ErrorCode.UNAUTHENTICATED
 
     def __init__(self) -> None:
-        super().__init__("Expected a valid API key, but found none.")
+        super().__init__("Expected a valid API key, but it is missing, unknown, revoked or expired.")
 
 
 class Forbidden(UpliftError):

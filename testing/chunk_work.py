@@ -17,7 +17,7 @@ from uplift.domain import (
     UpgradeState,
     VersionNumber,
 )
-from uplift.domain.model.selection import WorkedSelection
+from uplift.domain.model.selection import UpgradeSelection
 from uplift.domain.ports import LockedPartition, LockedUpgrade, RecordedChunk, Transaction
 from uplift.domain.use_cases.run import require_complete
 from uplift.testing.builders import EVENING
@@ -54,7 +54,7 @@ def plain_rules(cohort: Cohort, target: VersionNumber) -> Decision:
     )
 
 
-async def add_upgrade(transaction: Transaction, new: Upgrade, selection: WorkedSelection) -> Upgrade:
+async def add_upgrade(transaction: Transaction, new: Upgrade, selection: UpgradeSelection) -> Upgrade:
     """Add a new upgrade with one partition for all of it."""
     locked, whole = await transaction.upgrades.add(new, selection)
     await whole.add(whole.partition)

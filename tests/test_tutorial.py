@@ -10,7 +10,7 @@ from tests.support.project import DOCS
 
 TUTORIAL = (DOCS / "tutorial" / "first-upgrade.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-UPGRADE_ID = re.compile(r"(?<=^Upgrade )[0-9a-f-]{36}", re.MULTILINE)
+UPGRADE_ID = re.compile(r"(?:(?<=^Upgrade )|(?<=^Undo ))[0-9a-f-]{36}", re.MULTILINE)
 
 
 def run(commands: str, folder: Path) -> str:

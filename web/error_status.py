@@ -41,5 +41,8 @@ def headers_of(error: UpliftError) -> Mapping[str, str]:
 def message_of(error: UpliftError) -> str:
     """The message of this error, in the terms of HTTP."""
     if error.code is ErrorCode.UNAUTHENTICATED:
-        return "Expected a valid API key as 'Authorization: Bearer <key>', but found none."
+        return (
+            "Expected a valid API key as 'Authorization: Bearer <key>', "
+            "but it is missing, unknown, revoked or expired."
+        )
     return error.message

@@ -8,8 +8,8 @@ from uplift.domain.bpmn.model import Element, ProcessModel
 from uplift.domain.compatibility.finding import Code, Finding, describe
 from uplift.domain.compatibility.instructions import BODY
 from uplift.domain.compatibility.mapping_builder import MappingBuilder
+from uplift.domain.compatibility.pair_rules import broken_rules
 from uplift.domain.compatibility.pairs import Pair, Pairs
-from uplift.domain.compatibility.rules import broken_rules
 from uplift.domain.compatibility.wait_states import is_listener, is_position_element
 
 Unmapped = Mapping[str, tuple[Finding, ...]]

@@ -90,7 +90,7 @@ class Undo:
 Selection = ByIds | AllActive
 """What a request selects by itself."""
 
-WorkedSelection = ByIds | AllActive | Retry | Undo
+UpgradeSelection = ByIds | AllActive | Retry | Undo
 """What an upgrade processes.
 
 All kinds have the same members, so that no caller tests their type. `kind` names the way of selecting,

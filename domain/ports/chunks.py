@@ -14,7 +14,7 @@ class RecordedChunk:
 
     `moved` of them are in cohorts that the passed decisions move; `unmoved` are the others, by cohort.
     `not_found` counts ids of the selection that no instance of the process has. The chunk ends at the
-    position `cursor`; `is_last` says that nothing of the partition remains behind it.
+    position `cursor`; `is_last` says that nothing of the partition remains after it.
     """
 
     recorded: int
@@ -26,7 +26,7 @@ class RecordedChunk:
 
 
 class Chunks(Protocol):
-    """Records and moves the instances behind the cursor of a locked partition.
+    """Records and moves the instances after the cursor of a locked partition.
 
     The order within a transaction is: `record`, then `keep_decisions` for its unmoved cohorts, then `move`
     for those of them that upgrade. All of it commits or rolls back together with the partition's cursor.

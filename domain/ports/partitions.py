@@ -30,7 +30,7 @@ class LockedPartition(Protocol):
 
     @property
     def chunks(self) -> Chunks:
-        """Records and moves the instances behind the cursor of `partition`."""
+        """Records and moves the instances after the cursor of `partition`."""
         ...
 
     async def add(self, partition: Partition) -> None:

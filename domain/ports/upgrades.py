@@ -9,7 +9,7 @@ from uplift.domain.model.decision import CountedDecision, ReasonCode
 from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
 from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.model.process import ProcessKey
-from uplift.domain.model.selection import UpgradeId, WorkedSelection
+from uplift.domain.model.selection import UpgradeId, UpgradeSelection
 from uplift.domain.model.upgrade import Outcome, OutcomeKind, Partition, Upgrade
 from uplift.domain.ports.partitions import LockedPartition
 
@@ -110,7 +110,7 @@ class UpgradeRepository(Protocol):
         ...
 
     async def add(
-        self, upgrade: Upgrade, selection: WorkedSelection
+        self, upgrade: Upgrade, selection: UpgradeSelection
     ) -> tuple[LockedUpgrade, LockedPartition]:
         """Add an upgrade with its selection; it comes back with the number of active instances left out.
 

@@ -17,7 +17,7 @@ from uplift.domain.model.idempotency import KEPT_FOR, IdempotencyKey, idempotenc
 from uplift.domain.model.mapping import require_valid_mappings
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.request import Request, RetryRequest, UndoRequest, UpgradeRequest
-from uplift.domain.model.selection import SelectionKind, UpgradeId, WorkedSelection
+from uplift.domain.model.selection import SelectionKind, UpgradeId, UpgradeSelection
 from uplift.domain.model.upgrade import MAX_REASON_LENGTH, Upgrade, UpgradeState
 from uplift.domain.ports import LockedPartition, LockedUpgrade, Store, Transaction
 from uplift.domain.use_cases.plan import Fingerprint, require_planned_result, require_same_plan
@@ -26,10 +26,10 @@ from uplift.domain.use_cases.versions import get_process
 from uplift.domain.use_cases.watch import get_upgrade
 from uplift.domain.use_cases.worker import Worker
 
-RETRIABLE = frozenset({ReasonCode.NOT_PENDING, ReasonCode.ALREADY_LATEST, ReasonCode.INCOMPATIBLE})
+RETRIABLE_REASONS = frozenset({ReasonCode.NOT_PENDING, ReasonCode.ALREADY_LATEST, ReasonCode.INCOMPATIBLE})
 """The reasons that a retry can name; an id that was not found has no instance to try again."""
 
-FOLLOWABLE = (UpgradeState.COMPLETED, UpgradeState.CANCELLED, UpgradeState.FAILED)
+FOLLOWABLE_STATES = (UpgradeState.COMPLETED, UpgradeState.CANCELLED, UpgradeState.FAILED)
 """The states in which an upgrade can be retried or undone."""
 
 
@@ -135,7 +135,7 @@ def _new_upgrade(
 async def _submit(
     store: Store,
     new: Upgrade,
-    selection: WorkedSelection,
+    selection: UpgradeSelection,
     key: IdempotencyKey | None,
     worker: Worker,
     planned: Fingerprint | None = None,
@@ -146,13 +146,13 @@ async def _submit(
         # A request with the same key may have been stored since the first look, which took no lock.
         if (first := await _first_upgrade(transaction, key, worker)) is not None:
             return first
-        locked, whole = await _add(transaction, new, selection)
+        locked, first_partition = await _add(transaction, new, selection)
         if key is not None:
             await locked.remember_request(key, worker.clock())
         if locked.upgrade.expected > worker.chunk_policy.inline_limit:
-            await whole.add(whole.partition)
+            await first_partition.add(first_partition.partition)
             return locked.upgrade
-        done = await _run_inline(transaction, locked, whole, worker)
+        done = await _run_inline(transaction, locked, first_partition, worker)
         if planned is not None:
             require_planned_result(planned, done.upgrade)
     worker.on_chunk(done, timedelta(seconds=time.perf_counter() - began))
@@ -160,7 +160,7 @@ async def _submit(
 
 
 async def _add(
-    transaction: Transaction, new: Upgrade, selection: WorkedSelection
+    transaction: Transaction, new: Upgrade, selection: UpgradeSelection
 ) -> tuple[LockedUpgrade, LockedPartition]:
     process = await get_process(transaction, new.process)
     is_undo = new.selection is SelectionKind.UNDO
@@ -178,36 +178,38 @@ async def _add(
 
 
 async def _run_inline(
-    transaction: Transaction, locked: LockedUpgrade, whole: LockedPartition, worker: Worker
+    transaction: Transaction, locked: LockedUpgrade, first_partition: LockedPartition, worker: Worker
 ) -> ChunkResult:
     """Process a new upgrade as one chunk; what was registered since it was counted is left for a worker."""
     began = time.perf_counter()
     # A store may count excluded instances towards the size, and must see that nothing follows.
     size = worker.chunk_policy.inline_limit + locked.upgrade.excluded + 1
-    chunk = await whole.chunks.record(size, ())
-    done = await resolve_chunk(transaction, locked.upgrade, whole.chunks, chunk, {})
+    chunk = await first_partition.chunks.record(size, ())
+    done = await resolve_chunk(transaction, locked.upgrade, first_partition.chunks, chunk, {})
     saved = replace(done.upgrade, started_at=done.upgrade.requested_at)
     saved = saved.with_work_time(timedelta(seconds=time.perf_counter() - began))
     if chunk.is_last:
         saved = saved.finished(UpgradeState.COMPLETED, worker.clock())
     else:
-        await whole.add(replace(whole.partition, cursor=chunk.cursor))
+        await first_partition.add(replace(first_partition.partition, cursor=chunk.cursor))
     await locked.save(saved)
     return replace(done, upgrade=saved)
 
 
 def _require_retriable(reasons: frozenset[ReasonCode]) -> None:
-    if not reasons or not reasons <= RETRIABLE:
+    if not reasons or not reasons <= RETRIABLE_REASONS:
         raise InvalidInput(
-            f"Expected reasons to be some of {', '.join(sorted(RETRIABLE))}, "
+            f"Expected reasons to be some of {', '.join(sorted(RETRIABLE_REASONS))}, "
             f"but got {', '.join(sorted(reasons)) or 'none'}.",
             field=("reasons",),
         )
 
 
 def _require_followable(earlier: Upgrade, attempt: str) -> None:
-    if earlier.state not in FOLLOWABLE:
-        raise WrongState(upgrade_id=earlier.id, attempt=attempt, state=earlier.state, allowed=FOLLOWABLE)
+    if earlier.state not in FOLLOWABLE_STATES:
+        raise WrongState(
+            upgrade_id=earlier.id, attempt=attempt, state=earlier.state, allowed=FOLLOWABLE_STATES
+        )
     if earlier.target_version is None:
         raise InvalidInput(
             f"Expected to {attempt} an upgrade, but {earlier.id} is an undo.", field=("upgrade_id",)

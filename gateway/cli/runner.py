@@ -114,7 +114,7 @@ async def operations_client(
     if not is_well_formed(api_key.strip()):  # not shown: it may be another secret, pasted by mistake
         raise InvalidInput(
             "Expected an API key as 'uplift keys create' shows it, but the value of --api-key or "
-            "UPLIFT_API_KEY is none, or mistyped."
+            "UPLIFT_API_KEY has another form: it may be mistyped."
         )
     yield RemoteClient(url=url, api_key=api_key.strip())
 

@@ -54,7 +54,7 @@ def upgrade_table(upgrade: UpgradeSummary) -> RenderableType:
     if not upgrade.is_finished:
         eta = "" if upgrade.eta is None else f", about {upgrade.eta:,.0f} s more"
         table.add_row("expected", f"{upgrade.expected:,}{eta}")
-    lines = [Text(f"Upgrade {upgrade.id} of {upgrade.process} {_target(upgrade)}: {upgrade.state}")]
+    lines = [Text(f"{_title(upgrade)}: {upgrade.state}")]
     if upgrade.error is not None:
         lines.append(Text(upgrade.error, style="red"))
     return Group(*lines, table)
@@ -80,8 +80,10 @@ def upgrades_table(upgrades: Sequence[UpgradeSummary]) -> RenderableType:
     return table
 
 
-def _target(upgrade: UpgradeSummary) -> str:
-    return "back" if upgrade.target_version is None else f"to version {upgrade.target_version}"
+def _title(upgrade: UpgradeSummary) -> str:
+    if upgrade.target_version is None:
+        return f"Undo {upgrade.id} of {upgrade.process}"
+    return f"Upgrade {upgrade.id} of {upgrade.process} to version {upgrade.target_version}"
 
 
 def _totals(plan: PlanSummary) -> str:

@@ -9,7 +9,7 @@ from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
 from uplift.domain.model.instance import ACTIVE
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import ProcessKey
-from uplift.domain.model.selection import SelectionKind, UpgradeId, WorkedSelection
+from uplift.domain.model.selection import SelectionKind, UpgradeId, UpgradeSelection
 from uplift.domain.model.upgrade import RATED_FROM, RATED_UPGRADES, Outcome, OutcomeKind, Partition, Upgrade
 from uplift.domain.ports import OutcomeFilter
 from uplift.storage.memory import state as queries
@@ -125,7 +125,7 @@ class UpgradeRepositoryInMemory:
         return None if found is None else LockedUpgradeInMemory(self._state, found)
 
     async def add(
-        self, upgrade: Upgrade, selection: WorkedSelection
+        self, upgrade: Upgrade, selection: UpgradeSelection
     ) -> tuple[LockedUpgradeInMemory, LockedPartitionInMemory]:
         present = {instance.id: instance for instance in queries.instances_in(self._state, upgrade.process)}
         kept = upgrade

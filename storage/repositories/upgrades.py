@@ -7,7 +7,7 @@ from uplift.domain.model.decision import CountedDecision
 from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
 from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.model.process import ProcessKey
-from uplift.domain.model.selection import UpgradeId, WorkedSelection
+from uplift.domain.model.selection import UpgradeId, UpgradeSelection
 from uplift.domain.model.upgrade import Outcome, Partition, Upgrade
 from uplift.domain.ports import OutcomeFilter
 from uplift.storage.repositories.partitions import SqlLockedPartition
@@ -102,7 +102,7 @@ class SqlUpgradeRepository:
         return None if found is None else SqlLockedUpgrade(session, *found)
 
     async def add(
-        self, upgrade: Upgrade, selection: WorkedSelection
+        self, upgrade: Upgrade, selection: UpgradeSelection
     ) -> tuple[SqlLockedUpgrade, SqlLockedPartition]:
         session = self._session
         process_id = await session.process_id(upgrade.process)

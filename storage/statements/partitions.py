@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, bindparam, delete, func, insert, or_, select, update
 
-from uplift.domain.model.selection import UpgradeId, WorkedSelection
+from uplift.domain.model.selection import UpgradeId, UpgradeSelection
 from uplift.domain.model.upgrade import Lease, Partition, Upgrade, UpgradeState
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import lock_subject
@@ -179,7 +179,7 @@ async def find_partitions(
 
 
 async def whole(
-    connection: Connection, upgrade_keys: UpgradeKeys, of: UpgradeId, selection: WorkedSelection
+    connection: Connection, upgrade_keys: UpgradeKeys, of: UpgradeId, selection: UpgradeSelection
 ) -> Partition:
     """The partition that covers the whole selection of a new upgrade."""
     if selection.size is not None:

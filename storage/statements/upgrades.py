@@ -21,7 +21,7 @@ from sqlalchemy import (
 from uplift.domain.model.decision import CountedDecision, ReasonCode
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import ProcessKey
-from uplift.domain.model.selection import SelectionKind, UpgradeId, WorkedSelection
+from uplift.domain.model.selection import SelectionKind, UpgradeId, UpgradeSelection
 from uplift.domain.model.upgrade import RATED_FROM, RATED_UPGRADES, UNFINISHED, Upgrade, UpgradeState
 from uplift.storage.sql.codecs import decode_mappings, encode_mappings
 from uplift.storage.sql.connection import Connection
@@ -216,7 +216,7 @@ async def find_decisions(
 
 
 async def add_upgrade(
-    connection: Connection, process_id: int, new: Upgrade, selection: WorkedSelection
+    connection: Connection, process_id: int, new: Upgrade, selection: UpgradeSelection
 ) -> tuple[Upgrade, UpgradeKeys]:
     """Add an upgrade and the ids of its request; returns it with its surrogate keys."""
     of_id = None if selection.of is None else await _number(connection, selection.of)

@@ -24,7 +24,11 @@ from uplift.testing.builders import an_upgrade_id
 
 def test_the_message_of_a_missing_key() -> None:
     error = Unauthenticated()
-    assert error.message == str(error) == ("Expected a valid API key, but found none.")
+    assert (
+        error.message
+        == str(error)
+        == ("Expected a valid API key, but it is missing, unknown, revoked or expired.")
+    )
     assert (error.code, error.field) == (ErrorCode.UNAUTHENTICATED, ())
 
 

@@ -37,7 +37,8 @@ def test_some_errors_have_headers(error: UpliftError, headers: dict[str, str]) -
 
 def test_says_where_the_key_belongs() -> None:
     assert message_of(Unauthenticated()) == (
-        "Expected a valid API key as 'Authorization: Bearer <key>', but found none."
+        "Expected a valid API key as 'Authorization: Bearer <key>', "
+        "but it is missing, unknown, revoked or expired."
     )
 
 

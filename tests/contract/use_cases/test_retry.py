@@ -28,7 +28,7 @@ from uplift.domain.model.request import RetryRequest, UndoRequest
 from uplift.domain.model.selection import SelectionKind, by_ids
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.prune import prune_outcomes
-from uplift.domain.use_cases.request import RETRIABLE
+from uplift.domain.use_cases.request import RETRIABLE_REASONS
 from uplift.domain.use_cases.worker import fail_upgrade
 from uplift.testing.builders import (
     ADMIN,
@@ -108,7 +108,7 @@ async def selected_by(store: Store, upgrade: Upgrade) -> list[InstanceId]:
         ([INCOMPATIBLE], [6, 7]),
         ([NOT_PENDING, ALREADY_LATEST], [3, 4, 5]),
         ([NOT_PENDING, INCOMPATIBLE], [3, 5, 6, 7]),
-        (sorted(RETRIABLE), [3, 4, 5, 6, 7]),
+        (sorted(RETRIABLE_REASONS), [3, 4, 5, 6, 7]),
     ],
     ids=str,
 )
@@ -128,7 +128,7 @@ async def test_the_instances_skipped_for_one_of_the_reasons_are_retried(
 async def test_a_retry_of_reasons_that_did_not_occur_does_nothing(store: Store) -> None:
     await a_process(store, holding=instances(range(3)))
     earlier = await request(store, worker=LARGE)
-    again = await retry(store, earlier, *RETRIABLE)
+    again = await retry(store, earlier, *RETRIABLE_REASONS)
     assert (again.state, again.expected, again.total) == (UpgradeState.COMPLETED, 0, 0)
     assert await outcomes_of(store, again.id) == []
     assert await instances_of(store, ORDERS) == instances(range(3), version=2)
@@ -142,7 +142,7 @@ async def test_each_instance_is_decided_in_its_present_state(store: Store) -> No
         a_report(7, position=at("approve"), status=Status.COMPLETED),
     ]
     await report_instances(store, reports=reports, caller=ADMIN)
-    again = await retry(store, earlier, *RETRIABLE)
+    again = await retry(store, earlier, *RETRIABLE_REASONS)
     outcomes = await outcomes_of(store, again.id)
     assert [(outcome.instance, [reason.code for reason in outcome.reasons]) for outcome in outcomes] == [
         (an_id(3), []),
@@ -193,7 +193,7 @@ async def test_a_retry_can_be_retried(store: Store) -> None:
 async def test_a_large_retry_is_queued_and_run_in_chunks(store: Store, size: int) -> None:
     earlier = await a_mixed_upgrade(store)
     worker = a_worker("small", size=size)
-    again = await retry(store, earlier, *RETRIABLE, worker=worker)
+    again = await retry(store, earlier, *RETRIABLE_REASONS, worker=worker)
     assert (again.state, again.expected) == (UpgradeState.QUEUED, 5)
     crashed = await work_and_die(store, again.id, worker, chunks=1)
     assert crashed.total == size
@@ -206,7 +206,7 @@ async def test_an_instance_registered_later_is_not_retried(store: Store) -> None
     earlier = await a_mixed_upgrade(store)
     late = [an_instance(8, position=at("check"))]
     await register_instances(store, process=ORDERS, instances=late, caller=ADMIN)
-    again = await retry(store, earlier, *RETRIABLE)
+    again = await retry(store, earlier, *RETRIABLE_REASONS)
     assert an_id(8) not in await selected_by(store, again)
 
 

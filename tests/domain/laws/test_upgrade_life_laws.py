@@ -26,7 +26,7 @@ from uplift.domain import (
 from uplift.domain.model.request import RetryRequest, UndoRequest, UpgradeRequest
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.prune import prune_outcomes
-from uplift.domain.use_cases.request import RETRIABLE
+from uplift.domain.use_cases.request import RETRIABLE_REASONS
 from uplift.domain.use_cases.run import run_chunk
 from uplift.domain.use_cases.upgrade import finish_upgrade
 from uplift.testing.builders import ADMIN, EVENING, ORDERS, MovableClock, a_report, a_worker, an_id, at
@@ -101,7 +101,7 @@ async def upgraded(store: Store, world: World, steps: list[Step]) -> Upgrade:
 async def retried(store: Store, earlier: Upgrade, steps: list[Step]) -> Upgrade:
     worker = a_worker(size=1)
     requested = await request_retry(
-        store, RetryRequest(upgrade_id=earlier.id, reasons=RETRIABLE), caller=ADMIN, worker=worker
+        store, RetryRequest(upgrade_id=earlier.id, reasons=RETRIABLE_REASONS), caller=ADMIN, worker=worker
     )
     return await interrupted(store, requested, steps)
 

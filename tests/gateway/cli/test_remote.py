@@ -193,7 +193,8 @@ def test_an_unknown_key_is_refused_and_not_shown(there: There) -> None:
     said = error_of("upgrade", "crm/orders", "--all-active", *there.arguments(unknown))
     assert said == (
         f"Expected {there.url}/graphql to carry out the request, but: "
-        "Expected a valid API key as 'Authorization: Bearer <key>', but found none."
+        "Expected a valid API key as 'Authorization: Bearer <key>', "
+        "but it is missing, unknown, revoked or expired."
     )
     assert there.everything() == before
 
@@ -213,7 +214,7 @@ def test_what_is_no_key_is_not_sent_and_not_shown(key: str) -> None:
     said = error_of("upgrade", "crm/orders", "--all-active", *nowhere)
     assert said == (
         "Expected an API key as 'uplift keys create' shows it, but the value of --api-key or "
-        "UPLIFT_API_KEY is none, or mistyped."
+        "UPLIFT_API_KEY has another form: it may be mistyped."
     )
 
 

@@ -24,13 +24,13 @@ from pathlib import Path
 from uuid import UUID
 from uplift.domain import Caller, Role, Worker, request_retry
 from uplift.domain.model.request import RetryRequest
-from uplift.domain.use_cases.request import RETRIABLE
+from uplift.domain.use_cases.request import RETRIABLE_REASONS
 from uplift.storage.store import SqlStore
 
 async def work():
     store = await SqlStore.open(Path(sys.argv[1]))
     caller = Caller(name="admin", role=Role.SYSTEM_ADMIN)
-    request = RetryRequest(upgrade_id=UUID(sys.argv[2]), reasons=RETRIABLE, idempotency_key="one")
+    request = RetryRequest(upgrade_id=UUID(sys.argv[2]), reasons=RETRIABLE_REASONS, idempotency_key="one")
     again = await request_retry(store, request, caller=caller, worker=Worker(name="w"))
     print(again.id)
     await store.close()

@@ -18,7 +18,7 @@ from uplift.domain.compatibility.wait_states import (
     starts_event_subprocess,
 )
 
-Rule = Callable[[Pair, Pairs], Finding | None]
+PairRule = Callable[[Pair, Pairs], Finding | None]
 """Validates a pair among all pairs: None if the pair satisfies the rule."""
 
 _INTERCHANGEABLE = frozenset(
@@ -246,7 +246,7 @@ def must_not_be_a_compensation_handler(pair: Pair, pairs: Pairs) -> Finding | No
     )
 
 
-RULES: tuple[Rule, ...] = (
+PAIR_RULES: tuple[PairRule, ...] = (
     must_be_mapped_once,
     must_keep_its_kind,
     must_keep_its_trigger,
@@ -267,7 +267,7 @@ resolve to a pair."""
 
 def broken_rules(pair: Pair, pairs: Pairs) -> tuple[Finding, ...]:
     """A finding for each rule that the pair breaks among all pairs; empty if it is valid."""
-    return tuple([finding for rule in RULES if (finding := rule(pair, pairs)) is not None])
+    return tuple([finding for rule in PAIR_RULES if (finding := rule(pair, pairs)) is not None])
 
 
 def _broken(pair: Pair, code: Code, expectation: str) -> Finding:

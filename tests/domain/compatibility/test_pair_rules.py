@@ -15,10 +15,9 @@ from tests.support.process_shapes import (
     with_boundary,
 )
 from uplift.domain.compatibility import Code
-from uplift.domain.compatibility.pairs import Pair, Pairs
-from uplift.domain.compatibility.rules import (
-    RULES,
-    Rule,
+from uplift.domain.compatibility.pair_rules import (
+    PAIR_RULES,
+    PairRule,
     must_be_a_wait_state,
     must_be_mapped_once,
     must_call_the_same_process,
@@ -33,12 +32,13 @@ from uplift.domain.compatibility.rules import (
     must_not_become_multi_instance,
     must_stay_in_its_scope,
 )
+from uplift.domain.compatibility.pairs import Pair, Pairs
 
 
 class Breach(NamedTuple):
     """A rule with a set of pairs "a>b c": the first of them breaks the rule, each of `holding` keeps it."""
 
-    rule: Rule
+    rule: PairRule
     source: ProcessBuilder
     target: ProcessBuilder
     breaking: str
@@ -227,7 +227,7 @@ def test_holds_where_the_fact_holds(breach: Breach) -> None:
 
 
 def test_knows_a_breach_of_every_rule() -> None:
-    assert tuple(breach.rule for breach in BREACHES) == RULES
+    assert tuple(breach.rule for breach in BREACHES) == PAIR_RULES
 
 
 def test_names_the_multi_instance_subprocess_around_the_target() -> None:
