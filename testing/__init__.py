@@ -1,4 +1,4 @@
-"""Contract tests, and builders of test data, for those who write an adapter of their own.
+"""Contract tests, and builders of test data, for authors of their own adapters.
 
 `uplift.testing.store` tests a store. It needs pytest and anyio: `pip install 'uplift-gateway[testing]'`.
 """

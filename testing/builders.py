@@ -132,8 +132,8 @@ def a_report(
     return InstanceReport(id=instance_id, status=status, position=position)
 
 
-def ids_of(these: Iterable[Instance]) -> list[InstanceId]:
-    return [instance.id for instance in these]
+def ids_of(instances: Iterable[Instance]) -> list[InstanceId]:
+    return [instance.id for instance in instances]
 
 
 def a_stored_process(process_key: ProcessKey = ORDERS, title: str = "Orders") -> Process:
@@ -188,7 +188,7 @@ async def a_process(
     draft: bool = False,
     holding: Sequence[Instance] = (),
 ) -> ProcessKey:
-    """Keep a process with this many published versions, optionally a draft, and these instances."""
+    """Store a process with this many published versions, optionally a draft, and these instances."""
     await create_process(
         store,
         namespace=process_key.namespace,
@@ -216,7 +216,7 @@ class MovableClock:
     def __call__(self) -> datetime:
         return self.time
 
-    def go_on(self, **span: float) -> None:
+    def advance(self, **span: float) -> None:
         """Advance the clock by a span with the keywords of `timedelta`."""
         self.time += timedelta(**span)
 
@@ -224,7 +224,7 @@ class MovableClock:
 async def a_modelled_process(
     store: Store, *documents: bytes | None, process_key: ProcessKey = ORDERS, holding: Sequence[Instance] = ()
 ) -> ProcessKey:
-    """Keep a process with a published version of each document (or without one), and these instances."""
+    """Store a process with a published version of each document (or without one), and these instances."""
     await a_process(store, process_key, published=0)
     for document in documents:
         await save_draft(store, process=process_key, model=document, caller=ADMIN, clock=a_clock())

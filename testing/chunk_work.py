@@ -27,7 +27,7 @@ Decide = Callable[[Cohort, VersionNumber], Decision]
 
 @dataclass(frozen=True, kw_only=True)
 class WorkedChunk:
-    """What one chunk came to."""
+    """The results of one chunk."""
 
     upgrade: Upgrade
     recorded: RecordedChunk
@@ -40,7 +40,7 @@ ALREADY_LATEST = SkipReason(code=ReasonCode.ALREADY_LATEST, message="It is there
 
 
 def plain_rules(cohort: Cohort, target: VersionNumber) -> Decision:
-    """Upgrades what waits below the target, where it waits."""
+    """Upgrades PENDING instances below the target version, and leaves their positions."""
     reasons = []
     if cohort.status is not Status.PENDING:
         reasons.append(NOT_PENDING)
@@ -62,23 +62,23 @@ async def add_upgrade(transaction: Transaction, new: Upgrade, selection: Upgrade
 
 
 async def lock(transaction: Transaction, upgrade_id: UpgradeId) -> tuple[LockedUpgrade, LockedPartition]:
-    """An upgrade and its first partition, which no worker has."""
+    """Lock an upgrade and its first partition, which no worker holds."""
     found = await transaction.upgrades.lock_claimable(EVENING, only=upgrade_id)
-    assert found is not None, "it runs, and something of it remains"
+    assert found is not None, "the upgrade runs and has a free partition"
     return found
 
 
 async def run_chunk(
     transaction: Transaction, upgrade_id: UpgradeId, size: int, by: Decide = plain_rules
 ) -> WorkedChunk:
-    """Record the next chunk, carry the decisions out and keep how far the upgrade has come."""
+    """Record the next chunk, carry out the decisions on it, and save the progress of the upgrade."""
     return await process_chunk(*await lock(transaction, upgrade_id), size, by)
 
 
 async def process_chunk(
     locked: LockedUpgrade, partition: LockedPartition, size: int, by: Decide = plain_rules
 ) -> WorkedChunk:
-    """As `run_chunk`, of what the transaction has locked already."""
+    """As `run_chunk`, for an upgrade and a partition that the transaction has already locked."""
     upgrade, chunks = locked.upgrade, partition.chunks
     kept = await chunks.decisions()
     recorded = await chunks.record(size, [decision for decision in kept if not decision.reasons])
@@ -105,15 +105,17 @@ async def process_chunk(
     return WorkedChunk(upgrade=advanced, recorded=recorded, moved=moved, skipped=skips)
 
 
-def moving(places: dict[Position, Position]) -> Decide:
-    """The plain rules, but what they upgrade at one of these positions goes on at another."""
+def moving(target_positions: dict[Position, Position]) -> Decide:
+    """The plain rules, but with a new position for some of the old ones."""
 
     def by(cohort: Cohort, target: VersionNumber) -> Decision:
         decision = plain_rules(cohort, target)
         if decision.to_position is None:
             return decision
         return Decision(
-            cohort=cohort, to_version=target, to_position=places.get(cohort.position, cohort.position)
+            cohort=cohort,
+            to_version=target,
+            to_position=target_positions.get(cohort.position, cohort.position),
         )
 
     return by

@@ -48,7 +48,7 @@ async def request(
 
 
 def dying_after(chunks: int) -> OnProgress:
-    """Crash a worker after so many chunks. The last one is committed, and the lease stays."""
+    """Crash a worker after so many chunks. The last chunk is committed, and the lease stays."""
     remaining = chunks
 
     def on_progress(_: Upgrade) -> None:
@@ -95,7 +95,7 @@ async def work_and_die(store: Store, upgrade: UpgradeId, worker: Worker = SMALL,
 
 
 async def work_and_stop(store: Store, upgrade: UpgradeId, worker: Worker = SMALL, *, chunks: int) -> Upgrade:
-    """Claim an upgrade, run so many chunks of it, and give its lease back."""
+    """Claim an upgrade, run so many chunks of it, and release its lease."""
     claimed = await taken(store, upgrade, worker)
     return await run_upgrade(store, claimed, worker, should_stop=stopping_after(chunks))
 

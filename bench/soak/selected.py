@@ -10,7 +10,7 @@ from bench.soak.observations import ACTIVE, FOLLOWED, NAMED, REQUESTED, UPGRADED
 from uplift.domain.model.selection import SelectionKind, UpgradeId
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.tables import decision, instance, outcome, partition, selected, upgrade
-from uplift.storage.statements.decisions import ITS_DECISION, stored_code
+from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME, stored_code
 from uplift.storage.statements.processed import IS_PROCESSED
 
 WHAT = case((decision.c.to_position_id.is_not(None), stored_code(UPGRADED)), else_=decision.c.codes)
@@ -62,7 +62,7 @@ FOLLOWED_UP = (
     select(REQUESTED.c.upgrade_id, outcome.c.instance_id)
     .join(FOLLOWED, FOLLOWED.c.upgrade_id == REQUESTED.c.upgrade_id)
     .join(outcome, outcome.c.upgrade_id == REQUESTED.c.of_upgrade_id)
-    .join(decision, ITS_DECISION)
+    .join(decision, IS_DECISION_OF_OUTCOME)
     .where(WHAT.contains(FOLLOWED.c.what))
 )
 STRANGERS = (

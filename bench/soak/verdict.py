@@ -19,7 +19,7 @@ from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import Partition
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.tables import decision, instance, outcome, selected, upgrade
-from uplift.storage.statements.decisions import ITS_DECISION
+from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME
 from uplift.storage.statements.processed import IS_PROCESSED
 from uplift.storage.store import SqlStore
 from uplift.testing.stores import by_id, upgrades_of
@@ -54,7 +54,7 @@ NOT_FOUND = (
 MOVES = (
     select(instance.c.uuid, outcome.c.version, decision.c.to_version, func.count().label("times"))
     .join(outcome, outcome.c.instance_id == instance.c.id)
-    .join(decision, ITS_DECISION)
+    .join(decision, IS_DECISION_OF_OUTCOME)
     .where(decision.c.to_position_id.is_not(None))
     .group_by(instance.c.uuid, outcome.c.version, decision.c.to_version)
 )

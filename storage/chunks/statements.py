@@ -27,7 +27,7 @@ from uplift.domain.model.decision import ReasonCode
 from uplift.domain.model.instance import Status
 from uplift.domain.model.selection import SelectionKind
 from uplift.storage.sql.tables import IS_ACTIVE, decision, instance, outcome, selected
-from uplift.storage.statements.decisions import ITS_DECISION, its_decision
+from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME, is_decision_of
 
 UPGRADE_ID: BindParameter[int] = bindparam("upgrade_id", type_=Integer)
 AFTER: BindParameter[int] = bindparam("after")
@@ -54,7 +54,7 @@ def _earlier_in_chunk(matches: ColumnElement[bool]) -> Select[Any]:
     """The instances with such an outcome of the earlier upgrade, along the instances."""
     return (
         select(earlier.c.instance_id)
-        .join(earlier_decision, its_decision(earlier_decision, earlier))
+        .join(earlier_decision, is_decision_of(earlier_decision, earlier))
         .where(
             earlier.c.upgrade_id == OF_UPGRADE,
             earlier.c.instance_id > AFTER,
@@ -170,7 +170,7 @@ def _move_back() -> Update:
             IN_CHUNK[SelectionKind.UNDO],
             outcome.c.upgrade_id == UPGRADE_ID,
             outcome.c.instance_id == instance.c.id,
-            ITS_DECISION,
+            IS_DECISION_OF_OUTCOME,
             decision.c.to_position_id.is_not(None),
             instance.c.status == Status.PENDING,
             instance.c.version == outcome.c.version,

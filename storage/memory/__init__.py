@@ -1,4 +1,4 @@
-"""A store in this program's memory: for trying the library out, and for tests that need no database."""
+"""A store in memory, for trying the library out and for tests that need no database."""
 
 from uplift.storage.memory.store import InMemoryStore
 from uplift.storage.memory.transaction import InMemoryTransaction

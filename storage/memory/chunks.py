@@ -7,10 +7,7 @@ from dataclasses import replace
 from uplift.domain.model.cohort import Cohort, CountedCohort
 from uplift.domain.model.decision import CountedDecision, Decision
 from uplift.domain.model.instance import InstanceId
-from uplift.domain.model.upgrade import (
-    Partition,
-    Upgrade,
-)
+from uplift.domain.model.upgrade import Partition, Upgrade
 from uplift.domain.ports import RecordedChunk
 from uplift.storage.memory import state as queries
 from uplift.storage.memory.state import State
@@ -52,13 +49,12 @@ class ChunksInMemory:
 
     async def move(self, chunk: RecordedChunk, decisions: Collection[Decision]) -> int:
         covered = self._state.selected[self._upgrade.id][self._partition.cursor : chunk.cursor]
-        recorded = (
+        cohorts = (
             (instance_id, self._state.recorded.get((self._upgrade.id, instance_id)))
             for instance_id in covered
         )
-        return self._move_all(
-            ((instance_id, cohort) for instance_id, cohort in recorded if cohort is not None), decisions
-        )
+        recorded = ((instance_id, cohort) for instance_id, cohort in cohorts if cohort is not None)
+        return self._move_all(recorded, decisions)
 
     async def decisions(self) -> tuple[Decision, ...]:
         kept = self._state.decisions.items()
@@ -66,9 +62,9 @@ class ChunksInMemory:
 
     async def keep_decisions(self, decisions: Sequence[CountedDecision]) -> None:
         for counted in decisions:
-            place = (self._upgrade.id, counted.decision.cohort)
-            kept = self._state.decisions.get(place)
-            self._state.decisions[place] = (
+            decision_key = (self._upgrade.id, counted.decision.cohort)
+            kept = self._state.decisions.get(decision_key)
+            self._state.decisions[decision_key] = (
                 counted if kept is None else replace(kept, count=kept.count + counted.count)
             )
 

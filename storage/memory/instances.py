@@ -66,15 +66,11 @@ class InstanceQueriesInMemory:
         self, process_key: ProcessKey, selection: Selection, cohorts: Sequence[Cohort], page: PageRequest
     ) -> Mapping[Cohort, Page[Instance]]:
         selected = {instance.id for instance in queries.selected_in(self._state, process_key, selection)}
-        own = queries.instances_in(self._state, process_key)
         by_cohort: dict[Cohort, list[tuple[int, Instance]]] = {cohort: [] for cohort in cohorts}
-        for place, instance in enumerate(own, start=1):
-            if (
-                instance.id in selected
-                and place > (page.after or 0)
-                and queries.cohort_of(instance) in by_cohort
-            ):
-                by_cohort[queries.cohort_of(instance)].append((place, instance))
+        for place, instance in enumerate(queries.instances_in(self._state, process_key), start=1):
+            cohort = queries.cohort_of(instance)
+            if instance.id in selected and place > (page.after or 0) and cohort in by_cohort:
+                by_cohort[cohort].append((place, instance))
         return {cohort: page_of(rows, page.first) for cohort, rows in by_cohort.items()}
 
     async def histories(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, tuple[HistoryEntry, ...]]:

@@ -26,7 +26,7 @@ class ProcessQueriesInMemory:
     async def page(self, page: PageRequest) -> Page[Process]:
         state = self._state
         return queries.page_along(
-            (queries.as_it_stands(state, process) for process in state.processes.values()), page
+            (queries.with_latest_published(state, process) for process in state.processes.values()), page
         )
 
     async def find_many(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Process]:

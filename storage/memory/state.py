@@ -20,7 +20,7 @@ from uplift.domain.ports import InstanceFilter, OutcomeFilter
 
 @dataclass(slots=True)
 class State:
-    """Everything the store holds. Its dictionaries keep the order of their lists."""
+    """All data of the store. The order of each dictionary is the order in which its items are listed."""
 
     processes: dict[ProcessKey, Process] = field(default_factory=dict)
     versions: dict[tuple[ProcessKey, VersionNumber], Version] = field(default_factory=dict)
@@ -28,35 +28,37 @@ class State:
     instances: dict[InstanceId, Instance] = field(default_factory=dict)
     upgrades: dict[UpgradeId, Upgrade] = field(default_factory=dict)
     partitions: dict[tuple[UpgradeId, int], Partition] = field(default_factory=dict)
-    """What is left of each upgrade, by where it ends. Its keys are places among the selected ids."""
+    """The remaining partitions of each upgrade, by their last place. Places count the selected ids from 1."""
     selected: dict[UpgradeId, tuple[InstanceId, ...]] = field(default_factory=dict)
-    """The ids that each upgrade walks along: those asked for, of an earlier upgrade, or all but some."""
+    """The ids that each upgrade processes, in order: the ids of its request, those of an earlier upgrade,
+    or all of the process but the excluded ones."""
     missing: dict[UpgradeId, frozenset[InstanceId]] = field(default_factory=dict)
-    """The ids asked for that no instance of the process had when the upgrade was added."""
+    """The requested ids that no instance of the process had when the upgrade was added."""
     recorded: dict[tuple[UpgradeId, InstanceId], Cohort] = field(default_factory=dict)
+    """The cohort in which each upgrade found each instance that it has processed."""
     decisions: dict[tuple[UpgradeId, Cohort], CountedDecision] = field(default_factory=dict)
     requests: dict[tuple[str, str], tuple[KnownRequest, datetime]] = field(default_factory=dict)
 
     def snapshot(self) -> "State":
-        """The same values in dictionaries of their own."""
+        """Copy the dictionaries, but not their immutable values."""
         return State(**{name: copy(getattr(self, name)) for name in self.__slots__})
 
 
 @dataclass(slots=True)
 class Committed:
-    """The state that the last committed transaction left."""
+    """Holds the state after the last committed transaction."""
 
     state: State = field(default_factory=State)
 
 
-def process_in(state: State, key: ProcessKey) -> Process | None:
-    """The process, with the latest published version it has now."""
-    held = state.processes.get(key)
-    return None if held is None else as_it_stands(state, held)
+def process_in(state: State, process_key: ProcessKey) -> Process | None:
+    """The process with the number of its latest published version, or None."""
+    process = state.processes.get(process_key)
+    return None if process is None else with_latest_published(state, process)
 
 
-def as_it_stands(state: State, process: Process) -> Process:
-    """The process with the latest published version it has now."""
+def with_latest_published(state: State, process: Process) -> Process:
+    """The process with the number of its latest published version."""
     published = [
         version.number
         for version in versions_in(state, process.key)
@@ -65,33 +67,33 @@ def as_it_stands(state: State, process: Process) -> Process:
     return replace(process, latest_published=max(published, default=None))
 
 
-def versions_in(state: State, key: ProcessKey) -> tuple[Version, ...]:
-    """The versions of a process by number."""
-    own = (version for (owner, _), version in state.versions.items() if owner == key)
+def versions_in(state: State, process_key: ProcessKey) -> tuple[Version, ...]:
+    """The versions of a process, ordered by number."""
+    own = (version for (owner, _), version in state.versions.items() if owner == process_key)
     return tuple(sorted(own, key=lambda version: version.number))
 
 
-def instances_in(state: State, key: ProcessKey) -> list[Instance]:
-    """The instances of a process by registration."""
-    return [instance for instance in state.instances.values() if instance.process == key]
+def instances_in(state: State, process_key: ProcessKey) -> list[Instance]:
+    """The instances of a process in the order of registration."""
+    return [instance for instance in state.instances.values() if instance.process == process_key]
 
 
-def active_in(state: State, key: ProcessKey) -> list[Instance]:
-    """Those that have not ended."""
-    return [instance for instance in instances_in(state, key) if instance.status in ACTIVE]
+def active_in(state: State, process_key: ProcessKey) -> list[Instance]:
+    """The instances of a process that have not ended, in the order of registration."""
+    return [instance for instance in instances_in(state, process_key) if instance.status in ACTIVE]
 
 
-def selected_in(state: State, key: ProcessKey, selection: Selection) -> list[Instance]:
-    """The instances that a selection means now."""
+def selected_in(state: State, process_key: ProcessKey, selection: Selection) -> list[Instance]:
+    """The instances that a selection includes now."""
     if selection.kind is SelectionKind.BY_IDS:
         named = (state.instances.get(instance_id) for instance_id in selection.named_ids)
-        return [instance for instance in named if instance is not None and instance.process == key]
-    left_out = set(selection.named_ids)
-    return [instance for instance in active_in(state, key) if instance.id not in left_out]
+        return [instance for instance in named if instance is not None and instance.process == process_key]
+    excluded_ids = set(selection.named_ids)
+    return [instance for instance in active_in(state, process_key) if instance.id not in excluded_ids]
 
 
 def claimable_in(state: State, now: datetime, only: UpgradeId | None) -> tuple[Upgrade, Partition] | None:
-    """The partition that a worker should take now, of any upgrade or of this one."""
+    """The partition that a worker should claim now, of any upgrade or only of one."""
     busy = {
         upgrade.process: upgrade.id
         for upgrade in state.upgrades.values()
@@ -105,41 +107,42 @@ def claimable_in(state: State, now: datetime, only: UpgradeId | None) -> tuple[U
         if _is_free(upgrade, partition, now)
     ]
 
-    def turn(one: tuple[Upgrade, Partition]) -> int:
-        upgrade, partition = one
+    def rank(claimable: tuple[Upgrade, Partition]) -> int:
+        upgrade, partition = claimable
         if upgrade.process in busy:
             return 2
         return 0 if upgrade.state is UpgradeState.QUEUED or partition.lease is not None else 1
 
-    return min(free, key=turn, default=None)
+    return min(free, key=rank, default=None)
 
 
-def partitions_in(state: State, upgrade: UpgradeId) -> tuple[Partition, ...]:
-    """What is left of an upgrade, along its selection."""
-    own = (partition for (owner, _), partition in state.partitions.items() if owner == upgrade)
+def partitions_in(state: State, upgrade_id: UpgradeId) -> tuple[Partition, ...]:
+    """The remaining partitions of an upgrade, in the order of its selection."""
+    own = (partition for (owner, _), partition in state.partitions.items() if owner == upgrade_id)
     return tuple(sorted(own, key=lambda partition: partition.last))
 
 
 def prunable_in(state: State, before: datetime, limit: int) -> tuple[Upgrade, ...]:
     """The oldest upgrades that finished before a time and still have outcomes to prune."""
+    # A retry or undo that has not finished still reads the outcomes of its earlier upgrade.
     needed = {upgrade.of for upgrade in state.upgrades.values() if not upgrade.is_finished}
     old = (
         upgrade
         for upgrade in state.upgrades.values()
         if upgrade.finished_at is not None and upgrade.finished_at < before and upgrade.id not in needed
     )
-    full = (upgrade for upgrade in old if upgrade.pruned_at is None or outcomes_in(state, upgrade.id))
-    return tuple(islice(full, limit))
+    prunable = (upgrade for upgrade in old if upgrade.pruned_at is None or outcomes_in(state, upgrade.id))
+    return tuple(islice(prunable, limit))
 
 
-def known_in(state: State, caller: str, key: str, since: datetime) -> KnownRequest | None:
-    """What was asked under this key of this caller since a time."""
-    known = state.requests.get((caller, key))
+def known_in(state: State, caller: str, idempotency_key: str, since: datetime) -> KnownRequest | None:
+    """The request of a caller with this idempotency key, if it is not older than `since`."""
+    known = state.requests.get((caller, idempotency_key))
     return known[0] if known is not None and known[1] >= since else None
 
 
 def end_of_chunk(state: State, upgrade: Upgrade, partition: Partition, size: int) -> int:
-    """Where the chunk of so many instances behind the cursor of a partition ends."""
+    """The last place of the chunk that starts at the cursor of a partition and has `size` instances."""
     if upgrade.selection is not SelectionKind.ALL_ACTIVE:
         return min(partition.cursor + size, partition.last)
     behind = enumerate(
@@ -150,12 +153,12 @@ def end_of_chunk(state: State, upgrade: Upgrade, partition: Partition, size: int
 
 
 def still_selected(upgrade: Upgrade, instance: Instance) -> bool:
-    """Whether an instance that was selected when the upgrade was added still is: it may have ended."""
+    """Whether an upgrade still selects an instance: one that has ended drops out of `all active`."""
     return upgrade.selection is not SelectionKind.ALL_ACTIVE or instance.status in ACTIVE
 
 
 def cohort_for(state: State, upgrade: Upgrade, instance: Instance) -> Cohort:
-    """The cohort in which an upgrade finds an instance; for an undo, with where it came from."""
+    """The cohort in which an upgrade finds an instance; that of an undo has its origin."""
     if upgrade.selection is not SelectionKind.UNDO:
         return cohort_of(instance)
     assert upgrade.of is not None, "an undo is of an upgrade"
@@ -163,46 +166,46 @@ def cohort_for(state: State, upgrade: Upgrade, instance: Instance) -> Cohort:
 
 
 def cohort_of(instance: Instance) -> Cohort:
-    """What the rules of an upgrade may know of an instance."""
+    """The version, status and position of an instance."""
     return Cohort(version=instance.version, status=instance.status, position=instance.position)
 
 
 def counted(cohorts: Iterable[Cohort]) -> tuple[CountedCohort, ...]:
-    """The cohorts by version and status, the largest first."""
+    """Count the cohorts. The result is ordered by version and status, then by size, the largest first."""
     largest_first = Counter(cohorts).most_common()
-    in_order = sorted(largest_first, key=lambda one: order_of(one[0]))
+    in_order = sorted(largest_first, key=lambda cohort_and_count: order_of(cohort_and_count[0]))
     return tuple(CountedCohort(cohort=cohort, count=count) for cohort, count in in_order)
 
 
 def order_of(cohort: Cohort) -> tuple[VersionNumber, int]:
-    """How cohorts are listed."""
+    """The key by which lists of cohorts are sorted."""
     return cohort.version, list(Status).index(cohort.status)
 
 
-def outcomes_in(state: State, upgrade: UpgradeId) -> list[Outcome]:
-    """What an upgrade did so far, in the order in which it walks."""
-    if upgrade not in state.upgrades:
+def outcomes_in(state: State, upgrade_id: UpgradeId) -> list[Outcome]:
+    """The outcomes of an upgrade so far, in the order of its selection."""
+    if upgrade_id not in state.upgrades:
         return []
-    if state.upgrades[upgrade].selection is SelectionKind.BY_IDS:
-        remaining = partitions_in(state, upgrade)
-        instance_ids: Iterable[InstanceId] = [
+    if state.upgrades[upgrade_id].selection is SelectionKind.BY_IDS:
+        remaining = partitions_in(state, upgrade_id)
+        processed_ids: Iterable[InstanceId] = [
             instance_id
-            for place, instance_id in enumerate(state.selected[upgrade], start=1)
+            for place, instance_id in enumerate(state.selected[upgrade_id], start=1)
             if not any(partition.cursor < place <= partition.last for partition in remaining)
         ]
     else:
-        places = {instance_id: place for place, instance_id in enumerate(state.selected[upgrade])}
-        done = (instance_id for owner, instance_id in state.recorded if owner == upgrade)
-        instance_ids = sorted(done, key=places.__getitem__)
-    return [outcome_of(state, upgrade, instance_id) for instance_id in instance_ids]
+        places = {instance_id: place for place, instance_id in enumerate(state.selected[upgrade_id])}
+        recorded_ids = (instance_id for owner, instance_id in state.recorded if owner == upgrade_id)
+        processed_ids = sorted(recorded_ids, key=places.__getitem__)
+    return [outcome_of(state, upgrade_id, instance_id) for instance_id in processed_ids]
 
 
-def outcome_of(state: State, upgrade: UpgradeId, instance_id: InstanceId) -> Outcome:
-    """What an upgrade did to an instance, or to an id that none has."""
-    cohort = state.recorded.get((upgrade, instance_id))
+def outcome_of(state: State, upgrade_id: UpgradeId, instance_id: InstanceId) -> Outcome:
+    """The outcome of an upgrade for an instance, or for an id that no instance has."""
+    cohort = state.recorded.get((upgrade_id, instance_id))
     if cohort is None:
         return Outcome(instance=instance_id, reasons=(INSTANCE_NOT_FOUND,))
-    decision = state.decisions[upgrade, cohort].decision
+    decision = state.decisions[upgrade_id, cohort].decision
     upgraded = decision.verdict is Verdict.UPGRADE
     return Outcome(
         instance=instance_id,
@@ -214,21 +217,23 @@ def outcome_of(state: State, upgrade: UpgradeId, instance_id: InstanceId) -> Out
     )
 
 
-def shows(which: InstanceFilter, instance: Instance) -> bool:
-    """Whether a list shows an instance."""
-    return which.status in (None, instance.status) and which.version in (None, instance.version)
+def shows(instance_filter: InstanceFilter, instance: Instance) -> bool:
+    """Whether a filter lets an instance through."""
+    is_of_status = instance_filter.status in (None, instance.status)
+    return is_of_status and instance_filter.version in (None, instance.version)
 
 
-def shows_outcome(which: OutcomeFilter, outcome: Outcome) -> bool:
-    """Whether a list shows an outcome."""
-    has_reason = which.reason is None or any(reason.code is which.reason for reason in outcome.reasons)
-    return which.kind in (None, outcome.kind) and has_reason
+def shows_outcome(outcome_filter: OutcomeFilter, outcome: Outcome) -> bool:
+    """Whether a filter lets an outcome through."""
+    codes = [reason.code for reason in outcome.reasons]
+    has_reason = outcome_filter.reason is None or outcome_filter.reason in codes
+    return outcome_filter.kind in (None, outcome.kind) and has_reason
 
 
 def page_along(
     items: Iterable[Item], page: PageRequest, shown: Callable[[Item], bool] = lambda _: True
 ) -> Page[Item]:
-    """A page of those items that are shown; the key of an item is its place among all."""
+    """A page of the items that `shown` lets through. The sort key of an item is its place among all items."""
     rows: Sequence[tuple[int, Item]] = [
         (place, item)
         for place, item in enumerate(items, start=1)

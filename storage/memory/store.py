@@ -1,4 +1,4 @@
-"""The store in memory."""
+"""Provides the store in memory."""
 
 from asyncio import Lock
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ class InMemoryStore:
 
     @asynccontextmanager
     async def transaction(self, *, in_background: bool = False) -> AsyncIterator[InMemoryTransaction]:
-        del in_background  # all happens in one thread
+        del in_background  # one lock orders all transactions, so none has priority
         async with self._lock:
             draft = self._committed.state.snapshot()
             yield InMemoryTransaction(draft)

@@ -1,4 +1,4 @@
-"""The writes in memory that commit together or not at all."""
+"""Provides the transactions of the store in memory."""
 
 from uplift.storage.memory.instances import InstanceRepositoryInMemory
 from uplift.storage.memory.partitions import PartitionRepositoryInMemory
@@ -8,7 +8,7 @@ from uplift.storage.memory.upgrades import UpgradeRepositoryInMemory
 
 
 class InMemoryTransaction:
-    """Writes to a draft of the state that becomes the state when the transaction ends well."""
+    """Writes to a copy of the state. The store replaces its state by the copy on commit."""
 
     def __init__(self, state: State) -> None:
         self.processes = ProcessRepositoryInMemory(state)

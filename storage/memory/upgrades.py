@@ -81,20 +81,20 @@ class UpgradeQueriesInMemory:
 
     async def measured_rate(self) -> float | None:
         large = [upgrade for upgrade in self._state.upgrades.values() if upgrade.total >= RATED_FROM]
-        done = large[-RATED_UPGRADES:]
-        seconds = sum(upgrade.worked.total_seconds() for upgrade in done)
-        return sum(upgrade.total for upgrade in done) / seconds if seconds else None
+        latest = large[-RATED_UPGRADES:]
+        seconds = sum(upgrade.worked.total_seconds() for upgrade in latest)
+        return sum(upgrade.total for upgrade in latest) / seconds if seconds else None
 
     async def outcome_pages(
         self, ids: Sequence[UpgradeId], outcome_filter: OutcomeFilter, page: PageRequest
     ) -> Mapping[UpgradeId, Page[Outcome]]:
         return {
-            upgrade: queries.page_along(
-                queries.outcomes_in(self._state, upgrade),
+            upgrade_id: queries.page_along(
+                queries.outcomes_in(self._state, upgrade_id),
                 page,
                 lambda outcome: queries.shows_outcome(outcome_filter, outcome),
             )
-            for upgrade in ids
+            for upgrade_id in ids
         }
 
     async def skip_decisions(
@@ -102,12 +102,12 @@ class UpgradeQueriesInMemory:
     ) -> Mapping[UpgradeId, tuple[CountedDecision, ...]]:
         kept = self._state.decisions
         return {
-            upgrade: tuple(
+            upgrade_id: tuple(
                 kept[owner, cohort]
-                for owner, cohort in sorted(kept, key=lambda entry: queries.order_of(entry[1]))
-                if owner == upgrade and kept[owner, cohort].decision.verdict is Verdict.SKIP
+                for owner, cohort in sorted(kept, key=lambda place: queries.order_of(place[1]))
+                if owner == upgrade_id and kept[owner, cohort].decision.verdict is Verdict.SKIP
             )
-            for upgrade in ids
+            for upgrade_id in ids
         }
 
 
@@ -128,21 +128,19 @@ class UpgradeRepositoryInMemory:
         self, upgrade: Upgrade, selection: UpgradeSelection
     ) -> tuple[LockedUpgradeInMemory, LockedPartitionInMemory]:
         present = {instance.id: instance for instance in queries.instances_in(self._state, upgrade.process)}
-        kept = upgrade
+        added = upgrade
         if selection.kind is SelectionKind.BY_IDS:
             self._state.selected[upgrade.id] = selection.named_ids
             self._state.missing[upgrade.id] = frozenset(selection.named_ids).difference(present)
         elif selection.of is None:
-            left_out = frozenset(selection.named_ids)
+            excluded_ids = present.keys() & set(selection.named_ids)
             self._state.selected[upgrade.id] = tuple(
-                instance_id for instance_id in present if instance_id not in left_out
+                instance_id for instance_id in present if instance_id not in excluded_ids
             )
-            excluded = sum(
-                instance_id in present and present[instance_id].status in ACTIVE for instance_id in left_out
-            )
-            kept = replace(upgrade, excluded=excluded, expected=max(0, upgrade.expected - excluded))
+            excluded = sum(present[instance_id].status in ACTIVE for instance_id in excluded_ids)
+            added = replace(upgrade, excluded=excluded, expected=max(0, upgrade.expected - excluded))
         else:
-            earlier = [
+            earlier_ids = [
                 outcome.instance
                 for outcome in queries.outcomes_in(self._state, selection.of)
                 if outcome.instance in present
@@ -152,11 +150,11 @@ class UpgradeRepositoryInMemory:
                     else outcome.kind is OutcomeKind.UPGRADED
                 )
             ]
-            in_order = {instance_id: place for place, instance_id in enumerate(present)}
-            self._state.selected[upgrade.id] = tuple(sorted(earlier, key=in_order.__getitem__))
-        self._state.upgrades[upgrade.id] = kept
+            places = {instance_id: place for place, instance_id in enumerate(present)}
+            self._state.selected[upgrade.id] = tuple(sorted(earlier_ids, key=places.__getitem__))
+        self._state.upgrades[upgrade.id] = added
         whole = Partition(upgrade=upgrade.id, cursor=0, last=len(self._state.selected[upgrade.id]))
-        return LockedUpgradeInMemory(self._state, kept), LockedPartitionInMemory(self._state, kept, whole)
+        return LockedUpgradeInMemory(self._state, added), LockedPartitionInMemory(self._state, added, whole)
 
     async def known_request(self, idempotency_key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
         return queries.known_in(self._state, idempotency_key.caller, idempotency_key.key, since)

@@ -1,1 +1,1 @@
-"""The ports of a store, implemented by the statements of storage.statements and storage.chunks."""
+"""Repositories: they implement the ports of a store on SQLite and PostgreSQL."""

@@ -1,4 +1,4 @@
-"""Stores API keys, as digests of their secrets only, and how they are used."""
+"""Stores API keys with the digests of their secrets, and counts their uses."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -29,11 +29,14 @@ LAST_USES = (
 )
 
 FIRST_DAY = date(1970, 1, 1)
-"""Days are kept as their number from this one."""
+"""A day is stored as the number of days since this one."""
 
 
 class SqlKeys:
-    """The API keys, in the store's own database. A revocation counts from the next request on, everywhere."""
+    """Stores API keys in the database of the store.
+
+    All servers refuse a revoked key from the next request on.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -56,7 +59,7 @@ class SqlKeys:
     async def find(self, digest: bytes) -> ApiKey | None:
         """The key of this digest, valid or not.
 
-        The index is searched by a digest: what the time of that tells of digests tells nothing of keys.
+        The time of the index lookup may reveal something about digests, but not about their secrets.
         """
         async with self._database.reading() as connection:
             row = (await connection.execute(KEY, {"digest": digest})).one_or_none()
@@ -74,13 +77,13 @@ class SqlKeys:
         return count == 0
 
     async def revoke(self, key: UUID, at: datetime, *, by: str | None = None) -> bool:
-        """Revoke a key; False when there is no such key that was not revoked yet."""
+        """Revoke a key. Returns False when the key does not exist or is already revoked."""
         async with self._database.writing() as connection:
             revoked: int = (await connection.execute(REVOKE, {"of_id": key, "at": at, "by": by})).rowcount
         return revoked == 1
 
     async def add_uses(self, uses: Sequence[KeyUse]) -> None:
-        """Add to what is known of the use of keys; at least one."""
+        """Add uses to the stored counts. Expects at least one use."""
         rows = [
             {
                 "key_id": use.key_id,
@@ -95,7 +98,7 @@ class SqlKeys:
             await insert_many(connection, ADD_USES, rows)
 
     async def uses(self) -> Sequence[KeyUse]:
-        """How keys were used, day by day, the latest last."""
+        """The uses of all keys by day, the latest last."""
         async with self._database.reading() as connection:
             return [_use(row) for row in await connection.execute(USES)]
 

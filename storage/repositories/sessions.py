@@ -1,4 +1,4 @@
-"""The connections that the ports of a store read and write on."""
+"""Provides repositories with connections and surrogate keys."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +14,7 @@ from uplift.storage.sql.surrogate_keys import KeyCache, SurrogateKeys
 
 
 class Reading:
-    """Opens connections that read, each with the surrogate keys known to the store."""
+    """Opens connections for reading. Each sees the surrogate keys that the store has cached."""
 
     def __init__(self, database: Database, known: KeyCache) -> None:
         self._database = database
@@ -30,9 +30,9 @@ class Reading:
 
 @dataclass(slots=True)
 class Session:
-    """What a transaction works with: its connection, and the surrogate keys that it sees.
+    """The connection of a transaction, and the surrogate keys that it sees.
 
-    `added` and `changed` collect upgrades, so that the store can notify those that wait for a change.
+    `added` and `changed` collect upgrades, so that the store can notify subscribers after the commit.
     """
 
     connection: Connection
@@ -42,7 +42,7 @@ class Session:
     changed: dict[UpgradeId, Upgrade] = field(default_factory=dict)
 
     async def process_id(self, process_key: ProcessKey) -> int:
-        """The number of a process that exists."""
+        """The surrogate key of a process. The caller has checked that the process exists."""
         found = await self.surrogate_keys.process_id(process_key)
         assert found is not None, f"process '{process_key}' was looked up before"
         return found

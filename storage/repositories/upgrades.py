@@ -109,7 +109,7 @@ class SqlUpgradeRepository:
         added, upgrade_keys = await upgrades.add_upgrade(session.connection, process_id, upgrade, selection)
         session.added.add(added.id)
         session.changed[added.id] = added
-        whole = await partitions.whole(session.connection, upgrade_keys, added.id, selection)
+        whole = await partitions.whole_partition(session.connection, upgrade_keys, added.id, selection)
         return (
             SqlLockedUpgrade(session, added, upgrade_keys),
             SqlLockedPartition(session, added, upgrade_keys, whole),
@@ -136,4 +136,4 @@ class SqlUpgradeRepository:
     async def lock_prunable(self, before: datetime, limit: int) -> tuple[SqlLockedUpgrade, ...]:
         session = self._session
         found = await upgrades.lock_prunable(session.connection, session.surrogate_keys, before, limit)
-        return tuple(SqlLockedUpgrade(session, *both) for both in found)
+        return tuple(SqlLockedUpgrade(session, upgrade, upgrade_keys) for upgrade, upgrade_keys in found)

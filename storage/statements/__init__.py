@@ -1,1 +1,1 @@
-"""The statements that read and write the tables, and the values that their rows become."""
+"""SQL statements on the tables, and the conversion of their rows to values of the domain."""

@@ -13,18 +13,18 @@ from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import decision
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 
-PUT = select(
+MOVES = select(
     decision.c.version, decision.c.position_id, decision.c.to_version, decision.c.to_position_id
 ).where(
     decision.c.upgrade_id == bindparam("of_upgrade"),
     decision.c.status == Status.PENDING,
     decision.c.to_position_id.is_not(None),
 )
-"""Where an upgrade put the instances that it found in each of its cohorts."""
+"""The version and position to which an upgrade moved each of its cohorts."""
 
 
 async def cohorts_of(surrogate_keys: SurrogateKeys, rows: Sequence[Any]) -> list[Cohort]:
-    """The cohort that each row names."""
+    """The cohort in each row."""
     positions = await surrogate_keys.positions(row.position_id for row in rows)
     return [_cohort(row, positions) for row in rows]
 
@@ -32,17 +32,19 @@ async def cohorts_of(surrogate_keys: SurrogateKeys, rows: Sequence[Any]) -> list
 async def undo_cohorts_of(
     connection: Connection, surrogate_keys: SurrogateKeys, upgrade_keys: UpgradeKeys, rows: Sequence[Any]
 ) -> list[Cohort]:
-    """The cohort that each row of an undo names, with its origin."""
-    put = {
+    """The cohort in each row of an undo, with its origin."""
+    moves = {
         (version, position_id): (to_version, to_position_id)
         for version, position_id, to_version, to_position_id in await connection.execute(
-            PUT, {"of_upgrade": upgrade_keys.of_upgrade_id}
+            MOVES, {"of_upgrade": upgrade_keys.of_upgrade_id}
         )
     }
-    named = {row.position_id for row in rows} | {row.origin_position_id for row in rows}
-    positions = await surrogate_keys.positions(named | {to_position_id for _, to_position_id in put.values()})
+    position_ids = {row.position_id for row in rows} | {row.origin_position_id for row in rows}
+    positions = await surrogate_keys.positions(
+        position_ids | {to_position_id for _, to_position_id in moves.values()}
+    )
     return [
-        _cohort(row, positions, _origin(row, put[row.origin_version, row.origin_position_id], positions))
+        _cohort(row, positions, _origin(row, moves[row.origin_version, row.origin_position_id], positions))
         for row in rows
     ]
 
@@ -51,8 +53,8 @@ def _cohort(row: Any, positions: Mapping[int, Position], origin: Origin | None =
     return Cohort(version=row.version, status=row.status, position=positions[row.position_id], origin=origin)
 
 
-def _origin(row: Any, put: tuple[int, int], positions: Mapping[int, Position]) -> Origin:
-    put_version, put_position_id = put
+def _origin(row: Any, move: tuple[int, int], positions: Mapping[int, Position]) -> Origin:
+    put_version, put_position_id = move
     return Origin(
         version=row.origin_version,
         position=positions[row.origin_position_id],

@@ -18,17 +18,18 @@ from uplift.storage.sql.upgrade_keys import UpgradeKeys
 KEEP_DECISIONS = upsert_adding(
     decision, keys=[column.key for column in decision.primary_key], counts=["instances"]
 )
-"""A cohort met again in a later chunk was decided the same way: of what is kept only the count changes."""
+"""A later chunk that finds a cohort again decides the same: only the stored count grows."""
 NO_ORIGIN = 0
+"""Stands for no origin, because a column of a primary key cannot be NULL."""
 
 
-def its_decision(decided: FromClause, recorded: FromClause) -> ColumnElement[bool]:
-    """What joins an outcome and the decision on its cohort, in tables or aliases of them."""
-    return and_(*(decided.c[column.key] == recorded.c[column.key] for column in decision.primary_key))
+def is_decision_of(decisions: FromClause, outcomes: FromClause) -> ColumnElement[bool]:
+    """The join condition between outcomes and the decisions on their cohorts, as tables or aliases."""
+    return and_(*(decisions.c[column.key] == outcomes.c[column.key] for column in decision.primary_key))
 
 
-ITS_DECISION = its_decision(decision, outcome)
-KEPT = select(decision).where(decision.c.upgrade_id == bindparam("of_upgrade"))
+IS_DECISION_OF_OUTCOME = is_decision_of(decision, outcome)
+DECISIONS = select(decision).where(decision.c.upgrade_id == bindparam("of_upgrade"))
 
 
 async def keep_decisions(
@@ -37,24 +38,23 @@ async def keep_decisions(
     upgrade_keys: UpgradeKeys,
     counted: Sequence[CountedDecision],
 ) -> None:
-    """Keep decisions; the counts of those that skip are added to what is kept."""
-    decisions = [entry.decision for entry in counted]
-    positions = [made.cohort.position for made in decisions]
-    positions += [made.to_position for made in decisions if made.to_position is not None]
-    for origin in (made.cohort.origin for made in decisions):
+    """Store decisions. The count of a decision to skip is added to the stored count."""
+    decisions = [counted_decision.decision for counted_decision in counted]
+    positions = [decided.cohort.position for decided in decisions]
+    positions += [decided.to_position for decided in decisions if decided.to_position is not None]
+    for origin in (decided.cohort.origin for decided in decisions):
         positions += [] if origin is None else [origin.position, origin.put_position]
-    numbers = await surrogate_keys.position_ids(upgrade_keys.process_id, positions)
+    position_ids = await surrogate_keys.position_ids(upgrade_keys.process_id, positions)
     if counted:
-        await connection.execute_later(
-            KEEP_DECISIONS, [_row(upgrade_keys, entry, numbers) for entry in counted]
-        )
+        rows = [_row(upgrade_keys, counted_decision, position_ids) for counted_decision in counted]
+        await connection.execute_later(KEEP_DECISIONS, rows)
 
 
 async def kept_decisions(
     connection: Connection, surrogate_keys: SurrogateKeys, upgrade_keys: UpgradeKeys
 ) -> tuple[Decision, ...]:
-    """All decisions that are kept of an upgrade."""
-    rows = (await connection.execute(KEPT, {"of_upgrade": upgrade_keys.id})).all()
+    """All stored decisions of an upgrade."""
+    rows = (await connection.execute(DECISIONS, {"of_upgrade": upgrade_keys.id})).all()
     return await decisions_of(surrogate_keys, rows)
 
 
@@ -65,8 +65,8 @@ async def decisions_of(surrogate_keys: SurrogateKeys, rows: Sequence[Any]) -> tu
 
 
 def _positions_in(row: Any) -> set[int]:
-    named = {row.position_id, row.to_position_id, row.put_position_id, row.origin_position_id}
-    return named - {None, NO_ORIGIN}
+    position_ids = {row.position_id, row.to_position_id, row.put_position_id, row.origin_position_id}
+    return position_ids - {None, NO_ORIGIN}
 
 
 def _decision(row: Any, positions: Mapping[int, Position]) -> Decision:
@@ -86,7 +86,7 @@ def _decision(row: Any, positions: Mapping[int, Position]) -> Decision:
 
 
 def stored_code(code: str) -> str:
-    """A reason's code as `decision.codes` holds it, between spaces, so that no other code contains it."""
+    """A reason's code as in `decision.codes`: between spaces, so that LIKE finds only whole codes."""
     return f" {code} "
 
 
@@ -100,22 +100,22 @@ def _origin(row: Any, positions: Mapping[int, Position]) -> Origin:
 
 
 def _row(
-    upgrade_keys: UpgradeKeys, counted: CountedDecision, numbers: Mapping[Position, int]
+    upgrade_keys: UpgradeKeys, counted: CountedDecision, position_ids: Mapping[Position, int]
 ) -> dict[str, Any]:
-    made, origin = counted.decision, counted.decision.cohort.origin
+    decided, origin = counted.decision, counted.decision.cohort.origin
     return {
         "upgrade_id": upgrade_keys.id,
-        "version": made.cohort.version,
-        "status": made.cohort.status,
-        "position_id": numbers[made.cohort.position],
+        "version": decided.cohort.version,
+        "status": decided.cohort.status,
+        "position_id": position_ids[decided.cohort.position],
         "origin_version": NO_ORIGIN if origin is None else origin.version,
-        "origin_position_id": NO_ORIGIN if origin is None else numbers[origin.position],
+        "origin_position_id": NO_ORIGIN if origin is None else position_ids[origin.position],
         "put_version": None if origin is None else origin.put_version,
-        "put_position_id": None if origin is None else numbers[origin.put_position],
-        "to_version": made.to_version,
-        "to_position_id": None if made.to_position is None else numbers[made.to_position],
-        "codes": "".join(stored_code(reason.code) for reason in made.reasons),
-        "reasons": encode_reasons(made.reasons),
-        "warnings": encode_findings(made.warnings),
-        "instances": counted.count if made.verdict is Verdict.SKIP else 0,
+        "put_position_id": None if origin is None else position_ids[origin.put_position],
+        "to_version": decided.to_version,
+        "to_position_id": None if decided.to_position is None else position_ids[decided.to_position],
+        "codes": "".join(stored_code(reason.code) for reason in decided.reasons),
+        "reasons": encode_reasons(decided.reasons),
+        "warnings": encode_findings(decided.warnings),
+        "instances": counted.count if decided.verdict is Verdict.SKIP else 0,
     }

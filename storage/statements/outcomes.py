@@ -1,7 +1,7 @@
 """Reads the outcomes of upgrades.
 
-Those of a selection by ids are read in the order of the request, so that an id without an instance appears in
-its place; all others in the order of registration.
+The outcomes of a selection by ids come in the order of the request, so that an id without an instance appears
+in its place. All others come in the order of registration.
 """
 
 from collections import defaultdict
@@ -24,16 +24,15 @@ from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import decision, instance, outcome, selected, upgrade
 from uplift.storage.sql.types import LONG
-from uplift.storage.statements.decisions import ITS_DECISION, stored_code
+from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME, stored_code
 from uplift.storage.statements.processed import IS_PROCESSED
 
 LISTED_TOGETHER = 16
-"""Most upgrades that one statement lists. What SQLAlchemy keeps of each different statement takes some 40 KiB
-an upgrade: there must be few of them."""
-HEADS = select(upgrade.c.id, upgrade.c.uuid, upgrade.c.selection).where(
+"""Upgrades in one statement, at most. SQLAlchemy caches each statement, with about 40 KiB an upgrade."""
+SELECTION_KINDS = select(upgrade.c.id, upgrade.c.uuid, upgrade.c.selection).where(
     upgrade.c.uuid.in_(select(ID_LIST.c.uuid))
 )
-FACTS = (
+OUTCOME_COLUMNS = (
     outcome.c.version,
     outcome.c.position_id,
     decision.c.to_version,
@@ -49,26 +48,26 @@ async def outcome_pages(
     outcome_filter: OutcomeFilter,
     page: PageRequest,
 ) -> Mapping[UpgradeId, Page[Outcome]]:
-    heads = (await connection.execute(HEADS, bind_ids(ids))).all()
+    heads = (await connection.execute(SELECTION_KINDS, bind_ids(ids))).all()
     listed: dict[UpgradeId, list[tuple[int, Outcome]]] = defaultdict(list)
     by_id = {head.id: head for head in heads}
-    for part, is_by_ids in _parts(heads):
+    for batch, is_by_ids in _batches(heads):
         bound = {"after": page.after or 0, "limit": page.first + 1}
-        for place, head in enumerate(part):
+        for place, head in enumerate(batch):
             bound[f"upgrade_{place}"] = head.id
-        rows = (await connection.execute(_listings(len(part), is_by_ids, outcome_filter), bound)).all()
-        positions = await surrogate_keys.positions(positions_named(rows))
+        rows = (await connection.execute(_listings(len(batch), is_by_ids, outcome_filter), bound)).all()
+        positions = await surrogate_keys.positions(position_ids_in(rows))
         for row in rows:
             head = by_id[row.upgrade_id]
             listed[head.uuid].append((row.key, outcome_of(row, positions)))
-    # UNION ALL promises no order of its parts.
+    # UNION ALL does not keep the order of its SELECTs.
     return {
         upgrade_id: page_of(sorted(listed[upgrade_id], key=itemgetter(0)), page.first) for upgrade_id in ids
     }
 
 
-def _parts(heads: Sequence[Any]) -> Iterator[tuple[Sequence[Any], bool]]:
-    """The upgrades that one statement lists, and whether along their ids."""
+def _batches(heads: Sequence[Any]) -> Iterator[tuple[Sequence[Any], bool]]:
+    """Group upgrades by statement. The flag says whether their selection is by ids."""
     by_ids = [head for head in heads if head.selection is SelectionKind.BY_IDS]
     others = [head for head in heads if head.selection is not SelectionKind.BY_IDS]
     for several, is_by_ids in ((by_ids, True), (others, False)):
@@ -78,7 +77,7 @@ def _parts(heads: Sequence[Any]) -> Iterator[tuple[Sequence[Any], bool]]:
 
 @lru_cache(maxsize=64)
 def _listings(count: int, is_by_ids: bool, outcome_filter: OutcomeFilter) -> CompoundSelect[Any]:
-    """The outcomes of so many upgrades, all along their ids or none; kept, for building it takes longest."""
+    """The statement that lists the outcomes of `count` upgrades. Building it takes longer than running it."""
     return union_all(
         *(select(_listing(place, is_by_ids, outcome_filter).subquery()) for place in range(count))
     )
@@ -104,31 +103,33 @@ def _along_ids(place: int) -> Select[Any]:
     recorded = (outcome.c.upgrade_id == selected.c.upgrade_id) & (
         outcome.c.instance_id == selected.c.instance_id
     )
-    found: FromClause = selected.outerjoin(outcome, recorded).outerjoin(decision, ITS_DECISION)
+    found: FromClause = selected.outerjoin(outcome, recorded).outerjoin(decision, IS_DECISION_OF_OUTCOME)
     return (
-        select(selected.c.upgrade_id, selected.c.ordinal.label("key"), selected.c.uuid, *FACTS)
+        select(selected.c.upgrade_id, selected.c.ordinal.label("key"), selected.c.uuid, *OUTCOME_COLUMNS)
         .select_from(found)
         .where(selected.c.upgrade_id == bindparam(f"upgrade_{place}"), IS_PROCESSED)
     )
 
 
 def _along_instances(place: int) -> Select[Any]:
-    found = outcome.join(decision, ITS_DECISION).join(instance, instance.c.id == outcome.c.instance_id)
+    found = outcome.join(decision, IS_DECISION_OF_OUTCOME).join(
+        instance, instance.c.id == outcome.c.instance_id
+    )
     return (
-        select(outcome.c.upgrade_id, outcome.c.instance_id.label("key"), instance.c.uuid, *FACTS)
+        select(outcome.c.upgrade_id, outcome.c.instance_id.label("key"), instance.c.uuid, *OUTCOME_COLUMNS)
         .select_from(found)
         .where(outcome.c.upgrade_id == bindparam(f"upgrade_{place}"))
     )
 
 
-def positions_named(rows: Sequence[Any]) -> set[int]:
-    """The numbers of the positions in rows with FACTS."""
-    named = {row.position_id for row in rows} | {row.to_position_id for row in rows}
-    return named - {None}
+def position_ids_in(rows: Sequence[Any]) -> set[int]:
+    """The surrogate keys of the positions in rows with OUTCOME_COLUMNS."""
+    position_ids = {row.position_id for row in rows} | {row.to_position_id for row in rows}
+    return position_ids - {None}
 
 
 def outcome_of(row: Any, positions: Mapping[int, Position]) -> Outcome:
-    """The outcome of a row with a `uuid` and FACTS."""
+    """The outcome of a row with a `uuid` and OUTCOME_COLUMNS."""
     instance_id = InstanceId(row.uuid)
     if row.version is None:
         return Outcome(instance=instance_id, reasons=(INSTANCE_NOT_FOUND,))

@@ -59,25 +59,30 @@ IS_FREE = or_(
 )
 CLAIMABLE = tuple(
     WITH_UPGRADE.where(IS_WAITING, condition).order_by(upgrade.c.id, partition.c.last_key).limit(1)
-    # Each finds its first without a look at all that wait, or at any that has ended.
+    # Three statements, because each finds its first row by an index: one OR would scan all that wait.
     for condition in (
         (IS_QUEUED | (partition.c.lease_until < NOW)) & ~WORKED_ON.exists(),
         IS_RUNNING & partition.c.lease_until.is_(None) & ~WORKED_ON.exists(),
         IS_RUNNING & IS_FREE & WORKED_ON.where(other.c.id == upgrade.c.id).exists(),
     )
 )
-"""The first free partition of the oldest upgrade that waits for its first worker, or one in place of a dead
-one; or else of one that was left for such an upgrade; or else of one that others work on."""
+"""Run in this order until one has a row; in each, the oldest upgrade comes first.
+
+1. An upgrade that waits for its first worker, or a partition whose lease ran out.
+2. A partition that a worker released in favour of another upgrade.
+3. A free partition of an upgrade that other workers run.
+"""
 CLAIMABLE_OF_ONE = tuple(claimable.where(upgrade.c.uuid == bindparam("uuid")) for claimable in CLAIMABLE)
 LOCKED_CLAIMABLE, LOCKED_CLAIMABLE_OF_ONE = (
     tuple(
         claimable.with_only_columns(
             upgrade.c.id, upgrade.c.uuid, upgrade.c.process_id, partition.c.last_key
         ).with_for_update(of=partition, key_share=True, skip_locked=True)
-        for claimable in either
+        for claimable in statements
     )
-    for either in (CLAIMABLE, CLAIMABLE_OF_ONE)
+    for statements in (CLAIMABLE, CLAIMABLE_OF_ONE)
 )
+"""Skip rows that another worker locks, so that workers claim different partitions instead of waiting."""
 IS_THIS_PARTITION = (partition.c.upgrade_id == bindparam("of_upgrade")) & (
     partition.c.last_key == bindparam("of_last")
 )
@@ -122,7 +127,7 @@ END = delete(partition).where(IS_THIS_PARTITION)
 async def find_claimable(
     connection: Connection, surrogate_keys: SurrogateKeys, now: datetime, only: UpgradeId | None
 ) -> Upgrade | None:
-    """The upgrade of which a worker should take a partition now, or this one."""
+    """The upgrade of which a worker should claim a partition now; with `only`, this upgrade or None."""
     for claimable in CLAIMABLE if only is None else CLAIMABLE_OF_ONE:
         rows = (await connection.execute(claimable, {"now": now, "uuid": only})).all()
         if (found := await _first(surrogate_keys, rows)) is not None:
@@ -133,7 +138,7 @@ async def find_claimable(
 async def lock_claimable(
     connection: Connection, surrogate_keys: SurrogateKeys, now: datetime, only: UpgradeId | None
 ) -> tuple[Upgrade, Partition, UpgradeKeys] | None:
-    """Lock the partition to claim, and its upgrade. Skips partitions that others have locked."""
+    """Lock the partition to claim, and its upgrade. Skips partitions that other transactions have locked."""
     for claimable in LOCKED_CLAIMABLE if only is None else LOCKED_CLAIMABLE_OF_ONE:
         locked = (await connection.execute(claimable, {"now": now, "uuid": only})).one_or_none()
         if locked is not None:
@@ -163,7 +168,7 @@ async def lock_held(
 async def remaining_partitions(
     connection: Connection, upgrade_keys: UpgradeKeys, of: UpgradeId
 ) -> tuple[Partition, ...]:
-    """The remaining partitions of an upgrade, along its selection."""
+    """The remaining partitions of an upgrade, in the order of its selection."""
     rows = await connection.execute(REMAINING, {"of_upgrade": upgrade_keys.id})
     return tuple(_partition(row, of) for row in rows)
 
@@ -178,7 +183,7 @@ async def find_partitions(
     return {upgrade_id: tuple(found[upgrade_id]) for upgrade_id in ids}
 
 
-async def whole(
+async def whole_partition(
     connection: Connection, upgrade_keys: UpgradeKeys, of: UpgradeId, selection: UpgradeSelection
 ) -> Partition:
     """The partition that covers the whole selection of a new upgrade."""
@@ -220,9 +225,9 @@ def _partition(row: Any, of: UpgradeId) -> Partition:
     return Partition(upgrade=of, cursor=row.cursor, last=row.last_key, lease=lease)
 
 
-def _changing(one: Partition) -> dict[str, Any]:
+def _changing(partition: Partition) -> dict[str, Any]:
     return {
-        "cursor": one.cursor,
-        "lease_worker": None if one.lease is None else one.lease.worker,
-        "lease_until": None if one.lease is None else one.lease.until,
+        "cursor": partition.cursor,
+        "lease_worker": None if partition.lease is None else partition.lease.worker,
+        "lease_until": None if partition.lease is None else partition.lease.until,
     }

@@ -1,4 +1,4 @@
-"""Tells which ids of a request its upgrade has processed."""
+"""Provides the condition that an upgrade has processed an id of its request."""
 
 from sqlalchemy import select
 
@@ -13,4 +13,4 @@ IS_PROCESSED = ~(
     )
     .exists()
 )
-"""No partition covers them any more: each of them is an outcome, with an instance or without."""
+"""No remaining partition covers the id, so it has an outcome, whether or not an instance has this id."""

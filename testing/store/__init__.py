@@ -1,4 +1,4 @@
-"""The contract of a store: every test that the stores of uplift pass themselves.
+"""The contract of a store: the tests that all stores of uplift pass.
 
 To test your own store, give the tests an empty one by a fixture `store`, in `conftest.py`:
 
@@ -43,7 +43,9 @@ def _tests_of(*modules: ModuleType) -> dict[str, object]:
     for module in modules:
         own = {name: value for name, value in vars(module).items() if name.startswith("test_")}
         if both := tests.keys() & own.keys():
-            raise ValueError(f"Expected each test to have a name of its own, but {sorted(both)} have not.")
+            raise ValueError(
+                f"Expected each test to have a name of its own, but {sorted(both)} are used twice."
+            )
         tests |= own
     return tests
 

@@ -187,7 +187,7 @@ async def test_decisions_move_instances_in_place_and_elsewhere_at_once(
 
 @BOTH_WAYS
 async def test_positions_may_change_places(store: Store, kind: SelectionKind) -> None:
-    """Where one cohort goes another one waits: each instance is moved once, by its own decision."""
+    """One cohort moves to the position of another, and each instance still moves only once."""
     await a_process(
         store,
         holding=[
@@ -227,7 +227,7 @@ async def test_positions_may_change_in_small_chunks(store: Store, kind: Selectio
 
 
 @BOTH_WAYS
-async def test_every_reason_of_a_decision_is_kept_as_it_was_given(store: Store, kind: SelectionKind) -> None:
+async def test_every_reason_of_a_decision_is_stored_unchanged(store: Store, kind: SelectionKind) -> None:
     await a_process(store, holding=instances(range(3)))
     upgrade = await add(store, selecting(kind, range(3)))
     reasons = (
@@ -408,7 +408,7 @@ async def test_the_outcomes_of_a_running_upgrade_are_those_of_its_chunks_so_far(
     assert await outcomes_of(store, upgrade.id, OutcomeFilter(kind=OutcomeKind.SKIPPED)) == []
 
 
-async def test_active_instances_left_out_are_counted_when_the_upgrade_is_added(store: Store) -> None:
+async def test_excluded_active_instances_are_counted_when_the_upgrade_is_added(store: Store) -> None:
     await a_process(store, INVOICES, holding=[an_instance(9, process=INVOICES)])
     await a_process(
         store,
@@ -485,7 +485,9 @@ async def test_an_upgrade_that_is_completed_keeps_when(store: Store) -> None:
 
 
 @BOTH_WAYS
-async def test_what_a_kept_decision_moves_is_not_decided_again(store: Store, kind: SelectionKind) -> None:
+async def test_a_cohort_with_a_stored_decision_is_not_decided_again(
+    store: Store, kind: SelectionKind
+) -> None:
     held = [an_instance(n, status=Status.RUNNING if n % 2 else Status.PENDING) for n in range(8)]
     await a_process(store, holding=held)
     upgrade = await add(store, selecting(kind, range(8)))

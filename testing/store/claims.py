@@ -125,7 +125,7 @@ async def test_each_chunk_renews_the_lease(store: Store) -> None:
             await run_upgrade(store, claimed, worker, on_progress=dying_after(1))
         renewed = Lease(worker="one", until=clock.time + timedelta(seconds=7))
         assert await leases_of(store, queued.id) == [renewed]
-        clock.go_on(seconds=5)
+        clock.advance(seconds=5)
     done = await run_upgrade(store, claimed, worker)
     assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 3)
     assert (done.started_at, done.finished_at) == (NOON, NOON + timedelta(seconds=10))
@@ -169,7 +169,7 @@ async def test_a_worker_that_lost_its_lease_writes_nothing(store: Store, chunks_
     clock = MovableClock()
     slow, other = a_worker("slow", size=2, clock=clock), a_worker("other", size=2, clock=clock)
     begun = await work_and_die(store, queued.id, slow, chunks=1)
-    clock.go_on(seconds=10, microseconds=1)
+    clock.advance(seconds=10, microseconds=1)
     if chunks_of_the_other:
         await work_and_die(store, queued.id, other, chunks=chunks_of_the_other)
     else:
@@ -194,12 +194,12 @@ async def test_a_worker_continues_after_its_lease_if_no_other_claimed_the_partit
     slow = a_worker("slow", size=2, clock=clock)
     queued = await request(store, worker=slow)
     begun = await work_and_die(store, queued.id, slow, chunks=1)
-    clock.go_on(hours=1)
+    clock.advance(hours=1)
     done = await run_upgrade(store, begun, slow)
     assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 5)
 
 
-async def test_an_upgrade_is_given_back_between_chunks_when_the_worker_stops(store: Store) -> None:
+async def test_a_worker_that_stops_releases_its_upgrade_between_chunks(store: Store) -> None:
     await a_process(store, holding=instances(range(5)))
     queued = await request(store)
     stopped = await work_and_stop(store, queued.id, chunks=1)

@@ -151,15 +151,15 @@ async def test_a_key_expires_after_a_day(store: Store) -> None:
     clock = MovableClock()
     worker = a_worker(size=1_000, clock=clock)
     first = await request(store, worker=worker, idempotency_key="one")
-    clock.go_on(hours=24)
+    clock.advance(hours=24)
     assert await request(store, worker=worker, idempotency_key="one") == first
     async with refused(store, ErrorCode.IDEMPOTENCY_CONFLICT):
         await request(store, by_ids([an_id(1)]), worker=worker, idempotency_key="one")
-    clock.go_on(microseconds=1)
+    clock.advance(microseconds=1)
     second = await request(store, by_ids([an_id(1)]), worker=worker, idempotency_key="one")
     assert (second.id == first.id, second.requested_at) == (False, NOON + timedelta(hours=24, microseconds=1))
     assert await request(store, by_ids([an_id(1)]), worker=worker, idempotency_key="one") == second
-    clock.go_on(hours=24)
+    clock.advance(hours=24)
     assert await request(store, by_ids([an_id(1)]), worker=worker, idempotency_key="one") == second
 
 

@@ -43,12 +43,12 @@ STRANGE_POSITIONS = [
 ]
 
 
-async def register(store: Store, *new_ones: Instance, key: ProcessKey = ORDERS) -> None:
+async def register(store: Store, *registered: Instance, process_key: ProcessKey = ORDERS) -> None:
     async with store.transaction() as transaction:
-        await transaction.instances.register(key, new_ones)
+        await transaction.instances.register(process_key, registered)
 
 
-async def test_instances_are_found_by_id_in_the_order_of_the_ids(store: Store) -> None:
+async def test_instances_are_found_in_the_order_of_the_ids(store: Store) -> None:
     mine = an_instance(1, position=at("a"), status=Status.FAILED)
     other = an_instance(2, version=2, process=INVOICES)
     await a_process(store, ORDERS, holding=[mine])
@@ -147,7 +147,7 @@ async def test_to_register_or_report_nothing_changes_nothing(store: Store) -> No
     ],
     ids=str,
 )
-async def test_a_list_shows_only_what_its_filter_lets_through(
+async def test_a_list_has_only_instances_that_match_its_filter(
     store: Store, which: InstanceFilter, numbers: list[int]
 ) -> None:
     held = [
@@ -253,7 +253,7 @@ async def test_cohorts_come_by_version_and_status_the_largest_first(store: Store
     assert [entry.count for entry in counted] == [2, 1, 1, 1, 1, 2]
 
 
-async def test_a_position_is_kept_whatever_its_elements_are_called(store: Store) -> None:
+async def test_a_position_is_stored_whatever_its_element_ids(store: Store) -> None:
     held = [an_instance(n, position=position) for n, position in enumerate(STRANGE_POSITIONS)]
     await a_process(store, holding=held)
     assert await instances_of(store, ORDERS) == held

@@ -142,8 +142,8 @@ async def test_excluded_instances_are_in_no_partition(store: Store) -> None:
     sizes = await partitions_worked(store, queued)
     assert sum(sizes) == 16
     assert len(sizes) > 1
-    left_out = [instance.id for instance in await instances_of(store, ORDERS) if instance.version == 1]
-    assert left_out == list(map(an_id, [0, 7, 8, 19]))
+    excluded_ids = [instance.id for instance in await instances_of(store, ORDERS) if instance.version == 1]
+    assert excluded_ids == list(map(an_id, [0, 7, 8, 19]))
 
 
 async def test_ended_instances_do_not_count_towards_a_partition(store: Store) -> None:
@@ -297,7 +297,7 @@ async def test_a_worker_leaves_the_remaining_partitions_when_another_upgrade_wai
     assert found.id == waiting.id
 
 
-async def a_small_one(store: Store) -> Upgrade:
+async def a_small_upgrade(store: Store) -> Upgrade:
     """An upgrade of another process, small enough for one partition."""
     await a_process(store, INVOICES, holding=instances(range(900, 903), process=INVOICES))
     return await request(store, process=INVOICES)
@@ -306,7 +306,7 @@ async def a_small_one(store: Store) -> Upgrade:
 async def test_a_small_upgrade_waits_for_at_most_one_partition_of_a_large_one(store: Store) -> None:
     large = await a_queued_upgrade(store, 30)
     await taken(store, large.id, ONE)
-    small = await a_small_one(store)
+    small = await a_small_upgrade(store)
     after = await run_upgrade(store, large, ONE)
     assert (after.state, after.upgraded) == (UpgradeState.RUNNING, 6)
     found = await claim(store, ONE)
@@ -324,8 +324,8 @@ async def test_a_dead_worker_is_replaced_before_a_younger_upgrade_starts(store: 
     dead, other = (a_partition_worker(name, clock=clock) for name in ("dead", "other"))
     large = await a_queued_upgrade(store, 30)
     await work_and_die(store, large.id, dead, chunks=1)
-    await a_small_one(store)
-    clock.go_on(seconds=11)
+    await a_small_upgrade(store)
+    clock.advance(seconds=11)
     found = await claim(store, other)
     assert found is not None
     assert found.id == large.id
@@ -385,10 +385,10 @@ async def test_only_the_partition_of_the_dead_worker_is_taken_over(store: Store)
     dead, alive, third = (a_partition_worker(name, clock=clock) for name in ("dead", "alive", "third"))
     queued = await a_queued_upgrade(store, 12)
     await work_and_die(store, queued.id, dead, chunks=1)
-    clock.go_on(seconds=8)
+    clock.advance(seconds=8)
     await work_and_die(store, queued.id, alive, chunks=1)
     assert await claim(store, third) is None
-    clock.go_on(seconds=3)
+    clock.advance(seconds=3)
     await taken(store, queued.id, third)
     assert await holders_of(store, queued) == ["third", "alive"]
     before = await everything_in(store)
@@ -426,15 +426,15 @@ async def test_an_upgrade_is_queued_when_the_last_worker_gives_it_back(store: St
     assert await kinds_of(store, shared.id) == {an_id(number): UPGRADED for number in range(15)}
 
 
-async def test_a_dead_worker_does_not_count_when_an_upgrade_is_given_back(store: Store) -> None:
+async def test_a_dead_worker_does_not_count_when_an_upgrade_is_released(store: Store) -> None:
     clock = MovableClock()
     dead, alive = (a_partition_worker(name, clock=clock) for name in ("dead", "alive"))
     queued = await a_queued_upgrade(store, 12)
     for worker in (dead, alive):
         await taken(store, queued.id, worker)
-    clock.go_on(seconds=8)
+    clock.advance(seconds=8)
     await next_chunk(store, queued, alive)
-    clock.go_on(seconds=3)
+    clock.advance(seconds=3)
     after = await run_upgrade(store, queued, alive, should_stop=lambda: True)
     assert (after.state, after.upgraded) == (UpgradeState.QUEUED, 2)
     assert await holders_of(store, after) == ["dead", None]

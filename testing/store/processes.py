@@ -78,7 +78,9 @@ async def test_processes_are_listed_by_age(store: Store) -> None:
         assert [process.key for process in await walk(store.processes.page, first=size)] == keys
 
 
-async def test_a_page_of_processes_goes_on_behind_its_last_key_whatever_is_added(store: Store) -> None:
+async def test_the_next_page_of_processes_starts_after_the_cursor_although_some_were_added(
+    store: Store,
+) -> None:
     await add(store, a_key("a"), a_key("b"), a_key("c"))
     first = await store.processes.page(PageRequest(first=2))
     await add(store, a_key("aa"))
@@ -196,7 +198,7 @@ async def test_more_than_a_thousand_processes_are_read_at_once(store: Store) -> 
     assert [key for key in requested_keys if cohorts[key]] == [keys[-1], keys[0]]
 
 
-async def test_what_a_transaction_wrote_is_not_seen_before_it_ends(store: Store) -> None:
+async def test_the_writes_of_a_transaction_are_visible_only_after_its_commit(store: Store) -> None:
     async with store.transaction() as transaction:
         await transaction.processes.add(a_stored_process())
         await transaction.processes.put_version(ORDERS, a_version(1), None)
@@ -223,7 +225,7 @@ async def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
     assert await instances_of(store, ORDERS) == []
 
 
-async def test_what_was_rolled_back_can_be_added_again_as_something_else(store: Store) -> None:
+async def test_a_rolled_back_process_can_be_added_again_with_other_data(store: Store) -> None:
     """A cache must not keep surrogate keys of a rolled back transaction."""
     async with a_transaction_that_fails(store) as transaction:
         await transaction.processes.add(a_stored_process(ORDERS))
@@ -231,14 +233,14 @@ async def test_what_was_rolled_back_can_be_added_again_as_something_else(store: 
         for key, position in ((ORDERS, at("a")), (INVOICES, at("b"))):
             await transaction.processes.put_version(key, a_version(1), None)
             await transaction.instances.register(key, [an_instance(process=key, position=position)])
-    one = an_instance(1, process=INVOICES, position=at("c"))
-    two = an_instance(2, process=ORDERS, position=at("b"))
-    three = an_instance(3, process=ORDERS, position=at("a"))
-    await a_process(store, INVOICES, published=1, holding=[one])
-    await a_process(store, ORDERS, published=1, holding=[two, three])
-    assert await instances_of(store, INVOICES) == [one]
-    assert await instances_of(store, ORDERS) == [two, three]
-    assert [each.key for each in await walk(store.processes.page)] == [INVOICES, ORDERS]
+    first = an_instance(1, process=INVOICES, position=at("c"))
+    second = an_instance(2, process=ORDERS, position=at("b"))
+    third = an_instance(3, process=ORDERS, position=at("a"))
+    await a_process(store, INVOICES, published=1, holding=[first])
+    await a_process(store, ORDERS, published=1, holding=[second, third])
+    assert await instances_of(store, INVOICES) == [first]
+    assert await instances_of(store, ORDERS) == [second, third]
+    assert [process.key for process in await walk(store.processes.page)] == [INVOICES, ORDERS]
 
 
 async def test_a_position_that_was_rolled_back_can_be_added_again(store: Store) -> None:

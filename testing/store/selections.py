@@ -85,7 +85,7 @@ async def members(
     return await walk(read, first=first)
 
 
-async def test_all_active_counts_what_has_not_ended(store: Store) -> None:
+async def test_all_active_counts_instances_that_have_not_ended(store: Store) -> None:
     await a_world(store)
     selected = await store.instances.selected_cohorts(ORDERS, all_active())
     assert counts(selected) == {
@@ -109,7 +109,7 @@ async def test_all_active_counts_what_has_not_ended(store: Store) -> None:
         ([1, 2, 3, 5, 7, 20], {}, 4),
     ],
 )
-async def test_only_active_instances_of_the_process_count_as_left_out(
+async def test_only_active_instances_of_the_process_count_as_excluded(
     store: Store, left_out: list[int], cohorts: dict[Cohort, int], excluded: int
 ) -> None:
     await a_process(store, INVOICES, holding=OTHERS)
@@ -119,7 +119,7 @@ async def test_only_active_instances_of_the_process_count_as_left_out(
     assert (counts(selected), selected.not_found, selected.excluded) == (cohorts, 0, excluded)
 
 
-async def test_ids_count_instances_of_any_status_and_what_is_not_found(store: Store) -> None:
+async def test_ids_count_instances_of_any_status_and_unknown_ids(store: Store) -> None:
     await a_world(store)
     selected = await store.instances.selected_cohorts(ORDERS, by_ids(map(an_id, [7, 1, 99, 2, 20, 6, 1])))
     assert counts(selected) == {
@@ -136,26 +136,27 @@ async def test_selected_cohorts_come_by_version_and_status_the_largest_first(sto
     first, *_ = selected.cohorts
     assert first == CountedCohort(cohort=a_cohort(), count=3)
     order = [(counted.cohort.version, counted.cohort.status) for counted in selected.cohorts]
-    assert order == sorted(order, key=lambda one: (one[0], list(Status).index(one[1])))
+    assert order == sorted(order, key=lambda pair: (pair[0], list(Status).index(pair[1])))
 
 
 @EACH_SELECTION
 async def test_a_process_that_does_not_exist_has_nothing_selected(store: Store, selection: Selection) -> None:
     await a_world(store)
-    requested_count = selection.size or 0
     assert await store.instances.selected_cohorts(UNKNOWN_PROCESS, selection) == SelectedCohorts(
-        cohorts=(), not_found=requested_count, excluded=0
+        cohorts=(), not_found=selection.size or 0, excluded=0
     )
     page = await a_page(store, selection, a_cohort(), key=UNKNOWN_PROCESS)
     assert (page.items, page.has_next) == ((), False)
 
 
 @EACH_SELECTION
-async def test_every_store_answers_as_the_one_in_memory_does(store: Store, selection: Selection) -> None:
+async def test_every_store_agrees_with_the_store_in_memory(store: Store, selection: Selection) -> None:
     model = InMemoryStore()
     await a_world(store)
     await a_world(model)
-    selected, expected = [await each.instances.selected_cohorts(ORDERS, selection) for each in (store, model)]
+    selected, expected = [
+        await either.instances.selected_cohorts(ORDERS, selection) for either in (store, model)
+    ]
     assert counts(selected) == counts(expected)
     assert (selected.not_found, selected.excluded) == (expected.not_found, expected.excluded)
     for cohort, count in counts(selected).items():
@@ -246,7 +247,7 @@ async def test_the_same_cohort_of_another_process_is_another(store: Store) -> No
     assert (await a_page(store, everyone, a_cohort())).items == tuple(HELD[:3])
 
 
-async def test_who_is_left_out_is_in_no_page(store: Store) -> None:
+async def test_an_excluded_instance_is_in_no_page(store: Store) -> None:
     await a_world(store)
     page = await a_page(store, all_active(map(an_id, [1, 3])), a_cohort())
     assert page.items == (HELD[1],)

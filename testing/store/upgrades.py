@@ -182,7 +182,7 @@ async def mixed_outcomes(store: Store) -> Upgrade:
     return await carry_out(store, 1, by_ids(map(an_id, [1, 3, 5, 7, 2, 4, 6, 8])), size=3)
 
 
-async def test_each_outcome_says_what_was_done_and_why(store: Store) -> None:
+async def test_each_outcome_has_its_versions_positions_and_reasons(store: Store) -> None:
     upgrade = await mixed_outcomes(store)
 
     def stayed(number: int, *reasons: SkipReason) -> Outcome:

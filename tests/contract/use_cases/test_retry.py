@@ -301,7 +301,7 @@ async def test_a_reader_cannot_retry_or_undo(store: Store, what: str) -> None:
 
 
 @pytest.mark.parametrize("end", ["CANCELLED", "FAILED"])
-async def test_a_retry_of_a_stopped_upgrade_covers_what_that_had_processed(store: Store, end: str) -> None:
+async def test_a_retry_of_a_stopped_upgrade_covers_its_outcomes_so_far(store: Store, end: str) -> None:
     held = [an_instance(n, status=Status.RUNNING if n % 2 else Status.PENDING) for n in range(6)]
     await a_process(store, holding=held)
     earlier = await request(store)

@@ -84,7 +84,7 @@ async def interrupted(store: Store, upgrade: Upgrade, steps: list[Step]) -> Upgr
                 if not (await work_and_die(store, upgrade.id, worker, chunks=1)).is_finished:
                     await pause_upgrade(store, upgrade.id, caller=ADMIN)
                     await resume_upgrade(store, upgrade.id, caller=ADMIN)
-        clock.go_on(seconds=11)
+        clock.advance(seconds=11)
     return await finish_upgrade(store, upgrade, a_worker("the last worker", size=3, clock=clock))
 
 

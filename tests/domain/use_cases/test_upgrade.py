@@ -168,7 +168,7 @@ async def test_a_waiting_caller_takes_an_upgrade_over_when_its_worker_died(store
     end = asyncio.create_task(finish_upgrade(store, requested, waiting))
     await asyncio.sleep(0)
     # No notification comes while the lease expires, so the waiting worker must poll.
-    clock.go_on(minutes=1)
+    clock.advance(minutes=1)
     async with asyncio.timeout(30):
         assert (await end).upgraded == 3
 

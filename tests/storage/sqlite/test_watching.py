@@ -82,14 +82,14 @@ async def test_a_program_that_lost_its_lease_to_another_writes_nothing_more(
     slow, other = a_worker("slow", size=2, clock=clock), a_worker("other", size=3, clock=clock)
     queued = await request(store, worker=slow)
     begun = await work_and_die(store, queued.id, slow, chunks=1)
-    clock.go_on(seconds=11)
+    clock.advance(seconds=11)
     taken_over = await taken(neighbour, queued.id, other)
     with suppress(Died):
         await run_upgrade(neighbour, taken_over, other, on_progress=dying_after(1))
     before = await everything_in(store)
     assert await run_upgrade(store, begun, slow) == before.upgrades[0]
     assert await everything_in(neighbour) == before
-    clock.go_on(seconds=11)
+    clock.advance(seconds=11)
     done = await finish_upgrade(neighbour, before.upgrades[0], a_worker("third", size=2, clock=clock))
     assert (done.upgraded, done.skipped) == (12, 0)
     assert await kinds_of(store, queued.id) == {an_id(n): UPGRADED for n in range(12)}
