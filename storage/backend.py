@@ -1,4 +1,4 @@
-"""The protocol of a kind of database: its connections, locks and errors."""
+"""Defines the protocol that each database backend implements: connections, locks and errors."""
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
@@ -8,41 +8,41 @@ from uplift.storage.sql.connection import Connection
 
 
 class PoolUse(NamedTuple):
-    """How many connections of a pool are in use, and how many there can be."""
+    """The connections of a pool that are in use, and their upper limit."""
 
     in_use: int
     limit: int
 
 
 class Backend(Protocol):
-    """Where connections come from."""
+    """Opens the connections of one database, and translates its errors."""
 
     migrates_itself: bool
-    """Whether the program that opens a database with an older schema migrates it."""
+    """Whether opening a database with an older schema migrates it. If not, an operator has to."""
 
     def reading(self) -> AbstractAsyncContextManager[Connection]:
-        """A connection for statements that only read, each on its own snapshot."""
+        """A connection for reads in autocommit mode: each statement sees a snapshot of its own."""
 
     def writing(self, *, in_background: bool) -> AbstractAsyncContextManager[Connection]:
         """A connection in a write transaction, committed at the end or rolled back on an error.
 
-        One in the background lets all others go first where they compete for the machine.
+        A transaction `in_background` yields CPU time to all others, if the backend can arrange that.
         """
 
     def migrating(self) -> AbstractAsyncContextManager[Connection]:
-        """As `writing`, to change the schema: one program at a time has it, and others wait for long."""
+        """As `writing`, to change the schema. One program at a time; others wait for up to a minute."""
 
     async def analyze(self) -> None:
-        """Have the database find out how much there is by now, after much was written at once."""
+        """Refresh the planner's statistics after a bulk load."""
 
     def unavailable_reason(self, error: Exception) -> str | None:
-        """The words of the database for an error that an operator can mend, or that passes by itself.
+        """The database's message, if the error is an outage: transient, or for an operator to repair.
 
-        None means any other error.
+        None for any other error, which is a defect.
         """
 
     def pools(self) -> Mapping[str, PoolUse]:
-        """How the pools are used, by what they are for: `reading` and `writing`."""
+        """The use of each pool, by its purpose: `reading` or `writing`."""
 
     async def close(self) -> None:
         """Close all connections."""

@@ -16,19 +16,19 @@ from uplift.storage.sqlite.backend import SqliteBackend
 
 
 class Database:
-    """An SQLite file or a PostgreSQL database: connections that read, and connections that write."""
+    """An SQLite file or a PostgreSQL database, with connections to read, to write and to migrate."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
 
     @classmethod
     def at(cls, where: Path | URL) -> Self:
-        """The SQLite file of this path or the PostgreSQL database of this URL, with whichever schema."""
+        """The SQLite file at a path or the PostgreSQL database at a URL, without a check of its schema."""
         return cls(SqliteBackend(where) if isinstance(where, Path) else PostgresBackend(where))
 
     @classmethod
     async def open(cls, where: Path | URL) -> Self:
-        """As `at`, with the newest schema: an empty database gets it, and an SQLite file with an older one.
+        """As `at`, with the newest schema. Creates it in an empty database, and migrates an SQLite file.
 
         Raises WrongSchema for any other schema.
         """
@@ -49,7 +49,7 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
-        """A connection for statements that only read, each on its own snapshot."""
+        """A connection for reads in autocommit mode: each statement sees a snapshot of its own."""
         with self._outages_as_store_unavailable():
             async with self._backend.reading() as connection:
                 yield connection
@@ -63,27 +63,27 @@ class Database:
 
     @asynccontextmanager
     async def migrating(self) -> AsyncIterator[Connection]:
-        """As `writing`, to change the schema: of several programs that want to, one at a time does it."""
+        """As `writing`, to change the schema. One program at a time; others wait for up to a minute."""
         with self._outages_as_store_unavailable():
             async with self._backend.migrating() as connection:
                 yield connection
 
     async def ping(self) -> None:
-        """Ask the database for an answer. Raises when there is none, or it has another schema by now."""
+        """Check the database. Raises StoreUnavailable if it does not answer or its schema has changed."""
         async with self.reading() as connection:
             if not await is_newest(connection):
-                raise StoreUnavailable(f"its schema is not at revision {NEWEST} any more")
+                raise StoreUnavailable(f"its schema is not at revision {NEWEST}")
 
     async def analyze(self) -> None:
-        """Have the database find out how much there is by now, after much was written at once.
+        """Refresh the planner's statistics after a bulk load.
 
-        It plans its statements by what it knows of it.
+        With outdated statistics PostgreSQL plans for an empty table until autovacuum analyzes it.
         """
         with self._outages_as_store_unavailable():
             await self._backend.analyze()
 
     def pools(self) -> Mapping[str, PoolUse]:
-        """How the pools of connections are used, by what they are for: `reading` and `writing`."""
+        """The use of each pool, by its purpose: `reading` or `writing`."""
         return self._backend.pools()
 
     async def close(self) -> None:
@@ -91,7 +91,7 @@ class Database:
 
     @contextmanager
     def _outages_as_store_unavailable(self) -> Iterator[None]:
-        """Say what an operator can mend, a lock or a full disk, by the domain's own error."""
+        """Raise StoreUnavailable for an outage such as a lock timeout or a full disk."""
         try:
             yield
         except Exception as error:

@@ -1,7 +1,7 @@
 """Compares the schema of a database with the newest revision, and migrates it.
 
-The database keeps the number of its revision where Alembic does. As long as that is the newest, one small
-query is all that a start costs: Alembic itself is imported only when there is something to do.
+The revision stands in Alembic's table. A start with the newest schema costs one small query; Alembic, which
+is slow to import, is imported only for a migration.
 """
 
 import logging
@@ -12,13 +12,13 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from uplift.storage.sql.connection import Connection
 
 NEWEST = "0003"
-"""The revision that this program works with, the last in storage/migrations/versions."""
+"""The revision that this program requires, the last in storage/migrations/versions."""
 
 REVISIONS = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 REVISION = select(REVISIONS.c.version_num)
 TABLES = {
     "sqlite": text("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"),
-    # What an extension brought along is no program's table.
+    # Tables of extensions (deptype e) do not count: an empty database may have some.
     "postgresql": text(
         "SELECT relname FROM pg_class AS found WHERE relnamespace = current_schema()::regnamespace "
         "AND relkind IN ('r', 'p') AND NOT EXISTS "
@@ -26,13 +26,13 @@ TABLES = {
     ),
 }
 MAX_SHOWN_TABLES = 3
-"""Tables that an error names."""
+"""How many tables an error message names at most."""
 
 logger = logging.getLogger(__name__)
 
 
 class WrongSchema(Exception):
-    """The database has another schema than this program works with; nothing was written."""
+    """The database does not have the schema that this program requires; nothing was written."""
 
     def __init__(self, found: str) -> None:
         self.message = f"Expected the schema of the database to be at revision {NEWEST}, but {found}"
@@ -40,7 +40,10 @@ class WrongSchema(Exception):
 
 
 async def is_newest(connection: Connection) -> bool:
-    """Whether the schema is the one that this program works with. Ask it outside of transactions."""
+    """Whether the schema is at the newest revision.
+
+    Call it outside of a transaction: on PostgreSQL the missing table would abort it.
+    """
     try:
         return await _revisions(connection) == [NEWEST]
     except (OperationalError, ProgrammingError):
@@ -52,7 +55,7 @@ async def is_newest(connection: Connection) -> bool:
 async def find_revision(connection: Connection) -> str | None:
     """The revision of the schema, None for a database without tables.
 
-    Raises WrongSchema when there are tables without a single one, or with one that is not known.
+    Raises WrongSchema if there are tables without exactly one revision, or it is unknown.
     """
     tables = await _tables(connection)
     if not tables:
@@ -70,9 +73,10 @@ async def find_revision(connection: Connection) -> str | None:
 
 
 async def bring_up_to_date(connection: Connection, *, if_older: bool = True) -> str | None:
-    """Give an empty database its tables, and run the revisions that one with an older schema lacks.
+    """Run the revisions that the database lacks; an empty one lacks all.
 
-    Returns the revision before. Raises WrongSchema for any other, and unless `if_older` for an older one.
+    Returns the revision before. Raises WrongSchema for an unknown schema, and without `if_older` also for an
+    older one.
     """
     found = await find_revision(connection)
     if found not in (None, NEWEST) and not if_older:

@@ -1,4 +1,4 @@
-"""The store in an SQLite file or a PostgreSQL database."""
+"""Provides the store in an SQLite file or a PostgreSQL database."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -45,7 +45,7 @@ class SqlStore:
 
     @property
     def database(self) -> Database:
-        """The database, for what is stored beside the tables of the domain."""
+        """The database, for tables that are not part of the domain, such as API keys."""
         return self._database
 
     @asynccontextmanager
@@ -54,7 +54,7 @@ class SqlStore:
             surrogate_keys = SurrogateKeys(connection, self._known)
             transaction = SqlTransaction(connection, surrogate_keys, self._model_cache)
             yield transaction
-        # After the commit only: keys of a transaction that is rolled back are given out again.
+        # Only after the commit: the database reuses the surrogate keys of a rolled back transaction.
         surrogate_keys.publish()
         if transaction.has_awaited_change:
             self._change_signal.notify()

@@ -1,4 +1,4 @@
-"""The writes of a database that commit together or not at all."""
+"""Provides the repositories of one transaction, whose writes commit together or not at all."""
 
 from uplift.storage.chunks import CHUNKS
 from uplift.storage.repositories.instances import SqlInstanceRepository
@@ -25,9 +25,9 @@ class SqlTransaction:
 
     @property
     def has_awaited_change(self) -> bool:
-        """Whether it changed an upgrade that someone may wait for.
+        """Whether it changed an upgrade that other tasks may wait for.
 
-        Nobody can wait for an upgrade that it added and finished itself.
+        An upgrade that it added and finished itself was never visible while unfinished.
         """
         added = self._session.added
         return any(

@@ -1,4 +1,4 @@
-"""Records and moves the chunks of an upgrade, with statements of their own for each kind of database."""
+"""Records and moves the chunks of an upgrade, with separate statements for each database."""
 
 from typing import Final
 
@@ -7,4 +7,4 @@ from uplift.storage.chunks.postgres import postgres_chunks
 from uplift.storage.chunks.sqlite import sqlite_chunks
 
 CHUNKS: Final[dict[str, ChunksFactory]] = {"sqlite": sqlite_chunks, "postgresql": postgres_chunks}
-"""What makes the chunks of a partition, by the name of the SQL dialect."""
+"""The factory of the chunks of a partition, by the name of the SQL dialect."""

@@ -1,4 +1,4 @@
-"""The chunks of both databases: what they share, and recording before moving."""
+"""Defines the common part of chunks in both databases, and chunks that record before they move."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -19,11 +19,11 @@ from uplift.storage.statements.cohorts import cohorts_of, undo_cohorts_of
 from uplift.storage.statements.decisions import keep_decisions, kept_decisions, stored_code
 
 NO_MATCH = "-"
-"""Stands for a reason that a retry does not take up: no stored code contains it."""
+"""Replaces the code of a reason that is not retried; no stored code contains it."""
 
 
 class Processed(NamedTuple):
-    """How many instances of a chunk were recorded, how many of them moved, and the others by cohort."""
+    """The numbers of recorded and of moved instances of a chunk, and the cohorts of those not moved."""
 
     recorded: int
     moved: int
@@ -83,11 +83,11 @@ class SqlChunks(ABC):
 
     @abstractmethod
     async def _record(self, end: int, decisions: Collection[Decision]) -> Processed:
-        """Record the chunk that ends here, and move what `decisions` move."""
+        """Record the chunk that ends at key `end`, and move instances as `decisions` say."""
 
     @abstractmethod
     async def _move(self, end: int, decisions: Collection[Decision]) -> int:
-        """Move recorded instances of the chunk that ends here; returns how many."""
+        """Move recorded instances of the chunk that ends at key `end`; returns their number."""
 
     async def _counted_cohorts(self, rows: Sequence[Any]) -> tuple[CountedCohort, ...]:
         cohorts = (
@@ -116,11 +116,11 @@ class SqlChunks(ABC):
 
 
 ChunksFactory = Callable[[Connection, SurrogateKeys, UpgradeKeys, Upgrade, Partition], SqlChunks]
-"""Makes the chunks of a partition for one kind of database."""
+"""Makes the chunks of a partition in one kind of database."""
 
 
 class RecordThenMove(SqlChunks):
-    """Chunks that record all instances, and then move some of what is recorded."""
+    """Chunks that record all instances first, and then move some of the recorded ones."""
 
     async def _record(self, end: int, decisions: Collection[Decision]) -> Processed:
         bound = self._bound(end)
@@ -128,8 +128,8 @@ class RecordThenMove(SqlChunks):
         moved = await self._move(end, decisions) if decisions else 0
         rows = [] if moved == recorded else (await self._connection.execute(UNMOVED[self._kind], bound)).all()
         if moved + sum(row.instances for row in rows) != recorded:
-            # UNMOVED leaves out every cohort with a kept decision. Another worker may have kept one since
-            # `decisions` were read, so nothing has moved its instances yet: find them by their version.
+            # UNMOVED skips each cohort with a stored decision. Another worker may have stored one after
+            # `decisions` were read, and then nothing has moved its instances: find them by their version.
             rows = (await self._connection.execute(UNMOVED_BY_VERSION[self._kind], bound)).all()
         return Processed(recorded, moved, await self._counted_cohorts(rows))
 
@@ -141,12 +141,12 @@ class RecordThenMove(SqlChunks):
 
     @abstractmethod
     def _moves(self, decisions: Collection[Decision]) -> Iterator[Update]:
-        """The statements that carry out these decisions, which are kept."""
+        """The statements that carry out these decisions, all of which are stored."""
 
 
 class UndoChunks(RecordThenMove):
-    """The chunks of an undo, in which each instance has an origin of its own to go back to."""
+    """The chunks of an undo, in which each instance returns to its own origin."""
 
     def _moves(self, decisions: Collection[Decision]) -> Iterator[Update]:
-        del decisions  # one statement carries out all that are kept
+        del decisions  # one statement carries out all stored decisions
         yield MOVE_BACK

@@ -1,6 +1,7 @@
-"""Records and moves chunks in PostgreSQL, where others write at the same time.
+"""Records and moves chunks in PostgreSQL, where other transactions write at the same time.
 
-An instance is locked by being moved, or before it is recorded.
+Each recorded instance is locked: by the UPDATE that moves it, or by SELECT FOR UPDATE before the INSERT of
+its outcome.
 """
 
 from collections.abc import Collection, Sequence
@@ -33,15 +34,15 @@ from uplift.storage.sql.upgrade_keys import UpgradeKeys
 LOCK_NOT_AVAILABLE = "55P03"
 """The SQLSTATE."""
 ATTEMPT_LOCK_WAIT = "100ms"
-"""How long moving waits for an instance.
+"""How long an attempt to move waits for the lock of an instance.
 
-Without statistics of the tables PostgreSQL may lock instances in another order than along their ids, and so
-deadlock with a transaction that does. It detects that after a second; this gives way before.
+Without statistics PostgreSQL may lock instances in another order than by id, and deadlock with a transaction
+that locks by id. The server detects a deadlock after a second; this timeout ends it before.
 """
 MOVES = unnest_rows(
     decision, {name: f"moves_{name}" for name in ("version", "position_id", "to_position_id")}
 )
-"""Decisions that move, as arrays: PostgreSQL knows their number, but would guess how many a table holds."""
+"""The moving decisions as arrays: PostgreSQL knows their length, but would guess the size of a table."""
 
 
 def postgres_chunks(
@@ -61,8 +62,8 @@ class PostgresChunks(SqlChunks):
 
     async def _record(self, end: int, decisions: Collection[Decision]) -> Processed:
         attempt = None
-        # Only all active instances are found, and so locked, along their ids, as every other transaction
-        # locks them. Moving the others before they are locked could deadlock.
+        # Every transaction locks instances by ascending id. An UPDATE does so only for ALL_ACTIVE, whose
+        # index yields them in this order. For other selections, moving before locking could deadlock.
         if decisions and self._kind is SelectionKind.ALL_ACTIVE:
             attempt = await self._try_move_and_record(end, decisions)
         if attempt is None:
@@ -83,29 +84,29 @@ class PostgresChunks(SqlChunks):
     async def _try_move_and_record(
         self, end: int, decisions: Collection[Decision]
     ) -> tuple[int, Sequence[Any]] | None:
-        """How many moved, and the rest as rows; None, with nothing done, when it would wait for the rest."""
+        """The number of moved instances and the rest by cohort; None, with nothing done, on lock timeout."""
         bound = self._bound(end)
         moving = {**bound, **await self._bound_moves(decisions)}
-        # The savepoint is not released: that would be one more statement, and the commit ends it as well.
+        # The commit releases the savepoint; releasing it here would cost another statement.
         await self._connection.exec_driver_sql("SAVEPOINT attempt")
         await self._connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{ATTEMPT_LOCK_WAIT}'")
         try:
             counts = (await self._connection.execute(MOVE_AND_RECORD, moving)).one()
             rest: Sequence[Any] = []
             if counts.moved != counts.covered:
-                # Moved instances are locked now. Waiting for further ones could close a circle with a
-                # transaction that waits for a moved one, so this raises instead of waiting.
+                # The moved instances are locked now. Waiting for more locks could deadlock with a transaction
+                # that waits for one of these, so NOWAIT raises instead.
                 rest = (await self._connection.execute(RECORD_REST_NOWAIT, bound)).all()
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
                 raise
             await self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT attempt")
             return None
-        await self._connection.exec_driver_sql("SET LOCAL lock_timeout TO DEFAULT")  # that of the session
+        await self._connection.exec_driver_sql("SET LOCAL lock_timeout TO DEFAULT")  # the session's
         return counts.moved, rest
 
     async def _bound_moves(self, decisions: Collection[Decision]) -> dict[str, list[int]]:
-        """The decisions, all of which are kept, as MOVES takes them."""
+        """The decisions, all of which are stored, as the parameters of MOVES."""
         positions = {decision.cohort.position for decision in decisions}
         positions |= {decision.to_position for decision in decisions if decision.to_position is not None}
         numbers = await self._surrogate_keys.position_ids(self._upgrade_keys.process_id, positions)
@@ -122,11 +123,11 @@ class PostgresChunks(SqlChunks):
 
 
 def _move_and_record() -> Select[Any]:
-    """Move and record the active instances of the given cohorts, and count all that are covered.
+    """Move and record the active instances of the cohorts in MOVES, and count the whole chunk.
 
-    It counts what it saw when it began. Of these it moves those that still are in such a cohort when nobody
-    else changes them any more; so if both counts are equal, nothing is left over. For a selection of all
-    active ones only: these are found, and so locked, along their ids, as by everybody else.
+    The count is that of the statement's snapshot. The UPDATE moves those that are still in such a cohort once
+    they are locked, so equal counts mean that the whole chunk has moved. Only for ALL_ACTIVE, whose instances
+    are found, and so locked, by ascending id.
     """
     in_chunk = IN_CHUNK[SelectionKind.ALL_ACTIVE]
     moved = (
@@ -153,11 +154,11 @@ def _move_and_record() -> Select[Any]:
 
 
 def _record_rest(kind: SelectionKind, *, nowait: bool = False) -> Select[Any]:
-    """Record, and lock, what has no outcome yet, and count it by cohort.
+    """Lock and record the instances of the chunk without an outcome, and count them by cohort.
 
-    Who has moved others before must not wait: a report that waits for one of these may have one of the rest.
-    By NOT IN the outcomes of the chunk are read once. In a join PostgreSQL would compare each instance with
-    each of them, as long as it expects a single one: until somebody has analysed the tables.
+    With `nowait` a locked instance is an error: a transaction that has moved others must not wait, because a
+    report that waits for one of these may hold the lock. NOT IN reads the outcomes of the chunk once. For an
+    anti join PostgreSQL chooses a nested loop over all pairs until the tables are analyzed.
     """
     recorded = select(outcome.c.instance_id).where(recorded_in_chunk(kind))
     cohort = cohort_columns(kind)
@@ -171,9 +172,9 @@ def _record_rest(kind: SelectionKind, *, nowait: bool = False) -> Select[Any]:
 
 
 def _move_recorded(kind: SelectionKind) -> Update:
-    """What is recorded is locked, and nothing else is moved.
+    """Move the recorded instances of the chunk, which are locked, and no others.
 
-    Others may have become active, or been registered, since the chunk was recorded.
+    Instances that became active or were registered after the chunk was recorded have no outcome.
     """
     return (
         update(instance)

@@ -29,7 +29,7 @@ def sqlite_chunks(
 
 
 class SqliteChunks(RecordThenMove):
-    """The chunks of an upgrade or a retry. SQLite has no statement that moves and records."""
+    """The chunks of an upgrade or a retry. No statement of SQLite both moves and records."""
 
     def _moves(self, decisions: Collection[Decision]) -> Iterator[Update]:
         if any(decision.to_position == decision.cohort.position for decision in decisions):
@@ -39,7 +39,7 @@ class SqliteChunks(RecordThenMove):
 
 
 def _move_in_place(kind: SelectionKind) -> Update:
-    """Most instances of nearly every upgrade: the version changes, the position stays."""
+    """Move instances that keep their position, which are most instances of nearly every upgrade."""
     staying = select(decision.c.version, decision.c.position_id).where(
         decision.c.upgrade_id == UPGRADE_ID,
         decision.c.status == Status.PENDING,
@@ -57,7 +57,7 @@ def _move_in_place(kind: SelectionKind) -> Update:
 
 
 def _move_elsewhere(kind: SelectionKind) -> Update:
-    """All other instances that move."""
+    """Move instances whose position changes."""
     return (
         update(instance)
         .where(

@@ -1,8 +1,8 @@
-"""The statements on one chunk that both databases share.
+"""Builds the statements on one chunk that both databases share.
 
-A chunk lies between two positions: places of the ids of the request, or else ids of instances. Each statement
-covers any number of instances, and repeats all conditions that select them, because other transactions may
-change instances between two statements in PostgreSQL.
+A chunk lies between two keys: places in `selected` for an upgrade by ids, and instance ids otherwise. Each
+statement repeats all conditions that select its instances, because in PostgreSQL other transactions may
+change them between two statements.
 """
 
 from typing import Any
@@ -51,7 +51,7 @@ EXCLUDED_IN_CHUNK = select(selected.c.instance_id).where(
 
 
 def _earlier_in_chunk(matches: ColumnElement[bool]) -> Select[Any]:
-    """The instances with such an outcome of the earlier upgrade, along the instances."""
+    """The instances of the chunk whose outcome of the earlier upgrade matches."""
     return (
         select(earlier.c.instance_id)
         .join(earlier_decision, is_decision_of(earlier_decision, earlier))
@@ -112,7 +112,7 @@ NEXT_KEY = {
 
 
 def cohort_columns(kind: SelectionKind) -> tuple[ColumnElement[Any], ...]:
-    """What tells cohorts apart: sorting by origins where there are none would only cost time."""
+    """The columns of a cohort. Only an undo has origins; grouping others by them would cost time."""
     own = (outcome.c.version, outcome.c.status, outcome.c.position_id)
     origin = (outcome.c.origin_version, outcome.c.origin_position_id)
     return (*own, *origin) if kind is SelectionKind.UNDO else own
@@ -139,7 +139,7 @@ def _record(kind: SelectionKind) -> Insert:
 
 
 def _unmoved(kind: SelectionKind) -> Select[Any]:
-    """Only what no decision moves is counted by cohort: sorting the others too would cost a third more."""
+    """Count, by cohort, the instances that no decision moves. Grouping all would take a third longer."""
     cohort = cohort_columns(kind)
     moving = select(*(decision.c[str(column.key)] for column in cohort)).where(
         decision.c.upgrade_id == UPGRADE_ID, decision.c.to_position_id.is_not(None)
@@ -152,7 +152,7 @@ def _unmoved(kind: SelectionKind) -> Select[Any]:
 
 
 def _unmoved_by_version(kind: SelectionKind) -> Select[Any]:
-    """As `_unmoved`, whatever is kept by now: who has moved has another version than was recorded."""
+    """As `_unmoved`, but regardless of decisions: a moved instance no longer has its recorded version."""
     cohort = cohort_columns(kind)
     return (
         select(*cohort, func.count().label("instances"))
@@ -163,7 +163,7 @@ def _unmoved_by_version(kind: SelectionKind) -> Select[Any]:
 
 
 def _move_back() -> Update:
-    """An undo: each instance goes where its own origin says."""
+    """Move each instance of an undo to its own origin."""
     return (
         update(instance)
         .where(

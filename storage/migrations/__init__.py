@@ -1,1 +1,1 @@
-"""The revisions of the schema, and how they are run; no alembic.ini, no env.py, nothing to configure."""
+"""The revisions of the schema, and their runner. There is no alembic.ini and no env.py."""

@@ -1,4 +1,4 @@
-"""Runs the revisions. Import it only when a schema is not the newest: importing Alembic takes time."""
+"""Runs the revisions. Import it only for a migration, because importing Alembic takes time."""
 
 from functools import cache
 from pathlib import Path
@@ -23,15 +23,15 @@ def known_revisions() -> set[str]:
 
 
 def migrate(connection: Connection, to: str = "head", *, among: ScriptDirectory | None = None) -> None:
-    """Run the revisions that lead to this one, within the transaction that is under way.
+    """Run the revisions up to `to`, within the current transaction.
 
-    Each gets its operations as an argument: those of `alembic.op` belong to the whole program, in which
-    several databases may be opened at once.
+    Each revision gets its operations as an argument: `alembic.op` is global, but a program may migrate
+    several databases at the same time.
     """
     scripts = among or revisions(VERSIONS)
     context = MigrationContext.configure(
         connection,
-        # Alembic plans the steps in this method only; its public commands need an environment file.
+        # Only this private method plans the steps; the public commands require an env.py.
         opts={"fn": lambda current, _: scripts._upgrade_revs(to, current)},  # noqa: SLF001
     )
     context.run_migrations(op=Operations(context))

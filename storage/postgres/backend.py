@@ -1,4 +1,4 @@
-"""Opens a PostgreSQL database, with its pools, settings and locks."""
+"""Opens a PostgreSQL database, with its connection pools, settings, locks and timeouts."""
 
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -16,34 +16,35 @@ from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import lock_subject
 
 MAX_CONNECTIONS = 8
-"""Most connections of one program that read, and most that write."""
+"""The size of each of the two pools, readers and writers, of one program."""
 CONNECT_SECONDS = 5
 LOCK_WAIT = "5s"
 MIGRATION_WAIT = "60s"
-"""How long one program waits for another that changes the schema."""
+"""How long to wait for another program that migrates the schema."""
 SETTINGS = {
     "application_name": "uplift",
     "timezone": "UTC",
     "lock_timeout": LOCK_WAIT,
-    # A program that was stopped in the middle of a transaction must not keep its upgrade from all others.
+    # A client frozen in a transaction must not keep its locks, and so block its upgrade for all others.
     "idle_in_transaction_session_timeout": "10s",
-    # Compiling pays off for statements of seconds; ours take milliseconds.
+    # JIT compilation pays off for statements of seconds; ours take milliseconds.
     "jit": "off",
-    # Plans for any chunk at all would expect the same few rows of each.
+    # A generic plan would assume the same small number of rows for each chunk.
     "plan_cache_mode": "force_custom_plan",
 }
 TRANSACTION_TIMEOUT = "60s"
-"""What writes takes far less. A program that was stopped when half of a statement was sent never ends it: to
-the server that is not idle, and no other time limit ends it.
+"""The timeout of a write transaction, which usually takes milliseconds.
+
+A client frozen mid-statement is not idle in transaction; only transaction_timeout ends it.
 """
 TRANSACTION_TIMEOUT_SINCE = (17,)
-"""The first version that knows such a limit."""
+"""The first server version with transaction_timeout."""
 UNAVAILABLE_SQLSTATES = ("08", "40", "53", "55", "57")
-"""Classes of SQLSTATE that pass: connection, rolled back, out of resources, locked, operator intervention."""
+"""Transient classes of SQLSTATE: connection, rollback, resources, object state, operator intervention."""
 
 
 class PostgresBackend:
-    """Two pools, so that those who read never wait for those who wait for a lock."""
+    """Two pools, so that reads never wait for transactions that wait for a lock."""
 
     migrates_itself = False
 
@@ -60,7 +61,7 @@ class PostgresBackend:
 
     @asynccontextmanager
     async def writing(self, *, in_background: bool) -> AsyncIterator[Connection]:
-        del in_background  # the work is done by the server, which treats all alike
+        del in_background  # the server does the work, and has no priorities
         connection = Connection(self._writers)
         async with connection, connection.begin():
             yield connection
@@ -72,12 +73,12 @@ class PostgresBackend:
                 await connection.exec_driver_sql("SET LOCAL transaction_timeout = 0")
             await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{MIGRATION_WAIT}'")
             await lock_subject(connection, "schema")
-            # A lock on a table that waits for one who reads it keeps all others waiting, too.
+            # A waiting table lock blocks all later readers of the table, so the revisions wait less.
             await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'")
             yield connection
 
     async def analyze(self) -> None:
-        # By itself the server does so within a minute, if nobody has turned that off.
+        # Autovacuum would do so within a minute, if it is on.
         async with self.reading() as connection:
             await connection.exec_driver_sql("ANALYZE instance")
 
@@ -85,7 +86,7 @@ class PostgresBackend:
         if isinstance(error, (OSError, PoolTimeoutError)):
             return _without_addresses(error)
         is_cut = isinstance(error, DBAPIError) and error.connection_invalidated
-        # The driver's own errors come from COPY, which goes past SQLAlchemy.
+        # COPY bypasses SQLAlchemy, so its errors are those of the driver.
         original = error.orig if isinstance(error, DBAPIError) else error
         state = getattr(original, "sqlstate", None) or ""
         return str(original) if is_cut or state.startswith(UNAVAILABLE_SQLSTATES) else None
@@ -99,13 +100,13 @@ class PostgresBackend:
 
 
 def _without_addresses(error: OSError | PoolTimeoutError) -> str:
-    """Why the database was not reachable, for clients: without its address."""
+    """The reason why the database is unreachable, without its address, because clients may see it."""
     number = getattr(error, "errno", None) or 0
     return os.strerror(number) if number > 0 else type(error).__name__
 
 
 def _engine(url: URL, *, isolation_level: Any) -> AsyncEngine:
-    # The driver reads a URL the way PostgreSQL's own programs do, sslmode and all.
+    # Pass the URL on as it is: asyncpg reads its options, such as sslmode, as libpq does.
     dsn = url.set(drivername=url.get_backend_name()).render_as_string(hide_password=False)
     engine = create_async_engine(
         "postgresql+asyncpg://",
@@ -119,7 +120,7 @@ def _engine(url: URL, *, isolation_level: Any) -> AsyncEngine:
 
 
 def _pool_use(engine: AsyncEngine) -> PoolUse:
-    pool: Any = engine.pool  # of the one kind that is made here, which counts
+    pool: Any = engine.pool  # a QueuePool, whose type has these methods
     return PoolUse(pool.checkedout(), pool.size())
 
 
@@ -135,6 +136,6 @@ def _has_transaction_timeout(connection: Any) -> bool:
 
 
 def _require_open(connection: Any, _: Any, __: Any) -> None:
-    # The driver hears at once that its server is gone; asking the server each time would cost a round trip.
+    # asyncpg notices at once when the server closes the connection; a ping would cost a round trip.
     if connection.driver_connection.is_closed():
         raise DisconnectionError

@@ -1,4 +1,4 @@
-"""Writes values of many parts into one column as JSON, and reads the same values back."""
+"""Encodes reasons, findings and mappings as JSON for one column, and decodes them."""
 
 import json
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def encode_reasons(reasons: Sequence[SkipReason]) -> str:
 
 @lru_cache(maxsize=1_024)
 def decode_reasons(stored: str) -> tuple[SkipReason, ...]:
-    """The reasons of a decision; kept, because a list of outcomes repeats a few decisions by the thousand."""
+    """The reasons of a decision. Cached, because thousands of outcomes share a few decisions."""
     return tuple(
         SkipReason(code=ReasonCode(code), message=message, findings=tuple(map(_finding_of, findings)))
         for code, message, findings in json.loads(stored)

@@ -1,4 +1,4 @@
-"""The connection that statements run on."""
+"""Extends SQLAlchemy's connection by statements that may be deferred."""
 
 from typing import Any
 
@@ -6,8 +6,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 class Connection(AsyncConnection):
-    """A connection that may defer a statement whose result is not needed yet."""
+    """A connection on which a statement may be deferred until the next one is executed."""
 
     async def execute_later(self, statement: Any, parameters: Any) -> Any:
-        """Execute a statement whose `rowcount` is only asked for when a later one is answered."""
+        """Execute a statement now or along with the next one.
+
+        Read `rowcount` of the result only after a later statement has been executed.
+        """
         return await self.execute(statement, parameters)

@@ -1,4 +1,4 @@
-"""The parts of SQL that differ between SQLite and PostgreSQL."""
+"""Builds and executes statements that differ between SQLite and PostgreSQL."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -22,9 +22,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 from uplift.storage.sql.connection import Connection
 
 PLAN_ONCE = "SET LOCAL plan_cache_mode = auto"
-"""The server looks each row's foreign key up by a statement of its own, which need not be planned a row."""
+"""Allows generic plans: else COPY plans the check of each foreign key once a row."""
 UNIQUE_VIOLATION = "23505"
-"""The SQLSTATE; to import the driver's class for it would slow every start down, with SQLite, too."""
+"""The SQLSTATE. Importing asyncpg for its exception class would slow down each start, also on SQLite."""
 ADVISORY_LOCK = select(func.pg_advisory_xact_lock(bindparam("number", type_=BigInteger)))
 
 
@@ -35,9 +35,9 @@ def upsert(
     replaced: Sequence[str],
     same: Sequence[str] = (),
 ) -> Insert:
-    """An INSERT that gives a row with the same keys, if there is one, new values in columns `replaced`.
+    """An INSERT that updates columns `replaced` of an existing row with the same keys.
 
-    A row that has other values in columns `same` is left alone. Both databases write it the same way.
+    It leaves a row unchanged whose columns `same` differ. The SQL is the same in both databases.
     """
     statement = insert(table)
     changes = {name: statement.excluded[name] for name in replaced}
@@ -50,7 +50,7 @@ def upsert(
 def upsert_adding(
     table: Table, *, keys: Sequence[str], counts: Sequence[str], latest: Sequence[str] = ()
 ) -> Insert:
-    """An INSERT that adds its counts to those of a row with the same keys, if there is one.
+    """An INSERT that adds columns `counts` to those of an existing row with the same keys.
 
     Columns `latest` keep the larger of both values.
     """
@@ -65,21 +65,21 @@ def upsert_adding(
 
 
 def insert_new(table: Table) -> Insert:
-    """An INSERT that leaves a row alone that has the same key."""
+    """An INSERT that leaves an existing row with the same key unchanged."""
     return insert(table).on_conflict_do_nothing()
 
 
 async def insert_many(connection: Connection, statement: Insert, rows: Sequence[dict[str, Any]]) -> int:
-    """Insert rows that all have the same columns; returns how many were written, not left alone."""
+    """Insert rows that all have the same columns; returns how many were inserted or updated."""
     if connection.dialect.name == "sqlite":
         return (await connection.execute(statement, rows)).rowcount
     return (await connection.execute(_from_arrays(statement, tuple(rows[0])), _arrays(rows))).rowcount
 
 
 async def copy_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> bool:
-    """Insert rows by the shortest way there is; False, with nothing written, when it is not open.
+    """Insert rows by COPY. Returns False, with nothing written, if that is not possible.
 
-    PostgreSQL has COPY for it, unless a row with the same key is there.
+    It is not on SQLite, nor if a row with the same key exists: COPY has no ON CONFLICT.
     """
     if connection.dialect.name != "postgresql":
         return False
@@ -99,9 +99,9 @@ async def copy_new(connection: Connection, table: Table, rows: Sequence[dict[str
 
 
 class UpdateMany:
-    """An UPDATE of rows that are found by a column, each to values of its own.
+    """An UPDATE that finds each row by one column and sets its own values.
 
-    It takes a list of parameters, each named `row_` and a column.
+    Its parameters are named `row_` plus the name of the column.
     """
 
     def __init__(self, table: Table, *, key: str, changed: Sequence[str]) -> None:
@@ -116,7 +116,7 @@ class UpdateMany:
         )
 
     async def execute(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-        """Update rows, each of which is named once."""
+        """Update rows. Each row may occur only once."""
         if connection.dialect.name == "sqlite":
             await connection.execute(self._one_row, rows)
         else:
@@ -124,7 +124,7 @@ class UpdateMany:
 
 
 def _arrays(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    """PostgreSQL takes a round of messages for each row of a list, but all rows at once as a few arrays."""
+    """The rows as one array for each column: executemany would send messages for each row."""
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 
@@ -136,7 +136,7 @@ def _from_arrays(statement: Insert, names: tuple[str, ...]) -> Insert:
 
 
 def unnest_rows(table: Table, parameters: Mapping[str, str]) -> TableValuedAlias:
-    """The rows that arrays stand for; `parameters` names the one that is bound for each column."""
+    """A table of bound arrays, unnested side by side; `parameters` maps each column to its parameter."""
     arrays = [bindparam(parameter, type_=ARRAY(table.c[name].type)) for name, parameter in parameters.items()]
     return func.unnest(*arrays).table_valued(*parameters, name="bound").render_derived()
 
@@ -150,9 +150,10 @@ def _driver_values(
 
 
 async def lock_subject(connection: Connection, *subject: str) -> None:
-    """Wait until no other transaction is under way that is about the same.
+    """Lock a subject until the end of the transaction, by an advisory lock on its digest.
 
-    For what no row stands for yet. In SQLite one transaction writes at a time anyway.
+    It serializes transactions on something that has no row to lock yet. SQLite needs no such lock, because
+    only one transaction writes at a time.
     """
     if connection.dialect.name == "postgresql":
         digest = blake2b("\0".join(subject).encode(), digest_size=8).digest()

@@ -1,6 +1,6 @@
 """Passes a list of ids to a statement as one bound parameter, which the database unpacks into a table.
 
-A list of parameters is limited in length and slow to bind; a temporary table costs a statement an id.
+An IN list is limited in length and slow to bind; a temporary table needs an INSERT for each id.
 """
 
 from collections.abc import Sequence
@@ -20,11 +20,11 @@ IN_SQLITE = (
     " SELECT n AS ordinal, substr({}, 16 * n - 15, 16) AS uuid FROM place)"
 )
 IN_POSTGRESQL = "(SELECT * FROM unnest((SELECT {})) WITH ORDINALITY AS place(uuid, ordinal))"
-"""The inner SELECT hides how many there are: for thousands PostgreSQL would rather read the whole table."""
+"""The inner SELECT hides the length of the array: for a long one PostgreSQL would plan a sequential scan."""
 
 
 class _UnpackedIds(FunctionElement[Any]):
-    """The rows `(ordinal, uuid)` that a list of ids stands for."""
+    """A table function that unpacks a list of ids into rows `(ordinal, uuid)`."""
 
     inherit_cache = True
     name = "unpacked"
@@ -32,7 +32,7 @@ class _UnpackedIds(FunctionElement[Any]):
 
 @compiles(_UnpackedIds, "sqlite")
 def _unpacked_in_sqlite(element: _UnpackedIds, compiler: SQLCompiler, **options: Any) -> str:
-    # The same value thrice: to bind it costs less than to hand it on from one part to the next.
+    # Binding the value three times is faster than passing it on as a column of the recursion.
     return IN_SQLITE.format(*(compiler.process(element.clauses, **options) for _ in range(3)))
 
 
@@ -48,5 +48,5 @@ ID_LIST = _UnpackedIds(bindparam("id_list", type_=IDS)).table_valued(
 
 
 def bind_ids(ids: Sequence[UUID]) -> dict[str, Any]:
-    """The parameters that a statement over ID_LIST takes."""
+    """The parameters of a statement that reads ID_LIST."""
     return {"id_list": ids}

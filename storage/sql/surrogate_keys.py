@@ -1,6 +1,6 @@
-"""Maps process keys and positions to the small integers that stand for them in the tables.
+"""Maps process keys and positions to their surrogate keys, the integers that stand for them in the tables.
 
-Both are written once and never change, so what has been committed is remembered as long as the program runs.
+Both are inserted once and never change, so committed mappings are cached as long as the program runs.
 """
 
 import json
@@ -20,7 +20,7 @@ from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import insert_new
 
 MAX_BOUND = 500
-"""Most values bound to one IN list, and most parts of a UNION ALL (SQLite's own limit)."""
+"""The maximum of values in one IN list, and of parts of a UNION ALL (SQLite's limit for the latter)."""
 
 PROCESS_IDS = select(tables.process.c.id, tables.process.c.namespace, tables.process.c.code)
 PROCESSES_BY_KEY = PROCESS_IDS.where(
@@ -35,12 +35,12 @@ POSITIONS_BY_DIGEST = select(tables.position.c.id, tables.position.c.digest).whe
     tables.position.c.digest.in_(bindparam("digests", expanding=True)),
 )
 ADD_POSITIONS = insert_new(tables.position)
-"""Someone else may have added a position since it was looked up."""
+"""Another transaction may have added the same position since it was looked up."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyCache:
-    """What has been looked up or given out so far."""
+    """The mappings in both directions that have been read or added so far."""
 
     process_ids: dict[ProcessKey, int] = field(default_factory=dict)
     process_keys: dict[int, ProcessKey] = field(default_factory=dict)
@@ -55,9 +55,10 @@ class KeyCache:
 
 
 class SurrogateKeys:
-    """The numbers as one connection sees them: what is known to all, and what its transaction has added.
+    """The surrogate keys as one connection sees them: those of the shared cache, and its own new ones.
 
-    What a transaction adds must not outlive its rollback: the database would give the same number out again.
+    New ones stay out of the shared cache until the commit: after a rollback the database assigns the same
+    numbers to other rows.
     """
 
     def __init__(self, connection: Connection, known: KeyCache) -> None:
@@ -66,15 +67,15 @@ class SurrogateKeys:
         self._uncommitted = KeyCache()
 
     def publish(self) -> None:
-        """Let everyone know what this connection has seen; call it when that is committed."""
+        """Add the new keys to the shared cache. Call it only after the commit."""
         self._known.update(self._uncommitted)
 
     async def process_id(self, key: ProcessKey) -> int | None:
-        """The number of a process; None when there is none of this name."""
+        """The surrogate key of a process; None if it does not exist."""
         return (await self.process_ids((key,))).get(key)
 
     async def process_ids(self, keys: Iterable[ProcessKey]) -> Mapping[ProcessKey, int]:
-        """The numbers of those processes that exist."""
+        """The surrogate keys of the processes that exist."""
         distinct = dict.fromkeys(keys)
         missing = _missing(distinct, self._known.process_ids, self._uncommitted.process_ids)
         for batch in batches(key for key in missing if key.can_exist):
@@ -83,11 +84,11 @@ class SurrogateKeys:
         return _found(distinct, self._known.process_ids, self._uncommitted.process_ids)
 
     async def process_key(self, number: int) -> ProcessKey:
-        """The name of the process that has this number."""
+        """The process key of a surrogate key."""
         return (await self.process_keys((number,)))[number]
 
     async def process_keys(self, numbers: Iterable[int]) -> Mapping[int, ProcessKey]:
-        """The name of each process."""
+        """The process key of each surrogate key."""
         distinct = set(numbers)
         for batch in batches(_missing(distinct, self._known.process_keys, self._uncommitted.process_keys)):
             self._learn_processes(await self._connection.execute(PROCESSES_BY_ID, {"ids": batch}))
@@ -106,7 +107,7 @@ class SurrogateKeys:
     async def known_position_ids(
         self, process_id: int, positions: Iterable[Position]
     ) -> Mapping[Position, int]:
-        """The numbers of those positions of a process that an instance has had."""
+        """The surrogate keys of the positions of a process that are stored."""
         distinct = dict.fromkeys((process_id, position) for position in positions)
         for batch in batches(_missing(distinct, self._known.position_ids, self._uncommitted.position_ids)):
             await self._find_positions(process_id, {_digest(position): position for _, position in batch})
@@ -114,12 +115,13 @@ class SurrogateKeys:
         return {position: number for (_, position), number in found.items()}
 
     async def position_ids(self, process_id: int, positions: Iterable[Position]) -> Mapping[Position, int]:
-        """The number of each position of a process; new positions get one (in a write transaction)."""
+        """The surrogate key of each position of a process. Adds new positions, in a write transaction."""
         distinct = dict.fromkeys(positions)
         known = await self.known_position_ids(process_id, distinct)
         new = _missing(distinct, known)
         if not new:
             return known
+        # All transactions insert along the digests, so that two of them cannot deadlock on the unique index.
         rows = sorted((_position_row(process_id, position) for position in new), key=itemgetter("digest"))
         await self._connection.execute(ADD_POSITIONS, rows)
         return await self.known_position_ids(process_id, distinct)
@@ -161,7 +163,7 @@ def _found(keys: Iterable[Any], *caches: Mapping[Any, Any]) -> dict[Any, Any]:
 
 
 def batches(values: Iterable[Any]) -> Iterator[list[Any]]:
-    """The values, at most MAX_BOUND at a time."""
+    """The values in batches of at most MAX_BOUND."""
     remaining = iter(values)
     while batch := list(islice(remaining, MAX_BOUND)):
         yield batch

@@ -1,8 +1,9 @@
-"""The tables. The revisions in uplift.storage.migrations bring a database into this shape.
+"""Defines the tables. The revisions in uplift.storage.migrations bring a database into this shape.
 
 One rule shapes the tables that an upgrade writes by the million (`instance`, `outcome`): no index and no
-foreign key stands on a column that an upgrade changes. Either would be looked up once a row: an index makes
-the same UPDATE 6 times slower, the foreign keys 1.6 times. The values come from `decision`, which has them.
+foreign key is on a column that an upgrade changes. Each would cost a lookup for each row: an index makes
+the UPDATE 6 times slower, the foreign keys 1.6 times. The values are copied from `decision`, which has the
+foreign keys.
 """
 
 from datetime import datetime, timedelta
@@ -61,7 +62,7 @@ class ProcessRow(SQLModel, table=True):
 
 
 class VersionRow(SQLModel, table=True):
-    """A version of a process. Its document comes last, so that SQLite reads it only when it is asked for."""
+    """A version of a process. `model` is the last column, so that SQLite reads it only if it is selected."""
 
     __tablename__ = "version"
 
@@ -74,7 +75,7 @@ class VersionRow(SQLModel, table=True):
 
 
 class PositionRow(SQLModel, table=True):
-    """A distinct set of elements of a process, as a sorted JSON list; found by its digest."""
+    """A distinct set of elements of a process, as a sorted JSON list. Its digest is unique in the process."""
 
     __tablename__ = "position"
     __table_args__ = (Index("position_digest", "process_id", "digest", unique=True),)
@@ -86,10 +87,10 @@ class PositionRow(SQLModel, table=True):
 
 
 class InstanceRow(SQLModel, table=True):
-    """An instance. `id` is the order of registration and the key that upgrades walk along."""
+    """An instance. `id` follows the order of registration; upgrades process instances in its order."""
 
     __tablename__ = "instance"
-    # In PostgreSQL an upgraded row stays on its page, and its indexes as they are, if there is room for it.
+    # Free space on each page makes the updates of PostgreSQL heap-only (HOT), which leave the indexes alone.
     __table_args__ = ({"postgresql_with": {"fillfactor": 50}},)
 
     id: int = Field(sa_column=_row(LONG, primary_key=True))
@@ -103,8 +104,8 @@ class InstanceRow(SQLModel, table=True):
 class UpgradeRow(SQLModel, table=True):
     """An upgrade.
 
-    `retried` are reason codes as in `decision.codes`. `first_instance_id` and `last_instance_id` bound those
-    that have an outcome, so that the history of an instance need not look into every upgrade.
+    `retried` has reason codes as in `decision.codes`. `first_instance_id` and `last_instance_id` bound the
+    instances with an outcome, so that the history of an instance reads only upgrades that may have one.
     """
 
     __tablename__ = "upgrade"
@@ -140,10 +141,10 @@ class UpgradeRow(SQLModel, table=True):
 
 
 class PartitionRow(SQLModel, table=True):
-    """What is left of a part of an upgrade: the keys behind `cursor`, up to `last_key`.
+    """The rest of a partition of an upgrade: the keys after `cursor`, up to and including `last_key`.
 
-    Keys are places of named ids, or else instances. Of an upgrade that ended early it tells what was not
-    reached.
+    A key is a place in `selected` for an upgrade by ids, and an instance id otherwise. The partitions of an
+    upgrade that ended early cover what it did not process.
     """
 
     __tablename__ = "partition"
@@ -157,11 +158,11 @@ class PartitionRow(SQLModel, table=True):
 
 
 class SelectedRow(SQLModel, table=True):
-    """An id that a request named, to upgrade or leave out; `instance_id` is empty if no instance has it.
+    """An id that a request includes or excludes; `instance_id` is NULL if no instance has it.
 
-    `ordinal` is its place in the request, in which it is listed; `place` that along the instances, in which
-    it is upgraded: in any other order each chunk would write nearly every page of the table of instances.
-    The place of one to leave out is its instance; if it has none, it is not kept.
+    Lists are ordered by `ordinal`, the place in the request. Chunks are ordered by `place`, which follows
+    the instance ids: in any other order each chunk would write nearly every page of `instance`. The place of
+    an excluded id is its instance id; an excluded id without an instance is not stored.
     """
 
     __tablename__ = "selected"
@@ -178,10 +179,10 @@ class SelectedRow(SQLModel, table=True):
 
 
 class DecisionRow(SQLModel, table=True):
-    """What the rules said of a cohort. `codes` are its reasons' codes, each between spaces.
+    """The decision on a cohort. `codes` are the codes of its reasons, each between spaces.
 
-    The origin is where an undo takes its instances back to, 0 for every other upgrade; `put` is where the
-    earlier upgrade had put them.
+    `origin_*` is the version and position that an undo restores, 0 for any other upgrade; `put_*` are those
+    that the undone upgrade had set.
     """
 
     __tablename__ = "decision"
@@ -204,7 +205,7 @@ class DecisionRow(SQLModel, table=True):
 
 
 class OutcomeRow(SQLModel, table=True):
-    """The audit: the cohort in which an upgrade found an instance; its decision says what was done."""
+    """The audit: the cohort in which an upgrade found an instance. Its decision tells the result."""
 
     __tablename__ = "outcome"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -234,7 +235,7 @@ class RequestRow(SQLModel, table=True):
 
 
 class ApiKeyRow(SQLModel, table=True):
-    """An API key, known only by the digest of its secret."""
+    """An API key. Only the digest of its secret is stored."""
 
     __tablename__ = "api_key"
 
@@ -250,7 +251,7 @@ class ApiKeyRow(SQLModel, table=True):
 
 
 class KeyUseRow(SQLModel, table=True):
-    """How often an API key was accepted or refused on a day, counted from 1 January 1970, and when last."""
+    """How often, and when last, an API key was accepted or refused on a day. `day` counts from 1970-01-01."""
 
     __tablename__ = "key_use"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -284,14 +285,12 @@ api_key = _table(ApiKeyRow)
 key_use = _table(KeyUseRow)
 
 IS_WAITING = upgrade.c.state <= literal_column("2")
-"""QUEUED or RUNNING: what a worker may claim; as a literal, like IS_ACTIVE."""
+"""QUEUED or RUNNING, the states that a worker may claim. A literal for the same reason as IS_ACTIVE."""
 
 IS_ACTIVE = instance.c.status <= literal_column("2")
-"""PENDING or RUNNING, as a literal: a partial index serves only conditions that repeat its own word."""
+"""PENDING or RUNNING. A literal, because a partial index serves only queries that repeat its condition."""
 
 Index("instance_process", instance.c.process_id, instance.c.id)
-
-
 Index(
     "instance_active",
     instance.c.process_id,

@@ -1,4 +1,4 @@
-"""Column types for values of the domain: compact, and native where the database has such a type."""
+"""Defines column types for values of the domain, native on PostgreSQL and compact on SQLite."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 class CompactUuid(TypeDecorator[UUID]):
-    """A UUID in its 16 bytes; the text form would take 36, in the table and again in its index."""
+    """A UUID as 16 bytes. Its text would take 36 bytes in the table and again in each index."""
 
     impl = LargeBinary(16)
     cache_ok = True
@@ -30,7 +30,7 @@ class CompactUuid(TypeDecorator[UUID]):
 
 
 class PackedUuids(TypeDecorator[Sequence[UUID]]):
-    """Many UUIDs as one value: their bytes, one after the other."""
+    """A list of UUIDs as one value, the concatenation of their bytes."""
 
     impl = LargeBinary
     cache_ok = True
@@ -40,7 +40,7 @@ class PackedUuids(TypeDecorator[Sequence[UUID]]):
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """A time in UTC as microseconds since 1970, for SQLite has no type for it."""
+    """A time in UTC as microseconds since 1970, because SQLite has no type for it."""
 
     impl = BigInteger
     cache_ok = True
@@ -66,7 +66,7 @@ class Duration(TypeDecorator[timedelta]):
 
 
 class CodedEnum(TypeDecorator[Kind], Generic[Kind]):
-    """A member of a closed set as a small number, its place in `members`: never reorder them, only append."""
+    """A member of an enum as its place in `members`, from 1. Never reorder the members, only append."""
 
     impl = SmallInteger
     cache_ok = True
@@ -87,4 +87,4 @@ ID: TypeEngine[UUID] = CompactUuid().with_variant(Uuid(), "postgresql")
 IDS: TypeEngine[Sequence[UUID]] = PackedUuids().with_variant(ARRAY(Uuid()), "postgresql")
 TIME: TypeEngine[datetime] = UtcTime().with_variant(TIMESTAMP(timezone=True), "postgresql")
 LONG: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
-"""What numbers instances. In SQLite every integer is large, and only INTEGER can be the key of the rows."""
+"""The ids of instances. SQLite's INTEGER has 64 bits, and only that type name makes an alias of the rowid."""

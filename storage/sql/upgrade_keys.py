@@ -1,11 +1,11 @@
-"""The surrogate keys of an upgrade."""
+"""Defines the surrogate keys of an upgrade."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpgradeKeys:
-    """The numbers of an upgrade, its process and the upgrade it is about."""
+    """The surrogate keys of an upgrade, its process, and the upgrade that it retries or undoes."""
 
     id: int
     process_id: int

@@ -1,4 +1,4 @@
-"""Opens an SQLite file, with its connections, settings and locks."""
+"""Opens an SQLite file, with its connection pools, settings, locks and checkpoints."""
 
 import asyncio
 import logging
@@ -22,33 +22,36 @@ from uplift.storage.sqlite.prepared import StatementCache
 from uplift.storage.sqlite.thread_priority import lower_thread_priority
 
 LOCK_WAIT = 5.0
-"""Seconds that one program waits for another that holds a lock of the file."""
+"""Seconds to wait for a lock of the file that another program holds."""
 MIGRATION_WAIT = 60.0
-"""Seconds that one program waits for another that changes the schema."""
+"""Seconds to wait for another program that migrates the schema."""
 MAX_READERS = 4
 WAL = "PRAGMA journal_mode = WAL"
 PRAGMAS = (
     WAL,
-    # In WAL mode NORMAL survives a killed program whole; a power cut may lose the last commits, no more.
+    # In WAL mode NORMAL is safe against a crash of the program. A power cut may lose the last commits, but
+    # does not corrupt the file.
     "PRAGMA synchronous = NORMAL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA temp_store = MEMORY",
+    # A background connection makes the checkpoints, so that no commit has to.
     "PRAGMA wal_autocheckpoint = 0",
 )
-# What is not in the caches of the connections is in that of the system, which is nearly as fast.
+# Small caches are enough: the page cache of the system is nearly as fast.
 READER_PRAGMAS = (*PRAGMAS, "PRAGMA cache_size = -8192", f"PRAGMA busy_timeout = {LOCK_WAIT * 1_000:.0f}")
+# Writers wait in `begin_immediate`, which retries more often than SQLite's busy handler.
 WRITER_PRAGMAS = (
     *PRAGMAS,
     "PRAGMA cache_size = -16384",
     "PRAGMA busy_timeout = 0",
-)  # they wait by themselves
-# Rebuilding a table drops it while others refer to it; the keys are checked at the end.
+)
+# A migration that rebuilds a table drops it while others refer to it. The keys are checked at its end.
 DISABLE_FOREIGN_KEYS = "PRAGMA foreign_keys = OFF"
 CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
 CHECKPOINT_INTERVAL = 0.5
-"""Seconds between two checkpoints while there are commits; what is written between them stays in the WAL."""
+"""The least seconds between two checkpoints."""
 WAL_RESET_PAGES = 16_384
-"""Pages of 4 KiB; a WAL so long is begun anew."""
+"""The length of the WAL, in pages of 4 KiB, from which it is reset."""
 
 logger = logging.getLogger(__name__)
 
@@ -64,13 +67,13 @@ UNAVAILABLE_CODES = (
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_AUTH,
 )
-"""What passes, or an operator can mend; a broken file or a missing table is neither."""
+"""Result codes that are transient or for an operator to repair, unlike a corrupt file or a missing table."""
 
 
 class SqliteBackend:
-    """Connections to one file: some that read, two that write in turn, and one that makes checkpoints.
+    """Connections to one file: a pool of readers, two writers that take turns, and one for checkpoints.
 
-    What is done in the background has a connection of its own, for its thread lets those of others go first.
+    Background transactions have a writer of their own, because its thread has a lower priority.
     """
 
     migrates_itself = True
@@ -79,12 +82,13 @@ class SqliteBackend:
         self._engine = create_async_engine(
             URL.create("sqlite+aiosqlite", database=str(path)),
             poolclass=NullPool,
-            # A brief statement is executed by the event loop's thread, all others by the connection's own.
+            # RUN_INLINE statements run on the thread of the event loop, all others on that of the connection.
             connect_args={"isolation_level": None, "check_same_thread": False, "factory": _Connection},
         )
         self._statements = StatementCache(self._engine.dialect)
         self._readers = _Pool(partial(self._open, READER_PRAGMAS), MAX_READERS)
-        # SQLite lets one connection write at a time: waiting here is fair and cheap, for its lock neither.
+        # SQLite lets one connection write at a time. Waiting for this semaphore is fair and cheap; polling
+        # for the lock of the file is neither.
         self._write_turn = Semaphore(1)
         self._writer = _Pool(partial(self._open, WRITER_PRAGMAS), 1)
         self._background_writer = _Pool(partial(self._open, WRITER_PRAGMAS, in_background=True), 1)
@@ -108,18 +112,17 @@ class SqliteBackend:
         try:
             await connection.run_in_thread(execute, DISABLE_FOREIGN_KEYS)
             async with _transaction(connection, MIGRATION_WAIT):
-                await (
-                    connection.begin()
-                )  # Alembic would commit a transaction that SQLAlchemy does not know of
+                # SQLAlchemy must know of the transaction: otherwise Alembic begins and commits its own.
+                await connection.begin()
                 yield connection
                 await _require_intact_foreign_keys(connection)
         finally:
             await connection.close()
-        # Those that were opened before know the tables as they were.
+        # Close the readers that were opened before: they have cached the old schema.
         await self._readers.close()
 
     async def analyze(self) -> None:
-        """Nothing to do: each statement has one way that is best for any number of rows."""
+        """Nothing to do: the best plan of each statement does not depend on the number of rows."""
 
     def unavailable_reason(self, error: Exception) -> str | None:
         if not isinstance(error, OperationalError):
@@ -142,7 +145,7 @@ class SqliteBackend:
         try:
             await connection.run_in_thread(_set_up, pragmas, in_background)
         except BaseException:
-            await shield(connection.close())  # or its thread would stay for ever
+            await shield(connection.close())  # otherwise its thread would never end
             raise
         return connection
 
@@ -153,15 +156,15 @@ class SqliteBackend:
             self._checkpoint = asyncio.create_task(self._run_checkpoint())
 
     async def _run_checkpoint(self) -> None:
-        """A commit that had to do this itself would keep other writers waiting for it."""
+        """Move commits from the WAL into the file, without the write lock if possible."""
         try:
             async with self._checkpointer.acquire() as checkpointer:
                 _, [(_, pages, _)] = await checkpointer.run_in_thread(execute, CHECKPOINT)
                 if pages < WAL_RESET_PAGES:
                     return
                 await checkpointer.run_in_thread(execute, CHECKPOINT)
-            # SQLite begins the WAL anew only when all of it was moved: what was written since then, which is
-            # little, is moved while nobody writes.
+            # SQLite resets the WAL only after a checkpoint of all of it. The second checkpoint has left
+            # little, so the third, which keeps writers out, is short.
             async with self._write_turn, self._writer.acquire() as writer:
                 await writer.run_in_thread(execute, CHECKPOINT)
         except DBAPIError as error:
@@ -182,11 +185,13 @@ async def _transaction(connection: SqliteConnection, lock_wait: float) -> AsyncI
 async def _require_intact_foreign_keys(connection: Connection) -> None:
     dangling = (await connection.exec_driver_sql("PRAGMA foreign_key_check")).mappings().first()
     if dangling is not None:
-        raise RuntimeError(f"Expected each row to refer to rows that are there, but not so {dict(dangling)}.")
+        raise RuntimeError(
+            f"Expected each foreign key to refer to a row, but there is none for {dict(dangling)}."
+        )
 
 
 class _Pool:
-    """Connections that are opened when they are needed and then held open, each for one user at a time."""
+    """A pool of connections that are opened on demand, up to a limit, and kept open."""
 
     def __init__(self, open_connection: Callable[[], Awaitable[SqliteConnection]], limit: int) -> None:
         self._open_connection = open_connection
@@ -217,14 +222,14 @@ class _Pool:
 
 
 class _Connection(sqlite3.Connection):
-    """Gives its lock back when it is closed.
+    """Releases its lock when it is closed.
 
-    SQLite keeps a closed connection, lock and all, as long as one of its statements is alive; and the
-    traceback of a task that was cancelled in the middle of a transaction keeps one alive for a while.
+    SQLite keeps a closed connection and its lock as long as one of its statements is alive. The traceback of
+    a cancelled task may keep one alive for a while, so `close` rolls back first.
     """
 
     def close(self) -> None:
-        with suppress(sqlite3.ProgrammingError):  # it was closed before
+        with suppress(sqlite3.ProgrammingError):  # already closed
             self.rollback()
         super().close()
 
@@ -238,7 +243,8 @@ def _set_up(connection: sqlite3.Connection, pragmas: Sequence[str], in_backgroun
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    # Of several that switch a new file at once SQLite refuses all but one, without any waiting.
+    # If several connections switch a new file to WAL mode, SQLite refuses all but one without calling the
+    # busy handler, so retry here.
     deadline = time.monotonic() + LOCK_WAIT
     while True:
         try:

@@ -1,9 +1,8 @@
 """Executes statements on SQLite with at most one switch to the connection's thread.
 
-Each connection has a thread of its own, and a switch to it and back costs more than a small statement does;
-so does SQLAlchemy's own execution. A statement that ran before takes one switch here, and goes along with the
-next one if its result is not needed yet; one that is marked RUN_INLINE takes none. All others use
-SQLAlchemy's execution.
+Each connection has a thread of its own. A switch to it and back costs more than a small statement, and so
+does SQLAlchemy's execution. A repeated statement takes one switch here, or none if it is marked RUN_INLINE or
+deferred until the next one. Others use SQLAlchemy's execution, which takes several.
 
 The private names used here, and what uplift.storage.sqlite.prepared takes from SQLAlchemy's compiler, are
 checked by tests/storage/sqlite/test_private_names.py.
@@ -28,15 +27,15 @@ Call = Callable[..., Executed]
 LOCK_POLL_INTERVAL = 0.001
 """Seconds between two attempts to take the write lock.
 
-SQLite itself tries ten times a second, and between two chunks of an upgrade the lock is free for some 3 ms.
+SQLite's busy handler retries ten times a second, but the lock is free for only 3 ms between two chunks.
 """
 PRIMARY_CODE_MASK = 0xFF
-"""The bits of a result code that are the primary code; the others make it an extended one."""
+"""The bits of the primary code in an extended result code."""
 
 
 @dataclass(slots=True)
 class PendingStatement:
-    """A statement that goes along with the next one, and has a result when that one has."""
+    """A deferred statement. It is executed, and has a result, along with the next one."""
 
     call: Call
     arguments: tuple[Any, ...]
@@ -44,8 +43,8 @@ class PendingStatement:
 
     @property
     def rowcount(self) -> int:
-        """How many rows it changed."""
-        assert self.cursor is not None, "a later statement was answered"
+        """The number of rows that it changed. Read it only after a later statement."""
+        assert self.cursor is not None, "a later statement has been executed"
         return self.cursor.rowcount
 
 
@@ -62,8 +61,8 @@ class SqliteConnection(Connection):
         self._statements = statements
         self._pending: list[PendingStatement] = []
         self._may_be_in_transaction = False
-        # Counters without a lock: only the event loop's thread adds to the first, only the connection's own
-        # to the second.
+        # These counters need no lock: only the thread of the event loop increments the first, and only that
+        # of the connection the second.
         self._calls_begun = 0
         self._calls_ended = 0
 
@@ -77,10 +76,10 @@ class SqliteConnection(Connection):
         return connection
 
     def begin_immediate(self, wait: float) -> None:
-        """Begin a transaction along with its first statement, waiting up to `wait` seconds for other writers.
+        """Begin a transaction along with its first statement. Waits up to `wait` seconds for other programs.
 
-        BEGIN IMMEDIATE takes the write lock at once. A transaction that reads first would have to upgrade its
-        lock later, which SQLite refuses without any waiting when another one has written since.
+        BEGIN IMMEDIATE takes the write lock at once. A transaction that reads first has to upgrade its lock
+        later, which SQLite refuses with SQLITE_BUSY_SNAPSHOT if another connection has written since.
         """
         self._pending.append(PendingStatement(_begin_immediate, (wait,)))
 
@@ -89,7 +88,7 @@ class SqliteConnection(Connection):
         self._may_be_in_transaction = False
 
     async def rollback(self) -> None:
-        """Roll back. Waits for a statement that still runs, for instance that of a cancelled task."""
+        """Roll back. Waits for a call that still runs, for instance that of a cancelled task."""
         self._pending.clear()
         if self._may_be_in_transaction and not self.invalidated:
             await self._thread.rollback()
@@ -101,8 +100,8 @@ class SqliteConnection(Connection):
         if prepared is None or execution_options is not None:
             await self._flush()
             return await super().execute(statement, parameters, execution_options=execution_options)
-        # Two threads must not use the connection at once, and a cancelled task may have left a call that
-        # still runs on the connection's thread.
+        # Two threads must not use the connection at the same time, and a call of a cancelled task may still
+        # run on the thread of the connection.
         if prepared.run_inline and not self._pending and self._calls_begun == self._calls_ended:
             with self._translated_errors():
                 cursor, rows = execute(self._raw, prepared.sql, prepared.bind(parameters or {}))
@@ -171,7 +170,7 @@ class SqliteConnection(Connection):
 
     def _prepared(self, statement: Any, parameters: Any) -> PreparedStatement | None:
         if self.sync_engine.dispatch.before_cursor_execute:
-            return None  # SQLAlchemy's execution tells its listeners of every statement; this one does not
+            return None  # only SQLAlchemy's execution calls the listeners
         first = parameters[0] if isinstance(parameters, list) else parameters
         return self._statements.prepared(statement, tuple(first or ()))
 
@@ -215,4 +214,4 @@ def _call_of(prepared: PreparedStatement, parameters: Any) -> tuple[Call, tuple[
 
 
 def _no_op(_: sqlite3.Connection) -> None:
-    """The call that only sends the pending statements."""
+    """A call to execute the pending statements without another one."""

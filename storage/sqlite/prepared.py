@@ -1,7 +1,7 @@
-"""Prepares statements that run again and again.
+"""Prepares repeated statements.
 
-SQLAlchemy caches the SQL of each statement, but finds the processors of values and rows again at each
-execution: for a small statement that takes longer than SQLite takes to answer it. Here they are found once.
+SQLAlchemy caches the SQL of a statement, but looks up the processors of its values and rows at each
+execution. For a small statement that takes longer than SQLite does. A prepared statement looks them up once.
 """
 
 from collections import namedtuple
@@ -19,13 +19,13 @@ Process = Callable[[Any], Any]
 RUN_INLINE = {"run_inline": True}
 """The execution options of a statement that reads a few rows, each by a unique index.
 
-SQLite answers it in less time than a step to another thread and back takes, during which, where cores are
-few, Linux may let that thread wait for milliseconds.
+SQLite executes it faster than a switch to another thread and back, which may take milliseconds on a machine
+with few cores. So it runs on the thread of the event loop.
 """
 
 
 class Rows:
-    """The result of a statement: its rows, the number of rows it changed, and the key of the row it added."""
+    """The result of a statement: its rows, the number of changed rows, the primary key of an inserted row."""
 
     __slots__ = ("_rows", "inserted_primary_key", "rowcount")
 
@@ -57,19 +57,19 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One value of a statement: bound by this name, or the same each time."""
+    """One parameter of a statement: bound by name, or a constant if `name` is None."""
 
     name: str | None
     constant: Any
     process: Process | None
 
     def value(self, bound: Mapping[str, Any]) -> Any:
-        """The value as SQLite takes it."""
+        """The value of one execution, converted for SQLite."""
         value = self.constant if self.name is None else bound[self.name]
         return value if self.process is None else self.process(value)
 
     def values(self, bound: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """The value of each of many executions."""
+        """The value of each execution, converted for SQLite."""
         if self.name is None:
             return [self.constant] * len(bound)
         values = [parameters[self.name] for parameters in bound]
@@ -77,7 +77,7 @@ class Parameter:
 
 
 class PreparedStatement:
-    """A statement as SQL, with what to do to the values that go in and to the rows that come out."""
+    """A statement as SQL, with the processors of its parameters and its rows."""
 
     def __init__(self, statement: Any, compiled: SQLCompiler, dialect: Dialect) -> None:
         self.sql = compiled.string
@@ -92,12 +92,12 @@ class PreparedStatement:
         return tuple([parameter.value(bound) for parameter in self._parameters])
 
     def bind_all(self, bound: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
-        """The parameters of many executions; one column after the other, for that is faster."""
+        """The parameters of many executions. Converts column by column, which is faster than row by row."""
         columns = [parameter.values(bound) for parameter in self._parameters]
         return list(zip(*columns, strict=True))
 
     def read(self, rows: Sequence[Any]) -> list[Any]:
-        """The rows with their values as the domain has them, each under the name of its column."""
+        """The rows as named tuples, converted to Python values."""
         return [
             self._make_row(
                 [
@@ -110,7 +110,7 @@ class PreparedStatement:
 
 
 class StatementCache:
-    """The statements that ran so far; one that runs again is prepared."""
+    """Caches prepared statements. A statement is prepared when it is executed for the second time."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
@@ -119,7 +119,7 @@ class StatementCache:
         )
 
     def prepared(self, statement: Any, names: tuple[str, ...]) -> PreparedStatement | None:
-        """The statement for values of these names; None when it is new, or depends on the values itself."""
+        """The statement for parameters of these names; None if it is new or its SQL depends on the values."""
         known = self._statements.get(statement)
         if known is None:
             self._statements[statement] = {}

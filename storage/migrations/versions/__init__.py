@@ -1,1 +1,1 @@
-"""The revisions, a module each: what changed in the schema. Once released, none is ever touched again."""
+"""The revisions of the schema, one module each. Never change a released one."""

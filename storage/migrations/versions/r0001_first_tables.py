@@ -1,4 +1,4 @@
-"""The first schema: what uplift.storage.sql.tables said of it and why, at that time."""
+"""Creates the first tables."""
 
 import sqlalchemy as sa
 from alembic.operations import Operations
@@ -60,7 +60,7 @@ def _create_instances(op: Operations) -> None:
         postgresql_with={"fillfactor": 50},
     )
     op.create_index("instance_process", "instance", ["process_id", "id"])
-    # After the other: SQLite takes the younger of two indexes that both would do.
+    # Created last, because SQLite prefers the newer of two indexes that fit equally well.
     is_active = sa.text("status <= 2")
     op.create_index(
         "instance_active",

@@ -1,4 +1,4 @@
-"""Keys may expire; who created and revoked them is kept, and when they were used."""
+"""Adds to API keys their expiry, who created and revoked them, and how often they are used."""
 
 import sqlalchemy as sa
 from alembic.operations import Operations

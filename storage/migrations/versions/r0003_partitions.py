@@ -1,4 +1,4 @@
-"""Several workers may work on one upgrade: what is left of it, and who has it, are rows of their own."""
+"""Moves the cursor and the lease of an upgrade to partitions, so that several workers may run it."""
 
 import sqlalchemy as sa
 from alembic.operations import Operations
@@ -20,7 +20,7 @@ def upgrade(op: Operations) -> None:
         sa.Column("lease_until", TIME),
         sqlite_with_rowid=False,
     )
-    # Of one that is COMPLETED (4) nothing is left; of another that ended it tells what was not reached.
+    # A COMPLETED (4) upgrade has no partition. That of another ended one covers what it did not process.
     op.execute(
         "INSERT INTO partition (upgrade_id, last_key, cursor, lease_worker, lease_until) "
         "SELECT id, last_key, cursor, lease_worker, lease_until FROM upgrade "

@@ -270,7 +270,7 @@ async def test_a_table_that_others_refer_to_can_be_made_anew(file: Path) -> None
 async def test_a_revision_that_would_leave_rows_without_what_they_refer_to_fails(older: Path | URL) -> None:
     before = await contents(older)
     database = Database.at(older)
-    with pytest.raises((RuntimeError, DBAPIError), match=r"refer to rows that are there|foreign key"):
+    with pytest.raises((RuntimeError, DBAPIError), match="foreign key"):
         async with database.migrating() as connection:
             await connection.run_sync(_go_further, "9997")
     await database.close()
