@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from hypothesis_graphql import mutations, nodes, queries
 
 from tests.conformance.replies import SCHEMA
-from tests.rest_compat.rest_world import ORDERS, an_id
+from tests.rest_compat.support.rest_world import ORDERS, an_id
 from uplift.gateway.demo import PROCESS, document
 
 PROCESSES = [ORDERS, PROCESS]

@@ -10,7 +10,7 @@ import httpx2
 from sqlalchemy.engine import URL
 
 from tests.gateway.gateway_world import Program, started
-from tests.rest_compat.rest_world import ADMIN, add_world
+from tests.rest_compat.support.rest_world import ADMIN, add_world
 from uplift.domain import Role, UpgradeId, all_active, upgrade_instances
 from uplift.domain.model.request import UpgradeRequest
 from uplift.gateway.auth.keys import create_key

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from tests.conformance.documents import ANY_CHARACTER
 from tests.conformance.real_gateway import Gateway
-from tests.rest_compat.rest_document import DOCUMENT, must_match
-from tests.rest_compat.rest_world import ORDERS, path_of
+from tests.rest_compat.support.rest_document import DOCUMENT, must_match
+from tests.rest_compat.support.rest_world import ORDERS, path_of
 
 REST = path_of(ORDERS)
 STATUS = "/pub/v1/bpm/upgrades/0a000000-0000-4000-8000-000000000001"

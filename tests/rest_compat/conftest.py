@@ -1,4 +1,4 @@
-"""Provides a client of the REST path over a store that holds the world of rest_world."""
+"""Provides a client of the REST path over a store that holds the world of support.rest_world."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,8 +7,8 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
-from tests.rest_compat.rest_document import must_be_documented
-from tests.rest_compat.rest_world import add_world, authenticate
+from tests.rest_compat.support.rest_document import must_be_documented
+from tests.rest_compat.support.rest_world import add_world, authenticate
 from tests.support.stores import SERVED, Stores
 from tests.support.workers import running_worker
 from uplift.domain import Worker

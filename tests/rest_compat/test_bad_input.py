@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.rest_compat.rest_world import LOOKALIKES, WAITING_1, WAITING_2, ask, snapshot
+from tests.rest_compat.support.rest_world import LOOKALIKES, WAITING_1, WAITING_2, ask, snapshot
 from uplift.domain.ports import Store
 
 pytestmark = pytest.mark.anyio

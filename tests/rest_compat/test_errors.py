@@ -10,8 +10,16 @@ from starlette.applications import Starlette
 from starlette.types import Message, Scope
 from structlog.testing import capture_logs
 
-from tests.rest_compat.rest_document import must_be_documented
-from tests.rest_compat.rest_world import ORDERS, WAITING_1, add_world, ask, authenticate, path_of, snapshot
+from tests.rest_compat.support.rest_document import must_be_documented
+from tests.rest_compat.support.rest_world import (
+    ORDERS,
+    WAITING_1,
+    add_world,
+    ask,
+    authenticate,
+    path_of,
+    snapshot,
+)
 from uplift.domain import Caller, Worker
 from uplift.domain.errors import InvalidInput, StoreUnavailable
 from uplift.domain.model.access import Authenticate

@@ -6,8 +6,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.rest_compat.rest_golden import GOLDEN
-from tests.rest_compat.rest_world import snapshot
+from tests.rest_compat.support.rest_golden import GOLDEN
+from tests.rest_compat.support.rest_world import snapshot
 from tests.support.workers import a_worker
 from uplift.domain import Worker
 from uplift.domain.ports import Store

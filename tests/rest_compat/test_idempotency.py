@@ -8,8 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.rest_compat.rest_work import CHUNK, soon, the_upgrade
-from tests.rest_compat.rest_world import (
+from tests.rest_compat.support.rest_work import CHUNK, soon, the_upgrade
+from tests.rest_compat.support.rest_world import (
     ADMIN,
     DRAWN,
     INVOICES,

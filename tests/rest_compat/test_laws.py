@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.rest_compat.rest_world import ADMIN, an_id, an_instance, ask, snapshot
-from tests.rest_compat.rest_world import add_process as add
+from tests.rest_compat.support.rest_world import ADMIN, an_id, an_instance, ask, snapshot
+from tests.rest_compat.support.rest_world import add_process as add
 from uplift.domain import ProcessKey, Status, VersionNumber, all_active, by_ids, upgrade_instances
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.model.request import UpgradeRequest

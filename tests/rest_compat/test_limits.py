@@ -7,7 +7,7 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from tests.rest_compat.rest_world import WAITING_1, ask, snapshot
+from tests.rest_compat.support.rest_world import WAITING_1, ask, snapshot
 from uplift.domain.ports import Store
 from uplift.rest_compat.routes import RestLimits
 

@@ -7,7 +7,7 @@ import pytest
 from jsonschema import ValidationError
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
-from tests.rest_compat.rest_document import (
+from tests.rest_compat.support.rest_document import (
     DOCUMENT,
     OPERATION,
     STATUS_OPERATION,
@@ -15,8 +15,8 @@ from tests.rest_compat.rest_document import (
     operation_at,
     schema_of,
 )
-from tests.rest_compat.rest_golden import GOLDEN
-from tests.rest_compat.rest_world import LOOKALIKES, SPELLINGS
+from tests.rest_compat.support.rest_golden import GOLDEN
+from tests.rest_compat.support.rest_world import LOOKALIKES, SPELLINGS
 from uplift.domain.model.decision import ReasonCode
 from uplift.domain.model.upgrade import UpgradeState
 from uplift.rest_compat.errors import RestCode

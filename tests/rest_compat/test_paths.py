@@ -5,7 +5,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.rest_compat.rest_world import (
+from tests.rest_compat.support.rest_world import (
     DRAWN,
     ORDERS,
     add_process,

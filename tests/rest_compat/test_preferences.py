@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.rest_compat.rest_world import ORDERS, WAITING_1, ask, snapshot
+from tests.rest_compat.support.rest_world import ORDERS, WAITING_1, ask, snapshot
 from tests.support.workers import a_worker, run_next_upgrade, running_worker
 from uplift.domain import ProcessKey, Worker
 from uplift.domain.ports import Store

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
-from tests.rest_compat.rest_world import (
+from tests.rest_compat.support.rest_world import (
     ADMIN,
     COMPLETED_1,
     FOREIGN,

@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.rest_compat.rest_world import (
+from tests.rest_compat.support.rest_world import (
     RUNNING_1,
     SPELLINGS,
     UNKNOWN,

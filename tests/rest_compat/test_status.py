@@ -8,8 +8,16 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from tests.rest_compat.rest_work import soon, the_upgrade
-from tests.rest_compat.rest_world import ADMIN, ORDERS, WAITING_1, WAITING_2, an_instance, ask, snapshot
+from tests.rest_compat.support.rest_work import soon, the_upgrade
+from tests.rest_compat.support.rest_world import (
+    ADMIN,
+    ORDERS,
+    WAITING_1,
+    WAITING_2,
+    an_instance,
+    ask,
+    snapshot,
+)
 from tests.support.workers import a_worker, run_next_upgrade
 from uplift.domain import (
     ElementId,

@@ -13,8 +13,8 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
-from tests.rest_compat.rest_work import soon, the_upgrade, until_idle
-from tests.rest_compat.rest_world import ADMIN, ORDERS, add_world, ask, authenticate, path_of
+from tests.rest_compat.support.rest_work import soon, the_upgrade, until_idle
+from tests.rest_compat.support.rest_world import ADMIN, ORDERS, add_world, ask, authenticate, path_of
 from tests.support.stores import Overlay
 from tests.support.workers import a_worker, run_next_upgrade, running_worker
 from uplift.domain import (

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from strawberry import Schema
 
-from tests.graphql_api.schema.schema_client import WAYS, Client, Way
+from tests.graphql_api.support.schema_client import WAYS, Client, Way
 from tests.support.stores import Stores
 from uplift.graphql_api.schema import build_schema
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from strawberry.types.base import get_object_definition
 
-from tests.graphql_api.schema.counting_store import CountingStore
-from tests.graphql_api.schema.schema_client import ON_SQLITE, WAYS, Client, Way
-from tests.graphql_api.schema.schema_world import add_process, contents
+from tests.graphql_api.support.counting_store import CountingStore
+from tests.graphql_api.support.schema_client import ON_SQLITE, WAYS, Client, Way
+from tests.graphql_api.support.schema_world import add_process, contents
 from uplift.graphql_api.engine.budget import WithinBudget
 from uplift.graphql_api.roots.mutations import Mutation
 from uplift.graphql_api.roots.queries import Query

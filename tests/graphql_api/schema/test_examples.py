@@ -8,7 +8,7 @@ import pytest
 from graphql import parse, validate
 from strawberry import Schema
 
-from tests.graphql_api.schema.schema_client import Client
+from tests.graphql_api.support.schema_client import Client
 from tests.support.project import DOCS
 
 DOCUMENT = DOCS / "reference" / "graphql.md"

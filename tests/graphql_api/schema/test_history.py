@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.graphql_api.schema.counting_store import CountingStore
-from tests.graphql_api.schema.schema_client import Client
-from tests.graphql_api.schema.schema_world import (
+from tests.graphql_api.support.counting_store import CountingStore
+from tests.graphql_api.support.schema_client import Client
+from tests.graphql_api.support.schema_world import (
     MORNING,
     ORDER,
     add_instances,
@@ -16,7 +16,7 @@ from tests.graphql_api.schema.schema_world import (
     an_id,
     an_instance,
 )
-from tests.graphql_api.schema.upgrade_requests import a_small_front_door, put_into, the_upgrade, upgrade_from
+from tests.graphql_api.support.upgrade_requests import a_small_front_door, put_into, the_upgrade, upgrade_from
 from tests.support.workers import a_worker, run_next_upgrade, run_one_chunk
 from uplift.domain import ReasonCode, UpgradeState, claim, request_retry, request_undo
 from uplift.domain.model.request import RetryRequest, UndoRequest

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.graphql_api.schema.schema_client import Client
-from tests.graphql_api.schema.schema_world import add_instances, add_process, add_upgrade, an_id, an_instance
+from tests.graphql_api.support.schema_client import Client
+from tests.graphql_api.support.schema_world import add_instances, add_process, add_upgrade, an_id, an_instance
 from uplift.domain import ProcessKey
 
 pytestmark = pytest.mark.anyio

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.graphql_api.schema.counting_store import CountingStore
-from tests.graphql_api.schema.schema_client import Client
-from tests.graphql_api.schema.schema_world import (
+from tests.graphql_api.support.counting_store import CountingStore
+from tests.graphql_api.support.schema_client import Client
+from tests.graphql_api.support.schema_world import (
     ORDER,
     add_draft,
     add_instances,

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from strawberry import Schema
 
-from tests.graphql_api.schema.schema_client import Client, execute_served
-from tests.graphql_api.schema.schema_world import add_instances, an_id, an_instance
-from tests.graphql_api.schema.upgrade_requests import a_small_front_door, put_into, the_upgrade, upgrade_from
+from tests.graphql_api.support.schema_client import Client, execute_served
+from tests.graphql_api.support.schema_world import add_instances, an_id, an_instance
+from tests.graphql_api.support.upgrade_requests import a_small_front_door, put_into, the_upgrade, upgrade_from
 from tests.support.stores import SERVED, Overlay, Stores
 from tests.support.workers import a_worker, run_one_chunk, running_worker, wait_until_only
 from uplift.domain import Upgrade, UpgradeId, UpgradeState

@@ -4,8 +4,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.graphql_api.schema.schema_client import Client
-from tests.graphql_api.schema.schema_world import (
+from tests.graphql_api.support.schema_client import Client
+from tests.graphql_api.support.schema_world import (
     MODEL,
     MORNING,
     ORDER,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.graphql_api.schema.schema_client import Client
-from tests.graphql_api.schema.schema_world import (
+from tests.graphql_api.support.schema_client import Client
+from tests.graphql_api.support.schema_world import (
     MODEL,
     add_draft,
     add_instances,

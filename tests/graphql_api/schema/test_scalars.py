@@ -8,8 +8,8 @@ from graphql import GraphQLError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.graphql_api.schema.schema_client import ON_SQLITE, WAYS, Client, Way
-from tests.graphql_api.schema.schema_world import add_instances, add_process, an_instance
+from tests.graphql_api.support.schema_client import ON_SQLITE, WAYS, Client, Way
+from tests.graphql_api.support.schema_world import add_instances, add_process, an_instance
 from uplift.graphql_api.types.scalars import parse_uuid, read_datetime, write_datetime
 
 ID = UUID("01234567-89ab-cdef-0123-456789abcdef")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.graphql_api.schema.schema_client import Client
-from tests.graphql_api.schema.schema_world import add_instances, add_process, an_id, an_instance, contents
-from tests.graphql_api.schema.upgrade_requests import (
+from tests.graphql_api.support.schema_client import Client
+from tests.graphql_api.support.schema_world import add_instances, add_process, an_id, an_instance, contents
+from tests.graphql_api.support.upgrade_requests import (
     a_small_front_door,
     payload_from,
     the_upgrade,

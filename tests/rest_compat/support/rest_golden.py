@@ -6,5 +6,5 @@ from typing import Any
 
 GOLDEN: dict[str, dict[str, Any]] = {
     path.stem: json.loads(path.read_text())
-    for path in sorted((Path(__file__).parent / "golden").glob("*.json"))
+    for path in sorted((Path(__file__).parents[1] / "golden").glob("*.json"))
 }

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from tests.graphql_api.schema.schema_client import Client
-from tests.graphql_api.schema.schema_world import add_instances, add_process, an_id, an_instance
+from tests.graphql_api.support.schema_client import Client
+from tests.graphql_api.support.schema_world import add_instances, add_process, an_id, an_instance
 from tests.support.workers import a_worker
 from uplift.domain import Status, Upgrade, UpgradeId
 from uplift.domain.model.paging import PageRequest
