@@ -1,16 +1,81 @@
-"""Implements the ports of instances."""
+"""Stores instances, and reads their cohorts and histories."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
+from typing import Any
 
+from sqlalchemy import Select, bindparam, func, select, union_all
+
+from uplift.domain.errors import StoreUnavailable
 from uplift.domain.model.cohort import Cohort, CountedCohort
-from uplift.domain.model.instance import Instance, InstanceId, InstanceReport
+from uplift.domain.model.instance import ACTIVE, Instance, InstanceId, InstanceReport
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import Selection
 from uplift.domain.model.upgrade import HistoryEntry
 from uplift.domain.ports import InstanceFilter, SelectedCohorts
 from uplift.storage.repositories.sessions import Reading, Session
-from uplift.storage.statements import histories, instances, selections
+from uplift.storage.sql.dialect import UpdateMany, copy_new, insert_many, upsert
+from uplift.storage.sql.id_list import ID_LIST, bind_ids
+from uplift.storage.sql.surrogate_keys import batches
+from uplift.storage.sql.tables import IS_ACTIVE, decision, instance, outcome, upgrade
+from uplift.storage.sqlite.prepared import RUN_INLINE
+from uplift.storage.statements import selections
+from uplift.storage.statements.cohorts import cohorts_of
+from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME
+from uplift.storage.statements.instances import INSTANCES, instances_of
+from uplift.storage.statements.outcomes import OUTCOME_COLUMNS, outcome_of, position_ids_in
+from uplift.storage.statements.upgrades import UPGRADE_COLUMNS, upgrades_of
+
+INSTANCES_BY_UUID = INSTANCES.join(ID_LIST, ID_LIST.c.uuid == instance.c.uuid).order_by(ID_LIST.c.ordinal)
+INLINE_LIMIT = 10
+"""A statement for so few ids is faster on the event loop than in a thread."""
+INSTANCES_BY_UUID_INLINE = INSTANCES_BY_UUID.execution_options(**RUN_INLINE)
+OWNERS = (
+    select(instance.c.uuid, instance.c.process_id)
+    .join(ID_LIST, ID_LIST.c.uuid == instance.c.uuid)
+    .order_by(instance.c.id)
+    .with_for_update(of=instance, key_share=True)
+)
+"""Locks instances in the order of their ids, as chunks do, so that the two never deadlock."""
+COHORTS = (
+    select(
+        instance.c.process_id,
+        instance.c.version,
+        instance.c.status,
+        instance.c.position_id,
+        func.count().label("instances"),
+    )
+    .where(instance.c.process_id.in_(bindparam("ids", expanding=True)))
+    .group_by(instance.c.process_id, instance.c.version, instance.c.status, instance.c.position_id)
+    .order_by(
+        instance.c.process_id,
+        instance.c.version,
+        instance.c.status,
+        func.count().desc(),
+        instance.c.position_id,
+    )
+)
+HISTORIES = (
+    select(instance.c.uuid.label("uuid"), *UPGRADE_COLUMNS, *OUTCOME_COLUMNS)
+    .join_from(ID_LIST, instance, instance.c.uuid == ID_LIST.c.uuid)
+    .join(
+        upgrade,
+        (upgrade.c.process_id == instance.c.process_id)
+        & (upgrade.c.first_instance_id <= instance.c.id)
+        & (upgrade.c.last_instance_id >= instance.c.id),
+    )
+    .join(outcome, (outcome.c.upgrade_id == upgrade.c.id) & (outcome.c.instance_id == instance.c.id))
+    .join(decision, IS_DECISION_OF_OUTCOME)
+    .order_by(upgrade.c.id)
+)
+"""An upgrade stores the range of the instances in its outcomes. Most upgrades have a single outcome, so that
+the range excludes most of them without a look at their outcomes."""
+REGISTER = upsert(instance, keys=("uuid",), replaced=("status", "position_id"), same=("process_id",))
+COPY_THRESHOLD = 1_000
+"""From this number of new instances on, COPY is faster than INSERT."""
+REPORT = UpdateMany(instance, key="uuid", changed=("status", "position_id"))
 
 
 class SqlInstanceQueries:
@@ -20,22 +85,43 @@ class SqlInstanceQueries:
         self._reading = reading
 
     async def find_many(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, Instance]:
+        statement = INSTANCES_BY_UUID_INLINE if len(ids) <= INLINE_LIMIT else INSTANCES_BY_UUID
         async with self._reading() as (connection, surrogate_keys):
-            return await instances.find_instances(connection, surrogate_keys, ids)
+            rows = (await connection.execute(statement, bind_ids(ids))).all()
+            return {found.id: found for found in await instances_of(surrogate_keys, rows)}
 
     async def pages(
         self, process_keys: Sequence[ProcessKey], instance_filter: InstanceFilter, page: PageRequest
     ) -> Mapping[ProcessKey, Page[Instance]]:
+        listed: dict[ProcessKey, list[tuple[int, Instance]]] = defaultdict(list)
         async with self._reading() as (connection, surrogate_keys):
-            return await instances.instance_pages(
-                connection, surrogate_keys, process_keys, instance_filter, page
-            )
+            ids = await surrogate_keys.process_ids(process_keys)
+            for batch in batches(ids.values()):
+                listings = [
+                    select(_listing(process_id, instance_filter, page).subquery()) for process_id in batch
+                ]
+                rows = (await connection.execute(union_all(*listings))).all()
+                for row, found in zip(rows, await instances_of(surrogate_keys, rows), strict=True):
+                    listed[found.process].append((row.id, found))
+        # UNION ALL does not keep the order of its SELECTs.
+        return {
+            process_key: page_of(sorted(listed[process_key], key=itemgetter(0)), page.first)
+            for process_key in process_keys
+        }
 
     async def cohorts(
         self, process_keys: Sequence[ProcessKey]
     ) -> Mapping[ProcessKey, tuple[CountedCohort, ...]]:
+        counted: dict[int, list[CountedCohort]] = defaultdict(list)
         async with self._reading() as (connection, surrogate_keys):
-            return await instances.count_cohorts(connection, surrogate_keys, process_keys)
+            ids = await surrogate_keys.process_ids(process_keys)
+            rows = (await connection.execute(COHORTS, {"ids": list(ids.values())})).all()
+            for row, cohort in zip(rows, await cohorts_of(surrogate_keys, rows), strict=True):
+                counted[row.process_id].append(CountedCohort(cohort=cohort, count=row.instances))
+        return {
+            process_key: tuple(counted[ids[process_key]]) if process_key in ids else ()
+            for process_key in process_keys
+        }
 
     async def count_active(self, process_key: ProcessKey) -> int:
         async with self._reading() as (connection, surrogate_keys):
@@ -61,8 +147,14 @@ class SqlInstanceQueries:
             )
 
     async def histories(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, tuple[HistoryEntry, ...]]:
+        entries: dict[InstanceId, list[HistoryEntry]] = defaultdict(list)
         async with self._reading() as (connection, surrogate_keys):
-            return await histories.find_histories(connection, surrogate_keys, ids)
+            rows = (await connection.execute(HISTORIES, bind_ids(list(dict.fromkeys(ids))))).all()
+            positions = await surrogate_keys.positions(position_ids_in(rows))
+            for row, upgraded in zip(rows, await upgrades_of(surrogate_keys, rows), strict=True):
+                entry = HistoryEntry(upgrade=upgraded, outcome=outcome_of(row, positions))
+                entries[InstanceId(row.uuid)].append(entry)
+        return {instance_id: tuple(entries[instance_id]) for instance_id in ids}
 
 
 class SqlInstanceRepository:
@@ -73,19 +165,57 @@ class SqlInstanceRepository:
         self._existing: set[InstanceId] = set()
 
     async def lock(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, ProcessKey]:
-        owners = await instances.find_owners(self._session.connection, self._session.surrogate_keys, ids)
+        rows = (await self._session.connection.execute(OWNERS, bind_ids(ids))).all()
+        process_keys = await self._session.surrogate_keys.process_keys(row.process_id for row in rows)
+        owners = {row.uuid: process_keys[row.process_id] for row in rows}
         self._existing.update(owners)
         return owners
 
     async def register(self, process_key: ProcessKey, new: Sequence[Instance]) -> None:
-        await instances.register(
-            self._session.connection,
-            self._session.surrogate_keys,
-            await self._session.process_id(process_key),
-            new,
-            may_be_new=self._existing.isdisjoint(instance.id for instance in new),
-        )
+        connection = self._session.connection
+        process_id = await self._session.process_id(process_key)
+        positions = [registered.position for registered in new]
+        position_ids = await self._session.surrogate_keys.position_ids(process_id, positions)
+        rows = [
+            {
+                "uuid": registered.id,
+                "process_id": process_id,
+                "version": registered.version,
+                "status": registered.status,
+                "position_id": position_ids[registered.position],
+            }
+            for registered in new
+        ]
+        # COPY cannot update rows, so it serves only when no instance was found by `lock`.
+        may_all_be_new = self._existing.isdisjoint(registered.id for registered in new)
+        if may_all_be_new and len(rows) >= COPY_THRESHOLD and await copy_new(connection, instance, rows):
+            return
+        if rows and await insert_many(connection, REGISTER, rows) < len(rows):
+            raise StoreUnavailable("another process has got one of these instances just now")
 
     async def report(self, process_key: ProcessKey, reports: Sequence[InstanceReport]) -> None:
         process_id = await self._session.process_id(process_key)
-        await instances.report(self._session.connection, self._session.surrogate_keys, process_id, reports)
+        positions = [report.position for report in reports]
+        position_ids = await self._session.surrogate_keys.position_ids(process_id, positions)
+        # The keys of this dictionary keep only the last report on each instance.
+        rows = {
+            report.id: {
+                "row_uuid": report.id,
+                "row_status": report.status,
+                "row_position_id": position_ids[report.position],
+            }
+            for report in reports
+        }
+        if rows:
+            await REPORT.execute(self._session.connection, list(rows.values()))
+
+
+def _listing(process_id: int, instance_filter: InstanceFilter, page: PageRequest) -> Select[Any]:
+    listing = INSTANCES.where(instance.c.process_id == process_id, instance.c.id > (page.after or 0))
+    if instance_filter.status is not None:
+        listing = listing.where(instance.c.status == instance_filter.status)
+    if instance_filter.status in ACTIVE:
+        listing = listing.where(IS_ACTIVE)
+    if instance_filter.version is not None:
+        listing = listing.where(instance.c.version == instance_filter.version)
+    return listing.order_by(instance.c.id).limit(page.first + 1)

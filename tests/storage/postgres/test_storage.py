@@ -25,9 +25,9 @@ from uplift.domain import (
 from uplift.domain.errors import ProcessExists, StoreUnavailable, UpliftError
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.model.request import UpgradeRequest
+from uplift.storage.repositories.instances import COPY_THRESHOLD
 from uplift.storage.sql.dialect import copy_new
 from uplift.storage.sql.tables import instance
-from uplift.storage.statements.instances import COPIED_FROM
 from uplift.storage.store import SqlStore
 from uplift.testing.builders import (
     ADMIN,
@@ -294,7 +294,7 @@ async def test_many_instances_that_two_programs_register_at_once_are_kept_once(
     store: SqlStore, neighbour: SqlStore
 ) -> None:
     await a_process(store)
-    held = instances(range(COPIED_FROM + 1))
+    held = instances(range(COPY_THRESHOLD + 1))
     done = await gather(
         *(
             register_instances(where, process=ORDERS, instances=held, caller=ADMIN)
@@ -309,7 +309,7 @@ async def test_a_copy_that_must_wait_for_too_long_is_an_unavailable_store(
     store: SqlStore, neighbour: SqlStore
 ) -> None:
     await a_process(store)
-    held = instances(range(COPIED_FROM))
+    held = instances(range(COPY_THRESHOLD))
     row = {"uuid": an_id(7), "process_id": 1, "version": 1, "status": Status.PENDING, "position_id": 1}
 
     async def copy() -> None:
