@@ -30,8 +30,6 @@ def retired() -> Iterator[tuple[str, str]]:
 RETIRED = tuple(retired())
 
 STILL_USED = {
-    ("asked", "code"),
-    ("`most`", "code"),
     ("`one`", "loop"),
 }
 """Words of the table that code or documents still use."""

@@ -120,6 +120,7 @@ def cohort_columns(kind: SelectionKind) -> tuple[ColumnElement[Any], ...]:
 
 def recordable(kind: SelectionKind, *, nowait: bool = False) -> Select[Any]:
     """Selects and locks the instances of the chunk, as outcomes to record, in the order of their ids."""
+    # FOR NO KEY UPDATE, the lock that the later UPDATE takes too; SQLite has no row locks and omits it.
     return (
         select(UPGRADE_ID, instance.c.id, instance.c.version, instance.c.status, instance.c.position_id)
         .where(IN_CHUNK[kind])

@@ -60,6 +60,7 @@ def upsert_adding(
     }
     for name in latest:
         excluded = statement.excluded[name]
+        # Not greatest(): SQLite calls it max().
         changes[name] = case((excluded > table.c[name], excluded), else_=table.c[name])
     return statement.on_conflict_do_update(index_elements=list(keys), set_=changes)
 
@@ -84,6 +85,8 @@ async def copy_new(connection: Connection, table: Table, rows: Sequence[dict[str
     if connection.dialect.name != "postgresql":
         return False
     columns = [_driver_values(connection, table, name, rows) for name in rows[0]]
+    # A savepoint, because a unique violation would otherwise abort the whole transaction. SQLAlchemy has no
+    # COPY, so it is called on the driver's connection.
     try:
         async with connection.begin_nested():
             raw: Any = (await connection.get_raw_connection()).driver_connection

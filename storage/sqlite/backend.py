@@ -102,6 +102,7 @@ class SqliteBackend:
     @asynccontextmanager
     async def writing(self, *, in_background: bool) -> AsyncIterator[Connection]:
         pool = self._background_writer if in_background else self._writer
+        # Wait for the turn first, so that a waiting writer holds neither a connection nor a lock of the file.
         async with self._write_turn, pool.acquire() as connection, _transaction(connection, LOCK_WAIT):
             yield connection
         self._start_due_checkpoint()
@@ -178,6 +179,7 @@ async def _transaction(connection: SqliteConnection, lock_wait: float) -> AsyncI
         yield
         await connection.commit()
     except BaseException:
+        # Without the shield, a second cancellation would interrupt the rollback, and the lock would stay.
         await shield(connection.rollback())
         raise
 

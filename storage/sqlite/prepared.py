@@ -129,6 +129,8 @@ class StatementCache:
         return known[names]
 
     def _prepare(self, statement: Any, names: tuple[str, ...]) -> PreparedStatement | None:
+        # SQLAlchemy executes the others itself: the SQL of an expanding IN depends on its values, and
+        # columns of RETURNING have no processors here.
         compiled = statement.compile(dialect=self._dialect, column_keys=names)
         has_known_columns = statement.is_select or (statement.is_dml and not compiled.effective_returning)
         if compiled.post_compile_params or not has_known_columns:
@@ -143,6 +145,8 @@ def _row_maker(names: list[str]) -> Callable[[Sequence[Any]], Any]:
 
 
 def _parameter(compiled: SQLCompiler, dialect: Dialect, name: str) -> Parameter:
+    # `positiontup`, `binds` and `effective_value` are undocumented; SQLAlchemy's compiler has no public way
+    # to list the parameters in their order.
     bind = compiled.binds[name]
     process = bind.type.dialect_impl(dialect).bind_processor(dialect)
     if bind.required:
