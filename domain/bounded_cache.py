@@ -1,4 +1,4 @@
-"""A cache that is bounded by the size of what it keeps, not by the number of entries."""
+"""Provides a cache that is bounded by the total size of its values, not by their number."""
 
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -11,7 +11,7 @@ Value = TypeVar("Value")
 class BoundedCache(Generic[Key, Value]):
     """Keeps values whose sizes sum up to at most `limit`, and drops the least recently used first.
 
-    The caller states the size of each value, in bytes or in anything else. None is no value.
+    The caller states the size of each value, in bytes or another unit. None is not a valid value.
     """
 
     def __init__(self, limit: int) -> None:
@@ -20,7 +20,7 @@ class BoundedCache(Generic[Key, Value]):
         self._entries: OrderedDict[Key, tuple[Value, int]] = OrderedDict()
 
     def get(self, key: Key) -> Value | None:
-        """Return the value of a key, None when it is not kept."""
+        """Return the value of a key, or None if it is not kept."""
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -28,7 +28,7 @@ class BoundedCache(Generic[Key, Value]):
         return entry[0]
 
     def put(self, key: Key, value: Value, size: int) -> None:
-        """Keep a value in place of what the key had; one that is larger than the limit is not kept."""
+        """Keep a value in place of the key's earlier one. A value larger than the limit is not kept."""
         _, replaced = self._entries.pop(key, (None, 0))
         self._total -= replaced
         if size > self._limit:

@@ -21,9 +21,9 @@ from uplift.domain.ports import Store
 from uplift.domain.use_cases.run import run_upgrade
 from uplift.domain.use_cases.worker import Worker, claim, fail_upgrade
 
-POLL_INTERVAL = 0.5
-"""Seconds between two polls for upgrades that other programs queued or released."""
-MAX_POLL_INTERVAL = 30.0
+CLAIM_INTERVAL = 0.5
+"""Seconds between two attempts of an idle worker to claim a partition. A change by this program wakes it."""
+MAX_CLAIM_INTERVAL = 30.0
 """Upper limit, in seconds, of the interval while the store does not answer."""
 
 
@@ -78,18 +78,18 @@ class UpgradeWorker:
             await asyncio.gather(*remaining, return_exceptions=True)
 
     async def _claim_until_stopped(self) -> None:
-        interval = POLL_INTERVAL
+        interval = CLAIM_INTERVAL
         while not self._stopping.is_set():
             try:
                 is_claimed = await self._claim_one()
-                interval = POLL_INTERVAL
+                interval = CLAIM_INTERVAL
             except StoreUnavailable as error:
                 get_logger().warning("worker waits for the store", error=error.message, seconds=interval)
-                is_claimed, interval = False, min(MAX_POLL_INTERVAL, interval * 2)
+                is_claimed, interval = False, min(MAX_CLAIM_INTERVAL, interval * 2)
             except Exception:
                 # If this loop ended, the server would go on, but no upgrade would ever run.
                 get_logger().exception("worker could not claim an upgrade", seconds=interval)
-                is_claimed, interval = False, min(MAX_POLL_INTERVAL, interval * 2)
+                is_claimed, interval = False, min(MAX_CLAIM_INTERVAL, interval * 2)
             if not is_claimed:
                 await self._wait(interval)
 

@@ -86,6 +86,7 @@ def compare(
         builder.pairs.add(pair)
     if generate:
         builder.generate()
+    # Rules look at other pairs, so a pair that was valid when it was added may break a rule now.
     builder.drop_invalid_pairs()
     # Implicit pairs come last, because they follow only pairs that are valid to the end.
     builder.add_implicit_pairs()
@@ -135,8 +136,10 @@ def _findings_at(element_id: str, comparison: Comparison) -> Iterator[Finding]:
     scopes = tuple(comparison.source.scopes_around(element))
     yield from comparison.unmapped.get(element_id, ())
     yield from comparison.warnings_by_element.get(element_id, ())
+    # An element without a pair may lack it because of a scope around it, so these reasons are listed as well.
     if element_id in comparison.unmapped:
         yield from scope_findings(element, comparison.unmapped, comparison.source, comparison.target)
+    # Events listen at the element, in each scope around it, and in the process.
     fired = _fired_starts(scopes, comparison.source)
     for scope_id in (element_id, *(scope.id for scope in scopes), None):
         yield from (
@@ -161,6 +164,8 @@ def _comparison(
     builder: MappingBuilder, unmapped: Unmapped, instruction_findings: Iterable[Finding], *, generated: bool
 ) -> Comparison:
     pairs = builder.pairs
+    # Without generation most elements have no pair. That is an error only where an instance waits or listens,
+    # so `migrate_position` reports it, and the comparison lists only the instructions that break a rule.
     changes = find_changes(pairs)
     warnings = _by_source(find_warnings(pairs, changes))
     errors = chain(

@@ -40,6 +40,7 @@ class MappingBuilder:
 
     def generate(self) -> None:
         """Add the pairs of elements with the same id, also inside scopes that instructions pair."""
+        # Outer scopes first: whether an inner pair keeps its scope depends on the pairs around it.
         instructions = sorted(self.pairs, key=self._depth)
         self._pair_contents(None)
         for instruction in instructions:
@@ -59,6 +60,8 @@ class MappingBuilder:
         """
         queue: list[Pair | None] = [None, *self.pairs]
         while queue:
+            # Followers may have followers: the handler of a compensation event may be a scope, with contents
+            # and with events of its own.
             added = self._add_valid(_implicit_couples(queue.pop(), self.pairs), implicit=True)
             queue.extend(added)
             for pair in added:
@@ -69,6 +72,7 @@ class MappingBuilder:
         added: list[Pair] = []
         queue = [start]
         while queue:
+            # Only valid pairs are entered: inside an invalid pair of scopes no element could keep its scope.
             valid = self._add_valid(_couples_of_same_id(queue.pop(), self.pairs), implicit=implicit)
             added.extend(valid)
             queue.extend(valid)

@@ -65,6 +65,7 @@ def must_keep_its_trigger(pair: Pair, _: Pairs) -> Finding | None:
     Source: Camunda 7, SameEventTypeValidator. It checks boundary events and start events of event
     subprocesses; here the rule also holds for intermediate catch events.
     """
+    # A changed kind has a finding of its own, from must_keep_its_kind.
     if pair.source.kind is not pair.target.kind or pair.source.kind not in _CATCHING:
         return None
     if pair.source.trigger_kind is pair.target.trigger_kind:
@@ -101,6 +102,7 @@ def must_keep_its_event_scope(pair: Pair, pairs: Pairs) -> Finding | None:
     Source: Camunda 7, SameEventScopeInstructionValidator. It exempts compensation boundary events, because
     their host is no longer active when they listen.
     """
+    # A changed kind has a finding of its own, from must_keep_its_kind.
     if pair.source.kind is not pair.target.kind or not _has_event_scope(pair.source, pairs):
         return None
     source_scope = event_scope(pair.source, pairs.source_model)
@@ -305,6 +307,7 @@ def _is_mapped_to(source_scope: str | None, target_scope: str | None, pair: Pair
     """Whether the event scope of the source event is mapped to that of the target event."""
     if source_scope is None:
         return target_scope is None
+    # A catch event without an event-based gateway is its own event scope, and must stay so.
     if source_scope == pair.source.id:
         return target_scope == pair.target.id
     scope_pair = pairs.by_source(source_scope)
@@ -327,7 +330,7 @@ def _added_multi_instance(pair: Pair, pairs: Pairs) -> Element | None:
 
 
 def _unmapped(scopes: Iterable[Element], pairs: Pairs) -> Iterable[Element]:
-    """The scopes before the first one that a source element is mapped to."""
+    """The innermost scopes, up to the first to which a source element is mapped."""
     for scope in scopes:
         if pairs.all_by_target(scope.id):
             return

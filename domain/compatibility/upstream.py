@@ -21,6 +21,7 @@ def changes_upstream(model: ProcessModel, changed: Set[str]) -> Mapping[str, int
     successors = _successors(model)
     order = _in_flow_order(model, successors)
     upstream: dict[_Point, int] = defaultdict(int)
+    # Sets only grow and are finite, so the loop ends.
     has_grown = True
     while has_grown:
         has_grown = False

@@ -30,8 +30,8 @@ class Caller:
 class ApiKey:
     """An API key without its secret. Times are in UTC.
 
-    `created_by` and `revoked_by` are names of callers. They are None in keys from before they were
-    recorded.
+    `created_by` and `revoked_by` are names of callers. They are None in keys that were
+    created or revoked before Uplift recorded these names.
     """
 
     id: UUID

@@ -75,9 +75,9 @@ class RetryRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndoRequest:
-    """Move every instance that still is where an earlier upgrade put it back to where it came from.
+    """Move the instances of an earlier upgrade back to the version and position that they had before it.
 
-    See UpgradeRequest for the other fields.
+    Instances that have moved on since then are skipped. See UpgradeRequest for the other fields.
     """
 
     mappings: ClassVar[tuple[VersionMapping, ...]] = ()

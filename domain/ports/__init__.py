@@ -1,7 +1,7 @@
 """The ports of a store: what the use cases need of it, as five groups of queries and of writes.
 
-A store is safe to use from many tasks of one event loop. Its queries read committed data, each for many ids
-where a list may need it for each of its rows. A transaction belongs to one task, and its writes commit or
+A store is safe to use from many tasks of one event loop. Its queries read committed data. Queries that a
+list needs for each of its rows take many ids. A transaction belongs to one task, and its writes commit or
 roll back together.
 """
 
@@ -88,7 +88,7 @@ class Store(Protocol):
     async def wait_for_change(self, seconds: float) -> None:
         """Return when an upgrade may have changed, after `seconds` at the latest.
 
-        Returns at once for a change by this program. Changes by other programs only show when you look.
+        Returns at once for a change by this program. A change by another program does not wake the caller.
         """
         ...
 

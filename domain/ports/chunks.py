@@ -41,13 +41,14 @@ class Chunks(Protocol):
 
         Moves those that `decisions` move: pass all kept UPGRADE decisions. Active instances that the
         selection leaves out may count towards `size`.
-        Only instances that existed when the upgrade was added belong to it: of all active, those among them
-        that are still active; of a selection by ids, an id that had no instance then is not found.
+        Only instances that existed when the upgrade was added belong to it. A selection of all active
+        instances processes those that are still active. In a selection by ids, an id without an instance at
+        that time is not found.
         """
         ...
 
     async def move(self, chunk: RecordedChunk, decisions: Collection[Decision]) -> int:
-        """Move the unmoved instances of the chunk as these UPGRADE decisions say; returns how many.
+        """Move the unmoved instances of the chunk by these UPGRADE decisions, and return their number.
 
         Keep the decisions first, and pass every decision that moves an instance of the chunk: a store may
         apply all kept decisions. Moves an instance only if it still is in the cohort it was recorded in.

@@ -87,7 +87,7 @@ class LockedUpgrade(Protocol):
         ...
 
     async def prune_outcomes(self, limit: int) -> int:
-        """Delete the first `limit` outcomes, about, of a finished upgrade; returns how many."""
+        """Delete about `limit` outcomes of a finished upgrade, the first ones, and return their number."""
         ...
 
 
@@ -112,7 +112,7 @@ class UpgradeRepository(Protocol):
     async def add(
         self, upgrade: Upgrade, selection: UpgradeSelection
     ) -> tuple[LockedUpgrade, LockedPartition]:
-        """Add an upgrade with its selection; it comes back with the number of active instances left out.
+        """Add an upgrade with its selection. The returned upgrade has the number of excluded instances.
 
         The partition covers the whole selection and is not stored, because most upgrades finish in the same
         transaction: store it, or what remains of it, with `LockedPartition.add`.
@@ -122,8 +122,8 @@ class UpgradeRepository(Protocol):
     async def known_request(self, idempotency_key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
         """Return the request that came with this key, unless it is older than `since`.
 
-        Waits for other transactions that ask for the same key, until they end: of several that carry out
-        the same request, one does it and the others find it done.
+        Waits until other transactions that look up the same key end. If several carry out the same request,
+        the first stores the upgrade and the others find it.
         """
         ...
 

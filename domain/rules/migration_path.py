@@ -25,8 +25,8 @@ from uplift.domain.model.mapping import InvalidMapping, VersionMapping, broken_b
 from uplift.domain.model.process import ProcessKey, VersionNumber
 
 MAX_CACHED_BYTES = 8 * 2**20
-"""Most bytes of documents whose models are cached, and as many for comparisons: they take some 12 times as
-much memory."""
+"""The largest total size, in bytes, of the documents whose models are cached. The same limit applies to
+cached comparisons. The cached objects take about 12 times as much memory."""
 
 Instructions = tuple[tuple[ElementId, ElementId], ...]
 """Source element to target element, for the instances of one version."""

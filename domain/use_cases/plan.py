@@ -63,7 +63,7 @@ class Plan:
 
     @property
     def fingerprint(self) -> "Fingerprint":
-        """What a request carries to be refused if it would not do exactly this."""
+        """The fingerprint of this plan. A request that carries it is refused if it would do anything else."""
         return Fingerprint(
             target_version=self.target_version,
             upgraded=self.upgraded,

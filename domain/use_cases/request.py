@@ -55,7 +55,7 @@ async def request_upgrade(
 
 
 async def request_retry(store: Store, request: RetryRequest, *, caller: Caller, worker: Worker) -> Upgrade:
-    """Store the request to upgrade just those instances that an upgrade skipped for one of some reasons.
+    """Store the request to upgrade the instances that an earlier upgrade skipped for one of the reasons.
 
     Returns and raises what `request_upgrade` does, and also raises UpgradeNotFound, WrongState, and
     InvalidInput for reasons that a retry cannot name.
@@ -78,10 +78,11 @@ async def request_retry(store: Store, request: RetryRequest, *, caller: Caller, 
 
 
 async def request_undo(store: Store, request: UndoRequest, *, caller: Caller, worker: Worker) -> Upgrade:
-    """Store the request to move back every instance that still is where an upgrade put it.
+    """Store the request to move the instances of an earlier upgrade back.
 
-    Each goes back to the version and position it came from; those that have moved on are skipped. Returns and
-    raises what `request_upgrade` does, and also raises UpgradeNotFound and WrongState.
+    Each instance returns to the version and position from which the upgrade moved it. Instances that have
+    moved on since then are skipped. Returns and raises what `request_upgrade` does, and also raises
+    UpgradeNotFound and WrongState.
     """
     require_system_admin(caller)
     earlier = await get_upgrade(store, request.upgrade_id)
@@ -153,6 +154,7 @@ async def _submit(
             await first_partition.add(first_partition.partition)
             return locked.upgrade
         done = await _run_inline(transaction, locked, first_partition, worker)
+        # Compared before the commit: if instances changed after the plan was made, everything rolls back.
         if planned is not None:
             require_planned_result(planned, done.upgrade)
     worker.on_chunk(done, timedelta(seconds=time.perf_counter() - began))
@@ -180,7 +182,7 @@ async def _add(
 async def _run_inline(
     transaction: Transaction, locked: LockedUpgrade, first_partition: LockedPartition, worker: Worker
 ) -> ChunkResult:
-    """Process a new upgrade as one chunk; what was registered since it was counted is left for a worker."""
+    """Process a new upgrade as one chunk. If it grew after it was counted, a worker processes the rest."""
     began = time.perf_counter()
     # A store may count excluded instances towards the size, and must see that nothing follows.
     size = worker.chunk_policy.inline_limit + locked.upgrade.excluded + 1

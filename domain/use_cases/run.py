@@ -49,6 +49,8 @@ async def run_upgrade(
     `should_stop` returns True, the worker releases its partition between two chunks (see `release`).
     """
     size = worker.chunk_policy.initial_size
+    # Decisions are passed from chunk to chunk: one decision holds for a whole cohort, so most chunks need no
+    # new one and can move their instances by the statement that records them.
     decisions: Mapping[Cohort, Decision] | None = None
     while True:
         if should_stop():
@@ -56,11 +58,14 @@ async def run_upgrade(
         try:
             async with store.transaction(in_background=True) as transaction:
                 started = time.perf_counter()
+                # The commit of the last chunk released the lock on the partition, and another worker may have
+                # claimed it since, so each chunk checks the lease again.
                 held = await lock_held_partition(transaction, upgrade, worker)
                 if held is None:
                     upgrade, result = (await lock_upgrade(transaction, upgrade)).upgrade, None
                 else:
                     if decisions is None:
+                        # Other workers, or an earlier run of this upgrade, may have decided cohorts already.
                         decisions = _by_cohort(await held.chunks.decisions())
                     result = await run_chunk(transaction, held, size, worker, decisions)
         except _NotRunningError:
@@ -93,9 +98,12 @@ async def run_chunk(
     RUNNING, so that nothing moves after a pause or a cancellation has been answered.
     """
     started = time.perf_counter()
+    # Lock order: the partition (see lock_held_partition), the instances, then the upgrade. All workers of an
+    # upgrade change its row, so it is locked as late as possible and they rarely wait for each other.
     chunk = await held.chunks.record(size, _upgrading(decisions.values()))
-    # All workers of an upgrade change its row. It is locked as late as possible, so that they rarely wait.
     locked = await lock_upgrade(transaction, held.upgrade)
+    # An operator may have paused or cancelled the upgrade while the chunk recorded its instances. The state
+    # is only certain under the lock, and the error rolls back what the chunk has written.
     if locked.upgrade.state is not UpgradeState.RUNNING:
         raise _NotRunningError
     if any(unmoved.cohort not in decisions for unmoved in chunk.unmoved):
@@ -109,6 +117,7 @@ async def run_chunk(
         await held.save(replace(held.partition, cursor=chunk.cursor, lease=worker.lease()))
     else:
         await held.end()
+        # Workers end their partitions under the lock of the upgrade, so exactly one of them ends the upgrade.
         if not await locked.remaining():
             upgrade = upgrade.finished(UpgradeState.COMPLETED, worker.clock())
     await locked.save(upgrade)
@@ -132,6 +141,7 @@ async def resolve_chunk(
     counted = [
         CountedDecision(decision=decisions[unmoved.cohort], count=unmoved.count) for unmoved in chunk.unmoved
     ]
+    # A store may move instances by the decisions that it keeps, so they are kept before the move.
     await chunks.keep_decisions(counted)
     upgrading = _upgrading(item.decision for item in counted)
     moved = chunk.moved + (await chunks.move(chunk, upgrading) if upgrading else 0)

@@ -13,7 +13,7 @@ from uplift.domain.model.upgrade import Upgrade
 from uplift.domain.ports import Store
 
 POLL_INTERVAL = 0.5
-"""Seconds between two reads of an upgrade that another program may be running."""
+"""Seconds between two reads of an upgrade by a waiting caller. A change by this program wakes it earlier."""
 
 
 async def get_upgrade(store: Store, upgrade_id: UpgradeId) -> Upgrade:

@@ -67,6 +67,7 @@ async def release(store: Store, upgrade: Upgrade, worker: Worker) -> Upgrade:
             return locked.upgrade
         await held.save(replace(held.partition, lease=None))
         now = worker.clock()
+        # The upgrade stays RUNNING while other workers hold leases on it, and PAUSED or ended if it is.
         others_work = any(partition.is_worked_on(now) for partition in await locked.remaining())
         if others_work or locked.upgrade.state is not UpgradeState.RUNNING:
             return locked.upgrade
@@ -96,6 +97,10 @@ async def lock_held_partition(
     Gives back the lease and returns None if the upgrade is no longer running, and returns None if the worker
     holds no partition of it.
     """
+    # The lease is checked in the transaction that moves the chunk. Between an earlier check and the move it
+    # could expire, and another worker could claim the partition. An expired lease that no worker has claimed
+    # still counts, because the lock keeps others from claiming it until the chunk commits.
+    #
     # Lock order: a worker locks its partition first and the upgrade after it. All workers of an upgrade share
     # its row, so each holds that lock only for the end of its chunk.
     held = await transaction.partitions.lock_held(upgrade.id, worker.name, worker.clock())
@@ -130,6 +135,8 @@ async def _claim(store: Store, worker: Worker, only: UpgradeId | None) -> Upgrad
 
 async def _take(locked: LockedPartition, worker: Worker) -> None:
     """Lease the partition, or split off its first part and lease that."""
+    # The end position `last` identifies a stored partition. The remainder keeps it, so it is saved in place,
+    # and the first part is added as a new partition.
     partition, partition_size = locked.partition, worker.chunk_policy.partition_size
     last = partition.last if partition_size is None else await locked.chunks.end(partition_size)
     if last == partition.last:

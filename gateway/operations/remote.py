@@ -52,8 +52,8 @@ query Plan($input: UpgradePlanInput!) {
 """
 TIMEOUT = httpx2.Timeout(10, read=60)
 """Seconds. No request waits for the end of an upgrade, so responses are quick."""
-POLL_INTERVAL = 0.5
-"""Seconds between two polls of an upgrade's state."""
+REQUEST_INTERVAL = 0.5
+"""Seconds between two requests to the gateway for the state of an upgrade."""
 MAX_OUTAGE = 300.0
 """Seconds for which `follow` tolerates an unreachable gateway."""
 
@@ -141,7 +141,7 @@ class RemoteClient:
                 on_progress(upgrade)
                 if upgrade.is_finished:
                     return upgrade
-            await asyncio.sleep(POLL_INTERVAL)
+            await asyncio.sleep(REQUEST_INTERVAL)
 
     async def _mutate(self, name: str, input_type: str, fields: Mapping[str, Any]) -> UpgradeSummary:
         return _summary((await self._payload(_mutation(name, input_type), name, fields))["upgrade"])
