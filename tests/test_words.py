@@ -29,11 +29,6 @@ def retired() -> Iterator[tuple[str, str]]:
 
 RETIRED = tuple(retired())
 
-STILL_USED = {
-    ("`one`", "loop"),
-}
-"""Words of the table that code or documents still use."""
-
 
 @cache
 def modules(place: str) -> tuple[Path, ...]:
@@ -124,7 +119,7 @@ def uses(word: str, place: str) -> Iterator[str]:
                     yield f"{module.relative_to(ROOT)}:{line} ({name})"
 
 
-@pytest.mark.parametrize(("word", "place"), [entry for entry in RETIRED if entry not in STILL_USED])
+@pytest.mark.parametrize(("word", "place"), RETIRED)
 def test_a_retired_word_is_used_nowhere(word: str, place: str) -> None:
     assert list(uses(word, place)) == []
 
