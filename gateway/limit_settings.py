@@ -39,36 +39,39 @@ class LimitSettings(BaseModel):
     max_head_seconds: Annotated[
         Seconds, Field(description="Longest time in which the head of a request may arrive, in seconds")
     ] = 20.0
-    max_ids: Annotated[int, Field(ge=1, le=MAX_IDS, description="Most instance ids in one request")] = (
-        DEFAULTS.max_ids
-    )
+    max_ids: Annotated[
+        int, Field(ge=1, le=MAX_IDS, description="Maximum number of instance ids in one request")
+    ] = DEFAULTS.max_ids
     max_nodes: Annotated[
-        Count, Field(description="Most nodes that a GraphQL operation may read, by its page sizes")
+        Count,
+        Field(description="Maximum number of nodes that a GraphQL operation may read, by its page sizes"),
     ] = DEFAULTS.max_nodes
     max_document_characters: Annotated[
         Count, Field(description="Longest GraphQL document, in characters")
     ] = DEFAULTS.max_document_characters
-    max_tokens: Annotated[Count, Field(description="Most tokens in a GraphQL document")] = DEFAULTS.max_tokens
+    max_tokens: Annotated[Count, Field(description="Maximum number of tokens in a GraphQL document")] = (
+        DEFAULTS.max_tokens
+    )
     max_depth: Annotated[Count, Field(description="Deepest nesting of fields in a GraphQL operation")] = (
         DEFAULTS.max_depth
     )
-    max_aliases: Annotated[Count, Field(description="Most aliased fields in a GraphQL operation")] = (
-        DEFAULTS.max_aliases
-    )
-    max_fields: Annotated[Count, Field(description="Most fields in a GraphQL operation")] = (
+    max_aliases: Annotated[
+        Count, Field(description="Maximum number of aliased fields in a GraphQL operation")
+    ] = DEFAULTS.max_aliases
+    max_fields: Annotated[Count, Field(description="Maximum number of fields in a GraphQL operation")] = (
         DEFAULTS.max_fields
     )
-    max_root_fields: Annotated[Count, Field(description="Most root fields in a GraphQL operation")] = (
-        DEFAULTS.max_root_fields
-    )
+    max_root_fields: Annotated[
+        Count, Field(description="Maximum number of root fields in a GraphQL operation")
+    ] = DEFAULTS.max_root_fields
     max_directives: Annotated[
-        Count, Field(description="Most directives at one place in a GraphQL document")
+        Count, Field(description="Maximum number of directives at one place in a GraphQL document")
     ] = DEFAULTS.max_directives
-    max_sockets: Annotated[Count, Field(description="Most open WebSockets per gateway")] = (
+    max_sockets: Annotated[Count, Field(description="Maximum number of open WebSockets per gateway")] = (
         DEFAULTS.max_sockets
     )
     max_operations_per_socket: Annotated[
-        Count, Field(description="Most concurrent operations on one WebSocket")
+        Count, Field(description="Maximum number of concurrent operations on one WebSocket")
     ] = DEFAULTS.max_operations_per_socket
     socket_init_seconds: Annotated[
         Seconds, Field(description="Longest wait for the connection_init of a WebSocket, in seconds")
@@ -76,7 +79,10 @@ class LimitSettings(BaseModel):
     rate_limit: Annotated[
         str | None,
         AfterValidator(_checked_rate),
-        Field(description="Most requests of one API key to one gateway, such as 600/minute; unset, no limit"),
+        Field(
+            description="Maximum rate of requests of one API key to one gateway, such as 600/minute; "
+            "no limit if unset"
+        ),
     ] = None
     allowed_origins: Annotated[
         tuple[str, ...],

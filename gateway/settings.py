@@ -40,7 +40,8 @@ class Settings(LimitSettings, BaseSettings):
         Field(
             ge=1,
             le=100,
-            description="Partitions that one program runs concurrently; an upgrade on SQLite is one",
+            description="Number of partitions that one program runs concurrently; "
+            "on SQLite each upgrade is one partition",
         ),
     ] = 2
     chunk_ms: Annotated[
@@ -75,7 +76,9 @@ class Settings(LimitSettings, BaseSettings):
     ] = 5
     metrics_port: Annotated[
         int | None,
-        Field(ge=0, le=65_535, description="The port of /metrics, which needs no API key; unset, no metrics"),
+        Field(
+            ge=0, le=65_535, description="The port of /metrics, which needs no API key; no metrics if unset"
+        ),
     ] = None
     metrics_host: Annotated[str, Field(description="The address of /metrics")] = "127.0.0.1"
     access_log: Annotated[bool, Field(description="Write a log line for each request")] = True

@@ -115,7 +115,7 @@ class UpgradeEndpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusEndpoint:
-    """Reports the state of an upgrade to any caller with a key, whichever front door the upgrade came by."""
+    """Reports the state of an upgrade to any caller with a key, whichever API requested the upgrade."""
 
     store: Store
     authenticate: Authenticate

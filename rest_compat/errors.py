@@ -64,7 +64,7 @@ class RestError(RequestError):
 
 
 def to_rest_error(error: Exception) -> RestError:
-    """The form in which the client learns of any error; logs those that are the server's."""
+    """The form in which the client learns of any error; logs errors of the server."""
     if isinstance(error, RestError):
         return error
     if isinstance(error, RequestError):

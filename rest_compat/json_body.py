@@ -46,7 +46,7 @@ class JsonBody:
             return False
 
     def uuids(self, name: str) -> list[UUID]:
-        """The list of UUIDs of this name, without those that are faults; empty if it is absent or null."""
+        """The list of UUIDs of this name, without the invalid ones; empty if it is absent or null."""
         raw = self._values.get(name, _ABSENT)
         try:
             return _decode_uuids(raw) or []

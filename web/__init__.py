@@ -1,1 +1,1 @@
-"""The HTTP edge that the GraphQL and REST front doors share."""
+"""The HTTP edge that the GraphQL and REST APIs share."""

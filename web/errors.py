@@ -12,7 +12,7 @@ class HttpCode(StrEnum):
     LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
     """The request is larger, deeper or slower than allowed."""
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
-    """The path does not serve this method; the `Allow` header lists those that it serves."""
+    """The path does not serve this method; the `Allow` header lists the methods that it serves."""
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
     """The body is not JSON in UTF-8."""
     FORBIDDEN_ORIGIN = "FORBIDDEN_ORIGIN"

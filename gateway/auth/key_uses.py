@@ -48,7 +48,7 @@ class KeyUses:
     async def store_until(self, stopping: asyncio.Event, interval: float = STORE_INTERVAL) -> None:
         """Store the counts every `interval` seconds until `stopping` is set.
 
-        The caller stores the rest once no request can count any more. Storing here too would wait twice
+        The caller stores the rest after the last request has ended. Storing here too would wait twice
         for a locked database.
         """
         while not stopping.is_set():

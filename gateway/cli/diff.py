@@ -24,12 +24,11 @@ from uplift.gateway.files.mapping_files import read_pairs
 
 UNREADABLE = 2
 """The exit code when an input cannot be read; the same as for invalid options."""
-Document = Annotated[Path, typer.Argument(metavar="FILE", help="A BPMN 2.0 document.")]
 
 
 def diff(
-    old: Document,
-    new: Document,
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="The BPMN 2.0 document of the old version.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="The BPMN 2.0 document of the new version.")],
     mapping: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help='The whole mapping, as JSON {"<source>": "<target>"}.'),

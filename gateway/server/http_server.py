@@ -115,7 +115,7 @@ class _Server(uvicorn.Server):
         self._on_ready(url_of(self.servers[0].sockets[0]))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # uvicorn now waits for open requests, and those that wait for an upgrade end on this event.
+        # uvicorn now waits for open requests. Requests that wait for an upgrade end on this event.
         self._stopping.set()
         await super().shutdown(sockets)
 

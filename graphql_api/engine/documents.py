@@ -1,6 +1,6 @@
 """Parses and validates query texts, and caches the valid ones.
 
-To parse and validate a small query takes several times as long as to run it. Invalid texts are not cached:
+Parsing and validating a small query takes several times as long as running it. Invalid texts are not cached:
 they would only push out valid ones.
 """
 
