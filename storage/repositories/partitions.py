@@ -1,13 +1,34 @@
-"""Implements the ports of partitions."""
+"""Stores the partitions of upgrades."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from uplift.domain.model.selection import UpgradeId
 from uplift.domain.model.upgrade import Partition, Upgrade
 from uplift.storage.repositories.sessions import Reading, Session
+from uplift.storage.sql.id_list import ID_LIST, bind_ids
+from uplift.storage.sql.tables import partition, upgrade
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.statements import partitions
+from uplift.storage.statements.partitions import IS_THIS_PARTITION, PARTITION_COLUMNS
+
+REMAINING_OF_MANY = (
+    select(upgrade.c.uuid, *PARTITION_COLUMNS)
+    .join_from(ID_LIST, upgrade, upgrade.c.uuid == ID_LIST.c.uuid)
+    .join(partition, partition.c.upgrade_id == upgrade.c.id)
+    .order_by(partition.c.last_key)
+)
+ADD = insert(partition)
+SAVE = (
+    update(partition)
+    .where(IS_THIS_PARTITION)
+    .values({name: bindparam(f"new_{name}") for name in ("cursor", "lease_worker", "lease_until")})
+)
+END = delete(partition).where(IS_THIS_PARTITION)
 
 
 class SqlLockedPartition:
@@ -31,13 +52,17 @@ class SqlLockedPartition:
         )
 
     async def add(self, partition: Partition) -> None:
-        await partitions.add_partition(self._connection, self._upgrade_keys, partition)
+        values = {"upgrade_id": self._upgrade_keys.id, "last_key": partition.last, **_changing(partition)}
+        await self._connection.execute_later(ADD, values)
 
     async def save(self, partition: Partition) -> None:
-        await partitions.save_partition(self._connection, self._upgrade_keys, partition)
+        values = {f"new_{name}": value for name, value in _changing(partition).items()}
+        bound = {"of_upgrade": self._upgrade_keys.id, "of_last": partition.last}
+        await self._connection.execute_later(SAVE, {**bound, **values})
 
     async def end(self) -> None:
-        await partitions.end_partition(self._connection, self._upgrade_keys, self.partition)
+        bound = {"of_upgrade": self._upgrade_keys.id, "of_last": self.partition.last}
+        await self._connection.execute_later(END, bound)
 
 
 class SqlPartitionQueries:
@@ -48,7 +73,11 @@ class SqlPartitionQueries:
 
     async def remaining(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, tuple[Partition, ...]]:
         async with self._reading() as (connection, _):
-            return await partitions.find_partitions(connection, ids)
+            rows = (await connection.execute(REMAINING_OF_MANY, bind_ids(ids))).all()
+        found: dict[UpgradeId, list[Partition]] = defaultdict(list)
+        for row in rows:
+            found[row.uuid].append(partitions.partition_in(row, row.uuid))
+        return {upgrade_id: tuple(found[upgrade_id]) for upgrade_id in ids}
 
 
 class SqlPartitionRepository:
@@ -66,3 +95,11 @@ class SqlPartitionRepository:
             return None
         upgrade, partition, upgrade_keys, workers = found
         return SqlLockedPartition(session, upgrade, upgrade_keys, partition, workers)
+
+
+def _changing(partition: Partition) -> dict[str, Any]:
+    return {
+        "cursor": partition.cursor,
+        "lease_worker": None if partition.lease is None else partition.lease.worker,
+        "lease_until": None if partition.lease is None else partition.lease.until,
+    }

@@ -1,20 +1,75 @@
-"""Implements the ports of upgrades, their outcomes and idempotency keys."""
+"""Stores upgrades, their outcomes and idempotency keys."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, bindparam, delete, literal, or_, select
 
 from uplift.domain.model.decision import CountedDecision
-from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
-from uplift.domain.model.paging import Page, PageRequest
+from uplift.domain.model.idempotency import KEPT_FOR, IdempotencyKey, KnownRequest
+from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import UpgradeId, UpgradeSelection
-from uplift.domain.model.upgrade import Outcome, Partition, Upgrade
+from uplift.domain.model.upgrade import RATED_FROM, RATED_UPGRADES, UNFINISHED, Outcome, Partition, Upgrade
 from uplift.domain.ports import OutcomeFilter
 from uplift.storage.repositories.partitions import SqlLockedPartition
 from uplift.storage.repositories.sessions import Reading, Session
-from uplift.storage.sql.dialect import lock_subject
+from uplift.storage.sql.connection import Connection
+from uplift.storage.sql.dialect import lock_subject, upsert
+from uplift.storage.sql.tables import decision, request, upgrade
+from uplift.storage.sql.types import LONG
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
-from uplift.storage.statements import outcomes, partitions, pruning, requests, upgrades
+from uplift.storage.statements import outcomes, partitions, pruning, upgrades
+from uplift.storage.statements.decisions import decisions_of
+from uplift.storage.statements.upgrades import UPGRADES
+
+other = upgrade.alias("other")
+
+UPGRADES_BY_UUID = UPGRADES.where(upgrade.c.uuid.in_(bindparam("uuids", expanding=True)))
+FINISHED_BEFORE = (
+    UPGRADES.where(
+        upgrade.c.state.not_in(UNFINISHED),
+        upgrade.c.finished_at < bindparam("before"),
+        or_(upgrade.c.pruned_at.is_(None), upgrade.c.first_instance_id.is_not(None)),
+        upgrade.c.id.not_in(
+            select(other.c.of_upgrade_id).where(
+                other.c.state.in_(UNFINISHED), other.c.of_upgrade_id.is_not(None)
+            )
+        ),
+    )
+    .order_by(upgrade.c.id)
+    .limit(bindparam("limit"))
+)
+LOCKED_FINISHED = FINISHED_BEFORE.with_only_columns(upgrade.c.id).with_for_update(
+    of=upgrade, key_share=True, skip_locked=True
+)
+"""Skips locked upgrades: another transaction prunes or retries them, and a later call finds them again."""
+FINISHED_AND_LOCKED = FINISHED_BEFORE.where(upgrade.c.id.in_(bindparam("locked", expanding=True)))
+RATED = (
+    select((upgrade.c.upgraded + upgrade.c.skipped).label("total"), upgrade.c.worked)
+    .where(upgrade.c.upgraded + upgrade.c.skipped >= RATED_FROM)
+    .order_by(upgrade.c.id.desc())
+    .limit(RATED_UPGRADES)
+)
+SKIPS = (
+    select(upgrade.c.uuid, decision)
+    .join_from(upgrade, decision, decision.c.upgrade_id == upgrade.c.id)
+    .where(upgrade.c.uuid.in_(bindparam("uuids", expanding=True)), decision.c.to_position_id.is_(None))
+    .order_by(decision.c.upgrade_id, decision.c.version, decision.c.status, decision.c.position_id)
+)
+KNOWN_REQUEST = (
+    select(request.c.digest, upgrade.c.uuid)
+    .join(upgrade, upgrade.c.id == request.c.upgrade_id)
+    .where(
+        request.c.caller == bindparam("caller"),
+        request.c.key == bindparam("key"),
+        request.c.requested_at >= bindparam("since"),
+    )
+)
+REMEMBER = upsert(request, keys=("caller", "key"), replaced=("digest", "upgrade_id", "requested_at"))
+DELETE_OLD_REQUESTS = delete(request).where(request.c.requested_at < bindparam("before"))
 
 
 class SqlLockedUpgrade:
@@ -35,7 +90,16 @@ class SqlLockedUpgrade:
         await upgrades.save_upgrade(self._session.connection, self._upgrade_keys, upgrade)
 
     async def remember_request(self, idempotency_key: IdempotencyKey, at: datetime) -> None:
-        await requests.remember_request(self._session.connection, idempotency_key, self._upgrade_keys, at)
+        connection = self._session.connection
+        await connection.execute(DELETE_OLD_REQUESTS, {"before": at - KEPT_FOR})
+        values = {
+            "caller": idempotency_key.caller,
+            "key": idempotency_key.key,
+            "digest": idempotency_key.digest,
+            "upgrade_id": self._upgrade_keys.id,
+            "requested_at": at,
+        }
+        await connection.execute(REMEMBER, values)
 
     async def prune_outcomes(self, limit: int) -> int:
         return await pruning.prune_outcomes(self._session.connection, self._upgrade_keys, self.upgrade, limit)
@@ -54,11 +118,18 @@ class SqlUpgradeQueries:
 
     async def find_many(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, Upgrade]:
         async with self._reading() as (connection, surrogate_keys):
-            return await upgrades.find_upgrades(connection, surrogate_keys, ids)
+            rows = (await connection.execute(UPGRADES_BY_UUID, {"uuids": list(ids)})).all()
+            return {found.id: found for found in await upgrades.upgrades_of(surrogate_keys, rows)}
 
     async def page(self, process_key: ProcessKey | None, page: PageRequest) -> Page[Upgrade]:
         async with self._reading() as (connection, surrogate_keys):
-            return await upgrades.upgrade_page(connection, surrogate_keys, process_key, page)
+            process_id = None if process_key is None else await surrogate_keys.process_id(process_key)
+            if process_key is not None and process_id is None:
+                return page_of((), page.first)
+            rows = (await connection.execute(_listing(process_id, page))).all()
+            found = await upgrades.upgrades_of(surrogate_keys, rows)
+            numbered = ((row.id, upgrade) for row, upgrade in zip(rows, found, strict=True))
+            return page_of(numbered, page.first)
 
     async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
         async with self._reading() as (connection, surrogate_keys):
@@ -66,11 +137,13 @@ class SqlUpgradeQueries:
 
     async def known_request(self, idempotency_key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
         async with self._reading() as (connection, _):
-            return await requests.find_request(connection, idempotency_key, since)
+            return await _find_request(connection, idempotency_key, since)
 
     async def measured_rate(self) -> float | None:
         async with self._reading() as (connection, _):
-            return await upgrades.measure_rate(connection)
+            rows = (await connection.execute(RATED)).all()
+        seconds = sum(row.worked.total_seconds() for row in rows)
+        return sum(row.total for row in rows) / seconds if seconds else None
 
     async def outcome_pages(
         self, ids: Sequence[UpgradeId], outcome_filter: OutcomeFilter, page: PageRequest
@@ -82,7 +155,12 @@ class SqlUpgradeQueries:
         self, ids: Sequence[UpgradeId]
     ) -> Mapping[UpgradeId, tuple[CountedDecision, ...]]:
         async with self._reading() as (connection, surrogate_keys):
-            return await upgrades.find_decisions(connection, surrogate_keys, ids)
+            rows = (await connection.execute(SKIPS, {"uuids": list(ids)})).all()
+            decisions = await decisions_of(surrogate_keys, rows)
+        skips: dict[UpgradeId, list[CountedDecision]] = defaultdict(list)
+        for row, decided in zip(rows, decisions, strict=True):
+            skips[row.uuid].append(CountedDecision(decision=decided, count=row.instances))
+        return {upgrade_id: tuple(skips[upgrade_id]) for upgrade_id in ids}
 
 
 class SqlUpgradeRepository:
@@ -117,8 +195,9 @@ class SqlUpgradeRepository:
 
     async def known_request(self, idempotency_key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
         connection = self._session.connection
+        # Requests with the same key wait for each other, so that only the first adds an upgrade.
         await lock_subject(connection, "request", idempotency_key.caller, idempotency_key.key)
-        return await requests.find_request(connection, idempotency_key, since)
+        return await _find_request(connection, idempotency_key, since)
 
     async def lock_claimable(
         self, now: datetime, *, only: UpgradeId | None = None
@@ -135,5 +214,31 @@ class SqlUpgradeRepository:
 
     async def lock_prunable(self, before: datetime, limit: int) -> tuple[SqlLockedUpgrade, ...]:
         session = self._session
-        found = await upgrades.lock_prunable(session.connection, session.surrogate_keys, before, limit)
-        return tuple(SqlLockedUpgrade(session, upgrade, upgrade_keys) for upgrade, upgrade_keys in found)
+        bound = {"before": before, "limit": limit}
+        locked = [row.id for row in await session.connection.execute(LOCKED_FINISHED, bound)]
+        # A retry may have been committed while the first statement ran. The second statement has a new
+        # snapshot, so it sees the retry and leaves its upgrade out.
+        bound_locked = {**bound, "locked": locked}
+        rows = (await session.connection.execute(FINISHED_AND_LOCKED, bound_locked)).all()
+        prunable = await upgrades.upgrades_of(session.surrogate_keys, rows)
+        return tuple(
+            SqlLockedUpgrade(session, upgrade, upgrades.keys_of(row))
+            for upgrade, row in zip(prunable, rows, strict=True)
+        )
+
+
+async def _find_request(
+    connection: Connection, idempotency_key: IdempotencyKey, since: datetime
+) -> KnownRequest | None:
+    bound = {"caller": idempotency_key.caller, "key": idempotency_key.key, "since": since}
+    row = (await connection.execute(KNOWN_REQUEST, bound)).one_or_none()
+    return None if row is None else KnownRequest(digest=row.digest, upgrade_id=UpgradeId(row.uuid))
+
+
+def _listing(process_id: int | None, page: PageRequest) -> Select[Any]:
+    listing = UPGRADES.order_by(upgrade.c.id.desc()).limit(page.first + 1)
+    if process_id is not None:
+        listing = listing.where(upgrade.c.process_id == process_id)
+    if page.after is not None:
+        listing = listing.where(upgrade.c.id < literal(page.after, LONG))
+    return listing

@@ -1,17 +1,15 @@
-"""Reads, leases and writes the partitions of upgrades."""
+"""Reads partitions, and finds and locks the partition that a worker claims."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import BindParameter, bindparam, func, or_, select
 
 from uplift.domain.model.selection import UpgradeId, UpgradeSelection
 from uplift.domain.model.upgrade import Lease, Partition, Upgrade, UpgradeState
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import lock_subject
-from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import IS_WAITING, instance, outcome, partition, upgrade
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
@@ -103,25 +101,12 @@ REMAINING = (
     .order_by(partition.c.last_key)
     .execution_options(**RUN_INLINE)
 )
-REMAINING_OF_MANY = (
-    select(upgrade.c.uuid, *PARTITION_COLUMNS)
-    .join_from(ID_LIST, upgrade, upgrade.c.uuid == ID_LIST.c.uuid)
-    .join(partition, partition.c.upgrade_id == upgrade.c.id)
-    .order_by(partition.c.last_key)
-)
 LAST_EARLIER = select(func.coalesce(func.max(outcome.c.instance_id), 0)).where(
     outcome.c.upgrade_id == bindparam("of_upgrade")
 )
 LAST_INSTANCE = select(func.coalesce(func.max(instance.c.id), 0)).where(
     instance.c.process_id == bindparam("of_process")
 )
-ADD = insert(partition)
-SAVE = (
-    update(partition)
-    .where(IS_THIS_PARTITION)
-    .values({name: bindparam(f"new_{name}") for name in ("cursor", "lease_worker", "lease_until")})
-)
-END = delete(partition).where(IS_THIS_PARTITION)
 
 
 async def find_claimable(
@@ -170,17 +155,7 @@ async def remaining_partitions(
 ) -> tuple[Partition, ...]:
     """The remaining partitions of an upgrade, in the order of its selection."""
     rows = await connection.execute(REMAINING, {"of_upgrade": upgrade_keys.id})
-    return tuple(_partition(row, of) for row in rows)
-
-
-async def find_partitions(
-    connection: Connection, ids: Sequence[UpgradeId]
-) -> Mapping[UpgradeId, tuple[Partition, ...]]:
-    """The remaining partitions of each of these upgrades."""
-    found: dict[UpgradeId, list[Partition]] = defaultdict(list)
-    for row in await connection.execute(REMAINING_OF_MANY, bind_ids(ids)):
-        found[row.uuid].append(_partition(row, row.uuid))
-    return {upgrade_id: tuple(found[upgrade_id]) for upgrade_id in ids}
+    return tuple(partition_in(row, of) for row in rows)
 
 
 async def whole_partition(
@@ -196,38 +171,16 @@ async def whole_partition(
     return Partition(upgrade=of, cursor=0, last=found.scalar_one())
 
 
-async def add_partition(connection: Connection, upgrade_keys: UpgradeKeys, new: Partition) -> None:
-    await connection.execute_later(
-        ADD, {"upgrade_id": upgrade_keys.id, "last_key": new.last, **_changing(new)}
-    )
-
-
-async def save_partition(connection: Connection, upgrade_keys: UpgradeKeys, changed: Partition) -> None:
-    values = {f"new_{name}": value for name, value in _changing(changed).items()}
-    await connection.execute_later(SAVE, {"of_upgrade": upgrade_keys.id, "of_last": changed.last, **values})
-
-
-async def end_partition(connection: Connection, upgrade_keys: UpgradeKeys, done: Partition) -> None:
-    await connection.execute_later(END, {"of_upgrade": upgrade_keys.id, "of_last": done.last})
-
-
 async def _first(
     surrogate_keys: SurrogateKeys, rows: Sequence[Any]
 ) -> tuple[Upgrade, Partition, UpgradeKeys] | None:
     if not rows:
         return None
     (found,) = await upgrades_of(surrogate_keys, rows)
-    return found, _partition(rows[0], found.id), keys_of(rows[0])
+    return found, partition_in(rows[0], found.id), keys_of(rows[0])
 
 
-def _partition(row: Any, of: UpgradeId) -> Partition:
+def partition_in(row: Any, of: UpgradeId) -> Partition:
+    """The partition in a row with PARTITION_COLUMNS."""
     lease = None if row.lease_worker is None else Lease(worker=row.lease_worker, until=row.lease_until)
     return Partition(upgrade=of, cursor=row.cursor, last=row.last_key, lease=lease)
-
-
-def _changing(partition: Partition) -> dict[str, Any]:
-    return {
-        "cursor": partition.cursor,
-        "lease_worker": None if partition.lease is None else partition.lease.worker,
-        "lease_until": None if partition.lease is None else partition.lease.until,
-    }

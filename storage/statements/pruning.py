@@ -39,8 +39,8 @@ DELETE_NAMES = delete(selected).where(selected.c.upgrade_id == OF_UPGRADE)
 DELETE_PARTITIONS = delete(partition).where(
     partition.c.upgrade_id == OF_UPGRADE,
     partition.c.last_key.in_(
-        # A worker that has not noticed the end holds its partition, and then locks the upgrade, which this
-        # transaction has locked: waiting for the partition would deadlock.
+        # A worker that has not noticed the end locks its partition, and then waits for the upgrade that this
+        # transaction has locked. Waiting for its partition would be a deadlock, so skip it.
         select(partition.c.last_key)
         .where(partition.c.upgrade_id == OF_UPGRADE)
         .with_for_update(skip_locked=True)
@@ -50,10 +50,10 @@ HAS_OUTCOMES = select(exists().where(outcome.c.upgrade_id == OF_UPGRADE))
 
 
 async def prune_outcomes(connection: Connection, upgrade_keys: UpgradeKeys, old: Upgrade, limit: int) -> int:
-    """Delete the first outcomes of an upgrade, with the last one the ids of its request; returns how many.
+    """Delete the first outcomes of an upgrade, at most `limit`. Returns how many.
 
-    Ids without an instance behind the last outcome go with it, however many, and so do the ids that the
-    upgrade has not reached.
+    With the last outcome of an instance it deletes all remaining ids of the request, however many: processed
+    ids without an instance, which count as outcomes, and ids that the upgrade has not processed.
     """
     bound = {"of_id": upgrade_keys.id, "limit": limit}
 

@@ -1,4 +1,4 @@
-"""Reads the instances that a selection means at the moment."""
+"""Reads the instances that a selection includes now."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -21,10 +21,10 @@ from uplift.storage.statements.instances import INSTANCES, instances_of
 IS_LISTED = instance.c.uuid.in_(select(ID_LIST.c.uuid))
 LAST = select(func.max(instance.c.id)).where(instance.c.process_id == bindparam("process_id"))
 
-FIRST_REACH = 20_000
-"""How far ahead a page of cohorts looks first, in ids; then 8 times as far, and so on.
+FIRST_SPAN = 20_000
+"""Instance keys that the first statement for a page of cohorts scans. Each next one scans 8 times as many.
 
-A cohort of many ends early, and one of few costs no more than one pass over all, however many are asked for.
+The page of a large cohort is full early. All small cohorts together cost one pass over the process.
 """
 
 
@@ -65,19 +65,23 @@ async def cohort_pages(
     page: PageRequest,
 ) -> Mapping[Cohort, Page[Instance]]:
     """The instances of a selection in each cohort, a page of each."""
-    numbers = await surrogate_keys.known_position_ids(process_id, {cohort.position for cohort in cohorts})
+    position_ids = await surrogate_keys.known_position_ids(
+        process_id, {cohort.position for cohort in cohorts}
+    )
     listed: dict[Cohort, list[tuple[int, Instance]]] = defaultdict(list)
     last = (await connection.execute(LAST, {"process_id": process_id})).scalar_one() or 0
     bound = bind_ids(selection.named_ids)
-    begin, reach = page.after or 0, FIRST_REACH if selection.size is None else last
+    begin, span = page.after or 0, FIRST_SPAN if selection.size is None else last
     while begin < last:
-        short = [
-            cohort for cohort in cohorts if cohort.position in numbers and len(listed[cohort]) <= page.first
+        incomplete = [
+            cohort
+            for cohort in cohorts
+            if cohort.position in position_ids and len(listed[cohort]) <= page.first
         ]
-        for batch in batches(short):
-            cohort_keys = [(cohort.version, cohort.status, numbers[cohort.position]) for cohort in batch]
+        for batch in batches(incomplete):
+            cohort_keys = [(cohort.version, cohort.status, position_ids[cohort.position]) for cohort in batch]
             listing = _listing(process_id, selection, cohort_keys, page.first)
-            rows = (await connection.execute(listing, {**bound, "begin": begin, "end": begin + reach})).all()
+            rows = (await connection.execute(listing, {**bound, "begin": begin, "end": begin + span})).all()
             members = zip(
                 await cohorts_of(surrogate_keys, rows),
                 rows,
@@ -86,7 +90,7 @@ async def cohort_pages(
             )
             for cohort, row, member in members:
                 listed[cohort].append((row.id, member))
-        begin, reach = begin + reach, reach * 8
+        begin, span = begin + span, span * 8
     return {cohort: page_of(listed[cohort], page.first) for cohort in cohorts}
 
 
@@ -116,7 +120,8 @@ def _is_selected(selection: Selection, process_id: int) -> ColumnElement[bool]:
 
 
 def _is_listed(process_id: int) -> ColumnElement[bool]:
-    # SQLite takes a process for small: by its index it would walk all instances to find a few ids.
+    # `+ 0` keeps SQLite from the index on processes. It assumes that a process has few instances, and would
+    # scan all of them to find a few ids.
     return IS_LISTED & (instance.c.process_id + 0 == process_id)
 
 

@@ -1,40 +1,32 @@
 """Reads and writes upgrades."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     Integer,
-    Select,
     bindparam,
     func,
     insert,
-    literal,
-    or_,
     select,
     update,
 )
 
-from uplift.domain.model.decision import CountedDecision, ReasonCode
-from uplift.domain.model.paging import Page, PageRequest, page_of
+from uplift.domain.model.decision import ReasonCode
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import SelectionKind, UpgradeId, UpgradeSelection
-from uplift.domain.model.upgrade import RATED_FROM, RATED_UPGRADES, UNFINISHED, Upgrade, UpgradeState
+from uplift.domain.model.upgrade import UNFINISHED, Upgrade, UpgradeState
 from uplift.storage.sql.codecs import decode_mappings, encode_mappings
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
-from uplift.storage.sql.tables import IS_ACTIVE, decision, instance, outcome, selected, upgrade
-from uplift.storage.sql.types import LONG
+from uplift.storage.sql.tables import IS_ACTIVE, instance, outcome, selected, upgrade
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.sqlite.prepared import RUN_INLINE
-from uplift.storage.statements.decisions import decisions_of, stored_code
+from uplift.storage.statements.decisions import stored_code
 
 earlier = upgrade.alias("earlier")
-other = upgrade.alias("other")
 OF_UUID = select(earlier.c.uuid).where(earlier.c.id == upgrade.c.of_upgrade_id).scalar_subquery()
 UPGRADE_COLUMNS = (
     *(column for column in upgrade.c if column.key != "uuid"),
@@ -44,37 +36,12 @@ UPGRADE_COLUMNS = (
 UPGRADES = select(*UPGRADE_COLUMNS)
 UPGRADE = UPGRADES.where(upgrade.c.uuid == bindparam("uuid")).execution_options(**RUN_INLINE)
 LOCKED_UPGRADE = UPGRADE.with_for_update(of=upgrade, key_share=True)
-UPGRADES_BY_UUID = UPGRADES.where(upgrade.c.uuid.in_(bindparam("uuids", expanding=True)))
 COUNT_UNFINISHED = (
     select(upgrade.c.state, func.count().label("unfinished"))
     .where(upgrade.c.state.in_(UNFINISHED))
     .group_by(upgrade.c.state)
 )
-FINISHED_BEFORE = (
-    UPGRADES.where(
-        upgrade.c.state.not_in(UNFINISHED),
-        upgrade.c.finished_at < bindparam("before"),
-        or_(upgrade.c.pruned_at.is_(None), upgrade.c.first_instance_id.is_not(None)),
-        upgrade.c.id.not_in(
-            select(other.c.of_upgrade_id).where(
-                other.c.state.in_(UNFINISHED), other.c.of_upgrade_id.is_not(None)
-            )
-        ),
-    )
-    .order_by(upgrade.c.id)
-    .limit(bindparam("limit"))
-)
-LOCKED_FINISHED = FINISHED_BEFORE.with_only_columns(upgrade.c.id).with_for_update(
-    of=upgrade, key_share=True, skip_locked=True
-)
-FINISHED_AND_LOCKED = FINISHED_BEFORE.where(upgrade.c.id.in_(bindparam("locked", expanding=True)))
-RATED = (
-    select((upgrade.c.upgraded + upgrade.c.skipped).label("total"), upgrade.c.worked)
-    .where(upgrade.c.upgraded + upgrade.c.skipped >= RATED_FROM)
-    .order_by(upgrade.c.id.desc())
-    .limit(RATED_UPGRADES)
-)
-NUMBER = select(upgrade.c.id).where(upgrade.c.uuid == bindparam("uuid"))
+UPGRADE_KEY = select(upgrade.c.id).where(upgrade.c.uuid == bindparam("uuid"))
 ADD_UPGRADE = insert(upgrade)
 ADD_SELECTED = insert(selected).from_select(
     ["upgrade_id", "place", "ordinal", "uuid", "instance_id"],
@@ -102,13 +69,13 @@ ADD_EXCLUDED = insert(selected).from_select(
     .join_from(ID_LIST, instance, instance.c.uuid == ID_LIST.c.uuid)
     .where(instance.c.process_id == bindparam("process_id")),
 )
-"""In the places of their instances, so that each chunk finds those that lie in it."""
+"""The place of an excluded id is the key of its instance, so that a chunk finds the ids in its range."""
 COUNT_EXCLUDED = (
     select(func.count())
     .join_from(selected, instance, instance.c.id == selected.c.instance_id)
     .where(selected.c.upgrade_id == bindparam("upgrade_id"), IS_ACTIVE)
 )
-CHANGING = (
+CHANGING_COLUMNS = (
     "state",
     "started_at",
     "finished_at",
@@ -120,14 +87,14 @@ CHANGING = (
     "excluded",
     "error",
 )
-"""What changes of an upgrade after it was requested."""
+"""The columns that change after an upgrade is requested."""
 SAVE_UPGRADE = (
     update(upgrade)
     .where(upgrade.c.id == bindparam("of_id"))
     .values(
         {
-            **{name: bindparam(f"new_{name}") for name in CHANGING},
-            # Two seeks in the key of the outcomes, however many there are.
+            **{name: bindparam(f"new_{name}") for name in CHANGING_COLUMNS},
+            # MIN and MAX are two seeks in the primary key of the outcomes, however many there are.
             **{
                 name: select(bound(outcome.c.instance_id))
                 .where(outcome.c.upgrade_id == bindparam("of_id"))
@@ -137,16 +104,10 @@ SAVE_UPGRADE = (
         }
     )
 )
-SKIPS = (
-    select(upgrade.c.uuid, decision)
-    .join_from(upgrade, decision, decision.c.upgrade_id == upgrade.c.id)
-    .where(upgrade.c.uuid.in_(bindparam("uuids", expanding=True)), decision.c.to_position_id.is_(None))
-    .order_by(decision.c.upgrade_id, decision.c.version, decision.c.status, decision.c.position_id)
-)
 
 
 async def count_unfinished(connection: Connection) -> Mapping[UpgradeState, int]:
-    """How many unfinished upgrades there are of each state; a state of which there is none is left out."""
+    """The number of upgrades in each unfinished state. States without an upgrade are absent."""
     rows = await connection.execute(COUNT_UNFINISHED)
     return {row.state: row.unfinished for row in rows}
 
@@ -154,74 +115,26 @@ async def count_unfinished(connection: Connection) -> Mapping[UpgradeState, int]
 async def find_upgrade(
     connection: Connection, surrogate_keys: SurrogateKeys, upgrade_id: UpgradeId
 ) -> tuple[Upgrade, UpgradeKeys] | None:
-    """Find an upgrade, with its surrogate keys."""
+    """The upgrade and its surrogate keys."""
     return await _first(surrogate_keys, (await connection.execute(UPGRADE, {"uuid": upgrade_id})).all())
 
 
 async def lock_upgrade(
     connection: Connection, surrogate_keys: SurrogateKeys, upgrade_id: UpgradeId
 ) -> tuple[Upgrade, UpgradeKeys] | None:
-    """As `find_upgrade`, and lock the upgrade until the transaction ends."""
+    """As `find_upgrade`, but lock the row of the upgrade until the transaction ends."""
     return await _first(
         surrogate_keys, (await connection.execute(LOCKED_UPGRADE, {"uuid": upgrade_id})).all()
     )
 
 
-async def find_upgrades(
-    connection: Connection, surrogate_keys: SurrogateKeys, ids: Sequence[UpgradeId]
-) -> Mapping[UpgradeId, Upgrade]:
-    """Those of these upgrades that exist."""
-    rows = (await connection.execute(UPGRADES_BY_UUID, {"uuids": list(ids)})).all()
-    return {found.id: found for found in await upgrades_of(surrogate_keys, rows)}
-
-
-async def upgrade_page(
-    connection: Connection, surrogate_keys: SurrogateKeys, key: ProcessKey | None, page: PageRequest
-) -> Page[Upgrade]:
-    process_id = None if key is None else await surrogate_keys.process_id(key)
-    if key is not None and process_id is None:
-        return page_of((), page.first)
-    rows = (await connection.execute(_listing(process_id, page))).all()
-    found = await upgrades_of(surrogate_keys, rows)
-    return page_of(((row.id, upgrade) for row, upgrade in zip(rows, found, strict=True)), page.first)
-
-
-async def lock_prunable(
-    connection: Connection, surrogate_keys: SurrogateKeys, before: datetime, limit: int
-) -> list[tuple[Upgrade, UpgradeKeys]]:
-    """Lock the oldest upgrades that finished before a time and are not fully pruned."""
-    bound = {"before": before, "limit": limit}
-    locked = [row.id for row in await connection.execute(LOCKED_FINISHED, bound)]
-    # A retry of one may have been committed while the first statement waited. A second statement has a
-    # snapshot of its own, and so sees it.
-    rows = (await connection.execute(FINISHED_AND_LOCKED, {**bound, "locked": locked})).all()
-    return list(zip(await upgrades_of(surrogate_keys, rows), map(keys_of, rows), strict=True))
-
-
-async def measure_rate(connection: Connection) -> float | None:
-    """Outcomes a second of work in the latest large upgrades."""
-    rows = (await connection.execute(RATED)).all()
-    seconds = sum(row.worked.total_seconds() for row in rows)
-    return sum(row.total for row in rows) / seconds if seconds else None
-
-
-async def find_decisions(
-    connection: Connection, surrogate_keys: SurrogateKeys, ids: Sequence[UpgradeId]
-) -> Mapping[UpgradeId, tuple[CountedDecision, ...]]:
-    rows = (await connection.execute(SKIPS, {"uuids": list(ids)})).all()
-    found: dict[UpgradeId, list[CountedDecision]] = defaultdict(list)
-    for row, decided in zip(rows, await decisions_of(surrogate_keys, rows), strict=True):
-        found[row.uuid].append(CountedDecision(decision=decided, count=row.instances))
-    return {upgrade_id: tuple(found[upgrade_id]) for upgrade_id in ids}
-
-
 async def add_upgrade(
     connection: Connection, process_id: int, new: Upgrade, selection: UpgradeSelection
 ) -> tuple[Upgrade, UpgradeKeys]:
-    """Add an upgrade and the ids of its request; returns it with its surrogate keys."""
-    of_id = None if selection.of is None else await _number(connection, selection.of)
+    """Add an upgrade and the ids of its request. Returns the upgrade and its surrogate keys."""
+    of_id = None if selection.of is None else await _surrogate_key(connection, selection.of)
     added = await connection.execute(ADD_UPGRADE, _row(new, process_id, of_id))
-    assert added.inserted_primary_key is not None, "an INSERT of one row tells its key"
+    assert added.inserted_primary_key is not None, "an INSERT of one row returns its key"
     upgrade_keys = UpgradeKeys(id=added.inserted_primary_key[0], process_id=process_id, of_upgrade_id=of_id)
     bound = {"upgrade_id": upgrade_keys.id, "process_id": process_id}
     if selection.kind is SelectionKind.BY_IDS and selection.named_ids:
@@ -241,9 +154,9 @@ async def save_upgrade(connection: Connection, upgrade_keys: UpgradeKeys, change
 
 
 async def upgrades_of(surrogate_keys: SurrogateKeys, rows: Sequence[Any]) -> list[Upgrade]:
-    """The upgrades that rows with UPGRADE_COLUMNS are."""
-    keys = await surrogate_keys.process_keys(row.process_id for row in rows)
-    return [_upgrade(row, keys[row.process_id]) for row in rows]
+    """The upgrade in each row with UPGRADE_COLUMNS."""
+    process_keys = await surrogate_keys.process_keys(row.process_id for row in rows)
+    return [_upgrade(row, process_keys[row.process_id]) for row in rows]
 
 
 async def _first(surrogate_keys: SurrogateKeys, rows: Sequence[Any]) -> tuple[Upgrade, UpgradeKeys] | None:
@@ -258,24 +171,15 @@ def keys_of(row: Any) -> UpgradeKeys:
     return UpgradeKeys(id=row.id, process_id=row.process_id, of_upgrade_id=row.of_upgrade_id)
 
 
-async def _number(connection: Connection, upgrade_id: UpgradeId) -> int:
-    number: int = (await connection.execute(NUMBER, {"uuid": upgrade_id})).scalar_one()
-    return number
+async def _surrogate_key(connection: Connection, upgrade_id: UpgradeId) -> int:
+    surrogate_key: int = (await connection.execute(UPGRADE_KEY, {"uuid": upgrade_id})).scalar_one()
+    return surrogate_key
 
 
-def _listing(process_id: int | None, page: PageRequest) -> Select[Any]:
-    listing = UPGRADES.order_by(upgrade.c.id.desc()).limit(page.first + 1)
-    if process_id is not None:
-        listing = listing.where(upgrade.c.process_id == process_id)
-    if page.after is not None:
-        listing = listing.where(upgrade.c.id < literal(page.after, LONG))
-    return listing
-
-
-def _upgrade(row: Any, key: ProcessKey) -> Upgrade:
+def _upgrade(row: Any, process_key: ProcessKey) -> Upgrade:
     return Upgrade(
         id=UpgradeId(row.upgrade_uuid),
-        process=key,
+        process=process_key,
         selection=row.selection,
         target_version=row.target_version,
         state=row.state,
