@@ -31,7 +31,7 @@ class UpliftError(Exception):
     """A refused request. Nothing was written.
 
     `field` is the path of the invalid input, and empty if the error concerns no single input. It has the
-    names of the domain, which each front door translates to its own.
+    names of the domain, which each API translates to its own.
     """
 
     code: ClassVar[ErrorCode]
@@ -167,7 +167,7 @@ class StoreUnavailable(UpliftError):
 class InvalidSelection(UpliftError):
     """The request does not select instances in exactly one way.
 
-    `field` holds every invalid field, in the names that the front door passed.
+    `field` holds every invalid field, in the names that the API passed.
     """
 
     code = ErrorCode.INVALID_SELECTION

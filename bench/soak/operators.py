@@ -22,7 +22,7 @@ BREATH = 0.02
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedRequest:
-    """A request to upgrade, in the form of both front doors."""
+    """A request to upgrade, in the form of both APIs."""
 
     requested: RequestedUpgrade
     selection: dict[str, Any]
@@ -138,7 +138,7 @@ class OperationsClient:
             await self._control("cancelUpgrade", upgrade)
 
     async def repeat(self) -> None:
-        """The same request under the same key is one upgrade, by whichever front door."""
+        """The same request under the same key is one upgrade, by either API."""
         prepared, key = self._some_ids(), self._client.any_key()
         first = await self._by_graphql("upgrade by ids", prepared, idempotencyKey=key)
         again = await self._by_rest("REST by ids, repeated", prepared, **{"idempotency-key": f'"{key}"'})

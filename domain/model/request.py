@@ -1,7 +1,7 @@
 """The requests that lead to an upgrade: to upgrade instances, to retry an upgrade, and to undo one.
 
-Every front door builds one of these values, and the use cases `request_upgrade`, `request_retry` and
-`request_undo` store them.
+Both APIs and the command line build one of these values, and the use cases `request_upgrade`,
+`request_retry` and `request_undo` store them.
 """
 
 from collections.abc import Sequence

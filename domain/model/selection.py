@@ -104,7 +104,7 @@ class SelectionFields:
     """What the caller calls the three parts of a selection.
 
     Errors use these names in `message` and `field`. The defaults are those of `by_ids` and `all_active`; each
-    front door passes its own, because a message about two fields helps only in the words of the caller.
+    API passes its own, because a message about two fields helps only in the words of the caller.
     """
 
     ids: str = "ids"

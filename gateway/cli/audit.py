@@ -50,7 +50,7 @@ def prune(
     ],
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Delete the outcomes of old upgrades. Their counts stay, but they can no longer be retried or undone."""
+    """Delete the outcomes of old upgrades. Counts stay, but retry and undo are no longer possible."""
 
     async def delete() -> int:
         async with opened_store(settings_with(database_url=database_url), must_exist=True) as store:

@@ -27,7 +27,9 @@ def upgrade(
     process: Annotated[str, typer.Argument(metavar="NAMESPACE/CODE", help="The process.")],
     ids: Annotated[
         list[UUID] | None,
-        typer.Option("--id", parser=parse_id, metavar="UUID", help="An instance to upgrade."),
+        typer.Option(
+            "--id", parser=parse_id, metavar="UUID", help="An instance to upgrade; can be repeated."
+        ),
     ] = None,
     ids_from: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A file of ids, one per line; - is standard input.")
@@ -37,7 +39,9 @@ def upgrade(
     ] = False,
     excluded: Annotated[
         list[UUID] | None,
-        typer.Option("--except", parser=parse_id, metavar="UUID", help="An instance to exclude."),
+        typer.Option(
+            "--except", parser=parse_id, metavar="UUID", help="An instance to exclude; can be repeated."
+        ),
     ] = None,
     excluded_from: Annotated[
         Path | None,

@@ -1,4 +1,4 @@
-"""Tests that any key reads the status of an upgrade, whichever front door the upgrade came by."""
+"""Tests that any key reads the status of an upgrade, whichever API requested the upgrade."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

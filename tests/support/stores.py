@@ -22,7 +22,7 @@ from uplift.testing.stores import Around
 STORES = ("memory", "sqlite", "postgres")
 """The kinds of stores."""
 SERVED = ("sqlite", "postgres")
-"""Those that a gateway serves: what a front door answers is tried on both, unless no store is asked."""
+"""The stores that a gateway serves: tests of the APIs run on both, unless they need no store."""
 
 _DELETES = [f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)]
 EMPTY = {

@@ -1,4 +1,4 @@
-"""Tests that every front door reads the same spellings of an id."""
+"""Tests that both APIs and the command line read the same spellings of an id."""
 
 import csv
 import io

@@ -51,7 +51,7 @@ SPELLINGS = [
     WAITING_1.urn,
     WAITING_1.urn.upper(),
 ]
-"""One id in every spelling that is read."""
+"""One id in every accepted spelling."""
 
 _SOME_ID = str(WAITING_1)
 LOOKALIKES = [
