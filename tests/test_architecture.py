@@ -102,13 +102,13 @@ def test_the_contract_tests_need_only_what_they_say() -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_every_module_says_what_question_it_answers(package: str) -> None:
-    silent = [
+def test_every_module_has_a_docstring(package: str) -> None:
+    without = [
         str(module.relative_to(ROOT))
         for module in modules_of(package)
         if not ast.get_docstring(ast.parse(module.read_text(encoding="utf-8")))
     ]
-    assert silent == []
+    assert without == []
 
 
 def test_these_are_all_our_packages() -> None:

@@ -41,7 +41,7 @@ def often(is_long: bool) -> settings:
     return settings(max_examples=LONG if is_long else SHORT, suppress_health_check=[HealthCheck.too_slow])
 
 
-def test_an_answer_has_what_was_asked_in_the_types_of_the_schema(
+def test_an_answer_has_the_requested_fields_in_the_types_of_the_schema(
     gateway: Gateway, ask: Ask, often: settings
 ) -> None:
     seen: Counter[bool] = Counter()

@@ -21,7 +21,7 @@ def types_in(hint: Any) -> Iterator[Any]:
         yield hint
 
 
-def hints_of(exported: Any) -> Iterator[Any]:
+def annotations_of(exported: Any) -> Iterator[Any]:
     """The type hints of a function, or of the fields and public properties of a class."""
     if inspect.isfunction(exported) or dataclasses.is_dataclass(exported):
         yield from get_type_hints(exported).values()
@@ -48,7 +48,7 @@ def test_every_type_that_an_exported_name_uses_is_exported() -> None:
         used
         for exported in EXPORTED.values()
         if not exported.__module__.startswith(OF_THEIR_OWN)
-        for hint in hints_of(exported)
+        for hint in annotations_of(exported)
         for used in types_in(hint)
         if used.__module__.startswith("uplift.") and not used.__module__.startswith(OF_THEIR_OWN)
     }

@@ -39,5 +39,5 @@ def file(template: Template, tmp_path: Path) -> Iterator[Path]:
     copy = tmp_path / "uplift.sqlite"
     shutil.copyfile(template.file, copy)
     yield copy
-    for left in tmp_path.glob("uplift.sqlite*"):
-        left.unlink()
+    for leftover in tmp_path.glob("uplift.sqlite*"):
+        leftover.unlink()

@@ -163,7 +163,9 @@ def must_tell_the_truth(file: Path, upgrade: UUID, untouched: Path) -> Progress:
             GROUP BY 1, 2, 3, 4, 5"""
         found = {row[:5]: row[5] for row in connection.execute(recorded, (number, number, number))}
         assert {key for key in found if not key[3]} == set(), found
-        assert {key for key in found if key[1] and key[2] != PENDING} == set(), "only who waits is moved"
+        assert {key for key in found if key[1] and key[2] != PENDING} == set(), (
+            "only waiting instances are moved"
+        )
         assert {key for key in found if key[0] and not key[1] and key[2] == PENDING} == set(), found
         assert {key for key in found if key[2] <= RUNNING and key[0] == key[4]} == set(), found
         assert sum(count for key, count in found.items() if key[0] and key[1]) == upgraded

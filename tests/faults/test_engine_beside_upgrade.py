@@ -97,7 +97,7 @@ def must_have_disturbed_nothing(file: Path, upgrade: UUID, reports: list[Report]
             found = (found_status, found_position)
             assert found_version == version, "each has its one outcome"
             assert found in (was, will_be)
-            assert (to is not None) == (found_status == PENDING), "only who waits is moved"
+            assert (to is not None) == (found_status == PENDING), "only waiting instances are moved"
             assert now_version == (TARGET if found_status == PENDING else version)
             seen["upgraded" if found_status == PENDING else "skipped"] += 1
             if uuid in said and was != will_be:

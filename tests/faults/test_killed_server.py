@@ -43,14 +43,14 @@ def killed_upgrade(file: Path, template: Template, chance: Random, *, by_rest: b
 
 
 @pytest.mark.parametrize("seed", [1])
-def test_an_upgrade_survives_that_its_server_is_killed(
+def test_an_upgrade_survives_the_kill_of_its_server(
     template: Template, file: Path, is_long: bool, seed: int
 ) -> None:
     chance = Random(seed)
     goal_kills, kills, by_rest = 100 if is_long else KILLS, 0, True
     while kills < goal_kills:
-        for left in file.parent.glob(f"{file.name}*"):
-            left.unlink()
+        for leftover in file.parent.glob(f"{file.name}*"):
+            leftover.unlink()
         shutil.copyfile(template.file, file)
         hits = killed_upgrade(file, template, chance, by_rest=by_rest)
         assert hits > 0

@@ -125,7 +125,7 @@ class World(NamedTuple):
     def must_tell_the_truth(self, upgrade: UUID) -> None:
         """Check, at any moment, that outcomes explain what moved, and that nothing else changed.
 
-        Who is active and has no outcome is still covered by a partition, and nobody else is.
+        The partitions cover exactly the active instances without an outcome.
         """
         assert self.ask(LIES_SO_FAR)[0] == 0
         assert self.ask(COUNTS_SO_FAR, upgrade)[0] is True
@@ -136,22 +136,22 @@ class World(NamedTuple):
     def progress(self, upgrade: UUID) -> Any:
         return self.ask(PROGRESS, upgrade)
 
-    def all_share(self, upgrade: UUID) -> bool:
+    def all_work(self, upgrade: UUID) -> bool:
         """Whether each of the gateways has a partition of the upgrade now."""
         now = self.progress(upgrade)
         assert now["state"] != UPGRADE_COMPLETED, "faults come too late"
         return all(partitions_of(gateway, now) > 0 for gateway in self.gateways)
 
-    def until_all_share(self, upgrade: UUID) -> None:
-        until(lambda: self.all_share(upgrade), "all gateways work on the upgrade")
+    def until_all_work(self, upgrade: UUID) -> None:
+        until(lambda: self.all_work(upgrade), "all gateways work on the upgrade")
 
-    def freeze_while_all_share(self, upgrade: UUID) -> None:
+    def freeze_while_all_work(self, upgrade: UUID) -> None:
         """Suspend the first gateway inside a transaction, while both have a partition of the upgrade."""
         # The database does not end a client that is suspended after half a statement: its state is "active".
         freeze_when(
             self.gateways[0],
             lambda: (
-                "active" not in self.states() and self.all_share(upgrade) and not is_idle(self.gateways[0])
+                "active" not in self.states() and self.all_work(upgrade) and not is_idle(self.gateways[0])
             ),
         )
 
@@ -248,7 +248,7 @@ async def populate(server: Server) -> str:
 def test_another_gateway_goes_on_when_one_is_killed(world: World) -> None:
     killed, other = world.gateways
     upgrade = world.upgrade_all()
-    world.freeze_while_all_share(upgrade)
+    world.freeze_while_all_work(upgrade)
     killed.kill()
     assert partitions_of(killed, world.progress(upgrade)) > 0, "what it had is left to the other"
     world.must_tell_the_truth(upgrade)
@@ -256,10 +256,12 @@ def test_another_gateway_goes_on_when_one_is_killed(world: World) -> None:
     assert other.is_running
 
 
-def test_what_a_gateway_had_that_was_stopped_beyond_its_lease_is_taken_over(world: World) -> None:
+def test_another_gateway_claims_the_partitions_of_one_that_was_suspended_beyond_its_lease(
+    world: World,
+) -> None:
     frozen, _ = world.gateways
     upgrade = world.upgrade_all()
-    world.freeze_while_all_share(upgrade)
+    world.freeze_while_all_work(upgrade)
     stopped = world.progress(upgrade)
     until(lambda: world.progress(upgrade)["total"] > stopped["total"], "the other works on")
     until(lambda: partitions_of(frozen, world.progress(upgrade)) == 0, "the other takes all of it over")
@@ -270,7 +272,7 @@ def test_what_a_gateway_had_that_was_stopped_beyond_its_lease_is_taken_over(worl
     assert [gateway.ask("/readyz").status for gateway in world.gateways] == [200, 200]
 
 
-def test_a_gateway_that_was_stopped_beyond_its_lease_writes_nothing_more(
+def test_a_gateway_that_was_suspended_beyond_its_lease_writes_nothing_more(
     server: Server, key: str, tmp_path: Path
 ) -> None:
     """The other gateway claims all remaining partitions and dies. Its long lease protects them."""
@@ -285,7 +287,7 @@ def test_a_gateway_that_was_stopped_beyond_its_lease_writes_nothing_more(
 
         def is_between_chunks() -> bool:
             # Inside a transaction the database would end it, and the gateway would send nothing more.
-            return world.states() == {"idle"} and world.all_share(upgrade) and not is_idle(frozen)
+            return world.states() == {"idle"} and world.all_work(upgrade) and not is_idle(frozen)
 
         freeze_when(frozen, is_between_chunks)
 
@@ -312,7 +314,7 @@ def test_a_gateway_that_was_stopped_beyond_its_lease_writes_nothing_more(
 
 def test_connections_that_are_cut_again_and_again_cost_nothing_but_time(world: World) -> None:
     upgrade = world.upgrade_all()
-    world.until_all_share(upgrade)
+    world.until_all_work(upgrade)
     for _ in range(5):
         world.ask(CUT)
         time.sleep(0.1)
@@ -322,7 +324,7 @@ def test_connections_that_are_cut_again_and_again_cost_nothing_but_time(world: W
 
 def test_gateways_outlive_their_database(world: World) -> None:
     upgrade = world.upgrade_all()
-    world.until_all_share(upgrade)
+    world.until_all_work(upgrade)
     world.server.stop(mode="immediate")
     try:
         assert [gateway.ask("/readyz").status for gateway in world.gateways] == [503, 503]
@@ -342,7 +344,7 @@ def test_the_same_request_of_both_gateways_is_carried_out_once(world: World) -> 
     world.must_come_to_the_truth(upgrade)
 
 
-def test_an_upgrade_survives_that_its_server_is_killed(
+def test_an_upgrade_survives_the_kill_of_its_server(
     server: Server, key: str, tmp_path: Path, is_long: bool
 ) -> None:
     chance = Random(3)
@@ -378,7 +380,7 @@ def has_come_to(world: World, upgrade: UUID, total: int) -> bool:
 
 
 @pytest.mark.parametrize("gateway", [0, 1])
-def test_an_upgrade_that_several_gateways_share_is_paused_resumed_and_cancelled_by_any(
+def test_any_gateway_pauses_resumes_and_cancels_an_upgrade_that_several_run(
     world: World, gateway: int
 ) -> None:
     upgrade = world.upgrade_all()
@@ -399,12 +401,12 @@ def test_an_upgrade_that_several_gateways_share_is_paused_resumed_and_cancelled_
         total: int = stopped["total"]
         return total
 
-    world.until_all_share(upgrade)
+    world.until_all_work(upgrade)
     change("pauseUpgrade")
     paused = must_stand_still(UPGRADE_PAUSED)
     change("resumeUpgrade")
     until(lambda: world.progress(upgrade)["total"] > paused, "the work goes on")
-    world.until_all_share(upgrade)
+    world.until_all_work(upgrade)
     change("cancelUpgrade")
     assert must_stand_still(UPGRADE_CANCELLED) > paused
 

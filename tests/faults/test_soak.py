@@ -236,7 +236,7 @@ async def test_the_judge_misses_an_upgrade_that_is_lost(life: Life) -> None:
     assert broken == f"upgrades that were not requested, or are lost: {{{an_upgrade_id(404)!r}}}"
 
 
-async def test_the_judge_sees_an_upgrade_that_nobody_asked_for(life: Life) -> None:
+async def test_the_verdict_reports_an_upgrade_that_was_not_requested(life: Life) -> None:
     [(first, _), *others] = life.ledger.upgrades.items()
     ledger = replace(life.ledger, upgrades=dict(others))
     [broken] = await broken_laws(life.file, ledger)

@@ -83,16 +83,16 @@ def control(program: Program, name: str, upgrade: UUID) -> None:
     )
 
 
-def must_be_given_back(program: Program, file: Path, upgrade: UUID, template: Template) -> None:
+def must_be_released(program: Program, file: Path, upgrade: UUID, template: Template) -> None:
     """Check that the upgrade waits half way for another worker, and that no request was cancelled."""
-    left = progress_of(file, upgrade)
-    assert (left.state, left.worker) == (QUEUED, None)
+    progress = progress_of(file, upgrade)
+    assert (progress.state, progress.worker) == (QUEUED, None)
     assert 0 < must_tell_the_truth(file, upgrade, template.file).total < 200_000
     assert "Traceback" not in program.log
     assert "cancelled by shutdown" not in program.log
 
 
-def test_a_server_that_stops_lets_all_go_who_wait_and_gives_its_upgrade_back(
+def test_a_stopping_server_answers_waiting_clients_and_releases_its_upgrade(
     template: Template, file: Path
 ) -> None:
     with (
@@ -134,7 +134,7 @@ def test_a_server_that_stops_lets_all_go_who_wait_and_gives_its_upgrade_back(
         answer = would_rather_not_wait.result()
         assert (answer.status, answer.body["state"]) == (202, "PAUSED")
         assert answer.headers["location"] == f"/pub/v1/bpm/upgrades/{third}"
-        must_be_given_back(program, file, first, template)
+        must_be_released(program, file, first, template)
 
 
 def test_a_worker_that_stops_gives_its_upgrade_back(template: Template, file: Path) -> None:
@@ -143,7 +143,7 @@ def test_a_worker_that_stops_gives_its_upgrade_back(template: Template, file: Pa
         with started("worker", file, template.key, UPLIFT_STOP_SECONDS=NEVER) as worker:
             until(lambda: progress_of(file, upgrade).total > 0, "the worker works")
             assert worker.stop() == 0
-            must_be_given_back(worker, file, upgrade, template)
+            must_be_released(worker, file, upgrade, template)
 
 
 def refuses(program: Program) -> bool:

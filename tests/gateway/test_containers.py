@@ -71,7 +71,7 @@ def test_the_image_is_built_of_what_is_there() -> None:
     assert {"src", *links} <= set(copied)
 
 
-def test_the_image_runs_the_server_as_somebody_without_rights(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_image_runs_the_server_as_an_unprivileged_user(monkeypatch: pytest.MonkeyPatch) -> None:
     assert values_of("USER") == ["10001"]
     assert [json.loads(value) for value in values_of("ENTRYPOINT")] == [["tini", "--", "uplift"]]
     assert [json.loads(value) for value in values_of("CMD")] == [["serve"]]
@@ -82,7 +82,7 @@ def test_the_image_runs_the_server_as_somebody_without_rights(monkeypatch: pytes
 
 
 @pytest.mark.parametrize("service", OURS)
-def test_a_service_runs_a_command_with_settings_that_there_are(
+def test_a_service_runs_an_existing_command_with_existing_settings(
     service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command, environment = OURS[service]["command"], OURS[service]["environment"]

@@ -76,12 +76,12 @@ class SilentStore(InMemoryStore):
 
     def __init__(self) -> None:
         super().__init__()
-        self.is_asked = asyncio.Event()
+        self.is_polled = asyncio.Event()
         overlaid = Overlay(self.upgrades, claimable=self._claimable)
         self.upgrades = overlaid  # type: ignore[assignment]  # the fault
 
     async def _claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
-        self.is_asked.set()
+        self.is_polled.set()
         await asyncio.Event().wait()
         return None
 
@@ -90,7 +90,7 @@ async def test_what_takes_longer_than_the_stop_timeout_is_cancelled() -> None:
     store = SilentStore()
     with capture_logs() as logs:
         async with running_worker(store, stop_timeout=0.01):
-            await store.is_asked.wait()
+            await store.is_polled.wait()
     assert [line["event"] for line in logs] == ["chunks cancelled by shutdown"]
 
 

@@ -80,7 +80,7 @@ async def test_reports_an_upgrade_that_was_done_at_once(client: httpx2.AsyncClie
 
 
 @pytest.mark.parametrize("wait", ["wait=0", "wait=1", 'wait="1"', "WAIT = 1", "wait=000000001"])
-async def test_a_client_that_waits_gets_the_end_of_what_takes_less(
+async def test_a_waiting_client_gets_the_end_of_a_short_upgrade(
     client: httpx2.AsyncClient, wait: str
 ) -> None:
     reply = await prefer(client, f"respond-async, {wait}", body=ONE)
@@ -88,7 +88,7 @@ async def test_a_client_that_waits_gets_the_end_of_what_takes_less(
     assert "preference-applied" not in reply.headers
 
 
-async def test_a_client_that_waits_gets_the_end_when_it_comes(
+async def test_a_waiting_client_gets_the_end_of_the_upgrade(
     client: httpx2.AsyncClient, rest_store: Store, rest_worker: Worker
 ) -> None:
     async with running_worker(rest_store, rest_worker):

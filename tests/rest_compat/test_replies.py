@@ -97,7 +97,7 @@ async def test_lists_at_most_a_thousand_skipped_instances(
     assert (len(content["instances"]), content["truncated"]) == (1_000, truncated)
 
 
-async def test_all_active_of_a_process_without_instances_is_nothing_to_do(
+async def test_all_active_of_a_process_without_instances_upgrades_nothing(
     client: httpx2.AsyncClient, rest_store: Store
 ) -> None:
     await add_process(rest_store, MANY, published=1)

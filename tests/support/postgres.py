@@ -1,4 +1,4 @@
-"""A private PostgreSQL server for a test run, and a fresh database in it for each test that wants one."""
+"""Runs a private PostgreSQL server for a test run, with a fresh database for each test that needs it."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ from uplift.storage.sql.tables import metadata
 from uplift.storage.store import SqlStore
 
 NAMED = os.environ.get("UPLIFT_POSTGRES")
-"""The folder of binaries that whoever runs the tests chose, to try another version."""
+"""The folder of PostgreSQL binaries from the environment, to test another version."""
 SEARCHED = Path("/usr/lib/postgresql")
 """Where Debian keeps the binaries, a folder for each version."""
 UNPRIVILEGED = "postgres"
@@ -88,8 +88,8 @@ class Server:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        given = " ".join(f"-c {name}={value}" for name, value in SETTINGS.items())
-        options = f"-p {self.port} -k {self.folder} {given}"
+        settings = " ".join(f"-c {name}={value}" for name, value in SETTINGS.items())
+        options = f"-p {self.port} -k {self.folder} {settings}"
         _run("pg_ctl", "-D", f"{self.folder}/data", "-l", f"{self.folder}/log", "-w", "-o", options, "start")
 
     def stop(self, *, mode: str = "fast") -> None:
@@ -98,7 +98,7 @@ class Server:
 
     @asynccontextmanager
     async def database(self) -> AsyncIterator[URL]:
-        """A database with empty tables, for the block only; emptied ones are used again, for that is fast."""
+        """A database with empty tables, for the block only. Emptied databases are reused, to save time."""
         name = self.spare.pop() if self.spare else await self._new_database()
         yield self.url(name)
         await self.execute(EMPTY, database=name)
@@ -132,7 +132,7 @@ class Server:
 
 @cache
 def the_server() -> Server:
-    """The server of this test run, started when first asked for; a test that asks in vain is skipped."""
+    """The server of this test run, started on first use. Skips the test if there is no PostgreSQL."""
     if binaries() is None:
         pytest.skip(f"there is no PostgreSQL server in {SEARCHED} or on the PATH: apt-get install postgresql")
     return AT_THE_END.enter_context(a_server())

@@ -1,4 +1,4 @@
-"""The stores that pass the same tests."""
+"""Provides the stores that must pass the same tests."""
 
 from asyncio import gather
 from collections import Counter
@@ -74,7 +74,7 @@ class Stores:
         opened = self._at_the_end.enter_async_context
         where = self._folder / "uplift.db" if kind == "sqlite" else await opened(the_server().database())
         database = (await opened(an_open_database(where))).database
-        # Who watches the clock must not wait for connections to be made.
+        # Tests that measure time must not wait for connections to be made.
         await gather(*(database.ping() for _ in range(MAX_CONNECTIONS)))
         return database
 
@@ -106,40 +106,40 @@ def overlay(transaction: Transaction, **replaced: Any) -> Any:
 
 
 class CountingTransactions(Around):
-    """Counts by port and name what transactions are asked, and notes which run in the background."""
+    """Counts the calls of transactions by port and method, and records which run in the background."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.asked: Counter[str] = Counter()
+        self.calls: Counter[str] = Counter()
         self.in_background: list[bool] = []
 
     @asynccontextmanager
     async def transaction(self, *, in_background: bool = False) -> AsyncIterator["Counted"]:
         self.in_background.append(in_background)
         async with self._store.transaction(in_background=in_background) as transaction:
-            yield Counted(transaction, self.asked)
+            yield Counted(transaction, self.calls)
 
 
 PORTS = frozenset({"processes", "instances", "upgrades", "partitions", "chunks"})
 
 
 class Counted:
-    """Passes every call on to a port and those it leads to, and counts it by the port's and its own name."""
+    """Delegates to a port and the objects it returns, and counts each call as `port.method`."""
 
-    def __init__(self, port: object, asked: Counter[str], name: str = "") -> None:
+    def __init__(self, port: object, calls: Counter[str], name: str = "") -> None:
         self._port = port
-        self._asked = asked
+        self._calls = calls
         self._name = name
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._port, name)
         if name in PORTS:
-            return Counted(found, self._asked, name)
+            return Counted(found, self._calls, name)
         if not iscoroutinefunction(found):
             return found
 
         async def call(*args: Any, **kwargs: Any) -> Any:
-            self._asked[f"{self._name}.{name}"] += 1
+            self._calls[f"{self._name}.{name}"] += 1
             return self._counted(await found(*args, **kwargs))
 
         return call
@@ -147,4 +147,4 @@ class Counted:
     def _counted(self, found: Any) -> Any:
         if isinstance(found, tuple):
             return tuple(map(self._counted, found))
-        return Counted(found, self._asked) if hasattr(found, "save") else found
+        return Counted(found, self._calls) if hasattr(found, "save") else found

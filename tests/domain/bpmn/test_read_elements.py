@@ -292,9 +292,9 @@ def test_reads_any_encoding_the_parser_knows(encoding: str) -> None:
 TWO = f'<definitions xmlns="{BPMN}"><process id="a"/><process id="b"><task id="t"/></process></definitions>'
 
 
-def test_reads_the_process_that_is_asked_for() -> None:
+def test_reads_the_process_with_the_id() -> None:
     assert read_model(TWO.encode(), process_id="b").elements.keys() == {"t"}
 
 
-def test_reads_the_only_process_whatever_is_asked_for() -> None:
+def test_reads_the_only_process_whatever_the_id() -> None:
     assert read_model(one_task().xml(), process_id="other").id == "process"

@@ -351,7 +351,7 @@ INSTRUCTED = [
         "",
     ),
     Instructed(
-        "a task out of an event subprocess that nobody maps",
+        "a task out of an event subprocess without an instruction",
         with_event_sub(message="M"),
         with_event_sub(message="M"),
         "task react",
@@ -622,7 +622,7 @@ def test_generates_the_boundary_events_of_a_host_that_an_instruction_maps() -> N
     assert comparison.errors == ()
 
 
-def test_does_not_generate_what_a_refused_instruction_asked_otherwise() -> None:
+def test_does_not_generate_a_pair_for_the_source_of_a_refused_instruction() -> None:
     comparison = compare(chain("a").model(), chain("a").model(), instructions={"a": "nowhere"})
 
     assert comparison.mapping == {}
@@ -644,7 +644,7 @@ def test_lets_a_generated_pair_yield_to_an_instruction_with_the_same_target() ->
     ]
 
 
-def test_drops_what_hangs_on_a_refused_instruction_and_says_why() -> None:
+def test_drops_pairs_that_depend_on_a_refused_instruction_with_the_reason() -> None:
     source, target = with_boundary(message="M"), with_boundary(message="M").service_task("other")
 
     comparison = compare(

@@ -65,7 +65,7 @@ def test_reports_an_element_that_is_no_place_to_wait() -> None:
     assert codes(moved(process, process, "x")) == [(Code.NOT_A_WAIT_STATE, "x")]
 
 
-def test_does_not_concern_an_instance_with_what_breaks_elsewhere() -> None:
+def test_ignores_findings_on_elements_where_the_instance_does_not_wait() -> None:
     migrated_position = moved(chain("a", "b"), chain("a"), "a")
 
     assert migrated_position == MigratedPosition(position=frozenset({"a"}))
@@ -99,13 +99,13 @@ def test_refuses_a_position_beside_an_event_subprocess_that_changed() -> None:
     assert codes(migrated_position) == [(Code.EVENT_TYPE_CHANGED, "heard")]
 
 
-def test_lets_go_of_the_start_event_that_an_interrupting_event_subprocess_has_used() -> None:
+def test_ignores_the_start_event_of_an_interrupting_event_subprocess_that_has_started() -> None:
     migrated_position = moved(with_event_sub(message="M"), with_event_sub(signal="S"), "react")
 
     assert migrated_position.position == at("react")
 
 
-def test_holds_on_to_the_start_event_of_a_non_interrupting_event_subprocess() -> None:
+def test_checks_the_start_event_of_a_non_interrupting_event_subprocess() -> None:
     source = with_event_sub(message="M", interrupting=False)
     target = with_event_sub(signal="S", interrupting=False)
 
@@ -141,14 +141,14 @@ def test_refuses_a_position_at_a_listener_that_is_removed() -> None:
     assert codes(moved(with_boundary(message="M"), one_task(), "event")) == [(Code.ELEMENT_MISSING, "event")]
 
 
-def test_minds_a_compensation_event_that_may_be_armed_by_what_was_completed_before() -> None:
+def test_checks_a_compensation_event_that_a_completed_activity_may_have_armed() -> None:
     source = compensated()
     target = chain("book", "pay").boundary("undo", on="book", message="M")
 
     assert codes(moved(source, target, "pay")) == [(Code.EVENT_TYPE_CHANGED, "undo")]
 
 
-def test_moves_an_instance_that_compensates_with_the_event_that_leads_to_the_handler() -> None:
+def test_moves_an_instance_in_a_compensation_handler_together_with_its_event() -> None:
     assert moved(compensated(), compensated(handler="revoke"), "cancel").position == at("revoke")
 
 
@@ -177,5 +177,5 @@ def test_keeps_every_reason_of_every_element() -> None:
     assert codes(moved(source, target, "a", "b")) == [(Code.SCOPE_CHANGED, "a"), (Code.SCOPE_CHANGED, "b")]
 
 
-def test_relocates_a_scope_that_is_part_of_the_position() -> None:
+def test_migrates_a_scope_that_is_part_of_the_position() -> None:
     assert moved(nested("outer"), nested("outer"), "outer", "task").position == at("outer", "task")

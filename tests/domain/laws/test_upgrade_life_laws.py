@@ -136,7 +136,7 @@ def put_to_wait(world: World, numbers: list[int]) -> list[Any]:
 @ON_EVERY_STORE
 @SOME
 @given(world=WORLDS, steps=STEPS)
-async def test_interruptions_change_nothing_of_what_an_upgrade_comes_to(
+async def test_interruptions_do_not_change_the_result_of_an_upgrade(
     stores: Stores, kind: str, world: World, steps: list[Step]
 ) -> None:
     seen: list[tuple[Any, ...]] = []

@@ -19,7 +19,7 @@ from uplift.domain.model.paging import (
 
 
 @pytest.mark.parametrize("first", [1, 2, MAX_PAGE_SIZE])
-def test_a_page_from_one_item_to_the_most_is_given(first: int) -> None:
+def test_accepts_page_sizes_from_one_to_the_limit(first: int) -> None:
     assert page_request(first, None) == PageRequest(first=first, after=None)
 
 

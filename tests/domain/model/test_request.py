@@ -51,8 +51,8 @@ DIFFERENT: list[Request] = [
 
 
 def test_different_requests_have_different_digests() -> None:
-    for one, other in combinations(DIFFERENT, 2):
-        assert one.digest() != other.digest(), (one, other)
+    for first, second in combinations(DIFFERENT, 2):
+        assert first.digest() != second.digest(), (first, second)
 
 
 @pytest.mark.parametrize("request_", [UPGRADE, RETRY, UNDO], ids=["upgrade", "retry", "undo"])

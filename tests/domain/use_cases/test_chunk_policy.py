@@ -79,7 +79,7 @@ def test_the_rate_counts_outcomes_a_second_of_work() -> None:
     assert (upgrade.total, upgrade.rate, upgrade.remaining) == (200, 400.0, timedelta(seconds=2))
 
 
-def test_more_outcomes_than_expected_leave_nothing_to_wait_for() -> None:
+def test_more_outcomes_than_expected_leave_no_remaining_time() -> None:
     upgrade = running(upgraded=1_200, worked=timedelta(seconds=1))
     assert upgrade.remaining == timedelta()
 
@@ -96,6 +96,6 @@ def test_an_upgrade_that_waits_or_runs_is_not_finished(state: UpgradeState) -> N
     assert not running(state=state).is_finished
 
 
-def test_an_upgrade_that_did_nothing_in_its_time_has_no_time_left_to_tell() -> None:
+def test_an_upgrade_without_outcomes_has_no_estimated_remaining_time() -> None:
     upgrade = running(worked=timedelta(seconds=1))
     assert (upgrade.rate, upgrade.remaining) == (0.0, None)

@@ -101,6 +101,6 @@ async def test_an_unknown_process_is_refused(store: Store) -> None:
         await compare_versions(store, process=UNKNOWN_PROCESS, from_version=VersionNumber(1))
 
 
-def test_the_latest_version_itself_has_nothing_in_its_way() -> None:
+def test_the_latest_version_has_no_mapping_and_no_findings() -> None:
     migration_path = MigrationPath(target=VersionNumber(2))
     assert (migration_path.mapping, migration_path.errors, migration_path.warnings) == ({}, (), ())

@@ -250,7 +250,7 @@ async def test_pruning_marks_so_many_upgrades_in_one_step(
         await request(store)
     counting = CountingTransactions(store)
     assert await prune_outcomes(counting, before=EVENING, clock=a_clock(EVENING)) == 0
-    assert counting.asked["upgrades.lock_prunable"] == 3
+    assert counting.calls["upgrades.lock_prunable"] == 3
     assert counting.in_background == [True] * 3
 
 
@@ -316,7 +316,7 @@ class RequestedAfterTheLook(Around):
         return found
 
 
-async def test_a_worker_takes_a_share_of_no_other_upgrade_than_its_own(store: InMemoryStore) -> None:
+async def test_a_worker_claims_partitions_of_its_own_upgrade_only(store: InMemoryStore) -> None:
     await a_process(store, holding=instances(range(6)))
     await a_process(store, INVOICES, holding=instances(range(6, 9), process=INVOICES))
     chunk_policy = replace(SMALL.chunk_policy, partition_size=2)

@@ -111,7 +111,7 @@ async def test_a_report_with_a_position_that_cannot_be_is_refused(
         await report_instances(store, reports=reports, caller=ADMIN)
 
 
-async def test_an_instance_given_twice_is_refused(store: Store) -> None:
+async def test_refuses_an_instance_that_occurs_twice(store: Store) -> None:
     await a_process(store, holding=instances([1]))
     message = f"Expected each instance once, but {an_id(1)} occurs twice."
     async with refused(store, ErrorCode.INVALID_INPUT, message, ("instances",)):

@@ -71,7 +71,7 @@ async def test_nothing_is_counted_where_nothing_is_to_say(store: Store) -> None:
     assert (dict(plan.counts_by_reason), dict(plan.counts_by_finding)) == ({}, {})
 
 
-async def test_where_a_version_has_no_model_all_that_move_are_warned_of(store: Store) -> None:
+async def test_warns_of_all_upgraded_instances_if_a_version_has_no_model(store: Store) -> None:
     await a_process(store, holding=instances(range(3)))
     plan = await plan_upgrade(store, UpgradeRequest(process=ORDERS, selection=all_active()))
     assert (plan.upgraded, dict(plan.counts_by_finding)) == (3, {Code.NO_MODEL: 3})

@@ -48,7 +48,7 @@ from uplift.testing.stores import Around
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_finished_upgrade_records_who_requested_what_when_and_why(store: Store) -> None:
+async def test_a_finished_upgrade_records_caller_request_times_and_reason(store: Store) -> None:
     await a_process(store, holding=instances([1, 2]))
     done = await upgrade_instances(
         store,
@@ -103,7 +103,7 @@ async def test_progress_is_reported_after_each_chunk(store: Store) -> None:
     assert progress[-1] == done
 
 
-async def test_only_the_upgrade_asked_for_is_seen_to_its_end(store: Store) -> None:
+async def test_runs_only_the_requested_upgrade_to_its_end(store: Store) -> None:
     await a_process(store, holding=instances(range(3)))
     await a_process(store, INVOICES, holding=instances(range(3, 6), process=INVOICES))
     worker = a_worker(size=2)
@@ -157,7 +157,7 @@ async def test_each_call_works_under_a_name_of_its_own(store: Store) -> None:
     assert all(name.startswith("in-process:") for name in names)
 
 
-async def test_a_waiting_caller_takes_an_upgrade_over_when_its_worker_died(store: Store) -> None:
+async def test_a_waiting_caller_claims_an_upgrade_whose_worker_died(store: Store) -> None:
     await a_process(store, holding=instances(range(3)))
     clock = MovableClock()
     gone, waiting = (a_worker(name, size=2, clock=clock) for name in ("gone", "waiting"))
@@ -184,7 +184,7 @@ async def test_chunks_ask_only_for_what_they_do_not_know(store: Store) -> None:
         worker=a_worker(size=2),
     )
     assert done.upgraded == 8
-    requested = [counting.asked[name] for name in ("chunks.record", "chunks.decisions", "chunks.move")]
+    requested = [counting.calls[name] for name in ("chunks.record", "chunks.decisions", "chunks.move")]
     # The decisions of others are read at the beginning, and before the first decision is made.
     assert requested == [4, 2, 1]
     # The request and the claim come first; chunks run in the background.
@@ -291,7 +291,7 @@ def test_shares_of_nothing_would_never_end() -> None:
         ChunkPolicy(partition_size=0)
 
 
-def test_a_store_that_did_something_else_than_it_recorded_is_stopped() -> None:
+def test_refuses_a_chunk_whose_moves_differ_from_its_record() -> None:
     require_complete(recorded=3, moved=2, skipped=1)
     with pytest.raises(
         RuntimeError, match="Expected each of the 3 recorded instances to be moved or skipped"

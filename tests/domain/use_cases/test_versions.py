@@ -78,7 +78,7 @@ async def test_a_new_process_has_a_title_and_no_versions(
     assert await versions_of(store) == []
 
 
-async def test_times_are_in_utc_unless_a_clock_is_given(store: Store) -> None:
+async def test_times_are_in_utc_by_default(store: Store) -> None:
     began = datetime.now(UTC)
     created = await create_process(store, namespace="crm", code="orders", title=None, caller=ADMIN)
     assert began <= created.created_at <= datetime.now(UTC)

@@ -43,7 +43,7 @@ async def test_no_future_remains_after_waiting() -> None:
     assert futures() == before
 
 
-async def test_a_wait_that_is_cancelled_while_the_bell_rings_is_cancelled() -> None:
+async def test_a_wait_that_is_cancelled_during_a_change_signal_is_cancelled() -> None:
     change_signal = ChangeSignal()
     waiting = await begun(change_signal)
     change_signal.notify()
@@ -62,17 +62,17 @@ async def failing() -> str:
     raise LookupError("no such thing")
 
 
-async def test_what_is_wanted_comes_if_nothing_else_is_over_before() -> None:
+async def test_returns_the_result_if_no_stop_condition_ends_first() -> None:
     assert await first_of(asyncio.sleep(0, "wanted"), never(), never()) == "wanted"
 
 
-async def test_nothing_comes_when_something_else_is_over_before_and_nothing_is_left_running() -> None:
+async def test_returns_none_if_a_stop_condition_ends_first_and_leaves_no_task() -> None:
     before = asyncio.all_tasks()
     assert await first_of(never(), never(), asyncio.sleep(0)) is None
     assert asyncio.all_tasks() == before
 
 
-async def test_what_went_wrong_with_what_is_wanted_is_raised() -> None:
+async def test_raises_the_error_of_the_awaited_result() -> None:
     with pytest.raises(LookupError, match="no such thing"):
         await first_of(failing(), never())
 

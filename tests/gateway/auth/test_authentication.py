@@ -28,7 +28,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
 BY_ID = {"instanceIds": [str(an_id(2))]}
 
 
-async def test_rest_tells_who_may_not_ask_nothing_of_a_process(world: World) -> None:
+async def test_rest_reveals_nothing_of_a_process_to_an_unauthorized_caller(world: World) -> None:
     nowhere = REST.replace("orders", "nothing_like_it")
     for headers, status in (({}, 401), (bearing(world.reader), 403), (bearing(world.admin), 404)):
         reply = await world.client.post(nowhere, json=BY_ID, headers=headers)

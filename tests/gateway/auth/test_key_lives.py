@@ -78,7 +78,7 @@ async def test_a_key_cannot_be_made_that_is_expired(keys: SqlKeys, end: datetime
     assert await keys.is_empty()
 
 
-async def test_uses_are_counted_by_day_and_written_down_in_one_go(keys: SqlKeys) -> None:
+async def test_uses_are_counted_by_day_and_stored_together(keys: SqlKeys) -> None:
     clock = AClock(NOON)
     key, token = await create_key(keys, name="ci", role=Role.READER, clock=clock)
     uses = KeyUses(keys, clock)
@@ -133,7 +133,7 @@ class UnwillingKeys(SqlKeys):
         await super().add_uses(uses)
 
 
-async def test_what_cannot_be_written_down_is_kept_for_the_next_time(keys: SqlKeys) -> None:
+async def test_uses_that_could_not_be_stored_are_kept_for_the_next_attempt(keys: SqlKeys) -> None:
     key, _ = await create_key(keys, name="ci", role=Role.READER)
     unwilling = UnwillingKeys(keys._database)
     uses = KeyUses(unwilling, AClock(NOON))
@@ -156,7 +156,7 @@ async def test_a_locked_database_is_waited_for_once_at_a_stop(keys: SqlKeys) -> 
     assert unwilling.attempts == 1
 
 
-async def test_the_audit_tells_who_did_what_and_when(keys: SqlKeys) -> None:
+async def test_the_audit_records_caller_action_and_time(keys: SqlKeys) -> None:
     clock = AClock(NOON)
     key, token = await create_key(
         keys, name="ci", role=Role.SYSTEM_ADMIN, by="cli:ada", expires_at=NOON + 9 * MINUTE, clock=clock

@@ -83,7 +83,7 @@ def test_a_key_tells_its_name_and_role(database: Place) -> None:
     assert who_has(database, f"bearer  {reader} ") == Caller(name="dashboard", role=Role.READER)
 
 
-def test_a_well_formed_token_that_was_never_given_out_is_nobody(database: Place) -> None:
+def test_refuses_a_well_formed_token_that_was_never_issued(database: Place) -> None:
     a_key(database)
     assert who_has(database, f"Bearer {new_token()}") is None
 

@@ -99,14 +99,14 @@ def test_the_audit_of_one_process_as_csv_is_the_same_in_a_file(upgraded: Place) 
     ]
 
 
-def test_what_is_forgotten_keeps_its_counts(upgraded: Place) -> None:
+def test_a_pruned_upgrade_keeps_its_counts(upgraded: Place) -> None:
     assert output_of("prune-audit", "--older-than", "1") == "Deleted 0 outcomes.\n"
     assert len(exported()) == 8
     assert output_of("prune-audit", "--older-than", "0") == "Deleted 8 outcomes.\n"
     assert exported() == []
-    left = everything(upgraded)
-    assert [(upgrade.upgraded, upgrade.skipped) for upgrade in left.upgrades] == [(0, 1), (0, 2), (3, 2)]
-    assert all(upgrade.pruned_at is not None for upgrade in left.upgrades)
+    pruned = everything(upgraded)
+    assert [(upgrade.upgraded, upgrade.skipped) for upgrade in pruned.upgrades] == [(0, 1), (0, 2), (3, 2)]
+    assert all(upgrade.pruned_at is not None for upgrade in pruned.upgrades)
 
 
 @pytest.mark.parametrize("command", [["export-audit"], ["prune-audit", "--older-than", "0"]])

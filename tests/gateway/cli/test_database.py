@@ -160,7 +160,7 @@ def test_a_file_that_is_not_there_is_not_created(folder: Path, command: str) -> 
     assert list(folder.iterdir()) == []
 
 
-async def test_programs_that_meet_at_an_empty_database_do_not_disturb_each_other(
+async def test_programs_that_start_on_an_empty_database_together_do_not_fail(
     place: Path | URL, folder: Path
 ) -> None:
     environment = {**os.environ, **setting(place)}

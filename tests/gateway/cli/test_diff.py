@@ -66,7 +66,7 @@ def test_warnings_alone_are_exit_code_0() -> None:
     ]
 
 
-def test_a_given_mapping_is_the_whole_mapping() -> None:
+def test_a_mapping_file_is_the_whole_mapping() -> None:
     Path("mapping.json").write_text('{"check": "check", "approve": "confirm"}')
     code, comparison = as_json("old.bpmn", "renamed.bpmn", "--mapping", "mapping.json")
     assert code == 0
@@ -74,7 +74,7 @@ def test_a_given_mapping_is_the_whole_mapping() -> None:
     assert [found for found in comparison["findings"] if found["severity"] == "error"] == []
 
 
-def test_nothing_is_generated_beside_a_given_mapping() -> None:
+def test_generates_nothing_beside_a_mapping_file() -> None:
     Path("mapping.json").write_text('{"approve": "confirm"}')
     code, comparison = as_json("old.bpmn", "renamed.bpmn", "--mapping", "mapping.json")
     assert code == 1

@@ -247,7 +247,7 @@ REQUIRED = "Object missing required field"
     ],
     ids=lambda value: str(value)[:60] if isinstance(value, str) else "",
 )
-def test_a_bad_line_is_told_by_number_and_nothing_of_its_batch_is_written(
+def test_reports_a_bad_line_by_number_and_writes_nothing_of_its_batch(
     bad: dict[str, Any] | bytes, why: str
 ) -> None:
     file = a_file(lines(*GOOD, bad, an_instance_record(4)))
@@ -269,7 +269,7 @@ def test_mending_the_line_lets_the_rest_in(empty: Place) -> None:
     assert set(instances(empty)) == {an_id(1), an_id(4)}
 
 
-def test_a_refused_batch_is_told_by_its_own_line_and_not_by_where_it_was_noticed() -> None:
+def test_reports_a_refused_batch_by_the_line_that_caused_it() -> None:
     strangers = [an_instance_record(number, code="nothing") for number in (7, 8)]
     said = error_of("import", a_file(lines(PROCESS, VERSION, *strangers, {**VERSION, "number": 2})))
     assert "but line 3 is invalid: Expected to find process 'crm/nothing'" in said
@@ -324,7 +324,7 @@ async def test_batches_before_a_bad_one_stay() -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("also_bad", [False, True], ids=["one", "two"])
-async def test_of_two_bad_lines_the_first_is_told_however_late_it_is_noticed(also_bad: bool) -> None:
+async def test_reports_the_first_of_two_bad_lines_even_if_it_is_found_later(also_bad: bool) -> None:
     records = [an_instance_record(number) for number in range(BATCH + 2)]
     records[7]["version"] = 9
     if also_bad:
@@ -406,7 +406,7 @@ ROW = f"crm,orders,{an_id(1)},1,PENDING,approve"
         ([HEADER, ROW.replace(",1,", ",9,")], 2, "Expected version to be a published version of process "),
     ],
 )
-def test_a_bad_line_of_csv_is_told_by_number(rows: list[str], line: int, why: str) -> None:
+def test_reports_a_bad_line_of_csv_by_number(rows: list[str], line: int, why: str) -> None:
     output_of("import", a_file(lines(PROCESS, VERSION)))
     before = kept()
     said = error_of("import", a_file("\n".join(rows).encode(), "orders.csv"))
@@ -414,7 +414,7 @@ def test_a_bad_line_of_csv_is_told_by_number(rows: list[str], line: int, why: st
     assert kept() == before
 
 
-def test_csv_in_another_encoding_is_told_by_the_line() -> None:
+def test_reports_csv_in_another_encoding_by_line() -> None:
     output_of("import", a_file(lines(PROCESS, VERSION)))
     before = kept()
     for encoding, line in (("latin-1", 3), ("utf-16", 1)):

@@ -65,7 +65,7 @@ def test_upgrades_the_instances_with_these_ids(file: Path) -> None:
     assert versions(file) == {**UNTOUCHED, 1: 2}
 
 
-def test_says_every_reason_of_those_left_alone(database: Place) -> None:
+def test_shows_every_reason_of_the_skipped_instances(database: Place) -> None:
     numbers = [*WAITING, RUNNING, LATEST, ENDED, FOREIGN, UNKNOWN]
     ids = [option for number in numbers for option in ("--id", str(an_id(number)))]
     shown = output_of("upgrade", "crm/orders", *ids, "--id", str(an_id(1)))
@@ -88,7 +88,7 @@ def test_reads_ids_from_a_file(file: Path, ending: str) -> None:
     assert versions(file) == ALL_UPGRADED
 
 
-def test_reads_ids_from_standard_input_beside_those_given(file: Path) -> None:
+def test_reads_ids_from_standard_input_and_from_options(file: Path) -> None:
     shown = output_of(
         "upgrade", "crm/orders", "--ids-from", "-", "--id", str(an_id(1)), stdin=f"{an_id(1)}\n{an_id(2)}\n"
     )
@@ -118,7 +118,7 @@ def test_leaves_out_exceptions_from_both_places(database: Place) -> None:
     assert versions(database) == {**UNTOUCHED, 3: 2}
 
 
-def test_the_audit_tells_who_and_why(database: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_audit_records_caller_and_reason(database: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "ada")
     shown = output_of("upgrade", "crm/orders", "--id", str(an_id(1)), "--reason", "the new terms")
     (upgrade,) = everything(database).upgrades
@@ -345,7 +345,7 @@ def test_what_is_no_id_is_refused_as_a_wrong_option(file: Path, option: str) -> 
 
 
 @pytest.mark.parametrize("line", [b"order-17", b"\xff\xfe", b"x" * 10_000], ids=["text", "binary", "long"])
-def test_a_line_that_is_no_id_is_told_by_number(file: Path, line: bytes) -> None:
+def test_reports_a_line_that_is_no_id_by_number(file: Path, line: bytes) -> None:
     content = ID.encode() + b"\n\n" + line + b"\n"
     Path("ids.txt").write_bytes(content)
     for arguments, name in (("ids.txt", "ids.txt"), ("-", "standard input")):
@@ -418,6 +418,6 @@ def test_an_upgrade_that_does_not_complete_gives_exit_code_1_but_showing_it_does
         counts_by_reason={},
     )
     show_upgrade(cancelled)
-    with pytest.raises(typer.Exit) as left:
+    with pytest.raises(typer.Exit) as exited:
         show_upgrade(cancelled, must_complete=True)
-    assert left.value.exit_code == 1
+    assert exited.value.exit_code == 1

@@ -129,7 +129,7 @@ FORMS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("form", FORMS, ids=["urlencoded", "multipart", "plain text", "no type"])
-async def test_a_change_by_what_a_page_may_send_unasked_is_refused(
+async def test_refuses_a_change_by_a_request_that_browsers_send_without_preflight(
     world: World, form: dict[str, Any]
 ) -> None:
     before = await world.everything()
@@ -160,7 +160,7 @@ async def test_a_change_by_a_page_of_another_site_is_refused(world: World, origi
 
 
 @pytest.mark.parametrize("headers", [{"apollo-tracing": "1"}, {"x-apollo-tracing": "1"}, {}])
-async def test_nobody_gets_a_trace(world: World, headers: dict[str, str]) -> None:
+async def test_no_request_gets_a_trace(world: World, headers: dict[str, str]) -> None:
     request = {"query": "{ __typename }", "extensions": {"tracing": True, "persistedQuery": {"version": 1}}}
     reply = await world.client.post("/graphql", json=request, headers={**bearing(world.reader), **headers})
     assert reply.json() == {"data": {"__typename": "Query"}}
@@ -235,7 +235,7 @@ async def test_no_variable_suggests_a_name_when_the_schema_is_hidden(hiding: Wor
     assert "Did you mean" not in reply.text
 
 
-async def test_errors_suggest_names_to_those_who_may_see_the_schema(world: World) -> None:
+async def test_errors_suggest_names_to_callers_that_may_read_the_schema(world: World) -> None:
     assert "Did you mean 'process' or 'processes'" in (await world.ask(MISSPELT[0])).text
 
 
@@ -250,7 +250,7 @@ async def test_no_reply_shows_the_inside_when_everything_breaks(
             for table in ("selected", "outcome", "decision", "request", "upgrade", "instance", "version"):
                 await connection.execute(text(f"DROP TABLE {table}"))
         with capture_logs() as logs:
-            replies = [reply async for reply in _asked_everything(world)]
+            replies = [reply async for reply in _replies_to_everything(world)]
     assert any(reply.status_code == 500 for reply in replies)
     assert any("INTERNAL" in codes(reply) for reply in replies if "errors" in reply.text)
     for reply in replies:
@@ -259,7 +259,7 @@ async def test_no_reply_shows_the_inside_when_everything_breaks(
     assert any("no such table" in str(entry) for entry in logs), "the operator does learn it"
 
 
-async def _asked_everything(world: World) -> AsyncIterator[httpx2.Response]:
+async def _replies_to_everything(world: World) -> AsyncIterator[httpx2.Response]:
     for operation, request in every_operation().items():
         accept = "text/event-stream" if operation.startswith("subscription") else "application/json"
         headers = {**bearing(world.admin), "accept": accept}

@@ -28,7 +28,7 @@ async def query(world: World, key: str) -> httpx2.Response:
     return await world.ask("{ __typename }", key=key)
 
 
-async def test_a_key_that_asks_too_often_is_told_when_to_come_back(folder: Path) -> None:
+async def test_a_key_above_its_rate_limit_learns_when_to_retry(folder: Path) -> None:
     async with a_served_world(folder, rate_limit=RATE) as world:
         assert [(await query(world, world.admin)).status_code for _ in range(3)] == [200] * 3
         before = await world.everything()
@@ -57,7 +57,7 @@ async def test_each_key_has_a_rate_of_its_own_whatever_its_name(folder: Path) ->
             assert [(await query(world, key)).status_code for _ in range(4)] == [200, 200, 200, 429]
 
 
-async def test_who_has_no_valid_key_is_not_told_of_a_rate(folder: Path) -> None:
+async def test_an_invalid_key_has_no_rate_limit(folder: Path) -> None:
     async with a_served_world(folder, rate_limit=RATE) as world:
         for key in (world.revoked, new_token(), "no key"):
             assert [(await query(world, key)).status_code for _ in range(5)] == [401] * 5
@@ -80,7 +80,7 @@ def _first(key: str) -> dict[str, object]:
     return {"type": "connection_init", "payload": {"Authorization": f"Bearer {key}"}}
 
 
-async def test_operations_on_a_websocket_count_and_are_told(folder: Path) -> None:
+async def test_operations_on_a_websocket_count_towards_the_rate_limit(folder: Path) -> None:
     async with a_served_world(folder, rate_limit=RATE) as world:
         client = TestClient(world.app)
         answers = []

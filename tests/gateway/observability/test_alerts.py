@@ -82,7 +82,7 @@ def series_of(written: str) -> Series:
     return name, frozenset(pair for pair in pairs if pair[0] != "instance")
 
 
-def test_prometheus_has_nothing_to_complain_of_in_what_a_gateway_exports(exported: str) -> None:
+def test_promtool_accepts_the_metrics_of_a_gateway(exported: str) -> None:
     assert promtool("check", "metrics", stdin=exported) == ""
 
 

@@ -77,7 +77,7 @@ def test_less_important_lines_are_left_out() -> None:
     assert [json.loads(line)["level"] for line in said.splitlines()] == ["error"] * 3
 
 
-def test_libraries_do_not_tell_what_is_only_for_their_makers() -> None:
+def test_debug_lines_of_libraries_are_not_logged() -> None:
     said = logged(UPLIFT_LOG_FORMAT="json", UPLIFT_LOG_LEVEL="debug")
     events = [json.loads(line)["event"] for line in said.splitlines()]
     assert "below the level" in events

@@ -177,7 +177,7 @@ def test_a_worker_alone_shows_its_metrics_and_probes(folder: Path, database: Pla
         assert program.stop() == 0
 
 
-def test_metrics_are_served_at_their_own_port_only_and_only_when_asked_for(folder: Path, file: Path) -> None:
+def test_serves_no_metrics_without_a_port_for_them(folder: Path, file: Path) -> None:
     with started("serve", "--port", "0", folder=folder) as program:
         assert httpx2.get(f"{program.url()}/metrics").status_code == 404
         assert program.stop() == 0

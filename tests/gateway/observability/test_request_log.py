@@ -127,7 +127,7 @@ def test_every_line_about_an_upgrade_names_it(folder: Path, file: Path) -> None:
     assert not [event for event in others if "upgrade" in event or "chunk" in event]
 
 
-def test_the_id_of_an_error_that_a_client_is_told_leads_to_the_log(folder: Path, file: Path) -> None:
+def test_the_error_id_in_a_reply_is_in_the_log(folder: Path, file: Path) -> None:
     _, key = a_key(file)
     break_table(file, "upgrade")
     with started("serve", "--port", "0", "--no-worker", folder=folder, UPLIFT_LOG_FORMAT="json") as program:

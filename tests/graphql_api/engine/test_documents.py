@@ -163,7 +163,7 @@ def test_refuses_a_deeply_nested_text_without_running_out_of_stack(text: str) ->
     assert code == "GRAPHQL_PARSE_FAILED"
 
 
-def test_enforces_that_exactly_one_key_of_a_one_of_input_is_given() -> None:
+def test_a_one_of_input_must_have_exactly_one_key() -> None:
     expected = "OneOf Input Object 'Selection' must specify exactly one key."
     assert refusal('{ count(selection: {ids: [1], status: "x"}) }') == [
         (expected, "GRAPHQL_VALIDATION_FAILED")

@@ -136,7 +136,7 @@ async def test_registers_instances(client: Client) -> None:
     ]
 
 
-async def test_registers_instances_given_in_the_text(client: Client) -> None:
+async def test_registers_instances_from_literals_in_the_document(client: Client) -> None:
     await add_process(client.store)
     data = await client.ask(
         """
