@@ -72,7 +72,7 @@ def path_not_found(scope: Scope) -> RestError:
     """The error of a path that does not exist."""
     path = _decoded(scope.get("raw_path") or b"") or scope["path"]
     return RestError(
-        404, RestCode.NOT_FOUND, f"Expected a path like '{UPGRADE_PATH}' to the letter, but got {path!r}."
+        404, RestCode.NOT_FOUND, f"Expected a path of exactly the form '{UPGRADE_PATH}', but got {path!r}."
     )
 
 

@@ -10,7 +10,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 MAX_HEAD_BYTES = 64 * 1024
 """Limit for a head that arrives in several parts. The socket's buffer limits one that arrives whole."""
 
-TOO_SLOW = ("408 Request Timeout", "Expected the whole head of the request sooner.")
+TOO_SLOW = ("408 Request Timeout", "Expected the head of the request within the time limit.")
 TOO_LARGE = ("431 Request Header Fields Too Large", f"Expected a head of at most {MAX_HEAD_BYTES:,} bytes.")
 
 

@@ -220,7 +220,7 @@ class Mutation:
 
     @root_field(
         "Update the status and position of registered instances, which may belong to different processes. An "
-        "unknown id refuses the whole report."
+        "unknown id causes the whole report to be refused."
     )
     async def report_instances(
         self, info: Info, input_: Annotated[ReportInstancesInput, INPUT]

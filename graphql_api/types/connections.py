@@ -19,7 +19,7 @@ First = Annotated[
 After = Annotated[
     str | None,
     strawberry.argument(
-        description="The cursor of the last item of the page before; null for the first page."
+        description="The cursor of the last item of the previous page; null for the first page."
     ),
 ]
 

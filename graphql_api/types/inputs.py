@@ -137,8 +137,8 @@ class UpgradePlanInput(ProcessKeyInput):
 class UpgradeInstancesInput(UpgradePlanInput):
     fingerprint: str | None = strawberry.field(
         default=None,
-        description="The fingerprint of a plan. The upgrade is refused if it would do anything else than "
-        "that plan says.",
+        description="The fingerprint of a plan. The upgrade is refused if it would do anything other than "
+        "what the plan says.",
     )
     reason: str | None = strawberry.field(default=None, description=_REASON)
     idempotency_key: str | None = strawberry.field(default=None, description=_IDEMPOTENCY_KEY)

@@ -105,7 +105,9 @@ def test_a_connection_that_says_nothing_is_closed(served: tuple[str, str]) -> No
 def test_a_head_that_does_not_end_is_not_waited_for(served: tuple[str, str], part: bytes) -> None:
     said = _sent(served[0], part)
     assert said.startswith(b"HTTP/1.1 408 ")
-    assert said.endswith(b"\r\nconnection: close\r\n\r\nExpected the whole head of the request sooner.")
+    assert said.endswith(
+        b"\r\nconnection: close\r\n\r\nExpected the head of the request within the time limit."
+    )
 
 
 def test_a_second_head_that_does_not_end_is_not_waited_for(served: tuple[str, str]) -> None:
