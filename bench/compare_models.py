@@ -86,7 +86,7 @@ def _migrate_all(comparison: Comparison) -> float:
 
 
 def main() -> None:
-    """Print one line a size."""
+    """Print one line per size."""
     before: float | None = None
     for size in SIZES:
         seconds, comparison = _best(a_model(size, changed=False), a_model(size, changed=True))

@@ -54,7 +54,7 @@ class Query:
 
 
 async def no_context(_: Mapping[str, str]) -> None:
-    """The stock server identifies nobody either."""
+    """Return no context: the stock server authenticates no callers either."""
 
 
 def ours() -> Starlette:
@@ -67,7 +67,7 @@ def stock() -> Starlette:
 
 
 class Asker(asyncio.Protocol):
-    """One connection that asks anew as soon as it is answered."""
+    """A connection that sends the next request as soon as it has the response."""
 
     def __init__(self, request: bytes) -> None:
         self._request = request
@@ -92,7 +92,7 @@ class Asker(asyncio.Protocol):
 
 
 async def load(port: int, seconds: float) -> float:
-    """Answers a second over all connections."""
+    """The responses per second over all connections."""
     body = json.dumps({"query": QUERY, "variables": {"key": str(uuid.UUID(int=7))}}).encode()
     request = (
         f"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
@@ -111,7 +111,7 @@ async def load(port: int, seconds: float) -> float:
 
 
 def serve(factory: str) -> tuple[subprocess.Popen[bytes], int]:
-    """Start a server; the process and its port once it answers."""
+    """Start a server, and return its process and port when it answers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -1,7 +1,7 @@
-"""Measures how the cost of an instance grows with their number.
+"""Measures how the cost per instance grows with the number of instances.
 
-Upgrades 40 % of 100,000, of 1,000,000 and of 10,000,000 instances, and prints the time and the memory of
-each, an instance. The files are filled by plain sqlite3. Run: python -m bench.growth [counts …]
+Upgrades 40 % of 100,000, of 1,000,000 and of 10,000,000 instances, and prints the time and the memory
+per instance. The files are filled by plain sqlite3. Run: python -m bench.growth [counts …]
 """
 
 import asyncio
@@ -32,7 +32,7 @@ INSERT INTO instance (uuid, process_id, version, status, position_id) VALUES (?,
 
 
 def fill(path: Path, count: int) -> None:
-    """A file with so many instances, like those of bench.population."""
+    """A file with `count` instances like those of bench.population."""
     asyncio.run(populate(path, FIRST))
     chance = random.Random(3)
     connection = plain_connection(path)

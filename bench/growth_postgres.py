@@ -1,8 +1,8 @@
-"""Measures how the cost of an instance on PostgreSQL grows with their number.
+"""Measures how the cost per instance on PostgreSQL grows with the number of instances.
 
-Upgrades 40 % of so many instances, and reads single ones, in a database of each size on a private server;
-prints what that costs an instance. The tables are filled by SQL, the indexes built afterwards, as
-`uplift import` into an empty database would have left them. Count on 400 bytes of disk an instance.
+Upgrades 40 % of the instances, and reads single ones, in a database of each size on a private server;
+prints the cost per instance. The tables are filled by SQL, the indexes built afterwards, as
+`uplift import` into an empty database would have left them. Count on 400 bytes of disk per instance.
 Run: python -m bench.growth_postgres [counts …]
 """
 
@@ -38,7 +38,7 @@ WHERE tablename = 'instance' AND indexname <> 'instance_pkey'
 
 
 async def fill(server: Server, count: int) -> None:
-    """A base with so many instances, like those of bench.population."""
+    """A database with `count` instances like those of bench.population."""
     await populate(server, FIRST)
     async with a_bare_connection(server, BASE) as connection:
         await connection.execute("SET maintenance_work_mem = '1GB'")
@@ -65,7 +65,7 @@ async def upgrade(server: Server) -> tuple[Spent, int]:
 
 
 async def look_up(server: Server) -> tuple[Spent, int]:
-    """Reads instances one by one that lie anywhere in the table."""
+    """Reads single instances at random places of the table."""
     async with a_bare_connection(server, BASE) as connection:
         last = await connection.fetchval("SELECT max(id) FROM instance")
         numbers = range(1, last, max(1, last // LOOKED_UP))

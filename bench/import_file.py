@@ -1,7 +1,7 @@
 """Times `uplift import` of 1,000,000 instances against plain sqlite3 with the same rows.
 
 Ours is the command's own work on a file of JSON Lines, and on one of CSV: reading, checking, and registering
-in transactions. The bare contender has the rows ready as tuples in memory and adds them to the same empty
+in transactions. The floor has the rows ready as tuples in memory and adds them to the same empty
 tables by one executemany in one transaction. Run: python -m bench.import_file [instances] [rounds]
 """
 

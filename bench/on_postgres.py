@@ -24,7 +24,7 @@ BASE = "base"
 
 @dataclass(slots=True)
 class Spent:
-    """Seconds: by the clock, and on the processors."""
+    """Seconds of wall-clock time and of CPU time."""
 
     wall: float = 0.0
     cpu: float = 0.0
@@ -32,7 +32,7 @@ class Spent:
 
 @contextmanager
 def spending(server: Server) -> Iterator[Spent]:
-    """Measures the block, but for what a connection did that was closed in it."""
+    """Measures the block, without the CPU time of connections that were closed in it."""
     spent = Spent()
     wall, own, before = time.perf_counter(), time.process_time(), _on_processors(server)
     yield spent
@@ -43,7 +43,7 @@ def spending(server: Server) -> Iterator[Spent]:
 
 
 def ratios(ours: list[Spent], bare: list[Spent]) -> str:
-    """How the medians compare."""
+    """The ratios of the medians."""
     wall = median(sample.wall for sample in ours) / median(sample.wall for sample in bare)
     cpu = median(sample.cpu for sample in ours) / median(sample.cpu for sample in bare)
     return f"{wall:.2f} (CPU time {cpu:.2f})"
@@ -60,7 +60,7 @@ async def populate(server: Server, count: int) -> None:
 
 @asynccontextmanager
 async def a_copy(server: Server) -> AsyncIterator[str]:
-    """A copy of the base for the block only; its name."""
+    """The name of a copy of the base, which exists for the block only."""
     await server.execute(f"CREATE DATABASE copy TEMPLATE {BASE}")
     await server.execute("CHECKPOINT")
     yield "copy"
@@ -81,7 +81,7 @@ async def a_bare_connection(server: Server, database: str) -> AsyncIterator[asyn
 
 
 def _on_processors(server: Server) -> dict[str, float]:
-    """For each process of the server that works for a client, its time on the processors."""
+    """The CPU time of each server process that works for a client."""
     postmaster = (server.folder / "data" / "postmaster.pid").read_text().split()[0]
     found = {}
     for process in Path("/proc").glob("[0-9]*"):

@@ -38,7 +38,7 @@ POSITIONS = 20
 
 
 def document(version: int) -> bytes:
-    """A chain of user tasks; each version lacks one that the others have, and has one of its own."""
+    """A chain of user tasks; each version lacks one task of the others and has one task of its own."""
     process = a_process(PROCESS.code).start()
     for number in range(POSITIONS + 1):
         if number != version % POSITIONS:

@@ -1,4 +1,4 @@
-"""The instances that the benchmarks run on.
+"""Creates the instances that the benchmarks run on.
 
 One process with three published versions and 1,000,000 instances in 60 cohorts below the latest version: 40 %
 wait (PENDING), the rest have ended. So a selection of all active ones means 400,000. Beside it a process with
@@ -44,7 +44,7 @@ BARE_PRAGMAS = (*PRAGMAS, "PRAGMA cache_size = -65536", "PRAGMA wal_autocheckpoi
 
 
 async def populate(path: Path, count: int, *, seed: int = 1) -> list[UUID]:
-    """Fill a new database file; returns the ids of those of PROCESS that wait, as they were registered."""
+    """Fill a new database file, and return the ids of the waiting instances of PROCESS in their order."""
     store = await SqlStore.open(path)
     waiting = await fill(store, count, seed=seed)
     await store.close()
@@ -59,7 +59,7 @@ async def fill(store: SqlStore, count: int, *, seed: int = 1) -> list[UUID]:
 
 
 def batches(count: int, seed: int, *, process: ProcessKey = PROCESS) -> Iterator[list[Instance]]:
-    """The instances, a batch at a time."""
+    """The instances, in batches."""
     chance = random.Random(seed)
     positions = [frozenset({ElementId(f"task-{number}")}) for number in range(POSITIONS)]
     for start in range(0, count, BATCH):
@@ -80,7 +80,7 @@ def copied(path: Path, name: str) -> Path:
     for suffix in ("-wal", "-shm"):
         copy.with_name(copy.name + suffix).unlink(missing_ok=True)
     shutil.copyfile(path, copy)
-    os.sync()  # otherwise the first write would wait until the whole copy is on disk
+    os.sync()  # Otherwise the first write would wait until the whole copy is on disk.
     return copy
 
 

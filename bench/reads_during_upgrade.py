@@ -1,6 +1,6 @@
 """Times reads of one instance while an upgrade runs, against reads at rest.
 
-A real server on a real file; one client asks `instance(id)` by GraphQL over a socket, again and again,
+A real server on a real file; one client queries `instance(id)` by GraphQL over a socket, again and again,
 first at rest and then while 400,000 of 1,000,000 instances are upgraded by the server's own worker. Prints
 the percentiles of both and the ratio of the 99th, in each round and in all together. The server has upgraded
 a small process before: it compiles each statement once in its life.
@@ -31,7 +31,7 @@ mutation All($input: UpgradeInstancesInput!) {
 
 
 class Client:
-    """Asks a gateway over one kept-alive connection; each request is one packet, so none waits."""
+    """Sends requests over one keep-alive connection, each as one packet, so that none waits for the next."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, key: str) -> None:
         self._reader = reader
@@ -111,7 +111,7 @@ async def upgrade(key: str, process: ProcessKey) -> Any:
 
 
 def at(took: list[float], percent: int) -> float:
-    """A percentile."""
+    """The percentile of the times."""
     return sorted(took)[min(len(took) - 1, len(took) * percent // 100)]
 
 

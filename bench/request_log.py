@@ -2,8 +2,8 @@
 
     .venv/bin/python bench/request_log.py [requests]
 
-CPU time of this process a request, the application called directly, with and without; rounds take turns, and
-the medians are shown. The request is one that asks no database, whose threads would blur the difference.
+CPU time of this process per request, the application called directly, with and without; rounds alternate, and
+the medians are shown. The request uses no database, whose threads would blur the difference.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ async def ask(app: ASGIApp) -> None:
 
 
 async def seconds(app: ASGIApp, requests: int) -> float:
-    """CPU seconds a request."""
+    """The CPU seconds per request."""
     began = time.process_time()
     for _ in range(requests):
         await ask(app)

@@ -66,7 +66,7 @@ MOVE = "UPDATE instance SET version = ? WHERE id = ? AND status = 1 AND version 
 
 
 class BareRoute:
-    """What somebody would write who needs one id upgraded, the audit of it, and nothing else."""
+    """A minimal route that upgrades the instance of one id and records its audit, without our layers."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -145,7 +145,7 @@ async def serve_ours(path: Path, port: int) -> None:
 
 
 class Asker(asyncio.Protocol):
-    """One connection that asks for the next instance as soon as it is answered."""
+    """A connection that requests the next instance as soon as it has the response."""
 
     def __init__(self, requests: Iterator[bytes]) -> None:
         self._requests = requests
@@ -169,7 +169,7 @@ class Asker(asyncio.Protocol):
 
 
 async def load(port: int, requests: Iterator[bytes], pid: int, seconds: float) -> tuple[float, float]:
-    """Answers a second over all connections, and the server's CPU milliseconds an answer."""
+    """The responses per second over all connections, and the server's CPU milliseconds per response."""
     loop = asyncio.get_running_loop()
     pairs = [
         await loop.create_connection(partial(Asker, requests), "127.0.0.1", port) for _ in range(CONNECTIONS)

@@ -1,4 +1,4 @@
-"""A client of the gateway: requests, retries and the end of its shift."""
+"""Provides a client of the gateway that sends requests until its shift ends."""
 
 import asyncio
 import time
@@ -17,19 +17,19 @@ from bench.soak.measures import Measures
 from uplift.domain import ProcessKey
 
 TIMEOUT = 60.0
-"""Seconds after which a server that does not come to an end with something is taken for dead."""
+"""Seconds after which a server that does not finish an operation counts as dead."""
 SOON = 0.004
-"""Seconds: who hangs up does so within them."""
+"""Seconds within which a client hangs up."""
 
 UNEXPECTED = (AssertionError, KeyError, OSError, httpx2.HTTPError, WebSocketException)
-"""What a client meets when the server does not answer as it should; OSError is a timeout, too."""
+"""The errors of a client when the server answers wrongly. OSError includes timeouts."""
 
 Act = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shift:
-    """How long clients work: through so many rounds of all that they do, or so many seconds."""
+    """How long clients work: a number of rounds, in which each does all its acts, or a number of seconds."""
 
     rounds: float = float("inf")
     seconds: float = float("inf")
@@ -42,7 +42,7 @@ class Shift:
 
 @dataclass(kw_only=True)
 class Client:
-    """One client: its connection, its chance, and what it shares with the others."""
+    """A client: its connection and random generator, and the ledger and measures that all clients share."""
 
     name: str
     http: httpx2.AsyncClient
@@ -64,7 +64,7 @@ class Client:
             rounds += 1
 
     async def ask(self, operation: str, query: str, **variables: Any) -> Any:
-        """The data that a GraphQL request is answered with; it must be answered without an error."""
+        """Send a GraphQL request and return its data. Raises AssertionError if the response has an error."""
         with self.measures.timing(operation):
             answer = await self.http.post("/graphql", json={"query": query, "variables": variables})
         assert answer.status_code == 200, f"{operation}: {answer.status_code} {answer.text[:300]}"
@@ -75,7 +75,7 @@ class Client:
     async def change(
         self, operation: str, mutation: str, fields: object, selection: str, *, may_refuse: Sequence[str] = ()
     ) -> Any:
-        """The payload of a mutation; None when it was refused by one of the codes to be reckoned with."""
+        """Send a mutation and return its payload, or None if it was refused with a code in `may_refuse`."""
         payload = (await self.ask(operation, mutation_of(mutation, selection), input=fields))[mutation]
         if not payload["userErrors"]:
             return payload
@@ -85,14 +85,14 @@ class Client:
         return None
 
     async def hang_up(self, operation: str, path: str, body: object, **headers: str) -> None:
-        """Send a request, and close the connection before it is answered, or at the last moment."""
+        """Send a request, and close the connection before or shortly after the response begins."""
         sent = self.http.post(path, json=body, headers=headers)
         with suppress(TimeoutError):
             await asyncio.wait_for(sent, self.chance.uniform(0, SOON))
         self.measures.hung_up[operation] += 1
 
     def any_key(self) -> str:
-        """An idempotency key that nobody has used."""
+        """A new idempotency key."""
         return str(UUID(bytes=self.chance.randbytes(16), version=4))
 
     def any_process(self) -> ProcessKey:
@@ -100,7 +100,7 @@ class Client:
 
 
 def mutation_of(name: str, selection: str) -> str:
-    """The document of a mutation that asks for these fields of its payload."""
+    """The document of a mutation that selects these fields of its payload."""
     kind = f"{name[0].upper()}{name[1:]}Input"
     fields = f"{selection} userErrors {{ code message }}"
     return f"mutation($input: {kind}!) {{ {name}(input: $input) {{ {fields} }} }}"

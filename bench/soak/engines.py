@@ -9,13 +9,13 @@ from bench.soak.world import an_instance, model_of, places_in
 from uplift.domain import Instance, InstanceId, ProcessKey, Status
 
 STATUSES = (Status.PENDING,) * 6 + (Status.RUNNING,) * 3 + (Status.COMPLETED, Status.CANCELLED, Status.FAILED)
-"""What becomes of an instance: mostly it waits again."""
+"""The statuses that an engine reports, by frequency: an instance mostly waits again."""
 
 Said = tuple[InstanceId, Status, Sequence[str]]
 
 
 class Engine:
-    """Registers new instances, reports old ones, and now and then does not hear the answer."""
+    """Registers new instances and reports old ones. Sometimes it hangs up before the response."""
 
     def __init__(self, client: Client, own: Sequence[Instance]) -> None:
         self._client = client
@@ -39,7 +39,7 @@ class Engine:
         self._own += new
 
     async def register_again(self) -> None:
-        """A registration may be repeated: it tells status and position, and never changes the version."""
+        """Repeat a registration, which updates status and position and never changes the version."""
         process = self._client.any_process()
         known = [instance for instance in self._some(30) if instance.process == process]
         if known:
@@ -55,7 +55,7 @@ class Engine:
             self._ledger.was_said(*instance)
 
     async def report_and_hang_up(self) -> None:
-        """Nobody can know when the last word of a lost request is heard: of these nothing more is said."""
+        """Report instances for the last time and hang up, because the server may apply the request late."""
         lost = self._some(3)
         self._own = [instance for instance in self._own if instance not in lost]
         said = self._news(lost)
@@ -74,8 +74,8 @@ class Engine:
         for instance in said:
             self._ledger.was_said(*instance)
 
-    def _some(self, most: int) -> list[Instance]:
-        return self._chance.sample(self._own, min(most, len(self._own)))
+    def _some(self, limit: int) -> list[Instance]:
+        return self._chance.sample(self._own, min(limit, len(self._own)))
 
     def _news(self, several: Sequence[Instance]) -> list[Said]:
         return [
@@ -89,7 +89,7 @@ class Engine:
 
 
 class Publisher:
-    """Publishes new versions, so that there is always something to upgrade to."""
+    """Publishes new versions, so that upgrades always have a newer target."""
 
     def __init__(self, client: Client) -> None:
         self._client = client

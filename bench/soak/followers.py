@@ -16,7 +16,7 @@ SUBSCRIPTION = "subscription($id: UUID!) { upgradeProgress(id: $id) { state tota
 ENDED = ("COMPLETED", "CANCELLED", "FAILED")
 A_MOMENT = 0.02
 LEAVING = 0.2
-"""How often a follower closes its connection in the middle."""
+"""The fraction of subscriptions that a follower closes before the upgrade ends."""
 
 
 class Follower:
@@ -54,7 +54,7 @@ class Follower:
         self._ledger.seen(upgrade, state)
 
     async def _any_upgrade(self) -> UpgradeId:
-        """One that goes on, if there is one; or else the last."""
+        """A random unfinished upgrade, or the latest one if all are finished."""
         while not self._ledger.upgrades:
             await asyncio.sleep(A_MOMENT)
         return self._client.chance.choice(sorted(self._ledger.unfinished) or list(self._ledger.upgrades)[-1:])

@@ -1,4 +1,4 @@
-"""What the clients know to be true. Each records its calls before they are sent, and their confirmations."""
+"""Records what the clients know: their calls, before they are sent, and the confirmed results."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -11,23 +11,23 @@ from uplift.domain.model.instance import ACTIVE, Position
 from uplift.domain.model.selection import SelectionKind
 
 BARE = ProcessKey(namespace="soak", code="bare")
-"""Its versions have no model: every position fits into every version."""
+"""Its versions have no model, so every position is valid in every version."""
 MODELLED = ProcessKey(namespace="soak", code="modelled")
 """Its versions have models that differ: see bench.soak.world."""
 PROCESSES = (BARE, MODELLED)
 
 Fact = tuple[Status, Position]
-"""What an engine says of an instance; a position as `canonical` gives it."""
+"""A status and a canonical position that an engine reports of an instance."""
 
 
 def canonical(position: Iterable[str]) -> Position:
-    """A position, whether or not a mapping instruction took it from one element to the other."""
+    """The position with `sign` replaced by `approve`, because mapping instructions map one to the other."""
     return frozenset(ElementId("approve" if element == "sign" else element) for element in position)
 
 
 @dataclass
 class Known:
-    """An instance as its engine knows it: what it may be by now is one fact, or two after a hang-up."""
+    """An instance as its engine knows it. It has one possible fact, or several after a hang-up."""
 
     registered: Instance
     facts: set[Fact]
@@ -45,14 +45,14 @@ class RequestedUpgrade:
     selection: SelectionKind
     moment: int
     ids: frozenset[InstanceId] = frozenset()
-    """Those that it names: to upgrade, or to leave out."""
+    """The ids in the request, to upgrade or to exclude."""
     of: UpgradeId | None = None
     reasons: frozenset[str] = frozenset()
 
 
 @dataclass
 class Ledger:
-    """All that the clients know together."""
+    """The shared knowledge of all clients."""
 
     latest: dict[ProcessKey, int]
     instances: dict[InstanceId, Known] = field(default_factory=dict)
@@ -64,17 +64,17 @@ class Ledger:
     _moments: "count[int]" = field(default_factory=count)
 
     def now(self) -> int:
-        """A moment later than all before."""
+        """A logical time later than all before."""
         return next(self._moments)
 
     def will_say(self, instance: InstanceId, status: Status, position: Iterable[str]) -> None:
-        """An engine is about to say this: from now on it may be so."""
+        """Record that an engine is about to report this, so that it may be true from now on."""
         known = self.instances[instance]
         known.facts.add((status, canonical(position)))
         self._mark(known)
 
     def was_said(self, instance: InstanceId, status: Status, position: Iterable[str]) -> None:
-        """The server has confirmed it: from now on it is so."""
+        """Record that the server has confirmed a report, so that it is true from now on."""
         known = self.instances[instance]
         known.facts = {(status, canonical(position))}
         if not known.is_certain:
@@ -83,18 +83,18 @@ class Ledger:
         self._mark(known)
 
     def _mark(self, known: Known) -> None:
-        """Keep since when it has been active for certain."""
+        """Update since when the instance has certainly been active."""
         if any(status not in ACTIVE for status, _ in known.facts):
             known.active_since = None
         elif known.is_certain and known.active_since is None:
             known.active_since = self.now()
 
     def certain(self, process: ProcessKey) -> Sequence[InstanceId]:
-        """Instances that are there for certain."""
+        """The instances of a process whose registration was confirmed."""
         return self._certain[process]
 
     def requested(self, upgrade: str | UUID, request: RequestedUpgrade) -> UpgradeId:
-        """A requested upgrade has this id. A request repeated with its idempotency key has the same one."""
+        """Record the id of a requested upgrade. A request repeated with its key has the same id."""
         known = UpgradeId(UUID(str(upgrade)))
         if known not in self.upgrades:
             self.upgrades[known] = request
@@ -102,7 +102,7 @@ class Ledger:
         return known
 
     def seen(self, upgrade: UpgradeId, state: str) -> None:
-        """An upgrade was seen in this state."""
+        """Record the state in which an upgrade was read."""
         if state in ("COMPLETED", "CANCELLED", "FAILED"):
             self.unfinished.discard(upgrade)
             self.finished[upgrade] = state

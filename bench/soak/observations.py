@@ -15,7 +15,7 @@ from uplift.storage.sql.types import ID, LONG
 from uplift.storage.statements.decisions import stored_code
 
 UPGRADED = "UPGRADED"
-"""What an undo is about, in place of the reasons of a retry."""
+"""Stands for upgraded instances, which an undo selects, beside the reasons that a retry selects."""
 
 metadata = MetaData()
 
@@ -32,22 +32,22 @@ REQUESTED = _table(
     Column("moment", LONG),
     Column("of_upgrade_id", Integer),
 )
-"""The upgrades that were completed."""
+"""The requested upgrades that completed."""
 NAMED = _table(
     "named",
     Column("upgrade_id", Integer, primary_key=True),
     Column("uuid", ID, primary_key=True),
 )
-"""The instances that a request named: to upgrade, or to leave out."""
+"""The instances that a request named, to upgrade or to exclude."""
 FOLLOWED = _table("followed", Column("upgrade_id", Integer), Column("what", Text))
-"""Which outcomes of an earlier upgrade a retry or an undo is about, as `decision.codes` holds them."""
+"""Which outcomes of an earlier upgrade a retry or an undo selects, as stored in `decision.codes`."""
 ACTIVE = _table(
     "active",
     Column("instance_id", LONG, primary_key=True),
     Column("process_id", Integer),
     Column("since", LONG),
 )
-"""The instances that are active for certain, and since which moment."""
+"""The instances that are certainly active, and since which logical time."""
 
 
 async def write_observations(connection: Connection, ledger: Ledger, completed: Sequence[UpgradeId]) -> None:
@@ -79,7 +79,7 @@ async def write_observations(connection: Connection, ledger: Ledger, completed: 
     for table, several in rows.items():
         if several:
             await connection.execute(table.insert(), several)
-    # Of tables that grow so fast the database knows too little to join them well.
+    # The tables have just been filled, so the planner has no statistics on them yet.
     await connection.exec_driver_sql("ANALYZE")
 
 

@@ -16,8 +16,8 @@ UPGRADE = "upgrade { id state total upgraded skipped }"
 PLAN = "query($input: UpgradePlanInput!) { upgradePlan(input: $input) { plan { fingerprint } } }"
 STATE = "query($id: UUID!) { upgrade(id: $id) { state } }"
 REASONS = ("NOT_PENDING", "ALREADY_LATEST", "INCOMPATIBLE")
-BREATH = 0.02
-"""Seconds between two looks at an upgrade."""
+POLL_INTERVAL = 0.02
+"""Seconds between two reads of an upgrade, and between a pause and its resumption."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class PreparedRequest:
 
 
 class OperationsClient:
-    """Asks for upgrades of all kinds, controls them, and repeats what got no answer."""
+    """Requests upgrades of all kinds, controls them, and repeats requests without a response."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -73,7 +73,7 @@ class OperationsClient:
         await self._by_rest("REST all active", self._all_active())
 
     async def follow_by_rest(self) -> None:
-        """Ask without waiting, and look at the status resource until it is done."""
+        """Request an upgrade without waiting, and poll the status resource until it is finished."""
         prepared = self._all_active()
         operation = "REST all active, respond-async"
         with self._client.measures.timing(operation):
@@ -89,10 +89,10 @@ class OperationsClient:
             assert shown["progress"]["done"] >= done, shown
             done = shown["progress"]["done"]
             self._ledger.seen(known, shown["state"])
-            await asyncio.sleep(BREATH)
+            await asyncio.sleep(POLL_INTERVAL)
 
     async def as_planned(self) -> None:
-        """Look first, and do what was seen or nothing."""
+        """Request a plan, then an upgrade that is refused unless it does what the plan says."""
         prepared = self._some_ids()
         plan = await self._client.ask("dry run by ids", PLAN, input=prepared.graphql)
         fingerprint = plan["upgradePlan"]["plan"]["fingerprint"]
@@ -115,30 +115,30 @@ class OperationsClient:
         await self._by_graphql("upgrade with mappings", prepared, may_refuse=may_refuse, mappings=mappings)
 
     async def retry(self) -> None:
-        if (of := self._a_finished_one()) is None:
+        if (of := self._finished_upgrade()) is None:
             return
         reasons = self._chance.sample(REASONS, self._chance.randint(1, len(REASONS)))
         await self._follow_up("retryUpgrade", SelectionKind.RETRY, of, reasons=reasons)
 
     async def undo(self) -> None:
-        if (of := self._a_finished_one()) is not None:
+        if (of := self._finished_upgrade()) is not None:
             await self._follow_up("undoUpgrade", SelectionKind.UNDO, of)
 
     async def pause(self) -> None:
         """Stop an upgrade for a moment. Others may do the same, or end it."""
-        if (upgrade := await self._one_under_way()) is None:
+        if (upgrade := await self._unfinished_upgrade()) is None:
             return
         paused = await self._control("pauseUpgrade", upgrade)
-        await asyncio.sleep(BREATH)
+        await asyncio.sleep(POLL_INTERVAL)
         if paused:
             await self._control("resumeUpgrade", upgrade)
 
     async def cancel(self) -> None:
-        if (upgrade := await self._one_under_way()) is not None:
+        if (upgrade := await self._unfinished_upgrade()) is not None:
             await self._control("cancelUpgrade", upgrade)
 
     async def repeat(self) -> None:
-        """The same request under the same key is one upgrade, by either API."""
+        """Send a request with the same idempotency key to both APIs, which is one upgrade."""
         prepared, key = self._some_ids(), self._client.any_key()
         first = await self._by_graphql("upgrade by ids", prepared, idempotencyKey=key)
         again = await self._by_rest("REST by ids, repeated", prepared, **{"idempotency-key": f'"{key}"'})
@@ -158,7 +158,7 @@ class OperationsClient:
         assert refused is None, refused
 
     async def hang_up(self) -> None:
-        """The upgrade goes on without its client, who comes back later under the same key."""
+        """Request an upgrade and hang up. The client repeats the request later with the same key."""
         prepared, key = self._chance.choice([self._some_ids, self._all_active])(), self._client.any_key()
         self._lost.append((prepared, key))
         if self._chance.random() < 0.5:
@@ -175,13 +175,13 @@ class OperationsClient:
             await self._by_graphql("upgrade requested again", prepared, idempotencyKey=key, wait=False)
 
     async def settle(self) -> None:
-        """Let everything come to its end."""
+        """Wait until all upgrades are finished, and resume paused ones."""
         await self.repeat_what_was_lost()
         while self._ledger.unfinished:
             for upgrade in list(self._ledger.unfinished):
                 if await self._look(upgrade) == "PAUSED":
                     await self._control("resumeUpgrade", upgrade)
-            await asyncio.sleep(BREATH)
+            await asyncio.sleep(POLL_INTERVAL)
 
     async def _by_graphql(
         self, operation: str, prepared: PreparedRequest, *, may_refuse: Sequence[str] = (), **more: Any
@@ -236,13 +236,13 @@ class OperationsClient:
         self._ledger.seen(upgrade, shown["state"])
         return str(shown["state"])
 
-    async def _one_under_way(self) -> UpgradeId | None:
-        """An upgrade that may still be going on: one of those known, or else a new one."""
+    async def _unfinished_upgrade(self) -> UpgradeId | None:
+        """An upgrade that may be unfinished; a new one if there is none."""
         if not self._ledger.unfinished:
             await self._by_graphql("upgrade all active", self._all_active(), wait=False)
         return self._chance.choice(sorted(self._ledger.unfinished) or [None])
 
-    def _a_finished_one(self) -> UpgradeId | None:
+    def _finished_upgrade(self) -> UpgradeId | None:
         """An upgrade that can be retried or undone."""
         upgrades = self._ledger.upgrades
         finished = [
@@ -272,10 +272,10 @@ class OperationsClient:
     def _all_active(self, process: ProcessKey | None = None) -> PreparedRequest:
         process = process or self._client.any_process()
         known = self._ledger.certain(process)
-        left_out = self._chance.sample(known, min(self._chance.choice((0, 1, 50)), len(known)))
-        named = list(map(str, left_out))
+        excluded = self._chance.sample(known, min(self._chance.choice((0, 1, 50)), len(known)))
+        named = list(map(str, excluded))
         return PreparedRequest(
-            requested=self._about(process, SelectionKind.ALL_ACTIVE, left_out),
+            requested=self._about(process, SelectionKind.ALL_ACTIVE, excluded),
             selection={"allActive": {"except": named}},
             body={"updateAllActive": True, "unselectedIds": named},
         )

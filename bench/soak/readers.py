@@ -55,7 +55,7 @@ query($input: UpgradePlanInput!) {
 
 
 class Reader:
-    """Reads all kinds of things, and compares what it can with what is known."""
+    """Reads instances, cohorts, upgrades and plans, and compares them with the ledger."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -86,12 +86,14 @@ class Reader:
         named = {"namespace": process.namespace, "code": process.code}
         shown = (await self._client.ask("cohorts", COHORTS, **named))["process"]
         count = sum(cohort["count"] for cohort in shown["cohorts"])
-        most = sum(known.registered.process == process for known in self._ledger.instances.values())
-        assert least <= count <= most, f"{count} instances in cohorts, but {least} to {most} were registered"
+        registered = sum(known.registered.process == process for known in self._ledger.instances.values())
+        assert least <= count <= registered, (
+            f"{count} instances in cohorts, but {least} to {registered} were registered"
+        )
         assert shown["latestPublishedVersion"]["number"] >= latest
 
     async def walk(self) -> None:
-        """Three pages of those that wait: nobody is shown twice."""
+        """Read three pages of waiting instances. No instance is on two pages."""
         process = self._client.any_process()
         seen: list[str] = []
         after = None

@@ -14,7 +14,7 @@ from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME, stored_c
 from uplift.storage.statements.processed import IS_PROCESSED
 
 WHAT = case((decision.c.to_position_id.is_not(None), stored_code(UPGRADED)), else_=decision.c.codes)
-"""What came of the instances with a decision."""
+"""What a decision did to its instances: UPGRADED, or the codes of its reasons."""
 
 
 def _of(*kinds: SelectionKind) -> ColumnElement[bool]:
@@ -30,17 +30,17 @@ OUTCOMES = select(outcome.c.upgrade_id, outcome.c.instance_id).join(
 )
 STAYED = (ACTIVE.c.process_id == REQUESTED.c.process_id) & (ACTIVE.c.since < REQUESTED.c.moment)
 """The instances that were active when an upgrade was requested, and ever since."""
-WHO_STAYED = select(REQUESTED.c.upgrade_id, ACTIVE.c.instance_id).join(ACTIVE, STAYED).where(ALL_ACTIVE)
-STAYED_AND_DONE = (
+ALWAYS_ACTIVE = select(REQUESTED.c.upgrade_id, ACTIVE.c.instance_id).join(ACTIVE, STAYED).where(ALL_ACTIVE)
+ALWAYS_ACTIVE_PROCESSED = (
     OUTCOMES.join(ACTIVE, ACTIVE.c.instance_id == outcome.c.instance_id).where(ALL_ACTIVE).where(STAYED)
 )
-LEFT_OUT = (
+EXCLUDED = (
     select(NAMED.c.upgrade_id, instance.c.id.label("instance_id"))
     .join(REQUESTED, REQUESTED.c.upgrade_id == NAMED.c.upgrade_id)
     .join(instance, instance.c.uuid == NAMED.c.uuid)
     .where(ALL_ACTIVE)
 )
-LEFT_OUT_AND_DONE = LEFT_OUT.join(
+EXCLUDED_PROCESSED = EXCLUDED.join(
     outcome, (outcome.c.upgrade_id == NAMED.c.upgrade_id) & (outcome.c.instance_id == instance.c.id)
 )
 BY_NAME = (
@@ -53,7 +53,7 @@ NOT_FOUND = (
     .join(REQUESTED, REQUESTED.c.upgrade_id == selected.c.upgrade_id)
     .where(BY_IDS, selected.c.instance_id.is_(None))
 )
-DONE_BY_NAME = (
+PROCESSED_BY_NAME = (
     OUTCOMES.join(instance, instance.c.id == outcome.c.instance_id)
     .where(BY_IDS)
     .with_only_columns(outcome.c.upgrade_id, instance.c.uuid)
@@ -77,7 +77,7 @@ STRANGERS = (
         )
     )
 )
-DONE_BUT_LEFT = union(
+PROCESSED_TOO_EARLY = union(
     select(outcome.c.upgrade_id, outcome.c.instance_id)
     .join(upgrade, upgrade.c.id == outcome.c.upgrade_id)
     .join(partition, partition.c.upgrade_id == upgrade.c.id)
@@ -94,7 +94,7 @@ DONE_BUT_LEFT = union(
     )
     .where(upgrade.c.selection == SelectionKind.BY_IDS, ~IS_PROCESSED),
 )
-"""Who has an outcome, though a partition says that the upgrade has not come to them."""
+"""The instances with an outcome that a remaining partition still covers."""
 
 
 def _all_of(first: Select[Any], second: Select[Any]) -> Select[Any]:
@@ -102,16 +102,16 @@ def _all_of(first: Select[Any], second: Select[Any]) -> Select[Any]:
 
 
 LAWS: dict[str, Select[Any] | CompoundSelect[Any]] = {
-    "did without {} that were active all the time": WHO_STAYED.except_(LEFT_OUT, STAYED_AND_DONE),
-    "did something to {} that were left out": LEFT_OUT_AND_DONE,
-    "has no outcome for {} that it names": BY_NAME.except_(NOT_FOUND, DONE_BY_NAME),
-    "has an outcome for {} that it does not name": _all_of(NOT_FOUND, DONE_BY_NAME).except_(BY_NAME),
+    "did without {} that were active all the time": ALWAYS_ACTIVE.except_(EXCLUDED, ALWAYS_ACTIVE_PROCESSED),
+    "did something to {} that were left out": EXCLUDED_PROCESSED,
+    "has no outcome for {} that it names": BY_NAME.except_(NOT_FOUND, PROCESSED_BY_NAME),
+    "has an outcome for {} that it does not name": _all_of(NOT_FOUND, PROCESSED_BY_NAME).except_(BY_NAME),
     "has no outcome for {} that it follows up": FOLLOWED_UP.except_(OUTCOMES.where(FOLLOWS)),
     "has an outcome for {} that it does not follow up": OUTCOMES.where(FOLLOWS).except_(FOLLOWED_UP),
     "did something to {} of another process, or outside of its own bounds": STRANGERS,
-    "has an outcome for {} that a partition of it covers": DONE_BUT_LEFT,
+    "has an outcome for {} that a partition of it covers": PROCESSED_TOO_EARLY,
 }
-"""Of each sentence the pairs of upgrade and instance that break it."""
+"""By the description of a violation, the pairs of upgrade and instance that it concerns."""
 
 
 async def broken_selections(connection: Connection) -> AsyncIterator[tuple[UpgradeId, str]]:

@@ -31,7 +31,7 @@ PUBLISH_EVERY = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What came of it."""
+    """The result of a soak test."""
 
     seconds: float
     measures: Measures
@@ -60,10 +60,10 @@ async def soak(
     seconds: float = float("inf"),
     say: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """Let all clients work on a server at once, and compare what its database then holds with what they know.
+    """Let all clients work on a server at once, then compare its database with what they know.
 
-    The database is new, and has so many instances at first; there are `each` clients of each kind. `folder`
-    is where the server writes its log. `say` reports each wait; TIMEOUT ends it.
+    The new database is filled with `instances` instances, and there are `each` clients of each kind. The
+    server writes its log to `folder`. `say` reports each wait, which ends after TIMEOUT.
     """
     world = await populate(database, instances, Random(seed))
     measures = Measures()
@@ -80,7 +80,7 @@ async def soak(
 async def judged(
     database: Path | URL, ledger: Ledger, timeout: float, say: Callable[[str], None]
 ) -> list[str]:
-    """The laws that the database breaks, or that they could not be found out in time."""
+    """The laws that the database breaks, or a message that the comparison took too long."""
     many = f"{len(ledger.instances):,} instances and {len(ledger.upgrades):,} upgrades"
     say(f"Waiting until {many} are compared with what clients observed, at most {timeout:.0f} s.")
     try:
@@ -91,7 +91,7 @@ async def judged(
 
 
 def stop(server: Program, measures: Measures) -> None:
-    """Ask the server to end, and read what it had to say."""
+    """Stop the server, and record the errors in its log."""
     server.process.terminate()
     with suppress(TimeoutExpired):
         server.process.wait(TIMEOUT)
@@ -101,7 +101,7 @@ def stop(server: Program, measures: Measures) -> None:
 
 
 def complaints(log: str) -> list[str]:
-    """Each line of a server's log that tells of an error."""
+    """The error lines in the log of a server."""
     lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
     return [f"the server says: {line}" for line in lines if line["level"] in ("error", "critical")]
 
@@ -118,7 +118,7 @@ class Crew:
     say: Callable[[str], None]
 
     async def work(self, shift: Shift) -> float:
-        """All at once, and then let everything come to its end; returns for how many seconds they worked."""
+        """Run all clients at once, then wait for all upgrades. Returns the seconds of client work."""
         async with AsyncExitStack() as stack:
 
             async def clients(kind: str) -> list[Client]:
@@ -154,19 +154,19 @@ class Crew:
             await operator.settle()
 
     async def _within(self, seconds: float, done: Awaitable[Any], what: str) -> None:
-        """Wait for something, at most so long."""
+        """Wait for `done`, at most for these seconds."""
         self.say(f"Waiting until {what}, at most {seconds:.0f} s.")
         try:
             await asyncio.wait_for(done, seconds)
         except TimeoutError:
-            left = ", ".join(map(str, sorted(self.world.ledger.unfinished)))
+            unfinished = ", ".join(map(str, sorted(self.world.ledger.unfinished)))
             self.measures.unexpected.append(
-                f"Expected that {what} within {seconds:.0f} s; unfinished upgrades: {left or 'none'}"
+                f"Expected that {what} within {seconds:.0f} s; unfinished upgrades: {unfinished or 'none'}"
             )
 
     @asynccontextmanager
     async def _in_the_background(self, publisher: Publisher) -> AsyncIterator[None]:
-        """New versions now and then, and an eye on the memory of the server."""
+        """Publish versions and watch the memory of the server while the block runs."""
         ended = asyncio.Event()
         watching = asyncio.create_task(self.measures.watch_memory(self.server.process.pid))
         publishing = asyncio.create_task(publish_now_and_then(publisher, ended))

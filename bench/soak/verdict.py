@@ -71,13 +71,13 @@ class Counts:
     upgraded: int = 0
     skipped: int = 0
     met: Counter[str] = field(default_factory=Counter)
-    """Of each reason, how many outcomes have it."""
+    """The number of outcomes by reason."""
     counted: Counter[str] = field(default_factory=Counter)
-    """Of each reason, how many instances were counted with it."""
+    """The number of instances by reason that the upgrade has counted."""
 
 
 async def broken_laws(database: Path | URL, ledger: Ledger) -> list[str]:
-    """What does not hold, in sentences; the first few."""
+    """The first SHOWN broken laws, as sentences."""
     store = await SqlStore.open(database)
     try:
         held = {
@@ -100,7 +100,7 @@ async def broken_laws(database: Path | URL, ledger: Ledger) -> list[str]:
 
 
 def _about_instances(ledger: Ledger, held: Held) -> Iterator[str]:
-    """Every instance is there once, on one published version, as its engine said last."""
+    """Every registered instance exists, on a published version, as its engine last reported it."""
     for instance_id, known in ledger.instances.items():
         instance = held.get(instance_id)
         if instance is None:
@@ -138,13 +138,15 @@ async def _about_upgrades(
         yield f"{named.get(broken, broken)}: {law}"
 
 
-def _about_partitions(upgrade: Upgrade, left: Sequence[Partition]) -> Iterator[str]:
-    """Of what was completed nothing is left; of what was ended early, nothing is left twice."""
-    if upgrade.state is UpgradeState.COMPLETED and left:
-        yield f"upgrade {upgrade.id} is COMPLETED, but left {left}"
-    are_parts = all(partition.cursor < partition.last for partition in left)
-    if not are_parts or any(partition.last > following.cursor for partition, following in pairwise(left)):
-        yield f"upgrade {upgrade.id} has shares that are empty or overlap: {left}"
+def _about_partitions(upgrade: Upgrade, remaining: Sequence[Partition]) -> Iterator[str]:
+    """A completed upgrade has no partitions. The partitions of another do not overlap."""
+    if upgrade.state is UpgradeState.COMPLETED and remaining:
+        yield f"upgrade {upgrade.id} is COMPLETED, but left {remaining}"
+    are_parts = all(partition.cursor < partition.last for partition in remaining)
+    if not are_parts or any(
+        partition.last > following.cursor for partition, following in pairwise(remaining)
+    ):
+        yield f"upgrade {upgrade.id} has partitions that are empty or overlap: {remaining}"
 
 
 async def _counts(connection: Connection) -> Mapping[UUID, Counts]:
@@ -183,7 +185,7 @@ def _about_upgrade(upgrade: Upgrade, counts: Counts, ledger: Ledger) -> list[str
 
 
 async def _about_versions(connection: Connection, ledger: Ledger, held: Held) -> AsyncIterator[str]:
-    """What upgrades did to an instance leads from the version it was registered on to the one it is on."""
+    """The moves of an instance lead from the version of its registration to its present version."""
     moves: dict[InstanceId, Moves] = defaultdict(Counter)
     for row in await connection.execute(MOVES):
         moves[row.uuid][row.version, row.to_version] += row.times
@@ -196,9 +198,9 @@ async def _about_versions(connection: Connection, ledger: Ledger, held: Held) ->
 def leads(first: VersionNumber, last: VersionNumber, moves: Moves) -> bool:
     """Whether these moves lead from one version to the other.
 
-    A small upgrade may overtake a large one that was requested before, so their order is not known: they must
-    make up one trail, which is so if they hang together and each version is left as often as it is reached,
-    but for the first and the last.
+    A small upgrade may overtake a larger, earlier one, so the order of the moves is unknown. They must form
+    an Eulerian trail: they are connected, and each version but the first and the last is left as often as it
+    is reached.
     """
     balance: Counter[VersionNumber] = Counter()
     for (before, after), times in moves.items():
@@ -208,8 +210,8 @@ def leads(first: VersionNumber, last: VersionNumber, moves: Moves) -> bool:
     balance[last] += 1
     if any(balance.values()):
         return False
-    reached, left = {first}, set(moves)
-    while follows := {move for move in left if move[0] in reached}:
+    reached, remaining = {first}, set(moves)
+    while follows := {move for move in remaining if move[0] in reached}:
         reached |= {after for _, after in follows}
-        left -= follows
-    return not left
+        remaining -= follows
+    return not remaining

@@ -30,7 +30,8 @@ from uplift.storage.store import SqlStore
 ADMIN = Caller(name="soak", role=Role.SYSTEM_ADMIN)
 VERSIONS = 2
 """How many versions each process has at the beginning."""
-RUNNING_PARTITION = 0.1
+RUNNING_FRACTION = 0.1
+"""The fraction of new instances that are RUNNING."""
 
 
 def model_of(process: ProcessKey, version: int) -> bytes | None:
@@ -44,7 +45,7 @@ def model_of(process: ProcessKey, version: int) -> bytes | None:
 
 
 def step_of(version: int) -> str:
-    """What stands between `check` and `pay` in a version of the modelled process."""
+    """The id of the task between `check` and `pay` in a version of the modelled process."""
     return "approve" if version % 2 else "sign"
 
 
@@ -63,7 +64,7 @@ def an_instance(chance: Random, process: ProcessKey, latest: int) -> Instance:
         id=InstanceId(UUID(bytes=chance.randbytes(16), version=4)),
         process=process,
         version=VersionNumber(version),
-        status=Status.RUNNING if chance.random() < RUNNING_PARTITION else Status.PENDING,
+        status=Status.RUNNING if chance.random() < RUNNING_FRACTION else Status.PENDING,
         position=frozenset(map(ElementId, places)),
     )
 
@@ -78,17 +79,17 @@ class World:
 
 
 async def populate(database: Path | URL, count: int, chance: Random) -> World:
-    """Fill a new database with so many instances, four of five of them of one process."""
+    """Fill a new database with `count` instances, four fifths of them of the process BARE."""
     store = await SqlStore.open(database)
     held: list[Instance] = []
-    for process, partition in ((BARE, count * 4 // 5), (MODELLED, count // 5)):
+    for process, size in ((BARE, count * 4 // 5), (MODELLED, count // 5)):
         await create_process(store, namespace=process.namespace, code=process.code, title=None, caller=ADMIN)
         for version in range(1, VERSIONS + 1):
             await save_draft(store, process=process, model=model_of(process, version), caller=ADMIN)
             await publish_version(store, process=process, caller=ADMIN)
-        several = [an_instance(chance, process, VERSIONS) for _ in range(partition)]
-        await register_instances(store, process=process, instances=several, caller=ADMIN)
-        held += several
+        instances = [an_instance(chance, process, VERSIONS) for _ in range(size)]
+        await register_instances(store, process=process, instances=instances, caller=ADMIN)
+        held += instances
     _, key = await create_key(SqlKeys(store.database), name=ADMIN.name, role=Role.SYSTEM_ADMIN)
     await store.close()
     ledger = Ledger(latest=dict.fromkeys(PROCESSES, VERSIONS))

@@ -117,7 +117,7 @@ async def a_short_life(file: Path) -> Life:
     ledger.will_say(ended.id, report.status, report.position)
     await report_instances(store, reports=[report], caller=ADMIN)
     ledger.was_said(ended.id, report.status, report.position)
-    left_out = frozenset([world.held[LEFT_OUT - 1].id])
+    excluded = frozenset([world.held[EXCLUDED - 1].id])
     newest = [
         instance.id
         for instance in world.held
@@ -130,8 +130,8 @@ async def a_short_life(file: Path) -> Life:
         ledger.seen(ledger.requested(done.id, request), done.state)
 
     may: dict[str, Any] = {"caller": ADMIN, "worker": a_worker(size=1_000)}
-    done = await request_upgrade(store, UpgradeRequest(process=BARE, selection=all_active(left_out)), **may)
-    note(done, ids=left_out)
+    done = await request_upgrade(store, UpgradeRequest(process=BARE, selection=all_active(excluded)), **may)
+    note(done, ids=excluded)
     undone = await request_undo(store, UndoRequest(upgrade_id=done.id), **may)
     note(undone, of=done.id)
     reasons = frozenset([ReasonCode.ALREADY_LATEST])
@@ -151,7 +151,7 @@ async def test_a_short_life_keeps_all_laws(life: Life) -> None:
     assert await broken_laws(life.file, life.ledger) == []
 
 
-LEFT_OUT = 7
+EXCLUDED = 7
 NEWEST = (BARE, 2, Status.PENDING)
 ONE_MOVED = "(SELECT min(outcome.instance_id) FROM outcome WHERE upgrade_id = 2)"
 """An instance that was upgraded, and brought back by the undo."""
@@ -182,19 +182,19 @@ def a_partition_of(upgrade: int, cursor: int, last: int) -> str:
             "skipped, but its outcomes are",
         ),
         ("DELETE FROM outcome WHERE upgrade_id = 1 AND instance_id = 20", "did without 1 that were active"),
-        (an_outcome_more(1, LEFT_OUT), "did something to 1 that were left out"),
+        (an_outcome_more(1, EXCLUDED), "did something to 1 that were left out"),
         (
             "DELETE FROM outcome WHERE upgrade_id = 2 AND instance_id = " + ONE_MOVED,
             "has no outcome for 1 that it follows up",
         ),
-        (an_outcome_more(2, LEFT_OUT), "has an outcome for 1 that it does not follow up"),
+        (an_outcome_more(2, EXCLUDED), "has an outcome for 1 that it does not follow up"),
         (an_outcome_more(3, ONE_MOVED), "has an outcome for 1 that it does not follow up"),
         ("DELETE FROM outcome WHERE upgrade_id = 4", "has no outcome for 2 that it names"),
         (
             "DELETE FROM selected WHERE upgrade_id = 4 AND instance_id IS NULL",
             "has no outcome for 1 that it names",
         ),
-        (an_outcome_more(4, LEFT_OUT), "has an outcome for 1 that it does not name"),
+        (an_outcome_more(4, EXCLUDED), "has an outcome for 1 that it does not name"),
         (
             f"UPDATE instance SET process_id = 2 WHERE id = {ONE_MOVED}",
             "did something to 1 of another process",
@@ -211,10 +211,10 @@ def a_partition_of(upgrade: int, cursor: int, last: int) -> str:
         ),
         ("UPDATE upgrade SET state = 6, error = 'no' WHERE id = 1", "failed: no"),
         (a_partition_of(1, 40, 50), "is COMPLETED, but left"),
-        (a_partition_of(1, 40, 40), "has shares that are empty or overlap"),
+        (a_partition_of(1, 40, 40), "has partitions that are empty or overlap"),
         (
             a_partition_of(1, 40, 50) + "; " + a_partition_of(1, 49, 60),
-            "has shares that are empty or overlap",
+            "has partitions that are empty or overlap",
         ),
         (a_partition_of(1, 20, 30), "has an outcome for 4 that a partition of it covers"),
         (a_partition_of(4, 0, 3), "has an outcome for 2 that a partition of it covers"),
