@@ -118,7 +118,7 @@ def test_shows_what_to_do_before_there_is_a_key(graphiql: GraphiQLPage) -> None:
     assert graphiql.complaints == []
 
 
-def test_runs_a_query_with_the_key_and_asks_nobody_else(
+def test_runs_a_query_with_the_key_and_contacts_no_other_server(
     graphiql: GraphiQLPage, address: str, tmp_path: Path
 ) -> None:
     graphiql.enter_header("Authorization", f"Bearer {KEY}")

@@ -322,7 +322,7 @@ def test_connections_that_are_cut_again_and_again_cost_nothing_but_time(world: W
     assert [gateway.ask("/readyz").status for gateway in world.gateways] == [200, 200]
 
 
-def test_gateways_outlive_their_database(world: World) -> None:
+def test_gateways_survive_an_outage_of_their_database(world: World) -> None:
     upgrade = world.upgrade_all()
     world.until_all_work(upgrade)
     world.server.stop(mode="immediate")

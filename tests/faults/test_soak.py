@@ -220,7 +220,7 @@ def a_partition_of(upgrade: int, cursor: int, last: int) -> str:
         (a_partition_of(4, 0, 3), "has an outcome for 2 that a partition of it covers"),
     ],
 )
-async def test_the_judge_sees_what_is_not_in_order(life: Life, fault: str, law: str) -> None:
+async def test_the_verdict_reports_what_a_corrupted_database_breaks(life: Life, fault: str, law: str) -> None:
     with closing(sqlite3.connect(life.file)) as connection:
         for statement in fault.split("; "):
             assert connection.execute(statement).rowcount >= 1
@@ -228,7 +228,7 @@ async def test_the_judge_sees_what_is_not_in_order(life: Life, fault: str, law: 
     assert [broken for broken in await broken_laws(life.file, life.ledger) if law in broken] != []
 
 
-async def test_the_judge_misses_an_upgrade_that_is_lost(life: Life) -> None:
+async def test_the_verdict_reports_a_lost_upgrade(life: Life) -> None:
     known = life.ledger.upgrades
     [first, *_] = known.values()
     ledger = replace(life.ledger, upgrades={**known, an_upgrade_id(404): first})
@@ -243,7 +243,7 @@ async def test_the_verdict_reports_an_upgrade_that_was_not_requested(life: Life)
     assert broken == f"upgrades that were not requested, or are lost: {{{first!r}}}"
 
 
-def test_the_judge_reads_what_the_server_complains_of() -> None:
+def test_reads_the_errors_in_the_log_of_the_server() -> None:
     log = 'Uplift serves\n{"event": "fine", "level": "info"}\n{"event": "upgrade failed", "level": "error"}\n'
     [complaint] = complaints(log)
     assert "upgrade failed" in complaint

@@ -137,7 +137,7 @@ def test_a_stopping_server_answers_waiting_clients_and_releases_its_upgrade(
         must_be_released(program, file, first, template)
 
 
-def test_a_worker_that_stops_gives_its_upgrade_back(template: Template, file: Path) -> None:
+def test_a_stopping_worker_releases_its_upgrade(template: Template, file: Path) -> None:
     with served(file, template.key, UPLIFT_WORKER="false") as server:
         upgrade = server.upgrade_all_by_graphql("one")
         with started("worker", file, template.key, UPLIFT_STOP_SECONDS=NEVER) as worker:

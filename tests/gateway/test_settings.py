@@ -193,7 +193,7 @@ def test_the_caller_on_the_command_line_is_the_user(monkeypatch: pytest.MonkeyPa
     assert local_caller().name == "cli:ada"
 
 
-def test_a_user_without_a_name_is_told_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reports_the_number_of_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
 

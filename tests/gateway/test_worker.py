@@ -47,7 +47,7 @@ async def running_worker(store: Store, *, stop_timeout: float = 60) -> AsyncIter
 
 
 class LockedStore(InMemoryStore):
-    """Answers no worker, and never reports a change."""
+    """Is unavailable to workers, and never notifies of a change."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -82,7 +82,7 @@ def test_any_text_is_a_cursor_or_refused(text: str) -> None:
     assert encode_cursor(key) == text
 
 
-def test_a_row_too_many_only_says_that_more_follow() -> None:
+def test_an_extra_row_only_shows_that_more_follow() -> None:
     rows = [(4, "a"), (7, "b"), (9, "c")]
     assert page_of(rows, 2) == Page(items=("a", "b"), sort_keys=(4, 7), has_next=True)
     assert page_of(rows, 3) == Page(items=("a", "b", "c"), sort_keys=(4, 7, 9), has_next=False)

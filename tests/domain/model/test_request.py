@@ -1,4 +1,4 @@
-"""The digest of a request tells it from every other request, and is the same in every program."""
+"""The digest of a request differs from that of every other request, and is the same in every program."""
 
 from dataclasses import replace
 from itertools import combinations

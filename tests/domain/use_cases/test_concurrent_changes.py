@@ -58,7 +58,7 @@ pytestmark = pytest.mark.anyio
 Result = TypeVar("Result")
 
 
-class WritingMeanwhile:
+class ConcurrentWriter:
     """Lets other tasks read the store as it is, and write only after this transaction."""
 
     def __init__(self, transaction: Transaction) -> None:
@@ -74,9 +74,9 @@ class WritingMeanwhile:
 
 
 @asynccontextmanager
-async def writing(store: InMemoryStore) -> AsyncIterator[WritingMeanwhile]:
+async def writing(store: InMemoryStore) -> AsyncIterator[ConcurrentWriter]:
     async with store.transaction() as transaction:
-        yield WritingMeanwhile(transaction)
+        yield ConcurrentWriter(transaction)
 
 
 def retry(store: Store, earlier: Upgrade) -> Coroutine[Any, Any, Upgrade]:
@@ -301,8 +301,8 @@ async def test_a_chunk_rolls_back_when_its_upgrade_was_stopped(store: InMemorySt
     ]
 
 
-class RequestedAfterTheLook(Around):
-    """After the first read for work, another upgrade is requested, which comes first."""
+class RequestedAfterTheRead(Around):
+    """Requests an upgrade with a higher priority after the first read of the worker."""
 
     other: Upgrade | None = None
 
@@ -324,7 +324,7 @@ async def test_a_worker_claims_partitions_of_its_own_upgrade_only(store: InMemor
     shared = await request(store)
     for worker in (first, second):
         await taken(store, shared.id, worker)
-    around = RequestedAfterTheLook(store)
+    around = RequestedAfterTheRead(store)
     result = await run_upgrade(around, shared, first)
     assert (result.state, result.upgraded) == (UpgradeState.RUNNING, 4)
     assert await store.upgrades.claimable(NOON) == around.other

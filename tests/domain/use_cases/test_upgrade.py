@@ -173,7 +173,7 @@ async def test_a_waiting_caller_claims_an_upgrade_whose_worker_died(store: Store
         assert (await end).upgraded == 3
 
 
-async def test_chunks_ask_only_for_what_they_do_not_know(store: Store) -> None:
+async def test_chunks_read_only_the_decisions_that_they_lack(store: Store) -> None:
     """Nearly all instances are in cohorts of an earlier chunk, which cost no further query."""
     await a_process(store, holding=instances(range(8)))
     counting = CountingTransactions(store)
@@ -280,12 +280,12 @@ async def test_a_reason_that_cannot_be_kept_is_refused(store: Store, reason: str
     ],
     ids=str,
 )
-def test_chunks_of_nothing_would_never_end(sizes: dict[str, Any]) -> None:
+def test_refuses_chunks_of_no_instances(sizes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="Expected chunks of at least one instance"):
         ChunkPolicy(**sizes)
 
 
-def test_shares_of_nothing_would_never_end() -> None:
+def test_refuses_partitions_of_no_instances() -> None:
     assert ChunkPolicy(partition_size=1).partition_size == 1
     with pytest.raises(ValueError, match="Expected partitions of at least one instance"):
         ChunkPolicy(partition_size=0)

@@ -1,4 +1,4 @@
-"""Tasks of one program wait for changes, and stop waiting."""
+"""Tasks wait for changes, until a result or a stop condition."""
 
 import asyncio
 import gc

@@ -75,7 +75,7 @@ def test_only_the_digest_is_in_the_table(database: Place) -> None:
     assert token.removeprefix("uplift_")[:43] not in repr(row)
 
 
-def test_a_key_tells_its_name_and_role(database: Place) -> None:
+def test_a_key_has_a_name_and_a_role(database: Place) -> None:
     _, admin = a_key(database, Role.SYSTEM_ADMIN, "ops")
     _, reader = a_key(database, Role.READER, "dashboard")
     assert who_has(database, f"Bearer {admin}") == Caller(name="ops", role=Role.SYSTEM_ADMIN)

@@ -104,7 +104,7 @@ def test_the_same_file_again_changes_nothing(empty: Place) -> None:
     assert kept(empty) == before
 
 
-def test_a_later_file_tells_how_things_stand_now(empty: Place) -> None:
+def test_a_later_file_updates_the_instances(empty: Place) -> None:
     output_of("import", a_file(lines(PROCESS, VERSION, an_instance_record(1), an_instance_record(2))))
     output_of("import", a_file(lines(an_instance_record(1, status="COMPLETED"))))
     assert {number: instance.status for number, instance in instances(empty).items()} == {
@@ -263,7 +263,7 @@ def test_reports_a_bad_line_by_number_and_writes_nothing_of_its_batch(
     assert [instance.id for instance in found.instances[ORDERS]] == [an_id(1)][:count]
 
 
-def test_mending_the_line_lets_the_rest_in(empty: Place) -> None:
+def test_imports_the_rest_after_the_line_is_corrected(empty: Place) -> None:
     error_of("import", a_file(lines(*GOOD, b"nonsense", an_instance_record(4))))
     output_of("import", a_file(lines(*GOOD, an_instance_record(4))))
     assert set(instances(empty)) == {an_id(1), an_id(4)}

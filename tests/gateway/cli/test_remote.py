@@ -95,7 +95,7 @@ def counts(shown: str) -> dict[str, int]:
     return {name: int(count) for name, count in re.findall(r"│ +(\w+) +│ +(\d+) +│", shown)}
 
 
-def test_upgrades_there_as_here(there: There, folder: Path) -> None:
+def test_a_remote_upgrade_does_the_same_as_a_local_one(there: There, folder: Path) -> None:
     ids = [option for number in (*WAITING, RUNNING, 99) for option in ("--id", str(an_id(number)))]
     shown = output_of("upgrade", "crm/orders", *ids, "--reason", "the new terms", *there.arguments())
     assert counts(shown) == {
@@ -127,7 +127,7 @@ def test_the_address_and_key_may_come_from_the_environment(there: There) -> None
     assert with_store(there.file, lambda store: by_id(store, ORDERS))[an_id(1)].version == 1
 
 
-def test_a_dry_run_there_shows_what_one_here_shows(there: There) -> None:
+def test_a_remote_dry_run_shows_the_same_as_a_local_one(there: There) -> None:
     before = there.everything()
     arguments = ["upgrade", "crm/orders", "--all-active", "--dry-run"]
     shown = output_of(*arguments, *there.arguments(there.reader))
@@ -135,7 +135,7 @@ def test_a_dry_run_there_shows_what_one_here_shows(there: There) -> None:
     assert there.everything() == before
 
 
-def test_a_fingerprint_there_holds_an_upgrade_to_its_plan(there: There) -> None:
+def test_a_fingerprint_holds_a_remote_upgrade_to_its_plan(there: There) -> None:
     arguments = ["upgrade", "crm/orders", "--all-active", *there.arguments()]
     fingerprint = output_of(*arguments, "--dry-run").splitlines()[-1].removeprefix("Fingerprint ")
     assert counts(output_of(*arguments, "--fingerprint", fingerprint))["upgraded"] == 3
@@ -147,7 +147,7 @@ def test_a_fingerprint_there_holds_an_upgrade_to_its_plan(there: There) -> None:
     assert there.everything() == before
 
 
-def test_upgrades_there_are_listed_shown_and_undone(there: There) -> None:
+def test_remote_upgrades_are_listed_shown_and_undone(there: There) -> None:
     output_of("upgrade", "crm/orders", "--id", str(an_id(LATEST)), "--id", str(an_id(1)), *there.arguments())
     (upgrade,) = there.everything().upgrades
     assert str(upgrade.id) in output_of("upgrades", "list", *there.arguments(there.reader), COLUMNS="80")
@@ -171,7 +171,7 @@ def test_upgrades_there_are_listed_shown_and_undone(there: There) -> None:
         ),
     ],
 )
-def test_a_refusal_there_is_said_here(there: There, arguments: list[str], why: str) -> None:
+def test_shows_the_refusal_of_the_gateway(there: There, arguments: list[str], why: str) -> None:
     before = there.everything()
     assert error_of("upgrade", *arguments, *there.arguments()) == why
     assert there.everything() == before
@@ -218,7 +218,7 @@ def test_what_is_no_key_is_not_sent_and_not_shown(key: str) -> None:
     )
 
 
-def test_an_unknown_upgrade_there_is_said(there: There) -> None:
+def test_reports_an_upgrade_that_the_gateway_does_not_know(there: There) -> None:
     unknown = UUID(int=uuid4().int)
     said = error_of("upgrades", "show", str(unknown), *there.arguments())
     assert said == f"Expected to find upgrade {unknown}, but there is none."
@@ -230,7 +230,7 @@ def a_free_port() -> int:
         return port
 
 
-def test_a_gateway_out_of_reach_is_said_so() -> None:
+def test_reports_an_unreachable_gateway() -> None:
     url = f"http://me:geheim@127.0.0.1:{a_free_port()}"
     said = error_of("upgrade", "crm/orders", "--all-active", "--url", url, "--api-key", KEY)
     shown = url.replace("me:geheim", "***")
@@ -243,7 +243,7 @@ def test_a_gateway_out_of_reach_is_said_so() -> None:
     "url",
     ["", "127.0.0.1", "ftp://127.0.0.1", "http://", "http://[::1", "http://127.0.0.1:port", "http://a b"],
 )
-def test_what_is_no_url_is_said_so(url: str) -> None:
+def test_reports_an_invalid_url(url: str) -> None:
     said = error_of("upgrade", "crm/orders", "--all-active", "--url", url, "--api-key", KEY)
     assert said.startswith("Expected ")
     assert KEY not in said
@@ -293,7 +293,7 @@ def answering(status: int, media_type: str, body: bytes) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("reply", NO_GATEWAY.values(), ids=NO_GATEWAY)
-def test_what_is_no_gateway_is_said_so(reply: Reply) -> None:
+def test_reports_a_server_that_is_no_gateway(reply: Reply) -> None:
     with answering(*reply) as url:
         said = error_of("upgrade", "crm/orders", "--all-active", "--url", url, "--api-key", KEY)
     assert said.startswith("Expected ")

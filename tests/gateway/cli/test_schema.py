@@ -10,7 +10,7 @@ def test_prints_the_schema_that_the_package_holds() -> None:
     assert output_of("print-schema") == (files("uplift.graphql_api") / "schema.graphql").read_text("utf-8")
 
 
-def test_tells_its_version() -> None:
+def test_prints_its_version() -> None:
     assert output_of("--version") == f"{version('uplift-gateway')}\n"
 
 

@@ -381,7 +381,7 @@ def test_no_database_is_made_by_an_upgrade(folder: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
-def test_what_is_no_database_is_said_so() -> None:
+def test_reports_what_is_no_database() -> None:
     Path("x.sqlite").write_bytes(b"nonsense" * 1_000)
     said = error_of("upgrade", "crm/orders", "--all-active", "--database-url", "sqlite:///x.sqlite")
     assert said == "Expected x.sqlite to be an SQLite database, but it is another file."

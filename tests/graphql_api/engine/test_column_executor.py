@@ -27,7 +27,7 @@ Even = NewType("Even", int)
 
 
 def even(value: Any) -> Any:
-    """Refuse 1, show other odd numbers as nothing."""
+    """Refuse 1, and return null for other odd numbers."""
     if value == 1:
         raise ValueError("1 is odd")
     return value if value % 2 == 0 else None

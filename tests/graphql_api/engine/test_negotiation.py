@@ -1,4 +1,4 @@
-"""Tests in which media type a request is answered."""
+"""Tests the media types of responses."""
 
 import pytest
 
