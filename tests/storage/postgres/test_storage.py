@@ -25,6 +25,7 @@ from uplift.domain import (
 from uplift.domain.errors import ProcessExists, StoreUnavailable, UpliftError
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.model.request import UpgradeRequest
+from uplift.storage.chunks import postgres as postgres_chunks
 from uplift.storage.repositories.instances import COPY_THRESHOLD
 from uplift.storage.sql.dialect import copy_new
 from uplift.storage.sql.tables import instance
@@ -277,8 +278,12 @@ async def test_an_instance_that_goes_on_while_its_chunk_waits_for_it_is_decided_
     )
 
 
-async def test_a_chunk_gives_way_before_a_deadlock(store: SqlStore, neighbour: SqlStore) -> None:
+async def test_a_chunk_gives_way_before_a_deadlock(
+    store: SqlStore, neighbour: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Otherwise PostgreSQL would detect the deadlock after a second and abort one transaction."""
+    # On a busy machine the engine may ask for its second lock later than the 100 ms that a chunk waits.
+    monkeypatch.setattr(postgres_chunks, "ATTEMPT_LOCK_WAIT", "800ms")
     await a_process(store, holding=instances([1, 2, 3, 4]))
     begun = await work_and_die(store, (await request(store)).id, chunks=1)
     async with neighbour.transaction() as engine:
