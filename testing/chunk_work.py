@@ -81,7 +81,7 @@ async def process_chunk(
     """As `run_chunk`, for an upgrade and a partition that the transaction has already locked."""
     upgrade, chunks = locked.upgrade, partition.chunks
     kept = await chunks.decisions()
-    recorded = await chunks.record(size, [decision for decision in kept if not decision.reasons])
+    recorded = await chunks.record_and_move(size, [decision for decision in kept if not decision.reasons])
     assert upgrade.target_version is not None
     decided = [
         CountedDecision(decision=by(counted.cohort, upgrade.target_version), count=counted.count)
@@ -89,7 +89,7 @@ async def process_chunk(
     ]
     await chunks.keep_decisions(decided)
     new = [counted.decision for counted in decided if not counted.decision.reasons]
-    moved = recorded.moved + await chunks.move(recorded, new)
+    moved = recorded.moved + await chunks.move_rest(recorded, new)
     skips = tuple(counted for counted in decided if counted.decision.reasons)
     skipped = sum(counted.count for counted in skips)
     require_complete(recorded=recorded.recorded, moved=moved, skipped=skipped)
@@ -98,7 +98,7 @@ async def process_chunk(
     if not recorded.is_last:
         await partition.save(replace(partition.partition, cursor=recorded.cursor))
     else:
-        await partition.end()
+        await partition.delete()
         if not await locked.remaining():
             advanced = advanced.finished(UpgradeState.COMPLETED, EVENING)
     await locked.save(advanced)

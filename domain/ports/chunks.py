@@ -28,26 +28,27 @@ class RecordedChunk:
 class Chunks(Protocol):
     """Records and moves the instances after the cursor of a locked partition.
 
-    The order within a transaction is: `record`, then `keep_decisions` for its unmoved cohorts, then `move`
-    for those of them that upgrade. All of it commits or rolls back together with the partition's cursor.
+    The order within a transaction is: `record_and_move`, then `keep_decisions` for its unmoved cohorts, then
+    `move_rest` for those of them that upgrade. All of it commits or rolls back together with the cursor of
+    the partition.
     """
 
-    async def end(self, size: int) -> int:
+    async def end_of(self, size: int) -> int:
         """Return the end position of a chunk of `size` instances, at most the end of the partition."""
         ...
 
-    async def record(self, size: int, decisions: Collection[Decision]) -> RecordedChunk:
-        """Lock the next `size` instances of the partition and record their cohorts as outcomes.
+    async def record_and_move(self, size: int, decisions: Collection[Decision]) -> RecordedChunk:
+        """Lock the next `size` instances, record their cohorts as outcomes, and move those already decided.
 
-        Moves those that `decisions` move: pass all kept UPGRADE decisions. Active instances that the
-        selection leaves out may count towards `size`.
+        `decisions` are all kept UPGRADE decisions; instances of other cohorts are only recorded. Active
+        instances that the selection leaves out may count towards `size`.
         Only instances that existed when the upgrade was added belong to it. A selection of all active
         instances processes those that are still active. In a selection by ids, an id without an instance at
         that time is not found.
         """
         ...
 
-    async def move(self, chunk: RecordedChunk, decisions: Collection[Decision]) -> int:
+    async def move_rest(self, chunk: RecordedChunk, decisions: Collection[Decision]) -> int:
         """Move the unmoved instances of the chunk by these UPGRADE decisions, and return their number.
 
         Keep the decisions first, and pass every decision that moves an instance of the chunk: a store may

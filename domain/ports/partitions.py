@@ -41,7 +41,7 @@ class LockedPartition(Protocol):
         """Store cursor and lease of the partition of the upgrade that ends at `partition.last`."""
         ...
 
-    async def end(self) -> None:
+    async def delete(self) -> None:
         """Delete the partition because nothing of it remains."""
         ...
 

@@ -186,7 +186,7 @@ async def _run_inline(
     began = time.perf_counter()
     # A store may count excluded instances towards the size, and must see that nothing follows.
     size = worker.chunk_policy.inline_limit + locked.upgrade.excluded + 1
-    chunk = await first_partition.chunks.record(size, ())
+    chunk = await first_partition.chunks.record_and_move(size, ())
     done = await resolve_chunk(transaction, locked.upgrade, first_partition.chunks, chunk, {})
     saved = replace(done.upgrade, started_at=done.upgrade.requested_at)
     saved = saved.with_work_time(timedelta(seconds=time.perf_counter() - began))

@@ -100,7 +100,7 @@ async def run_chunk(
     started = time.perf_counter()
     # Lock order: the partition (see lock_held_partition), the instances, then the upgrade. All workers of an
     # upgrade change its row, so it is locked as late as possible and they rarely wait for each other.
-    chunk = await held.chunks.record(size, _upgrading(decisions.values()))
+    chunk = await held.chunks.record_and_move(size, _upgrading(decisions.values()))
     locked = await lock_upgrade(transaction, held.upgrade)
     # An operator may have paused or cancelled the upgrade while the chunk recorded its instances. The state
     # is only certain under the lock, and the error rolls back what the chunk has written.
@@ -116,7 +116,7 @@ async def run_chunk(
     if not chunk.is_last:
         await held.save(replace(held.partition, cursor=chunk.cursor, lease=worker.lease()))
     else:
-        await held.end()
+        await held.delete()
         # Workers end their partitions under the lock of the upgrade, so exactly one of them ends the upgrade.
         if not await locked.remaining():
             upgrade = upgrade.finished(UpgradeState.COMPLETED, worker.clock())
@@ -144,7 +144,7 @@ async def resolve_chunk(
     # A store may move instances by the decisions that it keeps, so they are kept before the move.
     await chunks.keep_decisions(counted)
     upgrading = _upgrading(item.decision for item in counted)
-    moved = chunk.moved + (await chunks.move(chunk, upgrading) if upgrading else 0)
+    moved = chunk.moved + (await chunks.move_rest(chunk, upgrading) if upgrading else 0)
     skips = tuple(item for item in counted if item.decision.verdict is Verdict.SKIP)
     skipped = sum(skip.count for skip in skips)
     require_complete(recorded=chunk.recorded, moved=moved, skipped=skipped)

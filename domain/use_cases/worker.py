@@ -138,7 +138,7 @@ async def _take(locked: LockedPartition, worker: Worker) -> None:
     # The end position `last` identifies a stored partition. The remainder keeps it, so it is saved in place,
     # and the first part is added as a new partition.
     partition, partition_size = locked.partition, worker.chunk_policy.partition_size
-    last = partition.last if partition_size is None else await locked.chunks.end(partition_size)
+    last = partition.last if partition_size is None else await locked.chunks.end_of(partition_size)
     if last == partition.last:
         await locked.save(replace(partition, lease=worker.lease()))
     else:

@@ -51,7 +51,7 @@ class SqlChunks(ABC):
         self._partition = partition
         self._kind = upgrade.selection
 
-    async def end(self, size: int) -> int:
+    async def end_of(self, size: int) -> int:
         last = self._partition.last
         if self._kind is SelectionKind.BY_IDS:
             return min(self._partition.cursor + size, last)
@@ -59,8 +59,8 @@ class SqlChunks(ABC):
         found: int | None = (await self._connection.execute(NEXT_KEY[self._kind], bound)).scalar_one_or_none()
         return last if found is None else found
 
-    async def record(self, size: int, decisions: Collection[Decision]) -> RecordedChunk:
-        end = await self.end(size)
+    async def record_and_move(self, size: int, decisions: Collection[Decision]) -> RecordedChunk:
+        end = await self.end_of(size)
         recorded, moved, unmoved = await self._record(end, decisions)
         is_by_ids = self._kind is SelectionKind.BY_IDS
         return RecordedChunk(
@@ -72,7 +72,7 @@ class SqlChunks(ABC):
             is_last=end >= self._partition.last,
         )
 
-    async def move(self, chunk: RecordedChunk, decisions: Collection[Decision]) -> int:
+    async def move_rest(self, chunk: RecordedChunk, decisions: Collection[Decision]) -> int:
         return await self._move(chunk.cursor, decisions) if decisions else 0
 
     async def decisions(self) -> tuple[Decision, ...]:

@@ -21,10 +21,10 @@ class ChunksInMemory:
         self._upgrade = upgrade
         self._partition = partition
 
-    async def end(self, size: int) -> int:
+    async def end_of(self, size: int) -> int:
         return queries.end_of_chunk(self._state, self._upgrade, self._partition, size)
 
-    async def record(self, size: int, decisions: Collection[Decision]) -> RecordedChunk:
+    async def record_and_move(self, size: int, decisions: Collection[Decision]) -> RecordedChunk:
         upgrade, partition = self._upgrade, self._partition
         end = queries.end_of_chunk(self._state, upgrade, partition, size)
         covered = self._state.selected[upgrade.id][partition.cursor : end]
@@ -47,7 +47,7 @@ class ChunksInMemory:
             is_last=end == partition.last,
         )
 
-    async def move(self, chunk: RecordedChunk, decisions: Collection[Decision]) -> int:
+    async def move_rest(self, chunk: RecordedChunk, decisions: Collection[Decision]) -> int:
         covered = self._state.selected[self._upgrade.id][self._partition.cursor : chunk.cursor]
         cohorts = (
             (instance_id, self._state.recorded.get((self._upgrade.id, instance_id)))

@@ -26,7 +26,7 @@ class LockedPartitionInMemory:
     async def save(self, partition: Partition) -> None:
         self._state.partitions[partition.upgrade, partition.last] = partition
 
-    async def end(self) -> None:
+    async def delete(self) -> None:
         del self._state.partitions[self.upgrade.id, self.partition.last]
 
 

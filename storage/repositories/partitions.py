@@ -60,7 +60,7 @@ class SqlLockedPartition:
         bound = {"of_upgrade": self._upgrade_keys.id, "of_last": partition.last}
         await self._connection.execute_later(SAVE, {**bound, **values})
 
-    async def end(self) -> None:
+    async def delete(self) -> None:
         bound = {"of_upgrade": self._upgrade_keys.id, "of_last": self.partition.last}
         await self._connection.execute_later(END, bound)
 

@@ -229,9 +229,7 @@ class RequestRow(SQLModel, table=True):
     key: str = Field(primary_key=True)
     digest: bytes = Field(sa_column=_row(LargeBinary(16)))
     upgrade_id: int = Field(foreign_key="upgrade.id")
-    requested_at: datetime = Field(
-        sa_column=Column("asked_at", TIME, key="requested_at", nullable=False, index=True)
-    )
+    requested_at: datetime = Field(sa_column=Column(TIME, nullable=False, index=True))
 
 
 class ApiKeyRow(SQLModel, table=True):

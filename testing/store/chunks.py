@@ -124,7 +124,7 @@ async def test_a_recorded_chunk_counts_each_cohort_once(store: Store, kind: Sele
     async with store.transaction() as transaction:
         locked, partition = await lock(transaction, upgrade.id)
         assert locked.upgrade == upgrade
-        chunk = await partition.chunks.record(10, [])
+        chunk = await partition.chunks.record_and_move(10, [])
         assert (chunk.recorded, chunk.moved) == (7, 0)
         assert chunk.is_last
         assert len(chunk.unmoved) == 4
@@ -271,11 +271,11 @@ async def test_an_instance_that_left_its_cohort_is_not_moved(store: Store, kind:
     reports = [a_report(1, status=Status.RUNNING), a_report(3, position=at("elsewhere"))]
     async with store.transaction() as transaction:
         _, partition = await lock(transaction, upgrade.id)
-        chunk = await partition.chunks.record(100, [])
+        chunk = await partition.chunks.record_and_move(100, [])
         await transaction.instances.report(ORDERS, reports)
         decision = plain_rules(a_cohort(), VersionNumber(2))
         await partition.chunks.keep_decisions([CountedDecision(decision=decision, count=4)])
-        assert await partition.chunks.move(chunk, [decision]) == 2
+        assert await partition.chunks.move_rest(chunk, [decision]) == 2
     assert await instances_of(store, ORDERS) == [
         an_instance(0, version=2),
         an_instance(1, status=Status.RUNNING),

@@ -68,7 +68,7 @@ ROWS: Sequence[Row] = (
     ),
     ("outcome", "upgrade_id, instance_id, version, status, position_id", (1, 1, 1, 1, 1)),
     ("outcome", "upgrade_id, instance_id, version, status, position_id", (1, 2, 1, 1, 1)),
-    ("request", "caller, key, digest, upgrade_id, asked_at", ("ci", "once", bytes(16), 1, NOON)),
+    ("request", "caller, key, digest, upgrade_id, requested_at", ("ci", "once", bytes(16), 1, NOON)),
     ("api_key", "id, name, role, digest, created_at", (KEY_ID, "ci", 1, DIGEST_OF_KEY, NOON)),
 )
 

@@ -157,10 +157,10 @@ def _create_what_belongs_to_an_upgrade(op: Operations) -> None:
         sa.Column("key", sa.String, primary_key=True),
         sa.Column("digest", sa.LargeBinary(16), nullable=False),
         sa.Column("upgrade_id", sa.Integer, sa.ForeignKey("upgrade.id"), nullable=False),
-        sa.Column("asked_at", TIME, nullable=False),
+        sa.Column("requested_at", TIME, nullable=False),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_request_asked_at", "request", ["asked_at"])
+    op.create_index("ix_request_requested_at", "request", ["requested_at"])
 
 
 def _create_api_keys(op: Operations) -> None:

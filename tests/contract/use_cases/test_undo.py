@@ -346,13 +346,13 @@ async def test_an_instance_that_left_its_cohort_is_not_undone(store: Store) -> N
     reports = [a_report(1, status=Status.RUNNING), a_report(3, position=at("elsewhere"))]
     async with store.transaction() as transaction:
         _, partition = await lock(transaction, back.id)
-        chunk = await partition.chunks.record(100, [])
+        chunk = await partition.chunks.record_and_move(100, [])
         await transaction.instances.report(ORDERS, reports)
         [counted] = chunk.unmoved
         assert counted.cohort.origin is not None
         decision = decide_undo(counted.cohort, counted.cohort.origin)
         await partition.chunks.keep_decisions([CountedDecision(decision=decision, count=4)])
-        moved = await partition.chunks.move(chunk, [decision])
+        moved = await partition.chunks.move_rest(chunk, [decision])
     assert (chunk.recorded, chunk.is_last, counted.count, moved) == (4, True, 4, 2)
     assert await instances_of(store, ORDERS) == [
         an_instance(0),

@@ -276,13 +276,13 @@ async def stopping(transaction: Transaction, *about: Any) -> object:
     assert held is not None
 
     async def record(*about: Any) -> RecordedChunk:
-        chunk = await held.chunks.record(*about)
+        chunk = await held.chunks.record_and_move(*about)
         locked = await transaction.upgrades.lock(held.upgrade.id)
         assert locked is not None
         await locked.save(replace(locked.upgrade, state=UpgradeState.PAUSED))
         return chunk
 
-    return Overlay(held, chunks=Overlay(held.chunks, record=record))
+    return Overlay(held, chunks=Overlay(held.chunks, record_and_move=record))
 
 
 async def test_a_chunk_rolls_back_when_its_upgrade_was_stopped(store: InMemoryStore) -> None:

@@ -184,7 +184,8 @@ async def test_chunks_read_only_the_decisions_that_they_lack(store: Store) -> No
         worker=a_worker(size=2),
     )
     assert done.upgraded == 8
-    requested = [counting.calls[name] for name in ("chunks.record", "chunks.decisions", "chunks.move")]
+    names = ("chunks.record_and_move", "chunks.decisions", "chunks.move_rest")
+    requested = [counting.calls[name] for name in names]
     # The decisions of others are read at the beginning, and before the first decision is made.
     assert requested == [4, 2, 1]
     # The request and the claim come first; chunks run in the background.

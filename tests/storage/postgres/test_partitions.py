@@ -50,7 +50,7 @@ async def test_a_worker_waits_for_no_chunk_of_another_partition(store: SqlStore,
     async with store.transaction() as transaction:
         held = await transaction.partitions.lock_held(shared.id, "one", ONE.clock())
         assert held is not None
-        chunk = await held.chunks.record(6, [])
+        chunk = await held.chunks.record_and_move(6, [])
         assert chunk.recorded == 6
         beside = await run_upgrade(neighbour, shared, TWO)
         assert (beside.state, beside.upgraded) == (UpgradeState.RUNNING, 6)
@@ -131,13 +131,13 @@ async def test_who_stops_an_upgrade_waits_for_no_chunk_and_sees_none_afterwards(
                     assert held is not None
 
                     async def record(*about: Any) -> object:
-                        chunk = await held.chunks.record(*about)
+                        chunk = await held.chunks.record_and_move(*about)
                         if not seen:
                             await act(neighbour, shared.id, caller=ADMIN)
                             seen.append(await everything_in(neighbour))
                         return chunk
 
-                    return Overlay(held, chunks=Overlay(held.chunks, record=record))
+                    return Overlay(held, chunks=Overlay(held.chunks, record_and_move=record))
 
                 yield overlay(transaction, partitions=Overlay(transaction.partitions, lock_held=lock_held))
 

@@ -226,13 +226,13 @@ async def test_instances_that_become_active_in_the_middle_of_a_chunk_are_left_to
         queued = await request(store, worker=a_worker(size=1))
         async with store.transaction() as transaction:
             _, partition = await lock(transaction, queued.id)
-            chunk = await partition.chunks.record(10, [])
+            chunk = await partition.chunks.record_and_move(10, [])
             assert (chunk.recorded, chunk.is_last) == (2, True)
             if how == "wait again":
                 await engine.instances.report(ORDERS, [a_report(ended)])
             await stack.aclose()
             await partition.chunks.keep_decisions([CountedDecision(decision=decision, count=2)])
-            assert await partition.chunks.move(chunk, [decision]) == 2
+            assert await partition.chunks.move_rest(chunk, [decision]) == 2
     held = {
         instance.id: (instance.status, instance.version) for instance in await instances_of(store, ORDERS)
     }
