@@ -7,7 +7,7 @@ from uplift.domain.bpmn.model import ElementKind, Trigger, TriggerKind
 from uplift.domain.bpmn.tree import Node
 from uplift.domain.errors import InvalidModel
 
-_TRIGGERS = {
+TRIGGERS = {
     "messageEventDefinition": TriggerKind.MESSAGE,
     "timerEventDefinition": TriggerKind.TIMER,
     "signalEventDefinition": TriggerKind.SIGNAL,
@@ -19,6 +19,7 @@ _TRIGGERS = {
     "linkEventDefinition": TriggerKind.LINK,
     "terminateEventDefinition": TriggerKind.TERMINATE,
 }
+"""The kinds of triggers by the tags that define them."""
 
 _REFERENCES = {
     TriggerKind.MESSAGE: "messageRef",
@@ -50,26 +51,23 @@ def read_definitions(root: Node) -> Definitions:
         if node.id
     }
     return Definitions(
-        names=names, event_definitions={node.id: node for node in root.children_named(*_TRIGGERS) if node.id}
+        names=names, event_definitions={node.id: node for node in root.children_named(*TRIGGERS) if node.id}
     )
 
 
 def read_trigger(node: Node, definitions: Definitions) -> Trigger | None:
     """Read the trigger of an event, or the message of a receive task. None if it has none.
 
-    Raises InvalidModel if it refers to a message, signal or escalation that is not in the document.
+    A message, signal, error or escalation that the document does not declare is its own name. Raises
+    InvalidModel if the event refers to an event definition that is not in the document.
     """
-    triggers = [
-        _trigger(definition, node.id, definitions) for definition in _event_definitions(node, definitions)
-    ]
+    triggers = [_trigger(definition, definitions) for definition in _event_definitions(node, definitions)]
     if len(triggers) > 1:
         return Trigger(kind=TriggerKind.MULTIPLE, detail=_combined_detail(triggers))
     if triggers:
         return triggers[0]
     if node.bpmn_name == ElementKind.RECEIVE_TASK and "messageRef" in node.attributes:
-        return Trigger(
-            kind=TriggerKind.MESSAGE, detail=_referenced_name(node, "messageRef", node.id, definitions)
-        )
+        return Trigger(kind=TriggerKind.MESSAGE, detail=_referenced_name(node, "messageRef", definitions))
     return None
 
 
@@ -86,18 +84,23 @@ def _name(node: Node) -> str:
 
 
 def _event_definitions(node: Node, definitions: Definitions) -> Iterable[Node]:
-    yield from node.children_named(*_TRIGGERS)
+    yield from node.children_named(*TRIGGERS)
     for reference in node.children_named("eventDefinitionRef"):
         shared = definitions.event_definitions.get(local_name(reference.text))
         if shared is None:
-            raise _dangling_reference(reference, reference.text, node.id)
+            raise InvalidModel(
+                f"Expected '{reference.text}', which {node.title} refers to, in the same document, "
+                "but it is not there.",
+                line=reference.line,
+                element=node.id,
+            )
         yield shared
 
 
-def _trigger(definition: Node, event: str | None, definitions: Definitions) -> Trigger:
-    kind = _TRIGGERS[str(definition.bpmn_name)]
+def _trigger(definition: Node, definitions: Definitions) -> Trigger:
+    kind = TRIGGERS[str(definition.bpmn_name)]
     if kind in _REFERENCES:
-        return Trigger(kind=kind, detail=_referenced_name(definition, _REFERENCES[kind], event, definitions))
+        return Trigger(kind=kind, detail=_referenced_name(definition, _REFERENCES[kind], definitions))
     if kind is TriggerKind.TIMER:
         return Trigger(kind=kind, detail=_timer(definition))
     if kind is TriggerKind.CONDITIONAL:
@@ -105,21 +108,17 @@ def _trigger(definition: Node, event: str | None, definitions: Definitions) -> T
     return Trigger(kind=kind, detail=definition.attributes.get("name"))
 
 
-def _referenced_name(node: Node, attribute: str, event: str | None, definitions: Definitions) -> str | None:
+def _referenced_name(node: Node, attribute: str, definitions: Definitions) -> str | None:
     reference = node.attributes.get(attribute, "").strip()
     if not reference:
         return None
     name = definitions.names.get(reference) or definitions.names.get(local_name(reference))
-    if name is not None:
-        return name
-    # Engines of the Activiti family accept an error code in place of a reference.
-    if attribute == "errorRef":
-        return reference
-    raise _dangling_reference(node, reference, event)
+    # Engines of the Activiti family accept a name or a code in place of a reference.
+    return reference if name is None else name
 
 
 def _timer(definition: Node) -> str | None:
-    forms = [f"{node.bpmn_name} {node.text}" for node in definition.children_named(*_TIMER_FORMS)]
+    forms = [f"{form} {node.text}" for form in _TIMER_FORMS for node in definition.children_named(form)]
     return "; ".join(forms) or None
 
 
@@ -129,11 +128,3 @@ def _condition(definition: Node) -> str | None:
 
 def _combined_detail(triggers: Iterable[Trigger]) -> str:
     return "; ".join(sorted(f"{trigger.kind}: {trigger.detail}" for trigger in triggers))
-
-
-def _dangling_reference(node: Node, reference: str, event: str | None) -> InvalidModel:
-    return InvalidModel(
-        f"Expected '{reference}', which '{event}' refers to, in the same document, but it is not there.",
-        line=node.line,
-        element=event,
-    )

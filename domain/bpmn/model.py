@@ -98,7 +98,7 @@ class Element:
     event, `host` is the id of the activity it is attached to, and `handler` that of the associated
     compensation handler. `interrupting` applies to boundary events and start events of event subprocesses.
     `is_for_compensation` marks an activity that only runs as a compensation handler. `incoming` and
-    `outgoing` are the ids of sequence flows.
+    `outgoing` are the ids of sequence flows, sorted.
     """
 
     id: str
@@ -161,8 +161,9 @@ class ProcessModel:
             scope_id = scope.scope
 
     def elements_before(self, element: Element) -> Iterator[Element]:
-        """The sources of the incoming sequence flows of an element."""
-        return (self.elements[self.flows[flow_id].source] for flow_id in element.incoming)
+        """The sources of the incoming sequence flows of an element, sorted by id."""
+        sources = {self.flows[flow_id].source for flow_id in element.incoming}
+        return (self.elements[source] for source in sorted(sources))
 
 
 def build_model(

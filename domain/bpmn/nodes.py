@@ -10,11 +10,17 @@ _KINDS = {kind.value: kind for kind in ElementKind if kind is not ElementKind.EV
 
 def flow_nodes(scope: Node, scope_id: str | None = None) -> Iterator[tuple[Node, ElementKind, str | None]]:
     """Every flow node with its kind and the id of its scope, each scope before its contents."""
+    for node, kind in flow_nodes_inside(scope):
+        yield node, kind, scope_id
+        yield from flow_nodes(node, node.id)
+
+
+def flow_nodes_inside(scope: Node) -> Iterator[tuple[Node, ElementKind]]:
+    """The flow nodes directly inside a scope, with their kinds."""
     for node in scope.children:
         kind = _kind(node)
         if kind is not None:
-            yield node, kind, scope_id
-            yield from flow_nodes(node, node.id)
+            yield node, kind
 
 
 def nodes_named(scope: Node, name: str) -> Iterator[Node]:

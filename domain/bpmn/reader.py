@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from uplift.domain.bpmn.events import Definitions, local_name, read_definitions, read_trigger
 from uplift.domain.bpmn.model import Element, ElementKind, Flow, MultiInstance, ProcessModel, build_model
-from uplift.domain.bpmn.nodes import flow_nodes, nodes_named
+from uplift.domain.bpmn.naming import name_flow_nodes, name_flows
+from uplift.domain.bpmn.nodes import flow_nodes, flow_nodes_inside, nodes_named
 from uplift.domain.bpmn.tree import DEFAULT_MAX_BYTES, Node, read_tree
 from uplift.domain.bpmn.validation import require_references, require_unique_ids
 from uplift.domain.errors import InvalidModel
@@ -29,30 +30,40 @@ _FORM_KEYS = tuple(
 def read_model(
     document: bytes, *, process_id: str | None = None, max_bytes: int = DEFAULT_MAX_BYTES
 ) -> ProcessModel:
-    """Read the process with this id, or else the only process of the document.
+    """Read the process with this id, or else the only process, the only executable or only non-empty one.
 
     Raises InvalidModel, with line and element if known, if the document is not BPMN 2.0, is larger than
-    `max_bytes` or nested deeper than MAX_DEPTH, has dangling references or duplicate ids, or has several
-    processes and none with this id. It raises no other error, whatever the bytes are.
+    `max_bytes` or nested deeper than MAX_DEPTH, has dangling flows or duplicate ids, has no id where an
+    instance can wait, or has several processes to choose from. It raises no other error, whatever the bytes
+    are.
     """
     root = read_tree(document, max_bytes=max_bytes)
     document_ids = require_unique_ids(root)
     process = _choose(list(root.children_named("process")), process_id)
-    require_references(process, document_ids)
-    return _model(process, read_definitions(root))
+    definitions = read_definitions(root)
+    name_flow_nodes(process, definitions, document_ids)
+    require_references(process)
+    name_flows(process, document_ids)
+    return _model(process, definitions)
 
 
 def _choose(processes: list[Node], process_id: str | None) -> Node:
     if not processes:
         raise InvalidModel("Expected a process in the BPMN document, but it has none.")
-    for process in processes:
-        if process_id is not None and process.id == process_id:
-            return process
-    if len(processes) > 1:
-        ids = ", ".join(sorted(f"'{process.id}'" for process in processes))
-        expected = "the id of one process" if process_id is None else f"process '{process_id}'"
-        raise InvalidModel(f"Expected {expected}, but the document has several processes: {ids}.")
-    return processes[0]
+    for candidates in (
+        [process for process in processes if process_id is not None and process.id == process_id],
+        processes,
+        [process for process in processes if process.is_true("isExecutable")],
+        [process for process in processes if any(flow_nodes_inside(process))],
+    ):
+        if len(candidates) == 1:
+            return candidates[0]
+    ids = ", ".join(sorted(f"'{process.id}'" for process in processes if process.id is not None))
+    expected = "the id of one process" if process_id is None else f"process '{process_id}'"
+    raise InvalidModel(
+        f"Expected {expected}, or only one executable or non-empty process, but the document has several "
+        f"processes: {ids}. Choose one of them by its id, or set isExecutable to true for one only."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,14 +107,19 @@ def _connections(process: Node, flows: list[Flow], definitions: Definitions) -> 
 
 
 def _handlers(process: Node) -> dict[str, str]:
-    """The compensation handlers by the boundary events that associations connect them to."""
-    nodes = {node.id: (node, kind) for node, kind, _ in flow_nodes(process)}
-    handlers = {}
+    """The compensation handlers by the boundary events that associations connect them to.
+
+    Of several candidates the first by id is the handler, one that is marked for compensation before others.
+    """
+    nodes = {str(node.id): (node, kind) for node, kind, _ in flow_nodes(process)}
+    candidates: defaultdict[str, list[tuple[bool, str]]] = defaultdict(list)
     for association in nodes_named(process, "association"):
-        event, handler = (local_name(association.attributes[end]) for end in ("sourceRef", "targetRef"))
+        event, handler = (
+            local_name(association.attributes.get(end, "")) for end in ("sourceRef", "targetRef")
+        )
         if event in nodes and handler in nodes and nodes[event][1] is ElementKind.BOUNDARY_EVENT:
-            handlers[event] = handler
-    return handlers
+            candidates[event].append((not nodes[handler][0].is_true("isForCompensation"), handler))
+    return {event: min(handlers)[1] for event, handlers in candidates.items()}
 
 
 def _element(node: Node, kind: ElementKind, scope: str | None, connections: _Connections) -> Element:
@@ -121,15 +137,17 @@ def _element(node: Node, kind: ElementKind, scope: str | None, connections: _Con
         is_for_compensation=node.is_true("isForCompensation"),
         called_process=node.attributes.get("calledElement") or None,
         form_key=_form_key(node),
-        incoming=tuple(connections.incoming.get(element_id, ())),
-        outgoing=tuple(connections.outgoing.get(element_id, ())),
+        incoming=tuple(sorted(connections.incoming.get(element_id, ()))),
+        outgoing=tuple(sorted(connections.outgoing.get(element_id, ()))),
     )
 
 
 def _multi_instance(node: Node) -> MultiInstance | None:
-    for marker in node.children_named("multiInstanceLoopCharacteristics"):
-        return MultiInstance.SEQUENTIAL if marker.is_true("isSequential") else MultiInstance.PARALLEL
-    return None
+    markers = list(node.children_named("multiInstanceLoopCharacteristics"))
+    if not markers:
+        return None
+    is_sequential = any(marker.is_true("isSequential") for marker in markers)
+    return MultiInstance.SEQUENTIAL if is_sequential else MultiInstance.PARALLEL
 
 
 def _interrupting(node: Node, kind: ElementKind) -> bool:

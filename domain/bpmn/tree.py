@@ -48,6 +48,11 @@ class Node:
         return self.attributes.get("id") or None
 
     @property
+    def title(self) -> str:
+        """The id in quotes, or the local name of a tag without an id, for messages."""
+        return f"the {self.bpmn_name} without an id" if self.id is None else f"'{self.id}'"
+
+    @property
     def text(self) -> str:
         """The text directly inside, stripped of white space."""
         return "".join(self.texts).strip()

@@ -104,7 +104,8 @@ def event_scope(element: Element, model: ProcessModel) -> str | None:
     """The id of the event scope of an event, as in Camunda 7 (None for the process).
 
     It is the host of a boundary event, the scope around an event subprocess, and the event-based gateway
-    before an intermediate catch event. A catch event without such a gateway is its own event scope.
+    before an intermediate catch event, the first by id if there are several. A catch event without such a
+    gateway is its own event scope.
     """
     if element.kind is ElementKind.BOUNDARY_EVENT:
         return element.host

@@ -176,7 +176,8 @@ async def test_without_a_draft_there_is_nothing_to_publish(store: Store, publish
 
 async def test_of_a_model_with_several_processes_the_one_of_the_code_counts(store: Store) -> None:
     await create(store)
-    model = MODEL.replace(b"</bpmn:definitions>", b'<bpmn:process id="orders" /></bpmn:definitions>')
+    other = b'<bpmn:process id="orders" isExecutable="true"><bpmn:task id="own" /></bpmn:process>'
+    model = MODEL.replace(b"</bpmn:definitions>", other + b"</bpmn:definitions>")
     assert (await save_draft(store, process=ORDERS, model=model, caller=ADMIN)).has_model
     assert (await adopt(store, 3, model=model)).has_model
     invoices = await create(store, code="invoices")

@@ -1,0 +1,330 @@
+"""Documents that their own engines run can be read, although a stricter reader would refuse them."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.bpmn_builder import BPMN
+from uplift.domain.bpmn import ElementKind, ProcessModel, Trigger, TriggerKind, read_model
+from uplift.domain.compatibility import breaking_positions, compare
+from uplift.domain.errors import InvalidModel
+
+FAULTS = Path(__file__).parent / "faults"
+
+
+def read(*tags: str, beside: str = "", process_id: str | None = None) -> ProcessModel:
+    inside = "".join(tags)
+    document = f'<definitions xmlns="{BPMN}">{beside}<process id="p">{inside}</process></definitions>'
+    return read_model(document.encode(), process_id=process_id)
+
+
+def refusal(*tags: str, beside: str = "") -> InvalidModel:
+    with pytest.raises(InvalidModel) as refused:
+        read(*tags, beside=beside)
+    return refused.value
+
+
+@pytest.mark.parametrize("path", sorted(FAULTS.glob("*.bpmn")), ids=lambda path: path.stem)
+def test_reads_and_compares_each_of_these_documents(path: Path) -> None:
+    model = read_model(path.read_bytes())
+
+    assert model.elements
+    assert compare(model, model).findings == ()
+    assert breaking_positions(compare(model, model)) == ()
+
+
+TASKS = '<userTask id="a"/><userTask id="b"/><userTask id="c"/>'
+A_TO_B = '<sequenceFlow sourceRef="a" targetRef="b"/>'
+CONDITIONAL = (
+    '<sequenceFlow sourceRef="a" targetRef="b"><conditionExpression> x </conditionExpression></sequenceFlow>'
+)
+B_TO_C = '<sequenceFlow sourceRef="b" targetRef="c"/>'
+
+
+class TestFlowsWithoutId:
+    def test_get_an_id_from_what_they_connect(self) -> None:
+        model = read(TASKS, A_TO_B, B_TO_C, '<sequenceFlow id="" sourceRef="a" targetRef="c"/>')
+
+        assert model.flows.keys() == {
+            "sequenceFlow: from a, to b",
+            "sequenceFlow: from b, to c",
+            "sequenceFlow: from a, to c",
+        }
+        assert model.elements["a"].outgoing == ("sequenceFlow: from a, to b", "sequenceFlow: from a, to c")
+
+    def test_differ_by_their_condition(self) -> None:
+        model = read(TASKS, CONDITIONAL, A_TO_B)
+
+        assert model == read(TASKS, A_TO_B, CONDITIONAL)
+        assert model.elements["b"].incoming == (
+            "sequenceFlow: from a, to b",
+            "sequenceFlow: from a, to b, if x",
+        )
+
+    def test_are_counted_when_nothing_else_tells_them_apart(self) -> None:
+        model = read(TASKS, A_TO_B, B_TO_C, A_TO_B)
+
+        assert model == read(B_TO_C, A_TO_B, A_TO_B, TASKS)
+        assert model.elements["b"].incoming == ("sequenceFlow: from a, to b", "sequenceFlow: from a, to b #2")
+
+    def test_never_take_the_id_of_another_element(self) -> None:
+        taken = '<sequenceFlow id="sequenceFlow: from a, to b" sourceRef="b" targetRef="c"/>'
+        model = read(TASKS, A_TO_B, taken)
+
+        assert model.elements["b"].incoming == ("sequenceFlow: from a, to b #2",)
+
+    def test_connect_elements_inside_a_subprocess(self) -> None:
+        model = read('<subProcess id="s">', TASKS, A_TO_B, "</subProcess>")
+
+        assert [before.id for before in model.elements_before(model.elements["b"])] == ["a"]
+
+    def test_have_short_ids_however_long_their_conditions_are(self) -> None:
+        texts = ("x" * 1000 + "1", "x" * 1000 + "2")
+        flows = (
+            A_TO_B.replace("/>", f"><conditionExpression>{text}</conditionExpression></sequenceFlow>")
+            for text in texts
+        )
+        model = read(TASKS, *flows)
+
+        assert len(model.flows) == 2
+        assert all(len(flow_id) < 200 for flow_id in model.flows)
+
+
+START = "<startEvent><messageEventDefinition messageRef='Paid'/></startEvent>"
+WATCH = f"<subProcess triggeredByEvent='true'>{START}<userTask id='inside'/></subProcess>"
+
+
+class TestElementsWithoutId:
+    def test_get_an_id_from_kind_scope_and_trigger(self) -> None:
+        model = read(WATCH, "<startEvent/>", "<endEvent><terminateEventDefinition/></endEvent>")
+
+        assert {element.id: element.kind for element in model.contents(None)} == {
+            "eventSubProcess: message Paid": ElementKind.EVENT_SUB_PROCESS,
+            "startEvent:": ElementKind.START_EVENT,
+            "endEvent: terminate": ElementKind.END_EVENT,
+        }
+        assert [element.id for element in model.contents("eventSubProcess: message Paid")] == [
+            "inside",
+            "startEvent: in eventSubProcess: message Paid, message Paid",
+        ]
+
+    def test_get_an_id_from_the_start_event_that_has_one(self) -> None:
+        model = read_model((FAULTS / "f02-event-subprocess-without-id.bpmn").read_bytes())
+
+        assert model.elements["s"].scope == "eventSubProcess: s"
+
+    def test_get_an_id_from_their_host(self) -> None:
+        late = '<boundaryEvent attachedToRef="a"><timerEventDefinition/></boundaryEvent>'
+
+        assert read(late, TASKS).attached == {"a": ("boundaryEvent: on a, timer",)}
+
+    def test_differ_by_their_content_in_any_order(self) -> None:
+        first, second = (f'<subProcess><userTask id="{task}"/><startEvent/></subProcess>' for task in "xy")
+        model = read(first, second)
+
+        assert model == read(second, first)
+        assert {model.elements[task].scope for task in "xy"} == {
+            "subProcess: no trigger",
+            "subProcess: no trigger #2",
+        }
+
+    def test_differ_by_their_content_at_any_depth(self) -> None:
+        first, second = (
+            f'<subProcess><subProcess><userTask id="{task}1"/></subProcess>'
+            f'<subProcess><userTask id="{task}2"/></subProcess></subProcess>'
+            for task in "xy"
+        )
+        model = read(first, second)
+
+        assert model == read(second, first)
+        assert len({model.elements[task].scope for task in ("x1", "x2", "y1", "y2")}) == 4
+
+    def test_keep_their_pair_when_others_are_added(self) -> None:
+        before, after = read('<userTask id="a"/>', WATCH), read("<endEvent/>", WATCH, '<userTask id="a"/>')
+        comparison = compare(before, after)
+
+        assert comparison.findings == ()
+        assert comparison.mapping["eventSubProcess: message Paid"] == "eventSubProcess: message Paid"
+
+    def test_may_be_links_and_gateways(self) -> None:
+        link = '<linkEventDefinition name="L"/>'
+        model = read(f"<intermediateCatchEvent>{link}</intermediateCatchEvent>", "<exclusiveGateway/>")
+
+        assert model.elements.keys() == {"intermediateCatchEvent: link L", "exclusiveGateway:"}
+
+    @pytest.mark.parametrize(
+        "tags",
+        [
+            "<userTask/>",
+            "<callActivity/>",
+            "<adHocSubProcess/>",
+            "<eventBasedGateway/>",
+            "<intermediateCatchEvent><timerEventDefinition/></intermediateCatchEvent>",
+            "<subProcess><receiveTask/></subProcess>",
+        ],
+    )
+    def test_are_refused_where_an_instance_can_wait(self, tags: str) -> None:
+        found = refusal("\n", tags)
+
+        assert (found.line, found.element) == (2, None)
+        assert "Give it an id." in found.message
+
+    def test_cannot_be_referred_to(self) -> None:
+        found = refusal(
+            "<startEvent/>", TASKS, '<sequenceFlow id="f" sourceRef="startEvent:" targetRef="a"/>'
+        )
+
+        assert found.element == "f"
+
+
+@pytest.mark.parametrize(
+    ("definition", "trigger"),
+    [
+        ('<messageEventDefinition messageRef="Paid"/>', Trigger(kind=TriggerKind.MESSAGE, detail="Paid")),
+        ('<signalEventDefinition signalRef=" Stop "/>', Trigger(kind=TriggerKind.SIGNAL, detail="Stop")),
+        ('<escalationEventDefinition escalationRef="E"/>', Trigger(kind=TriggerKind.ESCALATION, detail="E")),
+        ('<errorEventDefinition errorRef="E1"/>', Trigger(kind=TriggerKind.ERROR, detail="E1")),
+    ],
+)
+def test_an_undeclared_reference_is_the_name_itself(definition: str, trigger: Trigger) -> None:
+    model = read('<intermediateCatchEvent id="e">', definition, "</intermediateCatchEvent>")
+
+    assert model.elements["e"].trigger == trigger
+
+
+def test_a_receive_task_may_name_a_message_that_is_not_declared() -> None:
+    model = read('<receiveTask id="r" messageRef="Paid"/>')
+
+    assert model.elements["r"].trigger == Trigger(kind=TriggerKind.MESSAGE, detail="Paid")
+
+
+def test_a_name_that_is_declared_later_is_the_same_trigger() -> None:
+    event = '<intermediateCatchEvent id="e"><signalEventDefinition signalRef="{}"/></intermediateCatchEvent>'
+    before = read(event.format("Stop"))
+    after = read(event.format("s"), beside='<signal id="s" name="Stop"/>')
+
+    assert compare(before, after).findings == ()
+
+
+@pytest.mark.parametrize("reference", ["message-flow", "association", "gone", ""])
+@pytest.mark.parametrize("tag", ["incoming", "outgoing"])
+def test_redundant_references_to_flows_are_ignored(tag: str, reference: str) -> None:
+    model = read(
+        f'<userTask id="a"><{tag}>{reference}</{tag}></userTask><textAnnotation id="note"/>',
+        '<association id="association" sourceRef="a" targetRef="note"/>',
+        beside='<collaboration><messageFlow id="message-flow" sourceRef="a" targetRef="a"/></collaboration>',
+    )
+
+    assert (model.elements["a"].incoming, model.elements["a"].outgoing) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        'sourceRef="a" targetRef="gone"',
+        'sourceRef="gone" targetRef="a"',
+        'sourceRef="a"',
+        'targetRef="a"',
+        "",
+    ],
+)
+def test_an_association_with_a_missing_end_is_ignored(ends: str) -> None:
+    assert read(TASKS, f"<association id='x' {ends}/>", f"<association {ends}/>") == read(TASKS)
+
+
+def test_the_handler_is_found_beside_a_dangling_association() -> None:
+    model = read(
+        '<userTask id="a"/><userTask id="undo" isForCompensation="true"/><userTask id="other"/>',
+        '<boundaryEvent id="b" attachedToRef="a"><compensateEventDefinition/></boundaryEvent>',
+        '<association sourceRef="b" targetRef="undo"/><association sourceRef="b" targetRef="gone"/>',
+        '<association sourceRef="b" targetRef="other"/>',
+    )
+
+    assert model.handlers == {"undo"}
+
+
+@pytest.mark.parametrize(
+    ("tags", "beside"),
+    [
+        ('<userTask id="t"/>', '<globalTask id="p"/>'),
+        ('<userTask id="t"/><dataObject id="d"/><dataObject id="d"/>', ""),
+        ('<userTask id="t"/><laneSet id="t"><lane id="l"/><lane id="l"/></laneSet>', ""),
+        ('<userTask id="t"/>', '<collaboration id="p"><participant id="t"/></collaboration>'),
+        (
+            (
+                '<startEvent id="s"><timerEventDefinition id="d"/></startEvent>'
+                '<startEvent id="t"><timerEventDefinition id="d"/></startEvent>'
+            ),
+            "",
+        ),
+        ('<userTask id="t"/><association id="t"/>', ""),
+    ],
+)
+def test_ids_may_stand_twice_on_tags_that_no_rule_reads(tags: str, beside: str) -> None:
+    assert "t" in read(tags, beside=beside).elements
+
+
+@pytest.mark.parametrize(
+    ("tags", "beside", "element"),
+    [
+        ('<userTask id="t"/>\n<userTask id="t"/>', "", "t"),
+        ('<sequenceFlow id="t" sourceRef="t" targetRef="t"/>\n<userTask id="t"/>', "", "t"),
+        ('<userTask id="t"/>\n', '<message id="m"/><signal id="m"/>', "m"),
+        ('<userTask id="t"/>\n', '<process id="p"/>', "p"),
+        ('<userTask id="t"/>\n', '<process id="q"><userTask id="t"/></process>', "t"),
+        ('<userTask id="t"/>\n', '<message id="t"/>', "t"),
+    ],
+)
+def test_ids_stand_once_on_what_rules_read(tags: str, beside: str, element: str) -> None:
+    found = refusal(tags, beside=beside)
+
+    assert (found.element, found.message.startswith(f"Expected each id once, but '{element}'")) == (
+        element,
+        True,
+    )
+
+
+def processes(*tags: str) -> bytes:
+    return f'<definitions xmlns="{BPMN}">{"".join(tags)}</definitions>'.encode()
+
+
+EMPTY = '<process id="empty"/>'
+FULL = '<process id="full"><userTask id="t"/></process>'
+RUN = '<process id="run" isExecutable="true"><userTask id="u"/></process>'
+RUN_TOO = '<process id="runToo" isExecutable="1"><userTask id="v"/></process>'
+RUN_EMPTY = '<process id="runEmpty" isExecutable="true"/>'
+
+
+class TestSeveralProcesses:
+    @pytest.mark.parametrize("process_id", [None, "unknown"])
+    @pytest.mark.parametrize(
+        ("tags", "chosen"),
+        [
+            ((EMPTY, FULL), "full"),
+            ((FULL, RUN), "run"),
+            ((EMPTY, FULL, RUN_TOO), "runToo"),
+            ((RUN_EMPTY, RUN), "run"),
+            ((FULL, RUN_EMPTY), "runEmpty"),
+        ],
+    )
+    def test_the_only_executable_or_else_the_only_non_empty_one_is_taken(
+        self, tags: tuple[str, ...], chosen: str, process_id: str | None
+    ) -> None:
+        assert read_model(processes(*tags), process_id=process_id).id == chosen
+        assert read_model(processes(*reversed(tags)), process_id=process_id).id == chosen
+
+    def test_the_one_that_is_requested_comes_first(self) -> None:
+        assert read_model(processes(FULL, RUN, EMPTY), process_id="empty").id == "empty"
+
+    @pytest.mark.parametrize("tags", [(RUN, RUN_TOO), (EMPTY, EMPTY.replace("empty", "void"))])
+    def test_others_are_refused_with_the_choice(self, tags: tuple[str, ...]) -> None:
+        with pytest.raises(InvalidModel, match="Choose one of them by its id, or set isExecutable to true"):
+            read_model(processes(*tags))
+
+    def test_versions_with_several_pools_compare(self) -> None:
+        old, new = (
+            read_model((FAULTS / f"f08-several-pools-{age}.bpmn").read_bytes()) for age in ("old", "new")
+        )
+
+        assert (old.id, new.id) == ("X1", "X2")
+        assert compare(old, new).mapping == {"a": "a"}
