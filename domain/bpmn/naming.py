@@ -88,14 +88,14 @@ class _Names:
 
 def _name_inside(scope: Node, scope_id: str | None, names: _Names, definitions: Definitions) -> None:
     children = list(flow_nodes_inside(scope))
-    names.give(
-        (_label(node, kind, scope_id, definitions), node) for node, kind in children if node.id is None
-    )
+    # Once for all elements inside: an id may be as long as the document.
+    around = [] if scope_id is None else [f"in {_shortened(scope_id)}"]
+    names.give((_label(node, kind, around, definitions), node) for node, kind in children if node.id is None)
     for node, _ in sorted(children, key=lambda child: str(child[0].id)):
         _name_inside(node, node.id, names, definitions)
 
 
-def _label(node: Node, kind: ElementKind, scope_id: str | None, definitions: Definitions) -> str:
+def _label(node: Node, kind: ElementKind, around: list[str], definitions: Definitions) -> str:
     trigger = read_trigger(node, definitions)
     is_link = trigger is not None and trigger.kind is TriggerKind.LINK
     if kind not in _NEVER_A_POSITION and not (kind is ElementKind.INTERMEDIATE_CATCH_EVENT and is_link):
@@ -104,20 +104,22 @@ def _label(node: Node, kind: ElementKind, scope_id: str | None, definitions: Def
             "but one has none. Give it an id.",
             line=node.line,
         )
-    facts = [] if scope_id is None else [f"in {scope_id}"]
+    facts = around.copy()
     if kind is ElementKind.BOUNDARY_EVENT:
-        facts.append(f"on {local_name(node.attributes.get('attachedToRef', ''))}")
+        facts.append(f"on {_shortened(local_name(node.attributes.get('attachedToRef', '')))}")
     if kind in SCOPE_KINDS:
         starts = node.children_named("startEvent")
-        facts += sorted(start.id or _described(read_trigger(start, definitions)) for start in starts)
+        facts += sorted(
+            _shortened(start.id or "") or _described(read_trigger(start, definitions)) for start in starts
+        )
     if trigger is not None:
         facts.append(_described(trigger))
     return _joined(kind, facts)
 
 
 def _flow_label(flow: Node) -> str:
-    ends = [local_name(flow.attributes[end]) for end in ("sourceRef", "targetRef")]
-    conditions = sorted(node.text for node in flow.children_named("conditionExpression"))
+    ends = [_shortened(local_name(flow.attributes[end])) for end in ("sourceRef", "targetRef")]
+    conditions = sorted(_shortened(node.text) for node in flow.children_named("conditionExpression"))
     return _joined(
         "sequenceFlow", [f"from {ends[0]}", f"to {ends[1]}", *(f"if {text}" for text in conditions)]
     )
@@ -126,14 +128,15 @@ def _flow_label(flow: Node) -> str:
 def _described(trigger: Trigger | None) -> str:
     if trigger is None:
         return "no trigger"
-    return trigger.kind.value if trigger.detail is None else f"{trigger.kind} {trigger.detail}"
+    return trigger.kind.value if trigger.detail is None else f"{trigger.kind} {_shortened(trigger.detail)}"
 
 
 def _joined(kind: str, facts: Iterable[str]) -> str:
-    return f"{kind}: {', '.join(map(_shortened, facts))}".strip()
+    return f"{kind}: {', '.join(facts)}".strip()
 
 
 def _shortened(fact: str) -> str:
     if len(fact) <= _MAX_FACT:
         return fact
-    return f"{fact[: _MAX_FACT // 2]}… {blake2b(fact.encode(), digest_size=8).hexdigest()}"
+    # Many events may share one long name, so it is not read to its end. Content tells apart what is alike.
+    return f"{fact[:_MAX_FACT]}… ({len(fact)} characters)"

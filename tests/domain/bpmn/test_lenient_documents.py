@@ -139,6 +139,12 @@ class TestElementsWithoutId:
         assert model == read(second, first)
         assert len({model.elements[task].scope for task in ("x1", "x2", "y1", "y2")}) == 4
 
+    def test_have_short_ids_inside_a_scope_with_a_long_one(self) -> None:
+        scope = "s" * 1000
+        model = read(f'<subProcess id="{scope}"><endEvent/><endEvent/></subProcess>')
+
+        assert [len(element.id) < 200 for element in model.contents(scope)] == [True, True]
+
     def test_keep_their_pair_when_others_are_added(self) -> None:
         before, after = read('<userTask id="a"/>', WATCH), read("<endEvent/>", WATCH, '<userTask id="a"/>')
         comparison = compare(before, after)
