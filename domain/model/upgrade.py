@@ -136,11 +136,12 @@ class Upgrade:
     def counts_by_reason(self, skips: Sequence[CountedDecision]) -> Mapping[ReasonCode, int]:
         """How many instances were skipped for each reason, from the upgrade's SKIP decisions.
 
-        Decisions concern instances that exist: the other skipped ids were not found.
+        Decisions concern instances that exist: the other skipped ids were not found. Only a selection by ids
+        can name an instance that does not exist.
         """
-        not_found = self.skipped - sum(counted.count for counted in skips)
-        # Decisions that are read after the upgrade may include a chunk that it does not count yet.
-        return count_reasons(skips, not_found=max(0, not_found))
+        # Upgrade and decisions may be read at two moments, between which a chunk ends.
+        not_found = max(0, self.skipped - sum(counted.count for counted in skips))
+        return count_reasons(skips, not_found=not_found if self.selection is SelectionKind.BY_IDS else 0)
 
     def with_outcomes(self, *, upgraded: int, skipped: int) -> "Upgrade":
         """The upgrade with this many more outcomes."""

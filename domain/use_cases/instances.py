@@ -64,8 +64,9 @@ async def report_instances(
                     field=("instances", str(index), "id"),
                 )
             by_process[owners[report.id]].append(report)
-        for process, group in by_process.items():
-            await transaction.instances.report(process, group)
+        # A store adds new positions with each process: two orders of processes could deadlock.
+        for process in sorted(by_process, key=str):
+            await transaction.instances.report(process, by_process[process])
     return len(reports)
 
 

@@ -92,7 +92,8 @@ class SqlKeys:
                 "times": use.times,
                 "last_at": use.last_at,
             }
-            for use in uses
+            # In the order of the keys: two gateways store the same rows, and two orders could deadlock.
+            for use in sorted(uses, key=lambda use: (use.key_id, use.day, use.accepted))
         ]
         async with self._database.writing() as connection:
             await insert_many(connection, ADD_USES, rows)

@@ -16,7 +16,8 @@ from uplift.domain.model.selection import Selection
 from uplift.domain.model.upgrade import HistoryEntry
 from uplift.domain.ports import InstanceFilter, SelectedCohorts
 from uplift.storage.repositories.sessions import Reading, Session
-from uplift.storage.sql.dialect import UpdateMany, copy_new, insert_many, upsert
+from uplift.storage.sql.connection import Connection
+from uplift.storage.sql.dialect import UpdateMany, copy_new, insert_many, reserve_keys, upsert
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.surrogate_keys import batches
 from uplift.storage.sql.tables import IS_ACTIVE, decision, instance, outcome, upgrade
@@ -186,6 +187,8 @@ class SqlInstanceRepository:
             }
             for registered in new
         ]
+        if connection.dialect.name == "postgresql" and len(rows) > 1:
+            rows = await _in_lock_order(connection, rows)
         # COPY cannot update rows, so it serves only when no instance was found by `lock`.
         may_all_be_new = self._existing.isdisjoint(registered.id for registered in new)
         if may_all_be_new and len(rows) >= COPY_THRESHOLD and await copy_new(connection, instance, rows):
@@ -208,6 +211,17 @@ class SqlInstanceRepository:
         }
         if rows:
             await REPORT.execute(self._session.connection, list(rows.values()))
+
+
+async def _in_lock_order(connection: Connection, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows in the order of their ids, with surrogate keys in the order of registration.
+
+    An INSERT waits for a transaction that inserts the same id, so two orders of ids could deadlock. Lists
+    show instances by surrogate key, so each row gets its key before the sort.
+    """
+    keys = await reserve_keys(connection, instance, len(rows))
+    numbered = [{"id": key, **row} for key, row in zip(keys, rows, strict=True)]
+    return sorted(numbered, key=lambda row: row["uuid"].int)  # comparing UUIDs themselves is slow
 
 
 def _listing(process_id: int, instance_filter: InstanceFilter, page: PageRequest) -> Select[Any]:

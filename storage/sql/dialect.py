@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Integer,
     Table,
     TableValuedAlias,
     and_,
@@ -25,6 +26,9 @@ PLAN_ONCE = "SET LOCAL plan_cache_mode = auto"
 """Allows generic plans: else COPY plans the check of each foreign key once a row."""
 UNIQUE_VIOLATION = "23505"
 """The SQLSTATE. Importing asyncpg for its exception class would slow down each start, also on SQLite."""
+RESERVED_KEYS = select(func.nextval(func.pg_get_serial_sequence(bindparam("table"), "id"))).select_from(
+    func.generate_series(1, bindparam("count", type_=Integer))
+)
 ADVISORY_LOCK = select(func.pg_advisory_xact_lock(bindparam("number", type_=BigInteger)))
 
 
@@ -71,10 +75,20 @@ def insert_new(table: Table) -> Insert:
 
 
 async def insert_many(connection: Connection, statement: Insert, rows: Sequence[dict[str, Any]]) -> int:
-    """Insert rows that all have the same columns; returns how many were inserted or updated."""
+    """Insert rows that all have the same columns; returns how many were inserted or updated.
+
+    On PostgreSQL pass rows with new keys in the order of their keys: an INSERT waits for another transaction
+    that inserts the same key, so two orders could deadlock.
+    """
     if connection.dialect.name == "sqlite":
         return (await connection.execute(statement, rows)).rowcount
     return (await connection.execute(_from_arrays(statement, tuple(rows[0])), _arrays(rows))).rowcount
+
+
+async def reserve_keys(connection: Connection, table: Table, count: int) -> Sequence[int]:
+    """New surrogate keys of a table in ascending order. PostgreSQL only."""
+    bound = {"table": table.name, "count": count}
+    return list((await connection.execute(RESERVED_KEYS, bound)).scalars())
 
 
 async def copy_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> bool:
