@@ -36,7 +36,8 @@ async def key_events(keys: SqlKeys, key_id: UUID | None = None) -> list[KeyEvent
 def _lifecycle_events(keys: Sequence[ApiKey]) -> Iterator[KeyEvent]:
     for key in keys:
         until = f", until {key.expires_at:%Y-%m-%d %H:%M}" if key.expires_at else ""
-        created = f"created as {key.role} by {key.created_by or UNKNOWN}{until}"
+        scope = "" if key.namespaces is None else f" for {', '.join(sorted(key.namespaces))}"
+        created = f"created as {key.role}{scope} by {key.created_by or UNKNOWN}{until}"
         yield KeyEvent(at=key.created_at, key_id=key.id, name=key.name, what=created)
         if key.revoked_at is not None:
             revoked = f"revoked by {key.revoked_by or UNKNOWN}"

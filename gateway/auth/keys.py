@@ -16,7 +16,7 @@ from structlog.contextvars import bind_contextvars
 
 from uplift.domain.clock import Clock, utc_now
 from uplift.domain.errors import InvalidInput, Unauthenticated
-from uplift.domain.model.access import ApiKey, Caller, Role
+from uplift.domain.model.access import ApiKey, Caller, Namespaces, Role
 from uplift.gateway.auth.key_uses import KeyUses
 from uplift.gateway.http.rate_limit import RateLimit
 from uplift.storage.repositories.api_keys import SqlKeys
@@ -27,6 +27,18 @@ SECRET_LENGTH = 43
 """62 ** 43 is just above 2 ** 256."""
 CHECKSUM_LENGTH = 6
 MAX_NAME_LENGTH = 100
+LOCAL_PREFIX = "cli:"
+"""Begins the names of callers who use the command line on the database itself."""
+
+
+class KeyNameTaken(InvalidInput):
+    """Another key has this name and is not revoked."""
+
+    def __init__(self, *, name: str) -> None:
+        super().__init__(
+            f"Expected a name that no other key has, but a key named {name!r} exists and is not revoked.",
+            field=("name",),
+        )
 
 
 async def create_key(
@@ -34,17 +46,25 @@ async def create_key(
     *,
     name: str,
     role: Role,
+    namespaces: Namespaces | None = None,
     by: str | None = None,
     expires_at: datetime | None = None,
     clock: Clock = utc_now,
 ) -> tuple[ApiKey, str]:
     """Create a key. Returns its record, and the key itself, which cannot be shown again.
 
-    Raises InvalidInput for a name that is empty, too long or not printable, and for an expiry in the past.
+    Raises InvalidInput for a name that is empty, too long, not printable, or used by another key that is not
+    revoked, and for an expiry in the past.
     """
     if not 0 < len(name) <= MAX_NAME_LENGTH or not name.isprintable():
         raise InvalidInput(
             f"Expected name to be 1 to {MAX_NAME_LENGTH} printable characters, but got {name!r}.",
+            field=("name",),
+        )
+    if name.startswith(LOCAL_PREFIX):
+        raise InvalidInput(
+            f"Expected name not to begin with {LOCAL_PREFIX!r}, which marks users of the command line in the "
+            f"audit, but got {name!r}.",
             field=("name",),
         )
     token, now = new_token(), clock()
@@ -53,8 +73,17 @@ async def create_key(
             f"Expected the key to expire in the future, but got {expires_at:%Y-%m-%d %H:%M} (UTC).",
             field=("expires_at",),
         )
-    key = ApiKey(id=uuid4(), name=name, role=role, created_at=now, created_by=by, expires_at=expires_at)
-    await keys.add(key, digest_of(token))
+    key = ApiKey(
+        id=uuid4(),
+        name=name,
+        role=role,
+        created_at=now,
+        created_by=by,
+        namespaces=namespaces,
+        expires_at=expires_at,
+    )
+    if not await keys.add(key, digest_of(token)):
+        raise KeyNameTaken(name=name)
     return key, token
 
 
@@ -62,7 +91,10 @@ async def first_admin_key(keys: SqlKeys) -> str | None:
     """Create a key for a system administrator if the database has no key at all, else return None."""
     if not await keys.is_empty():
         return None
-    _, token = await create_key(keys, name="first-admin", role=Role.SYSTEM_ADMIN, by="first start")
+    try:
+        _, token = await create_key(keys, name="first-admin", role=Role.SYSTEM_ADMIN, by="first start")
+    except KeyNameTaken:  # another server has started on the same database at the same time
+        return None
     return token
 
 
@@ -93,7 +125,7 @@ class Authenticator:
             raise Unauthenticated()
         if self._rate_limit is not None:
             await self._rate_limit.count(key.id, caller=key.name)
-        return Caller(name=key.name, role=key.role)
+        return key.caller
 
     async def recheck(self, authorization: str | None) -> None:
         """Check that the key of an open stream is still valid. Raises Unauthenticated."""

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from uplift.domain.clock import utc_now
 from uplift.domain.errors import InvalidInput
-from uplift.domain.model.access import Role
+from uplift.domain.model.access import Namespaces, Role, scope_of
 from uplift.gateway.auth.expiry import expiry_in, expiry_on
 from uplift.gateway.auth.key_audit import key_events
 from uplift.gateway.auth.keys import create_key
@@ -26,6 +26,13 @@ app = typer.Typer(no_args_is_help=True, help="Create, list, revoke and audit API
 def create(
     name: Annotated[str, typer.Argument(help="The name of the key, which the audit shows.")],
     role: Annotated[Role, typer.Option(help="The role of the key.")] = Role.READER,
+    namespace: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAMESPACE",
+            help="Limit the key to the processes of this namespace; can be repeated. By default it sees all.",
+        ),
+    ] = None,
     expires_in: Annotated[
         str | None, typer.Option(metavar="SPAN", help="The lifetime of the key, such as 90d, 12h, 30m or 2w.")
     ] = None,
@@ -37,10 +44,15 @@ def create(
     """Create an API key and show it once: only its digest is stored. By default it never expires."""
 
     async def work() -> str:
-        expires_at = _expiry(expires_in, expires_on)
+        expires_at, scope = _expiry(expires_in, expires_on), scope_of(namespace or ())
         async with opened_store(settings_with(database_url=database_url)) as store:
             _, token = await create_key(
-                SqlKeys(store.database), name=name, role=role, by=local_caller().name, expires_at=expires_at
+                SqlKeys(store.database),
+                name=name,
+                role=role,
+                namespaces=scope,
+                by=local_caller().name,
+                expires_at=expires_at,
             )
             return token
 
@@ -54,14 +66,16 @@ def list_keys(database_url: DatabaseUrl = None) -> None:
     async def work() -> Table:
         table = Table(box=None, pad_edge=False)
         table.add_column("id", no_wrap=True)
-        for column in ("name", "role", "created", "expires", "last used", "revoked"):
+        for column in ("name", "role", "namespaces", "created", "expires", "last used", "revoked"):
             table.add_column(column)
         async with opened_store(settings_with(database_url=database_url), must_exist=True) as store:
             keys = SqlKeys(store.database)
             last_uses = await keys.last_uses()
             for key in await keys.all():
                 times = (key.created_at, key.expires_at, last_uses.get(key.id), key.revoked_at)
-                table.add_row(str(key.id), Text(key.name), key.role, *map(_text_of, times))
+                table.add_row(
+                    str(key.id), Text(key.name), key.role, _scope(key.namespaces), *map(_text_of, times)
+                )
         return table
 
     console().print(run(work()))
@@ -119,3 +133,7 @@ def _expiry(span: str | None, day: str | None) -> datetime | None:
 
 def _text_of(time: datetime | None) -> str:
     return "" if time is None else f"{time:%Y-%m-%d %H:%M}"
+
+
+def _scope(namespaces: Namespaces | None) -> Text:
+    return Text("all" if namespaces is None else ", ".join(sorted(namespaces)))

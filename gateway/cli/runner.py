@@ -19,7 +19,7 @@ from uvicorn.loops.auto import auto_loop_factory
 
 from uplift.domain.errors import InvalidInput, UpliftError
 from uplift.domain.model.access import Caller, Role
-from uplift.gateway.auth.keys import is_well_formed
+from uplift.gateway.auth.keys import LOCAL_PREFIX, is_well_formed
 from uplift.gateway.database import database_in, open_store
 from uplift.gateway.files.importer import ImportFailedError
 from uplift.gateway.operations.client import OperationsClient
@@ -128,7 +128,7 @@ def _place(settings: Settings, must_exist: bool) -> Path | URL:
 
 def local_caller() -> Caller:
     """The caller of commands on the database itself: a user who can open it may do everything."""
-    return Caller(name=f"cli:{_user()}", role=Role.SYSTEM_ADMIN)
+    return Caller(name=f"{LOCAL_PREFIX}{_user()}", role=Role.SYSTEM_ADMIN)
 
 
 def _user() -> str:

@@ -1,22 +1,24 @@
 """Stores API keys with the digests of their secrets, and counts their uses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from uplift.domain.model.access import ApiKey, KeyUse
 from uplift.storage.database import Database
-from uplift.storage.sql.dialect import insert_many, upsert_adding
+from uplift.storage.sql.codecs import decode_namespaces, encode_namespaces
+from uplift.storage.sql.dialect import insert_many, insert_new, upsert_adding
 from uplift.storage.sql.tables import api_key, key_use
 from uplift.storage.sqlite.prepared import RUN_INLINE
 
 KEYS = select(api_key).order_by(api_key.c.created_at, api_key.c.name)
 KEY = select(api_key).where(api_key.c.digest == bindparam("digest")).execution_options(**RUN_INLINE)
 COUNT = select(func.count()).select_from(api_key)
-ADD = insert(api_key)
+KEYS_BY_ID = select(api_key).where(api_key.c.id.in_(bindparam("ids", expanding=True)))
+ADD = insert_new(api_key)
 REVOKE = (
     update(api_key)
     .where(api_key.c.id == bindparam("of_id"), api_key.c.revoked_at.is_(None))
@@ -41,7 +43,11 @@ class SqlKeys:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, key: ApiKey, digest: bytes) -> None:
+    async def add(self, key: ApiKey, digest: bytes) -> bool:
+        """Add a key. Returns False when another key that is not revoked has its name.
+
+        Waits for a concurrent transaction that adds the same name.
+        """
         values = {
             "id": key.id,
             "name": key.name,
@@ -49,12 +55,14 @@ class SqlKeys:
             "digest": digest,
             "created_at": key.created_at,
             "created_by": key.created_by,
+            "namespaces": encode_namespaces(key.namespaces),
             "expires_at": key.expires_at,
             "revoked_at": key.revoked_at,
             "revoked_by": key.revoked_by,
         }
         async with self._database.writing() as connection:
-            await connection.execute(ADD, values)
+            added: int = (await connection.execute(ADD, values)).rowcount
+        return added == 1
 
     async def find(self, digest: bytes) -> ApiKey | None:
         """The key of this digest, valid or not.
@@ -64,6 +72,12 @@ class SqlKeys:
         async with self._database.reading() as connection:
             row = (await connection.execute(KEY, {"digest": digest})).one_or_none()
         return None if row is None else _key(row)
+
+    async def find_many(self, ids: Collection[UUID]) -> Mapping[UUID, ApiKey]:
+        """The keys that have these ids, valid or not."""
+        async with self._database.reading() as connection:
+            rows = await connection.execute(KEYS_BY_ID, {"ids": list(ids)})
+            return {key.id: key for key in map(_key, rows)}
 
     async def all(self) -> Sequence[ApiKey]:
         """Every key that was ever created, the oldest first."""
@@ -116,6 +130,7 @@ def _key(row: Any) -> ApiKey:
         role=row.role,
         created_at=row.created_at,
         created_by=row.created_by,
+        namespaces=decode_namespaces(row.namespaces),
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
         revoked_by=row.revoked_by,

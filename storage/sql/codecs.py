@@ -1,4 +1,4 @@
-"""Encodes reasons, findings and mappings as JSON for one column, and decodes them."""
+"""Encodes reasons, findings, mappings and scopes as JSON for one column, and decodes them."""
 
 import json
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from uplift.domain.compatibility import Code, Finding
+from uplift.domain.model.access import Namespaces
 from uplift.domain.model.decision import ReasonCode, SkipReason
 from uplift.domain.model.instance import ElementId
 from uplift.domain.model.mapping import MappingInstruction, VersionMapping
@@ -60,6 +61,16 @@ def decode_mappings(stored: str) -> tuple[VersionMapping, ...]:
         )
         for version, pairs in json.loads(stored)
     )
+
+
+def encode_namespaces(namespaces: Namespaces | None) -> str | None:
+    """The scope of an API key as JSON; None for all namespaces."""
+    return None if namespaces is None else _json(sorted(namespaces))
+
+
+def decode_namespaces(stored: str | None) -> Namespaces | None:
+    """The scope of an API key."""
+    return None if stored is None else frozenset(json.loads(stored))
 
 
 def _finding(finding: Finding) -> list[str | None]:

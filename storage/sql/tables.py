@@ -246,6 +246,7 @@ class ApiKeyRow(SQLModel, table=True):
     created_by: str | None
     expires_at: datetime | None = Field(default=None, sa_column=Column(TIME))
     revoked_by: str | None
+    namespaces: str | None
 
 
 class KeyUseRow(SQLModel, table=True):
@@ -296,4 +297,6 @@ Index(
     sqlite_where=IS_ACTIVE,
     postgresql_where=IS_ACTIVE,
 )
+IS_UNREVOKED = api_key.c.revoked_at.is_(None)
+Index("api_key_name", api_key.c.name, unique=True, sqlite_where=IS_UNREVOKED, postgresql_where=IS_UNREVOKED)
 Index("upgrade_waiting", upgrade.c.id, sqlite_where=IS_WAITING, postgresql_where=IS_WAITING)

@@ -1,4 +1,4 @@
-"""Adds to API keys their expiry, who created and revoked them, and how often they are used."""
+"""Adds to API keys their expiry, their scope, who created and revoked them, and how often they are used."""
 
 import sqlalchemy as sa
 from alembic.operations import Operations
@@ -14,6 +14,16 @@ def upgrade(op: Operations) -> None:
     op.add_column("api_key", sa.Column("created_by", sa.String))
     op.add_column("api_key", sa.Column("expires_at", TIME))
     op.add_column("api_key", sa.Column("revoked_by", sa.String))
+    op.add_column("api_key", sa.Column("namespaces", sa.String))
+    is_unrevoked = sa.text("revoked_at IS NULL")
+    op.create_index(
+        "api_key_name",
+        "api_key",
+        ["name"],
+        unique=True,
+        sqlite_where=is_unrevoked,
+        postgresql_where=is_unrevoked,
+    )
     op.create_table(
         "key_use",
         sa.Column("key_id", ID, sa.ForeignKey("api_key.id"), primary_key=True),

@@ -93,7 +93,7 @@ async def test_a_revoked_key_is_refused_at_once(empty: Place) -> None:
     async with an_open_database(empty) as store:
         keys = SqlKeys(store.database)
         key, token = await create_key(keys, name="ops", role=Role.SYSTEM_ADMIN, clock=a_clock())
-        other, other_token = await create_key(keys, name="ops", role=Role.READER, clock=a_clock(EVENING))
+        other, other_token = await create_key(keys, name="eve", role=Role.READER, clock=a_clock(EVENING))
         authenticate = Authenticator(keys)
         assert (await authenticate(f"Bearer {token}")).name == "ops"
 
@@ -112,7 +112,7 @@ async def test_a_revoked_key_is_refused_at_once(empty: Place) -> None:
                 revoked_at=EVENING,
                 revoked_by="me",
             ),
-            ApiKey(id=other.id, name="ops", role=Role.READER, created_at=EVENING),
+            ApiKey(id=other.id, name="eve", role=Role.READER, created_at=EVENING),
         ]
         assert not await keys.is_empty()
 
@@ -135,17 +135,27 @@ def test_the_command_line_creates_lists_and_revokes(empty: Place) -> None:
     assert who_has(empty, f"Bearer {admin}") == Caller(name="ops", role=Role.SYSTEM_ADMIN)
 
     header, first, second = output_of("keys", "list").splitlines()
-    assert header.split() == ["id", "name", "role", "created", "expires", "last", "used", "revoked"]
+    assert header.split() == [
+        "id",
+        "name",
+        "role",
+        "namespaces",
+        "created",
+        "expires",
+        "last",
+        "used",
+        "revoked",
+    ]
     assert first.split()[1:3] == ["dashboard", "reader"]
     assert second.split()[1:3] == ["ops", "system_admin"]
-    assert len(first.split()) == 5
+    assert len(first.split()) == 6
     known = first.split()[0]
 
     assert output_of("keys", "revoke", known) == f"Revoked {known}.\n"
     assert who_has(empty, f"Bearer {token}") is None
     assert who_has(empty, f"Bearer {admin}") is not None
     _, first, _ = output_of("keys", "list").splitlines()
-    assert len(first.split()) == 7
+    assert len(first.split()) == 8
     assert (
         error_of("keys", "revoke", known) == f"Expected to revoke key {known}, but no valid key has this id."
     )

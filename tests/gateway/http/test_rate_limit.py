@@ -52,7 +52,7 @@ async def test_a_key_above_its_rate_limit_learns_when_to_retry(folder: Path) -> 
 
 async def test_each_key_has_a_rate_of_its_own_whatever_its_name(folder: Path) -> None:
     async with a_served_world(folder, rate_limit=RATE) as world:
-        _, namesake = await create_key(SqlKeys(world.store.database), name="ops", role=Role.READER)
+        _, namesake = await create_key(SqlKeys(world.store.database), name="old", role=Role.READER)
         for key in (world.admin, world.reader, namesake):
             assert [(await query(world, key)).status_code for _ in range(4)] == [200, 200, 200, 429]
 
