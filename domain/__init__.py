@@ -30,7 +30,14 @@ from uplift.domain.model.idempotency import IdempotencyConflict
 from uplift.domain.model.instance import ElementId, Instance, InstanceId, InstanceReport, Position, Status
 from uplift.domain.model.mapping import InvalidMapping, MappingInstruction, VersionMapping
 from uplift.domain.model.paging import Page, PageRequest
-from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber, VersionState
+from uplift.domain.model.process import (
+    Process,
+    ProcessKey,
+    Version,
+    VersionModel,
+    VersionNumber,
+    VersionState,
+)
 from uplift.domain.model.request import RetryRequest, UndoRequest, UpgradeRequest
 from uplift.domain.model.selection import (
     AllActive,
@@ -137,6 +144,7 @@ __all__ = [
     "Verdict",
     "Version",
     "VersionMapping",
+    "VersionModel",
     "VersionNumber",
     "VersionState",
     "Worker",

@@ -180,14 +180,28 @@ class InvalidInput(UpliftError):
 
 
 class InvalidModel(UpliftError):
-    """The BPMN document is invalid: not XML, not BPMN, or inconsistent.
+    """The BPMN document is invalid: not XML, not BPMN, or inconsistent, or it lacks the requested process.
 
     `line` counts from 1. `element` is the id of the invalid BPMN element. Either is None if unknown.
     """
 
     code = ErrorCode.INVALID_MODEL
 
-    def __init__(self, message: str, *, line: int | None = None, element: str | None = None) -> None:
-        super().__init__(message, field=("bpmn",))
+    def __init__(
+        self,
+        message: str,
+        *,
+        line: int | None = None,
+        element: str | None = None,
+        field: tuple[str, ...] = ("bpmn",),
+    ) -> None:
+        super().__init__(message, field=field)
         self.line = line
         self.element = element
+
+    @property
+    def place(self) -> str:
+        """Where in the document it is, such as "line 3, element 'a'"; empty if unknown."""
+        line = () if self.line is None else (f"line {self.line}",)
+        element = () if self.element is None else (f"element '{self.element}'",)
+        return ", ".join((*line, *element))

@@ -21,6 +21,7 @@ from uplift.domain import (
     UpgradeId,
     UpgradeState,
     Version,
+    VersionModel,
     VersionNumber,
     VersionState,
     Worker,
@@ -147,10 +148,15 @@ def a_version(
     return Version(
         number=VersionNumber(number),
         state=state,
-        has_model=has_model,
         created_at=NOON,
         published_at=EVENING if state is VersionState.PUBLISHED else None,
+        model_process_id="orders" if has_model else None,
     )
+
+
+def a_model(document: bytes) -> VersionModel:
+    """The model of `a_version(has_model=True)`."""
+    return VersionModel(document=document, process_id="orders")
 
 
 def an_upgrade(

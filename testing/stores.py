@@ -15,6 +15,7 @@ from uplift.domain import (
     Upgrade,
     UpgradeId,
     Version,
+    VersionModel,
     VersionNumber,
 )
 from uplift.domain.model.paging import Page, PageRequest
@@ -93,7 +94,7 @@ class Everything:
 
     processes: list[Process]
     versions: dict[ProcessKey, tuple[Version, ...]]
-    models: dict[tuple[ProcessKey, VersionNumber], bytes | None]
+    models: dict[tuple[ProcessKey, VersionNumber], VersionModel | None]
     instances: dict[ProcessKey, list[Instance]]
     upgrades: list[Upgrade]
     outcomes: dict[UpgradeId, list[Outcome]]

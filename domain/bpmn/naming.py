@@ -1,4 +1,4 @@
-"""Gives a stable id to each flow node and sequence flow whose document leaves the id out.
+"""Gives a stable id to each process, flow node and sequence flow whose document leaves the id out.
 
 The schema of BPMN makes ids optional, and engines run such documents. An id is made from what the element
 is and what it connects, never from its place in the document. Each of these ids has a colon, so that no
@@ -37,6 +37,15 @@ _NEVER_A_POSITION = frozenset(
 _MAX_FACT = 80
 """The longest part of an id, in characters. Without a limit, the long id of one scope would be repeated in
 the id of each element inside, and a document could take much more memory than its size."""
+
+
+def name_processes(root: Node, document_ids: Set[str]) -> None:
+    """Give an id to each process without one, made from its name."""
+    _Names(document_ids).give(
+        (_joined("process", [_shortened(process.attributes.get("name", ""))]), process)
+        for process in root.children_named("process")
+        if process.id is None
+    )
 
 
 def name_flow_nodes(process: Node, definitions: Definitions, document_ids: Set[str]) -> None:

@@ -8,13 +8,13 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from uplift.domain.bpmn.choice import choose_process
 from uplift.domain.bpmn.events import Definitions, local_name, read_definitions, read_trigger
 from uplift.domain.bpmn.model import Element, ElementKind, Flow, MultiInstance, ProcessModel, build_model
-from uplift.domain.bpmn.naming import name_flow_nodes, name_flows
-from uplift.domain.bpmn.nodes import flow_nodes, flow_nodes_inside, nodes_named
+from uplift.domain.bpmn.naming import name_flow_nodes, name_flows, name_processes
+from uplift.domain.bpmn.nodes import flow_nodes, nodes_named
 from uplift.domain.bpmn.tree import DEFAULT_MAX_BYTES, Node, read_tree
 from uplift.domain.bpmn.validation import require_references, require_unique_ids
-from uplift.domain.errors import InvalidModel
 
 _FORM_KEYS = tuple(
     f"{{{namespace}}}{name}"
@@ -28,42 +28,28 @@ _FORM_KEYS = tuple(
 
 
 def read_model(
-    document: bytes, *, process_id: str | None = None, max_bytes: int = DEFAULT_MAX_BYTES
+    document: bytes,
+    *,
+    process_id: str | None = None,
+    preferred_id: str | None = None,
+    max_bytes: int = DEFAULT_MAX_BYTES,
 ) -> ProcessModel:
-    """Read the process with this id, or else the only process, the only executable or only non-empty one.
+    """Read one process: that with `process_id`, or the one that fits best (`choice.choose_process`).
 
     Raises InvalidModel, with line and element if known, if the document is not BPMN 2.0, is larger than
     `max_bytes` or nested deeper than MAX_DEPTH, has dangling flows or duplicate ids, has no id where an
-    instance can wait, or has several processes to choose from. It raises no other error, whatever the bytes
-    are.
+    instance can wait, or has no process with `process_id`, or several to choose from. It raises no other
+    error, whatever the bytes are.
     """
     root = read_tree(document, max_bytes=max_bytes)
     document_ids = require_unique_ids(root)
-    process = _choose(list(root.children_named("process")), process_id)
+    name_processes(root, document_ids)
+    process = choose_process(root, process_id, preferred_id)
     definitions = read_definitions(root)
     name_flow_nodes(process, definitions, document_ids)
     require_references(process)
     name_flows(process, document_ids)
     return _model(process, definitions)
-
-
-def _choose(processes: list[Node], process_id: str | None) -> Node:
-    if not processes:
-        raise InvalidModel("Expected a process in the BPMN document, but it has none.")
-    for candidates in (
-        [process for process in processes if process_id is not None and process.id == process_id],
-        processes,
-        [process for process in processes if process.is_true("isExecutable")],
-        [process for process in processes if any(flow_nodes_inside(process))],
-    ):
-        if len(candidates) == 1:
-            return candidates[0]
-    ids = ", ".join(sorted(f"'{process.id}'" for process in processes if process.id is not None))
-    expected = "the id of one process" if process_id is None else f"process '{process_id}'"
-    raise InvalidModel(
-        f"Expected {expected}, or only one executable or non-empty process, but the document has several "
-        f"processes: {ids}. Choose one of them by its id, or set isExecutable to true for one only."
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

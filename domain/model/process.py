@@ -52,14 +52,28 @@ class Process:
 class Version:
     """A version of a process, numbered from 1. Times are in UTC.
 
-    `has_model` says whether the version has a BPMN document, which `ProcessQueries.model` reads.
+    `model_process_id` is the id of the process that the version means in its BPMN document, or None if it has
+    no document. `ProcessQueries.model` reads the document.
     """
 
     number: VersionNumber
     state: VersionState
-    has_model: bool
     created_at: datetime
     published_at: datetime | None = None
+    model_process_id: str | None = None
+
+    @property
+    def has_model(self) -> bool:
+        """Whether the version has a BPMN document."""
+        return self.model_process_id is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionModel:
+    """The BPMN document of a version, and the id of the process that the version means in it."""
+
+    document: bytes
+    process_id: str
 
 
 def process_key(namespace: str, code: str) -> ProcessKey:

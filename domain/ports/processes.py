@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from uplift.domain.model.paging import Page, PageRequest
-from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber
+from uplift.domain.model.process import Process, ProcessKey, Version, VersionModel, VersionNumber
 
 
 class ProcessQueries(Protocol):
@@ -25,8 +25,8 @@ class ProcessQueries(Protocol):
         """Return the versions of each process by number; an empty tuple for an unknown process."""
         ...
 
-    async def model(self, process_key: ProcessKey, number: VersionNumber) -> bytes | None:
-        """Return the BPMN document of a version; None when the version has none or does not exist."""
+    async def model(self, process_key: ProcessKey, number: VersionNumber) -> VersionModel | None:
+        """Return the model of a version; None when the version has none or does not exist."""
         ...
 
 
@@ -58,12 +58,15 @@ class ProcessRepository(Protocol):
         """
         ...
 
-    async def model(self, process_key: ProcessKey, number: VersionNumber) -> bytes | None:
-        """Return the BPMN document of a version of an existing process; None when it has none."""
+    async def model(self, process_key: ProcessKey, number: VersionNumber) -> VersionModel | None:
+        """Return the model of a version of an existing process; None when it has none."""
         ...
 
-    async def put_version(self, process_key: ProcessKey, version: Version, model: bytes | None) -> None:
-        """Add a version, or replace the one that has its number."""
+    async def put_version(self, process_key: ProcessKey, version: Version, document: bytes | None) -> None:
+        """Add a version, or replace the one that has its number.
+
+        The version has a `model_process_id` if and only if there is a BPMN document.
+        """
         ...
 
     async def publish(self, process_key: ProcessKey, number: VersionNumber, at: datetime) -> None:

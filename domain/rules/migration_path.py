@@ -22,7 +22,7 @@ from uplift.domain.compatibility import (
 from uplift.domain.errors import InvalidInput
 from uplift.domain.model.instance import ElementId, Position
 from uplift.domain.model.mapping import InvalidMapping, VersionMapping, broken_by
-from uplift.domain.model.process import ProcessKey, VersionNumber
+from uplift.domain.model.process import ProcessKey, VersionModel, VersionNumber
 
 MAX_CACHED_BYTES = 8 * 2**20
 """The largest total size, in bytes, of the documents whose models are cached. The same limit applies to
@@ -32,10 +32,14 @@ Instructions = tuple[tuple[ElementId, ElementId], ...]
 """Source element to target element, for the instances of one version."""
 
 
+_ModelKey = tuple[bytes, str]
+"""The digest of a document, and the id of a process in it."""
+
+
 class Documents(Protocol):
     """Reads the BPMN documents of versions."""
 
-    async def model(self, process_key: ProcessKey, number: VersionNumber) -> bytes | None: ...
+    async def model(self, process_key: ProcessKey, number: VersionNumber) -> VersionModel | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,43 +136,38 @@ async def find_migration_path(
     """Find the migration path between two versions, in either direction."""
     models = []
     for number in (source, target):
-        document = await documents.model(process, number)
-        if document is None:
+        model = await documents.model(process, number)
+        if model is None:
             return MigrationPath(target=target, without_model=number)
-        models.append(document)
-    source_document, target_document = models
-    return MigrationPath(
-        target=target,
-        comparison=compare_documents(source_document, target_document, process.code, instructions),
-    )
+        models.append(model)
+    source_model, target_model = models
+    return MigrationPath(target=target, comparison=compare_models(source_model, target_model, instructions))
 
 
-def compare_documents(source: bytes, target: bytes, code: str, instructions: Instructions) -> Comparison:
-    """Compare the process of this code in two BPMN documents. Raises InvalidModel."""
-    key = (_digest(source), _digest(target), code, instructions)
+def compare_models(source: VersionModel, target: VersionModel, instructions: Instructions) -> Comparison:
+    """Compare the processes of two versions. Raises InvalidModel."""
+    key = (_model_key(source), _model_key(target), instructions)
     comparison = _COMPARISONS.get(key)
     if comparison is None:
-        models = read_document(source, code), read_document(target, code)
-        comparison = compare(*models, instructions=instructions)
-        size = len(source) + len(target) + sum(len(before) + len(after) for before, after in instructions)
-        _COMPARISONS.put(key, comparison, size)
+        comparison = compare(_process_model(source), _process_model(target), instructions=instructions)
+        size = sum(len(before) + len(after) for before, after in instructions)
+        _COMPARISONS.put(key, comparison, len(source.document) + len(target.document) + size)
     return comparison
 
 
-def read_document(document: bytes, code: str) -> ProcessModel:
-    """Read the process with this code, or else the only process, of a BPMN document. Raises InvalidModel."""
-    key = (_digest(document), code)
-    model = _MODELS.get(key)
-    if model is None:
-        model = read_model(document, process_id=code)
-        _MODELS.put(key, model, len(document))
-    return model
+def _process_model(model: VersionModel) -> ProcessModel:
+    key = _model_key(model)
+    process_model = _MODELS.get(key)
+    if process_model is None:
+        process_model = read_model(model.document, process_id=model.process_id)
+        _MODELS.put(key, process_model, len(model.document))
+    return process_model
 
 
-def _digest(document: bytes) -> bytes:
+def _model_key(model: VersionModel) -> _ModelKey:
     # The store keeps the documents; as keys of these caches they would stay in memory a second time.
-    return blake2b(document, digest_size=16).digest()
+    return blake2b(model.document, digest_size=16).digest(), model.process_id
 
 
-_MODELS = BoundedCache[tuple[bytes, str], ProcessModel](MAX_CACHED_BYTES)
-_COMPARISONS = BoundedCache[tuple[bytes, bytes, str, Instructions], Comparison](MAX_CACHED_BYTES)
+_MODELS = BoundedCache[_ModelKey, ProcessModel](MAX_CACHED_BYTES)
+_COMPARISONS = BoundedCache[tuple[_ModelKey, _ModelKey, Instructions], Comparison](MAX_CACHED_BYTES)

@@ -2,17 +2,27 @@
 
 from collections.abc import Sequence
 
+from uplift.domain.bpmn import read_model
 from uplift.domain.clock import Clock, utc_now
-from uplift.domain.errors import InvalidInput, NoDraft, ProcessExists, ProcessNotFound
+from uplift.domain.errors import InvalidInput, InvalidModel, NoDraft, ProcessExists, ProcessNotFound
 from uplift.domain.model.access import Caller, require_system_admin
-from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber, VersionState, process_key
+from uplift.domain.model.process import (
+    Process,
+    ProcessKey,
+    Version,
+    VersionModel,
+    VersionNumber,
+    VersionState,
+    process_key,
+)
 from uplift.domain.ports import Store, Transaction
-from uplift.domain.rules.migration_path import read_document
 
 MAX_TITLE_LENGTH = 200
 MAX_VERSION = 2**31 - 1
 MAX_MODEL_BYTES = 5_000_000
 """The largest BPMN document, in bytes."""
+MAX_PROCESS_ID_LENGTH = 500
+"""The longest id of the process in a BPMN document, in characters."""
 
 
 async def create_process(
@@ -32,19 +42,32 @@ async def create_process(
 
 
 async def save_draft(
-    store: Store, *, process: ProcessKey, model: bytes | None, caller: Caller, clock: Clock = utc_now
+    store: Store,
+    *,
+    process: ProcessKey,
+    model: bytes | None,
+    process_id: str | None = None,
+    caller: Caller,
+    clock: Clock = utc_now,
 ) -> Version:
     """Save the draft of the next version, or replace the present draft.
 
-    Raises Forbidden, ProcessNotFound, InvalidInput, or InvalidModel if the BPMN document is invalid.
+    `model` is a BPMN document, and `process_id` the id of the process in it. By default that is the process
+    with the code of `process`, or else the only one, the only executable one, or the only one with elements.
+
+    Raises Forbidden, ProcessNotFound, InvalidInput, or InvalidModel if the BPMN document is invalid or does
+    not have this process.
     """
     require_system_admin(caller)
-    _check_model(model, process.code)
+    chosen = _version_model(model, process_id, process.code)
     async with store.transaction() as transaction:
         versions = await _lock_versions(transaction, process)
         number = _draft_number(versions)
         draft = Version(
-            number=number, state=VersionState.DRAFT, has_model=model is not None, created_at=clock()
+            number=number,
+            state=VersionState.DRAFT,
+            created_at=clock(),
+            model_process_id=None if chosen is None else chosen.process_id,
         )
         await transaction.processes.put_version(process, draft, model)
     return draft
@@ -73,16 +96,19 @@ async def adopt_version(
     number: VersionNumber,
     state: VersionState,
     model: bytes | None,
+    process_id: str | None = None,
     caller: Caller,
     clock: Clock = utc_now,
 ) -> Version:
     """Add a version with the number that another system gave it. Repeating this changes nothing.
 
+    `model` and `process_id` are as in `save_draft`.
+
     Raises Forbidden, ProcessNotFound, InvalidModel, or InvalidInput if the number is not positive, if a
     published version of this number has another content, or if a draft is not above all other versions.
     """
     require_system_admin(caller)
-    _check_model(model, process.code)
+    chosen = _version_model(model, process_id, process.code)
     if not 1 <= number <= MAX_VERSION:
         raise InvalidInput(
             f"Expected number to be from 1 to {MAX_VERSION:,}, but got {number}.", field=("number",)
@@ -91,10 +117,10 @@ async def adopt_version(
         versions = {version.number: version for version in await _lock_versions(transaction, process)}
         existing = versions.get(number)
         if existing is not None and existing.state is VersionState.PUBLISHED:
-            if (
-                state is not VersionState.PUBLISHED
-                or await transaction.processes.model(process, number) != model
-            ):
+            stored = await transaction.processes.model(process, number)
+            if stored is not None and process_id is None and stored.document == model:
+                chosen = stored
+            if state is not VersionState.PUBLISHED or stored != chosen:
                 raise InvalidInput(
                     f"Expected version {number} of process '{process}' to be as it was published, "
                     "but its content differs.",
@@ -110,9 +136,9 @@ async def adopt_version(
         adopted = Version(
             number=number,
             state=state,
-            has_model=model is not None,
             created_at=now,
             published_at=now if state is VersionState.PUBLISHED else None,
+            model_process_id=None if chosen is None else chosen.process_id,
         )
         await transaction.processes.put_version(process, adopted, model)
     return adopted
@@ -149,11 +175,23 @@ def _valid_title(title: str) -> str:
     return title
 
 
-def _check_model(model: bytes | None, code: str) -> None:
+def _version_model(model: bytes | None, process_id: str | None, code: str) -> VersionModel | None:
     if model is None:
-        return
+        if process_id is not None:
+            raise InvalidInput(
+                "Expected a process id only together with a BPMN document, but there is no document.",
+                field=("process_id",),
+            )
+        return None
     if len(model) > MAX_MODEL_BYTES:
         raise InvalidInput(
             f"Expected bpmn to be at most {MAX_MODEL_BYTES:,} bytes, but got {len(model):,}.", field=("bpmn",)
         )
-    read_document(model, code)
+    chosen = read_model(model, process_id=process_id, preferred_id=code).id
+    if len(chosen) > MAX_PROCESS_ID_LENGTH:
+        raise InvalidModel(
+            f"Expected the process to have an id of at most {MAX_PROCESS_ID_LENGTH} characters, "
+            f"but got {chosen[:50]!r} ({len(chosen):,} characters)."
+        )
+    # The choice is stored, so that the version means the same process whatever later releases choose.
+    return VersionModel(document=model, process_id=chosen)

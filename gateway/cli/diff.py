@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from uplift.domain.bpmn import read_model
+from uplift.domain.bpmn import ProcessModel, read_model
 from uplift.domain.compatibility import (
     Comparison,
     Finding,
@@ -17,7 +17,7 @@ from uplift.domain.compatibility import (
     compare,
     migrate_position,
 )
-from uplift.domain.errors import UpliftError
+from uplift.domain.errors import InvalidModel, UpliftError
 from uplift.gateway.cli.runner import fail
 from uplift.gateway.cli.tables import console
 from uplift.gateway.files.mapping_files import read_pairs
@@ -34,7 +34,13 @@ def diff(
         typer.Option(metavar="FILE", help='The whole mapping, as JSON {"<source>": "<target>"}.'),
     ] = None,
     process: Annotated[
-        str | None, typer.Option(metavar="ID", help="The id of the process, if a document has several.")
+        str | None, typer.Option(metavar="ID", help="The id of the process, if the documents have several.")
+    ] = None,
+    old_process: Annotated[
+        str | None, typer.Option(metavar="ID", help="The id of the process in OLD, if it differs.")
+    ] = None,
+    new_process: Annotated[
+        str | None, typer.Option(metavar="ID", help="The id of the process in NEW, if it differs.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print mapping and findings as JSON.")] = False,
 ) -> None:
@@ -44,7 +50,12 @@ def diff(
     2: an input cannot be read.
     """
     try:
-        comparison = _comparison(old, new, mapping, process)
+        source = _model(old, old_process or process, "old")
+        target = _model(new, new_process or process, "new")
+        if mapping is None:
+            comparison = compare(source, target)
+        else:
+            comparison = compare(source, target, instructions=read_pairs(mapping), generate=False)
     except UpliftError as error:
         fail(error.message, code=UNREADABLE)
     except OSError as error:
@@ -57,11 +68,13 @@ def diff(
         raise typer.Exit(1)
 
 
-def _comparison(old: Path, new: Path, mapping: Path | None, process: str | None) -> Comparison:
-    source, target = (read_model(file.read_bytes(), process_id=process) for file in (old, new))
-    if mapping is None:
-        return compare(source, target)
-    return compare(source, target, instructions=read_pairs(mapping), generate=False)
+def _model(file: Path, process_id: str | None, side: str) -> ProcessModel:
+    try:
+        return read_model(file.read_bytes(), process_id=process_id)
+    except InvalidModel as error:
+        choice = f" The option --{side}-process names it." if error.field == ("process_id",) else ""
+        place = f", {error.place}" if error.place else ""
+        fail(f"{error.message}{choice} ({file}{place})", code=UNREADABLE)
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:

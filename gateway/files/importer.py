@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
-from uplift.domain.errors import ProcessExists, UpliftError
+from uplift.domain.errors import InvalidModel, ProcessExists, UpliftError
 from uplift.domain.model.access import Caller
 from uplift.domain.model.instance import ElementId, Instance, InstanceId, Position
-from uplift.domain.model.process import ProcessKey, VersionNumber, VersionState
+from uplift.domain.model.process import ProcessKey, VersionNumber
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.instances import register_instances
 from uplift.domain.use_cases.versions import MAX_MODEL_BYTES, adopt_version, create_process
@@ -129,6 +129,9 @@ class _Importer:
                 await self._take_process(record)
             else:
                 await self._take_version(process_key, line, record)
+        except InvalidModel as error:
+            place = f" ({error.place} of the document)" if error.place else ""
+            raise BadLineError(line, error.message + place) from error
         except UpliftError as error:
             raise BadLineError(line, error.message) from error
 
@@ -201,25 +204,29 @@ class _Importer:
 
     async def _take_version(self, process_key: ProcessKey, line: int, record: VersionRecord) -> None:
         number, model = VersionNumber(record.number), self._model(line, record)
-        if not await self._has(process_key, number, record.state, model):
+        if not await self._has(process_key, number, record, model):
             await adopt_version(
                 self.store,
                 process=process_key,
                 number=number,
                 state=record.state,
                 model=model,
+                process_id=record.process_id,
                 caller=self.caller,
             )
         self.done.versions += 1
 
     async def _has(
-        self, process_key: ProcessKey, number: VersionNumber, state: VersionState, model: bytes | None
+        self, process_key: ProcessKey, number: VersionNumber, record: VersionRecord, document: bytes | None
     ) -> bool:
         """Whether the version exists already. Adopting a draft again would make it look newer."""
         versions = (await self.store.processes.versions([process_key])).get(process_key, ())
-        if not any(version.number == number and version.state is state for version in versions):
+        if not any(version.number == number and version.state is record.state for version in versions):
             return False
-        return await self.store.processes.model(process_key, number) == model
+        stored = await self.store.processes.model(process_key, number)
+        if stored is None or document is None:
+            return stored is None and document is None and record.process_id is None
+        return stored.document == document and record.process_id in (None, stored.process_id)
 
     def _model(self, line: int, record: VersionRecord) -> bytes | None:
         name = record.bpmn_file

@@ -6,7 +6,7 @@ A file is JSON Lines, one record per line, or CSV (`.csv`) with the same names a
 
 - process: `title`, optional;
 - version: `number`, `state` (PUBLISHED unless it says DRAFT), and optionally `bpmn`, the document, or
-  `bpmnFile`, its path relative to the file;
+  `bpmnFile`, its path relative to the file, and `processId`, the id of the process in the document;
 - instance: `id`, `version`, `status`, and `position`, a list of element ids (in CSV separated by spaces).
 
 Text is UTF-8, with or without a byte order mark. Empty lines are skipped.
@@ -45,6 +45,7 @@ class VersionRecord(msgspec.Struct, tag="version", forbid_unknown_fields=True, r
     state: VersionState = VersionState.PUBLISHED
     bpmn: str | None = None
     bpmn_file: str | None = None
+    process_id: str | None = None
 
 
 class InstanceRecord(msgspec.Struct, tag="instance", forbid_unknown_fields=True):

@@ -182,7 +182,11 @@ class Mutation:
         return await _attempt(
             context,
             lambda: save_draft(
-                context.store, process=process_key, model=input_.model(), caller=context.caller
+                context.store,
+                process=process_key,
+                model=input_.model(),
+                process_id=input_.process_id,
+                caller=context.caller,
             ),
             partial(SaveDraftPayload.of, process_key),
         )

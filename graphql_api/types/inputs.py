@@ -226,6 +226,11 @@ class SaveDraftInput(ProcessKeyInput):
         description=f"The BPMN 2.0 document (XML), at most {MAX_MODEL_BYTES:,} bytes. Without a document, an "
         "upgrade to this version changes only the version of an instance.",
     )
+    process_id: str | None = strawberry.field(
+        default=None,
+        description="The id of the process in the document. By default the process with the code, or else "
+        "the only one, the only executable one, or the only one with elements.",
+    )
 
     def model(self) -> bytes | None:
         return None if self.bpmn is None else document_of(self.bpmn)

@@ -25,6 +25,10 @@ class Version:
     published_at: datetime | None = strawberry.field(
         description="When the version was published; null for a draft."
     )
+    model_process_id: str | None = strawberry.field(
+        description="The id of the process in the BPMN document that the version means, or null if it has no "
+        "document. A process without an id is named `process: <name>`."
+    )
 
     @field(
         "The BPMN 2.0 document (XML), or null if there is none. Each document costs "
@@ -32,10 +36,8 @@ class Version:
         nodes=NODES_OF_A_DOCUMENT,
     )
     async def bpmn(self, info: Info) -> str | None:
-        document = await info.context.store.processes.model(
-            self.process_key, domain.VersionNumber(self.number)
-        )
-        return None if document is None else text_of(document)
+        model = await info.context.store.processes.model(self.process_key, domain.VersionNumber(self.number))
+        return None if model is None else text_of(model.document)
 
     @classmethod
     def from_domain(cls, process_key: domain.ProcessKey, version: domain.Version) -> Self:
@@ -46,4 +48,5 @@ class Version:
             has_bpmn=version.has_model,
             created_at=version.created_at,
             published_at=version.published_at,
+            model_process_id=version.model_process_id,
         )

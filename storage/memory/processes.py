@@ -5,7 +5,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from uplift.domain.model.paging import Page, PageRequest
-from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber, VersionState
+from uplift.domain.model.process import (
+    Process,
+    ProcessKey,
+    Version,
+    VersionModel,
+    VersionNumber,
+    VersionState,
+)
 from uplift.storage.memory import state as queries
 from uplift.storage.memory.state import Committed, State
 
@@ -36,7 +43,7 @@ class ProcessQueriesInMemory:
     async def versions(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]:
         return {process_key: queries.versions_in(self._state, process_key) for process_key in process_keys}
 
-    async def model(self, process_key: ProcessKey, number: VersionNumber) -> bytes | None:
+    async def model(self, process_key: ProcessKey, number: VersionNumber) -> VersionModel | None:
         return self._state.models.get((process_key, number))
 
 
@@ -57,14 +64,14 @@ class ProcessRepositoryInMemory:
     ) -> Mapping[ProcessKey, tuple[Version, ...]]:
         return {process_key: queries.versions_in(self._state, process_key) for process_key in process_keys}
 
-    async def model(self, process_key: ProcessKey, number: VersionNumber) -> bytes | None:
+    async def model(self, process_key: ProcessKey, number: VersionNumber) -> VersionModel | None:
         return self._state.models.get((process_key, number))
 
-    async def put_version(self, process_key: ProcessKey, version: Version, model: bytes | None) -> None:
+    async def put_version(self, process_key: ProcessKey, version: Version, document: bytes | None) -> None:
         self._state.versions[process_key, version.number] = version
-        if model is None:
-            self._state.models.pop((process_key, version.number), None)
-        else:
+        self._state.models.pop((process_key, version.number), None)
+        if document is not None and version.model_process_id is not None:
+            model = VersionModel(document=document, process_id=version.model_process_id)
             self._state.models[process_key, version.number] = model
 
     async def publish(self, process_key: ProcessKey, number: VersionNumber, at: datetime) -> None:

@@ -12,7 +12,14 @@ from uplift.domain.model.decision import INSTANCE_NOT_FOUND, CountedDecision, Ve
 from uplift.domain.model.idempotency import KnownRequest
 from uplift.domain.model.instance import ACTIVE, Instance, InstanceId, Status
 from uplift.domain.model.paging import Item, Page, PageRequest, page_of
-from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber, VersionState
+from uplift.domain.model.process import (
+    Process,
+    ProcessKey,
+    Version,
+    VersionModel,
+    VersionNumber,
+    VersionState,
+)
 from uplift.domain.model.selection import Selection, SelectionKind, UpgradeId
 from uplift.domain.model.upgrade import Outcome, Partition, Upgrade, UpgradeState
 from uplift.domain.ports import InstanceFilter, OutcomeFilter
@@ -24,7 +31,7 @@ class State:
 
     processes: dict[ProcessKey, Process] = field(default_factory=dict)
     versions: dict[tuple[ProcessKey, VersionNumber], Version] = field(default_factory=dict)
-    models: dict[tuple[ProcessKey, VersionNumber], bytes] = field(default_factory=dict)
+    models: dict[tuple[ProcessKey, VersionNumber], VersionModel] = field(default_factory=dict)
     instances: dict[InstanceId, Instance] = field(default_factory=dict)
     upgrades: dict[UpgradeId, Upgrade] = field(default_factory=dict)
     partitions: dict[tuple[UpgradeId, int], Partition] = field(default_factory=dict)

@@ -9,7 +9,14 @@ from sqlalchemy import bindparam, func, select, update
 
 from uplift.domain.errors import ProcessExists
 from uplift.domain.model.paging import Page, PageRequest, page_of
-from uplift.domain.model.process import Process, ProcessKey, Version, VersionNumber, VersionState
+from uplift.domain.model.process import (
+    Process,
+    ProcessKey,
+    Version,
+    VersionModel,
+    VersionNumber,
+    VersionState,
+)
 from uplift.storage.repositories.sessions import Reading, Session
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import insert_new, upsert
@@ -54,9 +61,9 @@ VERSIONS = (
         version.c.process_id,
         version.c.number,
         version.c.state,
-        version.c.model.is_not(None).label("has_model"),
         version.c.created_at,
         version.c.published_at,
+        version.c.model_process_id,
     )
     .where(version.c.process_id.in_(bindparam("ids", expanding=True)))
     .order_by(version.c.process_id, version.c.number)
@@ -64,7 +71,7 @@ VERSIONS = (
 PUT_VERSION = upsert(
     version,
     keys=("process_id", "number"),
-    replaced=("state", "created_at", "published_at", "model"),
+    replaced=("state", "created_at", "published_at", "model_process_id", "model"),
 )
 PUBLISH = (
     update(version)
@@ -99,7 +106,7 @@ class SqlProcessQueries:
         async with self._reading() as (connection, surrogate_keys):
             return await _find_versions(connection, surrogate_keys, process_keys)
 
-    async def model(self, process_key: ProcessKey, number: VersionNumber) -> bytes | None:
+    async def model(self, process_key: ProcessKey, number: VersionNumber) -> VersionModel | None:
         async with self._reading() as (connection, surrogate_keys):
             process_id = await surrogate_keys.process_id(process_key)
             if process_id is None:
@@ -136,11 +143,11 @@ class SqlProcessRepository:
         await connection.execute(LOCK_PROCESSES, {"ids": list(ids.values())})
         return await _find_versions(connection, surrogate_keys, process_keys)
 
-    async def model(self, process_key: ProcessKey, number: VersionNumber) -> bytes | None:
+    async def model(self, process_key: ProcessKey, number: VersionNumber) -> VersionModel | None:
         process_id = await self._session.process_id(process_key)
         return await self._model_cache.find(self._session.connection, process_id, number)
 
-    async def put_version(self, process_key: ProcessKey, version: Version, model: bytes | None) -> None:
+    async def put_version(self, process_key: ProcessKey, version: Version, document: bytes | None) -> None:
         # The cache of the store must not keep a document that this transaction may roll back.
         self._model_cache = ModelCache()
         values = {
@@ -149,7 +156,8 @@ class SqlProcessRepository:
             "state": version.state,
             "created_at": version.created_at,
             "published_at": version.published_at,
-            "model": model,
+            "model_process_id": version.model_process_id,
+            "model": document,
         }
         await self._session.connection.execute(PUT_VERSION, values)
 
@@ -196,7 +204,7 @@ def _version(row: Any) -> Version:
     return Version(
         number=VersionNumber(row.number),
         state=row.state,
-        has_model=bool(row.has_model),
         created_at=row.created_at,
         published_at=row.published_at,
+        model_process_id=row.model_process_id,
     )

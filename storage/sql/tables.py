@@ -71,6 +71,7 @@ class VersionRow(SQLModel, table=True):
     state: VersionState = Field(sa_column=_row(VERSION_STATE))
     created_at: datetime = Field(sa_column=_row(TIME))
     published_at: datetime | None = Field(default=None, sa_column=Column(TIME))
+    model_process_id: str | None = None
     model: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
 
 

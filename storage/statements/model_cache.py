@@ -6,7 +6,7 @@ A published version never changes, and each upgrade compares a few versions.
 from sqlalchemy import bindparam, select
 
 from uplift.domain.bounded_cache import BoundedCache
-from uplift.domain.model.process import VersionNumber, VersionState
+from uplift.domain.model.process import VersionModel, VersionNumber, VersionState
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.tables import version
 
@@ -15,7 +15,7 @@ MAX_BYTES = 32 * 2**20
 OVERHEAD = 200
 """About how many bytes an entry takes besides its document. A version without one has an entry, too."""
 
-MODEL = select(version.c.model, version.c.state).where(
+MODEL = select(version.c.model, version.c.model_process_id, version.c.state).where(
     version.c.process_id == bindparam("of_process"), version.c.number == bindparam("of_number")
 )
 
@@ -24,10 +24,12 @@ class ModelCache:
     """Caches documents. Use it only on connections that have not changed versions."""
 
     def __init__(self) -> None:
-        self._published = BoundedCache[tuple[int, VersionNumber], tuple[bytes | None]](MAX_BYTES)
+        self._published = BoundedCache[tuple[int, VersionNumber], tuple[VersionModel | None]](MAX_BYTES)
 
-    async def find(self, connection: Connection, process_id: int, number: VersionNumber) -> bytes | None:
-        """The document of a version; None when the version has none or does not exist."""
+    async def find(
+        self, connection: Connection, process_id: int, number: VersionNumber
+    ) -> VersionModel | None:
+        """The model of a version; None when the version has none or does not exist."""
         cached = self._published.get((process_id, number))
         if cached is not None:
             return cached[0]
@@ -36,6 +38,7 @@ class ModelCache:
         if row is None:
             return None
         document: bytes | None = row.model
+        model = None if document is None else VersionModel(document=document, process_id=row.model_process_id)
         if row.state is VersionState.PUBLISHED:
-            self._published.put((process_id, number), (document,), len(document or b"") + OVERHEAD)
-        return document
+            self._published.put((process_id, number), (model,), len(document or b"") + OVERHEAD)
+        return model

@@ -1,8 +1,10 @@
 """Processes and versions are stored, published, found and listed."""
 
+from dataclasses import replace
+
 import pytest
 
-from uplift.domain import ProcessKey, VersionNumber, VersionState
+from uplift.domain import ProcessKey, VersionModel, VersionNumber, VersionState
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.ports import InstanceFilter, Store
 from uplift.testing.builders import (
@@ -11,6 +13,7 @@ from uplift.testing.builders import (
     ORDERS,
     UNKNOWN_PROCESS,
     a_key,
+    a_model,
     a_process,
     a_stored_process,
     a_version,
@@ -139,13 +142,32 @@ async def test_a_model_is_kept_byte_by_byte(store: Store) -> None:
     async with store.transaction() as transaction:
         await transaction.processes.put_version(ORDERS, a_version(1, has_model=True), model)
         await transaction.processes.put_version(ORDERS, a_version(2), None)
-    assert await store.processes.model(ORDERS, ONE) == model
+    assert await store.processes.model(ORDERS, ONE) == a_model(model)
     assert await store.processes.model(ORDERS, TWO) is None
     assert await store.processes.model(ORDERS, THREE) is None
     assert await store.processes.model(INVOICES, ONE) is None
     assert await store.processes.model(UNKNOWN_PROCESS, ONE) is None
     versions = (await store.processes.versions([ORDERS]))[ORDERS]
     assert [version.has_model for version in versions] == [True, False]
+
+
+async def test_a_version_is_found_with_the_process_that_it_means(store: Store) -> None:
+    await add(store, ORDERS)
+    meant = [
+        replace(a_version(number, DRAFT), model_process_id=process_id)
+        for number, process_id in ((1, "заказ"), (2, "p" * 500))
+    ]
+    async with store.transaction() as transaction:
+        for version in meant:
+            await transaction.processes.put_version(ORDERS, version, b"<model/>")
+    assert (await store.processes.versions([ORDERS]))[ORDERS] == tuple(meant)
+    for version in meant:
+        model = await store.processes.model(ORDERS, version.number)
+        assert model == VersionModel(document=b"<model/>", process_id=str(version.model_process_id))
+    async with store.transaction() as transaction:
+        await transaction.processes.put_version(ORDERS, replace(meant[0], model_process_id="p"), b"<model/>")
+    model = await store.processes.model(ORDERS, ONE)
+    assert model == VersionModel(document=b"<model/>", process_id="p")
 
 
 async def test_a_version_put_again_takes_the_place_of_the_former(store: Store) -> None:
@@ -160,7 +182,7 @@ async def test_a_version_put_again_takes_the_place_of_the_former(store: Store) -
         a_version(2, DRAFT, has_model=True),
     )
     assert await store.processes.model(ORDERS, ONE) is None
-    assert await store.processes.model(ORDERS, TWO) == b"<other/>"
+    assert await store.processes.model(ORDERS, TWO) == a_model(b"<other/>")
 
 
 async def test_publishing_changes_state_and_time_of_one_version(store: Store) -> None:
@@ -174,7 +196,7 @@ async def test_publishing_changes_state_and_time_of_one_version(store: Store) ->
     versions = await store.processes.versions([ORDERS, INVOICES])
     assert versions[ORDERS] == (a_version(1, has_model=True), a_version(2, DRAFT))
     assert versions[INVOICES] == (a_version(1, DRAFT, has_model=True), a_version(2, DRAFT))
-    assert await store.processes.model(ORDERS, ONE) == b"<one/>"
+    assert await store.processes.model(ORDERS, ONE) == a_model(b"<one/>")
 
 
 async def test_more_than_a_thousand_processes_are_read_at_once(store: Store) -> None:
@@ -257,22 +279,22 @@ async def test_a_model_is_read_within_the_transaction_that_put_it(store: Store) 
     async with store.transaction() as transaction:
         await transaction.processes.add(a_stored_process())
         await transaction.processes.put_version(ORDERS, a_version(1, has_model=True), b"<one/>")
-        assert await transaction.processes.model(ORDERS, a_version(1).number) == b"<one/>"
+        assert await transaction.processes.model(ORDERS, a_version(1).number) == a_model(b"<one/>")
         assert await transaction.processes.model(ORDERS, a_version(2).number) is None
-    assert await store.processes.model(ORDERS, a_version(1).number) == b"<one/>"
+    assert await store.processes.model(ORDERS, a_version(1).number) == a_model(b"<one/>")
 
 
 async def test_a_model_that_was_rolled_back_is_not_cached(store: Store) -> None:
     await a_process(store, published=0)
     async with a_transaction_that_fails(store) as transaction:
         await transaction.processes.put_version(ORDERS, a_version(1, has_model=True), b"<old/>")
-        assert await transaction.processes.model(ORDERS, a_version(1).number) == b"<old/>"
+        assert await transaction.processes.model(ORDERS, a_version(1).number) == a_model(b"<old/>")
     assert await store.processes.model(ORDERS, a_version(1).number) is None
     async with store.transaction() as transaction:
         await transaction.processes.put_version(ORDERS, a_version(1, has_model=True), b"<new/>")
-    assert await store.processes.model(ORDERS, a_version(1).number) == b"<new/>"
+    assert await store.processes.model(ORDERS, a_version(1).number) == a_model(b"<new/>")
     async with store.transaction() as transaction:
-        assert await transaction.processes.model(ORDERS, a_version(1).number) == b"<new/>"
+        assert await transaction.processes.model(ORDERS, a_version(1).number) == a_model(b"<new/>")
 
 
 async def test_the_model_of_a_draft_is_never_kept(store: Store) -> None:
@@ -281,6 +303,7 @@ async def test_the_model_of_a_draft_is_never_kept(store: Store) -> None:
         async with store.transaction() as transaction:
             draft = a_version(1, DRAFT, has_model=model is not None)
             await transaction.processes.put_version(ORDERS, draft, model)
-        assert await store.processes.model(ORDERS, draft.number) == model
+        expected = None if model is None else a_model(model)
+        assert await store.processes.model(ORDERS, draft.number) == expected
         async with store.transaction() as transaction:
-            assert await transaction.processes.model(ORDERS, draft.number) == model
+            assert await transaction.processes.model(ORDERS, draft.number) == expected

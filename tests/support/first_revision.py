@@ -44,7 +44,11 @@ Row = tuple[str, str, tuple[Any, ...]]
 
 ROWS: Sequence[Row] = (
     ("process", "namespace, code, title, created_at", ("crm", "orders", "Orders", NOON)),
-    ("version", "process_id, number, state, created_at, published_at, model", (1, 1, 2, NOON, NOON, MODEL)),
+    (
+        "version",
+        "process_id, number, state, created_at, published_at, model_process_id, model",
+        (1, 1, 2, NOON, NOON, "orders", MODEL),
+    ),
     ("version", "process_id, number, state, created_at, published_at, model", (1, 2, 2, NOON, NOON, None)),
     ("position", "process_id, digest, elements", (1, DIGEST_OF_POSITION, '["approve"]')),
     ("instance", "uuid, process_id, version, status, position_id", (UPGRADED, 1, 2, 1, 1)),

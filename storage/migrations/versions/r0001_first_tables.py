@@ -36,6 +36,7 @@ def _create_processes(op: Operations) -> None:
         sa.Column("state", sa.SmallInteger, nullable=False),
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("published_at", TIME),
+        sa.Column("model_process_id", sa.String),
         sa.Column("model", sa.LargeBinary),
     )
     op.create_table(

@@ -100,13 +100,11 @@ def test_lists_the_processes_when_there_are_several() -> None:
     document = f'<definitions xmlns="{BPMN}"><process id="b"/><process id="a"/></definitions>'.encode()
 
     assert refusal(document).message == (
-        "Expected the id of one process, or only one executable or non-empty process, but the document has "
-        "several processes: 'a', 'b'. Choose one of them by its id, or set isExecutable to true for one only."
+        "Expected one process in the BPMN document, or only one that is executable or has elements, "
+        "but it has several: 'a' (not executable, no elements), 'b' (not executable, no elements). "
+        "Choose one of them by its id."
     )
-    assert refusal(document, process_id="c").message == (
-        "Expected process 'c', or only one executable or non-empty process, but the document has "
-        "several processes: 'a', 'b'. Choose one of them by its id, or set isExecutable to true for one only."
-    )
+    assert refusal(document, preferred_id="c").message == refusal(document).message
 
 
 @pytest.mark.parametrize(

@@ -302,7 +302,7 @@ RUN_EMPTY = '<process id="runEmpty" isExecutable="true"/>'
 
 
 class TestSeveralProcesses:
-    @pytest.mark.parametrize("process_id", [None, "unknown"])
+    @pytest.mark.parametrize("preferred_id", [None, "unknown"])
     @pytest.mark.parametrize(
         ("tags", "chosen"),
         [
@@ -314,18 +314,69 @@ class TestSeveralProcesses:
         ],
     )
     def test_the_only_executable_or_else_the_only_non_empty_one_is_taken(
-        self, tags: tuple[str, ...], chosen: str, process_id: str | None
+        self, tags: tuple[str, ...], chosen: str, preferred_id: str | None
     ) -> None:
-        assert read_model(processes(*tags), process_id=process_id).id == chosen
-        assert read_model(processes(*reversed(tags)), process_id=process_id).id == chosen
+        assert read_model(processes(*tags), preferred_id=preferred_id).id == chosen
+        assert read_model(processes(*reversed(tags)), preferred_id=preferred_id).id == chosen
 
-    def test_the_one_that_is_requested_comes_first(self) -> None:
-        assert read_model(processes(FULL, RUN, EMPTY), process_id="empty").id == "empty"
+    def test_the_one_that_is_requested_or_preferred_comes_first(self) -> None:
+        several = processes(FULL, RUN, EMPTY)
 
-    @pytest.mark.parametrize("tags", [(RUN, RUN_TOO), (EMPTY, EMPTY.replace("empty", "void"))])
-    def test_others_are_refused_with_the_choice(self, tags: tuple[str, ...]) -> None:
-        with pytest.raises(InvalidModel, match="Choose one of them by its id, or set isExecutable to true"):
-            read_model(processes(*tags))
+        assert read_model(several, preferred_id="empty").id == "empty"
+        assert read_model(several, process_id="full", preferred_id="empty").id == "full"
+
+    def test_others_are_refused_with_the_choice(self) -> None:
+        named = '<process id="named" name="Pay &amp; ship" isExecutable="true"/>'
+        with pytest.raises(InvalidModel) as refused:
+            read_model(processes(RUN_TOO, FULL, named, RUN))
+
+        assert refused.value.message == (
+            "Expected one process in the BPMN document, or only one that is executable or has elements, "
+            "but it has several: 'full' (not executable, 1 element), "
+            "'named' ('Pay & ship', executable, no elements), 'run' (executable, 1 element), "
+            "'runToo' (executable, 1 element). Choose one of them by its id."
+        )
+        assert (refused.value.field, refused.value.line) == (("process_id",), 1)
+
+    def test_a_process_that_is_requested_but_missing_is_refused_with_the_choice(self) -> None:
+        with pytest.raises(InvalidModel) as refused:
+            read_model(processes(EMPTY), process_id="gone")
+
+        assert refused.value.message == (
+            "Expected a process with the id 'gone' in the BPMN document, "
+            "but it has: 'empty' (not executable, no elements)."
+        )
+
+    def test_the_choice_is_bounded(self) -> None:
+        several = [f'<process id="{number:02}{"x" * 1000}" name="{"n" * 1000}"/>' for number in range(60)]
+        for process_id in (None, "y" * 1000):
+            with pytest.raises(InvalidModel) as refused:
+                read_model(processes(*several), process_id=process_id)
+            assert len(refused.value.message) < 2_500
+            assert " and 50 more" in refused.value.message
+
+    def test_a_process_without_an_id_has_a_stable_one(self) -> None:
+        unnamed = "<process><userTask id='a'/></process>"
+        named = "<process name='Order' isExecutable='true'><userTask id='b'/></process>"
+
+        assert read_model(processes(unnamed)).id == "process:"
+        assert read_model(processes(named, EMPTY)).id == "process: Order"
+        for several in ((named, unnamed), (unnamed, named)):
+            assert read_model(processes(*several)).id == "process: Order"
+            assert read_model(processes(*several), process_id="process:").elements.keys() == {"a"}
+
+    def test_processes_without_an_id_are_told_apart_by_their_content(self) -> None:
+        first, second = (f"<process><userTask id='{task}'/></process>" for task in "ab")
+        ids = {
+            number: read_model(processes(first, second), process_id=f"process:{number}").elements.keys()
+            for number in ("", " #2")
+        }
+
+        assert ids == {
+            number: read_model(processes(second, first), process_id=f"process:{number}").elements.keys()
+            for number in ids
+        }
+        assert {task for tasks in ids.values() for task in tasks} == {"a", "b"}
 
     def test_versions_with_several_pools_compare(self) -> None:
         old, new = (

@@ -297,4 +297,4 @@ def test_reads_the_process_with_the_id() -> None:
 
 
 def test_reads_the_only_process_whatever_the_id() -> None:
-    assert read_model(one_task().xml(), process_id="other").id == "process"
+    assert read_model(one_task().xml(), preferred_id="other").id == "process"

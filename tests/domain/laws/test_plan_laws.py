@@ -133,7 +133,8 @@ async def populated(store: Store, world: World) -> None:
         for process_key in (INVOICES, ORDERS):
             await transaction.processes.add(a_stored_process(process_key))
             for number, document in enumerate(world.documents, start=1):
-                version = a_version(number, has_model=document is not None)
+                process_id = None if document is None else read_model(document).id
+                version = replace(a_version(number), model_process_id=process_id)
                 await transaction.processes.put_version(process_key, version, document)
         await transaction.instances.register(INVOICES, [an_instance(10_000, process=INVOICES)])
         await transaction.instances.register(ORDERS, world.held)

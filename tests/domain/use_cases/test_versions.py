@@ -8,6 +8,7 @@ from tests.support.process_shapes import chain
 from uplift.domain import (
     Process,
     Version,
+    VersionModel,
     VersionNumber,
     VersionState,
     create_process,
@@ -18,7 +19,13 @@ from uplift.domain import (
 from uplift.domain.errors import ErrorCode
 from uplift.domain.model.process import process_key
 from uplift.domain.ports import Store
-from uplift.domain.use_cases.versions import MAX_MODEL_BYTES, MAX_TITLE_LENGTH, MAX_VERSION, adopt_version
+from uplift.domain.use_cases.versions import (
+    MAX_MODEL_BYTES,
+    MAX_PROCESS_ID_LENGTH,
+    MAX_TITLE_LENGTH,
+    MAX_VERSION,
+    adopt_version,
+)
 from uplift.testing.builders import (
     ADMIN,
     EVENING,
@@ -52,7 +59,11 @@ async def create(
 
 
 async def adopt(
-    store: Store, number: int, state: VersionState = PUBLISHED, model: bytes | None = None
+    store: Store,
+    number: int,
+    state: VersionState = PUBLISHED,
+    model: bytes | None = None,
+    process_id: str | None = None,
 ) -> Version:
     return await adopt_version(
         store,
@@ -60,6 +71,7 @@ async def adopt(
         number=VersionNumber(number),
         state=state,
         model=model,
+        process_id=process_id,
         caller=ADMIN,
         clock=a_clock(),
     )
@@ -144,7 +156,7 @@ async def test_a_title_that_cannot_be_shown_is_refused(store: Store, title: str)
 async def test_the_first_draft_is_version_one(store: Store) -> None:
     await create(store)
     saved = await save_draft(store, process=ORDERS, model=None, caller=ADMIN, clock=a_clock())
-    assert saved == Version(number=VersionNumber(1), state=DRAFT, has_model=False, created_at=NOON)
+    assert saved == Version(number=VersionNumber(1), state=DRAFT, created_at=NOON)
     assert (await store.processes.versions([ORDERS]))[ORDERS] == (saved,)
 
 
@@ -160,7 +172,7 @@ async def test_publishing_makes_the_draft_the_upgrade_target(store: Store) -> No
     await a_process(store, published=1, draft=True)
     published = await publish_version(store, process=ORDERS, caller=ADMIN, clock=a_clock(EVENING))
     assert published == Version(
-        number=VersionNumber(2), state=PUBLISHED, has_model=False, created_at=NOON, published_at=EVENING
+        number=VersionNumber(2), state=PUBLISHED, created_at=NOON, published_at=EVENING
     )
     assert (await get_process(store, ORDERS)).latest_published == 2
     assert await versions_of(store) == [(1, PUBLISHED), (2, PUBLISHED)]
@@ -181,8 +193,54 @@ async def test_of_a_model_with_several_processes_the_one_of_the_code_counts(stor
     assert (await save_draft(store, process=ORDERS, model=model, caller=ADMIN)).has_model
     assert (await adopt(store, 3, model=model)).has_model
     invoices = await create(store, code="invoices")
-    async with refused(store, ErrorCode.INVALID_MODEL):
+    async with refused(store, ErrorCode.INVALID_MODEL, field=("process_id",)):
         await save_draft(store, process=invoices.key, model=model, caller=ADMIN)
+
+
+async def test_the_process_of_a_model_may_be_named_and_is_stored(store: Store) -> None:
+    await create(store)
+    other = b'<bpmn:process id="orders" isExecutable="true"><bpmn:task id="own" /></bpmn:process>'
+    model = MODEL.replace(b"</bpmn:definitions>", other + b"</bpmn:definitions>")
+    chosen = [
+        await save_draft(store, process=ORDERS, model=model, process_id=process_id, caller=ADMIN)
+        for process_id in (None, "orders", "process")
+    ]
+    assert [version.model_process_id for version in chosen] == ["orders", "orders", "process"]
+    assert (await store.processes.versions([ORDERS]))[ORDERS] == (chosen[-1],)
+    assert await store.processes.model(ORDERS, chosen[-1].number) == VersionModel(
+        document=model, process_id="process"
+    )
+    async with refused(store, ErrorCode.INVALID_MODEL, field=("process_id",)):
+        await save_draft(store, process=ORDERS, model=model, process_id="gone", caller=ADMIN)
+    message = "Expected a process id only together with a BPMN document, but there is no document."
+    async with refused(store, ErrorCode.INVALID_INPUT, message, ("process_id",)):
+        await save_draft(store, process=ORDERS, model=None, process_id="process", caller=ADMIN)
+
+
+async def test_an_adopted_version_keeps_its_process(store: Store) -> None:
+    await create(store)
+    other = b'<bpmn:process id="other"><bpmn:task id="own" /></bpmn:process>'
+    model = MODEL.replace(b"</bpmn:definitions>", other + b"</bpmn:definitions>")
+    adopted = await adopt(store, 3, model=model, process_id="other")
+    assert adopted.model_process_id == "other"
+    assert await adopt(store, 3, model=model, process_id="other") == adopted
+    assert await adopt(store, 3, model=model) == adopted
+    async with refused(store, ErrorCode.INVALID_INPUT, field=("number",)):
+        await adopt(store, 3, model=model, process_id="process")
+
+
+async def test_a_process_with_a_very_long_id_is_refused(store: Store) -> None:
+    await create(store)
+    longest = MODEL.replace(b'id="process"', b'id="%s"' % (b"p" * MAX_PROCESS_ID_LENGTH))
+    saved = await save_draft(store, process=ORDERS, model=longest, caller=ADMIN)
+    assert saved.model_process_id == "p" * MAX_PROCESS_ID_LENGTH
+    longer = longest.replace(b'id="p', b'id="pp')
+    message = (
+        "Expected the process to have an id of at most 500 characters, "
+        f"but got {'p' * 50!r} (501 characters)."
+    )
+    async with refused(store, ErrorCode.INVALID_MODEL, message):
+        await save_draft(store, process=ORDERS, model=longer, caller=ADMIN)
 
 
 async def test_a_model_that_is_too_large_is_refused(store: Store) -> None:
@@ -250,12 +308,13 @@ async def test_an_adopted_version_is_kept_with_its_model_from_now_on(
     assert adopted == Version(
         number=VersionNumber(MAX_VERSION),
         state=state,
-        has_model=model is not None,
         created_at=NOON,
         published_at=NOON if state is PUBLISHED else None,
+        model_process_id=None if model is None else "process",
     )
     assert (await store.processes.versions([ORDERS]))[ORDERS] == (adopted,)
-    assert await store.processes.model(ORDERS, adopted.number) == model
+    expected = None if model is None else VersionModel(document=model, process_id="process")
+    assert await store.processes.model(ORDERS, adopted.number) == expected
 
 
 @pytest.mark.parametrize("model", [None, MODEL])

@@ -194,6 +194,41 @@ def test_of_several_processes_one_is_chosen_by_its_id() -> None:
     assert "orders" in said
 
 
+def test_each_side_may_name_its_own_process() -> None:
+    processes = [
+        a_process(process).start(f"s{process}").user_task(task).end(f"e{process}").xml()
+        for process, task in (("one", "check"), ("two", "approve"))
+    ]
+    begin, end = (processes[1].index(tag) for tag in (b"<bpmn:process", b"</bpmn:definitions>"))
+    both = processes[0].replace(b"</bpmn:definitions>", processes[1][begin:end] + b"</bpmn:definitions>")
+    a_file(both, "both.bpmn")
+
+    assert as_json("old.bpmn", "both.bpmn", "--new-process", "two")[1]["mapping"] == {"approve": "approve"}
+    sides = ["--old-process", "one", "--new-process", "two"]
+    for more in ([], ["--process", "gone"]):
+        code, comparison = as_json("both.bpmn", "both.bpmn", *sides, *more)
+        assert (code, [found["source"] for found in comparison["findings"]]) == (1, ["check"])
+    for side in ("old", "new"):
+        files = ["both.bpmn", "old.bpmn"] if side == "old" else ["old.bpmn", "both.bpmn"]
+        said = error_of("diff", *files, code=2)
+        assert said.endswith(
+            "but it has several: 'one' (executable, 3 elements), 'two' (executable, 3 elements). Choose one "
+            f"of them by its id. The option --{side}-process names it. (both.bpmn, line 3)"
+        )
+        said = error_of("diff", *files, f"--{side}-process", "orders", code=2)
+        assert said.startswith(
+            "Expected a process with the id 'orders' in the BPMN document, but it has: 'one'"
+        )
+
+
+def test_an_invalid_document_is_named_with_line_and_element() -> None:
+    broken = OLD.xml().replace(b'targetRef="approve"', b'targetRef="gone"')
+    a_file(broken, "broken.bpmn")
+    said = error_of("diff", "old.bpmn", "broken.bpmn", code=2)
+    assert said.startswith("Expected 'gone', the targetRef of ")
+    assert said.endswith("(broken.bpmn, line 6, element 'orders_flow_2')")
+
+
 def test_wrong_arguments_are_exit_code_2() -> None:
     error_of("diff", "old.bpmn", code=2)
     error_of("diff", "old.bpmn", "same.bpmn", "--colour", code=2)

@@ -10,7 +10,7 @@ import pytest
 from tests.gateway.gateway_world import Place, error_of, everything, output_of, with_store
 from tests.support.bpmn_builder import a_process
 from uplift.domain import Instance, ProcessKey, Status, VersionState
-from uplift.domain.model.process import VersionNumber
+from uplift.domain.model.process import VersionModel, VersionNumber
 from uplift.gateway.files.importer import BATCH, ImportFailedError, import_file
 from uplift.gateway.files.records import COLUMNS, MAX_LINE_BYTES
 from uplift.storage.memory import InMemoryStore
@@ -85,8 +85,8 @@ def test_takes_over_every_kind_of_record(empty: Place) -> None:
     ]
     assert [found.models[ORDERS, VersionNumber(number)] for number in range(1, 5)] == [
         None,
-        document,
-        document,
+        VersionModel(document=document, process_id="orders"),
+        VersionModel(document=document, process_id="orders"),
         None,
     ]
     assert found.instances[ORDERS] == [
@@ -290,6 +290,44 @@ def test_a_link_out_of_the_folder_is_not_followed(folder: Path) -> None:
     assert "Expected bpmnFile to stay in the folder of the imported file, but got 'link.bpmn'." in said
 
 
+BOTH = a_process("both").start("begin").user_task("check").end("stop").xml()
+BOTH = BOTH.replace(b"</bpmn:definitions>", DOCUMENT[DOCUMENT.index(b"<bpmn:process") :])
+
+
+def test_a_record_may_name_the_process_of_its_document() -> None:
+    bpmn = BOTH.decode()
+    records = [
+        {**VERSION, "bpmn": bpmn, "processId": "both"},
+        {**VERSION, "number": 2, "bpmn": bpmn},
+        {**VERSION, "number": 3, "state": "DRAFT", "bpmn": bpmn, "processId": "orders"},
+    ]
+    for _ in range(2):
+        output_of("import", a_file(lines(PROCESS, *records)))
+        found = kept()
+        assert found is not None
+        meant = [version.model_process_id for version in found.versions[ORDERS]]
+        assert meant == ["both", "orders", "orders"]
+
+    output_of("import", a_file(lines({**records[2], "processId": "both"})))
+    changed = kept()
+    assert changed is not None
+    assert changed.versions[ORDERS][2].model_process_id == "both"
+    said = error_of("import", a_file(lines({**records[0], "processId": "orders"})))
+    assert "Expected version 1 of process 'crm/orders' to be as it was published, but its content" in said
+    assert kept() == changed
+
+
+def test_a_document_with_another_process_is_refused_with_the_choice_and_the_line() -> None:
+    record = {**VERSION, "bpmn": BOTH.decode(), "processId": "gone"}
+    said = error_of("import", a_file(lines(PROCESS, record)))
+    assert (
+        "but line 2 is invalid: Expected a process with the id 'gone' in the BPMN document, but it has: "
+        "'both' (executable, 3 elements), 'orders' (executable, 3 elements). (line 3 of the document)"
+    ) in said
+    said = error_of("import", a_file(lines(PROCESS, {**VERSION, "processId": "orders"})))
+    assert "Expected a process id only together with a BPMN document, but there is no document." in said
+
+
 def test_a_document_beyond_the_limit_is_refused() -> None:
     Path("large.bpmn").write_bytes(b" " * 5_000_100)
     said = error_of("import", a_file(lines(PROCESS, {**VERSION, "bpmnFile": "large.bpmn"})))
@@ -370,7 +408,7 @@ def test_csv_holds_the_same_records(spelt: bytes) -> None:
     found = kept()
     assert found is not None
     assert found.processes[0].title == "Orders, of customers"
-    assert found.models[ORDERS, VersionNumber(2)] == DOCUMENT
+    assert found.models[ORDERS, VersionNumber(2)] == VersionModel(document=DOCUMENT, process_id="orders")
     assert found.instances[ORDERS] == [
         an_instance(1, position=at("approve", "pay")),
         an_instance(2, status=Status.COMPLETED, position=at()),
@@ -424,6 +462,15 @@ def test_reports_csv_in_another_encoding_by_line() -> None:
     assert kept() == before
 
 
+def test_a_row_of_csv_may_name_the_process_of_its_document() -> None:
+    Path("both.bpmn").write_bytes(BOTH)
+    rows = "type,namespace,code,number,bpmnFile,processId\nprocess,crm,orders,,,\n"
+    output_of("import", a_file(f"{rows}version,crm,orders,1,both.bpmn,both\n".encode(), "orders.csv"))
+    found = kept()
+    assert found is not None
+    assert found.versions[ORDERS][0].model_process_id == "both"
+
+
 def test_a_document_in_a_cell_of_csv_may_be_large() -> None:
     document = DOCUMENT.decode() + "<!--" + "x" * 200_000 + "-->\n"
     quoted = document.replace('"', '""')
@@ -431,4 +478,6 @@ def test_a_document_in_a_cell_of_csv_may_be_large() -> None:
     output_of("import", a_file(content.encode(), "orders.csv"))
     found = kept()
     assert found is not None
-    assert found.models[ORDERS, VersionNumber(1)] == document.encode()
+    assert found.models[ORDERS, VersionNumber(1)] == VersionModel(
+        document=document.encode(), process_id="orders"
+    )

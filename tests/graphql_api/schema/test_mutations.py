@@ -69,6 +69,39 @@ async def test_saves_a_draft_with_its_document(client: Client) -> None:
     }
 
 
+BOTH = MODEL.replace(
+    b"</definitions>", b'<process id="other"><task id="own"/></process></definitions>'
+).decode()
+
+
+async def test_saves_a_draft_with_one_process_of_its_document(client: Client) -> None:
+    await add_process(client.store)
+    save = """
+        mutation($input: SaveDraftInput!) {
+          saveDraft(input: $input) {version {hasBpmn modelProcessId} userErrors {code field message}}
+        }
+        """
+    named = {"namespace": "shop", "code": "order", "bpmn": BOTH}
+    for process_id, meant in ((None, "order"), ("order", "order"), ("other", "other")):
+        data = await client.ask(save, input={**named, "processId": process_id})
+        assert data["saveDraft"]["version"] == {"hasBpmn": True, "modelProcessId": meant}
+
+    data = await client.ask(save, input={**named, "processId": "gone"})
+    assert data["saveDraft"] == {
+        "version": None,
+        "userErrors": [
+            {
+                "code": "INVALID_MODEL",
+                "field": ["processId"],
+                "message": "Expected a process with the id 'gone' in the BPMN document, but it has: "
+                "'order' (not executable, 1 element), 'other' (not executable, 1 element).",
+            }
+        ],
+    }
+    data = await client.ask(save, input={"namespace": "shop", "code": "order"})
+    assert data["saveDraft"]["version"] == {"hasBpmn": False, "modelProcessId": None}
+
+
 async def test_saves_a_draft_in_place_of_the_present_one(client: Client) -> None:
     await add_process(client.store)
     await add_draft(client.store, model=MODEL)

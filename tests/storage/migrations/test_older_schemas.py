@@ -39,6 +39,7 @@ from uplift.domain import (
     Status,
     UpgradeId,
     UpgradeState,
+    VersionModel,
     all_active,
     claim,
     run_upgrade,
@@ -105,7 +106,7 @@ async def test_all_rows_are_kept(older: Path | URL) -> None:
     async with an_open_database(older) as store:
         kept = await everything_in(store)
         assert [(process.key, process.title) for process in kept.processes] == [(ORDERS, "Orders")]
-        assert list(kept.models.values()) == [MODEL, None]
+        assert list(kept.models.values()) == [VersionModel(document=MODEL, process_id="orders"), None]
         assert {
             instance.id: (instance.version, instance.status, instance.position)
             for instance in kept.instances[ORDERS]

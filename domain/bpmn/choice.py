@@ -1,0 +1,72 @@
+"""Chooses one of the processes of a BPMN document."""
+
+from collections.abc import Sequence
+
+from uplift.domain.bpmn.nodes import flow_nodes, flow_nodes_inside
+from uplift.domain.bpmn.tree import Node
+from uplift.domain.errors import InvalidModel
+
+_MAX_LISTED = 10
+_MAX_TEXT = 80
+"""The most processes that a message lists, and the most characters that it shows of an id or a name."""
+
+
+def choose_process(root: Node, process_id: str | None, preferred_id: str | None) -> Node:
+    """Return the process with `process_id`, or without one the only process that fits best.
+
+    That is the one with `preferred_id`, or else the only process, the only one that is executable, or the
+    only one with elements. All processes must have an id. Raises InvalidModel, with the processes to choose
+    from, if there is no such process.
+    """
+    processes = list(root.children_named("process"))
+    if not processes:
+        raise InvalidModel("Expected a process in the BPMN document, but it has none.", line=root.line)
+    if process_id is not None:
+        return _process_with_id(processes, process_id)
+    for candidates in (
+        [process for process in processes if process.id == preferred_id],
+        processes,
+        [process for process in processes if process.is_true("isExecutable")],
+        [process for process in processes if any(flow_nodes_inside(process))],
+    ):
+        if len(candidates) == 1:
+            return candidates[0]
+    raise InvalidModel(
+        "Expected one process in the BPMN document, or only one that is executable or has elements, but it "
+        f"has several: {_listed(processes)}. Choose one of them by its id.",
+        line=processes[0].line,
+        field=("process_id",),
+    )
+
+
+def _process_with_id(processes: Sequence[Node], process_id: str) -> Node:
+    for process in processes:
+        if process.id == process_id:
+            return process
+    raise InvalidModel(
+        f"Expected a process with the id {_quoted(process_id)} in the BPMN document, "
+        f"but it has: {_listed(processes)}.",
+        line=processes[0].line,
+        field=("process_id",),
+    )
+
+
+def _listed(processes: Sequence[Node]) -> str:
+    shown = sorted(processes, key=lambda process: str(process.id))[:_MAX_LISTED]
+    others = len(processes) - len(shown)
+    return ", ".join(map(_described, shown)) + (f" and {others:,} more" if others else "")
+
+
+def _described(process: Node) -> str:
+    name = process.attributes.get("name")
+    elements = sum(1 for _ in flow_nodes(process))
+    facts = (
+        *([] if not name else [_quoted(name)]),
+        "executable" if process.is_true("isExecutable") else "not executable",
+        f"{elements:,} element{'' if elements == 1 else 's'}" if elements else "no elements",
+    )
+    return f"{_quoted(str(process.id))} ({', '.join(facts)})"
+
+
+def _quoted(text: str) -> str:
+    return f"'{text}'" if len(text) <= _MAX_TEXT else f"'{text[:_MAX_TEXT]}…'"
