@@ -11,10 +11,10 @@ from uplift.domain.bpmn.model import (
     build_model,
 )
 from uplift.domain.bpmn.reader import read_model
-from uplift.domain.bpmn.tree import DEFAULT_MAX_BYTES
+from uplift.domain.bpmn.tree import DocumentLimits
 
 __all__ = [
-    "DEFAULT_MAX_BYTES",
+    "DocumentLimits",
     "Element",
     "ElementKind",
     "Flow",

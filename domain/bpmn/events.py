@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from uplift.domain.bpmn.model import ElementKind, Trigger, TriggerKind
 from uplift.domain.bpmn.tree import Node
@@ -27,6 +28,10 @@ _REFERENCES = {
     TriggerKind.ERROR: "errorRef",
     TriggerKind.ESCALATION: "escalationRef",
 }
+
+_MAX_NAME = 500
+"""The longest name of a message, signal, error or escalation that events repeat, in characters. Thousands of
+events may share one long name; a digest tells two long ones apart."""
 
 _TIMER_FORMS = ("timeDate", "timeDuration", "timeCycle")
 
@@ -80,7 +85,11 @@ def _name(node: Node) -> str:
     # Engines match errors and escalations by their codes, messages and signals by their names.
     attributes = node.attributes
     code = attributes.get("errorCode") or attributes.get("escalationCode")
-    return code or attributes.get("name") or str(node.id)
+    name = code or attributes.get("name") or str(node.id)
+    if len(name) <= _MAX_NAME:
+        return name
+    digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return f"{name[:_MAX_NAME]}… ({digest})"
 
 
 def _event_definitions(node: Node, definitions: Definitions) -> Iterable[Node]:
@@ -127,4 +136,4 @@ def _condition(definition: Node) -> str | None:
 
 
 def _combined_detail(triggers: Iterable[Trigger]) -> str:
-    return "; ".join(sorted(f"{trigger.kind}: {trigger.detail}" for trigger in triggers))
+    return "; ".join(sorted({f"{trigger.kind}: {trigger.detail}" for trigger in triggers}))

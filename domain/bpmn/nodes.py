@@ -10,9 +10,17 @@ _KINDS = {kind.value: kind for kind in ElementKind if kind is not ElementKind.EV
 
 def flow_nodes(scope: Node, scope_id: str | None = None) -> Iterator[tuple[Node, ElementKind, str | None]]:
     """Every flow node with its kind and the id of its scope, each scope before its contents."""
-    for node, kind in flow_nodes_inside(scope):
-        yield node, kind, scope_id
-        yield from flow_nodes(node, node.id)
+    # One generator for all depths: nested ones would pass each flow node on through every scope around it.
+    path = [(scope_id, flow_nodes_inside(scope))]
+    while path:
+        around, inside = path[-1]
+        for node, kind in inside:
+            yield node, kind, around
+            if node.children:
+                path.append((node.id, flow_nodes_inside(node)))
+                break
+        else:
+            path.pop()
 
 
 def flow_nodes_inside(scope: Node) -> Iterator[tuple[Node, ElementKind]]:

@@ -13,7 +13,7 @@ from uplift.domain.bpmn.events import Definitions, local_name, read_definitions,
 from uplift.domain.bpmn.model import Element, ElementKind, Flow, MultiInstance, ProcessModel, build_model
 from uplift.domain.bpmn.naming import name_flow_nodes, name_flows, name_processes
 from uplift.domain.bpmn.nodes import flow_nodes, nodes_named
-from uplift.domain.bpmn.tree import DEFAULT_MAX_BYTES, Node, read_tree
+from uplift.domain.bpmn.tree import DEFAULT_LIMITS, DocumentLimits, Node, read_tree
 from uplift.domain.bpmn.validation import require_references, require_unique_ids
 
 _FORM_KEYS = tuple(
@@ -32,16 +32,15 @@ def read_model(
     *,
     process_id: str | None = None,
     preferred_id: str | None = None,
-    max_bytes: int = DEFAULT_MAX_BYTES,
+    limits: DocumentLimits = DEFAULT_LIMITS,
 ) -> ProcessModel:
     """Read one process: that with `process_id`, or the one that fits best (`choice.choose_process`).
 
-    Raises InvalidModel, with line and element if known, if the document is not BPMN 2.0, is larger than
-    `max_bytes` or nested deeper than MAX_DEPTH, has dangling flows or duplicate ids, has no id where an
-    instance can wait, or has no process with `process_id`, or several to choose from. It raises no other
-    error, whatever the bytes are.
+    Raises InvalidModel, with line and element if known, if the document is not BPMN 2.0, exceeds a limit, has
+    dangling flows or duplicate ids, has no id where an instance can wait, or has no process with
+    `process_id`, or several to choose from. It raises no other error, whatever the bytes are.
     """
-    root = read_tree(document, max_bytes=max_bytes)
+    root = read_tree(document, limits=limits)
     document_ids = require_unique_ids(root)
     name_processes(root, document_ids)
     process = choose_process(root, process_id, preferred_id)

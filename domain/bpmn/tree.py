@@ -20,11 +20,20 @@ from uplift.domain.errors import InvalidModel
 BPMN = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
 """The namespace of BPMN 2.0 models, in the form in which ElementTree prefixes local names."""
 
-DEFAULT_MAX_BYTES = 5 * 1024 * 1024
-"""Twenty times the size of the largest reference model of the BPMN Model Interchange Working Group."""
 
-MAX_DEPTH = 200
-"""The most nested tags. A subprocess takes one level, so processes in practice stay far below."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentLimits:
+    """What a BPMN document may contain. All limits are checked while it is parsed, before other work."""
+
+    max_bytes: int = 5_000_000
+    """Twenty times the size of the largest reference model of the BPMN Model Interchange Working Group."""
+    max_tags: int = 50_000
+    """Tags outside of diagrams. An element with its flows takes about five, so these are 10,000 elements."""
+    max_depth: int = 200
+    """The most nested tags. A subprocess takes one level, so processes in practice stay far below."""
+
+
+DEFAULT_LIMITS = DocumentLimits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,17 +76,18 @@ class Node:
         return default if value is None else value.strip() in {"true", "1"}
 
 
-def read_tree(document: bytes, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Node:
-    """Parse an XML document and return its root tag.
+def read_tree(document: bytes, *, limits: DocumentLimits = DEFAULT_LIMITS) -> Node:
+    """Parse an XML document and return its root tag, without diagrams.
 
     Raises InvalidModel if the document is not well-formed XML in a known encoding, declares a document type
-    or entities, is larger than `max_bytes`, or is nested deeper than MAX_DEPTH.
+    or entities, or exceeds a limit.
     """
-    if len(document) > max_bytes:
+    if len(document) > limits.max_bytes:
         raise InvalidModel(
-            f"Expected a BPMN document of at most {max_bytes} bytes, but it has {len(document)} bytes."
+            f"Expected a BPMN document of at most {limits.max_bytes:,} bytes, "
+            f"but it has {len(document):,} bytes."
         )
-    builder = _Builder()
+    builder = _Builder(limits)
     parser: Any = DefusedXMLParser(target=builder, forbid_dtd=True)
     # Only the expat parser inside knows the current line, which ElementTree does not pass on.
     builder.expat = parser.parser
@@ -108,14 +118,20 @@ def _parse(parser: Any, builder: "_Builder", document: bytes) -> Node:
 
 
 class _Builder:
-    """The target of the parser, which calls it for each tag and text. `_open` is the path to the open tag."""
+    """The target of the parser, which calls it for each tag and text. `_open` is the path to the open tag.
 
-    __slots__ = ("_open", "expat", "root")
+    Tags of other namespaces directly inside the root, which are diagrams, are parsed but not kept.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_limits", "_open", "_skipped", "_tags", "expat", "root")
+
+    def __init__(self, limits: DocumentLimits) -> None:
         self.expat: Any
         self.root: Node
+        self._limits = limits
         self._open: list[Node] = []
+        self._skipped = 0
+        self._tags = 0
 
     @property
     def line(self) -> int:
@@ -123,10 +139,14 @@ class _Builder:
         return int(self.expat.CurrentLineNumber)
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
-        if len(self._open) == MAX_DEPTH:
-            raise InvalidModel(
-                f"Expected at most {MAX_DEPTH} tags inside each other, but there are more.", line=self.line
-            )
+        if len(self._open) + self._skipped == self._limits.max_depth:
+            raise self._exceeds(f"{self._limits.max_depth:,} tags inside each other")
+        if self._skipped or (len(self._open) == 1 and not tag.startswith(BPMN)):
+            self._skipped += 1
+            return
+        self._tags += 1
+        if self._tags > self._limits.max_tags:
+            raise self._exceeds(f"{self._limits.max_tags:,} tags outside of diagrams")
         node = Node(tag=tag, attributes=attributes, line=self.line)
         if self._open:
             self._open[-1].children.append(node)
@@ -135,10 +155,17 @@ class _Builder:
         self._open.append(node)
 
     def end(self, tag: str) -> None:  # noqa: ARG002 - the parser has matched the tags already
-        self._open.pop()
+        if self._skipped:
+            self._skipped -= 1
+        else:
+            self._open.pop()
 
     def data(self, text: str) -> None:
-        self._open[-1].texts.append(text)
+        if not self._skipped:
+            self._open[-1].texts.append(text)
 
     def close(self) -> None:
         return None
+
+    def _exceeds(self, limit: str) -> InvalidModel:
+        return InvalidModel(f"Expected at most {limit}, but the document has more.", line=self.line)

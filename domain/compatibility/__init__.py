@@ -8,7 +8,14 @@ from uplift.domain.compatibility.comparison import (
     compare,
     migrate_position,
 )
-from uplift.domain.compatibility.finding import WARNING_CODES, Code, Finding, Severity, without_model
+from uplift.domain.compatibility.finding import (
+    WARNING_CODES,
+    Code,
+    Finding,
+    Severity,
+    joined_messages,
+    without_model,
+)
 from uplift.domain.compatibility.instructions import Instructions
 
 __all__ = [
@@ -23,6 +30,7 @@ __all__ = [
     "Severity",
     "breaking_positions",
     "compare",
+    "joined_messages",
     "migrate_position",
     "without_model",
 ]

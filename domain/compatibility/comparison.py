@@ -1,6 +1,6 @@
 """Compares two versions of a process, and migrates positions by the result."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
@@ -100,9 +100,7 @@ def migrate_position(comparison: Comparison, position: frozenset[str]) -> Migrat
     This succeeds if each element has a valid pair, and so does each event that listens at this position and
     still exists in the target version.
     """
-    findings = in_reading_order(
-        finding for element in position for finding in _findings_at(element, comparison)
-    )
+    findings = in_reading_order(_findings_at(position, comparison))
     errors = _with_severity(Severity.ERROR, findings)
     return MigratedPosition(
         position=None if errors else frozenset(comparison.position_map[element] for element in position),
@@ -119,7 +117,8 @@ def breaking_positions(comparison: Comparison) -> tuple[str, ...]:
 
 def _breaks(element: Element, comparison: Comparison) -> bool:
     if is_position_element(element, comparison.source):
-        return bool(_with_severity(Severity.ERROR, _findings_at(element.id, comparison)))
+        findings = _findings_at([element.id], comparison)
+        return any(finding.severity is Severity.ERROR for finding in findings)
     # Unlike Camunda 7, which subscribes anew: an instance never listens for another event under the same id.
     return (
         element.id in comparison.unmapped
@@ -128,36 +127,40 @@ def _breaks(element: Element, comparison: Comparison) -> bool:
     )
 
 
-def _findings_at(element_id: str, comparison: Comparison) -> Iterator[Finding]:
-    element = comparison.source.elements.get(element_id)
-    if element is None:
-        yield unknown_element(element_id)
-        return
-    scopes = tuple(comparison.source.scopes_around(element))
-    yield from comparison.unmapped.get(element_id, ())
-    yield from comparison.warnings_by_element.get(element_id, ())
-    # An element without a pair may lack it because of a scope around it, so these reasons are listed as well.
-    if element_id in comparison.unmapped:
-        yield from scope_findings(element, comparison.unmapped, comparison.source, comparison.target)
-    # Events listen at the element, in each scope around it, and in the process.
-    fired = _fired_starts(scopes, comparison.source)
-    for scope_id in (element_id, *(scope.id for scope in scopes), None):
-        yield from (
-            finding
-            for finding in comparison.listener_findings.get(scope_id, ())
-            if finding.source not in fired
-        )
+def _findings_at(position: Iterable[str], comparison: Comparison) -> Iterator[Finding]:
+    model = comparison.source
+    # How many elements of the position are in each scope, None for the process.
+    inside: Counter[str | None] = Counter()
+    for element_id in position:
+        element = model.elements.get(element_id)
+        if element is None:
+            yield unknown_element(element_id)
+            continue
+        yield from comparison.unmapped.get(element_id, ())
+        yield from comparison.warnings_by_element.get(element_id, ())
+        # An element without a pair may lack it because of a scope around it, so these reasons are listed too.
+        if element_id in comparison.unmapped:
+            yield from scope_findings(element, comparison.unmapped, model, comparison.target)
+        inside.update((element_id, *(scope.id for scope in model.scopes_around(element)), None))
+    # Events listen at the elements, in each scope around them, and in the process.
+    for scope_id, count in inside.items():
+        for finding in comparison.listener_findings.get(scope_id, ()):
+            if _still_listens(finding, inside, count, model):
+                yield finding
 
 
-def _fired_starts(scopes: Iterable[Element], model: ProcessModel) -> set[str]:
-    """The interrupting start events of event subprocesses that the instance is in: they no longer listen."""
-    return {
-        start.id
-        for scope in scopes
-        if scope.kind is ElementKind.EVENT_SUB_PROCESS
-        for start in model.contents(scope.id)
-        if start.kind is ElementKind.START_EVENT and start.interrupting
-    }
+def _still_listens(
+    finding: Finding, inside: Mapping[str | None, int], around: int, model: ProcessModel
+) -> bool:
+    """Whether an event listens at one of the `around` elements of a position in its scope.
+
+    The interrupting start event of an event subprocess no longer listens where the instance is in the event
+    subprocess.
+    """
+    start = model.elements.get(str(finding.source))
+    if start is None or start.kind is not ElementKind.START_EVENT or not start.interrupting:
+        return True
+    return inside.get(start.scope, 0) < around
 
 
 def _comparison(

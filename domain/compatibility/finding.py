@@ -1,8 +1,9 @@
 """Defines the findings on elements that compare differently in two versions of a process."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 from uplift.domain.bpmn.model import Element, ElementKind
 
@@ -57,6 +58,15 @@ WARNING_CODES = frozenset(
     }
 )
 
+MAX_NAMES = 3
+"""The most elements that a message names."""
+
+_MAX_TEXT = 500
+"""The longest id, name or other text of a document that a message repeats, in characters."""
+
+_MAX_MESSAGES = 20
+"""The most findings that one message repeats."""
+
 _READING_ORDER = {code: index for index, code in enumerate(Code)}
 
 _LABELS = {
@@ -93,10 +103,34 @@ def in_reading_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(set(findings), key=_reading_key))
 
 
+def joined_messages(findings: Sequence[Finding]) -> str:
+    """The messages of the first findings as one text; it counts the others."""
+    text = " ".join(finding.message for finding in findings[:_MAX_MESSAGES])
+    more = len(findings) - _MAX_MESSAGES
+    return f"{text} And {more:,} more." if more > 0 else text
+
+
 def describe(element: Element) -> str:
     """The element as messages name it, such as "user task 'approve' (Approve the invoice)"."""
-    name = f" ({element.name})" if element.name else ""
-    return f"{label(element.kind)} '{element.id}'{name}"
+    name = f" ({shortened(element.name)})" if element.name else ""
+    return f"{label(element.kind)} {quoted(element.id)}{name}"
+
+
+def quoted(text: str) -> str:
+    """An id or another text of the document, in quotes."""
+    return f"'{shortened(text)}'"
+
+
+def shortened(text: str) -> str:
+    """The beginning of a long text: thousands of messages may repeat the id or name of one scope."""
+    return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}…"
+
+
+def quoted_list(texts: Iterable[str], *, conjunction: str = ", ") -> str:
+    """The first texts in quotes: "'a', 'b', 'c' and others"."""
+    first = list(islice(texts, MAX_NAMES + 1))
+    names = conjunction.join(map(quoted, first[:MAX_NAMES]))
+    return f"{names} and others" if len(first) > MAX_NAMES else names
 
 
 def label(kind: ElementKind) -> str:

@@ -4,11 +4,11 @@ Camunda 7 gives the body of a multi-instance activity an id of its own, `<id>#mu
 written for Camunda are accepted: one for the body and one for the inner activity resolve to one pair.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from uplift.domain.bpmn.model import ProcessModel
-from uplift.domain.compatibility.finding import Code, Finding
+from uplift.domain.compatibility.finding import Code, Finding, quoted
 from uplift.domain.compatibility.pairs import Pair
 
 BODY = "#multiInstanceBody"
@@ -30,10 +30,11 @@ def resolve_instructions(
     instructions: list[tuple[str, str]], source: ProcessModel, target: ProcessModel
 ) -> ResolvedInstructions:
     """Resolve instructions to pairs, in the order of the instructions."""
+    every = frozenset(instructions)
     findings = {
         instruction: [
             *must_exist(instruction, source, target),
-            *must_keep_body_and_inner(instruction, instructions),
+            *must_keep_body_and_inner(instruction, every),
         ]
         for instruction in instructions
     }
@@ -56,13 +57,13 @@ def must_exist(instruction: tuple[str, str], source: ProcessModel, target: Proce
                 code=Code.ELEMENT_MISSING,
                 source=before,
                 target=after,
-                message=f"Expected '{before}' to be mapped to '{after}', "
-                f"but the {version} version has no element '{element}'.",
+                message=f"Expected {quoted(before)} to be mapped to {quoted(after)}, "
+                f"but the {version} version has no element {quoted(element)}.",
             )
 
 
 def must_keep_body_and_inner(
-    instruction: tuple[str, str], instructions: list[tuple[str, str]]
+    instruction: tuple[str, str], instructions: Set[tuple[str, str]]
 ) -> Iterator[Finding]:
     """The body and the inner activity of a multi-instance activity are mapped together.
 
@@ -79,8 +80,9 @@ def must_keep_body_and_inner(
         code=Code.MULTI_INSTANCE_SPLIT,
         source=before,
         target=after,
-        message=f"Expected the body and the inner activity of multi-instance '{inner[0]}' to be mapped "
-        f"together to those of '{inner[1]}', but only '{before}' is mapped to '{after}'.",
+        message=f"Expected the body and the inner activity of multi-instance {quoted(inner[0])} to be "
+        f"mapped together to those of {quoted(inner[1])}, but only {quoted(before)} is mapped to "
+        f"{quoted(after)}.",
     )
 
 

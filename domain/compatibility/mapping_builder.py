@@ -21,6 +21,7 @@ from uplift.domain.compatibility.wait_states import (
     is_compensation_handler,
     is_listener,
     is_wait_state,
+    starts_event_subprocess,
 )
 
 
@@ -106,17 +107,29 @@ class MappingBuilder:
 
 def _couples_of_same_id(parent: Pair | None, pairs: Pairs) -> Iterator[tuple[Element, Element]]:
     """The elements with the same id in both scopes, or attached to both elements, of a pair."""
-    sources = _mappable(_source(parent), pairs.source_model)
-    targets = _mappable(_target(parent), pairs.target_model)
-    return (
-        (element, targets[element_id]) for element_id, element in sources.items() if element_id in targets
-    )
+    # Listing the elements of the target, too, would be slow if thousands of scopes are mapped to it.
+    around, model = _target(parent), pairs.target_model
+    for element in _mappable(_source(parent), pairs.source_model):
+        namesake = model.elements.get(element.id)
+        if namesake is not None and _is_inside(namesake, around, model) and _is_mappable(namesake, model):
+            yield element, namesake
 
 
-def _mappable(parent: Element | None, model: ProcessModel) -> dict[str, Element]:
-    """The elements in a scope or attached to an element that a mapping may list, by id."""
+def _is_inside(element: Element, parent: Element | None, model: ProcessModel) -> bool:
+    """Whether the element is directly in a scope (None for the process), attached to it, or listens in it."""
+    parent_id = None if parent is None else parent.id
+    if element.scope == parent_id or (parent is not None and element.host == parent_id):
+        return True
+    if not starts_event_subprocess(element, model) or element.scope is None:
+        return False
+    return model.elements[element.scope].scope == parent_id
+
+
+def _mappable(parent: Element | None, model: ProcessModel) -> list[Element]:
+    """The elements in a scope or attached to an element that a mapping may list."""
     candidates = (*model.contents(parent.id if parent else None), *_listeners(parent, model))
-    return {element.id: element for element in candidates if _is_mappable(element, model)}
+    by_id = {element.id: element for element in candidates if _is_mappable(element, model)}
+    return list(by_id.values())
 
 
 def _is_mappable(element: Element, model: ProcessModel) -> bool:

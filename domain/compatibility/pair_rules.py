@@ -5,9 +5,19 @@ instruction validator of Camunda 7, which the docstring names.
 """
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from uplift.domain.bpmn.model import Element, ElementKind, TriggerKind
-from uplift.domain.compatibility.finding import Code, Finding, describe, label, with_article
+from uplift.domain.compatibility.finding import (
+    MAX_NAMES,
+    Code,
+    Finding,
+    describe,
+    label,
+    quoted,
+    quoted_list,
+    with_article,
+)
 from uplift.domain.compatibility.pairs import Pair, Pairs
 from uplift.domain.compatibility.wait_states import (
     GATEWAYS,
@@ -39,7 +49,7 @@ def must_be_mapped_once(pair: Pair, pairs: Pairs) -> Finding | None:
     instructions = pairs.all_by_source(pair.source.id)
     if len(instructions) < 2:
         return None
-    targets = ", ".join(sorted(f"'{other.target.id}'" for other in instructions))
+    targets = quoted_list(other.target.id for other in instructions)
     return _broken(pair, Code.MAPPED_TWICE, f"to be mapped once, but instructions map it to {targets}")
 
 
@@ -74,7 +84,7 @@ def must_keep_its_trigger(pair: Pair, _: Pairs) -> Finding | None:
         pair,
         Code.EVENT_TYPE_CHANGED,
         f"to {_kept_trigger(pair.source)}, "
-        f"but in the target version '{pair.target.id}' has {_trigger(pair.target)}",
+        f"but in the target version {quoted(pair.target.id)} has {_trigger(pair.target)}",
     )
 
 
@@ -91,8 +101,8 @@ def must_stay_in_its_scope(pair: Pair, pairs: Pairs) -> Finding | None:
     return _broken(
         pair,
         Code.SCOPE_CHANGED,
-        f"to stay inside {describe(nearest.source)}, which is mapped to '{nearest.target.id}', "
-        f"but '{pair.target.id}' is not inside that",
+        f"to stay inside {describe(nearest.source)}, which is mapped to {quoted(nearest.target.id)}, "
+        f"but {quoted(pair.target.id)} is not inside that",
     )
 
 
@@ -113,7 +123,7 @@ def must_keep_its_event_scope(pair: Pair, pairs: Pairs) -> Finding | None:
         pair,
         Code.HOST_CHANGED,
         f"to stay attached to {_attachment(source_scope, pair.source, 'the counterpart of ')}, "
-        f"but '{pair.target.id}' is attached to {_attachment(target_scope, pair.target)}",
+        f"but {quoted(pair.target.id)} is attached to {_attachment(target_scope, pair.target)}",
     )
 
 
@@ -125,18 +135,17 @@ def must_have_an_exclusive_target(pair: Pair, pairs: Pairs) -> Finding | None:
     """
     if pair.target.kind not in _CATCHING and pair.target.kind not in GATEWAYS:
         return None
-    others = sorted(
-        f"'{other.source.id}'"
-        for other in pairs.all_by_target(pair.target.id)
-        if other.source.id != pair.source.id
-    )
+    # Only the first ones are read: thousands of sources may share a target, and each has a message.
+    all_others = (other for other in pairs.all_by_target(pair.target.id) if other.source.id != pair.source.id)
+    others = [other.source.id for other in islice(all_others, MAX_NAMES + 1)]
     if not others:
         return None
+    names = quoted_list(sorted(others), conjunction=" and ")
     return _broken(
         pair,
         Code.TARGET_TAKEN,
-        f"to be the only element mapped to '{pair.target.id}', "
-        f"but {' and '.join(others)} {'is' if len(others) == 1 else 'are'} mapped to it as well",
+        f"to be the only element mapped to {quoted(pair.target.id)}, "
+        f"but {names} {'is' if len(others) == 1 else 'are'} mapped to it as well",
     )
 
 
@@ -170,7 +179,7 @@ def must_keep_its_multi_instance_order(pair: Pair, _: Pairs) -> Finding | None:
     return _broken(
         pair,
         Code.MULTI_INSTANCE_CHANGED,
-        f"to stay {before} multi-instance, but in the target version '{pair.target.id}' is {after}",
+        f"to stay {before} multi-instance, but in the target version {quoted(pair.target.id)} is {after}",
     )
 
 
@@ -212,7 +221,7 @@ def must_call_the_same_process(pair: Pair, _: Pairs) -> Finding | None:
     return _broken(
         pair,
         Code.CALLED_PROCESS_CHANGED,
-        f"to call process '{before}', but in the target version it calls '{after}'",
+        f"to call process {quoted(before)}, but in the target version it calls {quoted(after)}",
     )
 
 
@@ -317,7 +326,7 @@ def _is_mapped_to(source_scope: str | None, target_scope: str | None, pair: Pair
 def _attachment(scope_id: str | None, event: Element, relation: str = "") -> str:
     if scope_id is None:
         return "the process"
-    return "no event-based gateway" if scope_id == event.id else f"{relation}'{scope_id}'"
+    return "no event-based gateway" if scope_id == event.id else f"{relation}{quoted(scope_id)}"
 
 
 def _added_multi_instance(pair: Pair, pairs: Pairs) -> Element | None:

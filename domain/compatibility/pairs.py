@@ -1,7 +1,7 @@
 """Stores pairs of a source and a target element, indexed by both."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from uplift.domain.bpmn.model import Element, ProcessModel
@@ -30,29 +30,30 @@ class Pairs:
     def __init__(self, source_model: ProcessModel, target_model: ProcessModel) -> None:
         self.source_model = source_model
         self.target_model = target_model
-        self._by_source: defaultdict[str, list[Pair]] = defaultdict(list)
-        self._by_target: defaultdict[str, list[Pair]] = defaultdict(list)
+        # Dictionaries without values, because dropping a pair from a list of thousands is slow.
+        self._by_source: defaultdict[str, dict[Pair, None]] = defaultdict(dict)
+        self._by_target: defaultdict[str, dict[Pair, None]] = defaultdict(dict)
 
     def add(self, pair: Pair) -> None:
         """Add a pair."""
-        self._by_source[pair.source.id].append(pair)
-        self._by_target[pair.target.id].append(pair)
+        self._by_source[pair.source.id][pair] = None
+        self._by_target[pair.target.id][pair] = None
 
     def drop(self, pair: Pair) -> None:
         """Remove a pair that was added before."""
-        self._by_source[pair.source.id].remove(pair)
-        self._by_target[pair.target.id].remove(pair)
+        del self._by_source[pair.source.id][pair]
+        del self._by_target[pair.target.id][pair]
 
     def by_source(self, source_id: str) -> Pair | None:
         """The first pair of a source element, or None."""
         pairs = self._by_source.get(source_id)
-        return pairs[0] if pairs else None
+        return next(iter(pairs)) if pairs else None
 
-    def all_by_source(self, source_id: str) -> Sequence[Pair]:
+    def all_by_source(self, source_id: str) -> Collection[Pair]:
         """Every pair of a source element."""
         return self._by_source.get(source_id, ())
 
-    def all_by_target(self, target_id: str) -> Sequence[Pair]:
+    def all_by_target(self, target_id: str) -> Collection[Pair]:
         """Every pair that maps to a target element."""
         return self._by_target.get(target_id, ())
 

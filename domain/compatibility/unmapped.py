@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
 from uplift.domain.bpmn.model import Element, ProcessModel
-from uplift.domain.compatibility.finding import Code, Finding, describe
+from uplift.domain.compatibility.finding import Code, Finding, describe, quoted
 from uplift.domain.compatibility.instructions import BODY
 from uplift.domain.compatibility.mapping_builder import MappingBuilder
 from uplift.domain.compatibility.pair_rules import broken_rules
@@ -69,7 +69,7 @@ def unknown_element(element_id: str) -> Finding:
         code=Code.ELEMENT_MISSING,
         source=element_id,
         message="Expected the instance to wait at an element of its own version, "
-        f"but that version has no element '{element_id}'.",
+        f"but that version has no element {quoted(element_id)}.",
     )
 
 
@@ -94,12 +94,12 @@ def _missing(element: Element, expectation: str) -> Finding:
 
 
 def _moved(element: Element, namesake: Element) -> Finding:
-    if element.scope == namesake.scope:
-        obstacle = f"'{element.scope}' has no valid pair, so nothing inside it is paired"
+    if element.scope is not None and element.scope == namesake.scope:
+        obstacle = f"{quoted(element.scope)} has no valid pair, so nothing inside it is paired"
     else:
         obstacle = (
             f"in the target version it is {_inside(namesake.scope)}; "
-            f"a mapping instruction for '{element.id}' allows this move"
+            f"a mapping instruction for {quoted(element.id)} allows this move"
         )
     return Finding(
         code=Code.SCOPE_CHANGED,
@@ -111,4 +111,4 @@ def _moved(element: Element, namesake: Element) -> Finding:
 
 
 def _inside(scope: str | None) -> str:
-    return "directly in the process" if scope is None else f"inside '{scope}'"
+    return "directly in the process" if scope is None else f"inside {quoted(scope)}"

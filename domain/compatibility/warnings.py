@@ -1,10 +1,19 @@
 """Finds the warnings about a mapping, which inform operators and never prevent an upgrade."""
 
 from collections.abc import Iterator
+from itertools import chain, islice
 
 from uplift.domain.bpmn.model import Element, Trigger, TriggerKind
 from uplift.domain.compatibility.changes import Changes
-from uplift.domain.compatibility.finding import Code, Finding, describe, sentence
+from uplift.domain.compatibility.finding import (
+    MAX_NAMES,
+    Code,
+    Finding,
+    describe,
+    quoted,
+    quoted_list,
+    sentence,
+)
 from uplift.domain.compatibility.pairs import Pair, Pairs
 from uplift.domain.compatibility.upstream import changes_upstream
 from uplift.domain.compatibility.wait_states import (
@@ -14,9 +23,6 @@ from uplift.domain.compatibility.wait_states import (
     is_listener,
     is_position_element,
 )
-
-_MAX_NAMES = 3
-"""The most elements that a message names; it counts the others."""
 
 
 def find_warnings(pairs: Pairs, changes: Changes) -> Iterator[Finding]:
@@ -53,7 +59,7 @@ def event_definition_changed(pair: Pair) -> Iterator[Finding]:
     """
     before, after = pair.source.trigger, pair.target.trigger
     if before and after and before.kind is after.kind and before.detail != after.detail:
-        old = f"'{before.detail}'" if before.detail else "the old one"
+        old = quoted(before.detail) if before.detail else "the old one"
         consequence = (
             f", but {old} stays armed unless the event trigger is updated"
             if has_subscription(pair.source)
@@ -71,10 +77,16 @@ def new_listeners(pairs: Pairs) -> Iterator[Finding]:
     """
     for event in event_subprocess_starts(None, pairs.target_model):
         yield from _new_listener(event, None, pairs)
+    first_pairs: set[str] = set()
     for pair in pairs:
-        for event in pairs.target_model.boundary_events(pair.target.id):
-            yield from _new_listener(event, pair, pairs)
-        for event in event_subprocess_starts(pair.target.id, pairs.target_model):
+        target = pair.target.id
+        found = chain(
+            pairs.target_model.boundary_events(target), event_subprocess_starts(target, pairs.target_model)
+        )
+        # Thousands of sources may share a target with thousands of events: only the first one lists them all.
+        listed = found if target not in first_pairs else islice(found, MAX_NAMES)
+        first_pairs.add(target)
+        for event in listed:
             yield from _new_listener(event, pair, pairs)
 
 
@@ -106,15 +118,14 @@ def path_behind_changed(pairs: Pairs, changes: Changes) -> Iterator[Finding]:
     changed = {change.source for change in changes.changed if change.changes_behaviour} | {*changes.removed}
     if not changed:
         return
-    upstream = changes_upstream(pairs.source_model, changed)
-    ids = sorted(changed)
+    upstream = changes_upstream(pairs.source_model, changed, limit=MAX_NAMES + 1)
     for pair in pairs:
         passed = upstream[pair.source.id]
         if passed and is_position_element(pair.source, pairs.source_model):
             yield _warning(
                 Code.PATH_BEHIND_CHANGED,
                 pair,
-                f"has elements before it that were removed or changed: {_first_ids(passed, ids)}",
+                f"has elements before it that were removed or changed: {quoted_list(passed)}",
             )
 
 
@@ -150,25 +161,17 @@ def _has_paired_event_scope(listener: Element, pairs: Pairs) -> bool:
     return scope_id is None or pairs.by_source(scope_id) is not None
 
 
-def _first_ids(passed: int, ids: list[str]) -> str:
-    """The first ids of a set of bits, as `upstream` makes them."""
-    shown: list[str] = []
-    while passed and len(shown) < _MAX_NAMES:
-        lowest = passed & -passed
-        shown.append(f"'{ids[lowest.bit_length() - 1]}'")
-        passed ^= lowest
-    return ", ".join(shown) + (f" and {passed.bit_count()} more" if passed else "")
-
-
 def _new_name(element: Element) -> str:
-    return "has no name" if element.name is None else f"is called '{element.name}'"
+    return "has no name" if element.name is None else f"is called {quoted(element.name)}"
 
 
 def _form(element: Element) -> str:
-    return "no form" if element.form_key is None else f"form '{element.form_key}'"
+    return "no form" if element.form_key is None else f"form {quoted(element.form_key)}"
 
 
 def _awaited(trigger: Trigger) -> str:
     return (
-        f"an unspecified {trigger.kind}" if trigger.detail is None else f"{trigger.kind} '{trigger.detail}'"
+        f"an unspecified {trigger.kind}"
+        if trigger.detail is None
+        else f"{trigger.kind} {quoted(trigger.detail)}"
     )

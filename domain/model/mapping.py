@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from uplift.domain.compatibility import Finding
+from uplift.domain.compatibility import Finding, joined_messages
 from uplift.domain.errors import ErrorCode, InvalidInput, UpliftError
 from uplift.domain.model.instance import ElementId
 from uplift.domain.model.process import VersionNumber
@@ -36,16 +36,22 @@ class InvalidMapping(UpliftError):
     def __init__(
         self, *, from_version: VersionNumber, findings: Sequence[Finding], field: tuple[str, ...]
     ) -> None:
-        messages = " ".join(finding.message for finding in findings)
         super().__init__(
-            f"Expected a valid mapping from version {from_version}, but: {messages}", field=field
+            f"Expected a valid mapping from version {from_version}, but: {joined_messages(findings)}",
+            field=field,
         )
         self.from_version = from_version
         self.findings = tuple(findings)
 
 
 def require_valid_mappings(mappings: Sequence[VersionMapping]) -> None:
-    """Raise InvalidInput for a version that is mapped twice, and for too many instructions."""
+    """Raise InvalidInput for a version or a source that is mapped twice, and for too many instructions."""
+    count = sum(len(mapping.instructions) for mapping in mappings)
+    if count > MAX_INSTRUCTIONS:
+        raise InvalidInput(
+            f"Expected at most {MAX_INSTRUCTIONS:,} mapping instructions, but got {count:,}.",
+            field=("mappings",),
+        )
     seen: set[VersionNumber] = set()
     for index, mapping in enumerate(mappings):
         if mapping.from_version in seen:
@@ -54,12 +60,19 @@ def require_valid_mappings(mappings: Sequence[VersionMapping]) -> None:
                 field=("mappings", str(index), "from_version"),
             )
         seen.add(mapping.from_version)
-    count = sum(len(mapping.instructions) for mapping in mappings)
-    if count > MAX_INSTRUCTIONS:
-        raise InvalidInput(
-            f"Expected at most {MAX_INSTRUCTIONS:,} mapping instructions, but got {count:,}.",
-            field=("mappings",),
-        )
+        _require_each_source_once(mapping, ("mappings", str(index), "instructions"))
+
+
+def _require_each_source_once(mapping: VersionMapping, field: tuple[str, ...]) -> None:
+    seen: set[ElementId] = set()
+    for index, instruction in enumerate(mapping.instructions):
+        if instruction.source in seen:
+            raise InvalidInput(
+                f"Expected to map each element once, but the instructions for version {mapping.from_version} "
+                f"map '{instruction.source[:100]}' twice.",
+                field=(*field, str(index), "source"),
+            )
+        seen.add(instruction.source)
 
 
 def broken_by(mapping: VersionMapping, findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from uplift.domain.compatibility import MigratedPosition
+from uplift.domain.compatibility import MigratedPosition, joined_messages
 from uplift.domain.model.cohort import Cohort, Origin
 from uplift.domain.model.decision import Decision, ReasonCode, SkipReason
 from uplift.domain.model.instance import ACTIVE, ElementId, Position, Status
@@ -53,7 +53,7 @@ def must_be_compatible(case: Case) -> SkipReason | None:
         return None
     return SkipReason(
         code=ReasonCode.INCOMPATIBLE,
-        message=" ".join(finding.message for finding in findings),
+        message=joined_messages(findings),
         findings=findings,
     )
 

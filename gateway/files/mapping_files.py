@@ -18,7 +18,7 @@ MAX_SHOWN = 100
 
 
 def read_pairs(file: Path) -> list[tuple[str, str]]:
-    """The pairs of a whole mapping, repeated sources included. Raises InvalidInput, OSError."""
+    """The pairs of a whole mapping. Raises InvalidInput, OSError."""
     return _pairs(_read(file), file)
 
 
@@ -42,13 +42,18 @@ def _version_mapping(version: str, pairs: Any, file: Path) -> VersionMapping:
 
 
 def _pairs(value: Any, file: Path) -> list[tuple[str, str]]:
-    pairs = _object(value, file)
+    pairs, sources = _object(value, file), set[str]()
     for source, target in pairs:
         if not (isinstance(target, str) and source.isprintable() and target.isprintable()):
             raise InvalidInput(
                 f"Expected {file} to map element ids to element ids, "
                 f"but it maps {_shown(source)} to {_shown(target)}."
             )
+        if source in sources:
+            raise InvalidInput(
+                f"Expected {file} to map each element once, but it maps {_shown(source)} twice."
+            )
+        sources.add(source)
     return pairs
 
 

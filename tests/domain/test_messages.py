@@ -8,7 +8,7 @@ from tests.domain.model.test_selection import REST, numbered
 from tests.support.bpmn_builder import ProcessBuilder, a_process
 from tests.support.process_shapes import chain, one_task, with_event_sub
 from uplift.domain import ReasonCode, VersionNumber, all_active, plan_upgrade
-from uplift.domain.compatibility import Code, compare
+from uplift.domain.compatibility import Code, Finding, compare, joined_messages
 from uplift.domain.errors import InvalidSelection
 from uplift.domain.model.cohort import Origin
 from uplift.domain.model.mapping import InvalidMapping, VersionMapping
@@ -86,6 +86,15 @@ async def test_every_rule_that_instructions_break_is_reported_at_once(store: Sto
     ]
     first, second = (finding.message for finding in error.findings)
     assert error.message == f"Expected a valid mapping from version 1, but: {first} {second}"
+
+
+def test_a_message_repeats_the_first_findings_and_counts_the_others() -> None:
+    findings = [
+        Finding(code=Code.ELEMENT_MISSING, source=str(number), message=f"{number}.") for number in range(23)
+    ]
+    first = " ".join(f"{number}." for number in range(20))
+    assert joined_messages(findings[:20]) == first
+    assert joined_messages(findings) == f"{first} And 3 more."
 
 
 @pytest.mark.anyio

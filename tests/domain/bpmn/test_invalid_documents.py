@@ -6,8 +6,8 @@ import pytest
 
 from tests.support.bpmn_builder import BPMN
 from tests.support.process_shapes import one_task
-from uplift.domain.bpmn import read_model
-from uplift.domain.bpmn.tree import MAX_DEPTH
+from uplift.domain.bpmn import DocumentLimits, read_model
+from uplift.domain.bpmn.tree import read_tree
 from uplift.domain.errors import InvalidModel
 
 
@@ -206,8 +206,8 @@ def test_refuses_a_flow_to_an_element_of_another_process() -> None:
 def test_refuses_a_document_that_is_too_large() -> None:
     document = one_task().xml()
 
-    assert read_model(document, max_bytes=len(document)).elements
-    assert refusal(document, max_bytes=len(document) - 1).message == (
+    assert read_model(document, limits=DocumentLimits(max_bytes=len(document))).elements
+    assert refusal(document, limits=DocumentLimits(max_bytes=len(document) - 1)).message == (
         f"Expected a BPMN document of at most {len(document) - 1} bytes, but it has {len(document)} bytes."
     )
 
@@ -218,13 +218,37 @@ def scopes_inside_each_other(depth: int) -> bytes:
 
 
 def test_refuses_a_document_that_is_nested_too_deeply() -> None:
-    around = 2
+    around, limits = 2, DocumentLimits(max_depth=20)
 
-    assert len(read_model(scopes_inside_each_other(MAX_DEPTH - around)).elements) == MAX_DEPTH - around
-    found = refusal(scopes_inside_each_other(MAX_DEPTH - around + 1))
-    assert found.line == 3
-    assert "inside each other" in found.message
-    assert "inside each other" in refusal(b"<a>" * 100_000).message
+    assert len(read_model(scopes_inside_each_other(20 - around), limits=limits).elements) == 20 - around
+    found = refusal(scopes_inside_each_other(20 - around + 1), limits=limits)
+    assert (found.line, found.message) == (
+        3,
+        "Expected at most 20 tags inside each other, but the document has more.",
+    )
+    assert "200 tags inside each other" in refusal(b"<a>" * 100_000).message
+
+
+def test_refuses_a_document_with_too_many_tags() -> None:
+    tasks = in_process('<task id="a"/><task id="b"/>')
+
+    assert len(read_model(tasks, limits=DocumentLimits(max_tags=4)).elements) == 2
+    assert refusal(tasks, limits=DocumentLimits(max_tags=3)).message == (
+        "Expected at most 3 tags outside of diagrams, but the document has more."
+    )
+
+
+def test_keeps_and_counts_no_diagrams() -> None:
+    shapes = "<d:Shape><d:Bounds/>text</d:Shape>" * 100
+    document = (
+        f'<definitions xmlns="{BPMN}" xmlns:d="diagrams"><process id="a"><task id="t"/></process>'
+        f"<d:Diagram>{shapes}</d:Diagram></definitions>"
+    ).encode()
+    limits = DocumentLimits(max_tags=3, max_depth=4)
+
+    assert [node.bpmn_name for node in read_tree(document, limits=limits).children] == ["process"]
+    assert list(read_model(document, limits=limits).elements) == ["t"]
+    assert "inside each other" in refusal(document, limits=DocumentLimits(max_depth=3)).message
 
 
 def test_names_the_field_that_carried_the_document() -> None:

@@ -243,12 +243,19 @@ def test_names_the_multi_instance_subprocess_around_the_target() -> None:
     )
 
 
-def test_names_all_others_that_share_a_target() -> None:
+@pytest.mark.parametrize(
+    ("others", "listed"),
+    [
+        (["second", "third"], "'second' and 'third' are"),
+        (["second", "third", "fourth", "sixth"], "'fourth' and 'second' and 'sixth' and others are"),
+    ],
+)
+def test_names_the_first_others_that_share_a_target(others: list[str], listed: str) -> None:
     events = with_boundary(message="M")
-    for other in ("third", "second"):
+    for other in others:
         events.boundary(other, on="task", message="M")
     pairs = Pairs(events.model(), with_boundary(message="M").model())
-    for source in ("event", "third", "second"):
+    for source in ("event", *others):
         pairs.add(
             Pair(
                 source=pairs.source_model.elements[source],
@@ -264,5 +271,5 @@ def test_names_all_others_that_share_a_target() -> None:
     assert finding is not None
     assert finding.message == (
         "Expected boundary event 'event' to be the only element mapped to 'event', "
-        "but 'second' and 'third' are mapped to it as well."
+        f"but {listed} mapped to it as well."
     )

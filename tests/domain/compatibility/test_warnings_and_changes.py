@@ -313,7 +313,7 @@ def test_does_not_say_that_an_error_stays_armed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "listed"), [(1, "'a'"), (3, "'a', 'b', 'c'"), (5, "'a', 'b', 'c' and 2 more")]
+    ("count", "listed"), [(1, "'a'"), (3, "'a', 'b', 'c'"), (5, "'a', 'b', 'c' and others")]
 )
 def test_names_the_first_elements_behind_and_counts_the_others(count: int, listed: str) -> None:
     comparison = compare(chain(*"abcde"[:count], "f").model(), chain("f").model())

@@ -10,7 +10,13 @@ from uplift.domain import Status, all_active, by_ids, plan_upgrade
 from uplift.domain.compatibility import Code
 from uplift.domain.errors import ErrorCode
 from uplift.domain.model.decision import ReasonCode
-from uplift.domain.model.mapping import MAX_INSTRUCTIONS, VersionMapping, require_valid_mappings
+from uplift.domain.model.instance import ElementId
+from uplift.domain.model.mapping import (
+    MAX_INSTRUCTIONS,
+    MappingInstruction,
+    VersionMapping,
+    require_valid_mappings,
+)
 from uplift.domain.model.process import VersionNumber
 from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.ports import Store
@@ -121,6 +127,20 @@ async def test_a_version_is_mapped_once(store: Store) -> None:
         )
 
 
+async def test_an_element_is_mapped_once(store: Store) -> None:
+    await a_process(store)
+    instructions = tuple(
+        MappingInstruction(source=ElementId(source), target=ElementId("t")) for source in ("a", "b", "a")
+    )
+    mapping = replace(ONE_TO_TWO, from_version=VersionNumber(2), instructions=instructions)
+    message = "Expected to map each element once, but the instructions for version 2 map 'a' twice."
+    field = ("mappings", "1", "instructions", "2", "source")
+    async with refused(store, ErrorCode.INVALID_INPUT, message, field):
+        await plan_upgrade(
+            store, UpgradeRequest(process=ORDERS, selection=all_active(), mappings=(ONE_TO_TWO, mapping))
+        )
+
+
 @pytest.mark.parametrize("version", [1, 3, 4, 5])
 async def test_only_versions_that_can_be_compared_with_the_target_are_mapped(
     store: Store, version: int
@@ -145,8 +165,9 @@ async def test_only_versions_that_can_be_compared_with_the_target_are_mapped(
 
 async def test_instructions_of_all_versions_together_are_limited(store: Store) -> None:
     await a_process(store, published=3)
-    half = (an_instruction("approve", "approve"),) * (MAX_INSTRUCTIONS // 2)
-    require_valid_mappings([VersionMapping(from_version=VersionNumber(1), instructions=half * 2)])
+    most = tuple(an_instruction(str(number), "approve") for number in range(MAX_INSTRUCTIONS))
+    half = most[: MAX_INSTRUCTIONS // 2]
+    require_valid_mappings([VersionMapping(from_version=VersionNumber(1), instructions=most)])
     mappings = [
         VersionMapping(from_version=VersionNumber(1), instructions=half),
         VersionMapping(from_version=VersionNumber(2), instructions=(*half, half[0])),

@@ -251,7 +251,10 @@ def test_element_ids_are_shown_as_they_are(file: Path) -> None:
         ('{"1": {"check": "nowhere"}}', "Expected a valid mapping from version 1, but: "),
         ('{"1": {"nothing": "review"}}', "Expected a valid mapping from version 1, but: "),
         ('{"1": {}, "1": {}}', "Expected to map each version once, but version 1 is mapped twice."),
-        ('{"1": {"check": "review", "check": "review"}}', "Expected "),
+        (
+            '{"1": {"check": "review", "check": "review"}}',
+            "Expected mapping.json to map each element once, but it maps 'check' twice.",
+        ),
         ("[" * 100_000, "Expected mapping.json to be JSON, but: "),
         (
             '{"1": ' + json.dumps(["x" * 1_000]) + "}",

@@ -301,6 +301,14 @@ MAPPINGS: list[tuple[str, list[dict[str, Any]], dict[str, Any]]] = [
             "Expected to map each version once, but version 1 is mapped twice.",
         ),
     ),
+    (
+        "a source twice",
+        [maps(1, ("a", "b")), maps(2, ("c", "d"), ("a", "b"), ("c", "e"))],
+        invalid(
+            ["mappings", "1", "instructions", "2", "source"],
+            "Expected to map each element once, but the instructions for version 2 map 'c' twice.",
+        ),
+    ),
     *(
         (
             f"version {number}",
