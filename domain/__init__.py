@@ -13,6 +13,7 @@ from uplift.domain.errors import (
     InvalidSelection,
     NoDraft,
     NoPublishedVersion,
+    OutsideScope,
     ProcessExists,
     ProcessNotFound,
     StoreUnavailable,
@@ -63,6 +64,7 @@ from uplift.domain.model.upgrade import (
 from uplift.domain.ports import InstanceFilter, OutcomeFilter, Store, Transaction
 from uplift.domain.rules.eligibility import decide
 from uplift.domain.rules.migration_path import MigrationPath
+from uplift.domain.scope import visible_to
 from uplift.domain.use_cases.compare import compare_versions
 from uplift.domain.use_cases.control import cancel_upgrade, pause_upgrade, resume_upgrade
 from uplift.domain.use_cases.instances import register_instances, report_instances
@@ -109,6 +111,7 @@ __all__ = [
     "Outcome",
     "OutcomeFilter",
     "OutcomeKind",
+    "OutsideScope",
     "Page",
     "PageRequest",
     "Plan",
@@ -174,6 +177,7 @@ __all__ = [
     "save_draft",
     "selection_from",
     "upgrade_instances",
+    "visible_to",
     "wait_until_finished",
     "watch",
 ]

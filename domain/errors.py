@@ -62,6 +62,19 @@ class Forbidden(UpliftError):
         self.role = role
 
 
+class OutsideScope(UpliftError):
+    """The scope of the caller does not contain the namespace in which the request creates a process."""
+
+    code = ErrorCode.FORBIDDEN
+
+    def __init__(self, *, caller: str, namespace: str) -> None:
+        super().__init__(
+            f"Expected a namespace in the scope of the key '{caller}', but '{namespace}' is outside of it."
+        )
+        self.caller = caller
+        self.namespace = namespace
+
+
 class TooManyRequests(UpliftError):
     """The caller exceeds its rate limit, such as "600 per 1 minute"; `retry_after` is in whole seconds."""
 

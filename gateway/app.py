@@ -7,6 +7,7 @@ from functools import partial
 
 from starlette.applications import Starlette
 
+from uplift.domain.scope import visible_to
 from uplift.gateway.auth.key_uses import KeyUses
 from uplift.gateway.auth.keys import Authenticator
 from uplift.gateway.http.cors import cors_middleware
@@ -61,12 +62,13 @@ def build_app(
 
     async def context_for(headers: Mapping[str, str]) -> Context:
         caller = await authenticate(headers.get("authorization"))
+        visible = visible_to(store, caller)
         return Context(
-            store=store,
+            store=visible,
             caller=caller,
             worker=worker,
             wait_seconds=settings.wait_seconds,
-            loaders=Loaders(store),
+            loaders=Loaders(visible),
             stopping=stopping,
             limits=limits,
         )

@@ -17,6 +17,7 @@ from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import Outcome, OutcomeKind, Upgrade
 from uplift.domain.ports import OutcomeFilter, Store
+from uplift.domain.scope import visible_to
 from uplift.domain.use_cases.request import request_upgrade
 from uplift.domain.use_cases.versions import get_process
 from uplift.domain.use_cases.watch import get_upgrade
@@ -69,20 +70,28 @@ class UpgradeEndpoint:
         caller = await identify(headers, self.authenticate)
         require_system_admin(caller)
         process = process_key_of(scope)
-        request = await self._read(process, scope, headers, receive)
-        upgrade = await request_upgrade(self.store, request, caller=caller, worker=self.worker)
+        store = visible_to(self.store, caller)
+        request = await self._read(store, process, scope, headers, receive)
+        upgrade = await request_upgrade(store, request, caller=caller, worker=self.worker)
         get_logger(__name__).info(
             "upgrade requested", upgrade_id=str(upgrade.id), process=str(process), state=upgrade.state
         )
         try:
-            return await self._report(upgrade, read_preference(header_values(scope, b"prefer")), receive)
+            return await self._report(
+                store, upgrade, read_preference(header_values(scope, b"prefer")), receive
+            )
         except StoreUnavailable as error:
             log_outage(error)
             reason = "the store cannot answer now"
             raise _result_unknown(upgrade, ErrorCode.STORE_UNAVAILABLE, reason) from None
 
     async def _read(
-        self, process: ProcessKey, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
+        self,
+        store: Store,
+        process: ProcessKey,
+        scope: Scope,
+        headers: Mapping[bytes, bytes],
+        receive: Receive,
     ) -> UpgradeRequest:
         try:
             body = await read_body(headers, receive, self.limits)
@@ -92,13 +101,15 @@ class UpgradeEndpoint:
         except (RequestError, UpliftError):
             # A process that does not exist comes first (404). Only a bad request costs this query: for a good
             # one the use case finds it out.
-            await get_process(self.store, process)
+            await get_process(store, process)
             raise
 
-    async def _report(self, upgrade: Upgrade, preference: Preference, receive: Receive) -> Response:
+    async def _report(
+        self, store: Store, upgrade: Upgrade, preference: Preference, receive: Receive
+    ) -> Response:
         if not preference.is_immediate:
             upgrade = await wait_for_end(
-                self.store,
+                store,
                 upgrade,
                 max_seconds=preference.max_seconds,
                 stopping=self.stopping,
@@ -107,7 +118,7 @@ class UpgradeEndpoint:
         if self.stopping.is_set() and not (upgrade.is_finished or preference.respond_async):
             # Not a 202: older clients take any 2xx for the end of the upgrade.
             raise _result_unknown(upgrade, RestCode.SERVER_STOPS, "the server is being stopped")
-        outcomes = await listed_outcomes(self.store, upgrade)
+        outcomes = await listed_outcomes(store, upgrade)
         if preference.is_immediate or not upgrade.is_finished:
             return accepted_response(upgrade, outcomes)
         return upgrade_response(upgrade, outcomes)
@@ -115,7 +126,7 @@ class UpgradeEndpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusEndpoint:
-    """Reports the state of an upgrade to any caller with a key, whichever API requested the upgrade."""
+    """Reports the state of an upgrade to any caller who may see it, whichever API requested the upgrade."""
 
     store: Store
     authenticate: Authenticate
@@ -124,9 +135,9 @@ class StatusEndpoint:
         require_path(scope)
         require_method(scope["method"], "GET", "HEAD")
         headers: Mapping[bytes, bytes] = dict(scope["headers"])
-        await identify(headers, self.authenticate)
-        upgrade = await get_upgrade(self.store, upgrade_id_of(scope))
-        return status_response(upgrade, await listed_outcomes(self.store, upgrade))
+        store = visible_to(self.store, await identify(headers, self.authenticate))
+        upgrade = await get_upgrade(store, upgrade_id_of(scope))
+        return status_response(upgrade, await listed_outcomes(store, upgrade))
 
 
 async def listed_outcomes(store: Store, upgrade: Upgrade) -> Page[Outcome]:

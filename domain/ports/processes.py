@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from uplift.domain.model.access import Namespaces
 from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.model.process import Process, ProcessKey, Version, VersionModel, VersionNumber
 
@@ -17,8 +18,8 @@ class ProcessQueries(Protocol):
         """Return the processes that exist, by key; the others are absent from the result."""
         ...
 
-    async def page(self, page: PageRequest) -> Page[Process]:
-        """Return a page of all processes, the oldest first."""
+    async def page(self, page: PageRequest, *, namespaces: Namespaces | None = None) -> Page[Process]:
+        """Return a page of the processes in these namespaces, or of all (None), the oldest first."""
         ...
 
     async def versions(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from uplift.domain.model.access import Namespaces
 from uplift.domain.model.decision import CountedDecision, ReasonCode
 from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
 from uplift.domain.model.paging import Page, PageRequest
@@ -31,8 +32,13 @@ class UpgradeQueries(Protocol):
         """Return the upgrades that exist, by id."""
         ...
 
-    async def page(self, process_key: ProcessKey | None, page: PageRequest) -> Page[Upgrade]:
-        """Return a page of the upgrades of one process, or of all (None), the newest first."""
+    async def page(
+        self, process_key: ProcessKey | None, page: PageRequest, *, namespaces: Namespaces | None = None
+    ) -> Page[Upgrade]:
+        """Return a page of the upgrades of one process, or of all (None), the newest first.
+
+        With `namespaces`, only of processes in these namespaces.
+        """
         ...
 
     async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:

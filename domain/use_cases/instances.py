@@ -39,7 +39,7 @@ async def register_instances(
     _require_published_versions(process, instances, (await store.processes.versions([process]))[process])
     async with store.transaction() as transaction:
         owners = await transaction.instances.lock([instance.id for instance in instances])
-        _require_owner(process, [instance.id for instance in instances], owners)
+        require_owner(process, [instance.id for instance in instances], owners)
         await transaction.instances.register(process, instances)
     return len(instances)
 
@@ -129,9 +129,10 @@ def _require_published_versions(
             )
 
 
-def _require_owner(
+def require_owner(
     process: ProcessKey, ids: Sequence[InstanceId], owners: Mapping[InstanceId, ProcessKey]
 ) -> None:
+    """Raise InvalidInput unless each id has no owner yet or belongs to the process."""
     for index, instance_id in enumerate(ids):
         if owners.get(instance_id, process) != process:
             raise InvalidInput(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from uplift.domain.model.access import Namespaces
 from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.model.process import (
     Process,
@@ -30,10 +31,12 @@ class ProcessQueriesInMemory:
     async def find(self, process_key: ProcessKey) -> Process | None:
         return queries.process_in(self._state, process_key)
 
-    async def page(self, page: PageRequest) -> Page[Process]:
+    async def page(self, page: PageRequest, *, namespaces: Namespaces | None = None) -> Page[Process]:
         state = self._state
         return queries.page_along(
-            (queries.with_latest_published(state, process) for process in state.processes.values()), page
+            (queries.with_latest_published(state, process) for process in state.processes.values()),
+            page,
+            lambda process: namespaces is None or process.key.namespace in namespaces,
         )
 
     async def find_many(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Process]:

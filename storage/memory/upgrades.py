@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from uplift.domain.model.access import Namespaces
 from uplift.domain.model.decision import CountedDecision, Verdict
 from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
 from uplift.domain.model.instance import ACTIVE
@@ -63,12 +64,16 @@ class UpgradeQueriesInMemory:
         known = self._state.upgrades
         return {upgrade_id: known[upgrade_id] for upgrade_id in ids if upgrade_id in known}
 
-    async def page(self, process_key: ProcessKey | None, page: PageRequest) -> Page[Upgrade]:
+    async def page(
+        self, process_key: ProcessKey | None, page: PageRequest, *, namespaces: Namespaces | None = None
+    ) -> Page[Upgrade]:
         numbered = list(enumerate(self._state.upgrades.values(), start=1))
         rows = [
             (number, upgrade)
             for number, upgrade in reversed(numbered)
-            if process_key in (None, upgrade.process) and (page.after is None or number < page.after)
+            if process_key in (None, upgrade.process)
+            and (namespaces is None or upgrade.process.namespace in namespaces)
+            and (page.after is None or number < page.after)
         ]
         return page_of(rows, page.first)
 

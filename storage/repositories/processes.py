@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select, update
 
 from uplift.domain.errors import ProcessExists
+from uplift.domain.model.access import Namespaces
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import (
     Process,
@@ -44,6 +45,7 @@ PROCESS_PAGE = (
     .order_by(process.c.id)
     .limit(bindparam("limit"))
 )
+PROCESS_PAGE_OF = PROCESS_PAGE.where(process.c.namespace.in_(bindparam("namespaces", expanding=True)))
 PROCESSES_BY_ID = PROCESSES.where(process.c.id.in_(bindparam("ids", expanding=True)))
 ADD_PROCESS = insert_new(process)
 LOCK_PROCESSES = (
@@ -91,9 +93,13 @@ class SqlProcessQueries:
         async with self._reading() as (connection, _):
             return await _find_process(connection, process_key)
 
-    async def page(self, page: PageRequest) -> Page[Process]:
+    async def page(self, page: PageRequest, *, namespaces: Namespaces | None = None) -> Page[Process]:
+        bound: dict[str, Any] = {"after": page.after or 0, "limit": page.first + 1}
+        statement = PROCESS_PAGE
+        if namespaces is not None:
+            statement, bound["namespaces"] = PROCESS_PAGE_OF, sorted(namespaces)
         async with self._reading() as (connection, _):
-            rows = await connection.execute(PROCESS_PAGE, {"after": page.after or 0, "limit": page.first + 1})
+            rows = await connection.execute(statement, bound)
             return page_of(((row.id, _process(row)) for row in rows), page.first)
 
     async def find_many(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Process]:

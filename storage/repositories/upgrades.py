@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, delete, literal, or_, select
 
+from uplift.domain.model.access import Namespaces
 from uplift.domain.model.decision import CountedDecision
 from uplift.domain.model.idempotency import KEPT_FOR, IdempotencyKey, KnownRequest
 from uplift.domain.model.paging import Page, PageRequest, page_of
@@ -18,7 +19,7 @@ from uplift.storage.repositories.partitions import SqlLockedPartition
 from uplift.storage.repositories.sessions import Reading, Session
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import lock_subject, upsert
-from uplift.storage.sql.tables import decision, request, upgrade
+from uplift.storage.sql.tables import decision, process, request, upgrade
 from uplift.storage.sql.types import LONG
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.statements import outcomes, partitions, pruning, upgrades
@@ -121,12 +122,14 @@ class SqlUpgradeQueries:
             rows = (await connection.execute(UPGRADES_BY_UUID, {"uuids": list(ids)})).all()
             return {found.id: found for found in await upgrades.upgrades_of(surrogate_keys, rows)}
 
-    async def page(self, process_key: ProcessKey | None, page: PageRequest) -> Page[Upgrade]:
+    async def page(
+        self, process_key: ProcessKey | None, page: PageRequest, *, namespaces: Namespaces | None = None
+    ) -> Page[Upgrade]:
         async with self._reading() as (connection, surrogate_keys):
             process_id = None if process_key is None else await surrogate_keys.process_id(process_key)
             if process_key is not None and process_id is None:
                 return page_of((), page.first)
-            rows = (await connection.execute(_listing(process_id, page))).all()
+            rows = (await connection.execute(_listing(process_id, page, namespaces))).all()
             found = await upgrades.upgrades_of(surrogate_keys, rows)
             numbered = ((row.id, upgrade) for row, upgrade in zip(rows, found, strict=True))
             return page_of(numbered, page.first)
@@ -235,10 +238,13 @@ async def _find_request(
     return None if row is None else KnownRequest(digest=row.digest, upgrade_id=UpgradeId(row.uuid))
 
 
-def _listing(process_id: int | None, page: PageRequest) -> Select[Any]:
+def _listing(process_id: int | None, page: PageRequest, namespaces: Namespaces | None) -> Select[Any]:
     listing = UPGRADES.order_by(upgrade.c.id.desc()).limit(page.first + 1)
     if process_id is not None:
         listing = listing.where(upgrade.c.process_id == process_id)
+    if namespaces is not None:
+        of_namespaces = select(process.c.id).where(process.c.namespace.in_(sorted(namespaces)))
+        listing = listing.where(upgrade.c.process_id.in_(of_namespaces))
     if page.after is not None:
         listing = listing.where(upgrade.c.id < literal(page.after, LONG))
     return listing

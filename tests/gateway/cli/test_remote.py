@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from queue import Queue
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import typer
 import uvicorn
 
 from tests.gateway.gateway_world import (
@@ -28,8 +30,10 @@ from tests.gateway.gateway_world import (
 )
 from uplift.domain import Role, UpgradeState
 from uplift.gateway.app import build_app
-from uplift.gateway.auth.keys import new_token
+from uplift.gateway.auth.keys import create_key, new_token
+from uplift.gateway.cli import app
 from uplift.gateway.settings import Settings
+from uplift.storage.repositories.api_keys import SqlKeys
 from uplift.storage.store import SqlStore
 from uplift.testing.builders import ORDERS, an_id
 from uplift.testing.stores import Everything, by_id
@@ -61,8 +65,8 @@ def serving(file: Path) -> Iterator[str]:
     async def serve(listener: socket.socket) -> None:
         store = await SqlStore.open(file)
         try:
-            app = build_app(store, Settings())
-            server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", ws="none"))
+            gateway = build_app(store, Settings())
+            server = uvicorn.Server(uvicorn.Config(gateway, log_config=None, lifespan="on", ws="none"))
             started.put(server)
             await server.serve([listener])
         finally:
@@ -89,6 +93,55 @@ def there(tmp_path: Path) -> Iterator[There]:
     _, reader = a_key(file, Role.READER, "dashboard")
     with serving(file) as url:
         yield There(url=url, file=file, admin=admin, reader=reader)
+
+
+COMMANDS = {
+    "upgrade": ["crm/orders", "--all-active"],
+    "upgrades list": [],
+    "upgrades show": ["<id>"],
+    "upgrades pause": ["<id>"],
+    "upgrades resume": ["<id>"],
+    "upgrades cancel": ["<id>"],
+    "upgrades retry": ["<id>", "--for", "NOT_PENDING"],
+    "upgrades undo": ["<id>"],
+}
+"""Every command that calls a gateway, with what it needs. A new one needs a row here."""
+
+
+def remote_commands() -> set[str]:
+    """The commands that have the option --url."""
+
+    def below(command: Any, name: str) -> Iterator[str]:
+        if any("--url" in option.opts for option in command.params):
+            yield name
+        for sub_name, sub_command in getattr(command, "commands", {}).items():
+            yield from below(sub_command, f"{name} {sub_name}".strip())
+
+    return set(below(typer.main.get_command(app), ""))
+
+
+def test_every_command_shows_a_key_only_what_is_in_its_scope(there: There) -> None:
+    assert set(COMMANDS) == remote_commands()
+    key_of_hr = with_store(
+        there.file,
+        lambda store: create_key(
+            SqlKeys(store.database), name="hr", role=Role.SYSTEM_ADMIN, namespaces=frozenset({"hr"})
+        ),
+    )[1]
+    output_of("upgrade", "crm/orders", "--all-active", *there.arguments())
+    before = there.everything()
+    (upgrade,) = before.upgrades
+    remote = there.arguments(key_of_hr)
+    assert str(upgrade.id) in output_of("upgrades", "list", *there.arguments())
+    for command, needs in COMMANDS.items():
+        arguments = [*command.split(), *(part.replace("<id>", str(upgrade.id)) for part in needs), *remote]
+        if command == "upgrades list":
+            assert str(upgrade.id) not in output_of(*arguments)
+        elif command == "upgrade":
+            assert error_of(*arguments) == "Expected to find process 'crm/orders', but there is none."
+        else:
+            assert error_of(*arguments) == f"Expected to find upgrade {upgrade.id}, but there is none."
+    assert there.everything() == before
 
 
 def counts(shown: str) -> dict[str, int]:

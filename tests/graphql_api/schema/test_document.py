@@ -23,6 +23,7 @@ from uplift.domain.errors import (
     ErrorCode,
     Forbidden,
     InvalidModel,
+    OutsideScope,
     StoreUnavailable,
     TooManyRequests,
     Unauthenticated,
@@ -41,7 +42,13 @@ from uplift.graphql_api.types.versions import Version
 
 COMMITTED = Path(graphql_api.__file__).with_name("schema.graphql")
 BUILT_IN = {"Boolean", "Float", "ID", "Int", "String"}
-NOT_ABOUT_THE_INPUT: set[type[UpliftError]] = {Unauthenticated, Forbidden, TooManyRequests, StoreUnavailable}
+NOT_ABOUT_THE_INPUT: set[type[UpliftError]] = {
+    Unauthenticated,
+    Forbidden,
+    OutsideScope,
+    TooManyRequests,
+    StoreUnavailable,
+}
 
 
 def test_the_committed_text_equals_the_schema() -> None:

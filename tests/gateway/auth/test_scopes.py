@@ -1,0 +1,299 @@
+"""Scopes of API keys: one table of every operation and path, for keys of every scope and role."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import pytest
+
+from tests.gateway.gateway_world import RUNNING, WAITING
+from tests.gateway.served_world import REST, World, a_served_world, bearing, codes, every_operation
+from uplift.domain import (
+    Caller,
+    Role,
+    UpgradeId,
+    UpgradeRequest,
+    Worker,
+    all_active,
+    by_ids,
+    pause_upgrade,
+    request_upgrade,
+    save_draft,
+)
+from uplift.domain.model.chunk import ChunkPolicy
+from uplift.domain.ports import Store
+from uplift.gateway.auth.keys import create_key
+from uplift.storage.repositories.api_keys import SqlKeys
+from uplift.testing.builders import ADMIN, INVOICES, ORDERS, an_id
+
+pytestmark = pytest.mark.anyio
+
+SCOPES = {"all": None, "own": frozenset({"crm", "none"}), "other": frozenset({"hr"})}
+"""The scopes of the keys. The processes of the world are in the namespace crm."""
+ROLES = {"admin": Role.SYSTEM_ADMIN, "reader": Role.READER}
+
+LATER = Worker(name="later", chunk_policy=ChunkPolicy(inline_limit=1, initial_size=1, min_size=1))
+CLERK = Caller(name="clerk", role=Role.SYSTEM_ADMIN)
+NEW = count()
+
+Variables = Callable[[Store], Awaitable[dict[str, Any]]]
+
+
+async def nothing(_: Store) -> dict[str, Any]:
+    return {}
+
+
+async def a_done_upgrade(store: Store) -> dict[str, Any]:
+    """An upgrade that upgraded an instance and skipped one that was RUNNING."""
+    ids = [an_id(WAITING[0]), an_id(RUNNING)]
+    request = UpgradeRequest(process=ORDERS, selection=by_ids(ids))
+    return {"id": str((await request_upgrade(store, request, caller=CLERK, worker=Worker(name="now"))).id)}
+
+
+async def a_queued_upgrade(store: Store) -> dict[str, Any]:
+    request = UpgradeRequest(process=ORDERS, selection=all_active())
+    return {"id": str((await request_upgrade(store, request, caller=CLERK, worker=LATER)).id)}
+
+
+async def a_paused_upgrade(store: Store) -> dict[str, Any]:
+    queued = await a_queued_upgrade(store)
+    await pause_upgrade(store, UpgradeId(UUID(queued["id"])), caller=CLERK)
+    return queued
+
+
+async def an_instance_id(_: Store) -> dict[str, Any]:
+    return {"id": str(an_id(WAITING[1]))}
+
+
+async def a_process_name(_: Store) -> dict[str, Any]:
+    return {"namespace": "crm", "code": "orders"}
+
+
+async def a_selection(store: Store) -> dict[str, Any]:
+    return {**await a_process_name(store), "selection": {"instanceIds": [str(an_id(WAITING[2]))]}}
+
+
+async def a_draft(store: Store) -> dict[str, Any]:
+    await save_draft(store, process=INVOICES, model=None, caller=ADMIN)
+    return {"namespace": "crm", "code": "invoices"}
+
+
+async def a_new_process(_: Store) -> dict[str, Any]:
+    return {"namespace": "crm", "code": f"new{next(NEW)}"}
+
+
+async def a_registration(store: Store) -> dict[str, Any]:
+    new = {"id": str(an_id(1_000 + next(NEW))), "version": 1, "status": "PENDING"}
+    return {**await a_process_name(store), "instances": [new]}
+
+
+async def a_report(_: Store) -> dict[str, Any]:
+    return {"instances": [{"id": str(an_id(WAITING[1])), "status": "PENDING", "position": []}]}
+
+
+async def retried(store: Store) -> dict[str, Any]:
+    return {**await a_done_upgrade(store), "reasons": ["NOT_PENDING"]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """An operation, what it is asked for, and its answer to a key that may not see that."""
+
+    query: str
+    variables: Variables
+    hidden: Any
+
+
+def _query(text: str, variables: Variables, hidden: Any) -> Row:
+    return Row(query=text, variables=variables, hidden={"data": hidden})
+
+
+def _mutation(name: str, fields: str, variables: Variables, code: str) -> Row:
+    kind = f"{name[0].upper()}{name[1:]}Input!"
+    return Row(
+        query=f"mutation($input: {kind}) {{ {name}(input: $input) {{ {fields} userErrors {{ code }} }} }}",
+        variables=variables,
+        hidden={"data": {name: {fields.partition(" ")[0]: None, "userErrors": [{"code": code}]}}},
+    )
+
+
+def _upgrade_mutation(name: str, variables: Variables, code: str = "UPGRADE_NOT_FOUND") -> Row:
+    return _mutation(name, "upgrade { id }", variables, code)
+
+
+NO_NODES: dict[str, Any] = {"nodes": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}
+PAGE = "{ nodes { %s } pageInfo { hasNextPage endCursor } }"
+FORBIDDEN = ["FORBIDDEN"]
+OPERATIONS = {
+    "query process": _query(
+        "query($namespace: String!, $code: String!) { process(namespace: $namespace, code: $code) "
+        "{ title versions { number } cohorts { count } instances(first: 1) { nodes { id } totalCount } "
+        "comparison(fromVersion: 1) { toVersion } } }",
+        a_process_name,
+        {"process": None},
+    ),
+    "query processes": _query(
+        f"{{ processes(first: 10) {PAGE % 'code'} }}", nothing, {"processes": NO_NODES}
+    ),
+    "query instance": _query(
+        "query($id: UUID!) { instance(id: $id) { process { code } version history { kind } } }",
+        an_instance_id,
+        {"instance": None},
+    ),
+    "query upgrade": _query(
+        "query($id: UUID!) { upgrade(id: $id) { process { code } workers countsByReason { count } "
+        "outcomes(first: 9) { nodes { instanceId } } } }",
+        a_done_upgrade,
+        {"upgrade": None},
+    ),
+    "query upgrades": _query(
+        f"{{ upgrades(first: 10) {PAGE % 'id'} "
+        f'of: upgrades(first: 10, process: {{namespace: "crm", code: "orders"}}) {PAGE % "id"} }}',
+        a_done_upgrade,
+        {"upgrades": NO_NODES, "of": NO_NODES},
+    ),
+    "query upgradePlan": _query(
+        "query($input: UpgradePlanInput!) { upgradePlan(input: $input) "
+        "{ plan { total expectedSeconds cohorts { count } } userErrors { code } } }",
+        a_selection,
+        {"upgradePlan": {"plan": None, "userErrors": [{"code": "PROCESS_NOT_FOUND"}]}},
+    ),
+    "mutation upgradeInstances": _upgrade_mutation("upgradeInstances", a_selection, "PROCESS_NOT_FOUND"),
+    "mutation pauseUpgrade": _upgrade_mutation("pauseUpgrade", a_queued_upgrade),
+    "mutation resumeUpgrade": _upgrade_mutation("resumeUpgrade", a_paused_upgrade),
+    "mutation cancelUpgrade": _upgrade_mutation("cancelUpgrade", a_queued_upgrade),
+    "mutation retryUpgrade": _upgrade_mutation("retryUpgrade", retried),
+    "mutation undoUpgrade": _upgrade_mutation("undoUpgrade", a_done_upgrade),
+    "mutation createProcess": Row(
+        query="mutation($input: CreateProcessInput!) "
+        "{ createProcess(input: $input) { process { code } userErrors { code } } }",
+        variables=a_new_process,
+        hidden=FORBIDDEN,  # whether the process exists or not: another test says so of the store
+    ),
+    "mutation saveDraft": _mutation("saveDraft", "version { number }", a_process_name, "PROCESS_NOT_FOUND"),
+    "mutation publishVersion": _mutation(
+        "publishVersion", "version { number }", a_draft, "PROCESS_NOT_FOUND"
+    ),
+    "mutation registerInstances": _mutation(
+        "registerInstances", "count", a_registration, "PROCESS_NOT_FOUND"
+    ),
+    "mutation reportInstances": _mutation("reportInstances", "count", a_report, "INVALID_INPUT"),
+    "subscription upgradeProgress": Row(
+        query="subscription($id: UUID!) { upgradeProgress(id: $id) { process { code } state } }",
+        variables=a_done_upgrade,
+        hidden=["UPGRADE_NOT_FOUND"],
+    ),
+}
+"""Every root field of the schema. A new field needs a row here."""
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScopedWorld:
+    """The application without a worker, and a key of each scope and role."""
+
+    world: World
+    keys: dict[tuple[str, str], str]
+
+    async def ask(self, row: Row, variables: dict[str, Any], key: str) -> httpx2.Response:
+        body = {"query": row.query, "variables": {"input": variables} if "$input" in row.query else variables}
+        headers = bearing(key)
+        if row.query.startswith("subscription"):
+            headers["accept"] = "text/event-stream"
+        return await self.world.client.post("/graphql", json=body, headers=headers)
+
+
+@pytest.fixture(scope="module")
+async def scoped(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ScopedWorld]:
+    """One world for all tests here. Each request gets what it needs anew."""
+    async with a_served_world(tmp_path_factory.mktemp("scopes"), worker=False) as world:
+        keys = {}
+        for scope, namespaces in SCOPES.items():
+            for name, role in ROLES.items():
+                _, keys[scope, name] = await create_key(
+                    SqlKeys(world.store.database), name=f"{scope} {name}", role=role, namespaces=namespaces
+                )
+        yield ScopedWorld(world=world, keys=keys)
+
+
+def answer(reply: httpx2.Response) -> dict[str, Any]:
+    """The JSON of a reply; of a stream, that of its first event."""
+    if reply.headers["content-type"].startswith("text/event-stream"):
+        [first, *_] = [line for line in reply.text.splitlines() if line.startswith("data: ")]
+        found: dict[str, Any] = json.loads(first.removeprefix("data: "))
+    else:
+        found = reply.json()
+    return found
+
+
+def test_the_table_has_a_row_for_every_operation() -> None:
+    assert set(OPERATIONS) == set(every_operation())
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+async def test_an_operation_shows_a_key_what_is_in_its_scope(scoped: ScopedWorld, operation: str) -> None:
+    row = OPERATIONS[operation]
+    for (scope, role), key in scoped.keys.items():
+        variables = await row.variables(scoped.world.store)
+        before = await scoped.world.everything()
+        reply = await scoped.ask(row, variables, key)
+        found = answer(reply)
+        if role == "reader" and operation.startswith("mutation"):
+            assert (reply.status_code, codes(reply)) == (403, FORBIDDEN), (scope, role)
+        elif scope != "other":
+            assert "errors" not in found, (scope, role)
+            [shown, *_] = found["data"].values()
+            assert shown.get("userErrors", []) == [], (scope, role)
+            assert shown.get("nodes") != [], (scope, role)
+            continue
+        elif isinstance(row.hidden, list):
+            assert [error["extensions"]["code"] for error in found["errors"]] == row.hidden, role
+            assert set((found.get("data") or {}).values()) <= {None}
+        else:
+            assert found == row.hidden, role
+        assert await scoped.world.everything() == before, (scope, role)
+
+
+UPGRADE_STATUS = "/pub/v1/bpm/upgrades/{id}"
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+async def test_the_rest_path_shows_a_key_what_is_in_its_scope(scoped: ScopedWorld, scope: str) -> None:
+    client, is_hidden = scoped.world.client, scope == "other"
+    done = await a_done_upgrade(scoped.world.store)
+    for role in ROLES:
+        headers = bearing(scoped.keys[scope, role])
+        body = {"instanceIds": [str(an_id(WAITING[2]))]}
+        before = await scoped.world.everything()
+        upgraded = await client.post(REST, json=body, headers=headers)
+        malformed = await client.post(REST, json={"instanceIds": "x"}, headers=headers)
+        status = await client.get(UPGRADE_STATUS.format(**done), headers=headers)
+        found = [reply.status_code for reply in (upgraded, malformed, status)]
+        if role == "reader":
+            assert found == [403, 403, 404 if is_hidden else 200]
+        else:
+            assert found == ([404, 404, 404] if is_hidden else [200, 400, 200])
+        if is_hidden:
+            assert await scoped.world.everything() == before
+            unknown = await client.get(UPGRADE_STATUS.format(id=an_id(98)), headers=headers)
+            assert status.text == unknown.text.replace(str(an_id(98)), done["id"])
+
+
+async def test_the_first_cursor_of_another_namespace_leads_nowhere(scoped: ScopedWorld) -> None:
+    row = OPERATIONS["query processes"]
+    reply = await scoped.ask(row, {}, scoped.keys["all", "reader"])
+    cursor = reply.json()["data"]["processes"]["pageInfo"]["endCursor"]
+    for after in (cursor, "azA", "azE"):
+        after_it = row.query.replace("first: 10", f'first: 10, after: "{after}"')
+        reply = await scoped.ask(
+            Row(query=after_it, variables=nothing, hidden=None), {}, scoped.keys["other", "reader"]
+        )
+        assert reply.json()["data"]["processes"] == NO_NODES
