@@ -1,5 +1,6 @@
 """Reads a BPMN 2.0 document into a `ProcessModel`."""
 
+from uplift.domain.bpmn.encoding import decode_document, encode_document
 from uplift.domain.bpmn.model import (
     Element,
     ElementKind,
@@ -23,5 +24,7 @@ __all__ = [
     "Trigger",
     "TriggerKind",
     "build_model",
+    "decode_document",
+    "encode_document",
     "read_model",
 ]

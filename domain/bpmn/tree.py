@@ -15,6 +15,7 @@ from defusedxml.common import (
 )
 from defusedxml.ElementTree import DefusedXMLParser, ParseError
 
+from uplift.domain.bpmn.encoding import decode_document
 from uplift.domain.errors import InvalidModel
 
 BPMN = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
@@ -79,24 +80,26 @@ class Node:
 def read_tree(document: bytes, *, limits: DocumentLimits = DEFAULT_LIMITS) -> Node:
     """Parse an XML document and return its root tag, without diagrams.
 
-    Raises InvalidModel if the document is not well-formed XML in a known encoding, declares a document type
-    or entities, or exceeds a limit.
+    Raises InvalidModel if the document is not well-formed XML in an encoding that `decode_document` knows,
+    declares a document type or entities, or exceeds a limit.
     """
     if len(document) > limits.max_bytes:
         raise InvalidModel(
             f"Expected a BPMN document of at most {limits.max_bytes:,} bytes, "
             f"but it has {len(document):,} bytes."
         )
+    text = decode_document(document)
     builder = _Builder(limits)
     parser: Any = DefusedXMLParser(target=builder, forbid_dtd=True)
     # Only the expat parser inside knows the current line, which ElementTree does not pass on.
     builder.expat = parser.parser
-    return _parse(parser, builder, document)
+    return _parse(parser, builder, text)
 
 
-def _parse(parser: Any, builder: "_Builder", document: bytes) -> Node:
+def _parse(parser: Any, builder: "_Builder", text: str) -> Node:
     try:
-        parser.feed(document)
+        # The parser ignores the declared encoding of text.
+        parser.feed(text)
         parser.close()
     except ParseError as error:
         raise InvalidModel(
@@ -106,12 +109,6 @@ def _parse(parser: Any, builder: "_Builder", document: bytes) -> Node:
         raise InvalidModel(
             "Expected a BPMN document without document type, entities and external references, "
             "but it declares one.",
-            line=builder.line,
-        ) from error
-    # Expat looks up the declared encoding in Python, and lets the errors of that lookup through.
-    except (ValueError, LookupError) as error:
-        raise InvalidModel(
-            f"Expected XML in an encoding that can be read (such as UTF-8), but the parser says: {error}.",
             line=builder.line,
         ) from error
     return builder.root

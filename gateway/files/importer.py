@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
+from uplift.domain.bpmn import encode_document
 from uplift.domain.errors import InvalidModel, ProcessExists, UpliftError
 from uplift.domain.model.access import Caller
 from uplift.domain.model.instance import ElementId, Instance, InstanceId, Position
@@ -231,7 +232,7 @@ class _Importer:
     def _model(self, line: int, record: VersionRecord) -> bytes | None:
         name = record.bpmn_file
         if name is None:
-            return None if record.bpmn is None else record.bpmn.encode()
+            return None if record.bpmn is None else encode_document(record.bpmn)
         if record.bpmn is not None:
             raise BadLineError(line, "Expected either bpmn or bpmnFile, but got both.")
         try:

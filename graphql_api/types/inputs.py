@@ -8,6 +8,7 @@ import strawberry
 from strawberry.types.base import get_object_definition
 
 from uplift import domain
+from uplift.domain.bpmn import encode_document
 from uplift.domain.model.idempotency import KEPT_FOR, MAX_KEY_LENGTH
 from uplift.domain.model.mapping import MAX_INSTRUCTIONS, MappingInstruction, VersionMapping
 from uplift.domain.model.request import RetryRequest, UndoRequest, UpgradeRequest
@@ -16,7 +17,6 @@ from uplift.domain.model.upgrade import MAX_REASON_LENGTH
 from uplift.domain.use_cases.instances import MAX_BATCH
 from uplift.domain.use_cases.versions import MAX_MODEL_BYTES
 from uplift.graphql_api.types.enums import ReasonCode, Status
-from uplift.graphql_api.xml_text import document_of
 
 SELECTION_FIELDS = SelectionFields(
     ids="selection.instanceIds", all_active="selection.allActive", excluded="selection.allActive.except"
@@ -233,7 +233,7 @@ class SaveDraftInput(ProcessKeyInput):
     )
 
     def model(self) -> bytes | None:
-        return None if self.bpmn is None else document_of(self.bpmn)
+        return None if self.bpmn is None else encode_document(self.bpmn)
 
 
 @strawberry.input(description="The process whose draft to publish.")

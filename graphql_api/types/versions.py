@@ -6,10 +6,10 @@ from typing import Self
 import strawberry
 
 from uplift import domain
+from uplift.domain.bpmn import decode_document
 from uplift.graphql_api.context import Info
 from uplift.graphql_api.types.enums import VersionState
 from uplift.graphql_api.types.fields import field
-from uplift.graphql_api.xml_text import text_of
 
 NODES_OF_A_DOCUMENT = 1_000
 """The cost of reading one BPMN document in the node budget: it may be as large as 1,000 rows."""
@@ -37,7 +37,7 @@ class Version:
     )
     async def bpmn(self, info: Info) -> str | None:
         model = await info.context.store.processes.model(self.process_key, domain.VersionNumber(self.number))
-        return None if model is None else text_of(model.document)
+        return None if model is None else decode_document(model.document)
 
     @classmethod
     def from_domain(cls, process_key: domain.ProcessKey, version: domain.Version) -> Self:

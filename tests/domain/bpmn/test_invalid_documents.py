@@ -44,15 +44,6 @@ def test_refuses_what_is_not_well_formed_with_the_line(document: bytes, line: in
     assert " XML" in found.message
 
 
-@pytest.mark.parametrize("encoding", ["klingon", "Shift_JIS", "UTF-7", "base64"])
-def test_refuses_encodings_it_cannot_read(encoding: str) -> None:
-    document = f'<?xml version="1.0" encoding="{encoding}"?><definitions xmlns="{BPMN}"/>'
-
-    found = refusal(document.encode())
-    assert found.line == 1
-    assert "XML" in found.message
-
-
 @pytest.mark.parametrize(
     "declaration",
     [

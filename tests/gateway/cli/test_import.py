@@ -10,6 +10,7 @@ import pytest
 from tests.gateway.gateway_world import Place, error_of, everything, output_of, with_store
 from tests.support.bpmn_builder import a_process
 from uplift.domain import Instance, ProcessKey, Status, VersionState
+from uplift.domain.bpmn import read_model
 from uplift.domain.model.process import VersionModel, VersionNumber
 from uplift.gateway.files.importer import BATCH, ImportFailedError, import_file
 from uplift.gateway.files.records import COLUMNS, MAX_LINE_BYTES
@@ -292,6 +293,21 @@ def test_a_link_out_of_the_folder_is_not_followed(folder: Path) -> None:
 
 BOTH = a_process("both").start("begin").user_task("check").end("stop").xml()
 BOTH = BOTH.replace(b"</bpmn:definitions>", DOCUMENT[DOCUMENT.index(b"<bpmn:process") :])
+
+
+def test_letters_are_kept_whatever_the_declaration_of_a_document_says() -> None:
+    text = DOCUMENT.decode().replace("UTF-8", "ISO-8859-15").replace("approve", "prüfen_審査")
+    in_bytes = text.replace("審査", "€").encode("iso-8859-15")
+    Path("bytes.bpmn").write_bytes(in_bytes)
+    records = [{**VERSION, "bpmn": text}, {**VERSION, "number": 2, "bpmnFile": "bytes.bpmn"}]
+    for _ in range(2):
+        output_of("import", a_file(lines(PROCESS, *records)))
+    found = kept()
+    assert found is not None
+    first, second = (model for model in found.models.values() if model is not None)
+    assert "prüfen_審査" in read_model(first.document, process_id="orders").elements
+    assert second.document == in_bytes
+    assert "prüfen_€" in read_model(second.document, process_id="orders").elements
 
 
 def test_a_record_may_name_the_process_of_its_document() -> None:

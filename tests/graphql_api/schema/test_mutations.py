@@ -69,6 +69,21 @@ async def test_saves_a_draft_with_its_document(client: Client) -> None:
     }
 
 
+@pytest.mark.parametrize("encoding", ["UTF-8", "windows-1251", "UTF-16", "UTF-16LE", "us-ascii", "klingon"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+async def test_a_draft_keeps_its_letters_whatever_its_declaration_says(
+    client: Client, encoding: str, mark: str
+) -> None:
+    await add_process(client.store)
+    text = MODEL.decode().replace("UTF-8", encoding).replace("approve", "Задача")
+    text = text.replace("</process>", "<documentation><![CDATA[Да 審]]></documentation></process>")
+    data = await client.ask(
+        "mutation($input: SaveDraftInput!) {saveDraft(input: $input) {version {bpmn} userErrors {code}}}",
+        input={"namespace": "shop", "code": "order", "bpmn": mark + text},
+    )
+    assert data["saveDraft"] == {"version": {"bpmn": text}, "userErrors": []}
+
+
 BOTH = MODEL.replace(
     b"</definitions>", b'<process id="other"><task id="own"/></process></definitions>'
 ).decode()
