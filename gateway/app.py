@@ -12,6 +12,7 @@ from uplift.gateway.auth.key_uses import KeyUses
 from uplift.gateway.auth.keys import Authenticator
 from uplift.gateway.http.cors import cors_middleware
 from uplift.gateway.http.health import health_routes
+from uplift.gateway.http.home import home_route
 from uplift.gateway.http.rate_limit import RateLimit
 from uplift.gateway.observability.metrics import Metrics
 from uplift.gateway.settings import Settings
@@ -76,7 +77,7 @@ def build_app(
     async def recheck(headers: Mapping[str, str]) -> None:
         await authenticate.recheck(headers.get("authorization"))
 
-    page = GraphiQLPage(default_query=EXAMPLE_QUERY, static_path="/graphql/static")
+    page = GraphiQLPage(default_query=EXAMPLE_QUERY, path="/graphql")
     endpoint = GraphQLEndpoint(
         build_schema(),
         context_for=context_for,
@@ -86,16 +87,19 @@ def build_app(
         recheck=recheck,
         stopping=stopping,
     )
-    return Starlette(
+    app = Starlette(
         routes=[
             *graphql_routes("/graphql", endpoint),
-            *(page.static_routes() if settings.introspection else []),
+            *([home_route(), *page.static_routes()] if settings.introspection else []),
             *health_routes(store.database),
             *rest_routes(store, authenticate, worker, settings.rest_limits(), stopping, origins),
         ],
         middleware=cors_middleware(origins),
         lifespan=partial(background_tasks, store, settings, metrics, uses, stopping),
     )
+    # Starlette would redirect a trailing slash to an absolute URL, which a proxy may have under another name.
+    app.router.redirect_slashes = False
+    return app
 
 
 def upgrade_worker(

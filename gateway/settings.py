@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -14,12 +14,18 @@ from sqlalchemy.exc import ArgumentError
 from uplift.domain.errors import InvalidInput
 from uplift.domain.model.chunk import ChunkPolicy
 from uplift.domain.use_cases.worker import OnChunk, Worker, ignore_chunk
+from uplift.gateway.http.forwarded import TrustedProxies, read_root_path
 from uplift.gateway.limit_settings import LimitSettings
 
 DEFAULT_DATABASE_URL = "sqlite:///uplift.sqlite"
 PREFIX = "UPLIFT_"
 PARTITION_SIZE = 100_000
 """Instances in one partition of an upgrade on PostgreSQL: a fraction of a second of work."""
+
+
+def _checked_proxies(listed: tuple[str, ...]) -> tuple[str, ...]:
+    TrustedProxies(listed)
+    return listed
 
 
 class Settings(LimitSettings, BaseSettings):
@@ -34,6 +40,19 @@ class Settings(LimitSettings, BaseSettings):
     port: Annotated[int, Field(ge=0, le=65_535, description="The port to listen on; 0 picks a free port")] = (
         8000
     )
+    root_path: Annotated[
+        str,
+        AfterValidator(read_root_path),
+        Field(description="The path below which a proxy in front serves Uplift, such as /tools/uplift"),
+    ] = ""
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        AfterValidator(_checked_proxies),
+        Field(
+            description="Addresses and networks of proxies whose X-Forwarded-For, -Proto, -Host and -Prefix "
+            "count; the variable is a JSON list, the option can be repeated"
+        ),
+    ] = ()
     worker: Annotated[bool, Field(description="Run upgrades in the server process")] = True
     worker_concurrency: Annotated[
         int,

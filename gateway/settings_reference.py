@@ -5,6 +5,7 @@ After a change, write the page anew:
     python -m uplift.gateway.settings_reference > docs/reference/settings.md
 """
 
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ class SettingDescription:
         flag = f"--{self.name.replace('_', '-')}"
         if self.type is bool:
             return f"{flag}/--no-{flag.removeprefix('--')}"
-        return flag.removesuffix("s") if self.is_list else flag
+        return re.sub("ies$", "y", flag).removesuffix("s") if self.is_list else flag
 
     @property
     def metavar(self) -> str | None:

@@ -133,26 +133,28 @@ class BuiltPage:
 class GraphiQLPage:
     """Responds to a GET request with the GraphiQL page. `static_routes` serve the files that the page loads.
 
-    At the first visit the editor contains `default_query` below a comment with instructions. `static_path` is
-    the path of the files, relative to the root of the application. Raises GraphiQLNotBuiltError if the
-    package does not contain them.
+    At the first visit the editor contains `default_query` below a comment with instructions. `path` is the
+    path of the page, relative to the root of the application. Raises GraphiQLNotBuiltError if the package
+    does not contain the files.
     """
 
     def __init__(
         self,
         *,
         default_query: str,
-        static_path: str = "/graphql/static",
+        path: str = "/graphql",
         built_files: Traversable = BUILT_FILES,
     ) -> None:
         self._query = INSTRUCTIONS + default_query
-        self._static_path = static_path.rstrip("/")
+        self._static_path = f"{path}/static"
+        # Relative, so that the files load below any path of a proxy, whether the gateway knows it or not.
+        self._static_link = f"{path.rpartition('/')[2]}/static"
         self._built = read_built_page(built_files)
 
-    def __call__(self, request: Request) -> Response:
+    def __call__(self, _: Request) -> Response:
         page = PAGE.format(
             icon=ICON,
-            static=escape(request.scope.get("root_path", "") + self._static_path),
+            static=escape(self._static_link),
             script=self._built.script,
             style=self._built.style,
             licences=self._built.licences,

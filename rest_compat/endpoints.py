@@ -24,7 +24,7 @@ from uplift.domain.use_cases.watch import get_upgrade
 from uplift.domain.use_cases.worker import Worker
 from uplift.rest_compat.body import RestLimits, read_body, read_selection
 from uplift.rest_compat.errors import RestCode, RestError
-from uplift.rest_compat.headers import Preference, read_idempotency_key, read_preference
+from uplift.rest_compat.headers import read_idempotency_key, read_preference
 from uplift.rest_compat.replies import accepted_response, status_response, upgrade_response
 from uplift.rest_compat.requests import (
     header_values,
@@ -32,6 +32,7 @@ from uplift.rest_compat.requests import (
     process_key_of,
     require_origin,
     require_path,
+    root_path_of,
     status_path,
     upgrade_id_of,
 )
@@ -66,7 +67,7 @@ class UpgradeEndpoint:
         require_path(scope)
         require_method(scope["method"], "POST")
         headers: Mapping[bytes, bytes] = dict(scope["headers"])
-        require_origin(headers, self.origins)
+        require_origin(scope, self.origins)
         caller = await identify(headers, self.authenticate)
         require_system_admin(caller)
         process = process_key_of(scope)
@@ -77,13 +78,11 @@ class UpgradeEndpoint:
             "upgrade requested", upgrade_id=str(upgrade.id), process=str(process), state=upgrade.state
         )
         try:
-            return await self._report(
-                store, upgrade, read_preference(header_values(scope, b"prefer")), receive
-            )
+            return await self._report(store, upgrade, scope, receive)
         except StoreUnavailable as error:
             log_outage(error)
             reason = "the store cannot answer now"
-            raise _result_unknown(upgrade, ErrorCode.STORE_UNAVAILABLE, reason) from None
+            raise _result_unknown(upgrade, scope, ErrorCode.STORE_UNAVAILABLE, reason) from None
 
     async def _read(
         self,
@@ -104,9 +103,8 @@ class UpgradeEndpoint:
             await get_process(store, process)
             raise
 
-    async def _report(
-        self, store: Store, upgrade: Upgrade, preference: Preference, receive: Receive
-    ) -> Response:
+    async def _report(self, store: Store, upgrade: Upgrade, scope: Scope, receive: Receive) -> Response:
+        preference = read_preference(header_values(scope, b"prefer"))
         if not preference.is_immediate:
             upgrade = await wait_for_end(
                 store,
@@ -117,10 +115,10 @@ class UpgradeEndpoint:
             )
         if self.stopping.is_set() and not (upgrade.is_finished or preference.respond_async):
             # Not a 202: older clients take any 2xx for the end of the upgrade.
-            raise _result_unknown(upgrade, RestCode.SERVER_STOPS, "the server is being stopped")
+            raise _result_unknown(upgrade, scope, RestCode.SERVER_STOPS, "the server is being stopped")
         outcomes = await listed_outcomes(store, upgrade)
         if preference.is_immediate or not upgrade.is_finished:
-            return accepted_response(upgrade, outcomes)
+            return accepted_response(upgrade, outcomes, root_path=root_path_of(scope))
         return upgrade_response(upgrade, outcomes)
 
 
@@ -152,9 +150,9 @@ async def listed_outcomes(store: Store, upgrade: Upgrade) -> Page[Outcome]:
     return pages[upgrade.id]
 
 
-def _result_unknown(upgrade: Upgrade, code: ErrorCode | RestCode, reason: str) -> RestError:
+def _result_unknown(upgrade: Upgrade, scope: Scope, code: ErrorCode | RestCode, reason: str) -> RestError:
     """The only error that is raised after the request has been stored."""
-    path, unavailable = status_path(upgrade.id), ErrorCode.STORE_UNAVAILABLE
+    path, unavailable = status_path(upgrade.id, root_path_of(scope)), ErrorCode.STORE_UNAVAILABLE
     return RestError(
         STATUS_OF[unavailable],
         code,

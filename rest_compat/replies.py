@@ -96,10 +96,10 @@ def status_response(upgrade: Upgrade, outcomes: Page[Outcome]) -> Response:
     return json_response(_status(upgrade, outcomes), status=200, headers=_retry_after(upgrade))
 
 
-def accepted_response(upgrade: Upgrade, outcomes: Page[Outcome]) -> Response:
+def accepted_response(upgrade: Upgrade, outcomes: Page[Outcome], *, root_path: str) -> Response:
     """The 202 of an upgrade that is not finished, or whose client prefers not to wait."""
     headers = {
-        "location": status_path(upgrade.id),
+        "location": status_path(upgrade.id, root_path),
         "preference-applied": "respond-async",
         **_retry_after(upgrade),
     }

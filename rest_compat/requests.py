@@ -26,10 +26,10 @@ def require_path(scope: Scope) -> None:
         raise path_not_found(scope)
 
 
-def require_origin(headers: Mapping[bytes, bytes], origins: Origins) -> None:
+def require_origin(scope: Scope, origins: Origins) -> None:
     """Raises RequestError (403) for a request of a web page that is not allowed."""
-    if b"origin" in headers:
-        origins.require_allowed({_decoded(name): _decoded(value) for name, value in headers.items()})
+    headers = {_decoded(name): _decoded(value) for name, value in scope["headers"]}
+    origins.require_allowed(headers, scheme=scope.get("scheme", "http"))
 
 
 async def identify(headers: Mapping[bytes, bytes], authenticate: Authenticate) -> Caller:
@@ -63,16 +63,23 @@ def upgrade_id_of(scope: Scope) -> UpgradeId:
         raise RestError(STATUS_OF[code], code, message, details=details) from None
 
 
-def status_path(upgrade_id: UpgradeId) -> str:
-    """The path of the status of an upgrade."""
-    return STATUS_PATH.format(upgradeId=upgrade_id)
+def root_path_of(scope: Scope) -> str:
+    """The path below which a proxy serves the gateway; empty for the root."""
+    root_path: str = scope.get("root_path", "")
+    return root_path
+
+
+def status_path(upgrade_id: UpgradeId, root_path: str) -> str:
+    """The path of the status of an upgrade, as its client sees it."""
+    return root_path + STATUS_PATH.format(upgradeId=upgrade_id)
 
 
 def path_not_found(scope: Scope) -> RestError:
     """The error of a path that does not exist."""
     path = _decoded(scope.get("raw_path") or b"") or scope["path"]
+    expected = root_path_of(scope) + UPGRADE_PATH
     return RestError(
-        404, RestCode.NOT_FOUND, f"Expected a path of exactly the form '{UPGRADE_PATH}', but got {path!r}."
+        404, RestCode.NOT_FOUND, f"Expected a path of exactly the form '{expected}', but got {path!r}."
     )
 
 

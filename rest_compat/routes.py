@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 
+import msgspec
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
@@ -18,7 +19,7 @@ from uplift.rest_compat.body import RestLimits
 from uplift.rest_compat.endpoints import StatusEndpoint, UpgradeEndpoint
 from uplift.rest_compat.errors import to_rest_error
 from uplift.rest_compat.replies import error_response, json_response
-from uplift.rest_compat.requests import STATUS_PATH, UPGRADE_PATH, path_not_found
+from uplift.rest_compat.requests import STATUS_PATH, UPGRADE_PATH, path_not_found, root_path_of
 from uplift.web.errors import require_method
 from uplift.web.origins import Origins
 
@@ -52,7 +53,7 @@ def rest_routes(
     return [
         Route(UPGRADE_PATH, _App(upgrade.answer)),
         Route(STATUS_PATH, _App(status.answer)),
-        Route("/openapi.json", _App(_json_document(openapi_document()))),
+        Route("/openapi.json", _App(_document(openapi_document()))),
         # Starlette would redirect a trailing slash, which makes another path here (rest.md#the-path).
         Route("/pub/{rest:path}", _App(_not_found)),
         Route("//pub/{rest:path}", _App(_not_found)),
@@ -78,10 +79,16 @@ class _App:
         await response(scope, receive, send)
 
 
-def _json_document(document: bytes) -> Answer:
+def _document(text: bytes) -> Answer:
+    document: dict[str, object] = msgspec.json.decode(text)
+
     async def answer(scope: Scope, _: Receive) -> Response:
         require_method(scope["method"], "GET", "HEAD")
-        return json_response(document, status=200)
+        root_path = root_path_of(scope)
+        if not root_path:
+            return json_response(text, status=200)
+        below = msgspec.json.encode({**document, "servers": [{"url": root_path}]})
+        return json_response(below, status=200)
 
     return answer
 

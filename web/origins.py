@@ -21,17 +21,21 @@ class Origins:
     def __init__(self, allowed: Iterable[str] = ()) -> None:
         self.allowed = frozenset(_listed(origin) for origin in allowed)
 
-    def allow(self, headers: Mapping[str, str]) -> bool:
-        """Whether a request with these headers (names in lower case) comes from no page or an allowed one."""
+    def allow(self, headers: Mapping[str, str], *, scheme: str = "http") -> bool:
+        """Whether a request with these headers (names in lower case) comes from no page or an allowed one.
+
+        `scheme` is that of the request. `http` and `ws` leave it open, because a proxy that ends TLS passes
+        the request on by plain HTTP, and need not say so.
+        """
         origin = headers.get("origin")
         # A proxy may change `Host`; the browser's own verdict in Sec-Fetch-Site does not depend on it.
         if origin is None or headers.get("sec-fetch-site") == "same-origin" or "*" in self.allowed:
             return True
-        return _is_same(origin, headers.get("host", "")) or _normalized(origin) in self.allowed
+        return _is_same(origin, headers.get("host", ""), scheme) or _normalized(origin) in self.allowed
 
-    def require_allowed(self, headers: Mapping[str, str]) -> None:
-        """Raises RequestError (403) for a request of a page that is not allowed."""
-        if not self.allow(headers):
+    def require_allowed(self, headers: Mapping[str, str], *, scheme: str = "http") -> None:
+        """Raises RequestError (403) for a request of a page that is not allowed; as `allow`."""
+        if not self.allow(headers, scheme=scheme):
             raise RequestError(
                 403,
                 HttpCode.FORBIDDEN_ORIGIN,
@@ -68,8 +72,10 @@ def _normalized(origin: str) -> str | None:
     return f"{parts.scheme}://{host}"
 
 
-def _is_same(origin: str, host: str) -> bool:
-    """Compares host and port only: a proxy that ends TLS passes the request on by plain HTTP."""
-    scheme = origin.partition("://")[0]
+def _is_same(origin: str, host: str, scheme: str) -> bool:
+    """Compares host and port, and the scheme if it is known to be a secure one."""
+    scheme_of_page = origin.partition("://")[0]
+    if scheme in ("https", "wss") and scheme_of_page.lower() != "https":
+        return False
     normalized = _normalized(origin)
-    return normalized is not None and normalized == _normalized(f"{scheme}://{host.strip()}")
+    return normalized is not None and normalized == _normalized(f"{scheme_of_page}://{host.strip()}")

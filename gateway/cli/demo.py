@@ -46,7 +46,7 @@ def demo(
 
 
 async def _serve_demo(path: Path, instances: int, seed: int, settings: Settings, metrics: Metrics) -> None:
-    with listening(settings.host, settings.port) as listener:
+    with listening(settings.host, settings.port) as listeners:
         typer.echo(f"Creating {instances:,} instances of process {PROCESS} …")
         store = await SqlStore.open(path)
         try:
@@ -63,7 +63,7 @@ async def _serve_demo(path: Path, instances: int, seed: int, settings: Settings,
                 console().print(plan_table(plan, rows=ROWS))
 
             async with metrics_served(store, settings, metrics, on_ready=announce_metrics):
-                await serve_store(store, settings, metrics, listener, on_ready=welcome)
+                await serve_store(store, settings, metrics, listeners, on_ready=welcome)
         finally:
             await store.close()
 

@@ -84,7 +84,12 @@ class _Request:
         if log:
             write = get_logger().debug if route in PROBES else get_logger().info
             write(
-                "request", method=method, route=route, status=status, milliseconds=round(1_000 * duration, 3)
+                "request",
+                method=method,
+                route=route,
+                status=status,
+                milliseconds=round(1_000 * duration, 3),
+                client=(self._scope.get("client") or (None,))[0],
             )
 
     def _note_response(self, status: int, message: Message, *, stream: str | None) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import uvicorn
@@ -14,6 +14,7 @@ from structlog import get_logger
 from uplift.gateway.app import build_app
 from uplift.gateway.auth.keys import first_admin_key
 from uplift.gateway.database import open_store
+from uplift.gateway.http.forwarded import Forwarded, TrustedProxies
 from uplift.gateway.http.security_headers import SecurityHeaders
 from uplift.gateway.observability.metrics import Metrics
 from uplift.gateway.observability.request_log import RequestLog
@@ -40,13 +41,13 @@ async def serve(
     """
     database = settings.database
     # Listen before the first key is created: a key that cannot be shown would be lost.
-    with listening(settings.host, settings.port) as listener:
+    with listening(settings.host, settings.port) as listeners:
         store = await open_store(database)
         try:
             async with metrics_served(store, settings, metrics, on_ready=on_metrics):
                 first_key = await first_admin_key(SqlKeys(store.database))
                 await serve_store(
-                    store, settings, metrics, listener, on_ready=lambda url: on_ready(url, first_key)
+                    store, settings, metrics, listeners, on_ready=lambda url: on_ready(url, first_key)
                 )
         finally:
             await store.close()
@@ -56,7 +57,7 @@ async def serve_store(
     store: SqlStore,
     settings: Settings,
     metrics: Metrics,
-    listener: socket.socket,
+    listeners: Sequence[socket.socket],
     *,
     on_ready: Callable[[str], None],
 ) -> None:
@@ -68,19 +69,24 @@ async def serve_store(
         log_config=None,
         log_level="warning",
         access_log=False,
+        proxy_headers=False,  # Forwarded reads them
         server_header=False,
         lifespan="on",
         ws="websockets-sansio",
         ws_max_size=settings.max_body_bytes,
         timeout_graceful_shutdown=settings.stop_seconds,
     )
-    await _Server(config, on_ready, stopping).serve([listener])
+    await _Server(config, on_ready, stopping).serve(list(listeners))
 
 
 def served_app(store: SqlStore, settings: Settings, metrics: Metrics, stopping: asyncio.Event) -> ASGIApp:
-    """The application inside its middleware: request log, security headers, and an answer at shutdown."""
+    """The application inside its middleware: proxy, request log, security headers, an answer at shutdown."""
     app = SecurityHeaders(_AnswerAtShutdown(build_app(store, settings, metrics, stopping)))
-    return RequestLog(app, metrics, access_log=settings.access_log)
+    return Forwarded(
+        RequestLog(app, metrics, access_log=settings.access_log),
+        root_path=settings.root_path,
+        proxies=TrustedProxies(settings.trusted_proxies),
+    )
 
 
 class _AnswerAtShutdown:

@@ -1,35 +1,87 @@
-"""Opens the socket on which a server listens."""
+"""Opens the sockets on which a server listens."""
 
+import errno
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from uplift.domain.errors import InvalidInput
 
+ALL_IPV6, ALL_IPV4 = "::", "0.0.0.0"  # noqa: S104  an operator asks for it
+_NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+"""The machine has no such address, or none of its family: in many containers, those of IPv6."""
+
+_ATTEMPTS = 10
+"""Free ports that are tried until one is free at all addresses."""
+
 
 @contextmanager
-def listening(host: str, port: int, *, setting_prefix: str = "") -> Iterator[socket.socket]:
-    """A socket that listens at this host and port; port 0 picks a free port.
+def listening(host: str, port: int, *, setting_prefix: str = "") -> Iterator[Sequence[socket.socket]]:
+    """Sockets that listen at each address of this host, at one port; port 0 picks a free one.
 
-    Raises InvalidInput when that is impossible. It names the settings `host` and `port` with this prefix.
+    `::` and an empty host mean all addresses of both families. Of several addresses, those that this machine
+    does not have are left out. Raises InvalidInput when it can listen at none, or when a port is in use. It
+    names the settings `host` and `port` with this prefix.
     """
-    try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.create_server((str(address[0]), port), family=family)
-    except OSError as error:
-        why = (error.strerror or str(error)).partition(" (while")[0]
-        raise InvalidInput(
-            f"Expected to listen at {_authority(host, port)}, but: {why}.",
-            field=(f"{setting_prefix}host", f"{setting_prefix}port"),
-        ) from error
-    with listener:
-        yield listener
+    with ExitStack() as stack:
+        try:
+            listeners = stack.enter_context(_listeners(_addresses(host, port), port))
+        except (OSError, ValueError) as error:  # ValueError for a text that cannot be a host name
+            why = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
+            raise InvalidInput(
+                f"Expected to listen at {_authority(host, port)}, but: {why}.",
+                field=(f"{setting_prefix}host", f"{setting_prefix}port"),
+            ) from error
+        yield listeners
 
 
 def url_of(listener: socket.socket) -> str:
     """The base URL of a server that listens on this socket."""
     host, port = listener.getsockname()[:2]
     return f"http://{_authority(host, port)}"
+
+
+def _addresses(host: str, port: int) -> Sequence[str]:
+    """The addresses of a host, each once, in the order of the resolver."""
+    if host in ("", ALL_IPV6):
+        return (ALL_IPV6, ALL_IPV4)
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+@contextmanager
+def _listeners(addresses: Sequence[str], port: int) -> Iterator[Sequence[socket.socket]]:
+    for attempt in range(1, _ATTEMPTS + 1):
+        with ExitStack() as stack:
+            try:
+                listeners = _listen(addresses, port, stack)
+            except OSError as error:
+                # The first address picked a port that another program uses at the second one.
+                if port == 0 and error.errno == errno.EADDRINUSE and attempt < _ATTEMPTS:
+                    continue
+                raise
+            yield listeners
+            return
+
+
+def _listen(addresses: Sequence[str], port: int, stack: ExitStack) -> Sequence[socket.socket]:
+    listeners: list[socket.socket] = []
+    missing = OSError(errno.EADDRNOTAVAIL, "The host has no address")
+    for address in addresses:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        try:
+            # Each socket serves one family. One socket for both would show IPv4 clients as ::ffff:192.0.2.1.
+            listener = stack.enter_context(socket.create_server((address, port), family=family))
+        except OSError as error:
+            if error.errno not in _NOT_HERE:
+                raise
+            missing = error
+        else:
+            port = listener.getsockname()[1]
+            listeners.append(listener)
+    if not listeners:
+        raise missing
+    return listeners
 
 
 def _authority(host: str, port: int) -> str:

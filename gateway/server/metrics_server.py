@@ -35,22 +35,23 @@ async def metrics_served(
     if settings.metrics_port is None:
         yield
         return
-    with listening(settings.metrics_host, settings.metrics_port, setting_prefix="metrics_") as listener:
+    with listening(settings.metrics_host, settings.metrics_port, setting_prefix="metrics_") as listeners:
         server = _Server(
             uvicorn.Config(
                 metrics_app(store, metrics),
                 log_config=None,
                 log_level="warning",
                 access_log=False,
+                proxy_headers=False,
                 server_header=False,
                 lifespan="off",
                 ws="none",
                 timeout_graceful_shutdown=1,
             )
         )
-        serving = asyncio.create_task(server.serve([listener]))
+        serving = asyncio.create_task(server.serve(list(listeners)))
         measuring = asyncio.create_task(metrics.measure_lag())
-        on_ready(f"{url_of(listener)}/metrics")
+        on_ready(f"{url_of(listeners[0])}/metrics")
         try:
             yield
         finally:

@@ -121,7 +121,7 @@ class GraphQLEndpoint:
     ) -> Response:
         method = scope["method"]
         require_method(method, "GET", "POST")
-        self._origins.require_allowed(headers)
+        self._origins.require_allowed(headers, scheme=scope.get("scheme", "http"))
         if media_type is None:
             raise _not_acceptable(f"Expected to answer in one of {', '.join(MediaType)}")
         # Before the body is read: a caller without a key must not make the server parse a large one.

@@ -66,7 +66,7 @@ class Sockets:
         """Serves one connection until either side closes it."""
         socket = WebSocket(scope, receive, send)
         # Browsers do not apply CORS to WebSockets; without this check any page could open one.
-        if not self._origins.allow(socket.headers):
+        if not self._origins.allow(socket.headers, scheme=scope.get("scheme", "http")):
             await _deny(socket, 403, HttpCode.FORBIDDEN_ORIGIN, "Expected a page of an allowed origin.")
             return
         if self._open >= self._limits.max_sockets:

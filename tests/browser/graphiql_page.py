@@ -35,8 +35,18 @@ def a_browser() -> Iterator[Browser]:
 class GraphiQLPage:
     """One open tab with GraphiQL, which records what it requested and what the browser complained about."""
 
-    def __init__(self, browser: Browser, *, color_scheme: Literal["light", "dark"] = "light") -> None:
-        self.page: Page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme=color_scheme)
+    def __init__(
+        self,
+        browser: Browser,
+        *,
+        color_scheme: Literal["light", "dark"] = "light",
+        any_certificate: bool = False,
+    ) -> None:
+        self.page: Page = browser.new_page(
+            viewport={"width": 1280, "height": 800},
+            color_scheme=color_scheme,
+            ignore_https_errors=any_certificate,
+        )
         self.requested: list[str] = []
         self.complaints: list[str] = []
         self.page.on("request", lambda request: self.requested.append(request.url))

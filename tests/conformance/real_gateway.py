@@ -40,14 +40,15 @@ class Gateway:
 
 
 @contextmanager
-def served_gateway(folder: Path, database: URL | None = None) -> Iterator[Gateway]:
+def served_gateway(folder: Path, database: URL | None = None, **environment: str) -> Iterator[Gateway]:
     """`uplift serve` in this folder on a database of the documented examples and the demo's loans.
 
-    The database is an empty one of PostgreSQL, or else a new file in the folder.
+    The database is an empty one of PostgreSQL, or else a new file in the folder. `environment` has settings.
     """
     admin_key, reader_key, upgrade = asyncio.run(_populate(database or folder / "uplift.sqlite"))
     options = ["--database-url", database.render_as_string(hide_password=False)] if database else []
-    with started("serve", "--port", "0", *options, folder=folder, UPLIFT_LOG_FORMAT="json") as program:
+    environment = {"UPLIFT_LOG_FORMAT": "json", **environment}
+    with started("serve", "--port", "0", *options, folder=folder, **environment) as program:
         yield Gateway(
             url=program.url(), admin_key=admin_key, reader_key=reader_key, upgrade=upgrade, program=program
         )

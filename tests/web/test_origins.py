@@ -40,6 +40,22 @@ def test_a_port_that_is_left_out_is_the_default_one_of_the_page(host: str, allow
     assert TOOLS.allow({"origin": "https://gateway.example", "host": host}) is allowed
 
 
+@pytest.mark.parametrize(
+    ("origin", "scheme", "allowed"),
+    [
+        ("https://gateway.example", "https", True),
+        ("https://gateway.example", "wss", True),
+        ("http://gateway.example", "https", False),
+        ("http://gateway.example", "wss", False),
+        ("http://tools.example", "https", False),
+        ("https://tools.example", "http", True),
+        ("https://gateway.example", "ws", True),  # a proxy ends TLS, and does not say so
+    ],
+)
+def test_a_page_without_tls_is_foreign_where_tls_is_known(origin: str, scheme: str, allowed: bool) -> None:
+    assert TOOLS.allow({"origin": origin, "host": "gateway.example"}, scheme=scheme) is allowed
+
+
 def test_a_request_without_host_has_no_own_origin() -> None:
     assert not TOOLS.allow({"origin": "https://gateway.example"})
 

@@ -97,6 +97,7 @@ def test_every_request_has_an_id_and_a_line_and_no_key_is_in_the_log(folder: Pat
         "method": "POST",
         "route": "/pub/v1/bpm/instance/bytemplate/{namespace}/{code}/version",
         "status": 200,
+        "client": "127.0.0.1",
     }
     facts = [
         (line["method"], line["route"], line["status"], line["key_id"], line["level"])
