@@ -71,8 +71,7 @@ CONTENT_TYPES = MappingProxyType(
 )
 
 INSTRUCTIONS = """\
-# 1. Put your key into the Headers tab below,
-#    after "Bearer ".
+# 1. Put your API key into the field at the top.
 # 2. Run the query with the play button
 #    or Ctrl-Enter (Cmd-Enter on a Mac).
 #

@@ -79,7 +79,7 @@ def _welcome(url: str, api_key: str, instance: str) -> str:
 Uplift serves {url} until you press Ctrl+C.
 
   System administrator key   {api_key}
-  GraphiQL                   {url}/graphql   (put the key into Headers)
+  GraphiQL                   {url}/graphql   (put the key into the field at the top)
   REST, as OpenAPI           {url}/openapi.json
 
 Upgrade one instance over the REST path:

@@ -66,6 +66,7 @@ const files = new Map([
   [licencesFile, Buffer.from(licences)],
 ]);
 const manifest = {
+  sources: sourcesHash(), // a test compares it, so that nobody forgets to build after a change
   script: named(page, "main-", ".js"),
   style,
   licences: licencesFile,
@@ -78,6 +79,13 @@ for (const [name, contents] of files) writeFileSync(join(DIST, `${name}.gz`), gz
 writeFileSync(join(DIST, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
 writeFileSync(join(DIST, LICENCES), licences);
 report();
+
+function sourcesHash() {
+  const names = readdirSync(HERE).filter((name) => /\.(mjs|jsx?|css|json)$/.test(name));
+  const hash = createHash("sha256");
+  for (const name of names.sort()) hash.update(`${name}\n`).update(readFileSync(join(HERE, name)));
+  return hash.digest("hex");
+}
 
 function named({ outputFiles }, start, end) {
   const names = outputFiles.map(({ path }) => basename(path));

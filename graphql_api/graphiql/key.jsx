@@ -1,39 +1,48 @@
-// Notices the key that is entered in the Headers tab, and keeps it there for as long as the page is open.
-import { useEffect } from "react";
-import { useGraphiQL } from "@graphiql/react";
+// The field for the API key. It keeps the key in the session of the browser tab: a reload keeps it, a new tab asks anew.
+import { useEffect, useState } from "react";
 
-export const HEADERS_WITHOUT_KEY = '{"Authorization": "Bearer "}';
-
+const STORED = "uplift:key";
 const PAUSE_IN_TYPING_MS = 500;
 
-export function KeyKeeper({ onKey }) {
-  const editor = useGraphiQL((state) => state.headerEditor);
-  useEffect(() => (editor ? keepKey(editor, onKey) : undefined), [editor, onKey]);
-  return null;
+export function storedKey() {
+  return window.sessionStorage.getItem(STORED) ?? "";
 }
 
-function keepKey(editor, onKey) {
-  let headersWithKey = null;
-  let timer;
-  const listener = editor.onDidChangeModelContent(({ isFlush }) => {
-    const headers = editor.getValue();
-    const key = keyIn(headers);
-    clearTimeout(timer);
-    if (key) {
-      headersWithKey = headers;
-      timer = setTimeout(onKey, PAUSE_IN_TYPING_MS, key);
-    } else if (isFlush && headersWithKey) {
-      // GraphiQL itself replaced the text (a new tab, an entry of the history), so nobody took the key out.
-      queueMicrotask(() => editor.setValue(headersWithKey));
-    }
-  });
-  return () => {
-    clearTimeout(timer);
-    listener.dispose();
+export function KeyField({ initialKey, onKey }) {
+  const [text, setText] = useState(initialKey);
+  const [isShown, setShown] = useState(false);
+  const key = text.trim().replace(/^bearer\s+/i, "");
+  const keep = () => {
+    if (key) window.sessionStorage.setItem(STORED, key);
+    else window.sessionStorage.removeItem(STORED);
+    onKey(key);
   };
-}
-
-// A pattern and not JSON.parse, because GraphiQL allows comments and trailing commas in the headers.
-function keyIn(headers) {
-  return /"authorization"\s*:\s*"bearer\s+([^\s"]+)\s*"/i.exec(headers)?.[1];
+  useEffect(() => {
+    const timer = setTimeout(keep, PAUSE_IN_TYPING_MS);
+    return () => clearTimeout(timer);
+  }, [key]);
+  return (
+    <form
+      className="key-field"
+      onSubmit={(event) => {
+        event.preventDefault();
+        keep();
+      }}
+    >
+      <label htmlFor="key">API key</label>
+      <input
+        id="key"
+        type={isShown ? "text" : "password"}
+        autoComplete="off"
+        spellCheck={false}
+        placeholder="uplift_…"
+        value={text}
+        onChange={(event) => setText(event.target.value)}
+        onBlur={keep}
+      />
+      <button type="button" aria-pressed={isShown} onClick={() => setShown(!isShown)}>
+        Show
+      </button>
+    </form>
+  );
 }

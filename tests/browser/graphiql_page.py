@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 
@@ -61,7 +61,7 @@ class GraphiQLPage:
     def open(self, url: str) -> None:
         self.page.goto(url)
         expect(self.editor("Operation Editor")).to_be_visible()
-        expect(self.editor("Headers")).to_be_visible()
+        expect(self.key_field()).to_be_visible()
 
     def editor(self, label: str) -> Locator:
         return self.page.get_by_role("region", name=label, exact=True).locator(".view-lines:visible")
@@ -76,10 +76,23 @@ class GraphiQLPage:
     def query_text(self) -> str:
         return self.text_of(self.editor("Operation Editor"))
 
-    def headers_text(self) -> str:
-        return self.text_of(self.editor("Headers"))
+    def key_field(self) -> Locator:
+        return self.page.get_by_label("API key")
+
+    def enter_key(self, key: str) -> None:
+        self.key_field().fill(key)
+        self.key_field().press("Enter")
+
+    def variables_text(self) -> str:
+        return self.text_of(self.editor("Variables"))
+
+    def copy_link(self) -> str:
+        """The link that the button puts into the address bar."""
+        self.page.get_by_role("button", name="Copy a link to this operation").click()
+        return self.page.url
 
     def enter_header(self, name: str, value: str) -> None:
+        self.page.get_by_role("button", name="Headers", exact=True).click()
         self._replace(self.editor("Headers"), json.dumps({name: value}))
 
     def enter_query(self, query: str) -> None:
@@ -117,9 +130,9 @@ class GraphiQLPage:
     def open_tab(self) -> None:
         self.page.get_by_role("button", name="New tab").click()
 
-    def stored(self) -> str:
-        """All that the page left in the browser for later visits."""
-        text: str = self.page.evaluate(
-            "JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])"
+    def stored(self) -> dict[str, Any]:
+        """All that the page left in the browser: the local and the session storage, and cookies."""
+        stored: dict[str, Any] = self.page.evaluate(
+            "({local: {...localStorage}, session: {...sessionStorage}, cookies: document.cookie})"
         )
-        return text
+        return stored

@@ -1,12 +1,13 @@
 """GraphiQL works in a real browser, with an API key and without the internet."""
 
+import json
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 import strawberry
@@ -109,9 +110,10 @@ def graphiql(browser: Browser, address: str) -> Iterator[GraphiQLPage]:
 
 
 def test_shows_what_to_do_before_there_is_a_key(graphiql: GraphiQLPage) -> None:
-    assert graphiql.query_text().startswith("# 1. Put your key into the Headers tab below,")
+    assert graphiql.query_text().startswith("# 1. Put your API key into the field at the top.")
     assert "greeting" in graphiql.query_text()
-    assert graphiql.headers_text() == '{"Authorization": "Bearer "}'
+    expect(graphiql.key_field()).to_have_value("")
+    expect(graphiql.key_field()).to_have_attribute("type", "password")
     assert graphiql.page.title() == "Uplift GraphiQL"
     graphiql.open_documentation()
     expect(graphiql.page.locator(".without-key .graphiql-doc-explorer-error")).to_be_visible()
@@ -121,7 +123,7 @@ def test_shows_what_to_do_before_there_is_a_key(graphiql: GraphiQLPage) -> None:
 def test_runs_a_query_with_the_key_and_contacts_no_other_server(
     graphiql: GraphiQLPage, address: str, tmp_path: Path
 ) -> None:
-    graphiql.enter_header("Authorization", f"Bearer {KEY}")
+    graphiql.enter_key(KEY)
     graphiql.run()
     graphiql.expect_result("Hello world")
     graphiql.open_documentation()
@@ -134,7 +136,7 @@ def test_runs_a_query_with_the_key_and_contacts_no_other_server(
 
 
 def test_receives_a_subscription_with_the_key(graphiql: GraphiQLPage) -> None:
-    graphiql.enter_header("Authorization", f"Bearer {KEY}")
+    graphiql.enter_key(KEY)
     graphiql.enter_query("subscription { count }")
     graphiql.run()
     graphiql.expect_result("42")
@@ -142,7 +144,7 @@ def test_receives_a_subscription_with_the_key(graphiql: GraphiQLPage) -> None:
 
 
 def test_marks_an_unknown_field_once_the_schema_is_known(graphiql: GraphiQLPage) -> None:
-    graphiql.enter_header("Authorization", f"Bearer {KEY}")
+    graphiql.enter_key(KEY)
     graphiql.enter_query("{ unknown }")
     graphiql.expect_marked_mistake()
     assert {"editor", "graphql", "json"} <= {name_of_worker(url) for url in graphiql.requested}
@@ -158,37 +160,81 @@ def test_prettifies_the_query(graphiql: GraphiQLPage) -> None:
 
 
 def test_shows_the_refusal_of_a_wrong_key(graphiql: GraphiQLPage) -> None:
-    graphiql.enter_header("Authorization", "Bearer wrong")
+    graphiql.enter_key("wrong")
     graphiql.run()
     graphiql.expect_result("No valid key.")
 
 
-def test_leaves_no_key_behind_in_the_browser(graphiql: GraphiQLPage) -> None:
-    graphiql.enter_header("Authorization", f"Bearer {KEY}")
+def test_leaves_the_key_in_the_session_of_the_tab_only(
+    graphiql: GraphiQLPage, browser: Browser, address: str
+) -> None:
+    graphiql.enter_key(f"  Bearer {KEY} ")
     graphiql.run()
     graphiql.expect_result("Hello world")
     graphiql.page.wait_for_timeout(1000)  # GraphiQL stores half a second after the last change
-    assert "greeting" in graphiql.stored()
-    assert KEY not in graphiql.stored()
+    stored = graphiql.stored()
+    assert "greeting" in json.dumps(stored)
+    assert KEY not in json.dumps([stored["local"], stored["cookies"]])
+    assert stored["session"] == {"uplift:key": KEY}
+    assert not [url for url in graphiql.requested if KEY in url]
+    graphiql.open(address)
+    graphiql.run()
+    graphiql.expect_result("Hello world")
+    graphiql.enter_key("")
+    assert graphiql.stored()["session"] == {}
+    graphiql.run()
+    graphiql.expect_result("No valid key.")
 
 
-def test_takes_the_key_along_into_a_new_tab(graphiql: GraphiQLPage) -> None:
-    graphiql.enter_header("Authorization", f"Bearer {KEY}")
+def test_shows_the_key_only_when_asked(graphiql: GraphiQLPage) -> None:
+    graphiql.enter_key(KEY)
+    expect(graphiql.key_field()).to_have_attribute("type", "password")
+    graphiql.page.get_by_role("button", name="Show", exact=True).click()
+    expect(graphiql.key_field()).to_have_attribute("type", "text")
+    expect(graphiql.key_field()).to_have_value(KEY)
+
+
+def test_a_key_among_the_headers_wins(graphiql: GraphiQLPage) -> None:
+    graphiql.enter_key("wrong")
+    graphiql.enter_header("authorization", f"Bearer {KEY}")
+    graphiql.run()
+    graphiql.expect_result("Hello world")
+    graphiql.page.wait_for_timeout(1000)  # as above
+    assert KEY not in json.dumps(graphiql.stored())
+
+
+def test_opens_a_link_to_an_operation_and_makes_one_without_the_key(
+    graphiql: GraphiQLPage, browser: Browser, address: str
+) -> None:
+    query = "query Other { greeting }\nquery Greet($name: String) { greeting(name: $name) }"
+    fields = {"query": query, "variables": '{"name": "Ada & Bob"}', "operationName": "Greet"}
+    graphiql.enter_key(KEY)
+    graphiql.open(f"{address}?{urlencode(fields)}")
+    assert graphiql.query_text() == query
+    expect(graphiql.page.get_by_role("tab", name="Greet")).to_be_visible()
+    assert graphiql.variables_text() == fields["variables"]
+    graphiql.page.keyboard.press("Escape")
+    graphiql.run()
+    graphiql.page.get_by_role("menuitem", name="Greet").click()
+    graphiql.expect_result("Hello Ada & Bob")
+
+    link = graphiql.copy_link()
+    assert KEY not in link
+    assert dict(parse_qsl(urlsplit(link).query)) == fields
+    assert graphiql.complaints == []
+
+
+def test_keeps_the_key_in_a_new_tab_and_for_an_operation_of_an_earlier_visit(
+    graphiql: GraphiQLPage, address: str
+) -> None:
+    graphiql.enter_key(KEY)
+    graphiql.run()
+    graphiql.expect_result("Hello world")
     graphiql.open_tab()
     graphiql.enter_query("{ greeting }")
     graphiql.run()
     graphiql.expect_result("Hello world")
-    assert KEY in graphiql.headers_text()
-
-
-def test_keeps_the_key_when_an_operation_of_an_earlier_visit_is_repeated(
-    graphiql: GraphiQLPage, address: str
-) -> None:
-    graphiql.enter_header("Authorization", f"Bearer {KEY}")
-    graphiql.run()
-    graphiql.expect_result("Hello world")
     graphiql.open(address)
-    graphiql.enter_header("Authorization", f"Bearer {KEY}")
     graphiql.repeat_from_history("Greet")
     graphiql.run()
     graphiql.expect_result("Hello world")

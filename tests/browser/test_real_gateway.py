@@ -66,7 +66,7 @@ def test_upgrades_the_demo_in_graphiql(tmp_path: Path) -> None:
         graphiql = GraphiQLPage(browser)
         graphiql.open(address)
 
-        graphiql.enter_header("Authorization", f"Bearer {key}")
+        graphiql.enter_key(key)
         graphiql.run()
         graphiql.expect_result('"code": "consumer-loan"')
         graphiql.expect_result('"latestPublishedVersion"')

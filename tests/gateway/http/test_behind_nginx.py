@@ -159,7 +159,7 @@ def test_graphiql_runs_a_query_and_a_subscription_below_the_prefix(nginx: Nginx,
         graphiql = GraphiQLPage(browser, any_certificate=True)
         graphiql.open(f"{nginx.url}/")
         assert graphiql.page.url == f"{nginx.url}/graphql"
-        graphiql.enter_header("Authorization", f"Bearer {gateway.reader_key}")
+        graphiql.enter_key(gateway.reader_key)
         graphiql.run()
         graphiql.expect_result('"code": "order_approval"')
         graphiql.enter_query(PROGRESS.replace("($id: UUID!)", "").replace("$id", f'"{gateway.upgrade}"'))

@@ -1,8 +1,12 @@
 """The GraphiQL page is complete, cacheable, and restricted by a content security policy."""
 
 import gzip
+import hashlib
 import json
+import os
 import re
+import shutil
+import subprocess
 from collections.abc import AsyncIterator
 from html import unescape
 from pathlib import Path
@@ -50,6 +54,32 @@ async def client() -> AsyncIterator[httpx2.AsyncClient]:
 def policy_of(response: httpx2.Response) -> dict[str, list[str]]:
     directives = response.headers["content-security-policy"].split("; ")
     return {name: sources for name, *sources in (directive.split(" ") for directive in directives)}
+
+
+def test_the_page_is_built_from_the_sources_beside_it() -> None:
+    sources = sorted(
+        path for path in DIST.parent.iterdir() if path.suffix in {".mjs", ".js", ".jsx", ".css", ".json"}
+    )
+    digest = hashlib.sha256()
+    for path in sources:
+        digest.update(f"{path.name}\n".encode() + path.read_bytes())
+    assert digest.hexdigest() == MANIFEST["sources"], (
+        "run: cd graphql_api/graphiql && npm ci && node build.mjs"
+    )
+
+
+@pytest.mark.skipif(
+    os.environ.get("UPLIFT_FAULTS") != "long", reason="installs packages for a minute: UPLIFT_FAULTS=long"
+)
+def test_a_new_build_makes_the_same_bytes(tmp_path: Path) -> None:
+    if not shutil.which("npm"):
+        pytest.skip("needs npm, which is not installed")
+    folder = tmp_path / "graphiql"
+    shutil.copytree(DIST.parent, folder, ignore=shutil.ignore_patterns("dist", "node_modules"))
+    for command in (["npm", "ci", "--no-audit", "--no-fund"], ["node", "build.mjs"]):
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    built = {path.name: path.read_bytes() for path in (folder / "dist").iterdir()}
+    assert built == {path.name: path.read_bytes() for path in DIST.iterdir()}
 
 
 async def test_page_is_html_that_is_revalidated_at_every_visit(client: httpx2.AsyncClient) -> None:
@@ -101,7 +131,7 @@ async def test_page_contains_the_default_query_as_data_below_instructions() -> N
     async with a_client(an_app(query)) as client:
         page = (await client.get("/graphql")).text
     [text] = re.findall(r'data-default-query="([^"]*)"', page)
-    assert unescape(text).startswith("# 1. Put your key into the Headers tab below,")
+    assert unescape(text).startswith("# 1. Put your API key into the field at the top.")
     assert unescape(text).endswith(query)
     assert "<script>alert" not in page
 
