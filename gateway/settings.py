@@ -16,6 +16,7 @@ from uplift.domain.model.chunk import ChunkPolicy
 from uplift.domain.use_cases.worker import OnChunk, Worker, ignore_chunk
 from uplift.gateway.http.forwarded import TrustedProxies, read_root_path
 from uplift.gateway.limit_settings import LimitSettings
+from uplift.storage.postgres.url import is_postgres_url, read_postgres_url
 
 DEFAULT_DATABASE_URL = "sqlite:///uplift.sqlite"
 PREFIX = "UPLIFT_"
@@ -136,11 +137,13 @@ def environment_variable(setting: str) -> str:
 
 def database_at(database_url: str) -> Path | URL:
     """The SQLite file or PostgreSQL URL that a database URL names. Raises InvalidInput for any other URL."""
+    if is_postgres_url(database_url):
+        return read_postgres_url(database_url)
     with suppress(ArgumentError, ValueError):
         url = make_url(database_url)
-        if url.get_backend_name() == "postgresql":
-            return url
-        if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
+        is_sqlite = url.drivername in ("sqlite", "sqlite+aiosqlite")
+        if is_sqlite and not url.host and url.database not in (None, "", ":memory:"):
+            _require_no_query(database_url)
             return Path(str(url.database))
     raise InvalidInput(
         "Expected the database URL to be sqlite:///<file> or postgresql://<user>@<host>/<name>, "
@@ -149,8 +152,22 @@ def database_at(database_url: str) -> Path | URL:
     )
 
 
+def _require_no_query(sqlite_url: str) -> None:
+    _, mark, query = sqlite_url.partition("?")
+    if mark:
+        names = ", ".join(pair.partition("=")[0] for pair in query.split("&"))
+        raise InvalidInput(
+            "Expected the SQLite URL to have no parameters, because Uplift sets those of its connections "
+            f"itself, but it has {names or 'an empty query'}. In the name of a file, ? is written as %3F.",
+            field=("database_url",),
+        )
+
+
 def without_password(url: str) -> str:
     """A URL that is safe to show: without user information and query, where passwords may be."""
-    before, at, place = url.rpartition("@")
+    place, _, query = url.partition("?")
+    if "@" in query:  # it may be the end of a password with a question mark
+        return f"{place.partition('://')[0]}://***"
+    before, at, host = place.rpartition("@")
     scheme, colons, _ = before.rpartition("://")
-    return (f"{scheme}{colons}***@{place}" if at else url).partition("?")[0]
+    return f"{scheme}{colons}***@{host}" if at else place

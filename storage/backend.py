@@ -32,6 +32,9 @@ class Backend(Protocol):
     def migrating(self) -> AbstractAsyncContextManager[Connection]:
         """As `writing`, to change the schema. One program at a time; others wait for up to a minute."""
 
+    async def require_writable(self) -> None:
+        """Raise StoreUnavailable if the database answers, but takes no writes now."""
+
     async def analyze(self) -> None:
         """Refresh the planner's statistics after a bulk load."""
 

@@ -69,10 +69,15 @@ class Database:
                 yield connection
 
     async def ping(self) -> None:
-        """Check the database. Raises StoreUnavailable if it does not answer or its schema has changed."""
+        """Check the database.
+
+        Raises StoreUnavailable if it does not answer, takes no writes, or its schema has changed.
+        """
         async with self.reading() as connection:
             if not await is_newest(connection):
                 raise StoreUnavailable(f"its schema is not at revision {NEWEST}")
+        with self._outages_as_store_unavailable():
+            await self._backend.require_writable()
 
     async def analyze(self) -> None:
         """Refresh the planner's statistics after a bulk load.

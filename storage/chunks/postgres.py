@@ -25,6 +25,7 @@ from uplift.storage.chunks.statements import (
     recordable,
     recorded_in_chunk,
 )
+from uplift.storage.postgres.engines import LOCK_WAIT
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import unnest_rows
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
@@ -102,7 +103,8 @@ class PostgresChunks(SqlChunks):
                 raise
             await self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT attempt")
             return None
-        await self._connection.exec_driver_sql("SET LOCAL lock_timeout TO DEFAULT")  # the session's
+        # Not DEFAULT: behind a pooler, the session has not the timeout of this transaction.
+        await self._connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'")
         return counts.moved, rest
 
     async def _bound_moves(self, decisions: Collection[Decision]) -> dict[str, list[int]]:

@@ -122,6 +122,9 @@ class SqliteBackend:
         # Close the readers that were opened before: they have cached the old schema.
         await self._readers.close()
 
+    async def require_writable(self) -> None:
+        """Nothing to do yet."""
+
     async def analyze(self) -> None:
         """Nothing to do: the best plan of each statement does not depend on the number of rows."""
 

@@ -96,6 +96,10 @@ class Server:
         """Stop it; `immediate` is as good as a crash."""
         _run("pg_ctl", "-D", f"{self.folder}/data", "-m", mode, "-w", "stop")
 
+    def promote(self) -> None:
+        """Make a standby take writes, and wait until it does."""
+        _run("pg_ctl", "-D", f"{self.folder}/data", "-w", "promote")
+
     @asynccontextmanager
     async def database(self) -> AsyncIterator[URL]:
         """A database with empty tables, for the block only. Emptied databases are reused, to save time."""
@@ -155,12 +159,28 @@ def a_server() -> Iterator[Server]:
             server.stop(mode="immediate")
 
 
+@contextmanager
+def a_standby(primary: Server) -> Iterator[Server]:
+    """A server that follows another one, and takes no writes, until it is promoted."""
+    with tempfile.TemporaryDirectory(prefix="uplift-standby-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        if os.geteuid() == 0:
+            shutil.chown(folder, UNPRIVILEGED)
+        source = ("-h", "127.0.0.1", "-p", str(primary.port), "-U", "uplift")
+        # -R writes the configuration of a standby, and a fast checkpoint saves minutes.
+        _run("pg_basebackup", *source, "-D", f"{folder}/data", "-R", "--checkpoint=fast", "--no-sync")
+        server = Server(folder=folder, port=_free_port())
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop(mode="immediate")
+
+
 def _run(program: str, *options: str) -> None:
-    folder = binaries()
-    assert folder is not None, "a server needs its binaries"
     user = UNPRIVILEGED if os.geteuid() == 0 else None
     done = subprocess.run(
-        [str(folder / program), *options],
+        [str(tool(program)), *options],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

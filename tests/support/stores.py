@@ -14,7 +14,7 @@ from tests.support.postgres import the_server
 from uplift.domain.ports import Store, Transaction
 from uplift.storage.database import Database
 from uplift.storage.memory import InMemoryStore
-from uplift.storage.postgres.backend import MAX_CONNECTIONS
+from uplift.storage.postgres.engines import MAX_CONNECTIONS
 from uplift.storage.sql.tables import metadata
 from uplift.storage.store import SqlStore
 from uplift.testing.stores import Around

@@ -24,7 +24,7 @@ from tests.gateway.gateway_world import (
     with_store,
 )
 from tests.support.project import DOCS
-from uplift.storage.postgres.backend import MAX_CONNECTIONS
+from uplift.storage.postgres.engines import MAX_CONNECTIONS
 from uplift.storage.sqlite.backend import MAX_READERS
 from uplift.testing.builders import an_id
 
