@@ -1,5 +1,6 @@
 """Compares two versions of a process and maps the positions of instances from one to the other."""
 
+from uplift.domain.compatibility.camunda_ids import without_part
 from uplift.domain.compatibility.changes import Aspect, Change
 from uplift.domain.compatibility.comparison import (
     Comparison,
@@ -33,4 +34,5 @@ __all__ = [
     "joined_messages",
     "migrate_position",
     "without_model",
+    "without_part",
 ]

@@ -5,10 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
-from uplift.domain.bpmn.model import Element, ElementKind, ProcessModel
+from uplift.domain.bpmn.model import Element, ElementKind, ProcessModel, TriggerKind
+from uplift.domain.compatibility.camunda_ids import exists, with_part_of, without_part
 from uplift.domain.compatibility.changes import Change, find_changes
+from uplift.domain.compatibility.compensation import find_compensation_findings
 from uplift.domain.compatibility.finding import Code, Finding, Severity, in_reading_order
-from uplift.domain.compatibility.instructions import BODY, Instructions, resolve_instructions
+from uplift.domain.compatibility.instructions import Instructions, resolve_instructions
 from uplift.domain.compatibility.mapping_builder import MappingBuilder
 from uplift.domain.compatibility.pairs import Pairs
 from uplift.domain.compatibility.unmapped import (
@@ -19,7 +21,7 @@ from uplift.domain.compatibility.unmapped import (
     scope_findings,
     unknown_element,
 )
-from uplift.domain.compatibility.wait_states import is_listener, is_position_element, listening_scope
+from uplift.domain.compatibility.wait_states import event_scope, is_listener, is_position_element
 from uplift.domain.compatibility.warnings import find_warnings
 
 
@@ -33,7 +35,8 @@ class Comparison:
     The other fields serve `migrate_position`. `position_map` is `mapping` plus the implicit pairs, which
     `mapping` does not list. `unmapped` holds, by source id, the reasons why an element has no valid pair, and
     `warnings_by_element` its warnings. `listener_findings` holds the findings on event listeners by the id of
-    the activity or scope in which they listen (None for the process).
+    the activity or scope in which they listen (None for the process). `compensation_findings` holds the
+    findings on compensation by the element at which an instance waits.
     """
 
     source: ProcessModel = field(repr=False)
@@ -47,6 +50,7 @@ class Comparison:
     unmapped: Unmapped = field(repr=False)
     warnings_by_element: Mapping[str, tuple[Finding, ...]] = field(repr=False)
     listener_findings: Mapping[str | None, tuple[Finding, ...]] = field(repr=False)
+    compensation_findings: Mapping[str, tuple[Finding, ...]] = field(repr=False)
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -80,7 +84,7 @@ def compare(
     """
     ordered = sorted(instructions.items() if isinstance(instructions, Mapping) else instructions)
     resolved = resolve_instructions(ordered, source, target)
-    builder = MappingBuilder(Pairs(source, target), {before.removesuffix(BODY) for before, _ in ordered})
+    builder = MappingBuilder(Pairs(source, target), {without_part(before) for before, _ in ordered})
     # Instructions come first: generation descends into the scopes that they pair, and skips their sources.
     for pair in resolved.pairs:
         builder.pairs.add(pair)
@@ -97,16 +101,21 @@ def compare(
 def migrate_position(comparison: Comparison, position: frozenset[str]) -> MigratedPosition:
     """Migrate the position of an instance, the set of elements at which it waits.
 
-    This succeeds if each element has a valid pair, and so does each event that listens at this position and
-    still exists in the target version.
+    This succeeds if each of these has a valid pair: each element, each event that listens at this position
+    and still exists in the target version, and each compensation event that may be pending.
     """
     findings = in_reading_order(_findings_at(position, comparison))
     errors = _with_severity(Severity.ERROR, findings)
     return MigratedPosition(
-        position=None if errors else frozenset(comparison.position_map[element] for element in position),
+        position=None if errors else frozenset(_migrated(element_id, comparison) for element_id in position),
         errors=errors,
         warnings=_with_severity(Severity.WARNING, findings),
     )
+
+
+def _migrated(element_id: str, comparison: Comparison) -> str:
+    target_id = comparison.position_map[without_part(element_id)]
+    return with_part_of(target_id, comparison.target, element_id)
 
 
 def breaking_positions(comparison: Comparison) -> tuple[str, ...]:
@@ -131,13 +140,15 @@ def _findings_at(position: Iterable[str], comparison: Comparison) -> Iterator[Fi
     model = comparison.source
     # How many elements of the position are in each scope, None for the process.
     inside: Counter[str | None] = Counter()
-    for element_id in position:
-        element = model.elements.get(element_id)
-        if element is None:
-            yield unknown_element(element_id)
+    for part_id in position:
+        if not exists(part_id, model):
+            yield unknown_element(part_id)
             continue
+        element_id = without_part(part_id)
+        element = model.elements[element_id]
         yield from comparison.unmapped.get(element_id, ())
         yield from comparison.warnings_by_element.get(element_id, ())
+        yield from comparison.compensation_findings.get(element_id, ())
         # An element without a pair may lack it because of a scope around it, so these reasons are listed too.
         if element_id in comparison.unmapped:
             yield from scope_findings(element, comparison.unmapped, model, comparison.target)
@@ -171,10 +182,11 @@ def _comparison(
     # so `migrate_position` reports it, and the comparison lists only the instructions that break a rule.
     changes = find_changes(pairs)
     warnings = _by_source(find_warnings(pairs, changes))
+    compensation = find_compensation_findings(pairs, unmapped, warnings)
     errors = chain(
         instruction_findings,
         _dropped_instructions(builder),
-        relevant_findings(unmapped, pairs) if generated else (),
+        chain(relevant_findings(unmapped, pairs), compensation.errors) if generated else (),
     )
     return Comparison(
         source=pairs.source_model,
@@ -188,6 +200,7 @@ def _comparison(
         unmapped=unmapped,
         warnings_by_element=warnings,
         listener_findings=_listener_findings(pairs, unmapped, warnings),
+        compensation_findings=compensation.by_element,
     )
 
 
@@ -205,8 +218,10 @@ def _listener_findings(
     listener_findings[None].extend(warnings.get(model.id, ()))
     for element in model.elements.values():
         if is_listener(element, model):
-            scope_id = listening_scope(element, model)
-            listener_findings[scope_id].extend(warnings.get(element.id, ()))
+            scope_id = event_scope(element, model)
+            # A compensation event does not listen yet: see `compensation_findings`.
+            if element.trigger_kind is not TriggerKind.COMPENSATION:
+                listener_findings[scope_id].extend(warnings.get(element.id, ()))
             if not is_removed(element, pairs.target_model):
                 listener_findings[scope_id].extend(unmapped.get(element.id, ()))
         elif element.is_scope:

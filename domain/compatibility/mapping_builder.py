@@ -16,12 +16,12 @@ from uplift.domain.compatibility.pair_rules import broken_rules
 from uplift.domain.compatibility.pairs import Pair, Pairs
 from uplift.domain.compatibility.wait_states import (
     compensation_handler,
+    event_scope,
     event_subprocess_starts,
     has_subscription,
     is_compensation_handler,
     is_listener,
     is_wait_state,
-    starts_event_subprocess,
 )
 
 
@@ -106,30 +106,34 @@ class MappingBuilder:
 
 
 def _couples_of_same_id(parent: Pair | None, pairs: Pairs) -> Iterator[tuple[Element, Element]]:
-    """The elements with the same id in both scopes, or attached to both elements, of a pair."""
+    """The elements with the same id that are in both scopes of a pair, or that both listen at it."""
     # Listing the elements of the target, too, would be slow if thousands of scopes are mapped to it.
-    around, model = _target(parent), pairs.target_model
-    for element in _mappable(_source(parent), pairs.source_model):
-        namesake = model.elements.get(element.id)
-        if namesake is not None and _is_inside(namesake, around, model) and _is_mappable(namesake, model):
-            yield element, namesake
+    source, around, model = _source(parent), _target(parent), pairs.target_model
+    contents = pairs.source_model.contents(source.id if source else None)
+    # What is in a scope and what listens at it are different things, even if both have the same id.
+    for elements, is_alike in (
+        (contents, _is_inside),
+        (_listeners(source, pairs.source_model), _listens_at),
+    ):
+        for element in elements:
+            namesake = model.elements.get(element.id)
+            if (
+                namesake is not None
+                and is_alike(namesake, around, model)
+                and _is_mappable(element, pairs.source_model)
+                and _is_mappable(namesake, model)
+            ):
+                yield element, namesake
 
 
-def _is_inside(element: Element, parent: Element | None, model: ProcessModel) -> bool:
-    """Whether the element is directly in a scope (None for the process), attached to it, or listens in it."""
-    parent_id = None if parent is None else parent.id
-    if element.scope == parent_id or (parent is not None and element.host == parent_id):
-        return True
-    if not starts_event_subprocess(element, model) or element.scope is None:
-        return False
-    return model.elements[element.scope].scope == parent_id
+def _is_inside(element: Element, parent: Element | None, _: ProcessModel) -> bool:
+    """Whether the element is directly in a scope (None for the process)."""
+    return element.scope == (parent.id if parent else None)
 
 
-def _mappable(parent: Element | None, model: ProcessModel) -> list[Element]:
-    """The elements in a scope or attached to an element that a mapping may list."""
-    candidates = (*model.contents(parent.id if parent else None), *_listeners(parent, model))
-    by_id = {element.id: element for element in candidates if _is_mappable(element, model)}
-    return list(by_id.values())
+def _listens_at(element: Element, parent: Element | None, model: ProcessModel) -> bool:
+    """Whether the element is attached to an activity, or listens in a scope (None for the process)."""
+    return is_listener(element, model) and event_scope(element, model) == (parent.id if parent else None)
 
 
 def _is_mappable(element: Element, model: ProcessModel) -> bool:

@@ -4,7 +4,7 @@ Each rule states one fact, and returns a finding if the fact does not hold for t
 instruction validator of Camunda 7, which the docstring names.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Set
 from itertools import islice
 
 from uplift.domain.bpmn.model import Element, ElementKind, TriggerKind
@@ -22,7 +22,7 @@ from uplift.domain.compatibility.pairs import Pair, Pairs
 from uplift.domain.compatibility.wait_states import (
     GATEWAYS,
     JOINING_GATEWAYS,
-    event_scope,
+    event_scopes,
     is_compensation_handler,
     is_wait_state,
     starts_event_subprocess,
@@ -70,15 +70,18 @@ def must_keep_its_kind(pair: Pair, _: Pairs) -> Finding | None:
 
 
 def must_keep_its_trigger(pair: Pair, _: Pairs) -> Finding | None:
-    """A catching event keeps the kind of its trigger.
+    """A catching event keeps the kind of its trigger, and a receive task keeps its message.
 
     Source: Camunda 7, SameEventTypeValidator. It checks boundary events and start events of event
-    subprocesses; here the rule also holds for intermediate catch events.
+    subprocesses; here the rule also holds for intermediate catch events. For receive tasks it is part of
+    SameEventScopeInstructionValidator.
     """
     # A changed kind has a finding of its own, from must_keep_its_kind.
-    if pair.source.kind is not pair.target.kind or pair.source.kind not in _CATCHING:
+    if pair.source.kind is not pair.target.kind or pair.source.trigger_kind is pair.target.trigger_kind:
         return None
-    if pair.source.trigger_kind is pair.target.trigger_kind:
+    # A receive task without a message may get one: see event_definition_changed in `warnings`.
+    is_receiving = pair.source.kind is ElementKind.RECEIVE_TASK and pair.source.trigger is not None
+    if pair.source.kind not in _CATCHING and not is_receiving:
         return None
     return _broken(
         pair,
@@ -107,33 +110,39 @@ def must_stay_in_its_scope(pair: Pair, pairs: Pairs) -> Finding | None:
 
 
 def must_keep_its_event_scope(pair: Pair, pairs: Pairs) -> Finding | None:
-    """The event scope of the source event is mapped to the event scope of the target event.
+    """Each event scope of the source event is mapped to an event scope of the target event.
 
     Source: Camunda 7, SameEventScopeInstructionValidator. It exempts compensation boundary events, because
-    their host is no longer active when they listen.
+    their host is no longer active when they listen. Here only a host that is not mapped exempts them: the
+    compensation of one activity never becomes that of another.
     """
     # A changed kind has a finding of its own, from must_keep_its_kind.
     if pair.source.kind is not pair.target.kind or not _has_event_scope(pair.source, pairs):
         return None
-    source_scope = event_scope(pair.source, pairs.source_model)
-    target_scope = event_scope(pair.target, pairs.target_model)
-    if _is_mapped_to(source_scope, target_scope, pair, pairs):
+    target_scopes = event_scopes(pair.target, pairs.target_model)
+    unkept = [
+        scope_id
+        for scope_id in event_scopes(pair.source, pairs.source_model)
+        if not _is_mapped_to_any(scope_id, target_scopes, pair, pairs)
+    ]
+    if not unkept:
         return None
     return _broken(
         pair,
         Code.HOST_CHANGED,
-        f"to stay attached to {_attachment(source_scope, pair.source, 'the counterpart of ')}, "
-        f"but {quoted(pair.target.id)} is attached to {_attachment(target_scope, pair.target)}",
+        f"to stay attached to {_attachment(unkept, pair.source, 'the counterpart of ')}, "
+        f"but {quoted(pair.target.id)} is attached to {_attachment(target_scopes, pair.target)}",
     )
 
 
 def must_have_an_exclusive_target(pair: Pair, pairs: Pairs) -> Finding | None:
-    """No other source is mapped to the same target, if that is a catching event or a gateway.
+    """No other source is mapped to the same target, if that is an intermediate catch event or a gateway.
 
     Source: Camunda 7, GatewayMappingValidator, which has the rule for joining gateways only. If an
-    instruction and a generated pair share a target, the generated pair is dropped.
+    instruction and a generated pair share a target, the generated pair is dropped. Listeners may share a
+    target: see listeners_merged in `warnings`.
     """
-    if pair.target.kind not in _CATCHING and pair.target.kind not in GATEWAYS:
+    if pair.target.kind is not ElementKind.INTERMEDIATE_CATCH_EVENT and pair.target.kind not in GATEWAYS:
         return None
     # Only the first ones are read: thousands of sources may share a target, and each has a message.
     all_others = (other for other in pairs.all_by_target(pair.target.id) if other.source.id != pair.source.id)
@@ -306,27 +315,33 @@ def _nearest_mapped_scope(pair: Pair, pairs: Pairs) -> Pair | None:
 
 def _has_event_scope(element: Element, pairs: Pairs) -> bool:
     if element.kind is ElementKind.BOUNDARY_EVENT:
-        return element.trigger_kind is not TriggerKind.COMPENSATION
+        is_compensation = element.trigger_kind is TriggerKind.COMPENSATION
+        return not is_compensation or pairs.by_source(str(element.host)) is not None
     return element.kind is ElementKind.INTERMEDIATE_CATCH_EVENT or starts_event_subprocess(
         element, pairs.source_model
     )
 
 
-def _is_mapped_to(source_scope: str | None, target_scope: str | None, pair: Pair, pairs: Pairs) -> bool:
-    """Whether the event scope of the source event is mapped to that of the target event."""
+def _is_mapped_to_any(
+    source_scope: str | None, target_scopes: Set[str | None], pair: Pair, pairs: Pairs
+) -> bool:
+    """Whether an event scope of the source event is mapped to one of the target event."""
     if source_scope is None:
-        return target_scope is None
-    # A catch event without an event-based gateway is its own event scope, and must stay so.
+        return None in target_scopes
+    # A catch event that may be reached without an event-based gateway is its own event scope.
     if source_scope == pair.source.id:
-        return target_scope == pair.target.id
+        return pair.target.id in target_scopes
     scope_pair = pairs.by_source(source_scope)
-    return scope_pair is not None and scope_pair.target.id == target_scope
+    return scope_pair is not None and scope_pair.target.id in target_scopes
 
 
-def _attachment(scope_id: str | None, event: Element, relation: str = "") -> str:
-    if scope_id is None:
-        return "the process"
-    return "no event-based gateway" if scope_id == event.id else f"{relation}{quoted(scope_id)}"
+def _attachment(scope_ids: Collection[str | None], event: Element, relation: str = "") -> str:
+    gateways_or_hosts = sorted(
+        scope_id for scope_id in scope_ids if scope_id is not None and scope_id != event.id
+    )
+    if gateways_or_hosts:
+        return f"{relation}{quoted_list(gateways_or_hosts, conjunction=' and ')}"
+    return "the process" if None in scope_ids else "no event-based gateway"
 
 
 def _added_multi_instance(pair: Pair, pairs: Pairs) -> Element | None:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
 from uplift.domain.bpmn.model import Element, ProcessModel
+from uplift.domain.compatibility.camunda_ids import without_part
 from uplift.domain.compatibility.finding import Code, Finding, describe, quoted
-from uplift.domain.compatibility.instructions import BODY
 from uplift.domain.compatibility.mapping_builder import MappingBuilder
 from uplift.domain.compatibility.pair_rules import broken_rules
 from uplift.domain.compatibility.pairs import Pair, Pairs
@@ -26,7 +26,7 @@ def find_unmapped(
     """
     dropped: defaultdict[str, list[Finding]] = defaultdict(list)
     for finding in chain(instruction_findings, *builder.dropped.values()):
-        dropped[str(finding.source).removesuffix(BODY)].append(finding)
+        dropped[without_part(str(finding.source))].append(finding)
     return {
         element.id: tuple(dropped.get(element.id) or _reasons(element, builder, generated=generated))
         for element in builder.pairs.source_model.elements.values()

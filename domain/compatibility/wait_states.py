@@ -1,6 +1,6 @@
 """Classifies the elements at which an instance waits, and the events that listen while it waits."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from uplift.domain.bpmn.model import SCOPE_KINDS, Element, ElementKind, ProcessModel, TriggerKind
 
@@ -100,32 +100,29 @@ def has_subscription(element: Element) -> bool:
     return element.trigger_kind in _SUBSCRIBED
 
 
-def event_scope(element: Element, model: ProcessModel) -> str | None:
-    """The id of the event scope of an event, as in Camunda 7 (None for the process).
+def event_scope(listener: Element, model: ProcessModel) -> str | None:
+    """The id of the event scope of a listener, as in Camunda 7 (None for the process).
 
-    It is the host of a boundary event, the scope around an event subprocess, and the event-based gateway
-    before an intermediate catch event, the first by id if there are several. A catch event without such a
-    gateway is its own event scope.
+    It is the host of a boundary event, and the scope around an event subprocess.
     """
-    if element.kind is ElementKind.BOUNDARY_EVENT:
-        return element.host
-    if element.kind is ElementKind.START_EVENT and element.scope is not None:
-        return model.elements[element.scope].scope
-    for predecessor in model.elements_before(element):
-        if predecessor.kind is ElementKind.EVENT_BASED_GATEWAY:
-            return predecessor.id
-    return element.id
+    if listener.kind is ElementKind.BOUNDARY_EVENT:
+        return listener.host
+    return None if listener.scope is None else model.elements[listener.scope].scope
 
 
-def listening_scope(element: Element, model: ProcessModel) -> str | None:
-    """The id of the activity or scope (None for the process) in which an instance listens for the event.
+def event_scopes(event: Element, model: ProcessModel) -> Set[str | None]:
+    """The ids of all event scopes of a catching event (None for the process).
 
-    A compensation event starts to listen when the compensated activity is completed, in the scope around it.
+    A listener has one. An intermediate catch event has each event-based gateway before it, and itself if an
+    instance may reach it on another way. Camunda 7 refuses a catch event behind several gateways.
     """
-    scope_id = event_scope(element, model)
-    if element.trigger_kind is TriggerKind.COMPENSATION and scope_id is not None:
-        return model.elements[scope_id].scope
-    return scope_id
+    if event.kind is not ElementKind.INTERMEDIATE_CATCH_EVENT:
+        return {event_scope(event, model)}
+    before = (
+        predecessor.id if predecessor.kind is ElementKind.EVENT_BASED_GATEWAY else event.id
+        for predecessor in model.elements_before(event)
+    )
+    return set(before) or {event.id}
 
 
 def is_compensation_handler(element: Element, model: ProcessModel) -> bool:

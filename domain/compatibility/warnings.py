@@ -1,9 +1,10 @@
 """Finds the warnings about a mapping, which inform operators and never prevent an upgrade."""
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import chain, islice
 
-from uplift.domain.bpmn.model import Element, Trigger, TriggerKind
+from uplift.domain.bpmn.model import Element, ElementKind, Trigger, TriggerKind
 from uplift.domain.compatibility.changes import Changes
 from uplift.domain.compatibility.finding import (
     MAX_NAMES,
@@ -31,6 +32,9 @@ def find_warnings(pairs: Pairs, changes: Changes) -> Iterator[Finding]:
         yield from name_changed(pair)
         yield from form_changed(pair)
         yield from event_definition_changed(pair)
+        yield from message_added(pair)
+        yield from listener_multiplied(pair, pairs)
+    yield from listeners_merged(pairs)
     yield from new_listeners(pairs)
     yield from removed_listeners(pairs)
     yield from path_behind_changed(pairs, changes)
@@ -69,6 +73,57 @@ def event_definition_changed(pair: Pair) -> Iterator[Finding]:
         yield _warning(Code.EVENT_DEFINITION_CHANGED, pair, fact)
 
 
+def message_added(pair: Pair) -> Iterator[Finding]:
+    """A receive task had no message and has one now.
+
+    Camunda 7 subscribes when it migrates the instance. Uplift only changes the position.
+    """
+    after = pair.target.trigger
+    if pair.source.kind is ElementKind.RECEIVE_TASK and pair.source.trigger is None and after is not None:
+        fact = (
+            f"waits for {_awaited(after)} in the target version, but an upgraded instance is not subscribed "
+            "to it until it enters the task again"
+        )
+        yield _warning(Code.EVENT_DEFINITION_CHANGED, pair, fact)
+
+
+def listener_multiplied(pair: Pair, pairs: Pairs) -> Iterator[Finding]:
+    """The host of a boundary event drops its multi-instance marker, so that each instance has its own event.
+
+    Camunda 7 does not map such an event, and subscribes anew for each instance.
+    """
+    if not _is_subscribed_boundary_event(pair):
+        return
+    source = pairs.source_model.elements[str(pair.source.host)]
+    target = pairs.target_model.elements[str(pair.target.host)]
+    if source.multi_instance is not None and target.multi_instance is None:
+        fact = (
+            f"listens once for all instances of {describe(source)}, which is no longer multi-instance: each "
+            "instance that still runs may listen on its own, so that one event matches several of them"
+        )
+        yield _warning(Code.LISTENER_MULTIPLIED, pair, fact)
+
+
+def listeners_merged(pairs: Pairs) -> Iterator[Finding]:
+    """Several listeners of one activity or scope are mapped to one.
+
+    As in Camunda 7, all subscriptions stay, and each triggers the one event.
+    """
+    listeners = [
+        (pair, event_scope(pair.source, pairs.source_model))
+        for pair in pairs
+        if is_listener(pair.source, pairs.source_model) and has_subscription(pair.source)
+    ]
+    counts = Counter((pair.target.id, scope_id) for pair, scope_id in listeners)
+    for pair, scope_id in listeners:
+        if counts[pair.target.id, scope_id] > 1:
+            fact = (
+                f"is mapped to {quoted(pair.target.id)} like another event of the same activity or scope: an "
+                "upgraded instance keeps the subscriptions of both, and each triggers this one event"
+            )
+            yield _warning(Code.LISTENERS_MERGED, pair, fact)
+
+
 def new_listeners(pairs: Pairs) -> Iterator[Finding]:
     """A boundary event or event subprocess is new at an element or in a scope that an instance may be in.
 
@@ -91,10 +146,14 @@ def new_listeners(pairs: Pairs) -> Iterator[Finding]:
 
 
 def removed_listeners(pairs: Pairs) -> Iterator[Finding]:
-    """A boundary event or event subprocess is removed, while its event scope still has a pair."""
+    """A boundary event or event subprocess is removed, while its event scope still has a pair.
+
+    A removed compensation event may be an error instead (see `compensation`).
+    """
     for element in pairs.source_model.elements.values():
         if (
             is_listener(element, pairs.source_model)
+            and element.trigger_kind is not TriggerKind.COMPENSATION
             and pairs.by_source(element.id) is None
             and element.id not in pairs.target_model.elements
             and _has_paired_event_scope(element, pairs)
@@ -137,6 +196,12 @@ def _warning(code: Code, pair: Pair, fact: str) -> Finding:
         name=pair.source.name,
         message=sentence(f"{describe(pair.source)} {fact}"),
     )
+
+
+def _is_subscribed_boundary_event(pair: Pair) -> bool:
+    if {pair.source.kind, pair.target.kind} != {ElementKind.BOUNDARY_EVENT}:
+        return False
+    return has_subscription(pair.source) and pair.source.trigger_kind is not TriggerKind.COMPENSATION
 
 
 def _new_listener(event: Element, pair: Pair | None, pairs: Pairs) -> Iterator[Finding]:

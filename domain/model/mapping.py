@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from uplift.domain.compatibility import Finding, joined_messages
+from uplift.domain.compatibility import Finding, joined_messages, without_part
 from uplift.domain.errors import ErrorCode, InvalidInput, UpliftError
 from uplift.domain.model.instance import ElementId
 from uplift.domain.model.process import VersionNumber
@@ -78,4 +78,5 @@ def _require_each_source_once(mapping: VersionMapping, field: tuple[str, ...]) -
 def broken_by(mapping: VersionMapping, findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """The findings about an element that has an instruction."""
     instructed = {instruction.source for instruction in mapping.instructions}
+    instructed |= {ElementId(without_part(source)) for source in instructed}
     return tuple(finding for finding in findings if finding.source in instructed)

@@ -131,7 +131,7 @@ _describe(
 )
 _describe(
     FindingCode,
-    "What the comparison of two versions found at an element. The codes up to COMPENSATION_HANDLER are "
+    "What the comparison of two versions found at an element. The codes up to COMPENSATION_LOST are "
     "errors, those from NAME_CHANGED on are warnings. Later releases may add codes.",
     {
         FindingCode.ELEMENT_MISSING: "The source element or its target does not exist in its version.",
@@ -141,7 +141,8 @@ _describe(
         FindingCode.SCOPE_CHANGED: "The target is not inside the scope to which the nearest mapped scope of "
         "the source is mapped.",
         FindingCode.HOST_CHANGED: "The event's host or enclosing scope is not mapped to the target event's.",
-        FindingCode.TARGET_TAKEN: "Two catching events or two gateways are mapped to the same target.",
+        FindingCode.TARGET_TAKEN: "Two intermediate catch events or two gateways are mapped to the same "
+        "target.",
         FindingCode.MULTI_INSTANCE_ADDED: "The target, or a scope that is new around it, is multi-instance.",
         FindingCode.MULTI_INSTANCE_CHANGED: "The multi-instance activity changed between sequential and "
         "parallel.",
@@ -152,13 +153,19 @@ _describe(
         FindingCode.NOT_A_WAIT_STATE: "The target is not an element at which an instance can wait.",
         FindingCode.COMPENSATION_HANDLER: "A compensation handler is mapped directly instead of through its "
         "boundary event.",
+        FindingCode.COMPENSATION_LOST: "The instance may have completed an activity whose compensation event "
+        "does not exist in the target version.",
         FindingCode.NAME_CHANGED: "The name of the element changed.",
         FindingCode.NEW_BOUNDARY_EVENT: "A boundary event or event subprocess is new. Upgraded instances do "
         "not listen to it until they enter its host or scope again.",
         FindingCode.LISTENER_REMOVED: "A boundary event or event subprocess to which the instance listens "
         "does not exist in the target version.",
+        FindingCode.LISTENERS_MERGED: "Several boundary events or event subprocesses to which the instance "
+        "listens are mapped to one. All subscriptions stay, and each triggers it.",
+        FindingCode.LISTENER_MULTIPLIED: "The host of a boundary event is no longer multi-instance. Each of "
+        "its instances that still runs may listen on its own.",
         FindingCode.EVENT_DEFINITION_CHANGED: "The trigger has the same type, but another message, "
-        "signal, time or condition.",
+        "signal, time or condition. Or a receive task waits for a message that it did not have before.",
         FindingCode.PATH_BEHIND_CHANGED: "Elements upstream, which the instance may have passed, were "
         "removed or changed.",
         FindingCode.FORM_CHANGED: "The element has another form.",

@@ -12,6 +12,7 @@ from tests.support.process_shapes import (
     joined,
     nested,
     one_task,
+    waiting_for,
     with_boundary,
 )
 from uplift.domain.compatibility import Code
@@ -99,11 +100,11 @@ BREACHES = [
     ),
     Breach(
         must_have_an_exclusive_target,
-        with_boundary(message="M").boundary("second", on="task", message="N"),
-        with_boundary(message="M"),
+        a_process().catch("event", message="M").catch("second", message="N"),
+        waiting_for(message="M"),
         "event>event second>event",
         Code.TARGET_TAKEN,
-        "Expected boundary event 'event' to be the only element mapped to 'event', "
+        "Expected intermediate catch event 'event' to be the only element mapped to 'event', "
         "but 'second' is mapped to it as well.",
         holding="event>event",
     ),
@@ -251,10 +252,10 @@ def test_names_the_multi_instance_subprocess_around_the_target() -> None:
     ],
 )
 def test_names_the_first_others_that_share_a_target(others: list[str], listed: str) -> None:
-    events = with_boundary(message="M")
+    events = waiting_for(message="M")
     for other in others:
-        events.boundary(other, on="task", message="M")
-    pairs = Pairs(events.model(), with_boundary(message="M").model())
+        events.catch(other, message="M")
+    pairs = Pairs(events.model(), waiting_for(message="M").model())
     for source in ("event", *others):
         pairs.add(
             Pair(
@@ -270,6 +271,6 @@ def test_names_the_first_others_that_share_a_target(others: list[str], listed: s
 
     assert finding is not None
     assert finding.message == (
-        "Expected boundary event 'event' to be the only element mapped to 'event', "
+        "Expected intermediate catch event 'event' to be the only element mapped to 'event', "
         f"but {listed} mapped to it as well."
     )

@@ -1,0 +1,179 @@
+"""Provides linear-time searches in a graph: which origins lead to a point, and what every path passes."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+Point = TypeVar("Point", bound=Hashable)
+
+Successors = Mapping[Point, Sequence[Point]]
+"""The points to which each point leads directly."""
+
+
+def first_origins(
+    points: Iterable[Point],
+    successors: Successors[Point],
+    origins: Mapping[Point, Iterable[int]],
+    *,
+    limit: int,
+) -> dict[Point, tuple[int, ...]]:
+    """The lowest `limit` numbers of the origins that lead to each point, or are at it.
+
+    Without the limit, time and memory would grow with the square of the number of points. Each edge is
+    followed once: points that lead to each other share one set.
+    """
+    groups = list(connected_groups(points, successors))
+    group_of = {point: index for index, group in enumerate(groups) for point in group}
+    found: list[tuple[int, ...]] = [()] * len(groups)
+    for index in reversed(range(len(groups))):
+        own = [number for point in groups[index] for number in origins.get(point, ())]
+        numbers = found[index] = _lowest(found[index], own, limit)
+        if not numbers:
+            continue
+        for point in groups[index]:
+            for successor in successors.get(point, ()):
+                target = group_of[successor]
+                if target != index and found[target] != numbers:
+                    found[target] = _lowest(found[target], numbers, limit)
+    return {point: found[index] for point, index in group_of.items()}
+
+
+def connected_groups(points: Iterable[Point], successors: Successors[Point]) -> Iterator[list[Point]]:
+    """The points in groups whose points lead to each other, each group after all to which it leads.
+
+    Tarjan's algorithm for strongly connected components, without recursion: a chain of elements may be
+    longer than Python's recursion limit.
+    """
+    number: dict[Point, int] = {}
+    lowest: dict[Point, int] = {}
+    pending: list[Point] = []
+    for start in points:
+        if start in number:
+            continue
+        path = [_enter(start, successors, number, lowest, pending)]
+        while path:
+            point, candidates = path[-1]
+            for candidate in candidates:
+                if candidate not in number:
+                    path.append(_enter(candidate, successors, number, lowest, pending))
+                    break
+                # A point that is in a group already has no entry in `lowest`.
+                if candidate in lowest:
+                    lowest[point] = min(lowest[point], number[candidate])
+            else:
+                path.pop()
+                low = lowest[point]
+                if path:
+                    before = path[-1][0]
+                    lowest[before] = min(lowest[before], low)
+                if low == number[point]:
+                    yield _take_group(point, pending, lowest)
+
+
+def immediate_postdominators(
+    points: Iterable[Point], successors: Successors[Point]
+) -> dict[Point, Point | None]:
+    """The first point that every path from each point to an end passes, or None if there is none.
+
+    Edges that close a loop are ignored. In an acyclic graph, the immediate postdominator is the lowest common
+    ancestor of the successors in the tree of postdominators, which jump pointers find in logarithmic time
+    (Myers, "An applicative random-access stack", 1983).
+    """
+    tree = _Tree[Point]()
+    for point, following in _without_loops(points, successors):
+        tree.add(point, tree.common_ancestor(following))
+    return tree.parents
+
+
+def _enter(
+    point: Point,
+    successors: Successors[Point],
+    number: dict[Point, int],
+    lowest: dict[Point, int],
+    pending: list[Point],
+) -> tuple[Point, Iterator[Point]]:
+    number[point] = lowest[point] = len(number)
+    pending.append(point)
+    return point, iter(successors.get(point, ()))
+
+
+def _take_group(first: Point, pending: list[Point], lowest: dict[Point, int]) -> list[Point]:
+    group = [pending.pop()]
+    while group[-1] != first:
+        group.append(pending.pop())
+    for point in group:
+        del lowest[point]
+    return group
+
+
+def _lowest(before: tuple[int, ...], more: Sequence[int], limit: int) -> tuple[int, ...]:
+    if not more:
+        return before
+    return tuple(sorted({*before, *more})[:limit])
+
+
+def _without_loops(
+    points: Iterable[Point], successors: Successors[Point]
+) -> Iterator[tuple[Point, list[Point]]]:
+    """Each point after the points it leads to, with those; an edge back into the path is left out."""
+    following: defaultdict[Point, list[Point]] = defaultdict(list)
+    on_path: set[Point] = set()
+    done: set[Point] = set()
+    for start in points:
+        path = [] if start in done else [(start, iter(successors.get(start, ())))]
+        on_path.update(point for point, _ in path)
+        while path:
+            point, candidates = path[-1]
+            for candidate in candidates:
+                if candidate in on_path:
+                    continue
+                following[point].append(candidate)
+                if candidate not in done:
+                    path.append((candidate, iter(successors.get(candidate, ()))))
+                    on_path.add(candidate)
+                    break
+            else:
+                path.pop()
+                on_path.discard(point)
+                done.add(point)
+                yield point, following.pop(point, [])
+
+
+class _Tree(dict[Point | None, tuple[int, Point | None]]):
+    """A tree below None, with the depth of each point and a jump to one of its ancestors."""
+
+    def __init__(self) -> None:
+        super().__init__({None: (0, None)})
+        self.parents: dict[Point, Point | None] = {}
+
+    def add(self, point: Point, parent: Point | None) -> None:
+        depth, jump = self[parent]
+        jump_depth, jump_of_jump = self[jump]
+        is_as_far = depth - jump_depth == jump_depth - self[jump_of_jump][0]
+        self[point] = (depth + 1, jump_of_jump if is_as_far else parent)
+        self.parents[point] = parent
+
+    def common_ancestor(self, points: Sequence[Point]) -> Point | None:
+        """The lowest point that is each of the points or above it; None for no points."""
+        if not points:
+            return None
+        ancestor: Point | None = points[0]
+        for point in points[1:]:
+            ancestor = self._common(ancestor, point)
+        return ancestor
+
+    def _common(self, first: Point | None, second: Point | None) -> Point | None:
+        while first != second:
+            (first_depth, first_jump), (second_depth, second_jump) = self[first], self[second]
+            if first_depth > second_depth:
+                first = first_jump if self[first_jump][0] >= second_depth else self._parent(first)
+            elif second_depth > first_depth:
+                second = second_jump if self[second_jump][0] >= first_depth else self._parent(second)
+            elif first_jump != second_jump:
+                first, second = first_jump, second_jump
+            else:
+                first, second = self._parent(first), self._parent(second)
+        return first
+
+    def _parent(self, point: Point | None) -> Point | None:
+        return None if point is None else self.parents[point]
