@@ -39,6 +39,20 @@ class LimitSettings(BaseModel):
     max_head_seconds: Annotated[
         Seconds, Field(description="Longest time in which the head of a request may arrive, in seconds")
     ] = 20.0
+    max_send_seconds: Annotated[
+        Seconds,
+        Field(description="Longest time that a reply may wait for its client to read it, in seconds"),
+    ] = 60.0
+    max_connections: Annotated[
+        Count,
+        Field(
+            description="Maximum number of open client connections per gateway; "
+            "less if the limit of file descriptors is lower"
+        ),
+    ] = 2_000
+    max_connections_per_address: Annotated[
+        Count, Field(description="Maximum number of open client connections from one address")
+    ] = 500
     max_ids: Annotated[
         int, Field(ge=1, le=MAX_IDS, description="Maximum number of instance ids in one request")
     ] = DEFAULTS.max_ids

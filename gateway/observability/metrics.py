@@ -61,6 +61,11 @@ class Metrics:
             "uplift_http_request_seconds", "Seconds until the response started.", "route"
         )
         self._streams = self._gauge("uplift_open_streams", "Open WebSockets and event streams.", "kind")
+        self._refusals = self._counter(
+            "uplift_connections_refused", "Connections that the server refused or cut off.", "reason"
+        )
+        self._clients = self._gauge("uplift_client_connections", "Open client connections.")
+        self._clients_limit = self._gauge("uplift_client_connections_max", "Most open client connections.")
         self._outcomes = self._counter("uplift_outcomes", "Outcomes of upgrades, one per instance.", "kind")
         self._reasons = self._counter(
             "uplift_skips",
@@ -98,6 +103,14 @@ class Metrics:
 
     def stream_closed(self, kind: str) -> None:
         self._streams.labels(kind).dec()
+
+    def count_refusal(self, reason: str, count: int = 1) -> None:
+        """Count refused connections. A count of 0 creates the series of this reason."""
+        self._refusals.labels(reason).inc(count)
+
+    def set_clients(self, count: int, *, limit: int) -> None:
+        self._clients.set(count)
+        self._clients_limit.set(limit)
 
     def chunk_done(self, chunk: ChunkResult, duration: timedelta) -> None:
         """Count the outcomes of a chunk. Implements uplift.domain.use_cases.worker.OnChunk."""

@@ -5,8 +5,8 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 
-import uvicorn
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog import get_logger
@@ -17,8 +17,10 @@ from uplift.gateway.database import open_store
 from uplift.gateway.http.forwarded import Forwarded, TrustedProxies
 from uplift.gateway.http.security_headers import SecurityHeaders
 from uplift.gateway.observability.metrics import Metrics
+from uplift.gateway.observability.refusals import Refusals
 from uplift.gateway.observability.request_log import RequestLog
-from uplift.gateway.server.header_timeout import http_with_header_timeout
+from uplift.gateway.server.bounded_server import BoundedServer
+from uplift.gateway.server.bounds import Bounds, connections_within_descriptors
 from uplift.gateway.server.listener import listening, url_of
 from uplift.gateway.server.metrics_server import metrics_served
 from uplift.gateway.server.signals import stopped_by_signals
@@ -63,20 +65,21 @@ async def serve_store(
 ) -> None:
     """Serve an open store until a signal stops the program."""
     stopping = asyncio.Event()
-    config = uvicorn.Config(
-        served_app(store, settings, metrics, stopping),
-        http=http_with_header_timeout(settings.max_head_seconds),
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        proxy_headers=False,  # Forwarded reads them
-        server_header=False,
-        lifespan="on",
-        ws="websockets-sansio",
-        ws_max_size=settings.max_body_bytes,
-        timeout_graceful_shutdown=settings.stop_seconds,
+    app = served_app(store, settings, metrics, stopping)
+    await _Server(app, settings, metrics, on_ready, stopping).serve(list(listeners))
+
+
+def bounds_of(settings: Settings) -> Bounds:
+    """The bounds of the clients' connections."""
+    connections = connections_within_descriptors(settings.max_connections)
+    return Bounds(
+        connections=connections,
+        connections_per_address=min(settings.max_connections_per_address, connections),
+        head_seconds=settings.max_head_seconds,
+        message_seconds=settings.max_body_seconds,
+        message_bytes=settings.max_body_bytes,
+        send_seconds=settings.max_send_seconds,
     )
-    await _Server(config, on_ready, stopping).serve(list(listeners))
 
 
 def served_app(store: SqlStore, settings: Settings, metrics: Metrics, stopping: asyncio.Event) -> ASGIApp:
@@ -106,13 +109,25 @@ class _AnswerAtShutdown:
                     await response(scope, receive, send)
 
 
-class _Server(uvicorn.Server):
+class _Server(BoundedServer):
     """Reports its URL once it answers, and exits with code 0 when a signal stops it."""
 
     def __init__(
-        self, config: uvicorn.Config, on_ready: Callable[[str], None], stopping: asyncio.Event
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        metrics: Metrics,
+        on_ready: Callable[[str], None],
+        stopping: asyncio.Event,
     ) -> None:
-        super().__init__(config)
+        bounds = bounds_of(settings)
+        super().__init__(
+            app,
+            bounds,
+            Refusals(metrics),
+            stop_seconds=settings.stop_seconds,
+            on_count=partial(metrics.set_clients, limit=bounds.connections),
+        )
         self._on_ready = on_ready
         self._stopping = stopping
 

@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 
-import uvicorn
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_1_0_0
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -19,9 +18,22 @@ from structlog import get_logger
 from uplift.domain.model.upgrade import UpgradeState
 from uplift.gateway.http.health import TIMEOUT, health_routes
 from uplift.gateway.observability.metrics import Metrics
+from uplift.gateway.observability.refusals import Refusals
+from uplift.gateway.server.bounded_server import BoundedServer
+from uplift.gateway.server.bounds import Bounds
 from uplift.gateway.server.listener import listening, url_of
 from uplift.gateway.settings import Settings
 from uplift.storage.store import SqlStore
+
+BOUNDS = Bounds(
+    connections=32,
+    connections_per_address=32,
+    head_seconds=5,
+    message_seconds=5,
+    message_bytes=1,
+    send_seconds=10,
+)
+"""Few programs read metrics and probes. The API's server keeps the descriptors for them free."""
 
 
 @asynccontextmanager
@@ -37,17 +49,12 @@ async def metrics_served(
         return
     with listening(settings.metrics_host, settings.metrics_port, setting_prefix="metrics_") as listeners:
         server = _Server(
-            uvicorn.Config(
-                metrics_app(store, metrics),
-                log_config=None,
-                log_level="warning",
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                lifespan="off",
-                ws="none",
-                timeout_graceful_shutdown=1,
-            )
+            metrics_app(store, metrics),
+            BOUNDS,
+            Refusals(metrics),
+            stop_seconds=1,
+            websockets=False,
+            lifespan="off",
         )
         serving = asyncio.create_task(server.serve(list(listeners)))
         measuring = asyncio.create_task(metrics.measure_lag())
@@ -80,7 +87,7 @@ async def _queue_of(store: SqlStore) -> Mapping[UpgradeState, int] | None:
         return None
 
 
-class _Server(uvicorn.Server):
+class _Server(BoundedServer):
     """Leaves signals to the program that it is part of."""
 
     @contextmanager

@@ -37,6 +37,7 @@ from uplift.graphql_api.engine.limits import Limits
 from uplift.web.errors import HttpCode
 from uplift.web.incidents import log_outage
 from uplift.web.origins import Origins
+from uplift.web.websocket_extension import report_authenticated
 
 ContextFor = Callable[[Mapping[str, str]], Awaitable[object]]
 
@@ -74,18 +75,19 @@ class Sockets:
             return
         self._open += 1
         try:
-            await self._serve_accepted(socket)
+            await self._serve_accepted(socket, send)
         finally:
             self._open -= 1
 
-    async def _serve_accepted(self, socket: WebSocket) -> None:
+    async def _serve_accepted(self, socket: WebSocket, send: Send) -> None:
         if GRAPHQL_TRANSPORT_WS_PROTOCOL not in socket.scope["subprotocols"]:
             await socket.accept()
             await socket.close(4406, "Subprotocol not acceptable")
             return
         await socket.accept(GRAPHQL_TRANSPORT_WS_PROTOCOL)
         adapter = _Adapter(socket, self._limits.max_body_bytes)
-        session = _Session(self._operations, self._context_for, self._recheck, socket.headers)
+        report = partial(report_authenticated, socket.scope, send)
+        session = _Session(self._operations, self._context_for, self._recheck, report, socket.headers)
         # Typed as strawberry's own view and schema, of which the handler only calls on_ws_connect and stream.
         handler = _Handler(
             view=cast("Any", session),
@@ -114,11 +116,13 @@ class _Session:
         operations: Operations,
         context_for: ContextFor,
         recheck: ContextFor,
+        report: Callable[[], Awaitable[None]],
         handshake: Mapping[str, str],
     ) -> None:
         self._operations = operations
         self._context_for = context_for
         self._recheck = recheck
+        self._report = report
         self._headers = dict(handshake)
 
     async def on_ws_connect(self, init: dict[str, Any]) -> object:
@@ -131,6 +135,7 @@ class _Session:
             await self._context_for(self._headers)
         except (Unauthenticated, Forbidden):
             raise ConnectionRejectionError from None
+        await self._report()
         return UNSET
 
     async def stream(

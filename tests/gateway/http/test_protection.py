@@ -11,7 +11,7 @@ from tests.gateway.served_world import REST, bearing
 from uplift.domain import Role
 from uplift.gateway.auth.keys import create_key
 from uplift.gateway.http.security_headers import HEADERS
-from uplift.gateway.server.header_timeout import MAX_HEAD_BYTES
+from uplift.gateway.server.bounds import MAX_HEAD_BYTES
 from uplift.storage.repositories.api_keys import SqlKeys
 
 POLICY = "default-src 'none'; frame-ancestors 'none'"
@@ -120,7 +120,7 @@ def test_a_head_that_grows_without_end_is_cut_off(served: tuple[str, str]) -> No
     more = b"x" * MAX_HEAD_BYTES
     said = _sent(served[0], b"GET / HTTP/1.1\r\nHost: x\r\nA: ", more)
     assert said.startswith(b"HTTP/1.1 431 ")
-    assert b"Expected a head of at most 65,536 bytes." in said
+    assert b"Expected a head of at most 32,768 bytes and 128 headers." in said
 
 
 @pytest.mark.parametrize("path", ["/graphql", REST])

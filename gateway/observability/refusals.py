@@ -1,0 +1,53 @@
+"""Counts and logs the connections that the server refuses or cuts off."""
+
+from enum import StrEnum
+
+from structlog import get_logger
+
+from uplift.gateway.observability.metrics import Metrics
+
+LOG_INTERVAL = 10.0
+"""Seconds between two log lines with the same reason: many refusals must not fill the log."""
+
+
+class Refusal(StrEnum):
+    """Why the server refuses or cuts off a connection."""
+
+    SERVER_FULL = "server_full"
+    ADDRESS_FULL = "address_full"
+    HEAD_TOO_SLOW = "head_too_slow"
+    HEAD_TOO_LARGE = "head_too_large"
+    BAD_REQUEST = "bad_request"
+    BODY_FRAMING = "body_framing"
+    SLOW_READER = "slow_reader"
+    SOCKET_BYTES = "socket_bytes"
+    SOCKET_FLOOD = "socket_flood"
+    SOCKET_SILENT = "socket_silent"
+
+
+class Refusals:
+    """The refusals of one server, as a metric and in the log."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._silent_until: dict[Refusal, float] = {}
+        self._unlogged: dict[Refusal, int] = {}
+        for reason in Refusal:
+            metrics.count_refusal(reason, 0)
+
+    def note(self, reason: Refusal, why: str, *, client: str | None, now: float) -> None:
+        """Count a refusal. Logs it too, unless a line with this reason is younger than LOG_INTERVAL."""
+        self._metrics.count_refusal(reason)
+        if now < self._silent_until.get(reason, 0.0):
+            self._unlogged[reason] = self._unlogged.get(reason, 0) + 1
+            return
+        self._silent_until[reason] = now + LOG_INTERVAL
+        get_logger().warning("connection refused", reason=reason, why=why, client=client)
+
+    def log_rest(self, now: float) -> None:
+        """Log how many refusals `note` did not log, once their interval is over."""
+        for reason, count in list(self._unlogged.items()):
+            if now >= self._silent_until[reason]:
+                del self._unlogged[reason]
+                self._silent_until[reason] = now + LOG_INTERVAL
+                get_logger().warning("more connections refused", reason=reason, count=count)

@@ -1,0 +1,240 @@
+"""One client connection: reads in bounded pieces, writes no faster than its client reads, and closes."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Protocol, cast
+
+import uvicorn
+from uvicorn.server import ServerState
+
+from uplift.gateway.observability.refusals import Refusal
+from uplift.gateway.server.bounds import CLOSE_SECONDS, READ_BYTES, WRITE_BUFFER_BYTES
+from uplift.gateway.server.connections import Connections
+from uplift.gateway.server.response_head import plain_response
+
+Address = tuple[str, int] | None
+
+
+class Handler(Protocol):
+    """What a connection speaks: HTTP, or WebSocket after an upgrade."""
+
+    read_bytes: int
+
+    def received(self, data: memoryview) -> None:
+        """Handle bytes. They are valid during this call only."""
+
+    def lost(self) -> None:
+        """The connection is closed."""
+
+    def check(self, now: float) -> None:
+        """End the connection if its client is too slow."""
+
+    def shutdown(self) -> None:
+        """End the connection when its current response is complete."""
+
+
+class Connection(asyncio.BufferedProtocol):
+    """A client connection, made for each by `uvicorn.Server`."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        first_handler: Callable[["Connection"], Handler],
+    ) -> None:
+        self.connections = connections
+        self.bounds = connections.bounds
+        self.config = config
+        self.server_state = server_state
+        self.app_state = app_state
+        self.loop = asyncio.get_running_loop()
+        self.client: Address = None
+        self.server: Address = None
+        self.gone = False
+        """Nobody reads or writes here any longer."""
+        self._first_handler = first_handler
+        self._handler: Handler | None = None
+        self._transport: asyncio.Transport
+        self._buffer = memoryview(_BUFFER)
+        self._ends_at: float | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._paused_at: float | None = None
+        self._waited = 0.0
+        self._streams = False
+
+    # asyncio.BufferedProtocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        self.client = _address(transport.get_extra_info("peername"))
+        self.server = _address(transport.get_extra_info("sockname"))
+        # uvicorn asks these to shut down, and waits for them. It knows its own classes only.
+        self.server_state.connections.add(self)  # type: ignore[arg-type]
+        refused = self.connections.admit(self, self.client[0] if self.client else None)
+        if refused:
+            self.note(*refused)
+            self._transport.write(plain_response(503, "The server has too many connections; try later."))
+            self._end(CLOSE_SECONDS)
+            self._transport.close()
+        else:
+            self._handler = self._first_handler(self)
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  # asyncio names it
+        """The buffer to read into. All connections share it: a read is handled before the next one begins."""
+        return self._buffer[: self._handler.read_bytes if self._handler else READ_BYTES]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if self._handler:
+            self._handler.received(self._buffer[:nbytes])
+
+    def eof_received(self) -> None:
+        """A client that closes its side is gone: returning None makes the transport close the other side."""
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio names it
+        self.gone = True
+        self.connections.remove(self)
+        self.server_state.connections.discard(self)
+        self._paused_at = None
+        self._writable.set()
+        handler, self._handler = self._handler, None
+        if handler:
+            handler.lost()
+
+    def pause_writing(self) -> None:
+        self._paused_at = self.loop.time()
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        if self._paused_at is not None and not self._streams:
+            self._waited += self.loop.time() - self._paused_at
+        self._paused_at = None
+        self._writable.set()
+
+    # for handlers
+
+    def switch(self, handler: Handler) -> None:
+        """Let another handler speak from now on."""
+        self._handler = handler
+
+    def pause_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if not self.gone:
+            self._transport.resume_reading()
+
+    def begin_response(self, *, streams: bool) -> None:
+        """Start to count the seconds that the client keeps this response waiting.
+
+        One that streams has no known end, so each of its pieces has the time of a whole response.
+        """
+        self._waited, self._streams = 0.0, streams
+
+    def write(self, data: bytes) -> None:
+        """Write without waiting."""
+        if not self.gone:
+            self._transport.write(data)
+
+    async def write_slowly(self, data: bytes) -> None:
+        """Write in pieces, each once the client has read most of what was written before."""
+        rest = memoryview(data)
+        while rest and not self.gone:
+            await self.writable()
+            self._transport.write(rest[:WRITE_BUFFER_BYTES])
+            rest = rest[WRITE_BUFFER_BYTES:]
+
+    async def writable(self) -> None:
+        """Wait until the client has read most of what was written."""
+        if self._paused_at is not None:
+            await self._writable.wait()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the client has not read most of what was written."""
+        return self._paused_at is not None
+
+    def close(self) -> None:
+        """Send what is buffered, then close."""
+        self._end(CLOSE_SECONDS)
+        self._transport.close()
+
+    def close_unread(self) -> None:
+        """Send what is buffered, then close, although the client may still be sending.
+
+        It drops what arrives until the client closes its side, or a time has passed: closing at once would
+        reset the connection, and the client could lose the response.
+        """
+        if self.gone or self._ends_at is not None:
+            return
+        self._end(CLOSE_SECONDS)
+        if self._handler:
+            self._handler.lost()
+        self._handler = None
+        self.resume_reading()
+        self._transport.write_eof()
+
+    def close_within(self, seconds: float) -> None:
+        """Close in this time, unless the handler does earlier."""
+        self._end(seconds)
+
+    def refuse(self, reason: Refusal, status: int, message: str) -> None:
+        """Answer with this status and close."""
+        self.note(reason, message)
+        self.write(plain_response(status, message))
+        self.close_unread()
+
+    def cut_off(self, reason: Refusal, message: str) -> None:
+        """Close, and drop what is not sent."""
+        self.note(reason, message)
+        self.abort()
+
+    # for the watch and the server
+
+    def check(self, now: float) -> None:
+        if self._paused_at is not None and self._waited + now - self._paused_at > self.bounds.send_seconds:
+            self.cut_off(
+                Refusal.SLOW_READER,
+                f"Expected the client to read within {self.bounds.send_seconds:g} seconds, but it did not.",
+            )
+        elif self._ends_at is not None:
+            # A response that is written but not read has its own time, above or here.
+            unsent = self._transport.get_write_buffer_size() > 0
+            if now >= self._ends_at + (self.bounds.send_seconds if unsent else 0.0):
+                if unsent:
+                    self.note(
+                        Refusal.SLOW_READER, "Expected the client to read the response, but it did not."
+                    )
+                self.abort()
+        elif self._handler:
+            self._handler.check(now)
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def shutdown(self) -> None:
+        """Called by uvicorn when the server stops."""
+        if self._handler:
+            self._handler.shutdown()
+        elif not self.gone:
+            self._transport.close()
+
+    def _end(self, seconds: float) -> None:
+        if self._ends_at is None:
+            self._ends_at = self.loop.time() + seconds
+
+    def note(self, reason: Refusal, message: str) -> None:
+        """Count and log a refusal."""
+        host = self.client[0] if self.client else None
+        self.connections.refusals.note(reason, message, client=host, now=self.loop.time())
+
+
+_BUFFER = bytearray(READ_BYTES)
+
+
+def _address(name: object) -> Address:
+    """The host and port of a socket's name; None for other kinds of sockets."""
+    return (str(name[0]), int(name[1])) if isinstance(name, tuple) else None

@@ -1,0 +1,96 @@
+"""The open connections of a server: bounds their number, and looks regularly at each for exceeded times."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from ipaddress import IPv6Address, ip_address
+from typing import Protocol
+
+from structlog import get_logger
+
+from uplift.gateway.observability.refusals import Refusal, Refusals
+from uplift.gateway.server.bounds import WATCH_SECONDS, Bounds
+
+
+class Watched(Protocol):
+    """A connection, as the watch sees it."""
+
+    def check(self, now: float) -> None:
+        """End the connection if it has exceeded a time."""
+
+    def abort(self) -> None:
+        """Close the connection and drop what is not sent."""
+
+
+class Connections:
+    """The open connections of one server.
+
+    One task checks all of them. So a connection cannot lack a timer, and nothing that a client sends stops
+    one; a request costs no timer either.
+    """
+
+    def __init__(
+        self, bounds: Bounds, refusals: Refusals, on_count: Callable[[int], None] = lambda _: None
+    ) -> None:
+        self.bounds = bounds
+        self.refusals = refusals
+        self.socket_bytes = 0
+        """Bytes of unread and unfinished messages of all WebSockets."""
+        self._on_count = on_count
+        self._open: dict[Watched, str] = {}
+        self._by_network: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def admit(self, connection: Watched, host: str | None) -> tuple[Refusal, str] | None:
+        """Register a connection from this host. Returns the reason and a sentence when it is refused."""
+        network = network_of(host)
+        if len(self._open) >= self.bounds.connections:
+            return Refusal.SERVER_FULL, (
+                f"Expected at most {self.bounds.connections:,} connections "
+                "(UPLIFT_MAX_CONNECTIONS, and the limit of file descriptors), but got another."
+            )
+        if self._by_network[network] >= self.bounds.connections_per_address:
+            return Refusal.ADDRESS_FULL, (
+                f"Expected at most {self.bounds.connections_per_address:,} connections from one address "
+                "(UPLIFT_MAX_CONNECTIONS_PER_ADDRESS), but got another."
+            )
+        self._open[connection] = network
+        self._by_network[network] += 1
+        return None
+
+    def remove(self, connection: Watched) -> None:
+        """Remove a connection, if it is registered."""
+        network = self._open.pop(connection, None)
+        if network is not None:
+            self._by_network[network] -= 1
+            if not self._by_network[network]:
+                del self._by_network[network]
+
+    async def watch(self) -> None:
+        """Check all connections at regular intervals, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            now = loop.time()
+            for connection in list(self._open):
+                try:
+                    connection.check(now)
+                except Exception:  # one connection must not end the watch over the others
+                    get_logger().exception("a connection could not be checked")
+                    connection.abort()
+            self.refusals.log_rest(now)
+            self._on_count(len(self._open))
+
+
+def network_of(host: str | None) -> str:
+    """The address to count by. One IPv6 client has a whole /64, so its addresses count as one."""
+    try:
+        address = ip_address((host or "").partition("%")[0])
+    except ValueError:
+        return host or ""
+    if isinstance(address, IPv6Address):
+        mapped = address.ipv4_mapped
+        return str(mapped) if mapped else address.exploded[:19]
+    return str(address)
