@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,6 +25,8 @@ from tests.gateway.gateway_world import (
     with_store,
 )
 from tests.support.project import DOCS
+from uplift.gateway.server.bounds import connections_within_descriptors
+from uplift.gateway.settings import Settings
 from uplift.storage.postgres.engines import MAX_CONNECTIONS
 from uplift.storage.sqlite.backend import MAX_READERS
 from uplift.testing.builders import an_id
@@ -61,6 +64,18 @@ def base_of(sample: str) -> str:
 
 def metrics_url(program: Program) -> str:
     return program.wait_for(r"Metrics are at (http://\S+/metrics), without an API key\.")
+
+
+def address_of(url: str) -> tuple[str, int]:
+    host, _, port = url.removeprefix("http://").partition(":")
+    return host, int(port)
+
+
+def raw(url: str, request: bytes) -> None:
+    with socket.create_connection(address_of(url)) as connection:
+        connection.sendall(request)
+        while connection.recv(65_536):
+            pass
 
 
 def test_every_documented_metric_moves_when_its_thing_happens(folder: Path, database: Place) -> None:
@@ -121,6 +136,16 @@ def test_every_documented_metric_moves_when_its_thing_happens(folder: Path, data
             lambda: httpx2.put(f"{url}/{key}"),
             **{named("uplift_http_requests_total", route="OTHER", method="OTHER", status="404"): 1},
         )
+        moved(
+            lambda: raw(url, b"GET / HTTP/1.1\r\n\r\n"),
+            **{named("uplift_connections_refused_total", reason="bad_request"): 1},
+        )
+        until(lambda: scraped(metrics)["uplift_client_connections"] == 0)
+        with socket.create_connection(address_of(url)):
+            until(lambda: scraped(metrics)["uplift_client_connections"] == 1)
+        limit = connections_within_descriptors(Settings().max_connections)
+        assert scraped(metrics)["uplift_client_connections_max"] == limit
+        seen |= {"uplift_client_connections", "uplift_client_connections_max"}
         moved(lambda: None, uplift_event_loop_lag_seconds_count=1)
 
         address = url.replace("http", "ws") + "/graphql"
