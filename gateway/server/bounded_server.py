@@ -33,6 +33,7 @@ class BoundedServer(uvicorn.Server):
         stop_seconds: int,
         websockets: bool = True,
         lifespan: Literal["on", "off"] = "on",
+        is_proxy: Callable[[str], bool] = lambda _: False,
         on_count: Callable[[int], None] = lambda _: None,
     ) -> None:
         super().__init__(
@@ -50,7 +51,7 @@ class BoundedServer(uvicorn.Server):
                 timeout_graceful_shutdown=stop_seconds,
             )
         )
-        self._connections = Connections(bounds, refusals, on_count)
+        self._connections = Connections(bounds, refusals, is_proxy=is_proxy, on_count=on_count)
         self._websockets = websockets
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:

@@ -25,17 +25,23 @@ class Watched(Protocol):
 class Connections:
     """The open connections of one server.
 
-    One task checks all of them. So a connection cannot lack a timer, and nothing that a client sends stops
-    one; a request costs no timer either.
+    `is_proxy` says whether a host may open as many as the server accepts. One task checks all connections: so
+    none lacks a timer, nothing that a client sends stops one, and a request costs no timer.
     """
 
     def __init__(
-        self, bounds: Bounds, refusals: Refusals, on_count: Callable[[int], None] = lambda _: None
+        self,
+        bounds: Bounds,
+        refusals: Refusals,
+        *,
+        is_proxy: Callable[[str], bool] = lambda _: False,
+        on_count: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.bounds = bounds
         self.refusals = refusals
         self.socket_bytes = 0
         """Bytes of unread and unfinished messages of all WebSockets."""
+        self._is_proxy = is_proxy
         self._on_count = on_count
         self._open: dict[Watched, str] = {}
         self._by_network: Counter[str] = Counter()
@@ -45,13 +51,14 @@ class Connections:
 
     def admit(self, connection: Watched, host: str | None) -> tuple[Refusal, str] | None:
         """Register a connection from this host. Returns the reason and a sentence when it is refused."""
-        network = network_of(host)
+        # A trusted proxy connects for many clients.
+        network = "" if host is None or self._is_proxy(host) else network_of(host)
         if len(self._open) >= self.bounds.connections:
             return Refusal.SERVER_FULL, (
                 f"Expected at most {self.bounds.connections:,} connections "
                 "(UPLIFT_MAX_CONNECTIONS, and the limit of file descriptors), but got another."
             )
-        if self._by_network[network] >= self.bounds.connections_per_address:
+        if network and self._by_network[network] >= self.bounds.connections_per_address:
             return Refusal.ADDRESS_FULL, (
                 f"Expected at most {self.bounds.connections_per_address:,} connections from one address "
                 "(UPLIFT_MAX_CONNECTIONS_PER_ADDRESS), but got another."
@@ -84,12 +91,12 @@ class Connections:
             self._on_count(len(self._open))
 
 
-def network_of(host: str | None) -> str:
+def network_of(host: str) -> str:
     """The address to count by. One IPv6 client has a whole /64, so its addresses count as one."""
     try:
-        address = ip_address((host or "").partition("%")[0])
+        address = ip_address(host.partition("%")[0])
     except ValueError:
-        return host or ""
+        return host
     if isinstance(address, IPv6Address):
         mapped = address.ipv4_mapped
         return str(mapped) if mapped else address.exploded[:19]

@@ -152,7 +152,6 @@ class HttpHandler:
         self._ended_in_read = True
 
     def _scope(self, head: RequestHead, target: Target, *, version: str, method: bytes) -> Scope:
-        root_path = self._connection.config.root_path
         return {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -161,9 +160,9 @@ class HttpHandler:
             "client": self._connection.client,
             "scheme": "http",
             "method": method.decode("ascii"),
-            "root_path": root_path,
-            "path": root_path + target.path,
-            "raw_path": root_path.encode("ascii") + target.raw_path,
+            "root_path": "",
+            "path": target.path,
+            "raw_path": target.raw_path,
             "query_string": target.query,
             "headers": head.headers,
             "state": self._connection.app_state.copy(),

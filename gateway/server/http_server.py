@@ -126,6 +126,7 @@ class _Server(BoundedServer):
             bounds,
             Refusals(metrics),
             stop_seconds=settings.stop_seconds,
+            is_proxy=TrustedProxies(settings.trusted_proxies).__contains__,
             on_count=partial(metrics.set_clients, limit=bounds.connections),
         )
         self._on_ready = on_ready
