@@ -9,6 +9,7 @@ from uplift.domain.bpmn.model import (
     ProcessModel,
     Trigger,
     TriggerKind,
+    Wait,
     build_model,
 )
 from uplift.domain.bpmn.reader import read_model
@@ -23,6 +24,7 @@ __all__ = [
     "ProcessModel",
     "Trigger",
     "TriggerKind",
+    "Wait",
     "build_model",
     "decode_document",
     "encode_document",

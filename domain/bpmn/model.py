@@ -68,6 +68,17 @@ class MultiInstance(StrEnum):
     PARALLEL = "parallel"
 
 
+class Wait(StrEnum):
+    """Where an engine lets an instance wait because of a vendor's extension."""
+
+    BEFORE = "before"
+    """In a job before the element runs (an asynchronous continuation)."""
+    AFTER = "after"
+    """In a job after the element has run."""
+    WORKER = "worker"
+    """For a worker that runs a throw event."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
     """What an event or a receive task waits for or throws.
@@ -97,8 +108,10 @@ class Element:
     `scope` is the id of the subprocess around it (None if the process itself is the scope). For a boundary
     event, `host` is the id of the activity it is attached to, and `handler` that of the associated
     compensation handler. `interrupting` applies to boundary events and start events of event subprocesses.
-    `is_for_compensation` marks an activity that only runs as a compensation handler. `incoming` and
-    `outgoing` are the ids of sequence flows, sorted.
+    `is_for_compensation` marks an activity that only runs as a compensation handler. `form` and
+    `implementation` describe in one text which form is shown and what runs the element, with versions.
+    `is_camunda_user_task` marks a user task that Camunda 8 manages itself (`zeebe:userTask`), not by a job.
+    `incoming` and `outgoing` are the ids of sequence flows, sorted.
     """
 
     id: str
@@ -112,7 +125,10 @@ class Element:
     handler: str | None = None
     is_for_compensation: bool = False
     called_process: str | None = None
-    form_key: str | None = None
+    form: str | None = None
+    implementation: str | None = None
+    is_camunda_user_task: bool = False
+    waits: frozenset[Wait] = frozenset()
     incoming: tuple[str, ...] = ()
     outgoing: tuple[str, ...] = ()
 

@@ -1,7 +1,6 @@
 """Reads one process of a BPMN 2.0 document into a `ProcessModel`.
 
-The reader accepts any namespace prefix. It ignores the extensions of vendors, except the form keys of
-Camunda, Flowable and Activiti.
+The reader accepts any namespace prefix. Of the extensions of vendors it reads those in `vendors`.
 """
 
 from collections import defaultdict
@@ -10,21 +9,12 @@ from dataclasses import dataclass
 
 from uplift.domain.bpmn.choice import choose_process
 from uplift.domain.bpmn.events import Definitions, local_name, read_definitions, read_trigger
+from uplift.domain.bpmn.extensions import read_extensions
 from uplift.domain.bpmn.model import Element, ElementKind, Flow, MultiInstance, ProcessModel, build_model
 from uplift.domain.bpmn.naming import name_flow_nodes, name_flows, name_processes
 from uplift.domain.bpmn.nodes import flow_nodes, nodes_named
 from uplift.domain.bpmn.tree import DEFAULT_LIMITS, DocumentLimits, Node, read_tree
 from uplift.domain.bpmn.validation import require_references, require_unique_ids
-
-_FORM_KEYS = tuple(
-    f"{{{namespace}}}{name}"
-    for namespace in (
-        "http://camunda.org/schema/1.0/bpmn",
-        "http://flowable.org/bpmn",
-        "http://activiti.org/bpmn",
-    )
-    for name in ("formKey", "formRef")
-)
 
 
 def read_model(
@@ -109,6 +99,7 @@ def _handlers(process: Node) -> dict[str, str]:
 
 def _element(node: Node, kind: ElementKind, scope: str | None, connections: _Connections) -> Element:
     element_id = str(node.id)
+    extensions = read_extensions(node, kind)
     return Element(
         id=element_id,
         kind=kind,
@@ -120,8 +111,11 @@ def _element(node: Node, kind: ElementKind, scope: str | None, connections: _Con
         interrupting=_interrupting(node, kind),
         handler=connections.handlers.get(element_id),
         is_for_compensation=node.is_true("isForCompensation"),
-        called_process=node.attributes.get("calledElement") or None,
-        form_key=_form_key(node),
+        called_process=extensions.called_process,
+        form=extensions.form,
+        implementation=extensions.implementation,
+        is_camunda_user_task=extensions.is_camunda_user_task,
+        waits=extensions.waits,
         incoming=tuple(sorted(connections.incoming.get(element_id, ()))),
         outgoing=tuple(sorted(connections.outgoing.get(element_id, ()))),
     )
@@ -138,10 +132,3 @@ def _multi_instance(node: Node) -> MultiInstance | None:
 def _interrupting(node: Node, kind: ElementKind) -> bool:
     attribute = "cancelActivity" if kind is ElementKind.BOUNDARY_EVENT else "isInterrupting"
     return node.is_true(attribute, default=True)
-
-
-def _form_key(node: Node) -> str | None:
-    for name in _FORM_KEYS:
-        if node.attributes.get(name):
-            return node.attributes[name]
-    return None

@@ -13,6 +13,8 @@ class Aspect(StrEnum):
 
     NAME = "name"
     FORM = "form"
+    IMPLEMENTATION = "implementation"
+    WAITS = "waits"
     KIND = "kind"
     TRIGGER = "trigger"
     EVENT_DEFINITION = "event definition"
@@ -23,8 +25,8 @@ class Aspect(StrEnum):
     SCOPE = "scope"
 
 
-_COSMETIC = frozenset({Aspect.NAME, Aspect.FORM})
-"""Aspects that do not affect how the process runs."""
+_COSMETIC = frozenset({Aspect.NAME, Aspect.FORM, Aspect.WAITS})
+"""Aspects that do not affect what the process does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +88,9 @@ def _counterpart(element: str, pairs: Pairs) -> str | None:
 def _aspects(before: Element, after: Element, counterparts: dict[str, str]) -> Iterator[Aspect]:
     for aspect, source_value, target_value in (
         (Aspect.NAME, before.name, after.name),
-        (Aspect.FORM, before.form_key, after.form_key),
+        (Aspect.FORM, before.form, after.form),
+        (Aspect.IMPLEMENTATION, _runs_by(before), _runs_by(after)),
+        (Aspect.WAITS, before.waits, after.waits),
         (Aspect.KIND, before.kind, after.kind),
         (Aspect.TRIGGER, before.trigger_kind, after.trigger_kind),
         (Aspect.INTERRUPTING, before.interrupting, after.interrupting),
@@ -99,6 +103,10 @@ def _aspects(before: Element, after: Element, counterparts: dict[str, str]) -> I
             yield aspect
     if before.trigger_kind is after.trigger_kind and before.trigger != after.trigger:
         yield Aspect.EVENT_DEFINITION
+
+
+def _runs_by(element: Element) -> tuple[str | None, bool]:
+    return element.implementation, element.is_camunda_user_task
 
 
 def _counterpart_id(element: str | None, counterparts: dict[str, str]) -> str | None:

@@ -56,8 +56,11 @@ def must_be_mapped_once(pair: Pair, pairs: Pairs) -> Finding | None:
 def must_keep_its_kind(pair: Pair, _: Pairs) -> Finding | None:
     """The target has the kind of the source, or both are subprocesses.
 
-    Source: Camunda 7, SameBehaviorInstructionValidator.
+    Source: Camunda 7, SameBehaviorInstructionValidator; for user tasks that become jobs, Camunda 8,
+    ProcessInstanceMigrationPreconditions.
     """
+    if pair.source.is_camunda_user_task and pair.target.kind is ElementKind.USER_TASK:
+        return _kept_by_the_engine(pair)
     kinds = {pair.source.kind, pair.target.kind}
     if len(kinds) == 1 or kinds <= _INTERCHANGEABLE:
         return None
@@ -297,6 +300,16 @@ def _broken(pair: Pair, code: Code, expectation: str) -> Finding:
         target=pair.target.id,
         name=pair.source.name,
         message=f"Expected {describe(pair.source)} {expectation}.",
+    )
+
+
+def _kept_by_the_engine(pair: Pair) -> Finding | None:
+    if pair.target.is_camunda_user_task:
+        return None
+    return _broken(
+        pair,
+        Code.TYPE_CHANGED,
+        "to stay a Camunda user task (zeebe:userTask), but in the target version a job runs it",
     )
 
 

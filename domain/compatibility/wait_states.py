@@ -44,9 +44,12 @@ SupportedPassiveEventTriggerActivityValidator."""
 def is_wait_state(element: Element, model: ProcessModel) -> bool:
     """Whether an instance can wait or listen at the element (NOT_A_WAIT_STATE in rules.md#the-pair).
 
-    Differs from Camunda 7's SupportedActivityValidator: every kind of task counts, because a model does not
-    say at which tasks an engine waits.
+    As in Camunda 7's SupportedActivityValidator, each element counts at which a vendor's extension lets an
+    instance wait. Unlike there, every kind of task counts, because a model does not say at which tasks an
+    engine waits.
     """
+    if element.waits:
+        return True
     if element.kind is ElementKind.START_EVENT:
         return starts_event_subprocess(element, model)
     if element.kind is ElementKind.INTERMEDIATE_CATCH_EVENT:
@@ -61,13 +64,13 @@ def is_position_element(element: Element, model: ProcessModel) -> bool:
     one; in an ad-hoc subprocess also before any element inside starts. A boundary event and the start event
     of an event subprocess only listen. A compensation handler without a boundary event never starts.
     """
-    if element.kind in JOINING_GATEWAYS:
+    if element.kind in JOINING_GATEWAYS and not element.waits:
         return len(element.incoming) > 1
     if is_listener(element, model) or not is_wait_state(element, model):
         return False
     if element.is_for_compensation and element.id not in model.handlers:
         return False
-    if element.is_scope and element.kind is not ElementKind.AD_HOC_SUB_PROCESS:
+    if element.is_scope and element.kind is not ElementKind.AD_HOC_SUB_PROCESS and not element.waits:
         return not _has_position_inside(element, model)
     return True
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import chain, islice
 
-from uplift.domain.bpmn.model import Element, ElementKind, Trigger, TriggerKind
+from uplift.domain.bpmn.model import Element, ElementKind, Trigger, TriggerKind, Wait
 from uplift.domain.compatibility.changes import Changes
 from uplift.domain.compatibility.finding import (
     MAX_NAMES,
@@ -31,6 +31,8 @@ def find_warnings(pairs: Pairs, changes: Changes) -> Iterator[Finding]:
     for pair in pairs:
         yield from name_changed(pair)
         yield from form_changed(pair)
+        yield from implementation_changed(pair)
+        yield from wait_removed(pair)
         yield from event_definition_changed(pair)
         yield from message_added(pair)
         yield from listener_multiplied(pair, pairs)
@@ -48,12 +50,42 @@ def name_changed(pair: Pair) -> Iterator[Finding]:
 
 def form_changed(pair: Pair) -> Iterator[Finding]:
     """The element has another form."""
-    if pair.source.form_key != pair.target.form_key:
+    if pair.source.form != pair.target.form:
         yield _warning(
             Code.FORM_CHANGED,
             pair,
             f"has {_form(pair.target)} instead of {_form(pair.source)}",
         )
+
+
+def implementation_changed(pair: Pair) -> Iterator[Finding]:
+    """The element is run by another class, job type, topic, script, decision or version of a called process.
+
+    What an engine has created already keeps the old one: a job in Camunda 8, an external task in Camunda 7,
+    and a called instance in both. A user task that Camunda 8 is to manage itself, and not by a job any more,
+    is migrated by Camunda 8.9 and newer.
+    """
+    before, after = pair.source, pair.target
+    if before.implementation != after.implementation:
+        fact = f"has {_implementation(after)} instead of {_implementation(before)}"
+        consequence = "; a job, external task or called instance that exists already keeps the old one"
+        yield _warning(Code.IMPLEMENTATION_CHANGED, pair, fact + consequence)
+    if after.is_camunda_user_task and not before.is_camunda_user_task:
+        fact = "is a Camunda user task in the target version, but a job before, which Camunda 8.9 can migrate"
+        yield _warning(Code.IMPLEMENTATION_CHANGED, pair, fact)
+
+
+def wait_removed(pair: Pair) -> Iterator[Finding]:
+    """An instance could wait before or after the element in a job, and no longer can in the target version.
+
+    A position does not say whether an instance waits before, at or after an element. Camunda 7 refuses those
+    that wait in such a job (AsyncMigrationValidator), and migrates the others.
+    """
+    removed = pair.source.waits - pair.target.waits - {Wait.WORKER}
+    if removed:
+        places = " or ".join(sorted(removed, reverse=True))
+        fact = f"no longer waits in a job {places} it in the target version"
+        yield _warning(Code.WAIT_REMOVED, pair, f"{fact}: an instance in such a job cannot go on")
 
 
 def event_definition_changed(pair: Pair) -> Iterator[Finding]:
@@ -231,7 +263,13 @@ def _new_name(element: Element) -> str:
 
 
 def _form(element: Element) -> str:
-    return "no form" if element.form_key is None else f"form {quoted(element.form_key)}"
+    return "no form" if element.form is None else f"form {quoted(element.form)}"
+
+
+def _implementation(element: Element) -> str:
+    if element.implementation is None:
+        return "no implementation"
+    return f"implementation {quoted(element.implementation)}"
 
 
 def _awaited(trigger: Trigger) -> str:

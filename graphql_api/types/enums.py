@@ -169,6 +169,10 @@ _describe(
         FindingCode.PATH_BEHIND_CHANGED: "Elements upstream, which the instance may have passed, were "
         "removed or changed.",
         FindingCode.FORM_CHANGED: "The element has another form.",
+        FindingCode.IMPLEMENTATION_CHANGED: "Another class, job type, topic, script, decision or version of "
+        "a called process runs the element.",
+        FindingCode.WAIT_REMOVED: "The element is no longer asynchronous: an instance in a job before or "
+        "after it cannot go on.",
         FindingCode.NO_MODEL: "One of the versions has no BPMN model, so nothing was compared.",
     },
     name="FindingCode",
@@ -179,6 +183,8 @@ _describe(
     {
         ChangedAspect.NAME: "The name.",
         ChangedAspect.FORM: "The form.",
+        ChangedAspect.IMPLEMENTATION: "What runs the element.",
+        ChangedAspect.WAITS: "Whether an instance can wait before or after the element, or for a worker.",
         ChangedAspect.KIND: "The type of element.",
         ChangedAspect.TRIGGER: "The type of an event's trigger.",
         ChangedAspect.EVENT_DEFINITION: "The message, signal, time or condition of the trigger.",

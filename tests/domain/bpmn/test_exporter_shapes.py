@@ -17,7 +17,7 @@ def test_reads_the_shape_of_camunda_modeler() -> None:
 
     assert (model.id, model.name, len(elements), len(model.flows)) == ("loan", "Grant a loan", 7, 3)
     assert elements["Activity_check"].name == "Check\nthe request"
-    assert elements["Activity_check"].form_key == "embedded:app:forms/check.html"
+    assert elements["Activity_check"].form == "embedded:app:forms/check.html"
     assert elements["Event_late"].host == "Activity_check"
     assert elements["Event_late"].trigger == Trigger(kind=TriggerKind.TIMER, detail="timeDuration PT2H")
     assert not elements["Event_late"].interrupting
@@ -40,8 +40,8 @@ def test_reads_the_shape_of_bpmn_io_with_a_collaboration() -> None:
 def test_reads_the_shape_of_flowable() -> None:
     elements = exported("flowable.bpmn20.xml").elements
 
-    assert elements["startEvent1"].form_key == "request"
-    assert elements["approve"].form_key == "approval"
+    assert elements["startEvent1"].form == "request"
+    assert elements["approve"].form == "approval"
     assert elements["failed"].trigger == Trigger(kind=TriggerKind.ERROR, detail="APPROVAL_FAILED")
     assert elements["stopped"].trigger == Trigger(kind=TriggerKind.SIGNAL, detail="stop everything")
     assert elements["plan"].kind is ElementKind.AD_HOC_SUB_PROCESS

@@ -259,7 +259,7 @@ def test_passes_over_associations_with_annotations() -> None:
 def test_reads_form_keys_of_camunda_and_flowable(namespace: str, attribute: str) -> None:
     tags = f'<userTask id="t" xmlns:x="{namespace}" x:{attribute}="check-form"/>'
 
-    assert read_element(tags).form_key == "check-form"
+    assert read_element(tags).form == "check-form"
 
 
 def test_passes_over_what_vendors_add() -> None:

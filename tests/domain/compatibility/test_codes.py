@@ -29,6 +29,8 @@ def test_keeps_the_codes_of_findings_stable() -> None:
         "EVENT_DEFINITION_CHANGED",
         "PATH_BEHIND_CHANGED",
         "FORM_CHANGED",
+        "IMPLEMENTATION_CHANGED",
+        "WAIT_REMOVED",
         "NO_MODEL",
     ]
 
