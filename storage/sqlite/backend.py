@@ -6,18 +6,21 @@ import sqlite3
 import time
 from asyncio import Semaphore, Task, shield
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
+from weakref import WeakSet
 
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from uplift.domain.errors import StoreUnavailable
 from uplift.storage.backend import PoolUse
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sqlite.driver import SqliteConnection, execute, primary_code
+from uplift.storage.sqlite.files import DatabaseFiles
 from uplift.storage.sqlite.prepared import StatementCache
 from uplift.storage.sqlite.thread_priority import lower_thread_priority
 
@@ -86,6 +89,8 @@ class SqliteBackend:
             connect_args={"isolation_level": None, "check_same_thread": False, "factory": _Connection},
         )
         self._statements = StatementCache(self._engine.dialect)
+        self._files = DatabaseFiles(path)
+        self._connections: WeakSet[SqliteConnection] = WeakSet()
         self._readers = _Pool(partial(self._open, READER_PRAGMAS), MAX_READERS)
         # SQLite lets one connection write at a time. Waiting for this semaphore is fair and cheap; polling
         # for the lock of the file is neither.
@@ -96,15 +101,22 @@ class SqliteBackend:
         self._checkpoint: Task[None] | None = None
         self._next_checkpoint = 0.0
 
-    def reading(self) -> AbstractAsyncContextManager[Connection]:
-        return self._readers.acquire()
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Connection]:
+        async with self._readers.acquire() as connection:
+            connection.files = self._files.require_present(connection.files)
+            yield connection
 
     @asynccontextmanager
     async def writing(self, *, in_background: bool) -> AsyncIterator[Connection]:
         pool = self._background_writer if in_background else self._writer
         # Wait for the turn first, so that a waiting writer holds neither a connection nor a lock of the file.
-        async with self._write_turn, pool.acquire() as connection, _transaction(connection, LOCK_WAIT):
-            yield connection
+        async with self._write_turn, pool.acquire() as connection:
+            connection.files = self._files.require_present(connection.files)
+            async with _transaction(connection, LOCK_WAIT):
+                yield connection
+            # A commit to a deleted file is lost, so nobody may learn of it as done.
+            connection.files = self._files.require_present(connection.files, immediately=True)
         self._start_due_checkpoint()
 
     @asynccontextmanager
@@ -117,13 +129,16 @@ class SqliteBackend:
                 await connection.begin()
                 yield connection
                 await _require_intact_foreign_keys(connection)
+            connection.files = self._files.require_present(connection.files, immediately=True)
         finally:
             await connection.close()
         # Close the readers that were opened before: they have cached the old schema.
         await self._readers.close()
 
     async def require_writable(self) -> None:
-        """Nothing to do yet."""
+        async with self._readers.acquire() as connection:
+            connection.files = self._files.require_present(connection.files, immediately=True)
+        self._files.require_writable()
 
     async def analyze(self) -> None:
         """Nothing to do: the best plan of each statement does not depend on the number of rows."""
@@ -145,13 +160,27 @@ class SqliteBackend:
         await self._engine.dispose()
 
     async def _open(self, pragmas: Sequence[str], *, in_background: bool = False) -> SqliteConnection:
+        self._require_openable()
         connection = await SqliteConnection.open(self._engine, self._statements)
         try:
             await connection.run_in_thread(_set_up, pragmas, in_background)
+            connection.files = self._files.opened()
+            connection.files = self._files.require_present(connection.files, immediately=True)
         except BaseException:
             await shield(connection.close())  # otherwise its thread would never end
             raise
+        self._connections.add(connection)
         return connection
+
+    def _require_openable(self) -> None:
+        """Raise StoreUnavailable if a new connection would open other files than those that are open.
+
+        SQLite would create the ones that are missing, and two logs would damage the database.
+        """
+        self._files.require_same_database()
+        for connection in self._connections:
+            if not (connection.closed or connection.invalidated):
+                self._files.require_present(connection.files, immediately=True)
 
     def _start_due_checkpoint(self) -> None:
         now = time.monotonic()
@@ -173,6 +202,8 @@ class SqliteBackend:
                 await writer.run_in_thread(execute, CHECKPOINT)
         except DBAPIError as error:
             logger.warning("Expected to move the WAL into the file, but the database says '%s'.", error.orig)
+        except StoreUnavailable as error:
+            logger.warning("Expected to move the WAL into the file. %s", error.message)
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from uplift.storage.sql.connection import Connection
+from uplift.storage.sqlite.files import OpenFiles
 from uplift.storage.sqlite.prepared import PreparedStatement, Rows, StatementCache
 
 Executed = tuple[sqlite3.Cursor, list[Any]]
@@ -54,6 +55,8 @@ class SqliteConnection(Connection):
     Its transactions begin and end by `begin_immediate`, `commit` and `rollback`.
     """
 
+    files: OpenFiles
+    """The files that it has opened, set by who opens it."""
     _thread: aiosqlite.Connection
 
     def __init__(self, engine: AsyncEngine, statements: StatementCache) -> None:
