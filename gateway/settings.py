@@ -1,5 +1,10 @@
-"""The settings of a gateway or worker, read from environment variables with the prefix UPLIFT_."""
+"""The settings of a gateway or worker, from environment variables with the prefix UPLIFT_ and from files.
 
+A folder of secrets has a file for each setting that comes from it, named like the variable in lower case. It
+is the folder UPLIFT_SECRETS_DIR, else the one in which systemd keeps a service's credentials.
+"""
+
+import os
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -7,7 +12,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -20,6 +30,9 @@ from uplift.storage.postgres.url import is_postgres_url, read_postgres_url
 
 DEFAULT_DATABASE_URL = "sqlite:///uplift.sqlite"
 PREFIX = "UPLIFT_"
+SECRETS_DIR = f"{PREFIX}SECRETS_DIR"
+CREDENTIALS_DIR = "CREDENTIALS_DIRECTORY"
+"""Set by systemd for a service with LoadCredential= (systemd.exec)."""
 PARTITION_SIZE = 100_000
 """Instances in one partition of an upgrade on PostgreSQL: a fraction of a second of work."""
 
@@ -30,7 +43,11 @@ def _checked_proxies(listed: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class Settings(LimitSettings, BaseSettings):
-    """The settings of one program. Values passed to the constructor win over environment variables."""
+    """The settings of one program.
+
+    Values passed to the constructor win over environment variables, and these over files of secrets. Raises
+    InvalidInput when there is no such folder.
+    """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=None, extra="ignore")
 
@@ -110,6 +127,20 @@ class Settings(LimitSettings, BaseSettings):
         Field(description="Lowest level of the lines that are logged"),
     ] = "info"
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  not read
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  of a folder that is always the same
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        folder = secrets_folder()
+        if folder is None:
+            return (init_settings, env_settings)
+        return (init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_dir=folder))
+
     @property
     def database(self) -> Path | URL:
         """The SQLite file or the PostgreSQL URL. Raises InvalidInput when `database_url` is neither."""
@@ -128,6 +159,21 @@ class Settings(LimitSettings, BaseSettings):
             chunk_policy=chunk_policy,
             lease_for=timedelta(seconds=self.lease_seconds),
         )
+
+
+def secrets_folder() -> Path | None:
+    """The folder with files of secrets, if there is one. Raises InvalidInput when it is missing."""
+    named = os.environ.get(SECRETS_DIR) or os.environ.get(CREDENTIALS_DIR)
+    if not named:
+        return None
+    folder = Path(named)
+    if not folder.is_dir():
+        name = SECRETS_DIR if os.environ.get(SECRETS_DIR) else CREDENTIALS_DIR
+        raise InvalidInput(f"Expected {name} to be a folder, but got {named!r}.")
+    for entry in folder.iterdir():
+        if entry.name.upper().startswith(PREFIX) and not entry.is_file():
+            raise InvalidInput(f"Expected the secret {entry} to be a file, but it is none.")
+    return folder
 
 
 def environment_variable(setting: str) -> str:

@@ -23,6 +23,12 @@ Each setting is an environment variable and an option of `uplift serve`. The opt
 `uplift worker` and `uplift demo` have options for the settings that they use; every command that opens a
 database has `--database-url`. An invalid value ends the program before it opens the database.
 
+A setting can also come from a file, so that a secret is in no environment: in the folder
+`UPLIFT_SECRETS_DIR`, the file `uplift_database_url` has the value of `UPLIFT_DATABASE_URL`, and so on.
+Without `UPLIFT_SECRETS_DIR` this is systemd's folder of credentials, if the service has any:
+`LoadCredential=uplift_database_url:/etc/uplift/database_url`. A variable wins over a file. Programs read
+files when they start.
+
 This page is generated from `gateway/settings.py`, `gateway/limit_settings.py` and their descriptions.
 """
 

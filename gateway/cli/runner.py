@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import os
+import re
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -40,8 +41,12 @@ def settings_with(**options: Any) -> Settings:
         return Settings(**{name: value for name, value in options.items() if value not in (None, [])})
     except ValidationError as error:
         fail(" ".join(map(_sentence, error.errors())))
+    except InvalidInput as error:
+        fail(error.message)
+    except OSError as error:
+        fail(f"Expected to read the secret {error.filename}, but: {error.strerror}.")
     except SettingsError as error:
-        fail(f"Expected UPLIFT_ALLOWED_ORIGINS to be a JSON list of strings, but: {error.__cause__}.")
+        fail(_unreadable(error))
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
@@ -136,6 +141,14 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # the user of a container may have no name
         return str(os.getuid())
+
+
+def _unreadable(error: SettingsError) -> str:
+    """Names the setting, which only the text of the error has, and what its text should have been."""
+    found = re.search(r'field "(\w+)"', str(error))
+    variable = environment_variable(found[1]) if found else "every setting"
+    expected = "text in UTF-8" if isinstance(error.__cause__, UnicodeError) else "a JSON list of strings"
+    return f"Expected {variable} to be {expected}, but: {error.__cause__}."
 
 
 def _sentence(error: ErrorDetails) -> str:

@@ -1,6 +1,7 @@
 """Containerfile and compose.yaml name only commands, settings and files that exist."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -12,13 +13,16 @@ import yaml
 
 from tests.gateway.gateway_world import output_of, started
 from tests.support.project import ROOT
-from uplift.gateway.settings import Settings
+from uplift.gateway.health_check import places
+from uplift.gateway.settings import SECRETS_DIR, Settings
 
-COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
+COMPOSE_TEXT = (ROOT / "compose.yaml").read_text()
+COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
-OTHERS = {"PATH", "PYTHONUNBUFFERED", "PGPASSWORD"}
-"""Variables of Python and PostgreSQL."""
+OTHERS = {"PATH", "PYTHONUNBUFFERED", SECRETS_DIR}
+"""Variables of Python, and the folder with files of secrets."""
+CHECK = ["-m", "uplift.gateway.health_check"]
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -52,9 +56,12 @@ def settings_in(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) ->
 def test_the_image_is_built_of_what_is_there() -> None:
     assert {name for name, _ in instructions()} <= {
         *("FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "VOLUME", "EXPOSE", "HEALTHCHECK"),
-        *("ENTRYPOINT", "CMD"),
+        *("ENTRYPOINT", "CMD", "ARG"),
     }
-    stages = [re.fullmatch(r"\S+/python:[\d.]+-slim-\w+(?: AS (\w+))?", value) for value in values_of("FROM")]
+    [base] = values_of("ARG")
+    assert re.fullmatch(r"PYTHON_IMAGE=\S+/python:[\d.]+-slim-\w+", base)
+    assert OURS["worker"]["build"]["args"]["PYTHON_IMAGE"] == f"${{{base.replace('=', ':-')}}}"
+    stages = [re.fullmatch(r"\$\{PYTHON_IMAGE\}(?: AS (\w+))?", value) for value in values_of("FROM")]
     assert all(stages)
     names = {stage[1] for stage in stages if stage}
     copied = []
@@ -66,7 +73,7 @@ def test_the_image_is_built_of_what_is_there() -> None:
             copied += sources
     assert all((ROOT / source).exists() for source in copied)
     kept = (ROOT / ".dockerignore").read_text().split("\n")
-    assert {f"!{source}" for source in copied} <= set(kept)
+    assert {f"!{source.partition('/')[0]}" for source in copied} <= set(kept)
     links = {link.readlink().name for link in (ROOT / "src/uplift").iterdir() if link.is_symlink()}
     assert {"src", *links} <= set(copied)
 
@@ -76,19 +83,37 @@ def test_the_image_runs_the_server_as_an_unprivileged_user(monkeypatch: pytest.M
     assert [json.loads(value) for value in values_of("ENTRYPOINT")] == [["tini", "--", "uplift"]]
     assert [json.loads(value) for value in values_of("CMD")] == [["serve"]]
     settings = settings_in(environment_of_image(), monkeypatch)
-    assert settings.database == Path("/data/uplift.sqlite")
+    assert settings.database == Path("uplift.sqlite")
+    assert values_of("WORKDIR")[-1:] == values_of("VOLUME") == ["/data"]
     assert [str(settings.port)] == values_of("EXPOSE")
-    assert settings.host == "0.0.0.0"
+    assert settings.host == "::"
+
+
+@pytest.fixture
+def secrets(folder: Path) -> Path:
+    """The secrets of our services as files, made by the commands in compose.yaml."""
+    commands = re.findall(r"^#   ((?:mkdir|printf|chmod).*?)(?: +# .*)?$", COMPOSE_TEXT, re.MULTILINE)
+    assert len(commands) == 4
+    subprocess.run(["bash", "-euc", "\n".join(commands)], cwd=folder, check=True)
+    mounted = folder / "mounted"
+    mounted.mkdir()
+    for name, secret in COMPOSE["secrets"].items():
+        assert (folder / secret["file"]).stat().st_mode & 0o777 == 0o644
+        (mounted / name).write_bytes((folder / secret["file"]).read_bytes())
+    assert (folder / "secrets").stat().st_mode & 0o777 == 0o700
+    return mounted
 
 
 @pytest.mark.parametrize("service", OURS)
 def test_a_service_runs_an_existing_command_with_existing_settings(
-    service: str, monkeypatch: pytest.MonkeyPatch
+    service: str, secrets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command, environment = OURS[service]["command"], OURS[service]["environment"]
     assert "Usage: uplift" in output_of(*command, "--help")
-    settings = settings_in({**environment_of_image(), **environment}, monkeypatch)
-    assert str(settings.database) == "postgresql://uplift@database/uplift"
+    monkeypatch.setenv(SECRETS_DIR, str(secrets))
+    settings = settings_in({**environment_of_image(), **environment, SECRETS_DIR: str(secrets)}, monkeypatch)
+    assert environment[SECRETS_DIR] == "/run/secrets"
+    assert str(settings.database) == "postgresql://uplift:***@database/uplift"
     assert settings.stop_seconds < int(OURS[service]["stop_grace_period"].removesuffix("s"))
     for port in OURS[service].get("ports", ()):
         assert port.endswith(f":{settings.port}")
@@ -102,42 +127,88 @@ def test_services_wait_for_services_and_no_secret_is_written_down() -> None:
             has_check = "test" in SERVICES[name].get("healthcheck", {})
             assert has_check or dependency["condition"] == "service_completed_successfully"
         for name, value in service["environment"].items():
-            assert "PASSWORD" not in name or value.startswith("${POSTGRES_PASSWORD:?")
+            assert "PASSWORD" not in name or value == "/run/secrets/postgres_password"
+            assert "URL" not in name
+        for secret in service["secrets"]:
+            assert secret in COMPOSE["secrets"]
         for volume in service.get("volumes", ()):
             assert volume.partition(":")[0] in COMPOSE["volumes"]
     for service in OURS.values():
         assert "database" in service["depends_on"], "what needs the database is stopped before it"
-    documented = re.findall(r"docker compose run --rm migrate (.*?)\s*#", (ROOT / "compose.yaml").read_text())
+    documented = re.findall(r"docker compose run --rm migrate (.*?)\s*#", COMPOSE_TEXT)
     assert [command for command in documented if command] == ["keys create admin --role system_admin"]
 
 
-def python_of(check: list[str]) -> str:
-    assert check[-3:-1] == ["python", "-c"]
-    return check[-1]
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_can_do_no_more_than_it_must(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "cap_add" not in service
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert {"mem_limit", "pids_limit", "cpus"} <= service.keys()
+    for port in service.get("ports", ()):
+        assert port.startswith("127.0.0.1:")
+    assert set(service["networks"]) <= COMPOSE["networks"].keys()
+
+
+def test_only_our_services_reach_the_database_which_wants_a_password() -> None:
+    database = SERVICES["database"]
+    assert database["networks"] == ["database"]
+    assert COMPOSE["networks"]["database"] == {"internal": True}
+    assert "ports" not in database
+    assert database["user"] == "postgres"
+    environment = database["environment"]
+    assert environment["POSTGRES_HOST_AUTH_METHOD"] == "scram-sha-256"
+    assert environment["POSTGRES_INITDB_ARGS"] == "--auth-local=scram-sha-256 --auth-host=scram-sha-256"
+    assert database["secrets"] == ["postgres_password"]
+    assert all(service["secrets"] == ["uplift_database_url"] for service in OURS.values())
+
+
+def test_the_health_checks_are_those_of_the_package() -> None:
+    [check] = values_of("HEALTHCHECK")
+    assert json.loads(check.partition("CMD ")[2]) == ["python", *CHECK]
+    assert SERVICES["worker"]["healthcheck"]["test"] == ["CMD", "python", *CHECK, "--metrics"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "port"),
+    ("environment", "metrics", "called"),
     [
-        (
-            ("serve", "--port", "0"),
-            python_of(json.loads(values_of("HEALTHCHECK")[0].partition("CMD ")[2])),
-            "8000",
-        ),
-        (("worker",), python_of(SERVICES["worker"]["healthcheck"]["test"]), "9100"),
+        ({}, False, [("127.0.0.1", 8000)]),
+        ({"UPLIFT_HOST": "0.0.0.0", "UPLIFT_PORT": "9000"}, False, [("127.0.0.1", 9000)]),
+        ({"UPLIFT_HOST": "::"}, False, [("127.0.0.1", 8000), ("::1", 8000)]),
+        ({"UPLIFT_HOST": ""}, False, [("127.0.0.1", 8000), ("::1", 8000)]),
+        ({"UPLIFT_HOST": "::1"}, False, [("::1", 8000)]),
+        ({"UPLIFT_HOST": "10.0.0.7"}, False, [("10.0.0.7", 8000)]),
+        ({"UPLIFT_HOST": "x", "UPLIFT_METRICS_PORT": "9100"}, True, [("127.0.0.1", 9100)]),
+        ({"UPLIFT_METRICS_HOST": "uplift", "UPLIFT_METRICS_PORT": "9100"}, True, [("uplift", 9100)]),
     ],
-    ids=["server", "worker"],
 )
-def test_a_health_check_tells_a_program_that_works_from_one_that_does_not(
-    folder: Path, database: Path, arguments: tuple[str, ...], code: str, port: str
+def test_a_health_check_calls_where_the_program_listens(
+    environment: dict[str, str], metrics: bool, called: list[tuple[str, int]]
 ) -> None:
-    with started(*arguments, folder=folder, UPLIFT_METRICS_PORT="0") as program:
-        said = (
-            r"Uplift serves http://[^ ]+:(\d+) " if "serve" in arguments else r"at http://[^ ]+:(\d+)/metrics"
-        )
-        here = code.replace(f":{port}/", f":{program.wait_for(said)}/")
-        assert here != code
-        check = [sys.executable, "-c", here]
-        assert subprocess.run(check, capture_output=True, check=False).returncode == 0
+    assert places(environment, metrics=metrics) == called
+
+
+@pytest.mark.parametrize(("command", "host"), [("serve", "::"), ("worker", "127.0.0.1")])
+def test_a_health_check_tells_a_program_that_works_from_one_that_does_not(
+    folder: Path, file: Path, command: str, host: str
+) -> None:
+    of_program = {"UPLIFT_METRICS_HOST": host, "UPLIFT_METRICS_PORT": "0"}
+    options = ("--host", host, "--port", "0") if command == "serve" else ()
+    with started(command, *options, folder=folder, **of_program) as program:
+        if command == "serve":
+            port = program.wait_for(r"Uplift serves http://[^ ]+:(\d+) ")
+            environment = {"UPLIFT_HOST": host, "UPLIFT_PORT": port}
+        else:
+            port = program.wait_for(r"at http://[^ ]+:(\d+)/metrics")
+            environment = {"UPLIFT_METRICS_HOST": host, "UPLIFT_METRICS_PORT": port}
+        check = [sys.executable, *CHECK, *(["--metrics"] if command == "worker" else [])]
+
+        def code() -> int:
+            done = subprocess.run(check, env={**os.environ, **environment}, capture_output=True, check=False)
+            return done.returncode
+
+        assert code() == 0
         assert program.stop() == 0
-        assert subprocess.run(check, capture_output=True, check=False).returncode == 1
+        assert code() == 1

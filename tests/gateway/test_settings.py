@@ -234,3 +234,64 @@ def test_reports_the_number_of_a_user_without_a_name(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("os.getuid", getuid)
     assert local_caller().name == "cli:2000000123"
+
+
+def a_secret(folder: Path, name: str, text: str | bytes) -> None:
+    secrets = folder / "secrets"
+    secrets.mkdir(exist_ok=True)
+    (secrets / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+
+
+@pytest.mark.parametrize("variable", ["UPLIFT_SECRETS_DIR", "CREDENTIALS_DIRECTORY"])
+def test_a_setting_can_be_a_file(folder: Path, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, str(folder / "secrets"))
+    a_secret(folder, "uplift_database_url", "postgresql://me:geheim@db.example/uplift\n")
+    a_secret(folder, "uplift_port", "9000")
+    a_secret(folder, "UPLIFT_ALLOWED_ORIGINS", '["https://a.example"]')
+    a_secret(folder, "unrelated", "x")
+    settings = settings_with()
+    assert settings.database_url == "postgresql://me:geheim@db.example/uplift"
+    assert settings.port == 9000
+    assert settings.allowed_origins == ("https://a.example",)
+
+
+def test_a_variable_and_an_option_win_over_a_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UPLIFT_SECRETS_DIR", str(folder / "secrets"))
+    a_secret(folder, "uplift_port", "9000")
+    a_secret(folder, "uplift_host", "0.0.0.0")
+    monkeypatch.setenv("UPLIFT_PORT", "7000")
+    settings = settings_with(host="127.0.0.2")
+    assert (settings.port, settings.host) == (7000, "127.0.0.2")
+
+
+def test_the_folder_that_is_named_for_secrets_comes_before_that_of_systemd(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_secret(folder, "uplift_port", "9000")
+    monkeypatch.setenv("UPLIFT_SECRETS_DIR", str(folder / "secrets"))
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder / "none"))
+    assert settings_with().port == 9000
+
+
+def test_a_folder_or_file_of_secrets_that_cannot_be_read_is_said_in_a_sentence(folder: Path) -> None:
+    a_secret(folder, "uplift_port", "none")
+    for named in ("nowhere", "secrets/uplift_port"):
+        said = error_of("serve", UPLIFT_SECRETS_DIR=named)
+        assert said == f"Expected UPLIFT_SECRETS_DIR to be a folder, but got {named!r}."
+    assert error_of("serve", CREDENTIALS_DIRECTORY="no").startswith("Expected CREDENTIALS_DIRECTORY to be a ")
+    said = error_of("serve", UPLIFT_SECRETS_DIR="secrets")
+    assert said.startswith("Expected the setting port (UPLIFT_PORT) to be valid, but got 'none': ")
+    (folder / "secrets" / "uplift_port").unlink()
+    secret = folder / "secrets" / "uplift_database_url"
+    secret.write_bytes(b"\xff\xfe")
+    said = error_of("serve", UPLIFT_SECRETS_DIR="secrets")
+    assert said.startswith("Expected UPLIFT_DATABASE_URL to be text in UTF-8, but: ")
+    secret.unlink()
+    secret.mkdir()
+    said = error_of("serve", UPLIFT_SECRETS_DIR="secrets")
+    assert said == "Expected the secret secrets/uplift_database_url to be a file, but it is none."
+
+
+def test_proxies_must_be_a_list() -> None:
+    said = error_of("serve", UPLIFT_TRUSTED_PROXIES="10.0.0.1")
+    assert said.startswith("Expected UPLIFT_TRUSTED_PROXIES to be a JSON list of strings, but: ")
