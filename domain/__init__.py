@@ -62,10 +62,11 @@ from uplift.domain.model.upgrade import (
     UpgradeState,
 )
 from uplift.domain.ports import InstanceFilter, OutcomeFilter, Store, Transaction
+from uplift.domain.rules.comparer import ChangedElement, Comparer, Differences, Migration
 from uplift.domain.rules.eligibility import decide
 from uplift.domain.rules.migration_path import MigrationPath
 from uplift.domain.scope import visible_to
-from uplift.domain.use_cases.compare import compare_versions
+from uplift.domain.use_cases.compare import ComparedVersions, compare_versions
 from uplift.domain.use_cases.control import cancel_upgrade, pause_upgrade, resume_upgrade
 from uplift.domain.use_cases.instances import register_instances, report_instances
 from uplift.domain.use_cases.plan import Fingerprint, Plan, PlanChanged, plan_upgrade
@@ -81,12 +82,16 @@ __all__ = [
     "AllActive",
     "ByIds",
     "Caller",
+    "ChangedElement",
     "ChunkPolicy",
     "ChunkResult",
     "Cohort",
+    "ComparedVersions",
+    "Comparer",
     "CountedCohort",
     "CountedDecision",
     "Decision",
+    "Differences",
     "ElementId",
     "ErrorCode",
     "Finding",
@@ -104,6 +109,7 @@ __all__ = [
     "InvalidSelection",
     "Lease",
     "MappingInstruction",
+    "Migration",
     "MigrationPath",
     "NoDraft",
     "NoPublishedVersion",

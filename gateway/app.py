@@ -7,9 +7,11 @@ from functools import partial
 
 from starlette.applications import Starlette
 
+from uplift.domain.rules.comparer import Comparer
 from uplift.domain.scope import visible_to
 from uplift.gateway.auth.key_uses import KeyUses
 from uplift.gateway.auth.keys import Authenticator
+from uplift.gateway.comparing.process_comparer import ProcessComparer
 from uplift.gateway.http.cors import cors_middleware
 from uplift.gateway.http.health import health_routes
 from uplift.gateway.http.home import home_route
@@ -59,7 +61,8 @@ def build_app(
     authenticate = Authenticator(keys, uses, rate_limit)
     limits = settings.graphql_limits()
     origins = Origins(settings.allowed_origins)
-    worker = settings.build_worker(worker_name(), on_chunk=metrics.chunk_done)
+    comparer = settings.process_comparer()
+    worker = settings.build_worker(worker_name(), on_chunk=metrics.chunk_done, comparer=comparer)
 
     async def context_for(headers: Mapping[str, str]) -> Context:
         caller = await authenticate(headers.get("authorization"))
@@ -95,7 +98,7 @@ def build_app(
             *rest_routes(store, authenticate, worker, settings.rest_limits(), stopping, origins),
         ],
         middleware=cors_middleware(origins),
-        lifespan=partial(background_tasks, store, settings, metrics, uses, stopping),
+        lifespan=partial(background_tasks, store, settings, metrics, uses, comparer, stopping),
     )
     # Starlette would redirect a trailing slash to an absolute URL, which a proxy may have under another name.
     app.router.redirect_slashes = False
@@ -103,12 +106,12 @@ def build_app(
 
 
 def upgrade_worker(
-    store: SqlStore, settings: Settings, metrics: Metrics, stopping: asyncio.Event
+    store: SqlStore, settings: Settings, metrics: Metrics, comparer: Comparer, stopping: asyncio.Event
 ) -> UpgradeWorker:
     """A worker with these settings."""
     return UpgradeWorker(
         store,
-        settings.build_worker(worker_name(), on_chunk=metrics.chunk_done),
+        settings.build_worker(worker_name(), on_chunk=metrics.chunk_done, comparer=comparer),
         on_failure=metrics.upgrade_failed,
         concurrency=settings.worker_concurrency,
         stopping=stopping,
@@ -122,12 +125,19 @@ async def background_tasks(
     settings: Settings,
     metrics: Metrics,
     uses: KeyUses,
+    comparer: ProcessComparer,
     stopping: asyncio.Event,
     _: Starlette,
 ) -> AsyncIterator[None]:
     """Starlette's lifespan: stores key uses and runs upgrades while the application runs."""
-    async with storing_key_uses(uses, stopping), running_upgrades(store, settings, metrics, stopping):
-        yield
+    try:
+        async with (
+            storing_key_uses(uses, stopping),
+            running_upgrades(store, settings, metrics, comparer, stopping),
+        ):
+            yield
+    finally:
+        await comparer.close()
 
 
 @asynccontextmanager
@@ -144,13 +154,13 @@ async def storing_key_uses(uses: KeyUses, stopping: asyncio.Event) -> AsyncItera
 
 @asynccontextmanager
 async def running_upgrades(
-    store: SqlStore, settings: Settings, metrics: Metrics, stopping: asyncio.Event
+    store: SqlStore, settings: Settings, metrics: Metrics, comparer: Comparer, stopping: asyncio.Event
 ) -> AsyncIterator[None]:
     """Runs the worker, if there is one. At the end it waits for current chunks."""
     if not settings.worker:
         yield
         return
-    task = asyncio.create_task(upgrade_worker(store, settings, metrics, stopping).run())
+    task = asyncio.create_task(upgrade_worker(store, settings, metrics, comparer, stopping).run())
     try:
         yield
     finally:

@@ -4,7 +4,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from uplift.domain.bpmn import DocumentLimits
 from uplift.domain.model.selection import MAX_IDS
+from uplift.gateway.comparing.process_comparer import ProcessComparer, ProcessLimits
 from uplift.gateway.http.rate_limit import parse_rate
 from uplift.graphql_api.engine.limits import Limits
 from uplift.rest_compat.routes import RestLimits
@@ -25,6 +27,9 @@ def _checked_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Seconds = Annotated[float, Field(gt=0, le=3_600)]
 DEFAULTS = Limits()
+DOCUMENTS = DocumentLimits()
+COMPARING = ProcessLimits()
+MIB = 2**20
 
 
 class LimitSettings(BaseModel):
@@ -60,6 +65,9 @@ class LimitSettings(BaseModel):
         Count,
         Field(description="Maximum number of nodes that a GraphQL operation may read, by its page sizes"),
     ] = DEFAULTS.max_nodes
+    max_reply_bytes: Annotated[
+        int, Field(ge=10_000, description="Largest reply to a GraphQL operation, in bytes")
+    ] = DEFAULTS.max_reply_bytes
     max_document_characters: Annotated[
         Count, Field(description="Longest GraphQL document, in characters")
     ] = DEFAULTS.max_document_characters
@@ -90,6 +98,27 @@ class LimitSettings(BaseModel):
     socket_init_seconds: Annotated[
         Seconds, Field(description="Longest wait for the connection_init of a WebSocket, in seconds")
     ] = DEFAULTS.socket_init_seconds
+    max_model_bytes: Annotated[
+        int, Field(ge=1_000, le=100_000_000, description="Largest BPMN document, in bytes")
+    ] = DOCUMENTS.max_bytes
+    max_model_tags: Annotated[
+        Count, Field(description="Maximum number of XML tags in a BPMN document, outside of diagrams")
+    ] = DOCUMENTS.max_tags
+    max_model_depth: Annotated[
+        int, Field(ge=5, le=500, description="Deepest nesting of XML tags in a BPMN document")
+    ] = DOCUMENTS.max_depth
+    compare_seconds: Annotated[
+        Seconds,
+        Field(description="Longest time that reading and comparing two BPMN documents may take, in seconds"),
+    ] = COMPARING.job_seconds
+    compare_mib: Annotated[
+        int,
+        Field(
+            ge=64,
+            le=65_536,
+            description="Memory that the process may take that reads and compares BPMN documents, in MiB",
+        ),
+    ] = COMPARING.memory_bytes // MIB
     rate_limit: Annotated[
         str | None,
         AfterValidator(_checked_rate),
@@ -107,6 +136,17 @@ class LimitSettings(BaseModel):
         ),
     ] = ()
     introspection: Annotated[bool, Field(description="Allow introspection and serve GraphiQL")] = True
+
+    def document_limits(self) -> DocumentLimits:
+        """The limits of BPMN documents."""
+        return DocumentLimits(
+            max_bytes=self.max_model_bytes, max_tags=self.max_model_tags, max_depth=self.max_model_depth
+        )
+
+    def process_comparer(self) -> ProcessComparer:
+        """A comparer that works in a process of its own. Close it at the end."""
+        limits = ProcessLimits(memory_bytes=self.compare_mib * MIB, job_seconds=self.compare_seconds)
+        return ProcessComparer(self.document_limits(), limits)
 
     def graphql_limits(self) -> Limits:
         """The limits of GraphQL requests."""

@@ -23,6 +23,7 @@ from sqlalchemy.exc import ArgumentError
 
 from uplift.domain.errors import InvalidInput
 from uplift.domain.model.chunk import ChunkPolicy
+from uplift.domain.rules.comparer import Comparer, InProcessComparer
 from uplift.domain.use_cases.worker import OnChunk, Worker, ignore_chunk
 from uplift.gateway.http.forwarded import TrustedProxies, read_root_path
 from uplift.gateway.limit_settings import LimitSettings
@@ -146,8 +147,10 @@ class Settings(LimitSettings, BaseSettings):
         """The SQLite file or the PostgreSQL URL. Raises InvalidInput when `database_url` is neither."""
         return database_at(self.database_url)
 
-    def build_worker(self, name: str, *, on_chunk: OnChunk = ignore_chunk) -> Worker:
-        """A worker with the configured chunk policy and lease."""
+    def build_worker(
+        self, name: str, *, on_chunk: OnChunk = ignore_chunk, comparer: Comparer | None = None
+    ) -> Worker:
+        """A worker with the configured chunk policy and lease. By default it compares in process."""
         chunk_policy = ChunkPolicy(target_duration=timedelta(milliseconds=self.chunk_ms))
         if not isinstance(self.database, Path):
             # A chunk in PostgreSQL locks only its own rows, so other writers need no pause between chunks.
@@ -156,6 +159,7 @@ class Settings(LimitSettings, BaseSettings):
         return Worker(
             name=name,
             on_chunk=on_chunk,
+            comparer=comparer or InProcessComparer(limits=self.document_limits()),
             chunk_policy=chunk_policy,
             lease_for=timedelta(seconds=self.lease_seconds),
         )

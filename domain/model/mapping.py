@@ -1,9 +1,9 @@
 """Mapping instructions, by which the caller of an upgrade overrides the generated mapping."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from uplift.domain.compatibility import Finding, joined_messages, without_part
+from uplift.domain.compatibility import Finding, joined_messages
 from uplift.domain.errors import ErrorCode, InvalidInput, UpliftError
 from uplift.domain.model.instance import ElementId
 from uplift.domain.model.process import VersionNumber
@@ -73,10 +73,3 @@ def _require_each_source_once(mapping: VersionMapping, field: tuple[str, ...]) -
                 field=(*field, str(index), "source"),
             )
         seen.add(instruction.source)
-
-
-def broken_by(mapping: VersionMapping, findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The findings about an element that has an instruction."""
-    instructed = {instruction.source for instruction in mapping.instructions}
-    instructed |= {ElementId(without_part(source)) for source in instructed}
-    return tuple(finding for finding in findings if finding.source in instructed)

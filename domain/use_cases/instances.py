@@ -10,8 +10,10 @@ from uplift.domain.model.process import ProcessKey, Version, VersionState
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.versions import get_process
 
-MAX_POSITION_ELEMENTS = 1_000
+MAX_POSITION_ELEMENTS = 200
 MAX_ELEMENT_ID_LENGTH = 500
+MAX_POSITION_CHARACTERS = 10_000
+"""Characters of all element ids in one position. A page lists the positions of thousands of instances."""
 MAX_BATCH = 100_000
 """The most instances that one request may register or report."""
 
@@ -113,6 +115,12 @@ def _position_fault(position: Position) -> str | None:
                 f"name elements by 1 to {MAX_ELEMENT_ID_LENGTH} printable characters, "
                 f"but it names {element[:100]!r}"
             )
+    characters = sum(map(len, position))
+    if characters > MAX_POSITION_CHARACTERS:
+        return (
+            f"name elements by at most {MAX_POSITION_CHARACTERS:,} characters in all, "
+            f"but their ids have {characters:,}"
+        )
     return None
 
 

@@ -14,6 +14,7 @@ from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.selection import Selection
 from uplift.domain.model.upgrade import Upgrade
 from uplift.domain.ports import Store
+from uplift.domain.rules.comparer import IN_PROCESS, Comparer
 from uplift.domain.rules.eligibility import decide
 from uplift.domain.rules.migration_path import MigrationPath, MigrationPaths
 from uplift.domain.use_cases.versions import get_process
@@ -103,7 +104,7 @@ class PlanChanged(UpliftError):
         self.now = now
 
 
-async def plan_upgrade(store: Store, request: UpgradeRequest) -> Plan:
+async def plan_upgrade(store: Store, request: UpgradeRequest, *, comparer: Comparer = IN_PROCESS) -> Plan:
     """Decide all cohorts of a selection, by a few grouped queries, without writing anything.
 
     Only the process, the selection and the mappings of the request matter. Raises ProcessNotFound,
@@ -115,14 +116,15 @@ async def plan_upgrade(store: Store, request: UpgradeRequest) -> Plan:
     if target is None:
         raise NoPublishedVersion(namespace=process.namespace, process_code=process.code)
     migration_paths = MigrationPaths(
-        process=process, target=target, mappings=request.mappings, documents=store.processes
+        process=process,
+        target=target,
+        mappings=request.mappings,
+        documents=store.processes,
+        comparer=comparer,
     )
     await migration_paths.require_valid_mappings()
     selected = await store.instances.selected_cohorts(process, request.selection)
-    by_version = {
-        counted.cohort.version: await migration_paths.find(counted.cohort.version)
-        for counted in selected.cohorts
-    }
+    by_version = await migration_paths.find_for([counted.cohort for counted in selected.cohorts])
     return Plan(
         process=process,
         selection=request.selection,
@@ -135,7 +137,9 @@ async def plan_upgrade(store: Store, request: UpgradeRequest) -> Plan:
     )
 
 
-async def require_same_plan(store: Store, request: UpgradeRequest) -> Fingerprint | None:
+async def require_same_plan(
+    store: Store, request: UpgradeRequest, *, comparer: Comparer = IN_PROCESS
+) -> Fingerprint | None:
     """The fingerprint of the request, if it has one.
 
     Raises InvalidInput for a malformed fingerprint, and PlanChanged when the request would now do something
@@ -144,7 +148,7 @@ async def require_same_plan(store: Store, request: UpgradeRequest) -> Fingerprin
     if request.fingerprint is None:
         return None
     planned = read_fingerprint(request.fingerprint)
-    plan = await plan_upgrade(store, request)
+    plan = await plan_upgrade(store, request, comparer=comparer)
     if plan.fingerprint != planned:
         raise PlanChanged(planned=planned, now=plan.fingerprint)
     return planned

@@ -20,6 +20,7 @@ from uplift.domain.model.request import Request, RetryRequest, UndoRequest, Upgr
 from uplift.domain.model.selection import SelectionKind, UpgradeId, UpgradeSelection
 from uplift.domain.model.upgrade import MAX_REASON_LENGTH, Upgrade, UpgradeState
 from uplift.domain.ports import LockedPartition, LockedUpgrade, Store, Transaction
+from uplift.domain.rules.migration_path import KnownPaths, NotComparedYetError
 from uplift.domain.use_cases.plan import Fingerprint, require_planned_result, require_same_plan
 from uplift.domain.use_cases.run import migration_paths_of, resolve_chunk
 from uplift.domain.use_cases.versions import get_process
@@ -46,7 +47,7 @@ async def request_upgrade(
     key = _checked_key(request, caller)
     if (first := await _first_upgrade(store, key, worker)) is not None:
         return first
-    planned = await require_same_plan(store, request)
+    planned = await require_same_plan(store, request, comparer=worker.comparer)
     expected = request.selection.size
     if expected is None:
         expected = await store.instances.count_active(request.process)
@@ -142,27 +143,37 @@ async def _submit(
     planned: Fingerprint | None = None,
 ) -> Upgrade:
     """Store a new upgrade, and carry it out if it is small enough."""
-    async with store.transaction() as transaction:
+    known: KnownPaths = {}
+    while True:
         began = time.perf_counter()
-        # A request with the same key may have been stored since the first look, which took no lock.
-        if (first := await _first_upgrade(transaction, key, worker)) is not None:
-            return first
-        locked, first_partition = await _add(transaction, new, selection)
-        if key is not None:
-            await locked.remember_request(key, worker.clock())
-        if locked.upgrade.expected > worker.chunk_policy.inline_limit:
-            await first_partition.add(first_partition.partition)
-            return locked.upgrade
-        done = await _run_inline(transaction, locked, first_partition, worker)
-        # Compared before the commit: if instances changed after the plan was made, everything rolls back.
-        if planned is not None:
-            require_planned_result(planned, done.upgrade)
-    worker.on_chunk(done, timedelta(seconds=time.perf_counter() - began))
-    return done.upgrade
+        try:
+            async with store.transaction() as transaction:
+                # A request with the same key may have been stored since the first look, which took no lock.
+                if (first := await _first_upgrade(transaction, key, worker)) is not None:
+                    return first
+                locked, first_partition = await _add(transaction, new, selection, worker, known)
+                if key is not None:
+                    await locked.remember_request(key, worker.clock())
+                if locked.upgrade.expected > worker.chunk_policy.inline_limit:
+                    await first_partition.add(first_partition.partition)
+                    return locked.upgrade
+                done = await _run_inline(transaction, locked, first_partition, worker, known)
+                # Before the commit: if instances changed after the plan was made, everything rolls back.
+                if planned is not None:
+                    require_planned_result(planned, done.upgrade)
+        except NotComparedYetError as missing:
+            await missing.compare(store.processes)
+            continue
+        worker.on_chunk(done, timedelta(seconds=time.perf_counter() - began))
+        return done.upgrade
 
 
 async def _add(
-    transaction: Transaction, new: Upgrade, selection: UpgradeSelection
+    transaction: Transaction,
+    new: Upgrade,
+    selection: UpgradeSelection,
+    worker: Worker,
+    known: KnownPaths,
 ) -> tuple[LockedUpgrade, LockedPartition]:
     process = await get_process(transaction, new.process)
     is_undo = new.selection is SelectionKind.UNDO
@@ -170,7 +181,9 @@ async def _add(
         if process.latest_published is None:
             raise NoPublishedVersion(namespace=new.process.namespace, process_code=new.process.code)
         new = replace(new, target_version=process.latest_published)
-        await migration_paths_of(new, transaction).require_valid_mappings()
+        paths = migration_paths_of(new, transaction, worker, known)
+        assert paths is not None, "only an undo has no migration paths"
+        await paths.require_valid_mappings()
     if new.of is not None:
         # The outcomes may have been pruned since the first look, which took no lock.
         earlier = await transaction.upgrades.lock(new.of)
@@ -180,14 +193,19 @@ async def _add(
 
 
 async def _run_inline(
-    transaction: Transaction, locked: LockedUpgrade, first_partition: LockedPartition, worker: Worker
+    transaction: Transaction,
+    locked: LockedUpgrade,
+    first_partition: LockedPartition,
+    worker: Worker,
+    known: KnownPaths,
 ) -> ChunkResult:
     """Process a new upgrade as one chunk. If it grew after it was counted, a worker processes the rest."""
     began = time.perf_counter()
     # A store may count excluded instances towards the size, and must see that nothing follows.
     size = worker.chunk_policy.inline_limit + locked.upgrade.excluded + 1
     chunk = await first_partition.chunks.record_and_move(size, ())
-    done = await resolve_chunk(transaction, locked.upgrade, first_partition.chunks, chunk, {})
+    paths = migration_paths_of(locked.upgrade, transaction, worker, known)
+    done = await resolve_chunk(locked.upgrade, first_partition.chunks, chunk, {}, paths)
     saved = replace(done.upgrade, started_at=done.upgrade.requested_at)
     saved = saved.with_work_time(timedelta(seconds=time.perf_counter() - began))
     if chunk.is_last:

@@ -17,7 +17,7 @@ from uplift.domain.model.decision import CountedDecision, Decision, Verdict
 from uplift.domain.model.upgrade import Upgrade, UpgradeState
 from uplift.domain.ports import Chunks, HeldPartition, RecordedChunk, Store, Transaction
 from uplift.domain.rules.eligibility import decide, decide_undo
-from uplift.domain.rules.migration_path import MigrationPaths
+from uplift.domain.rules.migration_path import KnownPaths, MigrationPaths, NotComparedYetError
 from uplift.domain.use_cases.worker import (
     Worker,
     claim_next_partition,
@@ -52,6 +52,7 @@ async def run_upgrade(
     # Decisions are passed from chunk to chunk: one decision holds for a whole cohort, so most chunks need no
     # new one and can move their instances by the statement that records them.
     decisions: Mapping[Cohort, Decision] | None = None
+    known: KnownPaths = {}
     while True:
         if should_stop():
             return await release(store, upgrade, worker)
@@ -67,9 +68,12 @@ async def run_upgrade(
                     if decisions is None:
                         # Other workers, or an earlier run of this upgrade, may have decided cohorts already.
                         decisions = _by_cohort(await held.chunks.decisions())
-                    result = await run_chunk(transaction, held, size, worker, decisions)
+                    result = await run_chunk(transaction, held, size, worker, decisions, known)
         except _NotRunningError:
             continue  # The chunk is rolled back. The next iteration reads the new state and stops.
+        except NotComparedYetError as missing:
+            await missing.compare(store.processes)
+            continue
         if result is not None:
             upgrade, duration = result.upgrade, timedelta(seconds=time.perf_counter() - started)
             decisions = result.decisions
@@ -91,11 +95,13 @@ async def run_chunk(
     size: int,
     worker: Worker,
     decisions: Mapping[Cohort, Decision],
+    known: KnownPaths,
 ) -> ChunkResult:
     """Record, decide and move the next chunk of a partition in this transaction.
 
-    `decisions` holds stored decisions, ideally all of them. Raises an error if the upgrade is no longer
-    RUNNING, so that nothing moves after a pause or a cancellation has been answered.
+    `decisions` holds stored decisions, ideally all of them, and `known` the migration paths found so far.
+    Raises an error if the upgrade is no longer RUNNING, so that nothing moves after a pause or a cancellation
+    has been answered. Raises NotComparedYetError.
     """
     started = time.perf_counter()
     # Lock order: the partition (see lock_held_partition), the instances, then the upgrade. All workers of an
@@ -109,7 +115,8 @@ async def run_chunk(
     if any(unmoved.cohort not in decisions for unmoved in chunk.unmoved):
         # Another worker may have decided these cohorts since. Its stored decisions hold for all workers.
         decisions = {**decisions, **_by_cohort(await held.chunks.decisions())}
-    result = await resolve_chunk(transaction, locked.upgrade, held.chunks, chunk, decisions)
+    paths = migration_paths_of(locked.upgrade, transaction, worker, known)
+    result = await resolve_chunk(locked.upgrade, held.chunks, chunk, decisions, paths)
     # Parallel work counts once, so that `Upgrade.rate` is the rate of all workers together.
     elapsed = timedelta(seconds=time.perf_counter() - started)
     upgrade = result.upgrade.with_work_time(elapsed / held.workers)
@@ -125,19 +132,19 @@ async def run_chunk(
 
 
 async def resolve_chunk(
-    transaction: Transaction,
     upgrade: Upgrade,
     chunks: Chunks,
     chunk: RecordedChunk,
     decisions: Mapping[Cohort, Decision],
+    paths: MigrationPaths | None,
 ) -> ChunkResult:
     """Decide the cohorts of a recorded chunk that are not in `decisions`, and move or skip their instances.
 
     Recording has moved the instances whose cohorts were decided before, which are nearly all of them. The
-    returned upgrade has the new counts, and is not saved yet.
+    returned upgrade has the new counts, and is not saved yet. Raises NotComparedYetError.
     """
     new_cohorts = [unmoved.cohort for unmoved in chunk.unmoved if unmoved.cohort not in decisions]
-    decisions = {**decisions, **_by_cohort(await _decide(transaction, upgrade, new_cohorts))}
+    decisions = {**decisions, **_by_cohort(await _decide(new_cohorts, paths))}
     counted = [
         CountedDecision(decision=decisions[unmoved.cohort], count=unmoved.count) for unmoved in chunk.unmoved
     ]
@@ -170,14 +177,20 @@ def require_complete(*, recorded: int, moved: int, skipped: int) -> None:
         )
 
 
-def migration_paths_of(upgrade: Upgrade, transaction: Transaction) -> MigrationPaths:
-    """The migration paths to the target version of an upgrade, which must not be an undo."""
-    assert upgrade.target_version is not None, "only an undo has no target version"
+def migration_paths_of(
+    upgrade: Upgrade, transaction: Transaction, worker: Worker, known: KnownPaths
+) -> MigrationPaths | None:
+    """The migration paths to the target version of an upgrade; None for an undo, which has none."""
+    if upgrade.target_version is None:
+        return None
     return MigrationPaths(
         process=upgrade.process,
         target=upgrade.target_version,
         mappings=upgrade.mappings,
         documents=transaction.processes,
+        comparer=worker.comparer,
+        in_transaction=True,
+        known=known,
     )
 
 
@@ -189,13 +202,11 @@ def _upgrading(decisions: Iterable[Decision]) -> list[Decision]:
     return [decision for decision in decisions if decision.verdict is Verdict.UPGRADE]
 
 
-async def _decide(
-    transaction: Transaction, upgrade: Upgrade, cohorts: Sequence[Cohort]
-) -> tuple[Decision, ...]:
-    if upgrade.target_version is None:
+async def _decide(cohorts: Sequence[Cohort], paths: MigrationPaths | None) -> tuple[Decision, ...]:
+    if paths is None:
         return tuple(decide_undo(cohort, cohort.origin) for cohort in cohorts if cohort.origin is not None)
-    migration_paths = migration_paths_of(upgrade, transaction)
-    return tuple([decide(cohort, await migration_paths.find(cohort.version)) for cohort in cohorts])
+    by_version = await paths.find_for(cohorts)
+    return tuple(decide(cohort, by_version[cohort.version]) for cohort in cohorts)
 
 
 class _NotRunningError(Exception):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from uplift.domain.bpmn import read_model
+from uplift.domain.bpmn import DocumentLimits
 from uplift.domain.clock import Clock, utc_now
 from uplift.domain.errors import InvalidInput, InvalidModel, NoDraft, ProcessExists, ProcessNotFound
 from uplift.domain.model.access import Caller, require_system_admin
@@ -16,11 +16,12 @@ from uplift.domain.model.process import (
     process_key,
 )
 from uplift.domain.ports import Store, Transaction
+from uplift.domain.rules.comparer import IN_PROCESS, Comparer
 
 MAX_TITLE_LENGTH = 200
 MAX_VERSION = 2**31 - 1
-MAX_MODEL_BYTES = 5_000_000
-"""The largest BPMN document, in bytes."""
+MAX_MODEL_BYTES = DocumentLimits().max_bytes
+"""The largest BPMN document by default, in bytes."""
 MAX_PROCESS_ID_LENGTH = 500
 """The longest id of the process in a BPMN document, in characters."""
 
@@ -49,6 +50,7 @@ async def save_draft(
     process_id: str | None = None,
     caller: Caller,
     clock: Clock = utc_now,
+    comparer: Comparer = IN_PROCESS,
 ) -> Version:
     """Save the draft of the next version, or replace the present draft.
 
@@ -59,7 +61,7 @@ async def save_draft(
     not have this process.
     """
     require_system_admin(caller)
-    chosen = _version_model(model, process_id, process.code)
+    chosen = await _version_model(model, process_id, process.code, comparer)
     async with store.transaction() as transaction:
         versions = await _lock_versions(transaction, process)
         number = _draft_number(versions)
@@ -99,6 +101,7 @@ async def adopt_version(
     process_id: str | None = None,
     caller: Caller,
     clock: Clock = utc_now,
+    comparer: Comparer = IN_PROCESS,
 ) -> Version:
     """Add a version with the number that another system gave it. Repeating this changes nothing.
 
@@ -108,7 +111,7 @@ async def adopt_version(
     published version of this number has another content, or if a draft is not above all other versions.
     """
     require_system_admin(caller)
-    chosen = _version_model(model, process_id, process.code)
+    chosen = await _version_model(model, process_id, process.code, comparer)
     if not 1 <= number <= MAX_VERSION:
         raise InvalidInput(
             f"Expected number to be from 1 to {MAX_VERSION:,}, but got {number}.", field=("number",)
@@ -175,7 +178,9 @@ def _valid_title(title: str) -> str:
     return title
 
 
-def _version_model(model: bytes | None, process_id: str | None, code: str) -> VersionModel | None:
+async def _version_model(
+    model: bytes | None, process_id: str | None, code: str, comparer: Comparer
+) -> VersionModel | None:
     if model is None:
         if process_id is not None:
             raise InvalidInput(
@@ -183,11 +188,7 @@ def _version_model(model: bytes | None, process_id: str | None, code: str) -> Ve
                 field=("process_id",),
             )
         return None
-    if len(model) > MAX_MODEL_BYTES:
-        raise InvalidInput(
-            f"Expected bpmn to be at most {MAX_MODEL_BYTES:,} bytes, but got {len(model):,}.", field=("bpmn",)
-        )
-    chosen = read_model(model, process_id=process_id, preferred_id=code).id
+    chosen = await comparer.choose_process(model, process_id=process_id, preferred_id=code)
     if len(chosen) > MAX_PROCESS_ID_LENGTH:
         raise InvalidModel(
             f"Expected the process to have an id of at most {MAX_PROCESS_ID_LENGTH} characters, "

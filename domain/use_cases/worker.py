@@ -12,6 +12,7 @@ from uplift.domain.clock import Clock, utc_now
 from uplift.domain.model.chunk import ChunkPolicy, ChunkResult
 from uplift.domain.model.upgrade import Lease, Upgrade, UpgradeId, UpgradeState
 from uplift.domain.ports import HeldPartition, LockedPartition, LockedUpgrade, Store, Transaction
+from uplift.domain.rules.comparer import IN_PROCESS, Comparer
 
 OnChunk = Callable[[ChunkResult, timedelta], None]
 """Receives the result of each committed chunk, and the duration of its transaction."""
@@ -30,6 +31,7 @@ class Worker:
     lease_for: timedelta = timedelta(seconds=10)
     clock: Clock = utc_now
     on_chunk: OnChunk = ignore_chunk
+    comparer: Comparer = IN_PROCESS
 
     def lease(self) -> Lease:
         """A new lease that starts now."""

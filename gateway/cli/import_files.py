@@ -25,7 +25,8 @@ def import_files(
     """Import processes, versions and instances from files. Importing a file again changes nothing."""
 
     async def import_all() -> None:
-        async with opened_store(settings_with(database_url=database_url)) as store:
+        settings = settings_with(database_url=database_url)
+        async with opened_store(settings) as store:
             for file in files:
                 with bytes_progress() as progress:
                     task = progress.add_task(file.name, total=file.stat().st_size)
@@ -33,6 +34,7 @@ def import_files(
                         store,
                         file,
                         caller=local_caller(),
+                        document_limits=settings.document_limits(),
                         on_progress=partial(_show, progress, task),
                     )
                 typer.echo(f"{file.name}: imported {imported}.")

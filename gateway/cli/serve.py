@@ -30,6 +30,11 @@ def serve(settings: Settings) -> None:
     "chunk_ms",
     "lease_seconds",
     "stop_seconds",
+    "max_model_bytes",
+    "max_model_tags",
+    "max_model_depth",
+    "compare_seconds",
+    "compare_mib",
     "metrics_port",
     "metrics_host",
     "log_format",
@@ -55,7 +60,11 @@ async def _run_worker(settings: Settings, metrics: Metrics) -> None:
         stopping = asyncio.Event()
         with stopped_by_signals(stopping.set):
             typer.echo(f"Running upgrades in {without_password(settings.database_url)} until stopped.")
-            await upgrade_worker(store, settings, metrics, stopping).run()
+            comparer = settings.process_comparer()
+            try:
+                await upgrade_worker(store, settings, metrics, comparer, stopping).run()
+            finally:
+                await comparer.close()
 
 
 def _announce(url: str, first_key: str | None) -> None:

@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
-from uplift.domain.bpmn import encode_document
+from uplift.domain.bpmn import DocumentLimits, encode_document
 from uplift.domain.errors import InvalidModel, ProcessExists, UpliftError
 from uplift.domain.model.access import Caller
 from uplift.domain.model.instance import ElementId, Instance, InstanceId, Position
 from uplift.domain.model.process import ProcessKey, VersionNumber
 from uplift.domain.ports import Store
+from uplift.domain.rules.comparer import InProcessComparer
 from uplift.domain.use_cases.instances import register_instances
-from uplift.domain.use_cases.versions import MAX_MODEL_BYTES, adopt_version, create_process
+from uplift.domain.use_cases.versions import adopt_version, create_process
 from uplift.gateway.files.records import (
     BadLineError,
     InstanceRecord,
@@ -29,6 +30,7 @@ from uplift.gateway.files.records import (
 
 BATCH = 20_000
 """Instances in one transaction."""
+DEFAULT_LIMITS = DocumentLimits()
 PROGRESS_INTERVAL = 1_000
 """Lines between two reports of progress."""
 YIELD_INTERVAL = 200
@@ -77,13 +79,18 @@ def _bad_line(error: UpliftError, lines: Sequence[int]) -> BadLineError:
 
 
 async def import_file(
-    store: Store, path: Path, *, caller: Caller, on_progress: Callable[[int], None] = lambda _: None
+    store: Store,
+    path: Path,
+    *,
+    caller: Caller,
+    document_limits: DocumentLimits = DEFAULT_LIMITS,
+    on_progress: Callable[[int], None] = lambda _: None,
 ) -> Imported:
     """Import a file. `on_progress` receives the number of bytes read so far.
 
     Raises ImportFailedError, and OSError when the file cannot be read.
     """
-    importer = _Importer(store, path.parent, caller)
+    importer = _Importer(store, path.parent, caller, document_limits)
     try:
         with path.open("rb") as file:
             try:
@@ -110,6 +117,7 @@ class _Importer:
     store: Store
     folder: Path
     caller: Caller
+    document_limits: DocumentLimits
     done: Imported = field(default_factory=Imported)
     _batch: list[Instance] = field(default_factory=list)
     _lines: dict[UUID, int] = field(default_factory=dict)
@@ -214,6 +222,7 @@ class _Importer:
                 model=model,
                 process_id=record.process_id,
                 caller=self.caller,
+                comparer=InProcessComparer(limits=self.document_limits),
             )
         self.done.versions += 1
 
@@ -242,7 +251,7 @@ class _Importer:
                     line, f"Expected bpmnFile to stay in the folder of the imported file, but got {name!r}."
                 )
             with document.open("rb") as opened:
-                return opened.read(MAX_MODEL_BYTES + 1)
+                return opened.read(self.document_limits.max_bytes + 1)
         except (OSError, ValueError) as error:  # ValueError: not a valid file name
             why = (isinstance(error, OSError) and error.strerror) or error
             raise BadLineError(line, f"Expected to read bpmnFile {name!r}, but: {why}.") from error

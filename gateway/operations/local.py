@@ -35,7 +35,7 @@ class LocalClient:
         self._worker = worker
 
     async def plan(self, request: UpgradeRequest) -> PlanSummary:
-        return summary_of_plan(await plan_upgrade(self._store, request))
+        return summary_of_plan(await plan_upgrade(self._store, request, comparer=self._worker.comparer))
 
     async def request(self, request: UpgradeRequest) -> UpgradeSummary:
         upgrade = await request_upgrade(self._store, request, caller=self._caller, worker=self._worker)

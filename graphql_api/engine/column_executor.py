@@ -12,6 +12,7 @@ through graphql-core, which alone handles errors, paths and null propagation. An
 twice, which is harmless for a dataclass.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import Enum
@@ -36,6 +37,7 @@ from graphql import (
     is_object_type,
 )
 from graphql.execution.collect_fields import FieldDetailsList
+from graphql.execution.executor import Executor
 from graphql.pyutils import AwaitableOrValue, Path, UndefinedType
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
@@ -49,6 +51,10 @@ CompletePlain = Callable[[Values, set[type]], list[Any]]
 """The same for values of these classes only; none of them is null, an exception or awaitable."""
 
 
+_VALUE_BYTES = 12
+"""About the size of a value in a reply besides its text: the name of its field, and punctuation."""
+
+
 class NotPlainError(Exception):
     """The selection or the data is not plain."""
 
@@ -57,30 +63,68 @@ class UnserializableError(Exception):
     """The type of a field cannot serialize the value of its resolver."""
 
 
+class ReplyTooLargeError(BaseException):
+    """The reply has become larger than allowed.
+
+    Not an Exception: graphql-core would turn it into an error of one field, and go on with the others.
+    """
+
+
 class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
     """An executor that completes plain lists column by column and leaves everything else to graphql-core.
 
     Use it as `execution_context_class` of a strawberry schema, or by `build` as any graphql-core executor.
+    It raises ReplyTooLargeError as soon as the completed values take more than `max_reply_bytes` as JSON,
+    escape sequences not counted. Each event of a subscription is a reply of its own.
     """
+
+    max_reply_bytes: int = sys.maxsize
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._reply_bytes = 0
         # Keyed like graphql-core's own sub-selections, by type and identity of the list of nodes. The value
         # keeps that list alive; else another one could take over its identity.
         self._plain_lists: dict[tuple[GraphQLOutputType, int], tuple[FieldDetailsList, Complete | None]] = {}
         middlewares = self.middleware_manager.middlewares if self.middleware_manager else ()
         self._sees_every_field = bool(middlewares) or self.schema.get_directive("stream") is not None
 
-    @staticmethod
-    def complete_leaf_value(return_type: GraphQLLeafType, result: Any) -> Any:
+    def build_per_event_executor(self, payload: Any) -> Executor[Any]:
+        """An executor for one event of a subscription, which counts the bytes of its own reply."""
+        executor = super().build_per_event_executor(payload)
+        executor._reply_bytes = 0  # type: ignore[attr-defined]  # noqa: SLF001  it is a copy of this one
+        return executor
+
+    # graphql-core has a static method here, but calls it on the instance.
+    def complete_leaf_value(self, return_type: GraphQLLeafType, result: Any) -> Any:  # type: ignore[override]
         """Completes a leaf like graphql-core, but raises UnserializableError in place of a GraphQLError.
 
         An attribute that its scalar cannot serialize is an error of the server, not of the client.
         """
         try:
-            return StrawberryGraphQLCoreExecutionContext.complete_leaf_value(return_type, result)
+            completed = StrawberryGraphQLCoreExecutionContext.complete_leaf_value(return_type, result)
         except GraphQLError as error:
             raise UnserializableError(error.message) from None
+        self._count(len(completed.encode("utf-8", "replace")) if type(completed) is str else 0, values=1)
+        return completed
+
+    def _count(self, text_bytes: int, *, values: int) -> None:
+        self._reply_bytes += text_bytes + _VALUE_BYTES * values
+        if self._reply_bytes > self.max_reply_bytes:
+            raise ReplyTooLargeError
+
+    def _complete_leaves(self, type_: GraphQLLeafType, values: Values, classes: set[type]) -> list[Any]:
+        completed = _complete_leaves(type_, values, classes)
+        texts = [value for value in completed if type(value) is str]
+        self._count(_utf8_bytes(texts), values=len(completed))
+        return completed
+
+    def _complete_lists(self, complete_items: Complete, values: Values, classes: set[type]) -> list[Any]:
+        if not classes <= {list, tuple}:
+            raise NotPlainError
+        # Before the lists are joined: the items of thousands of long lists take much memory by themselves.
+        self._count(0, values=sum(map(len, values)))
+        return _complete_lists(complete_items, values)
 
     def complete_list_value(
         self,
@@ -125,9 +169,9 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
 
     def _compile_nullable(self, type_: Any, details: FieldDetailsList) -> CompletePlain:
         if is_leaf_type(type_):
-            return partial(_complete_leaves, type_)
+            return partial(self._complete_leaves, type_)
         if is_list_type(type_):
-            return partial(_complete_lists, self._compile(type_.of_type, details))
+            return partial(self._complete_lists, self._compile(type_.of_type, details))
         if is_object_type(type_):
             return self._compile_object(type_, details)
         raise NotPlainError
@@ -207,9 +251,13 @@ def _complete_members(type_: GraphQLLeafType, members: Values) -> list[Any]:
     return [names[key] for key in map(id, members)]
 
 
-def _complete_lists(complete_items: Complete, values: Values, classes: set[type]) -> list[Any]:
-    if not classes <= {list, tuple}:
-        raise NotPlainError
+def _utf8_bytes(texts: Sequence[str]) -> int:
+    if all(map(str.isascii, texts)):
+        return sum(map(len, texts))
+    return sum(len(text.encode("utf-8", "replace")) for text in texts)
+
+
+def _complete_lists(complete_items: Complete, values: Values) -> list[Any]:
     items = iter(complete_items(list(chain.from_iterable(values))))
     return [list(islice(items, len(value))) for value in values]
 

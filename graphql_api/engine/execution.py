@@ -15,10 +15,11 @@ from strawberry import Schema
 from strawberry.execution import optimized_is_awaitable
 
 from uplift.domain.errors import UpliftError
-from uplift.graphql_api.engine.column_executor import CompilingExecutor
+from uplift.graphql_api.engine.column_executor import CompilingExecutor, ReplyTooLargeError
 from uplift.graphql_api.engine.documents import Document, Documents
-from uplift.graphql_api.engine.errors import domain_error, formatted, unexpected_error
+from uplift.graphql_api.engine.errors import domain_error, formatted, request_error, unexpected_error
 from uplift.graphql_api.engine.limits import Limits
+from uplift.web.errors import HttpCode
 
 Recheck = Callable[[], Awaitable[object]]
 """Raises an UpliftError if the caller of a subscription is no longer allowed."""
@@ -41,11 +42,15 @@ class Operations:
             raise ValueError("Expected a schema without strawberry extensions and operation directives.")
         self._schema = schema._schema  # noqa: SLF001  strawberry keeps the schema of graphql-core private
         self._hide_suggestions = not limits.introspection
+        self._max_reply_bytes = limits.max_reply_bytes
+        self._executor_class: Any = type(
+            "LimitedExecutor", (CompilingExecutor,), {"max_reply_bytes": limits.max_reply_bytes}
+        )
         self.documents = Documents(self._schema, limits)
 
     async def execute(self, document: Document, params: Params, context: object) -> ExecutionResult:
         """The one result of a query or mutation."""
-        build: Any = CompilingExecutor.build  # untyped: strawberry's predicate is no TypeGuard
+        build = self._executor_class.build  # untyped: strawberry's predicate is no TypeGuard
         executor = build(
             self._schema,
             document.node,
@@ -58,8 +63,11 @@ class Operations:
         )
         if isinstance(executor, list):
             return ExecutionResult(None, executor)
-        running = executor.execute_operation()
-        result: ExecutionResult = await running if optimized_is_awaitable(running) else running
+        try:
+            running = executor.execute_operation()
+            result: ExecutionResult = await running if optimized_is_awaitable(running) else running
+        except ReplyTooLargeError:
+            return self._cut_off()
         return result
 
     async def results(
@@ -94,7 +102,7 @@ class Operations:
             context_value=context,
             variable_values=params.variables,
             operation_name=params.operation_name,
-            executor_class=CompilingExecutor,
+            executor_class=self._executor_class,
             hide_suggestions=self._hide_suggestions,
         )
         source = await subscribed if optimized_is_awaitable(subscribed) else subscribed
@@ -102,14 +110,29 @@ class Operations:
             yield source
             return
         async with aclosing(source):
-            async for event in source:
-                yield event
+            try:
+                async for event in source:
+                    yield event
+            except ReplyTooLargeError:
+                yield self._cut_off()
+
+    def _cut_off(self) -> ExecutionResult:
+        message = (
+            f"Expected a reply of at most {self._max_reply_bytes:,} bytes, but it is larger. Request smaller "
+            "pages or fewer fields. A mutation has been carried out nevertheless."
+        )
+        return CutOffResult(None, [request_error(HttpCode.LIMIT_EXCEEDED, message)])
+
+
+class CutOffResult(ExecutionResult):
+    """The result of an operation that was run, but whose reply is too large."""
 
 
 def is_request_error(result: ExecutionResult) -> bool:
     """Whether nothing was run; such a response has no `data` entry."""
     return (
         result.data is None
+        and not isinstance(result, CutOffResult)
         and bool(result.errors)
         and all(error.path is None for error in result.errors or ())
     )

@@ -44,6 +44,8 @@ class Limits:
     """Fields of an operation, each counted as often as its fragment is spread."""
     max_nodes: int = 10_000
     """Nodes of an operation: its page sizes, multiplied down the nesting (budget.py)."""
+    max_reply_bytes: int = 16 * 1024 * 1024
+    """Bytes of one reply, or of one event of a subscription: values are counted as they are completed."""
     max_ids: int = MAX_IDS
     """Instances that one request may select, exclude, register or report."""
     max_root_fields: int = 20

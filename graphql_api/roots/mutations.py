@@ -187,6 +187,7 @@ class Mutation:
                 model=input_.model(),
                 process_id=input_.process_id,
                 caller=context.caller,
+                comparer=context.worker.comparer,
             ),
             partial(SaveDraftPayload.of, process_key),
         )

@@ -90,7 +90,9 @@ class Query:
         ],
     ) -> UpgradePlanPayload | None:
         try:
-            plan = await plan_upgrade(info.context.store, input_.request(max_ids=info.context.limits.max_ids))
+            context = info.context
+            request = input_.request(max_ids=context.limits.max_ids)
+            plan = await plan_upgrade(context.store, request, comparer=context.worker.comparer)
         except UpliftError as error:
             return UpgradePlanPayload(plan=None, user_errors=[user_error_from_domain(error)])
         return UpgradePlanPayload(plan=UpgradePlan.from_domain(plan), user_errors=[])

@@ -1,14 +1,15 @@
 """Comparisons of two versions of a process, and mappings from the elements of one to those of the other."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Self
 
 import strawberry
 
-from uplift.domain import bpmn, compatibility
+from uplift.domain import bpmn
 from uplift.domain.model import mapping
 from uplift.domain.model.process import VersionNumber
-from uplift.domain.rules.migration_path import MigrationPath
+from uplift.domain.rules.comparer import ChangedElement
+from uplift.domain.use_cases.compare import ComparedVersions
 from uplift.graphql_api.types.enums import ChangedAspect
 from uplift.graphql_api.types.reasons import Finding
 
@@ -63,10 +64,10 @@ class ElementChange:
     aspects: list[ChangedAspect] = strawberry.field(description="What changed; never empty.")
 
     @classmethod
-    def from_domain(cls, change: compatibility.Change, comparison: compatibility.Comparison) -> Self:
+    def from_domain(cls, change: ChangedElement) -> Self:
         return cls(
-            source=Element.from_domain(comparison.source.elements[change.source]),
-            target=Element.from_domain(comparison.target.elements[change.target]),
+            source=Element.from_domain(change.source),
+            target=Element.from_domain(change.target),
             aspects=list(change.aspects),
         )
 
@@ -98,21 +99,15 @@ class VersionComparison:
     )
 
     @classmethod
-    def from_domain(cls, from_version: VersionNumber, migration_path: MigrationPath) -> Self:
-        comparison = migration_path.comparison
+    def from_domain(cls, from_version: VersionNumber, compared: ComparedVersions) -> Self:
+        found = compared.differences
         return cls(
             from_version=from_version,
-            to_version=migration_path.target,
-            added=_elements(comparison.added, comparison.target) if comparison else [],
-            removed=_elements(comparison.removed, comparison.source) if comparison else [],
-            changed=[ElementChange.from_domain(change, comparison) for change in comparison.changed]
-            if comparison
-            else [],
-            errors=list(map(Finding.from_domain, migration_path.errors)),
-            warnings=list(map(Finding.from_domain, migration_path.warnings)),
-            mapping=pairs_from_domain(migration_path.mapping),
+            to_version=compared.target,
+            added=list(map(Element.from_domain, found.added)) if found else [],
+            removed=list(map(Element.from_domain, found.removed)) if found else [],
+            changed=list(map(ElementChange.from_domain, found.changed)) if found else [],
+            errors=list(map(Finding.from_domain, compared.errors)),
+            warnings=list(map(Finding.from_domain, compared.warnings)),
+            mapping=pairs_from_domain(compared.mapping),
         )
-
-
-def _elements(ids: Iterable[str], model: bpmn.ProcessModel) -> list[Element]:
-    return [Element.from_domain(model.elements[element_id]) for element_id in ids]

@@ -223,8 +223,8 @@ class CreateProcessInput(ProcessKeyInput):
 class SaveDraftInput(ProcessKeyInput):
     bpmn: str | None = strawberry.field(
         default=None,
-        description=f"The BPMN 2.0 document (XML), at most {MAX_MODEL_BYTES:,} bytes. Without a document, an "
-        "upgrade to this version changes only the version of an instance.",
+        description=f"The BPMN 2.0 document (XML), at most {MAX_MODEL_BYTES:,} bytes by default. Without a "
+        "document, an upgrade to this version changes only the version of an instance.",
     )
     process_id: str | None = strawberry.field(
         default=None,

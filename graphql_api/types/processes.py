@@ -60,13 +60,14 @@ class Process:
         ] = None,
     ) -> VersionComparison | None:
         source = domain.VersionNumber(from_version)
-        migration_path = await compare_versions(
+        compared = await compare_versions(
             info.context.store,
             process=self.key,
             from_version=source,
             to_version=None if to_version is None else domain.VersionNumber(to_version),
+            comparer=info.context.worker.comparer,
         )
-        return None if migration_path is None else VersionComparison.from_domain(source, migration_path)
+        return None if compared is None else VersionComparison.from_domain(source, compared)
 
     @field("The instances, in the order of registration.")
     async def instances(

@@ -79,7 +79,7 @@ async def interrupted(store: Store, upgrade: Upgrade, steps: list[Step]) -> Upgr
                 async with a_transaction_that_fails(store) as transaction:
                     held = await transaction.partitions.lock_held(upgrade.id, worker.name, clock())
                     assert held is not None
-                    await run_chunk(transaction, held, size, worker, {})
+                    await run_chunk(transaction, held, size, worker, {}, {})
             case Interruption.PAUSES:
                 if not (await work_and_die(store, upgrade.id, worker, chunks=1)).is_finished:
                     await pause_upgrade(store, upgrade.id, caller=ADMIN)

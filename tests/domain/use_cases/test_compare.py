@@ -6,11 +6,12 @@ from tests.support.bpmn_builder import ProcessBuilder
 from tests.support.bpmn_builder import a_process as a_document
 from tests.support.process_shapes import chain
 from uplift.domain import VersionNumber, save_draft
-from uplift.domain.compatibility import Code
+from uplift.domain.compatibility import Code, MigratedPosition
 from uplift.domain.errors import ErrorCode
+from uplift.domain.model.instance import ElementId
 from uplift.domain.ports import Store
 from uplift.domain.rules.migration_path import MigrationPath
-from uplift.domain.use_cases.compare import compare_versions
+from uplift.domain.use_cases.compare import ComparedVersions, compare_versions
 from uplift.testing.builders import ADMIN, ORDERS, UNKNOWN_PROCESS, a_clock, a_modelled_process, a_process
 from uplift.testing.refusals import refused
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.anyio
 APPROVE, APPROVE_AND_PAY, PAY = chain("approve"), chain("approve", "pay"), chain("pay")
 
 
-async def compared(store: Store, from_version: int, to_version: int | None = None) -> MigrationPath | None:
+async def compared(store: Store, from_version: int, to_version: int | None = None) -> ComparedVersions | None:
     to = None if to_version is None else VersionNumber(to_version)
     return await compare_versions(
         store, process=ORDERS, from_version=VersionNumber(from_version), to_version=to
@@ -33,13 +34,11 @@ async def draft(store: Store, model: ProcessBuilder) -> None:
 async def test_a_version_is_compared_with_the_latest_published_one(store: Store) -> None:
     await a_modelled_process(store, APPROVE_AND_PAY.xml(), PAY.xml(), APPROVE.xml())
     await draft(store, PAY)
-    migration_path = await compared(store, 1)
-    assert migration_path is not None
-    assert (migration_path.target, dict(migration_path.mapping)) == (3, {"approve": "approve"})
-    assert [(finding.code, finding.source) for finding in migration_path.errors] == [
-        (Code.ELEMENT_MISSING, "pay")
-    ]
-    assert migration_path.warnings == ()
+    found = await compared(store, 1)
+    assert found is not None
+    assert (found.target, dict(found.mapping)) == (3, {"approve": "approve"})
+    assert [(finding.code, finding.source) for finding in found.errors] == [(Code.ELEMENT_MISSING, "pay")]
+    assert found.warnings == ()
 
 
 async def test_of_several_processes_in_a_document_the_one_of_the_code_is_compared(store: Store) -> None:
@@ -48,11 +47,9 @@ async def test_of_several_processes_in_a_document_the_one_of_the_code_is_compare
 
     ours = [a_document("orders").user_task(task) for task in ("approve", "pay")]
     await a_modelled_process(store, *map(beside_another, ours))
-    migration_path = await compared(store, 1)
-    assert migration_path is not None
-    assert [(finding.code, finding.source) for finding in migration_path.errors] == [
-        (Code.ELEMENT_MISSING, "approve")
-    ]
+    found = await compared(store, 1)
+    assert found is not None
+    assert [(finding.code, finding.source) for finding in found.errors] == [(Code.ELEMENT_MISSING, "approve")]
 
 
 async def test_any_two_versions_are_compared_either_way_and_drafts_too(store: Store) -> None:
@@ -71,12 +68,12 @@ async def test_a_version_without_a_model_is_named(
     store: Store, documents: list[ProcessBuilder | None]
 ) -> None:
     await a_modelled_process(store, *(None if document is None else document.xml() for document in documents))
-    migration_path = await compared(store, 1)
-    assert migration_path is not None
+    found = await compared(store, 1)
+    assert found is not None
     without = documents.index(None) + 1
-    assert (migration_path.comparison, migration_path.without_model) == (None, without)
-    assert (migration_path.mapping, migration_path.errors) == ({}, ())
-    [warning] = migration_path.warnings
+    assert (found.differences, found.without_model) == (None, without)
+    assert (found.mapping, found.errors) == ({}, ())
+    [warning] = found.warnings
     assert warning.code is Code.NO_MODEL
     assert warning.message.startswith(f"Version {without} has no BPMN model")
 
@@ -101,6 +98,6 @@ async def test_an_unknown_process_is_refused(store: Store) -> None:
         await compare_versions(store, process=UNKNOWN_PROCESS, from_version=VersionNumber(1))
 
 
-def test_the_latest_version_has_no_mapping_and_no_findings() -> None:
-    migration_path = MigrationPath(target=VersionNumber(2))
-    assert (migration_path.mapping, migration_path.errors, migration_path.warnings) == ({}, (), ())
+def test_the_latest_version_has_no_mapping_and_every_position_stays() -> None:
+    path, position = MigrationPath(target=VersionNumber(2)), frozenset([ElementId("a")])
+    assert (path.mapping, path.migrate(position)) == ({}, MigratedPosition(position=position))

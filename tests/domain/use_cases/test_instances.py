@@ -31,10 +31,16 @@ POSITION_FAULTS = [
     (at("\0"), r"name elements by 1 to 500 printable characters, but it names '\x00'"),
     (at("\ud800"), r"name elements by 1 to 500 printable characters, but it names '\ud800'"),
     (at("e" * 501), f"name elements by 1 to 500 printable characters, but it names '{'e' * 100}'"),
-    (frozenset(ElementId(f"e{n}") for n in range(1_001)), "name at most 1,000 elements, but it names 1,001"),
+    (frozenset(ElementId(f"e{n}") for n in range(201)), "name at most 200 elements, but it names 201"),
+    (
+        frozenset(ElementId(f"{n:0>101}") for n in range(100)),
+        "name elements by at most 10,000 characters in all, but their ids have 10,100",
+    ),
 ]
 FAULTS = pytest.mark.parametrize(
-    ("position", "fault"), POSITION_FAULTS, ids=["empty", "line", "nul", "surrogate", "long", "many"]
+    ("position", "fault"),
+    POSITION_FAULTS,
+    ids=["empty", "line", "nul", "surrogate", "long", "many", "together"],
 )
 
 

@@ -248,10 +248,10 @@ async def test_a_model_that_is_too_large_is_refused(store: Store) -> None:
     largest = MODEL.ljust(MAX_MODEL_BYTES)
     assert (await save_draft(store, process=ORDERS, model=largest, caller=ADMIN)).has_model
     model = largest + b" "
-    message = "Expected bpmn to be at most 5,000,000 bytes, but got 5,000,001."
-    async with refused(store, ErrorCode.INVALID_INPUT, message, ("bpmn",)):
+    message = "Expected a BPMN document of at most 5,000,000 bytes, but it has 5,000,001 bytes."
+    async with refused(store, ErrorCode.INVALID_MODEL, message, ("bpmn",)):
         await save_draft(store, process=ORDERS, model=model, caller=ADMIN)
-    async with refused(store, ErrorCode.INVALID_INPUT, message, ("bpmn",)):
+    async with refused(store, ErrorCode.INVALID_MODEL, message, ("bpmn",)):
         await adopt(store, 3, model=model)
 
 

@@ -347,7 +347,7 @@ def test_a_document_with_another_process_is_refused_with_the_choice_and_the_line
 def test_a_document_beyond_the_limit_is_refused() -> None:
     Path("large.bpmn").write_bytes(b" " * 5_000_100)
     said = error_of("import", a_file(lines(PROCESS, {**VERSION, "bpmnFile": "large.bpmn"})))
-    assert "but line 2 is invalid: Expected bpmn to be at most 5,000,000 bytes, but got " in said
+    assert "but line 2 is invalid: Expected a BPMN document of at most 5,000,000 bytes, but it has " in said
 
 
 @pytest.mark.parametrize("name", ["orders.jsonl", "orders.csv"])

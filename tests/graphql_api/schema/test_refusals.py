@@ -103,7 +103,14 @@ CASES = [
         name="save too large a document",
         mutation="saveDraft",
         input={**ORDER, "bpmn": "x" * (MAX_MODEL_BYTES + 1)},
-        error=invalid(["bpmn"], "Expected bpmn to be at most 5,000,000 bytes, but got 5,000,001."),
+        error={
+            "__typename": "InvalidModelError",
+            "code": "INVALID_MODEL",
+            "field": ["bpmn"],
+            "message": "Expected a BPMN document of at most 5,000,000 bytes, but it has 5,000,001 bytes.",
+            "line": None,
+            "element": None,
+        },
     ),
     Case(
         name="save a document at odds with itself",

@@ -42,7 +42,7 @@ async def chunk_of(transaction: Transaction, upgrade: Upgrade, worker: Worker, s
     """Run the next chunk of a partition that the worker holds; the caller commits it."""
     held = await transaction.partitions.lock_held(upgrade.id, worker.name, worker.clock())
     assert held is not None
-    return await run_chunk(transaction, held, size, worker, {})
+    return await run_chunk(transaction, held, size, worker, {}, {})
 
 
 async def test_a_worker_waits_for_no_chunk_of_another_partition(store: SqlStore, neighbour: SqlStore) -> None:
@@ -86,7 +86,7 @@ async def test_what_another_worker_decides_within_a_chunk_of_an_undo_is_carried_
         assert held is not None
         # This worker has read the decisions before: there were none.
         await run_upgrade(neighbour, undo, TWO)
-        first = await run_chunk(transaction, held, 6, ONE, {})
+        first = await run_chunk(transaction, held, 6, ONE, {}, {})
     assert (first.upgraded, first.upgrade.state) == (6, UpgradeState.COMPLETED)
     assert await instances_of(store, ORDERS) == instances(range(12))
 

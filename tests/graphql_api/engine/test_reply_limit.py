@@ -1,0 +1,95 @@
+"""A reply above the limit is cut off while it is built, over every transport."""
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+import strawberry
+
+from uplift.graphql_api.engine.execution import Operations, Params, response
+from uplift.graphql_api.engine.limits import Limits
+
+LONG = "ä" * 100
+REPLY_LIMITS = Limits(max_reply_bytes=2_000)
+
+
+@strawberry.type
+class Row:
+    text: str
+    texts: list[str]
+    number: int = 7
+
+
+@strawberry.type
+class Rows:
+    @strawberry.field
+    def rows(self, count: int) -> list[Row]:
+        return [Row(text=LONG, texts=[LONG])] * count
+
+    @strawberry.field
+    def empty(self, count: int) -> list[list[int]]:
+        return [[]] * count
+
+    @strawberry.field
+    async def text(self, length: int) -> str:
+        return "x" * length
+
+
+@strawberry.type
+class Growing:
+    @strawberry.subscription
+    async def texts(self) -> AsyncGenerator[str, None]:
+        for length in (1_500, 1_500, 2_500, 1):
+            yield "x" * length
+
+
+ROWS = strawberry.Schema(query=Rows, subscription=Growing)
+TOO_LARGE = (
+    "Expected a reply of at most 2,000 bytes, but it is larger. Request smaller pages or fewer fields. "
+    "A mutation has been carried out nevertheless."
+)
+
+
+async def replies(query: str) -> list[dict[str, Any]]:
+    operations = Operations(ROWS, REPLY_LIMITS)
+    document = operations.documents.find(query)
+
+    async def recheck() -> None:
+        pass
+
+    results = operations.results(document, Params(query=query), None, recheck)
+    return [response(result) async for result in results]
+
+
+def is_cut_off(reply: dict[str, Any]) -> bool:
+    if "errors" not in reply:
+        return False
+    [error] = reply["errors"]
+    assert (error["message"], error["extensions"]["code"]) == (TOO_LARGE, "LIMIT_EXCEEDED")
+    assert reply["data"] is None
+    return True
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("query", "cut_off"),
+    [
+        ("{rows(count: 8) {text}}", False),
+        ("{rows(count: 10) {text}}", True),
+        ("{rows(count: 5) {text texts}}", True),
+        ("{rows(count: 80) {number}}", False),
+        ("{rows(count: 90) {number}}", True),
+        ("{empty(count: 10)}", False),
+        ("{text(length: 1900)}", False),
+        ("{text(length: 2000)}", True),
+        ("{a: text(length: 1000) b: text(length: 1000)}", True),
+    ],
+)
+async def test_a_reply_above_the_limit_is_cut_off_while_it_is_built(query: str, cut_off: bool) -> None:
+    [reply] = await replies(query)
+    assert is_cut_off(reply) is cut_off
+
+
+@pytest.mark.anyio
+async def test_the_limit_counts_each_event_of_a_subscription_by_itself() -> None:
+    assert [is_cut_off(reply) for reply in await replies("subscription {texts}")] == [False, False, True]
