@@ -15,21 +15,41 @@ from uplift.graphql_api.roots.subscriptions import Subscription
 from uplift.graphql_api.types.scalars import SCALARS
 from uplift.graphql_api.types.user_errors import USER_ERRORS
 
+DESCRIPTION = """\
+Upgrades running process instances in bulk to the latest published version of their process.
+
+Send an API key with every request. `upgradePlan` shows what an upgrade would do, `upgradeInstances` does it,
+and `upgradeProgress` follows it. Errors of a request are in `errors` with a stable `extensions.code`; what a
+mutation refuses is in its `userErrors`. A field that will be removed is marked with `@deprecated`, with its
+successor, for at least one minor version. New fields and enum values may come with any version."""
+
 
 def build_schema() -> strawberry.Schema:
     """Build a new schema. Its resolvers expect a Context as context value."""
-    return strawberry.Schema(
+    schema = strawberry.Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         types=[user_error for user_error, _ in USER_ERRORS.values()],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
+    # strawberry takes no description of a schema, and keeps the schema of graphql-core private.
+    schema._schema.description = DESCRIPTION  # noqa: SLF001
+    return schema
+
+
+ROOTS = """\
+schema {
+  query: Query
+  mutation: Mutation
+  subscription: Subscription
+}"""
+"""strawberry does not print them, because these are the usual names, but a description needs its place."""
 
 
 def print_schema() -> str:
     """The schema in the GraphQL schema definition language, with descriptions."""
-    return f"{build_schema().as_str()}\n"
+    return f'"""\n{DESCRIPTION}\n"""\n{ROOTS}\n\n{build_schema().as_str()}\n'
 
 
 if __name__ == "__main__":

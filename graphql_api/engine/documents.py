@@ -23,7 +23,7 @@ from graphql import (
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from uplift.graphql_api.engine.errors import GraphQLCode, request_error
+from uplift.graphql_api.engine.errors import GraphQLCode, in_json_words, request_error
 from uplift.graphql_api.engine.limits import Limits, exceeded
 from uplift.web.errors import HttpCode
 
@@ -134,7 +134,7 @@ class Documents:
         if errors:
             raise DocumentError(
                 [
-                    request_error(GraphQLCode.GRAPHQL_VALIDATION_FAILED, error.message, error)
+                    request_error(GraphQLCode.GRAPHQL_VALIDATION_FAILED, in_json_words(error.message), error)
                     for error in errors
                 ]
             )

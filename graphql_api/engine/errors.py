@@ -4,6 +4,7 @@ Errors of the client keep their message and are not logged. Errors of the domain
 Any other error is the server's: the client learns an id, under which the log has the traceback.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
@@ -18,6 +19,13 @@ from uplift.web.incidents import log_outage, report_unexpected
 
 _FIELD_NAMES: Mapping[str, str] = {"upgrade_id": "id"}
 """The names of fields in the schema that are not just those of the domain in camelCase."""
+
+
+_PYTHON_WORDS = re.compile(
+    r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?<![.\w])(?:None|True|False)\b""", re.DOTALL
+)
+"""Strings, which stay as they are, and the words that clients in other languages do not know."""
+_JSON_WORDS = {"None": "null", "True": "true", "False": "false"}
 
 
 class GraphQLCode(StrEnum):
@@ -44,6 +52,11 @@ def request_error(code: str, message: str, cause: GraphQLError | None = None) ->
     )
 
 
+def in_json_words(message: str) -> str:
+    """A message of graphql-core with `null`, `true` and `false` in place of Python's words."""
+    return _PYTHON_WORDS.sub(lambda found: _JSON_WORDS.get(found[0], found[0]), message)
+
+
 def domain_error(error: UpliftError) -> GraphQLError:
     """The error of a request that the domain refused as a whole; logs an outage."""
     return GraphQLError(message_of(error), extensions=_extensions(error))
@@ -65,7 +78,7 @@ def presentable(error: GraphQLError) -> GraphQLError:
     if "code" in (error.extensions or {}):
         return error
     extensions: Mapping[str, Any] = {"code": GraphQLCode.BAD_USER_INPUT, **(error.extensions or {})}
-    return _in_place(error, GraphQLError(error.message, extensions=dict(extensions)))
+    return _in_place(error, GraphQLError(in_json_words(error.message), extensions=dict(extensions)))
 
 
 def formatted(errors: Sequence[GraphQLError]) -> list[GraphQLFormattedError]:

@@ -7,10 +7,9 @@ import strawberry
 
 from uplift import domain
 from uplift.domain.errors import UpliftError
-from uplift.domain.model.paging import page_request
 from uplift.domain.use_cases.plan import plan_upgrade
 from uplift.graphql_api.context import Info
-from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, First
+from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, First, page_of
 from uplift.graphql_api.types.fields import root_field
 from uplift.graphql_api.types.inputs import ProcessKeyInput, UpgradePlanInput
 from uplift.graphql_api.types.instances import ProcessInstance
@@ -40,7 +39,7 @@ class Query:
     async def processes(
         self, info: Info, first: First = DEFAULT_PAGE_SIZE, after: After = None
     ) -> ProcessConnection:
-        page = await info.context.store.processes.page(page_request(first, after))
+        page = await info.context.store.processes.page(page_of(first, after))
         return ProcessConnection(page=page.map(Process.from_domain), follows_cursor=after is not None)
 
     @root_field("The instance with this id, of any process, or null if there is none.")
@@ -73,7 +72,7 @@ class Query:
         after: After = None,
     ) -> UpgradeConnection:
         process_key = None if process is None else process.process_key()
-        page = await info.context.store.upgrades.page(process_key, page_request(first, after))
+        page = await info.context.store.upgrades.page(process_key, page_of(first, after))
         return UpgradeConnection(page=page.map(Upgrade.from_domain), follows_cursor=after is not None)
 
     @root_field(

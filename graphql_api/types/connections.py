@@ -8,13 +8,16 @@ from typing import Annotated, Generic, TypeVar
 
 import strawberry
 
-from uplift.domain.model.paging import MAX_PAGE_SIZE, Page, encode_cursor
+from uplift.domain.model.paging import MAX_PAGE_SIZE, Page, PageRequest, encode_cursor, page_request
 from uplift.graphql_api.types.fields import field
 
 DEFAULT_PAGE_SIZE = 50
 
 First = Annotated[
-    int, strawberry.argument(description=f"The maximum number of items, from 1 to {MAX_PAGE_SIZE:,}.")
+    int | None,
+    strawberry.argument(
+        description=f"The maximum number of items, from 1 to {MAX_PAGE_SIZE:,}; null for the default."
+    ),
 ]
 After = Annotated[
     str | None,
@@ -24,6 +27,11 @@ After = Annotated[
 ]
 
 Node = TypeVar("Node")
+
+
+def page_of(first: int | None, after: str | None) -> PageRequest:
+    """The page that a client requests. Raises InvalidInput for `first` or `after`."""
+    return page_request(DEFAULT_PAGE_SIZE if first is None else first, after)
 
 
 @strawberry.type(description="The place of a page in its list.")

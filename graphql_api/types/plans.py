@@ -7,12 +7,12 @@ import strawberry
 from strawberry.dataloader import DataLoader
 
 from uplift import domain
-from uplift.domain.model.paging import Page, PageRequest, page_request
+from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.use_cases.plan import Plan
 from uplift.graphql_api.context import Info
 from uplift.graphql_api.engine.budget import counted_as, require_within_budget
 from uplift.graphql_api.types.comparisons import MappingPair, pairs_from_domain
-from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, Connection, First
+from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, Connection, First, page_of
 from uplift.graphql_api.types.enums import ReasonCode, Status, Verdict
 from uplift.graphql_api.types.fields import field
 from uplift.graphql_api.types.instances import ProcessInstance
@@ -94,7 +94,7 @@ class PlannedCohort:
     async def instances(
         self, first: First = DEFAULT_PAGE_SIZE, after: After = None
     ) -> CohortInstanceConnection:
-        page = await self.pages.load((self.cohort, None, page_request(first, after)))
+        page = await self.pages.load((self.cohort, None, page_of(first, after)))
         return CohortInstanceConnection(page=page, follows_cursor=after is not None, total_count=self.count)
 
     @classmethod

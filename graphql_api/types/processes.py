@@ -6,12 +6,11 @@ from typing import Annotated, Self
 import strawberry
 
 from uplift import domain
-from uplift.domain.model.paging import page_request
 from uplift.domain.ports import InstanceFilter
 from uplift.domain.use_cases.compare import compare_versions
 from uplift.graphql_api.context import Info
 from uplift.graphql_api.types.comparisons import VersionComparison
-from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, Connection, First
+from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, Connection, First, page_of
 from uplift.graphql_api.types.enums import Status
 from uplift.graphql_api.types.fields import field
 from uplift.graphql_api.types.instances import Cohort, ProcessInstanceConnection
@@ -87,7 +86,7 @@ class Process:
             status=status, version=None if version is None else domain.VersionNumber(version)
         )
         page = await info.context.loaders.instance_pages.load(
-            (self.key, instance_filter, page_request(first, after))
+            (self.key, instance_filter, page_of(first, after))
         )
         return ProcessInstanceConnection(
             page=page,

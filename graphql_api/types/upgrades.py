@@ -8,12 +8,11 @@ import strawberry
 
 from uplift import domain
 from uplift.domain.model import upgrade as model
-from uplift.domain.model.paging import page_request
 from uplift.domain.ports import OutcomeFilter
 from uplift.graphql_api.context import Info
 from uplift.graphql_api.engine.budget import counted_as
 from uplift.graphql_api.types.comparisons import VersionMapping
-from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, Connection, First
+from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, Connection, First, page_of
 from uplift.graphql_api.types.enums import OutcomeKind, ReasonCode, SelectionKind, UpgradeState
 from uplift.graphql_api.types.fields import field
 from uplift.graphql_api.types.outcomes import OutcomeConnection
@@ -127,7 +126,7 @@ class Upgrade:
     ) -> OutcomeConnection:
         outcome_filter = OutcomeFilter(kind=kind, reason=reason)
         page = await info.context.loaders.outcome_pages.load(
-            (self.stored.id, outcome_filter, page_request(first, after))
+            (self.stored.id, outcome_filter, page_of(first, after))
         )
         return OutcomeConnection(
             page=page,

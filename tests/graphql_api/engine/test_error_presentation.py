@@ -93,3 +93,30 @@ async def test_never_logs_a_mistake_of_the_client(
     assert "data" not in answer
     assert logs == []
     assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("query", "variables", "message"),
+    [
+        (
+            "query($name: String!) { hello(name: $name) }",
+            {"name": None},
+            "Variable '$name' has invalid value: Expected value of non-null type 'String!' not to be null.",
+        ),
+        (
+            "query($n: String!) { hello(name: $n) }",
+            {"n": [True, "None"]},
+            "Variable '$n' has invalid value: String cannot represent a non string value: [true, 'None']",
+        ),
+        (
+            "{ hello(name: null) }",
+            {},
+            "Expected value of non-null type 'String!' not to be null.",
+        ),
+    ],
+)
+async def test_speaks_of_values_in_the_words_of_json(
+    query: str, variables: dict[str, object], message: str
+) -> None:
+    [error] = (await ask(query, variables=variables))["errors"]
+    assert error["message"] == message

@@ -57,6 +57,15 @@ def test_the_committed_text_equals_the_schema() -> None:
     )
 
 
+def test_the_schema_has_a_description_in_its_text_and_for_introspection() -> None:
+    described = build_schema().execute_sync("{ __schema { description } }")
+    assert described.data
+    text = described.data["__schema"]["description"]
+    assert text == build_from_text(print_schema()).description
+    assert text.startswith("Upgrades running process instances in bulk")
+    assert "`@deprecated`" in text
+
+
 def test_the_text_is_a_valid_schema_on_its_own() -> None:
     assert build_ast_schema(parse(print_schema())).query_type is not None
 

@@ -7,6 +7,7 @@ import pytest
 from tests.graphql_api.support.schema_client import Client
 from tests.graphql_api.support.schema_world import add_instances, add_process, add_upgrade, an_id, an_instance
 from uplift.domain import ProcessKey
+from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE
 
 pytestmark = pytest.mark.anyio
 
@@ -147,3 +148,23 @@ async def test_an_invalid_page_size_of_a_nested_list_is_refused_at_its_path(clie
     await add_process(client.store)
     error = await client.refused(INSTANCES, first=0)
     assert error["path"] == ["process", "list"]
+
+
+@pytest.mark.parametrize(
+    ("query", "variables"),
+    [
+        (PROCESSES.replace("$first: Int!", "$first: Int"), {"first": None}),
+        (PROCESSES.replace("$first: Int!", "$first: Int"), {}),
+        (PROCESSES.replace("$first: Int!, ", "").replace("first: $first", "first: null"), {}),
+        (PROCESSES.replace("$first: Int!, ", "").replace("first: $first, ", ""), {}),
+    ],
+    ids=["null variable", "absent variable", "null", "absent"],
+)
+async def test_without_a_number_a_page_has_the_default_size(
+    client: Client, query: str, variables: dict[str, Any]
+) -> None:
+    for number in range(DEFAULT_PAGE_SIZE + 1):
+        await add_process(client.store, ProcessKey(namespace="shop", code=f"p{number}"))
+    page = a_list(await client.ask(query, **variables))
+    assert len(page["nodes"]) == DEFAULT_PAGE_SIZE
+    assert page["pageInfo"]["hasNextPage"] is True
