@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 from uplift.domain.bpmn.nodes import flow_nodes, flow_nodes_inside
-from uplift.domain.bpmn.tree import Node
+from uplift.domain.bpmn.tree import Node, quoted
 from uplift.domain.errors import InvalidModel
 
 _MAX_LISTED = 10
-_MAX_TEXT = 80
-"""The most processes that a message lists, and the most characters that it shows of an id or a name."""
+"""The most processes that a message lists."""
 
 
 def choose_process(root: Node, process_id: str | None, preferred_id: str | None) -> Node:
@@ -44,7 +43,7 @@ def _process_with_id(processes: Sequence[Node], process_id: str) -> Node:
         if process.id == process_id:
             return process
     raise InvalidModel(
-        f"Expected a process with the id {_quoted(process_id)} in the BPMN document, "
+        f"Expected a process with the id {quoted(process_id)} in the BPMN document, "
         f"but it has: {_listed(processes)}.",
         line=processes[0].line,
         field=("process_id",),
@@ -61,12 +60,8 @@ def _described(process: Node) -> str:
     name = process.attributes.get("name")
     elements = sum(1 for _ in flow_nodes(process))
     facts = (
-        *([] if not name else [_quoted(name)]),
+        *([] if not name else [quoted(name)]),
         "executable" if process.is_true("isExecutable") else "not executable",
         f"{elements:,} element{'' if elements == 1 else 's'}" if elements else "no elements",
     )
-    return f"{_quoted(str(process.id))} ({', '.join(facts)})"
-
-
-def _quoted(text: str) -> str:
-    return f"'{text}'" if len(text) <= _MAX_TEXT else f"'{text[:_MAX_TEXT]}…'"
+    return f"{quoted(str(process.id))} ({', '.join(facts)})"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from uplift.domain.bpmn.model import ElementKind, Trigger, TriggerKind
-from uplift.domain.bpmn.tree import Node
+from uplift.domain.bpmn.tree import Node, quoted
 from uplift.domain.errors import InvalidModel
 
 TRIGGERS = {
@@ -98,8 +98,8 @@ def _event_definitions(node: Node, definitions: Definitions) -> Iterable[Node]:
         shared = definitions.event_definitions.get(local_name(reference.text))
         if shared is None:
             raise InvalidModel(
-                f"Expected '{reference.text}', which {node.title} refers to, in the same document, "
-                "but it is not there.",
+                f"Expected {quoted(reference.text)}, which {node.title} refers to, in the same document, "
+                "but it is not there. Add it, or define the trigger inside the event.",
                 line=reference.line,
                 element=node.id,
             )

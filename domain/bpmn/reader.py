@@ -36,7 +36,7 @@ def read_model(
     process = choose_process(root, process_id, preferred_id)
     definitions = read_definitions(root)
     name_flow_nodes(process, definitions, document_ids)
-    require_references(process)
+    require_references(process, root)
     name_flows(process, document_ids)
     return _model(process, definitions)
 

@@ -37,6 +37,15 @@ class DocumentLimits:
 DEFAULT_LIMITS = DocumentLimits()
 
 
+_MAX_SHOWN = 80
+"""The most characters of an id or another text of the document that a message shows."""
+
+
+def quoted(text: str) -> str:
+    """The beginning of a text of the document, in quotes, for messages."""
+    return f"'{text}'" if len(text) <= _MAX_SHOWN else f"'{text[:_MAX_SHOWN]}…'"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Node:
     """A tag with its namespace, its attributes, the line it starts on (from 1) and its content."""
@@ -60,7 +69,7 @@ class Node:
     @property
     def title(self) -> str:
         """The id in quotes, or the local name of a tag without an id, for messages."""
-        return f"the {self.bpmn_name} without an id" if self.id is None else f"'{self.id}'"
+        return f"the {self.bpmn_name} without an id" if self.id is None else quoted(self.id)
 
     @property
     def text(self) -> str:
@@ -108,7 +117,7 @@ def _parse(parser: Any, builder: "_Builder", text: str) -> Node:
     except (DTDForbidden, EntitiesForbidden, ExternalReferenceForbidden) as error:
         raise InvalidModel(
             "Expected a BPMN document without document type, entities and external references, "
-            "but it declares one.",
+            "but it declares one. Remove it.",
             line=builder.line,
         ) from error
     return builder.root

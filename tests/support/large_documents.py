@@ -9,6 +9,8 @@ from tests.support.bpmn_builder import BPMN
 
 Versions = tuple[bytes, bytes]
 
+CAMUNDA = "http://camunda.org/schema/1.0/bpmn"
+
 _TIMER = "<timerEventDefinition><timeDuration>P1D</timeDuration></timerEventDefinition>"
 _MESSAGE = "<messageEventDefinition/>"
 _COMPENSATION = "<compensateEventDefinition/>"
@@ -139,7 +141,25 @@ def long_ids(count: int) -> Versions:
     return document(f"<subProcess {scope}>{tasks}</subProcess>"), document(f"<task {scope}/>{tasks}")
 
 
+def extensions(count: int) -> Versions:
+    """Tasks with forms of several fields and long scripts, all of which change."""
+    fields = '<c:formField id="a" type="long"/>' * 5
+
+    def tasks(version: int) -> str:
+        return _times(
+            count,
+            lambda number: (
+                f'<scriptTask id="t{number}" xmlns:c="{CAMUNDA}" c:asyncBefore="true" c:formKey="f{version}">'
+                f"<extensionElements><c:formData>{fields}</c:formData></extensionElements>"
+                f"<script>{'x' * 1_000}{version}</script></scriptTask>"
+            ),
+        )
+
+    return document(tasks(1)), document(tasks(2))
+
+
 SHAPES = (
+    extensions,
     deep_tasks,
     removed_chain,
     ladder,

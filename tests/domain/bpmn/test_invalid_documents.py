@@ -61,7 +61,7 @@ def test_refuses_document_types_and_entities(declaration: str) -> None:
     assert found.line == 1
     assert found.message == (
         "Expected a BPMN document without document type, entities and external references, "
-        "but it declares one."
+        "but it declares one. Remove it."
     )
 
 
@@ -141,17 +141,23 @@ def test_refuses_dangling_references_and_ids_with_line_and_element(
     [
         (
             '<task id="t"/><sequenceFlow id="f" sourceRef="t" targetRef="gone"/>',
-            "Expected 'gone', the targetRef of 'f', to be in the same process, but it is not there.",
+            (
+                "Expected 'gone', the targetRef of 'f', to be an element in the same process, but it is not "
+                "there. Correct the reference, or remove what has it."
+            ),
         ),
         (
             '<boundaryEvent id="b"/>',
-            "Expected '', the attachedToRef of 'b', to be in the same process, but it is not there.",
+            (
+                "Expected '', the attachedToRef of 'b', to be an activity in the same process, but it is not "
+                "there. Correct the reference, or remove what has it."
+            ),
         ),
         (
             '<task id="t"/><sequenceFlow sourceRef="t" targetRef="gone"/>',
             (
-                "Expected 'gone', the targetRef of the sequenceFlow without an id, to be in the same "
-                "process, but it is not there."
+                "Expected 'gone', the targetRef of the sequenceFlow without an id, to be an element in the "
+                "same process, but it is not there. Correct the reference, or remove what has it."
             ),
         ),
         (
@@ -163,21 +169,48 @@ def test_refuses_dangling_references_and_ids_with_line_and_element(
         ),
         (
             '<endEvent id="e"><eventDefinitionRef>gone</eventDefinitionRef></endEvent>',
-            "Expected 'gone', which 'e' refers to, in the same document, but it is not there.",
+            (
+                "Expected 'gone', which 'e' refers to, in the same document, but it is not there. "
+                "Add it, or define the trigger inside the event."
+            ),
         ),
         (
             "<endEvent><eventDefinitionRef>gone</eventDefinitionRef></endEvent>",
             (
                 "Expected 'gone', which the endEvent without an id refers to, in the same document, "
-                "but it is not there."
+                "but it is not there. Add it, or define the trigger inside the event."
+            ),
+        ),
+        (
+            '<startEvent id="s"/><boundaryEvent id="b" attachedToRef="s"/>',
+            (
+                "Expected 's', the attachedToRef of 'b', to be an activity in the same process, but it is "
+                "the startEvent on line 3. Correct the reference."
+            ),
+        ),
+        (
+            '<exclusiveGateway id="x" default="t"/><task id="t"/>',
+            (
+                "Expected 't', the default of 'x', to be a sequence flow in the same process, but it is the "
+                "task on line 3. Correct the reference."
             ),
         ),
         (
             '<task id="t"/>\n<task id="t"/>',
-            "Expected each id once, but 't' is on lines 3 and 4.",
+            "Expected each id once, but 't' is on lines 3 and 4. Give one of them another id.",
         ),
     ],
-    ids=["attribute", "no attribute", "flow without id", "no id", "definition", "event without id", "twice"],
+    ids=[
+        "attribute",
+        "no attribute",
+        "flow without id",
+        "no id",
+        "definition",
+        "event without id",
+        "host",
+        "default",
+        "twice",
+    ],
 )
 def test_names_what_is_dangling_or_duplicate(tags: str, message: str) -> None:
     assert refusal(in_process(tags)).message == message
@@ -192,6 +225,23 @@ def test_refuses_a_flow_to_an_element_of_another_process() -> None:
 
     found = refusal(document.encode(), process_id="b")
     assert (found.line, found.element) == (3, "f")
+    assert found.message == (
+        "Expected 't', the targetRef of 'f', to be an element in the same process, but it is in process 'a'. "
+        "Connect processes by message flows."
+    )
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        '<task id="{0}"/><task id="{0}"/>',
+        '<task id="t"/><sequenceFlow id="{0}" sourceRef="t" targetRef="{0}{0}"/>',
+        '<endEvent id="{0}"><eventDefinitionRef>{0}</eventDefinitionRef></endEvent>',
+        '<subProcess id="{0}"><userTask/></subProcess>',
+    ],
+)
+def test_a_long_id_is_shown_in_part(tags: str) -> None:
+    assert len(refusal(in_process(tags.format("x" * 10_000))).message) < 500
 
 
 def test_refuses_a_document_that_is_too_large() -> None:

@@ -8,9 +8,13 @@ import os
 import re
 from collections import Counter
 from pathlib import Path
+from random import Random
+from xml.etree.ElementTree import tostring
 
 import pytest
+from defusedxml.ElementTree import fromstring
 
+from tests.domain.bpmn.test_document_order import shuffle
 from tests.support.project import ROOT
 from uplift.domain.bpmn import ElementKind, read_model
 from uplift.domain.compatibility import breaking_positions, compare
@@ -60,6 +64,19 @@ def test_lists_the_processes_of_a_reference_model_with_several_to_choose_from(pa
     with pytest.raises(InvalidModel) as refused:
         read_model(document)
     assert all(f"'{process_id}'" in refused.value.message for process_id in ids)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=[path.stem for path in DOCUMENTS])
+def test_the_order_of_tags_in_a_reference_model_does_not_matter(path: Path) -> None:
+    document = path.read_bytes()
+    models = {process_id: read_model(document, process_id=process_id) for process_id in process_ids(document)}
+    root = fromstring(document)
+    for seed in range(3):
+        shuffle(root, Random(seed))
+        shuffled = tostring(root)
+        for process_id, model in models.items():
+            assert read_model(shuffled, process_id=process_id) == model
+            assert compare(model, read_model(shuffled, process_id=process_id)).findings == ()
 
 
 def test_reads_all_that_the_largest_reference_model_has() -> None:

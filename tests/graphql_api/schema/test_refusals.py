@@ -120,7 +120,8 @@ CASES = [
             "__typename": "InvalidModelError",
             "code": "INVALID_MODEL",
             "field": ["bpmn"],
-            "message": "Expected each id once, but 'approve' is on lines 3 and 3.",
+            "message": "Expected each id once, but 'approve' is on lines 3 and 3. "
+            "Give one of them another id.",
             "line": 3,
             "element": "approve",
         },
