@@ -1,8 +1,8 @@
 """Runs several awaitables until the first of them ends."""
 
 import asyncio
-from collections.abc import Awaitable
-from typing import TypeVar
+from collections.abc import Awaitable, Collection
+from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
@@ -20,5 +20,23 @@ async def first_of(main: Awaitable[Result], *others: Awaitable[object]) -> Resul
     finally:
         for task in tasks:
             task.cancel()
-        # Wait until cancelled tasks have cleaned up, and ignore the errors of the losers.
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _all_ended(tasks)
+
+
+async def _all_ended(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Wait until all tasks have cleaned up, even if the caller is cancelled again.
+
+    gather would do that too, but it raises a task's cancellation in place of the caller's own, and anyio
+    takes that for one from elsewhere.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    while not all(task.done() for task in tasks):
+        try:
+            await asyncio.wait(tasks)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # marks the error of a loser as seen
+    if cancelled is not None:
+        raise cancelled

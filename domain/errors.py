@@ -42,13 +42,25 @@ class UpliftError(Exception):
         self.field = field
 
 
+class KeyFault(StrEnum):
+    """What is wrong with the API key of a request. The text ends a sentence that begins "Expected …, but".
+
+    Nobody learns more of a key: an unknown, a revoked and an expired one look the same.
+    """
+
+    MISSING = "none was sent"
+    MALFORMED = "what was sent is not a key; it may be cut off or mistyped"
+    INVALID = "the one that was sent is unknown, revoked or expired"
+
+
 class Unauthenticated(UpliftError):
-    """The request has no API key, or one that is unknown, revoked or expired."""
+    """The request has no API key, or one that is malformed, unknown, revoked or expired."""
 
     code = ErrorCode.UNAUTHENTICATED
 
-    def __init__(self) -> None:
-        super().__init__("Expected a valid API key, but it is missing, unknown, revoked or expired.")
+    def __init__(self, fault: KeyFault = KeyFault.INVALID) -> None:
+        super().__init__(f"Expected a valid API key, but {fault}.")
+        self.fault = fault
 
 
 class Forbidden(UpliftError):

@@ -7,20 +7,24 @@ from functools import partial
 
 from starlette.applications import Starlette
 
+from uplift.domain.model.access import ApiKey
 from uplift.domain.rules.comparer import Comparer
 from uplift.domain.scope import visible_to
 from uplift.gateway.auth.key_uses import KeyUses
 from uplift.gateway.auth.keys import Authenticator
+from uplift.gateway.auth.stream_watch import StreamWatch
 from uplift.gateway.comparing.process_comparer import ProcessComparer
 from uplift.gateway.http.cors import cors_middleware
 from uplift.gateway.http.health import health_routes
 from uplift.gateway.http.home import home_route
 from uplift.gateway.http.rate_limit import RateLimit
 from uplift.gateway.observability.metrics import Metrics
+from uplift.gateway.observability.stream_refusals import StreamRefusals
 from uplift.gateway.settings import Settings
 from uplift.gateway.worker import UpgradeWorker, worker_name
 from uplift.graphql_api.context import Context
 from uplift.graphql_api.engine.endpoint import GraphQLEndpoint, graphql_routes
+from uplift.graphql_api.engine.streams import Streams
 from uplift.graphql_api.ide import GraphiQLPage
 from uplift.graphql_api.loaders import Loaders
 from uplift.graphql_api.schema import build_schema
@@ -77,9 +81,10 @@ def build_app(
             limits=limits,
         )
 
-    async def recheck(headers: Mapping[str, str]) -> None:
-        await authenticate.recheck(headers.get("authorization"))
+    async def owner_of(headers: Mapping[str, str]) -> ApiKey:
+        return await authenticate.recheck(headers.get("authorization"))
 
+    streams = Streams(limits, owner_of=owner_of, on_refusal=StreamRefusals(metrics).note)
     page = GraphiQLPage(default_query=EXAMPLE_QUERY, path="/graphql")
     endpoint = GraphQLEndpoint(
         build_schema(),
@@ -87,7 +92,8 @@ def build_app(
         limits=limits,
         allowed_origins=settings.allowed_origins,
         ide=page if settings.introspection else None,
-        recheck=recheck,
+        recheck=owner_of,
+        streams=streams,
         stopping=stopping,
     )
     app = Starlette(
@@ -98,7 +104,16 @@ def build_app(
             *rest_routes(store, authenticate, worker, settings.rest_limits(), stopping, origins),
         ],
         middleware=cors_middleware(origins),
-        lifespan=partial(background_tasks, store, settings, metrics, uses, comparer, stopping),
+        lifespan=partial(
+            background_tasks,
+            store,
+            settings,
+            metrics,
+            uses,
+            StreamWatch(keys, streams),
+            comparer,
+            stopping,
+        ),
     )
     # Starlette would redirect a trailing slash to an absolute URL, which a proxy may have under another name.
     app.router.redirect_slashes = False
@@ -125,14 +140,16 @@ async def background_tasks(
     settings: Settings,
     metrics: Metrics,
     uses: KeyUses,
+    watch: StreamWatch,
     comparer: ProcessComparer,
     stopping: asyncio.Event,
     _: Starlette,
 ) -> AsyncIterator[None]:
-    """Starlette's lifespan: stores key uses and runs upgrades while the application runs."""
+    """Starlette's lifespan: stores key uses, watches keys and runs upgrades while the application runs."""
     try:
         async with (
             storing_key_uses(uses, stopping),
+            watching_keys(watch, stopping),
             running_upgrades(store, settings, metrics, comparer, stopping),
         ):
             yield
@@ -150,6 +167,17 @@ async def storing_key_uses(uses: KeyUses, stopping: asyncio.Event) -> AsyncItera
         stopping.set()
         await task
         await uses.store()
+
+
+@asynccontextmanager
+async def watching_keys(watch: StreamWatch, stopping: asyncio.Event) -> AsyncIterator[None]:
+    """Ends the streams of keys that are no longer valid."""
+    task = asyncio.create_task(watch.check_until(stopping))
+    try:
+        yield
+    finally:
+        stopping.set()
+        await task
 
 
 @asynccontextmanager

@@ -89,9 +89,26 @@ class LimitSettings(BaseModel):
     max_directives: Annotated[
         Count, Field(description="Maximum number of directives at one place in a GraphQL document")
     ] = DEFAULTS.max_directives
-    max_sockets: Annotated[Count, Field(description="Maximum number of open WebSockets per gateway")] = (
-        DEFAULTS.max_sockets
-    )
+    max_streams: Annotated[
+        Count,
+        Field(
+            description="Maximum number of open WebSockets and event streams per gateway; "
+            "a tenth of it is kept for API keys that have none open"
+        ),
+    ] = DEFAULTS.max_streams
+    max_streams_per_key: Annotated[
+        Count,
+        Field(
+            description="Maximum number of open WebSockets and event streams of one API key at one gateway"
+        ),
+    ] = DEFAULTS.max_streams_per_key
+    max_waiting_sockets: Annotated[
+        Count,
+        Field(
+            description="Maximum number of WebSockets per gateway that have not sent connection_init; "
+            "one address may have a quarter of them"
+        ),
+    ] = DEFAULTS.max_waiting_sockets
     max_operations_per_socket: Annotated[
         Count, Field(description="Maximum number of concurrent operations on one WebSocket")
     ] = DEFAULTS.max_operations_per_socket

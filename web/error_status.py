@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from uplift.domain.errors import ErrorCode, TooManyRequests, UpliftError
+from uplift.domain.errors import ErrorCode, TooManyRequests, Unauthenticated, UpliftError
 
 STATUS_OF: Mapping[ErrorCode, int] = {
     ErrorCode.UNAUTHENTICATED: 401,
@@ -40,9 +40,6 @@ def headers_of(error: UpliftError) -> Mapping[str, str]:
 
 def message_of(error: UpliftError) -> str:
     """The message of this error, in the terms of HTTP."""
-    if error.code is ErrorCode.UNAUTHENTICATED:
-        return (
-            "Expected a valid API key as 'Authorization: Bearer <key>', "
-            "but it is missing, unknown, revoked or expired."
-        )
+    if isinstance(error, Unauthenticated):
+        return f"Expected a valid API key as 'Authorization: Bearer <key>', but {error.fault}."
     return error.message

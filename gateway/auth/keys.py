@@ -15,7 +15,7 @@ from uuid import uuid4
 from structlog.contextvars import bind_contextvars
 
 from uplift.domain.clock import Clock, utc_now
-from uplift.domain.errors import InvalidInput, Unauthenticated
+from uplift.domain.errors import InvalidInput, KeyFault, Unauthenticated
 from uplift.domain.model.access import ApiKey, Caller, Namespaces, Role
 from uplift.gateway.auth.key_uses import KeyUses
 from uplift.gateway.http.rate_limit import RateLimit
@@ -122,25 +122,28 @@ class Authenticator:
         accepted = key.is_valid(self._clock())
         self._uses.count(key.id, accepted=accepted)
         if not accepted:
-            raise Unauthenticated()
+            raise Unauthenticated
         if self._rate_limit is not None:
             await self._rate_limit.count(key.id, caller=key.name)
         return key.caller
 
-    async def recheck(self, authorization: str | None) -> None:
-        """Check that the key of an open stream is still valid. Raises Unauthenticated."""
+    async def recheck(self, authorization: str | None) -> ApiKey:
+        """The key of an open stream, which does not count as a use. Raises Unauthenticated."""
         key = await self._find(authorization)
         if not key.is_valid(self._clock()):
-            raise Unauthenticated()
+            raise Unauthenticated
+        return key
 
     async def _find(self, authorization: str | None) -> ApiKey:
-        scheme, _, token = (authorization or "").partition(" ")
+        if not authorization:
+            raise Unauthenticated(KeyFault.MISSING)
+        scheme, _, token = authorization.partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not is_well_formed(token):
-            raise Unauthenticated()
+            raise Unauthenticated(KeyFault.MALFORMED)
         key = await self._keys.find(digest_of(token))
         if key is None:
-            raise Unauthenticated()
+            raise Unauthenticated
         bind_contextvars(key_id=str(key.id))  # the request's log lines name the key
         return key
 
@@ -153,6 +156,8 @@ def new_token() -> str:
 
 def is_well_formed(token: str) -> bool:
     """Whether this has the form and checksum of a key."""
+    if not token.isascii():  # also half of a surrogate pair, which has no digest
+        return False
     secret = token.removeprefix(PREFIX)[:SECRET_LENGTH]
     return token == f"{PREFIX}{secret}{_checksum(secret)}"
 

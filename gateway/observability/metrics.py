@@ -66,6 +66,9 @@ class Metrics:
         )
         self._clients = self._gauge("uplift_client_connections", "Open client connections.")
         self._clients_limit = self._gauge("uplift_client_connections_max", "Most open client connections.")
+        self._refused_streams = self._counter(
+            "uplift_streams_refused", "Refused WebSockets and event streams.", "reason"
+        )
         self._outcomes = self._counter("uplift_outcomes", "Outcomes of upgrades, one per instance.", "kind")
         self._reasons = self._counter(
             "uplift_skips",
@@ -111,6 +114,10 @@ class Metrics:
     def set_clients(self, count: int, *, limit: int) -> None:
         self._clients.set(count)
         self._clients_limit.set(limit)
+
+    def stream_refused(self, reason: str, count: int = 1) -> None:
+        """Count refused streams. A count of 0 creates the series of this reason."""
+        self._refused_streams.labels(reason).inc(count)
 
     def chunk_done(self, chunk: ChunkResult, duration: timedelta) -> None:
         """Count the outcomes of a chunk. Implements uplift.domain.use_cases.worker.OnChunk."""

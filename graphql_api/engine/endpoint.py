@@ -13,6 +13,7 @@ extensions: this package does the parsing, validation, limits, masking and execu
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from contextlib import ExitStack, aclosing
 from functools import partial
 from typing import Any
 
@@ -23,7 +24,8 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from strawberry import Schema
 
-from uplift.domain.errors import ErrorCode, UpliftError
+from uplift.domain.concurrency import first_of
+from uplift.domain.errors import ErrorCode, Unauthenticated, UpliftError
 from uplift.graphql_api.engine.documents import Document, DocumentError
 from uplift.graphql_api.engine.errors import (
     GraphQLCode,
@@ -49,6 +51,7 @@ from uplift.graphql_api.engine.response import (
     negotiate,
     status_of_request_error,
 )
+from uplift.graphql_api.engine.streams import Streams
 from uplift.graphql_api.engine.websocket import Sockets
 from uplift.web.error_status import HEADERS_OF, STATUS_OF, headers_of
 from uplift.web.errors import RequestError, require_method
@@ -73,7 +76,8 @@ class GraphQLEndpoint:
     `allowed_origins` are the other web origins whose pages may use it. `ide` answers a browser that opens the
     address, without a key. `recheck` gets the headers of a subscription before each further event and raises
     if its caller is no longer allowed; by default `context_for` does that. Once `stopping` is set, open event
-    streams end. `documents` counts hits and misses of the cache of query texts.
+    streams end. `streams` bounds the open streams of each caller, and ends them. `documents` counts hits and
+    misses of the cache of query texts.
     """
 
     def __init__(
@@ -85,6 +89,7 @@ class GraphQLEndpoint:
         allowed_origins: Iterable[str] = (),
         ide: Callable[[Request], Response] | None = None,
         recheck: Callable[[Headers], Awaitable[object]] | None = None,
+        streams: Streams | None = None,
         stopping: asyncio.Event | None = None,
     ) -> None:
         self._limits = limits or Limits()
@@ -94,7 +99,10 @@ class GraphQLEndpoint:
         self._ide = ide
         self._operations = Operations(schema, self._limits)
         self._recheck = recheck or context_for
-        self._sockets = Sockets(self._operations, context_for, self._recheck, self._origins, self._limits)
+        self._streams = streams or Streams(self._limits)
+        self._sockets = Sockets(
+            self._operations, context_for, self._recheck, self._streams, self._origins, self._limits
+        )
         self.documents = self._operations.documents
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,22 +110,28 @@ class GraphQLEndpoint:
             await self._sockets.serve(scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        response = await self._answer(scope, receive, headers)
-        await response(scope, receive, send)
+        with ExitStack() as slots:
+            response = await self._answer(scope, receive, headers, slots)
+            await response(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, headers: Headers) -> Response:
+    async def _answer(self, scope: Scope, receive: Receive, headers: Headers, slots: ExitStack) -> Response:
         """The response to any request; never raises."""
         accept = headers.get("accept", "")
         if self._ide and scope["method"] == "GET" and accepts_html(accept):
             return self._ide(Request(scope, receive))
         media_type = negotiate(accept)
         try:
-            return await self._respond(scope, receive, headers, media_type)
+            return await self._respond(scope, receive, headers, media_type, slots)
         except Exception as error:
             return self._error_response(error, media_type or MediaType.JSON)
 
     async def _respond(
-        self, scope: Scope, receive: Receive, headers: Headers, media_type: MediaType | None
+        self,
+        scope: Scope,
+        receive: Receive,
+        headers: Headers,
+        media_type: MediaType | None,
+        slots: ExitStack,
     ) -> Response:
         method = scope["method"]
         require_method(method, "GET", "POST")
@@ -135,8 +149,10 @@ class GraphQLEndpoint:
         operation = document.operation_type(params.operation_name)
         require_safe_operation(method, operation)
         if media_type is MediaType.EVENTS:
+            ended = asyncio.Event()
+            slots.enter_context(self._streams.opened(await self._streams.owner_of(headers), ended))
             recheck = partial(self._recheck, headers)
-            return event_stream(self._responses(document, params, context, recheck), self._stopping)
+            return event_stream(self._responses(document, params, context, recheck, ended), self._stopping)
         if operation is OperationType.SUBSCRIPTION:
             raise _not_acceptable("Expected to answer a subscription by WebSocket or in text/event-stream")
         return await self._response(document, params, context, media_type)
@@ -154,10 +170,14 @@ class GraphQLEndpoint:
         return json_response(body, media_type, STATUS_OF[code], HEADERS_OF.get(code))
 
     async def _responses(
-        self, document: Document, params: Params, context: object, recheck: Recheck
+        self, document: Document, params: Params, context: object, recheck: Recheck, ended: asyncio.Event
     ) -> AsyncGenerator[Mapping[str, Any], None]:
-        async for result in self._operations.results(document, params, context, recheck):
-            yield response(result)
+        """The responses of a stream. When `ended` is set, the last one says that the key is not valid."""
+        async with aclosing(self._operations.results(document, params, context, recheck)) as results:
+            while (result := await first_of(anext(results, None), ended.wait())) is not None:
+                yield response(result)
+        if ended.is_set():
+            yield {"errors": formatted([domain_error(Unauthenticated())])}
 
     def _error_response(self, error: Exception, media_type: MediaType) -> Response:
         if isinstance(error, DocumentError) and media_type is MediaType.EVENTS:

@@ -54,11 +54,15 @@ class Limits:
     """Directives at one place of the document."""
     max_cached_characters: int = 250_000
     """Characters of the query texts of all cached documents; parsed they take up to 280 bytes a character."""
-    max_sockets: int = 1_000
-    """WebSockets open in this process."""
+    max_streams: int = 1_000
+    """WebSockets and event streams open in this process."""
+    max_streams_per_key: int = 200
+    """Those of one caller."""
+    max_waiting_sockets: int = 100
+    """WebSockets open in this process whose `connection_init` has not arrived."""
     max_operations_per_socket: int = 20
     """Concurrent operations on one WebSocket."""
-    socket_init_seconds: float = 10.0
+    socket_init_seconds: float = 5.0
     """Seconds from the opening of a WebSocket to its `connection_init`."""
     introspection: bool = True
     """Whether `__schema` and `__type` may be queried; if not, errors suggest no names either."""

@@ -2,11 +2,14 @@
 
 strawberry's handler keeps the states of the protocol. Its view, adapter and schema are replaced, so that
 operations run as they do over HTTP: cached documents, limits, masking. The caller is identified at
-`connection_init` and again for each operation, so that a revoked key starts nothing.
+`connection_init` and again for each operation, so that a revoked key starts nothing. `Streams` ends the
+connections of a revoked key, idle ones too.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any, cast
@@ -16,7 +19,6 @@ from graphql import GraphQLError
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
-from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http.async_base_view import AsyncWebSocketAdapter
 from strawberry.http.exceptions import (
     NonJsonMessageReceived,
@@ -29,12 +31,15 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.unset import UNSET
 
+from uplift.domain.concurrency import first_of
 from uplift.domain.errors import Forbidden, StoreUnavailable, TooManyRequests, Unauthenticated, UpliftError
 from uplift.graphql_api.engine.documents import DocumentError
 from uplift.graphql_api.engine.errors import domain_error, presentable, request_error, unexpected_error
 from uplift.graphql_api.engine.execution import Operations, Params, is_request_error
 from uplift.graphql_api.engine.limits import Limits
-from uplift.web.errors import HttpCode
+from uplift.graphql_api.engine.streams import Streams
+from uplift.web.error_status import message_of
+from uplift.web.errors import HttpCode, RequestError
 from uplift.web.incidents import log_outage
 from uplift.web.origins import Origins
 from uplift.web.websocket_extension import report_authenticated
@@ -43,6 +48,8 @@ ContextFor = Callable[[Mapping[str, str]], Awaitable[object]]
 
 _MAX_REASON_BYTES = 120
 """A close frame has room for 123 bytes of reason (RFC 6455, section 5.5)."""
+_CLOSE_SECONDS = 1.0
+"""Seconds in which the close frame for a revoked key must go out."""
 
 
 class Sockets:
@@ -53,41 +60,49 @@ class Sockets:
         operations: Operations,
         context_for: ContextFor,
         recheck: ContextFor,
+        streams: Streams,
         origins: Origins,
         limits: Limits,
     ) -> None:
         self._operations = operations
         self._context_for = context_for
         self._recheck = recheck
+        self._streams = streams
         self._origins = origins
         self._limits = limits
-        self._open = 0
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection until either side closes it."""
         socket = WebSocket(scope, receive, send)
         # Browsers do not apply CORS to WebSockets; without this check any page could open one.
         if not self._origins.allow(socket.headers, scheme=scope.get("scheme", "http")):
-            await _deny(socket, 403, HttpCode.FORBIDDEN_ORIGIN, "Expected a page of an allowed origin.")
+            message = "Expected a page of an allowed origin."
+            await _deny(socket, RequestError(403, HttpCode.FORBIDDEN_ORIGIN, message))
             return
-        if self._open >= self._limits.max_sockets:
-            await _deny(socket, 503, HttpCode.LIMIT_EXCEEDED, "Expected fewer open WebSockets; try later.")
-            return
-        self._open += 1
-        try:
-            await self._serve_accepted(socket, send)
-        finally:
-            self._open -= 1
+        with ExitStack() as slots:
+            try:
+                slots.enter_context(self._streams.waiting(socket.client.host if socket.client else ""))
+            except RequestError as refused:
+                await _deny(socket, refused)
+                return
+            await self._serve_accepted(socket, send, slots)
 
-    async def _serve_accepted(self, socket: WebSocket, send: Send) -> None:
+    async def _serve_accepted(self, socket: WebSocket, send: Send, slots: ExitStack) -> None:
         if GRAPHQL_TRANSPORT_WS_PROTOCOL not in socket.scope["subprotocols"]:
             await socket.accept()
             await socket.close(4406, "Subprotocol not acceptable")
             return
         await socket.accept(GRAPHQL_TRANSPORT_WS_PROTOCOL)
         adapter = _Adapter(socket, self._limits.max_body_bytes)
-        report = partial(report_authenticated, socket.scope, send)
-        session = _Session(self._operations, self._context_for, self._recheck, report, socket.headers)
+        ended = asyncio.Event()
+
+        async def take_stream(headers: Mapping[str, str]) -> None:
+            owner = await self._streams.owner_of(headers)
+            slots.close()  # the socket waits no longer
+            slots.enter_context(self._streams.opened(owner, ended))
+            await report_authenticated(socket.scope, send)
+
+        session = _Session(self._operations, self._context_for, self._recheck, take_stream, socket.headers)
         # Typed as strawberry's own view and schema, of which the handler only calls on_ws_connect and stream.
         handler = _Handler(
             view=cast("Any", session),
@@ -99,7 +114,13 @@ class Sockets:
             max_subscriptions_per_connection=self._limits.max_operations_per_socket,
         )
         try:
-            await handler.handle()
+            await first_of(handler.handle(), ended.wait())
+            if ended.is_set():
+                await _close_soon(adapter, 4403, "The API key is no longer valid.")
+        except (Unauthenticated, Forbidden) as error:
+            await adapter.close(4403, message_of(error))
+        except RequestError as error:
+            await adapter.close(1013, error.message)
         except (StoreUnavailable, TooManyRequests) as error:
             log_outage(error)
             await adapter.close(1013, "Try again later")
@@ -116,26 +137,26 @@ class _Session:
         operations: Operations,
         context_for: ContextFor,
         recheck: ContextFor,
-        report: Callable[[], Awaitable[None]],
+        take_stream: Callable[[Mapping[str, str]], Awaitable[None]],
         handshake: Mapping[str, str],
     ) -> None:
         self._operations = operations
         self._context_for = context_for
         self._recheck = recheck
-        self._report = report
+        self._take_stream = take_stream
         self._headers = dict(handshake)
 
     async def on_ws_connect(self, init: dict[str, Any]) -> object:
-        """Identifies the caller by `connection_init`, else by the headers of the handshake."""
+        """Identifies the caller by `connection_init`, else by the headers of the handshake.
+
+        Raises what refuses the caller, and RequestError if it has too many streams.
+        """
         payload: dict[str, object] = init["connection_params"]
         authorization = payload.get("Authorization", payload.get("authorization"))
         if isinstance(authorization, str):
             self._headers["authorization"] = authorization
-        try:
-            await self._context_for(self._headers)
-        except (Unauthenticated, Forbidden):
-            raise ConnectionRejectionError from None
-        await self._report()
+        await self._context_for(self._headers)
+        await self._take_stream(self._headers)
         return UNSET
 
     async def stream(
@@ -218,6 +239,14 @@ def _errors(error: DocumentError | UpliftError) -> list[GraphQLError]:
     return error.errors if isinstance(error, DocumentError) else [domain_error(error)]
 
 
-async def _deny(socket: WebSocket, status: int, code: HttpCode, message: str) -> None:
-    errors = [request_error(code, message).formatted]
-    await socket.send_denial_response(JSONResponse({"errors": errors}, status))
+async def _deny(socket: WebSocket, refused: RequestError) -> None:
+    errors = [request_error(refused.code, refused.message).formatted]
+    response = JSONResponse({"errors": errors}, refused.status, headers=refused.headers)
+    await socket.send_denial_response(response)
+
+
+async def _close_soon(adapter: _Adapter, code: int, reason: str) -> None:
+    """Closes, but does not wait for a client that reads nothing: the server drops it when this returns."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await adapter.close(code, reason)

@@ -7,6 +7,7 @@ import pytest
 from uplift.domain.errors import (
     ErrorCode,
     Forbidden,
+    KeyFault,
     NoDraft,
     NoPublishedVersion,
     ProcessExists,
@@ -23,12 +24,9 @@ from uplift.testing.builders import an_upgrade_id
 
 
 def test_the_message_of_a_missing_key() -> None:
-    error = Unauthenticated()
-    assert (
-        error.message
-        == str(error)
-        == ("Expected a valid API key, but it is missing, unknown, revoked or expired.")
-    )
+    error = Unauthenticated(KeyFault.MISSING)
+    assert error.message == str(error) == "Expected a valid API key, but none was sent."
+    assert Unauthenticated().fault is KeyFault.INVALID
     assert (error.code, error.field) == (ErrorCode.UNAUTHENTICATED, ())
 
 

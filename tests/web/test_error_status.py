@@ -5,6 +5,7 @@ import pytest
 from uplift.domain.errors import (
     ErrorCode,
     Forbidden,
+    KeyFault,
     StoreUnavailable,
     TooManyRequests,
     Unauthenticated,
@@ -35,11 +36,17 @@ def test_some_errors_have_headers(error: UpliftError, headers: dict[str, str]) -
     assert headers_of(error) == headers
 
 
-def test_says_where_the_key_belongs() -> None:
-    assert message_of(Unauthenticated()) == (
-        "Expected a valid API key as 'Authorization: Bearer <key>', "
-        "but it is missing, unknown, revoked or expired."
-    )
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        (KeyFault.MISSING, "none was sent"),
+        (KeyFault.MALFORMED, "what was sent is not a key; it may be cut off or mistyped"),
+        (KeyFault.INVALID, "the one that was sent is unknown, revoked or expired"),
+    ],
+)
+def test_says_where_the_key_belongs_and_what_is_wrong_with_it(fault: KeyFault, why: str) -> None:
+    message = message_of(Unauthenticated(fault))
+    assert message == f"Expected a valid API key as 'Authorization: Bearer <key>', but {why}."
 
 
 def test_leaves_other_messages_as_they_are() -> None:

@@ -89,3 +89,25 @@ async def test_a_cancelled_wait_leaves_nothing_running() -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert asyncio.all_tasks() == before
+
+
+async def test_waits_for_the_end_of_all_even_if_it_is_cancelled_twice() -> None:
+    cleaning, cleaned = asyncio.Event(), asyncio.Event()
+
+    async def slow_to_end() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cleaning.set()
+            await cleaned.wait()
+
+    waiting = asyncio.create_task(first_of(slow_to_end(), never()))
+    await asyncio.sleep(0)
+    waiting.cancel("first")
+    await cleaning.wait()
+    waiting.cancel("second")
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    cleaned.set()
+    with pytest.raises(asyncio.CancelledError, match="second"):
+        await waiting

@@ -10,9 +10,17 @@ import pytest
 from tests.gateway.gateway_world import Place, a_key, error_of, execute, output_of, with_store
 from tests.support.stores import an_open_database
 from uplift.domain import Caller, Role
-from uplift.domain.errors import InvalidInput, Unauthenticated
+from uplift.domain.errors import InvalidInput, KeyFault, Unauthenticated
 from uplift.domain.model.access import ApiKey
-from uplift.gateway.auth.keys import Authenticator, create_key, is_well_formed, new_token
+from uplift.gateway.auth.keys import (
+    PREFIX,
+    SECRET_LENGTH,
+    Authenticator,
+    _checksum,
+    create_key,
+    is_well_formed,
+    new_token,
+)
 from uplift.storage.repositories.api_keys import SqlKeys
 from uplift.storage.store import SqlStore
 from uplift.testing.builders import EVENING, NOON, a_clock
@@ -48,6 +56,47 @@ def test_a_token_with_any_one_sign_changed_is_not_well_formed() -> None:
 @pytest.mark.parametrize("token", ["", "uplift_", "uplift_short", "Bearer", "\x00" * 56, "ü" * 56])
 def test_what_only_looks_like_a_token_is_not_well_formed(token: str) -> None:
     assert not is_well_formed(token)
+
+
+@pytest.mark.parametrize("sign", ["ü", "\ud800", "\U0001f511", "\xa0"])
+def test_a_token_of_other_letters_is_not_well_formed_although_its_checksum_is_right(sign: str) -> None:
+    secret = sign * SECRET_LENGTH
+    assert not is_well_formed(f"{PREFIX}{secret}{_checksum(secret)}")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("authorization", "fault"),
+    [
+        (None, KeyFault.MISSING),
+        ("", KeyFault.MISSING),
+        ("Bearer", KeyFault.MALFORMED),
+        ("Basic dTpw", KeyFault.MALFORMED),
+        (f"Bearer {new_token()[:-1]}", KeyFault.MALFORMED),
+        ("Bearer " + "x" * 1_000_000, KeyFault.MALFORMED),
+        (f"Bearer {new_token()}", KeyFault.INVALID),
+        ("Bearer <revoked>", KeyFault.INVALID),
+        ("Bearer <expired>", KeyFault.INVALID),
+    ],
+    ids=["none", "empty", "scheme", "basic", "cut off", "long", "unknown", "revoked", "expired"],
+)
+async def test_a_refusal_says_what_is_wrong_with_a_key_but_not_which_keys_exist(
+    folder: Path, authorization: str | None, fault: KeyFault
+) -> None:
+    async with an_open_database(folder / "keys.sqlite") as store:
+        keys = SqlKeys(store.database)
+        old, revoked = await create_key(keys, name="old", role=Role.READER)
+        await keys.revoke(old.id, NOON)
+        _, expired = await create_key(
+            keys, name="past", role=Role.READER, expires_at=EVENING, clock=a_clock()
+        )
+        if authorization is not None:
+            authorization = authorization.replace("<revoked>", revoked).replace("<expired>", expired)
+        authenticate = Authenticator(keys)
+        for ask in (authenticate, authenticate.recheck):
+            with pytest.raises(Unauthenticated) as refused:
+                await ask(authorization)
+            assert refused.value.fault is fault
 
 
 @pytest.mark.parametrize("shortened", [slice(1, None), slice(None, -1), slice(7, None)])

@@ -45,6 +45,7 @@ UPGRADE = "/pub/v1/bpm/instance/bytemplate/{namespace}/{code}/version"
 STATUS = "/pub/v1/bpm/upgrades/{upgradeId}"
 NOTHING = dict.fromkeys(ANYBODY, 404)
 ROUTES = {
+    "/": dict.fromkeys(ANYBODY, 307),
     "/graphql": ANYBODY,  # the page; operations have the table above
     "/graphql/static/{name}": ANYBODY,
     UPGRADE: ADMIN,
@@ -84,7 +85,7 @@ async def send(world: World, path: str, who: str) -> httpx2.Response:
             REST, json={"instanceIds": [str(an_id(LATEST))]}, headers=bearing(world.admin)
         )
         path = STATUS.format(upgradeId=made.json()["upgradeId"])
-    if path == "/graphql":
+    if path in ("/", "/graphql"):
         headers["accept"] = "text/html"
     if path == "/graphql/static/{name}":
         page = (await world.client.get("/graphql", headers={"accept": "text/html"})).text

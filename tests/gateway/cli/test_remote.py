@@ -247,7 +247,7 @@ def test_an_unknown_key_is_refused_and_not_shown(there: There) -> None:
     assert said == (
         f"Expected {there.url}/graphql to carry out the request, but: "
         "Expected a valid API key as 'Authorization: Bearer <key>', "
-        "but it is missing, unknown, revoked or expired."
+        "but the one that was sent is unknown, revoked or expired."
     )
     assert there.everything() == before
 

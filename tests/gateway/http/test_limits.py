@@ -131,8 +131,16 @@ async def _posted_without_an_end(world: World, path: str) -> tuple[int, dict[byt
 
 
 def test_the_limits_of_websockets_are_settings() -> None:
-    limits = Settings(max_sockets=3, max_operations_per_socket=4, socket_init_seconds=5).graphql_limits()
-    assert (limits.max_sockets, limits.max_operations_per_socket, limits.socket_init_seconds) == (3, 4, 5)
+    settings = Settings(
+        max_streams=3,
+        max_streams_per_key=2,
+        max_waiting_sockets=6,
+        max_operations_per_socket=4,
+        socket_init_seconds=7,
+    )
+    limits = settings.graphql_limits()
+    assert (limits.max_streams, limits.max_streams_per_key, limits.max_waiting_sockets) == (3, 2, 6)
+    assert (limits.max_operations_per_socket, limits.socket_init_seconds) == (4, 7)
 
 
 def test_the_defaults_are_those_of_the_apis() -> None:

@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
@@ -82,7 +84,7 @@ def test_every_documented_metric_moves_when_its_thing_happens(folder: Path, data
     _, key = a_key(database)
     with_store(database, leave_queued)
     seen: set[str] = set()
-    arguments = ("--port", "0", "--metrics-port", "0", "--no-worker")
+    arguments = ("--port", "0", "--metrics-port", "0", "--no-worker", "--max-waiting-sockets", "1")
     with started("serve", *arguments, folder=folder) as program, ThreadPoolExecutor() as threads:
         url, metrics = program.url(), metrics_url(program)
         at_first = scraped(metrics)
@@ -151,6 +153,11 @@ def test_every_documented_metric_moves_when_its_thing_happens(folder: Path, data
         address = url.replace("http", "ws") + "/graphql"
         with connect(address, subprotocols=[Subprotocol("graphql-transport-ws")]):
             until(lambda: scraped(metrics)[named("uplift_open_streams", kind="websocket")] == 1)
+            refusals = named("uplift_streams_refused_total", reason="waiting_full")
+            with pytest.raises(InvalidStatus):
+                connect(address, subprotocols=[Subprotocol("graphql-transport-ws")])
+            until(lambda: scraped(metrics)[refusals] == 1)
+            seen.add("uplift_streams_refused_total")
         until(lambda: scraped(metrics)[named("uplift_open_streams", kind="websocket")] == 0)
         seen.add("uplift_open_streams")
 

@@ -78,11 +78,18 @@ def test_knows_the_caller_by_the_handshake() -> None:
         assert socket.receive_json()["payload"] == {"data": {"caller": "ada"}}
 
 
-@pytest.mark.parametrize("key", ["wrong", "forbidden"])
+REFUSED = {
+    "wrong": "Expected a valid API key as 'Authorization: Bearer <key>'",
+    "forbidden": "Expected a system administrator",
+}
+
+
+@pytest.mark.parametrize("key", REFUSED)
 def test_closes_to_a_caller_that_is_refused(key: str) -> None:
     with a_socket() as socket:
         socket.send_json({"type": "connection_init", "payload": {"Authorization": f"Bearer {key}"}})
-        assert closing(socket) == (4403, "Forbidden")
+        code, reason = closing(socket)
+        assert (code, reason.partition(", but ")[0]) == (4403, REFUSED[key])
 
 
 def test_starts_no_operation_for_a_key_that_has_been_revoked() -> None:
@@ -269,22 +276,6 @@ def test_ends_every_subscription_when_its_client_goes() -> None:
         subscribe(socket, "subscription { forever }")
         assert socket.receive_json()["type"] == "next"
     assert open_streams == []
-
-
-def test_refuses_a_socket_over_the_limit_until_another_closes() -> None:
-    app = an_app(limits=Limits(max_sockets=1))
-    client = TestClient(app)
-
-    def connect() -> Any:
-        return client.websocket_connect("/graphql", subprotocols=[PROTOCOL])
-
-    with connect():
-        with pytest.raises(WebSocketDenialResponse) as denied, connect():
-            pass
-        assert denied.value.status_code == 503
-        assert denied.value.json()["errors"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
-    with connect() as socket:
-        initiate(socket)
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null"])

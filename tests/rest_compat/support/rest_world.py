@@ -20,7 +20,7 @@ from uplift.domain import (
     register_instances,
     save_draft,
 )
-from uplift.domain.errors import Unauthenticated
+from uplift.domain.errors import KeyFault, Unauthenticated
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.ports import InstanceFilter, Store
 
@@ -85,6 +85,8 @@ class Snapshot:
 
 
 async def authenticate(authorization: str | None) -> Caller:
+    if authorization is None:
+        raise Unauthenticated(KeyFault.MISSING)
     if authorization not in CALLERS:
         raise Unauthenticated
     return CALLERS[authorization]
