@@ -1,6 +1,5 @@
 """The commands `export-audit` and `prune-audit`."""
 
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ import typer
 from uplift.domain.clock import utc_now
 from uplift.domain.use_cases.prune import prune_outcomes
 from uplift.gateway.cli.options import DatabaseUrl, parse_process
+from uplift.gateway.cli.output import data_output, report
 from uplift.gateway.cli.runner import opened_store, run, settings_with
 from uplift.gateway.files.audit_export import AuditFormat, export_audit
 
@@ -32,11 +32,12 @@ def export(
         process_key = None if process is None else parse_process(process)
         async with opened_store(settings_with(database_url=database_url), must_exist=True) as store:
             if output is None:
-                await export_audit(store, sys.stdout, file_format, process_key)
+                with data_output() as data:
+                    await export_audit(store, data, file_format, process_key)
                 return
             with output.open("w", encoding="utf-8", newline="") as out:
                 written = await export_audit(store, out, file_format, process_key)
-        typer.echo(f"Wrote {written:,} records to {output}.")
+        report(f"Wrote {written:,} records to {output}.")
 
     run(write())
 
@@ -56,4 +57,4 @@ def prune(
         async with opened_store(settings_with(database_url=database_url), must_exist=True) as store:
             return await prune_outcomes(store, before=utc_now() - timedelta(days=days))
 
-    typer.echo(f"Deleted {run(delete()):,} outcomes.")
+    report(f"Deleted {run(delete()):,} outcomes.")

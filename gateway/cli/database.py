@@ -3,6 +3,7 @@
 import typer
 
 from uplift.gateway.cli.options import DatabaseUrl
+from uplift.gateway.cli.output import report, show
 from uplift.gateway.cli.runner import fail, opened_database, run, settings_with
 from uplift.storage.schema import NEWEST, bring_up_to_date, find_revision
 
@@ -24,18 +25,18 @@ def upgrade(database_url: DatabaseUrl = None) -> None:
 
     before = run(migrate())
     if before is None:
-        typer.echo(f"Created the tables in the empty database, at the newest revision, {NEWEST}.")
+        report(f"Created the tables in the empty database, at the newest revision, {NEWEST}.")
     elif before == NEWEST:
-        typer.echo(f"The schema is already at the newest revision, {NEWEST}.")
+        report(f"The schema is already at the newest revision, {NEWEST}.")
     else:
-        typer.echo(f"Migrated the schema from revision {before} to the newest, {NEWEST}.")
+        report(f"Migrated the schema from revision {before} to the newest, {NEWEST}.")
 
 
 @app.command("current")
 def current(database_url: DatabaseUrl = None) -> None:
     """Show the revision of the schema and the newest revision."""
     revision = run(_revision(database_url)) or "none, the database is empty"
-    typer.echo(f"Revision of the database: {revision}\nNewest revision: {NEWEST}")
+    show(f"Revision of the database: {revision}\nNewest revision: {NEWEST}")
 
 
 @app.command("check")
@@ -45,7 +46,7 @@ def check(database_url: DatabaseUrl = None) -> None:
     if revision != NEWEST:
         state = "the database is empty" if revision is None else f"it is at {revision}. Make a backup"
         fail(f"Expected the schema to be at revision {NEWEST}, but {state}. Run 'uplift db upgrade'.")
-    typer.echo(f"The schema is at the newest revision, {NEWEST}.")
+    report(f"The schema is at the newest revision, {NEWEST}.")
 
 
 async def _revision(database_url: str | None) -> str | None:

@@ -14,9 +14,10 @@ from uplift.domain.ports import InstanceFilter
 from uplift.domain.use_cases.plan import plan_upgrade
 from uplift.gateway.auth.keys import first_admin_key
 from uplift.gateway.cli.options import SETTINGS, with_settings
+from uplift.gateway.cli.output import report
 from uplift.gateway.cli.runner import local_caller, run
 from uplift.gateway.cli.serve import announce_metrics
-from uplift.gateway.cli.tables import console, plan_table
+from uplift.gateway.cli.tables import plan_table
 from uplift.gateway.demo import PROCESS, fill
 from uplift.gateway.observability.logging import configure_logs
 from uplift.gateway.observability.metrics import Metrics
@@ -47,7 +48,7 @@ def demo(
 
 async def _serve_demo(path: Path, instances: int, seed: int, settings: Settings, metrics: Metrics) -> None:
     with listening(settings.host, settings.port) as listeners:
-        typer.echo(f"Creating {instances:,} instances of process {PROCESS} …")
+        report(f"Creating {instances:,} instances of process {PROCESS} …")
         store = await SqlStore.open(path)
         try:
             await fill(store, instances=instances, seed=seed, caller=local_caller())
@@ -59,8 +60,8 @@ async def _serve_demo(path: Path, instances: int, seed: int, settings: Settings,
             )
 
             def welcome(url: str) -> None:
-                typer.echo(_welcome(url, api_key, instance))
-                console().print(plan_table(plan, rows=ROWS))
+                report(_welcome(url, api_key, instance))
+                report(plan_table(plan, rows=ROWS))
 
             async with metrics_served(store, settings, metrics, on_ready=announce_metrics):
                 await serve_store(store, settings, metrics, listeners, on_ready=welcome)

@@ -1,6 +1,5 @@
 """The command `diff`. The JSON that `--json` prints is a public interface."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,12 +17,9 @@ from uplift.domain.compatibility import (
     migrate_position,
 )
 from uplift.domain.errors import InvalidModel, UpliftError
+from uplift.gateway.cli.output import ExitCode, report, report_json
 from uplift.gateway.cli.runner import fail
-from uplift.gateway.cli.tables import console
 from uplift.gateway.files.mapping_files import read_pairs
-
-UNREADABLE = 2
-"""The exit code when an input cannot be read; the same as for invalid options."""
 
 
 def diff(
@@ -57,15 +53,15 @@ def diff(
         else:
             comparison = compare(source, target, instructions=read_pairs(mapping), generate=False)
     except UpliftError as error:
-        fail(error.message, code=UNREADABLE)
+        fail(error.message, code=ExitCode.WRONG_USAGE)
     except OSError as error:
-        fail(f"Expected to read {error.filename}, but: {error.strerror}.", code=UNREADABLE)
+        fail(f"Expected to read {error.filename}, but: {error.strerror}.", code=ExitCode.WRONG_USAGE)
     if as_json:
-        typer.echo(json.dumps(comparison_json(comparison), indent=2, ensure_ascii=False))
+        report_json(comparison_json(comparison))
     else:
         _print(comparison)
     if comparison.errors or breaking_positions(comparison):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def _model(file: Path, process_id: str | None, side: str) -> ProcessModel:
@@ -74,7 +70,7 @@ def _model(file: Path, process_id: str | None, side: str) -> ProcessModel:
     except InvalidModel as error:
         choice = f" The option --{side}-process names it." if error.field == ("process_id",) else ""
         place = f", {error.place}" if error.place else ""
-        fail(f"{error.message}{choice} ({file}{place})", code=UNREADABLE)
+        fail(f"{error.message}{choice} ({file}{place})", code=ExitCode.WRONG_USAGE)
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:
@@ -96,23 +92,22 @@ def _finding_json(finding: Finding) -> dict[str, str | None]:
 
 
 def _print(comparison: Comparison) -> None:
-    out = console()
     for title, elements in (("added", comparison.added), ("removed", comparison.removed)):
         if elements:
-            out.print(f"{title}: {', '.join(elements)}")
+            report(f"{title}: {', '.join(elements)}")
     pairs = Table("source", "target", title="Mapping", title_justify="left")
     for source, target in comparison.mapping.items():
         pairs.add_row(Text(source), Text(target if target != source else "same"))
-    out.print(pairs)
+    report(pairs)
     if comparison.findings:
         findings = Table("", "code", "message", title="Findings", title_justify="left")
         for finding in comparison.findings:
             style = "red" if finding.severity is Severity.ERROR else "yellow"
             findings.add_row(finding.severity, finding.code, Text(finding.message), style=style)
-        out.print(findings)
+        report(findings)
     breaking = breaking_positions(comparison)
     if not breaking:
-        out.print("Instances can be upgraded at every position.")
+        report("Instances can be upgraded at every position.")
     for element in breaking:
         why = " ".join(found.message for found in migrate_position(comparison, frozenset({element})).errors)
-        out.print(f"Instances that wait at {element} cannot be upgraded. {why}")
+        report(f"Instances that wait at {element} cannot be upgraded. {why}")

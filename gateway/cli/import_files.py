@@ -8,6 +8,7 @@ import typer
 from rich.progress import Progress, TaskID
 
 from uplift.gateway.cli.options import DatabaseUrl
+from uplift.gateway.cli.output import report
 from uplift.gateway.cli.progress import bytes_progress
 from uplift.gateway.cli.runner import local_caller, opened_store, run, settings_with
 from uplift.gateway.files.importer import import_file
@@ -37,7 +38,7 @@ def import_files(
                         document_limits=settings.document_limits(),
                         on_progress=partial(_show, progress, task),
                     )
-                typer.echo(f"{file.name}: imported {imported}.")
+                report(f"{file.name}: imported {imported}.")
             await store.database.analyze()
 
     run(import_all())

@@ -15,8 +15,8 @@ from uplift.gateway.auth.expiry import expiry_in, expiry_on
 from uplift.gateway.auth.key_audit import key_events
 from uplift.gateway.auth.keys import create_key
 from uplift.gateway.cli.options import DatabaseUrl, parse_id
+from uplift.gateway.cli.output import report, show
 from uplift.gateway.cli.runner import local_caller, opened_store, run, settings_with
-from uplift.gateway.cli.tables import console
 from uplift.storage.repositories.api_keys import SqlKeys
 
 app = typer.Typer(no_args_is_help=True, help="Create, list, revoke and audit API keys.")
@@ -56,7 +56,7 @@ def create(
             )
             return token
 
-    typer.echo(run(work()))
+    show(run(work()), lost="The key was created, but nobody has seen it: revoke it, and create another one.")
 
 
 @app.command("list")
@@ -78,7 +78,7 @@ def list_keys(database_url: DatabaseUrl = None) -> None:
                 )
         return table
 
-    console().print(run(work()))
+    show(run(work()))
 
 
 @app.command("revoke")
@@ -96,7 +96,7 @@ def revoke(
                 raise InvalidInput(f"Expected to revoke key {key}, but no valid key has this id.")
 
     run(work())
-    typer.echo(f"Revoked {key}.")
+    report(f"Revoked {key}.")
 
 
 @app.command("audit")
@@ -120,7 +120,7 @@ def audit(
                 table.add_row(_text_of(event.at), str(event.key_id), Text(event.name), Text(event.what))
         return table
 
-    console().print(run(work()))
+    show(run(work()))
 
 
 def _expiry(span: str | None, day: str | None) -> datetime | None:

@@ -6,9 +6,11 @@ from typing import Annotated
 import typer
 
 from uplift.gateway.cli import audit, database, demo, diff, import_files, keys, serve, upgrade, upgrades
+from uplift.gateway.cli.application import Application
+from uplift.gateway.cli.output import show, write_data
 from uplift.graphql_api import schema
 
-app = typer.Typer(
+app = Application(
     name="uplift",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -31,12 +33,12 @@ app.add_typer(keys.app, name="keys")
 @app.command("print-schema")
 def print_schema() -> None:
     """Print the GraphQL schema, for code generators."""
-    typer.echo(schema.print_schema(), nl=False)
+    write_data(schema.print_schema())
 
 
 def _show_version(is_requested: bool) -> None:
     if is_requested:
-        typer.echo(version("uplift-gateway"))
+        show(version("uplift-gateway"))
         raise typer.Exit
 
 

@@ -16,7 +16,8 @@ from rich.progress import (
 )
 
 from uplift.domain.model.upgrade import UpgradeState
-from uplift.gateway.cli.tables import console, upgrade_table
+from uplift.gateway.cli.output import ExitCode, report
+from uplift.gateway.cli.tables import upgrade_table
 from uplift.gateway.operations.client import OperationsClient
 from uplift.gateway.operations.summaries import UpgradeSummary
 
@@ -44,11 +45,11 @@ async def follow_upgrade(client: OperationsClient, upgrade: UpgradeSummary) -> U
         return await client.follow(upgrade.id, show)
 
 
-def show_upgrade(upgrade: UpgradeSummary, *, must_complete: bool = False) -> None:
+def report_upgrade(upgrade: UpgradeSummary, *, must_complete: bool = False) -> None:
     """Print an upgrade. Exit with code 1 if it had to complete, but FAILED or was CANCELLED."""
-    console().print(upgrade_table(upgrade))
+    report(upgrade_table(upgrade))
     if must_complete and upgrade.state in (UpgradeState.FAILED, UpgradeState.CANCELLED):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def _progress(*columns: ProgressColumn) -> Progress:

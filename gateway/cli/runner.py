@@ -4,7 +4,6 @@ import asyncio
 import getpass
 import os
 import re
-import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from uvicorn.loops.auto import auto_loop_factory
 from uplift.domain.errors import InvalidInput, UpliftError
 from uplift.domain.model.access import Caller, Role
 from uplift.gateway.auth.keys import LOCAL_PREFIX, is_well_formed
+from uplift.gateway.cli.output import ExitCode, OutputError, complain, exit_after
 from uplift.gateway.database import database_in, open_store
 from uplift.gateway.files.importer import ImportFailedError
 from uplift.gateway.operations.client import OperationsClient
@@ -61,16 +61,17 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
         fail(str(error))
     except DBAPIError as error:
         fail(f"Expected the database to answer, but: {error.orig}.")
-    except BrokenPipeError:  # the reader of a pipe, such as `head`, has closed it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(1) from None
+    except OutputError as error:
+        exit_after(error)
+    except KeyboardInterrupt:
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
     except OSError as error:
         fail(f"Expected to use {error.filename}, but: {error.strerror}." if error.filename else str(error))
 
 
-def fail(message: str, *, code: int = 1) -> NoReturn:
+def fail(message: str, *, code: int = ExitCode.FAILED) -> NoReturn:
     """Print an error on standard error, and exit with this code."""
-    typer.secho(message, err=True, fg=typer.colors.RED)
+    complain(message)
     raise typer.Exit(code)
 
 

@@ -3,10 +3,9 @@
 import asyncio
 import gc
 
-import typer
-
 from uplift.gateway.app import upgrade_worker
 from uplift.gateway.cli.options import SETTINGS, with_settings
+from uplift.gateway.cli.output import complain, is_output_lost, report
 from uplift.gateway.cli.runner import opened_store, run
 from uplift.gateway.observability.logging import configure_logs
 from uplift.gateway.observability.metrics import Metrics
@@ -49,7 +48,7 @@ def worker(settings: Settings) -> None:
 
 def announce_metrics(url: str) -> None:
     """Print where the metrics are."""
-    typer.echo(f"Metrics are at {url}, without an API key.")
+    report(f"Metrics are at {url}, without an API key.")
 
 
 async def _run_worker(settings: Settings, metrics: Metrics) -> None:
@@ -59,7 +58,7 @@ async def _run_worker(settings: Settings, metrics: Metrics) -> None:
     ):
         stopping = asyncio.Event()
         with stopped_by_signals(stopping.set):
-            typer.echo(f"Running upgrades in {without_password(settings.database_url)} until stopped.")
+            report(f"Running upgrades in {without_password(settings.database_url)} until stopped.")
             comparer = settings.process_comparer()
             try:
                 await upgrade_worker(store, settings, metrics, comparer, stopping).run()
@@ -73,7 +72,12 @@ def _announce(url: str, first_key: str | None) -> None:
     if first_key is not None:
         lines.append(f"The first system administrator key, shown only this once:\n\n  {first_key}\n")
     # One write: a program that waits for the first line can then read the key without waiting.
-    typer.echo("\n".join(lines))
+    report("\n".join(lines))
+    if first_key is not None and is_output_lost():
+        complain(
+            "Expected to show the first system administrator key, but standard output cannot be written. "
+            "Create another one: uplift keys create NAME --role system_admin."
+        )
 
 
 def _freeze_startup_objects() -> None:

@@ -3,26 +3,14 @@
 Names and element ids come from outside, so they are plain `Text`, never rich's markup.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
 from uplift.domain.model.decision import ReasonCode
 from uplift.gateway.operations.summaries import CohortSummary, PlanSummary, UpgradeSummary
-
-WIDTH_OF_FILES = 200
-"""Columns in files and pipes, so that lines are not wrapped."""
-
-
-def console() -> Console:
-    """Standard output for tables."""
-    out = Console(highlight=False, markup=False)
-    if out.is_terminal or "COLUMNS" in os.environ:
-        return out
-    return Console(width=WIDTH_OF_FILES, highlight=False, markup=False)
 
 
 def plan_table(plan: PlanSummary, *, rows: int) -> RenderableType:

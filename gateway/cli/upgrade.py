@@ -9,9 +9,10 @@ import typer
 from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.selection import SelectionFields, selection_from
 from uplift.gateway.cli.options import ApiKey, DatabaseUrl, GatewayUrl, parse_id, parse_process
-from uplift.gateway.cli.progress import follow_upgrade, show_upgrade
+from uplift.gateway.cli.output import show
+from uplift.gateway.cli.progress import follow_upgrade, report_upgrade
 from uplift.gateway.cli.runner import operations_client, run
-from uplift.gateway.cli.tables import console, plan_table
+from uplift.gateway.cli.tables import plan_table
 from uplift.gateway.files.id_files import read_ids
 from uplift.gateway.files.mapping_files import read_version_mappings
 from uplift.gateway.operations.summaries import PlanSummary, UpgradeSummary
@@ -98,6 +99,6 @@ def upgrade(
 
     result = run(plan_or_upgrade())
     if isinstance(result, PlanSummary):
-        console().print(plan_table(result, rows=MAX_ROWS))
+        show(plan_table(result, rows=MAX_ROWS))
     else:
-        show_upgrade(result, must_complete=True)
+        report_upgrade(result, must_complete=True)

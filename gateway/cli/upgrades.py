@@ -12,9 +12,10 @@ from uplift.domain.model.decision import ReasonCode
 from uplift.domain.model.request import RetryRequest, UndoRequest
 from uplift.domain.model.selection import UpgradeId
 from uplift.gateway.cli.options import ApiKey, DatabaseUrl, GatewayUrl, parse_id, parse_process
-from uplift.gateway.cli.progress import follow_upgrade, show_upgrade
+from uplift.gateway.cli.output import show as show_output
+from uplift.gateway.cli.progress import follow_upgrade, report_upgrade
 from uplift.gateway.cli.runner import operations_client, run
-from uplift.gateway.cli.tables import console, upgrades_table
+from uplift.gateway.cli.tables import upgrade_table, upgrades_table
 from uplift.gateway.files.mapping_files import read_version_mappings
 from uplift.gateway.operations.client import Change, OperationsClient
 from uplift.gateway.operations.summaries import UpgradeSummary
@@ -42,7 +43,7 @@ def list_upgrades(
         async with operations_client(url, api_key, database_url) as client:
             return upgrades_table(await client.latest(process_key, limit))
 
-    console().print(run(latest()))
+    show_output(run(latest()))
 
 
 @app.command("show")
@@ -57,11 +58,12 @@ def show(
 ) -> None:
     """Show the state and the outcomes of an upgrade."""
 
-    async def get(client: OperationsClient) -> UpgradeSummary:
-        current = await client.get(UpgradeId(upgrade))
-        return await follow_upgrade(client, current) if follow else current
+    async def get() -> UpgradeSummary:
+        async with operations_client(url, api_key, database_url) as client:
+            current = await client.get(UpgradeId(upgrade))
+            return await follow_upgrade(client, current) if follow else current
 
-    _run_and_show(get, url, api_key, database_url)
+    show_output(upgrade_table(run(get())))
 
 
 @app.command("pause")
@@ -113,7 +115,7 @@ def retry(
         )
         return await follow_upgrade(client, await client.retry(request))
 
-    _run_and_show(request_retry, url, api_key, database_url, must_complete=True)
+    _run_and_report(request_retry, url, api_key, database_url, must_complete=True)
 
 
 @app.command("undo")
@@ -130,16 +132,16 @@ def undo(
         request = UndoRequest(upgrade_id=UpgradeId(upgrade), reason=reason)
         return await follow_upgrade(client, await client.undo(request))
 
-    _run_and_show(request_undo, url, api_key, database_url, must_complete=True)
+    _run_and_report(request_undo, url, api_key, database_url, must_complete=True)
 
 
 def _change(
     upgrade: UUID, change: Change, url: str | None, api_key: str | None, database_url: str | None
 ) -> None:
-    _run_and_show(lambda client: client.change(UpgradeId(upgrade), change), url, api_key, database_url)
+    _run_and_report(lambda client: client.change(UpgradeId(upgrade), change), url, api_key, database_url)
 
 
-def _run_and_show(
+def _run_and_report(
     operation: Callable[[OperationsClient], Awaitable[UpgradeSummary]],
     url: str | None,
     api_key: str | None,
@@ -151,4 +153,4 @@ def _run_and_show(
         async with operations_client(url, api_key, database_url) as client:
             return await operation(client)
 
-    show_upgrade(run(run_operation()), must_complete=must_complete)
+    report_upgrade(run(run_operation()), must_complete=must_complete)

@@ -34,7 +34,7 @@ from uplift.domain import (
 )
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.ports import Store
-from uplift.gateway.cli.progress import show_upgrade
+from uplift.gateway.cli.progress import report_upgrade
 from uplift.gateway.operations.summaries import UpgradeSummary
 from uplift.testing.builders import ADMIN, ORDERS, a_key, an_id, an_instance, an_upgrade_id, at
 from uplift.testing.stores import by_id
@@ -420,7 +420,7 @@ def test_an_upgrade_that_does_not_complete_gives_exit_code_1_but_showing_it_does
         error=None,
         counts_by_reason={},
     )
-    show_upgrade(cancelled)
+    report_upgrade(cancelled)
     with pytest.raises(typer.Exit) as exited:
-        show_upgrade(cancelled, must_complete=True)
+        report_upgrade(cancelled, must_complete=True)
     assert exited.value.exit_code == 1
