@@ -8,6 +8,7 @@ from uplift.storage.repositories.sessions import Session
 from uplift.storage.repositories.upgrades import SqlUpgradeRepository
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
+from uplift.storage.statements.cohort_counts import AddedParts, CountChanges
 from uplift.storage.statements.model_cache import ModelCache
 
 
@@ -15,13 +16,22 @@ class SqlTransaction:
     """A transaction on one connection. Implements uplift.domain.ports.Transaction."""
 
     def __init__(
-        self, connection: Connection, surrogate_keys: SurrogateKeys, model_cache: ModelCache
+        self,
+        connection: Connection,
+        surrogate_keys: SurrogateKeys,
+        model_cache: ModelCache,
+        added_parts: AddedParts,
     ) -> None:
-        self._session = Session(connection, surrogate_keys, CHUNKS[connection.dialect.name])
+        chunks = CHUNKS[connection.dialect.name]
+        self._session = Session(connection, surrogate_keys, chunks, CountChanges(added_parts))
         self.processes = SqlProcessRepository(self._session, model_cache)
         self.instances = SqlInstanceRepository(self._session)
         self.upgrades = SqlUpgradeRepository(self._session)
         self.partitions = SqlPartitionRepository(self._session)
+
+    async def save_counts(self) -> None:
+        """Save the counts of the cohorts that it changed: its last statements before the commit."""
+        await self._session.counts.save(self._session.connection)
 
     @property
     def has_awaited_change(self) -> bool:

@@ -1,11 +1,13 @@
 """Reads everything in a store, and wraps a store."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from uplift.domain import (
+    Cohort,
     CountedDecision,
     Instance,
     InstanceId,
@@ -18,6 +20,7 @@ from uplift.domain import (
     VersionModel,
     VersionNumber,
 )
+from uplift.domain.model.instance import ACTIVE
 from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.ports import InstanceFilter, OutcomeFilter, Store, Transaction
 
@@ -121,6 +124,23 @@ async def everything_in(store: Store) -> Everything:
         outcomes={upgrade.id: await outcomes_of(store, upgrade.id) for upgrade in upgrades},
         decisions={upgrade: set(several) for upgrade, several in decisions.items()},
     )
+
+
+async def require_right_counts(store: Store) -> None:
+    """Compare the count of each cohort with the instances that are in it."""
+    keys = [process.key for process in await walk(store.processes.page)]
+    kept = await store.instances.cohorts(keys)
+    for key in keys:
+        held = await instances_of(store, key)
+        cohorts = [
+            Cohort(version=instance.version, status=instance.status, position=instance.position)
+            for instance in held
+        ]
+        counts = [(counted.cohort, counted.count) for counted in kept[key]]
+        assert Counter(dict(counts)) == Counter(cohorts)
+        assert len(dict(counts)) == len(counts), "each cohort is listed once"
+        active = sum(instance.status in ACTIVE for instance in held)
+        assert await store.instances.count_active(key) == active
 
 
 async def by_id(store: Store, key: ProcessKey) -> dict[InstanceId, Instance]:

@@ -1,20 +1,22 @@
 """Defines the common part of chunks in both databases, and chunks that record before they move."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
 
-from sqlalchemy import Update
+from sqlalchemy import Select, Update
 
-from uplift.domain.model.cohort import CountedCohort
+from uplift.domain.model.cohort import Cohort, CountedCohort
 from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode
+from uplift.domain.model.instance import Status
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import Partition, Upgrade
 from uplift.domain.ports import RecordedChunk
-from uplift.storage.chunks.statements import MOVE_BACK, NEXT_KEY, RECORD, UNMOVED, UNMOVED_BY_VERSION
+from uplift.storage.chunks.statements import MOVE_BACK, NEXT_KEY, RECORD, RECORDED_COHORTS, UNMOVED
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
+from uplift.storage.statements.cohort_counts import CohortKey, CountChanges
 from uplift.storage.statements.cohorts import cohorts_of, undo_cohorts_of
 from uplift.storage.statements.decisions import keep_decisions, kept_decisions, stored_code
 
@@ -40,12 +42,14 @@ class SqlChunks(ABC):
         self,
         connection: Connection,
         surrogate_keys: SurrogateKeys,
+        counts: CountChanges,
         upgrade_keys: UpgradeKeys,
         upgrade: Upgrade,
         partition: Partition,
     ) -> None:
         self._connection = connection
         self._surrogate_keys = surrogate_keys
+        self._counts = counts
         self._upgrade_keys = upgrade_keys
         self._upgrade = upgrade
         self._partition = partition
@@ -73,7 +77,11 @@ class SqlChunks(ABC):
         )
 
     async def move_rest(self, chunk: RecordedChunk, decisions: Collection[Decision]) -> int:
-        return await self._move(chunk.cursor, decisions) if decisions else 0
+        if not decisions:
+            return 0
+        moved = await self._move(chunk.cursor, decisions)
+        await self._count_moved(chunk.cursor, chunk.unmoved, decisions, moved)
+        return moved
 
     async def decisions(self) -> tuple[Decision, ...]:
         return await kept_decisions(self._connection, self._surrogate_keys, self._upgrade_keys)
@@ -88,6 +96,44 @@ class SqlChunks(ABC):
     @abstractmethod
     async def _move(self, end: int, decisions: Collection[Decision]) -> int:
         """Move recorded instances of the chunk that ends at key `end`; returns their number."""
+
+    async def _count_moved(
+        self, end: int, recorded: Sequence[CountedCohort], decisions: Collection[Decision], moved: int
+    ) -> tuple[CountedCohort, ...]:
+        """Keep the counts of the cohorts that `moved` instances left and entered; return the unmoved cohorts.
+
+        `recorded` has the cohorts of the chunk that ends at key `end` before the move.
+        """
+        moving = {decision.cohort for decision in decisions}
+        leaving = {counted.cohort: counted.count for counted in recorded if counted.cohort in moving}
+        if sum(leaving.values()) == moved:
+            unmoved = tuple(counted for counted in recorded if counted.cohort not in moving)
+        else:
+            # Another worker may have stored a decision after `decisions` were read, which moves instances as
+            # well; or instances left their cohort after they were recorded. The version shows what has moved.
+            rows = (await self._connection.execute(UNMOVED[self._kind], self._bound(end))).all()
+            unmoved = await self._counted_cohorts(rows)
+            staying = {counted.cohort: counted.count for counted in unmoved}
+            leaving = {counted.cohort: counted.count - staying.get(counted.cohort, 0) for counted in recorded}
+            decisions = await self.decisions()
+        await self._keep_counts(leaving, decisions)
+        return unmoved
+
+    async def _keep_counts(self, leaving: Mapping[Cohort, int], decisions: Collection[Decision]) -> None:
+        moves = [
+            (decision.cohort, decision.to_version, decision.to_position, leaving[decision.cohort])
+            for decision in decisions
+            if decision.to_version is not None and leaving.get(decision.cohort)
+        ]
+        positions = {cohort.position for cohort, _, _, _ in moves}
+        positions |= {to_position for _, _, to_position, _ in moves if to_position is not None}
+        process_id = self._upgrade_keys.process_id
+        numbers = await self._surrogate_keys.position_ids(process_id, positions)
+        for cohort, to_version, to_position, count in moves:
+            assert to_position is not None, "an UPGRADE decision has a position"
+            source = CohortKey(process_id, cohort.version, Status.PENDING, numbers[cohort.position])
+            target = CohortKey(process_id, to_version, Status.PENDING, numbers[to_position])
+            self._counts.move(source, target, count)
 
     async def _counted_cohorts(self, rows: Sequence[Any]) -> tuple[CountedCohort, ...]:
         cohorts = (
@@ -115,23 +161,25 @@ class SqlChunks(ABC):
         return bound
 
 
-ChunksFactory = Callable[[Connection, SurrogateKeys, UpgradeKeys, Upgrade, Partition], SqlChunks]
+ChunksFactory = Callable[
+    [Connection, SurrogateKeys, CountChanges, UpgradeKeys, Upgrade, Partition], SqlChunks
+]
 """Makes the chunks of a partition in one kind of database."""
 
 
 class RecordThenMove(SqlChunks):
     """Chunks that record all instances first, and then move some of the recorded ones."""
 
+    recorded_cohorts: ClassVar[Mapping[SelectionKind, Select[Any]]] = RECORDED_COHORTS
+    """Counts the instances of a recorded chunk by cohort."""
+
     async def _record(self, end: int, decisions: Collection[Decision]) -> Processed:
         bound = self._bound(end)
         recorded = (await self._connection.execute(RECORD[self._kind], bound)).rowcount
+        rows = (await self._connection.execute(self.recorded_cohorts[self._kind], bound)).all()
         moved = await self._move(end, decisions) if decisions else 0
-        rows = [] if moved == recorded else (await self._connection.execute(UNMOVED[self._kind], bound)).all()
-        if moved + sum(row.instances for row in rows) != recorded:
-            # UNMOVED skips each cohort with a stored decision. Another worker may have stored one after
-            # `decisions` were read, and then nothing has moved its instances: find them by their version.
-            rows = (await self._connection.execute(UNMOVED_BY_VERSION[self._kind], bound)).all()
-        return Processed(recorded, moved, await self._counted_cohorts(rows))
+        unmoved = await self._count_moved(end, await self._counted_cohorts(rows), decisions, moved)
+        return Processed(recorded, moved, unmoved)
 
     async def _move(self, end: int, decisions: Collection[Decision]) -> int:
         bound, moved = self._bound(end), 0

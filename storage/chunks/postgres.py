@@ -7,7 +7,7 @@ its outcome.
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Select, Update, func, insert, literal, select, update
+from sqlalchemy import Select, Update, func, insert, literal, select, true, update
 from sqlalchemy.exc import DBAPIError
 
 from uplift.domain.model.decision import Decision
@@ -31,6 +31,7 @@ from uplift.storage.sql.dialect import unnest_rows
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import STATUS, decision, instance, outcome
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
+from uplift.storage.statements.cohort_counts import CohortKey, CountChanges
 
 LOCK_NOT_AVAILABLE = "55P03"
 """The SQLSTATE."""
@@ -49,13 +50,14 @@ MOVES = unnest_rows(
 def postgres_chunks(
     connection: Connection,
     surrogate_keys: SurrogateKeys,
+    counts: CountChanges,
     upgrade_keys: UpgradeKeys,
     upgrade: Upgrade,
     partition: Partition,
 ) -> SqlChunks:
     """The chunks of a partition that this transaction has locked."""
     chunks = UndoChunks if upgrade.selection is SelectionKind.UNDO else PostgresChunks
-    return chunks(connection, surrogate_keys, upgrade_keys, upgrade, partition)
+    return chunks(connection, surrogate_keys, counts, upgrade_keys, upgrade, partition)
 
 
 class PostgresChunks(SqlChunks):
@@ -68,15 +70,29 @@ class PostgresChunks(SqlChunks):
         if decisions and self._kind is SelectionKind.ALL_ACTIVE:
             attempt = await self._try_move_and_record(end, decisions)
         if attempt is None:
-            attempt = 0, (await self._connection.execute(RECORD_REST[self._kind], self._bound(end))).all()
-        moved, rows = attempt
-        rest = await self._counted_cohorts(rows)
-        recorded = moved + sum(counted.count for counted in rest)
+            attempt = (), (await self._connection.execute(RECORD_REST[self._kind], self._bound(end))).all()
+        moves, rows = attempt
+        moved = self._keep_moves(moves)
+        unmoved = await self._counted_cohorts(rows)
+        recorded = moved + sum(counted.count for counted in unmoved)
         decided = {decision.cohort for decision in decisions}
-        if any(counted.cohort in decided for counted in rest):
-            moved += await self._move(end, decisions)
-        unmoved = tuple(counted for counted in rest if counted.cohort not in decided)
+        if any(counted.cohort in decided for counted in unmoved):
+            rest = await self._move(end, decisions)
+            unmoved = await self._count_moved(end, unmoved, decisions, rest)
+            moved += rest
         return Processed(recorded, moved, unmoved)
+
+    def _keep_moves(self, moves: Sequence[Any]) -> int:
+        """Keep the counts of the cohorts that instances left and entered; return the number of instances."""
+        process_id, target = self._upgrade_keys.process_id, self._upgrade.target_version
+        assert target is not None, "only an undo has no target version"
+        for move in moves:
+            self._counts.move(
+                CohortKey(process_id, move.version, Status.PENDING, move.position_id),
+                CohortKey(process_id, target, Status.PENDING, move.to_position_id),
+                move.instances,
+            )
+        return sum(move.instances for move in moves)
 
     async def _move(self, end: int, decisions: Collection[Decision]) -> int:
         bound = {**self._bound(end), **await self._bound_moves(decisions)}
@@ -84,17 +100,18 @@ class PostgresChunks(SqlChunks):
 
     async def _try_move_and_record(
         self, end: int, decisions: Collection[Decision]
-    ) -> tuple[int, Sequence[Any]] | None:
-        """The number of moved instances and the rest by cohort; None, with nothing done, on lock timeout."""
+    ) -> tuple[Sequence[Any], Sequence[Any]] | None:
+        """The moved instances and the rest, by cohort; None, with nothing done, on lock timeout."""
         bound = self._bound(end)
         moving = {**bound, **await self._bound_moves(decisions)}
         # The commit releases the savepoint; releasing it here would cost another statement.
         await self._connection.exec_driver_sql("SAVEPOINT attempt")
         await self._connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{ATTEMPT_LOCK_WAIT}'")
         try:
-            counts = (await self._connection.execute(MOVE_AND_RECORD, moving)).one()
+            counts = (await self._connection.execute(MOVE_AND_RECORD, moving)).all()
+            moves = [row for row in counts if row.instances is not None]
             rest: Sequence[Any] = []
-            if counts.moved != counts.covered:
+            if sum(move.instances for move in moves) != counts[0].covered:
                 # The moved instances are locked now. Waiting for more locks could deadlock with a transaction
                 # that waits for one of these, so NOWAIT raises instead.
                 rest = (await self._connection.execute(RECORD_REST_NOWAIT, bound)).all()
@@ -105,7 +122,7 @@ class PostgresChunks(SqlChunks):
             return None
         # Not DEFAULT: behind a pooler, the session has not the timeout of this transaction.
         await self._connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'")
-        return counts.moved, rest
+        return moves, rest
 
     async def _bound_moves(self, decisions: Collection[Decision]) -> dict[str, list[int]]:
         """The decisions, all of which are stored, as the parameters of MOVES."""
@@ -125,11 +142,12 @@ class PostgresChunks(SqlChunks):
 
 
 def _move_and_record() -> Select[Any]:
-    """Move and record the active instances of the cohorts in MOVES, and count the whole chunk.
+    """Move and record the active instances of the cohorts in MOVES, and count them, and the whole chunk.
 
-    The count is that of the statement's snapshot. The UPDATE moves those that are still in such a cohort once
-    they are locked, so equal counts mean that the whole chunk has moved. Only for ALL_ACTIVE, whose instances
-    are found, and so locked, by ascending id.
+    Each row has a cohort of moved instances, or none if nothing moved, and the count of the chunk in the
+    statement's snapshot. The UPDATE moves those that are still in such a cohort once they are locked, so
+    equal counts mean that the whole chunk has moved. Only for ALL_ACTIVE, whose instances are found, and so
+    locked, by ascending id.
     """
     in_chunk = IN_CHUNK[SelectionKind.ALL_ACTIVE]
     moved = (
@@ -141,17 +159,20 @@ def _move_and_record() -> Select[Any]:
             instance.c.position_id == MOVES.c.position_id,
         )
         .values(version=TARGET, position_id=MOVES.c.to_position_id)
-        .returning(instance.c.id, MOVES.c.version, MOVES.c.position_id)
+        .returning(instance.c.id, MOVES.c.version, MOVES.c.position_id, MOVES.c.to_position_id)
         .cte("moved")
     )
     found = select(
         UPGRADE_ID, moved.c.id, moved.c.version, literal(Status.PENDING, STATUS), moved.c.position_id
     )
     recorded = insert(outcome).from_select(RECORDED, found).cte("recorded")
-    covered = select(func.count()).select_from(instance).where(in_chunk)
-    count = select(func.count()).select_from(moved)
-    return select(covered.scalar_subquery().label("covered"), count.scalar_subquery().label("moved")).add_cte(
-        recorded
+    covered = select(func.count().label("covered")).select_from(instance).where(in_chunk).subquery("chunk")
+    cohort = (moved.c.version, moved.c.position_id, moved.c.to_position_id)
+    counted = select(*cohort, func.count().label("instances")).group_by(*cohort).subquery("counted")
+    return (
+        select(covered.c.covered, *counted.c)
+        .select_from(covered.outerjoin(counted, true()))
+        .add_cte(recorded)
     )
 
 

@@ -1,35 +1,68 @@
 """Records and moves chunks in SQLite, where one transaction writes at a time."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, ClassVar
 
-from sqlalchemy import Update, select, tuple_, update
+from sqlalchemy import Integer, Select, Update, func, literal_column, select, tuple_, type_coerce, update
 
 from uplift.domain.model.decision import Decision
 from uplift.domain.model.instance import Status
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import Partition, Upgrade
 from uplift.storage.chunks.chunks import RecordThenMove, SqlChunks, UndoChunks
-from uplift.storage.chunks.statements import FORWARD, IN_CHUNK, TARGET, UPGRADE_ID
+from uplift.storage.chunks.statements import (
+    FORWARD,
+    IN_CHUNK,
+    TARGET,
+    UPGRADE_ID,
+    cohort_columns,
+    recorded_in_chunk,
+)
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
-from uplift.storage.sql.tables import decision, instance
+from uplift.storage.sql.tables import decision, instance, outcome
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
+from uplift.storage.statements.cohort_counts import CountChanges
 
 
 def sqlite_chunks(
     connection: Connection,
     surrogate_keys: SurrogateKeys,
+    counts: CountChanges,
     upgrade_keys: UpgradeKeys,
     upgrade: Upgrade,
     partition: Partition,
 ) -> SqlChunks:
     """The chunks of a partition that this transaction has locked."""
     chunks = UndoChunks if upgrade.selection is SelectionKind.UNDO else SqliteChunks
-    return chunks(connection, surrogate_keys, upgrade_keys, upgrade, partition)
+    return chunks(connection, surrogate_keys, counts, upgrade_keys, upgrade, partition)
+
+
+def _recorded_cohorts(kind: SelectionKind) -> Select[Any]:
+    """Count the recorded instances of the chunk by cohort.
+
+    SQLite sorts the rows of a group, and by one integer nearly twice as fast as by three columns.
+    """
+    status = type_coerce(outcome.c.status, Integer)
+    packed = (
+        outcome.c.position_id * literal_column("17179869184", Integer)  # 2 ** 34
+        + outcome.c.version * literal_column("8", Integer)
+        + status
+    )
+    return (
+        select(*cohort_columns(kind), func.count().label("instances"))
+        .where(recorded_in_chunk(kind))
+        .group_by(packed)
+    )
+
+
+PACKED_COHORTS = {kind: _recorded_cohorts(kind) for kind in FORWARD}
 
 
 class SqliteChunks(RecordThenMove):
     """The chunks of an upgrade or a retry. No statement of SQLite both moves and records."""
+
+    recorded_cohorts: ClassVar[Mapping[SelectionKind, Select[Any]]] = PACKED_COHORTS
 
     def _moves(self, decisions: Collection[Decision]) -> Iterator[Update]:
         if any(decision.to_position == decision.cohort.position for decision in decisions):

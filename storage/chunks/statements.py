@@ -19,7 +19,6 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    tuple_,
     update,
 )
 
@@ -139,27 +138,18 @@ def _record(kind: SelectionKind) -> Insert:
     return insert(outcome).from_select([*RECORDED, "origin_version", "origin_position_id"], with_origin)
 
 
+def _recorded_cohorts(kind: SelectionKind) -> Select[Any]:
+    """Count the recorded instances of the chunk by cohort."""
+    cohort = cohort_columns(kind)
+    return select(*cohort, func.count().label("instances")).where(recorded_in_chunk(kind)).group_by(*cohort)
+
+
 def _unmoved(kind: SelectionKind) -> Select[Any]:
-    """Count, by cohort, the instances that no decision moves. Grouping all would take a third longer."""
-    cohort = cohort_columns(kind)
-    moving = select(*(decision.c[str(column.key)] for column in cohort)).where(
-        decision.c.upgrade_id == UPGRADE_ID, decision.c.to_position_id.is_not(None)
-    )
+    """Count, by cohort, the recorded instances that still have their version, and so have not moved."""
     return (
-        select(*cohort, func.count().label("instances"))
-        .where(recorded_in_chunk(kind), tuple_(*cohort).not_in(moving))
-        .group_by(*cohort)
-    )
-
-
-def _unmoved_by_version(kind: SelectionKind) -> Select[Any]:
-    """As `_unmoved`, but regardless of decisions: a moved instance no longer has its recorded version."""
-    cohort = cohort_columns(kind)
-    return (
-        select(*cohort, func.count().label("instances"))
+        _recorded_cohorts(kind)
         .join_from(outcome, instance, instance.c.id == outcome.c.instance_id)
-        .where(recorded_in_chunk(kind), instance.c.version == outcome.c.version)
-        .group_by(*cohort)
+        .where(instance.c.version == outcome.c.version)
     )
 
 
@@ -184,6 +174,6 @@ def _move_back() -> Update:
 FORWARD: tuple[SelectionKind, ...] = tuple(kind for kind in SelectionKind if kind is not SelectionKind.UNDO)
 """The kinds that move instances to the target version."""
 RECORD = {kind: _record(kind) for kind in SelectionKind}
+RECORDED_COHORTS = {kind: _recorded_cohorts(kind) for kind in SelectionKind}
 UNMOVED = {kind: _unmoved(kind) for kind in SelectionKind}
-UNMOVED_BY_VERSION = {kind: _unmoved_by_version(kind) for kind in SelectionKind}
 MOVE_BACK = _move_back()

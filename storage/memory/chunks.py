@@ -84,7 +84,6 @@ class ChunksInMemory:
             return False
         assert decision.to_version is not None, "an UPGRADE decision has a version and a position"
         assert decision.to_position is not None
-        self._state.instances[instance_id] = replace(
-            instance, version=decision.to_version, position=decision.to_position
-        )
+        moved = replace(instance, version=decision.to_version, position=decision.to_position)
+        queries.put_instance(self._state, moved)
         return True

@@ -1,10 +1,11 @@
 """Implements the ports of instances in memory."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from uplift.domain.model.cohort import Cohort, CountedCohort
-from uplift.domain.model.instance import Instance, InstanceId, InstanceReport
+from uplift.domain.model.instance import ACTIVE, Instance, InstanceId, InstanceReport
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import Selection
@@ -44,22 +45,27 @@ class InstanceQueriesInMemory:
         self, process_keys: Sequence[ProcessKey]
     ) -> Mapping[ProcessKey, tuple[CountedCohort, ...]]:
         return {
-            process_key: queries.counted(
-                queries.cohort_of(instance) for instance in queries.instances_in(self._state, process_key)
-            )
+            process_key: queries.sorted_counts(self._state.counts.of(process_key))
             for process_key in process_keys
         }
 
     async def count_active(self, process_key: ProcessKey) -> int:
-        return len(queries.active_in(self._state, process_key))
+        return sum(queries.active_counts(self._state, process_key).values())
 
     async def selected_cohorts(self, process_key: ProcessKey, selection: Selection) -> SelectedCohorts:
-        selected = queries.selected_in(self._state, process_key, selection)
-        size = selection.size
+        listed = queries.listed_in(self._state, process_key, selection)
+        if selection.size is not None:
+            counts = Counter(queries.cohort_of(instance) for instance in listed)
+            not_found = selection.size - len(listed)
+            return SelectedCohorts(cohorts=queries.sorted_counts(counts), not_found=not_found, excluded=0)
+        excluded = Counter(queries.cohort_of(instance) for instance in listed if instance.status in ACTIVE)
+        remaining = queries.active_counts(self._state, process_key)
+        for cohort, count in excluded.items():
+            remaining[cohort] -= count
         return SelectedCohorts(
-            cohorts=queries.counted(queries.cohort_of(instance) for instance in selected),
-            not_found=0 if size is None else size - len(selected),
-            excluded=len(queries.active_in(self._state, process_key)) - len(selected) if size is None else 0,
+            cohorts=queries.sorted_counts({cohort: count for cohort, count in remaining.items() if count}),
+            not_found=0,
+            excluded=excluded.total(),
         )
 
     async def cohort_pages(
@@ -99,9 +105,10 @@ class InstanceRepositoryInMemory:
         for instance in instances:
             known = self._state.instances.get(instance.id)
             registered = instance if known is None else replace(instance, version=known.version)
-            self._state.instances[instance.id] = registered
+            queries.put_instance(self._state, registered)
 
     async def report(self, _: ProcessKey, reports: Sequence[InstanceReport]) -> None:
         for report in reports:
             known = self._state.instances[report.id]
-            self._state.instances[report.id] = replace(known, status=report.status, position=report.position)
+            reported = replace(known, status=report.status, position=report.position)
+            queries.put_instance(self._state, reported)

@@ -1,7 +1,7 @@
 """The data of a store in memory, and functions that read it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -25,6 +25,30 @@ from uplift.domain.model.upgrade import Outcome, Partition, Upgrade, UpgradeStat
 from uplift.domain.ports import InstanceFilter, OutcomeFilter
 
 
+class KeptCounts:
+    """The number of instances in each cohort of each process. No count is 0."""
+
+    def __init__(self) -> None:
+        self._by_process: dict[ProcessKey, dict[Cohort, int]] = {}
+
+    def __copy__(self) -> "KeptCounts":
+        copied = KeptCounts()
+        copied._by_process = {process: dict(counts) for process, counts in self._by_process.items()}
+        return copied
+
+    def of(self, process_key: ProcessKey) -> dict[Cohort, int]:
+        """A copy of the counts of a process."""
+        return dict(self._by_process.get(process_key, {}))
+
+    def add(self, instance: Instance, number: int) -> None:
+        """Add a number to the count of the instance's cohort."""
+        counts = self._by_process.setdefault(instance.process, {})
+        cohort = cohort_of(instance)
+        counts[cohort] = counts.get(cohort, 0) + number
+        if not counts[cohort]:
+            del counts[cohort]
+
+
 @dataclass(slots=True)
 class State:
     """All data of the store. The order of each dictionary is the order in which its items are listed."""
@@ -33,6 +57,8 @@ class State:
     versions: dict[tuple[ProcessKey, VersionNumber], Version] = field(default_factory=dict)
     models: dict[tuple[ProcessKey, VersionNumber], VersionModel] = field(default_factory=dict)
     instances: dict[InstanceId, Instance] = field(default_factory=dict)
+    """Change it only by `put_instance`."""
+    counts: KeptCounts = field(default_factory=KeptCounts)
     upgrades: dict[UpgradeId, Upgrade] = field(default_factory=dict)
     partitions: dict[tuple[UpgradeId, int], Partition] = field(default_factory=dict)
     """The remaining partitions of each upgrade, by their last place. Places count the selected ids from 1."""
@@ -56,6 +82,14 @@ class Committed:
     """Holds the state after the last committed transaction."""
 
     state: State = field(default_factory=State)
+
+
+def put_instance(state: State, instance: Instance) -> None:
+    """Add or replace an instance, and keep the counts of cohorts."""
+    if (known := state.instances.get(instance.id)) is not None:
+        state.counts.add(known, -1)
+    state.counts.add(instance, 1)
+    state.instances[instance.id] = instance
 
 
 def process_in(state: State, process_key: ProcessKey) -> Process | None:
@@ -93,10 +127,21 @@ def active_in(state: State, process_key: ProcessKey) -> list[Instance]:
 def selected_in(state: State, process_key: ProcessKey, selection: Selection) -> list[Instance]:
     """The instances that a selection includes now."""
     if selection.kind is SelectionKind.BY_IDS:
-        named = (state.instances.get(instance_id) for instance_id in selection.named_ids)
-        return [instance for instance in named if instance is not None and instance.process == process_key]
+        return listed_in(state, process_key, selection)
     excluded_ids = set(selection.named_ids)
     return [instance for instance in active_in(state, process_key) if instance.id not in excluded_ids]
+
+
+def listed_in(state: State, process_key: ProcessKey, selection: Selection) -> list[Instance]:
+    """The instances of the process whose ids the selection includes or excludes."""
+    listed = (state.instances.get(instance_id) for instance_id in selection.named_ids)
+    return [instance for instance in listed if instance is not None and instance.process == process_key]
+
+
+def active_counts(state: State, process_key: ProcessKey) -> dict[Cohort, int]:
+    """The counts of the cohorts of a process that have not ended."""
+    kept = state.counts.of(process_key).items()
+    return {cohort: count for cohort, count in kept if cohort.status in ACTIVE}
 
 
 def claimable_in(state: State, now: datetime, only: UpgradeId | None) -> tuple[Upgrade, Partition] | None:
@@ -177,9 +222,9 @@ def cohort_of(instance: Instance) -> Cohort:
     return Cohort(version=instance.version, status=instance.status, position=instance.position)
 
 
-def counted(cohorts: Iterable[Cohort]) -> tuple[CountedCohort, ...]:
-    """Count the cohorts. The result is ordered by version and status, then by size, the largest first."""
-    largest_first = Counter(cohorts).most_common()
+def sorted_counts(counts: Mapping[Cohort, int]) -> tuple[CountedCohort, ...]:
+    """Sort counts by version and status, then by size, the largest first."""
+    largest_first = Counter(counts).most_common()
     in_order = sorted(largest_first, key=lambda cohort_and_count: order_of(cohort_and_count[0]))
     return tuple(CountedCohort(cohort=cohort, count=count) for cohort, count in in_order)
 

@@ -1,7 +1,7 @@
 """Stores instances, and reads their cohorts and histories."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -9,7 +9,7 @@ from sqlalchemy import Select, bindparam, func, select, union_all
 
 from uplift.domain.errors import StoreUnavailable
 from uplift.domain.model.cohort import Cohort, CountedCohort
-from uplift.domain.model.instance import ACTIVE, Instance, InstanceId, InstanceReport
+from uplift.domain.model.instance import ACTIVE, Instance, InstanceId, InstanceReport, Position, Status
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import Selection
@@ -17,12 +17,13 @@ from uplift.domain.model.upgrade import HistoryEntry
 from uplift.domain.ports import InstanceFilter, SelectedCohorts
 from uplift.storage.repositories.sessions import Reading, Session
 from uplift.storage.sql.connection import Connection
-from uplift.storage.sql.dialect import UpdateMany, copy_new, insert_many, reserve_keys, upsert
+from uplift.storage.sql.dialect import UpdateMany, copy_new, insert_absent, reserve_keys
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.surrogate_keys import batches
-from uplift.storage.sql.tables import IS_ACTIVE, decision, instance, outcome, upgrade
+from uplift.storage.sql.tables import IS_ACTIVE, cohort_count, decision, instance, outcome, upgrade
 from uplift.storage.sqlite.prepared import RUN_INLINE
 from uplift.storage.statements import selections
+from uplift.storage.statements.cohort_counts import CohortKey
 from uplift.storage.statements.cohorts import cohorts_of
 from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME
 from uplift.storage.statements.instances import INSTANCES, instances_of
@@ -33,29 +34,35 @@ INSTANCES_BY_UUID = INSTANCES.join(ID_LIST, ID_LIST.c.uuid == instance.c.uuid).o
 INLINE_LIMIT = 10
 """A statement for so few ids is faster on the event loop than in a thread."""
 INSTANCES_BY_UUID_INLINE = INSTANCES_BY_UUID.execution_options(**RUN_INLINE)
-OWNERS = (
-    select(instance.c.uuid, instance.c.process_id)
+LOCKED = (
+    select(
+        instance.c.uuid, instance.c.process_id, instance.c.version, instance.c.status, instance.c.position_id
+    )
     .join(ID_LIST, ID_LIST.c.uuid == instance.c.uuid)
     .order_by(instance.c.id)
     .with_for_update(of=instance, key_share=True)
 )
 """Locks instances in the order of their ids, as chunks do, so that the two never deadlock."""
+COUNT = func.sum(cohort_count.c.instances)
 COHORTS = (
     select(
-        instance.c.process_id,
-        instance.c.version,
-        instance.c.status,
-        instance.c.position_id,
-        func.count().label("instances"),
+        cohort_count.c.process_id,
+        cohort_count.c.version,
+        cohort_count.c.status,
+        cohort_count.c.position_id,
+        COUNT.label("instances"),
     )
-    .where(instance.c.process_id.in_(bindparam("ids", expanding=True)))
-    .group_by(instance.c.process_id, instance.c.version, instance.c.status, instance.c.position_id)
+    .where(cohort_count.c.process_id.in_(bindparam("ids", expanding=True)))
+    .group_by(
+        cohort_count.c.process_id, cohort_count.c.version, cohort_count.c.status, cohort_count.c.position_id
+    )
+    .having(COUNT != 0)
     .order_by(
-        instance.c.process_id,
-        instance.c.version,
-        instance.c.status,
-        func.count().desc(),
-        instance.c.position_id,
+        cohort_count.c.process_id,
+        cohort_count.c.version,
+        cohort_count.c.status,
+        COUNT.desc(),
+        cohort_count.c.position_id,
     )
 )
 HISTORIES = (
@@ -73,10 +80,9 @@ HISTORIES = (
 )
 """An upgrade stores the range of the instances in its outcomes. Most upgrades have a single outcome, so that
 the range excludes most of them without a look at their outcomes."""
-REGISTER = upsert(instance, keys=("uuid",), replaced=("status", "position_id"), same=("process_id",))
 COPY_THRESHOLD = 1_000
 """From this number of new instances on, COPY is faster than INSERT."""
-REPORT = UpdateMany(instance, key="uuid", changed=("status", "position_id"))
+UPDATE = UpdateMany(instance, key="uuid", changed=("status", "position_id"))
 
 
 class SqlInstanceQueries:
@@ -163,21 +169,65 @@ class SqlInstanceRepository:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._existing: set[InstanceId] = set()
+        self._locked: Sequence[InstanceId] = ()
+        self._cohorts: dict[InstanceId, CohortKey] = {}
+        """The cohorts of the instances that exist among those that this transaction has locked last."""
 
     async def lock(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, ProcessKey]:
-        rows = (await self._session.connection.execute(OWNERS, bind_ids(ids))).all()
+        rows = (await self._session.connection.execute(LOCKED, bind_ids(ids))).all()
         process_keys = await self._session.surrogate_keys.process_keys(row.process_id for row in rows)
-        owners = {row.uuid: process_keys[row.process_id] for row in rows}
-        self._existing.update(owners)
-        return owners
+        self._locked = ids
+        self._cohorts = {row.uuid: CohortKey._make(row[1:]) for row in rows}
+        return {row.uuid: process_keys[row.process_id] for row in rows}
 
     async def register(self, process_key: ProcessKey, new: Sequence[Instance]) -> None:
-        connection = self._session.connection
         process_id = await self._session.process_id(process_key)
-        positions = [registered.position for registered in new]
-        position_ids = await self._session.surrogate_keys.position_ids(process_id, positions)
-        rows = [
+        known = await self._locked_cohorts([registered.id for registered in new])
+        position_ids = await self._session.surrogate_keys.position_ids(
+            process_id, [registered.position for registered in new]
+        )
+        absent = [registered for registered in new if registered.id not in known] if known else new
+        if taken := await self._insert(process_id, absent, position_ids):
+            # Another transaction has registered them since this one looked for them.
+            known = {**known, **await self._locked_cohorts(taken)}
+        existing = [registered for registered in new if registered.id in known] if known else []
+        if any(known[registered.id].process_id != process_id for registered in existing):
+            raise StoreUnavailable("another process has got one of these instances just now")
+        await self._update(existing, known, position_ids)
+
+    async def report(self, process_key: ProcessKey, reports: Sequence[InstanceReport]) -> None:
+        process_id = await self._session.process_id(process_key)
+        known = await self._locked_cohorts([report.id for report in reports])
+        position_ids = await self._session.surrogate_keys.position_ids(
+            process_id, [report.position for report in reports]
+        )
+        # The keys of this dictionary keep only the last report on each instance.
+        latest = {report.id: report for report in reports}
+        await self._update(latest.values(), known, position_ids)
+
+    async def _locked_cohorts(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, CohortKey]:
+        """The cohorts of the instances among these ids, which are locked from now on.
+
+        What was locked serves once, because the caller changes it.
+        """
+        # Usually these are the ids that were locked. Comparing lists is faster than hashing ids.
+        if ids != self._locked:
+            if not set(self._locked).issuperset(ids):
+                await self.lock(ids)
+            used = set(ids)
+            self._locked = [locked for locked in self._locked if locked not in used]
+        else:
+            self._locked = ()
+        return self._cohorts
+
+    async def _insert(
+        self, process_id: int, absent: Sequence[Instance], position_ids: Mapping[Position, int]
+    ) -> list[InstanceId]:
+        """Insert instances. Returns the ids that another transaction has inserted."""
+        if not absent:
+            return []
+        connection = self._session.connection
+        rows: list[dict[str, Any]] = [
             {
                 "uuid": registered.id,
                 "process_id": process_id,
@@ -185,32 +235,42 @@ class SqlInstanceRepository:
                 "status": registered.status,
                 "position_id": position_ids[registered.position],
             }
-            for registered in new
+            for registered in absent
         ]
         if connection.dialect.name == "postgresql" and len(rows) > 1:
             rows = await _in_lock_order(connection, rows)
-        # COPY cannot update rows, so it serves only when no instance was found by `lock`.
-        may_all_be_new = self._existing.isdisjoint(registered.id for registered in new)
-        if may_all_be_new and len(rows) >= COPY_THRESHOLD and await copy_new(connection, instance, rows):
-            return
-        if rows and await insert_many(connection, REGISTER, rows) < len(rows):
-            raise StoreUnavailable("another process has got one of these instances just now")
+        taken: list[InstanceId] = []
+        # COPY fails if one of the rows exists.
+        if len(rows) < COPY_THRESHOLD or not await copy_new(connection, instance, rows):
+            inserted = await insert_absent(connection, instance, rows, key="uuid")
+            if len(inserted) < len(rows):
+                taken = [row["uuid"] for row in rows if row["uuid"] not in inserted]
+                rows = [row for row in rows if row["uuid"] in inserted]
+        cohorts = Counter((row["version"], row["status"], row["position_id"]) for row in rows)
+        for (version, status, position_id), count in cohorts.items():
+            self._session.counts.add(CohortKey(process_id, version, status, position_id), count)
+        return taken
 
-    async def report(self, process_key: ProcessKey, reports: Sequence[InstanceReport]) -> None:
-        process_id = await self._session.process_id(process_key)
-        positions = [report.position for report in reports]
-        position_ids = await self._session.surrogate_keys.position_ids(process_id, positions)
-        # The keys of this dictionary keep only the last report on each instance.
-        rows = {
-            report.id: {
-                "row_uuid": report.id,
-                "row_status": report.status,
-                "row_position_id": position_ids[report.position],
-            }
-            for report in reports
-        }
+    async def _update(
+        self,
+        reports: Iterable[Instance | InstanceReport],
+        known: Mapping[InstanceId, CohortKey],
+        position_ids: Mapping[Position, int],
+    ) -> None:
+        """Update the status and position of locked instances, but not their version."""
+        rows: list[dict[str, Any]] = []
+        moves: Counter[tuple[CohortKey, Status, int]] = Counter()
+        for report in reports:
+            status, position_id = report.status, position_ids[report.position]
+            cohort = known[report.id]
+            if cohort.status is not status or cohort.position_id != position_id:
+                rows.append({"row_uuid": report.id, "row_status": status, "row_position_id": position_id})
+                moves[cohort, status, position_id] += 1
         if rows:
-            await REPORT.execute(self._session.connection, list(rows.values()))
+            await UPDATE.execute(self._session.connection, rows)
+        for (cohort, status, position_id), count in moves.items():
+            moved = CohortKey(cohort.process_id, cohort.version, status, position_id)
+            self._session.counts.move(cohort, moved, count)
 
 
 async def _in_lock_order(connection: Connection, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

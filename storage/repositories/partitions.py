@@ -48,7 +48,7 @@ class SqlLockedPartition:
         self.partition = partition
         self.workers = workers
         self.chunks = session.chunks(
-            session.connection, session.surrogate_keys, upgrade_keys, upgrade, partition
+            session.connection, session.surrogate_keys, session.counts, upgrade_keys, upgrade, partition
         )
 
     async def add(self, partition: Partition) -> None:

@@ -11,6 +11,7 @@ from uplift.storage.chunks.chunks import ChunksFactory
 from uplift.storage.database import Database
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import KeyCache, SurrogateKeys
+from uplift.storage.statements.cohort_counts import CountChanges
 
 
 class Reading:
@@ -30,7 +31,7 @@ class Reading:
 
 @dataclass(slots=True)
 class Session:
-    """The connection of a transaction, and the surrogate keys that it sees.
+    """The connection of a transaction, the surrogate keys that it sees, and its changes to kept counts.
 
     `added` and `changed` collect upgrades, so that the store can notify subscribers after the commit.
     """
@@ -38,6 +39,7 @@ class Session:
     connection: Connection
     surrogate_keys: SurrogateKeys
     chunks: ChunksFactory
+    counts: CountChanges
     added: set[UpgradeId] = field(default_factory=set)
     changed: dict[UpgradeId, Upgrade] = field(default_factory=dict)
 

@@ -1,6 +1,6 @@
 """Builds and executes statements that differ between SQLite and PostgreSQL."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -11,7 +11,6 @@ from sqlalchemy import (
     Integer,
     Table,
     TableValuedAlias,
-    and_,
     bindparam,
     case,
     func,
@@ -32,23 +31,14 @@ RESERVED_KEYS = select(func.nextval(func.pg_get_serial_sequence(bindparam("table
 ADVISORY_LOCK = select(func.pg_advisory_xact_lock(bindparam("number", type_=BigInteger)))
 
 
-def upsert(
-    table: Table,
-    *,
-    keys: Sequence[str],
-    replaced: Sequence[str],
-    same: Sequence[str] = (),
-) -> Insert:
+def upsert(table: Table, *, keys: Sequence[str], replaced: Sequence[str]) -> Insert:
     """An INSERT that updates columns `replaced` of an existing row with the same keys.
 
-    It leaves a row unchanged whose columns `same` differ. The SQL is the same in both databases.
+    The SQL is the same in both databases.
     """
     statement = insert(table)
     changes = {name: statement.excluded[name] for name in replaced}
-    alike: list[ColumnElement[bool]] = [table.c[name] == statement.excluded[name] for name in same]
-    return statement.on_conflict_do_update(
-        index_elements=list(keys), set_=changes, where=and_(*alike) if alike else None
-    )
+    return statement.on_conflict_do_update(index_elements=list(keys), set_=changes)
 
 
 def upsert_adding(
@@ -89,6 +79,21 @@ async def reserve_keys(connection: Connection, table: Table, count: int) -> Sequ
     """New surrogate keys of a table in ascending order. PostgreSQL only."""
     bound = {"table": table.name, "count": count}
     return list((await connection.execute(RESERVED_KEYS, bound)).scalars())
+
+
+async def insert_absent(
+    connection: Connection, table: Table, rows: Sequence[dict[str, Any]], *, key: str
+) -> Collection[Any]:
+    """Insert rows that all have the same columns, except those that exist; `key` is a unique column.
+
+    Returns the values of `key` in the inserted rows. Call it only for rows that the same transaction has
+    looked for and not found: on SQLite no other one can have inserted them since, so all are inserted.
+    """
+    if connection.dialect.name == "sqlite":
+        await connection.execute(_insert_into(table), rows)
+        return [row[key] for row in rows]
+    statement = _insert_returning(table, key, tuple(rows[0]))
+    return frozenset((await connection.execute(statement, _arrays(rows))).scalars())
 
 
 async def copy_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> bool:
@@ -150,6 +155,16 @@ def _from_arrays(statement: Insert, names: tuple[str, ...]) -> Insert:
     assert isinstance(statement.table, Table), "rows are inserted into tables"
     rows = unnest_rows(statement.table, {name: name for name in names})
     return statement.from_select(list(names), select(*(rows.c[name] for name in names)))
+
+
+@lru_cache(maxsize=16)
+def _insert_into(table: Table) -> Insert:
+    return insert(table)
+
+
+@lru_cache(maxsize=16)
+def _insert_returning(table: Table, key: str, names: tuple[str, ...]) -> Any:
+    return _from_arrays(insert_new(table), names).returning(table.c[key])
 
 
 def unnest_rows(table: Table, parameters: Mapping[str, str]) -> TableValuedAlias:

@@ -102,6 +102,26 @@ class InstanceRow(SQLModel, table=True):
     position_id: int
 
 
+class CohortCountRow(SQLModel, table=True):
+    """A part of the count of a cohort, whose count is the sum of its parts.
+
+    SQLite has one part of each cohort, 0. On PostgreSQL transactions add parts with random numbers, so that
+    none waits for a count that another one changes. The values are copied from `instance`, so there are no
+    foreign keys.
+    """
+
+    __tablename__ = "cohort_count"
+    # Most pages have room for two more versions of each row, so that the updates are heap-only (HOT).
+    __table_args__ = ({"sqlite_with_rowid": False, "postgresql_with": {"fillfactor": 30}},)
+
+    process_id: int = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    status: Status = Field(sa_column=_row(STATUS, primary_key=True))
+    position_id: int = Field(primary_key=True)
+    part: int = Field(sa_column=_row(LONG, primary_key=True))
+    instances: int
+
+
 class UpgradeRow(SQLModel, table=True):
     """An upgrade.
 
@@ -275,6 +295,7 @@ process = _table(ProcessRow)
 version = _table(VersionRow)
 position = _table(PositionRow)
 instance = _table(InstanceRow)
+cohort_count = _table(CohortCountRow)
 upgrade = _table(UpgradeRow)
 partition = _table(PartitionRow)
 selected = _table(SelectedRow)

@@ -4,7 +4,20 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, select, tuple_
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    FromClause,
+    Integer,
+    Select,
+    bindparam,
+    func,
+    literal,
+    literal_column,
+    select,
+    tuple_,
+    union_all,
+)
 
 from uplift.domain.model.cohort import Cohort, CountedCohort
 from uplift.domain.model.instance import Instance, Status
@@ -14,12 +27,56 @@ from uplift.domain.ports import SelectedCohorts
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.surrogate_keys import SurrogateKeys, batches
-from uplift.storage.sql.tables import IS_ACTIVE, instance
+from uplift.storage.sql.tables import IS_ACTIVE, cohort_count, instance
 from uplift.storage.statements.cohorts import cohorts_of
 from uplift.storage.statements.instances import INSTANCES, instances_of
 
+PROCESS_ID: BindParameter[int] = bindparam("process_id", type_=Integer)
 IS_LISTED = instance.c.uuid.in_(select(ID_LIST.c.uuid))
-LAST = select(func.max(instance.c.id)).where(instance.c.process_id == bindparam("process_id"))
+# `+ 0` keeps SQLite from the index on processes. It assumes that a process has few instances, and would scan
+# all of them to find a few ids.
+IS_LISTED_OF_PROCESS = IS_LISTED & (instance.c.process_id + 0 == PROCESS_ID)
+LAST = select(func.max(instance.c.id)).where(instance.c.process_id == PROCESS_ID)
+IS_KEPT_ACTIVE = (cohort_count.c.process_id == PROCESS_ID) & (cohort_count.c.status <= literal_column("2"))
+
+
+def _counted(members: FromClause) -> Select[Any]:
+    """Add up instances and exclusions by cohort: by version, then status, the largest cohort first."""
+    cohort = (members.c.version, members.c.status, members.c.position_id)
+    instances = func.sum(members.c.instances)
+    return (
+        select(*cohort, instances.label("instances"), func.sum(members.c.excluded).label("excluded"))
+        .group_by(*cohort)
+        .order_by(members.c.version, members.c.status, instances.desc(), members.c.position_id)
+    )
+
+
+def _members(instances: int, excluded: int, condition: ColumnElement[bool]) -> Select[Any]:
+    """Each instance that meets the condition, as so many instances and exclusions of its cohort."""
+    return select(
+        instance.c.version,
+        instance.c.status,
+        instance.c.position_id,
+        literal(instances, Integer).label("instances"),
+        literal(excluded, Integer).label("excluded"),
+    ).where(condition)
+
+
+LISTED_COHORTS = _counted(_members(1, 0, IS_LISTED_OF_PROCESS).subquery("members"))
+ACTIVE_COHORTS = _counted(
+    union_all(
+        select(
+            cohort_count.c.version,
+            cohort_count.c.status,
+            cohort_count.c.position_id,
+            cohort_count.c.instances,
+            literal(0, Integer).label("excluded"),
+        ).where(IS_KEPT_ACTIVE),
+        _members(-1, 1, IS_LISTED_OF_PROCESS & IS_ACTIVE),
+    ).subquery("members")
+)
+"""The kept counts without the excluded instances. One statement reads both, so they are of one moment."""
+COUNT_ACTIVE = select(func.coalesce(func.sum(cohort_count.c.instances), 0)).where(IS_KEPT_ACTIVE)
 
 FIRST_SPAN = 20_000
 """Instance keys that the first statement for a page of cohorts scans. Each next one scans 8 times as many.
@@ -32,27 +89,22 @@ async def selected_cohorts(
     connection: Connection, surrogate_keys: SurrogateKeys, process_id: int, selection: Selection
 ) -> SelectedCohorts:
     """The instances of a selection, counted by cohort."""
-    cohort = (instance.c.version, instance.c.status, instance.c.position_id)
-    counted = (
-        select(*cohort, func.count().label("instances"))
-        .where(_is_selected(selection, process_id))
-        .group_by(*cohort)
-        .order_by(instance.c.version, instance.c.status, func.count().desc(), instance.c.position_id)
-    )
-    rows = (await connection.execute(counted, bind_ids(selection.named_ids))).all()
-    cohorts = zip(rows, await cohorts_of(surrogate_keys, rows), strict=True)
-    found = sum(row.instances for row in rows)
+    counted = LISTED_COHORTS if selection.kind is SelectionKind.BY_IDS else ACTIVE_COHORTS
+    bound = {"process_id": process_id, **bind_ids(selection.named_ids)}
+    rows = (await connection.execute(counted, bound)).all()
+    selected = [row for row in rows if row.instances]
+    cohorts = zip(selected, await cohorts_of(surrogate_keys, selected), strict=True)
+    found = sum(row.instances for row in selected)
     return SelectedCohorts(
         cohorts=tuple(CountedCohort(cohort=cohort, count=row.instances) for row, cohort in cohorts),
         not_found=0 if selection.size is None else selection.size - found,
-        excluded=await _excluded(connection, process_id, selection),
+        excluded=sum(row.excluded for row in rows),
     )
 
 
 async def count_active(connection: Connection, process_id: int) -> int:
     """How many instances of a process have not ended."""
-    counted = select(func.count()).where(instance.c.process_id == process_id, IS_ACTIVE)
-    active: int = (await connection.execute(counted)).scalar_one()
+    active: int = (await connection.execute(COUNT_ACTIVE, {"process_id": process_id})).scalar_one()
     return active
 
 
@@ -70,7 +122,7 @@ async def cohort_pages(
     )
     listed: dict[Cohort, list[tuple[int, Instance]]] = defaultdict(list)
     last = (await connection.execute(LAST, {"process_id": process_id})).scalar_one() or 0
-    bound = bind_ids(selection.named_ids)
+    bound = {"process_id": process_id, **bind_ids(selection.named_ids)}
     begin, span = page.after or 0, FIRST_SPAN if selection.size is None else last
     while begin < last:
         incomplete = [
@@ -80,7 +132,7 @@ async def cohort_pages(
         ]
         for batch in batches(incomplete):
             cohort_keys = [(cohort.version, cohort.status, position_ids[cohort.position]) for cohort in batch]
-            listing = _listing(process_id, selection, cohort_keys, page.first)
+            listing = _listing(selection, cohort_keys, page.first)
             rows = (await connection.execute(listing, {**bound, "begin": begin, "end": begin + span})).all()
             members = zip(
                 await cohorts_of(surrogate_keys, rows),
@@ -94,15 +146,13 @@ async def cohort_pages(
     return {cohort: page_of(listed[cohort], page.first) for cohort in cohorts}
 
 
-def _listing(
-    process_id: int, selection: Selection, cohort_keys: Sequence[tuple[int, Status, int]], first: int
-) -> Select[Any]:
+def _listing(selection: Selection, cohort_keys: Sequence[tuple[int, Status, int]], first: int) -> Select[Any]:
     cohort = (instance.c.version, instance.c.status, instance.c.position_id)
     place = func.row_number().over(partition_by=cohort, order_by=instance.c.id).label("place")
     placed = (
         INSTANCES.add_columns(place)
         .where(
-            _is_selected(selection, process_id),
+            _is_selected(selection),
             instance.c.id > bindparam("begin"),
             instance.c.id <= bindparam("end"),
             tuple_(*cohort).in_(cohort_keys),
@@ -112,22 +162,8 @@ def _listing(
     return select(placed).where(placed.c.place <= first + 1).order_by(placed.c.id)
 
 
-def _is_selected(selection: Selection, process_id: int) -> ColumnElement[bool]:
+def _is_selected(selection: Selection) -> ColumnElement[bool]:
     if selection.kind is SelectionKind.BY_IDS:
-        return _is_listed(process_id)
-    active = (instance.c.process_id == process_id) & IS_ACTIVE
+        return IS_LISTED_OF_PROCESS
+    active = (instance.c.process_id == PROCESS_ID) & IS_ACTIVE
     return active & ~IS_LISTED if selection.named_ids else active
-
-
-def _is_listed(process_id: int) -> ColumnElement[bool]:
-    # `+ 0` keeps SQLite from the index on processes. It assumes that a process has few instances, and would
-    # scan all of them to find a few ids.
-    return IS_LISTED & (instance.c.process_id + 0 == process_id)
-
-
-async def _excluded(connection: Connection, process_id: int, selection: Selection) -> int:
-    if selection.kind is SelectionKind.BY_IDS or not selection.named_ids:
-        return 0
-    counted = select(func.count()).where(_is_listed(process_id), IS_ACTIVE)
-    excluded: int = (await connection.execute(counted, bind_ids(selection.named_ids))).scalar_one()
-    return excluded

@@ -16,7 +16,15 @@ import asyncpg
 import pytest
 from sqlalchemy.engine import URL
 
-from tests.faults.population import ADMIN, POSITIONS, PROCESS, TARGET, UPGRADE_COMPLETED, an_instance
+from tests.faults.population import (
+    ADMIN,
+    COUNT_ALL,
+    POSITIONS,
+    PROCESS,
+    TARGET,
+    UPGRADE_COMPLETED,
+    an_instance,
+)
 from tests.faults.programs import Program, served, started, until
 from tests.faults.test_engine_beside_upgrade import STATUSES, Report, send
 from tests.faults.test_killed_server import KILLS
@@ -40,6 +48,7 @@ INSERT INTO instance (uuid, process_id, version, status, position_id)
 SELECT md5(n::text)::uuid, 1, 1 + n % 2, CASE WHEN n % 21 = 20 THEN 3 WHEN n % 50 = 7 THEN 2 ELSE 1 END,
        1 + n % {len(POSITIONS)}
 FROM generate_series({len(POSITIONS)}, {INSTANCES - 1}) AS n;
+{COUNT_ALL}
 CREATE TABLE untouched AS SELECT * FROM instance;
 ANALYZE
 """

@@ -1,0 +1,125 @@
+"""Compares the kept counts of cohorts with the instances, and repairs them."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    Integer,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+    type_coerce,
+    union_all,
+)
+
+from uplift.domain.model.instance import Status
+from uplift.storage.database import Database
+from uplift.storage.sql.connection import Connection
+from uplift.storage.sql.surrogate_keys import batches
+from uplift.storage.sql.tables import STATUS, cohort_count, instance, position, process
+from uplift.storage.statements.cohort_counts import KEY
+
+# Codes as they are stored: a damaged row may have one that no status has.
+CODE = Integer()
+MEMBERS = union_all(
+    select(
+        cohort_count.c.process_id,
+        cohort_count.c.version,
+        type_coerce(cohort_count.c.status, CODE).label("status"),
+        cohort_count.c.position_id,
+        cohort_count.c.instances.label("kept"),
+        literal(0, Integer).label("counted"),
+    ),
+    select(
+        instance.c.process_id,
+        instance.c.version,
+        type_coerce(instance.c.status, CODE),
+        instance.c.position_id,
+        literal(0, Integer),
+        func.count(),
+    ).group_by(instance.c.process_id, instance.c.version, instance.c.status, instance.c.position_id),
+).subquery("members")
+COHORT = tuple(MEMBERS.c[name] for name in KEY)
+COMPARED = (
+    select(*COHORT, func.sum(MEMBERS.c.kept).label("kept"), func.sum(MEMBERS.c.counted).label("counted"))
+    .group_by(*COHORT)
+    .having(func.sum(MEMBERS.c.kept) != func.sum(MEMBERS.c.counted))
+    .subquery("compared")
+)
+DIFFERENCES = (
+    select(COMPARED, process.c.namespace, process.c.code, position.c.elements)
+    .join_from(COMPARED, process, process.c.id == COMPARED.c.process_id, isouter=True)
+    .join(position, position.c.id == COMPARED.c.position_id, isouter=True)
+    .order_by(*(COMPARED.c[name] for name in KEY))
+)
+"""One statement, so that both sides are of one moment."""
+BLOCK_WRITES = "LOCK TABLE instance IN SHARE MODE"
+"""For PostgreSQL. Every transaction writes instances before their counts, so none is between the two."""
+DELETE_COUNTS = delete(cohort_count).where(
+    tuple_(
+        cohort_count.c.process_id,
+        cohort_count.c.version,
+        type_coerce(cohort_count.c.status, CODE),
+        cohort_count.c.position_id,
+    ).in_(bindparam("cohorts", expanding=True))
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountDifference:
+    """A cohort whose kept count is not the number of its instances. The names are those of the database."""
+
+    process: str
+    version: int
+    status: str
+    position: str
+    kept: int
+    counted: int
+
+
+async def find_count_differences(database: Database) -> tuple[CountDifference, ...]:
+    """The cohorts whose kept counts are wrong. Reads all instances, and blocks no one."""
+    async with database.reading() as connection:
+        return tuple(map(_difference, await _rows(connection)))
+
+
+async def repair_counts(database: Database) -> tuple[CountDifference, ...]:
+    """Correct wrong kept counts, and return what they were. Nobody writes instances at the same time."""
+    async with database.migrating() as connection:
+        if connection.dialect.name == "postgresql":
+            await connection.exec_driver_sql(BLOCK_WRITES)
+        rows = await _rows(connection)
+        for batch in batches(rows):
+            cohorts = [tuple(getattr(row, name) for name in KEY) for row in batch]
+            await connection.execute(DELETE_COUNTS, {"cohorts": cohorts})
+        counted = [_count(row) for row in rows if row.counted]
+        if counted:
+            await connection.execute(insert(cohort_count), counted)
+        return tuple(map(_difference, rows))
+
+
+async def _rows(connection: Connection) -> Sequence[Any]:
+    return (await connection.execute(DIFFERENCES)).all()
+
+
+def _count(row: Any) -> dict[str, Any]:
+    names = {name: getattr(row, name) for name in KEY}
+    return {**names, "status": STATUS.members[row.status - 1], "part": 0, "instances": row.counted}
+
+
+def _difference(row: Any) -> CountDifference:
+    known = 1 <= row.status <= len(Status)
+    return CountDifference(
+        process=f"#{row.process_id}" if row.code is None else f"{row.namespace}/{row.code}",
+        version=row.version,
+        status=STATUS.members[row.status - 1] if known else f"#{row.status}",
+        position=f"#{row.position_id}" if row.elements is None else " ".join(json.loads(row.elements)),
+        kept=row.kept,
+        counted=row.counted,
+    )
