@@ -46,6 +46,7 @@ class _Stage(IntEnum):
     ENDED_BEFORE = 5  # a token has ended in this branch of a fork, or in one before it
     ENDED_AFTER = 6  # … or in one after it
     WAITS = 7  # it waits at the element, with what other tokens have completed
+    PASSED_ANYWHERE = 8  # it has left some element of the process
 
 
 _Point = tuple[str | None, _Stage, bool]
@@ -193,8 +194,12 @@ class _CompensationGraph:
             self.successors[*reached, beside].append((element.id, _Stage.WAITS, False))
         if element.multi_instance is not None:
             self._add(done, reached)
+        # A handler runs where the compensation was thrown, which may be anywhere.
+        self._add(done, (None, _Stage.PASSED_ANYWHERE))
         if is_compensation_handler(element, self._model):
-            self._add((None, _Stage.PASSED_INSIDE), reached)
+            self._add((None, _Stage.PASSED_ANYWHERE), reached)
+        elif element.kind is ElementKind.EVENT_SUB_PROCESS and _interrupts(element, self._model):
+            self._add(done, (element.scope, _Stage.LEFT))
         else:
             self._add(done, (element.scope, _Stage.PASSED_INSIDE))
         targets = self._targets(element)
@@ -214,11 +219,8 @@ class _CompensationGraph:
         self._add((host, _Stage.REACHED), (event.id, _Stage.REACHED))
         self._add_ended((event.id, _Stage.ENDED), (host, _Stage.ENDED))
         if not event.interrupting:
-            self._add_beside((host, _Stage.LEFT), (event.id, _Stage.REACHED))
             self._add_beside((host, _Stage.ENDED), (event.id, _Stage.REACHED))
             self._add_beside((event.id, _Stage.ENDED), (host, _Stage.REACHED))
-            # It may occur again.
-            self._add_beside((event.id, _Stage.ENDED), (event.id, _Stage.REACHED))
 
     def _add_scope(self, scope_id: str | None) -> None:
         entered, passed_inside = (scope_id, _Stage.ENTERED), (scope_id, _Stage.PASSED_INSIDE)
