@@ -7,6 +7,7 @@ gateways other than joins and event-based ones pass, inclusive gateways behave l
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from random import Random
 
 from uplift.domain.bpmn import Element, ElementKind, ProcessModel, TriggerKind
@@ -24,6 +25,14 @@ INSTANCES = 2
 """How many instances of a multi-instance activity run."""
 
 _WAITING = TASKS | {ElementKind.INTERMEDIATE_CATCH_EVENT, ElementKind.EVENT_BASED_GATEWAY}
+
+
+class _Step(Enum):
+    """What may happen next to an instance."""
+
+    COMPLETE = auto()
+    TRIGGER = auto()
+    START = auto()
 
 
 @dataclass(eq=False)
@@ -68,34 +77,44 @@ class TokenGame:
         """The compensation events that are pending."""
         return frozenset(event for run in self._process.inside() for event in run.pending)
 
+    @property
+    def listening(self) -> frozenset[str]:
+        """The boundary events and start events of event subprocesses that the instance listens for."""
+        return frozenset(
+            element_id
+            for run in self._process.inside()
+            for _, what, element_id in self._steps_in(run)
+            if what is not _Step.COMPLETE
+        )
+
     def play(self) -> bool:
         """Make one step. False if there is none, or too many tokens."""
-        steps = list(self._steps())
+        steps = [step for run in self._process.inside() for step in self._steps_in(run)]
         if not steps or sum(len(run.waiting) for run in self._process.inside()) > MAX_TOKENS:
             return False
         run, what, element_id = self._random.choice(steps)
         element = self._model.elements[element_id]
-        if what == "complete":
+        if what is _Step.COMPLETE:
             self._complete_task(run, element)
-        elif what == "event":
+        elif what is _Step.TRIGGER:
             self._trigger_boundary_event(run, element)
         else:
             self._start_event_subprocess(run, element)
         return True
 
-    def _steps(self) -> Iterator[tuple[_Run, str, str]]:
-        for run in self._process.inside():
-            for element_id in run.waiting:
-                yield run, "complete", element_id
-            active = {*run.waiting, *(child.scope for child in run.runs)} if not run.is_body else set()
-            for host in sorted(filter(None, active)):
-                for event in self._model.boundary_events(host):
-                    if event.trigger_kind is not TriggerKind.COMPENSATION:
-                        yield run, "event", event.id
-            if not run.is_body and (run.waiting or run.runs):
-                for start in event_subprocess_starts(run.scope, self._model):
-                    if start.trigger_kind is not TriggerKind.COMPENSATION:
-                        yield run, "subprocess", start.id
+    def _steps_in(self, run: _Run) -> Iterator[tuple[_Run, _Step, str]]:
+        for element_id in run.waiting:
+            yield run, _Step.COMPLETE, element_id
+        if run.is_body:
+            return
+        active = {*run.waiting, *(child.scope for child in run.runs)}
+        for host in sorted(filter(None, active)):
+            for event in self._model.boundary_events(host):
+                if event.trigger_kind is not TriggerKind.COMPENSATION:
+                    yield run, _Step.TRIGGER, event.id
+        for start in event_subprocess_starts(run.scope, self._model):
+            if start.trigger_kind is not TriggerKind.COMPENSATION and active - {start.scope}:
+                yield run, _Step.START, start.id
 
     def _start(self, run: _Run) -> None:
         for element in list(self._model.contents(run.scope)):

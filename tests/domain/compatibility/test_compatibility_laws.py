@@ -5,9 +5,11 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.process_blocks import Block, blocks, written_blocks
 from tests.support.process_strategies import Recipe, recipes, written
-from uplift.domain.bpmn import ProcessModel
-from uplift.domain.compatibility import breaking_positions, compare, migrate_position
+from tests.support.token_game import TokenGame
+from uplift.domain.bpmn import ProcessModel, TriggerKind
+from uplift.domain.compatibility import Code, breaking_positions, compare, migrate_position
 from uplift.domain.compatibility.wait_states import is_position_element
 from uplift.testing.builders import at
 
@@ -69,6 +71,8 @@ def test_findings_do_not_depend_on_the_order_of_elements_in_the_file(
     assert (shuffled.mapping, shuffled.findings) == (as_written.mapping, as_written.findings)
     assert breaking_positions(shuffled) == breaking_positions(as_written)
     assert shuffled.changed == as_written.changed
+    for place in places_to_wait(shuffled.source):
+        assert migrate_position(shuffled, at(place)) == migrate_position(as_written, at(place))
 
 
 @law
@@ -99,3 +103,27 @@ def test_a_mapping_is_made_of_valid_pairs_that_keep_their_kind_and_scope(
         scopes = {around.id for around in comparison.target.scopes_around(target)}
         for around in comparison.source.scopes_around(source):
             assert comparison.mapping.get(around.id, around.id) in scopes
+
+
+@law
+@given(blocks, blocks, st.integers(0, 1000))
+def test_an_instance_that_goes_keeps_every_subscription_or_a_warning_names_it(
+    before: Block, after: Block, seed: int
+) -> None:
+    """What is pending of compensation is kept without exception, and stays compensation."""
+    comparison = compare(written_blocks(before), written_blocks(after))
+    game = TokenGame(comparison.source, Random(seed))
+
+    for _ in range(25):
+        migrated = migrate_position(comparison, game.position)
+        if migrated.position is not None:
+            kept = comparison.position_map
+            removed = {
+                finding.source for finding in migrated.warnings if finding.code is Code.LISTENER_REMOVED
+            }
+            assert game.listening <= kept.keys() | removed
+            assert game.pending <= kept.keys() or not game.position
+            for event in game.pending & kept.keys():
+                assert comparison.target.elements[kept[event]].trigger_kind is TriggerKind.COMPENSATION
+        if not game.play():
+            break
