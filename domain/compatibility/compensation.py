@@ -107,7 +107,7 @@ def _lost_throw_events(pairs: Pairs) -> Iterator[tuple[str, tuple[Finding, ...]]
     """
     model = pairs.source_model
     by_scope: defaultdict[str | None, list[Finding]] = defaultdict(list)
-    for element in model.elements.values():
+    for _, element in sorted(model.elements.items()):
         if element.kind in _THROWING and element.trigger_kind in _THROWN:
             for finding in islice(_broken_throw_rules(element, pairs), 1):
                 for scope_id in _compensated_scopes(element, model):

@@ -14,6 +14,7 @@ CAMUNDA = "http://camunda.org/schema/1.0/bpmn"
 _TIMER = "<timerEventDefinition><timeDuration>P1D</timeDuration></timerEventDefinition>"
 _MESSAGE = "<messageEventDefinition/>"
 _COMPENSATION = "<compensateEventDefinition/>"
+_LINK = '<linkEventDefinition name="link"/>'
 DEPTH = 190
 """Subprocesses inside each other: nearly as many as the default limit allows."""
 
@@ -158,6 +159,26 @@ def extensions(count: int) -> Versions:
     return document(tasks(1)), document(tasks(2))
 
 
+def lost_compensation(count: int) -> Versions:
+    """Compensated tasks whose events are gone, on the branches of forks that end apart, and links."""
+    forks = _times(
+        count,
+        lambda number: (
+            f'<parallelGateway id="f{number}"/><userTask id="h{number}" isForCompensation="true"/>'
+            f'<boundaryEvent id="b{number}" attachedToRef="t{number}">{_COMPENSATION}</boundaryEvent>'
+            f'<association id="a{number}" sourceRef="b{number}" targetRef="h{number}"/>'
+            f'<intermediateThrowEvent id="x{number}">{_COMPENSATION}</intermediateThrowEvent>'
+            f'<intermediateThrowEvent id="l{number}">{_LINK}</intermediateThrowEvent>'
+            f'<intermediateCatchEvent id="c{number}">{_LINK}</intermediateCatchEvent>'
+            + _flow(f"f{number}", f"t{number}")
+            + _flow(f"f{number}", f"f{number + 1}")
+            + _flow(f"f{number}", f"x{number}")
+        ),
+    )
+    end = f'<parallelGateway id="f{count}"/>'
+    return document(_tasks(range(count)), forks, end), document(_tasks(range(count)))
+
+
 SHAPES = (
     extensions,
     deep_tasks,
@@ -170,4 +191,5 @@ SHAPES = (
     associations,
     event_subprocesses,
     long_ids,
+    lost_compensation,
 )

@@ -1,6 +1,10 @@
 """The migrated positions of instances, and the findings on a position."""
 
-from tests.support.bpmn_builder import ProcessBuilder, a_process
+from typing import Any
+
+import pytest
+
+from tests.support.bpmn_builder import ProcessBuilder, ScopeBuilder, a_process
 from tests.support.process_shapes import (
     around,
     chain,
@@ -13,7 +17,7 @@ from tests.support.process_shapes import (
     with_boundary,
     with_event_sub,
 )
-from uplift.domain.compatibility import Code, MigratedPosition, compare, migrate_position
+from uplift.domain.compatibility import Code, MigratedPosition, breaking_positions, compare, migrate_position
 from uplift.testing.builders import at
 
 
@@ -179,3 +183,85 @@ def test_keeps_every_reason_of_every_element() -> None:
 
 def test_migrates_a_scope_that_is_part_of_the_position() -> None:
     assert moved(nested("outer"), nested("outer"), "outer", "task").position == at("outer", "task")
+
+
+@pytest.mark.parametrize("part", ["#multiInstanceBody", "#innerInstance"])
+def test_reads_the_parts_of_a_multi_instance_activity(part: str) -> None:
+    source, target = one_task(many="parallel"), one_task("other", many="parallel")
+    comparison = compare(source.model(), target.model(), instructions={"task": "other"})
+    dropped = compare(source.model(), one_task().model())
+
+    assert migrate_position(comparison, at(f"task{part}")).position == at(f"other{part}")
+    assert migrate_position(comparison, at(f"task{part}", "task")).position == at(f"other{part}", "other")
+    assert migrate_position(dropped, at(f"task{part}", "task")).position == at("task")
+
+
+@pytest.mark.parametrize("part", ["#multiInstanceBody", "#innerInstance"])
+def test_reports_the_parts_of_an_activity_that_is_not_multi_instance(part: str) -> None:
+    assert codes(moved(one_task(), one_task(), f"task{part}")) == [(Code.ELEMENT_MISSING, f"task{part}")]
+
+
+def throwing(event: str = "throw", *, inside: str | None = None, **trigger: Any) -> ProcessBuilder:
+    """A task that is compensated, and an event that throws, in an event subprocess if one is named."""
+    process = compensated()
+    if inside is None:
+        return process.after("pay").throw(event, **(trigger or {"compensation": True}))
+    return process.event_sub(
+        inside, "heard", lambda scope: scope.user_task("react").throw(event, compensation=True), message="M"
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "broken"),
+    [
+        pytest.param(throwing(), [], id="kept"),
+        pytest.param(compensated(), [(Code.ELEMENT_MISSING, "throw")], id="gone"),
+        pytest.param(throwing("other"), [(Code.ELEMENT_MISSING, "throw")], id="renamed"),
+        pytest.param(throwing(signal="S"), [(Code.EVENT_TYPE_CHANGED, "throw")], id="another trigger"),
+        pytest.param(
+            compensated().after("pay").end("throw", compensation=True),
+            [(Code.TYPE_CHANGED, "throw")],
+            id="another kind",
+        ),
+    ],
+)
+def test_requires_the_throw_event_that_may_wait_for_a_handler(
+    target: ProcessBuilder, broken: list[tuple[Code, str]]
+) -> None:
+    comparison = compare(throwing().model(), target.model())
+
+    assert codes(migrate_position(comparison, at("cancel"))) == broken
+    assert [(finding.code, finding.source) for finding in comparison.errors] == broken
+    assert breaking_positions(comparison) == (("cancel",) if broken else ())
+    assert migrate_position(comparison, at("pay")).position == at("pay")
+
+
+def test_requires_a_throw_event_in_an_event_subprocess_beside_the_handler() -> None:
+    source, target = throwing(inside="watch"), throwing("other", inside="watch")
+
+    assert codes(moved(source, target, "cancel")) == [(Code.ELEMENT_MISSING, "throw")]
+
+
+def test_does_not_require_a_throw_event_of_a_scope_beside_the_handler() -> None:
+    def beside(event: str) -> ProcessBuilder:
+        return compensated().sub("sub", lambda scope: scope.start("s").throw(event, compensation=True))
+
+    assert moved(beside("throw"), beside("other"), "cancel").position == at("cancel")
+
+
+def test_requires_the_throw_event_to_stay_in_its_scope() -> None:
+    def fill(scope: ScopeBuilder) -> ScopeBuilder:
+        scope.start("s").user_task("book").boundary("undo", on="book", compensation=True)
+        return scope.handler("cancel", of="undo").after("book")
+
+    source = a_process().sub("sub", lambda scope: fill(scope).throw("throw", compensation=True))
+    target = a_process().sub("sub", fill).throw("throw", compensation=True)
+
+    assert codes(moved(source, target, "cancel")) == [(Code.SCOPE_CHANGED, "throw")]
+
+
+def test_never_waits_for_the_compensation_of_the_process_itself() -> None:
+    source = one_task().event_sub("undo", "undoStart", around("revoke"), compensation=True)
+
+    assert moved(source, one_task(), "task").position == at("task")
+    assert breaking_positions(compare(source.model(), one_task().model())) == ("revoke",)

@@ -148,6 +148,18 @@ WARNED = [
         (("PATH_BEHIND_CHANGED", "a", "a"),),
     ),
     Warned(
+        "a task behind the position removed, before a link",
+        a_process()
+        .start()
+        .user_task("x")
+        .throw("there", link=True)
+        .apart()
+        .catch("here", link=True)
+        .user_task("a"),
+        a_process().start().throw("there", link=True).apart().catch("here", link=True).user_task("a"),
+        (("PATH_BEHIND_CHANGED", "a", "a"),),
+    ),
+    Warned(
         "a gateway behind the position removed, inside the subprocess before it",
         a_process().sub("s", lambda scope: scope.start("b").exclusive("x").user_task("t")).user_task("a"),
         a_process().sub("s", lambda scope: scope.start("b").user_task("t")).user_task("a"),
