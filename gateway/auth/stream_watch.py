@@ -17,7 +17,7 @@ from uplift.graphql_api.engine.streams import Streams
 from uplift.storage.repositories.api_keys import SqlKeys
 from uplift.web.incidents import log_outage, report_unexpected
 
-CHECK_INTERVAL = 2.0
+CHECK_INTERVAL = 1.0
 """Seconds between two checks."""
 
 

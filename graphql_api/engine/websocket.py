@@ -31,7 +31,6 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.unset import UNSET
 
-from uplift.domain.concurrency import first_of
 from uplift.domain.errors import Forbidden, StoreUnavailable, TooManyRequests, Unauthenticated, UpliftError
 from uplift.graphql_api.engine.documents import DocumentError
 from uplift.graphql_api.engine.errors import domain_error, presentable, request_error, unexpected_error
@@ -114,7 +113,7 @@ class Sockets:
             max_subscriptions_per_connection=self._limits.max_operations_per_socket,
         )
         try:
-            await first_of(handler.handle(), ended.wait())
+            await _until(ended, handler)
             if ended.is_set():
                 await _close_soon(adapter, 4403, "The API key is no longer valid.")
         except (Unauthenticated, Forbidden) as error:
@@ -243,6 +242,29 @@ async def _deny(socket: WebSocket, refused: RequestError) -> None:
     errors = [request_error(refused.code, refused.message).formatted]
     response = JSONResponse({"errors": errors}, refused.status, headers=refused.headers)
     await socket.send_denial_response(response)
+
+
+async def _until(ended: asyncio.Event, handler: _Handler) -> None:
+    """Handles the messages of a connection until it closes, or `ended` is set.
+
+    Not by `first_of`: in a task of its own the handler could not bind the caller to the log lines of the
+    request.
+    """
+    try:
+        async with asyncio.timeout(None) as limit:
+            ending = asyncio.create_task(_expire(limit, ended))
+            try:
+                await handler.handle()
+            finally:
+                ending.cancel()
+    except TimeoutError:
+        if not limit.expired():
+            raise
+
+
+async def _expire(limit: asyncio.Timeout, ended: asyncio.Event) -> None:
+    await ended.wait()
+    limit.reschedule(0)
 
 
 async def _close_soon(adapter: _Adapter, code: int, reason: str) -> None:

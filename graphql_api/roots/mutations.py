@@ -54,8 +54,8 @@ INPUT = strawberry.argument(name="input", description="What to change.")
 
 @strawberry.type(
     description="Mutations. Only API keys of system administrators may run them; other keys get a top-level "
-    "error with the code FORBIDDEN. All other refusals are in `userErrors`. A refused mutation changes "
-    "nothing."
+    "error with the code FORBIDDEN, and so does `createProcess` outside of the scope of the key. All other "
+    "refusals are in `userErrors`. A refused mutation changes nothing."
 )
 class Mutation:
     @root_field(

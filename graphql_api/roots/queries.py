@@ -20,8 +20,9 @@ from uplift.graphql_api.types.user_errors import user_error_from_domain
 
 
 @strawberry.type(
-    description="Queries. Every valid API key may run them. The node budget limits how many nodes an "
-    "operation requests: its page sizes, multiplied down the nesting."
+    description="Queries. Every valid API key may run them. What is outside of the scope of a key looks as "
+    "if it did not exist. The node budget limits how many nodes an operation requests: its page sizes, "
+    "multiplied down the nesting."
 )
 class Query:
     @root_field("The process with this namespace and code, or null if there is none.")

@@ -171,6 +171,8 @@ def test_two_gateways_refuse_a_key_at_once_end_its_streams_count_its_uses_and_ne
         assert any(f"used {used} times" in line for line in lines), audit
         assert any(f"expired {refused} times" in line for line in lines) == bool(refused), audit
 
+    logged = [json.loads(line) for line in gateways[0].errors.splitlines() if line.startswith("{")]
+    assert ("WEBSOCKET", str(revoked.id)) in [(line.get("method"), line.get("key_id")) for line in logged]
     said = "".join(gateway.output + gateway.errors for gateway in gateways)
     assert failed.json()["id"] in said
     for secret in (key, brief_key, other_key, busy_key, stranger):
