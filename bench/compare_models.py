@@ -1,103 +1,119 @@
-"""Times the comparison of two versions, for growing numbers of elements.
+"""Times what `uplift diff` does, for growing numbers of elements, without and with extensions of vendors.
 
-Run by hand: `python -m bench.compare_models`. Prints the best of several runs for each size and how much
-slower it is than the size before; with linear growth, twice the elements take twice the time.
+Run by hand: `python -m bench.compare_models`. For each size it prints the processor time of the best of
+several runs, of reading both documents and of comparing them, and how many times longer both take than for
+the size before: with linear growth as many times as there are more elements.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from time import perf_counter
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from time import thread_time
+from typing import TypeVar
 
-from uplift.domain.bpmn import Element, ElementKind, Flow, ProcessModel, Trigger, TriggerKind, build_model
+from uplift.domain.bpmn import DocumentLimits, read_model
 from uplift.domain.compatibility import Comparison, breaking_positions, compare, migrate_position
 
-SIZES = (250, 500, 1_000, 2_000)
+SIZES = (250, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
 RUNS = 9
 COHORTS = 500
 BLOCK = 10
 """Elements of one block: a subprocess with four inside, three tasks, a boundary event and a gateway."""
+LIMITS = DocumentLimits(max_bytes=10**9, max_tags=10**7)
+"""No limits: the default ones allow about 10,000 elements."""
+BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
+CAMUNDA = "http://camunda.org/schema/1.0/bpmn"
+Result = TypeVar("Result")
 
 
-def a_model(size: int, *, changed: bool) -> ProcessModel:
+def a_document(size: int, *, changed: bool, extended: bool) -> bytes:
     """A chain of blocks, `size` elements in all; with `changed`, every fifth block has other tasks."""
-    elements = [
-        element for block in range(size // BLOCK) for element in _block(block, changed and block % 5 == 0)
-    ]
-    flows = [*_chain(elements, in_process=True), *_chain(elements, in_process=False)]
-    incoming = {flow.target: flow.id for flow in flows}
-    outgoing = {flow.source: flow.id for flow in flows}
-    return build_model(
-        process="process",
-        elements=[
-            replace(
-                element,
-                incoming=tuple(filter(None, [incoming.get(element.id)])),
-                outgoing=tuple(filter(None, [outgoing.get(element.id)])),
-            )
-            for element in elements
-        ],
-        flows=flows,
+    blocks = "\n".join(
+        "\n".join(_block(block, changed=changed and block % 5 == 0, extended=extended))
+        for block in range(size // BLOCK)
     )
+    return (
+        f'<definitions xmlns="{BPMN}" xmlns:camunda="{CAMUNDA}">'
+        f'<process id="process" isExecutable="true">\n{blocks}\n</process></definitions>'
+    ).encode()
 
 
-def _block(block: int, changed: bool) -> Iterator[Element]:
-    scope = f"scope{block}"
-    yield Element(id=scope, kind=ElementKind.SUB_PROCESS)
-    yield Element(id=f"start{block}", kind=ElementKind.START_EVENT, scope=scope)
-    yield Element(id=f"check{block}", kind=ElementKind.USER_TASK, scope=scope)
-    other = ElementKind.SERVICE_TASK if changed else ElementKind.USER_TASK
-    yield Element(id=f"approve{block}", kind=other, scope=scope, name="Approve")
-    yield Element(id=f"join{block}", kind=ElementKind.PARALLEL_GATEWAY, scope=scope)
-    yield Element(id=f"pay{block}", kind=ElementKind.USER_TASK, name="Pay now" if changed else "Pay")
-    yield Element(id=f"book{block}", kind=ElementKind.SERVICE_TASK)
-    yield Element(id=f"send{block}", kind=ElementKind.SEND_TASK)
-    late = Trigger(kind=TriggerKind.TIMER, detail="timeDuration P1D")
-    yield Element(id=f"late{block}", kind=ElementKind.BOUNDARY_EVENT, host=f"pay{block}", trigger=late)
-    yield Element(id=f"way{block}", kind=ElementKind.EXCLUSIVE_GATEWAY)
+def _block(block: int, *, changed: bool, extended: bool) -> Iterator[str]:
+    version = 2 if changed else 1
+    form, implementation, marker = "", "", ""
+    if extended:
+        form = f'camunda:formRef="form{version}" camunda:formRefBinding="deployment"'
+        implementation = f'camunda:type="external" camunda:topic="topic{version}"'
+        marker = 'camunda:asyncBefore="true"'
+    fields = (
+        "<extensionElements><camunda:formData>"
+        + "".join(f'<camunda:formField id="field{field}" type="string"/>' for field in range(5))
+        + "</camunda:formData></extensionElements>"
+    )
+    other = "serviceTask" if changed else "userTask"
+    yield f'<subProcess id="scope{block}" {marker}>'
+    yield f'<startEvent id="start{block}"/>'
+    yield f'<userTask id="check{block}" {form}>{fields if extended else ""}</userTask>'
+    yield f'<{other} id="approve{block}" name="Approve"/>'
+    yield f'<parallelGateway id="join{block}"/>'
+    yield from _flows("start", "check", "approve", "join", block=block)
+    yield "</subProcess>"
+    yield f'<userTask id="pay{block}" name="{"Pay now" if changed else "Pay"}"/>'
+    yield f'<serviceTask id="book{block}" {implementation}/>'
+    yield f'<sendTask id="send{block}" {implementation}/>'
+    yield f'<boundaryEvent id="late{block}" attachedToRef="pay{block}"><timerEventDefinition>'
+    yield "<timeDuration>P1D</timeDuration></timerEventDefinition></boundaryEvent>"
+    yield f'<exclusiveGateway id="way{block}" {marker}/>'
+    yield from _flows("scope", "pay", "book", "send", "way", block=block)
+    if block:
+        yield f'<sequenceFlow id="into{block}" sourceRef="way{block - 1}" targetRef="scope{block}"/>'
 
 
-def _chain(elements: Iterable[Element], *, in_process: bool) -> Iterator[Flow]:
-    """Flows from each element to the next of the same scope."""
-    before: Element | None = None
-    for element in elements:
-        if element.host is not None or (element.scope is None) is not in_process:
-            continue
-        if before is not None and before.scope == element.scope:
-            yield Flow(id=f"{before.id}_{element.id}", source=before.id, target=element.id)
-        before = element
+def _flows(*elements: str, block: int) -> Iterator[str]:
+    for source, target in pairwise(elements):
+        ends = f'sourceRef="{source}{block}" targetRef="{target}{block}"'
+        yield f'<sequenceFlow id="{source}_{target}{block}" {ends}/>'
 
 
-def _best(source: ProcessModel, target: ProcessModel) -> tuple[float, Comparison]:
+def _best(work: Callable[[], Result]) -> tuple[float, Result]:
     times = []
     for _ in range(RUNS):
-        begun = perf_counter()
-        comparison = compare(source, target)
-        times.append(perf_counter() - begun)
-    return min(times), comparison
+        begun = thread_time()
+        result = work()
+        times.append(thread_time() - begun)
+    return min(times), result
 
 
-def _migrate_all(comparison: Comparison) -> float:
+def _migrate_all(comparison: Comparison) -> None:
     elements = sorted(comparison.source.elements)
-    positions = [frozenset({elements[cohort * 7 % len(elements)]}) for cohort in range(COHORTS)]
-    begun = perf_counter()
-    for position in positions:
-        migrate_position(comparison, position)
-    return perf_counter() - begun
+    for cohort in range(COHORTS):
+        migrate_position(comparison, frozenset({elements[cohort * 7 % len(elements)]}))
+
+
+def _measure(size: int, before: tuple[int, float] | None, *, extended: bool) -> tuple[int, float]:
+    documents = [a_document(size, changed=changed, extended=extended) for changed in (False, True)]
+    reading, models = _best(lambda: [read_model(document, limits=LIMITS) for document in documents])
+    comparing, comparison = _best(lambda: compare(*models))
+    migrating, _ = _best(lambda: _migrate_all(comparison))
+    whole = reading + comparing
+    growth = (
+        "" if before is None else f" ({whole / before[1]:.1f} times for {size / before[0]:.1f} times more)"
+    )
+    print(
+        f"{size:6,} elements: {whole * 1000:7.1f} ms{growth}: read both {reading * 1000:.1f} ms, "
+        f"compare {comparing * 1000:.1f} ms; migrate {COHORTS} cohorts {migrating * 1000:.1f} ms; "
+        f"{len(comparison.mapping):,} pairs, {len(comparison.findings):,} findings, "
+        f"{len(breaking_positions(comparison)):,} breaking positions"
+    )
+    return size, whole
 
 
 def main() -> None:
     """Print one line per size."""
-    before: float | None = None
-    for size in SIZES:
-        seconds, comparison = _best(a_model(size, changed=False), a_model(size, changed=True))
-        ratio = "" if before is None else f", {seconds / before:.2f} times the size before"
-        print(
-            f"{size:5} elements: compare {seconds * 1000:6.1f} ms{ratio}; "
-            f"migrate {COHORTS} cohorts {_migrate_all(comparison) * 1000:.1f} ms; "
-            f"{len(comparison.mapping)} pairs, {len(comparison.findings)} findings, "
-            f"{len(breaking_positions(comparison))} breaking positions"
-        )
-        before = seconds
+    for extended in (False, True):
+        print("with extensions" if extended else "without extensions")
+        before = None
+        for size in SIZES:
+            before = _measure(size, before, extended=extended)
 
 
 if __name__ == "__main__":

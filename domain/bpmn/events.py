@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
 
 from uplift.domain.bpmn.model import ElementKind, Trigger, TriggerKind
-from uplift.domain.bpmn.tree import Node, quoted
+from uplift.domain.bpmn.tree import Node, bounded, quoted
 from uplift.domain.errors import InvalidModel
 
 TRIGGERS = {
@@ -28,10 +27,6 @@ _REFERENCES = {
     TriggerKind.ERROR: "errorRef",
     TriggerKind.ESCALATION: "escalationRef",
 }
-
-_MAX_NAME = 500
-"""The longest name of a message, signal, error or escalation that events repeat, in characters. Thousands of
-events may share one long name; a digest tells two long ones apart."""
 
 _TIMER_FORMS = ("timeDate", "timeDuration", "timeCycle")
 
@@ -85,11 +80,7 @@ def _name(node: Node) -> str:
     # Engines match errors and escalations by their codes, messages and signals by their names.
     attributes = node.attributes
     code = attributes.get("errorCode") or attributes.get("escalationCode")
-    name = code or attributes.get("name") or str(node.id)
-    if len(name) <= _MAX_NAME:
-        return name
-    digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-    return f"{name[:_MAX_NAME]}… ({digest})"
+    return bounded(code or attributes.get("name") or str(node.id))
 
 
 def _event_definitions(node: Node, definitions: Definitions) -> Iterable[Node]:

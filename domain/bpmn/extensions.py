@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from uplift.domain.bpmn.model import ElementKind, Wait
-from uplift.domain.bpmn.tree import Node
+from uplift.domain.bpmn.tree import Node, bounded
 from uplift.domain.bpmn.vendors import FLOWABLE, VENDORS, Fact, Vendor
 
 _THROW_EVENTS = frozenset({ElementKind.INTERMEDIATE_THROW_EVENT, ElementKind.END_EVENT})
@@ -158,4 +158,4 @@ def _value(fact: Fact, attributes: Mapping[str, str]) -> Iterator[str]:
 
 
 def _joined(facts: Iterable[str]) -> str | None:
-    return "; ".join(sorted(facts)) or None
+    return bounded("; ".join(sorted(facts))) or None

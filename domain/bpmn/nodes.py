@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
-from uplift.domain.bpmn.model import ElementKind
+from uplift.domain.bpmn.model import SCOPE_KINDS, ElementKind
 from uplift.domain.bpmn.tree import Node
 
-_KINDS = {kind.value: kind for kind in ElementKind if kind is not ElementKind.EVENT_SUB_PROCESS}
+_KINDS: dict[str | None, ElementKind] = {
+    kind.value: kind for kind in ElementKind if kind is not ElementKind.EVENT_SUB_PROCESS
+}
 
 
 def flow_nodes(scope: Node, scope_id: str | None = None) -> Iterator[tuple[Node, ElementKind, str | None]]:
@@ -26,7 +28,9 @@ def flow_nodes(scope: Node, scope_id: str | None = None) -> Iterator[tuple[Node,
 def flow_nodes_inside(scope: Node) -> Iterator[tuple[Node, ElementKind]]:
     """The flow nodes directly inside a scope, with their kinds."""
     for node in scope.children:
-        kind = _kind(node)
+        kind = _KINDS.get(node.bpmn_name)
+        if kind is ElementKind.SUB_PROCESS and node.is_true("triggeredByEvent"):
+            kind = ElementKind.EVENT_SUB_PROCESS
         if kind is not None:
             yield node, kind
 
@@ -34,12 +38,6 @@ def flow_nodes_inside(scope: Node) -> Iterator[tuple[Node, ElementKind]]:
 def nodes_named(scope: Node, name: str) -> Iterator[Node]:
     """The BPMN tags with this local name in a process and in its subprocesses."""
     yield from scope.children_named(name)
-    for node, _, _ in flow_nodes(scope):
-        yield from node.children_named(name)
-
-
-def _kind(node: Node) -> ElementKind | None:
-    kind = _KINDS.get(node.bpmn_name or "")
-    if kind is ElementKind.SUB_PROCESS and node.is_true("triggeredByEvent"):
-        return ElementKind.EVENT_SUB_PROCESS
-    return kind
+    for node, kind, _ in flow_nodes(scope):
+        if kind in SCOPE_KINDS:
+            yield from node.children_named(name)

@@ -6,6 +6,7 @@ which BPMN documents do not need. Size and depth are limited while parsing, so t
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
 
 from defusedxml.common import (
@@ -41,6 +42,19 @@ _MAX_SHOWN = 80
 """The most characters of an id or another text of the document that a message shows."""
 
 
+_MAX_KEPT = 500
+"""The longest text that a model keeps of names and extensions, in characters. Thousands of events may share
+one long name, and messages repeat both."""
+
+
+def bounded(text: str) -> str:
+    """The text, or the beginning of a long one with a digest, which tells it from others."""
+    if len(text) <= _MAX_KEPT:
+        return text
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return f"{text[:_MAX_KEPT]}… ({digest})"
+
+
 def quoted(text: str) -> str:
     """The beginning of a text of the document, in quotes, for messages."""
     return f"'{text}'" if len(text) <= _MAX_SHOWN else f"'{text[:_MAX_SHOWN]}…'"
@@ -48,18 +62,17 @@ def quoted(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Node:
-    """A tag with its namespace, its attributes, the line it starts on (from 1) and its content."""
+    """A tag with its namespace, its attributes, the line it starts on (from 1) and its content.
+
+    `bpmn_name` is the local name of a BPMN tag, or None for a tag of another namespace.
+    """
 
     tag: str
+    bpmn_name: str | None
     attributes: dict[str, str]
     line: int
     children: list["Node"] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-
-    @property
-    def bpmn_name(self) -> str | None:
-        """The local name of a BPMN tag, or None for a tag of another namespace."""
-        return self.tag.removeprefix(BPMN) if self.tag.startswith(BPMN) else None
 
     @property
     def id(self) -> str | None:
@@ -78,6 +91,8 @@ class Node:
 
     def children_named(self, *names: str) -> Iterator["Node"]:
         """The BPMN tags directly inside that have one of these local names, in document order."""
+        if not self.children:
+            return iter(())
         return (node for node in self.children if node.bpmn_name in names)
 
     def is_true(self, attribute: str, *, default: bool = False) -> bool:
@@ -153,7 +168,8 @@ class _Builder:
         self._tags += 1
         if self._tags > self._limits.max_tags:
             raise self._exceeds(f"{self._limits.max_tags:,} tags outside of diagrams")
-        node = Node(tag=tag, attributes=attributes, line=self.line)
+        name = tag.removeprefix(BPMN) if tag.startswith(BPMN) else None
+        node = Node(tag=tag, bpmn_name=name, attributes=attributes, line=self.line)
         if self._open:
             self._open[-1].children.append(node)
         else:

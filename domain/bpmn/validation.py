@@ -55,17 +55,19 @@ def require_references(process: Node, root: Node) -> None:
     All flow nodes must have an id. The tags `incoming` and `outgoing` only repeat what the flows say, and
     most associations are drawings, so neither is validated.
     """
-    kinds = {str(node.id): kind for node, kind, _ in flow_nodes(process)}
+    nodes = list(flow_nodes(process))
+    flows = list(nodes_named(process, "sequenceFlow"))
+    kinds = {str(node.id): kind for node, kind, _ in nodes}
     hosts = {node_id for node_id, kind in kinds.items() if kind in _HOSTS}
-    flows = {flow.id for flow in nodes_named(process, "sequenceFlow") if flow.id is not None}
-    for flow in nodes_named(process, "sequenceFlow"):
+    flow_ids = {flow.id for flow in flows if flow.id is not None}
+    for flow in flows:
         _require_attribute(flow, "sourceRef", kinds.keys(), root)
         _require_attribute(flow, "targetRef", kinds.keys(), root)
-    for node, kind, _ in flow_nodes(process):
+    for node, kind, _ in nodes:
         if kind is ElementKind.BOUNDARY_EVENT:
             _require_attribute(node, "attachedToRef", hosts, root)
         if "default" in node.attributes:
-            _require_attribute(node, "default", flows, root)
+            _require_attribute(node, "default", flow_ids, root)
 
 
 def _referenced_nodes(root: Node) -> Iterator[Node]:

@@ -36,6 +36,11 @@ INSIDE = """
     <userTask id="heardFirst"/></subProcess>
   <subProcess triggeredByEvent="true"><startEvent><signalEventDefinition signalRef="S"/></startEvent>
     <userTask id="heardSecond"/></subProcess>
+  <serviceTask id="extended" xmlns:camunda="http://camunda.org/schema/1.0/bpmn" camunda:asyncBefore="true"
+    camunda:type="external" camunda:topic="t"><extensionElements><camunda:formData><camunda:formField id="b"/>
+    <camunda:formField id="a"/></camunda:formData><camunda:connector>
+    <camunda:connectorId>c</camunda:connectorId>
+    </camunda:connector></extensionElements></serviceTask>
   <userTask id="booked"/><userTask id="first" isForCompensation="true"/><userTask id="second"/>
   <boundaryEvent id="undone" attachedToRef="booked"><compensateEventDefinition/></boundaryEvent>
   <association sourceRef="undone" targetRef="second"/><association sourceRef="undone" targetRef="first"/>

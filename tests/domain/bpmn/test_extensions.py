@@ -255,6 +255,15 @@ def test_the_first_namespace_of_a_vendor_wins(first: str, second: str) -> None:
         assert element("userTask", attributes).form == "one"
 
 
+def test_long_scripts_are_kept_in_part_and_differ_by_their_end() -> None:
+    first, second = (
+        element("scriptTask", inside=f"<script>{'x' * 10_000}{end}</script>").implementation for end in "12"
+    )
+
+    assert first != second
+    assert len(str(first)) < 600
+
+
 def test_the_order_of_extensions_does_not_matter() -> None:
     tags = [
         '<v:formDefinition formId="a"/>',
