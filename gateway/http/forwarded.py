@@ -7,7 +7,7 @@ the last of several schemes, and knows neither host nor prefix.
 
 import re
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -43,11 +43,8 @@ class TrustedProxies:
         self._networks = tuple(_network(text) for text in listed)
 
     def __contains__(self, address: str) -> bool:
-        try:
-            known = ip_address(address)
-        except ValueError:
-            return False
-        return any(known in network for network in self._networks)
+        known = _read_address(address)
+        return known is not None and any(known in network for network in self._networks)
 
     def client_of(self, peer: str, forwarded_for: Sequence[str]) -> tuple[str, int]:
         """The address of the client, and how many trusted proxies its request came through.
@@ -122,11 +119,16 @@ def _network(text: str) -> IPv4Network | IPv6Network:
 def _address(text: str) -> str | None:
     """An address with or without a port, in the usual spelling; None if it is none."""
     with_port = _WITH_PORT.fullmatch(text)
+    address = _read_address(with_port[1] or with_port[2] if with_port else text)
+    return None if address is None else str(address)
+
+
+def _read_address(text: str) -> IPv4Address | IPv6Address | None:
     try:
-        address = ip_address(with_port[1] or with_port[2] if with_port else text)
+        address = ip_address(text)
     except ValueError:
         return None
-    return str(getattr(address, "ipv4_mapped", None) or address)
+    return getattr(address, "ipv4_mapped", None) or address  # ::ffff:192.0.2.1 is 192.0.2.1
 
 
 def _values(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, list[str]]:

@@ -63,6 +63,11 @@ async def test_believes_a_named_proxy() -> None:
     assert facts(await seen(*LIES.items())) == ("198.51.100.9", "https", ["uplift.example"], "/tools")
 
 
+@pytest.mark.parametrize("peer", ["192.0.2.7", "10.9.9.9", "fd12::1", "2001:DB8::1", "::ffff:10.0.0.1"])
+async def test_knows_a_proxy_in_every_spelling(peer: str) -> None:
+    assert (await seen(*LIES.items(), peer=peer))["client"][0] == "198.51.100.9"
+
+
 @pytest.mark.parametrize("peer", ["198.51.100.1", "192.0.2.8", "2001:db8::2", "testclient", ""])
 async def test_believes_nobody_else(peer: str) -> None:
     assert facts(await seen(*LIES.items(), peer=peer or "x")) == (peer or "x", "http", ["gateway:8000"], "")
