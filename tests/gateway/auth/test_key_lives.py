@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -10,7 +10,6 @@ from uuid import uuid4
 import pytest
 
 from tests.gateway.gateway_world import Place, a_key, error_of, output_of, with_store
-from tests.support.stores import Stores
 from uplift.domain import Role
 from uplift.domain.errors import InvalidInput, StoreUnavailable, Unauthenticated
 from uplift.domain.model.access import ApiKey, KeyUse
@@ -20,7 +19,6 @@ from uplift.gateway.auth.key_audit import key_events
 from uplift.gateway.auth.key_uses import KeyUses
 from uplift.gateway.auth.keys import Authenticator, create_key
 from uplift.storage.repositories.api_keys import SqlKeys
-from uplift.storage.store import SqlStore
 from uplift.testing.builders import EVENING, NOON
 
 pytestmark = pytest.mark.anyio
@@ -36,14 +34,6 @@ class AClock:
 
     def __call__(self) -> datetime:
         return self.now
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-async def keys(request: pytest.FixtureRequest, stores: Stores) -> AsyncIterator[SqlKeys]:
-    """An empty store of keys."""
-    async with stores.empty(request.param) as store:
-        assert isinstance(store, SqlStore)
-        yield SqlKeys(store.database)
 
 
 async def test_a_key_is_refused_from_its_end_on(keys: SqlKeys) -> None:

@@ -2,16 +2,15 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
 
 from tests.gateway.gateway_world import Place, a_key, error_of, output_of, with_store
-from tests.support.stores import Stores, an_open_database
+from tests.support.stores import an_open_database
 from uplift.domain import Role
 from uplift.domain.errors import InvalidInput
-from uplift.domain.model.access import MAX_NAMESPACES, ApiKey, scope_of
+from uplift.domain.model.access import ApiKey
 from uplift.gateway.auth.key_audit import key_events
 from uplift.gateway.auth.keys import KeyNameTaken, create_key, first_admin_key
 from uplift.storage.repositories.api_keys import SqlKeys
@@ -21,14 +20,6 @@ from uplift.testing.builders import EVENING, NOON, a_clock
 pytestmark = pytest.mark.anyio
 
 TAKEN = "Expected a name that no other key has, but a key named 'ci' exists and is not revoked."
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-async def keys(request: pytest.FixtureRequest, stores: Stores) -> AsyncIterator[SqlKeys]:
-    """An empty store of keys."""
-    async with stores.empty(request.param) as store:
-        assert isinstance(store, SqlStore)
-        yield SqlKeys(store.database)
 
 
 async def test_a_name_is_taken_until_its_key_is_revoked(keys: SqlKeys) -> None:
@@ -86,28 +77,6 @@ async def test_a_scope_is_stored_with_its_key(keys: SqlKeys) -> None:
     assert await keys.find_many([]) == {}
     [created, _] = [event.what for event in await key_events(keys)]
     assert created == "created as reader for crm, hr, ü by somebody"
-
-
-def test_a_scope_has_names_of_namespaces() -> None:
-    assert scope_of([]) is None
-    assert scope_of(["crm", "hr", "crm"]) == frozenset({"crm", "hr"})
-    many = [f"n{number}" for number in range(MAX_NAMESPACES)]
-    assert scope_of([*many, *many]) == frozenset(many)
-
-
-@pytest.mark.parametrize(
-    ("namespaces", "message"),
-    [
-        ([""], "Expected each namespace to be 1 to 200 printable characters .* but got ''"),
-        (["crm", "a/b"], "Expected each namespace to be .* but got 'a/b'"),
-        (["x" * 201], "Expected each namespace to be .* but got 'x{200}'"),
-        ([f"n{number}" for number in range(101)], "Expected at most 100 namespaces, but got 101"),
-    ],
-)
-def test_another_scope_is_refused(namespaces: list[str], message: str) -> None:
-    with pytest.raises(InvalidInput, match=f"^{message}") as refused:
-        scope_of(namespaces)
-    assert refused.value.field == ("namespaces",)
 
 
 def test_the_command_line_creates_and_shows_a_scope(database: Place) -> None:
