@@ -5,6 +5,7 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 
 from uplift.domain.errors import InvalidInput
+from uplift.gateway.files.regular_files import open_regular
 from uplift.storage.database import Database
 from uplift.storage.store import SqlStore
 
@@ -35,6 +36,6 @@ def _require_sqlite_file(path: Path | URL) -> None:
     if path.is_dir():
         raise InvalidInput(f"Expected the database {path} to be a file, but it is a folder.")
     if path.exists():
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             if file.read(len(MAGIC)) not in (b"", MAGIC):
                 raise InvalidInput(f"Expected {path} to be an SQLite database, but it is another file.")

@@ -20,6 +20,7 @@ from uplift.domain.errors import InvalidModel, UpliftError
 from uplift.gateway.cli.output import ExitCode, report, report_json
 from uplift.gateway.cli.runner import fail
 from uplift.gateway.files.mapping_files import read_pairs
+from uplift.gateway.files.regular_files import open_regular
 
 
 def diff(
@@ -66,7 +67,9 @@ def diff(
 
 def _model(file: Path, process_id: str | None, side: str) -> ProcessModel:
     try:
-        return read_model(file.read_bytes(), process_id=process_id)
+        with open_regular(file) as document:
+            content = document.read()
+        return read_model(content, process_id=process_id)
     except InvalidModel as error:
         choice = f" The option --{side}-process names it." if error.field == ("process_id",) else ""
         place = f", {error.place}" if error.place else ""

@@ -12,13 +12,25 @@ from uplift.gateway.cli.output import report
 from uplift.gateway.cli.progress import bytes_progress
 from uplift.gateway.cli.runner import local_caller, opened_store, run, settings_with
 from uplift.gateway.files.importer import import_file
+from uplift.gateway.files.regular_files import STANDARD_INPUT
+
+
+def _require_files(files: list[Path]) -> list[Path]:
+    # typer's own check of existence does not know standard input.
+    for file in files:
+        if file != STANDARD_INPUT and not file.exists():
+            raise typer.BadParameter(f"file {str(file)!r} does not exist.")
+        if file.is_dir():
+            raise typer.BadParameter(f"file {str(file)!r} is a directory.")
+    return files
 
 
 def import_files(
     files: Annotated[
         list[Path],
         typer.Argument(
-            exists=True, dir_okay=False, help="A file of JSON Lines, or CSV if its name ends in .csv."
+            callback=_require_files,
+            help="A file of JSON Lines, or CSV if its name ends in .csv; - is standard input, as JSON Lines.",
         ),
     ],
     database_url: DatabaseUrl = None,
@@ -30,7 +42,7 @@ def import_files(
         async with opened_store(settings) as store:
             for file in files:
                 with bytes_progress() as progress:
-                    task = progress.add_task(file.name, total=file.stat().st_size)
+                    task = progress.add_task(_name(file), total=_size(file))
                     imported = await import_file(
                         store,
                         file,
@@ -38,10 +50,18 @@ def import_files(
                         document_limits=settings.document_limits(),
                         on_progress=partial(_show, progress, task),
                     )
-                report(f"{file.name}: imported {imported}.")
+                report(f"{_name(file)}: imported {imported}.")
             await store.database.analyze()
 
     run(import_all())
+
+
+def _name(file: Path) -> str:
+    return "standard input" if file == STANDARD_INPUT else file.name
+
+
+def _size(file: Path) -> int | None:
+    return None if file == STANDARD_INPUT else file.stat().st_size
 
 
 def _show(progress: Progress, task: TaskID, bytes_read: int) -> None:

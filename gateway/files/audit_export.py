@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import datetime
 from enum import StrEnum
@@ -19,6 +20,12 @@ class AuditFormat(StrEnum):
     JSONL = "jsonl"
     CSV = "csv"
 
+
+FORMULA = re.compile("(?:^|(?<=[;,\t\r\n|]))(?=[=+@\t\r\n\uff1d\uff0b\uff0d\uff20-])")
+"""Where a formula would begin in a spreadsheet: at the beginning of a cell, or after what may separate cells.
+
+The characters are those of https://owasp.org/www-community/attacks/CSV_Injection, full-width ones included.
+"""
 
 COLUMNS = (
     "upgrade",
@@ -43,16 +50,17 @@ async def export_audit(
 ) -> int:
     """Write a record for each outcome, newest upgrade first. Returns the number of records.
 
-    In CSV, the elements of a position and the reasons are separated by spaces.
+    In CSV, the elements of a position and the reasons are separated by spaces, and a text that a spreadsheet
+    would take for a formula has an apostrophe before it.
     """
     written = 0
-    rows = csv.writer(out)
+    rows = csv.writer(out, quoting=csv.QUOTE_ALL)
     if file_format is AuditFormat.CSV:
         rows.writerow(COLUMNS)
     async for upgrade, outcome in _outcomes(store, process):
         record = _record(upgrade, outcome)
         if file_format is AuditFormat.CSV:
-            rows.writerow([_cell(record[column]) for column in COLUMNS])
+            rows.writerow([cell_of(record[column]) for column in COLUMNS])
         else:
             out.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
         written += 1
@@ -108,5 +116,7 @@ def _time(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
 
 
-def _cell(value: Any) -> Any:
-    return " ".join(value) if isinstance(value, list) else value
+def cell_of(value: Any) -> Any:
+    """The cell of a value in CSV."""
+    text = " ".join(value) if isinstance(value, list) else value
+    return FORMULA.sub("'", text) if isinstance(text, str) else text

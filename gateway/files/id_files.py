@@ -1,22 +1,19 @@
 """Reads files of instance ids, one id per line."""
 
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from uuid import UUID
 
 from uplift.domain.errors import InvalidInput
+from uplift.gateway.files.regular_files import STANDARD_INPUT, open_input
 from uplift.web.uuids import read_uuid
-
-STANDARD_INPUT = Path("-")
 
 
 def read_ids(file: Path) -> list[UUID]:
     """The ids in a file; `-` is standard input. Skips empty lines. Raises InvalidInput, OSError."""
-    if file == STANDARD_INPUT:
-        return _read_lines(sys.stdin.buffer, "standard input")
-    with file.open("rb") as lines:
-        return _read_lines(lines, str(file))
+    name = "standard input" if file == STANDARD_INPUT else str(file)
+    with open_input(file) as lines:
+        return _read_lines(lines, name)
 
 
 def _read_lines(lines: Iterable[bytes], name: str) -> list[UUID]:

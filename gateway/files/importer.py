@@ -27,6 +27,7 @@ from uplift.gateway.files.records import (
     VersionRecord,
     records,
 )
+from uplift.gateway.files.regular_files import open_input, open_regular
 
 BATCH = 20_000
 """Instances in one transaction."""
@@ -86,25 +87,28 @@ async def import_file(
     document_limits: DocumentLimits = DEFAULT_LIMITS,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Imported:
-    """Import a file. `on_progress` receives the number of bytes read so far.
+    """Import a file, or JSON Lines of standard input (`-`).
 
-    Raises ImportFailedError, and OSError when the file cannot be read.
+    `on_progress` receives the number of bytes read so far. Raises ImportFailedError, and OSError
+    when the file cannot be read or is no regular file.
     """
     importer = _Importer(store, path.parent, caller, document_limits)
     try:
-        with path.open("rb") as file:
+        with open_input(path) as file:
+            is_seekable = file.seekable()
             try:
                 for line, record in records(file, path):
                     await importer.take(line, record)
                     if line % YIELD_INTERVAL == 0:
                         await sleep(0)
-                    if line % PROGRESS_INTERVAL == 0:
+                    if is_seekable and line % PROGRESS_INTERVAL == 0:
                         on_progress(file.tell())
                 await importer.flush()
             finally:
                 # An error in the batch that is being registered is in an earlier line than a reading error.
                 await importer.wait_for_registration()
-            on_progress(file.tell())
+            if is_seekable:
+                on_progress(file.tell())
     except BadLineError as error:
         raise ImportFailedError(path, error.line, str(error), importer.done) from error
     return importer.done
@@ -250,7 +254,7 @@ class _Importer:
                 raise BadLineError(
                     line, f"Expected bpmnFile to stay in the folder of the imported file, but got {name!r}."
                 )
-            with document.open("rb") as opened:
+            with open_regular(document) as opened:
                 return opened.read(self.document_limits.max_bytes + 1)
         except (OSError, ValueError) as error:  # ValueError: not a valid file name
             why = (isinstance(error, OSError) and error.strerror) or error

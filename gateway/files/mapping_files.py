@@ -12,6 +12,7 @@ from uplift.domain.errors import InvalidInput
 from uplift.domain.model.instance import ElementId
 from uplift.domain.model.mapping import MappingInstruction, VersionMapping
 from uplift.domain.model.process import VersionNumber
+from uplift.gateway.files.regular_files import open_regular
 
 Pairs = list[tuple[str, Any]]
 MAX_SHOWN = 100
@@ -74,7 +75,9 @@ class _Object(list[tuple[str, Any]]):
 
 
 def _read(file: Path) -> Any:
+    with open_regular(file) as opened:
+        content = opened.read()
     try:
-        return json.loads(file.read_bytes(), object_pairs_hook=_Object)
+        return json.loads(content, object_pairs_hook=_Object)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"Expected {file} to be JSON, but: {error}.") from error

@@ -245,6 +245,10 @@ async def _post(url: str, api_key: str, body: Mapping[str, Any]) -> dict[str, An
     try:
         async with httpx2.AsyncClient(timeout=TIMEOUT) as client:
             response = await client.post(address, json=body, headers=headers)
+    except UnicodeEncodeError as error:
+        raise RemoteError(
+            "Expected the arguments to be text, but one holds bytes in another encoding."
+        ) from error
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         why = str(error) or type(error).__name__
         raise UnreachableError(f"Expected to reach {shown}, but: {why}.") from error

@@ -7,7 +7,6 @@ connections of a revoked key, idle ones too.
 """
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import ExitStack, suppress
 from datetime import timedelta
@@ -192,6 +191,8 @@ class _Handler(BaseGraphQLTransportWSHandler[Any, None]):
         if not isinstance(message, dict) or not isinstance(message.get("id", ""), str):
             await self.handle_invalid_message("Failed to parse message")
             return
+        if message.get("type") == "connection_init" and message.get("payload") is None:
+            message.pop("payload", None)  # many clients send null, but the handler accepts only objects
         if message.get("type") == "subscribe":
             try:
                 msgspec.convert(message.get("payload"), Params)
@@ -219,8 +220,10 @@ class _Adapter(AsyncWebSocketAdapter):
             if len(text.encode()) > self._max_message_bytes:
                 await self.close(1009, "Message too big")
                 return
+            # The parser of HTTP bodies: that of the standard library also takes NaN, and half of a surrogate
+            # pair, which no reply could contain.
             try:
-                yield json.loads(text)
+                yield msgspec.json.decode(text)
             except (ValueError, RecursionError) as error:
                 raise NonJsonMessageReceived from error
 

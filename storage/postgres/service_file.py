@@ -12,6 +12,8 @@ def service_parameters(service: str) -> dict[str, str]:
     See https://www.postgresql.org/docs/current/libpq-pgservice.html.
     """
     for file in _files():
+        if not file.is_file():
+            continue
         try:
             lines = file.read_text("utf-8").splitlines()
         except (OSError, UnicodeError):

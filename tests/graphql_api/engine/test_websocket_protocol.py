@@ -31,6 +31,13 @@ def initiate(socket: WebSocketTestSession, **payload: object) -> None:
     assert socket.receive_json() == {"type": "connection_ack"}
 
 
+@pytest.mark.parametrize("payload", [{}, {"payload": None}, {"payload": {}}])
+def test_a_client_may_send_nothing_or_null_in_place_of_a_payload(payload: dict[str, object]) -> None:
+    with a_socket() as socket:
+        socket.send_json({"type": "connection_init", **payload})
+        assert socket.receive_json() == {"type": "connection_ack"}
+
+
 def subscribe(socket: WebSocketTestSession, query: Any, **more: object) -> None:
     socket.send_json({"type": "subscribe", "id": "1", "payload": {"query": query, **more}})
 
@@ -173,6 +180,12 @@ def test_closes_to_another_protocol() -> None:
         '{"type": "' + "é" * 200 + '"}',
         '{"type": "connection_init", "payload": 5}',
         '{"type": "complete"}',
+        r'{"type": "subscribe", "id": "\ud800", "payload": {"query": "{ hello }"}}',
+        r'{"type": "subscribe", "id": "1", "payload": {"query": "{ hello } # \udc00"}}',
+        r'{"type": "subscribe", "id": "1", "payload": {"query": "{ hello }", "variables": {"a": "\ud800"}}}',
+        r'{"type": "subscribe", "id": "1", "payload": {"query": "{ hello }", "operationName": "\ud800"}}',
+        r'{"type": "ping", "payload": {"\ud800": "\udc00\ud800"}}',
+        '{"type": "ping", "payload": {"a": NaN}}',
     ],
 )
 def test_closes_to_a_message_that_breaks_the_protocol(text: str) -> None:
