@@ -105,6 +105,7 @@ class Exchange:
     def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         framing = []
         has_close = False
+        self._remaining, self._chunked = None, False  # a start that failed may have set them
         for name, value in headers:
             lowered = name.lower()
             if lowered == b"content-length":

@@ -22,7 +22,6 @@ from strawberry.http.async_base_view import AsyncWebSocketAdapter
 from strawberry.http.exceptions import (
     NonJsonMessageReceived,
     NonTextMessageReceived,
-    WebSocketDisconnected,
 )
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
@@ -228,13 +227,14 @@ class _Adapter(AsyncWebSocketAdapter):
                 raise NonJsonMessageReceived from error
 
     async def send_json(self, message: Mapping[str, object]) -> None:
-        try:
+        # `iter_json` ends the session of a client that is gone. An error here would end the task of an
+        # operation, and asyncio would log it.
+        with suppress(WebSocketDisconnect, RuntimeError):
             await self._socket.send_text(msgspec.json.encode(message).decode())
-        except (WebSocketDisconnect, RuntimeError) as error:
-            raise WebSocketDisconnected from error
 
     async def close(self, code: int, reason: str) -> None:
-        await self._socket.close(code, reason.encode()[:_MAX_REASON_BYTES].decode(errors="ignore"))
+        with suppress(WebSocketDisconnect, RuntimeError):  # the client is gone, or it is closed already
+            await self._socket.close(code, reason.encode()[:_MAX_REASON_BYTES].decode(errors="ignore"))
 
 
 def _errors(error: DocumentError | UpliftError) -> list[GraphQLError]:

@@ -17,6 +17,7 @@ from tests.gateway.gateway_world import Program
 TIMEOUT = 60
 REST = "/pub/v1/bpm/instance/bytemplate/crm/orders/version"
 QUERY = b'{"query": "{ __typename }"}'
+CLOSE_FRAME = re.compile(rb"\x88[\x02-\x7d](..)[^\x88]*$", re.DOTALL)
 ANSWER = b'{"data":{"__typename":"Query"}}'
 
 
@@ -73,15 +74,23 @@ class Server:
         ]
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
-    def refusals(self, reason: str) -> int:
-        """How many connections were refused for this reason."""
+    def sample(self, name: str, **labels: str) -> float:
+        """The value of a sample of the metrics."""
+        shown = ",".join(f'{label}="{value}"' for label, value in labels.items())
+        whole = re.escape(f"{name}{{{shown}}}" if shown else name)
         found = re.search(
-            rf'^uplift_connections_refused_total{{reason="{reason}"}} (\S+)$',
-            httpx2.get(self.metrics_url).text,
-            re.MULTILINE,
+            rf"^{whole} (\S+)$", httpx2.get(self.metrics_url, timeout=TIMEOUT).text, re.MULTILINE
         )
         assert found is not None
-        return int(float(found[1]))
+        return float(found[1])
+
+    def until_sample(self, name: str, value: float, **labels: str) -> None:
+        """Wait until a sample has this value."""
+        until(lambda: self.sample(name, **labels) == value)
+
+    def refusals(self, reason: str) -> float:
+        """How many connections were refused for this reason."""
+        return self.sample("uplift_connections_refused_total", reason=reason)
 
     def memory(self) -> float:
         """The resident memory of the program, in MiB."""
@@ -92,6 +101,11 @@ class Server:
 
     def must_be_well(self) -> None:
         assert httpx2.get(f"{self.url}/healthz", timeout=TIMEOUT).status_code == 200
+
+    def must_be_well_at_metrics(self) -> None:
+        """The server handles what it has read: the metrics port answers after that."""
+        for _ in range(3):
+            assert httpx2.get(self.metrics_url, timeout=TIMEOUT).status_code == 200
 
     @contextmanager
     def refuses_one(self, reason: str) -> Iterator[None]:
@@ -109,6 +123,16 @@ def read_all(connection: socket.socket) -> bytes:
             said += some
     except ConnectionResetError:
         pass
+    return said
+
+
+def read_to_close(connection: socket.socket) -> bytes:
+    """The bytes up to a close frame of a WebSocket. Its client does not answer it."""
+    said = b""
+    while not CLOSE_FRAME.search(said):
+        some = connection.recv(65_536)
+        assert some, said
+        said += some
     return said
 
 
@@ -188,6 +212,6 @@ def frame(
 
 def close_code(said: bytes) -> int:
     """The code of the close frame at the end of what a server said."""
-    found = re.search(rb"\x88[\x02-\x7d](..)[^\x88]*$", said, re.DOTALL)
+    found = CLOSE_FRAME.search(said)
     assert found is not None, said
     return int.from_bytes(found[1], "big")
