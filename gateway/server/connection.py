@@ -121,7 +121,8 @@ class Connection(asyncio.BufferedProtocol):
         self._handler = handler
 
     def pause_reading(self) -> None:
-        self._transport.pause_reading()
+        if not self.gone:
+            self._transport.pause_reading()
 
     def resume_reading(self) -> None:
         if not self.gone:

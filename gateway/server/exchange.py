@@ -119,6 +119,8 @@ class Exchange:
         elif self._remaining is None:
             self._chunked = True
             framing.append(b"transfer-encoding: chunked\r\n")
+        if not self.received_all:
+            self.keep_alive = False  # the connection closes without reading the rest of the body
         if has_close:
             self.keep_alive = False
         elif not self.keep_alive:

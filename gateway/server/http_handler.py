@@ -65,14 +65,7 @@ class HttpHandler:
         if self._flaw is not None:
             return  # the connection closes: nothing more is read
         self._ended_in_read = False
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._upgrade(data[upgrade.args[0] :])
-        except httptools.HttpParserCallbackError:  # an exception in a method below
-            raise
-        except httptools.HttpParserError:
-            self._flaw = self._flaw or MALFORMED
+        self._feed(data)
         self._unframed += len(data)
         self._check_sizes()
         if self._flaw is not None:
@@ -167,6 +160,16 @@ class HttpHandler:
             "headers": head.headers,
             "state": self._connection.app_state.copy(),
         }
+
+    def _feed(self, data: memoryview) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserCallbackError:  # an exception in a method above
+            raise
+        except httptools.HttpParserError:
+            self._flaw = self._flaw or MALFORMED
 
     # exchanges
 
@@ -264,12 +267,7 @@ class HttpHandler:
             self._skips_head = True
             self._parser.feed_data(b"POST / HTTP/1.1\r\n%s\r\n\r\n" % framing)
             self._skips_head = False
-        try:
-            self._parser.feed_data(rest)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._upgrade(rest[upgrade.args[0] :])
-        except httptools.HttpParserError:
-            self._flaw = self._flaw or MALFORMED
+        self._feed(rest)
 
 
 def _parser(handler: HttpHandler) -> httptools.HttpRequestParser:

@@ -90,7 +90,7 @@ class WebSocketHandler:
         self._unfinished = len(data) if frames else self._unfinished + len(data)
         self._hold(self._unread + len(self._message) + self._unfinished)
         self._flush()
-        if self._messages or self._connection.is_paused:
+        if self._end is None and (self._messages or self._connection.is_paused):
             self._connection.pause_reading()
 
     def lost(self) -> None:

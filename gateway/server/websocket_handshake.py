@@ -11,6 +11,12 @@ from uplift.gateway.server.request_head import Flaw
 from uplift.web.websocket_extension import AUTHENTICATED
 
 
+NOT_A_HANDSHAKE = (
+    "Expected a WebSocket handshake with one Sec-WebSocket-Key of 16 bytes and Sec-WebSocket-Version 13 "
+    "(RFC 6455, section 4.2.1), but got another."
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handshake:
     """A valid handshake: the scope for the application, and the value that accepts it."""
@@ -27,7 +33,8 @@ def handshake_of(http_scope: Scope) -> Handshake | Flaw:
     # It gets no bytes, because HTTP is read by the HTTP side with its own bounds.
     response = ServerProtocol().accept(Request(http_scope["path"], headers))
     if response.status_code != 101:
-        return Flaw(status=response.status_code, message=bytes(response.body or b"").decode().strip())
+        # The reason that websockets gives quotes the client's headers, which must not reach the log.
+        return Flaw(status=response.status_code, message=NOT_A_HANDSHAKE)
     scope = {
         **http_scope,
         "type": "websocket",

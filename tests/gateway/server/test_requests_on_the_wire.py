@@ -85,7 +85,7 @@ def test_refuses_and_closes(server: Server, request_bytes: bytes, status: int) -
         [reply] = responses(server.exchange(request_bytes))
     assert reply.status == status
     assert reply.headers["connection"] == "close"
-    assert reply.body.decode().startswith(("Expected ", "Failed to open a WebSocket connection: "))
+    assert reply.body.decode().startswith("Expected ")
 
 
 ABSURD = [

@@ -1,0 +1,76 @@
+"""Counts small GraphQL queries per second: Uplift's connections against uvicorn's own protocol classes.
+
+Each server is one process on a real socket with the application of `bench.graphql_small_query`; 16 keep-alive
+connections of another process ask again and again. Rounds alternate, the best of each counts. Run
+`python -m bench.http_server` from the top of the checkout.
+"""
+
+import asyncio
+import socket
+import subprocess
+import sys
+import time
+
+import uvloop
+
+from bench.graphql_small_query import load, ours
+from uplift.gateway.observability.metrics import Metrics
+from uplift.gateway.observability.refusals import Refusals
+from uplift.gateway.server.bounded_server import BoundedServer
+from uplift.gateway.server.http_server import bounds_of
+from uplift.gateway.settings import Settings
+
+SECONDS = 2.0
+ROUNDS = 4
+SERVERS = ("uplift", "httptools", "h11")
+
+
+async def serve_ours(port: int) -> None:
+    server = BoundedServer(ours(), bounds_of(Settings()), Refusals(Metrics()), stop_seconds=1)
+    await server.serve([socket.create_server(("127.0.0.1", port))])
+
+
+def start(server: str) -> tuple[subprocess.Popen[bytes], int]:
+    """Start a server, and return its process and port when it answers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    arguments = (
+        ["bench.http_server", str(port)]
+        if server == "uplift"
+        else ["uvicorn", "bench.graphql_small_query:ours", "--factory", f"--port={port}", f"--http={server}"]
+        + ["--log-level=warning", "--no-access-log"]
+    )
+    process = subprocess.Popen([sys.executable, "-m", *arguments])
+    while process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return process, port
+        time.sleep(0.05)
+    raise SystemExit(f"{server} did not start")
+
+
+def measure(server: str) -> float:
+    process, port = start(server)
+    try:
+        uvloop.run(load(port, 0.5))
+        return uvloop.run(load(port, SECONDS))
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def main() -> None:
+    rates = dict.fromkeys(SERVERS, 0.0)
+    for _ in range(ROUNDS):
+        for server in SERVERS:
+            rates[server] = max(rates[server], measure(server))
+    for server, rate in rates.items():
+        print(f"{server:>10}: {rate:8.0f} requests/s, ratio {rate / rates['httptools']:.2f}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        asyncio.run(serve_ours(int(sys.argv[1])), loop_factory=uvloop.new_event_loop)
+    else:
+        main()
