@@ -5,7 +5,6 @@ connections of another process ask again and again. Rounds alternate, the best o
 `python -m bench.http_server` from the top of the checkout.
 """
 
-import asyncio
 import socket
 import subprocess
 import sys
@@ -35,12 +34,11 @@ def start(server: str) -> tuple[subprocess.Popen[bytes], int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    arguments = (
-        ["bench.http_server", str(port)]
-        if server == "uplift"
-        else ["uvicorn", "bench.graphql_small_query:ours", "--factory", f"--port={port}", f"--http={server}"]
-        + ["--log-level=warning", "--no-access-log"]
-    )
+    arguments = ["bench.http_server", str(port)]
+    if server != "uplift":
+        quiet = ("--log-level=warning", "--no-access-log")
+        arguments = ["uvicorn", "bench.graphql_small_query:ours", "--factory", f"--port={port}"]
+        arguments += [f"--http={server}", *quiet]
     process = subprocess.Popen([sys.executable, "-m", *arguments])
     while process.poll() is None:
         with socket.socket() as probe:
@@ -71,6 +69,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        asyncio.run(serve_ours(int(sys.argv[1])), loop_factory=uvloop.new_event_loop)
+        uvloop.run(serve_ours(int(sys.argv[1])))
     else:
         main()

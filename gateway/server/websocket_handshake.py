@@ -10,7 +10,6 @@ from websockets.server import ServerProtocol
 from uplift.gateway.server.request_head import Flaw
 from uplift.web.websocket_extension import AUTHENTICATED
 
-
 NOT_A_HANDSHAKE = (
     "Expected a WebSocket handshake with one Sec-WebSocket-Key of 16 bytes and Sec-WebSocket-Version 13 "
     "(RFC 6455, section 4.2.1), but got another."
