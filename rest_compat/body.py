@@ -12,6 +12,7 @@ from uplift.rest_compat.errors import Detail, RestError, invalid_input
 from uplift.rest_compat.json_body import JsonBody
 from uplift.web import body as web_body
 from uplift.web.errors import HttpCode, RequestError
+from uplift.web.json_limits import require_few_values
 from uplift.web.media_types import utf8_media_type
 
 FIELDS = SelectionFields(ids="instanceIds", all_active="updateAllActive", excluded="unselectedIds")
@@ -35,15 +36,18 @@ class RestLimits:
 async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limits: RestLimits) -> bytes:
     """The whole body of a request.
 
-    Raises RequestError for a body of another type (415), too large (413), too slow (408), or cut off (400).
+    Raises RequestError for a body of another type (415), too large or of too many values (413), too slow
+    (408), or cut off (400).
     """
     _require_json(headers)
-    return await web_body.read_body(
+    body = await web_body.read_body(
         receive,
         content_length=headers.get(b"content-length"),
         max_bytes=limits.max_body_bytes,
         max_seconds=limits.max_body_seconds,
     )
+    require_few_values(body)
+    return body
 
 
 def read_selection(body: bytes, *, max_ids: int) -> Selection:

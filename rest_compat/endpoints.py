@@ -39,6 +39,7 @@ from uplift.rest_compat.requests import (
 from uplift.web.error_status import HEADERS_OF, STATUS_OF
 from uplift.web.errors import RequestError, require_method
 from uplift.web.incidents import log_outage
+from uplift.web.large_requests import LARGE_BYTES, read_large
 from uplift.web.origins import Origins
 from uplift.web.waiting import disconnection, wait_for_end
 
@@ -95,7 +96,10 @@ class UpgradeEndpoint:
         try:
             body = await read_body(headers, receive, self.limits)
             idempotency_key = read_idempotency_key(header_values(scope, b"idempotency-key"))
-            selection = read_selection(body, max_ids=self.limits.max_ids)
+            if len(body) < LARGE_BYTES:
+                selection = read_selection(body, max_ids=self.limits.max_ids)
+            else:
+                selection = await read_large(read_selection, body, max_ids=self.limits.max_ids)
             return UpgradeRequest(process=process, selection=selection, idempotency_key=idempotency_key)
         except (RequestError, UpliftError):
             # A process that does not exist comes first (404). Only a bad request costs this query: for a good

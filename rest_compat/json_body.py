@@ -65,8 +65,9 @@ class JsonBody:
             try:
                 uuids.append(read_uuid(_decode_text(item)))
             except (ValueError, RecursionError):
-                if len(self.faults) < MAX_DETAILS:
-                    self._add_fault(f"{name}[{index}]", "a UUID", item)
+                self._add_fault(f"{name}[{index}]", "a UUID", item)
+                if len(self.faults) >= MAX_DETAILS:
+                    break
         return uuids
 
     def _add_fault(self, field: str, expected: str, raw: Raw) -> None:

@@ -95,3 +95,11 @@ class InstanceRepository(Protocol):
     async def report(self, process_key: ProcessKey, reports: Sequence[InstanceReport]) -> None:
         """Change status and position of existing instances of the process; the last report of an id wins."""
         ...
+
+    async def prune_positions(self, limit: int) -> int:
+        """Delete up to `limit` stored positions that no instance and no decision has; return their number.
+
+        A position may stay for any reason, but 0 means that none can be deleted now. A store that does not
+        store positions by themselves returns 0.
+        """
+        ...

@@ -81,6 +81,10 @@ class ScopedInstanceRepository:
         require_in_scope(self._caller, process_key)
         await self._instances.report(process_key, reports)
 
+    async def prune_positions(self, limit: int) -> int:
+        # Nobody can see the positions that it deletes.
+        return await self._instances.prune_positions(limit)
+
 
 class ScopedUpgradeRepository:
     """Implements uplift.domain.ports.UpgradeRepository within the scope of a caller."""

@@ -1,4 +1,4 @@
-"""Prunes the outcomes of old upgrades, when an operator requests it."""
+"""Prunes the outcomes of old upgrades, and positions that nobody has, when an operator requests it."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -9,13 +9,15 @@ from uplift.domain.ports import Store
 UPGRADES_PER_TRANSACTION = 1_000
 OUTCOMES_PER_TRANSACTION = 20_000
 """The most outcomes deleted in one transaction. Other programs write between two transactions."""
+POSITIONS_PER_TRANSACTION = 1_000
 
 
 async def prune_outcomes(store: Store, *, before: datetime, clock: Clock = utc_now) -> int:
     """Delete the outcomes of all upgrades that finished before a time, and return their number.
 
     The upgrades stay, with counts and reasons, but can no longer be retried or undone. While an upgrade is
-    being retried or undone, it keeps its outcomes.
+    being retried or undone, it keeps its outcomes. Also deletes positions that no instance and no
+    decision has.
     """
     pruned = 0
     while True:
@@ -31,5 +33,13 @@ async def prune_outcomes(store: Store, *, before: datetime, clock: Clock = utc_n
                 if remaining <= 0:
                     break
         if not prunable:
+            await _prune_positions(store)
             return pruned
         pruned += OUTCOMES_PER_TRANSACTION - remaining
+
+
+async def _prune_positions(store: Store) -> None:
+    deleted = POSITIONS_PER_TRANSACTION
+    while deleted:
+        async with store.transaction(in_background=True) as transaction:
+            deleted = await transaction.instances.prune_positions(POSITIONS_PER_TRANSACTION)

@@ -26,6 +26,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from uplift.graphql_api.engine.errors import GraphQLCode, in_json_words, request_error
 from uplift.graphql_api.engine.limits import Limits, exceeded
 from uplift.web.errors import HttpCode
+from uplift.web.large_requests import read_large
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +86,20 @@ class Documents:
         self._cache: LRUCache[str, Document] = LRUCache(
             limits.max_cached_characters, getsizeof=lambda document: len(document.text)
         )
+        # A few texts that are longer than a tenth of the cache would push out all others.
+        self._longest_cached = limits.max_cached_characters // 10
         self.hits = 0
         self.misses = 0
+
+    async def load(self, text: str) -> Document:
+        """The document of this text; a long one is read in the thread for large requests.
+
+        Raises DocumentError.
+        """
+        if len(text) <= self._longest_cached:
+            return self.find(text)
+        self.misses += 1
+        return await read_large(self._read, text)
 
     def find(self, text: str) -> Document:
         """The document of this text. Raises DocumentError."""
@@ -96,8 +109,7 @@ class Documents:
             return document
         self.misses += 1
         document = self._read(text)
-        # A few texts that are longer than a tenth of the cache would push out all others.
-        if len(text) <= self._limits.max_cached_characters // 10:
+        if len(text) <= self._longest_cached:
             self._cache[text] = document
         return document
 

@@ -145,7 +145,7 @@ class GraphQLEndpoint:
             if method == "GET"
             else params_of_body(await read_body(receive, headers, self._limits))
         )
-        document = self.documents.find(params.query)
+        document = await self.documents.load(params.query)
         operation = document.operation_type(params.operation_name)
         require_safe_operation(method, operation)
         if media_type is MediaType.EVENTS:

@@ -5,8 +5,9 @@ document goes straight to the executor, which makes a small query several times 
 operation directives of a strawberry schema would never run, so a schema that has any is refused.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -20,9 +21,14 @@ from uplift.graphql_api.engine.documents import Document, Documents
 from uplift.graphql_api.engine.errors import domain_error, formatted, request_error, unexpected_error
 from uplift.graphql_api.engine.limits import Limits
 from uplift.web.errors import HttpCode
+from uplift.web.large_requests import read_large
 
 Recheck = Callable[[], Awaitable[object]]
 """Raises an UpliftError if the caller of a subscription is no longer allowed."""
+
+
+_MANY_VALUES = 1_000
+"""Variables of more values are coerced in the thread for large requests."""
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -50,8 +56,8 @@ class Operations:
 
     async def execute(self, document: Document, params: Params, context: object) -> ExecutionResult:
         """The one result of a query or mutation."""
-        build = self._executor_class.build  # untyped: strawberry's predicate is no TypeGuard
-        executor = build(
+        build = partial(
+            self._executor_class.build,  # untyped: strawberry's predicate is no TypeGuard
             self._schema,
             document.node,
             None,
@@ -61,6 +67,9 @@ class Operations:
             is_awaitable=optimized_is_awaitable,
             hide_suggestions=self._hide_suggestions,
         )
+        # Building coerces the variables one by one, which takes a second for the longest lists.
+        is_large = has_more_values(params.variables, _MANY_VALUES)
+        executor: Any = await read_large(build) if is_large else build()
         if isinstance(executor, list):
             return ExecutionResult(None, executor)
         try:
@@ -122,6 +131,22 @@ class Operations:
             "pages or fewer fields. A mutation has been carried out nevertheless."
         )
         return CutOffResult(None, [request_error(HttpCode.LIMIT_EXCEEDED, message)])
+
+
+def has_more_values(variables: Mapping[str, Any] | None, limit: int) -> bool:
+    """Whether decoded JSON has more values than the limit. It looks at no more than that."""
+    remaining: list[Any] = [variables]
+    count = 0
+    while remaining:
+        value = remaining.pop()
+        count += 1
+        if isinstance(value, dict):
+            value = list(value.values())
+        if isinstance(value, list):
+            if count + len(value) > limit:
+                return True
+            remaining.extend(value)
+    return False
 
 
 class CutOffResult(ExecutionResult):

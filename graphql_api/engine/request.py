@@ -12,6 +12,7 @@ from uplift.graphql_api.engine.execution import Params
 from uplift.graphql_api.engine.limits import Limits
 from uplift.web import body as web_body
 from uplift.web.errors import HttpCode, RequestError
+from uplift.web.json_limits import require_few_values
 from uplift.web.media_types import utf8_media_type
 
 _MAX_URL_PARAMETERS = 100
@@ -55,7 +56,8 @@ def params_of_body(body: bytes) -> Params:
 async def read_body(receive: Receive, headers: Mapping[str, str], limits: Limits) -> bytes:
     """The body of a POST.
 
-    Raises RequestError for a body of another type (415), too large (413), too slow (408), or cut off (400).
+    Raises RequestError for a body of another type (415), too large or of too many values (413), too slow
+    (408), or cut off (400).
     The type is a safeguard: a page of another origin cannot send JSON before a preflight request allows it.
     """
     content_type = headers.get("content-type", "")
@@ -66,12 +68,14 @@ async def read_body(receive: Receive, headers: Mapping[str, str], limits: Limits
             "Expected a body of type 'application/json' in UTF-8, "
             f"but got {content_type or 'no Content-Type'!r}.",
         )
-    return await web_body.read_body(
+    body = await web_body.read_body(
         receive,
         content_length=headers.get("content-length"),
         max_bytes=limits.max_body_bytes,
         max_seconds=limits.max_body_seconds,
     )
+    require_few_values(body)
+    return body
 
 
 def _not_graphql(error: Exception) -> RequestError:

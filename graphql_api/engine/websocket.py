@@ -170,7 +170,7 @@ class _Session:
     async def _results(self, params: Params) -> AsyncGenerator[ExecutionResult, None]:
         try:
             context = await self._context_for(self._headers)
-            document = self._operations.documents.find(params.query)
+            document = await self._operations.documents.load(params.query)
         except (DocumentError, UpliftError) as error:
             yield PreExecutionError(data=None, errors=_errors(error))
             return

@@ -28,6 +28,7 @@ from uplift.storage.statements.cohorts import cohorts_of
 from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME
 from uplift.storage.statements.instances import INSTANCES, instances_of
 from uplift.storage.statements.outcomes import OUTCOME_COLUMNS, outcome_of, position_ids_in
+from uplift.storage.statements.pruning import prune_positions
 from uplift.storage.statements.upgrades import UPGRADE_COLUMNS, upgrades_of
 
 INSTANCES_BY_UUID = INSTANCES.join(ID_LIST, ID_LIST.c.uuid == instance.c.uuid).order_by(ID_LIST.c.ordinal)
@@ -271,6 +272,9 @@ class SqlInstanceRepository:
         for (cohort, status, position_id), count in moves.items():
             moved = CohortKey(cohort.process_id, cohort.version, status, position_id)
             self._session.counts.move(cohort, moved, count)
+
+    async def prune_positions(self, limit: int) -> int:
+        return await prune_positions(self._session.connection, limit)
 
 
 async def _in_lock_order(connection: Connection, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

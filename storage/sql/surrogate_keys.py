@@ -1,23 +1,28 @@
 """Maps process keys and positions to their surrogate keys, the integers that stand for them in the tables.
 
-Both are inserted once and never change, so committed mappings are cached as long as the program runs.
+A surrogate key means the same as long as the database exists, so these mappings are cached. The key of a
+position is looked up in each transaction, because positions that nobody has are pruned.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, select, tuple_
 
+from uplift.domain.bounded_cache import BoundedCache
 from uplift.domain.model.instance import ElementId, Position
 from uplift.domain.model.process import ProcessKey
 from uplift.storage.sql import tables
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import insert_new
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
 
 MAX_BOUND = 500
 """The maximum of values in one IN list, and of parts of a UNION ALL (SQLite's limit for the latter)."""
@@ -34,24 +39,34 @@ POSITIONS_BY_DIGEST = select(tables.position.c.id, tables.position.c.digest).whe
     tables.position.c.process_id == bindparam("process_id"),
     tables.position.c.digest.in_(bindparam("digests", expanding=True)),
 )
+LOCK_POSITIONS_BY_DIGEST = POSITIONS_BY_DIGEST.with_for_update(read=True, key_share=True)
+"""Keeps the positions from being pruned until the transaction ends: most references to them have no foreign
+key that would do the same. SQLite needs no such lock, because only one transaction writes at a time."""
 ADD_POSITIONS = insert_new(tables.position)
 """Another transaction may have added the same position since it was looked up."""
 
 
-@dataclass(frozen=True, slots=True)
+MAX_CACHED_BYTES = 8 * 2**20
+"""About the most memory that the cached mappings of one kind take, in bytes."""
+
+
 class KeyCache:
-    """The mappings in both directions that have been read or added so far."""
+    """The mappings that a store keeps in memory, the most recently used ones."""
+
+    def __init__(self, max_bytes: int = MAX_CACHED_BYTES) -> None:
+        self.process_ids = BoundedCache[ProcessKey, int](max_bytes)
+        self.process_keys = BoundedCache[int, ProcessKey](max_bytes)
+        self.positions = BoundedCache[int, Position](max_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Learned:
+    """The mappings that one connection has looked up, read or added."""
 
     process_ids: dict[ProcessKey, int] = field(default_factory=dict)
     process_keys: dict[int, ProcessKey] = field(default_factory=dict)
-    position_ids: dict[tuple[int, Position], int] = field(default_factory=dict)
     positions: dict[int, Position] = field(default_factory=dict)
-
-    def update(self, other: "KeyCache") -> None:
-        self.process_ids.update(other.process_ids)
-        self.process_keys.update(other.process_keys)
-        self.position_ids.update(other.position_ids)
-        self.positions.update(other.positions)
+    position_ids: dict[tuple[int, Position], int] = field(default_factory=dict)
 
 
 class SurrogateKeys:
@@ -64,11 +79,16 @@ class SurrogateKeys:
     def __init__(self, connection: Connection, known: KeyCache) -> None:
         self._connection = connection
         self._known = known
-        self._uncommitted = KeyCache()
+        self._learned = _Learned()
 
     def publish(self) -> None:
         """Add the new keys to the shared cache. Call it only after the commit."""
-        self._known.update(self._uncommitted)
+        for key, number in self._learned.process_ids.items():
+            self._known.process_ids.put(key, number, _size_of_key(key))
+        for number, key in self._learned.process_keys.items():
+            self._known.process_keys.put(number, key, _size_of_key(key))
+        for number, position in self._learned.positions.items():
+            self._known.positions.put(number, position, _size_of_position(position))
 
     async def process_id(self, key: ProcessKey) -> int | None:
         """The surrogate key of a process; None if it does not exist."""
@@ -76,12 +96,12 @@ class SurrogateKeys:
 
     async def process_ids(self, keys: Iterable[ProcessKey]) -> Mapping[ProcessKey, int]:
         """The surrogate keys of the processes that exist."""
-        distinct = dict.fromkeys(keys)
-        missing = _missing(distinct, self._known.process_ids, self._uncommitted.process_ids)
+        distinct, learned = dict.fromkeys(keys), self._learned.process_ids
+        missing = _missing(distinct, learned, self._known.process_ids)
         for batch in batches(key for key in missing if key.can_exist):
             bound = {"keys": [(key.namespace, key.code) for key in batch]}
             self._learn_processes(await self._connection.execute(PROCESSES_BY_KEY, bound))
-        return _found(distinct, self._known.process_ids, self._uncommitted.process_ids)
+        return _found(distinct, learned)
 
     async def process_key(self, number: int) -> ProcessKey:
         """The process key of a surrogate key."""
@@ -89,57 +109,62 @@ class SurrogateKeys:
 
     async def process_keys(self, numbers: Iterable[int]) -> Mapping[int, ProcessKey]:
         """The process key of each surrogate key."""
-        distinct = set(numbers)
-        for batch in batches(_missing(distinct, self._known.process_keys, self._uncommitted.process_keys)):
+        distinct, learned = set(numbers), self._learned.process_keys
+        for batch in batches(_missing(distinct, learned, self._known.process_keys)):
             self._learn_processes(await self._connection.execute(PROCESSES_BY_ID, {"ids": batch}))
-        return _found(distinct, self._known.process_keys, self._uncommitted.process_keys)
+        return _found(distinct, learned)
 
     async def positions(self, numbers: Iterable[int]) -> Mapping[int, Position]:
         """The elements of each position."""
-        distinct = set(numbers)
-        for batch in batches(_missing(distinct, self._known.positions, self._uncommitted.positions)):
-            for number, process_id, elements in await self._connection.execute(
-                POSITIONS_BY_ID, {"ids": batch}
-            ):
-                self._learn_position(number, process_id, frozenset(map(ElementId, json.loads(elements))))
-        return _found(distinct, self._known.positions, self._uncommitted.positions)
+        distinct, learned = set(numbers), self._learned.positions
+        for batch in batches(_missing(distinct, learned, self._known.positions)):
+            for number, _, elements in await self._connection.execute(POSITIONS_BY_ID, {"ids": batch}):
+                learned[number] = frozenset(map(ElementId, json.loads(elements)))
+        return _found(distinct, learned)
 
     async def known_position_ids(
-        self, process_id: int, positions: Iterable[Position]
+        self, process_id: int, positions: Iterable[Position], *, lock: bool = False
     ) -> Mapping[Position, int]:
-        """The surrogate keys of the positions of a process that are stored."""
-        distinct = dict.fromkeys((process_id, position) for position in positions)
-        for batch in batches(_missing(distinct, self._known.position_ids, self._uncommitted.position_ids)):
-            await self._find_positions(process_id, {_digest(position): position for _, position in batch})
-        found = _found(distinct, self._known.position_ids, self._uncommitted.position_ids)
-        return {position: number for (_, position), number in found.items()}
+        """The surrogate keys of the positions of a process that are stored.
+
+        With `lock`, they stay stored until the transaction ends.
+        """
+        distinct, learned = (
+            dict.fromkeys((process_id, position) for position in positions),
+            self._learned.position_ids,
+        )
+        for batch in batches(key for key in distinct if key not in learned):
+            await self._find_positions(
+                process_id, {_digest(position): position for _, position in batch}, lock=lock
+            )
+        return {position: number for (_, position), number in _found(distinct, learned).items()}
 
     async def position_ids(self, process_id: int, positions: Iterable[Position]) -> Mapping[Position, int]:
         """The surrogate key of each position of a process. Adds new positions, in a write transaction."""
         distinct = dict.fromkeys(positions)
-        known = await self.known_position_ids(process_id, distinct)
-        new = _missing(distinct, known)
+        known = await self.known_position_ids(process_id, distinct, lock=True)
+        new = [position for position in distinct if position not in known]
         if not new:
             return known
         # All transactions insert along the digests, so that two of them cannot deadlock on the unique index.
         rows = sorted((_position_row(process_id, position) for position in new), key=itemgetter("digest"))
         await self._connection.execute(ADD_POSITIONS, rows)
-        return await self.known_position_ids(process_id, distinct)
+        return await self.known_position_ids(process_id, distinct, lock=True)
 
-    async def _find_positions(self, process_id: int, by_digest: Mapping[bytes, Position]) -> None:
+    async def _find_positions(
+        self, process_id: int, by_digest: Mapping[bytes, Position], *, lock: bool
+    ) -> None:
+        statement = LOCK_POSITIONS_BY_DIGEST if lock else POSITIONS_BY_DIGEST
         bound = {"process_id": process_id, "digests": list(by_digest)}
-        for number, digest in await self._connection.execute(POSITIONS_BY_DIGEST, bound):
-            self._learn_position(number, process_id, by_digest[digest])
-
-    def _learn_position(self, number: int, process_id: int, position: Position) -> None:
-        self._uncommitted.positions[number] = position
-        self._uncommitted.position_ids[process_id, position] = number
+        for number, digest in await self._connection.execute(statement, bound):
+            self._learned.position_ids[process_id, by_digest[digest]] = number
+            self._learned.positions[number] = by_digest[digest]
 
     def _learn_processes(self, rows: Iterable[Any]) -> None:
         for number, namespace, code in rows:
             key = ProcessKey(namespace=namespace, code=code)
-            self._uncommitted.process_ids[key] = number
-            self._uncommitted.process_keys[number] = key
+            self._learned.process_ids[key] = number
+            self._learned.process_keys[number] = key
 
 
 def _position_row(process_id: int, position: Position) -> dict[str, Any]:
@@ -154,12 +179,32 @@ def _digest(position: Position) -> bytes:
     return blake2b(_canonical(position).encode(), digest_size=16).digest()
 
 
-def _missing(keys: Iterable[Any], *caches: Mapping[Any, Any]) -> list[Any]:
-    return [key for key in keys if not any(key in cache for cache in caches)]
+def _missing(keys: Iterable[Key], learned: dict[Key, Value], known: BoundedCache[Key, Value]) -> list[Key]:
+    """The keys that must be read. What the cache has is learned, as it may leave the cache at any time."""
+    missing = []
+    for key in keys:
+        if key in learned:
+            continue
+        value = known.get(key)
+        if value is None:
+            missing.append(key)
+        else:
+            learned[key] = value
+    return missing
 
 
-def _found(keys: Iterable[Any], *caches: Mapping[Any, Any]) -> dict[Any, Any]:
-    return {key: cache[key] for key in keys for cache in caches if key in cache}
+def _found(keys: Iterable[Key], learned: Mapping[Key, Value]) -> dict[Key, Value]:
+    return {key: learned[key] for key in keys if key in learned}
+
+
+def _size_of_key(key: ProcessKey) -> int:
+    """About how much memory a cached process key takes, in bytes."""
+    return 500 + 2 * (len(key.namespace) + len(key.code))
+
+
+def _size_of_position(position: Position) -> int:
+    """About how much memory a cached position takes, in bytes."""
+    return 500 + sum(120 + 2 * len(element) for element in position)
 
 
 def batches(values: Iterable[Any]) -> Iterator[list[Any]]:

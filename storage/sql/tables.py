@@ -207,7 +207,13 @@ class DecisionRow(SQLModel, table=True):
     """
 
     __tablename__ = "decision"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    # Deleting a position looks for decisions that refer to it.
+    __table_args__ = (
+        Index("decision_position", "position_id"),
+        Index("decision_to_position", "to_position_id"),
+        Index("decision_put_position", "put_position_id"),
+        {"sqlite_with_rowid": False},
+    )
 
     upgrade_id: int = Field(sa_column=_row(None, ForeignKey("upgrade.id"), primary_key=True))
     version: int = Field(primary_key=True)

@@ -1,11 +1,11 @@
-"""Deletes the outcomes of an upgrade, in the order in which they are listed."""
+"""Deletes the outcomes of an upgrade, in the order in which they are listed, and positions without a user."""
 
-from sqlalchemy import Delete, bindparam, delete, exists, select
+from sqlalchemy import Delete, and_, bindparam, delete, exists, func, select
 
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import Upgrade
 from uplift.storage.sql.connection import Connection
-from uplift.storage.sql.tables import outcome, partition, selected
+from uplift.storage.sql.tables import decision, instance, outcome, partition, position, selected
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.statements.processed import IS_PROCESSED
 
@@ -47,6 +47,34 @@ DELETE_PARTITIONS = delete(partition).where(
     ),
 )
 HAS_OUTCOMES = select(exists().where(outcome.c.upgrade_id == OF_UPGRADE))
+
+USED = select(instance.c.position_id).distinct().subquery("used")
+"""The positions of instances: one scan, because no index covers what an upgrade changes."""
+IS_UNUSED = and_(
+    position.c.id.not_in(select(USED.c.position_id)),
+    ~exists().where(decision.c.position_id == position.c.id),
+    ~exists().where(decision.c.to_position_id == position.c.id),
+    ~exists().where(decision.c.put_position_id == position.c.id),
+)
+"""Outcomes and origins need no look: each has the position of a decision, and decisions are never deleted."""
+UNUSED_POSITIONS = (
+    select(position.c.id)
+    .where(IS_UNUSED, position.c.id < select(func.max(position.c.id)).scalar_subquery())
+    .order_by(position.c.id)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True, of=position)
+)
+"""The newest one stays: SQLite would give its number, which other programs have cached, to the next one."""
+DELETE_POSITIONS = delete(position).where(position.c.id.in_(bindparam("ids", expanding=True)), IS_UNUSED)
+
+
+async def prune_positions(connection: Connection, limit: int) -> int:
+    """Delete at most `limit` positions that no instance and no decision has. Returns how many."""
+    # Looked at twice: an instance may have got a position after the first look, before its row was locked.
+    unused = [row.id for row in await connection.execute(UNUSED_POSITIONS, {"limit": limit})]
+    if not unused:
+        return 0
+    return (await connection.execute(DELETE_POSITIONS, {"ids": unused})).rowcount
 
 
 async def prune_outcomes(connection: Connection, upgrade_keys: UpgradeKeys, old: Upgrade, limit: int) -> int:

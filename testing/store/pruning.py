@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from uplift.domain import (
+    Instance,
     OutcomeKind,
     ReasonCode,
     Selection,
@@ -13,6 +14,7 @@ from uplift.domain import (
     Upgrade,
     UpgradeState,
     cancel_upgrade,
+    register_instances,
     request_retry,
     request_undo,
 )
@@ -32,6 +34,7 @@ from uplift.testing.builders import (
     a_worker,
     an_id,
     an_instance,
+    at,
     instances,
 )
 from uplift.testing.refusals import refused
@@ -51,6 +54,10 @@ BOTH_WAYS = pytest.mark.parametrize(
 
 async def prune(store: Store, before: datetime = LATER) -> int:
     return await prune_outcomes(store, before=before, clock=a_clock(LATER))
+
+
+async def register(store: Store, *new: Instance) -> None:
+    await register_instances(store, process=ORDERS, instances=new, caller=ADMIN)
 
 
 async def a_finished_upgrade(store: Store, selection: Selection) -> Upgrade:
@@ -205,3 +212,21 @@ async def test_a_pruned_upgrade_is_still_listed(store: Store) -> None:
     assert [(counted.count, [reason.code for reason in counted.decision.reasons]) for counted in skips] == [
         (1, [ReasonCode.NOT_PENDING])
     ]
+
+
+async def test_prunes_positions_that_nobody_has_and_no_others(store: Store) -> None:
+    await a_finished_upgrade(store, all_active())
+    moved = an_instance(6, position=at("first"))
+    await register(store, moved)
+    for element in ("second", "third", "fourth"):
+        await register(store, replace(moved, position=at(element)))
+    before = await everything_in(store)
+
+    await prune(store, before=NOON)
+
+    assert await everything_in(store) == before
+    # A pruned position can be had again, by its old instance and by a new one.
+    again = [replace(moved, position=at("second")), an_instance(7, position=at("first"))]
+    await register(store, *again)
+    found = await store.instances.find_many([instance.id for instance in again])
+    assert list(found.values()) == again

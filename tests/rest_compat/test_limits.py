@@ -137,3 +137,22 @@ class TestIds:
         )
         assert reply.status_code == 413
         assert await snapshot(rest_store) == before
+
+
+async def test_a_body_of_too_many_values_is_refused_before_they_are_decoded(
+    client: httpx2.AsyncClient, rest_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("uplift.web.json_limits.require_few_values.__defaults__", (100,))
+    before = await snapshot(rest_store)
+    body = {"instanceIds": [1] * 101}
+    reply = await ask(client, json.dumps(body).encode())
+    assert (reply.status_code, reply.json()["code"]) == (413, "LIMIT_EXCEEDED")
+    assert reply.json()["error"] == "Expected a body of at most 100 JSON values, but it has more."
+    assert await snapshot(rest_store) == before
+
+
+async def test_no_id_is_read_after_enough_faults(client: httpx2.AsyncClient) -> None:
+    ids = ["x"] * 1_000 + [str(WAITING_1)]
+    reply = await ask(client, json.dumps({"instanceIds": ids}).encode())
+    assert reply.status_code == 400
+    assert [detail["field"] for detail in reply.json()["details"]] == [f"instanceIds[{n}]" for n in range(20)]

@@ -141,6 +141,9 @@ def _create_what_belongs_to_an_upgrade(op: Operations) -> None:
         sa.Column("instances", sa.Integer, nullable=False),
         sqlite_with_rowid=False,
     )
+    op.create_index("decision_position", "decision", ["position_id"])
+    op.create_index("decision_to_position", "decision", ["to_position_id"])
+    op.create_index("decision_put_position", "decision", ["put_position_id"])
     op.create_table(
         "outcome",
         sa.Column("upgrade_id", sa.Integer, primary_key=True),
