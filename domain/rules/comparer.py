@@ -32,9 +32,9 @@ ModelKey = tuple[bytes, str]
 MAX_CACHED_BYTES = 16 * 2**20
 """About the most memory that cached models take, in bytes. The same limit applies to cached comparisons."""
 
-_ELEMENT_BYTES = 1_500
-_PAIR_BYTES = 400
-_FINDING_BYTES = 500
+_ELEMENT_BYTES = 500
+_PAIR_BYTES = 250
+_FINDING_BYTES = 350
 """About how much memory an element, with its id and flows, and a pair and a finding in all indexes take."""
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 
 from uplift.gateway.app import upgrade_worker
 from uplift.gateway.cli.options import SETTINGS, with_settings
@@ -14,10 +15,15 @@ from uplift.gateway.server.metrics_server import metrics_served
 from uplift.gateway.server.signals import stopped_by_signals
 from uplift.gateway.settings import Settings, without_password
 
+SWITCH_SECONDS = 0.001
+"""How long a thread, such as the one for large requests, keeps the interpreter while the event loop waits for it.
+With Python's default of five times as long, each step of a small request may wait that long."""
+
 
 @with_settings(*SETTINGS)
 def serve(settings: Settings) -> None:
     """Serve both APIs and GraphiQL. A missing database is created, and its first API key is shown once."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     metrics = Metrics()
     configure_logs(settings, metrics)
     run(serve_settings(settings, metrics, on_ready=_announce, on_metrics=announce_metrics))

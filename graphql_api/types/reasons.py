@@ -1,13 +1,13 @@
 """Reasons why instances are skipped, findings about elements, and counts of both."""
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Self
 
 import strawberry
 
 from uplift import domain
 from uplift.domain import compatibility
+from uplift.domain.bounded_cache import BoundedCache
 from uplift.graphql_api.types.enums import FindingCode, ReasonCode, Severity
 
 
@@ -53,13 +53,24 @@ class SkipReason:
         )
 
 
-@lru_cache(maxsize=1_024)
 def reasons_from_domain(reasons: tuple[domain.SkipReason, ...]) -> list[SkipReason]:
     """The reasons of one outcome or decision.
 
     Cached, because a page of 1,000 outcomes repeats a few of these tuples.
     """
-    return list(map(SkipReason.from_domain, reasons))
+    found = _REASONS.get(reasons)
+    if found is None:
+        found = list(map(SkipReason.from_domain, reasons))
+        _REASONS.put(reasons, found, sum(map(_size_of, reasons), start=200))
+    return found
+
+
+def _size_of(reason: domain.SkipReason) -> int:
+    """About how much memory a cached reason takes, in bytes."""
+    return 300 + 2 * len(reason.message) + sum(400 + 2 * len(found.message) for found in reason.findings)
+
+
+_REASONS = BoundedCache[tuple[domain.SkipReason, ...], list[SkipReason]](4 * 2**20)
 
 
 @strawberry.type(description="The number of instances that are skipped for one reason.")

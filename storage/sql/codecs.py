@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
+from uplift.domain.bounded_cache import BoundedCache
 from uplift.domain.compatibility import Code, Finding
 from uplift.domain.model.access import Namespaces
 from uplift.domain.model.decision import ReasonCode, SkipReason
 from uplift.domain.model.instance import ElementId
 from uplift.domain.model.mapping import MappingInstruction, VersionMapping
 from uplift.domain.model.process import VersionNumber
+
+_REASONS = BoundedCache[str, tuple[SkipReason, ...]](4 * 2**20)
+"""Decoded reasons. With their findings they take about eight bytes for each character of the JSON text."""
 
 
 def encode_reasons(reasons: Sequence[SkipReason]) -> str:
@@ -20,13 +23,16 @@ def encode_reasons(reasons: Sequence[SkipReason]) -> str:
     )
 
 
-@lru_cache(maxsize=1_024)
 def decode_reasons(stored: str) -> tuple[SkipReason, ...]:
     """The reasons of a decision. Cached, because thousands of outcomes share a few decisions."""
-    return tuple(
-        SkipReason(code=ReasonCode(code), message=message, findings=tuple(map(_finding_of, findings)))
-        for code, message, findings in json.loads(stored)
-    )
+    reasons = _REASONS.get(stored)
+    if reasons is None:
+        reasons = tuple(
+            SkipReason(code=ReasonCode(code), message=message, findings=tuple(map(_finding_of, findings)))
+            for code, message, findings in json.loads(stored)
+        )
+        _REASONS.put(stored, reasons, 500 + 8 * len(stored))
+    return reasons
 
 
 def encode_findings(findings: Sequence[Finding]) -> str:
