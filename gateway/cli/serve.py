@@ -16,8 +16,8 @@ from uplift.gateway.server.signals import stopped_by_signals
 from uplift.gateway.settings import Settings, without_password
 
 SWITCH_SECONDS = 0.001
-"""How long a thread, such as the one for large requests, keeps the interpreter while the event loop waits for it.
-With Python's default of five times as long, each step of a small request may wait that long."""
+"""How long a thread, such as that for large requests, keeps the interpreter while the event loop waits. With
+Python's default of five times as long, each step of a small request may wait that long."""
 
 
 @with_settings(*SETTINGS)

@@ -1,6 +1,6 @@
 """The mutations of the schema."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Annotated, TypeVar
 
@@ -44,10 +44,15 @@ from uplift.graphql_api.types.payloads import (
 )
 from uplift.graphql_api.types.user_errors import UserError, user_error_from_domain
 from uplift.web.incidents import log_outage
+from uplift.web.large_requests import read_large
 from uplift.web.waiting import wait_for_end
 
 Changed = TypeVar("Changed")
 Payload = TypeVar("Payload")
+Input = TypeVar("Input")
+Value = TypeVar("Value")
+
+_MANY_INPUTS = 1_000
 
 INPUT = strawberry.argument(name="input", description="What to change.")
 
@@ -211,12 +216,13 @@ class Mutation:
         self, info: Info, input_: Annotated[RegisterInstancesInput, INPUT]
     ) -> RegisterInstancesPayload | None:
         context, process_key = info.context, input_.process_key()
+        instances = await _converted(input_.instances, lambda instance: instance.instance(process_key))
         return await _attempt(
             context,
             lambda: register_instances(
                 context.store,
                 process=process_key,
-                instances=[instance.instance(process_key) for instance in input_.instances],
+                instances=instances,
                 caller=context.caller,
                 limit=context.limits.max_ids,
             ),
@@ -231,16 +237,26 @@ class Mutation:
         self, info: Info, input_: Annotated[ReportInstancesInput, INPUT]
     ) -> ReportInstancesPayload | None:
         context = info.context
+        reports = await _converted(input_.instances, lambda instance: instance.report())
         return await _attempt(
             context,
             lambda: report_instances(
                 context.store,
-                reports=[instance.report() for instance in input_.instances],
+                reports=reports,
                 caller=context.caller,
                 limit=context.limits.max_ids,
             ),
             ReportInstancesPayload.of,
         )
+
+
+async def _converted(inputs: Sequence[Input], convert: Callable[[Input], Value]) -> list[Value]:
+    """Convert each input to a value of the domain, many of them in the thread for large requests."""
+
+    def work() -> list[Value]:
+        return list(map(convert, inputs))
+
+    return await read_large(work) if len(inputs) > _MANY_INPUTS else work()
 
 
 async def _attempt(

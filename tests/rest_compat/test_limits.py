@@ -147,7 +147,9 @@ async def test_a_body_of_too_many_values_is_refused_before_they_are_decoded(
     body = {"instanceIds": [1] * 101}
     reply = await ask(client, json.dumps(body).encode())
     assert (reply.status_code, reply.json()["code"]) == (413, "LIMIT_EXCEEDED")
-    assert reply.json()["error"] == "Expected a body of at most 100 JSON values, but it has more."
+    assert reply.json()["error"] == (
+        "Expected a body of at most 100 JSON values, but it has more commas and opening brackets."
+    )
     assert await snapshot(rest_store) == before
 
 
