@@ -106,7 +106,7 @@ class LimitSettings(BaseModel):
         Count,
         Field(
             description="Maximum number of WebSockets per gateway that have not sent connection_init; "
-            "one address may have a quarter of them"
+            "one address may have half of them"
         ),
     ] = DEFAULTS.max_waiting_sockets
     max_operations_per_socket: Annotated[

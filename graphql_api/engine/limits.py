@@ -58,7 +58,7 @@ class Limits:
     """WebSockets and event streams open in this process."""
     max_streams_per_key: int = 200
     """Those of one caller."""
-    max_waiting_sockets: int = 100
+    max_waiting_sockets: int = 400
     """WebSockets open in this process whose `connection_init` has not arrived."""
     max_operations_per_socket: int = 20
     """Concurrent operations on one WebSocket."""

@@ -89,10 +89,10 @@ class Streams:
     def waiting(self, address: str) -> Iterator[None]:
         """Count a WebSocket without a known caller while the block runs. Raises RequestError (503).
 
-        One address may have a quarter of these WebSockets.
+        One address may have half of these WebSockets.
         """
         limit = self._limits.max_waiting_sockets
-        if self._waiting.total() >= limit or self._waiting[address] >= max(1, limit // 4):
+        if self._waiting.total() >= limit or self._waiting[address] >= max(1, limit // 2):
             message = "Expected fewer WebSockets that wait for connection_init; try later."
             raise self._refused(Refusal.WAITING_FULL, 503, message)
         self._waiting[address] += 1

@@ -63,18 +63,18 @@ def test_one_stream_in_all_goes_to_the_caller_that_comes_first() -> None:
         assert [open_of(streams, slots, owner) for owner in ("ada", "bob")] == [None, 503]
 
 
-def test_one_address_takes_a_quarter_of_the_waiting_sockets() -> None:
+def test_one_address_takes_half_of_the_waiting_sockets() -> None:
     streams, refusals = streams_of(Limits(max_waiting_sockets=8))
     with ExitStack() as slots:
-        for address in "abcd":
-            for _ in range(2):
+        for address in "ab":
+            for _ in range(4):
                 slots.enter_context(streams.waiting(address))
             with pytest.raises(RequestError) as refused:
                 slots.enter_context(streams.waiting(address))
             assert refused.value.status == 503
         with pytest.raises(RequestError):
             slots.enter_context(streams.waiting("e"))
-    assert refusals == [Refusal.WAITING_FULL] * 5
+    assert refusals == [Refusal.WAITING_FULL] * 3
     with streams.waiting("a"):
         pass
 
