@@ -26,15 +26,19 @@ def first_origins(
     group_of = {point: index for index, group in enumerate(groups) for point in group}
     found: list[tuple[int, ...]] = [()] * len(groups)
     for index in reversed(range(len(groups))):
-        own = [number for point in groups[index] for number in origins.get(point, ())]
-        numbers = found[index] = _lowest(found[index], own, limit)
+        group, numbers = groups[index], found[index]
+        for point in group:
+            if point in origins:
+                numbers = _lowest(numbers, origins[point], limit)
         if not numbers:
             continue
-        for point in groups[index]:
+        found[index] = numbers
+        for point in group:
             for successor in successors.get(point, ()):
                 target = group_of[successor]
-                if target != index and found[target] != numbers:
-                    found[target] = _lowest(found[target], numbers, limit)
+                if target == index or found[target] == numbers:
+                    continue
+                found[target] = _lowest(found[target], numbers, limit) if found[target] else numbers
     return {point: found[index] for point, index in group_of.items()}
 
 
@@ -50,24 +54,31 @@ def connected_groups(points: Iterable[Point], successors: Successors[Point]) -> 
     for start in points:
         if start in number:
             continue
-        path = [_enter(start, successors, number, lowest, pending)]
+        number[start] = lowest[start] = len(number)
+        pending.append(start)
+        path = [(start, iter(successors.get(start, ())))]
         while path:
             point, candidates = path[-1]
             for candidate in candidates:
                 if candidate not in number:
-                    path.append(_enter(candidate, successors, number, lowest, pending))
+                    number[candidate] = lowest[candidate] = len(number)
+                    pending.append(candidate)
+                    path.append((candidate, iter(successors.get(candidate, ()))))
                     break
                 # A point that is in a group already has no entry in `lowest`.
-                if candidate in lowest:
-                    lowest[point] = min(lowest[point], number[candidate])
+                if candidate in lowest and number[candidate] < lowest[point]:
+                    lowest[point] = number[candidate]
             else:
                 path.pop()
                 low = lowest[point]
-                if path:
-                    before = path[-1][0]
-                    lowest[before] = min(lowest[before], low)
+                if path and low < lowest[path[-1][0]]:
+                    lowest[path[-1][0]] = low
                 if low == number[point]:
-                    yield _take_group(point, pending, lowest)
+                    group: list[Point] = []
+                    while not group or group[-1] != point:
+                        group.append(pending.pop())
+                        del lowest[group[-1]]
+                    yield group
 
 
 def immediate_postdominators(
@@ -85,30 +96,7 @@ def immediate_postdominators(
     return tree.parents
 
 
-def _enter(
-    point: Point,
-    successors: Successors[Point],
-    number: dict[Point, int],
-    lowest: dict[Point, int],
-    pending: list[Point],
-) -> tuple[Point, Iterator[Point]]:
-    number[point] = lowest[point] = len(number)
-    pending.append(point)
-    return point, iter(successors.get(point, ()))
-
-
-def _take_group(first: Point, pending: list[Point], lowest: dict[Point, int]) -> list[Point]:
-    group = [pending.pop()]
-    while group[-1] != first:
-        group.append(pending.pop())
-    for point in group:
-        del lowest[point]
-    return group
-
-
-def _lowest(before: tuple[int, ...], more: Sequence[int], limit: int) -> tuple[int, ...]:
-    if not more:
-        return before
+def _lowest(before: tuple[int, ...], more: Iterable[int], limit: int) -> tuple[int, ...]:
     return tuple(sorted({*before, *more})[:limit])
 
 
