@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from uplift.domain.bpmn.model import Element, ElementKind, ProcessModel, TriggerKind
-from uplift.domain.compatibility.finding import Code, Finding, Severity, describe
+from uplift.domain.compatibility.finding import Code, Finding, Severity, describe, quoted
 from uplift.domain.compatibility.pair_rules import must_keep_its_kind, must_stay_in_its_scope
 from uplift.domain.compatibility.pairs import Pair, Pairs
 from uplift.domain.compatibility.pending_compensation import (
@@ -16,6 +16,7 @@ from uplift.domain.compatibility.pending_compensation import (
 )
 from uplift.domain.compatibility.unmapped import Unmapped, is_removed
 from uplift.domain.compatibility.wait_states import (
+    compensation_handler,
     event_scope,
     is_compensation_handler,
     is_position_element,
@@ -77,22 +78,28 @@ def find_compensation_findings(
 def _findings_on(
     event: Element, pairs: Pairs, unmapped: Unmapped, warnings: Mapping[str, tuple[Finding, ...]]
 ) -> tuple[Finding, ...]:
-    if event.id not in unmapped:
-        return warnings.get(event.id, ())
-    if is_removed(event, pairs.target_model):
-        return (_lost(event, pairs.source_model),)
-    return unmapped[event.id]
+    pair = pairs.by_source(event.id)
+    if pair is None and not is_removed(event, pairs.target_model):
+        return unmapped[event.id]
+    if pair is None:
+        return (_lost(event, pairs, "exist in the target version", "it has no element of this id"),)
+    if compensation_handler(pair.target, pairs.target_model) is None:
+        expectation = "lead to a compensation handler in the target version"
+        return (_lost(event, pairs, expectation, f"{quoted(pair.target.id)} leads to none"),)
+    return warnings.get(event.id, ())
 
 
-def _lost(event: Element, model: ProcessModel) -> Finding:
-    activity_id = event_scope(event, model)
-    activity = "the process" if activity_id is None else describe(model.elements[activity_id])
+def _lost(event: Element, pairs: Pairs, expectation: str, obstacle: str) -> Finding:
+    activity_id = event_scope(event, pairs.source_model)
+    activity = pairs.source_model.elements[str(activity_id)]
+    target = pairs.by_source(event.id)
     return Finding(
         code=Code.COMPENSATION_LOST,
         source=event.id,
+        target=target.target.id if target else None,
         name=event.name,
-        message=f"Expected {describe(event)} to exist in the target version, because compensation of "
-        f"{activity} may be pending, but it has no element of this id.",
+        message=f"Expected {describe(event)} to {expectation}, because compensation of {describe(activity)} "
+        f"may be pending, but {obstacle}.",
     )
 
 

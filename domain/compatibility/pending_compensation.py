@@ -25,6 +25,7 @@ from uplift.domain.compatibility.links import link_targets
 from uplift.domain.compatibility.reachability import first_origins, immediate_postdominators
 from uplift.domain.compatibility.wait_states import (
     JOINING_GATEWAYS,
+    compensation_handler,
     event_scope,
     is_compensation_handler,
     is_listener,
@@ -74,11 +75,16 @@ class PendingCompensation:
 
 
 def compensation_events(model: ProcessModel) -> list[Element]:
-    """The compensation boundary events, and the start events of compensation event subprocesses."""
+    """The compensation boundary events and the start events of event subprocesses that may be pending.
+
+    An engine keeps no compensation event without a handler. A compensation event subprocess of the process
+    itself never runs, because the process has ended when it is completed.
+    """
+    events = (element for element in model.elements.values() if is_listener(element, model))
     return [
-        element
-        for element in model.elements.values()
-        if element.trigger_kind is TriggerKind.COMPENSATION and is_listener(element, model)
+        event
+        for event in events
+        if compensation_handler(event, model) is not None and event_scope(event, model) is not None
     ]
 
 
@@ -163,13 +169,9 @@ class _CompensationGraph:
 
     def completions(self, event: Element) -> Iterator[_Point]:
         """The points at which a compensation event begins to be pending."""
-        activity_id = event_scope(event, self._model)
-        # The process itself is never compensated: it has ended when it is completed.
-        if activity_id is None:
-            return
-        yield activity_id, _Stage.LEFT, False
+        activity = self._model.elements[str(event_scope(event, self._model))]
+        yield activity.id, _Stage.LEFT, False
         # What a handler has completed stays pending where the compensation was thrown, which may be anywhere.
-        activity = self._model.elements[activity_id]
         around = (activity, *self._model.scopes_around(activity))
         if any(is_compensation_handler(element, self._model) for element in around):
             yield None, _Stage.ENTERED, False

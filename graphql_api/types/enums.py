@@ -154,7 +154,7 @@ _describe(
         FindingCode.COMPENSATION_HANDLER: "A compensation handler is mapped directly instead of through its "
         "boundary event.",
         FindingCode.COMPENSATION_LOST: "The instance may have completed an activity whose compensation event "
-        "does not exist in the target version.",
+        "does not exist, or has no handler, in the target version.",
         FindingCode.NAME_CHANGED: "The name of the element changed.",
         FindingCode.NEW_BOUNDARY_EVENT: "A boundary event or event subprocess is new. Upgraded instances do "
         "not listen to it until they enter its host or scope again.",

@@ -119,6 +119,33 @@ def test_moves_an_instance_that_has_not_completed_the_compensated_activity() -> 
     assert moved(compensated_flat(), chain("a", "u", "w"), "a").position == at("a")
 
 
+def test_refuses_pending_compensation_whose_handler_is_gone() -> None:
+    """Camunda fails with a NullPointerException. It moves an instance that has not completed the activity."""
+    target = chain("a", "u", "w").boundary("b", on="a", compensation=True)
+
+    migrated = moved(compensated_flat(), target, "u")
+
+    assert [finding.message for finding in migrated.errors] == [
+        (
+            "Expected boundary event 'b' to lead to a compensation handler in the target version, because "
+            "compensation of user task 'a' may be pending, but 'b' leads to none."
+        )
+    ]
+    assert moved(compensated_flat(), target, "a").position == at("a")
+
+
+@pytest.mark.parametrize(
+    ("handler", "kind"),
+    [pytest.param("other", "userTask", id="another id"), pytest.param("h", "receiveTask", id="another kind")],
+)
+def test_keeps_pending_compensation_whose_handler_is_another(handler: str, kind: str) -> None:
+    """Camunda moves both instances; the new handler will run."""
+    target = chain("a", "u", "w").boundary("b", on="a", compensation=True)
+    target.handler(handler, of="b", kind=kind).after("u")
+
+    assert moved(compensated_flat(), target, "u").position == at("u")
+
+
 def event_subprocess(event_sub: str = "undo") -> ProcessBuilder:
     """A subprocess that its own event subprocess compensates."""
     process = a_process().start()

@@ -767,8 +767,8 @@ COMPENSATION = [
         compensated(),
         chain("book", "pay").boundary("undo", on="book", compensation=True),
         "book pay undo",
-        (("ELEMENT_MISSING", "cancel"),),
-        breaks="cancel",
+        (("ELEMENT_MISSING", "cancel"), ("COMPENSATION_LOST", "undo")),
+        breaks="cancel pay",
     ),
     Situation(
         "a compensation handler is added",
