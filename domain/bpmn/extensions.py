@@ -61,13 +61,19 @@ class _Own:
 def _find(node: Node) -> Mapping[Vendor, _Own]:
     """The extensions of an element, of its event definitions, and of its loop, by vendor."""
     found: defaultdict[Vendor, _Own] = defaultdict(_Own)
+    ranked: dict[tuple[Vendor, str], tuple[bool, str]] = {}
     for bearer in (node, *_inside(node)):
         for name, value in bearer.attributes.items():
-            if name.startswith("{"):
-                namespace, _, local_name = name[1:].partition("}")
-                _keep_attribute(namespace, local_name, value, found)
+            namespace, _, local_name = name[1:].partition("}")
+            vendor = _VENDORS.get(namespace)
+            if vendor is not None:
+                # Of several values the least counts, so that the order of event definitions does not matter.
+                rank = (namespace != vendor.namespaces[0], value)
+                ranked[vendor, local_name] = min(rank, ranked.get((vendor, local_name), rank))
         for extensions in bearer.children_named("extensionElements"):
             _keep_tags(extensions, found)
+    for (vendor, name), (_, value) in ranked.items():
+        found[vendor].attributes[name] = value
     return found
 
 
@@ -78,12 +84,6 @@ def _inside(node: Node) -> Iterator[Node]:
             name.endswith("EventDefinition") or name == "multiInstanceLoopCharacteristics"
         ):
             yield child
-
-
-def _keep_attribute(namespace: str, name: str, value: str, found: defaultdict[Vendor, _Own]) -> None:
-    vendor = _VENDORS.get(namespace)
-    if vendor is not None and (namespace == vendor.namespaces[0] or name not in found[vendor].attributes):
-        found[vendor].attributes[name] = value
 
 
 def _keep_tags(extensions: Node, found: defaultdict[Vendor, _Own]) -> None:
@@ -130,9 +130,9 @@ def _standard_implementations(node: Node) -> list[str]:
 
 def _called_process(standard: str | None, found: Mapping[Vendor, _Own]) -> str | None:
     for vendor, own in found.items():
-        if vendor.called is not None:
-            for process in own.values(vendor.called):
-                return process
+        called = [] if vendor.called is None else sorted(own.values(vendor.called))
+        if called:
+            return called[0]
     flowable = found.get(FLOWABLE)
     if standard is not None and flowable and flowable.attributes.get("calledElementType") == "id":
         # The id of a definition starts with the key of its process: "order:3:25001".

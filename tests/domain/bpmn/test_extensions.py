@@ -255,6 +255,31 @@ def test_the_first_namespace_of_a_vendor_wins(first: str, second: str) -> None:
         assert element("userTask", attributes).form == "one"
 
 
+@pytest.mark.parametrize(
+    ("tag", "first", "second", "namespace"),
+    [
+        (
+            "endEvent",
+            '<messageEventDefinition v:class="a"/>',
+            '<messageEventDefinition v:class="b"/>',
+            CAMUNDA,
+        ),
+        (
+            "callActivity",
+            extended('<v:calledElement processId="a"/>'),
+            extended('<v:calledElement processId="b"/>'),
+            ZEEBE,
+        ),
+    ],
+)
+def test_the_order_of_contradictions_does_not_matter(
+    tag: str, first: str, second: str, namespace: str
+) -> None:
+    assert element(tag, inside=first + second, namespace=namespace) == element(
+        tag, inside=second + first, namespace=namespace
+    )
+
+
 def test_long_scripts_are_kept_in_part_and_differ_by_their_end() -> None:
     first, second = (
         element("scriptTask", inside=f"<script>{'x' * 10_000}{end}</script>").implementation for end in "12"
