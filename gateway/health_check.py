@@ -7,12 +7,14 @@ Exits with 0 if it is ready. It reads the environment only, and imports little: 
 """
 
 import os
+import socket
 import sys
 from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection, HTTPException
 
 TIMEOUT = 5
 """Seconds."""
+UNIX = "unix:"
 DEFAULT_PORT = "8000"
 BOTH = ("127.0.0.1", "::1")
 ADDRESSES = {"": BOTH, "::": BOTH, "0.0.0.0": BOTH[:1]}  # noqa: S104  what a server may listen on
@@ -29,8 +31,13 @@ def places(environment: Mapping[str, str], *, metrics: bool) -> list[tuple[str, 
 
 def is_ready(host: str, port: int) -> bool:
     """Whether the program there says that it is ready. Raises OSError if none answers."""
-    connection = HTTPConnection(host, port, timeout=TIMEOUT)
+    is_unix = host.startswith(UNIX)
+    connection = HTTPConnection("localhost" if is_unix else host, port, timeout=TIMEOUT)
     try:
+        if is_unix:
+            connection.sock = socket.socket(socket.AF_UNIX)
+            connection.sock.settimeout(TIMEOUT)
+            connection.sock.connect(host.removeprefix(UNIX))
         connection.request("GET", "/readyz")
         return connection.getresponse().status == 200
     except HTTPException:

@@ -55,7 +55,9 @@ class Settings(LimitSettings, BaseSettings):
     database_url: Annotated[
         str, Field(description="The database: sqlite:///<file> or postgresql://<user>@<host>/<name>")
     ] = DEFAULT_DATABASE_URL
-    host: Annotated[str, Field(description="The address to listen on")] = "127.0.0.1"
+    host: Annotated[str, Field(description="The address to listen on, or unix:<path> for a Unix socket")] = (
+        "127.0.0.1"
+    )
     port: Annotated[int, Field(ge=0, le=65_535, description="The port to listen on; 0 picks a free port")] = (
         8000
     )
@@ -69,7 +71,8 @@ class Settings(LimitSettings, BaseSettings):
         AfterValidator(_checked_proxies),
         Field(
             description="Addresses and networks of proxies whose X-Forwarded-For, -Proto, -Host and -Prefix "
-            "count; the variable is a JSON list, the option can be repeated"
+            "count, and unix for callers through a Unix socket; the variable is a JSON list, the option can "
+            "be repeated"
         ),
     ] = ()
     worker: Annotated[bool, Field(description="Run upgrades in the server process")] = True

@@ -84,6 +84,12 @@ def test_the_image_has_the_versions_that_the_checks_ran_on() -> None:
         assert {(pin.name, version_of(pin)) for pin, _ in pins(name)} <= tried
 
 
+def test_the_image_has_no_package_that_nothing_needs() -> None:
+    wanted = {canonicalize_name(requirement.name) for requirement in needed(WANTED["image"])}
+    here = [pin for pin, _ in pins("image") if pin.marker is None or pin.marker.evaluate()]
+    assert {canonicalize_name(pin.name) for pin in here} <= wanted, RENEW
+
+
 def test_what_runs_in_the_image_is_no_tool_of_the_tests() -> None:
     names = {canonicalize_name(pin.name) for pin, _ in pins("image")}
     assert not names & {"pip", "hatchling", "pytest", "uv", "cyclonedx-bom", "mypy"}

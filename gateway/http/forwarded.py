@@ -12,6 +12,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+UNIX = "unix"
+"""The name of callers through a Unix socket, which have no address."""
 OWN_PATHS = ("/graphql", "/healthz", "/openapi.json", "/pub/v1", "/readyz")
 """The beginnings of all paths that the gateway serves, besides `/`."""
 
@@ -37,12 +39,19 @@ def read_root_path(text: str) -> str:
 
 
 class TrustedProxies:
-    """The addresses and networks of proxies. Raises ValueError for a text that is neither."""
+    """The addresses and networks of proxies; `unix` stands for callers through a Unix socket.
+
+    Raises ValueError for a text that is none of these.
+    """
 
     def __init__(self, listed: Iterable[str] = ()) -> None:
-        self._networks = tuple(_network(text) for text in listed)
+        texts = tuple(listed)
+        self._has_unix = UNIX in texts
+        self._networks = tuple(_network(text) for text in texts if text != UNIX)
 
     def __contains__(self, address: str) -> bool:
+        if address == UNIX:
+            return self._has_unix
         known = _read_address(address)
         return known is not None and any(known in network for network in self._networks)
 
@@ -79,20 +88,20 @@ class Forwarded:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
             root_path = self._root_path
-            peer = scope.get("client")
-            if peer and peer[0] in self._proxies:
+            peer = (scope.get("client") or (UNIX, 0))[0]
+            if peer in self._proxies:
                 scope, root_path = self._forwarded(scope, peer)
             if root_path:
                 scope = _below(scope, root_path)
         await self._app(scope, receive, send)
 
-    def _forwarded(self, scope: Scope, peer: tuple[str, int]) -> tuple[Scope, str]:
+    def _forwarded(self, scope: Scope, peer: str) -> tuple[Scope, str]:
         """The request as the first trusted proxy got it, and its root path."""
         values = _values(scope["headers"])
-        client, proxies = self._proxies.client_of(peer[0], values[b"x-forwarded-for"])
+        client, proxies = self._proxies.client_of(peer, values[b"x-forwarded-for"])
         scheme = _SCHEMES.get(_said(values[b"x-forwarded-proto"], proxies).lower())
         host = _said(values[b"x-forwarded-host"], proxies)
-        changed: dict[str, Any] = {"client": peer if client == peer[0] else (client, 0)}
+        changed: dict[str, Any] = {} if client == peer else {"client": (client, 0)}
         if scheme:
             is_socket = scope["type"] == "websocket"
             changed["scheme"] = scheme.replace("http", "ws") if is_socket else scheme
@@ -112,7 +121,7 @@ def _network(text: str) -> IPv4Network | IPv6Network:
     try:
         return ip_network(text.strip())
     except ValueError:
-        expected = "Expected an address like 10.0.0.7 or a network like 10.0.0.0/8 or fd00::/8"
+        expected = "Expected an address like 10.0.0.7, a network like 10.0.0.0/8 or fd00::/8, or unix"
         raise ValueError(f"{expected}, but got {text[:100]!r}") from None
 
 

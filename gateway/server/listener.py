@@ -4,10 +4,13 @@ import errno
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from uplift.domain.errors import InvalidInput
 
 ALL_IPV6, ALL_IPV4 = "::", "0.0.0.0"  # noqa: S104  an operator asks for it
+UNIX = "unix:"
+"""How the host of a Unix socket begins; its path follows."""
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 """The machine has no such address, or none of its family: in many containers, those of IPv6."""
 
@@ -19,13 +22,17 @@ _ATTEMPTS = 10
 def listening(host: str, port: int, *, setting_prefix: str = "") -> Iterator[Sequence[socket.socket]]:
     """Sockets that listen at each address of this host, at one port; port 0 picks a free one.
 
-    `::` and an empty host mean all addresses of both families. Of several addresses, those that this machine
-    does not have are left out. Raises InvalidInput when it can listen at none, or when a port is in use. It
-    names the settings `host` and `port` with this prefix.
+    `::` and an empty host mean all addresses of both families; `unix:` and a path mean a Unix socket, without
+    a port. Of several addresses, those that this machine does not have are left out. Raises InvalidInput when
+    it can listen at none, or when a port is in use. It names the settings `host` and `port` with this prefix.
     """
     with ExitStack() as stack:
         try:
-            listeners = stack.enter_context(_listeners(_addresses(host, port), port))
+            listeners = stack.enter_context(
+                _unix_listener(Path(host.removeprefix(UNIX)))
+                if host.startswith(UNIX)
+                else _listeners(_addresses(host, port), port)
+            )
         except (OSError, ValueError) as error:  # ValueError for a text that cannot be a host name
             why = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
             raise InvalidInput(
@@ -36,9 +43,37 @@ def listening(host: str, port: int, *, setting_prefix: str = "") -> Iterator[Seq
 
 
 def url_of(listener: socket.socket) -> str:
-    """The base URL of a server that listens on this socket."""
+    """The base URL of a server that listens on this socket; `unix:` and the path of a Unix socket."""
+    if listener.family == socket.AF_UNIX:
+        return f"{UNIX}{listener.getsockname()}"
     host, port = listener.getsockname()[:2]
     return f"http://{_authority(host, port)}"
+
+
+@contextmanager
+def _unix_listener(path: Path) -> Iterator[Sequence[socket.socket]]:
+    _remove_abandoned(path)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        try:
+            path.chmod(0o666)  # the folder decides who may connect
+            listener.listen()
+            yield (listener,)
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove the socket of a program that was killed. Raises OSError if a program listens on it."""
+    if not path.is_socket():
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+        else:
+            raise OSError(errno.EADDRINUSE, "Address already in use")
 
 
 def _addresses(host: str, port: int) -> Sequence[str]:
@@ -85,4 +120,6 @@ def _listen(addresses: Sequence[str], port: int, stack: ExitStack) -> Sequence[s
 
 
 def _authority(host: str, port: int) -> str:
+    if host.startswith(UNIX):
+        return host
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

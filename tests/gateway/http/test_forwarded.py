@@ -73,10 +73,14 @@ async def test_believes_nobody_else(peer: str) -> None:
     assert facts(await seen(*LIES.items(), peer=peer or "x")) == (peer or "x", "http", ["gateway:8000"], "")
 
 
-async def test_believes_nobody_without_an_address() -> None:
+async def test_believes_a_caller_through_a_unix_socket_only_if_unix_is_named() -> None:
     scope = await seen(*LIES.items(), peer=None)
-    assert scope["client"] is None
-    assert scope["scheme"] == "http"
+    assert (scope["client"], scope["scheme"]) == (None, "http")
+    named = TrustedProxies(["unix", "10.0.0.0/8"])
+    assert named.client_of("unix", ["198.51.100.9"]) == ("198.51.100.9", 1)
+    assert named.client_of("unix", ["198.51.100.9", "10.0.0.1"]) == ("198.51.100.9", 2)
+    assert named.client_of("unix", ["unix"]) == ("unix", 1)
+    assert "unix" not in PROXIES
 
 
 @pytest.mark.parametrize(
@@ -233,7 +237,9 @@ def test_a_proxy_is_named_by_its_address(listed: str) -> None:
     assert said.startswith(
         "Expected the setting trusted_proxies (UPLIFT_TRUSTED_PROXIES) to be valid, but got "
     )
-    assert "Expected an address like 10.0.0.7 or a network like 10.0.0.0/8 or fd00::/8, but got" in said
+    assert (
+        "Expected an address like 10.0.0.7, a network like 10.0.0.0/8 or fd00::/8, or unix, but got" in said
+    )
 
 
 def test_a_root_path_that_cannot_be_is_said_in_a_sentence() -> None:

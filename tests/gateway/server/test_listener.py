@@ -1,6 +1,9 @@
 """A server listens at every address of its host, in both families."""
 
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx2
@@ -8,7 +11,7 @@ import pytest
 
 from tests.gateway.gateway_world import a_key, started
 from uplift.domain.errors import InvalidInput
-from uplift.gateway.server.listener import listening
+from uplift.gateway.server.listener import listening, url_of
 
 
 def has_ipv6() -> bool:
@@ -118,3 +121,54 @@ def test_the_server_and_its_metrics_answer_in_both_families(folder: Path, file: 
         assert program.stop() == 0
         assert '"client": "127.0.0.1"' in program.errors
         assert '"client": "::1"' in program.errors
+
+
+def test_listens_at_a_unix_socket_and_removes_it(folder: Path) -> None:
+    path = folder / "uplift.sock"
+    with listening(f"unix:{path}", 8000) as [listener]:
+        assert url_of(listener) == f"unix:{path}"
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+        with pytest.raises(InvalidInput) as refused, listening(f"unix:{path}", 8000):
+            pass
+        assert refused.value.message == f"Expected to listen at unix:{path}, but: Address already in use."
+    assert not path.exists()
+
+
+def test_takes_the_place_of_a_program_that_was_killed_and_of_nothing_else(folder: Path) -> None:
+    path = folder / "uplift.sock"
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(str(path))
+    with listening(f"unix:{path}", 0):
+        pass
+    path.write_text("a file")
+    with pytest.raises(InvalidInput, match="but: Address already in use"), listening(f"unix:{path}", 0):
+        pass
+    assert path.read_text() == "a file"
+
+
+@pytest.mark.parametrize("path", ["", "no/such/folder/uplift.sock", "a" * 200])
+def test_refuses_a_path_at_which_no_socket_can_be(folder: Path, path: str) -> None:
+    with (
+        pytest.raises(InvalidInput, match=f"^Expected to listen at unix:{path}, but: "),
+        listening(f"unix:{path}", 0),
+    ):
+        pass
+    assert list(folder.iterdir()) == []
+
+
+def test_a_proxy_at_a_unix_socket_is_believed_if_it_is_named(folder: Path, file: Path) -> None:
+    host = f"unix:{folder}/uplift.sock"
+    environment = {"UPLIFT_HOST": host, "UPLIFT_TRUSTED_PROXIES": '["unix"]', "UPLIFT_LOG_FORMAT": "json"}
+    with started("serve", folder=folder, **environment) as program:
+        program.wait_for(f"Uplift serves ({host}) ")
+        transport = httpx2.HTTPTransport(uds=f"{folder}/uplift.sock")
+        with httpx2.Client(transport=transport, base_url="http://uplift.example") as client:
+            said = {"x-forwarded-for": "198.51.100.9", "x-forwarded-prefix": "/tools"}
+            document = client.get("/openapi.json", headers=said).json()
+        assert document["servers"] == [{"url": "/tools"}]
+        check = [sys.executable, "-m", "uplift.gateway.health_check"]
+        assert subprocess.run(check, env={**os.environ, **environment}).returncode == 0
+        assert program.stop() == 0
+        assert '"client": "198.51.100.9"' in program.errors
+        assert subprocess.run(check, env={**os.environ, **environment}, capture_output=True).returncode == 1
