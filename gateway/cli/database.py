@@ -1,10 +1,15 @@
 """The commands `db upgrade`, `db current` and `db check`."""
 
+from collections.abc import Sequence
+from typing import Annotated
+
 import typer
 
 from uplift.gateway.cli.options import DatabaseUrl
-from uplift.gateway.cli.output import report, show
+from uplift.gateway.cli.output import ExitCode, report, show
 from uplift.gateway.cli.runner import fail, opened_database, run, settings_with
+from uplift.gateway.cli.tables import differences_table
+from uplift.storage.count_check import CountDifference, find_count_differences, repair_counts
 from uplift.storage.schema import NEWEST, bring_up_to_date, find_revision
 
 app = typer.Typer(
@@ -40,13 +45,50 @@ def current(database_url: DatabaseUrl = None) -> None:
 
 
 @app.command("check")
-def check(database_url: DatabaseUrl = None) -> None:
+def check(
+    counts: Annotated[
+        bool,
+        typer.Option(
+            "--counts",
+            help="Also compare the kept count of each cohort with its instances, and list wrong ones.",
+        ),
+    ] = False,
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Correct wrong counts. No instance can be written in the meantime."),
+    ] = False,
+    database_url: DatabaseUrl = None,
+) -> None:
     """Exit with code 0 if the schema has the newest revision, else with code 1 and the reason."""
+    if repair and not counts:
+        fail("Expected --repair only together with --counts.", code=ExitCode.WRONG_USAGE)
     revision = run(_revision(database_url))
     if revision != NEWEST:
         state = "the database is empty" if revision is None else f"it is at {revision}. Make a backup"
         fail(f"Expected the schema to be at revision {NEWEST}, but {state}. Run 'uplift db upgrade'.")
     report(f"The schema is at the newest revision, {NEWEST}.")
+    if counts:
+        _report_counts(run(_differences(database_url, repair=repair)), are_repaired=repair)
+
+
+def _report_counts(differences: Sequence[CountDifference], *, are_repaired: bool) -> None:
+    if not differences:
+        report("The kept counts of all cohorts are right.")
+        return
+    report(differences_table(differences))
+    cohorts = f"{len(differences):,} {'cohort' if len(differences) == 1 else 'cohorts'}"
+    if are_repaired:
+        report(f"Corrected the kept counts of {cohorts}.")
+        return
+    fail(
+        f"Expected kept counts to be the numbers of instances, but those of {cohorts} are not. "
+        "Run 'uplift db check --counts --repair'."
+    )
+
+
+async def _differences(database_url: str | None, *, repair: bool) -> tuple[CountDifference, ...]:
+    async with opened_database(settings_with(database_url=database_url)) as database:
+        return await (repair_counts(database) if repair else find_count_differences(database))
 
 
 async def _revision(database_url: str | None) -> str | None:

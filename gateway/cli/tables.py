@@ -11,6 +11,7 @@ from rich.text import Text
 
 from uplift.domain.model.decision import ReasonCode
 from uplift.gateway.operations.summaries import CohortSummary, PlanSummary, UpgradeSummary
+from uplift.storage.count_check import CountDifference
 
 
 def plan_table(plan: PlanSummary, *, rows: int) -> RenderableType:
@@ -64,6 +65,23 @@ def upgrades_table(upgrades: Sequence[UpgradeSummary]) -> RenderableType:
             f"{upgrade.upgraded:,}",
             f"{upgrade.skipped:,}",
             f"{upgrade.expected:,}",
+        )
+    return table
+
+
+def differences_table(differences: Sequence[CountDifference]) -> RenderableType:
+    """Cohorts whose kept counts are wrong, one row each."""
+    table = Table("process", Column("version", justify="right"), "status", "position")
+    for column in ("kept", "counted"):
+        table.add_column(column, justify="right")
+    for difference in differences:
+        table.add_row(
+            Text(difference.process),
+            str(difference.version),
+            difference.status,
+            Text(difference.position),
+            f"{difference.kept:,}",
+            f"{difference.counted:,}",
         )
     return table
 

@@ -63,17 +63,16 @@ def _members(instances: int, excluded: int, condition: ColumnElement[bool]) -> S
 
 
 LISTED_COHORTS = _counted(_members(1, 0, IS_LISTED_OF_PROCESS).subquery("members"))
-ACTIVE_COHORTS = _counted(
-    union_all(
-        select(
-            cohort_count.c.version,
-            cohort_count.c.status,
-            cohort_count.c.position_id,
-            cohort_count.c.instances,
-            literal(0, Integer).label("excluded"),
-        ).where(IS_KEPT_ACTIVE),
-        _members(-1, 1, IS_LISTED_OF_PROCESS & IS_ACTIVE),
-    ).subquery("members")
+KEPT_ACTIVE = select(
+    cohort_count.c.version,
+    cohort_count.c.status,
+    cohort_count.c.position_id,
+    cohort_count.c.instances,
+    literal(0, Integer).label("excluded"),
+).where(IS_KEPT_ACTIVE)
+ACTIVE_COHORTS = _counted(KEPT_ACTIVE.subquery("members"))
+REMAINING_COHORTS = _counted(
+    union_all(KEPT_ACTIVE, _members(-1, 1, IS_LISTED_OF_PROCESS & IS_ACTIVE)).subquery("members")
 )
 """The kept counts without the excluded instances. One statement reads both, so they are of one moment."""
 COUNT_ACTIVE = select(func.coalesce(func.sum(cohort_count.c.instances), 0)).where(IS_KEPT_ACTIVE)
@@ -89,8 +88,13 @@ async def selected_cohorts(
     connection: Connection, surrogate_keys: SurrogateKeys, process_id: int, selection: Selection
 ) -> SelectedCohorts:
     """The instances of a selection, counted by cohort."""
-    counted = LISTED_COHORTS if selection.kind is SelectionKind.BY_IDS else ACTIVE_COHORTS
-    bound = {"process_id": process_id, **bind_ids(selection.named_ids)}
+    bound: dict[str, Any] = {"process_id": process_id}
+    if selection.kind is SelectionKind.BY_IDS:
+        counted, bound = LISTED_COHORTS, bound | bind_ids(selection.named_ids)
+    elif selection.named_ids:
+        counted, bound = REMAINING_COHORTS, bound | bind_ids(selection.named_ids)
+    else:
+        counted = ACTIVE_COHORTS
     rows = (await connection.execute(counted, bound)).all()
     selected = [row for row in rows if row.instances]
     cohorts = zip(selected, await cohorts_of(surrogate_keys, selected), strict=True)

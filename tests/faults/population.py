@@ -40,6 +40,15 @@ SELECT process_id, version, status, position_id, 0, count(*) FROM instance
 GROUP BY process_id, version, status, position_id;
 """
 """Counts the cohorts anew, after instances were added by plain SQL. The same in both databases."""
+WRONG_COUNTS = """
+SELECT count(*) FROM (
+    SELECT sum(kept) - sum(counted) AS difference FROM (
+        SELECT process_id, version, status, position_id, instances AS kept, 0 AS counted FROM cohort_count
+        UNION ALL SELECT process_id, version, status, position_id, 0, 1 FROM instance
+    ) AS members GROUP BY process_id, version, status, position_id
+) AS compared WHERE difference <> 0
+"""
+"""The number of cohorts whose kept count is wrong. The same in both databases."""
 PENDING, RUNNING, COMPLETED = 1, 2, 3
 """Statuses as the file has them."""
 UPGRADE_COMPLETED = 4
@@ -148,6 +157,7 @@ def must_tell_the_truth(file: Path, upgrade: UUID, untouched: Path) -> Progress:
         ids = "SELECT (SELECT count(*) FROM first.instance), (SELECT count(*) FROM main.instance)"
         before, now = connection.execute(ids).fetchone()
         assert now == before
+        assert connection.execute(WRONG_COUNTS).fetchall() == [(0,)]
         recorded = """
             SELECT outcome.instance_id IS NOT NULL AS has_outcome,
                    decision.to_version IS NOT NULL AS is_moved,

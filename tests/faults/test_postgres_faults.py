@@ -23,6 +23,7 @@ from tests.faults.population import (
     PROCESS,
     TARGET,
     UPGRADE_COMPLETED,
+    WRONG_COUNTS,
     an_instance,
 )
 from tests.faults.programs import Program, served, started, until
@@ -137,6 +138,7 @@ class World(NamedTuple):
         The partitions cover exactly the active instances without an outcome.
         """
         assert self.ask(LIES_SO_FAR)[0] == 0
+        assert self.ask(WRONG_COUNTS)[0] == 0
         assert self.ask(COUNTS_SO_FAR, upgrade)[0] is True
 
     def upgrade_all(self) -> UUID:
@@ -176,6 +178,7 @@ class World(NamedTuple):
         """Check that the upgrade is completed, and each instance was moved at most once."""
         until(lambda: self.progress(upgrade)["state"] == UPGRADE_COMPLETED, "the upgrade is completed")
         assert self.ask(LIES)[0] == 0
+        assert self.ask(WRONG_COUNTS)[0] == 0
         assert self.ask(COUNTS, upgrade)[0] is True
         assert self.ask("SELECT count(*) FROM upgrade")[0] == 1
 

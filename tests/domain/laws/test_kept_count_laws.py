@@ -189,7 +189,7 @@ async def require_right_plans(store: Store) -> None:
 
 
 @pytest.mark.parametrize("kind", STORES)
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(world=worlds(mapped=False) | worlds(), steps=STEPS, limit=st.sampled_from([0, 3, 256]))
 async def test_kept_counts_are_the_counts_of_instances_after_every_step(
     stores: Stores,

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from sqlalchemy.engine import URL
 
-from tests.gateway.gateway_world import UPLIFT, error_of, output_of, started
+from tests.gateway.gateway_world import UPLIFT, error_of, output_of, started, uplift
 from tests.support.first_revision import (
     FIRST,
     KEY,
@@ -173,3 +173,51 @@ async def test_programs_that_start_on_an_empty_database_together_do_not_fail(
         f"Created the tables in the empty database, at the newest revision, {NEWEST}.\n",
         f"The schema is already at the newest revision, {NEWEST}.\n",
     ]
+
+
+SPOIL = (
+    "UPDATE cohort_count SET instances = instances + 5 WHERE version = 1",
+    "DELETE FROM cohort_count WHERE version = 2",
+    "INSERT INTO cohort_count VALUES (1, 7, 9, 404, 0, 3)",
+    "INSERT INTO cohort_count VALUES (8, 1, 1, 1, 0, 1)",
+)
+"""What no program of ours does: too many, too few, and counts of what is not there."""
+TABLE = """
+┏━━━━━━━━━━━━┳━━━━━━━━━┳━━━━━━━━━┳━━━━━━━━━━┳━━━━━━┳━━━━━━━━━┓
+┃ process    ┃ version ┃ status  ┃ position ┃ kept ┃ counted ┃
+┡━━━━━━━━━━━━╇━━━━━━━━━╇━━━━━━━━━╇━━━━━━━━━━╇━━━━━━╇━━━━━━━━━┩
+│ crm/orders │       1 │ PENDING │ approve  │    6 │       1 │
+│ crm/orders │       2 │ PENDING │ approve  │    0 │       2 │
+│ crm/orders │       7 │ #9      │ #404     │    3 │       0 │
+│ #8         │       1 │ PENDING │ approve  │    1 │       0 │
+└────────────┴─────────┴─────────┴──────────┴──────┴─────────┘
+"""
+CHECK_COUNTS = ("db", "check", "--counts")
+
+
+async def test_wrong_counts_are_listed_and_repaired(place: Path | URL) -> None:
+    await make_first_revision(place)
+    await done(place, "db", "upgrade")
+    newest = f"The schema is at the newest revision, {NEWEST}.\n"
+    right = newest + "The kept counts of all cohorts are right.\n"
+    # The migration has counted the instances that existed.
+    assert await done(place, *CHECK_COUNTS) == right
+    for statement in SPOIL:
+        await execute(place, statement)
+    found = await to_thread(uplift, *CHECK_COUNTS, **setting(place))
+    assert found.exit_code == 1
+    assert found.stdout == newest + TABLE.lstrip()
+    assert found.stderr == (
+        "Expected kept counts to be the numbers of instances, but those of 4 cohorts are not. "
+        "Run 'uplift db check --counts --repair'.\n"
+    )
+    assert await done(place, *CHECK_COUNTS, "--repair") == (
+        newest + TABLE.lstrip() + "Corrected the kept counts of 4 cohorts.\n"
+    )
+    assert await done(place, *CHECK_COUNTS) == right
+    assert await done(place, *CHECK_COUNTS, "--repair") == right
+
+
+def test_counts_are_not_repaired_unless_they_are_checked() -> None:
+    refused = uplift("db", "check", "--repair")
+    assert (refused.exit_code, refused.stderr) == (2, "Expected --repair only together with --counts.\n")
