@@ -82,7 +82,7 @@ def must_keep_its_trigger(pair: Pair, _: Pairs) -> Finding | None:
     # A changed kind has a finding of its own, from must_keep_its_kind.
     if pair.source.kind is not pair.target.kind or pair.source.trigger_kind is pair.target.trigger_kind:
         return None
-    # A receive task without a message may get one: see event_definition_changed in `warnings`.
+    # A receive task without a message may get one: see message_added in `warnings`.
     is_receiving = pair.source.kind is ElementKind.RECEIVE_TASK and pair.source.trigger is not None
     if pair.source.kind not in _CATCHING and not is_receiving:
         return None
