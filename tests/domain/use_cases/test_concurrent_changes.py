@@ -251,7 +251,8 @@ async def test_pruning_marks_so_many_upgrades_in_one_step(
     counting = CountingTransactions(store)
     assert await prune_outcomes(counting, before=EVENING, clock=a_clock(EVENING)) == 0
     assert counting.calls["upgrades.lock_prunable"] == 3
-    assert counting.in_background == [True] * 3
+    # One more, for the positions that nobody has any more.
+    assert counting.in_background == [True] * 4
 
 
 class StoppedOnce(Around):
