@@ -101,6 +101,8 @@ class PostgresBackend:
             # All callers share one attempt: one after the other, they would wait for a server that is off.
             if self._making is None or self._making.done():
                 self._making = asyncio.create_task(make_engines(self._options))
+                # If all callers were cancelled, asyncio would log its error as one that nobody has seen.
+                self._making.add_done_callback(_retrieve)
             self._engines = await shield(self._making)
         return self._engines
 
@@ -108,6 +110,11 @@ class PostgresBackend:
         """Drop all idle connections: after a failover the URL may lead to another server."""
         if self._engines is not None:
             await self._engines.dispose()
+
+
+def _retrieve(making: Task[Engines]) -> None:
+    if not making.cancelled():
+        making.exception()
 
 
 def _pool_use(engine: AsyncEngine) -> PoolUse:

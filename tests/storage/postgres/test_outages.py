@@ -1,6 +1,7 @@
 """Outages of PostgreSQL are no defects of Uplift, and end by themselves."""
 
-from asyncio import gather
+import gc
+from asyncio import Event, create_task, gather, get_running_loop, sleep
 from collections.abc import AsyncIterator
 
 import pytest
@@ -152,3 +153,30 @@ async def test_calls_share_one_attempt_to_reach_a_server_that_is_off(monkeypatch
     results = await gather(*(database.ping() for _ in range(20)), return_exceptions=True)
     assert [type(result) for result in results] == [StoreUnavailable] * 20
     assert len(attempts) == 1
+
+
+async def test_an_attempt_whose_callers_have_gone_logs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    released, ended = Event(), Event()
+
+    async def fail_later(_: ConnectOptions) -> Engines:
+        await released.wait()
+        ended.set()
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(backend, "make_engines", fail_later)
+    unseen: list[object] = []
+    get_running_loop().set_exception_handler(lambda _, context: unseen.append(context))
+    try:
+        database = Database.at(URL.create("postgresql", host="127.0.0.1", port=1, database="x"))
+        caller = create_task(database.ping())
+        await sleep(0)
+        caller.cancel()
+        await gather(caller, return_exceptions=True)
+        released.set()
+        await ended.wait()
+        del caller, database
+        await sleep(0)
+        gc.collect()
+    finally:
+        get_running_loop().set_exception_handler(None)
+    assert unseen == []
