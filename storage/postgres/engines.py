@@ -67,20 +67,22 @@ async def make_engines(options: ConnectOptions) -> Engines:
     """The pools, after a look at what answers. Raises InvalidInput for a pooler that splits transactions."""
     version, is_pooled = await _look(options)
     settings = {name: value for name, value in SETTINGS.items() if name not in options.set_by_options}
+    # A server before version 17 would refuse a session with this one.
+    of_writers = dict(settings)
+    if version >= TRANSACTION_TIMEOUT_SINCE and "transaction_timeout" not in options.set_by_options:
+        of_writers["transaction_timeout"] = TRANSACTION_TIMEOUT
     session = _session(options)
     if is_pooled:
-        if version >= TRANSACTION_TIMEOUT_SINCE:
-            settings["transaction_timeout"] = TRANSACTION_TIMEOUT
+        set_all = ", ".join(_set_local(name, value) for name, value in of_writers.items())
         return Engines(
             readers=_engine(options, "AUTOCOMMIT", session, UNNAMED),
             writers=_engine(options, "READ COMMITTED", session, UNNAMED),
-            begin=f"SELECT {', '.join(_set_local(name, value) for name, value in settings.items())}",
+            begin=f"SELECT {set_all}" if set_all else None,
         )
-    writers = _engine(options, "READ COMMITTED", session | settings, {})
-    if version >= TRANSACTION_TIMEOUT_SINCE:
-        event.listen(writers.sync_engine, "connect", _set_transaction_timeout)
     return Engines(
-        readers=_engine(options, "AUTOCOMMIT", session | settings, {}), writers=writers, begin=None
+        readers=_engine(options, "AUTOCOMMIT", session | settings, {}),
+        writers=_engine(options, "READ COMMITTED", session | of_writers, {}),
+        begin=None,
     )
 
 
@@ -135,11 +137,6 @@ def _engine(
     )
     event.listen(engine.sync_engine, "checkout", _require_open)
     return engine
-
-
-def _set_transaction_timeout(connection: Any, _: Any) -> None:
-    limit = f"SET transaction_timeout = '{TRANSACTION_TIMEOUT}'"
-    connection.run_async(lambda driver_connection: driver_connection.execute(limit))
 
 
 def _require_open(connection: Any, _: Any, __: Any) -> None:
