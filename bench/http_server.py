@@ -5,10 +5,12 @@ connections of another process ask again and again. Rounds alternate, the best o
 `python -m bench.http_server` from the top of the checkout.
 """
 
+import os
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import uvloop
 
@@ -48,23 +50,36 @@ def start(server: str) -> tuple[subprocess.Popen[bytes], int]:
     raise SystemExit(f"{server} did not start")
 
 
-def measure(server: str) -> float:
+def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(server: str) -> tuple[float, float]:
+    """Requests per second of time, and of the server's CPU time."""
     process, port = start(server)
     try:
         uvloop.run(load(port, 0.5))
-        return uvloop.run(load(port, SECONDS))
+        before = cpu_seconds(process)
+        rate = uvloop.run(load(port, SECONDS))
+        return rate, rate * SECONDS / (cpu_seconds(process) - before)
     finally:
         process.terminate()
         process.wait()
 
 
 def main() -> None:
-    rates = dict.fromkeys(SERVERS, 0.0)
+    best = dict.fromkeys(SERVERS, (0.0, 0.0))
     for _ in range(ROUNDS):
         for server in SERVERS:
-            rates[server] = max(rates[server], measure(server))
-    for server, rate in rates.items():
-        print(f"{server:>10}: {rate:8.0f} requests/s, ratio {rate / rates['httptools']:.2f}")
+            rate, cpu_rate = measure(server)
+            best[server] = max(best[server][0], rate), max(best[server][1], cpu_rate)
+    peer, cpu_peer = best["httptools"]
+    for server, (rate, cpu_rate) in best.items():
+        print(
+            f"{server:>10}: {rate:6.0f} requests/s, ratio {rate / peer:.2f}; "
+            f"{cpu_rate:6.0f} a second of CPU time, ratio {cpu_rate / cpu_peer:.2f}"
+        )
 
 
 if __name__ == "__main__":
