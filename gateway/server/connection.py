@@ -54,6 +54,7 @@ class Connection(asyncio.BufferedProtocol):
         self.server: Address = None
         self.gone = False
         """Nobody reads or writes here any longer."""
+        self._has_written_all = False
         self._first_handler = first_handler
         self._handler: Handler | None = None
         self._transport: asyncio.Transport
@@ -95,7 +96,7 @@ class Connection(asyncio.BufferedProtocol):
         """A client that closes its side is gone: returning None makes the transport close the other side."""
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio names it
-        self.gone = True
+        self.gone = self._has_written_all = True
         self.connections.remove(self)
         self.server_state.connections.discard(self)
         self._paused_at = None
@@ -135,17 +136,17 @@ class Connection(asyncio.BufferedProtocol):
         """
         self._waited, self._streams = 0.0, streams
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Write without waiting."""
-        if not self.gone:
+        if not self._has_written_all:
             self._transport.write(data)
 
     async def write_slowly(self, data: bytes) -> None:
         """Write in pieces, each once the client has read most of what was written before."""
         rest = memoryview(data)
-        while rest and not self.gone:
+        while rest and not self._has_written_all:
             await self.writable()
-            self._transport.write(rest[:WRITE_BUFFER_BYTES])
+            self.write(rest[:WRITE_BUFFER_BYTES])
             rest = rest[WRITE_BUFFER_BYTES:]
 
     async def writable(self) -> None:
@@ -176,6 +177,7 @@ class Connection(asyncio.BufferedProtocol):
             self._handler.lost()
         self._handler = None
         self.resume_reading()
+        self._has_written_all = True
         self._transport.write_eof()
 
     def close_within(self, seconds: float) -> None:

@@ -9,6 +9,7 @@ from collections import deque
 from typing import Any
 
 from starlette.types import Message
+from starlette.websockets import WebSocketDisconnect
 from structlog import get_logger
 from websockets.exceptions import InvalidState
 from websockets.frames import CloseCode, Frame, Opcode
@@ -210,6 +211,8 @@ class WebSocketHandler:
         app: Any = self._connection.config.loaded_app
         try:
             await app(self._handshake.scope, self.receive, self.send)
+        except (ClientGoneError, WebSocketDisconnect):
+            return  # a client may leave at any time
         except BaseException as error:  # a cancellation too: the client must not wait for ever
             get_logger().error("the application failed", exc_info=error)
         if self._end is not None:

@@ -76,7 +76,7 @@ class Sockets:
             message = "Expected a page of an allowed origin."
             await _deny(socket, RequestError(403, HttpCode.FORBIDDEN_ORIGIN, message))
             return
-        with ExitStack() as slots:
+        with ExitStack() as slots, suppress(WebSocketDisconnect):  # a client may leave at any time
             try:
                 slots.enter_context(self._streams.waiting(socket.client.host if socket.client else ""))
             except RequestError as refused:
