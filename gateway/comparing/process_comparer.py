@@ -35,6 +35,8 @@ from uplift.gateway.comparing.child import (
 AnswerType = TypeVar("AnswerType")
 _Versions = tuple[ModelKey, ModelKey]
 
+_FEW_INSTRUCTIONS = 500
+"""As many instructions take some ten milliseconds, however small the documents are."""
 _LARGE_ANSWER = 256 * 1024
 """Answers of at least this many bytes are decoded in a thread; decoding a small one takes a millisecond."""
 
@@ -78,7 +80,8 @@ class ProcessComparer:
         self._end_of_idling: asyncio.TimerHandle | None = None
 
     async def close(self) -> None:
-        """End the process."""
+        """End the process, and the job that it works on."""
+        self._kill()
         async with self._turn:
             self._stop_idling()
             self._kill()
@@ -101,7 +104,8 @@ class ProcessComparer:
         instructions: Instructions,
         positions: Collection[Position],
     ) -> Migration | None:
-        if self._is_small(source.document, target.document):
+        is_small = self._is_small(source.document, target.document)
+        if is_small and len(instructions) <= _FEW_INSTRUCTIONS:
             return self._inline.migration_at_hand(source, target, instructions, positions)
         return None if instructions else self._cached(_key(source, target), positions)
 

@@ -85,6 +85,24 @@ async def test_small_documents_start_no_process() -> None:
         assert process_of(comparer) is None
 
 
+async def test_many_instructions_are_not_followed_in_the_event_loop() -> None:
+    many = tuple((ElementId(f"e{number}"), ElementId("t9")) for number in range(501))
+    async with comparer_with(ProcessLimits()) as comparer:
+        assert comparer.migration_at_hand(OLD, NEW, many[:500], []) is not None
+        assert comparer.migration_at_hand(OLD, NEW, many, []) is None
+        assert len((await comparer.migrate(OLD, NEW, many, [])).broken) == 501
+        assert process_of(comparer) is not None
+
+
+async def test_closing_ends_a_job_at_once() -> None:
+    async with comparer_with() as comparer:
+        large = asyncio.create_task(choose(comparer, LARGE))
+        await until(lambda: process_of(comparer) is not None)
+        await comparer.close()
+        with pytest.raises(InvalidModel):
+            await large
+
+
 async def test_a_result_without_instructions_is_at_hand_afterwards() -> None:
     async with comparer_with() as comparer:
         assert comparer.migration_at_hand(OLD, NEW, (), [GONE]) is None
