@@ -1,7 +1,8 @@
 """The inputs of mutations and plans, and the domain values that they stand for."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import strawberry
@@ -117,6 +118,15 @@ class VersionMappingInput:
             from_version=domain.VersionNumber(self.from_version),
             instructions=tuple(instruction.instruction() for instruction in self.instructions),
         )
+
+
+def _mapping_from_coerced(_: type, values: Mapping[str, Any], __: object) -> VersionMappingInput:
+    """Construct a mapping from coerced values, for the same reason as `_taken_as_coerced`."""
+    instructions = [MappingInstructionInput(**instruction) for instruction in values["instructions"]]
+    return VersionMappingInput(from_version=values["fromVersion"], instructions=instructions)
+
+
+get_object_definition(VersionMappingInput, strict=True).from_input = _mapping_from_coerced
 
 
 @strawberry.input(description="The upgrade to plan.")
