@@ -29,12 +29,12 @@ def mutated(chance: random.Random, requests: list[bytes]) -> bytes:
     """Some requests after another, with a few bytes changed."""
     data = bytearray(b"".join(chance.choices(requests, k=chance.choice([1, 1, 2, 3, 12]))))
     for _ in range(chance.choice([0, 1, 1, 2, 5])):
-        at = chance.randrange(len(data))
+        at = chance.randrange(len(data) + 1)
         match chance.randrange(3):
             case 0:
                 data[at:at] = chance.choice(PIECES)
             case 1:
-                data[at] = chance.randrange(256)
+                data[at : at + 1] = chance.randbytes(1)
             case _:
                 del data[at : at + chance.randrange(1, 20)]
     return bytes(data)
