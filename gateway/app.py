@@ -28,6 +28,7 @@ from uplift.graphql_api.engine.streams import Streams
 from uplift.graphql_api.ide import GraphiQLPage
 from uplift.graphql_api.loaders import Loaders
 from uplift.graphql_api.schema import build_schema
+from uplift.graphql_api.server_info import ServerInfo
 from uplift.rest_compat.routes import rest_routes
 from uplift.storage.repositories.api_keys import SqlKeys
 from uplift.storage.store import SqlStore
@@ -64,6 +65,9 @@ def build_app(
     rate_limit = RateLimit(settings.rate_limit) if settings.rate_limit else None
     authenticate = Authenticator(keys, uses, rate_limit)
     limits = settings.graphql_limits()
+    server = ServerInfo(
+        model_limits=settings.document_limits(), rate_limit=rate_limit.rate if rate_limit else None
+    )
     origins = Origins(settings.allowed_origins)
     comparer = settings.process_comparer()
     worker = settings.build_worker(worker_name(), on_chunk=metrics.chunk_done, comparer=comparer)
@@ -79,6 +83,7 @@ def build_app(
             loaders=Loaders(visible),
             stopping=stopping,
             limits=limits,
+            server=server,
         )
 
     async def owner_of(headers: Mapping[str, str]) -> ApiKey:

@@ -10,11 +10,13 @@ from uplift.domain.model.access import Caller
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.worker import Worker
 from uplift.graphql_api.engine.limits import Limits
+from uplift.graphql_api.server_info import ServerInfo
 
 if TYPE_CHECKING:  # loaders return the types of the schema, which import this module
     from uplift.graphql_api.loaders import Loaders
 
 DEFAULT_LIMITS = Limits()
+DEFAULT_SERVER = ServerInfo()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +25,7 @@ class Context:
 
     `worker` runs upgrades that fit into one chunk inside the request. A mutation waits at most `wait_seconds`
     for other workers to finish a larger upgrade, and stops waiting when `stopping` is set. `limits` bound
-    what the operation may request.
+    what the operation may request. `server` is what the server says of itself.
     """
 
     store: Store
@@ -33,6 +35,7 @@ class Context:
     loaders: "Loaders"
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     limits: Limits = DEFAULT_LIMITS
+    server: ServerInfo = DEFAULT_SERVER
 
 
 Info = strawberry.Info[Context, None]

@@ -28,6 +28,8 @@ class Role(StrEnum):
 class Caller:
     """The sender of a request: the name of the API key, which the audit records, its role and its scope.
 
+    `expires_at` is when the key stops being valid, in UTC; None if it does not expire.
+
     `namespaces` is the scope: the namespaces whose processes the caller may see; None means all. Pass the
     store through `uplift.domain.scope.visible_to`, which applies the scope to everything in it.
     """
@@ -35,6 +37,7 @@ class Caller:
     name: str
     role: Role
     namespaces: Namespaces | None = None
+    expires_at: datetime | None = None
 
     def may_see(self, process_key: ProcessKey) -> bool:
         """Whether the scope of the caller includes this process."""
@@ -62,7 +65,7 @@ class ApiKey:
     @property
     def caller(self) -> Caller:
         """The sender of a request with this key."""
-        return Caller(name=self.name, role=self.role, namespaces=self.namespaces)
+        return Caller(name=self.name, role=self.role, namespaces=self.namespaces, expires_at=self.expires_at)
 
     def is_valid(self, at: datetime) -> bool:
         """Whether the key is neither revoked nor expired at this time."""

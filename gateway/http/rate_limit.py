@@ -12,6 +12,7 @@ from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
 from uplift.domain.errors import TooManyRequests
+from uplift.graphql_api.server_info import Rate
 
 
 class RateLimit:
@@ -20,6 +21,11 @@ class RateLimit:
     def __init__(self, rate: str) -> None:
         self._rate = parse_rate(rate)
         self._window = SlidingWindowCounterRateLimiter(MemoryStorage())
+
+    @property
+    def rate(self) -> Rate:
+        """The largest number of requests of a key, and the time in which they count."""
+        return Rate(requests=self._rate.amount, seconds=self._rate.get_expiry())
 
     async def count(self, key_id: UUID, *, caller: str) -> None:
         """Count a request of this key. Raises TooManyRequests above the limit."""

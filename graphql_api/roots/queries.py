@@ -15,8 +15,10 @@ from uplift.graphql_api.types.inputs import ProcessKeyInput, UpgradePlanInput
 from uplift.graphql_api.types.instances import ProcessInstance
 from uplift.graphql_api.types.plans import NODES_OF_A_PLAN, UpgradePlan, UpgradePlanPayload
 from uplift.graphql_api.types.processes import Process, ProcessConnection
+from uplift.graphql_api.types.server import Server
 from uplift.graphql_api.types.upgrades import Upgrade, UpgradeConnection
 from uplift.graphql_api.types.user_errors import user_error_from_domain
+from uplift.graphql_api.types.viewer import Viewer
 
 
 @strawberry.type(
@@ -25,6 +27,14 @@ from uplift.graphql_api.types.user_errors import user_error_from_domain
     "multiplied down the nesting."
 )
 class Query:
+    @root_field("The sender of this request: the name, role and scope of its API key.")
+    async def viewer(self, info: Info) -> Viewer:
+        return Viewer.from_domain(info.context.caller)
+
+    @root_field("The server that answers this request: its version, and the limits that a client must know.")
+    async def server(self, info: Info) -> Server:
+        return Server.from_context(info.context)
+
     @root_field("The process with this namespace and code, or null if there is none.")
     async def process(
         self,

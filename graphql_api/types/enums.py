@@ -14,6 +14,7 @@ from uplift.domain.compatibility import Aspect as ChangedAspect
 from uplift.domain.compatibility import Code as FindingCode
 from uplift.domain.compatibility import Severity
 from uplift.domain.errors import ErrorCode as UserErrorCode
+from uplift.domain.model.access import Role
 from uplift.domain.model.decision import ReasonCode, Verdict
 from uplift.domain.model.instance import Status
 from uplift.domain.model.process import VersionState
@@ -25,6 +26,7 @@ __all__ = [
     "FindingCode",
     "OutcomeKind",
     "ReasonCode",
+    "Role",
     "SelectionKind",
     "Severity",
     "Status",
@@ -58,6 +60,14 @@ _describe(
         Status.COMPLETED: "The instance reached its end.",
         Status.CANCELLED: "The instance was cancelled before its end.",
         Status.FAILED: "The instance ended with an error.",
+    },
+)
+_describe(
+    Role,
+    "The permissions of an API key.",
+    {
+        Role.SYSTEM_ADMIN: "The key may read and change everything in its scope.",
+        Role.READER: "The key may run queries and subscriptions, but no mutations.",
     },
 )
 _describe(

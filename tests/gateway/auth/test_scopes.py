@@ -129,6 +129,10 @@ NO_NODES: dict[str, Any] = {"nodes": [], "pageInfo": {"hasNextPage": False, "end
 PAGE = "{ nodes { %s } pageInfo { hasNextPage endCursor } }"
 FORBIDDEN = ["FORBIDDEN"]
 OPERATIONS = {
+    "query viewer": _query("{ viewer { namespaces } }", nothing, {"viewer": {"namespaces": ["hr"]}}),
+    "query server": _query(
+        "{ server { limits { maxPageSize } } }", nothing, {"server": {"limits": {"maxPageSize": 1_000}}}
+    ),
     "query process": _query(
         "query($namespace: String!, $code: String!) { process(namespace: $namespace, code: $code) "
         "{ title versions { number } cohorts { count } instances(first: 1) { nodes { id } totalCount } "
