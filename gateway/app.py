@@ -7,6 +7,7 @@ from functools import partial
 
 from starlette.applications import Starlette
 
+from uplift.domain.clock import Clock
 from uplift.domain.model.access import ApiKey
 from uplift.domain.rules.comparer import Comparer
 from uplift.domain.scope import visible_to
@@ -14,6 +15,7 @@ from uplift.gateway.auth.key_uses import KeyUses
 from uplift.gateway.auth.keys import Authenticator
 from uplift.gateway.auth.stream_watch import StreamWatch
 from uplift.gateway.comparing.process_comparer import ProcessComparer
+from uplift.gateway.database_clock import DatabaseClock
 from uplift.gateway.http.cors import cors_middleware
 from uplift.gateway.http.health import health_routes
 from uplift.gateway.http.home import home_route
@@ -61,16 +63,17 @@ def build_app(
     """
     metrics, stopping = metrics or Metrics(), stopping or asyncio.Event()
     keys = SqlKeys(store.database)
-    uses = KeyUses(keys)
+    clock = DatabaseClock(store.database)
+    uses = KeyUses(keys, clock)
     rate_limit = RateLimit(settings.rate_limit) if settings.rate_limit else None
-    authenticate = Authenticator(keys, uses, rate_limit)
+    authenticate = Authenticator(keys, uses, rate_limit, clock)
     limits = settings.graphql_limits()
     server = ServerInfo(
         model_limits=settings.document_limits(), rate_limit=rate_limit.rate if rate_limit else None
     )
     origins = Origins(settings.allowed_origins)
     comparer = settings.process_comparer()
-    worker = settings.build_worker(worker_name(), on_chunk=metrics.chunk_done, comparer=comparer)
+    worker = settings.build_worker(worker_name(), clock=clock, on_chunk=metrics.chunk_done, comparer=comparer)
 
     async def context_for(headers: Mapping[str, str]) -> Context:
         caller = await authenticate(headers.get("authorization"))
@@ -115,7 +118,8 @@ def build_app(
             settings,
             metrics,
             uses,
-            StreamWatch(keys, streams),
+            StreamWatch(keys, streams, clock),
+            clock,
             comparer,
             stopping,
         ),
@@ -126,12 +130,17 @@ def build_app(
 
 
 def upgrade_worker(
-    store: SqlStore, settings: Settings, metrics: Metrics, comparer: Comparer, stopping: asyncio.Event
+    store: SqlStore,
+    settings: Settings,
+    metrics: Metrics,
+    clock: Clock,
+    comparer: Comparer,
+    stopping: asyncio.Event,
 ) -> UpgradeWorker:
     """A worker with these settings."""
     return UpgradeWorker(
         store,
-        settings.build_worker(worker_name(), on_chunk=metrics.chunk_done, comparer=comparer),
+        settings.build_worker(worker_name(), clock=clock, on_chunk=metrics.chunk_done, comparer=comparer),
         on_failure=metrics.upgrade_failed,
         concurrency=settings.worker_concurrency,
         stopping=stopping,
@@ -146,6 +155,7 @@ async def background_tasks(
     metrics: Metrics,
     uses: KeyUses,
     watch: StreamWatch,
+    clock: DatabaseClock,
     comparer: ProcessComparer,
     stopping: asyncio.Event,
     _: Starlette,
@@ -153,13 +163,26 @@ async def background_tasks(
     """Starlette's lifespan: stores key uses, watches keys and runs upgrades while the application runs."""
     try:
         async with (
+            following_clock(clock, stopping),
             storing_key_uses(uses, stopping),
             watching_keys(watch, stopping),
-            running_upgrades(store, settings, metrics, comparer, stopping),
+            running_upgrades(store, settings, metrics, clock, comparer, stopping),
         ):
             yield
     finally:
         await comparer.close()
+
+
+@asynccontextmanager
+async def following_clock(clock: DatabaseClock, stopping: asyncio.Event) -> AsyncIterator[None]:
+    """Keeps the clock at the time of the database."""
+    await clock.measure()
+    task = asyncio.create_task(clock.measure_until(stopping))
+    try:
+        yield
+    finally:
+        stopping.set()
+        await task
 
 
 @asynccontextmanager
@@ -187,13 +210,19 @@ async def watching_keys(watch: StreamWatch, stopping: asyncio.Event) -> AsyncIte
 
 @asynccontextmanager
 async def running_upgrades(
-    store: SqlStore, settings: Settings, metrics: Metrics, comparer: Comparer, stopping: asyncio.Event
+    store: SqlStore,
+    settings: Settings,
+    metrics: Metrics,
+    clock: Clock,
+    comparer: Comparer,
+    stopping: asyncio.Event,
 ) -> AsyncIterator[None]:
     """Runs the worker, if there is one. At the end it waits for current chunks."""
     if not settings.worker:
         yield
         return
-    task = asyncio.create_task(upgrade_worker(store, settings, metrics, comparer, stopping).run())
+    worker = upgrade_worker(store, settings, metrics, clock, comparer, stopping)
+    task = asyncio.create_task(worker.run())
     try:
         yield
     finally:

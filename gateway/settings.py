@@ -21,6 +21,7 @@ from pydantic_settings import (
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from uplift.domain.clock import Clock, utc_now
 from uplift.domain.errors import InvalidInput
 from uplift.domain.model.chunk import ChunkPolicy
 from uplift.domain.rules.comparer import Comparer, InProcessComparer
@@ -151,7 +152,12 @@ class Settings(LimitSettings, BaseSettings):
         return database_at(self.database_url)
 
     def build_worker(
-        self, name: str, *, on_chunk: OnChunk = ignore_chunk, comparer: Comparer | None = None
+        self,
+        name: str,
+        *,
+        clock: Clock = utc_now,
+        on_chunk: OnChunk = ignore_chunk,
+        comparer: Comparer | None = None,
     ) -> Worker:
         """A worker with the configured chunk policy and lease. By default it compares in process."""
         chunk_policy = ChunkPolicy(target_duration=timedelta(milliseconds=self.chunk_ms))
@@ -161,6 +167,7 @@ class Settings(LimitSettings, BaseSettings):
             chunk_policy = replace(chunk_policy, pause=timedelta(), partition_size=PARTITION_SIZE)
         return Worker(
             name=name,
+            clock=clock,
             on_chunk=on_chunk,
             comparer=comparer or InProcessComparer(limits=self.document_limits()),
             chunk_policy=chunk_policy,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from uplift.storage.sql.connection import Connection
@@ -34,6 +35,9 @@ class Backend(Protocol):
 
     async def require_writable(self) -> None:
         """Raise StoreUnavailable if the database answers, but takes no writes now."""
+
+    async def now(self) -> datetime:
+        """The present time by the clock that all programs of this database share."""
 
     async def analyze(self) -> None:
         """Refresh the planner's statistics after a bulk load."""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -78,6 +79,11 @@ class Database:
                 raise StoreUnavailable(f"its schema is not at revision {NEWEST}")
         with self._outages_as_store_unavailable():
             await self._backend.require_writable()
+
+    async def now(self) -> datetime:
+        """The present time by the clock that all programs of this database share, in UTC."""
+        with self._outages_as_store_unavailable():
+            return await self._backend.now()
 
     async def analyze(self) -> None:
         """Refresh the planner's statistics after a bulk load.

@@ -11,8 +11,8 @@ MAX_SPAN = timedelta(days=36_500)
 _SPAN = re.compile(r"(\d{1,6})([mhdw])", re.ASCII)
 
 
-def expiry_in(span: str, now: datetime) -> datetime:
-    """The time at which a span such as `90d`, `12h`, `30m` or `2w` ends. Raises InvalidInput."""
+def span_of(span: str) -> timedelta:
+    """The length of a span such as `90d`, `12h`, `30m` or `2w`. Raises InvalidInput."""
     match = _SPAN.fullmatch(span)
     length = int(match[1]) * UNITS[match[2]] if match else timedelta()
     if not timedelta() < length <= MAX_SPAN:
@@ -20,7 +20,7 @@ def expiry_in(span: str, now: datetime) -> datetime:
             f"Expected expires-in to be a span like 90d, 12h, 30m or 2w, up to 100 years, but got {span!r}.",
             field=("expires_in",),
         )
-    return now + length
+    return length
 
 
 def expiry_on(day: str) -> datetime:

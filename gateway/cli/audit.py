@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from uplift.domain.clock import utc_now
 from uplift.domain.use_cases.prune import prune_outcomes
 from uplift.gateway.cli.options import DatabaseUrl, parse_process
 from uplift.gateway.cli.output import data_output, report
@@ -55,6 +54,7 @@ def prune(
 
     async def delete() -> int:
         async with opened_store(settings_with(database_url=database_url), must_exist=True) as store:
-            return await prune_outcomes(store, before=utc_now() - timedelta(days=days))
+            now = await store.database.now()
+            return await prune_outcomes(store, before=now - timedelta(days=days), clock=lambda: now)
 
     report(f"Deleted {run(delete()):,} outcomes.")

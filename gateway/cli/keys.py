@@ -1,5 +1,6 @@
 """The commands `keys create`, `keys list`, `keys revoke` and `keys audit`."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -8,10 +9,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from uplift.domain.clock import utc_now
 from uplift.domain.errors import InvalidInput
 from uplift.domain.model.access import Namespaces, Role, scope_of
-from uplift.gateway.auth.expiry import expiry_in, expiry_on
+from uplift.gateway.auth.expiry import expiry_on, span_of
 from uplift.gateway.auth.key_audit import key_events
 from uplift.gateway.auth.keys import create_key
 from uplift.gateway.cli.options import DatabaseUrl, parse_id
@@ -44,15 +44,18 @@ def create(
     """Create an API key and show it once: only its digest is stored. By default it never expires."""
 
     async def work() -> str:
-        expires_at, scope = _expiry(expires_in, expires_on), scope_of(namespace or ())
+        # Invalid options end the command before it opens, and perhaps creates, the database.
+        expiry_at, scope = _expiry(expires_in, expires_on), scope_of(namespace or ())
         async with opened_store(settings_with(database_url=database_url)) as store:
+            now = await store.database.now()
             _, token = await create_key(
                 SqlKeys(store.database),
                 name=name,
                 role=role,
                 namespaces=scope,
                 by=local_caller().name,
-                expires_at=expires_at,
+                expires_at=expiry_at(now),
+                clock=lambda: now,
             )
             return token
 
@@ -92,7 +95,8 @@ def revoke(
 
     async def work() -> None:
         async with opened_store(settings_with(database_url=database_url), must_exist=True) as store:
-            if not await SqlKeys(store.database).revoke(key, utc_now(), by=local_caller().name):
+            now = await store.database.now()
+            if not await SqlKeys(store.database).revoke(key, now, by=local_caller().name):
                 raise InvalidInput(f"Expected to revoke key {key}, but no valid key has this id.")
 
     run(work())
@@ -123,12 +127,15 @@ def audit(
     show(run(work()))
 
 
-def _expiry(span: str | None, day: str | None) -> datetime | None:
+def _expiry(span: str | None, day: str | None) -> Callable[[datetime], datetime | None]:
+    """The expiry of a key that is created at a time."""
     if span is not None and day is not None:
         raise InvalidInput("Expected either --expires-in or --expires-on, but got both.")
     if span is not None:
-        return expiry_in(span, utc_now())
-    return None if day is None else expiry_on(day)
+        length = span_of(span)
+        return lambda now: now + length
+    end = None if day is None else expiry_on(day)
+    return lambda _: end
 
 
 def _text_of(time: datetime | None) -> str:

@@ -22,6 +22,7 @@ from uplift.domain.model.access import Caller, Role
 from uplift.gateway.auth.keys import LOCAL_PREFIX, is_well_formed
 from uplift.gateway.cli.output import ExitCode, OutputError, complain, exit_after
 from uplift.gateway.database import database_in, open_store
+from uplift.gateway.database_clock import DatabaseClock
 from uplift.gateway.files.importer import ImportFailedError
 from uplift.gateway.operations.client import OperationsClient
 from uplift.gateway.operations.local import LocalClient
@@ -106,7 +107,9 @@ async def operations_client(
     if url is None:
         settings = settings_with(database_url=database_url)
         async with opened_store(settings, must_exist=True) as store:
-            yield LocalClient(store, local_caller(), settings.build_worker(worker_name()))
+            clock = DatabaseClock(store.database)
+            await clock.measure()
+            yield LocalClient(store, local_caller(), settings.build_worker(worker_name(), clock=clock))
         return
     if database_url is not None:
         raise InvalidInput(

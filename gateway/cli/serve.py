@@ -4,10 +4,11 @@ import asyncio
 import gc
 import sys
 
-from uplift.gateway.app import upgrade_worker
+from uplift.gateway.app import following_clock, upgrade_worker
 from uplift.gateway.cli.options import SETTINGS, with_settings
 from uplift.gateway.cli.output import complain, is_output_lost, report
 from uplift.gateway.cli.runner import opened_store, run
+from uplift.gateway.database_clock import DatabaseClock
 from uplift.gateway.observability.logging import configure_logs
 from uplift.gateway.observability.metrics import Metrics
 from uplift.gateway.server.http_server import serve as serve_settings
@@ -65,9 +66,10 @@ async def _run_worker(settings: Settings, metrics: Metrics) -> None:
         stopping = asyncio.Event()
         with stopped_by_signals(stopping.set):
             report(f"Running upgrades in {without_password(settings.database_url)} until stopped.")
-            comparer = settings.process_comparer()
+            comparer, clock = settings.process_comparer(), DatabaseClock(store.database)
             try:
-                await upgrade_worker(store, settings, metrics, comparer, stopping).run()
+                async with following_clock(clock, stopping):
+                    await upgrade_worker(store, settings, metrics, clock, comparer, stopping).run()
             finally:
                 await comparer.close()
 

@@ -23,8 +23,6 @@ from uplift.gateway.operations.summaries import (
     summary_of_upgrade,
 )
 
-CHANGES = {Change.PAUSE: pause_upgrade, Change.RESUME: resume_upgrade, Change.CANCEL: cancel_upgrade}
-
 
 class LocalClient:
     """Implements OperationsClient on an open store. It runs upgrades itself, so no server is needed."""
@@ -50,7 +48,14 @@ class LocalClient:
         return await self._summary(upgrade)
 
     async def change(self, upgrade_id: UpgradeId, change: Change) -> UpgradeSummary:
-        changed = await CHANGES[change](self._store, upgrade_id, caller=self._caller)
+        request = self._store, upgrade_id
+        match change:
+            case Change.PAUSE:
+                changed = await pause_upgrade(*request, caller=self._caller)
+            case Change.RESUME:
+                changed = await resume_upgrade(*request, caller=self._caller)
+            case Change.CANCEL:
+                changed = await cancel_upgrade(*request, caller=self._caller, clock=self._worker.clock)
         return await self._summary(changed)
 
     async def get(self, upgrade_id: UpgradeId) -> UpgradeSummary:

@@ -120,7 +120,9 @@ class Mutation:
         context = info.context
         return await _attempt(
             context,
-            lambda: cancel_upgrade(context.store, input_.upgrade_id(), caller=context.caller),
+            lambda: cancel_upgrade(
+                context.store, input_.upgrade_id(), caller=context.caller, clock=context.worker.clock
+            ),
             CancelUpgradePayload.of,
         )
 

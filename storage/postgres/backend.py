@@ -4,6 +4,7 @@ import asyncio
 from asyncio import Task, shield
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.engine import URL
@@ -77,6 +78,11 @@ class PostgresBackend:
         if is_read_only:
             await self._leave_this_server()
             raise StoreUnavailable("the database is read-only")
+
+    async def now(self) -> datetime:
+        async with self.reading() as connection:
+            now: datetime = (await connection.exec_driver_sql("SELECT clock_timestamp()")).scalar_one()
+        return now
 
     async def analyze(self) -> None:
         # Autovacuum would do so within a minute, if it is on.

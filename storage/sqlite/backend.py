@@ -7,6 +7,7 @@ import time
 from asyncio import Semaphore, Task, shield
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from weakref import WeakSet
@@ -16,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from uplift.domain.clock import utc_now
 from uplift.domain.errors import StoreUnavailable
 from uplift.storage.backend import PoolUse
 from uplift.storage.sql.connection import Connection
@@ -139,6 +141,9 @@ class SqliteBackend:
         async with self._readers.acquire() as connection:
             connection.files = self._files.require_present(connection.files, immediately=True)
         self._files.require_writable()
+
+    async def now(self) -> datetime:
+        return utc_now()  # all programs that open the file run on this machine
 
     async def analyze(self) -> None:
         """Nothing to do: the best plan of each statement does not depend on the number of rows."""

@@ -9,9 +9,12 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.faults import postgres_world
 from tests.faults.population import populate
+from tests.support.postgres import Server, a_server, binaries
 
 IS_LONG = os.environ.get("UPLIFT_FAULTS") == "long"
+long_only = pytest.mark.skipif(not IS_LONG, reason="takes long, and rarely fails: UPLIFT_FAULTS=long")
 
 
 class Template(NamedTuple):
@@ -41,3 +44,18 @@ def file(template: Template, tmp_path: Path) -> Iterator[Path]:
     yield copy
     for leftover in tmp_path.glob("uplift.sqlite*"):
         leftover.unlink()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A PostgreSQL server that a test may stop, if it starts it again."""
+    if binaries() is None:
+        pytest.skip("there is no PostgreSQL server: apt-get install postgresql")
+    with a_server() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def key(server: Server) -> str:
+    """The API key of the database that is the template of all others."""
+    return asyncio.run(postgres_world.populate(server))

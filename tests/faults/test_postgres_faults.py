@@ -2,231 +2,48 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from hashlib import md5
-from itertools import count
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
 import pytest
 from sqlalchemy.engine import URL
 
-from tests.faults.population import (
-    ADMIN,
-    COUNT_ALL,
-    POSITIONS,
-    PROCESS,
-    TARGET,
-    UPGRADE_COMPLETED,
-    WRONG_COUNTS,
-    an_instance,
+from tests.faults.population import POSITIONS, TARGET, UPGRADE_COMPLETED
+from tests.faults.postgres_world import (
+    INSTANCES,
+    SOMEBODY,
+    World,
+    a_database,
+    freeze_when,
+    is_idle,
+    partitions_of,
+    until_idle,
 )
-from tests.faults.programs import Program, served, started, until
+from tests.faults.programs import served, started, until
 from tests.faults.test_engine_beside_upgrade import STATUSES, Report, send
 from tests.faults.test_killed_server import KILLS
-from tests.support.postgres import Server, a_server, binaries
-from uplift.domain import Role, create_process, publish_version, register_instances, save_draft
-from uplift.gateway.auth.keys import create_key
-from uplift.storage.repositories.api_keys import SqlKeys
-from uplift.storage.store import SqlStore
+from tests.support.postgres import Server
 
-pytestmark = [
-    pytest.mark.faults,
-    pytest.mark.skipif(
-        binaries() is None, reason="there is no PostgreSQL server: apt-get install postgresql"
-    ),
-]
+pytestmark = pytest.mark.faults
 
-INSTANCES = 200_000
-NUMBERS = count(1)
-THE_REST = f"""
-INSERT INTO instance (uuid, process_id, version, status, position_id)
-SELECT md5(n::text)::uuid, 1, 1 + n % 2, CASE WHEN n % 21 = 20 THEN 3 WHEN n % 50 = 7 THEN 2 ELSE 1 END,
-       1 + n % {len(POSITIONS)}
-FROM generate_series({len(POSITIONS)}, {INSTANCES - 1}) AS n;
-{COUNT_ALL}
-CREATE TABLE untouched AS SELECT * FROM instance;
-ANALYZE
-"""
 UPGRADE_PAUSED, UPGRADE_CANCELLED = 3, 5
-PROGRESS = """
-SELECT state, upgraded + skipped AS total,
-       (SELECT count(*) FROM partition WHERE upgrade_id = upgrade.id) AS partitions,
-       ARRAY(SELECT lease_worker FROM partition WHERE upgrade_id = upgrade.id AND lease_worker IS NOT NULL)
-       AS workers
-FROM upgrade WHERE uuid = $1
-"""
 WRITTEN_LAST = """
 SELECT max(xmin::text::bigint)
 FROM (SELECT xmin FROM outcome UNION ALL SELECT xmin FROM instance UNION ALL SELECT xmin FROM upgrade
       UNION ALL SELECT xmin FROM decision UNION ALL SELECT xmin FROM partition) AS row
 """
 """The latest transaction that wrote a current row."""
-ARE_BUSY = """
-SELECT count(*) > 0 FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'active'
-  AND coalesce(wait_event_type, '') NOT IN ('Client', 'Lock')
-"""
-"""Whether the database executes statements, and waits for no program and no lock."""
-STATES = "SELECT array_agg(state) FROM pg_stat_activity WHERE usename = $1"
-SOMEBODY = "somebody"
-"""A role by which the connections of the first gateway can be distinguished from those of the other."""
 FREE_ALL = "UPDATE partition SET lease_until = now() - interval '1 second'"
 CUT = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
-LIES = f"""
-SELECT count(*) FROM untouched AS before
-LEFT JOIN instance AS now USING (id)
-LEFT JOIN outcome ON outcome.instance_id = before.id
-WHERE now.uuid IS DISTINCT FROM before.uuid
-   OR now.status <> before.status OR now.position_id <> before.position_id
-   OR now.version <> CASE WHEN before.status = 1 THEN {TARGET} ELSE before.version END
-   OR (outcome.instance_id IS NULL) <> (before.status > 2)
-   OR (outcome.version, outcome.status, outcome.position_id)
-      <> (before.version, before.status, before.position_id)
-"""
-LIES_SO_FAR = f"""
-SELECT count(*) FROM untouched AS before
-LEFT JOIN instance AS now USING (id)
-LEFT JOIN outcome ON outcome.instance_id = before.id
-LEFT JOIN partition ON partition.cursor < before.id AND before.id <= partition.last_key
-WHERE now.uuid IS DISTINCT FROM before.uuid
-   OR now.status <> before.status OR now.position_id <> before.position_id
-   OR now.version <>
-      CASE WHEN before.status = 1 AND outcome.instance_id IS NOT NULL THEN {TARGET} ELSE before.version END
-   OR (outcome.instance_id IS NULL) <> (before.status > 2 OR partition.upgrade_id IS NOT NULL)
-"""
-COUNTS_SO_FAR = "SELECT upgraded + skipped = (SELECT count(*) FROM outcome) FROM upgrade WHERE uuid = $1"
-COUNTS = """
-SELECT upgraded = (SELECT count(*) FROM untouched WHERE status = 1)
-   AND skipped = (SELECT count(*) FROM untouched WHERE status = 2)
-   AND upgraded + skipped = (SELECT count(*) FROM outcome)
-   AND NOT EXISTS (SELECT FROM partition) AND finished_at IS NOT NULL
-FROM upgrade WHERE uuid = $1
-"""
-
-
-class World(NamedTuple):
-    """A database with many instances, and two gateways that share it."""
-
-    server: Server
-    url: URL
-    gateways: tuple[Program, ...]
-
-    def ask(self, sql: str, *parameters: object) -> Any:
-        """The first row of the answer."""
-
-        async def answer() -> Any:
-            connection = await asyncpg.connect(self.url.render_as_string(), ssl=False)
-            try:
-                return await connection.fetchrow(sql, *parameters)
-            finally:
-                await connection.close()
-
-        return asyncio.run(answer())
-
-    def must_tell_the_truth(self, upgrade: UUID) -> None:
-        """Check, at any moment, that outcomes explain what moved, and that nothing else changed.
-
-        The partitions cover exactly the active instances without an outcome.
-        """
-        assert self.ask(LIES_SO_FAR)[0] == 0
-        assert self.ask(WRONG_COUNTS)[0] == 0
-        assert self.ask(COUNTS_SO_FAR, upgrade)[0] is True
-
-    def upgrade_all(self) -> UUID:
-        return self.gateways[0].upgrade_all_by_rest("once")
-
-    def progress(self, upgrade: UUID) -> Any:
-        return self.ask(PROGRESS, upgrade)
-
-    def all_work(self, upgrade: UUID) -> bool:
-        """Whether each of the gateways has a partition of the upgrade now."""
-        now = self.progress(upgrade)
-        assert now["state"] != UPGRADE_COMPLETED, "faults come too late"
-        return all(partitions_of(gateway, now) > 0 for gateway in self.gateways)
-
-    def until_all_work(self, upgrade: UUID) -> None:
-        until(lambda: self.all_work(upgrade), "all gateways work on the upgrade")
-
-    def freeze_while_all_work(self, upgrade: UUID) -> None:
-        """Suspend the first gateway inside a transaction, while both have a partition of the upgrade."""
-        # The database does not end a client that is suspended after half a statement: its state is "active".
-        freeze_when(
-            self.gateways[0],
-            lambda: (
-                "active" not in self.states() and self.all_work(upgrade) and not is_idle(self.gateways[0])
-            ),
-        )
-
-    def states(self) -> set[str]:
-        """The activity of the first gateway's connections."""
-        return set(self.ask(STATES, SOMEBODY)[0])
-
-    def until_quiet(self) -> None:
-        """Wait until the database has executed everything that suspended programs have sent."""
-        until(lambda: not self.ask(ARE_BUSY)[0], "the database is done")
-
-    def must_come_to_the_truth(self, upgrade: UUID) -> None:
-        """Check that the upgrade is completed, and each instance was moved at most once."""
-        until(lambda: self.progress(upgrade)["state"] == UPGRADE_COMPLETED, "the upgrade is completed")
-        assert self.ask(LIES)[0] == 0
-        assert self.ask(WRONG_COUNTS)[0] == 0
-        assert self.ask(COUNTS, upgrade)[0] is True
-        assert self.ask("SELECT count(*) FROM upgrade")[0] == 1
-
-
-def partitions_of(gateway: Program, progress: Any) -> int:
-    """The number of partitions that a gateway's workers hold."""
-    return sum(f":{gateway.process.pid}:" in name for name in progress["workers"])
-
-
-def freeze_when(gateway: Program, is_time: Callable[[], bool]) -> None:
-    """Suspend a gateway at a moment when the condition holds, and still holds afterwards."""
-
-    def is_frozen_in_time() -> bool:
-        gateway.freeze()
-        if is_time():
-            return True
-        gateway.thaw()
-        return False
-
-    until(is_frozen_in_time, "the moment comes")
-
-
-def is_idle(gateway: Program) -> bool:
-    """Whether its log shows each claimed upgrade as released."""
-    return gateway.log.count('"upgrade claimed"') == gateway.log.count('"upgrade released')
-
-
-def until_idle(gateway: Program) -> None:
-    until(lambda: is_idle(gateway), "the gateway leaves what it has taken")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with a_server() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def key(server: Server) -> str:
-    """The API key of the database that is the template of all others."""
-    return asyncio.run(populate(server))
-
-
-def a_database(server: Server) -> URL:
-    """A new database with many instances."""
-    name = f"world_{next(NUMBERS)}"
-    asyncio.run(server.execute(f"CREATE DATABASE {name} TEMPLATE populated"))
-    return server.url(name)
 
 
 @pytest.fixture
@@ -239,22 +56,6 @@ def world(server: Server, key: str, tmp_path: Path) -> Iterator[World]:
         )
         assert first.url != second.url
         yield World(server, url, (first, second))
-
-
-async def populate(server: Server) -> str:
-    await server.execute(f"CREATE ROLE {SOMEBODY} SUPERUSER LOGIN")
-    await server.execute("CREATE DATABASE populated")
-    store = await SqlStore.open(server.url("populated"))
-    await create_process(store, namespace=PROCESS.namespace, code=PROCESS.code, title=None, caller=ADMIN)
-    for _ in range(TARGET):
-        await save_draft(store, process=PROCESS, model=None, caller=ADMIN)
-        await publish_version(store, process=PROCESS, caller=ADMIN)
-    few = [an_instance(number) for number in range(len(POSITIONS))]
-    await register_instances(store, process=PROCESS, instances=few, caller=ADMIN)
-    _, key = await create_key(SqlKeys(store.database), name="faults", role=Role.SYSTEM_ADMIN)
-    await store.close()
-    await server.execute(THE_REST, database="populated")
-    return key
 
 
 def test_another_gateway_goes_on_when_one_is_killed(world: World) -> None:
