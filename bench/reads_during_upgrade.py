@@ -22,7 +22,7 @@ from uplift.domain import ProcessKey
 
 PORT = 8765
 IDLE_SECONDS = 5.0
-INSTANCE = "query One($id: UUID!) { instance(id: $id) { id version status position } }"
+INSTANCE = "query One($id: UUID!) { instance(id: $id) { instanceId version status position } }"
 UPGRADE = """
 mutation All($input: UpgradeInstancesInput!) {
   upgradeInstances(input: $input) { upgrade { state workedSeconds total } userErrors { message } }

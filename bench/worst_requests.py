@@ -46,7 +46,7 @@ WAIT = 60.0
 MAX_MS, MAX_MIB, MAX_REMAINING_MIB = 250, 400, 50
 CHAIN, LADDER, DEEP = (ProcessKey(namespace="bench", code=code) for code in ("chain", "ladder", "deep"))
 WIDE = ProcessKey(namespace="bench", code="wide")
-ONE = "query One($id: UUID!) { instance(id: $id) { id version status position } }"
+ONE = "query One($id: UUID!) { instance(id: $id) { instanceId version status position } }"
 PLAN = """query Plan($input: UpgradePlanInput!) {
   upgradePlan(input: $input) { plan { total cohorts { count decision } } userErrors { message } } }"""
 COMPARE = """query Compare($namespace: String!, $code: String!) {

@@ -45,6 +45,15 @@ class Loaders:
         self.processes: DataLoader[ProcessKey, Process] = DataLoader(
             _by_key(store.processes.find_many, Process.from_domain)
         )
+        self.found_processes: DataLoader[ProcessKey, Process | None] = DataLoader(
+            _if_found(store.processes.find_many, Process.from_domain)
+        )
+        self.found_instances: DataLoader[InstanceId, ProcessInstance | None] = DataLoader(
+            _if_found(store.instances.find_many, ProcessInstance.from_domain)
+        )
+        self.found_upgrades: DataLoader[UpgradeId, Upgrade | None] = DataLoader(
+            _if_found(store.upgrades.find_many, Upgrade.from_domain)
+        )
         self.versions: DataLoader[ProcessKey, list[Version]] = DataLoader(partial(_versions, store))
         self.cohorts: DataLoader[ProcessKey, list[Cohort]] = DataLoader(
             _by_key(store.instances.cohorts, _each(Cohort.from_domain))
@@ -98,6 +107,18 @@ def _by_key(
     async def load(keys: list[Key]) -> list[Converted | BaseException]:
         answers = await read(keys)
         return [convert(answers[key]) for key in keys]
+
+    return load
+
+
+def _if_found(
+    read: Callable[[Sequence[Key]], Awaitable[Mapping[Key, Answer]]], convert: Callable[[Answer], Converted]
+) -> Callable[[list[Key]], Awaitable[Sequence[Converted | BaseException | None]]]:
+    """Like `_by_key`, but None for what does not exist."""
+
+    async def load(keys: list[Key]) -> list[Converted | BaseException | None]:
+        answers = await read(keys)
+        return [convert(answers[key]) if key in answers else None for key in keys]
 
     return load
 

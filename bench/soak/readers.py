@@ -23,7 +23,7 @@ PAGE = """
 query($namespace: String!, $code: String!, $after: String) {
   process(namespace: $namespace, code: $code) {
     instances(status: PENDING, first: 100, after: $after) {
-      totalCount nodes { id status version position } pageInfo { hasNextPage endCursor }
+      totalCount nodes { instanceId status version position } pageInfo { hasNextPage endCursor }
     }
   }
 }
@@ -101,7 +101,7 @@ class Reader:
             named = {"namespace": process.namespace, "code": process.code, "after": after}
             page = (await self._client.ask("page of instances", PAGE, **named))["process"]["instances"]
             assert {node["status"] for node in page["nodes"]} <= {"PENDING"}
-            seen += [node["id"] for node in page["nodes"]]
+            seen += [node["instanceId"] for node in page["nodes"]]
             after = page["pageInfo"]["endCursor"]
             if not page["pageInfo"]["hasNextPage"]:
                 break

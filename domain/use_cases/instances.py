@@ -48,8 +48,8 @@ async def register_instances(
 
 async def report_instances(
     store: Store, *, reports: Sequence[InstanceReport], caller: Caller, limit: int = MAX_BATCH
-) -> int:
-    """Update status and position of up to `limit` registered instances of any process; return their number.
+) -> Sequence[ProcessKey]:
+    """Update status and position of up to `limit` registered instances; return their processes, sorted.
 
     Raises Forbidden or InvalidInput. An unknown id refuses the whole request.
     """
@@ -67,9 +67,10 @@ async def report_instances(
                 )
             by_process[owners[report.id]].append(report)
         # A store adds new positions with each process: two orders of processes could deadlock.
-        for process in sorted(by_process, key=str):
+        processes = sorted(by_process, key=str)
+        for process in processes:
             await transaction.instances.report(process, by_process[process])
-    return len(reports)
+    return processes
 
 
 def _require_process(process: ProcessKey, instances: Sequence[Instance]) -> None:

@@ -228,7 +228,7 @@ class Mutation:
                 caller=context.caller,
                 limit=context.limits.max_ids,
             ),
-            partial(RegisterInstancesPayload.of, process_key),
+            partial(RegisterInstancesPayload.of, process_key, instances),
         )
 
     @root_field(
@@ -248,7 +248,7 @@ class Mutation:
                 caller=context.caller,
                 limit=context.limits.max_ids,
             ),
-            ReportInstancesPayload.of,
+            partial(ReportInstancesPayload.of, reports),
         )
 
 

@@ -9,10 +9,12 @@ from uplift import domain
 from uplift.domain.errors import UpliftError
 from uplift.domain.use_cases.plan import plan_upgrade
 from uplift.graphql_api.context import Info
+from uplift.graphql_api.roots.nodes import find_node
 from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, First, page_of
 from uplift.graphql_api.types.fields import root_field
 from uplift.graphql_api.types.inputs import ProcessKeyInput, UpgradePlanInput
 from uplift.graphql_api.types.instances import ProcessInstance
+from uplift.graphql_api.types.nodes import Node
 from uplift.graphql_api.types.plans import NODES_OF_A_PLAN, UpgradePlan, UpgradePlanPayload
 from uplift.graphql_api.types.processes import Process, ProcessConnection
 from uplift.graphql_api.types.server import Server
@@ -34,6 +36,16 @@ class Query:
     @root_field("The server that answers this request: its version, and the limits that a client must know.")
     async def server(self, info: Info) -> Server:
         return Server.from_context(info.context)
+
+    @root_field("The object with this id, or null if there is none or the text is not an id.")
+    async def node(
+        self,
+        info: Info,
+        node_id: Annotated[
+            strawberry.ID, strawberry.argument(name="id", description="The id of the object.")
+        ],
+    ) -> Node | None:
+        return await find_node(info.context.loaders, node_id)
 
     @root_field("The process with this namespace and code, or null if there is none.")
     async def process(

@@ -45,7 +45,7 @@ class VersionMapping:
 
 @strawberry.type(description="A flow node of a version.")
 class Element:
-    id: str = strawberry.field(description="The id of the element, unique in its version.")
+    element_id: str = strawberry.field(description="The id of the element, unique only in its version.")
     name: str | None = strawberry.field(description="The name of the element, or null if it has none.")
     kind: str = strawberry.field(
         description="The type of the element, named as in BPMN 2.0 XML, for example `userTask`. An event "
@@ -54,7 +54,7 @@ class Element:
 
     @classmethod
     def from_domain(cls, element: bpmn.Element) -> Self:
-        return cls(id=element.id, name=element.name, kind=element.kind.value)
+        return cls(element_id=element.id, name=element.name, kind=element.kind.value)
 
 
 @strawberry.type(description="An element that both versions have, and how it changed.")

@@ -11,6 +11,7 @@ from uplift.graphql_api.context import Info
 from uplift.graphql_api.types.connections import Connection
 from uplift.graphql_api.types.enums import Status
 from uplift.graphql_api.types.fields import field
+from uplift.graphql_api.types.nodes import Node
 
 if TYPE_CHECKING:  # these modules import this one
     from uplift.graphql_api.types.processes import Process
@@ -21,9 +22,9 @@ ASSUMED_ENTRIES = 10
 
 
 @strawberry.type(description="An instance of a process, pinned to one version.")
-class ProcessInstance:
+class ProcessInstance(Node):
     process_key: strawberry.Private[domain.ProcessKey]
-    id: UUID = strawberry.field(description="The id of the instance, assigned by the engine.")
+    instance_id: UUID = strawberry.field(description="The id of the instance, assigned by the engine.")
     version: int = strawberry.field(description="The number of the version to which it is pinned.")
     status: Status = strawberry.field(description="The status of the instance.")
     position: list[str] = strawberry.field(
@@ -45,13 +46,16 @@ class ProcessInstance:
     async def history(
         self, info: Info
     ) -> list[Annotated["HistoryEntry", strawberry.lazy("uplift.graphql_api.types.upgrades")]]:
-        return await info.context.loaders.histories.load(domain.InstanceId(self.id))
+        return await info.context.loaders.histories.load(domain.InstanceId(self.instance_id))
+
+    def node_id(self) -> str:
+        return f"instance:{self.instance_id}"
 
     @classmethod
     def from_domain(cls, instance: domain.Instance) -> Self:
         return cls(
             process_key=instance.process,
-            id=instance.id,
+            instance_id=instance.id,
             version=instance.version,
             status=instance.status,
             position=sorted(instance.position),

@@ -1,12 +1,18 @@
-"""The results of mutations. Each is made `of` what a use case returned, or None, and of user errors."""
+"""The results of mutations. Each is made `of` what a use case returned, or None, and of user errors.
 
+A payload has what changed and its process, so that clients update what they show without further requests.
+"""
+
+from collections.abc import Sequence
 from typing import Self
 
 import strawberry
 
 from uplift import domain
 from uplift.graphql_api.context import Info
+from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, First, page_of
 from uplift.graphql_api.types.fields import field
+from uplift.graphql_api.types.instances import ProcessInstance
 from uplift.graphql_api.types.processes import Process
 from uplift.graphql_api.types.upgrades import Upgrade
 from uplift.graphql_api.types.user_errors import UserError
@@ -14,6 +20,7 @@ from uplift.graphql_api.types.versions import Version
 
 _UPGRADE = "The upgrade after the change; null if the request was refused."
 _NEW_UPGRADE = "The new upgrade; null if the request was refused."
+_PROCESS = "The process after the change; null if the request was refused."
 _USER_ERRORS = "Why the request was refused; empty if it succeeded."
 
 
@@ -25,6 +32,10 @@ class _UpgradePayload:
     @classmethod
     def of(cls, upgrade: domain.Upgrade | None, user_errors: list[UserError]) -> Self:
         return cls(upgrade=None if upgrade is None else Upgrade.from_domain(upgrade), user_errors=user_errors)
+
+    @field(_PROCESS)
+    async def process(self, info: Info) -> Process | None:
+        return None if self.upgrade is None else await self.upgrade.process(info)
 
 
 @strawberry.type(description="The result of `upgradeInstances`.")
@@ -74,6 +85,10 @@ class _VersionPayload:
     )
     user_errors: list[UserError] = strawberry.field(description=_USER_ERRORS)
 
+    @field(_PROCESS)
+    async def process(self, info: Info) -> Process | None:
+        return None if self.version is None else await self.version.process(info)
+
     @classmethod
     def of(
         cls, process_key: domain.ProcessKey, version: domain.Version | None, user_errors: list[UserError]
@@ -94,32 +109,67 @@ class PublishVersionPayload(_VersionPayload):
     pass
 
 
+@strawberry.type
+class _InstancesPayload:
+    changed: strawberry.Private[Sequence[domain.Instance | domain.InstanceReport]]
+    count: int | None
+    user_errors: list[UserError] = strawberry.field(description=_USER_ERRORS)
+
+    @field(
+        "The first instances in the request after the change, in its order; null if the request was refused."
+    )
+    async def instances(self, info: Info, first: First = DEFAULT_PAGE_SIZE) -> list[ProcessInstance] | None:
+        if self.count is None:
+            return None
+        ids = [changed.id for changed in self.changed[: page_of(first, None).first]]
+        found = await info.context.loaders.found_instances.load_many(ids)
+        return [instance for instance in found if instance is not None]
+
+
 @strawberry.type(description="The result of `registerInstances`.")
-class RegisterInstancesPayload:
+class RegisterInstancesPayload(_InstancesPayload):
     process_key: strawberry.Private[domain.ProcessKey]
     count: int | None = strawberry.field(
         description="The number of registered instances; null if the request was refused."
     )
-    user_errors: list[UserError] = strawberry.field(description=_USER_ERRORS)
 
-    @field("The process after the change; null if the request was refused.")
+    @field(_PROCESS)
     async def process(self, info: Info) -> Process | None:
-        if self.count is None:
-            return None
-        return await info.context.loaders.processes.load(self.process_key)
+        return None if self.count is None else await info.context.loaders.processes.load(self.process_key)
 
     @classmethod
-    def of(cls, process_key: domain.ProcessKey, count: int | None, user_errors: list[UserError]) -> Self:
-        return cls(process_key=process_key, count=count, user_errors=user_errors)
+    def of(
+        cls,
+        process_key: domain.ProcessKey,
+        instances: Sequence[domain.Instance],
+        count: int | None,
+        user_errors: list[UserError],
+    ) -> Self:
+        return cls(process_key=process_key, changed=instances, count=count, user_errors=user_errors)
 
 
 @strawberry.type(description="The result of `reportInstances`.")
-class ReportInstancesPayload:
+class ReportInstancesPayload(_InstancesPayload):
+    process_keys: strawberry.Private[Sequence[domain.ProcessKey]]
     count: int | None = strawberry.field(
         description="The number of updated instances; null if the request was refused."
     )
-    user_errors: list[UserError] = strawberry.field(description=_USER_ERRORS)
+
+    @field(
+        "The first processes of these instances after the change, by namespace and code; null if the request "
+        "was refused."
+    )
+    async def processes(self, info: Info, first: First = DEFAULT_PAGE_SIZE) -> list[Process] | None:
+        if self.count is None:
+            return None
+        return await info.context.loaders.processes.load_many(self.process_keys[: page_of(first, None).first])
 
     @classmethod
-    def of(cls, count: int | None, user_errors: list[UserError]) -> Self:
-        return cls(count=count, user_errors=user_errors)
+    def of(
+        cls,
+        reports: Sequence[domain.InstanceReport],
+        process_keys: Sequence[domain.ProcessKey] | None,
+        user_errors: list[UserError],
+    ) -> Self:
+        count = None if process_keys is None else len(reports)
+        return cls(changed=reports, process_keys=process_keys or (), count=count, user_errors=user_errors)

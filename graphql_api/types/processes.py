@@ -14,11 +14,12 @@ from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, Conne
 from uplift.graphql_api.types.enums import Status
 from uplift.graphql_api.types.fields import field
 from uplift.graphql_api.types.instances import Cohort, ProcessInstanceConnection
+from uplift.graphql_api.types.nodes import Node
 from uplift.graphql_api.types.versions import NODES_OF_A_DOCUMENT, Version
 
 
 @strawberry.type(description="A process with its versions and instances, named by namespace and code.")
-class Process:
+class Process(Node):
     key: strawberry.Private[domain.ProcessKey]
     latest_published: strawberry.Private[domain.VersionNumber | None]
     namespace: str = strawberry.field(description="The code of the workspace of the process.")
@@ -99,6 +100,9 @@ class Process:
     async def cohorts(self, info: Info) -> list[Cohort]:
         cohorts = await info.context.loaders.cohorts.load(self.key)
         return sorted(cohorts, key=lambda cohort: (cohort.version, cohort.status, cohort.position))
+
+    def node_id(self) -> str:
+        return f"process:{self.key}"
 
     @classmethod
     def from_domain(cls, process: domain.Process) -> Self:

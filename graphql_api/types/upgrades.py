@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import Annotated, Self
-from uuid import UUID
 
 import strawberry
 
@@ -15,6 +14,7 @@ from uplift.graphql_api.types.comparisons import VersionMapping
 from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, Connection, First, page_of
 from uplift.graphql_api.types.enums import OutcomeKind, ReasonCode, SelectionKind, UpgradeState
 from uplift.graphql_api.types.fields import field
+from uplift.graphql_api.types.nodes import Node
 from uplift.graphql_api.types.outcomes import OutcomeConnection
 from uplift.graphql_api.types.processes import Process
 from uplift.graphql_api.types.reasons import ReasonCount, SkipReason, reasons_from_domain
@@ -29,9 +29,8 @@ NODES_OF_AN_UPGRADE = 10
     description="A request to upgrade instances of a process: who requested it, when and why, and its "
     "progress."
 )
-class Upgrade:
+class Upgrade(Node):
     stored: strawberry.Private[domain.Upgrade]
-    id: UUID = strawberry.field(description="The id of the upgrade.")
     selection: SelectionKind = strawberry.field(description="How the request selects instances.")
     target_version: int | None = strawberry.field(
         description="The number of the target version: the latest published one at the time of the request. "
@@ -135,11 +134,13 @@ class Upgrade:
             outcome_filter=outcome_filter,
         )
 
+    def node_id(self) -> str:
+        return str(self.stored.id)
+
     @classmethod
     def from_domain(cls, upgrade: domain.Upgrade) -> Self:
         return cls(
             stored=upgrade,
-            id=upgrade.id,
             selection=upgrade.selection,
             target_version=upgrade.target_version,
             state=upgrade.state,

@@ -1,7 +1,7 @@
 """The versions of a process."""
 
 from datetime import datetime
-from typing import Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 
@@ -10,13 +10,19 @@ from uplift.domain.bpmn import decode_document
 from uplift.graphql_api.context import Info
 from uplift.graphql_api.types.enums import VersionState
 from uplift.graphql_api.types.fields import field
+from uplift.graphql_api.types.nodes import Node
+
+if TYPE_CHECKING:  # it imports this module
+    from uplift.graphql_api.types.processes import Process
 
 NODES_OF_A_DOCUMENT = 1_000
 """The cost of reading one BPMN document in the node budget: it may be as large as 1,000 rows."""
+NODES_OF_A_PROCESS = 100
+"""As how many processes that of a version counts: it leads from a list of versions back to that list."""
 
 
 @strawberry.type(description="A version of a process. Versions are numbered from 1.")
-class Version:
+class Version(Node):
     process_key: strawberry.Private[domain.ProcessKey]
     number: int = strawberry.field(description="The number of the version, unique in its process.")
     state: VersionState = strawberry.field(description="Whether the version is a draft or published.")
@@ -38,6 +44,19 @@ class Version:
     async def bpmn(self, info: Info) -> str | None:
         model = await info.context.store.processes.model(self.process_key, domain.VersionNumber(self.number))
         return None if model is None else decode_document(model.document)
+
+    @field(
+        "The process of the version. The node budget counts it as "
+        f"{NODES_OF_A_PROCESS} processes, because it can list the versions again.",
+        items=NODES_OF_A_PROCESS,
+    )
+    async def process(
+        self, info: Info
+    ) -> Annotated["Process", strawberry.lazy("uplift.graphql_api.types.processes")]:
+        return await info.context.loaders.processes.load(self.process_key)
+
+    def node_id(self) -> str:
+        return f"version:{self.process_key}/{self.number}"
 
     @classmethod
     def from_domain(cls, process_key: domain.ProcessKey, version: domain.Version) -> Self:

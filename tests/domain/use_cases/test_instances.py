@@ -140,7 +140,7 @@ async def test_as_many_instances_as_a_request_may_carry_are_taken(store: Store) 
     few = instances(range(2))
     assert await register_instances(store, process=ORDERS, instances=few, caller=ADMIN, limit=2) == 2
     reports = [a_report(instance, status=Status.RUNNING) for instance in few]
-    assert await report_instances(store, reports=reports, caller=ADMIN, limit=2) == 2
+    assert await report_instances(store, reports=reports, caller=ADMIN, limit=2) == [ORDERS]
     message = "Expected at most 1 instances in one request, but got 2."
     async with refused(store, ErrorCode.INVALID_INPUT, message, ("instances",)):
         await report_instances(store, reports=reports, caller=ADMIN, limit=1)
@@ -159,7 +159,7 @@ async def test_reports_of_several_processes_are_taken_over(store: Store) -> None
         a_report(3, status=Status.RUNNING, position=at("x")),
         a_report(2, status=Status.COMPLETED, position=at()),
     ]
-    assert await report_instances(store, reports=reports, caller=ADMIN) == 2
+    assert await report_instances(store, reports=reports, caller=ADMIN) == [INVOICES, ORDERS]
     assert await instances_of(store, ORDERS) == [
         an_instance(1, version=2),
         an_instance(3, version=2, status=Status.RUNNING, position=at("x")),
@@ -172,7 +172,7 @@ async def test_reports_of_several_processes_are_taken_over(store: Store) -> None
 async def test_a_report_of_nothing_changes_nothing(store: Store) -> None:
     await a_process(store, holding=instances([1]))
     before = await everything_in(store)
-    assert await report_instances(store, reports=[], caller=ADMIN) == 0
+    assert await report_instances(store, reports=[], caller=ADMIN) == []
     assert await everything_in(store) == before
 
 

@@ -20,6 +20,9 @@ ANY_KEY = {"nobody": 401, "stranger": 401, "revoked": 401, "expired": 401, "read
 ADMIN = {"nobody": 401, "stranger": 401, "revoked": 401, "expired": 401, "reader": 403, "admin": 200}
 
 OPERATIONS = {
+    "query viewer": ANY_KEY,
+    "query server": ANY_KEY,
+    "query node": ANY_KEY,
     "query process": ANY_KEY,
     "query processes": ANY_KEY,
     "query instance": ANY_KEY,

@@ -69,6 +69,12 @@ async def an_instance_id(_: Store) -> dict[str, Any]:
     return {"id": str(an_id(WAITING[1]))}
 
 
+async def the_ids_of_nodes(store: Store) -> dict[str, Any]:
+    upgrade = (await a_done_upgrade(store))["id"]
+    process, version, instance = "process:crm/orders", "version:crm/orders/1", f"instance:{an_id(WAITING[1])}"
+    return {"process": process, "version": version, "instance": instance, "upgrade": upgrade}
+
+
 async def a_process_name(_: Store) -> dict[str, Any]:
     return {"namespace": "crm", "code": "orders"}
 
@@ -142,6 +148,13 @@ OPERATIONS = {
     ),
     "query processes": _query(
         f"{{ processes(first: 10) {PAGE % 'code'} }}", nothing, {"processes": NO_NODES}
+    ),
+    "query node": _query(
+        "query($process: ID!, $version: ID!, $instance: ID!, $upgrade: ID!) { process: node(id: $process) "
+        "{ id } version: node(id: $version) { id } instance: node(id: $instance) { id } "
+        "upgrade: node(id: $upgrade) { id ... on Upgrade { process { code } } } }",
+        the_ids_of_nodes,
+        dict.fromkeys(("process", "version", "instance", "upgrade")),
     ),
     "query instance": _query(
         "query($id: UUID!) { instance(id: $id) { process { code } version history { kind } } }",
@@ -254,6 +267,7 @@ async def test_an_operation_shows_a_key_what_is_in_its_scope(scoped: ScopedWorld
             assert (reply.status_code, codes(reply)) == (403, FORBIDDEN), (scope, role)
         elif scope != "other":
             assert "errors" not in found, (scope, role)
+            assert None not in found["data"].values(), (scope, role)
             [shown, *_] = found["data"].values()
             assert shown.get("userErrors", []) == [], (scope, role)
             assert shown.get("nodes") != [], (scope, role)

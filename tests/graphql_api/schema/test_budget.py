@@ -30,6 +30,9 @@ fragment more on Process {instances(first: 1000) {totalCount}}
 HISTORIES = """
 {process(namespace: "shop", code: "order") {instances(first: %d) {nodes {history {upgrade {id} kind}}}}}
 """
+VERSIONS_AGAIN = """
+{process(namespace: "shop", code: "order") {versions {process {versions {process {code}}}}}}
+"""
 SAME_FIELD_TWICE = """
 {processes(first: 99) {nodes {...more instances(first: 100) {nodes {id}}}}}
 fragment more on Process {instances(first: 100) {nodes {id version}}}
@@ -90,8 +93,9 @@ def test_every_field_at_the_top_of_an_operation_is_within_the_budget(root: type)
         (EVERY_INSTANCE, 1000 + 100 * (1 + 100)),
         (TWO_PAGES, 1000 + 100 * (1 + 10 + 40 + 40)),
         (TEN_PLANS, 10 * (1000 + 100)),
-        ("{processes(first: 5) {nodes {comparison(fromVersion: 1) {added {id}}}}}", 5 + 5 * 2000),
+        ("{processes(first: 5) {nodes {comparison(fromVersion: 1) {added {elementId}}}}}", 5 + 5 * 2000),
         ("{upgrades(first: 100) {nodes {mappings {fromVersion}}}}", 100 + 100 * 100),
+        (VERSIONS_AGAIN, 100 + 100 * 100),
     ],
 )
 async def test_page_sizes_are_multiplied_down_the_nesting(client: Client, query: str, nodes: int) -> None:
@@ -113,9 +117,10 @@ async def test_page_sizes_are_multiplied_down_the_nesting(client: Client, query:
         "{processes(first: 1000) {nodes {cohorts {count} latestPublishedVersion {number}}}}",
         "{processes(first: 1000) {nodes {code instances(first: 1000) @include(if: false) {totalCount}}}}",
         LEFT_OUT,
+        '{process(namespace: "shop", code: "order") {versions {process {versions {number}}}}}',
         SAME_FIELD_TWICE,
         "{processes(first: 9) {nodes {versions {bpmn}}}}",
-        "{processes(first: 4) {nodes {comparison(fromVersion: 1) {added {id} mapping {source}}}}}",
+        "{processes(first: 4) {nodes {comparison(fromVersion: 1) {added {elementId} mapping {source}}}}}",
         "{upgrades(first: 99) {nodes {mappings {fromVersion}}}}",
         WHOLE_PLAN,
         "{__schema {types {name fields {name}}} __typename}",

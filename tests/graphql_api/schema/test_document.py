@@ -154,7 +154,7 @@ def test_an_invalid_model_has_line_and_element() -> None:
         (ProcessInstance, {"process", "history"}),
         (HistoryEntry, set()),
         (Cohort, set()),
-        (Version, {"bpmn"}),
+        (Version, {"bpmn", "process"}),
         (Upgrade, {"workers", "process", "of", "counts_by_reason", "outcomes"}),
         (Outcome, set()),
         (SkipReason, set()),

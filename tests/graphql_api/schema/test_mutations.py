@@ -369,6 +369,8 @@ async def test_reading_writes_nothing(client: Client) -> None:
 
 async def versions(client: Client) -> dict[int, int]:
     """The version of each instance of the order process, by number."""
-    data = await client.ask('{process(namespace: "shop", code: "order") {instances {nodes {id version}}}}')
+    data = await client.ask(
+        '{process(namespace: "shop", code: "order") {instances {nodes {instanceId version}}}}'
+    )
     nodes = data["process"]["instances"]["nodes"]
-    return {int(node["id"].replace("-", ""), 16): node["version"] for node in nodes}
+    return {int(node["instanceId"].replace("-", ""), 16): node["version"] for node in nodes}

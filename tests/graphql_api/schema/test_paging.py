@@ -15,8 +15,8 @@ INSTANCES = """
 query($first: Int!, $after: String) {
   process(namespace: "shop", code: "order") {
     list: instances(first: $first, after: $after) {
-      nodes {id}
-      edges {cursor node {id}}
+      nodes {id: instanceId}
+      edges {cursor node {id: instanceId}}
       pageInfo {hasNextPage hasPreviousPage startCursor endCursor}
     }
   }
@@ -126,7 +126,7 @@ async def test_new_upgrades_do_not_shift_the_pages_behind_a_cursor(client: Clien
 async def test_a_page_has_fifty_items_by_default(client: Client) -> None:
     await add_process(client.store)
     await add_instances(client.store, *map(an_instance, range(1, 61)))
-    data = await client.ask('{process(namespace: "shop", code: "order") {instances {nodes {id}}}}')
+    data = await client.ask('{process(namespace: "shop", code: "order") {instances {nodes {instanceId}}}}')
     assert len(data["process"]["instances"]["nodes"]) == 50
 
 

@@ -58,7 +58,7 @@ query($input: UpgradePlanInput!, $decision: Verdict, $reason: ReasonCode, $versi
         reasons {code message findings {severity code source target name message}}
         warnings {severity code source target name message}
         mapping {source target}
-        instances {totalCount nodes {id}}
+        instances {totalCount nodes {instanceId}}
       }
     }
     userErrors {code field message}
@@ -150,7 +150,10 @@ async def test_a_cohort_to_upgrade_has_its_new_position_and_warnings(world: Clie
         "reasons": [],
         "warnings": [CALLED_OTHERWISE],
         "mapping": [{"source": "check", "target": "check"}],
-        "instances": {"totalCount": 2, "nodes": [{"id": str(an_id(1))}, {"id": str(an_id(3))}]},
+        "instances": {
+            "totalCount": 2,
+            "nodes": [{"instanceId": str(an_id(1))}, {"instanceId": str(an_id(3))}],
+        },
     }
 
 
@@ -173,7 +176,7 @@ async def test_a_cohort_to_skip_has_every_reason_with_its_findings(world: Client
         ],
         "warnings": [],
         "mapping": [{"source": "check", "target": "check"}],
-        "instances": {"totalCount": 1, "nodes": [{"id": str(an_id(4))}]},
+        "instances": {"totalCount": 1, "nodes": [{"instanceId": str(an_id(4))}]},
     }
 
 
@@ -260,7 +263,7 @@ query($input: UpgradePlanInput!, $after: String) {
     plan {
       cohorts(decision: UPGRADE) {
         instances(first: 2, after: $after) {
-          totalCount nodes {id} pageInfo {hasNextPage hasPreviousPage endCursor}
+          totalCount nodes {instanceId} pageInfo {hasNextPage hasPreviousPage endCursor}
         }
       }
     }
@@ -279,7 +282,7 @@ async def test_the_instances_of_a_cohort_come_in_pages(world: Client) -> None:
     first = await page(world)
     assert first == {
         "totalCount": 3,
-        "nodes": [{"id": str(an_id(1))}, {"id": str(an_id(3))}],
+        "nodes": [{"instanceId": str(an_id(1))}, {"instanceId": str(an_id(3))}],
         "pageInfo": {
             "hasNextPage": True,
             "hasPreviousPage": False,
@@ -287,7 +290,7 @@ async def test_the_instances_of_a_cohort_come_in_pages(world: Client) -> None:
         },
     }
     second = await page(world, first["pageInfo"]["endCursor"])
-    assert second["nodes"] == [{"id": str(an_id(7))}]
+    assert second["nodes"] == [{"instanceId": str(an_id(7))}]
     assert (second["pageInfo"]["hasNextPage"], second["pageInfo"]["hasPreviousPage"]) == (False, True)
 
 
@@ -302,7 +305,7 @@ async def test_many_cohorts_run_one_query_for_their_instances(client: Client, po
           upgradePlan(input: $input) {
             plan {
               cohorts {
-                instances(first: 3) {nodes {id process {code}} pageInfo {hasNextPage}}
+                instances(first: 3) {nodes {instanceId process {code}} pageInfo {hasNextPage}}
                 more: instances(first: 3) {edges {cursor}}
                 first: instances(first: 1) {totalCount}
               }
@@ -327,7 +330,7 @@ async def test_a_plan_of_more_cohorts_than_assumed_is_held_to_the_budget(client:
     await add_instances(client.store, *(an_instance(n, position=[f"task{n}"]) for n in range(400)))
     query = "query($i: UpgradePlanInput!) {upgradePlan(input: $i) {plan {cohorts {%s}}}}"
     store = CountingStore(client.store)
-    error = await client.on(store).refused(query % "instances(first: 25) {nodes {id}}", i=an_input())
+    error = await client.on(store).refused(query % "instances(first: 25) {nodes {instanceId}}", i=an_input())
     assert error["extensions"]["code"] == "LIMIT_EXCEEDED"
     assert error["path"] == ["upgradePlan", "plan", "cohorts"]
     assert error["message"] == (
@@ -435,8 +438,8 @@ query($from: Int!, $to: Int) {
   process(namespace: "shop", code: "order") {
     comparison(fromVersion: $from, toVersion: $to) {
       fromVersion toVersion
-      added {id name kind} removed {id name kind}
-      changed {source {id name kind} target {id name kind} aspects}
+      added {elementId name kind} removed {elementId name kind}
+      changed {source {elementId name kind} target {elementId name kind} aspects}
       errors {code source target} warnings {code source target}
       mapping {source target}
     }
@@ -455,17 +458,17 @@ async def test_two_versions_are_compared_element_by_element(world: Client) -> No
     assert compared == {
         "fromVersion": 1,
         "toVersion": 2,
-        "added": [{"id": "sign", "name": None, "kind": "userTask"}],
-        "removed": [{"id": "approve", "name": None, "kind": "userTask"}],
+        "added": [{"elementId": "sign", "name": None, "kind": "userTask"}],
+        "removed": [{"elementId": "approve", "name": None, "kind": "userTask"}],
         "changed": [
             {
-                "source": {"id": "check", "name": "Check", "kind": "userTask"},
-                "target": {"id": "check", "name": "Look", "kind": "userTask"},
+                "source": {"elementId": "check", "name": "Check", "kind": "userTask"},
+                "target": {"elementId": "check", "name": "Look", "kind": "userTask"},
                 "aspects": ["NAME"],
             },
             {
-                "source": {"id": "pay", "name": None, "kind": "userTask"},
-                "target": {"id": "pay", "name": None, "kind": "serviceTask"},
+                "source": {"elementId": "pay", "name": None, "kind": "userTask"},
+                "target": {"elementId": "pay", "name": None, "kind": "serviceTask"},
                 "aspects": ["KIND"],
             },
         ],
@@ -482,7 +485,7 @@ async def test_a_draft_can_be_compared_and_the_newer_version_with_the_older(worl
     await add_draft(world.store, model=FIRST.xml())
     draft, back = await comparison(world, 2, 3), await comparison(world, 2, 1)
     assert {**draft, "toVersion": 1} == back
-    assert [element["id"] for element in back["added"]] == ["approve"]
+    assert [element["elementId"] for element in back["added"]] == ["approve"]
     assert await comparison(world, 1, 1) == {
         "fromVersion": 1,
         "toVersion": 1,

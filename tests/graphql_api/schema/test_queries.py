@@ -139,11 +139,13 @@ async def test_an_instance_is_found_by_its_id(client: Client) -> None:
     await add_process(client.store)
     await add_instances(client.store, an_instance(1, status=Status.RUNNING, position=["pay", "approve"]))
     data = await client.ask(
-        "query($id: UUID!) {instance(id: $id) {id version status position process {namespace code}}}",
+        "query($id: UUID!) {instance(id: $id) "
+        "{id instanceId version status position process {namespace code}}}",
         id=str(an_id(1)),
     )
     assert data["instance"] == {
-        "id": str(an_id(1)),
+        "id": f"instance:{an_id(1)}",
+        "instanceId": str(an_id(1)),
         "version": 1,
         "status": "RUNNING",
         "position": ["approve", "pay"],
@@ -170,10 +172,11 @@ async def test_instances_are_filtered_by_status_and_version(
         client.store, an_instance(1), an_instance(2, status=Status.COMPLETED), an_instance(3, version=2)
     )
     data = await client.ask(
-        f'{{process(namespace: "shop", code: "order") {{instances{arguments} {{nodes {{id}} totalCount}}}}}}'
+        f'{{process(namespace: "shop", code: "order") '
+        f"{{instances{arguments} {{nodes {{instanceId}} totalCount}}}}}}"
     )
     assert data["process"]["instances"] == {
-        "nodes": [{"id": str(an_id(number))} for number in numbers],
+        "nodes": [{"instanceId": str(an_id(number))} for number in numbers],
         "totalCount": len(numbers),
     }
 

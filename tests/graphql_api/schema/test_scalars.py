@@ -88,11 +88,11 @@ async def test_an_id_is_read_from_a_variable_or_a_literal_and_written_in_one_way
     await add_process(client.store)
     await add_instances(client.store, an_instance(10))
     canonical = "00000000-0000-0000-0000-00000000000a"
-    by_literal = await client.ask('{instance(id: "{00000000-0000-0000-0000-00000000000A}") {id}}')
+    by_literal = await client.ask('{instance(id: "{00000000-0000-0000-0000-00000000000A}") {instanceId}}')
     by_variable = await client.ask(
-        "query($id: UUID!) {instance(id: $id) {id}}", id=canonical.replace("-", "")
+        "query($id: UUID!) {instance(id: $id) {instanceId}}", id=canonical.replace("-", "")
     )
-    assert by_literal == by_variable == {"instance": {"id": canonical}}
+    assert by_literal == by_variable == {"instance": {"instanceId": canonical}}
 
 
 @pytest.mark.anyio

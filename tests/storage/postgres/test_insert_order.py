@@ -91,7 +91,7 @@ async def test_new_positions_of_two_processes_reported_in_two_orders_do_not_dead
     )
     last_position = at(*json.loads(await ask(store, last)))
 
-    def report(*some: Sequence[Instance]) -> Task[int]:
+    def report(*some: Sequence[Instance]) -> Task[Sequence[ProcessKey]]:
         """Report instances of two processes at both new positions."""
         reports = [
             a_report(instance, position=at(name))
@@ -111,7 +111,7 @@ async def test_new_positions_of_two_processes_reported_in_two_orders_do_not_dead
             second = report(held[INVOICES][2:], held[ORDERS][2:])
             await until_awaited(store, 2)
             raise Undone
-    assert list(await gather(first, second)) == [4, 4]
+    assert list(await gather(first, second)) == [[INVOICES, ORDERS]] * 2
 
 
 class Undone(Exception):

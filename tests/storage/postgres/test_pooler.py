@@ -52,7 +52,7 @@ async def read(store: SqlStore) -> None:
 
 
 async def report(store: SqlStore, number: int) -> None:
-    assert await report_instances(store, reports=[a_report(number, status=Status.FAILED)], caller=ADMIN) == 1
+    await report_instances(store, reports=[a_report(number, status=Status.FAILED)], caller=ADMIN)
 
 
 async def test_transactions_behind_a_pooler_have_the_timeouts_of_a_store_and_leave_none() -> None:
