@@ -80,6 +80,8 @@ async def populate(store: SqlStore, count: int) -> None:
     first = [an_instance(number) for number in range(EXCLUDED)]
     await register_instances(store, process=PROCESS, instances=first, caller=ADMIN)
     async with store.database.migrating() as connection:
+        if connection.dialect.name == "sqlite":  # enough for the index of the ids
+            await connection.exec_driver_sql("PRAGMA cache_size = -2000000")
         await connection.exec_driver_sql(FILL[connection.dialect.name].format(count=count - EXCLUDED))
     await store.database.analyze()
 
@@ -125,8 +127,10 @@ async def measure(name: str, where: Path | URL, count: int, rounds: int) -> None
     await repair_counts(store.database)
     repaired = time.perf_counter()
     took: dict[str, list[float]] = defaultdict(list)
-    for _ in range(rounds):
+    for number in range(rounds):
         for what, read in TIMED.items():
+            if number > 0 and read is count_again:
+                continue  # once is enough: it takes longest, and is no more than a comparison
             begin = time.perf_counter()
             await read(store)
             took[what].append((time.perf_counter() - begin) * 1_000)

@@ -52,7 +52,10 @@ class InstanceQueries(Protocol):
     async def cohorts(
         self, process_keys: Sequence[ProcessKey]
     ) -> Mapping[ProcessKey, tuple[CountedCohort, ...]]:
-        """Count all instances of each process: by version, then status, the largest cohort first."""
+        """Count all instances of each process: by version, then status, the largest cohort first.
+
+        Of one moment, and ideally as fast for many instances as for few: keep the counts.
+        """
         ...
 
     async def count_active(self, process_key: ProcessKey) -> int:
@@ -60,7 +63,7 @@ class InstanceQueries(Protocol):
         ...
 
     async def selected_cohorts(self, process_key: ProcessKey, selection: Selection) -> SelectedCohorts:
-        """Count the instances of a selection by version, status and position."""
+        """Count the instances of a selection by version, status and position, all of one moment."""
         ...
 
     async def cohort_pages(

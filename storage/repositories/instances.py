@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, select, union_all
+from sqlalchemy import Integer, Select, bindparam, func, select, type_coerce, union_all
 
 from uplift.domain.errors import StoreUnavailable
 from uplift.domain.model.cohort import Cohort, CountedCohort
-from uplift.domain.model.instance import ACTIVE, Instance, InstanceId, InstanceReport, Position, Status
+from uplift.domain.model.instance import ACTIVE, Instance, InstanceId, InstanceReport, Position
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import Selection
@@ -20,7 +20,7 @@ from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import UpdateMany, copy_new, insert_absent, reserve_keys
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.surrogate_keys import batches
-from uplift.storage.sql.tables import IS_ACTIVE, cohort_count, decision, instance, outcome, upgrade
+from uplift.storage.sql.tables import IS_ACTIVE, STATUS, cohort_count, decision, instance, outcome, upgrade
 from uplift.storage.sqlite.prepared import RUN_INLINE
 from uplift.storage.statements import selections
 from uplift.storage.statements.cohort_counts import CohortKey
@@ -37,7 +37,12 @@ INLINE_LIMIT = 10
 INSTANCES_BY_UUID_INLINE = INSTANCES_BY_UUID.execution_options(**RUN_INLINE)
 LOCKED = (
     select(
-        instance.c.uuid, instance.c.process_id, instance.c.version, instance.c.status, instance.c.position_id
+        instance.c.uuid,
+        instance.c.process_id,
+        instance.c.version,
+        # As stored: of many instances with few statuses, converting and hashing each would take longest.
+        type_coerce(instance.c.status, Integer),
+        instance.c.position_id,
     )
     .join(ID_LIST, ID_LIST.c.uuid == instance.c.uuid)
     .order_by(instance.c.id)
@@ -83,6 +88,9 @@ HISTORIES = (
 the range excludes most of them without a look at their outcomes."""
 COPY_THRESHOLD = 1_000
 """From this number of new instances on, COPY is faster than INSERT."""
+StoredCohort = tuple[int, int, int, int]
+"""A process, a version, the code of a status and a position, as they are stored."""
+STATUS_CODES = {status: code for code, status in enumerate(STATUS.members, start=1)}
 UPDATE = UpdateMany(instance, key="uuid", changed=("status", "position_id"))
 
 
@@ -171,15 +179,15 @@ class SqlInstanceRepository:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._locked: Sequence[InstanceId] = ()
-        self._cohorts: dict[InstanceId, CohortKey] = {}
+        self._cohorts: dict[InstanceId, StoredCohort] = {}
         """The cohorts of the instances that exist among those that this transaction has locked last."""
 
     async def lock(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, ProcessKey]:
         rows = (await self._session.connection.execute(LOCKED, bind_ids(ids))).all()
         process_keys = await self._session.surrogate_keys.process_keys(row.process_id for row in rows)
         self._locked = ids
-        self._cohorts = {row.uuid: CohortKey._make(row[1:]) for row in rows}
-        return {row.uuid: process_keys[row.process_id] for row in rows}
+        self._cohorts = {row[0]: row[1:] for row in rows}
+        return {row[0]: process_keys[row[1]] for row in rows}
 
     async def register(self, process_key: ProcessKey, new: Sequence[Instance]) -> None:
         process_id = await self._session.process_id(process_key)
@@ -192,7 +200,7 @@ class SqlInstanceRepository:
             # Another transaction has registered them since this one looked for them.
             known = {**known, **await self._locked_cohorts(taken)}
         existing = [registered for registered in new if registered.id in known] if known else []
-        if any(known[registered.id].process_id != process_id for registered in existing):
+        if any(known[registered.id][0] != process_id for registered in existing):
             raise StoreUnavailable("another process has got one of these instances just now")
         await self._update(existing, known, position_ids)
 
@@ -206,7 +214,7 @@ class SqlInstanceRepository:
         latest = {report.id: report for report in reports}
         await self._update(latest.values(), known, position_ids)
 
-    async def _locked_cohorts(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, CohortKey]:
+    async def _locked_cohorts(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, StoredCohort]:
         """The cohorts of the instances among these ids, which are locked from now on.
 
         What was locked serves once, because the caller changes it.
@@ -255,23 +263,26 @@ class SqlInstanceRepository:
     async def _update(
         self,
         reports: Iterable[Instance | InstanceReport],
-        known: Mapping[InstanceId, CohortKey],
+        known: Mapping[InstanceId, StoredCohort],
         position_ids: Mapping[Position, int],
     ) -> None:
         """Update the status and position of locked instances, but not their version."""
         rows: list[dict[str, Any]] = []
-        moves: Counter[tuple[CohortKey, Status, int]] = Counter()
+        moves: Counter[tuple[StoredCohort, int, int]] = Counter()
         for report in reports:
-            status, position_id = report.status, position_ids[report.position]
+            status, position_id = STATUS_CODES[report.status], position_ids[report.position]
             cohort = known[report.id]
-            if cohort.status is not status or cohort.position_id != position_id:
-                rows.append({"row_uuid": report.id, "row_status": status, "row_position_id": position_id})
+            if cohort[2] != status or cohort[3] != position_id:
+                rows.append(
+                    {"row_uuid": report.id, "row_status": report.status, "row_position_id": position_id}
+                )
                 moves[cohort, status, position_id] += 1
         if rows:
             await UPDATE.execute(self._session.connection, rows)
-        for (cohort, status, position_id), count in moves.items():
-            moved = CohortKey(cohort.process_id, cohort.version, status, position_id)
-            self._session.counts.move(cohort, moved, count)
+        for ((process_id, version, old_status, old_position_id), status, position_id), count in moves.items():
+            source = CohortKey(process_id, version, STATUS.members[old_status - 1], old_position_id)
+            target = CohortKey(process_id, version, STATUS.members[status - 1], position_id)
+            self._session.counts.move(source, target, count)
 
     async def prune_positions(self, limit: int) -> int:
         return await prune_positions(self._session.connection, limit)
