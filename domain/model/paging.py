@@ -33,10 +33,6 @@ class Page(Generic[Item]):
     sort_keys: tuple[int, ...]
     has_next: bool
 
-    @property
-    def cursors(self) -> tuple[str, ...]:
-        return tuple(encode_cursor(sort_key) for sort_key in self.sort_keys)
-
     def map(self, function: Callable[[Item], Mapped]) -> "Page[Mapped]":
         """The same page with the function applied to each item."""
         return Page(items=tuple(map(function, self.items)), sort_keys=self.sort_keys, has_next=self.has_next)
@@ -56,30 +52,45 @@ def page_of(rows: Iterable[tuple[int, Item]], first: int) -> Page[Item]:
     )
 
 
-def page_request(first: int, after: str | None) -> PageRequest:
+def page_request(first: int, after: str | None, listing: str = "") -> PageRequest:
     """Make a page request from the input of a client. Raises InvalidInput for `first` or `after`."""
     if not 1 <= first <= MAX_PAGE_SIZE:
         raise InvalidInput(
             f"Expected first to be from 1 to {MAX_PAGE_SIZE:,}, but got {first}.", field=("first",)
         )
-    return PageRequest(first=first, after=None if after is None else decode_cursor(after))
+    return PageRequest(first=first, after=None if after is None else decode_cursor(after, listing))
 
 
-def encode_cursor(sort_key: int) -> str:
-    """The opaque cursor for a sort key."""
-    return base64.urlsafe_b64encode(b"k%d" % sort_key).rstrip(b"=").decode()
+def encode_cursor(sort_key: int, listing: str = "") -> str:
+    """The opaque cursor for a sort key. `listing` names the list if the key only has a meaning in it."""
+    return base64.urlsafe_b64encode(f"k{sort_key}{listing and '.'}{listing}".encode()).rstrip(b"=").decode()
 
 
-def decode_cursor(cursor: str) -> int:
-    """The sort key of a cursor. Raises InvalidInput if `encode_cursor` did not make the cursor."""
-    try:
-        text = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode()
-        sort_key = int(text.removeprefix("k"))
-    except (binascii.Error, ValueError):
-        sort_key = -1
+def decode_cursor(cursor: str, listing: str = "") -> int:
+    """The sort key of a cursor.
+
+    Raises InvalidInput if `encode_cursor` did not make the cursor, or made it for another listing.
+    """
+    sort_key, found = _parts(cursor)
     # The bound is that of the BIGINT in the database, to which the key is passed.
-    if not 0 <= sort_key < 2**63 or encode_cursor(sort_key) != cursor:
+    if not 0 <= sort_key < 2**63 or encode_cursor(sort_key, found) != cursor:
         raise InvalidInput(
             f"Expected after to be a cursor of this list, but got {cursor[:100]!r}.", field=("after",)
         )
+    if found != listing:
+        raise InvalidInput(
+            "Expected after to be a cursor of a list with the same filter and order, but "
+            f"{cursor[:100]!r} is of another one.",
+            field=("after",),
+        )
     return sort_key
+
+
+def _parts(cursor: str) -> tuple[int, str]:
+    """The sort key and the listing in a cursor; the key is -1 if it has none."""
+    try:
+        text = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode()
+        key, _, listing = text.removeprefix("k").partition(".")
+        return int(key), listing
+    except (binascii.Error, ValueError):
+        return -1, ""

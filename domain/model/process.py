@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType
+from unicodedata import normalize
 
 from uplift.domain.errors import InvalidInput
 
@@ -99,3 +100,12 @@ def is_name(value: str) -> bool:
         and not any(character.isspace() or character == "/" for character in value)
         and value not in (".", "..")
     )
+
+
+def folded(text: str) -> str:
+    """The text in the form in which searches and orders compare titles and names, whatever their case.
+
+    It is the case folding of Unicode, so it is the same on every database: `GRÖSSE`, `Größe` and `grösse` are
+    one text, however the Ö is composed.
+    """
+    return normalize("NFC", normalize("NFC", text).casefold())

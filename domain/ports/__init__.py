@@ -21,7 +21,13 @@ from uplift.domain.ports.partitions import (
     PartitionQueries,
     PartitionRepository,
 )
-from uplift.domain.ports.processes import ProcessQueries, ProcessRepository
+from uplift.domain.ports.processes import (
+    ANY_PROCESS,
+    ProcessFilter,
+    ProcessOrder,
+    ProcessQueries,
+    ProcessRepository,
+)
 from uplift.domain.ports.upgrades import (
     LockedUpgrade,
     OutcomeFilter,
@@ -30,6 +36,7 @@ from uplift.domain.ports.upgrades import (
 )
 
 __all__ = [
+    "ANY_PROCESS",
     "Chunks",
     "HeldPartition",
     "InstanceFilter",
@@ -40,6 +47,8 @@ __all__ = [
     "OutcomeFilter",
     "PartitionQueries",
     "PartitionRepository",
+    "ProcessFilter",
+    "ProcessOrder",
     "ProcessQueries",
     "ProcessRepository",
     "RecordedChunk",

@@ -1,12 +1,53 @@
 """Reads and writes processes, their versions and BPMN documents."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
+from uplift.domain.errors import InvalidInput
 from uplift.domain.model.access import Namespaces
 from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.model.process import Process, ProcessKey, Version, VersionModel, VersionNumber
+
+MAX_SEARCH_LENGTH = 200
+"""The longest text to search for, in characters. No title, namespace or code is longer."""
+
+
+class ProcessOrder(StrEnum):
+    """The order of a list of processes."""
+
+    CREATED = "CREATED"
+    """The oldest first."""
+    NAME = "NAME"
+    """By namespace, then code, in the order of Unicode."""
+    TITLE = "TITLE"
+    """By title, whatever its case, in the order of Unicode; the oldest first among equal titles."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessFilter:
+    """Restricts a list of processes; None means any.
+
+    `search` is a part of the title or of `namespace/code`. Both are compared as `folded` by
+    uplift.domain.model.process.
+    """
+
+    search: str | None = None
+    namespace: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises InvalidInput if `search` is too long."""
+        if self.search is not None and len(self.search) > MAX_SEARCH_LENGTH:
+            raise InvalidInput(
+                f"Expected search to be at most {MAX_SEARCH_LENGTH} characters, but got "
+                f"{self.search[:50]!r} ({len(self.search):,} characters).",
+                field=("search",),
+            )
+
+
+ANY_PROCESS = ProcessFilter()
 
 
 class ProcessQueries(Protocol):
@@ -18,8 +59,24 @@ class ProcessQueries(Protocol):
         """Return the processes that exist, by key; the others are absent from the result."""
         ...
 
-    async def page(self, page: PageRequest, *, namespaces: Namespaces | None = None) -> Page[Process]:
-        """Return a page of the processes in these namespaces, or of all (None), the oldest first."""
+    async def page(
+        self,
+        page: PageRequest,
+        process_filter: ProcessFilter = ANY_PROCESS,
+        *,
+        order: ProcessOrder = ProcessOrder.CREATED,
+        namespaces: Namespaces | None = None,
+    ) -> Page[Process]:
+        """Return a page of the processes in these namespaces, or in all (None), in this order.
+
+        A sort key means a process, which must be in these namespaces: after any other the page is empty.
+        """
+        ...
+
+    async def count(
+        self, process_filter: ProcessFilter = ANY_PROCESS, *, namespaces: Namespaces | None = None
+    ) -> int:
+        """Count the processes in these namespaces, or in all (None)."""
         ...
 
     async def versions(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]:

@@ -17,9 +17,12 @@ from uplift.domain.model.process import Process, ProcessKey, Version, VersionMod
 from uplift.domain.model.selection import Selection, UpgradeId
 from uplift.domain.model.upgrade import HistoryEntry, Outcome, Partition, Upgrade
 from uplift.domain.ports import (
+    ANY_PROCESS,
     InstanceFilter,
     InstanceQueries,
     OutcomeFilter,
+    ProcessFilter,
+    ProcessOrder,
     ProcessQueries,
     SelectedCohorts,
     Store,
@@ -47,8 +50,22 @@ class ScopedProcessQueries:
     async def find_many(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Process]:
         return await self._processes.find_many(list(filter(self._caller.may_see, process_keys)))
 
-    async def page(self, page: PageRequest, *, namespaces: Namespaces | None = None) -> Page[Process]:
-        return await self._processes.page(page, namespaces=common(self._caller.namespaces, namespaces))
+    async def page(
+        self,
+        page: PageRequest,
+        process_filter: ProcessFilter = ANY_PROCESS,
+        *,
+        order: ProcessOrder = ProcessOrder.CREATED,
+        namespaces: Namespaces | None = None,
+    ) -> Page[Process]:
+        within = common(self._caller.namespaces, namespaces)
+        return await self._processes.page(page, process_filter, order=order, namespaces=within)
+
+    async def count(
+        self, process_filter: ProcessFilter = ANY_PROCESS, *, namespaces: Namespaces | None = None
+    ) -> int:
+        within = common(self._caller.namespaces, namespaces)
+        return await self._processes.count(process_filter, namespaces=within)
 
     async def versions(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]:
         return await of_visible(self._caller.may_see, process_keys, self._processes.versions, ())

@@ -37,6 +37,9 @@ from uplift.domain.model.paging import MAX_PAGE_SIZE
 from uplift.graphql_api.engine.errors import request_error
 from uplift.web.errors import HttpCode
 
+ITEMS_OF_PAGE = frozenset({"nodes", "edges"})
+"""The fields of a connection that list its items. All others count once a page."""
+
 
 class WithinBudget(FieldExtension):
     """Refuses a field at the top of an operation that requests too many nodes in all."""
@@ -109,16 +112,28 @@ class _Counting:
         own, items = _cost(field)
         if node.selection_set is None:
             return own
-        inside = max(self._inside(type_, details) for type_ in self._objects(get_named_type(field.type)))
         if "first" in field.args:
-            items = self._page_size(field, node)
+            each, once = self._inside_page(field, details)
+            return own + once + self._page_size(field, node) * (1 + each)
+        inside = max(self._inside(type_, details) for type_ in self._objects(get_named_type(field.type)))
         return own + (inside if items is None else items * (1 + inside))
 
+    def _inside_page(self, field: GraphQLField, details: FieldDetailsList) -> tuple[int, int]:
+        """The number of nodes requested inside each item of a connection, and of it as a whole."""
+        connection = assert_object_type(get_named_type(field.type))
+        fields = self._subfields(connection, details)
+        each = {key: value for key, value in fields.items() if value[0].node.name.value in ITEMS_OF_PAGE}
+        once = {key: value for key, value in fields.items() if key not in each}
+        return self._fields(connection, each), self._fields(connection, once)
+
     def _inside(self, type_: GraphQLObjectType, details: FieldDetailsList) -> int:
+        return self._fields(type_, self._subfields(type_, details))
+
+    def _subfields(self, type_: GraphQLObjectType, details: FieldDetailsList) -> GroupedFieldSet:
         collected = collect_subfields(
             self._schema, self._fragments, self._variables, self._operation, type_, details
         )
-        return self._fields(type_, collected.grouped_field_set)
+        return collected.grouped_field_set
 
     def _objects(self, type_: GraphQLNamedType) -> list[GraphQLObjectType]:
         if is_abstract_type(type_):

@@ -7,10 +7,12 @@ import strawberry
 
 from uplift import domain
 from uplift.domain.errors import UpliftError
+from uplift.domain.ports.processes import ANY_PROCESS, MAX_SEARCH_LENGTH, ProcessFilter
 from uplift.domain.use_cases.plan import plan_upgrade
 from uplift.graphql_api.context import Info
 from uplift.graphql_api.roots.nodes import find_node
-from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, First, page_of
+from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, First, listing_of, page_of
+from uplift.graphql_api.types.enums import ProcessOrder
 from uplift.graphql_api.types.fields import root_field
 from uplift.graphql_api.types.inputs import ProcessKeyInput, UpgradePlanInput
 from uplift.graphql_api.types.instances import ProcessInstance
@@ -58,12 +60,39 @@ class Query:
         process = await info.context.store.processes.find(process_key)
         return None if process is None else Process.from_domain(process)
 
-    @root_field("All processes, the oldest first.")
+    @root_field("All processes, or those with a namespace or a part of a name or title.")
     async def processes(
-        self, info: Info, first: First = DEFAULT_PAGE_SIZE, after: After = None
+        self,
+        info: Info,
+        search: Annotated[
+            str | None,
+            strawberry.argument(
+                description="Only processes whose title or `namespace/code` contains this text of at most "
+                f"{MAX_SEARCH_LENGTH} characters, whatever its case in any script. No character has a "
+                "special meaning. Null or empty for all."
+            ),
+        ] = None,
+        namespace: Annotated[
+            str | None, strawberry.argument(description="Only processes of this namespace.")
+        ] = None,
+        order_by: Annotated[
+            ProcessOrder, strawberry.argument(description="The order of the list.")
+        ] = ProcessOrder.CREATED,
+        first: First = DEFAULT_PAGE_SIZE,
+        after: After = None,
     ) -> ProcessConnection:
-        page = await info.context.store.processes.page(page_of(first, after))
-        return ProcessConnection(page=page.map(Process.from_domain), follows_cursor=after is not None)
+        process_filter = ProcessFilter(search=search or None, namespace=namespace)
+        is_plain = process_filter == ANY_PROCESS and order_by is ProcessOrder.CREATED
+        listing = "" if is_plain else listing_of(order_by, process_filter.search, namespace)
+        page = await info.context.store.processes.page(
+            page_of(first, after, listing), process_filter, order=order_by
+        )
+        return ProcessConnection(
+            page=page.map(Process.from_domain),
+            follows_cursor=after is not None,
+            listing=listing,
+            process_filter=process_filter,
+        )
 
     @root_field("The instance with this id, of any process, or null if there is none.")
     async def instance(

@@ -4,6 +4,9 @@ A cursor names an item. The next page starts after that item, so pages neither s
 list grows.
 """
 
+import json
+from enum import StrEnum
+from hashlib import blake2b
 from typing import Annotated, Generic, TypeVar
 
 import strawberry
@@ -29,9 +32,17 @@ After = Annotated[
 Node = TypeVar("Node")
 
 
-def page_of(first: int | None, after: str | None) -> PageRequest:
-    """The page that a client requests. Raises InvalidInput for `first` or `after`."""
-    return page_request(DEFAULT_PAGE_SIZE if first is None else first, after)
+def page_of(first: int | None, after: str | None, listing: str = "") -> PageRequest:
+    """The page that a client requests. Raises InvalidInput for `first` or `after`.
+
+    `listing` names the list if its cursors have no meaning in another one.
+    """
+    return page_request(DEFAULT_PAGE_SIZE if first is None else first, after, listing)
+
+
+def listing_of(*parts: StrEnum | str | None) -> str:
+    """The name of a list with this order and filter, for `page_of`."""
+    return blake2b(json.dumps(parts).encode(), digest_size=6).hexdigest()
 
 
 @strawberry.type(description="The place of a page in its list.")
@@ -57,6 +68,7 @@ class Edge(Generic[Node]):
 class Connection(Generic[Node]):
     page: strawberry.Private[Page[Node]]
     follows_cursor: strawberry.Private[bool]
+    listing: strawberry.Private[str] = ""
 
     @field("The items of this page.")
     def nodes(self) -> list[Node]:
@@ -65,8 +77,8 @@ class Connection(Generic[Node]):
     @field("The items of this page, each with its cursor.")
     def edges(self) -> list[Edge[Node]]:
         return [
-            Edge(cursor=cursor, node=node)
-            for cursor, node in zip(self.page.cursors, self.page.items, strict=True)
+            Edge(cursor=encode_cursor(sort_key, self.listing), node=node)
+            for sort_key, node in zip(self.page.sort_keys, self.page.items, strict=True)
         ]
 
     @field("The place of this page in the list.")
@@ -75,6 +87,6 @@ class Connection(Generic[Node]):
         return PageInfo(
             has_next_page=self.page.has_next,
             has_previous_page=self.follows_cursor,
-            start_cursor=encode_cursor(sort_keys[0]) if sort_keys else None,
-            end_cursor=encode_cursor(sort_keys[-1]) if sort_keys else None,
+            start_cursor=encode_cursor(sort_keys[0], self.listing) if sort_keys else None,
+            end_cursor=encode_cursor(sort_keys[-1], self.listing) if sort_keys else None,
         )

@@ -20,11 +20,13 @@ from uplift.domain.model.instance import Status
 from uplift.domain.model.process import VersionState
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import OutcomeKind, UpgradeState
+from uplift.domain.ports import ProcessOrder
 
 __all__ = [
     "ChangedAspect",
     "FindingCode",
     "OutcomeKind",
+    "ProcessOrder",
     "ReasonCode",
     "Role",
     "SelectionKind",
@@ -99,6 +101,16 @@ _describe(
         UpgradeState.COMPLETED: "Every selected instance has an outcome.",
         UpgradeState.CANCELLED: "An operator ended the upgrade early. Finished chunks are kept.",
         UpgradeState.FAILED: "A server error ended the upgrade early. Finished chunks are kept.",
+    },
+)
+_describe(
+    ProcessOrder,
+    "The order of a list of processes.",
+    {
+        ProcessOrder.CREATED: "The oldest first.",
+        ProcessOrder.NAME: "By namespace, then code, character by character in the order of Unicode.",
+        ProcessOrder.TITLE: "By title, whatever its case, in the order of Unicode; the "
+        "oldest first among equal titles.",
     },
 )
 _describe(

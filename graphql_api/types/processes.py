@@ -6,7 +6,7 @@ from typing import Annotated, Self
 import strawberry
 
 from uplift import domain
-from uplift.domain.ports import InstanceFilter
+from uplift.domain.ports import InstanceFilter, ProcessFilter
 from uplift.domain.use_cases.compare import compare_versions
 from uplift.graphql_api.context import Info
 from uplift.graphql_api.types.comparisons import VersionComparison
@@ -16,6 +16,9 @@ from uplift.graphql_api.types.fields import field
 from uplift.graphql_api.types.instances import Cohort, ProcessInstanceConnection
 from uplift.graphql_api.types.nodes import Node
 from uplift.graphql_api.types.versions import NODES_OF_A_DOCUMENT, Version
+
+NODES_OF_A_COUNT = 100
+"""The cost of counting the processes of a list in the node budget."""
 
 
 @strawberry.type(description="A process with its versions and instances, named by namespace and code.")
@@ -120,6 +123,14 @@ class Process(Node):
         return next((version for version in versions if version.number == number), None)
 
 
-@strawberry.type(description="A page of all processes, the oldest first.")
+@strawberry.type(description="A page of processes.")
 class ProcessConnection(Connection[Process]):
-    pass
+    process_filter: strawberry.Private[ProcessFilter]
+
+    @field(
+        "The number of processes on all pages together. Counted only if requested, and costs "
+        f"{NODES_OF_A_COUNT} nodes in the node budget.",
+        nodes=NODES_OF_A_COUNT,
+    )
+    async def total_count(self, info: Info) -> int:
+        return await info.context.store.processes.count(self.process_filter)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from uplift.domain.model.access import Namespaces
-from uplift.domain.model.paging import Page, PageRequest
+from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import (
     Process,
     ProcessKey,
@@ -14,6 +14,7 @@ from uplift.domain.model.process import (
     VersionNumber,
     VersionState,
 )
+from uplift.domain.ports import ANY_PROCESS, ProcessFilter, ProcessOrder
 from uplift.storage.memory import state as queries
 from uplift.storage.memory.state import Committed, State
 
@@ -31,13 +32,40 @@ class ProcessQueriesInMemory:
     async def find(self, process_key: ProcessKey) -> Process | None:
         return queries.process_in(self._state, process_key)
 
-    async def page(self, page: PageRequest, *, namespaces: Namespaces | None = None) -> Page[Process]:
+    async def page(
+        self,
+        page: PageRequest,
+        process_filter: ProcessFilter = ANY_PROCESS,
+        *,
+        order: ProcessOrder = ProcessOrder.CREATED,
+        namespaces: Namespaces | None = None,
+    ) -> Page[Process]:
+        # A sort key is the place of a process by age, whatever the order of the list.
+        visible = self._shown(ANY_PROCESS, namespaces)
+        ranks = {place: queries.rank_of_process(order, place, process) for place, process in visible.items()}
+        begin = None
+        if page.after is not None:
+            begin = (page.after,) if order is ProcessOrder.CREATED else ranks.get(page.after)
+            if begin is None:
+                return page_of((), page.first)
+        shown = self._shown(process_filter, namespaces)
+        places = [place for place in shown if begin is None or ranks[place] > begin]
+        return page_of(((place, shown[place]) for place in sorted(places, key=ranks.__getitem__)), page.first)
+
+    async def count(
+        self, process_filter: ProcessFilter = ANY_PROCESS, *, namespaces: Namespaces | None = None
+    ) -> int:
+        return len(self._shown(process_filter, namespaces))
+
+    def _shown(self, process_filter: ProcessFilter, namespaces: Namespaces | None) -> dict[int, Process]:
+        """The processes that a filter lets through, by their places in the order of age."""
         state = self._state
-        return queries.page_along(
-            (queries.with_latest_published(state, process) for process in state.processes.values()),
-            page,
-            lambda process: namespaces is None or process.key.namespace in namespaces,
-        )
+        return {
+            place: queries.with_latest_published(state, process)
+            for place, process in enumerate(state.processes.values(), start=1)
+            if (namespaces is None or process.key.namespace in namespaces)
+            and queries.shows_process(process_filter, process)
+        }
 
     async def find_many(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Process]:
         found = ((process_key, queries.process_in(self._state, process_key)) for process_key in process_keys)

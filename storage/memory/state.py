@@ -19,10 +19,11 @@ from uplift.domain.model.process import (
     VersionModel,
     VersionNumber,
     VersionState,
+    folded,
 )
 from uplift.domain.model.selection import Selection, SelectionKind, UpgradeId
 from uplift.domain.model.upgrade import Outcome, Partition, Upgrade, UpgradeState
-from uplift.domain.ports import InstanceFilter, OutcomeFilter
+from uplift.domain.ports import InstanceFilter, OutcomeFilter, ProcessFilter, ProcessOrder
 
 
 class KeptCounts:
@@ -267,6 +268,24 @@ def outcome_of(state: State, upgrade_id: UpgradeId, instance_id: InstanceId) -> 
         from_position=cohort.position,
         to_position=decision.to_position if upgraded else cohort.position,
     )
+
+
+def shows_process(process_filter: ProcessFilter, process: Process) -> bool:
+    """Whether a filter lets a process through."""
+    search = folded(process_filter.search or "")
+    is_found = search in folded(process.title) or search in folded(str(process.key))
+    return is_found and process_filter.namespace in (None, process.key.namespace)
+
+
+def rank_of_process(order: ProcessOrder, place: int, process: Process) -> tuple[str | int, ...]:
+    """The key by which a list of processes is sorted. The place of a process is that in the order of age."""
+    match order:
+        case ProcessOrder.CREATED:
+            return (place,)
+        case ProcessOrder.NAME:
+            return (process.key.namespace, process.key.code)
+        case ProcessOrder.TITLE:
+            return (folded(process.title), place)
 
 
 def shows(instance_filter: InstanceFilter, instance: Instance) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, select, update
 
 from uplift.domain.errors import ProcessExists
 from uplift.domain.model.access import Namespaces
@@ -17,35 +17,22 @@ from uplift.domain.model.process import (
     VersionModel,
     VersionNumber,
     VersionState,
+    folded,
 )
+from uplift.domain.ports import ANY_PROCESS, ProcessFilter, ProcessOrder
 from uplift.storage.repositories.sessions import Reading, Session
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import insert_new, upsert
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import process, version
-from uplift.storage.sql.types import LONG
 from uplift.storage.sqlite.prepared import RUN_INLINE
+from uplift.storage.statements import process_lists
 from uplift.storage.statements.model_cache import ModelCache
+from uplift.storage.statements.process_lists import PROCESSES
 
-LATEST_PUBLISHED = (
-    select(func.max(version.c.number))
-    .where(version.c.process_id == process.c.id, version.c.state == VersionState.PUBLISHED)
-    .correlate(process)
-    .scalar_subquery()
-    .label("latest_published")
-)
-PROCESSES = select(
-    process.c.id, process.c.namespace, process.c.code, process.c.title, process.c.created_at, LATEST_PUBLISHED
-)
 PROCESS = PROCESSES.where(
     process.c.namespace == bindparam("namespace"), process.c.code == bindparam("code")
 ).execution_options(**RUN_INLINE)
-PROCESS_PAGE = (
-    PROCESSES.where(process.c.id > bindparam("after", type_=LONG))
-    .order_by(process.c.id)
-    .limit(bindparam("limit"))
-)
-PROCESS_PAGE_OF = PROCESS_PAGE.where(process.c.namespace.in_(bindparam("namespaces", expanding=True)))
 PROCESSES_BY_ID = PROCESSES.where(process.c.id.in_(bindparam("ids", expanding=True)))
 ADD_PROCESS = insert_new(process)
 LOCK_PROCESSES = (
@@ -93,14 +80,23 @@ class SqlProcessQueries:
         async with self._reading() as (connection, _):
             return await _find_process(connection, process_key)
 
-    async def page(self, page: PageRequest, *, namespaces: Namespaces | None = None) -> Page[Process]:
-        bound: dict[str, Any] = {"after": page.after or 0, "limit": page.first + 1}
-        statement = PROCESS_PAGE
-        if namespaces is not None:
-            statement, bound["namespaces"] = PROCESS_PAGE_OF, sorted(namespaces)
+    async def page(
+        self,
+        page: PageRequest,
+        process_filter: ProcessFilter = ANY_PROCESS,
+        *,
+        order: ProcessOrder = ProcessOrder.CREATED,
+        namespaces: Namespaces | None = None,
+    ) -> Page[Process]:
         async with self._reading() as (connection, _):
-            rows = await connection.execute(statement, bound)
+            rows = await process_lists.page_rows(connection, page, process_filter, order, namespaces)
             return page_of(((row.id, _process(row)) for row in rows), page.first)
+
+    async def count(
+        self, process_filter: ProcessFilter = ANY_PROCESS, *, namespaces: Namespaces | None = None
+    ) -> int:
+        async with self._reading() as (connection, _):
+            return await process_lists.count(connection, process_filter, namespaces)
 
     async def find_many(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Process]:
         async with self._reading() as (connection, surrogate_keys):
@@ -135,6 +131,8 @@ class SqlProcessRepository:
             "namespace": process.key.namespace,
             "code": process.key.code,
             "title": process.title,
+            "folded_title": folded(process.title),
+            "folded_name": folded(str(process.key)),
             "created_at": process.created_at,
         }
         # Another transaction may have added the process after this one looked for it.

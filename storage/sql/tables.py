@@ -28,7 +28,7 @@ from uplift.domain.model.instance import Status
 from uplift.domain.model.process import VersionState
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import UpgradeState
-from uplift.storage.sql.types import ID, LONG, TIME, CodedEnum, Duration
+from uplift.storage.sql.types import ID, LONG, NAME, TIME, CodedEnum, Duration
 
 STATUS = CodedEnum(Status.PENDING, Status.RUNNING, Status.COMPLETED, Status.CANCELLED, Status.FAILED)
 VERSION_STATE = CodedEnum(VersionState.DRAFT, VersionState.PUBLISHED)
@@ -49,15 +49,20 @@ def _row(kind: Any, *constraints: Any, **options: Any) -> Any:
 
 
 class ProcessRow(SQLModel, table=True):
-    """A process."""
+    """A process. `folded_title` and `folded_name` serve searches; the name is `namespace/code`."""
 
     __tablename__ = "process"
-    __table_args__ = (Index("process_key", "namespace", "code", unique=True),)
+    __table_args__ = (
+        Index("process_key", "namespace", "code", unique=True),
+        Index("process_title", "folded_title", "id"),
+    )
 
     id: int = Field(primary_key=True)
-    namespace: str
-    code: str
+    namespace: str = Field(sa_column=_row(NAME))
+    code: str = Field(sa_column=_row(NAME))
     title: str
+    folded_title: str = Field(sa_column=_row(NAME))
+    folded_name: str
     created_at: datetime = Field(sa_column=_row(TIME))
 
 

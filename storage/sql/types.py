@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import TIMESTAMP, BigInteger, Dialect, Integer, LargeBinary, SmallInteger, Uuid
+from sqlalchemy import TIMESTAMP, BigInteger, Dialect, Integer, LargeBinary, SmallInteger, String, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -88,3 +88,5 @@ IDS: TypeEngine[Sequence[UUID]] = PackedUuids().with_variant(ARRAY(Uuid()), "pos
 TIME: TypeEngine[datetime] = UtcTime().with_variant(TIMESTAMP(timezone=True), "postgresql")
 LONG: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
 """The ids of instances. SQLite's INTEGER has 64 bits, and only that type name makes an alias of the rowid."""
+NAME: TypeEngine[str] = String().with_variant(String(collation="C"), "postgresql")
+"""A text that lists are sorted by. The order is that of Unicode on both databases, not that of a locale."""

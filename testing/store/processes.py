@@ -1,12 +1,14 @@
 """Processes and versions are stored, published, found and listed."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
-from uplift.domain import ProcessKey, VersionModel, VersionNumber, VersionState
+from uplift.domain import InvalidInput, ProcessKey, VersionModel, VersionNumber, VersionState
 from uplift.domain.model.paging import PageRequest
-from uplift.domain.ports import InstanceFilter, Store
+from uplift.domain.ports import InstanceFilter, ProcessFilter, ProcessOrder, Store
+from uplift.domain.ports.processes import MAX_SEARCH_LENGTH
 from uplift.testing.builders import (
     EVENING,
     INVOICES,
@@ -90,6 +92,105 @@ async def test_the_next_page_of_processes_starts_after_the_cursor_although_some_
     rest = await store.processes.page(PageRequest(first=5, after=first.sort_keys[-1]))
     assert [process.key.code for process in (*first.items, *rest.items)] == ["a", "b", "c", "aa"]
     assert (first.has_next, rest.has_next) == (True, False)
+
+
+TITLES = (
+    "Zebra",
+    "ant",
+    "Möwe",
+    "mo\N{COMBINING DIAERESIS}wE",
+    "100%",
+    "a_b",
+    "GRÖSSE",
+    "größe",
+    "\U0001f600",
+)
+ORDERED = {
+    ProcessOrder.CREATED: [1, 2, 3, 4, 5, 6, 7, 8, 9],
+    ProcessOrder.NAME: [9, 7, 5, 3, 1, 8, 6, 4, 2],
+    ProcessOrder.TITLE: [5, 6, 2, 7, 8, 3, 4, 1, 9],
+}
+
+
+async def add_titled(store: Store) -> dict[ProcessKey, int]:
+    """Processes with the titles above, numbered from 1, in two namespaces. Later ones have lower codes."""
+    keys = [a_key(f"Code{9 - number}", f"ns{number % 2}") for number in range(9)]
+    async with store.transaction() as transaction:
+        for key, title in zip(keys, TITLES, strict=True):
+            await transaction.processes.add(a_stored_process(key, title=title))
+    return {key: number for number, key in enumerate(keys, start=1)}
+
+
+@pytest.mark.parametrize("order", ProcessOrder)
+@pytest.mark.parametrize("size", [1, 2, 9])
+async def test_processes_are_listed_in_an_order(store: Store, order: ProcessOrder, size: int) -> None:
+    numbers = await add_titled(store)
+    listed = await walk(lambda page: store.processes.page(page, order=order), first=size)
+    assert [numbers[process.key] for process in listed] == ORDERED[order]
+
+
+@pytest.mark.parametrize(
+    ("process_filter", "found"),
+    [
+        (ProcessFilter(search="AN"), [2]),
+        (ProcessFilter(search="MÖW"), [3, 4]),
+        (ProcessFilter(search="o\N{COMBINING DIAERESIS}w"), [3, 4]),
+        (ProcessFilter(search="grösse"), [7, 8]),
+        (ProcessFilter(search="%"), [5]),
+        (ProcessFilter(search="_"), [6]),
+        (ProcessFilter(search="\\"), []),
+        (ProcessFilter(search="CODE7"), [3]),
+        (ProcessFilter(search="s1/c"), [2, 4, 6, 8]),
+        (ProcessFilter(search="\U0001f600"), [9]),
+        (ProcessFilter(search="code", namespace="ns1"), [2, 4, 6, 8]),
+        (ProcessFilter(namespace="ns0"), [1, 3, 5, 7, 9]),
+        (ProcessFilter(namespace="NS0"), []),
+        (ProcessFilter(namespace="ns"), []),
+        (ProcessFilter(namespace="\0"), []),
+        (ProcessFilter(search="\0"), []),
+        (ProcessFilter(search="half a character: \ud800"), []),
+        (ProcessFilter(search="x" * MAX_SEARCH_LENGTH), []),
+    ],
+)
+async def test_processes_are_found_by_a_part_of_title_or_name_in_any_case(
+    store: Store, process_filter: ProcessFilter, found: list[int]
+) -> None:
+    numbers = await add_titled(store)
+    for order, ordered in ORDERED.items():
+        read = partial(store.processes.page, process_filter=process_filter, order=order)
+        listed = await walk(read, first=2)
+        assert [numbers[process.key] for process in listed] == [n for n in ordered if n in found]
+    assert await store.processes.count(process_filter) == len(found)
+
+
+async def test_a_search_is_bounded(store: Store) -> None:
+    with pytest.raises(InvalidInput, match="Expected search to be at most 200 characters, but got"):
+        await store.processes.page(PageRequest(first=1), ProcessFilter(search="x" * 201))
+
+
+@pytest.mark.parametrize("order", ProcessOrder)
+async def test_a_page_in_an_order_is_exact_although_processes_were_added_before_and_behind(
+    store: Store, order: ProcessOrder
+) -> None:
+    numbers = await add_titled(store)
+    page = await store.processes.page(PageRequest(first=4), order=order)
+    async with store.transaction() as transaction:
+        await transaction.processes.add(a_stored_process(a_key("0", "aa"), title="0"))
+        await transaction.processes.add(a_stored_process(a_key("z", "zz"), title="\U0001f601"))
+    after = PageRequest(first=20, after=page.sort_keys[-1])
+    rest = await store.processes.page(after, order=order)
+    seen = [numbers.get(process.key) for process in (*page.items, *rest.items)]
+    assert seen == [*ORDERED[order], *([None, None] if order is ProcessOrder.CREATED else [None])]
+
+
+@pytest.mark.parametrize("order", [ProcessOrder.NAME, ProcessOrder.TITLE])
+async def test_a_cursor_of_a_hidden_process_shows_nothing(store: Store, order: ProcessOrder) -> None:
+    await add_titled(store)
+    hidden = (await store.processes.page(PageRequest(first=2), namespaces=frozenset({"ns0"}))).sort_keys
+    for sort_key in hidden:
+        after = PageRequest(first=9, after=sort_key)
+        page = await store.processes.page(after, order=order, namespaces=frozenset({"ns1"}))
+        assert page.items == ()
 
 
 async def test_a_page_behind_the_end_is_empty(store: Store) -> None:

@@ -178,6 +178,8 @@ async def test_pages_of_some_namespaces_are_full_and_in_order(store: Store) -> N
         async def processes(page: PageRequest, within: frozenset[str] = namespaces) -> Any:
             return await store.processes.page(page, namespaces=within)
 
+        assert await store.processes.count(namespaces=namespaces) == len(await walk(processes))
+
         async def all_upgrades(page: PageRequest, within: frozenset[str] = namespaces) -> Any:
             return await store.upgrades.page(None, page, namespaces=within)
 
@@ -293,7 +295,13 @@ async def test_a_transaction_writes_nothing_to_a_hidden_process(store: Store) ->
 
 
 def test_every_query_and_write_of_a_store_has_a_row() -> None:
-    of_no_name = {"processes.page", "upgrades.page", "upgrades.known_request", "upgrades.measured_rate"}
+    of_no_name = {
+        "processes.page",
+        "processes.count",
+        "upgrades.page",
+        "upgrades.known_request",
+        "upgrades.measured_rate",
+    }
     assert _named(QUERIES) | of_no_name == _methods(
         processes=ProcessQueries,
         instances=InstanceQueries,

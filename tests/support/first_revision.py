@@ -43,7 +43,11 @@ Row = tuple[str, str, tuple[Any, ...]]
 """Table, columns, values."""
 
 ROWS: Sequence[Row] = (
-    ("process", "namespace, code, title, created_at", ("crm", "orders", "Orders", NOON)),
+    (
+        "process",
+        "namespace, code, title, folded_title, folded_name, created_at",
+        ("crm", "orders", "Orders", "orders", "crm/orders", NOON),
+    ),
     (
         "version",
         "process_id, number, state, created_at, published_at, model_process_id, model",

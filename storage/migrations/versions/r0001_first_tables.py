@@ -8,6 +8,7 @@ down_revision = None
 
 ID = sa.LargeBinary(16).with_variant(sa.Uuid(), "postgresql")
 TIME = sa.BigInteger().with_variant(sa.TIMESTAMP(timezone=True), "postgresql")
+NAME = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 LONG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -23,12 +24,15 @@ def _create_processes(op: Operations) -> None:
     op.create_table(
         "process",
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("namespace", sa.String, nullable=False),
-        sa.Column("code", sa.String, nullable=False),
+        sa.Column("namespace", NAME, nullable=False),
+        sa.Column("code", NAME, nullable=False),
         sa.Column("title", sa.String, nullable=False),
+        sa.Column("folded_title", NAME, nullable=False),
+        sa.Column("folded_name", sa.String, nullable=False),
         sa.Column("created_at", TIME, nullable=False),
     )
     op.create_index("process_key", "process", ["namespace", "code"], unique=True)
+    op.create_index("process_title", "process", ["folded_title", "id"])
     op.create_table(
         "version",
         sa.Column("process_id", sa.Integer, sa.ForeignKey("process.id"), primary_key=True),

@@ -92,4 +92,15 @@ def test_an_extra_row_only_shows_that_more_follow() -> None:
 def test_a_page_keeps_keys_and_cursors_when_its_items_are_shown_otherwise() -> None:
     page = page_of([(4, "a"), (7, "b"), (9, "c")], 2).map(str.upper)
     assert page == Page(items=("A", "B"), sort_keys=(4, 7), has_next=True)
-    assert [decode_cursor(cursor) for cursor in page.cursors] == [4, 7]
+
+
+@given(st.integers(min_value=0, max_value=2**63 - 1), st.text("abc0.k", min_size=1))
+def test_a_cursor_of_one_listing_is_refused_in_another(key: int, listing: str) -> None:
+    cursor = encode_cursor(key, listing)
+    assert decode_cursor(cursor, listing) == key
+    for other in ("", listing + "x"):
+        with pytest.raises(InvalidInput, match="a list with the same filter and order") as refused:
+            page_request(5, cursor, other)
+        assert refused.value.field == ("after",)
+    with pytest.raises(InvalidInput, match="a list with the same filter and order"):
+        decode_cursor(encode_cursor(key), listing)

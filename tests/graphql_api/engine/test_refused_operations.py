@@ -35,7 +35,7 @@ class OutOfReach(ProcessQueriesInMemory):
     async def find(self, process_key: object) -> None:
         return None
 
-    async def page(self, page: object, *, namespaces: object = None) -> NoReturn:
+    async def page(self, *_: object, **__: object) -> NoReturn:
         raise StoreUnavailable("it is locked")
 
 

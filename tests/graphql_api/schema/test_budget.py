@@ -96,6 +96,7 @@ def test_every_field_at_the_top_of_an_operation_is_within_the_budget(root: type)
         ("{processes(first: 5) {nodes {comparison(fromVersion: 1) {added {elementId}}}}}", 5 + 5 * 2000),
         ("{upgrades(first: 100) {nodes {mappings {fromVersion}}}}", 100 + 100 * 100),
         (VERSIONS_AGAIN, 100 + 100 * 100),
+        ("{processes(first: 1000) {totalCount nodes {a: instances(first: 9) {nodes {id}}}}}", 10_100),
     ],
 )
 async def test_page_sizes_are_multiplied_down_the_nesting(client: Client, query: str, nodes: int) -> None:

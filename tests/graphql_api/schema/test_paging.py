@@ -168,3 +168,55 @@ async def test_without_a_number_a_page_has_the_default_size(
     page = a_list(await client.ask(query, **variables))
     assert len(page["nodes"]) == DEFAULT_PAGE_SIZE
     assert page["pageInfo"]["hasNextPage"] is True
+
+
+FOUND = """
+query($search: String, $namespace: String, $order: ProcessOrder! = CREATED, $first: Int, $after: String) {
+  processes(search: $search, namespace: $namespace, orderBy: $order, first: $first, after: $after) {
+    totalCount
+    nodes {code}
+    edges {cursor}
+    pageInfo {startCursor endCursor}
+  }
+}
+"""
+
+
+async def test_processes_are_searched_and_ordered(client: Client) -> None:
+    for code in ("zebra", "ant", "anteater"):
+        await add_process(client.store, ProcessKey(namespace="shop", code=code))
+    await add_process(client.store, ProcessKey(namespace="zoo", code="ant"))
+    found = (await client.ask(FOUND, search="ANT", namespace="shop", order="TITLE", first=1))["processes"]
+    assert (found["totalCount"], found["nodes"]) == (2, [{"code": "ant"}])
+    after = found["pageInfo"]["endCursor"]
+    assert [edge["cursor"] for edge in found["edges"]] == [after] == [found["pageInfo"]["startCursor"]]
+    rest = await client.ask(FOUND, search="ANT", namespace="shop", order="TITLE", after=after)
+    assert rest["processes"]["nodes"] == [{"code": "anteater"}]
+    everything = (await client.ask(FOUND, search=""))["processes"]
+    assert everything == (await client.ask(FOUND))["processes"]
+    assert (everything["totalCount"], len(everything["nodes"])) == (4, 4)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"order": "TITLE", "search": "ant"},
+        {"order": "TITLE", "namespace": "shop"},
+        {"order": "NAME"},
+        {},
+    ],
+)
+async def test_a_cursor_of_another_order_or_filter_is_refused(client: Client, other: dict[str, str]) -> None:
+    await add_process(client.store)
+    cursor = (await client.ask(FOUND, order="TITLE"))["processes"]["pageInfo"]["endCursor"]
+    error = await client.refused(FOUND, after=cursor, **other)
+    assert error["extensions"] == {"code": "INVALID_INPUT", "field": ["after"]}
+    assert error["message"] == (
+        "Expected after to be a cursor of a list with the same filter and order, but "
+        f"'{cursor}' is of another one."
+    )
+
+
+async def test_a_search_that_is_too_long_is_refused(client: Client) -> None:
+    error = await client.refused(FOUND, search="x" * 201)
+    assert error["extensions"] == {"code": "INVALID_INPUT", "field": ["search"]}

@@ -31,8 +31,8 @@ class CountingPort:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._port, name)
 
-        def call(*args: Any) -> Any:
+        def call(*args: Any, **options: Any) -> Any:
             self._queries[f"{self._name}.{name}"] += 1
-            return method(*args)
+            return method(*args, **options)
 
         return call

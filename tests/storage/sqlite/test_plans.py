@@ -10,7 +10,7 @@ from tests.storage.recording import SentStatement, plan_of, statements_on
 from uplift.domain import Selection, Status, VersionNumber, all_active, by_ids
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.model.selection import SelectionKind
-from uplift.domain.ports import InstanceFilter, OutcomeFilter
+from uplift.domain.ports import ANY_PROCESS, InstanceFilter, OutcomeFilter, ProcessFilter, ProcessOrder
 from uplift.storage.store import SqlStore
 from uplift.testing.builders import (
     NOON,
@@ -139,12 +139,17 @@ async def test_lists_are_read_along_an_index_and_never_sorted(store: SqlStore, k
         await store.upgrades.outcome_pages([upgrade.id], OutcomeFilter(), page)
         await store.upgrades.page(ORDERS, page)
         await store.upgrades.page(None, page)
-        await store.processes.page(page)
-    assert len(sent) >= 16
+        for order in ProcessOrder:
+            for which_processes in (ANY_PROCESS, ProcessFilter(search="x")):
+                await store.processes.page(page, which_processes, order=order)
+                await store.processes.page(PageRequest(first=5), which_processes, order=order)
+    assert len(sent) >= 28
     for statement in sent:
         plan = await plan_of(store, statement)
         assert [step for step in plan if "TEMP B-TREE FOR ORDER BY" in step] == [], statement.sql
-        assert [step for step in full_scans(plan) if not step.startswith("SCAN upgrade")] == [], statement.sql
+        # A first page, and one of all upgrades, reads a table in the order of the list up to its LIMIT.
+        scans = [step for step in full_scans(plan) if not step.startswith(("SCAN upgrade", "SCAN process"))]
+        assert scans == [], statement.sql
 
 
 async def test_who_looks_for_work_looks_at_no_upgrade_that_has_ended(store: SqlStore) -> None:

@@ -14,9 +14,12 @@ def upgrade(op: Operations) -> None:
         sa.Column("namespace", sa.String(100), nullable=False),
         sa.Column("code", sa.String(100), nullable=False),
         sa.Column("title", sa.String, nullable=False),
+        sa.Column("folded_title", sa.String, nullable=False),
+        sa.Column("folded_name", sa.String, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
     )
-    op.execute(sa.text("INSERT INTO new_process SELECT id, namespace, code, title, created_at FROM process"))
+    columns = "id, namespace, code, title, folded_title, folded_name, created_at"
+    op.execute(sa.text(f"INSERT INTO new_process SELECT {columns} FROM process"))
     op.drop_table("process")
     op.rename_table("new_process", "process")
     op.create_index("process_key", "process", ["namespace", "code"], unique=True)
