@@ -35,6 +35,7 @@ from uplift.rest_compat.routes import rest_routes
 from uplift.storage.repositories.api_keys import SqlKeys
 from uplift.storage.store import SqlStore
 from uplift.web.origins import Origins
+from uplift.web.request_memory import RequestMemory
 
 EXAMPLE_QUERY = """\
 query Overview {
@@ -92,6 +93,7 @@ def build_app(
     async def owner_of(headers: Mapping[str, str]) -> ApiKey:
         return await authenticate.recheck(headers.get("authorization"))
 
+    memory = RequestMemory(max_body_bytes=settings.max_body_bytes)
     streams = Streams(limits, owner_of=owner_of, on_refusal=StreamRefusals(metrics).note)
     page = GraphiQLPage(default_query=EXAMPLE_QUERY, path="/graphql")
     endpoint = GraphQLEndpoint(
@@ -103,13 +105,15 @@ def build_app(
         recheck=owner_of,
         streams=streams,
         stopping=stopping,
+        memory=memory,
+        caller_of=lambda context: context.caller.name,
     )
     app = Starlette(
         routes=[
             *graphql_routes("/graphql", endpoint),
             *([home_route(), *page.static_routes()] if settings.introspection else []),
             *health_routes(store.database),
-            *rest_routes(store, authenticate, worker, settings.rest_limits(), stopping, origins),
+            *rest_routes(store, authenticate, worker, settings.rest_limits(), stopping, origins, memory),
         ],
         middleware=cors_middleware(origins),
         lifespan=partial(

@@ -10,10 +10,10 @@ from uplift.domain.errors import InvalidSelection
 from uplift.domain.model.selection import MAX_IDS, Selection, SelectionFields, selection_from
 from uplift.rest_compat.errors import Detail, RestError, invalid_input
 from uplift.rest_compat.json_body import JsonBody
-from uplift.web import body as web_body
+from uplift.web.body import read_json_body
 from uplift.web.errors import HttpCode, RequestError
-from uplift.web.json_limits import require_few_values
 from uplift.web.media_types import utf8_media_type
+from uplift.web.request_memory import HeldRequest
 
 FIELDS = SelectionFields(ids="instanceIds", all_active="updateAllActive", excluded="unselectedIds")
 OLDER_NAME = "instances"
@@ -33,21 +33,21 @@ class RestLimits:
     """Different ids in one list."""
 
 
-async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limits: RestLimits) -> bytes:
+async def read_body(
+    headers: Mapping[bytes, bytes], receive: Receive, limits: RestLimits, held: HeldRequest
+) -> bytes:
     """The whole body of a request.
 
-    Raises RequestError for a body of another type (415), too large or of too many values (413), too slow
-    (408), or cut off (400).
+    Raises RequestError for a body of another type (415), and what `read_json_body` raises.
     """
     _require_json(headers)
-    body = await web_body.read_body(
+    return await read_json_body(
         receive,
+        held,
         content_length=headers.get(b"content-length"),
         max_bytes=limits.max_body_bytes,
         max_seconds=limits.max_body_seconds,
     )
-    require_few_values(body)
-    return body
 
 
 def read_selection(body: bytes, *, max_ids: int) -> Selection:

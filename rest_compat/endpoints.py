@@ -41,6 +41,7 @@ from uplift.web.errors import RequestError, require_method
 from uplift.web.incidents import log_outage
 from uplift.web.large_requests import LARGE_BYTES, read_large
 from uplift.web.origins import Origins
+from uplift.web.request_memory import HeldRequest, RequestMemory
 from uplift.web.waiting import disconnection, wait_for_end
 
 MAX_LISTED = 1_000
@@ -63,6 +64,7 @@ class UpgradeEndpoint:
     limits: RestLimits
     stopping: asyncio.Event
     origins: Origins
+    memory: RequestMemory
 
     async def answer(self, scope: Scope, receive: Receive) -> Response:
         require_path(scope)
@@ -73,8 +75,14 @@ class UpgradeEndpoint:
         require_system_admin(caller)
         process = process_key_of(scope)
         store = visible_to(self.store, caller)
-        request = await self._read(store, process, scope, headers, receive)
-        upgrade = await request_upgrade(store, request, caller=caller, worker=self.worker)
+        with self.memory.held(caller.name) as held:
+            upgrade = await request_upgrade(
+                store,
+                await self._read(store, process, scope, headers, receive, held),
+                caller=caller,
+                worker=self.worker,
+            )
+        # From here on nothing refers to the ids: many clients may wait for long.
         get_logger(__name__).info(
             "upgrade requested", upgrade_id=str(upgrade.id), process=str(process), state=upgrade.state
         )
@@ -92,9 +100,10 @@ class UpgradeEndpoint:
         scope: Scope,
         headers: Mapping[bytes, bytes],
         receive: Receive,
+        held: HeldRequest,
     ) -> UpgradeRequest:
         try:
-            body = await read_body(headers, receive, self.limits)
+            body = await read_body(headers, receive, self.limits, held)
             idempotency_key = read_idempotency_key(header_values(scope, b"idempotency-key"))
             if len(body) < LARGE_BYTES:
                 selection = read_selection(body, max_ids=self.limits.max_ids)

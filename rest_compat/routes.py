@@ -22,6 +22,7 @@ from uplift.rest_compat.replies import error_response, json_response
 from uplift.rest_compat.requests import STATUS_PATH, UPGRADE_PATH, path_not_found, root_path_of
 from uplift.web.errors import require_method
 from uplift.web.origins import Origins
+from uplift.web.request_memory import RequestMemory
 
 __all__ = ["RestLimits", "openapi_document", "rest_routes"]
 
@@ -35,19 +36,23 @@ def rest_routes(
     limits: RestLimits | None = None,
     stopping: asyncio.Event | None = None,
     origins: Origins | None = None,
+    memory: RequestMemory | None = None,
 ) -> list[BaseRoute]:
     """The routes of the legacy path, its status resource, its document, and a 404 for all else below `/pub`.
 
     `worker` runs an upgrade that fits into one chunk; larger ones are queued for the workers of the store.
     Once `stopping` is set, no client waits for the end of its upgrade. Pages of `origins` may make requests.
+    `memory` bounds the sum of the requests, and may be shared with other routes.
     """
+    limits = limits or RestLimits()
     upgrade = UpgradeEndpoint(
         store=store,
         authenticate=authenticate,
         worker=worker,
-        limits=limits or RestLimits(),
+        limits=limits,
         stopping=stopping or asyncio.Event(),
         origins=origins or Origins(),
+        memory=memory or RequestMemory(max_body_bytes=limits.max_body_bytes),
     )
     status = StatusEndpoint(store=store, authenticate=authenticate)
     return [

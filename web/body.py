@@ -5,23 +5,31 @@ import asyncio
 from starlette.types import Receive
 
 from uplift.web.errors import HttpCode, RequestError
+from uplift.web.json_limits import require_few_values
+from uplift.web.request_memory import HeldRequest
 
 
-async def read_body(
-    receive: Receive, *, content_length: str | bytes | None, max_bytes: int, max_seconds: float
+async def read_json_body(
+    receive: Receive,
+    held: HeldRequest,
+    *,
+    content_length: str | bytes | None,
+    max_bytes: int,
+    max_seconds: float,
 ) -> bytes:
-    """The whole body.
+    """The whole body, once it may be decoded: it has few values, and there is room for them in `held`.
 
-    Raises RequestError for a body that is too large (413), too slow (408), or cut off by its client (400). A
-    body whose `content_length` is too large is refused unread; any other as soon as the received part is too
-    large, whatever its length was said to be.
+    Raises RequestError for a body that is too large or has too many values (413), too slow (408), cut off by
+    its client (400), or beside too many others (429, 503). A body whose `content_length` is too large is
+    refused unread; any other as soon as the received part is too large, whatever its length was said to be.
     """
     announced = _length(content_length)
     if announced > max_bytes:
         raise _too_large(max_bytes, f"it has {announced:,}")
+    held.announce(announced)
     try:
         async with asyncio.timeout(max_seconds):
-            return await _receive_all(receive, max_bytes)
+            body = await _receive_all(receive, held, max_bytes)
     except TimeoutError:
         raise RequestError(
             408,
@@ -29,9 +37,11 @@ async def read_body(
             f"Expected the whole body within {max_seconds:g} seconds, but it took longer.",
             headers={"connection": "close"},  # else the server would go on reading the rest
         ) from None
+    await held.add_values(require_few_values(body))
+    return body
 
 
-async def _receive_all(receive: Receive, max_bytes: int) -> bytes:
+async def _receive_all(receive: Receive, held: HeldRequest, max_bytes: int) -> bytes:
     body = bytearray()  # grows in place; bytes would be copied for each of many small parts
     while True:
         message = await receive()
@@ -39,9 +49,11 @@ async def _receive_all(receive: Receive, max_bytes: int) -> bytes:
             raise RequestError(
                 400, HttpCode.BAD_REQUEST, "Expected a whole body, but the client disconnected."
             )
-        body += message.get("body", b"")
-        if len(body) > max_bytes:
+        part = message.get("body", b"")
+        if len(body) + len(part) > max_bytes:
             raise _too_large(max_bytes, "it has more")
+        held.add_bytes(len(part))
+        body += part
         if not message.get("more_body", False):
             return bytes(body)
 

@@ -6,16 +6,18 @@ MAX_VALUES = 1_000_000
 """Values in one body. The default limits on bytes and ids allow about 700,000: instances to register."""
 
 
-def require_few_values(body: bytes, limit: int = MAX_VALUES) -> None:
-    """Raises RequestError (413) for a JSON text of more values than the limit.
+def require_few_values(body: bytes, limit: int = MAX_VALUES) -> int:
+    """About how many values a JSON text has. Raises RequestError (413) for more than the limit.
 
     A decoder makes an object of each value, so two bytes may take a hundred. Commas and opening brackets are
     counted instead, at least one for each value but the first; those inside texts count, too, because telling
     them apart takes as long as decoding.
     """
-    if sum(map(body.count, (b",", b"[", b"{"))) > limit:
+    values = sum(map(body.count, (b",", b"[", b"{")))
+    if values > limit:
         raise RequestError(
             413,
             HttpCode.LIMIT_EXCEEDED,
             f"Expected a body of at most {limit:,} JSON values, but it has more commas and opening brackets.",
         )
+    return values

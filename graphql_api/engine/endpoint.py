@@ -12,7 +12,7 @@ extensions: this package does the parsing, validation, limits, masking and execu
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterable, Mapping
 from contextlib import ExitStack, aclosing
 from functools import partial
 from typing import Any
@@ -56,6 +56,7 @@ from uplift.graphql_api.engine.websocket import Sockets
 from uplift.web.error_status import HEADERS_OF, STATUS_OF, headers_of
 from uplift.web.errors import RequestError, require_method
 from uplift.web.origins import Origins
+from uplift.web.request_memory import RequestMemory
 
 __all__ = ["GraphQLEndpoint", "Limits", "graphql_routes"]
 
@@ -76,7 +77,8 @@ class GraphQLEndpoint:
     `allowed_origins` are the other web origins whose pages may use it. `ide` answers a browser that opens the
     address, without a key. `recheck` gets the headers of a subscription before each further event and raises
     if its caller is no longer allowed; by default `context_for` does that. Once `stopping` is set, open event
-    streams end. `streams` bounds the open streams of each caller, and ends them. `documents` counts hits and
+    streams end. `streams` bounds the open streams of each caller, and ends them. `memory` bounds the sum of
+    the requests, in all and of each caller, whom `caller_of` finds in a context. `documents` counts hits and
     misses of the cache of query texts.
     """
 
@@ -91,8 +93,12 @@ class GraphQLEndpoint:
         recheck: Callable[[Headers], Awaitable[object]] | None = None,
         streams: Streams | None = None,
         stopping: asyncio.Event | None = None,
+        memory: RequestMemory | None = None,
+        caller_of: Callable[[Any], Hashable] = lambda _: None,
     ) -> None:
         self._limits = limits or Limits()
+        self._memory = memory or RequestMemory(max_body_bytes=self._limits.max_body_bytes)
+        self._caller_of = caller_of
         self._stopping = stopping or asyncio.Event()
         self._context_for = context_for
         self._origins = Origins(allowed_origins)
@@ -101,7 +107,14 @@ class GraphQLEndpoint:
         self._recheck = recheck or context_for
         self._streams = streams or Streams(self._limits)
         self._sockets = Sockets(
-            self._operations, context_for, self._recheck, self._streams, self._origins, self._limits
+            self._operations,
+            context_for,
+            self._recheck,
+            self._streams,
+            self._origins,
+            self._limits,
+            self._memory,
+            caller_of,
         )
         self.documents = self._operations.documents
 
@@ -140,10 +153,11 @@ class GraphQLEndpoint:
             raise _not_acceptable(f"Expected to answer in one of {', '.join(MediaType)}")
         # Before the body is read: a caller without a key must not make the server parse a large one.
         context = await self._context_for(headers)
+        held = slots.enter_context(self._memory.held(self._caller_of(context)))
         params = (
             params_of_url(scope["query_string"])
             if method == "GET"
-            else params_of_body(await read_body(receive, headers, self._limits))
+            else await params_of_body(await read_body(receive, headers, self._limits, held))
         )
         document = await self.documents.load(params.query)
         operation = document.operation_type(params.operation_name)
@@ -155,7 +169,9 @@ class GraphQLEndpoint:
             return event_stream(self._responses(document, params, context, recheck, ended), self._stopping)
         if operation is OperationType.SUBSCRIPTION:
             raise _not_acceptable("Expected to answer a subscription by WebSocket or in text/event-stream")
-        return await self._response(document, params, context, media_type)
+        response = await self._response(document, params, context, media_type)
+        held.release()  # before the client reads the response
+        return response
 
     async def _response(
         self, document: Document, params: Params, context: object, media_type: MediaType

@@ -10,10 +10,11 @@ from starlette.types import Receive
 
 from uplift.graphql_api.engine.execution import Params
 from uplift.graphql_api.engine.limits import Limits
-from uplift.web import body as web_body
+from uplift.web.body import read_json_body
 from uplift.web.errors import HttpCode, RequestError
-from uplift.web.json_limits import require_few_values
+from uplift.web.large_requests import LARGE_BYTES, read_large
 from uplift.web.media_types import utf8_media_type
+from uplift.web.request_memory import HeldRequest
 
 _MAX_URL_PARAMETERS = 100
 _decode_params = msgspec.json.Decoder(Params).decode
@@ -45,19 +46,18 @@ def params_of_url(query_string: bytes) -> Params:
         raise _not_graphql(error) from None
 
 
-def params_of_body(body: bytes) -> Params:
+async def params_of_body(body: bytes) -> Params:
     """The parameters in the body of a POST; raises RequestError (400)."""
     try:
-        return _decode_params(body)
+        return await read_large(_decode_params, body) if len(body) > LARGE_BYTES else _decode_params(body)
     except (ValueError, RecursionError) as error:
         raise _not_graphql(error) from None
 
 
-async def read_body(receive: Receive, headers: Mapping[str, str], limits: Limits) -> bytes:
+async def read_body(receive: Receive, headers: Mapping[str, str], limits: Limits, held: HeldRequest) -> bytes:
     """The body of a POST.
 
-    Raises RequestError for a body of another type (415), too large or of too many values (413), too slow
-    (408), or cut off (400).
+    Raises RequestError for a body of another type (415), and what `read_json_body` raises.
     The type is a safeguard: a page of another origin cannot send JSON before a preflight request allows it.
     """
     content_type = headers.get("content-type", "")
@@ -68,14 +68,13 @@ async def read_body(receive: Receive, headers: Mapping[str, str], limits: Limits
             "Expected a body of type 'application/json' in UTF-8, "
             f"but got {content_type or 'no Content-Type'!r}.",
         )
-    body = await web_body.read_body(
+    return await read_json_body(
         receive,
+        held,
         content_length=headers.get("content-length"),
         max_bytes=limits.max_body_bytes,
         max_seconds=limits.max_body_seconds,
     )
-    require_few_values(body)
-    return body
 
 
 def _not_graphql(error: Exception) -> RequestError:

@@ -7,24 +7,17 @@ connections of a revoked key, idle ones too.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Mapping
 from contextlib import ExitStack, suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any, cast
 
-import msgspec
 from graphql import GraphQLError
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
-from strawberry.http.async_base_view import AsyncWebSocketAdapter
-from strawberry.http.exceptions import (
-    NonJsonMessageReceived,
-    NonTextMessageReceived,
-)
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
-from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.unset import UNSET
@@ -35,16 +28,16 @@ from uplift.graphql_api.engine.errors import domain_error, presentable, request_
 from uplift.graphql_api.engine.execution import Operations, Params, is_request_error
 from uplift.graphql_api.engine.limits import Limits
 from uplift.graphql_api.engine.streams import Streams
+from uplift.graphql_api.engine.websocket_protocol import ProtocolHandler, SocketAdapter
 from uplift.web.error_status import message_of
 from uplift.web.errors import HttpCode, RequestError
 from uplift.web.incidents import log_outage
 from uplift.web.origins import Origins
+from uplift.web.request_memory import HeldRequest, RequestMemory
 from uplift.web.websocket_extension import report_authenticated
 
 ContextFor = Callable[[Mapping[str, str]], Awaitable[object]]
 
-_MAX_REASON_BYTES = 120
-"""A close frame has room for 123 bytes of reason (RFC 6455, section 5.5)."""
 _CLOSE_SECONDS = 1.0
 """Seconds in which the close frame for a revoked key must go out."""
 
@@ -60,6 +53,8 @@ class Sockets:
         streams: Streams,
         origins: Origins,
         limits: Limits,
+        memory: RequestMemory,
+        caller_of: Callable[[Any], Hashable],
     ) -> None:
         self._operations = operations
         self._context_for = context_for
@@ -67,6 +62,8 @@ class Sockets:
         self._streams = streams
         self._origins = origins
         self._limits = limits
+        self._memory = memory
+        self._caller_of = caller_of
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection until either side closes it."""
@@ -90,7 +87,7 @@ class Sockets:
             await socket.close(4406, "Subprotocol not acceptable")
             return
         await socket.accept(GRAPHQL_TRANSPORT_WS_PROTOCOL)
-        adapter = _Adapter(socket, self._limits.max_body_bytes)
+        adapter = SocketAdapter(socket, self._limits.max_body_bytes)
         ended = asyncio.Event()
 
         async def take_stream(headers: Mapping[str, str]) -> None:
@@ -99,9 +96,17 @@ class Sockets:
             slots.enter_context(self._streams.opened(owner, ended))
             await report_authenticated(socket.scope, send)
 
-        session = _Session(self._operations, self._context_for, self._recheck, take_stream, socket.headers)
+        session = _Session(
+            self._operations,
+            self._context_for,
+            self._recheck,
+            take_stream,
+            socket.headers,
+            self._memory,
+            self._caller_of,
+        )
         # Typed as strawberry's own view and schema, of which the handler only calls on_ws_connect and stream.
-        handler = _Handler(
+        handler = ProtocolHandler(
             view=cast("Any", session),
             websocket=adapter,
             context={},
@@ -109,6 +114,7 @@ class Sockets:
             schema=cast("Any", session),
             connection_init_wait_timeout=timedelta(seconds=self._limits.socket_init_seconds),
             max_subscriptions_per_connection=self._limits.max_operations_per_socket,
+            held=session.held,
         )
         try:
             await _until(ended, handler)
@@ -136,12 +142,17 @@ class _Session:
         recheck: ContextFor,
         take_stream: Callable[[Mapping[str, str]], Awaitable[None]],
         handshake: Mapping[str, str],
+        memory: RequestMemory,
+        caller_of: Callable[[Any], Hashable],
     ) -> None:
         self._operations = operations
         self._context_for = context_for
         self._recheck = recheck
         self._take_stream = take_stream
         self._headers = dict(handshake)
+        self._caller_of = caller_of
+        self._memory = memory
+        self._caller: Hashable = None
 
     async def on_ws_connect(self, init: dict[str, Any]) -> object:
         """Identifies the caller by `connection_init`, else by the headers of the handshake.
@@ -152,9 +163,13 @@ class _Session:
         authorization = payload.get("Authorization", payload.get("authorization"))
         if isinstance(authorization, str):
             self._headers["authorization"] = authorization
-        await self._context_for(self._headers)
+        self._caller = self._caller_of(await self._context_for(self._headers))
         await self._take_stream(self._headers)
         return UNSET
+
+    def held(self) -> HeldRequest:
+        """Begins to count an operation of the caller."""
+        return HeldRequest(self._memory, self._caller)
 
     async def stream(
         self,
@@ -183,60 +198,6 @@ class _Session:
             yield kind(data=result.data, errors=[presentable(error) for error in result.errors or ()])
 
 
-class _Handler(BaseGraphQLTransportWSHandler[Any, None]):
-    """strawberry's handler with a check of the shape of messages, which it takes for granted."""
-
-    async def handle_message(self, message: Any) -> None:
-        if not isinstance(message, dict) or not isinstance(message.get("id", ""), str):
-            await self.handle_invalid_message("Failed to parse message")
-            return
-        if message.get("type") == "connection_init" and message.get("payload") is None:
-            message.pop("payload", None)  # many clients send null, but the handler accepts only objects
-        if message.get("type") == "subscribe":
-            try:
-                msgspec.convert(message.get("payload"), Params)
-            except msgspec.ValidationError as error:
-                await self.handle_invalid_message(f"Invalid subscribe payload: {error}")
-                return
-        await super().handle_message(cast("Any", message))
-
-
-class _Adapter(AsyncWebSocketAdapter):
-    """Starlette's WebSocket behind the interface that the handler uses."""
-
-    def __init__(self, socket: WebSocket, max_message_bytes: int) -> None:
-        self._socket = socket
-        self._max_message_bytes = max_message_bytes
-
-    async def iter_json(self, **_: object) -> AsyncGenerator[object, None]:
-        while True:
-            try:
-                text = await self._socket.receive_text()
-            except KeyError as error:  # a binary message has no text
-                raise NonTextMessageReceived from error
-            except (WebSocketDisconnect, RuntimeError):  # RuntimeError: the server has closed it already
-                return
-            if len(text.encode()) > self._max_message_bytes:
-                await self.close(1009, "Message too big")
-                return
-            # The parser of HTTP bodies: that of the standard library also takes NaN, and half of a surrogate
-            # pair, which no reply could contain.
-            try:
-                yield msgspec.json.decode(text)
-            except (ValueError, RecursionError) as error:
-                raise NonJsonMessageReceived from error
-
-    async def send_json(self, message: Mapping[str, object]) -> None:
-        # `iter_json` ends the session of a client that is gone. An error here would end the task of an
-        # operation, and asyncio would log it.
-        with suppress(WebSocketDisconnect, RuntimeError):
-            await self._socket.send_text(msgspec.json.encode(message).decode())
-
-    async def close(self, code: int, reason: str) -> None:
-        with suppress(WebSocketDisconnect, RuntimeError):  # the client is gone, or it is closed already
-            await self._socket.close(code, reason.encode()[:_MAX_REASON_BYTES].decode(errors="ignore"))
-
-
 def _errors(error: DocumentError | UpliftError) -> list[GraphQLError]:
     return error.errors if isinstance(error, DocumentError) else [domain_error(error)]
 
@@ -247,7 +208,7 @@ async def _deny(socket: WebSocket, refused: RequestError) -> None:
     await socket.send_denial_response(response)
 
 
-async def _until(ended: asyncio.Event, handler: _Handler) -> None:
+async def _until(ended: asyncio.Event, handler: ProtocolHandler) -> None:
     """Handles the messages of a connection until it closes, or `ended` is set.
 
     Not by `first_of`: in a task of its own the handler could not bind the caller to the log lines of the
@@ -270,7 +231,7 @@ async def _expire(limit: asyncio.Timeout, ended: asyncio.Event) -> None:
     limit.reschedule(0)
 
 
-async def _close_soon(adapter: _Adapter, code: int, reason: str) -> None:
+async def _close_soon(adapter: SocketAdapter, code: int, reason: str) -> None:
     """Closes, but does not wait for a client that reads nothing: the server drops it when this returns."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_CLOSE_SECONDS):

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 import pytest
 from starlette.types import Message
 
-from uplift.web.body import read_body
+from uplift.web.body import read_json_body
 from uplift.web.errors import RequestError
+from uplift.web.request_memory import HeldRequest, RequestMemory
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +32,13 @@ class Parts:
 
 
 async def read(parts: Parts, content_length: str | bytes | None = None) -> bytes:
-    return await read_body(parts.receive, content_length=content_length, max_bytes=LIMIT, max_seconds=0.05)
+    return await read_json_body(
+        parts.receive, a_held_request(), content_length=content_length, max_bytes=LIMIT, max_seconds=0.05
+    )
+
+
+def a_held_request() -> HeldRequest:
+    return HeldRequest(RequestMemory(max_body_bytes=LIMIT), "a caller")
 
 
 async def refusal(parts: Parts, content_length: str | bytes | None = None) -> RequestError:
@@ -77,5 +84,5 @@ async def test_refuses_a_body_that_its_client_cut_off() -> None:
         return messages.pop(0)
 
     with pytest.raises(RequestError) as refused:
-        await read_body(receive, content_length="2", max_bytes=LIMIT, max_seconds=1)
+        await read_json_body(receive, a_held_request(), content_length="2", max_bytes=LIMIT, max_seconds=1)
     assert (refused.value.status, refused.value.code) == (400, "BAD_REQUEST")

@@ -1,5 +1,6 @@
 """Tests operations over WebSockets: the protocol graphql-transport-ws, its callers and its limits."""
 
+import gc
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from structlog.testing import capture_logs
 from tests.graphql_api.engine.served import an_app, changes, open_streams
 from uplift.domain.errors import Unauthenticated
 from uplift.graphql_api.engine.endpoint import Limits
+from uplift.web.request_memory import MIN_BYTES, RequestMemory
 
 PROTOCOL = "graphql-transport-ws"
 
@@ -40,6 +42,48 @@ def test_a_client_may_send_nothing_or_null_in_place_of_a_payload(payload: dict[s
 
 def subscribe(socket: WebSocketTestSession, query: Any, **more: object) -> None:
     socket.send_json({"type": "subscribe", "id": "1", "payload": {"query": query, **more}})
+
+
+def test_an_idle_socket_keeps_nothing_of_its_last_message() -> None:
+    with a_socket() as socket:
+        initiate(socket)
+        subscribe(socket, "{ hello }", variables={"unused": [""] * 54_321})
+        assert socket.receive_json()["payload"] == {"data": {"hello": "hello you"}}
+        assert socket.receive_json()["type"] == "complete"
+        socket.send_json({"type": "ping"})  # once it is answered, the server waits for the next message
+        assert socket.receive_json() == {"type": "pong"}
+        socket.send_json({"type": "ping", "payload": {"unused": [""] * 54_321}})
+        assert socket.receive_json() == {"type": "pong"}
+        assert not [held for held in gc.get_objects() if isinstance(held, list) and len(held) == 54_321]
+
+
+def test_the_operations_of_a_caller_are_bounded_in_sum() -> None:
+    memory = RequestMemory(max_body_bytes=1_000)
+    with a_socket(memory=memory) as socket, memory.held(None) as held:
+        initiate(socket)
+        held.add_bytes(MIN_BYTES // 2 - 30_000)
+        for number in range(2):
+            payload = {"query": "subscription { forever }", "variables": {"unused": "x" * 20_000}}
+            socket.send_json({"type": "subscribe", "id": str(number), "payload": payload})
+        messages = [socket.receive_json() for _ in range(2)]
+        refused = next(message for message in messages if message["id"] == "1")
+        assert (refused["type"], refused["payload"][0]["extensions"]) == ("error", {"code": "LIMIT_EXCEEDED"})
+        socket.send_json({"type": "complete", "id": "0"})
+        socket.send_json({"type": "ping"})
+        while socket.receive_json() != {"type": "pong"}:
+            pass
+        subscribe(socket, "{ hello }", variables={"unused": "x" * 20_000})
+        while (message := socket.receive_json())["id"] == "0":
+            pass
+        assert message["payload"] == {"data": {"hello": "hello you"}}
+
+
+def test_a_message_of_too_many_values_closes_its_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("uplift.web.json_limits.require_few_values.__defaults__", (100,))
+    with a_socket() as socket:
+        initiate(socket)
+        subscribe(socket, "{ hello }", variables={"unused": [""] * 101})
+        assert closing(socket)[0] == 1009
 
 
 def closing(socket: WebSocketTestSession) -> tuple[int, str]:
