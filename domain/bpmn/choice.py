@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from uplift.domain.bpmn.nodes import flow_nodes, flow_nodes_inside
+from uplift.domain.bpmn.nodes import find_contents, has_flow_nodes
 from uplift.domain.bpmn.tree import Node, quoted
 from uplift.domain.errors import InvalidModel
 
@@ -26,7 +26,7 @@ def choose_process(root: Node, process_id: str | None, preferred_id: str | None)
         [process for process in processes if process.id == preferred_id],
         processes,
         [process for process in processes if process.is_true("isExecutable")],
-        [process for process in processes if any(flow_nodes_inside(process))],
+        [process for process in processes if has_flow_nodes(process)],
     ):
         if len(candidates) == 1:
             return candidates[0]
@@ -58,7 +58,7 @@ def _listed(processes: Sequence[Node]) -> str:
 
 def _described(process: Node) -> str:
     name = process.attributes.get("name")
-    elements = sum(1 for _ in flow_nodes(process))
+    elements = len(find_contents(process).flow_nodes)
     facts = (
         *([] if not name else [quoted(name)]),
         "executable" if process.is_true("isExecutable") else "not executable",

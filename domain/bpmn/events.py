@@ -1,11 +1,12 @@
 """Reads the triggers of events, and resolves the messages, signals, errors and escalations they refer to."""
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from uplift.domain.bpmn.model import ElementKind, Trigger, TriggerKind
-from uplift.domain.bpmn.tree import Node, bounded, quoted
-from uplift.domain.errors import InvalidModel
+from uplift.domain.bpmn.nodes import Contents, all_nodes
+from uplift.domain.bpmn.tree import Node, bounded
 
 TRIGGERS = {
     "messageEventDefinition": TriggerKind.MESSAGE,
@@ -28,52 +29,88 @@ _REFERENCES = {
     TriggerKind.ESCALATION: "escalationRef",
 }
 
+_SHARED = "eventDefinitionRef"
+"""The tag by which an event refers to an event definition that stands elsewhere."""
+
+_DEFINITIONS = {
+    "message": TriggerKind.MESSAGE,
+    "signal": TriggerKind.SIGNAL,
+    "error": TriggerKind.ERROR,
+    "escalation": TriggerKind.ESCALATION,
+}
+"""What the document defines beside its processes, by tag."""
+
 _TIMER_FORMS = ("timeDate", "timeDuration", "timeCycle")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definitions:
-    """The definitions beside the processes of a document to which events may refer, by id.
+    """The definitions of a document to which events may refer, by id.
 
-    `names` holds the names of messages and signals, and the codes of errors and escalations.
-    `event_definitions` holds the event definitions that several events share.
+    `names` holds the names of messages and signals, and the codes of errors and escalations, for each kind.
+    `shared` holds the triggers of the event definitions and other definitions that an `eventDefinitionRef`
+    may name.
     """
 
-    names: Mapping[str, str]
-    event_definitions: Mapping[str, Node]
+    names: Mapping[TriggerKind, Mapping[str, str]]
+    shared: Mapping[str, Trigger]
 
 
-def read_definitions(root: Node) -> Definitions:
-    """Read the definitions at the top of a document."""
-    names = {
-        node.id: _name(node)
-        for node in root.children_named("message", "signal", "error", "escalation")
-        if node.id
+def read_definitions(root: Node, contents: Contents) -> Definitions:
+    """Read the definitions at the top of a document, and the event definitions that other events share.
+
+    Some exporters write a definition twice. If the two differ, the first name in sorted order counts, so that
+    their order does not matter.
+    """
+    names: dict[TriggerKind, dict[str, str]] = {kind: {} for kind in _DEFINITIONS.values()}
+    for node in root.children_named(*_DEFINITIONS):
+        if node.id:
+            by_id = names[_DEFINITIONS[str(node.bpmn_name)]]
+            by_id[node.id] = min(_name(node), by_id.get(node.id, _name(node)))
+    is_shared = any(any(found.node.children_named(_SHARED)) for found in contents.flow_nodes)
+    return Definitions(names=names, shared=_shared(root, names) if is_shared else {})
+
+
+def _shared(root: Node, names: Mapping[TriggerKind, Mapping[str, str]]) -> dict[str, Trigger]:
+    triggers: defaultdict[str, list[Trigger]] = defaultdict(list)
+    definitions = Definitions(names=names, shared={})
+    for node in all_nodes(root):
+        if node.bpmn_name in TRIGGERS and node.id:
+            triggers[node.id].append(_trigger(node, definitions))
+    for kind, by_id in names.items():
+        for definition_id, name in by_id.items():
+            triggers[definition_id].append(Trigger(kind=kind, detail=name))
+    return {
+        definition_id: min(found, key=lambda trigger: (trigger.kind, trigger.detail or ""))
+        for definition_id, found in triggers.items()
     }
-    return Definitions(
-        names=names, event_definitions={node.id: node for node in root.children_named(*TRIGGERS) if node.id}
-    )
 
 
 def read_trigger(node: Node, definitions: Definitions) -> Trigger | None:
     """Read the trigger of an event, or the message of a receive task. None if it has none.
 
-    A message, signal, error or escalation that the document does not declare is its own name. Raises
-    InvalidModel if the event refers to an event definition that is not in the document.
+    A message, signal, error or escalation that the document does not declare is its own name. Engines ignore
+    a reference to an event definition that is not in the document.
     """
-    triggers = [_trigger(definition, definitions) for definition in _event_definitions(node, definitions)]
+    triggers = list(_triggers(node, definitions)) if node.children else []
     if len(triggers) > 1:
         return Trigger(kind=TriggerKind.MULTIPLE, detail=_combined_detail(triggers))
     if triggers:
         return triggers[0]
     if node.bpmn_name == ElementKind.RECEIVE_TASK and "messageRef" in node.attributes:
-        return Trigger(kind=TriggerKind.MESSAGE, detail=_referenced_name(node, "messageRef", definitions))
+        return Trigger(
+            kind=TriggerKind.MESSAGE, detail=_referenced_name(node, TriggerKind.MESSAGE, definitions)
+        )
     return None
 
 
-def local_name(reference: str) -> str:
-    """Remove the namespace prefix that a QName may have."""
-    return reference.strip().rpartition(":")[2]
+def resolved(reference: str, ids: Container[str]) -> str:
+    """The id that a QName refers to, without the prefix that it may have.
+
+    Some exporters put colons into ids, so a reference that is an id as a whole has no prefix.
+    """
+    reference = reference.strip()
+    return reference if reference in ids else reference.rpartition(":")[2]
 
 
 def _name(node: Node) -> str:
@@ -83,24 +120,20 @@ def _name(node: Node) -> str:
     return bounded(code or attributes.get("name") or str(node.id))
 
 
-def _event_definitions(node: Node, definitions: Definitions) -> Iterable[Node]:
-    yield from node.children_named(*TRIGGERS)
-    for reference in node.children_named("eventDefinitionRef"):
-        shared = definitions.event_definitions.get(local_name(reference.text))
-        if shared is None:
-            raise InvalidModel(
-                f"Expected {quoted(reference.text)}, which {node.title} refers to, in the same document, "
-                "but it is not there. Add it, or define the trigger inside the event.",
-                line=reference.line,
-                element=node.id,
-            )
-        yield shared
+def _triggers(node: Node, definitions: Definitions) -> Iterator[Trigger]:
+    for child in node.children:
+        if child.bpmn_name in TRIGGERS:
+            yield _trigger(child, definitions)
+        elif child.bpmn_name == _SHARED:
+            shared = definitions.shared.get(resolved(child.text, definitions.shared))
+            if shared is not None:
+                yield shared
 
 
 def _trigger(definition: Node, definitions: Definitions) -> Trigger:
     kind = TRIGGERS[str(definition.bpmn_name)]
     if kind in _REFERENCES:
-        return Trigger(kind=kind, detail=_referenced_name(definition, _REFERENCES[kind], definitions))
+        return Trigger(kind=kind, detail=_referenced_name(definition, kind, definitions))
     if kind is TriggerKind.TIMER:
         return Trigger(kind=kind, detail=_timer(definition))
     if kind is TriggerKind.CONDITIONAL:
@@ -108,11 +141,12 @@ def _trigger(definition: Node, definitions: Definitions) -> Trigger:
     return Trigger(kind=kind, detail=definition.attributes.get("name"))
 
 
-def _referenced_name(node: Node, attribute: str, definitions: Definitions) -> str | None:
-    reference = node.attributes.get(attribute, "").strip()
+def _referenced_name(node: Node, kind: TriggerKind, definitions: Definitions) -> str | None:
+    reference = node.attributes.get(_REFERENCES[kind], "").strip()
     if not reference:
         return None
-    name = definitions.names.get(reference) or definitions.names.get(local_name(reference))
+    names = definitions.names[kind]
+    name = names.get(resolved(reference, names))
     # Engines of the Activiti family accept a name or a code in place of a reference.
     return reference if name is None else name
 

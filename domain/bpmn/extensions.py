@@ -23,11 +23,17 @@ class Extensions:
     is_camunda_user_task: bool = False
 
 
+_NONE = Extensions()
+"""What most elements have."""
+
+
 def read_extensions(node: Node, kind: ElementKind) -> Extensions:
     """Read the extensions of an element. The order of its tags does not matter."""
-    found = _find(node)
-    standard = _standard_implementations(node)
     called = node.attributes.get("calledElement") or None
+    standard = _standard_implementations(node)
+    found = _find(node)
+    if not found and not standard and not called:
+        return _NONE
     if not found:
         return Extensions(implementation=_joined(standard), called_process=called)
     return Extensions(
@@ -64,14 +70,17 @@ def _find(node: Node) -> Mapping[Vendor, _Own]:
     ranked: dict[tuple[Vendor, str], tuple[bool, str]] = {}
     for bearer in (node, *_inside(node)):
         for name, value in bearer.attributes.items():
+            if name[0] != "{":
+                continue
             namespace, _, local_name = name[1:].partition("}")
             vendor = _VENDORS.get(namespace)
             if vendor is not None:
                 # Of several values the least counts, so that the order of event definitions does not matter.
                 rank = (namespace != vendor.namespaces[0], value)
                 ranked[vendor, local_name] = min(rank, ranked.get((vendor, local_name), rank))
-        for extensions in bearer.children_named("extensionElements"):
-            _keep_tags(extensions, found)
+        for child in bearer.children:
+            if child.bpmn_name == "extensionElements":
+                _keep_tags(child, found)
     for (vendor, name), (_, value) in ranked.items():
         found[vendor].attributes[name] = value
     return found

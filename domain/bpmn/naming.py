@@ -1,18 +1,18 @@
 """Gives a stable id to each process, flow node and sequence flow whose document leaves the id out.
 
-The schema of BPMN makes ids optional, and engines run such documents. An id is made from what the element
-is and what it connects, never from its place in the document. Each of these ids has a colon, so that no
-reference of the document can find it: references are read without their namespace prefix.
+The schema of BPMN makes ids optional, and engines run such documents. Some also run a document in which
+sequence flows share an id. An id is made from what the element is and what it connects, never from its place
+in the document. References are resolved before, so that none finds such an id.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Set
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence, Set
 from hashlib import blake2b
 from itertools import chain, count
 
-from uplift.domain.bpmn.events import Definitions, local_name, read_trigger
+from uplift.domain.bpmn.events import Definitions, read_trigger
 from uplift.domain.bpmn.model import SCOPE_KINDS, ElementKind, Trigger, TriggerKind
-from uplift.domain.bpmn.nodes import flow_nodes_inside, nodes_named
+from uplift.domain.bpmn.nodes import Contents, FlowNode
 from uplift.domain.bpmn.tree import Node
 from uplift.domain.errors import InvalidModel
 
@@ -39,28 +39,38 @@ _MAX_FACT = 80
 the id of each element inside, and a document could take much more memory than its size."""
 
 
-def name_processes(root: Node, document_ids: Set[str]) -> None:
+def name_processes(root: Node) -> None:
     """Give an id to each process without one, made from its name."""
-    _Names(document_ids).give(
+    processes = root.children_named("process")
+    _Names({process.id for process in processes if process.id is not None}).give(
         (_joined("process", [_shortened(process.attributes.get("name", ""))]), process)
         for process in root.children_named("process")
         if process.id is None
     )
 
 
-def name_flow_nodes(process: Node, definitions: Definitions, document_ids: Set[str]) -> None:
+def name_flow_nodes(contents: Contents, definitions: Definitions, taken: Set[str]) -> None:
     """Give an id to each flow node without one, made from its kind, scope, host, trigger and start events.
 
     Raises InvalidModel for a flow node without an id at which an instance can wait.
     """
-    _name_inside(process, None, _Names(document_ids), definitions)
+    if any(found.node.id is None for found in contents.flow_nodes):
+        inside: defaultdict[Node | None, list[FlowNode]] = defaultdict(list)
+        for found in contents.flow_nodes:
+            inside[found.scope].append(found)
+        _name_inside(None, inside, _Names(taken), definitions)
 
 
-def name_flows(process: Node, document_ids: Set[str]) -> None:
-    """Give an id to each sequence flow without one, made from its source, target and condition."""
-    _Names(document_ids).give(
-        (_flow_label(flow), flow) for flow in nodes_named(process, "sequenceFlow") if flow.id is None
-    )
+def name_flows(contents: Contents, taken: Set[str]) -> None:
+    """Give an id to each sequence flow without an id of its own, made from its source, target and condition.
+
+    `taken` are the ids of the flow nodes and the process.
+    """
+    counts = Counter(flow.id for flow in contents.flows)
+    unnamed = [flow for flow in contents.flows if counts[flow.id] > 1 or flow.id is None or flow.id in taken]
+    if unnamed:
+        others = {flow_id for flow_id, count_ in counts.items() if flow_id is not None and count_ == 1}
+        _Names(taken | others).give((_flow_label(flow), flow) for flow in unnamed)
 
 
 class _Names:
@@ -95,16 +105,25 @@ class _Names:
         return self._digests[node]
 
 
-def _name_inside(scope: Node, scope_id: str | None, names: _Names, definitions: Definitions) -> None:
-    children = list(flow_nodes_inside(scope))
+def _name_inside(
+    scope: Node | None,
+    inside: defaultdict[Node | None, list[FlowNode]],
+    names: _Names,
+    definitions: Definitions,
+) -> None:
     # Once for all elements inside: an id may be as long as the document.
-    around = [] if scope_id is None else [f"in {_shortened(scope_id)}"]
-    names.give((_label(node, kind, around, definitions), node) for node, kind in children if node.id is None)
-    for node, _ in sorted(children, key=lambda child: str(child[0].id)):
-        _name_inside(node, node.id, names, definitions)
+    around = [] if scope is None else [f"in {_shortened(str(scope.id))}"]
+    children = inside[scope]
+    names.give(
+        (_label(found, around, definitions), found.node) for found in children if found.node.id is None
+    )
+    for found in sorted(children, key=lambda child: str(child.node.id)):
+        if found.node in inside:
+            _name_inside(found.node, inside, names, definitions)
 
 
-def _label(node: Node, kind: ElementKind, around: list[str], definitions: Definitions) -> str:
+def _label(found: FlowNode, around: Sequence[str], definitions: Definitions) -> str:
+    node, kind, _ = found
     trigger = read_trigger(node, definitions)
     is_link = trigger is not None and trigger.kind is TriggerKind.LINK
     if kind not in _NEVER_A_POSITION and not (kind is ElementKind.INTERMEDIATE_CATCH_EVENT and is_link):
@@ -113,9 +132,9 @@ def _label(node: Node, kind: ElementKind, around: list[str], definitions: Defini
             "but one has none. Give it an id.",
             line=node.line,
         )
-    facts = around.copy()
+    facts = [*around]
     if kind is ElementKind.BOUNDARY_EVENT:
-        facts.append(f"on {_shortened(local_name(node.attributes.get('attachedToRef', '')))}")
+        facts.append(f"on {_shortened(node.attributes['attachedToRef'])}")
     if kind in SCOPE_KINDS:
         starts = node.children_named("startEvent")
         facts += sorted(
@@ -127,7 +146,7 @@ def _label(node: Node, kind: ElementKind, around: list[str], definitions: Defini
 
 
 def _flow_label(flow: Node) -> str:
-    ends = [_shortened(local_name(flow.attributes[end])) for end in ("sourceRef", "targetRef")]
+    ends = [_shortened(flow.attributes[end]) for end in ("sourceRef", "targetRef")]
     conditions = sorted(_shortened(node.text) for node in flow.children_named("conditionExpression"))
     return _joined(
         "sequenceFlow", [f"from {ends[0]}", f"to {ends[1]}", *(f"if {text}" for text in conditions)]

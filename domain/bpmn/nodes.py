@@ -1,6 +1,8 @@
-"""Finds the flow nodes and other tags of a process, at any depth of subprocesses."""
+"""Finds the flow nodes, sequence flows and associations of a process, at any depth of subprocesses."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from uplift.domain.bpmn.model import SCOPE_KINDS, ElementKind
 from uplift.domain.bpmn.tree import Node
@@ -10,34 +12,53 @@ _KINDS: dict[str | None, ElementKind] = {
 }
 
 
-def flow_nodes(scope: Node, scope_id: str | None = None) -> Iterator[tuple[Node, ElementKind, str | None]]:
-    """Every flow node with its kind and the id of its scope, each scope before its contents."""
-    # One generator for all depths: nested ones would pass each flow node on through every scope around it.
-    path = [(scope_id, flow_nodes_inside(scope))]
-    while path:
-        around, inside = path[-1]
-        for node, kind in inside:
-            yield node, kind, around
-            if node.children:
-                path.append((node.id, flow_nodes_inside(node)))
-                break
-        else:
-            path.pop()
+class FlowNode(NamedTuple):
+    """The tag of a flow node, its kind, and the tag of the subprocess around it (None for the process)."""
+
+    node: Node
+    kind: ElementKind
+    scope: Node | None
 
 
-def flow_nodes_inside(scope: Node) -> Iterator[tuple[Node, ElementKind]]:
-    """The flow nodes directly inside a scope, with their kinds."""
-    for node in scope.children:
-        kind = _KINDS.get(node.bpmn_name)
-        if kind is ElementKind.SUB_PROCESS and node.is_true("triggeredByEvent"):
-            kind = ElementKind.EVENT_SUB_PROCESS
-        if kind is not None:
-            yield node, kind
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """The tags of a process; each scope comes before what is inside it."""
+
+    flow_nodes: list[FlowNode] = field(default_factory=list)
+    flows: list[Node] = field(default_factory=list)
+    associations: list[Node] = field(default_factory=list)
 
 
-def nodes_named(scope: Node, name: str) -> Iterator[Node]:
-    """The BPMN tags with this local name in a process and in its subprocesses."""
-    yield from scope.children_named(name)
-    for node, kind, _ in flow_nodes(scope):
-        if kind in SCOPE_KINDS:
-            yield from node.children_named(name)
+def find_contents(process: Node) -> Contents:
+    """Find everything in a process in one walk."""
+    contents = Contents()
+    scopes: list[Node | None] = [None]
+    # The list grows while it is read: a loop for each depth would end at Python's limit of recursion.
+    for scope in scopes:
+        for child in (process if scope is None else scope).children:
+            kind = _KINDS.get(child.bpmn_name)
+            if kind is not None:
+                if kind is ElementKind.SUB_PROCESS and child.is_true("triggeredByEvent"):
+                    kind = ElementKind.EVENT_SUB_PROCESS
+                contents.flow_nodes.append(FlowNode(child, kind, scope))
+                if child.children and kind in SCOPE_KINDS:
+                    scopes.append(child)
+            elif child.bpmn_name == "sequenceFlow":
+                contents.flows.append(child)
+            elif child.bpmn_name == "association":
+                contents.associations.append(child)
+    return contents
+
+
+def has_flow_nodes(process: Node) -> bool:
+    """Whether there is a flow node directly in the process."""
+    return any(child.bpmn_name in _KINDS for child in process.children)
+
+
+def all_nodes(root: Node) -> Iterator[Node]:
+    """A tag and every tag inside it, at any depth."""
+    queue = [root]
+    while queue:
+        node = queue.pop()
+        yield node
+        queue.extend(node.children)

@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from uplift.domain.bpmn.choice import choose_process
-from uplift.domain.bpmn.events import Definitions, local_name, read_definitions, read_trigger
+from uplift.domain.bpmn.events import Definitions, read_definitions, read_trigger, resolved
 from uplift.domain.bpmn.extensions import read_extensions
 from uplift.domain.bpmn.model import Element, ElementKind, Flow, MultiInstance, ProcessModel, build_model
 from uplift.domain.bpmn.naming import name_flow_nodes, name_flows, name_processes
-from uplift.domain.bpmn.nodes import flow_nodes, nodes_named
+from uplift.domain.bpmn.nodes import Contents, FlowNode, find_contents
 from uplift.domain.bpmn.tree import DEFAULT_LIMITS, DocumentLimits, Node, read_tree
-from uplift.domain.bpmn.validation import require_references, require_unique_ids
+from uplift.domain.bpmn.validation import require_unique_ids, require_unique_processes, resolve_references
+
+_MAY_INTERRUPT = frozenset({ElementKind.BOUNDARY_EVENT, ElementKind.START_EVENT})
 
 
 def read_model(
@@ -31,14 +33,17 @@ def read_model(
     `process_id`, or several to choose from. It raises no other error, whatever the bytes are.
     """
     root = read_tree(document, limits=limits)
-    document_ids = require_unique_ids(root)
-    name_processes(root, document_ids)
+    require_unique_processes(root)
+    name_processes(root)
     process = choose_process(root, process_id, preferred_id)
-    definitions = read_definitions(root)
-    name_flow_nodes(process, definitions, document_ids)
-    require_references(process, root)
-    name_flows(process, document_ids)
-    return _model(process, definitions)
+    contents = find_contents(process)
+    ids = require_unique_ids(process, contents)
+    resolve_references(contents, root)
+    definitions = read_definitions(root, contents)
+    flow_ids = {flow.id for flow in contents.flows if flow.id is not None}
+    name_flow_nodes(contents, definitions, ids | flow_ids)
+    name_flows(contents, {str(process.id), *(str(found.node.id) for found in contents.flow_nodes)})
+    return _model(process, contents, definitions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +56,13 @@ class _Connections:
     handlers: Mapping[str, str]
 
 
-def _model(process: Node, definitions: Definitions) -> ProcessModel:
-    flows = [_flow(node) for node in nodes_named(process, "sequenceFlow")]
-    connections = _connections(process, flows, definitions)
+def _model(process: Node, contents: Contents, definitions: Definitions) -> ProcessModel:
+    flows = [_flow(node) for node in contents.flows]
+    connections = _connections(contents, flows, definitions)
     return build_model(
         process=str(process.id),
         name=process.attributes.get("name"),
-        elements=[_element(node, kind, scope, connections) for node, kind, scope in flow_nodes(process)],
+        elements=[_element(found, connections) for found in contents.flow_nodes],
         flows=flows,
     )
 
@@ -65,49 +70,52 @@ def _model(process: Node, definitions: Definitions) -> ProcessModel:
 def _flow(node: Node) -> Flow:
     return Flow(
         id=str(node.id),
-        source=local_name(node.attributes["sourceRef"]),
-        target=local_name(node.attributes["targetRef"]),
+        source=node.attributes["sourceRef"],
+        target=node.attributes["targetRef"],
     )
 
 
-def _connections(process: Node, flows: list[Flow], definitions: Definitions) -> _Connections:
+def _connections(contents: Contents, flows: list[Flow], definitions: Definitions) -> _Connections:
     incoming: defaultdict[str, list[str]] = defaultdict(list)
     outgoing: defaultdict[str, list[str]] = defaultdict(list)
     for flow in flows:
         outgoing[flow.source].append(flow.id)
         incoming[flow.target].append(flow.id)
     return _Connections(
-        definitions=definitions, incoming=incoming, outgoing=outgoing, handlers=_handlers(process)
+        definitions=definitions, incoming=incoming, outgoing=outgoing, handlers=_handlers(contents)
     )
 
 
-def _handlers(process: Node) -> dict[str, str]:
+def _handlers(contents: Contents) -> dict[str, str]:
     """The compensation handlers by the boundary events that associations connect them to.
 
     Of several candidates the first by id is the handler, one that is marked for compensation before others.
     """
-    nodes = {str(node.id): (node, kind) for node, kind, _ in flow_nodes(process)}
+    if not contents.associations:
+        return {}
+    found = {str(flow_node.node.id): flow_node for flow_node in contents.flow_nodes}
     candidates: defaultdict[str, list[tuple[bool, str]]] = defaultdict(list)
-    for association in nodes_named(process, "association"):
+    for association in contents.associations:
         event, handler = (
-            local_name(association.attributes.get(end, "")) for end in ("sourceRef", "targetRef")
+            resolved(association.attributes.get(end, ""), found.keys()) for end in ("sourceRef", "targetRef")
         )
-        if event in nodes and handler in nodes and nodes[event][1] is ElementKind.BOUNDARY_EVENT:
-            candidates[event].append((not nodes[handler][0].is_true("isForCompensation"), handler))
+        if event in found and handler in found and found[event].kind is ElementKind.BOUNDARY_EVENT:
+            candidates[event].append((not found[handler].node.is_true("isForCompensation"), handler))
     return {event: min(handlers)[1] for event, handlers in candidates.items()}
 
 
-def _element(node: Node, kind: ElementKind, scope: str | None, connections: _Connections) -> Element:
+def _element(found: FlowNode, connections: _Connections) -> Element:
+    node, kind, scope = found
     element_id = str(node.id)
     extensions = read_extensions(node, kind)
     return Element(
         id=element_id,
         kind=kind,
         name=node.attributes.get("name"),
-        scope=scope,
+        scope=None if scope is None else scope.id,
         trigger=read_trigger(node, connections.definitions),
         multi_instance=_multi_instance(node),
-        host=local_name(node.attributes["attachedToRef"]) if kind is ElementKind.BOUNDARY_EVENT else None,
+        host=node.attributes["attachedToRef"] if kind is ElementKind.BOUNDARY_EVENT else None,
         interrupting=_interrupting(node, kind),
         handler=connections.handlers.get(element_id),
         is_for_compensation=node.is_true("isForCompensation"),
@@ -122,6 +130,8 @@ def _element(node: Node, kind: ElementKind, scope: str | None, connections: _Con
 
 
 def _multi_instance(node: Node) -> MultiInstance | None:
+    if not node.children:
+        return None
     markers = list(node.children_named("multiInstanceLoopCharacteristics"))
     if not markers:
         return None
@@ -130,5 +140,7 @@ def _multi_instance(node: Node) -> MultiInstance | None:
 
 
 def _interrupting(node: Node, kind: ElementKind) -> bool:
+    if kind not in _MAY_INTERRUPT:
+        return True
     attribute = "cancelActivity" if kind is ElementKind.BOUNDARY_EVENT else "isInterrupting"
     return node.is_true(attribute, default=True)

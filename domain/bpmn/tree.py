@@ -60,11 +60,12 @@ def quoted(text: str) -> str:
     return f"'{text}'" if len(text) <= _MAX_SHOWN else f"'{text[:_MAX_SHOWN]}…'"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Node:
     """A tag with its namespace, its attributes, the line it starts on (from 1) and its content.
 
-    `bpmn_name` is the local name of a BPMN tag, or None for a tag of another namespace.
+    `bpmn_name` is the local name of a BPMN tag, or None for a tag of another namespace. White space before
+    the first other text is not kept: it indents the tags.
     """
 
     tag: str
@@ -72,7 +73,7 @@ class Node:
     attributes: dict[str, str]
     line: int
     children: list["Node"] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
+    texts: list[str] | None = None
 
     @property
     def id(self) -> str | None:
@@ -87,7 +88,7 @@ class Node:
     @property
     def text(self) -> str:
         """The text directly inside, stripped of white space."""
-        return "".join(self.texts).strip()
+        return "" if self.texts is None else "".join(self.texts).strip()
 
     def children_named(self, *names: str) -> Iterator["Node"]:
         """The BPMN tags directly inside that have one of these local names, in document order."""
@@ -144,12 +145,14 @@ class _Builder:
     Tags of other namespaces directly inside the root, which are diagrams, are parsed but not kept.
     """
 
-    __slots__ = ("_limits", "_open", "_skipped", "_tags", "expat", "root")
+    __slots__ = ("_limits", "_names", "_open", "_skipped", "_tags", "expat", "root")
 
     def __init__(self, limits: DocumentLimits) -> None:
         self.expat: Any
         self.root: Node
         self._limits = limits
+        # The local names of BPMN tags, by tag: each name is in memory once.
+        self._names: dict[str, str] = {}
         self._open: list[Node] = []
         self._skipped = 0
         self._tags = 0
@@ -168,8 +171,12 @@ class _Builder:
         self._tags += 1
         if self._tags > self._limits.max_tags:
             raise self._exceeds(f"{self._limits.max_tags:,} tags outside of diagrams")
-        name = tag.removeprefix(BPMN) if tag.startswith(BPMN) else None
-        node = Node(tag=tag, bpmn_name=name, attributes=attributes, line=self.line)
+        if tag not in self._names and tag.startswith(BPMN):
+            self._names[tag] = tag.removeprefix(BPMN)
+        if "id" in attributes:
+            # XML Schema strips ids, and so do engines that validate documents.
+            attributes["id"] = attributes["id"].strip()
+        node = Node(tag=tag, bpmn_name=self._names.get(tag), attributes=attributes, line=self.line)
         if self._open:
             self._open[-1].children.append(node)
         else:
@@ -183,8 +190,13 @@ class _Builder:
             self._open.pop()
 
     def data(self, text: str) -> None:
-        if not self._skipped:
-            self._open[-1].texts.append(text)
+        if self._skipped:
+            return
+        texts = self._open[-1].texts
+        if texts is not None:
+            texts.append(text)
+        elif not text.isspace():
+            self._open[-1].texts = [text]
 
     def close(self) -> None:
         return None

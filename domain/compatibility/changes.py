@@ -25,8 +25,9 @@ class Aspect(StrEnum):
     SCOPE = "scope"
 
 
-_COSMETIC = frozenset({Aspect.NAME, Aspect.FORM, Aspect.WAITS})
-"""Aspects that do not affect what the process does."""
+_BESIDE_THE_PATH = frozenset({Aspect.NAME, Aspect.FORM, Aspect.IMPLEMENTATION, Aspect.WAITS})
+"""Aspects that leave the path of an instance as it was. An instance that has passed an element has its
+result, whichever form or worker it came from. The element itself has a warning about them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +39,9 @@ class Change:
     aspects: tuple[Aspect, ...]
 
     @property
-    def changes_behaviour(self) -> bool:
-        """Whether the change affects how the process runs."""
-        return not _COSMETIC.issuperset(self.aspects)
+    def changes_path(self) -> bool:
+        """Whether the change affects the path of an instance, not only how one element looks or runs."""
+        return not _BESIDE_THE_PATH.issuperset(self.aspects)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

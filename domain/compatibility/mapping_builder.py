@@ -109,7 +109,13 @@ def _couples_of_same_id(parent: Pair | None, pairs: Pairs) -> Iterator[tuple[Ele
     """The elements with the same id that are in both scopes of a pair, or that both listen at it."""
     # Listing the elements of the target, too, would be slow if thousands of scopes are mapped to it.
     source, around, model = _source(parent), _target(parent), pairs.target_model
-    contents = pairs.source_model.contents(source.id if source else None)
+    source_id = source.id if source else None
+    # An event that is inside its own host is found there as a listener.
+    contents = (
+        element
+        for element in pairs.source_model.contents(source_id)
+        if element.host is None or element.host != source_id
+    )
     # What is in a scope and what listens at it are different things, even if both have the same id.
     for elements, is_alike in (
         (contents, _is_inside),

@@ -202,11 +202,11 @@ def removed_listeners(pairs: Pairs) -> Iterator[Finding]:
 
 
 def path_behind_changed(pairs: Pairs, changes: Changes) -> Iterator[Finding]:
-    """Elements that an instance may have passed are removed, or changed in how they run.
+    """Elements that an instance may have passed are removed, or changed in what they are or where.
 
     SpiffWorkflow refuses such instances. Camunda 7 does not check this.
     """
-    changed = {change.source for change in changes.changed if change.changes_behaviour} | {*changes.removed}
+    changed = {change.source for change in changes.changed if change.changes_path} | {*changes.removed}
     if not changed:
         return
     upstream = changes_upstream(pairs.source_model, changed, limit=MAX_NAMES + 1)

@@ -104,27 +104,16 @@ def test_lists_the_processes_when_there_are_several() -> None:
         (['<task id="t"/>', '<task id="t"/>'], 4, "t"),
         (['<task id="t"/>', '<subProcess id="s">', '<task id="t"/>', "</subProcess>"], 5, "t"),
         (['<task id="p"/>'], 3, "p"),
-        (['<task id="t"/>', '<sequenceFlow id="t" sourceRef="t" targetRef="t"/>'], 4, "t"),
         (['<task name="no id"/>'], 3, None),
         (['<task id=""/>'], 3, None),
         (['<task id="t"/>', '<sequenceFlow sourceRef="t" targetRef="gone"/>'], 4, None),
         (['<task id="t"/>', '<sequenceFlow id="f" sourceRef="t" targetRef="gone"/>'], 4, "f"),
         (['<task id="t"/>', '<sequenceFlow id="f" sourceRef="gone" targetRef="t"/>'], 4, "f"),
         (['<task id="t"/>', '<sequenceFlow id="f" sourceRef="t"/>'], 4, "f"),
-        (['<exclusiveGateway id="x" default="gone"/>'], 3, "x"),
         (['<boundaryEvent id="b" attachedToRef="gone"/>'], 3, "b"),
         (['<boundaryEvent id="b"/>'], 3, "b"),
         (['<boundaryEvent id="b" attachedToRef="b"/>'], 3, "b"),
         (['<startEvent id="s"/>', '<boundaryEvent id="b" attachedToRef="s"/>'], 4, "b"),
-        (
-            [
-                '<intermediateCatchEvent id="e">',
-                "<eventDefinitionRef>gone</eventDefinitionRef>",
-                "</intermediateCatchEvent>",
-            ],
-            4,
-            "e",
-        ),
     ],
 )
 def test_refuses_dangling_references_and_ids_with_line_and_element(
@@ -168,31 +157,10 @@ def test_refuses_dangling_references_and_ids_with_line_and_element(
             ),
         ),
         (
-            '<endEvent id="e"><eventDefinitionRef>gone</eventDefinitionRef></endEvent>',
-            (
-                "Expected 'gone', which 'e' refers to, in the same document, but it is not there. "
-                "Add it, or define the trigger inside the event."
-            ),
-        ),
-        (
-            "<endEvent><eventDefinitionRef>gone</eventDefinitionRef></endEvent>",
-            (
-                "Expected 'gone', which the endEvent without an id refers to, in the same document, "
-                "but it is not there. Add it, or define the trigger inside the event."
-            ),
-        ),
-        (
             '<startEvent id="s"/><boundaryEvent id="b" attachedToRef="s"/>',
             (
                 "Expected 's', the attachedToRef of 'b', to be an activity in the same process, but it is "
                 "the startEvent on line 3. Correct the reference."
-            ),
-        ),
-        (
-            '<exclusiveGateway id="x" default="t"/><task id="t"/>',
-            (
-                "Expected 't', the default of 'x', to be a sequence flow in the same process, but it is the "
-                "task on line 3. Correct the reference."
             ),
         ),
         (
@@ -205,10 +173,7 @@ def test_refuses_dangling_references_and_ids_with_line_and_element(
         "no attribute",
         "flow without id",
         "no id",
-        "definition",
-        "event without id",
         "host",
-        "default",
         "twice",
     ],
 )
@@ -236,7 +201,6 @@ def test_refuses_a_flow_to_an_element_of_another_process() -> None:
     [
         '<task id="{0}"/><task id="{0}"/>',
         '<task id="t"/><sequenceFlow id="{0}" sourceRef="t" targetRef="{0}{0}"/>',
-        '<endEvent id="{0}"><eventDefinitionRef>{0}</eventDefinitionRef></endEvent>',
         '<subProcess id="{0}"><userTask/></subProcess>',
     ],
 )

@@ -264,21 +264,21 @@ def test_the_handler_is_found_beside_a_dangling_association() -> None:
             "",
         ),
         ('<userTask id="t"/><association id="t"/>', ""),
+        ('<userTask id="t"/>', '<message id="t"/>'),
+        ('<userTask id="t"/>', '<message id="m"/><signal id="m"/><error id="m"/><error id="m"/>'),
+        ('<userTask id="t"/>', '<process id="q"><userTask id="t"/><userTask id="t"/></process>'),
     ],
 )
 def test_ids_may_stand_twice_on_tags_that_no_rule_reads(tags: str, beside: str) -> None:
-    assert "t" in read(tags, beside=beside).elements
+    assert "t" in read(tags, beside=beside, process_id="p").elements
 
 
 @pytest.mark.parametrize(
     ("tags", "beside", "element"),
     [
         ('<userTask id="t"/>\n<userTask id="t"/>', "", "t"),
-        ('<sequenceFlow id="t" sourceRef="t" targetRef="t"/>\n<userTask id="t"/>', "", "t"),
-        ('<userTask id="t"/>\n', '<message id="m"/><signal id="m"/>', "m"),
         ('<userTask id="t"/>\n', '<process id="p"/>', "p"),
-        ('<userTask id="t"/>\n', '<process id="q"><userTask id="t"/></process>', "t"),
-        ('<userTask id="t"/>\n', '<message id="t"/>', "t"),
+        ('<userTask id="p"/>\n', "", "p"),
     ],
 )
 def test_ids_stand_once_on_what_rules_read(tags: str, beside: str, element: str) -> None:
@@ -288,6 +288,98 @@ def test_ids_stand_once_on_what_rules_read(tags: str, beside: str, element: str)
         element,
         True,
     )
+
+
+class TestFlowsThatShareAnId:
+    """jBPM runs such documents. No instance waits at a flow, so its id decides nothing."""
+
+    def test_get_other_ids_in_any_order(self) -> None:
+        first, second = (
+            f'<sequenceFlow id="f" sourceRef="{source}" targetRef="{target}"/>'
+            for source, target in (("a", "b"), ("b", "c"))
+        )
+        model = read(TASKS, first, second)
+
+        assert model == read(second, TASKS, first)
+        assert model.flows.keys() == {"sequenceFlow: from a, to b", "sequenceFlow: from b, to c"}
+        assert model.elements["b"].incoming == ("sequenceFlow: from a, to b",)
+
+    def test_get_another_id_than_an_element(self) -> None:
+        model = read(TASKS, '<sequenceFlow id="a" sourceRef="a" targetRef="b"/>')
+
+        assert model.flows.keys() == {"sequenceFlow: from a, to b"}
+
+
+@pytest.mark.parametrize("default", ["", "gone", "a"])
+def test_a_default_is_ignored(default: str) -> None:
+    """Imixs writes an empty one. No rule reads which flow is the default."""
+    assert read(TASKS, f'<exclusiveGateway id="x" default="{default}"/>').elements.keys() == {*"abcx"}
+
+
+def test_definitions_of_one_id_count_in_any_order() -> None:
+    event = '<endEvent id="e"><errorEventDefinition errorRef="x"/></endEvent>'
+    first, second = '<error id="x" errorCode="one"/>', '<error id="x" errorCode="two"/>'
+    message = '<message id="x" name="Message"/>'
+    models = [read(event, beside=message + beside) for beside in (first + second, second + first)]
+
+    assert models[0] == models[1]
+    assert models[0].elements["e"].trigger == Trigger(kind=TriggerKind.ERROR, detail="one")
+
+
+def shared(reference: str, *, beside: str = "", other: str = "") -> Trigger | None:
+    event = f'<startEvent id="e"><eventDefinitionRef>{reference}</eventDefinitionRef></startEvent>'
+    return read(event, other, beside=beside).elements["e"].trigger
+
+
+def test_an_event_definition_may_be_shared_with_another_event() -> None:
+    other = '<endEvent id="o"><signalEventDefinition id="d" signalRef="Stop"/></endEvent>'
+
+    assert shared("d", other=other) == Trigger(kind=TriggerKind.SIGNAL, detail="Stop")
+
+
+def test_an_event_may_refer_to_a_signal_itself() -> None:
+    assert shared("s", beside='<signal id="s" name="Stop"/>') == Trigger(
+        kind=TriggerKind.SIGNAL, detail="Stop"
+    )
+
+
+def test_a_reference_to_no_event_definition_is_ignored() -> None:
+    assert shared("gone") is None
+
+
+@pytest.mark.parametrize("event_id", ["bpdid:1", "a:b:c"])
+def test_ids_may_have_colons(event_id: str) -> None:
+    model = read(
+        f'<userTask id="{event_id}"/><userTask id="b"/><sequenceFlow sourceRef="{event_id}" targetRef="b"/>',
+        f'<boundaryEvent id="x:y" attachedToRef="{event_id}"><messageEventDefinition messageRef="m:1"/>',
+        "</boundaryEvent>",
+        beside='<message id="m:1" name="Paid"/>',
+    )
+
+    assert model.elements["x:y"].host == event_id
+    assert model.elements["x:y"].trigger == Trigger(kind=TriggerKind.MESSAGE, detail="Paid")
+    assert len(model.elements[event_id].outgoing) == 1
+
+
+def test_white_space_around_ids_and_references_does_not_count() -> None:
+    model = read('<userTask id=" a "/><userTask id="b\n"/><sequenceFlow sourceRef=" a " targetRef="b"/>')
+
+    assert model == read('<userTask id="a"/><userTask id="b"/><sequenceFlow sourceRef="a" targetRef="b"/>')
+
+
+def test_no_reference_finds_an_id_that_was_made() -> None:
+    error = refusal("<endEvent/>", '<task id="a"/><sequenceFlow sourceRef="a" targetRef="endEvent: "/>')
+
+    assert error.message.startswith("Expected 'endEvent: ', the targetRef of the sequenceFlow without an id")
+
+
+def test_an_event_inside_its_own_host_has_one_pair() -> None:
+    """Exporters that nest drawings write boundary events like this."""
+    event = '<boundaryEvent id="b" attachedToRef="s"><timerEventDefinition/></boundaryEvent>'
+    model = read(f'<subProcess id="s"><userTask id="t"/>{event}</subProcess>')
+
+    comparison = compare(model, model)
+    assert (comparison.findings, comparison.mapping) == ((), {"b": "b", "s": "s", "t": "t"})
 
 
 def processes(*tags: str) -> bytes:

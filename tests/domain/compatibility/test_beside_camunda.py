@@ -114,6 +114,25 @@ def test_refuses_pending_compensation_whose_event_is_gone(
     assert errors(moved(source, target, "u")) == [("COMPENSATION_LOST", "b")]
 
 
+@pytest.mark.parametrize("lost", ["task00", "task24"])
+def test_refuses_one_lost_compensation_among_many_that_are_kept(lost: str) -> None:
+    """However many events may be pending, those that are lost are found."""
+
+    def version(*, without: str | None = None) -> ProcessBuilder:
+        process = a_process().start()
+        for task in (f"task{number:02}" for number in range(25)):
+            process.user_task(task)
+            if task != without:
+                process.boundary(f"undo_{task}", on=task, compensation=True, name=str(without))
+                process.handler(f"handler_{task}", of=f"undo_{task}").after(task)
+        return process.user_task("last")
+
+    migrated = moved(version(), version(without=lost), "last")
+
+    assert errors(migrated) == [("COMPENSATION_LOST", f"undo_{lost}")]
+    assert {finding.code for finding in migrated.warnings} == {"NAME_CHANGED"}
+
+
 def test_moves_an_instance_that_has_not_completed_the_compensated_activity() -> None:
     """Camunda moves the instance: nothing is subscribed yet."""
     assert moved(compensated_flat(), chain("a", "u", "w"), "a").position == at("a")
