@@ -63,6 +63,7 @@ from uplift.domain.model.upgrade import (
     UpgradeState,
 )
 from uplift.domain.ports import InstanceFilter, OutcomeFilter, Store, Transaction
+from uplift.domain.rules.actions import UpgradeAction, allowed_actions
 from uplift.domain.rules.comparer import ChangedElement, Comparer, Differences, Migration
 from uplift.domain.rules.eligibility import decide
 from uplift.domain.rules.migration_path import MigrationPath
@@ -147,6 +148,7 @@ __all__ = [
     "Undo",
     "UndoRequest",
     "Upgrade",
+    "UpgradeAction",
     "UpgradeId",
     "UpgradeNotFound",
     "UpgradeRequest",
@@ -161,6 +163,7 @@ __all__ = [
     "Worker",
     "WrongState",
     "all_active",
+    "allowed_actions",
     "by_ids",
     "cancel_upgrade",
     "claim",

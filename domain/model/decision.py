@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from uplift.domain.compatibility import Code, Finding
 from uplift.domain.model.cohort import Cohort
-from uplift.domain.model.instance import Position
+from uplift.domain.model.instance import ElementId, Position
 from uplift.domain.model.process import VersionNumber
 
 
@@ -95,3 +95,16 @@ def count_findings(decisions: Iterable[CountedDecision]) -> Mapping[Code, int]:
         for code in {finding.code for finding in counted.decision.findings}:
             counts[code] += counted.count
     return {code: counts[code] for code in Code if code in counts}
+
+
+def count_elements(decisions: Iterable[CountedDecision]) -> Mapping[ElementId, int]:
+    """Count the skipped instances by element at which they wait, the largest count first.
+
+    An instance that waits at two elements counts at both.
+    """
+    counts: Counter[ElementId] = Counter()
+    for counted in decisions:
+        if counted.decision.verdict is Verdict.SKIP:
+            for element in counted.decision.cohort.position:
+                counts[element] += counted.count
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -4,14 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from uplift.domain.clock import Clock, utc_now
-from uplift.domain.errors import UpgradeNotFound, WrongState
+from uplift.domain.errors import UpgradeNotFound
 from uplift.domain.model.access import Caller, require_system_admin
 from uplift.domain.model.upgrade import Upgrade, UpgradeId, UpgradeState
 from uplift.domain.ports import Store
-
-PAUSABLE = (UpgradeState.QUEUED, UpgradeState.RUNNING)
-RESUMABLE = (UpgradeState.PAUSED,)
-CANCELLABLE = (UpgradeState.QUEUED, UpgradeState.RUNNING, UpgradeState.PAUSED)
+from uplift.domain.rules.actions import UpgradeAction, require_allowed
 
 
 async def pause_upgrade(store: Store, upgrade_id: UpgradeId, *, caller: Caller) -> Upgrade:
@@ -21,7 +18,7 @@ async def pause_upgrade(store: Store, upgrade_id: UpgradeId, *, caller: Caller) 
     """
     require_system_admin(caller)
     return await _change(
-        store, upgrade_id, "pause", PAUSABLE, lambda upgrade: replace(upgrade, state=UpgradeState.PAUSED)
+        store, upgrade_id, UpgradeAction.PAUSE, lambda upgrade: replace(upgrade, state=UpgradeState.PAUSED)
     )
 
 
@@ -29,7 +26,7 @@ async def resume_upgrade(store: Store, upgrade_id: UpgradeId, *, caller: Caller)
     """Queue a paused upgrade again. Raises Forbidden, UpgradeNotFound or WrongState."""
     require_system_admin(caller)
     return await _change(
-        store, upgrade_id, "resume", RESUMABLE, lambda upgrade: replace(upgrade, state=UpgradeState.QUEUED)
+        store, upgrade_id, UpgradeAction.RESUME, lambda upgrade: replace(upgrade, state=UpgradeState.QUEUED)
     )
 
 
@@ -44,8 +41,7 @@ async def cancel_upgrade(
     return await _change(
         store,
         upgrade_id,
-        "cancel",
-        CANCELLABLE,
+        UpgradeAction.CANCEL,
         lambda upgrade: upgrade.finished(UpgradeState.CANCELLED, clock()),
     )
 
@@ -53,17 +49,14 @@ async def cancel_upgrade(
 async def _change(
     store: Store,
     upgrade_id: UpgradeId,
-    attempt: str,
-    allowed: tuple[UpgradeState, ...],
+    action: UpgradeAction,
     change: Callable[[Upgrade], Upgrade],
 ) -> Upgrade:
     async with store.transaction() as transaction:
         locked = await transaction.upgrades.lock(upgrade_id)
         if locked is None:
             raise UpgradeNotFound(upgrade_id=upgrade_id)
-        state = locked.upgrade.state
-        if state not in allowed:
-            raise WrongState(upgrade_id=upgrade_id, attempt=attempt, state=state, allowed=allowed)
+        require_allowed(locked.upgrade, action)
         changed = change(locked.upgrade)
         await locked.save(changed)
         return changed

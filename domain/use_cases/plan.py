@@ -7,7 +7,15 @@ from hashlib import blake2b
 from uplift.domain.compatibility import Code, Finding
 from uplift.domain.errors import ErrorCode, InvalidInput, NoPublishedVersion, UpliftError
 from uplift.domain.model.cohort import CountedCohort
-from uplift.domain.model.decision import CountedDecision, ReasonCode, Verdict, count_findings, count_reasons
+from uplift.domain.model.decision import (
+    CountedDecision,
+    ReasonCode,
+    Verdict,
+    count_elements,
+    count_findings,
+    count_reasons,
+)
+from uplift.domain.model.instance import ElementId
 from uplift.domain.model.mapping import VersionMapping, require_valid_mappings
 from uplift.domain.model.process import ProcessKey, VersionNumber
 from uplift.domain.model.request import UpgradeRequest
@@ -61,6 +69,11 @@ class Plan:
     def counts_by_finding(self) -> Mapping[Code, int]:
         """How many instances have a finding of each code, whether upgraded or skipped."""
         return count_findings(self.decisions)
+
+    @property
+    def counts_by_element(self) -> Mapping[ElementId, int]:
+        """How many instances would be skipped at each element, the largest count first."""
+        return count_elements(self.decisions)
 
     @property
     def fingerprint(self) -> "Fingerprint":

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
-from uplift.domain.errors import InvalidInput, NoPublishedVersion, WrongState
+from uplift.domain.errors import InvalidInput, NoPublishedVersion
 from uplift.domain.model.access import Caller, require_system_admin
 from uplift.domain.model.chunk import ChunkResult
 from uplift.domain.model.decision import ReasonCode
@@ -20,6 +20,7 @@ from uplift.domain.model.request import Request, RetryRequest, UndoRequest, Upgr
 from uplift.domain.model.selection import SelectionKind, UpgradeId, UpgradeSelection
 from uplift.domain.model.upgrade import MAX_REASON_LENGTH, Upgrade, UpgradeState
 from uplift.domain.ports import LockedPartition, LockedUpgrade, Store, Transaction
+from uplift.domain.rules.actions import UpgradeAction, require_allowed
 from uplift.domain.rules.migration_path import KnownPaths, NotComparedYetError
 from uplift.domain.use_cases.plan import Fingerprint, require_planned_result, require_same_plan
 from uplift.domain.use_cases.run import migration_paths_of, resolve_chunk
@@ -29,9 +30,6 @@ from uplift.domain.use_cases.worker import Worker
 
 RETRIABLE_REASONS = frozenset({ReasonCode.NOT_PENDING, ReasonCode.ALREADY_LATEST, ReasonCode.INCOMPATIBLE})
 """The reasons that a retry can name; an id that was not found has no instance to try again."""
-
-FOLLOWABLE_STATES = (UpgradeState.COMPLETED, UpgradeState.CANCELLED, UpgradeState.FAILED)
-"""The states in which an upgrade can be retried or undone."""
 
 
 async def request_upgrade(
@@ -67,7 +65,7 @@ async def request_retry(store: Store, request: RetryRequest, *, caller: Caller, 
     key = _checked_key(request, caller)
     if (first := await _first_upgrade(store, key, worker)) is not None:
         return first
-    _require_followable(earlier, "retry")
+    require_allowed(earlier, UpgradeAction.RETRY)
     skips = (await store.upgrades.skip_decisions([earlier.id]))[earlier.id]
     expected = sum(
         counted.count
@@ -90,7 +88,7 @@ async def request_undo(store: Store, request: UndoRequest, *, caller: Caller, wo
     key = _checked_key(request, caller)
     if (first := await _first_upgrade(store, key, worker)) is not None:
         return first
-    _require_followable(earlier, "undo")
+    require_allowed(earlier, UpgradeAction.UNDO)
     new = _new_upgrade(request, earlier.process, earlier.upgraded, caller, worker)
     return await _submit(store, new, request.selection, key, worker)
 
@@ -188,7 +186,7 @@ async def _add(
         # The outcomes may have been pruned since the first look, which took no lock.
         earlier = await transaction.upgrades.lock(new.of)
         assert earlier is not None, "upgrades are never deleted"
-        _require_outcomes(earlier.upgrade, "undo" if is_undo else "retry")
+        require_allowed(earlier.upgrade, UpgradeAction.UNDO if is_undo else UpgradeAction.RETRY)
     return await transaction.upgrades.add(new, selection)
 
 
@@ -222,26 +220,6 @@ def _require_retriable(reasons: frozenset[ReasonCode]) -> None:
             f"Expected reasons to be some of {', '.join(sorted(RETRIABLE_REASONS))}, "
             f"but got {', '.join(sorted(reasons)) or 'none'}.",
             field=("reasons",),
-        )
-
-
-def _require_followable(earlier: Upgrade, attempt: str) -> None:
-    if earlier.state not in FOLLOWABLE_STATES:
-        raise WrongState(
-            upgrade_id=earlier.id, attempt=attempt, state=earlier.state, allowed=FOLLOWABLE_STATES
-        )
-    if earlier.target_version is None:
-        raise InvalidInput(
-            f"Expected to {attempt} an upgrade, but {earlier.id} is an undo.", field=("upgrade_id",)
-        )
-    _require_outcomes(earlier, attempt)
-
-
-def _require_outcomes(earlier: Upgrade, attempt: str) -> None:
-    if earlier.pruned_at is not None:
-        raise InvalidInput(
-            f"Expected to {attempt} upgrade {earlier.id}, but its outcomes were pruned.",
-            field=("upgrade_id",),
         )
 
 

@@ -21,6 +21,7 @@ from uplift.domain.model.process import VersionState
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import OutcomeKind, UpgradeState
 from uplift.domain.ports import ProcessOrder
+from uplift.domain.rules.actions import UpgradeAction
 
 __all__ = [
     "ChangedAspect",
@@ -32,6 +33,7 @@ __all__ = [
     "SelectionKind",
     "Severity",
     "Status",
+    "UpgradeAction",
     "UpgradeState",
     "UserErrorCode",
     "Verdict",
@@ -111,6 +113,17 @@ _describe(
         ProcessOrder.NAME: "By namespace, then code, character by character in the order of Unicode.",
         ProcessOrder.TITLE: "By title, whatever its case, in the order of Unicode; the "
         "oldest first among equal titles.",
+    },
+)
+_describe(
+    UpgradeAction,
+    "What an operator can do with an upgrade. Later releases may add actions.",
+    {
+        UpgradeAction.PAUSE: "Pause it by `pauseUpgrade`, until it is resumed.",
+        UpgradeAction.RESUME: "Continue it after a pause, by `resumeUpgrade`.",
+        UpgradeAction.CANCEL: "End it early, by `cancelUpgrade`.",
+        UpgradeAction.RETRY: "Upgrade the instances that it skipped, by `retryUpgrade`.",
+        UpgradeAction.UNDO: "Move the instances that it upgraded back, by `undoUpgrade`.",
     },
 )
 _describe(

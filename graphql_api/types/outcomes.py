@@ -11,6 +11,7 @@ from uplift.graphql_api.context import Info
 from uplift.graphql_api.types.connections import Connection
 from uplift.graphql_api.types.enums import OutcomeKind
 from uplift.graphql_api.types.fields import field
+from uplift.graphql_api.types.instances import ProcessInstance
 from uplift.graphql_api.types.reasons import SkipReason, reasons_from_domain
 
 
@@ -35,6 +36,14 @@ class Outcome:
         description="The ids of the elements at which it waited afterwards, sorted; null if the instance was "
         "not found."
     )
+
+    @field(
+        "The instance as it is now; null if it was not found. Counts as a node in the node budget.", nodes=1
+    )
+    async def instance(self, info: Info) -> ProcessInstance | None:
+        if self.from_version is None:
+            return None
+        return await info.context.loaders.found_instances.load(domain.InstanceId(self.instance_id))
 
     @classmethod
     def from_domain(cls, outcome: domain.Outcome) -> Self:

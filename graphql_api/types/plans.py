@@ -18,6 +18,7 @@ from uplift.graphql_api.types.fields import field
 from uplift.graphql_api.types.instances import ProcessInstance
 from uplift.graphql_api.types.processes import Process
 from uplift.graphql_api.types.reasons import (
+    ElementCount,
     Finding,
     FindingCount,
     ReasonCount,
@@ -149,6 +150,13 @@ class UpgradePlan:
         description="The number of instances with findings of each code that occurs, errors first. An "
         "instance with several codes counts for each code, but only once for each."
     )
+
+    @field(
+        "The number of instances that would be skipped at each element at which they wait, the largest "
+        "numbers first. An instance that waits at several elements counts at each."
+    )
+    def counts_by_element(self, first: First = DEFAULT_PAGE_SIZE) -> list[ElementCount]:
+        return ElementCount.from_domain(self.plan.counts_by_element, first)
 
     @field(
         "The expected processing time of the upgrade in seconds, from the rate of recent large upgrades; "

@@ -1,6 +1,7 @@
 """Reasons why instances are skipped, findings about elements, and counts of both."""
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Self
 
 import strawberry
@@ -8,6 +9,7 @@ import strawberry
 from uplift import domain
 from uplift.domain import compatibility
 from uplift.domain.bounded_cache import BoundedCache
+from uplift.graphql_api.types.connections import page_of
 from uplift.graphql_api.types.enums import FindingCode, ReasonCode, Severity
 
 
@@ -94,3 +96,17 @@ class FindingCount:
     @classmethod
     def from_domain(cls, counts: Mapping[compatibility.Code, int]) -> list[Self]:
         return [cls(severity=code.severity, code=code, count=count) for code, count in counts.items()]
+
+
+@strawberry.type(description="The number of skipped instances that wait at one element.")
+class ElementCount:
+    element_id: str = strawberry.field(description="The id of the element in the version of the instances.")
+    count: int = strawberry.field(
+        description="The number of skipped instances that wait at it, alone or among others; never 0."
+    )
+
+    @classmethod
+    def from_domain(cls, counts: Mapping[domain.ElementId, int], first: int | None) -> list[Self]:
+        """The elements with the largest counts. Raises InvalidInput for `first`."""
+        limit = page_of(first, None).first
+        return [cls(element_id=element, count=count) for element, count in islice(counts.items(), limit)]

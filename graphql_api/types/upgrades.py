@@ -7,17 +7,31 @@ import strawberry
 
 from uplift import domain
 from uplift.domain.model import upgrade as model
+from uplift.domain.model.decision import count_elements, count_findings
 from uplift.domain.ports import OutcomeFilter
+from uplift.domain.rules.actions import allowed_actions
 from uplift.graphql_api.context import Info
 from uplift.graphql_api.engine.budget import counted_as
 from uplift.graphql_api.types.comparisons import VersionMapping
 from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, Connection, First, page_of
-from uplift.graphql_api.types.enums import OutcomeKind, ReasonCode, SelectionKind, UpgradeState
+from uplift.graphql_api.types.enums import (
+    OutcomeKind,
+    ReasonCode,
+    SelectionKind,
+    UpgradeAction,
+    UpgradeState,
+)
 from uplift.graphql_api.types.fields import field
 from uplift.graphql_api.types.nodes import Node
 from uplift.graphql_api.types.outcomes import OutcomeConnection
 from uplift.graphql_api.types.processes import Process
-from uplift.graphql_api.types.reasons import ReasonCount, SkipReason, reasons_from_domain
+from uplift.graphql_api.types.reasons import (
+    ElementCount,
+    FindingCount,
+    ReasonCount,
+    SkipReason,
+    reasons_from_domain,
+)
 
 NODES_OF_MAPPINGS = 100
 """The cost of `mappings` in the node budget."""
@@ -37,6 +51,11 @@ class Upgrade(Node):
         "Null for an undo, which moves each instance back to its own earlier version."
     )
     state: UpgradeState = strawberry.field(description="The state of the upgrade.")
+    allowed_actions: list[UpgradeAction] = strawberry.field(
+        description="What its state allows an operator to do with it: the mutations for these actions do not "
+        "refuse the upgrade. The same for every key, but only keys with the role SYSTEM_ADMIN "
+        "(`viewer.role`) may run mutations."
+    )
     requested_by: str = strawberry.field(description="The name of the API key that requested it.")
     reason: str | None = strawberry.field(
         description="The reason in the request, or null if the request had none."
@@ -109,6 +128,22 @@ class Upgrade(Node):
         decisions = await info.context.loaders.decisions.load(self.stored.id)
         return ReasonCount.from_domain(self.stored.counts_by_reason(decisions))
 
+    @field(
+        "The number of skipped instances with findings of each code that occurred, errors first. An instance "
+        "with several codes counts for each code, but only once for each."
+    )
+    async def counts_by_finding(self, info: Info) -> list[FindingCount]:
+        decisions = await info.context.loaders.decisions.load(self.stored.id)
+        return FindingCount.from_domain(count_findings(decisions))
+
+    @field(
+        "The number of skipped instances at each element at which they waited, the largest numbers first. An "
+        "instance that waited at several elements counts at each."
+    )
+    async def counts_by_element(self, info: Info, first: First = DEFAULT_PAGE_SIZE) -> list[ElementCount]:
+        decisions = await info.context.loaders.decisions.load(self.stored.id)
+        return ElementCount.from_domain(count_elements(decisions), first)
+
     @field("The outcomes so far, one for each processed instance.")
     async def outcomes(
         self,
@@ -144,6 +179,7 @@ class Upgrade(Node):
             selection=upgrade.selection,
             target_version=upgrade.target_version,
             state=upgrade.state,
+            allowed_actions=list(allowed_actions(upgrade)),
             requested_by=upgrade.requested_by,
             reason=upgrade.reason,
             mappings=list(map(VersionMapping.from_domain, upgrade.mappings)),

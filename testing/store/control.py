@@ -7,12 +7,19 @@ from dataclasses import replace
 import pytest
 
 from uplift.domain import (
+    ReasonCode,
+    RetryRequest,
+    UndoRequest,
     Upgrade,
+    UpgradeAction,
     UpgradeId,
     UpgradeState,
+    allowed_actions,
     cancel_upgrade,
     claim,
     pause_upgrade,
+    request_retry,
+    request_undo,
     resume_upgrade,
     run_upgrade,
 )
@@ -90,6 +97,7 @@ async def test_each_action_is_allowed_only_in_certain_states(
     upgrade = await an_upgrade_that_is(store, state)
     assert upgrade.state is state
     allowed = ALLOWED[act]
+    assert (UpgradeAction(act.upper()) in allowed_actions(upgrade)) == (state in allowed)
     if state in allowed:
         assert (await act_on(store, act, upgrade.id)).state is not state
         return
@@ -98,6 +106,27 @@ async def test_each_action_is_allowed_only_in_certain_states(
         await act_on(store, act, upgrade.id)
     assert isinstance(caught.value, WrongState)
     assert (caught.value.upgrade_id, caught.value.state, caught.value.allowed) == (upgrade.id, state, allowed)
+
+
+@EVERY_STATE
+async def test_an_upgrade_allows_a_retry_and_an_undo_unless_they_are_refused(
+    store: Store, state: UpgradeState
+) -> None:
+    upgrade = await an_upgrade_that_is(store, state)
+    retry = RetryRequest(upgrade_id=upgrade.id, reasons=frozenset({ReasonCode.NOT_PENDING}))
+    undo = UndoRequest(upgrade_id=upgrade.id)
+    if upgrade.is_finished:
+        assert allowed_actions(upgrade) == (UpgradeAction.RETRY, UpgradeAction.UNDO)
+        assert (await request_retry(store, retry, caller=ADMIN, worker=SMALL)).of == upgrade.id
+        undone = await request_undo(store, undo, caller=ADMIN, worker=SMALL)
+        assert undone.of == upgrade.id
+        assert not {UpgradeAction.RETRY, UpgradeAction.UNDO} & set(allowed_actions(undone))
+        return
+    assert not {UpgradeAction.RETRY, UpgradeAction.UNDO} & set(allowed_actions(upgrade))
+    async with refused(store, ErrorCode.WRONG_STATE):
+        await request_retry(store, retry, caller=ADMIN, worker=SMALL)
+    async with refused(store, ErrorCode.WRONG_STATE):
+        await request_undo(store, undo, caller=ADMIN, worker=SMALL)
 
 
 @EVERY_ACT

@@ -69,6 +69,8 @@ async def test_instances_are_counted_under_every_reason_and_every_finding(store:
     # An instance at two removed elements counts once. A warning also counts for instances that move.
     assert dict(plan.counts_by_finding) == {Code.ELEMENT_MISSING: 5, Code.NAME_CHANGED: 1}
     assert list(plan.counts_by_finding) == [Code.ELEMENT_MISSING, Code.NAME_CHANGED]
+    # An instance at two elements counts at both, and one that would be upgraded at none.
+    assert list(plan.counts_by_element.items()) == [("pay", 5), ("ship", 3), ("approve", 1)]
 
 
 async def test_nothing_is_counted_where_nothing_is_to_say(store: Store) -> None:

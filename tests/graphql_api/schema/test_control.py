@@ -310,7 +310,7 @@ async def test_pruning_keeps_the_counts_of_an_upgrade(done: Client) -> None:
         """
         query($id: UUID!) {
           upgrade(id: $id) {
-            prunedAt total upgraded countsByReason {code count}
+            prunedAt allowedActions total upgraded countsByReason {code count}
             all: outcomes {totalCount nodes {kind}}
             skipped: outcomes(reason: NOT_PENDING) {totalCount nodes {kind}}
           }
@@ -320,6 +320,7 @@ async def test_pruning_keeps_the_counts_of_an_upgrade(done: Client) -> None:
     )
     assert data["upgrade"] == {
         "prunedAt": "2026-05-04T18:00:00.654321Z",
+        "allowedActions": [],
         "total": 5,
         "upgraded": 4,
         "countsByReason": [{"code": "NOT_PENDING", "count": 1}],

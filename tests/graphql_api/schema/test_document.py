@@ -35,7 +35,7 @@ from uplift.graphql_api.types.comparisons import Element, ElementChange, Mapping
 from uplift.graphql_api.types.instances import Cohort, ProcessInstance
 from uplift.graphql_api.types.outcomes import Outcome
 from uplift.graphql_api.types.plans import PlannedCohort
-from uplift.graphql_api.types.reasons import Finding, FindingCount, ReasonCount, SkipReason
+from uplift.graphql_api.types.reasons import ElementCount, Finding, FindingCount, ReasonCount, SkipReason
 from uplift.graphql_api.types.upgrades import HistoryEntry, Upgrade
 from uplift.graphql_api.types.user_errors import USER_ERRORS, InvalidModelError, user_error_from_domain
 from uplift.graphql_api.types.versions import Version
@@ -155,13 +155,25 @@ def test_an_invalid_model_has_line_and_element() -> None:
         (HistoryEntry, set()),
         (Cohort, set()),
         (Version, {"bpmn", "process"}),
-        (Upgrade, {"workers", "process", "of", "counts_by_reason", "outcomes"}),
-        (Outcome, set()),
+        (
+            Upgrade,
+            {
+                "workers",
+                "process",
+                "of",
+                "counts_by_reason",
+                "counts_by_finding",
+                "counts_by_element",
+                "outcomes",
+            },
+        ),
+        (Outcome, {"instance"}),
         (SkipReason, set()),
         (ReasonCount, set()),
         (PlannedCohort, {"instances"}),
         (Finding, set()),
         (FindingCount, set()),
+        (ElementCount, set()),
         (MappingPair, set()),
         (VersionMapping, set()),
         (Element, set()),

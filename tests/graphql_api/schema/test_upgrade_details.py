@@ -1,0 +1,161 @@
+"""What hangs on an upgrade beside its progress: actions, counts, and the instances of its outcomes."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.graphql_api.support.counting_store import CountingStore
+from tests.graphql_api.support.schema_client import Client
+from tests.graphql_api.support.schema_world import (
+    add_instances,
+    add_process,
+    add_upgrade,
+    add_version,
+    an_id,
+    an_instance,
+)
+from tests.graphql_api.support.upgrade_requests import put_into
+from tests.support.bpmn_builder import a_process
+from uplift.domain import ProcessKey, Status, UpgradeState
+from uplift.graphql_api.engine.limits import Limits
+
+pytestmark = pytest.mark.anyio
+
+FIRST = a_process("order").start().user_task("check").user_task("approve").user_task("pay").end().xml()
+SECOND = a_process("order").start().user_task("check", name="Check").end().xml()
+LOAN = ProcessKey(namespace="bank", code="loan")
+AFTERWARDS = ["RETRY", "UNDO"]
+
+
+@pytest.mark.parametrize(
+    ("state", "actions"),
+    [
+        (UpgradeState.QUEUED, ["PAUSE", "CANCEL"]),
+        (UpgradeState.RUNNING, ["PAUSE", "CANCEL"]),
+        (UpgradeState.PAUSED, ["RESUME", "CANCEL"]),
+        (UpgradeState.COMPLETED, AFTERWARDS),
+        (UpgradeState.CANCELLED, AFTERWARDS),
+        (UpgradeState.FAILED, AFTERWARDS),
+    ],
+)
+async def test_an_upgrade_shows_every_key_the_actions_that_its_state_allows(
+    client: Client, state: UpgradeState, actions: list[str]
+) -> None:
+    await add_process(client.store, versions=2)
+    await add_instances(client.store, an_instance(1))
+    upgrade = await put_into(client.store, (await add_upgrade(client.store, 1)).id, state=state)
+    for asking in (client, client.reader()):
+        data = await asking.ask("query($id: UUID!) {upgrade(id: $id) {allowedActions}}", id=str(upgrade.id))
+        assert data == {"upgrade": {"allowedActions": actions}}
+
+
+COUNTS = """
+query($id: UUID!, $first: Int) {
+  upgrade(id: $id) {
+    skipped
+    countsByFinding {severity code count}
+    countsByElement(first: $first) {elementId count}
+  }
+}
+"""
+
+
+async def test_skipped_instances_are_counted_by_finding_and_by_element(client: Client) -> None:
+    await add_process(client.store, model=FIRST)
+    await add_version(client.store, SECOND)
+    await add_instances(
+        client.store,
+        an_instance(1, position=["check"]),
+        an_instance(2, position=["check"], status=Status.RUNNING),
+        *(an_instance(number, position=["approve"]) for number in (3, 4)),
+        an_instance(5, position=["approve", "pay"]),
+    )
+    upgrade = await add_upgrade(client.store, *range(1, 7))
+    asked = await client.ask(COUNTS, id=str(upgrade.id))
+    assert asked["upgrade"] == {
+        "skipped": 5,
+        "countsByFinding": [
+            {"severity": "ERROR", "code": "ELEMENT_MISSING", "count": 3},
+            {"severity": "WARNING", "code": "NAME_CHANGED", "count": 1},
+        ],
+        "countsByElement": [
+            {"elementId": "approve", "count": 3},
+            {"elementId": "check", "count": 1},
+            {"elementId": "pay", "count": 1},
+        ],
+    }
+    asked = await client.ask(COUNTS, id=str(upgrade.id), first=1)
+    assert asked["upgrade"]["countsByElement"] == [{"elementId": "approve", "count": 3}]
+    error = await client.refused(COUNTS, id=str(upgrade.id), first=1_001)
+    assert error["extensions"]["code"] == "INVALID_INPUT"
+
+
+async def test_a_plan_counts_the_instances_to_skip_by_element(client: Client) -> None:
+    await add_process(client.store, model=FIRST)
+    await add_version(client.store, SECOND)
+    await add_instances(
+        client.store,
+        an_instance(1, position=["check"]),
+        an_instance(2, position=["approve", "pay"]),
+        an_instance(3, position=["pay"]),
+    )
+    data = await client.ask(
+        """
+        query($input: UpgradePlanInput!) {
+          upgradePlan(input: $input) {plan {all: countsByElement {elementId count}
+                                            countsByElement(first: 1) {elementId count}}}
+        }
+        """,
+        input={"namespace": "shop", "code": "order", "selection": {"allActive": {}}},
+    )
+    [most, least] = [{"elementId": "pay", "count": 2}, {"elementId": "approve", "count": 1}]
+    assert data["upgradePlan"]["plan"] == {"all": [most, least], "countsByElement": [most]}
+
+
+INSTANCES = """
+query($first: Int) {
+  upgrades {
+    nodes {
+      outcomes(first: $first) {nodes {instanceId fromVersion instance {instanceId version status position}}}
+    }
+  }
+}
+"""
+
+
+async def test_an_outcome_leads_to_its_instance_as_it_is_now(client: Client) -> None:
+    await add_process(client.store, versions=2)
+    await add_process(client.store, LOAN)
+    await add_instances(client.store, an_instance(1))
+    await add_instances(client.store, an_instance(2, process=LOAN))
+    await add_upgrade(client.store, 1, 2, 3)
+    await add_instances(client.store, replace(an_instance(1), status=Status.RUNNING, position=frozenset()))
+    data = await client.ask(INSTANCES)
+    now = {"instanceId": str(an_id(1)), "version": 2, "status": "RUNNING", "position": []}
+    assert data["upgrades"]["nodes"][0]["outcomes"]["nodes"] == [
+        {"instanceId": str(an_id(1)), "fromVersion": 1, "instance": now},
+        # An instance of another process was not found in this one.
+        {"instanceId": str(an_id(2)), "fromVersion": None, "instance": None},
+        {"instanceId": str(an_id(3)), "fromVersion": None, "instance": None},
+    ]
+
+
+@pytest.mark.parametrize("upgrades", [1, 5])
+async def test_the_instances_of_all_outcomes_are_one_query(client: Client, upgrades: int) -> None:
+    await add_process(client.store, versions=2)
+    for number in range(upgrades):
+        await add_instances(client.store, *(an_instance(number * 10 + offset) for offset in range(3)))
+        await add_upgrade(client.store, *(number * 10 + offset for offset in range(3)))
+    store = CountingStore(client.store)
+    data = await client.on(store).ask(INSTANCES, first=3)
+    assert len(data["upgrades"]["nodes"]) == upgrades
+    assert store.queries == {"upgrades.page": 1, "upgrades.outcome_pages": 1, "instances.find_many": 1}
+
+
+async def test_the_instances_of_outcomes_count_in_the_node_budget(client: Client) -> None:
+    await add_process(client.store, versions=2)
+    nodes = Limits().max_nodes
+    query = "{{upgrades(first: {0}) {{nodes {{outcomes(first: 1000) {{nodes {{instance {{id}}}}}}}}}}}}"
+    error = await client.refused(query.format(nodes // 2_001 + 1))
+    assert f"at most {nodes:,} nodes" in error["message"]
+    assert await client.ask(query.format(nodes // 2_001)) == {"upgrades": {"nodes": []}}
