@@ -11,6 +11,7 @@ from typing import TypeVar
 from strawberry.dataloader import DataLoader
 
 from uplift import domain
+from uplift.domain.model.cohort import CountedCohort
 from uplift.domain.model.decision import CountedDecision
 from uplift.domain.model.instance import InstanceId
 from uplift.domain.model.paging import Page, PageRequest
@@ -18,7 +19,7 @@ from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.upgrade import Partition, UpgradeId
 from uplift.domain.ports import InstanceFilter, OutcomeFilter, Store
 from uplift.domain.use_cases.plan import Plan
-from uplift.graphql_api.types.instances import Cohort, ProcessInstance
+from uplift.graphql_api.types.instances import ProcessInstance
 from uplift.graphql_api.types.outcomes import Outcome
 from uplift.graphql_api.types.plans import CohortPages
 from uplift.graphql_api.types.processes import Process
@@ -55,8 +56,11 @@ class Loaders:
             _if_found(store.upgrades.find_many, Upgrade.from_domain)
         )
         self.versions: DataLoader[ProcessKey, list[Version]] = DataLoader(partial(_versions, store))
-        self.cohorts: DataLoader[ProcessKey, list[Cohort]] = DataLoader(
-            _by_key(store.instances.cohorts, _each(Cohort.from_domain))
+        self.cohorts: DataLoader[ProcessKey, tuple[CountedCohort, ...]] = DataLoader(
+            _by_key(store.instances.cohorts, tuple)
+        )
+        self.latest_upgrades: DataLoader[ProcessKey, Upgrade | None] = DataLoader(
+            _if_found(store.upgrades.latest, Upgrade.from_domain)
         )
         self.histories: DataLoader[InstanceId, list[HistoryEntry]] = DataLoader(
             _by_key(store.instances.histories, _each(HistoryEntry.from_domain))

@@ -18,6 +18,7 @@ from uplift.domain.compatibility.finding import (
     without_model,
 )
 from uplift.domain.compatibility.instructions import Instructions
+from uplift.domain.compatibility.wait_states import is_position_element
 
 __all__ = [
     "WARNING_CODES",
@@ -31,6 +32,7 @@ __all__ = [
     "Severity",
     "breaking_positions",
     "compare",
+    "is_position_element",
     "joined_messages",
     "migrate_position",
     "without_model",

@@ -41,6 +41,10 @@ class UpgradeQueries(Protocol):
         """
         ...
 
+    async def latest(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Upgrade]:
+        """Return the newest upgrade of each process that has one."""
+        ...
+
     async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
         """Return the upgrade of which a worker should claim a partition at `now`.
 

@@ -17,6 +17,7 @@ from uplift.domain.compatibility import (
     Finding,
     MigratedPosition,
     compare,
+    is_position_element,
     migrate_position,
     without_part,
 )
@@ -72,6 +73,14 @@ class Differences:
     warnings: tuple[Finding, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedElement:
+    """An element of a version, and whether the position of an instance can contain it."""
+
+    element: Element
+    is_wait_state: bool
+
+
 class Comparer(Protocol):
     """Reads and compares the documents of versions. Every method raises InvalidModel."""
 
@@ -103,6 +112,10 @@ class Comparer(Protocol):
 
     async def differences(self, source: VersionModel, target: VersionModel) -> Differences:
         """Compare two versions without instructions."""
+        ...
+
+    async def elements(self, model: VersionModel) -> tuple[ListedElement, ...]:
+        """Return the elements of a version, sorted by id."""
         ...
 
 
@@ -172,6 +185,17 @@ class InProcessComparer:
             mapping=comparison.mapping,
             errors=comparison.errors,
             warnings=comparison.warnings,
+        )
+
+    async def elements(self, model: VersionModel) -> tuple[ListedElement, ...]:
+        return self.elements_now(model)
+
+    def elements_now(self, model: VersionModel) -> tuple[ListedElement, ...]:
+        """Do what `elements` does without an event loop."""
+        read = self._model(model)
+        return tuple(
+            ListedElement(element=element, is_wait_state=is_position_element(element, read))
+            for _, element in sorted(read.elements.items())
         )
 
     def _compare(self, source: VersionModel, target: VersionModel, instructions: Instructions) -> Comparison:

@@ -140,6 +140,9 @@ class ScopedUpgradeQueries:
         within = common(self._caller.namespaces, namespaces)
         return await self._upgrades.page(process_key, page, namespaces=within)
 
+    async def latest(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Upgrade]:
+        return await self._upgrades.latest(list(filter(self._caller.may_see, process_keys)))
+
     async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
         if only is None:
             raise ValueError(NEEDS_WHOLE_STORE)

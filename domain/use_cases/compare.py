@@ -1,4 +1,4 @@
-"""Compares two versions of a process."""
+"""Lists the elements of a version, and compares two versions of a process."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uplift.domain.compatibility import Finding
 from uplift.domain.model.process import ProcessKey, VersionNumber
 from uplift.domain.ports import Store
-from uplift.domain.rules.comparer import IN_PROCESS, Comparer, Differences
+from uplift.domain.rules.comparer import IN_PROCESS, Comparer, Differences, ListedElement
 from uplift.domain.rules.migration_path import warnings_without
 from uplift.domain.use_cases.versions import get_process
 
@@ -33,6 +33,14 @@ class ComparedVersions:
     def warnings(self) -> tuple[Finding, ...]:
         """The findings that do not prevent an upgrade."""
         return self.differences.warnings if self.differences else warnings_without(self.without_model)
+
+
+async def elements_of(
+    store: Store, *, process: ProcessKey, version: VersionNumber, comparer: Comparer = IN_PROCESS
+) -> tuple[ListedElement, ...]:
+    """The elements of a version, sorted by id; none if it has no BPMN model or does not exist."""
+    model = await store.processes.model(process, version)
+    return () if model is None else await comparer.elements(model)
 
 
 async def compare_versions(

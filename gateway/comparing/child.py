@@ -17,7 +17,13 @@ from uplift.domain.bpmn import DocumentLimits
 from uplift.domain.errors import InvalidModel
 from uplift.domain.model.instance import Position
 from uplift.domain.model.process import VersionModel
-from uplift.domain.rules.comparer import Differences, InProcessComparer, Instructions, Migration
+from uplift.domain.rules.comparer import (
+    Differences,
+    InProcessComparer,
+    Instructions,
+    ListedElement,
+    Migration,
+)
 
 LENGTH_BYTES = 8
 """The size of the length before each job and answer, a big-endian integer."""
@@ -64,8 +70,18 @@ class Compare:
         return comparer.differences_now(self.source, self.target)
 
 
-Job = ChooseProcess | Migrate | Compare
-Answer = str | Migration | Differences
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListElements:
+    """Asks for the elements of a version."""
+
+    model: VersionModel
+
+    def run(self, comparer: InProcessComparer) -> tuple[ListedElement, ...]:
+        return comparer.elements_now(self.model)
+
+
+Job = ChooseProcess | Migrate | Compare | ListElements
+Answer = str | Migration | Differences | tuple[ListedElement, ...]
 
 
 class OutOfMemoryError(Exception):

@@ -19,6 +19,7 @@ from uplift.domain.rules.comparer import (
     Differences,
     InProcessComparer,
     Instructions,
+    ListedElement,
     Migration,
     ModelKey,
     model_key,
@@ -28,6 +29,7 @@ from uplift.gateway.comparing.child import (
     ChooseProcess,
     Compare,
     Job,
+    ListElements,
     Migrate,
     OutOfMemoryError,
 )
@@ -129,6 +131,11 @@ class ProcessComparer:
         if self._is_small(source.document, target.document):
             return await self._inline.differences(source, target)
         return await self._run(Compare(source=source, target=target), Differences)
+
+    async def elements(self, model: VersionModel) -> tuple[ListedElement, ...]:
+        if self._is_small(model.document):
+            return await self._inline.elements(model)
+        return await self._run(ListElements(model=model), tuple)
 
     def _is_small(self, *documents: bytes) -> bool:
         return sum(map(len, documents)) <= self._limits.inline_bytes

@@ -6,6 +6,7 @@ from uuid import UUID
 import strawberry
 
 from uplift import domain
+from uplift.domain.model import cohort as model
 from uplift.domain.ports import InstanceFilter
 from uplift.graphql_api.context import Info
 from uplift.graphql_api.types.connections import Connection
@@ -17,6 +18,11 @@ if TYPE_CHECKING:  # these modules import this one
     from uplift.graphql_api.types.processes import Process
     from uplift.graphql_api.types.upgrades import HistoryEntry
 
+NODES_OF_COUNTS = 10
+"""The cost of adding up the kept counts of the cohorts of a process in the node budget."""
+COSTS_COUNTS = f" Costs {NODES_OF_COUNTS} nodes in the node budget."
+ASSUMED_COHORTS = 50
+"""How many cohorts the node budget assumes a process has."""
 ASSUMED_ENTRIES = 10
 """How many upgrades the node budget assumes in the history of an instance."""
 
@@ -67,14 +73,17 @@ class ProcessInstanceConnection(Connection[ProcessInstance]):
     process_key: strawberry.Private[domain.ProcessKey]
     instance_filter: strawberry.Private[InstanceFilter]
 
-    @field("The number of instances on all pages together. Counted only if requested.")
+    @field(
+        "The number of instances on all pages together, added up from the counts of cohorts." + COSTS_COUNTS,
+        nodes=NODES_OF_COUNTS,
+    )
     async def total_count(self, info: Info) -> int:
         status, version = self.instance_filter.status, self.instance_filter.version
         cohorts = await info.context.loaders.cohorts.load(self.process_key)
         return sum(
-            cohort.count
-            for cohort in cohorts
-            if status in (None, cohort.status) and version in (None, cohort.version)
+            counted.count
+            for counted in cohorts
+            if status in (None, counted.cohort.status) and version in (None, counted.cohort.version)
         )
 
 
@@ -99,3 +108,28 @@ class Cohort:
             position=sorted(counted.cohort.position),
             count=counted.count,
         )
+
+
+@strawberry.type(description="The number of active instances of a version.")
+class VersionCount:
+    version: int = strawberry.field(description="The number of the version.")
+    pending: int = strawberry.field(description="The number of PENDING instances.")
+    running: int = strawberry.field(description="The number of RUNNING instances.")
+
+    @classmethod
+    def from_domain(cls, counted: model.VersionCount) -> Self:
+        return cls(version=counted.version, pending=counted.pending, running=counted.running)
+
+
+@strawberry.type(
+    description="The number of active instances of a version that wait at an element. An instance counts at "
+    "each element of its position."
+)
+class TokenCount:
+    element_id: str = strawberry.field(description="The id of the element.")
+    pending: int = strawberry.field(description="The number of PENDING instances.")
+    running: int = strawberry.field(description="The number of RUNNING instances.")
+
+    @classmethod
+    def from_domain(cls, counted: model.TokenCount) -> Self:
+        return cls(element_id=counted.element, pending=counted.pending, running=counted.running)

@@ -1,22 +1,35 @@
 """Processes, with their versions and instances."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 
 from uplift import domain
+from uplift.domain.model.cohort import active_by_version, count_active
 from uplift.domain.ports import InstanceFilter, ProcessFilter
 from uplift.domain.use_cases.compare import compare_versions
 from uplift.graphql_api.context import Info
 from uplift.graphql_api.types.comparisons import VersionComparison
 from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, Connection, First, page_of
-from uplift.graphql_api.types.enums import Status
+from uplift.graphql_api.types.enums import Status, VersionState
 from uplift.graphql_api.types.fields import field
-from uplift.graphql_api.types.instances import Cohort, ProcessInstanceConnection
+from uplift.graphql_api.types.instances import (
+    ASSUMED_COHORTS,
+    COSTS_COUNTS,
+    NODES_OF_COUNTS,
+    Cohort,
+    ProcessInstanceConnection,
+    VersionCount,
+)
 from uplift.graphql_api.types.nodes import Node
 from uplift.graphql_api.types.versions import NODES_OF_A_DOCUMENT, Version
 
+if TYPE_CHECKING:  # it imports this module
+    from uplift.graphql_api.types.upgrades import Upgrade
+
+NODES_OF_AN_UPGRADE = 10
+"""The cost of `lastUpgrade` in the node budget: it leads back to the process."""
 NODES_OF_A_COUNT = 100
 """The cost of counting the processes of a list in the node budget."""
 
@@ -99,10 +112,53 @@ class Process(Node):
             instance_filter=instance_filter,
         )
 
-    @field("All instances, counted by version, status and position.")
+    @field(
+        "All instances, counted by version, status and position. The node budget assumes "
+        f"{ASSUMED_COHORTS} cohorts.",
+        items=ASSUMED_COHORTS,
+    )
     async def cohorts(self, info: Info) -> list[Cohort]:
-        cohorts = await info.context.loaders.cohorts.load(self.key)
+        counted = await info.context.loaders.cohorts.load(self.key)
+        cohorts = map(Cohort.from_domain, counted)
         return sorted(cohorts, key=lambda cohort: (cohort.version, cohort.status, cohort.position))
+
+    @field("The number of active instances: PENDING and RUNNING ones." + COSTS_COUNTS, nodes=NODES_OF_COUNTS)
+    async def active_count(self, info: Info) -> int:
+        return count_active(await info.context.loaders.cohorts.load(self.key))
+
+    @field(
+        "The number of active instances on versions before the latest published one; 0 if no version is "
+        "published." + COSTS_COUNTS,
+        nodes=NODES_OF_COUNTS,
+    )
+    async def outdated_count(self, info: Info) -> int:
+        if self.latest_published is None:
+            return 0
+        counted = await info.context.loaders.cohorts.load(self.key)
+        return count_active(counted, before=self.latest_published)
+
+    @field(
+        "The number of active instances of each version that has some, sorted by version." + COSTS_COUNTS,
+        nodes=NODES_OF_COUNTS,
+    )
+    async def active_by_version(self, info: Info) -> list[VersionCount]:
+        counted = await info.context.loaders.cohorts.load(self.key)
+        return list(map(VersionCount.from_domain, active_by_version(counted)))
+
+    @field("The draft of the next version; null if there is none.")
+    async def draft(self, info: Info) -> Version | None:
+        versions = await info.context.loaders.versions.load(self.key)
+        return next((version for version in versions if version.state is VersionState.DRAFT), None)
+
+    @field(
+        "The newest upgrade of the process; null if there is none. Costs "
+        f"{NODES_OF_AN_UPGRADE} nodes in the node budget.",
+        nodes=NODES_OF_AN_UPGRADE,
+    )
+    async def last_upgrade(
+        self, info: Info
+    ) -> Annotated["Upgrade", strawberry.lazy("uplift.graphql_api.types.upgrades")] | None:
+        return await info.context.loaders.latest_upgrades.load(self.key)
 
     def node_id(self) -> str:
         return f"process:{self.key}"

@@ -77,6 +77,10 @@ class UpgradeQueriesInMemory:
         ]
         return page_of(rows, page.first)
 
+    async def latest(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Upgrade]:
+        newest = {upgrade.process: upgrade for upgrade in self._state.upgrades.values()}
+        return {process_key: newest[process_key] for process_key in process_keys if process_key in newest}
+
     async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
         found = queries.claimable_in(self._state, now, only)
         return None if found is None else found[0]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, literal, or_, select
+from sqlalchemy import Select, bindparam, delete, func, literal, or_, select
 
 from uplift.domain.model.access import Namespaces
 from uplift.domain.model.decision import CountedDecision
@@ -29,6 +29,14 @@ from uplift.storage.statements.upgrades import UPGRADES
 other = upgrade.alias("other")
 
 UPGRADES_BY_UUID = UPGRADES.where(upgrade.c.uuid.in_(bindparam("uuids", expanding=True)))
+LATEST_UPGRADES = UPGRADES.where(
+    upgrade.c.id.in_(
+        select(
+            select(func.max(other.c.id)).where(other.c.process_id == process.c.id).scalar_subquery()
+        ).where(process.c.id.in_(bindparam("ids", expanding=True)))
+    )
+)
+"""Looks up the end of each process in the index, however many upgrades it has."""
 FINISHED_BEFORE = (
     UPGRADES.where(
         upgrade.c.state.not_in(UNFINISHED),
@@ -133,6 +141,12 @@ class SqlUpgradeQueries:
             found = await upgrades.upgrades_of(surrogate_keys, rows)
             numbered = ((row.id, upgrade) for row, upgrade in zip(rows, found, strict=True))
             return page_of(numbered, page.first)
+
+    async def latest(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Upgrade]:
+        async with self._reading() as (connection, surrogate_keys):
+            ids = await surrogate_keys.process_ids(process_keys)
+            rows = (await connection.execute(LATEST_UPGRADES, {"ids": list(ids.values())})).all()
+            return {found.process: found for found in await upgrades.upgrades_of(surrogate_keys, rows)}
 
     async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
         async with self._reading() as (connection, surrogate_keys):

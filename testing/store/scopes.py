@@ -221,6 +221,7 @@ QUERIES: dict[str, Callable[[Store, Names], Awaitable[object]]] = {
     "upgrades.find": lambda store, names: store.upgrades.find(names.upgrade),
     "upgrades.find_many": lambda store, names: store.upgrades.find_many([names.upgrade]),
     "upgrades.page": lambda store, names: store.upgrades.page(names.process, ANY_PAGE),
+    "upgrades.latest": lambda store, names: store.upgrades.latest([names.process]),
     "upgrades.claimable": lambda store, names: store.upgrades.claimable(NOON, only=names.queued),
     "upgrades.outcome_pages": lambda store, names: store.upgrades.outcome_pages(
         [names.upgrade], OutcomeFilter(), ANY_PAGE

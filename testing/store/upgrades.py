@@ -30,6 +30,7 @@ from uplift.testing.builders import (
     ORDERS,
     UNKNOWN_PROCESS,
     a_cohort,
+    a_key,
     a_process,
     an_id,
     an_instance,
@@ -153,6 +154,19 @@ async def test_new_upgrades_shift_no_page_of_the_list(store: Store) -> None:
     rest = await store.upgrades.page(ORDERS, PageRequest(first=5, after=first.sort_keys[-1]))
     assert (*first.items, *rest.items) == tuple(reversed(old))
     assert (first.has_next, rest.has_next) == (True, False)
+
+
+async def test_the_latest_upgrade_of_each_process_is_found(store: Store) -> None:
+    await a_process(store)
+    await a_process(store, INVOICES)
+    await a_process(store, a_key("without_upgrades"))
+    keys = [INVOICES, a_key("without_upgrades"), ORDERS, UNKNOWN_PROCESS, ORDERS]
+    assert await store.upgrades.latest(keys) == {}
+    added = [
+        await add(store, number, all_active(), key) for number, key in enumerate([ORDERS, INVOICES, ORDERS])
+    ]
+    assert await store.upgrades.latest(keys) == {INVOICES: added[1], ORDERS: added[2]}
+    assert await store.upgrades.latest([]) == {}
 
 
 async def test_an_upgrade_that_is_rolled_back_was_never_there(store: Store) -> None:

@@ -57,6 +57,7 @@ async def test_the_process_answers_like_the_calling_one() -> None:
         assert await choose(comparer) == "p"
         pid = process_of(comparer)
         assert await comparer.differences(OLD, NEW) == await IN_PROCESS.differences(OLD, NEW)
+        assert await comparer.elements(OLD) == await IN_PROCESS.elements(OLD)
         for instructions in ((), MAPPED):
             found = await comparer.migrate(OLD, NEW, instructions, positions)
             assert found == await IN_PROCESS.migrate(OLD, NEW, instructions, positions)

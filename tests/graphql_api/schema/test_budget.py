@@ -59,6 +59,23 @@ def instances(first: int) -> str:
     return f"instances(first: {first}) {{nodes {{id}}}}"
 
 
+ALL_COUNTS = """
+{processes(first: 91) {nodes {activeCount versions {tokens {elementId}} outdatedCount ...more}}}
+fragment more on Process {instances(first: 60) {totalCount} lastUpgrade {id}}
+"""
+COUNTS_OF_MANY = "{processes(first: 1000) {nodes {cohorts {count} instances(first: 9) {totalCount}}}}"
+DASHBOARD = """
+{
+  processes(first: 50, orderBy: NAME) {
+    totalCount
+    nodes {
+      code title activeCount outdatedCount activeByVersion {version pending running}
+      draft {number} lastUpgrade {id state upgraded} cohorts {version status position count}
+      instances(first: 20) {totalCount nodes {id}}
+    }
+  }
+}
+"""
 EVERY_INSTANCE = f"{{{a_plan(instances(100))}}}"
 TWO_PAGES = f"{{{a_plan('mapping {source} a: ' + instances(40) + ' b: ' + instances(40))}}}"
 TEN_PLANS = "{" + " ".join(f"p{number}: {a_plan('count')}" for number in range(10)) + "}"
@@ -80,8 +97,8 @@ def test_every_field_at_the_top_of_an_operation_is_within_the_budget(root: type)
     ("query", "nodes"),
     [
         ("{processes(first: 100) {nodes {instances(first: 100) {nodes {id}}}}}", 100 + 100 * 100),
-        ("{processes {nodes {instances(first: 200) {totalCount}}}}", 50 + 50 * 200),
-        ("{processes(first: 200) {nodes {instances {totalCount}}}}", 200 + 200 * 50),
+        ("{processes {nodes {instances(first: 200) {totalCount}}}}", 50 + 50 * (200 + 10)),
+        ("{processes(first: 200) {nodes {instances {totalCount}}}}", 200 + 200 * (50 + 10)),
         ("{processes(first: 1000) {edges {node {a: instances(first: 10) {nodes {id}}}}}}", 11_000),
         ("{upgrades(first: 10) {nodes {... on Upgrade {outcomes(first: 1000) {totalCount}}}}}", 10_010),
         (LOOP, 1 + 1000 + 10_000),
@@ -94,6 +111,13 @@ def test_every_field_at_the_top_of_an_operation_is_within_the_budget(root: type)
         (TWO_PAGES, 1000 + 100 * (1 + 10 + 40 + 40)),
         (TEN_PLANS, 10 * (1000 + 100)),
         ("{processes(first: 5) {nodes {comparison(fromVersion: 1) {added {elementId}}}}}", 5 + 5 * 2000),
+        (COUNTS_OF_MANY, 1000 + 1000 * (50 + 9 + 10)),
+        ("{processes(first: 197) {nodes {cohorts {count}}}}", 197 + 197 * 50),
+        (
+            ALL_COUNTS,
+            91 * (1 + 110),
+        ),
+        ("{processes(first: 10) {nodes {versions {elements {elementId}}}}}", 10 + 10 * 1000),
         ("{upgrades(first: 100) {nodes {mappings {fromVersion}}}}", 100 + 100 * 100),
         (VERSIONS_AGAIN, 100 + 100 * 100),
         ("{processes(first: 1000) {totalCount nodes {a: instances(first: 9) {nodes {id}}}}}", 10_100),
@@ -115,7 +139,9 @@ async def test_page_sizes_are_multiplied_down_the_nesting(client: Client, query:
     [
         "{processes(first: 99) {nodes {instances(first: 100) {nodes {id}}}}}",
         "{upgrades(first: 1000) {nodes {id process {code versions {number}}}}}",
-        "{processes(first: 1000) {nodes {cohorts {count} latestPublishedVersion {number}}}}",
+        "{processes(first: 196) {nodes {cohorts {count} latestPublishedVersion {number}}}}",
+        "{processes(first: 243) {nodes {activeCount a: activeCount b: activeCount lastUpgrade {id}}}}",
+        DASHBOARD,
         "{processes(first: 1000) {nodes {code instances(first: 1000) @include(if: false) {totalCount}}}}",
         LEFT_OUT,
         '{process(namespace: "shop", code: "order") {versions {process {versions {number}}}}}',
@@ -136,7 +162,7 @@ async def test_an_operation_within_the_budget_runs(client: Client, query: str) -
 
 BY_VARIABLES = """
 query($outer: Int = 1000, $inner: Int!, $off: Boolean = false) {
-  processes(first: $outer) {nodes {instances(first: $inner) @skip(if: $off) {totalCount}}}
+  processes(first: $outer) {nodes {instances(first: $inner) @skip(if: $off) {nodes {id}}}}
 }
 """
 
@@ -181,7 +207,7 @@ async def test_a_mutation_over_the_budget_changes_nothing(client: Client) -> Non
         mutation {
           saveDraft(input: {namespace: "shop", code: "order"}) {version {number}}
           registerInstances(input: {namespace: "shop", code: "order", instances: []}) {
-            process {instances(first: 1000) {nodes {process {instances(first: 10) {totalCount}}}}}
+            process {instances(first: 1000) {nodes {process {instances(first: 10) {nodes {id}}}}}}
           }
         }
         """

@@ -154,7 +154,7 @@ def test_an_invalid_model_has_line_and_element() -> None:
         (ProcessInstance, {"process", "history"}),
         (HistoryEntry, set()),
         (Cohort, set()),
-        (Version, {"bpmn", "process"}),
+        (Version, {"bpmn", "elements", "process", "tokens"}),
         (
             Upgrade,
             {

@@ -30,13 +30,19 @@ pytestmark = pytest.mark.anyio
 
 NESTED_IN_PROCESSES = """
 {
-  processes {
+  processes(first: 20) {
     nodes {
       code
       versions {number}
       version(number: 1) {state}
       latestPublishedVersion {number}
       cohorts {count}
+      activeCount
+      outdatedCount
+      activeByVersion {version pending running}
+      draft {number tokens {elementId}}
+      lastUpgrade {id process {code}}
+      withTokens: versions {tokens {elementId pending running}}
       pending: instances(status: PENDING, first: 2) {totalCount nodes {id process {code cohorts {count}}}}
       again: instances(status: PENDING, first: 2) {edges {cursor}}
       all: instances(first: 3) {totalCount pageInfo {endCursor}}
@@ -79,6 +85,7 @@ async def test_a_list_of_processes_runs_one_query_for_each_field(client: Client,
         "instances.cohorts": 1,
         "instances.pages": 2,
         "processes.find_many": 1,
+        "upgrades.latest": 1,
     }
 
 

@@ -87,6 +87,85 @@ async def test_processes_are_listed_the_oldest_first(client: Client) -> None:
     }
 
 
+async def test_a_process_shows_its_active_instances_draft_and_last_upgrade(client: Client) -> None:
+    await add_process(client.store, versions=2, model=MODEL)
+    await add_draft(client.store)
+    await add_instances(
+        client.store,
+        an_instance(1, version=1),
+        an_instance(2, version=1, status=Status.RUNNING, position=["approve", "pay"]),
+        an_instance(3, version=2),
+        an_instance(4, version=2, status=Status.COMPLETED),
+    )
+    await add_upgrade(client.store, 3)
+    last = await add_upgrade(client.store, 4)
+    shown = """
+    query($code: String!) {
+      process(namespace: "shop", code: $code) {
+        activeCount
+        outdatedCount
+        activeByVersion {version pending running}
+        draft {number state}
+        lastUpgrade {id}
+        versions {tokens {elementId pending running}}
+      }
+    }
+    """
+    assert (await client.ask(shown, code="order"))["process"] == {
+        "activeCount": 3,
+        "outdatedCount": 2,
+        "activeByVersion": [
+            {"version": 1, "pending": 1, "running": 1},
+            {"version": 2, "pending": 1, "running": 0},
+        ],
+        "draft": {"number": 3, "state": "DRAFT"},
+        "lastUpgrade": {"id": str(last.id)},
+        "versions": [
+            {
+                "tokens": [
+                    {"elementId": "approve", "pending": 1, "running": 1},
+                    {"elementId": "pay", "pending": 0, "running": 1},
+                ]
+            },
+            {"tokens": [{"elementId": "approve", "pending": 1, "running": 0}]},
+            {"tokens": []},
+        ],
+    }
+    await add_process(client.store, ProcessKey(namespace="shop", code="new"), versions=0)
+    assert (await client.ask(shown, code="new"))["process"] == {
+        "activeCount": 0,
+        "outdatedCount": 0,
+        "activeByVersion": [],
+        "draft": None,
+        "lastUpgrade": None,
+        "versions": [],
+    }
+
+
+async def test_elements_of_a_version_are_listed_with_their_scopes(client: Client) -> None:
+    model = b"""
+    <definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"><process id="order">
+      <subProcess id="prepare"><userTask id="check" name="Check"/></subProcess><startEvent id="begin"/>
+    </process></definitions>"""
+    await add_process(client.store, versions=1, model=model)
+    await add_draft(client.store)
+    data = await client.ask(
+        """
+        {
+          process(namespace: "shop", code: "order") {
+            versions {elements {elementId name kind scope isWaitState}}
+          }
+        }
+        """
+    )
+    begin, check, prepare = (
+        {"elementId": "begin", "name": None, "kind": "startEvent", "scope": None, "isWaitState": False},
+        {"elementId": "check", "name": "Check", "kind": "userTask", "scope": "prepare", "isWaitState": True},
+        {"elementId": "prepare", "name": None, "kind": "subProcess", "scope": None, "isWaitState": False},
+    )
+    assert data["process"]["versions"] == [{"elements": [begin, check, prepare]}, {"elements": []}]
+
+
 async def test_versions_of_a_process_are_listed_by_number(client: Client) -> None:
     await add_process(client.store, model=MODEL)
     await add_draft(client.store)
