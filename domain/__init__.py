@@ -27,6 +27,7 @@ from uplift.domain.errors import (
 from uplift.domain.model.access import Caller, Role, require_system_admin
 from uplift.domain.model.chunk import ChunkPolicy, ChunkResult
 from uplift.domain.model.cohort import Cohort, CountedCohort, Origin
+from uplift.domain.model.conditions import Conditions
 from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode, SkipReason, Verdict
 from uplift.domain.model.idempotency import IdempotencyConflict
 from uplift.domain.model.instance import ElementId, Instance, InstanceId, InstanceReport, Position, Status
@@ -44,6 +45,7 @@ from uplift.domain.model.request import RetryRequest, UndoRequest, UpgradeReques
 from uplift.domain.model.selection import (
     AllActive,
     ByIds,
+    Matching,
     Retry,
     Selection,
     SelectionFields,
@@ -51,6 +53,7 @@ from uplift.domain.model.selection import (
     Undo,
     all_active,
     by_ids,
+    matching,
     selection_from,
 )
 from uplift.domain.model.upgrade import (
@@ -90,6 +93,7 @@ __all__ = [
     "Cohort",
     "ComparedVersions",
     "Comparer",
+    "Conditions",
     "CountedCohort",
     "CountedDecision",
     "Decision",
@@ -112,6 +116,7 @@ __all__ = [
     "KeyFault",
     "Lease",
     "MappingInstruction",
+    "Matching",
     "Migration",
     "MigrationPath",
     "NoDraft",
@@ -173,6 +178,7 @@ __all__ = [
     "finish_upgrade",
     "get_process",
     "get_upgrade",
+    "matching",
     "pause_upgrade",
     "plan_upgrade",
     "prune_outcomes",

@@ -33,6 +33,7 @@ class UpgradeRequest:
 
     def digest(self) -> bytes:
         """16 bytes that differ from those of any other request; the idempotency key is not part of it."""
+        conditions = self.selection.conditions
         return _digest(
             self.selection.kind.value,
             self.process.namespace,
@@ -41,6 +42,7 @@ class UpgradeRequest:
             _plain(self.mappings),
             self.fingerprint,
             self.reason,
+            *(() if conditions is None else (conditions.plain(),)),
         )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from uplift.domain.model.conditions import Conditions
 from uplift.domain.model.decision import CountedDecision, ReasonCode, SkipReason, count_reasons
 from uplift.domain.model.instance import InstanceId, Position
 from uplift.domain.model.mapping import VersionMapping
@@ -81,7 +82,8 @@ class Upgrade:
     """The present state of an upgrade. Times are in UTC.
 
     `target_version` is None for an undo, which moves each instance back to its own earlier version.
-    `mappings` holds the instructions of the caller. `of` is the upgrade that a retry or an undo follows, and
+    `mappings` holds the instructions of the caller, and `conditions` those of its selection. `of` is the
+    upgrade that a retry or an undo follows, and
     `retried` the reasons for skips that a retry repeats.
 
     `upgraded` and `skipped` count the outcomes so far, and `expected` estimates their total. `excluded`
@@ -99,6 +101,7 @@ class Upgrade:
     requested_at: datetime
     expected: int
     mappings: tuple[VersionMapping, ...] = ()
+    conditions: Conditions | None = None
     of: UpgradeId | None = None
     retried: frozenset[ReasonCode] = frozenset()
     started_at: datetime | None = None

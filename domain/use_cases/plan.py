@@ -25,6 +25,7 @@ from uplift.domain.ports import Store
 from uplift.domain.rules.comparer import IN_PROCESS, Comparer
 from uplift.domain.rules.eligibility import decide
 from uplift.domain.rules.migration_path import MigrationPath, MigrationPaths
+from uplift.domain.use_cases.conditions import require_known_conditions
 from uplift.domain.use_cases.versions import get_process
 
 
@@ -121,7 +122,8 @@ async def plan_upgrade(store: Store, request: UpgradeRequest, *, comparer: Compa
     """Decide all cohorts of a selection, by a few grouped queries, without writing anything.
 
     Only the process, the selection and the mappings of the request matter. Raises ProcessNotFound,
-    NoPublishedVersion, InvalidInput or InvalidMapping.
+    NoPublishedVersion, InvalidInput, InvalidMapping, and InvalidSelection for a condition that names a
+    version or an element that does not exist.
     """
     require_valid_mappings(request.mappings)
     process = request.process
@@ -136,6 +138,7 @@ async def plan_upgrade(store: Store, request: UpgradeRequest, *, comparer: Compa
         comparer=comparer,
     )
     await migration_paths.require_valid_mappings()
+    await require_known_conditions(store, request, comparer=comparer)
     selected = await store.instances.selected_cohorts(process, request.selection)
     by_version = await migration_paths.find_for([counted.cohort for counted in selected.cohorts])
     return Plan(

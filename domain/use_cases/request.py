@@ -22,6 +22,7 @@ from uplift.domain.model.upgrade import MAX_REASON_LENGTH, Upgrade, UpgradeState
 from uplift.domain.ports import LockedPartition, LockedUpgrade, Store, Transaction
 from uplift.domain.rules.actions import UpgradeAction, require_allowed
 from uplift.domain.rules.migration_path import KnownPaths, NotComparedYetError
+from uplift.domain.use_cases.conditions import require_known_conditions
 from uplift.domain.use_cases.plan import Fingerprint, require_planned_result, require_same_plan
 from uplift.domain.use_cases.run import migration_paths_of, resolve_chunk
 from uplift.domain.use_cases.versions import get_process
@@ -46,11 +47,13 @@ async def request_upgrade(
     if (first := await _first_upgrade(store, key, worker)) is not None:
         return first
     planned = await require_same_plan(store, request, comparer=worker.comparer)
-    expected = request.selection.size
-    if expected is None:
-        expected = await store.instances.count_active(request.process)
-    new = _new_upgrade(request, request.process, expected, caller, worker)
-    return await _submit(store, new, request.selection, key, worker, planned)
+    await require_known_conditions(store, request, comparer=worker.comparer)
+    new = _new_upgrade(request, request.process, await _expected(store, request), caller, worker)
+    # The one chunk of a small upgrade reads all active instances to find those that meet conditions, so they
+    # must be few as well.
+    is_filtered = request.selection.kind is SelectionKind.MATCHING
+    read = await store.instances.count_active(request.process) if is_filtered else 0
+    return await _submit(store, new, request.selection, key, worker, planned, read=read)
 
 
 async def request_retry(store: Store, request: RetryRequest, *, caller: Caller, worker: Worker) -> Upgrade:
@@ -93,6 +96,16 @@ async def request_undo(store: Store, request: UndoRequest, *, caller: Caller, wo
     return await _submit(store, new, request.selection, key, worker)
 
 
+async def _expected(store: Store, request: UpgradeRequest) -> int:
+    """About how many outcomes the upgrade will have. A store subtracts the excluded from all active ones."""
+    if request.selection.size is not None:
+        return request.selection.size
+    if request.selection.conditions is None:
+        return await store.instances.count_active(request.process)
+    selected = await store.instances.selected_cohorts(request.process, request.selection)
+    return sum(counted.count for counted in selected.cohorts)
+
+
 def _checked_key(request: Request, caller: Caller) -> IdempotencyKey | None:
     """The idempotency key of a request, if it has one. Raises InvalidInput unless the request is valid."""
     _require_valid_reason(request.reason)
@@ -127,6 +140,7 @@ def _new_upgrade(
         requested_at=worker.clock(),
         expected=expected,
         mappings=request.mappings,
+        conditions=request.selection.conditions,
         of=request.selection.of,
         retried=request.selection.reasons,
     )
@@ -139,8 +153,10 @@ async def _submit(
     key: IdempotencyKey | None,
     worker: Worker,
     planned: Fingerprint | None = None,
+    *,
+    read: int = 0,
 ) -> Upgrade:
-    """Store a new upgrade, and carry it out if it is small enough."""
+    """Store a new upgrade, and carry it out if it is small enough, and so is the number of rows to read."""
     known: KnownPaths = {}
     while True:
         began = time.perf_counter()
@@ -152,7 +168,7 @@ async def _submit(
                 locked, first_partition = await _add(transaction, new, selection, worker, known)
                 if key is not None:
                     await locked.remember_request(key, worker.clock())
-                if locked.upgrade.expected > worker.chunk_policy.inline_limit:
+                if max(locked.upgrade.expected, read) > worker.chunk_policy.inline_limit:
                     await first_partition.add(first_partition.partition)
                     return locked.upgrade
                 done = await _run_inline(transaction, locked, first_partition, worker, known)

@@ -6,8 +6,9 @@ from uuid import UUID
 
 import typer
 
+from uplift.domain.model.instance import Status
 from uplift.domain.model.request import UpgradeRequest
-from uplift.domain.model.selection import SelectionFields, selection_from
+from uplift.domain.model.selection import SelectionFields, matching, selection_from
 from uplift.gateway.cli.options import ApiKey, DatabaseUrl, GatewayUrl, parse_id, parse_process
 from uplift.gateway.cli.output import show
 from uplift.gateway.cli.progress import follow_upgrade, report_upgrade
@@ -18,7 +19,13 @@ from uplift.gateway.files.mapping_files import read_version_mappings
 from uplift.gateway.operations.summaries import PlanSummary, UpgradeSummary
 
 FIELDS = SelectionFields(
-    ids="--id or --ids-from", all_active="--all-active", excluded="--except or --except-from"
+    ids="--id or --ids-from",
+    all_active="--all-active, --from-version, --at, --status or --limit",
+    excluded="--except or --except-from",
+    versions="--from-version",
+    elements="--at",
+    statuses="--status",
+    limit="--limit",
 )
 MAX_ROWS = 1_000
 """Cohorts of a plan that are shown in rows of their own."""
@@ -38,6 +45,36 @@ def upgrade(
     every_active: Annotated[
         bool, typer.Option("--all-active", help="Select all instances that have not ended.")
     ] = False,
+    versions: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--from-version",
+            metavar="NUMBER",
+            help="Select active instances on this version only; can be repeated.",
+        ),
+    ] = None,
+    elements: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--at",
+            metavar="ELEMENT",
+            help="Select active instances that wait at this element; can be repeated.",
+        ),
+    ] = None,
+    statuses: Annotated[
+        list[Status] | None,
+        typer.Option(
+            "--status",
+            metavar="STATUS",
+            help="Select active instances with this status, PENDING or RUNNING; can be repeated.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit", metavar="NUMBER", help="Select only so many of these, the first that were registered."
+        ),
+    ] = None,
     excluded: Annotated[
         list[UUID] | None,
         typer.Option(
@@ -78,14 +115,26 @@ def upgrade(
     """Upgrade instances to the latest published version of their process."""
 
     async def plan_or_upgrade() -> PlanSummary | UpgradeSummary:
+        has_conditions = bool(versions or elements or statuses) or limit is not None
+        selection = selection_from(
+            ids=[*(ids or ()), *(read_ids(ids_from) if ids_from else ())],
+            every_active=every_active or has_conditions,
+            excluded=[*(excluded or ()), *(read_ids(excluded_from) if excluded_from else ())],
+            fields=FIELDS,
+        )
+        if has_conditions:
+            # An option that is not given is an empty list for typer.
+            selection = matching(
+                versions=versions or None,
+                elements=elements or None,
+                statuses=statuses or None,
+                limit=limit,
+                excluded=selection.named_ids,
+                fields=FIELDS,
+            )
         request = UpgradeRequest(
             process=parse_process(process),
-            selection=selection_from(
-                ids=[*(ids or ()), *(read_ids(ids_from) if ids_from else ())],
-                every_active=every_active,
-                excluded=[*(excluded or ()), *(read_ids(excluded_from) if excluded_from else ())],
-                fields=FIELDS,
-            ),
+            selection=selection,
             mappings=() if mapping is None else read_version_mappings(mapping),
             fingerprint=fingerprint,
             reason=reason,

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -211,6 +211,8 @@ def _selection_input(selection: Selection) -> dict[str, Any]:
     named_ids = [str(instance_id) for instance_id in selection.named_ids]
     if selection.kind is SelectionKind.BY_IDS:
         return {"instanceIds": named_ids}
+    if selection.conditions is not None:
+        return {"matching": {**asdict(selection.conditions), "except": named_ids}}
     return {"allActive": {"except": named_ids}}
 
 

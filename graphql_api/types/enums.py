@@ -91,6 +91,10 @@ _describe(
         SelectionKind.ALL_ACTIVE: "All PENDING and RUNNING instances of the process, except those listed.",
         SelectionKind.RETRY: "The instances that an earlier upgrade skipped for one of the listed reasons.",
         SelectionKind.UNDO: "The instances that an earlier upgrade moved, to move them back.",
+        SelectionKind.MATCHING: "The PENDING and RUNNING instances that meet the conditions in the request "
+        "when the upgrade comes to them, except those listed.",
+        SelectionKind.FIRST_MATCHING: "The first instances that met the conditions in the request, as many "
+        "as its limit, when the upgrade was requested.",
     },
 )
 _describe(

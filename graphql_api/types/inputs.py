@@ -13,16 +13,11 @@ from uplift.domain.bpmn import encode_document
 from uplift.domain.model.idempotency import KEPT_FOR, MAX_KEY_LENGTH
 from uplift.domain.model.mapping import MAX_INSTRUCTIONS, MappingInstruction, VersionMapping
 from uplift.domain.model.request import RetryRequest, UndoRequest, UpgradeRequest
-from uplift.domain.model.selection import MAX_IDS, SelectionFields, all_active, by_ids
 from uplift.domain.model.upgrade import MAX_REASON_LENGTH
 from uplift.domain.use_cases.instances import MAX_BATCH
 from uplift.domain.use_cases.versions import MAX_MODEL_BYTES
 from uplift.graphql_api.types.enums import ReasonCode, Status
-
-SELECTION_FIELDS = SelectionFields(
-    ids="selection.instanceIds", all_active="selection.allActive", excluded="selection.allActive.except"
-)
-"""The paths of the parts of a selection in `UpgradeInstancesInput`, for the domain's errors."""
+from uplift.graphql_api.types.selections import SelectionInput
 
 Input = TypeVar("Input")
 
@@ -63,35 +58,6 @@ class ProcessKeyInput:
 
     def process_key(self) -> domain.ProcessKey:
         return domain.ProcessKey(namespace=self.namespace, code=self.code)
-
-
-@strawberry.input(description="All PENDING and RUNNING instances of the process, except those listed.")
-class AllActiveInput:
-    except_: list[UUID] | None = strawberry.field(
-        name="except",
-        default=None,
-        description=f"The ids of the instances to exclude, at most {MAX_IDS:,}. Unknown ids are ignored.",
-    )
-
-
-@strawberry.input(
-    one_of=True, description="The selected instances of the process. Exactly one field must be set."
-)
-class SelectionInput:
-    instance_ids: list[UUID] | None = strawberry.field(
-        default=strawberry.UNSET,
-        description=f"The instances with these ids, 1 to {MAX_IDS:,}. Repeated ids count once.",
-    )
-    all_active: AllActiveInput | None = strawberry.field(
-        default=strawberry.UNSET,
-        description="All PENDING and RUNNING instances of the process, on any version.",
-    )
-
-    def selection(self, *, max_ids: int) -> domain.Selection:
-        """The selection, of at most `max_ids` ids. Raises InvalidSelection."""
-        if self.all_active:
-            return all_active(self.all_active.except_ or (), fields=SELECTION_FIELDS, limit=max_ids)
-        return by_ids(self.instance_ids or (), fields=SELECTION_FIELDS, limit=max_ids)
 
 
 @_taken_as_coerced

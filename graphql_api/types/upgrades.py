@@ -32,6 +32,7 @@ from uplift.graphql_api.types.reasons import (
     SkipReason,
     reasons_from_domain,
 )
+from uplift.graphql_api.types.selections import Conditions
 
 NODES_OF_MAPPINGS = 100
 """The cost of `mappings` in the node budget."""
@@ -46,6 +47,9 @@ NODES_OF_AN_UPGRADE = 10
 class Upgrade(Node):
     stored: strawberry.Private[domain.Upgrade]
     selection: SelectionKind = strawberry.field(description="How the request selects instances.")
+    conditions: Conditions | None = strawberry.field(
+        description="The conditions of a `matching` selection; null for all other selections."
+    )
     target_version: int | None = strawberry.field(
         description="The number of the target version: the latest published one at the time of the request. "
         "Null for an undo, which moves each instance back to its own earlier version."
@@ -83,8 +87,8 @@ class Upgrade(Node):
     upgraded: int = strawberry.field(description="The number of instances upgraded so far.")
     skipped: int = strawberry.field(description="The number of instances skipped so far.")
     excluded: int = strawberry.field(
-        description="The number of active instances that an `allActive` selection excluded. They have no "
-        "outcome."
+        description="The number of active instances that an `allActive` or `matching` selection excluded. "
+        "They have no outcome."
     )
 
     worked_seconds: float = strawberry.field(
@@ -177,6 +181,7 @@ class Upgrade(Node):
         return cls(
             stored=upgrade,
             selection=upgrade.selection,
+            conditions=None if upgrade.conditions is None else Conditions.from_domain(upgrade.conditions),
             target_version=upgrade.target_version,
             state=upgrade.state,
             allowed_actions=list(allowed_actions(upgrade)),

@@ -9,7 +9,7 @@ from sqlalchemy import Select, Update
 from uplift.domain.model.cohort import Cohort, CountedCohort
 from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode
 from uplift.domain.model.instance import Status
-from uplift.domain.model.selection import SelectionKind
+from uplift.domain.model.selection import LISTED, SelectionKind
 from uplift.domain.model.upgrade import Partition, Upgrade
 from uplift.domain.ports import RecordedChunk
 from uplift.storage.chunks.statements import MOVE_BACK, NEXT_KEY, RECORD, RECORDED_COHORTS, UNMOVED
@@ -18,6 +18,7 @@ from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.statements.cohort_counts import CohortKey, CountChanges
 from uplift.storage.statements.cohorts import cohorts_of, undo_cohorts_of
+from uplift.storage.statements.conditions import bind_conditions
 from uplift.storage.statements.decisions import keep_decisions, kept_decisions, stored_code
 
 NO_MATCH = "-"
@@ -54,24 +55,30 @@ class SqlChunks(ABC):
         self._upgrade = upgrade
         self._partition = partition
         self._kind = upgrade.selection
+        self._bound_conditions: Mapping[str, Any] = {}
 
     async def end_of(self, size: int) -> int:
         last = self._partition.last
-        if self._kind is SelectionKind.BY_IDS:
+        if self._kind in LISTED:
             return min(self._partition.cursor + size, last)
         bound = {**self._bound(last), "before_end": size - 1}
         found: int | None = (await self._connection.execute(NEXT_KEY[self._kind], bound)).scalar_one_or_none()
         return last if found is None else found
 
     async def record_and_move(self, size: int, decisions: Collection[Decision]) -> RecordedChunk:
+        if self._kind is SelectionKind.MATCHING and self._upgrade.conditions is not None:
+            # Read once, so that all statements on the chunk mean the same positions.
+            self._bound_conditions = await bind_conditions(
+                self._connection, self._upgrade_keys.process_id, self._upgrade.conditions
+            )
         end = await self.end_of(size)
         recorded, moved, unmoved = await self._record(end, decisions)
-        is_by_ids = self._kind is SelectionKind.BY_IDS
+        is_listed = self._kind in LISTED
         return RecordedChunk(
             recorded=recorded,
             moved=moved,
             unmoved=unmoved,
-            not_found=end - self._partition.cursor - recorded if is_by_ids else 0,
+            not_found=end - self._partition.cursor - recorded if is_listed else 0,
             cursor=end,
             is_last=end >= self._partition.last,
         )
@@ -154,6 +161,7 @@ class SqlChunks(ABC):
             "after": self._partition.cursor,
             "upto": end,
             "target": self._upgrade.target_version,
+            **self._bound_conditions,
         }
         if self._kind is SelectionKind.RETRY:
             for code in ReasonCode:

@@ -65,9 +65,9 @@ class PostgresChunks(SqlChunks):
 
     async def _record(self, end: int, decisions: Collection[Decision]) -> Processed:
         attempt = None
-        # Every transaction locks instances by ascending id. An UPDATE does so only for ALL_ACTIVE, whose
-        # index yields them in this order. For other selections, moving before locking could deadlock.
-        if decisions and self._kind is SelectionKind.ALL_ACTIVE:
+        # Every transaction locks instances by ascending id. An UPDATE does so only for the kinds whose
+        # instances the index of active ones yields. For others, moving before locking could deadlock.
+        if decisions and self._kind in MOVE_AND_RECORD:
             attempt = await self._try_move_and_record(end, decisions)
         if attempt is None:
             attempt = (), (await self._connection.execute(RECORD_REST[self._kind], self._bound(end))).all()
@@ -108,13 +108,13 @@ class PostgresChunks(SqlChunks):
         await self._connection.exec_driver_sql("SAVEPOINT attempt")
         await self._connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{ATTEMPT_LOCK_WAIT}'")
         try:
-            counts = (await self._connection.execute(MOVE_AND_RECORD, moving)).all()
+            counts = (await self._connection.execute(MOVE_AND_RECORD[self._kind], moving)).all()
             moves = [row for row in counts if row.instances is not None]
             rest: Sequence[Any] = []
             if sum(move.instances for move in moves) != counts[0].covered:
                 # The moved instances are locked now. Waiting for more locks could deadlock with a transaction
                 # that waits for one of these, so NOWAIT raises instead.
-                rest = (await self._connection.execute(RECORD_REST_NOWAIT, bound)).all()
+                rest = (await self._connection.execute(RECORD_REST_NOWAIT[self._kind], bound)).all()
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
                 raise
@@ -141,15 +141,15 @@ class PostgresChunks(SqlChunks):
         }
 
 
-def _move_and_record() -> Select[Any]:
+def _move_and_record(kind: SelectionKind) -> Select[Any]:
     """Move and record the active instances of the cohorts in MOVES, and count them, and the whole chunk.
 
     Each row has a cohort of moved instances, or none if nothing moved, and the count of the chunk in the
     statement's snapshot. The UPDATE moves those that are still in such a cohort once they are locked, so
-    equal counts mean that the whole chunk has moved. Only for ALL_ACTIVE, whose instances are found, and so
+    equal counts mean that the whole chunk has moved. Only for active instances, which are found, and so
     locked, by ascending id.
     """
-    in_chunk = IN_CHUNK[SelectionKind.ALL_ACTIVE]
+    in_chunk = IN_CHUNK[kind]
     moved = (
         update(instance)
         .where(
@@ -214,7 +214,9 @@ def _move_recorded(kind: SelectionKind) -> Update:
     )
 
 
-MOVE_AND_RECORD = _move_and_record()
-RECORD_REST_NOWAIT = _record_rest(SelectionKind.ALL_ACTIVE, nowait=True)
+ALONG_ACTIVE = (SelectionKind.ALL_ACTIVE, SelectionKind.MATCHING)
+"""The kinds whose instances are found by the index of active ones."""
+MOVE_AND_RECORD = {kind: _move_and_record(kind) for kind in ALONG_ACTIVE}
+RECORD_REST_NOWAIT = {kind: _record_rest(kind, nowait=True) for kind in ALONG_ACTIVE}
 RECORD_REST = {kind: _record_rest(kind) for kind in FORWARD}
 MOVE_RECORDED = {kind: _move_recorded(kind) for kind in FORWARD}

@@ -1,8 +1,8 @@
 """Builds the statements on one chunk that both databases share.
 
-A chunk lies between two keys: places in `selected` for an upgrade by ids, and instance ids otherwise. Each
-statement repeats all conditions that select its instances, because in PostgreSQL other transactions may
-change them between two statements.
+A chunk lies between two keys: places in `selected` if the instances of the upgrade are listed there, and
+instance ids otherwise. Each statement repeats all conditions that select its instances, because in PostgreSQL
+other transactions may change them between two statements.
 """
 
 from typing import Any
@@ -24,8 +24,9 @@ from sqlalchemy import (
 
 from uplift.domain.model.decision import ReasonCode
 from uplift.domain.model.instance import Status
-from uplift.domain.model.selection import SelectionKind
+from uplift.domain.model.selection import LISTED, SelectionKind
 from uplift.storage.sql.tables import IS_ACTIVE, decision, instance, outcome, selected
+from uplift.storage.statements.conditions import MEETS_CONDITIONS
 from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME, is_decision_of
 
 UPGRADE_ID: BindParameter[int] = bindparam("upgrade_id", type_=Integer)
@@ -67,15 +68,18 @@ RETRIED_IN_CHUNK = _earlier_in_chunk(
     or_(*(earlier_decision.c.codes.contains(bindparam(f"retried_{code}")) for code in ReasonCode))
 )
 UNDONE_IN_CHUNK = _earlier_in_chunk(earlier_decision.c.to_position_id.is_not(None))
+ACTIVE_IN_CHUNK = (
+    (instance.c.process_id == OF_PROCESS)
+    & IS_ACTIVE
+    & (instance.c.id > AFTER)
+    & (instance.c.id <= UPTO)
+    & instance.c.id.not_in(EXCLUDED_IN_CHUNK)
+)
 IN_CHUNK: dict[SelectionKind, ColumnElement[bool]] = {
     SelectionKind.BY_IDS: instance.c.id.in_(NAMED_IN_CHUNK),
-    SelectionKind.ALL_ACTIVE: (
-        (instance.c.process_id == OF_PROCESS)
-        & IS_ACTIVE
-        & (instance.c.id > AFTER)
-        & (instance.c.id <= UPTO)
-        & instance.c.id.not_in(EXCLUDED_IN_CHUNK)
-    ),
+    SelectionKind.FIRST_MATCHING: instance.c.id.in_(NAMED_IN_CHUNK),
+    SelectionKind.ALL_ACTIVE: ACTIVE_IN_CHUNK,
+    SelectionKind.MATCHING: ACTIVE_IN_CHUNK & MEETS_CONDITIONS,
     SelectionKind.RETRY: instance.c.id.in_(RETRIED_IN_CHUNK),
     SelectionKind.UNDO: instance.c.id.in_(UNDONE_IN_CHUNK),
 }
@@ -85,7 +89,7 @@ def recorded_in_chunk(kind: SelectionKind) -> ColumnElement[bool]:
     """Whether an outcome was recorded in the chunk."""
     covered = (
         outcome.c.instance_id.in_(NAMED_IN_CHUNK)
-        if kind is SelectionKind.BY_IDS
+        if kind in LISTED
         else (outcome.c.instance_id > AFTER) & (outcome.c.instance_id <= UPTO)
     )
     return (outcome.c.upgrade_id == UPGRADE_ID) & covered
@@ -95,16 +99,20 @@ def _next_key(key: ColumnElement[int], walked: Select[Any]) -> Select[Any]:
     return walked.order_by(key).offset(bindparam("before_end")).limit(1)
 
 
-NEXT_KEY = {
-    SelectionKind.ALL_ACTIVE: _next_key(
-        instance.c.id,
-        select(instance.c.id).where(
-            instance.c.process_id == OF_PROCESS,
-            IS_ACTIVE,
-            instance.c.id > AFTER,
-            instance.c.id <= UPTO,
-        ),
+NEXT_ACTIVE = _next_key(
+    instance.c.id,
+    select(instance.c.id).where(
+        instance.c.process_id == OF_PROCESS,
+        IS_ACTIVE,
+        instance.c.id > AFTER,
+        instance.c.id <= UPTO,
     ),
+)
+NEXT_KEY = {
+    SelectionKind.ALL_ACTIVE: NEXT_ACTIVE,
+    # A chunk has the active instances that it reads, whether or not they meet the conditions: where few do,
+    # a chunk of so many that do would read for seconds while it holds the write lock of SQLite.
+    SelectionKind.MATCHING: NEXT_ACTIVE,
     SelectionKind.RETRY: _next_key(earlier.c.instance_id, RETRIED_IN_CHUNK),
     SelectionKind.UNDO: _next_key(earlier.c.instance_id, UNDONE_IN_CHUNK),
 }

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from uplift.domain.model.cohort import Cohort, CountedCohort
-from uplift.domain.model.instance import ACTIVE, Instance, InstanceId, InstanceReport
+from uplift.domain.model.conditions import Conditions
+from uplift.domain.model.instance import Instance, InstanceId, InstanceReport
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import Selection
@@ -58,8 +59,19 @@ class InstanceQueriesInMemory:
             counts = Counter(queries.cohort_of(instance) for instance in listed)
             not_found = selection.size - len(listed)
             return SelectedCohorts(cohorts=queries.sorted_counts(counts), not_found=not_found, excluded=0)
-        excluded = Counter(queries.cohort_of(instance) for instance in listed if instance.status in ACTIVE)
-        remaining = queries.active_counts(self._state, process_key)
+        conditions = selection.conditions or Conditions()
+        excluded = Counter(
+            cohort for cohort in map(queries.cohort_of, listed) if conditions.are_met_by(cohort)
+        )
+        if conditions.limit is not None:
+            first = queries.selected_in(self._state, process_key, selection)
+            return SelectedCohorts(
+                cohorts=queries.sorted_counts(Counter(map(queries.cohort_of, first))),
+                not_found=0,
+                excluded=excluded.total(),
+            )
+        active = queries.active_counts(self._state, process_key).items()
+        remaining = {cohort: count for cohort, count in active if conditions.are_met_by(cohort)}
         for cohort, count in excluded.items():
             remaining[cohort] -= count
         return SelectedCohorts(

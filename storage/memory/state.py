@@ -21,7 +21,7 @@ from uplift.domain.model.process import (
     VersionState,
     folded,
 )
-from uplift.domain.model.selection import Selection, SelectionKind, UpgradeId
+from uplift.domain.model.selection import LISTED, Selection, SelectionKind, UpgradeId
 from uplift.domain.model.upgrade import Outcome, Partition, Upgrade, UpgradeState
 from uplift.domain.ports import InstanceFilter, OutcomeFilter, ProcessFilter, ProcessOrder
 
@@ -129,8 +129,14 @@ def selected_in(state: State, process_key: ProcessKey, selection: Selection) -> 
     """The instances that a selection includes now."""
     if selection.kind is SelectionKind.BY_IDS:
         return listed_in(state, process_key, selection)
-    excluded_ids = set(selection.named_ids)
-    return [instance for instance in active_in(state, process_key) if instance.id not in excluded_ids]
+    excluded_ids, conditions = set(selection.named_ids), selection.conditions
+    matching = (
+        instance
+        for instance in active_in(state, process_key)
+        if instance.id not in excluded_ids
+        and (conditions is None or conditions.are_met_by(cohort_of(instance)))
+    )
+    return list(islice(matching, None if conditions is None else conditions.limit))
 
 
 def listed_in(state: State, process_key: ProcessKey, selection: Selection) -> list[Instance]:
@@ -196,7 +202,7 @@ def known_in(state: State, caller: str, idempotency_key: str, since: datetime) -
 
 def end_of_chunk(state: State, upgrade: Upgrade, partition: Partition, size: int) -> int:
     """The last place of the chunk that starts at the cursor of a partition and has `size` instances."""
-    if upgrade.selection is not SelectionKind.ALL_ACTIVE:
+    if upgrade.selection not in (SelectionKind.ALL_ACTIVE, SelectionKind.MATCHING):
         return min(partition.cursor + size, partition.last)
     behind = enumerate(
         state.selected[upgrade.id][partition.cursor : partition.last], start=partition.cursor + 1
@@ -206,7 +212,12 @@ def end_of_chunk(state: State, upgrade: Upgrade, partition: Partition, size: int
 
 
 def still_selected(upgrade: Upgrade, instance: Instance) -> bool:
-    """Whether an upgrade still selects an instance: one that has ended drops out of `all active`."""
+    """Whether an upgrade still selects an instance.
+
+    One that has ended drops out of ALL_ACTIVE, and one that no longer meets the conditions out of MATCHING.
+    """
+    if upgrade.selection is SelectionKind.MATCHING and upgrade.conditions is not None:
+        return upgrade.conditions.are_met_by(cohort_of(instance))
     return upgrade.selection is not SelectionKind.ALL_ACTIVE or instance.status in ACTIVE
 
 
@@ -239,7 +250,7 @@ def outcomes_in(state: State, upgrade_id: UpgradeId) -> list[Outcome]:
     """The outcomes of an upgrade so far, in the order of its selection."""
     if upgrade_id not in state.upgrades:
         return []
-    if state.upgrades[upgrade_id].selection is SelectionKind.BY_IDS:
+    if state.upgrades[upgrade_id].selection in LISTED:
         remaining = partitions_in(state, upgrade_id)
         processed_ids: Iterable[InstanceId] = [
             instance_id

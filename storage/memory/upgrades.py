@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from uplift.domain.model.access import Namespaces
+from uplift.domain.model.conditions import Conditions
 from uplift.domain.model.decision import CountedDecision, Verdict
 from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
-from uplift.domain.model.instance import ACTIVE
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import SelectionKind, UpgradeId, UpgradeSelection
@@ -143,11 +143,20 @@ class UpgradeRepositoryInMemory:
             self._state.missing[upgrade.id] = frozenset(selection.named_ids).difference(present)
         elif selection.of is None:
             excluded_ids = present.keys() & set(selection.named_ids)
+            conditions = selection.conditions or Conditions()
             self._state.selected[upgrade.id] = tuple(
                 instance_id for instance_id in present if instance_id not in excluded_ids
             )
-            excluded = sum(present[instance_id].status in ACTIVE for instance_id in excluded_ids)
-            added = replace(upgrade, excluded=excluded, expected=max(0, upgrade.expected - excluded))
+            excluded = sum(
+                conditions.are_met_by(queries.cohort_of(present[instance_id])) for instance_id in excluded_ids
+            )
+            added = replace(upgrade, excluded=excluded)
+            if conditions.limit is not None:
+                first = queries.selected_in(self._state, upgrade.process, selection)
+                self._state.selected[upgrade.id] = tuple(instance.id for instance in first)
+                added = replace(added, expected=len(first))
+            elif selection.conditions is None:
+                added = replace(added, expected=max(0, upgrade.expected - excluded))
         else:
             earlier_ids = [
                 outcome.instance

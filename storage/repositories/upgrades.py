@@ -204,7 +204,7 @@ class SqlUpgradeRepository:
         added, upgrade_keys = await upgrades.add_upgrade(session.connection, process_id, upgrade, selection)
         session.added.add(added.id)
         session.changed[added.id] = added
-        whole = await partitions.whole_partition(session.connection, upgrade_keys, added.id, selection)
+        whole = await partitions.whole_partition(session.connection, upgrade_keys, added, selection)
         return (
             SqlLockedUpgrade(session, added, upgrade_keys),
             SqlLockedPartition(session, added, upgrade_keys, whole),

@@ -1,4 +1,4 @@
-"""Encodes reasons, findings, mappings and scopes as JSON for one column, and decodes them."""
+"""Encodes reasons, findings, mappings, conditions and scopes as JSON for one column, and decodes them."""
 
 import json
 from collections.abc import Sequence
@@ -7,8 +7,9 @@ from typing import Any
 from uplift.domain.bounded_cache import BoundedCache
 from uplift.domain.compatibility import Code, Finding
 from uplift.domain.model.access import Namespaces
+from uplift.domain.model.conditions import Conditions
 from uplift.domain.model.decision import ReasonCode, SkipReason
-from uplift.domain.model.instance import ElementId
+from uplift.domain.model.instance import ElementId, Status
 from uplift.domain.model.mapping import MappingInstruction, VersionMapping
 from uplift.domain.model.process import VersionNumber
 
@@ -66,6 +67,24 @@ def decode_mappings(stored: str) -> tuple[VersionMapping, ...]:
             ),
         )
         for version, pairs in json.loads(stored)
+    )
+
+
+def encode_conditions(conditions: Conditions | None) -> str | None:
+    """The conditions of a selection as JSON."""
+    return None if conditions is None else _json(conditions.plain())
+
+
+def decode_conditions(stored: str | None) -> Conditions | None:
+    """The conditions of a selection."""
+    if stored is None:
+        return None
+    versions, elements, statuses, limit = json.loads(stored)
+    return Conditions(
+        versions=None if versions is None else tuple(map(VersionNumber, versions)),
+        elements=None if elements is None else tuple(map(ElementId, elements)),
+        statuses=None if statuses is None else tuple(map(Status, statuses)),
+        limit=limit,
     )
 
 

@@ -32,7 +32,14 @@ from uplift.storage.sql.types import ID, LONG, NAME, TIME, CodedEnum, Duration
 
 STATUS = CodedEnum(Status.PENDING, Status.RUNNING, Status.COMPLETED, Status.CANCELLED, Status.FAILED)
 VERSION_STATE = CodedEnum(VersionState.DRAFT, VersionState.PUBLISHED)
-SELECTION = CodedEnum(SelectionKind.BY_IDS, SelectionKind.ALL_ACTIVE, SelectionKind.RETRY, SelectionKind.UNDO)
+SELECTION = CodedEnum(
+    SelectionKind.BY_IDS,
+    SelectionKind.ALL_ACTIVE,
+    SelectionKind.RETRY,
+    SelectionKind.UNDO,
+    SelectionKind.MATCHING,
+    SelectionKind.FIRST_MATCHING,
+)
 UPGRADE_STATE = CodedEnum(
     UpgradeState.QUEUED,
     UpgradeState.RUNNING,
@@ -130,8 +137,9 @@ class CohortCountRow(SQLModel, table=True):
 class UpgradeRow(SQLModel, table=True):
     """An upgrade.
 
-    `retried` has reason codes as in `decision.codes`. `first_instance_id` and `last_instance_id` bound the
-    instances with an outcome, so that the history of an instance reads only upgrades that may have one.
+    `conditions` are those of its selection, as JSON. `retried` has reason codes as in `decision.codes`.
+    `first_instance_id` and `last_instance_id` bound the instances with an outcome, so that the history of an
+    instance reads only upgrades that may have one.
     """
 
     __tablename__ = "upgrade"
@@ -152,6 +160,7 @@ class UpgradeRow(SQLModel, table=True):
     requested_by: str
     reason: str | None
     mappings: str = Field(sa_column=_row(Text))
+    conditions: str | None = Field(default=None, sa_column=Column(Text))
     requested_at: datetime = Field(sa_column=_row(TIME))
     started_at: datetime | None = Field(default=None, sa_column=Column(TIME))
     finished_at: datetime | None = Field(default=None, sa_column=Column(TIME))
@@ -169,8 +178,8 @@ class UpgradeRow(SQLModel, table=True):
 class PartitionRow(SQLModel, table=True):
     """The rest of a partition of an upgrade: the keys after `cursor`, up to and including `last_key`.
 
-    A key is a place in `selected` for an upgrade by ids, and an instance id otherwise. The partitions of an
-    upgrade that ended early cover what it did not process.
+    A key is a place in `selected` if the instances of the upgrade are listed there, and an instance id
+    otherwise. The partitions of an upgrade that ended early cover what it did not process.
     """
 
     __tablename__ = "partition"
@@ -185,6 +194,9 @@ class PartitionRow(SQLModel, table=True):
 
 class SelectedRow(SQLModel, table=True):
     """An id that a request includes or excludes; `instance_id` is NULL if no instance has it.
+
+    The first instances that meet conditions are found when the upgrade is requested, and stored as if the
+    request named them.
 
     Lists are ordered by `ordinal`, the place in the request. Chunks are ordered by `place`, which follows
     the instance ids: in any other order each chunk would write nearly every page of `instance`. The place of

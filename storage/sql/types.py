@@ -1,12 +1,23 @@
 """Defines column types for values of the domain, native on PostgreSQL and compact on SQLite."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import TIMESTAMP, BigInteger, Dialect, Integer, LargeBinary, SmallInteger, String, Uuid
+from sqlalchemy import (
+    TIMESTAMP,
+    BigInteger,
+    Dialect,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Text,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -37,6 +48,16 @@ class PackedUuids(TypeDecorator[Sequence[UUID]]):
 
     def process_bind_param(self, value: Sequence[UUID] | None, _: Dialect) -> bytes | None:
         return None if value is None else b"".join(uuid.bytes for uuid in value)
+
+
+class NumbersAsJson(TypeDecorator[Sequence[int]]):
+    """A list of numbers as one value, for SQLite's `json_each`."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Sequence[int] | None, _: Dialect) -> str | None:
+        return None if value is None else json.dumps(value)
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -85,6 +106,7 @@ class CodedEnum(TypeDecorator[Kind], Generic[Kind]):
 
 ID: TypeEngine[UUID] = CompactUuid().with_variant(Uuid(), "postgresql")
 IDS: TypeEngine[Sequence[UUID]] = PackedUuids().with_variant(ARRAY(Uuid()), "postgresql")
+NUMBERS: TypeEngine[Sequence[int]] = NumbersAsJson().with_variant(ARRAY(Integer()), "postgresql")
 TIME: TypeEngine[datetime] = UtcTime().with_variant(TIMESTAMP(timezone=True), "postgresql")
 LONG: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
 """The ids of instances. SQLite's INTEGER has 64 bits, and only that type name makes an alias of the rowid."""

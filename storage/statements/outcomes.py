@@ -15,7 +15,7 @@ from sqlalchemy import CompoundSelect, FromClause, Select, bindparam, select, un
 from uplift.domain.model.decision import INSTANCE_NOT_FOUND, ReasonCode
 from uplift.domain.model.instance import InstanceId, Position
 from uplift.domain.model.paging import Page, PageRequest, page_of
-from uplift.domain.model.selection import SelectionKind
+from uplift.domain.model.selection import LISTED
 from uplift.domain.model.upgrade import Outcome, OutcomeKind, UpgradeId
 from uplift.domain.ports import OutcomeFilter
 from uplift.storage.sql.codecs import decode_reasons
@@ -67,9 +67,9 @@ async def outcome_pages(
 
 
 def _batches(heads: Sequence[Any]) -> Iterator[tuple[Sequence[Any], bool]]:
-    """Group upgrades by statement. The flag says whether their selection is by ids."""
-    by_ids = [head for head in heads if head.selection is SelectionKind.BY_IDS]
-    others = [head for head in heads if head.selection is not SelectionKind.BY_IDS]
+    """Group upgrades by statement. The flag says whether their instances are listed in `selected`."""
+    by_ids = [head for head in heads if head.selection in LISTED]
+    others = [head for head in heads if head.selection not in LISTED]
     for several, is_by_ids in ((by_ids, True), (others, False)):
         for begin in range(0, len(several), LISTED_TOGETHER):
             yield several[begin : begin + LISTED_TOGETHER], is_by_ids

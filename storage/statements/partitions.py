@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, bindparam, func, or_, select
 
-from uplift.domain.model.selection import UpgradeId, UpgradeSelection
+from uplift.domain.model.selection import LISTED, UpgradeId, UpgradeSelection
 from uplift.domain.model.upgrade import Lease, Partition, Upgrade, UpgradeState
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import lock_subject
@@ -159,11 +159,15 @@ async def remaining_partitions(
 
 
 async def whole_partition(
-    connection: Connection, upgrade_keys: UpgradeKeys, of: UpgradeId, selection: UpgradeSelection
+    connection: Connection, upgrade_keys: UpgradeKeys, new: Upgrade, selection: UpgradeSelection
 ) -> Partition:
     """The partition that covers the whole selection of a new upgrade."""
-    if selection.size is not None:
-        return Partition(upgrade=of, cursor=0, last=selection.size)
+    of = new.id
+    if selection.kind in LISTED:
+        # Those that a limit fixes are counted when they are added.
+        return Partition(
+            upgrade=of, cursor=0, last=new.expected if selection.size is None else selection.size
+        )
     if selection.of is None:
         found = await connection.execute(LAST_INSTANCE, {"of_process": upgrade_keys.process_id})
     else:

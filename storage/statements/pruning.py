@@ -2,7 +2,7 @@
 
 from sqlalchemy import Delete, and_, bindparam, delete, exists, func, select
 
-from uplift.domain.model.selection import SelectionKind
+from uplift.domain.model.selection import LISTED
 from uplift.domain.model.upgrade import Upgrade
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.tables import decision, instance, outcome, partition, position, selected
@@ -88,7 +88,7 @@ async def prune_outcomes(connection: Connection, upgrade_keys: UpgradeKeys, old:
     async def run(statement: Delete) -> int:
         return (await connection.execute(statement, bound)).rowcount
 
-    is_by_ids = old.selection is SelectionKind.BY_IDS
+    is_by_ids = old.selection in LISTED
     if is_by_ids:
         await run(DELETE_FIRST_NAMED)
         deleted = await run(DELETE_FIRST_NAMES)

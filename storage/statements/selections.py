@@ -29,6 +29,7 @@ from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.surrogate_keys import SurrogateKeys, batches
 from uplift.storage.sql.tables import IS_ACTIVE, cohort_count, instance
 from uplift.storage.statements.cohorts import cohorts_of
+from uplift.storage.statements.conditions import MEETS_CONDITIONS, bind_conditions
 from uplift.storage.statements.instances import INSTANCES, instances_of
 
 PROCESS_ID: BindParameter[int] = bindparam("process_id", type_=Integer)
@@ -75,6 +76,26 @@ REMAINING_COHORTS = _counted(
     union_all(KEPT_ACTIVE, _members(-1, 1, IS_LISTED_OF_PROCESS & IS_ACTIVE)).subquery("members")
 )
 """The kept counts without the excluded instances. One statement reads both, so they are of one moment."""
+IS_MATCHING = (instance.c.process_id == PROCESS_ID) & IS_ACTIVE & MEETS_CONDITIONS
+FIRST_MATCHING = (
+    _members(1, 0, IS_MATCHING & ~IS_LISTED)
+    .order_by(instance.c.id)
+    .limit(bindparam("first"))
+    .subquery("first")
+)
+FIRST_MATCHING_COHORTS = _counted(
+    union_all(
+        select(FIRST_MATCHING), _members(0, 1, IS_LISTED_OF_PROCESS & IS_ACTIVE & MEETS_CONDITIONS)
+    ).subquery("members")
+)
+LAST_MATCHING = (
+    select(instance.c.id)
+    .where(IS_MATCHING, ~IS_LISTED)
+    .order_by(instance.c.id)
+    .offset(bindparam("before_last"))
+    .limit(1)
+)
+"""The last one of the first instances that meet conditions."""
 COUNT_ACTIVE = select(func.coalesce(func.sum(cohort_count.c.instances), 0)).where(IS_KEPT_ACTIVE)
 
 FIRST_SPAN = 20_000
@@ -89,20 +110,29 @@ async def selected_cohorts(
 ) -> SelectedCohorts:
     """The instances of a selection, counted by cohort."""
     bound: dict[str, Any] = {"process_id": process_id}
-    if selection.kind is SelectionKind.BY_IDS:
+    conditions = selection.conditions
+    if conditions is not None and conditions.limit is not None:
+        bound |= bind_ids(selection.named_ids) | await bind_conditions(connection, process_id, conditions)
+        counted, bound = FIRST_MATCHING_COHORTS, bound | {"first": conditions.limit}
+    elif selection.kind is SelectionKind.BY_IDS:
         counted, bound = LISTED_COHORTS, bound | bind_ids(selection.named_ids)
     elif selection.named_ids:
         counted, bound = REMAINING_COHORTS, bound | bind_ids(selection.named_ids)
     else:
         counted = ACTIVE_COHORTS
     rows = (await connection.execute(counted, bound)).all()
-    selected = [row for row in rows if row.instances]
-    cohorts = zip(selected, await cohorts_of(surrogate_keys, selected), strict=True)
-    found = sum(row.instances for row in selected)
+    # Conditions are on cohorts, of which there are few: they cost nothing here.
+    members = [
+        (row, cohort)
+        for row, cohort in zip(rows, await cohorts_of(surrogate_keys, rows), strict=True)
+        if conditions is None or conditions.are_met_by(cohort)
+    ]
     return SelectedCohorts(
-        cohorts=tuple(CountedCohort(cohort=cohort, count=row.instances) for row, cohort in cohorts),
-        not_found=0 if selection.size is None else selection.size - found,
-        excluded=sum(row.excluded for row in rows),
+        cohorts=tuple(
+            CountedCohort(cohort=cohort, count=row.instances) for row, cohort in members if row.instances
+        ),
+        not_found=0 if selection.size is None else selection.size - sum(row.instances for row, _ in members),
+        excluded=sum(row.excluded for row, _ in members),
     )
 
 
@@ -127,6 +157,10 @@ async def cohort_pages(
     listed: dict[Cohort, list[tuple[int, Instance]]] = defaultdict(list)
     last = (await connection.execute(LAST, {"process_id": process_id})).scalar_one() or 0
     bound = {"process_id": process_id, **bind_ids(selection.named_ids)}
+    if selection.conditions is not None and selection.conditions.limit is not None:
+        conditions = await bind_conditions(connection, process_id, selection.conditions)
+        limited = {**bound, **conditions, "before_last": selection.conditions.limit - 1}
+        last = (await connection.execute(LAST_MATCHING, limited)).scalar_one_or_none() or last
     begin, span = page.after or 0, FIRST_SPAN if selection.size is None else last
     while begin < last:
         incomplete = [
@@ -137,7 +171,8 @@ async def cohort_pages(
         for batch in batches(incomplete):
             cohort_keys = [(cohort.version, cohort.status, position_ids[cohort.position]) for cohort in batch]
             listing = _listing(selection, cohort_keys, page.first)
-            rows = (await connection.execute(listing, {**bound, "begin": begin, "end": begin + span})).all()
+            span_of_rows = {"begin": begin, "end": min(begin + span, last)}
+            rows = (await connection.execute(listing, {**bound, **span_of_rows})).all()
             members = zip(
                 await cohorts_of(surrogate_keys, rows),
                 rows,

@@ -15,15 +15,16 @@ from sqlalchemy import (
 
 from uplift.domain.model.decision import ReasonCode
 from uplift.domain.model.process import ProcessKey
-from uplift.domain.model.selection import SelectionKind, UpgradeId, UpgradeSelection
+from uplift.domain.model.selection import Matching, SelectionKind, UpgradeId, UpgradeSelection
 from uplift.domain.model.upgrade import UNFINISHED, Upgrade, UpgradeState
-from uplift.storage.sql.codecs import decode_mappings, encode_mappings
+from uplift.storage.sql.codecs import decode_conditions, decode_mappings, encode_conditions, encode_mappings
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import IS_ACTIVE, instance, outcome, selected, upgrade
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.sqlite.prepared import RUN_INLINE
+from uplift.storage.statements.conditions import MEETS_CONDITIONS, bind_conditions
 from uplift.storage.statements.decisions import stored_code
 
 earlier = upgrade.alias("earlier")
@@ -75,6 +76,23 @@ COUNT_EXCLUDED = (
     .join_from(selected, instance, instance.c.id == selected.c.instance_id)
     .where(selected.c.upgrade_id == bindparam("upgrade_id"), IS_ACTIVE)
 )
+COUNT_EXCLUDED_MATCHING = COUNT_EXCLUDED.where(MEETS_CONDITIONS)
+IS_MATCHING = (instance.c.process_id == bindparam("process_id")) & IS_ACTIVE & MEETS_CONDITIONS
+IS_NAMED = instance.c.uuid.in_(select(ID_LIST.c.uuid))
+COUNT_NAMED_MATCHING = select(func.count()).select_from(instance).where(IS_MATCHING, IS_NAMED)
+FIRST_MATCHING = (
+    select(instance.c.id, instance.c.uuid)
+    .where(IS_MATCHING, ~IS_NAMED)
+    .order_by(instance.c.id)
+    .limit(bindparam("first"))
+    .subquery("first_matching")
+)
+PLACE = func.row_number().over(order_by=FIRST_MATCHING.c.id)
+ADD_FIRST_MATCHING = insert(selected).from_select(
+    ["upgrade_id", "place", "ordinal", "uuid", "instance_id"],
+    select(bindparam("upgrade_id", type_=Integer), PLACE, PLACE, FIRST_MATCHING.c.uuid, FIRST_MATCHING.c.id),
+)
+"""Fixes the instances of the upgrade, so that it processes no other ones, however many workers share it."""
 CHANGING_COLUMNS = (
     "state",
     "started_at",
@@ -145,7 +163,32 @@ async def add_upgrade(
         counted = replace(new, excluded=excluded, expected=max(0, new.expected - excluded))
         await save_upgrade(connection, upgrade_keys, counted)
         return counted, upgrade_keys
+    if isinstance(selection, Matching):
+        matching = await _add_matching(connection, upgrade_keys, new, selection)
+        await save_upgrade(connection, upgrade_keys, matching)
+        return matching, upgrade_keys
     return new, upgrade_keys
+
+
+async def _add_matching(
+    connection: Connection, upgrade_keys: UpgradeKeys, new: Upgrade, selection: Matching
+) -> Upgrade:
+    """Add the instances that a limit fixes, or else the excluded ones; return the upgrade with its counts."""
+    process_id = upgrade_keys.process_id
+    bound = {
+        "upgrade_id": upgrade_keys.id,
+        "process_id": process_id,
+        **bind_ids(selection.named_ids),
+        **await bind_conditions(connection, process_id, selection.conditions),
+    }
+    if selection.conditions.limit is None:
+        await connection.execute_later(ADD_EXCLUDED, bound)
+        excluded: int = (await connection.execute(COUNT_EXCLUDED_MATCHING, bound)).scalar_one()
+        return replace(new, excluded=excluded)
+    first = {**bound, "first": selection.conditions.limit}
+    found = (await connection.execute(ADD_FIRST_MATCHING, first)).rowcount
+    excluded = (await connection.execute(COUNT_NAMED_MATCHING, bound)).scalar_one()
+    return replace(new, excluded=excluded, expected=found)
 
 
 async def save_upgrade(connection: Connection, upgrade_keys: UpgradeKeys, changed: Upgrade) -> None:
@@ -188,6 +231,7 @@ def _upgrade(row: Any, process_key: ProcessKey) -> Upgrade:
         requested_at=row.requested_at,
         expected=row.expected,
         mappings=decode_mappings(row.mappings),
+        conditions=decode_conditions(row.conditions),
         of=row.of_uuid,
         retried=frozenset(map(ReasonCode, row.retried.split())),
         started_at=row.started_at,
@@ -212,6 +256,7 @@ def _row(new: Upgrade, process_id: int, of_id: int | None) -> dict[str, Any]:
         "requested_by": new.requested_by,
         "reason": new.reason,
         "mappings": encode_mappings(new.mappings),
+        "conditions": encode_conditions(new.conditions),
         "requested_at": new.requested_at,
         **_changing(new),
     }

@@ -10,10 +10,12 @@ from uplift.domain import (
     CountedCohort,
     Instance,
     InstanceId,
+    Matching,
     Selection,
     Status,
     all_active,
     by_ids,
+    matching,
     report_instances,
 )
 from uplift.domain.model.paging import Page, PageRequest
@@ -54,6 +56,18 @@ SELECTIONS = {
     "all active except some": all_active(map(an_id, [2, 5])),
     "all active except ended, unknown and foreign ones": all_active(map(an_id, [7, 99, 20])),
     "all active except all": all_active(map(an_id, range(30))),
+    "all active that meet no particular condition": matching(),
+    "those of two versions": matching(versions=[2, 1]),
+    "those at an element": matching(elements=["pay"]),
+    "those at some elements except some": matching(
+        elements=["pay", "check", "approve"], excluded=map(an_id, [1, 4, 7, 99, 20])
+    ),
+    "those of both statuses": matching(statuses=[Status.PENDING, Status.RUNNING], versions=[1]),
+    "the first ones at an element except some": matching(
+        elements=["approve"], limit=3, excluded=map(an_id, [2, 6, 99])
+    ),
+    "more than there are": matching(versions=[1], limit=100, excluded=[an_id(1)]),
+    "the first of nobody": matching(versions=[2], elements=["pay"], limit=1, excluded=[an_id(5)]),
     "ids": by_ids(map(an_id, [6, 1, 4, 7])),
     "ids, some unknown and foreign": by_ids(map(an_id, [3, 99, 20, 10])),
     "ids, none of the process": by_ids(map(an_id, [99, 20])),
@@ -182,6 +196,14 @@ def _meant(selection: Selection) -> set[InstanceId]:
     active = {instance.id for instance in HELD if instance.status in (Status.PENDING, Status.RUNNING)}
     if isinstance(selection, AllActive):
         return active - set(selection.excluded)
+    if isinstance(selection, Matching):
+        met = [
+            instance.id
+            for instance in HELD
+            if selection.conditions.are_met_by(a_cohort(instance.version, instance.status, instance.position))
+        ]
+        rest = [instance_id for instance_id in met if instance_id not in selection.excluded]
+        return set(rest[: selection.conditions.limit])
     return {instance.id for instance in HELD} & set(selection.ids)
 
 

@@ -92,6 +92,7 @@ def _create_upgrades(op: Operations) -> None:
         sa.Column("requested_by", sa.String, nullable=False),
         sa.Column("reason", sa.String),
         sa.Column("mappings", sa.Text, nullable=False),
+        sa.Column("conditions", sa.Text),
         sa.Column("requested_at", TIME, nullable=False),
         sa.Column("started_at", TIME),
         sa.Column("finished_at", TIME),

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import pytest
 from hypothesis import given, settings
@@ -26,11 +26,13 @@ from uplift.domain import (
     VersionNumber,
     all_active,
     by_ids,
+    matching,
     report_instances,
     upgrade_instances,
 )
 from uplift.domain.bpmn import read_model
 from uplift.domain.errors import UpliftError
+from uplift.domain.model.instance import ACTIVE
 from uplift.domain.model.mapping import InvalidMapping, MappingInstruction, VersionMapping
 from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.ports import Store
@@ -51,6 +53,8 @@ from uplift.testing.builders import (
 from uplift.testing.stores import everything_in, outcomes_of
 
 pytestmark = pytest.mark.anyio
+
+T = TypeVar("T")
 
 ON_EVERY_STORE = pytest.mark.parametrize("kind", STORES)
 SOME = settings(max_examples=25)
@@ -99,6 +103,10 @@ class World(NamedTuple):
     mappings: tuple[VersionMapping, ...]
 
 
+def some(values: st.SearchStrategy[T]) -> st.SearchStrategy[list[T]]:
+    return st.lists(values, min_size=1, max_size=3)
+
+
 @st.composite
 def worlds(draw: st.DrawFn, *, mapped: bool = True) -> World:
     documents = draw(st.lists(st.sampled_from(DOCUMENTS), min_size=2, max_size=4))
@@ -109,9 +117,19 @@ def worlds(draw: st.DrawFn, *, mapped: bool = True) -> World:
         for number, (version, status, position) in enumerate(draw(st.lists(kinds, max_size=14)))
     ]
     known_and_unknown = st.integers(0, len(held) + 1).map(an_id)
+    # Each model has these elements, so that they are known wherever the instances are.
+    known_elements = st.none() if None in documents else st.none() | some(st.sampled_from(["check", "pay"]))
     selection = draw(
         st.lists(known_and_unknown, min_size=1, max_size=16).map(by_ids)
         | st.lists(known_and_unknown, max_size=8).map(all_active)
+        | st.builds(
+            matching,
+            versions=st.none() | some(numbers),
+            elements=known_elements,
+            statuses=st.none() | some(st.sampled_from(sorted(ACTIVE))),
+            limit=st.none() | st.integers(1, 15),
+            excluded=st.lists(known_and_unknown, max_size=8),
+        )
     )
     elements = st.sampled_from(ELEMENTS[:5])
     instructions = st.lists(st.builds(MappingInstruction, source=elements, target=elements), max_size=2)

@@ -1,19 +1,23 @@
 """A request selects instances in exactly one way."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 from uuid import UUID
 
 import pytest
 
-from uplift.domain import AllActive, ByIds, all_active, by_ids
+from uplift.domain import AllActive, ByIds, Conditions, Matching, Status, all_active, by_ids, matching
 from uplift.domain.errors import ErrorCode, InvalidSelection
+from uplift.domain.model.conditions import MAX_CONDITIONS
+from uplift.domain.model.instance import ElementId
+from uplift.domain.model.process import VersionNumber
 from uplift.domain.model.selection import (
     MAX_IDS,
     SelectionFields,
     SelectionKind,
     selection_from,
 )
-from uplift.testing.builders import an_id
+from uplift.testing.builders import a_cohort, an_id, at
 
 A, B, C = an_id(1), an_id(2), an_id(3)
 REST = SelectionFields(ids="selectedIds", all_active="updateAllActive", excluded="unselectedIds")
@@ -156,3 +160,79 @@ def test_an_error_uses_the_names_of_the_caller() -> None:
 def test_a_selection_knows_its_kind() -> None:
     assert by_ids([A]).kind is SelectionKind.BY_IDS
     assert all_active().kind is SelectionKind.ALL_ACTIVE
+
+
+def test_conditions_count_once_and_in_one_order() -> None:
+    pending = [Status.RUNNING, Status.PENDING, Status.RUNNING]
+    assert matching(
+        versions=[3, 1, 3], elements=["b", "a"], statuses=pending, limit=5, excluded=[B, A, B]
+    ) == Matching(
+        conditions=Conditions(
+            versions=(VersionNumber(1), VersionNumber(3)),
+            elements=(ElementId("a"), ElementId("b")),
+            statuses=(Status.PENDING, Status.RUNNING),
+            limit=5,
+        ),
+        excluded=(B, A),
+    )
+    assert matching().conditions == Conditions()
+
+
+def test_a_limit_makes_a_selection_of_another_kind() -> None:
+    assert matching().kind is SelectionKind.MATCHING
+    assert matching(limit=1).kind is SelectionKind.FIRST_MATCHING
+
+
+@pytest.mark.parametrize(
+    ("conditions", "is_met"),
+    [
+        (Conditions(), True),
+        (matching(versions=[2, 3]).conditions, True),
+        (matching(versions=[1]).conditions, False),
+        (matching(elements=["pay", "sign"]).conditions, True),
+        (matching(elements=["sign"]).conditions, False),
+        (matching(statuses=[Status.RUNNING]).conditions, False),
+        (matching(versions=[3], elements=["pay"], statuses=[Status.PENDING], limit=1).conditions, True),
+    ],
+)
+def test_a_cohort_meets_every_condition_or_none_counts(conditions: Conditions, is_met: bool) -> None:
+    assert conditions.are_met_by(a_cohort(3, position=at("approve", "pay"))) is is_met
+    assert not conditions.are_met_by(a_cohort(3, Status.COMPLETED, at("approve", "pay")))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message", "field"),
+    [
+        ({"versions": []}, "Expected versions to hold at least one value, but it is empty.", "versions"),
+        ({"elements": []}, "Expected elements to hold at least one value, but it is empty.", "elements"),
+        ({"statuses": []}, "Expected statuses to hold at least one value, but it is empty.", "statuses"),
+        (
+            {"statuses": [Status.PENDING, Status.FAILED]},
+            "Expected statuses to be among PENDING and RUNNING, but got FAILED.",
+            "statuses",
+        ),
+        ({"limit": 0}, "Expected limit to be between 1 and 100,000, but got 0.", "limit"),
+        ({"limit": 100_001}, "Expected limit to be between 1 and 100,000, but got 100,001.", "limit"),
+        (
+            {"excluded": [A, B], "max_ids": 1},
+            "Expected excluded to hold at most 1 ids, but got 2.",
+            "excluded",
+        ),
+    ],
+)
+def test_conditions_that_select_nothing_or_too_much_are_refused(
+    wrong: dict[str, Any], message: str, field: str
+) -> None:
+    with pytest.raises(InvalidSelection) as refused:
+        matching(**wrong)
+    assert (refused.value.message, refused.value.field) == (message, (field,))
+
+
+def test_the_limit_on_conditions_is_on_their_sum() -> None:
+    elements = [f"task {number}" for number in range(MAX_CONDITIONS - 1)]
+    assert matching(versions=[1], elements=elements).conditions.elements == tuple(sorted(elements))
+    with pytest.raises(InvalidSelection) as refused:
+        matching(versions=[1, 2], elements=elements)
+    assert refused.value.message == (
+        "Expected versions and elements to hold at most 1,000 values in all, but got 1,001."
+    )

@@ -182,9 +182,11 @@ def test_the_address_and_key_may_come_from_the_environment(there: There) -> None
 
 def test_a_remote_dry_run_shows_the_same_as_a_local_one(there: There) -> None:
     before = there.everything()
-    arguments = ["upgrade", "crm/orders", "--all-active", "--dry-run"]
-    shown = output_of(*arguments, *there.arguments(there.reader))
-    assert shown == output_of(*arguments, "--database-url", f"sqlite:///{there.file}")
+    conditions = ["--from-version", "1", "--at", "approve", "--status", "PENDING", "--limit", "2"]
+    for selection in (["--all-active"], conditions):
+        arguments = ["upgrade", "crm/orders", *selection, "--dry-run"]
+        shown = output_of(*arguments, *there.arguments(there.reader))
+        assert shown == output_of(*arguments, "--database-url", f"sqlite:///{there.file}")
     assert there.everything() == before
 
 
@@ -220,7 +222,10 @@ def test_remote_upgrades_are_listed_shown_and_undone(there: There) -> None:
         ),
         (
             ["crm/orders"],
-            "Expected --id or --ids-from with at least one id, or --all-active, but got neither.",
+            (
+                "Expected --id or --ids-from with at least one id, or --all-active, --from-version, --at, "
+                "--status or --limit, but got neither."
+            ),
         ),
     ],
 )

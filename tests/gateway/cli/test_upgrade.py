@@ -118,6 +118,23 @@ def test_leaves_out_exceptions_from_both_places(database: Place) -> None:
     assert versions(database) == {**UNTOUCHED, 3: 2}
 
 
+@pytest.mark.parametrize(
+    ("options", "upgraded"),
+    [
+        (["--from-version", "1", "--at", "approve", "--status", "PENDING"], [1, 2, 3]),
+        (["--limit", "2"], [1, 2]),
+        (["--all-active", "--limit", "1", "--except", str(an_id(1))], [2]),
+        (["--from-version", "2"], []),
+    ],
+)
+def test_upgrades_the_active_instances_that_meet_the_conditions(
+    database: Place, options: list[str], upgraded: list[int]
+) -> None:
+    shown = output_of("upgrade", "crm/orders", *options)
+    assert counts(shown)["upgraded"] == len(upgraded)
+    assert versions(database) == {**UNTOUCHED, **dict.fromkeys(upgraded, 2)}
+
+
 def test_the_audit_records_caller_and_reason(database: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "ada")
     shown = output_of("upgrade", "crm/orders", "--id", str(an_id(1)), "--reason", "the new terms")
@@ -273,7 +290,7 @@ def test_a_bad_mapping_is_refused_with_nothing_written(renamed: Path, content: s
 
 
 ID = str(an_id(1))
-ALL = "--all-active"
+ALL = "--all-active, --from-version, --at, --status or --limit"
 BOTH = (
     "Expected either a gateway or a database, but got both http://***@h (--url or UPLIFT_URL) "
     "and --database-url."
@@ -285,15 +302,32 @@ BOTH = (
     [
         (
             ["crm/orders"],
-            "Expected --id or --ids-from with at least one id, or --all-active, but got neither.",
+            f"Expected --id or --ids-from with at least one id, or {ALL}, but got neither.",
         ),
         (
             ["crm/orders", "--id", ID, "--all-active"],
-            "Expected either --id or --ids-from or --all-active, but got both.",
+            f"Expected either --id or --ids-from or {ALL}, but got both.",
         ),
         (
             ["crm/orders", "--id", ID, "--except", ID],
             f"Expected --except or --except-from only together with {ALL}, but {ALL} is not set.",
+        ),
+        (
+            ["crm/orders", "--id", ID, "--limit", "1"],
+            f"Expected either --id or --ids-from or {ALL}, but got both.",
+        ),
+        (["crm/orders", "--limit", "0"], "Expected --limit to be between 1 and 100,000, but got 0."),
+        (
+            ["crm/orders", "--status", "FAILED"],
+            "Expected --status to be among PENDING and RUNNING, but got FAILED.",
+        ),
+        (
+            ["crm/orders", "--from-version", "7"],
+            "Expected versions to be of process crm/orders, but it has no version 7.",
+        ),
+        (
+            ["crm/orders", "--at", "aprove"],
+            "Expected elements to be in a version of process crm/orders, but none has an element 'aprove'.",
         ),
         (["orders", "--all-active"], "Expected the process as NAMESPACE/CODE, but got 'orders'."),
         (["/orders", "--all-active"], "Expected the process as NAMESPACE/CODE, but got '/orders'."),
@@ -360,7 +394,7 @@ def test_reports_a_line_that_is_no_id_by_number(file: Path, line: bytes) -> None
 
 def test_a_file_without_ids_selects_nothing(file: Path) -> None:
     said = error_of("upgrade", "crm/orders", "--ids-from", "-", stdin="\n")
-    assert said == "Expected --id or --ids-from with at least one id, or --all-active, but got neither."
+    assert said == f"Expected --id or --ids-from with at least one id, or {ALL}, but got neither."
 
 
 def test_too_many_ids_are_refused(file: Path) -> None:

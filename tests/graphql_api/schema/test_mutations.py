@@ -374,3 +374,37 @@ async def versions(client: Client) -> dict[int, int]:
     )
     nodes = data["process"]["instances"]["nodes"]
     return {int(node["instanceId"].replace("-", ""), 16): node["version"] for node in nodes}
+
+
+async def test_an_upgrade_of_those_that_meet_conditions_shows_the_conditions(client: Client) -> None:
+    await add_process(client.store, versions=2)
+    await add_instances(client.store, *(an_instance(number, position=["check"]) for number in (1, 2, 3)))
+    conditions = {"versions": [2, 1, 1], "elements": ["check"], "limit": 2}
+    data = await client.ask(
+        """
+        mutation($input: UpgradeInstancesInput!) {
+          upgradeInstances(input: $input) {
+            upgrade {
+              selection upgraded excluded conditions {versions elements statuses limit}
+              outcomes {nodes {instanceId}}
+            }
+            userErrors {message}
+          }
+        }
+        """,
+        input={
+            "namespace": "shop",
+            "code": "order",
+            "selection": {"matching": {**conditions, "except": [str(an_id(2))]}},
+        },
+    )
+    assert data["upgradeInstances"] == {
+        "upgrade": {
+            "selection": "FIRST_MATCHING",
+            "upgraded": 2,
+            "excluded": 1,
+            "conditions": {"versions": [1, 2], "elements": ["check"], "statuses": None, "limit": 2},
+            "outcomes": {"nodes": [{"instanceId": str(an_id(1))}, {"instanceId": str(an_id(3))}]},
+        },
+        "userErrors": [],
+    }

@@ -208,6 +208,9 @@ async def test_cohorts_can_be_filtered(
         ({"allActive": {"except": [str(an_id(2)), str(an_id(6)), str(an_id(9))]}}, (4, 2, 2, 1, 0)),
         ({"instanceIds": [str(an_id(n)) for n in (1, 6, 9, 1, 2)]}, (4, 1, 3, 0, 1)),
         ({"instanceIds": [str(an_id(9))]}, (1, 0, 1, 0, 1)),
+        ({"matching": {}}, (5, 2, 3, 0, 0)),
+        ({"matching": {"versions": [1], "elements": ["check"], "except": [str(an_id(1))]}}, (1, 1, 0, 1, 0)),
+        ({"matching": {"statuses": ["PENDING"], "limit": 3}}, (3, 2, 1, 0, 0)),
     ],
 )
 async def test_a_plan_is_about_its_selection(

@@ -258,6 +258,46 @@ CASES = [
         ),
     ),
     Case(
+        name="upgrade of no versions",
+        mutation="upgradeInstances",
+        input={**ORDER, "selection": {"matching": {"versions": []}}},
+        error=invalid(
+            ["selection", "matching", "versions"],
+            "Expected selection.matching.versions to hold at least one value, but it is empty.",
+            kind="Selection",
+        ),
+    ),
+    Case(
+        name="upgrade of an unknown version",
+        mutation="upgradeInstances",
+        input={**ORDER, "selection": {"matching": {"versions": [1, 99]}}},
+        error=invalid(
+            ["selection", "matching", "versions"],
+            "Expected versions to be of process shop/order, but it has no version 99.",
+            kind="Selection",
+        ),
+    ),
+    Case(
+        name="upgrade at an unknown element",
+        mutation="upgradeInstances",
+        input={**ORDER, "selection": {"matching": {"elements": ["approve", "\x00"]}}},
+        error=invalid(
+            ["selection", "matching", "elements"],
+            "Expected elements to be in a version of process shop/order, but none has an element '\x00'.",
+            kind="Selection",
+        ),
+    ),
+    Case(
+        name="upgrade of the first none",
+        mutation="upgradeInstances",
+        input={**ORDER, "selection": {"matching": {"limit": 0}}},
+        error=invalid(
+            ["selection", "matching", "limit"],
+            "Expected selection.matching.limit to be between 1 and 100,000, but got 0.",
+            kind="Selection",
+        ),
+    ),
+    Case(
         name="upgrade for too long a reason",
         mutation="upgradeInstances",
         input={**ORDER, "selection": ONE, "reason": "x" * 1001},
