@@ -16,6 +16,7 @@ from uplift.domain.model.decision import CountedDecision
 from uplift.domain.model.instance import InstanceId
 from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.model.process import ProcessKey
+from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import Partition, UpgradeId
 from uplift.domain.ports import InstanceFilter, OutcomeFilter, Store
 from uplift.domain.use_cases.plan import Plan
@@ -67,6 +68,9 @@ class Loaders:
         )
         self.upgrades: DataLoader[UpgradeId, Upgrade] = DataLoader(
             _by_key(store.upgrades.find_many, Upgrade.from_domain)
+        )
+        self.following_pages: DataLoader[tuple[UpgradeId, SelectionKind, PageRequest], Page[Upgrade]] = (
+            DataLoader(_page_by_key(store.upgrades.following_pages, Upgrade.from_domain))
         )
         self.decisions: DataLoader[UpgradeId, tuple[CountedDecision, ...]] = DataLoader(
             _by_key(store.upgrades.skip_decisions, lambda decisions: decisions)

@@ -87,7 +87,8 @@ class Upgrade:
     `retried` the reasons for skips that a retry repeats.
 
     `upgraded` and `skipped` count the outcomes so far, and `expected` estimates their total. `excluded`
-    counts the active instances that the selection excludes. `worked` is the processing time so far; time
+    counts the active instances that the selection excludes, and `named_ids` the ids in the request, whether
+    they select or exclude. `worked` is the processing time so far; time
     that several workers spend in parallel counts once. `error` says why the upgrade FAILED.
     """
 
@@ -111,12 +112,23 @@ class Upgrade:
     upgraded: int = 0
     skipped: int = 0
     excluded: int = 0
+    named_ids: int = 0
     error: str | None = None
 
     @property
     def total(self) -> int:
         """How many instances have an outcome so far."""
         return self.upgraded + self.skipped
+
+    @property
+    def selected_count(self) -> int | None:
+        """How many ids the request selects; None unless it selects by ids."""
+        return self.named_ids if self.selection is SelectionKind.BY_IDS else None
+
+    @property
+    def except_count(self) -> int:
+        """How many ids the request excludes, whether they have an active instance or not."""
+        return 0 if self.selection is SelectionKind.BY_IDS else self.named_ids
 
     @property
     def is_finished(self) -> bool:

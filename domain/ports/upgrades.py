@@ -10,7 +10,7 @@ from uplift.domain.model.decision import CountedDecision, ReasonCode
 from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
 from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.model.process import ProcessKey
-from uplift.domain.model.selection import UpgradeId, UpgradeSelection
+from uplift.domain.model.selection import SelectionKind, UpgradeId, UpgradeSelection
 from uplift.domain.model.upgrade import Outcome, OutcomeKind, Partition, Upgrade
 from uplift.domain.ports.partitions import LockedPartition
 
@@ -43,6 +43,12 @@ class UpgradeQueries(Protocol):
 
     async def latest(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Upgrade]:
         """Return the newest upgrade of each process that has one."""
+        ...
+
+    async def following_pages(
+        self, ids: Sequence[UpgradeId], kind: SelectionKind, page: PageRequest
+    ) -> Mapping[UpgradeId, Page[Upgrade]]:
+        """Return the same page of the retries, or the undos (`kind`), of each upgrade, the newest first."""
         ...
 
     async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:

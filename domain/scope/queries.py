@@ -14,7 +14,7 @@ from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
 from uplift.domain.model.instance import Instance, InstanceId
 from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.model.process import Process, ProcessKey, Version, VersionModel, VersionNumber
-from uplift.domain.model.selection import Selection, UpgradeId
+from uplift.domain.model.selection import Selection, SelectionKind, UpgradeId
 from uplift.domain.model.upgrade import HistoryEntry, Outcome, Partition, Upgrade
 from uplift.domain.ports import (
     ANY_PROCESS,
@@ -142,6 +142,17 @@ class ScopedUpgradeQueries:
 
     async def latest(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Upgrade]:
         return await self._upgrades.latest(list(filter(self._caller.may_see, process_keys)))
+
+    async def following_pages(
+        self, ids: Sequence[UpgradeId], kind: SelectionKind, page: PageRequest
+    ) -> Mapping[UpgradeId, Page[Upgrade]]:
+        visible = await self.find_many(ids)
+        return await of_visible(
+            visible.__contains__,
+            ids,
+            lambda found: self._upgrades.following_pages(found, kind, page),
+            _NO_PAGE,
+        )
 
     async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
         if only is None:

@@ -139,6 +139,7 @@ def _new_upgrade(
         reason=request.reason,
         requested_at=worker.clock(),
         expected=expected,
+        named_ids=len(request.selection.named_ids),
         mappings=request.mappings,
         conditions=request.selection.conditions,
         of=request.selection.of,

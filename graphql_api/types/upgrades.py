@@ -8,6 +8,7 @@ import strawberry
 from uplift import domain
 from uplift.domain.model import upgrade as model
 from uplift.domain.model.decision import count_elements, count_findings
+from uplift.domain.model.paging import PageRequest
 from uplift.domain.ports import OutcomeFilter
 from uplift.domain.rules.actions import allowed_actions
 from uplift.graphql_api.context import Info
@@ -91,6 +92,13 @@ class Upgrade(Node):
         "They have no outcome."
     )
 
+    selected_count: int | None = strawberry.field(
+        description="The number of ids that the request selects; null unless it selects by ids."
+    )
+    except_count: int = strawberry.field(
+        description="The number of ids that the request excludes, whether they have an active instance or "
+        "not."
+    )
     worked_seconds: float = strawberry.field(
         description="The processing time so far in seconds, without pauses."
     )
@@ -123,6 +131,26 @@ class Upgrade(Node):
         if self.stored.of is None:
             return None
         return await info.context.loaders.upgrades.load(self.stored.of)
+
+    @field(
+        "The latest undo of this upgrade; null if no undo was requested. Its state and counts say what it "
+        "has moved back.",
+        nodes=NODES_OF_AN_UPGRADE,
+    )
+    async def undone_by(self, info: Info) -> "Upgrade | None":
+        undos = await info.context.loaders.following_pages.load(
+            (self.stored.id, SelectionKind.UNDO, PageRequest(first=1))
+        )
+        return next(iter(undos.items), None)
+
+    @field("The retries of this upgrade, the newest first.", nodes=NODES_OF_AN_UPGRADE)
+    async def retries(
+        self, info: Info, first: First = DEFAULT_PAGE_SIZE, after: After = None
+    ) -> Annotated["RetryConnection", strawberry.lazy("uplift.graphql_api.types.upgrades")]:
+        page = await info.context.loaders.following_pages.load(
+            (self.stored.id, SelectionKind.RETRY, page_of(first, after))
+        )
+        return RetryConnection(page=page, follows_cursor=after is not None)
 
     @field(
         "The number of skipped instances for each reason that occurred. An instance with several reasons "
@@ -199,10 +227,17 @@ class Upgrade(Node):
             upgraded=upgrade.upgraded,
             skipped=upgrade.skipped,
             excluded=upgrade.excluded,
+            selected_count=upgrade.selected_count,
+            except_count=upgrade.except_count,
             worked_seconds=upgrade.worked.total_seconds(),
             rate=upgrade.rate,
             eta_seconds=None if upgrade.remaining is None else upgrade.remaining.total_seconds(),
         )
+
+
+@strawberry.type(description="A page of the retries of an upgrade, the newest first.")
+class RetryConnection(Connection[Upgrade]):
+    pass
 
 
 @strawberry.type(description="A page of upgrades, the newest first.")

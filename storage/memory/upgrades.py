@@ -81,6 +81,24 @@ class UpgradeQueriesInMemory:
         newest = {upgrade.process: upgrade for upgrade in self._state.upgrades.values()}
         return {process_key: newest[process_key] for process_key in process_keys if process_key in newest}
 
+    async def following_pages(
+        self, ids: Sequence[UpgradeId], kind: SelectionKind, page: PageRequest
+    ) -> Mapping[UpgradeId, Page[Upgrade]]:
+        numbered = list(enumerate(self._state.upgrades.values(), start=1))
+        return {
+            upgrade_id: page_of(
+                (
+                    (number, upgrade)
+                    for number, upgrade in reversed(numbered)
+                    if upgrade.of == upgrade_id
+                    and upgrade.selection is kind
+                    and (page.after is None or number < page.after)
+                ),
+                page.first,
+            )
+            for upgrade_id in ids
+        }
+
     async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
         found = queries.claimable_in(self._state, now, only)
         return None if found is None else found[0]

@@ -12,7 +12,7 @@ from uplift.domain.model.decision import CountedDecision
 from uplift.domain.model.idempotency import KEPT_FOR, IdempotencyKey, KnownRequest
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import ProcessKey
-from uplift.domain.model.selection import UpgradeId, UpgradeSelection
+from uplift.domain.model.selection import SelectionKind, UpgradeId, UpgradeSelection
 from uplift.domain.model.upgrade import RATED_FROM, RATED_UPGRADES, UNFINISHED, Outcome, Partition, Upgrade
 from uplift.domain.ports import OutcomeFilter
 from uplift.storage.repositories.partitions import SqlLockedPartition
@@ -37,6 +37,26 @@ LATEST_UPGRADES = UPGRADES.where(
     )
 )
 """Looks up the end of each process in the index, however many upgrades it has."""
+
+NEWER = upgrade.alias("newer")
+OF_EARLIER = NEWER.c.of_upgrade_id.in_(
+    select(other.c.id).where(other.c.uuid.in_(bindparam("uuids", expanding=True)))
+)
+FOLLOWING = (
+    select(
+        NEWER.c.id,
+        func.row_number().over(partition_by=NEWER.c.of_upgrade_id, order_by=NEWER.c.id.desc()).label("place"),
+    )
+    .where(OF_EARLIER, NEWER.c.selection == bindparam("kind"), NEWER.c.id < bindparam("before", type_=LONG))
+    .subquery("following")
+)
+FOLLOWING_UPGRADES = (
+    UPGRADES.join(FOLLOWING, FOLLOWING.c.id == upgrade.c.id)
+    .where(FOLLOWING.c.place <= bindparam("limit"))
+    .order_by(upgrade.c.id.desc())
+)
+"""The newest retries or undos of each of some upgrades, by an index on `of_upgrade_id`."""
+AFTER_ALL = 2**63 - 1
 FINISHED_BEFORE = (
     UPGRADES.where(
         upgrade.c.state.not_in(UNFINISHED),
@@ -147,6 +167,23 @@ class SqlUpgradeQueries:
             ids = await surrogate_keys.process_ids(process_keys)
             rows = (await connection.execute(LATEST_UPGRADES, {"ids": list(ids.values())})).all()
             return {found.process: found for found in await upgrades.upgrades_of(surrogate_keys, rows)}
+
+    async def following_pages(
+        self, ids: Sequence[UpgradeId], kind: SelectionKind, page: PageRequest
+    ) -> Mapping[UpgradeId, Page[Upgrade]]:
+        bound = {
+            "uuids": list(ids),
+            "kind": kind,
+            "before": AFTER_ALL if page.after is None else page.after,
+            "limit": page.first + 1,
+        }
+        async with self._reading() as (connection, surrogate_keys):
+            rows = (await connection.execute(FOLLOWING_UPGRADES, bound)).all()
+            found = await upgrades.upgrades_of(surrogate_keys, rows)
+        following: dict[UpgradeId, list[tuple[int, Upgrade]]] = defaultdict(list)
+        for row, found_upgrade in zip(rows, found, strict=True):
+            following[UpgradeId(row.of_uuid)].append((row.id, found_upgrade))
+        return {upgrade_id: page_of(following[upgrade_id], page.first) for upgrade_id in ids}
 
     async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
         async with self._reading() as (connection, surrogate_keys):

@@ -173,6 +173,7 @@ class UpgradeRow(SQLModel, table=True):
     error: str | None
     first_instance_id: int | None = Field(default=None, sa_column=Column(LONG))
     last_instance_id: int | None = Field(default=None, sa_column=Column(LONG))
+    named_ids: int = Field(sa_column=_row(Integer, server_default="0"))
 
 
 class PartitionRow(SQLModel, table=True):
@@ -344,4 +345,12 @@ Index(
 )
 IS_UNREVOKED = api_key.c.revoked_at.is_(None)
 Index("api_key_name", api_key.c.name, unique=True, sqlite_where=IS_UNREVOKED, postgresql_where=IS_UNREVOKED)
+IS_FOLLOWING = upgrade.c.of_upgrade_id.is_not(None)
+Index(
+    "upgrade_following",
+    upgrade.c.of_upgrade_id,
+    upgrade.c.id,
+    sqlite_where=IS_FOLLOWING,
+    postgresql_where=IS_FOLLOWING,
+)
 Index("upgrade_waiting", upgrade.c.id, sqlite_where=IS_WAITING, postgresql_where=IS_WAITING)

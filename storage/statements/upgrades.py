@@ -241,6 +241,7 @@ def _upgrade(row: Any, process_key: ProcessKey) -> Upgrade:
         upgraded=row.upgraded,
         skipped=row.skipped,
         excluded=row.excluded,
+        named_ids=row.named_ids,
         error=row.error,
     )
 
@@ -258,6 +259,7 @@ def _row(new: Upgrade, process_id: int, of_id: int | None) -> dict[str, Any]:
         "mappings": encode_mappings(new.mappings),
         "conditions": encode_conditions(new.conditions),
         "requested_at": new.requested_at,
+        "named_ids": new.named_ids,
         **_changing(new),
     }
 

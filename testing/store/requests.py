@@ -55,6 +55,7 @@ async def test_a_selection_larger_than_a_chunk_is_queued(store: Store, selection
         reason="a new law",
         requested_at=NOON,
         expected=3,
+        named_ids=len(selection.named_ids),
     )
     assert queued.target_version == 2
     assert await store.upgrades.find(queued.id) == queued

@@ -45,6 +45,7 @@ from uplift.domain.errors import ErrorCode, UpliftError
 from uplift.domain.model.idempotency import idempotency_key
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.model.request import RetryRequest, UndoRequest, UpgradeRequest
+from uplift.domain.model.selection import SelectionKind
 from uplift.domain.ports import (
     InstanceFilter,
     InstanceQueries,
@@ -121,6 +122,8 @@ async def two_namespaces(store: Store) -> Names:
         ids.append((await upgrade_instances(store, request, caller=EVERYBODY, worker=WORKER)).id)
         rest = UpgradeRequest(process=process, selection=all_active())
         ids.append((await request_upgrade(store, rest, caller=EVERYBODY, worker=SMALL)).id)
+        retry = RetryRequest(upgrade_id=ids[-2], reasons=frozenset({ReasonCode.NOT_PENDING}))
+        await request_retry(store, retry, caller=EVERYBODY, worker=WORKER)
     return Names(process=HIDDEN, instance=an_id(10), upgrade=ids[2], queued=ids[3])
 
 
@@ -222,6 +225,9 @@ QUERIES: dict[str, Callable[[Store, Names], Awaitable[object]]] = {
     "upgrades.find_many": lambda store, names: store.upgrades.find_many([names.upgrade]),
     "upgrades.page": lambda store, names: store.upgrades.page(names.process, ANY_PAGE),
     "upgrades.latest": lambda store, names: store.upgrades.latest([names.process]),
+    "upgrades.following_pages": lambda store, names: store.upgrades.following_pages(
+        [names.upgrade], SelectionKind.RETRY, ANY_PAGE
+    ),
     "upgrades.claimable": lambda store, names: store.upgrades.claimable(NOON, only=names.queued),
     "upgrades.outcome_pages": lambda store, names: store.upgrades.outcome_pages(
         [names.upgrade], OutcomeFilter(), ANY_PAGE
@@ -309,7 +315,7 @@ def test_every_query_and_write_of_a_store_has_a_row() -> None:
         upgrades=UpgradeQueries,
         partitions=PartitionQueries,
     )
-    of_no_name = {"upgrades.known_request", "upgrades.lock_prunable"}
+    of_no_name = {"upgrades.known_request", "upgrades.lock_prunable", "instances.prune_positions"}
     assert _named(TRANSACTION_QUERIES) | _named(WRITES) | of_no_name == _methods(
         processes=ProcessRepository,
         instances=InstanceRepository,

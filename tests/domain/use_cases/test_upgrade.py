@@ -68,6 +68,7 @@ async def test_a_finished_upgrade_records_caller_request_times_and_reason(store:
         started_at=NOON,
         finished_at=NOON,
         expected=2,
+        named_ids=2,
         worked=done.worked,
         upgraded=1,
         skipped=1,

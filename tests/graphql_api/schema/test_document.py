@@ -161,6 +161,8 @@ def test_an_invalid_model_has_line_and_element() -> None:
                 "workers",
                 "process",
                 "of",
+                "undone_by",
+                "retries",
                 "counts_by_reason",
                 "counts_by_finding",
                 "counts_by_element",

@@ -14,7 +14,7 @@ from tests.graphql_api.support.schema_world import (
     an_id,
     an_instance,
 )
-from tests.graphql_api.support.upgrade_requests import put_into
+from tests.graphql_api.support.upgrade_requests import put_into, upgrade_from
 from tests.support.bpmn_builder import a_process
 from uplift.domain import ProcessKey, Status, UpgradeState
 from uplift.graphql_api.engine.limits import Limits
@@ -159,3 +159,62 @@ async def test_the_instances_of_outcomes_count_in_the_node_budget(client: Client
     error = await client.refused(query.format(nodes // 2_001 + 1))
     assert f"at most {nodes:,} nodes" in error["message"]
     assert await client.ask(query.format(nodes // 2_001)) == {"upgrades": {"nodes": []}}
+
+
+FOLLOWING = """
+query($id: UUID!, $first: Int, $after: String) {
+  upgrade(id: $id) {
+    undoneBy {id selection undoneBy {id}}
+    retries(first: $first, after: $after) {nodes {id of {id}} pageInfo {hasNextPage endCursor}}
+  }
+}
+"""
+
+
+async def test_an_upgrade_leads_to_its_retries_and_its_latest_undo(client: Client) -> None:
+    await add_process(client.store, versions=2)
+    await add_instances(client.store, an_instance(1), an_instance(2, status=Status.RUNNING))
+    upgrade = await add_upgrade(client.store, 1, 2)
+    asked = {"id": str(upgrade.id), "first": 2}
+    nothing = {"nodes": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}
+    assert await client.ask(FOLLOWING, **asked) == {"upgrade": {"undoneBy": None, "retries": nothing}}
+
+    retries = [await upgrade_from(client, "retryUpgrade", "id", id=str(upgrade.id)) for _ in range(3)]
+    undos = [await upgrade_from(client, "undoUpgrade", "id", id=str(upgrade.id)) for _ in range(2)]
+    found = (await client.ask(FOLLOWING, **asked))["upgrade"]
+    assert found["undoneBy"] == {"id": undos[1]["id"], "selection": "UNDO", "undoneBy": None}
+    assert found["retries"]["nodes"] == [
+        {"id": retry["id"], "of": {"id": str(upgrade.id)}} for retry in (retries[2], retries[1])
+    ]
+    place = found["retries"]["pageInfo"]
+    assert place["hasNextPage"]
+    found = (await client.ask(FOLLOWING, **asked, after=place["endCursor"]))["upgrade"]
+    assert [retry["id"] for retry in found["retries"]["nodes"]] == [retries[0]["id"]]
+
+
+@pytest.mark.parametrize("upgrades", [1, 5])
+async def test_retries_and_undos_of_a_list_are_one_query_each(client: Client, upgrades: int) -> None:
+    await add_process(client.store, versions=2)
+    for number in range(upgrades):
+        await add_instances(client.store, an_instance(number))
+        upgrade = await add_upgrade(client.store, number)
+        await upgrade_from(client, "undoUpgrade", "id", id=str(upgrade.id))
+    store = CountingStore(client.store)
+    await client.on(store).ask("{upgrades {nodes {undoneBy {id} retries(first: 2) {nodes {id}}}}}")
+    assert store.queries == {"upgrades.page": 1, "upgrades.following_pages": 2}
+
+
+async def test_an_upgrade_shows_how_many_ids_its_request_names(client: Client) -> None:
+    await add_process(client.store, versions=2)
+    await add_instances(client.store, *map(an_instance, range(3)))
+    named = {"instanceIds": [str(an_id(number)) for number in (0, 1, 99)]}
+    excepted = {"allActive": {"except": [str(an_id(number)) for number in (0, 99)]}}
+    shown = {}
+    for selection in (named, excepted):
+        fields = "selection selectedCount exceptCount excluded"
+        upgrade = await upgrade_from(client, "upgradeInstances", fields, selection=selection)
+        shown[upgrade.pop("selection")] = upgrade
+    assert shown == {
+        "BY_IDS": {"selectedCount": 3, "exceptCount": 0, "excluded": 0},
+        "ALL_ACTIVE": {"selectedCount": None, "exceptCount": 2, "excluded": 1},
+    }
