@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from bench.memory import memory_of
 from bench.population import ADMIN, add_admin_key, populate
 from tests.support.large_documents import deep_tasks, ladder, removed_chain
 from uplift.domain import (
@@ -105,14 +106,14 @@ async def measure(server: int, key: str, ids: list[UUID], seconds: float) -> Non
     reads = [str(instance_id) for instance_id in ids[:1_000]]
     print(f"{'':34}{'clients':>8}{'answers':>9}{'healthz':>10}{'read':>10}{'peak':>8}   99th, ms, MiB")
     await row("nothing else", None, 0, key, reads, peaks, seconds)
-    start = memory(server)
+    start = memory_of(server)
     slowest = 0.0
     for worst in worst_requests(ids):
         for clients in (1, 4):
             slowest = max(slowest, await row(worst.name, worst, clients, key, reads, peaks, seconds))
     highest = max(peaks)
     await asyncio.sleep(WAIT)
-    end = memory(server)
+    end = memory_of(server)
     watching.cancel()
     print(f"memory: {start:.0f} MiB at the start, {highest:.0f} at most, {end:.0f} after {WAIT:.0f} s")
     print(
@@ -259,21 +260,8 @@ async def add_large(file: Path) -> None:
 
 async def watch(server: int, peaks: list[float]) -> None:
     while True:
-        peaks.append(memory(server))
+        peaks.append(memory_of(server))
         await asyncio.sleep(0.05)
-
-
-def memory(process: int) -> float:
-    """The memory of a process and its children, in MiB. Pages that they share count once."""
-    total = 0.0
-    children = Path(f"/proc/{process}/task").glob("*/children")
-    for pid in (process, *(int(pid) for child in children for pid in child.read_text().split())):
-        try:
-            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        except OSError:  # it has ended
-            continue
-        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
-    return total
 
 
 def percentile(values: list[float], percent: int) -> float:

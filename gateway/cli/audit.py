@@ -11,6 +11,7 @@ from uplift.gateway.cli.options import DatabaseUrl, parse_process
 from uplift.gateway.cli.output import data_output, report
 from uplift.gateway.cli.runner import opened_store, run, settings_with
 from uplift.gateway.files.audit_export import AuditFormat, export_audit
+from uplift.gateway.files.replaced_file import replaced_file
 
 
 def export(
@@ -25,7 +26,10 @@ def export(
     ] = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Export the outcome of each instance in each upgrade, newest upgrade first."""
+    """Export the outcome of each instance in each upgrade, newest upgrade first.
+
+    A file appears under its name when it is whole: until then it is NAME.*.part.
+    """
 
     async def write() -> None:
         process_key = None if process is None else parse_process(process)
@@ -34,7 +38,7 @@ def export(
                 with data_output() as data:
                     await export_audit(store, data, file_format, process_key)
                 return
-            with output.open("w", encoding="utf-8", newline="") as out:
+            with replaced_file(output) as out:
                 written = await export_audit(store, out, file_format, process_key)
         report(f"Wrote {written:,} records to {output}.")
 

@@ -160,7 +160,7 @@ def started(
                 sys.executable,
                 "-m",
                 "tests.faults.small_partitions",
-                command,
+                *command.split(),
                 "--database-url",
                 url,
                 *arguments,

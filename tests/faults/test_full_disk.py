@@ -3,9 +3,8 @@
 import resource
 import shutil
 import sqlite3
-import subprocess
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from tests.faults.conftest import IS_LONG, Template
 from tests.faults.population import must_be_all_done, must_tell_the_truth, progress_of, upgrades_in
 from tests.faults.programs import REST, Program, served, until
+from tests.faults.small_disk import SmallDisk, small_disk
 
 pytestmark = pytest.mark.faults
 
@@ -34,34 +34,30 @@ class Quota:
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (MUCH, MUCH))
 
 
-class SmallDisk:
+class FullDisk:
     """A disk that is full up to the last byte."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, disk: SmallDisk) -> None:
+        self._disk = disk
+        self.folder = disk.folder
 
     def fill(self, _: Program) -> None:
-        with suppress(OSError), (self.folder / "ballast").open("wb", buffering=0) as ballast:
-            while ballast.write(bytes(4_096)):
-                pass
+        self._disk.fill()
 
     def empty(self, _: Program) -> None:
-        (self.folder / "ballast").unlink()
+        self._disk.empty()
 
 
 @pytest.fixture(params=["quota", *(["small disk"] if IS_LONG else [])])
-def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Quota | SmallDisk]:
-    """A folder on a small disk."""
+def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Quota | FullDisk]:
+    """A folder on a disk that a test can fill."""
     folder = tmp_path / "disk"
-    folder.mkdir()
     if request.param == "quota":
+        folder.mkdir()
         yield Quota(folder)
         return
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder], check=False)
-    if mounted.returncode:
-        pytest.skip("may not mount a small disk")
-    yield SmallDisk(folder)
-    subprocess.run(["umount", folder], check=True)
+    with small_disk(folder, mib=64) as made:
+        yield FullDisk(made)
 
 
 def one_id(file: Path) -> str:
@@ -72,7 +68,7 @@ def one_id(file: Path) -> str:
 
 
 def test_a_server_out_of_space_says_so_and_goes_on_when_there_is_space(
-    template: Template, disk: Quota | SmallDisk, tmp_path: Path
+    template: Template, disk: Quota | FullDisk, tmp_path: Path
 ) -> None:
     file = Path(shutil.copy(template.file, disk.folder / "uplift.sqlite"))
     with served(file, template.key, folder=tmp_path) as server:
