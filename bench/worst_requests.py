@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy.engine import URL
+
 from bench.memory import memory_of
 from bench.population import ADMIN, add_admin_key, populate
 from tests.support.large_documents import deep_tasks, ladder, removed_chain
@@ -67,6 +69,7 @@ class Worst:
     name: str
     path: str = "/graphql"
     body: bytes
+    requests_upgrade: bool = False
 
 
 def main(seconds: float) -> None:
@@ -207,7 +210,7 @@ def worst_requests(ids: list[UUID]) -> Iterator[Worst]:
     numbers = b'{"instanceIds": [' + b"1," * 4_000_000 + b"1]}"
     yield Worst(name="REST: 4,000,000 ids", path=path, body=numbers)
     braced = json.dumps({"instanceIds": [f"{{{instance_id}}}" for instance_id in ids]}).encode()
-    yield Worst(name=f"REST: {len(ids):,} ids in braces", path=path, body=braced)
+    yield Worst(name=f"REST: {len(ids):,} ids in braces", path=path, body=braced, requests_upgrade=True)
     variables = b'{"query": "query A($a: [UUID!]!) { __typename }", "variables": {"a": ['
     yield Worst(name="GraphQL: 4,000,000 variables", body=variables + b"1," * 4_000_000 + b"1]}}")
     yield Worst(name="GraphQL: 2,600,000 texts", body=variables + b'"",' * 2_600_000 + b'""]}}')
@@ -224,9 +227,9 @@ def body(query: str, **variables: Any) -> bytes:
     return json.dumps({"query": query, "variables": variables}).encode()
 
 
-async def add_large(file: Path) -> None:
+async def add_large(where: Path | URL) -> None:
     """Add processes with large documents, and one whose instances have positions as long as they may be."""
-    store = await SqlStore.open(file)
+    store = await SqlStore.open(where)
     elements = getattr(instance_limits, "MAX_POSITION_ELEMENTS")  # noqa: B009
     characters = getattr(instance_limits, "MAX_POSITION_CHARACTERS", 199 * elements)
     long = frozenset(ElementId(f"{n:0>{characters // elements}}") for n in range(elements))

@@ -49,6 +49,7 @@ def run(arguments: argparse.Namespace, database: Path | URL, folder: Path) -> Re
             seed=arguments.seed,
             instances=arguments.instances,
             seconds=arguments.seconds,
+            heavy=True,
             say=partial(print, flush=True),
         )
     )

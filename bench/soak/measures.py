@@ -6,7 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+
+from bench.memory import memory_of
 
 LOOK_EVERY = 0.25
 """Seconds between two looks at the memory of the server."""
@@ -30,17 +31,10 @@ class Measures:
         self.took[operation].append(time.perf_counter() - began)
 
     async def watch_memory(self, process: int) -> None:
-        """Note the resident memory of a process until cancelled."""
+        """Note the memory of a process and its children until cancelled."""
         while True:
-            self.memory.append(resident(process))
+            self.memory.append(memory_of(process))
             await asyncio.sleep(LOOK_EVERY)
-
-
-def resident(process: int) -> float:
-    """The resident memory of a process, in MiB."""
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    [line] = [line for line in lines if line.startswith("VmRSS:")]
-    return int(line.split()[1]) / 1024
 
 
 def percentile(values: list[float], percent: int) -> float:

@@ -17,12 +17,14 @@ from sqlalchemy.engine import URL
 from bench.soak.client import TIMEOUT, Client, Shift
 from bench.soak.engines import Engine, Publisher
 from bench.soak.followers import Follower
+from bench.soak.heavy import HEAVY_TIMEOUT, HeavyCaller, heavy_requests
 from bench.soak.ledger import Ledger
 from bench.soak.measures import Measures, table
 from bench.soak.operators import OperationsClient
 from bench.soak.readers import Reader
 from bench.soak.verdict import broken_laws
 from bench.soak.world import World, populate
+from bench.worst_requests import Worst, add_large
 from tests.faults.programs import Program, served
 
 PUBLISH_EVERY = 2.0
@@ -56,6 +58,7 @@ async def soak(
     seed: int,
     instances: int,
     each: int = 3,
+    heavy: bool = False,
     rounds: float = float("inf"),
     seconds: float = float("inf"),
     say: Callable[[str], None] = lambda _: None,
@@ -63,13 +66,19 @@ async def soak(
     """Let all clients work on a server at once, then compare its database with what they know.
 
     The new database is filled with `instances` instances, and there are `each` clients of each kind. The
-    server writes its log to `folder`. `say` reports each wait, which ends after TIMEOUT.
+    server writes its log to `folder`. If `heavy`, another client sends the requests that cost a server most.
+    `say` reports each wait, which ends after TIMEOUT.
     """
     world = await populate(database, instances, Random(seed))
+    if heavy:
+        await add_large(database)
     measures = Measures()
     with served(database, world.key, folder=folder) as server:
         _ = server.url  # waits until it serves
-        crew = Crew(server=server, world=world, measures=measures, seed=seed, each=each, say=say)
+        requests = heavy_requests() if heavy else ()
+        crew = Crew(
+            server=server, world=world, measures=measures, seed=seed, each=each, heavy=requests, say=say
+        )
         took = await crew.work(Shift(rounds=rounds, seconds=seconds))
         say(f"Waiting until the server has stopped, at most {TIMEOUT:.0f} s.")
         await asyncio.to_thread(stop, server, measures)
@@ -115,6 +124,7 @@ class Crew:
     measures: Measures
     seed: int
     each: int
+    heavy: Sequence[Worst]
     say: Callable[[str], None]
 
     async def work(self, shift: Shift) -> float:
@@ -135,14 +145,19 @@ class Crew:
             followers = [
                 Follower(client, self.server.url, self.world.key) for client in await clients("follower")
             ]
+            heavy = [
+                HeavyCaller(await stack.enter_async_context(self._client("heavy")), self.heavy)
+                for _ in self.heavy[:1]
+            ]
             publisher = Publisher(await stack.enter_async_context(self._client("publisher")))
             following = asyncio.gather(*(follower.work(shift) for follower in followers))
             stack.callback(following.cancel)
             async with self._in_the_background(publisher):
-                clients_at_work: list[Engine | Reader | OperationsClient] = [*engines, *readers, *operators]
+                clients_at_work: list[Engine | Reader | OperationsClient | HeavyCaller]
+                clients_at_work = [*engines, *readers, *operators, *heavy]
                 several = [client.work(shift) for client in clients_at_work]
                 await self._within(
-                    shift.seconds + TIMEOUT, asyncio.gather(*several), "clients have done their work"
+                    shift.seconds + HEAVY_TIMEOUT, asyncio.gather(*several), "clients have done their work"
                 )
             took = time.monotonic() - shift.began
             await self._within(TIMEOUT, self._settle(operators), "all upgrades have ended")

@@ -17,6 +17,7 @@ from bench.soak.selected import broken_selections
 from uplift.domain import Instance, InstanceId, Upgrade, UpgradeState, VersionNumber
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import Partition
+from uplift.storage.count_check import find_count_differences
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.tables import decision, instance, outcome, selected, upgrade
 from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME
@@ -91,6 +92,11 @@ async def broken_laws(database: Path | URL, ledger: Ledger) -> list[str]:
         if (waiting := await store.upgrades.claimable(datetime.now(UTC))) is not None:
             broken.append(f"upgrade {waiting.id} still waits for a worker")
         broken += [law for upgrade in upgrades for law in _about_partitions(upgrade, remaining[upgrade.id])]
+        broken += [
+            f"the kept count of {cohort.process} {cohort.version} {cohort.status} at {cohort.position} is "
+            f"{cohort.kept}, but it has {cohort.counted} instances"
+            for cohort in await find_count_differences(store.database)
+        ]
         async with store.database.writing() as connection:
             broken += [law async for law in _about_upgrades(connection, ledger, upgrades)]
             broken += [law async for law in _about_versions(connection, ledger, held)]
