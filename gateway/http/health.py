@@ -24,8 +24,10 @@ def health_routes(database: Database) -> list[BaseRoute]:
             async with asyncio.timeout(TIMEOUT):
                 await database.ping()
         except Exception:
-            get_logger().warning("not ready: the database does not answer", exc_info=True)
-            return JSONResponse({"status": "unavailable", "database": "does not answer"}, status_code=503)
+            get_logger().warning("not ready: the database does not answer or takes no writes", exc_info=True)
+            return JSONResponse(
+                {"status": "unavailable", "database": "does not answer or takes no writes"}, status_code=503
+            )
         return JSONResponse({"status": "ok", "database": "answers"})
 
     return [Route("/healthz", alive), Route("/readyz", ready)]

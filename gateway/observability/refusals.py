@@ -20,6 +20,7 @@ class Refusal(StrEnum):
     BAD_REQUEST = "bad_request"
     BODY_FRAMING = "body_framing"
     SLOW_READER = "slow_reader"
+    UNREAD_BYTES = "unread_bytes"
     SOCKET_BYTES = "socket_bytes"
     SOCKET_FLOOD = "socket_flood"
     SOCKET_SILENT = "socket_silent"

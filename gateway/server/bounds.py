@@ -20,6 +20,8 @@ MAX_PIPELINED = 8
 """Requests that wait on a connection for the response to an earlier one."""
 WRITE_BUFFER_BYTES = 32 * 1024
 """Unsent bytes above which the application waits before it writes more, and the bytes of one write."""
+MAX_UNREAD_BYTES = 64 * 1024 * 1024
+"""Bytes of all responses and messages that wait until their clients have read earlier ones."""
 SOCKET_READ_BYTES = 4 * 1024
 MAX_UNAUTHENTICATED_SOCKET_BYTES = 16 * 1024
 """Bytes that a WebSocket may receive before its caller is authenticated, and after the server closed it."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, cast
 
 import uvicorn
@@ -143,11 +144,16 @@ class Connection(asyncio.BufferedProtocol):
 
     async def write_slowly(self, data: bytes) -> None:
         """Write in pieces, each once the client has read most of what was written before."""
-        rest = memoryview(data)
-        while rest and not self._has_written_all:
-            await self.writable()
-            self.write(rest[:WRITE_BUFFER_BYTES])
-            rest = rest[WRITE_BUFFER_BYTES:]
+        with self.holding(len(data)):
+            rest = memoryview(data)
+            while rest and not self._has_written_all:
+                await self.writable()
+                self.write(rest[:WRITE_BUFFER_BYTES])
+                rest = rest[WRITE_BUFFER_BYTES:]
+
+    def holding(self, count: int) -> AbstractContextManager[None]:
+        """Counts bytes that wait for the client while the block runs."""
+        return self.connections.unread.held(self, count)
 
     async def writable(self) -> None:
         """Wait until the client has read most of what was written."""
@@ -158,6 +164,10 @@ class Connection(asyncio.BufferedProtocol):
     def is_paused(self) -> bool:
         """Whether the client has not read most of what was written."""
         return self._paused_at is not None
+
+    def waited(self, now: float) -> float:
+        """Seconds that the present response has waited for its client; 0 while the client reads."""
+        return 0.0 if self._paused_at is None else self._waited + now - self._paused_at
 
     def close(self) -> None:
         """Send what is buffered, then close."""
@@ -198,7 +208,7 @@ class Connection(asyncio.BufferedProtocol):
     # for the watch and the server
 
     def check(self, now: float) -> None:
-        if self._paused_at is not None and self._waited + now - self._paused_at > self.bounds.send_seconds:
+        if self.waited(now) > self.bounds.send_seconds:
             self.cut_off(
                 Refusal.SLOW_READER,
                 f"Expected the client to read within {self.bounds.send_seconds:g} seconds, but it did not.",

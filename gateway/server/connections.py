@@ -4,12 +4,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
-from typing import Protocol
+from typing import Protocol, cast
 
 from structlog import get_logger
 
 from uplift.gateway.observability.refusals import Refusal, Refusals
 from uplift.gateway.server.bounds import WATCH_SECONDS, Bounds
+from uplift.gateway.server.unread import Unread
 
 
 class Watched(Protocol):
@@ -41,6 +42,7 @@ class Connections:
         self.refusals = refusals
         self.socket_bytes = 0
         """Bytes of unread and unfinished messages of all WebSockets."""
+        self.unread = Unread(lambda reader: self._open.get(cast("Watched", reader), ""))
         self._is_proxy = is_proxy
         self._on_count = on_count
         self._open: dict[Watched, str] = {}

@@ -72,6 +72,12 @@ async def serve_store(
 def bounds_of(settings: Settings) -> Bounds:
     """The bounds of the clients' connections."""
     connections = connections_within_descriptors(settings.max_connections)
+    if connections < settings.max_connections:
+        get_logger().warning(
+            "fewer connections than UPLIFT_MAX_CONNECTIONS: the limit of descriptors (ulimit -n) is low",
+            connections=connections,
+            expected=settings.max_connections,
+        )
     return Bounds(
         connections=connections,
         connections_per_address=min(settings.max_connections_per_address, connections),

@@ -22,6 +22,7 @@ from uplift.gateway.server.bounds import (
     MAX_UNAUTHENTICATED_SOCKET_BYTES,
     PING_SECONDS,
     SOCKET_READ_BYTES,
+    WRITE_BUFFER_BYTES,
 )
 from uplift.gateway.server.connection import Connection
 from uplift.gateway.server.response_head import response_head
@@ -245,14 +246,18 @@ class WebSocketHandler:
         if message["type"] == AUTHENTICATED:
             self._budget = None
             return
-        async with self._sending:  # else several operations could each write when the client has read
-            await self._connection.writable()
-            if self._end is not None:
-                raise ClientGoneError
-            if self._is_open:
+        size = len(message.get("text") or message.get("bytes") or "")
+        with self._connection.holding(size):
+            async with self._sending:  # else several operations could each write when the client has read
+                await self._connection.writable()
+                if self._end is not None:
+                    raise ClientGoneError
+                if not self._is_open:
+                    self._answer(message)
+                    return
                 self._send_frame(message)
-            else:
-                self._answer(message)
+                if size > WRITE_BUFFER_BYTES:
+                    await self._connection.writable()  # it counts until most of it is read
 
     def _send_frame(self, message: Message) -> None:
         try:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 READY = (200, {"status": "ok", "database": "answers"})
 CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'"
-UNAVAILABLE = (503, {"status": "unavailable", "database": "does not answer"})
+UNAVAILABLE = (503, {"status": "unavailable", "database": "does not answer or takes no writes"})
 
 
 @asynccontextmanager
@@ -77,7 +77,7 @@ async def test_a_broken_database_makes_it_unready_but_not_dead(folder: Path, bre
             assert await probe(client, "/readyz") == UNAVAILABLE
         assert logged == [
             {
-                "event": "not ready: the database does not answer",
+                "event": "not ready: the database does not answer or takes no writes",
                 "log_level": "warning",
                 "exc_info": True,
             }
@@ -103,7 +103,9 @@ async def test_it_is_ready_again_once_a_server_of_postgresql_lets_it_in() -> Non
         await server.execute(CUT.format(url.database))
         with capture_logs() as logged:
             assert await probe(client, "/readyz") == UNAVAILABLE
-        assert [line["event"] for line in logged] == ["not ready: the database does not answer"]
+        assert [line["event"] for line in logged] == [
+            "not ready: the database does not answer or takes no writes"
+        ]
         assert await probe(client, "/healthz") == (200, {"status": "ok"})
         await server.execute(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS true")
         assert await probe(client, "/readyz") == READY

@@ -36,6 +36,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def test_descriptors_are_never_exhausted(small: Server) -> None:
     total = DESCRIPTORS - KEPT_DESCRIPTORS
+    assert "fewer connections than UPLIFT_MAX_CONNECTIONS" in small.program.errors
     with ExitStack() as stack:
         for source, count in (("127.0.0.2", OF_AN_ADDRESS), ("127.0.0.3", total - OF_AN_ADDRESS)):
             for _ in range(count):
