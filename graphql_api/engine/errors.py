@@ -28,6 +28,10 @@ _PYTHON_WORDS = re.compile(
 _JSON_WORDS = {"None": "null", "True": "true", "False": "false"}
 
 
+_MAX_MESSAGE = 2_000
+"""Characters of a message of graphql-core, which repeats values and names of the request in full length."""
+
+
 class GraphQLCode(StrEnum):
     """Why an operation was not run. Other codes are an ErrorCode or an HttpCode."""
 
@@ -44,7 +48,7 @@ class GraphQLCode(StrEnum):
 def request_error(code: str, message: str, cause: GraphQLError | None = None) -> GraphQLError:
     """The error of a request that was not run; `cause` names the places in the query text."""
     return GraphQLError(
-        message,
+        _shortened(message),
         nodes=cause.nodes if cause else None,
         source=cause.source if cause else None,
         positions=cause.positions if cause else None,
@@ -54,7 +58,12 @@ def request_error(code: str, message: str, cause: GraphQLError | None = None) ->
 
 def in_json_words(message: str) -> str:
     """A message of graphql-core with `null`, `true` and `false` in place of Python's words."""
-    return _PYTHON_WORDS.sub(lambda found: _JSON_WORDS.get(found[0], found[0]), message)
+    # Shortened first: for a text of megabytes the pattern takes seconds and a hundred times its size.
+    return _PYTHON_WORDS.sub(lambda found: _JSON_WORDS.get(found[0], found[0]), _shortened(message))
+
+
+def _shortened(message: str) -> str:
+    return message if len(message) <= _MAX_MESSAGE else f"{message[:_MAX_MESSAGE]}…"
 
 
 def domain_error(error: UpliftError) -> GraphQLError:

@@ -29,6 +29,8 @@ Recheck = Callable[[], Awaitable[object]]
 
 _MANY_VALUES = 1_000
 """Variables of more values are coerced in the thread for large requests."""
+_VALUE_CHARACTERS = 64
+"""Characters that a value has in the count of values."""
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -134,14 +136,20 @@ class Operations:
 
 
 def has_more_values(variables: Mapping[str, Any] | None, limit: int) -> bool:
-    """Whether decoded JSON has more values than the limit. It looks at no more than that."""
+    """Whether decoded JSON has more values than the limit. It looks at no more than that.
+
+    A long text counts as several values: an error that shows it takes as long.
+    """
     remaining: list[Any] = [variables]
     count = 0
     while remaining:
         value = remaining.pop()
-        count += 1
+        count += 1 + len(value) // _VALUE_CHARACTERS if isinstance(value, str) else 1
+        if count > limit:
+            return True
         if isinstance(value, dict):
-            value = list(value.values())
+            count -= len(value)  # a name is no value of its own, but it may be long
+            value = [*value, *value.values()]
         if isinstance(value, list):
             if count + len(value) > limit:
                 return True

@@ -468,3 +468,24 @@ async def test_keeps_an_idle_stream_open_by_comments(monkeypatch: pytest.MonkeyP
 
 def test_builds_two_schemas_in_one_process() -> None:
     assert str(a_schema()) == str(a_schema())
+
+
+LONG = "x" * 400_000
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"query": "query($n: Int!) { hello(name: $n) }", "variables": {"n": LONG}},
+        {"query": "query($n: Int!) { hello }", "variables": {"n": {LONG: LONG}}},
+        {"query": "query A { hello } query B { hello }", "operationName": LONG},
+        {"query": f"{{ {LONG} }}"},
+        {"query": f"{{ hello( {LONG} }}"},
+    ],
+    ids=["a value", "a name", "an operation", "a field", "a syntax error"],
+)
+async def test_an_error_repeats_only_the_beginning_of_a_long_text(request_: dict[str, object]) -> None:
+    async with a_client() as client:
+        reply = await client.post("/graphql", json=request_)
+    assert len(reply.content) < 5_000
+    assert reply.json()["errors"]

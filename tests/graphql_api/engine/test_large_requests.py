@@ -41,6 +41,9 @@ OPERATIONS = Operations(strawberry.Schema(query=Query), Limits())
         ({"a": [1, 2]}, 3, True),
         ({"a": {"b": {"c": [[], []]}}}, 6, False),
         ({"a": {"b": {"c": [[], []]}}}, 5, True),
+        ({"a": "x" * 639}, 11, False),
+        ({"a": "x" * 640}, 11, True),
+        ({"x" * 640: 1}, 11, True),
     ],
 )
 def test_counts_values_up_to_the_limit(variables: Any, limit: int, has_more: bool) -> None:
