@@ -24,7 +24,7 @@ pytestmark = pytest.mark.faults
 
 NAMED = 100_000
 """The instances of the upgrade, by their ids."""
-REPORTED = 50_000
+REPORTED = 20_000
 BATCH = 1_000
 STATUSES = {"PENDING": PENDING, "RUNNING": RUNNING, "COMPLETED": COMPLETED}
 
@@ -60,11 +60,11 @@ def test_an_engine_and_an_upgrade_do_not_disturb_each_other(template: Template, 
         assert accepted.status == 202, accepted
         upgrade = UUID(accepted.body["upgradeId"])
         # Some before the first chunk, most beside all chunks, some after the last.
-        send(server, reports[:5_000])
+        send(server, reports[:2_000])
         with started("worker", file, template.key):
-            send(server, reports[5_000:45_000])
+            send(server, reports[2_000:18_000])
             until(lambda: progress_of(file, upgrade).is_completed, "the upgrade ends")
-        send(server, reports[45_000:])
+        send(server, reports[18_000:])
     must_have_disturbed_nothing(file, upgrade, reports, template.file)
 
 

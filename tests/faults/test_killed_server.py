@@ -14,7 +14,7 @@ from tests.faults.programs import served, until
 
 pytestmark = pytest.mark.faults
 
-KILLS = 5
+KILLS = 3
 """The number of kills during one upgrade."""
 
 

@@ -224,7 +224,7 @@ def test_any_gateway_pauses_resumes_and_cancels_an_upgrade_that_several_run(
     assert must_stand_still(UPGRADE_CANCELLED) > paused
 
 
-REPORTED = 50_000
+REPORTED = 20_000
 SAID = "CREATE TABLE said (uuid uuid PRIMARY KEY, status int NOT NULL, elements text NOT NULL)"
 MIX = f"""
 SELECT count(*) FILTER (WHERE now.status <> coalesce(said.status, before.status)
@@ -283,11 +283,11 @@ def test_an_engine_and_an_upgrade_do_not_disturb_each_other(server: Server, key:
     with served(world.url, key, folder=tmp_path, UPLIFT_WORKER="false") as gateway:
         upgrade = gateway.upgrade_all_by_rest("once")
         # Some before the first chunk, most beside all chunks, some after the last.
-        send(gateway, reports[:5_000])
+        send(gateway, reports[:2_000])
         with started("worker", world.url, key, folder=tmp_path):
-            send(gateway, reports[5_000:45_000])
+            send(gateway, reports[2_000:18_000])
             until(lambda: world.progress(upgrade)["state"] == UPGRADE_COMPLETED, "the upgrade ends")
-        send(gateway, reports[45_000:])
+        send(gateway, reports[18_000:])
     asyncio.run(keep(world.url, reports))
     mix = world.ask(MIX)
     assert (mix["overwritten"], mix["untrue"], mix["misplaced"]) == (0, 0, 0)
