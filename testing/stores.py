@@ -60,8 +60,10 @@ async def walk(read: Callable[[PageRequest], Awaitable[Page[Item]]], *, first: i
         seen += page.items
         if not page.has_next:
             return seen
-        assert len(page.items) == first, "only the last page may be short"
-        after = page.sort_keys[-1]
+        assert len(page.items) == first or page.end is not None, "only such pages and the last may be short"
+        assert page.last_key is not None
+        assert after is None or page.last_key != after, "each page gets on"
+        after = page.last_key
 
 
 async def instances_of(

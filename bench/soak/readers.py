@@ -22,7 +22,7 @@ query($namespace: String!, $code: String!) {
 PAGE = """
 query($namespace: String!, $code: String!, $after: String) {
   process(namespace: $namespace, code: $code) {
-    instances(status: PENDING, first: 100, after: $after) {
+    instances(filter: {statuses: PENDING}, first: 100, after: $after) {
       totalCount nodes { instanceId status version position } pageInfo { hasNextPage endCursor }
     }
   }

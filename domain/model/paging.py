@@ -26,16 +26,28 @@ class PageRequest:
 class Page(Generic[Item]):
     """Consecutive items of a list, the sort key of each, and whether more items follow.
 
-    A sort key is a number that changes in one direction along the list. Clients only see it as a cursor.
+    A sort key is a number that means an item. Clients only see it as a cursor. `end` is set on a page of a
+    filtered list that ended early, perhaps without an item: the sort key up to which the list was searched.
     """
 
     items: tuple[Item, ...]
     sort_keys: tuple[int, ...]
     has_next: bool
+    end: int | None = None
+
+    @property
+    def last_key(self) -> int | None:
+        """The sort key after which the next page begins; None if nothing was found or searched."""
+        return self.end if self.end is not None else self.sort_keys[-1] if self.sort_keys else None
 
     def map(self, function: Callable[[Item], Mapped]) -> "Page[Mapped]":
         """The same page with the function applied to each item."""
-        return Page(items=tuple(map(function, self.items)), sort_keys=self.sort_keys, has_next=self.has_next)
+        return Page(
+            items=tuple(map(function, self.items)),
+            sort_keys=self.sort_keys,
+            has_next=self.has_next,
+            end=self.end,
+        )
 
 
 def page_of(rows: Iterable[tuple[int, Item]], first: int) -> Page[Item]:

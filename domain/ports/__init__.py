@@ -10,6 +10,7 @@ from typing import Protocol
 
 from uplift.domain.ports.chunks import Chunks, RecordedChunk
 from uplift.domain.ports.instances import (
+    ANY_INSTANCE,
     InstanceFilter,
     InstanceQueries,
     InstanceRepository,
@@ -36,6 +37,7 @@ from uplift.domain.ports.upgrades import (
 )
 
 __all__ = [
+    "ANY_INSTANCE",
     "ANY_PROCESS",
     "Chunks",
     "HeldPartition",

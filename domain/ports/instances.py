@@ -4,20 +4,55 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from uplift.domain.errors import InvalidInput
 from uplift.domain.model.cohort import Cohort, CountedCohort
-from uplift.domain.model.instance import Instance, InstanceId, InstanceReport, Status
+from uplift.domain.model.instance import ElementId, Instance, InstanceId, InstanceReport, Status
 from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.model.process import ProcessKey, VersionNumber
 from uplift.domain.model.selection import Selection
 from uplift.domain.model.upgrade import HistoryEntry
 
+MAX_LISTED = 1_000
+"""The most versions, elements or ids in a filter."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceFilter:
-    """Restricts a list of instances; None means any."""
+    """Restricts a list of instances; None means any.
 
-    status: Status | None = None
-    version: VersionNumber | None = None
+    `elements` lets an instance through that waits at one of them, alone or among others. At most MAX_LISTED
+    values of each kind are allowed.
+    """
+
+    statuses: frozenset[Status] | None = None
+    versions: frozenset[VersionNumber] | None = None
+    elements: frozenset[ElementId] | None = None
+    ids: frozenset[InstanceId] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises InvalidInput if there are too many values of a kind."""
+        for field, values in (("versions", self.versions), ("elements", self.elements), ("ids", self.ids)):
+            if values is not None and len(values) > MAX_LISTED:
+                raise InvalidInput(
+                    f"Expected {field} to have at most {MAX_LISTED:,} values, but got {len(values):,}.",
+                    field=("filter", field),
+                )
+
+    def shows(self, instance: Instance) -> bool:
+        """Whether the filter lets an instance through."""
+        cohort = Cohort(version=instance.version, status=instance.status, position=instance.position)
+        return self.shows_cohort(cohort) and (self.ids is None or instance.id in self.ids)
+
+    def shows_cohort(self, cohort: Cohort) -> bool:
+        """Whether the filter lets the instances of a cohort through, if it names no ids."""
+        return (
+            (self.statuses is None or cohort.status in self.statuses)
+            and (self.versions is None or cohort.version in self.versions)
+            and (self.elements is None or not self.elements.isdisjoint(cohort.position))
+        )
+
+
+ANY_INSTANCE = InstanceFilter()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +81,10 @@ class InstanceQueries(Protocol):
     async def pages(
         self, process_keys: Sequence[ProcessKey], instance_filter: InstanceFilter, page: PageRequest
     ) -> Mapping[ProcessKey, Page[Instance]]:
-        """Return the same page of the instances of each process."""
+        """Return the same page of the instances of each process.
+
+        A page of a filtered list may end early, with `Page.end`: how many instances it looks at is bounded.
+        """
         ...
 
     async def cohorts(

@@ -70,7 +70,7 @@ async def _serve_demo(path: Path, instances: int, seed: int, settings: Settings,
 
 
 async def _pending_instance(store: SqlStore) -> str:
-    pending = InstanceFilter(status=Status.PENDING)
+    pending = InstanceFilter(statuses=frozenset({Status.PENDING}))
     page = (await store.instances.pages([PROCESS], pending, PageRequest(first=1)))[PROCESS]
     return str(page.items[0].id) if page.items else "00000000-0000-0000-0000-000000000000"
 

@@ -112,10 +112,12 @@ class _Counting:
         own, items = _cost(field)
         if node.selection_set is None:
             return own
-        if "first" in field.args:
+        if "first" in field.args and _is_connection(get_named_type(field.type)):
             each, once = self._inside_page(field, details)
             return own + once + self._page_size(field, node) * (1 + each)
         inside = max(self._inside(type_, details) for type_ in self._objects(get_named_type(field.type)))
+        if "first" in field.args:
+            items = self._page_size(field, node)
         return own + (inside if items is None else items * (1 + inside))
 
     def _inside_page(self, field: GraphQLField, details: FieldDetailsList) -> tuple[int, int]:
@@ -153,6 +155,10 @@ class _Counting:
         if isinstance(value, VariableNode):
             return self._variables.coerced.get(value.name.value)
         return value.value if isinstance(value, IntValueNode) else None
+
+
+def _is_connection(type_: GraphQLNamedType) -> bool:
+    return isinstance(type_, GraphQLObjectType) and type_.fields.keys() >= ITEMS_OF_PAGE
 
 
 def _cost(field: GraphQLField) -> tuple[int, int | None]:

@@ -53,8 +53,8 @@ class PageInfo:
         description="The cursor of the first item; null if the page is empty."
     )
     end_cursor: str | None = strawberry.field(
-        description="The cursor of the last item, to pass as `after` for the next page; null if the page is "
-        "empty."
+        description="The cursor to pass as `after` for the next page: that of the last item or, if the page "
+        "ended early, of a later place. Null if the list has no more items and the page is empty."
     )
 
 
@@ -83,10 +83,10 @@ class Connection(Generic[Node]):
 
     @field("The place of this page in the list.")
     def page_info(self) -> PageInfo:
-        sort_keys = self.page.sort_keys
+        sort_keys, last_key = self.page.sort_keys, self.page.last_key
         return PageInfo(
             has_next_page=self.page.has_next,
             has_previous_page=self.follows_cursor,
             start_cursor=encode_cursor(sort_keys[0], self.listing) if sort_keys else None,
-            end_cursor=encode_cursor(sort_keys[-1], self.listing) if sort_keys else None,
+            end_cursor=None if last_key is None else encode_cursor(last_key, self.listing),
         )

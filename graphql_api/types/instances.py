@@ -57,6 +57,13 @@ class ProcessInstance(Node):
     def node_id(self) -> str:
         return f"instance:{self.instance_id}"
 
+    def cohort(self) -> domain.Cohort:
+        """The cohort of the instance."""
+        position = frozenset(map(domain.ElementId, self.position))
+        return domain.Cohort(
+            version=domain.VersionNumber(self.version), status=self.status, position=position
+        )
+
     @classmethod
     def from_domain(cls, instance: domain.Instance) -> Self:
         return cls(
@@ -78,12 +85,16 @@ class ProcessInstanceConnection(Connection[ProcessInstance]):
         nodes=NODES_OF_COUNTS,
     )
     async def total_count(self, info: Info) -> int:
-        status, version = self.instance_filter.status, self.instance_filter.version
-        cohorts = await info.context.loaders.cohorts.load(self.process_key)
+        which = self.instance_filter
+        if which.ids is None:
+            cohorts = await info.context.loaders.cohorts.load(self.process_key)
+            return sum(counted.count for counted in cohorts if which.shows_cohort(counted.cohort))
+        named = await info.context.loaders.found_instances.load_many(list(which.ids))
         return sum(
-            counted.count
-            for counted in cohorts
-            if status in (None, counted.cohort.status) and version in (None, counted.cohort.version)
+            instance is not None
+            and instance.process_key == self.process_key
+            and which.shows_cohort(instance.cohort())
+            for instance in named
         )
 
 

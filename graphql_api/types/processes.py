@@ -7,13 +7,14 @@ import strawberry
 
 from uplift import domain
 from uplift.domain.model.cohort import active_by_version, count_active
-from uplift.domain.ports import InstanceFilter, ProcessFilter
+from uplift.domain.ports import ProcessFilter
 from uplift.domain.use_cases.compare import compare_versions
 from uplift.graphql_api.context import Info
 from uplift.graphql_api.types.comparisons import VersionComparison
 from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, Connection, First, page_of
-from uplift.graphql_api.types.enums import Status, VersionState
+from uplift.graphql_api.types.enums import VersionState
 from uplift.graphql_api.types.fields import field
+from uplift.graphql_api.types.filters import InstanceFilterInput, instance_filter_of
 from uplift.graphql_api.types.instances import (
     ASSUMED_COHORTS,
     COSTS_COUNTS,
@@ -85,23 +86,21 @@ class Process(Node):
         )
         return None if compared is None else VersionComparison.from_domain(source, compared)
 
-    @field("The instances, in the order of registration.")
+    @field(
+        "The instances, in the order of registration. A page looks at a bounded number of instances, so with "
+        "a filter it may be short, or empty, although `hasNextPage` is true."
+    )
     async def instances(
         self,
         info: Info,
-        status: Annotated[
-            Status | None, strawberry.argument(description="Only instances with this status.")
-        ] = None,
-        version: Annotated[
-            int | None,
-            strawberry.argument(description="Only instances that are pinned to the version of this number."),
+        filter_: Annotated[
+            InstanceFilterInput | None,
+            strawberry.argument(name="filter", description="Only instances that meet these conditions."),
         ] = None,
         first: First = DEFAULT_PAGE_SIZE,
         after: After = None,
     ) -> ProcessInstanceConnection:
-        instance_filter = InstanceFilter(
-            status=status, version=None if version is None else domain.VersionNumber(version)
-        )
+        instance_filter = instance_filter_of(filter_)
         page = await info.context.loaders.instance_pages.load(
             (self.key, instance_filter, page_of(first, after))
         )

@@ -37,7 +37,7 @@ class InstanceQueriesInMemory:
             process_key: queries.page_along(
                 queries.instances_in(self._state, process_key),
                 page,
-                lambda instance: queries.shows(instance_filter, instance),
+                instance_filter.shows,
             )
             for process_key in process_keys
         }

@@ -23,7 +23,7 @@ from uplift.domain.model.process import (
 )
 from uplift.domain.model.selection import LISTED, Selection, SelectionKind, UpgradeId
 from uplift.domain.model.upgrade import Outcome, Partition, Upgrade, UpgradeState
-from uplift.domain.ports import InstanceFilter, OutcomeFilter, ProcessFilter, ProcessOrder
+from uplift.domain.ports import OutcomeFilter, ProcessFilter, ProcessOrder
 
 
 class KeptCounts:
@@ -297,12 +297,6 @@ def rank_of_process(order: ProcessOrder, place: int, process: Process) -> tuple[
             return (process.key.namespace, process.key.code)
         case ProcessOrder.TITLE:
             return (folded(process.title), place)
-
-
-def shows(instance_filter: InstanceFilter, instance: Instance) -> bool:
-    """Whether a filter lets an instance through."""
-    is_of_status = instance_filter.status in (None, instance.status)
-    return is_of_status and instance_filter.version in (None, instance.version)
 
 
 def shows_outcome(outcome_filter: OutcomeFilter, outcome: Outcome) -> bool:

@@ -2,14 +2,13 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Integer, Select, bindparam, func, select, type_coerce, union_all
+from sqlalchemy import Integer, select, type_coerce
 
 from uplift.domain.errors import StoreUnavailable
 from uplift.domain.model.cohort import Cohort, CountedCohort
-from uplift.domain.model.instance import ACTIVE, Instance, InstanceId, InstanceReport, Position
+from uplift.domain.model.instance import Instance, InstanceId, InstanceReport, Position
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import Selection
@@ -19,12 +18,11 @@ from uplift.storage.repositories.sessions import Reading, Session
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import UpdateMany, copy_new, insert_absent, reserve_keys
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
-from uplift.storage.sql.surrogate_keys import batches
-from uplift.storage.sql.tables import IS_ACTIVE, STATUS, cohort_count, decision, instance, outcome, upgrade
+from uplift.storage.sql.tables import STATUS, decision, instance, outcome, upgrade
 from uplift.storage.sqlite.prepared import RUN_INLINE
-from uplift.storage.statements import selections
+from uplift.storage.statements import instance_lists, selections
 from uplift.storage.statements.cohort_counts import CohortKey
-from uplift.storage.statements.cohorts import cohorts_of
+from uplift.storage.statements.cohorts import COHORTS, cohorts_of
 from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME
 from uplift.storage.statements.instances import INSTANCES, instances_of
 from uplift.storage.statements.outcomes import OUTCOME_COLUMNS, outcome_of, position_ids_in
@@ -49,28 +47,6 @@ LOCKED = (
     .with_for_update(of=instance, key_share=True)
 )
 """Locks instances in the order of their ids, as chunks do, so that the two never deadlock."""
-COUNT = func.sum(cohort_count.c.instances)
-COHORTS = (
-    select(
-        cohort_count.c.process_id,
-        cohort_count.c.version,
-        cohort_count.c.status,
-        cohort_count.c.position_id,
-        COUNT.label("instances"),
-    )
-    .where(cohort_count.c.process_id.in_(bindparam("ids", expanding=True)))
-    .group_by(
-        cohort_count.c.process_id, cohort_count.c.version, cohort_count.c.status, cohort_count.c.position_id
-    )
-    .having(COUNT != 0)
-    .order_by(
-        cohort_count.c.process_id,
-        cohort_count.c.version,
-        cohort_count.c.status,
-        COUNT.desc(),
-        cohort_count.c.position_id,
-    )
-)
 HISTORIES = (
     select(instance.c.uuid.label("uuid"), *UPGRADE_COLUMNS, *OUTCOME_COLUMNS)
     .join_from(ID_LIST, instance, instance.c.uuid == ID_LIST.c.uuid)
@@ -109,21 +85,8 @@ class SqlInstanceQueries:
     async def pages(
         self, process_keys: Sequence[ProcessKey], instance_filter: InstanceFilter, page: PageRequest
     ) -> Mapping[ProcessKey, Page[Instance]]:
-        listed: dict[ProcessKey, list[tuple[int, Instance]]] = defaultdict(list)
         async with self._reading() as (connection, surrogate_keys):
-            ids = await surrogate_keys.process_ids(process_keys)
-            for batch in batches(ids.values()):
-                listings = [
-                    select(_listing(process_id, instance_filter, page).subquery()) for process_id in batch
-                ]
-                rows = (await connection.execute(union_all(*listings))).all()
-                for row, found in zip(rows, await instances_of(surrogate_keys, rows), strict=True):
-                    listed[found.process].append((row.id, found))
-        # UNION ALL does not keep the order of its SELECTs.
-        return {
-            process_key: page_of(sorted(listed[process_key], key=itemgetter(0)), page.first)
-            for process_key in process_keys
-        }
+            return await instance_lists.pages(connection, surrogate_keys, process_keys, instance_filter, page)
 
     async def cohorts(
         self, process_keys: Sequence[ProcessKey]
@@ -297,14 +260,3 @@ async def _in_lock_order(connection: Connection, rows: list[dict[str, Any]]) -> 
     keys = await reserve_keys(connection, instance, len(rows))
     numbered = [{"id": key, **row} for key, row in zip(keys, rows, strict=True)]
     return sorted(numbered, key=lambda row: row["uuid"].int)  # comparing UUIDs themselves is slow
-
-
-def _listing(process_id: int, instance_filter: InstanceFilter, page: PageRequest) -> Select[Any]:
-    listing = INSTANCES.where(instance.c.process_id == process_id, instance.c.id > (page.after or 0))
-    if instance_filter.status is not None:
-        listing = listing.where(instance.c.status == instance_filter.status)
-    if instance_filter.status in ACTIVE:
-        listing = listing.where(IS_ACTIVE)
-    if instance_filter.version is not None:
-        listing = listing.where(instance.c.version == instance_filter.version)
-    return listing.order_by(instance.c.id).limit(page.first + 1)

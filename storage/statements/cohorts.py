@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 
 from uplift.domain.model.cohort import Cohort, Origin
 from uplift.domain.model.instance import Position, Status
 from uplift.domain.model.process import VersionNumber
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
-from uplift.storage.sql.tables import decision
+from uplift.storage.sql.tables import cohort_count, decision
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 
 MOVES = select(
@@ -21,6 +21,30 @@ MOVES = select(
     decision.c.to_position_id.is_not(None),
 )
 """The version and position to which an upgrade moved each of its cohorts."""
+
+COUNT = func.sum(cohort_count.c.instances)
+COHORTS = (
+    select(
+        cohort_count.c.process_id,
+        cohort_count.c.version,
+        cohort_count.c.status,
+        cohort_count.c.position_id,
+        COUNT.label("instances"),
+    )
+    .where(cohort_count.c.process_id.in_(bindparam("ids", expanding=True)))
+    .group_by(
+        cohort_count.c.process_id, cohort_count.c.version, cohort_count.c.status, cohort_count.c.position_id
+    )
+    .having(COUNT != 0)
+    .order_by(
+        cohort_count.c.process_id,
+        cohort_count.c.version,
+        cohort_count.c.status,
+        COUNT.desc(),
+        cohort_count.c.position_id,
+    )
+)
+"""The kept counts of the cohorts of processes."""
 
 
 async def cohorts_of(surrogate_keys: SurrogateKeys, rows: Sequence[Any]) -> list[Cohort]:

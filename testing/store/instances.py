@@ -4,7 +4,15 @@ from asyncio import gather
 
 import pytest
 
-from uplift.domain import CountedCohort, Instance, ProcessKey, Status, VersionNumber, report_instances
+from uplift.domain import (
+    CountedCohort,
+    Instance,
+    InvalidInput,
+    ProcessKey,
+    Status,
+    VersionNumber,
+    report_instances,
+)
 from uplift.domain.model.instance import ElementId
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.ports import InstanceFilter, Store
@@ -132,21 +140,34 @@ async def test_to_register_or_report_nothing_changes_nothing(store: Store) -> No
     assert await everything_in(store) == before
 
 
-@pytest.mark.parametrize(
-    ("which", "numbers"),
-    [
-        (InstanceFilter(), [1, 2, 3, 4, 5, 6]),
-        (InstanceFilter(status=Status.PENDING), [1, 2, 5]),
-        (InstanceFilter(status=Status.RUNNING), [3]),
-        (InstanceFilter(status=Status.COMPLETED), [4]),
-        (InstanceFilter(status=Status.CANCELLED), [6]),
-        (InstanceFilter(status=Status.FAILED), []),
-        (InstanceFilter(version=VersionNumber(2)), [2, 4, 5, 6]),
-        (InstanceFilter(version=VersionNumber(2), status=Status.PENDING), [2, 5]),
-        (InstanceFilter(version=VersionNumber(3)), []),
-    ],
-    ids=str,
-)
+FILTERED: list[tuple[InstanceFilter, list[int]]] = [
+    (InstanceFilter(), [1, 2, 3, 4, 5, 6]),
+    (InstanceFilter(statuses=frozenset({Status.PENDING})), [1, 2, 5]),
+    (InstanceFilter(statuses=frozenset({Status.RUNNING})), [3]),
+    (InstanceFilter(statuses=frozenset({Status.COMPLETED})), [4]),
+    (InstanceFilter(statuses=frozenset({Status.CANCELLED})), [6]),
+    (InstanceFilter(statuses=frozenset({Status.FAILED})), []),
+    (InstanceFilter(versions=frozenset({VersionNumber(2)})), [2, 4, 5, 6]),
+    (InstanceFilter(versions=frozenset({VersionNumber(2)}), statuses=frozenset({Status.PENDING})), [2, 5]),
+    (InstanceFilter(versions=frozenset({VersionNumber(3)})), []),
+    (InstanceFilter(statuses=frozenset({Status.PENDING, Status.FAILED, Status.CANCELLED})), [1, 2, 5, 6]),
+    (InstanceFilter(statuses=frozenset({Status.PENDING, Status.RUNNING})), [1, 2, 3, 5]),
+    (InstanceFilter(statuses=frozenset()), []),
+    (InstanceFilter(versions=frozenset(map(VersionNumber, (1, 2, 3)))), [1, 2, 3, 4, 5, 6]),
+    (InstanceFilter(elements=at("pay")), [5, 6]),
+    (InstanceFilter(elements=at("pay", "approve")), [1, 2, 3, 4, 5, 6]),
+    (InstanceFilter(elements=at("pay"), statuses=frozenset({Status.PENDING})), [5]),
+    (InstanceFilter(elements=at("PAY", "pa", "", "\0", "\ud800")), []),
+    (InstanceFilter(elements=at()), []),
+    (InstanceFilter(ids=frozenset(map(an_id, (7, 5, 2, 99)))), [2, 5]),
+    (InstanceFilter(ids=frozenset(map(an_id, (5, 2))), elements=at("pay")), [5]),
+    (InstanceFilter(ids=frozenset(map(an_id, (5, 4))), statuses=frozenset({Status.PENDING})), [5]),
+    (InstanceFilter(ids=frozenset()), []),
+]
+"""Filters, and the numbers of the instances that they let through."""
+
+
+@pytest.mark.parametrize(("which", "numbers"), FILTERED)
 async def test_a_list_has_only_instances_that_match_its_filter(
     store: Store, which: InstanceFilter, numbers: list[int]
 ) -> None:
@@ -155,8 +176,8 @@ async def test_a_list_has_only_instances_that_match_its_filter(
         an_instance(2, version=2),
         an_instance(3, status=Status.RUNNING),
         an_instance(4, version=2, status=Status.COMPLETED),
-        an_instance(5, version=2),
-        an_instance(6, version=2, status=Status.CANCELLED),
+        an_instance(5, version=2, position=at("approve", "pay")),
+        an_instance(6, version=2, status=Status.CANCELLED, position=at("pay")),
     ]
     await a_process(store, INVOICES, holding=instances([7, 8], process=INVOICES))
     await a_process(store, holding=held)
@@ -165,9 +186,17 @@ async def test_a_list_has_only_instances_that_match_its_filter(
         assert shown == [instance for instance in held if instance.id in map(an_id, numbers)]
 
 
+async def test_a_filter_has_a_limited_number_of_values() -> None:
+    too_many = "to have at most 1,000 values, but got 1,001"
+    with pytest.raises(InvalidInput, match=f"ids {too_many}"):
+        InstanceFilter(ids=frozenset(map(an_id, range(1_001))))
+    with pytest.raises(InvalidInput, match=f"elements {too_many}"):
+        InstanceFilter(elements=at(*map(str, range(1_001))))
+
+
 async def test_instances_added_or_leaving_the_filter_between_pages_shift_nothing(store: Store) -> None:
     await a_process(store, holding=instances(range(1, 7)))
-    pending = InstanceFilter(status=Status.PENDING)
+    pending = InstanceFilter(statuses=frozenset({Status.PENDING}))
     seen = (await store.instances.pages([ORDERS], pending, PageRequest(first=2)))[ORDERS]
     await report_instances(
         store, reports=[a_report(1, status=Status.RUNNING), a_report(4, status=Status.FAILED)], caller=ADMIN
@@ -184,7 +213,9 @@ async def test_a_cursor_of_the_whole_list_holds_in_a_filtered_one(store: Store) 
     await a_process(store, holding=[*instances([1, 2], version=2), *instances([3, 4]), an_instance(5)])
     whole = (await store.instances.pages([ORDERS], InstanceFilter(), PageRequest(first=3)))[ORDERS]
     after = PageRequest(first=9, after=whole.sort_keys[-1])
-    rest = (await store.instances.pages([ORDERS], InstanceFilter(version=VersionNumber(1)), after))[ORDERS]
+    rest = (
+        await store.instances.pages([ORDERS], InstanceFilter(versions=frozenset({VersionNumber(1)})), after)
+    )[ORDERS]
     assert rest.items == tuple(instances([4, 5]))
 
 

@@ -43,8 +43,12 @@ NESTED_IN_PROCESSES = """
       draft {number tokens {elementId}}
       lastUpgrade {id process {code}}
       withTokens: versions {tokens {elementId pending running}}
-      pending: instances(status: PENDING, first: 2) {totalCount nodes {id process {code cohorts {count}}}}
-      again: instances(status: PENDING, first: 2) {edges {cursor}}
+      pending: instances(filter: {statuses: PENDING}, first: 2) {
+        totalCount
+        nodes {id process {code cohorts {count}}}
+      }
+      again: instances(filter: {statuses: PENDING}, first: 2) {edges {cursor}}
+      named: instances(filter: {ids: "00000000-0000-0000-0000-000000000001"}, first: 2) {totalCount}
       all: instances(first: 3) {totalCount pageInfo {endCursor}}
     }
   }
@@ -83,7 +87,8 @@ async def test_a_list_of_processes_runs_one_query_for_each_field(client: Client,
         "processes.page": 1,
         "processes.versions": 1,
         "instances.cohorts": 1,
-        "instances.pages": 2,
+        "instances.pages": 3,
+        "instances.find_many": 1,
         "processes.find_many": 1,
         "upgrades.latest": 1,
     }

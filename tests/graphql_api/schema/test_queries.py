@@ -236,19 +236,25 @@ async def test_an_instance_is_found_by_its_id(client: Client) -> None:
     ("arguments", "numbers"),
     [
         ("", [1, 2, 3]),
-        ("(status: PENDING)", [1, 3]),
-        ("(version: 2)", [3]),
-        ("(status: PENDING, version: 1)", [1]),
-        ("(status: FAILED)", []),
-        ("(version: 9)", []),
+        ("(filter: null)", [1, 2, 3]),
+        ("(filter: {statuses: PENDING})", [1, 3]),
+        ("(filter: {versions: 2})", [3]),
+        ("(filter: {statuses: [PENDING, COMPLETED], versions: 1})", [1, 2]),
+        ("(filter: {statuses: FAILED})", []),
+        ("(filter: {versions: [9]})", []),
+        ("(filter: {versions: []})", []),
+        ('(filter: {elements: ["pay", "ship"]})', [3]),
+        (f'(filter: {{ids: ["{an_id(3)}", "{an_id(2)}", "{an_id(9)}"]}})', [2, 3]),
+        (f'(filter: {{ids: ["{an_id(3)}", "{an_id(2)}"], elements: "pay"}})', [3]),
     ],
 )
-async def test_instances_are_filtered_by_status_and_version(
-    client: Client, arguments: str, numbers: list[int]
-) -> None:
+async def test_instances_are_filtered(client: Client, arguments: str, numbers: list[int]) -> None:
     await add_process(client.store, versions=2)
     await add_instances(
-        client.store, an_instance(1), an_instance(2, status=Status.COMPLETED), an_instance(3, version=2)
+        client.store,
+        an_instance(1),
+        an_instance(2, status=Status.COMPLETED),
+        an_instance(3, version=2, position=["approve", "pay"]),
     )
     data = await client.ask(
         f'{{process(namespace: "shop", code: "order") '

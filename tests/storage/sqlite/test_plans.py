@@ -134,8 +134,12 @@ async def test_lists_are_read_along_an_index_and_never_sorted(store: SqlStore, k
     with statements_on(connection) as sent:
         for status in (None, *Status):
             for version in (None, VersionNumber(1)):
-                which = InstanceFilter(status=status, version=version)
+                which = InstanceFilter(
+                    statuses=None if status is None else frozenset({status}),
+                    versions=None if version is None else frozenset({version}),
+                )
                 await store.instances.pages([ORDERS], which, page)
+        await store.instances.pages([ORDERS], InstanceFilter(elements=at("go", "stay")), page)
         await store.upgrades.outcome_pages([upgrade.id], OutcomeFilter(), page)
         await store.upgrades.page(ORDERS, page)
         await store.upgrades.page(None, page)
@@ -150,6 +154,19 @@ async def test_lists_are_read_along_an_index_and_never_sorted(store: SqlStore, k
         # A first page, and one of all upgrades, reads a table in the order of the list up to its LIMIT.
         scans = [step for step in full_scans(plan) if not step.startswith(("SCAN upgrade", "SCAN process"))]
         assert scans == [], statement.sql
+
+
+async def test_few_instances_are_found_by_their_ids(store: SqlStore) -> None:
+    await fill(store, 20)
+    async with store.database.reading() as connection:
+        pass
+    with statements_on(connection) as sent:
+        which = InstanceFilter(ids=frozenset(map(an_id, range(9))), statuses=frozenset({Status.PENDING}))
+        pages = await store.instances.pages([ORDERS], which, PageRequest(first=5, after=2))
+    assert len(pages[ORDERS].items) == 5
+    steps = await accesses_of_instances(store, sent)
+    assert [step for step in steps if "(uuid=?)" not in step] == []
+    assert steps
 
 
 async def test_who_looks_for_work_looks_at_no_upgrade_that_has_ended(store: SqlStore) -> None:
