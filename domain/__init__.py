@@ -65,9 +65,10 @@ from uplift.domain.model.upgrade import (
     UpgradeId,
     UpgradeState,
 )
+from uplift.domain.model.upgrade_event import UpgradeEvent, UpgradeEventKind
 from uplift.domain.ports import InstanceFilter, OutcomeFilter, Store, Transaction
 from uplift.domain.rules.actions import UpgradeAction, allowed_actions
-from uplift.domain.rules.comparer import ChangedElement, Comparer, Differences, Migration
+from uplift.domain.rules.comparer import ChangedElement, Comparer, Differences, ListedElement, Migration
 from uplift.domain.rules.eligibility import decide
 from uplift.domain.rules.migration_path import MigrationPath
 from uplift.domain.scope import visible_to
@@ -80,7 +81,7 @@ from uplift.domain.use_cases.request import request_retry, request_undo, request
 from uplift.domain.use_cases.run import run_upgrade
 from uplift.domain.use_cases.upgrade import finish_upgrade, upgrade_instances
 from uplift.domain.use_cases.versions import create_process, get_process, publish_version, save_draft
-from uplift.domain.use_cases.watch import get_upgrade, wait_until_finished, watch
+from uplift.domain.use_cases.watch import get_events, get_upgrade, wait_until_finished, watch
 from uplift.domain.use_cases.worker import Worker, claim
 
 __all__ = [
@@ -115,6 +116,7 @@ __all__ = [
     "InvalidSelection",
     "KeyFault",
     "Lease",
+    "ListedElement",
     "MappingInstruction",
     "Matching",
     "Migration",
@@ -154,6 +156,8 @@ __all__ = [
     "UndoRequest",
     "Upgrade",
     "UpgradeAction",
+    "UpgradeEvent",
+    "UpgradeEventKind",
     "UpgradeId",
     "UpgradeNotFound",
     "UpgradeRequest",
@@ -176,6 +180,7 @@ __all__ = [
     "create_process",
     "decide",
     "finish_upgrade",
+    "get_events",
     "get_process",
     "get_upgrade",
     "matching",

@@ -72,6 +72,9 @@ class Loaders:
         self.following_pages: DataLoader[tuple[UpgradeId, SelectionKind, PageRequest], Page[Upgrade]] = (
             DataLoader(_page_by_key(store.upgrades.following_pages, Upgrade.from_domain))
         )
+        self.operator_events: DataLoader[UpgradeId, tuple[domain.UpgradeEvent, ...]] = DataLoader(
+            _by_key(store.upgrades.operator_events, lambda events: events)
+        )
         self.decisions: DataLoader[UpgradeId, tuple[CountedDecision, ...]] = DataLoader(
             _by_key(store.upgrades.skip_decisions, lambda decisions: decisions)
         )

@@ -15,6 +15,7 @@ from uplift.domain import (
     Process,
     ProcessKey,
     Upgrade,
+    UpgradeEvent,
     UpgradeId,
     Version,
     VersionModel,
@@ -104,6 +105,7 @@ class Everything:
     upgrades: list[Upgrade]
     outcomes: dict[UpgradeId, list[Outcome]]
     decisions: dict[UpgradeId, set[CountedDecision]]
+    events: dict[UpgradeId, tuple[UpgradeEvent, ...]]
 
 
 async def everything_in(store: Store) -> Everything:
@@ -125,6 +127,7 @@ async def everything_in(store: Store) -> Everything:
         upgrades=upgrades,
         outcomes={upgrade.id: await outcomes_of(store, upgrade.id) for upgrade in upgrades},
         decisions={upgrade: set(several) for upgrade, several in decisions.items()},
+        events=dict(await store.upgrades.operator_events([upgrade.id for upgrade in upgrades])),
     )
 
 

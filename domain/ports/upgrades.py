@@ -12,6 +12,7 @@ from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import SelectionKind, UpgradeId, UpgradeSelection
 from uplift.domain.model.upgrade import Outcome, OutcomeKind, Partition, Upgrade
+from uplift.domain.model.upgrade_event import UpgradeEvent
 from uplift.domain.ports.partitions import LockedPartition
 
 
@@ -81,6 +82,13 @@ class UpgradeQueries(Protocol):
         """Return the SKIP decisions that each upgrade has applied, with the number of instances."""
         ...
 
+    async def operator_events(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, tuple[UpgradeEvent, ...]]:
+        """Return the events that were added to each upgrade, the oldest first, at most the latest MAX_EVENTS.
+
+        See uplift.domain.model.upgrade_event.events_of for those that the upgrade itself tells.
+        """
+        ...
+
 
 class LockedUpgrade(Protocol):
     """An upgrade that no other transaction changes until this one ends."""
@@ -98,12 +106,19 @@ class LockedUpgrade(Protocol):
         """Store what can change of the upgrade: state, times, counts and error."""
         ...
 
+    async def add_event(self, event: UpgradeEvent) -> None:
+        """Store what an operator did to the upgrade."""
+        ...
+
     async def remember_request(self, idempotency_key: IdempotencyKey, at: datetime) -> None:
         """Store that this key led to this upgrade, replacing what the key led to before."""
         ...
 
     async def prune_outcomes(self, limit: int) -> int:
-        """Delete about `limit` outcomes of a finished upgrade, the first ones, and return their number."""
+        """Delete about `limit` outcomes of a finished upgrade, the first ones, and return their number.
+
+        With the last one it deletes the events PAUSED and RESUMED.
+        """
         ...
 
 

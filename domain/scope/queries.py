@@ -16,6 +16,7 @@ from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.model.process import Process, ProcessKey, Version, VersionModel, VersionNumber
 from uplift.domain.model.selection import Selection, SelectionKind, UpgradeId
 from uplift.domain.model.upgrade import HistoryEntry, Outcome, Partition, Upgrade
+from uplift.domain.model.upgrade_event import UpgradeEvent
 from uplift.domain.ports import (
     ANY_PROCESS,
     InstanceFilter,
@@ -183,6 +184,10 @@ class ScopedUpgradeQueries:
     ) -> Mapping[UpgradeId, tuple[CountedDecision, ...]]:
         visible = await self.find_many(ids)
         return await of_visible(visible.__contains__, ids, self._upgrades.skip_decisions, ())
+
+    async def operator_events(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, tuple[UpgradeEvent, ...]]:
+        visible = await self.find_many(ids)
+        return await of_visible(visible.__contains__, ids, self._upgrades.operator_events, ())
 
 
 class ScopedPartitionQueries:

@@ -1,4 +1,4 @@
-"""Pauses, resumes and cancels upgrades."""
+"""Pauses, resumes and cancels upgrades, and stores who did it and when."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,26 +7,41 @@ from uplift.domain.clock import Clock, utc_now
 from uplift.domain.errors import UpgradeNotFound
 from uplift.domain.model.access import Caller, require_system_admin
 from uplift.domain.model.upgrade import Upgrade, UpgradeId, UpgradeState
+from uplift.domain.model.upgrade_event import UpgradeEvent, UpgradeEventKind
 from uplift.domain.ports import Store
 from uplift.domain.rules.actions import UpgradeAction, require_allowed
 
 
-async def pause_upgrade(store: Store, upgrade_id: UpgradeId, *, caller: Caller) -> Upgrade:
+async def pause_upgrade(
+    store: Store, upgrade_id: UpgradeId, *, caller: Caller, clock: Clock = utc_now
+) -> Upgrade:
     """Stop an upgrade until it is resumed. No instance moves after this returns: running chunks roll back.
 
     Raises Forbidden, UpgradeNotFound or WrongState.
     """
     require_system_admin(caller)
+    event = UpgradeEvent(at=clock(), kind=UpgradeEventKind.PAUSED, by=caller.name)
     return await _change(
-        store, upgrade_id, UpgradeAction.PAUSE, lambda upgrade: replace(upgrade, state=UpgradeState.PAUSED)
+        store,
+        upgrade_id,
+        UpgradeAction.PAUSE,
+        event,
+        lambda upgrade: replace(upgrade, state=UpgradeState.PAUSED),
     )
 
 
-async def resume_upgrade(store: Store, upgrade_id: UpgradeId, *, caller: Caller) -> Upgrade:
+async def resume_upgrade(
+    store: Store, upgrade_id: UpgradeId, *, caller: Caller, clock: Clock = utc_now
+) -> Upgrade:
     """Queue a paused upgrade again. Raises Forbidden, UpgradeNotFound or WrongState."""
     require_system_admin(caller)
+    event = UpgradeEvent(at=clock(), kind=UpgradeEventKind.RESUMED, by=caller.name)
     return await _change(
-        store, upgrade_id, UpgradeAction.RESUME, lambda upgrade: replace(upgrade, state=UpgradeState.QUEUED)
+        store,
+        upgrade_id,
+        UpgradeAction.RESUME,
+        event,
+        lambda upgrade: replace(upgrade, state=UpgradeState.QUEUED),
     )
 
 
@@ -38,11 +53,13 @@ async def cancel_upgrade(
     Raises Forbidden, UpgradeNotFound or WrongState.
     """
     require_system_admin(caller)
+    event = UpgradeEvent(at=clock(), kind=UpgradeEventKind.CANCELLED, by=caller.name)
     return await _change(
         store,
         upgrade_id,
         UpgradeAction.CANCEL,
-        lambda upgrade: upgrade.finished(UpgradeState.CANCELLED, clock()),
+        event,
+        lambda upgrade: upgrade.finished(UpgradeState.CANCELLED, event.at),
     )
 
 
@@ -50,6 +67,7 @@ async def _change(
     store: Store,
     upgrade_id: UpgradeId,
     action: UpgradeAction,
+    event: UpgradeEvent,
     change: Callable[[Upgrade], Upgrade],
 ) -> Upgrade:
     async with store.transaction() as transaction:
@@ -59,4 +77,5 @@ async def _change(
         require_allowed(locked.upgrade, action)
         changed = change(locked.upgrade)
         await locked.save(changed)
+        await locked.add_event(event)
         return changed

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from uplift.domain.clock import Clock, utc_now
+from uplift.domain.model.upgrade_event import UpgradeEvent, UpgradeEventKind
 from uplift.domain.ports import Store
 
 UPGRADES_PER_TRANSACTION = 1_000
@@ -12,12 +13,14 @@ OUTCOMES_PER_TRANSACTION = 20_000
 POSITIONS_PER_TRANSACTION = 1_000
 
 
-async def prune_outcomes(store: Store, *, before: datetime, clock: Clock = utc_now) -> int:
+async def prune_outcomes(
+    store: Store, *, before: datetime, by: str | None = None, clock: Clock = utc_now
+) -> int:
     """Delete the outcomes of all upgrades that finished before a time, and return their number.
 
-    The upgrades stay, with counts and reasons, but can no longer be retried or undone. While an upgrade is
-    being retried or undone, it keeps its outcomes. Also deletes positions that no instance and no
-    decision has.
+    The upgrades stay, with counts and reasons, but can no longer be retried or undone. `by` names the
+    operator in their events. While an upgrade is being retried or undone, it keeps its outcomes. Also deletes
+    positions that no instance and no decision has.
     """
     pruned = 0
     while True:
@@ -30,6 +33,8 @@ async def prune_outcomes(store: Store, *, before: datetime, clock: Clock = utc_n
                 pruned_at = locked.upgrade.pruned_at or clock()
                 remaining -= await locked.prune_outcomes(remaining)
                 await locked.save(replace(locked.upgrade, pruned_at=pruned_at))
+                if by is not None and locked.upgrade.pruned_at is None:
+                    await locked.add_event(UpgradeEvent(at=pruned_at, kind=UpgradeEventKind.PRUNED, by=by))
                 if remaining <= 0:
                     break
         if not prunable:

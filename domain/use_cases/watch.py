@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from uplift.domain.errors import UpgradeNotFound
 from uplift.domain.model.selection import UpgradeId
 from uplift.domain.model.upgrade import Upgrade
+from uplift.domain.model.upgrade_event import UpgradeEvent, events_of
 from uplift.domain.ports import Store
 
 POLL_INTERVAL = 0.5
@@ -22,6 +23,11 @@ async def get_upgrade(store: Store, upgrade_id: UpgradeId) -> Upgrade:
     if found is None:
         raise UpgradeNotFound(upgrade_id=upgrade_id)
     return found
+
+
+async def get_events(store: Store, upgrade: Upgrade) -> tuple[UpgradeEvent, ...]:
+    """All events of an upgrade, the oldest first."""
+    return events_of(upgrade, (await store.upgrades.operator_events([upgrade.id]))[upgrade.id])
 
 
 async def watch(

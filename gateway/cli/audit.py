@@ -9,7 +9,7 @@ import typer
 from uplift.domain.use_cases.prune import prune_outcomes
 from uplift.gateway.cli.options import DatabaseUrl, parse_process
 from uplift.gateway.cli.output import data_output, report
-from uplift.gateway.cli.runner import opened_store, run, settings_with
+from uplift.gateway.cli.runner import local_caller, opened_store, run, settings_with
 from uplift.gateway.files.audit_export import AuditFormat, export_audit
 from uplift.gateway.files.replaced_file import replaced_file
 
@@ -59,6 +59,8 @@ def prune(
     async def delete() -> int:
         async with opened_store(settings_with(database_url=database_url), must_exist=True) as store:
             now = await store.database.now()
-            return await prune_outcomes(store, before=now - timedelta(days=days), clock=lambda: now)
+            return await prune_outcomes(
+                store, before=now - timedelta(days=days), by=local_caller().name, clock=lambda: now
+            )
 
     report(f"Deleted {run(delete()):,} outcomes.")

@@ -10,6 +10,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from uplift.domain.model.decision import ReasonCode
+from uplift.domain.model.upgrade_event import UpgradeEvent
 from uplift.gateway.operations.summaries import CohortSummary, PlanSummary, UpgradeSummary
 from uplift.storage.count_check import CountDifference
 
@@ -47,6 +48,14 @@ def upgrade_table(upgrade: UpgradeSummary) -> RenderableType:
     if upgrade.error is not None:
         lines.append(Text(upgrade.error, style="red"))
     return Group(*lines, table)
+
+
+def events_table(events: Sequence[UpgradeEvent]) -> RenderableType:
+    """What happened to an upgrade, one row each."""
+    table = Table("at", "event", "by")
+    for event in events:
+        table.add_row(f"{event.at:%Y-%m-%d %H:%M:%S}", event.kind, Text(event.by or ""))
+    return table
 
 
 def upgrades_table(upgrades: Sequence[UpgradeSummary]) -> RenderableType:

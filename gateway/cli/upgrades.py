@@ -6,7 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 
 from uplift.domain.model.decision import ReasonCode
 from uplift.domain.model.request import RetryRequest, UndoRequest
@@ -15,7 +15,7 @@ from uplift.gateway.cli.options import ApiKey, DatabaseUrl, GatewayUrl, parse_id
 from uplift.gateway.cli.output import show as show_output
 from uplift.gateway.cli.progress import follow_upgrade, report_upgrade
 from uplift.gateway.cli.runner import operations_client, run
-from uplift.gateway.cli.tables import upgrade_table, upgrades_table
+from uplift.gateway.cli.tables import events_table, upgrade_table, upgrades_table
 from uplift.gateway.files.mapping_files import read_version_mappings
 from uplift.gateway.operations.client import Change, OperationsClient
 from uplift.gateway.operations.summaries import UpgradeSummary
@@ -56,14 +56,15 @@ def show(
     api_key: ApiKey = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Show the state and the outcomes of an upgrade."""
+    """Show the state, the outcomes and the events of an upgrade."""
 
-    async def get() -> UpgradeSummary:
+    async def get() -> RenderableType:
         async with operations_client(url, api_key, database_url) as client:
             current = await client.get(UpgradeId(upgrade))
-            return await follow_upgrade(client, current) if follow else current
+            shown = await follow_upgrade(client, current) if follow else current
+            return Group(upgrade_table(shown), events_table(await client.events(shown.id)))
 
-    show_output(upgrade_table(run(get())))
+    show_output(run(get()))
 
 
 @app.command("pause")

@@ -7,6 +7,7 @@ from typing import Protocol
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.request import RetryRequest, UndoRequest, UpgradeRequest
 from uplift.domain.model.selection import UpgradeId
+from uplift.domain.model.upgrade_event import UpgradeEvent
 from uplift.gateway.operations.summaries import PlanSummary, UpgradeSummary
 
 
@@ -46,6 +47,10 @@ class OperationsClient(Protocol):
 
     async def get(self, upgrade_id: UpgradeId) -> UpgradeSummary:
         """The current state of an upgrade."""
+        ...
+
+    async def events(self, upgrade_id: UpgradeId) -> Sequence[UpgradeEvent]:
+        """The events of an upgrade, the oldest first."""
         ...
 
     async def latest(self, process_key: ProcessKey | None, limit: int) -> Sequence[UpgradeSummary]:

@@ -8,12 +8,13 @@ from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.request import RetryRequest, UndoRequest, UpgradeRequest
 from uplift.domain.model.selection import UpgradeId
 from uplift.domain.model.upgrade import Upgrade
+from uplift.domain.model.upgrade_event import UpgradeEvent
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.control import cancel_upgrade, pause_upgrade, resume_upgrade
 from uplift.domain.use_cases.plan import plan_upgrade
 from uplift.domain.use_cases.request import request_retry, request_undo, request_upgrade
 from uplift.domain.use_cases.upgrade import finish_upgrade
-from uplift.domain.use_cases.watch import get_upgrade
+from uplift.domain.use_cases.watch import get_events, get_upgrade
 from uplift.domain.use_cases.worker import Worker
 from uplift.gateway.operations.client import Change, OnProgress
 from uplift.gateway.operations.summaries import (
@@ -22,6 +23,8 @@ from uplift.gateway.operations.summaries import (
     summary_of_plan,
     summary_of_upgrade,
 )
+
+CHANGES = {Change.PAUSE: pause_upgrade, Change.RESUME: resume_upgrade, Change.CANCEL: cancel_upgrade}
 
 
 class LocalClient:
@@ -48,18 +51,16 @@ class LocalClient:
         return await self._summary(upgrade)
 
     async def change(self, upgrade_id: UpgradeId, change: Change) -> UpgradeSummary:
-        request = self._store, upgrade_id
-        match change:
-            case Change.PAUSE:
-                changed = await pause_upgrade(*request, caller=self._caller)
-            case Change.RESUME:
-                changed = await resume_upgrade(*request, caller=self._caller)
-            case Change.CANCEL:
-                changed = await cancel_upgrade(*request, caller=self._caller, clock=self._worker.clock)
+        changed = await CHANGES[change](
+            self._store, upgrade_id, caller=self._caller, clock=self._worker.clock
+        )
         return await self._summary(changed)
 
     async def get(self, upgrade_id: UpgradeId) -> UpgradeSummary:
         return await self._summary(await get_upgrade(self._store, upgrade_id))
+
+    async def events(self, upgrade_id: UpgradeId) -> Sequence[UpgradeEvent]:
+        return await get_events(self._store, await get_upgrade(self._store, upgrade_id))
 
     async def latest(self, process_key: ProcessKey | None, limit: int) -> Sequence[UpgradeSummary]:
         page = await self._store.upgrades.page(process_key, PageRequest(first=limit))

@@ -14,6 +14,7 @@ from uplift.domain.model.mapping import VersionMapping
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.request import Request, RetryRequest, UndoRequest, UpgradeRequest
 from uplift.domain.model.selection import Selection, SelectionKind, UpgradeId
+from uplift.domain.model.upgrade_event import UpgradeEvent, UpgradeEventKind
 from uplift.gateway.operations.client import Change, OnProgress
 from uplift.gateway.operations.summaries import (
     CohortSummary,
@@ -31,6 +32,7 @@ fragment UpgradeFields on Upgrade {
 }
 """
 GET = "query Get($id: UUID!) { upgrade(id: $id) { ...UpgradeFields } }" + UPGRADE_FIELDS
+EVENTS = "query Events($id: UUID!) { upgrade(id: $id) { events { at kind by } } }"
 LATEST = (
     "query Latest($process: ProcessKeyInput, $first: Int!) "
     "{ upgrades(process: $process, first: $first) { nodes { ...UpgradeFields } } }" + UPGRADE_FIELDS
@@ -121,6 +123,17 @@ class RemoteClient:
         if upgrade is None:
             raise RemoteError(f"Expected to find upgrade {upgrade_id}, but there is none.")
         return _summary(upgrade)
+
+    async def events(self, upgrade_id: UpgradeId) -> Sequence[UpgradeEvent]:
+        upgrade = (await self._execute(EVENTS, {"id": str(upgrade_id)})).get("upgrade")
+        if upgrade is None:
+            raise RemoteError(f"Expected to find upgrade {upgrade_id}, but there is none.")
+        return [
+            UpgradeEvent(
+                at=datetime.fromisoformat(event["at"]), kind=UpgradeEventKind(event["kind"]), by=event["by"]
+            )
+            for event in upgrade["events"]
+        ]
 
     async def latest(self, process_key: ProcessKey | None, limit: int) -> Sequence[UpgradeSummary]:
         process = process_key and {"namespace": process_key.namespace, "code": process_key.code}

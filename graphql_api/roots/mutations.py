@@ -95,7 +95,9 @@ class Mutation:
         context = info.context
         return await _attempt(
             context,
-            lambda: pause_upgrade(context.store, input_.upgrade_id(), caller=context.caller),
+            lambda: pause_upgrade(
+                context.store, input_.upgrade_id(), caller=context.caller, clock=context.worker.clock
+            ),
             PauseUpgradePayload.of,
         )
 
@@ -106,7 +108,9 @@ class Mutation:
         context = info.context
         return await _attempt(
             context,
-            lambda: resume_upgrade(context.store, input_.upgrade_id(), caller=context.caller),
+            lambda: resume_upgrade(
+                context.store, input_.upgrade_id(), caller=context.caller, clock=context.worker.clock
+            ),
             ResumeUpgradePayload.of,
         )
 

@@ -20,6 +20,7 @@ from uplift.domain.model.instance import Status
 from uplift.domain.model.process import VersionState
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import OutcomeKind, UpgradeState
+from uplift.domain.model.upgrade_event import UpgradeEventKind
 from uplift.domain.ports import ProcessOrder
 from uplift.domain.rules.actions import UpgradeAction
 
@@ -34,6 +35,7 @@ __all__ = [
     "Severity",
     "Status",
     "UpgradeAction",
+    "UpgradeEventKind",
     "UpgradeState",
     "UserErrorCode",
     "Verdict",
@@ -117,6 +119,20 @@ _describe(
         ProcessOrder.NAME: "By namespace, then code, character by character in the order of Unicode.",
         ProcessOrder.TITLE: "By title, whatever its case, in the order of Unicode; the "
         "oldest first among equal titles.",
+    },
+)
+_describe(
+    UpgradeEventKind,
+    "What happened to an upgrade. Later releases may add events.",
+    {
+        UpgradeEventKind.REQUESTED: "It was requested.",
+        UpgradeEventKind.STARTED: "A worker first processed it.",
+        UpgradeEventKind.PAUSED: "An operator paused it.",
+        UpgradeEventKind.RESUMED: "An operator queued it again after a pause.",
+        UpgradeEventKind.CANCELLED: "An operator ended it early.",
+        UpgradeEventKind.COMPLETED: "Every selected instance got its outcome.",
+        UpgradeEventKind.FAILED: "A server error ended it early.",
+        UpgradeEventKind.PRUNED: "An operator deleted its outcomes, and the events of its pauses with them.",
     },
 )
 _describe(

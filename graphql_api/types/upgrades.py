@@ -9,6 +9,7 @@ from uplift import domain
 from uplift.domain.model import upgrade as model
 from uplift.domain.model.decision import count_elements, count_findings
 from uplift.domain.model.paging import PageRequest
+from uplift.domain.model.upgrade_event import MAX_EVENTS, events_of
 from uplift.domain.ports import OutcomeFilter
 from uplift.domain.rules.actions import allowed_actions
 from uplift.graphql_api.context import Info
@@ -34,9 +35,12 @@ from uplift.graphql_api.types.reasons import (
     reasons_from_domain,
 )
 from uplift.graphql_api.types.selections import Conditions
+from uplift.graphql_api.types.upgrade_events import UpgradeEvent
 
 NODES_OF_MAPPINGS = 100
 """The cost of `mappings` in the node budget."""
+ASSUMED_EVENTS = 10
+"""How many events the node budget assumes in the life of an upgrade."""
 NODES_OF_AN_UPGRADE = 10
 """The cost of `of` in the node budget: a list of upgrades reads each level of it with one more query."""
 
@@ -118,6 +122,16 @@ class Upgrade(Node):
         if self.stored.state is not UpgradeState.RUNNING:
             return []
         return await info.context.loaders.workers.load(self.stored.id)
+
+    @field(
+        "What happened to the upgrade, the oldest first: who requested it, who paused it and so on. Of its "
+        f"pauses only the latest are shown, {MAX_EVENTS} events at most. The node budget assumes "
+        f"{ASSUMED_EVENTS}.",
+        items=ASSUMED_EVENTS,
+    )
+    async def events(self, info: Info) -> list[UpgradeEvent]:
+        by_operators = await info.context.loaders.operator_events.load(self.stored.id)
+        return list(map(UpgradeEvent.from_domain, events_of(self.stored, by_operators)))
 
     @field("The process whose instances are upgraded.")
     async def process(self, info: Info) -> Process:

@@ -23,6 +23,7 @@ from uplift.domain.model.process import (
 )
 from uplift.domain.model.selection import LISTED, Selection, SelectionKind, UpgradeId
 from uplift.domain.model.upgrade import Outcome, Partition, Upgrade, UpgradeState
+from uplift.domain.model.upgrade_event import UpgradeEvent
 from uplift.domain.ports import OutcomeFilter, ProcessFilter, ProcessOrder
 
 
@@ -71,6 +72,8 @@ class State:
     recorded: dict[tuple[UpgradeId, InstanceId], Cohort] = field(default_factory=dict)
     """The cohort in which each upgrade found each instance that it has processed."""
     decisions: dict[tuple[UpgradeId, Cohort], CountedDecision] = field(default_factory=dict)
+    events: dict[UpgradeId, tuple[UpgradeEvent, ...]] = field(default_factory=dict)
+    """What operators did to each upgrade."""
     requests: dict[tuple[str, str], tuple[KnownRequest, datetime]] = field(default_factory=dict)
 
     def snapshot(self) -> "State":

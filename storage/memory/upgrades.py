@@ -12,10 +12,13 @@ from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import SelectionKind, UpgradeId, UpgradeSelection
 from uplift.domain.model.upgrade import RATED_FROM, RATED_UPGRADES, Outcome, OutcomeKind, Partition, Upgrade
+from uplift.domain.model.upgrade_event import MAX_EVENTS, UpgradeEvent, UpgradeEventKind
 from uplift.domain.ports import OutcomeFilter
 from uplift.storage.memory import state as queries
 from uplift.storage.memory.partitions import LockedPartitionInMemory
 from uplift.storage.memory.state import Committed, State
+
+PAUSES = (UpgradeEventKind.PAUSED, UpgradeEventKind.RESUMED)
 
 
 class LockedUpgradeInMemory:
@@ -31,6 +34,9 @@ class LockedUpgradeInMemory:
     async def save(self, upgrade: Upgrade) -> None:
         self._state.upgrades[upgrade.id] = upgrade
 
+    async def add_event(self, event: UpgradeEvent) -> None:
+        self._state.events[self.upgrade.id] = (*self._state.events.get(self.upgrade.id, ()), event)
+
     async def remember_request(self, idempotency_key: IdempotencyKey, at: datetime) -> None:
         known = KnownRequest(digest=idempotency_key.digest, upgrade_id=self.upgrade.id)
         self._state.requests[idempotency_key.caller, idempotency_key.key] = (known, at)
@@ -44,6 +50,10 @@ class LockedUpgradeInMemory:
         self._state.selected[upgrade_id] = tuple(outcome.instance for outcome in kept)
         for partition in queries.partitions_in(self._state, upgrade_id):
             del self._state.partitions[upgrade_id, partition.last]
+        if not kept and upgrade_id in self._state.events:
+            self._state.events[upgrade_id] = tuple(
+                event for event in self._state.events[upgrade_id] if event.kind not in PAUSES
+            )
         return len(pruned)
 
 
@@ -136,6 +146,9 @@ class UpgradeQueriesInMemory:
             )
             for upgrade_id in ids
         }
+
+    async def operator_events(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, tuple[UpgradeEvent, ...]]:
+        return {upgrade_id: self._state.events.get(upgrade_id, ())[-MAX_EVENTS:] for upgrade_id in ids}
 
 
 class UpgradeRepositoryInMemory:

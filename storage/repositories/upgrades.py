@@ -14,6 +14,7 @@ from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import SelectionKind, UpgradeId, UpgradeSelection
 from uplift.domain.model.upgrade import RATED_FROM, RATED_UPGRADES, UNFINISHED, Outcome, Partition, Upgrade
+from uplift.domain.model.upgrade_event import UpgradeEvent
 from uplift.domain.ports import OutcomeFilter
 from uplift.storage.repositories.partitions import SqlLockedPartition
 from uplift.storage.repositories.sessions import Reading, Session
@@ -22,7 +23,7 @@ from uplift.storage.sql.dialect import lock_subject, upsert
 from uplift.storage.sql.tables import decision, process, request, upgrade
 from uplift.storage.sql.types import LONG
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
-from uplift.storage.statements import outcomes, partitions, pruning, upgrades
+from uplift.storage.statements import outcomes, partitions, pruning, upgrade_events, upgrades
 from uplift.storage.statements.decisions import decisions_of
 from uplift.storage.statements.upgrades import UPGRADES
 
@@ -117,6 +118,9 @@ class SqlLockedUpgrade:
     async def save(self, upgrade: Upgrade) -> None:
         self._session.changed[upgrade.id] = upgrade
         await upgrades.save_upgrade(self._session.connection, self._upgrade_keys, upgrade)
+
+    async def add_event(self, event: UpgradeEvent) -> None:
+        await upgrade_events.add_event(self._session.connection, self._upgrade_keys, event)
 
     async def remember_request(self, idempotency_key: IdempotencyKey, at: datetime) -> None:
         connection = self._session.connection
@@ -215,6 +219,10 @@ class SqlUpgradeQueries:
         for row, decided in zip(rows, decisions, strict=True):
             skips[row.uuid].append(CountedDecision(decision=decided, count=row.instances))
         return {upgrade_id: tuple(skips[upgrade_id]) for upgrade_id in ids}
+
+    async def operator_events(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, tuple[UpgradeEvent, ...]]:
+        async with self._reading() as (connection, _):
+            return await upgrade_events.operator_events(connection, ids)
 
 
 class SqlUpgradeRepository:

@@ -28,10 +28,14 @@ from uplift.domain.model.instance import Status
 from uplift.domain.model.process import VersionState
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import UpgradeState
+from uplift.domain.model.upgrade_event import UpgradeEventKind
 from uplift.storage.sql.types import ID, LONG, NAME, TIME, CodedEnum, Duration
 
 STATUS = CodedEnum(Status.PENDING, Status.RUNNING, Status.COMPLETED, Status.CANCELLED, Status.FAILED)
 VERSION_STATE = CodedEnum(VersionState.DRAFT, VersionState.PUBLISHED)
+EVENT_KIND = CodedEnum(
+    UpgradeEventKind.PAUSED, UpgradeEventKind.RESUMED, UpgradeEventKind.CANCELLED, UpgradeEventKind.PRUNED
+)
 SELECTION = CodedEnum(
     SelectionKind.BY_IDS,
     SelectionKind.ALL_ACTIVE,
@@ -174,6 +178,19 @@ class UpgradeRow(SQLModel, table=True):
     first_instance_id: int | None = Field(default=None, sa_column=Column(LONG))
     last_instance_id: int | None = Field(default=None, sa_column=Column(LONG))
     named_ids: int = Field(sa_column=_row(Integer, server_default="0"))
+
+
+class UpgradeEventRow(SQLModel, table=True):
+    """What an operator did to an upgrade. `number` counts from 1; `caller` is the name of the operator."""
+
+    __tablename__ = "upgrade_event"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    upgrade_id: int = Field(sa_column=_row(None, ForeignKey("upgrade.id"), primary_key=True))
+    number: int = Field(primary_key=True)
+    at: datetime = Field(sa_column=_row(TIME))
+    kind: UpgradeEventKind = Field(sa_column=_row(EVENT_KIND))
+    caller: str
 
 
 class PartitionRow(SQLModel, table=True):
@@ -321,6 +338,7 @@ position = _table(PositionRow)
 instance = _table(InstanceRow)
 cohort_count = _table(CohortCountRow)
 upgrade = _table(UpgradeRow)
+upgrade_event = _table(UpgradeEventRow)
 partition = _table(PartitionRow)
 selected = _table(SelectedRow)
 decision = _table(DecisionRow)

@@ -8,6 +8,7 @@ from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.tables import decision, instance, outcome, partition, position, selected
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.statements.processed import IS_PROCESSED
+from uplift.storage.statements.upgrade_events import prune_pauses
 
 OF_UPGRADE = bindparam("of_id", type_=outcome.c.upgrade_id.type)
 LIMIT = bindparam("limit", type_=outcome.c.upgrade_id.type)
@@ -98,4 +99,5 @@ async def prune_outcomes(connection: Connection, upgrade_keys: UpgradeKeys, old:
         deleted += await run(DELETE_PROCESSED_NAMES) if is_by_ids else 0
         await run(DELETE_NAMES)
         await run(DELETE_PARTITIONS)
+        await prune_pauses(connection, upgrade_keys)
     return deleted

@@ -122,6 +122,8 @@ async def two_namespaces(store: Store) -> Names:
         ids.append((await upgrade_instances(store, request, caller=EVERYBODY, worker=WORKER)).id)
         rest = UpgradeRequest(process=process, selection=all_active())
         ids.append((await request_upgrade(store, rest, caller=EVERYBODY, worker=SMALL)).id)
+        await pause_upgrade(store, ids[-1], caller=EVERYBODY)
+        await resume_upgrade(store, ids[-1], caller=EVERYBODY)
         retry = RetryRequest(upgrade_id=ids[-2], reasons=frozenset({ReasonCode.NOT_PENDING}))
         await request_retry(store, retry, caller=EVERYBODY, worker=WORKER)
     return Names(process=HIDDEN, instance=an_id(10), upgrade=ids[2], queued=ids[3])
@@ -147,6 +149,7 @@ def of_crm(whole: Everything) -> Everything:
         upgrades=upgrades,
         outcomes={key: found for key, found in whole.outcomes.items() if key in ids},
         decisions={key: found for key, found in whole.decisions.items() if key in ids},
+        events={key: found for key, found in whole.events.items() if key in ids},
     )
 
 
@@ -232,6 +235,7 @@ QUERIES: dict[str, Callable[[Store, Names], Awaitable[object]]] = {
     "upgrades.outcome_pages": lambda store, names: store.upgrades.outcome_pages(
         [names.upgrade], OutcomeFilter(), ANY_PAGE
     ),
+    "upgrades.operator_events": lambda store, names: store.upgrades.operator_events([names.queued]),
     "upgrades.skip_decisions": lambda store, names: store.upgrades.skip_decisions([names.upgrade]),
     "partitions.remaining": lambda store, names: store.partitions.remaining([names.queued]),
 }

@@ -208,6 +208,11 @@ def test_remote_upgrades_are_listed_shown_and_undone(there: There) -> None:
     assert str(upgrade.id) in output_of("upgrades", "list", *there.arguments(there.reader), COLUMNS="80")
     shown = output_of("upgrades", "show", str(upgrade.id), *there.arguments(there.reader))
     assert counts(shown) == {"upgraded": 1, "skipped": 1, "ALREADY_LATEST": 1, "excluded": 0}
+    assert re.findall(r"│ [-0-9]+ [:0-9]+ │ (\w+) +│ (\w*) +│", shown) == [
+        ("REQUESTED", "ops"),
+        ("STARTED", ""),
+        ("COMPLETED", ""),
+    ]
     assert counts(output_of("upgrades", "undo", str(upgrade.id), *there.arguments()))["upgraded"] == 1
     assert with_store(there.file, lambda store: by_id(store, ORDERS))[an_id(1)].version == 1
 

@@ -162,6 +162,7 @@ def test_an_invalid_model_has_line_and_element() -> None:
                 "process",
                 "of",
                 "undone_by",
+                "events",
                 "retries",
                 "counts_by_reason",
                 "counts_by_finding",

@@ -14,7 +14,7 @@ from tests.graphql_api.support.schema_world import (
     an_id,
     an_instance,
 )
-from tests.graphql_api.support.upgrade_requests import put_into, upgrade_from
+from tests.graphql_api.support.upgrade_requests import a_small_front_door, put_into, upgrade_from
 from tests.support.bpmn_builder import a_process
 from uplift.domain import ProcessKey, Status, UpgradeState
 from uplift.graphql_api.engine.limits import Limits
@@ -218,3 +218,32 @@ async def test_an_upgrade_shows_how_many_ids_its_request_names(client: Client) -
         "BY_IDS": {"selectedCount": 3, "exceptCount": 0, "excluded": 0},
         "ALL_ACTIVE": {"selectedCount": None, "exceptCount": 2, "excluded": 1},
     }
+
+
+async def test_the_events_of_an_upgrade_say_who_did_what(client: Client) -> None:
+    small = await a_small_front_door(client)
+    upgrade = await upgrade_from(small, "upgradeInstances", "id", wait=False)
+    await upgrade_from(small, "pauseUpgrade", id=upgrade["id"])
+    shown = await upgrade_from(small, "cancelUpgrade", "events {at kind by}", id=upgrade["id"])
+    assert [(event["kind"], event["by"]) for event in shown["events"]] == [
+        ("REQUESTED", "ops"),
+        ("PAUSED", "ops"),
+        ("CANCELLED", "ops"),
+    ]
+    assert all(event["at"].endswith("Z") for event in shown["events"])
+
+
+async def test_the_events_of_a_list_are_one_query(client: Client) -> None:
+    await add_process(client.store, versions=2)
+    for number in range(3):
+        await add_instances(client.store, an_instance(number))
+        await add_upgrade(client.store, number)
+    store = CountingStore(client.store)
+    data = await client.on(store).ask("{upgrades {nodes {events {kind by}}}}")
+    life = [
+        {"kind": "REQUESTED", "by": "setup"},
+        {"kind": "STARTED", "by": None},
+        {"kind": "COMPLETED", "by": None},
+    ]
+    assert data == {"upgrades": {"nodes": [{"events": life}] * 3}}
+    assert store.queries == {"upgrades.page": 1, "upgrades.operator_events": 1}

@@ -37,11 +37,13 @@ from uplift.domain import (
     InstanceId,
     ReasonCode,
     Status,
+    UpgradeEventKind,
     UpgradeId,
     UpgradeState,
     VersionModel,
     all_active,
     claim,
+    get_events,
     run_upgrade,
     upgrade_instances,
 )
@@ -118,6 +120,12 @@ async def test_all_rows_are_kept(older: Path | URL) -> None:
         (upgrade,) = kept.upgrades
         assert (upgrade.id, upgrade.state, upgrade.reason) == (UPGRADE, UpgradeState.COMPLETED, "news")
         assert (upgrade.expected, upgrade.upgraded, upgrade.skipped) == (3, 2, 1)
+        assert upgrade.selected_count == 3
+        assert [(event.kind, event.by) for event in await get_events(store, upgrade)] == [
+            (UpgradeEventKind.REQUESTED, "ci"),
+            (UpgradeEventKind.STARTED, None),
+            (UpgradeEventKind.COMPLETED, None),
+        ]
         assert {outcome.instance for outcome in kept.outcomes[UpgradeId(UPGRADE)]} >= {
             UPGRADED,
             ALSO_UPGRADED,
