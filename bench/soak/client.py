@@ -16,8 +16,11 @@ from bench.soak.ledger import Ledger
 from bench.soak.measures import Measures
 from uplift.domain import ProcessKey
 
-TIMEOUT = 60.0
-"""Seconds after which a server that does not finish an operation counts as dead."""
+TIMEOUT = 180.0
+"""Seconds after which a server that does not finish an operation counts as dead.
+
+Beside the worst requests, and other work of the machine, a small one may take a minute.
+"""
 SOON = 0.004
 """Seconds within which a client hangs up."""
 

@@ -9,8 +9,6 @@ from bench.worst_requests import Worst, worst_requests
 
 PAUSE = 2.0
 """Seconds between two requests."""
-HEAVY_TIMEOUT = 120.0
-"""Seconds after which a request counts as unanswered: the largest take long on a busy machine."""
 ANSWERED = (200, 400, 408, 413, 422)
 BUSY = (429, 503)
 """The server may refuse a large body beside others, if it says when to try again."""
@@ -35,9 +33,7 @@ class HeavyCaller:
         worst = next(self._requests)
         headers = {"content-type": "application/json"}
         with self._client.measures.timing(f"worst: {worst.name}"):
-            answer = await self._client.http.post(
-                worst.path, content=worst.body, headers=headers, timeout=HEAVY_TIMEOUT
-            )
+            answer = await self._client.http.post(worst.path, content=worst.body, headers=headers)
         if answer.status_code in BUSY and "retry-after" in answer.headers:
             self._client.measures.refused[worst.name, str(answer.status_code)] += 1
         else:

@@ -17,7 +17,7 @@ from sqlalchemy.engine import URL
 from bench.soak.client import TIMEOUT, Client, Shift
 from bench.soak.engines import Engine, Publisher
 from bench.soak.followers import Follower
-from bench.soak.heavy import HEAVY_TIMEOUT, HeavyCaller, heavy_requests
+from bench.soak.heavy import HeavyCaller, heavy_requests
 from bench.soak.ledger import Ledger
 from bench.soak.measures import Measures, table
 from bench.soak.operators import OperationsClient
@@ -157,7 +157,7 @@ class Crew:
                 clients_at_work = [*engines, *readers, *operators, *heavy]
                 several = [client.work(shift) for client in clients_at_work]
                 await self._within(
-                    shift.seconds + HEAVY_TIMEOUT, asyncio.gather(*several), "clients have done their work"
+                    shift.seconds + TIMEOUT, asyncio.gather(*several), "clients have done their work"
                 )
             took = time.monotonic() - shift.began
             await self._within(TIMEOUT, self._settle(operators), "all upgrades have ended")

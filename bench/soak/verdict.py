@@ -28,6 +28,8 @@ from uplift.testing.stores import by_id, upgrades_of
 SHOWN = 20
 """The largest number of broken laws that are reported."""
 
+NO_IDLE_TIMEOUT = "SET LOCAL idle_in_transaction_session_timeout = 0"
+"""The comparison thinks between two statements, on a busy machine for longer than a gateway may."""
 COHORT = [column for column in outcome.c if column.key != "instance_id"]
 MET = select(*COHORT, func.count().label("instances")).group_by(*COHORT).subquery()
 """How many instances each upgrade met in each cohort."""
@@ -98,6 +100,8 @@ async def broken_laws(database: Path | URL, ledger: Ledger) -> list[str]:
             for cohort in await find_count_differences(store.database)
         ]
         async with store.database.writing() as connection:
+            if connection.dialect.name == "postgresql":
+                await connection.exec_driver_sql(NO_IDLE_TIMEOUT)
             broken += [law async for law in _about_upgrades(connection, ledger, upgrades)]
             broken += [law async for law in _about_versions(connection, ledger, held)]
         return broken[:SHOWN]
