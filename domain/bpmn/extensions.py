@@ -29,11 +29,11 @@ _NONE = Extensions()
 
 def read_extensions(node: Node, kind: ElementKind) -> Extensions:
     """Read the extensions of an element. The order of its tags does not matter."""
+    if _is_plain(node):
+        return _NONE
     called = node.attributes.get("calledElement") or None
     standard = _standard_implementations(node)
     found = _find(node)
-    if not found and not standard and not called:
-        return _NONE
     if not found:
         return Extensions(implementation=_joined(standard), called_process=called)
     return Extensions(
@@ -45,6 +45,18 @@ def read_extensions(node: Node, kind: ElementKind) -> Extensions:
         waits=frozenset(wait for vendor, own in found.items() for wait in _waits(vendor, own, kind)),
         is_camunda_user_task=kind is ElementKind.USER_TASK
         and any(vendor.user_task in own.tags for vendor, own in found.items()),
+    )
+
+
+def _is_plain(node: Node) -> bool:
+    """Whether an element has nothing inside and no attribute that decides, like most in large documents."""
+    attributes = node.attributes
+    # ElementTree writes the namespace of an attribute in braces.
+    return not (
+        node.children
+        or "calledElement" in attributes
+        or "operationRef" in attributes
+        or "{" in "".join(attributes)
     )
 
 

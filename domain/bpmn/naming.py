@@ -89,8 +89,8 @@ class _Names:
         for label, alike in sorted(nodes.items()):
             free = self._free(label)
             for node in sorted(alike, key=self._digest) if len(alike) > 1 else alike:
-                node.attributes["id"] = next(free)
-                self._taken.add(str(node.id))
+                node.id = next(free)
+                self._taken.add(node.id)
 
     def _free(self, label: str) -> Iterator[str]:
         names = chain([label], (f"{label} #{number}" for number in count(2)))

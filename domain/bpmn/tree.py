@@ -4,8 +4,8 @@ The parser is that of defusedxml. It forbids document type declarations, entitie
 which BPMN documents do not need. Size and depth are limited while parsing, so that no large tree is built.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -64,21 +64,18 @@ def quoted(text: str) -> str:
 class Node:
     """A tag with its namespace, its attributes, the line it starts on (from 1) and its content.
 
-    `bpmn_name` is the local name of a BPMN tag, or None for a tag of another namespace. White space before
+    `bpmn_name` is the local name of a BPMN tag, or None for a tag of another namespace. `id` is None if it is
+    missing or empty. White space before
     the first other text is not kept: it indents the tags.
     """
 
     tag: str
     bpmn_name: str | None
+    id: str | None
     attributes: dict[str, str]
     line: int
-    children: list["Node"] = field(default_factory=list)
+    children: "Sequence[Node]" = ()
     texts: list[str] | None = None
-
-    @property
-    def id(self) -> str | None:
-        """The id, or None if it is missing or empty."""
-        return self.attributes.get("id") or None
 
     @property
     def title(self) -> str:
@@ -173,15 +170,26 @@ class _Builder:
             raise self._exceeds(f"{self._limits.max_tags:,} tags outside of diagrams")
         if tag not in self._names and tag.startswith(BPMN):
             self._names[tag] = tag.removeprefix(BPMN)
-        if "id" in attributes:
+        node = Node(
+            tag=tag,
+            bpmn_name=self._names.get(tag),
             # XML Schema strips ids, and so do engines that validate documents.
-            attributes["id"] = attributes["id"].strip()
-        node = Node(tag=tag, bpmn_name=self._names.get(tag), attributes=attributes, line=self.line)
+            id=attributes.get("id", "").strip() or None,
+            attributes=attributes,
+            line=self.expat.CurrentLineNumber,
+        )
         if self._open:
-            self._open[-1].children.append(node)
+            self._keep_child(self._open[-1], node)
         else:
             self.root = node
         self._open.append(node)
+
+    def _keep_child(self, parent: Node, child: Node) -> None:
+        # Most tags have nothing inside, so a list is made for the others only.
+        if isinstance(parent.children, list):
+            parent.children.append(child)
+        else:
+            parent.children = [child]
 
     def end(self, tag: str) -> None:  # noqa: ARG002 - the parser has matched the tags already
         if self._skipped:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from itertools import islice
 
 from uplift.domain.bpmn.model import Element, ElementKind
@@ -142,6 +143,7 @@ def quoted_list(texts: Iterable[str], *, conjunction: str = ", ") -> str:
     return f"{names} and others" if len(first) > MAX_NAMES else names
 
 
+@cache
 def label(kind: ElementKind) -> str:
     """The kind in words, such as "user task" or "event subprocess"."""
     return _LABELS.get(kind) or "".join(

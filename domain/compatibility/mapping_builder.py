@@ -10,7 +10,7 @@ instruction does not override a generated one: a source with both is mapped twic
 
 from collections.abc import Iterable, Iterator, Set
 
-from uplift.domain.bpmn.model import Element, ProcessModel
+from uplift.domain.bpmn.model import Element, ProcessModel, TriggerKind
 from uplift.domain.compatibility.finding import Finding
 from uplift.domain.compatibility.pair_rules import broken_rules
 from uplift.domain.compatibility.pairs import Pair, Pairs
@@ -59,14 +59,15 @@ class MappingBuilder:
         Events without a subscription follow the activity or scope they are attached to. Compensation handlers
         follow their event.
         """
-        queue: list[Pair | None] = [None, *self.pairs]
+        queue: list[Pair | None] = [None, *(pair for pair in self.pairs if self._leads_on(pair))]
         while queue:
             # Followers may have followers: the handler of a compensation event may be a scope, with contents
             # and with events of its own.
             added = self._add_valid(_implicit_couples(queue.pop(), self.pairs), implicit=True)
-            queue.extend(added)
+            queue.extend(pair for pair in added if self._leads_on(pair))
             for pair in added:
-                queue.extend(self._pair_contents(pair, implicit=True))
+                inside = self._pair_contents(pair, implicit=True)
+                queue.extend(other for other in inside if self._leads_on(other))
 
     def _pair_contents(self, start: Pair | None, *, implicit: bool = False) -> list[Pair]:
         """Pair the contents of a pair of scopes (None for both processes), and those of the valid pairs."""
@@ -76,7 +77,7 @@ class MappingBuilder:
             # Only valid pairs are entered: inside an invalid pair of scopes no element could keep its scope.
             valid = self._add_valid(_couples_of_same_id(queue.pop(), self.pairs), implicit=implicit)
             added.extend(valid)
-            queue.extend(valid)
+            queue.extend(pair for pair in valid if self._leads_on(pair))
         return added
 
     def _add_valid(self, couples: Iterable[tuple[Element, Element]], *, implicit: bool) -> list[Pair]:
@@ -100,6 +101,15 @@ class MappingBuilder:
             self.pairs.drop(pair)
         self.dropped |= broken
         return broken
+
+    def _leads_on(self, pair: Pair) -> bool:
+        """Whether other pairs may follow this one: those of contents, of listeners or of a handler."""
+        element = pair.source
+        return (
+            element.is_scope
+            or element.id in self.pairs.source_model.attached
+            or element.trigger_kind is TriggerKind.COMPENSATION
+        )
 
     def _depth(self, pair: Pair) -> int:
         return len(tuple(self.pairs.source_model.scopes_around(pair.source)))

@@ -22,51 +22,67 @@ def first_origins(
     Without the limit, time and memory would grow with the square of the number of points. Each edge is
     followed once: points that lead to each other share one set.
     """
-    groups = list(connected_groups(points, successors))
-    group_of = {point: index for index, group in enumerate(groups) for point in group}
-    found: list[tuple[int, ...]] = [()] * len(groups)
-    for index in reversed(range(len(groups))):
-        group, numbers = groups[index], found[index]
-        for point in group:
-            if point in origins:
-                numbers = _lowest(numbers, origins[point], limit)
+    index = {point: number for number, point in enumerate(points)}
+    # Numbers in tuples: the garbage collector need not read these again, and lists of points it must.
+    edges = [tuple(index[successor] for successor in successors.get(point, ())) for point in index]
+    ordered, groups = _connected_groups(edges)
+    numbers_at = {index[point]: numbers for point, numbers in origins.items() if point in index}
+    found: list[tuple[int, ...]] = [()] * (1 + max(groups, default=-1))
+    begin = end = len(ordered)
+    while end:
+        group = groups[ordered[end - 1]]
+        while begin and groups[ordered[begin - 1]] == group:
+            begin -= 1
+        members, end = ordered[begin:end], begin
+        numbers = found[group]
+        for member in members:
+            if member in numbers_at:
+                numbers = _lowest(numbers, numbers_at[member], limit)
         if not numbers:
             continue
-        found[index] = numbers
-        for point in group:
-            for successor in successors.get(point, ()):
-                target = group_of[successor]
-                if target == index or found[target] == numbers:
+        found[group] = numbers
+        for member in members:
+            for successor in edges[member]:
+                target = groups[successor]
+                if target == group or found[target] == numbers:
                     continue
                 found[target] = _lowest(found[target], numbers, limit) if found[target] else numbers
-    return {point: found[index] for point, index in group_of.items()}
+    return {point: found[groups[number]] for point, number in index.items()}
 
 
-def connected_groups(points: Iterable[Point], successors: Successors[Point]) -> Iterator[list[Point]]:
-    """The points in groups whose points lead to each other, each group after all to which it leads.
+def _connected_groups(edges: Sequence[Sequence[int]]) -> tuple[list[int], list[int]]:
+    """Group points that lead to each other. Points are numbers, and `edges` says to which each one leads.
 
-    Tarjan's algorithm for strongly connected components, without recursion: a chain of elements may be
-    longer than Python's recursion limit.
+    Returns the points in the order of their groups, each group after all to which it leads, and the number of
+    the group of each point. Tarjan's algorithm for strongly connected components, without recursion: a chain
+    of elements may be longer than Python's recursion limit.
     """
-    number: dict[Point, int] = {}
-    lowest: dict[Point, int] = {}
-    pending: list[Point] = []
-    for start in points:
-        if start in number:
+    unseen, in_a_group = -1, len(edges)
+    number = [unseen] * len(edges)
+    # The lowest number that a point leads back to.
+    lowest = [unseen] * len(edges)
+    groups = [unseen] * len(edges)
+    ordered: list[int] = []
+    pending: list[int] = []
+    seen = group_count = 0
+    for start in range(len(edges)):
+        if number[start] != unseen:
             continue
-        number[start] = lowest[start] = len(number)
+        number[start] = lowest[start] = seen
+        seen += 1
         pending.append(start)
-        path = [(start, iter(successors.get(start, ())))]
+        path = [(start, iter(edges[start]))]
         while path:
             point, candidates = path[-1]
             for candidate in candidates:
-                if candidate not in number:
-                    number[candidate] = lowest[candidate] = len(number)
+                if number[candidate] == unseen:
+                    number[candidate] = lowest[candidate] = seen
+                    seen += 1
                     pending.append(candidate)
-                    path.append((candidate, iter(successors.get(candidate, ()))))
+                    path.append((candidate, iter(edges[candidate])))
                     break
-                # A point that is in a group already has no entry in `lowest`.
-                if candidate in lowest and number[candidate] < lowest[point]:
+                # The number of a point that is in a group already is higher than all others.
+                if number[candidate] < lowest[point]:
                     lowest[point] = number[candidate]
             else:
                 path.pop()
@@ -74,11 +90,14 @@ def connected_groups(points: Iterable[Point], successors: Successors[Point]) -> 
                 if path and low < lowest[path[-1][0]]:
                     lowest[path[-1][0]] = low
                 if low == number[point]:
-                    group: list[Point] = []
-                    while not group or group[-1] != point:
-                        group.append(pending.pop())
-                        del lowest[group[-1]]
-                    yield group
+                    member = unseen
+                    while member != point:
+                        member = pending.pop()
+                        number[member] = in_a_group
+                        groups[member] = group_count
+                        ordered.append(member)
+                    group_count += 1
+    return ordered, groups
 
 
 def immediate_postdominators(

@@ -7,8 +7,8 @@ from uplift.domain.bpmn.model import ElementKind, ProcessModel
 from uplift.domain.compatibility.links import link_targets
 from uplift.domain.compatibility.reachability import first_origins
 
-_Point = tuple[str, bool]
-"""An element's id, and whether the instance has left the element (True) or has just reached it (False)."""
+_Point = int
+"""Twice the number of an element if the instance has just reached it, and one more if it has left it."""
 
 
 def changes_upstream(model: ProcessModel, changed: Set[str], *, limit: int) -> Mapping[str, tuple[str, ...]]:
@@ -17,13 +17,13 @@ def changes_upstream(model: ProcessModel, changed: Set[str], *, limit: int) -> M
     Each has at most the first `limit` ids in sorted order.
     """
     ids = sorted(changed)
-    passing = {(element_id, True): (index,) for index, element_id in enumerate(ids)}
-    points = [(element_id, has_left) for element_id in model.elements for has_left in (False, True)]
+    reached = {element_id: 2 * number for number, element_id in enumerate(model.elements)}
+    passing = {reached[element_id] + 1: (index,) for index, element_id in enumerate(ids)}
     # One more than the limit, because an element is not upstream of itself.
-    passed = first_origins(points, _successors(model), passing, limit=limit + 1)
+    passed = first_origins(range(2 * len(reached)), _successors(model, reached), passing, limit=limit + 1)
     return {
-        element_id: _without(element_id, [ids[index] for index in passed[element_id, False]], limit)
-        for element_id in model.elements
+        element_id: _without(element_id, [ids[index] for index in passed[point]], limit)
+        for element_id, point in reached.items()
     }
 
 
@@ -31,22 +31,25 @@ def _without(element_id: str, ids: Sequence[str], limit: int) -> tuple[str, ...]
     return tuple(other for other in ids if other != element_id)[:limit] if ids else ()
 
 
-def _successors(model: ProcessModel) -> Mapping[_Point, list[_Point]]:
+def _successors(model: ProcessModel, reached: Mapping[str, _Point]) -> Mapping[_Point, list[_Point]]:
     """The points that an instance may reach next, by point."""
     successors: defaultdict[_Point, list[_Point]] = defaultdict(list)
     links = link_targets(model)
     for element in model.elements.values():
-        successors[element.id, False].append((element.id, True))
+        point = reached[element.id]
+        passed = point + 1
+        successors[point].append(passed)
         for flow_id in element.outgoing:
-            successors[element.id, True].append((model.flows[flow_id].target, False))
+            successors[passed].append(reached[model.flows[flow_id].target])
         if element.id in links:
-            successors[element.id, True].append((links[element.id], False))
+            successors[passed].append(reached[links[element.id]])
         # An instance that continues at a boundary event has passed its host.
         if element.host is not None:
-            successors[element.host, True].append((element.id, False))
+            successors[reached[element.host] + 1].append(point)
         # An instance leaves a scope from any element inside: an event may interrupt it at any of them.
         if element.scope is not None:
-            successors[element.id, True].append((element.scope, True))
+            scope = reached[element.scope]
+            successors[passed].append(scope + 1)
             if not element.incoming and element.kind is not ElementKind.BOUNDARY_EVENT:
-                successors[element.scope, False].append((element.id, False))
+                successors[scope].append(point)
     return successors
