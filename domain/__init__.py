@@ -72,7 +72,12 @@ from uplift.domain.rules.comparer import ChangedElement, Comparer, Differences, 
 from uplift.domain.rules.eligibility import decide
 from uplift.domain.rules.migration_path import MigrationPath
 from uplift.domain.scope import visible_to
-from uplift.domain.use_cases.compare import ComparedVersions, compare_versions
+from uplift.domain.use_cases.compare import (
+    CheckedInstruction,
+    ComparedVersions,
+    compare_versions,
+    find_mapping_targets,
+)
 from uplift.domain.use_cases.control import cancel_upgrade, pause_upgrade, resume_upgrade
 from uplift.domain.use_cases.instances import register_instances, report_instances
 from uplift.domain.use_cases.plan import Fingerprint, Plan, PlanChanged, plan_upgrade
@@ -89,6 +94,7 @@ __all__ = [
     "ByIds",
     "Caller",
     "ChangedElement",
+    "CheckedInstruction",
     "ChunkPolicy",
     "ChunkResult",
     "Cohort",
@@ -179,6 +185,7 @@ __all__ = [
     "compare_versions",
     "create_process",
     "decide",
+    "find_mapping_targets",
     "finish_upgrade",
     "get_events",
     "get_process",

@@ -1,6 +1,6 @@
 """Compares two versions of a process and maps the positions of instances from one to the other."""
 
-from uplift.domain.compatibility.camunda_ids import without_part
+from uplift.domain.compatibility.camunda_ids import exists, without_part
 from uplift.domain.compatibility.changes import Aspect, Change
 from uplift.domain.compatibility.comparison import (
     Comparison,
@@ -18,6 +18,7 @@ from uplift.domain.compatibility.finding import (
     without_model,
 )
 from uplift.domain.compatibility.instructions import Instructions
+from uplift.domain.compatibility.targets import TargetCandidate, find_targets
 from uplift.domain.compatibility.wait_states import is_position_element
 
 __all__ = [
@@ -30,8 +31,11 @@ __all__ = [
     "Instructions",
     "MigratedPosition",
     "Severity",
+    "TargetCandidate",
     "breaking_positions",
     "compare",
+    "exists",
+    "find_targets",
     "is_position_element",
     "joined_messages",
     "migrate_position",

@@ -46,12 +46,7 @@ class InvalidMapping(UpliftError):
 
 def require_valid_mappings(mappings: Sequence[VersionMapping]) -> None:
     """Raise InvalidInput for a version or a source that is mapped twice, and for too many instructions."""
-    count = sum(len(mapping.instructions) for mapping in mappings)
-    if count > MAX_INSTRUCTIONS:
-        raise InvalidInput(
-            f"Expected at most {MAX_INSTRUCTIONS:,} mapping instructions, but got {count:,}.",
-            field=("mappings",),
-        )
+    _require_few(sum(len(mapping.instructions) for mapping in mappings), ("mappings",))
     seen: set[VersionNumber] = set()
     for index, mapping in enumerate(mappings):
         if mapping.from_version in seen:
@@ -61,6 +56,19 @@ def require_valid_mappings(mappings: Sequence[VersionMapping]) -> None:
             )
         seen.add(mapping.from_version)
         _require_each_source_once(mapping, ("mappings", str(index), "instructions"))
+
+
+def require_valid_instructions(mapping: VersionMapping) -> None:
+    """Raise InvalidInput for a source that is mapped twice, and for too many instructions."""
+    _require_few(len(mapping.instructions), ("instructions",))
+    _require_each_source_once(mapping, ("instructions",))
+
+
+def _require_few(count: int, field: tuple[str, ...]) -> None:
+    if count > MAX_INSTRUCTIONS:
+        raise InvalidInput(
+            f"Expected at most {MAX_INSTRUCTIONS:,} mapping instructions, but got {count:,}.", field=field
+        )
 
 
 def _require_each_source_once(mapping: VersionMapping, field: tuple[str, ...]) -> None:

@@ -16,7 +16,10 @@ from uplift.domain.compatibility import (
     Comparison,
     Finding,
     MigratedPosition,
+    TargetCandidate,
     compare,
+    exists,
+    find_targets,
     is_position_element,
     migrate_position,
     without_part,
@@ -26,6 +29,9 @@ from uplift.domain.model.process import VersionModel
 
 Instructions = tuple[tuple[ElementId, ElementId], ...]
 """Source element to target element, for the instances of one version."""
+
+Targets = tuple[TargetCandidate, ...] | None
+"""What an element may be mapped to; None if the source version has no such element."""
 
 ModelKey = tuple[bytes, str]
 """The digest of a document, and the id of a process in it."""
@@ -44,12 +50,14 @@ class Migration:
     """How instances of one version migrate to another.
 
     `mapping` holds the valid pairs, source to target element, sorted by source. `positions` has the requested
-    positions. `broken` holds the findings about elements that have an instruction.
+    positions. `broken` holds the findings about elements that have an instruction, and `missing_sources` the
+    elements with an instruction that the source version does not have.
     """
 
     mapping: Mapping[str, str]
     positions: Mapping[Position, MigratedPosition]
     broken: tuple[Finding, ...] = ()
+    missing_sources: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +118,16 @@ class Comparer(Protocol):
         """Compare two versions, and migrate positions of the source version."""
         ...
 
-    async def differences(self, source: VersionModel, target: VersionModel) -> Differences:
-        """Compare two versions without instructions."""
+    async def differences(
+        self, source: VersionModel, target: VersionModel, instructions: Instructions = ()
+    ) -> Differences:
+        """Compare two versions."""
+        ...
+
+    async def targets(
+        self, source: VersionModel, target: VersionModel, element: ElementId, instructions: Instructions = ()
+    ) -> Targets:
+        """Find what an element may be mapped to beside other instructions (see `find_targets`)."""
         ...
 
     async def elements(self, model: VersionModel) -> tuple[ListedElement, ...]:
@@ -164,14 +180,21 @@ class InProcessComparer:
             mapping=comparison.mapping,
             positions={position: migrate_position(comparison, position) for position in positions},
             broken=tuple(finding for finding in comparison.errors if finding.source in instructed),
+            missing_sources=frozenset(
+                before for before, _ in instructions if not exists(before, comparison.source)
+            ),
         )
 
-    async def differences(self, source: VersionModel, target: VersionModel) -> Differences:
-        return self.differences_now(source, target)
+    async def differences(
+        self, source: VersionModel, target: VersionModel, instructions: Instructions = ()
+    ) -> Differences:
+        return self.differences_now(source, target, instructions)
 
-    def differences_now(self, source: VersionModel, target: VersionModel) -> Differences:
+    def differences_now(
+        self, source: VersionModel, target: VersionModel, instructions: Instructions = ()
+    ) -> Differences:
         """Do what `differences` does without an event loop."""
-        comparison = self._compare(source, target, ())
+        comparison = self._compare(source, target, instructions)
         before, after = comparison.source.elements, comparison.target.elements
         return Differences(
             added=tuple(after[element_id] for element_id in comparison.added),
@@ -197,6 +220,17 @@ class InProcessComparer:
             ListedElement(element=element, is_wait_state=is_position_element(element, read))
             for _, element in sorted(read.elements.items())
         )
+
+    async def targets(
+        self, source: VersionModel, target: VersionModel, element: ElementId, instructions: Instructions = ()
+    ) -> Targets:
+        return self.targets_now(source, target, element, instructions)
+
+    def targets_now(
+        self, source: VersionModel, target: VersionModel, element: ElementId, instructions: Instructions = ()
+    ) -> Targets:
+        """Do what `targets` does without an event loop."""
+        return find_targets(self._model(source), self._model(target), element, instructions=instructions)
 
     def _compare(self, source: VersionModel, target: VersionModel, instructions: Instructions) -> Comparison:
         key = (model_key(source), model_key(target))

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from uplift.domain.compatibility import Finding, MigratedPosition, without_model
+from uplift.domain.compatibility import Finding, MigratedPosition, without_model, without_part
 from uplift.domain.errors import InvalidInput
 from uplift.domain.model.cohort import Cohort
 from uplift.domain.model.instance import ACTIVE, Position
@@ -51,6 +51,16 @@ class MigrationPath:
 def warnings_without(version: VersionNumber | None) -> tuple[Finding, ...]:
     """The warning that a version has no BPMN model; none if there is no such version."""
     return () if version is None else (without_model(f"Version {version}"),)
+
+
+def _first_broken(mapping: VersionMapping, migration: Migration) -> tuple[str, ...]:
+    """The path of the first instruction that breaks a rule, down to the end that is wrong."""
+    broken = {finding.source for finding in migration.broken}
+    for index, instruction in enumerate(mapping.instructions):
+        if not broken.isdisjoint({instruction.source, without_part(instruction.source)}):
+            end = "source" if instruction.source in migration.missing_sources else "target"
+            return "instructions", str(index), end
+    raise AssertionError("findings are broken because an instruction has their source")
 
 
 class NotComparedYetError(Exception):
@@ -132,7 +142,9 @@ class MigrationPaths:
                 )
             if migration.broken:
                 raise InvalidMapping(
-                    from_version=mapping.from_version, findings=migration.broken, field=where
+                    from_version=mapping.from_version,
+                    findings=migration.broken,
+                    field=(*where, *_first_broken(mapping, migration)),
                 )
 
     async def _find(self, version: VersionNumber, positions: Collection[Position]) -> MigrationPath:

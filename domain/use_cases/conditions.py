@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from uplift.domain.compatibility import Code
+from uplift.domain.compatibility import without_part
 from uplift.domain.errors import InvalidSelection
 from uplift.domain.model.cohort import CountedCohort
 from uplift.domain.model.instance import ACTIVE, ElementId
@@ -10,6 +10,7 @@ from uplift.domain.model.process import ProcessKey, VersionNumber
 from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.ports import Store
 from uplift.domain.rules.comparer import IN_PROCESS, Comparer
+from uplift.domain.use_cases.compare import elements_of
 from uplift.domain.use_cases.versions import get_process
 
 
@@ -60,7 +61,9 @@ async def _require_known_elements(
     for number in await _versions_with(store, process, versions, active):
         if not unknown:
             return
-        unknown -= await _elements_of(store, process, number, unknown, comparer)
+        listed = await elements_of(store, process=process, version=number, comparer=comparer)
+        existing = {found.element.id for found in listed}
+        unknown = {element for element in unknown if without_part(element) not in existing}
     if unknown:
         raise InvalidSelection(
             f"Expected elements to be in a version of process {process}, but none has an element "
@@ -81,28 +84,3 @@ async def _versions_with(
     existing = (await store.processes.versions([process]))[process]
     latest = {version.number for version in existing[-1:]}
     return sorted(latest | {counted.cohort.version for counted in active}, reverse=True)
-
-
-async def _elements_of(
-    store: Store,
-    process: ProcessKey,
-    number: VersionNumber,
-    named: Iterable[ElementId],
-    comparer: Comparer,
-) -> set[ElementId]:
-    """Which of these elements the model of a version has."""
-    model = await store.processes.model(process, number)
-    if model is None:
-        return set()
-    # The comparer reads documents, also in another process. Compared with itself, a version lacks only those
-    # elements that it does not have.
-    positions = {element: frozenset({element}) for element in named}
-    migration = await comparer.migrate(model, model, (), positions.values())
-    return {
-        element
-        for element, position in positions.items()
-        if not any(
-            finding.code is Code.ELEMENT_MISSING and finding.source == element
-            for finding in migration.positions[position].errors
-        )
-    }

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from uplift.domain.bpmn import DocumentLimits
 from uplift.domain.errors import InvalidModel
-from uplift.domain.model.instance import Position
+from uplift.domain.model.instance import ElementId, Position
 from uplift.domain.model.process import VersionModel
 from uplift.domain.rules.comparer import (
     Differences,
@@ -23,6 +23,7 @@ from uplift.domain.rules.comparer import (
     Instructions,
     ListedElement,
     Migration,
+    Targets,
 )
 
 LENGTH_BYTES = 8
@@ -65,9 +66,32 @@ class Compare:
 
     source: VersionModel
     target: VersionModel
+    instructions: Instructions
 
     def run(self, comparer: InProcessComparer) -> Differences:
-        return comparer.differences_now(self.source, self.target)
+        return comparer.differences_now(self.source, self.target, self.instructions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundTargets:
+    """What an element may be mapped to."""
+
+    targets: Targets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindTargets:
+    """Asks what an element may be mapped to."""
+
+    source: VersionModel
+    target: VersionModel
+    element: ElementId
+    instructions: Instructions
+
+    def run(self, comparer: InProcessComparer) -> FoundTargets:
+        return FoundTargets(
+            targets=comparer.targets_now(self.source, self.target, self.element, self.instructions)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +104,8 @@ class ListElements:
         return comparer.elements_now(self.model)
 
 
-Job = ChooseProcess | Migrate | Compare | ListElements
-Answer = str | Migration | Differences | tuple[ListedElement, ...]
+Job = ChooseProcess | Migrate | Compare | FindTargets | ListElements
+Answer = str | Migration | Differences | FoundTargets | tuple[ListedElement, ...]
 
 
 class OutOfMemoryError(Exception):

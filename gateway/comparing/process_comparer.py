@@ -13,7 +13,7 @@ from uplift.domain.bounded_cache import BoundedCache
 from uplift.domain.bpmn import DocumentLimits
 from uplift.domain.compatibility import MigratedPosition
 from uplift.domain.errors import InvalidModel, StoreUnavailable
-from uplift.domain.model.instance import Position
+from uplift.domain.model.instance import ElementId, Position
 from uplift.domain.model.process import VersionModel
 from uplift.domain.rules.comparer import (
     Differences,
@@ -22,12 +22,15 @@ from uplift.domain.rules.comparer import (
     ListedElement,
     Migration,
     ModelKey,
+    Targets,
     model_key,
 )
 from uplift.gateway.comparing.child import (
     LENGTH_BYTES,
     ChooseProcess,
     Compare,
+    FindTargets,
+    FoundTargets,
     Job,
     ListElements,
     Migrate,
@@ -106,8 +109,7 @@ class ProcessComparer:
         instructions: Instructions,
         positions: Collection[Position],
     ) -> Migration | None:
-        is_small = self._is_small(source.document, target.document)
-        if is_small and len(instructions) <= _FEW_INSTRUCTIONS:
+        if self._is_quick(source, target, instructions):
             return self._inline.migration_at_hand(source, target, instructions, positions)
         return None if instructions else self._cached(_key(source, target), positions)
 
@@ -127,10 +129,23 @@ class ProcessComparer:
             self._keep(_key(source, target), migration)
         return migration
 
-    async def differences(self, source: VersionModel, target: VersionModel) -> Differences:
-        if self._is_small(source.document, target.document):
-            return await self._inline.differences(source, target)
-        return await self._run(Compare(source=source, target=target), Differences)
+    async def differences(
+        self, source: VersionModel, target: VersionModel, instructions: Instructions = ()
+    ) -> Differences:
+        if self._is_quick(source, target, instructions):
+            return await self._inline.differences(source, target, instructions)
+        return await self._run(Compare(source=source, target=target, instructions=instructions), Differences)
+
+    async def targets(
+        self, source: VersionModel, target: VersionModel, element: ElementId, instructions: Instructions = ()
+    ) -> Targets:
+        if self._is_quick(source, target, instructions):
+            return await self._inline.targets(source, target, element, instructions)
+        job = FindTargets(source=source, target=target, element=element, instructions=instructions)
+        return (await self._run(job, FoundTargets)).targets
+
+    def _is_quick(self, source: VersionModel, target: VersionModel, instructions: Instructions) -> bool:
+        return self._is_small(source.document, target.document) and len(instructions) <= _FEW_INSTRUCTIONS
 
     async def elements(self, model: VersionModel) -> tuple[ListedElement, ...]:
         if self._is_small(model.document):

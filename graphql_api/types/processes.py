@@ -7,6 +7,7 @@ import strawberry
 
 from uplift import domain
 from uplift.domain.model.cohort import active_by_version, count_active
+from uplift.domain.model.mapping import MAX_INSTRUCTIONS
 from uplift.domain.ports import ProcessFilter
 from uplift.domain.use_cases.compare import compare_versions
 from uplift.graphql_api.context import Info
@@ -15,6 +16,7 @@ from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, Conne
 from uplift.graphql_api.types.enums import VersionState
 from uplift.graphql_api.types.fields import field
 from uplift.graphql_api.types.filters import InstanceFilterInput, instance_filter_of
+from uplift.graphql_api.types.inputs import MappingInstructionInput
 from uplift.graphql_api.types.instances import (
     ASSUMED_COHORTS,
     COSTS_COUNTS,
@@ -75,16 +77,27 @@ class Process(Node):
                 description="The number of the target version; by default the latest published one."
             ),
         ] = None,
+        instructions: Annotated[
+            list[MappingInstructionInput] | None,
+            strawberry.argument(
+                description="Instructions that override or extend the generated mapping, as an upgrade takes "
+                f"them, at most {MAX_INSTRUCTIONS:,}. Those that break a rule are among the errors."
+            ),
+        ] = None,
     ) -> VersionComparison | None:
         source = domain.VersionNumber(from_version)
+        instructed = tuple(instruction.instruction() for instruction in instructions or ())
         compared = await compare_versions(
             info.context.store,
             process=self.key,
             from_version=source,
             to_version=None if to_version is None else domain.VersionNumber(to_version),
+            instructions=instructed,
             comparer=info.context.worker.comparer,
         )
-        return None if compared is None else VersionComparison.from_domain(source, compared)
+        if compared is None:
+            return None
+        return VersionComparison.from_domain(self.key, source, compared, instructed)
 
     @field(
         "The instances, in the order of registration. A page looks at a bounded number of instances, so with "

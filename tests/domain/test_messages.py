@@ -79,7 +79,7 @@ async def test_every_rule_that_instructions_break_is_reported_at_once(store: Sto
     with pytest.raises(InvalidMapping) as caught:
         await plan_upgrade(store, UpgradeRequest(process=ORDERS, selection=all_active(), mappings=(mapping,)))
     error = caught.value
-    assert (error.from_version, error.field) == (1, ("mappings", "0"))
+    assert (error.from_version, error.field) == (1, ("mappings", "0", "instructions", "0", "target"))
     assert [(finding.code, finding.source) for finding in error.findings] == [
         (Code.ELEMENT_MISSING, "approve"),
         (Code.ELEMENT_MISSING, "pay"),

@@ -6,13 +6,21 @@ from tests.support.bpmn_builder import ProcessBuilder
 from tests.support.bpmn_builder import a_process as a_document
 from tests.support.process_shapes import chain
 from uplift.domain import VersionNumber, save_draft
-from uplift.domain.compatibility import Code, MigratedPosition
+from uplift.domain.compatibility import Code, MigratedPosition, Severity
 from uplift.domain.errors import ErrorCode
 from uplift.domain.model.instance import ElementId
 from uplift.domain.ports import Store
 from uplift.domain.rules.migration_path import MigrationPath
-from uplift.domain.use_cases.compare import ComparedVersions, compare_versions
-from uplift.testing.builders import ADMIN, ORDERS, UNKNOWN_PROCESS, a_clock, a_modelled_process, a_process
+from uplift.domain.use_cases.compare import ComparedVersions, compare_versions, find_mapping_targets
+from uplift.testing.builders import (
+    ADMIN,
+    ORDERS,
+    UNKNOWN_PROCESS,
+    a_clock,
+    a_modelled_process,
+    a_process,
+    an_instruction,
+)
 from uplift.testing.refusals import refused
 
 pytestmark = pytest.mark.anyio
@@ -101,3 +109,50 @@ async def test_an_unknown_process_is_refused(store: Store) -> None:
 def test_the_latest_version_has_no_mapping_and_every_position_stays() -> None:
     path, position = MigrationPath(target=VersionNumber(2)), frozenset([ElementId("a")])
     assert (path.mapping, path.migrate(position)) == ({}, MigratedPosition(position=position))
+
+
+async def test_each_instruction_has_what_it_breaks(store: Store) -> None:
+    await a_modelled_process(store, APPROVE_AND_PAY.xml(), PAY.xml())
+    instructions = [
+        an_instruction("approve", "pay"),
+        an_instruction("pay", "nowhere"),
+        an_instruction("x", "pay"),
+    ]
+    found = await compare_versions(
+        store, process=ORDERS, from_version=VersionNumber(1), instructions=instructions
+    )
+    assert found is not None
+    assert found.mapping == {"approve": "pay"}
+    assert [checked.instruction for checked in found.instructions] == instructions
+    assert [
+        [finding.code for finding in checked.findings if finding.severity is Severity.ERROR]
+        for checked in found.instructions
+    ] == [[], [Code.ELEMENT_MISSING], [Code.ELEMENT_MISSING]]
+
+
+async def test_two_instructions_for_one_element_are_refused(store: Store) -> None:
+    await a_modelled_process(store, APPROVE_AND_PAY.xml(), PAY.xml())
+    instructions = [an_instruction("approve", "pay"), an_instruction("approve", "approve")]
+    message = "Expected to map each element once, but the instructions for version 1 map 'approve' twice."
+    async with refused(store, ErrorCode.INVALID_INPUT, message, ("instructions", "1", "source")):
+        await compare_versions(
+            store, process=ORDERS, from_version=VersionNumber(1), instructions=instructions
+        )
+
+
+@pytest.mark.parametrize(
+    ("source", "to_version", "targets"),
+    [("approve", 2, ["pay"]), ("nothing", 2, None), ("approve", 3, None), ("approve", 9, None)],
+)
+async def test_the_targets_of_an_element_are_those_of_the_other_version(
+    store: Store, source: str, to_version: int, targets: list[str] | None
+) -> None:
+    await a_modelled_process(store, APPROVE.xml(), PAY.xml(), None)
+    found = await find_mapping_targets(
+        store,
+        process=ORDERS,
+        from_version=VersionNumber(1),
+        to_version=VersionNumber(to_version),
+        source=ElementId(source),
+    )
+    assert (None if found is None else [candidate.element.id for candidate in found]) == targets

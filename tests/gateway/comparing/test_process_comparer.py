@@ -59,6 +59,12 @@ async def test_the_process_answers_like_the_calling_one() -> None:
         assert await comparer.differences(OLD, NEW) == await IN_PROCESS.differences(OLD, NEW)
         assert await comparer.elements(OLD) == await IN_PROCESS.elements(OLD)
         for instructions in ((), MAPPED):
+            differences = await comparer.differences(OLD, NEW, instructions)
+            assert differences == await IN_PROCESS.differences(OLD, NEW, instructions)
+            for element in ("t1", "nothing"):
+                targets = await comparer.targets(OLD, NEW, ElementId(element), instructions)
+                assert targets == await IN_PROCESS.targets(OLD, NEW, ElementId(element), instructions)
+                assert (targets is None) == (element == "nothing")
             found = await comparer.migrate(OLD, NEW, instructions, positions)
             assert found == await IN_PROCESS.migrate(OLD, NEW, instructions, positions)
         assert {finding.code for finding in found.broken} == {Code.ELEMENT_MISSING}

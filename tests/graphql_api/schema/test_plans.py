@@ -484,6 +484,54 @@ async def test_two_versions_are_compared_element_by_element(world: Client) -> No
     }
 
 
+CHECKED = """
+query($instructions: [MappingInstructionInput!], $source: String!) {
+  process(namespace: "shop", code: "order") {
+    comparison(fromVersion: 1, instructions: $instructions) {
+      mapping {source target}
+      instructions {source target findings {severity code}}
+      targets(source: $source) {isAllowed element {elementId kind} findings {code target}}
+    }
+  }
+}
+"""
+
+
+async def checked(client: Client, source: str, **pairs: str) -> Any:
+    instructions = [{"source": before, "target": after} for before, after in pairs.items()]
+    data = await client.ask(CHECKED, source=source, instructions=instructions)
+    return data["process"]["comparison"]
+
+
+async def test_instructions_are_checked_and_targets_found_without_a_plan(world: Client) -> None:
+    assert await checked(world.reader(), "approve", check="sign", pay="nowhere") == {
+        "mapping": [{"source": "check", "target": "sign"}],
+        "instructions": [
+            {
+                "source": "check",
+                "target": "sign",
+                "findings": [{"severity": "WARNING", "code": "NAME_CHANGED"}],
+            },
+            {
+                "source": "pay",
+                "target": "nowhere",
+                "findings": [{"severity": "ERROR", "code": "ELEMENT_MISSING"}],
+            },
+        ],
+        "targets": [
+            {"isAllowed": True, "element": {"elementId": element, "kind": "userTask"}, "findings": []}
+            for element in ("check", "sign")
+        ],
+    }
+    assert (await checked(world, "nothing"))["targets"] is None
+
+
+async def test_an_instruction_twice_is_refused(world: Client) -> None:
+    twice = [{"source": "approve", "target": target} for target in ("sign", "check")]
+    error = await world.refused(CHECKED, source="approve", instructions=twice)
+    assert error["extensions"] == {"code": "INVALID_INPUT", "field": ["instructions", "1", "source"]}
+
+
 async def test_a_draft_can_be_compared_and_the_newer_version_with_the_older(world: Client) -> None:
     await add_draft(world.store, model=FIRST.xml())
     draft, back = await comparison(world, 2, 3), await comparison(world, 2, 1)

@@ -334,7 +334,7 @@ MAPPINGS: list[tuple[str, list[dict[str, Any]], dict[str, Any]]] = [
         {
             "__typename": "InvalidMappingError",
             "code": "INVALID_MAPPING",
-            "field": ["mappings", "1"],
+            "field": ["mappings", "1", "instructions", "0", "source"],
             "message": "Expected a valid mapping from version 2, but: "
             f"{MAPPED_TO_NOWHERE['message']} {MAPPED_FROM_NOWHERE['message']}",
             "fromVersion": 2,
