@@ -30,8 +30,10 @@ from uplift.domain.ports.processes import (
     ProcessRepository,
 )
 from uplift.domain.ports.upgrades import (
+    ANY_UPGRADE,
     LockedUpgrade,
     OutcomeFilter,
+    UpgradeFilter,
     UpgradeQueries,
     UpgradeRepository,
 )
@@ -39,6 +41,7 @@ from uplift.domain.ports.upgrades import (
 __all__ = [
     "ANY_INSTANCE",
     "ANY_PROCESS",
+    "ANY_UPGRADE",
     "Chunks",
     "HeldPartition",
     "InstanceFilter",
@@ -57,6 +60,7 @@ __all__ = [
     "SelectedCohorts",
     "Store",
     "Transaction",
+    "UpgradeFilter",
     "UpgradeQueries",
     "UpgradeRepository",
 ]

@@ -11,7 +11,7 @@ from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
 from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import SelectionKind, UpgradeId, UpgradeSelection
-from uplift.domain.model.upgrade import Outcome, OutcomeKind, Partition, Upgrade
+from uplift.domain.model.upgrade import Outcome, OutcomeKind, Partition, Upgrade, UpgradeState
 from uplift.domain.model.upgrade_event import UpgradeEvent
 from uplift.domain.ports.partitions import LockedPartition
 
@@ -24,6 +24,28 @@ class OutcomeFilter:
     reason: ReasonCode | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradeFilter:
+    """Restricts a list of upgrades; None means any. `since` is the earliest time of the request."""
+
+    states: frozenset[UpgradeState] | None = None
+    kinds: frozenset[SelectionKind] | None = None
+    requested_by: str | None = None
+    since: datetime | None = None
+
+    def shows(self, upgrade: Upgrade) -> bool:
+        """Whether the filter lets an upgrade through."""
+        return (
+            (self.states is None or upgrade.state in self.states)
+            and (self.kinds is None or upgrade.selection in self.kinds)
+            and self.requested_by in (None, upgrade.requested_by)
+            and (self.since is None or upgrade.requested_at >= self.since)
+        )
+
+
+ANY_UPGRADE = UpgradeFilter()
+
+
 class UpgradeQueries(Protocol):
     """Reads committed upgrades and their outcomes. Each statement reads its own snapshot."""
 
@@ -34,12 +56,28 @@ class UpgradeQueries(Protocol):
         ...
 
     async def page(
-        self, process_key: ProcessKey | None, page: PageRequest, *, namespaces: Namespaces | None = None
+        self,
+        process_key: ProcessKey | None,
+        page: PageRequest,
+        upgrade_filter: UpgradeFilter = ANY_UPGRADE,
+        *,
+        namespaces: Namespaces | None = None,
     ) -> Page[Upgrade]:
         """Return a page of the upgrades of one process, or of all (None), the newest first.
 
-        With `namespaces`, only of processes in these namespaces.
+        With `namespaces`, only of processes in these namespaces. A page of a filtered list may end early,
+        with `Page.end`: how many upgrades it looks at is bounded.
         """
+        ...
+
+    async def count(
+        self,
+        process_key: ProcessKey | None,
+        upgrade_filter: UpgradeFilter = ANY_UPGRADE,
+        *,
+        namespaces: Namespaces | None = None,
+    ) -> int:
+        """Count the upgrades on all pages together, one by one."""
         ...
 
     async def latest(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Upgrade]:

@@ -19,6 +19,7 @@ from uplift.domain.model.upgrade import HistoryEntry, Outcome, Partition, Upgrad
 from uplift.domain.model.upgrade_event import UpgradeEvent
 from uplift.domain.ports import (
     ANY_PROCESS,
+    ANY_UPGRADE,
     InstanceFilter,
     InstanceQueries,
     OutcomeFilter,
@@ -27,6 +28,7 @@ from uplift.domain.ports import (
     ProcessQueries,
     SelectedCohorts,
     Store,
+    UpgradeFilter,
     UpgradeQueries,
 )
 
@@ -136,10 +138,25 @@ class ScopedUpgradeQueries:
         return {key: upgrade for key, upgrade in found.items() if self._caller.may_see(upgrade.process)}
 
     async def page(
-        self, process_key: ProcessKey | None, page: PageRequest, *, namespaces: Namespaces | None = None
+        self,
+        process_key: ProcessKey | None,
+        page: PageRequest,
+        upgrade_filter: UpgradeFilter = ANY_UPGRADE,
+        *,
+        namespaces: Namespaces | None = None,
     ) -> Page[Upgrade]:
         within = common(self._caller.namespaces, namespaces)
-        return await self._upgrades.page(process_key, page, namespaces=within)
+        return await self._upgrades.page(process_key, page, upgrade_filter, namespaces=within)
+
+    async def count(
+        self,
+        process_key: ProcessKey | None,
+        upgrade_filter: UpgradeFilter = ANY_UPGRADE,
+        *,
+        namespaces: Namespaces | None = None,
+    ) -> int:
+        within = common(self._caller.namespaces, namespaces)
+        return await self._upgrades.count(process_key, upgrade_filter, namespaces=within)
 
     async def latest(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Upgrade]:
         return await self._upgrades.latest(list(filter(self._caller.may_see, process_keys)))

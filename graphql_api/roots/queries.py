@@ -14,6 +14,7 @@ from uplift.graphql_api.roots.nodes import find_node
 from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, First, listing_of, page_of
 from uplift.graphql_api.types.enums import ProcessOrder
 from uplift.graphql_api.types.fields import root_field
+from uplift.graphql_api.types.filters import UpgradeFilterInput, upgrade_filter_of
 from uplift.graphql_api.types.inputs import ProcessKeyInput, UpgradePlanInput
 from uplift.graphql_api.types.instances import ProcessInstance
 from uplift.graphql_api.types.nodes import Node
@@ -113,19 +114,32 @@ class Query:
         upgrade = await info.context.store.upgrades.find(domain.UpgradeId(upgrade_id))
         return None if upgrade is None else Upgrade.from_domain(upgrade)
 
-    @root_field("Upgrades, the newest first.")
+    @root_field(
+        "Upgrades, the newest first. A page looks at a bounded number of upgrades, so with a filter it may "
+        "be short, or empty, although `hasNextPage` is true."
+    )
     async def upgrades(
         self,
         info: Info,
         process: Annotated[
             ProcessKeyInput | None, strawberry.argument(description="Only upgrades of this process.")
         ] = None,
+        filter_: Annotated[
+            UpgradeFilterInput | None,
+            strawberry.argument(name="filter", description="Only upgrades that meet these conditions."),
+        ] = None,
         first: First = DEFAULT_PAGE_SIZE,
         after: After = None,
     ) -> UpgradeConnection:
         process_key = None if process is None else process.process_key()
-        page = await info.context.store.upgrades.page(process_key, page_of(first, after))
-        return UpgradeConnection(page=page.map(Upgrade.from_domain), follows_cursor=after is not None)
+        upgrade_filter = upgrade_filter_of(filter_)
+        page = await info.context.store.upgrades.page(process_key, page_of(first, after), upgrade_filter)
+        return UpgradeConnection(
+            page=page.map(Upgrade.from_domain),
+            follows_cursor=after is not None,
+            process_key=process_key,
+            upgrade_filter=upgrade_filter,
+        )
 
     @root_field(
         "What an upgrade would do if it were requested now, decided by the same rules. Changes nothing. "

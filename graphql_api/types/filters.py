@@ -1,12 +1,14 @@
 """Inputs that restrict lists."""
 
+from datetime import datetime
 from uuid import UUID
 
 import strawberry
 
 from uplift import domain
 from uplift.domain.ports.instances import ANY_INSTANCE, MAX_LISTED, InstanceFilter
-from uplift.graphql_api.types.enums import Status
+from uplift.domain.ports.upgrades import ANY_UPGRADE, UpgradeFilter
+from uplift.graphql_api.types.enums import SelectionKind, Status, UpgradeState
 
 
 @strawberry.input(
@@ -39,4 +41,35 @@ def instance_filter_of(filter_: InstanceFilterInput | None) -> InstanceFilter:
         versions=None if versions is None else frozenset(map(domain.VersionNumber, versions)),
         elements=None if elements is None else frozenset(map(domain.ElementId, elements)),
         ids=None if ids is None else frozenset(map(domain.InstanceId, ids)),
+    )
+
+
+@strawberry.input(
+    description="Restricts a list of upgrades to those that meet all conditions. A condition that is null or "
+    "absent lets all through, and an empty one none."
+)
+class UpgradeFilterInput:
+    states: list[UpgradeState] | None = strawberry.field(
+        default=None, description="Only upgrades in one of these states."
+    )
+    kinds: list[SelectionKind] | None = strawberry.field(
+        default=None, description="Only upgrades that select instances in one of these ways."
+    )
+    requested_by: str | None = strawberry.field(
+        default=None, description="Only upgrades that the API key with exactly this name requested."
+    )
+    since: datetime | None = strawberry.field(
+        default=None, description="Only upgrades that were requested at this time or later."
+    )
+
+
+def upgrade_filter_of(filter_: UpgradeFilterInput | None) -> UpgradeFilter:
+    """The filter that a client requests."""
+    if filter_ is None:
+        return ANY_UPGRADE
+    return UpgradeFilter(
+        states=None if filter_.states is None else frozenset(filter_.states),
+        kinds=None if filter_.kinds is None else frozenset(filter_.kinds),
+        requested_by=filter_.requested_by,
+        since=filter_.since,
     )

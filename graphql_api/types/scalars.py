@@ -26,11 +26,11 @@ def read_datetime(value: object) -> datetime:
     """Parse a time with its UTC offset and convert it to UTC. Raises GraphQLError for anything else."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise GraphQLError(f"Expected a date and time with its offset from UTC, but got {_quoted(value)}.")
-    return moment.astimezone(UTC)
+        if moment is not None and moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # a time at the end of the calendar may have no equivalent in UTC
+        pass
+    raise GraphQLError(f"Expected a date and time with its offset from UTC, but got {_quoted(value)}.")
 
 
 def write_datetime(moment: datetime) -> str:

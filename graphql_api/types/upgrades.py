@@ -10,7 +10,7 @@ from uplift.domain.model import upgrade as model
 from uplift.domain.model.decision import count_elements, count_findings
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.model.upgrade_event import MAX_EVENTS, events_of
-from uplift.domain.ports import OutcomeFilter
+from uplift.domain.ports import OutcomeFilter, UpgradeFilter
 from uplift.domain.rules.actions import allowed_actions
 from uplift.graphql_api.context import Info
 from uplift.graphql_api.engine.budget import counted_as
@@ -37,6 +37,8 @@ from uplift.graphql_api.types.reasons import (
 from uplift.graphql_api.types.selections import Conditions
 from uplift.graphql_api.types.upgrade_events import UpgradeEvent
 
+NODES_OF_COUNTING = 1_000
+"""The cost of counting upgrades in the node budget."""
 NODES_OF_MAPPINGS = 100
 """The cost of `mappings` in the node budget."""
 ASSUMED_EVENTS = 10
@@ -256,7 +258,16 @@ class RetryConnection(Connection[Upgrade]):
 
 @strawberry.type(description="A page of upgrades, the newest first.")
 class UpgradeConnection(Connection[Upgrade]):
-    pass
+    process_key: strawberry.Private[domain.ProcessKey | None]
+    upgrade_filter: strawberry.Private[UpgradeFilter]
+
+    @field(
+        "The number of upgrades on all pages together, counted one by one, which costs "
+        f"{NODES_OF_COUNTING:,} nodes in the node budget.",
+        nodes=NODES_OF_COUNTING,
+    )
+    async def total_count(self, info: Info) -> int:
+        return await info.context.store.upgrades.count(self.process_key, self.upgrade_filter)
 
 
 @strawberry.type(description="What one upgrade did to an instance.")

@@ -13,7 +13,7 @@ from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import SelectionKind, UpgradeId, UpgradeSelection
 from uplift.domain.model.upgrade import RATED_FROM, RATED_UPGRADES, Outcome, OutcomeKind, Partition, Upgrade
 from uplift.domain.model.upgrade_event import MAX_EVENTS, UpgradeEvent, UpgradeEventKind
-from uplift.domain.ports import OutcomeFilter
+from uplift.domain.ports import ANY_UPGRADE, OutcomeFilter, UpgradeFilter
 from uplift.storage.memory import state as queries
 from uplift.storage.memory.partitions import LockedPartitionInMemory
 from uplift.storage.memory.state import Committed, State
@@ -75,17 +75,37 @@ class UpgradeQueriesInMemory:
         return {upgrade_id: known[upgrade_id] for upgrade_id in ids if upgrade_id in known}
 
     async def page(
-        self, process_key: ProcessKey | None, page: PageRequest, *, namespaces: Namespaces | None = None
+        self,
+        process_key: ProcessKey | None,
+        page: PageRequest,
+        upgrade_filter: UpgradeFilter = ANY_UPGRADE,
+        *,
+        namespaces: Namespaces | None = None,
     ) -> Page[Upgrade]:
-        numbered = list(enumerate(self._state.upgrades.values(), start=1))
-        rows = [
-            (number, upgrade)
-            for number, upgrade in reversed(numbered)
+        shown = self._shown(process_key, upgrade_filter, namespaces)
+        rows = [row for row in reversed(shown) if page.after is None or row[0] < page.after]
+        return page_of(rows, page.first)
+
+    async def count(
+        self,
+        process_key: ProcessKey | None,
+        upgrade_filter: UpgradeFilter = ANY_UPGRADE,
+        *,
+        namespaces: Namespaces | None = None,
+    ) -> int:
+        return len(self._shown(process_key, upgrade_filter, namespaces))
+
+    def _shown(
+        self, process_key: ProcessKey | None, upgrade_filter: UpgradeFilter, namespaces: Namespaces | None
+    ) -> list[tuple[int, Upgrade]]:
+        """The upgrades that a filter lets through, with their places in the order of their requests."""
+        return [
+            (place, upgrade)
+            for place, upgrade in enumerate(self._state.upgrades.values(), start=1)
             if process_key in (None, upgrade.process)
             and (namespaces is None or upgrade.process.namespace in namespaces)
-            and (page.after is None or number < page.after)
+            and upgrade_filter.shows(upgrade)
         ]
-        return page_of(rows, page.first)
 
     async def latest(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Upgrade]:
         newest = {upgrade.process: upgrade for upgrade in self._state.upgrades.values()}

@@ -3,9 +3,8 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, func, literal, or_, select
+from sqlalchemy import bindparam, delete, func, or_, select
 
 from uplift.domain.model.access import Namespaces
 from uplift.domain.model.decision import CountedDecision
@@ -15,7 +14,7 @@ from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import SelectionKind, UpgradeId, UpgradeSelection
 from uplift.domain.model.upgrade import RATED_FROM, RATED_UPGRADES, UNFINISHED, Outcome, Partition, Upgrade
 from uplift.domain.model.upgrade_event import UpgradeEvent
-from uplift.domain.ports import OutcomeFilter
+from uplift.domain.ports import ANY_UPGRADE, OutcomeFilter, UpgradeFilter
 from uplift.storage.repositories.partitions import SqlLockedPartition
 from uplift.storage.repositories.sessions import Reading, Session
 from uplift.storage.sql.connection import Connection
@@ -23,7 +22,14 @@ from uplift.storage.sql.dialect import lock_subject, upsert
 from uplift.storage.sql.tables import decision, process, request, upgrade
 from uplift.storage.sql.types import LONG
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
-from uplift.storage.statements import outcomes, partitions, pruning, upgrade_events, upgrades
+from uplift.storage.statements import (
+    outcomes,
+    partitions,
+    pruning,
+    upgrade_events,
+    upgrade_lists,
+    upgrades,
+)
 from uplift.storage.statements.decisions import decisions_of
 from uplift.storage.statements.upgrades import UPGRADES
 
@@ -155,16 +161,33 @@ class SqlUpgradeQueries:
             return {found.id: found for found in await upgrades.upgrades_of(surrogate_keys, rows)}
 
     async def page(
-        self, process_key: ProcessKey | None, page: PageRequest, *, namespaces: Namespaces | None = None
+        self,
+        process_key: ProcessKey | None,
+        page: PageRequest,
+        upgrade_filter: UpgradeFilter = ANY_UPGRADE,
+        *,
+        namespaces: Namespaces | None = None,
     ) -> Page[Upgrade]:
         async with self._reading() as (connection, surrogate_keys):
             process_id = None if process_key is None else await surrogate_keys.process_id(process_key)
             if process_key is not None and process_id is None:
                 return page_of((), page.first)
-            rows = (await connection.execute(_listing(process_id, page, namespaces))).all()
-            found = await upgrades.upgrades_of(surrogate_keys, rows)
-            numbered = ((row.id, upgrade) for row, upgrade in zip(rows, found, strict=True))
-            return page_of(numbered, page.first)
+            listed = upgrade_lists.UpgradeList(process_id, upgrade_filter, namespaces)
+            return await upgrade_lists.page(connection, surrogate_keys, listed, page)
+
+    async def count(
+        self,
+        process_key: ProcessKey | None,
+        upgrade_filter: UpgradeFilter = ANY_UPGRADE,
+        *,
+        namespaces: Namespaces | None = None,
+    ) -> int:
+        async with self._reading() as (connection, surrogate_keys):
+            process_id = None if process_key is None else await surrogate_keys.process_id(process_key)
+            if process_key is not None and process_id is None:
+                return 0
+            listed = upgrade_lists.UpgradeList(process_id, upgrade_filter, namespaces)
+            return await upgrade_lists.count(connection, listed)
 
     async def latest(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Upgrade]:
         async with self._reading() as (connection, surrogate_keys):
@@ -295,15 +318,3 @@ async def _find_request(
     bound = {"caller": idempotency_key.caller, "key": idempotency_key.key, "since": since}
     row = (await connection.execute(KNOWN_REQUEST, bound)).one_or_none()
     return None if row is None else KnownRequest(digest=row.digest, upgrade_id=UpgradeId(row.uuid))
-
-
-def _listing(process_id: int | None, page: PageRequest, namespaces: Namespaces | None) -> Select[Any]:
-    listing = UPGRADES.order_by(upgrade.c.id.desc()).limit(page.first + 1)
-    if process_id is not None:
-        listing = listing.where(upgrade.c.process_id == process_id)
-    if namespaces is not None:
-        of_namespaces = select(process.c.id).where(process.c.namespace.in_(sorted(namespaces)))
-        listing = listing.where(upgrade.c.process_id.in_(of_namespaces))
-    if page.after is not None:
-        listing = listing.where(upgrade.c.id < literal(page.after, LONG))
-    return listing

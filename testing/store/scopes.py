@@ -227,6 +227,7 @@ QUERIES: dict[str, Callable[[Store, Names], Awaitable[object]]] = {
     "upgrades.find": lambda store, names: store.upgrades.find(names.upgrade),
     "upgrades.find_many": lambda store, names: store.upgrades.find_many([names.upgrade]),
     "upgrades.page": lambda store, names: store.upgrades.page(names.process, ANY_PAGE),
+    "upgrades.count": lambda store, names: store.upgrades.count(names.process),
     "upgrades.latest": lambda store, names: store.upgrades.latest([names.process]),
     "upgrades.following_pages": lambda store, names: store.upgrades.following_pages(
         [names.upgrade], SelectionKind.RETRY, ANY_PAGE

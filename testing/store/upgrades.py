@@ -21,8 +21,9 @@ from uplift.domain import (
 )
 from uplift.domain.model.decision import INSTANCE_NOT_FOUND
 from uplift.domain.model.paging import PageRequest
+from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import Lease
-from uplift.domain.ports import OutcomeFilter, Store
+from uplift.domain.ports import OutcomeFilter, Store, UpgradeFilter
 from uplift.testing.builders import (
     EVENING,
     INVOICES,
@@ -40,7 +41,7 @@ from uplift.testing.builders import (
     instances,
 )
 from uplift.testing.chunk_work import ALREADY_LATEST, NOT_PENDING, add_upgrade, lock, run_chunk
-from uplift.testing.stores import a_transaction_that_fails, outcomes_of, upgrades_of
+from uplift.testing.stores import a_transaction_that_fails, outcomes_of, upgrades_of, walk
 
 pytestmark = pytest.mark.anyio
 
@@ -154,6 +155,48 @@ async def test_new_upgrades_shift_no_page_of_the_list(store: Store) -> None:
     rest = await store.upgrades.page(ORDERS, PageRequest(first=5, after=first.sort_keys[-1]))
     assert (*first.items, *rest.items) == tuple(reversed(old))
     assert (first.has_next, rest.has_next) == (True, False)
+
+
+UPGRADE_FILTERS: list[tuple[UpgradeFilter, list[int]]] = [
+    (UpgradeFilter(), [4, 3, 2, 1]),
+    (UpgradeFilter(states=frozenset({UpgradeState.RUNNING})), [4, 3, 1]),
+    (UpgradeFilter(states=frozenset({UpgradeState.RUNNING, UpgradeState.CANCELLED})), [4, 3, 2, 1]),
+    (UpgradeFilter(states=frozenset()), []),
+    (UpgradeFilter(kinds=frozenset({SelectionKind.BY_IDS})), [3]),
+    (UpgradeFilter(requested_by="clerk"), [4]),
+    (UpgradeFilter(requested_by="CLERK"), []),
+    (UpgradeFilter(requested_by="\0"), []),
+    (UpgradeFilter(since=EVENING), [4, 1]),
+    (UpgradeFilter(since=EVENING, requested_by="clerk", states=frozenset({UpgradeState.RUNNING})), [4]),
+]
+"""Filters, and the numbers of the upgrades that they let through."""
+
+
+@pytest.mark.parametrize(("which", "numbers"), UPGRADE_FILTERS)
+async def test_a_list_has_only_upgrades_that_match_its_filter(
+    store: Store, which: UpgradeFilter, numbers: list[int]
+) -> None:
+    await a_process(store)
+    await a_process(store, INVOICES)
+    added = [
+        replace(an_upgrade(1), requested_at=EVENING),
+        replace(an_upgrade(2), state=UpgradeState.CANCELLED, finished_at=EVENING),
+        an_upgrade(3, selection=SelectionKind.BY_IDS),
+        replace(an_upgrade(4), requested_at=EVENING, requested_by="clerk"),
+    ]
+    for upgrade in added:
+        selection = by_ids([an_id(1)]) if upgrade.selection is SelectionKind.BY_IDS else all_active()
+        async with store.transaction() as transaction:
+            await add_upgrade(transaction, upgrade, selection)
+    await add(store, 5, all_active(), INVOICES)
+    for size in (1, 4):
+        listed = await walk(lambda page: store.upgrades.page(ORDERS, page, which), first=size)
+        assert [upgrade.id for upgrade in listed] == list(map(an_upgrade_id, numbers))
+    assert await store.upgrades.count(ORDERS, which) == len(numbers)
+    everywhere = await walk(lambda page: store.upgrades.page(None, page, which))
+    assert len(everywhere) == await store.upgrades.count(None, which)
+    assert await store.upgrades.count(None, which, namespaces=frozenset({"elsewhere"})) == 0
+    assert await store.upgrades.count(UNKNOWN_PROCESS, which) == 0
 
 
 async def test_the_latest_upgrade_of_each_process_is_found(store: Store) -> None:

@@ -111,6 +111,7 @@ def test_every_field_at_the_top_of_an_operation_is_within_the_budget(root: type)
         (TWO_PAGES, 1000 + 100 * (1 + 10 + 40 + 40)),
         (TEN_PLANS, 10 * (1000 + 100)),
         ("{processes(first: 5) {nodes {comparison(fromVersion: 1) {added {elementId}}}}}", 5 + 5 * 2000),
+        ("{upgrades(first: 1000) {nodes {process {activeCount}} a: totalCount}}", 1000 + 1000 * 10 + 1000),
         (COUNTS_OF_MANY, 1000 + 1000 * (50 + 9 + 10)),
         ("{processes(first: 197) {nodes {cohorts {count}}}}", 197 + 197 * 50),
         (

@@ -1,5 +1,6 @@
 """Every query, with exact results."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -466,6 +467,40 @@ async def test_upgrades_are_listed_the_newest_first_of_one_process_or_of_all(cli
         "orders": {"nodes": [{"id": str(newer.id)}, {"id": str(older.id)}]},
         "unknown": {"nodes": []},
     }
+
+
+FOUND_UPGRADES = """
+query($filter: UpgradeFilterInput, $first: Int) {
+  upgrades(filter: $filter, first: $first) {totalCount nodes {id}}
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("which", "count"),
+    [
+        (None, 2),
+        ({"states": ["COMPLETED"], "kinds": "BY_IDS", "requestedBy": "setup"}, 2),
+        ({"states": ["FAILED", "PAUSED"]}, 0),
+        ({"states": []}, 0),
+        ({"kinds": ["ALL_ACTIVE", "UNDO"]}, 0),
+        ({"requestedBy": "somebody"}, 0),
+        ({"since": "2026-03-01T09:30:00+01:00"}, 2),
+        ({"since": "2026-03-01T08:30:01Z"}, 0),
+    ],
+)
+async def test_upgrades_are_filtered_and_counted(client: Client, which: Any, count: int) -> None:
+    await add_process(client.store)
+    for _ in range(2):
+        newest = await add_upgrade(client.store, 1)
+    found = (await client.ask(FOUND_UPGRADES, filter=which, first=1))["upgrades"]
+    assert found == {"totalCount": count, "nodes": [{"id": str(newest.id)}] if count else []}
+
+
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+async def test_a_time_that_has_no_equivalent_in_utc_is_refused(client: Client, since: str) -> None:
+    error = await client.refused(FOUND_UPGRADES, filter={"since": since})
+    assert "Expected a date and time with its offset from UTC" in error["message"]
 
 
 async def test_an_incompatible_instance_is_skipped_with_its_findings(client: Client) -> None:

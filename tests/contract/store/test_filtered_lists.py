@@ -1,14 +1,15 @@
-"""Filtered lists of instances are whole, however few instances a page looks at, and their work is bounded."""
+"""Filtered lists are whole, however few rows a page looks at, and the work for a page is bounded."""
 
 import pytest
 
 from tests.support.stores import Stores
 from uplift.domain import Status, VersionNumber
 from uplift.domain.model.paging import PageRequest
-from uplift.domain.ports import InstanceFilter, Store
-from uplift.storage.statements import instance_lists
+from uplift.domain.ports import InstanceFilter, Store, UpgradeFilter
+from uplift.storage.statements import instance_lists, upgrade_lists
 from uplift.testing.builders import INVOICES, ORDERS, a_process, an_instance, at, instances
 from uplift.testing.store import instances as contract
+from uplift.testing.store import upgrades as contract_of_upgrades
 
 pytestmark = pytest.mark.anyio
 
@@ -32,6 +33,19 @@ async def test_a_filtered_list_is_whole_although_pages_end_early(
 ) -> None:
     look_at(monkeypatch, *looks)
     await contract.test_a_list_has_only_instances_that_match_its_filter(store, which, numbers)
+
+
+@pytest.mark.parametrize("looked_at", [1, 2])
+@pytest.mark.parametrize(("which", "numbers"), contract_of_upgrades.UPGRADE_FILTERS[2::3])
+async def test_a_filtered_list_of_upgrades_is_whole_although_pages_end_early(
+    store: Store,
+    which: UpgradeFilter,
+    numbers: list[int],
+    looked_at: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(upgrade_lists, "LOOKED_AT", looked_at)
+    await contract_of_upgrades.test_a_list_has_only_upgrades_that_match_its_filter(store, which, numbers)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
