@@ -45,6 +45,8 @@ def upgrade_table(upgrade: UpgradeSummary) -> RenderableType:
         eta = "" if upgrade.eta is None else f", about {upgrade.eta:,.0f} s more"
         table.add_row("expected", f"{upgrade.expected:,}{eta}")
     lines = [Text(f"{_title(upgrade)}: {upgrade.state}")]
+    if upgrade.conditions:
+        lines.append(Text(f"Selected: {upgrade.conditions}"))
     if upgrade.error is not None:
         lines.append(Text(upgrade.error, style="red"))
     return Group(*lines, table)

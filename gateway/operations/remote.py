@@ -20,6 +20,7 @@ from uplift.gateway.operations.summaries import (
     CohortSummary,
     PlanSummary,
     UpgradeSummary,
+    describe_conditions,
     describe_reasons,
     describe_target,
 )
@@ -29,6 +30,7 @@ UPGRADE_FIELDS = """
 fragment UpgradeFields on Upgrade {
   id process { namespace code } selection state targetVersion requestedBy requestedAt
   expected upgraded skipped excluded etaSeconds error countsByReason { code count }
+  conditions { versions elements statuses limit }
 }
 """
 GET = "query Get($id: UUID!) { upgrade(id: $id) { ...UpgradeFields } }" + UPGRADE_FIELDS
@@ -52,6 +54,7 @@ query Plan($input: UpgradePlanInput!) {
   }
 }
 """
+NO_CONDITIONS = dict.fromkeys(("versions", "elements", "statuses", "limit"))
 TIMEOUT = httpx2.Timeout(10, read=60)
 """Seconds. No request waits for the end of an upgrade, so responses are quick."""
 REQUEST_INTERVAL = 0.5
@@ -178,6 +181,7 @@ def _summary(upgrade: Mapping[str, Any]) -> UpgradeSummary:
         id=UpgradeId(UUID(upgrade["id"])),
         process=f"{upgrade['process']['namespace']}/{upgrade['process']['code']}",
         selection=upgrade["selection"],
+        conditions=describe_conditions(**(upgrade["conditions"] or NO_CONDITIONS)),
         state=upgrade["state"],
         target_version=upgrade["targetVersion"],
         requested_by=upgrade["requestedBy"],

@@ -1,7 +1,7 @@
 """What the command line shows of plans and upgrades, local or remote."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode
@@ -12,11 +12,15 @@ from uplift.domain.use_cases.plan import Plan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpgradeSummary:
-    """An upgrade so far. `eta` is in seconds, None if unknown. An undo has no target version."""
+    """An upgrade so far. `eta` is in seconds, None if unknown. An undo has no target version.
+
+    `conditions` describes those of its selection, and is empty for a selection without any.
+    """
 
     id: UpgradeId
     process: str
     selection: str
+    conditions: str
     state: str
     target_version: int | None
     requested_by: str
@@ -72,6 +76,7 @@ def summary_of_upgrade(upgrade: Upgrade, skips: tuple[CountedDecision, ...]) -> 
         id=upgrade.id,
         process=str(upgrade.process),
         selection=upgrade.selection,
+        conditions="" if upgrade.conditions is None else describe_conditions(**asdict(upgrade.conditions)),
         state=upgrade.state,
         target_version=upgrade.target_version,
         requested_by=upgrade.requested_by,
@@ -106,6 +111,18 @@ def describe_reasons(reasons: Mapping[str, tuple[tuple[str, str | None], ...]]) 
         " ".join([code, *sorted({f"{finding}({element})" for finding, element in findings})])
         for code, findings in reasons.items()
     )
+
+
+def describe_conditions(
+    versions: Sequence[int] | None,
+    elements: Sequence[str] | None,
+    statuses: Sequence[str] | None,
+    limit: int | None,
+) -> str:
+    """The conditions of a selection, like the options of `uplift upgrade`; empty if there are none."""
+    options = (("from-version", versions), ("at", elements), ("status", statuses))
+    described = [f"--{option} {value}" for option, values in options for value in values or ()]
+    return " ".join([*described, *([] if limit is None else [f"--limit {limit}"])])
 
 
 def describe_target(position: tuple[str, ...], to_position: tuple[str, ...]) -> str:

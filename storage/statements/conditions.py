@@ -3,13 +3,13 @@
 import json
 from typing import Any
 
-from sqlalchemy import Boolean, and_, bindparam, or_, select
+from sqlalchemy import Boolean, Integer, and_, bindparam, or_, select
 
 from uplift.domain.model.conditions import Conditions
 from uplift.domain.model.instance import Status
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.number_list import numbers_in
-from uplift.storage.sql.tables import STATUS, instance, position
+from uplift.storage.sql.tables import IS_ACTIVE, STATUS, instance, position
 
 MEETS_CONDITIONS = and_(
     or_(bindparam("any_version", type_=Boolean), instance.c.version.in_(numbers_in("versions"))),
@@ -18,6 +18,8 @@ MEETS_CONDITIONS = and_(
 )
 """Says nothing about process and activity. Each part has a parameter that turns it off, so that there is only
 one statement of each kind to prepare."""
+IS_MATCHING = (instance.c.process_id == bindparam("process_id", type_=Integer)) & IS_ACTIVE & MEETS_CONDITIONS
+"""An active instance of the process that meets the conditions."""
 POSITIONS = select(position.c.id, position.c.elements).where(position.c.process_id == bindparam("process_id"))
 
 

@@ -29,7 +29,7 @@ from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.surrogate_keys import SurrogateKeys, batches
 from uplift.storage.sql.tables import IS_ACTIVE, cohort_count, instance
 from uplift.storage.statements.cohorts import cohorts_of
-from uplift.storage.statements.conditions import MEETS_CONDITIONS, bind_conditions
+from uplift.storage.statements.conditions import IS_MATCHING, MEETS_CONDITIONS, bind_conditions
 from uplift.storage.statements.instances import INSTANCES, instances_of
 
 PROCESS_ID: BindParameter[int] = bindparam("process_id", type_=Integer)
@@ -76,7 +76,6 @@ REMAINING_COHORTS = _counted(
     union_all(KEPT_ACTIVE, _members(-1, 1, IS_LISTED_OF_PROCESS & IS_ACTIVE)).subquery("members")
 )
 """The kept counts without the excluded instances. One statement reads both, so they are of one moment."""
-IS_MATCHING = (instance.c.process_id == PROCESS_ID) & IS_ACTIVE & MEETS_CONDITIONS
 FIRST_MATCHING = (
     _members(1, 0, IS_MATCHING & ~IS_LISTED)
     .order_by(instance.c.id)

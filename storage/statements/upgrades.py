@@ -24,7 +24,7 @@ from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import IS_ACTIVE, instance, outcome, selected, upgrade
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.sqlite.prepared import RUN_INLINE
-from uplift.storage.statements.conditions import MEETS_CONDITIONS, bind_conditions
+from uplift.storage.statements.conditions import IS_MATCHING, MEETS_CONDITIONS, bind_conditions
 from uplift.storage.statements.decisions import stored_code
 
 earlier = upgrade.alias("earlier")
@@ -77,7 +77,6 @@ COUNT_EXCLUDED = (
     .where(selected.c.upgrade_id == bindparam("upgrade_id"), IS_ACTIVE)
 )
 COUNT_EXCLUDED_MATCHING = COUNT_EXCLUDED.where(MEETS_CONDITIONS)
-IS_MATCHING = (instance.c.process_id == bindparam("process_id")) & IS_ACTIVE & MEETS_CONDITIONS
 IS_NAMED = instance.c.uuid.in_(select(ID_LIST.c.uuid))
 COUNT_NAMED_MATCHING = select(func.count()).select_from(instance).where(IS_MATCHING, IS_NAMED)
 FIRST_MATCHING = (

@@ -190,6 +190,11 @@ def test_a_remote_dry_run_shows_the_same_as_a_local_one(there: There) -> None:
     assert there.everything() == before
 
 
+def test_a_remote_upgrade_shows_its_conditions(there: There) -> None:
+    arguments = ["upgrade", "crm/orders", "--from-version", "1", "--limit", "2", *there.arguments()]
+    assert "Selected: --from-version 1 --limit 2" in output_of(*arguments).splitlines()
+
+
 def test_a_fingerprint_holds_a_remote_upgrade_to_its_plan(there: There) -> None:
     arguments = ["upgrade", "crm/orders", "--all-active", *there.arguments()]
     fingerprint = output_of(*arguments, "--dry-run").splitlines()[-1].removeprefix("Fingerprint ")

@@ -132,6 +132,8 @@ def test_upgrades_the_active_instances_that_meet_the_conditions(
 ) -> None:
     shown = output_of("upgrade", "crm/orders", *options)
     assert counts(shown)["upgraded"] == len(upgraded)
+    conditions = " ".join(options).removeprefix("--all-active ").partition(" --except")[0]
+    assert shown.splitlines()[1] == f"Selected: {conditions}"
     assert versions(database) == {**UNTOUCHED, **dict.fromkeys(upgraded, 2)}
 
 
@@ -439,6 +441,7 @@ def test_every_selected_instance_has_one_outcome(database: Place) -> None:
 
 def test_an_upgrade_that_does_not_complete_gives_exit_code_1_but_showing_it_does_not() -> None:
     cancelled = UpgradeSummary(
+        conditions="",
         id=an_upgrade_id(1),
         process="shop/order",
         selection="ALL_ACTIVE",

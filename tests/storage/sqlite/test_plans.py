@@ -1,13 +1,14 @@
 """An upgrade sends few statements a chunk, and each of them reads few rows."""
 
 import re
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
 import pytest
 
 from tests.storage.recording import SentStatement, plan_of, statements_on
-from uplift.domain import Selection, Status, VersionNumber, all_active, by_ids
+from uplift.domain import Selection, Status, VersionNumber, all_active, by_ids, matching
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.ports import ANY_PROCESS, InstanceFilter, OutcomeFilter, ProcessFilter, ProcessOrder
@@ -32,9 +33,16 @@ BIG_TABLES = ("instance", "outcome", "selected", "version", "position", "process
 INSTANCE = re.compile(r"\binstance\b")
 BOTH_WAYS = pytest.mark.parametrize("kind", [SelectionKind.BY_IDS, SelectionKind.ALL_ACTIVE])
 
+EVERY_WAY = pytest.mark.parametrize(
+    "kind", [kind for kind in SelectionKind if kind not in (SelectionKind.RETRY, SelectionKind.UNDO)]
+)
+
 
 def selecting(kind: SelectionKind, size: int) -> Selection:
     numbers = range(size + 1)
+    if kind in (SelectionKind.MATCHING, SelectionKind.FIRST_MATCHING):
+        limit = size if kind is SelectionKind.FIRST_MATCHING else None
+        return matching(versions=[1, 2], elements=["go", "stay"], limit=limit, excluded=[an_id(size)])
     return all_active([an_id(size)]) if kind is SelectionKind.ALL_ACTIVE else by_ids(map(an_id, numbers))
 
 
@@ -59,9 +67,10 @@ async def accesses_of_instances(store: SqlStore, sent: list[SentStatement]) -> l
 
 async def statements_of_a_chunk(store: SqlStore, kind: SelectionKind, size: int) -> list[SentStatement]:
     await fill(store, size)
-    upgrade = an_upgrade(selection=kind)
+    selection = selecting(kind, size)
+    upgrade = replace(an_upgrade(selection=kind), conditions=selection.conditions)
     async with store.transaction() as transaction:
-        upgrade = await add_upgrade(transaction, upgrade, selecting(kind, size))
+        upgrade = await add_upgrade(transaction, upgrade, selection)
     async with store.database.writing() as connection:
         pass
     async with store.transaction() as transaction:
@@ -79,7 +88,7 @@ def full_scans(plan: list[str]) -> list[str]:
     return [step for step in plan if scanned.match(step)]
 
 
-@BOTH_WAYS
+@EVERY_WAY
 async def test_a_chunk_takes_the_same_statements_however_many_instances_it_moves(
     tmp_path: Path, kind: SelectionKind
 ) -> None:
@@ -92,7 +101,7 @@ async def test_a_chunk_takes_the_same_statements_however_many_instances_it_moves
     assert len(sent[8]) <= 15
 
 
-@BOTH_WAYS
+@EVERY_WAY
 async def test_no_statement_of_a_chunk_walks_along_a_whole_table(
     store: SqlStore, kind: SelectionKind
 ) -> None:
@@ -106,8 +115,9 @@ async def test_no_statement_of_a_chunk_walks_along_a_whole_table(
     assert len(plans) >= 6
 
 
-async def test_all_active_instances_are_found_by_their_own_index(store: SqlStore) -> None:
-    sent = await statements_of_a_chunk(store, SelectionKind.ALL_ACTIVE, 8)
+@pytest.mark.parametrize("kind", [SelectionKind.ALL_ACTIVE, SelectionKind.MATCHING])
+async def test_active_instances_are_found_by_their_own_index(store: SqlStore, kind: SelectionKind) -> None:
+    sent = await statements_of_a_chunk(store, kind, 8)
     steps = await accesses_of_instances(store, sent)
     finding = "USING (COVERING )?INDEX instance_active \\(process_id=\\? AND id>\\? AND id<\\?\\)"
     assert len(steps) >= 4
