@@ -12,7 +12,7 @@ from uplift.domain.model.access import ApiKey
 from uplift.domain.rules.comparer import Comparer
 from uplift.domain.scope import visible_to
 from uplift.gateway.auth.key_uses import KeyUses
-from uplift.gateway.auth.keys import Authenticator
+from uplift.gateway.auth.keys import Authenticator, present_key
 from uplift.gateway.auth.stream_watch import StreamWatch
 from uplift.gateway.comparing.process_comparer import ProcessComparer
 from uplift.gateway.database_clock import DatabaseClock
@@ -73,7 +73,7 @@ def build_app(
         model_limits=settings.document_limits(), rate_limit=rate_limit.rate if rate_limit else None
     )
     origins = Origins(settings.allowed_origins)
-    comparer = settings.process_comparer()
+    comparer = settings.process_comparer(present_key)
     worker = settings.build_worker(worker_name(), clock=clock, on_chunk=metrics.chunk_done, comparer=comparer)
 
     async def context_for(headers: Mapping[str, str]) -> Context:

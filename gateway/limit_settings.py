@@ -1,5 +1,6 @@
 """The settings that limit requests."""
 
+from collections.abc import Callable, Hashable
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
@@ -160,10 +161,10 @@ class LimitSettings(BaseModel):
             max_bytes=self.max_model_bytes, max_tags=self.max_model_tags, max_depth=self.max_model_depth
         )
 
-    def process_comparer(self) -> ProcessComparer:
-        """A comparer that works in a process of its own. Close it at the end."""
+    def process_comparer(self, caller: Callable[[], Hashable] = lambda: None) -> ProcessComparer:
+        """A comparer that works in a process of its own, at which callers take turns. Close it at the end."""
         limits = ProcessLimits(memory_bytes=self.compare_mib * MIB, job_seconds=self.compare_seconds)
-        return ProcessComparer(self.document_limits(), limits)
+        return ProcessComparer(self.document_limits(), limits, caller)
 
     def graphql_limits(self) -> Limits:
         """The limits of GraphQL requests."""

@@ -9,8 +9,9 @@ import hashlib
 import secrets
 import string
 import zlib
+from contextvars import ContextVar
 from datetime import datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from structlog.contextvars import bind_contextvars
 
@@ -29,6 +30,13 @@ CHECKSUM_LENGTH = 6
 MAX_NAME_LENGTH = 100
 LOCAL_PREFIX = "cli:"
 """Begins the names of callers who use the command line on the database itself."""
+
+_present_key: ContextVar[UUID | None] = ContextVar("present_key", default=None)
+
+
+def present_key() -> UUID | None:
+    """The id of the key that the present request came with; None outside of requests, as in a worker."""
+    return _present_key.get()
 
 
 class KeyNameTaken(InvalidInput):
@@ -145,6 +153,7 @@ class Authenticator:
         if key is None:
             raise Unauthenticated
         bind_contextvars(key_id=str(key.id))  # the request's log lines name the key
+        _present_key.set(key.id)
         return key
 
 

@@ -4,9 +4,9 @@ import asyncio
 import pickle
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Hashable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from uplift.domain.bounded_cache import BoundedCache
@@ -36,10 +36,13 @@ from uplift.gateway.comparing.child import (
     Migrate,
     OutOfMemoryError,
 )
+from uplift.gateway.comparing.turns import TooManyWaitError, Turns
 
 AnswerType = TypeVar("AnswerType")
 _Versions = tuple[ModelKey, ModelKey]
 
+_ENDED = object()
+"""In place of an answer: the process ended."""
 _FEW_INSTRUCTIONS = 500
 """As many instructions take some ten milliseconds, however small the documents are."""
 _LARGE_ANSWER = 256 * 1024
@@ -55,7 +58,9 @@ class ProcessLimits:
     idle_seconds: float = 20.0
     """The process ends after this time without a job, which gives its memory back."""
     max_waiting: int = 32
-    """Jobs that wait for the process; further ones are refused."""
+    """Jobs that wait for the process; further ones are refused. Half of them may be of one caller."""
+    waiting_bytes: int = 64 * 2**20
+    """Bytes of the documents of jobs that wait, of which one caller may have half too."""
     inline_bytes: int = 16 * 1024
     """Documents up to this size together are compared in the event loop, which takes some 50 ms at most."""
     cached_bytes: int = 16 * 2**20
@@ -65,12 +70,18 @@ class ProcessLimits:
 class ProcessComparer:
     """Compares small documents in the event loop, and others in one process, one job after the other.
 
-    One process is enough: two would take the cores from the server that answers everybody else. Results
-    without instructions are cached, so that an upgrade of a few instances does not wait for the process.
+    One process is enough: two would take the cores from the server that answers everybody else. Callers, whom
+    `caller` names, take turns at it. Results without instructions are cached, so that an upgrade of a few
+    instances does not wait for the process.
     Implements uplift.domain.rules.comparer.Comparer.
     """
 
-    def __init__(self, documents: DocumentLimits, limits: ProcessLimits | None = None) -> None:
+    def __init__(
+        self,
+        documents: DocumentLimits,
+        limits: ProcessLimits | None = None,
+        caller: Callable[[], Hashable] = lambda: None,
+    ) -> None:
         self._documents = documents
         self._limits = limits or ProcessLimits()
         self._inline = InProcessComparer(limits=documents)
@@ -78,19 +89,22 @@ class ProcessComparer:
         self._positions = BoundedCache[tuple[_Versions, Position], MigratedPosition](
             self._limits.cached_bytes // 2
         )
+        self._closing = False
         self._process: Process | None = None
         self._ending: set[asyncio.Task[int]] = set()
-        self._turn = asyncio.Lock()
-        self._waiting = 0
+        self._turns = Turns(max_waiting=self._limits.max_waiting, max_bytes=self._limits.waiting_bytes)
+        self._caller = caller
         self._end_of_idling: asyncio.TimerHandle | None = None
 
     async def close(self) -> None:
         """End the process, and the job that it works on."""
+        self._closing = True
         self._kill()
-        async with self._turn:
-            self._stop_idling()
-            self._kill()
-            await asyncio.gather(*self._ending)
+        with suppress(TooManyWaitError):
+            async with self._turns.turn(self, 0):
+                self._stop_idling()
+                self._kill()
+        await asyncio.gather(*self._ending)
 
     async def choose_process(
         self, document: bytes, *, process_id: str | None, preferred_id: str | None
@@ -171,14 +185,18 @@ class ProcessComparer:
 
     async def _run(self, job: Job, kind: type[AnswerType]) -> AnswerType:
         """Send a job to the process when it is free, and return the answer. Raises InvalidModel."""
-        if self._waiting >= self._limits.max_waiting:
-            raise StoreUnavailable(f"{self._waiting} comparisons of BPMN documents are waiting already")
-        self._waiting += 1
         try:
-            async with self._turn:
+            async with self._turns.turn(self._caller(), _size_of_job(job)):
                 answer = await self._exchange(job)
-        finally:
-            self._waiting -= 1
+                if answer is _ENDED and not self._closing:
+                    # Somebody, or the kernel for want of memory. A second time the job is to blame.
+                    answer = await self._exchange(job)
+        except TooManyWaitError:
+            raise StoreUnavailable("too many comparisons of BPMN documents are waiting already") from None
+        if answer is _ENDED:
+            if self._closing:
+                raise StoreUnavailable("the comparison of BPMN documents was ended, as the program stops")
+            answer = OutOfMemoryError()
         if isinstance(answer, OutOfMemoryError):
             raise InvalidModel(
                 f"Expected BPMN documents that take at most {self._limits.memory_bytes // 2**20} MiB of "
@@ -203,8 +221,7 @@ class ProcessComparer:
                 "compare, but they take longer."
             ) from None
         except (EOFError, ConnectionError):
-            # The kernel ends a process that finds no memory, or somebody did.
-            return OutOfMemoryError()
+            return _ENDED
         finally:
             # A process that still works on a job would answer it in place of the next one.
             if answered:
@@ -257,6 +274,13 @@ def _framed(message: object) -> bytes:
 
 def _key(source: VersionModel, target: VersionModel) -> _Versions:
     return model_key(source), model_key(target)
+
+
+def _size_of_job(job: Job) -> int:
+    """The bytes of the documents in a job."""
+    values = [getattr(job, field.name) for field in fields(job)]
+    documents = [value.document if isinstance(value, VersionModel) else value for value in values]
+    return sum(len(document) for document in documents if isinstance(document, bytes))
 
 
 def _size_of(position: Position, migrated: MigratedPosition) -> int:

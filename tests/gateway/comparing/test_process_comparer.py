@@ -1,8 +1,11 @@
 """Documents are read and compared in a process of its own, within limits of time and memory."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
 
@@ -28,8 +31,10 @@ LARGE = document("".join(f'<userTask id="t{number}"/>' for number in range(40_00
 
 
 @asynccontextmanager
-async def comparer_with(limits: ProcessLimits = ALWAYS) -> AsyncIterator[ProcessComparer]:
-    comparer = ProcessComparer(DocumentLimits(), limits)
+async def comparer_with(
+    limits: ProcessLimits = ALWAYS, caller: Callable[[], str | None] = lambda: None
+) -> AsyncIterator[ProcessComparer]:
+    comparer = ProcessComparer(DocumentLimits(), limits, caller)
     try:
         yield comparer
     finally:
@@ -106,7 +111,7 @@ async def test_closing_ends_a_job_at_once() -> None:
         large = asyncio.create_task(choose(comparer, LARGE))
         await until(lambda: process_of(comparer) is not None)
         await comparer.close()
-        with pytest.raises(InvalidModel):
+        with pytest.raises(StoreUnavailable, match="the program stops"):
             await large
 
 
@@ -165,11 +170,37 @@ async def test_a_cancelled_job_leaves_no_answer_behind() -> None:
 
 
 async def test_jobs_take_turns_and_only_some_wait() -> None:
-    async with comparer_with(replace(ALWAYS, max_waiting=2)) as comparer:
-        answers = await asyncio.gather(*(choose(comparer) for _ in range(3)), return_exceptions=True)
-        assert answers[:2] == ["p", "p"]
-        assert isinstance(answers[2], StoreUnavailable)
+    async with comparer_with(replace(ALWAYS, max_waiting=4)) as comparer:
+        answers = await asyncio.gather(*(choose(comparer) for _ in range(4)), return_exceptions=True)
+        assert answers[:3] == ["p", "p", "p"]  # one works, and of those that wait a caller may have half
+        assert isinstance(answers[3], StoreUnavailable)
         assert await choose(comparer) == "p"
+
+
+async def test_a_process_that_somebody_ends_answers_after_all() -> None:
+    async with comparer_with(ALWAYS) as comparer:
+        await choose(comparer)
+        child = process_of(comparer)
+        assert child is not None
+        os.kill(child, signal.SIGSTOP)  # so that it is ended in the middle of the next job
+        choosing = asyncio.create_task(choose(comparer))
+        await asyncio.sleep(0.05)
+        os.kill(child, signal.SIGKILL)
+        assert await choosing == "p"
+
+
+async def test_a_caller_does_not_wait_for_all_jobs_of_another() -> None:
+    callers: ContextVar[str] = ContextVar("caller")
+    answered: list[str] = []
+
+    async def ask(caller: str) -> None:
+        callers.set(caller)
+        await choose(comparer)
+        answered.append(caller)
+
+    async with comparer_with(ALWAYS, callers.get) as comparer:
+        await asyncio.gather(*(ask("greedy") for _ in range(6)), ask("other"))
+    assert answered.index("other") == 2  # after the job that works, and the next one of greedy
 
 
 async def test_an_unexpected_error_is_not_one_of_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
