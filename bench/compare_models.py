@@ -5,6 +5,7 @@ several runs, of reading both documents and of comparing them, and how many time
 the size before: with linear growth as many times as there are more elements.
 """
 
+import gc
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from time import thread_time
@@ -109,6 +110,7 @@ def _measure(size: int, before: tuple[int, float] | None, *, extended: bool) -> 
 
 def main() -> None:
     """Print one line per size."""
+    gc.disable()  # as `uplift diff` and the program that compares for a gateway do
     for extended in (False, True):
         print("with extensions" if extended else "without extensions")
         before = None

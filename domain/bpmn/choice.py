@@ -13,9 +13,10 @@ _MAX_LISTED = 10
 def choose_process(root: Node, process_id: str | None, preferred_id: str | None) -> Node:
     """Return the process with `process_id`, or without one the only process that fits best.
 
-    That is the one with `preferred_id`, or else the only process, the only one that is executable, or the
-    only one with elements. All processes must have an id. Raises InvalidModel, with the processes to choose
-    from, if there is no such process.
+    That is the one with `preferred_id`, or else the only process, the only one that is executable, the only
+    one with elements, or the only one that does not say that it is not executable: Camunda 7 and Flowable run
+    it. All processes must have an id. Raises InvalidModel, with the processes to choose from, if there is no
+    such process.
     """
     processes = list(root.children_named("process"))
     if not processes:
@@ -27,6 +28,7 @@ def choose_process(root: Node, process_id: str | None, preferred_id: str | None)
         processes,
         [process for process in processes if process.is_true("isExecutable")],
         [process for process in processes if has_flow_nodes(process)],
+        [process for process in processes if process.is_true("isExecutable", default=True)],
     ):
         if len(candidates) == 1:
             return candidates[0]

@@ -1,5 +1,6 @@
 """The command `diff`. The JSON that `--json` prints is a public interface."""
 
+import gc
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -46,6 +47,7 @@ def diff(
     Exit code 0: every position can be upgraded. 1: a position cannot, or a pair of the mapping is invalid.
     2: an input cannot be read.
     """
+    gc.disable()  # what a comparison makes lives until its end, and then the program ends
     try:
         source = _model(old, old_process or process, "old")
         target = _model(new, new_process or process, "new")

@@ -4,6 +4,7 @@ It reads pickled jobs from standard input and writes pickled answers to standard
 length. Only its parent writes to these pipes. It imports the domain alone, so it starts quickly and is small.
 """
 
+import gc
 import os
 import pickle
 import resource
@@ -121,12 +122,18 @@ def main(pipe_in: BinaryIO, pipe_out: BinaryIO) -> None:
     limits, memory_bytes = pickle.loads(_received(pipe_in))  # noqa: S301  the parent wrote it
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
     os.nice(_NICENESS)
+    # A comparison makes many objects that live until its end. To look for garbage among them again and again
+    # takes a quarter of its time, so that is done once after each.
+    gc.freeze()
+    gc.disable()
     while message := _received(pipe_in):
         job: Job = pickle.loads(message)  # noqa: S301  as above
         del message
         answer = pickle.dumps(_answer(job, limits), pickle.HIGHEST_PROTOCOL)
         pipe_out.write(len(answer).to_bytes(LENGTH_BYTES) + answer)
         pipe_out.flush()
+        del job, answer
+        gc.collect()
 
 
 def _answer(job: Job, limits: DocumentLimits) -> Answer | Exception:

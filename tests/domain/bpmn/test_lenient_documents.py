@@ -391,6 +391,7 @@ FULL = '<process id="full"><userTask id="t"/></process>'
 RUN = '<process id="run" isExecutable="true"><userTask id="u"/></process>'
 RUN_TOO = '<process id="runToo" isExecutable="1"><userTask id="v"/></process>'
 RUN_EMPTY = '<process id="runEmpty" isExecutable="true"/>'
+DRAWN = '<process id="drawn" isExecutable="false"><userTask id="w"/></process>'
 
 
 class TestSeveralProcesses:
@@ -403,6 +404,8 @@ class TestSeveralProcesses:
             ((EMPTY, FULL, RUN_TOO), "runToo"),
             ((RUN_EMPTY, RUN), "run"),
             ((FULL, RUN_EMPTY), "runEmpty"),
+            ((FULL, DRAWN), "full"),
+            ((EMPTY, DRAWN), "drawn"),
         ],
     )
     def test_the_only_executable_or_else_the_only_non_empty_one_is_taken(
