@@ -36,6 +36,7 @@ _IS_LEAF: Mapping[str, Callable[[Any], bool]] = {
     "Boolean": lambda value: isinstance(value, bool),
     "DateTime": lambda value: isinstance(value, str) and bool(_MOMENT.fullmatch(value)),
     "Float": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
+    "ID": lambda value: isinstance(value, str) and bool(value),
     "Int": lambda value: type(value) is int and abs(value) < 2**31,
     "String": lambda value: isinstance(value, str),
     "UUID": lambda value: isinstance(value, str) and bool(_ID.fullmatch(value)),
