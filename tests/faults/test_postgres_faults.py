@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 from sqlalchemy.engine import URL
 
+from tests.faults.conftest import long_only
 from tests.faults.population import POSITIONS, TARGET, UPGRADE_COMPLETED
 from tests.faults.postgres_world import (
     INSTANCES,
@@ -69,6 +70,7 @@ def test_another_gateway_goes_on_when_one_is_killed(world: World) -> None:
     assert other.is_running
 
 
+@long_only
 def test_another_gateway_claims_the_partitions_of_one_that_was_suspended_beyond_its_lease(
     world: World,
 ) -> None:
