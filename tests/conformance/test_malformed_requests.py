@@ -20,7 +20,7 @@ from tests.rest_compat.support.rest_world import ORDERS, path_of
 REST = path_of(ORDERS)
 STATUS = "/pub/v1/bpm/upgrades/0a000000-0000-4000-8000-000000000001"
 GRAPHQL = "/graphql"
-pytestmark = pytest.mark.parametrize("database", ["SQLite", "PostgreSQL"])
+on_both = pytest.mark.parametrize("database", ["SQLite", "PostgreSQL"])
 
 SHORT, LONG = 60, 2_000
 
@@ -207,6 +207,7 @@ def test_an_odd_request_is_no_error_of_the_server(request_bytes: bytes, gateway:
     must_be_refused_or_answered(send(gateway, with_key, silence=0.2))
 
 
+@on_both
 @pytest.mark.parametrize("value", ODD_VALUES.values(), ids=ODD_VALUES)
 @pytest.mark.parametrize("path", [REST, GRAPHQL], ids=["REST", "GraphQL"])
 def test_an_odd_body_is_refused_or_answered(path: str, value: bytes, gateway: Gateway) -> None:
@@ -230,6 +231,7 @@ def must_be_graphql(reply: Any) -> None:
     assert "data" in reply or reply["errors"]
 
 
+@on_both
 @pytest.mark.parametrize("path", [REST, STATUS, GRAPHQL, "/openapi.json", "/readyz"])
 def test_odd_headers_are_no_error_of_the_server(path: str, gateway: Gateway, is_long: bool) -> None:
     value = st.binary(max_size=30).map(lambda sent: re.sub(rb"[\r\n\0]", b"", sent))
@@ -249,6 +251,7 @@ def test_odd_headers_are_no_error_of_the_server(path: str, gateway: Gateway, is_
     holds()
 
 
+@on_both
 def test_any_bytes_are_no_error_of_the_server(gateway: Gateway, is_long: bool) -> None:
     line = st.sampled_from([b"", b"GET /graphql HTTP/1.1\r\n", HEAD, POST])
 

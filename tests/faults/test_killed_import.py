@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 from sqlalchemy.engine import URL
 
+from tests.faults.conftest import long_only
 from tests.faults.population import ACTIVE, ENDED, PROCESS, TARGET, WRONG_COUNTS, an_instance
 from tests.faults.programs import started, until
 from tests.support.postgres import binaries, the_server
@@ -30,7 +31,7 @@ KILLS, LONG_KILLS = 1, 20
 ON_BOTH = pytest.mark.parametrize(
     "kind",
     [
-        "sqlite",
+        pytest.param("sqlite", marks=long_only),
         pytest.param("postgres", marks=pytest.mark.skipif(binaries() is None, reason="no PostgreSQL")),
     ],
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Template
+from tests.faults.conftest import Template, long_only
 from tests.faults.population import must_be_all_done, must_tell_the_truth, progress_of, upgrades_in
 from tests.faults.programs import REST, served, until
 from tests.faults.test_full_disk import one_id
@@ -14,6 +14,7 @@ from tests.faults.test_full_disk import one_id
 pytestmark = pytest.mark.faults
 
 
+@long_only
 def test_requests_are_refused_and_the_worker_goes_on_when_the_lock_is_gone(
     template: Template, file: Path
 ) -> None:
