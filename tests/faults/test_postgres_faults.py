@@ -279,6 +279,7 @@ async def keep(url: URL, reports: list[Report]) -> None:
         await connection.close()
 
 
+@long_only
 def test_an_engine_and_an_upgrade_do_not_disturb_each_other(server: Server, key: str, tmp_path: Path) -> None:
     world = World(server, a_database(server), ())
     reports = reports_of_an_engine(Random(5))

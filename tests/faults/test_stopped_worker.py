@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Template
+from tests.faults.conftest import Template, long_only
 from tests.faults.population import must_be_all_done, must_tell_the_truth, progress_of, upgrades_in
 from tests.faults.programs import Program, served, started, until
 
@@ -29,6 +29,7 @@ def freeze_between_chunks(program: Program, file: Path) -> None:
                 return
 
 
+@long_only
 def test_it_writes_nothing_more_when_it_wakes_up(template: Template, file: Path) -> None:
     with served(file, template.key) as first:
         upgrade = first.upgrade_all_by_graphql("one")
