@@ -1,9 +1,10 @@
 """The composition root: builds the web application from its parts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 from starlette.applications import Starlette
 
@@ -169,7 +170,7 @@ async def background_tasks(
         async with (
             following_clock(clock, stopping),
             storing_key_uses(uses, stopping),
-            watching_keys(watch, stopping),
+            beside(watch.check_until(stopping), stopping),
             running_upgrades(store, settings, metrics, clock, comparer, stopping),
         ):
             yield
@@ -181,35 +182,18 @@ async def background_tasks(
 async def following_clock(clock: DatabaseClock, stopping: asyncio.Event) -> AsyncIterator[None]:
     """Keeps the clock at the time of the database."""
     await clock.measure()
-    task = asyncio.create_task(clock.measure_until(stopping))
-    try:
+    async with beside(clock.measure_until(stopping), stopping):
         yield
-    finally:
-        stopping.set()
-        await task
 
 
 @asynccontextmanager
 async def storing_key_uses(uses: KeyUses, stopping: asyncio.Event) -> AsyncIterator[None]:
     """Stores the uses of API keys at intervals, and at the end."""
-    task = asyncio.create_task(uses.store_until(stopping))
     try:
-        yield
+        async with beside(uses.store_until(stopping), stopping):
+            yield
     finally:
-        stopping.set()
-        await task
         await uses.store()
-
-
-@asynccontextmanager
-async def watching_keys(watch: StreamWatch, stopping: asyncio.Event) -> AsyncIterator[None]:
-    """Ends the streams of keys that are no longer valid."""
-    task = asyncio.create_task(watch.check_until(stopping))
-    try:
-        yield
-    finally:
-        stopping.set()
-        await task
 
 
 @asynccontextmanager
@@ -226,7 +210,14 @@ async def running_upgrades(
         yield
         return
     worker = upgrade_worker(store, settings, metrics, clock, comparer, stopping)
-    task = asyncio.create_task(worker.run())
+    async with beside(worker.run(), stopping):
+        yield
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, None], stopping: asyncio.Event) -> AsyncIterator[None]:
+    """Runs work beside the block. At its end it sets `stopping`, by which the work ends, and waits for it."""
+    task = asyncio.create_task(work)
     try:
         yield
     finally:
