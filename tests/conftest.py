@@ -7,6 +7,7 @@ from hypothesis import Phase, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.support.long_mode import IS_LONG
 from tests.support.postgres import AT_THE_END
 from tests.support.stores import Stores
 
@@ -44,6 +45,12 @@ def pytest_unconfigure() -> None:
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def is_long() -> bool:
+    """Whether to run the long mode: UPLIFT_FAULTS=long."""
+    return IS_LONG
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Fixtures: one gateway for all tools of a session."""
 
-import os
 from asyncio import Runner
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -9,14 +8,6 @@ import pytest
 
 from tests.conformance.real_gateway import Gateway, served_gateway
 from tests.support.postgres import the_server
-
-IS_LONG = os.environ.get("UPLIFT_FAULTS") == "long"
-
-
-@pytest.fixture(scope="session")
-def is_long() -> bool:
-    """Whether to run the long mode: UPLIFT_FAULTS=long."""
-    return IS_LONG
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """Fixtures: one large database for all fault tests, and a copy of it for each."""
 
 import asyncio
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +11,6 @@ import pytest
 from tests.faults import postgres_world
 from tests.faults.population import populate
 from tests.support.postgres import Server, a_server, binaries
-
-IS_LONG = os.environ.get("UPLIFT_FAULTS") == "long"
-long_only = pytest.mark.skipif(not IS_LONG, reason="takes long, and rarely fails: UPLIFT_FAULTS=long")
 
 
 class Template(NamedTuple):
@@ -28,12 +24,6 @@ class Template(NamedTuple):
 def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
     file = tmp_path_factory.mktemp("faults") / "untouched.sqlite"
     return Template(file, asyncio.run(populate(file)))
-
-
-@pytest.fixture(scope="session")
-def is_long() -> bool:
-    """Whether to run the long mode: UPLIFT_FAULTS=long."""
-    return IS_LONG
 
 
 @pytest.fixture

@@ -58,21 +58,35 @@ def instance_id(number: int) -> InstanceId:
     return InstanceId(uuid5(NAMES, str(number)))
 
 
+async def add_process(store: SqlStore) -> None:
+    """Add the process with its three versions."""
+    await create_process(store, namespace=PROCESS.namespace, code=PROCESS.code, title=None, caller=ADMIN)
+    for _ in range(TARGET):
+        await save_draft(store, process=PROCESS, model=None, caller=ADMIN)
+        await publish_version(store, process=PROCESS, caller=ADMIN)
+
+
+async def add_few(store: SqlStore) -> str:
+    """Add the process, and one instance at each position.
+
+    Returns the key of a system administrator.
+    """
+    await add_process(store)
+    few = [an_instance(number) for number in range(len(POSITIONS))]
+    await register_instances(store, process=PROCESS, instances=few, caller=ADMIN)
+    _, key = await create_key(SqlKeys(store.database), name="faults", role=Role.SYSTEM_ADMIN)
+    return key
+
+
 async def populate(file: Path) -> str:
     """Fill a new file: a process of three versions, active instances on the first two, and some that ended.
 
     Returns the key of a system administrator.
     """
     store = await SqlStore.open(file)
-    await create_process(store, namespace=PROCESS.namespace, code=PROCESS.code, title=None, caller=ADMIN)
-    for _ in range(TARGET):
-        await save_draft(store, process=PROCESS, model=None, caller=ADMIN)
-        await publish_version(store, process=PROCESS, caller=ADMIN)
-    few = [an_instance(number) for number in range(len(POSITIONS))]
-    await register_instances(store, process=PROCESS, instances=few, caller=ADMIN)
-    _, key = await create_key(SqlKeys(store.database), name="faults", role=Role.SYSTEM_ADMIN)
+    key = await add_few(store)
     await store.close()
-    _add_the_rest(file, len(few))
+    _add_the_rest(file, len(POSITIONS))
     return key
 
 

@@ -10,20 +10,15 @@ import asyncpg
 from sqlalchemy.engine import URL
 
 from tests.faults.population import (
-    ADMIN,
     COUNT_ALL,
     POSITIONS,
-    PROCESS,
     TARGET,
     UPGRADE_COMPLETED,
     WRONG_COUNTS,
-    an_instance,
+    add_few,
 )
 from tests.faults.programs import Program, until
 from tests.support.postgres import Server
-from uplift.domain import Role, create_process, publish_version, register_instances, save_draft
-from uplift.gateway.auth.keys import create_key
-from uplift.storage.repositories.api_keys import SqlKeys
 from uplift.storage.store import SqlStore
 
 INSTANCES = 200_000
@@ -193,13 +188,7 @@ async def populate(server: Server) -> str:
     await server.execute(f"CREATE ROLE {SOMEBODY} SUPERUSER LOGIN")
     await server.execute("CREATE DATABASE populated")
     store = await SqlStore.open(server.url("populated"))
-    await create_process(store, namespace=PROCESS.namespace, code=PROCESS.code, title=None, caller=ADMIN)
-    for _ in range(TARGET):
-        await save_draft(store, process=PROCESS, model=None, caller=ADMIN)
-        await publish_version(store, process=PROCESS, caller=ADMIN)
-    few = [an_instance(number) for number in range(len(POSITIONS))]
-    await register_instances(store, process=PROCESS, instances=few, caller=ADMIN)
-    _, key = await create_key(SqlKeys(store.database), name="faults", role=Role.SYSTEM_ADMIN)
+    key = await add_few(store)
     await store.close()
     await server.execute(THE_REST, database="populated")
     return key

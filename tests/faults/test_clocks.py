@@ -10,11 +10,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy.engine import URL
 
-from tests.faults.conftest import Template, long_only
+from tests.faults.conftest import Template
 from tests.faults.population import must_be_all_done, progress_of
 from tests.faults.postgres_world import World, a_database, partitions_of
 from tests.faults.programs import TIMEOUT, Program, served, started, until
 from tests.support.faketime import clock_ahead
+from tests.support.long_mode import long_only
 from tests.support.postgres import Server
 from uplift.domain import Role
 from uplift.gateway.auth.keys import create_key

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from tests.faults.conftest import Template, long_only
+from tests.faults.conftest import Template
 from tests.faults.population import ACTIVE, progress_of
 from tests.faults.postgres_world import World, a_database
 from tests.faults.programs import TIMEOUT, Program, served, started, until
+from tests.support.long_mode import long_only
 from tests.support.postgres import Server
 
 pytestmark = [pytest.mark.faults, long_only]

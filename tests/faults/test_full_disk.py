@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import IS_LONG, Template
+from tests.faults.conftest import Template
 from tests.faults.population import must_be_all_done, must_tell_the_truth, progress_of, upgrades_in
 from tests.faults.programs import REST, Program, served, until
 from tests.faults.small_disk import SmallDisk, small_disk
+from tests.support.long_mode import IS_LONG
 
 pytestmark = pytest.mark.faults
 

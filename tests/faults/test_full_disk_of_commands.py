@@ -10,10 +10,11 @@ from uuid import UUID
 
 import pytest
 
-from tests.faults.conftest import IS_LONG, Template, long_only
+from tests.faults.conftest import Template
 from tests.faults.population import must_be_all_done, must_tell_the_truth, progress_of, upgrades_in
 from tests.faults.programs import TIMEOUT, Program, started, until
 from tests.faults.test_full_disk import LITTLE
+from tests.support.long_mode import IS_LONG, long_only
 from uplift.storage.store import SqlStore
 
 pytestmark = pytest.mark.faults

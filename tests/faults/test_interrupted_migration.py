@@ -13,11 +13,11 @@ import asyncpg
 import pytest
 from sqlalchemy.engine import URL
 
-from tests.faults.conftest import IS_LONG, long_only
 from tests.faults.programs import TIMEOUT, Program, started, until
 from tests.faults.small_disk import small_disk
 from tests.faults.test_full_disk import LITTLE
 from tests.support.first_revision import FIRST, make_first_revision
+from tests.support.long_mode import IS_LONG, long_only
 from tests.support.postgres import Server, a_server
 from uplift.storage.count_check import CountDifference, find_count_differences
 from uplift.storage.database import Database

@@ -14,13 +14,11 @@ import asyncpg
 import pytest
 from sqlalchemy.engine import URL
 
-from tests.faults.conftest import long_only
-from tests.faults.population import ACTIVE, ENDED, PROCESS, TARGET, WRONG_COUNTS, an_instance
+from tests.faults.population import ACTIVE, ENDED, PROCESS, WRONG_COUNTS, add_process, an_instance
 from tests.faults.programs import started, until
+from tests.support.long_mode import long_only
 from tests.support.postgres import binaries, the_server
-from uplift.domain import create_process, publish_version, save_draft
 from uplift.storage.store import SqlStore
-from uplift.testing.builders import ADMIN
 
 pytestmark = pytest.mark.faults
 
@@ -56,12 +54,9 @@ def write_file(path: Path, size: int) -> None:
             )
 
 
-async def add_process(where: Path | URL) -> None:
+async def prepare(where: Path | URL) -> None:
     store = await SqlStore.open(where)
-    await create_process(store, namespace=PROCESS.namespace, code=PROCESS.code, title=None, caller=ADMIN)
-    for _ in range(TARGET):
-        await save_draft(store, process=PROCESS, model=None, caller=ADMIN)
-        await publish_version(store, process=PROCESS, caller=ADMIN)
+    await add_process(store)
     await store.close()
 
 
@@ -95,11 +90,11 @@ def import_and_kill(where: Path | URL, file: Path, folder: Path, chance: Random)
 
 async def on_a_database(kind: str, folder: Path, work: Callable[[Path | URL], None]) -> None:
     if kind == "sqlite":
-        await add_process(folder / "uplift.sqlite")
+        await prepare(folder / "uplift.sqlite")
         await asyncio.to_thread(work, folder / "uplift.sqlite")
         return
     async with the_server().database() as url:
-        await add_process(url)
+        await prepare(url)
         await asyncio.to_thread(work, url)
 
 

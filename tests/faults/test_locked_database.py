@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Template, long_only
+from tests.faults.conftest import Template
 from tests.faults.population import must_be_all_done, must_tell_the_truth, progress_of, upgrades_in
 from tests.faults.programs import REST, served, until
 from tests.faults.test_full_disk import one_id
+from tests.support.long_mode import long_only
 
 pytestmark = pytest.mark.faults
 

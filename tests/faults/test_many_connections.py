@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import long_only
 from tests.gateway.gateway_world import UPLIFT, started
 from tests.gateway.server.raw import Server, read_all, read_until
+from tests.support.long_mode import long_only
 from uplift.gateway.settings import Settings
 
 pytestmark = [pytest.mark.faults, long_only]

@@ -14,7 +14,6 @@ import asyncpg
 import pytest
 from sqlalchemy.engine import URL
 
-from tests.faults.conftest import long_only
 from tests.faults.population import POSITIONS, TARGET, UPGRADE_COMPLETED
 from tests.faults.postgres_world import (
     INSTANCES,
@@ -29,6 +28,7 @@ from tests.faults.postgres_world import (
 from tests.faults.programs import served, started, until
 from tests.faults.test_engine_beside_upgrade import STATUSES, Report, send
 from tests.faults.test_killed_server import KILLS
+from tests.support.long_mode import long_only
 from tests.support.postgres import Server
 
 pytestmark = pytest.mark.faults

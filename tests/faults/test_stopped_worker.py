@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Template, long_only
+from tests.faults.conftest import Template
 from tests.faults.population import must_be_all_done, must_tell_the_truth, progress_of, upgrades_in
 from tests.faults.programs import Program, served, started, until
+from tests.support.long_mode import long_only
 
 pytestmark = pytest.mark.faults
 

@@ -16,9 +16,10 @@ from websockets.exceptions import ConnectionClosedError
 
 from bench.memory import memory_of
 from bench.soak.followers import ENDED, sent_events, socket_events
-from tests.faults.conftest import IS_LONG, Template
+from tests.faults.conftest import Template
 from tests.faults.population import must_be_all_done, must_tell_the_truth, progress_of, upgrades_in
 from tests.faults.programs import TIMEOUT, Program, served, until
+from tests.support.long_mode import IS_LONG
 from uplift.domain import Role, UpgradeId
 from uplift.gateway.auth.keys import create_key
 from uplift.storage.database import Database

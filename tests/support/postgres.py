@@ -6,7 +6,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import count
@@ -142,33 +142,26 @@ def the_server() -> Server:
     return AT_THE_END.enter_context(a_server())
 
 
-@contextmanager
-def a_server() -> Iterator[Server]:
+def a_server() -> AbstractContextManager[Server]:
     """A new server in a temporary folder, stopped when the block ends."""
+    new = ("-U", "uplift", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+    return _a_server_made_by("initdb", *new)
+
+
+def a_standby(primary: Server) -> AbstractContextManager[Server]:
+    """A server that follows another one, and takes no writes, until it is promoted."""
+    source = ("-h", "127.0.0.1", "-p", str(primary.port), "-U", "uplift")
+    # -R writes the configuration of a standby, and a fast checkpoint saves minutes.
+    return _a_server_made_by("pg_basebackup", *source, "-R", "--checkpoint=fast", "--no-sync")
+
+
+@contextmanager
+def _a_server_made_by(program: str, *options: str) -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="uplift-postgres-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         if os.geteuid() == 0:
             shutil.chown(folder, UNPRIVILEGED)
-        new = ("-D", f"{folder}/data", "-U", "uplift", "-A", "trust")
-        _run("initdb", *new, "-E", "UTF8", "--locale=C", "--no-sync")
-        server = Server(folder=folder, port=_free_port())
-        server.start()
-        try:
-            yield server
-        finally:
-            server.stop(mode="immediate")
-
-
-@contextmanager
-def a_standby(primary: Server) -> Iterator[Server]:
-    """A server that follows another one, and takes no writes, until it is promoted."""
-    with tempfile.TemporaryDirectory(prefix="uplift-standby-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        if os.geteuid() == 0:
-            shutil.chown(folder, UNPRIVILEGED)
-        source = ("-h", "127.0.0.1", "-p", str(primary.port), "-U", "uplift")
-        # -R writes the configuration of a standby, and a fast checkpoint saves minutes.
-        _run("pg_basebackup", *source, "-D", f"{folder}/data", "-R", "--checkpoint=fast", "--no-sync")
+        _run(program, "-D", f"{folder}/data", *options)
         server = Server(folder=folder, port=_free_port())
         server.start()
         try:

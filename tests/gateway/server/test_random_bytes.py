@@ -1,6 +1,5 @@
 """Whatever bytes arrive, in whatever pieces: no error is logged, and every connection ends."""
 
-import os
 import random
 import socket
 import struct
@@ -9,8 +8,9 @@ from contextlib import suppress
 
 from tests.gateway.server.raw import HANDSHAKE, QUERY, REST, Server, frame
 from tests.gateway.server.test_websockets_on_the_wire import init, subscribe
+from tests.support.long_mode import IS_LONG
 
-CASES = 40_000 if os.environ.get("UPLIFT_FAULTS") == "long" else 300
+CASES = 40_000 if IS_LONG else 300
 H2C = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c"
 CHUNKED = "Transfer-Encoding: chunked"
 CHUNKS = b"%x\r\n%s\r\n0\r\nX: y\r\n\r\n" % (len(QUERY), QUERY)

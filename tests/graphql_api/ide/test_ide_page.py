@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
+from tests.support.long_mode import IS_LONG
 from uplift.graphql_api.ide import (
     BUILT_FILES,
     CONTENT_TYPES,
@@ -68,9 +68,7 @@ def test_the_page_is_built_from_the_sources_beside_it() -> None:
     )
 
 
-@pytest.mark.skipif(
-    os.environ.get("UPLIFT_FAULTS") != "long", reason="installs packages for a minute: UPLIFT_FAULTS=long"
-)
+@pytest.mark.skipif(not IS_LONG, reason="installs packages for a minute: UPLIFT_FAULTS=long")
 def test_a_new_build_makes_the_same_bytes(tmp_path: Path) -> None:
     if not shutil.which("npm"):
         pytest.skip("needs npm, which is not installed")
