@@ -26,6 +26,8 @@ class ReasonCode(StrEnum):
     ALREADY_LATEST = "ALREADY_LATEST"
     INCOMPATIBLE = "INCOMPATIBLE"
     MOVED_ON = "MOVED_ON"
+    ENGINE_REFUSED = "ENGINE_REFUSED"
+    CANCELLED = "CANCELLED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -164,8 +164,10 @@ _describe(
         ReasonCode.ALREADY_LATEST: "The instance is on the target version already, or on a later one.",
         ReasonCode.INCOMPATIBLE: "The instance waits at an element that has no valid counterpart in the "
         "target version.",
-        ReasonCode.MOVED_ON: "The instance is no longer at the version and position where the upgrade to "
-        "undo put it.",
+        ReasonCode.ENGINE_REFUSED: "The engine that runs the instance refused to move it.",
+        ReasonCode.CANCELLED: "The upgrade was cancelled before the engine was asked to move the instance.",
+        ReasonCode.MOVED_ON: "The instance is no longer at the version and position where the upgrade found "
+        "it, or where the upgrade to undo put it.",
     },
 )
 _describe(

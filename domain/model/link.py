@@ -1,0 +1,69 @@
+"""Defines links: which workflow engine runs the instances of a process, and how Uplift reaches it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NewType
+from uuid import UUID
+
+LinkId = NewType("LinkId", UUID)
+
+DEFAULT_SWEEP_INTERVAL = timedelta(minutes=5)
+"""How often a link's engine is swept unless the link says otherwise."""
+
+
+class LinkKind(StrEnum):
+    """The kinds of engines that Uplift can be linked to."""
+
+    CAMUNDA7 = "CAMUNDA7"
+    """Camunda 7 and its descendants, such as Operaton and CIB seven, by their REST API."""
+    FLOWABLE = "FLOWABLE"
+    """Flowable 7, by its REST API."""
+    CAMUNDA8 = "CAMUNDA8"
+    """Camunda 8, by the REST API of its orchestration cluster."""
+    PULL = "PULL"
+    """An engine of one's own, which fetches its orders and settles them."""
+
+
+class CredentialScheme(StrEnum):
+    """How a secret is sent in the `Authorization` header."""
+
+    BASIC = "BASIC"
+    BEARER = "BEARER"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """Where the secret of a link is read, each time it is needed. The secret itself is never stored.
+
+    It is in the environment variable `environment` or in the file `file`; exactly one of them is set. `user`
+    is the name that BASIC sends, and None for BEARER.
+    """
+
+    scheme: CredentialScheme
+    user: str | None = None
+    environment: str | None = None
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A link to an engine. Times are in UTC.
+
+    The processes of the engine are in `namespace`, with the keys of their definitions as codes. With
+    `tenant`, only definitions of this tenant are linked; without it, only those of none. `url` is the base of
+    the REST API, and None for an engine that pulls. `max_rate` bounds how many instances a second are sent to
+    the engine; None means no bound.
+    """
+
+    id: LinkId
+    name: str
+    kind: LinkKind
+    namespace: str
+    url: str | None
+    created_at: datetime
+    created_by: str
+    tenant: str | None = None
+    credentials: Credentials | None = None
+    max_rate: float | None = None
+    sweep_interval: timedelta = DEFAULT_SWEEP_INTERVAL
