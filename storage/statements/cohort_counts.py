@@ -7,7 +7,7 @@ so it never waits for a count. Reads sum the parts in one statement, so they are
 
 from collections import Counter
 from collections.abc import Mapping
-from random import getrandbits
+from secrets import randbits
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
@@ -36,7 +36,11 @@ from uplift.storage.sql.types import LONG
 KEY: Final = ("process_id", "version", "status", "position_id")
 """The columns that identify a cohort."""
 PART_BITS = 62
-"""The length of the random numbers of parts: two transactions never choose the same one."""
+"""The length of the random numbers of parts: two transactions never choose the same one.
+
+The numbers come from the operating system. Those of the module `random` repeat in a program that seeds it,
+and in the children of one that forks.
+"""
 MERGED_FROM = 32
 """From this number of changed cohorts on, a transaction merges them: adding parts would be little faster."""
 ADDED_LIMIT = 256
@@ -214,4 +218,4 @@ async def _divided_cohorts(connection: Connection, process_id: int) -> list[Coho
 def _arrays(changes: Mapping[CohortKey, int]) -> dict[str, Any]:
     columns = dict(zip(KEY, zip(*changes, strict=True), strict=True))
     arrays = {f"changed_{name}": list(values) for name, values in columns.items()}
-    return {**arrays, "changed_instances": list(changes.values()), "new_part": getrandbits(PART_BITS)}
+    return {**arrays, "changed_instances": list(changes.values()), "new_part": randbits(PART_BITS)}

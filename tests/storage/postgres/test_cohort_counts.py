@@ -1,7 +1,7 @@
 """Kept counts on PostgreSQL: right while many transactions change them, none of which waits for a count."""
 
 from asyncio import TaskGroup, gather, timeout
-from random import Random
+from random import Random, seed
 
 import pytest
 
@@ -30,9 +30,9 @@ async def must_be_right(store: SqlStore) -> None:
     assert await find_count_differences(store.database) == ()
 
 
-async def write_at_random(store: SqlStore, seed: int) -> None:
+async def write_at_random(store: SqlStore, seed_of_task: int) -> None:
     """Report, register and register again, each several instances of few cohorts."""
-    chance = Random(seed)
+    chance = Random(seed_of_task)
     for number in range(ROUNDS):
         some = chance.sample(range(HELD), 10)
         reports = [
@@ -63,8 +63,8 @@ async def test_counts_are_right_at_any_moment_of_concurrent_changes(
         watching.create_task(watch())
         try:
             async with TaskGroup() as writing:
-                for seed in range(TASKS):
-                    writing.create_task(write_at_random((store, neighbour)[seed % 2], seed))
+                for number in range(TASKS):
+                    writing.create_task(write_at_random((store, neighbour)[number % 2], number))
                 writing.create_task(work(store, upgrade.id, SMALL))
         finally:
             is_over = True
@@ -120,6 +120,14 @@ async def test_an_id_that_is_registered_twice_at_once_counts_once(
         )
     await must_be_right(store)
     assert await store.instances.count_active(ORDERS) == 50
+
+
+async def test_a_program_that_seeds_its_random_numbers_may_write_twice(store: SqlStore) -> None:
+    await a_process(store, holding=instances(range(3)))
+    for status in (Status.RUNNING, Status.PENDING, Status.RUNNING, Status.PENDING):
+        seed(1)
+        await report_instances(store, reports=[a_report(0, status=status)], caller=ADMIN)
+    await must_be_right(store)
 
 
 async def test_a_plan_of_all_active_instances_reads_no_instance(store: SqlStore) -> None:
