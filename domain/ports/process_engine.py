@@ -122,12 +122,15 @@ class MoveInstruction:
     """Maps the element `source` of the source version to the element `target` of the target version.
 
     For multi-instance activities on both sides, one instruction stands for the activity and its body.
+    `updates_trigger` says that the engine must take the trigger from the target version, because it evaluates
+    a condition anew. Source: Camunda 7, ConditionalEventUpdateEventTriggerValidator.
     """
 
     source: ElementId
     target: ElementId
     role: ElementRole
     is_multi_instance: bool = False
+    updates_trigger: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

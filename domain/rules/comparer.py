@@ -26,6 +26,7 @@ from uplift.domain.compatibility import (
 )
 from uplift.domain.model.instance import ElementId, Position
 from uplift.domain.model.process import VersionModel
+from uplift.domain.rules.move_plan import MoveInstructions, move_instructions
 
 Instructions = tuple[tuple[ElementId, ElementId], ...]
 """Source element to target element, for the instances of one version."""
@@ -118,6 +119,16 @@ class Comparer(Protocol):
         """Compare two versions, and migrate positions of the source version."""
         ...
 
+    async def move_instructions(
+        self,
+        source: VersionModel,
+        target: VersionModel,
+        instructions: Instructions,
+        position: Position,
+    ) -> MoveInstructions:
+        """Compare two versions, and find how an engine moves the instances at a position."""
+        ...
+
     async def differences(
         self, source: VersionModel, target: VersionModel, instructions: Instructions = ()
     ) -> Differences:
@@ -184,6 +195,25 @@ class InProcessComparer:
                 before for before, _ in instructions if not exists(before, comparison.source)
             ),
         )
+
+    async def move_instructions(
+        self,
+        source: VersionModel,
+        target: VersionModel,
+        instructions: Instructions,
+        position: Position,
+    ) -> MoveInstructions:
+        return self.move_instructions_now(source, target, instructions, position)
+
+    def move_instructions_now(
+        self,
+        source: VersionModel,
+        target: VersionModel,
+        instructions: Instructions,
+        position: Position,
+    ) -> MoveInstructions:
+        """Do what `move_instructions` does without an event loop."""
+        return move_instructions(self._compare(source, target, instructions), position)
 
     async def differences(
         self, source: VersionModel, target: VersionModel, instructions: Instructions = ()

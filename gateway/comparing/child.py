@@ -26,6 +26,7 @@ from uplift.domain.rules.comparer import (
     Migration,
     Targets,
 )
+from uplift.domain.rules.move_plan import MoveInstructions
 
 LENGTH_BYTES = 8
 """The size of the length before each job and answer, a big-endian integer."""
@@ -59,6 +60,19 @@ class Migrate:
 
     def run(self, comparer: InProcessComparer) -> Migration:
         return comparer.migration_at_hand(self.source, self.target, self.instructions, self.positions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindMoveInstructions:
+    """Asks how an engine moves the instances at a position."""
+
+    source: VersionModel
+    target: VersionModel
+    instructions: Instructions
+    position: Position
+
+    def run(self, comparer: InProcessComparer) -> MoveInstructions:
+        return comparer.move_instructions_now(self.source, self.target, self.instructions, self.position)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +119,8 @@ class ListElements:
         return comparer.elements_now(self.model)
 
 
-Job = ChooseProcess | Migrate | Compare | FindTargets | ListElements
-Answer = str | Migration | Differences | FoundTargets | tuple[ListedElement, ...]
+Job = ChooseProcess | Migrate | FindMoveInstructions | Compare | FindTargets | ListElements
+Answer = str | Migration | MoveInstructions | Differences | FoundTargets | tuple[ListedElement, ...]
 
 
 class OutOfMemoryError(Exception):

@@ -25,10 +25,12 @@ from uplift.domain.rules.comparer import (
     Targets,
     model_key,
 )
+from uplift.domain.rules.move_plan import MoveInstructions
 from uplift.gateway.comparing.child import (
     LENGTH_BYTES,
     ChooseProcess,
     Compare,
+    FindMoveInstructions,
     FindTargets,
     FoundTargets,
     Job,
@@ -142,6 +144,18 @@ class ProcessComparer:
         if not instructions:
             self._keep(_key(source, target), migration)
         return migration
+
+    async def move_instructions(
+        self,
+        source: VersionModel,
+        target: VersionModel,
+        instructions: Instructions,
+        position: Position,
+    ) -> MoveInstructions:
+        if self._is_quick(source, target, instructions):
+            return await self._inline.move_instructions(source, target, instructions, position)
+        job = FindMoveInstructions(source=source, target=target, instructions=instructions, position=position)
+        return await self._run(job, tuple)
 
     async def differences(
         self, source: VersionModel, target: VersionModel, instructions: Instructions = ()

@@ -72,6 +72,8 @@ async def test_the_process_answers_like_the_calling_one() -> None:
                 assert (targets is None) == (element == "nothing")
             found = await comparer.migrate(OLD, NEW, instructions, positions)
             assert found == await IN_PROCESS.migrate(OLD, NEW, instructions, positions)
+            moves = await comparer.move_instructions(OLD, NEW, instructions, STAYS)
+            assert moves == await IN_PROCESS.move_instructions(OLD, NEW, instructions, STAYS) != ()
         assert {finding.code for finding in found.broken} == {Code.ELEMENT_MISSING}
         assert process_of(comparer) == pid is not None
 
