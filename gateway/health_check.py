@@ -26,7 +26,12 @@ def places(environment: Mapping[str, str], *, metrics: bool) -> list[tuple[str, 
     prefix = "UPLIFT_METRICS_" if metrics else "UPLIFT_"
     host = environment.get(f"{prefix}HOST", "127.0.0.1")
     port = int(environment.get(f"{prefix}PORT", DEFAULT_PORT))
-    return [(address, port) for address in ADDRESSES.get(host, (host,))]
+    return [(address, port) for address in addresses_of(host)]
+
+
+def addresses_of(host: str) -> tuple[str, ...]:
+    """Where to call a program that listens on this host."""
+    return ADDRESSES.get(host, (host,))
 
 
 def is_ready(host: str, port: int) -> bool:

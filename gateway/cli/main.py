@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from uplift.gateway.cli import audit, database, demo, diff, import_files, keys, serve, upgrade, upgrades
+from uplift.gateway.cli import (
+    audit,
+    database,
+    demo,
+    diff,
+    doctor,
+    import_files,
+    keys,
+    serve,
+    upgrade,
+    upgrades,
+)
 from uplift.gateway.cli.application import Application
 from uplift.gateway.cli.output import show, write_data
 from uplift.graphql_api import schema
@@ -22,6 +33,7 @@ app.command("demo")(demo.demo)
 app.command("import")(import_files.import_files)
 app.command("upgrade")(upgrade.upgrade)
 app.command("diff")(diff.diff)
+app.command("doctor")(doctor.doctor)
 app.command("worker")(serve.worker)
 app.command("export-audit")(audit.export)
 app.command("prune-audit")(audit.prune)
