@@ -11,7 +11,7 @@ from importlinter.application.use_cases import lint_imports
 
 from tests.support.project import ROOT
 
-PRODUCT = ("domain", "web", "graphql_api", "rest_compat", "storage", "gateway")
+PRODUCT = ("domain", "web", "graphql_api", "rest_compat", "storage", "engines", "gateway")
 """What a gateway runs."""
 PACKAGES = (*PRODUCT, "testing")
 ALLOWED = {
@@ -19,6 +19,7 @@ ALLOWED = {
     "graphql_api": {"domain", "web"},
     "rest_compat": {"domain", "web"},
     "storage": {"domain"},
+    "engines": {"domain"},
     "testing": {"domain", "storage"},  # of storage the store in memory only: pyproject.toml has that contract
 }
 """The packages that each of these may import."""
@@ -67,6 +68,11 @@ def test_the_import_contracts_hold(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_domain_imports_only_the_standard_library_and_defusedxml() -> None:
     allowed = sys.stdlib_module_names | {"domain", "defusedxml"}
     assert {name: places for name, places in imported_by("domain").items() if name not in allowed} == {}
+
+
+def test_engines_need_only_the_domain_and_httpx2() -> None:
+    allowed = sys.stdlib_module_names | {"domain", "engines", "httpx2"}
+    assert {name: places for name, places in imported_by("engines").items() if name not in allowed} == {}
 
 
 def test_the_domain_reads_and_writes_nothing() -> None:

@@ -209,7 +209,9 @@ class ProcessEngine(Protocol):
     ) -> Mapping[EngineInstanceId, Refusal | None]:
         """Move up to `traits.max_size` instances. Returns, for each, why it was refused, or None if it moved.
 
-        Takes the instances that the engine names out of an all-or-nothing request and sends the others.
+        Takes the instances that the engine names out of an all-or-nothing request and sends the others. An
+        engine that checks the source refuses an instance that is on the target already as MOVED_ON. Raises
+        ValueError for more instances.
         """
         ...
 

@@ -14,10 +14,9 @@ and import them in a test module:
 Each test gets a new store. The tests run on asyncio, by the pytest plugin of anyio.
 """
 
-from types import ModuleType
-
 import pytest
 
+from uplift.testing.collected import tests_of
 from uplift.testing.store import (
     chunk_events,
     chunks,
@@ -39,21 +38,7 @@ from uplift.testing.store import (
     whole_upgrades,
 )
 
-
-def _tests_of(*modules: ModuleType) -> dict[str, object]:
-    """The tests of these modules by name. Raises ValueError if two have the same name: one would not run."""
-    tests: dict[str, object] = {}
-    for module in modules:
-        own = {name: value for name, value in vars(module).items() if name.startswith("test_")}
-        if both := tests.keys() & own.keys():
-            raise ValueError(
-                f"Expected each test to have a name of its own, but {sorted(both)} are used twice."
-            )
-        tests |= own
-    return tests
-
-
-_TESTS = _tests_of(
+_TESTS = tests_of(
     processes,
     instances,
     selections,

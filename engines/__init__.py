@@ -1,0 +1,1 @@
+"""Adapters to workflow engines: each implements `ProcessEngine` on the API of one kind of engine."""
