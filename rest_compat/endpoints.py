@@ -156,11 +156,23 @@ async def listed_outcomes(store: Store, upgrade: Upgrade) -> Page[Outcome]:
     if upgrade.selection is SelectionKind.BY_IDS:
         outcome_filter = OutcomeFilter()
     elif upgrade.skipped:
-        outcome_filter = OutcomeFilter(kind=OutcomeKind.SKIPPED)
+        outcome_filter = OutcomeFilter(kinds=frozenset({OutcomeKind.SKIPPED}))
     else:
         return _NOTHING
-    pages = await store.upgrades.outcome_pages([upgrade.id], outcome_filter, PageRequest(first=MAX_LISTED))
-    return pages[upgrade.id]
+    listed = _NOTHING
+    # A page of a filtered list may end early, although more outcomes follow.
+    while len(listed.items) < MAX_LISTED:
+        request = PageRequest(first=MAX_LISTED - len(listed.items), after=listed.last_key)
+        page = (await store.upgrades.outcome_pages([upgrade.id], outcome_filter, request))[upgrade.id]
+        listed = Page(
+            items=listed.items + page.items,
+            sort_keys=listed.sort_keys + page.sort_keys,
+            has_next=page.has_next,
+            end=page.end,
+        )
+        if not page.has_next or (upgrade.is_finished and len(listed.items) == upgrade.skipped):
+            break
+    return listed
 
 
 def _result_unknown(upgrade: Upgrade, scope: Scope, code: ErrorCode | RestCode, reason: str) -> RestError:

@@ -151,12 +151,19 @@ class Upgrade:
     def counts_by_reason(self, skips: Sequence[CountedDecision]) -> Mapping[ReasonCode, int]:
         """How many instances were skipped for each reason, from the upgrade's SKIP decisions.
 
-        Decisions concern instances that exist: the other skipped ids were not found. Only a selection by ids
-        can name an instance that does not exist.
+        Decisions concern instances that exist: the other skipped ids were not found.
         """
+        return count_reasons(skips, not_found=self.not_found(skips))
+
+    def not_found(self, skips: Sequence[CountedDecision]) -> int:
+        """How many ids were skipped because no instance has them, from the upgrade's SKIP decisions.
+
+        Only a selection by ids can name an instance that does not exist.
+        """
+        if self.selection is not SelectionKind.BY_IDS:
+            return 0
         # Upgrade and decisions may be read at two moments, between which a chunk ends.
-        not_found = max(0, self.skipped - sum(counted.count for counted in skips))
-        return count_reasons(skips, not_found=not_found if self.selection is SelectionKind.BY_IDS else 0)
+        return max(0, self.skipped - sum(counted.count for counted in skips))
 
     def with_outcomes(self, *, upgraded: int, skipped: int) -> "Upgrade":
         """The upgrade with this many more outcomes."""

@@ -30,6 +30,7 @@ from uplift.domain.ports.processes import (
     ProcessRepository,
 )
 from uplift.domain.ports.upgrades import (
+    ANY_OUTCOME,
     ANY_UPGRADE,
     LockedUpgrade,
     OutcomeFilter,
@@ -40,6 +41,7 @@ from uplift.domain.ports.upgrades import (
 
 __all__ = [
     "ANY_INSTANCE",
+    "ANY_OUTCOME",
     "ANY_PROCESS",
     "ANY_UPGRADE",
     "Chunks",

@@ -5,23 +5,81 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from uplift.domain.compatibility import Code
+from uplift.domain.errors import InvalidInput
 from uplift.domain.model.access import Namespaces
-from uplift.domain.model.decision import CountedDecision, ReasonCode
+from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode, Verdict
 from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
+from uplift.domain.model.instance import ElementId
 from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import SelectionKind, UpgradeId, UpgradeSelection
 from uplift.domain.model.upgrade import Outcome, OutcomeKind, Partition, Upgrade, UpgradeState
 from uplift.domain.model.upgrade_event import UpgradeEvent
+from uplift.domain.ports.instances import MAX_LISTED
 from uplift.domain.ports.partitions import LockedPartition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeFilter:
-    """Restricts a list of outcomes; None means any."""
+    """Restricts a list of outcomes to those that meet all conditions; None means any.
 
-    kind: OutcomeKind | None = None
-    reason: ReasonCode | None = None
+    `reasons` lets an outcome through that has one of them, alone or among others. `elements` are those at
+    which the instance waited before, and `findings` the codes of the errors and warnings of its decision;
+    one of them is enough. An id that was not found has one reason, but no element and no finding.
+    """
+
+    kinds: frozenset[OutcomeKind] | None = None
+    reasons: frozenset[ReasonCode] | None = None
+    elements: frozenset[ElementId] | None = None
+    findings: frozenset[Code] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises InvalidInput if there are too many elements."""
+        if self.elements is not None and len(self.elements) > MAX_LISTED:
+            raise InvalidInput(
+                f"Expected elements to have at most {MAX_LISTED:,} values, but got {len(self.elements):,}.",
+                field=("filter", "elements"),
+            )
+
+    def shows(self, decision: Decision) -> bool:
+        """Whether the filter lets the outcomes through that follow from a decision."""
+        position, findings = decision.cohort.position, decision.findings
+        kind = OutcomeKind.SKIPPED if decision.verdict is Verdict.SKIP else OutcomeKind.UPGRADED
+        return (
+            (self.kinds is None or kind in self.kinds)
+            and (self.reasons is None or any(reason.code in self.reasons for reason in decision.reasons))
+            and (self.elements is None or not self.elements.isdisjoint(position))
+            and (self.findings is None or any(finding.code in self.findings for finding in findings))
+        )
+
+    @property
+    def shows_not_found(self) -> bool:
+        """Whether the filter lets ids through that no instance of the process has."""
+        return (
+            (self.kinds is None or OutcomeKind.SKIPPED in self.kinds)
+            and (self.reasons is None or ReasonCode.INSTANCE_NOT_FOUND in self.reasons)
+            and self.elements is None
+            and self.findings is None
+        )
+
+    def count(self, upgrade: Upgrade, skips: Sequence[CountedDecision]) -> int | None:
+        """How many outcomes so far the filter lets through, from the upgrade's SKIP decisions.
+
+        None if it tells apart instances that were upgraded, whose decisions have no counts.
+        """
+        skipped = sum(counted.count for counted in skips if self.shows(counted.decision))
+        if self.shows_not_found:
+            skipped += upgrade.not_found(skips)
+        shows_upgraded = self.kinds is None or OutcomeKind.UPGRADED in self.kinds
+        if not shows_upgraded or self.reasons is not None:
+            return skipped
+        if self.elements is None and self.findings is None:
+            return skipped + upgrade.upgraded
+        return None
+
+
+ANY_OUTCOME = OutcomeFilter()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +169,7 @@ class UpgradeQueries(Protocol):
         """Return the same page of the outcomes of each upgrade.
 
         Outcomes of a selection by ids keep the order of the request, all others that of registration.
+        A page of a filtered list may end early, with `Page.end`: how many outcomes it looks at is bounded.
         """
         ...
 

@@ -7,8 +7,15 @@ import strawberry
 
 from uplift import domain
 from uplift.domain.ports.instances import ANY_INSTANCE, MAX_LISTED, InstanceFilter
-from uplift.domain.ports.upgrades import ANY_UPGRADE, UpgradeFilter
-from uplift.graphql_api.types.enums import SelectionKind, Status, UpgradeState
+from uplift.domain.ports.upgrades import ANY_OUTCOME, ANY_UPGRADE, OutcomeFilter, UpgradeFilter
+from uplift.graphql_api.types.enums import (
+    FindingCode,
+    OutcomeKind,
+    ReasonCode,
+    SelectionKind,
+    Status,
+    UpgradeState,
+)
 
 
 @strawberry.input(
@@ -72,4 +79,41 @@ def upgrade_filter_of(filter_: UpgradeFilterInput | None) -> UpgradeFilter:
         kinds=None if filter_.kinds is None else frozenset(filter_.kinds),
         requested_by=filter_.requested_by,
         since=filter_.since,
+    )
+
+
+@strawberry.input(
+    description="Restricts a list of outcomes to those that meet all conditions. A condition that is null or "
+    "absent lets all through, and an empty one none."
+)
+class OutcomeFilterInput:
+    kinds: list[OutcomeKind] | None = strawberry.field(
+        default=None, description="Only outcomes of one of these kinds."
+    )
+    reasons: list[ReasonCode] | None = strawberry.field(
+        default=None,
+        description="Only instances that were skipped for one of these reasons, alone or among others.",
+    )
+    elements: list[str] | None = strawberry.field(
+        default=None,
+        description="Only instances that waited at an element with one of these ids before, alone or among "
+        f"others. At most {MAX_LISTED:,} ids.",
+    )
+    findings: list[FindingCode] | None = strawberry.field(
+        default=None,
+        description="Only instances whose decision has a finding with one of these codes: an error that made "
+        "their position INCOMPATIBLE, or a warning.",
+    )
+
+
+def outcome_filter_of(filter_: OutcomeFilterInput | None) -> OutcomeFilter:
+    """The filter that a client requests. Raises InvalidInput if it has too many elements."""
+    if filter_ is None:
+        return ANY_OUTCOME
+    kinds, reasons, elements, findings = filter_.kinds, filter_.reasons, filter_.elements, filter_.findings
+    return OutcomeFilter(
+        kinds=None if kinds is None else frozenset(kinds),
+        reasons=None if reasons is None else frozenset(reasons),
+        elements=None if elements is None else frozenset(map(domain.ElementId, elements)),
+        findings=None if findings is None else frozenset(findings),
     )

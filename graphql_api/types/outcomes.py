@@ -6,12 +6,12 @@ from uuid import UUID
 import strawberry
 
 from uplift import domain
-from uplift.domain.ports import OutcomeFilter
+from uplift.domain.ports import ANY_OUTCOME, OutcomeFilter
 from uplift.graphql_api.context import Info
 from uplift.graphql_api.types.connections import Connection
 from uplift.graphql_api.types.enums import OutcomeKind
 from uplift.graphql_api.types.fields import field
-from uplift.graphql_api.types.instances import ProcessInstance
+from uplift.graphql_api.types.instances import COSTS_COUNTS, NODES_OF_COUNTS, ProcessInstance
 from uplift.graphql_api.types.reasons import SkipReason, reasons_from_domain
 
 
@@ -63,23 +63,19 @@ class OutcomeConnection(Connection[Outcome]):
     upgrade: strawberry.Private[domain.Upgrade]
     outcome_filter: strawberry.Private[OutcomeFilter]
 
-    @field("The number of outcomes on all pages together; 0 after pruning. Counted only if requested.")
-    async def total_count(self, info: Info) -> int:
-        kind, reason = self.outcome_filter.kind, self.outcome_filter.reason
+    @field(
+        "The number of outcomes on all pages together; 0 after pruning. Added up from the counts of the "
+        "upgrade and, with a filter, of its decisions to skip. Null if the filter tells upgraded instances "
+        "apart by `elements` or `findings`: these are not counted, so add `kinds: SKIPPED`." + COSTS_COUNTS,
+        nodes=NODES_OF_COUNTS,
+    )
+    async def total_count(self, info: Info) -> int | None:
         if self.upgrade.pruned_at is not None:
             return 0
-        if reason is None:
-            return _count_of_kind(self.upgrade, kind)
-        if kind is OutcomeKind.UPGRADED:
-            return 0
+        if self.outcome_filter == ANY_OUTCOME:
+            return self.upgrade.total
         decisions = await info.context.loaders.decisions.load(self.upgrade.id)
-        return self.upgrade.counts_by_reason(decisions).get(reason, 0)
-
-
-def _count_of_kind(upgrade: domain.Upgrade, kind: OutcomeKind | None) -> int:
-    if kind is None:
-        return upgrade.total
-    return upgrade.upgraded if kind is OutcomeKind.UPGRADED else upgrade.skipped
+        return self.outcome_filter.count(self.upgrade, decisions)
 
 
 def _sorted(position: domain.Position | None) -> list[str] | None:

@@ -10,7 +10,7 @@ from uplift.domain.model import upgrade as model
 from uplift.domain.model.decision import count_elements, count_findings
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.model.upgrade_event import MAX_EVENTS, events_of
-from uplift.domain.ports import OutcomeFilter, UpgradeFilter
+from uplift.domain.ports import UpgradeFilter
 from uplift.domain.rules.actions import allowed_actions
 from uplift.graphql_api.context import Info
 from uplift.graphql_api.engine.budget import counted_as
@@ -24,6 +24,7 @@ from uplift.graphql_api.types.enums import (
     UpgradeState,
 )
 from uplift.graphql_api.types.fields import field
+from uplift.graphql_api.types.filters import OutcomeFilterInput, outcome_filter_of
 from uplift.graphql_api.types.nodes import Node
 from uplift.graphql_api.types.outcomes import OutcomeConnection
 from uplift.graphql_api.types.processes import Process
@@ -192,21 +193,21 @@ class Upgrade(Node):
         decisions = await info.context.loaders.decisions.load(self.stored.id)
         return ElementCount.from_domain(count_elements(decisions), first)
 
-    @field("The outcomes so far, one for each processed instance.")
+    @field(
+        "The outcomes so far, one for each processed instance. A page looks at a bounded number of outcomes, "
+        "so with a filter it may be short, or empty, although `hasNextPage` is true."
+    )
     async def outcomes(
         self,
         info: Info,
-        kind: Annotated[
-            OutcomeKind | None, strawberry.argument(description="Only outcomes of this kind.")
-        ] = None,
-        reason: Annotated[
-            ReasonCode | None,
-            strawberry.argument(description="Only instances skipped for this reason, alone or among others."),
+        filter_: Annotated[
+            OutcomeFilterInput | None,
+            strawberry.argument(name="filter", description="Only outcomes that meet these conditions."),
         ] = None,
         first: First = DEFAULT_PAGE_SIZE,
         after: After = None,
     ) -> OutcomeConnection:
-        outcome_filter = OutcomeFilter(kind=kind, reason=reason)
+        outcome_filter = outcome_filter_of(filter_)
         page = await info.context.loaders.outcome_pages.load(
             (self.stored.id, outcome_filter, page_of(first, after))
         )

@@ -302,11 +302,14 @@ def rank_of_process(order: ProcessOrder, place: int, process: Process) -> tuple[
             return (folded(process.title), place)
 
 
-def shows_outcome(outcome_filter: OutcomeFilter, outcome: Outcome) -> bool:
-    """Whether a filter lets an outcome through."""
-    codes = [reason.code for reason in outcome.reasons]
-    has_reason = outcome_filter.reason is None or outcome_filter.reason in codes
-    return outcome_filter.kind in (None, outcome.kind) and has_reason
+def shows_outcome(
+    state: State, upgrade_id: UpgradeId, outcome_filter: OutcomeFilter, outcome: Outcome
+) -> bool:
+    """Whether a filter lets an outcome of an upgrade through."""
+    cohort = state.recorded.get((upgrade_id, outcome.instance))
+    if cohort is None:
+        return outcome_filter.shows_not_found
+    return outcome_filter.shows(state.decisions[upgrade_id, cohort].decision)
 
 
 def page_along(

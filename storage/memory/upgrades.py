@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from uplift.domain.model.access import Namespaces
 from uplift.domain.model.conditions import Conditions
@@ -149,7 +150,7 @@ class UpgradeQueriesInMemory:
             upgrade_id: queries.page_along(
                 queries.outcomes_in(self._state, upgrade_id),
                 page,
-                lambda outcome: queries.shows_outcome(outcome_filter, outcome),
+                partial(queries.shows_outcome, self._state, upgrade_id, outcome_filter),
             )
             for upgrade_id in ids
         }

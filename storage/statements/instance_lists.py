@@ -1,14 +1,14 @@
 """Lists the instances of processes.
 
 No index has a column that an upgrade changes, so a filter looks at one instance after the other. To bound
-this, a page of a filtered list looks at LOOKED_AT instances at most, and ends early if it is not full then.
+this, a page of a filtered list may end early (see `bounded_search`).
 The kept counts show in advance which positions contain an element, and whether the filter lets any instance
 through.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
@@ -23,27 +23,18 @@ from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.surrogate_keys import MAX_BOUND, SurrogateKeys, batches
 from uplift.storage.sql.tables import IS_ACTIVE, instance
 from uplift.storage.sql.types import LONG
+from uplift.storage.statements.bounded_search import Search, looks
 from uplift.storage.statements.cohorts import COHORTS, cohorts_of
 from uplift.storage.statements.instances import INSTANCES, instances_of
 
-LOOKED_AT = 100_000
-"""How many instances the pages of one call look at in all, the same number in each process."""
-FIRST_LOOK = 2_000
-"""How many instances are looked at first: the page of a large part of a process is full by then."""
-LEAST_LOOK = 1_000
-"""How many instances of a process are looked at, however many processes a call names."""
 COUNTED = COHORTS.order_by(None)
 
 
 @dataclass(slots=True)
-class _Search:
-    """The rows found for the page of a process, and the place up to which its instances were looked at."""
+class _Search(Search):
+    """The search in a process. `position_ids` are the positions to find; None for all."""
 
-    process_id: int
-    begin: int
     position_ids: Sequence[int] | None = None
-    rows: list[Any] = field(default_factory=list)
-    is_complete: bool = False
 
 
 async def pages(
@@ -63,13 +54,11 @@ async def pages(
         await _find_rows(connection, incomplete, instance_filter, page, {})
     else:
         await _use_counts(connection, surrogate_keys, searches, instance_filter)
-        limit = max(LEAST_LOOK, LOOKED_AT // max(1, len(searches)))
-        first = min(FIRST_LOOK, limit)
-        for look in (first, limit - first):
-            incomplete = [search for search in searches.values() if not search.is_complete]
-            if look and incomplete:
-                ends = await _ends(connection, incomplete, instance_filter, look)
-                await _find_rows(connection, incomplete, instance_filter, page, ends)
+        incomplete = [search for search in searches.values() if not search.is_complete]
+        for look in looks(len(incomplete)):
+            incomplete = [search for search in incomplete if not search.is_complete]
+            ends = await _ends(connection, incomplete, instance_filter, look)
+            await _find_rows(connection, incomplete, instance_filter, page, ends)
     return {
         process_key: await _page(surrogate_keys, searches.get(ids.get(process_key, 0)), page)
         for process_key in process_keys
@@ -102,7 +91,7 @@ async def _ends(
     for batch in batches(searches):
         seeks = [
             select(
-                literal(search.process_id).label("process_id"),
+                literal(search.list_id).label("process_id"),
                 select(instance.c.id)
                 .where(*_range(search, instance_filter))
                 .order_by(instance.c.id)
@@ -125,23 +114,23 @@ async def _find_rows(
     ends: Mapping[int, int | None],
 ) -> None:
     bound = {} if instance_filter.ids is None else bind_ids(list(instance_filter.ids))
-    by_process = {search.process_id: search for search in searches}
+    by_process = {search.list_id: search for search in searches}
     for batch in batches(searches):
         listings = [
-            select(_listing(search, instance_filter, page, ends.get(search.process_id)).subquery())
+            select(_listing(search, instance_filter, page, ends.get(search.list_id)).subquery())
             for search in batch
         ]
         for row in (await connection.execute(union_all(*listings), bound)).all():
             by_process[row.process_id].rows.append(row)
     for search in searches:
-        end = ends.get(search.process_id)
+        end = ends.get(search.list_id)
         search.is_complete = end is None or len(search.rows) > page.first
         search.begin = search.begin if end is None else end
 
 
 def _range(search: _Search, instance_filter: InstanceFilter) -> list[ColumnElement[bool]]:
     """The instances of a process that remain to be looked at."""
-    conditions = [instance.c.process_id == search.process_id, instance.c.id > literal(search.begin, LONG)]
+    conditions = [instance.c.process_id == search.list_id, instance.c.id > literal(search.begin, LONG)]
     if instance_filter.statuses is not None and instance_filter.statuses <= set(ACTIVE):
         conditions.append(IS_ACTIVE)
     return conditions
@@ -154,7 +143,7 @@ def _listing(
     if instance_filter.ids is not None:
         # `+ 0` keeps SQLite from other indexes: it would look at a whole process to find a few ids.
         listing = INSTANCES.where(
-            instance.c.process_id + 0 == search.process_id,
+            instance.c.process_id + 0 == search.list_id,
             instance.c.id + 0 > literal(search.begin, LONG),
             instance.c.uuid.in_(select(ID_LIST.c.uuid)),
         )
@@ -181,7 +170,4 @@ async def _page(surrogate_keys: SurrogateKeys, search: _Search | None, page: Pag
         return page_of((), page.first)
     rows = sorted(search.rows, key=itemgetter(0))  # UNION ALL does not keep the order of its SELECTs
     numbered = zip((row.id for row in rows), await instances_of(surrogate_keys, rows), strict=True)
-    found = page_of(numbered, page.first)
-    if search.is_complete:
-        return found
-    return Page(items=found.items, sort_keys=found.sort_keys, has_next=True, end=search.begin)
+    return search.page(list(numbered), page.first)

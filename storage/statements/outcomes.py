@@ -4,27 +4,43 @@ The outcomes of a selection by ids come in the order of the request, so that an 
 in its place. All others come in the order of registration.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
-from operator import itemgetter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import CompoundSelect, FromClause, Select, bindparam, select, union_all
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    CompoundSelect,
+    FromClause,
+    Integer,
+    Select,
+    Table,
+    bindparam,
+    or_,
+    select,
+    tuple_,
+    type_coerce,
+    union_all,
+)
 
-from uplift.domain.model.decision import INSTANCE_NOT_FOUND, ReasonCode
+from uplift.domain.model.decision import INSTANCE_NOT_FOUND
 from uplift.domain.model.instance import InstanceId, Position
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.selection import LISTED
-from uplift.domain.model.upgrade import Outcome, OutcomeKind, UpgradeId
-from uplift.domain.ports import OutcomeFilter
+from uplift.domain.model.upgrade import Outcome, UpgradeId
+from uplift.domain.ports import ANY_OUTCOME, OutcomeFilter
 from uplift.storage.sql.codecs import decode_reasons
+from uplift.storage.sql.cohort_list import COHORT, bind_cohorts, cohorts_in
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
-from uplift.storage.sql.surrogate_keys import SurrogateKeys
+from uplift.storage.sql.surrogate_keys import SurrogateKeys, batches
 from uplift.storage.sql.tables import decision, instance, outcome, selected, upgrade
 from uplift.storage.sql.types import LONG
-from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME, stored_code
+from uplift.storage.statements.bounded_search import Search, looks
+from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME, decisions_of, is_decision_of
 from uplift.storage.statements.processed import IS_PROCESSED
 
 LISTED_TOGETHER = 16
@@ -32,13 +48,13 @@ LISTED_TOGETHER = 16
 SELECTION_KINDS = select(upgrade.c.id, upgrade.c.uuid, upgrade.c.selection).where(
     upgrade.c.uuid.in_(select(ID_LIST.c.uuid))
 )
-OUTCOME_COLUMNS = (
-    outcome.c.version,
-    outcome.c.position_id,
-    decision.c.to_version,
-    decision.c.to_position_id,
-    decision.c.reasons,
+DECIDED_COLUMNS = (decision.c.to_version, decision.c.to_position_id, decision.c.reasons)
+OUTCOME_COLUMNS = (outcome.c.version, outcome.c.position_id, *DECIDED_COLUMNS)
+DECISIONS_OF_MANY = select(decision, type_coerce(decision.c.status, Integer).label("status_code")).where(
+    decision.c.upgrade_id.in_(bindparam("upgrade_ids", expanding=True))
 )
+IS_SHOWN = tuple_(*(outcome.c[name] for name in COHORT)).in_(cohorts_in("cohorts"))
+AFTER_ALL = 2**63 - 1
 
 
 async def outcome_pages(
@@ -48,77 +64,189 @@ async def outcome_pages(
     outcome_filter: OutcomeFilter,
     page: PageRequest,
 ) -> Mapping[UpgradeId, Page[Outcome]]:
+    """The same page of the outcomes of each upgrade.
+
+    An upgrade has few decisions, one for each cohort, so a filter is applied to these. Where it lets none
+    through, no outcome is looked at.
+    """
     heads = (await connection.execute(SELECTION_KINDS, bind_ids(ids))).all()
-    listed: dict[UpgradeId, list[tuple[int, Outcome]]] = defaultdict(list)
-    by_id = {head.id: head for head in heads}
-    for batch, is_by_ids in _batches(heads):
-        bound = {"after": page.after or 0, "limit": page.first + 1}
-        for place, head in enumerate(batch):
-            bound[f"upgrade_{place}"] = head.id
-        rows = (await connection.execute(_listings(len(batch), is_by_ids, outcome_filter), bound)).all()
-        positions = await surrogate_keys.positions(position_ids_in(rows))
-        for row in rows:
-            head = by_id[row.upgrade_id]
-            listed[head.uuid].append((row.key, outcome_of(row, positions)))
-    # UNION ALL does not keep the order of its SELECTs.
-    return {
-        upgrade_id: page_of(sorted(listed[upgrade_id], key=itemgetter(0)), page.first) for upgrade_id in ids
-    }
+    searches = {head.id: Search(head.id, page.after or 0) for head in heads}
+    by_ids = {head.id for head in heads if head.selection in LISTED}
+    shown = None
+    if outcome_filter != ANY_OUTCOME:
+        shown = await _shown(connection, surrogate_keys, searches, outcome_filter)
+        for search in searches.values():
+            not_found = search.list_id in by_ids and outcome_filter.shows_not_found
+            search.is_complete = not (not_found or search.list_id in shown.upgrade_ids)
+    if shown is None:
+        await _find_rows(connection, list(searches.values()), by_ids, None, page, {})
+    else:
+        incomplete = [search for search in searches.values() if not search.is_complete]
+        for look in looks(len(incomplete)):
+            incomplete = [search for search in incomplete if not search.is_complete]
+            ends = await _ends(connection, incomplete, by_ids, look)
+            await _find_rows(connection, incomplete, by_ids, shown, page, ends)
+    rows = [row for search in searches.values() for row in search.rows]
+    positions = await surrogate_keys.positions(position_ids_in(rows))
+    pages: dict[UpgradeId, Page[Outcome]] = {}
+    for head in heads:
+        search = searches[head.id]
+        # UNION ALL does not keep the order of its SELECTs.
+        found = sorted(search.rows, key=attrgetter("key"))
+        pages[head.uuid] = search.page([(row.key, outcome_of(row, positions)) for row in found], page.first)
+    return {upgrade_id: pages.get(upgrade_id, page_of((), page.first)) for upgrade_id in ids}
 
 
-def _batches(heads: Sequence[Any]) -> Iterator[tuple[Sequence[Any], bool]]:
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """The cohorts whose outcomes a filter lets through, as a parameter, and the upgrades that have some."""
+
+    upgrade_ids: Collection[int]
+    cohorts: str
+    not_found: bool
+
+
+async def _shown(
+    connection: Connection,
+    surrogate_keys: SurrogateKeys,
+    upgrade_ids: Iterable[int],
+    outcome_filter: OutcomeFilter,
+) -> _Shown:
+    cohorts: list[tuple[int, ...]] = []
+    for batch in batches(upgrade_ids):
+        rows = (await connection.execute(DECISIONS_OF_MANY, {"upgrade_ids": batch})).all()
+        for row, decided in zip(rows, await decisions_of(surrogate_keys, rows), strict=True):
+            if outcome_filter.shows(decided):
+                origin = (row.origin_version, row.origin_position_id)
+                cohorts.append((row.upgrade_id, row.version, row.status_code, row.position_id, *origin))
+    return _Shown(
+        upgrade_ids={cohort[0] for cohort in cohorts},
+        cohorts=bind_cohorts(cohorts),
+        not_found=outcome_filter.shows_not_found,
+    )
+
+
+async def _ends(
+    connection: Connection, searches: Sequence[Search], by_ids: Collection[int], look: int
+) -> Mapping[int, int | None]:
+    """The key of the last outcome to look at of each upgrade; None if fewer remain."""
+    ends: dict[int, int | None] = {}
+    for batch, is_by_ids in _batches(searches, by_ids):
+        bound: dict[str, Any] = {"before_end": look - 1}
+        for place, search in enumerate(batch):
+            bound |= {f"upgrade_{place}": search.list_id, f"after_{place}": search.begin}
+        rows = await connection.execute(_seeks(len(batch), is_by_ids), bound)
+        ends |= {row.upgrade_id: row.end for row in rows}
+    return ends
+
+
+async def _find_rows(
+    connection: Connection,
+    searches: Sequence[Search],
+    by_ids: Collection[int],
+    shown: _Shown | None,
+    page: PageRequest,
+    ends: Mapping[int, int | None],
+) -> None:
+    by_upgrade = {search.list_id: search for search in searches}
+    for batch, is_by_ids in _batches(searches, by_ids):
+        bound: dict[str, Any] = {} if shown is None else {"cohorts": shown.cohorts}
+        for place, search in enumerate(batch):
+            bound |= {
+                f"upgrade_{place}": search.list_id,
+                f"after_{place}": search.begin,
+                f"end_{place}": ends.get(search.list_id) or AFTER_ALL,
+                f"limit_{place}": page.first + 1 - len(search.rows),
+            }
+        listing = _listings(len(batch), is_by_ids, shown is not None, shown is not None and shown.not_found)
+        for row in (await connection.execute(listing, bound)).all():
+            by_upgrade[row.upgrade_id].rows.append(row)
+    for search in searches:
+        end = ends.get(search.list_id)
+        search.is_complete = end is None or len(search.rows) > page.first
+        search.begin = search.begin if end is None else end
+
+
+def _batches(searches: Sequence[Search], by_ids: Collection[int]) -> Iterator[tuple[Sequence[Search], bool]]:
     """Group upgrades by statement. The flag says whether their instances are listed in `selected`."""
-    by_ids = [head for head in heads if head.selection in LISTED]
-    others = [head for head in heads if head.selection not in LISTED]
-    for several, is_by_ids in ((by_ids, True), (others, False)):
+    listed = [search for search in searches if search.list_id in by_ids]
+    others = [search for search in searches if search.list_id not in by_ids]
+    for several, is_by_ids in ((listed, True), (others, False)):
         for begin in range(0, len(several), LISTED_TOGETHER):
             yield several[begin : begin + LISTED_TOGETHER], is_by_ids
 
 
 @lru_cache(maxsize=64)
-def _listings(count: int, is_by_ids: bool, outcome_filter: OutcomeFilter) -> CompoundSelect[Any]:
+def _seeks(count: int, is_by_ids: bool) -> CompoundSelect[Any]:
+    """The statement that finds the last outcome to look at of each of `count` upgrades."""
+    return union_all(*(_seek(place, selected if is_by_ids else outcome) for place in range(count)))
+
+
+def _seek(place: int, table: Table) -> Select[Any]:
+    upgrade_id: BindParameter[int] = bindparam(f"upgrade_{place}", type_=Integer)
+    key = selected.c.ordinal if table is selected else outcome.c.instance_id
+    end = (
+        select(key)
+        .where(table.c.upgrade_id == upgrade_id, key > bindparam(f"after_{place}", type_=LONG))
+        .order_by(key)
+        .limit(1)
+        .offset(bindparam("before_end"))
+    )
+    return select(upgrade_id.label("upgrade_id"), end.scalar_subquery().label("end"))
+
+
+@lru_cache(maxsize=64)
+def _listings(count: int, is_by_ids: bool, is_filtered: bool, not_found: bool) -> CompoundSelect[Any]:
     """The statement that lists the outcomes of `count` upgrades. Building it takes longer than running it."""
-    return union_all(
-        *(select(_listing(place, is_by_ids, outcome_filter).subquery()) for place in range(count))
+    listing = partial(_along_ids, not_found=not_found) if is_by_ids else _along_instances
+    return union_all(*(select(listing(place, is_filtered=is_filtered).subquery()) for place in range(count)))
+
+
+def _part(listing: Select[Any], place: int, key: ColumnElement[int]) -> Select[Any]:
+    """The part of a list between two keys, up to a number of rows."""
+    return (
+        listing.where(
+            key > bindparam(f"after_{place}", type_=LONG), key <= bindparam(f"end_{place}", type_=LONG)
+        )
+        .order_by(key)
+        .limit(bindparam(f"limit_{place}"))
     )
 
 
-def _listing(place: int, is_by_ids: bool, outcome_filter: OutcomeFilter) -> Select[Any]:
-    listing = _along_ids(place) if is_by_ids else _along_instances(place)
-    key = listing.selected_columns.key
-    listing = listing.where(key > bindparam("after", type_=LONG)).order_by(key).limit(bindparam("limit"))
-    is_skipped = decision.c.to_position_id.is_(None)
-    if outcome_filter.kind is OutcomeKind.UPGRADED:
-        listing = listing.where(~is_skipped)
-    if outcome_filter.kind is OutcomeKind.SKIPPED:
-        listing = listing.where(is_skipped)
-    if outcome_filter.reason is ReasonCode.INSTANCE_NOT_FOUND:
-        listing = listing.where(outcome.c.instance_id.is_(None))
-    elif outcome_filter.reason is not None:
-        listing = listing.where(decision.c.codes.contains(stored_code(outcome_filter.reason)))
-    return listing
-
-
-def _along_ids(place: int) -> Select[Any]:
+def _along_ids(place: int, *, is_filtered: bool, not_found: bool) -> Select[Any]:
     recorded = (outcome.c.upgrade_id == selected.c.upgrade_id) & (
         outcome.c.instance_id == selected.c.instance_id
     )
     found: FromClause = selected.outerjoin(outcome, recorded).outerjoin(decision, IS_DECISION_OF_OUTCOME)
-    return (
+    listing = (
         select(selected.c.upgrade_id, selected.c.ordinal.label("key"), selected.c.uuid, *OUTCOME_COLUMNS)
         .select_from(found)
         .where(selected.c.upgrade_id == bindparam(f"upgrade_{place}"), IS_PROCESSED)
     )
+    if is_filtered:
+        is_shown = or_(IS_SHOWN, outcome.c.instance_id.is_(None)) if not_found else IS_SHOWN
+        listing = listing.where(is_shown)
+    return _part(listing, place, selected.c.ordinal)
 
 
-def _along_instances(place: int) -> Select[Any]:
-    found = outcome.join(decision, IS_DECISION_OF_OUTCOME).join(
-        instance, instance.c.id == outcome.c.instance_id
-    )
+def _along_instances(place: int, *, is_filtered: bool) -> Select[Any]:
+    # The rows of the page first: a join before the LIMIT tempts PostgreSQL to read all outcomes.
+    walked = select(outcome).where(outcome.c.upgrade_id == bindparam(f"upgrade_{place}"))
+    if is_filtered:
+        walked = walked.where(IS_SHOWN)
+    walked = _part(walked, place, outcome.c.instance_id)
+    shown = walked.subquery("shown")
     return (
-        select(outcome.c.upgrade_id, outcome.c.instance_id.label("key"), instance.c.uuid, *OUTCOME_COLUMNS)
-        .select_from(found)
-        .where(outcome.c.upgrade_id == bindparam(f"upgrade_{place}"))
+        select(
+            shown.c.upgrade_id,
+            shown.c.instance_id.label("key"),
+            instance.c.uuid,
+            shown.c.version,
+            shown.c.position_id,
+            *DECIDED_COLUMNS,
+        )
+        .join_from(shown, decision, is_decision_of(decision, shown))
+        .join(instance, instance.c.id == shown.c.instance_id)
     )
 
 

@@ -405,7 +405,7 @@ async def test_the_outcomes_of_a_running_upgrade_are_those_of_its_chunks_so_far(
     assert await outcomes_of(store, upgrade.id) == []
     await next_chunk(store, upgrade, 2)
     assert [outcome.instance for outcome in await outcomes_of(store, upgrade.id)] == [an_id(0), an_id(1)]
-    assert await outcomes_of(store, upgrade.id, OutcomeFilter(kind=OutcomeKind.SKIPPED)) == []
+    assert await outcomes_of(store, upgrade.id, OutcomeFilter(kinds=frozenset({OutcomeKind.SKIPPED}))) == []
 
 
 async def test_excluded_active_instances_are_counted_when_the_upgrade_is_added(store: Store) -> None:

@@ -140,7 +140,7 @@ async def test_outcomes_are_pruned_in_steps_from_the_first_on(
             gone += await old.prune_outcomes(size)
             await old.save(replace(old.upgrade, pruned_at=LATER))
         assert await outcomes_of(store, done.id) == listed[gone:]
-        which = OutcomeFilter(kind=OutcomeKind.UPGRADED)
+        which = OutcomeFilter(kinds=frozenset({OutcomeKind.UPGRADED}))
         assert await outcomes_of(store, done.id, which) == [
             outcome for outcome in listed[gone:] if outcome.kind is OutcomeKind.UPGRADED
         ]

@@ -6,20 +6,13 @@ from datetime import timedelta
 import pytest
 
 from uplift.domain import (
-    Outcome,
-    OutcomeKind,
     ProcessKey,
-    ReasonCode,
     Selection,
-    SkipReason,
-    Status,
     Upgrade,
     UpgradeState,
-    VersionNumber,
     all_active,
     by_ids,
 )
-from uplift.domain.model.decision import INSTANCE_NOT_FOUND
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import Lease
@@ -30,22 +23,23 @@ from uplift.testing.builders import (
     NOON,
     ORDERS,
     UNKNOWN_PROCESS,
-    a_cohort,
     a_key,
     a_process,
     an_id,
-    an_instance,
     an_upgrade,
     an_upgrade_id,
-    at,
     instances,
 )
-from uplift.testing.chunk_work import ALREADY_LATEST, NOT_PENDING, add_upgrade, lock, run_chunk
+from uplift.testing.chunk_work import (
+    Decide,
+    add_upgrade,
+    lock,
+    plain_rules,
+    run_chunk,
+)
 from uplift.testing.stores import a_transaction_that_fails, outcomes_of, upgrades_of, walk
 
 pytestmark = pytest.mark.anyio
-
-ONE, TWO = VersionNumber(1), VersionNumber(2)
 
 
 async def add(store: Store, number: int, selection: Selection, process: ProcessKey = ORDERS) -> Upgrade:
@@ -54,11 +48,13 @@ async def add(store: Store, number: int, selection: Selection, process: ProcessK
         return await add_upgrade(transaction, new, selection)
 
 
-async def carry_out(store: Store, number: int, selection: Selection, *, size: int = 1_000) -> Upgrade:
+async def carry_out(
+    store: Store, number: int, selection: Selection, *, size: int = 1_000, by: Decide = plain_rules
+) -> Upgrade:
     upgrade = await add(store, number, selection)
     while upgrade.state is UpgradeState.RUNNING:
         async with store.transaction() as transaction:
-            upgrade = (await run_chunk(transaction, upgrade.id, size)).upgrade
+            upgrade = (await run_chunk(transaction, upgrade.id, size, by)).upgrade
     return upgrade
 
 
@@ -224,161 +220,3 @@ async def test_an_upgrade_that_is_rolled_back_was_never_there(store: Store) -> N
     done = await carry_out(store, 1, all_active())
     assert (done.upgraded, done.excluded) == (1, 0)
     assert [outcome.kind for outcome in await outcomes_of(store, done.id)] == ["UPGRADED"]
-
-
-async def mixed_outcomes(store: Store) -> Upgrade:
-    """An upgrade of eight ids, two of each outcome, in turn."""
-    await a_process(
-        store,
-        holding=[
-            *instances([1, 2], position=at("a")),
-            *instances([3, 4], version=2),
-            *instances([5, 6], version=2, status=Status.RUNNING),
-        ],
-    )
-    return await carry_out(store, 1, by_ids(map(an_id, [1, 3, 5, 7, 2, 4, 6, 8])), size=3)
-
-
-async def test_each_outcome_has_its_versions_positions_and_reasons(store: Store) -> None:
-    upgrade = await mixed_outcomes(store)
-
-    def stayed(number: int, *reasons: SkipReason) -> Outcome:
-        return Outcome(
-            instance=an_id(number),
-            reasons=reasons,
-            from_version=TWO,
-            to_version=TWO,
-            from_position=at("approve"),
-            to_position=at("approve"),
-        )
-
-    assert (await outcomes_of(store, upgrade.id))[:4] == [
-        Outcome(
-            instance=an_id(1),
-            from_version=ONE,
-            to_version=TWO,
-            from_position=at("a"),
-            to_position=at("a"),
-        ),
-        stayed(3, ALREADY_LATEST),
-        stayed(5, NOT_PENDING, ALREADY_LATEST),
-        Outcome(instance=an_id(7), reasons=(INSTANCE_NOT_FOUND,)),
-    ]
-
-
-UPGRADED, SKIPPED = OutcomeKind.UPGRADED, OutcomeKind.SKIPPED
-
-
-@pytest.mark.parametrize(
-    ("which", "numbers"),
-    [
-        (OutcomeFilter(), [1, 3, 5, 7, 2, 4, 6, 8]),
-        (OutcomeFilter(kind=UPGRADED), [1, 2]),
-        (OutcomeFilter(kind=SKIPPED), [3, 5, 7, 4, 6, 8]),
-        (OutcomeFilter(reason=ReasonCode.ALREADY_LATEST), [3, 5, 4, 6]),
-        (OutcomeFilter(reason=ReasonCode.NOT_PENDING), [5, 6]),
-        (OutcomeFilter(reason=ReasonCode.INSTANCE_NOT_FOUND), [7, 8]),
-        (OutcomeFilter(kind=SKIPPED, reason=ReasonCode.NOT_PENDING), [5, 6]),
-        (OutcomeFilter(kind=SKIPPED, reason=ReasonCode.INSTANCE_NOT_FOUND), [7, 8]),
-        (OutcomeFilter(kind=UPGRADED, reason=ReasonCode.NOT_PENDING), []),
-        (OutcomeFilter(kind=UPGRADED, reason=ReasonCode.INSTANCE_NOT_FOUND), []),
-    ],
-    ids=str,
-)
-async def test_outcomes_are_filtered_by_kind_and_reason(
-    store: Store, which: OutcomeFilter, numbers: list[int]
-) -> None:
-    upgrade = await mixed_outcomes(store)
-    for size in (1, 2, 8):
-        found = await outcomes_of(store, upgrade.id, which, first=size)
-        assert [outcome.instance for outcome in found] == [an_id(number) for number in numbers]
-
-
-@pytest.mark.parametrize(
-    ("which", "numbers"),
-    [
-        (OutcomeFilter(), [4, 1, 3]),
-        (OutcomeFilter(kind=UPGRADED), [4, 3]),
-        (OutcomeFilter(kind=SKIPPED), [1]),
-        (OutcomeFilter(reason=ReasonCode.NOT_PENDING), [1]),
-        (OutcomeFilter(reason=ReasonCode.INSTANCE_NOT_FOUND), []),
-    ],
-    ids=str,
-)
-async def test_outcomes_of_all_active_are_filtered_too(
-    store: Store, which: OutcomeFilter, numbers: list[int]
-) -> None:
-    await a_process(
-        store,
-        holding=[
-            an_instance(4),
-            an_instance(1, status=Status.RUNNING),
-            an_instance(2, status=Status.FAILED),
-            an_instance(3),
-        ],
-    )
-    upgrade = await carry_out(store, 1, all_active([an_id(2), an_id(8)]), size=2)
-    for size in (1, 2, 5):
-        found = await outcomes_of(store, upgrade.id, which, first=size)
-        assert [outcome.instance for outcome in found] == [an_id(number) for number in numbers]
-
-
-async def test_outcomes_of_several_upgrades_are_read_at_once(store: Store) -> None:
-    await a_process(store, holding=instances([1, 2, 3]))
-    named = await carry_out(store, 1, by_ids(map(an_id, [2, 9])))
-    every = await carry_out(store, 2, all_active())
-    again = await carry_out(store, 3, by_ids([an_id(1)]))
-    unknown = an_upgrade_id(404)
-    ids = [every.id, unknown, again.id, named.id, every.id]
-    pages = await store.upgrades.outcome_pages(ids, OutcomeFilter(), PageRequest(first=2))
-    shown = {
-        upgrade_id: ([(outcome.instance, outcome.kind) for outcome in page.items], page.has_next)
-        for upgrade_id, page in pages.items()
-    }
-    assert shown == {
-        named.id: ([(an_id(2), UPGRADED), (an_id(9), SKIPPED)], False),
-        every.id: ([(an_id(1), UPGRADED), (an_id(2), SKIPPED)], True),
-        again.id: ([(an_id(1), SKIPPED)], False),
-        unknown: ([], False),
-    }
-    decisions = await store.upgrades.skip_decisions(ids)
-    assert {
-        key: [(entry.decision.cohort, entry.count) for entry in several] for key, several in decisions.items()
-    } == {
-        named.id: [],
-        every.id: [(a_cohort(2), 1)],
-        again.id: [(a_cohort(2), 1)],
-        unknown: [],
-    }
-
-
-async def test_a_page_of_outcomes_goes_on_while_the_upgrade_does(store: Store) -> None:
-    await a_process(store, holding=instances(range(5)))
-    upgrade = await add(store, 1, all_active())
-    async with store.transaction() as transaction:
-        upgrade = (await run_chunk(transaction, upgrade.id, 2)).upgrade
-    first = (await store.upgrades.outcome_pages([upgrade.id], OutcomeFilter(), PageRequest(first=9)))[
-        upgrade.id
-    ]
-    async with store.transaction() as transaction:
-        await run_chunk(transaction, upgrade.id, 9)
-    after = PageRequest(first=9, after=first.sort_keys[-1])
-    rest = (await store.upgrades.outcome_pages([upgrade.id], OutcomeFilter(), after))[upgrade.id]
-    assert [outcome.instance for outcome in (*first.items, *rest.items)] == [an_id(n) for n in range(5)]
-
-
-async def test_outcomes_of_more_than_500_upgrades_are_read_at_once(store: Store) -> None:
-    await a_process(store, holding=instances([1]))
-    numbers = range(510)
-    async with store.transaction() as transaction:
-        for number in numbers:
-            selection = by_ids([an_id(1)]) if number % 2 else all_active()
-            new = an_upgrade(number, selection=selection.kind)
-            await add_upgrade(transaction, new, selection)
-            await run_chunk(transaction, new.id, 10)
-    ids = [an_upgrade_id(number) for number in numbers]
-    pages = await store.upgrades.outcome_pages(ids, OutcomeFilter(), PageRequest(first=10))
-    assert [len(pages[upgrade_id].items) for upgrade_id in ids] == [1] * 510
-    skips = await store.upgrades.skip_decisions(ids)
-    assert [len(skips[upgrade_id]) for upgrade_id in ids] == [0] + [1] * 509
-    assert len(await upgrades_of(store)) == 510

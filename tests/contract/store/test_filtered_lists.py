@@ -3,12 +3,13 @@
 import pytest
 
 from tests.support.stores import Stores
-from uplift.domain import Status, VersionNumber
+from uplift.domain import OutcomeKind, Status, VersionNumber, all_active, by_ids
 from uplift.domain.model.paging import PageRequest
-from uplift.domain.ports import InstanceFilter, Store, UpgradeFilter
-from uplift.storage.statements import instance_lists, upgrade_lists
-from uplift.testing.builders import INVOICES, ORDERS, a_process, an_instance, at, instances
+from uplift.domain.ports import InstanceFilter, OutcomeFilter, Store, UpgradeFilter
+from uplift.storage.statements import bounded_search, upgrade_lists
+from uplift.testing.builders import INVOICES, ORDERS, a_process, an_id, an_instance, at, instances
 from uplift.testing.store import instances as contract
+from uplift.testing.store import outcomes as contract_of_outcomes
 from uplift.testing.store import upgrades as contract_of_upgrades
 
 pytestmark = pytest.mark.anyio
@@ -17,9 +18,9 @@ FEW = pytest.mark.parametrize("looks", [(1, 2), (2, 2)], ids=["1 then 1", "2"])
 
 
 def look_at(monkeypatch: pytest.MonkeyPatch, first: int, limit: int) -> None:
-    monkeypatch.setattr(instance_lists, "FIRST_LOOK", first)
-    monkeypatch.setattr(instance_lists, "LEAST_LOOK", limit)
-    monkeypatch.setattr(instance_lists, "LOOKED_AT", 0)
+    monkeypatch.setattr(bounded_search, "FIRST_LOOK", first)
+    monkeypatch.setattr(bounded_search, "LEAST_LOOK", limit)
+    monkeypatch.setattr(bounded_search, "LOOKED_AT", 0)
 
 
 @FEW
@@ -33,6 +34,15 @@ async def test_a_filtered_list_is_whole_although_pages_end_early(
 ) -> None:
     look_at(monkeypatch, *looks)
     await contract.test_a_list_has_only_instances_that_match_its_filter(store, which, numbers)
+
+
+@FEW
+@pytest.mark.parametrize("is_by_ids", [True, False])
+async def test_a_filtered_list_of_outcomes_is_whole_although_pages_end_early(
+    store: Store, is_by_ids: bool, looks: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_at(monkeypatch, *looks)
+    await contract_of_outcomes.test_a_list_has_only_outcomes_that_match_its_filter(store, is_by_ids)
 
 
 @pytest.mark.parametrize("looked_at", [1, 2])
@@ -79,3 +89,37 @@ async def test_a_page_ends_early_where_it_has_looked_at_enough(
         both = await store.instances.pages([ORDERS, INVOICES], waiting, PageRequest(first=5))
         assert (both[ORDERS].items, both[ORDERS].has_next) == ((), False)
         assert both[INVOICES].items == tuple(paid)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@pytest.mark.parametrize("is_by_ids", [True, False])
+async def test_a_page_of_outcomes_ends_early_where_it_has_looked_at_enough(
+    stores: Stores, kind: str, is_by_ids: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_at(monkeypatch, 4, 10)
+    async with stores.empty(kind) as store:
+        await a_process(store, holding=[*instances(range(30)), an_instance(50, status=Status.RUNNING)])
+        selection = by_ids([*map(an_id, range(30)), an_id(50)]) if is_by_ids else all_active()
+        upgrade = await contract_of_upgrades.carry_out(store, 1, selection, size=9)
+        other = await contract_of_upgrades.carry_out(store, 2, by_ids([an_id(50)]))
+        skipped = OutcomeFilter(kinds=frozenset({OutcomeKind.SKIPPED}))
+        ends: list[int] = []
+        after: int | None = None
+        for _ in range(3):
+            request = PageRequest(first=5, after=after)
+            page = (await store.upgrades.outcome_pages([upgrade.id], skipped, request))[upgrade.id]
+            assert (page.items, page.has_next) == ((), True)
+            assert page.end is not None
+            after = page.end
+            ends.append(page.end)
+        request = PageRequest(first=5, after=after)
+        last = (await store.upgrades.outcome_pages([upgrade.id], skipped, request))[upgrade.id]
+        assert ([outcome.instance for outcome in last.items], last.has_next, last.end) == (
+            [an_id(50)],
+            False,
+            None,
+        )
+        assert [end - ends[0] for end in ends] == [0, 10, 20]
+        nowhere = OutcomeFilter(elements=at("nowhere"))
+        both = await store.upgrades.outcome_pages([upgrade.id, other.id], nowhere, PageRequest(first=5))
+        assert {(page.items, page.has_next, page.end) for page in both.values()} == {((), False, None)}

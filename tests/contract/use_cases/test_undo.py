@@ -206,7 +206,7 @@ async def test_an_instance_that_moved_on_is_skipped_with_every_reason(store: Sto
     after = await by_id(store, ORDERS)
     assert {n for n in range(7) if after[an_id(n)] == before[an_id(n)]} == {1, 2, 3, 4, 5}
     assert (after[an_id(0)], after[an_id(6)]) == (an_instance(0), an_instance(6))
-    found = await outcomes_of(store, back.id, OutcomeFilter(reason=MOVED_ON))
+    found = await outcomes_of(store, back.id, OutcomeFilter(reasons=frozenset({MOVED_ON})))
     assert [outcome.instance for outcome in found] == [an_id(1), an_id(3), an_id(5)]
 
 

@@ -312,7 +312,7 @@ async def test_pruning_keeps_the_counts_of_an_upgrade(done: Client) -> None:
           upgrade(id: $id) {
             prunedAt allowedActions total upgraded countsByReason {code count}
             all: outcomes {totalCount nodes {kind}}
-            skipped: outcomes(reason: NOT_PENDING) {totalCount nodes {kind}}
+            skipped: outcomes(filter: {reasons: NOT_PENDING}) {totalCount nodes {kind}}
           }
         }
         """,

@@ -65,7 +65,7 @@ NESTED_IN_UPGRADES = """
         countsByReason {code count}
         process {code latestPublishedVersion {number}}
         outcomes(first: 3) {totalCount nodes {instanceId reasons {code}}}
-        skipped: outcomes(first: 3, reason: ALREADY_LATEST) {totalCount nodes {instanceId}}
+        skipped: outcomes(first: 3, filter: {reasons: ALREADY_LATEST}) {totalCount nodes {instanceId}}
       }
     }
   }

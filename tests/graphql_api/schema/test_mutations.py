@@ -244,7 +244,7 @@ mutation($selection: SelectionInput!, $reason: String) {
     upgrade {
       id selection targetVersion state requestedBy reason total upgraded skipped excluded
       countsByReason {code count}
-      outcomes(kind: SKIPPED) {nodes {instanceId}}
+      outcomes(filter: {kinds: SKIPPED}) {nodes {instanceId}}
     }
     userErrors {code}
   }

@@ -349,7 +349,7 @@ mutation($input: UpgradeInstancesInput!) {
   upgradeInstances(input: $input) {
     upgrade {
       upgraded skipped mappings {fromVersion instructions {source target}}
-      outcomes(kind: SKIPPED) {nodes {instanceId reasons {code findings {severity code source}}}}
+      outcomes(filter: {kinds: SKIPPED}) {nodes {instanceId reasons {code findings {severity code source}}}}
     }
     userErrors {
       code field message

@@ -406,18 +406,20 @@ async def test_outcomes_say_what_happened_to_each_instance(client: Client) -> No
     ("arguments", "numbers"),
     [
         ("", [1, 2, 3, 4, 9]),
-        ("(kind: UPGRADED)", [1]),
-        ("(kind: SKIPPED)", [2, 3, 4, 9]),
-        ("(reason: NOT_PENDING)", [2, 3]),
-        ("(reason: ALREADY_LATEST)", [3, 4]),
-        ("(reason: INSTANCE_NOT_FOUND)", [9]),
-        ("(kind: SKIPPED, reason: NOT_PENDING)", [2, 3]),
-        ("(kind: UPGRADED, reason: NOT_PENDING)", []),
+        ("(filter: {kinds: UPGRADED})", [1]),
+        ("(filter: {kinds: SKIPPED})", [2, 3, 4, 9]),
+        ("(filter: {reasons: NOT_PENDING})", [2, 3]),
+        ("(filter: {reasons: ALREADY_LATEST})", [3, 4]),
+        ("(filter: {reasons: INSTANCE_NOT_FOUND})", [9]),
+        ("(filter: {kinds: SKIPPED, reasons: NOT_PENDING})", [2, 3]),
+        ("(filter: {kinds: UPGRADED, reasons: NOT_PENDING})", []),
+        ("(filter: {kinds: []})", []),
+        ("(filter: {reasons: [INSTANCE_NOT_FOUND, NOT_PENDING]})", [2, 3, 9]),
+        ('(filter: {kinds: SKIPPED, elements: ["approve", "nowhere"]})', [2, 3, 4]),
+        ("(filter: {kinds: SKIPPED, findings: [TYPE_CHANGED]})", []),
     ],
 )
-async def test_outcomes_are_filtered_by_kind_and_reason(
-    client: Client, arguments: str, numbers: list[int]
-) -> None:
+async def test_outcomes_are_filtered(client: Client, arguments: str, numbers: list[int]) -> None:
     await add_process(client.store, versions=2)
     await add_instances(
         client.store,
@@ -439,6 +441,37 @@ async def test_outcomes_are_filtered_by_kind_and_reason(
         "nodes": [{"instanceId": str(an_id(number))} for number in numbers],
         "totalCount": len(numbers),
     }
+
+
+async def test_outcomes_are_not_counted_where_upgraded_instances_are_told_apart(client: Client) -> None:
+    await add_process(client.store, versions=2)
+    await add_instances(client.store, an_instance(1), an_instance(2, status=Status.RUNNING))
+    upgrade = await add_upgrade(client.store, 1, 2)
+    data = await client.ask(
+        """
+        query($id: UUID!) {
+          upgrade(id: $id) {outcomes(filter: {elements: "approve"}) {totalCount nodes {instanceId}}}
+        }
+        """,
+        id=str(upgrade.id),
+    )
+    ids = [{"instanceId": str(an_id(number))} for number in (1, 2)]
+    assert data["upgrade"]["outcomes"] == {"totalCount": None, "nodes": ids}
+
+
+async def test_a_filter_of_outcomes_takes_a_thousand_elements(client: Client) -> None:
+    await add_process(client.store, versions=2)
+    upgrade = await add_upgrade(client.store, 1)
+    query = """
+    query($id: UUID!, $elements: [String!]) {
+      upgrade(id: $id) {outcomes(filter: {elements: $elements}) {totalCount}}
+    }
+    """
+    many = [f"e{number}" for number in range(1_001)]
+    _, [error] = await client.answer(query, id=str(upgrade.id), elements=many)
+    assert error["message"] == "Expected elements to have at most 1,000 values, but got 1,001."
+    assert error["extensions"] == {"code": "INVALID_INPUT", "field": ["filter", "elements"]}
+    await client.ask(query, id=str(upgrade.id), elements=many[1:])
 
 
 async def test_upgrades_are_listed_the_newest_first_of_one_process_or_of_all(client: Client) -> None:
@@ -513,7 +546,7 @@ async def test_an_incompatible_instance_is_skipped_with_its_findings(client: Cli
         query($id: UUID!) {
           upgrade(id: $id) {
             countsByReason {code count}
-            outcomes(reason: INCOMPATIBLE) {totalCount nodes {kind reasons {code message}}}
+            outcomes(filter: {reasons: INCOMPATIBLE}) {totalCount nodes {kind reasons {code message}}}
           }
         }
         """,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.storage.recording import SentStatement, plan_of, statements_on
-from uplift.domain import Selection, Status, VersionNumber, all_active, by_ids, matching
+from uplift.domain import OutcomeKind, Selection, Status, VersionNumber, all_active, by_ids, matching
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.ports import ANY_PROCESS, InstanceFilter, OutcomeFilter, ProcessFilter, ProcessOrder
@@ -151,6 +151,8 @@ async def test_lists_are_read_along_an_index_and_never_sorted(store: SqlStore, k
                 await store.instances.pages([ORDERS], which, page)
         await store.instances.pages([ORDERS], InstanceFilter(elements=at("go", "stay")), page)
         await store.upgrades.outcome_pages([upgrade.id], OutcomeFilter(), page)
+        skipped = OutcomeFilter(kinds=frozenset({OutcomeKind.SKIPPED}))
+        await store.upgrades.outcome_pages([upgrade.id], skipped, page)
         await store.upgrades.page(ORDERS, page)
         await store.upgrades.page(None, page)
         for order in ProcessOrder:

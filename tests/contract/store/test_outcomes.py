@@ -1,0 +1,3 @@
+"""Runs the contract of outcomes on each of our stores."""
+
+from uplift.testing.store.outcomes import *
