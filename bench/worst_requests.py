@@ -86,10 +86,10 @@ def main(seconds: float) -> None:
             server.wait()
 
 
-def served(file: Path) -> "subprocess.Popen[bytes]":
-    """A server on the file that answers."""
+def served(file: Path, *more: str) -> "subprocess.Popen[bytes]":
+    """A server on the file that answers, with more options."""
     uplift = str(Path(sys.executable).with_name("uplift"))
-    options = ["--port", str(PORT), "--log-level", "error", "--no-access-log"]
+    options = ["--port", str(PORT), "--log-level", "error", "--no-access-log", *more]
     server = subprocess.Popen([uplift, "serve", *options, "--database-url", f"sqlite:///{file}"])
     for _ in range(100):
         try:

@@ -1,4 +1,4 @@
-"""Runs several awaitables until the first of them ends."""
+"""Runs several awaitables until the first of them ends, and ends tasks."""
 
 import asyncio
 from collections.abc import Awaitable, Collection
@@ -18,17 +18,17 @@ async def first_of(main: Awaitable[Result], *others: Awaitable[object]) -> Resul
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         return main_task.result() if main_task.done() else None
     finally:
-        for task in tasks:
-            task.cancel()
-        await _all_ended(tasks)
+        await end_all(tasks)
 
 
-async def _all_ended(tasks: Collection[asyncio.Task[Any]]) -> None:
-    """Wait until all tasks have cleaned up, even if the caller is cancelled again.
+async def end_all(tasks: Collection[asyncio.Future[Any]]) -> None:
+    """Cancel tasks, and wait until all have cleaned up, even if the caller is cancelled again.
 
     gather would do that too, but it raises a task's cancellation in place of the caller's own, and anyio
     takes that for one from elsewhere.
     """
+    for task in tasks:
+        task.cancel()
     cancelled: asyncio.CancelledError | None = None
     while not all(task.done() for task in tasks):
         try:

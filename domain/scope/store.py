@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from uplift.domain.model.access import Caller
+from uplift.domain.model.access import Caller, Namespaces
 from uplift.domain.ports import Store, Transaction
 from uplift.domain.scope.queries import (
     ScopedInstanceQueries,
@@ -30,7 +30,10 @@ class ScopedTransaction:
 
 
 class ScopedStore:
-    """Implements uplift.domain.ports.Store within the scope of a caller."""
+    """Implements uplift.domain.ports.Store within the scope of a caller.
+
+    Views of the same store with the same scope are equal, so what is read by one can be shown by the other.
+    """
 
     def __init__(self, store: Store, caller: Caller) -> None:
         self._store = store
@@ -39,6 +42,16 @@ class ScopedStore:
         self.instances = ScopedInstanceQueries(store.instances, caller)
         self.upgrades = ScopedUpgradeQueries(store.upgrades, caller)
         self.partitions = ScopedPartitionQueries(store, caller)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ScopedStore) and self._shown == other._shown
+
+    def __hash__(self) -> int:
+        return hash(self._shown)
+
+    @property
+    def _shown(self) -> tuple[Store, Namespaces | None]:
+        return self._store, self._caller.namespaces
 
     @asynccontextmanager
     async def transaction(self, *, in_background: bool = False) -> AsyncIterator[ScopedTransaction]:

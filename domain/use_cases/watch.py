@@ -1,28 +1,30 @@
 """Reads upgrades, and watches their progress.
 
-A store notifies only of the changes of its own program. Those of other programs show when the upgrade is read
-again, so every wait has a short timeout.
+All who watch upgrades in the same part of a store share one reader. A store notifies only of the changes of
+its own program. Those of other programs show when the upgrades are read again, which a reader does regularly.
 """
 
-import time
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 
 from uplift.domain.errors import UpgradeNotFound
 from uplift.domain.model.selection import UpgradeId
 from uplift.domain.model.upgrade import Upgrade
 from uplift.domain.model.upgrade_event import UpgradeEvent, events_of
 from uplift.domain.ports import Store
+from uplift.domain.shared_reader import Listener, SharedReader
 
 POLL_INTERVAL = 0.5
-"""Seconds between two reads of an upgrade by a waiting caller. A change by this program wakes it earlier."""
+"""Seconds between two reads of the watched upgrades. A change by this program leads to a read at once."""
+
+_readers: dict[tuple[Store, float], SharedReader[UpgradeId, Upgrade]] = {}
+"""The readers that have listeners, by store and interval. Views of a store with the same scope are equal."""
 
 
 async def get_upgrade(store: Store, upgrade_id: UpgradeId) -> Upgrade:
     """Read an upgrade. Raises UpgradeNotFound."""
-    found = await store.upgrades.find(upgrade_id)
-    if found is None:
-        raise UpgradeNotFound(upgrade_id=upgrade_id)
-    return found
+    return require_found(upgrade_id, await store.upgrades.find(upgrade_id))
 
 
 async def get_events(store: Store, upgrade: Upgrade) -> tuple[UpgradeEvent, ...]:
@@ -32,36 +34,66 @@ async def get_events(store: Store, upgrade: Upgrade) -> tuple[UpgradeEvent, ...]
 
 async def watch(
     store: Store, upgrade_id: UpgradeId, *, interval: float = POLL_INTERVAL
-) -> AsyncIterator[Upgrade]:
+) -> AsyncGenerator[Upgrade, None]:
     """Yield the upgrade now, and after each change, at most once per `interval` seconds.
 
-    Ends after the finished upgrade. Raises UpgradeNotFound, and ValueError unless `interval` is positive.
+    Yields the finished upgrade at once, and ends. Raises UpgradeNotFound, and ValueError unless `interval` is
+    positive.
     """
     if interval <= 0:
         raise ValueError(f"Expected an interval of more than 0 seconds, but got {interval}.")
-    seen: Upgrade | None = None
-    while seen is None or not seen.is_finished:
-        read_at = time.monotonic()
-        found = await get_upgrade(store, upgrade_id)
-        if found != seen:
-            seen = found
-            yield found
-        # The interval limits how often the caller sees progress. The end is reported at once.
-        while not found.is_finished and (remaining := interval - (time.monotonic() - read_at)) > 0:
-            await store.wait_for_change(remaining)
-            if (await get_upgrade(store, upgrade_id)).is_finished:
-                break
+    async with _listening(store, upgrade_id, interval) as listener:
+        upgrade = require_found(upgrade_id, await listener.present())
+        yield upgrade
+        while not upgrade.is_finished:
+            upgrade = require_found(upgrade_id, await listener.next(interval))
+            yield upgrade
 
 
 async def wait_until_finished(
     store: Store, upgrade: Upgrade, *, timeout_seconds: float | None = None
 ) -> Upgrade:
     """Return the finished upgrade, or its state after `timeout_seconds` (None to wait without a limit)."""
-    deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-    while not upgrade.is_finished:
-        remaining = POLL_INTERVAL if deadline is None else min(POLL_INTERVAL, deadline - time.monotonic())
-        if remaining <= 0:
-            break
-        await store.wait_for_change(remaining)
-        upgrade = await get_upgrade(store, upgrade.id)
+    if upgrade.is_finished or (timeout_seconds is not None and timeout_seconds <= 0):
+        return upgrade
+    async with _listening(store, upgrade.id, POLL_INTERVAL) as listener:
+        try:
+            async with asyncio.timeout(timeout_seconds) as limit:
+                upgrade = require_found(upgrade.id, await listener.present())
+                while not upgrade.is_finished:
+                    upgrade = require_found(upgrade.id, await listener.next(None))
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            return listener.newest() or upgrade
+        return upgrade
+
+
+def require_found(upgrade_id: UpgradeId, upgrade: Upgrade | None) -> Upgrade:
+    """The upgrade. Raises UpgradeNotFound if there is none."""
+    if upgrade is None:
+        raise UpgradeNotFound(upgrade_id=upgrade_id)
     return upgrade
+
+
+@asynccontextmanager
+async def _listening(
+    store: Store, upgrade_id: UpgradeId, interval: float
+) -> AsyncIterator[Listener[UpgradeId, Upgrade]]:
+    """A listener to an upgrade, by the reader of the part of the store that the caller sees."""
+    key = (store, interval)
+    reader = _readers.get(key)
+    if reader is None:
+        reader = SharedReader(
+            store.upgrades.find_many,
+            store.wait_for_change,
+            interval=interval,
+            is_final=lambda upgrade: upgrade.is_finished,
+        )
+        _readers[key] = reader
+    try:
+        async with reader.listening(upgrade_id) as listener:
+            yield listener
+    finally:
+        if _readers.get(key) is reader and not reader.has_listeners:
+            del _readers[key]

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, cast
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
@@ -33,8 +33,7 @@ class Subscription:
 
 
 async def _progress(context: Context, upgrade_id: domain.UpgradeId) -> AsyncGenerator[Upgrade, None]:
-    upgrades = cast("AsyncGenerator[domain.Upgrade, None]", watch(context.store, upgrade_id))
-    async with aclosing(upgrades):
+    async with aclosing(watch(context.store, upgrade_id)) as upgrades:
         async for upgrade in upgrades:
             context.loaders.clear()  # they hold what was read for the event before
             yield Upgrade.from_domain(upgrade)

@@ -2,14 +2,29 @@
 
 import time
 from asyncio import create_task, ensure_future, gather, sleep, timeout
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from uplift.domain import AllActive, Upgrade, UpgradeState, pause_upgrade, resume_upgrade, run_upgrade, watch
+from uplift.domain import (
+    AllActive,
+    Caller,
+    Role,
+    Upgrade,
+    UpgradeId,
+    UpgradeState,
+    cancel_upgrade,
+    pause_upgrade,
+    resume_upgrade,
+    run_upgrade,
+    watch,
+)
 from uplift.domain.errors import UpgradeNotFound
 from uplift.domain.ports import Store
+from uplift.domain.scope import visible_to
 from uplift.domain.use_cases.upgrade import finish_upgrade
 from uplift.domain.use_cases.watch import wait_until_finished
 from uplift.testing.builders import (
@@ -22,7 +37,7 @@ from uplift.testing.builders import (
     an_upgrade_id,
     instances,
 )
-from uplift.testing.stores import instances_of
+from uplift.testing.stores import Around, instances_of
 from uplift.testing.upgrade_work import SMALL, leases_of, request, taken, work, work_and_die
 
 pytestmark = pytest.mark.anyio
@@ -117,6 +132,55 @@ async def test_several_may_watch_one_upgrade(store: Store) -> None:
         await sleep(0.05)
         done = await work(store, queued.id)
         assert await gather(*watching) == [[queued, done]] * 5
+
+
+class CountingReads(Around):
+    """Counts how often upgrades are read."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.reads = 0
+
+    @property
+    def upgrades(self) -> "CountingReads":
+        return self
+
+    async def find_many(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, Upgrade]:
+        self.reads += 1
+        return await self._store.upgrades.find_many(ids)
+
+
+async def test_one_read_serves_all_who_watch_or_wait(store: Store) -> None:
+    queued = await a_queued_upgrade(store)
+    counting = CountingReads(store)
+    async with timeout(60):
+        watching = [create_task(seen_by_a_watch(counting, queued, 60)) for _ in range(100)]
+        waiting = [create_task(wait_until_finished(counting, queued)) for _ in range(100)]
+        await sleep(0.05)
+        done = await work(store, queued.id)
+        assert await gather(*watching) == [[queued, done]] * 100
+        assert await gather(*waiting) == [done] * 100
+    # Each chunk, and the end, may lead to a read by either.
+    assert counting.reads <= 20
+
+
+async def test_a_watch_shows_only_what_its_caller_may_see(store: Store) -> None:
+    queued = await a_queued_upgrade(store)
+    inside = Caller(name="inside", role=Role.READER, namespaces=frozenset({ORDERS.namespace}))
+    same_scope = replace(inside, name="same scope")
+    outside = replace(inside, namespaces=frozenset({"elsewhere"}))
+    assert visible_to(store, inside) == visible_to(store, same_scope)
+    assert hash(visible_to(store, inside)) == hash(visible_to(store, same_scope))
+    assert visible_to(store, outside) not in (visible_to(store, inside), store)
+    async with timeout(60):
+        async with aclosing(watch(visible_to(store, inside), queued.id)) as seen:
+            assert await anext(seen) == queued
+            with pytest.raises(UpgradeNotFound):
+                await seen_by_a_watch(visible_to(store, outside), queued, every=60)
+            with pytest.raises(UpgradeNotFound):
+                await wait_until_finished(visible_to(store, outside), queued)
+            cancelled = await cancel_upgrade(store, queued.id, caller=ADMIN)
+            assert [state async for state in seen] == [cancelled]
 
 
 async def test_a_watch_outlasts_a_pause(store: Store) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -169,12 +169,12 @@ class LosingStore(Around):
 
     @property
     def upgrades(self) -> Overlay:
-        return Overlay(self._store.upgrades, find=self._find_upgrade)
+        return Overlay(self._store.upgrades, find_many=self._find_upgrades)
 
-    async def _find_upgrade(self, upgrade: UpgradeId) -> Upgrade | None:
+    async def _find_upgrades(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, Upgrade]:
         if self.lost:
             raise StoreUnavailable("it is locked by another program")
-        return await self._store.upgrades.find(upgrade)
+        return await self._store.upgrades.find_many(ids)
 
 
 class TestStoreThatIsLost:

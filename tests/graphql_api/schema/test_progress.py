@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from typing import Any
 
@@ -47,12 +47,12 @@ class ListenedStore(Around):
 
     @property
     def upgrades(self) -> Overlay:
-        return Overlay(self._store.upgrades, find=self._find_upgrade)
+        return Overlay(self._store.upgrades, find_many=self._find_upgrades)
 
-    async def _find_upgrade(self, upgrade: UpgradeId) -> Upgrade | None:
+    async def _find_upgrades(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, Upgrade]:
         if self.is_locked:
             raise StoreUnavailable("it is locked")
-        return await self._store.upgrades.find(upgrade)
+        return await self._store.upgrades.find_many(ids)
 
 
 @pytest.fixture(params=SERVED)

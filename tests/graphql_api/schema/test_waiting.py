@@ -105,9 +105,9 @@ class StoreLockedLater(Around):
 
     @property
     def upgrades(self) -> Overlay:
-        return Overlay(self._store.upgrades, find=self._find_upgrade)
+        return Overlay(self._store.upgrades, find_many=self._find_upgrades)
 
-    async def _find_upgrade(self, upgrade: object) -> None:
+    async def _find_upgrades(self, ids: object) -> None:
         raise StoreUnavailable("it is locked")
 
 
