@@ -12,10 +12,12 @@ from uplift.domain.errors import (
     InvalidModel,
     InvalidSelection,
     KeyFault,
+    LinkExists,
     NoDraft,
     NoPublishedVersion,
     OutsideScope,
     ProcessExists,
+    ProcessLinked,
     ProcessNotFound,
     StoreUnavailable,
     TooManyRequests,
@@ -31,6 +33,7 @@ from uplift.domain.model.conditions import Conditions
 from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode, SkipReason, Verdict
 from uplift.domain.model.idempotency import IdempotencyConflict
 from uplift.domain.model.instance import ElementId, Instance, InstanceId, InstanceReport, Position, Status
+from uplift.domain.model.link import LinkId
 from uplift.domain.model.mapping import InvalidMapping, MappingInstruction, VersionMapping
 from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.model.process import (
@@ -122,6 +125,8 @@ __all__ = [
     "InvalidSelection",
     "KeyFault",
     "Lease",
+    "LinkExists",
+    "LinkId",
     "ListedElement",
     "MappingInstruction",
     "Matching",
@@ -142,6 +147,7 @@ __all__ = [
     "Process",
     "ProcessExists",
     "ProcessKey",
+    "ProcessLinked",
     "ProcessNotFound",
     "ReasonCode",
     "Retry",

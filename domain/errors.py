@@ -25,6 +25,8 @@ class ErrorCode(StrEnum):
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
     PROCESS_EXISTS = "PROCESS_EXISTS"
     NO_DRAFT = "NO_DRAFT"
+    LINKED = "LINKED"
+    LINK_EXISTS = "LINK_EXISTS"
 
 
 class UpliftError(Exception):
@@ -122,6 +124,30 @@ class ProcessExists(UpliftError):
         super().__init__(
             f"Expected to create process '{namespace}/{process_code}', but it exists already.",
             field=("code",),
+        )
+        self.namespace = namespace
+        self.process_code = process_code
+
+
+class LinkExists(UpliftError):
+    """A link with this name exists already."""
+
+    code = ErrorCode.LINK_EXISTS
+
+    def __init__(self, *, name: str) -> None:
+        super().__init__(f"Expected to add link '{name}', but it exists already.", field=("name",))
+        self.name = name
+
+
+class ProcessLinked(UpliftError):
+    """The process runs in a linked engine, from which its versions and instances come."""
+
+    code = ErrorCode.LINKED
+
+    def __init__(self, *, attempt: str, namespace: str, process_code: str) -> None:
+        super().__init__(
+            f"Expected to {attempt}, but process '{namespace}/{process_code}' runs in a linked engine, "
+            "from which its versions and instances come."
         )
         self.namespace = namespace
         self.process_code = process_code

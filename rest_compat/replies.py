@@ -15,7 +15,11 @@ from uplift.rest_compat.requests import status_path
 
 _encode = msgspec.json.Encoder().encode
 
-_STATUS_OF = {OutcomeKind.UPGRADED: "updated", OutcomeKind.SKIPPED: "skipped"}
+_STATUS_OF = {
+    OutcomeKind.UPGRADED: "updated",
+    OutcomeKind.SKIPPED: "skipped",
+    OutcomeKind.ORDERED: "ordered",
+}
 """The names of the kinds of outcome in the documentation of this path."""
 
 _HTTP_STATUS_OF: Mapping[UpgradeState, int] = {

@@ -16,6 +16,8 @@ STATUS_OF: Mapping[ErrorCode, int] = {
     ErrorCode.INVALID_MAPPING: 400,
     ErrorCode.PROCESS_EXISTS: 409,
     ErrorCode.NO_DRAFT: 409,
+    ErrorCode.LINKED: 409,
+    ErrorCode.LINK_EXISTS: 409,
     ErrorCode.PLAN_CHANGED: 409,
     ErrorCode.WRONG_STATE: 409,
     ErrorCode.IDEMPOTENCY_CONFLICT: 422,

@@ -49,8 +49,9 @@ class ChunkPolicy:
 class ChunkResult:
     """What one chunk did: the upgrade after it, how many instances moved, and the decisions that skipped.
 
-    `not_found` counts ids that no instance has. `decisions` holds all decisions known so far, by cohort.
-    `is_last` says whether the chunk ends its partition.
+    `ordered` counts the instances that a linked engine has to move. `not_found` counts ids that no instance
+    has. `decisions` holds all decisions known so far, by cohort. `is_last` says whether the chunk ends its
+    partition.
     """
 
     upgrade: Upgrade
@@ -59,3 +60,4 @@ class ChunkResult:
     not_found: int
     decisions: Mapping[Cohort, Decision]
     is_last: bool
+    ordered: int = 0

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from uplift.domain.compatibility import Code, Finding
 from uplift.domain.model.cohort import Cohort
@@ -77,16 +78,22 @@ INSTANCE_NOT_FOUND = SkipReason(
     code=ReasonCode.INSTANCE_NOT_FOUND, message="No instance of this process has this id."
 )
 """The reason to skip an id that no instance of the process has."""
+NO_REFUSALS: Mapping[ReasonCode, int] = MappingProxyType({})
 
 
-def count_reasons(skips: Iterable[CountedDecision], *, not_found: int) -> Mapping[ReasonCode, int]:
-    """Count the skipped instances by reason. An instance with two reasons counts under both."""
-    counts: Counter[ReasonCode] = Counter()
+def count_reasons(
+    skips: Iterable[CountedDecision], *, not_found: int, refusals: Mapping[ReasonCode, int] = NO_REFUSALS
+) -> Mapping[ReasonCode, int]:
+    """Count the skipped instances by reason. An instance with two reasons counts under both.
+
+    `refusals` counts the instances that a linked engine did not move.
+    """
+    counts: Counter[ReasonCode] = Counter(refusals)
     for counted in skips:
         for reason in counted.decision.reasons:
             counts[reason.code] += counted.count
     if not_found:
-        counts[ReasonCode.INSTANCE_NOT_FOUND] = not_found
+        counts[ReasonCode.INSTANCE_NOT_FOUND] += not_found
     return {code: counts[code] for code in ReasonCode if code in counts}
 
 

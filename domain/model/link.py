@@ -7,6 +7,10 @@ from typing import NewType
 from uuid import UUID
 
 LinkId = NewType("LinkId", UUID)
+EngineVersionId = NewType("EngineVersionId", str)
+"""The engine's id of a version of a process, such as `order:2:e783…` on Camunda 7."""
+EngineInstanceId = NewType("EngineInstanceId", str)
+"""The engine's id of an instance, in any form."""
 
 DEFAULT_SWEEP_INTERVAL = timedelta(minutes=5)
 """How often a link's engine is swept unless the link says otherwise."""

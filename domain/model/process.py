@@ -7,6 +7,7 @@ from typing import NewType
 from unicodedata import normalize
 
 from uplift.domain.errors import InvalidInput
+from uplift.domain.model.link import LinkId
 
 VersionNumber = NewType("VersionNumber", int)
 
@@ -41,12 +42,16 @@ class ProcessKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """A process. `latest_published` is None if it has no published version."""
+    """A process. `latest_published` is None if it has no published version.
+
+    `link` is set while its instances run in a linked engine.
+    """
 
     key: ProcessKey
     title: str
     created_at: datetime
     latest_published: VersionNumber | None = None
+    link: LinkId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

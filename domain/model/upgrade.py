@@ -1,13 +1,15 @@
 """Defines upgrades, their partitions and outcomes."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from uplift.domain.model.conditions import Conditions
 from uplift.domain.model.decision import CountedDecision, ReasonCode, SkipReason, count_reasons
 from uplift.domain.model.instance import InstanceId, Position
+from uplift.domain.model.link import LinkId
 from uplift.domain.model.mapping import VersionMapping
 from uplift.domain.model.process import ProcessKey, VersionNumber
 from uplift.domain.model.selection import SelectionKind, UpgradeId
@@ -29,7 +31,8 @@ class UpgradeState(StrEnum):
     QUEUED = "QUEUED"
     """No worker has claimed it yet, or none since it was resumed or released."""
     RUNNING = "RUNNING"
-    """A worker has claimed it. Between two partitions it may wait for a worker again."""
+    """A worker has claimed it. Between two partitions it may wait for a worker again, and at the end for the
+    answers of a linked engine."""
     PAUSED = "PAUSED"
     """Stopped by an operator until resumed."""
     COMPLETED = "COMPLETED"
@@ -41,6 +44,8 @@ class UpgradeState(StrEnum):
 
 
 UNFINISHED = frozenset({UpgradeState.QUEUED, UpgradeState.RUNNING, UpgradeState.PAUSED})
+SENDING = frozenset({UpgradeState.QUEUED, UpgradeState.RUNNING})
+"""The states in which a linked upgrade sends its orders."""
 
 
 class OutcomeKind(StrEnum):
@@ -48,6 +53,8 @@ class OutcomeKind(StrEnum):
 
     UPGRADED = "UPGRADED"
     SKIPPED = "SKIPPED"
+    ORDERED = "ORDERED"
+    """A linked engine has not answered yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +97,11 @@ class Upgrade:
     counts the active instances that the selection excludes, and `named_ids` the ids in the request, whether
     they select or exclude. `worked` is the processing time so far; time
     that several workers spend in parallel counts once. `error` says why the upgrade FAILED.
+
+    `link` is the link of the process when the upgrade was requested. Then the link's engine moves the
+    instances: `ordered` counts the orders that were not sent, `sent` those that the engine has not answered,
+    and `upgraded` those that it confirmed. `refusals` counts the refused ones by reason; they are part of
+    `skipped`.
     """
 
     id: UpgradeId
@@ -114,11 +126,25 @@ class Upgrade:
     excluded: int = 0
     named_ids: int = 0
     error: str | None = None
+    link: LinkId | None = None
+    ordered: int = 0
+    sent: int = 0
+    refusals: Mapping[ReasonCode, int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
-        """How many instances have an outcome so far."""
+        """How many instances have their final outcome so far."""
         return self.upgraded + self.skipped
+
+    @property
+    def refused(self) -> int:
+        """How many orders were refused."""
+        return sum(self.refusals.values())
+
+    @property
+    def unsettled(self) -> int:
+        """How many orders have no answer yet, sent or not."""
+        return self.ordered + self.sent
 
     @property
     def selected_count(self) -> int | None:
@@ -153,7 +179,7 @@ class Upgrade:
 
         Decisions concern instances that exist: the other skipped ids were not found.
         """
-        return count_reasons(skips, not_found=self.not_found(skips))
+        return count_reasons(skips, not_found=self.not_found(skips), refusals=self.refusals)
 
     def not_found(self, skips: Sequence[CountedDecision]) -> int:
         """How many ids were skipped because no instance has them, from the upgrade's SKIP decisions.
@@ -163,11 +189,41 @@ class Upgrade:
         if self.selection is not SelectionKind.BY_IDS:
             return 0
         # Upgrade and decisions may be read at two moments, between which a chunk ends.
-        return max(0, self.skipped - sum(counted.count for counted in skips))
+        return max(0, self.skipped - self.refused - sum(counted.count for counted in skips))
 
-    def with_outcomes(self, *, upgraded: int, skipped: int) -> "Upgrade":
+    def with_outcomes(self, *, upgraded: int, skipped: int, ordered: int = 0) -> "Upgrade":
         """The upgrade with this many more outcomes."""
-        return replace(self, upgraded=self.upgraded + upgraded, skipped=self.skipped + skipped)
+        return replace(
+            self,
+            upgraded=self.upgraded + upgraded,
+            skipped=self.skipped + skipped,
+            ordered=self.ordered + ordered,
+        )
+
+    def with_sent(self, count: int) -> "Upgrade":
+        """The upgrade after so many orders were sent; a negative number was put back."""
+        return replace(self, ordered=self.ordered - count, sent=self.sent + count)
+
+    def with_answers(self, *, confirmed: int, refusals: Mapping[ReasonCode, int]) -> "Upgrade":
+        """The upgrade after the engine answered so many sent orders."""
+        refused = sum(refusals.values())
+        return replace(
+            self,
+            sent=self.sent - confirmed - refused,
+            upgraded=self.upgraded + confirmed,
+            skipped=self.skipped + refused,
+            refusals=_sum(self.refusals, refusals),
+        )
+
+    def with_dropped(self, refusals: Mapping[ReasonCode, int]) -> "Upgrade":
+        """The upgrade after so many orders were refused without being sent."""
+        refused = sum(refusals.values())
+        return replace(
+            self,
+            ordered=self.ordered - refused,
+            skipped=self.skipped + refused,
+            refusals=_sum(self.refusals, refusals),
+        )
 
     def with_work_time(self, time: timedelta) -> "Upgrade":
         """The upgrade with this much more processing time."""
@@ -183,7 +239,8 @@ class Outcome:
     """What an upgrade did to one instance: UPGRADED without reasons, or SKIPPED with every reason.
 
     Versions and positions are None for an id that no instance of the process has. For a skipped instance,
-    `to_version` and `to_position` equal the version and position that it kept.
+    `to_version` and `to_position` equal the version and position that it kept. With `is_ordered`, a linked
+    engine has not answered yet whether it moves the instance there.
     """
 
     instance: InstanceId
@@ -192,9 +249,12 @@ class Outcome:
     to_version: VersionNumber | None = None
     from_position: Position | None = None
     to_position: Position | None = None
+    is_ordered: bool = False
 
     @property
     def kind(self) -> OutcomeKind:
+        if self.is_ordered:
+            return OutcomeKind.ORDERED
         return OutcomeKind.SKIPPED if self.reasons else OutcomeKind.UPGRADED
 
 
@@ -204,3 +264,7 @@ class HistoryEntry:
 
     upgrade: Upgrade
     outcome: Outcome
+
+
+def _sum(counts: Mapping[ReasonCode, int], more: Mapping[ReasonCode, int]) -> Mapping[ReasonCode, int]:
+    return dict(Counter(counts) + Counter(more))

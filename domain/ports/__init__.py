@@ -1,4 +1,4 @@
-"""The ports of a store: what the use cases need of it, as five groups of queries and of writes.
+"""The ports of a store: what the use cases need of it, as groups of queries and of writes.
 
 A store is safe to use from many tasks of one event loop. Its queries read committed data. Queries that a
 list needs for each of its rows take many ids. A transaction belongs to one task, and its writes commit or
@@ -16,6 +16,8 @@ from uplift.domain.ports.instances import (
     InstanceRepository,
     SelectedCohorts,
 )
+from uplift.domain.ports.links import LinkQueries, LinkRepository, LockedLink
+from uplift.domain.ports.orders import OrderQueries, Orders
 from uplift.domain.ports.partitions import (
     HeldPartition,
     LockedPartition,
@@ -28,6 +30,14 @@ from uplift.domain.ports.processes import (
     ProcessOrder,
     ProcessQueries,
     ProcessRepository,
+)
+from uplift.domain.ports.sweeps import (
+    MergedInstances,
+    Sighting,
+    Sweeps,
+    SweptInstance,
+    UnseenInstance,
+    UnseenInstances,
 )
 from uplift.domain.ports.upgrades import (
     ANY_OUTCOME,
@@ -49,8 +59,14 @@ __all__ = [
     "InstanceFilter",
     "InstanceQueries",
     "InstanceRepository",
+    "LinkQueries",
+    "LinkRepository",
+    "LockedLink",
     "LockedPartition",
     "LockedUpgrade",
+    "MergedInstances",
+    "OrderQueries",
+    "Orders",
     "OutcomeFilter",
     "PartitionQueries",
     "PartitionRepository",
@@ -60,8 +76,13 @@ __all__ = [
     "ProcessRepository",
     "RecordedChunk",
     "SelectedCohorts",
+    "Sighting",
     "Store",
+    "Sweeps",
+    "SweptInstance",
     "Transaction",
+    "UnseenInstance",
+    "UnseenInstances",
     "UpgradeFilter",
     "UpgradeQueries",
     "UpgradeRepository",
@@ -86,9 +107,12 @@ class Transaction(Protocol):
     @property
     def partitions(self) -> PartitionRepository: ...
 
+    @property
+    def links(self) -> LinkRepository: ...
+
 
 class Store(Protocol):
-    """Stores processes, versions, instances and upgrades."""
+    """Stores processes, versions, instances, upgrades, links and orders."""
 
     @property
     def processes(self) -> ProcessQueries: ...
@@ -101,6 +125,12 @@ class Store(Protocol):
 
     @property
     def partitions(self) -> PartitionQueries: ...
+
+    @property
+    def links(self) -> LinkQueries: ...
+
+    @property
+    def orders(self) -> OrderQueries: ...
 
     async def wait_for_change(self, seconds: float) -> None:
         """Return when an upgrade may have changed, after `seconds` at the latest.

@@ -30,7 +30,8 @@ class Chunks(Protocol):
 
     The order within a transaction is: `record_and_move`, then `keep_decisions` for its unmoved cohorts, then
     `move_rest` for those of them that upgrade. All of it commits or rolls back together with the cursor of
-    the partition.
+    the partition. A linked upgrade passes no decisions to `record_and_move`, so that nothing moves, and calls
+    `order` instead of `move_rest`.
     """
 
     async def end_of(self, size: int) -> int:
@@ -53,6 +54,14 @@ class Chunks(Protocol):
 
         Keep the decisions first, and pass every decision that moves an instance of the chunk: a store may
         apply all kept decisions. Moves an instance only if it still is in the cohort it was recorded in.
+        """
+        ...
+
+    async def order(self, chunk: RecordedChunk) -> int:
+        """Add an ORDERED order for each instance of the chunk whose kept decision upgrades, and count them.
+
+        The upgrade has a link. Keep the decisions and lock the upgrade first, so that its count of orders is
+        that of its rows.
         """
         ...
 

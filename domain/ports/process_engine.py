@@ -12,14 +12,12 @@ from typing import Generic, NewType, Protocol, TypeVar
 
 from uplift.domain.model.decision import ReasonCode
 from uplift.domain.model.instance import ElementId
+from uplift.domain.model.link import EngineInstanceId as EngineInstanceId
+from uplift.domain.model.link import EngineVersionId as EngineVersionId
 from uplift.domain.model.process import VersionNumber
 
 Item = TypeVar("Item")
 
-EngineVersionId = NewType("EngineVersionId", str)
-"""The engine's id of a version of a process, such as `order:2:e783…` on Camunda 7."""
-EngineInstanceId = NewType("EngineInstanceId", str)
-"""The engine's id of an instance, in any form."""
 EngineCursor = NewType("EngineCursor", str)
 """Where the next page of a list of the engine begins; only the adapter that made it can read it."""
 

@@ -1,6 +1,6 @@
 """Reads, adds and changes upgrades, their outcomes and idempotency keys."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -43,39 +43,54 @@ class OutcomeFilter:
             )
 
     def shows(self, decision: Decision) -> bool:
-        """Whether the filter lets the outcomes through that follow from a decision."""
-        position, findings = decision.cohort.position, decision.findings
+        """Whether the filter lets the outcomes through that follow from a decision alone."""
         kind = OutcomeKind.SKIPPED if decision.verdict is Verdict.SKIP else OutcomeKind.UPGRADED
-        return (
-            (self.kinds is None or kind in self.kinds)
-            and (self.reasons is None or any(reason.code in self.reasons for reason in decision.reasons))
-            and (self.elements is None or not self.elements.isdisjoint(position))
-            and (self.findings is None or any(finding.code in self.findings for finding in findings))
+        codes = {reason.code for reason in decision.reasons}
+        return self.shows_result(kind, codes) and self.shows_decision(decision)
+
+    def shows_result(self, kind: OutcomeKind, codes: Collection[ReasonCode] = ()) -> bool:
+        """Whether the filter lets outcomes of a kind with these reasons through, as far as these decide."""
+        return (self.kinds is None or kind in self.kinds) and (
+            self.reasons is None or not self.reasons.isdisjoint(codes)
+        )
+
+    def shows_decision(self, decision: Decision) -> bool:
+        """Whether the filter lets outcomes of a decision through, as far as elements and findings decide."""
+        position, findings = decision.cohort.position, decision.findings
+        return (self.elements is None or not self.elements.isdisjoint(position)) and (
+            self.findings is None or any(finding.code in self.findings for finding in findings)
         )
 
     @property
     def shows_not_found(self) -> bool:
         """Whether the filter lets ids through that no instance of the process has."""
-        return (
-            (self.kinds is None or OutcomeKind.SKIPPED in self.kinds)
-            and (self.reasons is None or ReasonCode.INSTANCE_NOT_FOUND in self.reasons)
-            and self.elements is None
-            and self.findings is None
-        )
+        is_shown = self.shows_result(OutcomeKind.SKIPPED, {ReasonCode.INSTANCE_NOT_FOUND})
+        return is_shown and self.shows_any_decision
+
+    @property
+    def shows_any_decision(self) -> bool:
+        """Whether the filter has no condition on elements and findings."""
+        return self.elements is None and self.findings is None
 
     def count(self, upgrade: Upgrade, skips: Sequence[CountedDecision]) -> int | None:
         """How many outcomes so far the filter lets through, from the upgrade's SKIP decisions.
 
-        None if it tells apart instances that were upgraded, whose decisions have no counts.
+        None if it tells apart instances that were upgraded or ordered, whose decisions have no counts.
         """
         skipped = sum(counted.count for counted in skips if self.shows(counted.decision))
         if self.shows_not_found:
             skipped += upgrade.not_found(skips)
-        shows_upgraded = self.kinds is None or OutcomeKind.UPGRADED in self.kinds
-        if not shows_upgraded or self.reasons is not None:
-            return skipped
-        if self.elements is None and self.findings is None:
-            return skipped + upgrade.upgraded
+        others = sum(
+            count
+            for code, count in upgrade.refusals.items()
+            if self.shows_result(OutcomeKind.SKIPPED, {code})
+        )
+        if self.shows_result(OutcomeKind.UPGRADED):
+            others += upgrade.upgraded
+        if self.shows_result(OutcomeKind.ORDERED):
+            others += upgrade.unsettled
+        if self.shows_any_decision or not others:
+            return skipped + others
         return None
 
 

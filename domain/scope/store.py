@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from uplift.domain.model.access import Caller, Namespaces
 from uplift.domain.ports import Store, Transaction
+from uplift.domain.scope.links import ScopedLinkQueries, ScopedLinkRepository, ScopedOrderQueries
 from uplift.domain.scope.queries import (
     ScopedInstanceQueries,
     ScopedPartitionQueries,
@@ -27,6 +28,12 @@ class ScopedTransaction:
         self.instances = ScopedInstanceRepository(transaction.instances, caller)
         self.upgrades = ScopedUpgradeRepository(transaction.upgrades, caller)
         self.partitions = ScopedPartitionRepository(transaction, caller)
+        self._transaction = transaction
+        self._caller = caller
+
+    @property
+    def links(self) -> ScopedLinkRepository:
+        return ScopedLinkRepository(self._transaction, self._caller)
 
 
 class ScopedStore:
@@ -52,6 +59,14 @@ class ScopedStore:
     @property
     def _shown(self) -> tuple[Store, Namespaces | None]:
         return self._store, self._caller.namespaces
+
+    @property
+    def links(self) -> ScopedLinkQueries:
+        return ScopedLinkQueries(self._store.links, self._caller)
+
+    @property
+    def orders(self) -> ScopedOrderQueries:
+        return ScopedOrderQueries(self._store, self._caller)
 
     @asynccontextmanager
     async def transaction(self, *, in_background: bool = False) -> AsyncIterator[ScopedTransaction]:

@@ -1,6 +1,6 @@
 """Pauses, resumes and cancels upgrades, and stores who did it and when."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from uplift.domain.clock import Clock, utc_now
@@ -8,8 +8,9 @@ from uplift.domain.errors import UpgradeNotFound
 from uplift.domain.model.access import Caller, require_system_admin
 from uplift.domain.model.upgrade import Upgrade, UpgradeId, UpgradeState
 from uplift.domain.model.upgrade_event import UpgradeEvent, UpgradeEventKind
-from uplift.domain.ports import Store
+from uplift.domain.ports import LockedUpgrade, Store
 from uplift.domain.rules.actions import UpgradeAction, require_allowed
+from uplift.domain.use_cases.orders import completed
 
 
 async def pause_upgrade(
@@ -17,32 +18,36 @@ async def pause_upgrade(
 ) -> Upgrade:
     """Stop an upgrade until it is resumed. No instance moves after this returns: running chunks roll back.
 
+    Of a linked upgrade no order is sent after this returns; those that were sent may still be carried out.
     Raises Forbidden, UpgradeNotFound or WrongState.
     """
     require_system_admin(caller)
     event = UpgradeEvent(at=clock(), kind=UpgradeEventKind.PAUSED, by=caller.name)
-    return await _change(
-        store,
-        upgrade_id,
-        UpgradeAction.PAUSE,
-        event,
-        lambda upgrade: replace(upgrade, state=UpgradeState.PAUSED),
-    )
+
+    async def paused(locked: LockedUpgrade) -> Upgrade:
+        return replace(locked.upgrade, state=UpgradeState.PAUSED)
+
+    return await _change(store, upgrade_id, UpgradeAction.PAUSE, event, paused)
 
 
 async def resume_upgrade(
     store: Store, upgrade_id: UpgradeId, *, caller: Caller, clock: Clock = utc_now
 ) -> Upgrade:
-    """Queue a paused upgrade again. Raises Forbidden, UpgradeNotFound or WrongState."""
+    """Queue a paused upgrade again. Raises Forbidden, UpgradeNotFound or WrongState.
+
+    A linked upgrade of which only orders remain needs no worker: it is RUNNING or, if the last order was
+    answered since, COMPLETED.
+    """
     require_system_admin(caller)
     event = UpgradeEvent(at=clock(), kind=UpgradeEventKind.RESUMED, by=caller.name)
-    return await _change(
-        store,
-        upgrade_id,
-        UpgradeAction.RESUME,
-        event,
-        lambda upgrade: replace(upgrade, state=UpgradeState.QUEUED),
-    )
+
+    async def resumed(locked: LockedUpgrade) -> Upgrade:
+        if locked.upgrade.link is None or await locked.remaining():
+            return replace(locked.upgrade, state=UpgradeState.QUEUED)
+        running = replace(locked.upgrade, state=UpgradeState.RUNNING)
+        return await completed(locked, running, lambda: event.at)
+
+    return await _change(store, upgrade_id, UpgradeAction.RESUME, event, resumed)
 
 
 async def cancel_upgrade(
@@ -50,17 +55,16 @@ async def cancel_upgrade(
 ) -> Upgrade:
     """Stop an upgrade for good. Upgraded instances stay upgraded, and running chunks roll back.
 
+    Of a linked upgrade no order is sent after this returns. The answers to those that were sent still count.
     Raises Forbidden, UpgradeNotFound or WrongState.
     """
     require_system_admin(caller)
     event = UpgradeEvent(at=clock(), kind=UpgradeEventKind.CANCELLED, by=caller.name)
-    return await _change(
-        store,
-        upgrade_id,
-        UpgradeAction.CANCEL,
-        event,
-        lambda upgrade: upgrade.finished(UpgradeState.CANCELLED, event.at),
-    )
+
+    async def cancelled(locked: LockedUpgrade) -> Upgrade:
+        return locked.upgrade.finished(UpgradeState.CANCELLED, event.at)
+
+    return await _change(store, upgrade_id, UpgradeAction.CANCEL, event, cancelled)
 
 
 async def _change(
@@ -68,14 +72,14 @@ async def _change(
     upgrade_id: UpgradeId,
     action: UpgradeAction,
     event: UpgradeEvent,
-    change: Callable[[Upgrade], Upgrade],
+    change: Callable[[LockedUpgrade], Awaitable[Upgrade]],
 ) -> Upgrade:
     async with store.transaction() as transaction:
         locked = await transaction.upgrades.lock(upgrade_id)
         if locked is None:
             raise UpgradeNotFound(upgrade_id=upgrade_id)
         require_allowed(locked.upgrade, action)
-        changed = change(locked.upgrade)
+        changed = await change(locked)
         await locked.save(changed)
         await locked.add_event(event)
         return changed

@@ -171,11 +171,11 @@ async def require_same_plan(
 
 
 def require_planned_result(planned: Fingerprint, done: Upgrade) -> None:
-    """Raise PlanChanged when the counts of a finished upgrade are not those of its plan."""
+    """Raise PlanChanged when the counts of an upgrade, all recorded, are not those of its plan."""
     assert done.target_version is not None, "only an undo has no target version"
     now = Fingerprint(
         target_version=done.target_version,
-        upgraded=done.upgraded,
+        upgraded=done.upgraded + done.ordered,
         skipped=done.skipped,
         digest=planned.digest,
     )

@@ -191,6 +191,7 @@ async def _add(
     known: KnownPaths,
 ) -> tuple[LockedUpgrade, LockedPartition]:
     process = await get_process(transaction, new.process)
+    new = replace(new, link=process.link)
     is_undo = new.selection is SelectionKind.UNDO
     if not is_undo:
         if process.latest_published is None:
@@ -223,10 +224,12 @@ async def _run_inline(
     done = await resolve_chunk(locked.upgrade, first_partition.chunks, chunk, {}, paths)
     saved = replace(done.upgrade, started_at=done.upgrade.requested_at)
     saved = saved.with_work_time(timedelta(seconds=time.perf_counter() - began))
-    if chunk.is_last:
-        saved = saved.finished(UpgradeState.COMPLETED, worker.clock())
-    else:
+    if not chunk.is_last:
         await first_partition.add(replace(first_partition.partition, cursor=chunk.cursor))
+    elif saved.unsettled:
+        saved = replace(saved, state=UpgradeState.RUNNING)
+    else:
+        saved = saved.finished(UpgradeState.COMPLETED, worker.clock())
     await locked.save(saved)
     return replace(done, upgrade=saved)
 

@@ -18,6 +18,7 @@ from uplift.domain.model.upgrade import Upgrade, UpgradeState
 from uplift.domain.ports import Chunks, HeldPartition, RecordedChunk, Store, Transaction
 from uplift.domain.rules.eligibility import decide, decide_undo
 from uplift.domain.rules.migration_path import KnownPaths, MigrationPaths, NotComparedYetError
+from uplift.domain.use_cases.orders import completed
 from uplift.domain.use_cases.worker import (
     Worker,
     claim_next_partition,
@@ -106,7 +107,9 @@ async def run_chunk(
     started = time.perf_counter()
     # Lock order: the partition (see lock_held_partition), the instances, then the upgrade. All workers of an
     # upgrade change its row, so it is locked as late as possible and they rarely wait for each other.
-    chunk = await held.chunks.record_and_move(size, _upgrading(decisions.values()))
+    # A linked engine moves the instances of a linked upgrade, so nothing moves here.
+    moving = _upgrading(decisions.values()) if held.upgrade.link is None else ()
+    chunk = await held.chunks.record_and_move(size, moving)
     locked = await lock_upgrade(transaction, held.upgrade)
     # An operator may have paused or cancelled the upgrade while the chunk recorded its instances. The state
     # is only certain under the lock, and the error rolls back what the chunk has written.
@@ -125,8 +128,7 @@ async def run_chunk(
     else:
         await held.delete()
         # Workers end their partitions under the lock of the upgrade, so exactly one of them ends the upgrade.
-        if not await locked.remaining():
-            upgrade = upgrade.finished(UpgradeState.COMPLETED, worker.clock())
+        upgrade = await completed(locked, upgrade, worker.clock)
     await locked.save(upgrade)
     return replace(result, upgrade=upgrade)
 
@@ -138,10 +140,11 @@ async def resolve_chunk(
     decisions: Mapping[Cohort, Decision],
     paths: MigrationPaths | None,
 ) -> ChunkResult:
-    """Decide the cohorts of a recorded chunk that are not in `decisions`, and move or skip their instances.
+    """Decide the cohorts of a recorded chunk that are not in `decisions`, and act on their instances.
 
-    Recording has moved the instances whose cohorts were decided before, which are nearly all of them. The
-    returned upgrade has the new counts, and is not saved yet. Raises NotComparedYetError.
+    Each instance is moved, ordered from a linked engine, or skipped. Recording has moved those whose cohorts
+    were decided before, which are nearly all of them, unless the upgrade is linked. The returned upgrade has
+    the new counts, and is not saved yet. Raises NotComparedYetError.
     """
     new_cohorts = [unmoved.cohort for unmoved in chunk.unmoved if unmoved.cohort not in decisions]
     decisions = {**decisions, **_by_cohort(await _decide(new_cohorts, paths))}
@@ -151,13 +154,18 @@ async def resolve_chunk(
     # A store may move instances by the decisions that it keeps, so they are kept before the move.
     await chunks.keep_decisions(counted)
     upgrading = _upgrading(item.decision for item in counted)
-    moved = chunk.moved + (await chunks.move_rest(chunk, upgrading) if upgrading else 0)
+    moved, ordered = chunk.moved, 0
+    if upgrading and upgrade.link is not None:
+        ordered = await chunks.order(chunk)
+    elif upgrading:
+        moved += await chunks.move_rest(chunk, upgrading)
     skips = tuple(item for item in counted if item.decision.verdict is Verdict.SKIP)
     skipped = sum(skip.count for skip in skips)
-    require_complete(recorded=chunk.recorded, moved=moved, skipped=skipped)
+    require_complete(recorded=chunk.recorded, moved=moved, ordered=ordered, skipped=skipped)
     return ChunkResult(
-        upgrade=upgrade.with_outcomes(upgraded=moved, skipped=skipped + chunk.not_found),
+        upgrade=upgrade.with_outcomes(upgraded=moved, skipped=skipped + chunk.not_found, ordered=ordered),
         upgraded=moved,
+        ordered=ordered,
         skipped=skips,
         not_found=chunk.not_found,
         decisions=decisions,
@@ -165,15 +173,15 @@ async def resolve_chunk(
     )
 
 
-def require_complete(*, recorded: int, moved: int, skipped: int) -> None:
-    """Raise RuntimeError unless every recorded instance was moved or skipped.
+def require_complete(*, recorded: int, moved: int, ordered: int = 0, skipped: int) -> None:
+    """Raise RuntimeError unless every recorded instance was moved, ordered or skipped.
 
     Otherwise the audit would be wrong, so the transaction of the chunk must roll back.
     """
-    if moved + skipped != recorded:
+    if moved + ordered + skipped != recorded:
         raise RuntimeError(
-            f"Expected each of the {recorded} recorded instances to be moved or skipped, "
-            f"but {moved} moved and {skipped} were skipped."
+            f"Expected each of the {recorded} recorded instances to be moved, ordered or skipped, "
+            f"but {moved} moved, {ordered} were ordered and {skipped} were skipped."
         )
 
 

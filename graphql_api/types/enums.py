@@ -153,6 +153,7 @@ _describe(
         OutcomeKind.UPGRADED: "The instance moved to the target version or, in an undo, back to its "
         "earlier version.",
         OutcomeKind.SKIPPED: "The instance was not changed; `reasons` says why.",
+        OutcomeKind.ORDERED: "The linked engine that runs the instance has not answered yet.",
     },
 )
 _describe(
@@ -262,6 +263,8 @@ _describe(
         UserErrorCode.PROCESS_EXISTS: "A process with this namespace and code exists already.",
         UserErrorCode.NO_PUBLISHED_VERSION: "The process has no published version to upgrade to.",
         UserErrorCode.NO_DRAFT: "The process has no draft to publish.",
+        UserErrorCode.LINKED: "The process runs in a linked engine, which has its versions and instances.",
+        UserErrorCode.LINK_EXISTS: "A link with this name exists already.",
         UserErrorCode.INVALID_SELECTION: "The selection names no instances, or too many.",
         UserErrorCode.INVALID_INPUT: "The field does not accept this value.",
         UserErrorCode.INVALID_MODEL: "The BPMN document is not valid.",

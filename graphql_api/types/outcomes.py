@@ -73,7 +73,7 @@ class OutcomeConnection(Connection[Outcome]):
         if self.upgrade.pruned_at is not None:
             return 0
         if self.outcome_filter == ANY_OUTCOME:
-            return self.upgrade.total
+            return self.upgrade.total + self.upgrade.unsettled
         decisions = await info.context.loaders.decisions.load(self.upgrade.id)
         return self.outcome_filter.count(self.upgrade, decisions)
 

@@ -62,6 +62,19 @@ class NoDraftError(UserError):
     process_code: str = strawberry.field(description="The code of the process.")
 
 
+@strawberry.type(
+    description="LINKED: the process runs in a linked engine, from which its versions and instances come."
+)
+class ProcessLinkedError(UserError):
+    namespace: str = strawberry.field(description="The namespace of the process.")
+    process_code: str = strawberry.field(description="The code of the process.")
+
+
+@strawberry.type(description="LINK_EXISTS: a link with this name exists already.")
+class LinkExistsError(UserError):
+    name: str = strawberry.field(description="The name of the link.")
+
+
 @strawberry.type(description="INVALID_SELECTION: the selection names no instances, or too many.")
 class InvalidSelectionError(UserError):
     pass
@@ -182,6 +195,8 @@ USER_ERRORS: Mapping[type[errors.UpliftError], tuple[type[UserError], Facts]] = 
         errors.ProcessExists: (ProcessExistsError, _of_process),
         errors.NoPublishedVersion: (NoPublishedVersionError, _of_process),
         errors.NoDraft: (NoDraftError, _of_process),
+        errors.ProcessLinked: (ProcessLinkedError, _of_process),
+        errors.LinkExists: (LinkExistsError, _attributes("name")),
         errors.InvalidSelection: (InvalidSelectionError, _attributes()),
         errors.InvalidInput: (InvalidInputError, _attributes()),
         errors.InvalidModel: (InvalidModelError, _attributes("line", "element")),

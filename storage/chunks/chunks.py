@@ -90,6 +90,9 @@ class SqlChunks(ABC):
         await self._count_moved(chunk.cursor, chunk.unmoved, decisions, moved)
         return moved
 
+    async def order(self, chunk: RecordedChunk) -> int:
+        raise NotImplementedError
+
     async def decisions(self) -> tuple[Decision, ...]:
         return await kept_decisions(self._connection, self._surrogate_keys, self._upgrade_keys)
 

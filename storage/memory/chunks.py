@@ -5,12 +5,12 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from uplift.domain.model.cohort import Cohort, CountedCohort
-from uplift.domain.model.decision import CountedDecision, Decision
+from uplift.domain.model.decision import CountedDecision, Decision, Verdict
 from uplift.domain.model.instance import InstanceId
 from uplift.domain.model.upgrade import Partition, Upgrade
 from uplift.domain.ports import RecordedChunk
 from uplift.storage.memory import state as queries
-from uplift.storage.memory.state import State
+from uplift.storage.memory.state import State, StoredOrder
 
 
 class ChunksInMemory:
@@ -55,6 +55,19 @@ class ChunksInMemory:
         )
         recorded = ((instance_id, cohort) for instance_id, cohort in cohorts if cohort is not None)
         return self._move_all(recorded, decisions)
+
+    async def order(self, chunk: RecordedChunk) -> int:
+        state, upgrade = self._state, self._upgrade
+        assert upgrade.link is not None, "only a linked upgrade has orders"
+        ordered = 0
+        for instance_id in state.selected[upgrade.id][self._partition.cursor : chunk.cursor]:
+            cohort = state.recorded.get((upgrade.id, instance_id))
+            if cohort is None or state.decisions[upgrade.id, cohort].decision.verdict is Verdict.SKIP:
+                continue
+            order = StoredOrder(link=upgrade.link, upgrade=upgrade.id, instance=instance_id)
+            state.orders[upgrade.id, instance_id] = order
+            ordered += 1
+        return ordered
 
     async def decisions(self) -> tuple[Decision, ...]:
         kept = self._state.decisions.items()

@@ -8,9 +8,13 @@ from datetime import datetime
 from itertools import islice
 
 from uplift.domain.model.cohort import Cohort, CountedCohort, Origin
-from uplift.domain.model.decision import INSTANCE_NOT_FOUND, CountedDecision, Verdict
+from uplift.domain.model.decision import INSTANCE_NOT_FOUND, CountedDecision, SkipReason, Verdict
 from uplift.domain.model.idempotency import KnownRequest
 from uplift.domain.model.instance import ACTIVE, Instance, InstanceId, Status
+from uplift.domain.model.link import EngineInstanceId, EngineVersionId, Link, LinkId
+from uplift.domain.model.link_status import LinkStatus
+from uplift.domain.model.linked_process import LinkedProcess
+from uplift.domain.model.order import OrderNumber, OrderState
 from uplift.domain.model.paging import Item, Page, PageRequest, page_of
 from uplift.domain.model.process import (
     Process,
@@ -24,7 +28,7 @@ from uplift.domain.model.process import (
 from uplift.domain.model.selection import LISTED, Selection, SelectionKind, UpgradeId
 from uplift.domain.model.upgrade import Outcome, Partition, Upgrade, UpgradeState
 from uplift.domain.model.upgrade_event import UpgradeEvent
-from uplift.domain.ports import OutcomeFilter, ProcessFilter, ProcessOrder
+from uplift.domain.ports import OutcomeFilter, ProcessFilter, ProcessOrder, Sighting
 
 
 class KeptCounts:
@@ -51,6 +55,25 @@ class KeptCounts:
             del counts[cohort]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredOrder:
+    """An order of an instance; see uplift.domain.model.order.Order. It has no number until it is sent."""
+
+    link: LinkId
+    upgrade: UpgradeId
+    instance: InstanceId
+    state: OrderState = OrderState.ORDERED
+    number: OrderNumber | None = None
+    attempt: int = 0
+    sent_at: datetime | None = None
+    refusal: SkipReason | None = None
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether the engine may still carry it out."""
+        return self.state in (OrderState.ORDERED, OrderState.SENT)
+
+
 @dataclass(slots=True)
 class State:
     """All data of the store. The order of each dictionary is the order in which its items are listed."""
@@ -75,6 +98,16 @@ class State:
     events: dict[UpgradeId, tuple[UpgradeEvent, ...]] = field(default_factory=dict)
     """What operators did to each upgrade."""
     requests: dict[tuple[str, str], tuple[KnownRequest, datetime]] = field(default_factory=dict)
+    links: dict[LinkId, tuple[Link, LinkStatus]] = field(default_factory=dict)
+    linked_processes: dict[ProcessKey, LinkedProcess] = field(default_factory=dict)
+    linked_versions: dict[tuple[ProcessKey, VersionNumber], EngineVersionId] = field(default_factory=dict)
+    engine_ids: dict[InstanceId, EngineInstanceId] = field(default_factory=dict)
+    """Only those that are not the text of the id itself."""
+    orders: dict[tuple[UpgradeId, InstanceId], StoredOrder] = field(default_factory=dict)
+    numbered: dict[tuple[LinkId, OrderNumber], tuple[UpgradeId, InstanceId]] = field(default_factory=dict)
+    """The orders that have a number, by number."""
+    next_numbers: dict[LinkId, int] = field(default_factory=dict)
+    sightings: dict[tuple[LinkId, InstanceId], tuple[Sighting, ...]] = field(default_factory=dict)
 
     def snapshot(self) -> "State":
         """Copy the dictionaries, but not their immutable values."""
@@ -103,13 +136,18 @@ def process_in(state: State, process_key: ProcessKey) -> Process | None:
 
 
 def with_latest_published(state: State, process: Process) -> Process:
-    """The process with the number of its latest published version."""
+    """The process with the number of its latest published version and its link."""
     published = [
         version.number
         for version in versions_in(state, process.key)
         if version.state is VersionState.PUBLISHED
     ]
-    return replace(process, latest_published=max(published, default=None))
+    linked = state.linked_processes.get(process.key)
+    return replace(
+        process,
+        latest_published=max(published, default=None),
+        link=None if linked is None else linked.link,
+    )
 
 
 def versions_in(state: State, process_key: ProcessKey) -> tuple[Version, ...]:
@@ -273,10 +311,13 @@ def outcome_of(state: State, upgrade_id: UpgradeId, instance_id: InstanceId) -> 
     if cohort is None:
         return Outcome(instance=instance_id, reasons=(INSTANCE_NOT_FOUND,))
     decision = state.decisions[upgrade_id, cohort].decision
-    upgraded = decision.verdict is Verdict.UPGRADE
+    order = state.orders.get((upgrade_id, instance_id))
+    refusal = None if order is None else order.refusal
+    upgraded = decision.verdict is Verdict.UPGRADE and refusal is None
     return Outcome(
         instance=instance_id,
-        reasons=decision.reasons,
+        reasons=decision.reasons if refusal is None else (refusal,),
+        is_ordered=order is not None and order.is_unsettled,
         from_version=cohort.version,
         to_version=decision.to_version if upgraded else cohort.version,
         from_position=cohort.position,
@@ -309,7 +350,9 @@ def shows_outcome(
     cohort = state.recorded.get((upgrade_id, outcome.instance))
     if cohort is None:
         return outcome_filter.shows_not_found
-    return outcome_filter.shows(state.decisions[upgrade_id, cohort].decision)
+    codes = {reason.code for reason in outcome.reasons}
+    decision = state.decisions[upgrade_id, cohort].decision
+    return outcome_filter.shows_result(outcome.kind, codes) and outcome_filter.shows_decision(decision)
 
 
 def page_along(

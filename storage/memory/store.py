@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 
 from uplift.domain.change_signal import ChangeSignal
 from uplift.storage.memory.instances import InstanceQueriesInMemory
+from uplift.storage.memory.links import LinkQueriesInMemory
+from uplift.storage.memory.orders import OrderQueriesInMemory
 from uplift.storage.memory.partitions import PartitionQueriesInMemory
 from uplift.storage.memory.processes import ProcessQueriesInMemory
 from uplift.storage.memory.state import Committed
@@ -22,6 +24,8 @@ class InMemoryStore:
         self.instances = InstanceQueriesInMemory(self._committed)
         self.upgrades = UpgradeQueriesInMemory(self._committed)
         self.partitions = PartitionQueriesInMemory(self._committed)
+        self.links = LinkQueriesInMemory(self._committed)
+        self.orders = OrderQueriesInMemory(self._committed)
         self._lock = Lock()
         self._change_signal = ChangeSignal()
 

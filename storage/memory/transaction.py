@@ -1,6 +1,7 @@
 """Provides the transactions of the store in memory."""
 
 from uplift.storage.memory.instances import InstanceRepositoryInMemory
+from uplift.storage.memory.links import LinkRepositoryInMemory
 from uplift.storage.memory.partitions import PartitionRepositoryInMemory
 from uplift.storage.memory.processes import ProcessRepositoryInMemory
 from uplift.storage.memory.state import State
@@ -15,3 +16,4 @@ class InMemoryTransaction:
         self.instances = InstanceRepositoryInMemory(state)
         self.upgrades = UpgradeRepositoryInMemory(state)
         self.partitions = PartitionRepositoryInMemory(state)
+        self.links = LinkRepositoryInMemory(state)

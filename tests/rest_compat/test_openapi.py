@@ -139,6 +139,8 @@ async def test_every_code_that_this_path_can_give_is_documented() -> None:
         "WRONG_STATE",
         "PROCESS_EXISTS",
         "NO_DRAFT",
+        "LINKED",
+        "LINK_EXISTS",
     }
     codes = {*STATUS_OF, *HttpCode, *RestCode}
     assert {*documented[0], *documented[1]} == codes - of_other_front_doors
