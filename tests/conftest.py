@@ -12,8 +12,8 @@ from tests.support.postgres import AT_THE_END
 from tests.support.stores import Stores
 
 FAULTS = "tests/faults/"
-TOGETHER = (FAULTS, "tests/packaging/")
-"""Each of these folders runs in one process: faults would starve each other, packaging shares one wheel."""
+TOGETHER = (FAULTS, "tests/packaging/", "tests/engines/")
+"""Each of these folders runs in one process: faults would starve each other, the others share a program."""
 
 settings.register_profile("uplift", derandomize=True, max_examples=30, deadline=None)
 # Mutation testing only asks whether a law fails, so hypothesis does not shrink the failing example.

@@ -173,7 +173,7 @@ class ProcessEngine(Protocol):
         ...
 
     async def versions(self, after: EngineCursor | None = None) -> EnginePage[EngineVersion]:
-        """Return a page of the versions of all processes that the link may see."""
+        """Return a page of the versions of all processes that the link may see, in any order."""
         ...
 
     async def model(self, version: EngineVersionId) -> bytes:

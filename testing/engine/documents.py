@@ -36,7 +36,7 @@ def chain(*elements: str, inside: str = "") -> str:
 
 def flow(source: str, target: str) -> str:
     """A sequence flow."""
-    return f'<sequenceFlow id="{source}_{target}" sourceRef="{source}" targetRef="{target}"/>'
+    return f'<sequenceFlow id="from_{source}_to_{target}" sourceRef="{source}" targetRef="{target}"/>'
 
 
 def tasks(key: str, *elements: str) -> bytes:

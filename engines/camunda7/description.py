@@ -1,0 +1,73 @@
+"""Finds out what Camunda 7 or a descendant of it is: product, version, clock and rights, by reading only."""
+
+from datetime import timedelta
+
+from uplift.domain.ports.process_engine import EngineDescription, EngineFault, EngineFaultKind
+from uplift.engines.camunda7.lists import object_of, optional_text_of, text_of
+from uplift.engines.client import EngineClient
+
+FAMILY = "Camunda 7"
+"""The product, unless the engine says its name."""
+
+_PROCESS_DEFINITION = 6
+"""The number of this kind of resource (Resources of camunda-engine 7.24)."""
+_RIGHTS = {
+    "READ": (2, "to list versions and read their models"),
+    "READ_INSTANCE": (512, "to list instances"),
+    "MIGRATE_INSTANCE": (65_536, "to move instances"),
+}
+"""The number of each right that Uplift needs (ProcessDefinitionPermissions), and what for."""
+
+
+async def describe(client: EngineClient, *, checks_rights: bool) -> EngineDescription:
+    """Ask the engine for its version, then for its name and the rights of the credentials, if it tells them.
+
+    The REST API does not tell the history level. The clock has a resolution of one second.
+    """
+    reply = await client.request("GET", "/version")
+    if reply.status == 404:
+        raise reply.unexpected("there is none: this is not the REST API of Camunda 7 or a descendant")
+    version = text_of(reply, object_of(reply), "version")
+    return EngineDescription(
+        product=await _product(client) or FAMILY,
+        version=version,
+        # The header is cut to seconds, so on average half a second is missing.
+        clock=None if reply.date is None else reply.date + timedelta(seconds=0.5),
+        problems=await _missing_rights(client) if checks_rights else (),
+    )
+
+
+async def _product(client: EngineClient) -> str | None:
+    """The name of the product. Only administrators of an engine with authorisation may ask for it."""
+    try:
+        product = object_of(await client.request("GET", "/telemetry/data")).get("product")
+    except EngineFault as fault:
+        if fault.kind in {EngineFaultKind.UNAUTHORISED, EngineFaultKind.FAILED}:
+            return None
+        raise
+    return optional_text_of(product, "name") if isinstance(product, dict) else None
+
+
+async def _missing_rights(client: EngineClient) -> tuple[str, ...]:
+    """What the user of the credentials may not do. An engine that does not know users answers 401 to this."""
+    problems = []
+    for name, (number, purpose) in _RIGHTS.items():
+        query: dict[str, str | int] = {
+            "permissionName": name,
+            "permissionValue": number,
+            "resourceName": "PROCESS_DEFINITION",
+            "resourceType": _PROCESS_DEFINITION,
+            "resourceId": "*",
+        }
+        try:
+            reply = object_of(await client.request("GET", "/authorization/check", query=query))
+        except EngineFault as fault:
+            if fault.kind in {EngineFaultKind.UNAUTHORISED, EngineFaultKind.FAILED}:
+                return ()
+            raise
+        if reply.get("authorized") is False:
+            problems.append(
+                f"Expected the credentials to have the right {name} on all process definitions, {purpose}, "
+                "but they have not. A right on single definitions is not looked up."
+            )
+    return tuple(problems)

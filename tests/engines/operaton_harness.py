@@ -1,0 +1,72 @@
+"""Implements EngineHarness on a running Operaton, or on another engine with the REST API of Camunda 7."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Self
+
+import httpx2
+
+from uplift.domain.model.instance import ElementId
+from uplift.domain.ports.process_engine import EngineInstanceId, EngineVersionId
+from uplift.engines.camunda7 import Camunda7Engine
+
+
+class OperatonHarness:
+    """The adapter, with small pages, and `call`: any request to the engine itself."""
+
+    has_dry_run = True
+
+    def __init__(self, engine: Camunda7Engine, client: httpx2.AsyncClient) -> None:
+        self.engine = engine
+        self._client = client
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str) -> AsyncIterator[Self]:
+        """A harness of the engine at this URL."""
+        engine = Camunda7Engine(url, page_size=3)
+        async with httpx2.AsyncClient(base_url=url, timeout=60) as client:
+            yield cls(engine, client)
+        await engine.close()
+
+    async def call(self, method: str, path: str, body: object = None, **query: object) -> Any:
+        """Send a request, which must succeed; returns the JSON of its answer, or None."""
+        reply = await self._client.request(method, path, json=body, params=_texts(query))
+        assert reply.is_success, reply.text
+        return reply.json() if reply.content else None
+
+    async def deploy(self, key: str, document: bytes, *, tenant: str | None = None) -> EngineVersionId:
+        files = {"data": (f"{key}.bpmn", document)}
+        fields = {"deployment-name": key} | ({} if tenant is None else {"tenant-id": tenant})
+        reply = await self._client.post("/deployment/create", files=files, data=fields)
+        assert reply.is_success, reply.text
+        [version] = [
+            version
+            for version, definition in reply.json()["deployedProcessDefinitions"].items()
+            if definition["key"] == key
+        ]
+        return EngineVersionId(version)
+
+    async def start(
+        self, version: EngineVersionId, count: int = 1, **variables: object
+    ) -> Sequence[EngineInstanceId]:
+        body = {"variables": {name: {"value": value} for name, value in variables.items()}}
+        return [
+            EngineInstanceId((await self.call("POST", f"/process-definition/{version}/start", body))["id"])
+            for _ in range(count)
+        ]
+
+    async def complete(self, instance: EngineInstanceId, element: ElementId) -> None:
+        tasks = await self.call("GET", "/task", processInstanceId=instance, taskDefinitionKey=element)
+        for task in tasks:
+            await self.call("POST", f"/task/{task['id']}/complete", {})
+
+    async def suspend(self, instance: EngineInstanceId) -> None:
+        await self.call("PUT", f"/process-instance/{instance}/suspended", {"suspended": True})
+
+    async def cancel(self, instance: EngineInstanceId) -> None:
+        await self.call("DELETE", f"/process-instance/{instance}")
+
+
+def _texts(query: Mapping[str, object]) -> dict[str, str]:
+    return {name: str(value) for name, value in query.items()}
