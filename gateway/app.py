@@ -7,7 +7,9 @@ from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 
+from uplift.console.page import ConsolePage
 from uplift.domain.clock import Clock
 from uplift.domain.model.access import ApiKey
 from uplift.domain.rules.comparer import Comparer
@@ -112,7 +114,9 @@ def build_app(
     app = Starlette(
         routes=[
             *graphql_routes("/graphql", endpoint),
-            *([home_route(), *page.static_routes()] if settings.introspection else []),
+            *(page.static_routes() if settings.introspection else []),
+            *(ConsolePage(path="/console").routes() if settings.console else []),
+            *home_routes(settings),
             *health_routes(store.database),
             *rest_routes(store, authenticate, worker, settings.rest_limits(), stopping, origins, memory),
         ],
@@ -132,6 +136,13 @@ def build_app(
     # Starlette would redirect a trailing slash to an absolute URL, which a proxy may have under another name.
     app.router.redirect_slashes = False
     return app
+
+
+def home_routes(settings: Settings) -> list[BaseRoute]:
+    """The route of `/`, which leads to the console or else to GraphiQL, if one of them is served."""
+    if settings.console:
+        return [home_route("/console")]
+    return [home_route("/graphql")] if settings.introspection else []
 
 
 def upgrade_worker(

@@ -154,6 +154,7 @@ class LimitSettings(BaseModel):
         ),
     ] = ()
     introspection: Annotated[bool, Field(description="Allow introspection and serve GraphiQL")] = True
+    console: Annotated[bool, Field(description="Serve the console, the page for operators")] = True
 
     def document_limits(self) -> DocumentLimits:
         """The limits of BPMN documents."""

@@ -3,26 +3,19 @@
 graphiql/build.mjs builds the page. It is served from this package, so that it works without internet access.
 """
 
-import gzip
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from pathlib import PurePosixPath
-from types import MappingProxyType
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
-from uplift.web.media_types import preferred
+from uplift.web.built_page import BuiltPage, page_headers
 
 BUILT_FILES = files("uplift.graphql_api") / "graphiql" / "dist"
 
-CONTENT_SECURITY_POLICY = "; ".join(
+PAGE_HEADERS = page_headers(
     [
         "default-src 'none'",
         "script-src 'self'",
@@ -38,36 +31,6 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "base-uri 'none'",
         "form-action 'none'",
     ]
-)
-
-PAGE_HEADERS = MappingProxyType(
-    {
-        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
-        "Cache-Control": "no-cache",
-        "Vary": "Accept",  # other clients get JSON from the same address
-    }
-)
-
-FILE_HEADERS = MappingProxyType(
-    {
-        # A web worker gets the policy of its own file, not of the page. It needs no network access.
-        "Content-Security-Policy": "default-src 'none'",
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
-        "Cache-Control": "public, max-age=31536000, immutable",
-        "Vary": "Accept-Encoding",
-    }
-)
-
-CONTENT_TYPES = MappingProxyType(
-    {
-        ".js": "text/javascript; charset=utf-8",
-        ".css": "text/css; charset=utf-8",
-        ".ttf": "font/ttf",
-        ".txt": "text/plain; charset=utf-8",
-    }
 )
 
 INSTRUCTIONS = """\
@@ -106,34 +69,11 @@ PAGE = """\
 """
 
 
-class GraphiQLNotBuiltError(RuntimeError):
-    """A file of the page is missing from the package."""
-
-    code = "GRAPHIQL_NOT_BUILT"
-
-    def __init__(self, missing: Traversable) -> None:
-        self.missing = missing
-        super().__init__(
-            f"Expected to serve GraphiQL from the package, but {missing} is missing; "
-            "run `npm ci && node build.mjs` in graphql_api/graphiql, or install a complete package."
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuiltPage:
-    """The result of the build: the files that the page refers to, and all files, gzipped, by name."""
-
-    script: str
-    style: str
-    licences: str
-    gzipped: Mapping[str, bytes]
-
-
 class GraphiQLPage:
     """Responds to a GET request with the GraphiQL page. `static_routes` serve the files that the page loads.
 
     At the first visit the editor contains `default_query` below a comment with instructions. `path` is the
-    path of the page, relative to the root of the application. Raises GraphiQLNotBuiltError if the package
+    path of the page, relative to the root of the application. Raises PageNotBuiltError if the package
     does not contain the files.
     """
 
@@ -148,7 +88,7 @@ class GraphiQLPage:
         self._static_path = f"{path}/static"
         # Relative, so that the files load below any path of a proxy, whether the gateway knows it or not.
         self._static_link = f"{path.rpartition('/')[2]}/static"
-        self._built = read_built_page(built_files)
+        self._built = BuiltPage.read(built_files)
 
     def __call__(self, _: Request) -> Response:
         page = PAGE.format(
@@ -162,41 +102,4 @@ class GraphiQLPage:
         return HTMLResponse(page, headers=PAGE_HEADERS)
 
     def static_routes(self) -> list[BaseRoute]:
-        return [Route(f"{self._static_path}/{{name}}", self._file, methods=["GET"], name="graphiql-file")]
-
-    async def _file(self, request: Request) -> Response:
-        name = request.path_params["name"]
-        gzipped = self._built.gzipped.get(name)
-        if gzipped is None:
-            raise HTTPException(404)
-        media_type = CONTENT_TYPES[PurePosixPath(name).suffix]
-        if accepts_gzip(request.headers.get("accept-encoding", "")):
-            return Response(
-                gzipped, media_type=media_type, headers={**FILE_HEADERS, "Content-Encoding": "gzip"}
-            )
-        return Response(gzip.decompress(gzipped), media_type=media_type, headers=FILE_HEADERS)
-
-
-def read_built_page(folder: Traversable) -> BuiltPage:
-    """Read the page from the folder that its build wrote."""
-    manifest = json.loads(_read(folder / "manifest.json"))
-    return BuiltPage(
-        script=manifest["script"],
-        style=manifest["style"],
-        licences=manifest["licences"],
-        gzipped={name: _read(folder / f"{name}.gz") for name in manifest["files"]},
-    )
-
-
-def accepts_gzip(accept_encoding: str) -> bool:
-    """Whether an Accept-Encoding header allows gzip. An empty header does not."""
-    quality_of = dict(preferred(accept_encoding))
-    named = [name for name in ("gzip", "x-gzip", "*") if name in quality_of]
-    return bool(named) and quality_of[named[0]] > 0
-
-
-def _read(file: Traversable) -> bytes:
-    try:
-        return file.read_bytes()
-    except FileNotFoundError as error:
-        raise GraphiQLNotBuiltError(file) from error
+        return self._built.routes(self._static_path, name="graphiql-file")

@@ -11,13 +11,14 @@ from importlinter.application.use_cases import lint_imports
 
 from tests.support.project import ROOT
 
-PRODUCT = ("domain", "web", "graphql_api", "rest_compat", "storage", "engines", "gateway")
+PRODUCT = ("domain", "web", "graphql_api", "rest_compat", "console", "storage", "engines", "gateway")
 """What a gateway runs."""
 PACKAGES = (*PRODUCT, "testing")
 ALLOWED = {
     "web": {"domain"},
     "graphql_api": {"domain", "web"},
     "rest_compat": {"domain", "web"},
+    "console": {"web"},
     "storage": {"domain"},
     "engines": {"domain"},
     "testing": {"domain", "storage"},  # of storage the store in memory only: pyproject.toml has that contract

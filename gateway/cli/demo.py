@@ -80,6 +80,7 @@ def _welcome(url: str, api_key: str, instance: str) -> str:
 Uplift serves {url} until you press Ctrl+C.
 
   System administrator key   {api_key}
+  Console                    {url}/console   (sign in with the key)
   GraphiQL                   {url}/graphql   (put the key into the field at the top)
   REST, as OpenAPI           {url}/openapi.json
 

@@ -23,7 +23,7 @@ Python's default of five times as long, each step of a small request may wait th
 
 @with_settings(*SETTINGS)
 def serve(settings: Settings) -> None:
-    """Serve both APIs and GraphiQL. A missing database is created, and its first API key is shown once."""
+    """Serve both APIs and the console. A missing database is created, and its first API key is shown once."""
     sys.setswitchinterval(SWITCH_SECONDS)
     metrics = Metrics()
     configure_logs(settings, metrics)
@@ -76,7 +76,8 @@ async def _run_worker(settings: Settings, metrics: Metrics) -> None:
 
 def _announce(url: str, first_key: str | None) -> None:
     _freeze_startup_objects()
-    lines = [f"Uplift serves {url} (GraphiQL: {url}/graphql, REST: {url}/openapi.json)."]
+    pages = f"console: {url}/console, GraphiQL: {url}/graphql, REST: {url}/openapi.json"
+    lines = [f"Uplift serves {url} ({pages})."]
     if first_key is not None:
         lines.append(f"The first system administrator key, shown only this once:\n\n  {first_key}\n")
     # One write: a program that waits for the first line can then read the key without waiting.

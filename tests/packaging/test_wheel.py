@@ -6,6 +6,7 @@ from email.parser import BytesParser
 from pathlib import Path, PurePosixPath
 
 import httpx2
+import pytest
 
 from tests.gateway.gateway_world import started
 from tests.packaging.distributions import Wheel, run
@@ -30,8 +31,8 @@ def test_holds_the_revisions_of_the_schema(wheel: Wheel) -> None:
     assert "uplift/storage/migrations/versions/r0001_first_tables.py" in revisions
 
 
-def test_holds_the_page_with_its_licences(wheel: Wheel) -> None:
-    dist = "uplift/graphql_api/graphiql/dist"
+@pytest.mark.parametrize("dist", ["uplift/graphql_api/graphiql/dist", "uplift/console/dist"])
+def test_holds_the_pages_with_their_licences(wheel: Wheel, dist: str) -> None:
     manifest = json.loads(wheel.contents[f"{dist}/manifest.json"])
     assert manifest["licences"] in manifest["files"]
     assert {f"{dist}/{name}.gz" for name in manifest["files"]} <= wheel.contents.keys()
@@ -44,6 +45,9 @@ def test_holds_nothing_but_the_packages(wheel: Wheel) -> None:
         assert not {"tests", "bench", "node_modules", "__pycache__"} & set(parts), name
         if parts[1:3] == ("graphql_api", "graphiql"):
             assert parts[3] == "dist", name
+        if parts[1] == "console":
+            assert parts[2] == "dist" or name.endswith(".py"), name
+        assert parts[1:3] != ("web", "page_build"), name
 
 
 def test_names_its_licence_and_what_it_needs(wheel: Wheel) -> None:

@@ -171,7 +171,6 @@ IDES = [
     "/playground",
     "/altair",
     "/voyager",
-    "/console",
     "/graphql/console",
     "/graphql/static/x.js",
 ]

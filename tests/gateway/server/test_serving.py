@@ -42,7 +42,8 @@ def test_serves_from_an_empty_folder_and_shows_the_first_key_once(folder: Path) 
         url = program.url()
         (key,) = set(KEY.findall(program.output))
         assert program.output == (
-            f"Uplift serves {url} (GraphiQL: {url}/graphql, REST: {url}/openapi.json).\n"
+            f"Uplift serves {url} (console: {url}/console, GraphiQL: {url}/graphql, "
+            f"REST: {url}/openapi.json).\n"
             f"The first system administrator key, shown only this once:\n\n  {key}\n\n"
         )
         headers = {"authorization": f"Bearer {key}"}

@@ -1,11 +1,7 @@
 """The GraphiQL page is complete, cacheable, and restricted by a content security policy."""
 
 import gzip
-import hashlib
-import json
 import re
-import shutil
-import subprocess
 from collections.abc import AsyncIterator
 from html import unescape
 from pathlib import Path
@@ -17,19 +13,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
+from tests.support.built_pages import PageFolder
 from tests.support.long_mode import IS_LONG
-from uplift.graphql_api.ide import (
-    BUILT_FILES,
-    CONTENT_TYPES,
-    GraphiQLNotBuiltError,
-    GraphiQLPage,
-    accepts_gzip,
-)
+from uplift.graphql_api.ide import BUILT_FILES, GraphiQLPage
+from uplift.web.built_page import CONTENT_TYPES, PageNotBuiltError
 
 pytestmark = pytest.mark.anyio
 
-DIST = Path(str(BUILT_FILES))
-MANIFEST = json.loads((DIST / "manifest.json").read_text())
+DIST = Path(str(BUILT_FILES)).resolve()
+SOURCES = (path for path in DIST.parent.iterdir() if path.suffix in {".mjs", ".js", ".jsx", ".css", ".json"})
+PAGE = PageFolder(root=DIST.parent, sources=tuple(SOURCES))
+MANIFEST = PAGE.manifest
 
 
 def an_app(default_query: str = "{ it }") -> Starlette:
@@ -54,30 +48,6 @@ async def client() -> AsyncIterator[httpx2.AsyncClient]:
 def policy_of(response: httpx2.Response) -> dict[str, list[str]]:
     directives = response.headers["content-security-policy"].split("; ")
     return {name: sources for name, *sources in (directive.split(" ") for directive in directives)}
-
-
-def test_the_page_is_built_from_the_sources_beside_it() -> None:
-    sources = sorted(
-        path for path in DIST.parent.iterdir() if path.suffix in {".mjs", ".js", ".jsx", ".css", ".json"}
-    )
-    digest = hashlib.sha256()
-    for path in sources:
-        digest.update(f"{path.name}\n".encode() + path.read_bytes())
-    assert digest.hexdigest() == MANIFEST["sources"], (
-        "run: cd graphql_api/graphiql && npm ci && node build.mjs"
-    )
-
-
-@pytest.mark.skipif(not IS_LONG, reason="installs packages for a minute: UPLIFT_FAULTS=long")
-def test_a_new_build_makes_the_same_bytes(tmp_path: Path) -> None:
-    if not shutil.which("npm"):
-        pytest.skip("needs npm, which is not installed")
-    folder = tmp_path / "graphiql"
-    shutil.copytree(DIST.parent, folder, ignore=shutil.ignore_patterns("dist", "node_modules"))
-    for command in (["npm", "ci", "--no-audit", "--no-fund"], ["node", "build.mjs"]):
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    built = {path.name: path.read_bytes() for path in (folder / "dist").iterdir()}
-    assert built == {path.name: path.read_bytes() for path in DIST.iterdir()}
 
 
 async def test_page_is_html_that_is_revalidated_at_every_visit(client: httpx2.AsyncClient) -> None:
@@ -164,23 +134,6 @@ async def test_file_is_sent_plain_to_a_client_without_gzip(client: httpx2.AsyncC
 
 
 @pytest.mark.parametrize(
-    ("header", "accepted"),
-    [
-        ("gzip", True),
-        ("GZIP;q=0.5", True),
-        ("br;q=1.0, gzip; q=0.8", True),
-        ("*", True),
-        ("", False),
-        ("br", False),
-        ("gzip;q=0", False),
-        ("gzip; q=0.000", False),
-    ],
-)
-def test_reads_whether_a_client_accepts_gzip(header: str, accepted: bool) -> None:
-    assert accepts_gzip(header) is accepted
-
-
-@pytest.mark.parametrize(
     "path",
     [
         "manifest.json",
@@ -203,38 +156,16 @@ async def test_files_can_only_be_read(client: httpx2.AsyncClient) -> None:
     assert (await client.post(f"/graphql/static/{MANIFEST['script']}")).status_code == 405
 
 
-def test_every_name_contains_a_hash_of_the_contents() -> None:
-    assert [name for name in MANIFEST["files"] if not re.search(r"-[0-9A-Z]{8}\.\w+$", name)] == []
+def test_the_page_is_built_from_the_sources_beside_it_and_complete() -> None:
+    PAGE.require_built_from_sources()
+    PAGE.require_complete()
+    PAGE.require_neutral()
+    PAGE.require_licences((name, "MIT") for name in ("graphiql", "graphql", "monaco-editor", "react"))
 
 
-def test_manifest_lists_exactly_the_built_files() -> None:
-    assert sorted(path.name.removesuffix(".gz") for path in DIST.glob("*.gz")) == sorted(MANIFEST["files"])
-    assert {MANIFEST["script"], MANIFEST["style"], MANIFEST["licences"]} <= set(MANIFEST["files"])
-
-
-def test_every_file_that_a_script_or_style_names_is_built() -> None:
-    names = re.compile(rb"[\w.-]+-[0-9A-Z]{8}\.(?:js|css|ttf)\b")
-    named = {
-        name.decode()
-        for path in DIST.glob("*.gz")
-        for name in names.findall(gzip.decompress(path.read_bytes()))
-    }
-    assert len(named) > 10
-    assert named - set(MANIFEST["files"]) == set()
-
-
-def test_files_contain_no_build_time_and_no_operating_system() -> None:
-    for path in DIST.glob("*.gz"):
-        header = path.read_bytes()[:10]
-        assert header[4:8] == bytes(4), path
-        assert header[9] == 255, path
-
-
-def test_licences_are_served_as_in_the_package() -> None:
-    served = gzip.decompress((DIST / f"{MANIFEST['licences']}.gz").read_bytes())
-    assert served == (DIST / "THIRD_PARTY_LICENSES.txt").read_bytes()
-    for package in ("graphiql", "graphql", "monaco-editor", "react"):
-        assert re.search(rf"^{package} \d\S+ \(MIT\)$", served.decode(), re.MULTILINE), package
+@pytest.mark.skipif(not IS_LONG, reason="installs packages for a minute: UPLIFT_FAULTS=long")
+def test_a_new_build_makes_the_same_bytes(tmp_path: Path) -> None:
+    PAGE.require_same_bytes_again(tmp_path)
 
 
 @pytest.mark.parametrize("missing", ["manifest.json", f"{MANIFEST['script']}.gz"])
@@ -242,6 +173,6 @@ def test_an_incomplete_package_is_refused_before_anything_is_served(tmp_path: Pa
     for path in DIST.iterdir():
         if path.name != missing:
             (tmp_path / path.name).symlink_to(path)
-    with pytest.raises(GraphiQLNotBuiltError, match=re.escape(missing)) as error:
+    with pytest.raises(PageNotBuiltError, match=re.escape(missing)) as error:
         GraphiQLPage(default_query="{ it }", built_files=tmp_path)
     assert error.value.missing == tmp_path / missing

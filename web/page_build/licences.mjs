@@ -6,12 +6,13 @@ const KNOWN = new Set(["MIT", "ISC", "0BSD", "BSD-2-Clause", "BSD-3-Clause", "Ap
 const LEGAL_FILE = /^(licen[cs]e|notice|copying|thirdpartynotices)/i;
 const PACKAGE_FOLDER = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//;
 
-export function licencesOf(root, metafiles) {
-  const packages = new Map(foldersIn(metafiles).map((folder) => packageIn(join(root, folder))));
+// `title` names the page; `otherLicences` allows named packages a licence of their own: {name: SPDX reference}.
+export function licencesOf(root, title, metafiles, otherLicences = {}) {
+  const packages = new Map(foldersIn(metafiles).map((folder) => packageIn(join(root, folder), otherLicences)));
   const titles = [...packages.keys()].sort();
   const texts = [...new Set(titles.map((title) => packages.get(title)))];
   const sharing = (text) => titles.filter((title) => packages.get(title) === text).join("\n");
-  const intro = `GraphiQL as Uplift serves it contains these ${titles.length} packages, under the licences below.\n`;
+  const intro = `${title} contains these ${titles.length} packages, under the licences below.\n`;
   const sections = texts.map((text) => `${sharing(text)}\n\n${text}\n`);
   return [intro, ...sections].join(`\n${"=".repeat(80)}\n`);
 }
@@ -24,9 +25,10 @@ function foldersIn(metafiles) {
   return [...new Set(used.map((path) => PACKAGE_FOLDER.exec(path)?.[1]).filter(Boolean))];
 }
 
-function packageIn(folder) {
-  const { name, version, license, author } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-  if (!KNOWN.has(license)) throw new Error(`Expected to pass on ${name} ${version}, but its licence is ${license}`);
+function packageIn(folder, otherLicences) {
+  const { name, version, author, ...declaration } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  const license = otherLicences[name] ?? declaration.license;
+  if (!otherLicences[name] && !KNOWN.has(license)) throw new Error(`Expected to pass on ${name} ${version}, but its licence is ${license}`);
   const files = readdirSync(folder).filter((file) => LEGAL_FILE.test(file)).sort();
   const texts = files.map((file) => readFileSync(join(folder, file), "utf8").replaceAll("\r\n", "\n").trim());
   return [`${name} ${version} (${license})`, texts.join("\n\n") || declared(name, license, author)];

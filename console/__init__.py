@@ -1,0 +1,1 @@
+"""The console: the page by which operators see, plan, run and follow upgrades."""

@@ -1,0 +1,62 @@
+import { count, number } from "../format.ts";
+import type { Catalogue } from "../index.ts";
+
+export const browse: Catalogue["browse"] = {
+  processes: {
+    title: "Prozesse",
+    search: "Titel oder Namen suchen",
+    order: "Reihenfolge",
+    process: "Prozess",
+    latest: "Version",
+    active: "Aktive Instanzen",
+    outdated: "Auf älteren Versionen",
+    lastUpgrade: "Letztes Upgrade",
+    never: "Noch keines",
+    draft: (version) => `Entwurf ${version}`,
+    unpublished: "Nichts veröffentlicht",
+    found: (total) => count(total, { one: "Prozess", other: "Prozesse" }),
+    empty: "Es gibt noch keine Prozesse",
+    emptyHint: "Importieren Sie sie mit der Kommandozeile, oder legen Sie sie mit der Mutation createProcess an.",
+    noneFound: (search) => `Kein Prozess enthält „${search}“`,
+    noneFoundHint: "Gesucht wird nur in Titeln und Namen. Eine Instanz finden Sie an ihrer Id mit Strg K.",
+    clear: "Alle Prozesse zeigen",
+    allUpToDate: "Alle auf der neuesten Version",
+    outdatedOf: (outdated, active) => `${number(outdated)} von ${number(active)} aktiven Instanzen auf älteren Versionen`,
+  },
+
+  upgrades: {
+    title: "Upgrades",
+    upgrade: "Upgrade",
+    state: "Zustand",
+    upgraded: "Umgestellt",
+    skipped: "Ausgelassen",
+    progress: "Fortschritt",
+    requested: "Angefordert",
+    show: "Welche Upgrades",
+    all: "Alle",
+    unfinished: "Unfertige",
+    completed: "Abgeschlossene",
+    stopped: "Abgebrochene und fehlgeschlagene",
+    toVersion: (version) => `Auf Version ${version}`,
+    back: "Zurück auf frühere Versionen",
+    progressOf: (upgraded, skipped, whole) =>
+      `${number(upgraded)} umgestellt und ${number(skipped)} ausgelassen von ${number(whole)}`,
+    empty: "Es gibt noch keine Upgrades",
+    emptyHint: "Öffnen Sie einen Prozess und planen Sie sein Upgrade: Ein Plan ändert nichts.",
+    noneFound: "Kein Upgrade ist in diesem Zustand",
+    clear: "Alle Upgrades zeigen",
+  },
+
+  finder: {
+    placeholder: "Prozess, Id einer Instanz oder eines Upgrades",
+    results: "Treffer",
+    process: "Prozess",
+    instance: "Instanz",
+    upgrade: "Upgrade",
+    page: "Seite",
+    instanceDetail: (version, status) => `Version ${version} · ${status}`,
+    hint: "Pfeiltasten wählen, Enter öffnet, Escape schließt.",
+    nothing: "Nichts trägt das im Namen. Instanzen und Upgrades findet man an ihrer ganzen Id.",
+    noId: "Keine Instanz und kein Upgrade hat diese Id.",
+  },
+};

@@ -1,0 +1,62 @@
+// Texts of the screens that show: processes, a process, comparison, upgrades, outcomes, an instance, search.
+import { count, number } from "../format.ts";
+
+export const browse = {
+  processes: {
+    title: "Processes",
+    search: "Search by title or name",
+    order: "Order",
+    process: "Process",
+    latest: "Version",
+    active: "Active instances",
+    outdated: "On older versions",
+    lastUpgrade: "Last upgrade",
+    never: "None yet",
+    draft: (version: number) => `Draft ${version}`,
+    unpublished: "Nothing published",
+    found: (total: number) => count(total, { one: "process", other: "processes" }),
+    empty: "There are no processes yet",
+    emptyHint: "Import them with the command line, or create them by the mutation createProcess.",
+    noneFound: (search: string) => `No process contains “${search}”`,
+    noneFoundHint: "Only titles and names are searched. An instance is found by its id with Ctrl K.",
+    clear: "Show all processes",
+    allUpToDate: "All on the latest version",
+    outdatedOf: (outdated: number, active: number) => `${number(outdated)} of ${number(active)} active instances on older versions`,
+  },
+
+  upgrades: {
+    title: "Upgrades",
+    upgrade: "Upgrade",
+    state: "State",
+    upgraded: "Upgraded",
+    skipped: "Skipped",
+    progress: "Progress",
+    requested: "Requested",
+    show: "Which upgrades",
+    all: "All",
+    unfinished: "Unfinished",
+    completed: "Completed",
+    stopped: "Cancelled or failed",
+    toVersion: (version: number) => `To version ${version}`,
+    back: "Back to earlier versions",
+    progressOf: (upgraded: number, skipped: number, whole: number) =>
+      `${number(upgraded)} upgraded and ${number(skipped)} skipped of ${number(whole)}`,
+    empty: "There are no upgrades yet",
+    emptyHint: "Open a process and plan its upgrade: a plan changes nothing.",
+    noneFound: "No upgrade is in this state",
+    clear: "Show all upgrades",
+  },
+
+  finder: {
+    placeholder: "Process, instance id or upgrade id",
+    results: "Results",
+    process: "Process",
+    instance: "Instance",
+    upgrade: "Upgrade",
+    page: "Page",
+    instanceDetail: (version: number, status: string) => `version ${version} · ${status}`,
+    hint: "Arrow keys choose, Enter opens, Escape closes.",
+    nothing: "Nothing has this in its name. Instances and upgrades are found by their whole id.",
+    noId: "No instance and no upgrade has this id.",
+  },
+};

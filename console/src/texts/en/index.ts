@@ -1,0 +1,5 @@
+import { browse } from "./browse.ts";
+import { codes } from "./codes.ts";
+import { common } from "./common.ts";
+
+export const en = { common, codes, browse };

@@ -1,0 +1,81 @@
+import { count, number, time } from "../format.ts";
+import type { Catalogue } from "../index.ts";
+
+export const common: Catalogue["common"] = {
+  product: "Uplift",
+  skip: "Перейти к содержанию",
+  navigation: "Главное меню",
+  processes: "Процессы",
+  upgrades: "Обновления",
+  api: "GraphQL API",
+  search: "Найти или перейти …",
+  close: "Закрыть",
+  cancel: "Отмена",
+  retry: "Повторить",
+  reload: "Загрузить заново",
+  copy: "Копировать",
+  copied: "Скопировано",
+  menu: "Настройки и ключ API",
+  signOut: "Выйти",
+  theme: "Оформление",
+  themeSystem: "Системное",
+  themeLight: "Светлое",
+  themeDark: "Тёмное",
+  language: "Язык",
+  version: (version) => `Uplift ${version}`,
+  running: (upgrades) =>
+    `Выполняется ${count(upgrades, { one: "обновление", few: "обновления", many: "обновлений", other: "обновления" })}`,
+  progress: (state, done, expected) => `${state}: ${number(done)} примерно из ${number(expected)}`,
+  next: "Далее",
+  previous: "Назад",
+  pages: "Страницы",
+  loading: "Загрузка …",
+  moreBelow: "Остальные строки на следующей странице.",
+  none: "Нет",
+  unknown: "неизвестно",
+  instances: (value) =>
+    count(value, { one: "экземпляр", few: "экземпляра", many: "экземпляров", other: "экземпляра" }),
+
+  signIn: {
+    title: "Вход",
+    intro: "Посмотреть, где ждут экземпляры процессов, спланировать их обновление и следить за ним.",
+    label: "Ключ API",
+    button: "Войти",
+    checking: "Проверка ключа …",
+    where: "Ключи создаёт администратор на сервере:",
+    kept: "Ключ остаётся в этой вкладке, пока вы её не закроете или не выйдете.",
+    missing: "Введите ключ API.",
+    refused: "Шлюз не принимает этот ключ: он неизвестен, отозван или истёк.",
+    ended:
+      "Шлюз больше не принимает ключ этой вкладки: он отозван или истёк. Войдите снова, чтобы продолжить с того же места.",
+    left: "Вы вышли.",
+  },
+
+  needsAdmin: "Ваш ключ может только читать. Для этого нужен ключ с ролью системного администратора.",
+  notHere: {
+    title: "Такой страницы нет",
+    hint: "Возможно, адрес неполный.",
+    back: "К процессам",
+  },
+
+  failure: {
+    offline: "Шлюз не отвечает",
+    offlineHint: "Возможно, он перезапускается или нет сети. Страница продолжает попытки.",
+    unauthenticated: "Ключ не принят",
+    forbidden: "Вашему ключу это не разрешено",
+    rateLimited: "Слишком много запросов с этим ключом",
+    rateLimitedHint: (seconds) =>
+      `Страница повторит попытку через ${count(seconds, { one: "секунду", few: "секунды", many: "секунд", other: "секунды" })}.`,
+    unavailable: "База данных шлюза не отвечает",
+    unavailableHint: "Страница продолжает попытки.",
+    notJson: "Вместо шлюза отвечает что-то другое",
+    notJsonHint: "Возможно, ошибка прокси на пути.",
+    newRelease: "У шлюза теперь другая версия: загрузите страницу заново",
+    unexpected: "Не получилось",
+    code: (code) => `Код ${code}`,
+    request: (id) => `Запрос ${id}`,
+    asOf: (when) => `По состоянию на ${time(when)}`,
+    asOfBefore: "По состоянию на прошлое посещение",
+    outOfDate: "Данные на экране могут быть устаревшими.",
+  },
+};

@@ -1,0 +1,6 @@
+import type { Catalogue } from "../index.ts";
+import { browse } from "./browse.ts";
+import { codes } from "./codes.ts";
+import { common } from "./common.ts";
+
+export const ru: Catalogue = { common, codes, browse };
