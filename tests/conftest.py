@@ -1,5 +1,7 @@
 """Configures all tests: anyio runs on asyncio, hypothesis is derandomized, xdist distributes whole files."""
 
+import gc
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -15,6 +17,9 @@ FAULTS = "tests/faults/"
 TOGETHER = (FAULTS, "tests/packaging/", "tests/engines/")
 """Each of these folders runs in one process: faults would starve each other, the others share a program."""
 
+# jsonschema takes a second to import the syntax of a format that no schema here has, "iri".
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+gc.disable()  # until all tests are collected: imported modules and collected tests are no garbage
 settings.register_profile("uplift", derandomize=True, max_examples=30, deadline=None)
 # Mutation testing only asks whether a law fails, so hypothesis does not shrink the failing example.
 settings.register_profile("mutants", settings.get_profile("uplift"), phases=(Phase.explicit, Phase.generate))
@@ -36,6 +41,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileSch
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the longest tests first."""
     items.sort(key=lambda item: not item.nodeid.startswith(FAULTS))
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_unconfigure() -> None:

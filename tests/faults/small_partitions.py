@@ -7,8 +7,7 @@ import os
 import select
 import time
 
-from uplift.gateway import settings
-from uplift.gateway.cli import app
+from uplift.gateway.__main__ import load
 
 
 def sleep(seconds: float) -> None:
@@ -16,8 +15,16 @@ def sleep(seconds: float) -> None:
     select.select([], [], [], seconds)
 
 
-settings.PARTITION_SIZE = 5_000
-if "FAKETIME" in os.environ:
-    # libfaketime makes clock_nanosleep, which time.sleep calls, fail with EINVAL.
-    time.sleep = sleep  # type: ignore[assignment]
-app(prog_name="uplift")
+def start() -> None:
+    app = load()
+    from uplift.gateway import settings  # as late as load() imports it
+
+    settings.PARTITION_SIZE = 5_000
+    if "FAKETIME" in os.environ:
+        # libfaketime makes clock_nanosleep, which time.sleep calls, fail with EINVAL.
+        time.sleep = sleep  # type: ignore[assignment]
+    app(prog_name="uplift")
+
+
+if __name__ == "__main__":
+    start()

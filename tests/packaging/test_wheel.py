@@ -60,7 +60,7 @@ def test_names_its_licence_and_what_it_needs(wheel: Wheel) -> None:
         "[console_scripts]",
         "uplift",
         "=",
-        "uplift.gateway.cli:app",
+        "uplift.gateway.__main__:start",
     ]
 
 
