@@ -157,7 +157,7 @@ class MigrationPaths:
                 return MigrationPath(target=self.target, without_model=number)
             models.append(model)
         source, target = models
-        instructions = self._instructions(version)
+        instructions = mapping_instructions(self.mappings, version)
         migration = self.comparer.migration_at_hand(source, target, instructions, positions)
         if migration is None and self.in_transaction:
             raise NotComparedYetError(self, version, positions)
@@ -165,9 +165,11 @@ class MigrationPaths:
             migration = await self.comparer.migrate(source, target, instructions, positions)
         return MigrationPath(target=self.target, migration=migration)
 
-    def _instructions(self, version: VersionNumber) -> Instructions:
-        # A version is mapped once at most.
-        mapping = next((mapping for mapping in self.mappings if mapping.from_version == version), None)
-        if mapping is None:
-            return ()
-        return tuple((instruction.source, instruction.target) for instruction in mapping.instructions)
+
+def mapping_instructions(mappings: Sequence[VersionMapping], version: VersionNumber) -> Instructions:
+    """The caller's instructions for instances of this version."""
+    # A version is mapped once at most.
+    mapping = next((mapping for mapping in mappings if mapping.from_version == version), None)
+    if mapping is None:
+        return ()
+    return tuple((instruction.source, instruction.target) for instruction in mapping.instructions)

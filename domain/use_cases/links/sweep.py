@@ -1,0 +1,203 @@
+"""Sweeps a linked engine: reads its versions, instances and positions, and stores what changed.
+
+What the engine says is staged first and merged in sets, so a sweep takes as much memory for millions of
+instances as for thousands. Instances whose orders were settled since the sweep began are left out: what was
+read before they moved would move them back.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from uplift.domain.model.instance import ElementId
+from uplift.domain.model.link_status import LinkStatus
+from uplift.domain.model.process import ProcessKey
+from uplift.domain.ports import Sighting, UnseenInstances
+from uplift.domain.ports.process_engine import (
+    EngineCursor,
+    EngineFault,
+    EngineFaultKind,
+    EngineInstanceId,
+    EnginePage,
+    ProcessEngine,
+)
+from uplift.domain.use_cases.links.holding import HeldLink
+from uplift.domain.use_cases.links.versions import SweptVersion, VersionSweep
+
+MERGE_SIZE = 5_000
+"""The instances that one transaction merges."""
+CLEAR_SIZE = 50_000
+"""The staged rows that one transaction deletes."""
+LOCATE_SIZE = 500
+"""The instances about which one request asks."""
+MAX_PROBLEMS = 20
+"""The problems of one sweep that the status of the link lists."""
+
+Item = TypeVar("Item")
+
+
+async def sweep(held: HeldLink, engine: ProcessEngine) -> None:
+    """Sweep the engine of a link once, and store the result in its status.
+
+    Raises EngineFault after a fault that stopped the sweep, LinkLostError, and StoreUnavailable.
+    """
+    started = held.worker.clock()
+    await held.renew(lambda status: replace(status, sweep_started_at=started))
+    try:
+        with held.noting_settled():
+            problems, difference = await _Sweep(held, engine).run()
+    except EngineFault as fault:
+        message = fault.message
+        await held.renew(lambda status: replace(status, sweep_error=message))
+        raise
+    await held.renew(lambda status: _swept(status, held.worker.clock(), problems, difference))
+
+
+def _swept(
+    status: LinkStatus, now: datetime, problems: list[str], difference: timedelta | None
+) -> LinkStatus:
+    more = len(problems) - MAX_PROBLEMS
+    listed = [*problems[:MAX_PROBLEMS], *([f"… and {more:,} more problems."] if more > 0 else [])]
+    return replace(status, swept_at=now, sweep_error="\n".join(listed) or None, clock_difference=difference)
+
+
+class _Sweep:
+    def __init__(self, held: HeldLink, engine: ProcessEngine) -> None:
+        self._held = held
+        self._engine = engine
+        self._problems: list[str] = []
+
+    async def run(self) -> tuple[list[str], timedelta | None]:
+        difference = await self._describe()
+        # An earlier sweep may have ended anywhere.
+        await self._clear()
+        for version in await VersionSweep(self._held, self._engine, self._problems).run():
+            await self._stage(version)
+        await self._merge()
+        for linked in await self._held.store.links.processes(self._held.link.id):
+            await self._complete_unseen(linked.process)
+        await self._clear()
+        return self._problems, difference
+
+    async def _describe(self) -> timedelta | None:
+        before = self._held.worker.clock()
+        description = await self._engine.describe()
+        after = self._held.worker.clock()
+        self._problems += description.problems
+        return None if description.clock is None else description.clock - (before + (after - before) / 2)
+
+    async def _clear(self) -> None:
+        deleted = CLEAR_SIZE
+        while deleted:
+            async with self._held.transaction() as (_, link):
+                deleted = await link.sweeps.clear(CLEAR_SIZE)
+
+    async def _stage(self, version: SweptVersion) -> None:
+        async for element, ids in ahead(self._pages(version)):
+            if ids:
+                sightings = [
+                    Sighting(
+                        engine_id=engine_id, process=version.process, version=version.number, element=element
+                    )
+                    for engine_id in ids
+                ]
+                async with self._held.transaction() as (_, link):
+                    await link.sweeps.stage(sightings)
+
+    async def _pages(
+        self, version: SweptVersion
+    ) -> AsyncIterator[tuple[ElementId | None, tuple[EngineInstanceId, ...]]]:
+        """The instances of a version, then those that wait at each of its elements, page by page."""
+        is_empty = True
+        async for ids in _pages_of(lambda after: self._engine.instances(version.engine_id, after)):
+            is_empty = is_empty and not ids
+            yield None, ids
+        if is_empty:
+            return
+        for element in await self._wait_states(version):
+            async for ids in _pages_of(
+                lambda after, element=element: self._engine.waiting(version.engine_id, element, after)  # type: ignore[misc]
+            ):
+                yield element, ids
+
+    async def _wait_states(self, version: SweptVersion) -> list[ElementId]:
+        model = await self._held.store.processes.model(version.process, version.number)
+        if model is None:
+            return []
+        listed = await self._held.worker.comparer.elements(model)
+        return [ElementId(item.element.id) for item in listed if item.is_wait_state]
+
+    async def _merge(self) -> None:
+        after = None
+        foreign = 0
+        while True:
+            async with self._held.transaction() as (_, link):
+                swept = await link.sweeps.staged(after, MERGE_SIZE)
+                if swept:
+                    merged = await link.sweeps.merge(
+                        [instance for instance in swept if not self._held.was_settled(instance.id)]
+                    )
+                    foreign += merged.foreign
+            if not swept:
+                break
+            after = swept[-1].id
+        if foreign:
+            self._problems.append(
+                f"Expected the ids of instances to be those of no other process, but {foreign:,} are."
+            )
+
+    async def _complete_unseen(self, process: ProcessKey) -> None:
+        after: int | None = 0
+        while after is not None:
+            async with self._held.transaction() as (_, link):
+                unseen = await link.sweeps.unseen(process, after, MERGE_SIZE)
+            await self._complete_gone(unseen)
+            after = unseen.next
+
+    async def _complete_gone(self, unseen: UnseenInstances) -> None:
+        """Complete those of the unseen instances that the engine does not have. Others were missed."""
+        for first in range(0, len(unseen.instances), LOCATE_SIZE):
+            part = unseen.instances[first : first + LOCATE_SIZE]
+            located = await self._engine.locate([instance.engine_id for instance in part])
+            gone = [instance.id for instance in part if located.get(instance.engine_id) is None]
+            if gone:
+                async with self._held.transaction() as (_, link):
+                    await link.sweeps.complete(gone)
+
+
+async def _pages_of(
+    read: Callable[[EngineCursor | None], Awaitable[EnginePage[Item]]],
+) -> AsyncIterator[tuple[Item, ...]]:
+    after: EngineCursor | None = None
+    while True:
+        page = await read(after)
+        yield page.items
+        if page.next is None:
+            return
+        if page.next == after:
+            raise EngineFault(
+                EngineFaultKind.FAILED, "Expected each page of a list to lead on, but one leads to itself."
+            )
+        after = page.next
+
+
+async def ahead(items: AsyncIterator[Item]) -> AsyncIterator[Item]:
+    """Yield the items while the next one is fetched, so that the engine and the store work side by side."""
+
+    async def fetch() -> tuple[Item, ...]:
+        async for item in items:
+            return (item,)
+        return ()
+
+    following = asyncio.create_task(fetch())
+    try:
+        while fetched := await following:
+            following = asyncio.create_task(fetch())
+            yield fetched[0]
+    finally:
+        following.cancel()
+        await asyncio.wait({following})
+        if not following.cancelled():
+            following.exception()  # marks the error as seen: it is raised already, or the caller has another
