@@ -1,0 +1,42 @@
+"""Makes the orders of a held link visible to an engine that pulls them."""
+
+import asyncio
+
+from uplift.domain.concurrency import first_of
+from uplift.domain.use_cases.links.holding import HeldLink
+from uplift.domain.use_cases.orders import drop_orders, send_orders
+
+MAX_UNSETTLED = 10_000
+"""The most orders that an engine can pull before it settles some: after a pause no more of them follow."""
+BATCH_SIZE = 1_000
+DROP_SIZE = 10_000
+"""The orders that one transaction marks as SENT, and the orders of an ended upgrade that one refuses."""
+POLL_SECONDS = 0.5
+"""The time between two looks while nothing is to do. A change by this program ends it."""
+
+
+class PullSender:
+    """Marks orders as SENT, up to MAX_UNSETTLED, until `stopping` is set. The engine settles them itself."""
+
+    def __init__(self, held: HeldLink, stopping: asyncio.Event) -> None:
+        self._held = held
+        self._stopping = stopping
+
+    async def run(self) -> None:
+        """Send and drop orders until `stopping` is set. Raises LinkLostError and StoreUnavailable."""
+        while not self._stopping.is_set():
+            if not await self.run_once():
+                await first_of(self._held.store.wait_for_change(POLL_SECONDS), self._stopping.wait())
+
+    async def run_once(self) -> bool:
+        """Mark some orders as SENT, and refuse some of ended upgrades. False if there are none."""
+        async with self._held.transaction() as (transaction, link):
+            free = MAX_UNSETTLED - await link.orders.count_unanswered(MAX_UNSETTLED)
+            batch = None
+            if free:
+                batch = await send_orders(
+                    transaction, link, min(free, BATCH_SIZE), clock=self._held.worker.clock
+                )
+        async with self._held.transaction() as (transaction, link):
+            dropped = await drop_orders(transaction, link, DROP_SIZE)
+        return batch is not None or dropped > 0

@@ -1,0 +1,267 @@
+"""A program holds links: it sends their orders, sweeps their engines, and stops when it should."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.support.linked_world import LINK, ORDER, LinkedWorld
+from uplift.domain import Upgrade, UpgradeState, Worker
+from uplift.domain.clock import utc_now
+from uplift.domain.errors import StoreUnavailable
+from uplift.domain.model.link import Link, LinkKind
+from uplift.domain.model.link_status import LinkStatus
+from uplift.domain.model.linked_process import LinkedProcess
+from uplift.domain.model.upgrade import Lease
+from uplift.domain.ports import Store, Transaction
+from uplift.domain.ports.process_engine import EngineFault, EngineFaultKind, ProcessEngine
+from uplift.domain.rules import engine_health
+from uplift.domain.use_cases.links.holding import release_link
+from uplift.gateway.link_worker import LinkWorker
+from uplift.storage.memory import InMemoryStore
+from uplift.testing.builders import ORDERS, instances
+from uplift.testing.engine.fake import FakeEngine
+from uplift.testing.engine.faults import unreachable
+from uplift.testing.linked_work import ENGINE, a_link, a_linked_process, orders_of, settle
+from uplift.testing.stores import Around, instances_of
+from uplift.testing.upgrade_work import request, work
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def running(
+    store: Store,
+    engine: FakeEngine | None,
+    *,
+    name: str = "program",
+    stop_timeout: float = 60,
+    lease_for: float = 60,
+) -> AsyncIterator[None]:
+    """Runs a worker of links during the block, then stops it; it must end."""
+
+    def connect(link: Link) -> ProcessEngine:
+        if engine is None:
+            raise EngineFault(EngineFaultKind.NOT_THIS_ENGINE, f"Link '{link.name}' leads nowhere.")
+        return engine
+
+    stopping = asyncio.Event()
+    worker = LinkWorker(
+        store,
+        Worker(name=name, lease_for=timedelta(seconds=lease_for)),
+        stopping=stopping,
+        stop_timeout=stop_timeout,
+        connect=connect,
+    )
+    task = asyncio.create_task(worker.run())
+    try:
+        yield
+    finally:
+        stopping.set()
+        async with asyncio.timeout(60):
+            await task
+
+
+class AwayStore(Around):
+    """Raises StoreUnavailable from each transaction while it is away."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.is_away = False
+        self.was_asked = asyncio.Event()
+
+    def transaction(self, *, in_background: bool = False) -> AbstractAsyncContextManager[Transaction]:
+        if self.is_away:
+            self.was_asked.set()
+            raise StoreUnavailable("it is away")
+        return self._store.transaction(in_background=in_background)
+
+
+async def a_world(count: int = 5) -> LinkedWorld:
+    world = LinkedWorld(store=InMemoryStore(), engine=FakeEngine())
+    await world.link()
+    world.deploy("check", "approve")
+    world.start(count)
+    return world
+
+
+async def status_of(store: Store) -> LinkStatus:
+    return (await store.links.statuses([LINK]))[LINK]
+
+
+async def until(is_true: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(60):
+        while not await is_true():  # noqa: ASYNC110  nothing tells of the end of a sweep
+            await asyncio.sleep(0.01)
+
+
+async def request_sweep(store: Store) -> None:
+    async with store.transaction() as transaction:
+        link = await transaction.links.lock(LINK)
+        assert link is not None
+        await link.save(replace(link.status, sweep_requested_at=utc_now()))
+
+
+async def has_instances(world: LinkedWorld, count: int) -> bool:
+    return len(await instances_of(world.store, ORDER)) == count
+
+
+async def is_completed(world: LinkedWorld, upgrade: Upgrade) -> bool:
+    return (await world.found(upgrade)).state is UpgradeState.COMPLETED
+
+
+async def is_sent(world: LinkedWorld, upgrade: Upgrade) -> bool:
+    return (await world.found(upgrade)).sent == 5
+
+
+async def an_ordered_world() -> tuple[LinkedWorld, Upgrade]:
+    """A world with orders that nobody has sent, because nobody holds the link."""
+    world = await a_world()
+    world.deploy("check", "approve", "sign")
+    held = await world.hold()
+    await world.sweep(held)
+    upgrade = await world.order()
+    await release_link(world.store, LINK, held.worker)
+    return world, upgrade
+
+
+async def test_sweeps_when_it_is_time_and_carries_out_what_is_ordered() -> None:
+    world = await a_world()
+    async with running(world.store, world.engine):
+        await until(lambda: has_instances(world, 5))
+        world.deploy("check", "approve", "sign")
+        world.start(1)
+        await request_sweep(world.store)
+        await until(lambda: has_instances(world, 6))
+        upgrade = await world.order()
+        await until(lambda: is_completed(world, upgrade))
+        lease = (await status_of(world.store)).lease
+        assert lease is not None
+        assert lease.worker == "program:link-1"
+    done = await world.require_true_audit(upgrade)
+    assert (done.upgraded, done.skipped) == (5, 1)
+    assert (await status_of(world.store)).lease is None
+    assert world.engine.is_closed
+
+
+async def test_a_stop_waits_for_the_answer_of_the_engine_and_settles_it() -> None:
+    world, upgrade = await an_ordered_world()
+    world.engine.faults.gate = asyncio.Event()
+    async with running(world.store, world.engine):
+        await until(lambda: is_sent(world, upgrade))
+        asyncio.get_running_loop().call_later(0.1, world.engine.faults.gate.set)
+    assert (await world.require_true_audit(upgrade)).upgraded == 5
+
+
+async def test_a_request_that_outlasts_the_stop_is_cancelled_and_looked_up_by_the_next_program() -> None:
+    world, upgrade = await an_ordered_world()
+    world.engine.faults.gate = asyncio.Event()
+    with capture_logs() as logs:
+        async with running(world.store, world.engine, stop_timeout=0.01):
+            await until(lambda: is_sent(world, upgrade))
+    assert "requests to engines cancelled by shutdown" in [line["event"] for line in logs]
+    assert (await world.found(upgrade)).sent == 5
+    world.engine.faults.gate = None
+    async with running(world.store, world.engine, name="next"):
+        await until(lambda: is_completed(world, upgrade))
+    assert (await world.require_true_audit(upgrade)).upgraded == 5
+
+
+async def test_a_program_that_loses_the_link_stops_to_work_for_it() -> None:
+    world = await a_world()
+    with capture_logs() as logs:
+        async with running(world.store, world.engine, lease_for=0.3):
+            await until(lambda: has_instances(world, 5))
+            async with world.store.transaction() as transaction:
+                link = await transaction.links.lock(LINK)
+                assert link is not None
+                other = Lease(worker="other", until=utc_now() + timedelta(hours=1))
+                await link.save(replace(link.status, lease=other))
+
+            async def is_closed() -> bool:
+                return world.engine.is_closed
+
+            await until(is_closed)
+    assert "link lost" in [line["event"] for line in logs]
+    lease = (await status_of(world.store)).lease
+    assert lease is not None
+    assert lease.worker == "other"
+
+
+async def test_says_since_when_an_engine_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_health, "BREAKER_FAILURES", 1)
+    world = await a_world()
+    world.engine.faults.fault = unreachable()
+    began = utc_now()
+    async with running(world.store, world.engine, lease_for=0.3):
+
+        async def is_unreachable() -> bool:
+            return (await status_of(world.store)).unreachable_since is not None
+
+        await until(is_unreachable)
+        status = await status_of(world.store)
+        assert status.sweep_error == unreachable().message
+        assert status.unreachable_since is not None
+        assert began <= status.unreachable_since <= utc_now()
+
+
+async def test_a_link_that_leads_to_no_engine_says_so() -> None:
+    world = await a_world()
+    with capture_logs() as logs:
+        async with running(world.store, None):
+
+            async def has_error() -> bool:
+                return (await status_of(world.store)).sweep_error == "Link 'engine' leads nowhere."
+
+            await until(has_error)
+    assert [line["log_level"] for line in logs if line["event"] == "engine does not answer"] == ["warning"]
+
+
+async def test_the_store_may_be_away_for_a_while() -> None:
+    """Neither the claim nor the work of a link is lost, and the log has no traceback."""
+    world = await a_world()
+    store = AwayStore(world.store)
+    with capture_logs() as logs:
+        async with running(store, world.engine, lease_for=0.3):
+            await until(lambda: has_instances(world, 5))
+            store.is_away = True
+            await asyncio.wait_for(store.was_asked.wait(), 60)
+            store.is_away = False
+            upgrade_again = utc_now()
+            await request_sweep(world.store)
+
+            async def is_swept() -> bool:
+                swept_at = (await status_of(world.store)).swept_at
+                return swept_at is not None and swept_at > upgrade_again
+
+            await until(is_swept)
+    assert not [line for line in logs if line["log_level"] == "error"]
+
+
+async def test_an_engine_that_pulls_finds_its_orders_sent() -> None:
+    store = InMemoryStore()
+    await a_linked_process(store, holding=instances(range(5)))
+    async with store.transaction() as transaction:
+        link = await transaction.links.lock(ENGINE)
+        assert link is not None
+        await link.remove()
+        await transaction.links.add(a_link(ENGINE, kind=LinkKind.PULL))
+        again = await transaction.links.lock(ENGINE)
+        assert again is not None
+        await again.add_process(LinkedProcess(process=ORDERS, link=ENGINE, engine_key=ORDERS.code))
+    upgrade = await request(store)
+    await work(store, upgrade.id)
+    async with running(store, None):
+
+        async def are_sent() -> bool:
+            return len(await orders_of(store)) == 5
+
+        await until(are_sent)
+        await settle(store, range(1, 6))
+    found = await store.upgrades.find(upgrade.id)
+    assert found is not None
+    assert (found.state, found.upgraded) == (UpgradeState.COMPLETED, 5)
