@@ -217,12 +217,13 @@ async def _content(name: str, response: httpx2.Response, max_bytes: int) -> byte
 
 
 def _message(reply: Reply) -> str:
-    """The message of an error in JSON, or an empty text."""
+    """What an error in JSON says, or an empty text. Flowable says more as `exception` than as `message`."""
     try:
-        message = reply.json()["message"]
-    except (EngineFault, KeyError, TypeError):
+        error = reply.json()
+    except EngineFault:
         return ""
-    return message if isinstance(message, str) else ""
+    texts = (error.get(name) for name in ("exception", "message")) if isinstance(error, dict) else ()
+    return next((text for text in texts if isinstance(text, str) and text), "")
 
 
 def _scrubbed(text: str, auth: Authorization | None) -> str:

@@ -9,9 +9,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from uplift.domain.model.decision import ReasonCode
 from uplift.domain.ports.process_engine import EngineFault, EngineInstanceId, Refusal
 from uplift.engines.client import Reply, plain
+from uplift.engines.refusals import elsewhere, gone, refused
 
 OTHER_VERSION = "ENGINE-23002"
 """The instance is not on the source version of the plan."""
@@ -63,44 +63,13 @@ def blame(reply: Reply, ids: Collection[EngineInstanceId]) -> Culprit | PlanRefu
             id=EngineInstanceId(report["processInstanceId"]), refusal=_unfit(report, reply.message)
         )
     if is_of_the_plan(reply):
-        return PlanRefused(refusal=_refused(reply.message))
+        return PlanRefused(refusal=refused(reply.message))
     return Unexplained(message=reply.message) if reply.status >= 500 else None
 
 
 def is_of_the_plan(reply: Reply) -> bool:
     """Whether an error that names no instance refuses a migration plan."""
     return reply.status == 400 and _OF_THE_PLAN.match(reply.message) is not None
-
-
-def gone(message: str) -> Refusal:
-    """The refusal of an instance that the engine does not have."""
-    return Refusal(
-        code=ReasonCode.INSTANCE_NOT_FOUND,
-        message=f"Expected the engine to have the instance, but it has not: {message}",
-    )
-
-
-def elsewhere(message: str) -> Refusal:
-    """The refusal of an instance that is no longer where the plan says."""
-    return Refusal(
-        code=ReasonCode.MOVED_ON,
-        message=f"Expected the instance to be where it was when it was planned, but: {message}",
-    )
-
-
-def _refused(message: str) -> Refusal:
-    return Refusal(
-        code=ReasonCode.ENGINE_REFUSED,
-        message=f"Expected the engine to move the instance, but it refuses: {message}",
-    )
-
-
-def unexplained(message: str) -> Refusal:
-    """The refusal of an instance for which, alone in a request, the engine fails."""
-    return Refusal(
-        code=ReasonCode.ENGINE_REFUSED,
-        message=f"Expected the engine to move the instance, but it fails: {message}",
-    )
 
 
 def _named(code: str, message: str) -> Refusal:
@@ -112,7 +81,7 @@ def _unfit(report: dict[str, Any], message: str) -> Refusal:
     text = plain("; ".join(failures)) if failures else message
     if any(_NOT_MAPPED in failure for failure in failures):
         return elsewhere(f"{DOES_NOT_FIT} {text}")
-    return _refused(f"{DOES_NOT_FIT} {text}")
+    return refused(f"{DOES_NOT_FIT} {text}")
 
 
 def _failures(report: dict[str, Any]) -> Iterator[str]:

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from uplift.domain.ports.process_engine import EngineDescription, EngineFault, EngineFaultKind
-from uplift.engines.camunda7.lists import object_of, optional_text_of, text_of
 from uplift.engines.client import EngineClient
+from uplift.engines.replies import object_of, optional_text_of, text_of
 
 FAMILY = "Camunda 7"
 """The product, unless the engine says its name."""

@@ -20,19 +20,12 @@ from uplift.domain.ports.process_engine import (
     Refusal,
 )
 from uplift.engines.camunda7.description import describe
-from uplift.engines.camunda7.lists import (
-    Page,
-    instances_in,
-    locate,
-    object_of,
-    rows_of,
-    text_of,
-    version_in,
-)
+from uplift.engines.camunda7.lists import Page, instances_in, locate, version_in
 from uplift.engines.camunda7.moves import MoveRequest
 from uplift.engines.camunda7.objections import objections_in
 from uplift.engines.camunda7.plans import migration_plan
 from uplift.engines.client import EngineClient, Reply, Timeouts
+from uplift.engines.replies import object_of, rows_of, text_of
 
 TRAITS = EngineTraits(checks_source=True, is_atomic=True, max_size=100, concurrency=2)
 """Two synchronous requests of 100 instances at a time are five times as fast as the engine's own batch."""

@@ -6,13 +6,12 @@ from typing import Any
 from uplift.domain.model.process import VersionNumber
 from uplift.domain.ports.process_engine import (
     EngineCursor,
-    EngineFault,
-    EngineFaultKind,
     EngineInstanceId,
     EngineVersion,
     EngineVersionId,
 )
 from uplift.engines.client import EngineClient, Reply
+from uplift.engines.replies import optional_text_of, rows_of, text_of
 
 MAX_LOCATED = 500
 """How many instances one request looks up."""
@@ -77,49 +76,4 @@ def version_in(reply: Reply, row: Mapping[str, Any]) -> EngineVersion:
         number=VersionNumber(number),
         name=optional_text_of(row, "name"),
         tenant=optional_text_of(row, "tenantId"),
-    )
-
-
-def rows_of(reply: Reply) -> list[Mapping[str, Any]]:
-    """The objects of a list. Raises EngineFault if the reply is an error, or no list of objects."""
-    require_success(reply)
-    rows = reply.json()
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise reply.unexpected("it is no list of objects")
-    return rows
-
-
-def object_of(reply: Reply) -> Mapping[str, Any]:
-    """The object in a reply. Raises EngineFault if the reply is an error, or no object."""
-    require_success(reply)
-    value = reply.json()
-    if not isinstance(value, dict):
-        raise reply.unexpected("it is no object")
-    return value
-
-
-def text_of(reply: Reply, row: Mapping[str, Any], name: str) -> str:
-    """A field that has a text."""
-    value = row.get(name)
-    if not isinstance(value, str):
-        raise reply.unexpected(f"it has no text as '{name}'")
-    return value
-
-
-def optional_text_of(row: Mapping[str, Any], name: str) -> str | None:
-    """A field that may have a text."""
-    value = row.get(name)
-    return value if isinstance(value, str) else None
-
-
-def require_success(reply: Reply) -> None:
-    """Raise the fault of a reply with an error."""
-    if reply.status < 400:
-        return
-    if not reply.is_json and reply.status < 500:
-        reply.json()
-    raise EngineFault(
-        EngineFaultKind.FAILED,
-        f"Expected an answer to {reply.request}, but the engine answers {reply.status} "
-        f"({reply.message or 'without a message'}).",
     )

@@ -15,13 +15,11 @@ from uplift.engines.camunda7.answers import (
     PlanRefused,
     Unexplained,
     blame,
-    elsewhere,
-    gone,
-    unexplained,
 )
 from uplift.engines.camunda7.lists import locate
 from uplift.engines.camunda7.plans import migration_plan
 from uplift.engines.client import EngineClient
+from uplift.engines.refusals import elsewhere, gone, unexplained
 
 ATTEMPTS = 3
 """How often an instance is sent alone while the engine fails without an explanation: writers may conflict."""

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,13 +45,13 @@ def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").resolve() / "uplift-engines"
 
 
-def built() -> Path:
-    """The program, built if it is not there. Raises NotBuilt."""
+def built(project: Path = PROJECT) -> Path:
+    """The program of a Maven project, built if it is not there. Raises NotBuilt."""
     if shutil.which("java") is None:
         raise NotBuilt("there is no Java: apt-get install default-jdk-headless maven")
-    sources = [PROJECT / "pom.xml", *sorted((PROJECT / "src").rglob("*.java"))]
+    sources = [project / "pom.xml", *sorted((project / "src").rglob("*.java"))]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
-    program = cache() / f"operaton-{digest}.jar"
+    program = cache() / f"{project.name}-{digest}.jar"
     if program.exists():
         return program
     if shutil.which("mvn") is None:
@@ -61,14 +61,14 @@ def built() -> Path:
     with (program.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not program.exists():
-            _build(program)
+            _build(program, project)
     return program
 
 
-def _build(program: Path) -> None:
+def _build(program: Path, project: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="build-", dir=program.parent) as name:
-        folder = Path(name) / "operaton"
-        shutil.copytree(PROJECT, folder)
+        folder = Path(name) / project.name
+        shutil.copytree(project, folder)
         command = ["mvn", "-B", "-q", f"-Dmaven.repo.local={program.parent}/maven", "package"]
         done = subprocess.run(
             command,
@@ -81,7 +81,7 @@ def _build(program: Path) -> None:
         )
         if done.returncode != 0:
             errors = [line for line in done.stdout.splitlines() if line.startswith("[ERROR]")]
-            raise NotBuilt(f"Maven cannot build Operaton: {' '.join(errors[:2])[:500]}")
+            raise NotBuilt(f"Maven cannot build {project.name}: {' '.join(errors[:2])[:500]}")
         (folder / "target" / "engine.jar").replace(program)
 
 
@@ -117,10 +117,6 @@ def operaton(
     It keeps its data in memory, or in the file `database`, with which a killed one can be started again. With
     `credentials`, "user:password", each request needs them. Unless it `runs_jobs`, tests run them by REST.
     """
-    try:
-        program = built()
-    except NotBuilt as error:
-        pytest.skip(str(error))
     where = "mem:engine;DB_CLOSE_DELAY=-1" if database is None else f"file:{database}"
     properties = {
         "server.address": "127.0.0.1",
@@ -131,7 +127,18 @@ def operaton(
         "operaton.bpm.metrics.enabled": "false",
         "engine.credentials": credentials,
     }
-    with tempfile.TemporaryDirectory(prefix="uplift-operaton-", ignore_cleanup_errors=True) as name:
+    with started(PROJECT, properties, path="/engine-rest") as engine:
+        yield engine
+
+
+@contextmanager
+def started(project: Path, properties: Mapping[str, object], *, path: str) -> Iterator[Operaton]:
+    """Runs the program of a Maven project with these properties; its REST API is below `path`."""
+    try:
+        program = built(project)
+    except NotBuilt as error:
+        pytest.skip(str(error))
+    with tempfile.TemporaryDirectory(prefix=f"uplift-{project.name}-", ignore_cleanup_errors=True) as name:
         log = Path(name) / "log"
         with log.open("wb") as output:
             process = subprocess.Popen(
@@ -143,7 +150,7 @@ def operaton(
             )
         try:
             port_found = _port(process, log)
-            yield Operaton(process=process, url=f"http://127.0.0.1:{port_found}/engine-rest", log=log)
+            yield Operaton(process=process, url=f"http://127.0.0.1:{port_found}{path}", log=log)
         finally:
             process.send_signal(signal.SIGCONT)
             process.kill()

@@ -1,0 +1,3 @@
+"""Runs the contract of an adapter on a real Flowable."""
+
+from uplift.testing.engine import *
