@@ -156,7 +156,8 @@ class EngineClient:
         if reply.status in {401, 403}:
             raise EngineFault(
                 EngineFaultKind.UNAUTHORISED,
-                f"Expected the engine to allow {name}, but it answers {reply.status} ({reply.message}). "
+                f"Expected the engine to allow {name}, but it answers {reply.status} "
+                f"({reply.message or 'without a message'}). "
                 "Check the credentials of the link.",
             )
         return reply
@@ -175,6 +176,10 @@ def _base(url: str) -> str:
         raise ValueError(f"Expected the URL of an engine, but: {error}.") from None
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise ValueError("Expected the URL of an engine to begin with http:// or https:// and a host.")
+    if parsed.port is not None and not 0 < parsed.port < 65_536:
+        raise ValueError(
+            f"Expected the URL of an engine with a port from 1 to 65535, but it is {parsed.port}."
+        )
     if parsed.userinfo or parsed.query or parsed.fragment:
         raise ValueError("Expected the URL of an engine to have no user, password, query or fragment.")
     return str(parsed).rstrip("/")

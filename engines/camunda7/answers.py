@@ -19,8 +19,8 @@ NO_INSTANCE = "ENGINE-23003"
 """There is no such instance."""
 DOES_NOT_FIT = "ENGINE-23004"
 """The instance is at an activity that the plan does not map, or cannot move for another reason."""
-_OF_THE_PLAN = re.compile(r"ENGINE-23\d{3} ")
-"""All errors of migrations: those that name no instance speak of the plan."""
+_OF_THE_PLAN = re.compile(r"ENGINE-23(?!00[234])\d{3} ")
+"""All errors of migrations but those of an instance."""
 _NAMED = re.compile(r"(ENGINE-2300[23]) Process instance '(.*)' cannot be migrated", re.DOTALL)
 _NOT_MAPPED = "There is no migration instruction"
 
@@ -68,7 +68,7 @@ def blame(reply: Reply, ids: Collection[EngineInstanceId]) -> Culprit | PlanRefu
 
 
 def is_of_the_plan(reply: Reply) -> bool:
-    """Whether an error that names no instance refuses a migration plan."""
+    """Whether an error refuses a migration plan."""
     return reply.status == 400 and _OF_THE_PLAN.match(reply.message) is not None
 
 

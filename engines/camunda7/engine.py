@@ -1,10 +1,7 @@
 """Implements ProcessEngine on the REST API of Camunda 7 and its descendants."""
 
-import re
-from collections.abc import Mapping, Sequence
-from urllib.parse import quote
+from collections.abc import Mapping, Sequence, Set
 
-from uplift.domain.bpmn import encode_document
 from uplift.domain.model.instance import ElementId
 from uplift.domain.model.link import Credentials
 from uplift.domain.ports.process_engine import (
@@ -20,19 +17,19 @@ from uplift.domain.ports.process_engine import (
     Refusal,
 )
 from uplift.engines.camunda7.description import describe
-from uplift.engines.camunda7.lists import Page, instances_in, locate, version_in
+from uplift.engines.camunda7.lists import Page, instances_in, limit_in, locate, version_in
+from uplift.engines.camunda7.models import document_of
 from uplift.engines.camunda7.moves import MoveRequest
+from uplift.engines.camunda7.multi_instance import bodies_in, partly_done, renames_body
 from uplift.engines.camunda7.objections import objections_in
 from uplift.engines.camunda7.plans import migration_plan
 from uplift.engines.client import EngineClient, Reply, Timeouts
-from uplift.engines.replies import object_of, rows_of, text_of
+from uplift.engines.replies import rows_of
 
 TRAITS = EngineTraits(checks_source=True, is_atomic=True, max_size=100, concurrency=2)
 """Two synchronous requests of 100 instances at a time are five times as fast as the engine's own batch."""
 PAGE_SIZE = 5_000
 """How many instances or versions one request lists."""
-
-_LIMIT = re.compile(r"Max results limit of ([1-9][0-9]{0,6}) exceeded")
 
 
 class Camunda7Engine:
@@ -55,6 +52,7 @@ class Camunda7Engine:
         self._has_credentials = credentials is not None
         self._tenant = tenant
         self._page_size = page_size
+        self._bodies: tuple[MovePlan, Set[str]] | None = None  # of the latest plan that needed them
 
     @property
     def traits(self) -> EngineTraits:
@@ -73,8 +71,7 @@ class Camunda7Engine:
         return EnginePage(items=mine, next=page.next(rows))
 
     async def model(self, version: EngineVersionId) -> bytes:
-        reply = await self._client.request("GET", f"/process-definition/{quote(version, safe='')}/xml")
-        return encode_document(text_of(reply, object_of(reply), "bpmn20Xml"))
+        return await document_of(self._client, version)
 
     async def instances(
         self, version: EngineVersionId, after: EngineCursor | None = None
@@ -101,10 +98,23 @@ class Camunda7Engine:
     ) -> Mapping[EngineInstanceId, Refusal | None]:
         if len(ids) > TRAITS.max_size:
             raise ValueError(f"Expected at most {TRAITS.max_size} instances to move, but got {len(ids)}.")
-        return await MoveRequest(self._client, plan, ids).send()
+        refusals = await self._partly_done(plan, ids)
+        sent = [instance_id for instance_id in ids if instance_id not in refusals]
+        return {**refusals, **await MoveRequest(self._client, plan, sent).send()}
 
     async def close(self) -> None:
         await self._client.close()
+
+    async def _partly_done(
+        self, plan: MovePlan, ids: Sequence[EngineInstanceId]
+    ) -> Mapping[EngineInstanceId, Refusal]:
+        """The refusals of instances that the engine would harm."""
+        if not ids or not any(renames_body(instruction) for instruction in plan.instructions):
+            return {}
+        if self._bodies is None or self._bodies[0] != plan:
+            self._bodies = plan, bodies_in(plan, await self.model(plan.source))
+        bodies = self._bodies[1]
+        return await partly_done(self._client, bodies, ids) if bodies else {}
 
     async def _instances(
         self, version: EngineVersionId, query: Mapping[str, str], after: EngineCursor | None
@@ -117,11 +127,11 @@ class Camunda7Engine:
     async def _page(
         self, path: str, query: Mapping[str, str], after: EngineCursor | None
     ) -> tuple[Page, Reply]:
-        """Read a page, in the size that the engine allows: operators can limit it (queryMaxResultsLimit)."""
+        """Read a page, in the size that the engine allows."""
         while True:
             page = Page(after, self._page_size)
             reply = await self._client.request("GET", path, query={**query, **page.query})
-            limit = _LIMIT.search(reply.message)
-            if limit is None or int(limit[1]) >= self._page_size:
+            limit = limit_in(reply, self._page_size)
+            if limit is None:
                 return page, reply
-            self._page_size = int(limit[1])
+            self._page_size = limit

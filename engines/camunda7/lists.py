@@ -1,5 +1,6 @@
 """Reads lists of versions and instances, page by page, and checks their form."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from uplift.engines.replies import optional_text_of, rows_of, text_of
 
 MAX_LOCATED = 500
 """How many instances one request looks up."""
+
+_LIMIT = re.compile(r"Max results limit of ([1-9][0-9]{0,6}) exceeded")
 
 
 class Page:
@@ -39,20 +42,35 @@ async def locate(
 ) -> dict[EngineInstanceId, EngineVersionId | None]:
     """The version on which each instance is; None for one that the engine does not have."""
     found: dict[EngineInstanceId, EngineVersionId | None] = dict.fromkeys(ids)
-    unique = list(found)
-    for start in range(0, len(unique), MAX_LOCATED):
-        some = unique[start : start + MAX_LOCATED]
+    remaining = list(found)
+    size = MAX_LOCATED
+    while remaining:
+        some = remaining[:size]
         reply = await client.request(
             "POST",
             "/process-instance",
             query={"firstResult": 0, "maxResults": len(some)},
             body={"processInstanceIds": some},
         )
+        if (limit := limit_in(reply, len(some))) is not None:
+            size = limit
+            continue
         for row in rows_of(reply):
             instance_id = EngineInstanceId(text_of(reply, row, "id"))
+            version = EngineVersionId(text_of(reply, row, "definitionId"))
             if instance_id in found:
-                found[instance_id] = EngineVersionId(text_of(reply, row, "definitionId"))
+                found[instance_id] = version
+        remaining = remaining[size:]
     return found
+
+
+def limit_in(reply: Reply, size: int) -> int | None:
+    """How many results the engine lists at most, if it refuses to list `size`; None otherwise.
+
+    Operators can set such a limit for users (queryMaxResultsLimit).
+    """
+    limit = _LIMIT.search(reply.message)
+    return int(limit[1]) if limit is not None and int(limit[1]) < size else None
 
 
 def instances_in(reply: Reply, version: EngineVersionId) -> tuple[EngineInstanceId, ...]:

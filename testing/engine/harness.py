@@ -106,8 +106,13 @@ def an_instruction(
     role: ElementRole = ElementRole.POSITION,
     *,
     is_multi_instance: bool = False,
+    updates_trigger: bool = False,
 ) -> MoveInstruction:
     """An instruction of a plan."""
     return MoveInstruction(
-        source=ElementId(source), target=ElementId(target), role=role, is_multi_instance=is_multi_instance
+        source=ElementId(source),
+        target=ElementId(target),
+        role=role,
+        is_multi_instance=is_multi_instance,
+        updates_trigger=updates_trigger,
     )

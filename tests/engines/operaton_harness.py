@@ -16,7 +16,8 @@ class OperatonHarness:
 
     has_dry_run = True
 
-    def __init__(self, engine: Camunda7Engine, client: httpx2.AsyncClient) -> None:
+    def __init__(self, url: str, engine: Camunda7Engine, client: httpx2.AsyncClient) -> None:
+        self.url = url
         self.engine = engine
         self._client = client
 
@@ -25,9 +26,11 @@ class OperatonHarness:
     async def open(cls, url: str) -> AsyncIterator[Self]:
         """A harness of the engine at this URL."""
         engine = Camunda7Engine(url, page_size=3)
-        async with httpx2.AsyncClient(base_url=url, timeout=60) as client:
-            yield cls(engine, client)
-        await engine.close()
+        try:
+            async with httpx2.AsyncClient(base_url=url, timeout=60) as client:
+                yield cls(url, engine, client)
+        finally:
+            await engine.close()
 
     async def call(self, method: str, path: str, body: object = None, **query: object) -> Any:
         """Send a request, which must succeed; returns the JSON of its answer, or None."""

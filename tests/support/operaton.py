@@ -29,6 +29,8 @@ JAVA = ("java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 STARTED = re.compile(r"Tomcat started on port (\d+)")
 TIMEOUT = 120.0
 """Seconds for the start, on a busy machine."""
+QUERY_LIMIT = 50
+"""The most results that a user may list at once (queryMaxResultsLimit)."""
 BUILD_TIMEOUT = 900.0
 """Seconds for the build, which may download everything."""
 
@@ -87,11 +89,20 @@ def _build(program: Path, project: Path) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Operaton:
-    """A running Operaton. `url` is the base of its REST API."""
+    """A running Operaton. `url` is the base of its REST API, which asks for no credentials.
+
+    `protected_url` is the base of the same API for users of the engine, with Basic credentials. They have the
+    rights that the engine grants them, and list at most `QUERY_LIMIT` results.
+    """
 
     process: subprocess.Popen[bytes]
     url: str
     log: Path
+
+    @property
+    def protected_url(self) -> str:
+        """The base of the REST API for users."""
+        return self.url.replace("/engine-rest", "/protected/engine-rest")
 
     def kill(self) -> None:
         """Kill it at once."""
@@ -109,13 +120,11 @@ class Operaton:
 
 
 @contextmanager
-def operaton(
-    *, database: Path | None = None, credentials: str = "", runs_jobs: bool = False, port: int = 0
-) -> Iterator[Operaton]:
+def operaton(*, database: Path | None = None, runs_jobs: bool = False, port: int = 0) -> Iterator[Operaton]:
     """Runs Operaton at a free port, and kills it at the end. Skips the test if it cannot be built.
 
-    It keeps its data in memory, or in the file `database`, with which a killed one can be started again. With
-    `credentials`, "user:password", each request needs them. Unless it `runs_jobs`, tests run them by REST.
+    It keeps its data in memory, or in the file `database`, with which a killed one can be started again.
+    Tests run jobs by REST, unless it `runs_jobs` by itself.
     """
     where = "mem:engine;DB_CLOSE_DELAY=-1" if database is None else f"file:{database}"
     properties = {
@@ -125,7 +134,8 @@ def operaton(
         "spring.jersey.application-path": "/engine-rest",
         "operaton.bpm.job-execution.enabled": str(runs_jobs).lower(),
         "operaton.bpm.metrics.enabled": "false",
-        "engine.credentials": credentials,
+        "operaton.bpm.authorization.enabled": "true",
+        "operaton.bpm.generic-properties.properties.query-max-results-limit": QUERY_LIMIT,
     }
     with started(PROJECT, properties, path="/engine-rest") as engine:
         yield engine
