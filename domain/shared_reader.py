@@ -18,6 +18,7 @@ from typing import Generic, TypeVar
 from uplift.domain.change_signal import ChangeSignal, Waker
 from uplift.domain.concurrency import end_all, first_of
 
+Source = TypeVar("Source")
 Key = TypeVar("Key", bound=Hashable)
 State = TypeVar("State")
 
@@ -207,3 +208,27 @@ class SharedReader(Generic[Key, State]):
         entry.changed.notify()
         if isinstance(state, _Failure) or self.is_final(state):
             entry.ended.notify()
+
+
+class SharedReaders(Generic[Source, Key, State]):
+    """The readers that have listeners, one for each source and interval. `make` returns a new one."""
+
+    def __init__(self, make: Callable[[Source, float], SharedReader[Key, State]]) -> None:
+        self._make = make
+        self._readers: dict[tuple[Source, float], SharedReader[Key, State]] = {}
+
+    @asynccontextmanager
+    async def listening(
+        self, source: Source, key: Key, *, interval: float
+    ) -> AsyncIterator[Listener[Key, State]]:
+        """A listener for the block, by the reader of this source, or of one that is equal to it."""
+        place = (source, interval)
+        reader = self._readers.get(place) or self._make(source, interval)
+        self._readers[place] = reader
+        try:
+            async with reader.listening(key) as listener:
+                yield listener
+        finally:
+            # While it ended, others may have begun to listen to it, or to the next one.
+            if self._readers.get(place) is reader and not reader.has_listeners:
+                del self._readers[place]

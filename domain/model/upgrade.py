@@ -235,6 +235,21 @@ class Upgrade:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradeProgress:
+    """What shows whether an unfinished upgrade has changed, without its mappings, which may be long."""
+
+    id: UpgradeId
+    process: ProcessKey
+    state: UpgradeState
+    total: int
+
+    @classmethod
+    def of(cls, upgrade: Upgrade) -> "UpgradeProgress":
+        """The progress of an upgrade."""
+        return cls(id=upgrade.id, process=upgrade.process, state=upgrade.state, total=upgrade.total)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What an upgrade did to one instance: UPGRADED without reasons, or SKIPPED with every reason.
 

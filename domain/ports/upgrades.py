@@ -14,7 +14,14 @@ from uplift.domain.model.instance import ElementId
 from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import SelectionKind, UpgradeId, UpgradeSelection
-from uplift.domain.model.upgrade import Outcome, OutcomeKind, Partition, Upgrade, UpgradeState
+from uplift.domain.model.upgrade import (
+    Outcome,
+    OutcomeKind,
+    Partition,
+    Upgrade,
+    UpgradeProgress,
+    UpgradeState,
+)
 from uplift.domain.model.upgrade_event import UpgradeEvent
 from uplift.domain.ports.instances import MAX_LISTED
 from uplift.domain.ports.partitions import LockedPartition
@@ -155,6 +162,16 @@ class UpgradeQueries(Protocol):
 
     async def latest(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Upgrade]:
         """Return the newest upgrade of each process that has one."""
+        ...
+
+    async def unfinished(
+        self, limit: int, *, namespaces: Namespaces | None = None
+    ) -> tuple[UpgradeProgress, ...]:
+        """Return the newest `limit` unfinished upgrades, the newest first.
+
+        With `namespaces`, only of processes in these namespaces, among a bounded number of unfinished ones.
+        Keep this fast, however many finished upgrades there are: it is called every second.
+        """
         ...
 
     async def following_pages(

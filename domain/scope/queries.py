@@ -15,7 +15,7 @@ from uplift.domain.model.instance import Instance, InstanceId
 from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.model.process import Process, ProcessKey, Version, VersionModel, VersionNumber
 from uplift.domain.model.selection import Selection, SelectionKind, UpgradeId
-from uplift.domain.model.upgrade import HistoryEntry, Outcome, Partition, Upgrade
+from uplift.domain.model.upgrade import HistoryEntry, Outcome, Partition, Upgrade, UpgradeProgress
 from uplift.domain.model.upgrade_event import UpgradeEvent
 from uplift.domain.ports import (
     ANY_PROCESS,
@@ -160,6 +160,11 @@ class ScopedUpgradeQueries:
 
     async def latest(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Upgrade]:
         return await self._upgrades.latest(list(filter(self._caller.may_see, process_keys)))
+
+    async def unfinished(
+        self, limit: int, *, namespaces: Namespaces | None = None
+    ) -> tuple[UpgradeProgress, ...]:
+        return await self._upgrades.unfinished(limit, namespaces=common(self._caller.namespaces, namespaces))
 
     async def following_pages(
         self, ids: Sequence[UpgradeId], kind: SelectionKind, page: PageRequest

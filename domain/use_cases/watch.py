@@ -5,21 +5,17 @@ its own program. Those of other programs show when the upgrades are read again, 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator
 
 from uplift.domain.errors import UpgradeNotFound
 from uplift.domain.model.selection import UpgradeId
 from uplift.domain.model.upgrade import Upgrade
 from uplift.domain.model.upgrade_event import UpgradeEvent, events_of
 from uplift.domain.ports import Store
-from uplift.domain.shared_reader import Listener, SharedReader
+from uplift.domain.shared_reader import SharedReader, SharedReaders
 
 POLL_INTERVAL = 0.5
 """Seconds between two reads of the watched upgrades. A change by this program leads to a read at once."""
-
-_readers: dict[tuple[Store, float], SharedReader[UpgradeId, Upgrade]] = {}
-"""The readers that have listeners, by store and interval. Views of a store with the same scope are equal."""
 
 
 async def get_upgrade(store: Store, upgrade_id: UpgradeId) -> Upgrade:
@@ -42,7 +38,7 @@ async def watch(
     """
     if interval <= 0:
         raise ValueError(f"Expected an interval of more than 0 seconds, but got {interval}.")
-    async with _listening(store, upgrade_id, interval) as listener:
+    async with _readers.listening(store, upgrade_id, interval=interval) as listener:
         upgrade = require_found(upgrade_id, await listener.present())
         yield upgrade
         while not upgrade.is_finished:
@@ -56,7 +52,7 @@ async def wait_until_finished(
     """Return the finished upgrade, or its state after `timeout_seconds` (None to wait without a limit)."""
     if upgrade.is_finished or (timeout_seconds is not None and timeout_seconds <= 0):
         return upgrade
-    async with _listening(store, upgrade.id, POLL_INTERVAL) as listener:
+    async with _readers.listening(store, upgrade.id, interval=POLL_INTERVAL) as listener:
         try:
             async with asyncio.timeout(timeout_seconds) as limit:
                 upgrade = require_found(upgrade.id, await listener.present())
@@ -76,24 +72,14 @@ def require_found(upgrade_id: UpgradeId, upgrade: Upgrade | None) -> Upgrade:
     return upgrade
 
 
-@asynccontextmanager
-async def _listening(
-    store: Store, upgrade_id: UpgradeId, interval: float
-) -> AsyncIterator[Listener[UpgradeId, Upgrade]]:
-    """A listener to an upgrade, by the reader of the part of the store that the caller sees."""
-    key = (store, interval)
-    reader = _readers.get(key)
-    if reader is None:
-        reader = SharedReader(
-            store.upgrades.find_many,
-            store.wait_for_change,
-            interval=interval,
-            is_final=lambda upgrade: upgrade.is_finished,
-        )
-        _readers[key] = reader
-    try:
-        async with reader.listening(upgrade_id) as listener:
-            yield listener
-    finally:
-        if _readers.get(key) is reader and not reader.has_listeners:
-            del _readers[key]
+def _reader(store: Store, interval: float) -> SharedReader[UpgradeId, Upgrade]:
+    return SharedReader(
+        store.upgrades.find_many,
+        store.wait_for_change,
+        interval=interval,
+        is_final=lambda upgrade: upgrade.is_finished,
+    )
+
+
+_readers = SharedReaders(_reader)
+"""By stores: views of one store with the same scope are equal."""

@@ -8,7 +8,9 @@ from uuid import UUID
 import strawberry
 
 from uplift import domain
+from uplift.domain.errors import InvalidInput
 from uplift.domain.use_cases.watch import watch
+from uplift.domain.use_cases.watch_unfinished import MAX_WATCHED, Whose, watch_unfinished
 from uplift.graphql_api.context import Context, Info
 from uplift.graphql_api.types.fields import subscription_field
 from uplift.graphql_api.types.upgrades import Upgrade
@@ -31,9 +33,48 @@ class Subscription:
     ) -> AsyncGenerator[Upgrade, None]:
         return _progress(info.context, domain.UpgradeId(upgrade_id))
 
+    @subscription_field(
+        "The unfinished upgrades, then what changes: first those that are QUEUED, RUNNING or PAUSED, the "
+        "newest first, perhaps none; then those that were requested, made progress, changed their state or "
+        f"ended, at most once a second. Follows the {MAX_WATCHED} newest unfinished ones. An upgrade that "
+        "begins and ends within a second may be left out. The node budget assumes "
+        f"{MAX_WATCHED} upgrades.",
+        items=MAX_WATCHED,
+    )
+    async def upgrades_changed(
+        self,
+        info: Info,
+        namespace: Annotated[
+            str | None, strawberry.argument(description="Only upgrades of processes in this namespace.")
+        ] = None,
+        code: Annotated[
+            str | None,
+            strawberry.argument(
+                description="Only upgrades of the process with this code; `namespace` is required then."
+            ),
+        ] = None,
+    ) -> AsyncGenerator[list[Upgrade], None]:
+        return _unfinished(info.context, namespace, code)
+
 
 async def _progress(context: Context, upgrade_id: domain.UpgradeId) -> AsyncGenerator[Upgrade, None]:
     async with aclosing(watch(context.store, upgrade_id)) as upgrades:
         async for upgrade in upgrades:
             context.loaders.clear()  # they hold what was read for the event before
             yield Upgrade.from_domain(upgrade)
+
+
+async def _unfinished(
+    context: Context, namespace: str | None, code: str | None
+) -> AsyncGenerator[list[Upgrade], None]:
+    whose: Whose = namespace
+    if code is not None:
+        if namespace is None:
+            raise InvalidInput(
+                f"Expected a namespace with the code {code!r}, but got none.", field=("namespace",)
+            )
+        whose = domain.ProcessKey(namespace=namespace, code=code)
+    async with aclosing(watch_unfinished(context.store, whose)) as events:
+        async for upgrades in events:
+            context.loaders.clear()
+            yield list(map(Upgrade.from_domain, upgrades))

@@ -34,12 +34,12 @@ def root_field(description: str, *, nodes: int = 0) -> Callable[[Resolver], Reso
     return decorator
 
 
-def subscription_field(description: str) -> Callable[[Resolver], Resolver]:
+def subscription_field(description: str, *, items: int | None = None) -> Callable[[Resolver], Resolver]:
     """Make a method of Subscription that returns an asynchronous generator of events a field.
 
-    The node budget holds for each event.
+    The node budget holds for each event. If an event is a list, `items` is its largest length.
     """
     decorator: Callable[[Resolver], Resolver] = strawberry.subscription(
-        description=description, extensions=[WithinBudget()]
+        description=description, extensions=[WithinBudget()], metadata=counted_as(0, items=items)
     )
     return decorator

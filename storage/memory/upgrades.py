@@ -12,7 +12,16 @@ from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import SelectionKind, UpgradeId, UpgradeSelection
-from uplift.domain.model.upgrade import RATED_FROM, RATED_UPGRADES, Outcome, OutcomeKind, Partition, Upgrade
+from uplift.domain.model.upgrade import (
+    RATED_FROM,
+    RATED_UPGRADES,
+    UNFINISHED,
+    Outcome,
+    OutcomeKind,
+    Partition,
+    Upgrade,
+    UpgradeProgress,
+)
 from uplift.domain.model.upgrade_event import MAX_EVENTS, UpgradeEvent, UpgradeEventKind
 from uplift.domain.ports import ANY_UPGRADE, OutcomeFilter, UpgradeFilter
 from uplift.storage.memory import state as queries
@@ -111,6 +120,12 @@ class UpgradeQueriesInMemory:
     async def latest(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Upgrade]:
         newest = {upgrade.process: upgrade for upgrade in self._state.upgrades.values()}
         return {process_key: newest[process_key] for process_key in process_keys if process_key in newest}
+
+    async def unfinished(
+        self, limit: int, *, namespaces: Namespaces | None = None
+    ) -> tuple[UpgradeProgress, ...]:
+        shown = self._shown(None, UpgradeFilter(states=UNFINISHED), namespaces)
+        return tuple(UpgradeProgress.of(upgrade) for _, upgrade in list(reversed(shown))[:limit])
 
     async def following_pages(
         self, ids: Sequence[UpgradeId], kind: SelectionKind, page: PageRequest

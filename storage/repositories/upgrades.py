@@ -12,7 +12,15 @@ from uplift.domain.model.idempotency import KEPT_FOR, IdempotencyKey, KnownReque
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import SelectionKind, UpgradeId, UpgradeSelection
-from uplift.domain.model.upgrade import RATED_FROM, RATED_UPGRADES, UNFINISHED, Outcome, Partition, Upgrade
+from uplift.domain.model.upgrade import (
+    RATED_FROM,
+    RATED_UPGRADES,
+    UNFINISHED,
+    Outcome,
+    Partition,
+    Upgrade,
+    UpgradeProgress,
+)
 from uplift.domain.model.upgrade_event import UpgradeEvent
 from uplift.domain.ports import ANY_UPGRADE, OutcomeFilter, UpgradeFilter
 from uplift.storage.repositories.partitions import SqlLockedPartition
@@ -26,6 +34,7 @@ from uplift.storage.statements import (
     outcomes,
     partitions,
     pruning,
+    unfinished,
     upgrade_events,
     upgrade_lists,
     upgrades,
@@ -194,6 +203,12 @@ class SqlUpgradeQueries:
             ids = await surrogate_keys.process_ids(process_keys)
             rows = (await connection.execute(LATEST_UPGRADES, {"ids": list(ids.values())})).all()
             return {found.process: found for found in await upgrades.upgrades_of(surrogate_keys, rows)}
+
+    async def unfinished(
+        self, limit: int, *, namespaces: Namespaces | None = None
+    ) -> tuple[UpgradeProgress, ...]:
+        async with self._reading() as (connection, surrogate_keys):
+            return await unfinished.unfinished(connection, surrogate_keys, limit, namespaces)
 
     async def following_pages(
         self, ids: Sequence[UpgradeId], kind: SelectionKind, page: PageRequest

@@ -350,6 +350,9 @@ key_use = _table(KeyUseRow)
 IS_WAITING = upgrade.c.state <= literal_column("2")
 """QUEUED or RUNNING, the states that a worker may claim. A literal for the same reason as IS_ACTIVE."""
 
+IS_PAUSED = upgrade.c.state == literal_column("3")
+"""With IS_WAITING, all unfinished upgrades. Claims need not look at these, so they have their own index."""
+
 IS_ACTIVE = instance.c.status <= literal_column("2")
 """PENDING or RUNNING. A literal, because a partial index serves only queries that repeat its condition."""
 
@@ -372,3 +375,4 @@ Index(
     postgresql_where=IS_FOLLOWING,
 )
 Index("upgrade_waiting", upgrade.c.id, sqlite_where=IS_WAITING, postgresql_where=IS_WAITING)
+Index("upgrade_paused", upgrade.c.id, sqlite_where=IS_PAUSED, postgresql_where=IS_PAUSED)

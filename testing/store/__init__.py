@@ -33,6 +33,7 @@ from uplift.testing.store import (
     requests,
     scopes,
     selections,
+    unfinished,
     upgrades,
     watching,
     whole_upgrades,
@@ -55,6 +56,7 @@ _TESTS = tests_of(
     chunk_events,
     whole_upgrades,
     watching,
+    unfinished,
     histories,
     pruning,
 )

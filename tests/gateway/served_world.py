@@ -1,6 +1,8 @@
 """The whole application over a small database, with API keys of every kind."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import json
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +61,39 @@ class World:
         return await self.client.post(
             "/graphql", json={"query": query, "variables": variables}, headers=bearing(key or self.reader)
         )
+
+    async def first_event(self, request: dict[str, Any], headers: dict[str, str]) -> httpx2.Response:
+        """The reply to a subscription up to its first event, after which the client leaves."""
+        sent = iter([{"type": "http.request", "body": json.dumps(request).encode(), "more_body": False}])
+        has_event, pieces = asyncio.Event(), list[bytes]()
+        head: dict[str, Any] = {}
+
+        async def receive() -> MutableMapping[str, Any]:
+            for message in sent:
+                return message
+            await has_event.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                head.update(message)
+                return
+            pieces.append(message["body"])
+            if b"".join(pieces).endswith(b"\r\n\r\n") or not message.get("more_body"):
+                has_event.set()
+
+        all_headers = {"content-type": "application/json", "accept": "text/event-stream", **headers}
+        scope = {
+            "type": "http",
+            # To an application of a later version, the server tells that the client has left by an error.
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "method": "POST",
+            "path": "/graphql",
+            "query_string": b"",
+            "headers": [(name.encode(), value.encode()) for name, value in all_headers.items()],
+        }
+        await self.app(scope, receive, send)
+        return httpx2.Response(head["status"], headers=head["headers"], content=b"".join(pieces))
 
 
 @asynccontextmanager

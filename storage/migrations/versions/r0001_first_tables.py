@@ -115,6 +115,8 @@ def _create_upgrades(op: Operations) -> None:
     op.create_index(
         "upgrade_waiting", "upgrade", ["id"], sqlite_where=is_waiting, postgresql_where=is_waiting
     )
+    is_paused = sa.text("state = 3")
+    op.create_index("upgrade_paused", "upgrade", ["id"], sqlite_where=is_paused, postgresql_where=is_paused)
 
 
 def _create_what_belongs_to_an_upgrade(op: Operations) -> None:

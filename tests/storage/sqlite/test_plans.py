@@ -194,6 +194,23 @@ async def test_who_looks_for_work_looks_at_no_upgrade_that_has_ended(store: SqlS
         assert steps == ["SCAN upgrade USING INDEX upgrade_waiting"], statement.sql
 
 
+@pytest.mark.parametrize("namespaces", [None, frozenset({"crm"})])
+async def test_unfinished_upgrades_are_found_without_those_that_have_ended(
+    store: SqlStore, namespaces: frozenset[str] | None
+) -> None:
+    """Every console asks once a second, and nearly all upgrades have ended."""
+    await fill(store, 1)
+    async with store.database.reading() as connection:
+        pass
+    with statements_on(connection) as sent:
+        assert await store.upgrades.unfinished(100, namespaces=namespaces) == ()
+    [statement] = sent
+    assert [step for step in await plan_of(store, statement) if "upgrade" in step] == [
+        "SCAN upgrade USING INDEX upgrade_waiting",
+        "SCAN upgrade USING INDEX upgrade_paused",
+    ]
+
+
 async def test_a_page_of_many_processes_takes_no_statement_a_process(
     store: SqlStore, neighbour: SqlStore
 ) -> None:

@@ -1,0 +1,66 @@
+"""Reads what changes of unfinished upgrades, by the indexes of waiting and of paused ones."""
+
+from typing import Any
+
+from sqlalchemy import Select, bindparam, select, union_all
+
+from uplift.domain.model.access import Namespaces
+from uplift.domain.model.selection import UpgradeId
+from uplift.domain.model.upgrade import UpgradeProgress
+from uplift.storage.sql.connection import Connection
+from uplift.storage.sql.surrogate_keys import SurrogateKeys
+from uplift.storage.sql.tables import IS_PAUSED, IS_WAITING, process, upgrade
+
+LOOKED_AT = 20_000
+"""How many waiting and how many paused upgrades a query within namespaces looks at."""
+
+PROGRESS = (
+    upgrade.c.id,
+    upgrade.c.uuid,
+    upgrade.c.process_id,
+    upgrade.c.state,
+    (upgrade.c.upgraded + upgrade.c.skipped).label("total"),
+)
+
+
+def _newest(looked_at: Any) -> Select[Any]:
+    """The newest waiting and the newest paused upgrades together, the newest first.
+
+    One condition for all three states would have no index, and read all finished upgrades.
+    """
+    kinds = [
+        select(select(*PROGRESS).where(is_kind).order_by(upgrade.c.id.desc()).limit(looked_at).subquery())
+        for is_kind in (IS_WAITING, IS_PAUSED)
+    ]
+    either = union_all(*kinds).subquery("unfinished")
+    return select(either).order_by(either.c.id.desc()).limit(bindparam("limit"))
+
+
+UNFINISHED = _newest(bindparam("limit"))
+_LOOKED_AT = _newest(LOOKED_AT)
+UNFINISHED_WITHIN = _LOOKED_AT.where(
+    _LOOKED_AT.selected_columns.process_id.in_(
+        select(process.c.id).where(process.c.namespace.in_(bindparam("namespaces", expanding=True)))
+    )
+)
+
+
+async def unfinished(
+    connection: Connection, surrogate_keys: SurrogateKeys, limit: int, namespaces: Namespaces | None
+) -> tuple[UpgradeProgress, ...]:
+    """The newest unfinished upgrades, in these namespaces or in all (None)."""
+    if namespaces is None:
+        rows = (await connection.execute(UNFINISHED, {"limit": limit})).all()
+    else:
+        bound = {"limit": limit, "namespaces": sorted(namespaces)}
+        rows = (await connection.execute(UNFINISHED_WITHIN, bound)).all()
+    process_keys = await surrogate_keys.process_keys(row.process_id for row in rows)
+    return tuple(
+        UpgradeProgress(
+            id=UpgradeId(row.uuid),
+            process=process_keys[row.process_id],
+            state=row.state,
+            total=row.total,
+        )
+        for row in rows
+    )
