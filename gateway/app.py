@@ -14,6 +14,7 @@ from uplift.domain.clock import Clock
 from uplift.domain.model.access import ApiKey
 from uplift.domain.rules.comparer import Comparer
 from uplift.domain.scope import visible_to
+from uplift.engines.registry import engine_of
 from uplift.gateway.auth.key_uses import KeyUses
 from uplift.gateway.auth.keys import Authenticator, present_key
 from uplift.gateway.auth.stream_watch import StreamWatch
@@ -91,6 +92,7 @@ def build_app(
             stopping=stopping,
             limits=limits,
             server=server,
+            connect=engine_of,
         )
 
     async def owner_of(headers: Mapping[str, str]) -> ApiKey:

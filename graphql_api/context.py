@@ -8,6 +8,7 @@ import strawberry
 
 from uplift.domain.model.access import Caller
 from uplift.domain.ports import Store
+from uplift.domain.use_cases.links.objections import Connect
 from uplift.domain.use_cases.worker import Worker
 from uplift.graphql_api.engine.limits import Limits
 from uplift.graphql_api.server_info import ServerInfo
@@ -25,7 +26,8 @@ class Context:
 
     `worker` runs upgrades that fit into one chunk inside the request. A mutation waits at most `wait_seconds`
     for other workers to finish a larger upgrade, and stops waiting when `stopping` is set. `limits` bound
-    what the operation may request. `server` is what the server says of itself.
+    what the operation may request. `server` is what the server says of itself. `connect` makes the adapter to
+    the engine of a link, which plans ask; without it they ask none.
     """
 
     store: Store
@@ -36,6 +38,7 @@ class Context:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     limits: Limits = DEFAULT_LIMITS
     server: ServerInfo = DEFAULT_SERVER
+    connect: Connect | None = None
 
 
 Info = strawberry.Info[Context, None]

@@ -45,6 +45,8 @@ class Code(StrEnum):
     IMPLEMENTATION_CHANGED = "IMPLEMENTATION_CHANGED"
     WAIT_REMOVED = "WAIT_REMOVED"
     NO_MODEL = "NO_MODEL"
+    ENGINE_OBJECTS = "ENGINE_OBJECTS"
+    ENGINE_NOT_ASKED = "ENGINE_NOT_ASKED"
 
     @property
     def severity(self) -> Severity:
@@ -65,6 +67,8 @@ WARNING_CODES = frozenset(
         Code.IMPLEMENTATION_CHANGED,
         Code.WAIT_REMOVED,
         Code.NO_MODEL,
+        Code.ENGINE_OBJECTS,
+        Code.ENGINE_NOT_ASKED,
     }
 )
 
@@ -92,8 +96,8 @@ _LABELS = {
 class Finding:
     """An error or warning about one element of the source version.
 
-    `source` is the id of the element (None only if a version has no model), `target` the id of its
-    counterpart and `name` the name of the element; either is None if there is none.
+    `source` is the id of the element (None if a version has no model, or if an engine names no element),
+    `target` the id of its counterpart and `name` the name of the element; either is None if there is none.
     """
 
     code: Code

@@ -11,11 +11,13 @@ from uplift.domain.model.upgrade import Upgrade
 from uplift.domain.model.upgrade_event import UpgradeEvent
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.control import cancel_upgrade, pause_upgrade, resume_upgrade
+from uplift.domain.use_cases.links.objections import with_objections
 from uplift.domain.use_cases.plan import plan_upgrade
 from uplift.domain.use_cases.request import request_retry, request_undo, request_upgrade
 from uplift.domain.use_cases.upgrade import finish_upgrade
 from uplift.domain.use_cases.watch import get_events, get_upgrade
 from uplift.domain.use_cases.worker import Worker
+from uplift.engines.registry import engine_of
 from uplift.gateway.operations.client import Change, OnProgress
 from uplift.gateway.operations.summaries import (
     PlanSummary,
@@ -36,7 +38,9 @@ class LocalClient:
         self._worker = worker
 
     async def plan(self, request: UpgradeRequest) -> PlanSummary:
-        return summary_of_plan(await plan_upgrade(self._store, request, comparer=self._worker.comparer))
+        comparer = self._worker.comparer
+        plan = await plan_upgrade(self._store, request, comparer=comparer)
+        return summary_of_plan(await with_objections(self._store, plan, engine_of, comparer=comparer))
 
     async def request(self, request: UpgradeRequest) -> UpgradeSummary:
         upgrade = await request_upgrade(self._store, request, caller=self._caller, worker=self._worker)

@@ -21,8 +21,8 @@ from uplift.gateway.operations.summaries import (
     PlanSummary,
     UpgradeSummary,
     describe_conditions,
+    describe_move,
     describe_reasons,
-    describe_target,
 )
 from uplift.gateway.settings import without_password
 
@@ -47,7 +47,7 @@ query Plan($input: UpgradePlanInput!) {
       countsByReason { code count }
       cohorts {
         count version status position decision toPosition
-        reasons { code findings { code source } }
+        reasons { code findings { code source } } warnings { code message }
       }
     }
     userErrors { message }
@@ -247,13 +247,15 @@ def _cohort(cohort: Mapping[str, Any]) -> CohortSummary:
         reason["code"]: tuple((finding["code"], finding["source"]) for finding in reason["findings"])
         for reason in cohort["reasons"]
     }
+    to_position = tuple(cohort["toPosition"] or ())
+    warnings = ((warning["code"], warning["message"]) for warning in cohort["warnings"])
     return CohortSummary(
         count=cohort["count"],
         version=cohort["version"],
         status=cohort["status"],
         position=position,
         decision=cohort["decision"],
-        why=describe_reasons(reasons) if reasons else describe_target(position, tuple(cohort["toPosition"])),
+        why=describe_reasons(reasons) if reasons else describe_move(position, to_position, warnings),
     )
 
 

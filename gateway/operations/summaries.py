@@ -1,13 +1,17 @@
 """What the command line shows of plans and upgrades, local or remote."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+from uplift.domain.compatibility import Code
 from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode
 from uplift.domain.model.selection import UpgradeId
 from uplift.domain.model.upgrade import UNFINISHED, Upgrade, UpgradeState
 from uplift.domain.use_cases.plan import Plan
+
+OF_THE_ENGINE = frozenset({Code.ENGINE_OBJECTS, Code.ENGINE_NOT_ASKED})
+"""The codes of findings that a plan has from a linked engine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +50,11 @@ class UpgradeSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CohortSummary:
-    """The decision on a cohort. `why` has the reasons for SKIP, or a target position that differs."""
+    """The decision on a cohort.
+
+    `why` has the reasons for SKIP; or a target position that differs, and what a linked engine says against
+    it.
+    """
 
     count: int
     version: int
@@ -125,9 +133,16 @@ def describe_conditions(
     return " ".join([*described, *([] if limit is None else [f"--limit {limit}"])])
 
 
-def describe_target(position: tuple[str, ...], to_position: tuple[str, ...]) -> str:
-    """The target position, or an empty text if it is the same as the current one."""
-    return "" if to_position == position else f"to {' '.join(to_position)}"
+def describe_move(
+    position: tuple[str, ...], to_position: tuple[str, ...], warnings: Iterable[tuple[str, str]]
+) -> str:
+    """The target position, unless it is the current one, and what a linked engine says against the move.
+
+    `warnings` are codes of findings with their messages.
+    """
+    target = [] if to_position == position else [f"to {' '.join(to_position)}"]
+    said = [f"{code}: {message}" for code, message in warnings if code in OF_THE_ENGINE]
+    return "; ".join([*target, *said])
 
 
 def _cohort(counted: CountedDecision) -> CohortSummary:
@@ -141,7 +156,11 @@ def _cohort(counted: CountedDecision) -> CohortSummary:
         decision=decision.verdict,
         why=_why(decision)
         if decision.to_position is None
-        else describe_target(position, tuple(sorted(decision.to_position))),
+        else describe_move(
+            position,
+            tuple(sorted(decision.to_position)),
+            ((finding.code, finding.message) for finding in decision.warnings),
+        ),
     )
 
 

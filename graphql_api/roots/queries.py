@@ -8,6 +8,7 @@ import strawberry
 from uplift import domain
 from uplift.domain.errors import UpliftError
 from uplift.domain.ports.processes import ANY_PROCESS, MAX_SEARCH_LENGTH, ProcessFilter
+from uplift.domain.use_cases.links.objections import with_objections
 from uplift.domain.use_cases.plan import plan_upgrade
 from uplift.graphql_api.context import Info
 from uplift.graphql_api.roots.nodes import find_node
@@ -157,7 +158,10 @@ class Query:
         try:
             context = info.context
             request = input_.request(max_ids=context.limits.max_ids)
-            plan = await plan_upgrade(context.store, request, comparer=context.worker.comparer)
+            comparer = context.worker.comparer
+            plan = await plan_upgrade(context.store, request, comparer=comparer)
+            if context.connect is not None:
+                plan = await with_objections(context.store, plan, context.connect, comparer=comparer)
         except UpliftError as error:
             return UpgradePlanPayload(plan=None, user_errors=[user_error_from_domain(error)])
         return UpgradePlanPayload(plan=UpgradePlan.from_domain(plan), user_errors=[])

@@ -232,6 +232,10 @@ _describe(
         FindingCode.WAIT_REMOVED: "The element is no longer asynchronous: an instance in a job before or "
         "after it cannot go on.",
         FindingCode.NO_MODEL: "One of the versions has no BPMN model, so nothing was compared.",
+        FindingCode.ENGINE_OBJECTS: "The linked engine, asked by a plan, would not move instances like this. "
+        "An upgrade orders them all the same, and the engine decides on each.",
+        FindingCode.ENGINE_NOT_ASKED: "The linked engine gave no answer in time when a plan asked it about "
+        "this move.",
     },
     name="FindingCode",
 )
