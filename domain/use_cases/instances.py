@@ -60,12 +60,13 @@ async def report_instances(
         owners = await transaction.instances.lock([report.id for report in reports])
         by_process = defaultdict(list)
         for index, report in enumerate(reports):
-            if report.id not in owners:
+            owner = owners.get(report.id)
+            if owner is None:
                 raise InvalidInput(
                     f"Expected to report known instances, but instances[{index}].id {report.id} is unknown.",
                     field=("instances", str(index), "id"),
                 )
-            by_process[owners[report.id]].append(report)
+            by_process[owner].append(report)
         # A store adds new positions with each process: two orders of processes could deadlock.
         processes = sorted(by_process, key=str)
         for process in processes:

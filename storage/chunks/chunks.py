@@ -8,7 +8,6 @@ from sqlalchemy import Select, Update
 
 from uplift.domain.model.cohort import Cohort, CountedCohort
 from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode
-from uplift.domain.model.instance import Status
 from uplift.domain.model.selection import LISTED, SelectionKind
 from uplift.domain.model.upgrade import Partition, Upgrade
 from uplift.domain.ports import RecordedChunk
@@ -16,7 +15,7 @@ from uplift.storage.chunks.statements import MOVE_BACK, NEXT_KEY, RECORD, RECORD
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
-from uplift.storage.statements.cohort_counts import CohortKey, CountChanges
+from uplift.storage.statements.cohort_counts import PENDING, CountChanges
 from uplift.storage.statements.cohorts import cohorts_of, undo_cohorts_of
 from uplift.storage.statements.conditions import bind_conditions
 from uplift.storage.statements.decisions import keep_decisions, kept_decisions, stored_code
@@ -141,8 +140,8 @@ class SqlChunks(ABC):
         numbers = await self._surrogate_keys.position_ids(process_id, positions)
         for cohort, to_version, to_position, count in moves:
             assert to_position is not None, "an UPGRADE decision has a position"
-            source = CohortKey(process_id, cohort.version, Status.PENDING, numbers[cohort.position])
-            target = CohortKey(process_id, to_version, Status.PENDING, numbers[to_position])
+            source = (process_id, cohort.version, PENDING, numbers[cohort.position])
+            target = (process_id, to_version, PENDING, numbers[to_position])
             self._counts.move(source, target, count)
 
     async def _counted_cohorts(self, rows: Sequence[Any]) -> tuple[CountedCohort, ...]:

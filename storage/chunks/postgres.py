@@ -31,7 +31,7 @@ from uplift.storage.sql.dialect import unnest_rows
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import STATUS, decision, instance, outcome
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
-from uplift.storage.statements.cohort_counts import CohortKey, CountChanges
+from uplift.storage.statements.cohort_counts import PENDING, CountChanges
 
 LOCK_NOT_AVAILABLE = "55P03"
 """The SQLSTATE."""
@@ -88,8 +88,8 @@ class PostgresChunks(SqlChunks):
         assert target is not None, "only an undo has no target version"
         for move in moves:
             self._counts.move(
-                CohortKey(process_id, move.version, Status.PENDING, move.position_id),
-                CohortKey(process_id, target, Status.PENDING, move.to_position_id),
+                (process_id, move.version, PENDING, move.position_id),
+                (process_id, target, PENDING, move.to_position_id),
                 move.instances,
             )
         return sum(move.instances for move in moves)

@@ -1,6 +1,6 @@
 """Stores instances, and reads their cohorts and histories."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -21,7 +21,7 @@ from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.tables import STATUS, decision, instance, outcome, upgrade
 from uplift.storage.sqlite.prepared import RUN_INLINE
 from uplift.storage.statements import instance_lists, selections
-from uplift.storage.statements.cohort_counts import CohortKey
+from uplift.storage.statements.cohort_counts import StoredCohort
 from uplift.storage.statements.cohorts import COHORTS, cohorts_of
 from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME
 from uplift.storage.statements.instances import INSTANCES, instances_of
@@ -35,10 +35,11 @@ INLINE_LIMIT = 10
 INSTANCES_BY_UUID_INLINE = INSTANCES_BY_UUID.execution_options(**RUN_INLINE)
 LOCKED = (
     select(
-        instance.c.uuid,
+        # Not the id, which would be converted and hashed for each instance.
+        ID_LIST.c.ordinal,
+        instance.c.id,
         instance.c.process_id,
         instance.c.version,
-        # As stored: of many instances with few statuses, converting and hashing each would take longest.
         type_coerce(instance.c.status, Integer),
         instance.c.position_id,
     )
@@ -64,10 +65,10 @@ HISTORIES = (
 the range excludes most of them without a look at their outcomes."""
 COPY_THRESHOLD = 1_000
 """From this number of new instances on, COPY is faster than INSERT."""
-StoredCohort = tuple[int, int, int, int]
-"""A process, a version, the code of a status and a position, as they are stored."""
 STATUS_CODES = {status: code for code, status in enumerate(STATUS.members, start=1)}
-UPDATE = UpdateMany(instance, key="uuid", changed=("status", "position_id"))
+UPDATE = UpdateMany(instance, key="id", changed=("status", "position_id"))
+StoredInstance = tuple[int, StoredCohort]
+"""The surrogate key of an instance, and its cohort."""
 
 
 class SqlInstanceQueries:
@@ -142,60 +143,73 @@ class SqlInstanceRepository:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._locked: Sequence[InstanceId] = ()
-        self._cohorts: dict[InstanceId, StoredCohort] = {}
-        """The cohorts of the instances that exist among those that this transaction has locked last."""
+        self._stored: Sequence[StoredInstance | None] = ()
+        """What is stored of the instances that this transaction has locked last, in their order."""
 
     async def lock(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, ProcessKey]:
         rows = (await self._session.connection.execute(LOCKED, bind_ids(ids))).all()
-        process_keys = await self._session.surrogate_keys.process_keys(row.process_id for row in rows)
-        self._locked = ids
-        self._cohorts = {row[0]: row[1:] for row in rows}
-        return {row[0]: process_keys[row[1]] for row in rows}
+        process_keys = await self._session.surrogate_keys.process_keys({row[2] for row in rows})
+        stored: list[StoredInstance | None] = [None] * len(ids)
+        for ordinal, number, *cohort in rows:
+            stored[ordinal - 1] = number, tuple(cohort)
+        self._locked, self._stored = ids, stored
+        return {ids[row[0] - 1]: process_keys[row[2]] for row in rows}
 
     async def register(self, process_key: ProcessKey, new: Sequence[Instance]) -> None:
         process_id = await self._session.process_id(process_key)
-        known = await self._locked_cohorts([registered.id for registered in new])
+        known = await self._locked_instances([registered.id for registered in new])
         position_ids = await self._session.surrogate_keys.position_ids(
             process_id, [registered.position for registered in new]
         )
-        absent = [registered for registered in new if registered.id not in known] if known else new
+        existing = [
+            (registered, stored) for registered, stored in zip(new, known, strict=True) if stored is not None
+        ]
+        absent = [registered for registered, stored in zip(new, known, strict=True) if stored is None]
         if taken := await self._insert(process_id, absent, position_ids):
             # Another transaction has registered them since this one looked for them.
-            known = {**known, **await self._locked_cohorts(taken)}
-        existing = [registered for registered in new if registered.id in known] if known else []
-        if any(known[registered.id][0] != process_id for registered in existing):
+            known = await self._locked_instances([registered.id for registered in taken])
+            existing += [
+                (registered, stored)
+                for registered, stored in zip(taken, known, strict=True)
+                if stored is not None
+            ]
+        if any(cohort[0] != process_id for _, (_, cohort) in existing):
             raise StoreUnavailable("another process has got one of these instances just now")
-        await self._update(existing, known, position_ids)
+        await self._update(existing, position_ids)
 
     async def report(self, process_key: ProcessKey, reports: Sequence[InstanceReport]) -> None:
         process_id = await self._session.process_id(process_key)
-        known = await self._locked_cohorts([report.id for report in reports])
+        known = await self._locked_instances([report.id for report in reports])
         position_ids = await self._session.surrogate_keys.position_ids(
             process_id, [report.position for report in reports]
         )
-        # The keys of this dictionary keep only the last report on each instance.
-        latest = {report.id: report for report in reports}
-        await self._update(latest.values(), known, position_ids)
+        existing = [
+            (report, stored) for report, stored in zip(reports, known, strict=True) if stored is not None
+        ]
+        await self._update(existing, position_ids)
 
-    async def _locked_cohorts(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, StoredCohort]:
-        """The cohorts of the instances among these ids, which are locked from now on.
+    async def _locked_instances(self, ids: Sequence[InstanceId]) -> Sequence[StoredInstance | None]:
+        """What is stored of these instances, which are locked from now on; None for one that does not exist.
 
         What was locked serves once, because the caller changes it.
         """
         # Usually these are the ids that were locked. Comparing lists is faster than hashing ids.
         if ids != self._locked:
-            if not set(self._locked).issuperset(ids):
-                await self.lock(ids)
-            used = set(ids)
-            self._locked = [locked for locked in self._locked if locked not in used]
-        else:
-            self._locked = ()
-        return self._cohorts
+            known = dict(zip(self._locked, self._stored, strict=True))
+            if known.keys() >= set(ids):
+                found = [known[instance_id] for instance_id in ids]
+                for instance_id in ids:
+                    known.pop(instance_id, None)
+                self._locked, self._stored = list(known), list(known.values())
+                return found
+            await self.lock(ids)
+        found, self._locked, self._stored = list(self._stored), (), ()
+        return found
 
     async def _insert(
         self, process_id: int, absent: Sequence[Instance], position_ids: Mapping[Position, int]
-    ) -> list[InstanceId]:
-        """Insert instances. Returns the ids that another transaction has inserted."""
+    ) -> list[Instance]:
+        """Insert instances. Returns those that another transaction has inserted."""
         if not absent:
             return []
         connection = self._session.connection
@@ -211,41 +225,39 @@ class SqlInstanceRepository:
         ]
         if connection.dialect.name == "postgresql" and len(rows) > 1:
             rows = await _in_lock_order(connection, rows)
-        taken: list[InstanceId] = []
+        taken: list[Instance] = []
         # COPY fails if one of the rows exists.
         if len(rows) < COPY_THRESHOLD or not await copy_new(connection, instance, rows):
             inserted = await insert_absent(connection, instance, rows, key="uuid")
             if len(inserted) < len(rows):
-                taken = [row["uuid"] for row in rows if row["uuid"] not in inserted]
+                taken = [registered for registered in absent if registered.id not in inserted]
                 rows = [row for row in rows if row["uuid"] in inserted]
-        cohorts = Counter((row["version"], row["status"], row["position_id"]) for row in rows)
-        for (version, status, position_id), count in cohorts.items():
-            self._session.counts.add(CohortKey(process_id, version, status, position_id), count)
+        self._session.counts.add(
+            (process_id, row["version"], STATUS_CODES[row["status"]], row["position_id"]) for row in rows
+        )
         return taken
 
     async def _update(
         self,
-        reports: Iterable[Instance | InstanceReport],
-        known: Mapping[InstanceId, StoredCohort],
+        reports: Iterable[tuple[Instance | InstanceReport, StoredInstance]],
         position_ids: Mapping[Position, int],
     ) -> None:
         """Update the status and position of locked instances, but not their version."""
+        # The keys of this dictionary keep only the last report on each instance.
+        latest = {stored[0]: (report, stored) for report, stored in reports}
         rows: list[dict[str, Any]] = []
-        moves: Counter[tuple[StoredCohort, int, int]] = Counter()
-        for report in reports:
+        sources: list[StoredCohort] = []
+        targets: list[StoredCohort] = []
+        for report, (number, cohort) in latest.values():
             status, position_id = STATUS_CODES[report.status], position_ids[report.position]
-            cohort = known[report.id]
             if cohort[2] != status or cohort[3] != position_id:
-                rows.append(
-                    {"row_uuid": report.id, "row_status": report.status, "row_position_id": position_id}
-                )
-                moves[cohort, status, position_id] += 1
+                rows.append({"row_id": number, "row_status": report.status, "row_position_id": position_id})
+                sources.append(cohort)
+                targets.append((cohort[0], cohort[1], status, position_id))
         if rows:
             await UPDATE.execute(self._session.connection, rows)
-        for ((process_id, version, old_status, old_position_id), status, position_id), count in moves.items():
-            source = CohortKey(process_id, version, STATUS.members[old_status - 1], old_position_id)
-            target = CohortKey(process_id, version, STATUS.members[status - 1], position_id)
-            self._session.counts.move(source, target, count)
+            self._session.counts.remove(sources)
+            self._session.counts.add(targets)
 
     async def prune_positions(self, limit: int) -> int:
         return await prune_positions(self._session.connection, limit)

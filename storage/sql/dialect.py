@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     Table,
+    TableClause,
     TableValuedAlias,
     bindparam,
     case,
@@ -42,7 +43,7 @@ def upsert(table: Table, *, keys: Sequence[str], replaced: Sequence[str]) -> Ins
 
 
 def upsert_adding(
-    table: Table, *, keys: Sequence[str], counts: Sequence[str], latest: Sequence[str] = ()
+    table: TableClause, *, keys: Sequence[str], counts: Sequence[str], latest: Sequence[str] = ()
 ) -> Insert:
     """An INSERT that adds columns `counts` to those of an existing row with the same keys.
 
@@ -90,7 +91,7 @@ async def insert_absent(
     looked for and not found: on SQLite no other one can have inserted them since, so all are inserted.
     """
     if connection.dialect.name == "sqlite":
-        await connection.execute(_insert_into(table), rows)
+        await connection.execute_later(_insert_into(table), rows)
         return [row[key] for row in rows]
     statement = _insert_returning(table, key, tuple(rows[0]))
     return frozenset((await connection.execute(statement, _arrays(rows))).scalars())
@@ -138,9 +139,9 @@ class UpdateMany:
         )
 
     async def execute(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-        """Update rows. Each row may occur only once."""
+        """Update rows, on SQLite along with the next statement. Each row may occur only once."""
         if connection.dialect.name == "sqlite":
-            await connection.execute(self._one_row, rows)
+            await connection.execute_later(self._one_row, rows)
         else:
             await connection.execute(self._all_rows, _arrays(rows))
 
@@ -167,7 +168,7 @@ def _insert_returning(table: Table, key: str, names: tuple[str, ...]) -> Any:
     return _from_arrays(insert_new(table), names).returning(table.c[key])
 
 
-def unnest_rows(table: Table, parameters: Mapping[str, str]) -> TableValuedAlias:
+def unnest_rows(table: TableClause, parameters: Mapping[str, str]) -> TableValuedAlias:
     """A table of bound arrays, unnested side by side; `parameters` maps each column to its parameter."""
     arrays = [bindparam(parameter, type_=ARRAY(table.c[name].type)) for name, parameter in parameters.items()]
     return func.unnest(*arrays).table_valued(*parameters, name="bound").render_derived()

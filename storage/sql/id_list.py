@@ -1,4 +1,4 @@
-"""Passes a list of ids to a statement as one bound parameter, which the database unpacks into a table.
+"""Passes a list of ids or digests to a statement as one bound parameter, unpacked into a table.
 
 An IN list is limited in length and slow to bind; a temporary table needs an INSERT for each id.
 """
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, bindparam, column
+from sqlalchemy import Integer, LargeBinary, bindparam, column
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from uplift.storage.sql.types import ID, IDS
+from uplift.storage.sql.types import DIGESTS, ID, IDS
 
 IN_SQLITE = (
     "(WITH RECURSIVE place(n) AS"
@@ -24,7 +24,7 @@ IN_POSTGRESQL = "(SELECT * FROM unnest((SELECT {})) WITH ORDINALITY AS place(uui
 
 
 class _UnpackedIds(FunctionElement[Any]):
-    """A table function that unpacks a list of ids into rows `(ordinal, uuid)`."""
+    """A table function that unpacks a list of values of 16 bytes into rows `(ordinal, uuid)`."""
 
     inherit_cache = True
     name = "unpacked"
@@ -45,6 +45,12 @@ ID_LIST = _UnpackedIds(bindparam("id_list", type_=IDS)).table_valued(
     column("ordinal", Integer), column("uuid", ID), name="id_list"
 )
 """A table `(ordinal, uuid)` of the ids bound by `bind_ids`, numbered from 1 in their order."""
+
+
+DIGEST_LIST = _UnpackedIds(bindparam("digest_list", type_=DIGESTS)).table_valued(
+    column("ordinal", Integer), column("uuid", LargeBinary(16)), name="digest_list"
+)
+"""A table `(ordinal, uuid)` of the digests bound as `digest_list`, numbered from 1 in their order."""
 
 
 def bind_ids(ids: Sequence[UUID]) -> dict[str, Any]:

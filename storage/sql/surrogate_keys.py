@@ -5,7 +5,7 @@ position is looked up in each transaction, because positions that nobody has are
 """
 
 import json
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
@@ -20,6 +20,7 @@ from uplift.domain.model.process import ProcessKey
 from uplift.storage.sql import tables
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import insert_new
+from uplift.storage.sql.id_list import DIGEST_LIST
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -35,11 +36,12 @@ PROCESSES_BY_ID = PROCESS_IDS.where(tables.process.c.id.in_(bindparam("ids", exp
 POSITIONS_BY_ID = select(
     tables.position.c.id, tables.position.c.process_id, tables.position.c.elements
 ).where(tables.position.c.id.in_(bindparam("ids", expanding=True)))
-POSITIONS_BY_DIGEST = select(tables.position.c.id, tables.position.c.digest).where(
-    tables.position.c.process_id == bindparam("process_id"),
-    tables.position.c.digest.in_(bindparam("digests", expanding=True)),
+POSITIONS_BY_DIGEST = (
+    select(tables.position.c.id, tables.position.c.digest)
+    .join(DIGEST_LIST, DIGEST_LIST.c.uuid == tables.position.c.digest)
+    .where(tables.position.c.process_id == bindparam("process_id"))
 )
-LOCK_POSITIONS_BY_DIGEST = POSITIONS_BY_DIGEST.with_for_update(read=True, key_share=True)
+LOCK_POSITIONS_BY_DIGEST = POSITIONS_BY_DIGEST.with_for_update(of=tables.position, read=True, key_share=True)
 """Keeps the positions from being pruned until the transaction ends: most references to them have no foreign
 key that would do the same. SQLite needs no such lock, because only one transaction writes at a time."""
 ADD_POSITIONS = insert_new(tables.position)
@@ -57,6 +59,7 @@ class KeyCache:
         self.process_ids = BoundedCache[ProcessKey, int](max_bytes)
         self.process_keys = BoundedCache[int, ProcessKey](max_bytes)
         self.positions = BoundedCache[int, Position](max_bytes)
+        self.digests = BoundedCache[Position, bytes](max_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,8 @@ class SurrogateKeys:
         for number, key in self._learned.process_keys.items():
             self._known.process_keys.put(number, key, _size_of_key(key))
         for number, position in self._learned.positions.items():
-            self._known.positions.put(number, position, _size_of_position(position))
+            if self._known.positions.get(number) is None:
+                self._known.positions.put(number, position, _size_of_position(position))
 
     async def process_id(self, key: ProcessKey) -> int | None:
         """The surrogate key of a process; None if it does not exist."""
@@ -129,14 +133,10 @@ class SurrogateKeys:
 
         With `lock`, they stay stored until the transaction ends.
         """
-        distinct, learned = (
-            dict.fromkeys((process_id, position) for position in positions),
-            self._learned.position_ids,
-        )
-        for batch in batches(key for key in distinct if key not in learned):
-            await self._find_positions(
-                process_id, {_digest(position): position for _, position in batch}, lock=lock
-            )
+        distinct = {(process_id, position): position for position in positions}
+        learned = self._learned.position_ids
+        if missing := [position for key, position in distinct.items() if key not in learned]:
+            await self._find_positions(process_id, missing, lock=lock)
         return {position: number for (_, position), number in _found(distinct, learned).items()}
 
     async def position_ids(self, process_id: int, positions: Iterable[Position]) -> Mapping[Position, int]:
@@ -147,18 +147,28 @@ class SurrogateKeys:
         if not new:
             return known
         # All transactions insert along the digests, so that two of them cannot deadlock on the unique index.
-        rows = sorted((_position_row(process_id, position) for position in new), key=itemgetter("digest"))
+        rows = [
+            {"process_id": process_id, "digest": self._digest(position), "elements": _canonical(position)}
+            for position in new
+        ]
+        rows.sort(key=itemgetter("digest"))
         await self._connection.execute(ADD_POSITIONS, rows)
         return await self.known_position_ids(process_id, distinct, lock=True)
 
-    async def _find_positions(
-        self, process_id: int, by_digest: Mapping[bytes, Position], *, lock: bool
-    ) -> None:
+    async def _find_positions(self, process_id: int, positions: Sequence[Position], *, lock: bool) -> None:
+        by_digest = {self._digest(position): position for position in positions}
         statement = LOCK_POSITIONS_BY_DIGEST if lock else POSITIONS_BY_DIGEST
-        bound = {"process_id": process_id, "digests": list(by_digest)}
+        bound = {"process_id": process_id, "digest_list": list(by_digest)}
         for number, digest in await self._connection.execute(statement, bound):
             self._learned.position_ids[process_id, by_digest[digest]] = number
             self._learned.positions[number] = by_digest[digest]
+
+    def _digest(self, position: Position) -> bytes:
+        digest = self._known.digests.get(position)
+        if digest is None:
+            digest = blake2b(_canonical(position).encode(), digest_size=16).digest()
+            self._known.digests.put(position, digest, _size_of_position(position))
+        return digest
 
     def _learn_processes(self, rows: Iterable[Any]) -> None:
         for number, namespace, code in rows:
@@ -167,16 +177,8 @@ class SurrogateKeys:
             self._learned.process_keys[number] = key
 
 
-def _position_row(process_id: int, position: Position) -> dict[str, Any]:
-    return {"process_id": process_id, "digest": _digest(position), "elements": _canonical(position)}
-
-
 def _canonical(position: Position) -> str:
     return json.dumps(sorted(position), ensure_ascii=False, separators=(",", ":"))
-
-
-def _digest(position: Position) -> bytes:
-    return blake2b(_canonical(position).encode(), digest_size=16).digest()
 
 
 def _missing(keys: Iterable[Key], learned: dict[Key, Value], known: BoundedCache[Key, Value]) -> list[Key]:

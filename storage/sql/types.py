@@ -50,6 +50,16 @@ class PackedUuids(TypeDecorator[Sequence[UUID]]):
         return None if value is None else b"".join(uuid.bytes for uuid in value)
 
 
+class PackedDigests(TypeDecorator[Sequence[bytes]]):
+    """A list of digests of 16 bytes as one value, their concatenation."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: Sequence[bytes] | None, _: Dialect) -> bytes | None:
+        return None if value is None else b"".join(value)
+
+
 class NumbersAsJson(TypeDecorator[Sequence[int]]):
     """A list of numbers as one value, for SQLite's `json_each`."""
 
@@ -106,6 +116,7 @@ class CodedEnum(TypeDecorator[Kind], Generic[Kind]):
 
 ID: TypeEngine[UUID] = CompactUuid().with_variant(Uuid(), "postgresql")
 IDS: TypeEngine[Sequence[UUID]] = PackedUuids().with_variant(ARRAY(Uuid()), "postgresql")
+DIGESTS: TypeEngine[Sequence[bytes]] = PackedDigests().with_variant(ARRAY(LargeBinary()), "postgresql")
 NUMBERS: TypeEngine[Sequence[int]] = NumbersAsJson().with_variant(ARRAY(Integer()), "postgresql")
 TIME: TypeEngine[datetime] = UtcTime().with_variant(TIMESTAMP(timezone=True), "postgresql")
 LONG: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")

@@ -82,18 +82,25 @@ class PreparedStatement:
     def __init__(self, statement: Any, compiled: SQLCompiler, dialect: Dialect) -> None:
         self.sql = compiled.string
         self.run_inline: bool = statement.get_execution_options().get("run_inline", False)
-        self._parameters = [_parameter(compiled, dialect, name) for name in compiled.positiontup or ()]
+        names = compiled.positiontup or ()
+        distinct = list(dict.fromkeys(names))
+        self._parameters = [_parameter(compiled, dialect, name) for name in distinct]
+        # A long list of ids is bound several times: it is converted once.
+        self._places = None if len(distinct) == len(names) else [distinct.index(name) for name in names]
         columns = [] if statement.is_dml else list(statement.selected_columns)
         self._readers = [_reader(column.type, dialect) for column in columns]
         self._make_row = _row_maker([column.key for column in columns])
 
     def bind(self, bound: Mapping[str, Any]) -> tuple[Any, ...]:
         """The parameters of one execution."""
-        return tuple([parameter.value(bound) for parameter in self._parameters])
+        values = [parameter.value(bound) for parameter in self._parameters]
+        return tuple(values if self._places is None else [values[place] for place in self._places])
 
     def bind_all(self, bound: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
         """The parameters of many executions. Converts column by column, which is faster than row by row."""
         columns = [parameter.values(bound) for parameter in self._parameters]
+        if self._places is not None:
+            columns = [columns[place] for place in self._places]
         return list(zip(*columns, strict=True))
 
     def read(self, rows: Sequence[Any]) -> list[Any]:

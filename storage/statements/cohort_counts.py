@@ -6,22 +6,26 @@ so it never waits for a count. Reads sum the parts in one statement, so they are
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from secrets import randbits
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
     FromClause,
     Insert,
+    Integer,
+    SmallInteger,
     and_,
     bindparam,
+    column,
     delete,
     func,
     insert,
     null,
     or_,
     select,
+    table,
     union_all,
     update,
 )
@@ -30,7 +34,7 @@ from uplift.domain.bounded_cache import BoundedCache
 from uplift.domain.model.instance import Status
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import unnest_rows, upsert_adding
-from uplift.storage.sql.tables import cohort_count
+from uplift.storage.sql.tables import STATUS
 from uplift.storage.sql.types import LONG
 
 KEY: Final = ("process_id", "version", "status", "position_id")
@@ -51,13 +55,19 @@ KNOWN_PROCESSES = 10_000
 """For how many processes a program knows how many parts it has added."""
 
 
-class CohortKey(NamedTuple):
-    """A cohort of a process, by surrogate keys."""
-
-    process_id: int
-    version: int
-    status: Status
-    position_id: int
+StoredCohort = tuple[int, int, int, int]
+"""A process, a version, the code of a status and a position, as they are stored. A transaction may have
+thousands
+of them, so no value is converted on the way."""
+PENDING = STATUS.members.index(Status.PENDING) + 1
+"""The code of the status of instances that upgrades move."""
+STORED = table(
+    "cohort_count",
+    *(column(name, SmallInteger if name == "status" else Integer) for name in KEY),
+    column("part", LONG),
+    column("instances", Integer),
+)
+"""The table without the conversion of its statuses."""
 
 
 class AddedParts:
@@ -87,13 +97,17 @@ class CountChanges:
 
     def __init__(self, added_parts: AddedParts) -> None:
         self._added_parts = added_parts
-        self._changes: Counter[CohortKey] = Counter()
+        self._changes: Counter[StoredCohort] = Counter()
 
-    def add(self, cohort: CohortKey, instances: int) -> None:
-        """Instances have entered a cohort; a negative number has left it."""
-        self._changes[cohort] += instances
+    def add(self, cohorts: Iterable[StoredCohort]) -> None:
+        """An instance has entered each of these cohorts; one that is named twice has two more."""
+        self._changes.update(cohorts)
 
-    def move(self, source: CohortKey, target: CohortKey, instances: int) -> None:
+    def remove(self, cohorts: Iterable[StoredCohort]) -> None:
+        """An instance has left each of these cohorts."""
+        self._changes.subtract(Counter(cohorts))
+
+    def move(self, source: StoredCohort, target: StoredCohort, instances: int) -> None:
         """Instances have moved from one cohort to another."""
         self._changes[source] -= instances
         self._changes[target] += instances
@@ -104,19 +118,19 @@ class CountChanges:
         self._changes.clear()
         if not changes:
             return
-        process_ids = {cohort.process_id for cohort in changes}
+        process_ids = {process_id for process_id, _, _, _ in changes}
         due = [process_id for process_id in process_ids if self._added_parts.is_due(process_id)]
         if connection.dialect.name == "sqlite":
             rows = [
                 {
-                    "process_id": cohort.process_id,
-                    "version": cohort.version,
-                    "status": cohort.status,
-                    "position_id": cohort.position_id,
+                    "process_id": process_id,
+                    "version": version,
+                    "status": status,
+                    "position_id": position_id,
                     "part": 0,
                     "instances": count,
                 }
-                for cohort, count in changes.items()
+                for (process_id, version, status, position_id), count in changes.items()
             ]
             await connection.execute_later(ADD_TO_COUNTS, rows)
             for process_id in due:
@@ -141,14 +155,12 @@ def _is_same(cohort: FromClause, other: FromClause, *, part: bool = False) -> Co
     return and_(*(cohort.c[name] == other.c[name] for name in names))
 
 
-ADD_TO_COUNTS = upsert_adding(cohort_count, keys=[*KEY, "part"], counts=["instances"])
-DELETE_EMPTY = delete(cohort_count).where(
-    cohort_count.c.process_id == bindparam("of_process"), cohort_count.c.instances == 0
-)
-CHANGED = unnest_rows(cohort_count, {name: f"changed_{name}" for name in (*KEY, "instances")})
+ADD_TO_COUNTS = upsert_adding(STORED, keys=[*KEY, "part"], counts=["instances"])
+DELETE_EMPTY = delete(STORED).where(STORED.c.process_id == bindparam("of_process"), STORED.c.instances == 0)
+CHANGED = unnest_rows(STORED, {name: f"changed_{name}" for name in (*KEY, "instances")})
 CHANGED_COLUMNS = tuple(CHANGED.c[name] for name in (*KEY, "instances"))
 NEW_PART = bindparam("new_part", type_=LONG)
-ADD_PARTS = insert(cohort_count).from_select([*KEY, "instances", "part"], select(*CHANGED_COLUMNS, NEW_PART))
+ADD_PARTS = insert(STORED).from_select([*KEY, "instances", "part"], select(*CHANGED_COLUMNS, NEW_PART))
 
 
 def _merge_parts() -> Insert:
@@ -158,9 +170,9 @@ def _merge_parts() -> Insert:
     locks, so what another transaction merged since the statement began is neither lost nor counted twice.
     """
     free = (
-        select(cohort_count)
-        .where(_is_same(cohort_count, CHANGED))
-        .with_for_update(of=cohort_count, skip_locked=True)
+        select(STORED)
+        .where(_is_same(STORED, CHANGED))
+        .with_for_update(of=STORED, skip_locked=True)
         .cte("free")
     )
     parts = union_all(
@@ -175,15 +187,15 @@ def _merge_parts() -> Insert:
     )
     is_empty = merged.c.instances == 0
     changed = (
-        update(cohort_count)
-        .where(_is_same(cohort_count, merged, part=True), ~is_empty)
+        update(STORED)
+        .where(_is_same(STORED, merged, part=True), ~is_empty)
         .values(instances=merged.c.instances)
         .cte("changed")
     )
     deleted = (
-        delete(cohort_count)
+        delete(STORED)
         .where(
-            _is_same(cohort_count, free, part=True),
+            _is_same(STORED, free, part=True),
             _is_same(free, merged),
             or_(free.c.part != merged.c.part, is_empty),
         )
@@ -193,29 +205,27 @@ def _merge_parts() -> Insert:
         merged.c.part.is_(None), ~is_empty
     )
     return (
-        insert(cohort_count)
-        .from_select([*KEY, "part", "instances"], new)
-        .add_cte(free, merged, changed, deleted)
+        insert(STORED).from_select([*KEY, "part", "instances"], new).add_cte(free, merged, changed, deleted)
     )
 
 
 MERGE_PARTS = _merge_parts()
 DIVIDED = (
-    select(*(cohort_count.c[name] for name in KEY))
-    .where(cohort_count.c.process_id == bindparam("of_process"))
-    .group_by(*(cohort_count.c[name] for name in KEY))
+    select(*(STORED.c[name] for name in KEY))
+    .where(STORED.c.process_id == bindparam("of_process"))
+    .group_by(*(STORED.c[name] for name in KEY))
     .having(func.count() > 1)
     .limit(MERGED_LIMIT)
 )
 
 
-async def _divided_cohorts(connection: Connection, process_id: int) -> list[CohortKey]:
+async def _divided_cohorts(connection: Connection, process_id: int) -> list[StoredCohort]:
     """Some cohorts of a process that have several parts."""
     rows = await connection.execute(DIVIDED, {"of_process": process_id})
-    return [CohortKey(*row) for row in rows]
+    return [tuple(row) for row in rows]
 
 
-def _arrays(changes: Mapping[CohortKey, int]) -> dict[str, Any]:
+def _arrays(changes: Mapping[StoredCohort, int]) -> dict[str, Any]:
     columns = dict(zip(KEY, zip(*changes, strict=True), strict=True))
     arrays = {f"changed_{name}": list(values) for name, values in columns.items()}
     return {**arrays, "changed_instances": list(changes.values()), "new_part": randbits(PART_BITS)}
