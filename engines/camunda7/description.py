@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from uplift.domain.ports.process_engine import EngineDescription, EngineFault, EngineFaultKind
 from uplift.engines.client import EngineClient
-from uplift.engines.replies import object_of, optional_text_of, text_of
+from uplift.engines.replies import object_of, optional_text_of, rows_of, text_of
 
 FAMILY = "Camunda 7"
 """The product, unless the engine says its name."""
@@ -28,6 +28,8 @@ async def describe(client: EngineClient, *, checks_rights: bool) -> EngineDescri
     if reply.status == 404:
         raise reply.unexpected("there is none: this is not the REST API of Camunda 7 or a descendant")
     version = text_of(reply, object_of(reply), "version")
+    # The version is that of the server. This request is one of the engine, whose name may be part of the URL.
+    rows_of(await client.request("GET", "/process-definition", query={"firstResult": 0, "maxResults": 1}))
     return EngineDescription(
         product=await _product(client) or FAMILY,
         version=version,

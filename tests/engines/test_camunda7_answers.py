@@ -212,7 +212,6 @@ DEFINITION = {"id": SOURCE, "key": "order", "version": 1, "tenantId": None}
             {"instructionReports": [{"instruction": {"sourceActivityIds": ["a"]}, "failures": ["b"]}]},
             {"instructionReports": [{"instruction": {"sourceActivityIds": []}, "failures": ["b"]}]},
         ),
-        (lambda engine: engine.describe(), {"version": "7"}, {"name": "Flowable"}),
     ],
 )
 async def test_what_has_not_the_form_of_an_answer_does_not_come_from_the_engine(
@@ -239,3 +238,30 @@ async def test_versions_of_other_tenants_are_not_listed() -> None:
         request.path.partition("sortBy=id&")[2].partition("&")[0] for request in server.received
     )
     assert queries == {"withoutTenantId=true": 1, "tenantIdIn=a": 1, "tenantIdIn=b": 1, "tenantIdIn=a%2Cb": 1}
+
+
+@pytest.mark.parametrize(
+    ("version", "definitions", "telemetry", "found"),
+    [
+        ({"version": "7.24"}, [], {"product": {"name": "Camunda BPM Runtime"}}, "Camunda BPM Runtime 7.24"),
+        ({"version": "7.24"}, [], [1], EngineFaultKind.NOT_THIS_ENGINE),
+        ({"version": "7.24"}, [DEFINITION], {"product": None}, "Camunda 7 7.24"),
+        ({"name": "Flowable"}, [], {}, EngineFaultKind.NOT_THIS_ENGINE),
+        ({"version": "7.24"}, {"data": []}, {}, EngineFaultKind.NOT_THIS_ENGINE),
+    ],
+)
+async def test_the_product_is_what_the_engine_says(
+    version: object, definitions: object, telemetry: object, found: object
+) -> None:
+    async def answer(request: Received, writer: asyncio.StreamWriter) -> None:
+        answers = {"version": version, "data": telemetry}
+        writer.write(in_json(answers.get(request.path.rpartition("/")[2], definitions)))
+
+    async with adapter(answer) as camunda:
+        try:
+            description = await camunda.describe()
+        except EngineFault as fault:
+            described: object = fault.kind
+        else:
+            described = f"{description.product} {description.version}"
+    assert described == found

@@ -29,7 +29,7 @@ JAVA = ("java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 STARTED = re.compile(r"Tomcat started on port (\d+)")
 TIMEOUT = 120.0
 """Seconds for the start, on a busy machine."""
-QUERY_LIMIT = 50
+QUERY_LIMIT = 20
 """The most results that a user may list at once (queryMaxResultsLimit)."""
 BUILD_TIMEOUT = 900.0
 """Seconds for the build, which may download everything."""
