@@ -9,9 +9,10 @@ from sqlalchemy.engine import URL
 
 from uplift.domain.change_signal import ChangeSignal
 from uplift.domain.model.upgrade import UpgradeState
-from uplift.domain.ports import LinkQueries, OrderQueries
 from uplift.storage.database import Database
 from uplift.storage.repositories.instances import SqlInstanceQueries
+from uplift.storage.repositories.links import SqlLinkQueries
+from uplift.storage.repositories.orders import SqlOrderQueries
 from uplift.storage.repositories.partitions import SqlPartitionQueries
 from uplift.storage.repositories.processes import SqlProcessQueries
 from uplift.storage.repositories.sessions import Reading
@@ -37,6 +38,8 @@ class SqlStore:
         self.instances = SqlInstanceQueries(reading)
         self.upgrades = SqlUpgradeQueries(reading)
         self.partitions = SqlPartitionQueries(reading)
+        self.links = SqlLinkQueries(reading)
+        self.orders = SqlOrderQueries(reading)
 
     @classmethod
     async def open(cls, where: Path | URL) -> Self:
@@ -50,16 +53,6 @@ class SqlStore:
     def database(self) -> Database:
         """The database, for tables that are not part of the domain, such as API keys."""
         return self._database
-
-    @property
-    def links(self) -> LinkQueries:
-        """Links, which are kept in memory only until the tables for them exist."""
-        raise NotImplementedError
-
-    @property
-    def orders(self) -> OrderQueries:
-        """Orders, which are kept in memory only until the tables for them exist."""
-        raise NotImplementedError
 
     @asynccontextmanager
     async def transaction(self, *, in_background: bool = False) -> AsyncIterator[SqlTransaction]:

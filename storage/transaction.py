@@ -1,8 +1,8 @@
 """Provides the repositories of one transaction, whose writes commit together or not at all."""
 
-from uplift.domain.ports import LinkRepository
 from uplift.storage.chunks import CHUNKS
 from uplift.storage.repositories.instances import SqlInstanceRepository
+from uplift.storage.repositories.links import SqlLinkRepository
 from uplift.storage.repositories.partitions import SqlPartitionRepository
 from uplift.storage.repositories.processes import SqlProcessRepository
 from uplift.storage.repositories.sessions import Session
@@ -29,11 +29,7 @@ class SqlTransaction:
         self.instances = SqlInstanceRepository(self._session)
         self.upgrades = SqlUpgradeRepository(self._session)
         self.partitions = SqlPartitionRepository(self._session)
-
-    @property
-    def links(self) -> LinkRepository:
-        """Links and orders, which are kept in memory only until the tables for them exist."""
-        raise NotImplementedError
+        self.links = SqlLinkRepository(self._session)
 
     async def save_counts(self) -> None:
         """Save the counts of the cohorts that it changed: its last statements before the commit."""

@@ -129,7 +129,7 @@ class Upgrade:
     link: LinkId | None = None
     ordered: int = 0
     sent: int = 0
-    refusals: Mapping[ReasonCode, int] = field(default_factory=dict)
+    refusals: Mapping[ReasonCode, int] = field(default_factory=dict, hash=False)
 
     @property
     def total(self) -> int:

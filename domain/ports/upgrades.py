@@ -11,6 +11,7 @@ from uplift.domain.model.access import Namespaces
 from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode, Verdict
 from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
 from uplift.domain.model.instance import ElementId
+from uplift.domain.model.link import LinkId
 from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import SelectionKind, UpgradeId, UpgradeSelection
@@ -191,8 +192,11 @@ class UpgradeQueries(Protocol):
         """Return the request that came with this key, unless it is older than `since`."""
         ...
 
-    async def measured_rate(self) -> float | None:
-        """Return outcomes per second of work in the latest large upgrades; None when there was none."""
+    async def measured_rate(self, link: LinkId | None = None) -> float | None:
+        """Return outcomes per second of work in the latest large upgrades; None when there was none.
+
+        With a link, only in those that its engine carried out; without one, only in those of no link.
+        """
         ...
 
     async def outcome_pages(
@@ -297,10 +301,19 @@ class UpgradeRepository(Protocol):
         """
         ...
 
+    async def lock_ordering(self, process_key: ProcessKey, now: datetime) -> bool:
+        """Return whether a new upgrade of a linked process may order its instances in this transaction.
+
+        It may not while a worker runs another upgrade of the process, or one has unsettled orders: their
+        instances could be the same. No other transaction claims a partition of the process, or calls this for
+        it, until this one ends.
+        """
+        ...
+
     async def lock_prunable(self, before: datetime, limit: int) -> tuple[LockedUpgrade, ...]:
         """Lock the oldest `limit` upgrades that finished before a time and are not fully pruned.
 
-        Skips upgrades that another transaction has locked, and those that an unfinished retry or undo
-        refers to, which needs their outcomes.
+        Skips upgrades that another transaction has locked, those that an unfinished retry or undo
+        refers to, which needs their outcomes, and those with unsettled orders.
         """
         ...

@@ -49,8 +49,8 @@ def allowed_actions(upgrade: Upgrade) -> tuple[UpgradeAction, ...]:
 def require_allowed(upgrade: Upgrade, action: UpgradeAction) -> None:
     """Raise WrongState or InvalidInput unless the upgrade allows the action.
 
-    A retry and an undo read the outcomes of the upgrade, so it must have finished and must not be pruned. An
-    undo can be neither retried nor undone.
+    A retry and an undo read the outcomes of the upgrade, so it must have finished and must not be pruned, and
+    its orders must be settled. An undo can be neither retried nor undone.
     """
     if action in allowed_actions(upgrade):
         return
@@ -61,13 +61,16 @@ def require_allowed(upgrade: Upgrade, action: UpgradeAction) -> None:
         raise InvalidInput(
             f"Expected to {attempt} an upgrade, but {upgrade.id} is an undo.", field=("upgrade_id",)
         )
-    raise InvalidInput(
-        f"Expected to {attempt} upgrade {upgrade.id}, but its outcomes were pruned.", field=("upgrade_id",)
+    obstacle = (
+        f"{upgrade.unsettled:,} of its orders are unsettled: its engine has not answered them"
+        if upgrade.unsettled
+        else "its outcomes were pruned"
     )
+    raise InvalidInput(f"Expected to {attempt} upgrade {upgrade.id}, but {obstacle}.", field=("upgrade_id",))
 
 
 def _has_outcomes_to_follow(upgrade: Upgrade) -> bool:
-    return upgrade.target_version is not None and upgrade.pruned_at is None
+    return upgrade.target_version is not None and upgrade.pruned_at is None and not upgrade.unsettled
 
 
 @cache

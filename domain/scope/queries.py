@@ -12,6 +12,7 @@ from uplift.domain.model.cohort import Cohort, CountedCohort
 from uplift.domain.model.decision import CountedDecision
 from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
 from uplift.domain.model.instance import Instance, InstanceId
+from uplift.domain.model.link import LinkId
 from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.model.process import Process, ProcessKey, Version, VersionModel, VersionNumber
 from uplift.domain.model.selection import Selection, SelectionKind, UpgradeId
@@ -186,9 +187,9 @@ class ScopedUpgradeQueries:
         known = await self._upgrades.known_request(idempotency_key, since=since)
         return None if known is None or await self.find(known.upgrade_id) is None else known
 
-    async def measured_rate(self) -> float | None:
+    async def measured_rate(self, link: LinkId | None = None) -> float | None:
         """The rate of the whole store: how fast the database is says nothing about other namespaces."""
-        return await self._upgrades.measured_rate()
+        return await self._upgrades.measured_rate(link)
 
     async def outcome_pages(
         self, ids: Sequence[UpgradeId], outcome_filter: OutcomeFilter, page: PageRequest

@@ -117,6 +117,10 @@ class ScopedUpgradeRepository:
             raise ValueError(NEEDS_WHOLE_STORE)
         return None if await self.find(only) is None else await self._upgrades.lock_claimable(now, only=only)
 
+    async def lock_ordering(self, process_key: ProcessKey, now: datetime) -> bool:
+        require_in_scope(self._caller, process_key)
+        return await self._upgrades.lock_ordering(process_key, now)
+
     async def lock_prunable(self, before: datetime, limit: int) -> tuple[LockedUpgrade, ...]:
         del before, limit
         raise ValueError(NEEDS_WHOLE_STORE)

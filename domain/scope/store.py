@@ -28,12 +28,7 @@ class ScopedTransaction:
         self.instances = ScopedInstanceRepository(transaction.instances, caller)
         self.upgrades = ScopedUpgradeRepository(transaction.upgrades, caller)
         self.partitions = ScopedPartitionRepository(transaction, caller)
-        self._transaction = transaction
-        self._caller = caller
-
-    @property
-    def links(self) -> ScopedLinkRepository:
-        return ScopedLinkRepository(self._transaction, self._caller)
+        self.links = ScopedLinkRepository(transaction, caller)
 
 
 class ScopedStore:
@@ -49,6 +44,8 @@ class ScopedStore:
         self.instances = ScopedInstanceQueries(store.instances, caller)
         self.upgrades = ScopedUpgradeQueries(store.upgrades, caller)
         self.partitions = ScopedPartitionQueries(store, caller)
+        self.links = ScopedLinkQueries(store.links, caller)
+        self.orders = ScopedOrderQueries(store, caller)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ScopedStore) and self._shown == other._shown
@@ -59,14 +56,6 @@ class ScopedStore:
     @property
     def _shown(self) -> tuple[Store, Namespaces | None]:
         return self._store, self._caller.namespaces
-
-    @property
-    def links(self) -> ScopedLinkQueries:
-        return ScopedLinkQueries(self._store.links, self._caller)
-
-    @property
-    def orders(self) -> ScopedOrderQueries:
-        return ScopedOrderQueries(self._store, self._caller)
 
     @asynccontextmanager
     async def transaction(self, *, in_background: bool = False) -> AsyncIterator[ScopedTransaction]:

@@ -29,7 +29,7 @@ from uplift.domain.use_cases.versions import get_process
 from uplift.domain.use_cases.watch import get_upgrade
 from uplift.domain.use_cases.worker import Worker
 
-RETRIABLE_REASONS = frozenset({ReasonCode.NOT_PENDING, ReasonCode.ALREADY_LATEST, ReasonCode.INCOMPATIBLE})
+RETRIABLE_REASONS = frozenset(ReasonCode) - {ReasonCode.INSTANCE_NOT_FOUND}
 """The reasons that a retry can name; an id that was not found has no instance to try again."""
 
 
@@ -74,7 +74,7 @@ async def request_retry(store: Store, request: RetryRequest, *, caller: Caller, 
         counted.count
         for counted in skips
         if any(skip.code in request.reasons for skip in counted.decision.reasons)
-    )
+    ) + sum(count for code, count in earlier.refusals.items() if code in request.reasons)
     new = _new_upgrade(request, earlier.process, expected, caller, worker)
     return await _submit(store, new, request.selection, key, worker)
 
@@ -169,7 +169,8 @@ async def _submit(
                 locked, first_partition = await _add(transaction, new, selection, worker, known)
                 if key is not None:
                     await locked.remember_request(key, worker.clock())
-                if max(locked.upgrade.expected, read) > worker.chunk_policy.inline_limit:
+                is_large = max(locked.upgrade.expected, read) > worker.chunk_policy.inline_limit
+                if is_large or not await _may_run_inline(transaction, locked.upgrade, worker):
                     await first_partition.add(first_partition.partition)
                     return locked.upgrade
                 done = await _run_inline(transaction, locked, first_partition, worker, known)
@@ -181,6 +182,15 @@ async def _submit(
             continue
         worker.on_chunk(done, timedelta(seconds=time.perf_counter() - began))
         return done.upgrade
+
+
+async def _may_run_inline(transaction: Transaction, new: Upgrade, worker: Worker) -> bool:
+    """Whether a small upgrade need not wait for others.
+
+    Concurrent chunks lock the instances that they move, but orders stay without an answer after the commit.
+    So only one upgrade of a linked process orders at a time.
+    """
+    return new.link is None or await transaction.upgrades.lock_ordering(new.process, worker.clock())
 
 
 async def _add(

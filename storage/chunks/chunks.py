@@ -11,7 +11,7 @@ from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode
 from uplift.domain.model.selection import LISTED, SelectionKind
 from uplift.domain.model.upgrade import Partition, Upgrade
 from uplift.domain.ports import RecordedChunk
-from uplift.storage.chunks.statements import MOVE_BACK, NEXT_KEY, RECORD, RECORDED_COHORTS, UNMOVED
+from uplift.storage.chunks.statements import MOVE_BACK, NEXT_KEY, ORDER, RECORD, RECORDED_COHORTS, UNMOVED
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
@@ -90,7 +90,8 @@ class SqlChunks(ABC):
         return moved
 
     async def order(self, chunk: RecordedChunk) -> int:
-        raise NotImplementedError
+        bound = {**self._bound(chunk.cursor), "link": self._upgrade.link}
+        return (await self._connection.execute(ORDER[self._kind], bound)).rowcount
 
     async def decisions(self) -> tuple[Decision, ...]:
         return await kept_decisions(self._connection, self._surrogate_keys, self._upgrade_keys)
@@ -165,9 +166,13 @@ class SqlChunks(ABC):
             "target": self._upgrade.target_version,
             **self._bound_conditions,
         }
+        if self._upgrade_keys.of_upgrade_id is not None:
+            bound["has_orders"] = self._upgrade_keys.of_is_linked
         if self._kind is SelectionKind.RETRY:
             for code in ReasonCode:
-                bound[f"retried_{code}"] = stored_code(code) if code in self._upgrade.retried else NO_MATCH
+                is_retried = code in self._upgrade.retried
+                bound[f"retried_{code}"] = stored_code(code) if is_retried else NO_MATCH
+                bound[f"refused_{code}"] = code.value if is_retried else NO_MATCH
         return bound
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     BindParameter,
+    Boolean,
     ColumnElement,
     Insert,
     Integer,
@@ -24,10 +25,12 @@ from sqlalchemy import (
 
 from uplift.domain.model.decision import ReasonCode
 from uplift.domain.model.instance import Status
+from uplift.domain.model.order import OrderState
 from uplift.domain.model.selection import LISTED, SelectionKind
-from uplift.storage.sql.tables import IS_ACTIVE, decision, instance, outcome, selected
+from uplift.storage.sql.tables import IS_ACTIVE, decision, instance, move_order, outcome, selected
 from uplift.storage.statements.conditions import MEETS_CONDITIONS
 from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME, is_decision_of
+from uplift.storage.statements.orders import order_chunk
 
 UPGRADE_ID: BindParameter[int] = bindparam("upgrade_id", type_=Integer)
 AFTER: BindParameter[int] = bindparam("after")
@@ -64,10 +67,30 @@ def _earlier_in_chunk(matches: ColumnElement[bool]) -> Select[Any]:
     )
 
 
+def _has_order(state: OrderState, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether the order of the earlier outcome is in a state and meets conditions."""
+    return (
+        select(move_order.c.upgrade_id)
+        .where(
+            move_order.c.upgrade_id == earlier.c.upgrade_id,
+            move_order.c.instance_id == earlier.c.instance_id,
+            move_order.c.state == state,
+            *conditions,
+        )
+        .exists()
+    )
+
+
+# The parameter spares other upgrades a look for orders: both databases test it before the subquery.
+HAS_ORDERS = bindparam("has_orders", type_=Boolean)
+IS_RETRIED = or_(*(earlier_decision.c.codes.contains(bindparam(f"retried_{code}")) for code in ReasonCode))
+IS_REFUSAL_RETRIED = or_(*(move_order.c.code == bindparam(f"refused_{code}") for code in ReasonCode))
 RETRIED_IN_CHUNK = _earlier_in_chunk(
-    or_(*(earlier_decision.c.codes.contains(bindparam(f"retried_{code}")) for code in ReasonCode))
+    IS_RETRIED | (HAS_ORDERS & _has_order(OrderState.REFUSED, IS_REFUSAL_RETRIED))
 )
-UNDONE_IN_CHUNK = _earlier_in_chunk(earlier_decision.c.to_position_id.is_not(None))
+UNDONE_IN_CHUNK = _earlier_in_chunk(
+    earlier_decision.c.to_position_id.is_not(None) & (~HAS_ORDERS | _has_order(OrderState.CONFIRMED))
+)
 ACTIVE_IN_CHUNK = (
     (instance.c.process_id == OF_PROCESS)
     & IS_ACTIVE
@@ -185,3 +208,4 @@ RECORD = {kind: _record(kind) for kind in SelectionKind}
 RECORDED_COHORTS = {kind: _recorded_cohorts(kind) for kind in SelectionKind}
 UNMOVED = {kind: _unmoved(kind) for kind in SelectionKind}
 MOVE_BACK = _move_back()
+ORDER = {kind: order_chunk(recorded_in_chunk(kind)) for kind in SelectionKind}

@@ -26,7 +26,7 @@ from uplift.domain.model.process import (
     folded,
 )
 from uplift.domain.model.selection import LISTED, Selection, SelectionKind, UpgradeId
-from uplift.domain.model.upgrade import Outcome, Partition, Upgrade, UpgradeState
+from uplift.domain.model.upgrade import SENDING, Outcome, Partition, Upgrade, UpgradeState
 from uplift.domain.model.upgrade_event import UpgradeEvent
 from uplift.domain.ports import OutcomeFilter, ProcessFilter, ProcessOrder, Sighting
 
@@ -204,7 +204,7 @@ def claimable_in(state: State, now: datetime, only: UpgradeId | None) -> tuple[U
         for upgrade in state.upgrades.values()
         if only in (None, upgrade.id) and busy.get(upgrade.process, upgrade.id) == upgrade.id
         for partition in partitions_in(state, upgrade.id)
-        if _is_free(upgrade, partition, now)
+        if _is_free(upgrade, partition, now) and awaiting_in(state, upgrade.process) <= {upgrade.id}
     ]
 
     def rank(claimable: tuple[Upgrade, Partition]) -> int:
@@ -214,6 +214,21 @@ def claimable_in(state: State, now: datetime, only: UpgradeId | None) -> tuple[U
         return 0 if upgrade.state is UpgradeState.QUEUED or partition.lease is not None else 1
 
     return min(free, key=rank, default=None)
+
+
+def is_busy(state: State, process_key: ProcessKey, now: datetime) -> bool:
+    """Whether a worker runs an upgrade of a process."""
+    own = (upgrade for upgrade in state.upgrades.values() if upgrade.process == process_key)
+    return any(_is_worked_on(state, upgrade, now) for upgrade in own)
+
+
+def awaiting_in(state: State, process_key: ProcessKey) -> set[UpgradeId]:
+    """The upgrades of a process whose orders an engine will carry out, or may have."""
+    return {
+        upgrade.id
+        for upgrade in state.upgrades.values()
+        if upgrade.process == process_key and (upgrade.sent or (upgrade.ordered and upgrade.state in SENDING))
+    }
 
 
 def partitions_in(state: State, upgrade_id: UpgradeId) -> tuple[Partition, ...]:
@@ -229,7 +244,10 @@ def prunable_in(state: State, before: datetime, limit: int) -> tuple[Upgrade, ..
     old = (
         upgrade
         for upgrade in state.upgrades.values()
-        if upgrade.finished_at is not None and upgrade.finished_at < before and upgrade.id not in needed
+        if upgrade.finished_at is not None
+        and upgrade.finished_at < before
+        and upgrade.id not in needed
+        and not upgrade.unsettled
     )
     prunable = (upgrade for upgrade in old if upgrade.pruned_at is None or outcomes_in(state, upgrade.id))
     return tuple(islice(prunable, limit))

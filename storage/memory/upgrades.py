@@ -9,6 +9,7 @@ from uplift.domain.model.access import Namespaces
 from uplift.domain.model.conditions import Conditions
 from uplift.domain.model.decision import CountedDecision, Verdict
 from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
+from uplift.domain.model.link import LinkId
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import SelectionKind, UpgradeId, UpgradeSelection
@@ -57,6 +58,7 @@ class LockedUpgradeInMemory:
         pruned, kept = outcomes[:limit], outcomes[limit:]
         for outcome in pruned:
             self._state.recorded.pop((upgrade_id, outcome.instance), None)
+            self._state.orders.pop((upgrade_id, outcome.instance), None)
         self._state.selected[upgrade_id] = tuple(outcome.instance for outcome in kept)
         for partition in queries.partitions_in(self._state, upgrade_id):
             del self._state.partitions[upgrade_id, partition.last]
@@ -152,8 +154,9 @@ class UpgradeQueriesInMemory:
     async def known_request(self, idempotency_key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
         return queries.known_in(self._state, idempotency_key.caller, idempotency_key.key, since)
 
-    async def measured_rate(self) -> float | None:
-        large = [upgrade for upgrade in self._state.upgrades.values() if upgrade.total >= RATED_FROM]
+    async def measured_rate(self, link: LinkId | None = None) -> float | None:
+        upgrades = (upgrade for upgrade in self._state.upgrades.values() if upgrade.link == link)
+        large = [upgrade for upgrade in upgrades if upgrade.total >= RATED_FROM]
         latest = large[-RATED_UPGRADES:]
         seconds = sum(upgrade.worked.total_seconds() for upgrade in latest)
         return sum(upgrade.total for upgrade in latest) / seconds if seconds else None
@@ -254,6 +257,11 @@ class UpgradeRepositoryInMemory:
         return (
             LockedUpgradeInMemory(self._state, upgrade),
             LockedPartitionInMemory(self._state, upgrade, partition),
+        )
+
+    async def lock_ordering(self, process_key: ProcessKey, now: datetime) -> bool:
+        return not queries.is_busy(self._state, process_key, now) and not queries.awaiting_in(
+            self._state, process_key
         )
 
     async def lock_prunable(self, before: datetime, limit: int) -> tuple[LockedUpgradeInMemory, ...]:

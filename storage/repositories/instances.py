@@ -18,14 +18,20 @@ from uplift.storage.repositories.sessions import Reading, Session
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import UpdateMany, copy_new, insert_absent, reserve_keys
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
-from uplift.storage.sql.tables import STATUS, decision, instance, outcome, upgrade
+from uplift.storage.sql.tables import STATUS, decision, instance, move_order, outcome, upgrade
 from uplift.storage.sqlite.prepared import RUN_INLINE
 from uplift.storage.statements import instance_lists, selections
 from uplift.storage.statements.cohort_counts import StoredCohort
 from uplift.storage.statements.cohorts import COHORTS, cohorts_of
 from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME
 from uplift.storage.statements.instances import INSTANCES, instances_of
-from uplift.storage.statements.outcomes import OUTCOME_COLUMNS, outcome_of, position_ids_in
+from uplift.storage.statements.outcomes import (
+    IS_ORDER_OF_OUTCOME,
+    ORDER_COLUMNS,
+    OUTCOME_COLUMNS,
+    outcome_of,
+    position_ids_in,
+)
 from uplift.storage.statements.pruning import prune_positions
 from uplift.storage.statements.upgrades import UPGRADE_COLUMNS, upgrades_of
 
@@ -49,7 +55,7 @@ LOCKED = (
 )
 """Locks instances in the order of their ids, as chunks do, so that the two never deadlock."""
 HISTORIES = (
-    select(instance.c.uuid.label("uuid"), *UPGRADE_COLUMNS, *OUTCOME_COLUMNS)
+    select(instance.c.uuid.label("uuid"), *UPGRADE_COLUMNS, *OUTCOME_COLUMNS, *ORDER_COLUMNS)
     .join_from(ID_LIST, instance, instance.c.uuid == ID_LIST.c.uuid)
     .join(
         upgrade,
@@ -59,6 +65,7 @@ HISTORIES = (
     )
     .join(outcome, (outcome.c.upgrade_id == upgrade.c.id) & (outcome.c.instance_id == instance.c.id))
     .join(decision, IS_DECISION_OF_OUTCOME)
+    .outerjoin(move_order, upgrade.c.link.is_not(None) & IS_ORDER_OF_OUTCOME)
     .order_by(upgrade.c.id)
 )
 """An upgrade stores the range of the instances in its outcomes. Most upgrades have a single outcome, so that

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, select, update
 
 from uplift.domain.errors import ProcessExists
 from uplift.domain.model.access import Namespaces
+from uplift.domain.model.link import LinkId
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import (
     Process,
@@ -201,6 +202,7 @@ def _process(row: Any) -> Process:
         title=row.title,
         created_at=row.created_at,
         latest_published=row.latest_published,
+        link=None if row.link is None else LinkId(row.link),
     )
 
 

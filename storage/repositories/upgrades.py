@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, delete, func, or_, select
 from uplift.domain.model.access import Namespaces
 from uplift.domain.model.decision import CountedDecision
 from uplift.domain.model.idempotency import KEPT_FOR, IdempotencyKey, KnownRequest
+from uplift.domain.model.link import LinkId
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import SelectionKind, UpgradeId, UpgradeSelection
@@ -77,6 +78,7 @@ FINISHED_BEFORE = (
     UPGRADES.where(
         upgrade.c.state.not_in(UNFINISHED),
         upgrade.c.finished_at < bindparam("before"),
+        upgrade.c.ordered + upgrade.c.sent == 0,
         or_(upgrade.c.pruned_at.is_(None), upgrade.c.first_instance_id.is_not(None)),
         upgrade.c.id.not_in(
             select(other.c.of_upgrade_id).where(
@@ -92,12 +94,14 @@ LOCKED_FINISHED = FINISHED_BEFORE.with_only_columns(upgrade.c.id).with_for_updat
 )
 """Skips locked upgrades: another transaction prunes or retries them, and a later call finds them again."""
 FINISHED_AND_LOCKED = FINISHED_BEFORE.where(upgrade.c.id.in_(bindparam("locked", expanding=True)))
-RATED = (
+LATEST_LARGE = (
     select((upgrade.c.upgraded + upgrade.c.skipped).label("total"), upgrade.c.worked)
     .where(upgrade.c.upgraded + upgrade.c.skipped >= RATED_FROM)
     .order_by(upgrade.c.id.desc())
     .limit(RATED_UPGRADES)
 )
+RATED = LATEST_LARGE.where(upgrade.c.link.is_(None))
+RATED_OF_LINK = LATEST_LARGE.where(upgrade.c.link == bindparam("link"))
 SKIPS = (
     select(upgrade.c.uuid, decision)
     .join_from(upgrade, decision, decision.c.upgrade_id == upgrade.c.id)
@@ -235,9 +239,10 @@ class SqlUpgradeQueries:
         async with self._reading() as (connection, _):
             return await _find_request(connection, idempotency_key, since)
 
-    async def measured_rate(self) -> float | None:
+    async def measured_rate(self, link: LinkId | None = None) -> float | None:
         async with self._reading() as (connection, _):
-            rows = (await connection.execute(RATED)).all()
+            rated = RATED if link is None else RATED_OF_LINK
+            rows = (await connection.execute(rated, {"link": link})).all()
         seconds = sum(row.worked.total_seconds() for row in rows)
         return sum(row.total for row in rows) / seconds if seconds else None
 
@@ -311,6 +316,10 @@ class SqlUpgradeRepository:
             SqlLockedUpgrade(session, upgrade, upgrade_keys),
             SqlLockedPartition(session, upgrade, upgrade_keys, partition),
         )
+
+    async def lock_ordering(self, process_key: ProcessKey, now: datetime) -> bool:
+        process_id = await self._session.process_id(process_key)
+        return await partitions.lock_ordering(self._session.connection, process_id, now)
 
     async def lock_prunable(self, before: datetime, limit: int) -> tuple[SqlLockedUpgrade, ...]:
         session = self._session

@@ -1,7 +1,7 @@
-"""Encodes reasons, findings, mappings, conditions and scopes as JSON for one column, and decodes them."""
+"""Encodes values of the domain as JSON for one column, and decodes them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from uplift.domain.bounded_cache import BoundedCache
@@ -10,6 +10,7 @@ from uplift.domain.model.access import Namespaces
 from uplift.domain.model.conditions import Conditions
 from uplift.domain.model.decision import ReasonCode, SkipReason
 from uplift.domain.model.instance import ElementId, Status
+from uplift.domain.model.link import Credentials, CredentialScheme
 from uplift.domain.model.mapping import MappingInstruction, VersionMapping
 from uplift.domain.model.process import VersionNumber
 
@@ -86,6 +87,31 @@ def decode_conditions(stored: str | None) -> Conditions | None:
         statuses=None if statuses is None else tuple(map(Status, statuses)),
         limit=limit,
     )
+
+
+def encode_refusals(refusals: Mapping[ReasonCode, int]) -> str | None:
+    """The counts of refused orders as JSON; None if there is none."""
+    return _json(refusals) if refusals else None
+
+
+def decode_refusals(stored: str | None) -> Mapping[ReasonCode, int]:
+    """The counts of refused orders by reason."""
+    return {} if stored is None else {ReasonCode(code): count for code, count in json.loads(stored).items()}
+
+
+def encode_credentials(credentials: Credentials | None) -> str | None:
+    """Where a secret is read, as JSON."""
+    if credentials is None:
+        return None
+    return _json([credentials.scheme, credentials.user, credentials.environment, credentials.file])
+
+
+def decode_credentials(stored: str | None) -> Credentials | None:
+    """Where a secret is read."""
+    if stored is None:
+        return None
+    scheme, user, environment, file = json.loads(stored)
+    return Credentials(scheme=CredentialScheme(scheme), user=user, environment=environment, file=file)
 
 
 def encode_namespaces(namespaces: Namespaces | None) -> str | None:

@@ -29,6 +29,10 @@ from uplift.domain.model.process import VersionState
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import UpgradeState
 from uplift.domain.model.upgrade_event import UpgradeEventKind
+from uplift.storage.sql.link_tables import link as link
+from uplift.storage.sql.link_tables import linked_version as linked_version
+from uplift.storage.sql.link_tables import move_order as move_order
+from uplift.storage.sql.link_tables import sighting as sighting
 from uplift.storage.sql.types import ID, LONG, NAME, TIME, CodedEnum, Duration
 
 STATUS = CodedEnum(Status.PENDING, Status.RUNNING, Status.COMPLETED, Status.CANCELLED, Status.FAILED)
@@ -60,7 +64,10 @@ def _row(kind: Any, *constraints: Any, **options: Any) -> Any:
 
 
 class ProcessRow(SQLModel, table=True):
-    """A process. `folded_title` and `folded_name` serve searches; the name is `namespace/code`."""
+    """A process. `folded_title` and `folded_name` serve searches; the name is `namespace/code`.
+
+    `link` is the link to the engine that runs its instances, and `engine_key` its key there.
+    """
 
     __tablename__ = "process"
     __table_args__ = (
@@ -75,6 +82,8 @@ class ProcessRow(SQLModel, table=True):
     folded_title: str = Field(sa_column=_row(NAME))
     folded_name: str
     created_at: datetime = Field(sa_column=_row(TIME))
+    link: UUID | None = Field(default=None, sa_column=Column(ID))
+    engine_key: str | None = None
 
 
 class VersionRow(SQLModel, table=True):
@@ -104,7 +113,10 @@ class PositionRow(SQLModel, table=True):
 
 
 class InstanceRow(SQLModel, table=True):
-    """An instance. `id` follows the order of registration; upgrades process instances in its order."""
+    """An instance. `id` follows the order of registration; upgrades process instances in its order.
+
+    `engine_id` is the id in a linked engine, NULL if it is the canonical text of the UUID.
+    """
 
     __tablename__ = "instance"
     # Free space on each page makes the updates of PostgreSQL heap-only (HOT), which leave the indexes alone.
@@ -116,6 +128,7 @@ class InstanceRow(SQLModel, table=True):
     version: int
     status: Status = Field(sa_column=_row(STATUS))
     position_id: int
+    engine_id: str | None = None
 
 
 class CohortCountRow(SQLModel, table=True):
@@ -143,7 +156,7 @@ class UpgradeRow(SQLModel, table=True):
 
     `conditions` are those of its selection, as JSON. `retried` has reason codes as in `decision.codes`.
     `first_instance_id` and `last_instance_id` bound the instances with an outcome, so that the history of an
-    instance reads only upgrades that may have one.
+    instance reads only upgrades that may have one. `refusals` counts refused orders by reason, as JSON.
     """
 
     __tablename__ = "upgrade"
@@ -178,6 +191,10 @@ class UpgradeRow(SQLModel, table=True):
     first_instance_id: int | None = Field(default=None, sa_column=Column(LONG))
     last_instance_id: int | None = Field(default=None, sa_column=Column(LONG))
     named_ids: int = Field(sa_column=_row(Integer, server_default="0"))
+    link: UUID | None = Field(default=None, sa_column=Column(ID))
+    ordered: int = Field(default=0, sa_column=_row(Integer, server_default="0"))
+    sent: int = Field(default=0, sa_column=_row(Integer, server_default="0"))
+    refusals: str | None = Field(default=None, sa_column=Column(Text))
 
 
 class UpgradeEventRow(SQLModel, table=True):
@@ -374,5 +391,10 @@ Index(
     sqlite_where=IS_FOLLOWING,
     postgresql_where=IS_FOLLOWING,
 )
+IS_LINKED = process.c.link.is_not(None)
+Index("process_link", process.c.link, sqlite_where=IS_LINKED, postgresql_where=IS_LINKED)
+HAS_UNSETTLED = upgrade.c.ordered + upgrade.c.sent > literal_column("0")
+"""Orders without an answer."""
+Index("upgrade_unsettled", upgrade.c.id, sqlite_where=HAS_UNSETTLED, postgresql_where=HAS_UNSETTLED)
 Index("upgrade_waiting", upgrade.c.id, sqlite_where=IS_WAITING, postgresql_where=IS_WAITING)
 Index("upgrade_paused", upgrade.c.id, sqlite_where=IS_PAUSED, postgresql_where=IS_PAUSED)

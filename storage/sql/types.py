@@ -118,6 +118,7 @@ ID: TypeEngine[UUID] = CompactUuid().with_variant(Uuid(), "postgresql")
 IDS: TypeEngine[Sequence[UUID]] = PackedUuids().with_variant(ARRAY(Uuid()), "postgresql")
 DIGESTS: TypeEngine[Sequence[bytes]] = PackedDigests().with_variant(ARRAY(LargeBinary()), "postgresql")
 NUMBERS: TypeEngine[Sequence[int]] = NumbersAsJson().with_variant(ARRAY(Integer()), "postgresql")
+LONGS: TypeEngine[Sequence[int]] = NumbersAsJson().with_variant(ARRAY(BigInteger()), "postgresql")
 TIME: TypeEngine[datetime] = UtcTime().with_variant(TIMESTAMP(timezone=True), "postgresql")
 LONG: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
 """The ids of instances. SQLite's INTEGER has 64 bits, and only that type name makes an alias of the rowid."""

@@ -4,11 +4,12 @@ The outcomes of a selection by ids come in the order of the request, so that an 
 in its place. All others come in the order of registration.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BindParameter,
@@ -18,7 +19,9 @@ from sqlalchemy import (
     Integer,
     Select,
     Table,
+    and_,
     bindparam,
+    null,
     or_,
     select,
     tuple_,
@@ -26,18 +29,19 @@ from sqlalchemy import (
     union_all,
 )
 
-from uplift.domain.model.decision import INSTANCE_NOT_FOUND
+from uplift.domain.model.decision import INSTANCE_NOT_FOUND, ReasonCode, SkipReason, Verdict
 from uplift.domain.model.instance import InstanceId, Position
+from uplift.domain.model.order import OrderState
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.selection import LISTED
-from uplift.domain.model.upgrade import Outcome, UpgradeId
+from uplift.domain.model.upgrade import Outcome, OutcomeKind, UpgradeId
 from uplift.domain.ports import ANY_OUTCOME, OutcomeFilter
 from uplift.storage.sql.codecs import decode_reasons
 from uplift.storage.sql.cohort_list import COHORT, bind_cohorts, cohorts_in
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.surrogate_keys import SurrogateKeys, batches
-from uplift.storage.sql.tables import decision, instance, outcome, selected, upgrade
+from uplift.storage.sql.tables import decision, instance, move_order, outcome, selected, upgrade
 from uplift.storage.sql.types import LONG
 from uplift.storage.statements.bounded_search import Search, looks
 from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME, decisions_of, is_decision_of
@@ -45,16 +49,44 @@ from uplift.storage.statements.processed import IS_PROCESSED
 
 LISTED_TOGETHER = 16
 """Upgrades in one statement, at most. SQLAlchemy caches each statement, with about 40 KiB an upgrade."""
-SELECTION_KINDS = select(upgrade.c.id, upgrade.c.uuid, upgrade.c.selection).where(
+HEADS = select(upgrade.c.id, upgrade.c.uuid, upgrade.c.selection, upgrade.c.link).where(
     upgrade.c.uuid.in_(select(ID_LIST.c.uuid))
 )
 DECIDED_COLUMNS = (decision.c.to_version, decision.c.to_position_id, decision.c.reasons)
 OUTCOME_COLUMNS = (outcome.c.version, outcome.c.position_id, *DECIDED_COLUMNS)
+ORDER_COLUMNS = (
+    move_order.c.state.label("order_state"),
+    move_order.c.code.label("order_code"),
+    move_order.c.message.label("order_message"),
+)
+NO_ORDER = tuple(null().label(column.key) for column in ORDER_COLUMNS)
+"""Stands for ORDER_COLUMNS in the outcomes of upgrades without a link, which do not read orders."""
+IS_ORDER_OF_OUTCOME = and_(
+    move_order.c.upgrade_id == outcome.c.upgrade_id, move_order.c.instance_id == outcome.c.instance_id
+)
 DECISIONS_OF_MANY = select(decision, type_coerce(decision.c.status, Integer).label("status_code")).where(
     decision.c.upgrade_id.in_(bindparam("upgrade_ids", expanding=True))
 )
-IS_SHOWN = tuple_(*(outcome.c[name] for name in COHORT)).in_(cohorts_in("cohorts"))
+COHORT_OF_OUTCOME = tuple_(*(outcome.c[name] for name in COHORT))
+IS_SHOWN = COHORT_OF_OUTCOME.in_(cohorts_in("cohorts"))
+IS_SHOWN_OF_LINK = or_(
+    and_(move_order.c.state.is_(None), IS_SHOWN),
+    and_(
+        COHORT_OF_OUTCOME.in_(cohorts_in("ordered_cohorts")),
+        or_(
+            move_order.c.state.in_(bindparam("order_states", expanding=True)),
+            move_order.c.code.in_(bindparam("order_codes", expanding=True)),
+        ),
+    ),
+)
+"""The outcomes of a linked upgrade that a filter lets through: by their decision, or also by their order."""
 AFTER_ALL = 2**63 - 1
+KIND_OF_STATE = {
+    OrderState.ORDERED: OutcomeKind.ORDERED,
+    OrderState.SENT: OutcomeKind.ORDERED,
+    OrderState.CONFIRMED: OutcomeKind.UPGRADED,
+}
+"""The kind of outcome that follows from the state of an order; that of a refused one has a reason too."""
 
 
 async def outcome_pages(
@@ -69,23 +101,23 @@ async def outcome_pages(
     An upgrade has few decisions, one for each cohort, so a filter is applied to these. Where it lets none
     through, no outcome is looked at.
     """
-    heads = (await connection.execute(SELECTION_KINDS, bind_ids(ids))).all()
+    heads = (await connection.execute(HEADS, bind_ids(ids))).all()
     searches = {head.id: Search(head.id, page.after or 0) for head in heads}
-    by_ids = {head.id for head in heads if head.selection in LISTED}
+    forms = {head.id: _Form(head.selection in LISTED, head.link is not None) for head in heads}
     shown = None
     if outcome_filter != ANY_OUTCOME:
-        shown = await _shown(connection, surrogate_keys, searches, outcome_filter)
+        shown = await _shown(connection, surrogate_keys, forms, outcome_filter)
         for search in searches.values():
-            not_found = search.list_id in by_ids and outcome_filter.shows_not_found
+            not_found = forms[search.list_id].is_by_ids and outcome_filter.shows_not_found
             search.is_complete = not (not_found or search.list_id in shown.upgrade_ids)
     if shown is None:
-        await _find_rows(connection, list(searches.values()), by_ids, None, page, {})
+        await _find_rows(connection, list(searches.values()), forms, None, page, {})
     else:
         incomplete = [search for search in searches.values() if not search.is_complete]
         for look in looks(len(incomplete)):
             incomplete = [search for search in incomplete if not search.is_complete]
-            ends = await _ends(connection, incomplete, by_ids, look)
-            await _find_rows(connection, incomplete, by_ids, shown, page, ends)
+            ends = await _ends(connection, incomplete, forms, look)
+            await _find_rows(connection, incomplete, forms, shown, page, ends)
     rows = [row for search in searches.values() for row in search.rows]
     positions = await surrogate_keys.positions(position_ids_in(rows))
     pages: dict[UpgradeId, Page[Outcome]] = {}
@@ -97,45 +129,72 @@ async def outcome_pages(
     return {upgrade_id: pages.get(upgrade_id, page_of((), page.first)) for upgrade_id in ids}
 
 
+class _Form(NamedTuple):
+    """Which statement lists the outcomes of an upgrade.
+
+    `is_by_ids` says whether its instances are listed in `selected`, `is_linked` whether they have orders.
+    """
+
+    is_by_ids: bool
+    is_linked: bool
+
+
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """The cohorts whose outcomes a filter lets through, as a parameter, and the upgrades that have some."""
+    """The cohorts whose outcomes a filter lets through, as parameters, and the upgrades that have some.
+
+    Outcomes of `ordered_cohorts` are let through if their orders are in one of `order_states`, or refused for
+    one of `order_codes`.
+    """
 
     upgrade_ids: Collection[int]
     cohorts: str
+    ordered_cohorts: str
+    order_states: Sequence[OrderState]
+    order_codes: Sequence[str]
     not_found: bool
 
 
 async def _shown(
     connection: Connection,
     surrogate_keys: SurrogateKeys,
-    upgrade_ids: Iterable[int],
+    forms: Mapping[int, _Form],
     outcome_filter: OutcomeFilter,
 ) -> _Shown:
     cohorts: list[tuple[int, ...]] = []
-    for batch in batches(upgrade_ids):
+    ordered: list[tuple[int, ...]] = []
+    states = [state for state, kind in KIND_OF_STATE.items() if outcome_filter.shows_result(kind)]
+    codes = [code.value for code in ReasonCode if outcome_filter.shows_result(OutcomeKind.SKIPPED, {code})]
+    for batch in batches(forms):
         rows = (await connection.execute(DECISIONS_OF_MANY, {"upgrade_ids": batch})).all()
         for row, decided in zip(rows, await decisions_of(surrogate_keys, rows), strict=True):
-            if outcome_filter.shows(decided):
-                origin = (row.origin_version, row.origin_position_id)
-                cohorts.append((row.upgrade_id, row.version, row.status_code, row.position_id, *origin))
+            origin = (row.origin_version, row.origin_position_id)
+            cohort = (row.upgrade_id, row.version, row.status_code, row.position_id, *origin)
+            if forms[row.upgrade_id].is_linked and decided.verdict is Verdict.UPGRADE:
+                if (states or codes) and outcome_filter.shows_decision(decided):
+                    ordered.append(cohort)
+            elif outcome_filter.shows(decided):
+                cohorts.append(cohort)
     return _Shown(
-        upgrade_ids={cohort[0] for cohort in cohorts},
+        upgrade_ids={cohort[0] for cohort in (*cohorts, *ordered)},
         cohorts=bind_cohorts(cohorts),
+        ordered_cohorts=bind_cohorts(ordered),
+        order_states=states,
+        order_codes=codes,
         not_found=outcome_filter.shows_not_found,
     )
 
 
 async def _ends(
-    connection: Connection, searches: Sequence[Search], by_ids: Collection[int], look: int
+    connection: Connection, searches: Sequence[Search], forms: Mapping[int, _Form], look: int
 ) -> Mapping[int, int | None]:
     """The key of the last outcome to look at of each upgrade; None if fewer remain."""
     ends: dict[int, int | None] = {}
-    for batch, is_by_ids in _batches(searches, by_ids):
+    for batch, form in _batches(searches, forms):
         bound: dict[str, Any] = {"before_end": look - 1}
         for place, search in enumerate(batch):
             bound |= {f"upgrade_{place}": search.list_id, f"after_{place}": search.begin}
-        rows = await connection.execute(_seeks(len(batch), is_by_ids), bound)
+        rows = await connection.execute(_seeks(len(batch), form.is_by_ids), bound)
         ends |= {row.upgrade_id: row.end for row in rows}
     return ends
 
@@ -143,14 +202,20 @@ async def _ends(
 async def _find_rows(
     connection: Connection,
     searches: Sequence[Search],
-    by_ids: Collection[int],
+    forms: Mapping[int, _Form],
     shown: _Shown | None,
     page: PageRequest,
     ends: Mapping[int, int | None],
 ) -> None:
     by_upgrade = {search.list_id: search for search in searches}
-    for batch, is_by_ids in _batches(searches, by_ids):
+    for batch, form in _batches(searches, forms):
         bound: dict[str, Any] = {} if shown is None else {"cohorts": shown.cohorts}
+        if shown is not None and form.is_linked:
+            bound |= {
+                "ordered_cohorts": shown.ordered_cohorts,
+                "order_states": shown.order_states,
+                "order_codes": shown.order_codes,
+            }
         for place, search in enumerate(batch):
             bound |= {
                 f"upgrade_{place}": search.list_id,
@@ -158,7 +223,7 @@ async def _find_rows(
                 f"end_{place}": ends.get(search.list_id) or AFTER_ALL,
                 f"limit_{place}": page.first + 1 - len(search.rows),
             }
-        listing = _listings(len(batch), is_by_ids, shown is not None, shown is not None and shown.not_found)
+        listing = _listings(len(batch), form, shown is not None, shown is not None and shown.not_found)
         for row in (await connection.execute(listing, bound)).all():
             by_upgrade[row.upgrade_id].rows.append(row)
     for search in searches:
@@ -167,13 +232,16 @@ async def _find_rows(
         search.begin = search.begin if end is None else end
 
 
-def _batches(searches: Sequence[Search], by_ids: Collection[int]) -> Iterator[tuple[Sequence[Search], bool]]:
-    """Group upgrades by statement. The flag says whether their instances are listed in `selected`."""
-    listed = [search for search in searches if search.list_id in by_ids]
-    others = [search for search in searches if search.list_id not in by_ids]
-    for several, is_by_ids in ((listed, True), (others, False)):
+def _batches(
+    searches: Sequence[Search], forms: Mapping[int, _Form]
+) -> Iterator[tuple[Sequence[Search], _Form]]:
+    """Group upgrades by statement."""
+    by_form: dict[_Form, list[Search]] = defaultdict(list)
+    for search in searches:
+        by_form[forms[search.list_id]].append(search)
+    for form, several in by_form.items():
         for begin in range(0, len(several), LISTED_TOGETHER):
-            yield several[begin : begin + LISTED_TOGETHER], is_by_ids
+            yield several[begin : begin + LISTED_TOGETHER], form
 
 
 @lru_cache(maxsize=64)
@@ -196,10 +264,16 @@ def _seek(place: int, table: Table) -> Select[Any]:
 
 
 @lru_cache(maxsize=64)
-def _listings(count: int, is_by_ids: bool, is_filtered: bool, not_found: bool) -> CompoundSelect[Any]:
+def _listings(count: int, form: _Form, is_filtered: bool, not_found: bool) -> CompoundSelect[Any]:
     """The statement that lists the outcomes of `count` upgrades. Building it takes longer than running it."""
-    listing = partial(_along_ids, not_found=not_found) if is_by_ids else _along_instances
-    return union_all(*(select(listing(place, is_filtered=is_filtered).subquery()) for place in range(count)))
+    listing = partial(_along_ids, not_found=not_found) if form.is_by_ids else _along_instances
+    shown = (IS_SHOWN_OF_LINK if form.is_linked else IS_SHOWN) if is_filtered else None
+    return union_all(
+        *(
+            select(listing(place, is_linked=form.is_linked, is_shown=shown).subquery())
+            for place in range(count)
+        )
+    )
 
 
 def _part(listing: Select[Any], place: int, key: ColumnElement[int]) -> Select[Any]:
@@ -213,27 +287,36 @@ def _part(listing: Select[Any], place: int, key: ColumnElement[int]) -> Select[A
     )
 
 
-def _along_ids(place: int, *, is_filtered: bool, not_found: bool) -> Select[Any]:
+def _along_ids(
+    place: int, *, is_linked: bool, is_shown: ColumnElement[bool] | None, not_found: bool
+) -> Select[Any]:
     recorded = (outcome.c.upgrade_id == selected.c.upgrade_id) & (
         outcome.c.instance_id == selected.c.instance_id
     )
     found: FromClause = selected.outerjoin(outcome, recorded).outerjoin(decision, IS_DECISION_OF_OUTCOME)
+    if is_linked:
+        found = found.outerjoin(move_order, IS_ORDER_OF_OUTCOME)
     listing = (
         select(selected.c.upgrade_id, selected.c.ordinal.label("key"), selected.c.uuid, *OUTCOME_COLUMNS)
+        .add_columns(*(ORDER_COLUMNS if is_linked else NO_ORDER))
         .select_from(found)
         .where(selected.c.upgrade_id == bindparam(f"upgrade_{place}"), IS_PROCESSED)
     )
-    if is_filtered:
-        is_shown = or_(IS_SHOWN, outcome.c.instance_id.is_(None)) if not_found else IS_SHOWN
-        listing = listing.where(is_shown)
+    if is_shown is not None:
+        is_absent = outcome.c.instance_id.is_(None)
+        listing = listing.where(or_(is_shown, is_absent) if not_found else is_shown)
     return _part(listing, place, selected.c.ordinal)
 
 
-def _along_instances(place: int, *, is_filtered: bool) -> Select[Any]:
+def _along_instances(place: int, *, is_linked: bool, is_shown: ColumnElement[bool] | None) -> Select[Any]:
     # The rows of the page first: a join before the LIMIT tempts PostgreSQL to read all outcomes.
-    walked = select(outcome).where(outcome.c.upgrade_id == bindparam(f"upgrade_{place}"))
-    if is_filtered:
-        walked = walked.where(IS_SHOWN)
+    walked = select(outcome, *(ORDER_COLUMNS if is_linked else NO_ORDER)).where(
+        outcome.c.upgrade_id == bindparam(f"upgrade_{place}")
+    )
+    if is_linked:
+        walked = walked.outerjoin_from(outcome, move_order, IS_ORDER_OF_OUTCOME)
+    if is_shown is not None:
+        walked = walked.where(is_shown)
     walked = _part(walked, place, outcome.c.instance_id)
     shown = walked.subquery("shown")
     return (
@@ -244,6 +327,7 @@ def _along_instances(place: int, *, is_filtered: bool) -> Select[Any]:
             shown.c.version,
             shown.c.position_id,
             *DECIDED_COLUMNS,
+            *(shown.c[column.key] for column in ORDER_COLUMNS),
         )
         .join_from(shown, decision, is_decision_of(decision, shown))
         .join(instance, instance.c.id == shown.c.instance_id)
@@ -257,14 +341,20 @@ def position_ids_in(rows: Sequence[Any]) -> set[int]:
 
 
 def outcome_of(row: Any, positions: Mapping[int, Position]) -> Outcome:
-    """The outcome of a row with a `uuid` and OUTCOME_COLUMNS."""
+    """The outcome of a row with a `uuid`, OUTCOME_COLUMNS and ORDER_COLUMNS."""
     instance_id = InstanceId(row.uuid)
     if row.version is None:
         return Outcome(instance=instance_id, reasons=(INSTANCE_NOT_FOUND,))
-    stayed = row.to_position_id is None
+    is_refused = row.order_code is not None
+    stayed = row.to_position_id is None or is_refused
     return Outcome(
         instance=instance_id,
-        reasons=decode_reasons(row.reasons),
+        reasons=(
+            (SkipReason(code=ReasonCode(row.order_code), message=row.order_message),)
+            if is_refused
+            else decode_reasons(row.reasons)
+        ),
+        is_ordered=row.order_state in (OrderState.ORDERED, OrderState.SENT),
         from_version=row.version,
         to_version=row.version if stayed else row.to_version,
         from_position=positions[row.position_id],

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, func, or_, select
+from sqlalchemy import BindParameter, Integer, bindparam, func, or_, select
 
 from uplift.domain.model.selection import LISTED, UpgradeId, UpgradeSelection
 from uplift.domain.model.upgrade import Lease, Partition, Upgrade, UpgradeState
@@ -14,6 +14,7 @@ from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import IS_WAITING, instance, outcome, partition, upgrade
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.sqlite.prepared import RUN_INLINE
+from uplift.storage.statements.orders import awaiting_process
 from uplift.storage.statements.upgrades import UPGRADE_COLUMNS, keys_of, lock_upgrade, upgrades_of
 
 other = upgrade.alias("other")
@@ -47,6 +48,15 @@ WORKED_ON = (
         other_partition.c.lease_until >= NOW,
     )
 )
+WORKED_ON_PROCESS = (
+    select(other.c.id)
+    .join(other_partition, other_partition.c.upgrade_id == other.c.id)
+    .where(
+        other.c.process_id == bindparam("process_id", type_=Integer),
+        other.c.state == UpgradeState.RUNNING,
+        other_partition.c.lease_until >= NOW,
+    )
+)
 IS_QUEUED = upgrade.c.state == UpgradeState.QUEUED
 IS_RUNNING = upgrade.c.state == UpgradeState.RUNNING
 IS_FREE = or_(
@@ -55,8 +65,11 @@ IS_FREE = or_(
     partition.c.lease_until.is_(None),
     partition.c.lease_until < NOW,
 )
+AWAITED = awaiting_process(upgrade.c.process_id, not_of=upgrade.c.id)
 CLAIMABLE = tuple(
-    WITH_UPGRADE.where(IS_WAITING, condition).order_by(upgrade.c.id, partition.c.last_key).limit(1)
+    WITH_UPGRADE.where(IS_WAITING, condition, ~AWAITED.exists())
+    .order_by(upgrade.c.id, partition.c.last_key)
+    .limit(1)
     # Three statements, because each finds its first row by an index: one OR would scan all that wait.
     for condition in (
         (IS_QUEUED | (partition.c.lease_until < NOW)) & ~WORKED_ON.exists(),
@@ -69,6 +82,9 @@ CLAIMABLE = tuple(
 1. An upgrade that waits for its first worker, or a partition whose lease ran out.
 2. A partition that a worker released in favour of another upgrade.
 3. A free partition of an upgrade that other workers run.
+
+An upgrade that waits for a linked engine has no partition, so it occupies no worker. It holds up other
+upgrades of its own process, which could order the same instances, and no others.
 """
 CLAIMABLE_OF_ONE = tuple(claimable.where(upgrade.c.uuid == bindparam("uuid")) for claimable in CLAIMABLE)
 LOCKED_CLAIMABLE, LOCKED_CLAIMABLE_OF_ONE = (
@@ -85,8 +101,16 @@ IS_THIS_PARTITION = (partition.c.upgrade_id == bindparam("of_upgrade")) & (
     partition.c.last_key == bindparam("of_last")
 )
 STILL_CLAIMABLE = WITH_UPGRADE.where(
-    IS_WAITING, IS_FREE, ~WORKED_ON.where(other.c.id != upgrade.c.id).exists(), IS_THIS_PARTITION
+    IS_WAITING,
+    IS_FREE,
+    ~WORKED_ON.where(other.c.id != upgrade.c.id).exists(),
+    ~AWAITED.exists(),
+    IS_THIS_PARTITION,
 )
+ORDERING = select(
+    WORKED_ON_PROCESS.exists() | awaiting_process(bindparam("process_id", type_=Integer)).exists()
+)
+"""Whether an upgrade of a process is being run or waits for an engine."""
 HELD = (
     WITH_UPGRADE.add_columns(OTHERS)
     .where(upgrade.c.uuid == bindparam("uuid"), partition.c.lease_worker == bindparam("worker"))
@@ -138,6 +162,14 @@ async def lock_claimable(
     # new snapshot.
     bound = {"now": now, "of_upgrade": locked.id, "of_last": locked.last_key}
     return await _first(surrogate_keys, (await connection.execute(STILL_CLAIMABLE, bound)).all())
+
+
+async def lock_ordering(connection: Connection, process_id: int, now: datetime) -> bool:
+    """Whether no other upgrade of a process is being run or waits for an engine."""
+    # The same lock as that of a claim, so that no worker starts an upgrade of the process after this look.
+    await lock_subject(connection, "claim", str(process_id))
+    bound = {"process_id": process_id, "now": now}
+    return not (await connection.execute(ORDERING, bound)).scalar_one()
 
 
 async def lock_held(

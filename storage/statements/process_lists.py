@@ -22,7 +22,13 @@ LATEST_PUBLISHED = (
     .label("latest_published")
 )
 PROCESSES = select(
-    process.c.id, process.c.namespace, process.c.code, process.c.title, process.c.created_at, LATEST_PUBLISHED
+    process.c.id,
+    process.c.namespace,
+    process.c.code,
+    process.c.title,
+    process.c.created_at,
+    process.c.link,
+    LATEST_PUBLISHED,
 )
 COUNT = select(func.count()).select_from(process)
 SORT_COLUMNS = {

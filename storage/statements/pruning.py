@@ -1,11 +1,13 @@
 """Deletes the outcomes of an upgrade, in the order in which they are listed, and positions without a user."""
 
-from sqlalchemy import Delete, and_, bindparam, delete, exists, func, select
+from typing import Any
+
+from sqlalchemy import Delete, Select, and_, bindparam, delete, exists, func, select
 
 from uplift.domain.model.selection import LISTED
 from uplift.domain.model.upgrade import Upgrade
 from uplift.storage.sql.connection import Connection
-from uplift.storage.sql.tables import decision, instance, outcome, partition, position, selected
+from uplift.storage.sql.tables import decision, instance, move_order, outcome, partition, position, selected
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.statements.processed import IS_PROCESSED
 from uplift.storage.statements.upgrade_events import prune_pauses
@@ -14,20 +16,27 @@ OF_UPGRADE = bindparam("of_id", type_=outcome.c.upgrade_id.type)
 LIMIT = bindparam("limit", type_=outcome.c.upgrade_id.type)
 IS_PROCESSED_ID = (selected.c.upgrade_id == OF_UPGRADE) & IS_PROCESSED
 
+FIRST_OUTCOMES = (
+    select(outcome.c.instance_id)
+    .where(outcome.c.upgrade_id == OF_UPGRADE)
+    .order_by(outcome.c.instance_id)
+    .limit(LIMIT)
+)
+FIRST_NAMED = select(selected.c.instance_id).where(IS_PROCESSED_ID).order_by(selected.c.ordinal).limit(LIMIT)
+
+
+def _delete_orders(first: Select[Any]) -> Delete:
+    return delete(move_order).where(
+        move_order.c.upgrade_id == OF_UPGRADE, move_order.c.instance_id.in_(first)
+    )
+
+
+DELETE_FIRST_ORDERS, DELETE_FIRST_NAMED_ORDERS = _delete_orders(FIRST_OUTCOMES), _delete_orders(FIRST_NAMED)
 DELETE_FIRST = delete(outcome).where(
-    outcome.c.upgrade_id == OF_UPGRADE,
-    outcome.c.instance_id.in_(
-        select(outcome.c.instance_id)
-        .where(outcome.c.upgrade_id == OF_UPGRADE)
-        .order_by(outcome.c.instance_id)
-        .limit(LIMIT)
-    ),
+    outcome.c.upgrade_id == OF_UPGRADE, outcome.c.instance_id.in_(FIRST_OUTCOMES)
 )
 DELETE_FIRST_NAMED = delete(outcome).where(
-    outcome.c.upgrade_id == OF_UPGRADE,
-    outcome.c.instance_id.in_(
-        select(selected.c.instance_id).where(IS_PROCESSED_ID).order_by(selected.c.ordinal).limit(LIMIT)
-    ),
+    outcome.c.upgrade_id == OF_UPGRADE, outcome.c.instance_id.in_(FIRST_NAMED)
 )
 DELETE_FIRST_NAMES = delete(selected).where(
     selected.c.upgrade_id == OF_UPGRADE,
@@ -90,6 +99,8 @@ async def prune_outcomes(connection: Connection, upgrade_keys: UpgradeKeys, old:
         return (await connection.execute(statement, bound)).rowcount
 
     is_by_ids = old.selection in LISTED
+    if old.link is not None:
+        await run(DELETE_FIRST_NAMED_ORDERS if is_by_ids else DELETE_FIRST_ORDERS)
     if is_by_ids:
         await run(DELETE_FIRST_NAMED)
         deleted = await run(DELETE_FIRST_NAMES)

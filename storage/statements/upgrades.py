@@ -14,10 +14,18 @@ from sqlalchemy import (
 )
 
 from uplift.domain.model.decision import ReasonCode
+from uplift.domain.model.link import LinkId
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import Matching, SelectionKind, UpgradeId, UpgradeSelection
 from uplift.domain.model.upgrade import UNFINISHED, Upgrade, UpgradeState
-from uplift.storage.sql.codecs import decode_conditions, decode_mappings, encode_conditions, encode_mappings
+from uplift.storage.sql.codecs import (
+    decode_conditions,
+    decode_mappings,
+    decode_refusals,
+    encode_conditions,
+    encode_mappings,
+    encode_refusals,
+)
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
@@ -28,11 +36,14 @@ from uplift.storage.statements.conditions import IS_MATCHING, MEETS_CONDITIONS, 
 from uplift.storage.statements.decisions import stored_code
 
 earlier = upgrade.alias("earlier")
-OF_UUID = select(earlier.c.uuid).where(earlier.c.id == upgrade.c.of_upgrade_id).scalar_subquery()
+IS_EARLIER = earlier.c.id == upgrade.c.of_upgrade_id
+OF_UUID = select(earlier.c.uuid).where(IS_EARLIER).scalar_subquery()
+OF_LINK = select(earlier.c.link).where(IS_EARLIER).scalar_subquery()
 UPGRADE_COLUMNS = (
     *(column for column in upgrade.c if column.key != "uuid"),
     upgrade.c.uuid.label("upgrade_uuid"),
     OF_UUID.label("of_uuid"),
+    OF_LINK.label("of_link"),
 )
 UPGRADES = select(*UPGRADE_COLUMNS)
 UPGRADE = UPGRADES.where(upgrade.c.uuid == bindparam("uuid")).execution_options(**RUN_INLINE)
@@ -43,6 +54,7 @@ COUNT_UNFINISHED = (
     .group_by(upgrade.c.state)
 )
 UPGRADE_KEY = select(upgrade.c.id).where(upgrade.c.uuid == bindparam("uuid"))
+EARLIER_KEYS = select(upgrade.c.id, upgrade.c.link).where(upgrade.c.uuid == bindparam("uuid"))
 ADD_UPGRADE = insert(upgrade)
 ADD_SELECTED = insert(selected).from_select(
     ["upgrade_id", "place", "ordinal", "uuid", "instance_id"],
@@ -103,6 +115,9 @@ CHANGING_COLUMNS = (
     "skipped",
     "excluded",
     "error",
+    "ordered",
+    "sent",
+    "refusals",
 )
 """The columns that change after an upgrade is requested."""
 SAVE_UPGRADE = (
@@ -149,10 +164,19 @@ async def add_upgrade(
     connection: Connection, process_id: int, new: Upgrade, selection: UpgradeSelection
 ) -> tuple[Upgrade, UpgradeKeys]:
     """Add an upgrade and the ids of its request. Returns the upgrade and its surrogate keys."""
-    of_id = None if selection.of is None else await _surrogate_key(connection, selection.of)
+    of_id, of_is_linked = None, False
+    if selection.of is not None:
+        of_row = (await connection.execute(EARLIER_KEYS, {"uuid": selection.of})).one_or_none()
+        assert of_row is not None, "upgrades are never deleted"
+        of_id, of_is_linked = of_row.id, of_row.link is not None
     added = await connection.execute(ADD_UPGRADE, _row(new, process_id, of_id))
     assert added.inserted_primary_key is not None, "an INSERT of one row returns its key"
-    upgrade_keys = UpgradeKeys(id=added.inserted_primary_key[0], process_id=process_id, of_upgrade_id=of_id)
+    upgrade_keys = UpgradeKeys(
+        id=added.inserted_primary_key[0],
+        process_id=process_id,
+        of_upgrade_id=of_id,
+        of_is_linked=of_is_linked,
+    )
     bound = {"upgrade_id": upgrade_keys.id, "process_id": process_id}
     if selection.kind is SelectionKind.BY_IDS and selection.named_ids:
         await connection.execute_later(ADD_SELECTED, {**bound, **bind_ids(selection.named_ids)})
@@ -210,12 +234,12 @@ async def _first(surrogate_keys: SurrogateKeys, rows: Sequence[Any]) -> tuple[Up
 
 def keys_of(row: Any) -> UpgradeKeys:
     """The surrogate keys of the upgrade in a row with UPGRADE_COLUMNS."""
-    return UpgradeKeys(id=row.id, process_id=row.process_id, of_upgrade_id=row.of_upgrade_id)
-
-
-async def _surrogate_key(connection: Connection, upgrade_id: UpgradeId) -> int:
-    surrogate_key: int = (await connection.execute(UPGRADE_KEY, {"uuid": upgrade_id})).scalar_one()
-    return surrogate_key
+    return UpgradeKeys(
+        id=row.id,
+        process_id=row.process_id,
+        of_upgrade_id=row.of_upgrade_id,
+        of_is_linked=row.of_link is not None,
+    )
 
 
 def _upgrade(row: Any, process_key: ProcessKey) -> Upgrade:
@@ -242,6 +266,10 @@ def _upgrade(row: Any, process_key: ProcessKey) -> Upgrade:
         excluded=row.excluded,
         named_ids=row.named_ids,
         error=row.error,
+        link=None if row.link is None else LinkId(row.link),
+        ordered=row.ordered,
+        sent=row.sent,
+        refusals=decode_refusals(row.refusals),
     )
 
 
@@ -259,6 +287,7 @@ def _row(new: Upgrade, process_id: int, of_id: int | None) -> dict[str, Any]:
         "conditions": encode_conditions(new.conditions),
         "requested_at": new.requested_at,
         "named_ids": new.named_ids,
+        "link": new.link,
         **_changing(new),
     }
 
@@ -275,4 +304,7 @@ def _changing(upgrade: Upgrade) -> dict[str, Any]:
         "skipped": upgrade.skipped,
         "excluded": upgrade.excluded,
         "error": upgrade.error,
+        "ordered": upgrade.ordered,
+        "sent": upgrade.sent,
+        "refusals": encode_refusals(upgrade.refusals),
     }

@@ -295,6 +295,7 @@ WRITES: dict[str, Callable[[Any], Awaitable[object]]] = {
         HIDDEN, [a_report(10, status=Status.COMPLETED)]
     ),
     "upgrades.add": lambda transaction: transaction.upgrades.add(an_upgrade(5, process=HIDDEN), all_active()),
+    "upgrades.lock_ordering": lambda transaction: transaction.upgrades.lock_ordering(HIDDEN, NOON),
 }
 
 
@@ -313,6 +314,7 @@ def test_every_query_and_write_of_a_store_has_a_row() -> None:
         "upgrades.page",
         "upgrades.known_request",
         "upgrades.measured_rate",
+        "upgrades.unfinished",
     }
     assert _named(QUERIES) | of_no_name == _methods(
         processes=ProcessQueries,

@@ -1,13 +1,3 @@
-"""Runs the contract of orders."""
+"""Runs the contract of orders on each of our stores."""
 
-import pytest
-
-from uplift.domain.ports import Store
-from uplift.storage.memory import InMemoryStore
 from uplift.testing.store.orders import *
-
-
-@pytest.fixture
-def store() -> Store:
-    """Only the store in memory keeps orders until there are tables for them."""
-    return InMemoryStore()

@@ -215,14 +215,16 @@ async def test_an_instance_registered_later_is_not_retried(store: Store) -> None
     [
         ([], "none"),
         ([ReasonCode.INSTANCE_NOT_FOUND], "INSTANCE_NOT_FOUND"),
-        ([ReasonCode.MOVED_ON], "MOVED_ON"),
-        ([NOT_PENDING, ReasonCode.MOVED_ON], "MOVED_ON, NOT_PENDING"),
+        ([NOT_PENDING, ReasonCode.INSTANCE_NOT_FOUND], "INSTANCE_NOT_FOUND, NOT_PENDING"),
     ],
     ids=str,
 )
 async def test_some_reasons_cannot_be_retried(store: Store, reasons: list[ReasonCode], got: str) -> None:
     earlier = await a_mixed_upgrade(store)
-    message = f"Expected reasons to be some of ALREADY_LATEST, INCOMPATIBLE, NOT_PENDING, but got {got}."
+    message = (
+        "Expected reasons to be some of ALREADY_LATEST, CANCELLED, ENGINE_REFUSED, INCOMPATIBLE, MOVED_ON, "
+        f"NOT_PENDING, but got {got}."
+    )
     async with refused(store, ErrorCode.INVALID_INPUT, message, ("reasons",)):
         await retry(store, earlier, *reasons)
 

@@ -1,0 +1,306 @@
+"""Sends, settles and reads orders. Every statement reads a range of an index, or orders by their numbers.
+
+The caller has locked the row of the link, so no other transaction changes a number or a state of its orders.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Integer,
+    Select,
+    String,
+    Update,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal_column,
+    select,
+    tuple_,
+    update,
+)
+
+from uplift.domain.model.instance import Status
+from uplift.domain.model.order import OrderState
+from uplift.domain.model.upgrade import UNFINISHED
+from uplift.storage.sql.connection import Connection
+from uplift.storage.sql.dialect import unnest_rows
+from uplift.storage.sql.link_tables import COHORT_OF_ORDER, IS_ORDERED, IS_SENT, IS_UNSETTLED
+from uplift.storage.sql.number_list import numbers_in
+from uplift.storage.sql.tables import (
+    HAS_UNSETTLED,
+    IS_WAITING,
+    decision,
+    instance,
+    link,
+    move_order,
+    outcome,
+    upgrade,
+)
+from uplift.storage.sql.types import LONG, LONGS, TIME
+from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME
+
+awaiting = upgrade.alias("awaiting")
+LINK_ID: BindParameter[int] = bindparam("of_link", type_=Integer)
+UPGRADE_ID: BindParameter[int] = bindparam("of_upgrade", type_=Integer)
+LIMIT: BindParameter[int] = bindparam("limit", type_=Integer)
+AT: BindParameter[datetime] = bindparam("at", type_=TIME)
+NUMBERS = numbers_in("numbers", LONGS)
+IS_SENT_OF_LINK = (move_order.c.link_id == LINK_ID) & IS_SENT
+IS_SENT_AND_LISTED = IS_SENT_OF_LINK & move_order.c.number.in_(NUMBERS)
+COHORT = tuple(move_order.c[name] for name in COHORT_OF_ORDER)
+IS_DECISION_OF_ORDER = and_(
+    decision.c.upgrade_id == move_order.c.upgrade_id,
+    # Only PENDING instances are ordered, so the rest of the key is the cohort.
+    decision.c.status == Status.PENDING,
+    *(decision.c[name] == move_order.c[name] for name in COHORT_OF_ORDER),
+)
+
+UNSETTLED_OF_LINK = select(upgrade.c.uuid).where(
+    HAS_UNSETTLED, upgrade.c.ordered > 0, upgrade.c.link == bindparam("link")
+)
+NEXT_TO_SEND = UNSETTLED_OF_LINK.where(IS_WAITING).order_by(upgrade.c.id).limit(1)
+NEXT_TO_DROP = UNSETTLED_OF_LINK.where(upgrade.c.state.not_in(UNFINISHED)).order_by(upgrade.c.id).limit(1)
+FIRST_COHORT = (
+    select(*COHORT).where(move_order.c.upgrade_id == UPGRADE_ID, IS_ORDERED).order_by(*COHORT).limit(1)
+)
+NEXT_NUMBER = select(link.c.next_number).where(link.c.id == LINK_ID)
+ADVANCE = update(link).where(link.c.id == LINK_ID).values(next_number=link.c.next_number + bindparam("count"))
+IS_OF_COHORT = and_(*(move_order.c[name] == bindparam(f"of_{name}") for name in COHORT_OF_ORDER))
+
+
+def _send() -> Update:
+    """Mark orders of a cohort as sent. Those without a number get consecutive ones from `next_number` on."""
+    chosen = (
+        select(move_order.c.instance_id, move_order.c.number)
+        .where(move_order.c.upgrade_id == UPGRADE_ID, IS_ORDERED, IS_OF_COHORT)
+        .order_by(move_order.c.instance_id)
+        .limit(LIMIT)
+        .subquery("chosen")
+    )
+    is_new = chosen.c.number.is_(None)
+    place = func.row_number().over(partition_by=is_new, order_by=chosen.c.instance_id)
+    numbered = select(
+        chosen.c.instance_id,
+        func.coalesce(chosen.c.number, bindparam("next_number", type_=LONG) + place - 1).label("number"),
+    ).subquery("numbered")
+    return (
+        update(move_order)
+        .where(
+            move_order.c.upgrade_id == UPGRADE_ID,
+            move_order.c.instance_id == numbered.c.instance_id,
+            IS_ORDERED,
+        )
+        .values(state=OrderState.SENT, number=numbered.c.number, attempt=move_order.c.attempt + 1, sent_at=AT)
+        .returning(move_order.c.number)
+    )
+
+
+SEND = _send()
+ORDER_COLUMNS = (
+    move_order.c.number,
+    move_order.c.upgrade_id,
+    *COHORT,
+    move_order.c.state,
+    move_order.c.attempt,
+    move_order.c.sent_at,
+    move_order.c.code,
+    move_order.c.message,
+    instance.c.uuid,
+    instance.c.engine_id,
+    upgrade.c.uuid.label("upgrade_uuid"),
+    upgrade.c.process_id,
+)
+NUMBERED: Select[Any] = (
+    select(*ORDER_COLUMNS)
+    .join_from(move_order, instance, instance.c.id == move_order.c.instance_id)
+    .join(upgrade, upgrade.c.id == move_order.c.upgrade_id)
+    .where(move_order.c.link_id == LINK_ID)
+    .order_by(move_order.c.number)
+)
+BATCH = NUMBERED.where(IS_SENT, move_order.c.number.in_(NUMBERS))
+UNANSWERED = NUMBERED.where(IS_SENT, move_order.c.sent_at < bindparam("sent_before")).limit(LIMIT)
+PAGE = NUMBERED.where(move_order.c.number > bindparam("after", type_=LONG)).limit(LIMIT)
+FIRST_UNANSWERED = select(move_order.c.number).where(IS_SENT_OF_LINK).order_by(move_order.c.number).limit(1)
+COUNT_UNANSWERED = select(func.count()).select_from(
+    select(move_order.c.number).where(IS_SENT_OF_LINK).limit(LIMIT).subquery("unanswered")
+)
+RESEND = update(move_order).where(IS_SENT_AND_LISTED).values(attempt=move_order.c.attempt + 1, sent_at=AT)
+SENT_BY_UPGRADE = (
+    select(move_order.c.upgrade_id, upgrade.c.uuid, func.count().label("orders"))
+    .join_from(move_order, upgrade, upgrade.c.id == move_order.c.upgrade_id)
+    .where(IS_SENT_AND_LISTED)
+    .group_by(move_order.c.upgrade_id, upgrade.c.uuid)
+    .order_by(move_order.c.upgrade_id)
+)
+PUT_BACK = update(move_order).where(IS_SENT_AND_LISTED).values(state=OrderState.ORDERED)
+
+LOCK_INSTANCES = (
+    select(instance.c.id)
+    .join_from(move_order, instance, instance.c.id == move_order.c.instance_id)
+    .where(IS_SENT_AND_LISTED)
+    .order_by(instance.c.id)
+    .with_for_update(of=instance, key_share=True)
+)
+"""Locks the instances of orders along their ids, as chunks do, so that the two never deadlock."""
+IS_WHERE_ORDERED = and_(
+    instance.c.status == Status.PENDING, instance.c.position_id == move_order.c.position_id
+)
+CONFIRMED_COHORTS = (
+    select(
+        move_order.c.upgrade_id,
+        upgrade.c.uuid,
+        instance.c.process_id,
+        instance.c.version,
+        instance.c.status,
+        instance.c.position_id,
+        move_order.c.version.label("from_version"),
+        move_order.c.position_id.label("from_position_id"),
+        decision.c.to_version,
+        decision.c.to_position_id,
+        func.count().label("orders"),
+    )
+    .join_from(move_order, instance, instance.c.id == move_order.c.instance_id)
+    .join(decision, IS_DECISION_OF_ORDER)
+    .join(upgrade, upgrade.c.id == move_order.c.upgrade_id)
+    .where(IS_SENT_AND_LISTED)
+    .group_by(
+        move_order.c.upgrade_id,
+        upgrade.c.uuid,
+        instance.c.process_id,
+        instance.c.version,
+        instance.c.status,
+        instance.c.position_id,
+        move_order.c.version,
+        move_order.c.position_id,
+        decision.c.to_version,
+        decision.c.to_position_id,
+    )
+)
+"""Where the instances of confirmed orders are now, and where their orders lead."""
+MOVE_CONFIRMED = (
+    update(instance)
+    .where(
+        IS_SENT_AND_LISTED,
+        move_order.c.instance_id == instance.c.id,
+        IS_DECISION_OF_ORDER,
+        instance.c.version == move_order.c.version,
+    )
+    .values(
+        version=decision.c.to_version,
+        position_id=case((IS_WHERE_ORDERED, decision.c.to_position_id), else_=instance.c.position_id),
+    )
+)
+"""An instance that was reported elsewhere since keeps what was reported: the engine knows better."""
+CONFIRM = update(move_order).where(IS_SENT_AND_LISTED).values(state=OrderState.CONFIRMED)
+SENT_AND_LISTED = (
+    select(move_order.c.number, move_order.c.upgrade_id, upgrade.c.uuid)
+    .join_from(move_order, upgrade, upgrade.c.id == move_order.c.upgrade_id)
+    .where(IS_SENT_AND_LISTED)
+)
+REFUSED = {
+    "state": OrderState.REFUSED,
+    "code": bindparam("row_code", type_=String),
+    "message": bindparam("row_message", type_=String),
+}
+REFUSE_ONE = (
+    update(move_order)
+    .where(IS_SENT_OF_LINK, move_order.c.number == bindparam("row_number", type_=LONG))
+    .values(REFUSED)
+)
+REFUSALS = unnest_rows(move_order, {name: f"row_{name}" for name in ("number", "code", "message")})
+REFUSE_ALL = (
+    update(move_order)
+    .where(IS_SENT_OF_LINK, move_order.c.number == REFUSALS.c.number)
+    .values(state=OrderState.REFUSED, code=REFUSALS.c.code, message=REFUSALS.c.message)
+)
+DROP = (
+    update(move_order)
+    .where(
+        move_order.c.upgrade_id == UPGRADE_ID,
+        IS_ORDERED,
+        move_order.c.instance_id.in_(
+            select(move_order.c.instance_id)
+            .where(move_order.c.upgrade_id == UPGRADE_ID, IS_ORDERED)
+            .order_by(*COHORT, move_order.c.instance_id)
+            .limit(LIMIT)
+        ),
+    )
+    .values(REFUSED)
+)
+DECISION_OF_COHORT = select(decision).where(
+    decision.c.upgrade_id == UPGRADE_ID,
+    decision.c.status == Status.PENDING,
+    *(decision.c[name] == bindparam(f"of_{name}") for name in COHORT_OF_ORDER),
+)
+DECISIONS_OF_COHORTS = select(decision).where(
+    decision.c.status == Status.PENDING,
+    tuple_(decision.c.upgrade_id, *(decision.c[name] for name in COHORT_OF_ORDER)).in_(
+        bindparam("cohorts", expanding=True)
+    ),
+)
+ORDERED_OF_CHUNK = [
+    "upgrade_id",
+    "instance_id",
+    *COHORT_OF_ORDER,
+    "link_id",
+    "state",
+    "attempt",
+]
+
+
+def order_chunk(recorded: ColumnElement[bool]) -> Any:
+    """Orders the recorded instances that meet a condition and whose decision upgrades."""
+    return insert(move_order).from_select(
+        ORDERED_OF_CHUNK,
+        select(
+            outcome.c.upgrade_id,
+            outcome.c.instance_id,
+            *(outcome.c[name] for name in COHORT_OF_ORDER),
+            select(link.c.id).where(link.c.uuid == bindparam("link")).scalar_subquery(),
+            literal_column("1"),  # ORDERED
+            literal_column("0"),
+        )
+        .join_from(outcome, decision, IS_DECISION_OF_OUTCOME)
+        .where(recorded, decision.c.to_position_id.is_not(None)),
+    )
+
+
+def unsettled_of(of: ColumnElement[int]) -> Select[Any]:
+    """An order of this instance that has no answer. Few upgrades have such orders at a time."""
+    return (
+        select(move_order.c.upgrade_id)
+        .join_from(upgrade, move_order, move_order.c.upgrade_id == upgrade.c.id)
+        .where(HAS_UNSETTLED, move_order.c.instance_id == of, IS_UNSETTLED)
+    )
+
+
+def awaiting_process(of: ColumnElement[int], not_of: ColumnElement[int] | None = None) -> Select[Any]:
+    """Upgrades of a process whose orders the engine will carry out, or may have, except one."""
+    # `+ 0` keeps SQLite from the index on processes: few upgrades have unsettled orders, a process has many.
+    waiting = awaiting.c.state <= literal_column("2")
+    found = select(awaiting.c.id).where(
+        awaiting.c.ordered + awaiting.c.sent > literal_column("0"),
+        awaiting.c.process_id + 0 == of,
+        waiting | (awaiting.c.sent > 0),
+    )
+    return found if not_of is None else found.where(awaiting.c.id != not_of)
+
+
+def of_cohort(row: Any) -> dict[str, int]:
+    """The parameters of a statement on the cohort of an order."""
+    return {f"of_{name}": getattr(row, name) for name in COHORT_OF_ORDER}
+
+
+async def refuse(connection: Connection, link_id: int, rows: Sequence[dict[str, Any]]) -> None:
+    """Refuse sent orders; each row has `row_number`, `row_code` and `row_message`."""
+    if connection.dialect.name == "sqlite":
+        await connection.execute(REFUSE_ONE, [{"of_link": link_id, **row} for row in rows])
+    else:
+        arrays = {name: [row[name] for row in rows] for name in rows[0]}
+        await connection.execute(REFUSE_ALL, {"of_link": link_id, **arrays})
