@@ -3,6 +3,7 @@ import "./styles/base.css";
 import "./styles/frame.css";
 import "./styles/table.css";
 import "./styles/screens.css";
+import "./styles/diagram.css";
 import { render } from "preact";
 import { App } from "./app.tsx";
 import { applyLanguage, preferredLanguage } from "./texts/index.ts";

@@ -6,5 +6,9 @@ export type LoadScreen<Name extends RouteName> = () => Promise<FunctionComponent
 
 export const SCREENS: { [Name in RouteName]?: LoadScreen<Name> } = {
   processes: async () => (await import("./screens/processes.tsx")).Processes,
+  process: async () => (await import("./screens/process.tsx")).Process,
+  compare: async () => (await import("./screens/compare.tsx")).Compare,
+  instance: async () => (await import("./screens/instance.tsx")).Instance,
+  outcomes: async () => (await import("./screens/outcomes.tsx")).Outcomes,
   upgrades: async () => (await import("./screens/upgrades.tsx")).Upgrades,
 };

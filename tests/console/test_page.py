@@ -39,7 +39,7 @@ def test_is_built_from_the_sources_beside_it_and_complete() -> None:
     PAGE.require_complete()
     PAGE.require_neutral()
     mit = ("@urql/core", "bpmn-auto-layout", "graphql-ws", "preact")
-    PAGE.require_licences((name, "MIT") for name in mit)
+    PAGE.require_licences([*((name, "MIT") for name in mit), ("bpmn-js", "LicenseRef-bpmn.io")])
 
 
 @long_only

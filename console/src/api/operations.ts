@@ -3,6 +3,121 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** The property in which an element differs from its counterpart in another version. */
+export type ChangedAspect =
+  /** The process that a call activity calls. */
+  | 'CALLED_PROCESS'
+  /** The message, signal, time or condition of the trigger. */
+  | 'EVENT_DEFINITION'
+  /** The form. */
+  | 'FORM'
+  /** The activity to which a boundary event is attached. */
+  | 'HOST'
+  /** What runs the element. */
+  | 'IMPLEMENTATION'
+  /** Whether the event is interrupting. */
+  | 'INTERRUPTING'
+  /** The type of element. */
+  | 'KIND'
+  /** Whether the activity is multi-instance, and whether it is sequential or parallel. */
+  | 'MULTI_INSTANCE'
+  /** The name. */
+  | 'NAME'
+  /** The enclosing subprocess. */
+  | 'SCOPE'
+  /** The type of an event's trigger. */
+  | 'TRIGGER'
+  /** Whether an instance can wait before or after the element, or for a worker. */
+  | 'WAITS';
+
+/** What the comparison of two versions found at an element. The codes up to COMPENSATION_LOST are errors, those from NAME_CHANGED on are warnings. Later releases may add codes. */
+export type FindingCode =
+  /** The target call activity calls another process. */
+  | 'CALLED_PROCESS_CHANGED'
+  /** A compensation handler is mapped directly instead of through its boundary event. */
+  | 'COMPENSATION_HANDLER'
+  /** The instance may have completed an activity whose compensation event does not exist, or has no handler, in the target version. */
+  | 'COMPENSATION_LOST'
+  /** The source element or its target does not exist in its version. */
+  | 'ELEMENT_MISSING'
+  /** The trigger has the same type, but another message, signal, time or condition. Or a receive task waits for a message that it did not have before. */
+  | 'EVENT_DEFINITION_CHANGED'
+  /** The target event has another type of trigger. */
+  | 'EVENT_TYPE_CHANGED'
+  /** The element has another form. */
+  | 'FORM_CHANGED'
+  /** The target of a joining gateway has fewer incoming sequence flows. */
+  | 'GATEWAY_NARROWED'
+  /** The event's host or enclosing scope is not mapped to the target event's. */
+  | 'HOST_CHANGED'
+  /** Another class, job type, topic, script, decision or version of a called process runs the element. */
+  | 'IMPLEMENTATION_CHANGED'
+  /** Several boundary events or event subprocesses to which the instance listens are mapped to one. All subscriptions stay, and each triggers it. */
+  | 'LISTENERS_MERGED'
+  /** The host of a boundary event is no longer multi-instance. Each of its instances that still runs may listen on its own. */
+  | 'LISTENER_MULTIPLIED'
+  /** A boundary event or event subprocess to which the instance listens does not exist in the target version. */
+  | 'LISTENER_REMOVED'
+  /** Two instructions map the same source element. */
+  | 'MAPPED_TWICE'
+  /** The target, or a scope that is new around it, is multi-instance. */
+  | 'MULTI_INSTANCE_ADDED'
+  /** The multi-instance activity changed between sequential and parallel. */
+  | 'MULTI_INSTANCE_CHANGED'
+  /** The body of a multi-instance activity is mapped without its inner activity. */
+  | 'MULTI_INSTANCE_SPLIT'
+  /** The name of the element changed. */
+  | 'NAME_CHANGED'
+  /** A boundary event or event subprocess is new. Upgraded instances do not listen to it until they enter its host or scope again. */
+  | 'NEW_BOUNDARY_EVENT'
+  /** The target is not an element at which an instance can wait. */
+  | 'NOT_A_WAIT_STATE'
+  /** One of the versions has no BPMN model, so nothing was compared. */
+  | 'NO_MODEL'
+  /** Elements upstream, which the instance may have passed, were removed or changed. */
+  | 'PATH_BEHIND_CHANGED'
+  /** The target is not inside the scope to which the nearest mapped scope of the source is mapped. */
+  | 'SCOPE_CHANGED'
+  /** Two intermediate catch events or two gateways are mapped to the same target. */
+  | 'TARGET_TAKEN'
+  /** The target is another type of element. */
+  | 'TYPE_CHANGED'
+  /** The element is no longer asynchronous: an instance in a job before or after it cannot go on. */
+  | 'WAIT_REMOVED';
+
+/** Restricts a list of instances to those that meet all conditions. A condition that is null or absent lets all through, and an empty one none. At most 1,000 values each. */
+export type InstanceFilterInput = {
+  /** Only instances that wait at an element with one of these ids, alone or among others. */
+  elements?: Array<string> | null | undefined;
+  /** Only instances with one of these ids. */
+  ids?: Array<string> | null | undefined;
+  /** Only instances with one of these statuses. */
+  statuses?: Array<Status> | null | undefined;
+  /** Only instances that are pinned to a version with one of these numbers. */
+  versions?: Array<number> | null | undefined;
+};
+
+/** Restricts a list of outcomes to those that meet all conditions. A condition that is null or absent lets all through, and an empty one none. */
+export type OutcomeFilterInput = {
+  /** Only instances that waited at an element with one of these ids before, alone or among others. At most 1,000 ids. */
+  elements?: Array<string> | null | undefined;
+  /** Only instances whose decision has a finding with one of these codes: an error that made their position INCOMPATIBLE, or a warning. */
+  findings?: Array<FindingCode> | null | undefined;
+  /** Only outcomes of one of these kinds. */
+  kinds?: Array<OutcomeKind> | null | undefined;
+  /** Only instances that were skipped for one of these reasons, alone or among others. */
+  reasons?: Array<ReasonCode> | null | undefined;
+};
+
+/** What an upgrade did to one instance. */
+export type OutcomeKind =
+  /** The linked engine that runs the instance has not answered yet. */
+  | 'ORDERED'
+  /** The instance was not changed; `reasons` says why. */
+  | 'SKIPPED'
+  /** The instance moved to the target version or, in an undo, back to its earlier version. */
+  | 'UPGRADED';
+
 /** The name of a process. */
 export type ProcessKeyInput = {
   /** The code of the process. */
@@ -19,6 +134,23 @@ export type ProcessOrder =
   | 'NAME'
   /** By title, whatever its case, in the order of Unicode; the oldest first among equal titles. */
   | 'TITLE';
+
+/** Why an instance is skipped. Later releases may add codes. */
+export type ReasonCode =
+  /** The instance is on the target version already, or on a later one. */
+  | 'ALREADY_LATEST'
+  /** The upgrade was cancelled before the engine was asked to move the instance. */
+  | 'CANCELLED'
+  /** The engine that runs the instance refused to move it. */
+  | 'ENGINE_REFUSED'
+  /** The instance waits at an element that has no valid counterpart in the target version. */
+  | 'INCOMPATIBLE'
+  /** The process has no instance with this id. */
+  | 'INSTANCE_NOT_FOUND'
+  /** The instance is no longer at the version and position where the upgrade found it, or where the upgrade to undo put it. */
+  | 'MOVED_ON'
+  /** The status of the instance is not PENDING. */
+  | 'NOT_PENDING';
 
 /** The permissions of an API key. */
 export type Role =
@@ -41,6 +173,13 @@ export type SelectionKind =
   | 'RETRY'
   /** The instances that an earlier upgrade moved, to move them back. */
   | 'UNDO';
+
+/** Whether a finding prevents an upgrade. */
+export type Severity =
+  /** Instances with this finding are skipped. */
+  | 'ERROR'
+  /** The finding does not prevent an upgrade, but operators should know it. */
+  | 'WARNING';
 
 /** The status of an instance. */
 export type Status =
@@ -82,6 +221,25 @@ export type UpgradeState =
   /** Workers process the upgrade in chunks; other upgrades may run in between. */
   | 'RUNNING';
 
+/** The state of a version. */
+export type VersionState =
+  /** The version can still be changed. Instances are never upgraded to a draft. */
+  | 'DRAFT'
+  /** The version is final. Instances are upgraded to the published version with the highest number. */
+  | 'PUBLISHED';
+
+export type FindingRowFragment = { severity: Severity, code: FindingCode, source: string | null, target: string | null, name: string | null, message: string };
+
+export type ComparisonQueryVariables = Exact<{
+  namespace: string;
+  code: string;
+  fromVersion: number;
+  toVersion: number;
+}>;
+
+
+export type ComparisonQuery = { process: { id: string, comparison: { fromVersion: number, toVersion: number, added: Array<{ elementId: string, name: string | null, kind: string }>, removed: Array<{ elementId: string, name: string | null, kind: string }>, changed: Array<{ aspects: Array<ChangedAspect>, source: { elementId: string, name: string | null, kind: string }, target: { elementId: string, name: string | null, kind: string } }>, errors: Array<{ severity: Severity, code: FindingCode, source: string | null, target: string | null, name: string | null, message: string }>, warnings: Array<{ severity: Severity, code: FindingCode, source: string | null, target: string | null, name: string | null, message: string }> } | null } | null };
+
 export type FindProcessesQueryVariables = Exact<{
   search: string;
 }>;
@@ -95,6 +253,85 @@ export type FindByIdQueryVariables = Exact<{
 
 
 export type FindByIdQuery = { instance: { id: string, instanceId: string, version: number, status: Status, process: { namespace: string, code: string, title: string } } | null, upgrade: { id: string, state: UpgradeState, requestedAt: string, process: { title: string } } | null };
+
+export type InstanceQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type InstanceQuery = { instance: { id: string, instanceId: string, version: number, status: Status, position: Array<string>, process: { id: string, namespace: string, code: string, title: string, latestPublishedVersion: { number: number } | null }, history: Array<{ when: string, kind: OutcomeKind, fromVersion: number, toVersion: number, fromPosition: Array<string>, toPosition: Array<string>, upgrade: { id: string, selection: SelectionKind, state: UpgradeState, requestedBy: string, reason: string | null }, reasons: Array<{ code: ReasonCode, message: string }> }> } | null };
+
+export type OutcomesQueryVariables = Exact<{
+  id: string;
+  filter?: OutcomeFilterInput | null | undefined;
+  first: number;
+  after?: string | null | undefined;
+}>;
+
+
+export type OutcomesQuery = { upgrade: { id: string, prunedAt: string | null, outcomes: { nodes: Array<{ instanceId: string, kind: OutcomeKind, fromVersion: number | null, toVersion: number | null, fromPosition: Array<string> | null, toPosition: Array<string> | null, reasons: Array<{ code: ReasonCode, message: string, findings: Array<{ code: FindingCode, source: string | null, message: string }> }> }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } } | null };
+
+export type OutcomeFiltersQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type OutcomeFiltersQuery = { upgrade: { prunedAt: string | null, id: string, selection: SelectionKind, targetVersion: number | null, state: UpgradeState, requestedBy: string, reason: string | null, requestedAt: string, finishedAt: string | null, expected: number, total: number, upgraded: number, skipped: number, etaSeconds: number | null, countsByReason: Array<{ code: ReasonCode, count: number }>, countsByElement: Array<{ elementId: string, count: number }>, process: { namespace: string, code: string, title: string } } | null };
+
+export type VersionRowFragment = { id: string, number: number, state: VersionState, hasBpmn: boolean, createdAt: string, publishedAt: string | null };
+
+export type ProcessQueryVariables = Exact<{
+  namespace: string;
+  code: string;
+}>;
+
+
+export type ProcessQuery = { process: { id: string, namespace: string, code: string, title: string, createdAt: string, latestPublishedVersion: { number: number } | null, draft: { number: number } | null, versions: Array<{ id: string, number: number, state: VersionState, hasBpmn: boolean, createdAt: string, publishedAt: string | null }> } | null };
+
+export type ProcessActivityQueryVariables = Exact<{
+  namespace: string;
+  code: string;
+}>;
+
+
+export type ProcessActivityQuery = { process: { id: string, activeCount: number, outdatedCount: number, activeByVersion: Array<{ version: number, pending: number, running: number }>, lastUpgrade: { id: string, state: UpgradeState, requestedAt: string } | null } | null };
+
+export type CohortsQueryVariables = Exact<{
+  namespace: string;
+  code: string;
+}>;
+
+
+export type CohortsQuery = { process: { id: string, cohorts: Array<{ version: number, status: Status, position: Array<string>, count: number }> } | null };
+
+export type VersionModelQueryVariables = Exact<{
+  namespace: string;
+  code: string;
+  number: number;
+}>;
+
+
+export type VersionModelQuery = { process: { id: string, version: { id: string, number: number, bpmn: string | null, elements: Array<{ elementId: string, name: string | null, kind: string, scope: string | null, isWaitState: boolean }> } | null } | null };
+
+export type InstancesQueryVariables = Exact<{
+  namespace: string;
+  code: string;
+  filter?: InstanceFilterInput | null | undefined;
+  first: number;
+  after?: string | null | undefined;
+}>;
+
+
+export type InstancesQuery = { process: { id: string, instances: { nodes: Array<{ id: string, instanceId: string, version: number, status: Status, position: Array<string> }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } } | null };
+
+export type InstanceCountQueryVariables = Exact<{
+  namespace: string;
+  code: string;
+  filter?: InstanceFilterInput | null | undefined;
+}>;
+
+
+export type InstanceCountQuery = { process: { id: string, instances: { totalCount: number } } | null };
 
 export type ProcessesQueryVariables = Exact<{
   search?: string | null | undefined;
@@ -156,6 +393,26 @@ export class TypedDocumentString<TResult, TVariables>
     return this.value;
   }
 }
+export const FindingRowFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
+    fragment FindingRow on Finding {
+  severity
+  code
+  source
+  target
+  name
+  message
+}
+    `, {"fragmentName":"FindingRow"}) as unknown as TypedDocumentString<FindingRowFragment, unknown>;
+export const VersionRowFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
+    fragment VersionRow on Version {
+  id
+  number
+  state
+  hasBpmn
+  createdAt
+  publishedAt
+}
+    `, {"fragmentName":"VersionRow"}) as unknown as TypedDocumentString<VersionRowFragment, unknown>;
 export const UpgradeSummaryFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment UpgradeSummary on Upgrade {
   id
@@ -178,6 +435,53 @@ export const UpgradeSummaryFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
   }
 }
     `, {"fragmentName":"UpgradeSummary"}) as unknown as TypedDocumentString<UpgradeSummaryFragment, unknown>;
+export const ComparisonDocument = /*#__PURE__*/ new TypedDocumentString(`
+    query Comparison($namespace: String!, $code: String!, $fromVersion: Int!, $toVersion: Int!) {
+  process(namespace: $namespace, code: $code) {
+    id
+    comparison(fromVersion: $fromVersion, toVersion: $toVersion) {
+      fromVersion
+      toVersion
+      added {
+        elementId
+        name
+        kind
+      }
+      removed {
+        elementId
+        name
+        kind
+      }
+      changed {
+        source {
+          elementId
+          name
+          kind
+        }
+        target {
+          elementId
+          name
+          kind
+        }
+        aspects
+      }
+      errors {
+        ...FindingRow
+      }
+      warnings {
+        ...FindingRow
+      }
+    }
+  }
+}
+    fragment FindingRow on Finding {
+  severity
+  code
+  source
+  target
+  name
+  message
+}`) as unknown as TypedDocumentString<ComparisonQuery, ComparisonQueryVariables>;
 export const FindProcessesDocument = /*#__PURE__*/ new TypedDocumentString(`
     query FindProcesses($search: String!) {
   processes(search: $search, orderBy: TITLE, first: 8) {
@@ -213,6 +517,219 @@ export const FindByIdDocument = /*#__PURE__*/ new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<FindByIdQuery, FindByIdQueryVariables>;
+export const InstanceDocument = /*#__PURE__*/ new TypedDocumentString(`
+    query Instance($id: UUID!) {
+  instance(id: $id) {
+    id
+    instanceId
+    version
+    status
+    position
+    process {
+      id
+      namespace
+      code
+      title
+      latestPublishedVersion {
+        number
+      }
+    }
+    history {
+      upgrade {
+        id
+        selection
+        state
+        requestedBy
+        reason
+      }
+      when
+      kind
+      reasons {
+        code
+        message
+      }
+      fromVersion
+      toVersion
+      fromPosition
+      toPosition
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<InstanceQuery, InstanceQueryVariables>;
+export const OutcomesDocument = /*#__PURE__*/ new TypedDocumentString(`
+    query Outcomes($id: UUID!, $filter: OutcomeFilterInput, $first: Int!, $after: String) {
+  upgrade(id: $id) {
+    id
+    prunedAt
+    outcomes(filter: $filter, first: $first, after: $after) {
+      nodes {
+        instanceId
+        kind
+        reasons {
+          code
+          message
+          findings {
+            code
+            source
+            message
+          }
+        }
+        fromVersion
+        toVersion
+        fromPosition
+        toPosition
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<OutcomesQuery, OutcomesQueryVariables>;
+export const OutcomeFiltersDocument = /*#__PURE__*/ new TypedDocumentString(`
+    query OutcomeFilters($id: UUID!) {
+  upgrade(id: $id) {
+    ...UpgradeSummary
+    prunedAt
+    countsByReason {
+      code
+      count
+    }
+    countsByElement(first: 50) {
+      elementId
+      count
+    }
+  }
+}
+    fragment UpgradeSummary on Upgrade {
+  id
+  selection
+  targetVersion
+  state
+  requestedBy
+  reason
+  requestedAt
+  finishedAt
+  expected
+  total
+  upgraded
+  skipped
+  etaSeconds
+  process {
+    namespace
+    code
+    title
+  }
+}`) as unknown as TypedDocumentString<OutcomeFiltersQuery, OutcomeFiltersQueryVariables>;
+export const ProcessDocument = /*#__PURE__*/ new TypedDocumentString(`
+    query Process($namespace: String!, $code: String!) {
+  process(namespace: $namespace, code: $code) {
+    id
+    namespace
+    code
+    title
+    createdAt
+    latestPublishedVersion {
+      number
+    }
+    draft {
+      number
+    }
+    versions {
+      ...VersionRow
+    }
+  }
+}
+    fragment VersionRow on Version {
+  id
+  number
+  state
+  hasBpmn
+  createdAt
+  publishedAt
+}`) as unknown as TypedDocumentString<ProcessQuery, ProcessQueryVariables>;
+export const ProcessActivityDocument = /*#__PURE__*/ new TypedDocumentString(`
+    query ProcessActivity($namespace: String!, $code: String!) {
+  process(namespace: $namespace, code: $code) {
+    id
+    activeCount
+    outdatedCount
+    activeByVersion {
+      version
+      pending
+      running
+    }
+    lastUpgrade {
+      id
+      state
+      requestedAt
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ProcessActivityQuery, ProcessActivityQueryVariables>;
+export const CohortsDocument = /*#__PURE__*/ new TypedDocumentString(`
+    query Cohorts($namespace: String!, $code: String!) {
+  process(namespace: $namespace, code: $code) {
+    id
+    cohorts {
+      version
+      status
+      position
+      count
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CohortsQuery, CohortsQueryVariables>;
+export const VersionModelDocument = /*#__PURE__*/ new TypedDocumentString(`
+    query VersionModel($namespace: String!, $code: String!, $number: Int!) {
+  process(namespace: $namespace, code: $code) {
+    id
+    version(number: $number) {
+      id
+      number
+      bpmn
+      elements {
+        elementId
+        name
+        kind
+        scope
+        isWaitState
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<VersionModelQuery, VersionModelQueryVariables>;
+export const InstancesDocument = /*#__PURE__*/ new TypedDocumentString(`
+    query Instances($namespace: String!, $code: String!, $filter: InstanceFilterInput, $first: Int!, $after: String) {
+  process(namespace: $namespace, code: $code) {
+    id
+    instances(filter: $filter, first: $first, after: $after) {
+      nodes {
+        id
+        instanceId
+        version
+        status
+        position
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<InstancesQuery, InstancesQueryVariables>;
+export const InstanceCountDocument = /*#__PURE__*/ new TypedDocumentString(`
+    query InstanceCount($namespace: String!, $code: String!, $filter: InstanceFilterInput) {
+  process(namespace: $namespace, code: $code) {
+    id
+    instances(filter: $filter, first: 1) {
+      totalCount
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<InstanceCountQuery, InstanceCountQueryVariables>;
 export const ProcessesDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Processes($search: String, $orderBy: ProcessOrder!, $first: Int!, $after: String) {
   processes(search: $search, orderBy: $orderBy, first: $first, after: $after) {

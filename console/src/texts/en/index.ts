@@ -1,5 +1,6 @@
 import { browse } from "./browse.ts";
 import { codes } from "./codes.ts";
 import { common } from "./common.ts";
+import { diagram } from "./diagram.ts";
 
-export const en = { common, codes, browse };
+export const en = { common, codes, browse, diagram };

@@ -1,0 +1,158 @@
+// A BPMN diagram with marks and labels at its elements. A table beside it has the same, for those who cannot see it.
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { Icon, type IconName } from "../parts/icon.tsx";
+import { t } from "../texts/index.ts";
+import type { View } from "./viewer.ts";
+
+export type Mark = "added" | "removed" | "changed" | "blocked" | "chosen" | "pointed";
+
+export interface ElementLabel {
+  elementId: string;
+  text: string;
+  // The same in a sentence.
+  title: string;
+  tone: "waiting" | "running" | "inside" | "added" | "removed" | "changed";
+}
+
+// Diagrams with the same link move together.
+export interface Link {
+  views: Set<View>;
+  isMoving: boolean;
+}
+
+export interface DiagramProps {
+  xml: string;
+  title: string;
+  marks?: ReadonlyMap<string, Mark>;
+  labels?: (view: View) => ElementLabel[];
+  chosen?: string | null;
+  pointed?: readonly string[];
+  onChoose?: (elementId: string | null) => void;
+  onPoint?: (elementId: string | null) => void;
+  onOpen?: (view: View | null) => void;
+  link?: Link;
+}
+
+export const makeLink = (): Link => ({ views: new Set(), isMoving: false });
+
+export function Diagram(props: DiagramProps) {
+  const { xml, title, marks, labels, chosen, pointed, link } = props;
+  const place = useRef<HTMLDivElement>(null);
+  const current = useRef(props);
+  current.current = props;
+  const [view, setView] = useState<View | null>(null);
+  const [problem, setProblem] = useState("");
+  const [height, setHeight] = useState(0);
+
+  useEffect(() => {
+    let opened: View | null = null;
+    let isGone = false;
+    setProblem("");
+    setView(null);
+    void open(place.current as HTMLDivElement, xml, current, link).then(
+      (made) => {
+        if (isGone) return made.destroy();
+        opened = made;
+        link?.views.add(made);
+        setHeight(made.fittingHeight());
+        setView(made);
+        current.current.onOpen?.(made);
+      },
+      (error: unknown) => {
+        if (!isGone) setProblem(error instanceof Error ? error.message : String(error));
+      },
+    );
+    return () => {
+      isGone = true;
+      if (!opened) return;
+      link?.views.delete(opened);
+      current.current.onOpen?.(null);
+      opened.destroy();
+    };
+  }, [xml]);
+
+  const allMarks = useMemo(() => {
+    const all = new Map<string, string>(marks);
+    for (const id of pointed ?? []) all.set(id, `${all.get(id) ?? ""} pointed`.trim());
+    if (chosen) all.set(chosen, `${all.get(chosen) ?? ""} chosen`.trim());
+    return all;
+  }, [marks, chosen, pointed]);
+  useEffect(() => {
+    if (view) requestAnimationFrame(() => view.fit()); // once the place has its height
+  }, [view, height]);
+  useEffect(() => view?.setMarks(allMarks), [view, allMarks]);
+  useEffect(() => {
+    if (view) view.setLabels((labels?.(view) ?? []).map(labelElement));
+  }, [view, labels]);
+  useEffect(() => {
+    if (chosen) view?.show(chosen);
+  }, [view, chosen]);
+
+  return (
+    <figure class="diagram" style={height ? { "--fitting": `${Math.round(height)}px` } : {}}>
+      <div
+        ref={place}
+        class="diagram-canvas"
+        role="img"
+        aria-label={t.diagram.label(title)}
+        aria-busy={!view && !problem}
+        onWheelCapture={(event) => {
+          if (!event.ctrlKey && !event.metaKey) event.stopPropagation(); // the page scrolls
+        }}
+      />
+      {problem ? (
+        <p class="diagram-problem" role="status">
+          <strong>{t.diagram.notDrawn}</strong> {t.diagram.notDrawnHint} <span class="mono small">{problem}</span>
+        </p>
+      ) : (
+        <div class="diagram-tools">
+          <Tool icon="plus" text={t.diagram.zoomIn} onClick={() => view?.zoomBy(1.25)} />
+          <Tool icon="minus" text={t.diagram.zoomOut} onClick={() => view?.zoomBy(0.8)} />
+          <Tool icon="fit" text={t.diagram.fit} onClick={() => view?.fit()} />
+        </div>
+      )}
+    </figure>
+  );
+}
+
+function Tool({ icon, text, onClick }: { icon: IconName; text: string; onClick: () => void }) {
+  return (
+    <button type="button" aria-label={text} title={text} onClick={onClick}>
+      <Icon name={icon} />
+    </button>
+  );
+}
+
+async function open(
+  place: HTMLDivElement,
+  xml: string,
+  current: { current: DiagramProps },
+  link: Link | undefined,
+): Promise<View> {
+  const { openView } = await import("./viewer.ts");
+  let view: View | null = null; // it moves before it is ready
+  view = await openView(place, xml, {
+    onClick: (id) => current.current.onChoose?.(id),
+    onHover: (id) => current.current.onPoint?.(id),
+    onMove: () => {
+      if (link && view) moveTogether(link, view);
+    },
+  });
+  return view;
+}
+
+function moveTogether(link: Link, from: View): void {
+  if (link.isMoving) return; // the others report their own move
+  link.isMoving = true;
+  const box = from.box();
+  for (const view of link.views) if (view !== from) view.setBox(box);
+  link.isMoving = false;
+}
+
+function labelElement({ elementId, text, title, tone }: ElementLabel): { elementId: string; html: HTMLElement } {
+  const html = document.createElement("span");
+  html.className = `diagram-count ${tone}`;
+  html.textContent = text;
+  html.title = title;
+  return { elementId, html };
+}
