@@ -14,7 +14,7 @@ from tests.support.postgres import AT_THE_END
 from tests.support.stores import Stores
 
 FAULTS = "tests/faults/"
-TOGETHER = (FAULTS, "tests/packaging/", "tests/engines/")
+TOGETHER = (FAULTS, "tests/packaging/", "tests/engines/", "tests/browser/console/")
 """Each of these folders runs in one process: faults would starve each other, the others share a program."""
 
 # jsonschema takes a second to import the syntax of a format that no schema here has, "iri".

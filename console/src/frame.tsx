@@ -41,10 +41,10 @@ export function Frame({ problem }: { problem: Failure | null }) {
           </ul>
         </nav>
         <div class="end">
-          <button type="button" class="button finder" onClick={() => setFinding(true)} aria-label={t.common.search}>
+          <button type="button" class="button finder" onClick={() => setFinding(true)} aria-keyshortcuts="Control+K">
             <Icon name="search" />
-            <span class="grow">{t.common.search}</span>
-            <kbd>Ctrl K</kbd>
+            <span class="grow finder-text">{t.common.search}</span>
+            <kbd aria-hidden="true">Ctrl K</kbd>
           </button>
           <KeyMenu />
         </div>

@@ -1,7 +1,8 @@
 // Loads data for a component, keeps it fresh, and says what is known about it: data, its age, and a failure.
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { type Document, type Values, remembered, send, subscribe } from "./client.ts";
-import { type Failure, isPassing } from "./errors.ts";
+import type { Failure } from "./errors.ts";
+import { pauseBefore } from "./pauses.ts";
 
 export interface Query<Data> {
   data: Data | undefined;
@@ -28,9 +29,6 @@ export interface Live {
   variables: Values;
 }
 
-const LIVE_STRETCH = 10;
-const RETRY_MS = 2_000;
-const LONGEST_RETRY_MS = 30_000;
 const EVENT_PAUSE_MS = 1_000;
 
 interface Loaded<Data> {
@@ -113,20 +111,6 @@ export function useSubscription<Data, Variables extends Values>(
     };
   }, [document, JSON.stringify(variables), pause]);
   return { data, isLive };
-}
-
-// Milliseconds until the next load; null for none. `failed` counts the failures in a row.
-export function pauseBefore(
-  failure: Failure | null,
-  failed: number,
-  every: number | undefined,
-  isLive: boolean,
-): number | null {
-  if (failure && !isPassing(failure)) return null;
-  if (failure?.retryAfter != null) return Math.max(RETRY_MS, failure.retryAfter * 1_000);
-  if (failure) return Math.min(LONGEST_RETRY_MS, RETRY_MS * 2 ** Math.max(0, failed - 1));
-  if (every === undefined) return null;
-  return isLive ? every * LIVE_STRETCH : every;
 }
 
 function beginning<Data, Variables extends Values>(

@@ -93,7 +93,7 @@ export function Diagram(props: DiagramProps) {
       <div
         ref={place}
         class="diagram-canvas"
-        role="img"
+        role="group"
         aria-label={t.diagram.label(title)}
         aria-busy={!view && !problem}
         onWheelCapture={(event) => {

@@ -23,7 +23,7 @@ export function drawable(xml: string): Promise<string> {
 }
 
 export function hasDiagram(xml: string): boolean {
-  return /<(?:\w[\w.-]*:)?BPMNPlane[\s>]/.test(xml) && /<(?:\w[\w.-]*:)?BPMNShape[\s>]/.test(xml);
+  return /<(?:\w[\w.-]*:)?BPMNPlane[\s>]/.test(xml) && /<(?:\w[\w.-]*:)?BPMNShape[\s/>]/.test(xml);
 }
 
 function laidOut(xml: string): Promise<string> {

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+from playwright.sync_api import expect
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
@@ -80,15 +81,16 @@ def test_a_trailing_slash_is_not_redirected(base: str, client: httpx2.Client) ->
     assert "location" not in other.headers
 
 
-def test_the_address_of_the_gateway_leads_browsers_to_graphiql(base: str, client: httpx2.Client) -> None:
+def test_the_address_of_the_gateway_leads_browsers_to_the_pages(base: str, client: httpx2.Client) -> None:
     browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
     redirect = client.get(f"{base}/", headers=browser)
-    assert redirect.headers["location"] == f"{urlsplit(base).path}/graphql"
-    page = client.get(f"{base}/graphql", headers=browser)
-    links = re.findall(r'(?:src|href)="([^":]+)"', page.text)
-    assert len(links) == 3
-    for link in links:
-        assert client.get(httpx2.URL(f"{base}/graphql").join(link)).status_code == 200
+    assert redirect.headers["location"] == f"{urlsplit(base).path}/console"
+    for path in ("console", "graphql"):
+        page = client.get(f"{base}/{path}", headers=browser)
+        links = re.findall(r'(?:src|href)="([^":]+)"', page.text)
+        assert len(links) == 3
+        for link in links:
+            assert client.get(httpx2.URL(f"{base}/{path}").join(link)).status_code == 200
     assert client.get(f"{base}/").status_code == 404
 
 
@@ -154,17 +156,22 @@ def test_log_lines_have_the_address_from_which_the_proxy_was_called(nginx: Nginx
 
 @pytest.mark.browser
 @pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}")
-def test_graphiql_runs_a_query_and_a_subscription_below_the_prefix(nginx: Nginx, gateway: Gateway) -> None:
+def test_both_pages_work_below_the_prefix(nginx: Nginx, gateway: Gateway) -> None:
     with a_browser() as browser:
         graphiql = GraphiQLPage(browser, any_certificate=True)
-        graphiql.open(f"{nginx.url}/")
-        assert graphiql.page.url == f"{nginx.url}/graphql"
+        graphiql.open(f"{nginx.url}/graphql")
         graphiql.enter_key(gateway.reader_key)
         graphiql.run()
         graphiql.expect_result('"code": "order_approval"')
         graphiql.enter_query(PROGRESS.replace("($id: UUID!)", "").replace("$id", f'"{gateway.upgrade}"'))
         graphiql.run()
         graphiql.expect_result('"state": "COMPLETED"')
+
+        console = graphiql.page  # the same tab, which has the key already
+        console.goto(f"{nginx.url}/")
+        console.wait_for_url(f"{nginx.url}/console")
+        console.get_by_role("link", name="Consumer loan application").click()
+        expect(console.locator(".diagram-count").first).to_be_visible()
     assert f"wss://localhost:{nginx.tls_port}/uplift/graphql" in graphiql.requested
     addresses = {
         (urlsplit(url).netloc, urlsplit(url).path.startswith("/uplift/")) for url in graphiql.requested

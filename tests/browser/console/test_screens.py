@@ -1,0 +1,95 @@
+"""Each screen of the console: accessible in both themes, fits every width, and a picture of it."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.console.conftest import OpenTab
+from tests.browser.console.tab import ConsoleTab
+from tests.browser.console.world import LOANS, ConsoleGateway
+from tests.support.long_mode import IS_LONG
+from tests.support.other_tools import javascript_tools
+
+pytestmark = pytest.mark.browser
+
+SCREENS = {
+    "processes": "#/processes",
+    "process": f"{LOANS}?version=3",
+    "versions": f"{LOANS}?tab=versions",
+    "instances": f"{LOANS}?tab=instances&version=3",
+    "compare": f"{LOANS}/compare?from=1&to=6",
+    "upgrades": "#/upgrades",
+    "outcomes": "#/upgrades/UPGRADE/outcomes?kind=SKIPPED",
+    "instance": "#/instances/INSTANCE",
+}
+PICTURES = os.environ.get("UPLIFT_PICTURES")
+"""A folder for pictures of every screen in both themes and two widths; the long mode makes them, too."""
+WIDTHS = (1440, 320)
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    return (javascript_tools() / "node_modules" / "axe-core" / "axe.min.js").read_text()
+
+
+def address_of(screen: str, gateway: ConsoleGateway) -> str:
+    address = SCREENS[screen].replace("UPGRADE", str(gateway.data.upgrade))
+    return address.replace("INSTANCE", str(gateway.data.instance))
+
+
+def wait_until_shown(tab: ConsoleTab) -> None:
+    expect(tab.page.get_by_role("heading", level=1)).to_be_visible()
+    expect(tab.page.locator(".skeleton, [aria-busy=true]")).to_have_count(0)
+
+
+def faults(tab: ConsoleTab, axe: str) -> list[str]:
+    # The page's policy forbids inline scripts, which evaluate() is not.
+    tab.page.evaluate(axe)
+    results: dict[str, Any] = tab.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [f"{it['id']}: {it['nodes'][0]['html'][:200]}" for it in results["violations"]]
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_a_screen_is_accessible_in_both_themes_and_fits_a_narrow_window(
+    open_tab: OpenTab, gateway: ConsoleGateway, axe: str, screen: str
+) -> None:
+    tab = open_tab(address_of(screen, gateway))
+    wait_until_shown(tab)
+    for theme in ("light", "dark"):
+        tab.page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        assert faults(tab, axe) == [], theme
+    expect(tab.page.get_by_role("heading", level=1)).to_have_count(1)
+    tab.page.set_viewport_size({"width": 320, "height": 700})
+    overflow = tab.page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    assert overflow == 0
+    assert tab.complaints == []
+
+
+def test_sign_in_is_accessible(open_tab: OpenTab, axe: str) -> None:
+    tab = open_tab(key="")
+    wait_until_shown(tab)
+    assert faults(tab, axe) == []
+
+
+@pytest.mark.skipif(
+    not (PICTURES or IS_LONG), reason="takes a minute: UPLIFT_PICTURES=folder or the long mode"
+)
+@pytest.mark.parametrize("screen", ["sign-in", *SCREENS])
+def test_pictures_of_a_screen(
+    open_tab: OpenTab, gateway: ConsoleGateway, tmp_path: Path, screen: str
+) -> None:
+    folder = Path(PICTURES) if PICTURES else tmp_path
+    folder.mkdir(parents=True, exist_ok=True)
+    for width in WIDTHS:
+        for theme in ("light", "dark"):
+            key = "" if screen == "sign-in" else None
+            address = "" if screen == "sign-in" else address_of(screen, gateway)
+            tab = open_tab(address, width=width, theme=theme, key=key)
+            wait_until_shown(tab)
+            tab.page.screenshot(path=folder / f"{screen}-{width}-{theme}.png", full_page=True)
+            assert tab.complaints == []
