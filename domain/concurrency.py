@@ -1,10 +1,27 @@
-"""Runs several awaitables until the first of them ends, and ends tasks."""
+"""Runs awaitables until the first of them ends, ends tasks, and divides long work into pieces."""
 
 import asyncio
-from collections.abc import Awaitable, Collection
+from collections.abc import AsyncIterator, Awaitable, Collection, Sequence
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+Item = TypeVar("Item")
+
+PIECE = 1_000
+"""Items in one piece: a simple step for each of them takes about a millisecond."""
+
+
+async def pieces(items: Sequence[Item], size: int = PIECE) -> AsyncIterator[tuple[int, Sequence[Item]]]:
+    """The items in pieces of this size, each with the index of its first item.
+
+    Between two pieces the event loop can serve others.
+    """
+    if len(items) <= size:
+        yield 0, items
+        return
+    for start in range(0, len(items), size):
+        yield start, items[start : start + size]
+        await asyncio.sleep(0)
 
 
 async def first_of(main: Awaitable[Result], *others: Awaitable[object]) -> Result | None:

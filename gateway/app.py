@@ -24,6 +24,7 @@ from uplift.gateway.http.cors import cors_middleware
 from uplift.gateway.http.health import health_routes
 from uplift.gateway.http.home import home_route
 from uplift.gateway.http.rate_limit import RateLimit
+from uplift.gateway.memory import QuietCollection
 from uplift.gateway.observability.metrics import Metrics
 from uplift.gateway.observability.stream_refusals import StreamRefusals
 from uplift.gateway.settings import Settings
@@ -132,6 +133,7 @@ def build_app(
             StreamWatch(keys, streams, clock),
             clock,
             comparer,
+            QuietCollection(memory),
             stopping,
         ),
     )
@@ -175,15 +177,17 @@ async def background_tasks(
     watch: StreamWatch,
     clock: DatabaseClock,
     comparer: ProcessComparer,
+    collection: QuietCollection,
     stopping: asyncio.Event,
     _: Starlette,
 ) -> AsyncIterator[None]:
-    """Starlette's lifespan: stores key uses, watches keys and runs upgrades while the application runs."""
+    """Starlette's lifespan: stores key uses, watches keys, collects garbage and runs upgrades."""
     try:
         async with (
             following_clock(clock, stopping),
             storing_key_uses(uses, stopping),
             beside(watch.check_until(stopping), stopping),
+            beside(collection.run_until(stopping), stopping),
             running_upgrades(store, settings, metrics, clock, comparer, stopping),
         ):
             yield

@@ -12,6 +12,7 @@ from strawberry.schema.config import StrawberryConfig
 from uplift.graphql_api.roots.mutations import Mutation
 from uplift.graphql_api.roots.queries import Query
 from uplift.graphql_api.roots.subscriptions import Subscription
+from uplift.graphql_api.types.long_inputs import construct_when_coerced
 from uplift.graphql_api.types.scalars import SCALARS
 from uplift.graphql_api.types.user_errors import USER_ERRORS
 
@@ -33,8 +34,9 @@ def build_schema() -> strawberry.Schema:
         types=[user_error for user_error, _ in USER_ERRORS.values()],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
-    # strawberry takes no description of a schema, and keeps the schema of graphql-core private.
+    # strawberry keeps the schema of graphql-core private, but takes no description and no class of inputs.
     schema._schema.description = DESCRIPTION  # noqa: SLF001
+    construct_when_coerced(schema._schema)  # noqa: SLF001
     return schema
 
 

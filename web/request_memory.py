@@ -17,6 +17,11 @@ MIN_BYTES = 64 * 1024 * 1024
 LARGEST_BODIES = 8
 SMALL_BYTES = 16 * 1024
 """A body up to this size counts, but is never refused: small requests are answered beside large ones."""
+CALLER_VALUES = 250_000
+"""A caller whose requests have so many JSON values must wait with the next large one. So the largest requests
+of one caller are processed one after the other, which takes no longer, but less memory."""
+LARGE_BYTES = 1024 * 1024
+"""A body of this size is large: it may have a hundred thousand values."""
 SMALL_VALUES = 1_000
 WAIT_SECONDS = 30.0
 """Seconds that a request may wait until others with many JSON values are answered."""
@@ -27,9 +32,14 @@ RETRY_AFTER = 2
 class RequestMemory:
     """The requests that a server has begun to read and not yet answered: their bytes, and their JSON values.
 
-    Bytes are refused above the limit. Many values wait: a decoder makes an object of each, which takes some
-    ten times its bytes, so few such requests are decoded at once.
+    Bytes are refused above the limit, of which one caller may have half. Many values wait: a decoder makes an
+    object of each, which takes some ten times its bytes, so few such requests are decoded at once.
     """
+
+    large_begun = 0
+    """How many large requests have begun."""
+    large_now = 0
+    """How many of them are not answered yet."""
 
     def __init__(self, *, max_body_bytes: int) -> None:
         self._bytes = _Sum(max(MIN_BYTES, LARGEST_BODIES * max_body_bytes))
@@ -67,7 +77,7 @@ class RequestMemory:
         try:
             async with asyncio.timeout(WAIT_SECONDS):
                 while count > SMALL_VALUES and (
-                    bounded.of(owner) + count > bounded.limit // 2 or bounded.total + count > bounded.limit
+                    bounded.of(owner) >= CALLER_VALUES or bounded.total + count > bounded.limit
                 ):
                     came.clear()
                     self._waiting.add(came)
@@ -93,6 +103,7 @@ class HeldRequest:
         self._memory = memory
         self._owner = owner
         self._bytes = self._values = 0
+        self._is_large = False
 
     def announce(self, count: int) -> None:
         """Raises RequestError if there is no room for a body of this length."""
@@ -103,6 +114,10 @@ class HeldRequest:
         """Count a received part. Raises RequestError if there is no room for it."""
         self._memory.add_bytes(self._owner, count, self._bytes)
         self._bytes += count
+        if self._bytes >= LARGE_BYTES and not self._is_large:
+            self._is_large = True
+            self._memory.large_begun += 1
+            self._memory.large_now += 1
 
     async def add_values(self, count: int) -> None:
         """Count the values of the body, before they are decoded. Waits until there is room for them."""
@@ -112,11 +127,13 @@ class HeldRequest:
     def release(self) -> None:
         """Count the request no longer: it is answered, or has failed."""
         self._memory.release(self._owner, self._bytes, self._values)
+        self._memory.large_now -= self._is_large
         self._bytes = self._values = 0
+        self._is_large = False
 
 
 class _Sum:
-    """An amount that callers hold parts of. One of them may hold half of the limit."""
+    """An amount that callers hold parts of."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit

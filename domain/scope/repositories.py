@@ -7,6 +7,7 @@ use cases look a process up before they write to it, so only the creation of a p
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from uplift.domain.concurrency import pieces
 from uplift.domain.errors import OutsideScope
 from uplift.domain.model.access import Caller
 from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
@@ -67,14 +68,17 @@ class ScopedInstanceRepository:
 
     async def lock(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, ProcessKey]:
         owners = await self._instances.lock(ids)
-        return {key: process for key, process in owners.items() if self._caller.may_see(process)}
+        visible: dict[InstanceId, ProcessKey] = {}
+        async for _, piece in pieces(list(owners.items())):
+            visible.update((key, process) for key, process in piece if self._caller.may_see(process))
+        return visible
 
     async def register(self, process_key: ProcessKey, instances: Sequence[Instance]) -> None:
         require_in_scope(self._caller, process_key)
         # Registering an id that exists changes its instance, and a hidden one must not change. Ids are unique
         # in the whole store, so the request is refused, in the words for any other process.
         ids = [instance.id for instance in instances]
-        require_owner(process_key, ids, await self._instances.lock(ids))
+        await require_owner(process_key, ids, await self._instances.lock(ids))
         await self._instances.register(process_key, instances)
 
     async def report(self, process_key: ProcessKey, reports: Sequence[InstanceReport]) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
+from uplift.domain.concurrency import pieces
 from uplift.domain.errors import InvalidInput
 from uplift.domain.model.access import Caller, require_system_admin
 from uplift.domain.model.instance import Instance, InstanceId, InstanceReport, Position
@@ -33,15 +34,16 @@ async def register_instances(
     InvalidInput.
     """
     require_system_admin(caller)
-    _require_process(process, instances)
-    _require_valid_ids([instance.id for instance in instances], limit)
-    _require_valid_positions([instance.position for instance in instances])
+    await _require_process(process, instances)
+    ids = await _require_valid_ids(instances, limit)
+    await _require_valid_positions(instances)
     await get_process(store, process)
     # Published versions are immutable, so they are read without a lock that would block publishing.
-    _require_published_versions(process, instances, (await store.processes.versions([process]))[process])
+    versions = (await store.processes.versions([process]))[process]
+    await _require_published_versions(process, instances, versions)
     async with store.transaction() as transaction:
-        owners = await transaction.instances.lock([instance.id for instance in instances])
-        require_owner(process, [instance.id for instance in instances], owners)
+        owners = await transaction.instances.lock(ids)
+        await require_owner(process, ids, owners)
         await transaction.instances.register(process, instances)
     return len(instances)
 
@@ -54,19 +56,21 @@ async def report_instances(
     Raises Forbidden or InvalidInput. An unknown id refuses the whole request.
     """
     require_system_admin(caller)
-    _require_valid_ids([report.id for report in reports], limit)
-    _require_valid_positions([report.position for report in reports])
+    ids = await _require_valid_ids(reports, limit)
+    await _require_valid_positions(reports)
     async with store.transaction() as transaction:
-        owners = await transaction.instances.lock([report.id for report in reports])
+        owners = await transaction.instances.lock(ids)
         by_process = defaultdict(list)
-        for index, report in enumerate(reports):
-            owner = owners.get(report.id)
-            if owner is None:
-                raise InvalidInput(
-                    f"Expected to report known instances, but instances[{index}].id {report.id} is unknown.",
-                    field=("instances", str(index), "id"),
-                )
-            by_process[owner].append(report)
+        async for start, piece in pieces(reports):
+            for index, report in enumerate(piece, start):
+                owner = owners.get(report.id)
+                if owner is None:
+                    raise InvalidInput(
+                        "Expected to report known instances, "
+                        f"but instances[{index}].id {report.id} is unknown.",
+                        field=("instances", str(index), "id"),
+                    )
+                by_process[owner].append(report)
         # A store adds new positions with each process: two orders of processes could deadlock.
         processes = sorted(by_process, key=str)
         for process in processes:
@@ -74,38 +78,51 @@ async def report_instances(
     return processes
 
 
-def _require_process(process: ProcessKey, instances: Sequence[Instance]) -> None:
-    for index, instance in enumerate(instances):
-        if instance.process != process:
-            raise InvalidInput(
-                f"Expected to register instances of process '{process}', "
-                f"but instances[{index}] is of '{instance.process}'.",
-                field=("instances", str(index), "process"),
-            )
+async def _require_process(process: ProcessKey, instances: Sequence[Instance]) -> None:
+    async for start, piece in pieces(instances):
+        for index, instance in enumerate(piece, start):
+            # Most instances share the key itself; comparing its names takes several times as long.
+            if instance.process is not process and instance.process != process:
+                raise InvalidInput(
+                    f"Expected to register instances of process '{process}', "
+                    f"but instances[{index}] is of '{instance.process}'.",
+                    field=("instances", str(index), "process"),
+                )
 
 
-def _require_valid_ids(ids: Sequence[InstanceId], limit: int) -> None:
-    if len(ids) > limit:
+async def _require_valid_ids(instances: Sequence[Instance | InstanceReport], limit: int) -> list[InstanceId]:
+    """The ids, if they are within the limit and each occurs once."""
+    if len(instances) > limit:
         raise InvalidInput(
-            f"Expected at most {limit:,} instances in one request, but got {len(ids):,}.",
+            f"Expected at most {limit:,} instances in one request, but got {len(instances):,}.",
             field=("instances",),
         )
-    if len(set(ids)) < len(ids):
+    ids: list[InstanceId] = []
+    distinct: set[InstanceId] = set()
+    async for _, piece in pieces(instances):
+        ids += [instance.id for instance in piece]
+        distinct.update(ids[-len(piece) :])
+    if len(distinct) < len(ids):
         duplicate = next(instance_id for instance_id, count in Counter(ids).items() if count > 1)
         raise InvalidInput(
             f"Expected each instance once, but {duplicate} occurs twice.", field=("instances",)
         )
+    return ids
 
 
-def _require_valid_positions(positions: Sequence[Position]) -> None:
+async def _require_valid_positions(instances: Sequence[Instance | InstanceReport]) -> None:
     # Thousands of instances share a position, so each distinct one is validated once.
-    for position in set(positions):
-        if fault := _position_fault(position):
-            index = positions.index(position)
-            raise InvalidInput(
-                f"Expected instances[{index}].position to {fault}.",
-                field=("instances", str(index), "position"),
-            )
+    valid: set[Position] = set()
+    async for start, piece in pieces(instances):
+        for index, instance in enumerate(piece, start):
+            if instance.position in valid:
+                continue
+            if fault := _position_fault(instance.position):
+                raise InvalidInput(
+                    f"Expected instances[{index}].position to {fault}.",
+                    field=("instances", str(index), "position"),
+                )
+            valid.add(instance.position)
 
 
 def _position_fault(position: Position) -> str | None:
@@ -126,27 +143,29 @@ def _position_fault(position: Position) -> str | None:
     return None
 
 
-def _require_published_versions(
+async def _require_published_versions(
     process: ProcessKey, instances: Sequence[Instance], versions: Sequence[Version]
 ) -> None:
     published = {version.number for version in versions if version.state is VersionState.PUBLISHED}
-    for index, instance in enumerate(instances):
-        if instance.version not in published:
-            raise InvalidInput(
-                f"Expected instances[{index}].version to be a published version of process '{process}', "
-                f"but got {instance.version}.",
-                field=("instances", str(index), "version"),
-            )
+    async for start, piece in pieces(instances):
+        for index, instance in enumerate(piece, start):
+            if instance.version not in published:
+                raise InvalidInput(
+                    f"Expected instances[{index}].version to be a published version of process '{process}', "
+                    f"but got {instance.version}.",
+                    field=("instances", str(index), "version"),
+                )
 
 
-def require_owner(
+async def require_owner(
     process: ProcessKey, ids: Sequence[InstanceId], owners: Mapping[InstanceId, ProcessKey]
 ) -> None:
     """Raise InvalidInput unless each id has no owner yet or belongs to the process."""
-    for index, instance_id in enumerate(ids):
-        if owners.get(instance_id, process) != process:
-            raise InvalidInput(
-                f"Expected instances[{index}].id to be new or of process '{process}', "
-                f"but {instance_id} belongs to another process.",
-                field=("instances", str(index), "id"),
-            )
+    async for start, piece in pieces(ids):
+        for index, instance_id in enumerate(piece, start):
+            if owners.get(instance_id, process) != process:
+                raise InvalidInput(
+                    f"Expected instances[{index}].id to be new or of process '{process}', "
+                    f"but {instance_id} belongs to another process.",
+                    field=("instances", str(index), "id"),
+                )

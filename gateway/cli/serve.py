@@ -1,7 +1,6 @@
 """The commands `serve` and `worker`."""
 
 import asyncio
-import gc
 import sys
 
 from uplift.gateway.app import following_clock, upgrade_worker
@@ -9,6 +8,7 @@ from uplift.gateway.cli.options import SETTINGS, with_settings
 from uplift.gateway.cli.output import complain, is_output_lost, report
 from uplift.gateway.cli.runner import opened_store, run
 from uplift.gateway.database_clock import DatabaseClock
+from uplift.gateway.memory import collect_rarely
 from uplift.gateway.observability.logging import configure_logs
 from uplift.gateway.observability.metrics import Metrics
 from uplift.gateway.server.http_server import serve as serve_settings
@@ -23,7 +23,7 @@ Python's default of five times as long, each step of a small request may wait th
 
 @with_settings(*SETTINGS)
 def serve(settings: Settings) -> None:
-    """Serve both APIs and the console. A missing database is created, and its first API key is shown once."""
+    """Serve both APIs and GraphiQL. A missing database is created, and its first API key is shown once."""
     sys.setswitchinterval(SWITCH_SECONDS)
     metrics = Metrics()
     configure_logs(settings, metrics)
@@ -75,7 +75,7 @@ async def _run_worker(settings: Settings, metrics: Metrics) -> None:
 
 
 def _announce(url: str, first_key: str | None) -> None:
-    _freeze_startup_objects()
+    collect_rarely()
     pages = f"console: {url}/console, GraphiQL: {url}/graphql, REST: {url}/openapi.json"
     lines = [f"Uplift serves {url} ({pages})."]
     if first_key is not None:
@@ -87,9 +87,3 @@ def _announce(url: str, first_key: str | None) -> None:
             "Expected to show the first system administrator key, but standard output cannot be written. "
             "Create another one: uplift keys create NAME --role system_admin."
         )
-
-
-def _freeze_startup_objects() -> None:
-    """Exclude startup objects from garbage collection: collecting them pauses requests for 50 ms."""
-    gc.collect()
-    gc.freeze()

@@ -95,6 +95,14 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
         executor._reply_bytes = 0  # type: ignore[attr-defined]  # noqa: SLF001  it is a copy of this one
         return executor
 
+    def release(self) -> None:
+        """Take this executor out of reference cycles once it has a result.
+
+        Else the variables and the context live until a full garbage collection, which stops everything.
+        """
+        self._plain_lists.clear()  # what it holds refers to this executor
+        del self.async_helpers  # and so do these
+
     # graphql-core has a static method here, but calls it on the instance.
     def complete_leaf_value(self, return_type: GraphQLLeafType, result: Any) -> Any:  # type: ignore[override]
         """Completes a leaf like graphql-core, but raises UnserializableError in place of a GraphQLError.

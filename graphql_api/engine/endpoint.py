@@ -35,8 +35,10 @@ from uplift.graphql_api.engine.errors import (
     unexpected_error,
 )
 from uplift.graphql_api.engine.execution import Operations, Params, Recheck, is_request_error, response
+from uplift.graphql_api.engine.large_variables import UnreadableVariablesError
 from uplift.graphql_api.engine.limits import Limits
 from uplift.graphql_api.engine.request import (
+    not_graphql,
     params_of_body,
     params_of_url,
     read_body,
@@ -157,7 +159,10 @@ class GraphQLEndpoint:
         params = (
             params_of_url(scope["query_string"])
             if method == "GET"
-            else await params_of_body(await read_body(receive, headers, self._limits, held))
+            else await params_of_body(
+                await read_body(receive, headers, self._limits, held),
+                whole=media_type is MediaType.EVENTS,  # an event cannot refuse the request
+            )
         )
         document = await self.documents.load(params.query)
         operation = document.operation_type(params.operation_name)
@@ -176,7 +181,10 @@ class GraphQLEndpoint:
     async def _response(
         self, document: Document, params: Params, context: object, media_type: MediaType
     ) -> Response:
-        result = await self._operations.execute(document, params, context)
+        try:
+            result = await self._operations.execute(document, params, context)
+        except UnreadableVariablesError as error:
+            raise not_graphql(error) from None
         body = response(result)
         if is_request_error(result):
             return json_response(body, media_type, status_of_request_error(media_type))

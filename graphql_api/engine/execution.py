@@ -5,7 +5,7 @@ document goes straight to the executor, which makes a small query several times 
 operation directives of a strawberry schema would never run, so a schema that has any is refused.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
 from typing import Any
@@ -19,18 +19,13 @@ from uplift.domain.errors import UpliftError
 from uplift.graphql_api.engine.column_executor import CompilingExecutor, ReplyTooLargeError
 from uplift.graphql_api.engine.documents import Document, Documents
 from uplift.graphql_api.engine.errors import domain_error, formatted, request_error, unexpected_error
+from uplift.graphql_api.engine.large_variables import MANY_VALUES, draining, free_json, has_more_values
 from uplift.graphql_api.engine.limits import Limits
 from uplift.web.errors import HttpCode
 from uplift.web.large_requests import read_large
 
 Recheck = Callable[[], Awaitable[object]]
 """Raises an UpliftError if the caller of a subscription is no longer allowed."""
-
-
-_MANY_VALUES = 1_000
-"""Variables of more values are coerced in the thread for large requests."""
-_VALUE_CHARACTERS = 64
-"""Characters that a value has in the count of values."""
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -40,6 +35,12 @@ class Params(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     variables: dict[str, Any] | None = None
     operation_name: str | None = None
     extensions: dict[str, Any] | None = None
+
+
+class LargeParams(Params, frozen=True, kw_only=True):
+    """The parameters of a large request, whose variables are decoded when they are coerced."""
+
+    encoded: dict[str, msgspec.Raw]
 
 
 class Operations:
@@ -57,20 +58,10 @@ class Operations:
         self.documents = Documents(self._schema, limits)
 
     async def execute(self, document: Document, params: Params, context: object) -> ExecutionResult:
-        """The one result of a query or mutation."""
-        build = partial(
-            self._executor_class.build,  # untyped: strawberry's predicate is no TypeGuard
-            self._schema,
-            document.node,
-            None,
-            context,
-            params.variables,
-            params.operation_name,
-            is_awaitable=optimized_is_awaitable,
-            hide_suggestions=self._hide_suggestions,
-        )
+        """The one result of a query or mutation. Raises UnreadableVariablesError for LargeParams."""
         # Building coerces the variables one by one, which takes a second for the longest lists.
-        is_large = has_more_values(params.variables, _MANY_VALUES)
+        is_large = isinstance(params, LargeParams) or has_more_values(params.variables, MANY_VALUES)
+        build = partial(self._build_from_large if is_large else self._build, document, params, context)
         executor: Any = await read_large(build) if is_large else build()
         if isinstance(executor, list):
             return ExecutionResult(None, executor)
@@ -79,7 +70,36 @@ class Operations:
             result: ExecutionResult = await running if optimized_is_awaitable(running) else running
         except ReplyTooLargeError:
             return self._cut_off()
+        executor.release()
         return result
+
+    def _build_from_large(self, document: Document, params: Params, context: object) -> Any:
+        """Build an executor, and free the variables during that."""
+        decoded: dict[str, Any] = params.variables or {}
+        received = params.encoded if isinstance(params, LargeParams) else decoded
+        variables = draining(self._schema, document.node, params.operation_name, received)
+        executor = self._build(
+            document, Params(query="", variables=variables, operation_name=params.operation_name), context
+        )
+        if not isinstance(executor, list):
+            # The sources are what was received. Only scalars that contain variables would read them.
+            executor.variable_values = executor.variable_values._replace(sources={})
+        free_json(received)
+        return executor
+
+    def _build(self, document: Document, params: Params, context: object) -> Any:
+        """An executor, or a list of errors if the variables do not fit."""
+        executor_class: Any = self._executor_class
+        return executor_class.build(
+            self._schema,
+            document.node,
+            None,
+            context,
+            params.variables,
+            params.operation_name,
+            is_awaitable=optimized_is_awaitable,  # untyped: strawberry's predicate is no TypeGuard
+            hide_suggestions=self._hide_suggestions,
+        )
 
     async def results(
         self, document: Document, params: Params, context: object, recheck: Recheck
@@ -133,28 +153,6 @@ class Operations:
             "pages or fewer fields. A mutation has been carried out nevertheless."
         )
         return CutOffResult(None, [request_error(HttpCode.LIMIT_EXCEEDED, message)])
-
-
-def has_more_values(variables: Mapping[str, Any] | None, limit: int) -> bool:
-    """Whether decoded JSON has more values than the limit. It looks at no more than that.
-
-    A long text counts as several values: an error that shows it takes as long.
-    """
-    remaining: list[Any] = [variables]
-    count = 0
-    while remaining:
-        value = remaining.pop()
-        count += 1 + len(value) // _VALUE_CHARACTERS if isinstance(value, str) else 1
-        if count > limit:
-            return True
-        if isinstance(value, dict):
-            count -= len(value)  # a name is no value of its own, but it may be long
-            value = [*value, *value.values()]
-        if isinstance(value, list):
-            if count + len(value) > limit:
-                return True
-            remaining.extend(value)
-    return False
 
 
 class CutOffResult(ExecutionResult):

@@ -8,7 +8,7 @@ import msgspec
 from graphql import OperationType
 from starlette.types import Receive
 
-from uplift.graphql_api.engine.execution import Params
+from uplift.graphql_api.engine.execution import LargeParams, Params
 from uplift.graphql_api.engine.limits import Limits
 from uplift.web.body import read_json_body
 from uplift.web.errors import HttpCode, RequestError
@@ -43,15 +43,46 @@ def params_of_url(query_string: bytes) -> Params:
                 params[name] = _decode_json(params[name])
         return msgspec.convert(params, Params)
     except (ValueError, RecursionError) as error:
-        raise _not_graphql(error) from None
+        raise not_graphql(error) from None
 
 
-async def params_of_body(body: bytes) -> Params:
-    """The parameters in the body of a POST; raises RequestError (400)."""
+async def params_of_body(body: bytes, *, whole: bool) -> Params:
+    """The parameters in the body of a POST; raises RequestError (400).
+
+    Those of a large body are LargeParams, unless it must be decoded as a whole.
+    """
     try:
-        return await read_large(_decode_params, body) if len(body) > LARGE_BYTES else _decode_params(body)
+        if len(body) <= LARGE_BYTES:
+            return _decode_params(body)
+        return await read_large(_decode_params if whole else _decode_large, body)
     except (ValueError, RecursionError) as error:
-        raise _not_graphql(error) from None
+        raise not_graphql(error) from None
+
+
+class _LargeBody(msgspec.Struct, kw_only=True, rename="camel"):
+    """Params whose variables are not decoded yet."""
+
+    query: str
+    variables: dict[str, msgspec.Raw] | None = None
+    operation_name: str | None = None
+    extensions: dict[str, Any] | None = None
+
+
+def _decode_large(body: bytes) -> LargeParams:
+    try:
+        body.decode()  # what is not decoded yet would only be checked later
+    except UnicodeDecodeError:
+        raise ValueError("Invalid UTF-8 encoded string") from None
+    large = _decode_large_body(body)
+    return LargeParams(
+        query=large.query,
+        operation_name=large.operation_name,
+        extensions=large.extensions,
+        encoded=large.variables or {},
+    )
+
+
+_decode_large_body = msgspec.json.Decoder(_LargeBody).decode
 
 
 async def read_body(receive: Receive, headers: Mapping[str, str], limits: Limits, held: HeldRequest) -> bytes:
@@ -77,7 +108,8 @@ async def read_body(receive: Receive, headers: Mapping[str, str], limits: Limits
     )
 
 
-def _not_graphql(error: Exception) -> RequestError:
+def not_graphql(error: Exception) -> RequestError:
+    """What refuses a request that cannot be read."""
     return RequestError(
         400,
         HttpCode.BAD_REQUEST,

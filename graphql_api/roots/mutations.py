@@ -1,6 +1,6 @@
 """The mutations of the schema."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated, TypeVar
 
@@ -29,6 +29,7 @@ from uplift.graphql_api.types.inputs import (
     UndoUpgradeInput,
     UpgradeInstancesInput,
 )
+from uplift.graphql_api.types.long_inputs import Positions, converted
 from uplift.graphql_api.types.payloads import (
     CancelUpgradePayload,
     CreateProcessPayload,
@@ -44,15 +45,10 @@ from uplift.graphql_api.types.payloads import (
 )
 from uplift.graphql_api.types.user_errors import UserError, user_error_from_domain
 from uplift.web.incidents import log_outage
-from uplift.web.large_requests import read_large
 from uplift.web.waiting import wait_for_end
 
 Changed = TypeVar("Changed")
 Payload = TypeVar("Payload")
-Input = TypeVar("Input")
-Value = TypeVar("Value")
-
-_MANY_INPUTS = 1_000
 
 INPUT = strawberry.argument(name="input", description="What to change.")
 
@@ -221,8 +217,10 @@ class Mutation:
     async def register_instances(
         self, info: Info, input_: Annotated[RegisterInstancesInput, INPUT]
     ) -> RegisterInstancesPayload | None:
-        context, process_key = info.context, input_.process_key()
-        instances = await _converted(input_.instances, lambda instance: instance.instance(process_key))
+        context, process_key, positions = info.context, input_.process_key(), Positions()
+        instances = await converted(
+            info, input_.instances, lambda instance: instance.instance(process_key, positions)
+        )
         return await _attempt(
             context,
             lambda: register_instances(
@@ -242,8 +240,8 @@ class Mutation:
     async def report_instances(
         self, info: Info, input_: Annotated[ReportInstancesInput, INPUT]
     ) -> ReportInstancesPayload | None:
-        context = info.context
-        reports = await _converted(input_.instances, lambda instance: instance.report())
+        context, positions = info.context, Positions()
+        reports = await converted(info, input_.instances, lambda instance: instance.report(positions))
         return await _attempt(
             context,
             lambda: report_instances(
@@ -254,15 +252,6 @@ class Mutation:
             ),
             partial(ReportInstancesPayload.of, reports),
         )
-
-
-async def _converted(inputs: Sequence[Input], convert: Callable[[Input], Value]) -> list[Value]:
-    """Convert each input to a value of the domain, many of them in the thread for large requests."""
-
-    def work() -> list[Value]:
-        return list(map(convert, inputs))
-
-    return await read_large(work) if len(inputs) > _MANY_INPUTS else work()
 
 
 async def _attempt(

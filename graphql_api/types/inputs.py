@@ -1,12 +1,9 @@
 """The inputs of mutations and plans, and the domain values that they stand for."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
 from uuid import UUID
 
 import strawberry
-from strawberry.types.base import get_object_definition
 
 from uplift import domain
 from uplift.domain.bpmn import encode_document
@@ -17,9 +14,8 @@ from uplift.domain.model.upgrade import MAX_REASON_LENGTH
 from uplift.domain.use_cases.instances import MAX_BATCH
 from uplift.domain.use_cases.versions import MAX_MODEL_BYTES
 from uplift.graphql_api.types.enums import ReasonCode, Status
+from uplift.graphql_api.types.long_inputs import Positions, constructed_when_coerced
 from uplift.graphql_api.types.selections import SelectionInput
-
-Input = TypeVar("Input")
 
 _NAMESPACE = "The code of the workspace."
 _CODE = "The code of the process."
@@ -40,17 +36,6 @@ _WAIT = (
 _POSITION = "The ids of the BPMN elements at which it waits, in any order; empty if they are unknown."
 
 
-def _taken_as_coerced(cls: type[Input]) -> type[Input]:
-    """Construct objects of this input directly from the values that graphql-core coerced.
-
-    Strawberry converts inputs field by field, which takes half of the time of a request with 10,000 of them.
-    Use it only for inputs of scalars and enums whose fields have the same names in Python and GraphQL.
-    """
-    definition = get_object_definition(cls, strict=True)
-    definition.from_input = lambda _, values, __: cls(**values)
-    return cls
-
-
 @strawberry.input(description="The name of a process.")
 class ProcessKeyInput:
     namespace: str = strawberry.field(description=_NAMESPACE)
@@ -60,7 +45,7 @@ class ProcessKeyInput:
         return domain.ProcessKey(namespace=self.namespace, code=self.code)
 
 
-@_taken_as_coerced
+@constructed_when_coerced
 @strawberry.input(description="Maps a source element to a target element.")
 class MappingInstructionInput:
     source: str = strawberry.field(description="The id of the element in the source version.")
@@ -70,6 +55,7 @@ class MappingInstructionInput:
         return MappingInstruction(source=domain.ElementId(self.source), target=domain.ElementId(self.target))
 
 
+@constructed_when_coerced
 @strawberry.input(description="Mapping instructions for the instances of one version.")
 class VersionMappingInput:
     from_version: int = strawberry.field(
@@ -84,15 +70,6 @@ class VersionMappingInput:
             from_version=domain.VersionNumber(self.from_version),
             instructions=tuple(instruction.instruction() for instruction in self.instructions),
         )
-
-
-def _mapping_from_coerced(_: type, values: Mapping[str, Any], __: object) -> VersionMappingInput:
-    """Construct a mapping from coerced values, for the same reason as `_taken_as_coerced`."""
-    instructions = [MappingInstructionInput(**instruction) for instruction in values["instructions"]]
-    return VersionMappingInput(from_version=values["fromVersion"], instructions=instructions)
-
-
-get_object_definition(VersionMappingInput, strict=True).from_input = _mapping_from_coerced
 
 
 @strawberry.input(description="The upgrade to plan.")
@@ -217,7 +194,7 @@ class PublishVersionInput(ProcessKeyInput):
     pass
 
 
-@_taken_as_coerced
+@constructed_when_coerced
 @strawberry.input(description="An instance to register.")
 class RegisteredInstanceInput:
     id: UUID = strawberry.field(description="The id of the instance, unique among all instances.")
@@ -225,16 +202,17 @@ class RegisteredInstanceInput:
     status: Status = strawberry.field(description="The status of the instance.")
     position: list[str] = strawberry.field(default_factory=list, description=_POSITION)
 
-    def instance(self, process_key: domain.ProcessKey) -> domain.Instance:
+    def instance(self, process_key: domain.ProcessKey, positions: Positions) -> domain.Instance:
         return domain.Instance(
             id=domain.InstanceId(self.id),
             process=process_key,
             version=domain.VersionNumber(self.version),
             status=self.status,
-            position=frozenset(map(domain.ElementId, self.position)),
+            position=positions.of(self.position),
         )
 
 
+@constructed_when_coerced
 @strawberry.input(description="The instances of a process to register.")
 class RegisterInstancesInput(ProcessKeyInput):
     instances: list[RegisteredInstanceInput] = strawberry.field(
@@ -242,21 +220,22 @@ class RegisterInstancesInput(ProcessKeyInput):
     )
 
 
-@_taken_as_coerced
+@constructed_when_coerced
 @strawberry.input(description="The present status and position of an instance.")
 class ReportedInstanceInput:
     id: UUID = strawberry.field(description="The id of the instance.")
     status: Status = strawberry.field(description="The status of the instance.")
     position: list[str] = strawberry.field(default_factory=list, description=_POSITION)
 
-    def report(self) -> domain.InstanceReport:
+    def report(self, positions: Positions) -> domain.InstanceReport:
         return domain.InstanceReport(
             id=domain.InstanceId(self.id),
             status=self.status,
-            position=frozenset(map(domain.ElementId, self.position)),
+            position=positions.of(self.position),
         )
 
 
+@constructed_when_coerced
 @strawberry.input(description="The instances to report; they may belong to different processes.")
 class ReportInstancesInput:
     instances: list[ReportedInstanceInput] = strawberry.field(

@@ -9,6 +9,7 @@ from typing import Self
 import strawberry
 
 from uplift import domain
+from uplift.domain.model.paging import MAX_PAGE_SIZE
 from uplift.graphql_api.context import Info
 from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, First, page_of
 from uplift.graphql_api.types.fields import field
@@ -111,7 +112,8 @@ class PublishVersionPayload(_VersionPayload):
 
 @strawberry.type
 class _InstancesPayload:
-    changed: strawberry.Private[Sequence[domain.Instance | domain.InstanceReport]]
+    first_ids: strawberry.Private[Sequence[domain.InstanceId]]
+    """Those of the largest page: all of them would keep a large request in memory until it is answered."""
     count: int | None
     user_errors: list[UserError] = strawberry.field(description=_USER_ERRORS)
 
@@ -121,7 +123,7 @@ class _InstancesPayload:
     async def instances(self, info: Info, first: First = DEFAULT_PAGE_SIZE) -> list[ProcessInstance] | None:
         if self.count is None:
             return None
-        ids = [changed.id for changed in self.changed[: page_of(first, None).first]]
+        ids = self.first_ids[: page_of(first, None).first]
         found = await info.context.loaders.found_instances.load_many(ids)
         return [instance for instance in found if instance is not None]
 
@@ -145,7 +147,9 @@ class RegisterInstancesPayload(_InstancesPayload):
         count: int | None,
         user_errors: list[UserError],
     ) -> Self:
-        return cls(process_key=process_key, changed=instances, count=count, user_errors=user_errors)
+        return cls(
+            process_key=process_key, first_ids=_first_ids(instances), count=count, user_errors=user_errors
+        )
 
 
 @strawberry.type(description="The result of `reportInstances`.")
@@ -172,4 +176,15 @@ class ReportInstancesPayload(_InstancesPayload):
         user_errors: list[UserError],
     ) -> Self:
         count = None if process_keys is None else len(reports)
-        return cls(changed=reports, process_keys=process_keys or (), count=count, user_errors=user_errors)
+        return cls(
+            first_ids=_first_ids(reports),
+            process_keys=process_keys or (),
+            count=count,
+            user_errors=user_errors,
+        )
+
+
+def _first_ids(
+    changed: Sequence[domain.Instance | domain.InstanceReport],
+) -> Sequence[domain.InstanceId]:
+    return [instance.id for instance in changed[:MAX_PAGE_SIZE]]

@@ -166,7 +166,7 @@ class SqliteBackend:
 
     async def _open(self, pragmas: Sequence[str], *, in_background: bool = False) -> SqliteConnection:
         self._require_openable()
-        connection = await SqliteConnection.open(self._engine, self._statements)
+        connection = await SqliteConnection.open(self._engine, self._statements, in_background=in_background)
         try:
             await connection.run_in_thread(_set_up, pragmas, in_background)
             connection.files = self._files.opened()

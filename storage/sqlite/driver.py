@@ -10,7 +10,7 @@ checked by tests/storage/sqlite/test_private_names.py.
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
@@ -29,6 +29,11 @@ LOCK_POLL_INTERVAL = 0.001
 """Seconds between two attempts to take the write lock.
 
 SQLite's busy handler retries ten times a second, but the lock is free for only 3 ms between two chunks.
+"""
+MANY = 1_000
+"""Longer lists of values and rows are converted on the thread of the connection, not on that of the loop.
+
+Not on a thread of low priority: while it waits for a processor, it would keep the interpreter from others.
 """
 PRIMARY_CODE_MASK = 0xFF
 """The bits of the primary code in an extended result code."""
@@ -59,8 +64,9 @@ class SqliteConnection(Connection):
     """The files that it has opened, set by who opens it."""
     _thread: aiosqlite.Connection
 
-    def __init__(self, engine: AsyncEngine, statements: StatementCache) -> None:
+    def __init__(self, engine: AsyncEngine, statements: StatementCache, *, in_background: bool) -> None:
         super().__init__(engine)
+        self._in_background = in_background
         self._statements = statements
         self._pending: list[PendingStatement] = []
         self._may_be_in_transaction = False
@@ -70,8 +76,11 @@ class SqliteConnection(Connection):
         self._calls_ended = 0
 
     @classmethod
-    async def open(cls, engine: AsyncEngine, statements: StatementCache) -> Self:
-        connection = cls(engine, statements)
+    async def open(
+        cls, engine: AsyncEngine, statements: StatementCache, *, in_background: bool = False
+    ) -> Self:
+        """Open a connection, whose thread is to get a low priority if it is one `in_background`."""
+        connection = cls(engine, statements, in_background=in_background)
         await connection.start()
         raw = await connection.get_raw_connection()
         assert isinstance(raw.driver_connection, aiosqlite.Connection), "the engine is one of aiosqlite"
@@ -109,15 +118,18 @@ class SqliteConnection(Connection):
             with self._translated_errors():
                 cursor, rows = execute(self._raw, prepared.sql, prepared.bind(parameters or {}))
         else:
-            call, arguments = _call_of(prepared, parameters)
+            call, arguments = self._call_of(prepared, parameters)
             cursor, rows = await self.run_in_thread(call, *arguments)
+            if len(rows) > MANY and not self._in_background:
+                converted = await self.run_in_thread(_read, prepared, rows)
+                return Rows(converted, cursor.rowcount, cursor.lastrowid)
         return Rows(prepared.read(rows), cursor.rowcount, cursor.lastrowid)
 
     async def execute_later(self, statement: Any, parameters: Any) -> Any:
         prepared = self._prepared(statement, parameters)
         if prepared is None:
             return await self.execute(statement, parameters)
-        pending = PendingStatement(*_call_of(prepared, parameters))
+        pending = PendingStatement(*self._call_of(prepared, parameters))
         self._pending.append(pending)
         return pending
 
@@ -177,6 +189,14 @@ class SqliteConnection(Connection):
         first = parameters[0] if isinstance(parameters, list) else parameters
         return self._statements.prepared(statement, tuple(first or ()))
 
+    def _call_of(self, prepared: PreparedStatement, parameters: Any) -> tuple[Call, tuple[Any, ...]]:
+        if isinstance(parameters, list):
+            return execute_many, (prepared.sql, prepared.bind_all(parameters))
+        bound = parameters or {}
+        if not self._in_background and any(type(v) is list and len(v) > MANY for v in bound.values()):
+            return _execute_bound, (prepared, bound)
+        return execute, (prepared.sql, prepared.bind(bound))
+
 
 def execute(connection: sqlite3.Connection, operation: str, parameters: Any = ()) -> Executed:
     """Execute a statement; returns its closed cursor, which still has its counts, and all rows."""
@@ -210,10 +230,17 @@ def _begin_immediate(connection: sqlite3.Connection, wait: float) -> Executed:
         time.sleep(LOCK_POLL_INTERVAL)
 
 
-def _call_of(prepared: PreparedStatement, parameters: Any) -> tuple[Call, tuple[str, Any]]:
-    if isinstance(parameters, list):
-        return execute_many, (prepared.sql, prepared.bind_all(parameters))
-    return execute, (prepared.sql, prepared.bind(parameters or {}))
+def _read(_: sqlite3.Connection, prepared: PreparedStatement, rows: list[Any]) -> list[Any]:
+    # In place: both forms of a long list together would take twice the memory.
+    for start in range(0, len(rows), MANY):
+        rows[start : start + MANY] = prepared.read(rows[start : start + MANY])
+    return rows
+
+
+def _execute_bound(
+    connection: sqlite3.Connection, prepared: PreparedStatement, parameters: Mapping[str, Any]
+) -> Executed:
+    return execute(connection, prepared.sql, prepared.bind(parameters))
 
 
 def _no_op(_: sqlite3.Connection) -> None:

@@ -10,7 +10,14 @@ from uplift.web import request_memory
 from uplift.web.body import read_json_body
 from uplift.web.errors import RequestError
 from uplift.web.json_limits import MAX_VALUES
-from uplift.web.request_memory import MIN_BYTES, SMALL_BYTES, HeldRequest, RequestMemory
+from uplift.web.request_memory import (
+    CALLER_VALUES,
+    MIN_BYTES,
+    SMALL_BYTES,
+    SMALL_VALUES,
+    HeldRequest,
+    RequestMemory,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -86,6 +93,18 @@ async def test_many_values_wait_until_earlier_ones_are_answered(memory: RequestM
         waiting = asyncio.create_task(second.add_values(MAX_VALUES))
         await asyncio.sleep(0)
         await other.add_values(MAX_VALUES)
+        assert not waiting.done()
+        first.close()
+        await waiting
+
+
+async def test_a_caller_with_many_values_waits_with_the_next_ones(memory: RequestMemory) -> None:
+    with ExitStack() as first, memory.held("greedy") as second, memory.held("other") as other:
+        await first.enter_context(memory.held("greedy")).add_values(CALLER_VALUES)
+        await first.enter_context(memory.held("greedy")).add_values(SMALL_VALUES)
+        waiting = asyncio.create_task(second.add_values(SMALL_VALUES + 1))
+        await asyncio.sleep(0)
+        await other.add_values(CALLER_VALUES)
         assert not waiting.done()
         first.close()
         await waiting

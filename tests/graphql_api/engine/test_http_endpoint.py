@@ -489,3 +489,19 @@ async def test_an_error_repeats_only_the_beginning_of_a_long_text(request_: dict
         reply = await client.post("/graphql", json=request_)
     assert len(reply.content) < 5_000
     assert reply.json()["errors"]
+
+
+@pytest.mark.parametrize("accept", ["application/json", EVENTS])
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [(b"1e999", "Number out of range"), (b'"\xff"', "Invalid UTF-8"), (b"[1", "malformed")],
+    ids=["number", "encoding", "syntax"],
+)
+async def test_refuses_an_unreadable_value_in_a_large_body(accept: str, value: bytes, error: str) -> None:
+    query = b'{"query": "query($n: String!) { hello(name: $n) }", "variables": {"n": ['
+    content = query + b'["%s"],' % (b"x" * 100) * 2_000 + b"[%s]]}}" % value
+    headers = {"content-type": "application/json", "accept": accept}
+    async with a_client() as client:
+        reply = await client.post("/graphql", content=content, headers=headers)
+    assert (reply.status_code, codes(reply)) == (400, ["BAD_REQUEST"])
+    assert error in reply.json()["errors"][0]["message"]

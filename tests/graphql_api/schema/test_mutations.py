@@ -1,5 +1,6 @@
 """Every mutation that succeeds, with exact results."""
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -182,6 +183,25 @@ async def test_registers_instances(client: Client) -> None:
         an_instance(1, position=["approve", "pay"]),
         an_instance(2, status=Status.FAILED, position=[]),
     ]
+
+
+async def test_two_fields_share_a_long_list_of_instances(client: Client) -> None:
+    await add_process(client.store)
+    query = """
+    mutation($new: [RegisteredInstanceInput!]!, $all: RegisterInstancesInput!) {
+      a: registerInstances(input: {namespace: "shop", code: "order", instances: $new}) {count}
+      b: registerInstances(input: {namespace: "shop", code: "order", instances: $new}) {count}
+      c: registerInstances(input: $all) {count instances(first: 2) {position}}
+    }
+    """
+    new = [{"id": str(an_id(n)), "version": 1, "status": "PENDING", "position": ["a"]} for n in range(1_500)]
+    every = {"namespace": "shop", "code": "order", "instances": deepcopy(new)}
+    data = await client.ask(query, new=new, all=every)
+    assert data == {
+        "a": {"count": 1_500},
+        "b": {"count": 1_500},
+        "c": {"count": 1_500, "instances": [{"position": ["a"]}] * 2},
+    }
 
 
 async def test_registers_instances_from_literals_in_the_document(client: Client) -> None:

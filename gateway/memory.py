@@ -1,0 +1,83 @@
+"""Frees memory at quiet times: collects reference cycles, and returns pages to the system.
+
+A full garbage collection stops all threads while it looks at every object. Beside a few large requests, which
+have a million objects and no cycles, that takes 0.3 s, again and again. So Python's own full collections are
+made rare, and this module makes them while no large request is processed.
+"""
+
+import asyncio
+import ctypes
+import gc
+from collections.abc import Callable
+
+from uplift.web.large_requests import read_large
+from uplift.web.request_memory import RequestMemory
+
+INTERVAL = 5.0
+"""Seconds between two looks."""
+DUE_AFTER = 10
+"""A look collects after so many collections of the second generation, Python's own default."""
+MAX_POSTPONED = 12
+"""Looks after which garbage is collected although large requests are processed without a pause."""
+FULL_COLLECTION_AFTER = 1_000
+"""Python's own full collections: after so many of the second generation, some 7 million new objects."""
+
+
+def collect_rarely() -> None:
+    """Exclude the present objects from garbage collection, and let Python make few full collections."""
+    gc.collect()
+    gc.freeze()
+    young, middle, _ = gc.get_threshold()
+    gc.set_threshold(young, middle, FULL_COLLECTION_AFTER)
+
+
+class QuietCollection:
+    """Collects garbage at quiet times, and returns memory to the system after large requests."""
+
+    def __init__(self, memory: RequestMemory) -> None:
+        self._memory = memory
+        self._large_seen = 0
+        self._postponed = 0
+
+    async def run_until(self, stopping: asyncio.Event, interval: float = INTERVAL) -> None:
+        """Look at regular intervals until `stopping` is set."""
+        while not stopping.is_set():
+            try:
+                async with asyncio.timeout(interval):
+                    await stopping.wait()
+            except TimeoutError:
+                await self.look()
+
+    async def look(self) -> None:
+        """Collect if it is due, and return memory after large requests, but not while there are any."""
+        if self._memory.large_now and self._postponed < MAX_POSTPONED:
+            self._postponed += 1
+            return
+        self._postponed = 0
+        were_large = self._memory.large_begun != self._large_seen
+        if were_large or gc.get_count()[2] >= DUE_AFTER:
+            gc.collect()
+        if were_large:
+            self._large_seen = self._memory.large_begun
+            # Not on the event loop: it takes a while, and threads may run during that.
+            await read_large(return_memory)
+
+
+def _malloc_trim() -> Callable[[int], int] | None:
+    try:
+        trim: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):  # not the C library of GNU
+        return None
+    return trim
+
+
+_TRIM = _malloc_trim()
+
+
+def return_memory() -> bool:
+    """Return free memory to the system; returns whether there was any.
+
+    The C library of GNU keeps what was freed between used blocks: after a few bodies of 8 MB some 40 MiB.
+    Python has no call for it, and other C libraries need none.
+    """
+    return _TRIM is not None and bool(_TRIM(0))

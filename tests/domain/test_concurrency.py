@@ -1,0 +1,35 @@
+"""Tests that long lists are processed in pieces, between which others run."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from uplift.domain.concurrency import pieces
+
+pytestmark = pytest.mark.anyio
+
+
+async def pieces_of(count: int) -> list[tuple[int, Sequence[int]]]:
+    return [piece async for piece in pieces(range(count), 3)]
+
+
+async def test_a_long_list_comes_in_pieces_with_the_index_of_their_first_item() -> None:
+    assert await pieces_of(0) == [(0, range(0))]
+    assert await pieces_of(3) == [(0, range(3))]
+    assert await pieces_of(7) == [(0, range(3)), (3, range(3, 6)), (6, range(6, 7))]
+
+
+async def test_others_run_between_two_pieces() -> None:
+    turns: list[str] = []
+
+    async def other() -> None:
+        for _ in range(2):
+            turns.append("other")
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    async for start, _ in pieces(range(7), 3):
+        turns.append(f"from {start}")
+    await task
+    assert turns == ["from 0", "other", "from 3", "other", "from 6"]

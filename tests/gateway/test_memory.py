@@ -1,0 +1,79 @@
+"""Tests that garbage is collected at quiet times only."""
+
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from uplift.gateway.memory import DUE_AFTER, MAX_POSTPONED, QuietCollection
+from uplift.web.request_memory import LARGE_BYTES, RequestMemory
+
+pytestmark = pytest.mark.anyio
+
+
+class Node:
+    """An object that refers to itself."""
+
+    def __init__(self) -> None:
+        self.self = self
+
+
+@pytest.fixture
+def garbage() -> Iterator[weakref.ref[Node]]:
+    """A reference cycle that only a collection frees, while Python makes none itself."""
+    gc.collect()
+    gc.disable()
+    yield weakref.ref(Node())
+    gc.enable()
+
+
+@pytest.fixture
+def memory() -> RequestMemory:
+    return RequestMemory(max_body_bytes=LARGE_BYTES)
+
+
+async def test_garbage_is_collected_once_no_large_request_is_processed(
+    memory: RequestMemory, garbage: weakref.ref[Node]
+) -> None:
+    collection = QuietCollection(memory)
+    with memory.held("caller") as held, memory.held("caller") as small:
+        held.add_bytes(LARGE_BYTES)
+        await collection.look()
+        assert garbage() is not None
+        held.release()
+        small.add_bytes(1)
+        await collection.look()
+        assert garbage() is None
+
+
+async def test_garbage_is_collected_although_large_requests_never_end(
+    memory: RequestMemory, garbage: weakref.ref[Node]
+) -> None:
+    collection = QuietCollection(memory)
+    with memory.held("caller") as held:
+        held.add_bytes(LARGE_BYTES)
+        for _ in range(MAX_POSTPONED):
+            await collection.look()
+        assert garbage() is not None
+        await collection.look()
+        assert garbage() is None
+
+
+async def test_a_large_request_counts_once_however_it_arrives(memory: RequestMemory) -> None:
+    with memory.held("caller") as held:
+        for _ in range(4):
+            held.add_bytes(LARGE_BYTES // 2)
+        assert (memory.large_begun, memory.large_now) == (1, 1)
+    assert (memory.large_begun, memory.large_now) == (1, 0)
+
+
+async def test_few_new_objects_are_not_collected(
+    memory: RequestMemory, garbage: weakref.ref[Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection = QuietCollection(memory)
+    await collection.look()
+    assert garbage() is not None
+    monkeypatch.setattr(gc, "get_count", lambda: (0, 0, DUE_AFTER))
+    await collection.look()
+    assert garbage() is None

@@ -1,0 +1,61 @@
+"""Tests that a large registration or report lets the event loop serve others in between."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+
+from uplift.domain import register_instances, report_instances
+from uplift.domain.model.instance import InstanceId, InstanceReport, Status
+from uplift.storage.repositories.instances import INSERT_PIECE
+from uplift.storage.store import SqlStore
+from uplift.testing.builders import ADMIN, ORDERS, a_process, an_instance, at
+
+pytestmark = pytest.mark.anyio
+
+COUNT = 4 * INSERT_PIECE
+
+
+class CountingUuid(UUID):
+    """An id that counts how often the event loop's thread hashes such ids."""
+
+    __slots__ = ()
+    hashed = 0
+
+    def __hash__(self) -> int:
+        if threading.current_thread() is threading.main_thread():
+            CountingUuid.hashed += 1
+        return super().__hash__()
+
+
+async def longest_step(work: Awaitable[object]) -> int:
+    """The largest number of ids that the event loop hashes in one step during the work."""
+    steps = [0]
+
+    async def watch() -> None:
+        while True:
+            before = CountingUuid.hashed
+            await asyncio.sleep(0)
+            steps.append(CountingUuid.hashed - before)
+
+    watching = asyncio.create_task(watch())
+    await work
+    watching.cancel()
+    return max(steps)
+
+
+async def test_a_large_registration_or_report_is_processed_in_small_steps(store: SqlStore) -> None:
+    await a_process(store, ORDERS)
+    position = at("a")
+    new = [
+        replace(an_instance(number, position=position), id=InstanceId(CountingUuid(int=number)))
+        for number in range(COUNT)
+    ]
+    for _ in range(2):  # at first they are new, then they are known
+        step = await longest_step(register_instances(store, process=ORDERS, instances=new, caller=ADMIN))
+        assert 0 < step <= INSERT_PIECE
+    reports = [InstanceReport(id=known.id, status=Status.RUNNING, position=position) for known in new]
+    assert 0 < await longest_step(report_instances(store, reports=reports, caller=ADMIN)) <= INSERT_PIECE
