@@ -1,0 +1,177 @@
+"""Compares the adapter to Camunda 7 with bare requests to a real Operaton, and with Operaton's own batch.
+
+- A sweep: all instances of a version and those at an element, in pages of 5,000, beside the bare requests.
+- Moves: requests of 100 instances, two at a time, beside the bare requests. Both move the instances to the
+  next version and back again, by turns.
+- Operaton's batch with default settings, which moves as many instances as `batch` says.
+
+Operaton keeps its data in memory and shares the cores with the client. It needs Java and Maven.
+Run: python -m bench.engines [instances] [rounds] [batch]
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from statistics import median
+from typing import Any
+
+import httpx2
+
+from tests.engines.operaton_harness import OperatonHarness
+from tests.support.operaton import operaton
+from uplift.domain.ports.process_engine import EngineInstanceId, EngineVersionId, MovePlan
+from uplift.engines.camunda7 import Camunda7Engine
+from uplift.engines.camunda7.engine import PAGE_SIZE
+from uplift.engines.camunda7.plans import migration_plan
+from uplift.testing.engine.documents import a_document, chain, tasks
+from uplift.testing.engine.harness import a_plan, a_process_key, instances_in, waiting_in
+
+SIZE, LANES = 100, 2
+CALLED_AT_ONCE = 250
+"""How many instances one caller starts: the engine takes long for a large multi-instance activity."""
+POLL = 0.25
+"""Seconds between two looks at a batch."""
+
+Ids = Sequence[EngineInstanceId]
+Contender = Callable[[], Awaitable[int]]
+
+
+async def populate(harness: OperatonHarness, count: int) -> tuple[EngineVersionId, EngineVersionId]:
+    """Two versions of a process, and instances of the first, started by call activities."""
+    key, caller = a_process_key(), a_process_key()
+    versions = [await harness.deploy(key, tasks(key, "check", "pay")) for _ in range(2)]
+    loop = (
+        "<multiInstanceLoopCharacteristics>"
+        f"<loopCardinality>{CALLED_AT_ONCE}</loopCardinality></multiInstanceLoopCharacteristics>"
+    )
+    call = f'<callActivity id="call" calledElement="{key}" camunda:calledElementBinding="version" '
+    document = chain(f'{call} camunda:calledElementVersion="1">{loop}</callActivity>')
+    starts = await harness.deploy(caller, a_document(caller, document))
+    await harness.start(starts, count // CALLED_AT_ONCE)
+    return versions[0], versions[1]
+
+
+class Bare:
+    """A client that sends the requests of the adapter, and does nothing else."""
+
+    def __init__(self, http: httpx2.AsyncClient) -> None:
+        self._http = http
+
+    async def list(self, version: EngineVersionId, **query: str) -> int:
+        """Count the instances of a list, page by page."""
+        fixed = {"processDefinitionId": version, "sortBy": "instanceId", "sortOrder": "asc", **query}
+        first = 0
+        while True:
+            page = {"firstResult": first, "maxResults": PAGE_SIZE}
+            rows = json.loads((await self._http.get("/process-instance", params={**fixed, **page})).content)
+            first += len([row["id"] for row in rows])
+            if len(rows) < PAGE_SIZE:
+                return first
+
+    async def move(self, plan: MovePlan, ids: Ids) -> None:
+        """Move instances, which must succeed."""
+        body = {
+            "migrationPlan": migration_plan(plan),
+            "processInstanceIds": ids,
+            "skipCustomListeners": True,
+            "skipIoMappings": True,
+        }
+        reply = await self._http.post("/migration/execute", json=body)
+        assert reply.status_code == 204, reply.text
+
+
+async def in_lanes(move: Callable[[MovePlan, Ids], Awaitable[object]], plan: MovePlan, ids: Ids) -> int:
+    """Move all instances, two requests at a time."""
+    waiting = [ids[start : start + SIZE] for start in range(0, len(ids), SIZE)]
+
+    async def lane() -> None:
+        while waiting:
+            await move(plan, waiting.pop())
+
+    await asyncio.gather(*(lane() for _ in range(LANES)))
+    return len(ids)
+
+
+async def rate(work: Contender) -> float:
+    """Instances a second."""
+    start = time.perf_counter()
+    count: int = await work()
+    return count / (time.perf_counter() - start)
+
+
+async def compare(name: str, ours: Contender, bare: Contender, rounds: int) -> float:
+    """Print the rates of both by turns, and the median of the ratios; returns the median of ours."""
+    await ours(), await bare()
+    pairs = []
+    for number in range(rounds):
+        if number % 2:
+            second = await rate(bare)
+            pairs.append((await rate(ours), second))
+        else:
+            first = await rate(ours)
+            pairs.append((first, await rate(bare)))
+    ratio = median(ours_rate / bare_rate for ours_rate, bare_rate in pairs)
+    mine, other = median(pair[0] for pair in pairs), median(pair[1] for pair in pairs)
+    print(f"{name}: {mine:,.0f}/s, bare {other:,.0f}/s, ratio {ratio:.2f}", flush=True)
+    return mine
+
+
+async def by_batch(harness: OperatonHarness, plan: MovePlan, ids: Ids) -> int:
+    """Move instances by Operaton's own batch, and wait for its end."""
+    body = {
+        "migrationPlan": migration_plan(plan),
+        "processInstanceIds": ids,
+        "skipCustomListeners": True,
+        "skipIoMappings": True,
+    }
+    batch = await harness.call("POST", "/migration/executeAsync", body)
+    while await statistics(harness, batch["id"]):
+        await asyncio.sleep(POLL)
+    return len(ids)
+
+
+async def statistics(harness: OperatonHarness, batch: str) -> Any:
+    """The statistics of a batch; empty once it has ended."""
+    return await harness.call("GET", "/batch/statistics", batchId=batch)
+
+
+async def main(count: int, rounds: int, batch: int) -> None:
+    with operaton(runs_jobs=True) as engine:
+        http = httpx2.AsyncClient(base_url=engine.url, timeout=60)
+        ours, bare = Camunda7Engine(engine.url), Bare(http)
+        async with OperatonHarness.open(engine.url) as harness, http:
+            source, target = await populate(harness, count)
+            ids = await instances_in(ours, source)
+            print(f"{len(ids):,} instances", flush=True)
+
+            async def sweep() -> int:
+                return len(await instances_in(ours, source)) + len(await waiting_in(ours, source, "check"))
+
+            async def bare_sweep() -> int:
+                return await bare.list(source) + await bare.list(source, activityIdIn="check")
+
+            await compare("sweep", sweep, bare_sweep, rounds)
+            there, back = (a_plan(*ends, check="check") for ends in ((source, target), (target, source)))
+
+            async def moves() -> int:
+                return await in_lanes(ours.move, there, ids) + await in_lanes(ours.move, back, ids)
+
+            async def bare_moves() -> int:
+                return await in_lanes(bare.move, there, ids) + await in_lanes(bare.move, back, ids)
+
+            mine = await compare("moves", moves, bare_moves, rounds)
+            own = await rate(lambda: by_batch(harness, there, ids[:batch]))
+            print(
+                f"Operaton's own batch of {batch:,}: {own:,.0f}/s; moves are {mine / own:.1f} times as fast"
+            )
+        await ours.close()
+
+
+if __name__ == "__main__":
+    given_count, given_rounds, given_batch = (
+        int(sys.argv[place]) if len(sys.argv) > place else default
+        for place, default in ((1, 5_000), (2, 3), (3, 1_000))
+    )
+    asyncio.run(main(given_count, given_rounds, given_batch))
