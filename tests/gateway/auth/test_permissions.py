@@ -41,6 +41,7 @@ OPERATIONS = {
     "mutation registerInstances": ADMIN,
     "mutation reportInstances": ADMIN,
     "subscription upgradeProgress": ANY_KEY,
+    "subscription processChanged": ANY_KEY,
     "subscription upgradesChanged": ANY_KEY,
 }
 """Every root field of the schema. A new field needs a row here."""
@@ -52,6 +53,8 @@ ROUTES = {
     "/": dict.fromkeys(ANYBODY, 307),
     "/graphql": ANYBODY,  # the page; operations have the table above
     "/graphql/static/{name}": ANYBODY,
+    "/console": ANYBODY,
+    "/console/static/{name}": ANYBODY,
     UPGRADE: ADMIN,
     STATUS: ANY_KEY,
     "/openapi.json": ANYBODY,
@@ -89,10 +92,11 @@ async def send(world: World, path: str, who: str) -> httpx2.Response:
             REST, json={"instanceIds": [str(an_id(LATEST))]}, headers=bearing(world.admin)
         )
         path = STATUS.format(upgradeId=made.json()["upgradeId"])
-    if path in ("/", "/graphql"):
+    if path in ("/", "/graphql", "/console"):
         headers["accept"] = "text/html"
-    if path == "/graphql/static/{name}":
-        page = (await world.client.get("/graphql", headers={"accept": "text/html"})).text
+    if path.endswith("/static/{name}"):
+        of_page = path.removesuffix("/static/{name}")
+        page = (await world.client.get(of_page, headers={"accept": "text/html"})).text
         path = page.partition('<script type="module" src="')[2].partition('"')[0]
     return await world.client.get(path.replace("{rest:path}", "else"), headers=headers)
 
