@@ -2,7 +2,7 @@
 import type { FunctionComponent } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Failure } from "./api/errors.ts";
-import { RunningUpgradesDocument } from "./api/operations.ts";
+import { RunningUpgradesDocument, UpgradesChangedDocument } from "./api/operations.ts";
 import { useQuery } from "./api/use_query.ts";
 import { Announcements } from "./parts/announce.tsx";
 import { Bar } from "./parts/bar.tsx";
@@ -16,6 +16,7 @@ import { type LoadScreen, SCREENS } from "./screens.ts";
 import { t } from "./texts/index.ts";
 
 const RUNNING_EVERY_MS = 5_000;
+const LIVE = { document: UpgradesChangedDocument, variables: {} };
 
 export function Frame({ problem }: { problem: Failure | null }) {
   const place = placeOf(useHash());
@@ -111,7 +112,7 @@ function Screen({ place }: { place: ReturnType<typeof placeOf> }) {
 
 // What runs now, on every screen: an upgrade that somebody started is not to be missed.
 function Running() {
-  const { data } = useQuery(RunningUpgradesDocument, {}, { every: RUNNING_EVERY_MS });
+  const { data } = useQuery(RunningUpgradesDocument, {}, { every: RUNNING_EVERY_MS, live: LIVE });
   const upgrades = data?.upgrades.nodes ?? [];
   if (upgrades.length === 0) return null;
   return (

@@ -82,3 +82,31 @@ async def test_refers_to_files_beside_it_wherever_it_is(client: httpx2.AsyncClie
         assert file.status_code == 200
         assert file.headers["content-encoding"] == "gzip"
         assert file.headers["cache-control"] == "public, max-age=31536000, immutable"
+
+
+def test_stays_within_its_budget() -> None:
+    sizes = {path.name.removesuffix(".gz"): path.stat().st_size / 1000 for path in PAGE.dist.glob("*.gz")}
+    texts = PAGE.contents()
+    first = loaded_at_once(PAGE.manifest["script"], texts)
+    lazy = {name: size for name, size in sizes.items() if name.endswith(".js") and name not in first}
+    viewer = {name: size for name, size in lazy.items() if name.startswith("viewer-")}
+    worker = {name: size for name, size in lazy.items() if name.startswith("layout_worker-")}
+    assert len(viewer) == len(worker) == 1
+    assert sum(sizes[name] for name in first) <= 45
+    assert sizes[PAGE.manifest["style"]] <= 12
+    assert max(viewer.values()) <= 70
+    assert max(worker.values()) <= 25
+    assert max(size for name, size in lazy.items() if name not in viewer | worker) <= 15
+    assert sum(sizes.values()) <= 200
+
+
+def loaded_at_once(script: str, texts: dict[str, bytes]) -> set[str]:
+    """A script and all that it imports statically."""
+    found, open_ = set[str](), [script]
+    while open_:
+        name = open_.pop()
+        if name not in found:
+            found.add(name)
+            imported = re.findall(r'(?:from|import)\s*"\./([^"]+)"', texts[name].decode())
+            open_ += imported
+    return found

@@ -40,6 +40,10 @@ export type FindingCode =
   | 'COMPENSATION_LOST'
   /** The source element or its target does not exist in its version. */
   | 'ELEMENT_MISSING'
+  /** The linked engine gave no answer in time when a plan asked it about this move. */
+  | 'ENGINE_NOT_ASKED'
+  /** The linked engine, asked by a plan, would not move instances like this. An upgrade orders them all the same, and the engine decides on each. */
+  | 'ENGINE_OBJECTS'
   /** The trigger has the same type, but another message, signal, time or condition. Or a receive task waits for a message that it did not have before. */
   | 'EVENT_DEFINITION_CHANGED'
   /** The target event has another type of trigger. */
@@ -260,6 +264,14 @@ export type InstanceQueryVariables = Exact<{
 
 
 export type InstanceQuery = { instance: { id: string, instanceId: string, version: number, status: Status, position: Array<string>, process: { id: string, namespace: string, code: string, title: string, latestPublishedVersion: { number: number } | null }, history: Array<{ when: string, kind: OutcomeKind, fromVersion: number, toVersion: number, fromPosition: Array<string>, toPosition: Array<string>, upgrade: { id: string, selection: SelectionKind, state: UpgradeState, requestedBy: string, reason: string | null }, reasons: Array<{ code: ReasonCode, message: string }> }> } | null };
+
+export type UpgradesChangedSubscriptionVariables = Exact<{
+  namespace?: string | null | undefined;
+  code?: string | null | undefined;
+}>;
+
+
+export type UpgradesChangedSubscription = { upgradesChanged: Array<{ id: string, state: UpgradeState, total: number }> };
 
 export type OutcomesQueryVariables = Exact<{
   id: string;
@@ -556,6 +568,15 @@ export const InstanceDocument = /*#__PURE__*/ new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<InstanceQuery, InstanceQueryVariables>;
+export const UpgradesChangedDocument = /*#__PURE__*/ new TypedDocumentString(`
+    subscription UpgradesChanged($namespace: String, $code: String) {
+  upgradesChanged(namespace: $namespace, code: $code) {
+    id
+    state
+    total
+  }
+}
+    `) as unknown as TypedDocumentString<UpgradesChangedSubscription, UpgradesChangedSubscriptionVariables>;
 export const OutcomesDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Outcomes($id: UUID!, $filter: OutcomeFilterInput, $first: Int!, $after: String) {
   upgrade(id: $id) {

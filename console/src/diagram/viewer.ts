@@ -59,6 +59,7 @@ const READABLE = { min: 0.85, max: 1.3 }; // however far away the diagram is
 const LARGEST_FIT = 1.1;
 const SMALL = 60;
 const MARGIN = 24;
+const WITH_MARGIN = 0.93;
 
 export interface Hearing {
   onClick: (elementId: string | null) => void;
@@ -91,7 +92,7 @@ export async function openView(container: HTMLElement, xml: string, hearing: Hea
   };
   const fit = () => {
     canvas.zoom("fit-viewport", "auto");
-    if (canvas.viewbox().scale > LARGEST_FIT) canvas.zoom(LARGEST_FIT, "auto");
+    canvas.zoom(Math.min(LARGEST_FIT, canvas.viewbox().scale * WITH_MARGIN), "auto");
   };
   events.on("element.click", ({ element }) => hearing.onClick(elementOf(element)));
   events.on("element.hover", ({ element }) => hearing.onHover(elementOf(element)));

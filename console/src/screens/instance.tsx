@@ -92,7 +92,7 @@ function Shown({ instance }: { instance: LoadedInstance }) {
           title={t.browse.process.place}
           value={position.length ? positionText(position, nameOf) : t.browse.process.noPosition}
           isText
-          note={position.length ? <code>{position.join(" ")}</code> : ""}
+          note={positionText(position, nameOf) === positionText(position, (id) => id) ? "" : <code>{position.join(" ")}</code>}
         />
       </Figures>
       <div class="split">

@@ -1,5 +1,5 @@
 // All upgrades, the newest first, of all processes: their state, what they did, who asked for them and why.
-import { type UpgradesQuery, UpgradesDocument, type UpgradeState } from "../api/operations.ts";
+import { UpgradesChangedDocument, UpgradesDocument, type UpgradesQuery, type UpgradeState } from "../api/operations.ts";
 import { useQuery } from "../api/use_query.ts";
 import { StateBadge } from "../parts/badges.tsx";
 import { Bar } from "../parts/bar.tsx";
@@ -19,12 +19,13 @@ const GROUPS: Record<string, UpgradeState[]> = {
 };
 const PAGE = 50;
 const EVERY_MS = 5_000;
+const LIVE = { document: UpgradesChangedDocument, variables: {} };
 
 export function Upgrades({ search }: ScreenProps<"upgrades">) {
   const group = search["show"] ?? "";
   const states = GROUPS[group] ?? null;
   const variables = { filter: { states }, first: PAGE, after: search["after"] ?? null };
-  const query = useQuery(UpgradesDocument, variables, { every: EVERY_MS, keep: true });
+  const query = useQuery(UpgradesDocument, variables, { every: EVERY_MS, keep: true, live: LIVE });
   return (
     <div class="stack">
       <Headline title={t.browse.upgrades.title} actions={<Groups current={group} />} />

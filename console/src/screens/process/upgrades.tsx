@@ -1,5 +1,5 @@
 // The upgrades of one process, the newest first.
-import { UpgradesDocument } from "../../api/operations.ts";
+import { UpgradesChangedDocument, UpgradesDocument } from "../../api/operations.ts";
 import { useQuery } from "../../api/use_query.ts";
 import { Loaded, Vacant } from "../../parts/states.tsx";
 import { Paging } from "../../parts/table.tsx";
@@ -13,7 +13,11 @@ const EVERY_MS = 5_000;
 
 export function UpgradesTab({ process: { namespace, code }, search }: { process: LoadedProcess; search: Search }) {
   const variables = { process: { namespace, code }, first: PAGE, after: search["after"] ?? null };
-  const query = useQuery(UpgradesDocument, variables, { every: EVERY_MS, keep: true });
+  const query = useQuery(UpgradesDocument, variables, {
+    every: EVERY_MS,
+    keep: true,
+    live: { document: UpgradesChangedDocument, variables: { namespace, code } },
+  });
   return (
     <Loaded query={query}>
       {({ upgrades }) =>
