@@ -24,6 +24,7 @@ from uplift.gateway.http.cors import cors_middleware
 from uplift.gateway.http.health import health_routes
 from uplift.gateway.http.home import home_route
 from uplift.gateway.http.rate_limit import RateLimit
+from uplift.gateway.link_worker import LinkWorker
 from uplift.gateway.memory import QuietCollection
 from uplift.gateway.observability.metrics import Metrics
 from uplift.gateway.observability.stream_refusals import StreamRefusals
@@ -168,6 +169,18 @@ def upgrade_worker(
     )
 
 
+def link_worker(
+    store: SqlStore, settings: Settings, clock: Clock, comparer: Comparer, stopping: asyncio.Event
+) -> LinkWorker:
+    """A worker that holds links, with these settings."""
+    return LinkWorker(
+        store,
+        settings.build_worker(worker_name(), clock=clock, comparer=comparer),
+        stopping=stopping,
+        stop_timeout=settings.stop_seconds,
+    )
+
+
 @asynccontextmanager
 async def background_tasks(
     store: SqlStore,
@@ -222,12 +235,13 @@ async def running_upgrades(
     comparer: Comparer,
     stopping: asyncio.Event,
 ) -> AsyncIterator[None]:
-    """Runs the worker, if there is one. At the end it waits for current chunks."""
+    """Runs upgrades and links, unless other programs do. At the end it waits for chunks and requests."""
     if not settings.worker:
         yield
         return
     worker = upgrade_worker(store, settings, metrics, clock, comparer, stopping)
-    async with beside(worker.run(), stopping):
+    links = link_worker(store, settings, clock, comparer, stopping)
+    async with beside(worker.run(), stopping), beside(links.run(), stopping):
         yield
 
 

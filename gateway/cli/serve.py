@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from uplift.gateway.app import following_clock, upgrade_worker
+from uplift.gateway.app import beside, following_clock, link_worker, upgrade_worker
 from uplift.gateway.cli.options import SETTINGS, with_settings
 from uplift.gateway.cli.output import complain, is_output_lost, report
 from uplift.gateway.cli.runner import opened_store, run
@@ -47,7 +47,7 @@ def serve(settings: Settings) -> None:
     "log_level",
 )
 def worker(settings: Settings) -> None:
-    """Run queued upgrades until stopped, without serving the APIs."""
+    """Run queued upgrades and hold links until stopped, without serving the APIs."""
     metrics = Metrics()
     configure_logs(settings, metrics)
     run(_run_worker(settings, metrics))
@@ -69,7 +69,9 @@ async def _run_worker(settings: Settings, metrics: Metrics) -> None:
             comparer, clock = settings.process_comparer(), DatabaseClock(store.database)
             try:
                 async with following_clock(clock, stopping):
-                    await upgrade_worker(store, settings, metrics, clock, comparer, stopping).run()
+                    links = link_worker(store, settings, clock, comparer, stopping)
+                    async with beside(links.run(), stopping):
+                        await upgrade_worker(store, settings, metrics, clock, comparer, stopping).run()
             finally:
                 await comparer.close()
 

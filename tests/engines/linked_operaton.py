@@ -1,7 +1,7 @@
 """An Operaton that is linked to a store: starts instances there, and compares what both say at the end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import uuid4
@@ -25,6 +25,51 @@ from uplift.testing.engine.documents import tasks
 from uplift.testing.stores import instances_of, outcomes_of
 
 
+async def add_link(store: Store, url: str, tenant: str, *, max_rate: float | None = None) -> Link:
+    """Link the processes of a tenant of the Operaton at this URL; the tenant is also their namespace."""
+    link = Link(
+        id=LinkId(uuid4()),
+        name=tenant,
+        kind=LinkKind.CAMUNDA7,
+        namespace=tenant,
+        url=url,
+        tenant=tenant,
+        created_at=utc_now(),
+        created_by="admin",
+        max_rate=max_rate,
+    )
+    async with store.transaction() as transaction:
+        await transaction.links.add(link)
+    return link
+
+
+async def require_true_audit(
+    store: Store,
+    engine: ProcessEngine,
+    upgrade: Upgrade,
+    ids: Mapping[InstanceId, EngineInstanceId],
+    versions: Sequence[EngineVersionId],
+    *,
+    target: int = -1,
+) -> None:
+    """Check that the audit says of each instance what the engine says, and so do the rows.
+
+    `ids` are the engine's ids of all instances, and `versions` its ids of the versions from 1 on. The upgrade
+    leads to the version at the index `target`.
+    """
+    located = await engine.locate(list(ids.values()))
+    rows = {instance.id: instance for instance in await instances_of(store, upgrade.process)}
+    outcomes = await outcomes_of(store, upgrade.id)
+    assert len(outcomes) == len({outcome.instance for outcome in outcomes}) == upgrade.total
+    assert upgrade.upgraded == sum(outcome.kind is OutcomeKind.UPGRADED for outcome in outcomes)
+    for outcome in outcomes:
+        version = located[ids[outcome.instance]]
+        if version is not None:
+            is_there = version == versions[target]
+            assert is_there == (outcome.kind is OutcomeKind.UPGRADED), (outcome, version)
+            assert versions[rows[outcome.instance].version - 1] == version
+
+
 @dataclass(kw_only=True)
 class LinkedOperaton:
     """A process of a tenant of its own, so that tests may share an Operaton."""
@@ -42,18 +87,7 @@ class LinkedOperaton:
     async def open(cls, store: Store, url: str, tenant: str = "") -> AsyncIterator["LinkedOperaton"]:
         """Link the Operaton at this URL, and hold the link."""
         tenant = tenant or f"tenant-{uuid4().hex}"
-        link = Link(
-            id=LinkId(uuid4()),
-            name=tenant,
-            kind=LinkKind.CAMUNDA7,
-            namespace=tenant,
-            url=url,
-            tenant=tenant,
-            created_at=utc_now(),
-            created_by="admin",
-        )
-        async with store.transaction() as transaction:
-            await transaction.links.add(link)
+        await add_link(store, url, tenant)
         held = await claim_link(store, Worker(name=f"holder of {tenant}"))
         assert held is not None
         engine = Camunda7Engine(url, tenant=tenant)
@@ -106,14 +140,5 @@ class LinkedOperaton:
 
     async def require_true_audit(self, upgrade: Upgrade, *, target: int = -1) -> None:
         """Check that the audit says of each instance what the engine says, and so do the rows."""
-        located = await self.engine.locate(self.ids)
-        by_id = {self.id_of(engine_id): engine_id for engine_id in self.ids}
-        rows = await self.rows()
-        outcomes = await outcomes_of(self.store, upgrade.id)
-        assert len(outcomes) == len({outcome.instance for outcome in outcomes}) == upgrade.total
-        for outcome in outcomes:
-            version = located[by_id[outcome.instance]]
-            if version is not None:
-                is_there = version == self.versions[target]
-                assert is_there == (outcome.kind is OutcomeKind.UPGRADED), (outcome, version)
-                assert self.versions[rows[outcome.instance][0] - 1] == version
+        ids = {self.id_of(engine_id): engine_id for engine_id in self.ids}
+        await require_true_audit(self.store, self.engine, upgrade, ids, self.versions, target=target)
