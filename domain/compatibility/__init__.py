@@ -17,7 +17,7 @@ from uplift.domain.compatibility.finding import (
     joined_messages,
     without_model,
 )
-from uplift.domain.compatibility.instructions import Instructions
+from uplift.domain.compatibility.instructions import Instructions, findings_on
 from uplift.domain.compatibility.targets import TargetCandidate, find_targets
 from uplift.domain.compatibility.wait_states import is_position_element
 
@@ -36,6 +36,7 @@ __all__ = [
     "compare",
     "exists",
     "find_targets",
+    "findings_on",
     "is_position_element",
     "joined_messages",
     "migrate_position",

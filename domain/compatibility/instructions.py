@@ -91,3 +91,9 @@ def must_keep_body_and_inner(
         f"mapped together to those of {quoted(inner[1])}, but only {quoted(before)} is mapped to "
         f"{quoted(after)}.",
     )
+
+
+def findings_on(source: str, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings on the source of an instruction, whichever part of a multi-instance activity it names."""
+    named = {source, without_part(source)}
+    return tuple(finding for finding in findings if finding.source in named)

@@ -157,8 +157,8 @@ class UpgradeQueries(Protocol):
         upgrade_filter: UpgradeFilter = ANY_UPGRADE,
         *,
         namespaces: Namespaces | None = None,
-    ) -> int:
-        """Count the upgrades on all pages together, one by one."""
+    ) -> int | None:
+        """Count the upgrades on all pages together; None if a store would have to look at too many."""
         ...
 
     async def latest(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Upgrade]:

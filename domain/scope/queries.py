@@ -165,7 +165,7 @@ class ScopedUpgradeQueries:
         upgrade_filter: UpgradeFilter = ANY_UPGRADE,
         *,
         namespaces: Namespaces | None = None,
-    ) -> int:
+    ) -> int | None:
         within = common(self._caller.namespaces, namespaces)
         return await self._upgrades.count(process_key, upgrade_filter, namespaces=within)
 

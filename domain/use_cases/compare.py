@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from uplift.domain.compatibility import Finding, without_part
+from uplift.domain.compatibility import Finding, findings_on
 from uplift.domain.model.instance import ElementId
 from uplift.domain.model.mapping import MappingInstruction, VersionMapping, require_valid_instructions
 from uplift.domain.model.process import ProcessKey, VersionModel, VersionNumber
@@ -119,9 +119,5 @@ def _pairs(instructions: Sequence[MappingInstruction]) -> tuple[tuple[ElementId,
 
 
 def _checked(instruction: MappingInstruction, differences: Differences) -> CheckedInstruction:
-    sources = {instruction.source, without_part(instruction.source)}
     findings = (*differences.errors, *differences.warnings)
-    return CheckedInstruction(
-        instruction=instruction,
-        findings=tuple(finding for finding in findings if finding.source in sources),
-    )
+    return CheckedInstruction(instruction=instruction, findings=findings_on(instruction.source, findings))

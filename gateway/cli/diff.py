@@ -1,6 +1,7 @@
 """The command `diff`. The JSON that `--json` prints is a public interface."""
 
 import gc
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from uplift.domain.compatibility import (
     Severity,
     breaking_positions,
     compare,
+    findings_on,
     migrate_position,
 )
 from uplift.domain.errors import InvalidModel, UpliftError
@@ -22,6 +24,9 @@ from uplift.gateway.cli.output import ExitCode, report, report_json
 from uplift.gateway.cli.runner import fail
 from uplift.gateway.files.mapping_files import read_pairs
 from uplift.gateway.files.regular_files import open_regular
+
+Pairs = Sequence[tuple[str, str]]
+"""The pairs of a mapping file, source to target, in their order."""
 
 
 def diff(
@@ -51,18 +56,16 @@ def diff(
     try:
         source = _model(old, old_process or process, "old")
         target = _model(new, new_process or process, "new")
-        if mapping is None:
-            comparison = compare(source, target)
-        else:
-            comparison = compare(source, target, instructions=read_pairs(mapping), generate=False)
+        pairs = None if mapping is None else read_pairs(mapping)
+        comparison = compare(source, target, instructions=pairs or (), generate=pairs is None)
     except UpliftError as error:
         fail(error.message, code=ExitCode.WRONG_USAGE)
     except OSError as error:
         fail(f"Expected to read {error.filename}, but: {error.strerror}.", code=ExitCode.WRONG_USAGE)
     if as_json:
-        report_json(comparison_json(comparison))
+        report_json(comparison_json(comparison, pairs))
     else:
-        _print(comparison)
+        _print(comparison, pairs)
     if comparison.errors or breaking_positions(comparison):
         raise typer.Exit(ExitCode.FAILED)
 
@@ -78,12 +81,25 @@ def _model(file: Path, process_id: str | None, side: str) -> ProcessModel:
         fail(f"{error.message}{choice} ({file}{place})", code=ExitCode.WRONG_USAGE)
 
 
-def comparison_json(comparison: Comparison) -> dict[str, Any]:
-    """The mapping, sorted by source id, and the findings in reading order."""
-    return {
+def comparison_json(comparison: Comparison, pairs: Pairs | None = None) -> dict[str, Any]:
+    """The mapping, sorted by source id, and the findings in reading order.
+
+    With the pairs of a mapping file, also each of them, in their order, with the findings on its source.
+    """
+    form: dict[str, Any] = {
         "mapping": comparison.mapping,
-        "findings": [_finding_json(finding) for finding in comparison.findings],
+        "findings": list(map(_finding_json, comparison.findings)),
     }
+    if pairs is not None:
+        form["instructions"] = [
+            {
+                "source": source,
+                "target": target,
+                "findings": list(map(_finding_json, findings_on(source, comparison.findings))),
+            }
+            for source, target in pairs
+        ]
+    return form
 
 
 def _finding_json(finding: Finding) -> dict[str, str | None]:
@@ -96,7 +112,7 @@ def _finding_json(finding: Finding) -> dict[str, str | None]:
     }
 
 
-def _print(comparison: Comparison) -> None:
+def _print(comparison: Comparison, instructions: Pairs | None) -> None:
     for title, elements in (("added", comparison.added), ("removed", comparison.removed)):
         if elements:
             report(f"{title}: {', '.join(elements)}")
@@ -104,6 +120,8 @@ def _print(comparison: Comparison) -> None:
     for source, target in comparison.mapping.items():
         pairs.add_row(Text(source), Text(target if target != source else "same"))
     report(pairs)
+    if instructions is not None:
+        report(_checked_table(comparison, instructions))
     if comparison.findings:
         findings = Table("", "code", "message", title="Findings", title_justify="left")
         for finding in comparison.findings:
@@ -116,3 +134,14 @@ def _print(comparison: Comparison) -> None:
     for element in breaking:
         why = " ".join(found.message for found in migrate_position(comparison, frozenset({element})).errors)
         report(f"Instances that wait at {element} cannot be upgraded. {why}")
+
+
+def _checked_table(comparison: Comparison, instructions: Pairs) -> Table:
+    """Each pair of the mapping file, with the findings on its source."""
+    checked = Table("source", "target", "findings", title="Instructions", title_justify="left")
+    for source, target in instructions:
+        findings = findings_on(source, comparison.findings)
+        codes = ", ".join(dict.fromkeys(finding.code for finding in findings))
+        style = "red" if any(finding.severity is Severity.ERROR for finding in findings) else "yellow"
+        checked.add_row(Text(source), Text(target), codes or "none", style=style if findings else None)
+    return checked

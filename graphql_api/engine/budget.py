@@ -6,7 +6,8 @@ or written. This happens when a field at the top of the operation is resolved, b
 variables, whose values validation does not know.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from graphql import (
@@ -16,6 +17,9 @@ from graphql import (
     GraphQLObjectType,
     GraphQLResolveInfo,
     IntValueNode,
+    ListValueNode,
+    NullValueNode,
+    ObjectValueNode,
     VariableNode,
     assert_object_type,
     get_named_type,
@@ -58,9 +62,15 @@ class WithinBudget(FieldExtension):
         return await next_(source, info, **kwargs)
 
 
-def counted_as(nodes: int, *, items: int | None = None) -> Mapping[str, int | None]:
-    """Metadata of a field that costs as much as this many nodes, or that lists about this many items."""
-    return {"nodes": nodes, "items": items}
+def counted_as(
+    nodes: int, *, items: int | None = None, per: Mapping[str, float] | None = None
+) -> Mapping[str, Any]:
+    """Metadata of a field that costs as much as this many nodes, or that lists about this many items.
+
+    `per` adds to the cost for each value of an argument, such as 0.1 for "input.instructions". The path leads
+    through input objects, and through lists of them. Each item of a list is a value; null is none.
+    """
+    return {"nodes": nodes, "items": items, "per": per or {}}
 
 
 def require_within_budget(info: Any, *, items: int) -> None:
@@ -109,7 +119,8 @@ class _Counting:
         field = parent.fields.get(node.name.value)
         if field is None:  # introspection
             return 0
-        own, items = _cost(field)
+        own, items, per = _cost(field)
+        own += sum(math.ceil(cost * self._values(node, path)) for path, cost in per.items())
         if node.selection_set is None:
             return own
         if "first" in field.args and _is_connection(get_named_type(field.type)):
@@ -148,6 +159,12 @@ class _Counting:
             first = field.args["first"].default_value
         return min(max(int(first), 0), MAX_PAGE_SIZE)  # the resolver refuses other sizes
 
+    def _values(self, node: FieldNode, path: str) -> int:
+        """How many values an argument has, at the end of a path of names."""
+        name, *names = path.split(".")
+        arguments = {argument.name.value: argument.value for argument in node.arguments or ()}
+        return _count_values(arguments.get(name), names, self._variables.coerced)
+
     def _int_argument(self, node: FieldNode, name: str) -> Any:
         """The value of an Int argument; None if it is absent or null."""
         arguments = {argument.name.value: argument.value for argument in node.arguments or ()}
@@ -161,8 +178,26 @@ def _is_connection(type_: GraphQLNamedType) -> bool:
     return isinstance(type_, GraphQLObjectType) and type_.fields.keys() >= ITEMS_OF_PAGE
 
 
-def _cost(field: GraphQLField) -> tuple[int, int | None]:
-    """The nodes that the field itself counts as, and the number of items that its metadata assumes."""
+def _count_values(value: Any, names: Sequence[str], variables: Mapping[str, Any]) -> int:
+    """How many values there are below a literal or the value of a variable."""
+    if isinstance(value, VariableNode):
+        value = variables.get(value.name.value)
+    if value is None or isinstance(value, NullValueNode):
+        return 0
+    if isinstance(value, list | ListValueNode):
+        items = value if isinstance(value, list) else value.values
+        return sum(_count_values(item, names, variables) for item in items) if names else len(items)
+    if not names:
+        return 1
+    if isinstance(value, ObjectValueNode):
+        value = {member.name.value: member.value for member in value.fields}
+    # An input of a long list is an object from its coercion on, with the same names.
+    member = value.get(names[0]) if isinstance(value, Mapping) else getattr(value, names[0], None)
+    return _count_values(member, names[1:], variables)
+
+
+def _cost(field: GraphQLField) -> tuple[int, int | None, Mapping[str, float]]:
+    """The nodes that the field itself counts as, the number of items that its metadata assumes, and `per`."""
     definition = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
     metadata = definition.metadata if definition else {}
-    return metadata.get("nodes", 0), metadata.get("items")
+    return metadata.get("nodes", 0), metadata.get("items"), metadata.get("per", {})

@@ -16,7 +16,7 @@ from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, First
 from uplift.graphql_api.types.enums import ProcessOrder
 from uplift.graphql_api.types.fields import root_field
 from uplift.graphql_api.types.filters import UpgradeFilterInput, upgrade_filter_of
-from uplift.graphql_api.types.inputs import ProcessKeyInput, UpgradePlanInput
+from uplift.graphql_api.types.inputs import NODES_OF_AN_INSTRUCTION, ProcessKeyInput, UpgradePlanInput
 from uplift.graphql_api.types.instances import ProcessInstance
 from uplift.graphql_api.types.nodes import Node
 from uplift.graphql_api.types.plans import NODES_OF_A_PLAN, UpgradePlan, UpgradePlanPayload
@@ -25,6 +25,20 @@ from uplift.graphql_api.types.server import Server
 from uplift.graphql_api.types.upgrades import Upgrade, UpgradeConnection
 from uplift.graphql_api.types.user_errors import user_error_from_domain
 from uplift.graphql_api.types.viewer import Viewer
+
+NODES_OF_A_SEARCH = 100
+"""The cost in the node budget of looking at thousands of rows for a page."""
+NODES_OF_AN_ID = 0.01
+"""The cost in the node budget of an id in a selection: a plan looks each up."""
+NODES_OF_A_LIMIT = 1_000
+"""The cost in the node budget of a limit in a selection: a plan looks for its instances one by one."""
+PLAN_ARGUMENTS = {
+    "input.selection.instanceIds": NODES_OF_AN_ID,
+    "input.selection.allActive.except": NODES_OF_AN_ID,
+    "input.selection.matching.except": NODES_OF_AN_ID,
+    "input.selection.matching.limit": NODES_OF_A_LIMIT,
+    "input.mappings.instructions": NODES_OF_AN_INSTRUCTION,
+}
 
 
 @strawberry.type(
@@ -62,7 +76,11 @@ class Query:
         process = await info.context.store.processes.find(process_key)
         return None if process is None else Process.from_domain(process)
 
-    @root_field("All processes, or those with a namespace or a part of a name or title.")
+    @root_field(
+        "All processes, or those with a namespace or a part of a name or title. "
+        f"The search costs {NODES_OF_A_SEARCH} nodes in the node budget.",
+        per={"search": NODES_OF_A_SEARCH},
+    )
     async def processes(
         self,
         info: Info,
@@ -117,7 +135,9 @@ class Query:
 
     @root_field(
         "Upgrades, the newest first. A page looks at a bounded number of upgrades, so with a filter it may "
-        "be short, or empty, although `hasNextPage` is true."
+        "be short, or empty, although `hasNextPage` is true. "
+        f"The filter costs {NODES_OF_A_SEARCH} nodes in the node budget.",
+        per={"filter": NODES_OF_A_SEARCH},
     )
     async def upgrades(
         self,
@@ -144,9 +164,11 @@ class Query:
 
     @root_field(
         "What an upgrade would do if it were requested now, decided by the same rules. Changes nothing. "
-        "Runs a few grouped queries, however many instances are selected, and costs "
-        f"{NODES_OF_A_PLAN:,} nodes in the node budget.",
+        "Runs a few grouped queries, however many instances are selected. Costs "
+        f"{NODES_OF_A_PLAN:,} nodes in the node budget, {NODES_OF_AN_ID} for each id that is named, "
+        f"{NODES_OF_AN_INSTRUCTION} for each instruction, and {NODES_OF_A_LIMIT:,} for a `limit`.",
         nodes=NODES_OF_A_PLAN,
+        per=PLAN_ARGUMENTS,
     )
     async def upgrade_plan(
         self,

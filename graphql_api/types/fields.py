@@ -4,7 +4,7 @@ They add to strawberry's own: mypy keeps the type of the method, the description
 field checks the node budget.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import strawberry
@@ -14,22 +14,27 @@ from uplift.graphql_api.engine.budget import WithinBudget, counted_as
 Resolver = TypeVar("Resolver", bound=Callable[..., Any])
 
 
-def field(description: str, *, nodes: int = 0, items: int | None = None) -> Callable[[Resolver], Resolver]:
+def field(
+    description: str, *, nodes: int = 0, items: int | None = None, per: Mapping[str, float] | None = None
+) -> Callable[[Resolver], Resolver]:
     """Make a method a field.
 
-    In the node budget the field itself costs `nodes`. Its subfields count once, or once for each of the
-    expected number of `items`, each of which is a node as well.
+    In the node budget the field itself costs `nodes`, and for each value of an argument what `per` says (see
+    `counted_as`). Its subfields count once, or once for each of the expected number of `items`, each of which
+    is a node as well.
     """
     decorator: Callable[[Resolver], Resolver] = strawberry.field(
-        description=description, metadata=counted_as(nodes, items=items)
+        description=description, metadata=counted_as(nodes, items=items, per=per)
     )
     return decorator
 
 
-def root_field(description: str, *, nodes: int = 0) -> Callable[[Resolver], Resolver]:
-    """Make a method of Query or Mutation a field that costs `nodes` in the node budget."""
+def root_field(
+    description: str, *, nodes: int = 0, per: Mapping[str, float] | None = None
+) -> Callable[[Resolver], Resolver]:
+    """Make a method of Query or Mutation a field that costs `nodes`, and `per` value, in the node budget."""
     decorator: Callable[[Resolver], Resolver] = strawberry.field(
-        description=description, extensions=[WithinBudget()], metadata=counted_as(nodes)
+        description=description, extensions=[WithinBudget()], metadata=counted_as(nodes, per=per)
     )
     return decorator
 

@@ -17,6 +17,10 @@ from uplift.graphql_api.types.enums import (
     UpgradeState,
 )
 
+NODES_OF_A_FILTER = 10
+"""The cost of a filter in the node budget: the page looks at up to 1,000 rows of each list at least."""
+COSTS_A_FILTER = f" The filter costs {NODES_OF_A_FILTER} nodes in the node budget."
+
 
 @strawberry.input(
     description="Restricts a list of instances to those that meet all conditions. A condition that is null "

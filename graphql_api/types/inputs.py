@@ -36,6 +36,10 @@ _WAIT = (
 _POSITION = "The ids of the BPMN elements at which it waits, in any order; empty if they are unknown."
 
 
+NODES_OF_AN_INSTRUCTION = 0.1
+"""The cost of a mapping instruction in the node budget, where versions are compared."""
+
+
 @strawberry.input(description="The name of a process.")
 class ProcessKeyInput:
     namespace: str = strawberry.field(description=_NAMESPACE)

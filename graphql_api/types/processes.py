@@ -11,12 +11,18 @@ from uplift.domain.model.mapping import MAX_INSTRUCTIONS
 from uplift.domain.ports import ProcessFilter
 from uplift.domain.use_cases.compare import compare_versions
 from uplift.graphql_api.context import Info
+from uplift.graphql_api.engine.budget import require_within_budget
 from uplift.graphql_api.types.comparisons import VersionComparison
 from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, Connection, First, page_of
 from uplift.graphql_api.types.enums import VersionState
 from uplift.graphql_api.types.fields import field
-from uplift.graphql_api.types.filters import InstanceFilterInput, instance_filter_of
-from uplift.graphql_api.types.inputs import MappingInstructionInput
+from uplift.graphql_api.types.filters import (
+    COSTS_A_FILTER,
+    NODES_OF_A_FILTER,
+    InstanceFilterInput,
+    instance_filter_of,
+)
+from uplift.graphql_api.types.inputs import NODES_OF_AN_INSTRUCTION, MappingInstructionInput
 from uplift.graphql_api.types.instances import (
     ASSUMED_COHORTS,
     COSTS_COUNTS,
@@ -33,6 +39,8 @@ if TYPE_CHECKING:  # it imports this module
 
 NODES_OF_AN_UPGRADE = 10
 """The cost of `lastUpgrade` in the node budget: it leads back to the process."""
+ASSUMED_VERSIONS = 3
+"""How many versions the node budget assumes before they are read."""
 NODES_OF_A_COUNT = 100
 """The cost of counting the processes of a list in the node budget."""
 
@@ -46,9 +54,15 @@ class Process(Node):
     title: str = strawberry.field(description="The title of the process.")
     created_at: datetime = strawberry.field(description="When the process was created.")
 
-    @field("All versions, sorted by number.")
+    @field(
+        f"All versions, sorted by number. The node budget assumes {ASSUMED_VERSIONS}; a longer list is "
+        "checked again with its real length.",
+        items=ASSUMED_VERSIONS,
+    )
     async def versions(self, info: Info) -> list[Version]:
-        return await info.context.loaders.versions.load(self.key)
+        versions = await info.context.loaders.versions.load(self.key)
+        require_within_budget(info, items=len(versions))
+        return versions
 
     @field("The version with this number, or null if there is none.")
     async def version(
@@ -64,8 +78,10 @@ class Process(Node):
 
     @field(
         "The differences between two versions, which may be drafts; null if one of them does not exist. "
-        f"Costs {2 * NODES_OF_A_DOCUMENT:,} nodes in the node budget, because it reads two documents.",
+        f"Costs {2 * NODES_OF_A_DOCUMENT:,} nodes in the node budget, because it reads two documents, and "
+        f"{NODES_OF_AN_INSTRUCTION} for each instruction.",
         nodes=2 * NODES_OF_A_DOCUMENT,
+        per={"instructions": NODES_OF_AN_INSTRUCTION},
     )
     async def comparison(
         self,
@@ -101,7 +117,8 @@ class Process(Node):
 
     @field(
         "The instances, in the order of registration. A page looks at a bounded number of instances, so with "
-        "a filter it may be short, or empty, although `hasNextPage` is true."
+        "a filter it may be short, or empty, although `hasNextPage` is true." + COSTS_A_FILTER,
+        per={"filter": NODES_OF_A_FILTER},
     )
     async def instances(
         self,

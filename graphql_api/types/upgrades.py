@@ -24,7 +24,12 @@ from uplift.graphql_api.types.enums import (
     UpgradeState,
 )
 from uplift.graphql_api.types.fields import field
-from uplift.graphql_api.types.filters import OutcomeFilterInput, outcome_filter_of
+from uplift.graphql_api.types.filters import (
+    COSTS_A_FILTER,
+    NODES_OF_A_FILTER,
+    OutcomeFilterInput,
+    outcome_filter_of,
+)
 from uplift.graphql_api.types.nodes import Node
 from uplift.graphql_api.types.outcomes import OutcomeConnection
 from uplift.graphql_api.types.processes import Process
@@ -38,8 +43,13 @@ from uplift.graphql_api.types.reasons import (
 from uplift.graphql_api.types.selections import Conditions
 from uplift.graphql_api.types.upgrade_events import UpgradeEvent
 
-NODES_OF_COUNTING = 1_000
+COUNTED_UPGRADES = 20_000
+"""How many upgrades a list counts; beyond, its `totalCount` is null."""
+NODES_OF_COUNTING = 100
 """The cost of counting upgrades in the node budget."""
+NODES_OF_DECISIONS = 10
+"""The cost of reading the decisions to skip of an upgrade in the node budget."""
+COSTS_DECISIONS = f" Costs {NODES_OF_DECISIONS} nodes in the node budget."
 NODES_OF_MAPPINGS = 100
 """The cost of `mappings` in the node budget."""
 ASSUMED_EVENTS = 10
@@ -171,7 +181,8 @@ class Upgrade(Node):
 
     @field(
         "The number of skipped instances for each reason that occurred. An instance with several reasons "
-        "counts for each of them."
+        "counts for each of them." + COSTS_DECISIONS,
+        nodes=NODES_OF_DECISIONS,
     )
     async def counts_by_reason(self, info: Info) -> list[ReasonCount]:
         decisions = await info.context.loaders.decisions.load(self.stored.id)
@@ -179,7 +190,8 @@ class Upgrade(Node):
 
     @field(
         "The number of skipped instances with findings of each code that occurred, errors first. An instance "
-        "with several codes counts for each code, but only once for each."
+        "with several codes counts for each code, but only once for each." + COSTS_DECISIONS,
+        nodes=NODES_OF_DECISIONS,
     )
     async def counts_by_finding(self, info: Info) -> list[FindingCount]:
         decisions = await info.context.loaders.decisions.load(self.stored.id)
@@ -187,7 +199,8 @@ class Upgrade(Node):
 
     @field(
         "The number of skipped instances at each element at which they waited, the largest numbers first. An "
-        "instance that waited at several elements counts at each."
+        "instance that waited at several elements counts at each." + COSTS_DECISIONS,
+        nodes=NODES_OF_DECISIONS,
     )
     async def counts_by_element(self, info: Info, first: First = DEFAULT_PAGE_SIZE) -> list[ElementCount]:
         decisions = await info.context.loaders.decisions.load(self.stored.id)
@@ -195,7 +208,8 @@ class Upgrade(Node):
 
     @field(
         "The outcomes so far, one for each processed instance. A page looks at a bounded number of outcomes, "
-        "so with a filter it may be short, or empty, although `hasNextPage` is true."
+        "so with a filter it may be short, or empty, although `hasNextPage` is true." + COSTS_A_FILTER,
+        per={"filter": NODES_OF_A_FILTER},
     )
     async def outcomes(
         self,
@@ -263,11 +277,13 @@ class UpgradeConnection(Connection[Upgrade]):
     upgrade_filter: strawberry.Private[UpgradeFilter]
 
     @field(
-        "The number of upgrades on all pages together, counted one by one, which costs "
-        f"{NODES_OF_COUNTING:,} nodes in the node budget.",
+        "The number of upgrades on all pages together. Null if there are more than "
+        f"{COUNTED_UPGRADES:,} of the process, or in all, before the filter: no more are counted. QUEUED and "
+        "RUNNING ones are always counted. "
+        f"Costs {NODES_OF_COUNTING} nodes in the node budget.",
         nodes=NODES_OF_COUNTING,
     )
-    async def total_count(self, info: Info) -> int:
+    async def total_count(self, info: Info) -> int | None:
         return await info.context.store.upgrades.count(self.process_key, self.upgrade_filter)
 
 

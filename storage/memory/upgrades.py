@@ -104,7 +104,7 @@ class UpgradeQueriesInMemory:
         upgrade_filter: UpgradeFilter = ANY_UPGRADE,
         *,
         namespaces: Namespaces | None = None,
-    ) -> int:
+    ) -> int | None:
         return len(self._shown(process_key, upgrade_filter, namespaces))
 
     def _shown(

@@ -94,14 +94,26 @@ LOCKED_FINISHED = FINISHED_BEFORE.with_only_columns(upgrade.c.id).with_for_updat
 )
 """Skips locked upgrades: another transaction prunes or retries them, and a later call finds them again."""
 FINISHED_AND_LOCKED = FINISHED_BEFORE.where(upgrade.c.id.in_(bindparam("locked", expanding=True)))
-LATEST_LARGE = (
-    select((upgrade.c.upgraded + upgrade.c.skipped).label("total"), upgrade.c.worked)
-    .where(upgrade.c.upgraded + upgrade.c.skipped >= RATED_FROM)
+LATEST = (
+    select(
+        upgrade.c.id,
+        upgrade.c.link,
+        (upgrade.c.upgraded + upgrade.c.skipped).label("total"),
+        upgrade.c.worked,
+    )
     .order_by(upgrade.c.id.desc())
+    .limit(upgrade_lists.LOOKED_AT)
+    .subquery("latest")
+)
+"""The latest upgrades of any size: large ones may be rare."""
+LATEST_LARGE = (
+    select(LATEST.c.total, LATEST.c.worked)
+    .where(LATEST.c.total >= RATED_FROM)
+    .order_by(LATEST.c.id.desc())
     .limit(RATED_UPGRADES)
 )
-RATED = LATEST_LARGE.where(upgrade.c.link.is_(None))
-RATED_OF_LINK = LATEST_LARGE.where(upgrade.c.link == bindparam("link"))
+RATED = LATEST_LARGE.where(LATEST.c.link.is_(None))
+RATED_OF_LINK = LATEST_LARGE.where(LATEST.c.link == bindparam("link"))
 SKIPS = (
     select(upgrade.c.uuid, decision)
     .join_from(upgrade, decision, decision.c.upgrade_id == upgrade.c.id)
@@ -194,7 +206,7 @@ class SqlUpgradeQueries:
         upgrade_filter: UpgradeFilter = ANY_UPGRADE,
         *,
         namespaces: Namespaces | None = None,
-    ) -> int:
+    ) -> int | None:
         async with self._reading() as (connection, surrogate_keys):
             process_id = None if process_key is None else await surrogate_keys.process_id(process_key)
             if process_key is not None and process_id is None:

@@ -1,27 +1,31 @@
 """Lists and counts upgrades, the newest first.
 
-No index serves the filters: a request adds a row to each index, and most upgrades are requests for a few
-instances. A page of a filtered list looks at LOOKED_AT upgrades at most, and ends early if it is not full
-then.
+Only upgrades that wait for a worker or run have an index: a request adds a row to each index, and most
+upgrades are requests for a few instances. A page of a filtered list looks at LOOKED_AT upgrades at most, and
+ends early if it is not full then. Lists of more than COUNTED are not counted.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, literal, select
+from sqlalchemy import ColumnElement, and_, case, func, literal, select, true
 
 from uplift.domain.model.access import Namespaces
 from uplift.domain.model.paging import Page, PageRequest, page_of
-from uplift.domain.model.upgrade import Upgrade
+from uplift.domain.model.upgrade import Upgrade, UpgradeState
 from uplift.domain.ports import ANY_UPGRADE, UpgradeFilter
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
-from uplift.storage.sql.tables import process, upgrade
+from uplift.storage.sql.tables import IS_WAITING, process, upgrade
 from uplift.storage.sql.types import LONG
 from uplift.storage.statements.upgrades import UPGRADES, upgrades_of
 
 LOOKED_AT = 20_000
 """How many upgrades a page of a filtered list looks at."""
+COUNTED = 20_000
+"""How many upgrades are looked at to count those of a list."""
+WAITING = frozenset({UpgradeState.QUEUED, UpgradeState.RUNNING})
+"""The states with an index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +39,23 @@ class UpgradeList:
     @property
     def range(self) -> list[ColumnElement[bool]]:
         """The upgrades that are looked at."""
-        conditions: list[ColumnElement[bool]] = []
+        states = self.upgrade_filter.states
+        is_waiting = states is not None and states <= WAITING
+        conditions: list[ColumnElement[bool]] = [IS_WAITING] if is_waiting else []
+        # `+ 0` keeps the databases from the index on processes: that of the few waiting ones is shorter.
+        process_id = upgrade.c.process_id + 0 if is_waiting else upgrade.c.process_id
         if self.process_id is not None:
-            conditions.append(upgrade.c.process_id == self.process_id)
+            conditions.append(process_id == self.process_id)
         if self.namespaces is not None:
             of_namespaces = select(process.c.id).where(process.c.namespace.in_(sorted(self.namespaces)))
-            conditions.append(upgrade.c.process_id.in_(of_namespaces))
+            conditions.append(process_id.in_(of_namespaces))
         return conditions
 
     @property
     def conditions(self) -> list[ColumnElement[bool]]:
-        """Those that the filter lets through."""
-        which, conditions = self.upgrade_filter, self.range
+        """Those of them that the filter lets through."""
+        which = self.upgrade_filter
+        conditions: list[ColumnElement[bool]] = []
         if which.states is not None:
             conditions.append(upgrade.c.state.in_(sorted(which.states)))
         if which.kinds is not None:
@@ -69,7 +78,8 @@ async def page(
     if listed.upgrade_filter != ANY_UPGRADE:
         last = select(upgrade.c.id).where(*listed.range, *before).order_by(upgrade.c.id.desc())
         end = (await connection.execute(last.limit(1).offset(LOOKED_AT - 1))).scalar_one_or_none()
-    listing = UPGRADES.where(*listed.conditions, *before).order_by(upgrade.c.id.desc()).limit(page.first + 1)
+    listing = UPGRADES.where(*listed.range, *listed.conditions, *before)
+    listing = listing.order_by(upgrade.c.id.desc()).limit(page.first + 1)
     if end is not None:
         listing = listing.where(upgrade.c.id >= literal(end, LONG))
     rows: list[Any] = list((await connection.execute(listing)).all())
@@ -80,13 +90,15 @@ async def page(
     return Page(items=shown.items, sort_keys=shown.sort_keys, has_next=True, end=end)
 
 
-async def count(connection: Connection, listed: UpgradeList) -> int:
-    """The number of upgrades on all pages together."""
+async def count(connection: Connection, listed: UpgradeList) -> int | None:
+    """The number of upgrades on all pages together; None if more than COUNTED would be looked at."""
     if not _can_match(listed):
         return 0
-    counting = select(func.count()).select_from(upgrade).where(*listed.conditions)
-    counted: int = (await connection.execute(counting)).scalar_one()
-    return counted
+    is_shown = case((and_(true(), *listed.conditions), 1), else_=0).label("is_shown")
+    looked_at = select(is_shown).select_from(upgrade).where(*listed.range).limit(COUNTED + 1).subquery()
+    counting = select(func.count(), func.coalesce(func.sum(looked_at.c.is_shown), 0)).select_from(looked_at)
+    [(seen, shown)] = (await connection.execute(counting)).all()
+    return None if seen > COUNTED else shown
 
 
 def _can_match(listed: UpgradeList) -> bool:

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.stores import Stores
-from uplift.domain import OutcomeKind, Status, VersionNumber, all_active, by_ids
+from uplift.domain import OutcomeKind, Status, UpgradeState, VersionNumber, all_active, by_ids
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.ports import InstanceFilter, OutcomeFilter, Store, UpgradeFilter
 from uplift.storage.statements import bounded_search, upgrade_lists
@@ -123,3 +123,27 @@ async def test_a_page_of_outcomes_ends_early_where_it_has_looked_at_enough(
         nowhere = OutcomeFilter(elements=at("nowhere"))
         both = await store.upgrades.outcome_pages([upgrade.id, other.id], nowhere, PageRequest(first=5))
         assert {(page.items, page.has_next, page.end) for page in both.values()} == {((), False, None)}
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_upgrades_are_counted_up_to_a_limit(
+    stores: Stores, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upgrade_lists, "COUNTED", 4)
+    async with stores.empty(kind) as store:
+        await a_process(store)
+        await a_process(store, INVOICES)
+        done = [await contract_of_upgrades.carry_out(store, n, by_ids([an_id(1)])) for n in range(4)]
+        assert len(done) == await store.upgrades.count(ORDERS)
+        running = await contract_of_upgrades.add(store, 4, all_active())
+        await contract_of_upgrades.add(store, 5, all_active(), INVOICES)
+        assert await store.upgrades.count(ORDERS) is None
+        assert await store.upgrades.count(ORDERS, UpgradeFilter(requested_by="nobody")) is None
+        assert await store.upgrades.count(INVOICES) == 1
+        assert await store.upgrades.count(None, namespaces=frozenset({"elsewhere"})) == 0
+        # Few upgrades run, and they have an index.
+        runs = UpgradeFilter(states=frozenset({running.state, UpgradeState.QUEUED}))
+        assert await store.upgrades.count(ORDERS, runs) == 1
+        assert await store.upgrades.count(None, runs) == 2
+        page = await store.upgrades.page(ORDERS, PageRequest(first=5), runs)
+        assert (page.items, page.has_next) == ((running,), False)

@@ -112,6 +112,29 @@ def test_several_broken_pairs_are_all_reported() -> None:
     assert sources >= {"approve", "nothing", "check"}
 
 
+def test_each_pair_of_a_mapping_file_has_the_findings_on_its_source() -> None:
+    Path("mapping.json").write_text('{"nothing": "confirm", "approve": "confirm", "check": "start"}')
+    _, comparison = as_json("old.bpmn", "renamed.bpmn", "--mapping", "mapping.json")
+    assert [
+        (checked["source"], checked["target"], [found["code"] for found in checked["findings"]])
+        for checked in comparison["instructions"]
+    ] == [
+        ("nothing", "confirm", ["ELEMENT_MISSING"]),
+        ("approve", "confirm", []),
+        ("check", "start", ["TYPE_CHANGED", "NOT_A_WAIT_STATE"]),
+    ]
+    assert all(
+        found in comparison["findings"]
+        for checked in comparison["instructions"]
+        for found in checked["findings"]
+    )
+    shown = uplift("diff", "old.bpmn", "renamed.bpmn", "--mapping", "mapping.json").stdout
+    rows = [line.replace("│", "|").replace("┃", "|").split("|") for line in shown.splitlines()]
+    cells = [[cell.strip() for cell in row if cell.strip()] for row in rows]
+    assert ["nothing", "confirm", "ELEMENT_MISSING"] in cells
+    assert ["approve", "confirm", "none"] in cells
+
+
 def test_people_see_tables_and_the_verdict() -> None:
     shown = output_of("diff", "old.bpmn", "same.bpmn")
     assert shown.splitlines()[-1] == "Instances can be upgraded at every position."

@@ -103,7 +103,7 @@ def test_every_field_at_the_top_of_an_operation_is_within_the_budget(root: type)
         ("{upgrades(first: 10) {nodes {... on Upgrade {outcomes(first: 1000) {totalCount}}}}}", 10_110),
         (LOOP, 1 + 1000 + 10_000),
         (SIDE_BY_SIDE, 10 + 10 * (999 + 10) + 1),
-        ("{processes(first: 10) {nodes {versions {bpmn}}}}", 10 + 10 * 1000),
+        ("{processes(first: 4) {nodes {versions {bpmn}}}}", 4 + 4 * 3 * (1 + 1000)),
         (ELEVEN_DOCUMENTS, 11_000),
         ("{upgrades(first: 910) {nodes {of {id}}}}", 910 + 910 * 10),
         (HISTORIES % 910, 910 + 910 * 10),
@@ -111,16 +111,16 @@ def test_every_field_at_the_top_of_an_operation_is_within_the_budget(root: type)
         (TWO_PAGES, 1000 + 100 * (1 + 10 + 40 + 40)),
         (TEN_PLANS, 10 * (1000 + 100)),
         ("{processes(first: 5) {nodes {comparison(fromVersion: 1) {added {elementId}}}}}", 5 + 5 * 2000),
-        ("{upgrades(first: 1000) {nodes {process {activeCount}} a: totalCount}}", 1000 + 1000 * 10 + 1000),
+        ("{upgrades(first: 1000) {nodes {process {activeCount}} a: totalCount}}", 1000 + 1000 * 10 + 100),
         (COUNTS_OF_MANY, 1000 + 1000 * (50 + 9 + 10)),
         ("{processes(first: 197) {nodes {cohorts {count}}}}", 197 + 197 * 50),
         (
             ALL_COUNTS,
-            91 * (1 + 110),
+            91 * (1 + 10 + 3 * (1 + 10) + 10 + 60 + 10 + 10),
         ),
-        ("{processes(first: 10) {nodes {versions {elements {elementId}}}}}", 10 + 10 * 1000),
+        ("{processes(first: 4) {nodes {versions {elements {elementId}}}}}", 4 + 4 * 3 * (1 + 1000)),
         ("{upgrades(first: 100) {nodes {mappings {fromVersion}}}}", 100 + 100 * 100),
-        (VERSIONS_AGAIN, 100 + 100 * 100),
+        (VERSIONS_AGAIN, 3 * (1 + 100 + 100 * 3 * (1 + 100))),
         ("{processes(first: 1000) {totalCount nodes {a: instances(first: 9) {nodes {id}}}}}", 10_100),
     ],
 )
@@ -147,7 +147,7 @@ async def test_page_sizes_are_multiplied_down_the_nesting(client: Client, query:
         LEFT_OUT,
         '{process(namespace: "shop", code: "order") {versions {process {versions {number}}}}}',
         SAME_FIELD_TWICE,
-        "{processes(first: 9) {nodes {versions {bpmn}}}}",
+        "{processes(first: 3) {nodes {versions {bpmn}}}}",
         "{processes(first: 4) {nodes {comparison(fromVersion: 1) {added {elementId} mapping {source}}}}}",
         "{upgrades(first: 99) {nodes {mappings {fromVersion}}}}",
         WHOLE_PLAN,
@@ -183,6 +183,107 @@ async def test_page_sizes_may_be_variables(
 ) -> None:
     _, errors = await client.answer(BY_VARIABLES, **variables)
     assert [error["message"] for error in errors] == ([too_many(nodes)] if nodes else [])
+
+
+OF_INSTANCES = """
+query($filter: InstanceFilterInput) {
+  processes(first: 100) {nodes {instances(first: 90, filter: $filter) {nodes {id}}}}
+}
+"""
+OF_OUTCOMES = """
+query($filter: OutcomeFilterInput) {
+  upgrades(first: 100) {nodes {outcomes(first: 90, filter: $filter) {nodes {kind}}}}
+}
+"""
+OF_UPGRADES = "query($filter: UpgradeFilterInput) {upgrades(first: 909, filter: $filter) {nodes {of {id}}}}"
+SEARCHED = (
+    "query($text: String) {processes(first: 1000, search: $text) {nodes {instances(first: 9) {nodes {id}}}}}"
+)
+COMPARED = """
+query($list: [MappingInstructionInput!]) {
+  processes(first: 4) {
+    nodes {
+      comparison(fromVersion: 1, instructions: $list) {mapping {source}}
+      instances(first: 498) {nodes {id}}
+    }
+  }
+}
+"""
+PLANNED = """
+query($input: UpgradePlanInput!) {
+  upgradePlan(input: $input) {plan {cohorts {instances(first: 89) {nodes {id}}}}}
+}
+"""
+WHOLE_OF_NODES = 10_000
+
+
+def some_ids(count: int) -> list[str]:
+    return [f"00000000-0000-4000-8000-{number:012}" for number in range(count)]
+
+
+def an_input(selection: dict[str, Any], *instructions: dict[str, str]) -> dict[str, Any]:
+    mappings = [{"fromVersion": 1, "instructions": list(instructions)}] if instructions else []
+    process = {"namespace": "shop", "code": "order"}
+    return {"input": {**process, "selection": selection, "mappings": mappings}}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("query", "variables", "nodes"),
+    [
+        (OF_INSTANCES, {}, None),
+        (OF_INSTANCES, {"filter": None}, None),
+        (OF_INSTANCES, {"filter": {"statuses": ["PENDING"]}}, 100 + 100 * (90 + 10)),
+        (
+            OF_INSTANCES.replace(" $filter)", " {versions: $list})").replace(
+                "$filter: InstanceFilterInput", "$list: [Int!]"
+            ),
+            {"list": [1]},
+            100 + 100 * (90 + 10),
+        ),
+        (OF_OUTCOMES, {"filter": None}, None),
+        (OF_OUTCOMES, {"filter": {"elements": ["a"]}}, 100 + 100 * (90 + 10)),
+        (OF_UPGRADES, {"filter": None}, None),
+        (OF_UPGRADES, {"filter": {"states": ["RUNNING"]}}, 909 * 11 + 100),
+        (SEARCHED, {"text": None}, None),
+        (SEARCHED, {"text": "x"}, WHOLE_OF_NODES + 100),
+        (
+            '{processes(first: 1000, search: "x") {nodes {instances(first: 9) {nodes {id}}}}}',
+            {},
+            WHOLE_OF_NODES + 100,
+        ),
+        ("{upgrades(first: 1000) {nodes {countsByReason {code}}}}", {}, 1000 * 11),
+        ("{upgrades(first: 1000) {nodes {countsByFinding {code}}}}", {}, 1000 * 11),
+        ("{upgrades(first: 1000) {nodes {countsByElement(first: 9) {count}}}}", {}, 1000 * (1 + 10 + 9)),
+        (COMPARED, {"list": []}, None),
+        (COMPARED, {"list": [{"source": "a", "target": "b"}] * 20}, 4 * (1 + 2000 + 2 + 498)),
+        (PLANNED, an_input({"allActive": {}}), None),
+        (PLANNED, an_input({"instanceIds": some_ids(1)}), WHOLE_OF_NODES + 1),
+        (PLANNED, an_input({"instanceIds": some_ids(200)}), WHOLE_OF_NODES + 2),
+        (PLANNED, an_input({"allActive": {"except": some_ids(101)}}), WHOLE_OF_NODES + 2),
+        (PLANNED, an_input({"matching": {"limit": 5, "except": some_ids(1)}}), WHOLE_OF_NODES + 1000 + 1),
+        (PLANNED, an_input({"allActive": {}}, {"source": "a", "target": "b"}), WHOLE_OF_NODES + 1),
+    ],
+)
+async def test_arguments_count_by_what_they_ask_for(
+    client: Client, query: str, variables: dict[str, Any], nodes: int | None
+) -> None:
+    await add_process(client.store)
+    _, errors = await client.answer(query, **variables)
+    assert {error["message"] for error in errors} == ({too_many(nodes)} if nodes else set())
+
+
+@pytest.mark.anyio
+async def test_many_versions_are_counted_again_when_they_are_known(client: Client) -> None:
+    await add_process(client.store, versions=10)
+    query = '{process(namespace: "shop", code: "order") {versions {bpmn}}}'
+    _, [error] = await client.answer(query)
+    assert error["message"] == (
+        "Expected to read at most 10,000 nodes in one operation, but versions has 10 items, "
+        "which ask for 1,001 each."
+    )
+    assert error["extensions"]["code"] == "LIMIT_EXCEEDED"
+    assert len((await client.ask(query.replace("bpmn", "number")))["process"]["versions"]) == 10
 
 
 @pytest.mark.anyio

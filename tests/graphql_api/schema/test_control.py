@@ -268,12 +268,15 @@ async def test_every_allowed_state_allows_it(queued: Client, mutation: str, stat
     [
         ([], "none"),
         (["INSTANCE_NOT_FOUND"], "INSTANCE_NOT_FOUND"),
-        (["NOT_PENDING", "MOVED_ON"], "MOVED_ON, NOT_PENDING"),
+        (["NOT_PENDING", "INSTANCE_NOT_FOUND"], "INSTANCE_NOT_FOUND, NOT_PENDING"),
     ],
 )
 async def test_only_reasons_that_may_change_are_retried(done: Client, reasons: list[str], got: str) -> None:
     upgrade = await the_upgrade(done.store)
-    message = f"Expected reasons to be some of ALREADY_LATEST, INCOMPATIBLE, NOT_PENDING, but got {got}."
+    message = (
+        "Expected reasons to be some of ALREADY_LATEST, CANCELLED, ENGINE_REFUSED, INCOMPATIBLE, MOVED_ON, "
+        f"NOT_PENDING, but got {got}."
+    )
     await assert_refused(done, "retryUpgrade", ["reasons"], message, id=upgrade.id, reasons=reasons)
 
 

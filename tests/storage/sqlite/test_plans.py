@@ -8,10 +8,27 @@ from pathlib import Path
 import pytest
 
 from tests.storage.recording import SentStatement, plan_of, statements_on
-from uplift.domain import OutcomeKind, Selection, Status, VersionNumber, all_active, by_ids, matching
+from uplift.domain import (
+    OutcomeKind,
+    ProcessKey,
+    Selection,
+    Status,
+    VersionNumber,
+    all_active,
+    by_ids,
+    matching,
+)
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.model.selection import SelectionKind
-from uplift.domain.ports import ANY_PROCESS, InstanceFilter, OutcomeFilter, ProcessFilter, ProcessOrder
+from uplift.domain.model.upgrade import UpgradeState
+from uplift.domain.ports import (
+    ANY_PROCESS,
+    InstanceFilter,
+    OutcomeFilter,
+    ProcessFilter,
+    ProcessOrder,
+    UpgradeFilter,
+)
 from uplift.storage.store import SqlStore
 from uplift.testing.builders import (
     NOON,
@@ -166,6 +183,23 @@ async def test_lists_are_read_along_an_index_and_never_sorted(store: SqlStore, k
         # A first page, and one of all upgrades, reads a table in the order of the list up to its LIMIT.
         scans = [step for step in full_scans(plan) if not step.startswith(("SCAN upgrade", "SCAN process"))]
         assert scans == [], statement.sql
+
+
+@pytest.mark.parametrize("process", [None, ORDERS])
+async def test_upgrades_that_run_are_found_by_their_own_index(
+    store: SqlStore, process: ProcessKey | None
+) -> None:
+    await fill(store, 4)
+    async with store.database.reading() as connection:
+        pass
+    runs = UpgradeFilter(states=frozenset({UpgradeState.RUNNING}))
+    with statements_on(connection) as sent:
+        await store.upgrades.page(process, PageRequest(first=5), runs)
+        await store.upgrades.count(process, runs)
+    plans = [await plan_of(store, statement) for statement in sent if "FROM upgrade" in statement.sql]
+    steps = [step for plan in plans for step in plan if re.search(r"(SCAN|SEARCH) upgrade\b", step)]
+    assert len(steps) == 3
+    assert [step for step in steps if "INDEX upgrade_waiting" not in step] == []
 
 
 async def test_few_instances_are_found_by_their_ids(store: SqlStore) -> None:
