@@ -117,16 +117,19 @@ async def watch(server: Program, pauses: list[float], memory: list[float]) -> No
 
 async def stop_one_in_the_middle(servers: Sequence[Program], file: Path, upgrade: UUID) -> int:
     """Stop the server that runs the upgrade while it does. Returns its number."""
-
-    def holder() -> int | None:
-        worker = progress_of(file, upgrade).worker or ""
-        return next((n for n, server in enumerate(servers) if f":{server.process.pid}:" in worker), None)
-
     before = progress_of(file, upgrade).total
-    await asyncio.to_thread(until, lambda: progress_of(file, upgrade).total > before, "the upgrade goes on")
-    await asyncio.to_thread(until, lambda: holder() is not None, "a server runs the upgrade")
-    stopped = holder()
-    assert stopped is not None, "the upgrade ended too soon"
+    holders: list[int] = []
+
+    def is_run() -> bool:
+        """Whether a server runs the upgrade, and has moved instances. Keeps the number of the server."""
+        now = progress_of(file, upgrade)
+        assert not now.is_completed, "the upgrade ended too soon"
+        worker = now.worker or ""
+        holders[:] = [n for n, server in enumerate(servers) if f":{server.process.pid}:" in worker]
+        return now.total > before and holders != []
+
+    await asyncio.to_thread(until, is_run, "a server runs the upgrade")
+    [stopped] = holders
     assert await asyncio.to_thread(servers[stopped].stop) == 0
     return stopped
 
