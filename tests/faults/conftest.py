@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,7 +42,7 @@ def server() -> Iterator[Server]:
     """A PostgreSQL server that a test may stop, if it starts it again."""
     if binaries() is None:
         pytest.skip("there is no PostgreSQL server: apt-get install postgresql")
-    with a_server() as started:
+    with closing(postgres_world.OBSERVER), a_server() as started:
         yield started
 
 

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
+from asyncpg.exceptions import InterfaceError, OperatorInterventionError, PostgresConnectionError
 from sqlalchemy.engine import URL
 
 from tests.faults.population import (
@@ -80,6 +82,41 @@ FROM upgrade WHERE uuid = $1
 """
 
 
+class Observer:
+    """Asks a database by a connection of its own, which it keeps: waiting for a condition asks often."""
+
+    def __init__(self) -> None:
+        self._runner = asyncio.Runner()
+        self._url: URL | None = None
+        self._connection: Any = None
+
+    def ask(self, url: URL, sql: str, *parameters: object) -> Any:
+        """The first row of the answer. Connects again if the connection was lost."""
+        return self._runner.run(self._ask(url, sql, *parameters))
+
+    def close(self) -> None:
+        self._runner.run(self._leave())
+        self._runner.close()
+
+    async def _ask(self, url: URL, sql: str, *parameters: object) -> Any:
+        if url == self._url:
+            with suppress(OSError, PostgresConnectionError, OperatorInterventionError, InterfaceError):
+                return await self._connection.fetchrow(sql, *parameters)
+        await self._leave()
+        self._connection = await asyncpg.connect(url.render_as_string(), ssl=False)
+        self._url = url
+        return await self._connection.fetchrow(sql, *parameters)
+
+    async def _leave(self) -> None:
+        if self._url is not None:
+            self._url = None
+            self._connection.terminate()
+
+
+OBSERVER = Observer()
+"""Closed after the server, at the end of the session."""
+
+
 class World(NamedTuple):
     """A database with many instances, and two gateways that share it."""
 
@@ -89,15 +126,7 @@ class World(NamedTuple):
 
     def ask(self, sql: str, *parameters: object) -> Any:
         """The first row of the answer."""
-
-        async def answer() -> Any:
-            connection = await asyncpg.connect(self.url.render_as_string(), ssl=False)
-            try:
-                return await connection.fetchrow(sql, *parameters)
-            finally:
-                await connection.close()
-
-        return asyncio.run(answer())
+        return OBSERVER.ask(self.url, sql, *parameters)
 
     def must_tell_the_truth(self, upgrade: UUID) -> None:
         """Check, at any moment, that outcomes explain what moved, and that nothing else changed.
