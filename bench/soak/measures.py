@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from statistics import median
 
 from bench.memory import memory_of
 
@@ -56,11 +57,15 @@ def table(measures: Measures, seconds: float) -> Iterator[str]:
 
 
 def growth(memory: list[float]) -> Iterator[str]:
-    """How the memory grew; the looks at it were evenly spread."""
-    first, middle, last = memory[0], memory[len(memory) // 2], memory[-1]
+    """How the memory grew; the looks at it were evenly spread.
+
+    At first caches and pools fill. So the last third of the time is compared with the one before it.
+    """
+    second = median(memory[len(memory) // 3 : len(memory) * 2 // 3] or memory)
+    last = median(memory[len(memory) * 2 // 3 :])
     yield (
-        f"server memory: {first:.0f} MiB at first, {middle:.0f} in the middle, {last:.0f} at the end; "
-        f"at most {max(memory):.0f}; it grew by {middle - first:.0f} and then by {last - middle:.0f} MiB"
+        f"server memory: {memory[0]:.0f} MiB at first, {second:.0f} in the second third of the time and "
+        f"{last:.0f} in the last (medians), which is {last - second:+.0f} MiB; at most {max(memory):.0f}"
     )
     tenths = [memory[(len(memory) - 1) * tenth // 10] for tenth in range(11)]
     yield f"at each tenth of the time: {', '.join(f'{size:.0f}' for size in tenths)} MiB"

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import structlog
 
 from tests.gateway.gateway_world import Place, a_world, url_of, with_store
+from tests.support.copies import Copy, copy_of, restore
 from tests.support.postgres import the_server
 from tests.support.stores import SERVED
 
@@ -35,12 +37,24 @@ def logs() -> Iterator[None]:
     root.setLevel(level)
 
 
-@pytest.fixture
-def file(folder: Path) -> Path:
-    """An SQLite file in the default place, which holds the world of gateway_world."""
-    file = folder / "uplift.sqlite"
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file that holds the world of gateway_world, and that no test changes."""
+    file = tmp_path_factory.mktemp("template") / "uplift.sqlite"
     with_store(file, a_world)
     return file
+
+
+@pytest.fixture(scope="session")
+def rows(template: Path) -> Copy:
+    """What the tables of that file contain."""
+    return with_store(template, lambda store: copy_of(store.database))
+
+
+@pytest.fixture
+def file(folder: Path, template: Path) -> Path:
+    """An SQLite file in the default place, which holds the world of gateway_world."""
+    return Path(shutil.copy(template, folder))
 
 
 @pytest.fixture(params=SERVED)
@@ -58,7 +72,9 @@ def empty(request: pytest.FixtureRequest, folder: Path, monkeypatch: pytest.Monk
 
 
 @pytest.fixture
-def database(empty: Place) -> Place:
+def database(empty: Place, template: Path, rows: Copy) -> Place:
     """As `empty`, but it holds the world of gateway_world."""
-    with_store(empty, a_world)
+    if isinstance(empty, Path):
+        return Path(shutil.copy(template, empty))
+    with_store(empty, lambda store: restore(rows, store.database))
     return empty

@@ -56,6 +56,8 @@ async def worker_runs(rest_store: Store, rest_worker: Worker) -> AsyncIterator[N
 
 @pytest.fixture
 async def client(
+    kind_of_store: str,
+    stores: Stores,
     rest_store: Store,
     rest_limits: RestLimits,
     rest_worker: Worker,
@@ -63,7 +65,7 @@ async def client(
     worker_runs: None,
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of an application on the filled store. Every reply must be documented."""
-    await add_world(rest_store)
+    await stores.fill(kind_of_store, rest_store, add_world)
     app = Starlette(routes=rest_routes(rest_store, authenticate, rest_worker, rest_limits, stopping))
     async with httpx2.AsyncClient(
         transport=httpx2.ASGITransport(app),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.rest_compat.support.rest_world import ADMIN, an_id, an_instance, ask, snapshot
 from tests.rest_compat.support.rest_world import add_process as add
+from tests.support.long_mode import IS_LONG
 from uplift.domain import ProcessKey, Status, VersionNumber, all_active, by_ids, upgrade_instances
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.model.request import UpgradeRequest
@@ -85,7 +86,7 @@ def shown(content: dict[str, Any], ids: list[UUID]) -> list[tuple[int, int | Non
     ]
 
 
-@law
+@settings(law, max_examples=100 if IS_LONG else 30)
 @given(states=STATES, chosen=st.lists(st.integers(0, 11), min_size=1), everything=st.booleans())
 async def test_rest_and_domain_agree(
     client: httpx2.AsyncClient,

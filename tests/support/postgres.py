@@ -34,11 +34,20 @@ SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "autovacuum": "off",
 }
-EMPTY = f"""
+CUT_OFF = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid();
-TRUNCATE {", ".join(metadata.tables)} RESTART IDENTITY
+WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
+EMPTY = f"""
+DO $$ BEGIN
+IF pg_relation_size('instance') + pg_relation_size('outcome') > 1000000
+THEN TRUNCATE {", ".join(metadata.tables)};
+ELSE {"; ".join(f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables))};
+END IF;
+PERFORM setval(seqrelid, 1, false) FROM pg_sequence;
+END $$
+"""
+"""Empties all tables. Deleting takes a tenth of the time of truncating, as long as there is little."""
 NUMBERS = count(1)
 AT_THE_END = ExitStack()
 """Closed when a test run ends, and not when its program does: a process of several ends without a word."""
@@ -105,7 +114,7 @@ class Server:
         """A database with empty tables, for the block only. Emptied databases are reused, to save time."""
         name = self.spare.pop() if self.spare else await self._new_database()
         yield self.url(name)
-        await self.execute(EMPTY, database=name)
+        await self.execute(f"{CUT_OFF};{EMPTY}", database=name)
         self.spare.append(name)
 
     @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from asyncio import gather
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from inspect import iscoroutinefunction
 from pathlib import Path
@@ -10,6 +10,8 @@ from typing import Any
 
 from sqlalchemy.engine import URL
 
+from tests.support import postgres
+from tests.support.copies import Copy, copy_of, restore
 from tests.support.postgres import the_server
 from uplift.domain.ports import Store, Transaction
 from uplift.storage.database import Database
@@ -24,21 +26,11 @@ STORES = ("memory", "sqlite", "postgres")
 SERVED = ("sqlite", "postgres")
 """The stores that a gateway serves: tests of the APIs run on both, unless they need no store."""
 
-_DELETES = [f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)]
 EMPTY = {
-    "sqlite": _DELETES,
-    # Deleting takes a tenth of the time of truncating, as long as there is little; ids begin at 1 again.
-    "postgres": [
-        f"""DO $$ BEGIN
-        IF pg_relation_size('instance') + pg_relation_size('outcome') > 1000000
-        THEN TRUNCATE {", ".join(metadata.tables)};
-        ELSE {"; ".join(_DELETES)};
-        END IF;
-        PERFORM setval(seqrelid, 1, false) FROM pg_sequence;
-        END $$"""
-    ],
+    "sqlite": [f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)],
+    "postgres": [postgres.EMPTY],
 }
-"""What empties all tables of each kind of database."""
+"""What empties all tables of each kind of database; ids begin at 1 again."""
 
 
 class Stores:
@@ -49,6 +41,7 @@ class Stores:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._opened: dict[str, Database] = {}
+        self._copies: dict[tuple[str, Any], Copy] = {}
         self._at_the_end = AsyncExitStack()
 
     @asynccontextmanager
@@ -66,6 +59,15 @@ class Stores:
             async with database.writing() as connection:
                 for statement in EMPTY[kind]:
                     await connection.exec_driver_sql(statement)
+
+    async def fill(self, kind: str, store: Store, fill: Callable[[Store], Awaitable[None]]) -> None:
+        """Fill an empty store of this kind: the first time by the function, then with a copy of its rows."""
+        database = self._opened[kind]
+        if (kind, fill) in self._copies:
+            await restore(self._copies[kind, fill], database)
+            return
+        await fill(store)
+        self._copies[kind, fill] = await copy_of(database)
 
     async def close(self) -> None:
         await self._at_the_end.aclose()

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -22,7 +23,6 @@ from tests.gateway.gateway_world import (
     RUNNING,
     WAITING,
     a_key,
-    a_world,
     error_of,
     everything,
     output_of,
@@ -86,9 +86,8 @@ def serving(file: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def there(tmp_path: Path) -> Iterator[There]:
-    file = tmp_path / "there.sqlite"
-    with_store(file, a_world)
+def there(template: Path, tmp_path: Path) -> Iterator[There]:
+    file = Path(shutil.copy(template, tmp_path / "there.sqlite"))
     _, admin = a_key(file, Role.SYSTEM_ADMIN, "ops")
     _, reader = a_key(file, Role.READER, "dashboard")
     with serving(file) as url:
