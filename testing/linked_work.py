@@ -42,6 +42,7 @@ async def a_linked_process(
     process_key: ProcessKey = ORDERS,
     *,
     link: LinkId = ENGINE,
+    kind: LinkKind = LinkKind.CAMUNDA7,
     published: int = 2,
     holding: Sequence[Instance] = (),
 ) -> ProcessKey:
@@ -49,7 +50,7 @@ async def a_linked_process(
     await a_process(store, process_key, published=published, holding=holding)
     async with store.transaction() as transaction:
         if await transaction.links.find(link) is None:
-            await transaction.links.add(a_link(link, name=f"engine {link}"))
+            await transaction.links.add(a_link(link, name=f"engine {link}", kind=kind))
         locked = await transaction.links.lock(link)
         assert locked is not None
         lease = Lease(worker=HOLDER, until=EVENING + timedelta(days=1))

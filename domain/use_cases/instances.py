@@ -9,7 +9,7 @@ from uplift.domain.model.access import Caller, require_system_admin
 from uplift.domain.model.instance import Instance, InstanceId, InstanceReport, Position
 from uplift.domain.model.process import ProcessKey, Version, VersionState
 from uplift.domain.ports import Store
-from uplift.domain.use_cases.versions import get_process
+from uplift.domain.use_cases.versions import get_process, require_own_data
 
 MAX_POSITION_ELEMENTS = 200
 MAX_ELEMENT_ID_LENGTH = 500
@@ -30,14 +30,14 @@ async def register_instances(
     """Register up to `limit` instances of a process, each on a published version, and return their number.
 
     A registered instance only gets its new status and position. Its version stays, because only upgrades
-    change versions; so an engine may safely repeat a registration. Raises Forbidden, ProcessNotFound or
-    InvalidInput.
+    change versions; so an engine may safely repeat a registration. Raises Forbidden, ProcessNotFound,
+    ProcessLinked or InvalidInput.
     """
     require_system_admin(caller)
     await _require_process(process, instances)
     ids = await _require_valid_ids(instances, limit)
     await _require_valid_positions(instances)
-    await get_process(store, process)
+    await require_own_data(store, await get_process(store, process), "register instances")
     # Published versions are immutable, so they are read without a lock that would block publishing.
     versions = (await store.processes.versions([process]))[process]
     await _require_published_versions(process, instances, versions)
@@ -53,7 +53,8 @@ async def report_instances(
 ) -> Sequence[ProcessKey]:
     """Update status and position of up to `limit` registered instances; return their processes, sorted.
 
-    Raises Forbidden or InvalidInput. An unknown id refuses the whole request.
+    Raises Forbidden, ProcessLinked or InvalidInput. An unknown id, or an instance of a linked process,
+    refuses the whole request.
     """
     require_system_admin(caller)
     ids = await _require_valid_ids(reports, limit)
@@ -73,6 +74,9 @@ async def report_instances(
                 by_process[owner].append(report)
         # A store adds new positions with each process: two orders of processes could deadlock.
         processes = sorted(by_process, key=str)
+        for process in processes:
+            found = await get_process(transaction, process)
+            await require_own_data(transaction, found, "report instances")
         for process in processes:
             await transaction.instances.report(process, by_process[process])
     return processes

@@ -4,8 +4,16 @@ from collections.abc import Sequence
 
 from uplift.domain.bpmn import DocumentLimits
 from uplift.domain.clock import Clock, utc_now
-from uplift.domain.errors import InvalidInput, InvalidModel, NoDraft, ProcessExists, ProcessNotFound
+from uplift.domain.errors import (
+    InvalidInput,
+    InvalidModel,
+    NoDraft,
+    ProcessExists,
+    ProcessLinked,
+    ProcessNotFound,
+)
 from uplift.domain.model.access import Caller, require_system_admin
+from uplift.domain.model.link import LinkKind
 from uplift.domain.model.process import (
     Process,
     ProcessKey,
@@ -57,13 +65,13 @@ async def save_draft(
     `model` is a BPMN document, and `process_id` the id of the process in it. By default that is the process
     with the code of `process`, or else the only one, the only executable one, or the only one with elements.
 
-    Raises Forbidden, ProcessNotFound, InvalidInput, or InvalidModel if the BPMN document is invalid or does
-    not have this process.
+    Raises Forbidden, ProcessNotFound, ProcessLinked, InvalidInput, or InvalidModel if the BPMN document is
+    invalid or does not have this process.
     """
     require_system_admin(caller)
     chosen = await _version_model(model, process_id, process.code, comparer)
     async with store.transaction() as transaction:
-        versions = await _lock_versions(transaction, process)
+        versions = await _lock_versions(transaction, process, "save a draft")
         number = _draft_number(versions)
         draft = Version(
             number=number,
@@ -80,15 +88,15 @@ async def publish_version(
 ) -> Version:
     """Publish the draft, which becomes the upgrade target, and return the published version.
 
-    Raises Forbidden, ProcessNotFound or NoDraft.
+    Raises Forbidden, ProcessNotFound, ProcessLinked or NoDraft.
     """
     require_system_admin(caller)
     async with store.transaction() as transaction:
-        versions = await _lock_versions(transaction, process)
+        versions = await _lock_versions(transaction, process, "publish a version")
         if not versions or versions[-1].state is not VersionState.DRAFT:
             raise NoDraft(namespace=process.namespace, process_code=process.code)
         await transaction.processes.publish(process, versions[-1].number, clock())
-        return (await _lock_versions(transaction, process))[-1]
+        return (await transaction.processes.lock_versions([process]))[process][-1]
 
 
 async def adopt_version(
@@ -107,8 +115,9 @@ async def adopt_version(
 
     `model` and `process_id` are as in `save_draft`.
 
-    Raises Forbidden, ProcessNotFound, InvalidModel, or InvalidInput if the number is not positive, if a
-    published version of this number has another content, or if a draft is not above all other versions.
+    Raises Forbidden, ProcessNotFound, ProcessLinked, InvalidModel, or InvalidInput if the number is not
+    positive, if a published version of this number has another content, or if a draft is not above all other
+    versions.
     """
     require_system_admin(caller)
     chosen = await _version_model(model, process_id, process.code, comparer)
@@ -117,7 +126,8 @@ async def adopt_version(
             f"Expected number to be from 1 to {MAX_VERSION:,}, but got {number}.", field=("number",)
         )
     async with store.transaction() as transaction:
-        versions = {version.number: version for version in await _lock_versions(transaction, process)}
+        known = await _lock_versions(transaction, process, "add a version")
+        versions = {version.number: version for version in known}
         existing = versions.get(number)
         if existing is not None and existing.state is VersionState.PUBLISHED:
             stored = await transaction.processes.model(process, number)
@@ -155,10 +165,22 @@ async def get_process(store: Store | Transaction, process_key: ProcessKey) -> Pr
     return found
 
 
-async def _lock_versions(transaction: Transaction, process: ProcessKey) -> Sequence[Version]:
+async def require_own_data(store: Store | Transaction, process: Process, attempt: str) -> None:
+    """Raise ProcessLinked if versions and instances of the process come from a linked engine.
+
+    An engine that pulls its orders is not read by Uplift: it reports versions and instances itself.
+    """
+    link = None if process.link is None else await store.links.find(process.link)
+    if link is not None and link.kind is not LinkKind.PULL:
+        raise ProcessLinked(attempt=attempt, namespace=process.key.namespace, process_code=process.key.code)
+
+
+async def _lock_versions(
+    transaction: Transaction, process_key: ProcessKey, attempt: str
+) -> Sequence[Version]:
+    await require_own_data(transaction, await get_process(transaction, process_key), attempt)
     # The lock makes concurrent drafts and publications of a process wait, so that no number is given twice.
-    await get_process(transaction, process)
-    return (await transaction.processes.lock_versions([process]))[process]
+    return (await transaction.processes.lock_versions([process_key]))[process_key]
 
 
 def _draft_number(versions: Sequence[Version]) -> VersionNumber:

@@ -1,10 +1,12 @@
 """What follows a linked upgrade, and what waits for it."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
 
 from uplift.domain import (
+    ErrorCode,
     InstanceId,
     InvalidInput,
     OutcomeKind,
@@ -13,19 +15,27 @@ from uplift.domain import (
     Status,
     Upgrade,
     UpgradeState,
+    VersionNumber,
+    VersionState,
     cancel_upgrade,
     claim,
     pause_upgrade,
     prune_outcomes,
+    publish_version,
+    register_instances,
+    report_instances,
     request_retry,
     request_undo,
     resume_upgrade,
+    save_draft,
 )
 from uplift.domain.model.decision import SkipReason
+from uplift.domain.model.link import LinkKind
 from uplift.domain.model.request import RetryRequest, UndoRequest
 from uplift.domain.model.selection import by_ids
 from uplift.domain.model.upgrade import RATED_FROM
 from uplift.domain.ports import Store
+from uplift.domain.use_cases.versions import adopt_version
 from uplift.testing.builders import (
     ADMIN,
     EVENING,
@@ -37,6 +47,7 @@ from uplift.testing.builders import (
     a_report,
     a_worker,
     an_id,
+    an_instance,
     at,
     ids_of,
     instances,
@@ -54,6 +65,7 @@ from uplift.testing.linked_work import (
     settle,
     versions_in,
 )
+from uplift.testing.refusals import refused
 from uplift.testing.stores import by_id, outcomes_of
 from uplift.testing.upgrade_work import kinds_of, request, work
 
@@ -233,3 +245,48 @@ async def test_several_workers_order_each_instance_once(store: Store) -> None:
         assert {order.sent_at for order in batch.orders} == {NOON}
     assert numbers == [1, 2, 3, 4, 5, 6]
     assert len({order.instance for order in await orders_of(store)}) == 6
+
+
+WRITES: dict[str, Callable[[Store], Awaitable[object]]] = {
+    "save a draft": lambda store: save_draft(store, process=ORDERS, model=None, caller=ADMIN),
+    "publish a version": lambda store: publish_version(store, process=ORDERS, caller=ADMIN),
+    "add a version": lambda store: adopt_version(
+        store,
+        process=ORDERS,
+        number=VersionNumber(9),
+        state=VersionState.PUBLISHED,
+        model=None,
+        caller=ADMIN,
+    ),
+    "register instances": lambda store: register_instances(
+        store, process=ORDERS, instances=[an_instance(50)], caller=ADMIN
+    ),
+    "report instances": lambda store: report_instances(
+        store, reports=[a_report(20), a_report(0)], caller=ADMIN
+    ),
+}
+
+
+@pytest.mark.parametrize("attempt", WRITES)
+async def test_versions_and_instances_of_a_linked_process_come_from_its_engine(
+    store: Store, attempt: str
+) -> None:
+    await a_linked_process(store, holding=SIX)
+    await a_process(store, INVOICES, holding=[an_instance(20, process=INVOICES)])
+    message = (
+        f"Expected to {attempt}, but process 'crm/orders' runs in a linked engine, "
+        "from which its versions and instances come."
+    )
+    async with refused(store, ErrorCode.LINKED, message, ()):
+        await WRITES[attempt](store)
+
+
+async def test_an_engine_that_pulls_reports_its_own_versions_and_instances(store: Store) -> None:
+    await a_linked_process(store, holding=SIX, kind=LinkKind.PULL)
+    await a_process(store, INVOICES, holding=[an_instance(20, process=INVOICES)])
+    for write in WRITES.values():
+        await write(store)
+    process = await store.processes.find(ORDERS)
+    assert process is not None
+    assert process.latest_published == 9
+    assert len(await by_id(store, ORDERS)) == 7
