@@ -16,7 +16,7 @@ from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import Outcome, OutcomeKind, Upgrade
-from uplift.domain.ports import OutcomeFilter, Store
+from uplift.domain.ports import ANY_OUTCOME, OutcomeFilter, Store
 from uplift.domain.scope import visible_to
 from uplift.domain.use_cases.request import request_upgrade
 from uplift.domain.use_cases.versions import get_process
@@ -151,10 +151,16 @@ class StatusEndpoint:
         return status_response(upgrade, await listed_outcomes(store, upgrade))
 
 
+ANSWERED = OutcomeFilter(kinds=frozenset({OutcomeKind.UPGRADED, OutcomeKind.SKIPPED}))
+
+
 async def listed_outcomes(store: Store, upgrade: Upgrade) -> Page[Outcome]:
-    """The outcomes that a reply lists: all of a selection by ids, else the skipped ones."""
+    """The outcomes that a reply lists: all of a selection by ids, else the skipped ones.
+
+    Instances whose engine has not answered yet have no outcome that this path knows.
+    """
     if upgrade.selection is SelectionKind.BY_IDS:
-        outcome_filter = OutcomeFilter()
+        outcome_filter = ANY_OUTCOME if upgrade.link is None else ANSWERED
     elif upgrade.skipped:
         outcome_filter = OutcomeFilter(kinds=frozenset({OutcomeKind.SKIPPED}))
     else:

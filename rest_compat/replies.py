@@ -15,11 +15,7 @@ from uplift.rest_compat.requests import status_path
 
 _encode = msgspec.json.Encoder().encode
 
-_STATUS_OF = {
-    OutcomeKind.UPGRADED: "updated",
-    OutcomeKind.SKIPPED: "skipped",
-    OutcomeKind.ORDERED: "ordered",
-}
+_STATUS_OF = {OutcomeKind.UPGRADED: "updated", OutcomeKind.SKIPPED: "skipped"}
 """The names of the kinds of outcome in the documentation of this path."""
 
 _HTTP_STATUS_OF: Mapping[UpgradeState, int] = {
@@ -50,13 +46,19 @@ class InstanceReply(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class ProgressReply(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The progress of an upgrade: `done` of about `expected` instances, rate and time once known."""
+    """The progress of an upgrade: `done` of about `expected` instances, rate and time once known.
+
+    An upgrade by a linked engine also has the numbers of its orders.
+    """
 
     done: int
     expected: int
     percent: int
     rate_per_second: float | None
     eta_seconds: int | None
+    ordered: int | UnsetType = UNSET
+    sent: int | UnsetType = UNSET
+    refused: int | UnsetType = UNSET
 
 
 class UpgradeReply(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -173,6 +175,9 @@ def _progress(upgrade: Upgrade) -> ProgressReply:
         percent=_percent(upgrade),
         rate_per_second=None if upgrade.rate is None else round(upgrade.rate, 1),
         eta_seconds=None if remaining is None else ceil(remaining.total_seconds()),
+        ordered=UNSET if upgrade.link is None else upgrade.ordered,
+        sent=UNSET if upgrade.link is None else upgrade.sent,
+        refused=UNSET if upgrade.link is None else upgrade.refused,
     )
 
 

@@ -9,7 +9,6 @@ from uplift.domain.model.link import EngineVersionId, Link, LinkId, LinkKind
 from uplift.domain.model.link_status import LinkStatus
 from uplift.domain.model.linked_process import LinkedProcess
 from uplift.domain.model.order import Order, OrderBatch, OrderNumber, SettledOrders, Settlement
-from uplift.domain.model.process import VersionNumber
 from uplift.domain.model.upgrade import Lease
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.orders import drop_orders, put_back_orders, send_orders, settle_orders
@@ -48,6 +47,15 @@ async def a_linked_process(
 ) -> ProcessKey:
     """Store a process with instances, and link it to an engine, which is held by HOLDER."""
     await a_process(store, process_key, published=published, holding=holding)
+    await link_process(store, process_key, link=link, kind=kind)
+    return process_key
+
+
+async def link_process(
+    store: Store, process_key: ProcessKey, *, link: LinkId = ENGINE, kind: LinkKind = LinkKind.CAMUNDA7
+) -> None:
+    """Link a process that exists, with all its versions, to an engine, which is held by HOLDER."""
+    versions = (await store.processes.versions([process_key]))[process_key]
     async with store.transaction() as transaction:
         if await transaction.links.find(link) is None:
             await transaction.links.add(a_link(link, name=f"engine {link}", kind=kind))
@@ -57,10 +65,9 @@ async def a_linked_process(
         await locked.save(LinkStatus(lease=lease))
         linked = LinkedProcess(process=process_key, link=link, engine_key=process_key.code)
         await locked.add_process(linked)
-        for number in range(1, published + 1):
-            engine_id = EngineVersionId(f"{process_key.code}:{number}")
-            await locked.put_version(process_key, VersionNumber(number), engine_id)
-    return process_key
+        for version in versions:
+            engine_id = EngineVersionId(f"{process_key.code}:{version.number}")
+            await locked.put_version(process_key, version.number, engine_id)
 
 
 async def send(

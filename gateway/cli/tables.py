@@ -40,6 +40,9 @@ def upgrade_table(upgrade: UpgradeSummary) -> RenderableType:
     table.add_row("skipped", f"{upgrade.skipped:,}")
     for code, count in upgrade.counts_by_reason.items():
         table.add_row(f"  {code}", f"{count:,}")
+    for name, count in (("ordered", upgrade.ordered), ("sent", upgrade.sent)):
+        if count:
+            table.add_row(name, f"{count:,}")
     table.add_row("excluded", f"{upgrade.excluded:,}")
     if not upgrade.is_finished:
         eta = "" if upgrade.eta is None else f", about {upgrade.eta:,.0f} s more"

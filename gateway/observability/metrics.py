@@ -124,6 +124,7 @@ class Metrics:
         skipped = chunk.not_found + sum(counted.count for counted in chunk.skipped)
         self._outcomes.labels(OutcomeKind.UPGRADED).inc(chunk.upgraded)
         self._outcomes.labels(OutcomeKind.SKIPPED).inc(skipped)
+        self._outcomes.labels(OutcomeKind.ORDERED).inc(chunk.ordered)
         for reason, count in count_reasons(chunk.skipped, not_found=chunk.not_found).items():
             self._reasons.labels(reason).inc(count)
         self._chunk_seconds.observe(duration.total_seconds())

@@ -29,7 +29,7 @@ from uplift.gateway.settings import without_password
 UPGRADE_FIELDS = """
 fragment UpgradeFields on Upgrade {
   id process { namespace code } selection state targetVersion requestedBy requestedAt
-  expected upgraded skipped excluded etaSeconds error countsByReason { code count }
+  expected upgraded skipped ordered sent excluded etaSeconds error countsByReason { code count }
   conditions { versions elements statuses limit }
 }
 """
@@ -189,6 +189,8 @@ def _summary(upgrade: Mapping[str, Any]) -> UpgradeSummary:
         expected=upgrade["expected"],
         upgraded=upgrade["upgraded"],
         skipped=upgrade["skipped"],
+        ordered=upgrade["ordered"],
+        sent=upgrade["sent"],
         excluded=upgrade["excluded"],
         eta=upgrade["etaSeconds"],
         error=upgrade["error"],

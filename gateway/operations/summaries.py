@@ -18,6 +18,7 @@ OF_THE_ENGINE = frozenset({Code.ENGINE_OBJECTS, Code.ENGINE_NOT_ASKED})
 class UpgradeSummary:
     """An upgrade so far. `eta` is in seconds, None if unknown. An undo has no target version.
 
+    A linked engine has not got the `ordered` instances yet, and has not answered the `sent` ones.
     `conditions` describes those of its selection, and is empty for a selection without any.
     """
 
@@ -32,6 +33,8 @@ class UpgradeSummary:
     expected: int
     upgraded: int
     skipped: int
+    ordered: int
+    sent: int
     excluded: int
     eta: float | None
     error: str | None
@@ -92,6 +95,8 @@ def summary_of_upgrade(upgrade: Upgrade, skips: tuple[CountedDecision, ...]) -> 
         expected=upgrade.expected,
         upgraded=upgrade.upgraded,
         skipped=upgrade.skipped,
+        ordered=upgrade.ordered,
+        sent=upgrade.sent,
         excluded=upgrade.excluded,
         eta=None if upgrade.remaining is None else upgrade.remaining.total_seconds(),
         error=upgrade.error,

@@ -136,8 +136,8 @@ class CancelUpgradeInput(UpgradeIdInput):
 @strawberry.input(description="The upgrade whose skipped instances to retry.")
 class RetryUpgradeInput(UpgradeIdInput):
     reasons: list[ReasonCode] = strawberry.field(
-        description="Retry the instances that were skipped for one of these reasons: at least one of "
-        "NOT_PENDING, ALREADY_LATEST and INCOMPATIBLE."
+        description="Retry the instances that were skipped for one of these reasons: at least one of all but "
+        "INSTANCE_NOT_FOUND."
     )
     mappings: list[VersionMappingInput] | None = strawberry.field(
         default_factory=list,

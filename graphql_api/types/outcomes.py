@@ -18,7 +18,7 @@ from uplift.graphql_api.types.reasons import SkipReason, reasons_from_domain
 @strawberry.type(description="What an upgrade did to one instance.")
 class Outcome:
     instance_id: UUID = strawberry.field(description="The id of the instance.")
-    kind: OutcomeKind = strawberry.field(description="Whether the instance was upgraded or skipped.")
+    kind: OutcomeKind = strawberry.field(description="What the upgrade did to the instance.")
     reasons: list[SkipReason] = strawberry.field(
         description="Every reason why the instance was skipped; empty if it was upgraded."
     )

@@ -159,11 +159,13 @@ class UpgradePlan:
         return ElementCount.from_domain(self.plan.counts_by_element, first)
 
     @field(
-        "The expected processing time of the upgrade in seconds, from the rate of recent large upgrades; "
-        "null if there was none."
+        "The expected processing time of the upgrade in seconds, from the rate of recent large upgrades, for "
+        "a linked process from those by the same engine; null if there was none."
     )
     async def expected_seconds(self, info: Info) -> float | None:
-        rate = await info.context.store.upgrades.measured_rate()
+        store = info.context.store
+        process = await store.processes.find(self.plan.process)
+        rate = await store.upgrades.measured_rate(None if process is None else process.link)
         return self.total / rate if rate else None
 
     @field("The process whose instances would be upgraded.")

@@ -104,6 +104,20 @@ class Upgrade(Node):
     total: int = strawberry.field(description="The number of outcomes so far.")
     upgraded: int = strawberry.field(description="The number of instances upgraded so far.")
     skipped: int = strawberry.field(description="The number of instances skipped so far.")
+    ordered: int = strawberry.field(
+        description="The number of instances whose orders have not been sent to the linked engine. 0 for a "
+        "process that is not linked, as are `sent`, `confirmed` and `refused`."
+    )
+    sent: int = strawberry.field(
+        description="The number of instances whose orders were sent and have no answer of the engine yet."
+    )
+    confirmed: int = strawberry.field(
+        description="The number of orders that the engine confirmed; their instances are `upgraded`."
+    )
+    refused: int = strawberry.field(
+        description="The number of orders that the engine refused, or that were dropped because the upgrade "
+        "ended; their instances are part of `skipped`."
+    )
     excluded: int = strawberry.field(
         description="The number of active instances that an `allActive` or `matching` selection excluded. "
         "They have no outcome."
@@ -257,6 +271,10 @@ class Upgrade(Node):
             total=upgrade.total,
             upgraded=upgrade.upgraded,
             skipped=upgrade.skipped,
+            ordered=upgrade.ordered,
+            sent=upgrade.sent,
+            confirmed=0 if upgrade.link is None else upgrade.upgraded,
+            refused=upgrade.refused,
             excluded=upgrade.excluded,
             selected_count=upgrade.selected_count,
             except_count=upgrade.except_count,
@@ -293,7 +311,7 @@ class HistoryEntry:
     when: datetime = strawberry.field(
         description="When the upgrade finished; while it is unfinished, when it started."
     )
-    kind: OutcomeKind = strawberry.field(description="Whether the instance was upgraded or skipped.")
+    kind: OutcomeKind = strawberry.field(description="What the upgrade did to the instance.")
     reasons: list[SkipReason] = strawberry.field(
         description="Every reason why the instance was skipped; empty if it was upgraded."
     )

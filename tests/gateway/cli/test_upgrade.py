@@ -452,6 +452,8 @@ def test_an_upgrade_that_does_not_complete_gives_exit_code_1_but_showing_it_does
         expected=2,
         upgraded=1,
         skipped=0,
+        ordered=0,
+        sent=0,
         excluded=0,
         eta=None,
         error=None,
