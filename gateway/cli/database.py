@@ -8,8 +8,9 @@ import typer
 from uplift.gateway.cli.options import DatabaseUrl
 from uplift.gateway.cli.output import ExitCode, report, show
 from uplift.gateway.cli.runner import fail, opened_database, run, settings_with
-from uplift.gateway.cli.tables import differences_table
+from uplift.gateway.cli.tables import differences_table, order_differences_table
 from uplift.storage.count_check import CountDifference, find_count_differences, repair_counts
+from uplift.storage.order_check import OrderDifference, find_order_differences
 from uplift.storage.schema import NEWEST, bring_up_to_date, find_revision
 
 app = typer.Typer(
@@ -50,12 +51,15 @@ def check(
         bool,
         typer.Option(
             "--counts",
-            help="Also compare the kept count of each cohort with its instances, and list wrong ones.",
+            help="Also compare the kept count of each cohort with its instances, and the counts of linked "
+            "upgrades with their orders, and list wrong ones.",
         ),
     ] = False,
     repair: Annotated[
         bool,
-        typer.Option("--repair", help="Correct wrong counts. No instance can be written in the meantime."),
+        typer.Option(
+            "--repair", help="Correct wrong counts of cohorts. No instance can be written in the meantime."
+        ),
     ] = False,
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -68,7 +72,9 @@ def check(
         fail(f"Expected the schema to be at revision {NEWEST}, but {state}. Run 'uplift db upgrade'.")
     report(f"The schema is at the newest revision, {NEWEST}.")
     if counts:
+        orders = run(_order_differences(database_url))
         _report_counts(run(_differences(database_url, repair=repair)), are_repaired=repair)
+        _report_orders(orders)
 
 
 def _report_counts(differences: Sequence[CountDifference], *, are_repaired: bool) -> None:
@@ -84,6 +90,17 @@ def _report_counts(differences: Sequence[CountDifference], *, are_repaired: bool
         f"Expected kept counts to be the numbers of instances, but those of {cohorts} are not. "
         "Run 'uplift db check --counts --repair'."
     )
+
+
+def _report_orders(differences: Sequence[OrderDifference]) -> None:
+    if differences:
+        report(order_differences_table(differences))
+        fail("Expected the counts of linked upgrades to be those of their orders, but these are not.")
+
+
+async def _order_differences(database_url: str | None) -> tuple[OrderDifference, ...]:
+    async with opened_database(settings_with(database_url=database_url)) as database:
+        return await find_order_differences(database)
 
 
 async def _differences(database_url: str | None, *, repair: bool) -> tuple[CountDifference, ...]:

@@ -13,6 +13,7 @@ from uplift.domain.model.decision import ReasonCode
 from uplift.domain.model.upgrade_event import UpgradeEvent
 from uplift.gateway.operations.summaries import CohortSummary, PlanSummary, UpgradeSummary
 from uplift.storage.count_check import CountDifference
+from uplift.storage.order_check import OrderDifference
 
 
 def plan_table(plan: PlanSummary, *, rows: int) -> RenderableType:
@@ -96,6 +97,18 @@ def differences_table(differences: Sequence[CountDifference]) -> RenderableType:
             Text(difference.position),
             f"{difference.kept:,}",
             f"{difference.counted:,}",
+        )
+    return table
+
+
+def order_differences_table(differences: Sequence[OrderDifference]) -> RenderableType:
+    """Counts of upgrades that are not those of their orders, one row each."""
+    table = Table(Column("upgrade", no_wrap=True), "orders")
+    for column in ("kept", "counted"):
+        table.add_column(column, justify="right")
+    for difference in differences:
+        table.add_row(
+            str(difference.upgrade), difference.state, f"{difference.kept:,}", f"{difference.counted:,}"
         )
     return table
 
