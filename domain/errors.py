@@ -27,6 +27,8 @@ class ErrorCode(StrEnum):
     NO_DRAFT = "NO_DRAFT"
     LINKED = "LINKED"
     LINK_EXISTS = "LINK_EXISTS"
+    LINK_NOT_FOUND = "LINK_NOT_FOUND"
+    LINK_IN_USE = "LINK_IN_USE"
 
 
 class UpliftError(Exception):
@@ -66,12 +68,12 @@ class Unauthenticated(UpliftError):
 
 
 class Forbidden(UpliftError):
-    """The role of the caller does not allow the request."""
+    """The role of the caller does not allow the request. `needed` says which one would."""
 
     code = ErrorCode.FORBIDDEN
 
-    def __init__(self, *, caller: str, role: str) -> None:
-        super().__init__(f"Expected a system administrator, but the key '{caller}' has the role '{role}'.")
+    def __init__(self, *, caller: str, role: str, needed: str = "a system administrator") -> None:
+        super().__init__(f"Expected {needed}, but the key '{caller}' has the role '{role}'.")
         self.caller = caller
         self.role = role
 
@@ -137,6 +139,31 @@ class LinkExists(UpliftError):
     def __init__(self, *, name: str) -> None:
         super().__init__(f"Expected to add link '{name}', but it exists already.", field=("name",))
         self.name = name
+
+
+class LinkNotFound(UpliftError):
+    """No link has this name."""
+
+    code = ErrorCode.LINK_NOT_FOUND
+
+    def __init__(self, *, name: str) -> None:
+        super().__init__(f"Expected to find link '{name}', but there is none.", field=("name",))
+        self.name = name
+
+
+class LinkInUse(UpliftError):
+    """An upgrade of the link has not finished, or waits for answers of the engine."""
+
+    code = ErrorCode.LINK_IN_USE
+
+    def __init__(self, *, name: str, upgrade_id: UUID) -> None:
+        super().__init__(
+            f"Expected to remove link '{name}', but upgrade {upgrade_id} still uses it. Cancel the upgrade, "
+            "and wait until the engine has answered what was sent.",
+            field=("name",),
+        )
+        self.name = name
+        self.upgrade_id = upgrade_id
 
 
 class ProcessLinked(UpliftError):

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope
 from structlog import get_logger
 
 from uplift.domain.errors import ErrorCode, StoreUnavailable, UpliftError
-from uplift.domain.model.access import Authenticate, require_system_admin
+from uplift.domain.model.access import Authenticate, require_reader, require_system_admin
 from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.request import UpgradeRequest
@@ -146,7 +146,9 @@ class StatusEndpoint:
         require_path(scope)
         require_method(scope["method"], "GET", "HEAD")
         headers: Mapping[bytes, bytes] = dict(scope["headers"])
-        store = visible_to(self.store, await identify(headers, self.authenticate))
+        caller = await identify(headers, self.authenticate)
+        require_reader(caller)
+        store = visible_to(self.store, caller)
         upgrade = await get_upgrade(store, upgrade_id_of(scope))
         return status_response(upgrade, await listed_outcomes(store, upgrade))
 

@@ -18,6 +18,8 @@ STATUS_OF: Mapping[ErrorCode, int] = {
     ErrorCode.NO_DRAFT: 409,
     ErrorCode.LINKED: 409,
     ErrorCode.LINK_EXISTS: 409,
+    ErrorCode.LINK_NOT_FOUND: 404,
+    ErrorCode.LINK_IN_USE: 409,
     ErrorCode.PLAN_CHANGED: 409,
     ErrorCode.WRONG_STATE: 409,
     ErrorCode.IDEMPOTENCY_CONFLICT: 422,

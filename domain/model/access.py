@@ -22,6 +22,8 @@ class Role(StrEnum):
     """May read and change everything."""
     READER = "reader"
     """May only read."""
+    ENGINE = "engine"
+    """May fetch and settle orders, and register and report instances: a workflow engine of one's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,22 @@ def require_system_admin(caller: Caller) -> None:
     """
     if caller.role is not Role.SYSTEM_ADMIN:
         raise Forbidden(caller=caller.name, role=caller.role)
+
+
+def require_engine(caller: Caller) -> None:
+    """Raise Forbidden unless the caller is an engine or a system administrator."""
+    if caller.role not in (Role.ENGINE, Role.SYSTEM_ADMIN):
+        raise Forbidden(
+            caller=caller.name, role=caller.role, needed="the key of an engine or a system administrator"
+        )
+
+
+def require_reader(caller: Caller) -> None:
+    """Raise Forbidden for an engine: its key lies on another machine, and needs no more than its orders."""
+    if caller.role is Role.ENGINE:
+        raise Forbidden(
+            caller=caller.name, role=caller.role, needed="the key of a reader or a system administrator"
+        )
 
 
 def scope_of(namespaces: Collection[str]) -> Namespaces | None:

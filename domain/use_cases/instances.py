@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from uplift.domain.concurrency import pieces
 from uplift.domain.errors import InvalidInput
-from uplift.domain.model.access import Caller, require_system_admin
+from uplift.domain.model.access import Caller, require_engine
 from uplift.domain.model.instance import Instance, InstanceId, InstanceReport, Position
 from uplift.domain.model.process import ProcessKey, Version, VersionState
 from uplift.domain.ports import Store
@@ -33,7 +33,7 @@ async def register_instances(
     change versions; so an engine may safely repeat a registration. Raises Forbidden, ProcessNotFound,
     ProcessLinked or InvalidInput.
     """
-    require_system_admin(caller)
+    require_engine(caller)
     await _require_process(process, instances)
     ids = await _require_valid_ids(instances, limit)
     await _require_valid_positions(instances)
@@ -56,7 +56,7 @@ async def report_instances(
     Raises Forbidden, ProcessLinked or InvalidInput. An unknown id, or an instance of a linked process,
     refuses the whole request.
     """
-    require_system_admin(caller)
+    require_engine(caller)
     ids = await _require_valid_ids(reports, limit)
     await _require_valid_positions(reports)
     async with store.transaction() as transaction:

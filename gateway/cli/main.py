@@ -13,6 +13,7 @@ from uplift.gateway.cli import (
     doctor,
     import_files,
     keys,
+    links,
     serve,
     upgrade,
     upgrades,
@@ -40,6 +41,7 @@ app.command("prune-audit")(audit.prune)
 app.add_typer(upgrades.app, name="upgrades")
 app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")
+app.add_typer(links.app, name="links")
 
 
 @app.command("print-schema")

@@ -8,13 +8,14 @@ import strawberry
 from structlog import get_logger
 
 from uplift.domain.errors import StoreUnavailable, UpliftError
-from uplift.domain.model.access import require_system_admin
+from uplift.domain.model.access import Caller, require_engine, require_system_admin
 from uplift.domain.model.upgrade import Upgrade
 from uplift.domain.use_cases.control import cancel_upgrade, pause_upgrade, resume_upgrade
 from uplift.domain.use_cases.instances import register_instances, report_instances
 from uplift.domain.use_cases.request import request_retry, request_undo, request_upgrade
 from uplift.domain.use_cases.versions import create_process, publish_version, save_draft
 from uplift.graphql_api.context import Context, Info
+from uplift.graphql_api.roots.links import LinkMutations
 from uplift.graphql_api.types.fields import root_field
 from uplift.graphql_api.types.inputs import (
     CancelUpgradeInput,
@@ -54,11 +55,12 @@ INPUT = strawberry.argument(name="input", description="What to change.")
 
 
 @strawberry.type(
-    description="Mutations. Only API keys of system administrators may run them; other keys get a top-level "
-    "error with the code FORBIDDEN, and so does `createProcess` outside of the scope of the key. All other "
+    description="Mutations. Only API keys of system administrators may run them, and those of engines "
+    "`registerInstances`, `reportInstances` and `settleMoves`; other keys get a top-level error with the "
+    "code FORBIDDEN, and so does `createProcess` outside of the scope of the key. All other "
     "refusals are in `userErrors`. A refused mutation changes nothing."
 )
-class Mutation:
+class Mutation(LinkMutations):
     @root_field(
         "Upgrade instances of a process to its latest published version. Each selected instance gets one "
         "outcome. Instances that cannot be upgraded are skipped, with every reason, and do not affect the "
@@ -212,7 +214,8 @@ class Mutation:
 
     @root_field(
         "Register instances of a process. An instance that is registered already gets the new status and "
-        "position, but keeps its version, so that a registration can be repeated."
+        "position, but keeps its version, so that a registration can be repeated.",
+        for_engines=True,
     )
     async def register_instances(
         self, info: Info, input_: Annotated[RegisterInstancesInput, INPUT]
@@ -231,11 +234,13 @@ class Mutation:
                 limit=context.limits.max_ids,
             ),
             partial(RegisterInstancesPayload.of, process_key, instances),
+            require_engine,
         )
 
     @root_field(
         "Update the status and position of registered instances, which may belong to different processes. An "
-        "unknown id causes the whole report to be refused."
+        "unknown id causes the whole report to be refused.",
+        for_engines=True,
     )
     async def report_instances(
         self, info: Info, input_: Annotated[ReportInstancesInput, INPUT]
@@ -251,6 +256,7 @@ class Mutation:
                 limit=context.limits.max_ids,
             ),
             partial(ReportInstancesPayload.of, reports),
+            require_engine,
         )
 
 
@@ -258,9 +264,10 @@ async def _attempt(
     context: Context,
     change: Callable[[], Awaitable[Changed]],
     payload: Callable[[Changed | None, list[UserError]], Payload],
+    require_role: Callable[[Caller], None] = require_system_admin,
 ) -> Payload:
     """Run a use case and make a payload of what it returns, or of the user error. Raises Forbidden."""
-    require_system_admin(context.caller)  # checked before the input, which may be invalid as well
+    require_role(context.caller)  # checked before the input, which may be invalid as well
     try:
         changed = await change()
     except UpliftError as error:

@@ -11,6 +11,7 @@ from uplift.domain.ports.processes import ANY_PROCESS, MAX_SEARCH_LENGTH, Proces
 from uplift.domain.use_cases.links.objections import with_objections
 from uplift.domain.use_cases.plan import plan_upgrade
 from uplift.graphql_api.context import Info
+from uplift.graphql_api.roots.links import LinkQueries
 from uplift.graphql_api.roots.nodes import find_node
 from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, First, listing_of, page_of
 from uplift.graphql_api.types.enums import ProcessOrder
@@ -42,16 +43,20 @@ PLAN_ARGUMENTS = {
 
 
 @strawberry.type(
-    description="Queries. Every valid API key may run them. What is outside of the scope of a key looks as "
+    description="Queries. Every valid API key may run them, but those of engines only `moves`, `viewer` and "
+    "`server`. What is outside of the scope of a key looks as "
     "if it did not exist. The node budget limits how many nodes an operation requests: its page sizes, "
     "multiplied down the nesting."
 )
-class Query:
-    @root_field("The sender of this request: the name, role and scope of its API key.")
+class Query(LinkQueries):
+    @root_field("The sender of this request: the name, role and scope of its API key.", for_engines=True)
     async def viewer(self, info: Info) -> Viewer:
         return Viewer.from_domain(info.context.caller)
 
-    @root_field("The server that answers this request: its version, and the limits that a client must know.")
+    @root_field(
+        "The server that answers this request: its version, and the limits that a client must know.",
+        for_engines=True,
+    )
     async def server(self, info: Info) -> Server:
         return Server.from_context(info.context)
 

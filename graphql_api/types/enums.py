@@ -17,6 +17,8 @@ from uplift.domain.errors import ErrorCode as UserErrorCode
 from uplift.domain.model.access import Role
 from uplift.domain.model.decision import ReasonCode, Verdict
 from uplift.domain.model.instance import Status
+from uplift.domain.model.link import CredentialScheme, LinkKind
+from uplift.domain.model.order import OrderState
 from uplift.domain.model.process import VersionState
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import OutcomeKind, UpgradeState
@@ -26,7 +28,10 @@ from uplift.domain.rules.actions import UpgradeAction
 
 __all__ = [
     "ChangedAspect",
+    "CredentialScheme",
     "FindingCode",
+    "LinkKind",
+    "OrderState",
     "OutcomeKind",
     "ProcessOrder",
     "ReasonCode",
@@ -74,6 +79,7 @@ _describe(
     {
         Role.SYSTEM_ADMIN: "The key may read and change everything in its scope.",
         Role.READER: "The key may run queries and subscriptions, but no mutations.",
+        Role.ENGINE: "The key may fetch and settle orders, and register and report instances; nothing else.",
     },
 )
 _describe(
@@ -144,6 +150,35 @@ _describe(
         UpgradeAction.CANCEL: "End it early, by `cancelUpgrade`.",
         UpgradeAction.RETRY: "Upgrade the instances that it skipped, by `retryUpgrade`.",
         UpgradeAction.UNDO: "Move the instances that it upgraded back, by `undoUpgrade`.",
+    },
+)
+_describe(
+    LinkKind,
+    "The kind of a workflow engine. Later releases may add kinds.",
+    {
+        LinkKind.CAMUNDA7: "Camunda 7 or a descendant, such as Operaton, by its REST API.",
+        LinkKind.FLOWABLE: "Flowable 7, by its REST API.",
+        LinkKind.CAMUNDA8: "Camunda 8, by the REST API of its orchestration cluster.",
+        LinkKind.PULL: "An engine of your own, which fetches its orders by `moves` and settles them by "
+        "`settleMoves`.",
+    },
+)
+_describe(
+    CredentialScheme,
+    "How a secret is sent to an engine.",
+    {
+        CredentialScheme.BASIC: "As the password of a user (RFC 7617).",
+        CredentialScheme.BEARER: "As a bearer token (RFC 6750).",
+    },
+)
+_describe(
+    OrderState,
+    "The state of an order to move an instance.",
+    {
+        OrderState.ORDERED: "Stored, and to be sent again: the engine certainly did not carry it out.",
+        OrderState.SENT: "Sent, and not answered.",
+        OrderState.CONFIRMED: "The engine moved the instance.",
+        OrderState.REFUSED: "The engine did not move the instance.",
     },
 )
 _describe(
@@ -269,6 +304,8 @@ _describe(
         UserErrorCode.NO_DRAFT: "The process has no draft to publish.",
         UserErrorCode.LINKED: "The process runs in a linked engine, which has its versions and instances.",
         UserErrorCode.LINK_EXISTS: "A link with this name exists already.",
+        UserErrorCode.LINK_NOT_FOUND: "No link has this name.",
+        UserErrorCode.LINK_IN_USE: "An upgrade of the link has not finished, or waits for answers.",
         UserErrorCode.INVALID_SELECTION: "The selection names no instances, or too many.",
         UserErrorCode.INVALID_INPUT: "The field does not accept this value.",
         UserErrorCode.INVALID_MODEL: "The BPMN document is not valid.",

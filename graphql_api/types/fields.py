@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import strawberry
+from strawberry.extensions.field_extension import AsyncExtensionResolver
 
+from uplift.domain.model.access import require_reader
 from uplift.graphql_api.engine.budget import WithinBudget, counted_as
 
 Resolver = TypeVar("Resolver", bound=Callable[..., Any])
@@ -30,11 +32,20 @@ def field(
 
 
 def root_field(
-    description: str, *, nodes: int = 0, per: Mapping[str, float] | None = None
+    description: str,
+    *,
+    nodes: int = 0,
+    per: Mapping[str, float] | None = None,
+    for_engines: bool = False,
 ) -> Callable[[Resolver], Resolver]:
-    """Make a method of Query or Mutation a field that costs `nodes`, and `per` value, in the node budget."""
+    """Make a method of Query or Mutation a field that costs `nodes`, and `per` value, in the node budget.
+
+    Keys of engines may request it only if it is `for_engines`.
+    """
     decorator: Callable[[Resolver], Resolver] = strawberry.field(
-        description=description, extensions=[WithinBudget()], metadata=counted_as(nodes, per=per)
+        description=description,
+        extensions=[WithinBudget() if for_engines else _NotForEngines()],
+        metadata=counted_as(nodes, per=per),
     )
     return decorator
 
@@ -45,6 +56,16 @@ def subscription_field(description: str, *, items: int | None = None) -> Callabl
     The node budget holds for each event. If an event is a list, `items` is its largest length.
     """
     decorator: Callable[[Resolver], Resolver] = strawberry.subscription(
-        description=description, extensions=[WithinBudget()], metadata=counted_as(0, items=items)
+        description=description, extensions=[_NotForEngines()], metadata=counted_as(0, items=items)
     )
     return decorator
+
+
+class _NotForEngines(WithinBudget):
+    """Refuses the keys of engines as well."""
+
+    async def resolve_async(
+        self, next_: AsyncExtensionResolver, source: Any, info: Any, **kwargs: Any
+    ) -> Any:
+        require_reader(info.context.caller)
+        return await super().resolve_async(next_, source, info, **kwargs)

@@ -75,6 +75,19 @@ class LinkExistsError(UserError):
     name: str = strawberry.field(description="The name of the link.")
 
 
+@strawberry.type(description="LINK_NOT_FOUND: no link has this name.")
+class LinkNotFoundError(UserError):
+    name: str = strawberry.field(description="The name in the request.")
+
+
+@strawberry.type(
+    description="LINK_IN_USE: an upgrade of the link has not finished, or waits for answers of the engine."
+)
+class LinkInUseError(UserError):
+    name: str = strawberry.field(description="The name of the link.")
+    upgrade_id: UUID = strawberry.field(description="The id of the upgrade.")
+
+
 @strawberry.type(description="INVALID_SELECTION: the selection names no instances, or too many.")
 class InvalidSelectionError(UserError):
     pass
@@ -197,6 +210,8 @@ USER_ERRORS: Mapping[type[errors.UpliftError], tuple[type[UserError], Facts]] = 
         errors.NoDraft: (NoDraftError, _of_process),
         errors.ProcessLinked: (ProcessLinkedError, _of_process),
         errors.LinkExists: (LinkExistsError, _attributes("name")),
+        errors.LinkNotFound: (LinkNotFoundError, _attributes("name")),
+        errors.LinkInUse: (LinkInUseError, _attributes("name", "upgrade_id")),
         errors.InvalidSelection: (InvalidSelectionError, _attributes()),
         errors.InvalidInput: (InvalidInputError, _attributes()),
         errors.InvalidModel: (InvalidModelError, _attributes("line", "element")),

@@ -56,7 +56,7 @@ UPGRADE_STATE = CodedEnum(
     UpgradeState.CANCELLED,
     UpgradeState.FAILED,
 )
-ROLE = CodedEnum(Role.SYSTEM_ADMIN, Role.READER)
+ROLE = CodedEnum(Role.SYSTEM_ADMIN, Role.READER, Role.ENGINE)
 
 
 def _row(kind: Any, *constraints: Any, **options: Any) -> Any:

@@ -31,7 +31,6 @@ from uplift.testing.store import (
     links,
     orders,
     partitions,
-    process_states,
     processes,
     pruning,
     requests,
@@ -64,7 +63,6 @@ _TESTS = tests_of(
     orders,
     watching,
     unfinished,
-    process_states,
     histories,
     pruning,
 )

@@ -50,6 +50,7 @@ class World:
     store: SqlStore
     admin: str
     reader: str
+    engine: str
     revoked: str
     expired: str
 
@@ -105,6 +106,7 @@ async def a_served_world(folder: Path, **settings: Any) -> AsyncIterator[World]:
         keys = SqlKeys(store.database)
         _, admin = await create_key(keys, name="ops", role=Role.SYSTEM_ADMIN)
         _, reader = await create_key(keys, name="dashboard", role=Role.READER)
+        _, engine = await create_key(keys, name="engine", role=Role.ENGINE)
         old, revoked = await create_key(keys, name="old", role=Role.SYSTEM_ADMIN)
         await keys.revoke(old.id, NOON)
         _, expired = await create_key(
@@ -121,6 +123,7 @@ async def a_served_world(folder: Path, **settings: Any) -> AsyncIterator[World]:
                 store=store,
                 admin=admin,
                 reader=reader,
+                engine=engine,
                 revoked=revoked,
                 expired=expired,
             )

@@ -141,6 +141,8 @@ async def test_every_code_that_this_path_can_give_is_documented() -> None:
         "NO_DRAFT",
         "LINKED",
         "LINK_EXISTS",
+        "LINK_NOT_FOUND",
+        "LINK_IN_USE",
     }
     codes = {*STATUS_OF, *HttpCode, *RestCode}
     assert {*documented[0], *documented[1]} == codes - of_other_front_doors

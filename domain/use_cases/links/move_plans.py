@@ -49,20 +49,33 @@ class MovePlans:
         return plan
 
     async def _find(self, upgrade_id: UpgradeId, process: ProcessKey, decision: Decision) -> MovePlan:
+        source, target = decision.cohort.version, decision.to_version
+        assert target is not None, "only decisions that upgrade have orders"
+        versions = (await self._store.links.versions([process]))[process]
+        return MovePlan(
+            source=_engine_id(process, source, versions.get(source)),
+            target=_engine_id(process, target, versions.get(target)),
+            instructions=await self.instructions(upgrade_id, process, decision),
+        )
+
+    async def instructions(
+        self, upgrade_id: UpgradeId, process: ProcessKey, decision: Decision
+    ) -> MoveInstructions:
+        """Find what the plan for the instances of a decision maps. Raises InvalidModel."""
         upgrade = await self._upgrade(upgrade_id)
         cohort, target = decision.cohort, decision.to_version
         assert target is not None, "only decisions that upgrade have orders"
         if cohort.origin is None:
-            return await self.of_mappings(process, cohort.version, target, cohort.position, upgrade.mappings)
+            return await self._instructions(
+                process, cohort.version, target, cohort.position, upgrade.mappings
+            )
         # An undo goes back on the way of the upgrade that it undoes, with its instructions.
         assert upgrade.of is not None, "an undo follows an upgrade"
         undone = await self._upgrade(upgrade.of)
-        there = await self.of_mappings(
+        there = await self._instructions(
             process, target, cohort.version, cohort.origin.position, undone.mappings
         )
-        return MovePlan(
-            source=there.target, target=there.source, instructions=undo_instructions(there.instructions)
-        )
+        return undo_instructions(there)
 
     async def of_mappings(
         self,

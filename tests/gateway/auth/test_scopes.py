@@ -20,12 +20,15 @@ from uplift.domain import (
     Worker,
     all_active,
     by_ids,
+    create_process,
     pause_upgrade,
     request_upgrade,
     save_draft,
 )
 from uplift.domain.model.chunk import ChunkPolicy
+from uplift.domain.model.link import LinkKind
 from uplift.domain.ports import Store
+from uplift.domain.use_cases.links.managing import LinkRequest, add_link
 from uplift.gateway.auth.keys import create_key
 from uplift.storage.repositories.api_keys import SqlKeys
 from uplift.testing.builders import ADMIN, INVOICES, ORDERS, an_id
@@ -99,6 +102,39 @@ async def a_registration(store: Store) -> dict[str, Any]:
 
 async def a_report(_: Store) -> dict[str, Any]:
     return {"instances": [{"id": str(an_id(WAITING[1])), "status": "PENDING", "position": []}]}
+
+
+async def a_new_link(_: Store) -> dict[str, Any]:
+    number = next(NEW)
+    url = f"http://engine{number}.example/engine-rest"
+    return {"name": f"engine{number}", "kind": "CAMUNDA7", "namespace": "crm", "url": url}
+
+
+async def the_name_of_a_link(store: Store) -> dict[str, Any]:
+    new = await a_new_link(store)
+    request = LinkRequest(
+        name=new["name"], kind=LinkKind.CAMUNDA7, namespace=new["namespace"], url=new["url"]
+    )
+    await add_link(store, request, caller=CLERK)
+    return {"name": request.name}
+
+
+async def a_link(store: Store) -> dict[str, Any]:
+    """The link of an engine that fetches the orders of a process of its own."""
+    code = (await a_new_process(store))["code"]
+    process = await create_process(store, namespace="crm", code=code, title="", caller=CLERK)
+    request = LinkRequest(
+        name=f"engine of {code}".replace(" ", "-"),
+        kind=LinkKind.PULL,
+        namespace="crm",
+        processes=(process.key,),
+    )
+    await add_link(store, request, caller=CLERK)
+    return {"link": request.name}
+
+
+async def no_results(store: Store) -> dict[str, Any]:
+    return {**await a_link(store), "results": []}
 
 
 async def retried(store: Store) -> dict[str, Any]:
@@ -179,6 +215,10 @@ OPERATIONS = {
         a_selection,
         {"upgradePlan": {"plan": None, "userErrors": [{"code": "PROCESS_NOT_FOUND"}]}},
     ),
+    "query links": _query("{ links { name processes { code } } }", a_link, {"links": []}),
+    "query moves": _query(
+        "query($link: String!) { moves(link: $link) { pageInfo { hasNextPage } } }", a_link, {"moves": None}
+    ),
     "mutation upgradeInstances": _upgrade_mutation("upgradeInstances", a_selection, "PROCESS_NOT_FOUND"),
     "mutation pauseUpgrade": _upgrade_mutation("pauseUpgrade", a_queued_upgrade),
     "mutation resumeUpgrade": _upgrade_mutation("resumeUpgrade", a_paused_upgrade),
@@ -199,16 +239,19 @@ OPERATIONS = {
         "registerInstances", "count", a_registration, "PROCESS_NOT_FOUND"
     ),
     "mutation reportInstances": _mutation("reportInstances", "count", a_report, "INVALID_INPUT"),
+    "mutation linkEngine": Row(
+        query="mutation($input: LinkEngineInput!) "
+        "{ linkEngine(input: $input) { link { name } userErrors { code } } }",
+        variables=a_new_link,
+        hidden=FORBIDDEN,
+    ),
+    "mutation unlinkEngine": _mutation("unlinkEngine", "name", the_name_of_a_link, "LINK_NOT_FOUND"),
+    "mutation sweepEngine": _mutation("sweepEngine", "link { name }", the_name_of_a_link, "LINK_NOT_FOUND"),
+    "mutation settleMoves": _mutation("settleMoves", "settled", no_results, "LINK_NOT_FOUND"),
     "subscription upgradeProgress": Row(
         query="subscription($id: UUID!) { upgradeProgress(id: $id) { process { code } state } }",
         variables=a_done_upgrade,
         hidden=["UPGRADE_NOT_FOUND"],
-    ),
-    "subscription processChanged": Row(
-        query="subscription($namespace: String!, $code: String!) "
-        "{ processChanged(namespace: $namespace, code: $code) { title cohorts { count } } }",
-        variables=a_process_name,
-        hidden=["PROCESS_NOT_FOUND"],
     ),
     "subscription upgradesChanged": Row(
         query="subscription { upgradesChanged { process { code } state } }",

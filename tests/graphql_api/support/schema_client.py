@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -37,7 +38,9 @@ async def execute_served(
         document = operations.documents.find(query)
     except DocumentError as refused:
         return ExecutionResult(None, refused.errors)
-    return await operations.execute(document, Params(query=query, variables=variables), context)
+    # The endpoint empties the variables that it has read, to return their memory.
+    params = Params(query=query, variables=deepcopy(variables))
+    return await operations.execute(document, params, context)
 
 
 class Way(NamedTuple):

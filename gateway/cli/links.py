@@ -1,0 +1,271 @@
+"""The commands `links add`, `links check`, `links sync`, `links list` and `links remove`."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from uplift.domain.clock import Clock, utc_now
+from uplift.domain.errors import InvalidInput
+from uplift.domain.model.link import (
+    DEFAULT_SWEEP_INTERVAL,
+    Credentials,
+    CredentialScheme,
+    Link,
+    LinkKind,
+)
+from uplift.domain.model.link_status import LinkStatus
+from uplift.domain.ports.process_engine import EngineFault
+from uplift.domain.use_cases.links.managing import (
+    LinkRequest,
+    add_link,
+    find_link,
+    remove_link,
+    request_sweep,
+)
+from uplift.engines.registry import engine_of
+from uplift.gateway.cli.options import DatabaseUrl, parse_process
+from uplift.gateway.cli.output import report, show
+from uplift.gateway.cli.runner import fail, local_caller, opened_store, run, settings_with
+from uplift.gateway.database_clock import DatabaseClock
+from uplift.storage.store import SqlStore
+
+app = typer.Typer(
+    no_args_is_help=True, help="Link workflow engines, so that upgrades move their instances where they run."
+)
+POLL_SECONDS = 0.5
+CLOCK_TOLERANCE = timedelta(seconds=5)
+LinkName = Annotated[str, typer.Argument(metavar="NAME", help="The name of the link.")]
+
+
+@app.command("add")
+def add(
+    name: LinkName,
+    kind: Annotated[
+        LinkKind, typer.Option(case_sensitive=False, help="The kind of the engine.")
+    ] = LinkKind.CAMUNDA7,
+    url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="The base of its REST API, such as http://engine:8080/engine-rest."),
+    ] = None,
+    namespace: Annotated[
+        str | None, typer.Option(help="The namespace of its processes; by default the name of the link.")
+    ] = None,
+    tenant: Annotated[str | None, typer.Option(help="Link what belongs to this tenant.")] = None,
+    user: Annotated[str | None, typer.Option(help="The user, for Basic authentication.")] = None,
+    secret_env: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VARIABLE",
+            help="The variable of the environment of the server or worker that has the password, or without "
+            "--user the bearer token.",
+        ),
+    ] = None,
+    secret_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The file that has it, instead of a variable.")
+    ] = None,
+    max_rate: Annotated[
+        float | None, typer.Option(metavar="N", help="Send at most this many instances a second.")
+    ] = None,
+    sweep_seconds: Annotated[
+        float, typer.Option(help="The time between two readings of the engine, in seconds.")
+    ] = DEFAULT_SWEEP_INTERVAL.total_seconds(),
+    process: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAMESPACE/CODE",
+            help="For --kind pull: a process that the engine runs; can be repeated.",
+        ),
+    ] = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Link an engine. A running server or worker begins to read it at once.
+
+    `uplift links check` asks the engine what it is. An engine of your own (--kind pull) fetches its orders
+    itself.
+    """
+
+    async def work() -> str:
+        request = LinkRequest(
+            name=name,
+            kind=kind,
+            namespace=namespace or name,
+            url=url,
+            tenant=tenant,
+            credentials=_credentials(user, secret_env, secret_file),
+            max_rate=max_rate,
+            sweep_interval=timedelta(seconds=sweep_seconds),
+            processes=tuple(map(parse_process, process or ())),
+        )
+        async with opened_store(settings_with(database_url=database_url)) as store:
+            link = await add_link(store, request, caller=local_caller(), clock=await _clock(store))
+            if kind is LinkKind.PULL:
+                return f"Linked '{name}': its engine fetches orders by the GraphQL query moves."
+            return f"Linked '{name}' to {link.url}. 'uplift links check {name}' asks what it is."
+
+    report(run(work()))
+
+
+@app.command("check")
+def check(name: LinkName, database_url: DatabaseUrl = None) -> None:
+    """Ask the engine of a link for its version, clock and rights. Exits with code 1 if something is wrong."""
+
+    async def work() -> tuple[Table, list[str]]:
+        async with _existing(database_url) as store:
+            link = await find_link(store, name)
+            table, problems = _properties(link), []
+            if link.kind is LinkKind.PULL:
+                return table, []
+            try:
+                problems = await _examine(link, table)
+            except EngineFault as fault:
+                problems = [fault.message]
+            return table, problems
+
+    table, problems = run(work())
+    show(table)
+    if problems:
+        fail("\n".join(problems))
+
+
+@app.command("sync")
+def sync(
+    name: LinkName,
+    wait_seconds: Annotated[
+        float, typer.Option("--wait", min=0, help="Seconds to wait until the engine has been read.")
+    ] = 600,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Let the server or worker that holds the link read the engine now, and wait until it has."""
+
+    async def work() -> LinkStatus | None:
+        async with _existing(database_url) as store:
+            requested = (await _clock(store))()
+            link = await request_sweep(store, name, caller=local_caller(), clock=lambda: requested)
+            deadline = time.monotonic() + wait_seconds
+            while time.monotonic() < deadline:
+                status = (await store.links.statuses([link.id])).get(link.id, LinkStatus())
+                started = status.sweep_started_at
+                if started is not None and started >= requested:
+                    if status.sweep_error is not None:
+                        fail(f"Expected to read the engine of '{name}', but: {status.sweep_error}")
+                    if status.swept_at is not None and status.swept_at >= started:
+                        return status
+                await asyncio.sleep(POLL_SECONDS)
+            return None
+
+    if run(work()) is None:
+        fail(
+            f"Expected the engine of '{name}' to be read within {wait_seconds:g} s, but it was not. "
+            "Is a server or worker running? 'uplift links list' shows who holds the link."
+        )
+    report(f"Read the engine of '{name}'.")
+
+
+@app.command("list")
+def list_links(database_url: DatabaseUrl = None) -> None:
+    """List all links, and how their engines were last found. Times are in UTC."""
+
+    async def work() -> Table:
+        table = Table(box=None, pad_edge=False)
+        for column in ("name", "kind", "namespace", "tenant", "url", "held", "last read", "state"):
+            table.add_column(column, no_wrap=column == "name")
+        async with _existing(database_url) as store:
+            found = await store.links.all()
+            statuses = await store.links.statuses([link.id for link in found])
+            now = await store.database.now()
+            for link in found:
+                status = statuses.get(link.id, LinkStatus())
+                table.add_row(
+                    Text(link.name),
+                    link.kind,
+                    Text(link.namespace),
+                    Text(link.tenant or ""),
+                    Text(link.url or ""),
+                    "yes" if status.is_held(now) else "no",
+                    "" if status.swept_at is None else f"{status.swept_at:%Y-%m-%d %H:%M:%S}",
+                    Text(_state(status)),
+                )
+        return table
+
+    show(run(work()))
+
+
+@app.command("remove")
+def remove(name: LinkName, database_url: DatabaseUrl = None) -> None:
+    """Remove a link. Its processes, versions and instances stay, and are no longer read from the engine."""
+
+    async def work() -> None:
+        async with _existing(database_url) as store:
+            await remove_link(store, name, caller=local_caller())
+
+    run(work())
+    report(f"Removed link '{name}'.")
+
+
+@asynccontextmanager
+async def _existing(database_url: str | None) -> AsyncIterator[SqlStore]:
+    async with opened_store(settings_with(database_url=database_url), must_exist=True) as store:
+        yield store
+
+
+async def _clock(store: SqlStore) -> Clock:
+    clock = DatabaseClock(store.database)
+    await clock.measure()
+    return clock
+
+
+def _credentials(user: str | None, environment: str | None, file: str | None) -> Credentials | None:
+    if environment is None and file is None:
+        if user is not None:
+            raise InvalidInput("Expected --secret-env or --secret-file with --user, but got neither.")
+        return None
+    scheme = CredentialScheme.BEARER if user is None else CredentialScheme.BASIC
+    return Credentials(scheme=scheme, user=user, environment=environment, file=file)
+
+
+def _properties(link: Link) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_row("link", Text(link.name))
+    table.add_row("kind", link.kind)
+    table.add_row("url", Text(link.url or "none: the engine fetches its orders itself"))
+    return table
+
+
+async def _examine(link: Link, table: Table) -> list[str]:
+    """Ask the engine, add rows on its answers, and return what is wrong. Raises EngineFault."""
+    engine = engine_of(link)
+    try:
+        described = await engine.describe()
+        table.add_row("product", Text(f"{described.product} {described.version or ''}".strip()))
+        table.add_row("history level", Text(described.history_level or "not told"))
+        problems = list(described.problems)
+        if described.clock is not None:
+            ahead = described.clock - utc_now()
+            table.add_row("clock", f"{ahead.total_seconds():+.1f} s beside this machine")
+            if abs(ahead) > CLOCK_TOLERANCE:
+                problems.append(
+                    f"Expected the engine's clock within {CLOCK_TOLERANCE.total_seconds():.0f} s of this "
+                    f"machine's, but it is {ahead.total_seconds():+.1f} s off."
+                )
+        page = await engine.versions()
+        more = "" if page.next is None else " or more"
+        table.add_row("versions", f"{len(page.items):,}{more}")
+        if not page.items:
+            of = "no tenant" if link.tenant is None else f"tenant '{link.tenant}'"
+            problems.append(f"Expected versions that belong to {of}, but the engine lists none.")
+        return problems
+    finally:
+        await engine.close()
+
+
+def _state(status: LinkStatus) -> str:
+    if status.unreachable_since is not None:
+        return f"unreachable since {status.unreachable_since:%Y-%m-%d %H:%M:%S}"
+    return status.sweep_error or ("ok" if status.swept_at is not None else "not read yet")

@@ -1,0 +1,166 @@
+"""The queries and mutations on links to workflow engines."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Annotated, TypeVar
+
+import strawberry
+
+from uplift.domain.errors import LinkNotFound, UpliftError
+from uplift.domain.model import link as links
+from uplift.domain.model.access import Caller, require_engine, require_system_admin
+from uplift.domain.model.link import LinkId
+from uplift.domain.model.link_status import LinkStatus
+from uplift.domain.use_cases.links.engine_side import list_orders, settle
+from uplift.domain.use_cases.links.managing import add_link, remove_link, request_sweep
+from uplift.domain.use_cases.links.move_plans import MovePlans
+from uplift.graphql_api.context import Context, Info
+from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, First, page_of
+from uplift.graphql_api.types.fields import root_field
+from uplift.graphql_api.types.links import (
+    Link,
+    LinkEngineInput,
+    LinkEnginePayload,
+    Move,
+    MoveConnection,
+    SettleMovesInput,
+    SettleMovesPayload,
+    SweepEngineInput,
+    SweepEnginePayload,
+    UnlinkEngineInput,
+    UnlinkEnginePayload,
+)
+from uplift.graphql_api.types.user_errors import UserError, user_error_from_domain
+
+Changed = TypeVar("Changed")
+
+NODES_OF_LINKS = 100
+INPUT = strawberry.argument(name="input", description="What to change.")
+
+
+@strawberry.type
+class LinkQueries:
+    @root_field("All links to workflow engines, by name.", nodes=NODES_OF_LINKS)
+    async def links(self, info: Info) -> list[Link]:
+        store = info.context.store
+        found = await store.links.all()
+        return _shown(info.context, found, await store.links.statuses([link.id for link in found]))
+
+    @root_field(
+        "The orders of a link, by number, which has no gaps: an engine of your own asks for those after the "
+        "last one that it has settled. Null if there is no such link.",
+        for_engines=True,
+    )
+    async def moves(
+        self,
+        info: Info,
+        link: Annotated[str, strawberry.argument(description="The name of the link.")],
+        first: First = DEFAULT_PAGE_SIZE,
+        after: After = None,
+    ) -> MoveConnection | None:
+        context = info.context
+        plans = MovePlans(context.store, context.worker.comparer)
+        request = page_of(first, after)
+        try:
+            page = await list_orders(context.store, link, request)
+        except LinkNotFound:
+            return None
+        return MoveConnection(
+            page=page.map(lambda order: Move.from_domain(order, plans)), follows_cursor=after is not None
+        )
+
+
+@strawberry.type
+class LinkMutations:
+    @root_field(
+        "Link a workflow engine: its processes, versions and instances appear without an import, and the "
+        "engine carries out upgrades of its instances. Workers begin to read it at once."
+    )
+    async def link_engine(
+        self, info: Info, input_: Annotated[LinkEngineInput, INPUT]
+    ) -> LinkEnginePayload | None:
+        context = info.context
+        added, refused = await _attempt(
+            context,
+            require_system_admin,
+            lambda: add_link(
+                context.store, input_.request(), caller=context.caller, clock=context.worker.clock
+            ),
+        )
+        return LinkEnginePayload(link=await _one(context, added), user_errors=refused)
+
+    @root_field(
+        "Remove a link. Its processes, versions and instances stay as they were last read, and can then be "
+        "changed like all others."
+    )
+    async def unlink_engine(
+        self, info: Info, input_: Annotated[UnlinkEngineInput, INPUT]
+    ) -> UnlinkEnginePayload | None:
+        context = info.context
+        removed, refused = await _attempt(
+            context,
+            require_system_admin,
+            lambda: remove_link(context.store, input_.name, caller=context.caller),
+        )
+        return UnlinkEnginePayload(name=None if removed is None else removed.name, user_errors=refused)
+
+    @root_field("Read the versions, instances and positions of a linked engine now.")
+    async def sweep_engine(
+        self, info: Info, input_: Annotated[SweepEngineInput, INPUT]
+    ) -> SweepEnginePayload | None:
+        context = info.context
+        swept, refused = await _attempt(
+            context,
+            require_system_admin,
+            lambda: request_sweep(
+                context.store, input_.name, caller=context.caller, clock=context.worker.clock
+            ),
+        )
+        return SweepEnginePayload(link=await _one(context, swept), user_errors=refused)
+
+    @root_field(
+        "Answer orders of `moves`: a moved instance is on its new version from then on. A request can be "
+        "repeated: orders that are settled keep their first answer, and unknown ones are ignored.",
+        for_engines=True,
+    )
+    async def settle_moves(
+        self, info: Info, input_: Annotated[SettleMovesInput, INPUT]
+    ) -> SettleMovesPayload | None:
+        context = info.context
+        settled, refused = await _attempt(
+            context,
+            require_engine,
+            lambda: settle(
+                context.store,
+                input_.link,
+                [result.settlement() for result in input_.results],
+                caller=context.caller,
+                clock=context.worker.clock,
+            ),
+        )
+        return SettleMovesPayload(settled=settled, user_errors=refused)
+
+
+async def _attempt(
+    context: Context, require_role: Callable[[Caller], None], change: Callable[[], Awaitable[Changed]]
+) -> tuple[Changed | None, list[UserError]]:
+    """What a use case returned, or None with the user error. Raises Forbidden."""
+    require_role(context.caller)  # checked before the input, which may be invalid as well
+    try:
+        changed = await change()
+    except UpliftError as error:
+        return None, [user_error_from_domain(error)]
+    context.loaders.clear()
+    return changed, []
+
+
+async def _one(context: Context, link: links.Link | None) -> Link | None:
+    if link is None:
+        return None
+    return _shown(context, [link], await context.store.links.statuses([link.id]))[0]
+
+
+def _shown(
+    context: Context, found: Sequence[links.Link], statuses: Mapping[LinkId, LinkStatus]
+) -> list[Link]:
+    now = context.worker.clock()
+    return [Link.from_domain(link, statuses.get(link.id), now) for link in found]
