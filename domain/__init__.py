@@ -90,6 +90,7 @@ from uplift.domain.use_cases.run import run_upgrade
 from uplift.domain.use_cases.upgrade import finish_upgrade, upgrade_instances
 from uplift.domain.use_cases.versions import create_process, get_process, publish_version, save_draft
 from uplift.domain.use_cases.watch import get_events, get_upgrade, wait_until_finished, watch
+from uplift.domain.use_cases.watch_process import WatchedProcess, watch_process
 from uplift.domain.use_cases.watch_unfinished import watch_unfinished
 from uplift.domain.use_cases.worker import Worker, claim
 
@@ -182,6 +183,7 @@ __all__ = [
     "VersionModel",
     "VersionNumber",
     "VersionState",
+    "WatchedProcess",
     "Worker",
     "WrongState",
     "all_active",
@@ -216,5 +218,6 @@ __all__ = [
     "visible_to",
     "wait_until_finished",
     "watch",
+    "watch_process",
     "watch_unfinished",
 ]

@@ -25,8 +25,6 @@ State = TypeVar("State")
 REST = 4.0
 """After a read the reader rests this many times as long as the read took, but not longer than its interval:
 frequent changes do not keep it reading all the time."""
-READ_AT_ONCE = 1_000
-"""How many keys one call reads at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +102,9 @@ class Listener(Generic[Key, State]):
 class SharedReader(Generic[Key, State]):
     """Reads states by key for the listeners of one event loop, once per `interval` seconds.
 
-    `read` returns the states of some keys; a key without a state is absent. `wait_for_change` returns when a
-    state may have changed, after some seconds at the latest. After a final state there is no other.
+    `read` returns the states of some keys, at most `keys_per_read`; a key without a state is absent.
+    `wait_for_change` returns when a state may have changed, after some seconds at the latest. After a final
+    state there is no other.
     """
 
     def __init__(
@@ -114,11 +113,13 @@ class SharedReader(Generic[Key, State]):
         wait_for_change: Callable[[float], Awaitable[None]],
         *,
         interval: float,
+        keys_per_read: int = 1_000,
         is_final: Callable[[State], bool] = lambda _: False,
     ) -> None:
         self._read = read
         self._wait_for_change = wait_for_change
         self._interval = interval
+        self._keys_per_read = keys_per_read
         self._is_final = is_final
         self.waker = Waker()
         self._entries: dict[Key, _Entry[State | None]] = {}
@@ -186,7 +187,7 @@ class SharedReader(Generic[Key, State]):
         self._is_awaited.clear()
         self._begun += 1
         remaining = iter(list(self._entries))
-        while keys := list(islice(remaining, READ_AT_ONCE)):
+        while keys := list(islice(remaining, self._keys_per_read)):
             try:
                 states: Mapping[Key, State] | _Failure = await self._read(keys)
             except Exception as error:  # each listener raises it

@@ -75,6 +75,18 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessState:
+    """A process, and what shows whether its versions or the numbers of its instances have changed.
+
+    `newest_version` may be a draft. `checksum` is computed from the count of each cohort.
+    """
+
+    process: Process
+    newest_version: Version | None
+    checksum: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VersionModel:
     """The BPMN document of a version, and the id of the process that the version means in it."""
 

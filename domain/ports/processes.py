@@ -9,7 +9,14 @@ from typing import Protocol
 from uplift.domain.errors import InvalidInput
 from uplift.domain.model.access import Namespaces
 from uplift.domain.model.paging import Page, PageRequest
-from uplift.domain.model.process import Process, ProcessKey, Version, VersionModel, VersionNumber
+from uplift.domain.model.process import (
+    Process,
+    ProcessKey,
+    ProcessState,
+    Version,
+    VersionModel,
+    VersionNumber,
+)
 
 MAX_SEARCH_LENGTH = 200
 """The longest text to search for, in characters. No title, namespace or code is longer."""
@@ -57,6 +64,14 @@ class ProcessQueries(Protocol):
 
     async def find_many(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Process]:
         """Return the processes that exist, by key; the others are absent from the result."""
+        ...
+
+    async def states(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, ProcessState]:
+        """Return the state of each process that exists.
+
+        Checksums differ when counts differ, but for rare chances. Keep this fast: it is called every second,
+        so it should read neither instances nor all versions.
+        """
         ...
 
     async def page(

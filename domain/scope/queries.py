@@ -14,7 +14,14 @@ from uplift.domain.model.idempotency import IdempotencyKey, KnownRequest
 from uplift.domain.model.instance import Instance, InstanceId
 from uplift.domain.model.link import LinkId
 from uplift.domain.model.paging import Page, PageRequest
-from uplift.domain.model.process import Process, ProcessKey, Version, VersionModel, VersionNumber
+from uplift.domain.model.process import (
+    Process,
+    ProcessKey,
+    ProcessState,
+    Version,
+    VersionModel,
+    VersionNumber,
+)
 from uplift.domain.model.selection import Selection, SelectionKind, UpgradeId
 from uplift.domain.model.upgrade import HistoryEntry, Outcome, Partition, Upgrade, UpgradeProgress
 from uplift.domain.model.upgrade_event import UpgradeEvent
@@ -53,6 +60,9 @@ class ScopedProcessQueries:
 
     async def find_many(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Process]:
         return await self._processes.find_many(list(filter(self._caller.may_see, process_keys)))
+
+    async def states(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, ProcessState]:
+        return await self._processes.states(list(filter(self._caller.may_see, process_keys)))
 
     async def page(
         self,

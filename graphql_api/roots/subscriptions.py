@@ -10,9 +10,11 @@ import strawberry
 from uplift import domain
 from uplift.domain.errors import InvalidInput
 from uplift.domain.use_cases.watch import watch
+from uplift.domain.use_cases.watch_process import watch_process
 from uplift.domain.use_cases.watch_unfinished import MAX_WATCHED, Whose, watch_unfinished
 from uplift.graphql_api.context import Context, Info
 from uplift.graphql_api.types.fields import subscription_field
+from uplift.graphql_api.types.processes import Process
 from uplift.graphql_api.types.upgrades import Upgrade
 
 
@@ -32,6 +34,20 @@ class Subscription:
         upgrade_id: Annotated[UUID, strawberry.argument(name="id", description="The id of the upgrade.")],
     ) -> AsyncGenerator[Upgrade, None]:
         return _progress(info.context, domain.UpgradeId(upgrade_id))
+
+    @subscription_field(
+        "The process with this namespace and code: its present state, then its newest state after changes, "
+        "at most once a second. Changes are versions that are saved or published, and instances that are "
+        "registered, reported or moved, if that changes the number of a cohort. Changes by other servers are "
+        "included. An unknown process is an error with the code PROCESS_NOT_FOUND."
+    )
+    async def process_changed(
+        self,
+        info: Info,
+        namespace: Annotated[str, strawberry.argument(description="The code of the workspace.")],
+        code: Annotated[str, strawberry.argument(description="The code of the process.")],
+    ) -> AsyncGenerator[Process, None]:
+        return _process(info.context, domain.ProcessKey(namespace=namespace, code=code))
 
     @subscription_field(
         "The unfinished upgrades, then what changes: first those that are QUEUED, RUNNING or PAUSED, the "
@@ -62,6 +78,15 @@ async def _progress(context: Context, upgrade_id: domain.UpgradeId) -> AsyncGene
         async for upgrade in upgrades:
             context.loaders.clear()  # they hold what was read for the event before
             yield Upgrade.from_domain(upgrade)
+
+
+async def _process(context: Context, process_key: domain.ProcessKey) -> AsyncGenerator[Process, None]:
+    async with aclosing(watch_process(context.store, process_key)) as states:
+        async for watched in states:
+            context.loaders.clear()
+            if watched.cohorts is not None:
+                context.loaders.cohorts.prime(process_key, watched.cohorts)
+            yield Process.from_domain(watched.process)
 
 
 async def _unfinished(

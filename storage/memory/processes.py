@@ -9,6 +9,7 @@ from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import (
     Process,
     ProcessKey,
+    ProcessState,
     Version,
     VersionModel,
     VersionNumber,
@@ -70,6 +71,16 @@ class ProcessQueriesInMemory:
     async def find_many(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Process]:
         found = ((process_key, queries.process_in(self._state, process_key)) for process_key in process_keys)
         return {key: process for key, process in found if process is not None}
+
+    async def states(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, ProcessState]:
+        return {
+            process_key: ProcessState(
+                process=process,
+                newest_version=next(reversed(queries.versions_in(self._state, process_key)), None),
+                checksum=hash(frozenset(self._state.counts.of(process_key).items())),
+            )
+            for process_key, process in (await self.find_many(process_keys)).items()
+        }
 
     async def versions(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]:
         return {process_key: queries.versions_in(self._state, process_key) for process_key in process_keys}

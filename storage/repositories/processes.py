@@ -14,6 +14,7 @@ from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import (
     Process,
     ProcessKey,
+    ProcessState,
     Version,
     VersionModel,
     VersionNumber,
@@ -30,6 +31,7 @@ from uplift.storage.sqlite.prepared import RUN_INLINE
 from uplift.storage.statements import process_lists
 from uplift.storage.statements.model_cache import ModelCache
 from uplift.storage.statements.process_lists import PROCESSES
+from uplift.storage.statements.process_states import PROCESS_STATES
 
 PROCESS = PROCESSES.where(
     process.c.namespace == bindparam("namespace"), process.c.code == bindparam("code")
@@ -104,6 +106,12 @@ class SqlProcessQueries:
             ids = await surrogate_keys.process_ids(process_keys)
             rows = await connection.execute(PROCESSES_BY_ID, {"ids": list(ids.values())})
             return {found.key: found for found in map(_process, rows)}
+
+    async def states(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, ProcessState]:
+        async with self._reading() as (connection, surrogate_keys):
+            ids = await surrogate_keys.process_ids(process_keys)
+            rows = await connection.execute(PROCESS_STATES, {"ids": list(ids.values())})
+            return {found.process.key: found for found in map(_state, rows)}
 
     async def versions(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]:
         async with self._reading() as (connection, surrogate_keys):
@@ -203,6 +211,22 @@ def _process(row: Any) -> Process:
         created_at=row.created_at,
         latest_published=row.latest_published,
         link=None if row.link is None else LinkId(row.link),
+    )
+
+
+def _state(row: Any) -> ProcessState:
+    return ProcessState(
+        process=_process(row),
+        newest_version=None
+        if row.number is None
+        else Version(
+            number=VersionNumber(row.number),
+            state=row.state,
+            created_at=row.version_created_at,
+            published_at=row.published_at,
+            model_process_id=row.model_process_id,
+        ),
+        checksum=int(row.checksum),
     )
 
 

@@ -31,6 +31,7 @@ from uplift.testing.store import (
     links,
     orders,
     partitions,
+    process_states,
     processes,
     pruning,
     requests,
@@ -63,6 +64,7 @@ _TESTS = tests_of(
     orders,
     watching,
     unfinished,
+    process_states,
     histories,
     pruning,
 )

@@ -206,6 +206,7 @@ def unnamed(answer: object) -> object:
 QUERIES: dict[str, Callable[[Store, Names], Awaitable[object]]] = {
     "processes.find": lambda store, names: store.processes.find(names.process),
     "processes.find_many": lambda store, names: store.processes.find_many([names.process]),
+    "processes.states": lambda store, names: store.processes.states([names.process]),
     "processes.versions": lambda store, names: store.processes.versions([names.process]),
     "processes.model": lambda store, names: store.processes.model(names.process, DRAFT),
     "instances.find_many": lambda store, names: store.instances.find_many([names.instance]),

@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from uplift.domain import shared_reader
 from uplift.domain.change_signal import WOKEN_AT_ONCE, ChangeSignal, Waker
 from uplift.domain.shared_reader import Listener, SharedReader
 
@@ -98,11 +97,9 @@ async def test_one_read_serves_all_listeners(numbers: Numbers, reader: SharedRea
         assert numbers.reads == [("a", "b")]
 
 
-async def test_many_keys_are_read_in_several_calls(
-    numbers: Numbers, reader: SharedReader[str, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shared_reader, "READ_AT_ONCE", 2)
-    async with AsyncExitStack() as stack:
+async def test_many_keys_are_read_in_several_calls(numbers: Numbers) -> None:
+    reader = SharedReader(numbers.read, numbers.signal.wait, interval=3_600, keys_per_read=2)
+    async with asyncio.timeout(30), AsyncExitStack() as stack:
         listeners = [await stack.enter_async_context(reader.listening(name)) for name in "abc"]
         assert [await listener.present() for listener in listeners] == [0, 0, None]
     assert {len(names) for names in numbers.reads} == {1, 2}

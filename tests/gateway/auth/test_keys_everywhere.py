@@ -75,12 +75,13 @@ def paused(database: Place) -> Upgrade:
 def open_streams(url: str, key: str, upgrade: Upgrade) -> Iterator[Callable[[], list[Any]]]:
     """An idle WebSocket, one with a subscription, and an event stream; yields how each of them ends."""
     query = {"query": f'subscription {{ upgradeProgress(id: "{upgrade.id}") {{ state }} }}'}
+    all_upgrades = {"query": "subscription { upgradesChanged { state } }"}
     address, headers = f"{url}/graphql", {**bearing(key), "accept": "text/event-stream"}
     protocols = [Subprotocol("graphql-transport-ws")]
     with (
         connect(f"ws{address[4:]}", subprotocols=protocols, additional_headers=bearing(key)) as idle,
         connect(f"ws{address[4:]}", subprotocols=protocols, additional_headers=bearing(key)) as busy,
-        httpx2.stream("POST", address, json=query, headers=headers, timeout=TIMEOUT) as events,
+        httpx2.stream("POST", address, json=all_upgrades, headers=headers, timeout=TIMEOUT) as events,
     ):
         lines = events.iter_lines()
         for socket in (idle, busy):

@@ -50,6 +50,7 @@ OPERATIONS = {
     "mutation sweepEngine": ADMIN,
     "mutation settleMoves": ENGINE,
     "subscription upgradeProgress": ANY_KEY,
+    "subscription processChanged": ANY_KEY,
     "subscription upgradesChanged": ANY_KEY,
 }
 """Every root field of the schema. A new field needs a row here."""
@@ -100,7 +101,7 @@ async def send(world: World, path: str, who: str) -> httpx2.Response:
             REST, json={"instanceIds": [str(an_id(LATEST))]}, headers=bearing(world.admin)
         )
         path = STATUS.format(upgradeId=made.json()["upgradeId"])
-    if path in ("/", "/graphql"):
+    if path in ("/", "/graphql", "/console"):
         headers["accept"] = "text/html"
     if path.endswith("/static/{name}"):
         page = (await world.client.get(f"/{path.split('/')[1]}", headers={"accept": "text/html"})).text

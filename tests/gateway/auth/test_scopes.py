@@ -253,6 +253,12 @@ OPERATIONS = {
         variables=a_done_upgrade,
         hidden=["UPGRADE_NOT_FOUND"],
     ),
+    "subscription processChanged": Row(
+        query="subscription($namespace: String!, $code: String!) "
+        "{ processChanged(namespace: $namespace, code: $code) { title cohorts { count } } }",
+        variables=a_process_name,
+        hidden=["PROCESS_NOT_FOUND"],
+    ),
     "subscription upgradesChanged": Row(
         query="subscription { upgradesChanged { process { code } state } }",
         variables=a_queued_upgrade,

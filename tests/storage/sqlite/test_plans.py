@@ -245,6 +245,22 @@ async def test_unfinished_upgrades_are_found_without_those_that_have_ended(
     ]
 
 
+async def test_states_of_processes_are_read_without_instances_and_old_versions(store: SqlStore) -> None:
+    """Every console asks once a second."""
+    await fill(store, 20)
+    async with store.database.reading() as connection:
+        pass
+    with statements_on(connection) as sent:
+        assert (await store.processes.states([ORDERS])).keys() == {ORDERS}
+    [statement] = sent
+    plan = await plan_of(store, statement)
+    assert full_scans(plan) == []
+    assert [step for step in plan if "cohort_count" in step] == [
+        "SEARCH cohort_count USING PRIMARY KEY (process_id=?)"
+    ]
+    assert not any(INSTANCE.search(step) for step in plan)
+
+
 async def test_a_page_of_many_processes_takes_no_statement_a_process(
     store: SqlStore, neighbour: SqlStore
 ) -> None:

@@ -3,7 +3,7 @@
 // version diff, every view that was out of date after a change, the warnings, and the number of queries that
 // the changes caused.
 import { apollo, graphcache } from './normalised.mjs';
-import { CANCEL, DIFF, PAUSE, PROGRESS, VIEWS, changes } from './views.mjs';
+import { CANCEL, DIFF, PAUSE, PROCESS, PROGRESS, VIEWS, changes, changesByAnother } from './views.mjs';
 
 const [address, key, variables] = process.argv.slice(2);
 let warnings = [];
@@ -53,6 +53,12 @@ async function tried(client, variables) {
     await compare(name);
   }
   await ended;
+  let states = 0;
+  client.subscribe(PROCESS, variables, () => (states += 1)); // it has no end
+  while (states === 0) await pause(5);
+  for (const [text, input] of changesByAnother(variables)) await fetched(text, { input });
+  while (states === 1) await pause(5);
+  await compare('process changed by another');
   return { diff, outdated, refetched: client.queries() - queries };
 }
 

@@ -53,6 +53,23 @@ export const PROGRESS = operation(
   'subscription($upgrade: UUID!) {upgradeProgress(id: $upgrade) {...UpgradeFields process {...WithInstances}}}',
 );
 
+export const PROCESS = operation(
+  `subscription(${name}) {processChanged(namespace: $namespace, code: $code) {...WithInstances}}`,
+);
+
+// What another client does to the process: the texts and inputs of mutations.
+export function changesByAnother({ namespace, code, newcomer }) {
+  const process = { namespace, code };
+  return [
+    [
+      mutation('reportInstances', 'count'),
+      { instances: [{ id: newcomer, status: 'RUNNING', position: ['approve'] }] },
+    ],
+    [mutation('saveDraft', 'version {id}'), process],
+    [mutation('publishVersion', 'version {id}'), process],
+  ];
+}
+
 // The mutations in order: their names, texts and inputs, which may depend on the result before.
 export function changes({ namespace, code, upgrade, instance, newcomer }) {
   const process = { namespace, code };
