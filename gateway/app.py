@@ -42,6 +42,7 @@ from uplift.storage.repositories.api_keys import SqlKeys
 from uplift.storage.store import SqlStore
 from uplift.web.origins import Origins
 from uplift.web.request_memory import RequestMemory
+from uplift.web.request_slots import RequestSlots
 
 EXAMPLE_QUERY = """\
 query Overview {
@@ -101,6 +102,7 @@ def build_app(
         return await authenticate.recheck(headers.get("authorization"))
 
     memory = RequestMemory(max_body_bytes=settings.max_body_bytes)
+    slots = RequestSlots(settings.max_operations, settings.max_operations_per_key)
     streams = Streams(limits, owner_of=owner_of, on_refusal=StreamRefusals(metrics).note)
     page = GraphiQLPage(default_query=EXAMPLE_QUERY, path="/graphql")
     endpoint = GraphQLEndpoint(
@@ -113,6 +115,7 @@ def build_app(
         streams=streams,
         stopping=stopping,
         memory=memory,
+        slots=slots,
         caller_of=lambda context: context.caller.name,
     )
     app = Starlette(
@@ -122,7 +125,9 @@ def build_app(
             *(ConsolePage(path="/console").routes() if settings.console else []),
             *home_routes(settings),
             *health_routes(store.database),
-            *rest_routes(store, authenticate, worker, settings.rest_limits(), stopping, origins, memory),
+            *rest_routes(
+                store, authenticate, worker, settings.rest_limits(), stopping, origins, memory, slots
+            ),
         ],
         middleware=cors_middleware(origins),
         lifespan=partial(

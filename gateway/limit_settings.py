@@ -90,6 +90,20 @@ class LimitSettings(BaseModel):
     max_directives: Annotated[
         Count, Field(description="Maximum number of directives at one place in a GraphQL document")
     ] = DEFAULTS.max_directives
+    max_operations: Annotated[
+        Count,
+        Field(
+            description="Maximum number of GraphQL operations and REST requests that a gateway processes "
+            "concurrently; a tenth of it is kept for API keys that have none"
+        ),
+    ] = DEFAULTS.max_operations
+    max_operations_per_key: Annotated[
+        Count,
+        Field(
+            description="Maximum number of GraphQL operations and REST requests of one API key that one "
+            "gateway processes concurrently"
+        ),
+    ] = DEFAULTS.max_operations_per_key
     max_streams: Annotated[
         Count,
         Field(

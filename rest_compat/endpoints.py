@@ -42,6 +42,7 @@ from uplift.web.incidents import log_outage
 from uplift.web.large_requests import LARGE_BYTES, read_large
 from uplift.web.origins import Origins
 from uplift.web.request_memory import HeldRequest, RequestMemory
+from uplift.web.request_slots import RequestSlots
 from uplift.web.waiting import disconnection, wait_for_end
 
 MAX_LISTED = 1_000
@@ -65,6 +66,7 @@ class UpgradeEndpoint:
     stopping: asyncio.Event
     origins: Origins
     memory: RequestMemory
+    slots: RequestSlots
 
     async def answer(self, scope: Scope, receive: Receive) -> Response:
         require_path(scope)
@@ -75,7 +77,8 @@ class UpgradeEndpoint:
         require_system_admin(caller)
         process = process_key_of(scope)
         store = visible_to(self.store, caller)
-        with self.memory.held(caller.name) as held:
+        # Not while the client waits for the end of the upgrade, which costs next to nothing.
+        with self.slots.taken(caller.name), self.memory.held(caller.name) as held:
             upgrade = await request_upgrade(
                 store,
                 await self._read(store, process, scope, headers, receive, held),
@@ -141,6 +144,7 @@ class StatusEndpoint:
 
     store: Store
     authenticate: Authenticate
+    slots: RequestSlots
 
     async def answer(self, scope: Scope, _: Receive) -> Response:
         require_path(scope)
@@ -149,8 +153,9 @@ class StatusEndpoint:
         caller = await identify(headers, self.authenticate)
         require_reader(caller)
         store = visible_to(self.store, caller)
-        upgrade = await get_upgrade(store, upgrade_id_of(scope))
-        return status_response(upgrade, await listed_outcomes(store, upgrade))
+        with self.slots.taken(caller.name):
+            upgrade = await get_upgrade(store, upgrade_id_of(scope))
+            return status_response(upgrade, await listed_outcomes(store, upgrade))
 
 
 ANSWERED = OutcomeFilter(kinds=frozenset({OutcomeKind.UPGRADED, OutcomeKind.SKIPPED}))

@@ -23,6 +23,7 @@ from uplift.rest_compat.requests import STATUS_PATH, UPGRADE_PATH, path_not_foun
 from uplift.web.errors import require_method
 from uplift.web.origins import Origins
 from uplift.web.request_memory import RequestMemory
+from uplift.web.request_slots import RequestSlots
 
 __all__ = ["RestLimits", "openapi_document", "rest_routes"]
 
@@ -37,14 +38,15 @@ def rest_routes(
     stopping: asyncio.Event | None = None,
     origins: Origins | None = None,
     memory: RequestMemory | None = None,
+    slots: RequestSlots | None = None,
 ) -> list[BaseRoute]:
     """The routes of the legacy path, its status resource, its document, and a 404 for all else below `/pub`.
 
     `worker` runs an upgrade that fits into one chunk; larger ones are queued for the workers of the store.
     Once `stopping` is set, no client waits for the end of its upgrade. Pages of `origins` may make requests.
-    `memory` bounds the sum of the requests, and may be shared with other routes.
+    `memory` bounds the sum of the requests, and `slots` their number; both may be shared with other routes.
     """
-    limits = limits or RestLimits()
+    limits, slots = limits or RestLimits(), slots or RequestSlots()
     upgrade = UpgradeEndpoint(
         store=store,
         authenticate=authenticate,
@@ -53,8 +55,9 @@ def rest_routes(
         stopping=stopping or asyncio.Event(),
         origins=origins or Origins(),
         memory=memory or RequestMemory(max_body_bytes=limits.max_body_bytes),
+        slots=slots,
     )
-    status = StatusEndpoint(store=store, authenticate=authenticate)
+    status = StatusEndpoint(store=store, authenticate=authenticate, slots=slots)
     return [
         Route(UPGRADE_PATH, _App(upgrade.answer)),
         Route(STATUS_PATH, _App(status.answer)),

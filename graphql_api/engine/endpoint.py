@@ -31,7 +31,7 @@ from uplift.graphql_api.engine.errors import (
     GraphQLCode,
     domain_error,
     formatted,
-    request_error,
+    refused_request,
     unexpected_error,
 )
 from uplift.graphql_api.engine.execution import Operations, Params, Recheck, is_request_error, response
@@ -59,6 +59,7 @@ from uplift.web.error_status import HEADERS_OF, STATUS_OF, headers_of
 from uplift.web.errors import RequestError, require_method
 from uplift.web.origins import Origins
 from uplift.web.request_memory import RequestMemory
+from uplift.web.request_slots import RequestSlots
 
 __all__ = ["GraphQLEndpoint", "Limits", "graphql_routes"]
 
@@ -80,8 +81,8 @@ class GraphQLEndpoint:
     address, without a key. `recheck` gets the headers of a subscription before each further event and raises
     if its caller is no longer allowed; by default `context_for` does that. Once `stopping` is set, open event
     streams end. `streams` bounds the open streams of each caller, and ends them. `memory` bounds the sum of
-    the requests, in all and of each caller, whom `caller_of` finds in a context. `documents` counts hits and
-    misses of the cache of query texts.
+    the requests, in all and of each caller, whom `caller_of` finds in a context; `slots` bounds the number of
+    concurrent ones. `documents` counts hits and misses of the cache of query texts.
     """
 
     def __init__(
@@ -96,10 +97,12 @@ class GraphQLEndpoint:
         streams: Streams | None = None,
         stopping: asyncio.Event | None = None,
         memory: RequestMemory | None = None,
+        slots: RequestSlots | None = None,
         caller_of: Callable[[Any], Hashable] = lambda _: None,
     ) -> None:
         self._limits = limits or Limits()
         self._memory = memory or RequestMemory(max_body_bytes=self._limits.max_body_bytes)
+        self._slots = slots or RequestSlots(self._limits.max_operations, self._limits.max_operations_per_key)
         self._caller_of = caller_of
         self._stopping = stopping or asyncio.Event()
         self._context_for = context_for
@@ -116,6 +119,7 @@ class GraphQLEndpoint:
             self._origins,
             self._limits,
             self._memory,
+            self._slots,
             caller_of,
         )
         self.documents = self._operations.documents
@@ -125,18 +129,18 @@ class GraphQLEndpoint:
             await self._sockets.serve(scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        with ExitStack() as slots:
-            response = await self._answer(scope, receive, headers, slots)
+        with ExitStack() as held:
+            response = await self._answer(scope, receive, headers, held)
             await response(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, headers: Headers, slots: ExitStack) -> Response:
+    async def _answer(self, scope: Scope, receive: Receive, headers: Headers, held: ExitStack) -> Response:
         """The response to any request; never raises."""
         accept = headers.get("accept", "")
         if self._ide and scope["method"] == "GET" and accepts_html(accept):
             return self._ide(Request(scope, receive))
         media_type = negotiate(accept)
         try:
-            return await self._respond(scope, receive, headers, media_type, slots)
+            return await self._respond(scope, receive, headers, media_type, held)
         except Exception as error:
             return self._error_response(error, media_type or MediaType.JSON)
 
@@ -146,7 +150,7 @@ class GraphQLEndpoint:
         receive: Receive,
         headers: Headers,
         media_type: MediaType | None,
-        slots: ExitStack,
+        until_sent: ExitStack,
     ) -> Response:
         method = scope["method"]
         require_method(method, "GET", "POST")
@@ -155,28 +159,32 @@ class GraphQLEndpoint:
             raise _not_acceptable(f"Expected to answer in one of {', '.join(MediaType)}")
         # Before the body is read: a caller without a key must not make the server parse a large one.
         context = await self._context_for(headers)
-        held = slots.enter_context(self._memory.held(self._caller_of(context)))
-        params = (
-            params_of_url(scope["query_string"])
-            if method == "GET"
-            else await params_of_body(
-                await read_body(receive, headers, self._limits, held),
-                whole=media_type is MediaType.EVENTS,  # an event cannot refuse the request
-            )
-        )
-        document = await self.documents.load(params.query)
-        operation = document.operation_type(params.operation_name)
-        require_safe_operation(method, operation)
+        caller = self._caller_of(context)
+        held = until_sent.enter_context(self._memory.held(caller))
+        body = None if method == "GET" else await read_body(receive, headers, self._limits, held)
         if media_type is MediaType.EVENTS:
+            params = await _params_of(scope, body, whole=True)  # an event could not refuse them any more
+            document = await self._load(method, params)
             ended = asyncio.Event()
-            slots.enter_context(self._streams.opened(await self._streams.owner_of(headers), ended))
+            until_sent.enter_context(self._streams.opened(await self._streams.owner_of(headers), ended))
             recheck = partial(self._recheck, headers)
             return event_stream(self._responses(document, params, context, recheck, ended), self._stopping)
-        if operation is OperationType.SUBSCRIPTION:
-            raise _not_acceptable("Expected to answer a subscription by WebSocket or in text/event-stream")
-        response = await self._response(document, params, context, media_type)
+        with self._slots.taken(caller):
+            params = await _params_of(scope, body)
+            del body
+            document = await self._load(method, params)
+            if document.operation_type(params.operation_name) is OperationType.SUBSCRIPTION:
+                raise _not_acceptable(
+                    "Expected to answer a subscription by WebSocket or in text/event-stream"
+                )
+            response = await self._response(document, params, context, media_type)
         held.release()  # before the client reads the response
         return response
+
+    async def _load(self, method: str, params: Params) -> Document:
+        document = await self.documents.load(params.query)
+        require_safe_operation(method, document.operation_type(params.operation_name))
+        return document
 
     async def _response(
         self, document: Document, params: Params, context: object, media_type: MediaType
@@ -215,6 +223,10 @@ def graphql_routes(path: str, endpoint: GraphQLEndpoint) -> list[BaseRoute]:
     return [Route(path, endpoint), WebSocketRoute(path, endpoint)]
 
 
+async def _params_of(scope: Scope, body: bytes | None, *, whole: bool = False) -> Params:
+    return params_of_url(scope["query_string"]) if body is None else await params_of_body(body, whole=whole)
+
+
 def _not_acceptable(expected: str) -> RequestError:
     return RequestError(
         406, GraphQLCode.NOT_ACCEPTABLE, f"{expected}, but the request accepts something else."
@@ -225,8 +237,7 @@ def _error_response(error: Exception, media_type: MediaType) -> Response:
     if isinstance(error, DocumentError):
         return errors_response(error.errors, media_type, status_of_request_error(media_type))
     if isinstance(error, RequestError):
-        errors = [request_error(error.code, error.message)]
-        return errors_response(errors, media_type, error.status, error.headers)
+        return errors_response([refused_request(error)], media_type, error.status, error.headers)
     if isinstance(error, UpliftError) and error.code in _DECIDE_STATUS:
         return errors_response([domain_error(error)], media_type, STATUS_OF[error.code], headers_of(error))
     return errors_response([unexpected_error(error)], media_type, 500)

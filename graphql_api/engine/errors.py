@@ -14,7 +14,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from uplift.domain.errors import TooManyRequests, UpliftError
 from uplift.web.error_status import message_of
-from uplift.web.errors import HttpCode
+from uplift.web.errors import HttpCode, RequestError
 from uplift.web.incidents import log_outage, report_unexpected
 
 _FIELD_NAMES: Mapping[str, str] = {"upgrade_id": "id"}
@@ -54,6 +54,14 @@ def request_error(code: str, message: str, cause: GraphQLError | None = None) ->
         positions=cause.positions if cause else None,
         extensions={"code": code},
     )
+
+
+def refused_request(refused: RequestError) -> GraphQLError:
+    """The error of a refused request. On a WebSocket no header says when to try again."""
+    error = request_error(refused.code, refused.message)
+    if "retry-after" in refused.headers:
+        error.extensions = {**(error.extensions or {}), "retryAfter": int(refused.headers["retry-after"])}
+    return error
 
 
 def in_json_words(message: str) -> str:

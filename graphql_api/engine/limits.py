@@ -22,6 +22,7 @@ from graphql import (
 )
 
 from uplift.domain.model.selection import MAX_IDS
+from uplift.web.request_slots import MAX_REQUESTS, MAX_REQUESTS_PER_CALLER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,10 @@ class Limits:
     """Directives at one place of the document."""
     max_cached_characters: int = 250_000
     """Characters of the query texts of all cached documents; parsed they take up to 280 bytes a character."""
+    max_operations: int = MAX_REQUESTS
+    """Queries and mutations that this process runs concurrently."""
+    max_operations_per_key: int = MAX_REQUESTS_PER_CALLER
+    """Those of one caller."""
     max_streams: int = 1_000
     """WebSockets and event streams open in this process."""
     max_streams_per_key: int = 200

@@ -13,7 +13,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, cast
 
-from graphql import GraphQLError
+from graphql import GraphQLError, OperationType
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -24,7 +24,7 @@ from strawberry.types.unset import UNSET
 
 from uplift.domain.errors import Forbidden, StoreUnavailable, TooManyRequests, Unauthenticated, UpliftError
 from uplift.graphql_api.engine.documents import DocumentError
-from uplift.graphql_api.engine.errors import domain_error, presentable, request_error, unexpected_error
+from uplift.graphql_api.engine.errors import domain_error, presentable, refused_request, unexpected_error
 from uplift.graphql_api.engine.execution import Operations, Params, is_request_error
 from uplift.graphql_api.engine.limits import Limits
 from uplift.graphql_api.engine.streams import Streams
@@ -34,6 +34,7 @@ from uplift.web.errors import HttpCode, RequestError
 from uplift.web.incidents import log_outage
 from uplift.web.origins import Origins
 from uplift.web.request_memory import HeldRequest, RequestMemory
+from uplift.web.request_slots import RequestSlots
 from uplift.web.websocket_extension import report_authenticated
 
 ContextFor = Callable[[Mapping[str, str]], Awaitable[object]]
@@ -54,6 +55,7 @@ class Sockets:
         origins: Origins,
         limits: Limits,
         memory: RequestMemory,
+        slots: RequestSlots,
         caller_of: Callable[[Any], Hashable],
     ) -> None:
         self._operations = operations
@@ -63,6 +65,7 @@ class Sockets:
         self._origins = origins
         self._limits = limits
         self._memory = memory
+        self._slots = slots
         self._caller_of = caller_of
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,6 +106,7 @@ class Sockets:
             take_stream,
             socket.headers,
             self._memory,
+            self._slots,
             self._caller_of,
         )
         # Typed as strawberry's own view and schema, of which the handler only calls on_ws_connect and stream.
@@ -143,9 +147,11 @@ class _Session:
         take_stream: Callable[[Mapping[str, str]], Awaitable[None]],
         handshake: Mapping[str, str],
         memory: RequestMemory,
+        slots: RequestSlots,
         caller_of: Callable[[Any], Hashable],
     ) -> None:
         self._operations = operations
+        self._slots = slots
         self._context_for = context_for
         self._recheck = recheck
         self._take_stream = take_stream
@@ -193,9 +199,16 @@ class _Session:
             yield PreExecutionError(data=None, errors=[unexpected_error(error)])
             return
         recheck = partial(self._recheck, self._headers)
-        async for result in self._operations.results(document, params, context, recheck):
-            kind = PreExecutionError if is_request_error(result) else ExecutionResult
-            yield kind(data=result.data, errors=[presentable(error) for error in result.errors or ()])
+        with ExitStack() as processed:
+            if document.operation_type(params.operation_name) is not OperationType.SUBSCRIPTION:
+                try:
+                    processed.enter_context(self._slots.taken(self._caller))
+                except RequestError as refused:
+                    yield PreExecutionError(data=None, errors=[refused_request(refused)])
+                    return
+            async for result in self._operations.results(document, params, context, recheck):
+                kind = PreExecutionError if is_request_error(result) else ExecutionResult
+                yield kind(data=result.data, errors=[presentable(error) for error in result.errors or ()])
 
 
 def _errors(error: DocumentError | UpliftError) -> list[GraphQLError]:
@@ -203,7 +216,7 @@ def _errors(error: DocumentError | UpliftError) -> list[GraphQLError]:
 
 
 async def _deny(socket: WebSocket, refused: RequestError) -> None:
-    errors = [request_error(refused.code, refused.message).formatted]
+    errors = [refused_request(refused).formatted]
     response = JSONResponse({"errors": errors}, refused.status, headers=refused.headers)
     await socket.send_denial_response(response)
 

@@ -13,7 +13,7 @@ from strawberry.http.async_base_view import AsyncWebSocketAdapter
 from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 
-from uplift.graphql_api.engine.errors import request_error
+from uplift.graphql_api.engine.errors import refused_request
 from uplift.graphql_api.engine.execution import Params
 from uplift.web.errors import RequestError
 from uplift.web.json_limits import require_few_values
@@ -66,7 +66,7 @@ class ProtocolHandler(BaseGraphQLTransportWSHandler[Any, None]):
             await held.add_values(self._adapter.message_values)
         except RequestError as refused:
             held.release()
-            errors = [request_error(refused.code, refused.message).formatted]
+            errors = [refused_request(refused).formatted]
             refusal = {"id": message.get("id"), "type": "error", "payload": errors}
             await self.send_message(cast("Any", refusal))
             return

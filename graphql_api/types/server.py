@@ -53,6 +53,9 @@ class ServerLimits:
     max_root_fields: int = strawberry.field(
         description="The largest number of fields at the top of an operation."
     )
+    max_operations_per_key: int = strawberry.field(
+        description="The largest number of queries and mutations that one API key may have running."
+    )
     max_streams_per_key: int = strawberry.field(
         description="The largest number of WebSockets and event streams that one API key may have open."
     )
@@ -86,6 +89,7 @@ class ServerLimits:
             max_fields=limits.max_fields,
             max_aliases=limits.max_aliases,
             max_root_fields=limits.max_root_fields,
+            max_operations_per_key=limits.max_operations_per_key,
             max_streams_per_key=limits.max_streams_per_key,
             max_operations_per_socket=limits.max_operations_per_socket,
             max_model_bytes=models.max_bytes,

@@ -6,10 +6,14 @@ from uuid import UUID
 
 import httpx2
 import pytest
+from starlette.applications import Starlette
 
-from tests.rest_compat.support.rest_world import WAITING_1, ask, snapshot
+from tests.rest_compat.support.rest_document import must_be_documented
+from tests.rest_compat.support.rest_world import WAITING_1, add_world, ask, authenticate, snapshot
+from uplift.domain import Worker
 from uplift.domain.ports import Store
-from uplift.rest_compat.routes import RestLimits
+from uplift.rest_compat.routes import RestLimits, rest_routes
+from uplift.web.request_slots import RequestSlots
 
 pytestmark = pytest.mark.anyio
 
@@ -158,3 +162,29 @@ async def test_no_id_is_read_after_enough_faults(client: httpx2.AsyncClient) -> 
     reply = await ask(client, json.dumps({"instanceIds": ids}).encode())
     assert reply.status_code == 400
     assert [detail["field"] for detail in reply.json()["details"]] == [f"instanceIds[{n}]" for n in range(20)]
+
+
+async def test_refuses_a_further_concurrent_request_of_a_key_and_no_other(rest_store: Store) -> None:
+    await add_world(rest_store)
+    slots = RequestSlots(limit_per_caller=1)
+    app = Starlette(routes=rest_routes(rest_store, authenticate, Worker(name="rest"), slots=slots))
+    before = await snapshot(rest_store)
+    status = f"/pub/v1/bpm/upgrades/{WAITING_1}"
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app),
+        base_url="http://uplift.test",
+        event_hooks={"response": [must_be_documented]},
+    ) as client:
+        with slots.taken("admin"):
+            reply = await ask(client, BODY)
+            assert (reply.status_code, reply.json()["code"]) == (429, "LIMIT_EXCEEDED")
+            assert (reply.json()["error"], reply.headers["retry-after"]) == (
+                "Expected at most 1 concurrent requests of one API key, but there would be more; try later.",
+                "1",
+            )
+            reply = await client.get(status, headers={"authorization": "Bearer admin-key"})
+            assert (reply.status_code, reply.json()["code"]) == (429, "LIMIT_EXCEEDED")
+            reply = await client.get(status, headers={"authorization": "Bearer reader-key"})
+            assert reply.status_code == 404
+        assert await snapshot(rest_store) == before
+        assert (await ask(client, BODY)).status_code == 200

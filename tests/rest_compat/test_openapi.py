@@ -40,6 +40,8 @@ WITHOUT_GOLDEN = {
     "failed",
     "internal",
     "rate-limited",
+    "many-of-a-key",
+    "many-of-all",
     "server-stops",
     "store-unavailable",
 }

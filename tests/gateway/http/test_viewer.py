@@ -21,7 +21,8 @@ LIMITS = """
     version
     limits {
       maxIds maxPageSize maxNodes maxReplyBytes maxBodyBytes maxDocumentCharacters
-      maxTokens maxDepth maxFields maxAliases maxRootFields maxStreamsPerKey maxOperationsPerSocket
+      maxTokens maxDepth maxFields maxAliases maxRootFields maxOperationsPerKey maxStreamsPerKey
+      maxOperationsPerSocket
       maxModelBytes maxModelTags maxModelDepth waitSeconds rateLimit {requests seconds}
     }
   }
@@ -73,6 +74,7 @@ async def test_the_server_shows_the_limits_that_it_applies(folder: Path) -> None
         "max_fields": 108,
         "max_aliases": 9,
         "max_root_fields": 10,
+        "max_operations_per_key": 16,
         "max_streams_per_key": 11,
         "max_operations_per_socket": 12,
         "max_model_bytes": 1_013,

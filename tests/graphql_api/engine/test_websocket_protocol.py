@@ -67,7 +67,8 @@ def test_the_operations_of_a_caller_are_bounded_in_sum() -> None:
             socket.send_json({"type": "subscribe", "id": str(number), "payload": payload})
         messages = [socket.receive_json() for _ in range(2)]
         refused = next(message for message in messages if message["id"] == "1")
-        assert (refused["type"], refused["payload"][0]["extensions"]) == ("error", {"code": "LIMIT_EXCEEDED"})
+        extensions = refused["payload"][0]["extensions"]
+        assert (refused["type"], extensions) == ("error", {"code": "LIMIT_EXCEEDED", "retryAfter": 2})
         socket.send_json({"type": "complete", "id": "0"})
         socket.send_json({"type": "ping"})
         while socket.receive_json() != {"type": "pong"}:
