@@ -25,12 +25,10 @@ from uplift.domain.ports.process_engine import EngineInstanceId, EngineVersionId
 from uplift.engines.camunda7 import Camunda7Engine
 from uplift.engines.camunda7.engine import PAGE_SIZE
 from uplift.engines.camunda7.plans import migration_plan
-from uplift.testing.engine.documents import a_document, chain, tasks
+from uplift.testing.engine.documents import tasks
 from uplift.testing.engine.harness import a_plan, a_process_key, instances_in, waiting_in
 
 SIZE, LANES = 100, 2
-CALLED_AT_ONCE = 250
-"""How many instances one caller starts: the engine takes long for a large multi-instance activity."""
 POLL = 0.25
 """Seconds between two looks at a batch."""
 
@@ -39,17 +37,10 @@ Contender = Callable[[], Awaitable[int]]
 
 
 async def populate(harness: OperatonHarness, count: int) -> tuple[EngineVersionId, EngineVersionId]:
-    """Two versions of a process, and instances of the first, started by call activities."""
-    key, caller = a_process_key(), a_process_key()
+    """Two versions of a process, and instances of the first."""
+    key = a_process_key()
     versions = [await harness.deploy(key, tasks(key, "check", "pay")) for _ in range(2)]
-    loop = (
-        "<multiInstanceLoopCharacteristics>"
-        f"<loopCardinality>{CALLED_AT_ONCE}</loopCardinality></multiInstanceLoopCharacteristics>"
-    )
-    call = f'<callActivity id="call" calledElement="{key}" camunda:calledElementBinding="version" '
-    document = chain(f'{call} camunda:calledElementVersion="1">{loop}</callActivity>')
-    starts = await harness.deploy(caller, a_document(caller, document))
-    await harness.start(starts, count // CALLED_AT_ONCE)
+    await harness.start_many(key, count)
     return versions[0], versions[1]
 
 

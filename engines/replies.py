@@ -1,10 +1,14 @@
 """Reads objects and lists in replies of an engine, and checks their form."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from uplift.domain.ports.process_engine import EngineFault, EngineFaultKind
 from uplift.engines.client import Reply
+
+_NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")
+"""What JSON can write, but no encoding has (half of a surrogate pair), or PostgreSQL does not store."""
 
 
 def rows_of(reply: Reply) -> list[Mapping[str, Any]]:
@@ -26,17 +30,19 @@ def object_of(reply: Reply) -> Mapping[str, Any]:
 
 
 def text_of(reply: Reply, row: Mapping[str, Any], name: str) -> str:
-    """A field that has a text."""
+    """A field that has a text, which can be sent and stored."""
     value = row.get(name)
     if not isinstance(value, str):
         raise reply.unexpected(f"it has no text as '{name}'")
+    if _NO_TEXT.search(value):
+        raise reply.unexpected(f"it has half a letter or a zero byte in '{name}'")
     return value
 
 
 def optional_text_of(row: Mapping[str, Any], name: str) -> str | None:
-    """A field that may have a text."""
+    """A field that may have a text, for people to read. What cannot be stored is replaced."""
     value = row.get(name)
-    return value if isinstance(value, str) else None
+    return _NO_TEXT.sub("\ufffd", value) if isinstance(value, str) else None
 
 
 def require_success(reply: Reply) -> None:

@@ -19,7 +19,9 @@ async def document_of(client: EngineClient, version: EngineVersionId) -> bytes:
     """
     path = f"/process-definition/{quote(version, safe='')}"
     reply = await client.request("GET", f"{path}/xml")
-    text = text_of(reply, object_of(reply), "bpmn20Xml")
+    text = object_of(reply).get("bpmn20Xml")
+    if not isinstance(text, str):
+        raise reply.unexpected("it has no text as 'bpmn20Xml'")
     document = encode_document(text)
     if _REPLACED not in text and not document.startswith(BOM_UTF8):
         return document

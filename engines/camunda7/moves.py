@@ -93,6 +93,8 @@ class MoveRequest:
         for instance_id, version in (await locate(self._client, batch)).items():
             if version == self._plan.source:
                 still_here.append(instance_id)
+            elif version == self._plan.target:
+                self._answers[instance_id] = None  # by this request: the engine failed after its commit
             else:
                 self._answers[instance_id] = _refusal_by(version)
         if len(batch) > 1:

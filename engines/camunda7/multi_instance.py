@@ -1,8 +1,8 @@
 """Finds instances whose parallel multi-instance activity is partly done and would get a new id.
 
 Camunda 7 migrates such an instance, but leaves the old id at the executions that have ended. The activity
-does not count them any more, and the instance waits for ever, without an incident (tried on Operaton 1.0.3).
-With the same id on both sides all is well.
+does not count them any more, and the instance waits for ever, without an incident (Camunda 7.24.0, Operaton
+1.0.3). With the same id on both sides all is well.
 """
 
 from collections.abc import Mapping, Sequence, Set

@@ -10,9 +10,15 @@ import httpx2
 from uplift.domain.model.instance import ElementId
 from uplift.domain.ports.process_engine import EngineInstanceId, EngineVersionId
 from uplift.engines.camunda7 import Camunda7Engine
+from uplift.testing.engine.documents import a_document, chain
+from uplift.testing.engine.harness import a_process_key
 
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Saves each client the time to load certificates."""
+
+
+CALLED_AT_ONCE = 200
+"""How many instances one call activity starts. The engine's time for it grows with the square."""
 
 
 class OperatonHarness:
@@ -62,6 +68,17 @@ class OperatonHarness:
             EngineInstanceId((await self.call("POST", f"/process-definition/{version}/start", body))["id"])
             for _ in range(count)
         ]
+
+    async def start_many(self, key: str, count: int) -> None:
+        """Start many instances of version 1 of a process, in hundreds: call activities call them."""
+        caller = a_process_key()
+        loop = f"<loopCardinality>{CALLED_AT_ONCE}</loopCardinality>"
+        call = f'<callActivity id="call" calledElement="{key}" camunda:calledElementBinding="version"'
+        document = chain(
+            f'{call} camunda:calledElementVersion="1"><multiInstanceLoopCharacteristics>{loop}'
+            "</multiInstanceLoopCharacteristics></callActivity>"
+        )
+        await self.start(await self.deploy(caller, a_document(caller, document)), count // CALLED_AT_ONCE)
 
     async def complete(self, instance: EngineInstanceId, element: ElementId) -> None:
         tasks = await self.call("GET", "/task", processInstanceId=instance, taskDefinitionKey=element)

@@ -121,14 +121,15 @@ async def test_an_instance_with_a_conflict_that_passes_moves() -> None:
 
 
 async def test_what_is_elsewhere_when_the_engine_fails_is_not_sent_again() -> None:
-    failing = {each: error("boom") for each in IDS[:3]}
-    engine = ScriptedEngine(refused=failing, versions={IDS[0]: "", IDS[1]: TARGET})
+    failing = {each: error("boom") for each in IDS[:4]}
+    engine = ScriptedEngine(refused=failing, versions={IDS[0]: "", IDS[1]: "order:3:c", IDS[3]: TARGET})
     async with adapter(engine) as camunda:
-        assert await move(camunda, PLAN, IDS[:4]) == {
+        assert await move(camunda, PLAN, IDS[:5]) == {
             IDS[0]: ReasonCode.INSTANCE_NOT_FOUND,
             IDS[1]: ReasonCode.MOVED_ON,
             IDS[2]: ReasonCode.ENGINE_REFUSED,
             IDS[3]: None,
+            IDS[4]: None,
         }
 
 
@@ -204,6 +205,8 @@ DEFINITION = {"id": SOURCE, "key": "order", "version": 1, "tenantId": None}
         (lambda engine: engine.model(SOURCE), {"bpmn20Xml": "<a/>"}, {"bpmn20Xml": None}),
         (lambda engine: engine.instances(SOURCE), [ROW], [{**ROW, "definitionId": TARGET}]),
         (lambda engine: engine.instances(SOURCE), [ROW], [{**ROW, "id": 17}]),
+        (lambda engine: engine.instances(SOURCE), [ROW], [{**ROW, "id": "\ud800"}]),
+        (lambda engine: engine.instances(SOURCE), [ROW], [{**ROW, "id": "i\x00"}]),
         (lambda engine: engine.waiting(SOURCE, ElementId("check")), [ROW], ["i"]),
         (lambda engine: engine.locate(IDS[:1]), [ROW], [{**ROW, "definitionId": None}]),
         (lambda engine: engine.objections(PLAN), {"instructionReports": []}, {}),

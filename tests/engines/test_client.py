@@ -177,6 +177,7 @@ NOW = datetime.now(UTC)
         (format_datetime(NOW + timedelta(minutes=30), usegmt=True), 1_500, 1_800),
         (format_datetime(NOW - timedelta(minutes=30), usegmt=True), 0, 0),
     ],
+    ids=["seconds", "at once", "very long", "later", "before"],
 )
 async def test_an_engine_says_how_long_to_leave_it_alone(value: str, least: int, most: int) -> None:
     async with served(reply("", 503, retry_after=value)) as server:

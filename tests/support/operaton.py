@@ -126,7 +126,8 @@ def operaton(*, database: Path | None = None, runs_jobs: bool = False, port: int
     It keeps its data in memory, or in the file `database`, with which a killed one can be started again.
     Tests run jobs by REST, unless it `runs_jobs` by itself.
     """
-    where = "mem:engine;DB_CLOSE_DELAY=-1" if database is None else f"file:{database}"
+    # By default H2 writes half a second after a commit: a kill would undo what the engine has answered.
+    where = "mem:engine;DB_CLOSE_DELAY=-1" if database is None else f"file:{database};WRITE_DELAY=0"
     properties = {
         "server.address": "127.0.0.1",
         "server.port": port,
