@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import count
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -10,7 +11,7 @@ from sqlalchemy import bindparam, select
 from uplift.domain.model.decision import Decision, ReasonCode, SkipReason
 from uplift.domain.model.instance import InstanceId, Status
 from uplift.domain.model.link import EngineInstanceId, LinkId
-from uplift.domain.model.order import Order, OrderBatch, OrderNumber, SettledOrders, Settlement
+from uplift.domain.model.order import Order, OrderBatch, OrderNumber, OrderState, SettledOrders, Settlement
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import UpgradeId
@@ -63,24 +64,50 @@ class SqlOrders:
         return await self._find_upgrade(statements.NEXT_TO_SEND)
 
     async def send(self, upgrade_id: UpgradeId, limit: int, at: datetime) -> OrderBatch | None:
-        upgrade_key = await self._upgrade_key(upgrade_id)
-        first = (await self._execute(statements.FIRST_COHORT, of_upgrade=upgrade_key)).one_or_none()
-        if first is None:
-            return None
+        [keys] = (await self._execute(statements.KEYS_OF_UPGRADE, uuid=upgrade_id)).all()
+        upgrade_key, process_id = keys.id, keys.process_id
         next_number: int = (await self._execute(statements.NEXT_NUMBER)).scalar_one()
-        sent = await self._execute(
-            statements.SEND,
-            of_upgrade=upgrade_key,
-            limit=limit,
-            next_number=next_number,
-            at=at,
-            **statements.of_cohort(first),
-        )
-        numbers = [row.number for row in sent.all()]
+        found = (await self._execute(statements.NEXT_ORDERS, of_upgrade=upgrade_key, limit=limit)).all()
+        if not found:
+            return None
+        width = len(COHORT_OF_ORDER)
+        rows = [row for row in found if row[:width] == found[0][:width]]
+        decided = await self._decision(upgrade_key, statements.of_cohort(found[0]))
         # Orders that were put back keep their numbers, so only some of these may be new.
-        new = sum(number >= next_number for number in numbers)
-        await self._execute(statements.ADVANCE, count=new)
-        return await self._batch((await self._execute(statements.BATCH, numbers=numbers)).all())
+        new = count(next_number)
+        numbers = [next(new) if row.number is None else row.number for row in rows]
+        sent = [
+            {"row_instance_id": row.instance_id, "row_number": number}
+            for row, number in zip(rows, numbers, strict=True)
+        ]
+        await statements.send(self._connection, upgrade_key, sent, at)
+        advance = {"of_link": self._link_key, "count": next(new) - next_number}
+        await self._connection.execute_later(statements.ADVANCE, advance)
+        process_key = (await self._session.surrogate_keys.process_keys([process_id]))[process_id]
+        return OrderBatch(
+            upgrade=upgrade_id,
+            process=process_key,
+            decision=decided,
+            orders=tuple(
+                sorted(
+                    (
+                        Order(
+                            number=OrderNumber(number),
+                            upgrade=upgrade_id,
+                            process=process_key,
+                            instance=InstanceId(row.uuid),
+                            engine_id=_engine_id(row),
+                            decision=decided,
+                            state=OrderState.SENT,
+                            attempt=row.attempt + 1,
+                            sent_at=at,
+                        )
+                        for row, number in zip(rows, numbers, strict=True)
+                    ),
+                    key=lambda order: order.number,
+                )
+            ),
+        )
 
     async def unanswered(self, sent_before: datetime, limit: int) -> OrderBatch | None:
         bound = {"sent_before": sent_before, "limit": limit}
@@ -136,12 +163,13 @@ class SqlOrders:
 
     async def _confirm(self, numbers: Sequence[OrderNumber]) -> Counter[tuple[int, Any]]:
         """Move the instances of sent orders; return how many orders of each upgrade, by its two keys."""
-        bound = {"numbers": list(numbers)}
+        bound: dict[str, Any] = {"numbers": list(numbers)}
         if self._connection.dialect.name == "postgresql":
             await self._execute(statements.LOCK_INSTANCES, **bound)
         rows = (await self._execute(statements.CONFIRMED_COHORTS, **bound)).all()
-        await self._execute(statements.MOVE_CONFIRMED, **bound)
-        await self._execute(statements.CONFIRM, **bound)
+        bound["of_link"] = self._link_key
+        await self._connection.execute_later(statements.MOVE_CONFIRMED, bound)
+        await self._connection.execute_later(statements.CONFIRM, bound)
         confirmed: Counter[tuple[int, Any]] = Counter()
         for row in rows:
             confirmed[row.upgrade_id, row.uuid] += row.orders
@@ -172,6 +200,11 @@ class SqlOrders:
         if rows:
             await statements.refuse(self._connection, self._link_key, rows)
         return counts
+
+    async def _decision(self, upgrade_key: int, of_cohort: Mapping[str, int]) -> Decision:
+        rows = await self._execute(statements.DECISION_OF_COHORT, of_upgrade=upgrade_key, **of_cohort)
+        [decided] = await decisions_of(self._session.surrogate_keys, rows.all())
+        return decided
 
     async def _batch(self, rows: Sequence[Any]) -> OrderBatch:
         orders = await _orders_of(self._connection, self._session.surrogate_keys, rows)
@@ -223,10 +256,14 @@ def _order(row: Any, decision: Decision, process_key: ProcessKey) -> Order:
         upgrade=UpgradeId(row.upgrade_uuid),
         process=process_key,
         instance=InstanceId(row.uuid),
-        engine_id=EngineInstanceId(str(row.uuid) if row.engine_id is None else row.engine_id),
+        engine_id=_engine_id(row),
         decision=decision,
         state=row.state,
         attempt=row.attempt,
         sent_at=row.sent_at,
         refusal=refusal,
     )
+
+
+def _engine_id(row: Any) -> EngineInstanceId:
+    return EngineInstanceId(str(row.uuid) if row.engine_id is None else row.engine_id)

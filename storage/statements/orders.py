@@ -13,7 +13,6 @@ from sqlalchemy import (
     Integer,
     Select,
     String,
-    Update,
     and_,
     bindparam,
     case,
@@ -43,6 +42,7 @@ from uplift.storage.sql.tables import (
     upgrade,
 )
 from uplift.storage.sql.types import LONG, LONGS, TIME
+from uplift.storage.sqlite.prepared import RUN_INLINE
 from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME
 
 awaiting = upgrade.alias("awaiting")
@@ -64,44 +64,57 @@ IS_DECISION_OF_ORDER = and_(
 UNSETTLED_OF_LINK = select(upgrade.c.uuid).where(
     HAS_UNSETTLED, upgrade.c.ordered > 0, upgrade.c.link == bindparam("link")
 )
-NEXT_TO_SEND = UNSETTLED_OF_LINK.where(IS_WAITING).order_by(upgrade.c.id).limit(1)
-NEXT_TO_DROP = UNSETTLED_OF_LINK.where(upgrade.c.state.not_in(UNFINISHED)).order_by(upgrade.c.id).limit(1)
-FIRST_COHORT = (
-    select(*COHORT).where(move_order.c.upgrade_id == UPGRADE_ID, IS_ORDERED).order_by(*COHORT).limit(1)
+# Few upgrades have unsettled orders, so these read a few rows.
+NEXT_TO_SEND = (
+    UNSETTLED_OF_LINK.where(IS_WAITING).order_by(upgrade.c.id).limit(1).execution_options(**RUN_INLINE)
 )
-NEXT_NUMBER = select(link.c.next_number).where(link.c.id == LINK_ID)
+NEXT_TO_DROP = UNSETTLED_OF_LINK.where(upgrade.c.state.not_in(UNFINISHED)).order_by(upgrade.c.id).limit(1)
+KEYS_OF_UPGRADE = (
+    select(upgrade.c.id, upgrade.c.process_id)
+    .where(upgrade.c.uuid == bindparam("uuid"))
+    .execution_options(**RUN_INLINE)
+)
+NEXT_NUMBER = select(link.c.next_number).where(link.c.id == LINK_ID).execution_options(**RUN_INLINE)
 ADVANCE = update(link).where(link.c.id == LINK_ID).values(next_number=link.c.next_number + bindparam("count"))
-IS_OF_COHORT = and_(*(move_order.c[name] == bindparam(f"of_{name}") for name in COHORT_OF_ORDER))
 
-
-def _send() -> Update:
-    """Mark orders of a cohort as sent. Those without a number get consecutive ones from `next_number` on."""
-    chosen = (
-        select(move_order.c.instance_id, move_order.c.number)
-        .where(move_order.c.upgrade_id == UPGRADE_ID, IS_ORDERED, IS_OF_COHORT)
-        .order_by(move_order.c.instance_id)
-        .limit(LIMIT)
-        .subquery("chosen")
+NEXT_ORDERS = (
+    select(
+        *COHORT,
+        move_order.c.instance_id,
+        move_order.c.number,
+        move_order.c.attempt,
+        instance.c.uuid,
+        instance.c.engine_id,
     )
-    is_new = chosen.c.number.is_(None)
-    place = func.row_number().over(partition_by=is_new, order_by=chosen.c.instance_id)
-    numbered = select(
-        chosen.c.instance_id,
-        func.coalesce(chosen.c.number, bindparam("next_number", type_=LONG) + place - 1).label("number"),
-    ).subquery("numbered")
-    return (
-        update(move_order)
-        .where(
-            move_order.c.upgrade_id == UPGRADE_ID,
-            move_order.c.instance_id == numbered.c.instance_id,
-            IS_ORDERED,
-        )
-        .values(state=OrderState.SENT, number=numbered.c.number, attempt=move_order.c.attempt + 1, sent_at=AT)
-        .returning(move_order.c.number)
+    .join_from(move_order, instance, instance.c.id == move_order.c.instance_id)
+    .where(move_order.c.upgrade_id == UPGRADE_ID, IS_ORDERED)
+    .order_by(*COHORT, move_order.c.instance_id)
+    .limit(LIMIT)
+)
+"""The next orders of an upgrade, cohort by cohort. Under the lock of the link they stay ORDERED until this
+transaction ends. It names no cohort: SQLite, which has no statistics, would then take the primary key, and
+read all orders of the upgrade for each batch.
+"""
+SENT = {"state": OrderState.SENT, "attempt": move_order.c.attempt + 1, "sent_at": AT}
+SEND_ONE = (
+    update(move_order)
+    .where(
+        move_order.c.upgrade_id == UPGRADE_ID,
+        move_order.c.instance_id == bindparam("row_instance_id", type_=LONG),
+        IS_ORDERED,
     )
-
-
-SEND = _send()
+    .values({**SENT, "number": bindparam("row_number", type_=LONG)})
+)
+NUMBERED_ROWS = unnest_rows(move_order, {name: f"row_{name}" for name in ("instance_id", "number")})
+SEND_ALL = (
+    update(move_order)
+    .where(
+        move_order.c.upgrade_id == UPGRADE_ID,
+        move_order.c.instance_id == NUMBERED_ROWS.c.instance_id,
+        IS_ORDERED,
+    )
+    .values({**SENT, "number": NUMBERED_ROWS.c.number})
+)
 ORDER_COLUMNS = (
     move_order.c.number,
     move_order.c.upgrade_id,
@@ -123,7 +136,6 @@ NUMBERED: Select[Any] = (
     .where(move_order.c.link_id == LINK_ID)
     .order_by(move_order.c.number)
 )
-BATCH = NUMBERED.where(IS_SENT, move_order.c.number.in_(NUMBERS))
 UNANSWERED = NUMBERED.where(IS_SENT, move_order.c.sent_at < bindparam("sent_before")).limit(LIMIT)
 PAGE = NUMBERED.where(move_order.c.number > bindparam("after", type_=LONG)).limit(LIMIT)
 FIRST_UNANSWERED = select(move_order.c.number).where(IS_SENT_OF_LINK).order_by(move_order.c.number).limit(1)
@@ -233,10 +245,14 @@ DROP = (
     )
     .values(REFUSED)
 )
-DECISION_OF_COHORT = select(decision).where(
-    decision.c.upgrade_id == UPGRADE_ID,
-    decision.c.status == Status.PENDING,
-    *(decision.c[name] == bindparam(f"of_{name}") for name in COHORT_OF_ORDER),
+DECISION_OF_COHORT = (
+    select(decision)
+    .where(
+        decision.c.upgrade_id == UPGRADE_ID,
+        decision.c.status == Status.PENDING,
+        *(decision.c[name] == bindparam(f"of_{name}") for name in COHORT_OF_ORDER),
+    )
+    .execution_options(**RUN_INLINE)
 )
 DECISIONS_OF_COHORTS = select(decision).where(
     decision.c.status == Status.PENDING,
@@ -295,6 +311,16 @@ def awaiting_process(of: ColumnElement[int], not_of: ColumnElement[int] | None =
 def of_cohort(row: Any) -> dict[str, int]:
     """The parameters of a statement on the cohort of an order."""
     return {f"of_{name}": getattr(row, name) for name in COHORT_OF_ORDER}
+
+
+async def send(connection: Connection, upgrade_id: int, rows: Sequence[dict[str, Any]], at: datetime) -> None:
+    """Mark orders as sent; each row has `row_instance_id` and `row_number`."""
+    bound = {"of_upgrade": upgrade_id, "at": at}
+    if connection.dialect.name == "sqlite":
+        await connection.execute_later(SEND_ONE, [{**bound, **row} for row in rows])
+    else:
+        arrays = {name: [row[name] for row in rows] for name in rows[0]}
+        await connection.execute(SEND_ALL, {**bound, **arrays})
 
 
 async def refuse(connection: Connection, link_id: int, rows: Sequence[dict[str, Any]]) -> None:
