@@ -1,8 +1,8 @@
-"""Follows one running upgrade by many subscriptions of one key, and prints how long other requests wait.
+"""Follows a running upgrade by many subscriptions of one key, and prints how long other requests wait.
 
 A real `uplift serve` on a filled SQLite file, and a worker beside it that commits ten chunks a second. Prints
-the 99th percentiles of /healthz and of one `instance(id)` without subscriptions and with them, the number of
-events, and the memory of the server for each subscription.
+the 99th percentiles of /healthz and of one `instance(id)` without subscriptions and with them, for each
+subscription of the schema, the number of events, and the memory of the server for each subscription.
 Run: python -m bench.subscriptions [subscriptions] [seconds]
 """
 
@@ -34,7 +34,16 @@ from uplift.storage.store import SqlStore
 PROTOCOL = Subprotocol("graphql-transport-ws")
 PER_SOCKET = 20
 """Subscriptions on one WebSocket, as many as a gateway allows."""
-QUERY = "subscription($id: UUID!) { upgradeProgress(id: $id) { id state total upgraded skipped etaSeconds } }"
+UPGRADE = "{ id state total upgraded skipped etaSeconds }"
+QUERIES = {
+    "upgradeProgress": f"subscription($id: UUID!) {{ upgradeProgress(id: $id) {UPGRADE} }}",
+    "upgradesChanged": f"subscription {{ upgradesChanged {UPGRADE} }}",
+    "processChanged": f"""subscription {{
+      processChanged(namespace: "{PROCESS.namespace}", code: "{PROCESS.code}") {{
+        id activeCount activeByVersion {{ version pending running }} latestPublishedVersion {{ number }}
+      }}
+    }}""",
+}
 WORKER = Worker(
     name="bench",
     chunk_policy=ChunkPolicy(
@@ -51,18 +60,23 @@ def main(subscriptions: int, seconds: float) -> None:
         upgrade_id = asyncio.run(request_one(file))
         server = served(file, "--no-worker")
         with Manager() as manager, ProcessPoolExecutor(2) as pool:
-            stop, subscribed = manager.Event(), manager.Event()
+            stop = manager.Event()
             working = pool.submit(work_until, stop, file)
             try:
-                print(f"{'subscriptions':>14}{'healthz':>10}{'read':>10}   99th, ms")
-                probe_both(0, ids, key, seconds)
-                before = memory_of(server.pid)
-                following = pool.submit(follow_until, stop, subscribed, str(upgrade_id), key, subscriptions)
-                subscribed.wait()
-                probe_both(subscriptions, ids, key, seconds)
-                each = (memory_of(server.pid) - before) * 1024 / subscriptions
+                print(f"{'':34}{'healthz':>10}{'read':>10}   99th, ms")
+                probe_both("no subscriptions", ids, key, seconds)
+                for name, query in QUERIES.items():
+                    left, subscribed = manager.Event(), manager.Event()
+                    before = memory_of(server.pid)
+                    following = pool.submit(
+                        follow_until, left, subscribed, query, str(upgrade_id), key, subscriptions
+                    )
+                    subscribed.wait()
+                    probe_both(f"{subscriptions} to {name}", ids, key, seconds)
+                    each = (memory_of(server.pid) - before) * 1024 / subscriptions
+                    left.set()
+                    print(f"{following.result()} events; {each:.0f} KiB of memory for each subscription")
                 stop.set()
-                print(f"{following.result()} events; {each:.0f} KiB of memory for each subscription")
                 working.result()
             finally:
                 stop.set()
@@ -70,14 +84,14 @@ def main(subscriptions: int, seconds: float) -> None:
                 server.wait()
 
 
-def probe_both(subscriptions: int, ids: list[UUID], key: str, seconds: float) -> None:
+def probe_both(name: str, ids: list[UUID], key: str, seconds: float) -> None:
     """Measure and print one line of the table."""
     with ProcessPoolExecutor(2) as pool:
         health = pool.submit(probe, "GET", "/healthz", [b""], key, seconds)
         bodies = [body(ONE, id=str(instance_id)) for instance_id in ids[:1_000]]
         read = pool.submit(probe, "POST", "/graphql", bodies, key, seconds)
         p99 = [percentile(took.result(), 99) * 1e3 for took in (health, read)]
-    print(f"{subscriptions:14}{p99[0]:10.1f}{p99[1]:10.1f}", flush=True)
+    print(f"{name:34}{p99[0]:10.1f}{p99[1]:10.1f}", flush=True)
 
 
 async def request_one(file: Path) -> UpgradeId:
@@ -103,9 +117,14 @@ def work_until(stop: threading.Event, file: Path) -> None:
 
 
 def follow_until(
-    stop: threading.Event, subscribed: threading.Event, upgrade_id: str, key: str, subscriptions: int
+    left: threading.Event,
+    subscribed: threading.Event,
+    query: str,
+    upgrade_id: str,
+    key: str,
+    subscriptions: int,
 ) -> int:
-    """Follow the upgrade by many subscriptions, and return the number of their events."""
+    """Subscribe many times, and return the number of events."""
 
     async def follow() -> int:
         async with AsyncExitStack() as stack:
@@ -113,14 +132,14 @@ def follow_until(
             for number in range(len(counts)):
                 socket = await stack.enter_async_context(a_socket(key))
                 for operation in range(PER_SOCKET):
-                    payload = {"query": QUERY, "variables": {"id": upgrade_id}}
+                    payload = {"query": query, "variables": {"id": upgrade_id}}
                     message = {"type": "subscribe", "id": str(operation), "payload": payload}
                     await socket.send(json.dumps(message))
                 stack.callback(asyncio.create_task(count_events(socket, counts, number)).cancel)
             while sum(counts) < subscriptions:
                 await asyncio.sleep(0.1)
             subscribed.set()
-            await asyncio.to_thread(stop.wait)
+            await asyncio.to_thread(left.wait)
             return sum(counts)
 
     return asyncio.run(follow())

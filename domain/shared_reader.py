@@ -15,8 +15,9 @@ from time import monotonic
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from uplift.domain.change_signal import ChangeSignal, Waker
+from uplift.domain.change_signal import ChangeSignal
 from uplift.domain.concurrency import end_all, first_of
+from uplift.domain.turns import Turns
 
 Source = TypeVar("Source")
 Key = TypeVar("Key", bound=Hashable)
@@ -40,15 +41,19 @@ class _Entry(Generic[State]):
 
     __slots__ = ("changed", "ended", "listeners", "newest")
 
-    def __init__(self, waker: Waker) -> None:
+    def __init__(self) -> None:
         self.listeners = 0
         self.newest: State | _Failure | None = None
-        self.changed = ChangeSignal(waker)
-        self.ended = ChangeSignal(waker)
+        self.changed = ChangeSignal()
+        self.ended = ChangeSignal()
 
 
 class Listener(Generic[Key, State]):
-    """Takes the states of one key."""
+    """Takes the states of one key.
+
+    From taking a state until it asks for the next one, a listener has a turn. So when many get a new state,
+    only a few of them work with it at the same time.
+    """
 
     __slots__ = ("_entry", "_reader", "_seen", "_seen_at")
 
@@ -64,6 +69,7 @@ class Listener(Generic[Key, State]):
         Raises what the read raises.
         """
         await self._reader.read_anew()
+        await self._reader.turns.begin(self)
         return self._take()
 
     async def next(self, pause: float | None) -> State | None:
@@ -71,24 +77,29 @@ class Listener(Generic[Key, State]):
 
         Returns a final state, and raises an error, at once. If `pause` is None, waits for these only.
         """
-        while True:
-            newest = self._entry.newest
-            if newest is self._seen:
-                await (self._entry.ended if pause is None else self._entry.changed).wait()
-            elif isinstance(newest, _Failure) or self._reader.is_final(newest):
-                return self._take()
-            elif pause is None:
+        self._reader.turns.end(self)
+        while not self._is_due(pause):
+            if pause is None:
                 await self._entry.ended.wait()
-            elif (remaining := self._seen_at + pause - monotonic()) > 0:
-                await self._entry.ended.wait(remaining)
-                # Many pauses may end at the same time.
-                await self._reader.waker.turn()
+            elif self._entry.newest is self._seen:
+                await self._entry.changed.wait()
             else:
-                return self._take()
+                await self._entry.ended.wait(self._seen_at + pause - monotonic())
+        await self._reader.turns.begin(self)
+        return self._take()
 
     def newest(self) -> State | None:
         """The newest state, without waiting. Raises what the last read raised."""
         return self._take()
+
+    def _is_due(self, pause: float | None) -> bool:
+        """Whether there is a state to take now."""
+        newest = self._entry.newest
+        if newest is self._seen:
+            return False
+        if isinstance(newest, _Failure) or self._reader.is_final(newest):
+            return True
+        return pause is not None and monotonic() >= self._seen_at + pause
 
     def _take(self) -> State | None:
         newest = self._entry.newest
@@ -121,11 +132,11 @@ class SharedReader(Generic[Key, State]):
         self._interval = interval
         self._keys_per_read = keys_per_read
         self._is_final = is_final
-        self.waker = Waker()
+        self.turns = Turns()
         self._entries: dict[Key, _Entry[State | None]] = {}
         self._task: asyncio.Task[None] | None = None
         self._is_awaited = asyncio.Event()
-        self._was_read = ChangeSignal(self.waker)
+        self._was_read = ChangeSignal()
         self._begun = self._done = 0
 
     @property
@@ -145,7 +156,11 @@ class SharedReader(Generic[Key, State]):
                 if self._task is None:
                     # It reads for all listeners, so it has nothing of the request that starts it.
                     self._task = asyncio.create_task(self._read_repeatedly(), context=Context())
-                yield Listener(self, entry)
+                listener = Listener(self, entry)
+                try:
+                    yield listener
+                finally:
+                    self.turns.end(listener)
         finally:
             if not self._entries and self._task is not None:
                 task, self._task = self._task, None
@@ -161,7 +176,7 @@ class SharedReader(Generic[Key, State]):
 
     @contextmanager
     def _entry(self, key: Key) -> Iterator[_Entry[State | None]]:
-        entry = self._entries.setdefault(key, _Entry(self.waker))
+        entry = self._entries.setdefault(key, _Entry())
         entry.listeners += 1
         try:
             yield entry

@@ -6,7 +6,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from uplift.domain.change_signal import WOKEN_AT_ONCE, ChangeSignal, Waker
+from uplift.domain import turns
+from uplift.domain.change_signal import ChangeSignal
 from uplift.domain.shared_reader import Listener, SharedReader
 
 pytestmark = pytest.mark.anyio
@@ -208,23 +209,29 @@ async def test_every_listener_learns_that_a_read_failed_and_later_ones_go_on(
         assert first.newest() == 3
 
 
-async def test_a_waker_lets_other_tasks_run_between() -> None:
-    waker = Waker()
-    woken: list[int] = []
-    signals = [ChangeSignal(waker) for _ in range(2)]
+async def test_only_a_few_listeners_work_with_a_state_at_the_same_time(
+    numbers: Numbers, reader: SharedReader[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "LONGEST_TURN", 3_600)
+    working: set[int] = set()
+    most: list[int] = []
 
-    async def wait(signal: ChangeSignal, number: int) -> None:
-        await signal.wait()
-        woken.append(number)
+    async def work(number: int) -> None:
+        working.add(number)
+        most.append(len(working))
+        await asyncio.sleep(0.001)
+        working.remove(number)
 
-    tasks = [asyncio.create_task(wait(signal, number)) for signal in signals for number in range(25)]
-    await asyncio.sleep(0)
-    for signal in signals:
-        signal.notify()
-    seen = 0
-    async with asyncio.timeout(30):
-        while seen < len(tasks):
-            await asyncio.sleep(0)
-            assert len(woken) - seen <= WOKEN_AT_ONCE
-            seen = len(woken)
-    assert woken == [*range(25), *range(25)]
+    async def listen(number: int) -> int | None:
+        async with reader.listening("a") as listener:
+            await listener.present()
+            await work(number)
+            if len(most) == count:
+                numbers.set("a", 1)
+            state = await listener.next(0)
+            await work(number)
+            return state
+
+    count = 5 * turns.CONCURRENCY
+    assert await asyncio.gather(*map(listen, range(count))) == [1] * count
+    assert max(most[:count]) == max(most[count:]) == turns.CONCURRENCY

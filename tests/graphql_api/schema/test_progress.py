@@ -95,20 +95,26 @@ async def test_sends_the_present_state_then_each_change_until_the_end(
 ) -> None:
     upgrade = await the_upgrade(store)
     events: list[Any] = []
+    works = False
     async with AsyncExitStack() as until_the_end:
         async for event in small.follow(FOLLOW, id=str(upgrade.id)):
             events.append(event["data"]["upgradeProgress"])
             if len(events) == 1:
                 await run_one_chunk(store, a_worker())
-            elif len(events) == 2:
+            elif events[-1]["total"] == 2 and not works:
+                works = True
                 await put_into(store, upgrade.id, state=UpgradeState.QUEUED)
                 await until_the_end.enter_async_context(running_worker(store, a_worker()))
-    assert [(event["state"], event["total"], event["outcomes"]) for event in events] == [
-        ("QUEUED", 0, {"totalCount": 0}),
-        ("RUNNING", 2, {"totalCount": 2}),
-        ("COMPLETED", 5, {"totalCount": 5}),
+    expected = [
+        ("QUEUED", 0, {"totalCount": 0}, []),
+        ("RUNNING", 2, {"totalCount": 2}, []),
+        ("COMPLETED", 5, {"totalCount": 5}, [{"code": "NOT_PENDING", "count": 1}]),
     ]
-    assert [event["countsByReason"] for event in events] == [[], [], [{"code": "NOT_PENDING", "count": 1}]]
+    shown = [(event["state"], event["total"], event["outcomes"], event["countsByReason"]) for event in events]
+    assert (shown[0], shown[-1]) == (expected[0], expected[-1])
+    # A slow machine shows more states in between.
+    assert [event for event in shown if event in expected] == expected
+    assert [event["total"] for event in events] == sorted(event["total"] for event in events)
 
 
 async def test_sends_at_most_two_events_a_second(small: Client, store: ListenedStore) -> None:
