@@ -81,13 +81,14 @@ function Screen({ place }: { place: ReturnType<typeof placeOf> }) {
   const [loaded, setLoaded] = useState<FunctionComponent<ScreenProps<never>> | null>(null);
   const [isMissing, setMissing] = useState(false);
   useEffect(() => {
-    const load = place.name && (SCREENS[place.name] as LoadScreen<never> | undefined);
-    load?.().then(
+    if (!place.name) return;
+    const load = SCREENS[place.name] as LoadScreen<never>;
+    load().then(
       (screen) => setLoaded(() => screen),
       () => setMissing(true), // a new release has other files: only a reload of the page helps
     );
   }, []);
-  if (!place.name || !SCREENS[place.name]) {
+  if (!place.name) {
     return (
       <Vacant title={t.common.notHere.title}>
         <p>{t.common.notHere.hint}</p>

@@ -19,3 +19,12 @@ export function uuidsIn(text: string): { ids: string[]; others: string[] } {
   }
   return { ids: [...ids], others };
 }
+
+// A new random id. crypto.randomUUID() is missing where a page is served without TLS.
+export function randomUuid(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return uuidIn(hex) ?? hex;
+}

@@ -97,7 +97,7 @@ def test_stays_within_its_budget() -> None:
     assert max(viewer.values()) <= 70
     assert max(worker.values()) <= 25
     assert max(size for name, size in lazy.items() if name not in viewer | worker) <= 15
-    assert sum(sizes.values()) <= 200
+    assert sum(sizes.values()) <= 180
 
 
 def loaded_at_once(script: str, texts: dict[str, bytes]) -> set[str]:

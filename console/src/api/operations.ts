@@ -3,6 +3,12 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** All PENDING and RUNNING instances of the process, except those listed. */
+export type AllActiveInput = {
+  /** The ids of the instances to exclude, at most 100,000. Unknown ids are ignored. */
+  except?: Array<string> | null | undefined;
+};
+
 /** The property in which an element differs from its counterpart in another version. */
 export type ChangedAspect =
   /** The process that a call activity calls. */
@@ -101,6 +107,28 @@ export type InstanceFilterInput = {
   versions?: Array<number> | null | undefined;
 };
 
+/** Maps a source element to a target element. */
+export type MappingInstructionInput = {
+  /** The id of the element in the source version. */
+  source: string;
+  /** The id of the element in the target version. */
+  target: string;
+};
+
+/** The PENDING and RUNNING instances of the process that meet every condition, except those listed. A condition that is null or absent requires nothing. Versions and elements, at most 1,000 in all, must exist. */
+export type MatchingInput = {
+  /** Instances that wait at one of the elements with these ids at least, alone or among others; not empty. */
+  elements?: Array<string> | null | undefined;
+  /** The ids of the instances to exclude, at most 100,000; `limit` counts none of them. Unknown ids are ignored. */
+  except?: Array<string> | null | undefined;
+  /** The first so many of these instances, 1 to 100,000, in the order of registration. They are fixed when the upgrade is requested, and each gets an outcome. */
+  limit?: number | null | undefined;
+  /** Instances with one of these statuses, PENDING or RUNNING; not empty. Only PENDING instances are upgraded, RUNNING ones are skipped. */
+  statuses?: Array<Status> | null | undefined;
+  /** Instances that are pinned to one of these versions; not empty. */
+  versions?: Array<number> | null | undefined;
+};
+
 /** Restricts a list of outcomes to those that meet all conditions. A condition that is null or absent lets all through, and an empty one none. */
 export type OutcomeFilterInput = {
   /** Only instances that waited at an element with one of these ids before, alone or among others. At most 1,000 ids. */
@@ -156,12 +184,37 @@ export type ReasonCode =
   /** The status of the instance is not PENDING. */
   | 'NOT_PENDING';
 
+/** The upgrade whose skipped instances to retry. */
+export type RetryUpgradeInput = {
+  /** The id of the upgrade. */
+  id: string;
+  /** A unique key for this request, 1 to 255 printable characters, kept for 24 hours. Repeating the request with the same key returns the first upgrade again; another request with the same key gets an IdempotencyConflictError. */
+  idempotencyKey?: string | null | undefined;
+  /** Instructions that override or extend the generated mapping, at most 10,000 in all. They must satisfy the same rules as the generated mapping. The instructions of the earlier upgrade are not repeated. */
+  mappings?: Array<VersionMappingInput> | null | undefined;
+  /** The reason for the audit, at most 1,000 characters. */
+  reason?: string | null | undefined;
+  /** Retry the instances that were skipped for one of these reasons: at least one of NOT_PENDING, ALREADY_LATEST and INCOMPATIBLE. */
+  reasons: Array<ReasonCode>;
+  /** Whether to wait until the upgrade is finished, up to a limit that the server sets. If false, or when the limit is reached, the upgrade is returned in its present state, for example QUEUED or RUNNING. */
+  wait?: boolean;
+};
+
 /** The permissions of an API key. */
 export type Role =
   /** The key may run queries and subscriptions, but no mutations. */
   | 'READER'
   /** The key may read and change everything in its scope. */
   | 'SYSTEM_ADMIN';
+
+/** The selected instances of the process. Exactly one field must be set. */
+export type SelectionInput =
+  {   /** All PENDING and RUNNING instances of the process, on any version. */
+  allActive: AllActiveInput; instanceIds?: never; matching?: never; }
+  |  { allActive?: never;   /** The instances with these ids, 1 to 100,000. Repeated ids count once. */
+  instanceIds: Array<string>; matching?: never; }
+  |  { allActive?: never; instanceIds?: never;   /** The PENDING and RUNNING instances of the process that meet conditions. */
+  matching: MatchingInput; };
 
 /** How a request selects instances. */
 export type SelectionKind =
@@ -198,6 +251,50 @@ export type Status =
   /** The engine is executing the instance. */
   | 'RUNNING';
 
+/** The upgrade to undo. */
+export type UndoUpgradeInput = {
+  /** The id of the upgrade. */
+  id: string;
+  /** A unique key for this request, 1 to 255 printable characters, kept for 24 hours. Repeating the request with the same key returns the first upgrade again; another request with the same key gets an IdempotencyConflictError. */
+  idempotencyKey?: string | null | undefined;
+  /** The reason for the audit, at most 1,000 characters. */
+  reason?: string | null | undefined;
+  /** Whether to wait until the upgrade is finished, up to a limit that the server sets. If false, or when the limit is reached, the upgrade is returned in its present state, for example QUEUED or RUNNING. */
+  wait?: boolean;
+};
+
+/** What an operator can do with an upgrade. Later releases may add actions. */
+export type UpgradeAction =
+  /** End it early, by `cancelUpgrade`. */
+  | 'CANCEL'
+  /** Pause it by `pauseUpgrade`, until it is resumed. */
+  | 'PAUSE'
+  /** Continue it after a pause, by `resumeUpgrade`. */
+  | 'RESUME'
+  /** Upgrade the instances that it skipped, by `retryUpgrade`. */
+  | 'RETRY'
+  /** Move the instances that it upgraded back, by `undoUpgrade`. */
+  | 'UNDO';
+
+/** What happened to an upgrade. Later releases may add events. */
+export type UpgradeEventKind =
+  /** An operator ended it early. */
+  | 'CANCELLED'
+  /** Every selected instance got its outcome. */
+  | 'COMPLETED'
+  /** A server error ended it early. */
+  | 'FAILED'
+  /** An operator paused it. */
+  | 'PAUSED'
+  /** An operator deleted its outcomes, and the events of its pauses with them. */
+  | 'PRUNED'
+  /** It was requested. */
+  | 'REQUESTED'
+  /** An operator queued it again after a pause. */
+  | 'RESUMED'
+  /** A worker first processed it. */
+  | 'STARTED';
+
 /** Restricts a list of upgrades to those that meet all conditions. A condition that is null or absent lets all through, and an empty one none. */
 export type UpgradeFilterInput = {
   /** Only upgrades that select instances in one of these ways. */
@@ -208,6 +305,38 @@ export type UpgradeFilterInput = {
   since?: string | null | undefined;
   /** Only upgrades in one of these states. */
   states?: Array<UpgradeState> | null | undefined;
+};
+
+/** The upgrade to request. */
+export type UpgradeInstancesInput = {
+  /** The code of the process. */
+  code: string;
+  /** The fingerprint of a plan. The upgrade is refused if it would do anything other than what the plan says. */
+  fingerprint?: string | null | undefined;
+  /** A unique key for this request, 1 to 255 printable characters, kept for 24 hours. Repeating the request with the same key returns the first upgrade again; another request with the same key gets an IdempotencyConflictError. */
+  idempotencyKey?: string | null | undefined;
+  /** Instructions that override or extend the generated mapping, at most 10,000 in all. They must satisfy the same rules as the generated mapping. */
+  mappings?: Array<VersionMappingInput> | null | undefined;
+  /** The code of the workspace. */
+  namespace: string;
+  /** The reason for the audit, at most 1,000 characters. */
+  reason?: string | null | undefined;
+  /** The instances to upgrade. */
+  selection: SelectionInput;
+  /** Whether to wait until the upgrade is finished, up to a limit that the server sets. If false, or when the limit is reached, the upgrade is returned in its present state, for example QUEUED or RUNNING. */
+  wait?: boolean;
+};
+
+/** The upgrade to plan. */
+export type UpgradePlanInput = {
+  /** The code of the process. */
+  code: string;
+  /** Instructions that override or extend the generated mapping, at most 10,000 in all. They must satisfy the same rules as the generated mapping. */
+  mappings?: Array<VersionMappingInput> | null | undefined;
+  /** The code of the workspace. */
+  namespace: string;
+  /** The instances to upgrade. */
+  selection: SelectionInput;
 };
 
 /** The state of an upgrade. */
@@ -224,6 +353,52 @@ export type UpgradeState =
   | 'QUEUED'
   /** Workers process the upgrade in chunks; other upgrades may run in between. */
   | 'RUNNING';
+
+/** Why a mutation or a plan was refused. Later releases may add codes. */
+export type UserErrorCode =
+  /** The idempotency key was used before with another request. */
+  | 'IDEMPOTENCY_CONFLICT'
+  /** The field does not accept this value. */
+  | 'INVALID_INPUT'
+  /** A mapping instruction breaks a rule. */
+  | 'INVALID_MAPPING'
+  /** The BPMN document is not valid. */
+  | 'INVALID_MODEL'
+  /** The selection names no instances, or too many. */
+  | 'INVALID_SELECTION'
+  /** The process runs in a linked engine, which has its versions and instances. */
+  | 'LINKED'
+  /** A link with this name exists already. */
+  | 'LINK_EXISTS'
+  /** The process has no draft to publish. */
+  | 'NO_DRAFT'
+  /** The process has no published version to upgrade to. */
+  | 'NO_PUBLISHED_VERSION'
+  /** The upgrade would no longer do what the plan said. */
+  | 'PLAN_CHANGED'
+  /** A process with this namespace and code exists already. */
+  | 'PROCESS_EXISTS'
+  /** No process has this namespace and code. */
+  | 'PROCESS_NOT_FOUND'
+  /** No upgrade has this id. */
+  | 'UPGRADE_NOT_FOUND'
+  /** The state of the upgrade does not allow the change. */
+  | 'WRONG_STATE';
+
+/** Whether instances would be upgraded. */
+export type Verdict =
+  /** The instances would be skipped; `reasons` says why. */
+  | 'SKIP'
+  /** The instances would be upgraded. */
+  | 'UPGRADE';
+
+/** Mapping instructions for the instances of one version. */
+export type VersionMappingInput = {
+  /** The number of the source version. Each version may occur once. */
+  fromVersion: number;
+  /** The instructions; each overrides the generated pair with the same source. */
+  instructions: Array<MappingInstructionInput>;
+};
 
 /** The state of a version. */
 export type VersionState =
@@ -273,6 +448,14 @@ export type UpgradesChangedSubscriptionVariables = Exact<{
 
 export type UpgradesChangedSubscription = { upgradesChanged: Array<{ id: string, state: UpgradeState, total: number }> };
 
+export type ProcessChangedSubscriptionVariables = Exact<{
+  namespace: string;
+  code: string;
+}>;
+
+
+export type ProcessChangedSubscription = { processChanged: { id: string, activeCount: number } };
+
 export type OutcomesQueryVariables = Exact<{
   id: string;
   filter?: OutcomeFilterInput | null | undefined;
@@ -288,7 +471,63 @@ export type OutcomeFiltersQueryVariables = Exact<{
 }>;
 
 
-export type OutcomeFiltersQuery = { upgrade: { prunedAt: string | null, id: string, selection: SelectionKind, targetVersion: number | null, state: UpgradeState, requestedBy: string, reason: string | null, requestedAt: string, finishedAt: string | null, expected: number, total: number, upgraded: number, skipped: number, etaSeconds: number | null, countsByReason: Array<{ code: ReasonCode, count: number }>, countsByElement: Array<{ elementId: string, count: number }>, process: { namespace: string, code: string, title: string } } | null };
+export type OutcomeFiltersQuery = { upgrade: { prunedAt: string | null, id: string, selection: SelectionKind, targetVersion: number | null, state: UpgradeState, requestedBy: string, reason: string | null, requestedAt: string, finishedAt: string | null, expected: number, total: number, upgraded: number, skipped: number, etaSeconds: number | null, countsByReason: Array<{ code: ReasonCode, count: number }>, countsByFinding: Array<{ code: FindingCode, count: number }>, countsByElement: Array<{ elementId: string, count: number }>, process: { namespace: string, code: string, title: string } } | null };
+
+export type UpgradePlanQueryVariables = Exact<{
+  input: UpgradePlanInput;
+}>;
+
+
+export type UpgradePlanQuery = { upgradePlan: { plan: { targetVersion: number, fingerprint: string, total: number, upgraded: number, skipped: number, excluded: number, notFound: number, expectedSeconds: number | null, countsByReason: Array<{ code: ReasonCode, count: number }>, cohorts: Array<{ count: number, version: number, status: Status, position: Array<string>, decision: Verdict, toPosition: Array<string> | null, reasons: Array<{ code: ReasonCode, message: string, findings: Array<{ code: FindingCode, source: string | null, name: string | null, message: string }> }>, warnings: Array<{ code: FindingCode, source: string | null, message: string }> }> } | null, userErrors: Array<
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+    > } | null };
+
+export type MappingTargetsQueryVariables = Exact<{
+  namespace: string;
+  code: string;
+  fromVersion: number;
+  toVersion: number;
+  instructions?: Array<MappingInstructionInput> | MappingInstructionInput | null | undefined;
+  source: string;
+}>;
+
+
+export type MappingTargetsQuery = { process: { id: string, comparison: { targets: Array<{ isAllowed: boolean, element: { elementId: string, name: string | null, kind: string }, findings: Array<{ code: FindingCode, message: string }> }> | null } | null } | null };
+
+export type UpgradeInstancesMutationVariables = Exact<{
+  input: UpgradeInstancesInput;
+}>;
+
+
+export type UpgradeInstancesMutation = { upgradeInstances: { upgrade: { id: string } | null, userErrors: Array<
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null, planned: { targetVersion: number, upgraded: number, skipped: number }, now: { targetVersion: number, upgraded: number, skipped: number } }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+    > } | null };
 
 export type VersionRowFragment = { id: string, number: number, state: VersionState, hasBpmn: boolean, createdAt: string, publishedAt: string | null };
 
@@ -370,6 +609,177 @@ export type SessionQueryVariables = Exact<{ [key: string]: never; }>;
 
 export type SessionQuery = { viewer: { keyName: string, role: Role, namespaces: Array<string> | null, expiresAt: string | null }, server: { version: string, limits: { maxIds: number } } };
 
+export type UpgradeProgressPartsFragment = { id: string, state: UpgradeState, allowedActions: Array<UpgradeAction>, expected: number, total: number, upgraded: number, skipped: number, rate: number | null, etaSeconds: number | null, workedSeconds: number, workers: Array<string>, startedAt: string | null, finishedAt: string | null };
+
+export type UpgradeQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type UpgradeQuery = { upgrade: { error: string | null, prunedAt: string | null, excluded: number, selectedCount: number | null, exceptCount: number, retriedReasons: Array<ReasonCode>, id: string, selection: SelectionKind, targetVersion: number | null, state: UpgradeState, requestedBy: string, reason: string | null, requestedAt: string, finishedAt: string | null, expected: number, total: number, upgraded: number, skipped: number, etaSeconds: number | null, allowedActions: Array<UpgradeAction>, rate: number | null, workedSeconds: number, workers: Array<string>, startedAt: string | null, conditions: { versions: Array<number> | null, elements: Array<string> | null, statuses: Array<Status> | null, limit: number | null } | null, mappings: Array<{ fromVersion: number, instructions: Array<{ source: string, target: string }> }>, events: Array<{ at: string, kind: UpgradeEventKind, by: string | null }>, of: { id: string, selection: SelectionKind, targetVersion: number | null } | null, undoneBy: { id: string, state: UpgradeState, upgraded: number } | null, retries: { nodes: Array<{ id: string, state: UpgradeState, requestedAt: string }> }, countsByReason: Array<{ code: ReasonCode, count: number }>, countsByFinding: Array<{ severity: Severity, code: FindingCode, count: number }>, countsByElement: Array<{ elementId: string, count: number }>, process: { namespace: string, code: string, title: string } } | null };
+
+export type UpgradeProgressSubscriptionVariables = Exact<{
+  id: string;
+}>;
+
+
+export type UpgradeProgressSubscription = { upgradeProgress: { id: string, state: UpgradeState, allowedActions: Array<UpgradeAction>, expected: number, total: number, upgraded: number, skipped: number, rate: number | null, etaSeconds: number | null, workedSeconds: number, workers: Array<string>, startedAt: string | null, finishedAt: string | null } };
+
+type Refused_IdempotencyConflictError_Fragment = { code: UserErrorCode, message: string, field: Array<string> | null };
+
+type Refused_InvalidInputError_Fragment = { code: UserErrorCode, message: string, field: Array<string> | null };
+
+type Refused_InvalidMappingError_Fragment = { code: UserErrorCode, message: string, field: Array<string> | null };
+
+type Refused_InvalidModelError_Fragment = { code: UserErrorCode, message: string, field: Array<string> | null };
+
+type Refused_InvalidSelectionError_Fragment = { code: UserErrorCode, message: string, field: Array<string> | null };
+
+type Refused_LinkExistsError_Fragment = { code: UserErrorCode, message: string, field: Array<string> | null };
+
+type Refused_NoDraftError_Fragment = { code: UserErrorCode, message: string, field: Array<string> | null };
+
+type Refused_NoPublishedVersionError_Fragment = { code: UserErrorCode, message: string, field: Array<string> | null };
+
+type Refused_PlanChangedError_Fragment = { code: UserErrorCode, message: string, field: Array<string> | null };
+
+type Refused_ProcessExistsError_Fragment = { code: UserErrorCode, message: string, field: Array<string> | null };
+
+type Refused_ProcessLinkedError_Fragment = { code: UserErrorCode, message: string, field: Array<string> | null };
+
+type Refused_ProcessNotFoundError_Fragment = { code: UserErrorCode, message: string, field: Array<string> | null };
+
+type Refused_UpgradeNotFoundError_Fragment = { code: UserErrorCode, message: string, field: Array<string> | null };
+
+type Refused_WrongStateError_Fragment = { code: UserErrorCode, message: string, field: Array<string> | null };
+
+export type RefusedFragment =
+  | Refused_IdempotencyConflictError_Fragment
+  | Refused_InvalidInputError_Fragment
+  | Refused_InvalidMappingError_Fragment
+  | Refused_InvalidModelError_Fragment
+  | Refused_InvalidSelectionError_Fragment
+  | Refused_LinkExistsError_Fragment
+  | Refused_NoDraftError_Fragment
+  | Refused_NoPublishedVersionError_Fragment
+  | Refused_PlanChangedError_Fragment
+  | Refused_ProcessExistsError_Fragment
+  | Refused_ProcessLinkedError_Fragment
+  | Refused_ProcessNotFoundError_Fragment
+  | Refused_UpgradeNotFoundError_Fragment
+  | Refused_WrongStateError_Fragment
+;
+
+export type PauseUpgradeMutationVariables = Exact<{
+  id: string;
+}>;
+
+
+export type PauseUpgradeMutation = { pauseUpgrade: { upgrade: { id: string, state: UpgradeState, allowedActions: Array<UpgradeAction>, expected: number, total: number, upgraded: number, skipped: number, rate: number | null, etaSeconds: number | null, workedSeconds: number, workers: Array<string>, startedAt: string | null, finishedAt: string | null } | null, userErrors: Array<
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+    > } | null };
+
+export type ResumeUpgradeMutationVariables = Exact<{
+  id: string;
+}>;
+
+
+export type ResumeUpgradeMutation = { resumeUpgrade: { upgrade: { id: string, state: UpgradeState, allowedActions: Array<UpgradeAction>, expected: number, total: number, upgraded: number, skipped: number, rate: number | null, etaSeconds: number | null, workedSeconds: number, workers: Array<string>, startedAt: string | null, finishedAt: string | null } | null, userErrors: Array<
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+    > } | null };
+
+export type CancelUpgradeMutationVariables = Exact<{
+  id: string;
+}>;
+
+
+export type CancelUpgradeMutation = { cancelUpgrade: { upgrade: { id: string, state: UpgradeState, allowedActions: Array<UpgradeAction>, expected: number, total: number, upgraded: number, skipped: number, rate: number | null, etaSeconds: number | null, workedSeconds: number, workers: Array<string>, startedAt: string | null, finishedAt: string | null } | null, userErrors: Array<
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+    > } | null };
+
+export type RetryUpgradeMutationVariables = Exact<{
+  input: RetryUpgradeInput;
+}>;
+
+
+export type RetryUpgradeMutation = { retryUpgrade: { upgrade: { id: string } | null, userErrors: Array<
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+    > } | null };
+
+export type UndoUpgradeMutationVariables = Exact<{
+  input: UndoUpgradeInput;
+}>;
+
+
+export type UndoUpgradeMutation = { undoUpgrade: { upgrade: { id: string } | null, userErrors: Array<
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+    > } | null };
+
 export type UpgradeSummaryFragment = { id: string, selection: SelectionKind, targetVersion: number | null, state: UpgradeState, requestedBy: string, reason: string | null, requestedAt: string, finishedAt: string | null, expected: number, total: number, upgraded: number, skipped: number, etaSeconds: number | null, process: { namespace: string, code: string, title: string } };
 
 export type UpgradesQueryVariables = Exact<{
@@ -425,6 +835,30 @@ export const VersionRowFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
   publishedAt
 }
     `, {"fragmentName":"VersionRow"}) as unknown as TypedDocumentString<VersionRowFragment, unknown>;
+export const UpgradeProgressPartsFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
+    fragment UpgradeProgressParts on Upgrade {
+  id
+  state
+  allowedActions
+  expected
+  total
+  upgraded
+  skipped
+  rate
+  etaSeconds
+  workedSeconds
+  workers
+  startedAt
+  finishedAt
+}
+    `, {"fragmentName":"UpgradeProgressParts"}) as unknown as TypedDocumentString<UpgradeProgressPartsFragment, unknown>;
+export const RefusedFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
+    fragment Refused on UserError {
+  code
+  message
+  field
+}
+    `, {"fragmentName":"Refused"}) as unknown as TypedDocumentString<RefusedFragment, unknown>;
 export const UpgradeSummaryFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
     fragment UpgradeSummary on Upgrade {
   id
@@ -577,6 +1011,14 @@ export const UpgradesChangedDocument = /*#__PURE__*/ new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<UpgradesChangedSubscription, UpgradesChangedSubscriptionVariables>;
+export const ProcessChangedDocument = /*#__PURE__*/ new TypedDocumentString(`
+    subscription ProcessChanged($namespace: String!, $code: String!) {
+  processChanged(namespace: $namespace, code: $code) {
+    id
+    activeCount
+  }
+}
+    `) as unknown as TypedDocumentString<ProcessChangedSubscription, ProcessChangedSubscriptionVariables>;
 export const OutcomesDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Outcomes($id: UUID!, $filter: OutcomeFilterInput, $first: Int!, $after: String) {
   upgrade(id: $id) {
@@ -617,6 +1059,10 @@ export const OutcomeFiltersDocument = /*#__PURE__*/ new TypedDocumentString(`
       code
       count
     }
+    countsByFinding {
+      code
+      count
+    }
     countsByElement(first: 50) {
       elementId
       count
@@ -643,6 +1089,109 @@ export const OutcomeFiltersDocument = /*#__PURE__*/ new TypedDocumentString(`
     title
   }
 }`) as unknown as TypedDocumentString<OutcomeFiltersQuery, OutcomeFiltersQueryVariables>;
+export const UpgradePlanDocument = /*#__PURE__*/ new TypedDocumentString(`
+    query UpgradePlan($input: UpgradePlanInput!) {
+  upgradePlan(input: $input) {
+    plan {
+      targetVersion
+      fingerprint
+      total
+      upgraded
+      skipped
+      excluded
+      notFound
+      expectedSeconds
+      countsByReason {
+        code
+        count
+      }
+      cohorts {
+        count
+        version
+        status
+        position
+        decision
+        toPosition
+        reasons {
+          code
+          message
+          findings {
+            code
+            source
+            name
+            message
+          }
+        }
+        warnings {
+          code
+          source
+          message
+        }
+      }
+    }
+    userErrors {
+      ...Refused
+    }
+  }
+}
+    fragment Refused on UserError {
+  code
+  message
+  field
+}`) as unknown as TypedDocumentString<UpgradePlanQuery, UpgradePlanQueryVariables>;
+export const MappingTargetsDocument = /*#__PURE__*/ new TypedDocumentString(`
+    query MappingTargets($namespace: String!, $code: String!, $fromVersion: Int!, $toVersion: Int!, $instructions: [MappingInstructionInput!], $source: String!) {
+  process(namespace: $namespace, code: $code) {
+    id
+    comparison(
+      fromVersion: $fromVersion
+      toVersion: $toVersion
+      instructions: $instructions
+    ) {
+      targets(source: $source) {
+        element {
+          elementId
+          name
+          kind
+        }
+        isAllowed
+        findings {
+          code
+          message
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<MappingTargetsQuery, MappingTargetsQueryVariables>;
+export const UpgradeInstancesDocument = /*#__PURE__*/ new TypedDocumentString(`
+    mutation UpgradeInstances($input: UpgradeInstancesInput!) {
+  upgradeInstances(input: $input) {
+    upgrade {
+      id
+    }
+    userErrors {
+      ...Refused
+      ... on PlanChangedError {
+        planned {
+          targetVersion
+          upgraded
+          skipped
+        }
+        now {
+          targetVersion
+          upgraded
+          skipped
+        }
+      }
+    }
+  }
+}
+    fragment Refused on UserError {
+  code
+  message
+  field
+}`) as unknown as TypedDocumentString<UpgradeInstancesMutation, UpgradeInstancesMutationVariables>;
 export const ProcessDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Process($namespace: String!, $code: String!) {
   process(namespace: $namespace, code: $code) {
@@ -806,6 +1355,248 @@ export const SessionDocument = /*#__PURE__*/ new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<SessionQuery, SessionQueryVariables>;
+export const UpgradeDocument = /*#__PURE__*/ new TypedDocumentString(`
+    query Upgrade($id: UUID!) {
+  upgrade(id: $id) {
+    ...UpgradeSummary
+    ...UpgradeProgressParts
+    error
+    prunedAt
+    excluded
+    selectedCount
+    exceptCount
+    retriedReasons
+    conditions {
+      versions
+      elements
+      statuses
+      limit
+    }
+    mappings {
+      fromVersion
+      instructions {
+        source
+        target
+      }
+    }
+    events {
+      at
+      kind
+      by
+    }
+    of {
+      id
+      selection
+      targetVersion
+    }
+    undoneBy {
+      id
+      state
+      upgraded
+    }
+    retries(first: 10) {
+      nodes {
+        id
+        state
+        requestedAt
+      }
+    }
+    countsByReason {
+      code
+      count
+    }
+    countsByFinding {
+      severity
+      code
+      count
+    }
+    countsByElement(first: 20) {
+      elementId
+      count
+    }
+  }
+}
+    fragment UpgradeProgressParts on Upgrade {
+  id
+  state
+  allowedActions
+  expected
+  total
+  upgraded
+  skipped
+  rate
+  etaSeconds
+  workedSeconds
+  workers
+  startedAt
+  finishedAt
+}
+fragment UpgradeSummary on Upgrade {
+  id
+  selection
+  targetVersion
+  state
+  requestedBy
+  reason
+  requestedAt
+  finishedAt
+  expected
+  total
+  upgraded
+  skipped
+  etaSeconds
+  process {
+    namespace
+    code
+    title
+  }
+}`) as unknown as TypedDocumentString<UpgradeQuery, UpgradeQueryVariables>;
+export const UpgradeProgressDocument = /*#__PURE__*/ new TypedDocumentString(`
+    subscription UpgradeProgress($id: UUID!) {
+  upgradeProgress(id: $id) {
+    ...UpgradeProgressParts
+  }
+}
+    fragment UpgradeProgressParts on Upgrade {
+  id
+  state
+  allowedActions
+  expected
+  total
+  upgraded
+  skipped
+  rate
+  etaSeconds
+  workedSeconds
+  workers
+  startedAt
+  finishedAt
+}`) as unknown as TypedDocumentString<UpgradeProgressSubscription, UpgradeProgressSubscriptionVariables>;
+export const PauseUpgradeDocument = /*#__PURE__*/ new TypedDocumentString(`
+    mutation PauseUpgrade($id: UUID!) {
+  pauseUpgrade(input: {id: $id}) {
+    upgrade {
+      ...UpgradeProgressParts
+    }
+    userErrors {
+      ...Refused
+    }
+  }
+}
+    fragment UpgradeProgressParts on Upgrade {
+  id
+  state
+  allowedActions
+  expected
+  total
+  upgraded
+  skipped
+  rate
+  etaSeconds
+  workedSeconds
+  workers
+  startedAt
+  finishedAt
+}
+fragment Refused on UserError {
+  code
+  message
+  field
+}`) as unknown as TypedDocumentString<PauseUpgradeMutation, PauseUpgradeMutationVariables>;
+export const ResumeUpgradeDocument = /*#__PURE__*/ new TypedDocumentString(`
+    mutation ResumeUpgrade($id: UUID!) {
+  resumeUpgrade(input: {id: $id}) {
+    upgrade {
+      ...UpgradeProgressParts
+    }
+    userErrors {
+      ...Refused
+    }
+  }
+}
+    fragment UpgradeProgressParts on Upgrade {
+  id
+  state
+  allowedActions
+  expected
+  total
+  upgraded
+  skipped
+  rate
+  etaSeconds
+  workedSeconds
+  workers
+  startedAt
+  finishedAt
+}
+fragment Refused on UserError {
+  code
+  message
+  field
+}`) as unknown as TypedDocumentString<ResumeUpgradeMutation, ResumeUpgradeMutationVariables>;
+export const CancelUpgradeDocument = /*#__PURE__*/ new TypedDocumentString(`
+    mutation CancelUpgrade($id: UUID!) {
+  cancelUpgrade(input: {id: $id}) {
+    upgrade {
+      ...UpgradeProgressParts
+    }
+    userErrors {
+      ...Refused
+    }
+  }
+}
+    fragment UpgradeProgressParts on Upgrade {
+  id
+  state
+  allowedActions
+  expected
+  total
+  upgraded
+  skipped
+  rate
+  etaSeconds
+  workedSeconds
+  workers
+  startedAt
+  finishedAt
+}
+fragment Refused on UserError {
+  code
+  message
+  field
+}`) as unknown as TypedDocumentString<CancelUpgradeMutation, CancelUpgradeMutationVariables>;
+export const RetryUpgradeDocument = /*#__PURE__*/ new TypedDocumentString(`
+    mutation RetryUpgrade($input: RetryUpgradeInput!) {
+  retryUpgrade(input: $input) {
+    upgrade {
+      id
+    }
+    userErrors {
+      ...Refused
+    }
+  }
+}
+    fragment Refused on UserError {
+  code
+  message
+  field
+}`) as unknown as TypedDocumentString<RetryUpgradeMutation, RetryUpgradeMutationVariables>;
+export const UndoUpgradeDocument = /*#__PURE__*/ new TypedDocumentString(`
+    mutation UndoUpgrade($input: UndoUpgradeInput!) {
+  undoUpgrade(input: $input) {
+    upgrade {
+      id
+    }
+    userErrors {
+      ...Refused
+    }
+  }
+}
+    fragment Refused on UserError {
+  code
+  message
+  field
+}`) as unknown as TypedDocumentString<UndoUpgradeMutation, UndoUpgradeMutationVariables>;
 export const UpgradesDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Upgrades($process: ProcessKeyInput, $filter: UpgradeFilterInput, $first: Int!, $after: String) {
   upgrades(process: $process, filter: $filter, first: $first, after: $after) {

@@ -1,5 +1,5 @@
 // What an upgrade did to each instance: filtered by kind, reason and element, page by page, and as a CSV file.
-import { OutcomeFiltersDocument, type OutcomeFiltersQuery, OutcomesDocument, type OutcomesQuery, type ReasonCode } from "../api/operations.ts";
+import { type FindingCode, OutcomeFiltersDocument, type OutcomeFiltersQuery, OutcomesDocument, type OutcomesQuery, type ReasonCode } from "../api/operations.ts";
 import { useQuery } from "../api/use_query.ts";
 import { uuidIn } from "../ids.ts";
 import { Badge } from "../parts/badges.tsx";
@@ -68,6 +68,7 @@ function filterOf(search: Search) {
     kinds: kind === "UPGRADED" || kind === "SKIPPED" ? [kind as "UPGRADED" | "SKIPPED"] : null,
     reasons: search["reason"] ? [search["reason"] as ReasonCode] : null,
     elements: search["at"] ? [search["at"]] : null,
+    findings: search["finding"] ? [search["finding"] as FindingCode] : null,
   };
 }
 
@@ -98,6 +99,14 @@ function Filters({ upgrade, search }: { upgrade: Upgrade; search: Search }) {
           value={search["reason"] ?? ""}
           options={upgrade.countsByReason.map(({ code, count }) => [code, t.codes.reason[code] ?? code, count])}
           onChoose={(reason) => changeSearch({ reason, kind: reason ? "SKIPPED" : (search["kind"] ?? ""), after: "" })}
+        />
+      )}
+      {upgrade.countsByFinding.length > 0 && (
+        <Choice
+          label={texts.finding}
+          value={search["finding"] ?? ""}
+          options={upgrade.countsByFinding.map(({ code, count }) => [code, t.codes.finding[code] ?? code, count])}
+          onChoose={(finding) => changeSearch({ finding, after: "" })}
         />
       )}
       {upgrade.countsByElement.length > 0 && (

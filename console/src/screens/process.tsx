@@ -1,5 +1,5 @@
 // One process: its figures, and tabs for where its instances wait, its versions, its instances and its upgrades.
-import { ProcessActivityDocument, type ProcessActivityQuery, ProcessDocument, type ProcessQuery } from "../api/operations.ts";
+import { ProcessActivityDocument, type ProcessActivityQuery, ProcessChangedDocument, ProcessDocument, type ProcessQuery } from "../api/operations.ts";
 import { useQuery } from "../api/use_query.ts";
 import { Action } from "../parts/actions.tsx";
 import { StateBadge } from "../parts/badges.tsx";
@@ -23,7 +23,10 @@ const VERSIONS_EVERY_MS = 60_000;
 
 export function Process({ params, search }: ScreenProps<"process">) {
   const query = useQuery(ProcessDocument, params, { every: VERSIONS_EVERY_MS });
-  const activity = useQuery(ProcessActivityDocument, params, { every: EVERY_MS });
+  const activity = useQuery(ProcessActivityDocument, params, {
+    every: EVERY_MS,
+    live: { document: ProcessChangedDocument, variables: params },
+  });
   const tab = TABS.find((name) => name === search["tab"]) ?? "overview";
   return (
     <Loaded query={query}>

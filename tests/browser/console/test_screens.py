@@ -21,7 +21,11 @@ SCREENS = {
     "versions": f"{LOANS}?tab=versions",
     "instances": f"{LOANS}?tab=instances&version=3",
     "compare": f"{LOANS}/compare?from=1&to=6",
+    "plan": f"{LOANS}/upgrade",
+    "mapping": f"{LOANS}/upgrade?select=matching&versions=3&from=3",
     "upgrades": "#/upgrades",
+    "upgrade": "#/upgrades/UPGRADE",
+    "queued": "#/upgrades/QUEUED",
     "outcomes": "#/upgrades/UPGRADE/outcomes?kind=SKIPPED",
     "instance": "#/instances/INSTANCE",
 }
@@ -37,6 +41,7 @@ def axe() -> str:
 
 def address_of(screen: str, gateway: ConsoleGateway) -> str:
     address = SCREENS[screen].replace("UPGRADE", str(gateway.data.upgrade))
+    address = address.replace("QUEUED", str(gateway.data.queued))
     return address.replace("INSTANCE", str(gateway.data.instance))
 
 

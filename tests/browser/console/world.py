@@ -15,10 +15,13 @@ import httpx2
 from tests.gateway.gateway_world import Program, started
 from tests.rest_compat.support.rest_world import ADMIN
 from uplift.domain import Role, UpgradeId, create_process, register_instances, upgrade_instances
+from uplift.domain.model.chunk import ChunkPolicy
 from uplift.domain.model.instance import InstanceId
 from uplift.domain.model.request import UpgradeRequest
-from uplift.domain.model.selection import by_ids, matching
+from uplift.domain.model.selection import all_active, by_ids, matching
+from uplift.domain.use_cases.request import request_upgrade
 from uplift.domain.use_cases.versions import publish_version, save_draft
+from uplift.domain.use_cases.worker import Worker
 from uplift.gateway.auth.keys import create_key
 from uplift.gateway.demo import PROCESS, fill
 from uplift.storage.repositories.api_keys import SqlKeys
@@ -30,6 +33,7 @@ T = TypeVar("T")
 LOANS = "#/processes/lending/consumer-loan"
 INSTANCES = 2_000
 DATABASE = "uplift.sqlite"
+ELSEWHERE = Worker(name="elsewhere", chunk_policy=ChunkPolicy(inline_limit=1, initial_size=1, min_size=1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +43,8 @@ class Data:
     admin_key: str
     reader_key: str
     upgrade: UpgradeId
+    queued: UpgradeId
+    """An upgrade of the plain orders that waits for a worker, which the gateway does not have."""
     instance: InstanceId
 
 
@@ -86,7 +92,7 @@ class ConsoleGateway:
 def a_console_gateway(folder: Path, **environment: str) -> Iterator[ConsoleGateway]:
     """`uplift serve` in this folder."""
     data = _run(_populate(folder / DATABASE))
-    with started("serve", "--port", "0", folder=folder, **environment) as program:
+    with started("serve", "--port", "0", "--no-worker", folder=folder, **environment) as program:
         yield ConsoleGateway(folder=folder, program=program, url=program.url(), data=data)
 
 
@@ -118,9 +124,18 @@ async def _populate(path: Path) -> Data:
             store, upgrade(matching(versions=[1]), "Trial of version 6"), caller=ADMIN
         )
         await upgrade_instances(store, upgrade(by_ids([an_id(1)]), "One order, first", plain), caller=ADMIN)
+        queued = await request_upgrade(
+            store, upgrade(all_active(), "Later", plain), caller=ADMIN, worker=ELSEWHERE
+        )
         keys = SqlKeys(store.database)
         _, admin_key = await create_key(keys, name="admin", role=Role.SYSTEM_ADMIN)
         _, reader_key = await create_key(keys, name="reader", role=Role.READER)
-        return Data(admin_key=admin_key, reader_key=reader_key, upgrade=done.id, instance=an_id(1))
+        return Data(
+            admin_key=admin_key,
+            reader_key=reader_key,
+            upgrade=done.id,
+            queued=queued.id,
+            instance=an_id(1),
+        )
     finally:
         await store.close()

@@ -1,6 +1,6 @@
 // Where the instances of one version wait: numbers at the elements of its diagram, and the same as a table.
 import { useCallback, useMemo, useState } from "preact/hooks";
-import { CohortsDocument, type CohortsQuery, VersionModelDocument, type VersionModelQuery } from "../../api/operations.ts";
+import { CohortsDocument, type CohortsQuery, ProcessChangedDocument, VersionModelDocument, type VersionModelQuery } from "../../api/operations.ts";
 import { useQuery } from "../../api/use_query.ts";
 import { Diagram, type ElementLabel } from "../../diagram/diagram.tsx";
 import { labelsFor, notDrawn, type Tokens } from "../../diagram/tokens.ts";
@@ -24,7 +24,10 @@ const ACTIVE = new Set(["PENDING", "RUNNING"]);
 export function Overview({ process, activity, search }: { process: LoadedProcess; activity: Activity | null; search: Search }) {
   const { namespace, code } = process;
   const shown = shownVersion(process, activity, search["version"]);
-  const cohorts = useQuery(CohortsDocument, { namespace, code }, { every: EVERY_MS });
+  const cohorts = useQuery(CohortsDocument, { namespace, code }, {
+    every: EVERY_MS,
+    live: { document: ProcessChangedDocument, variables: { namespace, code } },
+  });
   const model = useQuery(VersionModelDocument, { namespace, code, number: shown ?? 0 }, { pause: shown === null });
   if (process.versions.length === 0) {
     return (

@@ -125,6 +125,7 @@ export const browse: Catalogue["browse"] = {
     prunedHint: "Die Zahlen des Upgrades bleiben erhalten.",
     kind: "Ergebnis",
     reason: "Grund",
+    finding: "Befund",
     element: "Wartete bei",
     versions: "Version",
     places: "Stelle",

@@ -44,6 +44,16 @@ export const codes: Catalogue["codes"] = {
     INCOMPATIBLE: "Ihre Stelle hat in der neuen Version keine Entsprechung",
     MOVED_ON: "Seit dem Upgrade weitergelaufen",
   },
+  event: {
+    REQUESTED: "Angefordert",
+    STARTED: "Begonnen",
+    PAUSED: "Angehalten",
+    RESUMED: "Fortgesetzt",
+    CANCELLED: "Abgebrochen",
+    COMPLETED: "Abgeschlossen",
+    FAILED: "Fehlgeschlagen",
+    PRUNED: "Ergebnisse gelöscht",
+  },
   aspect: {
     NAME: "Name",
     FORM: "Formular",

@@ -123,6 +123,7 @@ export const browse = {
     prunedHint: "The counts of the upgrade are kept.",
     kind: "Outcome",
     reason: "Reason",
+    finding: "Finding",
     element: "Waited at",
     versions: "Version",
     places: "Position",

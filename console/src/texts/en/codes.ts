@@ -43,6 +43,16 @@ export const codes = {
     INCOMPATIBLE: "Its place has no counterpart in the new version",
     MOVED_ON: "Has moved on since the upgrade",
   } as Record<string, string>,
+  event: {
+    REQUESTED: "Requested",
+    STARTED: "Started",
+    PAUSED: "Paused",
+    RESUMED: "Resumed",
+    CANCELLED: "Cancelled",
+    COMPLETED: "Completed",
+    FAILED: "Failed",
+    PRUNED: "Outcomes deleted",
+  } as Record<string, string>,
   aspect: {
     NAME: "name",
     FORM: "form",

@@ -126,6 +126,7 @@ export const browse: Catalogue["browse"] = {
     prunedHint: "Числа обновления сохранены.",
     kind: "Результат",
     reason: "Причина",
+    finding: "Несоответствие",
     element: "Ждал на",
     versions: "Версия",
     places: "Место",

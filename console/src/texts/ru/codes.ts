@@ -44,6 +44,16 @@ export const codes: Catalogue["codes"] = {
     INCOMPATIBLE: "Его месту нет соответствия в новой версии",
     MOVED_ON: "После обновления продвинулся дальше",
   },
+  event: {
+    REQUESTED: "Запрошено",
+    STARTED: "Начато",
+    PAUSED: "Приостановлено",
+    RESUMED: "Продолжено",
+    CANCELLED: "Отменено",
+    COMPLETED: "Завершено",
+    FAILED: "Ошибка",
+    PRUNED: "Результаты удалены",
+  },
   aspect: {
     NAME: "имя",
     FORM: "форма",
