@@ -29,6 +29,10 @@ MAX_SOCKET_BYTES = 64 * 1024 * 1024
 """Bytes of unread and unfinished messages of all WebSockets of a server."""
 MAX_CONTROL_FRAMES = 64
 """Pings, pongs and empty fragments of a WebSocket between two looks of the watch."""
+MAX_ALL_CONTROL_FRAMES = 512
+"""Those of all WebSockets of a server: they take about a twentieth of a processor."""
+FEW_CONTROL_FRAMES = 4
+"""A WebSocket with no more of them is never closed for what others send."""
 
 WATCH_SECONDS = 0.25
 """Seconds between two looks at all connections."""

@@ -9,7 +9,13 @@ from typing import Protocol, cast
 from structlog import get_logger
 
 from uplift.gateway.observability.refusals import Refusal, Refusals
-from uplift.gateway.server.bounds import WATCH_SECONDS, Bounds
+from uplift.gateway.server.bounds import (
+    FEW_CONTROL_FRAMES,
+    MAX_ALL_CONTROL_FRAMES,
+    MAX_CONTROL_FRAMES,
+    WATCH_SECONDS,
+    Bounds,
+)
 from uplift.gateway.server.unread import Unread
 
 
@@ -43,6 +49,7 @@ class Connections:
         self.socket_bytes = 0
         """Bytes of unread and unfinished messages of all WebSockets."""
         self.unread = Unread(lambda reader: self._open.get(cast("Watched", reader), ""))
+        self._control_frames = 0
         self._is_proxy = is_proxy
         self._on_count = on_count
         self._open: dict[Watched, str] = {}
@@ -77,12 +84,20 @@ class Connections:
             if not self._by_network[network]:
                 del self._by_network[network]
 
+    def is_control_flood(self, own: int) -> bool:
+        """Count a ping, pong or empty fragment of a WebSocket with so many of its own. Is it a flood?"""
+        self._control_frames += 1
+        if self._control_frames > MAX_ALL_CONTROL_FRAMES and own > FEW_CONTROL_FRAMES:
+            return True
+        return own > MAX_CONTROL_FRAMES
+
     async def watch(self) -> None:
         """Check all connections at regular intervals, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             now = loop.time()
+            self._control_frames = 0
             for connection in list(self._open):
                 try:
                     connection.check(now)

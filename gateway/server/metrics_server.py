@@ -27,13 +27,16 @@ from uplift.storage.store import SqlStore
 
 BOUNDS = Bounds(
     connections=32,
-    connections_per_address=32,
+    connections_per_address=16,
     head_seconds=5,
     message_seconds=5,
     message_bytes=1,
     send_seconds=10,
 )
-"""Few programs read metrics and probes. The API's server keeps the descriptors for them free."""
+"""Few programs read metrics and probes. The API's server keeps the descriptors for them free.
+
+One address may have half of the connections, so that it cannot keep the probes of others out.
+"""
 
 
 @asynccontextmanager

@@ -18,7 +18,6 @@ from websockets.protocol import Protocol, Side, State
 from uplift.gateway.observability.refusals import Refusal
 from uplift.gateway.server.bounds import (
     CLOSE_SECONDS,
-    MAX_CONTROL_FRAMES,
     MAX_UNAUTHENTICATED_SOCKET_BYTES,
     PING_SECONDS,
     SOCKET_READ_BYTES,
@@ -131,7 +130,7 @@ class WebSocketHandler:
             self._is_answered = True
         if frame.opcode in (Opcode.PING, Opcode.PONG) or not (frame.data or frame.fin):
             self._control_frames += 1
-            if self._control_frames > MAX_CONTROL_FRAMES:
+            if self._connection.connections.is_control_flood(self._control_frames):
                 self._fail(
                     CloseCode.POLICY_VIOLATION,
                     Refusal.SOCKET_FLOOD,

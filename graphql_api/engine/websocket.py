@@ -28,7 +28,7 @@ from uplift.graphql_api.engine.errors import domain_error, presentable, refused_
 from uplift.graphql_api.engine.execution import Operations, Params, is_request_error
 from uplift.graphql_api.engine.limits import Limits
 from uplift.graphql_api.engine.streams import Streams
-from uplift.graphql_api.engine.websocket_protocol import ProtocolHandler, SocketAdapter
+from uplift.graphql_api.engine.websocket_protocol import MessageRate, ProtocolHandler, SocketAdapter
 from uplift.web.error_status import message_of
 from uplift.web.errors import HttpCode, RequestError
 from uplift.web.incidents import log_outage
@@ -67,6 +67,7 @@ class Sockets:
         self._memory = memory
         self._slots = slots
         self._caller_of = caller_of
+        self._rate = MessageRate()
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection until either side closes it."""
@@ -119,6 +120,7 @@ class Sockets:
             connection_init_wait_timeout=timedelta(seconds=self._limits.socket_init_seconds),
             max_subscriptions_per_connection=self._limits.max_operations_per_socket,
             held=session.held,
+            is_flood=lambda: self._rate.is_flood(adapter, session.caller),
         )
         try:
             await _until(ended, handler)
@@ -158,7 +160,7 @@ class _Session:
         self._headers = dict(handshake)
         self._caller_of = caller_of
         self._memory = memory
-        self._caller: Hashable = None
+        self.caller: Hashable = None
 
     async def on_ws_connect(self, init: dict[str, Any]) -> object:
         """Identifies the caller by `connection_init`, else by the headers of the handshake.
@@ -169,13 +171,13 @@ class _Session:
         authorization = payload.get("Authorization", payload.get("authorization"))
         if isinstance(authorization, str):
             self._headers["authorization"] = authorization
-        self._caller = self._caller_of(await self._context_for(self._headers))
+        self.caller = self._caller_of(await self._context_for(self._headers))
         await self._take_stream(self._headers)
         return UNSET
 
     def held(self) -> HeldRequest:
         """Begins to count an operation of the caller."""
-        return HeldRequest(self._memory, self._caller)
+        return HeldRequest(self._memory, self.caller)
 
     async def stream(
         self,
@@ -202,7 +204,7 @@ class _Session:
         with ExitStack() as processed:
             if document.operation_type(params.operation_name) is not OperationType.SUBSCRIPTION:
                 try:
-                    processed.enter_context(self._slots.taken(self._caller))
+                    processed.enter_context(self._slots.taken(self.caller))
                 except RequestError as refused:
                     yield PreExecutionError(data=None, errors=[refused_request(refused)])
                     return

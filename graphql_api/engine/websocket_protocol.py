@@ -3,7 +3,10 @@
 It adds what the handler takes for granted: messages of the right shape, and of bounded size, in sum too.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
 from contextlib import suppress
 from typing import Any, cast
 
@@ -23,21 +26,60 @@ from uplift.web.request_memory import HeldRequest
 _MAX_REASON_BYTES = 120
 """A close frame has room for 123 bytes of reason (RFC 6455, section 5.5)."""
 _MESSAGE_TOO_BIG = 1009
+_POLICY_VIOLATION = 1008
+_WINDOW_SECONDS = 0.25
+_MESSAGES_OF_SOCKET = 64
+_MESSAGES_OF_CALLER = 256
+_FEW_MESSAGES = 4
+"""A WebSocket with no more messages in the window is never closed for those of others."""
 _decode = msgspec.json.decode
 """The parser of HTTP bodies: that of the standard library also takes NaN, and half of a surrogate pair, which
 no reply could contain."""
 
 
+class MessageRate:
+    """Bounds the messages that begin no operation: pings, pongs, and `complete` of what is not running.
+
+    Each costs a tenth of a millisecond. They are bounded for each WebSocket and for all of one caller.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._since = 0.0
+        self._counts: Counter[Hashable] = Counter()
+
+    def is_flood(self, socket: Hashable, caller: Hashable) -> bool:
+        """Count a message. Whether this WebSocket has sent too many of late."""
+        now = self._monotonic()
+        if now - self._since > _WINDOW_SECONDS:
+            self._since = now
+            self._counts.clear()
+        own, of_caller = ("socket", socket), ("caller", caller)
+        self._counts.update((own, of_caller))
+        if self._counts[of_caller] > _MESSAGES_OF_CALLER and self._counts[own] > _FEW_MESSAGES:
+            return True
+        return self._counts[own] > _MESSAGES_OF_SOCKET
+
+
 class ProtocolHandler(BaseGraphQLTransportWSHandler[Any, None]):
     """strawberry's handler with a check of the shape and size of messages.
 
-    `held` begins to count an operation: it counts until the operation has ended.
+    `held` begins to count an operation: it counts until the operation has ended. `is_flood` counts any other
+    message, and says whether there are too many.
     """
 
-    def __init__(self, *, websocket: "SocketAdapter", held: Callable[[], HeldRequest], **others: Any) -> None:
+    def __init__(
+        self,
+        *,
+        websocket: "SocketAdapter",
+        held: Callable[[], HeldRequest],
+        is_flood: Callable[[], bool],
+        **others: Any,
+    ) -> None:
         super().__init__(websocket=websocket, **others)
         self._adapter = websocket
         self._begin_to_hold = held
+        self._is_flood = is_flood
 
     async def handle_message(self, message: Any) -> None:
         if not isinstance(message, dict) or not isinstance(message.get("id", ""), str):
@@ -48,6 +90,8 @@ class ProtocolHandler(BaseGraphQLTransportWSHandler[Any, None]):
         try:
             if message.get("type") == "subscribe":
                 await self._subscribe(message)
+            elif message.get("id") not in self.operations and self._is_flood():
+                await self._adapter.close(_POLICY_VIOLATION, "Expected few pings and pongs, but got a flood.")
             else:
                 await super().handle_message(cast("Any", message))
         finally:
@@ -114,6 +158,8 @@ class SocketAdapter(AsyncWebSocketAdapter):
             del encoded
             yield message
             del message
+            # Many messages may have arrived at once. Others get their turn after each.
+            await asyncio.sleep(0)
 
     async def send_json(self, message: Mapping[str, object]) -> None:
         # `iter_json` ends the session of a client that is gone. An error here would end the task of an

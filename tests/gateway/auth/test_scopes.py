@@ -1,11 +1,12 @@
 """Scopes of API keys: one table of every operation and path, for keys of every scope and role."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx2
 import pytest
@@ -42,6 +43,7 @@ ROLES = {"admin": Role.SYSTEM_ADMIN, "reader": Role.READER}
 LATER = Worker(name="later", chunk_policy=ChunkPolicy(inline_limit=1, initial_size=1, min_size=1))
 CLERK = Caller(name="clerk", role=Role.SYSTEM_ADMIN)
 NEW = count()
+UUID_TEXT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 Variables = Callable[[Store], Awaitable[dict[str, Any]]]
 
@@ -340,6 +342,34 @@ async def test_an_operation_shows_a_key_what_is_in_its_scope(scoped: ScopedWorld
         else:
             assert found == row.hidden, role
         assert await scoped.world.everything() == before, (scope, role)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+async def test_what_is_hidden_is_answered_like_what_never_existed(
+    scoped: ScopedWorld, operation: str
+) -> None:
+    """A client that guesses ids, names and links cannot tell those that exist, not even by a message."""
+    row = OPERATIONS[operation]
+    shown = replace(row, query=row.query.replace("userErrors { code }", "userErrors { code field message }"))
+    for role in ROLES:
+        variables = await row.variables(scoped.world.store)
+        text = json.dumps(variables)
+        guesses = {found: str(uuid4()) for found in UUID_TEXT.findall(text)} | {
+            "crm": "crx",
+            "engine-of": "engine-at",
+            "number-of": "number-at",
+        }
+        other = replace(shown, query=replaced(shown.query, guesses))
+        hidden = await scoped.ask(shown, variables, scoped.keys["other", role])
+        missing = await scoped.ask(other, json.loads(replaced(text, guesses)), scoped.keys["other", role])
+        assert hidden.status_code == missing.status_code
+        assert replaced(json.dumps(answer(hidden)), guesses) == json.dumps(answer(missing))
+
+
+def replaced(text: str, guesses: dict[str, str]) -> str:
+    for found, guess in guesses.items():
+        text = text.replace(found, guess)
+    return text
 
 
 UPGRADE_STATUS = "/pub/v1/bpm/upgrades/{id}"

@@ -1,5 +1,6 @@
 """What clients without a key can take is bounded: per connection, per address and per server."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
@@ -9,7 +10,13 @@ from tests.gateway.gateway_world import UPLIFT, started
 from tests.gateway.server.raw import HANDSHAKE, Server, frame, read_all, until
 from uplift.gateway.observability.metrics import Metrics
 from uplift.gateway.observability.refusals import Refusal, Refusals
-from uplift.gateway.server.bounds import KEPT_DESCRIPTORS, Bounds, connections_within_descriptors
+from uplift.gateway.server.bounds import (
+    FEW_CONTROL_FRAMES,
+    KEPT_DESCRIPTORS,
+    MAX_ALL_CONTROL_FRAMES,
+    Bounds,
+    connections_within_descriptors,
+)
 from uplift.gateway.server.connections import Connections, network_of
 
 KIB = 1_024
@@ -64,6 +71,16 @@ def test_an_address_gets_only_its_part(small: Server) -> None:
         assert small.refusals("address_full") == 1
         assert "UPLIFT_MAX_CONNECTIONS_PER_ADDRESS" in small.program.errors
         assert '"client": "127.0.0.2"' in small.program.errors
+
+
+def test_one_address_cannot_keep_others_from_the_metrics_port(small: Server) -> None:
+    host, _, port = small.metrics_url.removeprefix("http://").removesuffix("/metrics").partition(":")
+    with ExitStack() as stack:
+        for _ in range(40):
+            idle = stack.enter_context(socket.socket())
+            idle.bind(("127.0.0.2", 0))
+            idle.connect((host, int(port)))
+        small.must_be_well_at_metrics()
 
 
 HEAD = b"POST /graphql HTTP/1.1\r\nHost: x\r\n" + b"".join(b"X-%d: y\r\n" % n for n in range(100))
@@ -137,6 +154,15 @@ def test_the_addresses_of_a_network_with_ipv6_count_as_one() -> None:
 def test_a_trusted_proxy_is_bounded_by_the_server_only() -> None:
     connections = some_connections(total=3, of_an_address=1, proxy="10.0.0.9")
     assert [refusal_of(connections, "10.0.0.9") for _ in range(4)] == [None, None, None, Refusal.SERVER_FULL]
+
+
+def test_pings_of_all_websockets_are_bounded_in_sum() -> None:
+    connections = some_connections(total=1, of_an_address=1)
+    each = MAX_ALL_CONTROL_FRAMES // FEW_CONTROL_FRAMES
+    for number in range(1, FEW_CONTROL_FRAMES + 1):
+        assert not any(connections.is_control_flood(number) for _ in range(each))
+    assert not connections.is_control_flood(FEW_CONTROL_FRAMES)
+    assert connections.is_control_flood(FEW_CONTROL_FRAMES + 1)
 
 
 def test_a_closed_connection_frees_its_place_once() -> None:

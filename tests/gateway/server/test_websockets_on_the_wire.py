@@ -90,6 +90,22 @@ def test_a_flood_of_empty_fragments_is_closed(server: Server) -> None:
         assert close_code(read_to_close(connection)) == 1008
 
 
+@pytest.mark.parametrize(
+    "message", [b'{"type":"ping"}', b'{"type":"pong"}', b'{"type":"complete","id":"unknown"}']
+)
+def test_a_flood_of_messages_without_an_operation_is_closed(server: Server, message: bytes) -> None:
+    with authenticated(server) as connection:
+        assert close_code(drip(connection, frame(message) * 500)) == 1008
+    server.must_be_well()
+
+
+def test_a_closed_websocket_is_cut_off_whatever_its_client_sends(server: Server) -> None:
+    with authenticated(server) as connection:
+        connection.sendall(frame(init(server)))
+        assert close_code(read_to_close(connection)) == 4429
+        drip(connection, frame(subscribe("{ __typename }")) + frame(b"", opcode=PING))
+
+
 def test_a_message_that_does_not_end_is_closed(server: Server) -> None:
     with server.refuses_one("socket_silent"), authenticated(server) as connection:
         connection.sendall(frame(b"x", fin=False))
