@@ -3,20 +3,12 @@
 from datetime import timedelta
 
 from uplift.domain.ports.process_engine import EngineDescription, EngineFault, EngineFaultKind
+from uplift.engines.camunda7.rights import PURPOSES, has_right
 from uplift.engines.client import EngineClient
 from uplift.engines.replies import object_of, optional_text_of, rows_of, text_of
 
 FAMILY = "Camunda 7"
 """The product, unless the engine says its name."""
-
-_PROCESS_DEFINITION = 6
-"""The number of this kind of resource (Resources of camunda-engine 7.24)."""
-_RIGHTS = {
-    "READ": (2, "to list versions and read their models"),
-    "READ_INSTANCE": (512, "to list instances"),
-    "MIGRATE_INSTANCE": (65_536, "to move instances"),
-}
-"""The number of each right that Uplift needs (ProcessDefinitionPermissions), and what for."""
 
 
 async def describe(client: EngineClient, *, checks_rights: bool) -> EngineDescription:
@@ -51,25 +43,12 @@ async def _product(client: EngineClient) -> str | None:
 
 
 async def _missing_rights(client: EngineClient) -> tuple[str, ...]:
-    """What the user of the credentials may not do. An engine that does not know users answers 401 to this."""
-    problems = []
-    for name, (number, purpose) in _RIGHTS.items():
-        query: dict[str, str | int] = {
-            "permissionName": name,
-            "permissionValue": number,
-            "resourceName": "PROCESS_DEFINITION",
-            "resourceType": _PROCESS_DEFINITION,
-            "resourceId": "*",
-        }
-        try:
-            reply = object_of(await client.request("GET", "/authorization/check", query=query))
-        except EngineFault as fault:
-            if fault.kind in {EngineFaultKind.UNAUTHORISED, EngineFaultKind.FAILED}:
-                return ()
-            raise
-        if reply.get("authorized") is False:
-            problems.append(
-                f"Expected the credentials to have the right {name} on all process definitions, {purpose}, "
-                "but they have not. A right on single definitions is not looked up."
-            )
-    return tuple(problems)
+    """What the user of the credentials may not do, as far as the engine tells."""
+    return tuple(
+        [
+            f"Expected the credentials to have the right {right.name} on all process definitions, {purpose}, "
+            "but they have not. A right on single definitions is not looked up."
+            for right, purpose in PURPOSES.items()
+            if await has_right(client, right) is False
+        ]
+    )

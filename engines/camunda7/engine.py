@@ -23,6 +23,7 @@ from uplift.engines.camunda7.moves import MoveRequest
 from uplift.engines.camunda7.multi_instance import bodies_in, partly_done, renames_body
 from uplift.engines.camunda7.objections import objections_in
 from uplift.engines.camunda7.plans import migration_plan
+from uplift.engines.camunda7.rights import require_sight
 from uplift.engines.client import EngineClient, Reply, Timeouts
 from uplift.engines.replies import rows_of
 
@@ -87,7 +88,10 @@ class Camunda7Engine:
     async def locate(
         self, ids: Sequence[EngineInstanceId]
     ) -> Mapping[EngineInstanceId, EngineVersionId | None]:
-        return await locate(self._client, ids)
+        located = await locate(self._client, ids)
+        if self._has_credentials and located and not any(located.values()):
+            await require_sight(self._client)
+        return located
 
     async def objections(self, plan: MovePlan) -> tuple[Objection, ...]:
         reply = await self._client.request("POST", "/migration/validate", body=migration_plan(plan))

@@ -114,7 +114,12 @@ async def test_rights_that_are_missing_are_named_and_nothing_moves(
             "READ_INSTANCE",
             "MIGRATE_INSTANCE",
         ]
+        with pytest.raises(EngineFault, match="the instances may be hidden") as caught:
+            await engine.locate([instance])
+        assert caught.value.kind is EngineFaultKind.UNAUTHORISED
         await harness.call("POST", "/authorization/create", granted(user, ["READ", "READ_INSTANCE"]))
+        unknown = EngineInstanceId(str(uuid4()))
+        assert await engine.locate([unknown]) == {unknown: None}
         [problem] = (await engine.describe()).problems
         assert problem.startswith(
             "Expected the credentials to have the right MIGRATE_INSTANCE on all process definitions, to move "
