@@ -20,10 +20,11 @@ from tests.faults.population import (
     add_few,
 )
 from tests.faults.programs import Program, until
+from tests.support.long_mode import IS_LONG
 from tests.support.postgres import Server
 from uplift.storage.store import SqlStore
 
-INSTANCES = 200_000
+INSTANCES = 200_000 if IS_LONG else 100_000
 NUMBERS = count(1)
 THE_REST = f"""
 INSERT INTO instance (uuid, process_id, version, status, position_id)

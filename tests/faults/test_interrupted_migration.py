@@ -154,8 +154,13 @@ def older(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Older]:
         yield made
 
 
-def kill_in_the_middle(older: Older, program: Program) -> None:
+def until_under_way(older: Older, program: Program) -> None:
     until(lambda: not program.is_running or older.is_under_way(), "the migration is under way")
+    assert program.is_running, program.log
+
+
+def kill_in_the_middle(older: Older, program: Program) -> None:
+    until_under_way(older, program)
     program.kill()
 
 
@@ -238,7 +243,7 @@ def answers(older: Older) -> bool:
 def test_a_migration_whose_server_crashes_changes_nothing(tmp_path: Path) -> None:
     with a_server() as server, older_database(server, tmp_path) as older:
         with older.run("db upgrade") as program:
-            until(older.is_under_way, "the migration is under way")
+            until_under_way(older, program)
             server.stop(mode="immediate")
             assert program.process.wait(TIMEOUT) == 1, program.log
             assert "Traceback" not in program.log

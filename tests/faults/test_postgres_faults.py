@@ -112,7 +112,7 @@ def test_a_gateway_that_was_suspended_beyond_its_lease_writes_nothing_more(
             assert now["state"] != UPGRADE_COMPLETED, "faults come too late"
             return 0 < partitions_of(other, now) == int(now["partitions"])
 
-        until(lambda: world.progress(upgrade)["total"] > 150_000, "the other works on")
+        until(lambda: world.progress(upgrade)["total"] > INSTANCES * 3 // 4, "the other works on")
         freeze_when(other, has_other_all)
         other.kill()
         world.until_quiet()
@@ -178,7 +178,7 @@ def kill_again_and_again(world: World, key: str, folder: Path, chance: Random) -
             # A client that got no answer repeats its request: it is the same upgrade.
             upgrades.add(gateway.upgrade_all_by_rest("once"))
             [upgrade] = upgrades
-            goal = world.progress(upgrade)["total"] + chance.randint(1, 30_000)
+            goal = world.progress(upgrade)["total"] + chance.randint(1, INSTANCES // 7)
             until(lambda: has_come_to(world, upgrade, goal), "the upgrade goes on by itself")  # noqa: B023
             time.sleep(chance.random() / 100)
             gateway.kill()

@@ -20,6 +20,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from tests.support.long_mode import IS_LONG
 from uplift.graphql_api.engine import column_executor as compiled
 from uplift.graphql_api.engine.column_executor import CompilingExecutor
 
@@ -321,7 +322,7 @@ def as_text(result: ExecutionResult) -> tuple[str, list[tuple[Any, ...]]]:
     return json.dumps(result.data), errors
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=2_000 if IS_LONG else 100, deadline=None)
 @given(
     selection=selection_sets("Connection", 4),
     page=CONNECTIONS,

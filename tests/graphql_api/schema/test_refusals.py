@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.graphql_api.support.schema_client import Client
+from tests.graphql_api.support.schema_client import Client, Way
 from tests.graphql_api.support.schema_world import (
     MODEL,
     add_draft,
@@ -15,8 +15,10 @@ from tests.graphql_api.support.schema_world import (
     an_instance,
     contents,
 )
+from tests.support.stores import Stores
 from uplift.domain import ProcessKey
 from uplift.domain.model.selection import MAX_IDS
+from uplift.domain.ports import Store
 from uplift.domain.use_cases.versions import MAX_MODEL_BYTES
 
 pytestmark = pytest.mark.anyio
@@ -453,16 +455,20 @@ PLANNED = [
 ]
 
 
-@pytest.fixture
-async def world(client: Client) -> Client:
+async def add_world(store: Store) -> None:
     """Two processes with a version and an instance, one with only a draft, and one with BPMN documents."""
-    await add_process(client.store)
-    await add_process(client.store, LOAN)
-    await add_process(client.store, ProcessKey(**UNPUBLISHED), versions=0)
-    await add_draft(client.store, ProcessKey(**UNPUBLISHED))
-    await add_process(client.store, ProcessKey(**MODELLED), versions=3, model=MODEL)
-    await add_instances(client.store, an_instance(1))
-    await add_instances(client.store, an_instance(2, process=LOAN))
+    await add_process(store)
+    await add_process(store, LOAN)
+    await add_process(store, ProcessKey(**UNPUBLISHED), versions=0)
+    await add_draft(store, ProcessKey(**UNPUBLISHED))
+    await add_process(store, ProcessKey(**MODELLED), versions=3, model=MODEL)
+    await add_instances(store, an_instance(1))
+    await add_instances(store, an_instance(2, process=LOAN))
+
+
+@pytest.fixture
+async def world(client: Client, way: Way, stores: Stores) -> Client:
+    await stores.fill(way.kind, client.store, add_world)
     return client
 
 
