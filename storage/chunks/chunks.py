@@ -8,6 +8,7 @@ from sqlalchemy import Select, Update
 
 from uplift.domain.model.cohort import Cohort, CountedCohort
 from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode
+from uplift.domain.model.instance import Status
 from uplift.domain.model.selection import LISTED, SelectionKind
 from uplift.domain.model.upgrade import Partition, Upgrade
 from uplift.domain.ports import RecordedChunk
@@ -16,12 +17,16 @@ from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.statements.cohort_counts import PENDING, CountChanges
-from uplift.storage.statements.cohorts import cohorts_of, undo_cohorts_of
+from uplift.storage.statements.cohorts import MOVES, cohorts_of, undo_cohorts_of
 from uplift.storage.statements.conditions import bind_conditions
 from uplift.storage.statements.decisions import keep_decisions, kept_decisions, stored_code
 
 NO_MATCH = "-"
 """Replaces the code of a reason that is not retried; no stored code contains it."""
+
+
+Targets = Mapping[tuple[int, int], tuple[int, int]]
+"""The version and position to which an upgrade moves those of its PENDING instances, by surrogate keys."""
 
 
 class Processed(NamedTuple):
@@ -129,6 +134,32 @@ class SqlChunks(ABC):
         await self._keep_counts(leaving, decisions)
         return unmoved
 
+    async def _count_moved_as_stored(
+        self, end: int, rows: Sequence[Any], targets: Targets, decisions: Collection[Decision], moved: int
+    ) -> tuple[CountedCohort, ...]:
+        """As `_count_moved`, from rows with the recorded cohorts, and where the stored decisions move them.
+
+        Most chunks have hundreds of cohorts that move, and it takes long to read each as an object.
+        """
+        leaving: list[tuple[Any, tuple[int, int]]] = []
+        others: list[Any] = []
+        for row in rows:
+            target = targets.get((row.version, row.position_id)) if row.status is Status.PENDING else None
+            if target is None:
+                others.append(row)
+            else:
+                leaving.append((row, target))
+        if sum(row.instances for row, _ in leaving) != moved:
+            return await self._count_moved(end, await self._counted_cohorts(rows), decisions, moved)
+        process_id = self._upgrade_keys.process_id
+        for row, (to_version, to_position_id) in leaving:
+            self._counts.move(
+                (process_id, row.version, PENDING, row.position_id),
+                (process_id, to_version, PENDING, to_position_id),
+                row.instances,
+            )
+        return await self._counted_cohorts(others)
+
     async def _keep_counts(self, leaving: Mapping[Cohort, int], decisions: Collection[Decision]) -> None:
         moves = [
             (decision.cohort, decision.to_version, decision.to_position, leaving[decision.cohort])
@@ -193,7 +224,12 @@ class RecordThenMove(SqlChunks):
         recorded = (await self._connection.execute(RECORD[self._kind], bound)).rowcount
         rows = (await self._connection.execute(self.recorded_cohorts[self._kind], bound)).all()
         moved = await self._move(end, decisions) if decisions else 0
-        unmoved = await self._count_moved(end, await self._counted_cohorts(rows), decisions, moved)
+        if not moved or self._kind is SelectionKind.UNDO:
+            unmoved = await self._count_moved(end, await self._counted_cohorts(rows), decisions, moved)
+        else:
+            stored = await self._connection.execute(MOVES, {"of_upgrade": self._upgrade_keys.id})
+            targets = {(row[0], row[1]): (row[2], row[3]) for row in stored}
+            unmoved = await self._count_moved_as_stored(end, rows, targets, decisions, moved)
         return Processed(recorded, moved, unmoved)
 
     async def _move(self, end: int, decisions: Collection[Decision]) -> int:

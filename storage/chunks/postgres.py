@@ -14,7 +14,7 @@ from uplift.domain.model.decision import Decision
 from uplift.domain.model.instance import Status
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import Partition, Upgrade
-from uplift.storage.chunks.chunks import Processed, SqlChunks, UndoChunks
+from uplift.storage.chunks.chunks import Processed, SqlChunks, Targets, UndoChunks
 from uplift.storage.chunks.statements import (
     FORWARD,
     IN_CHUNK,
@@ -41,9 +41,8 @@ ATTEMPT_LOCK_WAIT = "100ms"
 Without statistics PostgreSQL may lock instances in another order than by id, and deadlock with a transaction
 that locks by id. The server detects a deadlock after a second; this timeout ends it before.
 """
-MOVES = unnest_rows(
-    decision, {name: f"moves_{name}" for name in ("version", "position_id", "to_position_id")}
-)
+MOVED = ("version", "position_id", "to_position_id")
+MOVES = unnest_rows(decision, {name: f"moves_{name}" for name in MOVED})
 """The moving decisions as arrays: PostgreSQL knows their length, but would guess the size of a table."""
 
 
@@ -73,14 +72,13 @@ class PostgresChunks(SqlChunks):
             attempt = (), (await self._connection.execute(RECORD_REST[self._kind], self._bound(end))).all()
         moves, rows = attempt
         moved = self._keep_moves(moves)
-        unmoved = await self._counted_cohorts(rows)
-        recorded = moved + sum(counted.count for counted in unmoved)
-        decided = {decision.cohort for decision in decisions}
-        if any(counted.cohort in decided for counted in unmoved):
+        recorded = moved + sum(row.instances for row in rows)
+        targets = await self._targets(decisions) if rows else {}
+        if any(row.status is Status.PENDING and (row.version, row.position_id) in targets for row in rows):
             rest = await self._move(end, decisions)
-            unmoved = await self._count_moved(end, unmoved, decisions, rest)
-            moved += rest
-        return Processed(recorded, moved, unmoved)
+            unmoved = await self._count_moved_as_stored(end, rows, targets, decisions, rest)
+            return Processed(recorded, moved + rest, unmoved)
+        return Processed(recorded, moved, await self._counted_cohorts(rows))
 
     def _keep_moves(self, moves: Sequence[Any]) -> int:
         """Keep the counts of the cohorts that instances left and entered; return the number of instances."""
@@ -123,6 +121,16 @@ class PostgresChunks(SqlChunks):
         # Not DEFAULT: behind a pooler, the session has not the timeout of this transaction.
         await self._connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'")
         return moves, rest
+
+    async def _targets(self, decisions: Collection[Decision]) -> Targets:
+        """Where these decisions move instances."""
+        target = self._upgrade.target_version
+        assert target is not None, "only an undo has no target version"
+        bound = await self._bound_moves(decisions)
+        moves = zip(*(bound[f"moves_{name}"] for name in MOVED), strict=True)
+        return {
+            (version, position_id): (target, to_position_id) for version, position_id, to_position_id in moves
+        }
 
     async def _bound_moves(self, decisions: Collection[Decision]) -> dict[str, list[int]]:
         """The decisions, all of which are stored, as the parameters of MOVES."""

@@ -11,7 +11,7 @@ from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import Selection
 from uplift.domain.model.upgrade import HistoryEntry
-from uplift.domain.ports import InstanceFilter, SelectedCohorts
+from uplift.domain.ports import ANY_INSTANCE, InstanceFilter, SelectedCohorts
 from uplift.storage.memory import state as queries
 from uplift.storage.memory.state import Committed, State
 
@@ -37,7 +37,7 @@ class InstanceQueriesInMemory:
             process_key: queries.page_along(
                 queries.instances_in(self._state, process_key),
                 page,
-                instance_filter.shows,
+                None if instance_filter == ANY_INSTANCE else instance_filter.shows,
             )
             for process_key in process_keys
         }

@@ -1,7 +1,7 @@
 """The data of a store in memory, and functions that read it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -374,15 +374,14 @@ def shows_outcome(
 
 
 def page_along(
-    items: Iterable[Item], page: PageRequest, shown: Callable[[Item], bool] = lambda _: True
+    items: Iterable[Item], page: PageRequest, shown: Callable[[Item], bool] | None = None
 ) -> Page[Item]:
     """A page of the items that `shown` lets through. The sort key of an item is its place among all items."""
-    rows: Sequence[tuple[int, Item]] = [
-        (place, item)
-        for place, item in enumerate(items, start=1)
-        if place > (page.after or 0) and shown(item)
-    ]
-    return page_of(rows, page.first)
+    after = page.after or 0
+    rows: Iterable[tuple[int, Item]] = enumerate(islice(items, after, None), start=after + 1)
+    if shown is not None:
+        rows = ((place, item) for place, item in rows if shown(item))
+    return page_of(islice(rows, page.first + 1), page.first)
 
 
 def _origin(state: State, of: UpgradeId, instance_id: InstanceId) -> Origin:

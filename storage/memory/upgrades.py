@@ -24,7 +24,7 @@ from uplift.domain.model.upgrade import (
     UpgradeProgress,
 )
 from uplift.domain.model.upgrade_event import MAX_EVENTS, UpgradeEvent, UpgradeEventKind
-from uplift.domain.ports import ANY_UPGRADE, OutcomeFilter, UpgradeFilter
+from uplift.domain.ports import ANY_OUTCOME, ANY_UPGRADE, OutcomeFilter, UpgradeFilter
 from uplift.storage.memory import state as queries
 from uplift.storage.memory.partitions import LockedPartitionInMemory
 from uplift.storage.memory.state import Committed, State
@@ -168,7 +168,9 @@ class UpgradeQueriesInMemory:
             upgrade_id: queries.page_along(
                 queries.outcomes_in(self._state, upgrade_id),
                 page,
-                partial(queries.shows_outcome, self._state, upgrade_id, outcome_filter),
+                None
+                if outcome_filter == ANY_OUTCOME
+                else partial(queries.shows_outcome, self._state, upgrade_id, outcome_filter),
             )
             for upgrade_id in ids
         }

@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from uplift.domain.model.cohort import Cohort, CountedCohort
+from uplift.domain.model.conditions import Conditions
 from uplift.domain.model.instance import Instance, Status
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.selection import Selection, SelectionKind
@@ -110,22 +111,19 @@ async def selected_cohorts(
     """The instances of a selection, counted by cohort."""
     bound: dict[str, Any] = {"process_id": process_id}
     conditions = selection.conditions
-    if conditions is not None and conditions.limit is not None:
-        bound |= bind_ids(selection.named_ids) | await bind_conditions(connection, process_id, conditions)
-        counted, bound = FIRST_MATCHING_COHORTS, bound | {"first": conditions.limit}
-    elif selection.kind is SelectionKind.BY_IDS:
+    if selection.kind is SelectionKind.BY_IDS:
         counted, bound = LISTED_COHORTS, bound | bind_ids(selection.named_ids)
     elif selection.named_ids:
         counted, bound = REMAINING_COHORTS, bound | bind_ids(selection.named_ids)
     else:
         counted = ACTIVE_COHORTS
-    rows = (await connection.execute(counted, bound)).all()
-    # Conditions are on cohorts, of which there are few: they cost nothing here.
-    members = [
-        (row, cohort)
-        for row, cohort in zip(rows, await cohorts_of(surrogate_keys, rows), strict=True)
-        if conditions is None or conditions.are_met_by(cohort)
-    ]
+    members = await _members_of(connection, surrogate_keys, counted, bound, conditions)
+    limit = None if conditions is None else conditions.limit
+    # Where no more instances meet the conditions than the limit allows, the kept counts are the answer.
+    if conditions is not None and limit is not None and sum(row.instances for row, _ in members) > limit:
+        bound |= bind_ids(selection.named_ids) | await bind_conditions(connection, process_id, conditions)
+        bound |= {"first": limit}
+        members = await _members_of(connection, surrogate_keys, FIRST_MATCHING_COHORTS, bound, conditions)
     return SelectedCohorts(
         cohorts=tuple(
             CountedCohort(cohort=cohort, count=row.instances) for row, cohort in members if row.instances
@@ -133,6 +131,26 @@ async def selected_cohorts(
         not_found=0 if selection.size is None else selection.size - sum(row.instances for row, _ in members),
         excluded=sum(row.excluded for row, _ in members),
     )
+
+
+async def _members_of(
+    connection: Connection,
+    surrogate_keys: SurrogateKeys,
+    counted: Select[Any],
+    bound: Mapping[str, Any],
+    conditions: Conditions | None,
+) -> list[tuple[Any, Cohort]]:
+    """The rows of a statement that counts cohorts, each with its cohort, if that meets the conditions.
+
+    Cohorts are few, so conditions on them cost nothing here.
+    """
+    rows = (await connection.execute(counted, dict(bound))).all()
+    cohorts = await cohorts_of(surrogate_keys, rows)
+    return [
+        (row, cohort)
+        for row, cohort in zip(rows, cohorts, strict=True)
+        if conditions is None or conditions.are_met_by(cohort)
+    ]
 
 
 async def count_active(connection: Connection, process_id: int) -> int:
