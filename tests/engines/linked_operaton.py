@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from uuid import uuid4
 
 from tests.engines.operaton_harness import OperatonHarness
@@ -88,7 +89,7 @@ class LinkedOperaton:
         """Link the Operaton at this URL, and hold the link."""
         tenant = tenant or f"tenant-{uuid4().hex}"
         await add_link(store, url, tenant)
-        held = await claim_link(store, Worker(name=f"holder of {tenant}"))
+        held = await claim_link(store, Worker(name=f"holder of {tenant}", lease_for=timedelta(hours=1)))
         assert held is not None
         engine = Camunda7Engine(url, tenant=tenant)
         try:

@@ -71,13 +71,16 @@ class _Sweep:
 
     async def run(self) -> tuple[list[str], timedelta | None]:
         difference = await self._describe()
+        has_problems = bool(self._problems)
         # An earlier sweep may have ended anywhere.
         await self._clear()
         for version in await VersionSweep(self._held, self._engine, self._problems).run():
             await self._stage(version)
         await self._merge()
-        for linked in await self._held.store.links.processes(self._held.link.id):
-            await self._complete_unseen(linked.process)
+        # Without the right to read instances an engine lists none, as if all had ended.
+        if not has_problems:
+            for linked in await self._held.store.links.processes(self._held.link.id):
+                await self._complete_unseen(linked.process)
         await self._clear()
         return self._problems, difference
 

@@ -15,7 +15,13 @@ from uplift.domain.model.link import EngineInstanceId, EngineVersionId, LinkId
 from uplift.domain.model.link_status import LinkStatus
 from uplift.domain.model.linked_process import instance_id_of
 from uplift.domain.model.process import ProcessKey, VersionNumber
-from uplift.domain.ports.process_engine import EngineCursor, EngineFault, EngineFaultKind, EnginePage
+from uplift.domain.ports.process_engine import (
+    EngineCursor,
+    EngineDescription,
+    EngineFault,
+    EngineFaultKind,
+    EnginePage,
+)
 from uplift.domain.use_cases.links.sweep import sweep
 from uplift.domain.use_cases.links.sweeper import Sweeper, is_due
 from uplift.storage.memory import InMemoryStore
@@ -35,6 +41,10 @@ class WatchedEngine(FakeEngine):
     before_waiting: Callable[[], Awaitable[None]] | None = None
     hidden: frozenset[EngineInstanceId] = frozenset()
     failing: frozenset[EngineVersionId] = frozenset()
+    problems: tuple[str, ...] = ()
+
+    async def describe(self) -> EngineDescription:
+        return replace(await super().describe(), problems=self.problems)
 
     async def instances(
         self, version: EngineVersionId, after: EngineCursor | None = None
@@ -152,6 +162,22 @@ async def test_instances_with_unsettled_orders_are_left_to_the_answer() -> None:
     assert await world.rows() == before
     await run_until_idle(world.sender(held))
     assert (await world.require_true_audit(upgrade)).skipped == 2
+
+
+async def test_an_engine_that_lacks_a_right_completes_no_instance() -> None:
+    """Camunda 7 lists no instances to a user who may not read them."""
+    engine = WatchedEngine()
+    world, held = await a_linked_world(InMemoryStore(), count=3, engine=engine)
+    for engine_id in world.ids:
+        engine.cancel(engine_id)
+    engine.problems = ("It lacks the right READ_INSTANCE.",)
+    await world.sweep(held)
+
+    assert {status for _, _, status in (await world.rows()).values()} == {"PENDING"}
+    assert (await status_of(world)).sweep_error == "It lacks the right READ_INSTANCE."
+    engine.problems = ()
+    await world.sweep(held)
+    assert {status for _, _, status in (await world.rows()).values()} == {"COMPLETED"}
 
 
 async def test_a_model_that_cannot_be_read_does_not_stop_the_rest() -> None:
