@@ -242,11 +242,20 @@ class UpgradeProgress:
     process: ProcessKey
     state: UpgradeState
     total: int
+    ordered: int
+    sent: int
 
     @classmethod
     def of(cls, upgrade: Upgrade) -> "UpgradeProgress":
         """The progress of an upgrade."""
-        return cls(id=upgrade.id, process=upgrade.process, state=upgrade.state, total=upgrade.total)
+        return cls(
+            id=upgrade.id,
+            process=upgrade.process,
+            state=upgrade.state,
+            total=upgrade.total,
+            ordered=upgrade.ordered,
+            sent=upgrade.sent,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,8 @@ PROGRESS = (
     upgrade.c.process_id,
     upgrade.c.state,
     (upgrade.c.upgraded + upgrade.c.skipped).label("total"),
+    upgrade.c.ordered,
+    upgrade.c.sent,
 )
 
 
@@ -61,6 +63,8 @@ async def unfinished(
             process=process_keys[row.process_id],
             state=row.state,
             total=row.total,
+            ordered=row.ordered,
+            sent=row.sent,
         )
         for row in rows
     )

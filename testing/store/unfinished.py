@@ -80,7 +80,9 @@ async def test_the_progress_of_an_upgrade_is_its_state_and_the_number_of_outcome
     queued = await request(store)
     await work_and_die(store, queued.id, chunks=1)
     [progress] = await store.upgrades.unfinished(10)
-    assert progress == UpgradeProgress(id=queued.id, process=ORDERS, state=UpgradeState.RUNNING, total=2)
+    assert progress == UpgradeProgress(
+        id=queued.id, process=ORDERS, state=UpgradeState.RUNNING, total=2, ordered=0, sent=0
+    )
 
 
 async def test_the_unfinished_upgrades_of_some_namespaces_are_read(store: Store) -> None:
