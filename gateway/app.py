@@ -139,7 +139,7 @@ def build_app(
             StreamWatch(keys, streams, clock),
             clock,
             comparer,
-            QuietCollection(memory),
+            QuietCollection(memory, store.database),
             stopping,
         ),
     )

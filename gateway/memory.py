@@ -10,6 +10,9 @@ import ctypes
 import gc
 from collections.abc import Callable
 
+from uplift.domain.errors import StoreUnavailable
+from uplift.storage.database import Database
+from uplift.web.incidents import log_outage, report_unexpected
 from uplift.web.large_requests import read_large
 from uplift.web.request_memory import RequestMemory
 
@@ -34,8 +37,9 @@ def collect_rarely() -> None:
 class QuietCollection:
     """Collects garbage at quiet times, and returns memory to the system after large requests."""
 
-    def __init__(self, memory: RequestMemory) -> None:
+    def __init__(self, memory: RequestMemory, database: Database) -> None:
         self._memory = memory
+        self._database = database
         self._large_seen = 0
         self._postponed = 0
 
@@ -46,7 +50,12 @@ class QuietCollection:
                 async with asyncio.timeout(interval):
                     await stopping.wait()
             except TimeoutError:
-                await self.look()
+                try:
+                    await self.look()
+                except StoreUnavailable as error:
+                    log_outage(error)
+                except Exception as error:  # a bug in one look must not end all later ones
+                    report_unexpected(error)
 
     async def look(self) -> None:
         """Collect if it is due, and return memory after large requests, but not while there are any."""
@@ -59,6 +68,7 @@ class QuietCollection:
             gc.collect()
         if were_large:
             self._large_seen = self._memory.large_begun
+            await self._database.release_memory()
             # Not on the event loop: it takes a while, and threads may run during that.
             await read_large(return_memory)
 

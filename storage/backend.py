@@ -42,6 +42,9 @@ class Backend(Protocol):
     async def analyze(self) -> None:
         """Refresh the planner's statistics after a bulk load."""
 
+    async def release_memory(self) -> None:
+        """Free what idle connections keep in memory, if it can be read again."""
+
     def unavailable_reason(self, error: Exception) -> str | None:
         """The database's message, if the error is an outage: transient, or for an operator to repair.
 

@@ -93,6 +93,11 @@ class Database:
         with self._outages_as_store_unavailable():
             await self._backend.analyze()
 
+    async def release_memory(self) -> None:
+        """Free what idle connections keep in memory, if it can be read again."""
+        with self._outages_as_store_unavailable():
+            await self._backend.release_memory()
+
     def pools(self) -> Mapping[str, PoolUse]:
         """The use of each pool, by its purpose: `reading` or `writing`."""
         return self._backend.pools()

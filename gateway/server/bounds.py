@@ -34,6 +34,9 @@ MAX_ALL_CONTROL_FRAMES = 512
 FEW_CONTROL_FRAMES = 4
 """A WebSocket with no more of them is never closed for what others send."""
 
+MAX_DROPPED_BYTES = 16 * 1024 * 1024
+"""Bytes that closed connections may send between two looks of the watch: they are read and dropped."""
+
 WATCH_SECONDS = 0.25
 """Seconds between two looks at all connections."""
 KEEP_ALIVE_SECONDS = 5.0

@@ -92,6 +92,8 @@ class Connection(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         if self._handler:
             self._handler.received(self._buffer[:nbytes])
+        elif self.connections.drops_too_much(nbytes):
+            self.pause_reading()  # until the next check
 
     def eof_received(self) -> None:
         """A client that closes its side is gone: returning None makes the transport close the other side."""
@@ -222,6 +224,8 @@ class Connection(asyncio.BufferedProtocol):
                         Refusal.SLOW_READER, "Expected the client to read the response, but it did not."
                     )
                 self.abort()
+            elif not self._handler:
+                self.resume_reading()
         elif self._handler:
             self._handler.check(now)
 

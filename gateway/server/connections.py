@@ -13,6 +13,7 @@ from uplift.gateway.server.bounds import (
     FEW_CONTROL_FRAMES,
     MAX_ALL_CONTROL_FRAMES,
     MAX_CONTROL_FRAMES,
+    MAX_DROPPED_BYTES,
     WATCH_SECONDS,
     Bounds,
 )
@@ -49,7 +50,7 @@ class Connections:
         self.socket_bytes = 0
         """Bytes of unread and unfinished messages of all WebSockets."""
         self.unread = Unread(lambda reader: self._open.get(cast("Watched", reader), ""))
-        self._control_frames = 0
+        self._control_frames = self._dropped = 0
         self._is_proxy = is_proxy
         self._on_count = on_count
         self._open: dict[Watched, str] = {}
@@ -91,13 +92,18 @@ class Connections:
             return True
         return own > MAX_CONTROL_FRAMES
 
+    def drops_too_much(self, count: int) -> bool:
+        """Count bytes that are dropped. Whether all connections have sent too many since the last look."""
+        self._dropped += count
+        return self._dropped > MAX_DROPPED_BYTES
+
     async def watch(self) -> None:
         """Check all connections at regular intervals, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             now = loop.time()
-            self._control_frames = 0
+            self._control_frames = self._dropped = 0
             for connection in list(self._open):
                 try:
                     connection.check(now)

@@ -89,6 +89,9 @@ class PostgresBackend:
         async with self.reading() as connection:
             await connection.exec_driver_sql("ANALYZE instance")
 
+    async def release_memory(self) -> None:
+        """Nothing to do: the server has the caches."""
+
     def unavailable_reason(self, error: Exception) -> str | None:
         return outage_reason(error)
 

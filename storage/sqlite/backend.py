@@ -6,7 +6,7 @@ import sqlite3
 import time
 from asyncio import Semaphore, Task, shield
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -52,6 +52,8 @@ WRITER_PRAGMAS = (
 )
 # A migration that rebuilds a table drops it while others refer to it. The keys are checked at its end.
 DISABLE_FOREIGN_KEYS = "PRAGMA foreign_keys = OFF"
+RELEASE_MEMORY = "PRAGMA shrink_memory"
+"""Frees the page cache of a connection."""
 CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
 CHECKPOINT_INTERVAL = 0.5
 """The least seconds between two checkpoints."""
@@ -147,6 +149,10 @@ class SqliteBackend:
 
     async def analyze(self) -> None:
         """Nothing to do: the best plan of each statement does not depend on the number of rows."""
+
+    async def release_memory(self) -> None:
+        for pool in (self._readers, self._writer, self._background_writer):
+            await pool.run_on_idle(RELEASE_MEMORY)
 
     def unavailable_reason(self, error: Exception) -> str | None:
         if not isinstance(error, OperationalError):
@@ -252,6 +258,13 @@ class _Pool:
                 self._in_use -= 1
                 if not connection.invalidated:
                     self._idle.append(connection)
+
+    async def run_on_idle(self, statement: str) -> None:
+        """Execute a statement on each connection that is idle now."""
+        async with AsyncExitStack() as held:
+            for _ in range(len(self._idle)):
+                connection = await held.enter_async_context(self.acquire())
+                await connection.run_in_thread(execute, statement)
 
     @property
     def use(self) -> PoolUse:

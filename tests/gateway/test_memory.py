@@ -2,11 +2,13 @@
 
 import gc
 import weakref
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from uplift.gateway.memory import DUE_AFTER, MAX_POSTPONED, QuietCollection
+from uplift.storage.database import Database
 from uplift.web.request_memory import LARGE_BYTES, RequestMemory
 
 pytestmark = pytest.mark.anyio
@@ -33,10 +35,17 @@ def memory() -> RequestMemory:
     return RequestMemory(max_body_bytes=LARGE_BYTES)
 
 
+@pytest.fixture
+async def database(folder: Path) -> AsyncIterator[Database]:
+    database = await Database.open(folder / "uplift.sqlite")
+    yield database
+    await database.close()
+
+
 async def test_garbage_is_collected_once_no_large_request_is_processed(
-    memory: RequestMemory, garbage: weakref.ref[Node]
+    memory: RequestMemory, database: Database, garbage: weakref.ref[Node]
 ) -> None:
-    collection = QuietCollection(memory)
+    collection = QuietCollection(memory, database)
     with memory.held("caller") as held, memory.held("caller") as small:
         held.add_bytes(LARGE_BYTES)
         await collection.look()
@@ -48,9 +57,9 @@ async def test_garbage_is_collected_once_no_large_request_is_processed(
 
 
 async def test_garbage_is_collected_although_large_requests_never_end(
-    memory: RequestMemory, garbage: weakref.ref[Node]
+    memory: RequestMemory, database: Database, garbage: weakref.ref[Node]
 ) -> None:
-    collection = QuietCollection(memory)
+    collection = QuietCollection(memory, database)
     with memory.held("caller") as held:
         held.add_bytes(LARGE_BYTES)
         for _ in range(MAX_POSTPONED):
@@ -69,9 +78,9 @@ async def test_a_large_request_counts_once_however_it_arrives(memory: RequestMem
 
 
 async def test_few_new_objects_are_not_collected(
-    memory: RequestMemory, garbage: weakref.ref[Node], monkeypatch: pytest.MonkeyPatch
+    memory: RequestMemory, database: Database, garbage: weakref.ref[Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    collection = QuietCollection(memory)
+    collection = QuietCollection(memory, database)
     await collection.look()
     assert garbage() is not None
     monkeypatch.setattr(gc, "get_count", lambda: (0, 0, DUE_AFTER))

@@ -14,6 +14,7 @@ from uplift.gateway.server.bounds import (
     FEW_CONTROL_FRAMES,
     KEPT_DESCRIPTORS,
     MAX_ALL_CONTROL_FRAMES,
+    MAX_DROPPED_BYTES,
     Bounds,
     connections_within_descriptors,
 )
@@ -163,6 +164,12 @@ def test_pings_of_all_websockets_are_bounded_in_sum() -> None:
         assert not any(connections.is_control_flood(number) for _ in range(each))
     assert not connections.is_control_flood(FEW_CONTROL_FRAMES)
     assert connections.is_control_flood(FEW_CONTROL_FRAMES + 1)
+
+
+def test_what_closed_connections_send_is_bounded_in_sum() -> None:
+    connections = some_connections(total=1, of_an_address=1)
+    assert not connections.drops_too_much(MAX_DROPPED_BYTES)
+    assert connections.drops_too_much(1)
 
 
 def test_a_closed_connection_frees_its_place_once() -> None:
