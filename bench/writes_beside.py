@@ -41,7 +41,7 @@ WORK = (
 
 def main(rounds: int, other: Path | None, only: str = "") -> None:
     contenders = {"off": ["--off"], "new": []} | ({"old": []} if other else {})
-    for kind in ("SQLite", "PostgreSQL"):
+    for kind in [kind for kind in ("SQLite", "PostgreSQL") if any(only in f"{kind} {work}" for work in WORK)]:
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             server = stack.enter_context(_server()) if kind == "PostgreSQL" else None

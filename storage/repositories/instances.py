@@ -16,12 +16,12 @@ from uplift.domain.model.selection import Selection
 from uplift.domain.model.upgrade import HistoryEntry
 from uplift.domain.ports import InstanceFilter, SelectedCohorts
 from uplift.storage.repositories.sessions import Reading, Session
-from uplift.storage.sql.dialect import UpdateMany, copy_new, insert_absent
+from uplift.storage.sql.dialect import UpdateMany, arrays, copy_new, insert_absent
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.tables import STATUS, decision, instance, move_order, outcome, upgrade
 from uplift.storage.sqlite.prepared import RUN_INLINE
 from uplift.storage.statements import instance_lists, selections
-from uplift.storage.statements.cohort_counts import StoredCohort
+from uplift.storage.statements.cohort_counts import ADD_PARTS, StoredCohort
 from uplift.storage.statements.cohorts import COHORTS, cohorts_of
 from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME
 from uplift.storage.statements.instances import INSTANCES, in_lock_order, instances_of
@@ -78,6 +78,7 @@ STATUS_CODES = {status: code for code, status in enumerate(STATUS.members, start
 UPDATE = UpdateMany(instance, key="id", changed=("status", "position_id"))
 Reported = Instance | InstanceReport
 AnyReport = TypeVar("AnyReport", bound=Reported)
+UPDATE_AND_COUNT = UPDATE.along_with(ADD_PARTS)
 StoredInstance = tuple[int, StoredCohort]
 """The surrogate key of an instance, and its cohort."""
 
@@ -271,9 +272,21 @@ class SqlInstanceRepository:
                     sources.append(cohort)
                     targets.append((cohort[0], cohort[1], status, position_id))
             if rows:
-                await UPDATE.execute(self._session.connection, rows)
                 self._session.counts.remove(sources)
                 self._session.counts.add(targets)
+                await self._update_and_count(rows)
+
+    async def _update_and_count(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Update instances, by a statement that adds to the kept counts as well where that is possible.
+
+        A statement of its own for the counts would cost a fifth of a small report on PostgreSQL.
+        """
+        connection = self._session.connection
+        parts = self._session.counts.take_parts(connection)
+        if parts is None:
+            await UPDATE.execute(connection, rows)
+        else:
+            await connection.execute(UPDATE_AND_COUNT, {**arrays(rows), **parts})
 
     async def prune_positions(self, limit: int) -> int:
         return await prune_positions(self._session.connection, limit)

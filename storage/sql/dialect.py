@@ -18,6 +18,9 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy import (
+    Insert as StandardInsert,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 
 from uplift.storage.sql.connection import Connection
@@ -73,7 +76,7 @@ async def insert_many(connection: Connection, statement: Insert, rows: Sequence[
     """
     if connection.dialect.name == "sqlite":
         return (await connection.execute(statement, rows)).rowcount
-    return (await connection.execute(_from_arrays(statement, tuple(rows[0])), _arrays(rows))).rowcount
+    return (await connection.execute(_from_arrays(statement, tuple(rows[0])), arrays(rows))).rowcount
 
 
 async def reserve_keys(connection: Connection, table: Table, count: int) -> Sequence[int]:
@@ -94,7 +97,7 @@ async def insert_absent(
         await connection.execute_later(_insert_into(table), rows)
         return [row[key] for row in rows]
     statement = _insert_returning(table, key, tuple(rows[0]))
-    return frozenset((await connection.execute(statement, _arrays(rows))).scalars())
+    return frozenset((await connection.execute(statement, arrays(rows))).scalars())
 
 
 async def copy_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> bool:
@@ -138,15 +141,19 @@ class UpdateMany:
             update(table).where(table.c[key] == rows.c[key]).values({name: rows.c[name] for name in changed})
         )
 
+    def along_with(self, statement: StandardInsert) -> StandardInsert:
+        """A statement of PostgreSQL that inserts as well; its parameters are those of both."""
+        return statement.add_cte(self._all_rows.cte("updated"))
+
     async def execute(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         """Update rows, on SQLite along with the next statement. Each row may occur only once."""
         if connection.dialect.name == "sqlite":
             await connection.execute_later(self._one_row, rows)
         else:
-            await connection.execute(self._all_rows, _arrays(rows))
+            await connection.execute(self._all_rows, arrays(rows))
 
 
-def _arrays(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+def arrays(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
     """The rows as one array for each column: executemany would send messages for each row."""
     return {name: [row[name] for row in rows] for name in rows[0]}
 

@@ -112,6 +112,24 @@ class CountChanges:
         self._changes[source] -= instances
         self._changes[target] += instances
 
+    def take_parts(self, connection: Connection) -> dict[str, Any] | None:
+        """The parameters of ADD_PARTS for the changes so far, which count as saved then.
+
+        None if they cannot be added by another statement: on SQLite, or where parts have to be merged.
+        """
+        changes = {cohort: instances for cohort, instances in self._changes.items() if instances}
+        process_ids = {process_id for process_id, _, _, _ in changes}
+        if (
+            connection.dialect.name == "sqlite"
+            or not 0 < len(changes) < MERGED_FROM
+            or any(map(self._added_parts.is_due, process_ids))
+        ):
+            return None
+        self._changes.clear()
+        for process_id in process_ids:
+            self._added_parts.add(process_id, len(changes))
+        return _arrays(changes)
+
     async def save(self, connection: Connection) -> None:
         """Save the changes since the last call, as late in the transaction as possible."""
         changes = {cohort: instances for cohort, instances in self._changes.items() if instances}
