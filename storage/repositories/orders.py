@@ -152,14 +152,8 @@ class SqlOrders:
         return await self._find_upgrade(statements.NEXT_TO_DROP)
 
     async def drop(self, upgrade_id: UpgradeId, limit: int, refusal: SkipReason) -> int:
-        bound = {
-            "of_upgrade": await self._upgrade_key(upgrade_id),
-            "limit": limit,
-            "row_code": refusal.code.value,
-            "row_message": refusal.message,
-        }
-        dropped: int = (await self._execute(statements.DROP, **bound)).rowcount
-        return dropped
+        upgrade_key = await self._upgrade_key(upgrade_id)
+        return await statements.drop(self._connection, upgrade_key, limit, refusal)
 
     async def _confirm(self, numbers: Sequence[OrderNumber]) -> Counter[tuple[int, Any]]:
         """Move the instances of sent orders; return how many orders of each upgrade, by its two keys."""

@@ -3,7 +3,7 @@
 The caller has locked the row of the link, so no other transaction changes a number or a state of its orders.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy import (
     Integer,
     Select,
     String,
+    Update,
     and_,
     bindparam,
     case,
@@ -24,13 +25,14 @@ from sqlalchemy import (
     update,
 )
 
+from uplift.domain.model.decision import SkipReason
 from uplift.domain.model.instance import Status
 from uplift.domain.model.order import OrderState
 from uplift.domain.model.upgrade import UNFINISHED
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import unnest_rows
 from uplift.storage.sql.link_tables import COHORT_OF_ORDER, IS_ORDERED, IS_SENT, IS_UNSETTLED
-from uplift.storage.sql.number_list import numbers_in
+from uplift.storage.sql.number_list import is_listed
 from uplift.storage.sql.tables import (
     HAS_UNSETTLED,
     IS_WAITING,
@@ -41,7 +43,7 @@ from uplift.storage.sql.tables import (
     outcome,
     upgrade,
 )
-from uplift.storage.sql.types import LONG, LONGS, TIME
+from uplift.storage.sql.types import LONG, TIME
 from uplift.storage.sqlite.prepared import RUN_INLINE
 from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME
 
@@ -50,9 +52,8 @@ LINK_ID: BindParameter[int] = bindparam("of_link", type_=Integer)
 UPGRADE_ID: BindParameter[int] = bindparam("of_upgrade", type_=Integer)
 LIMIT: BindParameter[int] = bindparam("limit", type_=Integer)
 AT: BindParameter[datetime] = bindparam("at", type_=TIME)
-NUMBERS = numbers_in("numbers", LONGS)
 IS_SENT_OF_LINK = (move_order.c.link_id == LINK_ID) & IS_SENT
-IS_SENT_AND_LISTED = IS_SENT_OF_LINK & move_order.c.number.in_(NUMBERS)
+IS_SENT_AND_LISTED = IS_SENT_OF_LINK & is_listed(move_order.c.number, "numbers")
 COHORT = tuple(move_order.c[name] for name in COHORT_OF_ORDER)
 IS_DECISION_OF_ORDER = and_(
     decision.c.upgrade_id == move_order.c.upgrade_id,
@@ -96,25 +97,20 @@ transaction ends. It names no cohort: SQLite, which has no statistics, would the
 read all orders of the upgrade for each batch.
 """
 SENT = {"state": OrderState.SENT, "attempt": move_order.c.attempt + 1, "sent_at": AT}
+# Not IS_ORDERED: by its index PostgreSQL would look at all ORDERED orders of the upgrade, of which it expects
+# few in a table that was not analyzed yet. So the key of the upgrade comes with each instance, too.
+IS_NOT_SENT = move_order.c.state < literal_column("2")
+IS_ROW = (move_order.c.upgrade_id == UPGRADE_ID) & (
+    move_order.c.instance_id == bindparam("row_instance_id", type_=LONG)
+)
+ROWS = unnest_rows(move_order, {name: f"row_{name}" for name in ("upgrade_id", "instance_id", "number")})
+IS_IN_ROWS = (move_order.c.upgrade_id == ROWS.c.upgrade_id) & (move_order.c.instance_id == ROWS.c.instance_id)
 SEND_ONE = (
     update(move_order)
-    .where(
-        move_order.c.upgrade_id == UPGRADE_ID,
-        move_order.c.instance_id == bindparam("row_instance_id", type_=LONG),
-        IS_ORDERED,
-    )
+    .where(IS_NOT_SENT, IS_ROW)
     .values({**SENT, "number": bindparam("row_number", type_=LONG)})
 )
-NUMBERED_ROWS = unnest_rows(move_order, {name: f"row_{name}" for name in ("instance_id", "number")})
-SEND_ALL = (
-    update(move_order)
-    .where(
-        move_order.c.upgrade_id == UPGRADE_ID,
-        move_order.c.instance_id == NUMBERED_ROWS.c.instance_id,
-        IS_ORDERED,
-    )
-    .values({**SENT, "number": NUMBERED_ROWS.c.number})
-)
+SEND_ALL = update(move_order).where(IS_NOT_SENT, IS_IN_ROWS).values({**SENT, "number": ROWS.c.number})
 ORDER_COLUMNS = (
     move_order.c.number,
     move_order.c.upgrade_id,
@@ -231,20 +227,14 @@ REFUSE_ALL = (
     .where(IS_SENT_OF_LINK, move_order.c.number == REFUSALS.c.number)
     .values(state=OrderState.REFUSED, code=REFUSALS.c.code, message=REFUSALS.c.message)
 )
-DROP = (
-    update(move_order)
-    .where(
-        move_order.c.upgrade_id == UPGRADE_ID,
-        IS_ORDERED,
-        move_order.c.instance_id.in_(
-            select(move_order.c.instance_id)
-            .where(move_order.c.upgrade_id == UPGRADE_ID, IS_ORDERED)
-            .order_by(*COHORT, move_order.c.instance_id)
-            .limit(LIMIT)
-        ),
-    )
-    .values(REFUSED)
+NEXT_TO_REFUSE = (
+    select(move_order.c.instance_id)
+    .where(move_order.c.upgrade_id == UPGRADE_ID, IS_ORDERED)
+    .order_by(*COHORT, move_order.c.instance_id)
+    .limit(LIMIT)
 )
+DROP_ONE = update(move_order).where(IS_NOT_SENT, IS_ROW).values(REFUSED)
+DROP_ALL = update(move_order).where(IS_NOT_SENT, IS_IN_ROWS).values(REFUSED)
 DECISION_OF_COHORT = (
     select(decision)
     .where(
@@ -315,12 +305,37 @@ def of_cohort(row: Any) -> dict[str, int]:
 
 async def send(connection: Connection, upgrade_id: int, rows: Sequence[dict[str, Any]], at: datetime) -> None:
     """Mark orders as sent; each row has `row_instance_id` and `row_number`."""
-    bound = {"of_upgrade": upgrade_id, "at": at}
+    await _update_rows(connection, SEND_ONE, SEND_ALL, upgrade_id, rows, {"at": at})
+
+
+async def drop(connection: Connection, upgrade_id: int, limit: int, refusal: SkipReason) -> int:
+    """Refuse the next orders of an upgrade, which are not sent; return how many."""
+    bound = {"of_upgrade": upgrade_id, "limit": limit}
+    found = (await connection.execute(NEXT_TO_REFUSE, bound)).all()
+    rows = [{"row_instance_id": row.instance_id, "row_number": None} for row in found]
+    if rows:
+        reason = {"row_code": refusal.code.value, "row_message": refusal.message}
+        await _update_rows(connection, DROP_ONE, DROP_ALL, upgrade_id, rows, reason)
+    return len(rows)
+
+
+async def _update_rows(
+    connection: Connection,
+    update_one: Update,
+    update_all: Update,
+    upgrade_id: int,
+    rows: Sequence[dict[str, Any]],
+    bound: Mapping[str, Any],
+) -> None:
+    """Update orders of an upgrade; on SQLite along with the next statement."""
     if connection.dialect.name == "sqlite":
-        await connection.execute_later(SEND_ONE, [{**bound, **row} for row in rows])
+        await connection.execute_later(
+            update_one, [{**bound, "of_upgrade": upgrade_id, **row} for row in rows]
+        )
     else:
         arrays = {name: [row[name] for row in rows] for name in rows[0]}
-        await connection.execute(SEND_ALL, {**bound, **arrays})
+        arrays["row_upgrade_id"] = [upgrade_id] * len(rows)
+        await connection.execute(update_all, {**bound, **arrays})
 
 
 async def refuse(connection: Connection, link_id: int, rows: Sequence[dict[str, Any]]) -> None:
