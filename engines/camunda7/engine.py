@@ -1,5 +1,6 @@
 """Implements ProcessEngine on the REST API of Camunda 7 and its descendants."""
 
+import asyncio
 from collections.abc import Mapping, Sequence, Set
 
 from uplift.domain.model.instance import ElementId
@@ -116,8 +117,10 @@ class Camunda7Engine:
         if not ids or not any(renames_body(instruction) for instruction in plan.instructions):
             return {}
         if self._bodies is None or self._bodies[0] != plan:
-            self._bodies = plan, bodies_in(plan, await self.model(plan.source))
-        bodies = self._bodies[1]
+            # A large document takes a second to read, in which other tasks of the event loop go on.
+            bodies = await asyncio.to_thread(bodies_in, plan, await self.model(plan.source))
+            self._bodies = plan, bodies
+        _, bodies = self._bodies
         return await partly_done(self._client, bodies, ids) if bodies else {}
 
     async def _instances(

@@ -6,7 +6,7 @@
 - Operaton's batch with default settings, which moves as many instances as `batch` says.
 
 Operaton keeps its data in memory and shares the cores with the client. It needs Java and Maven.
-Run: python -m bench.engines [instances] [rounds] [batch]
+Run: python -m bench.engines.adapter [instances] [rounds] [batch]
 """
 
 import asyncio
