@@ -124,6 +124,7 @@ function pages(text: string): Hit[] {
   const all = [
     { address: href("processes", {}), title: t.common.processes },
     { address: href("upgrades", {}), title: t.common.upgrades },
+    { address: href("engines", {}), title: t.common.engines },
   ];
   const matching = all.filter(({ title }) => title.toLowerCase().includes(text.toLowerCase()));
   return matching.map((page) => ({ ...page, kind: t.browse.finder.page, detail: "" }));

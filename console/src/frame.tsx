@@ -10,6 +10,7 @@ import { Icon, Logo } from "./parts/icon.tsx";
 import { sentences, Skeleton, Vacant } from "./parts/states.tsx";
 import { useKeys } from "./parts/use_keys.ts";
 import { Finder } from "./finder.tsx";
+import { Help } from "./help.tsx";
 import { KeyMenu } from "./key_menu.tsx";
 import { go, href, placeOf, type RouteName, type ScreenProps, useHash } from "./routes.ts";
 import { type LoadScreen, SCREENS } from "./screens.ts";
@@ -21,10 +22,12 @@ const LIVE = { document: UpgradesChangedDocument, variables: {} };
 export function Frame({ problem }: { problem: Failure | null }) {
   const place = placeOf(useHash());
   const [isFinding, setFinding] = useState(false);
+  const [isHelping, setHelping] = useState(false);
   useKeys({
     "g p": () => go(href("processes", {})),
     "g u": () => go(href("upgrades", {})),
     "mod+k": () => setFinding(true),
+    "?": () => setHelping(true),
   });
   return (
     <>
@@ -39,6 +42,7 @@ export function Frame({ problem }: { problem: Failure | null }) {
           <ul>
             <Tab name="processes" current={place.name} also={["process", "compare", "plan", "instance"]} />
             <Tab name="upgrades" current={place.name} also={["upgrade", "outcomes"]} />
+            <Tab name="engines" current={place.name} also={[]} />
           </ul>
         </nav>
         <div class="end">
@@ -61,12 +65,13 @@ export function Frame({ problem }: { problem: Failure | null }) {
         <Screen key={`${place.name} ${JSON.stringify(place.params)}`} place={place} />
       </main>
       {isFinding && <Finder onClose={() => setFinding(false)} />}
+      {isHelping && <Help onClose={() => setHelping(false)} />}
       <Announcements />
     </>
   );
 }
 
-function Tab({ name, current, also }: { name: "processes" | "upgrades"; current: RouteName | null; also: RouteName[] }) {
+function Tab({ name, current, also }: { name: "processes" | "upgrades" | "engines"; current: RouteName | null; also: RouteName[] }) {
   const isCurrent = current !== null && (name === current || also.includes(current));
   return (
     <li>

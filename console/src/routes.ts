@@ -10,6 +10,7 @@ export const ROUTES = {
   upgrade: "/upgrades/:id",
   outcomes: "/upgrades/:id/outcomes",
   instance: "/instances/:id",
+  engines: "/engines",
 } as const;
 
 export type RouteName = keyof typeof ROUTES;

@@ -8,6 +8,7 @@ export const SCREENS: { [Name in RouteName]: LoadScreen<Name> } = {
   processes: async () => (await import("./screens/processes.tsx")).Processes,
   process: async () => (await import("./screens/process.tsx")).Process,
   compare: async () => (await import("./screens/compare.tsx")).Compare,
+  engines: async () => (await import("./screens/engines.tsx")).Engines,
   instance: async () => (await import("./screens/instance.tsx")).Instance,
   outcomes: async () => (await import("./screens/outcomes.tsx")).Outcomes,
   plan: async () => (await import("./screens/plan.tsx")).PlanScreen,

@@ -2,7 +2,7 @@
 import { Client, cacheExchange, fetchExchange, subscriptionExchange } from "@urql/core";
 import { createClient } from "graphql-ws";
 import { currentKey, endSession } from "../session.ts";
-import { noteAnswer } from "./connection.ts";
+import { noteAnswer, noteSocket } from "./connection.ts";
 import { type Failure, failureOf } from "./errors.ts";
 import { SessionDocument, type TypedDocumentString } from "./operations.ts";
 
@@ -90,6 +90,7 @@ function makeClient(key: string): MadeClient {
     lazyCloseTimeout: 5_000,
     retryAttempts: Number.POSITIVE_INFINITY,
     shouldRetry: () => true,
+    on: { connected: () => noteSocket(true), closed: () => noteSocket(false) },
     retryWait: (attempt) => new Promise((go) => setTimeout(go, Math.min(30_000, 500 * 2 ** attempt))),
   });
   const client = new Client({

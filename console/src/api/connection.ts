@@ -6,6 +6,20 @@ const EVENT = "uplift:connection";
 
 let problem: Failure | null = null;
 
+// The socket closes when the gateway goes; its client opens it again and subscribes anew, without a word.
+const SOCKET_EVENT = "uplift:socket";
+
+let isSocketOpen = false;
+
+export function noteSocket(isOpen: boolean): void {
+  isSocketOpen = isOpen;
+  window.dispatchEvent(new Event(SOCKET_EVENT));
+}
+
+export function useSocketOpen(): boolean {
+  return useEventValue(SOCKET_EVENT, () => isSocketOpen);
+}
+
 export function noteAnswer(failure: Failure | null): void {
   const next = failure && isPassing(failure) ? failure : null;
   if (next?.kind === problem?.kind) return;

@@ -107,6 +107,17 @@ export type InstanceFilterInput = {
   versions?: Array<number> | null | undefined;
 };
 
+/** The kind of a workflow engine. Later releases may add kinds. */
+export type LinkKind =
+  /** Camunda 7 or a descendant, such as Operaton, by its REST API. */
+  | 'CAMUNDA7'
+  /** Camunda 8, by the REST API of its orchestration cluster. */
+  | 'CAMUNDA8'
+  /** Flowable 7, by its REST API. */
+  | 'FLOWABLE'
+  /** An engine of your own, which fetches its orders by `moves` and settles them by `settleMoves`. */
+  | 'PULL';
+
 /** Maps a source element to a target element. */
 export type MappingInstructionInput = {
   /** The id of the element in the source version. */
@@ -194,7 +205,7 @@ export type RetryUpgradeInput = {
   mappings?: Array<VersionMappingInput> | null | undefined;
   /** The reason for the audit, at most 1,000 characters. */
   reason?: string | null | undefined;
-  /** Retry the instances that were skipped for one of these reasons: at least one of NOT_PENDING, ALREADY_LATEST and INCOMPATIBLE. */
+  /** Retry the instances that were skipped for one of these reasons: at least one of all but INSTANCE_NOT_FOUND. */
   reasons: Array<ReasonCode>;
   /** Whether to wait until the upgrade is finished, up to a limit that the server sets. If false, or when the limit is reached, the upgrade is returned in its present state, for example QUEUED or RUNNING. */
   wait?: boolean;
@@ -202,6 +213,8 @@ export type RetryUpgradeInput = {
 
 /** The permissions of an API key. */
 export type Role =
+  /** The key may fetch and settle orders, and register and report instances; nothing else. */
+  | 'ENGINE'
   /** The key may run queries and subscriptions, but no mutations. */
   | 'READER'
   /** The key may read and change everything in its scope. */
@@ -370,6 +383,10 @@ export type UserErrorCode =
   | 'LINKED'
   /** A link with this name exists already. */
   | 'LINK_EXISTS'
+  /** An upgrade of the link has not finished, or waits for answers. */
+  | 'LINK_IN_USE'
+  /** No link has this name. */
+  | 'LINK_NOT_FOUND'
   /** The process has no draft to publish. */
   | 'NO_DRAFT'
   /** The process has no published version to upgrade to. */
@@ -440,6 +457,11 @@ export type InstanceQueryVariables = Exact<{
 
 export type InstanceQuery = { instance: { id: string, instanceId: string, version: number, status: Status, position: Array<string>, process: { id: string, namespace: string, code: string, title: string, latestPublishedVersion: { number: number } | null }, history: Array<{ when: string, kind: OutcomeKind, fromVersion: number, toVersion: number, fromPosition: Array<string>, toPosition: Array<string>, upgrade: { id: string, selection: SelectionKind, state: UpgradeState, requestedBy: string, reason: string | null }, reasons: Array<{ code: ReasonCode, message: string }> }> } | null };
 
+export type LinksQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type LinksQuery = { links: Array<{ name: string, kind: LinkKind, namespace: string, url: string | null, isHeld: boolean, sweptAt: string | null, sweepError: string | null, unreachableSince: string | null, processes: Array<{ id: string, namespace: string, code: string, title: string }> }> };
+
 export type UpgradesChangedSubscriptionVariables = Exact<{
   namespace?: string | null | undefined;
   code?: string | null | undefined;
@@ -493,6 +515,8 @@ export type UpgradePlanQuery = { upgradePlan: { plan: { targetVersion: number, f
       | { code: UserErrorCode, message: string, field: Array<string> | null }
       | { code: UserErrorCode, message: string, field: Array<string> | null }
       | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
     > } | null };
 
 export type MappingTargetsQueryVariables = Exact<{
@@ -513,6 +537,8 @@ export type UpgradeInstancesMutationVariables = Exact<{
 
 
 export type UpgradeInstancesMutation = { upgradeInstances: { upgrade: { id: string } | null, userErrors: Array<
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
       | { code: UserErrorCode, message: string, field: Array<string> | null }
       | { code: UserErrorCode, message: string, field: Array<string> | null }
       | { code: UserErrorCode, message: string, field: Array<string> | null }
@@ -609,21 +635,21 @@ export type SessionQueryVariables = Exact<{ [key: string]: never; }>;
 
 export type SessionQuery = { viewer: { keyName: string, role: Role, namespaces: Array<string> | null, expiresAt: string | null }, server: { version: string, limits: { maxIds: number } } };
 
-export type UpgradeProgressPartsFragment = { id: string, state: UpgradeState, allowedActions: Array<UpgradeAction>, expected: number, total: number, upgraded: number, skipped: number, rate: number | null, etaSeconds: number | null, workedSeconds: number, workers: Array<string>, startedAt: string | null, finishedAt: string | null };
+export type UpgradeProgressPartsFragment = { id: string, state: UpgradeState, allowedActions: Array<UpgradeAction>, expected: number, total: number, upgraded: number, skipped: number, ordered: number, sent: number, rate: number | null, etaSeconds: number | null, workedSeconds: number, workers: Array<string>, startedAt: string | null, finishedAt: string | null };
 
 export type UpgradeQueryVariables = Exact<{
   id: string;
 }>;
 
 
-export type UpgradeQuery = { upgrade: { error: string | null, prunedAt: string | null, excluded: number, selectedCount: number | null, exceptCount: number, retriedReasons: Array<ReasonCode>, id: string, selection: SelectionKind, targetVersion: number | null, state: UpgradeState, requestedBy: string, reason: string | null, requestedAt: string, finishedAt: string | null, expected: number, total: number, upgraded: number, skipped: number, etaSeconds: number | null, allowedActions: Array<UpgradeAction>, rate: number | null, workedSeconds: number, workers: Array<string>, startedAt: string | null, conditions: { versions: Array<number> | null, elements: Array<string> | null, statuses: Array<Status> | null, limit: number | null } | null, mappings: Array<{ fromVersion: number, instructions: Array<{ source: string, target: string }> }>, events: Array<{ at: string, kind: UpgradeEventKind, by: string | null }>, of: { id: string, selection: SelectionKind, targetVersion: number | null } | null, undoneBy: { id: string, state: UpgradeState, upgraded: number } | null, retries: { nodes: Array<{ id: string, state: UpgradeState, requestedAt: string }> }, countsByReason: Array<{ code: ReasonCode, count: number }>, countsByFinding: Array<{ severity: Severity, code: FindingCode, count: number }>, countsByElement: Array<{ elementId: string, count: number }>, process: { namespace: string, code: string, title: string } } | null };
+export type UpgradeQuery = { upgrade: { error: string | null, prunedAt: string | null, excluded: number, selectedCount: number | null, exceptCount: number, retriedReasons: Array<ReasonCode>, id: string, selection: SelectionKind, targetVersion: number | null, state: UpgradeState, requestedBy: string, reason: string | null, requestedAt: string, finishedAt: string | null, expected: number, total: number, upgraded: number, skipped: number, etaSeconds: number | null, allowedActions: Array<UpgradeAction>, ordered: number, sent: number, rate: number | null, workedSeconds: number, workers: Array<string>, startedAt: string | null, conditions: { versions: Array<number> | null, elements: Array<string> | null, statuses: Array<Status> | null, limit: number | null } | null, mappings: Array<{ fromVersion: number, instructions: Array<{ source: string, target: string }> }>, events: Array<{ at: string, kind: UpgradeEventKind, by: string | null }>, of: { id: string, selection: SelectionKind, targetVersion: number | null } | null, undoneBy: { id: string, state: UpgradeState, upgraded: number } | null, retries: { nodes: Array<{ id: string, state: UpgradeState, requestedAt: string }> }, countsByReason: Array<{ code: ReasonCode, count: number }>, countsByFinding: Array<{ severity: Severity, code: FindingCode, count: number }>, countsByElement: Array<{ elementId: string, count: number }>, process: { namespace: string, code: string, title: string } } | null };
 
 export type UpgradeProgressSubscriptionVariables = Exact<{
   id: string;
 }>;
 
 
-export type UpgradeProgressSubscription = { upgradeProgress: { id: string, state: UpgradeState, allowedActions: Array<UpgradeAction>, expected: number, total: number, upgraded: number, skipped: number, rate: number | null, etaSeconds: number | null, workedSeconds: number, workers: Array<string>, startedAt: string | null, finishedAt: string | null } };
+export type UpgradeProgressSubscription = { upgradeProgress: { id: string, state: UpgradeState, allowedActions: Array<UpgradeAction>, expected: number, total: number, upgraded: number, skipped: number, ordered: number, sent: number, rate: number | null, etaSeconds: number | null, workedSeconds: number, workers: Array<string>, startedAt: string | null, finishedAt: string | null } };
 
 type Refused_IdempotencyConflictError_Fragment = { code: UserErrorCode, message: string, field: Array<string> | null };
 
@@ -636,6 +662,10 @@ type Refused_InvalidModelError_Fragment = { code: UserErrorCode, message: string
 type Refused_InvalidSelectionError_Fragment = { code: UserErrorCode, message: string, field: Array<string> | null };
 
 type Refused_LinkExistsError_Fragment = { code: UserErrorCode, message: string, field: Array<string> | null };
+
+type Refused_LinkInUseError_Fragment = { code: UserErrorCode, message: string, field: Array<string> | null };
+
+type Refused_LinkNotFoundError_Fragment = { code: UserErrorCode, message: string, field: Array<string> | null };
 
 type Refused_NoDraftError_Fragment = { code: UserErrorCode, message: string, field: Array<string> | null };
 
@@ -660,6 +690,8 @@ export type RefusedFragment =
   | Refused_InvalidModelError_Fragment
   | Refused_InvalidSelectionError_Fragment
   | Refused_LinkExistsError_Fragment
+  | Refused_LinkInUseError_Fragment
+  | Refused_LinkNotFoundError_Fragment
   | Refused_NoDraftError_Fragment
   | Refused_NoPublishedVersionError_Fragment
   | Refused_PlanChangedError_Fragment
@@ -675,7 +707,9 @@ export type PauseUpgradeMutationVariables = Exact<{
 }>;
 
 
-export type PauseUpgradeMutation = { pauseUpgrade: { upgrade: { id: string, state: UpgradeState, allowedActions: Array<UpgradeAction>, expected: number, total: number, upgraded: number, skipped: number, rate: number | null, etaSeconds: number | null, workedSeconds: number, workers: Array<string>, startedAt: string | null, finishedAt: string | null } | null, userErrors: Array<
+export type PauseUpgradeMutation = { pauseUpgrade: { upgrade: { id: string, state: UpgradeState, allowedActions: Array<UpgradeAction>, expected: number, total: number, upgraded: number, skipped: number, ordered: number, sent: number, rate: number | null, etaSeconds: number | null, workedSeconds: number, workers: Array<string>, startedAt: string | null, finishedAt: string | null } | null, userErrors: Array<
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
       | { code: UserErrorCode, message: string, field: Array<string> | null }
       | { code: UserErrorCode, message: string, field: Array<string> | null }
       | { code: UserErrorCode, message: string, field: Array<string> | null }
@@ -697,7 +731,9 @@ export type ResumeUpgradeMutationVariables = Exact<{
 }>;
 
 
-export type ResumeUpgradeMutation = { resumeUpgrade: { upgrade: { id: string, state: UpgradeState, allowedActions: Array<UpgradeAction>, expected: number, total: number, upgraded: number, skipped: number, rate: number | null, etaSeconds: number | null, workedSeconds: number, workers: Array<string>, startedAt: string | null, finishedAt: string | null } | null, userErrors: Array<
+export type ResumeUpgradeMutation = { resumeUpgrade: { upgrade: { id: string, state: UpgradeState, allowedActions: Array<UpgradeAction>, expected: number, total: number, upgraded: number, skipped: number, ordered: number, sent: number, rate: number | null, etaSeconds: number | null, workedSeconds: number, workers: Array<string>, startedAt: string | null, finishedAt: string | null } | null, userErrors: Array<
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
       | { code: UserErrorCode, message: string, field: Array<string> | null }
       | { code: UserErrorCode, message: string, field: Array<string> | null }
       | { code: UserErrorCode, message: string, field: Array<string> | null }
@@ -719,7 +755,9 @@ export type CancelUpgradeMutationVariables = Exact<{
 }>;
 
 
-export type CancelUpgradeMutation = { cancelUpgrade: { upgrade: { id: string, state: UpgradeState, allowedActions: Array<UpgradeAction>, expected: number, total: number, upgraded: number, skipped: number, rate: number | null, etaSeconds: number | null, workedSeconds: number, workers: Array<string>, startedAt: string | null, finishedAt: string | null } | null, userErrors: Array<
+export type CancelUpgradeMutation = { cancelUpgrade: { upgrade: { id: string, state: UpgradeState, allowedActions: Array<UpgradeAction>, expected: number, total: number, upgraded: number, skipped: number, ordered: number, sent: number, rate: number | null, etaSeconds: number | null, workedSeconds: number, workers: Array<string>, startedAt: string | null, finishedAt: string | null } | null, userErrors: Array<
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
       | { code: UserErrorCode, message: string, field: Array<string> | null }
       | { code: UserErrorCode, message: string, field: Array<string> | null }
       | { code: UserErrorCode, message: string, field: Array<string> | null }
@@ -756,6 +794,8 @@ export type RetryUpgradeMutation = { retryUpgrade: { upgrade: { id: string } | n
       | { code: UserErrorCode, message: string, field: Array<string> | null }
       | { code: UserErrorCode, message: string, field: Array<string> | null }
       | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
     > } | null };
 
 export type UndoUpgradeMutationVariables = Exact<{
@@ -764,6 +804,8 @@ export type UndoUpgradeMutationVariables = Exact<{
 
 
 export type UndoUpgradeMutation = { undoUpgrade: { upgrade: { id: string } | null, userErrors: Array<
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
+      | { code: UserErrorCode, message: string, field: Array<string> | null }
       | { code: UserErrorCode, message: string, field: Array<string> | null }
       | { code: UserErrorCode, message: string, field: Array<string> | null }
       | { code: UserErrorCode, message: string, field: Array<string> | null }
@@ -844,6 +886,8 @@ export const UpgradeProgressPartsFragmentDoc = /*#__PURE__*/ new TypedDocumentSt
   total
   upgraded
   skipped
+  ordered
+  sent
   rate
   etaSeconds
   workedSeconds
@@ -1002,6 +1046,26 @@ export const InstanceDocument = /*#__PURE__*/ new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<InstanceQuery, InstanceQueryVariables>;
+export const LinksDocument = /*#__PURE__*/ new TypedDocumentString(`
+    query Links {
+  links {
+    name
+    kind
+    namespace
+    url
+    isHeld
+    sweptAt
+    sweepError
+    unreachableSince
+    processes {
+      id
+      namespace
+      code
+      title
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<LinksQuery, LinksQueryVariables>;
 export const UpgradesChangedDocument = /*#__PURE__*/ new TypedDocumentString(`
     subscription UpgradesChanged($namespace: String, $code: String) {
   upgradesChanged(namespace: $namespace, code: $code) {
@@ -1424,6 +1488,8 @@ export const UpgradeDocument = /*#__PURE__*/ new TypedDocumentString(`
   total
   upgraded
   skipped
+  ordered
+  sent
   rate
   etaSeconds
   workedSeconds
@@ -1465,6 +1531,8 @@ export const UpgradeProgressDocument = /*#__PURE__*/ new TypedDocumentString(`
   total
   upgraded
   skipped
+  ordered
+  sent
   rate
   etaSeconds
   workedSeconds
@@ -1491,6 +1559,8 @@ export const PauseUpgradeDocument = /*#__PURE__*/ new TypedDocumentString(`
   total
   upgraded
   skipped
+  ordered
+  sent
   rate
   etaSeconds
   workedSeconds
@@ -1522,6 +1592,8 @@ export const ResumeUpgradeDocument = /*#__PURE__*/ new TypedDocumentString(`
   total
   upgraded
   skipped
+  ordered
+  sent
   rate
   etaSeconds
   workedSeconds
@@ -1553,6 +1625,8 @@ export const CancelUpgradeDocument = /*#__PURE__*/ new TypedDocumentString(`
   total
   upgraded
   skipped
+  ordered
+  sent
   rate
   etaSeconds
   workedSeconds

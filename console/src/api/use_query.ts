@@ -1,6 +1,7 @@
 // Loads data for a component, keeps it fresh, and says what is known about it: data, its age, and a failure.
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { type Document, type Values, remembered, send, subscribe } from "./client.ts";
+import { useSocketOpen } from "./connection.ts";
 import type { Failure } from "./errors.ts";
 import { pauseBefore } from "./pauses.ts";
 
@@ -110,7 +111,7 @@ export function useSubscription<Data, Variables extends Values>(
       stop();
     };
   }, [document, JSON.stringify(variables), pause]);
-  return { data, isLive };
+  return { data, isLive: useSocketOpen() && isLive };
 }
 
 function beginning<Data, Variables extends Values>(
@@ -149,7 +150,7 @@ function useEvents(live: Live | undefined, pause: boolean, onEvent: () => void):
       stop();
     };
   }, [live?.document, JSON.stringify(live?.variables), pause]);
-  return isLive;
+  return useSocketOpen() && isLive;
 }
 
 function afterVisiblePause(milliseconds: number, act: () => void): () => void {

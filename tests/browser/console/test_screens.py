@@ -28,6 +28,7 @@ SCREENS = {
     "queued": "#/upgrades/QUEUED",
     "outcomes": "#/upgrades/UPGRADE/outcomes?kind=SKIPPED",
     "instance": "#/instances/INSTANCE",
+    "engines": "#/engines",
 }
 PICTURES = os.environ.get("UPLIFT_PICTURES")
 """A folder for pictures of every screen in both themes and two widths; the long mode makes them, too."""

@@ -1,12 +1,25 @@
 """What the console says when something is missing, refused, or away."""
 
+from itertools import pairwise
+from pathlib import Path
+from uuid import uuid4
+
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.console.conftest import OpenTab
-from tests.browser.console.world import LOANS, ConsoleGateway
+from tests.browser.console.world import LOANS, ConsoleGateway, a_console_gateway
+from tests.gateway.gateway_world import started
+from tests.support.long_mode import long_only
 
 pytestmark = pytest.mark.browser
+
+BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
+REGISTER = """
+mutation ($instances: [RegisteredInstanceInput!]!) {
+  registerInstances(input: {namespace: "big", code: "big", instances: $instances}) {userErrors {message}}
+}
+"""
 
 
 def test_a_wrong_key_is_refused_in_words(open_tab: OpenTab) -> None:
@@ -67,6 +80,46 @@ def test_says_that_the_gateway_is_away_and_goes_on_when_it_is_back(open_tab: Ope
     expect(tab.row("Consumer loan application")).to_be_visible()
     tab.context.set_offline(False)
     expect(tab.page.locator(".banner")).to_have_count(0, timeout=20_000)
+
+
+@long_only
+def test_goes_on_after_a_restart_of_the_gateway(open_tab: OpenTab, tmp_path: Path) -> None:
+    with a_console_gateway(tmp_path) as gateway:
+        tab = open_tab(f"#/upgrades/{gateway.data.queued}", gateway=gateway)
+        state = tab.page.get_by_role("main").locator(".headline .badge")
+        expect(state).to_have_text("Queued")
+        port = gateway.url.rpartition(":")[2]
+        assert gateway.program.stop() == 0
+        expect(tab.page.locator(".banner")).to_contain_text("The gateway does not answer", timeout=30_000)
+        with started("serve", "--port", port, "--no-worker", folder=tmp_path) as program:
+            program.url()
+            expect(tab.page.locator(".banner")).to_have_count(0, timeout=40_000)
+            tab.page.get_by_role("button", name="Pause").click()
+            expect(state).to_have_text("Paused")
+
+
+@long_only
+def test_a_model_of_a_thousand_elements_is_drawn_with_its_numbers(
+    open_tab: OpenTab, gateway: ConsoleGateway
+) -> None:
+    tasks = [f"t{number}" for number in range(500)]
+    flows = [f'<sequenceFlow id="f_{a}" sourceRef="{a}" targetRef="{b}"/>' for a, b in pairwise(tasks)]
+    model = "".join([*(f'<userTask id="{task}" name="Task {task}"/>' for task in tasks), *flows])
+    bpmn = (
+        f'<definitions xmlns="{BPMN}" targetNamespace="t"><process id="big">{model}</process></definitions>'
+    )
+    for mutation in ("createProcess", "saveDraft", "publishVersion"):
+        field = ", bpmn: $bpmn" if mutation == "saveDraft" else ""
+        variable = "($bpmn: String)" if field else ""
+        call = f'{mutation}(input: {{namespace: "big", code: "big"{field}}}) {{userErrors {{message}}}}'
+        gateway.ask(f"mutation {variable} {{{call}}}", **({"bpmn": bpmn} if field else {}))
+    instances = [
+        {"id": str(uuid4()), "version": 1, "status": "PENDING", "position": [task]} for task in tasks * 2
+    ]
+    gateway.ask(REGISTER, instances=instances)
+    tab = open_tab("#/processes/big/big")
+    expect(tab.page.locator(".diagram .diagram-count").filter(has_text="2")).to_have_count(500)
+    assert tab.complaints == []
 
 
 def test_a_proxy_that_answers_instead_is_named(open_tab: OpenTab) -> None:

@@ -44,7 +44,7 @@ export function Mapping({ process, request, plan, version }: Props) {
               aria-pressed={each === shown}
               onClick={() => changeSearch({ from: each === shown ? "" : String(each) })}
             >
-              {t.browse.process.version(each)} <span class="number">{number(sum(blockers.get(each)))}</span>
+              {t.browse.process.version(each)} <span class="pill number">{number(sum(blockers.get(each)))}</span>
             </button>
           ))}
         </div>

@@ -12,7 +12,7 @@ const KEPT_RATES = 60;
 
 export function Progress({ upgrade }: { upgrade: LoadedUpgrade }) {
   const texts = t.upgrading;
-  const { upgraded, skipped, total, expected, rate, etaSeconds, workedSeconds, workers, state } = upgrade;
+  const { upgraded, skipped, ordered, sent, total, expected, rate, etaSeconds, workedSeconds, workers, state } = upgrade;
   const whole = isUnfinished(upgrade) ? Math.max(expected, total) : Math.max(1, total);
   const rates = useRates(total, rate);
   useSpokenProgress(upgrade, whole);
@@ -30,6 +30,7 @@ export function Progress({ upgrade }: { upgrade: LoadedUpgrade }) {
         parts={[
           { value: upgraded, tone: "good" },
           { value: skipped, tone: "warn" },
+          { value: ordered + sent, tone: "accent" },
         ]}
         whole={whole}
         label={t.browse.upgrades.progressOf(upgraded, skipped, whole)}
@@ -37,6 +38,9 @@ export function Progress({ upgrade }: { upgrade: LoadedUpgrade }) {
       <Figures>
         <Figure title={t.browse.upgrades.upgraded} value={number(upgraded)} tone={upgraded ? "good" : undefined} note={percent(upgraded, total)} />
         <Figure title={t.browse.upgrades.skipped} value={number(skipped)} tone={skipped ? "warn" : undefined} note={percent(skipped, total)} />
+        {ordered + sent > 0 && (
+          <Figure title={texts.atEngine} value={number(ordered + sent)} note={texts.atEngineNote(number(ordered), number(sent))} />
+        )}
         <Figure title={texts.speed} value={rate === null ? "–" : texts.perSecond(number(Math.round(rate)))} isText note={<Sparkline values={rates} />} />
         <Figure
           title={texts.worked}

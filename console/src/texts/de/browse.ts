@@ -170,4 +170,19 @@ export const browse: Catalogue["browse"] = {
     nothing: "Nichts trägt das im Namen. Instanzen und Upgrades findet man an ihrer ganzen Id.",
     noId: "Keine Instanz und kein Upgrade hat diese Id.",
   },
+
+  engines: {
+    title: "Engines",
+    engine: "Engine",
+    state: "Zustand",
+    swept: "Zuletzt gelesen",
+    never: "noch nicht",
+    empty: "Keine Engine ist verbunden",
+    emptyHint: "Instanzen kommen aus Importen und Meldungen. Die Kommandozeile verbindet eine Workflow-Engine; ihre Prozesse und Instanzen erscheinen dann von selbst.",
+    unreachable: (when) => `Keine Antwort seit ${when}`,
+    problem: "Das letzte Lesen misslang",
+    well: "Antwortet",
+    notHeld: "Kein Worker hält sie",
+    more: (more) => `und ${count(more, { one: "weiterer", other: "weitere" })}`,
+  },
 };

@@ -19,6 +19,7 @@ export const codes: Catalogue["codes"] = {
   role: {
     SYSTEM_ADMIN: "Systemadministrator",
     READER: "Leser",
+    ENGINE: "Engine",
   },
   selection: {
     BY_IDS: "Aufgezählte Instanzen",
@@ -43,6 +44,14 @@ export const codes: Catalogue["codes"] = {
     ALREADY_LATEST: "Schon auf der neuesten Version",
     INCOMPATIBLE: "Ihre Stelle hat in der neuen Version keine Entsprechung",
     MOVED_ON: "Seit dem Upgrade weitergelaufen",
+    ENGINE_REFUSED: "Die Engine lehnte es ab",
+    CANCELLED: "Abgebrochen, bevor die Engine gefragt wurde",
+  },
+  engine: {
+    PULL: "Holt ihre Aufträge ab",
+    FLOWABLE: "Flowable",
+    CAMUNDA7: "Camunda 7",
+    CAMUNDA8: "Camunda 8",
   },
   event: {
     REQUESTED: "Angefordert",
@@ -95,6 +104,8 @@ export const codes: Catalogue["codes"] = {
     IMPLEMENTATION_CHANGED: "Wird von etwas anderem ausgeführt",
     WAIT_REMOVED: "Wartet nicht mehr auf einen Worker",
     NO_MODEL: "Eine Version hat kein BPMN-Modell",
+    ENGINE_OBJECTS: "Die Engine würde solche Instanzen nicht umstellen",
+    ENGINE_NOT_ASKED: "Die Engine antwortete nicht rechtzeitig",
   },
   kind: {
     task: "Aufgabe",

@@ -7,14 +7,13 @@ export const common: Catalogue["common"] = {
   navigation: "Hauptnavigation",
   processes: "Prozesse",
   upgrades: "Upgrades",
+  engines: "Engines",
   api: "GraphQL-API",
   search: "Suchen oder öffnen …",
   close: "Schließen",
   cancel: "Abbrechen",
   retry: "Erneut versuchen",
   reload: "Neu laden",
-  copy: "Kopieren",
-  copied: "Kopiert",
   menu: "Einstellungen und API-Schlüssel",
   signOut: "Abmelden",
   theme: "Darstellung",
@@ -29,9 +28,7 @@ export const common: Catalogue["common"] = {
   previous: "Zurück",
   pages: "Seiten",
   loading: "Wird geladen …",
-  moreBelow: "Weitere Zeilen stehen auf der nächsten Seite.",
   none: "Keine",
-  unknown: "unbekannt",
   instances: (value) => count(value, { one: "Instanz", other: "Instanzen" }),
 
   signIn: {
@@ -50,6 +47,16 @@ export const common: Catalogue["common"] = {
   },
 
   needsAdmin: "Ihr Schlüssel darf nur lesen. Dafür braucht es einen Schlüssel mit der Rolle Systemadministrator.",
+  keys: {
+    title: "Tasten",
+    find: "Prozess, Instanz oder Upgrade finden",
+    processes: "Prozesse",
+    upgrades: "Upgrades",
+    search: "In der Liste suchen",
+    differences: "Nächster und voriger Unterschied",
+    close: "Offenes schließen",
+    help: "Diese Tasten",
+  },
   notHere: {
     title: "Diese Seite gibt es nicht",
     hint: "Vielleicht ist die Adresse unvollständig.",

@@ -15,6 +15,8 @@ export const upgrading: Catalogue["upgrading"] = {
   left: (time) => `noch etwa ${time}`,
   waitsForWorker: "Wartet auf einen Worker",
   pausedHint: "Bis es fortgesetzt wird, geschieht nichts",
+  atEngine: "Bei der Engine",
+  atEngineNote: (ordered, sent) => `${ordered} zu senden, ${sent} noch ohne Antwort`,
   speed: "Tempo",
   perSecond: (rate) => `${rate} je Sekunde`,
   worked: "Gearbeitet",

@@ -168,4 +168,19 @@ export const browse = {
     nothing: "Nothing has this in its name. Instances and upgrades are found by their whole id.",
     noId: "No instance and no upgrade has this id.",
   },
+
+  engines: {
+    title: "Engines",
+    engine: "Engine",
+    state: "State",
+    swept: "Last read",
+    never: "not yet",
+    empty: "No engine is linked",
+    emptyHint: "Instances come from imports and reports. The command line links a workflow engine, whose processes and instances then appear by themselves.",
+    unreachable: (when: string) => `No answer since ${when}`,
+    problem: "The last read failed",
+    well: "Answers",
+    notHeld: "No worker holds it",
+    more: (more: number) => `and ${count(more, { one: "other", other: "others" })}`,
+  },
 };

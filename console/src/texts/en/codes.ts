@@ -18,6 +18,7 @@ export const codes = {
   role: {
     SYSTEM_ADMIN: "System administrator",
     READER: "Reader",
+    ENGINE: "Engine",
   } as Record<string, string>,
   selection: {
     BY_IDS: "Listed instances",
@@ -42,6 +43,14 @@ export const codes = {
     ALREADY_LATEST: "Already on the latest version",
     INCOMPATIBLE: "Its place has no counterpart in the new version",
     MOVED_ON: "Has moved on since the upgrade",
+    ENGINE_REFUSED: "The engine refused to move it",
+    CANCELLED: "Cancelled before the engine was asked",
+  } as Record<string, string>,
+  engine: {
+    PULL: "Fetches its orders",
+    FLOWABLE: "Flowable",
+    CAMUNDA7: "Camunda 7",
+    CAMUNDA8: "Camunda 8",
   } as Record<string, string>,
   event: {
     REQUESTED: "Requested",
@@ -94,6 +103,8 @@ export const codes = {
     IMPLEMENTATION_CHANGED: "Something else runs it",
     WAIT_REMOVED: "No longer waits for a worker",
     NO_MODEL: "A version has no BPMN model",
+    ENGINE_OBJECTS: "The engine would not move instances like this",
+    ENGINE_NOT_ASKED: "The engine did not answer in time",
   } as Record<string, string>,
   kind: {
     task: "task",

@@ -7,14 +7,13 @@ export const common = {
   navigation: "Main",
   processes: "Processes",
   upgrades: "Upgrades",
+  engines: "Engines",
   api: "GraphQL API",
   search: "Search or go to …",
   close: "Close",
   cancel: "Cancel",
   retry: "Try again",
   reload: "Load again",
-  copy: "Copy",
-  copied: "Copied",
   menu: "Settings and API key",
   signOut: "Sign out",
   theme: "Appearance",
@@ -29,9 +28,7 @@ export const common = {
   previous: "Previous",
   pages: "Pages",
   loading: "Loading …",
-  moreBelow: "More rows follow on the next page.",
   none: "None",
-  unknown: "unknown",
   instances: (value: number) => count(value, { one: "instance", other: "instances" }),
 
   signIn: {
@@ -49,6 +46,16 @@ export const common = {
   },
 
   needsAdmin: "Your key may only read. This needs a key with the role system administrator.",
+  keys: {
+    title: "Keys",
+    find: "Find a process, an instance or an upgrade",
+    processes: "Processes",
+    upgrades: "Upgrades",
+    search: "Search in the list",
+    differences: "Next and previous difference",
+    close: "Close what is open",
+    help: "These keys",
+  },
   notHere: {
     title: "There is no such page",
     hint: "The address may be incomplete.",

@@ -15,6 +15,8 @@ export const upgrading = {
   left: (time: string) => `about ${time} left`,
   waitsForWorker: "Waits for a worker",
   pausedHint: "Nothing happens until it is resumed",
+  atEngine: "At the engine",
+  atEngineNote: (ordered: string, sent: string) => `${ordered} to send, ${sent} without an answer yet`,
   speed: "Speed",
   perSecond: (rate: string) => `${rate} per second`,
   worked: "Worked for",

@@ -19,6 +19,7 @@ export const codes: Catalogue["codes"] = {
   role: {
     SYSTEM_ADMIN: "Системный администратор",
     READER: "Читатель",
+    ENGINE: "Движок",
   },
   selection: {
     BY_IDS: "Перечисленные экземпляры",
@@ -43,6 +44,14 @@ export const codes: Catalogue["codes"] = {
     ALREADY_LATEST: "Уже на последней версии",
     INCOMPATIBLE: "Его месту нет соответствия в новой версии",
     MOVED_ON: "После обновления продвинулся дальше",
+    ENGINE_REFUSED: "Движок отказался переместить",
+    CANCELLED: "Отменено до обращения к движку",
+  },
+  engine: {
+    PULL: "Забирает задания сам",
+    FLOWABLE: "Flowable",
+    CAMUNDA7: "Camunda 7",
+    CAMUNDA8: "Camunda 8",
   },
   event: {
     REQUESTED: "Запрошено",
@@ -95,6 +104,8 @@ export const codes: Catalogue["codes"] = {
     IMPLEMENTATION_CHANGED: "Выполняется чем-то другим",
     WAIT_REMOVED: "Больше не ждёт исполнителя",
     NO_MODEL: "У одной из версий нет модели BPMN",
+    ENGINE_OBJECTS: "Движок не переместил бы такие экземпляры",
+    ENGINE_NOT_ASKED: "Движок не ответил вовремя",
   },
   kind: {
     task: "задача",

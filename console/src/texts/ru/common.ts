@@ -7,14 +7,13 @@ export const common: Catalogue["common"] = {
   navigation: "Главное меню",
   processes: "Процессы",
   upgrades: "Обновления",
+  engines: "Движки",
   api: "GraphQL API",
   search: "Найти или перейти …",
   close: "Закрыть",
   cancel: "Отмена",
   retry: "Повторить",
   reload: "Загрузить заново",
-  copy: "Копировать",
-  copied: "Скопировано",
   menu: "Настройки и ключ API",
   signOut: "Выйти",
   theme: "Оформление",
@@ -30,9 +29,7 @@ export const common: Catalogue["common"] = {
   previous: "Назад",
   pages: "Страницы",
   loading: "Загрузка …",
-  moreBelow: "Остальные строки на следующей странице.",
   none: "Нет",
-  unknown: "неизвестно",
   instances: (value) =>
     count(value, { one: "экземпляр", few: "экземпляра", many: "экземпляров", other: "экземпляра" }),
 
@@ -52,6 +49,16 @@ export const common: Catalogue["common"] = {
   },
 
   needsAdmin: "Ваш ключ может только читать. Для этого нужен ключ с ролью системного администратора.",
+  keys: {
+    title: "Клавиши",
+    find: "Найти процесс, экземпляр или обновление",
+    processes: "Процессы",
+    upgrades: "Обновления",
+    search: "Поиск в списке",
+    differences: "Следующее и предыдущее различие",
+    close: "Закрыть открытое",
+    help: "Эти клавиши",
+  },
   notHere: {
     title: "Такой страницы нет",
     hint: "Возможно, адрес неполный.",

@@ -15,6 +15,8 @@ export const upgrading: Catalogue["upgrading"] = {
   left: (time) => `осталось примерно ${time}`,
   waitsForWorker: "Ждёт исполнителя",
   pausedHint: "До продолжения ничего не происходит",
+  atEngine: "У движка",
+  atEngineNote: (ordered, sent) => `отправить: ${ordered}, без ответа: ${sent}`,
   speed: "Скорость",
   perSecond: (rate) => `${rate} в секунду`,
   worked: "Время работы",
