@@ -76,6 +76,11 @@ class LinkedDatabase:
         return self.count("state = 2")
 
     @property
+    def attempts(self) -> int:
+        """How often orders were sent, together."""
+        return self._read("SELECT coalesce(sum(attempt), 0) FROM move_order")
+
+    @property
     def open_orders(self) -> int:
         return self.count("state <= 2")
 

@@ -58,8 +58,10 @@ async def killed(database: LinkedDatabase, chance: Random) -> int:
     """Let gateways work on the orders, and kill each soon after it has sent some; returns the kills."""
     kills = 0
     while True:
+        before = database.attempts
         with served(database.file, database.key) as program:
-            await until(lambda: database.sent > 0 or database.open_orders == 0, "orders are sent")
+            # What the program before has sent is sent already, so a new attempt is that of this program.
+            await until(lambda: database.attempts > before or database.open_orders == 0, "orders are sent")  # noqa: B023
             if database.open_orders == 0:
                 await until_completed(database, program)
                 return kills
