@@ -215,12 +215,18 @@ def worst_requests(ids: list[UUID]) -> Iterator[Worst]:
     yield Worst(name="GraphQL: 4,000,000 variables", body=variables + b"1," * 4_000_000 + b"1]}}")
     yield Worst(name="GraphQL: 2,600,000 texts", body=variables + b'"",' * 2_600_000 + b'""]}}')
     yield Worst(name="GraphQL: 4,000,000 nested lists", body=variables + b"[" * 4_000_000)
-    registered = [
-        {"id": str(UUID(int=number)), "version": 2, "status": "PENDING", "position": ["t20000"]}
-        for number in range(75_000)
-    ]
-    register = {"namespace": CHAIN.namespace, "code": CHAIN.code, "instances": registered}
-    yield Worst(name="registerInstances: 75,000", body=body(REGISTER, input=register))
+    for name, position in (("75,000", "t20000"), ("75,000 positions", "t{}")):
+        registered = [
+            {
+                "id": str(UUID(int=number)),
+                "version": 2,
+                "status": "PENDING",
+                "position": [position.format(number)],
+            }
+            for number in range(75_000)
+        ]
+        register = {"namespace": CHAIN.namespace, "code": CHAIN.code, "instances": registered}
+        yield Worst(name=f"registerInstances: {name}", body=body(REGISTER, input=register))
 
 
 def body(query: str, **variables: Any) -> bytes:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from sqlalchemy import bindparam, select, tuple_
 
 from uplift.domain.bounded_cache import BoundedCache
+from uplift.domain.concurrency import pieces
 from uplift.domain.model.instance import ElementId, Position
 from uplift.domain.model.process import ProcessKey
 from uplift.storage.sql import tables
@@ -50,6 +51,10 @@ ADD_POSITIONS = insert_new(tables.position)
 
 MAX_CACHED_BYTES = 8 * 2**20
 """About the most memory that the cached mappings of one kind take, in bytes."""
+
+
+MAX_PUBLISHED = 1_000
+"""Positions of one transaction that enter the cache: one large registration must not push out all others."""
 
 
 class KeyCache:
@@ -90,7 +95,7 @@ class SurrogateKeys:
             self._known.process_ids.put(key, number, _size_of_key(key))
         for number, key in self._learned.process_keys.items():
             self._known.process_keys.put(number, key, _size_of_key(key))
-        for number, position in self._learned.positions.items():
+        for number, position in islice(self._learned.positions.items(), MAX_PUBLISHED):
             if self._known.positions.get(number) is None:
                 self._known.positions.put(number, position, _size_of_position(position))
 
@@ -141,19 +146,25 @@ class SurrogateKeys:
 
     async def position_ids(self, process_id: int, positions: Iterable[Position]) -> Mapping[Position, int]:
         """The surrogate key of each position of a process. Adds new positions, in a write transaction."""
-        distinct = dict.fromkeys(positions)
-        known = await self.known_position_ids(process_id, distinct, lock=True)
-        new = [position for position in distinct if position not in known]
-        if not new:
-            return known
+        known: dict[Position, int] = {}
+        new: list[Position] = []
+        async for _, piece in pieces(list(dict.fromkeys(positions))):
+            known.update(await self.known_position_ids(process_id, piece, lock=True))
+            new += [position for position in piece if position not in known]
+        rows: list[dict[str, Any]] = []
+        async for _, piece in pieces(new):
+            rows += [
+                {"process_id": process_id, "digest": self._digest(position), "elements": _canonical(position)}
+                for position in piece
+            ]
         # All transactions insert along the digests, so that two of them cannot deadlock on the unique index.
-        rows = [
-            {"process_id": process_id, "digest": self._digest(position), "elements": _canonical(position)}
-            for position in new
-        ]
         rows.sort(key=itemgetter("digest"))
-        await self._connection.execute(ADD_POSITIONS, rows)
-        return await self.known_position_ids(process_id, distinct, lock=True)
+        async for _, some in pieces(rows):
+            if some:
+                await self._connection.execute(ADD_POSITIONS, some)
+        async for _, piece in pieces(new):
+            known.update(await self.known_position_ids(process_id, piece, lock=True))
+        return known
 
     async def _find_positions(self, process_id: int, positions: Sequence[Position], *, lock: bool) -> None:
         by_digest = {self._digest(position): position for position in positions}

@@ -31,6 +31,7 @@ from sqlalchemy import (
 )
 
 from uplift.domain.bounded_cache import BoundedCache
+from uplift.domain.concurrency import pieces
 from uplift.domain.model.instance import Status
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import unnest_rows, upsert_adding
@@ -139,18 +140,19 @@ class CountChanges:
         process_ids = {process_id for process_id, _, _, _ in changes}
         due = [process_id for process_id in process_ids if self._added_parts.is_due(process_id)]
         if connection.dialect.name == "sqlite":
-            rows = [
-                {
-                    "process_id": process_id,
-                    "version": version,
-                    "status": status,
-                    "position_id": position_id,
-                    "part": 0,
-                    "instances": count,
-                }
-                for (process_id, version, status, position_id), count in changes.items()
-            ]
-            await connection.execute_later(ADD_TO_COUNTS, rows)
+            async for _, piece in pieces(list(changes.items())):
+                rows = [
+                    {
+                        "process_id": process_id,
+                        "version": version,
+                        "status": status,
+                        "position_id": position_id,
+                        "part": 0,
+                        "instances": count,
+                    }
+                    for (process_id, version, status, position_id), count in piece
+                ]
+                await connection.execute_later(ADD_TO_COUNTS, rows)
             for process_id in due:
                 await connection.execute_later(DELETE_EMPTY, {"of_process": process_id})
                 self._added_parts.reset(process_id)

@@ -9,10 +9,13 @@ from uuid import UUID
 import pytest
 
 from uplift.domain import register_instances, report_instances
-from uplift.domain.model.instance import InstanceId, InstanceReport, Status
+from uplift.domain.concurrency import PIECE
+from uplift.domain.model.instance import InstanceId, InstanceReport, Position, Status
 from uplift.storage.repositories.instances import INSERT_PIECE
+from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.store import SqlStore
 from uplift.testing.builders import ADMIN, ORDERS, a_process, an_instance, at
+from uplift.testing.stores import instances_of
 
 pytestmark = pytest.mark.anyio
 
@@ -45,6 +48,35 @@ async def longest_step(work: Awaitable[object]) -> int:
     await work
     watching.cancel()
     return max(steps)
+
+
+async def test_many_new_positions_are_stored_in_small_steps(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digested = 0
+
+    def count(keys: SurrogateKeys, position: Position) -> bytes:
+        nonlocal digested
+        digested += 1
+        return digest(keys, position)
+
+    digest = SurrogateKeys._digest
+    monkeypatch.setattr(SurrogateKeys, "_digest", count)
+    await a_process(store, ORDERS)
+    new = [an_instance(number, position=at(f"e{number}")) for number in range(5 * PIECE)]
+    steps: list[int] = []
+
+    async def watch() -> None:
+        while True:
+            before = digested
+            await asyncio.sleep(0)
+            steps.append(digested - before)
+
+    watching = asyncio.create_task(watch())
+    await register_instances(store, process=ORDERS, instances=new, caller=ADMIN)
+    watching.cancel()
+    assert 0 < max(steps) <= 2 * PIECE
+    assert await instances_of(store, ORDERS) == new
 
 
 async def test_a_large_registration_or_report_is_processed_in_small_steps(store: SqlStore) -> None:
