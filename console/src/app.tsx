@@ -49,8 +49,6 @@ function SignedIn() {
     );
   }
   return (
-    <main>
-      {failure ? <Failed failure={failure} onRetry={() => setTurn((last) => last + 1)} /> : <Skeleton />}
-    </main>
+    <main>{failure ? <Failed failure={failure} onRetry={() => setTurn((last) => last + 1)} /> : <Skeleton />}</main>
   );
 }

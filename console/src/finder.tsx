@@ -1,6 +1,11 @@
 // Goes anywhere by a few letters: processes by name, instances and upgrades by their id, the main screens.
 import { useEffect, useId, useState } from "preact/hooks";
-import { FindByIdDocument, type FindByIdQuery, FindProcessesDocument, type FindProcessesQuery } from "./api/operations.ts";
+import {
+  FindByIdDocument,
+  type FindByIdQuery,
+  FindProcessesDocument,
+  type FindProcessesQuery,
+} from "./api/operations.ts";
 import { type Query, useQuery } from "./api/use_query.ts";
 import { Dialog } from "./parts/dialog.tsx";
 import { FailureNotice } from "./parts/states.tsx";

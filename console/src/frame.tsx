@@ -71,7 +71,15 @@ export function Frame({ problem }: { problem: Failure | null }) {
   );
 }
 
-function Tab({ name, current, also }: { name: "processes" | "upgrades" | "engines"; current: RouteName | null; also: RouteName[] }) {
+function Tab({
+  name,
+  current,
+  also,
+}: {
+  name: "processes" | "upgrades" | "engines";
+  current: RouteName | null;
+  also: RouteName[];
+}) {
   const isCurrent = current !== null && (name === current || also.includes(current));
   return (
     <li>

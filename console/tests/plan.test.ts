@@ -1,13 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { blockersIn } from "../src/screens/plan/blockers.ts";
-import {
-  instructionsText,
-  mappingsOf,
-  requestOf,
-  selectionOf,
-  withInstruction,
-} from "../src/screens/plan/request.ts";
+import { instructionsText, mappingsOf, requestOf, selectionOf, withInstruction } from "../src/screens/plan/request.ts";
 
 const ID = "3f2b8c1e-0c4d-4e7a-9b1a-5d6f7a8b9c0d";
 
@@ -61,7 +55,13 @@ test("an element that keeps a group back counts it once, whatever it finds there
     position: ["a"],
     decision: "SKIP" as const,
     toPosition: null,
-    reasons: [{ code: "INCOMPATIBLE" as const, message: "", findings: [finding, { ...finding, code: "SCOPE_CHANGED" as const }] }],
+    reasons: [
+      {
+        code: "INCOMPATIBLE" as const,
+        message: "",
+        findings: [finding, { ...finding, code: "SCOPE_CHANGED" as const }],
+      },
+    ],
     warnings: [],
   };
   assert.deepEqual([...(blockersIn([cohort, { ...cohort, count: 2 }]).get(2) ?? [])], [["a", 7]]);

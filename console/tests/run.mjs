@@ -12,7 +12,9 @@ const { buildSync } = createRequire(join(packages, "x.js"))("esbuild");
 const folder = mkdtempSync(join(tmpdir(), "console-tests-"));
 try {
   buildSync({
-    entryPoints: readdirSync(HERE).filter((name) => name.endsWith(".test.ts")).map((name) => join(HERE, name)),
+    entryPoints: readdirSync(HERE)
+      .filter((name) => name.endsWith(".test.ts"))
+      .map((name) => join(HERE, name)),
     outdir: folder,
     outExtension: { ".js": ".mjs" },
     bundle: true,

@@ -27,11 +27,17 @@ test("sums what waits inside of a collapsed subprocess at each subprocess around
     ],
   );
   const own = labels.filter(({ isInside }) => !isInside);
-  assert.deepEqual(own.map(({ elementId }) => elementId), ["Task", "Other", "Alone"]);
+  assert.deepEqual(
+    own.map(({ elementId }) => elementId),
+    ["Task", "Other", "Alone"],
+  );
 });
 
 test("sums nothing at a subprocess that shows what is in it", () => {
-  assert.deepEqual(labelsFor(tokens, elements, () => false).map(({ isInside }) => isInside), [false, false, false]);
+  assert.deepEqual(
+    labelsFor(tokens, elements, () => false).map(({ isInside }) => isInside),
+    [false, false, false],
+  );
 });
 
 test("a circle of scopes in a document ends", () => {
@@ -43,8 +49,14 @@ test("a circle of scopes in a document ends", () => {
 });
 
 test("shows no label without instances, and names elements that are not drawn", () => {
-  assert.deepEqual(labelsFor([{ elementId: "Task", pending: 0, running: 0 }], elements, () => false), []);
-  assert.deepEqual(notDrawn(tokens, (id) => id !== "Other"), ["Other"]);
+  assert.deepEqual(
+    labelsFor([{ elementId: "Task", pending: 0, running: 0 }], elements, () => false),
+    [],
+  );
+  assert.deepEqual(
+    notDrawn(tokens, (id) => id !== "Other"),
+    ["Other"],
+  );
 });
 
 test("a document has a diagram when it draws a shape", () => {

@@ -34,9 +34,10 @@ export async function send<Data, Variables extends Values>(
 ): Promise<Answer<Data>> {
   const sender = currentClient();
   const text = document.toString();
-  const result = await (kind === "query"
-    ? sender.query<Data, Values>(text, variables, { requestPolicy: "network-only" })
-    : sender.mutation<Data, Values>(text, variables)
+  const result = await (
+    kind === "query"
+      ? sender.query<Data, Values>(text, variables, { requestPolicy: "network-only" })
+      : sender.mutation<Data, Values>(text, variables)
   ).toPromise();
   if (sender !== made?.client) return { data: null, failure: null }; // another key is signed in by now
   const failure = result.error ? failureOf(result.error) : null;
@@ -58,7 +59,10 @@ export function remembered<Data, Variables extends Values>(
   document: Document<Data, Variables>,
   variables: Variables,
 ): Data | undefined {
-  return currentClient().readQuery<Data, Values>(document.toString(), variables, { requestPolicy: "cache-only" })?.data ?? undefined;
+  return (
+    currentClient().readQuery<Data, Values>(document.toString(), variables, { requestPolicy: "cache-only" })?.data ??
+    undefined
+  );
 }
 
 // Calls `onEvent` for each event, and `onEnd` once when no more will come, whatever the reason.

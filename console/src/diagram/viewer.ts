@@ -31,7 +31,11 @@ interface Registry {
   getAll(): Shape[];
 }
 interface Overlays {
-  add(id: string, type: string, overlay: { position: Record<string, number>; html: HTMLElement; scale: object }): string;
+  add(
+    id: string,
+    type: string,
+    overlay: { position: Record<string, number>; html: HTMLElement; scale: object },
+  ): string;
   remove(filter: { type: string }): void;
 }
 interface Events {

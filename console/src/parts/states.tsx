@@ -18,11 +18,7 @@ export function Loaded<Data>({
   children: (data: Data) => ComponentChildren;
 }) {
   if (query.data === undefined) {
-    return query.failure ? (
-      <Failed failure={query.failure} onRetry={query.reload} />
-    ) : (
-      <Skeleton lines={lines} />
-    );
+    return query.failure ? <Failed failure={query.failure} onRetry={query.reload} /> : <Skeleton lines={lines} />;
   }
   return (
     <>

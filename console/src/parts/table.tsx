@@ -47,7 +47,12 @@ export function Table<Row>(props: TableProps<Row>) {
             onMouseLeave={onPoint && (() => onPoint(null))}
           >
             {columns.map(({ title, cell, isNumber, isMain }) => (
-              <td key={title} role="cell" data-label={title} class={`${isNumber ? "end" : ""} ${isMain ? "main-cell" : ""}`}>
+              <td
+                key={title}
+                role="cell"
+                data-label={title}
+                class={`${isNumber ? "end" : ""} ${isMain ? "main-cell" : ""}`}
+              >
                 {cell(row)}
               </td>
             ))}
@@ -81,7 +86,12 @@ export function Paging({
     <nav class="paging" aria-label={t.common.pages}>
       <span class="quiet small">{summary}</span>
       <span class="row">
-        <button type="button" class="button small" disabled={!after} onClick={() => show(pageBefore.get(after ?? "") ?? "")}>
+        <button
+          type="button"
+          class="button small"
+          disabled={!after}
+          onClick={() => show(pageBefore.get(after ?? "") ?? "")}
+        >
           <Icon name="left" /> {t.common.previous}
         </button>
         <button

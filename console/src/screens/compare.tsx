@@ -20,7 +20,9 @@ export function Compare({ params, search }: ScreenProps<"compare">) {
         process && process.versions.length > 1 ? (
           <Versions process={process} search={search} />
         ) : (
-          <Vacant title={process ? t.browse.compare.onlyOne : t.browse.process.unknown(`${params.namespace}/${params.code}`)} />
+          <Vacant
+            title={process ? t.browse.compare.onlyOne : t.browse.process.unknown(`${params.namespace}/${params.code}`)}
+          />
         )
       }
     </Loaded>
@@ -49,7 +51,9 @@ function Versions({ process, search }: { process: LoadedProcess; search: Record<
         {(data) => {
           const comparison = data.process?.comparison;
           if (!comparison) return <Vacant title={t.browse.compare.nothing} />;
-          return <Sides key={`${from} ${to}`} process={process} comparison={comparison} chosenKey={search["item"] ?? ""} />;
+          return (
+            <Sides key={`${from} ${to}`} process={process} comparison={comparison} chosenKey={search["item"] ?? ""} />
+          );
         }}
       </Loaded>
     </div>
@@ -89,7 +93,15 @@ function Choices({ process, from, to }: { process: LoadedProcess; from: number; 
   );
 }
 
-function Sides({ process, comparison, chosenKey }: { process: LoadedProcess; comparison: Comparison; chosenKey: string }) {
+function Sides({
+  process,
+  comparison,
+  chosenKey,
+}: {
+  process: LoadedProcess;
+  comparison: Comparison;
+  chosenKey: string;
+}) {
   const differences = useMemo(() => differencesOf(comparison), [comparison]);
   const link = useMemo(makeLink, []);
   const index = differences.findIndex(({ key }) => key === chosenKey);
@@ -179,7 +191,8 @@ function marksOf(differences: Difference[], side: "source" | "target"): Map<stri
   const marks = new Map<string, Mark>();
   for (const difference of differences) {
     const id = difference[side];
-    if (id && !marks.has(id) && (side === "source" || difference.group !== "error")) marks.set(id, MARKS[difference.group]);
+    if (id && !marks.has(id) && (side === "source" || difference.group !== "error"))
+      marks.set(id, MARKS[difference.group]);
   }
   return marks;
 }
@@ -189,7 +202,12 @@ function lettersOf(marks: Map<string, Mark>): ElementLabel[] {
   return [...marks].map(([elementId, mark]) => {
     const group = groups.find(([, each]) => each === mark)?.[0] ?? "changed";
     const shown = mark === "changed" ? "changed" : group;
-    return { elementId, text: SIGNS[shown], title: t.browse.compare.groups[shown], tone: mark === "blocked" ? "removed" : (mark as "added") };
+    return {
+      elementId,
+      text: SIGNS[shown],
+      title: t.browse.compare.groups[shown],
+      tone: mark === "blocked" ? "removed" : (mark as "added"),
+    };
   });
 }
 

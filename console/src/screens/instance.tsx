@@ -57,7 +57,12 @@ function Shown({ instance }: { instance: LoadedInstance }) {
   const nameOf = useMemo(() => namesIn(shown?.elements), [shown]);
   const labels = useMemo(
     () => (): ElementLabel[] =>
-      position.map((elementId) => ({ elementId, text: texts.here, title: texts.hereAt(nameOf(elementId)), tone: "waiting" })),
+      position.map((elementId) => ({
+        elementId,
+        text: texts.here,
+        title: texts.hereAt(nameOf(elementId)),
+        tone: "waiting",
+      })),
     [position.join(" "), nameOf],
   );
   return (
@@ -92,12 +97,23 @@ function Shown({ instance }: { instance: LoadedInstance }) {
           title={t.browse.process.place}
           value={position.length ? positionText(position, nameOf) : t.browse.process.noPosition}
           isText
-          note={positionText(position, nameOf) === positionText(position, (id) => id) ? "" : <code>{position.join(" ")}</code>}
+          note={
+            positionText(position, nameOf) === positionText(position, (id) => id) ? (
+              ""
+            ) : (
+              <code>{position.join(" ")}</code>
+            )
+          }
         />
       </Figures>
       <div class="split">
         {shown?.bpmn ? (
-          <Diagram xml={shown.bpmn} title={t.browse.process.versionOf(process.title, version)} labels={labels} pointed={position} />
+          <Diagram
+            xml={shown.bpmn}
+            title={t.browse.process.versionOf(process.title, version)}
+            labels={labels}
+            pointed={position}
+          />
         ) : shown ? (
           <Vacant title={t.browse.process.noModel} />
         ) : (

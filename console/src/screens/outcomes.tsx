@@ -1,5 +1,12 @@
 // What an upgrade did to each instance: filtered by kind, reason and element, page by page, and as a CSV file.
-import { type FindingCode, OutcomeFiltersDocument, type OutcomeFiltersQuery, OutcomesDocument, type OutcomesQuery, type ReasonCode } from "../api/operations.ts";
+import {
+  type FindingCode,
+  OutcomeFiltersDocument,
+  type OutcomeFiltersQuery,
+  OutcomesDocument,
+  type OutcomesQuery,
+  type ReasonCode,
+} from "../api/operations.ts";
 import { useQuery } from "../api/use_query.ts";
 import { uuidIn } from "../ids.ts";
 import { Badge } from "../parts/badges.tsx";
@@ -24,7 +31,9 @@ export function Outcomes({ params, search }: ScreenProps<"outcomes">) {
   if (!id) return <Vacant title={t.browse.outcomes.unknown} />;
   return (
     <Loaded query={filters}>
-      {({ upgrade }) => (upgrade ? <Shown upgrade={upgrade} search={search} /> : <Vacant title={t.browse.outcomes.unknown} />)}
+      {({ upgrade }) =>
+        upgrade ? <Shown upgrade={upgrade} search={search} /> : <Vacant title={t.browse.outcomes.unknown} />
+      }
     </Loaded>
   );
 }
@@ -33,7 +42,11 @@ function Shown({ upgrade, search }: { upgrade: Upgrade; search: Search }) {
   const texts = t.browse.outcomes;
   const { process, id, prunedAt } = upgrade;
   const filter = filterOf(search);
-  const query = useQuery(OutcomesDocument, { id, filter, first: PAGE, after: search["after"] ?? null }, { keep: true, pause: prunedAt !== null });
+  const query = useQuery(
+    OutcomesDocument,
+    { id, filter, first: PAGE, after: search["after"] ?? null },
+    { keep: true, pause: prunedAt !== null },
+  );
   const title = upgrade.targetVersion ? t.browse.upgrades.toVersion(upgrade.targetVersion) : t.browse.upgrades.back;
   return (
     <div class="stack">
@@ -54,7 +67,13 @@ function Shown({ upgrade, search }: { upgrade: Upgrade; search: Search }) {
         <>
           <Filters upgrade={upgrade} search={search} />
           <Loaded query={query}>
-            {(data) => <Listed page={data.upgrade?.outcomes ?? null} after={search["after"]} isDimmed={query.isLoading && query.at === null} />}
+            {(data) => (
+              <Listed
+                page={data.upgrade?.outcomes ?? null}
+                after={search["after"]}
+                isDimmed={query.isLoading && query.at === null}
+              />
+            )}
           </Loaded>
         </>
       )}
@@ -133,7 +152,12 @@ function Choice({
   onChoose: (value: string) => void;
 }) {
   return (
-    <select class="input order" aria-label={label} value={value} onChange={(event) => onChoose(event.currentTarget.value)}>
+    <select
+      class="input order"
+      aria-label={label}
+      value={value}
+      onChange={(event) => onChoose(event.currentTarget.value)}
+    >
       <option value="">{`${label}: ${t.browse.upgrades.all}`}</option>
       {options.map(([name, text, count]) => (
         <option key={name} value={name}>{`${text} (${number(count)})`}</option>
@@ -164,12 +188,21 @@ function Listed({ page, after, isDimmed }: { page: Page | null; after: string | 
       ),
     },
     { title: texts.versions, cell: ({ fromVersion, toVersion }) => arrow(fromVersion, toVersion) },
-    { title: texts.places, cell: ({ fromPosition, toPosition }) => arrow(fromPosition?.join(" "), toPosition?.join(" ")) },
+    {
+      title: texts.places,
+      cell: ({ fromPosition, toPosition }) => arrow(fromPosition?.join(" "), toPosition?.join(" ")),
+    },
     { title: texts.reason, cell: ({ reasons }) => <Reasons reasons={reasons} /> },
   ];
   return (
     <div class="card">
-      <Table caption={texts.title} columns={columns} rows={page.nodes} keyOf={({ instanceId }) => instanceId} isDimmed={isDimmed} />
+      <Table
+        caption={texts.title}
+        columns={columns}
+        rows={page.nodes}
+        keyOf={({ instanceId }) => instanceId}
+        isDimmed={isDimmed}
+      />
       {page.nodes.length === 0 && <p class="quiet padded">{texts.emptyPage}</p>}
       <Paging after={after} info={page.pageInfo} />
     </div>

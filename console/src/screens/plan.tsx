@@ -1,6 +1,11 @@
 // Plans an upgrade: which instances, what would happen to them and why, mapping of elements, and the request itself.
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { ProcessDocument, UpgradePlanDocument, type UpgradePlanQuery, VersionModelDocument } from "../api/operations.ts";
+import {
+  ProcessDocument,
+  UpgradePlanDocument,
+  type UpgradePlanQuery,
+  VersionModelDocument,
+} from "../api/operations.ts";
 import { useQuery } from "../api/use_query.ts";
 import { Action } from "../parts/actions.tsx";
 import { Headline } from "../parts/headline.tsx";
@@ -38,7 +43,12 @@ function Planned({ process, target, search }: { process: LoadedProcess; target: 
   const { namespace, code } = process;
   const request = useMemo(() => requestOf(search), [JSON.stringify(search)]);
   const selection = selectionOf(request);
-  const input = { namespace, code, selection: selection ?? { allActive: {} }, mappings: mappingsOf(request.instructions) };
+  const input = {
+    namespace,
+    code,
+    selection: selection ?? { allActive: {} },
+    mappings: mappingsOf(request.instructions),
+  };
   const query = useQuery(UpgradePlanDocument, { input }, { pause: selection === null, keep: true });
   const model = useQuery(VersionModelDocument, { namespace, code, number: target });
   const oldest = useQuery(VersionModelDocument, { namespace, code, number: process.versions[0]?.number ?? target });
@@ -62,11 +72,7 @@ function Planned({ process, target, search }: { process: LoadedProcess; target: 
         ]}
         below={texts.changesNothing}
         actions={
-          <Action
-            kind="primary"
-            blocked={blockedBecause(plan, isFresh)}
-            onClick={() => setConfirming(true)}
-          >
+          <Action kind="primary" blocked={blockedBecause(plan, isFresh)} onClick={() => setConfirming(true)}>
             {plan ? texts.upgradeThem(t.common.instances(plan.upgraded)) : t.browse.process.upgrade}
           </Action>
         }
@@ -84,14 +90,27 @@ function Planned({ process, target, search }: { process: LoadedProcess; target: 
               </p>
             ))
           ) : plan ? (
-            <Result process={process} request={request} plan={plan} search={search} nameOf={nameOf} isDimmed={!isFresh} />
+            <Result
+              process={process}
+              request={request}
+              plan={plan}
+              search={search}
+              nameOf={nameOf}
+              isDimmed={!isFresh}
+            />
           ) : (
             !query.failure && <Skeleton lines={10} />
           )}
         </div>
       </div>
       {isConfirming && plan && (
-        <Confirm process={process} plan={plan} input={input} onClose={() => setConfirming(false)} onChanged={query.reload} />
+        <Confirm
+          process={process}
+          plan={plan}
+          input={input}
+          onClose={() => setConfirming(false)}
+          onChanged={query.reload}
+        />
       )}
     </div>
   );

@@ -1,5 +1,11 @@
 // One process: its figures, and tabs for where its instances wait, its versions, its instances and its upgrades.
-import { ProcessActivityDocument, type ProcessActivityQuery, ProcessChangedDocument, ProcessDocument, type ProcessQuery } from "../api/operations.ts";
+import {
+  ProcessActivityDocument,
+  type ProcessActivityQuery,
+  ProcessChangedDocument,
+  ProcessDocument,
+  type ProcessQuery,
+} from "../api/operations.ts";
 import { useQuery } from "../api/use_query.ts";
 import { Action } from "../parts/actions.tsx";
 import { StateBadge } from "../parts/badges.tsx";
@@ -52,7 +58,9 @@ export function Process({ params, search }: ScreenProps<"process">) {
             />
             <Summary process={process} activity={activity.data?.process ?? null} />
             <Tabs current={tab} process={process} />
-            {tab === "overview" && <Overview process={process} activity={activity.data?.process ?? null} search={search} />}
+            {tab === "overview" && (
+              <Overview process={process} activity={activity.data?.process ?? null} search={search} />
+            )}
             {tab === "versions" && <VersionsTab process={process} activity={activity.data?.process ?? null} />}
             {tab === "instances" && <InstancesTab process={process} search={search} />}
             {tab === "upgrades" && <UpgradesTab process={process} search={search} />}
@@ -78,7 +86,9 @@ function Summary({ process, activity }: { process: LoadedProcess; activity: Acti
       <Figure
         title={texts.outdated}
         value={activity && number(activity.outdatedCount)}
-        note={activity && (activity.activeCount ? texts.share(percent(activity.outdatedCount, activity.activeCount)) : "")}
+        note={
+          activity && (activity.activeCount ? texts.share(percent(activity.outdatedCount, activity.activeCount)) : "")
+        }
         tone={activity?.outdatedCount ? "warn" : undefined}
       />
       <Figure

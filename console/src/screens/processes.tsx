@@ -1,6 +1,11 @@
 // All processes: how many instances are active, how many of them are behind, and the last upgrade.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { ProcessCountsDocument, type ProcessCountsQuery, ProcessesDocument, type ProcessesQuery } from "../api/operations.ts";
+import {
+  ProcessCountsDocument,
+  type ProcessCountsQuery,
+  ProcessesDocument,
+  type ProcessesQuery,
+} from "../api/operations.ts";
 import { useQuery } from "../api/use_query.ts";
 import { Badge, StateBadge } from "../parts/badges.tsx";
 import { Bar } from "../parts/bar.tsx";
@@ -28,7 +33,10 @@ export function Processes({ search }: ScreenProps<"processes">) {
   const countsOf = new Map(counts.data?.processes.nodes.map((process) => [process.id, process]));
   return (
     <div class="stack">
-      <Headline title={t.browse.processes.title} actions={<Filters text={search["search"] ?? ""} orderBy={orderBy} />} />
+      <Headline
+        title={t.browse.processes.title}
+        actions={<Filters text={search["search"] ?? ""} orderBy={orderBy} />}
+      />
       <Loaded query={names}>
         {({ processes }) =>
           processes.nodes.length === 0 ? (
@@ -92,7 +100,11 @@ function Versions({ process }: { process: Process }) {
   const { latestPublishedVersion: latest, draft } = process;
   return (
     <span class="row" style={{ "--gap": 1.5 }}>
-      {latest ? <span class="number">{latest.number}</span> : <span class="quiet">{t.browse.processes.unpublished}</span>}
+      {latest ? (
+        <span class="number">{latest.number}</span>
+      ) : (
+        <span class="quiet">{t.browse.processes.unpublished}</span>
+      )}
       {draft && <Badge tone="warn">{t.browse.processes.draft(draft.number)}</Badge>}
     </span>
   );
@@ -124,7 +136,13 @@ function LastUpgrade({ counts: { lastUpgrade } }: { counts: Counts }) {
   );
 }
 
-function Counted({ counts, children }: { counts: Counts | undefined; children: (counts: Counts) => preact.ComponentChildren }) {
+function Counted({
+  counts,
+  children,
+}: {
+  counts: Counts | undefined;
+  children: (counts: Counts) => preact.ComponentChildren;
+}) {
   return counts ? <>{children(counts)}</> : <span class="skeleton short" />;
 }
 

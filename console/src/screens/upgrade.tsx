@@ -38,12 +38,17 @@ export function Upgrade({ params }: ScreenProps<"upgrade">) {
   useEffect(() => {
     if (event && event.state !== loaded?.state) query.reload();
   }, [event?.state]);
-  const upgrade = useMemo(() => (loaded && event && isFollowed ? { ...loaded, ...event } : loaded), [loaded, event, isFollowed]);
+  const upgrade = useMemo(
+    () => (loaded && event && isFollowed ? { ...loaded, ...event } : loaded),
+    [loaded, event, isFollowed],
+  );
   useEffect(() => {
     if (upgrade) announce(t.upgrading.announced(t.codes.state[upgrade.state] ?? upgrade.state), { isSilent: true });
   }, [upgrade?.state]);
   if (id === null) return <Unknown />;
-  return <Loaded query={query}>{() => (upgrade ? <Shown upgrade={upgrade} onChange={query.reload} /> : <Unknown />)}</Loaded>;
+  return (
+    <Loaded query={query}>{() => (upgrade ? <Shown upgrade={upgrade} onChange={query.reload} /> : <Unknown />)}</Loaded>
+  );
 }
 
 function Unknown() {
@@ -91,7 +96,11 @@ function Shown({ upgrade, onChange }: { upgrade: LoadedUpgrade; onChange: () => 
           <span>{error}</span>
         </div>
       )}
-      {prunedAt && <div class="notice">{t.browse.outcomes.pruned(date(prunedAt))}. {t.browse.outcomes.prunedHint}</div>}
+      {prunedAt && (
+        <div class="notice">
+          {t.browse.outcomes.pruned(date(prunedAt))}. {t.browse.outcomes.prunedHint}
+        </div>
+      )}
       <Progress upgrade={upgrade} />
       <div class="split">
         <Skipped upgrade={upgrade} />
@@ -106,7 +115,9 @@ function Shown({ upgrade, onChange }: { upgrade: LoadedUpgrade; onChange: () => 
 
 function selectionText({ selection, selectedCount, exceptCount, conditions }: LoadedUpgrade): string {
   const texts = t.upgrading;
-  const parts = [selectedCount === null ? (t.codes.selection[selection] ?? selection) : t.common.instances(selectedCount)];
+  const parts = [
+    selectedCount === null ? (t.codes.selection[selection] ?? selection) : t.common.instances(selectedCount),
+  ];
   if (conditions?.versions) parts.push(texts.ofVersions(conditions.versions.join(", ")));
   if (conditions?.elements) parts.push(texts.atElements(conditions.elements.join(", ")));
   if (conditions?.limit) parts.push(texts.first(conditions.limit));

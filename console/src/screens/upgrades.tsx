@@ -63,9 +63,7 @@ export function UpgradeTable({
     { title: texts.progress, cell: (upgrade) => <Progress upgrade={upgrade} /> },
     { title: texts.requested, cell: (upgrade) => <Requested upgrade={upgrade} /> },
   ];
-  return (
-    <Table caption={texts.title} columns={columns} rows={upgrades} keyOf={({ id }) => id} isDimmed={isDimmed} />
-  );
+  return <Table caption={texts.title} columns={columns} rows={upgrades} keyOf={({ id }) => id} isDimmed={isDimmed} />;
 }
 
 function Name({ upgrade, hasProcess }: { upgrade: ListedUpgrade; hasProcess: boolean }) {

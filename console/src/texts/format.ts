@@ -17,8 +17,7 @@ function kept<T>(name: string, make: () => T): T {
   return made.get(name) as T;
 }
 
-export const number = (value: number): string =>
-  kept("number", () => new Intl.NumberFormat(locale)).format(value);
+export const number = (value: number): string => kept("number", () => new Intl.NumberFormat(locale)).format(value);
 
 // Three digits, for small labels: 12.7K.
 export const compact = (value: number): string =>
@@ -52,7 +51,8 @@ export function ago(iso: string, now: Date = new Date()): string {
   const seconds = Math.max(0, (now.getTime() - new Date(iso).getTime()) / 1_000);
   const format = kept("ago", () => new Intl.RelativeTimeFormat(locale, { numeric: "auto" }));
   for (const [unit, size] of UNITS) {
-    if (seconds >= size) return unit === "day" && seconds >= 30 * size ? date(iso) : format.format(-Math.floor(seconds / size), unit);
+    if (seconds >= size)
+      return unit === "day" && seconds >= 30 * size ? date(iso) : format.format(-Math.floor(seconds / size), unit);
   }
   return format.format(0, "second");
 }

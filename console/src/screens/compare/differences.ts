@@ -37,7 +37,10 @@ export function differencesOf(comparison: Comparison): Difference[] {
   ];
 }
 
-function ofFinding(group: "error" | "warning", { code, source, target, name, message }: Comparison["errors"][number]): Difference {
+function ofFinding(
+  group: "error" | "warning",
+  { code, source, target, name, message }: Comparison["errors"][number],
+): Difference {
   return {
     key: `${code} ${source ?? ""} ${target ?? ""}`,
     group,

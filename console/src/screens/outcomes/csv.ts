@@ -3,7 +3,15 @@ import type { Outcome } from "../outcomes.tsx";
 
 export const HEADER = "instance,outcome,reasons,from version,to version,from position,to position";
 
-export function csvLine({ instanceId, kind, reasons, fromVersion, toVersion, fromPosition, toPosition }: Outcome): string {
+export function csvLine({
+  instanceId,
+  kind,
+  reasons,
+  fromVersion,
+  toVersion,
+  fromPosition,
+  toPosition,
+}: Outcome): string {
   return [
     instanceId,
     kind,

@@ -61,7 +61,12 @@ export function Download({ id, filter, expected }: { id: string; filter: Outcome
 async function* pages(id: string, filter: OutcomeFilterInput): AsyncGenerator<Answer<OutcomesQuery>> {
   let after: string | null = "";
   while (after !== null) {
-    const answer: Answer<OutcomesQuery> = await send(OutcomesDocument, { id, filter, first: PAGE, after: after || null });
+    const answer: Answer<OutcomesQuery> = await send(OutcomesDocument, {
+      id,
+      filter,
+      first: PAGE,
+      after: after || null,
+    });
     yield answer;
     const info = answer.data?.upgrade?.outcomes.pageInfo;
     after = info?.hasNextPage ? info.endCursor : null;

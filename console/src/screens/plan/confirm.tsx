@@ -33,7 +33,13 @@ export function Confirm({ process, plan, input, onClose, onChanged }: Props) {
   const mustType = plan.upgraded > TYPED_ABOVE;
   const isReady = !mustType || typed.trim() === process.code;
   const run = async () => {
-    const request = { ...input, fingerprint: plan.fingerprint, reason: reason.trim() || null, idempotencyKey: key, wait: false };
+    const request = {
+      ...input,
+      fingerprint: plan.fingerprint,
+      reason: reason.trim() || null,
+      idempotencyKey: key,
+      wait: false,
+    };
     const answer = await upgrade.run({ input: request });
     setRefused(openNew(answer, (data) => data.upgradeInstances));
     const error = answer.data?.upgradeInstances?.userErrors[0];
@@ -84,7 +90,14 @@ export function Confirm({ process, plan, input, onClose, onChanged }: Props) {
       {mustType && (
         <div class="field">
           <label for="typed">{texts.typeCode(process.code)}</label>
-          <input id="typed" class="input mono" autocomplete="off" spellcheck={false} value={typed} onInput={(event) => setTyped(event.currentTarget.value)} />
+          <input
+            id="typed"
+            class="input mono"
+            autocomplete="off"
+            spellcheck={false}
+            value={typed}
+            onInput={(event) => setTyped(event.currentTarget.value)}
+          />
         </div>
       )}
       {upgrade.failure && <FailureNotice failure={upgrade.failure} />}

@@ -66,7 +66,12 @@ function OfVersion({ process, version, cohorts, isOpen, nameOf }: OfVersionProps
       </summary>
       <ul>
         {cohorts.slice(0, SHOWN).map((cohort) => (
-          <Decision key={`${cohort.status} ${cohort.position.join(" ")}`} process={process} cohort={cohort} nameOf={nameOf} />
+          <Decision
+            key={`${cohort.status} ${cohort.position.join(" ")}`}
+            process={process}
+            cohort={cohort}
+            nameOf={nameOf}
+          />
         ))}
       </ul>
       {more > 0 && <p class="quiet small padded">{t.browse.process.moreCohorts(more)}</p>}
@@ -74,7 +79,15 @@ function OfVersion({ process, version, cohorts, isOpen, nameOf }: OfVersionProps
   );
 }
 
-function Decision({ process: { namespace, code }, cohort, nameOf }: { process: LoadedProcess; cohort: PlannedCohort; nameOf: NameOf }) {
+function Decision({
+  process: { namespace, code },
+  cohort,
+  nameOf,
+}: {
+  process: LoadedProcess;
+  cohort: PlannedCohort;
+  nameOf: NameOf;
+}) {
   const { count, version, status, position, decision, toPosition, reasons, warnings } = cohort;
   const isMoving = decision === "UPGRADE";
   const from = positionText(position, nameOf);
@@ -98,7 +111,8 @@ function Decision({ process: { namespace, code }, cohort, nameOf }: { process: L
               ? (t.codes.reason[reason.code] ?? reason.message)
               : reason.findings.map((finding) => (
                   <div key={`${finding.code} ${finding.source}`} title={finding.message}>
-                    {finding.name || (finding.source && nameOf(finding.source))}: {t.codes.finding[finding.code] ?? finding.message}
+                    {finding.name || (finding.source && nameOf(finding.source))}:{" "}
+                    {t.codes.finding[finding.code] ?? finding.message}
                   </div>
                 ))}
           </div>

@@ -92,8 +92,12 @@ function FromVersion({ process, from, to, blocked, instructions }: FromVersionPr
   const allowed = targets.data?.process?.comparison?.targets?.filter(({ isAllowed }) => isAllowed) ?? null;
   const targetOf = (element: string) => own.find((each) => each.source === element)?.target ?? "";
   const map = (element: string, to_: string) => {
-    changeSearch({ map: instructionsText(withInstruction(instructions, { fromVersion: from, source: element, target: to_ })) });
-    announce(to_ ? t.planning.mappedTo(sourceName(element), targetName(to_)) : t.planning.unmapped(sourceName(element)));
+    changeSearch({
+      map: instructionsText(withInstruction(instructions, { fromVersion: from, source: element, target: to_ })),
+    });
+    announce(
+      to_ ? t.planning.mappedTo(sourceName(element), targetName(to_)) : t.planning.unmapped(sourceName(element)),
+    );
   };
   const pickTarget = (element: string | null) => {
     if (!picked || !element) return;
@@ -104,7 +108,10 @@ function FromVersion({ process, from, to, blocked, instructions }: FromVersionPr
     () => new Map<string, Mark>(rows.map((id) => [id, targetOf(id) ? "added" : "blocked"])),
     [rows.join(" "), JSON.stringify(own)],
   );
-  const targetMarks = useMemo(() => new Map<string, Mark>(own.map((each) => [each.target, "added"])), [JSON.stringify(own)]);
+  const targetMarks = useMemo(
+    () => new Map<string, Mark>(own.map((each) => [each.target, "added"])),
+    [JSON.stringify(own)],
+  );
   const labels = useMemo(
     () => (): ElementLabel[] =>
       [...blocked].map(([elementId, count]) => ({
@@ -185,7 +192,15 @@ function Row({ element, name, count, target, isPicked, allowed, targetName, onPi
         {name}
       </button>
       {count > 0 && <span class="number quiet">{number(count)}</span>}
-      {target ? <Badge tone="good" icon="check">{texts.yours}</Badge> : <Badge tone="bad" icon="warn">{texts.notMapped}</Badge>}
+      {target ? (
+        <Badge tone="good" icon="check">
+          {texts.yours}
+        </Badge>
+      ) : (
+        <Badge tone="bad" icon="warn">
+          {texts.notMapped}
+        </Badge>
+      )}
       {isOpen && allowed?.length === 0 && !target ? (
         <p class="quiet small">{texts.noTarget}</p>
       ) : isOpen ? (

@@ -12,10 +12,29 @@ export function Outlook({ plan, reason }: { plan: Plan; reason: string }) {
   return (
     <section class="card" aria-label={texts.outlook}>
       <Figures>
-        <Figure title={texts.moves} value={number(upgraded)} tone={upgraded ? "good" : undefined} note={texts.ofAll(percent(upgraded, total))} />
-        <Figure title={texts.stays} value={number(skipped)} tone={skipped ? "warn" : undefined} note={skipped ? texts.seeWhy : ""} />
-        <Figure title={texts.leftOut} value={number(excluded)} note={notFound ? texts.notFound(number(notFound)) : ""} />
-        <Figure title={texts.takes} value={expectedSeconds === null ? texts.unknownTime : duration(expectedSeconds)} isText note={expectedSeconds === null ? texts.unknownTimeHint : texts.fromEarlier} />
+        <Figure
+          title={texts.moves}
+          value={number(upgraded)}
+          tone={upgraded ? "good" : undefined}
+          note={texts.ofAll(percent(upgraded, total))}
+        />
+        <Figure
+          title={texts.stays}
+          value={number(skipped)}
+          tone={skipped ? "warn" : undefined}
+          note={skipped ? texts.seeWhy : ""}
+        />
+        <Figure
+          title={texts.leftOut}
+          value={number(excluded)}
+          note={notFound ? texts.notFound(number(notFound)) : ""}
+        />
+        <Figure
+          title={texts.takes}
+          value={expectedSeconds === null ? texts.unknownTime : duration(expectedSeconds)}
+          isText
+          note={expectedSeconds === null ? texts.unknownTimeHint : texts.fromEarlier}
+        />
       </Figures>
       <div class="outlook-bar">
         <Bar

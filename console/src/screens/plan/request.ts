@@ -30,7 +30,10 @@ export function requestOf(search: Search): PlanRequest {
   const limit = Number(search["limit"]);
   return {
     way: search["select"] === "matching" ? "matching" : search["select"] === "ids" || ids.length ? "ids" : "all",
-    versions: (search["versions"] ?? "").split(",").map(Number).filter((number) => number > 0),
+    versions: (search["versions"] ?? "")
+      .split(",")
+      .map(Number)
+      .filter((number) => number > 0),
     at: search["at"] ?? "",
     limit: Number.isInteger(limit) && limit > 0 ? limit : null,
     ids,
@@ -70,7 +73,9 @@ export function withInstruction(instructions: readonly Instruction[], added: Ins
 // As in an address: 3:Task_A>Task_B;4:…, with encoded ids.
 export function instructionsText(instructions: readonly Instruction[]): string {
   return instructions
-    .map(({ fromVersion, source, target }) => `${fromVersion}:${encodeURIComponent(source)}>${encodeURIComponent(target)}`)
+    .map(
+      ({ fromVersion, source, target }) => `${fromVersion}:${encodeURIComponent(source)}>${encodeURIComponent(target)}`,
+    )
     .join(";");
 }
 

@@ -38,7 +38,9 @@ export function Selection({ process, request, target, places, nameOf }: Props) {
           </label>
         ))}
       </fieldset>
-      {request.way === "matching" && <Conditions process={process} request={request} target={target} places={places} nameOf={nameOf} />}
+      {request.way === "matching" && (
+        <Conditions process={process} request={request} target={target} places={places} nameOf={nameOf} />
+      )}
       {request.way === "ids" && <Ids name="ids" label={texts.ids} hint={texts.idsHint} ids={request.ids} />}
       {request.way !== "ids" && (
         <details open={request.except.length > 0}>
@@ -77,7 +79,12 @@ function Conditions({ process, request, target, places, nameOf }: Props) {
       </fieldset>
       <div class="field">
         <label for="at">{texts.atElement}</label>
-        <select id="at" class="input" value={request.at} onChange={(event) => changeSearch({ at: event.currentTarget.value })}>
+        <select
+          id="at"
+          class="input"
+          value={request.at}
+          onChange={(event) => changeSearch({ at: event.currentTarget.value })}
+        >
           <option value="">{texts.anyElement}</option>
           {[...new Set([...(request.at ? [request.at] : []), ...places])].map((elementId) => (
             <option key={elementId} value={elementId}>
@@ -124,7 +131,11 @@ function Ids({ name, label, hint, ids }: { name: "ids" | "except"; label: string
   }, [shown]);
   useSettledChange(read.ids.join("\n"), shown, () => changeSearch({ [name]: idsText(name, read.ids) }));
   const problem =
-    read.ids.length > maxIds ? texts.tooMany(number(maxIds)) : read.others.length ? texts.notIds(read.others[0] ?? "") : "";
+    read.ids.length > maxIds
+      ? texts.tooMany(number(maxIds))
+      : read.others.length
+        ? texts.notIds(read.others[0] ?? "")
+        : "";
   return (
     <div class="field">
       <label for={`ids-${name}`}>{label}</label>

@@ -1,5 +1,11 @@
 // The instances of a process, filtered by version, status and element.
-import { InstanceCountDocument, InstancesDocument, type InstancesQuery, type Status, VersionModelDocument } from "../../api/operations.ts";
+import {
+  InstanceCountDocument,
+  InstancesDocument,
+  type InstancesQuery,
+  type Status,
+  VersionModelDocument,
+} from "../../api/operations.ts";
 import { useQuery } from "../../api/use_query.ts";
 import { StatusBadge } from "../../parts/badges.tsx";
 import { Loaded, Vacant } from "../../parts/states.tsx";
@@ -115,7 +121,12 @@ function Choice({
   onChoose: (value: string) => void;
 }) {
   return (
-    <select class="input order" aria-label={label} value={value} onChange={(event) => onChoose(event.currentTarget.value)}>
+    <select
+      class="input order"
+      aria-label={label}
+      value={value}
+      onChange={(event) => onChoose(event.currentTarget.value)}
+    >
       <option value="">{`${label}: ${t.browse.upgrades.all}`}</option>
       {options.map(([name, text]) => (
         <option key={name} value={name}>

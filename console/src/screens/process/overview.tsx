@@ -1,6 +1,12 @@
 // Where the instances of one version wait: numbers at the elements of its diagram, and the same as a table.
 import { useCallback, useMemo, useState } from "preact/hooks";
-import { CohortsDocument, type CohortsQuery, ProcessChangedDocument, VersionModelDocument, type VersionModelQuery } from "../../api/operations.ts";
+import {
+  CohortsDocument,
+  type CohortsQuery,
+  ProcessChangedDocument,
+  VersionModelDocument,
+  type VersionModelQuery,
+} from "../../api/operations.ts";
 import { useQuery } from "../../api/use_query.ts";
 import { Diagram, type ElementLabel } from "../../diagram/diagram.tsx";
 import { labelsFor, notDrawn, type Tokens } from "../../diagram/tokens.ts";
@@ -21,13 +27,25 @@ const EVERY_MS = 10_000;
 const SHOWN_ROWS = 100;
 const ACTIVE = new Set(["PENDING", "RUNNING"]);
 
-export function Overview({ process, activity, search }: { process: LoadedProcess; activity: Activity | null; search: Search }) {
+export function Overview({
+  process,
+  activity,
+  search,
+}: {
+  process: LoadedProcess;
+  activity: Activity | null;
+  search: Search;
+}) {
   const { namespace, code } = process;
   const shown = shownVersion(process, activity, search["version"]);
-  const cohorts = useQuery(CohortsDocument, { namespace, code }, {
-    every: EVERY_MS,
-    live: { document: ProcessChangedDocument, variables: { namespace, code } },
-  });
+  const cohorts = useQuery(
+    CohortsDocument,
+    { namespace, code },
+    {
+      every: EVERY_MS,
+      live: { document: ProcessChangedDocument, variables: { namespace, code } },
+    },
+  );
   const model = useQuery(VersionModelDocument, { namespace, code, number: shown ?? 0 }, { pause: shown === null });
   if (process.versions.length === 0) {
     return (
@@ -109,7 +127,9 @@ function Waiting({ process, version, cohorts, model, isModelLoading, at, isAll }
               onChoose={choose}
             />
             <Legend hasInside={tokens.length > 0} />
-            {missing.length > 0 && <p class="quiet small">{t.diagram.elementsNotDrawn(missing.map(nameOf).join(", "))}</p>}
+            {missing.length > 0 && (
+              <p class="quiet small">{t.diagram.elementsNotDrawn(missing.map(nameOf).join(", "))}</p>
+            )}
           </>
         ) : (
           <Vacant title={t.browse.process.noModel}>
@@ -223,7 +243,11 @@ function CohortRow({ cohort, largest, address, nameOf, at, onPoint, onChoose }: 
           ))
         )}
       </div>
-      <a class="cohort-count number" href={address} aria-label={t.browse.process.listInstances(count, positionText(position, nameOf))}>
+      <a
+        class="cohort-count number"
+        href={address}
+        aria-label={t.browse.process.listInstances(count, positionText(position, nameOf))}
+      >
         {number(count)}
       </a>
       <span class="cohort-bar" style={{ width: `${(100 * count) / largest}%` }} />
@@ -276,6 +300,11 @@ function tokensIn(cohorts: readonly Cohort[]): Tokens[] {
 }
 
 function instancesOf({ namespace, code }: LoadedProcess, version: number, { status, position }: Cohort): string {
-  const search = { tab: "instances", version: String(version), status, at: position.length === 1 ? (position[0] ?? "") : "" };
+  const search = {
+    tab: "instances",
+    version: String(version),
+    status,
+    at: position.length === 1 ? (position[0] ?? "") : "",
+  };
   return href("process", { namespace, code }, search);
 }

@@ -5,10 +5,20 @@ import { compact, number } from "../../texts/format.ts";
 import { t } from "../../texts/index.ts";
 import type { Activity, LoadedProcess } from "../process.tsx";
 
-export function VersionRail({ process, activity, shown }: { process: LoadedProcess; activity: Activity | null; shown: number }) {
+export function VersionRail({
+  process,
+  activity,
+  shown,
+}: {
+  process: LoadedProcess;
+  activity: Activity | null;
+  shown: number;
+}) {
   const texts = t.browse.process;
   const latest = process.latestPublishedVersion?.number;
-  const countOf = new Map(activity?.activeByVersion.map(({ version, pending, running }) => [version, pending + running]));
+  const countOf = new Map(
+    activity?.activeByVersion.map(({ version, pending, running }) => [version, pending + running]),
+  );
   const most = Math.max(1, ...countOf.values());
   return (
     <div class="rail" role="group" aria-label={texts.chooseVersion}>
@@ -27,7 +37,11 @@ export function VersionRail({ process, activity, shown }: { process: LoadedProce
               {state === "DRAFT" && <span class="badge warn">{t.codes.versionState["DRAFT"]}</span>}
             </span>
             <span class="quiet small number">
-              {activity ? (count ? texts.activeShort(count < 100_000 ? number(count) : compact(count)) : texts.noneActive) : "…"}
+              {activity
+                ? count
+                  ? texts.activeShort(count < 100_000 ? number(count) : compact(count))
+                  : texts.noneActive
+                : "…"}
             </span>
             <Bar
               parts={[{ value: count, tone: version === latest ? "good" : "warn" }]}

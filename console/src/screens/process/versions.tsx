@@ -13,7 +13,9 @@ export function VersionsTab({ process, activity }: { process: LoadedProcess; act
   const texts = t.browse.process;
   const { namespace, code } = process;
   const latest = process.latestPublishedVersion?.number;
-  const countOf = new Map(activity?.activeByVersion.map(({ version, pending, running }) => [version, pending + running]));
+  const countOf = new Map(
+    activity?.activeByVersion.map(({ version, pending, running }) => [version, pending + running]),
+  );
   if (process.versions.length === 0) {
     return (
       <Vacant title={texts.noVersions}>
@@ -65,10 +67,14 @@ export function VersionsTab({ process, activity }: { process: LoadedProcess; act
       cell: ({ number: version }) =>
         compareWith(version) > 0 && compareWith(version) !== version ? (
           <a
-            href={href("compare", { namespace, code }, {
-              from: String(Math.min(version, compareWith(version))),
-              to: String(Math.max(version, compareWith(version))),
-            })}
+            href={href(
+              "compare",
+              { namespace, code },
+              {
+                from: String(Math.min(version, compareWith(version))),
+                to: String(Math.max(version, compareWith(version))),
+              },
+            )}
           >
             {texts.compareWith(compareWith(version))}
           </a>

@@ -51,7 +51,9 @@ export function Actions({ upgrade, onChange }: Props) {
       {can("PAUSE") && (
         <Action
           isBusy={pause.isRunning}
-          onClick={() => void pause.run({ id }).then(({ data, failure }) => after(data?.pauseUpgrade?.userErrors, failure))}
+          onClick={() =>
+            void pause.run({ id }).then(({ data, failure }) => after(data?.pauseUpgrade?.userErrors, failure))
+          }
         >
           <Icon name="pause" /> {texts.pause}
         </Action>
@@ -60,7 +62,9 @@ export function Actions({ upgrade, onChange }: Props) {
         <Action
           kind="primary"
           isBusy={resume.isRunning}
-          onClick={() => void resume.run({ id }).then(({ data, failure }) => after(data?.resumeUpgrade?.userErrors, failure))}
+          onClick={() =>
+            void resume.run({ id }).then(({ data, failure }) => after(data?.resumeUpgrade?.userErrors, failure))
+          }
         >
           <Icon name="play" /> {texts.resume}
         </Action>
@@ -110,9 +114,18 @@ function CancelDialog({ upgrade, onClose }: DialogProps) {
   };
   return (
     <Dialog title={texts.cancelTitle} onClose={onClose}>
-      <p>{texts.cancelHint(t.common.instances(upgrade.upgraded), number(Math.max(0, upgrade.expected - upgrade.total)))}</p>
+      <p>
+        {texts.cancelHint(t.common.instances(upgrade.upgraded), number(Math.max(0, upgrade.expected - upgrade.total)))}
+      </p>
       <Problems failure={cancel.failure} refused={refused} />
-      <Foot onClose={onClose} text={texts.cancelDo} kind="danger" isBusy={cancel.isRunning} onDo={() => void run()} no={texts.keepRunning} />
+      <Foot
+        onClose={onClose}
+        text={texts.cancelDo}
+        kind="danger"
+        isBusy={cancel.isRunning}
+        onDo={() => void run()}
+        no={texts.keepRunning}
+      />
     </Dialog>
   );
 }
@@ -149,7 +162,12 @@ function RetryDialog({ upgrade, onClose }: DialogProps) {
       </fieldset>
       {field}
       <Problems failure={retry.failure} refused={refused} />
-      <Foot onClose={onClose} text={texts.retryDo} isBusy={retry.isRunning || reasons.length === 0} onDo={() => void run()} />
+      <Foot
+        onClose={onClose}
+        text={texts.retryDo}
+        isBusy={retry.isRunning || reasons.length === 0}
+        onDo={() => void run()}
+      />
     </Dialog>
   );
 }

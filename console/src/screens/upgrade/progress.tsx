@@ -12,7 +12,8 @@ const KEPT_RATES = 60;
 
 export function Progress({ upgrade }: { upgrade: LoadedUpgrade }) {
   const texts = t.upgrading;
-  const { upgraded, skipped, ordered, sent, total, expected, rate, etaSeconds, workedSeconds, workers, state } = upgrade;
+  const { upgraded, skipped, ordered, sent, total, expected, rate, etaSeconds, workedSeconds, workers, state } =
+    upgrade;
   const whole = isUnfinished(upgrade) ? Math.max(expected, total) : Math.max(1, total);
   const rates = useRates(total, rate);
   useSpokenProgress(upgrade, whole);
@@ -20,7 +21,11 @@ export function Progress({ upgrade }: { upgrade: LoadedUpgrade }) {
     <section class="card progress" aria-label={texts.progress}>
       <div class="progress-head">
         <span class="figure number">{percent(total, whole)}</span>
-        <span class="quiet">{isUnfinished(upgrade) ? texts.doneOf(number(total), number(whole)) : texts.doneAll(t.common.instances(total))}</span>
+        <span class="quiet">
+          {isUnfinished(upgrade)
+            ? texts.doneOf(number(total), number(whole))
+            : texts.doneAll(t.common.instances(total))}
+        </span>
         <span class="grow" />
         {state === "RUNNING" && etaSeconds !== null && <span>{texts.left(duration(etaSeconds))}</span>}
         {state === "QUEUED" && <span class="quiet">{texts.waitsForWorker}</span>}
@@ -36,12 +41,31 @@ export function Progress({ upgrade }: { upgrade: LoadedUpgrade }) {
         label={t.browse.upgrades.progressOf(upgraded, skipped, whole)}
       />
       <Figures>
-        <Figure title={t.browse.upgrades.upgraded} value={number(upgraded)} tone={upgraded ? "good" : undefined} note={percent(upgraded, total)} />
-        <Figure title={t.browse.upgrades.skipped} value={number(skipped)} tone={skipped ? "warn" : undefined} note={percent(skipped, total)} />
+        <Figure
+          title={t.browse.upgrades.upgraded}
+          value={number(upgraded)}
+          tone={upgraded ? "good" : undefined}
+          note={percent(upgraded, total)}
+        />
+        <Figure
+          title={t.browse.upgrades.skipped}
+          value={number(skipped)}
+          tone={skipped ? "warn" : undefined}
+          note={percent(skipped, total)}
+        />
         {ordered + sent > 0 && (
-          <Figure title={texts.atEngine} value={number(ordered + sent)} note={texts.atEngineNote(number(ordered), number(sent))} />
+          <Figure
+            title={texts.atEngine}
+            value={number(ordered + sent)}
+            note={texts.atEngineNote(number(ordered), number(sent))}
+          />
         )}
-        <Figure title={texts.speed} value={rate === null ? "–" : texts.perSecond(number(Math.round(rate)))} isText note={<Sparkline values={rates} />} />
+        <Figure
+          title={texts.speed}
+          value={rate === null ? "–" : texts.perSecond(number(Math.round(rate)))}
+          isText
+          note={<Sparkline values={rates} />}
+        />
         <Figure
           title={texts.worked}
           value={duration(workedSeconds)}

@@ -16,11 +16,16 @@ export function Skipped({ upgrade }: { upgrade: LoadedUpgrade }) {
   if (skipped === 0) {
     return (
       <Vacant title={upgrade.total ? texts.noneSkipped : texts.nothingYet}>
-        {upgrade.total > 0 && <p><a href={href("outcomes", { id })}>{texts.allOutcomes}</a></p>}
+        {upgrade.total > 0 && (
+          <p>
+            <a href={href("outcomes", { id })}>{texts.allOutcomes}</a>
+          </p>
+        )}
       </Vacant>
     );
   }
-  const address = (search: Record<string, string>) => (prunedAt ? undefined : href("outcomes", { id }, { kind: "SKIPPED", ...search }));
+  const address = (search: Record<string, string>) =>
+    prunedAt ? undefined : href("outcomes", { id }, { kind: "SKIPPED", ...search });
   const reasons: CountedItem[] = countsByReason.map(({ code, count }) => ({
     key: code,
     text: t.codes.reason[code] ?? code,
@@ -44,7 +49,11 @@ export function Skipped({ upgrade }: { upgrade: LoadedUpgrade }) {
     <section class="card" aria-labelledby="skipped">
       <h2 id="skipped" class="card-title row spread">
         {texts.whySkipped}
-        {!prunedAt && <a class="small" href={href("outcomes", { id })}>{texts.allOutcomes}</a>}
+        {!prunedAt && (
+          <a class="small" href={href("outcomes", { id })}>
+            {texts.allOutcomes}
+          </a>
+        )}
       </h2>
       <Counted items={reasons} whole={skipped} tone="warn" />
       {findings.length > 0 && <Counted title={texts.byFinding} items={findings} whole={skipped} tone="bad" />}
@@ -65,10 +74,7 @@ function useNames({ process, targetVersion }: LoadedUpgrade): (id: string) => st
   const newest = useQuery(VersionModelDocument, { namespace, code, number: target }, { pause: target === 0 });
   return useMemo(
     () =>
-      namesIn([
-        ...(newest.data?.process?.version?.elements ?? []),
-        ...(oldest.data?.process?.version?.elements ?? []),
-      ]),
+      namesIn([...(newest.data?.process?.version?.elements ?? []), ...(oldest.data?.process?.version?.elements ?? [])]),
     [oldest.data, newest.data],
   );
 }

@@ -21,7 +21,8 @@ export const browse: Catalogue["browse"] = {
     noneFoundHint: "Gesucht wird nur in Titeln und Namen. Eine Instanz finden Sie an ihrer Id mit Strg K.",
     clear: "Alle Prozesse zeigen",
     allUpToDate: "Alle auf der neuesten Version",
-    outdatedOf: (outdated, active) => `${number(outdated)} von ${number(active)} aktiven Instanzen auf älteren Versionen`,
+    outdatedOf: (outdated, active) =>
+      `${number(outdated)} von ${number(active)} aktiven Instanzen auf älteren Versionen`,
   },
 
   process: {
@@ -178,7 +179,8 @@ export const browse: Catalogue["browse"] = {
     swept: "Zuletzt gelesen",
     never: "noch nicht",
     empty: "Keine Engine ist verbunden",
-    emptyHint: "Instanzen kommen aus Importen und Meldungen. Die Kommandozeile verbindet eine Workflow-Engine; ihre Prozesse und Instanzen erscheinen dann von selbst.",
+    emptyHint:
+      "Instanzen kommen aus Importen und Meldungen. Die Kommandozeile verbindet eine Workflow-Engine; ihre Prozesse und Instanzen erscheinen dann von selbst.",
     unreachable: (when) => `Keine Antwort seit ${when}`,
     problem: "Das letzte Lesen misslang",
     well: "Antwortet",

@@ -43,7 +43,8 @@ export const planning: Catalogue["planning"] = {
   decisions: "Entscheidungen",
   warnings: (warnings) => count(warnings, { one: "Hinweis", other: "Hinweise" }),
   mapping: "Elemente ohne Entsprechung",
-  mappingHint: "Ordnen Sie einem Element zu, was an seine Stelle tritt, und die dort wartenden Instanzen können umziehen.",
+  mappingHint:
+    "Ordnen Sie einem Element zu, was an seine Stelle tritt, und die dort wartenden Instanzen können umziehen.",
   mapFrom: "Zuordnen von Version",
   notMapped: "nicht zugeordnet",
   yours: "von Ihnen zugeordnet",

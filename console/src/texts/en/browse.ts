@@ -21,7 +21,8 @@ export const browse = {
     noneFoundHint: "Only titles and names are searched. An instance is found by its id with Ctrl K.",
     clear: "Show all processes",
     allUpToDate: "All on the latest version",
-    outdatedOf: (outdated: number, active: number) => `${number(outdated)} of ${number(active)} active instances on older versions`,
+    outdatedOf: (outdated: number, active: number) =>
+      `${number(outdated)} of ${number(active)} active instances on older versions`,
   },
 
   process: {
@@ -43,7 +44,8 @@ export const browse = {
     upgradeTo: (version: number) => `Upgrade to version ${version} …`,
     tabs: { overview: "Where they wait", versions: "Versions", instances: "Instances", upgrades: "Upgrades" },
     noVersions: "This process has no version yet",
-    noVersionsHint: "Save a draft and publish it: import it with the command line, or use saveDraft and publishVersion.",
+    noVersionsHint:
+      "Save a draft and publish it: import it with the command line, or use saveDraft and publishVersion.",
     chooseVersion: "Version to show",
     version: (version: number) => `Version ${version}`,
     versionOf: (title: string, version: number) => `${title}, version ${version}`,
@@ -62,7 +64,8 @@ export const browse = {
     noPosition: "position unknown",
     listInstances: (instances: number, place: string) =>
       `List ${count(instances, { one: "instance", other: "instances" })}${place ? ` at ${place}` : ""}`,
-    moreCohorts: (more: number) => `${count(more, { one: "smaller group is", other: "smaller groups are" })} not shown.`,
+    moreCohorts: (more: number) =>
+      `${count(more, { one: "smaller group is", other: "smaller groups are" })} not shown.`,
     published: "Published",
     savedAt: (when: string) => `saved ${when}`,
     model: "Model",
@@ -176,7 +179,8 @@ export const browse = {
     swept: "Last read",
     never: "not yet",
     empty: "No engine is linked",
-    emptyHint: "Instances come from imports and reports. The command line links a workflow engine, whose processes and instances then appear by themselves.",
+    emptyHint:
+      "Instances come from imports and reports. The command line links a workflow engine, whose processes and instances then appear by themselves.",
     unreachable: (when: string) => `No answer since ${when}`,
     problem: "The last read failed",
     well: "Answers",

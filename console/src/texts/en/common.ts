@@ -41,7 +41,8 @@ export const common = {
     kept: "The key stays in this browser tab until you close it or sign out.",
     missing: "Enter an API key.",
     refused: "The gateway does not accept this key: it is unknown, revoked or expired.",
-    ended: "The gateway no longer accepts the key of this tab: it was revoked, or it expired. Sign in again to go on where you were.",
+    ended:
+      "The gateway no longer accepts the key of this tab: it was revoked, or it expired. Sign in again to go on where you were.",
     left: "You have signed out.",
   },
 
@@ -68,7 +69,8 @@ export const common = {
     unauthenticated: "The key is not accepted",
     forbidden: "Your key may not do this",
     rateLimited: "Too many requests with this key",
-    rateLimitedHint: (seconds: number) => `The page tries again in ${count(seconds, { one: "second", other: "seconds" })}.`,
+    rateLimitedHint: (seconds: number) =>
+      `The page tries again in ${count(seconds, { one: "second", other: "seconds" })}.`,
     unavailable: "The database of the gateway does not answer",
     unavailableHint: "The page keeps trying.",
     notJson: "Something else answers in place of the gateway",

@@ -54,7 +54,8 @@ export const planning = {
   unmapped: (source: string) => `${source} is not mapped any more`,
   notAllowed: (target: string, source: string) => `${target} cannot take the place of ${source}`,
   confirmTitle: (instances: string, version: number) => `Upgrade ${instances} to version ${version}?`,
-  factMoves: (instances: string, version: number) => `${instances} move to version ${version}, and go on waiting there.`,
+  factMoves: (instances: string, version: number) =>
+    `${instances} move to version ${version}, and go on waiting there.`,
   factStays: (instances: string) => `${instances} stay on their version; each is listed with its reason.`,
   factLeftOut: (instances: string) => `${instances} are left out, as you asked.`,
   factTakes: (time: string) => `It takes about ${time}. You can pause it, and close this page.`,

@@ -48,7 +48,8 @@ export const upgrading = {
   cancelDo: "Cancel the upgrade",
   keepRunning: "Keep it running",
   retryTitle: "Retry what was skipped?",
-  retryHint: "A new upgrade takes the instances that were skipped for these reasons, to the version that is the latest now.",
+  retryHint:
+    "A new upgrade takes the instances that were skipped for these reasons, to the version that is the latest now.",
   retryWhich: "Skipped for",
   retryDo: "Retry",
   undoTitle: "Undo this upgrade?",

@@ -30,8 +30,7 @@ export const common: Catalogue["common"] = {
   pages: "Страницы",
   loading: "Загрузка …",
   none: "Нет",
-  instances: (value) =>
-    count(value, { one: "экземпляр", few: "экземпляра", many: "экземпляров", other: "экземпляра" }),
+  instances: (value) => count(value, { one: "экземпляр", few: "экземпляра", many: "экземпляров", other: "экземпляра" }),
 
   signIn: {
     title: "Вход",

@@ -41,7 +41,8 @@ export const planning: Catalogue["planning"] = {
   barLabel: (moves, stays) => `Будут обновлены: ${moves}, останутся: ${stays}`,
   whyStay: "Почему остаются:",
   decisions: "Решения",
-  warnings: (warnings) => count(warnings, { one: "замечание", few: "замечания", many: "замечаний", other: "замечания" }),
+  warnings: (warnings) =>
+    count(warnings, { one: "замечание", few: "замечания", many: "замечаний", other: "замечания" }),
   mapping: "Элементы без соответствия",
   mappingHint: "Сопоставьте элементу то, что займёт его место, и ждущие там экземпляры смогут перейти.",
   mapFrom: "Сопоставить с версии",
