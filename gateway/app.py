@@ -26,6 +26,7 @@ from uplift.gateway.http.home import home_route
 from uplift.gateway.http.rate_limit import RateLimit
 from uplift.gateway.link_worker import LinkWorker
 from uplift.gateway.memory import QuietCollection
+from uplift.gateway.observability.measured_engine import MeasuredEngine
 from uplift.gateway.observability.metrics import Metrics
 from uplift.gateway.observability.stream_refusals import StreamRefusals
 from uplift.gateway.settings import Settings
@@ -175,7 +176,12 @@ def upgrade_worker(
 
 
 def link_worker(
-    store: SqlStore, settings: Settings, clock: Clock, comparer: Comparer, stopping: asyncio.Event
+    store: SqlStore,
+    settings: Settings,
+    metrics: Metrics,
+    clock: Clock,
+    comparer: Comparer,
+    stopping: asyncio.Event,
 ) -> LinkWorker:
     """A worker that holds links, with these settings."""
     return LinkWorker(
@@ -183,6 +189,7 @@ def link_worker(
         settings.build_worker(worker_name(), clock=clock, comparer=comparer),
         stopping=stopping,
         stop_timeout=settings.stop_seconds,
+        connect=lambda link: MeasuredEngine(engine_of(link), link.name, metrics),
     )
 
 
@@ -245,7 +252,7 @@ async def running_upgrades(
         yield
         return
     worker = upgrade_worker(store, settings, metrics, clock, comparer, stopping)
-    links = link_worker(store, settings, clock, comparer, stopping)
+    links = link_worker(store, settings, metrics, clock, comparer, stopping)
     async with beside(worker.run(), stopping), beside(links.run(), stopping):
         yield
 

@@ -69,7 +69,7 @@ async def _run_worker(settings: Settings, metrics: Metrics) -> None:
             comparer, clock = settings.process_comparer(), DatabaseClock(store.database)
             try:
                 async with following_clock(clock, stopping):
-                    links = link_worker(store, settings, clock, comparer, stopping)
+                    links = link_worker(store, settings, metrics, clock, comparer, stopping)
                     async with beside(links.run(), stopping):
                         await upgrade_worker(store, settings, metrics, clock, comparer, stopping).run()
             finally:

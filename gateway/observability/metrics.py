@@ -8,7 +8,7 @@ import asyncio
 import platform
 import time
 from collections.abc import Mapping, MutableMapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 
@@ -26,7 +26,9 @@ from structlog.typing import WrappedLogger
 
 from uplift.domain.model.chunk import ChunkResult
 from uplift.domain.model.decision import ReasonCode, count_reasons
+from uplift.domain.model.link_status import LinkStatus
 from uplift.domain.model.upgrade import UNFINISHED, OutcomeKind, UpgradeState
+from uplift.domain.ports.process_engine import EngineFaultKind
 from uplift.storage.backend import PoolUse
 
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "WEBSOCKET"})
@@ -34,6 +36,8 @@ OTHER = "OTHER"
 """The label value for methods and routes that do not exist."""
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 STREAMS = WEBSOCKET, EVENTS = "websocket", "events"
+OK, MOVED = "OK", "MOVED"
+"""The label values for an answered request, and for a moved instance."""
 COUNTED_LEVELS = ("warning", "error")
 LAG_INTERVAL = 0.5
 """Seconds between two measurements of the event loop's lag."""
@@ -91,6 +95,22 @@ class Metrics:
         self._connections_limit = self._gauge(
             "uplift_connections_max", "Most database connections in the pool.", "pool"
         )
+        self._engine_requests = self._counter(
+            "uplift_engine_requests", "Requests to linked engines.", "link", "question", "result"
+        )
+        self._engine_seconds = self._histogram(
+            "uplift_engine_request_seconds", "Seconds until a linked engine answered.", "link"
+        )
+        self._engine_moves = self._counter(
+            "uplift_engine_moves", "Instances that linked engines moved or refused.", "link", "result"
+        )
+        self._link_held = self._gauge("uplift_link_held", "1 if a worker holds the link, else 0.", "link")
+        self._link_reachable = self._gauge(
+            "uplift_link_reachable", "1 unless the engine of the link does not answer.", "link"
+        )
+        self._link_age = self._gauge(
+            "uplift_link_sweep_age_seconds", "Seconds since the last complete sweep.", "link"
+        )
         self._log_lines = self._counter("uplift_log_lines", "Log lines of level warning and error.", "level")
         self._lag = self._histogram("uplift_event_loop_lag_seconds", "Lag of the event loop in seconds.")
         self._start_at_zero()
@@ -142,9 +162,33 @@ class Metrics:
             self._log_lines.labels(line["level"]).inc()
         return line
 
-    def render(self, queue: Mapping[UpgradeState, int] | None, pools: Mapping[str, PoolUse]) -> bytes:
+    def engine_answered(
+        self, link: str, question: str, seconds: float, fault: EngineFaultKind | None = None
+    ) -> None:
+        """Count a request to the engine of a link, and how it ended."""
+        self._engine_requests.labels(link, question, OK if fault is None else fault).inc()
+        self._engine_seconds.labels(link).observe(seconds)
+
+    def engine_moved(self, link: str, refusal: ReasonCode | None) -> None:
+        """Count the engine's answer on an instance."""
+        self._engine_moves.labels(link, MOVED if refusal is None else refusal).inc()
+
+    def render(
+        self,
+        queue: Mapping[UpgradeState, int] | None,
+        pools: Mapping[str, PoolUse],
+        links: Mapping[str, LinkStatus],
+        now: datetime,
+    ) -> bytes:
         """All metrics in Prometheus' text format. `queue` is None when the database does not answer."""
         self._database_up.set(queue is not None)
+        for gauge in (self._link_held, self._link_reachable, self._link_age):
+            gauge.clear()
+        for name, status in links.items():
+            self._link_held.labels(name).set(status.is_held(now))
+            self._link_reachable.labels(name).set(status.unreachable_since is None)
+            if status.swept_at is not None:
+                self._link_age.labels(name).set(max(0.0, (now - status.swept_at).total_seconds()))
         self._upgrades.clear()
         if queue is not None:
             for state in UNFINISHED:

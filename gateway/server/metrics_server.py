@@ -15,6 +15,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from structlog import get_logger
 
+from uplift.domain.clock import utc_now
+from uplift.domain.model.link_status import LinkStatus
 from uplift.domain.model.upgrade import UpgradeState
 from uplift.gateway.http.health import TIMEOUT, health_routes
 from uplift.gateway.observability.metrics import Metrics
@@ -74,7 +76,9 @@ def metrics_app(store: SqlStore, metrics: Metrics) -> Starlette:
     """The application with `/metrics` and the probes."""
 
     async def show(_: Request) -> Response:
-        text = metrics.render(await _queue_of(store), store.database.pools())
+        queue = await _queue_of(store)
+        links = {} if queue is None else await _links_of(store)
+        text = metrics.render(queue, store.database.pools(), links, utc_now())
         return Response(text, media_type=CONTENT_TYPE_PLAIN_1_0_0)
 
     return Starlette(routes=[Route("/metrics", show), *health_routes(store.database)])
@@ -88,6 +92,18 @@ async def _queue_of(store: SqlStore) -> Mapping[UpgradeState, int] | None:
     except Exception:
         get_logger().warning("no queue metrics: the database does not answer", exc_info=True)
         return None
+
+
+async def _links_of(store: SqlStore) -> Mapping[str, LinkStatus]:
+    """The status of each link by name; none when the database does not answer."""
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            links = await store.links.all()
+            statuses = await store.links.statuses([link.id for link in links])
+    except Exception:
+        get_logger().warning("no metrics of links: the database does not answer", exc_info=True)
+        return {}
+    return {link.name: statuses[link.id] for link in links if link.id in statuses}
 
 
 class _Server(BoundedServer):
