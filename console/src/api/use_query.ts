@@ -83,7 +83,9 @@ export function useQuery<Data, Variables extends Values>(
 
   const reload = useCallback(() => setTurn((last) => last + 1), []);
   const { data, at, failure, isLoading } = loaded;
-  return { data, at, failure, isLoading, reload };
+  if (loaded.key === key) return { data, at, failure, isLoading, reload };
+  // The variables changed just now, and the effect above has not run yet: this is the data of others.
+  return { data: options.keep ? data : undefined, at, failure: null, isLoading: !options.pause, reload };
 }
 
 // Events of a subscription, as long as it works; callers poll when it does not.

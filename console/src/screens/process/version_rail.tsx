@@ -1,4 +1,5 @@
 // All versions in a row, each with the number of its active instances; the chosen one is shown below.
+import { useEffect, useRef } from "preact/hooks";
 import { Bar } from "../../parts/bar.tsx";
 import { changeSearch } from "../../routes.ts";
 import { compact, number } from "../../texts/format.ts";
@@ -20,6 +21,8 @@ export function VersionRail({
     activity?.activeByVersion.map(({ version, pending, running }) => [version, pending + running]),
   );
   const most = Math.max(1, ...countOf.values());
+  const chosen = useRef<HTMLButtonElement>(null);
+  useEffect(() => chosen.current?.scrollIntoView({ block: "nearest", inline: "nearest" }), []); // among many versions
   return (
     <div class="rail" role="group" aria-label={texts.chooseVersion}>
       {process.versions.map(({ number: version, state }) => {
@@ -27,6 +30,7 @@ export function VersionRail({
         return (
           <button
             key={version}
+            ref={version === shown ? chosen : undefined}
             type="button"
             aria-pressed={version === shown}
             onClick={() => changeSearch({ version: String(version), at: "" })}

@@ -43,7 +43,6 @@ export const common: Catalogue["common"] = {
     refused: "Das Gateway nimmt diesen Schlüssel nicht an: Er ist unbekannt, widerrufen oder abgelaufen.",
     ended:
       "Das Gateway nimmt den Schlüssel dieses Tabs nicht mehr an: Er wurde widerrufen oder ist abgelaufen. Melden Sie sich erneut an, um hier weiterzumachen.",
-    left: "Sie haben sich abgemeldet.",
   },
 
   needsAdmin: "Ihr Schlüssel darf nur lesen. Dafür braucht es einen Schlüssel mit der Rolle Systemadministrator.",

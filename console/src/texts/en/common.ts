@@ -43,7 +43,6 @@ export const common = {
     refused: "The gateway does not accept this key: it is unknown, revoked or expired.",
     ended:
       "The gateway no longer accepts the key of this tab: it was revoked, or it expired. Sign in again to go on where you were.",
-    left: "You have signed out.",
   },
 
   needsAdmin: "Your key may only read. This needs a key with the role system administrator.",
