@@ -21,6 +21,7 @@ from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.link_tables import COHORT_OF_ORDER, link
 from uplift.storage.sql.surrogate_keys import SurrogateKeys, batches
 from uplift.storage.statements import orders as statements
+from uplift.storage.statements import settlements
 from uplift.storage.statements.decisions import decisions_of
 from uplift.storage.statements.upgrades import UPGRADE_KEY
 
@@ -159,11 +160,11 @@ class SqlOrders:
         """Move the instances of sent orders; return how many orders of each upgrade, by its two keys."""
         bound: dict[str, Any] = {"numbers": list(numbers)}
         if self._connection.dialect.name == "postgresql":
-            await self._execute(statements.LOCK_INSTANCES, **bound)
-        rows = (await self._execute(statements.CONFIRMED_COHORTS, **bound)).all()
+            await self._execute(settlements.LOCK_INSTANCES, **bound)
+        rows = (await self._execute(settlements.CONFIRMED_COHORTS, **bound)).all()
         bound["of_link"] = self._link_key
-        await self._connection.execute_later(statements.MOVE_CONFIRMED, bound)
-        await self._connection.execute_later(statements.CONFIRM, bound)
+        await self._connection.execute_later(settlements.MOVE_CONFIRMED, bound)
+        await self._connection.execute_later(settlements.CONFIRM, bound)
         confirmed: Counter[tuple[int, Any]] = Counter()
         for row in rows:
             confirmed[row.upgrade_id, row.uuid] += row.orders
@@ -182,7 +183,7 @@ class SqlOrders:
         self, refused: Mapping[OrderNumber, SkipReason]
     ) -> dict[tuple[int, Any], Counter[ReasonCode]]:
         """Refuse sent orders; return how many of each upgrade, by its two keys, for each reason."""
-        sent = (await self._execute(statements.SENT_AND_LISTED, numbers=list(refused))).all()
+        sent = (await self._execute(settlements.SENT_AND_LISTED, numbers=list(refused))).all()
         counts: dict[tuple[int, Any], Counter[ReasonCode]] = defaultdict(Counter)
         rows = []
         for row in sent:
@@ -192,7 +193,7 @@ class SqlOrders:
                 {"row_number": row.number, "row_code": refusal.code.value, "row_message": refusal.message}
             )
         if rows:
-            await statements.refuse(self._connection, self._link_key, rows)
+            await settlements.refuse(self._connection, self._link_key, rows)
         return counts
 
     async def _decision(self, upgrade_key: int, of_cohort: Mapping[str, int]) -> Decision:

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Update,
     and_,
     bindparam,
-    case,
     func,
     insert,
     literal_column,
@@ -148,85 +147,11 @@ SENT_BY_UPGRADE = (
 )
 PUT_BACK = update(move_order).where(IS_SENT_AND_LISTED).values(state=OrderState.ORDERED)
 
-LOCK_INSTANCES = (
-    select(instance.c.id)
-    .join_from(move_order, instance, instance.c.id == move_order.c.instance_id)
-    .where(IS_SENT_AND_LISTED)
-    .order_by(instance.c.id)
-    .with_for_update(of=instance, key_share=True)
-)
-"""Locks the instances of orders along their ids, as chunks do, so that the two never deadlock."""
-IS_WHERE_ORDERED = and_(
-    instance.c.status == Status.PENDING, instance.c.position_id == move_order.c.position_id
-)
-CONFIRMED_COHORTS = (
-    select(
-        move_order.c.upgrade_id,
-        upgrade.c.uuid,
-        instance.c.process_id,
-        instance.c.version,
-        instance.c.status,
-        instance.c.position_id,
-        move_order.c.version.label("from_version"),
-        move_order.c.position_id.label("from_position_id"),
-        decision.c.to_version,
-        decision.c.to_position_id,
-        func.count().label("orders"),
-    )
-    .join_from(move_order, instance, instance.c.id == move_order.c.instance_id)
-    .join(decision, IS_DECISION_OF_ORDER)
-    .join(upgrade, upgrade.c.id == move_order.c.upgrade_id)
-    .where(IS_SENT_AND_LISTED)
-    .group_by(
-        move_order.c.upgrade_id,
-        upgrade.c.uuid,
-        instance.c.process_id,
-        instance.c.version,
-        instance.c.status,
-        instance.c.position_id,
-        move_order.c.version,
-        move_order.c.position_id,
-        decision.c.to_version,
-        decision.c.to_position_id,
-    )
-)
-"""Where the instances of confirmed orders are now, and where their orders lead."""
-MOVE_CONFIRMED = (
-    update(instance)
-    .where(
-        IS_SENT_AND_LISTED,
-        move_order.c.instance_id == instance.c.id,
-        IS_DECISION_OF_ORDER,
-        instance.c.version == move_order.c.version,
-    )
-    .values(
-        version=decision.c.to_version,
-        position_id=case((IS_WHERE_ORDERED, decision.c.to_position_id), else_=instance.c.position_id),
-    )
-)
-"""An instance that was reported elsewhere since keeps what was reported: the engine knows better."""
-CONFIRM = update(move_order).where(IS_SENT_AND_LISTED).values(state=OrderState.CONFIRMED)
-SENT_AND_LISTED = (
-    select(move_order.c.number, move_order.c.upgrade_id, upgrade.c.uuid)
-    .join_from(move_order, upgrade, upgrade.c.id == move_order.c.upgrade_id)
-    .where(IS_SENT_AND_LISTED)
-)
 REFUSED = {
     "state": OrderState.REFUSED,
     "code": bindparam("row_code", type_=String),
     "message": bindparam("row_message", type_=String),
 }
-REFUSE_ONE = (
-    update(move_order)
-    .where(IS_SENT_OF_LINK, move_order.c.number == bindparam("row_number", type_=LONG))
-    .values(REFUSED)
-)
-REFUSALS = unnest_rows(move_order, {name: f"row_{name}" for name in ("number", "code", "message")})
-REFUSE_ALL = (
-    update(move_order)
-    .where(IS_SENT_OF_LINK, move_order.c.number == REFUSALS.c.number)
-    .values(state=OrderState.REFUSED, code=REFUSALS.c.code, message=REFUSALS.c.message)
-)
 NEXT_TO_REFUSE = (
     select(move_order.c.instance_id)
     .where(move_order.c.upgrade_id == UPGRADE_ID, IS_ORDERED)
@@ -336,12 +261,3 @@ async def _update_rows(
         arrays = {name: [row[name] for row in rows] for name in rows[0]}
         arrays["row_upgrade_id"] = [upgrade_id] * len(rows)
         await connection.execute(update_all, {**bound, **arrays})
-
-
-async def refuse(connection: Connection, link_id: int, rows: Sequence[dict[str, Any]]) -> None:
-    """Refuse sent orders; each row has `row_number`, `row_code` and `row_message`."""
-    if connection.dialect.name == "sqlite":
-        await connection.execute(REFUSE_ONE, [{"of_link": link_id, **row} for row in rows])
-    else:
-        arrays = {name: [row[name] for row in rows] for name in rows[0]}
-        await connection.execute(REFUSE_ALL, {"of_link": link_id, **arrays})

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from uplift.domain import (
+    AllActive,
     ErrorCode,
     InstanceId,
     InvalidInput,
@@ -31,10 +32,11 @@ from uplift.domain import (
 )
 from uplift.domain.model.decision import SkipReason
 from uplift.domain.model.link import LinkKind
-from uplift.domain.model.request import RetryRequest, UndoRequest
+from uplift.domain.model.request import RetryRequest, UndoRequest, UpgradeRequest
 from uplift.domain.model.selection import by_ids
 from uplift.domain.model.upgrade import RATED_FROM
 from uplift.domain.ports import Store
+from uplift.domain.use_cases.plan import PlanChanged, plan_upgrade
 from uplift.domain.use_cases.versions import adopt_version
 from uplift.testing.builders import (
     ADMIN,
@@ -233,6 +235,15 @@ async def test_the_rates_of_linked_upgrades_and_of_others_are_measured_apart(sto
     assert rate is not None
     assert rate <= count / 50
     assert await store.upgrades.measured_rate() is None
+
+
+async def test_ordered_instances_are_those_that_the_plan_would_upgrade(store: Store) -> None:
+    await a_linked_process(store, holding=[*SIX, *instances([9], version=2)])
+    plan = await plan_upgrade(store, UpgradeRequest(process=ORDERS, selection=AllActive()))
+    requested = await request(store, worker=LARGE, fingerprint=str(plan.fingerprint))
+    assert (requested.ordered, requested.skipped) == (plan.upgraded, plan.skipped) == (6, 1)
+    with pytest.raises(PlanChanged):
+        await request(store, by_ids([an_id(0)]), worker=LARGE, fingerprint=str(plan.fingerprint))
 
 
 async def test_several_workers_order_each_instance_once(store: Store) -> None:
