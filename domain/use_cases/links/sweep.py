@@ -6,7 +6,7 @@ read before they moved would move them back.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -28,6 +28,8 @@ from uplift.domain.use_cases.links.versions import SweptVersion, VersionSweep
 
 MERGE_SIZE = 5_000
 """The instances that one transaction merges."""
+MAX_HELD = 200_000
+"""The ids of one version that a sweep holds in memory until it knows who waits at which element."""
 CLEAR_SIZE = 50_000
 """The staged rows that one transaction deletes."""
 LOCATE_SIZE = 500
@@ -98,16 +100,29 @@ class _Sweep:
                 deleted = await link.sweeps.clear(CLEAR_SIZE)
 
     async def _stage(self, version: SweptVersion) -> None:
+        # Most instances wait at an element, so to stage them without one as well would double the work. As
+        # many are held in memory as take little of it.
+        without_element: set[EngineInstanceId] = set()
         async for element, ids in ahead(self._pages(version)):
-            if ids:
-                sightings = [
-                    Sighting(
-                        engine_id=engine_id, process=version.process, version=version.number, element=element
-                    )
-                    for engine_id in ids
-                ]
-                async with self._held.transaction() as (_, link):
-                    await link.sweeps.stage(sightings)
+            if element is None and len(without_element) + len(ids) <= MAX_HELD:
+                without_element.update(ids)
+                continue
+            without_element.difference_update(ids)
+            await self._stage_part(version, element, ids)
+        remaining = sorted(without_element)
+        for first in range(0, len(remaining), MERGE_SIZE):
+            await self._stage_part(version, None, remaining[first : first + MERGE_SIZE])
+
+    async def _stage_part(
+        self, version: SweptVersion, element: ElementId | None, ids: Sequence[EngineInstanceId]
+    ) -> None:
+        sightings = [
+            Sighting(engine_id=engine_id, process=version.process, version=version.number, element=element)
+            for engine_id in ids
+        ]
+        if sightings:
+            async with self._held.transaction() as (_, link):
+                await link.sweeps.stage(sightings)
 
     async def _pages(
         self, version: SweptVersion

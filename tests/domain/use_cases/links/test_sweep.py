@@ -22,6 +22,7 @@ from uplift.domain.ports.process_engine import (
     EngineFaultKind,
     EnginePage,
 )
+from uplift.domain.use_cases.links import sweep as sweeping
 from uplift.domain.use_cases.links.sweep import sweep
 from uplift.domain.use_cases.links.sweeper import Sweeper, is_due
 from uplift.storage.memory import InMemoryStore
@@ -109,8 +110,11 @@ async def test_an_instance_may_wait_at_several_elements_and_have_any_id() -> Non
     }
 
 
-async def test_the_next_sweep_stores_what_changed() -> None:
-    world, held = await a_linked_world(InMemoryStore(), count=3)
+@pytest.mark.parametrize("held_ids", [0, 3, 200_000])
+async def test_the_next_sweep_stores_what_changed(monkeypatch: pytest.MonkeyPatch, held_ids: int) -> None:
+    """However many ids it may hold in memory; the engine lists two on a page."""
+    monkeypatch.setattr(sweeping, "MAX_HELD", held_ids)
+    world, held = await a_linked_world(InMemoryStore(), count=3, engine=FakeEngine(page_size=2))
     went_on, ended, stays = world.ids
     world.engine.complete(went_on, CHECK)
     world.engine.cancel(ended)
@@ -178,6 +182,14 @@ async def test_an_engine_that_lacks_a_right_completes_no_instance() -> None:
     engine.problems = ()
     await world.sweep(held)
     assert {status for _, _, status in (await world.rows()).values()} == {"COMPLETED"}
+
+
+async def test_an_instance_that_waits_nowhere_has_an_empty_position() -> None:
+    world, held = await a_linked_world(InMemoryStore(), count=2)
+    (nowhere,) = world.engine.start(world.versions[0], at=frozenset({ElementId("unknown")}))
+    await world.sweep(held)
+
+    assert (await world.rows())[instance_id_of(LINK, nowhere)] == (1, frozenset(), "PENDING")
 
 
 async def test_a_model_that_cannot_be_read_does_not_stop_the_rest() -> None:
