@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 from typing import NamedTuple
 
-from uplift.domain.model.link import Credentials, CredentialScheme
+from uplift.domain.model.link import Credentials, CredentialScheme, SecretPlace
 from uplift.domain.ports.process_engine import EngineFault, EngineFaultKind
 
 MAX_SECRET = 16 * 1024
@@ -28,21 +28,34 @@ def authorization(credentials: Credentials) -> Authorization:
 
     The secret is read anew for each request, so that it can be replaced while Uplift runs.
     """
-    if credentials.environment is not None:
-        place = f"the environment variable {credentials.environment}"
-        secret = os.environ.get(credentials.environment, "")
-    else:
-        place = f"the file {credentials.file}"
-        secret = _from_file(Path(credentials.file or ""), place)
-    secret = secret.strip("\r\n")
+    place = SecretPlace(environment=credentials.environment, file=credentials.file)
+    secret = read_secret(place)
     if not secret:
-        raise _fault(f"Expected the secret of the link in {place}, but there is none.")
+        raise _fault(f"Expected the secret of the link in {named(place)}, but there is none.")
     if credentials.scheme is CredentialScheme.BASIC:
         encoded = base64.b64encode(f"{credentials.user}:{secret}".encode("utf-8", "surrogateescape")).decode()
         return Authorization(f"Basic {encoded}", secret)
     if not _TOKEN.fullmatch(secret):
-        raise _fault(f"Expected a bearer token in {place}, but it has spaces or signs that no token has.")
+        raise _fault(
+            f"Expected a bearer token in {named(place)}, but it has spaces or signs that no token has."
+        )
     return Authorization(f"Bearer {secret}", secret)
+
+
+def read_secret(place: SecretPlace) -> str:
+    """Read a secret; empty if there is none. Raises EngineFault (UNAUTHORISED) if its file cannot be read."""
+    if place.environment is not None:
+        secret = os.environ.get(place.environment, "")
+    else:
+        secret = _from_file(Path(place.file or ""), named(place))
+    return secret.strip("\r\n")
+
+
+def named(place: SecretPlace) -> str:
+    """The place in words."""
+    if place.environment is not None:
+        return f"the environment variable {place.environment}"
+    return f"the file {place.file}"
 
 
 def _from_file(path: Path, place: str) -> str:

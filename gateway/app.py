@@ -190,6 +190,7 @@ def link_worker(
         stopping=stopping,
         stop_timeout=settings.stop_seconds,
         connect=lambda link: MeasuredEngine(engine_of(link), link.name, metrics),
+        private_webhooks=settings.webhook_private_addresses,
     )
 
 

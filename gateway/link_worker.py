@@ -24,6 +24,8 @@ from uplift.domain.use_cases.links.sender import Sender
 from uplift.domain.use_cases.links.sweeper import Sweeper
 from uplift.domain.use_cases.worker import Worker
 from uplift.engines.registry import engine_of
+from uplift.engines.webhooks.client import WebhookClient
+from uplift.engines.webhooks.sender import WebhookSender
 
 CLAIM_INTERVAL = 1.0
 """Seconds between two looks for a link that no program holds."""
@@ -37,7 +39,7 @@ class LinkWorker:
     """Claims and holds links until `stopping` is set. Then current requests end, and leases are released.
 
     A request that does not end within `stop_timeout` seconds is cancelled. The next holder of the link asks
-    the engine whether it took effect.
+    the engine whether it took effect. Webhooks go to private addresses only if `private_webhooks`.
     """
 
     def __init__(
@@ -48,12 +50,14 @@ class LinkWorker:
         stopping: asyncio.Event,
         stop_timeout: float,
         connect: Callable[[Link], ProcessEngine] = engine_of,
+        private_webhooks: bool = False,
     ) -> None:
         self._store = store
         self._worker = worker
         self._stopping = stopping
         self._stop_timeout = stop_timeout
         self._connect = connect
+        self._private_webhooks = private_webhooks
         self._tasks: set[asyncio.Task[None]] = set()
         self._number = 1
 
@@ -138,8 +142,9 @@ class LinkWorker:
             await first_of(self._stopping.wait(), asyncio.sleep(UNUSABLE_INTERVAL))
             return
         breaker = Breaker()
-        keeper = asyncio.create_task(self._keep(held, breaker))
-        work = asyncio.gather(*self._work_of(held, engine, breaker))
+        webhooks = self._webhooks_of(held)
+        keeper = asyncio.create_task(self._keep(held, breaker, webhooks))
+        work = asyncio.gather(*self._work_of(held, engine, breaker, webhooks))
         both: set[asyncio.Future[Any]] = {work, keeper}
         try:
             # The lease is renewed until the work ends. Without it, none of the work may go on.
@@ -155,22 +160,40 @@ class LinkWorker:
                 raise error
 
     def _work_of(
-        self, held: HeldLink, engine: ProcessEngine | None, breaker: Breaker
+        self,
+        held: HeldLink,
+        engine: ProcessEngine | None,
+        breaker: Breaker,
+        webhooks: WebhookSender | None,
     ) -> list[Coroutine[Any, Any, None]]:
         if engine is None:
-            return [PullSender(held, self._stopping).run()]
+            if webhooks is None:
+                return [PullSender(held, self._stopping).run()]
+            return [
+                PullSender(held, self._stopping, on_sent=webhooks.notify).run(),
+                # A webhook that is under way at a stop is cancelled: it only wakes the engine.
+                first_of(webhooks.run(), self._stopping.wait()),
+            ]
         return [
             Sender(held, engine, self._stopping, breaker=breaker, on_fault=_log_fault).run(),
             Sweeper(held, engine, self._stopping, breaker=breaker, on_fault=_log_fault).run(),
         ]
 
-    async def _keep(self, held: HeldLink, breaker: Breaker) -> None:
+    def _webhooks_of(self, held: HeldLink) -> WebhookSender | None:
+        webhook, clock = held.link.webhook, held.worker.clock
+        if webhook is None:
+            return None
+        client = WebhookClient(webhook, clock=clock, allow_private=self._private_webhooks)
+        return WebhookSender(held.link, client, clock=clock, on_error=_log_webhook)
+
+    async def _keep(self, held: HeldLink, breaker: Breaker, webhooks: WebhookSender | None) -> None:
         """Renew the lease, and store whether the engine answers. Raises LinkLostError."""
         interval = held.worker.lease_for.total_seconds() / 3
         while True:
 
             def change(status: LinkStatus) -> LinkStatus:
-                return replace(status, unreachable_since=breaker.open_since)
+                error = None if webhooks is None else webhooks.error
+                return replace(status, unreachable_since=breaker.open_since, webhook_error=error)
 
             try:
                 await held.renew(change)
@@ -181,6 +204,10 @@ class LinkWorker:
     async def _report(self, held: HeldLink, fault: EngineFault) -> None:
         _log_fault(fault)
         await held.renew(lambda status: replace(status, sweep_error=fault.message))
+
+
+def _log_webhook(error: str) -> None:
+    get_logger().warning("webhook did not arrive", error=error)
 
 
 def _log_fault(fault: EngineFault) -> None:

@@ -116,6 +116,13 @@ class Settings(LimitSettings, BaseSettings):
             description="Time in which open requests and chunks may finish at shutdown, in seconds",
         ),
     ] = 5
+    webhook_private_addresses: Annotated[
+        bool,
+        Field(
+            description="Send webhooks to private, loopback and link-local addresses too, when engines that "
+            "fetch their orders run there"
+        ),
+    ] = False
     metrics_port: Annotated[
         int | None,
         Field(

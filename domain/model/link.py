@@ -51,13 +51,34 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecretPlace:
+    """Where a secret is read: in the variable `environment` or the file `file`. Exactly one is set."""
+
+    environment: str | None = None
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """Where to say that orders wait, and the place of the secret that signs it.
+
+    While secrets are rotated, `old_secret` has the one before, and each request has both signatures. It may
+    be empty at other times.
+    """
+
+    url: str
+    secret: SecretPlace
+    old_secret: SecretPlace | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
     """A link to an engine. Times are in UTC.
 
     The processes of the engine are in `namespace`, with the keys of their definitions as codes. With
     `tenant`, only definitions of this tenant are linked; without it, only those of none. `url` is the base of
     the REST API, and None for an engine that pulls. `max_rate` bounds how many instances a second are sent to
-    the engine; None means no bound.
+    the engine; None means no bound. `webhook` wakes an engine that pulls.
     """
 
     id: LinkId
@@ -71,3 +92,4 @@ class Link:
     credentials: Credentials | None = None
     max_rate: float | None = None
     sweep_interval: timedelta = DEFAULT_SWEEP_INTERVAL
+    webhook: Webhook | None = None

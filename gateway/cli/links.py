@@ -19,11 +19,12 @@ from uplift.domain.model.link import (
     CredentialScheme,
     Link,
     LinkKind,
+    SecretPlace,
 )
 from uplift.domain.model.link_status import LinkStatus
 from uplift.domain.ports.process_engine import EngineFault
+from uplift.domain.use_cases.links.link_request import LinkRequest
 from uplift.domain.use_cases.links.managing import (
-    LinkRequest,
     add_link,
     find_link,
     remove_link,
@@ -33,6 +34,14 @@ from uplift.engines.registry import engine_of
 from uplift.gateway.cli.options import DatabaseUrl, parse_process
 from uplift.gateway.cli.output import report, show
 from uplift.gateway.cli.runner import fail, local_caller, opened_store, run, settings_with
+from uplift.gateway.cli.webhook_options import (
+    WebhookOldSecretEnv,
+    WebhookOldSecretFile,
+    WebhookSecretEnv,
+    WebhookSecretFile,
+    WebhookUrl,
+    read_webhook,
+)
 from uplift.gateway.database_clock import DatabaseClock
 from uplift.storage.store import SqlStore
 
@@ -83,6 +92,11 @@ def add(
             help="For --kind pull: a process that the engine runs; can be repeated.",
         ),
     ] = None,
+    webhook_url: WebhookUrl = None,
+    webhook_secret_env: WebhookSecretEnv = None,
+    webhook_secret_file: WebhookSecretFile = None,
+    webhook_old_secret_env: WebhookOldSecretEnv = None,
+    webhook_old_secret_file: WebhookOldSecretFile = None,
     database_url: DatabaseUrl = None,
 ) -> None:
     """Link an engine. A running server or worker begins to read it at once.
@@ -102,6 +116,11 @@ def add(
             max_rate=max_rate,
             sweep_interval=timedelta(seconds=sweep_seconds),
             processes=tuple(map(parse_process, process or ())),
+            webhook=read_webhook(
+                webhook_url,
+                secret=SecretPlace(environment=webhook_secret_env, file=webhook_secret_file),
+                old_secret=SecretPlace(environment=webhook_old_secret_env, file=webhook_old_secret_file),
+            ),
         )
         async with opened_store(settings_with(database_url=database_url)) as store:
             link = await add_link(store, request, caller=local_caller(), clock=await _clock(store))
@@ -268,4 +287,6 @@ async def _examine(link: Link, table: Table) -> list[str]:
 def _state(status: LinkStatus) -> str:
     if status.unreachable_since is not None:
         return f"unreachable since {status.unreachable_since:%Y-%m-%d %H:%M:%S}"
+    if status.webhook_error is not None:
+        return status.webhook_error
     return status.sweep_error or ("ok" if status.swept_at is not None else "not read yet")

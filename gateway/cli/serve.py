@@ -36,6 +36,7 @@ def serve(settings: Settings) -> None:
     "chunk_ms",
     "lease_seconds",
     "stop_seconds",
+    "webhook_private_addresses",
     "max_model_bytes",
     "max_model_tags",
     "max_model_depth",

@@ -13,31 +13,22 @@ from uplift.domain.model.decision import Decision, SkipReason
 from uplift.domain.model.link_status import LinkStatus
 from uplift.domain.model.order import Order, OrderNumber, Settlement
 from uplift.domain.use_cases.links.engine_side import MAX_SETTLED
-from uplift.domain.use_cases.links.managing import LinkRequest
+from uplift.domain.use_cases.links.link_request import LinkRequest
 from uplift.domain.use_cases.links.move_plans import MovePlans
 from uplift.graphql_api.context import Info
 from uplift.graphql_api.types.comparisons import MappingPair
 from uplift.graphql_api.types.connections import Connection
-from uplift.graphql_api.types.enums import CredentialScheme, LinkKind, OrderState, ReasonCode
+from uplift.graphql_api.types.enums import LinkKind, OrderState, ReasonCode
 from uplift.graphql_api.types.fields import field
+from uplift.graphql_api.types.link_secrets import (
+    LinkCredentials,
+    LinkCredentialsInput,
+    Webhook,
+    WebhookInput,
+)
 from uplift.graphql_api.types.processes import Process
 from uplift.graphql_api.types.upgrades import Upgrade
 from uplift.graphql_api.types.user_errors import UserError
-
-VARIABLE_PREFIX = "UPLIFT_LINK_"
-"""Begins the names of variables of the environment that a request may name."""
-
-
-@strawberry.type(description="Where the secret of a link is read. The secret itself is never stored.")
-class LinkCredentials:
-    scheme: CredentialScheme = strawberry.field(description="How the secret is sent.")
-    user: str | None = strawberry.field(description="The user; null for BEARER.")
-    environment: str | None = strawberry.field(
-        description="The variable of the server's environment that has the secret; null if a file has it."
-    )
-    file: str | None = strawberry.field(
-        description="The file of the server that has the secret; null if a variable has it."
-    )
 
 
 @strawberry.type(description="A link to a workflow engine, which runs the instances of some processes.")
@@ -72,6 +63,12 @@ class Link:
     )
     clock_difference_seconds: float | None = strawberry.field(
         description="How far the engine's clock is ahead of the server's, in seconds; null if unknown."
+    )
+    webhook: Webhook | None = strawberry.field(
+        description="Where an event is sent when orders wait; null if nowhere."
+    )
+    webhook_error: str | None = strawberry.field(
+        description="Why the last event did not arrive; null if it did."
     )
 
     @field("The processes that run in this engine.", items=10)
@@ -108,6 +105,8 @@ class Link:
             sweep_error=known.sweep_error,
             unreachable_since=known.unreachable_since,
             clock_difference_seconds=None if difference is None else difference.total_seconds(),
+            webhook=None if link.webhook is None else Webhook.from_domain(link.webhook),
+            webhook_error=known.webhook_error,
         )
 
 
@@ -173,26 +172,6 @@ class MoveConnection(Connection[Move]):
     pass
 
 
-@strawberry.input(description="Where the server reads the secret of a link.")
-class LinkCredentialsInput:
-    scheme: CredentialScheme = strawberry.field(description="How the secret is sent.")
-    environment: str = strawberry.field(
-        description="The variable of the server's environment that has the secret; its name begins with "
-        f"{VARIABLE_PREFIX}. `uplift links add` can name a file as well."
-    )
-    user: str | None = strawberry.field(default=None, description="The user, for BASIC.")
-
-    def credentials(self) -> links.Credentials:
-        """Raises InvalidInput for another variable: the server would send what is in it to the engine."""
-        if not self.environment.startswith(VARIABLE_PREFIX):
-            raise InvalidInput(
-                f"Expected a variable whose name begins with {VARIABLE_PREFIX}, "
-                f"but got {self.environment[:100]!r}.",
-                field=("credentials", "environment"),
-            )
-        return links.Credentials(scheme=self.scheme, user=self.user, environment=self.environment)
-
-
 @strawberry.input(description="The link to add.")
 class LinkEngineInput:
     name: str = strawberry.field(description="The name of the link.")
@@ -220,6 +199,9 @@ class LinkEngineInput:
         default_factory=list,
         description="For PULL: the codes of the processes that the engine runs. They exist.",
     )
+    webhook: WebhookInput | None = strawberry.field(
+        default=None, description="For PULL: where to send an event when orders wait; null for nowhere."
+    )
 
     def request(self) -> LinkRequest:
         """Raises InvalidInput."""
@@ -239,6 +221,7 @@ class LinkEngineInput:
             processes=tuple(
                 domain.ProcessKey(namespace=self.namespace, code=code) for code in self.processes
             ),
+            webhook=None if self.webhook is None else self.webhook.webhook(),
         )
 
 

@@ -10,7 +10,7 @@ from uplift.domain.model.access import Namespaces
 from uplift.domain.model.conditions import Conditions
 from uplift.domain.model.decision import ReasonCode, SkipReason
 from uplift.domain.model.instance import ElementId, Status
-from uplift.domain.model.link import Credentials, CredentialScheme
+from uplift.domain.model.link import Credentials, CredentialScheme, SecretPlace, Webhook
 from uplift.domain.model.mapping import MappingInstruction, VersionMapping
 from uplift.domain.model.process import VersionNumber
 
@@ -112,6 +112,23 @@ def decode_credentials(stored: str | None) -> Credentials | None:
         return None
     scheme, user, environment, file = json.loads(stored)
     return Credentials(scheme=CredentialScheme(scheme), user=user, environment=environment, file=file)
+
+
+def encode_webhook(webhook: Webhook | None) -> str | None:
+    """A webhook as JSON: its URL, and the variable and file of each secret."""
+    if webhook is None:
+        return None
+    places = (webhook.secret, webhook.old_secret)
+    return _json([webhook.url, *([place.environment, place.file] for place in places if place)])
+
+
+def decode_webhook(stored: str | None) -> Webhook | None:
+    """The webhook of a link."""
+    if stored is None:
+        return None
+    url, *places = json.loads(stored)
+    secret, *old = (SecretPlace(environment=environment, file=file) for environment, file in places)
+    return Webhook(url=url, secret=secret, old_secret=old[0] if old else None)
 
 
 def encode_namespaces(namespaces: Namespaces | None) -> str | None:

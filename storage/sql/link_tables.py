@@ -24,7 +24,7 @@ def _row(kind: Any, *constraints: Any, **options: Any) -> Any:
 
 
 class LinkRow(SQLModel, table=True):
-    """A link. `credentials` says as JSON where its secret is read.
+    """A link. `credentials` says as JSON where its secret is read, and `webhook` where it is sent.
 
     `next_number` is the number of the next order that is sent first, and `next_batch` that of the next staged
     sightings. A removed link stays, because upgrades name it.
@@ -41,6 +41,7 @@ class LinkRow(SQLModel, table=True):
     tenant: str | None
     credentials: str | None = Field(sa_column=Column(Text))
     max_rate: float | None
+    webhook: str | None = Field(sa_column=Column(Text))
     sweep_interval: timedelta = Field(sa_column=_row(Duration))
     created_at: datetime = Field(sa_column=_row(TIME))
     created_by: str
@@ -55,6 +56,7 @@ class LinkRow(SQLModel, table=True):
     sweep_error: str | None = Field(sa_column=Column(Text))
     unreachable_since: datetime | None = Field(default=None, sa_column=Column(TIME))
     clock_difference: timedelta | None = Field(default=None, sa_column=Column(Duration))
+    webhook_error: str | None = Field(default=None, sa_column=Column(Text))
 
 
 class LinkedVersionRow(SQLModel, table=True):

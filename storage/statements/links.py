@@ -8,7 +8,12 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from uplift.domain.model.link import Link, LinkId
 from uplift.domain.model.link_status import LinkStatus
 from uplift.domain.model.upgrade import UNFINISHED, Lease
-from uplift.storage.sql.codecs import decode_credentials, encode_credentials
+from uplift.storage.sql.codecs import (
+    decode_credentials,
+    decode_webhook,
+    encode_credentials,
+    encode_webhook,
+)
 from uplift.storage.sql.dialect import upsert
 from uplift.storage.sql.link_tables import IS_PRESENT, link, linked_version, sighting
 from uplift.storage.sql.tables import HAS_UNSETTLED, process, upgrade
@@ -37,6 +42,7 @@ STATUS_COLUMNS = (
     "sweep_error",
     "unreachable_since",
     "clock_difference",
+    "webhook_error",
 )
 SAVE_STATUS = (
     update(link)
@@ -92,6 +98,7 @@ def link_of(row: Any) -> Link:
         credentials=decode_credentials(row.credentials),
         max_rate=row.max_rate,
         sweep_interval=row.sweep_interval,
+        webhook=decode_webhook(row.webhook),
     )
 
 
@@ -106,6 +113,7 @@ def status_of(row: Any) -> LinkStatus:
         sweep_error=row.sweep_error,
         unreachable_since=row.unreachable_since,
         clock_difference=row.clock_difference,
+        webhook_error=row.webhook_error,
     )
 
 
@@ -120,6 +128,7 @@ def row_of(new: Link) -> dict[str, Any]:
         "tenant": new.tenant,
         "credentials": encode_credentials(new.credentials),
         "max_rate": new.max_rate,
+        "webhook": encode_webhook(new.webhook),
         "sweep_interval": new.sweep_interval,
         "created_at": new.created_at,
         "created_by": new.created_by,

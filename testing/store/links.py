@@ -20,6 +20,8 @@ from uplift.domain.model.link import (
     EngineVersionId,
     LinkId,
     LinkKind,
+    SecretPlace,
+    Webhook,
 )
 from uplift.domain.model.link_status import LinkStatus
 from uplift.domain.model.linked_process import LinkedProcess, instance_id_of
@@ -55,7 +57,15 @@ LINK = replace(
     max_rate=12.5,
     sweep_interval=timedelta(seconds=90),
 )
-PULLING = replace(a_link(OTHER_ENGINE, name="own", kind=LinkKind.PULL), url=None)
+PULLING = replace(
+    a_link(OTHER_ENGINE, name="own", kind=LinkKind.PULL),
+    url=None,
+    webhook=Webhook(
+        url="https://shop.example/hook",
+        secret=SecretPlace(environment="SECRET"),
+        old_secret=SecretPlace(file="/run/secrets/old"),
+    ),
+)
 
 
 async def add(store: Store, *links: object) -> None:
@@ -130,6 +140,7 @@ async def test_a_worker_holds_a_link_until_its_lease_expires(store: Store) -> No
         sweep_error="It stopped.",
         unreachable_since=NOON,
         clock_difference=timedelta(seconds=-3),
+        webhook_error="It answers 500.",
     )
     async with store.transaction() as transaction:
         claimed = await transaction.links.lock_claimable(NOON)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -54,7 +55,7 @@ def error(message: str, status: int = 500, kind: str = "ProcessEngineException",
 
 
 @asynccontextmanager
-async def served(answer: Answer | bytes) -> AsyncIterator[ScriptedServer]:
+async def served(answer: Answer | bytes, tls: ssl.SSLContext | None = None) -> AsyncIterator[ScriptedServer]:
     """Runs a server that answers all requests by a function, or with the same bytes."""
     received: list[Received] = []
 
@@ -79,7 +80,7 @@ async def served(answer: Answer | bytes) -> AsyncIterator[ScriptedServer]:
             writer.close()
 
     tasks: list[asyncio.Task[Any] | None] = []
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
     port = server.sockets[0].getsockname()[1]
     try:
         yield ScriptedServer(url=f"http://127.0.0.1:{port}/engine-rest", received=received)

@@ -7,13 +7,15 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from standardwebhooks.webhooks import Webhook as Reference
 from structlog.testing import capture_logs
 
+from tests.engines.scripted_server import Received, ScriptedServer, reply, served
 from tests.support.linked_world import LINK, ORDER, LinkedWorld
 from uplift.domain import Upgrade, UpgradeState, Worker
 from uplift.domain.clock import utc_now
 from uplift.domain.errors import StoreUnavailable
-from uplift.domain.model.link import Link, LinkKind
+from uplift.domain.model.link import Link, LinkKind, SecretPlace, Webhook
 from uplift.domain.model.link_status import LinkStatus
 from uplift.domain.model.linked_process import LinkedProcess
 from uplift.domain.model.upgrade import Lease
@@ -26,7 +28,7 @@ from uplift.storage.memory import InMemoryStore
 from uplift.testing.builders import ORDERS, instances
 from uplift.testing.engine.fake import FakeEngine
 from uplift.testing.engine.faults import unreachable
-from uplift.testing.linked_work import ENGINE, a_link, a_linked_process, orders_of, settle
+from uplift.testing.linked_work import ENGINE, a_link, a_linked_process, found, orders_of, settle
 from uplift.testing.stores import Around, instances_of
 from uplift.testing.upgrade_work import request, work
 
@@ -41,6 +43,7 @@ async def running(
     name: str = "program",
     stop_timeout: float = 60,
     lease_for: float = 60,
+    private_webhooks: bool = True,
 ) -> AsyncIterator[None]:
     """Runs a worker of links during the block, then stops it; it must end."""
 
@@ -56,6 +59,7 @@ async def running(
         stopping=stopping,
         stop_timeout=stop_timeout,
         connect=connect,
+        private_webhooks=private_webhooks,
     )
     task = asyncio.create_task(worker.run())
     try:
@@ -242,19 +246,25 @@ async def test_the_store_may_be_away_for_a_while() -> None:
     assert not [line for line in logs if line["log_level"] == "error"]
 
 
-async def test_an_engine_that_pulls_finds_its_orders_sent() -> None:
+async def a_pulled_upgrade(webhook: Webhook | None = None) -> tuple[Store, Upgrade]:
+    """An upgrade of five instances in an engine that pulls; its orders are not sent."""
     store = InMemoryStore()
     await a_linked_process(store, holding=instances(range(5)))
     async with store.transaction() as transaction:
         link = await transaction.links.lock(ENGINE)
         assert link is not None
         await link.remove()
-        await transaction.links.add(a_link(ENGINE, kind=LinkKind.PULL))
+        await transaction.links.add(replace(a_link(ENGINE, kind=LinkKind.PULL), webhook=webhook))
         again = await transaction.links.lock(ENGINE)
         assert again is not None
         await again.add_process(LinkedProcess(process=ORDERS, link=ENGINE, engine_key=ORDERS.code))
     upgrade = await request(store)
     await work(store, upgrade.id)
+    return store, upgrade
+
+
+async def test_an_engine_that_pulls_finds_its_orders_sent() -> None:
+    store, upgrade = await a_pulled_upgrade()
     async with running(store, None):
 
         async def are_sent() -> bool:
@@ -265,3 +275,63 @@ async def test_an_engine_that_pulls_finds_its_orders_sent() -> None:
     found = await store.upgrades.find(upgrade.id)
     assert found is not None
     assert (found.state, found.upgraded) == (UpgradeState.COMPLETED, 5)
+
+
+SECRET = "whsec_" + "aG9v" * 8
+
+
+def hook_of(server: ScriptedServer) -> Webhook:
+    return Webhook(url=server.url, secret=SecretPlace(environment="UPLIFT_LINK_HOOK"))
+
+
+async def webhook_error(store: Store) -> str | None:
+    return (await store.links.statuses([ENGINE]))[ENGINE].webhook_error
+
+
+async def test_a_webhook_wakes_the_engine_once_its_orders_can_be_fetched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("UPLIFT_LINK_HOOK", SECRET)
+    fetched: list[int] = []
+
+    async def wake(_: Received, writer: asyncio.StreamWriter) -> None:
+        fetched.extend(order.number for order in await orders_of(store))
+        writer.write(reply())
+
+    async with served(wake) as server:
+        store, upgrade = await a_pulled_upgrade(hook_of(server))
+        async with running(store, None):
+
+            async def is_woken() -> bool:
+                return len(server.received) == 1
+
+            await until(is_woken)
+            await settle(store, range(1, 6))
+    assert fetched == [1, 2, 3, 4, 5]
+    (received,) = server.received
+    event = Reference(SECRET).verify(received.body, received.headers)
+    assert event["data"] == {"link": "engine", "upgrade": str(upgrade.id), "after": 0, "count": 5}
+    assert await webhook_error(store) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "private_webhooks", "message"),
+    [(reply(status=500), True, "the answer is 500"), (reply(), False, "public addresses only")],
+)
+async def test_a_webhook_that_fails_is_shown_and_stops_nothing(
+    answer: bytes, private_webhooks: bool, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UPLIFT_LINK_HOOK", SECRET)
+    async with served(answer) as server:
+        store, upgrade = await a_pulled_upgrade(hook_of(server))
+        with capture_logs() as logs:
+            async with running(store, None, lease_for=0.3, private_webhooks=private_webhooks):
+
+                async def is_shown() -> bool:
+                    return message in (await webhook_error(store) or "")
+
+                await until(is_shown)
+                await settle(store, range(1, 6))
+        assert (await found(store, upgrade.id)).state is UpgradeState.COMPLETED
+        assert len(server.received) == (1 if private_webhooks else 0)
+    assert [line["log_level"] for line in logs if line["event"] == "webhook did not arrive"] == ["warning"]

@@ -1,8 +1,10 @@
 """Makes the orders of a held link visible to an engine that pulls them."""
 
 import asyncio
+from collections.abc import Callable
 
 from uplift.domain.concurrency import first_of
+from uplift.domain.model.order import OrderBatch
 from uplift.domain.use_cases.links.holding import HeldLink
 from uplift.domain.use_cases.orders import drop_orders, send_orders
 
@@ -15,12 +17,22 @@ POLL_SECONDS = 0.5
 """The time between two looks while nothing is to do. A change by this program ends it."""
 
 
-class PullSender:
-    """Marks orders as SENT, up to MAX_UNSETTLED, until `stopping` is set. The engine settles them itself."""
+def _ignore(_: OrderBatch) -> None:
+    """Wakes nobody."""
 
-    def __init__(self, held: HeldLink, stopping: asyncio.Event) -> None:
+
+class PullSender:
+    """Marks orders as SENT, up to MAX_UNSETTLED, until `stopping` is set. The engine settles them itself.
+
+    `on_sent` is called with each batch that the engine can fetch by then, to wake it.
+    """
+
+    def __init__(
+        self, held: HeldLink, stopping: asyncio.Event, *, on_sent: Callable[[OrderBatch], None] = _ignore
+    ) -> None:
         self._held = held
         self._stopping = stopping
+        self._on_sent = on_sent
 
     async def run(self) -> None:
         """Send and drop orders until `stopping` is set. Raises LinkLostError and StoreUnavailable."""
@@ -37,6 +49,8 @@ class PullSender:
                 batch = await send_orders(
                     transaction, link, min(free, BATCH_SIZE), clock=self._held.worker.clock
                 )
+        if batch is not None:
+            self._on_sent(batch)
         async with self._held.transaction() as (transaction, link):
             dropped = await drop_orders(transaction, link, DROP_SIZE)
         return batch is not None or dropped > 0

@@ -24,6 +24,7 @@ def upgrade(op: Operations) -> None:
         sa.Column("tenant", sa.String),
         sa.Column("credentials", sa.Text),
         sa.Column("max_rate", sa.Float),
+        sa.Column("webhook", sa.Text),
         sa.Column("sweep_interval", sa.BigInteger, nullable=False),
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("created_by", sa.String, nullable=False),
@@ -38,6 +39,7 @@ def upgrade(op: Operations) -> None:
         sa.Column("sweep_error", sa.Text),
         sa.Column("unreachable_since", TIME),
         sa.Column("clock_difference", sa.BigInteger),
+        sa.Column("webhook_error", sa.Text),
     )
     _index(op, "link_name", "link", ["name"], "removed_at IS NULL", unique=True)
     op.create_table(

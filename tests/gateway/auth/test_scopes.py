@@ -29,7 +29,8 @@ from uplift.domain import (
 from uplift.domain.model.chunk import ChunkPolicy
 from uplift.domain.model.link import LinkKind
 from uplift.domain.ports import Store
-from uplift.domain.use_cases.links.managing import LinkRequest, add_link
+from uplift.domain.use_cases.links.link_request import LinkRequest
+from uplift.domain.use_cases.links.managing import add_link
 from uplift.gateway.auth.keys import create_key
 from uplift.storage.repositories.api_keys import SqlKeys
 from uplift.testing.builders import ADMIN, INVOICES, ORDERS, an_id

@@ -20,7 +20,8 @@ from uplift.domain.model.order import OrderNumber, OrderState, Settlement
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.use_cases.links.engine_side import MAX_SETTLED, list_orders, settle
 from uplift.domain.use_cases.links.holding import claim_link
-from uplift.domain.use_cases.links.managing import LinkRequest, add_link
+from uplift.domain.use_cases.links.link_request import LinkRequest
+from uplift.domain.use_cases.links.managing import add_link
 from uplift.domain.use_cases.links.pulling import PullSender
 from uplift.storage.memory import InMemoryStore
 from uplift.testing.builders import ADMIN, ORDERS, a_process, a_worker, instances

@@ -17,10 +17,10 @@ from uplift.domain import (
     cancel_upgrade,
 )
 from uplift.domain.errors import LinkInUse, LinkNotFound, OutsideScope, ProcessLinked
-from uplift.domain.model.link import Credentials, CredentialScheme, LinkId, LinkKind
+from uplift.domain.model.link import Credentials, CredentialScheme, LinkId, LinkKind, SecretPlace, Webhook
 from uplift.domain.scope import visible_to
+from uplift.domain.use_cases.links.link_request import LinkRequest
 from uplift.domain.use_cases.links.managing import (
-    LinkRequest,
     add_link,
     find_link,
     remove_link,
@@ -36,6 +36,7 @@ pytestmark = pytest.mark.anyio
 CAMUNDA = LinkRequest(
     name="loans", kind=LinkKind.CAMUNDA7, namespace="lending", url="http://engine.example:8080/engine-rest"
 )
+HOOK = Webhook(url="https://shop.example/hook", secret=SecretPlace(environment="HOOK_SECRET"))
 PULL = LinkRequest(name="own", kind=LinkKind.PULL, namespace="crm", processes=(ORDERS,))
 READER = Caller(name="dashboard", role=Role.READER)
 
@@ -76,6 +77,7 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "sweeps without a pause": ({"sweep_interval": timedelta()}, ("sweep_interval",)),
     "sweeps once a year": ({"sweep_interval": timedelta(days=365)}, ("sweep_interval",)),
     "processes": ({"processes": (ORDERS,)}, ("processes",)),
+    "webhook": ({"webhook": HOOK}, ("webhook",)),
 }
 
 
@@ -98,6 +100,21 @@ async def test_a_bad_field_is_named_and_nothing_is_written(case: str) -> None:
         ({"max_rate": 5.0}, ("max_rate",)),
         ({"processes": ()}, ("processes",)),
         ({"processes": (ProcessKey(namespace="hr", code="x"),)}, ("processes", "0")),
+        *(
+            ({"webhook": replace(HOOK, **change)}, ("webhook", *field))
+            for change, field in (
+                ({"url": ""}, ("url",)),
+                ({"url": "shop.example/hook"}, ("url",)),
+                ({"url": "https://u:geheim@shop.example/"}, ("url",)),
+                ({"url": "https://shop.example/?token=geheim"}, ("url",)),
+                ({"secret": SecretPlace()}, ("secret",)),
+                ({"secret": SecretPlace(environment="A", file="/b")}, ("secret",)),
+                ({"secret": SecretPlace(environment="whsec_+/=")}, ("secret", "environment")),
+                ({"secret": SecretPlace(file="")}, ("secret", "file")),
+                ({"old_secret": SecretPlace()}, ("old_secret",)),
+                ({"old_secret": HOOK.secret}, ("old_secret",)),
+            )
+        ),
     ],
 )
 async def test_an_engine_that_pulls_has_processes_and_no_address(
@@ -108,7 +125,15 @@ async def test_an_engine_that_pulls_has_processes_and_no_address(
     with pytest.raises(InvalidInput) as caught:
         await add_link(store, replace(PULL, **changes), caller=ADMIN)
     assert caught.value.field == field
+    assert "geheim" not in caught.value.message
     assert await store.links.all() == ()
+
+
+async def test_a_webhook_is_stored_as_requested() -> None:
+    store = InMemoryStore()
+    await a_process(store)
+    hook = replace(HOOK, old_secret=SecretPlace(file="/run/secrets/old"))
+    assert (await add_link(store, replace(PULL, webhook=hook), caller=ADMIN)).webhook == hook
 
 
 async def test_a_link_is_stored_as_requested() -> None:

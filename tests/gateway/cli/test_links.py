@@ -1,0 +1,75 @@
+"""`uplift links add` stores where the webhook of an engine goes, and `links list` shows that it failed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.gateway_world import Place, error_of, output_of, with_store
+from uplift.domain.model.link import Link, SecretPlace, Webhook
+from uplift.storage.store import SqlStore
+from uplift.testing.builders import ORDERS, a_process
+
+ADD = ("links", "add", "own", "--kind", "pull", "--namespace", "crm", "--process", str(ORDERS))
+URL = "https://shop.example/hook"
+HOOK = ("--webhook-url", URL, "--webhook-secret-env", "HOOK")
+
+
+@pytest.fixture
+def place(folder: Path) -> Place:
+    """A database with a process that is not linked."""
+
+    async def fill(store: SqlStore) -> None:
+        await a_process(store)
+
+    file = folder / "uplift.sqlite"
+    with_store(file, fill)
+    return file
+
+
+def links(place: Place) -> tuple[Link, ...]:
+    async def all_links(store: SqlStore) -> tuple[Link, ...]:
+        return await store.links.all()
+
+    return with_store(place, all_links)
+
+
+def test_adds_a_webhook_and_lists_its_last_error(place: Place) -> None:
+    output_of(*ADD, *HOOK, "--webhook-old-secret-file", "/run/secrets/old")
+    (link,) = links(place)
+    assert link.webhook == Webhook(
+        url=URL, secret=SecretPlace(environment="HOOK"), old_secret=SecretPlace(file="/run/secrets/old")
+    )
+
+    async def fail(store: SqlStore) -> None:
+        async with store.transaction() as transaction:
+            locked = await transaction.links.lock(link.id)
+            assert locked is not None
+            await locked.save(replace(locked.status, webhook_error="Status 500."))
+
+    with_store(place, fail)
+    assert "Status 500." in output_of("links", "list")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--webhook-secret-env", "HOOK"), "Expected --webhook-url with the secret of a webhook"),
+        (("--webhook-old-secret-file", "/old"), "Expected --webhook-url with the secret of a webhook"),
+        (("--webhook-url", URL), "either in a variable of the environment or in a file"),
+        ((*HOOK, "--webhook-secret-file", "/new"), "either in a variable of the environment or in a file"),
+        ((*HOOK, "--webhook-old-secret-env", "HOOK"), "in another place than the new one, but got 'HOOK'"),
+        (("--webhook-url", "ftp://x", "--webhook-secret-env", "HOOK"), "Expected webhook.url to be https://"),
+    ],
+)
+def test_a_bad_option_is_an_error_and_nothing_is_written(
+    place: Place, options: tuple[str, ...], message: str
+) -> None:
+    assert message in " ".join(error_of(*ADD, *options).split())
+    assert links(place) == ()
+
+
+def test_an_engine_that_uplift_calls_has_no_webhook(place: Place) -> None:
+    message = error_of("links", "add", "c7", "--url", "http://engine.example/", *HOOK)
+    assert "Expected no webhook for an engine that Uplift calls, but got one for CAMUNDA7." in message
+    assert links(place) == ()
