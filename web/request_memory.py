@@ -5,9 +5,8 @@ counted for each caller as well, so that one caller leaves room to others.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Hashable
+from typing import Self
 
 from uplift.web.errors import HttpCode, RequestError
 from uplift.web.json_limits import MAX_VALUES
@@ -46,14 +45,9 @@ class RequestMemory:
         self._values = _Sum(2 * MAX_VALUES)
         self._waiting: set[asyncio.Event] = set()
 
-    @contextmanager
-    def held(self, owner: Hashable) -> Iterator["HeldRequest"]:
-        """Count a request of this caller until the block ends, or until it is released."""
-        request = HeldRequest(self, owner)
-        try:
-            yield request
-        finally:
-            request.release()
+    def held(self, owner: Hashable) -> "HeldRequest":
+        """Count a request of this caller until the `with` block ends, or until it is released."""
+        return HeldRequest(self, owner)
 
     def add_bytes(self, owner: Hashable, count: int, held: int) -> None:
         """Count more bytes of a request that holds this many already. Raises RequestError (429, 503)."""
@@ -73,12 +67,14 @@ class RequestMemory:
 
     async def add_values(self, owner: Hashable, count: int) -> None:
         """Count JSON values, once there is room for them. Raises RequestError (503) after WAIT_SECONDS."""
-        bounded, came = self._values, asyncio.Event()
+        bounded = self._values
+        if count <= SMALL_VALUES:
+            bounded.add(owner, count)
+            return
+        came = asyncio.Event()
         try:
             async with asyncio.timeout(WAIT_SECONDS):
-                while count > SMALL_VALUES and (
-                    bounded.of(owner) >= CALLER_VALUES or bounded.total + count > bounded.limit
-                ):
+                while bounded.of(owner) >= CALLER_VALUES or bounded.total + count > bounded.limit:
                     came.clear()
                     self._waiting.add(came)
                     await came.wait()
@@ -90,20 +86,31 @@ class RequestMemory:
 
     def release(self, owner: Hashable, count: int, values: int) -> None:
         """Count no longer."""
-        self._bytes.add(owner, -count)
-        self._values.add(owner, -values)
+        if count:
+            self._bytes.add(owner, -count)
+        if values:
+            self._values.add(owner, -values)
         for waiting in self._waiting:
             waiting.set()
 
 
 class HeldRequest:
-    """What one request holds."""
+    """What one request holds, until its `with` block ends."""
+
+    # A class, not a generator: every request makes one.
+    __slots__ = ("_bytes", "_is_large", "_memory", "_owner", "_values")
 
     def __init__(self, memory: RequestMemory, owner: Hashable) -> None:
         self._memory = memory
         self._owner = owner
         self._bytes = self._values = 0
         self._is_large = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     def announce(self, count: int) -> None:
         """Raises RequestError if there is no room for a body of this length."""
@@ -138,16 +145,18 @@ class _Sum:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.total = 0
-        self._held: Counter[Hashable] = Counter()
+        self._held: dict[Hashable, int] = {}
 
     def of(self, owner: Hashable) -> int:
-        return self._held[owner]
+        return self._held.get(owner, 0)
 
     def add(self, owner: Hashable, amount: int) -> None:
         self.total += amount
-        self._held[owner] += amount
-        if not self._held[owner]:
-            del self._held[owner]
+        held = self._held.get(owner, 0) + amount
+        if held:
+            self._held[owner] = held
+        else:
+            self._held.pop(owner, None)
 
 
 def _refused(status: int, expected: str) -> RequestError:

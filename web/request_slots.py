@@ -1,8 +1,6 @@
 """Bounds how many requests a server processes concurrently, in all and of each caller."""
 
-from collections import Counter
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Hashable
 
 from uplift.web.errors import HttpCode, RequestError
 
@@ -21,32 +19,52 @@ class RequestSlots:
     def __init__(self, limit: int = MAX_REQUESTS, limit_per_caller: int = MAX_REQUESTS_PER_CALLER) -> None:
         self._limit = limit
         self._limit_per_caller = limit_per_caller
-        self._taken: Counter[Hashable] = Counter()
+        self._reserved = max(1, limit // 10)
+        self._taken: dict[Hashable, int] = {}
         self._total = 0
 
-    @contextmanager
-    def taken(self, owner: Hashable) -> Iterator[None]:
-        """Count a request of the caller while the block runs.
+    def taken(self, owner: Hashable) -> "TakenSlot":
+        """Count a request of the caller while the `with` block runs.
 
-        Raises RequestError: 429 if the caller has its largest number of requests, 503 if the server is full.
+        Beginning the block raises RequestError: 429 if the caller has its largest number of requests, 503 if
+        the server is full.
         """
-        self._require_slot_for(owner)
-        self._taken[owner] += 1
-        self._total += 1
-        try:
-            yield
-        finally:
-            self._total -= 1
-            self._taken[owner] -= 1
-            if not self._taken[owner]:
-                del self._taken[owner]
+        return TakenSlot(self, owner)
 
-    def _require_slot_for(self, owner: Hashable) -> None:
-        own, reserved = self._taken[owner], max(1, self._limit // 10)
+    def take(self, owner: Hashable) -> None:
+        """Count a request. Raises RequestError."""
+        own = self._taken.get(owner, 0)
         if own >= self._limit_per_caller:
             raise _refused(429, f"at most {self._limit_per_caller:,} concurrent requests of one API key")
-        if self._total >= self._limit or (own and self._total >= self._limit - reserved):
+        if self._total >= self._limit or (own and self._total >= self._limit - self._reserved):
             raise _refused(503, f"at most {self._limit:,} concurrent requests")
+        self._taken[owner] = own + 1
+        self._total += 1
+
+    def give_back(self, owner: Hashable) -> None:
+        """Count a request no longer."""
+        self._total -= 1
+        if self._taken[owner] == 1:
+            del self._taken[owner]
+        else:
+            self._taken[owner] -= 1
+
+
+class TakenSlot:
+    """A slot, from the beginning to the end of a `with` block."""
+
+    # A class, not a generator: every request makes one.
+    __slots__ = ("_owner", "_slots")
+
+    def __init__(self, slots: RequestSlots, owner: Hashable) -> None:
+        self._slots = slots
+        self._owner = owner
+
+    def __enter__(self) -> None:
+        self._slots.take(self._owner)
+
+    def __exit__(self, *_: object) -> None:
+        self._slots.give_back(self._owner)
 
 
 def _refused(status: int, expected: str) -> RequestError:
