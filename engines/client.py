@@ -99,7 +99,7 @@ class EngineClient:
             # A session of the engine would outlive a change of the credentials.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             # What is not compressed cannot grow beyond the bytes that were counted.
-            headers={"accept": "application/json", "accept-encoding": "identity", "user-agent": "uplift"},
+            headers={"accept-encoding": "identity", "user-agent": "uplift"},
         )
 
     async def request(
@@ -110,14 +110,15 @@ class EngineClient:
         query: Mapping[str, str | int] | None = None,
         body: object = None,
         max_bytes: int = MAX_REPLY,
+        accept: str = "application/json",
     ) -> Reply:
-        """Send a request with a JSON body, or none, and read the whole reply."""
+        """Send a request with a JSON body, or none, and read the whole reply, in a form to `accept`."""
         name = f"{method} {path}"
         auth = None if self._credentials is None else authorization(self._credentials)
         try:
             # The timer runs whatever comes from outside; those of httpx2 start again with each byte.
             async with asyncio.timeout(self._timeouts.total):
-                return await self._exchange(name, method, path, query, body, max_bytes, auth)
+                return await self._exchange(name, method, path, query, body, max_bytes, accept, auth)
         except TimeoutError:
             raise _unreachable(name, f"there is none after {self._timeouts.total:g} seconds") from None
         except httpx2.TimeoutException as error:
@@ -139,9 +140,10 @@ class EngineClient:
         query: Mapping[str, str | int] | None,
         body: object,
         max_bytes: int,
+        accept: str,
         auth: Authorization | None,
     ) -> Reply:
-        headers = {} if auth is None else {"authorization": auth.header}
+        headers = {"accept": accept} if auth is None else {"accept": accept, "authorization": auth.header}
         async with self._http.stream(
             method, self._url + path, params=query, json=body, headers=headers
         ) as response:
@@ -225,12 +227,17 @@ async def _content(name: str, response: httpx2.Response, max_bytes: int) -> byte
 
 
 def _message(reply: Reply) -> str:
-    """What an error in JSON says, or an empty text. Flowable says more as `exception` than as `message`."""
+    """What an error in JSON says, or an empty text.
+
+    Flowable says more as `exception` than as `message`. Problem details (RFC 9457) have a `detail`.
+    """
     try:
         error = reply.json()
     except EngineFault:
         return ""
-    texts = (error.get(name) for name in ("exception", "message")) if isinstance(error, dict) else ()
+    texts = (
+        (error.get(name) for name in ("exception", "message", "detail")) if isinstance(error, dict) else ()
+    )
     return next((text for text in texts if isinstance(text, str) and text), "")
 
 

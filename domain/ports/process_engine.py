@@ -55,14 +55,16 @@ class EngineFault(Exception):
 class EngineTraits:
     """What an engine can do, by which a sender arranges its requests.
 
-    `checks_source`: the engine refuses an instance that is not on the source version of the plan, or waits
-    where the plan has no instruction. Otherwise the sender asks `locate` before each request.
+    `checks_source`: the engine refuses an instance that is not on the source version of the plan. Otherwise
+    the sender asks `locate` before each request.
+    `checks_position`: the engine refuses an instance that waits where the plan has no instruction.
     `is_atomic`: a request moves all its instances or none.
     `max_size`: the most instances of one request. `concurrency`: the most requests at once.
     `settles_after`: how long an answer of `locate` may be older than the last move.
     """
 
     checks_source: bool
+    checks_position: bool
     is_atomic: bool
     max_size: int
     concurrency: int

@@ -28,7 +28,7 @@ from uplift.engines.camunda7.rights import require_sight
 from uplift.engines.client import EngineClient, Reply, Timeouts
 from uplift.engines.replies import rows_of
 
-TRAITS = EngineTraits(checks_source=True, is_atomic=True, max_size=100, concurrency=2)
+TRAITS = EngineTraits(checks_source=True, checks_position=True, is_atomic=True, max_size=100, concurrency=2)
 """Two synchronous requests of 100 instances at a time are five times as fast as the engine's own batch."""
 PAGE_SIZE = 5_000
 """How many instances or versions one request lists."""

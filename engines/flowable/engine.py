@@ -25,7 +25,7 @@ from uplift.engines.flowable.moves import move_one
 from uplift.engines.flowable.waiting import WaitingInstances
 from uplift.engines.replies import object_of, require_success, text_of
 
-TRAITS = EngineTraits(checks_source=False, is_atomic=True, max_size=1, concurrency=2)
+TRAITS = EngineTraits(checks_source=False, checks_position=False, is_atomic=True, max_size=1, concurrency=2)
 """A request moves one instance, wherever it is: not even its process is checked."""
 PAGE_SIZE = 2_000
 """How many instances or versions one request lists."""

@@ -29,8 +29,15 @@ from uplift.testing.engine.fake_moves import FakeInstance, FakeVersion, missing_
 from uplift.testing.engine.faults import EngineFaults, unreachable
 from uplift.testing.engine.tokens import Tokens, first_tokens, tokens_after
 
-LIKE_CAMUNDA_7 = EngineTraits(checks_source=True, is_atomic=True, max_size=100, concurrency=2)
-LIKE_FLOWABLE = EngineTraits(checks_source=False, is_atomic=True, max_size=1, concurrency=2)
+LIKE_CAMUNDA_7 = EngineTraits(
+    checks_source=True, checks_position=True, is_atomic=True, max_size=100, concurrency=2
+)
+LIKE_CAMUNDA_8 = EngineTraits(
+    checks_source=False, checks_position=True, is_atomic=True, max_size=1, concurrency=4
+)
+LIKE_FLOWABLE = EngineTraits(
+    checks_source=False, checks_position=False, is_atomic=True, max_size=1, concurrency=2
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +49,7 @@ class MoveRequest:
 
 
 class FakeEngine:
-    """Implements ProcessEngine. It checks what Camunda 7 checks, or, by its traits, only what Flowable does.
+    """Implements ProcessEngine. It checks what Camunda 7 checks, or less by its traits.
 
     `moves` are the requests to move instances, in the order in which they arrived, and `most_at_once` is the
     largest number of requests of any kind that were under way together.
@@ -230,7 +237,7 @@ class FakeEngine:
                 instance,
                 plan,
                 target,
-                checks_source=self._traits.checks_source,
+                traits=self._traits,
                 message=self.faults.refused.get(instance_id),
             )
             answers[instance_id] = refusal
@@ -267,6 +274,7 @@ class FakeHarness:
     """Implements EngineHarness on a `FakeEngine`."""
 
     has_dry_run = True
+    lists_joins = True
 
     def __init__(self, engine: FakeEngine) -> None:
         self.engine = engine

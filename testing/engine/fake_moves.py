@@ -10,6 +10,7 @@ from uplift.domain.model.instance import ElementId
 from uplift.domain.model.process import VersionNumber
 from uplift.domain.ports.process_engine import (
     ElementRole,
+    EngineTraits,
     EngineVersion,
     EngineVersionId,
     MovePlan,
@@ -55,7 +56,7 @@ def refusal_of(
     plan: MovePlan,
     target: ProcessModel,
     *,
-    checks_source: bool,
+    traits: EngineTraits,
     message: str | None,
 ) -> Refusal | None:
     """Why the engine does not move an instance; `message` is why a test wants it refused."""
@@ -63,13 +64,13 @@ def refusal_of(
         return Refusal(code=ReasonCode.INSTANCE_NOT_FOUND, message="There is no such instance.")
     if message is not None:
         return Refusal(code=ReasonCode.ENGINE_REFUSED, message=message)
-    if checks_source and instance.version != plan.source:
+    if traits.checks_source and instance.version != plan.source:
         return Refusal(
             code=ReasonCode.MOVED_ON, message=f"The instance is on {instance.version}, not on {plan.source}."
         )
     mapping = _mapping(plan)
     position = instance.tokens.position
-    if checks_source and (unmapped := position - mapping.keys()):
+    if traits.checks_position and (unmapped := position - mapping.keys()):
         return Refusal(code=ReasonCode.MOVED_ON, message=f"The plan maps no {sorted(unmapped)}.")
     ends = {mapping.get(element, element) for element in position}
     if missing := ends - target.elements.keys():

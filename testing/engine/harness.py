@@ -36,6 +36,11 @@ class EngineHarness(Protocol):
         """Whether the engine can check a plan without moving anything."""
         ...
 
+    @property
+    def lists_joins(self) -> bool:
+        """Whether the engine lists the tokens that wait at a joining gateway."""
+        ...
+
     async def deploy(self, key: str, document: bytes) -> EngineVersionId:
         """Deploy the next version of the process `key`; returns its id."""
         ...

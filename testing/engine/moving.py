@@ -95,10 +95,10 @@ async def test_an_instance_that_is_gone_is_refused_and_the_others_move(harness: 
     assert sorted(await instances_in(harness.engine, target)) == sorted({*moving} - {*gone})
 
 
-async def test_an_engine_that_checks_the_source_refuses_an_instance_that_waits_elsewhere_by_now(
+async def test_an_engine_that_checks_positions_refuses_an_instance_that_waits_elsewhere_by_now(
     harness: EngineHarness,
 ) -> None:
-    is_checked = harness.engine.traits.checks_source
+    is_checked = harness.engine.traits.checks_position
     source, target = await two_versions(harness, ["check", "approve"], ["check", "approve"])
     moving = await harness.start(source, 6)
     elsewhere = [moving[0], moving[5]]

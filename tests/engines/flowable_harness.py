@@ -15,6 +15,7 @@ class FlowableHarness:
     """The adapter, with small pages, and `call`: any request to the engine itself."""
 
     has_dry_run = False
+    lists_joins = True
 
     def __init__(self, engine: FlowableEngine, client: httpx2.AsyncClient) -> None:
         self.engine = engine

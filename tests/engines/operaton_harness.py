@@ -25,6 +25,7 @@ class OperatonHarness:
     """The adapter, with small pages, and `call`: any request to the engine itself."""
 
     has_dry_run = True
+    lists_joins = True
 
     def __init__(self, url: str, engine: Camunda7Engine, client: httpx2.AsyncClient) -> None:
         self.url = url

@@ -40,7 +40,7 @@ async def move(engine: ProcessEngine, plan: MovePlan, orders: Sequence[Order]) -
     settlements: list[Settlement] = []
     try:
         if not engine.traits.checks_source:
-            located = await locate(engine, orders)
+            located = await _locate_before(engine, plan, orders)
             settlements += elsewhere(located, plan, orders)
             orders = [order for order in orders if located.get(order.engine_id) == plan.source]
         answers = await engine.move(plan, [order.engine_id for order in orders]) if orders else {}
@@ -69,6 +69,19 @@ def _incomplete(requested: int, answered: int) -> EngineFault | None:
         EngineFaultKind.FAILED,
         f"Expected the engine to answer for {requested} instances, but it answered for {answered}.",
     )
+
+
+async def _locate_before(engine: ProcessEngine, plan: MovePlan, orders: Sequence[Order]) -> Located:
+    """Ask the engine on which versions instances are that shall be sent.
+
+    Nothing is under way for them, so an answer counts at once that has them on the source version. Another
+    one may be older than a move of just now, and is asked for again.
+    """
+    located = await engine.locate([order.engine_id for order in orders])
+    others = [order for order in orders if located.get(order.engine_id) != plan.source]
+    if not others or not engine.traits.settles_after:
+        return located
+    return {**located, **await locate(engine, others)}
 
 
 async def locate(engine: ProcessEngine, orders: Sequence[Order]) -> Located:

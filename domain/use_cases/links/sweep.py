@@ -49,6 +49,8 @@ async def sweep(held: HeldLink, engine: ProcessEngine) -> None:
     await held.renew(lambda status: replace(status, sweep_started_at=started))
     try:
         with held.noting_settled():
+            # Until then, lists may be older than an order that was settled before this sweep began.
+            await asyncio.sleep(engine.traits.settles_after.total_seconds())
             problems, difference = await _Sweep(held, engine).run()
     except EngineFault as fault:
         message = fault.message

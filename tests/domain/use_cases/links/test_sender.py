@@ -1,6 +1,9 @@
 """A sender carries out the orders of a link in its engine, and settles them by the engine's answers."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -18,10 +21,10 @@ from uplift.domain import (
 )
 from uplift.domain.model.instance import ElementId
 from uplift.domain.model.linked_process import instance_id_of
-from uplift.domain.ports.process_engine import EngineInstanceId
+from uplift.domain.ports.process_engine import EngineInstanceId, EngineTraits, EngineVersionId
 from uplift.storage.memory import InMemoryStore
 from uplift.testing.builders import ADMIN
-from uplift.testing.engine.fake import LIKE_FLOWABLE, FakeEngine
+from uplift.testing.engine.fake import LIKE_CAMUNDA_8, LIKE_FLOWABLE, FakeEngine
 from uplift.testing.engine.harness import a_plan
 from uplift.testing.upgrade_work import request
 
@@ -98,6 +101,36 @@ async def test_an_engine_that_does_not_check_the_source_is_asked_before() -> Non
         moved_on: ReasonCode.MOVED_ON,
     }
     assert world.engine.version_of(moved_on) == third
+
+
+class LaggingEngine(FakeEngine):
+    """Its first look-up of some instances is older than their last move."""
+
+    def __init__(self, traits: EngineTraits) -> None:
+        super().__init__(traits)
+        self.stale: dict[EngineInstanceId, EngineVersionId] = {}
+        self.located: list[EngineInstanceId] = []
+
+    async def locate(
+        self, ids: Sequence[EngineInstanceId]
+    ) -> Mapping[EngineInstanceId, EngineVersionId | None]:
+        self.located += ids
+        found = dict(await super().locate(ids))
+        return found | {key: self.stale.pop(key) for key in ids if key in self.stale}
+
+
+async def test_only_a_look_up_that_speaks_against_sending_is_repeated() -> None:
+    engine = LaggingEngine(replace(LIKE_CAMUNDA_8, settles_after=timedelta(milliseconds=1)))
+    world, held = await a_linked_world(InMemoryStore(), count=4, engine=engine)
+    upgrade = await world.order()
+    third = world.deploy("check")
+    engine.stale[world.ids[0]] = third
+
+    await run_until_idle(world.sender(held))
+
+    done = await world.require_true_audit(upgrade, target=1)
+    assert (done.upgraded, done.skipped) == (4, 0)
+    assert sorted(engine.located) == sorted([*world.ids, world.ids[0]])
 
 
 async def test_a_pause_stops_sending_until_the_upgrade_is_resumed() -> None:

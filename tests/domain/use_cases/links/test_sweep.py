@@ -28,7 +28,7 @@ from uplift.domain.use_cases.links.sweeper import Sweeper, is_due
 from uplift.storage.memory import InMemoryStore
 from uplift.testing.builders import NOON, a_process, an_id
 from uplift.testing.engine.documents import parallel, tasks
-from uplift.testing.engine.fake import FakeEngine
+from uplift.testing.engine.fake import LIKE_CAMUNDA_8, FakeEngine
 from uplift.testing.engine.faults import unreachable
 
 pytestmark = pytest.mark.anyio
@@ -151,6 +151,34 @@ async def test_what_moved_while_a_sweep_read_is_not_moved_back() -> None:
 
     await world.require_true_audit(upgrade)
     await world.sweep(held)
+    await world.require_true_audit(upgrade)
+
+
+class LaggingEngine(FakeEngine):
+    """Its lists have all instances on the first version until it has settled."""
+
+    has_settled = True
+
+    async def instances(
+        self, version: EngineVersionId, after: EngineCursor | None = None
+    ) -> EnginePage[EngineInstanceId]:
+        if self.has_settled:
+            return await super().instances(version, after)
+        is_first = ":1:" in version
+        return EnginePage(items=tuple(sorted(self._instances)) if is_first else ())
+
+
+async def test_a_sweep_waits_until_lists_show_what_was_settled_before() -> None:
+    traits = replace(LIKE_CAMUNDA_8, settles_after=timedelta(milliseconds=50))
+    engine = LaggingEngine(traits)
+    world, held = await a_linked_world(InMemoryStore(), count=2, engine=engine)
+    upgrade = await world.order()
+    await run_until_idle(world.sender(held))
+    engine.has_settled = False
+    asyncio.get_running_loop().call_later(0.001, setattr, engine, "has_settled", True)
+
+    await world.sweep(held)
+
     await world.require_true_audit(upgrade)
 
 

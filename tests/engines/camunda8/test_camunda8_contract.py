@@ -1,0 +1,3 @@
+"""Runs the contract of an adapter on a fake Camunda 8."""
+
+from uplift.testing.engine import *
