@@ -3,7 +3,6 @@
 Each request and reply is checked against the published shapes.
 """
 
-import asyncio
 import base64
 import json
 import socket
@@ -49,13 +48,17 @@ class FakeServer:
         fake = cls()
         with socket.create_server(("127.0.0.1", 0)) as listener:
             fake.url = f"http://127.0.0.1:{listener.getsockname()[1]}/v2"
-            server = uvicorn.Server(uvicorn.Config(fake._app(), lifespan="off", log_config=None, ws="none"))
-            serving = asyncio.create_task(server.serve([listener]))
+            config = uvicorn.Config(fake._app(), lifespan="off", log_config=None, ws="none")
+            config.load()
+            server = uvicorn.Server(config)
+            server.lifespan = config.lifespan_class(config)
+            # Not `serve`: it looks ten times a second whether to end, and most tests are shorter than that.
+            await server.startup([listener])
+            await server.on_tick(0)  # sets the header `date`
             try:
                 yield fake
             finally:
-                server.should_exit = True
-                await serving
+                await server.shutdown([listener])
 
     def _app(self) -> Starlette:
         cluster = self.cluster
