@@ -14,6 +14,7 @@ from uplift import domain
 from uplift.domain.model.cohort import CountedCohort
 from uplift.domain.model.decision import CountedDecision
 from uplift.domain.model.instance import InstanceId
+from uplift.domain.model.link import LinkId
 from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import SelectionKind
@@ -21,6 +22,7 @@ from uplift.domain.model.upgrade import Partition, UpgradeId
 from uplift.domain.ports import InstanceFilter, OutcomeFilter, Store
 from uplift.domain.use_cases.plan import Plan
 from uplift.graphql_api.types.instances import ProcessInstance
+from uplift.graphql_api.types.links import Link
 from uplift.graphql_api.types.outcomes import Outcome
 from uplift.graphql_api.types.plans import CohortPages
 from uplift.graphql_api.types.processes import Process
@@ -61,6 +63,18 @@ class Loaders:
     @cached_property
     def found_upgrades(self) -> DataLoader[UpgradeId, Upgrade | None]:
         return DataLoader(_if_found(self._store.upgrades.find_many, Upgrade.from_domain))
+
+    @cached_property
+    def found_links(self) -> DataLoader[LinkId, Link | None]:
+        return DataLoader(self._links)
+
+    async def _links(self, ids: Sequence[LinkId]) -> list[Link | None]:
+        links = {link.id: link for link in await self._store.links.all()}
+        statuses = await self._store.links.statuses(ids)
+        return [
+            Link.from_domain(links[link_id], statuses.get(link_id)) if link_id in links else None
+            for link_id in ids
+        ]
 
     @cached_property
     def versions(self) -> DataLoader[ProcessKey, list[Version]]:

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 UNIX = "unix"
 """The name of callers through a Unix socket, which have no address."""
-OWN_PATHS = ("/graphql", "/healthz", "/openapi.json", "/pub/v1", "/readyz")
+OWN_PATHS = ("/console", "/graphql", "/healthz", "/openapi.json", "/pub/v1", "/readyz")
 """The beginnings of all paths that the gateway serves, besides `/`."""
 
 _ROOT_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+")

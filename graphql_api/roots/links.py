@@ -10,8 +10,9 @@ from uplift.domain.model import link as links
 from uplift.domain.model.access import Caller, require_engine, require_system_admin
 from uplift.domain.model.link import LinkId
 from uplift.domain.model.link_status import LinkStatus
+from uplift.domain.model.process import ProcessKey
 from uplift.domain.use_cases.links.engine_side import list_orders, settle
-from uplift.domain.use_cases.links.managing import add_link, remove_link, request_sweep
+from uplift.domain.use_cases.links.managing import add_link, find_link, remove_link, request_sweep
 from uplift.domain.use_cases.links.move_plans import MovePlans
 from uplift.graphql_api.context import Context, Info
 from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, First, page_of
@@ -43,7 +44,7 @@ class LinkQueries:
     async def links(self, info: Info) -> list[Link]:
         store = info.context.store
         found = await store.links.all()
-        return _shown(info.context, found, await store.links.statuses([link.id for link in found]))
+        return _shown(found, await store.links.statuses([link.id for link in found]))
 
     @root_field(
         "The orders of a link, by number, which has no gaps: an engine of your own asks for those after the "
@@ -96,12 +97,17 @@ class LinkMutations:
         self, info: Info, input_: Annotated[UnlinkEngineInput, INPUT]
     ) -> UnlinkEnginePayload | None:
         context = info.context
-        removed, refused = await _attempt(
-            context,
-            require_system_admin,
-            lambda: remove_link(context.store, input_.name, caller=context.caller),
-        )
-        return UnlinkEnginePayload(name=None if removed is None else removed.name, user_errors=refused)
+
+        async def remove() -> tuple[str, list[ProcessKey]]:
+            link = await find_link(context.store, input_.name)
+            linked = await context.store.links.processes(link.id)
+            await remove_link(context.store, input_.name, caller=context.caller)
+            return link.name, [process.process for process in linked]
+
+        removed, refused = await _attempt(context, require_system_admin, remove)
+        name, keys = removed or (None, [])
+        processes = await context.loaders.processes.load_many(keys)
+        return UnlinkEnginePayload(name=name, processes=processes, user_errors=refused)
 
     @root_field("Read the versions, instances and positions of a linked engine now.")
     async def sweep_engine(
@@ -156,11 +162,8 @@ async def _attempt(
 async def _one(context: Context, link: links.Link | None) -> Link | None:
     if link is None:
         return None
-    return _shown(context, [link], await context.store.links.statuses([link.id]))[0]
+    return _shown([link], await context.store.links.statuses([link.id]))[0]
 
 
-def _shown(
-    context: Context, found: Sequence[links.Link], statuses: Mapping[LinkId, LinkStatus]
-) -> list[Link]:
-    now = context.worker.clock()
-    return [Link.from_domain(link, statuses.get(link.id), now) for link in found]
+def _shown(found: Sequence[links.Link], statuses: Mapping[LinkId, LinkStatus]) -> list[Link]:
+    return [Link.from_domain(link, statuses.get(link.id)) for link in found]

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from uplift.domain.model.instance import InstanceId
+from uplift.domain.model.link import LinkId
 from uplift.domain.model.process import ProcessKey, is_name
 from uplift.domain.model.upgrade import UpgradeId
 from uplift.graphql_api.loaders import Loaders
@@ -26,6 +27,8 @@ async def _find(loaders: Loaders, node_id: str) -> Node | None:
             return next((version for version in versions if str(version.number) == number), None)
         case "instance", [text] if (uuid := _uuid(text)) is not None:
             return await loaders.found_instances.load(InstanceId(uuid))
+        case "link", [text] if (uuid := _uuid(text)) is not None:
+            return await loaders.found_links.load(LinkId(uuid))
         case text, [""] if (uuid := _uuid(text)) is not None:
             return await loaders.found_upgrades.load(UpgradeId(uuid))
         case _:

@@ -26,15 +26,15 @@ from uplift.graphql_api.types.link_secrets import (
     Webhook,
     WebhookInput,
 )
+from uplift.graphql_api.types.nodes import Node
 from uplift.graphql_api.types.processes import Process
 from uplift.graphql_api.types.upgrades import Upgrade
 from uplift.graphql_api.types.user_errors import UserError
 
 
 @strawberry.type(description="A link to a workflow engine, which runs the instances of some processes.")
-class Link:
+class Link(Node):
     link: strawberry.Private[links.Link]
-    status: strawberry.Private[LinkStatus | None]
     name: str = strawberry.field(description="The name of the link.")
     kind: LinkKind = strawberry.field(description="The kind of the engine.")
     namespace: str = strawberry.field(description="The namespace of its processes.")
@@ -49,9 +49,6 @@ class Link:
     sweep_seconds: float = strawberry.field(description="The time between two sweeps, in seconds.")
     created_at: datetime = strawberry.field(description="When the link was added.")
     created_by: str = strawberry.field(description="The name of the API key that added it.")
-    is_held: bool = strawberry.field(
-        description="Whether a worker holds the link, so that orders are sent and the engine is swept."
-    )
     swept_at: datetime | None = strawberry.field(
         description="The end of the last complete sweep; null before the first one."
     )
@@ -71,18 +68,28 @@ class Link:
         description="Why the last event did not arrive; null if it did."
     )
 
+    status: strawberry.Private[LinkStatus]
+
+    def node_id(self) -> str:
+        """Implements Node."""
+        return f"link:{self.link.id}"
+
+    @field("Whether a worker holds the link, so that orders are sent and the engine is swept.")
+    async def is_held(self, info: Info) -> bool:
+        return self.status.is_held(info.context.worker.clock())
+
     @field("The processes that run in this engine.", items=10)
     async def processes(self, info: Info) -> list[Process]:
         linked = await info.context.store.links.processes(self.link.id)
         return await info.context.loaders.processes.load_many([process.process for process in linked])
 
     @classmethod
-    def from_domain(cls, link: links.Link, status: LinkStatus | None, now: datetime) -> Self:
+    def from_domain(cls, link: links.Link, status: LinkStatus | None) -> Self:
         known = status or LinkStatus()
         credentials, difference = link.credentials, known.clock_difference
         return cls(
             link=link,
-            status=status,
+            status=known,
             name=link.name,
             kind=link.kind,
             namespace=link.namespace,
@@ -100,7 +107,6 @@ class Link:
             sweep_seconds=link.sweep_interval.total_seconds(),
             created_at=link.created_at,
             created_by=link.created_by,
-            is_held=known.is_held(now),
             swept_at=known.swept_at,
             sweep_error=known.sweep_error,
             unreachable_since=known.unreachable_since,
@@ -279,6 +285,9 @@ class LinkEnginePayload(_LinkPayload):
 class UnlinkEnginePayload:
     name: str | None = strawberry.field(
         description="The name of the removed link; null if the request was refused."
+    )
+    processes: list[Process] = strawberry.field(
+        description="The processes that are no longer linked; empty if the request was refused."
     )
     user_errors: list[UserError] = strawberry.field(
         description="Why the request was refused; empty if it succeeded."

@@ -174,7 +174,7 @@ NOW = datetime.now(UTC)
         ("7", 7, 7),
         ("0", 0, 0),
         ("999999999", 3_600, 3_600),
-        (format_datetime(NOW + timedelta(minutes=30), usegmt=True), 1_500, 1_800),
+        (format_datetime(NOW + timedelta(minutes=30), usegmt=True), 60, 1_800),
         (format_datetime(NOW - timedelta(minutes=30), usegmt=True), 0, 0),
     ],
     ids=["seconds", "at once", "very long", "later", "before"],

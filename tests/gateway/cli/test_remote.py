@@ -108,10 +108,10 @@ COMMANDS = {
 
 
 def remote_commands() -> set[str]:
-    """The commands that have the option --url."""
+    """The commands that have the option --url for a gateway; of links it is the engine's."""
 
     def below(command: Any, name: str) -> Iterator[str]:
-        if any("--url" in option.opts for option in command.params):
+        if any(option.envvar == "UPLIFT_URL" for option in command.params):
             yield name
         for sub_name, sub_command in getattr(command, "commands", {}).items():
             yield from below(sub_command, f"{name} {sub_name}".strip())
