@@ -211,7 +211,7 @@ def test_opens_a_link_to_an_operation_and_makes_one_without_the_key(
     graphiql.enter_key(KEY)
     graphiql.open(f"{address}?{urlencode(fields)}")
     assert graphiql.query_text() == query
-    expect(graphiql.page.get_by_role("tab", name="Greet")).to_be_visible()
+    expect(graphiql.page.get_by_role("tab", name="Greet", selected=True)).to_be_visible()
     assert graphiql.variables_text() == fields["variables"]
     graphiql.page.keyboard.press("Escape")
     graphiql.run()
