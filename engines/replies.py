@@ -1,10 +1,16 @@
 """Reads objects and lists in replies of an engine, and checks their form."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from uplift.domain.ports.process_engine import EngineFault, EngineFaultKind
+from uplift.domain.model.process import VersionNumber
+from uplift.domain.ports.process_engine import (
+    EngineFault,
+    EngineFaultKind,
+    EngineInstanceId,
+    EngineVersionId,
+)
 from uplift.engines.client import Reply
 
 _NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")
@@ -43,6 +49,31 @@ def optional_text_of(row: Mapping[str, Any], name: str) -> str | None:
     """A field that may have a text, for people to read. What cannot be stored is replaced."""
     value = row.get(name)
     return _NO_TEXT.sub("\ufffd", value) if isinstance(value, str) else None
+
+
+def version_number_of(reply: Reply, row: Mapping[str, Any]) -> VersionNumber:
+    """The number of a definition, from 1, in its field `version`."""
+    number = row.get("version")
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise reply.unexpected("a definition has no number as 'version'")
+    return VersionNumber(number)
+
+
+def ids_on_version(
+    reply: Reply,
+    rows: Iterable[Mapping[str, Any]],
+    version: EngineVersionId,
+    *,
+    version_field: str,
+    id_of: Callable[[Mapping[str, Any]], str],
+) -> tuple[EngineInstanceId, ...]:
+    """The ids of listed instances, all of which must be on this version: an engine may ignore a filter."""
+    ids = []
+    for row in rows:
+        if text_of(reply, row, version_field) != version:
+            raise reply.unexpected("it lists instances of other versions than the one in question")
+        ids.append(EngineInstanceId(id_of(row)))
+    return tuple(ids)
 
 
 def require_success(reply: Reply) -> None:

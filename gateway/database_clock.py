@@ -6,6 +6,7 @@ machines may differ; that of the database is the same for all.
 
 import asyncio
 from datetime import datetime, timedelta
+from typing import Self
 
 from structlog import get_logger
 
@@ -29,6 +30,13 @@ class DatabaseClock:
         self._database = database
         self._difference = timedelta()
         self._is_reported = False
+
+    @classmethod
+    async def measured(cls, database: Database) -> Self:
+        """A clock that has been measured once, for a command."""
+        clock = cls(database)
+        await clock.measure()
+        return clock
 
     def __call__(self) -> datetime:
         return utc_now() + self._difference

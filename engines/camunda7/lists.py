@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from uplift.domain.model.process import VersionNumber
 from uplift.domain.ports.process_engine import (
     EngineCursor,
     EngineInstanceId,
@@ -12,7 +11,7 @@ from uplift.domain.ports.process_engine import (
     EngineVersionId,
 )
 from uplift.engines.client import EngineClient, Reply
-from uplift.engines.replies import optional_text_of, rows_of, text_of
+from uplift.engines.replies import ids_on_version, optional_text_of, rows_of, text_of, version_number_of
 
 MAX_LOCATED = 500
 """How many instances one request looks up."""
@@ -75,23 +74,21 @@ def limit_in(reply: Reply, size: int) -> int | None:
 
 def instances_in(reply: Reply, version: EngineVersionId) -> tuple[EngineInstanceId, ...]:
     """The instances of a page, all of which must be on this version."""
-    ids = []
-    for row in rows_of(reply):
-        if text_of(reply, row, "definitionId") != version:
-            raise reply.unexpected("it lists instances of other versions than the one in question")
-        ids.append(EngineInstanceId(text_of(reply, row, "id")))
-    return tuple(ids)
+    return ids_on_version(
+        reply,
+        rows_of(reply),
+        version,
+        version_field="definitionId",
+        id_of=lambda row: text_of(reply, row, "id"),
+    )
 
 
 def version_in(reply: Reply, row: Mapping[str, Any]) -> EngineVersion:
     """A definition of a process as a version."""
-    number = row.get("version")
-    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        raise reply.unexpected("a definition has no number as 'version'")
     return EngineVersion(
         id=EngineVersionId(text_of(reply, row, "id")),
         key=text_of(reply, row, "key"),
-        number=VersionNumber(number),
+        number=version_number_of(reply, row),
         name=optional_text_of(row, "name"),
         tenant=optional_text_of(row, "tenantId"),
     )

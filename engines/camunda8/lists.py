@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from uplift.domain.model.instance import ElementId
-from uplift.domain.model.process import VersionNumber
 from uplift.domain.ports.process_engine import (
     EngineCursor,
     EngineInstanceId,
@@ -14,7 +13,7 @@ from uplift.domain.ports.process_engine import (
 )
 from uplift.engines.camunda8.keys import is_key
 from uplift.engines.client import EngineClient, Reply
-from uplift.engines.replies import object_of, optional_text_of, text_of
+from uplift.engines.replies import ids_on_version, object_of, optional_text_of, text_of, version_number_of
 
 MAX_LOCATED = 500
 """How many instances one request looks up. Camunda 8 allows 1,000 values in a filter."""
@@ -67,14 +66,11 @@ async def read_rows(client: EngineClient, query: Query, after: str | None, size:
 
 def version_in(reply: Reply, row: Mapping[str, Any], no_tenant: str) -> EngineVersion:
     """A definition of a process as a version; `no_tenant` is the tenant of those that belong to none."""
-    number = row.get("version")
-    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        raise reply.unexpected("a definition has no number as 'version'")
     tenant = text_of(reply, row, "tenantId")
     return EngineVersion(
         id=EngineVersionId(_key_of(reply, row, "processDefinitionKey")),
         key=text_of(reply, row, "processDefinitionId"),
-        number=VersionNumber(number),
+        number=version_number_of(reply, row),
         name=optional_text_of(row, "name"),
         tenant=None if tenant == no_tenant else tenant,
     )
@@ -82,12 +78,13 @@ def version_in(reply: Reply, row: Mapping[str, Any], no_tenant: str) -> EngineVe
 
 def instances_in(page: Rows, version: EngineVersionId) -> tuple[EngineInstanceId, ...]:
     """The instances of a page, all of which must be on this version."""
-    ids = []
-    for row in page.rows:
-        if text_of(page.reply, row, "processDefinitionKey") != version:
-            raise page.reply.unexpected("it lists instances of other versions than the one in question")
-        ids.append(EngineInstanceId(_key_of(page.reply, row, "processInstanceKey")))
-    return tuple(ids)
+    return ids_on_version(
+        page.reply,
+        page.rows,
+        version,
+        version_field="processDefinitionKey",
+        id_of=lambda row: _key_of(page.reply, row, "processInstanceKey"),
+    )
 
 
 async def waiting_in(

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from uplift.domain.model.process import VersionNumber
 from uplift.domain.ports.process_engine import (
     EngineCursor,
     EngineInstanceId,
@@ -11,7 +10,7 @@ from uplift.domain.ports.process_engine import (
     EngineVersionId,
 )
 from uplift.engines.client import EngineClient, Reply
-from uplift.engines.replies import object_of, optional_text_of, text_of
+from uplift.engines.replies import ids_on_version, object_of, optional_text_of, text_of, version_number_of
 
 MAX_LOCATED = 500
 """How many instances one request looks up."""
@@ -54,23 +53,21 @@ def rows_in(reply: Reply, first: int) -> Rows:
 
 def instances_in(page: Rows, version: EngineVersionId) -> tuple[EngineInstanceId, ...]:
     """The instances of a page, all of which must be on this version: Flowable ignores unknown filters."""
-    ids = []
-    for row in page.rows:
-        if text_of(page.reply, row, "processDefinitionId") != version:
-            raise page.reply.unexpected("it lists instances of other versions than the one in question")
-        ids.append(EngineInstanceId(text_of(page.reply, row, "id")))
-    return tuple(ids)
+    return ids_on_version(
+        page.reply,
+        page.rows,
+        version,
+        version_field="processDefinitionId",
+        id_of=lambda row: text_of(page.reply, row, "id"),
+    )
 
 
 def version_in(reply: Reply, row: Mapping[str, Any]) -> EngineVersion:
     """A definition of a process as a version."""
-    number = row.get("version")
-    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        raise reply.unexpected("a definition has no number as 'version'")
     return EngineVersion(
         id=EngineVersionId(text_of(reply, row, "id")),
         key=text_of(reply, row, "key"),
-        number=VersionNumber(number),
+        number=version_number_of(reply, row),
         name=optional_text_of(row, "name"),
         tenant=optional_text_of(row, "tenantId") or None,
     )

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from uplift.domain.clock import Clock, utc_now
+from uplift.domain.clock import utc_now
 from uplift.domain.errors import InvalidInput
 from uplift.domain.model.link import (
     DEFAULT_SWEEP_INTERVAL,
@@ -123,7 +123,9 @@ def add(
             ),
         )
         async with opened_store(settings_with(database_url=database_url)) as store:
-            link = await add_link(store, request, caller=local_caller(), clock=await _clock(store))
+            link = await add_link(
+                store, request, caller=local_caller(), clock=await DatabaseClock.measured(store.database)
+            )
             if kind is LinkKind.PULL:
                 return f"Linked '{name}': its engine fetches orders by the GraphQL query moves."
             return f"Linked '{name}' to {link.url}. 'uplift links check {name}' asks what it is."
@@ -165,7 +167,7 @@ def sync(
 
     async def work() -> LinkStatus | None:
         async with _existing(database_url) as store:
-            requested = (await _clock(store))()
+            requested = (await DatabaseClock.measured(store.database))()
             link = await request_sweep(store, name, caller=local_caller(), clock=lambda: requested)
             deadline = time.monotonic() + wait_seconds
             while time.monotonic() < deadline:
@@ -232,12 +234,6 @@ def remove(name: LinkName, database_url: DatabaseUrl = None) -> None:
 async def _existing(database_url: str | None) -> AsyncIterator[SqlStore]:
     async with opened_store(settings_with(database_url=database_url), must_exist=True) as store:
         yield store
-
-
-async def _clock(store: SqlStore) -> Clock:
-    clock = DatabaseClock(store.database)
-    await clock.measure()
-    return clock
 
 
 def _credentials(user: str | None, environment: str | None, file: str | None) -> Credentials | None:

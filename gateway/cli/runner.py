@@ -107,8 +107,7 @@ async def operations_client(
     if url is None:
         settings = settings_with(database_url=database_url)
         async with opened_store(settings, must_exist=True) as store:
-            clock = DatabaseClock(store.database)
-            await clock.measure()
+            clock = await DatabaseClock.measured(store.database)
             yield LocalClient(store, local_caller(), settings.build_worker(worker_name(), clock=clock))
         return
     if database_url is not None:

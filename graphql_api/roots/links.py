@@ -1,13 +1,13 @@
 """The queries and mutations on links to workflow engines."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Annotated, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import strawberry
 
-from uplift.domain.errors import LinkNotFound, UpliftError
+from uplift.domain.errors import LinkNotFound
 from uplift.domain.model import link as links
-from uplift.domain.model.access import Caller, require_engine, require_system_admin
+from uplift.domain.model.access import require_engine
 from uplift.domain.model.link import LinkId
 from uplift.domain.model.link_status import LinkStatus
 from uplift.domain.model.process import ProcessKey
@@ -15,6 +15,7 @@ from uplift.domain.use_cases.links.engine_side import list_orders, settle
 from uplift.domain.use_cases.links.managing import add_link, find_link, remove_link, request_sweep
 from uplift.domain.use_cases.links.move_plans import MovePlans
 from uplift.graphql_api.context import Context, Info
+from uplift.graphql_api.roots.attempts import INPUT, attempt
 from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, First, page_of
 from uplift.graphql_api.types.fields import root_field
 from uplift.graphql_api.types.links import (
@@ -30,12 +31,8 @@ from uplift.graphql_api.types.links import (
     UnlinkEngineInput,
     UnlinkEnginePayload,
 )
-from uplift.graphql_api.types.user_errors import UserError, user_error_from_domain
-
-Changed = TypeVar("Changed")
 
 NODES_OF_LINKS = 100
-INPUT = strawberry.argument(name="input", description="What to change.")
 
 
 @strawberry.type
@@ -80,9 +77,8 @@ class LinkMutations:
         self, info: Info, input_: Annotated[LinkEngineInput, INPUT]
     ) -> LinkEnginePayload | None:
         context = info.context
-        added, refused = await _attempt(
+        added, refused = await attempt(
             context,
-            require_system_admin,
             lambda: add_link(
                 context.store, input_.request(), caller=context.caller, clock=context.worker.clock
             ),
@@ -104,7 +100,7 @@ class LinkMutations:
             await remove_link(context.store, input_.name, caller=context.caller)
             return link.name, [process.process for process in linked]
 
-        removed, refused = await _attempt(context, require_system_admin, remove)
+        removed, refused = await attempt(context, remove)
         name, keys = removed or (None, [])
         processes = await context.loaders.processes.load_many(keys)
         return UnlinkEnginePayload(name=name, processes=processes, user_errors=refused)
@@ -114,9 +110,8 @@ class LinkMutations:
         self, info: Info, input_: Annotated[SweepEngineInput, INPUT]
     ) -> SweepEnginePayload | None:
         context = info.context
-        swept, refused = await _attempt(
+        swept, refused = await attempt(
             context,
-            require_system_admin,
             lambda: request_sweep(
                 context.store, input_.name, caller=context.caller, clock=context.worker.clock
             ),
@@ -132,9 +127,8 @@ class LinkMutations:
         self, info: Info, input_: Annotated[SettleMovesInput, INPUT]
     ) -> SettleMovesPayload | None:
         context = info.context
-        settled, refused = await _attempt(
+        settled, refused = await attempt(
             context,
-            require_engine,
             lambda: settle(
                 context.store,
                 input_.link,
@@ -142,21 +136,9 @@ class LinkMutations:
                 caller=context.caller,
                 clock=context.worker.clock,
             ),
+            require_engine,
         )
         return SettleMovesPayload(settled=settled, user_errors=refused)
-
-
-async def _attempt(
-    context: Context, require_role: Callable[[Caller], None], change: Callable[[], Awaitable[Changed]]
-) -> tuple[Changed | None, list[UserError]]:
-    """What a use case returned, or None with the user error. Raises Forbidden."""
-    require_role(context.caller)  # checked before the input, which may be invalid as well
-    try:
-        changed = await change()
-    except UpliftError as error:
-        return None, [user_error_from_domain(error)]
-    context.loaders.clear()
-    return changed, []
 
 
 async def _one(context: Context, link: links.Link | None) -> Link | None:

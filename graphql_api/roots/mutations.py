@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 import strawberry
 from structlog import get_logger
 
-from uplift.domain.errors import StoreUnavailable, UpliftError
+from uplift.domain.errors import StoreUnavailable
 from uplift.domain.model.access import Caller, require_engine, require_system_admin
 from uplift.domain.model.upgrade import Upgrade
 from uplift.domain.use_cases.control import cancel_upgrade, pause_upgrade, resume_upgrade
@@ -15,6 +15,7 @@ from uplift.domain.use_cases.instances import register_instances, report_instanc
 from uplift.domain.use_cases.request import request_retry, request_undo, request_upgrade
 from uplift.domain.use_cases.versions import create_process, publish_version, save_draft
 from uplift.graphql_api.context import Context, Info
+from uplift.graphql_api.roots.attempts import INPUT, attempt
 from uplift.graphql_api.roots.links import LinkMutations
 from uplift.graphql_api.types.fields import root_field
 from uplift.graphql_api.types.inputs import (
@@ -44,14 +45,12 @@ from uplift.graphql_api.types.payloads import (
     UndoUpgradePayload,
     UpgradeInstancesPayload,
 )
-from uplift.graphql_api.types.user_errors import UserError, user_error_from_domain
+from uplift.graphql_api.types.user_errors import UserError
 from uplift.web.incidents import log_outage
 from uplift.web.waiting import wait_for_end
 
 Changed = TypeVar("Changed")
 Payload = TypeVar("Payload")
-
-INPUT = strawberry.argument(name="input", description="What to change.")
 
 
 @strawberry.type(
@@ -267,13 +266,7 @@ async def _attempt(
     require_role: Callable[[Caller], None] = require_system_admin,
 ) -> Payload:
     """Run a use case and make a payload of what it returns, or of the user error. Raises Forbidden."""
-    require_role(context.caller)  # checked before the input, which may be invalid as well
-    try:
-        changed = await change()
-    except UpliftError as error:
-        return payload(None, [user_error_from_domain(error)])
-    context.loaders.clear()
-    return payload(changed, [])
+    return payload(*await attempt(context, change, require_role))
 
 
 async def _finished(context: Context, request: Awaitable[Upgrade], *, wait: bool) -> Upgrade:
