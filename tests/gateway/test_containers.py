@@ -58,9 +58,10 @@ def test_the_image_is_built_of_what_is_there() -> None:
         *("FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "VOLUME", "EXPOSE", "HEALTHCHECK"),
         *("ENTRYPOINT", "CMD", "ARG"),
     }
-    [base] = values_of("ARG")
+    base, version = values_of("ARG")
     assert re.fullmatch(r"PYTHON_IMAGE=\S+/python:[\d.]+-slim-\w+", base)
     assert OURS["worker"]["build"]["args"]["PYTHON_IMAGE"] == f"${{{base.replace('=', ':-')}}}"
+    assert OURS["worker"]["build"]["args"]["UPLIFT_VERSION"] == f"${{{version.replace('=', ':-')}}}"
     stages = [re.fullmatch(r"\$\{PYTHON_IMAGE\}(?: AS (\w+))?", value) for value in values_of("FROM")]
     assert all(stages)
     names = {stage[1] for stage in stages if stage}

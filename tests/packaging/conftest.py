@@ -20,9 +20,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Wheel:
 
 
 @pytest.fixture(scope="session")
-def unpacked_sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sdist built from the tree."""
+    return build("sdist", ROOT, tmp_path_factory.mktemp("sdist"))
+
+
+@pytest.fixture(scope="session")
+def unpacked_sdist(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an unpacked sdist."""
-    sdist = build("sdist", ROOT, tmp_path_factory.mktemp("sdist"))
     return unpack(sdist, tmp_path_factory.mktemp("unpacked"))
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.packaging.distributions import Wheel, build, build_editable
+from tests.packaging.distributions import Wheel, build_editable
 from tests.support.project import ROOT
 
 
@@ -17,12 +17,6 @@ def test_the_wheel_installs_one_package(wheel: Wheel) -> None:
 def test_the_sdist_has_one_package(unpacked_sdist: Path) -> None:
     assert packages_in(unpacked_sdist / "src") == {"uplift"}
     assert not [path for path in (unpacked_sdist / "src").rglob("*") if path.is_symlink()]
-
-
-def test_the_wheel_of_the_sdist_is_the_wheel_of_the_tree(
-    wheel: Wheel, unpacked_sdist: Path, tmp_path: Path
-) -> None:
-    assert Wheel.of(build("wheel", unpacked_sdist, tmp_path)).contents == wheel.contents
 
 
 def test_an_editable_install_adds_one_folder_with_one_package_to_the_path(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import httpx2
 import pytest
+from packaging.metadata import Metadata
 
 from tests.gateway.gateway_world import started
 from tests.packaging.distributions import Wheel, run
@@ -52,6 +53,7 @@ def test_holds_nothing_but_the_packages(wheel: Wheel) -> None:
 
 def test_names_its_licence_and_what_it_needs(wheel: Wheel) -> None:
     metadata = wheel.metadata
+    Metadata.from_email(wheel.contents[f"{metadata}/METADATA"], validate=True)
     said = BytesParser().parsebytes(wheel.contents[f"{metadata}/METADATA"])
     assert said["License-Expression"] == "Apache-2.0"
     assert said["Requires-Python"] == ">=3.11"
