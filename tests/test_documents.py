@@ -63,7 +63,7 @@ def test_every_document_and_section_that_code_cites_exists() -> None:
     broken = []
     for source in sources():
         for name, anchor in CITATION.findall(source.read_text(encoding="utf-8")):
-            found = [path for path in DOCUMENTS if str(path).endswith(f"/{name}")]
+            found = [path for path in DOCUMENTS if str(path).endswith(f"/{name.lstrip('/')}")]
             if not found or (anchor and anchor not in {a for path in found for a in anchors(path)}):
                 broken.append(f"{source.relative_to(ROOT)}: {name}#{anchor}")
     assert broken == []

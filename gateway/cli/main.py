@@ -11,6 +11,7 @@ from uplift.gateway.cli import (
     demo,
     diff,
     doctor,
+    explain,
     import_files,
     keys,
     links,
@@ -35,6 +36,7 @@ app.command("import")(import_files.import_files)
 app.command("upgrade")(upgrade.upgrade)
 app.command("diff")(diff.diff)
 app.command("doctor")(doctor.doctor)
+app.command("explain")(explain.explain_code)
 app.command("worker")(serve.worker)
 app.command("export-audit")(audit.export)
 app.command("prune-audit")(audit.prune)
