@@ -1,20 +1,18 @@
 """Starts the command line: `uplift`, or `python -m uplift.gateway`."""
 
-import gc
 from typing import TYPE_CHECKING
+
+from uplift.gateway.importing import uncollected
 
 if TYPE_CHECKING:
     from uplift.gateway.cli.application import Application
 
 
 def load() -> "Application":
-    """Import the command line, without looking for garbage in what it imports."""
-    # What a program imports lives as long as it does. Looking for garbage in it takes a third of the start.
-    gc.disable()
-    from uplift.gateway.cli import app
+    """Import the command line, but for what only some commands need."""
+    with uncollected():
+        from uplift.gateway.cli import app
 
-    gc.freeze()
-    gc.enable()
     return app
 
 

@@ -1,36 +1,12 @@
 """The command `demo`."""
 
-import tempfile
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from uplift.domain.model.instance import Status
-from uplift.domain.model.paging import PageRequest
-from uplift.domain.model.request import UpgradeRequest
-from uplift.domain.model.selection import AllActive
-from uplift.domain.ports import InstanceFilter
-from uplift.domain.use_cases.plan import plan_upgrade
-from uplift.gateway.auth.keys import first_admin_key
 from uplift.gateway.cli.options import SETTINGS, with_settings
-from uplift.gateway.cli.output import report
-from uplift.gateway.cli.runner import local_caller, run
-from uplift.gateway.cli.serve import announce_metrics
-from uplift.gateway.cli.tables import plan_table
-from uplift.gateway.demo import PROCESS, fill
-from uplift.gateway.observability.logging import configure_logs
-from uplift.gateway.observability.metrics import Metrics
-from uplift.gateway.operations.summaries import summary_of_plan
-from uplift.gateway.server.http_server import serve_store
-from uplift.gateway.server.listener import listening
-from uplift.gateway.server.metrics_server import metrics_served
+from uplift.gateway.importing import uncollected
 from uplift.gateway.settings import Settings
-from uplift.storage.repositories.api_keys import SqlKeys
-from uplift.storage.store import SqlStore
-
-ROWS = 16
-"""Cohorts of the plan that the demo shows."""
 
 
 @with_settings(*(name for name in SETTINGS if name != "database_url"))
@@ -40,64 +16,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="The same seed creates the same instances.")] = 1,
 ) -> None:
     """Serve a loan process with many instances from a temporary database, and show how to call it."""
-    metrics = Metrics()
-    configure_logs(settings, metrics)
-    with tempfile.TemporaryDirectory(prefix="uplift-demo-") as folder:
-        run(_serve_demo(Path(folder) / "demo.sqlite", instances, seed, settings, metrics))
+    with uncollected():
+        from uplift.gateway.cli.demo_serving import run_demo  # not by other commands: see `serve`
 
-
-async def _serve_demo(path: Path, instances: int, seed: int, settings: Settings, metrics: Metrics) -> None:
-    with listening(settings.host, settings.port) as listeners:
-        report(f"Creating {instances:,} instances of process {PROCESS} …")
-        store = await SqlStore.open(path)
-        try:
-            await fill(store, instances=instances, seed=seed, caller=local_caller())
-            api_key = await first_admin_key(SqlKeys(store.database))
-            assert api_key is not None, "a new database has no keys"
-            instance = await _pending_instance(store)
-            plan = summary_of_plan(
-                await plan_upgrade(store, UpgradeRequest(process=PROCESS, selection=AllActive()))
-            )
-
-            def welcome(url: str) -> None:
-                report(_welcome(url, api_key, instance))
-                report(plan_table(plan, rows=ROWS))
-
-            async with metrics_served(store, settings, metrics, on_ready=announce_metrics):
-                await serve_store(store, settings, metrics, listeners, on_ready=welcome)
-        finally:
-            await store.close()
-
-
-async def _pending_instance(store: SqlStore) -> str:
-    pending = InstanceFilter(statuses=frozenset({Status.PENDING}))
-    page = (await store.instances.pages([PROCESS], pending, PageRequest(first=1)))[PROCESS]
-    return str(page.items[0].id) if page.items else "00000000-0000-0000-0000-000000000000"
-
-
-def _welcome(url: str, api_key: str, instance: str) -> str:
-    return f"""
-Uplift serves {url} until you press Ctrl+C.
-
-  System administrator key   {api_key}
-  Console                    {url}/console   (sign in with the key)
-  GraphiQL                   {url}/graphql   (put the key into the field at the top)
-  REST, as OpenAPI           {url}/openapi.json
-
-Upgrade one instance over the REST path:
-
-  curl -X POST {url}/pub/v1/bpm/instance/bytemplate/{PROCESS.namespace}/{PROCESS.code}/version \\
-    -H 'Authorization: Bearer {api_key}' -H 'Content-Type: application/json' \\
-    -d '{{"instanceIds": ["{instance}"]}}'
-
-Upgrade all active instances by GraphQL:
-
-  mutation {{
-    upgradeInstances(input: {{
-      namespace: "{PROCESS.namespace}", code: "{PROCESS.code}", selection: {{allActive: {{}}}}
-    }}) {{
-      upgrade {{ id total upgraded skipped countsByReason {{ code count }} }}
-      userErrors {{ code message }}
-    }}
-  }}
-"""
+    run_demo(settings, instances=instances, seed=seed)

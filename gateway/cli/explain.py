@@ -6,13 +6,15 @@ import typer
 
 from uplift.gateway.cli.output import show
 from uplift.gateway.cli.runner import fail
-from uplift.gateway.reasons import GROUPS, explain
+from uplift.gateway.importing import uncollected
 
 
 def explain_code(
     code: Annotated[str, typer.Argument(metavar="CODE", help="A code, such as INCOMPATIBLE.")],
 ) -> None:
     """Say what a reason, finding or error code means, and what to do about it."""
+    with uncollected():
+        from uplift.gateway.reasons import GROUPS, explain  # not by other commands: see `serve`
     explanation = explain(code.upper())
     if explanation is None:
         count = sum(len(group.advice) for group in GROUPS)

@@ -21,7 +21,7 @@ from uplift.gateway.cli import (
 )
 from uplift.gateway.cli.application import Application
 from uplift.gateway.cli.output import show, write_data
-from uplift.graphql_api import schema
+from uplift.gateway.importing import uncollected
 
 app = Application(
     name="uplift",
@@ -49,6 +49,9 @@ app.add_typer(links.app, name="links")
 @app.command("print-schema")
 def print_schema() -> None:
     """Print the GraphQL schema, for code generators."""
+    with uncollected():
+        from uplift.graphql_api import schema  # not by other commands: see `serve`
+
     write_data(schema.print_schema())
 
 
