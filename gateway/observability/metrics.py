@@ -1,6 +1,6 @@
 """The metrics of one program, for Prometheus.
 
-docs/how-to/operate.md lists all metrics. Every label has few values, however many callers, processes and
+docs/reference/metrics.md lists all metrics. Every label has few values, however many callers, processes and
 upgrades there are.
 """
 
@@ -8,6 +8,7 @@ import asyncio
 import platform
 import time
 from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Any
@@ -43,6 +44,16 @@ LAG_INTERVAL = 0.5
 """Seconds between two measurements of the event loop's lag."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricDescription:
+    """A metric as docs/reference/metrics.md lists it, by the name that Prometheus shows."""
+
+    name: str
+    kind: str
+    text: str
+    labels: tuple[str, ...]
+
+
 class Metrics:
     """The metrics of one program, in a registry of their own."""
 
@@ -50,69 +61,95 @@ class Metrics:
         # Otherwise each counter gets a second series with its time of creation.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's own lack
         self.registry = CollectorRegistry()
+        self.descriptions: list[MetricDescription] = []
         ProcessCollector(registry=self.registry)
-        Info("uplift_build", "Version of Uplift and of Python.", registry=self.registry).info(
+        text = "Versions of Uplift and of Python; always 1."
+        self._describe("uplift_build_info", "gauge", text, ("version", "python"))
+        Info("uplift_build", text, registry=self.registry).info(
             {"version": version("uplift-gateway"), "python": platform.python_version()}
         )
         self._requests = self._counter(
             "uplift_http_requests",
-            "Answered HTTP requests and closed WebSockets.",
+            "Answered HTTP requests and closed WebSockets, by the template of the route.",
             "route",
             "method",
             "status",
         )
         self._request_seconds = self._histogram(
-            "uplift_http_request_seconds", "Seconds until the response started.", "route"
+            "uplift_http_request_seconds", "Seconds until the answer began.", "route"
         )
         self._streams = self._gauge("uplift_open_streams", "Open WebSockets and event streams.", "kind")
         self._refusals = self._counter(
             "uplift_connections_refused", "Connections that the server refused or cut off.", "reason"
         )
         self._clients = self._gauge("uplift_client_connections", "Open client connections.")
-        self._clients_limit = self._gauge("uplift_client_connections_max", "Most open client connections.")
+        self._clients_limit = self._gauge(
+            "uplift_client_connections_max", "The most client connections that can be open."
+        )
         self._refused_streams = self._counter(
             "uplift_streams_refused", "Refused WebSockets and event streams.", "reason"
         )
-        self._outcomes = self._counter("uplift_outcomes", "Outcomes of upgrades, one per instance.", "kind")
+        self._outcomes = self._counter(
+            "uplift_outcomes",
+            "Instances that this program decided. The rate is the speed of upgrades.",
+            "kind",
+        )
         self._reasons = self._counter(
             "uplift_skips",
             "Skipped instances by reason. An instance counts under each of its reasons.",
             "reason",
         )
         self._chunk_seconds = self._histogram(
-            "uplift_chunk_seconds", "Duration of a chunk's transaction in seconds."
+            "uplift_chunk_seconds", "Seconds of a chunk's transaction, in which it holds its locks."
         )
         self._upgrades_ended = self._counter(
             "uplift_upgrades_ended", "Upgrades that ended in this program.", "state"
         )
-        self._upgrades = self._gauge("uplift_upgrades", "Unfinished upgrades in the database.", "state")
+        self._upgrades = self._gauge(
+            "uplift_upgrades",
+            "Unfinished upgrades in the database. Every program shows the same: use max, not sum.",
+            "state",
+        )
         self._database_up = self._gauge(
             "uplift_database_up", "1 if the database answered at this scrape, else 0."
         )
         self._connections_in_use = self._gauge(
-            "uplift_connections_in_use", "Database connections in use.", "pool"
+            "uplift_connections_in_use", "Database connections in use at this scrape.", "pool"
         )
         self._connections_limit = self._gauge(
-            "uplift_connections_max", "Most database connections in the pool.", "pool"
+            "uplift_connections_max", "The most database connections that can be in use.", "pool"
         )
         self._engine_requests = self._counter(
-            "uplift_engine_requests", "Requests to linked engines.", "link", "question", "result"
+            "uplift_engine_requests",
+            "Requests of this program to linked engines.",
+            "link",
+            "question",
+            "result",
         )
         self._engine_seconds = self._histogram(
             "uplift_engine_request_seconds", "Seconds until a linked engine answered.", "link"
         )
         self._engine_moves = self._counter(
-            "uplift_engine_moves", "Instances that linked engines moved or refused.", "link", "result"
+            "uplift_engine_moves", "Instances that linked engines moved or refused to move.", "link", "result"
         )
-        self._link_held = self._gauge("uplift_link_held", "1 if a worker holds the link, else 0.", "link")
+        self._link_held = self._gauge(
+            "uplift_link_held",
+            "1 if any worker holds the link, else 0. Every program shows the same: use max.",
+            "link",
+        )
         self._link_reachable = self._gauge(
-            "uplift_link_reachable", "1 unless the engine of the link does not answer.", "link"
+            "uplift_link_reachable",
+            "0 while the engine of the link does not answer, and its orders wait, else 1.",
+            "link",
         )
         self._link_age = self._gauge(
-            "uplift_link_sweep_age_seconds", "Seconds since the last complete sweep.", "link"
+            "uplift_link_sweep_age_seconds", "Seconds since the engine was last read as a whole.", "link"
         )
         self._log_lines = self._counter("uplift_log_lines", "Log lines of level warning and error.", "level")
-        self._lag = self._histogram("uplift_event_loop_lag_seconds", "Lag of the event loop in seconds.")
+        self._lag = self._histogram(
+            "uplift_event_loop_lag_seconds",
+            "Seconds by which the event loop is late, measured twice a second.",
+        )
         self._start_at_zero()
 
     def request_answered(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -218,11 +255,17 @@ class Metrics:
         for level in COUNTED_LEVELS:
             self._log_lines.labels(level)
 
+    def _describe(self, name: str, kind: str, help_text: str, labels: tuple[str, ...]) -> None:
+        self.descriptions.append(MetricDescription(name=name, kind=kind, text=help_text, labels=labels))
+
     def _counter(self, name: str, help_text: str, *labels: str) -> Counter:
+        self._describe(f"{name}_total", "counter", help_text, labels)
         return Counter(name, help_text, labels, registry=self.registry)
 
     def _gauge(self, name: str, help_text: str, *labels: str) -> Gauge:
+        self._describe(name, "gauge", help_text, labels)
         return Gauge(name, help_text, labels, registry=self.registry)
 
     def _histogram(self, name: str, help_text: str, *labels: str) -> Histogram:
+        self._describe(name, "histogram", help_text, labels)
         return Histogram(name, help_text, labels, buckets=SECONDS, registry=self.registry)

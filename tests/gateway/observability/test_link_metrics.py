@@ -84,6 +84,6 @@ def test_a_worker_counts_what_it_asks_of_a_link(folder: Path, file: Place) -> No
 
 
 def test_every_metric_of_links_is_documented() -> None:
-    text = (DOCS / "how-to" / "operate.md").read_text(encoding="utf-8")
+    text = (DOCS / "reference" / "metrics.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"^\| `(uplift_(?:engine|link)_\w+)`", text, re.MULTILINE))
     assert documented == OF_LINKS

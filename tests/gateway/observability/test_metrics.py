@@ -33,7 +33,7 @@ from uplift.storage.postgres.engines import MAX_CONNECTIONS
 from uplift.storage.sqlite.backend import MAX_READERS
 from uplift.testing.builders import an_id
 
-DOCUMENTED = DOCS / "how-to" / "operate.md"
+DOCUMENTED = DOCS / "reference" / "metrics.md"
 REST = "/pub/v1/bpm/instance/bytemplate/crm/orders/version"
 ROUTE = "/pub/v1/bpm/instance/bytemplate/{namespace}/{code}/version"
 
