@@ -13,6 +13,7 @@ import typer
 
 from tests.support.project import DOCS, ROOT
 from uplift.gateway.cli import app
+from uplift.gateway.cli.output import ExitCode
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -70,3 +71,8 @@ def test_the_page_of_commands_lists_every_command() -> None:
         listed |= {" ".join(word for word in first.split()[1:] if word.islower() and word[0].isalpha())}
         listed |= {f"{group} {other.split()[0]}" for other in others}
     assert set(commands(app)) == listed
+
+
+def test_the_page_of_commands_lists_every_exit_code() -> None:
+    page = (DOCS / "reference" / "cli.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| (\d+) \| ", page, re.MULTILINE) == [str(int(code)) for code in ExitCode]

@@ -19,10 +19,16 @@ PAGES = {
     "SECURITY.md": "security.md",
     "bench/README.md": "benchmarks.md",
     "graphql_api/schema.graphql": "reference/schema.md",
+    "rest_compat/openapi.json": "reference/openapi.md",
 }
 """The page of the site for each file outside of docs/."""
 FILES = {page: file for file, page in PAGES.items()}
-GENERATED = {"reference/schema.md", "reference/python.md"}
+GENERATED = {
+    "reference/schema.md",
+    "reference/openapi.md",
+    "reference/options.md",
+    "reference/python.md",
+}
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:

@@ -21,24 +21,65 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE))
 
-from links import FILES  # noqa: E402  mkdocs runs this file by its path
+# mkdocs runs this file by its path
+from commands import commands_page  # noqa: E402
+from links import FILES  # noqa: E402
+from openapi import openapi_page  # noqa: E402
 
 PYTHON = """\
 # Python API
 
-The domain can be used in any Python program, without a server ([example](../index.md)). `SqlStore.open` of
-`uplift.storage.store` opens a database.
+The domain can be used in any Python program, without a server ([example](../index.md)).
 
 ::: uplift.domain
     options:
       show_root_toc_entry: false
       filters: ["!^_"]
 
-## uplift.testing.store
+## Stores
+
+::: uplift.storage.store.SqlStore
+    options:
+      heading_level: 3
+      members: [open, close]
+
+::: uplift.storage.memory.InMemoryStore
+    options:
+      heading_level: 3
+      members: false
+
+## Ports of a store
+
+What a [store of your own](../how-to/own-store.md) implements.
+
+::: uplift.domain.ports
+    options:
+      show_root_heading: false
+      show_root_toc_entry: false
+      heading_level: 3
+      filters: ["!^_"]
+
+## The port of an engine
+
+What an [adapter of your own](../how-to/own-engine.md) implements.
+
+::: uplift.domain.ports.process_engine
+    options:
+      show_root_heading: false
+      show_root_toc_entry: false
+      heading_level: 3
+      filters: ["!^_"]
+
+## Contract tests
 
 ::: uplift.testing.store
     options:
-      show_root_heading: false
+      heading_level: 3
+      members: false
+
+::: uplift.testing.engine
+    options:
+      heading_level: 3
       members: false
 """
 ROOTS = ("Query", "Mutation", "Subscription")
@@ -119,4 +160,9 @@ write(
     "reference/schema.md",
     "\n".join(schema_page((ROOT / "graphql_api/schema.graphql").read_text(encoding="utf-8"))),
 )
+write(
+    "reference/openapi.md",
+    openapi_page((ROOT / "rest_compat/openapi.json").read_text(encoding="utf-8")),
+)
+write("reference/options.md", commands_page())
 write("reference/python.md", PYTHON)
