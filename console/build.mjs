@@ -5,21 +5,12 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { gzipSync } from "fflate";
 
-import { named, settingsFor, writeDistribution } from "../web/page_build/distribution.mjs";
+import { settingsFor, writeDistribution } from "../web/page_build/distribution.mjs";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const SETTINGS = { ...settingsFor(HERE), format: "esm", jsx: "automatic", jsxImportSource: "preact" };
 
-const worker = await build({
-  ...SETTINGS,
-  entryPoints: [{ in: "src/diagram/layout_worker.ts", out: "layout_worker" }],
-});
-const page = await build({
-  ...SETTINGS,
-  splitting: true,
-  entryPoints: ["src/main.tsx"],
-  define: { ...SETTINGS.define, LAYOUT_WORKER: JSON.stringify(named(worker, "layout_worker-", ".js")) },
-});
+const page = await build({ ...SETTINGS, splitting: true, entryPoints: ["src/main.tsx"] });
 
 writeDistribution({
   root: HERE,
@@ -30,7 +21,7 @@ writeDistribution({
       .filter((name) => /\.(tsx?|css)$/.test(name))
       .map((name) => join("src", name)),
   ],
-  results: [worker, page],
+  results: [page],
   gzipSync,
   // MIT with one more condition, which diagrams keep: the watermark stays fully visible.
   otherLicences: { "bpmn-js": "LicenseRef-bpmn.io" },

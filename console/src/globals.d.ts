@@ -1,6 +1,5 @@
-// Packages without types, and what the build puts in.
+// Packages and files without types.
 declare module "*.css";
 declare module "bpmn-auto-layout" {
   export function layoutProcess(xml: string): Promise<string>;
 }
-declare const LAYOUT_WORKER: string;

@@ -2,15 +2,12 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Icon, type IconName } from "../parts/icon.tsx";
 import { t } from "../texts/index.ts";
+import type { ViewLabel } from "./labels.ts";
 import type { View } from "./viewer.ts";
 
 export type Mark = "added" | "removed" | "changed" | "blocked" | "chosen" | "pointed";
 
-export interface ElementLabel {
-  elementId: string;
-  text: string;
-  // The same in a sentence.
-  title: string;
+export interface ElementLabel extends ViewLabel {
   tone: "waiting" | "running" | "inside" | "added" | "removed" | "changed";
 }
 
@@ -49,12 +46,13 @@ export function Diagram(props: DiagramProps) {
     let isGone = false;
     setProblem("");
     setView(null);
-    void open(place.current as HTMLDivElement, xml, current, link).then(
+    const heard = { isGone: () => isGone, onHeight: setHeight };
+    void open(place.current as HTMLDivElement, xml, current, link, heard).then(
       (made) => {
+        if (!made) return;
         if (isGone) return made.destroy();
         opened = made;
         link?.views.add(made);
-        setHeight(made.fittingHeight());
         setView(made);
         current.current.onOpen?.(made);
       },
@@ -77,12 +75,9 @@ export function Diagram(props: DiagramProps) {
     if (chosen) all.set(chosen, `${all.get(chosen) ?? ""} chosen`.trim());
     return all;
   }, [marks, chosen, pointed]);
-  useEffect(() => {
-    if (view) requestAnimationFrame(() => view.fit()); // once the place has its height
-  }, [view, height]);
   useEffect(() => view?.setMarks(allMarks), [view, allMarks]);
   useEffect(() => {
-    if (view) view.setLabels((labels?.(view) ?? []).map(labelElement));
+    view?.setLabels(labels?.(view) ?? []);
   }, [view, labels]);
   useEffect(() => {
     if (chosen) view?.show(chosen);
@@ -128,16 +123,19 @@ async function open(
   xml: string,
   current: { current: DiagramProps },
   link: Link | undefined,
-): Promise<View> {
+  heard: { isGone: () => boolean; onHeight: (height: number) => void },
+): Promise<View | null> {
   const { openView } = await import("./viewer.ts");
   let view: View | null = null; // it moves before it is ready
-  view = await openView(place, xml, {
-    onClick: (id) => current.current.onChoose?.(id),
-    onHover: (id) => current.current.onPoint?.(id),
+  const hearing = {
+    onClick: (id: string | null) => current.current.onChoose?.(id),
+    onHover: (id: string | null) => current.current.onPoint?.(id),
     onMove: () => {
       if (link && view) moveTogether(link, view);
     },
-  });
+    onHeight: heard.onHeight,
+  };
+  view = await openView(place, xml, hearing, heard.isGone);
   return view;
 }
 
@@ -147,12 +145,4 @@ function moveTogether(link: Link, from: View): void {
   const box = from.box();
   for (const view of link.views) if (view !== from) view.setBox(box);
   link.isMoving = false;
-}
-
-function labelElement({ elementId, text, title, tone }: ElementLabel): { elementId: string; html: HTMLElement } {
-  const html = document.createElement("span");
-  html.className = `diagram-count ${tone}`;
-  html.textContent = text;
-  html.title = title;
-  return { elementId, html };
 }

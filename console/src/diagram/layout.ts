@@ -26,9 +26,10 @@ export function hasDiagram(xml: string): boolean {
   return /<(?:\w[\w.-]*:)?BPMNPlane[\s>]/.test(xml) && /<(?:\w[\w.-]*:)?BPMNShape[\s/>]/.test(xml);
 }
 
-function laidOut(xml: string): Promise<string> {
+async function laidOut(xml: string): Promise<string> {
+  const { address } = await import("./layout_worker.ts");
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL(LAYOUT_WORKER, import.meta.url), { type: "module" });
+    const worker = new Worker(address, { type: "module" });
     const timer = setTimeout(() => end(() => reject(new Error("the layout took too long"))), TIMEOUT_MS);
     const end = (settle: () => void) => {
       clearTimeout(timer);

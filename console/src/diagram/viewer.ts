@@ -1,67 +1,52 @@
 // Draws a BPMN document with bpmn-js. Loaded when a diagram is first shown.
 import NavigatedViewer from "bpmn-js/lib/NavigatedViewer";
+import { type Box, boxAround } from "./box.ts";
+import { Labels, type ViewLabel } from "./labels.ts";
 import { drawable } from "./layout.ts";
+import { SlicedImporter } from "./sliced_importer.ts";
 
 // The parts of diagram-js that are used here. Its own types are those of each service, which are found by name only.
-interface Shape {
+interface Element extends Partial<Box> {
   id: string;
   type: string;
   collapsed?: boolean;
-  height: number;
-}
-interface Box {
-  x: number;
-  y: number;
-  width: number;
-  height: number;
-  scale: number;
+  hidden?: boolean;
+  children?: Element[];
+  waypoints?: { x: number; y: number }[];
 }
 interface Canvas {
-  zoom(scale: number | "fit-viewport", center?: "auto"): number;
-  viewbox(box?: Omit<Box, "scale">): Box & { outer: { width: number; height: number }; inner: Box };
+  zoom(scale: number, center?: "auto"): number;
+  viewbox(box?: Box): Box & { scale: number };
+  getSize(): { width: number; height: number };
   addMarker(id: string, marker: string): void;
   removeMarker(id: string, marker: string): void;
   scrollToElement(id: string, padding?: number): void;
-  findRoot(id: string): unknown;
-  setRootElement(root: unknown): void;
+  getRootElement(): Element;
   resized(): void;
 }
 interface Registry {
-  get(id: string): Shape | undefined;
-  getAll(): Shape[];
-}
-interface Overlays {
-  add(
-    id: string,
-    type: string,
-    overlay: { position: Record<string, number>; html: HTMLElement; scale: object },
-  ): string;
-  remove(filter: { type: string }): void;
+  get(id: string): Element | undefined;
 }
 interface Events {
-  on(event: string, hear: (event: { element?: Shape }) => void): void;
+  on(event: string, hear: (event: { element?: Element }) => void): void;
+  fire(event: string): void;
 }
 
 export interface View {
   has: (elementId: string) => boolean;
   isCollapsed: (elementId: string) => boolean;
   setMarks: (marks: ReadonlyMap<string, string>) => void;
-  setLabels: (labels: readonly { elementId: string; html: HTMLElement }[]) => void;
+  setLabels: (labels: readonly ViewLabel[]) => void;
   show: (elementId: string) => void;
   fit: () => void;
-  // The height at which the whole diagram fits the width of its place.
-  fittingHeight: () => number;
   zoomBy: (factor: number) => void;
-  box: () => Omit<Box, "scale">;
-  setBox: (box: Omit<Box, "scale">) => void;
+  box: () => Box;
+  setBox: (box: Box) => void;
   destroy: () => void;
 }
 
 const FONT = "system-ui, sans-serif"; // as in diagram.css: texts are measured with it
-const LABELS = "uplift-labels";
-const READABLE = { min: 0.85, max: 1.3 }; // however far away the diagram is
 const LARGEST_FIT = 1.1;
-const SMALL = 60;
 const MARGIN = 24;
 const WITH_MARGIN = 0.93;
 
@@ -69,66 +54,96 @@ export interface Hearing {
   onClick: (elementId: string | null) => void;
   onHover: (elementId: string | null) => void;
   onMove: () => void;
+  // The height at which the whole diagram fits the width of its place: heard before it is drawn.
+  onHeight: (height: number) => void;
 }
 
-// Rejects if the document cannot be drawn.
-export async function openView(container: HTMLElement, xml: string, hearing: Hearing): Promise<View> {
+// Null if it is over before the diagram is drawn. Rejects if the document cannot be drawn.
+export async function openView(
+  container: HTMLElement,
+  xml: string,
+  hearing: Hearing,
+  isOver: () => boolean,
+): Promise<View | null> {
   const colours = { defaultFillColor: "var(--diagram-fill)", defaultStrokeColor: "var(--diagram-line)" };
   const viewer = new NavigatedViewer({
     container,
     bpmnRenderer: colours,
     textRenderer: { defaultStyle: { fontFamily: FONT }, externalStyle: { fontFamily: FONT } },
-  } as ConstructorParameters<typeof NavigatedViewer>[0]);
-  try {
-    await viewer.importXML(await drawable(xml));
-  } catch (error) {
-    viewer.destroy();
-    throw error;
-  }
+    additionalModules: [{ bpmnImporter: ["type", SlicedImporter] }],
+  } as unknown as ConstructorParameters<typeof NavigatedViewer>[0]);
   const canvas = viewer.get<Canvas>("canvas");
-  const registry = viewer.get<Registry>("elementRegistry");
-  const overlays = viewer.get<Overlays>("overlays");
   const events = viewer.get<Events>("eventBus");
-  let marked: ReadonlyMap<string, string> = new Map();
-
-  const forEachWord = (id: string, names: string, act: (word: string) => void) => {
-    if (registry.get(id)) for (const name of names.split(" ")) act(`is-${name}`);
+  let planned: Box | null = null; // until all is drawn
+  let fitted = "";
+  const place = () => {
+    const { x, y, scale } = canvas.viewbox();
+    return `${x} ${y} ${scale}`;
   };
   const fit = () => {
-    canvas.zoom("fit-viewport", "auto");
-    canvas.zoom(Math.min(LARGEST_FIT, canvas.viewbox().scale * WITH_MARGIN), "auto");
+    const extent = planned ?? extentOf(canvas.getRootElement());
+    const outer = canvas.getSize();
+    if (!extent || !outer.width || !outer.height) return; // empty, or out of the page by now
+    canvas.viewbox(fitting(extent, outer));
+    fitted = place();
   };
+  const resizing = new ResizeObserver(() => {
+    canvas.resized();
+    if (planned || place() === fitted) fit(); // unless somebody has moved it
+  });
+  const destroy = () => {
+    resizing.disconnect();
+    viewer.destroy();
+  };
+  try {
+    await viewer.importXML(await drawable(xml));
+    const importer = viewer.get<SlicedImporter>("bpmnImporter");
+    planned = importer.extentOf(canvas.getRootElement());
+    resizing.observe(container);
+    if (planned) hearing.onHeight(planned.height * scaleOf(planned, canvas.getSize().width) + 2 * MARGIN);
+    fit();
+    if (isOver() || !(await importer.drawAll(isOver))) {
+      destroy();
+      return null;
+    }
+    planned = null;
+    events.fire("import.render.complete"); // subprocesses get their links, now that they are there
+  } catch (error) {
+    destroy();
+    throw error;
+  }
   events.on("element.click", ({ element }) => hearing.onClick(elementOf(element)));
   events.on("element.hover", ({ element }) => hearing.onHover(elementOf(element)));
   events.on("element.out", () => hearing.onHover(null));
   events.on("canvas.viewbox.changed", () => hearing.onMove());
   events.on("root.set", fit);
   fit();
-  const resizing = new ResizeObserver(() => canvas.resized());
-  resizing.observe(container);
+  return {
+    ...viewOf(viewer, canvas, new Labels(viewer, hearing.onClick)),
+    fit,
+    destroy,
+  };
+}
 
+function viewOf(viewer: NavigatedViewer, canvas: Canvas, labels: Labels): Omit<View, "fit" | "destroy"> {
+  const registry = viewer.get<Registry>("elementRegistry");
+  let marked: ReadonlyMap<string, string> = new Map();
+  const forEachWord = (id: string, names: string, act: (word: string) => void) => {
+    if (registry.get(id)) for (const name of names.split(" ")) act(`is-${name}`);
+  };
   return {
     has: (id) => registry.get(id) !== undefined,
     isCollapsed: (id) => registry.get(id)?.collapsed === true,
     setMarks: (marks) => {
-      for (const [id, names] of marked) forEachWord(id, names, (word) => canvas.removeMarker(id, word));
-      for (const [id, names] of marks) forEachWord(id, names, (word) => canvas.addMarker(id, word));
+      for (const [id, names] of marked)
+        if (marks.get(id) !== names) forEachWord(id, names, (word) => canvas.removeMarker(id, word));
+      for (const [id, names] of marks)
+        if (marked.get(id) !== names) forEachWord(id, names, (word) => canvas.addMarker(id, word));
       marked = marks;
     },
-    setLabels: (labels) => {
-      overlays.remove({ type: LABELS });
-      for (const { elementId, html } of labels) {
-        const shape = registry.get(elementId);
-        if (shape) overlays.add(elementId, LABELS, { position: placeOf(shape), html, scale: READABLE });
-      }
-    },
+    setLabels: (wanted) => void labels.set(wanted),
     show: (id) => {
       if (registry.get(id)) canvas.scrollToElement(id, 80);
-    },
-    fit,
-    fittingHeight: () => {
-      const { inner, outer } = canvas.viewbox();
-      return inner.width ? inner.height * Math.min(LARGEST_FIT, outer.width / inner.width) + 2 * MARGIN : 0;
     },
     zoomBy: (factor) => void canvas.zoom(canvas.viewbox().scale * factor, "auto"),
     box: () => {
@@ -136,20 +151,32 @@ export async function openView(container: HTMLElement, xml: string, hearing: Hea
       return { x, y, width, height };
     },
     setBox: (box) => void canvas.viewbox(box),
-    destroy: () => {
-      resizing.disconnect();
-      viewer.destroy();
-    },
   };
 }
 
-// At the top of an event or a gateway, whose name is below it.
-function placeOf({ height }: Shape): Record<string, number> {
-  return height < SMALL ? { top: -12, right: 12 } : { top: -9, right: 20 };
+// The box around what stands on a plane. It is calculated: to measure what is drawn, the browser lays all of it out.
+function extentOf({ children = [] }: Element): Box | null {
+  const shown = children.filter(({ hidden }) => !hidden);
+  return boxAround(
+    shown.flatMap(({ x, y, width, height, waypoints = [] }) => [
+      ...(x === undefined || y === undefined ? [] : [{ x, y, width: width ?? 0, height: height ?? 0 }]),
+      ...waypoints.map((point) => ({ ...point, width: 0, height: 0 })),
+    ]),
+  );
+}
+
+const scaleOf = ({ width }: Box, outer: number): number => Math.min(LARGEST_FIT, outer / Math.max(1, width));
+
+// What to show of the plane so that this box is in the middle, with a margin around it.
+function fitting({ x, y, width, height }: Box, outer: { width: number; height: number }): Box {
+  const whole = Math.min(outer.width / Math.max(1, width), outer.height / Math.max(1, height));
+  const scale = Math.min(LARGEST_FIT, whole * WITH_MARGIN);
+  const [across, down] = [outer.width / scale, outer.height / scale];
+  return { x: x + (width - across) / 2, y: y + (height - down) / 2, width: across, height: down };
 }
 
 // The flow node that an event is about: not the process around it, and the element of a label.
-function elementOf(shape: Shape | undefined): string | null {
+function elementOf(shape: Element | undefined): string | null {
   if (!shape || /:(Process|Collaboration|Participant|Lane|SequenceFlow|BPMNDiagram)$/.test(shape.type)) return null;
   return shape.id.replace(/_label$/, "");
 }

@@ -1,8 +1,6 @@
 """What the console says when something is missing, refused, or away."""
 
-from itertools import pairwise
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from playwright.sync_api import expect
@@ -13,13 +11,6 @@ from tests.gateway.gateway_world import started
 from tests.support.long_mode import long_only
 
 pytestmark = pytest.mark.browser
-
-BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
-REGISTER = """
-mutation ($instances: [RegisteredInstanceInput!]!) {
-  registerInstances(input: {namespace: "big", code: "big", instances: $instances}) {userErrors {message}}
-}
-"""
 
 
 def test_a_wrong_key_is_refused_in_words(open_tab: OpenTab) -> None:
@@ -96,30 +87,6 @@ def test_goes_on_after_a_restart_of_the_gateway(open_tab: OpenTab, tmp_path: Pat
             expect(tab.page.locator(".banner")).to_have_count(0, timeout=40_000)
             tab.page.get_by_role("button", name="Pause").click()
             expect(state).to_have_text("Paused")
-
-
-@long_only
-def test_a_model_of_a_thousand_elements_is_drawn_with_its_numbers(
-    open_tab: OpenTab, gateway: ConsoleGateway
-) -> None:
-    tasks = [f"t{number}" for number in range(500)]
-    flows = [f'<sequenceFlow id="f_{a}" sourceRef="{a}" targetRef="{b}"/>' for a, b in pairwise(tasks)]
-    model = "".join([*(f'<userTask id="{task}" name="Task {task}"/>' for task in tasks), *flows])
-    bpmn = (
-        f'<definitions xmlns="{BPMN}" targetNamespace="t"><process id="big">{model}</process></definitions>'
-    )
-    for mutation in ("createProcess", "saveDraft", "publishVersion"):
-        field = ", bpmn: $bpmn" if mutation == "saveDraft" else ""
-        variable = "($bpmn: String)" if field else ""
-        call = f'{mutation}(input: {{namespace: "big", code: "big"{field}}}) {{userErrors {{message}}}}'
-        gateway.ask(f"mutation {variable} {{{call}}}", **({"bpmn": bpmn} if field else {}))
-    instances = [
-        {"id": str(uuid4()), "version": 1, "status": "PENDING", "position": [task]} for task in tasks * 2
-    ]
-    gateway.ask(REGISTER, instances=instances)
-    tab = open_tab("#/processes/big/big")
-    expect(tab.page.locator(".diagram .diagram-count").filter(has_text="2")).to_have_count(500)
-    assert tab.complaints == []
 
 
 def test_a_proxy_that_answers_instead_is_named(open_tab: OpenTab) -> None:
