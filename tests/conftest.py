@@ -5,7 +5,8 @@ import sys
 from collections.abc import AsyncIterator
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import Phase, given, settings
+from hypothesis.strategies import none
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -26,6 +27,11 @@ settings.register_profile("mutants", settings.get_profile("uplift"), phases=(Pha
 settings.load_profile("uplift")
 
 
+@given(none())
+def register_random_numbers(_: None) -> None:
+    """Let hypothesis register its generator: once frozen, it would look as if nothing referred to it."""
+
+
 class FileScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Sends all tests of a file to one process, and all files of some folders to the same process."""
 
@@ -44,6 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
+    register_random_numbers()
     gc.freeze()
     gc.enable()
 

@@ -1,7 +1,7 @@
 """Opens a PostgreSQL database, with its connection pools, locks and timeouts."""
 
 import asyncio
-from asyncio import Task, shield
+from asyncio import Task
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -112,7 +112,10 @@ class PostgresBackend:
                 self._making = asyncio.create_task(make_engines(self._options))
                 # If all callers were cancelled, asyncio would log its error as one that nobody has seen.
                 self._making.add_done_callback(_retrieve)
-            self._engines = await shield(self._making)
+            making = self._making
+            # `shield` would log the error of an attempt whose callers were cancelled, from Python 3.14 on.
+            await asyncio.wait((making,))
+            self._engines = making.result()
         return self._engines
 
     async def _leave_this_server(self) -> None:

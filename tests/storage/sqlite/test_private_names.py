@@ -6,6 +6,7 @@ When one of these tests fails after an update of a library, adapt uplift.storage
 import inspect
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import aiosqlite
@@ -103,6 +104,7 @@ def test_an_error_of_the_driver_becomes_that_of_sqlalchemy() -> None:
 
 
 def test_an_error_of_the_driver_tells_its_result_code() -> None:
-    with pytest.raises(sqlite3.OperationalError) as raised:
-        sqlite3.connect(":memory:").execute("SELECT")
+    memory = closing(sqlite3.connect(":memory:"))
+    with memory as connection, pytest.raises(sqlite3.OperationalError) as raised:
+        connection.execute("SELECT")
     assert raised.value.sqlite_errorcode == sqlite3.SQLITE_ERROR
