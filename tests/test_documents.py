@@ -9,7 +9,8 @@ import pytest
 from tests.support.project import DOCS, ROOT
 from tests.test_architecture import PACKAGES
 
-DOCUMENTS = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), ROOT / "bench" / "README.md"])
+READMES = (ROOT / "bench" / "README.md", ROOT / "changelog.d" / "README.md")
+DOCUMENTS = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *READMES])
 DECISIONS = sorted(path for path in (DOCS / "decisions").iterdir() if path.name != "README.md")
 CITATION = re.compile(r"([\w/-]+\.md)(?:#([\w-]+))?")
 LINK = re.compile(r"\]\(([^)\s#]*)(?:#([^)\s]*))?\)")

@@ -11,7 +11,8 @@ from tests.support.project import ROOT
 
 SCHEMA = ROOT / "graphql_api" / "schema.graphql"
 RELEASED = ROOT / "graphql_api" / "released.graphql"
-RELEASES = re.findall(r"^## \[\d.*$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+RELEASES = re.findall(r"^## [\d.]+ \(\d{4}-\d\d-\d\d\)$", CHANGELOG, re.MULTILINE)
 BEFORE = """
 type Query {
   old: Int @deprecated(reason: "Use `new`.")
@@ -61,7 +62,7 @@ def test_a_change_breaks_clients_unless_it_removes_what_was_deprecated(
 
 def test_the_schema_of_the_last_release_is_kept() -> None:
     assert RELEASED.exists() == bool(RELEASES), (
-        f"{RELEASED.name} is the schema of the last release: CONTRIBUTING.md says how to release"
+        f"{RELEASED.name} is the schema of the last release: docs/how-to/release.md says how to release"
     )
 
 
