@@ -1,5 +1,9 @@
 """The manifests in deploy/kubernetes are valid, hardened, and fit the programs that they run."""
 
+import os
+import re
+import subprocess
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +12,7 @@ import pytest
 import yaml
 
 from tests.gateway.gateway_world import output_of
-from tests.support.project import ROOT
+from tests.support.project import DOCS, ROOT
 from uplift.gateway.settings import SECRETS_DIR, Settings
 
 FOLDER = ROOT / "deploy" / "kubernetes"
@@ -142,3 +146,30 @@ def test_the_images_have_one_name_and_no_tag_that_moves() -> None:
     named = {container_of(program)["image"] for program in PROGRAMS.values()}
     assert named == {image["name"], f"{image['name']}:{image['newTag']}"}
     assert image["newTag"] != "latest"
+
+
+KUBECTL = """#!/bin/sh
+printf '%s\\n' "$@" "" >> "$LOG"
+"""
+"""Stands for kubectl: writes its arguments, a line each, and an empty line."""
+
+
+def test_the_commands_of_the_page_name_what_is_there(tmp_path: Path) -> None:
+    page = (DOCS / "how-to" / "kubernetes.md").read_text(encoding="utf-8")
+    program, log = tmp_path / "kubectl", tmp_path / "log"
+    program.write_text(KUBECTL)
+    program.chmod(0o755)
+    commands = "".join(re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "LOG": str(log)}
+    subprocess.run(["bash", "-eu", "-c", commands], cwd=ROOT, env=environment, check=True)
+    calls = [call.splitlines() for call in log.read_text().split("\n\n") if call]
+    files = [word for call in calls for before, word in pairwise(call) if before in {"-f", "--kustomize"}]
+    assert {*KUSTOMIZATION["resources"], "migrate.yaml", "."} >= set(files)
+    assert {"migrate.yaml", "."} <= set(files)
+    named = {word for call in calls for word in call if re.match("(job|deployment)/", word)}
+    assert named <= {f"{manifest['kind'].lower()}/{name}" for name, manifest in PROGRAMS.items()}
+    (secret,) = (call[call.index("secret") + 2] for call in calls if "secret" in call)
+    volumes = [volume for program in PROGRAMS.values() for volume in pod_of(program)["volumes"]]
+    assert secret in {volume["secret"]["secretName"] for volume in volumes if "secret" in volume}
+    spaces = {word for call in calls for before, word in pairwise(call) if before == "-n"}
+    assert spaces == {read("namespace.yaml")[0]["metadata"]["name"]}

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from tests.browser.graphiql_page import CHROMIUM, GraphiQLPage, a_browser
 from tests.conformance.real_gateway import Gateway, served_gateway
 from tests.gateway.gateway_world import until
 from tests.support.nginx import Nginx, nginx_before, unavailable_reason
+from tests.support.project import DOCS
 
 pytestmark = pytest.mark.skipif(bool(unavailable_reason()), reason=unavailable_reason())
 
@@ -24,13 +26,16 @@ KEPT, REMOVED, OTHER = "https://…/uplift", "http://…/uplift", "http://…/te
 """Ways to pass requests on: with the prefix, without it, and without another prefix that a header names."""
 
 
+def settings_of_the_page() -> dict[str, str]:
+    """The variables with which docs/how-to/proxy.md starts a gateway."""
+    page = (DOCS / "how-to" / "proxy.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^```sh\n(.*) uplift serve\n```$", page, re.MULTILINE)
+    return dict(variable.split("=", 1) for variable in shlex.split(command))
+
+
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with served_gateway(
-        tmp_path_factory.mktemp("gateway"),
-        UPLIFT_ROOT_PATH="/uplift",
-        UPLIFT_TRUSTED_PROXIES='["127.0.0.1"]',
-    ) as gateway:
+    with served_gateway(tmp_path_factory.mktemp("gateway"), None, **settings_of_the_page()) as gateway:
         yield gateway
 
 
