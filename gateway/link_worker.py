@@ -24,6 +24,7 @@ from uplift.domain.use_cases.links.sender import Sender
 from uplift.domain.use_cases.links.sweeper import Sweeper
 from uplift.domain.use_cases.worker import Worker
 from uplift.engines.registry import engine_of
+from uplift.engines.webhooks.announcer import Announcer
 from uplift.engines.webhooks.client import WebhookClient
 from uplift.engines.webhooks.sender import WebhookSender
 
@@ -171,8 +172,9 @@ class LinkWorker:
                 return [PullSender(held, self._stopping).run()]
             return [
                 PullSender(held, self._stopping, on_sent=webhooks.notify).run(),
-                # A webhook that is under way at a stop is cancelled: it only wakes the engine.
+                # A webhook that is under way at a stop is cancelled, and sent by the next holder.
                 first_of(webhooks.run(), self._stopping.wait()),
+                first_of(Announcer(held, webhooks).run(), self._stopping.wait()),
             ]
         return [
             Sender(held, engine, self._stopping, breaker=breaker, on_fault=_log_fault).run(),

@@ -87,6 +87,7 @@ async def settle(
     *,
     link: LinkId = ENGINE,
     worked: float = 0,
+    at: datetime = EVENING,
 ) -> Sequence[SettledOrders]:
     """Answer orders: confirm them, or refuse them for a reason."""
     settlements = [Settlement(number=OrderNumber(number), refusal=refusal) for number in numbers]
@@ -94,7 +95,7 @@ async def settle(
         locked = await transaction.links.lock(link)
         assert locked is not None
         time = timedelta(seconds=worked)
-        return await settle_orders(transaction, locked, settlements, worked=time, clock=a_clock(EVENING))
+        return await settle_orders(transaction, locked, settlements, worked=time, clock=a_clock(at))
 
 
 async def put_back(store: Store, numbers: Iterable[int], *, link: LinkId = ENGINE) -> int:

@@ -1,12 +1,11 @@
-"""Compares the adapter to Camunda 7 with bare requests to a real Operaton, and with Operaton's own batch.
+"""Compares the adapter to Camunda 7 with bare requests to a real Operaton.
 
 - A sweep: all instances of a version and those at an element, in pages of 5,000, beside the bare requests.
 - Moves: requests of 100 instances, two at a time, beside the bare requests. Both move the instances to the
   next version and back again, by turns.
-- Operaton's batch with default settings, which moves as many instances as `batch` says.
 
 Operaton keeps its data in memory and shares the cores with the client. It needs Java and Maven.
-Run: python -m bench.engines.adapter [instances] [rounds] [batch]
+Run: python -m bench.engines.adapter [instances] [rounds]
 """
 
 import asyncio
@@ -15,7 +14,6 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from statistics import median
-from typing import Any
 
 import httpx2
 
@@ -29,8 +27,6 @@ from uplift.testing.engine.documents import tasks
 from uplift.testing.engine.harness import a_plan, a_process_key, instances_in, waiting_in
 
 SIZE, LANES = 100, 2
-POLL = 0.25
-"""Seconds between two looks at a batch."""
 
 Ids = Sequence[EngineInstanceId]
 Contender = Callable[[], Awaitable[int]]
@@ -92,8 +88,8 @@ async def rate(work: Contender) -> float:
     return count / (time.perf_counter() - start)
 
 
-async def compare(name: str, ours: Contender, bare: Contender, rounds: int) -> float:
-    """Print the rates of both by turns, and the median of the ratios; returns the median of ours."""
+async def compare(name: str, ours: Contender, bare: Contender, rounds: int) -> None:
+    """Print the rates of both by turns, and the median of the ratios."""
     await ours(), await bare()
     pairs = []
     for number in range(rounds):
@@ -106,30 +102,10 @@ async def compare(name: str, ours: Contender, bare: Contender, rounds: int) -> f
     ratio = median(ours_rate / bare_rate for ours_rate, bare_rate in pairs)
     mine, other = median(pair[0] for pair in pairs), median(pair[1] for pair in pairs)
     print(f"{name}: {mine:,.0f}/s, bare {other:,.0f}/s, ratio {ratio:.2f}", flush=True)
-    return mine
 
 
-async def by_batch(harness: OperatonHarness, plan: MovePlan, ids: Ids) -> int:
-    """Move instances by Operaton's own batch, and wait for its end."""
-    body = {
-        "migrationPlan": migration_plan(plan),
-        "processInstanceIds": ids,
-        "skipCustomListeners": True,
-        "skipIoMappings": True,
-    }
-    batch = await harness.call("POST", "/migration/executeAsync", body)
-    while await statistics(harness, batch["id"]):
-        await asyncio.sleep(POLL)
-    return len(ids)
-
-
-async def statistics(harness: OperatonHarness, batch: str) -> Any:
-    """The statistics of a batch; empty once it has ended."""
-    return await harness.call("GET", "/batch/statistics", batchId=batch)
-
-
-async def main(count: int, rounds: int, batch: int) -> None:
-    with operaton(runs_jobs=True) as engine:
+async def main(count: int, rounds: int) -> None:
+    with operaton() as engine:
         http = httpx2.AsyncClient(base_url=engine.url, timeout=60)
         ours, bare = Camunda7Engine(engine.url), Bare(http)
         async with OperatonHarness.open(engine.url) as harness, http:
@@ -152,17 +128,10 @@ async def main(count: int, rounds: int, batch: int) -> None:
             async def bare_moves() -> int:
                 return await in_lanes(bare.move, there, ids) + await in_lanes(bare.move, back, ids)
 
-            mine = await compare("moves", moves, bare_moves, rounds)
-            own = await rate(lambda: by_batch(harness, there, ids[:batch]))
-            print(
-                f"Operaton's own batch of {batch:,}: {own:,.0f}/s; moves are {mine / own:.1f} times as fast"
-            )
+            await compare("moves", moves, bare_moves, rounds)
         await ours.close()
 
 
 if __name__ == "__main__":
-    given_count, given_rounds, given_batch = (
-        int(sys.argv[place]) if len(sys.argv) > place else default
-        for place, default in ((1, 5_000), (2, 3), (3, 1_000))
-    )
-    asyncio.run(main(given_count, given_rounds, given_batch))
+    arguments = [int(argument) for argument in sys.argv[1:]]
+    asyncio.run(main(*arguments, *(5_000, 3)[len(arguments) :]))

@@ -60,7 +60,7 @@ class SecretPlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """Where to say that orders wait, and the place of the secret that signs it.
+    """Where to say that orders wait or an upgrade has ended, and the place of the secret that signs it.
 
     While secrets are rotated, `old_secret` has the one before, and each request has both signatures. It may
     be empty at other times.

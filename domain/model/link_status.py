@@ -15,7 +15,8 @@ class LinkStatus:
     `sweep_requested_at` is when an operator last requested a sweep. `sweep_error` says why the last sweep
     failed, and is None after a complete one. `unreachable_since` is None while the engine answers.
     `clock_difference` is how far the engine's clock is ahead of ours, None if it is unknown.
-    `webhook_error` says why the last webhook did not arrive, and is None if it did.
+    `webhook_error` says why the last webhook did not arrive, and is None if it did. `announced_until` is the
+    end of the last upgrade that a webhook announced.
     """
 
     lease: Lease | None = None
@@ -26,6 +27,7 @@ class LinkStatus:
     unreachable_since: datetime | None = None
     clock_difference: timedelta | None = None
     webhook_error: str | None = None
+    announced_until: datetime | None = None
 
     def is_held(self, now: datetime) -> bool:
         """Whether a worker holds a lease on the link that has not expired."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NewType
 
@@ -15,6 +15,8 @@ from uplift.domain.model.selection import UpgradeId
 OrderNumber = NewType("OrderNumber", int)
 """The number of an order among those of its link, from 1. An order gets the next number when it is sent."""
 
+ANY_TIME = datetime.max.replace(tzinfo=UTC)
+"""Before it, all orders were sent."""
 NOT_SENT = SkipReason(
     code=ReasonCode.CANCELLED, message="The upgrade ended before this instance was sent to its engine."
 )

@@ -42,6 +42,15 @@ class LinkQueries(Protocol):
         """Return the engine's id of each version of each process; empty for one that is not linked."""
         ...
 
+    async def ended_upgrades(
+        self, link_id: LinkId, after: datetime, until: datetime, limit: int
+    ) -> tuple[UpgradeId, ...]:
+        """Return up to `limit` upgrades of a link that ended after one time and not after another.
+
+        The one that ended first comes first.
+        """
+        ...
+
 
 class LockedLink(Protocol):
     """A link that no other transaction changes until this one ends."""

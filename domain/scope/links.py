@@ -11,6 +11,7 @@ from uplift.domain.model.linked_process import LinkedProcess
 from uplift.domain.model.order import Order, OrderNumber
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import ProcessKey, VersionNumber
+from uplift.domain.model.selection import UpgradeId
 from uplift.domain.ports import LinkQueries, LockedLink, Store, Transaction
 from uplift.domain.scope.queries import NEEDS_WHOLE_STORE, of_visible
 
@@ -46,6 +47,12 @@ class ScopedLinkQueries:
         self, process_keys: Sequence[ProcessKey]
     ) -> Mapping[ProcessKey, Mapping[VersionNumber, EngineVersionId]]:
         return await of_visible(self._caller.may_see, process_keys, self._links.versions, NO_VERSIONS)
+
+    async def ended_upgrades(
+        self, link_id: LinkId, after: datetime, until: datetime, limit: int
+    ) -> tuple[UpgradeId, ...]:
+        del link_id, after, until, limit
+        raise ValueError(NEEDS_WHOLE_STORE)
 
 
 class ScopedOrderQueries:

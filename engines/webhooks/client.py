@@ -1,14 +1,10 @@
 """Sends one webhook, with bounds on its time and on where it goes."""
 
 import asyncio
-import json
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from uuid import uuid4
 
 import httpx2
 
@@ -17,37 +13,13 @@ from uplift.domain.model.link import Webhook
 from uplift.engines.client import plain
 from uplift.engines.webhooks.addresses import Resolve, addresses_of, resolve
 from uplift.engines.webhooks.errors import WebhookError, WebhookGoneError
+from uplift.engines.webhooks.events import Event
 from uplift.engines.webhooks.signing import read_keys, signature
 
 TOTAL_SECONDS = 15.0
 """The time for one webhook as a whole, however many bytes come."""
 CONNECT_SECONDS = 5.0
 """The time to connect to one address."""
-EVENT_TYPE = "uplift.moves.ordered"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """Says that `count` orders wait, with numbers above `after`. `id` stays the same over retries."""
-
-    id: str
-    link: str
-    upgrade: str
-    after: int
-    count: int
-    created_at: datetime
-
-    @property
-    def body(self) -> bytes:
-        """The event as JSON, below 1 kB."""
-        data = {"link": self.link, "upgrade": self.upgrade, "after": self.after, "count": self.count}
-        event = {"type": EVENT_TYPE, "timestamp": self.created_at.isoformat(), "data": data}
-        return json.dumps(event, separators=(",", ":")).encode()
-
-
-def new_event_id() -> str:
-    """An id that no other event has."""
-    return f"msg_{uuid4().hex}"
 
 
 class WebhookClient:

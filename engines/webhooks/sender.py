@@ -10,8 +10,8 @@ from uplift.domain.clock import Clock
 from uplift.domain.concurrency import first_of
 from uplift.domain.model.link import Link
 from uplift.domain.model.order import OrderBatch
-from uplift.engines.webhooks.client import Event, new_event_id
 from uplift.engines.webhooks.errors import WebhookError, WebhookGoneError
+from uplift.engines.webhooks.events import Event, OrdersEvent, new_event_id
 
 RETRY_SECONDS = (5.0, 300.0, 1_800.0, 7_200.0)
 """How long to wait after each attempt that failed. After the last one, the event is dropped."""
@@ -32,10 +32,11 @@ class Transport(Protocol):
 
 
 class WebhookSender:
-    """Sends an event for the orders that `notify` names, one event at a time.
+    """Sends an event for the orders that `notify` names, one event at a time, and others by `send`.
 
-    An event only wakes the engine, so at most one waits: a later one takes its place, covers its orders too,
-    and is tried soon. `error` says why the last attempt failed; None if it did not.
+    An event for orders only wakes the engine, so at most one waits: a later one takes its place, covers its
+    orders too, and is tried soon. `error` says why the last attempt failed; None if it did not. `is_gone`
+    says that the receiver wants no more events.
     """
 
     def __init__(
@@ -54,16 +55,16 @@ class WebhookSender:
         self._on_error = on_error
         self._sleep = sleep
         self._jitter = jitter
-        self._waiting: Event | None = None
+        self._waiting: OrdersEvent | None = None
         self._arrived = asyncio.Event()
-        self._is_gone = False
+        self.is_gone = False
         self.error: str | None = None
 
     def notify(self, batch: OrderBatch) -> None:
         """Send an event for orders that the engine can fetch by now. Returns at once."""
-        if self._is_gone:
+        if self.is_gone:
             return
-        event = Event(
+        event = OrdersEvent(
             id=new_event_id(),
             link=self._link.name,
             upgrade=str(batch.upgrade),
@@ -77,11 +78,15 @@ class WebhookSender:
     async def run(self) -> None:
         """Send events until cancelled, or until the receiver wants no more. Then close the connections."""
         try:
-            while not self._is_gone:
+            while not self.is_gone:
                 await self._arrived.wait()
                 await self._deliver()
         finally:
             await self._transport.close()
+
+    def with_jitter(self, seconds: float) -> float:
+        """A time that is a little longer."""
+        return seconds * (1 + MAX_JITTER * self._jitter())
 
     async def _deliver(self) -> None:
         """Send what waits until it has arrived, or the attempts are used up."""
@@ -89,10 +94,10 @@ class WebhookSender:
         while self._waiting is not None:
             event, self._waiting = self._waiting, None
             self._arrived.clear()
-            if await self._has_arrived(event):
+            if await self.send(event):
                 failures = 0
                 continue
-            if self._is_gone:
+            if self.is_gone:
                 self._waiting = None
                 return
             # A later event has attempts of its own. It waits as after a first failure.
@@ -103,11 +108,12 @@ class WebhookSender:
             if await self._pause(RETRY_SECONDS[failures - 1]):
                 failures = 0
 
-    async def _has_arrived(self, event: Event) -> bool:
+    async def send(self, event: Event) -> bool:
+        """Send an event once. Returns whether it has arrived."""
         try:
             await self._transport.send(event)
         except WebhookError as error:
-            self._is_gone = isinstance(error, WebhookGoneError)
+            self.is_gone = self.is_gone or isinstance(error, WebhookGoneError)
             self.error = error.message
             self._on_error(error.message)
             return False
@@ -116,13 +122,13 @@ class WebhookSender:
 
     async def _pause(self, seconds: float) -> bool:
         """Wait before the next attempt. A later event ends the wait, but not its first seconds: then True."""
-        factor = 1 + MAX_JITTER * self._jitter()
-        await self._sleep(RETRY_SECONDS[0] * factor)
-        rest = (seconds - RETRY_SECONDS[0]) * factor
+        whole, first = self.with_jitter(seconds), RETRY_SECONDS[0]
+        await self._sleep(whole * first / seconds)
+        rest = whole * (1 - first / seconds)
         if rest > 0 and not self._arrived.is_set():
             await first_of(self._sleep(rest), self._arrived.wait())
         return self._arrived.is_set()
 
 
-def _merged(earlier: Event, later: Event) -> Event:
+def _merged(earlier: OrdersEvent, later: OrdersEvent) -> OrdersEvent:
     return replace(later, after=min(earlier.after, later.after), count=earlier.count + later.count)

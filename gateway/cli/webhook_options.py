@@ -9,7 +9,9 @@ from uplift.domain.model.link import SecretPlace, Webhook
 
 WebhookUrl = Annotated[
     str | None,
-    typer.Option(metavar="URL", help="For --kind pull: where to send an event when orders wait."),
+    typer.Option(
+        metavar="URL", help="For --kind pull: where to send events when orders wait or an upgrade has ended."
+    ),
 ]
 WebhookSecretEnv = Annotated[
     str | None,

@@ -38,9 +38,11 @@ class SecretPlace:
         return cls(environment=place.environment, file=place.file)
 
 
-@strawberry.type(description="Where an event is sent when an engine has orders to fetch.")
+@strawberry.type(
+    description="Where events are sent when an engine has orders to fetch, or an upgrade has ended."
+)
 class Webhook:
-    url: str = strawberry.field(description="The URL that the event is sent to.")
+    url: str = strawberry.field(description="The URL that events are sent to.")
     secret: SecretPlace = strawberry.field(description="The place of the secret that signs events.")
     old_secret: SecretPlace | None = strawberry.field(
         description="The place of the secret before, while secrets are rotated; null for none."
@@ -84,7 +86,7 @@ class SecretPlaceInput:
         return links.SecretPlace(environment=self.environment)
 
 
-@strawberry.input(description="Where to send an event, by the Standard Webhooks specification.")
+@strawberry.input(description="Where to send events, by the Standard Webhooks specification.")
 class WebhookInput:
     url: str = strawberry.field(description="The URL, such as `https://shop.example/hook`.")
     secret: SecretPlaceInput = strawberry.field(

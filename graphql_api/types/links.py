@@ -62,7 +62,7 @@ class Link(Node):
         description="How far the engine's clock is ahead of the server's, in seconds; null if unknown."
     )
     webhook: Webhook | None = strawberry.field(
-        description="Where an event is sent when orders wait; null if nowhere."
+        description="Where events are sent when orders wait or an upgrade has ended; null if nowhere."
     )
     webhook_error: str | None = strawberry.field(
         description="Why the last event did not arrive; null if it did."
@@ -206,7 +206,8 @@ class LinkEngineInput:
         description="For PULL: the codes of the processes that the engine runs. They exist.",
     )
     webhook: WebhookInput | None = strawberry.field(
-        default=None, description="For PULL: where to send an event when orders wait; null for nowhere."
+        default=None,
+        description="For PULL: where to send events when orders wait or an upgrade has ended; null: nowhere.",
     )
 
     def request(self) -> LinkRequest:

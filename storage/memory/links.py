@@ -55,6 +55,19 @@ class LinkQueriesInMemory:
             for process_key in process_keys
         }
 
+    async def ended_upgrades(
+        self, link_id: LinkId, after: datetime, until: datetime, limit: int
+    ) -> tuple[UpgradeId, ...]:
+        ended = [
+            (upgrade.finished_at, upgrade.id)
+            for upgrade in self._state.upgrades.values()
+            if upgrade.link == link_id
+            and upgrade.finished_at is not None
+            and after < upgrade.finished_at <= until
+        ]
+        ended.sort(key=lambda upgrade: upgrade[0])
+        return tuple(upgrade_id for _, upgrade_id in ended[:limit])
+
 
 class LockedLinkInMemory:
     """Implements uplift.domain.ports.LockedLink."""

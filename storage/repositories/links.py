@@ -70,6 +70,14 @@ class SqlLinkQueries:
             process_key: found[ids[process_key]] if process_key in ids else {} for process_key in process_keys
         }
 
+    async def ended_upgrades(
+        self, link_id: LinkId, after: datetime, until: datetime, limit: int
+    ) -> tuple[UpgradeId, ...]:
+        bound = {"uuid": link_id, "after": after, "until": until, "limit": limit}
+        async with self._reading() as (connection, _):
+            rows = (await connection.execute(statements.ENDED_UPGRADES, bound)).all()
+        return tuple(UpgradeId(row.uuid) for row in rows)
+
 
 class SqlLockedLink:
     """Implements uplift.domain.ports.LockedLink."""

@@ -57,6 +57,7 @@ class LinkRow(SQLModel, table=True):
     unreachable_since: datetime | None = Field(default=None, sa_column=Column(TIME))
     clock_difference: timedelta | None = Field(default=None, sa_column=Column(Duration))
     webhook_error: str | None = Field(default=None, sa_column=Column(Text))
+    announced_until: datetime | None = Field(default=None, sa_column=Column(TIME))
 
 
 class LinkedVersionRow(SQLModel, table=True):

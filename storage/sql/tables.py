@@ -396,5 +396,13 @@ Index("process_link", process.c.link, sqlite_where=IS_LINKED, postgresql_where=I
 HAS_UNSETTLED = upgrade.c.ordered + upgrade.c.sent > literal_column("0")
 """Orders without an answer."""
 Index("upgrade_unsettled", upgrade.c.id, sqlite_where=HAS_UNSETTLED, postgresql_where=HAS_UNSETTLED)
+IS_OF_LINK = upgrade.c.link.is_not(None)
+Index(
+    "upgrade_linked",
+    upgrade.c.link,
+    upgrade.c.finished_at,
+    sqlite_where=IS_OF_LINK,
+    postgresql_where=IS_OF_LINK,
+)
 Index("upgrade_waiting", upgrade.c.id, sqlite_where=IS_WAITING, postgresql_where=IS_WAITING)
 Index("upgrade_paused", upgrade.c.id, sqlite_where=IS_PAUSED, postgresql_where=IS_PAUSED)

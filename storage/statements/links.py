@@ -43,6 +43,7 @@ STATUS_COLUMNS = (
     "unreachable_since",
     "clock_difference",
     "webhook_error",
+    "announced_until",
 )
 SAVE_STATUS = (
     update(link)
@@ -83,6 +84,17 @@ UNFINISHED_UPGRADE = (
 )
 FIND_UNFINISHED = select(upgrade.c.uuid).where(upgrade.c.id == UNFINISHED_UPGRADE)
 
+ENDED_UPGRADES = (
+    select(upgrade.c.uuid)
+    .where(
+        upgrade.c.link == bindparam("uuid"),
+        upgrade.c.finished_at > bindparam("after"),
+        upgrade.c.finished_at <= bindparam("until"),
+    )
+    .order_by(upgrade.c.finished_at, upgrade.c.id)
+    .limit(bindparam("limit"))
+)
+
 
 def link_of(row: Any) -> Link:
     """The link of a row."""
@@ -114,6 +126,7 @@ def status_of(row: Any) -> LinkStatus:
         unreachable_since=row.unreachable_since,
         clock_difference=row.clock_difference,
         webhook_error=row.webhook_error,
+        announced_until=row.announced_until,
     )
 
 

@@ -12,6 +12,7 @@ from uplift.domain import (
     OutsideScope,
     Status,
     VersionNumber,
+    by_ids,
 )
 from uplift.domain.model.link import (
     Credentials,
@@ -141,6 +142,7 @@ async def test_a_worker_holds_a_link_until_its_lease_expires(store: Store) -> No
         unreachable_since=NOON,
         clock_difference=timedelta(seconds=-3),
         webhook_error="It answers 500.",
+        announced_until=NOON,
     )
     async with store.transaction() as transaction:
         claimed = await transaction.links.lock_claimable(NOON)
@@ -217,6 +219,28 @@ async def test_a_removed_link_leaves_its_processes_and_its_name(store: Store) ->
     await add(store, replace(a_link(OTHER_ENGINE), name=f"engine {ENGINE}"))
 
 
+async def test_upgrades_of_a_link_that_have_ended_are_listed_by_their_end(store: Store) -> None:
+    await a_linked_process(store, holding=instances(range(3)))
+    await a_process(store, INVOICES, holding=[an_instance(9, process=INVOICES)])
+    await request(store, process=INVOICES)
+    ended = []
+    for number, minutes in enumerate((2, 1, 3)):
+        ended.append(await request(store, by_ids([an_id(number)]), worker=a_worker("large")))
+        batch = await send(store)
+        assert batch is not None
+        await settle(store, batch.numbers, at=NOON + timedelta(minutes=minutes))
+
+    async def listed(after: int, until: int, limit: int = 100) -> list[int]:
+        start, end = (NOON + timedelta(minutes=minutes) for minutes in (after, until))
+        found_ids = await store.links.ended_upgrades(ENGINE, start, end, limit)
+        return [[upgrade.id for upgrade in ended].index(upgrade_id) for upgrade_id in found_ids]
+
+    assert await listed(0, 3) == [1, 0, 2]
+    assert await listed(0, 3, limit=2) == [1, 0]
+    assert await listed(1, 2) == [0]
+    assert await store.links.ended_upgrades(OTHER_ENGINE, NOON, EVENING, 100) == ()
+
+
 async def test_a_scope_hides_links_of_other_namespaces(store: Store) -> None:
     hidden = replace(PULLING, namespace="hr")
     await a_linked_process(store, holding=[an_instance(1)])
@@ -246,6 +270,7 @@ async def test_a_scope_hides_links_of_other_namespaces(store: Store) -> None:
             transaction.links.lock_held(ENGINE, "holder"),
             transaction.links.lock_claimable(NOON),
             scoped.links.claimable(NOON),
+            scoped.links.ended_upgrades(ENGINE, NOON, EVENING, 1),
         ):
             with pytest.raises(ValueError, match="use the whole store"):
                 await needs_all

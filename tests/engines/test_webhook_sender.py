@@ -10,8 +10,8 @@ import pytest
 from uplift.domain.concurrency import end_all
 from uplift.domain.model.link import LinkKind
 from uplift.domain.model.order import OrderBatch
-from uplift.engines.webhooks.client import Event
 from uplift.engines.webhooks.errors import WebhookError, WebhookGoneError
+from uplift.engines.webhooks.events import Event, OrdersEvent
 from uplift.engines.webhooks.sender import WebhookSender
 from uplift.storage.memory import InMemoryStore
 from uplift.testing.builders import NOON, a_clock, instances
@@ -34,12 +34,13 @@ class FakeReceiver:
     failures: list[WebhookError] = field(default_factory=list)
     all_pass: bool = True
     gate: asyncio.Event = field(default_factory=asyncio.Event)
-    sent: asyncio.Queue[Event] = field(default_factory=asyncio.Queue)
+    sent: asyncio.Queue[OrdersEvent] = field(default_factory=asyncio.Queue)
     waits: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     is_closed: bool = False
 
     async def send(self, event: Event) -> None:
+        assert isinstance(event, OrdersEvent)
         self.sent.put_nowait(event)
         await self.gate.wait()
         if self.failures:
@@ -53,7 +54,7 @@ class FakeReceiver:
         if seconds > SHORT and not self.all_pass:
             await asyncio.Event().wait()
 
-    async def next(self) -> Event:
+    async def next(self) -> OrdersEvent:
         return await asyncio.wait_for(self.sent.get(), 60)
 
 

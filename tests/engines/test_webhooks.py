@@ -17,8 +17,9 @@ from tests.engines.scripted_server import Answer, Received, ScriptedServer, repl
 from uplift.domain.clock import utc_now
 from uplift.domain.model.link import SecretPlace, Webhook
 from uplift.engines.webhooks.addresses import is_public
-from uplift.engines.webhooks.client import Event, WebhookClient
+from uplift.engines.webhooks.client import WebhookClient
 from uplift.engines.webhooks.errors import WebhookError, WebhookGoneError
+from uplift.engines.webhooks.events import OrdersEvent
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +31,7 @@ def secret_of(letter: str, size: int = 32) -> str:
 NEW, OLD = secret_of("n"), secret_of("o")
 PLACE = SecretPlace(environment="UPLIFT_LINK_HOOK")
 OLD_PLACE = SecretPlace(environment="UPLIFT_LINK_HOOK_OLD")
-EVENT = Event(id="msg_1", link="own", upgrade="6f1c", after=0, count=5, created_at=utc_now())
+EVENT = OrdersEvent(id="msg_1", link="own", upgrade="6f1c", after=0, count=5, created_at=utc_now())
 
 
 @pytest.fixture(autouse=True)
@@ -292,6 +293,8 @@ async def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_body_is_small_whatever_the_names() -> None:
-    event = Event(id="msg", link="ä" * 100, upgrade="u" * 36, after=10**18, count=10**9, created_at=utc_now())
+    event = OrdersEvent(
+        id="msg", link="ä" * 100, upgrade="u" * 36, after=10**18, count=10**9, created_at=utc_now()
+    )
     assert len(event.body) < 1_000
     assert json.loads(event.body)["data"]["link"] == "ä" * 100

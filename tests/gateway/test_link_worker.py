@@ -1,6 +1,7 @@
 """A program holds links: it sends their orders, sweeps their engines, and stops when it should."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
@@ -23,6 +24,7 @@ from uplift.domain.ports import Store, Transaction
 from uplift.domain.ports.process_engine import EngineFault, EngineFaultKind, ProcessEngine
 from uplift.domain.rules import engine_health
 from uplift.domain.use_cases.links.holding import release_link
+from uplift.engines.webhooks import announcer
 from uplift.gateway.link_worker import LinkWorker
 from uplift.storage.memory import InMemoryStore
 from uplift.testing.builders import ORDERS, instances
@@ -312,6 +314,35 @@ async def test_a_webhook_wakes_the_engine_once_its_orders_can_be_fetched(
     event = Reference(SECRET).verify(received.body, received.headers)
     assert event["data"] == {"link": "engine", "upgrade": str(upgrade.id), "after": 0, "count": 5}
     assert await webhook_error(store) is None
+
+
+async def test_webhooks_survive_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UPLIFT_LINK_HOOK", SECRET)
+    monkeypatch.setattr(announcer, "SETTLED_AFTER", timedelta())
+    monkeypatch.setattr(announcer, "POLL_SECONDS", 0.01)
+
+    async with served(reply()) as server:
+        store, upgrade = await a_pulled_upgrade(hook_of(server))
+
+        async def received(count: int, name: str) -> None:
+            async def has_come() -> bool:
+                return len(server.received) >= count
+
+            async with running(store, None, name=name):
+                await until(has_come)
+
+        await received(1, "first")
+        await received(2, "second")
+        await settle(store, range(1, 6), at=utc_now())
+        await received(3, "third")
+    events = [json.loads(received.body) for received in server.received]
+    assert [event["type"] for event in events] == [
+        "uplift.moves.ordered",
+        "uplift.moves.ordered",
+        "uplift.upgrade.finished",
+    ]
+    assert events[0]["data"] == events[1]["data"]
+    assert events[2]["data"] == {"link": "engine", "upgrade": str(upgrade.id), "state": "COMPLETED"}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,11 +120,11 @@ class Operaton:
 
 
 @contextmanager
-def operaton(*, database: Path | None = None, runs_jobs: bool = False, port: int = 0) -> Iterator[Operaton]:
+def operaton(*, database: Path | None = None, port: int = 0) -> Iterator[Operaton]:
     """Runs Operaton at a free port, and kills it at the end. Skips the test if it cannot be built.
 
     It keeps its data in memory, or in the file `database`, with which a killed one can be started again.
-    Tests run jobs by REST, unless it `runs_jobs` by itself.
+    It runs no jobs by itself: tests run them by REST.
     """
     # By default H2 writes half a second after a commit: a kill would undo what the engine has answered.
     where = "mem:engine;DB_CLOSE_DELAY=-1" if database is None else f"file:{database};WRITE_DELAY=0"
@@ -133,7 +133,7 @@ def operaton(*, database: Path | None = None, runs_jobs: bool = False, port: int
         "server.port": port,
         "spring.datasource.url": f"jdbc:h2:{where}",
         "spring.jersey.application-path": "/engine-rest",
-        "operaton.bpm.job-execution.enabled": str(runs_jobs).lower(),
+        "operaton.bpm.job-execution.enabled": "false",
         "operaton.bpm.metrics.enabled": "false",
         "operaton.bpm.authorization.enabled": "true",
         "operaton.bpm.generic-properties.properties.query-max-results-limit": QUERY_LIMIT,
@@ -143,7 +143,9 @@ def operaton(*, database: Path | None = None, runs_jobs: bool = False, port: int
 
 
 @contextmanager
-def started(project: Path, properties: Mapping[str, object], *, path: str) -> Iterator[Operaton]:
+def started(
+    project: Path, properties: Mapping[str, object], *, path: str, java: Sequence[str] = JAVA
+) -> Iterator[Operaton]:
     """Runs the program of a Maven project with these properties; its REST API is below `path`."""
     try:
         program = built(project)
@@ -153,7 +155,7 @@ def started(project: Path, properties: Mapping[str, object], *, path: str) -> It
         log = Path(name) / "log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [*JAVA, "-jar", str(program), *(f"--{key}={value}" for key, value in properties.items())],
+                [*java, "-jar", str(program), *(f"--{key}={value}" for key, value in properties.items())],
                 cwd=name,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

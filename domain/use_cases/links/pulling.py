@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from uplift.domain.concurrency import first_of
-from uplift.domain.model.order import OrderBatch
+from uplift.domain.model.order import ANY_TIME, OrderBatch
 from uplift.domain.use_cases.links.holding import HeldLink
 from uplift.domain.use_cases.orders import drop_orders, send_orders
 
@@ -36,9 +36,17 @@ class PullSender:
 
     async def run(self) -> None:
         """Send and drop orders until `stopping` is set. Raises LinkLostError and StoreUnavailable."""
+        await self._wake()
         while not self._stopping.is_set():
             if not await self.run_once():
                 await first_of(self._held.store.wait_for_change(POLL_SECONDS), self._stopping.wait())
+
+    async def _wake(self) -> None:
+        """Wake the engine for orders of an earlier holder, which may have stopped before its event."""
+        async with self._held.transaction() as (_, link):
+            batch = await link.orders.unanswered(ANY_TIME, BATCH_SIZE)
+        if batch is not None:
+            self._on_sent(batch)
 
     async def run_once(self) -> bool:
         """Mark some orders as SENT, and refuse some of ended upgrades. False if there are none."""

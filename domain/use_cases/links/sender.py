@@ -8,12 +8,12 @@ settles or repeats the orders.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from uplift.domain.concurrency import first_of
 from uplift.domain.errors import InvalidModel
 from uplift.domain.model.decision import ReasonCode, SkipReason
-from uplift.domain.model.order import Order, OrderBatch, OrderNumber, Settlement
+from uplift.domain.model.order import ANY_TIME, Order, OrderBatch, OrderNumber, Settlement
 from uplift.domain.model.upgrade import SENDING
 from uplift.domain.ports.process_engine import EngineFault, EngineFaultKind, MovePlan, ProcessEngine
 from uplift.domain.rules.engine_health import Backoff, Breaker
@@ -32,7 +32,6 @@ MAX_FAILURES = 3
 CERTAIN_AFTER = 10.0
 """Seconds after which an order that was found not carried out counts as such. A request whose answer was lost
 may still be under way in an engine that was frozen."""
-ANY_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 class Sender:

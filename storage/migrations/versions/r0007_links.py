@@ -40,6 +40,7 @@ def upgrade(op: Operations) -> None:
         sa.Column("unreachable_since", TIME),
         sa.Column("clock_difference", sa.BigInteger),
         sa.Column("webhook_error", sa.Text),
+        sa.Column("announced_until", TIME),
     )
     _index(op, "link_name", "link", ["name"], "removed_at IS NULL", unique=True)
     op.create_table(
@@ -89,6 +90,7 @@ def upgrade(op: Operations) -> None:
     op.add_column("upgrade", sa.Column("sent", sa.Integer, nullable=False, server_default="0"))
     op.add_column("upgrade", sa.Column("refusals", sa.Text))
     _index(op, "upgrade_unsettled", "upgrade", ["id"], "ordered + sent > 0")
+    _index(op, "upgrade_linked", "upgrade", ["link", "finished_at"], "link IS NOT NULL")
 
 
 def _index(
