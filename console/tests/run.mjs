@@ -23,7 +23,6 @@ try {
     jsx: "automatic",
     jsxImportSource: "preact",
     nodePaths: [packages],
-    define: { LAYOUT_WORKER: '""' },
     // A page has these; the functions under test do not use them.
     banner: { js: 'globalThis.document ??= { baseURI: "http://test/console" };' },
     logLevel: "error",

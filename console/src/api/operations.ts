@@ -822,6 +822,22 @@ export type UndoUpgradeMutation = { undoUpgrade: { upgrade: { id: string } | nul
       | { code: UserErrorCode, message: string, field: Array<string> | null }
     > } | null };
 
+export type SkippedElementsQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type SkippedElementsQuery = { upgrade: { id: string, countsByElement: Array<{ elementId: string, count: number }> } | null };
+
+export type SkippedAtQueryVariables = Exact<{
+  id: string;
+  at: string;
+  first: number;
+}>;
+
+
+export type SkippedAtQuery = { upgrade: { id: string, outcomes: { nodes: Array<{ reasons: Array<{ code: ReasonCode, message: string, findings: Array<{ code: FindingCode, source: string | null }> }> }>, pageInfo: { hasNextPage: boolean } } } | null };
+
 export type UpgradeSummaryFragment = { id: string, selection: SelectionKind, targetVersion: number | null, state: UpgradeState, requestedBy: string, reason: string | null, requestedAt: string, finishedAt: string | null, expected: number, total: number, upgraded: number, skipped: number, etaSeconds: number | null, process: { namespace: string, code: string, title: string } };
 
 export type UpgradesQueryVariables = Exact<{
@@ -1671,6 +1687,39 @@ export const UndoUpgradeDocument = /*#__PURE__*/ new TypedDocumentString(`
   message
   field
 }`) as unknown as TypedDocumentString<UndoUpgradeMutation, UndoUpgradeMutationVariables>;
+export const SkippedElementsDocument = /*#__PURE__*/ new TypedDocumentString(`
+    query SkippedElements($id: UUID!) {
+  upgrade(id: $id) {
+    id
+    countsByElement(first: 500) {
+      elementId
+      count
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<SkippedElementsQuery, SkippedElementsQueryVariables>;
+export const SkippedAtDocument = /*#__PURE__*/ new TypedDocumentString(`
+    query SkippedAt($id: UUID!, $at: String!, $first: Int!) {
+  upgrade(id: $id) {
+    id
+    outcomes(filter: {kinds: [SKIPPED], elements: [$at]}, first: $first) {
+      nodes {
+        reasons {
+          code
+          message
+          findings {
+            code
+            source
+          }
+        }
+      }
+      pageInfo {
+        hasNextPage
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<SkippedAtQuery, SkippedAtQueryVariables>;
 export const UpgradesDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Upgrades($process: ProcessKeyInput, $filter: UpgradeFilterInput, $first: Int!, $after: String) {
   upgrades(process: $process, filter: $filter, first: $first, after: $after) {

@@ -14,6 +14,8 @@ export interface ElementLabel extends ViewLabel {
 // Diagrams with the same link move together.
 export interface Link {
   views: Set<View>;
+  // Called after they have moved.
+  hearing: Set<() => void>;
   isMoving: boolean;
 }
 
@@ -30,7 +32,7 @@ export interface DiagramProps {
   link?: Link;
 }
 
-export const makeLink = (): Link => ({ views: new Set(), isMoving: false });
+export const makeLink = (): Link => ({ views: new Set(), hearing: new Set(), isMoving: false });
 
 export function Diagram(props: DiagramProps) {
   const { xml, title, marks, labels, chosen, pointed, link } = props;
@@ -145,4 +147,5 @@ function moveTogether(link: Link, from: View): void {
   const box = from.box();
   for (const view of link.views) if (view !== from) view.setBox(box);
   link.isMoving = false;
+  for (const hear of link.hearing) hear();
 }

@@ -22,6 +22,8 @@ interface Canvas {
   removeMarker(id: string, marker: string): void;
   scrollToElement(id: string, padding?: number): void;
   getRootElement(): Element;
+  findRoot(id: string): Element | undefined;
+  getContainer(): HTMLElement;
   resized(): void;
 }
 interface Registry {
@@ -38,6 +40,8 @@ export interface View {
   setMarks: (marks: ReadonlyMap<string, string>) => void;
   setLabels: (labels: readonly ViewLabel[]) => void;
   show: (elementId: string) => void;
+  // Where an element is in the window; null if it is not in sight.
+  placeOf: (elementId: string) => Box | null;
   fit: () => void;
   zoomBy: (factor: number) => void;
   box: () => Box;
@@ -145,6 +149,18 @@ function viewOf(viewer: NavigatedViewer, canvas: Canvas, labels: Labels): Omit<V
     show: (id) => {
       if (registry.get(id)) canvas.scrollToElement(id, 80);
     },
+    placeOf: (id) => {
+      const { x, y, width, height } = registry.get(id) ?? {};
+      if (x === undefined || y === undefined || canvas.findRoot(id) !== canvas.getRootElement()) return null;
+      const [seen, place] = [canvas.viewbox(), canvas.getContainer().getBoundingClientRect()];
+      const box = {
+        x: place.x + (x - seen.x) * seen.scale,
+        y: place.y + (y - seen.y) * seen.scale,
+        width: (width ?? 0) * seen.scale,
+        height: (height ?? 0) * seen.scale,
+      };
+      return isInside(box, place) ? box : null;
+    },
     zoomBy: (factor) => void canvas.zoom(canvas.viewbox().scale * factor, "auto"),
     box: () => {
       const { x, y, width, height } = canvas.viewbox();
@@ -152,6 +168,12 @@ function viewOf(viewer: NavigatedViewer, canvas: Canvas, labels: Labels): Omit<V
     },
     setBox: (box) => void canvas.viewbox(box),
   };
+}
+
+// Whether the middle of a box is inside of a place.
+function isInside({ x, y, width, height }: Box, place: Box): boolean {
+  const [right, down] = [x + width / 2 - place.x, y + height / 2 - place.y];
+  return right >= 0 && down >= 0 && right <= place.width && down <= place.height;
 }
 
 // The box around what stands on a plane. It is calculated: to measure what is drawn, the browser lays all of it out.

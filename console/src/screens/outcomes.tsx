@@ -17,6 +17,8 @@ import { changeSearch, href, type ScreenProps, type Search } from "../routes.ts"
 import { date, number } from "../texts/format.ts";
 import { t } from "../texts/index.ts";
 import { Download } from "./outcomes/download.tsx";
+import { type NameOf, positionText } from "./process/names.ts";
+import { useVersionsOf } from "./upgrade/versions_of.ts";
 
 type Page = NonNullable<OutcomesQuery["upgrade"]>["outcomes"];
 export type Outcome = Page["nodes"][number];
@@ -42,6 +44,7 @@ function Shown({ upgrade, search }: { upgrade: Upgrade; search: Search }) {
   const texts = t.browse.outcomes;
   const { process, id, prunedAt } = upgrade;
   const filter = filterOf(search);
+  const { nameOf } = useVersionsOf(upgrade);
   const query = useQuery(
     OutcomesDocument,
     { id, filter, first: PAGE, after: search["after"] ?? null },
@@ -65,12 +68,13 @@ function Shown({ upgrade, search }: { upgrade: Upgrade; search: Search }) {
         </Vacant>
       ) : (
         <>
-          <Filters upgrade={upgrade} search={search} />
+          <Filters upgrade={upgrade} search={search} nameOf={nameOf} />
           <Loaded query={query}>
             {(data) => (
               <Listed
                 page={data.upgrade?.outcomes ?? null}
                 after={search["after"]}
+                nameOf={nameOf}
                 isDimmed={query.isLoading && query.at === null}
               />
             )}
@@ -91,7 +95,7 @@ function filterOf(search: Search) {
   };
 }
 
-function Filters({ upgrade, search }: { upgrade: Upgrade; search: Search }) {
+function Filters({ upgrade, search, nameOf }: { upgrade: Upgrade; search: Search; nameOf: NameOf }) {
   const texts = t.browse.outcomes;
   const kinds: [string, string, number][] = [
     ["", t.browse.upgrades.all, upgrade.total],
@@ -132,7 +136,7 @@ function Filters({ upgrade, search }: { upgrade: Upgrade; search: Search }) {
         <Choice
           label={texts.element}
           value={search["at"] ?? ""}
-          options={upgrade.countsByElement.map(({ elementId, count }) => [elementId, elementId, count])}
+          options={upgrade.countsByElement.map(({ elementId, count }) => [elementId, nameOf(elementId), count])}
           onChoose={(at) => changeSearch({ at, after: "" })}
         />
       )}
@@ -166,7 +170,14 @@ function Choice({
   );
 }
 
-function Listed({ page, after, isDimmed }: { page: Page | null; after: string | undefined; isDimmed: boolean }) {
+interface ListedProps {
+  page: Page | null;
+  after: string | undefined;
+  nameOf: NameOf;
+  isDimmed: boolean;
+}
+
+function Listed({ page, after, nameOf, isDimmed }: ListedProps) {
   const texts = t.browse.outcomes;
   if (!page || (page.nodes.length === 0 && !page.pageInfo.hasNextPage && !after)) return <Vacant title={texts.none} />;
   const columns: Column<Outcome>[] = [
@@ -190,9 +201,10 @@ function Listed({ page, after, isDimmed }: { page: Page | null; after: string | 
     { title: texts.versions, cell: ({ fromVersion, toVersion }) => arrow(fromVersion, toVersion) },
     {
       title: texts.places,
-      cell: ({ fromPosition, toPosition }) => arrow(fromPosition?.join(" "), toPosition?.join(" ")),
+      cell: ({ fromPosition, toPosition }) =>
+        arrow(positionText(fromPosition ?? [], nameOf), positionText(toPosition ?? [], nameOf)),
     },
-    { title: texts.reason, cell: ({ reasons }) => <Reasons reasons={reasons} /> },
+    { title: texts.reason, cell: ({ reasons }) => <Reasons reasons={reasons} nameOf={nameOf} /> },
   ];
   return (
     <div class="card">
@@ -209,7 +221,7 @@ function Listed({ page, after, isDimmed }: { page: Page | null; after: string | 
   );
 }
 
-function Reasons({ reasons }: { reasons: Outcome["reasons"] }) {
+function Reasons({ reasons, nameOf }: { reasons: Outcome["reasons"]; nameOf: NameOf }) {
   return (
     <>
       {reasons.map(({ code, message, findings }) => (
@@ -217,7 +229,8 @@ function Reasons({ reasons }: { reasons: Outcome["reasons"] }) {
           {t.codes.reason[code] ?? message}
           {findings.map((finding) => (
             <div key={`${finding.code} ${finding.source}`} class="sub" title={finding.message}>
-              {finding.source}: {t.codes.finding[finding.code] ?? finding.message}
+              {finding.source && `${nameOf(finding.source)}: `}
+              {t.codes.finding[finding.code] ?? finding.message}
             </div>
           ))}
         </div>

@@ -1,30 +1,38 @@
 // One upgrade: its progress while it runs, what an operator can do with it, and why instances were skipped.
 import { useEffect, useMemo } from "preact/hooks";
-import { UpgradeDocument, UpgradeProgressDocument, type UpgradeQuery } from "../api/operations.ts";
+import {
+  ProcessChangedDocument,
+  UpgradeDocument,
+  UpgradeProgressDocument,
+  type UpgradeQuery,
+} from "../api/operations.ts";
 import { useQuery, useSubscription } from "../api/use_query.ts";
 import { uuidIn } from "../ids.ts";
 import { announce } from "../parts/announce.tsx";
 import { StateBadge } from "../parts/badges.tsx";
 import { Headline } from "../parts/headline.tsx";
 import { Loaded, Vacant } from "../parts/states.tsx";
-import { href, type ScreenProps } from "../routes.ts";
+import { href, type ScreenProps, type Search } from "../routes.ts";
 import { ago, date } from "../texts/format.ts";
 import { t } from "../texts/index.ts";
 import { Actions } from "./upgrade/actions.tsx";
 import { Events, Related } from "./upgrade/events.tsx";
 import { Progress } from "./upgrade/progress.tsx";
 import { Skipped } from "./upgrade/skipped.tsx";
+import { useVersionsOf } from "./upgrade/versions_of.ts";
+import { WhereSkipped } from "./upgrade/where_skipped.tsx";
 
 export type LoadedUpgrade = NonNullable<UpgradeQuery["upgrade"]>;
 
 const EVERY_MS = 2_000;
+const ALWAYS_EVERY_MS = 10_000; // reasons while it runs; afterwards what others do: an undo, or a retry
 const UNFINISHED = new Set(["QUEUED", "RUNNING", "PAUSED"]);
 
 export const isUnfinished = ({ state }: Pick<LoadedUpgrade, "state">): boolean => UNFINISHED.has(state);
 
-export function Upgrade({ params }: ScreenProps<"upgrade">) {
+export function Upgrade({ params, search }: ScreenProps<"upgrade">) {
   const id = uuidIn(params.id);
-  const query = useQuery(UpgradeDocument, { id: id ?? "" }, { pause: id === null });
+  const query = useQuery(UpgradeDocument, { id: id ?? "" }, { every: ALWAYS_EVERY_MS, pause: id === null });
   const loaded = query.data?.upgrade ?? null;
   const isFollowed = id !== null && loaded !== null && isUnfinished(loaded);
   const progress = useSubscription(UpgradeProgressDocument, { id: id ?? "" }, { pause: !isFollowed });
@@ -38,6 +46,12 @@ export function Upgrade({ params }: ScreenProps<"upgrade">) {
   useEffect(() => {
     if (event && event.state !== loaded?.state) query.reload();
   }, [event?.state]);
+  const isOver = loaded !== null && !isFollowed;
+  const { namespace = "", code = "" } = loaded?.process ?? {};
+  const moved = useSubscription(ProcessChangedDocument, { namespace, code }, { pause: !isOver });
+  useEffect(() => {
+    if (moved.data) query.reload();
+  }, [moved.data]);
   const upgrade = useMemo(
     () => (loaded && event && isFollowed ? { ...loaded, ...event } : loaded),
     [loaded, event, isFollowed],
@@ -47,7 +61,9 @@ export function Upgrade({ params }: ScreenProps<"upgrade">) {
   }, [upgrade?.state]);
   if (id === null) return <Unknown />;
   return (
-    <Loaded query={query}>{() => (upgrade ? <Shown upgrade={upgrade} onChange={query.reload} /> : <Unknown />)}</Loaded>
+    <Loaded query={query}>
+      {() => (upgrade ? <Shown upgrade={upgrade} search={search} onChange={query.reload} /> : <Unknown />)}
+    </Loaded>
   );
 }
 
@@ -67,8 +83,9 @@ export function titleOf({ selection, targetVersion }: Pick<LoadedUpgrade, "selec
   return selection === "RETRY" ? `${t.codes.selection["RETRY"]}: ${what}` : what;
 }
 
-function Shown({ upgrade, onChange }: { upgrade: LoadedUpgrade; onChange: () => void }) {
+function Shown({ upgrade, search, onChange }: { upgrade: LoadedUpgrade; search: Search; onChange: () => void }) {
   const texts = t.upgrading;
+  const { numbers, nameOf } = useVersionsOf(upgrade);
   const { process, requestedBy, requestedAt, reason, error, prunedAt } = upgrade;
   return (
     <div class="stack">
@@ -103,12 +120,13 @@ function Shown({ upgrade, onChange }: { upgrade: LoadedUpgrade; onChange: () => 
       )}
       <Progress upgrade={upgrade} />
       <div class="split">
-        <Skipped upgrade={upgrade} />
+        <Skipped upgrade={upgrade} nameOf={nameOf} />
         <div class="stack">
           <Related upgrade={upgrade} />
           <Events upgrade={upgrade} />
         </div>
       </div>
+      {upgrade.skipped > 0 && <WhereSkipped upgrade={upgrade} search={search} versions={numbers} nameOf={nameOf} />}
     </div>
   );
 }

@@ -12,6 +12,7 @@ from tests.browser.console.tab import ConsoleTab
 from tests.browser.console.world import LOANS, ConsoleGateway
 from tests.support.long_mode import IS_LONG
 from tests.support.other_tools import javascript_tools
+from tests.support.project import ROOT
 
 pytestmark = pytest.mark.browser
 
@@ -30,9 +31,11 @@ SCREENS = {
     "instance": "#/instances/INSTANCE",
     "engines": "#/engines",
 }
-PICTURES = os.environ.get("UPLIFT_PICTURES")
-"""A folder for pictures of every screen in both themes and two widths; the long mode makes them, too."""
+PICTURES = Path(os.environ.get("UPLIFT_PICTURES") or ROOT / "build" / "pictures")
+ARE_PICTURES_WANTED = IS_LONG or "UPLIFT_PICTURES" in os.environ
 WIDTHS = (1440, 320)
+LOOKS = (("en", "light"), ("en", "dark"), ("de", "light"), ("ru", "dark"))
+"""Languages and themes."""
 
 
 @pytest.fixture(scope="module")
@@ -82,20 +85,19 @@ def test_sign_in_is_accessible(open_tab: OpenTab, axe: str) -> None:
     assert faults(tab, axe) == []
 
 
-@pytest.mark.skipif(
-    not (PICTURES or IS_LONG), reason="takes a minute: UPLIFT_PICTURES=folder or the long mode"
-)
+@pytest.mark.skipif(not ARE_PICTURES_WANTED, reason="takes minutes: UPLIFT_PICTURES=folder or the long mode")
 @pytest.mark.parametrize("screen", ["sign-in", *SCREENS])
-def test_pictures_of_a_screen(
-    open_tab: OpenTab, gateway: ConsoleGateway, tmp_path: Path, screen: str
-) -> None:
-    folder = Path(PICTURES) if PICTURES else tmp_path
-    folder.mkdir(parents=True, exist_ok=True)
-    for width in WIDTHS:
-        for theme in ("light", "dark"):
-            key = "" if screen == "sign-in" else None
-            address = "" if screen == "sign-in" else address_of(screen, gateway)
-            tab = open_tab(address, width=width, theme=theme, key=key)
+def test_pictures_of_a_screen(open_tab: OpenTab, gateway: ConsoleGateway, screen: str) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    is_signed_in = screen != "sign-in"
+    address = address_of(screen, gateway) if is_signed_in else ""
+    for language, theme in LOOKS:
+        tab = open_tab(address, language=language, theme=theme, key=None if is_signed_in else "")
+        for width in WIDTHS:
+            tab.page.set_viewport_size({"width": width, "height": 900})
+            tab.open(address)
             wait_until_shown(tab)
-            tab.page.screenshot(path=folder / f"{screen}-{width}-{theme}.png", full_page=True)
-            assert tab.complaints == []
+            picture = PICTURES / f"{screen}-{width}-{theme}-{language}.png"
+            tab.page.screenshot(path=picture, full_page=True)
+            assert picture.stat().st_size > 0
+        assert tab.complaints == []

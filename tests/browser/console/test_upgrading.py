@@ -1,5 +1,6 @@
 """What operators do to upgrade instances in the console, in a real browser at a real gateway."""
 
+import json
 import re
 from typing import Any
 
@@ -9,13 +10,33 @@ from playwright.sync_api import expect
 from tests.browser.console.conftest import OpenTab
 from tests.browser.console.tab import ConsoleTab
 from tests.browser.console.world import LOANS, ConsoleGateway
+from uplift.domain import Role
 
 pytestmark = pytest.mark.browser
 
 PLAN = f"{LOANS}/upgrade"
-MOVE = """
-mutation ($i: UUID!) {reportInstances(input: {instances: [{id: $i, status: RUNNING}]}) {userErrors {code}}}
+REPORT = """
+mutation ($i: UUID!, $status: Status!) {
+  reportInstances(input: {instances: [{id: $i, status: $status}]}) {userErrors {code}}
+}
 """
+UPGRADE = """
+mutation ($i: UUID!) {
+  upgradeInstances(
+    input: {namespace: "lending", code: "consumer-loan", selection: {instanceIds: [$i]}, wait: true}
+  ) {upgrade {id upgraded skipped} userErrors {code}}
+}
+"""
+PLANNED = """
+query ($mappings: [VersionMappingInput!]) {
+  upgradePlan(
+    input: {
+      namespace: "lending", code: "consumer-loan", selection: {matching: {versions: [3]}}, mappings: $mappings
+    }
+  ) {plan {upgraded} userErrors {message}}
+}
+"""
+SKIPPED_AT = "query ($i: UUID!) {upgrade(id: $i) {countsByElement(first: 100) {elementId count}}}"
 ONE_WAITING = """
 {process(namespace: "lending", code: "consumer-loan") {
   instances(filter: {versions: [VERSION], statuses: [PENDING], elements: ["Task_AssessRisk"]}, first: 1000) {
@@ -82,7 +103,7 @@ def test_plans_and_upgrades_all_but_two_and_undoes_it(open_tab: OpenTab, gateway
     assert tab.complaints == []
 
 
-def test_maps_a_renamed_element_by_keyboard_and_by_clicks(open_tab: OpenTab) -> None:
+def test_maps_a_renamed_element_by_keyboard_and_by_clicks(open_tab: OpenTab, gateway: ConsoleGateway) -> None:
     tab = open_tab(f"{PLAN}?select=matching&versions=3")
     wait_for_plan(tab)
     before = figure(tab, "Will be upgraded")
@@ -95,6 +116,13 @@ def test_maps_a_renamed_element_by_keyboard_and_by_clicks(open_tab: OpenTab) -> 
     assert figure(tab, "Will be upgraded") > before
     mapped = figure(tab, "Will be upgraded")
     assert "Task_DraftContract" in tab.page.url
+    expect(tab.page.locator(".arrows path")).to_have_count(1)
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab.page.get_by_role("button", name="Copy as JSON").click()
+    expect(tab.page.locator(".toast")).to_have_text("Copied")
+    copied = json.loads(tab.page.evaluate("navigator.clipboard.readText()"))
+    gateway_plan = gateway.ask(PLANNED, mappings=copied)["upgradePlan"]
+    assert gateway_plan == {"plan": {"upgraded": mapped}, "userErrors": []}
     expect(tab.page.get_by_role("region", name="Decisions")).to_contain_text(
         "Prepare contract → Draft contract"
     )
@@ -102,6 +130,7 @@ def test_maps_a_renamed_element_by_keyboard_and_by_clicks(open_tab: OpenTab) -> 
     choice.select_option("")
     wait_for_plan(tab)
     expect(tab.page.get_by_text("mapped by you")).to_have_count(0)
+    expect(tab.page.locator(".arrows path")).to_have_count(0)
     source, target = tab.page.locator(".mapping .diagram").all()
     source.locator('[data-element-id="Task_PrepareContract"] .djs-hit').first.click()
     expect(target.locator('[data-element-id="Task_DraftContract"]').first).to_have_class(
@@ -123,7 +152,7 @@ def test_a_plan_that_is_out_of_date_upgrades_nothing(open_tab: OpenTab, gateway:
     tab = open_tab(f"{PLAN}?select=matching&versions=4")
     wait_for_plan(tab)
     planned = figure(tab, "Will be upgraded")
-    gateway.ask(MOVE, i=moving)
+    gateway.ask(REPORT, i=moving, status="RUNNING")
     tab.page.get_by_role("button", name=re.compile(r"^Upgrade [\d,]+ instances …")).click()
     dialog = tab.page.get_by_role("dialog")
     dialog.get_by_role("button", name=re.compile("^Upgrade .* now")).click()
@@ -175,3 +204,89 @@ def test_ids_that_are_none_are_named(open_tab: OpenTab, gateway: ConsoleGateway)
     expect(tab.text()).to_contain_text("“wrong” is not an id")
     wait_for_plan(tab)
     assert figure(tab, "Will be upgraded") == 1
+
+
+def test_retries_what_was_skipped_when_its_cause_has_passed(
+    open_tab: OpenTab, gateway: ConsoleGateway
+) -> None:
+    busy = waiting_on(gateway, 5)[1]
+    gateway.ask(REPORT, i=busy, status="RUNNING")
+    upgrade = gateway.ask(UPGRADE, i=busy)["upgradeInstances"]["upgrade"]
+    assert (upgrade["upgraded"], upgrade["skipped"]) == (0, 1)
+    tab = open_tab(f"#/upgrades/{upgrade['id']}")
+    expect(tab.page.get_by_role("region", name="Why instances were skipped")).to_contain_text("Not waiting")
+    expect(tab.page.get_by_role("button", name="Undo …")).to_have_attribute(
+        "title", "It upgraded no instance."
+    )
+
+    gateway.ask(REPORT, i=busy, status="PENDING")
+    tab.page.get_by_role("button", name="Retry …").click()
+    dialog = tab.page.get_by_role("dialog")
+    reason = dialog.get_by_label("Not waiting")
+    reason.uncheck()
+    expect(dialog.get_by_role("button", name="Retry")).to_have_attribute("aria-disabled", "true")
+    reason.check()
+    dialog.get_by_label("Reason, for the audit").fill("The agent has finished")
+    dialog.get_by_role("button", name="Retry").click()
+    tab.expect_title("Retry: Upgrade to version 6")
+    expect(tab.page.locator(".badge").filter(has_text="Completed").first).to_be_visible()
+    assert figure(tab, "Upgraded") == 1
+    expect(tab.text()).to_contain_text("The agent has finished")
+
+    tab.text().get_by_role("link", name="Upgrade to version 6").click()
+    tab.expect_title("Upgrade to version 6")
+    expect(tab.text().get_by_role("link", name=re.compile("^Retried"))).to_be_visible()
+    expect(tab.page.get_by_role("button", name="Retry …")).to_be_visible()
+    assert tab.complaints == []
+
+
+def test_two_operators_see_what_the_other_does(open_tab: OpenTab, gateway: ConsoleGateway) -> None:
+    _, other_key = gateway.new_key("night shift", Role.SYSTEM_ADMIN)
+    queued = f"#/upgrades/{gateway.queue()}"
+    day, night = open_tab(queued), open_tab(queued, key=other_key)
+    states = [tab.page.get_by_role("main").locator(".headline .badge") for tab in (day, night)]
+    for state in states:
+        expect(state).to_have_text("Queued")
+    day.page.get_by_role("button", name="Pause").click()
+    for state in states:
+        expect(state).to_have_text("Paused")
+    expect(night.page.get_by_role("button", name="Pause")).to_have_count(0)
+    expect(night.page.get_by_role("region", name="What happened")).to_contain_text("admin")
+    night.page.get_by_role("button", name="Resume").click()
+    for state in states:
+        expect(state).to_have_text("Queued")
+    expect(day.page.get_by_role("region", name="What happened")).to_contain_text("night shift")
+    day.page.get_by_role("button", name="Cancel …").click()
+    day.page.get_by_role("button", name="Cancel the upgrade").click()
+    expect(states[1]).to_have_text("Cancelled")
+
+    moved = waiting_on(gateway, 5)[0]
+    done = gateway.ask(UPGRADE, i=moved)["upgradeInstances"]["upgrade"]["id"]
+    for tab in (day, night):
+        tab.open(f"#/upgrades/{done}")
+        expect(tab.page.get_by_role("button", name="Undo …")).to_be_enabled()
+    day.page.get_by_role("button", name="Undo …").click()
+    day.page.get_by_role("button", name="Undo the upgrade").click()
+    day.expect_title("Undo")
+    undone = night.text().get_by_role("link", name="Undone: 1 instance moved back")
+    expect(undone).to_be_visible(timeout=20_000)
+    assert day.complaints == night.complaints == []
+
+
+def test_sees_where_instances_were_skipped_and_why(open_tab: OpenTab, gateway: ConsoleGateway) -> None:
+    upgrade = str(gateway.data.upgrade)
+    counts = gateway.ask(SKIPPED_AT, i=upgrade)["upgrade"]["countsByElement"]
+    count = {it["elementId"]: it["count"] for it in counts}["Task_PayOut"]
+    tab = open_tab(f"#/upgrades/{upgrade}")
+    where = tab.page.get_by_role("region", name="Where they were skipped")
+    expect(where).to_contain_text("Choose an element to see why")
+    label = where.get_by_title(f"{count} instances skipped at Pay out loan")
+    expect(label).to_have_text(str(count))
+    label.click()
+    reasons = where.get_by_role("region", name="At Pay out loan")
+    expect(reasons).to_contain_text("Is another type of element in the new version")
+    assert "at=Task_PayOut" in tab.page.url
+    expect(where.locator('[data-element-id="Task_PayOut"].is-chosen').first).to_be_visible()
+    reasons.get_by_role("link", name="All outcomes").click()
+    expect(tab.page.get_by_role("row").nth(1)).to_contain_text("Pay out loan")
+    assert tab.complaints == []

@@ -17,8 +17,10 @@ from tests.rest_compat.support.rest_world import ADMIN
 from uplift.domain import Role, UpgradeId, create_process, register_instances, upgrade_instances
 from uplift.domain.model.chunk import ChunkPolicy
 from uplift.domain.model.instance import InstanceId
+from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.selection import all_active, by_ids, matching
+from uplift.domain.model.upgrade import Upgrade
 from uplift.domain.use_cases.request import request_upgrade
 from uplift.domain.use_cases.versions import publish_version, save_draft
 from uplift.domain.use_cases.worker import Worker
@@ -30,6 +32,7 @@ from uplift.testing.builders import an_id, an_instance
 
 T = TypeVar("T")
 
+PLAIN = ProcessKey(namespace="shop", code="plain")
 LOANS = "#/processes/lending/consumer-loan"
 INSTANCES = 2_000
 DATABASE = "uplift.sqlite"
@@ -68,22 +71,26 @@ class ConsoleGateway:
         data: dict[str, Any] = reply["data"]
         return data
 
-    def new_key(self, name: str) -> tuple[UUID, str]:
-        """A reader's key that no other test uses: its id and its text."""
+    def new_key(self, name: str, role: Role = Role.READER) -> tuple[UUID, str]:
+        """A key that no other test uses: its id and its text."""
 
-        async def create(keys: SqlKeys) -> tuple[UUID, str]:
-            key, text = await create_key(keys, name=name, role=Role.READER)
+        async def create(store: SqlStore) -> tuple[UUID, str]:
+            key, text = await create_key(SqlKeys(store.database), name=name, role=role)
             return key.id, text
 
-        return _run(self._with_keys(create))
+        return _run(self._with_store(create))
 
     def revoke(self, key: UUID) -> None:
-        _run(self._with_keys(lambda keys: keys.revoke(key, datetime.now(UTC))))
+        _run(self._with_store(lambda store: SqlKeys(store.database).revoke(key, datetime.now(UTC))))
 
-    async def _with_keys(self, act: Callable[[SqlKeys], Awaitable[T]]) -> T:
+    def queue(self) -> UpgradeId:
+        """Requests another upgrade of the plain orders that waits for a worker."""
+        return _run(self._with_store(_queue)).id
+
+    async def _with_store(self, act: Callable[[SqlStore], Awaitable[T]]) -> T:
         store = await SqlStore.open(self.folder / DATABASE)
         try:
-            return await act(SqlKeys(store.database))
+            return await act(store)
         finally:
             await store.close()
 
@@ -102,19 +109,24 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
         return threads.submit(asyncio.run, work).result()
 
 
+async def _queue(store: SqlStore) -> Upgrade:
+    request = UpgradeRequest(process=PLAIN, selection=all_active(), reason="Later")
+    return await request_upgrade(store, request, caller=ADMIN, worker=ELSEWHERE)
+
+
 async def _populate(path: Path) -> Data:
     """Loans as in the demo, a process without models, and one without versions."""
     store = await SqlStore.open(path)
     try:
         await fill(store, instances=INSTANCES, seed=1, caller=ADMIN)
-        plain = (
-            await create_process(store, namespace="shop", code="plain", title="Plain orders", caller=ADMIN)
-        ).key
+        await create_process(
+            store, namespace=PLAIN.namespace, code=PLAIN.code, title="Plain orders", caller=ADMIN
+        )
         for _ in range(2):
-            await save_draft(store, process=plain, model=None, caller=ADMIN)
-            await publish_version(store, process=plain, caller=ADMIN)
-        waiting = [an_instance(number, process=plain) for number in range(1, 4)]
-        await register_instances(store, process=plain, instances=waiting, caller=ADMIN)
+            await save_draft(store, process=PLAIN, model=None, caller=ADMIN)
+            await publish_version(store, process=PLAIN, caller=ADMIN)
+        waiting = [an_instance(number, process=PLAIN) for number in range(1, 4)]
+        await register_instances(store, process=PLAIN, instances=waiting, caller=ADMIN)
         await create_process(store, namespace="shop", code="new", title="A new process", caller=ADMIN)
 
         def upgrade(selection: Any, reason: str, process: Any = PROCESS) -> UpgradeRequest:
@@ -123,10 +135,8 @@ async def _populate(path: Path) -> Data:
         done = await upgrade_instances(
             store, upgrade(matching(versions=[1]), "Trial of version 6"), caller=ADMIN
         )
-        await upgrade_instances(store, upgrade(by_ids([an_id(1)]), "One order, first", plain), caller=ADMIN)
-        queued = await request_upgrade(
-            store, upgrade(all_active(), "Later", plain), caller=ADMIN, worker=ELSEWHERE
-        )
+        await upgrade_instances(store, upgrade(by_ids([an_id(1)]), "One order, first", PLAIN), caller=ADMIN)
+        queued = await _queue(store)
         keys = SqlKeys(store.database)
         _, admin_key = await create_key(keys, name="admin", role=Role.SYSTEM_ADMIN)
         _, reader_key = await create_key(keys, name="reader", role=Role.READER)

@@ -2,9 +2,12 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { MappingTargetsDocument, VersionModelDocument } from "../../api/operations.ts";
 import { useQuery } from "../../api/use_query.ts";
+import { Arrows } from "../../diagram/arrows.tsx";
 import { Diagram, type ElementLabel, makeLink, type Mark } from "../../diagram/diagram.tsx";
+import type { View } from "../../diagram/viewer.ts";
 import { announce } from "../../parts/announce.tsx";
 import { Badge } from "../../parts/badges.tsx";
+import { CopyButton } from "../../parts/copy.tsx";
 import { changeSearch } from "../../routes.ts";
 import { compact, number } from "../../texts/format.ts";
 import { t } from "../../texts/index.ts";
@@ -12,7 +15,14 @@ import type { Plan } from "../plan.tsx";
 import type { LoadedProcess } from "../process.tsx";
 import { type NameOf, namesIn } from "../process/names.ts";
 import { blockersIn } from "./blockers.ts";
-import { type Instruction, instructionsText, ofVersion, type PlanRequest, withInstruction } from "./request.ts";
+import {
+  type Instruction,
+  instructionsText,
+  mappingsOf,
+  ofVersion,
+  type PlanRequest,
+  withInstruction,
+} from "./request.ts";
 
 interface Props {
   process: LoadedProcess;
@@ -36,6 +46,9 @@ export function Mapping({ process, request, plan, version }: Props) {
           <h2 id="mapping">{texts.mapping}</h2>
           <p class="quiet small">{texts.mappingHint}</p>
         </div>
+        {mapped.length > 0 && (
+          <CopyButton text={JSON.stringify(mappingsOf(request.instructions), null, 2)}>{texts.copyMapping}</CopyButton>
+        )}
         <div class="segments" role="group" aria-label={texts.mapFrom}>
           {versions.map((each) => (
             <button
@@ -122,6 +135,12 @@ function FromVersion({ process, from, to, blocked, instructions }: FromVersionPr
       })),
     [blocked, sourceName],
   );
+  const arrows = useMemo(
+    () => own.map(({ source: from_, target: to_ }) => ({ source: from_, target: to_, isChosen: from_ === picked })),
+    [JSON.stringify(own), picked],
+  );
+  const [sourceView, setSourceView] = useState<View | null>(null);
+  const [targetView, setTargetView] = useState<View | null>(null);
   const pointed = useMemo(() => (allowed ?? []).map(({ element }) => element.elementId), [allowed]);
   return (
     <div class="mapping-body">
@@ -134,6 +153,7 @@ function FromVersion({ process, from, to, blocked, instructions }: FromVersionPr
             labels={labels}
             chosen={picked}
             onChoose={(element) => element && rows.includes(element) && setPicked(element)}
+            onOpen={setSourceView}
             link={link}
           />
         )}
@@ -144,9 +164,11 @@ function FromVersion({ process, from, to, blocked, instructions }: FromVersionPr
             marks={targetMarks}
             pointed={pointed}
             onChoose={pickTarget}
+            onOpen={setTargetView}
             link={link}
           />
         )}
+        <Arrows from={sourceView} to={targetView} arrows={arrows} link={link} />
       </div>
       <ul class="mapping-rows">
         {rows.map((element) => (

@@ -1,18 +1,14 @@
 // Why instances were skipped: by reason, by what was found at their elements, and by element. Each leads to the outcomes.
-import { useMemo } from "preact/hooks";
-import { ProcessDocument, VersionModelDocument } from "../../api/operations.ts";
-import { useQuery } from "../../api/use_query.ts";
 import { Counted, type CountedItem } from "../../parts/counted.tsx";
 import { Vacant } from "../../parts/states.tsx";
 import { href } from "../../routes.ts";
 import { t } from "../../texts/index.ts";
-import { namesIn } from "../process/names.ts";
+import type { NameOf } from "../process/names.ts";
 import type { LoadedUpgrade } from "../upgrade.tsx";
 
-export function Skipped({ upgrade }: { upgrade: LoadedUpgrade }) {
+export function Skipped({ upgrade, nameOf }: { upgrade: LoadedUpgrade; nameOf: NameOf }) {
   const texts = t.upgrading;
   const { id, skipped, countsByReason, countsByFinding, countsByElement, prunedAt } = upgrade;
-  const nameOf = useNames(upgrade);
   if (skipped === 0) {
     return (
       <Vacant title={upgrade.total ? texts.noneSkipped : texts.nothingYet}>
@@ -60,21 +56,5 @@ export function Skipped({ upgrade }: { upgrade: LoadedUpgrade }) {
       {elements.length > 0 && <Counted title={texts.byElement} items={elements} whole={skipped} tone="accent" />}
       <p class="quiet small padded">{texts.countsOverlap}</p>
     </section>
-  );
-}
-
-// Elements are named as in the version from which most instances came; the newest before the target stands for it.
-function useNames({ process, targetVersion }: LoadedUpgrade): (id: string) => string {
-  const { namespace, code } = process;
-  const versions = useQuery(ProcessDocument, { namespace, code });
-  const numbers = versions.data?.process?.versions.map(({ number }) => number) ?? [];
-  const first = numbers.find((number) => number !== targetVersion) ?? numbers[0] ?? 0;
-  const target = targetVersion ?? numbers.at(-1) ?? 0;
-  const oldest = useQuery(VersionModelDocument, { namespace, code, number: first }, { pause: first === 0 });
-  const newest = useQuery(VersionModelDocument, { namespace, code, number: target }, { pause: target === 0 });
-  return useMemo(
-    () =>
-      namesIn([...(newest.data?.process?.version?.elements ?? []), ...(oldest.data?.process?.version?.elements ?? [])]),
-    [oldest.data, newest.data],
   );
 }

@@ -27,6 +27,8 @@ export const common: Catalogue["common"] = {
   next: "Weiter",
   previous: "Zurück",
   pages: "Seiten",
+  copied: "Kopiert",
+  notCopied: "Der Browser erlaubt das Kopieren nicht.",
   loading: "Wird geladen …",
   none: "Keine",
   instances: (value) => count(value, { one: "Instanz", other: "Instanzen" }),

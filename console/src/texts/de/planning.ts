@@ -45,6 +45,7 @@ export const planning: Catalogue["planning"] = {
   mapping: "Elemente ohne Entsprechung",
   mappingHint:
     "Ordnen Sie einem Element zu, was an seine Stelle tritt, und die dort wartenden Instanzen können umziehen.",
+  copyMapping: "Als JSON kopieren",
   mapFrom: "Zuordnen von Version",
   notMapped: "nicht zugeordnet",
   yours: "von Ihnen zugeordnet",

@@ -27,6 +27,8 @@ export const common = {
   next: "Next",
   previous: "Previous",
   pages: "Pages",
+  copied: "Copied",
+  notCopied: "The browser does not allow to copy.",
   loading: "Loading …",
   none: "None",
   instances: (value: number) => count(value, { one: "instance", other: "instances" }),

@@ -44,6 +44,7 @@ export const planning = {
   warnings: (warnings: number) => count(warnings, { one: "thing to know", other: "things to know" }),
   mapping: "Elements without a counterpart",
   mappingHint: "Map an element to what takes its place, and the instances that wait there can move.",
+  copyMapping: "Copy as JSON",
   mapFrom: "Map from version",
   notMapped: "not mapped",
   yours: "mapped by you",

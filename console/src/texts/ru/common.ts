@@ -28,6 +28,8 @@ export const common: Catalogue["common"] = {
   next: "Далее",
   previous: "Назад",
   pages: "Страницы",
+  copied: "Скопировано",
+  notCopied: "Браузер не разрешает копирование.",
   loading: "Загрузка …",
   none: "Нет",
   instances: (value) => count(value, { one: "экземпляр", few: "экземпляра", many: "экземпляров", other: "экземпляра" }),

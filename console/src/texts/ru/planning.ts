@@ -45,6 +45,7 @@ export const planning: Catalogue["planning"] = {
     count(warnings, { one: "замечание", few: "замечания", many: "замечаний", other: "замечания" }),
   mapping: "Элементы без соответствия",
   mappingHint: "Сопоставьте элементу то, что займёт его место, и ждущие там экземпляры смогут перейти.",
+  copyMapping: "Копировать как JSON",
   mapFrom: "Сопоставить с версии",
   notMapped: "не сопоставлен",
   yours: "сопоставлен вами",
