@@ -33,8 +33,8 @@ def _sections(command: Any, context: Any) -> Iterator[str]:
     yield f"{_text(command.help)}\n"
     rows = [_row(*record) for option in command.params if (record := option.get_help_record(context))]
     if rows:
-        yield "| Argument or option | Default | Variable | Description |"
-        yield "|---|---|---|---|"
+        yield "| Argument or option | Description |"
+        yield "|---|---|"
         yield from rows
         yield ""
 
@@ -42,13 +42,11 @@ def _sections(command: Any, context: Any) -> Iterator[str]:
 def _row(name: str, text: str) -> str:
     text = text.replace("\\[", "[")
     facts = [fact for found in FACTS.findall(text) for fact in found.split("; ")]
-    default, variable = (
-        next((f"`{fact.removeprefix(kind)}`" for fact in facts if fact.startswith(kind)), "")
-        for kind in ("default: ", "env var: ")
-    )
     bounds = ", ".join(fact for fact in facts if ": " not in fact)
-    described = f"{FACTS.sub('', text)} ({bounds})" if bounds else FACTS.sub("", text)
-    return f"| `{_cell(name)}` | {default} | {variable} | {_text(described)} |"
+    said = [_text(f"{FACTS.sub('', text)} ({bounds})" if bounds else FACTS.sub("", text))]
+    for kind, title in (("default: ", "Default"), ("env var: ", "Variable")):
+        said += [f"{title}: `{fact.removeprefix(kind)}`." for fact in facts if fact.startswith(kind)]
+    return f"| `{_cell(name)}` | {' '.join(said)} |"
 
 
 def _cell(text: str) -> str:

@@ -166,3 +166,5 @@ write(
 )
 write("reference/options.md", commands_page())
 write("reference/python.md", PYTHON)
+for name in ("load_model.js", "site.css"):
+    write(f"assets/{name}", (HERE / name).read_text(encoding="utf-8"))
