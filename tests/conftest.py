@@ -10,8 +10,8 @@ from hypothesis.strategies import none
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.support.at_the_end import AT_THE_END
 from tests.support.long_mode import IS_LONG
-from tests.support.postgres import AT_THE_END
 from tests.support.stores import Stores
 
 FAULTS = "tests/faults/"

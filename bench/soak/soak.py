@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -101,7 +102,7 @@ async def judged(
 
 def stop(server: Program, measures: Measures) -> None:
     """Stop the server, and record the errors in its log."""
-    server.process.terminate()
+    server.process.send_signal(signal.SIGTERM)
     with suppress(TimeoutExpired):
         server.process.wait(TIMEOUT)
     if server.process.returncode != 0:

@@ -4,8 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -20,6 +18,7 @@ from uuid import UUID, uuid4
 from sqlalchemy.engine import URL
 
 from tests.faults.population import PROCESS
+from tests.support.forked import Process, program
 from tests.support.project import ROOT
 
 TIMEOUT = 120.0
@@ -50,7 +49,7 @@ def until(holds: Callable[[], bool], what: str) -> None:
 class Program:
     """The command line as a program of its own."""
 
-    def __init__(self, process: subprocess.Popen[bytes], output: Path, errors: Path, key: str) -> None:
+    def __init__(self, process: Process, output: Path, errors: Path, key: str) -> None:
         self.process = process
         self._output = output
         self._errors = errors
@@ -155,20 +154,13 @@ def started(
     place.mkdir()
     output, errors = place / "output.txt", place / "errors.txt"
     with output.open("wb") as out, errors.open("wb") as err:
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "tests.faults.small_partitions",
-                *command.split(),
-                "--database-url",
-                url,
-                *arguments,
-            ],
-            cwd=ROOT,
-            env={**os.environ, **SMALL_CHUNKS, **more},
-            stdout=out,
-            stderr=err,
+        process = program(
+            "tests.faults.small_partitions",
+            [*command.split(), "--database-url", url, *arguments],
+            folder=ROOT,
+            environment={**SMALL_CHUNKS, **more},
+            out=out,
+            err=err,
         )
         try:
             yield Program(process, output, errors, key)

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from sqlalchemy.engine import URL
 from typer.testing import CliRunner, Result
 
+from tests.support.forked import Process, program
 from tests.support.stores import an_open_database
 from uplift.domain import Status
 from uplift.domain.model.access import ApiKey, Role
@@ -167,7 +168,7 @@ def until(holds: Callable[[], bool]) -> None:
 class Program:
     """The command line as a program of its own."""
 
-    def __init__(self, process: subprocess.Popen[bytes], output: Path, errors: Path) -> None:
+    def __init__(self, process: Process, output: Path, errors: Path) -> None:
         self.process = process
         self._output = output
         self._errors = errors
@@ -203,13 +204,20 @@ class Program:
 
 
 @contextmanager
-def started(*arguments: str, folder: Path, command: str = UPLIFT, **environment: str) -> Iterator[Program]:
-    """Runs the command line in this folder, and kills it at the end."""
+def started(
+    *arguments: str, folder: Path, command: str | None = None, **environment: str
+) -> Iterator[Program]:
+    """Runs the command line, or another command, in this folder, and kills it at the end."""
     output, errors = folder / "output.txt", folder / "errors.txt"
     with output.open("wb") as out, errors.open("wb") as err:
-        process = subprocess.Popen(
-            [command, *arguments], cwd=folder, env={**os.environ, **environment}, stdout=out, stderr=err
-        )
+        if command is None:
+            process = program(
+                "uplift.gateway.__main__", arguments, folder=folder, environment=environment, out=out, err=err
+            )
+        else:
+            process = subprocess.Popen(
+                [command, *arguments], cwd=folder, env={**os.environ, **environment}, stdout=out, stderr=err
+            )
         try:
             yield Program(process, output, errors)
         finally:

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import count
@@ -16,6 +16,7 @@ import asyncpg
 import pytest
 from sqlalchemy.engine import URL
 
+from tests.support.at_the_end import AT_THE_END
 from uplift.storage.sql.tables import metadata
 from uplift.storage.store import SqlStore
 
@@ -49,8 +50,6 @@ END $$
 """
 """Empties all tables. Deleting takes a tenth of the time of truncating, as long as there is little."""
 NUMBERS = count(1)
-AT_THE_END = ExitStack()
-"""Closed when a test run ends, and not when its program does: a process of several ends without a word."""
 
 
 @cache
