@@ -642,7 +642,7 @@ export type UpgradeQueryVariables = Exact<{
 }>;
 
 
-export type UpgradeQuery = { upgrade: { error: string | null, prunedAt: string | null, excluded: number, selectedCount: number | null, exceptCount: number, retriedReasons: Array<ReasonCode>, id: string, selection: SelectionKind, targetVersion: number | null, state: UpgradeState, requestedBy: string, reason: string | null, requestedAt: string, finishedAt: string | null, expected: number, total: number, upgraded: number, skipped: number, etaSeconds: number | null, allowedActions: Array<UpgradeAction>, ordered: number, sent: number, rate: number | null, workedSeconds: number, workers: Array<string>, startedAt: string | null, conditions: { versions: Array<number> | null, elements: Array<string> | null, statuses: Array<Status> | null, limit: number | null } | null, mappings: Array<{ fromVersion: number, instructions: Array<{ source: string, target: string }> }>, events: Array<{ at: string, kind: UpgradeEventKind, by: string | null }>, of: { id: string, selection: SelectionKind, targetVersion: number | null } | null, undoneBy: { id: string, state: UpgradeState, upgraded: number } | null, retries: { nodes: Array<{ id: string, state: UpgradeState, requestedAt: string }> }, countsByReason: Array<{ code: ReasonCode, count: number }>, countsByFinding: Array<{ severity: Severity, code: FindingCode, count: number }>, countsByElement: Array<{ elementId: string, count: number }>, process: { namespace: string, code: string, title: string } } | null };
+export type UpgradeQuery = { upgrade: { error: string | null, prunedAt: string | null, excluded: number, selectedCount: number | null, exceptCount: number, retriedReasons: Array<ReasonCode>, id: string, selection: SelectionKind, targetVersion: number | null, state: UpgradeState, requestedBy: string, reason: string | null, requestedAt: string, finishedAt: string | null, expected: number, total: number, upgraded: number, skipped: number, etaSeconds: number | null, allowedActions: Array<UpgradeAction>, ordered: number, sent: number, rate: number | null, workedSeconds: number, workers: Array<string>, startedAt: string | null, conditions: { versions: Array<number> | null, elements: Array<string> | null, statuses: Array<Status> | null, limit: number | null } | null, mappings: Array<{ fromVersion: number, instructions: Array<{ source: string, target: string }> }>, events: Array<{ at: string, kind: UpgradeEventKind, by: string | null }>, of: { id: string, selection: SelectionKind, targetVersion: number | null } | null, undoneBy: { id: string, state: UpgradeState, upgraded: number } | null, retries: { nodes: Array<{ id: string, state: UpgradeState, requestedAt: string }> }, countsByReason: Array<{ code: ReasonCode, count: number }>, countsByFinding: Array<{ severity: Severity, code: FindingCode, count: number }>, process: { namespace: string, code: string, title: string } } | null };
 
 export type UpgradeProgressSubscriptionVariables = Exact<{
   id: string;
@@ -1488,10 +1488,6 @@ export const UpgradeDocument = /*#__PURE__*/ new TypedDocumentString(`
     countsByFinding {
       severity
       code
-      count
-    }
-    countsByElement(first: 20) {
-      elementId
       count
     }
   }

@@ -135,6 +135,18 @@ function viewOf(viewer: NavigatedViewer, canvas: Canvas, labels: Labels): Omit<V
   const forEachWord = (id: string, names: string, act: (word: string) => void) => {
     if (registry.get(id)) for (const name of names.split(" ")) act(`is-${name}`);
   };
+  const placeOf = (id: string): Box | null => {
+    const { x, y, width, height } = registry.get(id) ?? {};
+    if (x === undefined || y === undefined || canvas.findRoot(id) !== canvas.getRootElement()) return null;
+    const [seen, place] = [canvas.viewbox(), canvas.getContainer().getBoundingClientRect()];
+    const box = {
+      x: place.x + (x - seen.x) * seen.scale,
+      y: place.y + (y - seen.y) * seen.scale,
+      width: (width ?? 0) * seen.scale,
+      height: (height ?? 0) * seen.scale,
+    };
+    return isInside(box, place) ? box : null;
+  };
   return {
     has: (id) => registry.get(id) !== undefined,
     isCollapsed: (id) => registry.get(id)?.collapsed === true,
@@ -147,20 +159,9 @@ function viewOf(viewer: NavigatedViewer, canvas: Canvas, labels: Labels): Omit<V
     },
     setLabels: (wanted) => void labels.set(wanted),
     show: (id) => {
-      if (registry.get(id)) canvas.scrollToElement(id, 80);
+      if (registry.get(id) && !placeOf(id)) canvas.scrollToElement(id, 80);
     },
-    placeOf: (id) => {
-      const { x, y, width, height } = registry.get(id) ?? {};
-      if (x === undefined || y === undefined || canvas.findRoot(id) !== canvas.getRootElement()) return null;
-      const [seen, place] = [canvas.viewbox(), canvas.getContainer().getBoundingClientRect()];
-      const box = {
-        x: place.x + (x - seen.x) * seen.scale,
-        y: place.y + (y - seen.y) * seen.scale,
-        width: (width ?? 0) * seen.scale,
-        height: (height ?? 0) * seen.scale,
-      };
-      return isInside(box, place) ? box : null;
-    },
+    placeOf,
     zoomBy: (factor) => void canvas.zoom(canvas.viewbox().scale * factor, "auto"),
     box: () => {
       const { x, y, width, height } = canvas.viewbox();

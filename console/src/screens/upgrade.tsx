@@ -120,7 +120,7 @@ function Shown({ upgrade, search, onChange }: { upgrade: LoadedUpgrade; search: 
       )}
       <Progress upgrade={upgrade} />
       <div class="split">
-        <Skipped upgrade={upgrade} nameOf={nameOf} />
+        <Skipped upgrade={upgrade} />
         <div class="stack">
           <Related upgrade={upgrade} />
           <Events upgrade={upgrade} />

@@ -16,6 +16,7 @@ from tests.support.project import ROOT
 
 pytestmark = pytest.mark.browser
 
+MAPPED = "3:Task_PrepareContract>Task_DraftContract"
 SCREENS = {
     "processes": "#/processes",
     "process": f"{LOANS}?version=3",
@@ -23,9 +24,9 @@ SCREENS = {
     "instances": f"{LOANS}?tab=instances&version=3",
     "compare": f"{LOANS}/compare?from=1&to=6",
     "plan": f"{LOANS}/upgrade",
-    "mapping": f"{LOANS}/upgrade?select=matching&versions=3&from=3",
+    "mapping": f"{LOANS}/upgrade?select=matching&versions=3&from=3&map={MAPPED}",
     "upgrades": "#/upgrades",
-    "upgrade": "#/upgrades/UPGRADE",
+    "upgrade": "#/upgrades/UPGRADE?at=Task_PayOut",
     "queued": "#/upgrades/QUEUED",
     "outcomes": "#/upgrades/UPGRADE/outcomes?kind=SKIPPED",
     "instance": "#/instances/INSTANCE",
@@ -96,6 +97,8 @@ def test_pictures_of_a_screen(open_tab: OpenTab, gateway: ConsoleGateway, screen
         for width in WIDTHS:
             tab.page.set_viewport_size({"width": width, "height": 900})
             tab.open(address)
+            wait_until_shown(tab)
+            tab.page.wait_for_load_state("networkidle")
             wait_until_shown(tab)
             picture = PICTURES / f"{screen}-{width}-{theme}-{language}.png"
             tab.page.screenshot(path=picture, full_page=True)

@@ -46,20 +46,24 @@ export function Mapping({ process, request, plan, version }: Props) {
           <h2 id="mapping">{texts.mapping}</h2>
           <p class="quiet small">{texts.mappingHint}</p>
         </div>
-        {mapped.length > 0 && (
-          <CopyButton text={JSON.stringify(mappingsOf(request.instructions), null, 2)}>{texts.copyMapping}</CopyButton>
-        )}
-        <div class="segments" role="group" aria-label={texts.mapFrom}>
-          {versions.map((each) => (
-            <button
-              key={each}
-              type="button"
-              aria-pressed={each === shown}
-              onClick={() => changeSearch({ from: each === shown ? "" : String(each) })}
-            >
-              {t.browse.process.version(each)} <span class="pill number">{number(sum(blockers.get(each)))}</span>
-            </button>
-          ))}
+        <div class="row">
+          {mapped.length > 0 && (
+            <CopyButton text={JSON.stringify(mappingsOf(request.instructions), null, 2)}>
+              {texts.copyMapping}
+            </CopyButton>
+          )}
+          <div class="segments" role="group" aria-label={texts.mapFrom}>
+            {versions.map((each) => (
+              <button
+                key={each}
+                type="button"
+                aria-pressed={each === shown}
+                onClick={() => changeSearch({ from: each === shown ? "" : String(each) })}
+              >
+                {t.browse.process.version(each)} <span class="pill number">{number(sum(blockers.get(each)))}</span>
+              </button>
+            ))}
+          </div>
         </div>
       </header>
       {shown !== null && (

@@ -1,14 +1,13 @@
-// Why instances were skipped: by reason, by what was found at their elements, and by element. Each leads to the outcomes.
+// Why instances were skipped: by reason and by what was found at their elements. Each leads to the outcomes.
 import { Counted, type CountedItem } from "../../parts/counted.tsx";
 import { Vacant } from "../../parts/states.tsx";
 import { href } from "../../routes.ts";
 import { t } from "../../texts/index.ts";
-import type { NameOf } from "../process/names.ts";
 import type { LoadedUpgrade } from "../upgrade.tsx";
 
-export function Skipped({ upgrade, nameOf }: { upgrade: LoadedUpgrade; nameOf: NameOf }) {
+export function Skipped({ upgrade }: { upgrade: LoadedUpgrade }) {
   const texts = t.upgrading;
-  const { id, skipped, countsByReason, countsByFinding, countsByElement, prunedAt } = upgrade;
+  const { id, skipped, countsByReason, countsByFinding, prunedAt } = upgrade;
   if (skipped === 0) {
     return (
       <Vacant title={upgrade.total ? texts.noneSkipped : texts.nothingYet}>
@@ -35,12 +34,6 @@ export function Skipped({ upgrade, nameOf }: { upgrade: LoadedUpgrade; nameOf: N
     count,
     href: address({ finding: code }),
   }));
-  const elements: CountedItem[] = countsByElement.map(({ elementId, count }) => ({
-    key: elementId,
-    text: nameOf(elementId),
-    count,
-    href: address({ at: elementId }),
-  }));
   return (
     <section class="card" aria-labelledby="skipped">
       <h2 id="skipped" class="card-title row spread">
@@ -53,7 +46,6 @@ export function Skipped({ upgrade, nameOf }: { upgrade: LoadedUpgrade; nameOf: N
       </h2>
       <Counted items={reasons} whole={skipped} tone="warn" />
       {findings.length > 0 && <Counted title={texts.byFinding} items={findings} whole={skipped} tone="bad" />}
-      {elements.length > 0 && <Counted title={texts.byElement} items={elements} whole={skipped} tone="accent" />}
       <p class="quiet small padded">{texts.countsOverlap}</p>
     </section>
   );

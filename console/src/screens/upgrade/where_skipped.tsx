@@ -34,6 +34,7 @@ export function WhereSkipped({ upgrade, search, versions, nameOf }: Props) {
   const counts = useQuery(SkippedElementsDocument, { id }, { every }).data?.upgrade?.countsByElement;
   const model = useQuery(VersionModelDocument, { namespace, code, number: shown }, { pause: shown === 0 });
   const { bpmn, elements } = model.data?.process?.version ?? { bpmn: null, elements: [] };
+  const isLoading = shown !== 0 && model.data === undefined && model.failure === null;
   const at = search["at"] ?? "";
   const [missing, setMissing] = useState<string[]>([]);
   const labels = useCallback(
@@ -50,12 +51,34 @@ export function WhereSkipped({ upgrade, search, versions, nameOf }: Props) {
     [counts, elements, nameOf],
   );
   const choose = (elementId: string | null) => changeSearch({ at: elementId === at ? "" : (elementId ?? "") });
-  if (!bpmn || counts?.length === 0) return null; // the list above has all of it
+  if (!counts?.length) return null;
+  const list = (
+    <section class="card cohorts" aria-label={texts.byElement}>
+      <ol>
+        {counts.map(({ elementId, count }) => (
+          <li key={elementId} aria-current={elementId === at || undefined}>
+            <button
+              type="button"
+              class="link"
+              title={elementId}
+              aria-expanded={elementId === at}
+              onClick={() => choose(elementId)}
+            >
+              {nameOf(elementId)}
+            </button>
+            <span class="number cohort-count">{number(count)}</span>
+            {elementId === at && <AtElement upgrade={upgrade} at={at} />}
+          </li>
+        ))}
+      </ol>
+      <p class="quiet small padded">{texts.chooseElement}</p>
+    </section>
+  );
   return (
     <section class="stack" style={{ "--gap": 2 }} aria-labelledby="where-skipped">
       <div class="row spread">
         <h2 id="where-skipped">{texts.whereSkipped}</h2>
-        {versions.length > 1 && (
+        {bpmn && versions.length > 1 && (
           <select
             class="input order"
             aria-label={texts.drawnVersion}
@@ -70,52 +93,50 @@ export function WhereSkipped({ upgrade, search, versions, nameOf }: Props) {
           </select>
         )}
       </div>
-      <div class="split">
-        <div class="stack" style={{ "--gap": 2 }}>
-          <Diagram
-            xml={bpmn}
-            title={t.browse.process.versionOf(title, shown)}
-            labels={labels}
-            chosen={at || null}
-            onChoose={choose}
-          />
-          <p class="quiet small">
-            {texts.countsAllVersions}
-            {missing.length > 0 && ` ${t.diagram.elementsNotDrawn(missing.map(nameOf).join(", "))}`}
-          </p>
+      {bpmn || isLoading ? (
+        <div class="split">
+          {bpmn ? (
+            <div class="stack" style={{ "--gap": 2 }}>
+              <Diagram
+                xml={bpmn}
+                title={t.browse.process.versionOf(title, shown)}
+                labels={labels}
+                chosen={at || null}
+                onChoose={choose}
+              />
+              <p class="quiet small">
+                {texts.countsAllVersions}
+                {missing.length > 0 && ` ${t.diagram.elementsNotDrawn(missing.map(nameOf).join(", "))}`}
+              </p>
+            </div>
+          ) : (
+            <Skeleton lines={8} />
+          )}
+          {list}
         </div>
-        {at ? <AtElement upgrade={upgrade} at={at} nameOf={nameOf} /> : <p class="quiet">{texts.chooseElement}</p>}
-      </div>
+      ) : (
+        list
+      )}
     </section>
   );
 }
 
-function AtElement({ upgrade, at, nameOf }: { upgrade: LoadedUpgrade; at: string; nameOf: NameOf }) {
-  const texts = t.upgrading;
+function AtElement({ upgrade, at }: { upgrade: LoadedUpgrade; at: string }) {
   const { id, prunedAt } = upgrade;
   const query = useQuery(SkippedAtDocument, { id, at, first: FIRST }, { pause: prunedAt !== null });
+  if (prunedAt) return <p class="quiet small reasons-at">{t.browse.outcomes.prunedHint}</p>;
   return (
-    <section class="card" aria-labelledby="reasons-at">
-      <h2 id="reasons-at" class="card-title row spread">
-        {t.browse.process.waitingAt(nameOf(at))}
-        {!prunedAt && (
-          <a class="small" href={href("outcomes", { id }, { kind: "SKIPPED", at })}>
-            {texts.allOutcomes}
-          </a>
-        )}
-      </h2>
-      {prunedAt ? (
-        <p class="quiet padded">{t.browse.outcomes.prunedHint}</p>
-      ) : (
-        <Loaded query={query} lines={3}>
-          {(data) => {
-            const page = data.upgrade?.outcomes;
-            if (!page) return <Skeleton lines={3} />;
-            return <Reasons outcomes={page.nodes} at={at} hasMore={page.pageInfo.hasNextPage} />;
-          }}
-        </Loaded>
-      )}
-    </section>
+    <div class="reasons-at">
+      <Loaded query={query} lines={2}>
+        {(data) => {
+          const page = data.upgrade?.outcomes;
+          return page ? <Reasons outcomes={page.nodes} at={at} hasMore={page.pageInfo.hasNextPage} /> : null;
+        }}
+      </Loaded>
+      <a class="small" href={href("outcomes", { id }, { kind: "SKIPPED", at })}>
+        {t.upgrading.outcomesHere}
+      </a>
+    </div>
   );
 }
 
@@ -126,27 +147,22 @@ interface ReasonsProps {
 }
 
 function Reasons({ outcomes, at, hasMore }: ReasonsProps) {
-  const texts = t.upgrading;
-  const reasons = reasonsAt(outcomes, at);
-  if (reasons.length === 0) return <p class="quiet padded">{texts.noneSkipped}</p>;
   return (
-    <>
-      <ul class="reasons-at">
-        {reasons.map(({ code, findings, count, message }) => (
-          <li key={`${code} ${findings.join(" ")}`} title={message}>
-            <div>
-              <strong>{t.codes.reason[code] ?? message}</strong>
-              {findings.map((finding) => (
-                <div key={finding} class="quiet small">
-                  {t.codes.finding[finding] ?? finding}
-                </div>
-              ))}
-            </div>
-            <span class="number">{number(count)}</span>
-          </li>
-        ))}
-      </ul>
-      {hasMore && <p class="quiet small padded">{texts.amongFirst(outcomes.length)}</p>}
-    </>
+    <ul>
+      {reasonsAt(outcomes, at).map(({ code, findings, count, message }) => (
+        <li key={`${code} ${findings.join(" ")}`} title={message}>
+          <span>
+            {t.codes.reason[code] ?? message}
+            {findings.map((finding) => (
+              <span key={finding} class="quiet small">
+                {t.codes.finding[finding] ?? finding}
+              </span>
+            ))}
+          </span>
+          <span class="number">{number(count)}</span>
+        </li>
+      ))}
+      {hasMore && <li class="quiet small">{t.upgrading.amongFirst(outcomes.length)}</li>}
+    </ul>
   );
 }
