@@ -14,9 +14,9 @@ def choose_process(root: Node, process_id: str | None, preferred_id: str | None)
     """Return the process with `process_id`, or without one the only process that fits best.
 
     That is the one with `preferred_id`, or else the only process, the only one that is executable, the only
-    one with elements, or the only one that does not say that it is not executable: Camunda 7 and Flowable run
-    it. All processes must have an id. Raises InvalidModel, with the processes to choose from, if there is no
-    such process.
+    one with elements, or the only one that does not say that it is not executable. Camunda 7 and Flowable
+    run the last one. All processes must have an id. Raises InvalidModel, with the processes to choose from,
+    if there is no such process.
     """
     processes = list(root.children_named("process"))
     if not processes:

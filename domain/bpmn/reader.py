@@ -28,9 +28,9 @@ def read_model(
 ) -> ProcessModel:
     """Read one process: that with `process_id`, or the one that fits best (`choice.choose_process`).
 
-    Raises InvalidModel, with line and element if known, if the document is not BPMN 2.0, exceeds a limit, has
-    dangling flows or duplicate ids, has no id where an instance can wait, or has no process with
-    `process_id`, or several to choose from. It raises no other error, whatever the bytes are.
+    Raises InvalidModel, with line and element if known, if the document is not BPMN 2.0 or exceeds a limit,
+    or has dangling flows, duplicate ids or no id where an instance can wait. It also raises it for no process
+    with `process_id`, and for several to choose from. It raises no other error, whatever the bytes are.
     """
     root = read_tree(document, limits=limits)
     require_unique_processes(root)

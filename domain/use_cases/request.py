@@ -59,7 +59,7 @@ async def request_upgrade(
 async def request_retry(store: Store, request: RetryRequest, *, caller: Caller, worker: Worker) -> Upgrade:
     """Store the request to upgrade the instances that an earlier upgrade skipped for one of the reasons.
 
-    Returns and raises what `request_upgrade` does, and also raises UpgradeNotFound, WrongState, and
+    Returns and raises what `request_upgrade` does. Besides, it raises UpgradeNotFound, WrongState, and
     InvalidInput for reasons that a retry cannot name.
     """
     require_system_admin(caller)
@@ -83,8 +83,8 @@ async def request_undo(store: Store, request: UndoRequest, *, caller: Caller, wo
     """Store the request to move the instances of an earlier upgrade back.
 
     Each instance returns to the version and position from which the upgrade moved it. Instances that have
-    moved on since then are skipped. Returns and raises what `request_upgrade` does, and also raises
-    UpgradeNotFound and WrongState.
+    moved on since then are skipped. Returns and raises what `request_upgrade` does. Besides, it
+    raises UpgradeNotFound and WrongState.
     """
     require_system_admin(caller)
     earlier = await get_upgrade(store, request.upgrade_id)

@@ -1,6 +1,6 @@
 """Imports processes, versions and instances from a file into the store.
 
-Importing a file again changes nothing, so an import that stopped half way can simply be repeated.
+Importing a file again changes nothing, so an import that stopped half way can be repeated.
 """
 
 from asyncio import Task, create_task, sleep

@@ -7,8 +7,8 @@ nearly all fields of a page are attributes of dataclasses, passed on unchanged.
 A selection is plain if it has only attributes without resolver or arguments: scalars, enums, lists of them,
 and objects of the same kind. One column of a plain list, a field of all objects, is completed by one `map` of
 the getter and one of the scalar's own serializer. If anything in the selection or in the data is not plain (a
-resolver, an abstract type, a null in a non-null position, a serializer that raises), the whole list goes
-through graphql-core, which alone handles errors, paths and null propagation. An attribute may thus be read
+resolver, an abstract type, a null in a non-null position, a serializer that raises), graphql-core completes
+the whole list. It alone handles errors, paths and null propagation. An attribute may thus be read
 twice, which is harmless for a dataclass.
 """
 

@@ -129,12 +129,12 @@ class FakeEngine:
         self.faults.fault = None
 
     def version_of(self, instance_id: EngineInstanceId) -> EngineVersionId | None:
-        """The version on which an instance really is, whatever the faults; None if it has ended."""
+        """The version on which an instance is, whatever the faults; None if it has ended."""
         instance = self._instances.get(instance_id)
         return None if instance is None else instance.version
 
     def position_of(self, instance_id: EngineInstanceId) -> Position:
-        """Where an instance really waits, whatever the faults."""
+        """Where an instance waits, whatever the faults."""
         return self._instances[instance_id].tokens.position
 
     async def describe(self) -> EngineDescription:

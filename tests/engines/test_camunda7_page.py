@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from tests.engines.operaton_harness import OperatonHarness
+from tests.support.long_mode import long_only
 from tests.support.operaton import Operaton
 from tests.support.project import DOCS
 from tests.support.reader import Reader
@@ -15,6 +16,7 @@ from uplift.testing.engine.documents import tasks
 pytestmark = pytest.mark.anyio
 
 
+@long_only
 async def test_the_commands_of_the_page_upgrade_instances(the_operaton: Operaton, tmp_path: Path) -> None:
     tenant = f"tenant-{uuid4().hex}"
     async with OperatonHarness.open(the_operaton.url) as harness:
