@@ -9,6 +9,8 @@ import asyncio
 import ctypes
 import gc
 from collections.abc import Callable
+from mmap import PAGESIZE
+from pathlib import Path
 
 from uplift.domain.errors import StoreUnavailable
 from uplift.storage.database import Database
@@ -22,6 +24,8 @@ DUE_AFTER = 10
 """A look collects after so many collections of the second generation, Python's own default."""
 MAX_POSTPONED = 12
 """Looks after which garbage is collected although large requests are processed without a pause."""
+GROWTH_BYTES = 16 * 2**20
+"""Free memory is returned when the program has taken so much more, or after large requests and replies."""
 FULL_COLLECTION_AFTER = 1_000
 """Python's own full collections: after so many of the second generation, some 7 million new objects."""
 
@@ -34,14 +38,18 @@ def collect_rarely() -> None:
     gc.set_threshold(young, middle, FULL_COLLECTION_AFTER)
 
 
+_STATM = Path("/proc/self/statm")
+
+
 class QuietCollection:
-    """Collects garbage at quiet times, and returns memory to the system after large requests."""
+    """Collects garbage at quiet times, and returns free memory to the system."""
 
     def __init__(self, memory: RequestMemory, database: Database) -> None:
         self._memory = memory
         self._database = database
         self._large_seen = 0
         self._postponed = 0
+        self._resident = resident_bytes()
 
     async def run_until(self, stopping: asyncio.Event, interval: float = INTERVAL) -> None:
         """Look at regular intervals until `stopping` is set."""
@@ -58,19 +66,28 @@ class QuietCollection:
                     report_unexpected(error)
 
     async def look(self) -> None:
-        """Collect if it is due, and return memory after large requests, but not while there are any."""
-        if self._memory.large_now and self._postponed < MAX_POSTPONED:
-            self._postponed += 1
-            return
-        self._postponed = 0
-        were_large = self._memory.large_begun != self._large_seen
-        if were_large or gc.get_count()[2] >= DUE_AFTER:
+        """Collect if it is due, but not beside large requests or replies, and return free memory."""
+        is_quiet = not self._memory.large_now or self._postponed >= MAX_POSTPONED
+        were_large = is_quiet and self._memory.large_begun != self._large_seen
+        self._postponed = 0 if is_quiet else self._postponed + 1
+        if were_large or (is_quiet and gc.get_count()[2] >= DUE_AFTER):
             gc.collect()
         if were_large:
             self._large_seen = self._memory.large_begun
             await self._database.release_memory()
+        if were_large or resident_bytes() > self._resident + GROWTH_BYTES:
             # Not on the event loop: it takes a while, and threads may run during that.
             await read_large(return_memory)
+            self._resident = resident_bytes()
+
+
+def resident_bytes() -> int:
+    """The memory of this program that is not swapped out; 0 where there is no /proc."""
+    try:
+        pages = int(_STATM.read_text().split()[1])
+    except OSError:
+        return 0
+    return pages * PAGESIZE
 
 
 def _malloc_trim() -> Callable[[int], int] | None:

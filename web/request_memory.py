@@ -5,7 +5,8 @@ counted for each caller as well, so that one caller leaves room to others.
 """
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from typing import Self
 
 from uplift.web.errors import HttpCode, RequestError
@@ -36,9 +37,9 @@ class RequestMemory:
     """
 
     large_begun = 0
-    """How many large requests have begun."""
+    """How many large requests and replies have begun."""
     large_now = 0
-    """How many of them are not answered yet."""
+    """How many of them are not done yet."""
 
     def __init__(self, *, max_body_bytes: int) -> None:
         self._bytes = _Sum(max(MIN_BYTES, LARGEST_BODIES * max_body_bytes))
@@ -48,6 +49,16 @@ class RequestMemory:
     def held(self, owner: Hashable) -> "HeldRequest":
         """Count a request of this caller until the `with` block ends, or until it is released."""
         return HeldRequest(self, owner)
+
+    @contextmanager
+    def large_reply(self) -> Iterator[None]:
+        """Count a large reply while it is built, in the `with` block."""
+        self.large_begun += 1
+        self.large_now += 1
+        try:
+            yield
+        finally:
+            self.large_now -= 1
 
     def add_bytes(self, owner: Hashable, count: int, held: int) -> None:
         """Count more bytes of a request that holds this many already. Raises RequestError (429, 503)."""

@@ -10,10 +10,14 @@ the getter and one of the scalar's own serializer. If anything in the selection 
 resolver, an abstract type, a null in a non-null position, a serializer that raises), graphql-core completes
 the whole list. It alone handles errors, paths and null propagation. An attribute may thus be read
 twice, which is harmless for a dataclass.
+
+A long list is completed in pieces. From some size on the event loop answers others between two pieces, and
+all long lists of a server take turns, so that many of them delay others no more than one does.
 """
 
+import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from enum import Enum
 from functools import lru_cache, partial
@@ -44,6 +48,8 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
+from uplift.web.request_memory import RequestMemory
+
 Values = Sequence[Any]
 Complete = Callable[[Values], list[Any]]
 """From the raw values of one field in all objects to the completed ones, in the same order."""
@@ -63,11 +69,18 @@ class UnserializableError(Exception):
     """The type of a field cannot serialize the value of its resolver."""
 
 
-class ReplyTooLargeError(BaseException):
-    """The reply has become larger than allowed.
+class ReplyTooLargeError(Exception):
+    """The reply has become larger than allowed. It ends the operation, not only one field."""
 
-    Not an Exception: graphql-core would turn it into an error of one field, and go on with the others.
-    """
+
+class LongLists:
+    """What the operations of a server share to complete long lists in turns."""
+
+    def __init__(self, memory: RequestMemory) -> None:
+        self.memory = memory
+        """Counts replies with long lists."""
+        self.turn = asyncio.Lock()
+        """Held while pieces of a list are completed."""
 
 
 class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -79,6 +92,12 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
     """
 
     max_reply_bytes: int = sys.maxsize
+    long_lists: LongLists | None = None
+    """Those of all operations of a server. If it is None, every list is completed at once."""
+    piece_items = 100
+    """Items of a list that are completed at a time."""
+    piece_bytes = 128 * 1024
+    """Bytes of a reply that are completed until the event loop answers others."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -102,6 +121,15 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
         """
         self._plain_lists.clear()  # what it holds refers to this executor
         del self.async_helpers  # and so do these
+
+    def handle_field_error(self, raw_error: Exception, *place: Any) -> None:
+        """Handles an error of one field like graphql-core, but passes on one that ends the operation.
+
+        graphql-core then cancels the fields that are not completed yet, and waits until they have ended.
+        """
+        if isinstance(raw_error, ReplyTooLargeError):
+            raise raw_error
+        super().handle_field_error(raw_error, *place)
 
     # graphql-core has a static method here, but calls it on the instance.
     def complete_leaf_value(self, return_type: GraphQLLeafType, result: Any) -> Any:  # type: ignore[override]
@@ -145,13 +173,54 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
     ) -> AwaitableOrValue[list[Any]]:
         """Completes a list like graphql-core, by columns if everything in it is plain."""
         complete = self._plain_list(return_type, field_details_list)
-        if complete is not None:
-            with suppress(Exception):  # graphql-core meets the same error again, and reports it with its path
-                completed: list[Any] = complete([result])[0]
-                return completed
-        return super().complete_list_value(
-            return_type, field_details_list, info, path, result, position_context
+        stock = partial(
+            super().complete_list_value, return_type, field_details_list, info, path, result, position_context
         )
+        if complete is None or type(result) not in {list, tuple}:
+            return stock()
+        before = self._reply_bytes
+        completed: list[Any] = []
+        try:
+            while len(completed) < len(result):
+                if self.long_lists is not None and self._reply_bytes - before > self.piece_bytes:
+                    return self._complete_rest(complete, completed, result, before, self.long_lists, stock)
+                completed += self._complete_piece(complete, result, len(completed))
+        except ReplyTooLargeError:
+            raise
+        except Exception:  # graphql-core meets the same error again, and reports it with its path
+            self._reply_bytes = before
+            return stock()
+        return completed
+
+    async def _complete_rest(
+        self,
+        complete: Complete,
+        completed: list[Any],
+        values: Values,
+        before: int,
+        long_lists: LongLists,
+        stock: Callable[[], AwaitableOrValue[list[Any]]],
+    ) -> list[Any]:
+        """Completes the rest of a long list. Others are answered after each `piece_bytes` of the reply."""
+        with long_lists.memory.large_reply():
+            try:
+                while len(completed) < len(values):
+                    async with long_lists.turn:
+                        paused = self._reply_bytes
+                        while len(completed) < len(values) and self._reply_bytes - paused <= self.piece_bytes:
+                            completed += self._complete_piece(complete, values, len(completed))
+                    await asyncio.sleep(0)
+            except ReplyTooLargeError:
+                raise
+            except Exception:  # as above
+                self._reply_bytes = before
+                result = stock()
+                return await result if isinstance(result, Awaitable) else result
+        return completed
+
+    def _complete_piece(self, complete: Complete, values: Values, begin: int) -> list[Any]:
+        piece: list[Any] = complete([values[begin : begin + self.piece_items]])[0]
+        return piece
 
     def _plain_list(
         self, return_type: GraphQLList[GraphQLOutputType], details: FieldDetailsList

@@ -108,7 +108,7 @@ class GraphQLEndpoint:
         self._context_for = context_for
         self._origins = Origins(allowed_origins)
         self._ide = ide
-        self._operations = Operations(schema, self._limits)
+        self._operations = Operations(schema, self._limits, self._memory)
         self._recheck = recheck or context_for
         self._streams = streams or Streams(self._limits)
         self._sockets = Sockets(

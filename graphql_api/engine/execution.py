@@ -8,6 +8,7 @@ operation directives of a strawberry schema would never run, so a schema that ha
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
+from traceback import clear_frames
 from typing import Any
 
 import msgspec
@@ -16,13 +17,14 @@ from strawberry import Schema
 from strawberry.execution import optimized_is_awaitable
 
 from uplift.domain.errors import UpliftError
-from uplift.graphql_api.engine.column_executor import CompilingExecutor, ReplyTooLargeError
+from uplift.graphql_api.engine.column_executor import CompilingExecutor, LongLists, ReplyTooLargeError
 from uplift.graphql_api.engine.documents import Document, Documents
 from uplift.graphql_api.engine.errors import domain_error, formatted, request_error, unexpected_error
 from uplift.graphql_api.engine.large_variables import MANY_VALUES, draining, free_json, has_more_values
 from uplift.graphql_api.engine.limits import Limits
 from uplift.web.errors import HttpCode
 from uplift.web.large_requests import read_large
+from uplift.web.request_memory import RequestMemory
 
 Recheck = Callable[[], Awaitable[object]]
 """Raises an UpliftError if the caller of a subscription is no longer allowed."""
@@ -46,14 +48,19 @@ class LargeParams(Params, frozen=True, kw_only=True):
 class Operations:
     """Runs the operations of one schema. Raises ValueError for a schema with extensions or directives."""
 
-    def __init__(self, schema: Schema, limits: Limits) -> None:
+    def __init__(self, schema: Schema, limits: Limits, memory: RequestMemory | None = None) -> None:
         if schema.extensions or schema.directives:
             raise ValueError("Expected a schema without strawberry extensions and operation directives.")
         self._schema = schema._schema  # noqa: SLF001  strawberry keeps the schema of graphql-core private
         self._hide_suggestions = not limits.introspection
         self._max_reply_bytes = limits.max_reply_bytes
         self._executor_class: Any = type(
-            "LimitedExecutor", (CompilingExecutor,), {"max_reply_bytes": limits.max_reply_bytes}
+            "LimitedExecutor",
+            (CompilingExecutor,),
+            {
+                "max_reply_bytes": limits.max_reply_bytes,
+                "long_lists": LongLists(memory or RequestMemory(max_body_bytes=0)),
+            },
         )
         self.documents = Documents(self._schema, limits)
 
@@ -68,9 +75,14 @@ class Operations:
         try:
             running = executor.execute_operation()
             result: ExecutionResult = await running if optimized_is_awaitable(running) else running
-        except ReplyTooLargeError:
+        except ReplyTooLargeError as error:
+            # Its traceback leads to all that was completed, and back to the error. Such a cycle would stay in
+            # memory until a full garbage collection.
+            clear_frames(error.__traceback__)
+            error.__traceback__ = None
             return self._cut_off()
-        executor.release()
+        finally:
+            executor.release()
         return result
 
     def _build_from_large(self, document: Document, params: Params, context: object) -> Any:

@@ -54,7 +54,10 @@ MAX_CACHED_BYTES = 8 * 2**20
 
 
 MAX_PUBLISHED = 1_000
-"""Positions of one transaction that enter the cache: one large registration must not push out all others."""
+"""If a transaction meets more positions, none of them enters the caches: they would push out all others.
+
+Objects that outlive a large request also keep the memory around them: Python returns it in large pieces.
+"""
 
 
 class KeyCache:
@@ -75,6 +78,7 @@ class _Learned:
     process_keys: dict[int, ProcessKey] = field(default_factory=dict)
     positions: dict[int, Position] = field(default_factory=dict)
     position_ids: dict[tuple[int, Position], int] = field(default_factory=dict)
+    digests: dict[Position, bytes] = field(default_factory=dict)
 
 
 class SurrogateKeys:
@@ -95,9 +99,13 @@ class SurrogateKeys:
             self._known.process_ids.put(key, number, _size_of_key(key))
         for number, key in self._learned.process_keys.items():
             self._known.process_keys.put(number, key, _size_of_key(key))
-        for number, position in islice(self._learned.positions.items(), MAX_PUBLISHED):
-            if self._known.positions.get(number) is None:
-                self._known.positions.put(number, position, _size_of_position(position))
+        if len(self._learned.positions) <= MAX_PUBLISHED:
+            for number, position in self._learned.positions.items():
+                if self._known.positions.get(number) is None:
+                    self._known.positions.put(number, position, _size_of_position(position))
+        if len(self._learned.digests) <= MAX_PUBLISHED:
+            for position, digest in self._learned.digests.items():
+                self._known.digests.put(position, digest, _size_of_position(position))
 
     async def process_id(self, key: ProcessKey) -> int | None:
         """The surrogate key of a process; None if it does not exist."""
@@ -175,10 +183,11 @@ class SurrogateKeys:
             self._learned.positions[number] = by_digest[digest]
 
     def _digest(self, position: Position) -> bytes:
-        digest = self._known.digests.get(position)
+        learned = self._learned.digests
+        digest = learned.get(position) or self._known.digests.get(position)
         if digest is None:
             digest = blake2b(_canonical(position).encode(), digest_size=16).digest()
-            self._known.digests.put(position, digest, _size_of_position(position))
+            learned[position] = digest
         return digest
 
     def _learn_processes(self, rows: Iterable[Any]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from uplift.gateway.memory import DUE_AFTER, MAX_POSTPONED, QuietCollection
+from uplift.gateway.memory import DUE_AFTER, GROWTH_BYTES, MAX_POSTPONED, QuietCollection
 from uplift.storage.database import Database
 from uplift.web.request_memory import LARGE_BYTES, RequestMemory
 
@@ -86,3 +86,17 @@ async def test_few_new_objects_are_not_collected(
     monkeypatch.setattr(gc, "get_count", lambda: (0, 0, DUE_AFTER))
     await collection.look()
     assert garbage() is None
+
+
+async def test_free_memory_is_returned_once_the_program_has_grown(
+    memory: RequestMemory, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resident = [0, GROWTH_BYTES, GROWTH_BYTES + 1, 5, GROWTH_BYTES + 5, GROWTH_BYTES + 6, 5]
+    monkeypatch.setattr("uplift.gateway.memory.resident_bytes", lambda: resident.pop(0))
+    returned: list[int] = []
+    monkeypatch.setattr("uplift.gateway.memory.return_memory", lambda: returned.append(len(resident)))
+    collection = QuietCollection(memory, database)
+    with memory.large_reply():  # beside large replies as well
+        for _ in range(4):
+            await collection.look()
+    assert returned == [4, 1]

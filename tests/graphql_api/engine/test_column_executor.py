@@ -22,7 +22,8 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from tests.support.long_mode import IS_LONG
 from uplift.graphql_api.engine import column_executor as compiled
-from uplift.graphql_api.engine.column_executor import CompilingExecutor
+from uplift.graphql_api.engine.column_executor import CompilingExecutor, LongLists
+from uplift.web.request_memory import RequestMemory
 
 Even = NewType("Even", int)
 
@@ -123,6 +124,14 @@ SCHEMA = strawberry.Schema(
 
 
 STOCK = StrawberryGraphQLCoreExecutionContext
+
+
+def in_pieces() -> type[CompilingExecutor]:
+    """An executor that completes every list item by item, and waits in between."""
+    long_lists = LongLists(RequestMemory(max_body_bytes=0))
+    return type(
+        "InPieces", (CompilingExecutor,), {"long_lists": long_lists, "piece_items": 1, "piece_bytes": 0}
+    )
 
 
 class Later:
@@ -298,8 +307,12 @@ def run(executor: Any, text: str, page: Connection) -> ExecutionResult:
     """The result by this executor of a query that must be valid."""
     variables = {"yes": True, "no": False, "factor": 5}
     built = executor.build(SCHEMA._schema, document(text), Query(page=page), None, variables)
-    result = built.execute_operation()
-    return asyncio.run(settled(result)) if built.is_awaitable(result) else result
+
+    async def in_loop() -> ExecutionResult:
+        result = built.execute_operation()
+        return await settled(result) if built.is_awaitable(result) else result
+
+    return asyncio.run(in_loop())
 
 
 @lru_cache
@@ -334,8 +347,11 @@ def test_agrees_with_graphql_core_on_any_query_and_data(
     for choice, value in spoilt:
         spoil(page, selection, choice, value)
     text = query(selection)
-    ours, stock = (run(executor, text, page) for executor in (CompilingExecutor, STOCK))
+    ours, pieces, stock = (run(executor, text, page) for executor in (CompilingExecutor, in_pieces(), STOCK))
     assert as_text(ours) == as_text(stock)
+    # A list that is awaited reports its errors later.
+    data, errors = as_text(pieces)
+    assert (data, sorted(errors, key=repr)) == (as_text(stock)[0], sorted(as_text(stock)[1], key=repr))
 
 
 @pytest.mark.parametrize("index", range(len(odd_values())), ids=lambda index: repr(odd_values()[index])[:20])
@@ -346,11 +362,15 @@ def test_agrees_with_graphql_core_on_an_odd_value_in_any_place(index: int) -> No
       maybe { __typename id }
     } }"""
     for choice in range(len(places_of(a_page(an_instance())))):
-        pages = [a_page(an_instance()) for _ in range(2)]
+        executors = (CompilingExecutor, in_pieces(), STOCK)
+        pages = [a_page(an_instance(), an_instance()) for _ in executors]
         for page in pages:
             spoil(page, text, choice, odd_values()[index])
-        ours, stock = (run(*pair) for pair in zip((CompilingExecutor, STOCK), [text] * 2, pages, strict=True))
+        ours, pieces, stock = (
+            run(executor, text, page) for executor, page in zip(executors, pages, strict=True)
+        )
         assert as_text(ours) == as_text(stock)
+        assert as_text(pieces)[0] == as_text(stock)[0]
 
 
 @dataclass

@@ -1,5 +1,8 @@
 """A reply above the limit is cut off while it is built, over every transport."""
 
+import asyncio
+import gc
+import weakref
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -10,6 +13,8 @@ from uplift.graphql_api.engine.execution import Operations, Params, response
 from uplift.graphql_api.engine.limits import Limits
 
 LONG = "ä" * 100
+ENDED: list[str] = []
+"""Fields that were awaited, and have ended."""
 REPLY_LIMITS = Limits(max_reply_bytes=2_000)
 
 
@@ -27,12 +32,24 @@ class Rows:
         return [Row(text=LONG, texts=[LONG])] * count
 
     @strawberry.field
+    def nested(self) -> "Rows | None":
+        return Rows()
+
+    @strawberry.field
     def empty(self, count: int) -> list[list[int]]:
         return [[]] * count
 
     @strawberry.field
     async def text(self, length: int) -> str:
         return "x" * length
+
+    @strawberry.field
+    async def endless(self) -> str | None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ENDED.append("endless")
+        return None
 
 
 @strawberry.type
@@ -88,6 +105,43 @@ def is_cut_off(reply: dict[str, Any]) -> bool:
 async def test_a_reply_above_the_limit_is_cut_off_while_it_is_built(query: str, cut_off: bool) -> None:
     [reply] = await replies(query)
     assert is_cut_off(reply) is cut_off
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{a: endless b: text(length: 2000) c: text(length: 10)}",
+        "{nested {a: endless b: text(length: 2000)}}",
+    ],
+)
+async def test_a_reply_that_is_cut_off_leaves_nothing_running(query: str) -> None:
+    ENDED.clear()
+    before = asyncio.all_tasks()
+    [reply] = await replies(query)
+    assert is_cut_off(reply)
+    assert asyncio.all_tasks() == before
+    assert ENDED == ["endless"]
+
+
+@pytest.mark.anyio
+async def test_what_a_reply_that_is_cut_off_held_is_freed_without_a_garbage_collection() -> None:
+    class Held:
+        pass
+
+    held = Held()
+    freed = weakref.ref(held)
+    query = "{a: text(length: 1000) b: nested {text(length: 100)} c: text(length: 2000)}"
+    operations = Operations(ROWS, REPLY_LIMITS)
+    document = operations.documents.find(query)
+    gc.collect()
+    gc.disable()
+    try:
+        await operations.execute(document, Params(query=query), held)
+        del held
+        assert freed() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.anyio
