@@ -17,6 +17,8 @@ MAX_POSITION_CHARACTERS = 10_000
 """Characters of all element ids in one position. A page lists the positions of thousands of instances."""
 MAX_BATCH = 100_000
 """The most instances that one request may register or report."""
+MAX_POSITIONS = 10_000
+"""The most positions in which one request may register or report instances. A new one takes some KB."""
 
 
 async def register_instances(
@@ -127,6 +129,12 @@ async def _require_valid_positions(instances: Sequence[Instance | InstanceReport
                     field=("instances", str(index), "position"),
                 )
             valid.add(instance.position)
+            if len(valid) > MAX_POSITIONS:
+                raise InvalidInput(
+                    f"Expected at most {MAX_POSITIONS:,} different positions in one request, "
+                    f"but instances[{index}].position is one more. Send the instances in several requests.",
+                    field=("instances", str(index), "position"),
+                )
 
 
 def _position_fault(position: Position) -> str | None:

@@ -17,7 +17,7 @@ from uplift.domain.model.instance import ElementId, Instance, InstanceId, Positi
 from uplift.domain.model.process import ProcessKey, VersionNumber
 from uplift.domain.ports import Store
 from uplift.domain.rules.comparer import InProcessComparer
-from uplift.domain.use_cases.instances import register_instances
+from uplift.domain.use_cases.instances import MAX_POSITIONS, register_instances
 from uplift.domain.use_cases.versions import adopt_version, create_process
 from uplift.gateway.files.records import (
     BadLineError,
@@ -29,8 +29,8 @@ from uplift.gateway.files.records import (
 )
 from uplift.gateway.files.regular_files import open_input, open_regular
 
-BATCH = 20_000
-"""Instances in one transaction."""
+BATCH = MAX_POSITIONS
+"""Instances in one transaction: a larger one could have too many positions."""
 DEFAULT_LIMITS = DocumentLimits()
 PROGRESS_INTERVAL = 1_000
 """Lines between two reports of progress."""

@@ -84,6 +84,8 @@ async def converted(info: Info, inputs: list[Input], convert: Callable[[Input], 
     is_only_field = len(selections) == 1 and isinstance(selections[0], FieldNode)
 
     def work() -> list[Value]:
+        # What outlives a large request keeps the memory around it, so nothing is shared with later requests.
+        _shared_list.cache_clear()
         remaining = inputs if is_only_field else inputs.copy()
         remaining.reverse()
         return [convert(remaining.pop()) for _ in range(len(remaining))]

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, LargeBinary, bindparam, column
+from sqlalchemy import Integer, bindparam, column
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from uplift.storage.sql.types import DIGESTS, ID, IDS
+from uplift.storage.sql.types import DIGESTS, ID, IDS, Bytes
 
 IN_SQLITE = (
     "(WITH RECURSIVE place(n) AS"
@@ -48,7 +48,7 @@ ID_LIST = _UnpackedIds(bindparam("id_list", type_=IDS)).table_valued(
 
 
 DIGEST_LIST = _UnpackedIds(bindparam("digest_list", type_=DIGESTS)).table_valued(
-    column("ordinal", Integer), column("uuid", LargeBinary(16)), name="digest_list"
+    column("ordinal", Integer), column("uuid", Bytes(16)), name="digest_list"
 )
 """A table `(ordinal, uuid)` of the digests bound as `digest_list`, numbered from 1 in their order."""
 

@@ -9,7 +9,6 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
-from operator import itemgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, select, tuple_
@@ -159,17 +158,15 @@ class SurrogateKeys:
         async for _, piece in pieces(list(dict.fromkeys(positions))):
             known.update(await self.known_position_ids(process_id, piece, lock=True))
             new += [position for position in piece if position not in known]
-        rows: list[dict[str, Any]] = []
+        # All transactions insert along the digests, so that two of them cannot deadlock on the unique index.
+        new.sort(key=self._digest)
         async for _, piece in pieces(new):
-            rows += [
+            rows = [
                 {"process_id": process_id, "digest": self._digest(position), "elements": _canonical(position)}
                 for position in piece
             ]
-        # All transactions insert along the digests, so that two of them cannot deadlock on the unique index.
-        rows.sort(key=itemgetter("digest"))
-        async for _, some in pieces(rows):
-            if some:
-                await self._connection.execute(ADD_POSITIONS, some)
+            if rows:
+                await self._connection.execute(ADD_POSITIONS, rows)
         async for _, piece in pieces(new):
             known.update(await self.known_position_ids(process_id, piece, lock=True))
         return known

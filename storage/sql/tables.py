@@ -16,7 +16,6 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
-    LargeBinary,
     Table,
     Text,
     literal_column,
@@ -33,7 +32,7 @@ from uplift.storage.sql.link_tables import link as link
 from uplift.storage.sql.link_tables import linked_version as linked_version
 from uplift.storage.sql.link_tables import move_order as move_order
 from uplift.storage.sql.link_tables import sighting as sighting
-from uplift.storage.sql.types import ID, LONG, NAME, TIME, CodedEnum, Duration
+from uplift.storage.sql.types import ID, LONG, NAME, TIME, Bytes, CodedEnum, Duration
 
 STATUS = CodedEnum(Status.PENDING, Status.RUNNING, Status.COMPLETED, Status.CANCELLED, Status.FAILED)
 VERSION_STATE = CodedEnum(VersionState.DRAFT, VersionState.PUBLISHED)
@@ -97,7 +96,7 @@ class VersionRow(SQLModel, table=True):
     created_at: datetime = Field(sa_column=_row(TIME))
     published_at: datetime | None = Field(default=None, sa_column=Column(TIME))
     model_process_id: str | None = None
-    model: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    model: bytes | None = Field(default=None, sa_column=Column(Bytes))
 
 
 class PositionRow(SQLModel, table=True):
@@ -108,7 +107,7 @@ class PositionRow(SQLModel, table=True):
 
     id: int = Field(primary_key=True)
     process_id: int = Field(foreign_key="process.id")
-    digest: bytes = Field(sa_column=_row(LargeBinary(16)))
+    digest: bytes = Field(sa_column=_row(Bytes(16)))
     elements: str = Field(sa_column=_row(Text))
 
 
@@ -306,7 +305,7 @@ class RequestRow(SQLModel, table=True):
 
     caller: str = Field(primary_key=True)
     key: str = Field(primary_key=True)
-    digest: bytes = Field(sa_column=_row(LargeBinary(16)))
+    digest: bytes = Field(sa_column=_row(Bytes(16)))
     upgrade_id: int = Field(foreign_key="upgrade.id")
     requested_at: datetime = Field(sa_column=Column(TIME, nullable=False, index=True))
 
@@ -319,7 +318,7 @@ class ApiKeyRow(SQLModel, table=True):
     id: UUID = Field(sa_column=_row(ID, primary_key=True))
     name: str
     role: Role = Field(sa_column=_row(ROLE))
-    digest: bytes = Field(sa_column=_row(LargeBinary(32), unique=True))
+    digest: bytes = Field(sa_column=_row(Bytes(32), unique=True))
     created_at: datetime = Field(sa_column=_row(TIME))
     revoked_at: datetime | None = Field(default=None, sa_column=Column(TIME))
     created_by: str | None

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
@@ -27,10 +27,17 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 
+class Bytes(LargeBinary):
+    """Bytes that SQLite gets as they are. SQLAlchemy would put each into a memoryview, which is larger."""
+
+    def bind_processor(self, dialect: Dialect) -> Any:
+        return None if dialect.name == "sqlite" else super().bind_processor(dialect)  # type: ignore[no-untyped-call]
+
+
 class CompactUuid(TypeDecorator[UUID]):
     """A UUID as 16 bytes. Its text would take 36 bytes in the table and again in each index."""
 
-    impl = LargeBinary(16)
+    impl = Bytes(16)
     cache_ok = True
 
     def process_bind_param(self, value: UUID | None, _: Dialect) -> bytes | None:
@@ -43,7 +50,7 @@ class CompactUuid(TypeDecorator[UUID]):
 class PackedUuids(TypeDecorator[Sequence[UUID]]):
     """A list of UUIDs as one value, the concatenation of their bytes."""
 
-    impl = LargeBinary
+    impl = Bytes
     cache_ok = True
 
     def process_bind_param(self, value: Sequence[UUID] | None, _: Dialect) -> bytes | None:
@@ -53,7 +60,7 @@ class PackedUuids(TypeDecorator[Sequence[UUID]]):
 class PackedDigests(TypeDecorator[Sequence[bytes]]):
     """A list of digests of 16 bytes as one value, their concatenation."""
 
-    impl = LargeBinary
+    impl = Bytes
     cache_ok = True
 
     def process_bind_param(self, value: Sequence[bytes] | None, _: Dialect) -> bytes | None:
@@ -116,7 +123,7 @@ class CodedEnum(TypeDecorator[Kind], Generic[Kind]):
 
 ID: TypeEngine[UUID] = CompactUuid().with_variant(Uuid(), "postgresql")
 IDS: TypeEngine[Sequence[UUID]] = PackedUuids().with_variant(ARRAY(Uuid()), "postgresql")
-DIGESTS: TypeEngine[Sequence[bytes]] = PackedDigests().with_variant(ARRAY(LargeBinary()), "postgresql")
+DIGESTS: TypeEngine[Sequence[bytes]] = PackedDigests().with_variant(ARRAY(Bytes()), "postgresql")
 NUMBERS: TypeEngine[Sequence[int]] = NumbersAsJson().with_variant(ARRAY(Integer()), "postgresql")
 LONGS: TypeEngine[Sequence[int]] = NumbersAsJson().with_variant(ARRAY(BigInteger()), "postgresql")
 TIME: TypeEngine[datetime] = UtcTime().with_variant(TIMESTAMP(timezone=True), "postgresql")

@@ -35,6 +35,8 @@ MANY = 1_000
 
 Not on a thread of low priority: while it waits for a processor, it would keep the interpreter from others.
 """
+MAX_PENDING_ROWS = 10_000
+"""Deferred statements with more rows are executed at once: a large request must not keep all its rows."""
 PRIMARY_CODE_MASK = 0xFF
 """The bits of the primary code in an extended result code."""
 
@@ -69,6 +71,7 @@ class SqliteConnection(Connection):
         self._in_background = in_background
         self._statements = statements
         self._pending: list[PendingStatement] = []
+        self._pending_rows = 0
         self._may_be_in_transaction = False
         # These counters need no lock: only the thread of the event loop increments the first, and only that
         # of the connection the second.
@@ -102,6 +105,7 @@ class SqliteConnection(Connection):
     async def rollback(self) -> None:
         """Roll back. Waits for a call that still runs, for instance that of a cancelled task."""
         self._pending.clear()
+        self._pending_rows = 0
         if self._may_be_in_transaction and not self.invalidated:
             await self._thread.rollback()
         self._may_be_in_transaction = False
@@ -131,6 +135,9 @@ class SqliteConnection(Connection):
             return await self.execute(statement, parameters)
         pending = PendingStatement(*self._call_of(prepared, parameters))
         self._pending.append(pending)
+        self._pending_rows += len(parameters) if isinstance(parameters, list) else 1
+        if self._pending_rows > MAX_PENDING_ROWS:
+            await self._flush()
         return pending
 
     async def exec_driver_sql(
@@ -145,7 +152,7 @@ class SqliteConnection(Connection):
 
     async def run_in_thread(self, call: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function on the thread of this connection, after the pending statements."""
-        before, self._pending = self._pending, []
+        before, self._pending, self._pending_rows = self._pending, [], 0
         # Set before the call: when the caller is cancelled, the thread still begins the transaction.
         self._may_be_in_transaction = True
         # aiosqlite's public methods switch to the thread once for each statement, fetch and close; its

@@ -6,7 +6,7 @@ from uplift.domain import Instance, Status, register_instances, report_instances
 from uplift.domain.errors import ErrorCode
 from uplift.domain.model.instance import ElementId
 from uplift.domain.ports import Store
-from uplift.domain.use_cases.instances import MAX_BATCH
+from uplift.domain.use_cases.instances import MAX_BATCH, MAX_POSITIONS
 from uplift.testing.builders import (
     ADMIN,
     INVOICES,
@@ -133,6 +133,22 @@ async def test_more_instances_than_a_request_may_carry_are_refused(store: Store)
         await register(store, *([an_instance(1)] * (MAX_BATCH + 1)))
     async with refused(store, ErrorCode.INVALID_INPUT, message, ("instances",)):
         await report_instances(store, reports=[a_report(1)] * (MAX_BATCH + 1), caller=ADMIN)
+
+
+async def test_more_positions_than_a_request_may_name_are_refused(store: Store) -> None:
+    await a_process(store, holding=instances([1]))
+    positions = [frozenset({ElementId(f"task-{number}")}) for number in range(MAX_POSITIONS + 1)]
+    message = (
+        "Expected at most 10,000 different positions in one request, but instances[10000].position is one "
+        "more. Send the instances in several requests."
+    )
+    field = ("instances", "10000", "position")
+    many = [an_instance(number, position=position) for number, position in enumerate(positions)]
+    async with refused(store, ErrorCode.INVALID_INPUT, message, field):
+        await register(store, *many)
+    reports = [a_report(number, position=position) for number, position in enumerate(positions)]
+    async with refused(store, ErrorCode.INVALID_INPUT, message, field):
+        await report_instances(store, reports=reports, caller=ADMIN)
 
 
 async def test_as_many_instances_as_a_request_may_carry_are_taken(store: Store) -> None:
