@@ -14,6 +14,7 @@ from msgspec import Raw
 
 from uplift.rest_compat.errors import MAX_DETAILS, Detail
 from uplift.web.errors import HttpCode, RequestError
+from uplift.web.json_limits import unreadable_reason
 from uplift.web.uuids import read_uuid
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -85,7 +86,7 @@ def _properties(body: bytes) -> dict[str, Raw]:
     except msgspec.ValidationError:
         raise _malformed(f"it is {_excerpt(body)}") from None
     except (ValueError, RecursionError) as error:
-        raise _malformed(f"it cannot be read: {error}") from None
+        raise _malformed(f"it cannot be read: {unreadable_reason(error)}") from None
 
 
 def _unknown(names: Iterable[str], known: Collection[str]) -> list[Detail]:
@@ -120,7 +121,7 @@ def _names(body: bytes) -> list[str]:
     try:
         return [name for name, _ in json.loads(body, object_pairs_hook=list)]
     except (ValueError, RecursionError) as error:
-        raise _malformed(f"it cannot be read: {error}") from None
+        raise _malformed(f"it cannot be read: {unreadable_reason(error)}") from None
 
 
 def _excerpt(raw: bytes) -> str:

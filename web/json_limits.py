@@ -1,4 +1,4 @@
-"""Refuses JSON bodies of too many values before they are decoded."""
+"""Refuses JSON bodies of too many values before they are decoded, and says why others cannot be decoded."""
 
 from uplift.web.errors import HttpCode, RequestError
 
@@ -21,3 +21,11 @@ def require_few_values(body: bytes, limit: int = MAX_VALUES) -> int:
             f"Expected a body of at most {limit:,} JSON values, but it has more commas and opening brackets.",
         )
     return values
+
+
+def unreadable_reason(error: Exception) -> str:
+    """Why a decoder cannot read a JSON text.
+
+    The depth that it reads, and what it says of a deeper text, depend on the version of Python.
+    """
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)

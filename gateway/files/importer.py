@@ -256,6 +256,7 @@ class _Importer:
                 )
             with open_regular(document) as opened:
                 return opened.read(self.document_limits.max_bytes + 1)
-        except (OSError, ValueError) as error:  # ValueError: not a valid file name
-            why = (isinstance(error, OSError) and error.strerror) or error
+        except (OSError, ValueError) as error:
+            # Of a name with a null character each version of Python says something else.
+            why = error.strerror or error if isinstance(error, OSError) else "no file can have this name"
             raise BadLineError(line, f"Expected to read bpmnFile {name!r}, but: {why}.") from error

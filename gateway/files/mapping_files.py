@@ -13,6 +13,7 @@ from uplift.domain.model.instance import ElementId
 from uplift.domain.model.mapping import MappingInstruction, VersionMapping
 from uplift.domain.model.process import VersionNumber
 from uplift.gateway.files.regular_files import open_regular
+from uplift.web.json_limits import unreadable_reason
 
 Pairs = list[tuple[str, Any]]
 MAX_SHOWN = 100
@@ -80,4 +81,4 @@ def _read(file: Path) -> Any:
     try:
         return json.loads(content, object_pairs_hook=_Object)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"Expected {file} to be JSON, but: {error}.") from error
+        raise InvalidInput(f"Expected {file} to be JSON, but: {unreadable_reason(error)}.") from error

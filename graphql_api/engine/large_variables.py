@@ -20,6 +20,8 @@ from graphql import (
     type_from_ast,
 )
 
+from uplift.web.json_limits import unreadable_reason
+
 _decode = msgspec.json.Decoder().decode
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -99,7 +101,7 @@ def _read(decode: Callable[[msgspec.Raw], Any], value: msgspec.Raw) -> Any:
     try:
         return decode(value)
     except (ValueError, RecursionError) as error:
-        raise UnreadableVariablesError(str(error)) from None
+        raise UnreadableVariablesError(unreadable_reason(error)) from None
 
 
 class _Draining:

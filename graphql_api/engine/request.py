@@ -12,6 +12,7 @@ from uplift.graphql_api.engine.execution import LargeParams, Params
 from uplift.graphql_api.engine.limits import Limits
 from uplift.web.body import read_json_body
 from uplift.web.errors import HttpCode, RequestError
+from uplift.web.json_limits import unreadable_reason
 from uplift.web.large_requests import LARGE_BYTES, read_large
 from uplift.web.media_types import utf8_media_type
 from uplift.web.request_memory import HeldRequest
@@ -114,5 +115,5 @@ def not_graphql(error: Exception) -> RequestError:
         400,
         HttpCode.BAD_REQUEST,
         "Expected one GraphQL request (an object with query, variables, operationName and extensions, "
-        f"no batch), but it cannot be read: {error}.",
+        f"no batch), but it cannot be read: {unreadable_reason(error)}.",
     )

@@ -229,7 +229,7 @@ REQUIRED = "Object missing required field"
         ),
         (
             {**VERSION, "number": 2, "bpmnFile": "a\0b"},
-            "Expected to read bpmnFile 'a\\x00b', but: embedded null byte.",
+            "Expected to read bpmnFile 'a\\x00b', but: no file can have this name.",
         ),
         (
             {**VERSION, "number": 2, "bpmnFile": "../secret.bpmn"},
