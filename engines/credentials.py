@@ -13,7 +13,7 @@ from uplift.domain.ports.process_engine import EngineFault, EngineFaultKind
 MAX_SECRET = 16 * 1024
 """The most bytes of a secret. Servers refuse headers that are longer than this."""
 
-_TOKEN = re.compile(r"[!-~]+")
+TOKEN = re.compile(r"[!-~]+")
 
 
 class Authorization(NamedTuple):
@@ -35,7 +35,7 @@ def authorization(credentials: Credentials) -> Authorization:
     if credentials.scheme is CredentialScheme.BASIC:
         encoded = base64.b64encode(f"{credentials.user}:{secret}".encode("utf-8", "surrogateescape")).decode()
         return Authorization(f"Basic {encoded}", secret)
-    if not _TOKEN.fullmatch(secret):
+    if not TOKEN.fullmatch(secret):
         raise _fault(
             f"Expected a bearer token in {named(place)}, but it has spaces or signs that no token has."
         )

@@ -30,10 +30,30 @@ class LinkKind(StrEnum):
 
 
 class CredentialScheme(StrEnum):
-    """How a secret is sent in the `Authorization` header."""
+    """What the secret of a link is, and so what is sent in the `Authorization` header."""
 
     BASIC = "BASIC"
+    """The password of a user."""
     BEARER = "BEARER"
+    """A token."""
+    OAUTH = "OAUTH"
+    """The secret of a client, by which tokens are fetched (client credentials grant of OAuth 2.0)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenEndpoint:
+    """Where tokens are fetched, and what they are for, as far as the server of tokens wants to know."""
+
+    url: str
+    audience: str | None = None
+    scope: str | None = None
+
+
+def token_endpoint(url: str | None, *, audience: str | None, scope: str | None) -> TokenEndpoint | None:
+    """The endpoint that fields of a request describe; None without any. An empty URL is none."""
+    if url is None and audience is None and scope is None:
+        return None
+    return TokenEndpoint(url=url or "", audience=audience, scope=scope)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +61,15 @@ class Credentials:
     """Where the secret of a link is read, each time it is needed. The secret itself is never stored.
 
     It is in the environment variable `environment` or in the file `file`; exactly one of them is set. `user`
-    is the name that BASIC sends, and None for BEARER.
+    is the name that BASIC sends, the id of the client for OAUTH, and None for BEARER. `token_endpoint` is set
+    if and only if the scheme is OAUTH.
     """
 
     scheme: CredentialScheme
     user: str | None = None
     environment: str | None = None
     file: str | None = None
+    token_endpoint: TokenEndpoint | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from uplift.domain.ports.process_engine import EngineFault, EngineInstanceId, Refusal
-from uplift.engines.client import Reply, plain
+from uplift.engines.client import Reply
 from uplift.engines.refusals import elsewhere, gone, refused
+from uplift.engines.transport import plain
 
 OTHER_VERSION = "ENGINE-23002"
 """The instance is not on the source version of the plan."""

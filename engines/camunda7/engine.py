@@ -25,8 +25,9 @@ from uplift.engines.camunda7.multi_instance import bodies_in, partly_done, renam
 from uplift.engines.camunda7.objections import objections_in
 from uplift.engines.camunda7.plans import migration_plan
 from uplift.engines.camunda7.rights import require_sight
-from uplift.engines.client import EngineClient, Reply, Timeouts
+from uplift.engines.client import EngineClient, Reply
 from uplift.engines.replies import rows_of
+from uplift.engines.transport import Timeouts
 
 TRAITS = EngineTraits(checks_source=True, checks_position=True, is_atomic=True, max_size=100, concurrency=2)
 """Two synchronous requests of 100 instances at a time are five times as fast as the engine's own batch."""

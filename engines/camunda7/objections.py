@@ -7,8 +7,9 @@ from uplift.domain.model.instance import ElementId
 from uplift.domain.ports.process_engine import Objection
 from uplift.engines.camunda7.answers import is_of_the_plan
 from uplift.engines.camunda7.plans import activity
-from uplift.engines.client import Reply, plain
+from uplift.engines.client import Reply
 from uplift.engines.replies import object_of
+from uplift.engines.transport import plain
 
 
 def objections_in(reply: Reply) -> tuple[Objection, ...]:

@@ -24,8 +24,9 @@ from uplift.domain.ports.process_engine import (
 )
 from uplift.engines.camunda8.lists import Query, instances_in, locate, read_rows, version_in, waiting_in
 from uplift.engines.camunda8.moves import move_one
-from uplift.engines.client import EngineClient, Timeouts
+from uplift.engines.client import EngineClient
 from uplift.engines.replies import object_of, require_success, text_of
+from uplift.engines.transport import Timeouts
 
 TRAITS = EngineTraits(
     checks_source=False,

@@ -19,11 +19,12 @@ from uplift.domain.ports.process_engine import (
     Objection,
     Refusal,
 )
-from uplift.engines.client import EngineClient, Timeouts
+from uplift.engines.client import EngineClient
 from uplift.engines.flowable.lists import instances_in, locate, read_rows, rows_in, version_in
 from uplift.engines.flowable.moves import move_one
 from uplift.engines.flowable.waiting import WaitingInstances
 from uplift.engines.replies import object_of, require_success, text_of
+from uplift.engines.transport import Timeouts
 
 TRAITS = EngineTraits(checks_source=False, checks_position=False, is_atomic=True, max_size=1, concurrency=2)
 """A request moves one instance, wherever it is: not even its process is checked."""

@@ -10,7 +10,7 @@ import httpx2
 
 from uplift.domain.clock import Clock
 from uplift.domain.model.link import Webhook
-from uplift.engines.client import plain
+from uplift.engines.transport import plain
 from uplift.engines.webhooks.addresses import Resolve, addresses_of, resolve
 from uplift.engines.webhooks.errors import WebhookError, WebhookGoneError
 from uplift.engines.webhooks.events import Event

@@ -20,6 +20,8 @@ from uplift.domain.model.link import (
     Link,
     LinkKind,
     SecretPlace,
+    TokenEndpoint,
+    token_endpoint,
 )
 from uplift.domain.model.link_status import LinkStatus
 from uplift.domain.ports.process_engine import EngineFault
@@ -67,18 +69,29 @@ def add(
         str | None, typer.Option(help="The namespace of its processes; by default the name of the link.")
     ] = None,
     tenant: Annotated[str | None, typer.Option(help="Link what belongs to this tenant.")] = None,
-    user: Annotated[str | None, typer.Option(help="The user, for Basic authentication.")] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(help="The user, for Basic authentication, or with --token-url the id of the client."),
+    ] = None,
     secret_env: Annotated[
         str | None,
         typer.Option(
             metavar="VARIABLE",
-            help="The variable of the environment of the server or worker that has the password, or without "
-            "--user the bearer token.",
+            help="The variable of the environment of the server or worker that has the password, with "
+            "--token-url the secret of the client, or without --user the bearer token.",
         ),
     ] = None,
     secret_file: Annotated[
         str | None, typer.Option(metavar="FILE", help="The file that has it, instead of a variable.")
     ] = None,
+    token_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Where to fetch tokens, by OAuth 2.0 client credentials."),
+    ] = None,
+    audience: Annotated[
+        str | None, typer.Option(help="With --token-url: the audience of the tokens.")
+    ] = None,
+    scope: Annotated[str | None, typer.Option(help="With --token-url: the scope of the tokens.")] = None,
     max_rate: Annotated[
         float | None, typer.Option(metavar="N", help="Send at most this many instances a second.")
     ] = None,
@@ -112,7 +125,11 @@ def add(
             namespace=namespace or name,
             url=url,
             tenant=tenant,
-            credentials=_credentials(user, secret_env, secret_file),
+            credentials=_credentials(
+                user,
+                SecretPlace(environment=secret_env, file=secret_file),
+                token_endpoint(token_url, audience=audience, scope=scope),
+            ),
             max_rate=max_rate,
             sweep_interval=timedelta(seconds=sweep_seconds),
             processes=tuple(map(parse_process, process or ())),
@@ -236,13 +253,22 @@ async def _existing(database_url: str | None) -> AsyncIterator[SqlStore]:
         yield store
 
 
-def _credentials(user: str | None, environment: str | None, file: str | None) -> Credentials | None:
-    if environment is None and file is None:
-        if user is not None:
-            raise InvalidInput("Expected --secret-env or --secret-file with --user, but got neither.")
+def _credentials(user: str | None, place: SecretPlace, endpoint: TokenEndpoint | None) -> Credentials | None:
+    if place == SecretPlace():
+        if user is not None or endpoint is not None:
+            option = "--user" if endpoint is None else "--token-url"
+            raise InvalidInput(f"Expected --secret-env or --secret-file with {option}, but got neither.")
         return None
     scheme = CredentialScheme.BEARER if user is None else CredentialScheme.BASIC
-    return Credentials(scheme=scheme, user=user, environment=environment, file=file)
+    if endpoint is not None:
+        scheme = CredentialScheme.OAUTH
+    return Credentials(
+        scheme=scheme,
+        user=user,
+        environment=place.environment,
+        file=place.file,
+        token_endpoint=endpoint,
+    )
 
 
 def _properties(link: Link) -> Table:

@@ -165,10 +165,11 @@ _describe(
 )
 _describe(
     CredentialScheme,
-    "How a secret is sent to an engine.",
+    "What the secret of a link is, and how it is sent.",
     {
         CredentialScheme.BASIC: "As the password of a user (RFC 7617).",
         CredentialScheme.BEARER: "As a bearer token (RFC 6750).",
+        CredentialScheme.OAUTH: "To fetch bearer tokens: the secret of a client (RFC 6749, 4.4).",
     },
 )
 _describe(

@@ -14,14 +14,32 @@ VARIABLE_PREFIX = "UPLIFT_LINK_"
 
 @strawberry.type(description="Where the secret of a link is read. The secret itself is never stored.")
 class LinkCredentials:
-    scheme: CredentialScheme = strawberry.field(description="How the secret is sent.")
-    user: str | None = strawberry.field(description="The user; null for BEARER.")
+    scheme: CredentialScheme = strawberry.field(description="What the secret is.")
+    user: str | None = strawberry.field(
+        description="The user, or the id of the client for OAUTH; null for BEARER."
+    )
     environment: str | None = strawberry.field(
         description="The variable of the server's environment that has the secret; null if a file has it."
     )
     file: str | None = strawberry.field(
         description="The file of the server that has the secret; null if a variable has it."
     )
+    token_url: str | None = strawberry.field(description="Where tokens are fetched, for OAUTH.")
+    audience: str | None = strawberry.field(description="The audience of the tokens; null for none.")
+    scope: str | None = strawberry.field(description="The scope of the tokens; null for none.")
+
+    @classmethod
+    def from_domain(cls, credentials: links.Credentials) -> Self:
+        endpoint = credentials.token_endpoint
+        return cls(
+            scheme=credentials.scheme,
+            user=credentials.user,
+            environment=credentials.environment,
+            file=credentials.file,
+            token_url=None if endpoint is None else endpoint.url,
+            audience=None if endpoint is None else endpoint.audience,
+            scope=None if endpoint is None else endpoint.scope,
+        )
 
 
 @strawberry.type(description="Where a secret is read. The secret itself is never stored.")
@@ -60,17 +78,33 @@ class Webhook:
 
 @strawberry.input(description="Where the server reads the secret of a link.")
 class LinkCredentialsInput:
-    scheme: CredentialScheme = strawberry.field(description="How the secret is sent.")
+    scheme: CredentialScheme = strawberry.field(description="What the secret is.")
     environment: str = strawberry.field(
         description="The variable of the server's environment that has the secret; its name begins with "
         f"{VARIABLE_PREFIX}. `uplift links add` can name a file as well."
     )
-    user: str | None = strawberry.field(default=None, description="The user, for BASIC.")
+    user: str | None = strawberry.field(
+        default=None, description="The user, for BASIC, or the id of the client, for OAUTH."
+    )
+    token_url: str | None = strawberry.field(
+        default=None, description="For OAUTH: where to fetch tokens, by the client credentials grant."
+    )
+    audience: str | None = strawberry.field(
+        default=None, description="For OAUTH: the audience of the tokens, if their server wants one."
+    )
+    scope: str | None = strawberry.field(
+        default=None, description="For OAUTH: the scope of the tokens, if their server wants one."
+    )
 
     def credentials(self) -> links.Credentials:
         """Raises InvalidInput for another variable: the server would send what is in it to the engine."""
         require_link_variable(self.environment, "credentials", "environment")
-        return links.Credentials(scheme=self.scheme, user=self.user, environment=self.environment)
+        return links.Credentials(
+            scheme=self.scheme,
+            user=self.user,
+            environment=self.environment,
+            token_endpoint=links.token_endpoint(self.token_url, audience=self.audience, scope=self.scope),
+        )
 
 
 @strawberry.input(description="Where the server reads a secret.")

@@ -95,14 +95,7 @@ class Link(Node):
             namespace=link.namespace,
             url=link.url,
             tenant=link.tenant,
-            credentials=None
-            if credentials is None
-            else LinkCredentials(
-                scheme=credentials.scheme,
-                user=credentials.user,
-                environment=credentials.environment,
-                file=credentials.file,
-            ),
+            credentials=None if credentials is None else LinkCredentials.from_domain(credentials),
             max_rate=link.max_rate,
             sweep_seconds=link.sweep_interval.total_seconds(),
             created_at=link.created_at,

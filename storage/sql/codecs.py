@@ -10,7 +10,7 @@ from uplift.domain.model.access import Namespaces
 from uplift.domain.model.conditions import Conditions
 from uplift.domain.model.decision import ReasonCode, SkipReason
 from uplift.domain.model.instance import ElementId, Status
-from uplift.domain.model.link import Credentials, CredentialScheme, SecretPlace, Webhook
+from uplift.domain.model.link import Credentials, CredentialScheme, SecretPlace, TokenEndpoint, Webhook
 from uplift.domain.model.mapping import MappingInstruction, VersionMapping
 from uplift.domain.model.process import VersionNumber
 
@@ -103,15 +103,27 @@ def encode_credentials(credentials: Credentials | None) -> str | None:
     """Where a secret is read, as JSON."""
     if credentials is None:
         return None
-    return _json([credentials.scheme, credentials.user, credentials.environment, credentials.file])
+    endpoint = credentials.token_endpoint
+    tokens = None if endpoint is None else [endpoint.url, endpoint.audience, endpoint.scope]
+    return _json([credentials.scheme, credentials.user, credentials.environment, credentials.file, tokens])
 
 
 def decode_credentials(stored: str | None) -> Credentials | None:
     """Where a secret is read."""
     if stored is None:
         return None
-    scheme, user, environment, file = json.loads(stored)
-    return Credentials(scheme=CredentialScheme(scheme), user=user, environment=environment, file=file)
+    scheme, user, environment, file, tokens = json.loads(stored)
+    endpoint = None
+    if tokens is not None:
+        url, audience, scope = tokens
+        endpoint = TokenEndpoint(url=url, audience=audience, scope=scope)
+    return Credentials(
+        scheme=CredentialScheme(scheme),
+        user=user,
+        environment=environment,
+        file=file,
+        token_endpoint=endpoint,
+    )
 
 
 def encode_webhook(webhook: Webhook | None) -> str | None:

@@ -22,6 +22,7 @@ from uplift.domain.model.link import (
     LinkId,
     LinkKind,
     SecretPlace,
+    TokenEndpoint,
     Webhook,
 )
 from uplift.domain.model.link_status import LinkStatus
@@ -57,6 +58,15 @@ LINK = replace(
     credentials=Credentials(scheme=CredentialScheme.BASIC, user="ops", environment="SECRET"),
     max_rate=12.5,
     sweep_interval=timedelta(seconds=90),
+)
+WITH_TOKENS = replace(
+    a_link(OTHER_ENGINE, "tokens"),
+    credentials=Credentials(
+        scheme=CredentialScheme.OAUTH,
+        user="client",
+        file="/run/secrets/client",
+        token_endpoint=TokenEndpoint(url="https://login.example/token", audience="orders"),
+    ),
 )
 PULLING = replace(
     a_link(OTHER_ENGINE, name="own", kind=LinkKind.PULL),
@@ -118,6 +128,11 @@ async def test_links_are_listed_by_name_and_found(store: Store) -> None:
     assert await store.links.find(LINK.id) == LINK
     assert await store.links.find(LinkId(UUID(int=7))) is None
     assert await store.links.statuses([LINK.id, LinkId(UUID(int=7))]) == {LINK.id: LinkStatus()}
+
+
+async def test_a_link_keeps_where_tokens_are_fetched(store: Store) -> None:
+    await add(store, WITH_TOKENS)
+    assert await store.links.all() == (WITH_TOKENS,)
 
 
 async def test_a_name_belongs_to_a_single_link(store: Store) -> None:

@@ -12,7 +12,8 @@ import pytest
 from tests.engines.scripted_server import Received, in_json, reply, served
 from uplift.domain.model.link import Credentials, CredentialScheme
 from uplift.domain.ports.process_engine import EngineFault, EngineFaultKind
-from uplift.engines.client import MAX_RETRY_AFTER, EngineClient, Reply, Timeouts
+from uplift.engines.client import EngineClient, Reply
+from uplift.engines.transport import MAX_RETRY_AFTER, Timeouts
 
 pytestmark = pytest.mark.anyio
 

@@ -23,7 +23,7 @@ from uplift.domain.ports.process_engine import (
 )
 from uplift.engines.camunda7 import Camunda7Engine
 from uplift.engines.camunda7.lists import MAX_LOCATED
-from uplift.engines.client import Timeouts
+from uplift.engines.transport import Timeouts
 from uplift.testing.engine.documents import tasks
 from uplift.testing.engine.harness import a_plan, a_process_key, all_pages, instances_in, waiting_in
 from uplift.testing.engine.moving import move

@@ -172,18 +172,46 @@ def _require_place(place: SecretPlace, *field: str) -> None:
 
 def _require_credentials(credentials: Credentials) -> None:
     _require_place(SecretPlace(environment=credentials.environment, file=credentials.file), "credentials")
-    is_basic = credentials.scheme is CredentialScheme.BASIC
-    if is_basic and not credentials.user:
-        raise InvalidInput("Expected a user for BASIC, but got none.", field=("credentials", "user"))
-    if not is_basic and credentials.user is not None:
+    scheme = credentials.scheme
+    if scheme is CredentialScheme.BEARER and credentials.user is not None:
         raise InvalidInput("Expected no user for BEARER, but got one.", field=("credentials", "user"))
+    if scheme is not CredentialScheme.BEARER and not credentials.user:
+        raise InvalidInput(f"Expected a user for {scheme}, but got none.", field=("credentials", "user"))
+    _require_token_endpoint(credentials)
     if credentials.user is not None:
         _require_text(credentials.user, "credentials", "user")
-        if ":" in credentials.user:
+        if scheme is CredentialScheme.BASIC and ":" in credentials.user:
             raise InvalidInput(
                 f"Expected a user without ':' (RFC 7617), but got {credentials.user!r}.",
                 field=("credentials", "user"),
             )
+
+
+def _require_token_endpoint(credentials: Credentials) -> None:
+    endpoint, scheme = credentials.token_endpoint, credentials.scheme
+    if endpoint is None:
+        if scheme is CredentialScheme.OAUTH:
+            raise InvalidInput(
+                "Expected the URL where tokens are fetched for OAUTH, but got none.",
+                field=("credentials", "token_url"),
+            )
+        return
+    if scheme is not CredentialScheme.OAUTH:
+        raise InvalidInput(
+            f"Expected no URL where tokens are fetched for {scheme}, but got one.",
+            field=("credentials", "token_url"),
+        )
+    _require_text(endpoint.url, "credentials", "token_url")
+    # Not shown: it may have a password.
+    if not _is_url(endpoint.url):
+        raise InvalidInput(
+            "Expected credentials.token_url to be https:// or http:// with a host, such as "
+            "https://login.example/oauth/token, without a user, a password, a query or a fragment.",
+            field=("credentials", "token_url"),
+        )
+    for name in ("audience", "scope"):
+        if (text := getattr(endpoint, name)) is not None:
+            _require_text(text, "credentials", name)
 
 
 def _require_name(text: str, field: str, length: int) -> None:

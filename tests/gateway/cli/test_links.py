@@ -1,4 +1,4 @@
-"""`uplift links add` stores where the webhook of an engine goes, and `links list` shows that it failed."""
+"""`uplift links add` stores where webhooks go and tokens come from; `links list` shows a failed webhook."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.gateway_world import Place, error_of, output_of, with_store
-from uplift.domain.model.link import Link, SecretPlace, Webhook
+from uplift.domain.model.link import Credentials, CredentialScheme, Link, SecretPlace, TokenEndpoint, Webhook
 from uplift.storage.store import SqlStore
 from uplift.testing.builders import ORDERS, a_process
 
@@ -66,6 +66,37 @@ def test_a_bad_option_is_an_error_and_nothing_is_written(
     place: Place, options: tuple[str, ...], message: str
 ) -> None:
     assert message in " ".join(error_of(*ADD, *options).split())
+    assert links(place) == ()
+
+
+CALLED = ("links", "add", "c8", "--kind", "camunda8", "--url", "http://engine.example/v2")
+CLIENT = ("--token-url", "https://login.example/token", "--user", "uplift", "--secret-env", "CLIENT")
+
+
+def test_links_add_stores_where_tokens_are_fetched(place: Place) -> None:
+    output_of(*CALLED, *CLIENT, "--audience", "zeebe", "--scope", "all")
+    (link,) = links(place)
+    assert link.credentials == Credentials(
+        scheme=CredentialScheme.OAUTH,
+        user="uplift",
+        environment="CLIENT",
+        token_endpoint=TokenEndpoint(url="https://login.example/token", audience="zeebe", scope="all"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (CLIENT[:4], "Expected --secret-env or --secret-file with --token-url, but got neither."),
+        ((*CLIENT[:2], *CLIENT[4:]), "Expected a user for OAUTH, but got none."),
+        ((*CLIENT[2:], "--audience", "x"), "Expected credentials.token_url to be 1 to 1,000 printable"),
+        ((*CLIENT, "--scope", ""), "Expected credentials.scope to be 1 to 1,000 printable"),
+    ],
+)
+def test_credentials_that_lack_something_are_an_error(
+    place: Place, options: tuple[str, ...], message: str
+) -> None:
+    assert message in " ".join(error_of(*CALLED, *options).split())
     assert links(place) == ()
 
 

@@ -17,7 +17,15 @@ from uplift.domain import (
     cancel_upgrade,
 )
 from uplift.domain.errors import LinkInUse, LinkNotFound, OutsideScope, ProcessLinked
-from uplift.domain.model.link import Credentials, CredentialScheme, LinkId, LinkKind, SecretPlace, Webhook
+from uplift.domain.model.link import (
+    Credentials,
+    CredentialScheme,
+    LinkId,
+    LinkKind,
+    SecretPlace,
+    TokenEndpoint,
+    Webhook,
+)
 from uplift.domain.scope import visible_to
 from uplift.domain.use_cases.links.link_request import LinkRequest
 from uplift.domain.use_cases.links.managing import (
@@ -42,8 +50,15 @@ READER = Caller(name="dashboard", role=Role.READER)
 
 
 def basic(**changes: str | None) -> Credentials:
-    given = {"user": "uplift", "environment": "ENGINE_PASSWORD", "file": None, **changes}
+    given: dict[str, Any] = {"user": "uplift", "environment": "ENGINE_PASSWORD", **changes}
     return Credentials(scheme=CredentialScheme.BASIC, **given)
+
+
+def client(url: str = "https://login.example/token", **changes: str | None) -> Credentials:
+    endpoint = TokenEndpoint(
+        url=url, audience=changes.pop("audience", None), scope=changes.pop("scope", None)
+    )
+    return replace(basic(**changes), scheme=CredentialScheme.OAUTH, token_endpoint=endpoint)
 
 
 BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
@@ -71,6 +86,21 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "a user of a token": (
         {"credentials": Credentials(scheme=CredentialScheme.BEARER, user="u", environment="T")},
         ("credentials", "user"),
+    ),
+    "a client without an id": ({"credentials": client(user=None)}, ("credentials", "user")),
+    "a client without a URL of tokens": (
+        {"credentials": replace(client(), token_endpoint=None)},
+        ("credentials", "token_url"),
+    ),
+    "a URL of tokens with a password": (
+        {"credentials": client("https://u:geheim@login.example/token")},
+        ("credentials", "token_url"),
+    ),
+    "no audience": ({"credentials": client(audience="")}, ("credentials", "audience")),
+    "a scope of two lines": ({"credentials": client(scope="a\nb")}, ("credentials", "scope")),
+    "a URL of tokens for a password": (
+        {"credentials": replace(client(), scheme=CredentialScheme.BASIC)},
+        ("credentials", "token_url"),
     ),
     "no rate": ({"max_rate": 0.0}, ("max_rate",)),
     "rate that is no number": ({"max_rate": float("nan")}, ("max_rate",)),
