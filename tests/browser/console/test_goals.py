@@ -16,6 +16,23 @@ COHORTS = (
     """{process(namespace: "lending", code: "consumer-loan") {cohorts {version status position count}}}"""
 )
 
+ENDED = """
+mutation ($id: UUID!) {
+  reportInstances(input: {instances: [{id: $id, status: COMPLETED}]}) {userErrors {code}}
+}
+"""
+WAITING = """
+{process(namespace: "lending", code: "consumer-loan") {
+  instances(filter: {versions: [2], statuses: [PENDING], elements: ["Task_PayOut"]}, first: 1) {
+    nodes {instanceId}
+  }
+}}"""
+
+
+def waiting_at_payout(gateway: ConsoleGateway) -> str:
+    instance: str = gateway.ask(WAITING)["process"]["instances"]["nodes"][0]["instanceId"]
+    return instance
+
 
 def test_signs_in_and_goes_where_the_address_says(open_tab: OpenTab, gateway: ConsoleGateway) -> None:
     tab = open_tab(f"{LOANS}?tab=versions", key="")
@@ -64,6 +81,11 @@ def test_sees_where_instances_wait_on_the_diagram_and_in_the_table(
     inside = sum(it["count"] for it in waiting if assessed & set(it["position"]))
     expected = figure.get_by_title(f"{inside} instances inside of Risk assessment")
     expect(expected).to_have_text(f"{inside} inside")
+
+    # Numbers follow what happens, by the subscription.
+    gateway.ask(ENDED, id=waiting_at_payout(gateway))
+    at_payout -= 1
+    expect(figure.get_by_title(f"{at_payout} instances at Pay out loan")).to_have_text(str(at_payout))
 
     # From the diagram to the table, and back.
     tab.page.locator('[data-element-id="Task_PayOut"] .djs-hit').first.click()

@@ -1,6 +1,8 @@
 """Each screen of the console: accessible in both themes, fits every width, and a picture of it."""
 
 import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from playwright.sync_api import expect
 from tests.browser.console.conftest import OpenTab
 from tests.browser.console.tab import ConsoleTab
 from tests.browser.console.world import LOANS, ConsoleGateway
-from tests.support.long_mode import IS_LONG
+from tests.support.long_mode import IS_LONG, long_only
 from tests.support.other_tools import javascript_tools
 from tests.support.project import ROOT
 
@@ -83,6 +85,31 @@ def test_a_screen_is_accessible_in_both_themes_and_fits_a_narrow_window(
 def test_sign_in_is_accessible(open_tab: OpenTab, axe: str) -> None:
     tab = open_tab(key="")
     wait_until_shown(tab)
+    assert faults(tab, axe) == []
+
+
+@long_only
+def test_what_opens_over_a_screen_is_accessible(open_tab: OpenTab, gateway: ConsoleGateway, axe: str) -> None:
+    tab = open_tab(address_of("upgrade", gateway))
+    wait_until_shown(tab)
+    opened: dict[str, Callable[[], None]] = {
+        "retry": lambda: tab.page.get_by_role("button", name="Retry …").click(),
+        "undo": lambda: tab.page.get_by_role("button", name="Undo …").click(),
+        "finder": lambda: tab.page.keyboard.press("Control+k"),
+        "keys": lambda: tab.page.keyboard.press("?"),
+    }
+    for name, open_it in opened.items():
+        open_it()
+        expect(tab.page.get_by_role("dialog")).to_be_visible()
+        assert faults(tab, axe) == [], name
+        tab.page.keyboard.press("Escape")
+        expect(tab.page.get_by_role("dialog")).to_have_count(0)
+    tab.page.get_by_role("button", name="Settings and API key: admin").click()
+    assert faults(tab, axe) == []
+    tab.open(address_of("mapping", gateway))
+    wait_until_shown(tab)
+    tab.page.get_by_role("button", name=re.compile("^Upgrade .* …")).click()
+    expect(tab.page.get_by_role("dialog")).to_be_visible()
     assert faults(tab, axe) == []
 
 
