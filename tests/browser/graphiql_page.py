@@ -52,11 +52,11 @@ class GraphiQLPage:
         color_scheme: Literal["light", "dark"] = "light",
         any_certificate: bool = False,
     ) -> None:
-        self.page: Page = browser.new_page(
-            viewport={"width": 1280, "height": 800},
-            color_scheme=color_scheme,
-            ignore_https_errors=any_certificate,
-        )
+        # A new context keeps nothing that was compiled: see a_browser.
+        context = browser.new_context(ignore_https_errors=True) if any_certificate else browser.contexts[0]
+        self.page: Page = context.new_page()
+        self.page.set_viewport_size({"width": 1280, "height": 800})
+        self.page.emulate_media(color_scheme=color_scheme)
         self.requested: list[str] = []
         self.complaints: list[str] = []
         self.page.on("request", lambda request: self.requested.append(request.url))
@@ -72,6 +72,14 @@ class GraphiQLPage:
         self.page.goto(url)
         expect(self.editor("Operation Editor")).to_be_visible()
         expect(self.key_field()).to_be_visible()
+
+    def close(self) -> None:
+        """Close it, and leave nothing that a later one would find."""
+        origin = self.page.evaluate("location.origin")
+        self.page.goto("about:blank")  # else it could store its last change afterwards
+        devtools = self.page.context.new_cdp_session(self.page)
+        devtools.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "local_storage"})
+        self.page.close()
 
     def editor(self, label: str) -> Locator:
         return self.page.get_by_role("region", name=label, exact=True).locator(".view-lines:visible")

@@ -106,7 +106,7 @@ def graphiql(browser: Browser, address: str) -> Iterator[GraphiQLPage]:
     graphiql = GraphiQLPage(browser)
     graphiql.open(address)
     yield graphiql
-    graphiql.page.close()
+    graphiql.close()
 
 
 def test_shows_what_to_do_before_there_is_a_key(graphiql: GraphiQLPage) -> None:
@@ -247,5 +247,5 @@ def test_follows_the_dark_scheme_of_the_system(browser: Browser, address: str, t
     background = graphiql.page.locator(".graphiql-container").evaluate(
         "it => getComputedStyle(it).backgroundColor"
     )
-    graphiql.page.close()
+    graphiql.close()
     assert background == "rgb(33, 42, 59)"
