@@ -34,6 +34,8 @@ GENERATED = {
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     """The text of a page, with its links."""
     place = page.file.src_uri
+    if place.startswith("decisions/"):
+        page.meta["search"] = {"boost": 0.3}  # in results, how-tos and references come first
     if place in GENERATED:
         return markdown
     return NAMED_BLOCK.sub(r'```\1 title="\2"', with_links(markdown, place))
