@@ -100,7 +100,7 @@ def test_search_and_calculator_work_in_a_browser(address: str, scheme: Literal["
         page.get_by_label("Instances at the beginning").fill("100000000")
         page.get_by_label("Registrations a second").fill("0")
         expect(page.locator("#load-databases")).to_have_text("2")
-        search = page.locator("input.md-search__input")
+        search = page.locator(".md-search__input")
         search.click()
         search.press_sequentially("COMPENSATION_LOST")
         expect(page.locator(".md-search-result__list h1", has_text="Reasons")).to_be_visible(timeout=60_000)
