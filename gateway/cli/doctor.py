@@ -10,8 +10,8 @@ from rich.text import Text
 from uplift.gateway.cli.options import SETTINGS, with_settings
 from uplift.gateway.cli.output import ExitCode, report_json, show
 from uplift.gateway.cli.runner import run
-from uplift.gateway.doctor.examination import examine
 from uplift.gateway.doctor.result import Health, Result
+from uplift.gateway.importing import uncollected
 from uplift.gateway.settings import Settings
 
 STYLES = {Health.OK: "green", Health.NOTE: "cyan", Health.WARNING: "yellow", Health.ERROR: "red"}
@@ -26,6 +26,9 @@ def doctor(
 
     Run it with the settings of the server. It changes nothing.
     """
+    with uncollected():
+        from uplift.gateway.doctor.examination import examine  # not by other commands: see `serve`
+
     results = run(examine(settings))
     if as_json:
         report_json([asdict(result) for result in results])

@@ -11,7 +11,6 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from uplift.domain.clock import utc_now
 from uplift.domain.errors import InvalidInput
 from uplift.domain.model.link import (
     DEFAULT_SWEEP_INTERVAL,
@@ -32,7 +31,6 @@ from uplift.domain.use_cases.links.managing import (
     remove_link,
     request_sweep,
 )
-from uplift.engines.registry import engine_of
 from uplift.gateway.cli.options import DatabaseUrl, parse_process
 from uplift.gateway.cli.output import report, show
 from uplift.gateway.cli.runner import fail, local_caller, opened_store, run, settings_with
@@ -45,13 +43,13 @@ from uplift.gateway.cli.webhook_options import (
     read_webhook,
 )
 from uplift.gateway.database_clock import DatabaseClock
+from uplift.gateway.engine_check import EngineCheck, check_engine
 from uplift.storage.store import SqlStore
 
 app = typer.Typer(
     no_args_is_help=True, help="Link workflow engines, so that upgrades move their instances where they run."
 )
 POLL_SECONDS = 0.5
-CLOCK_TOLERANCE = timedelta(seconds=5)
 LinkName = Annotated[str, typer.Argument(metavar="NAME", help="The name of the link.")]
 
 
@@ -157,14 +155,15 @@ def check(name: LinkName, database_url: DatabaseUrl = None) -> None:
     async def work() -> tuple[Table, list[str]]:
         async with _existing(database_url) as store:
             link = await find_link(store, name)
-            table, problems = _properties(link), []
+            table = _properties(link)
             if link.kind is LinkKind.PULL:
                 return table, []
             try:
-                problems = await _examine(link, table)
+                answers = await check_engine(link)
             except EngineFault as fault:
-                problems = [fault.message]
-            return table, problems
+                return table, [fault.message]
+            _add_answers(table, answers)
+            return table, [problem.found for problem in answers.problems]
 
     table, problems = run(work())
     show(table)
@@ -279,31 +278,12 @@ def _properties(link: Link) -> Table:
     return table
 
 
-async def _examine(link: Link, table: Table) -> list[str]:
-    """Ask the engine, add rows on its answers, and return what is wrong. Raises EngineFault."""
-    engine = engine_of(link)
-    try:
-        described = await engine.describe()
-        table.add_row("product", Text(f"{described.product} {described.version or ''}".strip()))
-        table.add_row("history level", Text(described.history_level or "not told"))
-        problems = list(described.problems)
-        if described.clock is not None:
-            ahead = described.clock - utc_now()
-            table.add_row("clock", f"{ahead.total_seconds():+.1f} s beside this machine")
-            if abs(ahead) > CLOCK_TOLERANCE:
-                problems.append(
-                    f"Expected the engine's clock within {CLOCK_TOLERANCE.total_seconds():.0f} s of this "
-                    f"machine's, but it is {ahead.total_seconds():+.1f} s off."
-                )
-        page = await engine.versions()
-        more = "" if page.next is None else " or more"
-        table.add_row("versions", f"{len(page.items):,}{more}")
-        if not page.items:
-            of = "no tenant" if link.tenant is None else f"tenant '{link.tenant}'"
-            problems.append(f"Expected versions that belong to {of}, but the engine lists none.")
-        return problems
-    finally:
-        await engine.close()
+def _add_answers(table: Table, answers: EngineCheck) -> None:
+    table.add_row("product", Text(answers.product))
+    table.add_row("history level", Text(answers.described.history_level or "not told"))
+    if answers.ahead is not None:
+        table.add_row("clock", f"{answers.ahead.total_seconds():+.1f} s beside this machine")
+    table.add_row("versions", f"{answers.versions:,}{' or more' if answers.has_more else ''}")
 
 
 def _state(status: LinkStatus) -> str:
