@@ -51,6 +51,7 @@ export interface View {
 
 const FONT = "system-ui, sans-serif"; // as in diagram.css: texts are measured with it
 const LARGEST_FIT = 1.1;
+const SMALLEST_FIT = 0.25; // a longer diagram is shown from its beginning, unless somebody asks for all of it
 const MARGIN = 24;
 const WITH_MARGIN = 0.93;
 
@@ -80,6 +81,7 @@ export async function openView(
   const events = viewer.get<Events>("eventBus");
   let planned: Box | null = null; // until all is drawn
   let fitted = "";
+  let smallest = SMALLEST_FIT;
   const place = () => {
     const { x, y, scale } = canvas.viewbox();
     return `${x} ${y} ${scale}`;
@@ -88,7 +90,7 @@ export async function openView(
     const extent = planned ?? extentOf(canvas.getRootElement());
     const outer = canvas.getSize();
     if (!extent || !outer.width || !outer.height) return; // empty, or out of the page by now
-    canvas.viewbox(fitting(extent, outer));
+    canvas.viewbox(fitting(extent, outer, smallest));
     fitted = place();
   };
   const resizing = new ResizeObserver(() => {
@@ -124,7 +126,10 @@ export async function openView(
   fit();
   return {
     ...viewOf(viewer, canvas, new Labels(viewer, hearing.onClick)),
-    fit,
+    fit: () => {
+      smallest = 0;
+      fit();
+    },
     destroy,
   };
 }
@@ -190,12 +195,18 @@ function extentOf({ children = [] }: Element): Box | null {
 
 const scaleOf = ({ width }: Box, outer: number): number => Math.min(LARGEST_FIT, outer / Math.max(1, width));
 
-// What to show of the plane so that this box is in the middle, with a margin around it.
-function fitting({ x, y, width, height }: Box, outer: { width: number; height: number }): Box {
-  const whole = Math.min(outer.width / Math.max(1, width), outer.height / Math.max(1, height));
-  const scale = Math.min(LARGEST_FIT, whole * WITH_MARGIN);
+// What to show of the plane so that this box is in the middle, with a margin around it; or else its beginning.
+function fitting({ x, y, width, height }: Box, outer: { width: number; height: number }, smallest: number): Box {
+  const whole = Math.min(outer.width / Math.max(1, width), outer.height / Math.max(1, height)) * WITH_MARGIN;
+  const scale = Math.min(LARGEST_FIT, Math.max(smallest, whole));
   const [across, down] = [outer.width / scale, outer.height / scale];
-  return { x: x + (width - across) / 2, y: y + (height - down) / 2, width: across, height: down };
+  const margin = MARGIN / scale;
+  return {
+    x: across < width ? x - margin : x + (width - across) / 2,
+    y: down < height ? y - margin : y + (height - down) / 2,
+    width: across,
+    height: down,
+  };
 }
 
 // The flow node that an event is about: not the process around it, and the element of a label.

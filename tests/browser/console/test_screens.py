@@ -34,6 +34,11 @@ SCREENS = {
     "instance": "#/instances/INSTANCE",
     "engines": "#/engines",
 }
+UPGRADED = """
+query ($id: UUID!) {
+  upgrade(id: $id) {outcomes(filter: {kinds: [UPGRADED]}, first: 10) {nodes {instanceId toPosition}}}
+}
+"""
 PICTURES = Path(os.environ.get("UPLIFT_PICTURES") or ROOT / "build" / "pictures")
 ARE_PICTURES_WANTED = IS_LONG or "UPLIFT_PICTURES" in os.environ
 WIDTHS = (1440, 320)
@@ -49,7 +54,13 @@ def axe() -> str:
 def address_of(screen: str, gateway: ConsoleGateway) -> str:
     address = SCREENS[screen].replace("UPGRADE", str(gateway.data.upgrade))
     address = address.replace("QUEUED", str(gateway.data.queued))
-    return address.replace("INSTANCE", str(gateway.data.instance))
+    return address.replace("INSTANCE", upgraded_loan(gateway)) if "INSTANCE" in address else address
+
+
+def upgraded_loan(gateway: ConsoleGateway) -> str:
+    nodes = gateway.ask(UPGRADED, id=str(gateway.data.upgrade))["upgrade"]["outcomes"]["nodes"]
+    instance: str = next(it["instanceId"] for it in nodes if it["toPosition"])
+    return instance
 
 
 def wait_until_shown(tab: ConsoleTab) -> None:
