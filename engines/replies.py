@@ -1,7 +1,7 @@
 """Reads objects and lists in replies of an engine, and checks their form."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
 from uplift.domain.model.process import VersionNumber
@@ -74,6 +74,21 @@ def ids_on_version(
             raise reply.unexpected("it lists instances of other versions than the one in question")
         ids.append(EngineInstanceId(id_of(row)))
     return tuple(ids)
+
+
+def put_versions(
+    found: MutableMapping[EngineInstanceId, EngineVersionId | None],
+    reply: Reply,
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    version_field: str,
+) -> None:
+    """Put in on which version each listed instance is, if it is one of those that were looked up."""
+    for row in rows:
+        instance_id = EngineInstanceId(text_of(reply, row, "id"))
+        version = EngineVersionId(text_of(reply, row, version_field))
+        if instance_id in found:
+            found[instance_id] = version
 
 
 def require_success(reply: Reply) -> None:

@@ -11,7 +11,14 @@ from uplift.domain.ports.process_engine import (
     EngineVersionId,
 )
 from uplift.engines.client import EngineClient, Reply
-from uplift.engines.replies import ids_on_version, optional_text_of, rows_of, text_of, version_number_of
+from uplift.engines.replies import (
+    ids_on_version,
+    optional_text_of,
+    put_versions,
+    rows_of,
+    text_of,
+    version_number_of,
+)
 
 MAX_LOCATED = 500
 """How many instances one request looks up."""
@@ -54,11 +61,7 @@ async def locate(
         if (limit := limit_in(reply, len(some))) is not None:
             size = limit
             continue
-        for row in rows_of(reply):
-            instance_id = EngineInstanceId(text_of(reply, row, "id"))
-            version = EngineVersionId(text_of(reply, row, "definitionId"))
-            if instance_id in found:
-                found[instance_id] = version
+        put_versions(found, reply, rows_of(reply), version_field="definitionId")
         remaining = remaining[size:]
     return found
 

@@ -10,7 +10,14 @@ from uplift.domain.ports.process_engine import (
     EngineVersionId,
 )
 from uplift.engines.client import EngineClient, Reply
-from uplift.engines.replies import ids_on_version, object_of, optional_text_of, text_of, version_number_of
+from uplift.engines.replies import (
+    ids_on_version,
+    object_of,
+    optional_text_of,
+    put_versions,
+    text_of,
+    version_number_of,
+)
 
 MAX_LOCATED = 500
 """How many instances one request looks up."""
@@ -83,8 +90,5 @@ async def locate(
         some = unique[start : start + MAX_LOCATED]
         query = {"processInstanceIds": some}
         page = await read_rows(client, "/query/process-instances", query, sort="id", first=0, size=len(some))
-        for row in page.rows:
-            instance_id = EngineInstanceId(text_of(page.reply, row, "id"))
-            if instance_id in found:
-                found[instance_id] = EngineVersionId(text_of(page.reply, row, "processDefinitionId"))
+        put_versions(found, page.reply, page.rows, version_field="processDefinitionId")
     return found

@@ -200,7 +200,7 @@ def sync(
     if run(work()) is None:
         fail(
             f"Expected the engine of '{name}' to be read within {wait_seconds:g} s, but it was not. "
-            "Is a server or worker running? 'uplift links list' shows who holds the link."
+            "'uplift links list' says why, and whether a server or worker holds the link."
         )
     report(f"Read the engine of '{name}'.")
 
@@ -280,7 +280,7 @@ def _properties(link: Link) -> Table:
 
 def _add_answers(table: Table, answers: EngineCheck) -> None:
     table.add_row("product", Text(answers.product))
-    table.add_row("history level", Text(answers.described.history_level or "not told"))
+    table.add_row("history level", Text(answers.described.history_level or "not known"))
     if answers.ahead is not None:
         table.add_row("clock", f"{answers.ahead.total_seconds():+.1f} s beside this machine")
     table.add_row("versions", f"{answers.versions:,}{' or more' if answers.has_more else ''}")
@@ -288,7 +288,9 @@ def _add_answers(table: Table, answers: EngineCheck) -> None:
 
 def _state(status: LinkStatus) -> str:
     if status.unreachable_since is not None:
-        return f"unreachable since {status.unreachable_since:%Y-%m-%d %H:%M:%S}"
+        since = f"unreachable since {status.unreachable_since:%Y-%m-%d %H:%M:%S}"
+        # Also an engine that answers, but not as it should, counts as unreachable: then the error says why.
+        return since if status.sweep_error is None else f"{since}: {status.sweep_error}"
     if status.webhook_error is not None:
         return status.webhook_error
     return status.sweep_error or ("ok" if status.swept_at is not None else "not read yet")

@@ -50,6 +50,8 @@ def configure_logs(settings: Settings, metrics: Metrics) -> None:
     )
     # Alembic logs each of its plugins. The storage package logs the revisions that run.
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    # A client of engines logs the URL of each request; an upgrade sends thousands.
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
     # At level debug, libraries log statements to the database with their values.
     level = max(logging.INFO, logging.getLevelNamesMapping()[settings.log_level.upper()])
     logging.basicConfig(level=level, handlers=[handler])

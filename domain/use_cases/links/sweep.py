@@ -6,24 +6,17 @@ read before they moved would move them back.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from uplift.domain.model.instance import ElementId
 from uplift.domain.model.link_status import LinkStatus
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.ports import Sighting, UnseenInstances
-from uplift.domain.ports.process_engine import (
-    EngineCursor,
-    EngineFault,
-    EngineFaultKind,
-    EngineInstanceId,
-    EnginePage,
-    ProcessEngine,
-)
+from uplift.domain.ports.process_engine import EngineFault, EngineInstanceId, ProcessEngine
 from uplift.domain.use_cases.links.holding import HeldLink
+from uplift.domain.use_cases.links.pages import ahead, pages_of
 from uplift.domain.use_cases.links.versions import SweptVersion, VersionSweep
 
 MERGE_SIZE = 5_000
@@ -36,8 +29,6 @@ LOCATE_SIZE = 500
 """The instances about which one request asks."""
 MAX_PROBLEMS = 20
 """The problems of one sweep that the status of the link lists."""
-
-Item = TypeVar("Item")
 
 
 async def sweep(held: HeldLink, engine: ProcessEngine) -> None:
@@ -62,8 +53,9 @@ async def sweep(held: HeldLink, engine: ProcessEngine) -> None:
 def _swept(
     status: LinkStatus, now: datetime, problems: list[str], difference: timedelta | None
 ) -> LinkStatus:
-    more = len(problems) - MAX_PROBLEMS
-    listed = [*problems[:MAX_PROBLEMS], *([f"… and {more:,} more problems."] if more > 0 else [])]
+    different = list(dict.fromkeys(problems))
+    more = len(different) - MAX_PROBLEMS
+    listed = [*different[:MAX_PROBLEMS], *([f"… and {more:,} more problems."] if more > 0 else [])]
     return replace(status, swept_at=now, sweep_error="\n".join(listed) or None, clock_difference=difference)
 
 
@@ -131,13 +123,13 @@ class _Sweep:
     ) -> AsyncIterator[tuple[ElementId | None, tuple[EngineInstanceId, ...]]]:
         """The instances of a version, then those that wait at each of its elements, page by page."""
         is_empty = True
-        async for ids in _pages_of(lambda after: self._engine.instances(version.engine_id, after)):
+        async for ids in pages_of(lambda after: self._engine.instances(version.engine_id, after)):
             is_empty = is_empty and not ids
             yield None, ids
         if is_empty:
             return
         for element in await self._wait_states(version):
-            async for ids in _pages_of(
+            async for ids in pages_of(
                 lambda after, element=element: self._engine.waiting(version.engine_id, element, after)  # type: ignore[misc]
             ):
                 yield element, ids
@@ -165,7 +157,8 @@ class _Sweep:
             after = swept[-1].id
         if foreign:
             self._problems.append(
-                f"Expected the ids of instances to be those of no other process, but {foreign:,} are."
+                f"Expected the ids of instances to be those of no other process, but {foreign:,} are. "
+                "Does another link lead to the same engine?"
             )
 
     async def _complete_unseen(self, process: ProcessKey) -> None:
@@ -185,39 +178,3 @@ class _Sweep:
             if gone:
                 async with self._held.transaction() as (_, link):
                     await link.sweeps.complete(gone)
-
-
-async def _pages_of(
-    read: Callable[[EngineCursor | None], Awaitable[EnginePage[Item]]],
-) -> AsyncIterator[tuple[Item, ...]]:
-    after: EngineCursor | None = None
-    while True:
-        page = await read(after)
-        yield page.items
-        if page.next is None:
-            return
-        if page.next == after:
-            raise EngineFault(
-                EngineFaultKind.FAILED, "Expected each page of a list to lead on, but one leads to itself."
-            )
-        after = page.next
-
-
-async def ahead(items: AsyncIterator[Item]) -> AsyncIterator[Item]:
-    """Yield the items while the next one is fetched, so that the engine and the store work side by side."""
-
-    async def fetch() -> tuple[Item, ...]:
-        async for item in items:
-            return (item,)
-        return ()
-
-    following = asyncio.create_task(fetch())
-    try:
-        while fetched := await following:
-            following = asyncio.create_task(fetch())
-            yield fetched[0]
-    finally:
-        following.cancel()
-        await asyncio.wait({following})
-        if not following.cancelled():
-            following.exception()  # marks the error as seen: it is raised already, or the caller has another

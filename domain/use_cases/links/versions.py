@@ -1,6 +1,6 @@
 """Publishes the versions of a linked engine, each with its model and under the number it has there."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from uplift.domain.errors import InvalidModel
@@ -16,7 +16,6 @@ from uplift.domain.model.process import (
     is_name,
 )
 from uplift.domain.ports.process_engine import (
-    EngineCursor,
     EngineFault,
     EngineFaultKind,
     EngineVersion,
@@ -24,6 +23,7 @@ from uplift.domain.ports.process_engine import (
     ProcessEngine,
 )
 from uplift.domain.use_cases.links.holding import HeldLink
+from uplift.domain.use_cases.links.pages import pages_of
 from uplift.domain.use_cases.versions import MAX_TITLE_LENGTH, MAX_VERSION
 
 
@@ -50,10 +50,11 @@ class VersionSweep:
     async def run(self) -> list[SweptVersion]:
         """Return the versions that are published now, by process and number. Raises EngineFault."""
         by_process: dict[ProcessKey, list[EngineVersion]] = {}
-        async for version in self._versions():
-            if is_linkable(version, self._held.link, self._problems):
-                key = ProcessKey(namespace=self._held.link.namespace, code=version.key)
-                by_process.setdefault(key, []).append(version)
+        async for page in pages_of(self._engine.versions):
+            for version in page:
+                if is_linkable(version, self._held.link, self._problems):
+                    key = ProcessKey(namespace=self._held.link.namespace, code=version.key)
+                    by_process.setdefault(key, []).append(version)
         swept: list[SweptVersion] = []
         linked = {linked.process for linked in await self._held.store.links.processes(self._held.link.id)}
         for key, versions in by_process.items():
@@ -61,16 +62,6 @@ class VersionSweep:
             if key in linked or await self._link_process(key, versions):
                 swept += await self._publish(key, versions)
         return swept
-
-    async def _versions(self) -> AsyncIterator[EngineVersion]:
-        after: EngineCursor | None = None
-        while True:
-            page = await self._engine.versions(after)
-            for version in page.items:
-                yield version
-            if page.next is None:
-                return
-            after = page.next
 
     async def _link_process(self, key: ProcessKey, versions: Sequence[EngineVersion]) -> bool:
         """Link a process, and create it unless it exists without versions. False if it cannot be linked."""

@@ -8,7 +8,7 @@ import pytest
 from tests.gateway.gateway_world import Place, error_of, output_of, with_store
 from uplift.domain.model.link import Credentials, CredentialScheme, Link, SecretPlace, TokenEndpoint, Webhook
 from uplift.storage.store import SqlStore
-from uplift.testing.builders import ORDERS, a_process
+from uplift.testing.builders import NOON, ORDERS, a_process
 
 ADD = ("links", "add", "own", "--kind", "pull", "--namespace", "crm", "--process", str(ORDERS))
 URL = "https://shop.example/hook"
@@ -49,6 +49,22 @@ def test_adds_a_webhook_and_lists_its_last_error(place: Place) -> None:
 
     with_store(place, fail)
     assert "Status 500." in output_of("links", "list")
+
+
+def test_lists_why_an_engine_counts_as_unreachable(place: Place) -> None:
+    output_of(*ADD)
+    (link,) = links(place)
+
+    async def fail(store: SqlStore) -> None:
+        async with store.transaction() as transaction:
+            locked = await transaction.links.lock(link.id)
+            assert locked is not None
+            error = "Check the URL."
+            await locked.save(replace(locked.status, unreachable_since=NOON, sweep_error=error))
+
+    with_store(place, fail)
+    shown = " ".join(output_of("links", "list").split())
+    assert f"unreachable since {NOON:%Y-%m-%d %H:%M:%S}: Check the URL." in shown
 
 
 @pytest.mark.parametrize(

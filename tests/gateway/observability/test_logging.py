@@ -21,6 +21,7 @@ log.debug("below the level")
 log.info("upgrade claimed", upgrade="u-1")
 logging.getLogger("uvicorn.error").warning("a library says %s", "so")
 logging.getLogger("aiosqlite").debug("a statement and its values")
+logging.getLogger("httpx2").info("a request to an engine")
 try:
     fails("{SECRET}")
 except ValueError as error:

@@ -22,6 +22,7 @@ from uplift.domain.ports.process_engine import (
     EngineFaultKind,
     EnginePage,
 )
+from uplift.domain.rules.engine_health import Backoff
 from uplift.domain.use_cases.links import sweep as sweeping
 from uplift.domain.use_cases.links.sweep import sweep
 from uplift.domain.use_cases.links.sweeper import Sweeper, is_due
@@ -29,7 +30,7 @@ from uplift.storage.memory import InMemoryStore
 from uplift.testing.builders import NOON, a_process, an_id
 from uplift.testing.engine.documents import parallel, tasks
 from uplift.testing.engine.fake import LIKE_CAMUNDA_8, FakeEngine
-from uplift.testing.engine.faults import unreachable
+from uplift.testing.engine.faults import overloaded, unreachable
 
 pytestmark = pytest.mark.anyio
 
@@ -362,3 +363,37 @@ async def test_a_sweeper_sweeps_until_it_is_stopped_and_repeats_what_failed() ->
         stopping.set()
         await running
     assert [fault.kind for fault in faults] == [EngineFaultKind.UNREACHABLE]
+
+
+@pytest.mark.parametrize(
+    ("fault", "least", "most"),
+    [(unreachable(), 0, 60), (overloaded(timedelta(minutes=5)), 300, 400)],
+)
+async def test_a_request_of_an_operator_ends_the_delay_but_not_the_time_that_the_engine_asks_for(
+    fault: EngineFault, least: float, most: float
+) -> None:
+    world = LinkedWorld(store=InMemoryStore(), engine=FakeEngine())
+    await world.link()
+    held, stopping = await world.hold(), asyncio.Event()
+    world.engine.faults.upcoming.append(fault)
+    hour = timedelta(hours=1)
+    backoff = Backoff(first=hour, limit=hour) if fault.retry_after is None else Backoff()
+    sleeper = Sweeper(held, world.engine, stopping, backoff=backoff, sleep=world.clock.sleep)
+    async with asyncio.timeout(60):
+        running = asyncio.create_task(sleeper.run())
+        while (await status_of(world)).sweep_error is None:  # noqa: ASYNC110  a sweep has no event at its end
+            await asyncio.sleep(0)
+        await held.renew(lambda status: replace(status, sweep_requested_at=world.clock()))
+        while (await status_of(world)).swept_at is None:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        stopping.set()
+        await running
+    assert least <= world.clock.monotonic() < most
+
+
+async def test_a_problem_is_named_once() -> None:
+    engine = WatchedEngine()
+    world, held = await a_linked_world(InMemoryStore(), count=1, engine=engine)
+    engine.problems = ("It lacks a right.", "It lacks a right.", "It is old.")
+    await world.sweep(held)
+    assert (await status_of(world)).sweep_error == "It lacks a right.\nIt is old."
