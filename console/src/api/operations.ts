@@ -833,10 +833,11 @@ export type SkippedAtQueryVariables = Exact<{
   id: string;
   at: string;
   first: number;
+  after?: string | null | undefined;
 }>;
 
 
-export type SkippedAtQuery = { upgrade: { id: string, outcomes: { nodes: Array<{ reasons: Array<{ code: ReasonCode, message: string, findings: Array<{ code: FindingCode, source: string | null }> }> }>, pageInfo: { hasNextPage: boolean } } } | null };
+export type SkippedAtQuery = { upgrade: { id: string, outcomes: { nodes: Array<{ reasons: Array<{ code: ReasonCode, message: string, findings: Array<{ code: FindingCode, source: string | null }> }> }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } } | null };
 
 export type UpgradeSummaryFragment = { id: string, selection: SelectionKind, targetVersion: number | null, state: UpgradeState, requestedBy: string, reason: string | null, requestedAt: string, finishedAt: string | null, expected: number, total: number, upgraded: number, skipped: number, etaSeconds: number | null, process: { namespace: string, code: string, title: string } };
 
@@ -1695,10 +1696,14 @@ export const SkippedElementsDocument = /*#__PURE__*/ new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<SkippedElementsQuery, SkippedElementsQueryVariables>;
 export const SkippedAtDocument = /*#__PURE__*/ new TypedDocumentString(`
-    query SkippedAt($id: UUID!, $at: String!, $first: Int!) {
+    query SkippedAt($id: UUID!, $at: String!, $first: Int!, $after: String) {
   upgrade(id: $id) {
     id
-    outcomes(filter: {kinds: [SKIPPED], elements: [$at]}, first: $first) {
+    outcomes(
+      filter: {kinds: [SKIPPED], elements: [$at]}
+      first: $first
+      after: $after
+    ) {
       nodes {
         reasons {
           code
@@ -1711,6 +1716,7 @@ export const SkippedAtDocument = /*#__PURE__*/ new TypedDocumentString(`
       }
       pageInfo {
         hasNextPage
+        endCursor
       }
     }
   }

@@ -57,7 +57,7 @@ export function Arrows({ from, to, arrows, link }: Props) {
 // Leaves downwards, and arrives from above with a head.
 function pathBetween(x1: number, y1: number, x2: number, y2: number): string {
   const bend = Math.max(30, Math.abs(y2 - y1) / 2);
-  const [a, b, c] = [x1, x2, x2 - HEAD].map(Math.round) as [number, number, number];
-  const head = `M${c} ${Math.round(y2 - 1.5 * HEAD)}L${b} ${Math.round(y2)}L${b + HEAD} ${Math.round(y2 - 1.5 * HEAD)}`;
-  return `M${a} ${Math.round(y1)}C${a} ${Math.round(y1 + bend)} ${b} ${Math.round(y2 - bend)} ${b} ${Math.round(y2)}${head}`;
+  const curve = `M${x1} ${y1}C${x1} ${y1 + bend} ${x2} ${y2 - bend} ${x2} ${y2}`;
+  const head = `M${x2 - HEAD} ${y2 - 1.5 * HEAD}L${x2} ${y2}L${x2 + HEAD} ${y2 - 1.5 * HEAD}`;
+  return curve + head;
 }

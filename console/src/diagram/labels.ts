@@ -57,11 +57,13 @@ export class Labels {
   }
 
   private show(key: string, { elementId, text, title, tone }: ViewLabel): void {
-    const html = this.shown.get(key)?.html ?? document.createElement("span");
+    const known = this.shown.get(key);
+    const shape = this.registry.get(elementId);
+    if (!shape) return;
+    const html = known?.html ?? document.createElement("span");
     if (html.textContent !== text) html.textContent = text;
     html.title = title;
-    const shape = this.registry.get(elementId);
-    if (this.shown.has(key) || !shape) return;
+    if (known) return;
     html.className = `diagram-count ${tone}`;
     html.onclick = () => this.onClick(elementId);
     const overlayId = this.overlays.add(elementId, { position: placeOf(shape), html, scale: READABLE });

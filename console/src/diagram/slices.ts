@@ -1,7 +1,7 @@
 // Does long work in short pieces, so that the page answers between them.
 const SLICE = 50;
 
-// Acts on each item, a few at a time. Returns whether it came to the end: `isOver` is asked before each slice.
+// Acts on each item, a few at a time. Stops when it is over, and returns whether it came to the end.
 export async function inSlices<Item>(
   items: Iterable<Item>,
   act: (item: Item) => void,

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.console.conftest import OpenTab
 from tests.browser.console.tab import ConsoleTab
@@ -292,4 +292,28 @@ def test_sees_where_instances_were_skipped_and_why(open_tab: OpenTab, gateway: C
     where.get_by_role("button", name="Pay out loan").click()
     listed.get_by_role("link", name="Outcomes of these").click()
     expect(tab.page.get_by_role("row").nth(1)).to_contain_text("Pay out loan")
+    assert tab.complaints == []
+
+
+def test_looks_for_skipped_instances_beyond_an_empty_page(open_tab: OpenTab, gateway: ConsoleGateway) -> None:
+    """A page of outcomes looks at a part of them, and may find none."""
+    upgrade = str(gateway.data.upgrade)
+    tab = open_tab(f"#/upgrades/{upgrade}")
+
+    def answer(route: Route) -> None:
+        body: Any = route.request.post_data_json
+        if "query SkippedAt" not in body["query"]:
+            route.fallback()
+        elif body["variables"]["after"] is None:
+            outcomes = {"nodes": [], "pageInfo": {"hasNextPage": True, "endCursor": "first"}}
+            route.fulfill(json={"data": {"upgrade": {"id": upgrade, "outcomes": outcomes}}})
+        else:
+            assert body["variables"]["after"] == "first"
+            body["variables"]["after"] = None
+            route.fallback(post_data=body)
+
+    tab.page.route("**/graphql", answer)
+    where = tab.page.get_by_role("region", name="Where they were skipped")
+    where.get_by_role("button", name="Pay out loan").click()
+    expect(where).to_contain_text("Is another type of element in the new version")
     assert tab.complaints == []

@@ -1,5 +1,5 @@
 // Where an upgrade skipped instances: counts at the elements of a version, and the reasons at the chosen one.
-import { useCallback, useState } from "preact/hooks";
+import { useCallback, useEffect, useState } from "preact/hooks";
 import { SkippedAtDocument, SkippedElementsDocument, VersionModelDocument } from "../../api/operations.ts";
 import { useQuery } from "../../api/use_query.ts";
 import { Diagram, type ElementLabel } from "../../diagram/diagram.tsx";
@@ -15,6 +15,7 @@ import { type SkippedOutcome, reasonsAt } from "./reasons_at.ts";
 
 const EVERY_MS = 10_000;
 const FIRST = 100;
+const MOST_PAGES = 50; // a page looks at a part of the outcomes, and may find none of these
 
 interface Props {
   upgrade: LoadedUpgrade;
@@ -123,14 +124,23 @@ export function WhereSkipped({ upgrade, search, versions, nameOf }: Props) {
 
 function AtElement({ upgrade, at }: { upgrade: LoadedUpgrade; at: string }) {
   const { id, prunedAt } = upgrade;
-  const query = useQuery(SkippedAtDocument, { id, at, first: FIRST }, { pause: prunedAt !== null });
+  const [{ pages, after }, setPlace] = useState<{ pages: number; after: string | null }>({ pages: 1, after: null });
+  const query = useQuery(SkippedAtDocument, { id, at, first: FIRST, after }, { pause: prunedAt !== null });
+  const found = query.data?.upgrade?.outcomes;
+  const isEmpty = found?.nodes.length === 0 && found.pageInfo.hasNextPage;
+  const next = isEmpty && pages < MOST_PAGES ? found.pageInfo.endCursor : null;
+  useEffect(() => {
+    if (next) setPlace({ pages: pages + 1, after: next });
+  }, [next]);
   if (prunedAt) return <p class="quiet small reasons-at">{t.browse.outcomes.prunedHint}</p>;
   return (
     <div class="reasons-at">
       <Loaded query={query} lines={2}>
         {(data) => {
           const page = data.upgrade?.outcomes;
-          return page ? <Reasons outcomes={page.nodes} at={at} hasMore={page.pageInfo.hasNextPage} /> : null;
+          if (!page || next) return <Skeleton lines={2} />;
+          if (isEmpty) return <p class="quiet small">{t.upgrading.notFoundYet}</p>;
+          return <Reasons outcomes={page.nodes} at={at} hasMore={page.pageInfo.hasNextPage} />;
         }}
       </Loaded>
       <a class="small" href={href("outcomes", { id }, { kind: "SKIPPED", at })}>

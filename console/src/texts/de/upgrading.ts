@@ -34,6 +34,7 @@ export const upgrading: Catalogue["upgrading"] = {
   countsAllVersions: "Gezählt sind die Instanzen aller Versionen.",
   chooseElement: "Wählen Sie hier oder im Diagramm ein Element, um die Gründe zu sehen.",
   outcomesHere: "Ihre Ergebnisse",
+  notFoundYet: "Sie stehen bei den späteren Ergebnissen.",
   amongFirst: (first) => `Gezählt unter den ersten ${number(first)}.`,
   countsOverlap: "Eine Instanz mit mehreren Gründen zählt bei jedem.",
   events: "Was geschah",

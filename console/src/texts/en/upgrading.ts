@@ -34,6 +34,7 @@ export const upgrading = {
   countsAllVersions: "Counts are of the instances of all versions.",
   chooseElement: "Choose an element, here or on the diagram, to see why.",
   outcomesHere: "Outcomes of these",
+  notFoundYet: "They are among the later outcomes.",
   amongFirst: (first: number) => `Counted among the first ${number(first)}.`,
   countsOverlap: "An instance with several reasons counts for each of them.",
   events: "What happened",

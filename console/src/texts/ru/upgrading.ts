@@ -35,6 +35,7 @@ export const upgrading: Catalogue["upgrading"] = {
   countsAllVersions: "Учтены экземпляры всех версий.",
   chooseElement: "Выберите элемент здесь или на диаграмме, чтобы увидеть причины.",
   outcomesHere: "Их результаты",
+  notFoundYet: "Они среди более поздних результатов.",
   amongFirst: (first) => `Учтены первые ${number(first)}.`,
   countsOverlap: "Экземпляр с несколькими причинами считается при каждой.",
   events: "Что произошло",
