@@ -10,6 +10,7 @@ from uplift.domain.model.selection import UpgradeId
 from uplift.storage.database import Database
 from uplift.storage.sql.codecs import decode_refusals
 from uplift.storage.sql.tables import move_order, upgrade
+from uplift.storage.statements.tallies import total
 
 
 def _count(state: OrderState) -> Any:
@@ -19,9 +20,9 @@ def _count(state: OrderState) -> Any:
 COMPARED = (
     select(
         upgrade.c.uuid,
-        upgrade.c.ordered,
+        total("ordered"),
         upgrade.c.sent,
-        upgrade.c.upgraded,
+        total("upgraded"),
         upgrade.c.refusals,
         *(_count(state).label(state.lower() + "_orders") for state in OrderState),
     )

@@ -18,6 +18,7 @@ from uplift.domain import (
     VersionNumber,
 )
 from uplift.domain.model.selection import UpgradeSelection
+from uplift.domain.model.upgrade import Tally
 from uplift.domain.ports import LockedPartition, LockedUpgrade, RecordedChunk, Transaction
 from uplift.domain.use_cases.run import require_complete
 from uplift.testing.builders import EVENING
@@ -63,7 +64,7 @@ async def add_upgrade(transaction: Transaction, new: Upgrade, selection: Upgrade
 
 async def lock(transaction: Transaction, upgrade_id: UpgradeId) -> tuple[LockedUpgrade, LockedPartition]:
     """Lock an upgrade and its first partition, which no worker holds."""
-    found = await transaction.upgrades.lock_claimable(EVENING, only=upgrade_id)
+    found = await transaction.upgrades.lock_claimable(upgrade_id, EVENING)
     assert found is not None, "the upgrade runs and has a free partition"
     return found
 
@@ -71,14 +72,23 @@ async def lock(transaction: Transaction, upgrade_id: UpgradeId) -> tuple[LockedU
 async def run_chunk(
     transaction: Transaction, upgrade_id: UpgradeId, size: int, by: Decide = plain_rules
 ) -> WorkedChunk:
-    """Record the next chunk, carry out the decisions on it, and save the progress of the upgrade."""
-    return await process_chunk(*await lock(transaction, upgrade_id), size, by)
+    """Record the next chunk, carry out the decisions on it, and end what it ends: partition and upgrade."""
+    locked, partition = await lock(transaction, upgrade_id)
+    worked = await process_chunk(locked, partition, size, by)
+    if not worked.recorded.is_last:
+        return worked
+    await partition.end()
+    ended = await locked.stop()  # reads again what the upgrade took over
+    if not await locked.remaining():
+        ended = ended.finished(UpgradeState.COMPLETED, EVENING)
+        await locked.save(ended)
+    return replace(worked, upgrade=ended)
 
 
 async def process_chunk(
     locked: LockedUpgrade, partition: LockedPartition, size: int, by: Decide = plain_rules
 ) -> WorkedChunk:
-    """As `run_chunk`, for an upgrade and a partition that the transaction has already locked."""
+    """As `run_chunk`, for a partition that the transaction has already locked, which does not end."""
     upgrade, chunks = locked.upgrade, partition.chunks
     kept = await chunks.decisions()
     recorded = await chunks.record_and_move(size, [decision for decision in kept if not decision.reasons])
@@ -87,22 +97,19 @@ async def process_chunk(
         CountedDecision(decision=by(counted.cohort, upgrade.target_version), count=counted.count)
         for counted in recorded.unmoved
     ]
-    await chunks.keep_decisions(decided)
+    if decided:
+        await chunks.keep_decisions([counted.decision for counted in decided])
     new = [counted.decision for counted in decided if not counted.decision.reasons]
-    moved = recorded.moved + await chunks.move_rest(recorded, new)
     skips = tuple(counted for counted in decided if counted.decision.reasons)
+    if skips:
+        await chunks.count_skips(skips)
+    moved = recorded.moved + await chunks.move_rest(recorded, new)
     skipped = sum(counted.count for counted in skips)
     require_complete(recorded=recorded.recorded, moved=moved, skipped=skipped)
-    advanced = upgrade.with_outcomes(upgraded=moved, skipped=skipped + recorded.not_found)
-    advanced = advanced.with_work_time(timedelta(seconds=1))
-    if not recorded.is_last:
-        await partition.save(replace(partition.partition, cursor=recorded.cursor))
-    else:
-        await partition.delete()
-        if not await locked.remaining():
-            advanced = advanced.finished(UpgradeState.COMPLETED, EVENING)
-    await locked.save(advanced)
-    return WorkedChunk(upgrade=advanced, recorded=recorded, moved=moved, skipped=skips)
+    done = Tally(upgraded=moved, skipped=skipped + recorded.not_found, worked=timedelta(seconds=1))
+    before = partition.partition
+    await partition.save(replace(before, cursor=recorded.cursor, tally=before.tally + done))
+    return WorkedChunk(upgrade=upgrade.with_tally(done), recorded=recorded, moved=moved, skipped=skips)
 
 
 def moving(target_positions: dict[Position, Position]) -> Decide:

@@ -22,6 +22,7 @@ from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.tables import decision, instance, outcome, selected, upgrade
 from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME
 from uplift.storage.statements.processed import IS_PROCESSED
+from uplift.storage.statements.tallies import SKIPPED
 from uplift.storage.store import SqlStore
 from uplift.testing.stores import by_id, upgrades_of
 
@@ -38,7 +39,7 @@ COUNTS = (
         upgrade.c.uuid,
         decision.c.to_position_id,
         decision.c.codes,
-        decision.c.instances.label("counted"),
+        SKIPPED.label("counted"),
         func.coalesce(MET.c.instances, 0).label("met"),
     )
     .join(upgrade, upgrade.c.id == decision.c.upgrade_id)
@@ -152,11 +153,12 @@ def _about_partitions(upgrade: Upgrade, remaining: Sequence[Partition]) -> Itera
     """A completed upgrade has no partitions. The partitions of another do not overlap."""
     if upgrade.state is UpgradeState.COMPLETED and remaining:
         yield f"upgrade {upgrade.id} is COMPLETED, but left {remaining}"
-    are_parts = all(partition.cursor < partition.last for partition in remaining)
+    # An upgrade that was stopped just after the last chunk of a partition leaves an empty one.
+    are_parts = all(partition.cursor <= partition.last for partition in remaining)
     if not are_parts or any(
         partition.last > following.cursor for partition, following in pairwise(remaining)
     ):
-        yield f"upgrade {upgrade.id} has partitions that are empty or overlap: {remaining}"
+        yield f"upgrade {upgrade.id} has partitions that are reversed or overlap: {remaining}"
 
 
 async def _counts(connection: Connection) -> Mapping[UUID, Counts]:

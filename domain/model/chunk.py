@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from uplift.domain.model.cohort import Cohort
 from uplift.domain.model.decision import CountedDecision, Decision
-from uplift.domain.model.upgrade import Upgrade
+from uplift.domain.model.upgrade import Tally, Upgrade
 
 INLINE_LIMIT = 10_000
 """The default of `ChunkPolicy.inline_limit`."""
@@ -61,3 +61,8 @@ class ChunkResult:
     decisions: Mapping[Cohort, Decision]
     is_last: bool
     ordered: int = 0
+
+    def tally(self, worked: timedelta) -> Tally:
+        """What the chunk did in this time."""
+        skipped = sum(skip.count for skip in self.skipped) + self.not_found
+        return Tally(upgraded=self.upgraded, skipped=skipped, ordered=self.ordered, worked=worked)

@@ -14,7 +14,7 @@ from uplift.domain.model.mapping import VersionMapping
 from uplift.domain.model.process import ProcessKey, VersionNumber
 from uplift.domain.model.selection import SelectionKind, UpgradeId
 
-__all__ = ["Lease", "Outcome", "OutcomeKind", "Partition", "Upgrade", "UpgradeId", "UpgradeState"]
+__all__ = ["Lease", "Outcome", "OutcomeKind", "Partition", "Tally", "Upgrade", "UpgradeId", "UpgradeState"]
 
 MAX_REASON_LENGTH = 1_000
 """The longest reason that the audit records, in characters."""
@@ -66,18 +66,48 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What chunks did: how many outcomes and orders they recorded, and the processing time."""
+
+    upgraded: int = 0
+    skipped: int = 0
+    ordered: int = 0
+    worked: timedelta = timedelta()
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            upgraded=self.upgraded + other.upgraded,
+            skipped=self.skipped + other.skipped,
+            ordered=self.ordered + other.ordered,
+            worked=self.worked + other.worked,
+        )
+
+    def __sub__(self, other: "Tally") -> "Tally":
+        return Tally(
+            upgraded=self.upgraded - other.upgraded,
+            skipped=self.skipped - other.skipped,
+            ordered=self.ordered - other.ordered,
+            worked=self.worked - other.worked,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Partition:
     """The remaining part of a range of an upgrade's selection, which one worker at a time processes.
 
     It covers the selection after `cursor`, up to and including `last`, in an order that the store defines.
     The partitions of an upgrade do not overlap. When the last one ends, every instance of the selection has
     an outcome.
+
+    `lease` is what allows a worker to run chunks. Only a RUNNING upgrade has leases. `tally` is what the
+    chunks of the partition did, until the partition ends and the upgrade takes it over.
     """
 
     upgrade: UpgradeId
     cursor: int
     last: int
     lease: Lease | None = None
+    tally: Tally = Tally()
 
     def is_worked_on(self, now: datetime) -> bool:
         """Whether a worker holds a lease on it that has not expired."""
@@ -90,13 +120,12 @@ class Upgrade:
 
     `target_version` is None for an undo, which moves each instance back to its own earlier version.
     `mappings` holds the instructions of the caller, and `conditions` those of its selection. `of` is the
-    upgrade that a retry or an undo follows, and
-    `retried` the reasons for skips that a retry repeats.
+    upgrade that a retry or an undo follows, and `retried` the reasons for skips that a retry repeats.
 
-    `upgraded` and `skipped` count the outcomes so far, and `expected` estimates their total. `excluded`
-    counts the active instances that the selection excludes, and `named_ids` the ids in the request, whether
-    they select or exclude. `worked` is the processing time so far; time
-    that several workers spend in parallel counts once. `error` says why the upgrade FAILED.
+    `upgraded` and `skipped` count the outcomes so far, those of its partitions included, and `expected`
+    estimates their total. `excluded` counts the active instances that the selection excludes, and `named_ids`
+    the ids in the request, whether they select or exclude. `worked` is the processing time so far; time that
+    several workers spend in parallel counts once. `error` says why the upgrade FAILED.
 
     `link` is the link of the process when the upgrade was requested. Then the link's engine moves the
     instances: `ordered` counts the orders that were not sent, `sent` those that the engine has not answered,
@@ -191,13 +220,20 @@ class Upgrade:
         # Upgrade and decisions may be read at two moments, between which a chunk ends.
         return max(0, self.skipped - self.refused - sum(counted.count for counted in skips))
 
-    def with_outcomes(self, *, upgraded: int, skipped: int, ordered: int = 0) -> "Upgrade":
-        """The upgrade with this many more outcomes."""
+    @property
+    def tally(self) -> Tally:
+        """What was done so far."""
+        return Tally(upgraded=self.upgraded, skipped=self.skipped, ordered=self.ordered, worked=self.worked)
+
+    def with_tally(self, more: Tally) -> "Upgrade":
+        """The upgrade after so much more was done."""
+        total = self.tally + more
         return replace(
             self,
-            upgraded=self.upgraded + upgraded,
-            skipped=self.skipped + skipped,
-            ordered=self.ordered + ordered,
+            upgraded=total.upgraded,
+            skipped=total.skipped,
+            ordered=total.ordered,
+            worked=total.worked,
         )
 
     def with_sent(self, count: int) -> "Upgrade":
@@ -224,10 +260,6 @@ class Upgrade:
             skipped=self.skipped + refused,
             refusals=_sum(self.refusals, refusals),
         )
-
-    def with_work_time(self, time: timedelta) -> "Upgrade":
-        """The upgrade with this much more processing time."""
-        return replace(self, worked=self.worked + time)
 
     def finished(self, state: UpgradeState, at: datetime, *, error: str | None = None) -> "Upgrade":
         """The upgrade in a final state."""

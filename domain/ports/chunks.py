@@ -28,10 +28,10 @@ class RecordedChunk:
 class Chunks(Protocol):
     """Records and moves the instances after the cursor of a locked partition.
 
-    The order within a transaction is: `record_and_move`, then `keep_decisions` for its unmoved cohorts, then
-    `move_rest` for those of them that upgrade. All of it commits or rolls back together with the cursor of
-    the partition. A linked upgrade passes no decisions to `record_and_move`, so that nothing moves, and calls
-    `order` instead of `move_rest`.
+    The order within a transaction is: `record_and_move`, then `keep_decisions` for its new cohorts and
+    `count_skips`, then `move_rest` for those that upgrade. All of it commits or rolls back together with the
+    cursor and the tally of the partition. A linked upgrade passes no decisions to `record_and_move`, so that
+    nothing moves, and calls `order` instead of `move_rest`.
     """
 
     async def end_of(self, size: int) -> int:
@@ -60,8 +60,7 @@ class Chunks(Protocol):
     async def order(self, chunk: RecordedChunk) -> int:
         """Add an ORDERED order for each instance of the chunk whose kept decision upgrades, and count them.
 
-        The upgrade has a link. Keep the decisions and lock the upgrade first, so that its count of orders is
-        that of its rows.
+        The upgrade has a link. Keep the decisions first.
         """
         ...
 
@@ -69,6 +68,14 @@ class Chunks(Protocol):
         """Return all kept decisions of the upgrade, including those that other workers committed."""
         ...
 
-    async def keep_decisions(self, decisions: Sequence[CountedDecision]) -> None:
-        """Keep decisions on cohorts of the chunk; the counts of SKIP decisions add to what is kept."""
+    async def keep_decisions(self, decisions: Sequence[Decision]) -> Sequence[Decision]:
+        """Keep decisions on cohorts of the chunk, and return those that hold.
+
+        The first decision on a cohort holds for all workers: where another one is kept already, it is
+        returned instead. Waits for workers that decide on the same cohorts.
+        """
+        ...
+
+    async def count_skips(self, skips: Sequence[CountedDecision]) -> None:
+        """Add what the chunk skipped to the counts of kept SKIP decisions."""
         ...

@@ -20,7 +20,8 @@ class PartitionQueries(Protocol):
 class LockedPartition(Protocol):
     """A partition that no other transaction changes until this one ends.
 
-    Only the holder of a partition may divide it: `add` keeps a further partition of the same upgrade.
+    Only the holder of a partition may divide it: `add` keeps a further partition of the same upgrade. Lock
+    the upgrade first to add or to end one; a chunk, which locks its partition alone, does neither.
     """
 
     @property
@@ -38,11 +39,11 @@ class LockedPartition(Protocol):
         ...
 
     async def save(self, partition: Partition) -> None:
-        """Store cursor and lease of the partition of the upgrade that ends at `partition.last`."""
+        """Store cursor, lease and tally of the partition of the upgrade that ends at `partition.last`."""
         ...
 
-    async def delete(self) -> None:
-        """Delete the partition because nothing of it remains."""
+    async def end(self) -> None:
+        """Delete the partition because nothing of it remains; the upgrade takes over its tally."""
         ...
 
 
@@ -66,7 +67,8 @@ class PartitionRepository(Protocol):
     async def lock_held(self, upgrade_id: UpgradeId, worker: str, now: datetime) -> HeldPartition | None:
         """Lock the first partition of an upgrade that is leased to this worker, even an expired lease.
 
-        Locks the partition only: other transactions may change the upgrade. `now` decides which leases of
-        other workers count.
+        Waits for a transaction that takes the lease away, and returns None then. Locks the partition only:
+        other transactions may change the upgrade, but cannot stop it before this transaction ends (see
+        `LockedUpgrade.stop`). `now` decides which leases of other workers count.
         """
         ...

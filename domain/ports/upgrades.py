@@ -235,8 +235,20 @@ class LockedUpgrade(Protocol):
         """Return the remaining partitions, along the selection. Workers may hold locks on them."""
         ...
 
+    async def stop(self) -> Upgrade:
+        """Take away the leases of all its partitions, and return the upgrade with all that they did.
+
+        Waits for the chunks that are running. Those that begin later find no lease, and do nothing. The
+        upgrade takes over the tallies.
+        """
+        ...
+
     async def save(self, upgrade: Upgrade) -> None:
-        """Store what can change of the upgrade: state, times, counts and error."""
+        """Store what can change of the upgrade: state, times, counts and error.
+
+        The counts change by the difference to what this transaction has last read or saved: chunks change
+        those of partitions at the same time.
+        """
         ...
 
     async def add_event(self, event: UpgradeEvent) -> None:
@@ -258,8 +270,7 @@ class LockedUpgrade(Protocol):
 class UpgradeRepository(Protocol):
     """Adds and locks upgrades within a transaction.
 
-    A worker locks its partition before the upgrade, in this order only: all workers of an upgrade share it,
-    so its lock is held briefly.
+    Who locks an upgrade and its partitions locks the upgrade first. Chunks lock their partition alone.
     """
 
     async def find(self, upgrade_id: UpgradeId) -> Upgrade | None:
@@ -292,9 +303,9 @@ class UpgradeRepository(Protocol):
         ...
 
     async def lock_claimable(
-        self, now: datetime, *, only: UpgradeId | None = None
+        self, upgrade_id: UpgradeId, now: datetime
     ) -> tuple[LockedUpgrade, LockedPartition] | None:
-        """Lock the partition that a worker should claim at `now`, and its upgrade.
+        """Lock an upgrade, and the partition of it that a worker should claim at `now`; None if none is free.
 
         Skips partitions that another transaction has locked. No other transaction claims a partition of
         the same process until this one ends.

@@ -115,11 +115,13 @@ class ScopedUpgradeRepository:
         return None if known is None or await self.find(known.upgrade_id) is None else known
 
     async def lock_claimable(
-        self, now: datetime, *, only: UpgradeId | None = None
+        self, upgrade_id: UpgradeId, now: datetime
     ) -> tuple[LockedUpgrade, LockedPartition] | None:
-        if only is None:
-            raise ValueError(NEEDS_WHOLE_STORE)
-        return None if await self.find(only) is None else await self._upgrades.lock_claimable(now, only=only)
+        return (
+            None
+            if await self.find(upgrade_id) is None
+            else await self._upgrades.lock_claimable(upgrade_id, now)
+        )
 
     async def lock_ordering(self, process_key: ProcessKey, now: datetime) -> bool:
         require_in_scope(self._caller, process_key)

@@ -16,7 +16,7 @@ from uplift.domain.use_cases.orders import completed
 async def pause_upgrade(
     store: Store, upgrade_id: UpgradeId, *, caller: Caller, clock: Clock = utc_now
 ) -> Upgrade:
-    """Stop an upgrade until it is resumed. No instance moves after this returns: running chunks roll back.
+    """Stop an upgrade until it is resumed. No instance moves after this returns: it waits for running chunks.
 
     Of a linked upgrade no order is sent after this returns; those that were sent may still be carried out.
     Raises Forbidden, UpgradeNotFound or WrongState.
@@ -25,7 +25,7 @@ async def pause_upgrade(
     event = UpgradeEvent(at=clock(), kind=UpgradeEventKind.PAUSED, by=caller.name)
 
     async def paused(locked: LockedUpgrade) -> Upgrade:
-        return replace(locked.upgrade, state=UpgradeState.PAUSED)
+        return replace(await locked.stop(), state=UpgradeState.PAUSED)
 
     return await _change(store, upgrade_id, UpgradeAction.PAUSE, event, paused)
 
@@ -53,7 +53,7 @@ async def resume_upgrade(
 async def cancel_upgrade(
     store: Store, upgrade_id: UpgradeId, *, caller: Caller, clock: Clock = utc_now
 ) -> Upgrade:
-    """Stop an upgrade for good. Upgraded instances stay upgraded, and running chunks roll back.
+    """Stop an upgrade for good. Upgraded instances stay upgraded, those of running chunks included.
 
     Of a linked upgrade no order is sent after this returns. The answers to those that were sent still count.
     Raises Forbidden, UpgradeNotFound or WrongState.
@@ -62,7 +62,7 @@ async def cancel_upgrade(
     event = UpgradeEvent(at=clock(), kind=UpgradeEventKind.CANCELLED, by=caller.name)
 
     async def cancelled(locked: LockedUpgrade) -> Upgrade:
-        return locked.upgrade.finished(UpgradeState.CANCELLED, event.at)
+        return (await locked.stop()).finished(UpgradeState.CANCELLED, event.at)
 
     return await _change(store, upgrade_id, UpgradeAction.CANCEL, event, cancelled)
 

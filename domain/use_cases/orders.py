@@ -10,7 +10,7 @@ from datetime import timedelta
 from uplift.domain.clock import Clock, utc_now
 from uplift.domain.model.order import NOT_SENT, OrderBatch, OrderNumber, SettledOrders, Settlement
 from uplift.domain.model.selection import UpgradeId
-from uplift.domain.model.upgrade import SENDING, Upgrade, UpgradeState
+from uplift.domain.model.upgrade import SENDING, Tally, Upgrade, UpgradeState
 from uplift.domain.ports import LockedLink, LockedUpgrade, Transaction
 
 NO_TIME = timedelta()
@@ -58,7 +58,7 @@ async def settle_orders(
         locked = await _lock(transaction, of_upgrade.upgrade)
         answered = locked.upgrade.with_answers(
             confirmed=of_upgrade.confirmed, refusals=of_upgrade.refusals
-        ).with_work_time(worked * of_upgrade.count / count)
+        ).with_tally(Tally(worked=worked * of_upgrade.count / count))
         await locked.save(await completed(locked, answered, clock))
     return settled
 

@@ -232,8 +232,8 @@ async def _run_inline(
     chunk = await first_partition.chunks.record_and_move(size, ())
     paths = migration_paths_of(locked.upgrade, transaction, worker, known)
     done = await resolve_chunk(locked.upgrade, first_partition.chunks, chunk, {}, paths)
-    saved = replace(done.upgrade, started_at=done.upgrade.requested_at)
-    saved = saved.with_work_time(timedelta(seconds=time.perf_counter() - began))
+    worked = timedelta(seconds=time.perf_counter() - began)
+    saved = replace(locked.upgrade, started_at=locked.upgrade.requested_at).with_tally(done.tally(worked))
     if not chunk.is_last:
         await first_partition.add(replace(first_partition.partition, cursor=chunk.cursor))
     elif saved.unsettled:

@@ -1,8 +1,9 @@
 """Runs a claimed upgrade chunk by chunk: records instances, decides their cohorts, and moves them as a set.
 
-Each chunk is one transaction that changes outcomes, instances, counts, and the cursor and lease of the
-partition together. If a program dies, the next worker resumes the partition at its cursor, and every instance
-moves exactly once. Each chunk checks and renews the lease, so a worker that lost its lease writes nothing.
+Each chunk is one transaction that changes outcomes, instances, and the cursor, lease and tally of its
+partition together. It locks the partition, and neither locks nor writes the upgrade. If a program dies, the
+next worker resumes the partition at its cursor, and every instance moves exactly once. Each chunk checks and
+renews the lease, so a worker that lost its lease writes nothing. Who stops an upgrade takes the leases away.
 """
 
 import asyncio
@@ -14,16 +15,14 @@ from datetime import timedelta
 from uplift.domain.model.chunk import ChunkResult
 from uplift.domain.model.cohort import Cohort
 from uplift.domain.model.decision import CountedDecision, Decision, Verdict
-from uplift.domain.model.upgrade import Upgrade, UpgradeState
+from uplift.domain.model.upgrade import Upgrade
 from uplift.domain.ports import Chunks, HeldPartition, RecordedChunk, Store, Transaction
 from uplift.domain.rules.eligibility import decide, decide_undo
 from uplift.domain.rules.migration_path import KnownPaths, MigrationPaths, NotComparedYetError
-from uplift.domain.use_cases.orders import completed
 from uplift.domain.use_cases.worker import (
     Worker,
     claim_next_partition,
-    lock_held_partition,
-    lock_upgrade,
+    end_partition,
     release,
 )
 
@@ -60,28 +59,30 @@ async def run_upgrade(
         try:
             async with store.transaction(in_background=True) as transaction:
                 started = time.perf_counter()
-                # The commit of the last chunk released the lock on the partition, and another worker may have
-                # claimed it since, so each chunk checks the lease again.
-                held = await lock_held_partition(transaction, upgrade, worker)
+                # The lease is checked in the transaction that moves the chunk: between an earlier check and
+                # the move it could expire or be taken away, and another worker could claim the partition. An
+                # expired lease that no worker has claimed still counts, because the lock keeps others from
+                # claiming it until the chunk commits.
+                held = await transaction.partitions.lock_held(upgrade.id, worker.name, worker.clock())
                 if held is None:
-                    upgrade, result = (await lock_upgrade(transaction, upgrade)).upgrade, None
+                    upgrade, result = await _find(transaction, upgrade), None
                 else:
                     if decisions is None:
                         # Other workers, or an earlier run of this upgrade, may have decided cohorts already.
                         decisions = _by_cohort(await held.chunks.decisions())
                     result = await run_chunk(transaction, held, size, worker, decisions, known)
-        except _NotRunningError:
-            continue  # The chunk is rolled back. The next iteration reads the new state and stops.
         except NotComparedYetError as missing:
             await missing.compare(store.processes)
             continue
         if result is not None:
             upgrade, duration = result.upgrade, timedelta(seconds=time.perf_counter() - started)
             decisions = result.decisions
-            # The last chunk of a partition may be small, so its duration says nothing about the size.
-            if not result.is_last:
+            if result.is_last:
+                # It may be small, so its duration says nothing about the size.
+                upgrade = await end_partition(store, upgrade, worker)
+            else:
                 size = worker.chunk_policy.size_after(size, duration)
-            worker.on_chunk(result, duration)
+            worker.on_chunk(replace(result, upgrade=upgrade), duration)
         on_progress(upgrade)
         if result is None or upgrade.is_finished:
             return upgrade
@@ -101,36 +102,20 @@ async def run_chunk(
     """Record, decide and move the next chunk of a partition in this transaction.
 
     `decisions` holds stored decisions, ideally all of them, and `known` the migration paths found so far.
-    Raises an error if the upgrade is no longer RUNNING, so that nothing moves after a pause or a cancellation
-    has been answered. Raises NotComparedYetError.
+    After the last chunk, end the partition in another transaction. Raises NotComparedYetError.
     """
     started = time.perf_counter()
-    # Lock order: the partition (see lock_held_partition), the instances, then the upgrade. All workers of an
-    # upgrade change its row, so it is locked as late as possible and they rarely wait for each other.
     # A linked engine moves the instances of a linked upgrade, so nothing moves here.
     moving = _upgrading(decisions.values()) if held.upgrade.link is None else ()
     chunk = await held.chunks.record_and_move(size, moving)
-    locked = await lock_upgrade(transaction, held.upgrade)
-    # An operator may have paused or cancelled the upgrade while the chunk recorded its instances. The state
-    # is only certain under the lock, and the error rolls back what the chunk has written.
-    if locked.upgrade.state is not UpgradeState.RUNNING:
-        raise _NotRunningError
-    if any(unmoved.cohort not in decisions for unmoved in chunk.unmoved):
-        # Another worker may have decided these cohorts since. Its stored decisions hold for all workers.
-        decisions = {**decisions, **_by_cohort(await held.chunks.decisions())}
-    paths = migration_paths_of(locked.upgrade, transaction, worker, known)
-    result = await resolve_chunk(locked.upgrade, held.chunks, chunk, decisions, paths)
+    paths = migration_paths_of(held.upgrade, transaction, worker, known)
+    result = await resolve_chunk(held.upgrade, held.chunks, chunk, decisions, paths)
     # Parallel work counts once, so that `Upgrade.rate` is the rate of all workers together.
     elapsed = timedelta(seconds=time.perf_counter() - started)
-    upgrade = result.upgrade.with_work_time(elapsed / held.workers)
-    if not chunk.is_last:
-        await held.save(replace(held.partition, cursor=chunk.cursor, lease=worker.lease()))
-    else:
-        await held.delete()
-        # Workers end their partitions under the lock of the upgrade, so exactly one of them ends the upgrade.
-        upgrade = await completed(locked, upgrade, worker.clock)
-    await locked.save(upgrade)
-    return replace(result, upgrade=upgrade)
+    done = result.tally(elapsed / held.workers)
+    before = held.partition
+    await held.save(replace(before, cursor=chunk.cursor, lease=worker.lease(), tally=before.tally + done))
+    return replace(result, upgrade=held.upgrade.with_tally(done))
 
 
 async def resolve_chunk(
@@ -143,27 +128,30 @@ async def resolve_chunk(
     """Decide the cohorts of a recorded chunk that are not in `decisions`, and act on their instances.
 
     Each instance is moved, ordered from a linked engine, or skipped. Recording has moved those whose cohorts
-    were decided before, which are nearly all of them, unless the upgrade is linked. The returned upgrade has
-    the new counts, and is not saved yet. Raises NotComparedYetError.
+    were decided before, which are nearly all of them, unless the upgrade is linked. The returned upgrade is
+    the passed one, without what the chunk did. Raises NotComparedYetError.
     """
     new_cohorts = [unmoved.cohort for unmoved in chunk.unmoved if unmoved.cohort not in decisions]
-    decisions = {**decisions, **_by_cohort(await _decide(new_cohorts, paths))}
+    if new_cohorts:
+        # A store may move instances by the decisions that it keeps, so they are kept before the move.
+        kept = await chunks.keep_decisions(await _decide(new_cohorts, paths))
+        decisions = {**decisions, **_by_cohort(kept)}
     counted = [
         CountedDecision(decision=decisions[unmoved.cohort], count=unmoved.count) for unmoved in chunk.unmoved
     ]
-    # A store may move instances by the decisions that it keeps, so they are kept before the move.
-    await chunks.keep_decisions(counted)
+    skips = tuple(item for item in counted if item.decision.verdict is Verdict.SKIP)
+    if skips:
+        await chunks.count_skips(skips)
     upgrading = _upgrading(item.decision for item in counted)
     moved, ordered = chunk.moved, 0
     if upgrading and upgrade.link is not None:
         ordered = await chunks.order(chunk)
     elif upgrading:
         moved += await chunks.move_rest(chunk, upgrading)
-    skips = tuple(item for item in counted if item.decision.verdict is Verdict.SKIP)
     skipped = sum(skip.count for skip in skips)
     require_complete(recorded=chunk.recorded, moved=moved, ordered=ordered, skipped=skipped)
     return ChunkResult(
-        upgrade=upgrade.with_outcomes(upgraded=moved, skipped=skipped + chunk.not_found, ordered=ordered),
+        upgrade=upgrade,
         upgraded=moved,
         ordered=ordered,
         skipped=skips,
@@ -217,5 +205,7 @@ async def _decide(cohorts: Sequence[Cohort], paths: MigrationPaths | None) -> tu
     return tuple(decide(cohort, by_version[cohort.version]) for cohort in cohorts)
 
 
-class _NotRunningError(Exception):
-    """The upgrade was paused or ended while a chunk of it ran."""
+async def _find(transaction: Transaction, upgrade: Upgrade) -> Upgrade:
+    found = await transaction.upgrades.find(upgrade.id)
+    assert found is not None, "upgrades are never deleted"
+    return found

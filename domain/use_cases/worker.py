@@ -10,9 +10,10 @@ from datetime import timedelta
 
 from uplift.domain.clock import Clock, utc_now
 from uplift.domain.model.chunk import ChunkPolicy, ChunkResult
-from uplift.domain.model.upgrade import Lease, Upgrade, UpgradeId, UpgradeState
-from uplift.domain.ports import HeldPartition, LockedPartition, LockedUpgrade, Store, Transaction
+from uplift.domain.model.upgrade import Lease, Tally, Upgrade, UpgradeId, UpgradeState
+from uplift.domain.ports import LockedPartition, LockedUpgrade, Store, Transaction
 from uplift.domain.rules.comparer import IN_PROCESS, Comparer
+from uplift.domain.use_cases.orders import completed
 
 OnChunk = Callable[[ChunkResult, timedelta], None]
 """Receives the result of each committed chunk, and the duration of its transaction."""
@@ -47,10 +48,16 @@ async def claim(store: Store, worker: Worker, *, only: UpgradeId | None = None) 
     that other workers are running. In each group the oldest comes first. A partition larger than
     `ChunkPolicy.partition_size` is split, and its first part claimed.
     """
-    # This read takes no lock, and most polls of an idle worker end here.
-    if await store.upgrades.claimable(worker.clock(), only=only) is None:
-        return None
-    return await _claim(store, worker, only)
+    passed_over: UpgradeId | None = None
+    while True:
+        # This read takes no lock, and most polls of an idle worker end here.
+        found = await store.upgrades.claimable(worker.clock(), only=only)
+        if found is None or found.id == passed_over:
+            return None
+        if (claimed := await _claim(store, worker, found.id)) is not None:
+            return claimed
+        # Another worker has claimed it since, so another upgrade is next.
+        passed_over = found.id
 
 
 async def claim_next_partition(store: Store, upgrade: Upgrade, worker: Worker) -> bool:
@@ -63,53 +70,50 @@ async def claim_next_partition(store: Store, upgrade: Upgrade, worker: Worker) -
 async def release(store: Store, upgrade: Upgrade, worker: Worker) -> Upgrade:
     """Give back the lease of the worker. The upgrade is QUEUED again unless other workers run it."""
     async with store.transaction() as transaction:
-        held = await transaction.partitions.lock_held(upgrade.id, worker.name, worker.clock())
         locked = await lock_upgrade(transaction, upgrade)
+        now = worker.clock()
+        held = await transaction.partitions.lock_held(upgrade.id, worker.name, now)
         if held is None:
             return locked.upgrade
-        await held.save(replace(held.partition, lease=None))
-        now = worker.clock()
-        # The upgrade stays RUNNING while other workers hold leases on it, and PAUSED or ended if it is.
-        others_work = any(partition.is_worked_on(now) for partition in await locked.remaining())
-        if others_work or locked.upgrade.state is not UpgradeState.RUNNING:
+        others = [
+            partition for partition in await locked.remaining() if partition.last != held.partition.last
+        ]
+        if any(partition.is_worked_on(now) for partition in others):
+            await held.save(replace(held.partition, lease=None))
             return locked.upgrade
-        queued = replace(locked.upgrade, state=UpgradeState.QUEUED)
+        queued = replace(await locked.stop(), state=UpgradeState.QUEUED)
         await locked.save(queued)
         return queued
+
+
+async def end_partition(store: Store, upgrade: Upgrade, worker: Worker) -> Upgrade:
+    """End the partition whose last chunk the worker has committed. Ends the upgrade with its last partition.
+
+    Does nothing if the worker no longer holds the partition: the next worker that claims it ends it.
+    """
+    async with store.transaction(in_background=True) as transaction:
+        # Workers end their partitions under the lock of the upgrade, so exactly one of them ends the upgrade.
+        locked = await lock_upgrade(transaction, upgrade)
+        held = await transaction.partitions.lock_held(upgrade.id, worker.name, worker.clock())
+        if held is None:
+            return locked.upgrade
+        await held.end()
+        ended = await completed(locked, locked.upgrade, worker.clock)
+        if ended.is_finished:
+            await locked.save(ended)
+        return ended
 
 
 async def fail_upgrade(store: Store, upgrade: Upgrade, worker: Worker, error: str) -> Upgrade | None:
     """Set a running upgrade to FAILED after an internal error. None if the worker no longer holds it."""
     async with store.transaction() as transaction:
-        held = await transaction.partitions.lock_held(upgrade.id, worker.name, worker.clock())
         locked = await lock_upgrade(transaction, upgrade)
-        if held is None or locked.upgrade.state is not UpgradeState.RUNNING:
+        held = await transaction.partitions.lock_held(upgrade.id, worker.name, worker.clock())
+        if held is None:
             return None
-        await held.save(replace(held.partition, lease=None))
-        failed = locked.upgrade.finished(UpgradeState.FAILED, worker.clock(), error=error)
+        failed = (await locked.stop()).finished(UpgradeState.FAILED, worker.clock(), error=error)
         await locked.save(failed)
         return failed
-
-
-async def lock_held_partition(
-    transaction: Transaction, upgrade: Upgrade, worker: Worker
-) -> HeldPartition | None:
-    """Lock the partition that the worker holds of a running upgrade.
-
-    Gives back the lease and returns None if the upgrade is no longer running, and returns None if the worker
-    holds no partition of it.
-    """
-    # The lease is checked in the transaction that moves the chunk. Between an earlier check and the move it
-    # could expire, and another worker could claim the partition. An expired lease that no worker has claimed
-    # still counts, because the lock keeps others from claiming it until the chunk commits.
-    #
-    # Lock order: a worker locks its partition first and the upgrade after it. All workers of an upgrade share
-    # its row, so each holds that lock only for the end of its chunk.
-    held = await transaction.partitions.lock_held(upgrade.id, worker.name, worker.clock())
-    if held is None or held.upgrade.state is UpgradeState.RUNNING:
-        return held
-    await held.save(replace(held.partition, lease=None))
-    return None
 
 
 async def lock_upgrade(transaction: Transaction, upgrade: Upgrade) -> LockedUpgrade:
@@ -119,9 +123,9 @@ async def lock_upgrade(transaction: Transaction, upgrade: Upgrade) -> LockedUpgr
     return locked
 
 
-async def _claim(store: Store, worker: Worker, only: UpgradeId | None) -> Upgrade | None:
+async def _claim(store: Store, worker: Worker, upgrade_id: UpgradeId) -> Upgrade | None:
     async with store.transaction() as transaction:
-        found = await transaction.upgrades.lock_claimable(worker.clock(), only=only)
+        found = await transaction.upgrades.lock_claimable(upgrade_id, worker.clock())
         if found is None:
             return None
         locked, partition = found
@@ -137,12 +141,12 @@ async def _claim(store: Store, worker: Worker, only: UpgradeId | None) -> Upgrad
 
 async def _take(locked: LockedPartition, worker: Worker) -> None:
     """Lease the partition, or split off its first part and lease that."""
-    # The end position `last` identifies a stored partition. The remainder keeps it, so it is saved in place,
-    # and the first part is added as a new partition.
+    # The end position `last` identifies a stored partition. The remainder keeps it, so it is saved in place
+    # with the tally so far, and the first part is added as a new partition.
     partition, partition_size = locked.partition, worker.chunk_policy.partition_size
     last = partition.last if partition_size is None else await locked.chunks.end_of(partition_size)
     if last == partition.last:
         await locked.save(replace(partition, lease=worker.lease()))
     else:
         await locked.save(replace(partition, cursor=last, lease=None))
-        await locked.add(replace(partition, last=last, lease=worker.lease()))
+        await locked.add(replace(partition, last=last, lease=worker.lease(), tally=Tally()))

@@ -85,7 +85,7 @@ class Mutation(LinkMutations):
             UpgradeInstancesPayload.of,
         )
 
-    @root_field("Pause a QUEUED or RUNNING upgrade until it is resumed. Unfinished chunks are rolled back.")
+    @root_field("Pause a QUEUED or RUNNING upgrade until it is resumed. Running chunks end first.")
     async def pause_upgrade(
         self, info: Info, input_: Annotated[PauseUpgradeInput, INPUT]
     ) -> PauseUpgradePayload | None:
@@ -112,8 +112,8 @@ class Mutation(LinkMutations):
         )
 
     @root_field(
-        "End a QUEUED, RUNNING or PAUSED upgrade early. Unfinished chunks are rolled back; finished chunks "
-        "are kept, and `undoUpgrade` can reverse them."
+        "End a QUEUED, RUNNING or PAUSED upgrade early. Running chunks end first; what is done "
+        "stays done, and `undoUpgrade` can reverse it."
     )
     async def cancel_upgrade(
         self, info: Info, input_: Annotated[CancelUpgradeInput, INPUT]

@@ -19,7 +19,7 @@ from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.statements.cohort_counts import PENDING, CountChanges
 from uplift.storage.statements.cohorts import MOVES, cohorts_of, undo_cohorts_of
 from uplift.storage.statements.conditions import bind_conditions
-from uplift.storage.statements.decisions import keep_decisions, kept_decisions, stored_code
+from uplift.storage.statements.decisions import count_skips, keep_decisions, kept_decisions, stored_code
 
 NO_MATCH = "-"
 """Replaces the code of a reason that is not retried; no stored code contains it."""
@@ -40,7 +40,8 @@ class Processed(NamedTuple):
 class SqlChunks(ABC):
     """The chunks of a locked partition. Implements uplift.domain.ports.Chunks.
 
-    A subclass records and moves with the statements of its database.
+    A partition that is not stored belongs to an upgrade that no other transaction sees yet. A subclass
+    records and moves with the statements of its database.
     """
 
     def __init__(
@@ -51,6 +52,8 @@ class SqlChunks(ABC):
         upgrade_keys: UpgradeKeys,
         upgrade: Upgrade,
         partition: Partition,
+        *,
+        is_stored: bool = True,
     ) -> None:
         self._connection = connection
         self._surrogate_keys = surrogate_keys
@@ -58,6 +61,7 @@ class SqlChunks(ABC):
         self._upgrade_keys = upgrade_keys
         self._upgrade = upgrade
         self._partition = partition
+        self._is_stored = is_stored
         self._kind = upgrade.selection
         self._bound_conditions: Mapping[str, Any] = {}
 
@@ -101,8 +105,18 @@ class SqlChunks(ABC):
     async def decisions(self) -> tuple[Decision, ...]:
         return await kept_decisions(self._connection, self._surrogate_keys, self._upgrade_keys)
 
-    async def keep_decisions(self, decisions: Sequence[CountedDecision]) -> None:
-        await keep_decisions(self._connection, self._surrogate_keys, self._upgrade_keys, decisions)
+    async def keep_decisions(self, decisions: Sequence[Decision]) -> Sequence[Decision]:
+        return await keep_decisions(
+            self._connection,
+            self._surrogate_keys,
+            self._upgrade_keys,
+            decisions,
+            is_shared=self._is_stored,
+        )
+
+    async def count_skips(self, skips: Sequence[CountedDecision]) -> None:
+        last_key = self._partition.last if self._is_stored else None
+        await count_skips(self._connection, self._surrogate_keys, self._upgrade_keys, skips, last_key)
 
     @abstractmethod
     async def _record(self, end: int, decisions: Collection[Decision]) -> Processed:
@@ -207,10 +221,8 @@ class SqlChunks(ABC):
         return bound
 
 
-ChunksFactory = Callable[
-    [Connection, SurrogateKeys, CountChanges, UpgradeKeys, Upgrade, Partition], SqlChunks
-]
-"""Makes the chunks of a partition in one kind of database."""
+ChunksOf = Callable[[SelectionKind], type[SqlChunks]]
+"""Chooses the chunks of an upgrade of some kind, in one kind of database."""
 
 
 class RecordThenMove(SqlChunks):

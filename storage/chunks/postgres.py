@@ -13,7 +13,6 @@ from sqlalchemy.exc import DBAPIError
 from uplift.domain.model.decision import Decision
 from uplift.domain.model.instance import Status
 from uplift.domain.model.selection import SelectionKind
-from uplift.domain.model.upgrade import Partition, Upgrade
 from uplift.storage.chunks.chunks import Processed, SqlChunks, Targets, UndoChunks
 from uplift.storage.chunks.statements import (
     FORWARD,
@@ -26,12 +25,9 @@ from uplift.storage.chunks.statements import (
     recorded_in_chunk,
 )
 from uplift.storage.postgres.engines import LOCK_WAIT
-from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import unnest_rows
-from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import STATUS, decision, instance, outcome
-from uplift.storage.sql.upgrade_keys import UpgradeKeys
-from uplift.storage.statements.cohort_counts import PENDING, CountChanges
+from uplift.storage.statements.cohort_counts import PENDING
 
 LOCK_NOT_AVAILABLE = "55P03"
 """The SQLSTATE."""
@@ -46,17 +42,9 @@ MOVES = unnest_rows(decision, {name: f"moves_{name}" for name in MOVED})
 """The moving decisions as arrays: PostgreSQL knows their length, but would guess the size of a table."""
 
 
-def postgres_chunks(
-    connection: Connection,
-    surrogate_keys: SurrogateKeys,
-    counts: CountChanges,
-    upgrade_keys: UpgradeKeys,
-    upgrade: Upgrade,
-    partition: Partition,
-) -> SqlChunks:
-    """The chunks of a partition that this transaction has locked."""
-    chunks = UndoChunks if upgrade.selection is SelectionKind.UNDO else PostgresChunks
-    return chunks(connection, surrogate_keys, counts, upgrade_keys, upgrade, partition)
+def postgres_chunks(kind: SelectionKind) -> type[SqlChunks]:
+    """The chunks of an upgrade of this kind."""
+    return UndoChunks if kind is SelectionKind.UNDO else PostgresChunks
 
 
 class PostgresChunks(SqlChunks):

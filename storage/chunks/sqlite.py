@@ -8,7 +8,6 @@ from sqlalchemy import Integer, Select, Update, func, literal_column, select, tu
 from uplift.domain.model.decision import Decision
 from uplift.domain.model.instance import Status
 from uplift.domain.model.selection import SelectionKind
-from uplift.domain.model.upgrade import Partition, Upgrade
 from uplift.storage.chunks.chunks import RecordThenMove, SqlChunks, UndoChunks
 from uplift.storage.chunks.statements import (
     FORWARD,
@@ -18,24 +17,12 @@ from uplift.storage.chunks.statements import (
     cohort_columns,
     recorded_in_chunk,
 )
-from uplift.storage.sql.connection import Connection
-from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import decision, instance, outcome
-from uplift.storage.sql.upgrade_keys import UpgradeKeys
-from uplift.storage.statements.cohort_counts import CountChanges
 
 
-def sqlite_chunks(
-    connection: Connection,
-    surrogate_keys: SurrogateKeys,
-    counts: CountChanges,
-    upgrade_keys: UpgradeKeys,
-    upgrade: Upgrade,
-    partition: Partition,
-) -> SqlChunks:
-    """The chunks of a partition that this transaction has locked."""
-    chunks = UndoChunks if upgrade.selection is SelectionKind.UNDO else SqliteChunks
-    return chunks(connection, surrogate_keys, counts, upgrade_keys, upgrade, partition)
+def sqlite_chunks(kind: SelectionKind) -> type[SqlChunks]:
+    """The chunks of an upgrade of this kind."""
+    return UndoChunks if kind is SelectionKind.UNDO else SqliteChunks
 
 
 def _recorded_cohorts(kind: SelectionKind) -> Select[Any]:

@@ -73,13 +73,20 @@ class ChunksInMemory:
         kept = self._state.decisions.items()
         return tuple(counted.decision for (of, _), counted in kept if of == self._upgrade.id)
 
-    async def keep_decisions(self, decisions: Sequence[CountedDecision]) -> None:
-        for counted in decisions:
-            decision_key = (self._upgrade.id, counted.decision.cohort)
-            kept = self._state.decisions.get(decision_key)
-            self._state.decisions[decision_key] = (
-                counted if kept is None else replace(kept, count=kept.count + counted.count)
-            )
+    async def keep_decisions(self, decisions: Sequence[Decision]) -> Sequence[Decision]:
+        kept = self._state.decisions
+        return [
+            kept.setdefault(
+                (self._upgrade.id, decision.cohort), CountedDecision(decision=decision, count=0)
+            ).decision
+            for decision in decisions
+        ]
+
+    async def count_skips(self, skips: Sequence[CountedDecision]) -> None:
+        for skip in skips:
+            decision_key = (self._upgrade.id, skip.decision.cohort)
+            kept = self._state.decisions[decision_key]
+            self._state.decisions[decision_key] = replace(kept, count=kept.count + skip.count)
 
     def _move_all(
         self, recorded: Iterable[tuple[InstanceId, Cohort]], decisions: Collection[Decision]

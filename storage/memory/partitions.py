@@ -24,9 +24,12 @@ class LockedPartitionInMemory:
         self._state.partitions[partition.upgrade, partition.last] = partition
 
     async def save(self, partition: Partition) -> None:
-        self._state.partitions[partition.upgrade, partition.last] = partition
+        key = (partition.upgrade, partition.last)
+        more = partition.tally - self._state.partitions[key].tally
+        self._state.partitions[key] = partition
+        self._state.upgrades[self.upgrade.id] = self._state.upgrades[self.upgrade.id].with_tally(more)
 
-    async def delete(self) -> None:
+    async def end(self) -> None:
         del self._state.partitions[self.upgrade.id, self.partition.last]
 
 

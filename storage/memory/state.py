@@ -197,7 +197,7 @@ def claimable_in(state: State, now: datetime, only: UpgradeId | None) -> tuple[U
     busy = {
         upgrade.process: upgrade.id
         for upgrade in state.upgrades.values()
-        if _is_worked_on(state, upgrade, now)
+        if _is_worked_on(state, upgrade.id, now)
     }
     free = [
         (upgrade, partition)
@@ -219,7 +219,7 @@ def claimable_in(state: State, now: datetime, only: UpgradeId | None) -> tuple[U
 def is_busy(state: State, process_key: ProcessKey, now: datetime) -> bool:
     """Whether a worker runs an upgrade of a process."""
     own = (upgrade for upgrade in state.upgrades.values() if upgrade.process == process_key)
-    return any(_is_worked_on(state, upgrade, now) for upgrade in own)
+    return any(_is_worked_on(state, upgrade.id, now) for upgrade in own)
 
 
 def awaiting_in(state: State, process_key: ProcessKey) -> set[UpgradeId]:
@@ -398,14 +398,9 @@ def _origin(state: State, of: UpgradeId, instance_id: InstanceId) -> Origin:
     )
 
 
-def _is_worked_on(state: State, upgrade: Upgrade, now: datetime) -> bool:
-    return upgrade.state is UpgradeState.RUNNING and any(
-        partition.is_worked_on(now) for partition in partitions_in(state, upgrade.id)
-    )
+def _is_worked_on(state: State, upgrade_id: UpgradeId, now: datetime) -> bool:
+    return any(partition.is_worked_on(now) for partition in partitions_in(state, upgrade_id))
 
 
 def _is_free(upgrade: Upgrade, partition: Partition, now: datetime) -> bool:
-    # A lease counts only while its upgrade is RUNNING.
-    return upgrade.state is UpgradeState.QUEUED or (
-        upgrade.state is UpgradeState.RUNNING and not partition.is_worked_on(now)
-    )
+    return upgrade.state in (UpgradeState.QUEUED, UpgradeState.RUNNING) and not partition.is_worked_on(now)

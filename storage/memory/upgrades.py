@@ -20,6 +20,7 @@ from uplift.domain.model.upgrade import (
     Outcome,
     OutcomeKind,
     Partition,
+    Tally,
     Upgrade,
     UpgradeProgress,
 )
@@ -37,13 +38,23 @@ class LockedUpgradeInMemory:
 
     def __init__(self, state: State, upgrade: Upgrade) -> None:
         self._state = state
+        self._latest = upgrade
         self.upgrade = upgrade
 
     async def remaining(self) -> tuple[Partition, ...]:
         return queries.partitions_in(self._state, self.upgrade.id)
 
+    async def stop(self) -> Upgrade:
+        for partition in queries.partitions_in(self._state, self.upgrade.id):
+            stopped = replace(partition, lease=None, tally=Tally())
+            self._state.partitions[partition.upgrade, partition.last] = stopped
+        self._latest = self._state.upgrades[self.upgrade.id]
+        return self._latest
+
     async def save(self, upgrade: Upgrade) -> None:
-        self._state.upgrades[upgrade.id] = upgrade
+        by_chunks = self._state.upgrades[upgrade.id].tally - self._latest.tally
+        self._latest = upgrade.with_tally(by_chunks)
+        self._state.upgrades[upgrade.id] = self._latest
 
     async def add_event(self, event: UpgradeEvent) -> None:
         self._state.events[self.upgrade.id] = (*self._state.events.get(self.upgrade.id, ()), event)
@@ -250,9 +261,9 @@ class UpgradeRepositoryInMemory:
         return queries.known_in(self._state, idempotency_key.caller, idempotency_key.key, since)
 
     async def lock_claimable(
-        self, now: datetime, *, only: UpgradeId | None = None
+        self, upgrade_id: UpgradeId, now: datetime
     ) -> tuple[LockedUpgradeInMemory, LockedPartitionInMemory] | None:
-        found = queries.claimable_in(self._state, now, only)
+        found = queries.claimable_in(self._state, now, upgrade_id)
         if found is None:
             return None
         upgrade, partition = found

@@ -15,6 +15,7 @@ from uplift.storage.sql.tables import partition, upgrade
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.statements import partitions
 from uplift.storage.statements.partitions import IS_THIS_PARTITION, PARTITION_COLUMNS
+from uplift.storage.statements.tallies import COUNTS, take_over
 
 REMAINING_OF_MANY = (
     select(upgrade.c.uuid, *PARTITION_COLUMNS)
@@ -26,7 +27,7 @@ ADD = insert(partition)
 SAVE = (
     update(partition)
     .where(IS_THIS_PARTITION)
-    .values({name: bindparam(f"new_{name}") for name in ("cursor", "lease_worker", "lease_until")})
+    .values({name: bindparam(f"new_{name}") for name in ("cursor", "lease_worker", "lease_until", *COUNTS)})
 )
 END = delete(partition).where(IS_THIS_PARTITION)
 
@@ -41,14 +42,23 @@ class SqlLockedPartition:
         upgrade_keys: UpgradeKeys,
         partition: Partition,
         workers: int = 1,
+        *,
+        is_stored: bool = True,
     ) -> None:
+        self._session = session
         self._connection = session.connection
         self._upgrade_keys = upgrade_keys
         self.upgrade = upgrade
         self.partition = partition
         self.workers = workers
-        self.chunks = session.chunks(
-            session.connection, session.surrogate_keys, session.counts, upgrade_keys, upgrade, partition
+        self.chunks = session.chunks(upgrade.selection)(
+            session.connection,
+            session.surrogate_keys,
+            session.counts,
+            upgrade_keys,
+            upgrade,
+            partition,
+            is_stored=is_stored,
         )
 
     async def add(self, partition: Partition) -> None:
@@ -59,10 +69,13 @@ class SqlLockedPartition:
         values = {f"new_{name}": value for name, value in _changing(partition).items()}
         bound = {"of_upgrade": self._upgrade_keys.id, "of_last": partition.last}
         await self._connection.execute_later(SAVE, {**bound, **values})
+        self._session.changed.setdefault(self.upgrade.id, self.upgrade)
 
-    async def delete(self) -> None:
+    async def end(self) -> None:
+        await take_over(self._connection, self._upgrade_keys, self.partition)
         bound = {"of_upgrade": self._upgrade_keys.id, "of_last": self.partition.last}
         await self._connection.execute_later(END, bound)
+        self._session.changed.setdefault(self.upgrade.id, self.upgrade)
 
 
 class SqlPartitionQueries:
@@ -102,4 +115,5 @@ def _changing(partition: Partition) -> dict[str, Any]:
         "cursor": partition.cursor,
         "lease_worker": None if partition.lease is None else partition.lease.worker,
         "lease_until": None if partition.lease is None else partition.lease.until,
+        **{name: getattr(partition.tally, name) for name in COUNTS},
     }

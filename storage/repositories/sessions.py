@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import UpgradeId
 from uplift.domain.model.upgrade import Upgrade
-from uplift.storage.chunks.chunks import ChunksFactory
+from uplift.storage.chunks.chunks import ChunksOf
 from uplift.storage.database import Database
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import KeyCache, SurrogateKeys
@@ -38,7 +38,7 @@ class Session:
 
     connection: Connection
     surrogate_keys: SurrogateKeys
-    chunks: ChunksFactory
+    chunks: ChunksOf
     counts: CountChanges
     added: set[UpgradeId] = field(default_factory=set)
     changed: dict[UpgradeId, Upgrade] = field(default_factory=dict)

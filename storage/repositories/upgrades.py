@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, delete, func, or_, select
+from sqlalchemy import bindparam, cast, delete, func, or_, select
 
 from uplift.domain.model.access import Namespaces
 from uplift.domain.model.decision import CountedDecision
@@ -28,7 +28,7 @@ from uplift.storage.repositories.partitions import SqlLockedPartition
 from uplift.storage.repositories.sessions import Reading, Session
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import lock_subject, upsert
-from uplift.storage.sql.tables import decision, process, request, upgrade
+from uplift.storage.sql.tables import decision, partition, process, request, upgrade
 from uplift.storage.sql.types import LONG
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.statements import (
@@ -41,7 +41,10 @@ from uplift.storage.statements import (
     upgrades,
 )
 from uplift.storage.statements.decisions import decisions_of
+from uplift.storage.statements.tallies import AFTER_ALL, SKIPPED
 from uplift.storage.statements.upgrades import UPGRADES
+
+NO_TIME = timedelta()
 
 other = upgrade.alias("other")
 
@@ -73,7 +76,6 @@ FOLLOWING_UPGRADES = (
     .order_by(upgrade.c.id.desc())
 )
 """The newest retries or undos of each of some upgrades, by an index on `of_upgrade_id`."""
-AFTER_ALL = 2**63 - 1
 FINISHED_BEFORE = (
     UPGRADES.where(
         upgrade.c.state.not_in(UNFINISHED),
@@ -94,20 +96,32 @@ LOCKED_FINISHED = FINISHED_BEFORE.with_only_columns(upgrade.c.id).with_for_updat
 )
 """Skips locked upgrades: another transaction prunes or retries them, and a later call finds them again."""
 FINISHED_AND_LOCKED = FINISHED_BEFORE.where(upgrade.c.id.in_(bindparam("locked", expanding=True)))
+IN_PARTITIONS = (
+    select(
+        partition.c.upgrade_id,
+        func.sum(partition.c.upgraded + partition.c.skipped).label("outcomes"),
+        cast(func.sum(partition.c.worked), partition.c.worked.type).label("worked"),
+    )
+    .group_by(partition.c.upgrade_id)
+    .subquery("in_partitions")
+)
+"""What all partitions count, read once: a look for each of the latest upgrades would take longer."""
 LATEST = (
     select(
         upgrade.c.id,
         upgrade.c.link,
-        (upgrade.c.upgraded + upgrade.c.skipped).label("total"),
+        (upgrade.c.upgraded + upgrade.c.skipped + func.coalesce(IN_PARTITIONS.c.outcomes, 0)).label("total"),
         upgrade.c.worked,
+        IN_PARTITIONS.c.worked.label("more_worked"),
     )
+    .outerjoin(IN_PARTITIONS, IN_PARTITIONS.c.upgrade_id == upgrade.c.id)
     .order_by(upgrade.c.id.desc())
     .limit(upgrade_lists.LOOKED_AT)
     .subquery("latest")
 )
 """The latest upgrades of any size: large ones may be rare."""
 LATEST_LARGE = (
-    select(LATEST.c.total, LATEST.c.worked)
+    select(LATEST.c.total, LATEST.c.worked, LATEST.c.more_worked)
     .where(LATEST.c.total >= RATED_FROM)
     .order_by(LATEST.c.id.desc())
     .limit(RATED_UPGRADES)
@@ -115,7 +129,11 @@ LATEST_LARGE = (
 RATED = LATEST_LARGE.where(LATEST.c.link.is_(None))
 RATED_OF_LINK = LATEST_LARGE.where(LATEST.c.link == bindparam("link"))
 SKIPS = (
-    select(upgrade.c.uuid, decision)
+    select(
+        upgrade.c.uuid,
+        *(column for column in decision.c if column.key != "instances"),
+        SKIPPED.label("instances"),
+    )
     .join_from(upgrade, decision, decision.c.upgrade_id == upgrade.c.id)
     .where(upgrade.c.uuid.in_(bindparam("uuids", expanding=True)), decision.c.to_position_id.is_(None))
     .order_by(decision.c.upgrade_id, decision.c.version, decision.c.status, decision.c.position_id)
@@ -139,6 +157,7 @@ class SqlLockedUpgrade:
     def __init__(self, session: Session, upgrade: Upgrade, upgrade_keys: UpgradeKeys) -> None:
         self._session = session
         self._upgrade_keys = upgrade_keys
+        self._latest = upgrade
         self.upgrade = upgrade
 
     async def remaining(self) -> tuple[Partition, ...]:
@@ -146,9 +165,18 @@ class SqlLockedUpgrade:
             self._session.connection, self._upgrade_keys, self.upgrade.id
         )
 
+    async def stop(self) -> Upgrade:
+        session = self._session
+        await partitions.stop_partitions(session.connection, self._upgrade_keys)
+        found = await upgrades.find_upgrade(session.connection, session.surrogate_keys, self.upgrade.id)
+        assert found is not None, "it is locked"
+        self._latest = found[0]
+        return self._latest
+
     async def save(self, upgrade: Upgrade) -> None:
-        self._session.changed[upgrade.id] = upgrade
-        await upgrades.save_upgrade(self._session.connection, self._upgrade_keys, upgrade)
+        more = upgrade.tally - self._latest.tally
+        await upgrades.save_upgrade(self._session.connection, self._upgrade_keys, upgrade, more=more)
+        self._session.changed[upgrade.id] = self._latest = upgrade
 
     async def add_event(self, event: UpgradeEvent) -> None:
         await upgrade_events.add_event(self._session.connection, self._upgrade_keys, event)
@@ -255,7 +283,7 @@ class SqlUpgradeQueries:
         async with self._reading() as (connection, _):
             rated = RATED if link is None else RATED_OF_LINK
             rows = (await connection.execute(rated, {"link": link})).all()
-        seconds = sum(row.worked.total_seconds() for row in rows)
+        seconds = sum((row.worked + (row.more_worked or NO_TIME)).total_seconds() for row in rows)
         return sum(row.total for row in rows) / seconds if seconds else None
 
     async def outcome_pages(
@@ -307,7 +335,7 @@ class SqlUpgradeRepository:
         whole = await partitions.whole_partition(session.connection, upgrade_keys, added, selection)
         return (
             SqlLockedUpgrade(session, added, upgrade_keys),
-            SqlLockedPartition(session, added, upgrade_keys, whole),
+            SqlLockedPartition(session, added, upgrade_keys, whole, is_stored=False),
         )
 
     async def known_request(self, idempotency_key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
@@ -317,10 +345,10 @@ class SqlUpgradeRepository:
         return await _find_request(connection, idempotency_key, since)
 
     async def lock_claimable(
-        self, now: datetime, *, only: UpgradeId | None = None
+        self, upgrade_id: UpgradeId, now: datetime
     ) -> tuple[SqlLockedUpgrade, SqlLockedPartition] | None:
         session = self._session
-        found = await partitions.lock_claimable(session.connection, session.surrogate_keys, now, only)
+        found = await partitions.lock_claimable(session.connection, session.surrogate_keys, upgrade_id, now)
         if found is None:
             return None
         upgrade, partition, upgrade_keys = found

@@ -12,8 +12,10 @@ from uuid import UUID
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     ForeignKey,
     ForeignKeyConstraint,
+    FromClause,
     Index,
     Integer,
     Table,
@@ -155,7 +157,9 @@ class UpgradeRow(SQLModel, table=True):
 
     `conditions` are those of its selection, as JSON. `retried` has reason codes as in `decision.codes`.
     `first_instance_id` and `last_instance_id` bound the instances with an outcome, so that the history of an
-    instance reads only upgrades that may have one. `refusals` counts refused orders by reason, as JSON.
+    instance reads only upgrades that may have one; those of an upgrade under way bound all instances.
+    `refusals` counts refused orders by reason, as JSON. `upgraded`, `skipped`, `ordered` and `worked` do not
+    contain what its partitions count.
     """
 
     __tablename__ = "upgrade"
@@ -213,7 +217,8 @@ class PartitionRow(SQLModel, table=True):
     """The rest of a partition of an upgrade: the keys after `cursor`, up to and including `last_key`.
 
     A key is a place in `selected` if the instances of the upgrade are listed there, and an instance id
-    otherwise. The partitions of an upgrade that ended early cover what it did not process.
+    otherwise. The partitions of an upgrade that ended early cover what it did not process. `upgraded`,
+    `skipped`, `ordered` and `worked` count what the upgrade has not taken over yet.
     """
 
     __tablename__ = "partition"
@@ -224,6 +229,10 @@ class PartitionRow(SQLModel, table=True):
     cursor: int = Field(sa_column=_row(LONG))
     lease_worker: str | None
     lease_until: datetime | None = Field(default=None, sa_column=Column(TIME))
+    upgraded: int = Field(sa_column=_row(Integer, server_default="0"))
+    skipped: int = Field(sa_column=_row(Integer, server_default="0"))
+    ordered: int = Field(sa_column=_row(Integer, server_default="0"))
+    worked: timedelta = Field(sa_column=_row(Duration, server_default="0"))
 
 
 class SelectedRow(SQLModel, table=True):
@@ -254,7 +263,8 @@ class DecisionRow(SQLModel, table=True):
     """The decision on a cohort. `codes` are the codes of its reasons, each between spaces.
 
     `origin_*` is the version and position that an undo restores, 0 for any other upgrade; `put_*` are those
-    that the undone upgrade had set.
+    that the undone upgrade had set. `instances` counts what was skipped, except by partitions under way (see
+    `skip_count`). No foreign key leads to the upgrade: its check would lock the upgrade's row in a chunk.
     """
 
     __tablename__ = "decision"
@@ -266,7 +276,7 @@ class DecisionRow(SQLModel, table=True):
         {"sqlite_with_rowid": False},
     )
 
-    upgrade_id: int = Field(sa_column=_row(None, ForeignKey("upgrade.id"), primary_key=True))
+    upgrade_id: int = Field(primary_key=True)
     version: int = Field(primary_key=True)
     status: Status = Field(sa_column=_row(STATUS, primary_key=True))
     position_id: int = Field(sa_column=_row(None, ForeignKey("position.id"), primary_key=True))
@@ -279,6 +289,22 @@ class DecisionRow(SQLModel, table=True):
     codes: str
     reasons: str = Field(sa_column=_row(Text))
     warnings: str = Field(sa_column=_row(Text))
+    instances: int
+
+
+class SkipCountRow(SQLModel, table=True):
+    """How many instances a partition skipped by a decision. The values are copied from `decision`."""
+
+    __tablename__ = "skip_count"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    upgrade_id: int = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    status: Status = Field(sa_column=_row(STATUS, primary_key=True))
+    position_id: int = Field(primary_key=True)
+    origin_version: int = Field(primary_key=True)
+    origin_position_id: int = Field(primary_key=True)
+    last_key: int = Field(sa_column=_row(LONG, primary_key=True))
     instances: int
 
 
@@ -358,6 +384,7 @@ upgrade_event = _table(UpgradeEventRow)
 partition = _table(PartitionRow)
 selected = _table(SelectedRow)
 decision = _table(DecisionRow)
+skip_count = _table(SkipCountRow)
 outcome = _table(OutcomeRow)
 request = _table(RequestRow)
 api_key = _table(ApiKeyRow)
@@ -392,9 +419,6 @@ Index(
 )
 IS_LINKED = process.c.link.is_not(None)
 Index("process_link", process.c.link, sqlite_where=IS_LINKED, postgresql_where=IS_LINKED)
-HAS_UNSETTLED = upgrade.c.ordered + upgrade.c.sent > literal_column("0")
-"""Orders without an answer."""
-Index("upgrade_unsettled", upgrade.c.id, sqlite_where=HAS_UNSETTLED, postgresql_where=HAS_UNSETTLED)
 IS_OF_LINK = upgrade.c.link.is_not(None)
 Index(
     "upgrade_linked",
@@ -403,5 +427,19 @@ Index(
     sqlite_where=IS_OF_LINK,
     postgresql_where=IS_OF_LINK,
 )
+
+
+def may_have_unsettled(linked: FromClause) -> ColumnElement[bool]:
+    """Whether an upgrade may have orders without an answer.
+
+    Partitions count the orders of an upgrade under way; one that has ended counts its orders itself.
+    """
+    unsettled = linked.c.ordered + linked.c.sent > literal_column("0")
+    is_under_way = (linked.c.state <= literal_column("3")) & linked.c.started_at.is_not(None)
+    return linked.c.link.is_not(None) & (is_under_way | unsettled)
+
+
+MAY_HAVE_UNSETTLED = may_have_unsettled(upgrade)
+Index("upgrade_unsettled", upgrade.c.id, sqlite_where=MAY_HAVE_UNSETTLED, postgresql_where=MAY_HAVE_UNSETTLED)
 Index("upgrade_waiting", upgrade.c.id, sqlite_where=IS_WAITING, postgresql_where=IS_WAITING)
 Index("upgrade_paused", upgrade.c.id, sqlite_where=IS_PAUSED, postgresql_where=IS_PAUSED)

@@ -1,26 +1,32 @@
 """Reads and writes the decisions of upgrades."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, FromClause, and_, bindparam, select
+from sqlalchemy import ColumnElement, FromClause, and_, bindparam, insert, select, update
 
 from uplift.domain.model.cohort import Cohort, Origin
-from uplift.domain.model.decision import CountedDecision, Decision, Verdict
+from uplift.domain.model.decision import CountedDecision, Decision
 from uplift.domain.model.instance import Position
 from uplift.storage.sql.codecs import decode_findings, decode_reasons, encode_findings, encode_reasons
 from uplift.storage.sql.connection import Connection
-from uplift.storage.sql.dialect import upsert_adding
+from uplift.storage.sql.dialect import insert_many, insert_new, upsert_adding
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
-from uplift.storage.sql.tables import decision, outcome
+from uplift.storage.sql.tables import decision, outcome, skip_count
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 
-KEEP_DECISIONS = upsert_adding(
-    decision, keys=[column.key for column in decision.primary_key], counts=["instances"]
+KEY: Final = tuple(column.key for column in decision.primary_key)
+ADD_DECISIONS = insert_new(decision)
+ADD_OWN_DECISIONS = insert(decision)
+COUNT_SKIPS = upsert_adding(skip_count, keys=[*KEY, "last_key"], counts=["instances"])
+COUNT_OWN_SKIPS = (
+    update(decision)
+    .where(*(decision.c[name] == bindparam(f"of_{name}", type_=decision.c[name].type) for name in KEY))
+    .values(instances=decision.c.instances + bindparam("more"))
 )
-"""A later chunk that finds a cohort again decides the same: only the stored count grows."""
 NO_ORIGIN = 0
 """Stands for no origin, because a column of a primary key cannot be NULL."""
+SORTED_BY = [name for name in KEY if name != "upgrade_id"]
 
 
 def is_decision_of(decisions: FromClause, outcomes: FromClause) -> ColumnElement[bool]:
@@ -36,18 +42,56 @@ async def keep_decisions(
     connection: Connection,
     surrogate_keys: SurrogateKeys,
     upgrade_keys: UpgradeKeys,
-    counted: Sequence[CountedDecision],
+    decisions: Sequence[Decision],
+    *,
+    is_shared: bool,
+) -> Sequence[Decision]:
+    """Store decisions on cohorts without one, and return those that are stored for all of these cohorts.
+
+    `is_shared` says whether other transactions can see the upgrade. Then decisions are stored in the order of
+    their keys: an INSERT waits for another transaction that inserts the same key, so two orders could
+    deadlock.
+    """
+    position_ids = await _position_ids(surrogate_keys, upgrade_keys, decisions)
+    rows = [
+        {**_key(upgrade_keys, decided, position_ids), **_result(decided, position_ids)}
+        for decided in decisions
+    ]
+    if not is_shared:
+        await connection.execute_later(ADD_OWN_DECISIONS, rows)
+        return decisions
+    rows.sort(key=lambda row: [row[name] for name in SORTED_BY])
+    if await insert_many(connection, ADD_DECISIONS, rows) == len(rows):
+        return decisions
+    stored = {kept.cohort: kept for kept in await kept_decisions(connection, surrogate_keys, upgrade_keys)}
+    return [stored[decided.cohort] for decided in decisions]
+
+
+async def count_skips(
+    connection: Connection,
+    surrogate_keys: SurrogateKeys,
+    upgrade_keys: UpgradeKeys,
+    skips: Sequence[CountedDecision],
+    last_key: int | None,
 ) -> None:
-    """Store decisions. The count of a decision to skip is added to the stored count."""
-    decisions = [counted_decision.decision for counted_decision in counted]
-    positions = [decided.cohort.position for decided in decisions]
-    positions += [decided.to_position for decided in decisions if decided.to_position is not None]
-    for origin in (decided.cohort.origin for decided in decisions):
-        positions += [] if origin is None else [origin.position, origin.put_position]
-    position_ids = await surrogate_keys.position_ids(upgrade_keys.process_id, positions)
-    if counted:
-        rows = [_row(upgrade_keys, counted_decision, position_ids) for counted_decision in counted]
-        await connection.execute_later(KEEP_DECISIONS, rows)
+    """Add to the counts of stored decisions to skip.
+
+    A partition, which ends at `last_key`, counts for itself. None adds to the decisions of an upgrade that no
+    other transaction sees yet.
+    """
+    position_ids = await _position_ids(surrogate_keys, upgrade_keys, [skip.decision for skip in skips])
+    keys = [_key(upgrade_keys, skip.decision, position_ids) for skip in skips]
+    if last_key is None:
+        rows = [
+            {**{f"of_{name}": value for name, value in key.items()}, "more": skip.count}
+            for key, skip in zip(keys, skips, strict=True)
+        ]
+        await connection.execute_later(COUNT_OWN_SKIPS, rows)
+        return
+    rows = [
+        {**key, "last_key": last_key, "instances": skip.count} for key, skip in zip(keys, skips, strict=True)
+    ]
+    await connection.execute_later(COUNT_SKIPS, rows)
 
 
 async def kept_decisions(
@@ -99,17 +143,34 @@ def _origin(row: Any, positions: Mapping[int, Position]) -> Origin:
     )
 
 
-def _row(
-    upgrade_keys: UpgradeKeys, counted: CountedDecision, position_ids: Mapping[Position, int]
+async def _position_ids(
+    surrogate_keys: SurrogateKeys, upgrade_keys: UpgradeKeys, decisions: Sequence[Decision]
+) -> Mapping[Position, int]:
+    """The surrogate keys of all positions that decisions name. New positions are stored."""
+    positions = [decided.cohort.position for decided in decisions]
+    positions += [decided.to_position for decided in decisions if decided.to_position is not None]
+    for origin in (decided.cohort.origin for decided in decisions):
+        positions += [] if origin is None else [origin.position, origin.put_position]
+    return await surrogate_keys.position_ids(upgrade_keys.process_id, positions)
+
+
+def _key(
+    upgrade_keys: UpgradeKeys, decided: Decision, position_ids: Mapping[Position, int]
 ) -> dict[str, Any]:
-    decided, origin = counted.decision, counted.decision.cohort.origin
+    cohort, origin = decided.cohort, decided.cohort.origin
     return {
         "upgrade_id": upgrade_keys.id,
-        "version": decided.cohort.version,
-        "status": decided.cohort.status,
-        "position_id": position_ids[decided.cohort.position],
+        "version": cohort.version,
+        "status": cohort.status,
+        "position_id": position_ids[cohort.position],
         "origin_version": NO_ORIGIN if origin is None else origin.version,
         "origin_position_id": NO_ORIGIN if origin is None else position_ids[origin.position],
+    }
+
+
+def _result(decided: Decision, position_ids: Mapping[Position, int]) -> dict[str, Any]:
+    origin = decided.cohort.origin
+    return {
         "put_version": None if origin is None else origin.put_version,
         "put_position_id": None if origin is None else position_ids[origin.put_position],
         "to_version": decided.to_version,
@@ -117,5 +178,5 @@ def _row(
         "codes": "".join(stored_code(reason.code) for reason in decided.reasons),
         "reasons": encode_reasons(decided.reasons),
         "warnings": encode_findings(decided.warnings),
-        "instances": counted.count if decided.verdict is Verdict.SKIP else 0,
+        "instances": 0,
     }

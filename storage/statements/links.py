@@ -16,7 +16,7 @@ from uplift.storage.sql.codecs import (
 )
 from uplift.storage.sql.dialect import upsert
 from uplift.storage.sql.link_tables import IS_PRESENT, link, linked_version, sighting
-from uplift.storage.sql.tables import HAS_UNSETTLED, process, upgrade
+from uplift.storage.sql.tables import MAY_HAVE_UNSETTLED, process, upgrade
 
 LINKS = select(link).where(IS_PRESENT)
 LINKS_BY_NAME = LINKS.order_by(link.c.name)
@@ -79,7 +79,7 @@ LINKED_VERSIONS = (
 )
 UNFINISHED_UPGRADE = (
     select(func.min(upgrade.c.id))
-    .where(upgrade.c.link == bindparam("uuid"), upgrade.c.state.in_(UNFINISHED) | HAS_UNSETTLED)
+    .where(upgrade.c.link == bindparam("uuid"), upgrade.c.state.in_(UNFINISHED) | MAY_HAVE_UNSETTLED)
     .scalar_subquery()
 )
 FIND_UNFINISHED = select(upgrade.c.uuid).where(upgrade.c.id == UNFINISHED_UPGRADE)

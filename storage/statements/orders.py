@@ -33,11 +33,12 @@ from uplift.storage.sql.dialect import unnest_rows
 from uplift.storage.sql.link_tables import COHORT_OF_ORDER, IS_ORDERED, IS_SENT, IS_UNSETTLED
 from uplift.storage.sql.number_list import is_listed
 from uplift.storage.sql.tables import (
-    HAS_UNSETTLED,
     IS_WAITING,
+    MAY_HAVE_UNSETTLED,
     decision,
     instance,
     link,
+    may_have_unsettled,
     move_order,
     outcome,
     upgrade,
@@ -45,6 +46,7 @@ from uplift.storage.sql.tables import (
 from uplift.storage.sql.types import LONG, TIME
 from uplift.storage.sqlite.prepared import RUN_INLINE
 from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME
+from uplift.storage.statements.tallies import total
 
 awaiting = upgrade.alias("awaiting")
 LINK_ID: BindParameter[int] = bindparam("of_link", type_=Integer)
@@ -62,7 +64,7 @@ IS_DECISION_OF_ORDER = and_(
 )
 
 UNSETTLED_OF_LINK = select(upgrade.c.uuid).where(
-    HAS_UNSETTLED, upgrade.c.ordered > 0, upgrade.c.link == bindparam("link")
+    MAY_HAVE_UNSETTLED, total("ordered") > 0, upgrade.c.link == bindparam("link")
 )
 # Few upgrades have unsettled orders, so these read a few rows.
 NEXT_TO_SEND = (
@@ -207,18 +209,18 @@ def unsettled_of(of: ColumnElement[int]) -> Select[Any]:
     return (
         select(move_order.c.upgrade_id)
         .join_from(upgrade, move_order, move_order.c.upgrade_id == upgrade.c.id)
-        .where(HAS_UNSETTLED, move_order.c.instance_id == of, IS_UNSETTLED)
+        .where(MAY_HAVE_UNSETTLED, move_order.c.instance_id == of, IS_UNSETTLED)
     )
 
 
 def awaiting_process(of: ColumnElement[int], not_of: ColumnElement[int] | None = None) -> Select[Any]:
     """Upgrades of a process whose orders the engine will carry out, or may have, except one."""
     # `+ 0` keeps SQLite from the index on processes: few upgrades have unsettled orders, a process has many.
-    waiting = awaiting.c.state <= literal_column("2")
+    is_waiting = awaiting.c.state <= literal_column("2")
     found = select(awaiting.c.id).where(
-        awaiting.c.ordered + awaiting.c.sent > literal_column("0"),
+        may_have_unsettled(awaiting),
         awaiting.c.process_id + 0 == of,
-        waiting | (awaiting.c.sent > 0),
+        (awaiting.c.sent > 0) | (is_waiting & (total("ordered", awaiting) > 0)),
     )
     return found if not_of is None else found.where(awaiting.c.id != not_of)
 

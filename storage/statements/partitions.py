@@ -1,10 +1,10 @@
 """Reads partitions, and finds and locks the partition that a worker claims."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, Integer, bindparam, func, or_, select
+from sqlalchemy import BindParameter, Integer, bindparam, func, or_, select, update
 
 from uplift.domain.model.selection import LISTED, UpgradeId, UpgradeSelection
 from uplift.domain.model.upgrade import Lease, Partition, Upgrade, UpgradeState
@@ -15,6 +15,7 @@ from uplift.storage.sql.tables import IS_WAITING, instance, outcome, partition, 
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.sqlite.prepared import RUN_INLINE
 from uplift.storage.statements.orders import awaiting_process
+from uplift.storage.statements.tallies import COUNTS, take_over, tally_in
 from uplift.storage.statements.upgrades import UPGRADE_COLUMNS, keys_of, lock_upgrade, upgrades_of
 
 other = upgrade.alias("other")
@@ -30,11 +31,13 @@ OTHERS = (
     .scalar_subquery()
     .label("others")
 )
+TALLY_COLUMNS = tuple(f"partition_{name}" for name in COUNTS)
 PARTITION_COLUMNS = (
     partition.c.last_key,
     partition.c.cursor,
     partition.c.lease_worker,
     partition.c.lease_until,
+    *(partition.c[name].label(label) for name, label in zip(COUNTS, TALLY_COLUMNS, strict=True)),
 )
 WITH_UPGRADE = select(*UPGRADE_COLUMNS, *PARTITION_COLUMNS).join_from(
     partition, upgrade, upgrade.c.id == partition.c.upgrade_id
@@ -59,12 +62,7 @@ WORKED_ON_PROCESS = (
 )
 IS_QUEUED = upgrade.c.state == UpgradeState.QUEUED
 IS_RUNNING = upgrade.c.state == UpgradeState.RUNNING
-IS_FREE = or_(
-    # Pausing leaves the leases of workers in place, so those of a QUEUED upgrade do not count.
-    IS_QUEUED,
-    partition.c.lease_until.is_(None),
-    partition.c.lease_until < NOW,
-)
+IS_FREE = or_(partition.c.lease_until.is_(None), partition.c.lease_until < NOW)
 AWAITED = awaiting_process(upgrade.c.process_id, not_of=upgrade.c.id)
 CLAIMABLE = tuple(
     WITH_UPGRADE.where(IS_WAITING, condition, ~AWAITED.exists())
@@ -87,25 +85,28 @@ An upgrade that waits for a linked engine has no partition, so it occupies no wo
 upgrades of its own process, which could order the same instances, and no others.
 """
 CLAIMABLE_OF_ONE = tuple(claimable.where(upgrade.c.uuid == bindparam("uuid")) for claimable in CLAIMABLE)
-LOCKED_CLAIMABLE, LOCKED_CLAIMABLE_OF_ONE = (
-    tuple(
-        claimable.with_only_columns(
-            upgrade.c.id, upgrade.c.uuid, upgrade.c.process_id, partition.c.last_key
-        ).with_for_update(of=partition, key_share=True, skip_locked=True)
-        for claimable in statements
+IS_OF_UPGRADE = partition.c.upgrade_id == bindparam("of_upgrade")
+IS_THIS_PARTITION = IS_OF_UPGRADE & (partition.c.last_key == bindparam("of_last"))
+FREE_PARTITION = (
+    select(*PARTITION_COLUMNS)
+    .join_from(partition, upgrade, upgrade.c.id == partition.c.upgrade_id)
+    .where(
+        IS_OF_UPGRADE,
+        IS_WAITING,
+        IS_FREE,
+        ~WORKED_ON.where(other.c.id != upgrade.c.id).exists(),
+        ~AWAITED.exists(),
     )
-    for statements in (CLAIMABLE, CLAIMABLE_OF_ONE)
+    .order_by(partition.c.last_key)
+    .limit(1)
+    .with_for_update(of=partition, key_share=True, skip_locked=True)
 )
-"""Skip rows that another worker locks, so that workers claim different partitions instead of waiting."""
-IS_THIS_PARTITION = (partition.c.upgrade_id == bindparam("of_upgrade")) & (
-    partition.c.last_key == bindparam("of_last")
-)
-STILL_CLAIMABLE = WITH_UPGRADE.where(
-    IS_WAITING,
-    IS_FREE,
-    ~WORKED_ON.where(other.c.id != upgrade.c.id).exists(),
-    ~AWAITED.exists(),
-    IS_THIS_PARTITION,
+"""Skips a partition whose lease ran out in the middle of a chunk, instead of waiting for the chunk."""
+LOCK_PARTITIONS = select(partition.c.last_key).where(IS_OF_UPGRADE).with_for_update(key_share=True)
+STOP_PARTITIONS = (
+    update(partition)
+    .where(IS_OF_UPGRADE)
+    .values(lease_worker=None, lease_until=None, upgraded=0, skipped=0, ordered=0, worked=timedelta())
 )
 ORDERING = select(
     WORKED_ON_PROCESS.exists() | awaiting_process(bindparam("process_id", type_=Integer)).exists()
@@ -121,7 +122,7 @@ HELD = (
 )
 REMAINING = (
     select(*PARTITION_COLUMNS)
-    .where(partition.c.upgrade_id == bindparam("of_upgrade"))
+    .where(IS_OF_UPGRADE)
     .order_by(partition.c.last_key)
     .execution_options(**RUN_INLINE)
 )
@@ -145,23 +146,32 @@ async def find_claimable(
 
 
 async def lock_claimable(
-    connection: Connection, surrogate_keys: SurrogateKeys, now: datetime, only: UpgradeId | None
+    connection: Connection, surrogate_keys: SurrogateKeys, upgrade_id: UpgradeId, now: datetime
 ) -> tuple[Upgrade, Partition, UpgradeKeys] | None:
-    """Lock the partition to claim, and its upgrade. Skips partitions that other transactions have locked."""
-    for claimable in LOCKED_CLAIMABLE if only is None else LOCKED_CLAIMABLE_OF_ONE:
-        locked = (await connection.execute(claimable, {"now": now, "uuid": only})).one_or_none()
-        if locked is not None:
-            break
-    else:
+    """Lock an upgrade and its first free partition. Skips partitions that other transactions have locked."""
+    locked = await lock_upgrade(connection, surrogate_keys, upgrade_id)
+    if locked is None:
         return None
-    # Locks in the order of a chunk: the partition, then the upgrade. The lock on the process between them
-    # keeps two transactions from claiming partitions of two upgrades of one process.
-    await lock_subject(connection, "claim", str(locked.process_id))
-    await lock_upgrade(connection, surrogate_keys, UpgradeId(locked.uuid))
-    # Other transactions may have committed while these statements waited: check the conditions again, in a
-    # new snapshot.
-    bound = {"now": now, "of_upgrade": locked.id, "of_last": locked.last_key}
-    return await _first(surrogate_keys, (await connection.execute(STILL_CLAIMABLE, bound)).all())
+    upgrade, upgrade_keys = locked
+    # Keeps two transactions from claiming partitions of two upgrades of one process.
+    await lock_subject(connection, "claim", str(upgrade_keys.process_id))
+    # A new snapshot: other transactions may have committed while these statements waited.
+    bound = {"now": now, "of_upgrade": upgrade_keys.id}
+    row = (await connection.execute(FREE_PARTITION, bound)).one_or_none()
+    return None if row is None else (upgrade, partition_in(row, upgrade_id), upgrade_keys)
+
+
+async def stop_partitions(connection: Connection, upgrade_keys: UpgradeKeys) -> None:
+    """Take away the leases of all partitions of a locked upgrade, which takes over their tallies.
+
+    Waits for the chunks that are running. A chunk that waits for its partition looks at the lease again once
+    this transaction has committed. No partition is added before, because that needs the lock of the upgrade.
+    """
+    bound = {"of_upgrade": upgrade_keys.id}
+    if connection.dialect.name == "postgresql":
+        await connection.execute(LOCK_PARTITIONS, bound)
+    await take_over(connection, upgrade_keys)
+    await connection.execute_later(STOP_PARTITIONS, bound)
 
 
 async def lock_ordering(connection: Connection, process_id: int, now: datetime) -> bool:
@@ -219,4 +229,6 @@ async def _first(
 def partition_in(row: Any, of: UpgradeId) -> Partition:
     """The partition in a row with PARTITION_COLUMNS."""
     lease = None if row.lease_worker is None else Lease(worker=row.lease_worker, until=row.lease_until)
-    return Partition(upgrade=of, cursor=row.cursor, last=row.last_key, lease=lease)
+    return Partition(
+        upgrade=of, cursor=row.cursor, last=row.last_key, lease=lease, tally=tally_in(row, TALLY_COLUMNS)
+    )

@@ -46,16 +46,7 @@ DELETE_FIRST_NAMES = delete(selected).where(
 )
 DELETE_PROCESSED_NAMES = delete(selected).where(IS_PROCESSED_ID)
 DELETE_NAMES = delete(selected).where(selected.c.upgrade_id == OF_UPGRADE)
-DELETE_PARTITIONS = delete(partition).where(
-    partition.c.upgrade_id == OF_UPGRADE,
-    partition.c.last_key.in_(
-        # A worker that has not noticed the end locks its partition, and then waits for the upgrade that this
-        # transaction has locked. Waiting for its partition would be a deadlock, so skip it.
-        select(partition.c.last_key)
-        .where(partition.c.upgrade_id == OF_UPGRADE)
-        .with_for_update(skip_locked=True)
-    ),
-)
+DELETE_PARTITIONS = delete(partition).where(partition.c.upgrade_id == OF_UPGRADE)
 HAS_OUTCOMES = select(exists().where(outcome.c.upgrade_id == OF_UPGRADE))
 
 USED = select(instance.c.position_id).distinct().subquery("used")

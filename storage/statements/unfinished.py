@@ -10,41 +10,51 @@ from uplift.domain.model.upgrade import UpgradeProgress
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import IS_PAUSED, IS_WAITING, process, upgrade
+from uplift.storage.statements.tallies import total
 
 LOOKED_AT = 20_000
 """How many waiting and how many paused upgrades a query within namespaces looks at."""
 
-PROGRESS = (
+COLUMNS = (
     upgrade.c.id,
     upgrade.c.uuid,
     upgrade.c.process_id,
     upgrade.c.state,
-    (upgrade.c.upgraded + upgrade.c.skipped).label("total"),
+    upgrade.c.upgraded,
+    upgrade.c.skipped,
     upgrade.c.ordered,
     upgrade.c.sent,
 )
 
 
-def _newest(looked_at: Any) -> Select[Any]:
+def _newest(looked_at: Any, *, within_namespaces: bool) -> Select[Any]:
     """The newest waiting and the newest paused upgrades together, the newest first.
 
-    One condition for all three states would have no index, and read all finished upgrades.
+    One condition for all three states would have no index, and read all finished upgrades. The sums over
+    partitions come last, for the few that are returned.
     """
     kinds = [
-        select(select(*PROGRESS).where(is_kind).order_by(upgrade.c.id.desc()).limit(looked_at).subquery())
+        select(select(*COLUMNS).where(is_kind).order_by(upgrade.c.id.desc()).limit(looked_at).subquery())
         for is_kind in (IS_WAITING, IS_PAUSED)
     ]
-    either = union_all(*kinds).subquery("unfinished")
-    return select(either).order_by(either.c.id.desc()).limit(bindparam("limit"))
+    either = union_all(*kinds).subquery("either")
+    newest = select(either).order_by(either.c.id.desc()).limit(bindparam("limit"))
+    if within_namespaces:
+        within = process.c.namespace.in_(bindparam("namespaces", expanding=True))
+        newest = newest.where(either.c.process_id.in_(select(process.c.id).where(within)))
+    found = newest.subquery("newest")
+    return select(
+        found.c.uuid,
+        found.c.process_id,
+        found.c.state,
+        (total("upgraded", found) + total("skipped", found)).label("total"),
+        total("ordered", found),
+        found.c.sent,
+    ).order_by(found.c.id.desc())
 
 
-UNFINISHED = _newest(bindparam("limit"))
-_LOOKED_AT = _newest(LOOKED_AT)
-UNFINISHED_WITHIN = _LOOKED_AT.where(
-    _LOOKED_AT.selected_columns.process_id.in_(
-        select(process.c.id).where(process.c.namespace.in_(bindparam("namespaces", expanding=True)))
-    )
-)
+UNFINISHED = _newest(bindparam("limit"), within_namespaces=False)
+UNFINISHED_WITHIN = _newest(LOOKED_AT, within_namespaces=True)
 
 
 async def unfinished(

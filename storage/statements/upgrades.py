@@ -5,10 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     Integer,
     bindparam,
+    case,
     func,
     insert,
+    literal,
     select,
     update,
 )
@@ -17,7 +20,7 @@ from uplift.domain.model.decision import ReasonCode
 from uplift.domain.model.link import LinkId
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import Matching, SelectionKind, UpgradeId, UpgradeSelection
-from uplift.domain.model.upgrade import UNFINISHED, Upgrade, UpgradeState
+from uplift.domain.model.upgrade import UNFINISHED, Tally, Upgrade, UpgradeState
 from uplift.storage.sql.codecs import (
     decode_conditions,
     decode_mappings,
@@ -30,24 +33,29 @@ from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import IS_ACTIVE, instance, outcome, selected, upgrade
+from uplift.storage.sql.types import LONG
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.sqlite.prepared import RUN_INLINE
 from uplift.storage.statements.conditions import IS_MATCHING, MEETS_CONDITIONS, bind_conditions
 from uplift.storage.statements.decisions import stored_code
+from uplift.storage.statements.tallies import AFTER_ALL, COUNTS, TOTALS
+
+NOTHING = Tally()
 
 earlier = upgrade.alias("earlier")
 IS_EARLIER = earlier.c.id == upgrade.c.of_upgrade_id
 OF_UUID = select(earlier.c.uuid).where(IS_EARLIER).scalar_subquery()
 OF_LINK = select(earlier.c.link).where(IS_EARLIER).scalar_subquery()
 UPGRADE_COLUMNS = (
-    *(column for column in upgrade.c if column.key != "uuid"),
+    *(column for column in upgrade.c if column.key not in ("uuid", *COUNTS)),
+    *TOTALS,
     upgrade.c.uuid.label("upgrade_uuid"),
     OF_UUID.label("of_uuid"),
     OF_LINK.label("of_link"),
 )
 UPGRADES = select(*UPGRADE_COLUMNS)
 UPGRADE = UPGRADES.where(upgrade.c.uuid == bindparam("uuid")).execution_options(**RUN_INLINE)
-LOCKED_UPGRADE = UPGRADE.with_for_update(of=upgrade, key_share=True)
+LOCK_UPGRADE = select(upgrade.c.id).where(upgrade.c.uuid == bindparam("uuid")).with_for_update(key_share=True)
 COUNT_UNFINISHED = (
     select(upgrade.c.state, func.count().label("unfinished"))
     .where(upgrade.c.state.in_(UNFINISHED))
@@ -109,33 +117,43 @@ CHANGING_COLUMNS = (
     "started_at",
     "finished_at",
     "pruned_at",
-    "worked",
     "expected",
-    "upgraded",
-    "skipped",
     "excluded",
     "error",
-    "ordered",
     "sent",
     "refusals",
 )
-"""The columns that change after an upgrade is requested."""
+"""The columns that change after an upgrade is requested, besides COUNTS."""
+IS_UNDER_WAY = bindparam("is_under_way", type_=Boolean)
+BEFORE_ALL = literal(0, LONG)
+
+
+def _bound(function: Any) -> Any:
+    # MIN and MAX are seeks in the primary key of the outcomes, however many there are.
+    found = select(function(outcome.c.instance_id)).where(outcome.c.upgrade_id == bindparam("of_id"))
+    return found.scalar_subquery()
+
+
 SAVE_UPGRADE = (
     update(upgrade)
     .where(upgrade.c.id == bindparam("of_id"))
     .values(
         {
             **{name: bindparam(f"new_{name}") for name in CHANGING_COLUMNS},
-            # MIN and MAX are two seeks in the primary key of the outcomes, however many there are.
             **{
-                name: select(bound(outcome.c.instance_id))
-                .where(outcome.c.upgrade_id == bindparam("of_id"))
-                .scalar_subquery()
-                for name, bound in (("first_instance_id", func.min), ("last_instance_id", func.max))
+                name: upgrade.c[name] + bindparam(f"more_{name}", type_=upgrade.c[name].type)
+                for name in COUNTS
             },
+            "first_instance_id": case((IS_UNDER_WAY, BEFORE_ALL), else_=_bound(func.min)),
+            "last_instance_id": case((IS_UNDER_WAY, literal(AFTER_ALL, LONG)), else_=_bound(func.max)),
         }
     )
 )
+
+
+"""Chunks do not widen the bounds of the instances with an outcome, so those of an upgrade under way include
+all instances.
+"""
 
 
 async def count_unfinished(connection: Connection) -> Mapping[UpgradeState, int]:
@@ -155,9 +173,11 @@ async def lock_upgrade(
     connection: Connection, surrogate_keys: SurrogateKeys, upgrade_id: UpgradeId
 ) -> tuple[Upgrade, UpgradeKeys] | None:
     """As `find_upgrade`, but lock the row of the upgrade until the transaction ends."""
-    return await _first(
-        surrogate_keys, (await connection.execute(LOCKED_UPGRADE, {"uuid": upgrade_id})).all()
-    )
+    if connection.dialect.name == "postgresql":
+        # Read by a second statement: after waiting for the lock, the first one would add the new counts of
+        # the upgrade to those that its partitions had before.
+        await connection.execute(LOCK_UPGRADE, {"uuid": upgrade_id})
+    return await find_upgrade(connection, surrogate_keys, upgrade_id)
 
 
 async def add_upgrade(
@@ -184,11 +204,11 @@ async def add_upgrade(
         await connection.execute_later(ADD_EXCLUDED, {**bound, **bind_ids(selection.named_ids)})
         excluded: int = (await connection.execute(COUNT_EXCLUDED, bound)).scalar_one()
         counted = replace(new, excluded=excluded, expected=max(0, new.expected - excluded))
-        await save_upgrade(connection, upgrade_keys, counted)
+        await save_upgrade(connection, upgrade_keys, counted, more=NOTHING)
         return counted, upgrade_keys
     if isinstance(selection, Matching):
         matching = await _add_matching(connection, upgrade_keys, new, selection)
-        await save_upgrade(connection, upgrade_keys, matching)
+        await save_upgrade(connection, upgrade_keys, matching, more=NOTHING)
         return matching, upgrade_keys
     return new, upgrade_keys
 
@@ -214,9 +234,15 @@ async def _add_matching(
     return replace(new, excluded=excluded, expected=found)
 
 
-async def save_upgrade(connection: Connection, upgrade_keys: UpgradeKeys, changed: Upgrade) -> None:
+async def save_upgrade(
+    connection: Connection, upgrade_keys: UpgradeKeys, changed: Upgrade, *, more: Tally
+) -> None:
+    """Store what changed; `more` is what it did since it was read. Partitions keep the rest of its counts."""
     values = {f"new_{name}": value for name, value in _changing(changed).items()}
-    await connection.execute_later(SAVE_UPGRADE, {"of_id": upgrade_keys.id, **values})
+    counts = {f"more_{name}": getattr(more, name) for name in COUNTS}
+    is_under_way = changed.started_at is not None and not changed.is_finished
+    bound = {"of_id": upgrade_keys.id, "is_under_way": is_under_way}
+    await connection.execute_later(SAVE_UPGRADE, {**bound, **values, **counts})
 
 
 async def upgrades_of(surrogate_keys: SurrogateKeys, rows: Sequence[Any]) -> list[Upgrade]:
@@ -288,6 +314,7 @@ def _row(new: Upgrade, process_id: int, of_id: int | None) -> dict[str, Any]:
         "requested_at": new.requested_at,
         "named_ids": new.named_ids,
         "link": new.link,
+        **{name: getattr(new.tally, name) for name in COUNTS},
         **_changing(new),
     }
 
@@ -298,13 +325,9 @@ def _changing(upgrade: Upgrade) -> dict[str, Any]:
         "started_at": upgrade.started_at,
         "finished_at": upgrade.finished_at,
         "pruned_at": upgrade.pruned_at,
-        "worked": upgrade.worked,
         "expected": upgrade.expected,
-        "upgraded": upgrade.upgraded,
-        "skipped": upgrade.skipped,
         "excluded": upgrade.excluded,
         "error": upgrade.error,
-        "ordered": upgrade.ordered,
         "sent": upgrade.sent,
         "refusals": encode_refusals(upgrade.refusals),
     }

@@ -274,7 +274,7 @@ async def test_an_instance_that_left_its_cohort_is_not_moved(store: Store, kind:
         chunk = await partition.chunks.record_and_move(100, [])
         await transaction.instances.report(ORDERS, reports)
         decision = plain_rules(a_cohort(), VersionNumber(2))
-        await partition.chunks.keep_decisions([CountedDecision(decision=decision, count=4)])
+        await partition.chunks.keep_decisions([decision])
         assert await partition.chunks.move_rest(chunk, [decision]) == 2
     assert await instances_of(store, ORDERS) == [
         an_instance(0, version=2),

@@ -136,7 +136,8 @@ class Progress:
 def progress_of(file: Path, upgrade: UUID) -> Progress:
     """How far an upgrade has come."""
     query = """
-        SELECT state, lease_worker, upgraded + skipped
+        SELECT state, lease_worker, upgrade.upgraded + upgrade.skipped
+               + coalesce(partition.upgraded + partition.skipped, 0)
         FROM upgrade LEFT JOIN partition ON partition.upgrade_id = upgrade.id WHERE uuid = ?"""
     with closing(sqlite3.connect(file, timeout=60)) as connection:
         rows = connection.execute(query, (upgrade.bytes,)).fetchall()
@@ -162,7 +163,12 @@ def must_tell_the_truth(file: Path, upgrade: UUID, untouched: Path) -> Progress:
         connection.execute("ATTACH ? AS first", (str(untouched),))
         connection.execute("BEGIN")
         number, upgraded, skipped = connection.execute(
-            "SELECT id, upgraded, skipped FROM upgrade WHERE uuid = ?", (upgrade.bytes,)
+            """
+            SELECT id, upgrade.upgraded + coalesce(sum(partition.upgraded), 0),
+                   upgrade.skipped + coalesce(sum(partition.skipped), 0)
+            FROM upgrade LEFT JOIN partition ON partition.upgrade_id = upgrade.id
+            WHERE uuid = ? GROUP BY upgrade.id""",
+            (upgrade.bytes,),
         ).fetchone()
         lost = """
             SELECT count(*) FROM first.instance AS before LEFT JOIN main.instance AS now USING (id)
@@ -201,8 +207,10 @@ def must_tell_the_truth(file: Path, upgrade: UUID, untouched: Path) -> Progress:
         assert {key for key in found if key[2] <= RUNNING and key[0] == key[4]} == set(), found
         assert sum(count for key, count in found.items() if key[0] and key[1]) == upgraded
         assert sum(count for key, count in found.items() if key[0] and not key[1]) == skipped
-        skips = "SELECT sum(instances) FROM decision WHERE upgrade_id = ? AND to_version IS NULL"
-        assert (connection.execute(skips, (number,)).fetchone()[0] or 0) == skipped
+        skips = """
+            SELECT (SELECT coalesce(sum(instances), 0) FROM decision WHERE upgrade_id = ?)
+                 + (SELECT coalesce(sum(instances), 0) FROM skip_count WHERE upgrade_id = ?)"""
+        assert connection.execute(skips, (number, number)).fetchone() == (skipped,)
         connection.execute("ROLLBACK")
     return progress_of(file, upgrade)
 

@@ -36,7 +36,9 @@ CREATE TABLE untouched AS SELECT * FROM instance;
 ANALYZE
 """
 PROGRESS = """
-SELECT state, upgraded + skipped AS total,
+SELECT state, upgraded + skipped + (
+           SELECT coalesce(sum(upgraded + skipped), 0) FROM partition WHERE upgrade_id = upgrade.id
+       ) AS total,
        (SELECT count(*) FROM partition WHERE upgrade_id = upgrade.id) AS partitions,
        ARRAY(SELECT lease_worker FROM partition WHERE upgrade_id = upgrade.id AND lease_worker IS NOT NULL)
        AS workers
@@ -73,7 +75,11 @@ WHERE now.uuid IS DISTINCT FROM before.uuid
       CASE WHEN before.status = 1 AND outcome.instance_id IS NOT NULL THEN {TARGET} ELSE before.version END
    OR (outcome.instance_id IS NULL) <> (before.status > 2 OR partition.upgrade_id IS NOT NULL)
 """
-COUNTS_SO_FAR = "SELECT upgraded + skipped = (SELECT count(*) FROM outcome) FROM upgrade WHERE uuid = $1"
+COUNTS_SO_FAR = """
+SELECT upgraded + skipped + (SELECT coalesce(sum(upgraded + skipped), 0) FROM partition)
+     = (SELECT count(*) FROM outcome)
+FROM upgrade WHERE uuid = $1
+"""
 COUNTS = """
 SELECT upgraded = (SELECT count(*) FROM untouched WHERE status = 1)
    AND skipped = (SELECT count(*) FROM untouched WHERE status = 2)

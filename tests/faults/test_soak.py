@@ -214,10 +214,10 @@ def a_partition_of(upgrade: int, cursor: int, last: int) -> str:
         ),
         ("UPDATE upgrade SET state = 6, error = 'no' WHERE id = 1", "failed: no"),
         (a_partition_of(1, 40, 50), "is COMPLETED, but left"),
-        (a_partition_of(1, 40, 40), "has partitions that are empty or overlap"),
+        (a_partition_of(1, 50, 40), "has partitions that are reversed or overlap"),
         (
             a_partition_of(1, 40, 50) + "; " + a_partition_of(1, 49, 60),
-            "has partitions that are empty or overlap",
+            "has partitions that are reversed or overlap",
         ),
         (a_partition_of(1, 20, 30), "has an outcome for 4 that a partition of it covers"),
         (a_partition_of(4, 0, 3), "has an outcome for 2 that a partition of it covers"),

@@ -10,6 +10,7 @@ from uplift.domain.model.decision import ReasonCode
 from uplift.domain.model.link import Link, LinkKind
 from uplift.domain.model.order import Order, Settlement
 from uplift.domain.model.paging import Page, PageRequest
+from uplift.domain.model.upgrade import Tally
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.links.managing import find_link
 from uplift.domain.use_cases.orders import settle_orders
@@ -55,7 +56,7 @@ async def settle(
             assert upgrade is not None, "upgrades are never deleted"
             began = upgrade.upgrade.started_at or upgrade.upgrade.requested_at
             worked = max(timedelta(), clock() - began - upgrade.upgrade.worked)
-            await upgrade.save(upgrade.upgrade.with_work_time(worked))
+            await upgrade.save(upgrade.upgrade.with_tally(Tally(worked=worked)))
     return sum(of_upgrade.count for of_upgrade in settled)
 
 

@@ -132,7 +132,7 @@ def _create_what_belongs_to_an_upgrade(op: Operations) -> None:
     op.create_index("selected_ordinal", "selected", ["upgrade_id", "ordinal"])
     op.create_table(
         "decision",
-        sa.Column("upgrade_id", sa.Integer, sa.ForeignKey("upgrade.id"), primary_key=True),
+        sa.Column("upgrade_id", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("version", sa.Integer, primary_key=True),
         sa.Column("status", sa.SmallInteger, primary_key=True),
         sa.Column("position_id", sa.Integer, sa.ForeignKey("position.id"), primary_key=True),

@@ -1,4 +1,7 @@
-"""Moves the cursor and the lease of an upgrade to partitions, so that several workers may run it."""
+"""Moves the cursor and the lease of an upgrade to partitions, so that several workers may run it.
+
+Partitions count what they do, and what they skip by each decision.
+"""
 
 import sqlalchemy as sa
 from alembic.operations import Operations
@@ -18,6 +21,23 @@ def upgrade(op: Operations) -> None:
         sa.Column("cursor", LONG, nullable=False),
         sa.Column("lease_worker", sa.String),
         sa.Column("lease_until", TIME),
+        *(
+            sa.Column(name, sa.Integer, nullable=False, server_default="0")
+            for name in ("upgraded", "skipped", "ordered")
+        ),
+        sa.Column("worked", sa.BigInteger, nullable=False, server_default="0"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "skip_count",
+        sa.Column("upgrade_id", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("status", sa.SmallInteger, primary_key=True, autoincrement=False),
+        sa.Column("position_id", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("origin_version", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("origin_position_id", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("last_key", LONG, primary_key=True, autoincrement=False),
+        sa.Column("instances", sa.Integer, nullable=False),
         sqlite_with_rowid=False,
     )
     # A COMPLETED (4) upgrade has no partition. That of another ended one covers what it did not process.

@@ -89,7 +89,8 @@ def upgrade(op: Operations) -> None:
     op.add_column("upgrade", sa.Column("ordered", sa.Integer, nullable=False, server_default="0"))
     op.add_column("upgrade", sa.Column("sent", sa.Integer, nullable=False, server_default="0"))
     op.add_column("upgrade", sa.Column("refusals", sa.Text))
-    _index(op, "upgrade_unsettled", "upgrade", ["id"], "ordered + sent > 0")
+    may_have_unsettled = "link IS NOT NULL AND (state <= 3 AND started_at IS NOT NULL OR ordered + sent > 0)"
+    _index(op, "upgrade_unsettled", "upgrade", ["id"], may_have_unsettled)
     _index(op, "upgrade_linked", "upgrade", ["link", "finished_at"], "link IS NOT NULL")
 
 

@@ -21,7 +21,6 @@ from uplift.domain import (
     request_undo,
 )
 from uplift.domain.model.cohort import Cohort, Origin
-from uplift.domain.model.decision import CountedDecision
 from uplift.domain.model.mapping import MappingInstruction, VersionMapping
 from uplift.domain.model.request import UndoRequest
 from uplift.domain.model.selection import SelectionKind, by_ids
@@ -351,7 +350,7 @@ async def test_an_instance_that_left_its_cohort_is_not_undone(store: Store) -> N
         [counted] = chunk.unmoved
         assert counted.cohort.origin is not None
         decision = decide_undo(counted.cohort, counted.cohort.origin)
-        await partition.chunks.keep_decisions([CountedDecision(decision=decision, count=4)])
+        await partition.chunks.keep_decisions([decision])
         moved = await partition.chunks.move_rest(chunk, [decision])
     assert (chunk.recorded, chunk.is_last, counted.count, moved) == (4, True, 4, 2)
     assert await instances_of(store, ORDERS) == [

@@ -5,12 +5,11 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from typing import Any, TypeVar
 
 import pytest
 
-from tests.support.stores import CountingTransactions, Overlay, overlay
+from tests.support.stores import CountingTransactions, Overlay
 from uplift.domain import (
     InstanceId,
     ReasonCode,
@@ -30,7 +29,7 @@ from uplift.domain import (
 )
 from uplift.domain.errors import InvalidInput
 from uplift.domain.model.request import RetryRequest, UndoRequest, UpgradeRequest
-from uplift.domain.ports import RecordedChunk, Store, Transaction
+from uplift.domain.ports import Store, Transaction
 from uplift.domain.use_cases import prune as pruning
 from uplift.domain.use_cases.prune import prune_outcomes
 from uplift.domain.use_cases.upgrade import finish_upgrade
@@ -253,53 +252,6 @@ async def test_pruning_marks_so_many_upgrades_in_one_step(
     assert counting.calls["upgrades.lock_prunable"] == 3
     # One more, for the positions that nobody has any more.
     assert counting.in_background == [True] * 4
-
-
-class StoppedOnce(Around):
-    """The upgrade is paused while its first chunk runs, and resumed after that has rolled back."""
-
-    has_stopped = False
-
-    @asynccontextmanager
-    async def transaction(self, *, in_background: bool = False) -> AsyncIterator[Transaction]:
-        async with self._store.transaction(in_background=in_background) as transaction:
-            if in_background and not self.has_stopped:
-                self.has_stopped = True
-                partitions = Overlay(transaction.partitions, lock_held=partial(stopping, transaction))
-                yield overlay(transaction, partitions=partitions)
-            else:
-                yield transaction
-
-
-async def stopping(transaction: Transaction, *about: Any) -> object:
-    """The partition of a worker whose upgrade is paused when a chunk is recorded."""
-    held = await transaction.partitions.lock_held(*about)
-    assert held is not None
-
-    async def record(*about: Any) -> RecordedChunk:
-        chunk = await held.chunks.record_and_move(*about)
-        locked = await transaction.upgrades.lock(held.upgrade.id)
-        assert locked is not None
-        await locked.save(replace(locked.upgrade, state=UpgradeState.PAUSED))
-        return chunk
-
-    return Overlay(held, chunks=Overlay(held.chunks, record_and_move=record))
-
-
-async def test_a_chunk_rolls_back_when_its_upgrade_was_stopped(store: InMemoryStore) -> None:
-    await a_process(store, holding=instances(range(5)))
-    queued = await request(store)
-    claimed = await taken(store, queued.id)
-    progress: list[Upgrade] = []
-    chunks: list[int] = []
-    worker = replace(SMALL, on_chunk=lambda done, _: chunks.append(done.upgraded))
-    done = await run_upgrade(StoppedOnce(store), claimed, worker, on_progress=progress.append)
-    assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 5)
-    assert chunks == [2, 2, 1]
-    assert [upgrade.upgraded for upgrade in progress] == [2, 4, 5]
-    assert [outcome.instance for outcome in await outcomes_of(store, queued.id)] == [
-        an_id(n) for n in range(5)
-    ]
 
 
 class RequestedAfterTheRead(Around):

@@ -19,6 +19,7 @@ from uplift.domain.model.mapping import (
 )
 from uplift.domain.model.process import VersionNumber
 from uplift.domain.model.request import UpgradeRequest
+from uplift.domain.model.upgrade import Tally
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.plan import (
     Fingerprint,
@@ -222,7 +223,7 @@ async def test_a_text_of_any_length_is_quoted_in_short(store: Store) -> None:
 def test_what_differs_from_the_plan_is_named(now: tuple[int, int, int], difference: str) -> None:
     planned = read_fingerprint("2-4-1-ff")
     target, upgraded, skipped = now
-    done = an_upgrade(target=target).with_outcomes(upgraded=upgraded, skipped=skipped)
+    done = an_upgrade(target=target).with_tally(Tally(upgraded=upgraded, skipped=skipped))
     with pytest.raises(PlanChanged) as caught:
         require_planned_result(planned, done)
     assert caught.value.message == (

@@ -69,11 +69,11 @@ async def the_upgrade(store: Store) -> Upgrade:
 
 
 async def put_into(store: Store, upgrade: UpgradeId, **fields: Any) -> Upgrade:
-    """Overwrite fields of a stored upgrade."""
+    """Overwrite fields of a stored upgrade, which no worker runs any more."""
     async with store.transaction() as transaction:
         locked = await transaction.upgrades.lock(upgrade)
         assert locked is not None
-        changed = replace(locked.upgrade, **fields)
+        changed = replace(await locked.stop(), **fields)
         await locked.save(changed)
         return changed
 

@@ -1,15 +1,12 @@
 """Several workers run the partitions of one upgrade on PostgreSQL at the same time."""
 
 from asyncio import create_task, gather
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from tests.storage.postgres.on_postgres import until_a_lock_is_awaited
-from tests.support.stores import Overlay, overlay
 from uplift.domain import (
     Status,
     Upgrade,
@@ -28,8 +25,8 @@ from uplift.domain.model.request import UndoRequest
 from uplift.domain.ports import Transaction
 from uplift.domain.use_cases.run import run_chunk
 from uplift.domain.use_cases.upgrade import finish_upgrade
+from uplift.domain.use_cases.worker import end_partition
 from uplift.storage.store import SqlStore
-from uplift.storage.transaction import SqlTransaction
 from uplift.testing.builders import ADMIN, ORDERS, a_process, an_id, an_instance, at, instances
 from uplift.testing.store.partitions import ONE, TWO, a_partition_worker, a_shared_upgrade, holders_of
 from uplift.testing.stores import Everything, everything_in, instances_of, outcomes_of
@@ -58,15 +55,22 @@ async def test_a_worker_waits_for_no_chunk_of_another_partition(store: SqlStore,
     assert (await store.upgrades.find(shared.id)) == beside
 
 
-async def test_the_two_last_chunks_at_the_same_moment_complete_the_upgrade_once(
+async def test_the_two_last_partitions_that_end_at_the_same_moment_complete_the_upgrade_once(
     store: SqlStore, neighbour: SqlStore
 ) -> None:
     shared = await a_shared_upgrade(store, 12)
     async with store.transaction() as transaction:
         first = await chunk_of(transaction, shared, ONE, 6)
         assert (first.is_last, first.upgrade.state) == (True, UpgradeState.RUNNING)
+    async with store.transaction() as transaction:
+        locked = await transaction.upgrades.lock(shared.id)
+        assert locked is not None
         other = create_task(run_upgrade(neighbour, shared, a_partition_worker("two", size=6)))
         await until_a_lock_is_awaited(store)
+        held = await transaction.partitions.lock_held(shared.id, "one", ONE.clock())
+        assert held is not None
+        await held.end()
+        assert [partition.last for partition in await locked.remaining()] == [12]
     done = await other
     assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 12)
     assert await store.upgrades.find(shared.id) == done
@@ -87,7 +91,8 @@ async def test_what_another_worker_decides_within_a_chunk_of_an_undo_is_carried_
         # This worker has read the decisions before: there were none.
         await run_upgrade(neighbour, undo, TWO)
         first = await run_chunk(transaction, held, 6, ONE, {}, {})
-    assert (first.upgraded, first.upgrade.state) == (6, UpgradeState.COMPLETED)
+    assert (first.upgraded, first.is_last) == (6, True)
+    assert (await end_partition(store, undo, ONE)).state is UpgradeState.COMPLETED
     assert await instances_of(store, ORDERS) == instances(range(12))
 
 
@@ -113,50 +118,60 @@ async def test_many_workers_undo_an_upgrade(store: SqlStore, neighbour: SqlStore
     [(pause_upgrade, UpgradeState.PAUSED), (cancel_upgrade, UpgradeState.CANCELLED)],
     ids=["pause", "cancel"],
 )
-async def test_who_stops_an_upgrade_waits_for_no_chunk_and_sees_none_afterwards(
+async def test_who_stops_an_upgrade_waits_for_running_chunks_and_sees_none_afterwards(
     store: SqlStore, neighbour: SqlStore, act: Callable[..., Awaitable[Upgrade]], state: UpgradeState
 ) -> None:
     shared = await a_shared_upgrade(store, 12)
     seen: list[Everything] = []
 
-    class Interfering(SqlStore):
-        """Stops the upgrade in the middle of its first chunk."""
+    async def stop() -> Upgrade:
+        stopped = await act(neighbour, shared.id, caller=ADMIN)
+        seen.append(await everything_in(neighbour))
+        return stopped
 
-        @asynccontextmanager
-        async def transaction(self, *, in_background: bool = False) -> AsyncIterator[SqlTransaction]:
-            async with super().transaction(in_background=in_background) as transaction:
-
-                async def lock_held(*about: Any) -> object:
-                    held = await transaction.partitions.lock_held(*about)
-                    assert held is not None
-
-                    async def record(*about: Any) -> object:
-                        chunk = await held.chunks.record_and_move(*about)
-                        if not seen:
-                            await act(neighbour, shared.id, caller=ADMIN)
-                            seen.append(await everything_in(neighbour))
-                        return chunk
-
-                    return Overlay(held, chunks=Overlay(held.chunks, record_and_move=record))
-
-                yield overlay(transaction, partitions=Overlay(transaction.partitions, lock_held=lock_held))
-
-    stopped = await run_upgrade(Interfering(store.database), shared, ONE)
-    assert (stopped.state, stopped.upgraded) == (state, 0)
+    async with store.transaction() as transaction:
+        chunk = await chunk_of(transaction, shared, ONE, 2)
+        stopping = create_task(stop())
+        await until_a_lock_is_awaited(store)
+    stopped = await stopping
+    assert (stopped.state, stopped.upgraded) == (state, chunk.upgraded)
+    for worker in (ONE, TWO):
+        assert await run_upgrade(store, shared, worker) == stopped
     assert [await everything_in(store)] == seen
+    assert await holders_of(store, shared) == [None, None]
+
+
+async def test_a_chunk_that_waited_for_a_pause_does_nothing(store: SqlStore, neighbour: SqlStore) -> None:
+    shared = await a_shared_upgrade(store, 12)
+    async with store.transaction() as transaction:
+        locked = await transaction.upgrades.lock(shared.id)
+        assert locked is not None
+        paused = replace(await locked.stop(), state=UpgradeState.PAUSED)
+        # Its statement has begun before the commit, and so reads the upgrade as RUNNING.
+        late = create_task(run_upgrade(neighbour, shared, TWO))
+        await until_a_lock_is_awaited(store)
+        await locked.save(paused)
+    assert await late == paused
     assert await instances_of(store, ORDERS) == instances(range(12))
-    assert await holders_of(store, shared) == [None, "two"]
 
 
-async def test_who_claims_while_another_does_waits_for_nobody(store: SqlStore, neighbour: SqlStore) -> None:
+async def test_who_claims_while_another_does_takes_the_next_partition(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
     await a_process(store, holding=instances(range(12)))
     queued = await request(store)
     async with store.transaction() as transaction:
-        found = await transaction.upgrades.lock_claimable(ONE.clock())
+        found = await transaction.upgrades.lock_claimable(queued.id, ONE.clock())
         assert found is not None
-        assert await claim(neighbour, TWO) is None
-    assert await claim(neighbour, TWO) is not None
-    assert await holders_of(store, queued) == ["two", None]
+        other = create_task(claim(neighbour, TWO))
+        await until_a_lock_is_awaited(store)
+        locked, partition = found
+        whole = partition.partition
+        await partition.save(replace(whole, cursor=6))
+        await partition.add(replace(whole, last=6, lease=ONE.lease()))
+        await locked.save(replace(locked.upgrade, state=UpgradeState.RUNNING))
+    assert await other is not None
+    assert await holders_of(store, queued) == ["one", "two"]
 
 
 async def test_two_claims_at_once_never_take_two_upgrades_of_a_process(
@@ -165,7 +180,7 @@ async def test_two_claims_at_once_never_take_two_upgrades_of_a_process(
     await a_process(store, holding=instances(range(12)))
     first, second = await request(store), await request(store)
     async with store.transaction() as transaction:
-        found = await transaction.upgrades.lock_claimable(ONE.clock(), only=first.id)
+        found = await transaction.upgrades.lock_claimable(first.id, ONE.clock())
         assert found is not None
         other = create_task(claim(neighbour, TWO, only=second.id))
         await until_a_lock_is_awaited(store)

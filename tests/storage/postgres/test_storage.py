@@ -10,7 +10,6 @@ from tests.storage.postgres.on_postgres import ask, until, until_a_lock_is_await
 from tests.storage.recording import statements_on
 from tests.support.postgres import the_server
 from uplift.domain import (
-    CountedDecision,
     ProcessKey,
     Status,
     VersionNumber,
@@ -231,7 +230,7 @@ async def test_instances_that_become_active_in_the_middle_of_a_chunk_are_left_to
             if how == "wait again":
                 await engine.instances.report(ORDERS, [a_report(ended)])
             await stack.aclose()
-            await partition.chunks.keep_decisions([CountedDecision(decision=decision, count=2)])
+            await partition.chunks.keep_decisions([decision])
             assert await partition.chunks.move_rest(chunk, [decision]) == 2
     held = {
         instance.id: (instance.status, instance.version) for instance in await instances_of(store, ORDERS)
