@@ -1,4 +1,8 @@
-"""One word for one thing: no word of the glossary's second table is left in code, schemas or documents."""
+"""Words and style: no word of the glossary's second table is left, and prose keeps a few rules.
+
+Prose is in documents, docstrings, comments, messages and descriptions. CONTRIBUTING.md says why this is not
+vale.
+"""
 
 import ast
 import io
@@ -11,11 +15,32 @@ from pathlib import Path
 import pytest
 
 from tests.support.project import DOCS, ROOT
+from tests.support.prose import Prose, prose_of_document, prose_of_module, prose_of_openapi
 from tests.test_architecture import PACKAGES
 
 GLOSSARY = DOCS / "reference" / "glossary.md"
-SCHEMAS = (ROOT / "graphql_api" / "schema.graphql", ROOT / "rest_compat" / "openapi.json")
+OPENAPI = ROOT / "rest_compat" / "openapi.json"
+SCHEMAS = (ROOT / "graphql_api" / "schema.graphql", OPENAPI)
 DOCUMENTS = sorted({*DOCS.rglob("*.md"), *ROOT.glob("*.md"), ROOT / "bench" / "README.md"} - {GLOSSARY})
+MAX_WORDS = 40
+"""The longest sentence, in words. A name in backticks counts as one word, and a semicolon ends a sentence."""
+PATTERNS = {
+    "a contraction": re.compile(
+        r"\b\w+(?:n't|'re|'ve|'ll|'m)\b|\b(?:it|that|there|what|who|let|here)'s\b", re.IGNORECASE
+    ),
+    "a Latin abbreviation": re.compile(r"\b(?:e\.g|i\.e|etc|viz|cf)\.|\bvia\b", re.IGNORECASE),
+    "a word that says nothing": re.compile(
+        r"\b(?:simply|obviously|basically|actually|really|very|of course)\b", re.IGNORECASE
+    ),
+    "two words for one": re.compile(
+        r"\b(?:in order to|due to the fact|at this point in time|make use of|and also)\b", re.IGNORECASE
+    ),
+    "a word twice": re.compile(r"\b(?!CODE)([A-Za-z]+) \1\b", re.IGNORECASE),
+    "a wrong article": re.compile(
+        r"\b(?:[Aa] (?!one\b|once\b|us|uni|uv|ur|eu)[aeiou][a-z]|[Aa]n (?!hour|honest)[b-df-hj-np-tv-z][a-z])"
+    ),
+}
+"""What prose does not have."""
 
 
 def retired() -> Iterator[tuple[str, str]]:
@@ -149,3 +174,66 @@ def test_what_the_glossary_names_exists() -> None:
         if not re.search(rf"\b{part.removeprefix('UPLIFT_').lower()}\b", code, re.IGNORECASE)
     }
     assert missing == set()
+
+
+@cache
+def prose() -> tuple[Prose, ...]:
+    """All prose of documents, of product code and of the OpenAPI document."""
+    documents = {*DOCS.rglob("*.md"), *ROOT.glob("*.md"), ROOT / "bench" / "README.md"}
+    modules = (module for package in PACKAGES for module in sorted((ROOT / package).rglob("*.py")))
+    return (
+        *(piece for document in sorted(documents) for piece in prose_of_document(document)),
+        *(piece for module in modules for piece in prose_of_module(module)),
+        *prose_of_openapi(OPENAPI),
+    )
+
+
+def faults(piece: Prose) -> list[str]:
+    """What is wrong with a piece of prose, each with its place."""
+    found = [
+        f"{piece.place}: {name}: {match[0]}"
+        for name, pattern in PATTERNS.items()
+        for match in pattern.finditer(piece.text)
+    ]
+    lengths = [(len(sentence.split()), sentence) for sentence in piece.sentences]
+    return found + [f"{piece.place}: {words} words: {text}" for words, text in lengths if words > MAX_WORDS]
+
+
+def test_prose_keeps_the_rules() -> None:
+    assert [fault for piece in prose() for fault in faults(piece)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("It doesn't end.", "a contraction: doesn't"),
+        ("Names, versions etc. are kept.", "a Latin abbreviation: etc."),
+        ("Simply repeat it.", "a word that says nothing: Simply"),
+        ("Stop it in order to wait.", "two words for one: in order to"),
+        ("It is the the last.", "a word twice: the the"),
+        ("Send a order.", "a wrong article: a or"),
+        ("Read an row.", "a wrong article: an ro"),
+        (f"The {'long ' * MAX_WORDS}end.", f"{MAX_WORDS + 2} words: The {'long ' * MAX_WORDS}end."),
+    ],
+)
+def test_a_fault_is_found(text: str, fault: str) -> None:
+    assert faults(Prose(place="x:1", text=text))[-1] == f"x:1: {fault}"
+
+
+def test_code_and_names_are_no_faults() -> None:
+    text = "A user sends a unique key, an hour later a URL, and `a or` of a European."
+    assert faults(Prose(place="x:1", text=text.replace("`a or`", "CODE"))) == []
+
+
+def test_all_kinds_of_prose_are_read() -> None:
+    module = ROOT / "domain" / "errors.py"
+    texts = [piece.text for piece in prose_of_module(module)]
+    assert "No link has this name." in texts, "a docstring"
+    assert any(text.startswith("Expected to add link 'CODE', but") for text in texts), "a message"
+    comments = [piece.text for piece in prose_of_module(ROOT / "gateway" / "reasons" / "catalogue.py")]
+    assert comments
+    cells = [piece.text for piece in prose_of_document(DOCS / "reference" / "metrics.md")]
+    assert "Open client connections." in cells, "a cell of a table"
+    described = [piece.text for piece in prose_of_openapi(OPENAPI)]
+    assert "The upgrade is completed." in described
+    assert len(prose()) > 10_000

@@ -118,7 +118,7 @@ def examine_status(link: Link, status: LinkStatus, now: datetime) -> Result:
     return result(
         Health.WARNING,
         f"{found} That is {_shown_duration(now - due)} late.",
-        "Read the log of the program that holds it. If the engine has very many instances, give the link a "
+        "Read the log of the program that holds it. If the engine has millions of instances, give the link a "
         "longer --sweep-seconds.",
     )
 

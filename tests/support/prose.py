@@ -1,6 +1,7 @@
 """Finds the prose of the project: paragraphs of documents, docstrings, comments, and messages."""
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -64,6 +65,17 @@ def prose_of_module(path: Path) -> Iterator[Prose]:
         for paragraph in re.split(r"\n\s*\n", text):
             if _is_prose(paragraph):
                 yield _prose(path, node.lineno, paragraph)
+
+
+def prose_of_openapi(path: Path) -> Iterator[Prose]:
+    """The descriptions and summaries of an OpenAPI document."""
+    nodes = [json.loads(path.read_text(encoding="utf-8"))]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, dict):
+            texts = [text for key in ("summary", "description") if isinstance(text := node.get(key), str)]
+            yield from (_prose(path, 1, paragraph) for text in texts for paragraph in text.split("\n\n"))
+        nodes += node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
 
 
 def _is_prose(text: str) -> bool:
