@@ -4,13 +4,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.browser.console.tab import ConsoleTab
 from tests.browser.console.world import ConsoleGateway, a_console_gateway
 from tests.browser.graphiql_page import CHROMIUM, a_browser
 
 OpenTab = Callable[..., ConsoleTab]
+PATIENCE_MS = 20_000
+"""How long a test waits for what it expects: a busy machine takes longer than the 5 seconds of Playwright."""
 
 
 @pytest.fixture(
@@ -19,8 +21,10 @@ OpenTab = Callable[..., ConsoleTab]
 def browser() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         pytest.skip(f"no Chromium at {CHROMIUM}")
+    expect.set_options(timeout=PATIENCE_MS)
     with a_browser() as browser:
         yield browser
+    expect.set_options(timeout=None)
 
 
 @pytest.fixture(scope="session")

@@ -67,10 +67,10 @@ def test_says_that_the_gateway_is_away_and_goes_on_when_it_is_back(open_tab: Ope
     tab = open_tab()
     expect(tab.row("Consumer loan application")).to_be_visible()
     tab.context.set_offline(True)
-    expect(tab.page.locator(".banner")).to_contain_text("The gateway does not answer", timeout=20_000)
+    expect(tab.page.locator(".banner")).to_contain_text("The gateway does not answer")
     expect(tab.row("Consumer loan application")).to_be_visible()
     tab.context.set_offline(False)
-    expect(tab.page.locator(".banner")).to_have_count(0, timeout=20_000)
+    expect(tab.page.locator(".banner")).to_have_count(0)
 
 
 @long_only

@@ -269,7 +269,7 @@ def test_two_operators_see_what_the_other_does(open_tab: OpenTab, gateway: Conso
     day.page.get_by_role("button", name="Undo the upgrade").click()
     day.expect_title("Undo")
     undone = night.text().get_by_role("link", name="Undone: 1 instance moved back")
-    expect(undone).to_be_visible(timeout=20_000)
+    expect(undone).to_be_visible()
     assert day.complaints == night.complaints == []
 
 
