@@ -1,4 +1,4 @@
-"""The command line knows each command and option that a document shows."""
+"""The command line knows each command and option that a document shows, and tests run blocks of commands."""
 
 import re
 from collections.abc import Iterator
@@ -54,3 +54,11 @@ def test_a_fault_is_found() -> None:
     assert fault("upgrade shop/order --all-active --dry") is not None
     assert fault("keys make ci") == "uplift keys make ci: there is no command make"
     assert fault("keys create ci --role system_admin") is None
+
+
+def test_every_page_with_blocks_of_commands_is_run_by_a_test() -> None:
+    pages = {path.stem for path in DOCUMENTS if "\n```sh" in path.read_text(encoding="utf-8")}
+    tests = [path for path in (ROOT / "tests").rglob("test_*.py") if "tools" not in path.parts]
+    following = "".join(text for path in tests if "DOCS" in (text := path.read_text(encoding="utf-8")))
+    assert len(pages) > 10
+    assert {page for page in pages if not re.search(rf'"{page}(?:\.md)?"', following)} == set()
