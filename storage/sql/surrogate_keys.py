@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, select, tuple_
@@ -154,21 +155,22 @@ class SurrogateKeys:
     async def position_ids(self, process_id: int, positions: Iterable[Position]) -> Mapping[Position, int]:
         """The surrogate key of each position of a process. Adds new positions, in a write transaction."""
         known: dict[Position, int] = {}
-        new: list[Position] = []
+        new: list[tuple[bytes, Position]] = []
         async for _, piece in pieces(list(dict.fromkeys(positions))):
             known.update(await self.known_position_ids(process_id, piece, lock=True))
-            new += [position for position in piece if position not in known]
+            new += [(self._digest(position), position) for position in piece if position not in known]
         # All transactions insert along the digests, so that two of them cannot deadlock on the unique index.
-        new.sort(key=self._digest)
-        async for _, piece in pieces(new):
+        new.sort(key=itemgetter(0))
+        async for _, added in pieces(new):
             rows = [
-                {"process_id": process_id, "digest": self._digest(position), "elements": _canonical(position)}
-                for position in piece
+                {"process_id": process_id, "digest": digest, "elements": _canonical(position)}
+                for digest, position in added
             ]
             if rows:
                 await self._connection.execute(ADD_POSITIONS, rows)
-        async for _, piece in pieces(new):
-            known.update(await self.known_position_ids(process_id, piece, lock=True))
+        async for _, added in pieces(new):
+            found = [position for _, position in added]
+            known.update(await self.known_position_ids(process_id, found, lock=True))
         return known
 
     async def _find_positions(self, process_id: int, positions: Sequence[Position], *, lock: bool) -> None:
