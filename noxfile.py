@@ -1,6 +1,6 @@
 """Tasks over several versions of Python: `nox` runs the tests on each, `nox -s docs` builds the web site.
 
-`./check` is the check of one version.
+`./check` is the check of one version. `pip install '.[audit]'` installs nox.
 """
 
 import nox
