@@ -22,18 +22,18 @@ from uplift.domain.model.instance import Status
 from uplift.storage.database import Database
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import batches
-from uplift.storage.sql.tables import STATUS, cohort_count, instance, position, process
-from uplift.storage.statements.cohort_counts import KEY
+from uplift.storage.sql.tables import STATUS, cohort_count, cohort_part, instance, position, process
+from uplift.storage.statements.cohort_counts import KEY, fold_all
 
 # Codes as they are stored: a damaged row may have one that no status has.
 CODE = Integer()
 MEMBERS = union_all(
     select(
-        cohort_count.c.process_id,
-        cohort_count.c.version,
-        type_coerce(cohort_count.c.status, CODE).label("status"),
-        cohort_count.c.position_id,
-        cohort_count.c.instances.label("kept"),
+        cohort_part.c.process_id,
+        cohort_part.c.version,
+        type_coerce(cohort_part.c.status, CODE).label("status"),
+        cohort_part.c.position_id,
+        cohort_part.c.instances.label("kept"),
         literal(0, Integer).label("counted"),
     ),
     select(
@@ -94,6 +94,7 @@ async def repair_counts(database: Database) -> tuple[CountDifference, ...]:
     async with database.migrating() as connection:
         if connection.dialect.name == "postgresql":
             await connection.exec_driver_sql(BLOCK_WRITES)
+            await fold_all(connection)
         rows = await _rows(connection)
         for batch in batches(rows):
             cohorts = [tuple(getattr(row, name) for name in KEY) for row in batch]
@@ -110,7 +111,7 @@ async def _rows(connection: Connection) -> Sequence[Any]:
 
 def _count(row: Any) -> dict[str, Any]:
     names = {name: getattr(row, name) for name in KEY}
-    return {**names, "status": STATUS.members[row.status - 1], "part": 0, "instances": row.counted}
+    return {**names, "status": STATUS.members[row.status - 1], "instances": row.counted}
 
 
 def _difference(row: Any) -> CountDifference:

@@ -18,7 +18,7 @@ from uplift.storage.repositories.processes import SqlProcessQueries
 from uplift.storage.repositories.sessions import Reading
 from uplift.storage.repositories.upgrades import SqlUpgradeQueries
 from uplift.storage.sql.surrogate_keys import KeyCache, SurrogateKeys
-from uplift.storage.statements.cohort_counts import AddedParts
+from uplift.storage.statements.cohort_counts import SavedChanges
 from uplift.storage.statements.model_cache import ModelCache
 from uplift.storage.statements.upgrades import count_unfinished
 from uplift.storage.transaction import SqlTransaction
@@ -32,7 +32,7 @@ class SqlStore:
         self._change_signal = ChangeSignal()
         self._known = KeyCache()
         self._model_cache = ModelCache()
-        self._added_parts = AddedParts()
+        self._saved_changes = SavedChanges()
         reading = Reading(database, self._known)
         self.processes = SqlProcessQueries(reading, self._model_cache)
         self.instances = SqlInstanceQueries(reading)
@@ -58,7 +58,7 @@ class SqlStore:
     async def transaction(self, *, in_background: bool = False) -> AsyncIterator[SqlTransaction]:
         async with self._database.writing(in_background=in_background) as connection:
             surrogate_keys = SurrogateKeys(connection, self._known)
-            transaction = SqlTransaction(connection, surrogate_keys, self._model_cache, self._added_parts)
+            transaction = SqlTransaction(connection, surrogate_keys, self._model_cache, self._saved_changes)
             yield transaction
             await transaction.save_counts()
         # Only after the commit: the database reuses the surrogate keys of a rolled back transaction.

@@ -9,7 +9,7 @@ from uplift.storage.repositories.sessions import Session
 from uplift.storage.repositories.upgrades import SqlUpgradeRepository
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
-from uplift.storage.statements.cohort_counts import AddedParts, CountChanges
+from uplift.storage.statements.cohort_counts import CountChanges, SavedChanges
 from uplift.storage.statements.model_cache import ModelCache
 
 
@@ -21,10 +21,10 @@ class SqlTransaction:
         connection: Connection,
         surrogate_keys: SurrogateKeys,
         model_cache: ModelCache,
-        added_parts: AddedParts,
+        saved_changes: SavedChanges,
     ) -> None:
         chunks = CHUNKS[connection.dialect.name]
-        self._session = Session(connection, surrogate_keys, chunks, CountChanges(added_parts))
+        self._session = Session(connection, surrogate_keys, chunks, CountChanges(saved_changes))
         self.processes = SqlProcessRepository(self._session, model_cache)
         self.instances = SqlInstanceRepository(self._session)
         self.upgrades = SqlUpgradeRepository(self._session)

@@ -21,7 +21,7 @@ from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.tables import STATUS, decision, instance, move_order, outcome, upgrade
 from uplift.storage.sqlite.prepared import RUN_INLINE
 from uplift.storage.statements import instance_lists, selections
-from uplift.storage.statements.cohort_counts import ADD_PARTS, StoredCohort
+from uplift.storage.statements.cohort_counts import ADD_CHANGE, StoredCohort
 from uplift.storage.statements.cohorts import COHORTS, cohorts_of
 from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME
 from uplift.storage.statements.instances import INSTANCES, in_lock_order, instances_of
@@ -78,7 +78,7 @@ STATUS_CODES = {status: code for code, status in enumerate(STATUS.members, start
 UPDATE = UpdateMany(instance, key="id", changed=("status", "position_id"))
 Reported = Instance | InstanceReport
 AnyReport = TypeVar("AnyReport", bound=Reported)
-UPDATE_AND_COUNT = UPDATE.along_with(ADD_PARTS)
+UPDATE_AND_COUNT = UPDATE.along_with(ADD_CHANGE)
 StoredInstance = tuple[int, StoredCohort]
 """The surrogate key of an instance, and its cohort."""
 
@@ -282,11 +282,11 @@ class SqlInstanceRepository:
         A statement of its own for the counts would cost a fifth of a small report on PostgreSQL.
         """
         connection = self._session.connection
-        parts = self._session.counts.take_parts(connection)
-        if parts is None:
+        change = self._session.counts.take(connection)
+        if change is None:
             await UPDATE.execute(connection, rows)
         else:
-            await connection.execute(UPDATE_AND_COUNT, {**arrays(rows), **parts})
+            await connection.execute(UPDATE_AND_COUNT, {**arrays(rows), **change})
 
     async def prune_positions(self, limit: int) -> int:
         return await prune_positions(self._session.connection, limit)

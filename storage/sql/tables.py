@@ -20,7 +20,9 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
+    column,
     literal_column,
+    table,
 )
 from sqlmodel import Field, SQLModel
 
@@ -34,7 +36,7 @@ from uplift.storage.sql.link_tables import link as link
 from uplift.storage.sql.link_tables import linked_version as linked_version
 from uplift.storage.sql.link_tables import move_order as move_order
 from uplift.storage.sql.link_tables import sighting as sighting
-from uplift.storage.sql.types import ID, LONG, NAME, TIME, Bytes, CodedEnum, Duration
+from uplift.storage.sql.types import ID, LONG, NAME, NUMBERS, TIME, Bytes, CodedEnum, Duration
 
 STATUS = CodedEnum(Status.PENDING, Status.RUNNING, Status.COMPLETED, Status.CANCELLED, Status.FAILED)
 VERSION_STATE = CodedEnum(VersionState.DRAFT, VersionState.PUBLISHED)
@@ -133,23 +135,35 @@ class InstanceRow(SQLModel, table=True):
 
 
 class CohortCountRow(SQLModel, table=True):
-    """A part of the count of a cohort, whose count is the sum of its parts.
+    """The count of a cohort. On PostgreSQL changes that are not folded yet are in `cohort_change`.
 
-    SQLite has one part of each cohort, 0. On PostgreSQL transactions add parts with random numbers, so that
-    none waits for a count that another one changes. The values are copied from `instance`, so there are no
-    foreign keys.
+    The values are copied from `instance`, so there are no foreign keys.
     """
 
     __tablename__ = "cohort_count"
-    # Most pages have room for two more versions of each row, so that the updates are heap-only (HOT).
-    __table_args__ = ({"sqlite_with_rowid": False, "postgresql_with": {"fillfactor": 30}},)
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
     process_id: int = Field(primary_key=True)
     version: int = Field(primary_key=True)
     status: Status = Field(sa_column=_row(STATUS, primary_key=True))
     position_id: int = Field(primary_key=True)
-    part: int = Field(sa_column=_row(LONG, primary_key=True))
     instances: int
+
+
+class CohortChangeRow(SQLModel, table=True):
+    """The changes of one transaction to the counts of a process, one in each place of its arrays.
+
+    Only PostgreSQL has such rows.
+    """
+
+    __tablename__ = "cohort_change"
+
+    id: int = Field(sa_column=_row(LONG, primary_key=True))
+    process_id: int = Field(index=True)
+    versions: list[int] = Field(sa_column=_row(NUMBERS))
+    statuses: list[int] = Field(sa_column=_row(NUMBERS))
+    position_ids: list[int] = Field(sa_column=_row(NUMBERS))
+    counts: list[int] = Field(sa_column=_row(NUMBERS))
 
 
 class UpgradeRow(SQLModel, table=True):
@@ -379,6 +393,16 @@ version = _table(VersionRow)
 position = _table(PositionRow)
 instance = _table(InstanceRow)
 cohort_count = _table(CohortCountRow)
+cohort_change = _table(CohortChangeRow)
+cohort_part = table(
+    "cohort_part",
+    column("process_id", Integer),
+    column("version", Integer),
+    column("status", STATUS),
+    column("position_id", Integer),
+    column("instances", Integer),
+)
+"""The view of all counts and changes, whose sums are the counts now."""
 upgrade = _table(UpgradeRow)
 upgrade_event = _table(UpgradeEventRow)
 partition = _table(PartitionRow)

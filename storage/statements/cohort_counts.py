@@ -1,59 +1,30 @@
 """Keeps the count of each cohort, in the transactions that change it.
 
-A transaction collects its changes and saves them at its end. On PostgreSQL a cohort may have several parts,
-whose sum is its count. A transaction adds a part, or merges those parts that no other transaction has locked,
-so it never waits for a count. Reads sum the parts in one statement, so they are right while parts are merged.
+A transaction collects its changes and saves them at its end. SQLite has one writer, which adds to the counts
+themselves. On PostgreSQL writers would wait for each other there, so a transaction inserts its changes as
+one row, and now and then one transaction folds the rows of a process into its counts. The view `cohort_part`
+has both: its sums are right while rows are folded, because a statement has one snapshot.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from secrets import randbits
 from typing import Any, Final
 
-from sqlalchemy import (
-    ColumnElement,
-    FromClause,
-    Insert,
-    Integer,
-    SmallInteger,
-    and_,
-    bindparam,
-    column,
-    delete,
-    func,
-    insert,
-    null,
-    or_,
-    select,
-    table,
-    union_all,
-    update,
-)
+from sqlalchemy import Integer, SmallInteger, bindparam, column, delete, insert, select, table, text
 
 from uplift.domain.bounded_cache import BoundedCache
 from uplift.domain.concurrency import pieces
 from uplift.domain.model.instance import Status
 from uplift.storage.sql.connection import Connection
-from uplift.storage.sql.dialect import unnest_rows, upsert_adding
-from uplift.storage.sql.tables import STATUS
-from uplift.storage.sql.types import LONG
+from uplift.storage.sql.dialect import upsert_adding
+from uplift.storage.sql.tables import STATUS, cohort_change
 
 KEY: Final = ("process_id", "version", "status", "position_id")
 """The columns that identify a cohort."""
-PART_BITS = 62
-"""The length of the random numbers of parts: two transactions never choose the same one.
-
-The numbers come from the operating system. Those of the module `random` repeat in a program that seeds it,
-and in the children of one that forks.
-"""
-MERGED_FROM = 32
-"""From this number of changed cohorts on, a transaction merges them: adding parts would be little faster."""
-ADDED_LIMIT = 256
-"""How many parts a program adds to a process before it merges the parts of all its cohorts."""
-MERGED_LIMIT = 1_000
-"""How many cohorts a transaction merges at most, besides those that it changes."""
+FOLDED_AFTER = 8_192
+"""After so many changes of a process a program folds them. Reading as many takes some milliseconds."""
 KNOWN_PROCESSES = 10_000
-"""For how many processes a program knows how many parts it has added."""
+"""For how many processes a program knows how many changes it has saved."""
 
 
 StoredCohort = tuple[int, int, int, int]
@@ -65,39 +36,38 @@ PENDING = STATUS.members.index(Status.PENDING) + 1
 STORED = table(
     "cohort_count",
     *(column(name, SmallInteger if name == "status" else Integer) for name in KEY),
-    column("part", LONG),
     column("instances", Integer),
 )
 """The table without the conversion of its statuses."""
 
 
-class AddedParts:
-    """How many parts this program has added to each process since it merged all parts of that process.
+class SavedChanges:
+    """How many changes this program has saved of each process since it folded them.
 
-    Merging is due first for a process that this program has not written to, or not for long: other programs
-    may have added parts, and ended before they merged them.
+    Folding is due first for a process that this program has not written to, or not for long: other programs
+    may have saved changes, and ended before they folded them.
     """
 
     def __init__(self) -> None:
         self._remaining: BoundedCache[int, int] = BoundedCache(KNOWN_PROCESSES)
 
     def is_due(self, process_id: int) -> bool:
-        """Whether all parts of the process should be merged."""
+        """Whether the changes of the process should be folded."""
         return not self._remaining.get(process_id)
 
-    def add(self, process_id: int, parts: int) -> None:
-        self._remaining.put(process_id, max(0, (self._remaining.get(process_id) or 0) - parts), 1)
+    def add(self, process_id: int, changes: int) -> None:
+        self._remaining.put(process_id, max(0, (self._remaining.get(process_id) or 0) - changes), 1)
 
     def reset(self, process_id: int) -> None:
-        """All parts of the process have been merged."""
-        self._remaining.put(process_id, ADDED_LIMIT, 1)
+        """All changes of the process have been folded."""
+        self._remaining.put(process_id, FOLDED_AFTER, 1)
 
 
 class CountChanges:
     """The changes of a transaction to the counts of cohorts."""
 
-    def __init__(self, added_parts: AddedParts) -> None:
-        self._added_parts = added_parts
+    def __init__(self, saved: SavedChanges) -> None:
+        self._saved = saved
         self._changes: Counter[StoredCohort] = Counter()
 
     def add(self, cohorts: Iterable[StoredCohort]) -> None:
@@ -113,139 +83,118 @@ class CountChanges:
         self._changes[source] -= instances
         self._changes[target] += instances
 
-    def take_parts(self, connection: Connection) -> dict[str, Any] | None:
-        """The parameters of ADD_PARTS for the changes so far, which count as saved then.
+    def take(self, connection: Connection) -> dict[str, Any] | None:
+        """The parameters of ADD_CHANGE for the changes so far, which count as saved then.
 
-        None if they cannot be added by another statement: on SQLite, or where parts have to be merged.
+        None if another statement cannot save them: on SQLite, for several processes, or if folding is due.
         """
-        changes = {cohort: instances for cohort, instances in self._changes.items() if instances}
-        process_ids = {process_id for process_id, _, _, _ in changes}
-        if (
-            connection.dialect.name == "sqlite"
-            or not 0 < len(changes) < MERGED_FROM
-            or any(map(self._added_parts.is_due, process_ids))
-        ):
+        process_ids = {process_id for process_id, _, _, _ in self._changes}
+        if connection.dialect.name == "sqlite" or len(process_ids) != 1:
             return None
-        self._changes.clear()
-        for process_id in process_ids:
-            self._added_parts.add(process_id, len(changes))
-        return _arrays(changes)
+        [process_id] = process_ids
+        if self._saved.is_due(process_id):
+            return None
+        changes = self._take_changes().get(process_id, {})
+        self._saved.add(process_id, len(changes))
+        return _arrays(process_id, changes)
 
     async def save(self, connection: Connection) -> None:
         """Save the changes since the last call, as late in the transaction as possible."""
-        changes = {cohort: instances for cohort, instances in self._changes.items() if instances}
+        for process_id, changes in self._take_changes().items():
+            if connection.dialect.name == "sqlite":
+                await _add_to_counts(connection, changes)
+            else:
+                await connection.execute(ADD_CHANGE, _arrays(process_id, changes))
+            if self._saved.is_due(process_id):
+                await _fold(connection, process_id)
+                self._saved.reset(process_id)
+            self._saved.add(process_id, len(changes))
+
+    def _take_changes(self) -> dict[int, dict[StoredCohort, int]]:
+        """The changes of each process, which are not kept."""
+        taken: dict[int, dict[StoredCohort, int]] = {}
+        for cohort, instances in self._changes.items():
+            if instances:
+                taken.setdefault(cohort[0], {})[cohort] = instances
         self._changes.clear()
-        if not changes:
-            return
-        process_ids = {process_id for process_id, _, _, _ in changes}
-        due = [process_id for process_id in process_ids if self._added_parts.is_due(process_id)]
-        if connection.dialect.name == "sqlite":
-            async for _, piece in pieces(list(changes.items())):
-                rows = [
-                    {
-                        "process_id": process_id,
-                        "version": version,
-                        "status": status,
-                        "position_id": position_id,
-                        "part": 0,
-                        "instances": count,
-                    }
-                    for (process_id, version, status, position_id), count in piece
-                ]
-                await connection.execute_later(ADD_TO_COUNTS, rows)
-            for process_id in due:
-                await connection.execute_later(DELETE_EMPTY, {"of_process": process_id})
-                self._added_parts.reset(process_id)
-            for process_id in process_ids:
-                self._added_parts.add(process_id, len(changes))
-            return
-        statement = ADD_PARTS if len(changes) < MERGED_FROM and not due else MERGE_PARTS
-        for process_id in due:
-            divided = await _divided_cohorts(connection, process_id)
-            changes = {**dict.fromkeys(divided, 0), **changes}
-            if len(divided) < MERGED_LIMIT:
-                self._added_parts.reset(process_id)
-        added = (await connection.execute(statement, _arrays(changes))).rowcount
-        for process_id in process_ids:
-            self._added_parts.add(process_id, added)
+        return taken
 
 
-def _is_same(cohort: FromClause, other: FromClause, *, part: bool = False) -> ColumnElement[bool]:
-    names = (*KEY, "part") if part else KEY
-    return and_(*(cohort.c[name] == other.c[name] for name in names))
-
-
-ADD_TO_COUNTS = upsert_adding(STORED, keys=[*KEY, "part"], counts=["instances"])
+ADD_TO_COUNTS = upsert_adding(STORED, keys=KEY, counts=["instances"])
 DELETE_EMPTY = delete(STORED).where(STORED.c.process_id == bindparam("of_process"), STORED.c.instances == 0)
-CHANGED = unnest_rows(STORED, {name: f"changed_{name}" for name in (*KEY, "instances")})
-CHANGED_COLUMNS = tuple(CHANGED.c[name] for name in (*KEY, "instances"))
-NEW_PART = bindparam("new_part", type_=LONG)
-ADD_PARTS = insert(STORED).from_select([*KEY, "instances", "part"], select(*CHANGED_COLUMNS, NEW_PART))
-
-
-def _merge_parts() -> Insert:
-    """Replace the free parts of each changed cohort by one, with the change added.
-
-    A cohort without a free part gets a new one. SKIP LOCKED reads the newest version of each part that it
-    locks, so what another transaction merged since the statement began is neither lost nor counted twice.
-    """
-    free = (
-        select(STORED)
-        .where(_is_same(STORED, CHANGED))
-        .with_for_update(of=STORED, skip_locked=True)
-        .cte("free")
+ADD_CHANGE = (
+    insert(cohort_change)
+    .values(
+        {
+            name: bindparam(f"changed_{name}")
+            for name in ("process_id", "versions", "statuses", "position_ids", "counts")
+        }
     )
-    parts = union_all(
-        select(*(free.c[name] for name in KEY), free.c.part, free.c.instances),
-        select(*(CHANGED.c[name] for name in KEY), null().cast(LONG), CHANGED.c.instances),
-    ).subquery("parts")
-    keys = [parts.c[name] for name in KEY]
-    merged = (
-        select(*keys, func.min(parts.c.part).label("part"), func.sum(parts.c.instances).label("instances"))
-        .group_by(*keys)
-        .cte("merged")
-    )
-    is_empty = merged.c.instances == 0
-    changed = (
-        update(STORED)
-        .where(_is_same(STORED, merged, part=True), ~is_empty)
-        .values(instances=merged.c.instances)
-        .cte("changed")
-    )
-    deleted = (
-        delete(STORED)
-        .where(
-            _is_same(STORED, free, part=True),
-            _is_same(free, merged),
-            or_(free.c.part != merged.c.part, is_empty),
-        )
-        .cte("deleted")
-    )
-    new = select(*(merged.c[name] for name in KEY), NEW_PART, merged.c.instances).where(
-        merged.c.part.is_(None), ~is_empty
-    )
-    return (
-        insert(STORED).from_select([*KEY, "part", "instances"], new).add_cte(free, merged, changed, deleted)
-    )
-
-
-MERGE_PARTS = _merge_parts()
-DIVIDED = (
-    select(*(STORED.c[name] for name in KEY))
-    .where(STORED.c.process_id == bindparam("of_process"))
-    .group_by(*(STORED.c[name] for name in KEY))
-    .having(func.count() > 1)
-    .limit(MERGED_LIMIT)
+    .inline()
 )
+FOLD_LOCK = 7_202
+"""The first key of the advisory locks under which changes are folded; the second one is the process."""
+# Only the holder of the lock changes counts, so no transaction ever waits for one.
+FOLD = text(
+    """
+    WITH free AS MATERIALIZED (
+        SELECT pg_try_advisory_xact_lock(:fold_lock, :of_process) AS is_free
+    ),
+    folded AS (
+        DELETE FROM cohort_change USING free WHERE is_free AND process_id = :of_process
+        RETURNING process_id, versions, statuses, position_ids, counts
+    ),
+    summed AS (
+        SELECT process_id, version, status, position_id, sum(count) AS instances
+        FROM folded, unnest(versions, statuses, position_ids, counts)
+            AS change (version, status, position_id, count)
+        GROUP BY process_id, version, status, position_id
+    )
+    INSERT INTO cohort_count (process_id, version, status, position_id, instances)
+    SELECT process_id, version, status, position_id, instances FROM summed WHERE instances <> 0
+    ON CONFLICT (process_id, version, status, position_id)
+    DO UPDATE SET instances = cohort_count.instances + excluded.instances
+    """
+).bindparams(bindparam("of_process", type_=Integer), bindparam("fold_lock", FOLD_LOCK, type_=Integer))
+CHANGED_PROCESSES = select(cohort_change.c.process_id).distinct()
 
 
-async def _divided_cohorts(connection: Connection, process_id: int) -> list[StoredCohort]:
-    """Some cohorts of a process that have several parts."""
-    rows = await connection.execute(DIVIDED, {"of_process": process_id})
-    return [tuple(row) for row in rows]
+async def fold_all(connection: Connection) -> None:
+    """Fold the changes of all processes into their counts, while nobody writes instances."""
+    for process_id in (await connection.execute(CHANGED_PROCESSES)).scalars().all():
+        await _fold(connection, process_id)
 
 
-def _arrays(changes: Mapping[StoredCohort, int]) -> dict[str, Any]:
-    columns = dict(zip(KEY, zip(*changes, strict=True), strict=True))
-    arrays = {f"changed_{name}": list(values) for name, values in columns.items()}
-    return {**arrays, "changed_instances": list(changes.values()), "new_part": randbits(PART_BITS)}
+async def _fold(connection: Connection, process_id: int) -> None:
+    """Fold the saved changes of a process into its counts, unless another transaction does so now."""
+    bound = {"of_process": process_id}
+    if connection.dialect.name == "sqlite":
+        await connection.execute_later(DELETE_EMPTY, bound)
+    elif (await connection.execute(FOLD, bound)).rowcount:
+        await connection.execute(DELETE_EMPTY, bound)
+
+
+async def _add_to_counts(connection: Connection, changes: Mapping[StoredCohort, int]) -> None:
+    async for _, piece in pieces(list(changes.items())):
+        rows = [
+            {
+                "process_id": process_id,
+                "version": version,
+                "status": status,
+                "position_id": position_id,
+                "instances": count,
+            }
+            for (process_id, version, status, position_id), count in piece
+        ]
+        await connection.execute_later(ADD_TO_COUNTS, rows)
+
+
+def _arrays(process_id: int, changes: Mapping[StoredCohort, int]) -> dict[str, Any]:
+    _, versions, statuses, position_ids = zip(*changes, strict=True) if changes else ((), (), (), ())
+    return {
+        "changed_process_id": process_id,
+        "changed_versions": list(versions),
+        "changed_statuses": list(statuses),
+        "changed_position_ids": list(position_ids),
+        "changed_counts": list(changes.values()),
+    }

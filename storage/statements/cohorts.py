@@ -10,7 +10,7 @@ from uplift.domain.model.instance import Position, Status
 from uplift.domain.model.process import VersionNumber
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
-from uplift.storage.sql.tables import cohort_count, decision
+from uplift.storage.sql.tables import cohort_part, decision
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 
 MOVES = select(
@@ -22,26 +22,26 @@ MOVES = select(
 )
 """The version and position to which an upgrade moved each of its cohorts."""
 
-COUNT = func.sum(cohort_count.c.instances)
+COUNT = func.sum(cohort_part.c.instances)
 COHORTS = (
     select(
-        cohort_count.c.process_id,
-        cohort_count.c.version,
-        cohort_count.c.status,
-        cohort_count.c.position_id,
+        cohort_part.c.process_id,
+        cohort_part.c.version,
+        cohort_part.c.status,
+        cohort_part.c.position_id,
         COUNT.label("instances"),
     )
-    .where(cohort_count.c.process_id.in_(bindparam("ids", expanding=True)))
+    .where(cohort_part.c.process_id.in_(bindparam("ids", expanding=True)))
     .group_by(
-        cohort_count.c.process_id, cohort_count.c.version, cohort_count.c.status, cohort_count.c.position_id
+        cohort_part.c.process_id, cohort_part.c.version, cohort_part.c.status, cohort_part.c.position_id
     )
     .having(COUNT != 0)
     .order_by(
-        cohort_count.c.process_id,
-        cohort_count.c.version,
-        cohort_count.c.status,
+        cohort_part.c.process_id,
+        cohort_part.c.version,
+        cohort_part.c.status,
         COUNT.desc(),
-        cohort_count.c.position_id,
+        cohort_part.c.position_id,
     )
 )
 """The kept counts of the cohorts of processes."""

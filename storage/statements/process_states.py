@@ -7,15 +7,15 @@ below 2**63 with up to four billion instances.
 
 from sqlalchemy import ColumnElement, Integer, and_, bindparam, func, select, type_coerce
 
-from uplift.storage.sql.tables import cohort_count, process, version
+from uplift.storage.sql.tables import cohort_part, process, version
 from uplift.storage.sql.types import LONG
 from uplift.storage.statements.process_lists import PROCESSES
 
 MODULUS = 2**31 - 1
 FACTORS = {
-    cohort_count.c.version: (1_000_003, 7_919),
-    cohort_count.c.status: (99_999_989, 104_729),
-    cohort_count.c.position_id: (15_485_863, 1_299_709),
+    cohort_part.c.version: (1_000_003, 7_919),
+    cohort_part.c.status: (99_999_989, 104_729),
+    cohort_part.c.position_id: (15_485_863, 1_299_709),
 }
 """A multiplier and a summand for each column. Primes spread small numbers over all remainders."""
 
@@ -28,7 +28,7 @@ def _checksum() -> ColumnElement[int]:
         product = factor if product is None else product * factor % MODULUS
     assert product is not None
     # Empty cohorts add nothing, and the parts of a count add up to the count.
-    return func.coalesce(func.sum(cohort_count.c.instances * product), 0)
+    return func.coalesce(func.sum(cohort_part.c.instances * product), 0)
 
 
 PROCESS_STATES = (
@@ -39,7 +39,7 @@ PROCESS_STATES = (
         version.c.published_at,
         version.c.model_process_id,
         select(_checksum())
-        .where(cohort_count.c.process_id == process.c.id)
+        .where(cohort_part.c.process_id == process.c.id)
         .correlate(process)
         .scalar_subquery()
         .label("checksum"),

@@ -28,7 +28,7 @@ from uplift.domain.ports import SelectedCohorts
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.surrogate_keys import SurrogateKeys, batches
-from uplift.storage.sql.tables import IS_ACTIVE, cohort_count, instance
+from uplift.storage.sql.tables import IS_ACTIVE, cohort_part, instance
 from uplift.storage.statements.cohorts import cohorts_of
 from uplift.storage.statements.conditions import IS_MATCHING, MEETS_CONDITIONS, bind_conditions
 from uplift.storage.statements.instances import INSTANCES, instances_of
@@ -39,7 +39,7 @@ IS_LISTED = instance.c.uuid.in_(select(ID_LIST.c.uuid))
 # all of them to find a few ids.
 IS_LISTED_OF_PROCESS = IS_LISTED & (instance.c.process_id + 0 == PROCESS_ID)
 LAST = select(func.max(instance.c.id)).where(instance.c.process_id == PROCESS_ID)
-IS_KEPT_ACTIVE = (cohort_count.c.process_id == PROCESS_ID) & (cohort_count.c.status <= literal_column("2"))
+IS_KEPT_ACTIVE = (cohort_part.c.process_id == PROCESS_ID) & (cohort_part.c.status <= literal_column("2"))
 
 
 def _counted(members: FromClause) -> Select[Any]:
@@ -66,10 +66,10 @@ def _members(instances: int, excluded: int, condition: ColumnElement[bool]) -> S
 
 LISTED_COHORTS = _counted(_members(1, 0, IS_LISTED_OF_PROCESS).subquery("members"))
 KEPT_ACTIVE = select(
-    cohort_count.c.version,
-    cohort_count.c.status,
-    cohort_count.c.position_id,
-    cohort_count.c.instances,
+    cohort_part.c.version,
+    cohort_part.c.status,
+    cohort_part.c.position_id,
+    cohort_part.c.instances,
     literal(0, Integer).label("excluded"),
 ).where(IS_KEPT_ACTIVE)
 ACTIVE_COHORTS = _counted(KEPT_ACTIVE.subquery("members"))
@@ -96,7 +96,7 @@ LAST_MATCHING = (
     .limit(1)
 )
 """The last one of the first instances that meet conditions."""
-COUNT_ACTIVE = select(func.coalesce(func.sum(cohort_count.c.instances), 0)).where(IS_KEPT_ACTIVE)
+COUNT_ACTIVE = select(func.coalesce(func.sum(cohort_part.c.instances), 0)).where(IS_KEPT_ACTIVE)
 
 FIRST_SPAN = 20_000
 """Instance keys that the first statement for a page of cohorts scans. Each next one scans 8 times as many.

@@ -35,15 +35,16 @@ NAMES = UUID("0b1f3a52-6a57-4f0e-9df5-1f6f3c0e8a11")
 
 COUNT_ALL = """
 DELETE FROM cohort_count;
-INSERT INTO cohort_count (process_id, version, status, position_id, part, instances)
-SELECT process_id, version, status, position_id, 0, count(*) FROM instance
+DELETE FROM cohort_change;
+INSERT INTO cohort_count (process_id, version, status, position_id, instances)
+SELECT process_id, version, status, position_id, count(*) FROM instance
 GROUP BY process_id, version, status, position_id;
 """
 """Counts the cohorts anew, after instances were added by plain SQL. The same in both databases."""
 WRONG_COUNTS = """
 SELECT count(*) FROM (
     SELECT sum(kept) - sum(counted) AS difference FROM (
-        SELECT process_id, version, status, position_id, instances AS kept, 0 AS counted FROM cohort_count
+        SELECT process_id, version, status, position_id, instances AS kept, 0 AS counted FROM cohort_part
         UNION ALL SELECT process_id, version, status, position_id, 0, 1 FROM instance
     ) AS members GROUP BY process_id, version, status, position_id
 ) AS compared WHERE difference <> 0

@@ -65,7 +65,7 @@ def count_of(file: Path) -> tuple[int, int]:
     """The number of instances, and the sum of the kept counts."""
     with closing(sqlite3.connect(file)) as connection:
         query = (
-            "SELECT (SELECT count(*) FROM instance), (SELECT coalesce(sum(instances), 0) FROM cohort_count)"
+            "SELECT (SELECT count(*) FROM instance), (SELECT coalesce(sum(instances), 0) FROM cohort_part)"
         )
         instances, counted = connection.execute(query).fetchone()
     return instances, counted

@@ -45,7 +45,7 @@ SELECT md5(n::text)::uuid, 1, 1 + n % 2, 1, 2 + n % {POSITIONS} FROM generate_se
 ANALYZE
 """
 REVISION = "SELECT version_num FROM alembic_version"
-COUNTED = "SELECT sum(instances) FROM cohort_count"
+COUNTED = "SELECT sum(instances) FROM cohort_part"
 IS_COUNTING = """
 SELECT count(*) > 0 FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'INSERT INTO cohort_count%'
   AND datname = current_database() AND pid <> pg_backend_pid()

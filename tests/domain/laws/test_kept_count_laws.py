@@ -199,9 +199,8 @@ async def test_kept_counts_are_the_counts_of_instances_after_every_step(
     limit: int,
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        # Smaller limits, so that PostgreSQL adds and merges parts within a few steps.
-        patch.setattr(cohort_counts, "ADDED_LIMIT", limit)
-        patch.setattr(cohort_counts, "MERGED_FROM", 32 if limit else 1)
+        # Smaller limits, so that PostgreSQL saves and folds changes within a few steps.
+        patch.setattr(cohort_counts, "FOLDED_AFTER", limit)
         async with stores.empty(kind) as store:
             await populated(store, world)
             await require_right_counts(store)

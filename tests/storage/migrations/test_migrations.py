@@ -14,7 +14,7 @@ from tests.support.postgres import the_server
 from uplift.storage.database import Database
 from uplift.storage.migrations.running import VERSIONS, revisions
 from uplift.storage.schema import NEWEST, REVISIONS
-from uplift.storage.sql.tables import metadata
+from uplift.storage.sql.tables import cohort_part, metadata
 
 pytestmark = pytest.mark.anyio
 
@@ -88,6 +88,7 @@ async def test_the_revisions_lead_to_what_alembic_cannot_see(place: Path | URL) 
     made = await Database.open(place)
     by_revisions = await schema_of(made)
     async with made.migrating() as connection:
+        await connection.exec_driver_sql(f"DROP VIEW {cohort_part.name}")
         for table in reversed(metadata.sorted_tables):
             await connection.exec_driver_sql(f"DROP TABLE {table.name}")
         await connection.run_sync(metadata.create_all)
