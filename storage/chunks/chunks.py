@@ -183,7 +183,7 @@ class SqlChunks(ABC):
         positions = {cohort.position for cohort, _, _, _ in moves}
         positions |= {to_position for _, _, to_position, _ in moves if to_position is not None}
         process_id = self._upgrade_keys.process_id
-        numbers = await self._surrogate_keys.position_ids(process_id, positions)
+        numbers = await self._surrogate_keys.decided_position_ids(process_id, positions)
         for cohort, to_version, to_position, count in moves:
             assert to_position is not None, "an UPGRADE decision has a position"
             source = (process_id, cohort.version, PENDING, numbers[cohort.position])

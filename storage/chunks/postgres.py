@@ -101,13 +101,14 @@ class PostgresChunks(SqlChunks):
                 # The moved instances are locked now. Waiting for more locks could deadlock with a transaction
                 # that waits for one of these, so NOWAIT raises instead.
                 rest = (await self._connection.execute(RECORD_REST_NOWAIT[self._kind], bound)).all()
+                # Decisions on the rest may wait for other workers. If the chunk has moved, nothing waits.
+                # Not DEFAULT: behind a pooler, the session has not the timeout of this transaction.
+                await self._connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'")
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
                 raise
             await self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT attempt")
             return None
-        # Not DEFAULT: behind a pooler, the session has not the timeout of this transaction.
-        await self._connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'")
         return moves, rest
 
     async def _targets(self, decisions: Collection[Decision]) -> Targets:
@@ -124,7 +125,7 @@ class PostgresChunks(SqlChunks):
         """The decisions, all of which are stored, as the parameters of MOVES."""
         positions = {decision.cohort.position for decision in decisions}
         positions |= {decision.to_position for decision in decisions if decision.to_position is not None}
-        numbers = await self._surrogate_keys.position_ids(self._upgrade_keys.process_id, positions)
+        numbers = await self._surrogate_keys.decided_position_ids(self._upgrade_keys.process_id, positions)
         moves = [
             (decision.cohort, decision.to_position)
             for decision in decisions

@@ -1,7 +1,8 @@
 """Maps process keys and positions to their surrogate keys, the integers that stand for them in the tables.
 
 A surrogate key means the same as long as the database exists, so these mappings are cached. The key of a
-position is looked up in each transaction, because positions that nobody has are pruned.
+position is looked up in each transaction, because positions that nobody has are pruned. Those that a decision
+names are kept for good, as decisions are.
 """
 
 import json
@@ -68,6 +69,7 @@ class KeyCache:
         self.process_keys = BoundedCache[int, ProcessKey](max_bytes)
         self.positions = BoundedCache[int, Position](max_bytes)
         self.digests = BoundedCache[Position, bytes](max_bytes)
+        self.decided_position_ids = BoundedCache[tuple[int, Position], int](max_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class _Learned:
     positions: dict[int, Position] = field(default_factory=dict)
     position_ids: dict[tuple[int, Position], int] = field(default_factory=dict)
     digests: dict[Position, bytes] = field(default_factory=dict)
+    decided_position_ids: dict[tuple[int, Position], int] = field(default_factory=dict)
 
 
 class SurrogateKeys:
@@ -106,6 +109,10 @@ class SurrogateKeys:
         if len(self._learned.digests) <= MAX_PUBLISHED:
             for position, digest in self._learned.digests.items():
                 self._known.digests.put(position, digest, _size_of_position(position))
+        if len(self._learned.decided_position_ids) <= MAX_PUBLISHED:
+            for owned, number in self._learned.decided_position_ids.items():
+                if self._known.decided_position_ids.get(owned) is None:
+                    self._known.decided_position_ids.put(owned, number, _size_of_position(owned[1]))
 
     async def process_id(self, key: ProcessKey) -> int | None:
         """The surrogate key of a process; None if it does not exist."""
@@ -151,6 +158,18 @@ class SurrogateKeys:
         if missing := [position for key, position in distinct.items() if key not in learned]:
             await self._find_positions(process_id, missing, lock=lock)
         return {position: number for (_, position), number in _found(distinct, learned).items()}
+
+    async def decided_position_ids(
+        self, process_id: int, positions: Iterable[Position]
+    ) -> Mapping[Position, int]:
+        """The surrogate keys of positions that stored decisions name. So they stay stored without a lock."""
+        distinct = {(process_id, position): position for position in positions}
+        learned = self._learned.decided_position_ids
+        missing = _missing(distinct, learned, self._known.decided_position_ids)
+        if missing:
+            found = await self.known_position_ids(process_id, [position for _, position in missing])
+            learned.update({(process_id, position): number for position, number in found.items()})
+        return {position: learned[key] for key, position in distinct.items()}
 
     async def position_ids(self, process_id: int, positions: Iterable[Position]) -> Mapping[Position, int]:
         """The surrogate key of each position of a process. Adds new positions, in a write transaction."""

@@ -52,7 +52,8 @@ async def keep_decisions(
     their keys: an INSERT waits for another transaction that inserts the same key, so two orders could
     deadlock.
     """
-    position_ids = await _position_ids(surrogate_keys, upgrade_keys, decisions)
+    positions = _positions_of(decisions)
+    position_ids = await surrogate_keys.position_ids(upgrade_keys.process_id, positions)
     rows = [
         {**_key(upgrade_keys, decided, position_ids), **_result(decided, position_ids)}
         for decided in decisions
@@ -79,7 +80,8 @@ async def count_skips(
     A partition, which ends at `last_key`, counts for itself. None adds to the decisions of an upgrade that no
     other transaction sees yet.
     """
-    position_ids = await _position_ids(surrogate_keys, upgrade_keys, [skip.decision for skip in skips])
+    positions = _positions_of([skip.decision for skip in skips])
+    position_ids = await surrogate_keys.decided_position_ids(upgrade_keys.process_id, positions)
     keys = [_key(upgrade_keys, skip.decision, position_ids) for skip in skips]
     if last_key is None:
         rows = [
@@ -143,15 +145,13 @@ def _origin(row: Any, positions: Mapping[int, Position]) -> Origin:
     )
 
 
-async def _position_ids(
-    surrogate_keys: SurrogateKeys, upgrade_keys: UpgradeKeys, decisions: Sequence[Decision]
-) -> Mapping[Position, int]:
-    """The surrogate keys of all positions that decisions name. New positions are stored."""
+def _positions_of(decisions: Sequence[Decision]) -> list[Position]:
+    """All positions that decisions name."""
     positions = [decided.cohort.position for decided in decisions]
     positions += [decided.to_position for decided in decisions if decided.to_position is not None]
     for origin in (decided.cohort.origin for decided in decisions):
         positions += [] if origin is None else [origin.position, origin.put_position]
-    return await surrogate_keys.position_ids(upgrade_keys.process_id, positions)
+    return positions
 
 
 def _key(
