@@ -55,6 +55,22 @@ async def test_a_worker_waits_for_no_chunk_of_another_partition(store: SqlStore,
     assert (await store.upgrades.find(shared.id)) == beside
 
 
+async def test_no_chunk_waits_for_the_row_of_its_upgrade(store: SqlStore, neighbour: SqlStore) -> None:
+    held = [
+        an_instance(number, status=Status.RUNNING if number % 2 else Status.PENDING) for number in range(6)
+    ]
+    await a_process(store, holding=held)
+    upgrade = await taken(store, (await request(store)).id, ONE)
+    async with neighbour.database.writing() as connection:
+        # FOR UPDATE, with which even the check of a foreign key to the upgrade conflicts.
+        await connection.exec_driver_sql("SELECT FROM upgrade FOR UPDATE")
+        async with store.transaction() as transaction:
+            await chunk_of(transaction, upgrade, ONE, 3)
+        async with store.transaction() as transaction:
+            last = await chunk_of(transaction, upgrade, ONE, 3)
+    assert (last.is_last, last.upgrade.upgraded, last.upgrade.skipped) == (True, 3, 3)
+
+
 async def test_the_two_last_partitions_that_end_at_the_same_moment_complete_the_upgrade_once(
     store: SqlStore, neighbour: SqlStore
 ) -> None:
