@@ -159,6 +159,7 @@ async def test_an_upgrade_has_its_rate_and_estimated_duration(client: Client) ->
     upgrade = await put_into(
         small.store,
         (await the_upgrade(small.store)).id,
+        keeps_workers=True,
         state=UpgradeState.RUNNING,
         started_at=MORNING,
         expected=10,
@@ -229,7 +230,8 @@ async def test_an_upgrade_that_is_not_running_names_no_worker(client: Client, st
     small = await a_small_front_door(client)
     requested = await upgrade_from(small, "upgradeInstances", wait=False)
     assert await claim(small.store, a_worker("night shift"))
-    upgrade = await put_into(small.store, (await the_upgrade(small.store)).id, state=state)
+    requested_id = (await the_upgrade(small.store)).id
+    upgrade = await put_into(small.store, requested_id, keeps_workers=True, state=state)
     [partition] = (await small.store.partitions.remaining([upgrade.id]))[upgrade.id]
     assert partition.lease is not None
     shown = (await small.ask(WORKERS, id=requested["id"]))["upgrade"]

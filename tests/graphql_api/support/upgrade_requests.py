@@ -68,12 +68,15 @@ async def the_upgrade(store: Store) -> Upgrade:
     return upgrade
 
 
-async def put_into(store: Store, upgrade: UpgradeId, **fields: Any) -> Upgrade:
-    """Overwrite fields of a stored upgrade, which no worker runs any more."""
+async def put_into(
+    store: Store, upgrade: UpgradeId, *, keeps_workers: bool = False, **fields: Any
+) -> Upgrade:
+    """Overwrite fields of a stored upgrade, whose workers lose their leases unless they are to keep them."""
     async with store.transaction() as transaction:
         locked = await transaction.upgrades.lock(upgrade)
         assert locked is not None
-        changed = replace(await locked.stop(), **fields)
+        before = locked.upgrade if keeps_workers else await locked.stop()
+        changed = replace(before, **fields)
         await locked.save(changed)
         return changed
 
