@@ -371,7 +371,7 @@ async def test_batches_before_a_bad_one_stay() -> None:
     records[BATCH + 1]["version"] = 9
     file = a_file(lines(PROCESS, VERSION, *records))
     store = InMemoryStore()
-    with pytest.raises(Exception, match=f"but line {BATCH + 4:,} is invalid: .*20,000 instances"):
+    with pytest.raises(Exception, match=f"but line {BATCH + 4:,} is invalid: .*{BATCH:,} instances"):
         await import_file(store, file, caller=ADMIN)
     assert len(await by_id(store, ORDERS)) == BATCH
 
