@@ -23,6 +23,8 @@ try {
     jsx: "automatic",
     jsxImportSource: "preact",
     nodePaths: [packages],
+    // No test loads it, and what it needs is installed for the build of the page only.
+    external: ["*/layout_worker.ts"],
     // A page has these; the functions under test do not use them.
     banner: { js: 'globalThis.document ??= { baseURI: "http://test/console" };' },
     logLevel: "error",
