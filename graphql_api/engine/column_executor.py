@@ -110,9 +110,14 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
 
     def build_per_event_executor(self, payload: Any) -> Executor[Any]:
         """An executor for one event of a subscription, which counts the bytes of its own reply."""
-        executor = super().build_per_event_executor(payload)
-        executor._reply_bytes = 0  # type: ignore[attr-defined]  # noqa: SLF001  it is a copy of this one
-        return executor
+        executor: Any = super().build_per_event_executor(payload)
+        executor._reply_bytes = 0  # noqa: SLF001  it is a copy of this one
+        # graphql-core collects the fields anew for each event. In shared caches each event would add entries
+        # that hold its payload until the subscription ends.
+        executor._plain_lists = {}  # noqa: SLF001
+        executor._relevant_sub_fields = {}  # noqa: SLF001  graphql-core's own
+        of_event: Executor[Any] = executor
+        return of_event
 
     def release(self) -> None:
         """Take this executor out of reference cycles once it has a result.
@@ -183,7 +188,8 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
         try:
             while len(completed) < len(result):
                 if self.long_lists is not None and self._reply_bytes - before > self.piece_bytes:
-                    return self._complete_rest(complete, completed, result, before, self.long_lists, stock)
+                    counted = self._reply_bytes - before
+                    return self._complete_rest(complete, completed, result, counted, self.long_lists, stock)
                 completed += self._complete_piece(complete, result, len(completed))
         except ReplyTooLargeError:
             raise
@@ -197,7 +203,7 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
         complete: Complete,
         completed: list[Any],
         values: Values,
-        before: int,
+        counted: int,
         long_lists: LongLists,
         stock: Callable[[], AwaitableOrValue[list[Any]]],
     ) -> list[Any]:
@@ -208,12 +214,16 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
                     async with long_lists.turn:
                         paused = self._reply_bytes
                         while len(completed) < len(values) and self._reply_bytes - paused <= self.piece_bytes:
-                            completed += self._complete_piece(complete, values, len(completed))
+                            began = self._reply_bytes
+                            try:
+                                completed += self._complete_piece(complete, values, len(completed))
+                            finally:
+                                counted += self._reply_bytes - began
                     await asyncio.sleep(0)
             except ReplyTooLargeError:
                 raise
             except Exception:  # as above
-                self._reply_bytes = before
+                self._reply_bytes -= counted  # others have counted as well during the pauses
                 result = stock()
                 return await result if isinstance(result, Awaitable) else result
         return completed

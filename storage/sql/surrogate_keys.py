@@ -109,10 +109,10 @@ class SurrogateKeys:
         if len(self._learned.digests) <= MAX_PUBLISHED:
             for position, digest in self._learned.digests.items():
                 self._known.digests.put(position, digest, _size_of_position(position))
-        if len(self._learned.decided_position_ids) <= MAX_PUBLISHED:
-            for owned, number in self._learned.decided_position_ids.items():
-                if self._known.decided_position_ids.get(owned) is None:
-                    self._known.decided_position_ids.put(owned, number, _size_of_position(owned[1]))
+        # All of them: the next chunk of the upgrade needs as many.
+        for owned, number in self._learned.decided_position_ids.items():
+            if self._known.decided_position_ids.get(owned) is None:
+                self._known.decided_position_ids.put(owned, number, _size_of_position(owned[1]))
 
     async def process_id(self, key: ProcessKey) -> int | None:
         """The surrogate key of a process; None if it does not exist."""

@@ -29,8 +29,7 @@ KNOWN_PROCESSES = 10_000
 
 StoredCohort = tuple[int, int, int, int]
 """A process, a version, the code of a status and a position, as they are stored. A transaction may have
-thousands
-of them, so no value is converted on the way."""
+thousands of them, so no value is converted on the way."""
 PENDING = STATUS.members.index(Status.PENDING) + 1
 """The code of the status of instances that upgrades move."""
 STORED = table(
@@ -86,7 +85,8 @@ class CountChanges:
     def take(self, connection: Connection) -> dict[str, Any] | None:
         """The parameters of ADD_CHANGE for the changes so far, which count as saved then.
 
-        None if another statement cannot save them: on SQLite, for several processes, or if folding is due.
+        None if there is none, or if another statement cannot save them: on SQLite, for several processes, or
+        if folding is due.
         """
         process_ids = {process_id for process_id, _, _, _ in self._changes}
         if connection.dialect.name == "sqlite" or len(process_ids) != 1:
@@ -94,7 +94,9 @@ class CountChanges:
         [process_id] = process_ids
         if self._saved.is_due(process_id):
             return None
-        changes = self._take_changes().get(process_id, {})
+        changes = self._take_changes().get(process_id)
+        if changes is None:  # instances have changed places
+            return None
         self._saved.add(process_id, len(changes))
         return _arrays(process_id, changes)
 
@@ -190,7 +192,7 @@ async def _add_to_counts(connection: Connection, changes: Mapping[StoredCohort, 
 
 
 def _arrays(process_id: int, changes: Mapping[StoredCohort, int]) -> dict[str, Any]:
-    _, versions, statuses, position_ids = zip(*changes, strict=True) if changes else ((), (), (), ())
+    _, versions, statuses, position_ids = zip(*changes, strict=True)
     return {
         "changed_process_id": process_id,
         "changed_versions": list(versions),

@@ -144,16 +144,13 @@ SAVE_UPGRADE = (
                 name: upgrade.c[name] + bindparam(f"more_{name}", type_=upgrade.c[name].type)
                 for name in COUNTS
             },
+            # Chunks do not widen the bounds of the instances with an outcome, so those of an upgrade under
+            # way include all instances.
             "first_instance_id": case((IS_UNDER_WAY, BEFORE_ALL), else_=_bound(func.min)),
             "last_instance_id": case((IS_UNDER_WAY, literal(AFTER_ALL, LONG)), else_=_bound(func.max)),
         }
     )
 )
-
-
-"""Chunks do not widen the bounds of the instances with an outcome, so those of an upgrade under way include
-all instances.
-"""
 
 
 async def count_unfinished(connection: Connection) -> Mapping[UpgradeState, int]:

@@ -13,6 +13,7 @@ from uplift.graphql_api.engine.execution import Operations, Params, response
 from uplift.graphql_api.engine.limits import Limits
 
 LONG = "ä" * 100
+ROWS_OF_EVENTS: list["weakref.ref[Row]"] = []
 ENDED: list[str] = []
 """Fields that were awaited, and have ended."""
 REPLY_LIMITS = Limits(max_reply_bytes=2_000)
@@ -54,6 +55,13 @@ class Rows:
 
 @strawberry.type
 class Growing:
+    @strawberry.subscription
+    async def pages(self, count: int) -> AsyncGenerator[list[Row], None]:
+        for _ in range(count):
+            row = Row(text="a", texts=["b"])
+            ROWS_OF_EVENTS.append(weakref.ref(row))
+            yield [row]
+
     @strawberry.subscription
     async def texts(self) -> AsyncGenerator[str, None]:
         for length in (1_500, 1_500, 2_500, 1):
@@ -147,3 +155,21 @@ async def test_what_a_reply_that_is_cut_off_held_is_freed_without_a_garbage_coll
 @pytest.mark.anyio
 async def test_the_limit_counts_each_event_of_a_subscription_by_itself() -> None:
     assert [is_cut_off(reply) for reply in await replies("subscription {texts}")] == [False, False, True]
+
+
+@pytest.mark.anyio
+async def test_a_subscription_keeps_nothing_of_its_earlier_events() -> None:
+    ROWS_OF_EVENTS.clear()
+    query = "subscription {pages(count: 20) {text texts}}"
+    operations = Operations(ROWS, REPLY_LIMITS)
+    document = operations.documents.find(query)
+
+    async def recheck() -> None:
+        pass
+
+    alive = []
+    async for _ in operations.results(document, Params(query=query), None, recheck):
+        gc.collect()
+        alive.append(sum(row() is not None for row in ROWS_OF_EVENTS))
+    assert len(alive) == 20
+    assert max(alive) <= 2  # the present one, and the one before

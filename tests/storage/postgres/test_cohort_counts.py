@@ -20,6 +20,7 @@ pytestmark = pytest.mark.anyio
 
 PARTS = "SELECT count(*) FROM cohort_part"
 COUNTS = "SELECT count(*) FROM cohort_count"
+CHANGES = "SELECT count(*) FROM cohort_change"
 COHORTS = "SELECT count(DISTINCT (process_id, version, status, position_id)) FROM instance"
 LOCK_ALL = "SELECT * FROM cohort_count FOR UPDATE"
 TASKS = 6
@@ -114,6 +115,15 @@ async def test_a_program_folds_the_changes_of_those_that_ended(store: SqlStore) 
     started_later = SqlStore(store.database)
     await report_instances(started_later, reports=[a_report(0, position=at("b"))], caller=ADMIN)
     assert await ask(store, PARTS) == await ask(store, COUNTS) == await ask(store, COHORTS) == 2
+    await must_be_right(store)
+
+
+async def test_instances_that_change_places_leave_no_change(store: SqlStore) -> None:
+    await a_process(store, holding=[an_instance(0, position=at("a")), an_instance(1, position=at("b"))])
+    changes = await ask(store, CHANGES)
+    swap = [a_report(0, position=at("b")), a_report(1, position=at("a"))]
+    await report_instances(store, reports=swap, caller=ADMIN)
+    assert await ask(store, CHANGES) == changes
     await must_be_right(store)
 
 
