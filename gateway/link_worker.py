@@ -145,15 +145,18 @@ class LinkWorker:
         breaker = Breaker()
         webhooks = self._webhooks_of(held)
         keeper = asyncio.create_task(self._keep(held, breaker, webhooks))
-        work = asyncio.gather(*self._work_of(held, engine, breaker, webhooks))
-        both: set[asyncio.Future[Any]] = {work, keeper}
+        parts = [asyncio.create_task(part) for part in self._work_of(held, engine, breaker, webhooks)]
+        work = asyncio.gather(*parts)
         try:
             # The lease is renewed until the work ends. Without it, none of the work may go on.
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((work, keeper), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in both:
+            # If a part fails, `work` ends at once, and the other parts would go on without the lease.
+            for task in (*parts, keeper):
                 task.cancel()
-            results = await asyncio.gather(work, keeper, return_exceptions=True)
+            results = await asyncio.gather(work, keeper, *parts, return_exceptions=True)
+            if webhooks is not None:
+                await webhooks.close()
             if engine is not None:
                 await engine.close()
         for error in results:

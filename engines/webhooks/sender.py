@@ -76,13 +76,14 @@ class WebhookSender:
         self._arrived.set()
 
     async def run(self) -> None:
-        """Send events until cancelled, or until the receiver wants no more. Then close the connections."""
-        try:
-            while not self.is_gone:
-                await self._arrived.wait()
-                await self._deliver()
-        finally:
-            await self._transport.close()
+        """Send events until cancelled, or until the receiver wants no more."""
+        while not self.is_gone:
+            await self._arrived.wait()
+            await self._deliver()
+
+    async def close(self) -> None:
+        """Close the connections. Nothing may be sent any more."""
+        await self._transport.close()
 
     def with_jitter(self, seconds: float) -> float:
         """A time that is a little longer."""
@@ -109,7 +110,9 @@ class WebhookSender:
                 failures = 0
 
     async def send(self, event: Event) -> bool:
-        """Send an event once. Returns whether it has arrived."""
+        """Send an event once, unless the receiver wants no more. Returns whether it has arrived."""
+        if self.is_gone:
+            return False
         try:
             await self._transport.send(event)
         except WebhookError as error:

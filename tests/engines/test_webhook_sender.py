@@ -75,6 +75,7 @@ async def sending(receiver: FakeReceiver, *, jitter: float = 0) -> AsyncIterator
         await settled()
     finally:
         await end_all([task])
+        await sender.close()
     assert receiver.is_closed
     assert receiver.sent.empty()
 
@@ -145,9 +146,10 @@ async def test_nothing_is_sent_after_a_410() -> None:
         sender.notify(first)
         await receiver.next()
         await settled()
-        assert receiver.is_closed
         sender.notify(second)
         await settled()
+        another = OrdersEvent(id="msg_1", link=LINK.name, upgrade="6f1c", after=0, count=1, created_at=NOON)
+        assert not await sender.send(another)
         assert sender.error == GONE.message
 
 

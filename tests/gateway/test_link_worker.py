@@ -16,7 +16,7 @@ from tests.support.linked_world import LINK, ORDER, LinkedWorld
 from uplift.domain import Upgrade, UpgradeState, Worker
 from uplift.domain.clock import utc_now
 from uplift.domain.errors import StoreUnavailable
-from uplift.domain.model.link import Link, LinkKind, SecretPlace, Webhook
+from uplift.domain.model.link import Link, LinkId, LinkKind, SecretPlace, Webhook
 from uplift.domain.model.link_status import LinkStatus
 from uplift.domain.model.linked_process import LinkedProcess
 from uplift.domain.model.upgrade import Lease
@@ -24,7 +24,9 @@ from uplift.domain.ports import Store, Transaction
 from uplift.domain.ports.process_engine import EngineFault, EngineFaultKind, ProcessEngine
 from uplift.domain.rules import engine_health
 from uplift.domain.use_cases.links.holding import release_link
+from uplift.domain.use_cases.links.pulling import PullSender
 from uplift.engines.webhooks import announcer
+from uplift.gateway import link_worker
 from uplift.gateway.link_worker import LinkWorker
 from uplift.storage.memory import InMemoryStore
 from uplift.testing.builders import ORDERS, instances
@@ -366,3 +368,73 @@ async def test_a_webhook_that_fails_is_shown_and_stops_nothing(
         assert (await found(store, upgrade.id)).state is UpgradeState.COMPLETED
         assert len(server.received) == (1 if private_webhooks else 0)
     assert [line["log_level"] for line in logs if line["event"] == "webhook did not arrive"] == ["warning"]
+
+
+async def test_a_receiver_that_wants_no_more_webhooks_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UPLIFT_LINK_HOOK", SECRET)
+    monkeypatch.setattr(announcer, "SETTLED_AFTER", timedelta())
+    monkeypatch.setattr(announcer, "POLL_SECONDS", 0.01)
+    looked_for_ends = asyncio.Event()
+    announce = announcer.Announcer._announce
+
+    async def announced(self: announcer.Announcer, upgrade: Upgrade) -> bool:
+        try:
+            return await announce(self, upgrade)
+        finally:
+            looked_for_ends.set()
+
+    monkeypatch.setattr(announcer.Announcer, "_announce", announced)
+    async with served(reply(status=410)) as server:
+        store, upgrade = await a_pulled_upgrade(hook_of(server))
+        with capture_logs() as logs:
+            async with running(store, None, lease_for=0.3):
+
+                async def is_shown() -> bool:
+                    return "status 410" in (await webhook_error(store) or "")
+
+                await until(is_shown)
+                await settle(store, range(1, 6), at=utc_now())
+                await asyncio.wait_for(looked_for_ends.wait(), 60)
+        assert (await found(store, upgrade.id)).state is UpgradeState.COMPLETED
+        assert [json.loads(received.body)["type"] for received in server.received] == ["uplift.moves.ordered"]
+    events = [line["event"] for line in logs]
+    assert "link failed" not in events
+    assert events.count("link held") == events.count("link released") == 1
+
+
+async def test_no_part_of_the_work_for_a_link_outlives_one_that_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("UPLIFT_LINK_HOOK", SECRET)
+    sending = 0
+    at_release: list[int] = []
+    run = PullSender.run
+
+    async def counted(self: PullSender) -> None:
+        nonlocal sending
+        sending += 1
+        try:
+            await run(self)
+        finally:
+            sending -= 1
+
+    async def fail(_: announcer.Announcer) -> None:
+        raise RuntimeError("It fails.")
+
+    async def release(store: Store, link_id: LinkId, worker: Worker) -> None:
+        at_release.append(sending)
+        await release_link(store, link_id, worker)
+
+    monkeypatch.setattr(PullSender, "run", counted)
+    monkeypatch.setattr(announcer.Announcer, "run", fail)
+    monkeypatch.setattr(link_worker, "release_link", release)
+    monkeypatch.setattr(link_worker, "CLAIM_INTERVAL", 0.01)
+    async with served(reply()) as server:
+        store, _ = await a_pulled_upgrade(hook_of(server))
+        async with running(store, None):
+
+            async def is_released() -> bool:
+                return bool(at_release)
+
+            await until(is_released)
+    assert set(at_release) == {0}
