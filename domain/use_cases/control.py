@@ -22,12 +22,12 @@ async def pause_upgrade(
     Raises Forbidden, UpgradeNotFound or WrongState.
     """
     require_system_admin(caller)
-    event = UpgradeEvent(at=clock(), kind=UpgradeEventKind.PAUSED, by=caller.name)
 
     async def paused(locked: LockedUpgrade) -> Upgrade:
         return replace(await locked.stop(), state=UpgradeState.PAUSED)
 
-    return await _change(store, upgrade_id, UpgradeAction.PAUSE, event, paused)
+    kind = UpgradeEventKind.PAUSED
+    return await _change(store, upgrade_id, UpgradeAction.PAUSE, kind, paused, caller=caller, clock=clock)
 
 
 async def resume_upgrade(
@@ -39,15 +39,15 @@ async def resume_upgrade(
     answered since, COMPLETED.
     """
     require_system_admin(caller)
-    event = UpgradeEvent(at=clock(), kind=UpgradeEventKind.RESUMED, by=caller.name)
 
     async def resumed(locked: LockedUpgrade) -> Upgrade:
         if locked.upgrade.link is None or await locked.remaining():
             return replace(locked.upgrade, state=UpgradeState.QUEUED)
         running = replace(locked.upgrade, state=UpgradeState.RUNNING)
-        return await completed(locked, running, lambda: event.at)
+        return await completed(locked, running, clock)
 
-    return await _change(store, upgrade_id, UpgradeAction.RESUME, event, resumed)
+    kind = UpgradeEventKind.RESUMED
+    return await _change(store, upgrade_id, UpgradeAction.RESUME, kind, resumed, caller=caller, clock=clock)
 
 
 async def cancel_upgrade(
@@ -59,20 +59,24 @@ async def cancel_upgrade(
     Raises Forbidden, UpgradeNotFound or WrongState.
     """
     require_system_admin(caller)
-    event = UpgradeEvent(at=clock(), kind=UpgradeEventKind.CANCELLED, by=caller.name)
 
     async def cancelled(locked: LockedUpgrade) -> Upgrade:
-        return (await locked.stop()).finished(UpgradeState.CANCELLED, event.at)
+        stopped = await locked.stop()
+        return stopped.finished(UpgradeState.CANCELLED, clock())
 
-    return await _change(store, upgrade_id, UpgradeAction.CANCEL, event, cancelled)
+    kind = UpgradeEventKind.CANCELLED
+    return await _change(store, upgrade_id, UpgradeAction.CANCEL, kind, cancelled, caller=caller, clock=clock)
 
 
 async def _change(
     store: Store,
     upgrade_id: UpgradeId,
     action: UpgradeAction,
-    event: UpgradeEvent,
+    kind: UpgradeEventKind,
     change: Callable[[LockedUpgrade], Awaitable[Upgrade]],
+    *,
+    caller: Caller,
+    clock: Clock,
 ) -> Upgrade:
     async with store.transaction() as transaction:
         locked = await transaction.upgrades.lock(upgrade_id)
@@ -80,6 +84,9 @@ async def _change(
             raise UpgradeNotFound(upgrade_id=upgrade_id)
         require_allowed(locked.upgrade, action)
         changed = await change(locked)
+        # The locks above may take seconds, and webhooks announce only ends that are committed soon after
+        # their time. So the time is taken late, and the same for an end and its event.
+        at = changed.finished_at or clock()
         await locked.save(changed)
-        await locked.add_event(event)
+        await locked.add_event(UpgradeEvent(at=at, kind=kind, by=caller.name))
         return changed
