@@ -13,13 +13,18 @@ from uplift.engines.webhooks.sender import RETRY_SECONDS, WebhookSender
 
 POLL_SECONDS = 5.0
 """The time between two looks for upgrades that have ended."""
-SETTLED_AFTER = timedelta(seconds=2)
-"""An upgrade is announced this long after its end. Transactions may commit in another order than that of
-their times, and an upgrade with an earlier time than the last one announced would be missed."""
+SETTLED_AFTER = timedelta(seconds=65)
+"""An upgrade is announced this long after its end.
+
+Transactions may commit in another order than that of their times, and an upgrade with an earlier time than
+the last one announced would be missed. A transaction takes the time of an end after its locks, so it usually
+commits within milliseconds. But its program can be frozen: then PostgreSQL ends it after a minute at most
+(from version 17 on; see uplift.storage.postgres.engines). SQLite has one writer at a time.
+"""
 MAX_AGE = timedelta(days=1)
 """Upgrades that ended longer ago are not announced any more."""
 LIMIT = 100
-"""The upgrades that one look finds."""
+"""The upgrades that one look finds; more only if so many ended at the same time."""
 
 
 class Announcer:
@@ -51,15 +56,26 @@ class Announcer:
                 assert ended_at is not None, "only upgrades that have ended are listed"
                 until = ended_at
                 await self._store(until)
-            if len(upgrades) < LIMIT:
+            if not upgrades:
                 await self._sleep(POLL_SECONDS)
 
     async def _ended(self, after: datetime) -> Sequence[Upgrade]:
+        """The next upgrades. All that ended at the same time come together, because only times are stored."""
         store, now = self._held.store, self._held.worker.clock()
         earliest = max(after, now - MAX_AGE)
-        ids = await store.links.ended_upgrades(self._held.link.id, earliest, now - SETTLED_AFTER, LIMIT)
-        found = await store.upgrades.find_many(ids)
-        return [found[upgrade_id] for upgrade_id in ids]
+        limit = LIMIT
+        while True:
+            ids = await store.links.ended_upgrades(self._held.link.id, earliest, now - SETTLED_AFTER, limit)
+            found = await store.upgrades.find_many(ids)
+            upgrades = [found[upgrade_id] for upgrade_id in ids]
+            if len(upgrades) < limit:
+                return upgrades
+            # The limit may have cut off others that ended at the same time as the last one.
+            last = upgrades[-1].finished_at
+            whole = [upgrade for upgrade in upgrades if upgrade.finished_at != last]
+            if whole:
+                return whole
+            limit *= 2
 
     async def _announce(self, upgrade: Upgrade) -> bool:
         """Send an event until it arrives or its attempts are used up. False if the receiver wants none."""

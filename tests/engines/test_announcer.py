@@ -15,11 +15,12 @@ from uplift.domain.concurrency import end_all
 from uplift.domain.model.link import LinkKind
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.links.holding import HeldLink
-from uplift.engines.webhooks.announcer import LIMIT, Announcer
+from uplift.engines.webhooks.announcer import LIMIT, SETTLED_AFTER, Announcer
 from uplift.engines.webhooks.errors import WebhookError, WebhookGoneError
 from uplift.engines.webhooks.events import Event
 from uplift.engines.webhooks.sender import WebhookSender
 from uplift.storage.memory import InMemoryStore
+from uplift.storage.postgres.engines import SETTINGS, TRANSACTION_TIMEOUT
 from uplift.testing.builders import EVENING, NOON, a_clock
 from uplift.testing.linked_work import ENGINE, HOLDER, a_link, a_linked_process
 from uplift.testing.upgrade_work import request
@@ -118,7 +119,7 @@ async def test_the_next_holder_announces_only_what_was_not() -> None:
     store, first, second = await a_store(), FakeReceiver(), FakeReceiver(failures=[FAILED])
     minutes = [NOON + timedelta(minutes=minute) for minute in range(1, 4)]
     await ended_at(store, minutes[0])
-    async with announcing(store, first, minutes[1]):
+    async with announcing(store, first, minutes[0] + SETTLED_AFTER):
         await asyncio.wait_for(first.is_idle.wait(), 60)
     later = await ended_at(store, minutes[1], minutes[1], minutes[2])
     async with announcing(store, second, NOON + timedelta(hours=1)):
@@ -151,7 +152,7 @@ async def test_old_and_very_new_ends_are_not_announced() -> None:
     store, receiver = await a_store(), FakeReceiver()
     now = NOON + timedelta(days=3)
     _, announced, _ = await ended_at(
-        store, NOON + timedelta(days=1, hours=23), now - timedelta(hours=23), now - timedelta(seconds=1)
+        store, NOON + timedelta(days=1, hours=23), now - timedelta(hours=23), now - timedelta(minutes=1)
     )
     async with announcing(store, receiver, now):
         await asyncio.wait_for(receiver.is_idle.wait(), 60)
@@ -164,3 +165,17 @@ async def test_many_ends_are_announced_in_several_looks() -> None:
     async with announcing(store, receiver, NOON + timedelta(hours=1)):
         await asyncio.wait_for(receiver.is_idle.wait(), 60)
     assert receiver.upgrades == [str(upgrade.id) for upgrade in ended]
+
+
+async def test_ends_at_the_same_time_are_all_announced() -> None:
+    store, receiver = await a_store(), FakeReceiver()
+    first, last = NOON + timedelta(minutes=1), NOON + timedelta(minutes=2)
+    ended = await ended_at(store, first, *[last] * (LIMIT + 1), last + timedelta(minutes=1))
+    async with announcing(store, receiver, NOON + timedelta(hours=1)):
+        await asyncio.wait_for(receiver.is_idle.wait(), 60)
+    assert receiver.upgrades == [str(upgrade.id) for upgrade in ended]
+
+
+@pytest.mark.parametrize("timeout", [TRANSACTION_TIMEOUT, SETTINGS["idle_in_transaction_session_timeout"]])
+def test_an_end_is_announced_only_when_no_earlier_one_can_be_committed(timeout: str) -> None:
+    assert timedelta(seconds=int(timeout.removesuffix("s"))) < SETTLED_AFTER
