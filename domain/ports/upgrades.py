@@ -181,10 +181,13 @@ class UpgradeQueries(Protocol):
         """Return the same page of the retries, or the undos (`kind`), of each upgrade, the newest first."""
         ...
 
-    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
+    async def claimable(
+        self, now: datetime, *, only: UpgradeId | None = None, passing_over: Collection[UpgradeId] = ()
+    ) -> Upgrade | None:
         """Return the upgrade of which a worker should claim a partition at `now`.
 
         See uplift.domain.use_cases.worker.claim for the order. With `only`, considers this upgrade alone.
+        Passes over the upgrades `passing_over`, and all others of their processes.
         """
         ...
 

@@ -3,7 +3,7 @@
 Each answers for a hidden process, instance or upgrade as the store answers for one that does not exist.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -188,10 +188,13 @@ class ScopedUpgradeQueries:
             _NO_PAGE,
         )
 
-    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
+    async def claimable(
+        self, now: datetime, *, only: UpgradeId | None = None, passing_over: Collection[UpgradeId] = ()
+    ) -> Upgrade | None:
         if only is None:
             raise ValueError(NEEDS_WHOLE_STORE)
-        return only_visible(self._caller, await self._upgrades.claimable(now, only=only))
+        found = await self._upgrades.claimable(now, only=only, passing_over=passing_over)
+        return only_visible(self._caller, found)
 
     async def known_request(self, idempotency_key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
         known = await self._upgrades.known_request(idempotency_key, since=since)

@@ -15,6 +15,9 @@ from uplift.domain.ports import LockedPartition, LockedUpgrade, Store, Transacti
 from uplift.domain.rules.comparer import IN_PROCESS, Comparer
 from uplift.domain.use_cases.orders import completed
 
+PASSED_OVER_AT_MOST = 100
+"""How many upgrades a worker passes over in one claim, each after a short transaction, before it gives up."""
+
 OnChunk = Callable[[ChunkResult, timedelta], None]
 """Receives the result of each committed chunk, and the duration of its transaction."""
 
@@ -47,24 +50,37 @@ async def claim(store: Store, worker: Worker, *, only: UpgradeId | None = None) 
     yet, or lost theirs, come first; then upgrades that a worker left in favour of one of those; then upgrades
     that other workers are running. In each group the oldest comes first. A partition larger than
     `ChunkPolicy.partition_size` is split, and its first part claimed.
+
+    An upgrade whose free partitions are all locked is passed over, and so are the others of its process: the
+    transaction that holds the lock may still commit a chunk of it.
     """
-    passed_over: UpgradeId | None = None
-    while True:
+    passed_over: set[UpgradeId] = set()
+    while len(passed_over) < PASSED_OVER_AT_MOST:
         # This read takes no lock, and most polls of an idle worker end here.
-        found = await store.upgrades.claimable(worker.clock(), only=only)
-        if found is None or found.id == passed_over:
+        found = await store.upgrades.claimable(worker.clock(), only=only, passing_over=passed_over)
+        if found is None:
             return None
         if (claimed := await _claim(store, worker, found.id)) is not None:
             return claimed
-        # Another worker has claimed it since, so another upgrade is next.
-        passed_over = found.id
+        # Another worker has claimed it since, or a program was suspended in a chunk of it: its lease has
+        # expired, but its transaction still locks the partition. So another upgrade is next.
+        passed_over.add(found.id)
+    return None
 
 
 async def claim_next_partition(store: Store, upgrade: Upgrade, worker: Worker) -> bool:
     """Claim another partition of an upgrade. False if none is free, or another upgrade is next."""
-    next_upgrade = await store.upgrades.claimable(worker.clock())
-    is_next = next_upgrade is not None and next_upgrade.id == upgrade.id
-    return is_next and await _claim(store, worker, upgrade.id) is not None
+    passed_over: set[UpgradeId] = set()
+    while len(passed_over) < PASSED_OVER_AT_MOST:
+        found = await store.upgrades.claimable(worker.clock(), passing_over=passed_over)
+        if found is None:
+            return False
+        if found.id == upgrade.id:
+            return await _claim(store, worker, upgrade.id) is not None
+        if await _can_claim(store, worker, found.id):
+            return False
+        passed_over.add(found.id)
+    return False
 
 
 async def release(store: Store, upgrade: Upgrade, worker: Worker) -> Upgrade:
@@ -121,6 +137,12 @@ async def lock_upgrade(transaction: Transaction, upgrade: Upgrade) -> LockedUpgr
     locked = await transaction.upgrades.lock(upgrade.id)
     assert locked is not None, "upgrades are never deleted"
     return locked
+
+
+async def _can_claim(store: Store, worker: Worker, upgrade_id: UpgradeId) -> bool:
+    """Whether an upgrade has a partition that is free, and that no transaction locks."""
+    async with store.transaction() as transaction:
+        return await transaction.upgrades.lock_claimable(upgrade_id, worker.clock()) is not None
 
 
 async def _claim(store: Store, worker: Worker, upgrade_id: UpgradeId) -> Upgrade | None:

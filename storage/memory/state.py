@@ -1,7 +1,7 @@
 """The data of a store in memory, and functions that read it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -192,17 +192,21 @@ def active_counts(state: State, process_key: ProcessKey) -> dict[Cohort, int]:
     return {cohort: count for cohort, count in kept if cohort.status in ACTIVE}
 
 
-def claimable_in(state: State, now: datetime, only: UpgradeId | None) -> tuple[Upgrade, Partition] | None:
+def claimable_in(
+    state: State, now: datetime, only: UpgradeId | None, passing_over: Collection[UpgradeId] = ()
+) -> tuple[Upgrade, Partition] | None:
     """The partition that a worker should claim now, of any upgrade or only of one."""
     busy = {
         upgrade.process: upgrade.id
         for upgrade in state.upgrades.values()
         if _is_worked_on(state, upgrade.id, now)
     }
+    passed_over = {upgrade.process for upgrade in state.upgrades.values() if upgrade.id in passing_over}
     free = [
         (upgrade, partition)
         for upgrade in state.upgrades.values()
-        if only in (None, upgrade.id) and busy.get(upgrade.process, upgrade.id) == upgrade.id
+        if only in (None, upgrade.id) and upgrade.process not in passed_over
+        if busy.get(upgrade.process, upgrade.id) == upgrade.id
         for partition in partitions_in(state, upgrade.id)
         if _is_free(upgrade, partition, now) and awaiting_in(state, upgrade.process) <= {upgrade.id}
     ]

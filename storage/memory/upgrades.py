@@ -1,6 +1,6 @@
 """Implements the ports of upgrades in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -158,8 +158,10 @@ class UpgradeQueriesInMemory:
             for upgrade_id in ids
         }
 
-    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
-        found = queries.claimable_in(self._state, now, only)
+    async def claimable(
+        self, now: datetime, *, only: UpgradeId | None = None, passing_over: Collection[UpgradeId] = ()
+    ) -> Upgrade | None:
+        found = queries.claimable_in(self._state, now, only, passing_over)
         return None if found is None else found[0]
 
     async def known_request(self, idempotency_key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:

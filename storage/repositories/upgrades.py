@@ -1,7 +1,7 @@
 """Stores upgrades, their outcomes and idempotency keys."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, cast, delete, func, or_, select
@@ -271,9 +271,11 @@ class SqlUpgradeQueries:
             following[UpgradeId(row.of_uuid)].append((row.id, found_upgrade))
         return {upgrade_id: page_of(following[upgrade_id], page.first) for upgrade_id in ids}
 
-    async def claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
+    async def claimable(
+        self, now: datetime, *, only: UpgradeId | None = None, passing_over: Collection[UpgradeId] = ()
+    ) -> Upgrade | None:
         async with self._reading() as (connection, surrogate_keys):
-            return await partitions.find_claimable(connection, surrogate_keys, now, only)
+            return await partitions.find_claimable(connection, surrogate_keys, now, only, passing_over)
 
     async def known_request(self, idempotency_key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
         async with self._reading() as (connection, _):

@@ -1,10 +1,11 @@
 """Reads partitions, and finds and locks the partition that a worker claims."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Integer, bindparam, func, or_, select, update
+from sqlalchemy import BindParameter, Integer, Select, bindparam, func, or_, select, update
 
 from uplift.domain.model.selection import LISTED, UpgradeId, UpgradeSelection
 from uplift.domain.model.upgrade import Lease, Partition, Upgrade, UpgradeState
@@ -20,6 +21,7 @@ from uplift.storage.statements.upgrades import UPGRADE_COLUMNS, keys_of, lock_up
 
 other = upgrade.alias("other")
 other_partition = partition.alias("other_partition")
+passed_over = upgrade.alias("passed_over")
 NOW: BindParameter[datetime] = bindparam("now")
 OTHERS = (
     select(func.count())
@@ -84,7 +86,9 @@ CLAIMABLE = tuple(
 An upgrade that waits for a linked engine has no partition, so it occupies no worker. It holds up other
 upgrades of its own process, which could order the same instances, and no others.
 """
-CLAIMABLE_OF_ONE = tuple(claimable.where(upgrade.c.uuid == bindparam("uuid")) for claimable in CLAIMABLE)
+IS_PASSED_OVER = upgrade.c.process_id.in_(
+    select(passed_over.c.process_id).where(passed_over.c.uuid.in_(bindparam("passing_over", expanding=True)))
+)
 IS_OF_UPGRADE = partition.c.upgrade_id == bindparam("of_upgrade")
 IS_THIS_PARTITION = IS_OF_UPGRADE & (partition.c.last_key == bindparam("of_last"))
 FREE_PARTITION = (
@@ -135,11 +139,19 @@ LAST_INSTANCE = select(func.coalesce(func.max(instance.c.id), 0)).where(
 
 
 async def find_claimable(
-    connection: Connection, surrogate_keys: SurrogateKeys, now: datetime, only: UpgradeId | None
+    connection: Connection,
+    surrogate_keys: SurrogateKeys,
+    now: datetime,
+    only: UpgradeId | None,
+    passing_over: Collection[UpgradeId],
 ) -> Upgrade | None:
-    """The upgrade of which a worker should claim a partition now; with `only`, this upgrade or None."""
-    for claimable in CLAIMABLE if only is None else CLAIMABLE_OF_ONE:
-        rows = (await connection.execute(claimable, {"now": now, "uuid": only})).all()
+    """The upgrade of which a worker should claim a partition now; with `only`, this upgrade or None.
+
+    Passes over the upgrades `passing_over`, and all others of their processes.
+    """
+    bound = {"now": now, "uuid": only, "passing_over": list(passing_over)}
+    for claimable in _claimable(of_one=only is not None, passes_over=bool(passing_over)):
+        rows = (await connection.execute(claimable, bound)).all()
         if (found := await _first(surrogate_keys, rows)) is not None:
             return found[0]
     return None
@@ -215,6 +227,16 @@ async def whole_partition(
     else:
         found = await connection.execute(LAST_EARLIER, {"of_upgrade": upgrade_keys.of_upgrade_id})
     return Partition(upgrade=of, cursor=0, last=found.scalar_one())
+
+
+@cache
+def _claimable(*, of_one: bool, passes_over: bool) -> tuple[Select[Any], ...]:
+    """The statements of CLAIMABLE, with the conditions that this read needs."""
+    conditions = [
+        *([upgrade.c.uuid == bindparam("uuid")] if of_one else []),
+        *([~IS_PASSED_OVER] if passes_over else []),
+    ]
+    return tuple(claimable.where(*conditions) for claimable in CLAIMABLE)
 
 
 async def _first(

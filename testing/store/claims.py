@@ -89,6 +89,18 @@ async def test_a_certain_upgrade_can_be_claimed_before_an_older_one(store: Store
     assert found.id == older.id
 
 
+async def test_who_passes_over_upgrades_passes_over_their_processes(store: Store) -> None:
+    await three_each(store, ORDERS, INVOICES)
+    first, _, other = [await request(store, process=key) for key in (ORDERS, ORDERS, INVOICES)]
+    claimable = store.upgrades.claimable
+    assert await claimable(NOON, passing_over=[]) == first
+    assert await claimable(NOON, passing_over=[first.id]) == other
+    assert await claimable(NOON, passing_over={first.id, other.id}) is None
+    assert await claimable(NOON, only=other.id, passing_over=[first.id]) == other
+    assert await claimable(NOON, only=first.id, passing_over=[first.id]) is None
+    assert await claimable(NOON, passing_over=[an_upgrade_id(404)]) == first
+
+
 async def test_only_waiting_upgrades_are_claimed(store: Store) -> None:
     await three_each(store, ORDERS)
     done = await request(store, worker=a_worker(size=3))

@@ -1,7 +1,7 @@
 """The worker survives errors of the store, and stops when it should."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -55,7 +55,9 @@ class LockedStore(InMemoryStore):
         overlaid = Overlay(self.upgrades, claimable=self._claimable)
         self.upgrades = overlaid  # type: ignore[assignment]  # the fault
 
-    async def _claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
+    async def _claimable(
+        self, now: datetime, *, only: UpgradeId | None = None, passing_over: Collection[UpgradeId] = ()
+    ) -> Upgrade | None:
         raise StoreUnavailable("it is locked by another program")
 
     async def wait_for_change(self, seconds: float) -> None:
@@ -80,7 +82,9 @@ class SilentStore(InMemoryStore):
         overlaid = Overlay(self.upgrades, claimable=self._claimable)
         self.upgrades = overlaid  # type: ignore[assignment]  # the fault
 
-    async def _claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
+    async def _claimable(
+        self, now: datetime, *, only: UpgradeId | None = None, passing_over: Collection[UpgradeId] = ()
+    ) -> Upgrade | None:
         self.is_polled.set()
         await asyncio.Event().wait()
         return None

@@ -1,7 +1,7 @@
 """A transaction sees what other programs changed since the read before it."""
 
 from asyncio import Task, create_task, ensure_future, sleep, timeout
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -263,8 +263,10 @@ class RequestedAfterTheRead(Around):
     def upgrades(self) -> Overlay:
         return Overlay(self._store.upgrades, claimable=self._claimable)
 
-    async def _claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
-        found = await self._store.upgrades.claimable(now, only=only)
+    async def _claimable(
+        self, now: datetime, *, only: UpgradeId | None = None, passing_over: Collection[UpgradeId] = ()
+    ) -> Upgrade | None:
+        found = await self._store.upgrades.claimable(now, only=only, passing_over=passing_over)
         self.other = self.other or await request(self._store, process=INVOICES)
         return found
 
@@ -290,10 +292,12 @@ class DoneByOthers(Around):
     def upgrades(self) -> Overlay:
         return Overlay(self._store.upgrades, claimable=self._claimable)
 
-    async def _claimable(self, now: datetime, *, only: UpgradeId | None = None) -> Upgrade | None:
+    async def _claimable(
+        self, now: datetime, *, only: UpgradeId | None = None, passing_over: Collection[UpgradeId] = ()
+    ) -> Upgrade | None:
         assert only is not None
         await work(self._store, only)
-        return await self._store.upgrades.claimable(now, only=only)
+        return await self._store.upgrades.claimable(now, only=only, passing_over=passing_over)
 
     async def wait_for_change(self, _: float) -> None:
         pytest.fail("Expected to look before waiting.")

@@ -27,12 +27,26 @@ from uplift.domain.use_cases.run import run_chunk
 from uplift.domain.use_cases.upgrade import finish_upgrade
 from uplift.domain.use_cases.worker import end_partition
 from uplift.storage.store import SqlStore
-from uplift.testing.builders import ADMIN, ORDERS, a_process, an_id, an_instance, at, instances
+from uplift.testing.builders import (
+    ADMIN,
+    EVENING,
+    INVOICES,
+    ORDERS,
+    a_clock,
+    a_process,
+    a_worker,
+    an_id,
+    an_instance,
+    at,
+    instances,
+)
 from uplift.testing.store.partitions import ONE, TWO, a_partition_worker, a_shared_upgrade, holders_of
 from uplift.testing.stores import Everything, everything_in, instances_of, outcomes_of
 from uplift.testing.upgrade_work import SMALL, UPGRADED, kinds_of, request, taken, work
 
 pytestmark = pytest.mark.anyio
+
+LATE = a_partition_worker("late", clock=a_clock(EVENING))
 
 
 async def chunk_of(transaction: Transaction, upgrade: Upgrade, worker: Worker, size: int) -> ChunkResult:
@@ -204,6 +218,40 @@ async def test_two_claims_at_once_never_take_two_upgrades_of_a_process(
         await partition.save(replace(partition.partition, lease=ONE.lease()))
         await locked.save(replace(locked.upgrade, state=UpgradeState.RUNNING))
     assert await other is None
+
+
+async def test_a_claim_passes_over_an_upgrade_whose_only_free_partition_is_locked(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
+    await a_process(store, holding=instances(range(3)))
+    await a_process(store, INVOICES, holding=instances(range(10, 13), process=INVOICES))
+    frozen = await taken(store, (await request(store)).id, ONE)
+    of_the_same_process, other = await request(store), await request(store, process=INVOICES)
+    async with store.transaction() as transaction:
+        # By the evening the lease has expired, but the chunk may still be committed.
+        assert await transaction.partitions.lock_held(frozen.id, "one", ONE.clock()) is not None
+        assert await neighbour.upgrades.claimable(EVENING) == frozen
+        claimed = await claim(neighbour, LATE)
+        assert claimed is not None
+        assert claimed.id == other.id
+        assert await claim(neighbour, a_worker("later", clock=a_clock(EVENING))) is None
+    assert await store.upgrades.find(of_the_same_process.id) == of_the_same_process
+    found = await claim(neighbour, LATE)
+    assert found is not None
+    assert found.id == frozen.id
+
+
+async def test_a_worker_keeps_its_upgrade_while_the_only_free_partition_of_the_next_is_locked(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
+    await a_process(store, holding=instances(range(3)))
+    await a_process(store, INVOICES, holding=instances(range(10, 22), process=INVOICES))
+    frozen = await taken(store, (await request(store)).id, ONE)
+    shared = await taken(store, (await request(store, process=INVOICES)).id, LATE)
+    async with store.transaction() as transaction:
+        assert await transaction.partitions.lock_held(frozen.id, "one", ONE.clock()) is not None
+        done = await run_upgrade(neighbour, shared, LATE)
+    assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 12)
 
 
 async def test_many_workers_with_many_cohorts_wait_for_each_other_but_never_in_a_circle(
