@@ -173,7 +173,12 @@ async def _examine_upgrades(store: SqlStore) -> Result:
         for upgrade in page.items
         if any(partition.is_worked_on(now) for partition in remaining[upgrade.id])
     }
-    waiting = [upgrade for upgrade in page.items if _waits(upgrade, now) and upgrade.process not in worked_on]
+    # Without partitions an upgrade needs no worker: it waits for the answers of a linked engine.
+    waiting = [
+        upgrade
+        for upgrade in page.items
+        if remaining[upgrade.id] and _waits(upgrade, now) and upgrade.process not in worked_on
+    ]
     if waiting and not worked_on:
         oldest = min(upgrade.requested_at for upgrade in waiting)
         return Result(

@@ -91,7 +91,8 @@ class Metrics:
         )
         self._outcomes = self._counter(
             "uplift_outcomes",
-            "Instances that this program decided. The rate is the speed of upgrades.",
+            "Instances that this program decided. The rate is the speed of upgrades. ORDERED ones are left "
+            "to a linked engine: what it does is in uplift_engine_moves_total.",
             "kind",
         )
         self._reasons = self._counter(
@@ -103,7 +104,10 @@ class Metrics:
             "uplift_chunk_seconds", "Seconds of a chunk's transaction, in which it holds its locks."
         )
         self._upgrades_ended = self._counter(
-            "uplift_upgrades_ended", "Upgrades that ended in this program.", "state"
+            "uplift_upgrades_ended",
+            "Upgrades that ended in this program, except cancelled ones and linked ones that ended with an "
+            "answer of their engine.",
+            "state",
         )
         self._upgrades = self._gauge(
             "uplift_upgrades",
@@ -130,7 +134,10 @@ class Metrics:
             "uplift_engine_request_seconds", "Seconds until a linked engine answered.", "link"
         )
         self._engine_moves = self._counter(
-            "uplift_engine_moves", "Instances that linked engines moved or refused to move.", "link", "result"
+            "uplift_engine_moves",
+            "Instances that linked engines moved or refused to move, except engines that fetch their orders.",
+            "link",
+            "result",
         )
         self._link_held = self._gauge(
             "uplift_link_held",

@@ -22,10 +22,14 @@ from tests.gateway.gateway_world import (
 )
 from uplift.domain.clock import utc_now
 from uplift.domain.model.access import Role
+from uplift.domain.model.upgrade import UpgradeState
 from uplift.gateway.auth.keys import create_key, first_admin_key
 from uplift.gateway.doctor import machine
 from uplift.storage.repositories.api_keys import SqlKeys
 from uplift.storage.store import SqlStore
+from uplift.testing.builders import instances
+from uplift.testing.linked_work import a_linked_process
+from uplift.testing.upgrade_work import request, work
 
 LONG_AGO = timedelta(hours=1)
 
@@ -78,6 +82,18 @@ def test_an_upgrade_that_nobody_runs_is_an_error_after_a_minute(filled: Place) -
     assert results["workers"]["health"] == "error"
     assert "uplift worker" in results["workers"]["advice"]
     assert code == 1
+
+
+def test_a_linked_upgrade_that_waits_for_its_engine_needs_no_worker(empty: Place) -> None:
+    async def fill_linked(store: SqlStore) -> None:
+        await first_admin_key(SqlKeys(store.database))
+        await a_linked_process(store, holding=instances(range(5)))
+        # Requested at noon of a past day.
+        ordered = await work(store, (await request(store)).id)
+        assert (ordered.state, ordered.unsettled) == (UpgradeState.RUNNING, 5)
+
+    with_store(empty, fill_linked)
+    assert examined(empty)[1]["workers"]["health"] == "ok"
 
 
 def test_a_database_without_a_key_of_an_administrator(empty: Place) -> None:

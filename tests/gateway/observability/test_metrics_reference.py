@@ -48,7 +48,7 @@ def test_every_question_to_an_engine_is_listed() -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        "| `uplift_upgrades_ended_total` | counter | `state` | Upgrades that ended in this program. |",
+        "| `uplift_open_streams` | gauge | `kind` | Open WebSockets and event streams. |",
         "| `uplift_outcomes_total` | `kind` | `UPGRADED`, `SKIPPED`, `ORDERED` |",
     ],
 )
