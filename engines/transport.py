@@ -15,8 +15,6 @@ import httpx2
 from uplift.domain.clock import utc_now
 from uplift.domain.ports.process_engine import EngineFault, EngineFaultKind
 
-MAX_RETRY_AFTER = timedelta(hours=1)
-"""The longest time for which a server can ask to be left alone."""
 MAX_TEXT = 500
 """How many characters of a message from outside are repeated."""
 
@@ -123,7 +121,10 @@ def unreachable(name: str, why: str) -> EngineFault:
 
 
 def _retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """How long `Retry-After` asks to wait (RFC 9110, 10.2.3): seconds or a date; None if it is neither."""
+    """How long `Retry-After` asks to wait (RFC 9110, 10.2.3): seconds or a date; None if it is neither.
+
+    uplift.domain.rules.engine_health bounds it.
+    """
     if value is None:
         return None
     if re.fullmatch(r"[0-9]{1,9}", value.strip()):
@@ -132,4 +133,4 @@ def _retry_after(value: str | None, now: datetime) -> timedelta | None:
         wait = date - now
     else:
         return None
-    return min(max(wait, timedelta()), MAX_RETRY_AFTER)
+    return max(wait, timedelta())

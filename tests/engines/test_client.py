@@ -13,7 +13,7 @@ from tests.engines.scripted_server import Received, in_json, reply, served
 from uplift.domain.model.link import Credentials, CredentialScheme
 from uplift.domain.ports.process_engine import EngineFault, EngineFaultKind
 from uplift.engines.client import EngineClient, Reply
-from uplift.engines.transport import MAX_RETRY_AFTER, Timeouts
+from uplift.engines.transport import Timeouts
 
 pytestmark = pytest.mark.anyio
 
@@ -174,7 +174,7 @@ NOW = datetime.now(UTC)
     [
         ("7", 7, 7),
         ("0", 0, 0),
-        ("999999999", 3_600, 3_600),
+        ("999999999", 999_999_999, 999_999_999),
         (format_datetime(NOW + timedelta(minutes=30), usegmt=True), 60, 1_800),
         (format_datetime(NOW - timedelta(minutes=30), usegmt=True), 0, 0),
     ],
@@ -184,7 +184,7 @@ async def test_an_engine_says_how_long_to_leave_it_alone(value: str, least: int,
     async with served(reply("", 503, retry_after=value)) as server:
         fault = await fault_of(server.url)
     assert fault.retry_after is not None
-    assert timedelta(seconds=least) <= fault.retry_after <= timedelta(seconds=most) <= MAX_RETRY_AFTER
+    assert timedelta(seconds=least) <= fault.retry_after <= timedelta(seconds=most)
 
 
 @pytest.mark.parametrize("value", ["soon", "-5", "1.5", "99999999999999999999", "Mon, 99 Foo 2026", ""])
