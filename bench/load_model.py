@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
 FIGURES: Mapping[str, float] = {
-    "postgresInstanceBytes": 270,
-    "postgresOutcomeBytes": 100,
+    "postgresInstanceBytes": 233,
+    "postgresOutcomeBytes": 95,
     "sqliteInstanceBytes": 95,
     "sqliteOutcomeBytes": 14,
     "movedMicroseconds": 4.31,
@@ -50,6 +50,20 @@ class Load:
     """KiB of a BPMN document."""
     elements: float = 200
     """Elements of a model."""
+
+
+HELP: Mapping[str, str] = {
+    "instances": "instances at the beginning, active and ended ones",
+    "registrations": "instances that are registered in a second, in batches",
+    "days": "days until the size is computed",
+    "upgrades": "upgrades a day",
+    "each": "instances that an upgrade selects",
+    "audit": "days after which the audit is pruned",
+    "versions": "versions of all processes",
+    "kib": "KiB of a BPMN document",
+    "elements": "elements of a model",
+}
+"""What each option means, with its unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +124,8 @@ def main() -> None:
     """Print the estimate of the load that the options describe."""
     parser = argparse.ArgumentParser(description="Compute what a load needs, from measured figures.")
     for field in fields(Load):
-        parser.add_argument(f"--{field.name}", type=not_negative, default=field.default)
+        about = f"{HELP[field.name]} (default: {field.default:,})"
+        parser.add_argument(f"--{field.name}", type=not_negative, default=field.default, help=about)
     for name, value in asdict(estimate(Load(**vars(parser.parse_args())))).items():
         print(f"{name:20} {value:16,.2f}")
 

@@ -8,7 +8,8 @@ from uplift.gateway.reasons.advice import Advice
 REASONS: Mapping[ReasonCode, Advice] = {
     ReasonCode.INSTANCE_NOT_FOUND: Advice(
         means="No instance of the process has this id, or its engine no longer has it.",
-        do="Check the id and the process. If its engine reports it later, retry the upgrade.",
+        do="Check the id and the process. If it is there later, upgrade it by its id in a new upgrade: a "
+        "retry is refused for this code.",
     ),
     ReasonCode.NOT_PENDING: Advice(
         means="The status is not PENDING: the instance runs at present, or it has ended.",
