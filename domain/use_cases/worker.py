@@ -84,17 +84,21 @@ async def claim_next_partition(store: Store, upgrade: Upgrade, worker: Worker) -
 
 
 async def release(store: Store, upgrade: Upgrade, worker: Worker) -> Upgrade:
-    """Give back the lease of the worker. The upgrade is QUEUED again unless other workers run it."""
+    """Give back the lease of the worker. The upgrade is QUEUED again unless other workers have leases.
+
+    It stays RUNNING even if these leases have expired: it has a free partition, so any worker may claim it.
+    """
     async with store.transaction() as transaction:
         locked = await lock_upgrade(transaction, upgrade)
-        now = worker.clock()
-        held = await transaction.partitions.lock_held(upgrade.id, worker.name, now)
+        held = await transaction.partitions.lock_held(upgrade.id, worker.name, worker.clock())
         if held is None:
             return locked.upgrade
         others = [
             partition for partition in await locked.remaining() if partition.last != held.partition.last
         ]
-        if any(partition.is_worked_on(now) for partition in others):
+        # An expired lease may belong to a suspended program that still locks its partition. `stop` would wait
+        # for that lock, and a QUEUED upgrade has no leases, which the program may renew.
+        if any(partition.lease is not None for partition in others):
             await held.save(replace(held.partition, lease=None))
             return locked.upgrade
         queued = replace(await locked.stop(), state=UpgradeState.QUEUED)

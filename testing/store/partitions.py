@@ -426,7 +426,7 @@ async def test_an_upgrade_is_queued_when_the_last_worker_gives_it_back(store: St
     assert await kinds_of(store, shared.id) == {an_id(number): UPGRADED for number in range(15)}
 
 
-async def test_a_dead_worker_does_not_count_when_an_upgrade_is_released(store: Store) -> None:
+async def test_a_released_upgrade_stays_running_while_a_dead_worker_has_a_lease(store: Store) -> None:
     clock = MovableClock()
     dead, alive = (a_partition_worker(name, clock=clock) for name in ("dead", "alive"))
     queued = await a_queued_upgrade(store, 12)
@@ -436,8 +436,12 @@ async def test_a_dead_worker_does_not_count_when_an_upgrade_is_released(store: S
     await next_chunk(store, queued, alive)
     clock.advance(seconds=3)
     after = await run_upgrade(store, queued, alive, should_stop=lambda: True)
-    assert (after.state, after.upgraded) == (UpgradeState.QUEUED, 2)
-    assert await holders_of(store, after) == [None, None]
+    assert (after.state, after.upgraded) == (UpgradeState.RUNNING, 2)
+    assert await holders_of(store, after) == ["dead", None]
+    third = a_partition_worker("third", clock=clock)
+    for _ in range(2):
+        assert await claim(store, third) == after
+    assert await holders_of(store, after) == ["third", "third"]
 
 
 async def test_all_workers_leave_a_paused_upgrade_and_any_resumes_it(store: Store) -> None:

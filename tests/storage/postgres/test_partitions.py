@@ -241,6 +241,22 @@ async def test_a_claim_passes_over_an_upgrade_whose_only_free_partition_is_locke
     assert found.id == frozen.id
 
 
+async def test_who_releases_an_upgrade_waits_for_no_chunk_of_an_expired_lease(
+    store: SqlStore, neighbour: SqlStore
+) -> None:
+    shared = await a_shared_upgrade(store, 12)
+    later = replace(TWO, clock=a_clock(EVENING))
+    async with store.transaction() as transaction:
+        chunk = await chunk_of(transaction, shared, ONE, 2)
+        released = await run_upgrade(neighbour, shared, later, should_stop=lambda: True)
+        assert (released.state, released.upgraded) == (UpgradeState.RUNNING, 0)
+        assert await holders_of(neighbour, shared) == ["one", None]
+    stored = await store.upgrades.find(shared.id)
+    assert stored is not None
+    assert (stored.state, stored.upgraded) == (UpgradeState.RUNNING, chunk.upgraded)
+    assert await holders_of(store, shared) == ["one", None]
+
+
 async def test_a_worker_keeps_its_upgrade_while_the_only_free_partition_of_the_next_is_locked(
     store: SqlStore, neighbour: SqlStore
 ) -> None:
