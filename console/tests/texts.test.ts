@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { uuidIn, uuidsIn } from "../src/ids.ts";
 import { csvField } from "../src/screens/outcomes/csv.ts";
+import { planning } from "../src/texts/en/planning.ts";
 import { ago, compact, count, duration, number, percent, setLocale } from "../src/texts/format.ts";
 
 afterEach(() => setLocale("en"));
@@ -50,4 +51,9 @@ test("no field of a CSV file is a formula", () => {
   assert.equal(csvField("=1+1"), "'=1+1");
   assert.equal(csvField('a,"b"'), '"a,""b"""');
   assert.equal(csvField("Task_A"), "Task_A");
+});
+
+test("one id that was not found is one id", () => {
+  assert.equal(planning.notFound(1), "1 id was not found");
+  assert.equal(planning.notFound(1_200), "1,200 ids were not found");
 });

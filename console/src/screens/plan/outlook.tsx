@@ -24,11 +24,7 @@ export function Outlook({ plan, reason }: { plan: Plan; reason: string }) {
           tone={skipped ? "warn" : undefined}
           note={skipped ? texts.seeWhy : ""}
         />
-        <Figure
-          title={texts.leftOut}
-          value={number(excluded)}
-          note={notFound ? texts.notFound(number(notFound)) : ""}
-        />
+        <Figure title={texts.leftOut} value={number(excluded)} note={notFound ? texts.notFound(notFound) : ""} />
         <Figure
           title={texts.takes}
           value={expectedSeconds === null ? texts.unknownTime : duration(expectedSeconds)}

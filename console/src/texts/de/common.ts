@@ -47,7 +47,7 @@ export const common: Catalogue["common"] = {
       "Das Gateway nimmt den Schlüssel dieses Tabs nicht mehr an: Er wurde widerrufen oder ist abgelaufen. Melden Sie sich erneut an, um hier weiterzumachen.",
   },
 
-  needsAdmin: "Ihr Schlüssel darf nur lesen. Dafür braucht es einen Schlüssel mit der Rolle Systemadministrator.",
+  needsAdmin: "Dafür braucht es einen Schlüssel mit der Rolle Systemadministrator.",
   keys: {
     title: "Tasten",
     find: "Prozess, Instanz oder Upgrade finden",

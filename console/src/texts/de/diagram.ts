@@ -1,7 +1,7 @@
 import type { Catalogue } from "../index.ts";
 
 export const diagram: Catalogue["diagram"] = {
-  label: (title) => `Diagramm: ${title}. Die Tabelle daneben enthält dieselben Zahlen.`,
+  label: (title) => `Diagramm: ${title}. Die Liste daneben sagt dasselbe.`,
   zoomIn: "Vergrößern",
   zoomOut: "Verkleinern",
   fit: "Ganzes Diagramm zeigen",

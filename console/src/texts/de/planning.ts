@@ -34,7 +34,7 @@ export const planning: Catalogue["planning"] = {
   takes: "Erwartete Dauer",
   ofAll: (share) => `${share} der ausgewählten`,
   seeWhy: "Gründe unten",
-  notFound: (missing) => `${missing} Ids nicht gefunden`,
+  notFound: (missing) => count(missing, { one: "Id nicht gefunden", other: "Ids nicht gefunden" }),
   unknownTime: "unbekannt",
   unknownTimeHint: "noch kein großes Upgrade als Maß",
   fromEarlier: "nach früheren Upgrades",

@@ -28,7 +28,7 @@ export const common = {
   previous: "Previous",
   pages: "Pages",
   copied: "Copied",
-  notCopied: "The browser does not allow to copy.",
+  notCopied: "The browser does not allow copying.",
   loading: "Loading …",
   none: "None",
   instances: (value: number) => count(value, { one: "instance", other: "instances" }),
@@ -47,7 +47,7 @@ export const common = {
       "The gateway no longer accepts the key of this tab: it was revoked, or it expired. Sign in again to go on where you were.",
   },
 
-  needsAdmin: "Your key may only read. This needs a key with the role system administrator.",
+  needsAdmin: "This needs a key with the role system administrator.",
   keys: {
     title: "Keys",
     find: "Find a process, an instance or an upgrade",

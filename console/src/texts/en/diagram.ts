@@ -1,6 +1,6 @@
 // Texts of diagrams.
 export const diagram = {
-  label: (title: string) => `Diagram: ${title}. The table beside it has the same numbers.`,
+  label: (title: string) => `Diagram: ${title}. The list beside it says the same.`,
   zoomIn: "Enlarge",
   zoomOut: "Reduce",
   fit: "Show the whole diagram",

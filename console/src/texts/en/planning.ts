@@ -34,7 +34,7 @@ export const planning = {
   takes: "Expected time",
   ofAll: (share: string) => `${share} of the selected`,
   seeWhy: "reasons below",
-  notFound: (missing: string) => `${missing} ids were not found`,
+  notFound: (missing: number) => count(missing, { one: "id was not found", other: "ids were not found" }),
   unknownTime: "unknown",
   unknownTimeHint: "no large upgrade to go by",
   fromEarlier: "from earlier upgrades",

@@ -1,7 +1,7 @@
 import type { Catalogue } from "../index.ts";
 
 export const diagram: Catalogue["diagram"] = {
-  label: (title) => `Диаграмма: ${title}. В таблице рядом те же числа.`,
+  label: (title) => `Диаграмма: ${title}. В списке рядом то же самое.`,
   zoomIn: "Увеличить",
   zoomOut: "Уменьшить",
   fit: "Показать всю диаграмму",

@@ -1,4 +1,4 @@
-import { count } from "../format.ts";
+import { count, number } from "../format.ts";
 import type { Catalogue } from "../index.ts";
 
 export const planning: Catalogue["planning"] = {
@@ -34,7 +34,7 @@ export const planning: Catalogue["planning"] = {
   takes: "Ожидаемое время",
   ofAll: (share) => `${share} выбранных`,
   seeWhy: "причины ниже",
-  notFound: (missing) => `Не найдено id: ${missing}`,
+  notFound: (missing) => `Не найдено id: ${number(missing)}`,
   unknownTime: "неизвестно",
   unknownTimeHint: "больших обновлений ещё не было",
   fromEarlier: "по прежним обновлениям",
