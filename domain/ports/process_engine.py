@@ -70,6 +70,12 @@ class EngineTraits:
     concurrency: int
     settles_after: timedelta = timedelta()
 
+    def require_size(self, ids: Sequence[EngineInstanceId]) -> None:
+        """Raises ValueError if one request cannot move so many instances."""
+        if len(ids) > self.max_size:
+            instances = "instance" if self.max_size == 1 else "instances"
+            raise ValueError(f"Expected at most {self.max_size} {instances} to move, but got {len(ids)}.")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineDescription:

@@ -102,8 +102,7 @@ class Camunda7Engine:
     async def move(
         self, plan: MovePlan, ids: Sequence[EngineInstanceId]
     ) -> Mapping[EngineInstanceId, Refusal | None]:
-        if len(ids) > TRAITS.max_size:
-            raise ValueError(f"Expected at most {TRAITS.max_size} instances to move, but got {len(ids)}.")
+        TRAITS.require_size(ids)
         refusals = await self._partly_done(plan, ids)
         sent = [instance_id for instance_id in ids if instance_id not in refusals]
         return {**refusals, **await MoveRequest(self._client, plan, sent).send()}

@@ -115,8 +115,7 @@ class FlowableEngine:
     async def move(
         self, plan: MovePlan, ids: Sequence[EngineInstanceId]
     ) -> Mapping[EngineInstanceId, Refusal | None]:
-        if len(ids) > TRAITS.max_size:
-            raise ValueError(f"Expected at most {TRAITS.max_size} instance to move, but got {len(ids)}.")
+        TRAITS.require_size(ids)
         return {instance_id: await move_one(self._client, plan, instance_id) for instance_id in ids}
 
     async def close(self) -> None:
