@@ -1,6 +1,5 @@
 """Compares two versions of a process and maps the positions of instances from one to the other."""
 
-from uplift.domain.compatibility.camunda_ids import exists, without_part
 from uplift.domain.compatibility.changes import Aspect, Change
 from uplift.domain.compatibility.comparison import (
     Comparison,
@@ -17,8 +16,9 @@ from uplift.domain.compatibility.finding import (
     joined_messages,
     without_model,
 )
-from uplift.domain.compatibility.instructions import Instructions, findings_on
-from uplift.domain.compatibility.targets import TargetCandidate, find_targets
+from uplift.domain.compatibility.mapping.camunda_ids import exists, without_part
+from uplift.domain.compatibility.mapping.instructions import Instructions, findings_on
+from uplift.domain.compatibility.mapping.targets import TargetCandidate, find_targets
 from uplift.domain.compatibility.wait_states import is_position_element
 
 __all__ = [

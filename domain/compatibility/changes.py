@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from uplift.domain.bpmn.model import Element
-from uplift.domain.compatibility.pairs import Pairs
+from uplift.domain.compatibility.mapping.pairs import Pairs
 
 
 class Aspect(StrEnum):

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from uplift.domain.bpmn.model import Element, ElementKind, ProcessModel, TriggerKind
-from uplift.domain.compatibility.camunda_ids import exists, with_part_of, without_part
 from uplift.domain.compatibility.changes import Change, find_changes
 from uplift.domain.compatibility.compensation import find_compensation_findings
 from uplift.domain.compatibility.finding import Code, Finding, Severity, in_reading_order
-from uplift.domain.compatibility.instructions import Instructions, resolve_instructions
-from uplift.domain.compatibility.mapping_builder import MappingBuilder
-from uplift.domain.compatibility.pairs import Pairs
-from uplift.domain.compatibility.unmapped import (
+from uplift.domain.compatibility.mapping.camunda_ids import exists, with_part_of, without_part
+from uplift.domain.compatibility.mapping.instructions import Instructions, resolve_instructions
+from uplift.domain.compatibility.mapping.mapping_builder import MappingBuilder
+from uplift.domain.compatibility.mapping.pairs import Pairs
+from uplift.domain.compatibility.mapping.unmapped import (
     Unmapped,
     find_unmapped,
     is_removed,

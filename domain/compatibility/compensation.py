@@ -7,14 +7,14 @@ from itertools import islice
 
 from uplift.domain.bpmn.model import Element, ElementKind, ProcessModel, TriggerKind
 from uplift.domain.compatibility.finding import Code, Finding, Severity, describe, quoted
-from uplift.domain.compatibility.pair_rules import must_keep_its_kind, must_stay_in_its_scope
-from uplift.domain.compatibility.pairs import Pair, Pairs
+from uplift.domain.compatibility.mapping.pair_rules import must_keep_its_kind, must_stay_in_its_scope
+from uplift.domain.compatibility.mapping.pairs import Pair, Pairs
+from uplift.domain.compatibility.mapping.unmapped import Unmapped, is_removed
 from uplift.domain.compatibility.pending_compensation import (
     MAX_PENDING,
     compensation_events,
     find_pending_compensation,
 )
-from uplift.domain.compatibility.unmapped import Unmapped, is_removed
 from uplift.domain.compatibility.wait_states import (
     compensation_handler,
     event_scope,

@@ -15,7 +15,7 @@ from uplift.domain.compatibility.finding import (
     quoted_list,
     sentence,
 )
-from uplift.domain.compatibility.pairs import Pair, Pairs
+from uplift.domain.compatibility.mapping.pairs import Pair, Pairs
 from uplift.domain.compatibility.upstream import changes_upstream
 from uplift.domain.compatibility.wait_states import (
     event_scope,

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from uplift.gateway.cli import (
+from uplift.gateway.cli.application import Application
+from uplift.gateway.cli.commands import (
     audit,
     database,
     demo,
@@ -19,7 +20,6 @@ from uplift.gateway.cli import (
     upgrade,
     upgrades,
 )
-from uplift.gateway.cli.application import Application
 from uplift.gateway.cli.output import show, write_data
 from uplift.gateway.importing import uncollected
 

@@ -18,7 +18,7 @@ from uplift.gateway.observability.refusals import Refusals
 from uplift.gateway.server.bounds import Bounds
 from uplift.gateway.server.connection import Connection
 from uplift.gateway.server.connections import Connections
-from uplift.gateway.server.http_handler import HttpHandler
+from uplift.gateway.server.protocol.http_handler import HttpHandler
 
 
 class BoundedServer(uvicorn.Server):

@@ -8,7 +8,7 @@ import strawberry
 from uplift import domain
 from uplift.domain import bpmn
 from uplift.domain.compatibility import TargetCandidate
-from uplift.domain.compatibility.targets import MAX_TARGETS
+from uplift.domain.compatibility.mapping.targets import MAX_TARGETS
 from uplift.domain.model import mapping
 from uplift.domain.model.process import VersionNumber
 from uplift.domain.rules.comparer import ChangedElement

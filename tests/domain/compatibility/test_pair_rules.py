@@ -16,7 +16,7 @@ from tests.support.process_shapes import (
     with_boundary,
 )
 from uplift.domain.compatibility import Code
-from uplift.domain.compatibility.pair_rules import (
+from uplift.domain.compatibility.mapping.pair_rules import (
     PAIR_RULES,
     PairRule,
     must_be_a_wait_state,
@@ -33,7 +33,7 @@ from uplift.domain.compatibility.pair_rules import (
     must_not_become_multi_instance,
     must_stay_in_its_scope,
 )
-from uplift.domain.compatibility.pairs import Pair, Pairs
+from uplift.domain.compatibility.mapping.pairs import Pair, Pairs
 
 
 class Breach(NamedTuple):

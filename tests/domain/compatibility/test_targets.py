@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from tests.support.bpmn_builder import a_process
 from tests.support.process_strategies import Recipe, recipes, written
 from uplift.domain.compatibility import Code, compare, find_targets
-from uplift.domain.compatibility.targets import MAX_TARGETS
+from uplift.domain.compatibility.mapping.targets import MAX_TARGETS
 
 
 def test_elements_of_the_same_kind_are_listed_the_allowed_ones_first() -> None:

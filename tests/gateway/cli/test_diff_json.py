@@ -4,7 +4,7 @@ import json
 
 from tests.support.process_shapes import nested, with_boundary
 from uplift.domain.compatibility import compare
-from uplift.gateway.cli.diff import comparison_json
+from uplift.gateway.cli.commands.diff import comparison_json
 
 
 def test_prints_mapping_and_findings_in_the_documented_form() -> None:

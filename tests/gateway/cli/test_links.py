@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.gateway_world import Place, error_of, output_of, with_store
-from uplift.domain.model.link import Credentials, CredentialScheme, Link, SecretPlace, TokenEndpoint, Webhook
+from uplift.domain.model.link import (
+    Credentials,
+    CredentialScheme,
+    Link,
+    SecretPlace,
+    TokenEndpoint,
+    Webhook,
+)
 from uplift.storage.store import SqlStore
 from uplift.testing.builders import NOON, ORDERS, a_process
 

@@ -185,7 +185,7 @@ def test_an_interrupted_command_has_the_exit_code_of_a_shell(
     async def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("uplift.gateway.cli.audit.export_audit", interrupted)
+    monkeypatch.setattr("uplift.gateway.cli.commands.audit.export_audit", interrupted)
     ended = terminal.run("export-audit")
     assert (ended.code, ended.errors) == (ExitCode.INTERRUPTED, b"")
 

@@ -12,9 +12,10 @@ from structlog.testing import capture_logs
 from tests.gateway.server.raw import HANDSHAKE, close_code, frame, responses
 from uplift.gateway.observability.metrics import Metrics
 from uplift.gateway.observability.refusals import Refusals
-from uplift.gateway.server import bounds, websocket_handler
+from uplift.gateway.server import bounds
 from uplift.gateway.server.bounded_server import BoundedServer
 from uplift.gateway.server.bounds import Bounds
+from uplift.gateway.server.protocol import websocket_handler
 
 pytestmark = pytest.mark.anyio
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

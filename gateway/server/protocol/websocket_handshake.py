@@ -7,7 +7,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from uplift.gateway.server.request_head import Flaw
+from uplift.gateway.server.protocol.request_head import Flaw
 from uplift.web.websocket_extension import AUTHENTICATED
 
 NOT_A_HANDSHAKE = (

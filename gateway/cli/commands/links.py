@@ -31,10 +31,7 @@ from uplift.domain.use_cases.links.managing import (
     remove_link,
     request_sweep,
 )
-from uplift.gateway.cli.options import DatabaseUrl, parse_process
-from uplift.gateway.cli.output import report, show
-from uplift.gateway.cli.runner import fail, local_caller, opened_store, run, settings_with
-from uplift.gateway.cli.webhook_options import (
+from uplift.gateway.cli.commands.webhook_options import (
     WebhookOldSecretEnv,
     WebhookOldSecretFile,
     WebhookSecretEnv,
@@ -42,6 +39,9 @@ from uplift.gateway.cli.webhook_options import (
     WebhookUrl,
     read_webhook,
 )
+from uplift.gateway.cli.options import DatabaseUrl, parse_process
+from uplift.gateway.cli.output import report, show
+from uplift.gateway.cli.runner import fail, local_caller, opened_store, run, settings_with
 from uplift.gateway.database_clock import DatabaseClock
 from uplift.gateway.engine_check import EngineCheck, check_engine
 from uplift.storage.store import SqlStore

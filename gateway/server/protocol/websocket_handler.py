@@ -24,8 +24,8 @@ from uplift.gateway.server.bounds import (
     WRITE_BUFFER_BYTES,
 )
 from uplift.gateway.server.connection import Connection
+from uplift.gateway.server.protocol.websocket_handshake import Handshake
 from uplift.gateway.server.response_head import response_head
-from uplift.gateway.server.websocket_handshake import Handshake
 from uplift.web.websocket_extension import AUTHENTICATED
 
 NOT_SUMMED_BYTES = 64 * 1024

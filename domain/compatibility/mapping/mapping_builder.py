@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Set
 
 from uplift.domain.bpmn.model import Element, ProcessModel, TriggerKind
 from uplift.domain.compatibility.finding import Finding
-from uplift.domain.compatibility.pair_rules import broken_rules
-from uplift.domain.compatibility.pairs import Pair, Pairs
+from uplift.domain.compatibility.mapping.pair_rules import broken_rules
+from uplift.domain.compatibility.mapping.pairs import Pair, Pairs
 from uplift.domain.compatibility.wait_states import (
     compensation_handler,
     event_scope,

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
 from uplift.domain.bpmn.model import Element, ProcessModel
-from uplift.domain.compatibility.camunda_ids import without_part
 from uplift.domain.compatibility.finding import Code, Finding, describe, quoted
-from uplift.domain.compatibility.mapping_builder import MappingBuilder
-from uplift.domain.compatibility.pair_rules import broken_rules
-from uplift.domain.compatibility.pairs import Pair, Pairs
+from uplift.domain.compatibility.mapping.camunda_ids import without_part
+from uplift.domain.compatibility.mapping.mapping_builder import MappingBuilder
+from uplift.domain.compatibility.mapping.pair_rules import broken_rules
+from uplift.domain.compatibility.mapping.pairs import Pair, Pairs
 from uplift.domain.compatibility.wait_states import is_listener, is_position_element
 
 Unmapped = Mapping[str, tuple[Finding, ...]]

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from uplift.domain.bpmn.model import ProcessModel
-from uplift.domain.compatibility.camunda_ids import exists, is_body, without_part
 from uplift.domain.compatibility.finding import Code, Finding, quoted
-from uplift.domain.compatibility.pairs import Pair
+from uplift.domain.compatibility.mapping.camunda_ids import exists, is_body, without_part
+from uplift.domain.compatibility.mapping.pairs import Pair
 
 Instructions = Mapping[str, str] | Iterable[tuple[str, str]]
 """Source element id to target element id; as pairs, one source may occur twice, which breaks a rule."""

@@ -14,10 +14,10 @@ from uplift.gateway.server.bounds import (
     READ_BYTES,
 )
 from uplift.gateway.server.connection import Connection
-from uplift.gateway.server.exchange import Exchange
-from uplift.gateway.server.request_head import TOO_LARGE, Flaw, RequestHead, Target
-from uplift.gateway.server.websocket_handler import WebSocketHandler
-from uplift.gateway.server.websocket_handshake import handshake_of
+from uplift.gateway.server.protocol.exchange import Exchange
+from uplift.gateway.server.protocol.request_head import TOO_LARGE, Flaw, RequestHead, Target
+from uplift.gateway.server.protocol.websocket_handler import WebSocketHandler
+from uplift.gateway.server.protocol.websocket_handshake import handshake_of
 
 MALFORMED = Flaw(status=400, message="Expected an HTTP/1.1 request, but got something else.")
 TOO_SLOW = Flaw(

@@ -18,7 +18,7 @@ from uplift.domain.compatibility.finding import (
     quoted_list,
     with_article,
 )
-from uplift.domain.compatibility.pairs import Pair, Pairs
+from uplift.domain.compatibility.mapping.pairs import Pair, Pairs
 from uplift.domain.compatibility.wait_states import (
     GATEWAYS,
     JOINING_GATEWAYS,

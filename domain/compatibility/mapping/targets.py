@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from uplift.domain.bpmn.model import Element, ElementKind, ProcessModel
-from uplift.domain.compatibility.camunda_ids import exists, without_part
 from uplift.domain.compatibility.finding import Code, Finding
-from uplift.domain.compatibility.instructions import Instructions, resolve_instructions
-from uplift.domain.compatibility.mapping_builder import MappingBuilder
-from uplift.domain.compatibility.pair_rules import broken_rules
-from uplift.domain.compatibility.pairs import Pair, Pairs
+from uplift.domain.compatibility.mapping.camunda_ids import exists, without_part
+from uplift.domain.compatibility.mapping.instructions import Instructions, resolve_instructions
+from uplift.domain.compatibility.mapping.mapping_builder import MappingBuilder
+from uplift.domain.compatibility.mapping.pair_rules import broken_rules
+from uplift.domain.compatibility.mapping.pairs import Pair, Pairs
 from uplift.domain.compatibility.wait_states import GATEWAYS
 
 MAX_TARGETS = 1_000

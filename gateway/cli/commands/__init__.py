@@ -1,0 +1,1 @@
+"""The commands of `uplift`, one module for each group."""
