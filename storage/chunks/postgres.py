@@ -26,11 +26,10 @@ from uplift.storage.chunks.statements import (
 )
 from uplift.storage.postgres.engines import LOCK_WAIT
 from uplift.storage.sql.dialect import unnest_rows
+from uplift.storage.sql.sqlstate import LOCK_NOT_AVAILABLE, sqlstate
 from uplift.storage.sql.tables import STATUS, decision, instance, outcome
 from uplift.storage.statements.cohort_counts import PENDING
 
-LOCK_NOT_AVAILABLE = "55P03"
-"""The SQLSTATE."""
 ATTEMPT_LOCK_WAIT = "100ms"
 """How long an attempt to move waits for the lock of an instance.
 
@@ -105,7 +104,7 @@ class PostgresChunks(SqlChunks):
                 # Not DEFAULT: behind a pooler, the session has not the timeout of this transaction.
                 await self._connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'")
         except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+            if sqlstate(error) != LOCK_NOT_AVAILABLE:
                 raise
             await self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT attempt")
             return None

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.engine import URL
 
 from uplift.domain.errors import InvalidInput
-from uplift.storage.postgres.errors import NO_MATCHING_HOST, sqlstate
+from uplift.storage.postgres.errors import NO_MATCHING_HOST
 from uplift.storage.postgres.parameters import DEFAULT_PORT, PASSED_ON, SYSTEM_ROOTS, require_honoured
+from uplift.storage.sql.sqlstate import sqlstate
 
 if TYPE_CHECKING:
     from asyncpg import Connection

@@ -6,6 +6,8 @@ import ssl
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from uplift.storage.sql.sqlstate import READ_ONLY, sqlstate
+
 OUTAGE_CLASSES = (
     "08",  # connection exceptions, those of poolers too
     "40",  # transaction rollback: deadlock, serialization failure
@@ -15,8 +17,6 @@ OUTAGE_CLASSES = (
     "58",  # system errors, such as those of input and output
 )
 """Classes of SQLSTATE, its first two characters."""
-READ_ONLY = "25006"
-"""The SQLSTATE of a write to a standby, or to a database that an operator has made read-only."""
 OUTAGES = (
     READ_ONLY,
     "25P03",  # the server ended a transaction that was idle for too long
@@ -29,6 +29,15 @@ REFUSED_LOGINS = {
     "42501": "it denies Uplift a privilege",
 }
 """What clients read in place of the server's message, which may name users, databases and tables."""
+OF_NODES = (
+    "connection to the remote node",
+    "connection establishment for node",
+    "failed to COPY to shard",
+    "failed to complete COPY",
+    "failed to prepare transaction",
+    "failure on connection marked as essential",
+)
+"""How errors of Citus begin that name users and addresses of nodes, which clients must not read."""
 NO_MATCHING_HOST = "TargetServerAttributeNotMatched"
 """The driver's exception. Importing asyncpg for its class would slow down each start, also on SQLite."""
 
@@ -47,13 +56,10 @@ def outage_reason(error: Exception) -> str | None:
     if NO_MATCHING_HOST in (type(original).__name__, type(original and original.__cause__).__name__):
         return "no host of its URL has the role that target_session_attrs demands"
     is_cut = isinstance(error, DBAPIError) and error.connection_invalidated
-    return str(original) if is_cut or state.startswith(OUTAGE_CLASSES) or state in OUTAGES else None
-
-
-def sqlstate(error: BaseException | None) -> str:
-    """The SQLSTATE of an error of SQLAlchemy or of the driver, or an empty text."""
-    original = error.orig if isinstance(error, DBAPIError) else error
-    return getattr(original, "sqlstate", None) or ""
+    if not (is_cut or state.startswith(OUTAGE_CLASSES) or state in OUTAGES):
+        return None
+    message = str(original)
+    return "a node of its cluster does not answer" if message.startswith(OF_NODES) else message
 
 
 def _without_addresses(error: OSError | PoolTimeoutError) -> str:

@@ -24,11 +24,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 
 from uplift.storage.sql.connection import Connection
+from uplift.storage.sql.sqlstate import UNIQUE_VIOLATION, sqlstate
 
 PLAN_ONCE = "SET LOCAL plan_cache_mode = auto"
 """Allows generic plans: else COPY plans the check of each foreign key once a row."""
-UNIQUE_VIOLATION = "23505"
-"""The SQLSTATE. Importing asyncpg for its exception class would slow down each start, also on SQLite."""
 RESERVED_KEYS = select(func.nextval(func.pg_get_serial_sequence(bindparam("table"), "id"))).select_from(
     func.generate_series(1, bindparam("count", type_=Integer))
 )
@@ -118,7 +117,7 @@ async def copy_new(connection: Connection, table: Table, rows: Sequence[dict[str
                 table.name, columns=list(rows[0]), records=zip(*columns, strict=True)
             )
     except Exception as error:
-        if getattr(error, "sqlstate", None) != UNIQUE_VIOLATION:
+        if sqlstate(error) != UNIQUE_VIOLATION:
             raise
         return False
     return True
