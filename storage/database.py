@@ -10,8 +10,10 @@ from sqlalchemy.engine import URL
 
 from uplift.domain.errors import StoreUnavailable
 from uplift.storage.backend import Backend, PoolUse
+from uplift.storage.buckets.layout import read_layout
 from uplift.storage.postgres.backend import PostgresBackend
 from uplift.storage.schema import NEWEST, bring_up_to_date, is_newest
+from uplift.storage.sql.buckets import NO_BUCKETS, Layout
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sqlite.backend import SqliteBackend
 
@@ -21,6 +23,7 @@ class Database:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self._layout = NO_BUCKETS
 
     @classmethod
     def at(cls, where: Path | URL) -> Self:
@@ -36,6 +39,7 @@ class Database:
         database = cls.at(where)
         try:
             await database._require_newest_schema()  # noqa: SLF001  its own method
+            await database.read_layout()
         except BaseException:
             await database.close()
             raise
@@ -48,11 +52,22 @@ class Database:
         async with self.migrating() as connection:
             await bring_up_to_date(connection, if_older=self._backend.migrates_itself)
 
+    @property
+    def layout(self) -> Layout:
+        """The buckets of its tables, as they were when it was opened: they change only while it is closed."""
+        return self._layout
+
+    async def read_layout(self) -> None:
+        """Read the layout, which needs the newest schema."""
+        async with self.reading() as connection:
+            self._layout = await read_layout(connection)
+
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
         """A connection for reads in autocommit mode: each statement sees a snapshot of its own."""
         with self._outages_as_store_unavailable():
             async with self._backend.reading() as connection:
+                connection.layout = self._layout
                 yield connection
 
     @asynccontextmanager
@@ -60,6 +75,7 @@ class Database:
         """A connection in a write transaction, committed at the end or rolled back on an error."""
         with self._outages_as_store_unavailable():
             async with self._backend.writing(in_background=in_background) as connection:
+                connection.layout = self._layout
                 yield connection
 
     @asynccontextmanager
@@ -67,6 +83,7 @@ class Database:
         """As `writing`, to change the schema. One program at a time; others wait for up to a minute."""
         with self._outages_as_store_unavailable():
             async with self._backend.migrating() as connection:
+                connection.layout = self._layout
                 yield connection
 
     async def ping(self) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from uplift.storage.sql.connection import Connection
 
-NEWEST = "0007"
+NEWEST = "0008"
 """The revision that this program requires, the last in storage/migrations/versions."""
 
 REVISIONS = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))

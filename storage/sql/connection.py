@@ -4,9 +4,14 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from uplift.storage.sql.buckets import NO_BUCKETS, Layout
+
 
 class Connection(AsyncConnection):
     """A connection on which a statement may be deferred until the next one is executed."""
+
+    layout: Layout = NO_BUCKETS
+    """Which buckets the tables of the database are divided into."""
 
     async def execute_later(self, statement: Any, parameters: Any) -> Any:
         """Execute a statement now or along with the next one.

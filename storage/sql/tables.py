@@ -32,6 +32,7 @@ from uplift.domain.model.process import VersionState
 from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import UpgradeState
 from uplift.domain.model.upgrade_event import UpgradeEventKind
+from uplift.storage.sql.layout_table import layout as layout
 from uplift.storage.sql.link_tables import link as link
 from uplift.storage.sql.link_tables import linked_version as linked_version
 from uplift.storage.sql.link_tables import move_order as move_order

@@ -1,0 +1,1 @@
+"""Divides the large tables into buckets, so that a cluster of databases may hold them (experimental)."""
