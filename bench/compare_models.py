@@ -1,21 +1,25 @@
 """Times what `uplift diff` does, for growing numbers of elements, without and with extensions of vendors.
 
-Run by hand: `python -m bench.compare_models`. For each size it prints the processor time of the best of
-several runs, of reading both documents and of comparing them, and how many times longer both take than for
-the size before: with linear growth as many times as there are more elements.
+For each size it prints the processor time of the best of several runs, of reading both documents and of
+comparing them, and how many times longer both take than for the size before: with linear growth as many times
+as there are more elements. Run: python -m bench.compare_models [largest] [runs]
 """
 
 import gc
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from time import thread_time
 from typing import TypeVar
 
+from bench.figures.alone import run_alone
+from bench.figures.figure import Bench, Figure, at_most, compared, single
 from uplift.domain.bpmn import DocumentLimits, read_model
 from uplift.domain.compatibility import Comparison, breaking_positions, compare, migrate_position
 
 SIZES = (250, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
-RUNS = 9
+JUDGED = 1_000
+"""Elements of the models that the targets are about."""
 COHORTS = 500
 BLOCK = 10
 """Elements of one block: a subprocess with four inside, three tasks, a boundary event and a gateway."""
@@ -75,9 +79,9 @@ def _flows(*elements: str, block: int) -> Iterator[str]:
         yield f'<sequenceFlow id="{source}_{target}{block}" {ends}/>'
 
 
-def _best(work: Callable[[], Result]) -> tuple[float, Result]:
+def _best(work: Callable[[], Result], runs: int) -> tuple[float, Result]:
     times = []
-    for _ in range(RUNS):
+    for _ in range(runs):
         begun = thread_time()
         result = work()
         times.append(thread_time() - begun)
@@ -90,33 +94,67 @@ def _migrate_all(comparison: Comparison) -> None:
         migrate_position(comparison, frozenset({elements[cohort * 7 % len(elements)]}))
 
 
-def _measure(size: int, before: tuple[int, float] | None, *, extended: bool) -> tuple[int, float]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """Milliseconds of processor time for two documents of one size."""
+
+    size: int
+    reading: float
+    comparing: float
+
+    @property
+    def each(self) -> float:
+        """Microseconds for each element."""
+        return (self.reading + self.comparing) / self.size * 1_000
+
+
+def _timed(size: int, runs: int, *, extended: bool) -> Times:
     documents = [a_document(size, changed=changed, extended=extended) for changed in (False, True)]
-    reading, models = _best(lambda: [read_model(document, limits=LIMITS) for document in documents])
-    comparing, comparison = _best(lambda: compare(*models))
-    migrating, _ = _best(lambda: _migrate_all(comparison))
-    whole = reading + comparing
-    growth = (
-        "" if before is None else f" ({whole / before[1]:.1f} times for {size / before[0]:.1f} times more)"
-    )
+    reading, models = _best(lambda: [read_model(document, limits=LIMITS) for document in documents], runs)
+    comparing, comparison = _best(lambda: compare(*models), runs)
+    migrating, _ = _best(lambda: _migrate_all(comparison), runs)
     print(
-        f"{size:6,} elements: {whole * 1000:7.1f} ms{growth}: read both {reading * 1000:.1f} ms, "
-        f"compare {comparing * 1000:.1f} ms; migrate {COHORTS} cohorts {migrating * 1000:.1f} ms; "
-        f"{len(comparison.mapping):,} pairs, {len(comparison.findings):,} findings, "
-        f"{len(breaking_positions(comparison)):,} breaking positions"
+        f"{size:6,} elements: read both {reading * 1000:.1f} ms, compare {comparing * 1000:.1f} ms; "
+        f"migrate {COHORTS} cohorts {migrating * 1000:.1f} ms; {len(comparison.mapping):,} pairs, "
+        f"{len(comparison.findings):,} findings, {len(breaking_positions(comparison)):,} breaking positions"
     )
-    return size, whole
+    return Times(size=size, reading=reading * 1000, comparing=comparing * 1000)
 
 
-def main() -> None:
-    """Print one line per size."""
+def measure(largest: int, runs: int) -> list[Figure]:
     gc.disable()  # as `uplift diff` and the program that compares for a gateway do
-    for extended in (False, True):
-        print("with extensions" if extended else "without extensions")
-        before = None
-        for size in SIZES:
-            before = _measure(size, before, extended=extended)
+    figures = []
+    for kind in ("without extensions", "with extensions"):
+        print(kind)
+        extended = kind == "with extensions"
+        times = [_timed(size, runs, extended=extended) for size in SIZES if size <= max(largest, JUDGED)]
+        judged = next(time for time in times if time.size == JUDGED)
+        figures += [
+            single(f"comparing {kind}", [judged.comparing], unit="ms", target=COMPARING),
+            single(f"reading both {kind}", [judged.reading], unit="ms"),
+            compared(
+                f"an element of {times[-1].size:,} {kind}",
+                [times[-1].each],
+                [judged.each],
+                unit="µs",
+                beside=f"one of {JUDGED:,}",
+                target=LINEAR,
+            ),
+        ]
+    return figures
 
+
+COMPARING = at_most(f"comparing two models of {JUDGED:,} elements", 50, "ms")
+LINEAR = at_most("an element of the largest model beside one of 1,000 (linear)", 2)
+BENCH = Bench(
+    compares=(
+        f"two models of {JUDGED:,} elements, and documents of 250 to 20,000 without and with extensions, "
+        "in processor time"
+    ),
+    sizes={"largest": (20_000, 1_000), "runs": (5, 1)},
+    targets=(COMPARING, LINEAR),
+    measure=measure,
+)
 
 if __name__ == "__main__":
-    main()
+    run_alone(BENCH)

@@ -1,26 +1,26 @@
 """Times a page of 1,000 instances with 8 fields, against strawberry's own endpoint and `json.dumps`.
 
-Run `python -m bench.graphql_page` from the top of the checkout. Only the execution is timed, without parsing,
-validation and encoding; `json.dumps` encodes the very data that came out. The best of 60 runs counts.
+Only the execution is timed, without parsing, validation and encoding; `json.dumps` encodes the very data that
+came out. They take turns, and the best run of each counts. Run: python -m bench.graphql_page [rows] [runs]
 """
 
 import json
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from typing import Any
 
 import strawberry
-from graphql import DocumentNode, parse
+from graphql import DocumentNode, GraphQLSchema, parse
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from bench.figures.alone import run_alone
+from bench.figures.figure import Bench, Figure, at_most, compared
 from uplift.graphql_api.engine.column_executor import CompilingExecutor
 
-SIZE = 1_000
-RUNS = 60
 FIELDS = "id status version createdAt namespace code waitingAt updatedAt"
 QUERIES = {
     "nodes": f"{{ page {{ nodes {{ {FIELDS} }} }} }}",
@@ -80,46 +80,63 @@ def an_instance(number: int) -> Instance:
     )
 
 
-PAGE = Connection(edges=[Edge(cursor=str(number), node=an_instance(number)) for number in range(SIZE)])
+def a_page(rows: int) -> Connection:
+    return Connection(edges=[Edge(cursor=str(number), node=an_instance(number)) for number in range(rows)])
 
 
-@strawberry.type
-class Query:
-    @strawberry.field
-    def page(self) -> Connection:
-        return PAGE
+def schema_of(connection: Connection) -> GraphQLSchema:
+    """A schema whose only field returns these rows."""
+
+    @strawberry.type
+    class Query:
+        @strawberry.field
+        def page(self) -> Connection:
+            return connection
+
+    return strawberry.Schema(Query)._schema
 
 
-SCHEMA = strawberry.Schema(Query)._schema
+def best_of_each(works: Sequence[Callable[[], Any]], runs: int) -> list[float]:
+    """The shortest of many runs of each, in milliseconds. They take turns."""
+    best = [float("inf")] * len(works)
+    for _ in range(runs):
+        for place, work in enumerate(works):
+            start = time.perf_counter()
+            work()
+            best[place] = min(best[place], (time.perf_counter() - start) * 1_000)
+    return best
 
 
-def best(run: Callable[[], Any]) -> float:
-    """The shortest of many runs, in milliseconds."""
-    times = []
-    for _ in range(RUNS):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return min(times) * 1_000
+def execute(schema: GraphQLSchema, document: DocumentNode, executor: Any) -> Any:
+    return executor.build(schema, document).execute_operation().data
 
 
-def execute(document: DocumentNode, executor: Any) -> Any:
-    return executor.build(SCHEMA, document).execute_operation().data
-
-
-def main() -> None:
+def measure(rows: int, runs: int) -> list[Figure]:
+    schema, figures = schema_of(a_page(rows)), []
     for name, query in QUERIES.items():
         document = parse(query)
-        data = execute(document, CompilingExecutor)
-        assert data == execute(document, StrawberryGraphQLCoreExecutionContext)
-        dumps = best(partial(json.dumps, data))
-        ours = best(partial(execute, document, CompilingExecutor))
-        stock = best(partial(execute, document, StrawberryGraphQLCoreExecutionContext))
-        print(f"{name}: json.dumps {dumps:.2f} ms, ours {ours:.2f} ms, stock {stock:.2f} ms")
-        print(
-            f"  ours {ours / dumps:.2f} times json.dumps (at most 3 is required), stock {stock / dumps:.2f}"
+        data = execute(schema, document, CompilingExecutor)
+        assert data == execute(schema, document, StrawberryGraphQLCoreExecutionContext)
+        works = (
+            partial(json.dumps, data),
+            partial(execute, schema, document, CompilingExecutor),
+            partial(execute, schema, document, StrawberryGraphQLCoreExecutionContext),
         )
+        dumps, ours, stock = best_of_each(works, runs)
+        figures += [
+            compared(name, [ours], [dumps], unit="ms", beside="json.dumps", target=TARGETS[name]),
+            compared(f"{name}, beside strawberry", [ours], [stock], unit="ms", beside="stock strawberry"),
+        ]
+    return figures
 
+
+TARGETS = {name: at_most(name, 3) for name in QUERIES}
+BENCH = Bench(
+    compares="execution of a page of 1,000 instances with 8 fields, beside `json.dumps` of the same data",
+    sizes={"rows": (1_000, 50), "runs": (60, 3)},
+    targets=tuple(TARGETS.values()),
+    measure=measure,
+)
 
 if __name__ == "__main__":
-    main()
+    run_alone(BENCH)

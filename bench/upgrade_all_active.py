@@ -9,15 +9,16 @@ Run: python -m bench.upgrade_all_active [instances] [rounds]
 
 import asyncio
 import os
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import quantiles
 from uuid import UUID
 
+from bench.figures.alone import run_alone
+from bench.figures.figure import Bench, Figure, Target, at_most, compared, single
 from bench.population import ADMIN, PROCESS, SMALL_PROCESS, copied, plain_connection, populate
 from uplift.domain import all_active, upgrade_instances
 from uplift.domain.model.request import UpgradeRequest
@@ -84,34 +85,53 @@ def _resident_mib() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def main(count: int, rounds: int) -> None:
+def measure(count: int, rounds: int) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder) / "base.sqlite"
         waiting = asyncio.run(populate(base, count))
         excluded = waiting[:: max(1, len(waiting) // EXCLUDED)][:EXCLUDED]
-        floors, uppers, locks = [], [], []
+        floors, uppers, locks, growths = [], [], [], []
         for _ in range(rounds):
             bare = floor(copied(base, "floor.sqlite"))
             whole, open_for, grown = asyncio.run(ours(copied(base, "ours.sqlite"), excluded))
             floors.append(bare)
             uppers.append(whole)
             locks += open_for
+            growths.append(grown)
             print(
                 f"floor {bare[0]:.3f} s   ours {whole[0]:.3f} s   ratio {whole[0] / bare[0]:.2f}   "
                 f"{len(open_for)} transactions, the longest open {max(open_for) * 1_000:.0f} ms   "
                 f"memory grew {grown:.1f} MiB"
             )
-        wall, cpu = (
-            median(sample[i] for sample in uppers) / median(sample[i] for sample in floors) for i in (0, 1)
-        )
-        print(f"median ratio {wall:.2f} (CPU time {cpu:.2f}); at most 1.5 is required")
-        print(
-            f"transactions open: median {median(locks) * 1_000:.0f} ms, "
-            f"99th percentile {quantiles(locks, n=100)[98] * 1_000:.0f} ms, "
-            f"longest {max(locks) * 1_000:.0f} ms"
-        )
+    wall, cpu = ([[sample[i] for sample in samples] for samples in (uppers, floors)] for i in (0, 1))
+    return [
+        compared("whole upgrade", *wall, unit="s", beside="bare statements", target=WHOLE),
+        compared("its CPU time", *cpu, unit="s", beside="bare statements"),
+        *lock_figures("write lock of a chunk", locks, LOCK),
+        single("growth of memory", growths, unit="MiB"),
+    ]
 
+
+def lock_figures(what: str, locks: list[float], target: Target) -> list[Figure]:
+    """The 99th percentile and the longest of how long transactions were open, in seconds."""
+    p99 = quantiles(locks, n=100, method="inclusive")[98]
+    return [
+        single(f"{what}, 99th percentile", [p99 * 1_000], unit="ms", target=target),
+        single(f"{what}, longest", [max(locks) * 1_000], unit="ms"),
+    ]
+
+
+WHOLE = at_most("whole upgrade", 1.5)
+LOCK = at_most("write lock of a chunk, 99th percentile", 50, "ms")
+BENCH = Bench(
+    compares=(
+        "an upgrade of 40 % of all instances in chunks on SQLite, beside one bare UPDATE and audit INSERT "
+        "in one transaction"
+    ),
+    sizes={"instances": (1_000_000, 5_000), "rounds": (5, 2)},
+    targets=(WHOLE, LOCK),
+    measure=measure,
+)
 
 if __name__ == "__main__":
-    arguments = [int(argument) for argument in sys.argv[1:]]
-    main(*arguments, *(1_000_000, 5)[len(arguments) :])
+    run_alone(BENCH)

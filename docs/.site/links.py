@@ -8,7 +8,7 @@ import posixpath
 import re
 from typing import Any
 
-LINK = re.compile(r"\[([^\]]*)\]\(([^)\s#]*)(#[^)\s]*)?\)")
+LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s#]*)(#[^)\s]*)?\)")
 NAMED_BLOCK = re.compile(r"^```(\w+) (\S+)$", re.MULTILINE)
 """The beginning of a block of code that names its file."""
 PAGES = {
@@ -17,7 +17,6 @@ PAGES = {
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security.md",
-    "bench/README.md": "benchmarks.md",
     "graphql_api/schema.graphql": "reference/schema.md",
     "rest_compat/openapi.json": "reference/openapi.md",
 }

@@ -1,0 +1,82 @@
+"""Runs one benchmark in a program of its own, and notes where and when."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from bench.figures.catalogue import bench_named
+from bench.figures.child import Answer
+from bench.figures.figure import Scale
+from bench.figures.machine import busy_cores, commit, this_machine
+from bench.figures.result import Result
+from tests.support.project import ROOT
+
+WATCHED = {Scale.FULL: 2.0, Scale.QUICK: 0.1}
+"""Seconds for which the use of the processors by others is watched, before and after."""
+TIMEOUT = 3_600.0
+"""Seconds after which a benchmark has failed."""
+STOPPING = 60.0
+"""Seconds that it gets then to stop its servers."""
+
+
+def run(name: str, scale: Scale) -> Result:
+    """Run a benchmark. If it fails, the result says how."""
+    bench = bench_named(name)
+    date, average, before = datetime.now(UTC), os.getloadavg()[0], busy_cores(WATCHED[scale])
+    began = time.monotonic()
+    answer, failed = answer_of_child(name, scale)
+    seconds = time.monotonic() - began
+    return Result(
+        bench=name,
+        date=f"{date:%Y-%m-%d %H:%M}",
+        commit=commit(),
+        scale=scale,
+        sizes=dict(zip(bench.sizes, bench.sizes_of(scale), strict=True)),
+        machine=this_machine(),
+        seconds=round(seconds, 1),
+        load_average=round(average, 2),
+        busy_before=round(before, 2),
+        busy_after=round(busy_cores(WATCHED[scale]), 2),
+        figures=tuple(answer.figures),
+        not_run=answer.not_run,
+        failed=failed,
+    )
+
+
+def answer_of_child(name: str, scale: Scale, timeout: float = TIMEOUT) -> tuple[Answer, str]:
+    """What the program wrote, and if it failed, the last line of its errors."""
+    with tempfile.TemporaryDirectory() as folder:
+        file, errors = Path(folder) / "answer.json", Path(folder) / "errors"
+        command = [sys.executable, "-m", "bench.figures.child", name, scale, str(file)]
+        with errors.open("wb") as stderr:
+            child = subprocess.Popen(command, cwd=ROOT, stderr=stderr)
+            in_time = _wait(child, timeout)
+        if in_time and child.returncode == 0:
+            return msgspec.json.decode(file.read_bytes(), type=Answer), ""
+        text = errors.read_text(errors="replace")
+        print(text, file=sys.stderr)
+        if not in_time:
+            return Answer(), f"it took more than {timeout:.0f} s"
+        return Answer(), (text.strip().splitlines() or [f"exit code {child.returncode}"])[-1]
+
+
+def _wait(child: subprocess.Popen[bytes], timeout: float) -> bool:
+    """Whether the program ended in time. A late one is interrupted, so that it stops its servers."""
+    try:
+        child.wait(timeout)
+    except subprocess.TimeoutExpired:
+        child.send_signal(signal.SIGINT)
+        try:
+            child.wait(STOPPING)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        return False
+    return True
