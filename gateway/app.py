@@ -97,6 +97,7 @@ def build_app(
             limits=limits,
             server=server,
             connect=engine_of,
+            on_settled=metrics.orders_settled,
         )
 
     async def owner_of(headers: Mapping[str, str]) -> ApiKey:

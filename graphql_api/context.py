@@ -1,12 +1,14 @@
 """The context of an operation, which every resolver gets as `info.context`."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import strawberry
 
 from uplift.domain.model.access import Caller
+from uplift.domain.model.order import SettledOrders
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.links.objections import Connect
 from uplift.domain.use_cases.worker import Worker
@@ -19,6 +21,13 @@ if TYPE_CHECKING:  # loaders return the types of the schema, which import this m
 DEFAULT_LIMITS = Limits()
 DEFAULT_SERVER = ServerInfo()
 
+OnSettled: TypeAlias = Callable[[str, Sequence[SettledOrders]], None]
+"""Called with the name of a link and the orders that its engine settled, once they are stored."""
+
+
+def ignore_settled(link: str, settled: Sequence[SettledOrders]) -> None:
+    """Do nothing; the default of `Context.on_settled`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
@@ -27,7 +36,8 @@ class Context:
     `worker` runs upgrades that fit into one chunk inside the request. A mutation waits at most `wait_seconds`
     for other workers to finish a larger upgrade, and stops waiting when `stopping` is set. `limits` bound
     what the operation may request. `server` is what the server says of itself. `connect` makes the adapter to
-    the engine of a link, which plans ask; without it they ask none.
+    the engine of a link, which plans ask; without it they ask none. `on_settled` is called with the orders
+    that an engine has settled by itself.
     """
 
     store: Store
@@ -39,6 +49,7 @@ class Context:
     limits: Limits = DEFAULT_LIMITS
     server: ServerInfo = DEFAULT_SERVER
     connect: Connect | None = None
+    on_settled: OnSettled = ignore_settled
 
 
 Info = strawberry.Info[Context, None]

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import warnings
 
 import structlog
 from structlog.processors import ExceptionRenderer
@@ -48,6 +49,9 @@ def configure_logs(settings: Settings, metrics: Metrics) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         )
     )
+    logging.captureWarnings(True)  # otherwise Python prints its warnings between the log's lines
+    # graphql-core starts no coroutine of an operation that is cancelled before it begins, so Python warns.
+    warnings.filterwarnings("ignore", r"coroutine '.*_async_resolver' was never awaited", RuntimeWarning)
     # Alembic logs each of its plugins. The storage package logs the revisions that run.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     # A client of engines logs the URL of each request; an upgrade sends thousands.

@@ -7,7 +7,7 @@ upgrades there are.
 import asyncio
 import platform
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -28,6 +28,7 @@ from structlog.typing import WrappedLogger
 from uplift.domain.model.chunk import ChunkResult
 from uplift.domain.model.decision import ReasonCode, count_reasons
 from uplift.domain.model.link_status import LinkStatus
+from uplift.domain.model.order import SettledOrders
 from uplift.domain.model.upgrade import UNFINISHED, OutcomeKind, UpgradeState
 from uplift.domain.ports.process_engine import EngineFaultKind
 from uplift.storage.backend import PoolUse
@@ -135,7 +136,8 @@ class Metrics:
         )
         self._engine_moves = self._counter(
             "uplift_engine_moves",
-            "Instances that linked engines moved or refused to move, except engines that fetch their orders.",
+            "Instances that linked engines moved or refused to move. Orders that an engine settles by itself "
+            "count in the gateway that stores its answer.",
             "link",
             "result",
         )
@@ -216,6 +218,13 @@ class Metrics:
     def engine_moved(self, link: str, refusal: ReasonCode | None) -> None:
         """Count the engine's answer on an instance."""
         self._engine_moves.labels(link, MOVED if refusal is None else refusal).inc()
+
+    def orders_settled(self, link: str, settled: Sequence[SettledOrders]) -> None:
+        """Count orders that an engine settled by itself. Implements uplift.graphql_api.context.OnSettled."""
+        for of_upgrade in settled:
+            self._engine_moves.labels(link, MOVED).inc(of_upgrade.confirmed)
+            for refusal, count in of_upgrade.refusals.items():
+                self._engine_moves.labels(link, refusal).inc(count)
 
     def render(
         self,

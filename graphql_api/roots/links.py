@@ -138,7 +138,11 @@ class LinkMutations:
             ),
             require_engine,
         )
-        return SettleMovesPayload(settled=settled, user_errors=refused)
+        if settled is None:
+            return SettleMovesPayload(settled=None, user_errors=refused)
+        context.on_settled(input_.link, settled)
+        count = sum(of_upgrade.count for of_upgrade in settled)
+        return SettleMovesPayload(settled=count, user_errors=refused)
 
 
 async def _one(context: Context, link: links.Link | None) -> Link | None:

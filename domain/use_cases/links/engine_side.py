@@ -8,7 +8,7 @@ from uplift.domain.errors import InvalidInput
 from uplift.domain.model.access import Caller, require_engine
 from uplift.domain.model.decision import ReasonCode
 from uplift.domain.model.link import Link, LinkKind
-from uplift.domain.model.order import Order, Settlement
+from uplift.domain.model.order import Order, SettledOrders, Settlement
 from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.model.upgrade import Tally
 from uplift.domain.ports import Store
@@ -35,8 +35,8 @@ async def list_orders(store: Store, name: str, page: PageRequest) -> Page[Order]
 
 async def settle(
     store: Store, name: str, settlements: Sequence[Settlement], *, caller: Caller, clock: Clock = utc_now
-) -> int:
-    """Settle orders of a link, each once; returns how many were not settled before.
+) -> Sequence[SettledOrders]:
+    """Settle orders of a link, each once; returns those that were not settled before, by upgrade.
 
     Orders that are settled already keep their first answer, so a request can be repeated. Raises Forbidden,
     LinkNotFound, and InvalidInput, with nothing written.
@@ -48,7 +48,7 @@ async def settle(
     async with store.transaction() as transaction:
         locked = await transaction.links.lock(link.id)
         if locked is None:  # it was removed since it was found
-            return 0
+            return ()
         settled = await settle_orders(transaction, locked, settlements, clock=clock)
         for of_upgrade in settled:
             # Only the engine knows how long it works, so the time since the start counts as work.
@@ -57,7 +57,7 @@ async def settle(
             began = upgrade.upgrade.started_at or upgrade.upgrade.requested_at
             worked = max(timedelta(), clock() - began - upgrade.upgrade.worked)
             await upgrade.save(upgrade.upgrade.with_tally(Tally(worked=worked)))
-    return sum(of_upgrade.count for of_upgrade in settled)
+    return settled
 
 
 def _require_pull(link: Link) -> None:

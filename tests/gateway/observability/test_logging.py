@@ -6,7 +6,7 @@ import sys
 
 SECRET = "uplift_geheim"
 PROGRAM = f"""
-import logging, structlog
+import logging, structlog, warnings
 from uplift.gateway.observability.logging import configure_logs
 from uplift.gateway.observability.metrics import Metrics
 from uplift.gateway.settings import Settings
@@ -22,6 +22,12 @@ log.info("upgrade claimed", upgrade="u-1")
 logging.getLogger("uvicorn.error").warning("a library says %s", "so")
 logging.getLogger("aiosqlite").debug("a statement and its values")
 logging.getLogger("httpx2").info("a request to an engine")
+warnings.warn("Python warns")
+
+async def _async_resolver():
+    pass
+
+_async_resolver()  # graphql-core leaves one when an operation is cancelled
 try:
     fails("{SECRET}")
 except ValueError as error:
@@ -57,18 +63,26 @@ def test_people_read_lines() -> None:
 
 def test_programs_read_one_json_object_a_line() -> None:
     records = [json.loads(line) for line in logged(UPLIFT_LOG_FORMAT="json").splitlines()]
-    assert [record["event"] for record in records] == [
+    assert [record["event"].strip() for record in records] == [
         "upgrade claimed",
         "a library says so",
+        "<string>:18: UserWarning: Python warns",
         "unexpected_error",
         "once more",
         "and a library",
     ]
-    assert [record["level"] for record in records] == ["info", "warning", "error", "error", "error"]
+    assert [record["level"] for record in records] == [
+        "info",
+        "warning",
+        "warning",
+        "error",
+        "error",
+        "error",
+    ]
     assert records[0]["upgrade"] == "u-1"
     for record in records:
         assert record["timestamp"].endswith("Z")
-    for record in records[2:]:
+    for record in records[3:]:
         assert record["exception"][0]["exc_type"] == "ValueError"
     assert SECRET not in json.dumps(records)
 

@@ -60,15 +60,20 @@ def refused(number: int, code: ReasonCode = ReasonCode.ENGINE_REFUSED, message: 
     return Settlement(number=OrderNumber(number), refusal=SkipReason(code=code, message=message))
 
 
+async def settled(store: InMemoryStore, settlements: list[Settlement]) -> int:
+    """The number of orders that an answer settles."""
+    return sum(upgrade.count for upgrade in await settle(store, "own", settlements, caller=ENGINE))
+
+
 async def test_orders_are_settled_once_and_the_upgrade_completes() -> None:
     store = InMemoryStore()
     upgrade = await ordered(store)
     page = await list_orders(store, "own", PAGE)
     assert [order.number for order in page.items] == [1, 2, 3, 4, 5]
-    assert await settle(store, "own", done(1, 2), caller=ENGINE) == 2
-    assert await settle(store, "own", [*done(2, 3), refused(1)], caller=ENGINE) == 1
+    assert await settled(store, done(1, 2)) == 2
+    assert await settled(store, [*done(2, 3), refused(1)]) == 1
     assert (await found(store, upgrade.id)).state is UpgradeState.RUNNING
-    assert await settle(store, "own", [refused(4, ReasonCode.MOVED_ON), *done(5)], caller=ENGINE) == 2
+    assert await settled(store, [refused(4, ReasonCode.MOVED_ON), *done(5)]) == 2
     ended = await found(store, upgrade.id)
     assert (ended.state, ended.upgraded, ended.refused) == (UpgradeState.COMPLETED, 4, 1)
     ids = [order.instance for order in page.items]
@@ -80,7 +85,7 @@ async def test_orders_are_settled_once_and_the_upgrade_completes() -> None:
 async def test_unknown_numbers_are_ignored() -> None:
     store = InMemoryStore()
     await ordered(store)
-    assert await settle(store, "own", done(99, 0, -1), caller=ENGINE) == 0
+    assert await settled(store, done(99, 0, -1)) == 0
 
 
 @pytest.mark.parametrize(
