@@ -17,6 +17,7 @@ from uplift.domain.ports import Sighting, UnseenInstances
 from uplift.domain.ports.process_engine import EngineFault, EngineInstanceId, ProcessEngine
 from uplift.domain.use_cases.links.holding import HeldLink
 from uplift.domain.use_cases.links.pages import ahead, pages_of
+from uplift.domain.use_cases.links.problems import Problems
 from uplift.domain.use_cases.links.versions import SweptVersion, VersionSweep
 
 MERGE_SIZE = 5_000
@@ -27,8 +28,6 @@ CLEAR_SIZE = 50_000
 """The staged rows that one transaction deletes."""
 LOCATE_SIZE = 500
 """The instances about which one request asks."""
-MAX_PROBLEMS = 20
-"""The problems of one sweep that the status of the link lists."""
 
 
 async def sweep(held: HeldLink, engine: ProcessEngine) -> None:
@@ -50,22 +49,17 @@ async def sweep(held: HeldLink, engine: ProcessEngine) -> None:
     await held.renew(lambda status: _swept(status, held.worker.clock(), problems, difference))
 
 
-def _swept(
-    status: LinkStatus, now: datetime, problems: list[str], difference: timedelta | None
-) -> LinkStatus:
-    different = list(dict.fromkeys(problems))
-    more = len(different) - MAX_PROBLEMS
-    listed = [*different[:MAX_PROBLEMS], *([f"… and {more:,} more problems."] if more > 0 else [])]
-    return replace(status, swept_at=now, sweep_error="\n".join(listed) or None, clock_difference=difference)
+def _swept(status: LinkStatus, now: datetime, problems: Problems, difference: timedelta | None) -> LinkStatus:
+    return replace(status, swept_at=now, sweep_error=problems.text(), clock_difference=difference)
 
 
 class _Sweep:
     def __init__(self, held: HeldLink, engine: ProcessEngine) -> None:
         self._held = held
         self._engine = engine
-        self._problems: list[str] = []
+        self._problems = Problems()
 
-    async def run(self) -> tuple[list[str], timedelta | None]:
+    async def run(self) -> tuple[Problems, timedelta | None]:
         difference = await self._describe()
         has_problems = bool(self._problems)
         # An earlier sweep may have ended anywhere.
@@ -84,7 +78,7 @@ class _Sweep:
         before = self._held.worker.clock()
         description = await self._engine.describe()
         after = self._held.worker.clock()
-        self._problems += description.problems
+        self._problems.add_all(description.problems)
         return None if description.clock is None else description.clock - (before + (after - before) / 2)
 
     async def _clear(self) -> None:
@@ -156,7 +150,7 @@ class _Sweep:
                 break
             after = swept[-1].id
         if foreign:
-            self._problems.append(
+            self._problems.add(
                 f"Expected the ids of instances to be those of no other process, but {foreign:,} are. "
                 "Does another link lead to the same engine?"
             )

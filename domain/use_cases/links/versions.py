@@ -24,7 +24,11 @@ from uplift.domain.ports.process_engine import (
 )
 from uplift.domain.use_cases.links.holding import HeldLink
 from uplift.domain.use_cases.links.pages import pages_of
+from uplift.domain.use_cases.links.problems import Problems
 from uplift.domain.use_cases.versions import MAX_TITLE_LENGTH, MAX_VERSION
+
+MAX_ENGINE_VERSIONS = 100_000
+"""The versions of an engine that a sweep holds in memory, some 50 MiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +46,7 @@ class VersionSweep:
     A problem with one process or version does not stop the others.
     """
 
-    def __init__(self, held: HeldLink, engine: ProcessEngine, problems: list[str]) -> None:
+    def __init__(self, held: HeldLink, engine: ProcessEngine, problems: Problems) -> None:
         self._held = held
         self._engine = engine
         self._problems = problems
@@ -50,7 +54,15 @@ class VersionSweep:
     async def run(self) -> list[SweptVersion]:
         """Return the versions that are published now, by process and number. Raises EngineFault."""
         by_process: dict[ProcessKey, list[EngineVersion]] = {}
+        count = 0
         async for page in pages_of(self._engine.versions):
+            count += len(page)
+            if count > MAX_ENGINE_VERSIONS:
+                raise EngineFault(
+                    EngineFaultKind.FAILED,
+                    f"Expected an engine with at most {MAX_ENGINE_VERSIONS:,} versions of processes, but it "
+                    "lists more.",
+                )
             for version in page:
                 if is_linkable(version, self._held.link, self._problems):
                     key = ProcessKey(namespace=self._held.link.namespace, code=version.key)
@@ -73,7 +85,7 @@ class VersionSweep:
                 await transaction.processes.add(process)
             elif existing.link is not None or (await transaction.processes.lock_versions([key]))[key]:
                 whose = "of its own" if existing.link is None else "of another link"
-                self._problems.append(
+                self._problems.add(
                     f"Expected to link process '{key}', but it exists in Uplift with versions {whose}."
                 )
                 return False
@@ -97,7 +109,7 @@ class VersionSweep:
         except EngineFault as fault:
             if fault.kind is not EngineFaultKind.FAILED:
                 raise
-            self._problems.append(f"Could not read version {version.number} of '{key}': {fault.message}")
+            self._problems.add(f"Could not read version {version.number} of '{key}': {fault.message}")
             return False
         model = await self._model(key, version, document)
         now = self._held.worker.clock()
@@ -120,22 +132,22 @@ class VersionSweep:
                 document, process_id=version.key, preferred_id=None
             )
         except InvalidModel as error:
-            self._problems.append(
+            self._problems.add(
                 f"Could not read the model of version {version.number} of '{key}': {error.message}"
             )
             return None
         return VersionModel(document=document, process_id=process_id)
 
 
-def is_linkable(version: EngineVersion, link: Link, problems: list[str]) -> bool:
+def is_linkable(version: EngineVersion, link: Link, problems: Problems) -> bool:
     """Whether a version of the engine belongs to a link, and Uplift can name it."""
     if version.tenant != link.tenant:
         return False
     if not is_name(version.key):
-        problems.append(f"Expected a key that is a segment of a URL path, but got {version.key[:200]!r}.")
+        problems.add(f"Expected a key that is a segment of a URL path, but got {version.key[:200]!r}.")
         return False
     if not 1 <= version.number <= MAX_VERSION:
-        problems.append(
+        problems.add(
             f"Expected a version from 1 to {MAX_VERSION:,}, but '{version.key}' has {version.number}."
         )
         return False

@@ -24,6 +24,8 @@ from uplift.domain.ports.process_engine import (
 )
 from uplift.domain.rules.engine_health import Backoff
 from uplift.domain.use_cases.links import sweep as sweeping
+from uplift.domain.use_cases.links import versions
+from uplift.domain.use_cases.links.problems import MAX_PROBLEMS
 from uplift.domain.use_cases.links.sweep import sweep
 from uplift.domain.use_cases.links.sweeper import Sweeper, is_due
 from uplift.storage.memory import InMemoryStore
@@ -397,3 +399,21 @@ async def test_a_problem_is_named_once() -> None:
     engine.problems = ("It lacks a right.", "It lacks a right.", "It is old.")
     await world.sweep(held)
     assert (await status_of(world)).sweep_error == "It lacks a right.\nIt is old."
+
+
+async def test_a_sweep_lists_some_problems_and_counts_the_others() -> None:
+    engine = WatchedEngine()
+    world, held = await a_linked_world(InMemoryStore(), count=1, engine=engine)
+    engine.problems = tuple(f"It lacks right {number}." for number in (1, *range(1, 25)))
+    await world.sweep(held)
+    *listed, last = str((await status_of(world)).sweep_error).split("\n")
+    assert listed == [f"It lacks right {number}." for number in range(1, MAX_PROBLEMS + 1)]
+    assert last == "… and 4 more problems."
+
+
+async def test_an_engine_with_too_many_versions_is_not_read_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, held = await a_linked_world(InMemoryStore(), count=1)
+    monkeypatch.setattr(versions, "MAX_ENGINE_VERSIONS", 0)
+    with pytest.raises(EngineFault, match="at most 0 versions of processes"):
+        await world.sweep(held)
+    assert "but it lists more" in str((await status_of(world)).sweep_error)
