@@ -24,8 +24,7 @@ from uplift.storage.chunks.statements import (
     recordable,
     recorded_in_chunk,
 )
-from uplift.storage.postgres.engines import LOCK_WAIT
-from uplift.storage.sql.dialect import unnest_rows
+from uplift.storage.sql.dialect import LOCK_WAIT, unnest_rows
 from uplift.storage.sql.sqlstate import LOCK_NOT_AVAILABLE, sqlstate
 from uplift.storage.sql.tables import STATUS, decision, instance, outcome
 from uplift.storage.statements.cohort_counts import PENDING

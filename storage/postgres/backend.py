@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from uplift.domain.errors import StoreUnavailable
 from uplift.storage.backend import PoolUse
 from uplift.storage.postgres.connect import connect_options
-from uplift.storage.postgres.engines import LOCK_WAIT, MAX_CONNECTIONS, Engines, make_engines
+from uplift.storage.postgres.engines import MAX_CONNECTIONS, Engines, make_engines
 from uplift.storage.postgres.errors import outage_reason
 from uplift.storage.sql.connection import Connection
-from uplift.storage.sql.dialect import lock_subject
+from uplift.storage.sql.dialect import LOCK_WAIT, lock_subject
 from uplift.storage.sql.sqlstate import READ_ONLY, sqlstate
 
 MIGRATION_WAIT = "60s"

@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from uplift.domain.errors import InvalidInput
 from uplift.storage.postgres.connect import ConnectOptions, connect
+from uplift.storage.sql.dialect import LOCK_WAIT
 
 MAX_CONNECTIONS = 8
 """The size of each of the two pools, readers and writers, of one program."""
-LOCK_WAIT = "5s"
 SETTINGS = {
     "lock_timeout": LOCK_WAIT,
     # A client frozen in a transaction must not keep its locks, and so block its upgrade for all others.

@@ -16,15 +16,21 @@ from uplift.domain.model.selection import Selection
 from uplift.domain.model.upgrade import HistoryEntry
 from uplift.domain.ports import InstanceFilter, SelectedCohorts
 from uplift.storage.repositories.sessions import Reading, Session
-from uplift.storage.sql.dialect import UpdateMany, arrays, copy_new, insert_absent
+from uplift.storage.sql.dialect import UpdateMany, arrays
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
-from uplift.storage.sql.tables import STATUS, decision, instance, move_order, outcome, upgrade
+from uplift.storage.sql.tables import decision, instance, move_order, outcome, upgrade
 from uplift.storage.sqlite.prepared import RUN_INLINE
 from uplift.storage.statements import instance_lists, selections
 from uplift.storage.statements.cohort_counts import ADD_CHANGE, StoredCohort
 from uplift.storage.statements.cohorts import COHORTS, cohorts_of
 from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME
-from uplift.storage.statements.instances import INSTANCES, in_lock_order, instances_of
+from uplift.storage.statements.instances import (
+    INSERT_PIECE,
+    INSTANCES,
+    STATUS_CODES,
+    insert_instances,
+    instances_of,
+)
 from uplift.storage.statements.outcomes import (
     IS_ORDER_OF_OUTCOME,
     ORDER_COLUMNS,
@@ -70,11 +76,6 @@ HISTORIES = (
 )
 """An upgrade stores the range of the instances in its outcomes. Most upgrades have a single outcome, so that
 the range excludes most of them without a look at their outcomes."""
-COPY_THRESHOLD = 1_000
-"""From this number of new instances on, COPY is faster than INSERT."""
-INSERT_PIECE = 5_000
-"""The maximum of rows in one INSERT, COPY or UPDATE. Binding them takes the event loop about 10 ms."""
-STATUS_CODES = {status: code for code, status in enumerate(STATUS.members, start=1)}
 UPDATE = UpdateMany(instance, key="id", changed=("status", "position_id"))
 Reported = Instance | InstanceReport
 AnyReport = TypeVar("AnyReport", bound=Reported)
@@ -179,7 +180,10 @@ class SqlInstanceRepository:
             process_id, [registered.position for registered in new]
         )
         existing, absent = await _with_stored(new, known)
-        if taken := await self._insert(process_id, absent, position_ids):
+        session = self._session
+        if taken := await insert_instances(
+            session.connection, session.counts, process_id, absent, position_ids
+        ):
             # Another transaction has registered them since this one looked for them.
             known = await self._locked_instances([registered.id for registered in taken])
             existing += (await _with_stored(taken, known))[0]
@@ -214,40 +218,6 @@ class SqlInstanceRepository:
             await self.lock(ids)
         found, self._locked, self._stored = list(self._stored), (), ()
         return found
-
-    async def _insert(
-        self, process_id: int, absent: Sequence[Instance], position_ids: Mapping[Position, int]
-    ) -> list[Instance]:
-        """Insert instances. Returns those that another transaction has inserted."""
-        if not absent:
-            return []
-        connection = self._session.connection
-        taken: list[Instance] = []
-        ordered, keys = await in_lock_order(connection, absent)
-        async for start, piece in pieces(ordered, INSERT_PIECE):
-            rows: list[dict[str, Any]] = [
-                {
-                    "uuid": registered.id,
-                    "process_id": process_id,
-                    "version": registered.version,
-                    "status": registered.status,
-                    "position_id": position_ids[registered.position],
-                }
-                for registered in piece
-            ]
-            if keys:
-                for row, key in zip(rows, keys[start : start + len(rows)], strict=True):
-                    row["id"] = key
-            # COPY fails if one of the rows exists.
-            if len(rows) < COPY_THRESHOLD or not await copy_new(connection, instance, rows):
-                inserted = await insert_absent(connection, instance, rows, key="uuid")
-                if len(inserted) < len(rows):
-                    taken += [registered for registered in piece if registered.id not in inserted]
-                    rows = [row for row in rows if row["uuid"] in inserted]
-            self._session.counts.add(
-                (process_id, row["version"], STATUS_CODES[row["status"]], row["position_id"]) for row in rows
-            )
-        return taken
 
     async def _update(
         self,

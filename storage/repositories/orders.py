@@ -15,7 +15,6 @@ from uplift.domain.model.order import Order, OrderBatch, OrderNumber, OrderState
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import UpgradeId
-from uplift.storage.repositories.instances import STATUS_CODES
 from uplift.storage.repositories.sessions import Reading, Session
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.link_tables import COHORT_OF_ORDER, link
@@ -23,6 +22,7 @@ from uplift.storage.sql.surrogate_keys import SurrogateKeys, batches
 from uplift.storage.statements import orders as statements
 from uplift.storage.statements import settlements
 from uplift.storage.statements.decisions import decisions_of
+from uplift.storage.statements.instances import STATUS_CODES
 from uplift.storage.statements.upgrades import UPGRADE_KEY
 
 LINK_KEY = select(link.c.id).where(link.c.uuid == bindparam("uuid"))

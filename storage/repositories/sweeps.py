@@ -17,18 +17,14 @@ from uplift.domain.ports import (
     UnseenInstance,
     UnseenInstances,
 )
-from uplift.storage.repositories.instances import (
-    LOCKED,
-    STATUS_CODES,
-    SqlInstanceRepository,
-    StoredInstance,
-)
+from uplift.storage.repositories.instances import LOCKED, SqlInstanceRepository, StoredInstance
 from uplift.storage.repositories.sessions import Session
 from uplift.storage.sql.dialect import UpdateMany, insert_many
 from uplift.storage.sql.id_list import bind_ids
 from uplift.storage.sql.tables import instance
 from uplift.storage.statements import sweeps as statements
 from uplift.storage.statements.cohort_counts import StoredCohort
+from uplift.storage.statements.instances import STATUS_CODES
 
 CHANGE = UpdateMany(instance, key="id", changed=("version", "status", "position_id"))
 NAME = UpdateMany(instance, key="uuid", changed=("engine_id",))

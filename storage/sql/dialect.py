@@ -1,6 +1,6 @@
 """Builds and executes statements that differ between SQLite and PostgreSQL."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterable, Collection, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -24,10 +24,20 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 
 from uplift.storage.sql.connection import Connection
-from uplift.storage.sql.sqlstate import UNIQUE_VIOLATION, sqlstate
+from uplift.storage.sql.sqlstate import DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, UNIQUE_VIOLATION, sqlstate
 
 PLAN_ONCE = "SET LOCAL plan_cache_mode = auto"
 """Allows generic plans: else COPY plans the check of each foreign key once a row."""
+LOCK_WAIT = "5s"
+"""How long a statement of PostgreSQL waits for a lock, as a setting of the server."""
+COPY_LOCK_WAIT = "100ms"
+"""How long a COPY waits for another transaction that inserts the same key.
+
+Its rows are in no order of their keys, so the two may wait for each other. The server detects such a deadlock
+after a second; this timeout ends it before.
+"""
+NOT_COPIED = (UNIQUE_VIOLATION, LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED)
+"""Errors after which rows are inserted otherwise."""
 RESERVED_KEYS = select(func.nextval(func.pg_get_serial_sequence(bindparam("table"), "id"))).select_from(
     func.generate_series(1, bindparam("count", type_=Integer))
 )
@@ -99,25 +109,31 @@ async def insert_absent(
     return frozenset((await connection.execute(statement, arrays(rows))).scalars())
 
 
-async def copy_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> bool:
-    """Insert rows by COPY. Returns False, with nothing written, if that is not possible.
+async def copy_new(
+    connection: Connection, table: Table, pieces: AsyncIterable[Sequence[dict[str, Any]]]
+) -> bool:
+    """Insert rows by COPY, in their order. Returns False, with nothing written, if that is not possible.
 
-    It is not on SQLite, nor if a row with the same key exists: COPY has no ON CONFLICT.
+    It is not on SQLite, nor if a row with the same key exists, because COPY has no ON CONFLICT, nor if
+    another transaction inserts one at the same time.
     """
     if connection.dialect.name != "postgresql":
         return False
-    columns = [_driver_values(connection, table, name, rows) for name in rows[0]]
-    # A savepoint, because a unique violation would otherwise abort the whole transaction. SQLAlchemy has no
-    # COPY, so it is called on the driver's connection.
+    # A savepoint, because an error would otherwise abort the whole transaction. SQLAlchemy has no COPY, so it
+    # is called on the driver's connection.
     try:
         async with connection.begin_nested():
             raw: Any = (await connection.get_raw_connection()).driver_connection
-            await raw.execute(PLAN_ONCE)
-            await raw.copy_records_to_table(
-                table.name, columns=list(rows[0]), records=zip(*columns, strict=True)
-            )
+            await raw.execute(f"{PLAN_ONCE}; SET LOCAL lock_timeout = '{COPY_LOCK_WAIT}'")
+            async for rows in pieces:
+                columns = [_driver_values(connection, table, name, rows) for name in rows[0]]
+                await raw.copy_records_to_table(
+                    table.name, columns=list(rows[0]), records=zip(*columns, strict=True)
+                )
+            # Not DEFAULT: behind a pooler, the session has not the timeout of this transaction.
+            await raw.execute(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'")
     except Exception as error:
-        if sqlstate(error) != UNIQUE_VIOLATION:
+        if sqlstate(error) not in NOT_COPIED:
             raise
         return False
     return True

@@ -14,14 +14,15 @@ UNIQUE_VIOLATION = "23505"
 READ_ONLY = "25006"
 """The SQLSTATE of a write to a standby, or to a database that an operator has made read-only."""
 LOCK_NOT_AVAILABLE = "55P03"
+DEADLOCK_DETECTED = "40P01"
 INTERNAL_ERROR = "XX000"
 
 IN_MESSAGES: Final[Mapping[str, str]] = {
     "duplicate key value violates unique constraint": UNIQUE_VIOLATION,
     "canceling statement due to lock timeout": LOCK_NOT_AVAILABLE,
     "could not obtain lock on": LOCK_NOT_AVAILABLE,
-    "deadlock detected": "40P01",
-    "canceling the transaction since it was involved in a distributed deadlock": "40P01",
+    "deadlock detected": DEADLOCK_DETECTED,
+    "canceling the transaction since it was involved in a distributed deadlock": DEADLOCK_DETECTED,
     "canceling statement due to": "57014",
     "terminating connection due to": "57P01",
     "the database system is": "57P03",

@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError
 from uplift.domain import register_instances
 from uplift.domain.errors import StoreUnavailable
 from uplift.storage.postgres.errors import outage_reason
-from uplift.storage.repositories.instances import COPY_THRESHOLD
 from uplift.storage.sql.sqlstate import sqlstate
+from uplift.storage.statements.instances import COPY_THRESHOLD
 from uplift.storage.store import SqlStore
 from uplift.testing.builders import ADMIN, ORDERS, a_process, an_instance, instances
 from uplift.testing.stores import instances_of
@@ -25,12 +25,14 @@ DUPLICATE = (
     "DETAIL:  Key (uuid, bucket)=(0f8fad5b-d9cb-469f-a165-70867728950e, 3) already exists."
 )
 LOCK_TIMEOUT = "canceling statement due to lock timeout"
+DEADLOCK = "canceling the transaction since it was involved in a distributed deadlock"
+CANCELLED = "canceling statement due to user request"
 HIDDEN = {
     DUPLICATE: "23505",
     LOCK_TIMEOUT: "55P03",
     'could not obtain lock on row in relation "instance_102011"': "55P03",
-    "canceling the transaction since it was involved in a distributed deadlock": "40P01",
-    "canceling statement due to user request": "57014",
+    DEADLOCK: "40P01",
+    CANCELLED: "57014",
     "terminating connection due to administrator command": "57P01",
     "the database system is shutting down": "57P03",
     'could not extend file "base/16384/16500": No space left on device': "53100",
@@ -95,21 +97,22 @@ async def copy_fails(store: SqlStore, message: str) -> AsyncIterator[None]:
             await connection.exec_driver_sql("DROP FUNCTION fail_as_citus CASCADE")
 
 
-async def test_copy_that_meets_a_hidden_duplicate_falls_back_to_insert(store: SqlStore) -> None:
+@pytest.mark.parametrize("message", [DUPLICATE, LOCK_TIMEOUT, DEADLOCK])
+async def test_copy_that_meets_a_hidden_conflict_falls_back_to_insert(store: SqlStore, message: str) -> None:
     await a_process(store, holding=[an_instance(0)])
     new = instances(range(1, COPY_THRESHOLD + 1))
-    async with copy_fails(store, DUPLICATE):
+    async with copy_fails(store, message):
         assert await register_instances(store, process=ORDERS, instances=new, caller=ADMIN) == COPY_THRESHOLD
     assert len(await instances_of(store, ORDERS)) == COPY_THRESHOLD + 1
 
 
-async def test_copy_that_meets_a_hidden_lock_timeout_is_an_outage(store: SqlStore) -> None:
+async def test_copy_that_meets_a_hidden_outage_is_an_outage(store: SqlStore) -> None:
     await a_process(store, holding=[an_instance(0)])
     new = instances(range(1, COPY_THRESHOLD + 1))
     says = pytest.raises(
-        StoreUnavailable, match="the database says 'canceling statement due to lock timeout'"
+        StoreUnavailable, match="the database says 'canceling statement due to user request'"
     )
-    async with copy_fails(store, LOCK_TIMEOUT):
+    async with copy_fails(store, CANCELLED):
         with says:
             await register_instances(store, process=ORDERS, instances=new, caller=ADMIN)
     assert await instances_of(store, ORDERS) == [an_instance(0)]

@@ -25,9 +25,8 @@ from uplift.domain.errors import ProcessExists, StoreUnavailable, UpliftError
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.model.request import UpgradeRequest
 from uplift.storage.chunks import postgres as postgres_chunks
-from uplift.storage.repositories.instances import COPY_THRESHOLD
-from uplift.storage.sql.dialect import copy_new
-from uplift.storage.sql.tables import instance
+from uplift.storage.statements.cohort_counts import CountChanges, SavedChanges
+from uplift.storage.statements.instances import COPY_THRESHOLD, insert_instances
 from uplift.storage.store import SqlStore
 from uplift.testing.builders import (
     ADMIN,
@@ -309,22 +308,36 @@ async def test_many_instances_that_two_programs_register_at_once_are_kept_once(
     assert await instances_of(store, ORDERS) == held
 
 
-async def test_a_copy_that_must_wait_for_too_long_is_an_unavailable_store(
+async def test_a_large_registration_lies_in_the_table_in_the_order_in_which_chunks_read_it(
+    store: SqlStore,
+) -> None:
+    held = instances(range(COPY_THRESHOLD))
+    assert held != sorted(held, key=lambda instance: instance.id)
+    await a_process(store, holding=held)
+    misplaced = """
+    SELECT count(*) FROM (SELECT ctid, lag(ctid) OVER (ORDER BY id) AS before FROM instance) AS laid
+    WHERE ctid < before
+    """
+    assert await ask(store, misplaced) == 0
+    assert await instances_of(store, ORDERS) == held
+
+
+async def test_instances_that_another_transaction_registers_for_too_long_are_an_unavailable_store(
     store: SqlStore, neighbour: SqlStore
 ) -> None:
     await a_process(store)
     held = instances(range(COPY_THRESHOLD))
-    row = {"uuid": an_id(7), "process_id": 1, "version": 1, "status": Status.PENDING, "position_id": 1}
 
-    async def copy() -> None:
+    async def register_again() -> None:
         async with neighbour.database.writing() as connection:
             await connection.exec_driver_sql("SET LOCAL lock_timeout = '20ms'")
-            await copy_new(connection, instance, [row])
+            counts = CountChanges(SavedChanges())
+            await insert_instances(connection, counts, 1, held, {held[0].position: 1})
 
     async with store.transaction() as transaction:
         await transaction.instances.register(ORDERS, held)
         with pytest.raises(StoreUnavailable, match="lock timeout"):
-            await copy()
+            await register_again()
     assert await instances_of(store, ORDERS) == held
 
 
