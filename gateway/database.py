@@ -15,7 +15,7 @@ MAGIC = b"SQLite format 3\0"
 async def open_store(place: Path | URL) -> SqlStore:
     """The store in this PostgreSQL database or SQLite file. A missing file is created.
 
-    Raises InvalidInput, OSError and WrongSchema.
+    Raises InvalidInput, OSError, WrongSchema and UnsafeCluster.
     """
     _require_sqlite_file(place)
     return await SqlStore.open(place)

@@ -11,9 +11,10 @@ from sqlalchemy.engine import URL
 from uplift.domain.errors import StoreUnavailable
 from uplift.storage.backend import Backend, PoolUse
 from uplift.storage.buckets.layout import read_layout
+from uplift.storage.citus.examination import require_safe
 from uplift.storage.postgres.backend import PostgresBackend
 from uplift.storage.schema import NEWEST, bring_up_to_date, is_newest
-from uplift.storage.sql.buckets import NO_BUCKETS, Layout
+from uplift.storage.sql.buckets import NO_BUCKETS, Layout, LayoutEngine
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sqlite.backend import SqliteBackend
 
@@ -34,12 +35,16 @@ class Database:
     async def open(cls, where: Path | URL) -> Self:
         """As `at`, with the newest schema. Creates it in an empty database, and migrates an SQLite file.
 
-        Raises WrongSchema for any other schema.
+        Raises WrongSchema for any other schema, and UnsafeCluster for a cluster of Citus that is set up in a
+        wrong way.
         """
         database = cls.at(where)
         try:
             await database._require_newest_schema()  # noqa: SLF001  its own method
             await database.read_layout()
+            if database.layout.engine is LayoutEngine.CITUS:
+                async with database.reading() as connection:
+                    await require_safe(connection)
         except BaseException:
             await database.close()
             raise

@@ -29,6 +29,7 @@ from uplift.gateway.operations.local import LocalClient
 from uplift.gateway.operations.remote import RemoteClient, RemoteError
 from uplift.gateway.settings import Settings, environment_variable, without_password
 from uplift.gateway.worker import worker_name
+from uplift.storage.citus.examination import UnsafeCluster
 from uplift.storage.database import Database
 from uplift.storage.schema import WrongSchema
 from uplift.storage.store import SqlStore
@@ -56,7 +57,7 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
         # uvloop, as uvicorn would choose: it halves the cost of switching to the database's threads.
         with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
             return runner.run(work)
-    except (UpliftError, WrongSchema) as error:
+    except (UpliftError, WrongSchema, UnsafeCluster) as error:
         fail(error.message)
     except (ImportFailedError, RemoteError) as error:
         fail(str(error))

@@ -16,6 +16,7 @@ from uplift.domain.model.upgrade import Upgrade, UpgradeState
 from uplift.domain.ports import UpgradeFilter
 from uplift.gateway.database import database_in
 from uplift.gateway.database_clock import MAX_DIFFERENCE
+from uplift.gateway.doctor.cluster import examine_cluster
 from uplift.gateway.doctor.result import Health, Result
 from uplift.gateway.settings import Settings, without_password
 from uplift.storage.database import Database
@@ -72,12 +73,21 @@ async def examine_database(settings: Settings, report: Callable[[Result], None])
         report(
             Result(part="schema", health=Health.OK, found=f"The schema is at the newest revision, {NEWEST}.")
         )
+        for result in await _examined_cluster(database, where):
+            report(result)
         report(await _examine_writes(database))
         report(await _examine_clock(database))
         report(_examine_keys(await SqlKeys(database).all(), utc_now()))
         report(await _examine_upgrades(SqlStore(database)))
     finally:
         await database.close()
+
+
+async def _examined_cluster(database: Database, where: str) -> list[Result]:
+    try:
+        return await examine_cluster(database)
+    except StoreUnavailable as error:
+        return [_unreachable(where, error)]
 
 
 async def _examine_answer(database: Database, where: str) -> Result:

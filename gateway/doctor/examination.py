@@ -10,6 +10,7 @@ from uplift.gateway.doctor.links import examine_links
 from uplift.gateway.doctor.machine import examine_descriptors, examine_disk, examine_server
 from uplift.gateway.doctor.result import Health, Result
 from uplift.gateway.settings import Settings
+from uplift.storage.citus.examination import UnsafeCluster
 
 TIMEOUT = 30.0
 """Seconds that the database has for all its answers."""
@@ -49,7 +50,7 @@ async def _examine_links(settings: Settings, results: list[Result]) -> None:
                 await examine_links(store, results.append)
             finally:
                 await store.close()
-    except (StoreUnavailable, TimeoutError) as error:
+    except (StoreUnavailable, UnsafeCluster, TimeoutError) as error:
         reason = getattr(error, "message", f"The database did not answer within {TIMEOUT:.0f} s.")
         results.append(
             Result(part="links", health=Health.ERROR, found=reason, advice="Run this command again.")

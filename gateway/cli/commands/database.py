@@ -1,14 +1,16 @@
-"""The commands `db upgrade`, `db current` and `db check`."""
+"""The commands `db upgrade`, `db current` and `db check`, beside `db distribute`."""
 
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
+from uplift.gateway.cli.commands.distribute import distribute_database
 from uplift.gateway.cli.options import DatabaseUrl
 from uplift.gateway.cli.output import ExitCode, report, show
 from uplift.gateway.cli.runner import fail, opened_database, run, settings_with
 from uplift.gateway.cli.tables import differences_table, order_differences_table
+from uplift.storage.citus.distribution import add_new_tables
 from uplift.storage.count_check import CountDifference, find_count_differences, repair_counts
 from uplift.storage.order_check import OrderDifference, find_order_differences
 from uplift.storage.schema import NEWEST, bring_up_to_date, find_revision
@@ -16,6 +18,8 @@ from uplift.storage.schema import NEWEST, bring_up_to_date, find_revision
 app = typer.Typer(
     no_args_is_help=True, help="Show the schema revision of a database, and migrate it to the newest."
 )
+
+app.command("distribute")(distribute_database)
 
 
 @app.command("upgrade")
@@ -27,7 +31,9 @@ def upgrade(database_url: DatabaseUrl = None) -> None:
             opened_database(settings_with(database_url=database_url)) as database,
             database.migrating() as connection,
         ):
-            return await bring_up_to_date(connection)
+            before = await bring_up_to_date(connection)
+            await add_new_tables(connection)
+            return before
 
     before = run(migrate())
     if before is None:

@@ -1,0 +1,1 @@
+"""Distributes a database with buckets by the extension Citus of PostgreSQL (experimental)."""
