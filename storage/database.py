@@ -70,18 +70,25 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
         """A connection for reads in autocommit mode: each statement sees a snapshot of its own."""
-        with self._outages_as_store_unavailable():
+        # This and `writing` do without `_outages_as_store_unavailable`, which each request would pay for.
+        try:
             async with self._backend.reading() as connection:
                 connection.layout = self._layout
                 yield connection
+        except Exception as error:
+            self._raise_outage(error)
+            raise
 
     @asynccontextmanager
     async def writing(self, *, in_background: bool = False) -> AsyncIterator[Connection]:
         """A connection in a write transaction, committed at the end or rolled back on an error."""
-        with self._outages_as_store_unavailable():
+        try:
             async with self._backend.writing(in_background=in_background) as connection:
                 connection.layout = self._layout
                 yield connection
+        except Exception as error:
+            self._raise_outage(error)
+            raise
 
     @asynccontextmanager
     async def migrating(self) -> AsyncIterator[Connection]:
@@ -133,7 +140,10 @@ class Database:
         try:
             yield
         except Exception as error:
-            why = self._backend.unavailable_reason(error)
-            if why is None:
-                raise
+            self._raise_outage(error)
+            raise
+
+    def _raise_outage(self, error: Exception) -> None:
+        why = self._backend.unavailable_reason(error)
+        if why is not None:
             raise StoreUnavailable(f"the database says '{why}'") from error

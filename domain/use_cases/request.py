@@ -201,12 +201,12 @@ async def _add(
     known: KnownPaths,
 ) -> tuple[LockedUpgrade, LockedPartition]:
     process = await get_process(transaction, new.process)
-    new = replace(new, link=process.link)
     is_undo = new.selection is SelectionKind.UNDO
+    target = None if is_undo else process.latest_published
+    new = replace(new, link=process.link, target_version=target)
     if not is_undo:
-        if process.latest_published is None:
+        if target is None:
             raise NoPublishedVersion(namespace=new.process.namespace, process_code=new.process.code)
-        new = replace(new, target_version=process.latest_published)
         paths = migration_paths_of(new, transaction, worker, known)
         assert paths is not None, "only an undo has no migration paths"
         await paths.require_valid_mappings()
@@ -233,13 +233,15 @@ async def _run_inline(
     paths = migration_paths_of(locked.upgrade, transaction, worker, known)
     done = await resolve_chunk(locked.upgrade, first_partition.chunks, chunk, {}, paths)
     worked = timedelta(seconds=time.perf_counter() - began)
-    saved = replace(locked.upgrade, started_at=locked.upgrade.requested_at).with_tally(done.tally(worked))
+    saved, started_at = locked.upgrade.with_tally(done.tally(worked)), locked.upgrade.requested_at
     if not chunk.is_last:
         await first_partition.add(replace(first_partition.partition, cursor=chunk.cursor))
+        saved = replace(saved, started_at=started_at)
     elif saved.unsettled:
-        saved = replace(saved, state=UpgradeState.RUNNING)
+        saved = replace(saved, started_at=started_at, state=UpgradeState.RUNNING)
     else:
-        saved = saved.finished(UpgradeState.COMPLETED, worker.clock())
+        state, finished_at = UpgradeState.COMPLETED, worker.clock()
+        saved = replace(saved, started_at=started_at, state=state, finished_at=finished_at)
     await locked.save(saved)
     return replace(done, upgrade=saved)
 

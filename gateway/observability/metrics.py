@@ -188,9 +188,9 @@ class Metrics:
     def chunk_done(self, chunk: ChunkResult, duration: timedelta) -> None:
         """Count the outcomes of a chunk. Implements uplift.domain.use_cases.worker.OnChunk."""
         skipped = chunk.not_found + sum(counted.count for counted in chunk.skipped)
-        self._outcomes.labels(OutcomeKind.UPGRADED).inc(chunk.upgraded)
-        self._outcomes.labels(OutcomeKind.SKIPPED).inc(skipped)
-        self._outcomes.labels(OutcomeKind.ORDERED).inc(chunk.ordered)
+        self._outcomes_of_kind[OutcomeKind.UPGRADED].inc(chunk.upgraded)
+        self._outcomes_of_kind[OutcomeKind.SKIPPED].inc(skipped)
+        self._outcomes_of_kind[OutcomeKind.ORDERED].inc(chunk.ordered)
         for reason, count in count_reasons(chunk.skipped, not_found=chunk.not_found).items():
             self._reasons.labels(reason).inc(count)
         self._chunk_seconds.observe(duration.total_seconds())
@@ -262,8 +262,7 @@ class Metrics:
         """Create every series with the value 0: a series that starts at 1 has no rate."""
         for stream in STREAMS:
             self._streams.labels(stream)
-        for kind in OutcomeKind:
-            self._outcomes.labels(kind)
+        self._outcomes_of_kind = {kind: self._outcomes.labels(kind) for kind in OutcomeKind}
         for reason in ReasonCode:
             self._reasons.labels(reason)
         for state in (UpgradeState.COMPLETED, UpgradeState.FAILED):

@@ -191,11 +191,14 @@ class SqlChunks(ABC):
             self._counts.move(source, target, count)
 
     async def _counted_cohorts(self, rows: Sequence[Any]) -> tuple[CountedCohort, ...]:
-        cohorts = (
-            await undo_cohorts_of(self._connection, self._surrogate_keys, self._upgrade_keys, rows)
-            if self._kind is SelectionKind.UNDO and rows
-            else await cohorts_of(self._surrogate_keys, rows)
-        )
+        if self._kind is SelectionKind.UNDO and rows:
+            cohorts = await undo_cohorts_of(self._connection, self._surrogate_keys, self._upgrade_keys, rows)
+        else:
+            cohorts = await cohorts_of(self._surrogate_keys, rows)
+            # The instances of a recorded chunk are locked.
+            self._surrogate_keys.note_held_positions(
+                self._upgrade_keys.process_id, (row.position_id for row in rows)
+            )
         return tuple(
             CountedCohort(cohort=cohort, count=row.instances)
             for cohort, row in zip(cohorts, rows, strict=True)

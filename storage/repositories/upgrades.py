@@ -28,9 +28,11 @@ from uplift.storage.repositories.partitions import SqlLockedPartition
 from uplift.storage.repositories.sessions import Reading, Session
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import lock_subject, upsert
+from uplift.storage.sql.surrogate_keys import UpgradeHead
 from uplift.storage.sql.tables import decision, partition, process, request, upgrade
 from uplift.storage.sql.types import LONG
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
+from uplift.storage.sqlite.prepared import RUN_IN_THREAD, RUN_INLINE
 from uplift.storage.statements import (
     outcomes,
     partitions,
@@ -45,6 +47,8 @@ from uplift.storage.statements.tallies import AFTER_ALL, SKIPPED
 from uplift.storage.statements.upgrades import UPGRADES
 
 NO_TIME = timedelta()
+FEW = 10
+"""SQLite executes statements on so few instances faster on the event loop than in a thread."""
 
 other = upgrade.alias("other")
 
@@ -146,9 +150,12 @@ KNOWN_REQUEST = (
         request.c.key == bindparam("key"),
         request.c.requested_at >= bindparam("since"),
     )
+    .execution_options(**RUN_INLINE)
 )
 REMEMBER = upsert(request, keys=("caller", "key"), replaced=("digest", "upgrade_id", "requested_at"))
-DELETE_OLD_REQUESTS = delete(request).where(request.c.requested_at < bindparam("before"))
+DELETE_OLD_REQUESTS = (
+    delete(request).where(request.c.requested_at < bindparam("before")).execution_options(**RUN_IN_THREAD)
+)
 
 
 class SqlLockedUpgrade:
@@ -331,7 +338,12 @@ class SqlUpgradeRepository:
     ) -> tuple[SqlLockedUpgrade, SqlLockedPartition]:
         session = self._session
         process_id = await session.process_id(upgrade.process)
+        has_few = selection.kind is SelectionKind.BY_IDS and len(selection.named_ids) <= FEW
+        if has_few and not upgrade.mappings:
+            session.connection.expect_few_rows()
         added, upgrade_keys = await upgrades.add_upgrade(session.connection, process_id, upgrade, selection)
+        head = UpgradeHead(upgrade_keys.id, added.id, added.selection, added.link, added.named_ids)
+        session.surrogate_keys.add_upgrade(head)
         session.added.add(added.id)
         session.changed[added.id] = added
         whole = await partitions.whole_partition(session.connection, upgrade_keys, added, selection)

@@ -1,7 +1,7 @@
 """Encodes values of the domain as JSON for one column, and decodes them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from uplift.domain.bounded_cache import BoundedCache
@@ -162,5 +162,4 @@ def _finding_of(kept: Sequence[Any]) -> Finding:
     return Finding(code=Code(code), source=source, target=target, name=name, message=message)
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+_json: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

@@ -19,3 +19,9 @@ class Connection(AsyncConnection):
         Read `rowcount` of the result only after a later statement has been executed.
         """
         return await self.execute(statement, parameters)
+
+    def expect_few_rows(self) -> None:
+        """Promise that each later statement of the transaction reads and writes a few rows, by an index.
+
+        Statements that may take longer have the execution options RUN_IN_THREAD.
+        """

@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import bindparam, select, tuple_
 
 from uplift.domain.bounded_cache import BoundedCache
 from uplift.domain.concurrency import pieces
 from uplift.domain.model.instance import ElementId, Position
+from uplift.domain.model.link import LinkId
 from uplift.domain.model.process import ProcessKey
+from uplift.domain.model.selection import SelectionKind, UpgradeId
 from uplift.storage.sql import tables
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import insert_new
@@ -61,6 +63,21 @@ Objects that outlive a large request also keep the memory around them: Python re
 """
 
 
+MAX_UPGRADE_BYTES = 2**18
+"""About the most memory that the heads of new upgrades take: their clients ask for their outcomes at once."""
+UPGRADE_BYTES = 500
+
+
+class UpgradeHead(NamedTuple):
+    """What never changes of an upgrade, and says how its outcomes are listed."""
+
+    id: int
+    uuid: UpgradeId
+    selection: SelectionKind
+    link: LinkId | None
+    named_ids: int
+
+
 class KeyCache:
     """The mappings that a store keeps in memory, the most recently used ones."""
 
@@ -70,6 +87,7 @@ class KeyCache:
         self.positions = BoundedCache[int, Position](max_bytes)
         self.digests = BoundedCache[Position, bytes](max_bytes)
         self.decided_position_ids = BoundedCache[tuple[int, Position], int](max_bytes)
+        self.new_upgrades = BoundedCache[UpgradeId, UpgradeHead](MAX_UPGRADE_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +100,7 @@ class _Learned:
     position_ids: dict[tuple[int, Position], int] = field(default_factory=dict)
     digests: dict[Position, bytes] = field(default_factory=dict)
     decided_position_ids: dict[tuple[int, Position], int] = field(default_factory=dict)
+    new_upgrades: list[UpgradeHead] = field(default_factory=list)
 
 
 class SurrogateKeys:
@@ -109,10 +128,20 @@ class SurrogateKeys:
         if len(self._learned.digests) <= MAX_PUBLISHED:
             for position, digest in self._learned.digests.items():
                 self._known.digests.put(position, digest, _size_of_position(position))
+        for head in self._learned.new_upgrades:
+            self._known.new_upgrades.put(head.uuid, head, UPGRADE_BYTES)
         # All of them: the next chunk of the upgrade needs as many.
         for owned, number in self._learned.decided_position_ids.items():
             if self._known.decided_position_ids.get(owned) is None:
                 self._known.decided_position_ids.put(owned, number, _size_of_position(owned[1]))
+
+    def add_upgrade(self, head: UpgradeHead) -> None:
+        """Note an upgrade that this transaction has added."""
+        self._learned.new_upgrades.append(head)
+
+    def new_upgrade(self, upgrade_id: UpgradeId) -> UpgradeHead | None:
+        """The head of an upgrade that this program has added lately."""
+        return self._known.new_upgrades.get(upgrade_id)
 
     async def process_id(self, key: ProcessKey) -> int | None:
         """The surrogate key of a process; None if it does not exist."""
@@ -145,6 +174,14 @@ class SurrogateKeys:
             for number, _, elements in await self._connection.execute(POSITIONS_BY_ID, {"ids": batch}):
                 learned[number] = frozenset(map(ElementId, json.loads(elements)))
         return _found(distinct, learned)
+
+    def note_held_positions(self, process_id: int, numbers: Iterable[int]) -> None:
+        """Note positions that have been read, of instances that this transaction has locked.
+
+        So they stay stored until its end, and need neither a lock nor another look.
+        """
+        for number in numbers:
+            self._learned.position_ids[process_id, self._learned.positions[number]] = number
 
     async def known_position_ids(
         self, process_id: int, positions: Iterable[Position], *, lock: bool = False

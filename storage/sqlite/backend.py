@@ -5,8 +5,8 @@ import logging
 import sqlite3
 import time
 from asyncio import Semaphore, Task, shield
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from uplift.storage.backend import PoolUse
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sqlite.driver import SqliteConnection, execute, primary_code
 from uplift.storage.sqlite.files import DatabaseFiles
+from uplift.storage.sqlite.pool import ConnectionPool
 from uplift.storage.sqlite.prepared import StatementCache
 from uplift.storage.sqlite.thread_priority import lower_thread_priority
 
@@ -95,28 +96,24 @@ class SqliteBackend:
         self._statements = StatementCache(self._engine.dialect)
         self._files = DatabaseFiles(path)
         self._connections: WeakSet[SqliteConnection] = WeakSet()
-        self._readers = _Pool(partial(self._open, READER_PRAGMAS), MAX_READERS)
+        self._readers = ConnectionPool(partial(self._open, READER_PRAGMAS), MAX_READERS)
         # SQLite lets one connection write at a time. Waiting for this semaphore is fair and cheap; polling
         # for the lock of the file is neither.
         self._write_turn = Semaphore(1)
-        self._writer = _Pool(partial(self._open, WRITER_PRAGMAS), 1)
-        self._background_writer = _Pool(partial(self._open, WRITER_PRAGMAS, in_background=True), 1)
-        self._checkpointer = _Pool(partial(self._open, READER_PRAGMAS, in_background=True), 1)
+        self._writer = ConnectionPool(partial(self._open, WRITER_PRAGMAS), 1)
+        self._background_writer = ConnectionPool(partial(self._open, WRITER_PRAGMAS, in_background=True), 1)
+        self._checkpointer = ConnectionPool(partial(self._open, READER_PRAGMAS, in_background=True), 1)
         self._checkpoint: Task[None] | None = None
         self._next_checkpoint = 0.0
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Connection]:
-        async with self._readers.acquire() as connection:
-            connection.files = self._files.require_present(connection.files)
-            yield connection
+    def reading(self) -> AbstractAsyncContextManager[Connection]:
+        return self._readers.acquire(self._files)
 
     @asynccontextmanager
     async def writing(self, *, in_background: bool) -> AsyncIterator[Connection]:
         pool = self._background_writer if in_background else self._writer
         # Wait for the turn first, so that a waiting writer holds neither a connection nor a lock of the file.
-        async with self._write_turn, pool.acquire() as connection:
-            connection.files = self._files.require_present(connection.files)
+        async with self._write_turn, pool.acquire(self._files) as connection:
             async with _transaction(connection, LOCK_WAIT):
                 yield connection
             # A commit to a deleted file is lost, so nobody may learn of it as done.
@@ -235,44 +232,6 @@ async def _require_intact_foreign_keys(connection: Connection) -> None:
         raise RuntimeError(
             f"Expected each foreign key to refer to a row, but there is none for {dict(dangling)}."
         )
-
-
-class _Pool:
-    """A pool of connections that are opened on demand, up to a limit, and kept open."""
-
-    def __init__(self, open_connection: Callable[[], Awaitable[SqliteConnection]], limit: int) -> None:
-        self._open_connection = open_connection
-        self._free = Semaphore(limit)
-        self._limit = limit
-        self._in_use = 0
-        self._idle: list[SqliteConnection] = []
-
-    @asynccontextmanager
-    async def acquire(self) -> AsyncIterator[SqliteConnection]:
-        async with self._free:
-            connection = self._idle.pop() if self._idle else await self._open_connection()
-            self._in_use += 1
-            try:
-                yield connection
-            finally:
-                self._in_use -= 1
-                if not connection.invalidated:
-                    self._idle.append(connection)
-
-    async def run_on_idle(self, statement: str) -> None:
-        """Execute a statement on each connection that is idle now."""
-        async with AsyncExitStack() as held:
-            for _ in range(len(self._idle)):
-                connection = await held.enter_async_context(self.acquire())
-                await connection.run_in_thread(execute, statement)
-
-    @property
-    def use(self) -> PoolUse:
-        return PoolUse(self._in_use, self._limit)
-
-    async def close(self) -> None:
-        while self._idle:
-            await self._idle.pop().close()
 
 
 class _Connection(sqlite3.Connection):

@@ -10,8 +10,7 @@ checked by tests/storage/sqlite/test_private_names.py.
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -25,6 +24,7 @@ from uplift.storage.sqlite.prepared import PreparedStatement, Rows, StatementCac
 
 Executed = tuple[sqlite3.Cursor, list[Any]]
 Call = Callable[..., Executed]
+BEGIN_IMMEDIATE = "BEGIN IMMEDIATE"
 LOCK_POLL_INTERVAL = 0.001
 """Seconds between two attempts to take the write lock.
 
@@ -69,10 +69,12 @@ class SqliteConnection(Connection):
     def __init__(self, engine: AsyncEngine, statements: StatementCache, *, in_background: bool) -> None:
         super().__init__(engine)
         self._in_background = in_background
+        self._events: Any = engine.sync_engine.dispatch
         self._statements = statements
         self._pending: list[PendingStatement] = []
         self._pending_rows = 0
         self._may_be_in_transaction = False
+        self._has_few_rows = False
         # These counters need no lock: only the thread of the event loop increments the first, and only that
         # of the connection the second.
         self._calls_begun = 0
@@ -91,12 +93,18 @@ class SqliteConnection(Connection):
         return connection
 
     def begin_immediate(self, wait: float) -> None:
-        """Begin a transaction along with its first statement. Waits up to `wait` seconds for other programs.
+        """Begin a transaction. If another program has the lock, wait along with the first statement.
 
-        BEGIN IMMEDIATE takes the write lock at once. A transaction that reads first has to upgrade its lock
-        later, which SQLite refuses with SQLITE_BUSY_SNAPSHOT if another connection has written since.
+        Waits up to `wait` seconds. BEGIN IMMEDIATE takes the write lock at once. A transaction that reads
+        first has to upgrade its lock later, which SQLite refuses with SQLITE_BUSY_SNAPSHOT if another
+        connection has written since.
         """
-        self._pending.append(PendingStatement(_begin_immediate, (wait,)))
+        self._has_few_rows = False
+        if self._in_background or not self._begin_inline():
+            self._pending.append(PendingStatement(_begin_immediate, (wait,)))
+
+    def expect_few_rows(self) -> None:
+        self._has_few_rows = not self._in_background
 
     async def commit(self) -> None:
         await self.run_in_thread(execute, "COMMIT")
@@ -116,13 +124,10 @@ class SqliteConnection(Connection):
         if prepared is None or execution_options is not None:
             await self._flush()
             return await super().execute(statement, parameters, execution_options=execution_options)
-        # Two threads must not use the connection at the same time, and a call of a cancelled task may still
-        # run on the thread of the connection.
-        if prepared.run_inline and not self._pending and self._calls_begun == self._calls_ended:
-            with self._translated_errors():
-                cursor, rows = execute(self._raw, prepared.sql, prepared.bind(parameters or {}))
+        call, arguments = self._call_of(prepared, parameters)
+        if self._runs_inline(prepared):
+            cursor, rows = self._run_inline(call, arguments)
         else:
-            call, arguments = self._call_of(prepared, parameters)
             cursor, rows = await self.run_in_thread(call, *arguments)
             if len(rows) > MANY and not self._in_background:
                 converted = await self.run_in_thread(_read, prepared, rows)
@@ -134,6 +139,9 @@ class SqliteConnection(Connection):
         if prepared is None:
             return await self.execute(statement, parameters)
         pending = PendingStatement(*self._call_of(prepared, parameters))
+        if self._runs_inline(prepared):
+            pending.cursor, _ = self._run_inline(pending.call, pending.arguments)
+            return pending
         self._pending.append(pending)
         self._pending_rows += len(parameters) if isinstance(parameters, list) else 1
         if self._pending_rows > MAX_PENDING_ROWS:
@@ -159,8 +167,16 @@ class SqliteConnection(Connection):
         # private _execute runs any function there, so that all of it takes one switch.
         thread: Any = self._thread
         self._calls_begun += 1
-        with self._translated_errors():
+        try:
             return await thread._execute(self._run_calls, before, call, arguments)  # noqa: SLF001
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+
+    def _run_inline(self, call: Call, arguments: tuple[Any, ...]) -> Executed:
+        try:
+            return call(self._raw, *arguments)
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
 
     def _run_calls(
         self, before: list[PendingStatement], call: Callable[..., Any], arguments: tuple[Any, ...]
@@ -179,19 +195,40 @@ class SqliteConnection(Connection):
         raw: sqlite3.Connection = self._thread._conn  # noqa: SLF001
         return raw
 
-    @contextmanager
-    def _translated_errors(self) -> Iterator[None]:
+    @property
+    def _is_idle(self) -> bool:
+        # Two threads must not use the connection at the same time, and a call of a cancelled task may still
+        # run on the thread of the connection.
+        return not self._pending and self._calls_begun == self._calls_ended
+
+    def _runs_inline(self, prepared: PreparedStatement) -> bool:
+        """Whether to execute a statement on the thread of the event loop."""
+        is_short = self._has_few_rows if prepared.run_inline is None else prepared.run_inline
+        return is_short and self._is_idle
+
+    def _begin_inline(self) -> bool:
+        """Begin a transaction if the write lock is free now. Writers have no busy handler that waits."""
+        if not self._is_idle:
+            return False
         try:
-            yield
+            execute(self._raw, BEGIN_IMMEDIATE)
         except sqlite3.Error as error:
-            raise DBAPIError.instance(None, None, error, sqlite3.Error, dialect=self.dialect) from error
+            if primary_code(error) != sqlite3.SQLITE_BUSY:
+                raise self._translated(error) from error
+            return False
+        self._may_be_in_transaction = True
+        return True
+
+    def _translated(self, error: sqlite3.Error) -> BaseException:
+        """The error as SQLAlchemy raises it."""
+        return DBAPIError.instance(None, None, error, sqlite3.Error, dialect=self.dialect)
 
     async def _flush(self) -> None:
         if self._pending:
             await self.run_in_thread(_no_op)
 
     def _prepared(self, statement: Any, parameters: Any) -> PreparedStatement | None:
-        if self.sync_engine.dispatch.before_cursor_execute:
+        if self._events.before_cursor_execute:
             return None  # only SQLAlchemy's execution calls the listeners
         first = parameters[0] if isinstance(parameters, list) else parameters
         return self._statements.prepared(statement, tuple(first or ()))
@@ -200,7 +237,8 @@ class SqliteConnection(Connection):
         if isinstance(parameters, list):
             return execute_many, (prepared.sql, prepared.bind_all(parameters))
         bound = parameters or {}
-        if not self._in_background and any(type(v) is list and len(v) > MANY for v in bound.values()):
+        is_short = self._in_background or self._has_few_rows or prepared.run_inline
+        if not is_short and any(type(v) is list and len(v) > MANY for v in bound.values()):
             return _execute_bound, (prepared, bound)
         return execute, (prepared.sql, prepared.bind(bound))
 
@@ -230,7 +268,7 @@ def _begin_immediate(connection: sqlite3.Connection, wait: float) -> Executed:
     deadline = time.monotonic() + wait
     while True:
         try:
-            return execute(connection, "BEGIN IMMEDIATE")
+            return execute(connection, BEGIN_IMMEDIATE)
         except sqlite3.OperationalError as error:
             if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise

@@ -5,8 +5,9 @@ execution. For a small statement that takes longer than SQLite does. A prepared 
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -22,6 +23,12 @@ RUN_INLINE = {"run_inline": True}
 SQLite executes it faster than a switch to another thread and back, which may take milliseconds on a machine
 with few cores. So it runs on the thread of the event loop.
 """
+RUN_IN_THREAD = {"run_inline": False}
+"""The execution options of a statement that may take long, even in a transaction on a few instances."""
+
+
+FEW_ROWS = 4
+"""Up to so many rows of parameters are converted row by row."""
 
 
 class Rows:
@@ -63,57 +70,59 @@ class Parameter:
     constant: Any
     process: Process | None
 
-    def value(self, bound: Mapping[str, Any]) -> Any:
-        """The value of one execution, converted for SQLite."""
-        value = self.constant if self.name is None else bound[self.name]
-        return value if self.process is None else self.process(value)
-
-    def values(self, bound: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """The value of each execution, converted for SQLite."""
-        if self.name is None:
-            return [self.constant] * len(bound)
-        values = [parameters[self.name] for parameters in bound]
-        return values if self.process is None else [self.process(value) for value in values]
-
 
 class PreparedStatement:
     """A statement as SQL, with the processors of its parameters and its rows."""
 
     def __init__(self, statement: Any, compiled: SQLCompiler, dialect: Dialect) -> None:
         self.sql = compiled.string
-        self.run_inline: bool = statement.get_execution_options().get("run_inline", False)
+        self.run_inline: bool | None = statement.get_execution_options().get("run_inline")
         names = compiled.positiontup or ()
-        distinct = list(dict.fromkeys(names))
-        self._parameters = [_parameter(compiled, dialect, name) for name in distinct]
+        parameters = {name: _parameter(compiled, dialect, name) for name in names}
         # A long list of ids is bound several times: it is converted once.
-        self._places = None if len(distinct) == len(names) else [distinct.index(name) for name in names]
+        bound = [name for name, parameter in parameters.items() if parameter.name is not None]
+        fixed = [name for name, parameter in parameters.items() if parameter.name is None]
+        self._bound = bound
+        self._constants = [parameters[name].constant for name in fixed]
+        self._converters = _converters(parameters[name].process for name in bound)
+        order = [*bound, *fixed]
+        self._places = None if order == list(names) else [order.index(name) for name in names]
         columns = [] if statement.is_dml else list(statement.selected_columns)
-        self._readers = [_reader(column.type, dialect) for column in columns]
+        self._readers = _converters(_reader(column.type, dialect) for column in columns)
         self._make_row = _row_maker([column.key for column in columns])
 
     def bind(self, bound: Mapping[str, Any]) -> tuple[Any, ...]:
         """The parameters of one execution."""
-        values = [parameter.value(bound) for parameter in self._parameters]
+        values = [bound[name] for name in self._bound]
+        for place, process in self._converters:
+            values[place] = process(values[place])
+        values += self._constants
         return tuple(values if self._places is None else [values[place] for place in self._places])
 
     def bind_all(self, bound: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
         """The parameters of many executions. Converts column by column, which is faster than row by row."""
-        columns = [parameter.values(bound) for parameter in self._parameters]
+        if len(bound) <= FEW_ROWS:
+            return [self.bind(parameters) for parameters in bound]
+        columns: list[list[Any]] = [[parameters[name] for parameters in bound] for name in self._bound]
+        for place, process in self._converters:
+            columns[place] = [process(value) for value in columns[place]]
+        columns += [[constant] * len(bound) for constant in self._constants]
         if self._places is not None:
             columns = [columns[place] for place in self._places]
         return list(zip(*columns, strict=True))
 
     def read(self, rows: Sequence[Any]) -> list[Any]:
         """The rows as named tuples, converted to Python values."""
-        return [
-            self._make_row(
-                [
-                    value if read is None else read(value)
-                    for value, read in zip(row, self._readers, strict=True)
-                ]
-            )
-            for row in rows
-        ]
+        make, readers = self._make_row, self._readers
+        if not readers:
+            return [make(row) for row in rows]
+        read = []
+        for row in rows:
+            values = list(row)
+            for place, process in readers:
+                values[place] = process(values[place])
+            read.append(make(values))
+        return read
 
 
 class StatementCache:
@@ -147,8 +156,13 @@ class StatementCache:
 
 def _row_maker(names: list[str]) -> Callable[[Sequence[Any]], Any]:
     row: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]  # the names are those of a statement
-    make: Callable[[Sequence[Any]], Any] = row._make
-    return make
+    # What `row._make` does, without its check of the length: SQLite returns a value for each column.
+    return partial(tuple.__new__, row)
+
+
+def _converters(processes: Iterable[Process | None]) -> list[tuple[int, Process]]:
+    """The processes of those columns that have one, with their places."""
+    return [(place, process) for place, process in enumerate(processes) if process is not None]
 
 
 def _parameter(compiled: SQLCompiler, dialect: Dialect, name: str) -> Parameter:

@@ -18,6 +18,7 @@ from uplift.domain.model.instance import Status
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import upsert_adding
 from uplift.storage.sql.tables import STATUS, cohort_change
+from uplift.storage.sqlite.prepared import RUN_IN_THREAD
 
 KEY: Final = ("process_id", "version", "status", "position_id")
 """The columns that identify a cohort."""
@@ -123,7 +124,11 @@ class CountChanges:
 
 
 ADD_TO_COUNTS = upsert_adding(STORED, keys=KEY, counts=["instances"])
-DELETE_EMPTY = delete(STORED).where(STORED.c.process_id == bindparam("of_process"), STORED.c.instances == 0)
+DELETE_EMPTY = (
+    delete(STORED)
+    .where(STORED.c.process_id == bindparam("of_process"), STORED.c.instances == 0)
+    .execution_options(**RUN_IN_THREAD)
+)
 ADD_CHANGE = (
     insert(cohort_change)
     .values(

@@ -9,15 +9,19 @@ from uplift.domain.bounded_cache import BoundedCache
 from uplift.domain.model.process import VersionModel, VersionNumber, VersionState
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.tables import version
+from uplift.storage.sqlite.prepared import RUN_IN_THREAD
 
 MAX_BYTES = 32 * 2**20
 """Size of all cached documents in bytes, at most."""
 OVERHEAD = 200
 """About how many bytes an entry takes besides its document. A version without one has an entry, too."""
 
-MODEL = select(version.c.model, version.c.model_process_id, version.c.state).where(
-    version.c.process_id == bindparam("of_process"), version.c.number == bindparam("of_number")
+MODEL = (
+    select(version.c.model, version.c.model_process_id, version.c.state)
+    .where(version.c.process_id == bindparam("of_process"), version.c.number == bindparam("of_number"))
+    .execution_options(**RUN_IN_THREAD)
 )
+"""A document may have megabytes."""
 
 
 class ModelCache:

@@ -33,23 +33,24 @@ from uplift.domain.model.decision import INSTANCE_NOT_FOUND, ReasonCode, SkipRea
 from uplift.domain.model.instance import InstanceId, Position
 from uplift.domain.model.order import OrderState
 from uplift.domain.model.paging import Page, PageRequest, page_of
-from uplift.domain.model.selection import LISTED
+from uplift.domain.model.selection import LISTED, SelectionKind
 from uplift.domain.model.upgrade import Outcome, OutcomeKind, UpgradeId
 from uplift.domain.ports import ANY_OUTCOME, OutcomeFilter
 from uplift.storage.sql.codecs import decode_reasons
 from uplift.storage.sql.cohort_list import COHORT, bind_cohorts, cohorts_in
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
-from uplift.storage.sql.surrogate_keys import SurrogateKeys, batches
+from uplift.storage.sql.surrogate_keys import SurrogateKeys, UpgradeHead, batches
 from uplift.storage.sql.tables import decision, instance, move_order, outcome, selected, upgrade
 from uplift.storage.sql.types import LONG
+from uplift.storage.sqlite.prepared import RUN_INLINE
 from uplift.storage.statements.bounded_search import Search, looks
 from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME, decisions_of, is_decision_of
 from uplift.storage.statements.processed import IS_PROCESSED
 
 LISTED_TOGETHER = 16
 """Upgrades in one statement, at most. SQLAlchemy caches each statement, with about 40 KiB an upgrade."""
-HEADS = select(upgrade.c.id, upgrade.c.uuid, upgrade.c.selection, upgrade.c.link).where(
+HEADS = select(upgrade.c.id, upgrade.c.uuid, upgrade.c.selection, upgrade.c.link, upgrade.c.named_ids).where(
     upgrade.c.uuid.in_(select(ID_LIST.c.uuid))
 )
 DECIDED_COLUMNS = (decision.c.to_version, decision.c.to_position_id, decision.c.reasons)
@@ -81,6 +82,8 @@ IS_SHOWN_OF_LINK = or_(
 )
 """The outcomes of a linked upgrade that a filter lets through: by their decision, or also by their order."""
 AFTER_ALL = 2**63 - 1
+FEW = 10
+"""SQLite lists so few instances faster on the event loop than in a thread."""
 KIND_OF_STATE = {
     OrderState.ORDERED: OutcomeKind.ORDERED,
     OrderState.SENT: OutcomeKind.ORDERED,
@@ -101,9 +104,9 @@ async def outcome_pages(
     An upgrade has few decisions, one for each cohort, so a filter is applied to these. Where it lets none
     through, no outcome is looked at.
     """
-    heads = (await connection.execute(HEADS, bind_ids(ids))).all()
+    heads = await _heads(connection, surrogate_keys, ids)
     searches = {head.id: Search(head.id, page.after or 0) for head in heads}
-    forms = {head.id: _Form(head.selection in LISTED, head.link is not None) for head in heads}
+    forms = {head.id: _form_of(head) for head in heads}
     shown = None
     if outcome_filter != ANY_OUTCOME:
         shown = await _shown(connection, surrogate_keys, forms, outcome_filter)
@@ -129,14 +132,29 @@ async def outcome_pages(
     return {upgrade_id: pages.get(upgrade_id, page_of((), page.first)) for upgrade_id in ids}
 
 
+async def _heads(
+    connection: Connection, surrogate_keys: SurrogateKeys, ids: Sequence[UpgradeId]
+) -> Sequence[UpgradeHead]:
+    if len(ids) == 1 and (new := surrogate_keys.new_upgrade(ids[0])) is not None:
+        return [new]
+    return [UpgradeHead(*row) for row in await connection.execute(HEADS, bind_ids(ids))]
+
+
 class _Form(NamedTuple):
     """Which statement lists the outcomes of an upgrade.
 
-    `is_by_ids` says whether its instances are listed in `selected`, `is_linked` whether they have orders.
+    `is_by_ids` says whether its instances are listed in `selected`, `is_linked` whether they have orders, and
+    `has_few` whether they are so few that SQLite lists them on the event loop.
     """
 
     is_by_ids: bool
     is_linked: bool
+    has_few: bool
+
+
+def _form_of(head: UpgradeHead) -> _Form:
+    has_few = head.selection is SelectionKind.BY_IDS and head.named_ids <= FEW
+    return _Form(head.selection in LISTED, head.link is not None, has_few)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,12 +286,13 @@ def _listings(count: int, form: _Form, is_filtered: bool, not_found: bool) -> Co
     """The statement that lists the outcomes of `count` upgrades. Building it takes longer than running it."""
     listing = partial(_along_ids, not_found=not_found) if form.is_by_ids else _along_instances
     shown = (IS_SHOWN_OF_LINK if form.is_linked else IS_SHOWN) if is_filtered else None
-    return union_all(
+    listings = union_all(
         *(
             select(listing(place, is_linked=form.is_linked, is_shown=shown).subquery())
             for place in range(count)
         )
     )
+    return listings.execution_options(**RUN_INLINE) if form.has_few and count == 1 else listings
 
 
 def _part(listing: Select[Any], place: int, key: ColumnElement[int]) -> Select[Any]:

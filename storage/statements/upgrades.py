@@ -33,7 +33,7 @@ from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import IS_ACTIVE, instance, outcome, selected, upgrade
-from uplift.storage.sql.types import LONG
+from uplift.storage.sql.types import ID, LONG
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.sqlite.prepared import RUN_INLINE
 from uplift.storage.statements.conditions import IS_MATCHING, MEETS_CONDITIONS, bind_conditions
@@ -78,6 +78,17 @@ ADD_SELECTED = insert(selected).from_select(
         (instance.c.uuid == ID_LIST.c.uuid) & (instance.c.process_id == bindparam("process_id")),
     ),
 )
+INSTANCE_KEY = select(instance.c.id).where(
+    instance.c.uuid == bindparam("instance_uuid", type_=ID), instance.c.process_id == bindparam("process_id")
+)
+ADD_ONE_SELECTED = insert(selected).values(
+    upgrade_id=bindparam("upgrade_id"),
+    place=1,
+    ordinal=1,
+    uuid=bindparam("instance_uuid", type_=ID),
+    instance_id=INSTANCE_KEY.scalar_subquery(),
+)
+"""The same for one id, without a list to unpack and sort."""
 ADD_EXCLUDED = insert(selected).from_select(
     ["upgrade_id", "place", "ordinal", "uuid", "instance_id"],
     select(
@@ -196,7 +207,11 @@ async def add_upgrade(
     )
     bound = {"upgrade_id": upgrade_keys.id, "process_id": process_id}
     if selection.kind is SelectionKind.BY_IDS and selection.named_ids:
-        await connection.execute_later(ADD_SELECTED, {**bound, **bind_ids(selection.named_ids)})
+        ids = selection.named_ids
+        if len(ids) == 1:
+            await connection.execute_later(ADD_ONE_SELECTED, {**bound, "instance_uuid": ids[0]})
+        else:
+            await connection.execute_later(ADD_SELECTED, {**bound, **bind_ids(ids)})
     if selection.kind is SelectionKind.ALL_ACTIVE and selection.named_ids:
         await connection.execute_later(ADD_EXCLUDED, {**bound, **bind_ids(selection.named_ids)})
         excluded: int = (await connection.execute(COUNT_EXCLUDED, bound)).scalar_one()

@@ -71,6 +71,16 @@ async def test_an_upgrade_that_does_not_exist_is_not_found(store: Store) -> None
     assert await store.upgrades.outcome_pages([], OutcomeFilter(), PageRequest(first=5)) == {}
 
 
+async def test_the_outcomes_of_an_upgrade_are_never_those_of_one_that_was_rolled_back(store: Store) -> None:
+    await a_process(store, holding=instances(range(4)))
+    async with a_transaction_that_fails(store) as transaction:
+        new = an_upgrade(1, selection=SelectionKind.BY_IDS, expected=2)
+        await add_upgrade(transaction, new, by_ids([an_id(0), an_id(1)]))
+    done = await carry_out(store, 2, by_ids([an_id(2)]))
+    assert [outcome.instance for outcome in await outcomes_of(store, done.id)] == [an_id(2)]
+    assert await outcomes_of(store, an_upgrade_id(1)) == []
+
+
 @pytest.mark.parametrize("reason", [None, "", "because 'of' \"this\"\n订单 \N{GRINNING FACE}" * 10])
 async def test_an_upgrade_is_kept_as_it_is(store: Store, reason: str | None) -> None:
     await a_process(store, holding=instances([1]))

@@ -1,17 +1,22 @@
-"""Statements marked RUN_INLINE run on the thread of the event loop."""
+"""Statements on a few rows run on the thread of the event loop, and so does the transaction of a few ids."""
 
+import sqlite3
 from asyncio import CancelledError, create_task, sleep
-from contextlib import suppress
+from collections.abc import Iterable
+from contextlib import closing, suppress
+from pathlib import Path
 from threading import Event, get_ident
 
 import pytest
+from sqlalchemy.exc import DatabaseError
 
-from uplift.domain import Status
+from uplift.domain import Status, Upgrade, by_ids, upgrade_instances
 from uplift.domain.errors import StoreUnavailable
 from uplift.domain.model.instance import InstanceId
+from uplift.domain.model.request import UpgradeRequest
 from uplift.storage.sqlite.driver import SqliteConnection
 from uplift.storage.store import SqlStore
-from uplift.testing.builders import ORDERS, a_process, a_report, an_id, an_instance, instances
+from uplift.testing.builders import ADMIN, ORDERS, a_process, a_report, an_id, an_instance, instances
 
 pytestmark = pytest.mark.anyio
 
@@ -80,3 +85,105 @@ async def test_it_sees_what_was_committed_just_before(store: SqlStore) -> None:
             await transaction.instances.report(ORDERS, [a_report(7, status=status)])
         [found] = (await store.instances.find_many([an_id(7)])).values()
         assert found.status is status
+
+
+class Statements:
+    """The statements of the connection that writes, each with the thread that executed it."""
+
+    def __init__(self) -> None:
+        self._executed: list[tuple[int, str]] = []
+
+    async def record(self, store: SqlStore) -> None:
+        async with store.database.writing() as connection:
+            assert isinstance(connection, SqliteConnection)
+            await connection.run_in_thread(lambda raw: raw.set_trace_callback(self._add))
+        self._executed.clear()
+
+    def _add(self, statement: str) -> None:
+        self._executed.append((get_ident(), statement))
+
+    def switched(self) -> list[str]:
+        """The first word of each statement since the last call that another thread executed."""
+        switched = [statement.split()[0] for thread, statement in self._executed if thread != get_ident()]
+        self._executed.clear()
+        return switched
+
+
+async def upgrade(store: SqlStore, numbers: Iterable[int], *, key: str | None = None) -> Upgrade:
+    selection = by_ids([an_id(number) for number in numbers])
+    request = UpgradeRequest(process=ORDERS, selection=selection, idempotency_key=key)
+    return await upgrade_instances(store, request, caller=ADMIN)
+
+
+async def test_an_upgrade_of_a_few_ids_leaves_the_event_loop_only_to_commit(store: SqlStore) -> None:
+    await a_process(store, holding=instances(range(60)))
+    statements = Statements()
+    await statements.record(store)
+    for number in range(3):
+        await upgrade(store, [number])
+        await upgrade(store, range(10 * number + 10, 10 * number + 15))
+    statements.switched()
+    assert (await upgrade(store, [5])).upgraded == 1
+    assert statements.switched() == ["COMMIT"]
+    assert (await upgrade(store, range(40, 45))).upgraded == 5
+    assert statements.switched() == ["COMMIT"]
+
+
+async def test_an_upgrade_of_many_ids_runs_on_the_thread_of_the_connection(store: SqlStore) -> None:
+    await a_process(store, holding=instances(range(60)))
+    statements = Statements()
+    await statements.record(store)
+    for number in range(4):
+        statements.switched()
+        assert (await upgrade(store, range(15 * number, 15 * number + 15))).upgraded == 15
+    assert set(statements.switched()) >= {"INSERT", "UPDATE", "COMMIT"}
+
+
+async def test_what_may_take_long_leaves_the_event_loop_also_in_an_upgrade_of_one_id(store: SqlStore) -> None:
+    await a_process(store, holding=instances(range(60)))
+    statements = Statements()
+    await statements.record(store)
+    for number in range(4):
+        statements.switched()
+        await upgrade(store, [number], key=f"key-{number}")
+    assert statements.switched() == ["DELETE", "COMMIT"]
+
+
+async def test_a_transaction_waits_for_another_program_beside_the_event_loop(
+    store: SqlStore, file: Path
+) -> None:
+    await a_process(store, holding=instances(range(10)))
+    for number in range(3):
+        await upgrade(store, [number])
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        upgrading = create_task(upgrade(store, [7]))
+        await sleep(0.05)
+        assert not upgrading.done()
+        other.execute("COMMIT")
+    assert (await upgrading).upgraded == 1
+
+
+async def test_an_upgrade_of_one_id_that_fails_leaves_no_transaction(store: SqlStore) -> None:
+    await a_process(store, holding=instances(range(10)))
+    for number in range(3):
+        await upgrade(store, [number])
+    statements = Statements()
+    async with store.database.writing() as connection:
+        assert isinstance(connection, SqliteConnection)
+        await connection.run_in_thread(
+            lambda raw: raw.set_authorizer(
+                lambda action, table, *_: (
+                    sqlite3.SQLITE_DENY
+                    if (action, table) == (sqlite3.SQLITE_INSERT, "decision")
+                    else sqlite3.SQLITE_OK
+                )
+            )
+        )
+    with pytest.raises(DatabaseError, match="not authorized"):
+        await upgrade(store, [7])
+    async with store.database.writing() as connection:
+        assert isinstance(connection, SqliteConnection)
+        await connection.run_in_thread(lambda raw: raw.set_authorizer(None))
+    await statements.record(store)
+    assert (await upgrade(store, [7])).upgraded == 1
