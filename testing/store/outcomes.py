@@ -34,8 +34,8 @@ from uplift.testing.builders import (
 from uplift.testing.chunk_work import (
     ALREADY_LATEST,
     NOT_PENDING,
-    add_upgrade,
     plain_rules,
+    process_chunk,
     run_chunk,
 )
 from uplift.testing.store.upgrades import add, carry_out
@@ -279,8 +279,9 @@ async def test_outcomes_of_more_than_500_upgrades_are_read_at_once(store: Store)
         for number in numbers:
             selection = by_ids([an_id(1)]) if number % 2 else all_active()
             new = an_upgrade(number, selection=selection.kind)
-            await add_upgrade(transaction, new, selection)
-            await run_chunk(transaction, new.id, 10)
+            locked, partition = await transaction.upgrades.add(new, selection)
+            await partition.add(partition.partition)
+            await process_chunk(locked, partition, 10)
     ids = [an_upgrade_id(number) for number in numbers]
     pages = await store.upgrades.outcome_pages(ids, OutcomeFilter(), PageRequest(first=10))
     assert [len(pages[upgrade_id].items) for upgrade_id in ids] == [1] * 510

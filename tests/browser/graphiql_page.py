@@ -51,9 +51,11 @@ class GraphiQLPage:
         *,
         color_scheme: Literal["light", "dark"] = "light",
         any_certificate: bool = False,
+        has_own_context: bool = False,
     ) -> None:
         # A new context keeps nothing that was compiled: see a_browser.
-        context = browser.new_context(ignore_https_errors=True) if any_certificate else browser.contexts[0]
+        is_new = any_certificate or has_own_context
+        context = browser.new_context(ignore_https_errors=any_certificate) if is_new else browser.contexts[0]
         self.page: Page = context.new_page()
         self.page.set_viewport_size({"width": 1280, "height": 800})
         self.page.emulate_media(color_scheme=color_scheme)

@@ -109,6 +109,25 @@ def graphiql(browser: Browser, address: str) -> Iterator[GraphiQLPage]:
     graphiql.close()
 
 
+@pytest.fixture(scope="module")
+def kept_page(browser: Browser, address: str) -> Iterator[GraphiQLPage]:
+    """A page that several tests share, because loading it takes longer than they do.
+
+    Other pages do not find what it stores.
+    """
+    graphiql = GraphiQLPage(browser, has_own_context=True)
+    graphiql.open(address)
+    yield graphiql
+    graphiql.close()
+
+
+@pytest.fixture
+def used(kept_page: GraphiQLPage) -> GraphiQLPage:
+    """The shared page, with the right key. It keeps all else."""
+    kept_page.enter_key(KEY)
+    return kept_page
+
+
 def test_shows_what_to_do_before_there_is_a_key(graphiql: GraphiQLPage) -> None:
     assert graphiql.query_text().startswith("# 1. Put your API key into the field at the top.")
     assert "greeting" in graphiql.query_text()
@@ -135,28 +154,26 @@ def test_runs_a_query_with_the_key_and_contacts_no_other_server(
     assert graphiql.complaints == []
 
 
-def test_receives_a_subscription_with_the_key(graphiql: GraphiQLPage) -> None:
-    graphiql.enter_key(KEY)
-    graphiql.enter_query("subscription { count }")
-    graphiql.run()
-    graphiql.expect_result("42")
-    assert graphiql.complaints == []
+def test_receives_a_subscription_with_the_key(used: GraphiQLPage) -> None:
+    used.enter_query("subscription { count }")
+    used.run()
+    used.expect_result("42")
+    assert used.complaints == []
 
 
-def test_marks_an_unknown_field_once_the_schema_is_known(graphiql: GraphiQLPage) -> None:
-    graphiql.enter_key(KEY)
-    graphiql.enter_query("{ unknown }")
-    graphiql.expect_marked_mistake()
-    assert {"editor", "graphql", "json"} <= {name_of_worker(url) for url in graphiql.requested}
-    assert graphiql.complaints == []
+def test_marks_an_unknown_field_once_the_schema_is_known(used: GraphiQLPage) -> None:
+    used.enter_query("{ unknown }")
+    used.expect_marked_mistake()
+    assert {"editor", "graphql", "json"} <= {name_of_worker(url) for url in used.requested}
+    assert used.complaints == []
 
 
-def test_prettifies_the_query(graphiql: GraphiQLPage) -> None:
-    graphiql.enter_query("{greeting}")
-    graphiql.prettify()
-    expect(graphiql.editor("Operation Editor").locator(".view-line")).to_have_count(4)
-    assert graphiql.query_text() == "{\n  greeting\n}\n"
-    assert graphiql.complaints == []
+def test_prettifies_the_query(used: GraphiQLPage) -> None:
+    used.enter_query("{greeting}")
+    used.prettify()
+    expect(used.editor("Operation Editor").locator(".view-line")).to_have_count(4)
+    assert used.query_text() == "{\n  greeting\n}\n"
+    assert used.complaints == []
 
 
 def test_shows_the_refusal_of_a_wrong_key(graphiql: GraphiQLPage) -> None:
@@ -186,12 +203,11 @@ def test_leaves_the_key_in_the_session_of_the_tab_only(
     graphiql.expect_result("No valid key.")
 
 
-def test_shows_the_key_only_when_asked(graphiql: GraphiQLPage) -> None:
-    graphiql.enter_key(KEY)
-    expect(graphiql.key_field()).to_have_attribute("type", "password")
-    graphiql.page.get_by_role("button", name="Show", exact=True).click()
-    expect(graphiql.key_field()).to_have_attribute("type", "text")
-    expect(graphiql.key_field()).to_have_value(KEY)
+def test_shows_the_key_only_when_asked(used: GraphiQLPage) -> None:
+    expect(used.key_field()).to_have_attribute("type", "password")
+    used.page.get_by_role("button", name="Show", exact=True).click()
+    expect(used.key_field()).to_have_attribute("type", "text")
+    expect(used.key_field()).to_have_value(KEY)
 
 
 def test_a_key_among_the_headers_wins(graphiql: GraphiQLPage) -> None:

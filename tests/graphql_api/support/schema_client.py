@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, NamedTuple
 
 from graphql import ExecutionResult
@@ -33,7 +34,7 @@ async def execute_served(
     schema: Schema, query: str, variables: dict[str, Any], context: Context
 ) -> ExecutionResult:
     """Execute as the HTTP endpoint does."""
-    operations = Operations(schema, Limits())
+    operations = _operations(schema)
     try:
         document = operations.documents.find(query)
     except DocumentError as refused:
@@ -41,6 +42,12 @@ async def execute_served(
     # The endpoint empties the variables that it has read, to return their memory.
     params = Params(query=query, variables=deepcopy(variables))
     return await operations.execute(document, params, context)
+
+
+@cache
+def _operations(schema: Schema) -> Operations:
+    """Kept, as an endpoint keeps it: reading a document takes longer than most tests do."""
+    return Operations(schema, Limits())
 
 
 class Way(NamedTuple):
