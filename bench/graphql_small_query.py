@@ -1,15 +1,12 @@
 """Counts small GraphQL queries per second, against strawberry's own endpoint.
 
 Both serve the same schema by one uvicorn process on a real socket; 16 keep-alive connections of another
-process ask for the same instance again and again. Rounds alternate, the best of each counts. Run
-`python -m bench.graphql_small_query` from the top of the checkout.
+process ask for the same instance again and again. Rounds alternate.
+Run: python -m bench.graphql_small_query [rounds] [seconds]
 """
 
 import asyncio
 import json
-import socket
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Mapping
@@ -23,11 +20,12 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from strawberry.asgi import GraphQL
 
+from bench.figures.alone import run_alone
+from bench.figures.figure import Bench, Figure, at_least, compared
+from bench.servers import started
 from uplift.graphql_api.engine.endpoint import GraphQLEndpoint, graphql_routes
 
 CONNECTIONS = 16
-SECONDS = 4.0
-ROUNDS = 3
 QUERY = "query Instance($key: UUID!) { instance(key: $key) { id code version status waitingAt } }"
 
 
@@ -110,41 +108,31 @@ async def load(port: int, seconds: float) -> float:
     return rate
 
 
-def serve(factory: str) -> tuple[subprocess.Popen[bytes], int]:
-    """Start a server, and return its process and port when it answers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+def rate_of(factory: str, seconds: int) -> float:
+    """The requests per second of a server that has warmed up."""
     target = f"bench.graphql_small_query:{factory}"
-    arguments = ["-m", "uvicorn", target, "--factory", "--port", str(port), "--log-level", "warning"]
-    process = subprocess.Popen([sys.executable, *arguments, "--no-access-log"])
-    while process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return process, port
-        time.sleep(0.05)
-    raise SystemExit(f"{factory} did not start")
+    arguments = (target, "--factory", "--port", "{port}", "--log-level", "warning", "--no-access-log")
+    with started("uvicorn", *arguments) as server:
+        uvloop.run(load(server.port, min(1.0, seconds)))
+        return uvloop.run(load(server.port, seconds))
 
 
-def measure(factory: str) -> float:
-    process, port = serve(factory)
-    try:
-        uvloop.run(load(port, 1.0))
-        return uvloop.run(load(port, SECONDS))
-    finally:
-        process.terminate()
-        process.wait()
+def measure(rounds: int, seconds: int) -> list[Figure]:
+    rates: dict[str, list[float]] = {"ours": [], "stock": []}
+    for _ in range(rounds):
+        for factory, seen in rates.items():
+            seen.append(rate_of(factory, seconds))
+            print(f"{factory}: {seen[-1]:.0f} requests/s")
+    return [compared("small query", *rates.values(), unit="/s", beside="stock strawberry", target=TARGET)]
 
 
-def main() -> None:
-    rates = {"ours": 0.0, "stock": 0.0}
-    for _ in range(ROUNDS):
-        for factory in rates:
-            rates[factory] = max(rates[factory], measure(factory))
-    for factory, rate in rates.items():
-        print(f"{factory:>6}: {rate:8.0f} requests/s")
-    print(f" ratio: {rates['ours'] / rates['stock']:.2f} (at least 3 is required)")
-
+TARGET = at_least("small query", 3)
+BENCH = Bench(
+    compares="requests per second of one small query, beside stock strawberry on the same server",
+    sizes={"rounds": (3, 1), "seconds": (4, 1)},
+    targets=(TARGET,),
+    measure=measure,
+)
 
 if __name__ == "__main__":
-    main()
+    run_alone(BENCH)

@@ -1,17 +1,18 @@
 """Measures how the cost per instance grows with the number of instances.
 
-Upgrades 40 % of 100,000, of 1,000,000 and of 10,000,000 instances, and prints the time and the memory
-per instance. The files are filled by plain sqlite3. Run: python -m bench.growth [counts …]
+Upgrades 40 % of 100,000 and of 10,000,000 instances, and compares the time per instance. The files are filled
+by plain sqlite3. Run: python -m bench.growth [smaller] [larger]
 """
 
 import asyncio
 import random
 import resource
-import sys
 import tempfile
 import time
 from pathlib import Path
 
+from bench.figures.alone import run_alone
+from bench.figures.figure import Bench, Figure, at_most, compared
 from bench.population import (
     ADMIN,
     OLD_VERSIONS,
@@ -68,21 +69,33 @@ async def upgrade(path: Path) -> tuple[float, int]:
     return took, done.total
 
 
-def main(counts: list[int]) -> None:
-    costs = []
-    for count in counts:
+def measure(smaller: int, larger: int) -> list[Figure]:
+    costs, peaks = [], []
+    for count in (smaller, larger):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "growth.sqlite"
             fill(path, count)
             took, total = asyncio.run(upgrade(path))
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        costs.append(took / total)
+        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        costs.append(took / total * 1e6)
         print(
-            f"{count:>12,} instances: {total:,} outcomes in {took:.2f} s, "
-            f"{took / total * 1e6:.2f} µs each, memory peak {peak:.0f} MiB"
+            f"{count:>12,} instances: {total:,} outcomes in {took:.2f} s, {costs[-1]:.2f} µs each, "
+            f"memory peak {peaks[-1]:.0f} MiB"
         )
-    print(f"the largest beside the smallest, an instance: {costs[-1] / costs[0]:.2f}")
+    beside = f"with {smaller:,}"
+    return [
+        compared(f"an instance of {larger:,}", costs[1:], costs[:1], unit="µs", beside=beside, target=TARGET),
+        compared("peak of memory", peaks[1:], peaks[:1], unit="MiB", beside=beside),
+    ]
 
+
+TARGET = at_most("an instance with 10,000,000, beside 100,000", 1.2)
+BENCH = Bench(
+    compares="the time of an upgrade for each instance on SQLite, with 10,000,000 instances beside 100,000",
+    sizes={"smaller": (100_000, 2_000), "larger": (10_000_000, 20_000)},
+    targets=(TARGET,),
+    measure=measure,
+)
 
 if __name__ == "__main__":
-    main([int(argument) for argument in sys.argv[1:]] or [100_000, 1_000_000, 10_000_000])
+    run_alone(BENCH)

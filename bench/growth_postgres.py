@@ -1,17 +1,20 @@
 """Measures how the cost per instance on PostgreSQL grows with the number of instances.
 
 Upgrades 40 % of the instances, and reads single ones, in a database of each size on a private server;
-prints the cost per instance. The tables are filled by SQL, the indexes built afterwards, as
+compares the cost per instance. The tables are filled by SQL, the indexes built afterwards, as
 `uplift import` into an empty database would have left them. Count on 400 bytes of disk per instance.
-Run: python -m bench.growth_postgres [counts …]
+Run: python -m bench.growth_postgres [smaller] [larger]
 """
 
 import asyncio
-import sys
 import time
+from dataclasses import dataclass
 from datetime import timedelta
 
-from bench.on_postgres import BASE, Spent, a_bare_connection, populate, spending
+from bench.figures.alone import run_alone
+from bench.figures.figure import Bench, Figure, at_most
+from bench.figures.needs import postgresql
+from bench.on_postgres import BASE, Spent, a_bare_connection, figures_of, populate, spending
 from bench.population import ADMIN, OLD_VERSIONS, POSITIONS, PROCESS
 from tests.support.postgres import Server, a_server
 from uplift.domain import Worker, all_active, upgrade_instances
@@ -79,7 +82,15 @@ async def look_up(server: Server) -> tuple[Spent, int]:
     return spent, len(ids)
 
 
-async def measure(count: int) -> Spent:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """Microseconds of an upgraded instance, and of one that is read."""
+
+    upgraded: Spent
+    read: Spent
+
+
+async def costs_of(count: int) -> Costs:
     with a_server() as server:
         began = time.perf_counter()
         await fill(server, count)
@@ -87,24 +98,44 @@ async def measure(count: int) -> Spent:
         reads, read = await look_up(server)
         spent, upgraded = await upgrade(server)
     print(
-        f"{count:>12,} instances (filled in {filled:.0f} s): {upgraded:,} upgraded in {spent.wall:.1f} s, "
-        f"{_each(spent, upgraded)}; one read by its id: {_each(reads, read)}",
+        f"{count:>12,} instances (filled in {filled:.0f} s): {upgraded:,} upgraded in {spent.wall:.1f} s",
         flush=True,
     )
-    return Spent(wall=spent.wall / upgraded, cpu=spent.cpu / upgraded)
+    return Costs(upgraded=_each(spent, upgraded), read=_each(reads, read))
 
 
-def _each(spent: Spent, count: int) -> str:
-    return f"{spent.wall / count * 1e6:.2f} µs each (CPU time {spent.cpu / count * 1e6:.2f} µs)"
+def _each(spent: Spent, count: int) -> Spent:
+    return Spent(wall=spent.wall / count * 1e6, cpu=spent.cpu / count * 1e6)
 
 
-async def main(counts: list[int]) -> None:
-    costs = [await measure(count) for count in counts]
-    print(
-        f"the largest beside the smallest, an instance: {costs[-1].wall / costs[0].wall:.2f} "
-        f"(CPU time {costs[-1].cpu / costs[0].cpu:.2f})"
-    )
+async def take(smaller: int, larger: int) -> list[Figure]:
+    few, many = await costs_of(smaller), await costs_of(larger)
+    beside = f"with {smaller:,}"
+    return [
+        *figures_of(
+            f"an instance of {larger:,}",
+            [many.upgraded],
+            [few.upgraded],
+            beside=beside,
+            target=TARGET,
+            unit="µs",
+        ),
+        *figures_of("one read by its id", [many.read], [few.read], beside=beside, target=None, unit="µs"),
+    ]
 
+
+def measure(smaller: int, larger: int) -> list[Figure]:
+    return asyncio.run(take(smaller, larger))
+
+
+TARGET = at_most("an instance with many, beside 1,000,000", 1.2)
+BENCH = Bench(
+    compares="the time of an upgrade for each instance on PostgreSQL, with many instances beside 1,000,000",
+    sizes={"smaller": (1_000_000, 2_000), "larger": (10_000_000, 20_000)},
+    targets=(TARGET,),
+    measure=measure,
+    needs=(postgresql,),
+)
 
 if __name__ == "__main__":
-    asyncio.run(main([int(argument) for argument in sys.argv[1:]] or [1_000_000, 5_000_000, 10_000_000]))
+    run_alone(BENCH)

@@ -1,29 +1,27 @@
 """Counts small GraphQL queries per second: Uplift's connections against uvicorn's own protocol classes.
 
 Each server is one process on a real socket with the application of `bench.graphql_small_query`; 16 keep-alive
-connections of another process ask again and again. Rounds alternate, the best of each counts. Run
-`python -m bench.http_server` from the top of the checkout.
+connections of another process ask again and again. Rounds alternate.
+Run: python -m bench.http_server [rounds] [seconds]
 """
 
-import os
 import socket
-import subprocess
 import sys
-import time
-from pathlib import Path
 
 import uvloop
 
+from bench.figures.alone import run_alone
+from bench.figures.figure import Bench, Figure, at_least, compared
 from bench.graphql_small_query import load, ours
+from bench.servers import started
 from uplift.gateway.observability.metrics import Metrics
 from uplift.gateway.observability.refusals import Refusals
 from uplift.gateway.server.bounded_server import BoundedServer
 from uplift.gateway.server.http_server import bounds_of
 from uplift.gateway.settings import Settings
 
-SECONDS = 2.0
-ROUNDS = 4
 SERVERS = ("uplift", "httptools", "h11")
+QUIET = ("--log-level=warning", "--no-access-log")
 
 
 async def serve_ours(port: int) -> None:
@@ -31,59 +29,59 @@ async def serve_ours(port: int) -> None:
     await server.serve([socket.create_server(("127.0.0.1", port))])
 
 
-def start(server: str) -> tuple[subprocess.Popen[bytes], int]:
-    """Start a server, and return its process and port when it answers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    arguments = ["bench.http_server", str(port)]
-    if server != "uplift":
-        quiet = ("--log-level=warning", "--no-access-log")
-        arguments = ["uvicorn", "bench.graphql_small_query:ours", "--factory", f"--port={port}"]
-        arguments += [f"--http={server}", *quiet]
-    process = subprocess.Popen([sys.executable, "-m", *arguments])
-    while process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return process, port
-        time.sleep(0.05)
-    raise SystemExit(f"{server} did not start")
-
-
-def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def measure(server: str) -> tuple[float, float]:
+def rates_of(server: str, seconds: int) -> tuple[float, float]:
     """Requests per second of time, and of the server's CPU time."""
-    process, port = start(server)
-    try:
-        uvloop.run(load(port, 0.5))
-        before = cpu_seconds(process)
-        rate = uvloop.run(load(port, SECONDS))
-        return rate, rate * SECONDS / (cpu_seconds(process) - before)
-    finally:
-        process.terminate()
-        process.wait()
+    module, arguments = "bench.http_server", ["--serve", "{port}"]
+    if server != "uplift":
+        module = "uvicorn"
+        arguments = [
+            "bench.graphql_small_query:ours",
+            "--factory",
+            "--port={port}",
+            f"--http={server}",
+            *QUIET,
+        ]
+    with started(module, *arguments) as running:
+        uvloop.run(load(running.port, 0.5))
+        before = running.cpu_seconds()
+        rate = uvloop.run(load(running.port, seconds))
+        return rate, rate * seconds / (running.cpu_seconds() - before)
 
 
-def main() -> None:
-    best = dict.fromkeys(SERVERS, (0.0, 0.0))
-    for _ in range(ROUNDS):
+def measure(rounds: int, seconds: int) -> list[Figure]:
+    seen: dict[str, list[tuple[float, float]]] = {server: [] for server in SERVERS}
+    for _ in range(rounds):
         for server in SERVERS:
-            rate, cpu_rate = measure(server)
-            best[server] = max(best[server][0], rate), max(best[server][1], cpu_rate)
-    peer, cpu_peer = best["httptools"]
-    for server, (rate, cpu_rate) in best.items():
-        print(
-            f"{server:>10}: {rate:6.0f} requests/s, ratio {rate / peer:.2f}; "
-            f"{cpu_rate:6.0f} a second of CPU time, ratio {cpu_rate / cpu_peer:.2f}"
+            rate, cpu_rate = rates_of(server, seconds)
+            seen[server].append((rate, cpu_rate))
+            print(f"{server}: {rate:.0f} requests/s, {cpu_rate:.0f} a second of CPU time")
+    rates, cpu_rates = (
+        {server: [pair[kind] for pair in pairs] for server, pairs in seen.items()} for kind in (0, 1)
+    )
+    return [
+        compared(f"{what}, beside {peer}", ours["uplift"], ours[peer], unit="/s", beside=peer, target=target)
+        for what, ours, targets in (
+            ("requests per second of CPU time", cpu_rates, {"httptools": TARGET}),
+            ("requests per second", rates, {}),
         )
+        for peer in SERVERS[1:]
+        for target in [targets.get(peer)]
+    ]
 
+
+TARGET = at_least("requests per second of CPU time, beside httptools", 1)
+BENCH = Bench(
+    compares=(
+        "requests per second of CPU time with Uplift's connections, beside uvicorn's protocol classes on "
+        "httptools and h11"
+    ),
+    sizes={"rounds": (4, 1), "seconds": (2, 1)},
+    targets=(TARGET,),
+    measure=measure,
+)
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        uvloop.run(serve_ours(int(sys.argv[1])))
+    if sys.argv[1:2] == ["--serve"]:
+        uvloop.run(serve_ours(int(sys.argv[2])))
     else:
-        main()
+        run_alone(BENCH)

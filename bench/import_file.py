@@ -8,14 +8,13 @@ tables by one executemany in one transaction. Run: python -m bench.import_file [
 import asyncio
 import csv
 import json
-import sys
 import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from statistics import median
-from typing import Any
 
+from bench.figures.alone import run_alone
+from bench.figures.figure import Bench, Figure, at_most, compared
 from bench.population import ADMIN, PROCESS, batches, copied, plain_connection, populate
 from uplift.domain import Instance
 from uplift.gateway.files.importer import import_file
@@ -79,7 +78,7 @@ def instances_of_the_file(count: int) -> Iterable[Instance]:
     return (instance for batch in batches(count, 1) for instance in batch)
 
 
-def main(count: int, rounds: int) -> None:
+def measure(count: int, rounds: int) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder) / "base.sqlite"
         asyncio.run(populate(base, 0))
@@ -92,18 +91,23 @@ def main(count: int, rounds: int) -> None:
                 assert imported == count, imported
                 seen[name].append(took)
             print("   ".join(f"{name} {took[-1][0]:.1f} s" for name, took in seen.items()))
-        _tell(seen)
-
-
-def _tell(seen: dict[str, list[Any]]) -> None:
-    wall, cpu = ({name: median(sample[i] for sample in took) for name, took in seen.items()} for i in (0, 1))
-    for name in list(seen)[1:]:
-        print(
-            f"{name}: median {wall[name]:.1f} s, {wall[name] / wall['bare']:.2f} times the bare executemany "
-            f"(CPU time {cpu[name] / cpu['bare']:.2f})"
+    wall, cpu = ({name: [sample[i] for sample in took] for name, took in seen.items()} for i in (0, 1))
+    return [
+        compared(
+            f"{what} {name}", took[name], took["bare"], unit="s", beside="a bare executemany", target=target
         )
+        for name in files
+        for what, took, target in (("import of", wall, TARGET), ("CPU time of", cpu, None))
+    ]
 
+
+TARGET = at_most("import of 1,000,000", 60, "s")
+BENCH = Bench(
+    compares="importing 1,000,000 instances into SQLite, beside a bare executemany of the finished rows",
+    sizes={"instances": (1_000_000, 5_000), "rounds": (2, 1)},
+    targets=(TARGET,),
+    measure=measure,
+)
 
 if __name__ == "__main__":
-    arguments = [int(argument) for argument in sys.argv[1:]]
-    main(*arguments, *(1_000_000, 3)[len(arguments) :])
+    run_alone(BENCH)

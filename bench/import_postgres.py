@@ -9,13 +9,15 @@ import asyncio
 import csv
 import resource
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
+from bench.figures.alone import run_alone
+from bench.figures.figure import Bench, Figure, at_most
+from bench.figures.needs import postgresql
 from bench.import_file import STATUSES, instances_of_the_file, write_files
-from bench.on_postgres import Spent, a_copy, populate, ratios, spending
+from bench.on_postgres import Spent, a_copy, figures_of, populate, spending
 from bench.population import ADMIN
 from tests.support.postgres import Server, a_server, tool
 from uplift.gateway.files.importer import import_file
@@ -68,7 +70,7 @@ async def ours(server: Server, file: Path, count: int) -> Spent:
         return spent
 
 
-async def main(count: int, rounds: int) -> None:
+async def take(count: int, rounds: int) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder, a_server() as server:
         await populate(server, 0)
         rows = Path(folder) / "rows.csv"
@@ -85,10 +87,25 @@ async def main(count: int, rounds: int) -> None:
                     f"{name} {imported[name][-1].wall:.1f} s (CPU time {imported[name][-1].cpu:.1f} s)"
                 )
             print("   ".join(line), flush=True)
-    for name, spent in imported.items():
-        print(f"{name}: {ratios(spent, copied)} times \\copy; at most 2 is required")
+    return [
+        figure
+        for name, spent in imported.items()
+        for figure in figures_of(f"import of {name}", spent, copied, beside="psql's copy", target=TARGET)
+    ]
 
+
+def measure(count: int, rounds: int) -> list[Figure]:
+    return asyncio.run(take(count, rounds))
+
+
+TARGET = at_most("import", 2)
+BENCH = Bench(
+    compares="`uplift import` into PostgreSQL, beside psql's own `\\copy` of the finished rows",
+    sizes={"instances": (300_000, 2_000), "rounds": (3, 1)},
+    targets=(TARGET,),
+    measure=measure,
+    needs=(postgresql,),
+)
 
 if __name__ == "__main__":
-    arguments = [int(argument) for argument in sys.argv[1:]]
-    asyncio.run(main(*arguments, *(1_000_000, 3)[len(arguments) :]))
+    run_alone(BENCH)

@@ -5,14 +5,14 @@ that of this program, and that of the server's processes that work for it (as Li
 """
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 import asyncpg
 
+from bench.figures.figure import Figure, Target, compared
 from bench.population import fill
 from tests.support.postgres import Server
 from uplift.gateway.settings import Settings
@@ -42,11 +42,33 @@ def spending(server: Server) -> Iterator[Spent]:
     spent.cpu += sum(seconds - before.get(process, 0.0) for process, seconds in after.items())
 
 
-def ratios(ours: list[Spent], bare: list[Spent]) -> str:
-    """The ratios of the medians."""
-    wall = median(sample.wall for sample in ours) / median(sample.wall for sample in bare)
-    cpu = median(sample.cpu for sample in ours) / median(sample.cpu for sample in bare)
-    return f"{wall:.2f} (CPU time {cpu:.2f})"
+def figures_of(
+    what: str,
+    ours: Sequence[Spent],
+    peer: Sequence[Spent],
+    *,
+    beside: str,
+    target: Target | None,
+    unit: str = "s",
+) -> list[Figure]:
+    """The wall-clock time, which has the target, and the CPU time."""
+    return [
+        compared(
+            what,
+            [spent.wall for spent in ours],
+            [spent.wall for spent in peer],
+            unit=unit,
+            beside=beside,
+            target=target,
+        ),
+        compared(
+            f"{what}, CPU time",
+            [spent.cpu for spent in ours],
+            [spent.cpu for spent in peer],
+            unit=unit,
+            beside=beside,
+        ),
+    ]
 
 
 async def populate(server: Server, count: int) -> None:

@@ -3,23 +3,24 @@
 Each database has waiting instances of 25 published versions at 20 positions: 500 cohorts, each version with a
 BPMN document. Timed are a plan of all active instances, a plan without 1,000 of them, `cohorts`, and the
 number of active ones; and beside them the GROUP BY that counts the same cohorts from the instances. The first
-plan of a program reads and compares the documents; later ones find them compared.
-Run: python -m bench.plan [rounds] [instances …]
+plan of a program reads and compares the documents; later ones find them compared, and are measured.
+Run: python -m bench.plan [smaller] [larger] [rounds]
 """
 
 import asyncio
-import sys
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
-from statistics import median
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.engine import URL
 
+from bench.figures.alone import run_alone
+from bench.figures.figure import Bench, Figure, at_most, compared, single
+from bench.figures.needs import postgresql
 from bench.population import ADMIN, PROCESS
 from tests.support.bpmn_builder import a_process
 from tests.support.postgres import a_server
@@ -111,7 +112,6 @@ async def cohorts(store: SqlStore) -> int:
 
 
 TIMED: dict[str, Callable[[SqlStore], Awaitable[Any]]] = {
-    "GROUP BY of the instances": count_again,
     "plan": lambda store: plan(store, 0),
     "plan without 1,000": lambda store: plan(store, EXCLUDED),
     "cohorts, totalCount": cohorts,
@@ -119,43 +119,88 @@ TIMED: dict[str, Callable[[SqlStore], Awaitable[Any]]] = {
 }
 
 
-async def measure(name: str, where: Path | URL, count: int, rounds: int) -> None:
+@asynccontextmanager
+async def filled(name: str, where: Path | URL, count: int) -> AsyncIterator[SqlStore]:
+    """A store with so many instances, whose kept counts are right."""
     store = await SqlStore.open(where)
     began = time.perf_counter()
     await populate(store, count)
-    filled = time.perf_counter()
+    seconds = time.perf_counter()
     await repair_counts(store.database)
-    repaired = time.perf_counter()
-    took: dict[str, list[float]] = defaultdict(list)
-    for number in range(rounds):
-        for what, read in TIMED.items():
-            if number > 0 and read is count_again:
-                continue  # once is enough: it takes longest, and is no more than a comparison
-            begin = time.perf_counter()
-            await read(store)
-            took[what].append((time.perf_counter() - begin) * 1_000)
-    await store.close()
     print(
-        f"{name}, {count:,} instances: filled in {filled - began:.0f} s, "
-        f"counts repaired in {repaired - filled:.1f} s"
+        f"{name}, {count:,} instances: filled in {seconds - began:.0f} s, "
+        f"counts repaired in {time.perf_counter() - seconds:.1f} s"
     )
-    for what, times in took.items():
-        print(
-            f"    {what:26} first {times[0]:8.1f} ms   median {median(times):8.1f}   best {min(times):8.1f}"
-        )
+    yield store
+    await store.close()
 
 
-async def main(rounds: int, counts: list[int]) -> None:
-    with tempfile.TemporaryDirectory() as folder, a_server() as server:
-        for count in counts:
-            path = Path(folder) / f"{count}.sqlite"
-            await measure("SQLite", path, count, rounds)
-            path.unlink()
-            async with server.empty_database() as url:
-                # An empty database of PostgreSQL gets its tables when it is opened.
-                await measure("PostgreSQL", url, count, rounds)
+async def in_turns(stores: Sequence[SqlStore], rounds: int) -> dict[str, list[list[float]]]:
+    """Milliseconds of what is timed, in each store, in turns. A first round is not counted."""
+    took: dict[str, list[list[float]]] = {what: [[] for _ in stores] for what in TIMED}
+    for number in range(rounds + 1):
+        for what, read in TIMED.items():
+            for times, store in zip(took[what], stores, strict=True):
+                begin = time.perf_counter()
+                await read(store)
+                if number:
+                    times.append((time.perf_counter() - begin) * 1_000)
+    return took
 
+
+async def figures_of(
+    name: str, places: Sequence[Path | URL], counts: Sequence[int], rounds: int
+) -> list[Figure]:
+    smaller, larger = counts
+    async with filled(name, places[0], smaller) as first, filled(name, places[1], larger) as second:
+        took = await in_turns((first, second), rounds)
+        began = time.perf_counter()
+        await count_again(second)
+        counted = (time.perf_counter() - began) * 1_000
+    return [
+        single(f"plan, {name}", took["plan"][1], unit="ms", target=PLAN),
+        *(
+            compared(
+                f"{what}, {name}, beside fewer",
+                times[1],
+                times[0],
+                unit="ms",
+                beside=f"with {smaller:,}",
+                target=SAME if what == "plan" else None,
+            )
+            for what, times in took.items()
+        ),
+        single(f"GROUP BY of the instances, {name}", [counted], unit="ms"),
+    ]
+
+
+async def take(smaller: int, larger: int, rounds: int) -> list[Figure]:
+    counts = (smaller, larger)
+    with tempfile.TemporaryDirectory() as folder:
+        places = [Path(folder) / f"{count}.sqlite" for count in counts]
+        figures = await figures_of("SQLite", places, counts, rounds)
+    with a_server() as server:
+        # An empty database of PostgreSQL gets its tables when it is opened.
+        async with server.empty_database() as first, server.empty_database() as second:
+            return figures + await figures_of("PostgreSQL", (first, second), counts, rounds)
+
+
+def measure(smaller: int, larger: int, rounds: int) -> list[Figure]:
+    return asyncio.run(take(smaller, larger, rounds))
+
+
+PLAN = at_most("a plan", 20, "ms")
+SAME = at_most("a plan beside one of a tenth of the instances", 1.2)
+BENCH = Bench(
+    compares=(
+        "plans, `cohorts` and counts in 500 cohorts, beside the same with a tenth of the instances, on both "
+        "databases"
+    ),
+    sizes={"smaller": (200_000, 2_000), "larger": (2_000_000, 20_000), "rounds": (15, 2)},
+    targets=(PLAN, SAME),
+    measure=measure,
+    needs=(postgresql,),
+)
 
 if __name__ == "__main__":
-    arguments = [int(argument) for argument in sys.argv[1:]]
-    asyncio.run(main(arguments[0] if arguments else 9, arguments[1:] or [1_000_000, 10_000_000]))
+    run_alone(BENCH)

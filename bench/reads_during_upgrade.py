@@ -1,27 +1,24 @@
 """Times reads of one instance while an upgrade runs, against reads at rest.
 
 A real server on a real file; one client queries `instance(id)` by GraphQL over a socket, again and again,
-first at rest and then while 400,000 of 1,000,000 instances are upgraded by the server's own worker. Prints
-the percentiles of both and the ratio of the 99th, in each round and in all together. The server has upgraded
-a small process before: it compiles each statement once in its life.
-Run: python -m bench.reads_during_upgrade [instances] [rounds]
+first at rest and then while 400,000 of 1,000,000 instances are upgraded by the server's own worker. Compares
+the percentiles of both in each round. The server has upgraded a small process before: it compiles each
+statement once in its life. Run: python -m bench.reads_during_upgrade [instances] [rounds] [idle seconds]
 """
 
 import asyncio
 import json
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
+from bench.figures.alone import run_alone
+from bench.figures.figure import Bench, Figure, at_most, compared, percentile
 from bench.population import PROCESS, SMALL_PROCESS, add_admin_key, copied, populate
+from bench.servers import uplift_on
 from uplift.domain import ProcessKey
 
-PORT = 8765
-IDLE_SECONDS = 5.0
 INSTANCE = "query One($id: UUID!) { instance(id: $id) { instanceId version status position } }"
 UPGRADE = """
 mutation All($input: UpgradeInstancesInput!) {
@@ -39,8 +36,8 @@ class Client:
         self._key = key
 
     @classmethod
-    async def connect(cls, key: str) -> Self:
-        return cls(*await asyncio.open_connection("127.0.0.1", PORT), key)
+    async def connect(cls, port: int, key: str) -> Self:
+        return cls(*await asyncio.open_connection("127.0.0.1", port), key)
 
     async def ask(self, query: str, **variables: Any) -> Any:
         body = json.dumps({"query": query, "variables": variables})
@@ -73,15 +70,17 @@ async def read_for(
     return took
 
 
-async def measure(key: str, ids: list[str]) -> tuple[list[float], list[float]]:
+async def take_times(
+    port: int, key: str, ids: list[str], idle_seconds: int
+) -> tuple[list[float], list[float]]:
     """How long each read took at rest, and while an upgrade ran."""
-    await upgrade(key, SMALL_PROCESS)
-    reader = await Client.connect(key)
-    idle = await read_for(reader, ids, asyncio.Event(), IDLE_SECONDS)
+    await upgrade(port, key, SMALL_PROCESS)
+    reader = await Client.connect(port, key)
+    idle = await read_for(reader, ids, asyncio.Event(), idle_seconds)
     ended = asyncio.Event()
 
     async def until_ended() -> Any:
-        seen = await upgrade(key, PROCESS)
+        seen = await upgrade(port, key, PROCESS)
         ended.set()
         return seen
 
@@ -95,14 +94,13 @@ def print_percentiles(idle: list[float], busy: list[float]) -> None:
     for name, took in (("at rest", idle), ("during the upgrade", busy)):
         print(
             f"{name:10} {len(took):6,} reads  "
-            + "  ".join(f"p{p} {at(took, p) * 1e3:6.2f} ms" for p in (50, 99))
+            + "  ".join(f"p{p} {percentile(took, p) * 1e3:6.2f} ms" for p in (50, 99))
         )
-    print(f"ratio of the 99th percentiles {at(busy, 99) / at(idle, 99):.2f}")
 
 
-async def upgrade(key: str, process: ProcessKey) -> Any:
+async def upgrade(port: int, key: str, process: ProcessKey) -> Any:
     """Have all active instances of a process upgraded by the worker, and wait for it."""
-    client = await Client.connect(key)
+    client = await Client.connect(port, key)
     fields = {"namespace": process.namespace, "code": process.code, "selection": {"allActive": {}}}
     done = (await client.ask(UPGRADE, input=fields))["upgradeInstances"]["upgrade"]
     client.close()
@@ -110,55 +108,43 @@ async def upgrade(key: str, process: ProcessKey) -> Any:
     return done
 
 
-def at(took: list[float], percent: int) -> float:
-    """The percentile of the times."""
-    return sorted(took)[min(len(took) - 1, len(took) * percent // 100)]
-
-
-def main(count: int, rounds: int) -> None:
-    idle: list[float] = []
-    busy: list[float] = []
+def measure(count: int, rounds: int, idle_seconds: int) -> list[Figure]:
+    taken: list[tuple[list[float], list[float]]] = []
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder) / "base.sqlite"
         waiting = asyncio.run(populate(base, count))
         key = asyncio.run(add_admin_key(base))
         ids = [str(instance_id) for instance_id in waiting[:: max(1, len(waiting) // 1_000)]]
-        command = [
-            str(Path(sys.executable).with_name("uplift")),
-            "serve",
-            "--port",
-            str(PORT),
-            "--log-level",
-            "error",
-        ]
         for _ in range(rounds):
-            path = copied(base, "served.sqlite")
-            server = subprocess.Popen([*command, "--database-url", f"sqlite:///{path}"])
-            try:
-                wait_for(f"http://127.0.0.1:{PORT}")
-                at_rest, during = asyncio.run(measure(key, ids))
-            finally:
-                server.terminate()
-                server.wait()
-            print_percentiles(at_rest, during)
-            idle += at_rest
-            busy += during
-    print("all rounds:")
-    print_percentiles(idle, busy)
+            with uplift_on(copied(base, "served.sqlite")) as server:
+                taken.append(asyncio.run(take_times(server.port, key, ids, idle_seconds)))
+            print_percentiles(*taken[-1])
+    p50, p99 = (
+        [[percentile(times, percent) * 1e3 for times in pair] for pair in taken] for percent in (50, 99)
+    )
+    return [
+        compared(
+            what,
+            [busy for _, busy in pairs],
+            [idle for idle, _ in pairs],
+            unit="ms",
+            beside="at rest",
+            target=target,
+        )
+        for what, pairs, target in (
+            ("99th percentile of a read", p99, TARGET),
+            ("median of a read", p50, None),
+        )
+    ]
 
 
-def wait_for(url: str) -> None:
-    """Return when the server answers."""
-    for _ in range(100):
-        try:
-            urllib.request.urlopen(f"{url}/healthz")
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise SystemExit("the server did not start")
-
+TARGET = at_most("99th percentile of a read", 2)
+BENCH = Bench(
+    compares="the time of one `instance(id)` while an upgrade of 40 % of all instances runs, beside at rest",
+    sizes={"instances": (1_000_000, 50_000), "rounds": (5, 1), "idle_seconds": (5, 1)},
+    targets=(TARGET,),
+    measure=measure,
+)
 
 if __name__ == "__main__":
-    arguments = [int(argument) for argument in sys.argv[1:]]
-    main(*arguments, *(1_000_000, 5)[len(arguments) :])
+    run_alone(BENCH)

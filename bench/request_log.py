@@ -1,21 +1,21 @@
 """Times what request ids, log lines and metrics add to a request.
 
-    .venv/bin/python bench/request_log.py [requests]
-
-CPU time of this process per request, the application called directly, with and without; rounds alternate, and
-the medians are shown. The request uses no database, whose threads would blur the difference.
+CPU time of this process per request, the application called directly, with and without; rounds alternate. The
+request uses no database, whose threads would blur the difference.
+Run: python -m bench.request_log [requests] [rounds]
 """
 
 import asyncio
 import os
-import statistics
-import sys
 import tempfile
 import time
+from contextlib import redirect_stderr
 from pathlib import Path
 
 from starlette.types import ASGIApp, Message
 
+from bench.figures.alone import run_alone
+from bench.figures.figure import Bench, Figure, at_most, single
 from uplift.gateway.app import build_app
 from uplift.gateway.observability.logging import configure_logs
 from uplift.gateway.observability.metrics import Metrics
@@ -23,7 +23,7 @@ from uplift.gateway.observability.request_log import RequestLog
 from uplift.gateway.settings import Settings
 from uplift.storage.store import SqlStore
 
-ROUNDS = 15
+NOT_OBSERVED = "not observed"
 
 
 async def ask(app: ASGIApp) -> None:
@@ -53,27 +53,48 @@ async def seconds(app: ASGIApp, requests: int) -> float:
     return (time.process_time() - began) / requests
 
 
-async def main(requests: int) -> None:
+async def take_times(rounds: int, requests: int) -> dict[str, list[float]]:
+    """The CPU microseconds per request of each application in each round."""
     metrics, settings = Metrics(), Settings(log_format="json")
-    sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115  for the whole life of the program
     configure_logs(settings, metrics)
     with tempfile.TemporaryDirectory() as folder:
         store = await SqlStore.open(Path(folder) / "bench.sqlite")
         bare = build_app(store, settings, metrics)
         apps: dict[str, ASGIApp] = {
-            "not observed": bare,
-            "observed, no line": RequestLog(bare, metrics, access_log=False),
-            "observed": RequestLog(bare, metrics, access_log=True),
+            NOT_OBSERVED: bare,
+            "id and metrics": RequestLog(bare, metrics, access_log=False),
+            "id, metrics and log line": RequestLog(bare, metrics, access_log=True),
         }
         found: dict[str, list[float]] = {name: [] for name in apps}
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             for name, app in apps.items():
-                found[name].append(await seconds(app, requests))
+                found[name].append(1e6 * await seconds(app, requests))
         await store.close()
-    least = statistics.median(found["not observed"])
-    for name, times in found.items():
-        median = statistics.median(times)
-        print(f"{name:20} {1e6 * median:7.1f} µs a request, {1e6 * (median - least):+6.1f}")
+        return found
 
 
-asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 2_000))
+def measure(requests: int, rounds: int) -> list[Figure]:
+    with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
+        found = asyncio.run(take_times(rounds, requests))
+    bare = found.pop(NOT_OBSERVED)
+    return [
+        single(
+            f"{name}, added",
+            [time - without for time, without in zip(times, bare, strict=True)],
+            unit="µs",
+            target=TARGET,
+        )
+        for name, times in found.items()
+    ]
+
+
+TARGET = at_most("what they add to a request", 100, "µs")
+BENCH = Bench(
+    compares="CPU time of a request with its id, metrics and log line, and without",
+    sizes={"requests": (2_000, 100), "rounds": (15, 2)},
+    targets=(TARGET,),
+    measure=measure,
+)
+
+if __name__ == "__main__":
+    run_alone(BENCH)

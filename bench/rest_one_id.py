@@ -10,16 +10,12 @@ Run: python -m bench.rest_one_id [instances] [rounds] [seconds]
 import asyncio
 import hashlib
 import json
-import os
-import socket
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -31,7 +27,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from uvicorn.loops.auto import auto_loop_factory
 
+from bench.figures.alone import run_alone
+from bench.figures.figure import Bench, Figure, at_least, compared
 from bench.population import BARE_PRAGMAS, PROCESS, add_admin_key, copied, populate
+from bench.servers import Started, started
 from uplift.gateway.observability.logging import configure_logs
 from uplift.gateway.observability.metrics import Metrics
 from uplift.gateway.server.http_server import serve
@@ -168,25 +167,21 @@ class Asker(asyncio.Protocol):
             self._transport.write(next(self._requests))
 
 
-async def load(port: int, requests: Iterator[bytes], pid: int, seconds: float) -> tuple[float, float]:
+async def load(server: Started, requests: Iterator[bytes], seconds: float) -> tuple[float, float]:
     """The responses per second over all connections, and the server's CPU milliseconds per response."""
     loop = asyncio.get_running_loop()
     pairs = [
-        await loop.create_connection(partial(Asker, requests), "127.0.0.1", port) for _ in range(CONNECTIONS)
+        await loop.create_connection(partial(Asker, requests), "127.0.0.1", server.port)
+        for _ in range(CONNECTIONS)
     ]
-    await asyncio.sleep(1)
-    start, cpu, before = time.perf_counter(), _cpu_seconds(pid), sum(asker.answers for _, asker in pairs)
+    await asyncio.sleep(min(1, seconds))
+    start, cpu, before = time.perf_counter(), server.cpu_seconds(), sum(asker.answers for _, asker in pairs)
     await asyncio.sleep(seconds)
     answers = sum(asker.answers for _, asker in pairs) - before
-    rate, cost = answers / (time.perf_counter() - start), (_cpu_seconds(pid) - cpu) / answers
+    rate, cost = answers / (time.perf_counter() - start), (server.cpu_seconds() - cpu) / answers
     for transport, _ in pairs:
         transport.abort()
     return rate, cost * 1_000
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _requests(ids: list[UUID], key: str) -> Iterator[bytes]:
@@ -199,29 +194,12 @@ def _requests(ids: list[UUID], key: str) -> Iterator[bytes]:
         ).encode()
 
 
-def measure(contender: str, path: Path, ids: list[UUID], key: str, seconds: float) -> tuple[float, float]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = subprocess.Popen([sys.executable, "-m", "bench.rest_one_id", contender, str(path), str(port)])
-    try:
-        _wait_until_it_listens(server, port)
-        return asyncio.run(load(port, _requests(ids, key), server.pid, seconds))
-    finally:
-        server.terminate()
-        server.wait()
+def rate_of(contender: str, path: Path, requests: Iterator[bytes], seconds: int) -> tuple[float, float]:
+    with started("bench.rest_one_id", contender, str(path), "{port}") as server:
+        return asyncio.run(load(server, requests, seconds))
 
 
-def _wait_until_it_listens(server: subprocess.Popen[bytes], port: int) -> None:
-    while server.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise SystemExit("the server did not start")
-
-
-def main(count: int, rounds: int, seconds: int) -> None:
+def measure(count: int, rounds: int, seconds: int) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder) / "base.sqlite"
         waiting = asyncio.run(populate(base, count))
@@ -229,23 +207,29 @@ def main(count: int, rounds: int, seconds: int) -> None:
         seen: dict[str, list[tuple[float, float]]] = {name: [] for name in CONTENDERS}
         for _ in range(rounds):
             for name in CONTENDERS:
-                rate, cost = measure(name, copied(base, f"{name}.sqlite"), waiting, key, seconds)
+                requests = _requests(waiting, key)
+                rate, cost = rate_of(name, copied(base, f"{name}.sqlite"), requests, seconds)
                 seen[name].append((rate, cost))
                 print(f"{name}: {rate:6.0f} requests/s, {cost:.2f} ms of CPU each")
-        rates, costs = (
-            {name: median(sample[i] for sample in seen[name]) for name in CONTENDERS} for i in (0, 1)
-        )
-        print(
-            f"median ratio of requests/s: {rates['ours'] / rates['bare']:.2f} (at least 0.5 is required); "
-            f"of CPU time a request: {costs['ours'] / costs['bare']:.2f}"
-        )
+    rates, costs = ([[sample[i] for sample in seen[name]] for name in CONTENDERS] for i in (0, 1))
+    return [
+        compared("requests with one id", *rates, unit="/s", beside="a bare route", target=TARGET),
+        compared("CPU time of a request", *costs, unit="ms", beside="a bare route"),
+    ]
 
+
+TARGET = at_least("requests with one id", 0.5)
+BENCH = Bench(
+    compares="REST requests per second with one id each, beside a bare route that stores the same",
+    sizes={"instances": (100_000, 20_000), "rounds": (3, 1), "seconds": (4, 1)},
+    targets=(TARGET,),
+    measure=measure,
+)
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1 and sys.argv[1] in CONTENDERS:
+    if sys.argv[1:2] and sys.argv[1] in CONTENDERS:
         serving = serve_ours if sys.argv[1] == "ours" else serve_bare
         with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
             runner.run(serving(Path(sys.argv[2]), int(sys.argv[3])))
     else:
-        arguments = [int(argument) for argument in sys.argv[1:]]
-        main(*arguments, *(100_000, 3, 4)[len(arguments) :])
+        run_alone(BENCH)

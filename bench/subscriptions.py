@@ -1,20 +1,20 @@
-"""Follows a running upgrade by many subscriptions of one key, and prints how long other requests wait.
+"""Follows a running upgrade by many subscriptions of one key, and measures how long other requests wait.
 
-A real `uplift serve` on a filled SQLite file, and a worker beside it that commits ten chunks a second. Prints
-the 99th percentiles of /healthz and of one `instance(id)` without subscriptions and with them, for each
-subscription of the schema, the number of events, and the memory of the server for each subscription.
-Run: python -m bench.subscriptions [subscriptions] [seconds]
+A real `uplift serve` on a filled SQLite file, and a worker beside it that commits ten chunks a second.
+Compares the 99th percentiles of /healthz and of one `instance(id)` without subscriptions and with them, for
+each subscription of the schema, and measures the memory of the server for each subscription.
+Run: python -m bench.subscriptions [instances] [subscriptions] [seconds]
 """
 
 import asyncio
 import json
-import sys
 import tempfile
 import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from multiprocessing import Manager
 from pathlib import Path
 from uuid import UUID
@@ -22,9 +22,12 @@ from uuid import UUID
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from bench.figures.alone import run_alone
+from bench.figures.figure import Bench, Figure, at_most, compared, percentile, single
 from bench.memory import memory_of
 from bench.population import ADMIN, PROCESS, add_admin_key, populate
-from bench.worst_requests import ONE, PORT, body, percentile, probe, served
+from bench.servers import uplift_on
+from bench.worst_requests import ONE, body, probe
 from uplift.domain import UpgradeId, all_active, claim, request_upgrade, run_upgrade
 from uplift.domain.model.chunk import ChunkPolicy
 from uplift.domain.model.request import UpgradeRequest
@@ -52,46 +55,68 @@ WORKER = Worker(
 )
 
 
-def main(subscriptions: int, seconds: float) -> None:
+def measure(instances: int, subscriptions: int, seconds: int) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "served.sqlite"
-        ids = asyncio.run(populate(file, 500_000))
+        ids = asyncio.run(populate(file, instances))
         key = asyncio.run(add_admin_key(file))
         upgrade_id = asyncio.run(request_one(file))
-        server = served(file, "--no-worker")
-        with Manager() as manager, ProcessPoolExecutor(2) as pool:
+        with (
+            uplift_on(file, "--no-worker") as server,
+            Manager() as manager,
+            ProcessPoolExecutor(2) as pool,
+        ):
             stop = manager.Event()
             working = pool.submit(work_until, stop, file)
             try:
-                print(f"{'':34}{'healthz':>10}{'read':>10}   99th, ms")
-                probe_both("no subscriptions", ids, key, seconds)
+                probes = partial(probe_both, server.port, ids, key, seconds)
+                alone, figures = probes(), []
                 for name, query in QUERIES.items():
-                    left, subscribed = manager.Event(), manager.Event()
+                    ended, subscribed = manager.Event(), manager.Event()
                     before = memory_of(server.pid)
                     following = pool.submit(
-                        follow_until, left, subscribed, query, str(upgrade_id), key, subscriptions
+                        follow_until,
+                        ended,
+                        subscribed,
+                        query,
+                        str(upgrade_id),
+                        server.port,
+                        key,
+                        subscriptions,
                     )
                     subscribed.wait()
-                    probe_both(f"{subscriptions} to {name}", ids, key, seconds)
+                    beside = probes()
                     each = (memory_of(server.pid) - before) * 1024 / subscriptions
-                    left.set()
-                    print(f"{following.result()} events; {each:.0f} KiB of memory for each subscription")
+                    ended.set()
+                    print(f"{name}: {following.result()} events")
+                    figures += figures_of(name, beside, alone, each)
                 stop.set()
                 working.result()
             finally:
                 stop.set()
-                server.terminate()
-                server.wait()
+    return figures
 
 
-def probe_both(name: str, ids: list[UUID], key: str, seconds: float) -> None:
-    """Measure and print one line of the table."""
+def figures_of(name: str, beside: list[float], alone: list[float], kib: float) -> list[Figure]:
+    """The 99th percentiles of both probes, and the memory of each subscription."""
+    return [
+        *(
+            compared(
+                f"{name}: {what}", [with_them], [without], unit="ms", beside="no subscriptions", target=TARGET
+            )
+            for what, with_them, without in zip(("healthz", "read"), beside, alone, strict=True)
+        ),
+        single(f"{name}: memory of each", [kib], unit="KiB"),
+    ]
+
+
+def probe_both(port: int, ids: list[UUID], key: str, seconds: float) -> list[float]:
+    """The 99th percentiles of /healthz and of a read, in ms."""
     with ProcessPoolExecutor(2) as pool:
-        health = pool.submit(probe, "GET", "/healthz", [b""], key, seconds)
+        health = pool.submit(probe, port, "GET", "/healthz", [b""], key, seconds)
         bodies = [body(ONE, id=str(instance_id)) for instance_id in ids[:1_000]]
-        read = pool.submit(probe, "POST", "/graphql", bodies, key, seconds)
-        p99 = [percentile(took.result(), 99) * 1e3 for took in (health, read)]
-    print(f"{name:34}{p99[0]:10.1f}{p99[1]:10.1f}", flush=True)
+        read = pool.submit(probe, port, "POST", "/graphql", bodies, key, seconds)
+        return [percentile(took.result(), 99) * 1e3 for took in (health, read)]
 
 
 async def request_one(file: Path) -> UpgradeId:
@@ -117,10 +142,11 @@ def work_until(stop: threading.Event, file: Path) -> None:
 
 
 def follow_until(
-    left: threading.Event,
+    ended: threading.Event,
     subscribed: threading.Event,
     query: str,
     upgrade_id: str,
+    port: int,
     key: str,
     subscriptions: int,
 ) -> int:
@@ -130,7 +156,7 @@ def follow_until(
         async with AsyncExitStack() as stack:
             counts = [0] * (subscriptions // PER_SOCKET)
             for number in range(len(counts)):
-                socket = await stack.enter_async_context(a_socket(key))
+                socket = await stack.enter_async_context(a_socket(port, key))
                 for operation in range(PER_SOCKET):
                     payload = {"query": query, "variables": {"id": upgrade_id}}
                     message = {"type": "subscribe", "id": str(operation), "payload": payload}
@@ -139,16 +165,16 @@ def follow_until(
             while sum(counts) < subscriptions:
                 await asyncio.sleep(0.1)
             subscribed.set()
-            await asyncio.to_thread(left.wait)
+            await asyncio.to_thread(ended.wait)
             return sum(counts)
 
     return asyncio.run(follow())
 
 
 @asynccontextmanager
-async def a_socket(key: str) -> AsyncIterator[ClientConnection]:
+async def a_socket(port: int, key: str) -> AsyncIterator[ClientConnection]:
     headers = {"Authorization": f"Bearer {key}"}
-    url = f"ws://127.0.0.1:{PORT}/graphql"
+    url = f"ws://127.0.0.1:{port}/graphql"
     async with connect(url, subprotocols=[PROTOCOL], additional_headers=headers, compression=None) as socket:
         await socket.send('{"type": "connection_init"}')
         await socket.recv()
@@ -160,8 +186,16 @@ async def count_events(socket: ClientConnection, counts: list[int], number: int)
         counts[number] += b'"next"' in (message if isinstance(message, bytes) else message.encode())
 
 
+TARGET = at_most("99th percentiles of /healthz and of a read", 50, "ms")
+BENCH = Bench(
+    compares=(
+        "/healthz and one `instance(id)` beside 1,000 subscriptions of one key to each subscription of the "
+        "schema, and without them"
+    ),
+    sizes={"instances": (500_000, 100_000), "subscriptions": (1_000, 40), "seconds": (10, 1)},
+    targets=(TARGET,),
+    measure=measure,
+)
+
 if __name__ == "__main__":
-    main(
-        int(sys.argv[1]) if len(sys.argv) > 1 else 1_000,
-        float(sys.argv[2]) if len(sys.argv) > 2 else 10.0,
-    )
+    run_alone(BENCH)

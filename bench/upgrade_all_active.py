@@ -14,11 +14,10 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from statistics import quantiles
 from uuid import UUID
 
 from bench.figures.alone import run_alone
-from bench.figures.figure import Bench, Figure, Target, at_most, compared, single
+from bench.figures.figure import Bench, Figure, Target, at_most, compared, percentile, single
 from bench.population import ADMIN, PROCESS, SMALL_PROCESS, copied, plain_connection, populate
 from uplift.domain import all_active, upgrade_instances
 from uplift.domain.model.request import UpgradeRequest
@@ -114,7 +113,7 @@ def measure(count: int, rounds: int) -> list[Figure]:
 
 def lock_figures(what: str, locks: list[float], target: Target) -> list[Figure]:
     """The 99th percentile and the longest of how long transactions were open, in seconds."""
-    p99 = quantiles(locks, n=100, method="inclusive")[98]
+    p99 = percentile(locks, 99)
     return [
         single(f"{what}, 99th percentile", [p99 * 1_000], unit="ms", target=target),
         single(f"{what}, longest", [max(locks) * 1_000], unit="ms"),

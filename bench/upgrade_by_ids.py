@@ -10,15 +10,15 @@ Run: python -m bench.upgrade_by_ids [instances] [ids] [rounds]
 import asyncio
 import json
 import random
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
 from uuid import UUID
 
+from bench.figures.alone import run_alone
+from bench.figures.figure import Bench, Figure, at_most, compared
 from bench.population import PROCESS, add_admin_key, copied, plain_connection, populate
 from uplift.gateway.app import build_app
 from uplift.gateway.settings import Settings
@@ -109,7 +109,7 @@ async def post(app: Any, body: bytes, key: str) -> tuple[tuple[float, float], di
     return took, json.loads(sent[1]["body"])
 
 
-def main(count: int, ids_count: int, rounds: int) -> None:
+def measure(count: int, ids_count: int, rounds: int) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder) / "base.sqlite"
         waiting = asyncio.run(populate(base, count))
@@ -129,14 +129,28 @@ def main(count: int, ids_count: int, rounds: int) -> None:
                 f"ratio {request[0] / pair[0]:.2f} ({request[0] / loaded[0]:.2f} with loading)   "
                 f"CPU {request[1] / pair[1]:.2f}"
             )
-        for name, bare in (("pair", pairs), ("pair with loading", loads)):
-            wall, cpu = (
-                median(sample[i] for sample in requests) / median(sample[i] for sample in bare)
-                for i in (0, 1)
-            )
-            print(f"median ratio to the {name}: {wall:.2f} (CPU time {cpu:.2f}); at most 3 is required")
+    bare, loading = "bare statements", "bare statements and loading ids"
+    wall, cpu = (
+        {
+            name: [sample[i] for sample in samples]
+            for name, samples in (("ours", requests), (bare, pairs), (loading, loads))
+        }
+        for i in (0, 1)
+    )
+    return [
+        compared("request by ids", wall["ours"], wall[bare], unit="s", beside=bare, target=TARGET),
+        compared("its CPU time", cpu["ours"], cpu[bare], unit="s", beside=bare),
+        compared("request by ids, beside loading", wall["ours"], wall[loading], unit="s", beside=loading),
+    ]
 
+
+TARGET = at_most("request by ids", 3)
+BENCH = Bench(
+    compares="100,000 ids in one REST request, beside the bare statements",
+    sizes={"instances": (1_000_000, 20_000), "ids": (100_000, 2_000), "rounds": (5, 1)},
+    targets=(TARGET,),
+    measure=measure,
+)
 
 if __name__ == "__main__":
-    arguments = [int(argument) for argument in sys.argv[1:]]
-    main(*arguments, *(1_000_000, 100_000, 5)[len(arguments) :])
+    run_alone(BENCH)

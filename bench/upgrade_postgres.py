@@ -8,20 +8,20 @@ Run: python -m bench.upgrade_postgres [instances] [rounds] [milliseconds a chunk
 """
 
 import asyncio
-import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from statistics import median, quantiles
 
-from bench.on_postgres import Spent, a_bare_connection, a_copy, populate, ratios, settings_on, spending
+from bench.figures.alone import run_alone
+from bench.figures.figure import Bench, Figure, at_most, compared
+from bench.figures.needs import postgresql
+from bench.on_postgres import Spent, a_bare_connection, a_copy, figures_of, populate, settings_on, spending
 from bench.population import ADMIN, PROCESS, SMALL_PROCESS
-from bench.upgrade_all_active import TimedStore
+from bench.upgrade_all_active import TimedStore, lock_figures
 from tests.support.postgres import Server, a_server
 from uplift.domain import ProcessKey, Upgrade, Worker, all_active, request_upgrade
 from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.use_cases.upgrade import finish_upgrade
 
-WORKERS = (1, 2, 4)
 FLOOR = (
     """
     INSERT INTO outcome (upgrade_id, instance_id, version, status, position_id)
@@ -61,15 +61,10 @@ async def upgraded(store: TimedStore, process: ProcessKey, workers: Sequence[Wor
     return ends[0]
 
 
-def lock_times(locks: list[float]) -> str:
-    longest = quantiles(locks, n=100)[98]
-    return (
-        f"rows locked: median {median(locks) * 1_000:.0f} ms, "
-        f"99th percentile {longest * 1_000:.0f} ms, longest {max(locks) * 1_000:.0f} ms"
-    )
-
-
-async def main(count: int, rounds: int, chunk_ms: int) -> None:
+async def take(
+    count: int, rounds: int, chunk_ms: int
+) -> tuple[list[Spent], dict[int, list[Spent]], dict[int, list[float]]]:
+    """The cost of the bare statements, of several workers, and how long these kept rows locked."""
     bare: list[Spent] = []
     whole: dict[int, list[Spent]] = defaultdict(list)
     locks: dict[int, list[float]] = defaultdict(list)
@@ -86,14 +81,40 @@ async def main(count: int, rounds: int, chunk_ms: int) -> None:
                 whole[several].append(spent)
                 locks[several] += open_for
                 assert done == moved, (done, moved)
-                ratio = ratios([spent], bare[-1:])
-                print(f"   {several} at work {spent.wall:.3f} s ({done:,})   ratio {ratio}", end="")
-            print()
-    for several, spents in whole.items():
-        print(f"{several} at work: median ratio {ratios(spents, bare)}; {lock_times(locks[several])}")
-    print("one at most 1.5, two at most 1.0, and four not slower than two are required")
+                print(f"   {several} at work {spent.wall:.3f} s ({done:,})", end="")
+            print(flush=True)
+    return bare, whole, locks
 
+
+def measure(count: int, rounds: int, chunk_ms: int) -> list[Figure]:
+    bare, whole, locks = asyncio.run(take(count, rounds, chunk_ms))
+    two, four = ([spent.wall for spent in whole[several]] for several in (2, 4))
+    figures = []
+    for several, what in WORKERS.items():
+        figures += figures_of(
+            what, whole[several], bare, beside="bare statements", target=TARGETS.get(several)
+        )
+        figures += lock_figures(f"rows locked by {what}", locks[several], LOCKED)
+    return [
+        *figures,
+        compared("four workers beside two", four, two, unit="s", beside="two workers", target=FOUR),
+    ]
+
+
+WORKERS = {1: "one worker", 2: "two workers", 4: "four workers"}
+TARGETS = {1: at_most("one worker", 1.5), 2: at_most("two workers", 1.0)}
+FOUR = at_most("four workers beside two", 1.0)
+LOCKED = at_most("rows locked by a chunk, 99th percentile", 50, "ms")
+BENCH = Bench(
+    compares=(
+        "an upgrade of 40 % of all instances in chunks on PostgreSQL, by one worker, two and four, beside "
+        "one bare UPDATE and audit INSERT in one transaction"
+    ),
+    sizes={"instances": (1_000_000, 5_000), "rounds": (4, 1), "chunk_ms": (50, 50)},
+    targets=(*TARGETS.values(), FOUR, LOCKED),
+    measure=measure,
+    needs=(postgresql,),
+)
 
 if __name__ == "__main__":
-    arguments = [int(argument) for argument in sys.argv[1:]]
-    asyncio.run(main(*arguments, *(1_000_000, 5, 50)[len(arguments) :]))
+    run_alone(BENCH)

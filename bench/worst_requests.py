@@ -2,22 +2,20 @@
 
 A real `uplift serve` on a filled SQLite file. Each of the worst requests is sent again and again, first by
 one client and then by four at once. Beside them a client asks for /healthz and for one instance by its id.
-Prints the 99th percentiles of both, and the memory of the server with its child processes: at the start, at
-most, and a minute after the last request.
-Run: python -m bench.worst_requests [seconds for each request]
+Measures the slower 99th percentile of both, and the memory of the server with its child processes: at most,
+and how much more than at the start remains a minute after the last request.
+Run: python -m bench.worst_requests [instances] [seconds for each request] [clients] [seconds to wait]
 """
 
 import asyncio
 import http.client
 import json
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import Manager
 from pathlib import Path
 from typing import Any
@@ -25,8 +23,11 @@ from uuid import UUID
 
 from sqlalchemy.engine import URL
 
+from bench.figures.alone import run_alone
+from bench.figures.figure import Bench, Figure, at_most, percentile, single
 from bench.memory import memory_of
 from bench.population import ADMIN, add_admin_key, populate
+from bench.servers import Started, uplift_on
 from tests.support.large_documents import deep_tasks, ladder, removed_chain
 from uplift.domain import (
     ElementId,
@@ -43,10 +44,6 @@ from uplift.domain import (
 from uplift.domain.use_cases import instances as instance_limits
 from uplift.storage.store import SqlStore
 
-PORT = 8767
-WAIT = 60.0
-"""Seconds from the last request to the last look at the memory."""
-MAX_MS, MAX_MIB, MAX_REMAINING_MIB = 250, 400, 50
 CHAIN, LADDER, DEEP = (ProcessKey(namespace="bench", code=code) for code in ("chain", "ladder", "deep"))
 WIDE = ProcessKey(namespace="bench", code="wide")
 ONE = "query One($id: UUID!) { instance(id: $id) { instanceId version status position } }"
@@ -72,90 +69,78 @@ class Worst:
     requests_upgrade: bool = False
 
 
-def main(seconds: float) -> None:
+def measure(instances: int, seconds: int, clients: int, wait: int) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "served.sqlite"
-        ids = asyncio.run(populate(file, 100_000))
+        ids = asyncio.run(populate(file, instances))
         key = asyncio.run(add_admin_key(file))
         asyncio.run(add_large(file))
-        server = served(file)
-        try:
-            asyncio.run(measure(server.pid, key, ids, seconds))
-        finally:
-            server.terminate()
-            server.wait()
+        with uplift_on(file) as server:
+            probes = Probes(server=server, key=key, ids=[str(id_) for id_ in ids[:1_000]], seconds=seconds)
+            return asyncio.run(take(probes, worst_requests(ids), sorted({1, clients}), wait))
 
 
-def served(file: Path, *more: str) -> "subprocess.Popen[bytes]":
-    """A server on the file that answers, with more options."""
-    uplift = str(Path(sys.executable).with_name("uplift"))
-    options = ["--port", str(PORT), "--log-level", "error", "--no-access-log", *more]
-    server = subprocess.Popen([uplift, "serve", *options, "--database-url", f"sqlite:///{file}"])
-    for _ in range(100):
-        try:
-            connection = http.client.HTTPConnection("127.0.0.1", PORT)
-            connection.request("GET", "/healthz")
-            connection.getresponse().read()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return server
-    raise SystemExit("the server did not start")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probes:
+    """Asks a server for /healthz and for one instance at a time, for some seconds."""
 
+    server: Started
+    key: str
+    ids: Sequence[str]
+    seconds: float
 
-async def measure(server: int, key: str, ids: list[UUID], seconds: float) -> None:
-    peaks: list[float] = []
-    watching = asyncio.create_task(watch(server, peaks))
-    reads = [str(instance_id) for instance_id in ids[:1_000]]
-    print(f"{'':46}{'clients':>8}{'answers':>9}{'healthz':>10}{'read':>10}{'peak':>8}   99th, ms, MiB")
-    await row("nothing else", None, 0, key, reads, peaks, seconds)
-    start = memory_of(server)
-    slowest = 0.0
-    for worst in worst_requests(ids):
-        for clients in (1, 4):
-            slowest = max(slowest, await row(worst.name, worst, clients, key, reads, peaks, seconds))
-    highest = max(peaks)
-    await asyncio.sleep(WAIT)
-    end = memory_of(server)
-    watching.cancel()
-    print(f"memory: {start:.0f} MiB at the start, {highest:.0f} at most, {end:.0f} after {WAIT:.0f} s")
-    print(
-        f"slowest 99th percentile {slowest:.0f} ms (at most {MAX_MS}), memory {highest:.0f} MiB (at most "
-        f"{MAX_MIB}), {end - start:.0f} MiB remain (at most {MAX_REMAINING_MIB})"
-    )
-
-
-async def row(
-    name: str,
-    worst: Worst | None,
-    clients: int,
-    key: str,
-    ids: list[str],
-    peaks: list[float],
-    seconds: float,
-) -> float:
-    """Measure and print one line of the table. Returns the slower of both 99th percentiles, in ms."""
-    peaks_before = len(peaks)
-    # Clients in processes of their own: they must not slow the probes down more than the server does.
-    with Manager() as manager, ProcessPoolExecutor(max(1, clients)) as pool:
-        stop = manager.Event()
-        sending = [pool.submit(send_until, stop, worst, key) for _ in range(clients)] if worst else []
-        await asyncio.sleep(0.5)
-        health, reads = await asyncio.gather(
-            asyncio.to_thread(probe, "GET", "/healthz", [b""], key, seconds),
-            asyncio.to_thread(probe, "POST", "/graphql", [body(ONE, id=one) for one in ids], key, seconds),
+    async def beside(self, worst: Worst | None, clients: int) -> tuple[float, float]:
+        """The 99th percentiles of both in ms, while clients send a request again and again."""
+        # Clients in processes of their own: they must not slow the probes down more than the server does.
+        with Manager() as manager, ProcessPoolExecutor(max(1, clients)) as pool:
+            stop, port = manager.Event(), self.server.port
+            sending = [
+                pool.submit(send_until, stop, worst, port, self.key)
+                for _ in range(clients)
+                if worst is not None
+            ]
+            await asyncio.sleep(0.5)
+            bodies = [body(ONE, id=instance_id) for instance_id in self.ids]
+            health, reads = await asyncio.gather(
+                asyncio.to_thread(probe, port, "GET", "/healthz", [b""], self.key, self.seconds),
+                asyncio.to_thread(probe, port, "POST", "/graphql", bodies, self.key, self.seconds),
+            )
+            stop.set()
+            answers = sum([await asyncio.wrap_future(future) for future in sending])
+        p99 = percentile(health, 99) * 1e3, percentile(reads, 99) * 1e3
+        name = worst.name if worst else "nothing else"
+        print(
+            f"{name:46}{clients:3} clients{answers:9} answers: {p99[0]:.1f} and {p99[1]:.1f} ms", flush=True
         )
-        stop.set()
-        answers = sum([await asyncio.wrap_future(future) for future in sending])
-    p99 = [percentile(took, 99) * 1e3 for took in (health, reads)]
-    peak = max(peaks[peaks_before:], default=0)
-    print(f"{name:46}{clients:8}{answers:9}{p99[0]:10.1f}{p99[1]:10.1f}{peak:8.0f}", flush=True)
-    return max(p99)
+        return p99
 
 
-def probe(method: str, path: str, bodies: list[bytes], key: str, seconds: float) -> list[float]:
+async def take(probes: Probes, requests: Iterator[Worst], clients: Sequence[int], wait: int) -> list[Figure]:
+    peaks: list[float] = []
+    watching = asyncio.create_task(watch(probes.server.pid, peaks))
+    at_rest = max(await probes.beside(None, 0))
+    start = memory_of(probes.server.pid)
+    figures = [single("nothing else", [at_rest], unit="ms")]
+    for worst in requests:
+        waited = [max(await probes.beside(worst, several)) for several in clients]
+        slowest = single(worst.name, waited, unit="ms", target=SLOWEST)
+        figures.append(replace(slowest, ours=max(slowest.rounds)))
+    highest = max(peaks)
+    await asyncio.sleep(wait)
+    remaining = memory_of(probes.server.pid) - start
+    watching.cancel()
+    return [
+        *figures,
+        single("memory at most", [highest], unit="MiB", target=HIGHEST),
+        single("memory that remains", [remaining], unit="MiB", target=REMAINING),
+    ]
+
+
+def probe(
+    port: int, method: str, path: str, bodies: Sequence[bytes], key: str, seconds: float
+) -> list[float]:
     """How long each request took, in seconds, one after the other with a short pause."""
-    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=300)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     took: list[float] = []
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -166,9 +151,9 @@ def probe(method: str, path: str, bodies: list[bytes], key: str, seconds: float)
     return took
 
 
-def send_until(stop: threading.Event, worst: Worst, key: str) -> int:
+def send_until(stop: threading.Event, worst: Worst, port: int, key: str) -> int:
     """Send a request again and again, and return how often it was answered."""
-    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=600)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
     count = 0
     while not stop.is_set():
         try:
@@ -277,9 +262,15 @@ async def watch(server: int, peaks: list[float]) -> None:
         await asyncio.sleep(0.05)
 
 
-def percentile(values: list[float], percent: int) -> float:
-    return sorted(values)[min(len(values) - 1, len(values) * percent // 100)]
-
+SLOWEST = at_most("99th percentiles of /healthz and of a read", 250, "ms")
+HIGHEST = at_most("memory of the server", 400, "MiB")
+REMAINING = at_most("memory that remains a minute after the last request", 50, "MiB")
+BENCH = Bench(
+    compares="how long /healthz and a read wait beside each of the worst requests, by one client and by four",
+    sizes={"instances": (100_000, 20_000), "seconds": (2, 1), "clients": (4, 1), "wait": (60, 1)},
+    targets=(SLOWEST, HIGHEST, REMAINING),
+    measure=measure,
+)
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else 6.0)
+    run_alone(BENCH)

@@ -10,13 +10,14 @@ Run: python -m bench.engines.adapter [instances] [rounds]
 
 import asyncio
 import json
-import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from statistics import median
 
 import httpx2
 
+from bench.figures import needs
+from bench.figures.alone import run_alone
+from bench.figures.figure import Bench, Figure, Target, at_least, compared
 from tests.engines.operaton_harness import OperatonHarness
 from tests.support.operaton import operaton
 from uplift.domain.ports.process_engine import EngineInstanceId, EngineVersionId, MovePlan
@@ -88,23 +89,20 @@ async def rate(work: Contender) -> float:
     return count / (time.perf_counter() - start)
 
 
-async def compare(name: str, ours: Contender, bare: Contender, rounds: int) -> None:
-    """Print the rates of both by turns, and the median of the ratios."""
+async def compare(name: str, ours: Contender, bare: Contender, rounds: int, target: Target) -> Figure:
+    """The rates of both, by turns."""
     await ours(), await bare()
-    pairs = []
+    mine: list[float] = []
+    other: list[float] = []
     for number in range(rounds):
-        if number % 2:
-            second = await rate(bare)
-            pairs.append((await rate(ours), second))
-        else:
-            first = await rate(ours)
-            pairs.append((first, await rate(bare)))
-    ratio = median(ours_rate / bare_rate for ours_rate, bare_rate in pairs)
-    mine, other = median(pair[0] for pair in pairs), median(pair[1] for pair in pairs)
-    print(f"{name}: {mine:,.0f}/s, bare {other:,.0f}/s, ratio {ratio:.2f}", flush=True)
+        turns = [(mine, ours), (other, bare)]
+        for rates, work in turns if number % 2 else reversed(turns):
+            rates.append(await rate(work))
+        print(f"{name}: {mine[-1]:,.0f}/s, bare {other[-1]:,.0f}/s", flush=True)
+    return compared(name, mine, other, unit="/s", beside="bare requests", target=target)
 
 
-async def main(count: int, rounds: int) -> None:
+async def take(count: int, rounds: int) -> list[Figure]:
     with operaton() as engine:
         http = httpx2.AsyncClient(base_url=engine.url, timeout=60)
         ours, bare = Camunda7Engine(engine.url), Bare(http)
@@ -119,7 +117,7 @@ async def main(count: int, rounds: int) -> None:
             async def bare_sweep() -> int:
                 return await bare.list(source) + await bare.list(source, activityIdIn="check")
 
-            await compare("sweep", sweep, bare_sweep, rounds)
+            sweeps = await compare("sweep", sweep, bare_sweep, rounds, SWEEPS)
             there, back = (a_plan(*ends, check="check") for ends in ((source, target), (target, source)))
 
             async def moves() -> int:
@@ -128,10 +126,27 @@ async def main(count: int, rounds: int) -> None:
             async def bare_moves() -> int:
                 return await in_lanes(bare.move, there, ids) + await in_lanes(bare.move, back, ids)
 
-            await compare("moves", moves, bare_moves, rounds)
+            moved = await compare("moves", moves, bare_moves, rounds, MOVES)
         await ours.close()
+    return [sweeps, moved]
 
+
+def measure(count: int, rounds: int) -> list[Figure]:
+    return asyncio.run(take(count, rounds))
+
+
+SWEEPS = at_least("sweep", 0.8)
+MOVES = at_least("moves", 0.9)
+BENCH = Bench(
+    compares=(
+        "the adapter to Camunda 7 beside bare requests to the same Operaton: a sweep in pages of 5,000, and "
+        "moves of 100 instances, two requests at a time"
+    ),
+    sizes={"instances": (5_000, 200), "rounds": (3, 1)},
+    targets=(SWEEPS, MOVES),
+    measure=measure,
+    needs=(needs.operaton,),
+)
 
 if __name__ == "__main__":
-    arguments = [int(argument) for argument in sys.argv[1:]]
-    asyncio.run(main(*arguments, *(5_000, 3)[len(arguments) :]))
+    run_alone(BENCH)

@@ -12,16 +12,17 @@ Run: python -m bench.engines.batch [instances] [cold starts of each] [warm round
 """
 
 import asyncio
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 from bench.engines.operaton import bare, migration, start, undo, upgrade
+from bench.figures import needs
+from bench.figures.alone import run_alone
+from bench.figures.figure import Bench, Figure, at_least, compared
 from tests.engines.linked_operaton import LinkedOperaton
 from tests.support.operaton import PROJECT, started
 from uplift.domain.model.link import EngineVersionId
@@ -85,20 +86,7 @@ async def new_operaton(count: int) -> AsyncIterator[LinkedOperaton]:
         await store.close()
 
 
-def show_round(name: str, batch: BatchTimes, ours: float) -> None:
-    print(f"{name}: the batch {batch.moved:.1f} s and {batch.ended:.1f} s, Uplift {ours:.1f} s", flush=True)
-
-
-def show(name: str, batches: Sequence[BatchTimes], ours: Sequence[float], count: int) -> None:
-    moved, ended, mine = median(b.moved for b in batches), median(b.ended for b in batches), median(ours)
-    print(
-        f"{name}, medians: the batch moves {count / moved:,.0f} a second and {count / ended:,.0f} until its "
-        f"end, Uplift {count / mine:,.0f}: {moved / mine:.1f} and {ended / mine:.1f} times as fast",
-        flush=True,
-    )
-
-
-async def cold(count: int, starts: int) -> None:
+async def cold(count: int, starts: int) -> tuple[list[BatchTimes], list[float]]:
     batches, ours = [], []
     for _ in range(starts):
         async with new_operaton(count) as linked:
@@ -106,10 +94,10 @@ async def cold(count: int, starts: int) -> None:
         async with new_operaton(count) as linked:
             batches.append(await run_batch(linked, *linked.versions))
         show_round("cold", batches[-1], ours[-1])
-    show("cold", batches, ours, count)
+    return batches, ours
 
 
-async def warm(count: int, rounds: int) -> None:
+async def warm(count: int, rounds: int) -> tuple[list[BatchTimes], list[float]]:
     batches, ours = [], []
     async with new_operaton(count) as linked:
         first, second = linked.versions
@@ -121,16 +109,46 @@ async def warm(count: int, rounds: int) -> None:
             await bare(linked, second, first)
             ours.append(await timed_upgrade(linked))
             show_round("warm", batches[-1], ours[-1])
-    show("warm", batches, ours, count)
+    return batches, ours
 
 
-async def main(count: int, starts: int, rounds: int) -> None:
-    if starts:
-        await cold(count, starts)
-    if rounds:
-        await warm(count, rounds)
+def show_round(name: str, batch: BatchTimes, ours: float) -> None:
+    print(f"{name}: the batch {batch.moved:.1f} s and {batch.ended:.1f} s, Uplift {ours:.1f} s", flush=True)
 
+
+def figures_of(name: str, batches: Sequence[BatchTimes], ours: Sequence[float], count: int) -> list[Figure]:
+    """Instances a second, beside the batch until its last move and until its end."""
+    rates = [count / seconds for seconds in ours]
+    moved, ended = [count / batch.moved for batch in batches], [count / batch.ended for batch in batches]
+    return [
+        compared(f"{name}, until the last move", rates, moved, unit="/s", beside="the batch", target=MOVED),
+        compared(f"{name}, until the end", rates, ended, unit="/s", beside="the batch", target=ENDED),
+    ]
+
+
+async def take(count: int, starts: int, rounds: int) -> list[Figure]:
+    return [
+        *figures_of("cold", *await cold(count, starts), count),
+        *figures_of("warm", *await warm(count, rounds), count),
+    ]
+
+
+def measure(count: int, starts: int, rounds: int) -> list[Figure]:
+    return asyncio.run(take(count, starts, rounds))
+
+
+MOVED = at_least("instances a second, until the last move", 5)
+ENDED = at_least("instances a second, until the end", 5)
+BENCH = Bench(
+    compares=(
+        "whole upgrades by Uplift, beside Operaton's own batch, with default settings; in programs that have "
+        "just started, and in one that has run for a while"
+    ),
+    sizes={"instances": (5_000, 50), "cold_starts": (2, 1), "warm_rounds": (5, 1)},
+    targets=(MOVED, ENDED),
+    measure=measure,
+    needs=(needs.operaton,),
+)
 
 if __name__ == "__main__":
-    arguments = [int(argument) for argument in sys.argv[1:]]
-    asyncio.run(main(*arguments, *(5_000, 2, 5)[len(arguments) :]))
+    run_alone(BENCH)

@@ -3,18 +3,19 @@
 The floors are bare synchronous requests of 100 ids, two at a time, and bare paging through what a sweep
 reads. All work on the same instances, which go to version 2 and back. Operaton runs on H2 in memory, on the
 same cores.
-Run: python -m bench.engines.operaton [instances to upgrade] [instances to sweep]
+Run: python -m bench.engines.operaton [instances to upgrade] [instances to sweep] [rounds]
 """
 
 import asyncio
-import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from statistics import median
 from uuid import uuid4
 
+from bench.figures import needs
+from bench.figures.alone import run_alone
+from bench.figures.figure import Bench, Figure, at_least, compared
 from bench.population import ADMIN
 from tests.engines.linked_operaton import LinkedOperaton
 from tests.support.operaton import operaton
@@ -36,7 +37,6 @@ STARTS = 8
 """Requests to start instances that are under way at a time."""
 SIZE = 100
 LANES = 2
-ROUNDS = 3
 
 
 async def start(linked: LinkedOperaton, count: int) -> None:
@@ -118,7 +118,7 @@ async def page_through(engine: Camunda7Engine, linked: LinkedOperaton) -> None:
             )
 
 
-async def upgrades(folder: Path, url: str, count: int) -> None:
+async def upgrades(folder: Path, url: str, count: int, rounds: int) -> Figure:
     store = await SqlStore.open(folder / "upgrades.sqlite")
     async with LinkedOperaton.open(store, url) as linked:
         first = await linked.deploy("check", "approve")
@@ -129,49 +129,60 @@ async def upgrades(folder: Path, url: str, count: int) -> None:
         await bare(linked, first, second)
         await bare(linked, second, first)
         floors, ours = [], []
-        for _ in range(ROUNDS):
-            floors.append(await timed(bare(linked, first, second)))
+        for _ in range(rounds):
+            floors.append(count / await timed(bare(linked, first, second)))
             await bare(linked, second, first)
             began = time.perf_counter()
             upgraded = await upgrade(linked)
-            ours.append(time.perf_counter() - began)
+            ours.append(count / (time.perf_counter() - began))
             await undo(linked, upgraded)
-            print(
-                f"bare {count / floors[-1]:,.0f} a second, Uplift {count / ours[-1]:,.0f}, "
-                f"ratio {floors[-1] / ours[-1]:.2f}"
-            )
-        print(f"median ratio to bare requests {median(floors) / median(ours):.2f}; at least 0.9 is required")
+            print(f"bare {floors[-1]:,.0f} a second, Uplift {ours[-1]:,.0f}", flush=True)
     await store.close()
+    return compared("whole upgrades", ours, floors, unit="/s", beside="bare requests", target=UPGRADES)
 
 
-async def sweeps(folder: Path, url: str, count: int) -> None:
+async def sweeps(folder: Path, url: str, count: int, rounds: int) -> Figure:
     store = await SqlStore.open(folder / "sweeps.sqlite")
     async with LinkedOperaton.open(store, url) as linked:
         await linked.deploy("check", "approve")
         await start(linked, count)
         await linked.deploy("check", "sign")
-        first = await timed(linked.sweep())
+        print(f"a sweep when all are new: {count / await timed(linked.sweep()):,.0f} a second")
         engine = Camunda7Engine(url, tenant=linked.tenant)
         await page_through(engine, linked)
         floors, ours = [], []
-        for _ in range(ROUNDS):
-            floors.append(await timed(page_through(engine, linked)))
-            ours.append(await timed(linked.sweep()))
+        for _ in range(rounds):
+            floors.append(count / await timed(page_through(engine, linked)))
+            ours.append(count / await timed(linked.sweep()))
         await engine.close()
-        print(
-            f"sweep of {count:,}: bare paging {count / median(floors):,.0f} a second, "
-            f"Uplift {count / median(ours):,.0f} ({count / first:,.0f} when all are new), "
-            f"ratio {median(floors) / median(ours):.2f}; at least 0.8 is required"
-        )
     await store.close()
+    return compared("sweep", ours, floors, unit="/s", beside="bare paging", target=SWEEPS)
 
 
-async def main(count: int, swept: int) -> None:
+async def take(count: int, swept: int, rounds: int) -> list[Figure]:
     with tempfile.TemporaryDirectory() as name, operaton() as engine:
-        await upgrades(Path(name), engine.url, count)
-        await sweeps(Path(name), engine.url, swept)
+        return [
+            await upgrades(Path(name), engine.url, count, rounds),
+            await sweeps(Path(name), engine.url, swept, rounds),
+        ]
 
+
+def measure(count: int, swept: int, rounds: int) -> list[Figure]:
+    return asyncio.run(take(count, swept, rounds))
+
+
+UPGRADES = at_least("whole upgrades", 0.9)
+SWEEPS = at_least("sweep", 0.8)
+BENCH = Bench(
+    compares=(
+        "whole upgrades by Uplift in Operaton, beside bare requests of 100 ids, two at a time; a sweep "
+        "beside bare paging through what it reads"
+    ),
+    sizes={"instances": (5_000, 100), "swept": (20_000, 200), "rounds": (3, 1)},
+    targets=(UPGRADES, SWEEPS),
+    measure=measure,
+    needs=(needs.operaton,),
+)
 
 if __name__ == "__main__":
-    arguments = [int(argument) for argument in sys.argv[1:]]
-    asyncio.run(main(*arguments, *(5_000, 20_000)[len(arguments) :]))
+    run_alone(BENCH)

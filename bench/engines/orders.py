@@ -7,7 +7,6 @@ Run: python -m bench.engines.orders [instances] [instances of a request]
 
 import asyncio
 import os
-import sys
 import tempfile
 import time
 from datetime import timedelta
@@ -15,6 +14,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from bench.engines.instant import InstantEngine
+from bench.figures.alone import run_alone
+from bench.figures.figure import Bench, Figure, at_least, single
 from bench.memory import memory_of
 from bench.population import ADMIN, OLD_VERSIONS, PROCESS, SMALL_PROCESS, populate
 from uplift.domain import Upgrade, UpgradeRequest, Worker, all_active, claim, request_upgrade, run_upgrade
@@ -65,7 +66,7 @@ async def send(held: HeldLink, engine: InstantEngine) -> None:
         pass
 
 
-async def measure(path: Path, max_size: int) -> None:
+async def take(path: Path, max_size: int) -> list[Figure]:
     store = await SqlStore.open(path)
     await link(store, PROCESS, SMALL_PROCESS)
     held = await claim_link(store, Worker(name="holder", lease_for=timedelta(hours=1)))
@@ -83,30 +84,43 @@ async def measure(path: Path, max_size: int) -> None:
     await store.close()
     assert done is not None
     assert done.is_finished
-    print(f"{done.upgraded:,} instances, {max_size} a request; a second, and a second of CPU time:")
+    print(f"{done.upgraded:,} instances, {max_size} a request; memory {memory:.0f} MiB before, ", end="")
+    print(f"{memory_ordered:.0f} after the orders, {memory_sent:.0f} at the end")
+    figures = []
     for part, seconds, cpu in (
+        ("together", sent - start, sent_cpu - start_cpu),
         ("recorded and ordered", ordered - start, ordered_cpu - start_cpu),
         ("sent and settled", sent - ordered, sent_cpu - ordered_cpu),
-        ("together", sent - start, sent_cpu - start_cpu),
     ):
-        print(f"  {part} {done.upgraded / seconds:,.0f}, {done.upgraded / cpu:,.0f}")
-    print("At least 20,000 a second together are required.")
-    print(
-        f"memory {memory:.0f} MiB before, {memory_ordered:.0f} after the orders, {memory_sent:.0f} at the end"
-    )
+        target = RATE if part == "together" else None
+        figures += [
+            single(part, [done.upgraded / seconds], unit="/s", target=target),
+            single(f"{part}, a second of CPU time", [done.upgraded / cpu], unit="/s"),
+        ]
+    return [*figures, single("growth of memory", [max(memory_ordered, memory_sent) - memory], unit="MiB")]
 
 
 def _memory() -> float:
     return memory_of(os.getpid())
 
 
-def main(count: int, max_size: int) -> None:
+def measure(count: int, max_size: int) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "base.sqlite"
         asyncio.run(populate(path, count))
-        asyncio.run(measure(path, max_size))
+        return asyncio.run(take(path, max_size))
 
+
+RATE = at_least("instances together", 20_000, "/s")
+BENCH = Bench(
+    compares=(
+        "the store's side of linked upgrades on SQLite: instances are recorded, ordered, sent and settled, "
+        "and the engine answers at once"
+    ),
+    sizes={"instances": (500_000, 5_000), "request": (100, 100)},
+    targets=(RATE,),
+    measure=measure,
+)
 
 if __name__ == "__main__":
-    arguments = [int(argument) for argument in sys.argv[1:]]
-    main(*arguments, *(500_000, 100)[len(arguments) :])
+    run_alone(BENCH)

@@ -7,8 +7,28 @@ from bench.figures.figure import Bench
 
 NAMES = (
     "upgrade_all_active",
+    "upgrade_postgres",
+    "upgrade_by_ids",
+    "reads_during_upgrade",
+    "growth",
+    "growth_postgres",
+    "import_file",
+    "import_postgres",
+    "plan",
+    "writes_beside",
+    "rest_one_id",
+    "graphql_small_query",
     "graphql_page",
+    "http_server",
+    "request_log",
+    "subscriptions",
+    "worst_requests",
     "compare_models",
+    "soak.figures",
+    "engines.orders",
+    "engines.adapter",
+    "engines.operaton",
+    "engines.batch",
 )
 """The modules of benchmarks, without `bench.`."""
 

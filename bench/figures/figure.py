@@ -93,16 +93,16 @@ def compared(
     beside: str,
     target: Target | None = None,
 ) -> Figure:
-    """The medians of rounds in which both took turns."""
-    mine, other = _rounded(median(ours)), _rounded(median(peer))
+    """Rounds in which both took turns: the medians of both, and the median of the ratios of rounds."""
+    ratios = [our / its for our, its in zip(ours, peer, strict=True)]
     return Figure(
         what=what,
-        ours=mine,
+        ours=_rounded(median(ours)),
         unit=unit,
-        peer=other,
+        peer=_rounded(median(peer)),
         beside=beside,
-        ratio=_rounded(median(ours) / median(peer)),
-        rounds=tuple(_rounded(our / its) for our, its in zip(ours, peer, strict=True)),
+        ratio=_rounded(median(ratios)),
+        rounds=tuple(map(_rounded, ratios)),
         target=target,
     )
 
@@ -132,6 +132,10 @@ class Bench:
     def unavailable_reason(self) -> str | None:
         """Why it cannot run here, or None."""
         return next((reason for need in self.needs if (reason := need())), None)
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    return sorted(values)[min(len(values) - 1, len(values) * percent // 100)]
 
 
 def _rounded(value: float) -> float:

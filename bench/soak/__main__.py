@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import tempfile
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -19,40 +20,25 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="what clients do, as far as it can be determined")
     parser.add_argument("--instances", type=int, default=20_000, help="how many there are at the beginning")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        report = (
-            on_postgres(arguments, Path(name))
-            if arguments.database == "postgres"
-            else on_sqlite(arguments, Path(name))
-        )
+    report = soak_on(**vars(arguments))
     print(f"{arguments.database}, seed {arguments.seed}, {arguments.instances:,} instances at first")
     print("\n".join(report.lines()))
     if not report.is_good:
         raise SystemExit(1)
 
 
-def on_sqlite(arguments: argparse.Namespace, folder: Path) -> Report:
-    return run(arguments, folder / "soak.sqlite", folder)
-
-
-def on_postgres(arguments: argparse.Namespace, folder: Path) -> Report:
-    with a_server() as server:
-        asyncio.run(server.execute("CREATE DATABASE soak"))
-        return run(arguments, server.url("soak"), folder)
-
-
-def run(arguments: argparse.Namespace, database: Path | URL, folder: Path) -> Report:
-    return asyncio.run(
-        soak(
-            database,
-            folder,
-            seed=arguments.seed,
-            instances=arguments.instances,
-            seconds=arguments.seconds,
-            heavy=True,
-            say=partial(print, flush=True),
-        )
-    )
+def soak_on(database: str, *, seed: int, instances: int, seconds: float) -> Report:
+    """Soak a new server on a new database, `sqlite` or `postgres`."""
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        where: Path | URL = folder / "soak.sqlite"
+        if database == "postgres":
+            server = stack.enter_context(a_server())
+            asyncio.run(server.execute("CREATE DATABASE soak"))
+            where = server.url("soak")
+        say = partial(print, flush=True)
+        running = soak(where, folder, seed=seed, instances=instances, seconds=seconds, heavy=True, say=say)
+        return asyncio.run(running)
 
 
 if __name__ == "__main__":

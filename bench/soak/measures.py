@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import median
 
+from bench.figures.figure import percentile
 from bench.memory import memory_of
 
 LOOK_EVERY = 0.25
@@ -38,10 +39,6 @@ class Measures:
             await asyncio.sleep(LOOK_EVERY)
 
 
-def percentile(values: list[float], percent: int) -> float:
-    return sorted(values)[min(len(values) - 1, len(values) * percent // 100)]
-
-
 def table(measures: Measures, seconds: float) -> Iterator[str]:
     """The measures in lines to read."""
     every = sum(map(len, measures.took.values()))
@@ -57,18 +54,20 @@ def table(measures: Measures, seconds: float) -> Iterator[str]:
 
 
 def growth(memory: list[float]) -> Iterator[str]:
-    """How the memory grew; the looks at it were evenly spread.
-
-    At first caches and pools fill. So the last third of the time is compared with the one before it.
-    """
-    second = median(memory[len(memory) // 3 : len(memory) * 2 // 3] or memory)
-    last = median(memory[len(memory) * 2 // 3 :])
+    """How the memory grew; the looks at it were evenly spread."""
+    second, last = later_thirds(memory)
     yield (
         f"server memory: {memory[0]:.0f} MiB at first, {second:.0f} in the second third of the time and "
         f"{last:.0f} in the last (medians), which is {last - second:+.0f} MiB; at most {max(memory):.0f}"
     )
     tenths = [memory[(len(memory) - 1) * tenth // 10] for tenth in range(11)]
     yield f"at each tenth of the time: {', '.join(f'{size:.0f}' for size in tenths)} MiB"
+
+
+def later_thirds(memory: list[float]) -> tuple[float, float]:
+    """The medians of the second and the last third of the time: at first, caches and pools fill."""
+    second = median(memory[len(memory) // 3 : len(memory) * 2 // 3] or memory)
+    return second, median(memory[len(memory) * 2 // 3 :])
 
 
 def named(counts: Counter[str]) -> str:
