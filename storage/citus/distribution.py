@@ -35,6 +35,8 @@ SETTINGS: Final = {
     "lock_timeout": LOCK_WAIT,
     "jit": "off",
     "citus.multi_shard_modify_mode": SEQUENTIAL,
+    # SET LOCAL lock_timeout reaches the workers.
+    "citus.propagate_set_commands": "local",
 }
 """What each session has on each node. Settings of a session of the coordinator do not reach the workers."""
 SET_ALWAYS = "ALTER DATABASE {} SET {} = '{}'"
@@ -159,15 +161,30 @@ async def distribute(connection: Connection, shards: int | None) -> Planned:
     """
     planned = await plan_distribution(connection, shards)
     await require_alone(connection)
+    await carry_out(connection, planned)
+    return planned
+
+
+async def carry_out(connection: Connection, planned: Planned) -> None:
+    """Distribute or repair a database as it was planned, without a look at its state."""
     # Citus changes all shards over one connection to each node, which it needs to see what it did before.
     await connection.exec_driver_sql(f"SET LOCAL citus.multi_shard_modify_mode = '{SEQUENTIAL}'")
-    if not planned.is_distributed:
+    if planned.is_distributed:
+        await _distribute_restored(connection, planned.shards)
+    else:
         await apply_layout(connection, planned.shards, CitusDistribution())
     await add_local_tables(connection)
     database = (await connection.exec_driver_sql(DATABASE)).scalar_one()
     for name, value in SETTINGS.items():
         await connection.exec_driver_sql(SET_ALWAYS.format(database, name, value))
-    return planned
+
+
+async def _distribute_restored(connection: Connection, shards: int) -> None:
+    """Distribute tables that have buckets already, with their rows: pg_dump does not save where they lie."""
+    unknown = (await find_kinds(connection)).unknown
+    for table in BUCKETED:
+        if table in unknown:
+            await CitusDistribution().distribute(connection, table, shards, options="")
 
 
 async def add_new_tables(connection: Connection) -> None:

@@ -78,9 +78,7 @@ async def count_stale_transactions(connection: Connection) -> int:
 def _problems_of_tables(kinds: TableKinds) -> Iterator[Problem]:
     bucketed = frozenset(BUCKETED)
     if missing := bucketed - kinds.distributed:
-        yield Problem(
-            f"{_names(missing)} not distributed", "Restore a backup that Citus has made, or ask for help."
-        )
+        yield Problem(f"{_names(missing)} not distributed", REPAIR)
     if kinds.unknown - bucketed:
         yield Problem(
             f"{_names(kinds.unknown - bucketed)} not known to Citus, so that a crash of the coordinator "

@@ -45,8 +45,9 @@ def distribute_database(
         )
     elif planned.is_distributed:
         report(
-            f"The database is distributed to {where}. Would set its settings and its local tables again. "
-            "Nothing was changed: stop all gateways and workers, and repeat the command with --yes."
+            f"The database is distributed to {where}. Would distribute its tables and set its settings again "
+            "where that is missing. Nothing was changed: stop all gateways and workers, and repeat the "
+            "command with --yes."
         )
     else:
         report(

@@ -51,8 +51,9 @@ async def test_distributes_only_when_it_is_confirmed(url: URL) -> None:
         "doctor'.\n"
     )
     assert await done(url, "db", "distribute") == (
-        "The database is distributed to 4 shards on 2 nodes. Would set its settings and its local tables "
-        "again. Nothing was changed: stop all gateways and workers, and repeat the command with --yes.\n"
+        "The database is distributed to 4 shards on 2 nodes. Would distribute its tables and set its "
+        "settings again where that is missing. Nothing was changed: stop all gateways and workers, and "
+        "repeat the command with --yes.\n"
     )
     assert await examined(url) == [("Citus 13.2.2, 4 shards on 2 nodes. It commits in two phases.", None)]
 

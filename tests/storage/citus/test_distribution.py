@@ -74,6 +74,7 @@ async def test_new_sessions_wait_for_no_lock_without_an_end(distributed: URL) ->
     )
     assert await value(distributed, settings) == [
         "citus.multi_shard_modify_mode=sequential",
+        "citus.propagate_set_commands=local",
         "jit=off",
         "lock_timeout=5s",
     ]
@@ -92,6 +93,14 @@ async def test_a_failure_half_way_leaves_nothing_and_can_be_repeated(url: URL) -
     assert await seen(url) == (NO_BUCKETS, UNDISTRIBUTED)
     await execute(url, "DROP FUNCTION fake_citus.fail CASCADE")
     assert not (await distribute_at(url)).is_distributed
+
+
+async def test_tables_of_a_restored_dump_are_distributed_again(url: URL) -> None:
+    await distribute_at(url)
+    before = await seen(url)
+    await execute(url, "DELETE FROM pg_dist_partition")
+    assert (await distribute_at(url, None)).is_distributed
+    assert await seen(url) == before
 
 
 async def test_a_distributed_database_is_repaired(url: URL) -> None:
