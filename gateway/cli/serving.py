@@ -7,7 +7,7 @@ from uplift.gateway.app import beside, following_clock, link_worker, upgrade_wor
 from uplift.gateway.cli.output import complain, is_output_lost, report
 from uplift.gateway.cli.runner import opened_store, run
 from uplift.gateway.database_clock import DatabaseClock
-from uplift.gateway.memory import collect_rarely
+from uplift.gateway.memory import collect_rarely, use_one_heap
 from uplift.gateway.observability.logging import configure_logs
 from uplift.gateway.observability.metrics import Metrics
 from uplift.gateway.server.http_server import serve
@@ -22,6 +22,7 @@ Python's default of five times as long, each step of a small request may wait th
 
 def run_gateway(settings: Settings) -> None:
     """Serve both APIs until stopped."""
+    use_one_heap()
     sys.setswitchinterval(SWITCH_SECONDS)
     metrics = Metrics()
     configure_logs(settings, metrics)

@@ -55,6 +55,9 @@ WRITER_PRAGMAS = (
 DISABLE_FOREIGN_KEYS = "PRAGMA foreign_keys = OFF"
 RELEASE_MEMORY = "PRAGMA shrink_memory"
 """Frees the page cache of a connection."""
+CURSORS_UNTIL_CLEANUP = 201
+"""A connection of the driver keeps a reference to each of its cursors, and drops those to closed ones each
+time so many have been made."""
 CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
 CHECKPOINT_INTERVAL = 0.5
 """The least seconds between two checkpoints."""
@@ -148,8 +151,8 @@ class SqliteBackend:
         """Nothing to do: the best plan of each statement does not depend on the number of rows."""
 
     async def release_memory(self) -> None:
-        for pool in (self._readers, self._writer, self._background_writer):
-            await pool.run_on_idle(RELEASE_MEMORY)
+        for pool in (self._readers, self._writer, self._background_writer, self._checkpointer):
+            await pool.run_on_idle(_release_memory)
 
     def unavailable_reason(self, error: Exception) -> str | None:
         if not isinstance(error, OperationalError):
@@ -253,6 +256,13 @@ def _set_up(connection: sqlite3.Connection, pragmas: Sequence[str], in_backgroun
     _switch_to_wal(connection)
     for pragma in pragmas:
         connection.execute(pragma)
+
+
+def _release_memory(connection: sqlite3.Connection) -> None:
+    execute(connection, RELEASE_MEMORY)
+    # A reference made beside a large request keeps a piece of memory, often as the last object in it.
+    for _ in range(CURSORS_UNTIL_CLEANUP):
+        connection.cursor().close()
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:

@@ -1,11 +1,12 @@
 """Keeps connections to SQLite open, and lends each to one task at a time."""
 
+import sqlite3
 from asyncio import Semaphore
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 from uplift.storage.backend import PoolUse
-from uplift.storage.sqlite.driver import SqliteConnection, execute
+from uplift.storage.sqlite.driver import SqliteConnection
 from uplift.storage.sqlite.files import DatabaseFiles
 
 
@@ -41,12 +42,12 @@ class ConnectionPool:
             self._idle.append(connection)
         self._free.release()
 
-    async def run_on_idle(self, statement: str) -> None:
-        """Execute a statement on each connection that is idle now."""
+    async def run_on_idle(self, call: Callable[[sqlite3.Connection], None]) -> None:
+        """Call a function with each connection that is idle now, on its thread."""
         async with AsyncExitStack() as held:
             for _ in range(len(self._idle)):
                 connection = await held.enter_async_context(self.acquire())
-                await connection.run_in_thread(execute, statement)
+                await connection.run_in_thread(call)
 
     @property
     def use(self) -> PoolUse:

@@ -1,6 +1,8 @@
 """Tests that garbage is collected at quiet times only."""
 
 import gc
+import subprocess
+import sys
 import weakref
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -100,3 +102,29 @@ async def test_free_memory_is_returned_once_the_program_has_grown(
         for _ in range(4):
             await collection.look()
     assert returned == [4, 1]
+
+
+THREADS_WITH_ONE_HEAP = """
+import ctypes, threading
+from uplift.gateway.memory import use_one_heap
+use_one_heap()
+held = []
+def hold():
+    held.append([bytearray(10_000) for _ in range(20)])
+threads = [threading.Thread(target=hold) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+library = ctypes.CDLL(None)
+library.malloc_info(0, ctypes.c_void_p.in_dll(library, "stdout"))
+library.fflush(None)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other C libraries have no heap for each thread")
+def test_all_threads_take_memory_from_one_heap() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", THREADS_WITH_ONE_HEAP], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.count("<heap ") == 1
