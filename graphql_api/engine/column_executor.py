@@ -19,9 +19,8 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from enum import Enum
 from functools import lru_cache, partial
-from itertools import chain, islice
+from itertools import accumulate, chain, pairwise, repeat
 from operator import attrgetter
 from types import GeneratorType, NoneType
 from typing import Any
@@ -34,7 +33,6 @@ from graphql import (
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLResolveInfo,
-    GraphQLString,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
@@ -46,8 +44,10 @@ from graphql.pyutils import AwaitableOrValue, Path, UndefinedType
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.base import StrawberryObjectDefinition
+from strawberry.types.cast import TYPE_CAST_ATTRIBUTE
 from strawberry.types.field import StrawberryField
 
+from uplift.graphql_api.engine.leaf_columns import NotPlainError, serialize_leaves, text_bytes
 from uplift.web.request_memory import RequestMemory
 
 Values = Sequence[Any]
@@ -59,10 +59,6 @@ CompletePlain = Callable[[Values, set[type]], list[Any]]
 
 _VALUE_BYTES = 12
 """About the size of a value in a reply besides its text: the name of its field, and punctuation."""
-
-
-class NotPlainError(Exception):
-    """The selection or the data is not plain."""
 
 
 class UnserializableError(Exception):
@@ -95,9 +91,11 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
     long_lists: LongLists | None = None
     """Those of all operations of a server. If it is None, every list is completed at once."""
     piece_items = 100
-    """Items of a list that are completed at a time."""
+    """Items of a list that are completed at first; more at a time if these were small."""
     piece_bytes = 128 * 1024
     """Bytes of a reply that are completed until the event loop answers others."""
+    piece_growth = 4
+    """A piece has at most so many times the items of the piece before, as the next items may be larger."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -155,9 +153,8 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
             raise ReplyTooLargeError
 
     def _complete_leaves(self, type_: GraphQLLeafType, values: Values, classes: set[type]) -> list[Any]:
-        completed = _complete_leaves(type_, values, classes)
-        texts = [value for value in completed if type(value) is str]
-        self._count(_utf8_bytes(texts), values=len(completed))
+        completed = serialize_leaves(type_, values, classes)
+        self._count(text_bytes(completed), values=len(completed))
         return completed
 
     def _complete_lists(self, complete_items: Complete, values: Values, classes: set[type]) -> list[Any]:
@@ -185,12 +182,13 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
             return stock()
         before = self._reply_bytes
         completed: list[Any] = []
+        items = self.piece_items
         try:
             while len(completed) < len(result):
                 if self.long_lists is not None and self._reply_bytes - before > self.piece_bytes:
                     counted = self._reply_bytes - before
                     return self._complete_rest(complete, completed, result, counted, self.long_lists, stock)
-                completed += self._complete_piece(complete, result, len(completed))
+                items = self._complete_piece(complete, result, completed, items)
         except ReplyTooLargeError:
             raise
         except Exception:  # graphql-core meets the same error again, and reports it with its path
@@ -208,6 +206,7 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
         stock: Callable[[], AwaitableOrValue[list[Any]]],
     ) -> list[Any]:
         """Completes the rest of a long list. Others are answered after each `piece_bytes` of the reply."""
+        items = self.piece_items
         with long_lists.memory.large_reply():
             try:
                 while len(completed) < len(values):
@@ -216,7 +215,7 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
                         while len(completed) < len(values) and self._reply_bytes - paused <= self.piece_bytes:
                             began = self._reply_bytes
                             try:
-                                completed += self._complete_piece(complete, values, len(completed))
+                                items = self._complete_piece(complete, values, completed, items)
                             finally:
                                 counted += self._reply_bytes - began
                     await asyncio.sleep(0)
@@ -228,9 +227,12 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
                 return await result if isinstance(result, Awaitable) else result
         return completed
 
-    def _complete_piece(self, complete: Complete, values: Values, begin: int) -> list[Any]:
-        piece: list[Any] = complete([values[begin : begin + self.piece_items]])[0]
-        return piece
+    def _complete_piece(self, complete: Complete, values: Values, completed: list[Any], items: int) -> int:
+        """Completes so many more items, and returns how many the next piece should have."""
+        before, begin = self._reply_bytes, len(completed)
+        completed += complete([values[begin : begin + items]])[0]
+        fitting = self.piece_bytes * items // max(1, self._reply_bytes - before)
+        return max(self.piece_items, min(self.piece_growth * items, fitting))
 
     def _plain_list(
         self, return_type: GraphQLList[GraphQLOutputType], details: FieldDetailsList
@@ -320,43 +322,31 @@ def _is_plain_class(cls: type) -> bool:
     )
 
 
-def _complete_leaves(type_: GraphQLLeafType, values: Values, classes: set[type]) -> list[Any]:
-    if type_ is GraphQLString and classes == {str}:
-        return list(values)
-    if len(classes) == 1 and issubclass(next(iter(classes)), Enum):
-        return _complete_members(type_, values)
-    completed = list(map(type_.coerce_output_value, values))
-    if not {NoneType, UndefinedType}.isdisjoint(map(type, completed)):
-        raise NotPlainError
-    return completed
-
-
-def _complete_members(type_: GraphQLLeafType, members: Values) -> list[Any]:
-    """Serializes each member once, by identity: a column of 1,000 statuses has five members."""
-    distinct = dict(zip(map(id, members), members, strict=True))
-    names = {key: type_.coerce_output_value(member) for key, member in distinct.items()}
-    return [names[key] for key in map(id, members)]
-
-
-def _utf8_bytes(texts: Sequence[str]) -> int:
-    if all(map(str.isascii, texts)):
-        return sum(map(len, texts))
-    return sum(len(text.encode("utf-8", "replace")) for text in texts)
-
-
 def _complete_lists(complete_items: Complete, values: Values) -> list[Any]:
-    items = iter(complete_items(list(chain.from_iterable(values))))
-    return [list(islice(items, len(value))) for value in values]
+    items = complete_items(list(chain.from_iterable(values)))
+    ends = list(accumulate(map(len, values), initial=0))
+    return [items[begin:end] for begin, end in pairwise(ends)]
 
 
 def _complete_objects(
-    type_: GraphQLObjectType, columns: dict[str, Complete], objects: Values, _: set[type]
+    type_: GraphQLObjectType, columns: dict[str, Complete], objects: Values, classes: set[type]
 ) -> list[Any]:
-    is_type_of: Any = type_.is_type_of  # strawberry's own ignores its second argument
-    if is_type_of and not all(is_type_of(value, None) is True for value in objects):
+    if not _are_of_type(type_, objects, classes):
         raise NotPlainError
     completed: list[dict[str, Any]] = [{} for _ in objects]
     for key, complete in columns.items():
         for row, value in zip(completed, complete(objects), strict=True):
             row[key] = value
     return completed
+
+
+def _are_of_type(type_: GraphQLObjectType, objects: Values, classes: set[type]) -> bool:
+    """Whether strawberry takes all objects for ones of the type."""
+    is_type_of: Any = type_.is_type_of  # strawberry's own ignores its second argument
+    if is_type_of is None:
+        return True
+    definition: StrawberryObjectDefinition = type_.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
+    # Without a cast the class of an object decides.
+    if classes == {definition.origin} and not any(map(hasattr, objects, repeat(TYPE_CAST_ATTRIBUTE))):
+        return True
+    return all(is_type_of(value, None) is True for value in objects)

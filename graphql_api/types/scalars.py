@@ -1,6 +1,6 @@
 """The scalars for ids and times."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from uuid import UUID
@@ -9,6 +9,7 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
+from uplift.graphql_api.engine.leaf_columns import ColumnSerializer, decode_texts, encode_json
 from uplift.web.uuids import read_uuid
 
 
@@ -33,9 +34,20 @@ def read_datetime(value: object) -> datetime:
     raise GraphQLError(f"Expected a date and time with its offset from UTC, but got {_quoted(value)}.")
 
 
-def write_datetime(moment: datetime) -> str:
-    """Format a time in UTC by RFC 3339."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+class DateTimeWriter(ColumnSerializer):
+    """Formats times in UTC by RFC 3339."""
+
+    def __call__(self, value: datetime) -> str:
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+    def column(self, values: Sequence[datetime], class_: type) -> list[str] | None:
+        # msgspec writes times in UTC alike.
+        if class_ is not datetime or {value.tzinfo for value in values} != {UTC}:
+            return None
+        return decode_texts(encode_json(values))
+
+
+write_datetime = DateTimeWriter()
 
 
 def _quoted(value: object) -> str:

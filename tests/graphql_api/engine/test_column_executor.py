@@ -6,7 +6,7 @@ import json
 import uuid
 from collections.abc import Awaitable, Generator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any, NewType
 
@@ -23,6 +23,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from tests.support.long_mode import IS_LONG
 from uplift.graphql_api.engine import column_executor as compiled
 from uplift.graphql_api.engine.column_executor import CompilingExecutor, LongLists
+from uplift.graphql_api.types.scalars import SCALARS
 from uplift.web.request_memory import RequestMemory
 
 Even = NewType("Even", int)
@@ -118,7 +119,7 @@ SCHEMA = strawberry.Schema(
     Query,
     types=[Note],
     config=StrawberryConfig(
-        scalar_map={Even: strawberry.scalar(name="Even", serialize=even, parse_value=int)}
+        scalar_map={Even: strawberry.scalar(name="Even", serialize=even, parse_value=int), **SCALARS}
     ),
 )
 
@@ -178,7 +179,9 @@ INSTANCES = st.builds(
     version=st.integers(-(2**31), 2**31 - 1),
     score=st.none() | st.floats(allow_nan=False, allow_infinity=False),
     active=st.booleans(),
-    created=st.just(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+    created=st.sampled_from(
+        [datetime(2026, 1, 2, 3, 4, 5, 60, tzinfo=zone) for zone in (UTC, UTC, timezone(timedelta(hours=3)))]
+    ),
     tags=st.lists(TEXT, max_size=2),
     marks=st.none() | st.lists(st.none() | st.integers(0, 9), max_size=2),
     grid=st.none() | st.lists(st.lists(TEXT, max_size=2).map(tuple), max_size=2),
@@ -375,6 +378,38 @@ def test_agrees_with_graphql_core_on_an_odd_value_in_any_place(index: int) -> No
         assert as_text(pieces)[0] == as_text(stock)[0]
 
 
+@pytest.mark.parametrize("type_", [Instance, Note, Named])
+def test_agrees_with_graphql_core_on_an_object_that_is_cast(type_: type) -> None:
+    pages = [a_page(an_instance(), strawberry.cast(type_, an_instance())) for _ in range(2)]
+    ours, stock = (
+        run(executor, "{ page { nodes { id name } named { __typename name } } }", page)
+        for executor, page in zip((CompilingExecutor, STOCK), pages, strict=True)
+    )
+    assert as_text(ours) == as_text(stock)
+
+
+@pytest.mark.parametrize(
+    ("characters", "pieces"), [(1, [100, 400, 500]), (400, [100, 309, 309, 282]), (10_000, [100] * 10)]
+)
+def test_pieces_of_a_list_grow_until_they_are_large(characters: int, pieces: list[int]) -> None:
+    seen: list[int] = []
+
+    class Recording(CompilingExecutor):
+        def _complete_piece(self, complete: Any, values: Any, completed: list[Any], items: int) -> int:
+            before = len(completed)
+            following = super()._complete_piece(complete, values, completed, items)
+            seen.append(len(completed) - before)
+            return following
+
+    page = Connection(
+        edges=[], nodes=[an_instance(name="x" * characters) for _ in range(1_000)], maybe=None, named=[]
+    )
+    result = run(Recording, "{ page { nodes { name } } }", page)
+    assert result.data is not None
+    assert len(result.data["page"]["nodes"]) == 1_000
+    assert seen == pieces
+
+
 @dataclass
 class Counts:
     fast: int = 0
@@ -439,7 +474,7 @@ def test_completes_the_nodes_of_a_page_at_once(counts: Counts) -> None:
                         "status": "PENDING",
                         "tags": ["x", "y"],
                         "marks": [1, None],
-                        "created": "2026-01-02T00:00:00+00:00",
+                        "created": "2026-01-02T00:00:00Z",
                     }
                 ]
             }

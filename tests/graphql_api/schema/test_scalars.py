@@ -68,6 +68,16 @@ def test_writes_a_time_in_utc() -> None:
     assert write_datetime(datetime(2026, 3, 1, 11, 30, tzinfo=east)) == "2026-03-01T08:30:00Z"
 
 
+@given(st.lists(st.datetimes(timezones=st.just(UTC)), min_size=1, max_size=5))
+def test_writes_a_column_of_times_like_each_of_them(moments: list[datetime]) -> None:
+    assert write_datetime.column(moments, datetime) == [write_datetime(moment) for moment in moments]
+
+
+def test_writes_times_with_other_offsets_one_by_one() -> None:
+    east = datetime(2026, 3, 1, 11, 30, tzinfo=timezone(timedelta(hours=3)))
+    assert write_datetime.column([datetime(2026, 3, 1, tzinfo=UTC), east], datetime) is None
+
+
 def test_reads_a_time_with_its_offset() -> None:
     assert read_datetime("2026-03-01T11:30:00+03:00") == datetime(2026, 3, 1, 8, 30, tzinfo=UTC)
 
