@@ -151,7 +151,7 @@ BENCH = Bench(
         f"two models of {JUDGED:,} elements, and documents of 250 to 20,000 without and with extensions, "
         "in processor time"
     ),
-    sizes={"largest": (20_000, 1_000), "runs": (5, 1)},
+    sizes={"largest": (20_000, 1_000), "runs": (3, 1)},
     targets=(COMPARING, LINEAR),
     measure=measure,
 )

@@ -131,7 +131,7 @@ def measure(smaller: int, larger: int) -> list[Figure]:
 TARGET = at_most("an instance with many, beside 1,000,000", 1.2)
 BENCH = Bench(
     compares="the time of an upgrade for each instance on PostgreSQL, with many instances beside 1,000,000",
-    sizes={"smaller": (1_000_000, 2_000), "larger": (10_000_000, 20_000)},
+    sizes={"smaller": (1_000_000, 2_000), "larger": (5_000_000, 20_000)},
     targets=(TARGET,),
     measure=measure,
     needs=(postgresql,),

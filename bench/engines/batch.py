@@ -144,7 +144,7 @@ BENCH = Bench(
         "whole upgrades by Uplift, beside Operaton's own batch, with default settings; in programs that have "
         "just started, and in one that has run for a while"
     ),
-    sizes={"instances": (5_000, 50), "cold_starts": (2, 1), "warm_rounds": (5, 1)},
+    sizes={"instances": (5_000, 50), "cold_starts": (2, 1), "warm_rounds": (3, 1)},
     targets=(MOVED, ENDED),
     measure=measure,
     needs=(needs.operaton,),

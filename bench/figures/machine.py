@@ -51,16 +51,17 @@ def this_machine() -> Machine:
     )
 
 
-def commit() -> str:
-    """The commit of the work tree; with `+` if files were changed since."""
-    described = subprocess.run(
-        ["git", "describe", "--always", "--exclude=*", "--dirty=+"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return described.stdout.strip() or "unknown"
+def commit(*, without: str) -> str:
+    """The commit of the work tree; with `+` if files were changed since, without those of a pattern."""
+    number = _git("rev-parse", "--short", "HEAD")
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", f":(exclude){without}")
+    return f"{number or 'unknown'}{'+' if changed else ''}"
+
+
+def _git(*arguments: str) -> str:
+    """What git says; nothing outside of a repository."""
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 def busy_cores(seconds: float) -> float:
