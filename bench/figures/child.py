@@ -1,9 +1,10 @@
 """The program that runs one benchmark for `python -m bench`, so that none disturbs another.
 
-It writes the figures, or why it cannot run, to a file.
+It writes the figures, or why it cannot run, or how it failed, to a file.
 """
 
 import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,16 +22,22 @@ class Answer:
 
     figures: Sequence[Figure] = ()
     not_run: str = ""
+    failed: str = ""
 
 
 def answer(name: str, scale: Scale) -> Answer:
-    bench = bench_named(name)
-    if reason := bench.unavailable_reason():
-        return Answer(not_run=reason)
+    """Run a benchmark, whatever becomes of it."""
     try:
+        bench = bench_named(name)
+        if reason := bench.unavailable_reason():
+            return Answer(not_run=reason)
         return Answer(figures=tuple(bench.measure(*bench.sizes_of(scale))))
     except pytest.skip.Exception as missing:  # the helpers of tests say so what they miss
         return Answer(not_run=str(missing))
+    except Exception as error:
+        traceback.print_exc()
+        first = str(error).strip().partition("\n")[0]
+        return Answer(failed=f"{type(error).__name__}: {first}")
 
 
 if __name__ == "__main__":

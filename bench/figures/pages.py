@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.figures.catalogue import NAMES, bench_named
 from bench.figures.figure import TIMES, Target
-from bench.figures.plot import described, plot
+from bench.figures.plot import plot, summary
 from bench.figures.result import Result, read_results
 from bench.figures.table import markdown_of_figures, markdown_of_runs
 from tests.support.project import DOCS, ROOT
@@ -31,7 +31,7 @@ def render_readme() -> None:
 
 def page_with(results: Sequence[Result], text: str) -> str:
     """The text of the page with the figures of these results."""
-    text = with_part(text, "plot", [f"![{described(results)}]({PLOT})"])
+    text = with_part(text, "plot", [f"![{summary(results)}]({PLOT})"])
     text = with_part(text, "figures", markdown_of_figures(results))
     return with_part(text, "runs", markdown_of_runs(results))
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape
 
-from bench.figures.figure import Figure, number, unit_after_number
+from bench.figures.figure import Figure, number
 from bench.figures.result import Result
 
 WIDTH, ROW, TOP, BOTTOM = 1_000, 20, 92, 16
@@ -18,6 +18,7 @@ LABELS, VALUES = 420, 170
 FARTHEST = 10.0
 """Factors are drawn up to this one."""
 TICKS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+HINT = "So many times better than the target (left), or worse (right), up to 10. Pale: measured under load."
 STYLE = """
   text { font: 12px system-ui, sans-serif; fill: #1f2328 }
   .title { font-size: 16px; font-weight: 600 }
@@ -40,18 +41,21 @@ def plot(results: Sequence[Result]) -> str:
     return "\n".join(_lines(results)) + "\n"
 
 
+def summary(results: Sequence[Result]) -> str:
+    """How many figures meet their target."""
+    judged = [figure.is_met for result in results for figure in result.figures if figure.target is not None]
+    return f"{sum(map(bool, judged))} of {len(judged)} figures meet their target."
+
+
 def described(results: Sequence[Result]) -> str:
     """What the plot shows, in words."""
-    figures = [figure for result in results for figure in result.figures if figure.target is not None]
     missed = [
         f"{result.bench}, {figure.what}"
         for result in results
         for figure in result.figures
         if figure.is_met is False
     ]
-    return f"{len(figures) - len(missed)} of {len(figures)} figures meet their target. " + (
-        f"Missed: {'; '.join(missed)}." if missed else "None is missed."
-    )
+    return f"{summary(results)} Missed: {'; '.join(missed) or 'none'}."
 
 
 def _lines(results: Sequence[Result]) -> Iterator[str]:
@@ -66,10 +70,7 @@ def _lines(results: Sequence[Result]) -> Iterator[str]:
     yield f"<style>{STYLE}</style>"
     yield f'<rect class="paper" width="{WIDTH}" height="{height}" rx="8"/>'
     yield '<text class="title" x="16" y="28">Figures beside their targets</text>'
-    yield (
-        '<text class="faint" x="16" y="48">Left of the line: better than required. Right of it: missed. '
-        "Pale: other programs used the machine.</text>"
-    )
+    yield f'<text class="faint" x="16" y="48">{HINT}</text>'
     yield from _axis(TOP + ROW * len(shown))
     before = ""
     for row, (result, figure) in enumerate(shown):
@@ -91,7 +92,6 @@ def _bar(y: int, result: Result, figure: Figure, *, is_first: bool) -> Iterator[
     part = min(max(figure.target.part_used(figure.value), 1 / FARTHEST), FARTHEST)
     start, end = sorted((_x(1), _x(part)))
     kind = ("met" if figure.is_met else "missed") + (" load" if result.is_under_load else "")
-    value = f"{number(figure.value)}{unit_after_number(figure.target.unit)}"
     if is_first:
         yield f'<line class="grid" x1="16" x2="{WIDTH - 16}" y1="{y}" y2="{y}"/>'
     yield f'<text class="end" x="{LABELS - 8}" y="{y + 14}">{escape(f"{result.bench}: {figure.what}")}</text>'
@@ -99,7 +99,7 @@ def _bar(y: int, result: Result, figure: Figure, *, is_first: bool) -> Iterator[
     yield f'<rect class="{kind}" x="{start:.1f}" y="{y + 4}" width="{width:.1f}" height="{ROW - 8}"/>'
     yield (
         f'<text class="faint" x="{WIDTH - VALUES + 8}" y="{y + 14}">'
-        f"{escape(f'{value}, {figure.target}')}</text>"
+        f"{escape(f'{number(figure.value)}, {figure.target}')}</text>"
     )
 
 

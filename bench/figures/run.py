@@ -33,7 +33,7 @@ def run(name: str, scale: Scale) -> Result:
     bench = bench_named(name)
     date, average, before = datetime.now(UTC), os.getloadavg()[0], busy_cores(WATCHED[scale])
     began = time.monotonic()
-    answer, failed = answer_of_child(name, scale)
+    answer = answer_of_child(name, scale)
     seconds = time.monotonic() - began
     return Result(
         bench=name,
@@ -48,25 +48,22 @@ def run(name: str, scale: Scale) -> Result:
         busy_after=round(busy_cores(WATCHED[scale]), 2),
         figures=tuple(answer.figures),
         not_run=answer.not_run,
-        failed=failed,
+        failed=answer.failed,
     )
 
 
-def answer_of_child(name: str, scale: Scale, timeout: float = TIMEOUT) -> tuple[Answer, str]:
-    """What the program wrote, and if it failed, the last line of its errors."""
+def answer_of_child(name: str, scale: Scale, timeout: float = TIMEOUT) -> Answer:
+    """What the program wrote, or how it ended without an answer."""
     with tempfile.TemporaryDirectory() as folder:
-        file, errors = Path(folder) / "answer.json", Path(folder) / "errors"
-        command = [sys.executable, "-m", "bench.figures.child", name, scale, str(file)]
-        with errors.open("wb") as stderr:
-            child = subprocess.Popen(command, cwd=ROOT, stderr=stderr)
-            in_time = _wait(child, timeout)
-        if in_time and child.returncode == 0:
-            return msgspec.json.decode(file.read_bytes(), type=Answer), ""
-        text = errors.read_text(errors="replace")
-        print(text, file=sys.stderr)
-        if not in_time:
-            return Answer(), f"it took more than {timeout:.0f} s"
-        return Answer(), (text.strip().splitlines() or [f"exit code {child.returncode}"])[-1]
+        file = Path(folder) / "answer.json"
+        child = subprocess.Popen(
+            [sys.executable, "-m", "bench.figures.child", name, scale, str(file)], cwd=ROOT
+        )
+        if not _wait(child, timeout):
+            return Answer(failed=f"it took more than {timeout:g} s")
+        if not file.exists():
+            return Answer(failed=f"it ended without an answer, with exit code {child.returncode}")
+        return msgspec.json.decode(file.read_bytes(), type=Answer)
 
 
 def _wait(child: subprocess.Popen[bytes], timeout: float) -> bool:

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.__main__ import main
 from bench.figures import child
+from bench.figures import run as run_module
 from bench.figures.catalogue import NAMES, chosen
+from bench.figures.child import Answer
 from bench.figures.figure import Bench, Figure, Scale
 from bench.figures.pages import DATA, PLOT
 from bench.figures.result import read_results
@@ -43,9 +46,31 @@ def test_a_name_that_no_benchmark_has_is_refused() -> None:
 
 
 def test_a_benchmark_that_fails_says_how() -> None:
-    answer, failed = answer_of_child("memory", Scale.QUICK)  # a module without a benchmark
-    assert answer.figures == ()
-    assert failed == "AttributeError: module 'bench.memory' has no attribute 'BENCH'"
+    answer = answer_of_child("memory", Scale.QUICK)  # a module without a benchmark
+    assert answer.figures == []
+    assert answer.failed == "AttributeError: module 'bench.memory' has no attribute 'BENCH'"
+
+
+def test_a_benchmark_that_takes_too_long_is_stopped() -> None:
+    answer = answer_of_child("soak.figures", Scale.FULL, timeout=0.2)
+    assert answer.failed == "it took more than 0.2 s"
+
+
+def test_the_others_run_when_one_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    answers = {"graphql_page": Answer(failed="OSError: full"), "compare_models": Answer(not_run="no Java")}
+    monkeypatch.setattr(run_module, "answer_of_child", lambda name, _: answers[name])
+    names = ("--only", "graphql_page", "compare_models")
+    monkeypatch.setattr(sys, "argv", ["bench", "--quick", *names, "--into", str(tmp_path)])
+    assert main() == 1
+    assert [result.problem for result in read_results(tmp_path / DATA)] == [
+        "failed: OSError: full",
+        "not run: no Java",
+    ]
+    shown = capsys.readouterr().out
+    assert "failed: OSError: full" in shown
+    assert "not run: no Java" in shown
 
 
 def test_a_benchmark_that_cannot_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
