@@ -14,6 +14,7 @@ from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.tables import partition, upgrade
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.statements import partitions
+from uplift.storage.statements.cohort_counts import ADD_CHANGE
 from uplift.storage.statements.partitions import IS_THIS_PARTITION, PARTITION_COLUMNS
 from uplift.storage.statements.tallies import COUNTS, take_over
 
@@ -29,6 +30,7 @@ SAVE = (
     .where(IS_THIS_PARTITION)
     .values({name: bindparam(f"new_{name}") for name in ("cursor", "lease_worker", "lease_until", *COUNTS)})
 )
+SAVE_AND_COUNT = ADD_CHANGE.add_cte(SAVE.cte("saved"))
 END = delete(partition).where(IS_THIS_PARTITION)
 
 
@@ -67,8 +69,13 @@ class SqlLockedPartition:
 
     async def save(self, partition: Partition) -> None:
         values = {f"new_{name}": value for name, value in _changing(partition).items()}
-        bound = {"of_upgrade": self._upgrade_keys.id, "of_last": partition.last}
-        await self._connection.execute_later(SAVE, {**bound, **values})
+        bound = {"of_upgrade": self._upgrade_keys.id, "of_last": partition.last, **values}
+        # One statement for both: a chunk has locked its instances, and each round trip keeps them locked.
+        change = self._session.counts.take(self._connection)
+        if change is None:
+            await self._connection.execute_later(SAVE, bound)
+        else:
+            await self._connection.execute(SAVE_AND_COUNT, {**bound, **change})
         self._session.changed.setdefault(self.upgrade.id, self.upgrade)
 
     async def end(self) -> None:

@@ -29,9 +29,9 @@ def test_a_chunk_takes_fifty_milliseconds_unless_it_is_set() -> None:
 @pytest.mark.parametrize(
     ("took", "size"),
     [
-        (timedelta(), 2_000),
-        (17 * MS, 2_000),
-        (28 * MS, 1_250),
+        (timedelta(), 1_414),
+        (17 * MS, 1_414),
+        (28 * MS, 1_118),
         (35 * MS, 1_000),
         (50 * MS, 700),
         (70 * MS, 500),
@@ -50,8 +50,17 @@ def test_a_chunk_is_never_smaller_or_larger_than_allowed(size: int, took: timede
 
 
 @given(size=SIZES, took=TIMES)
-def test_a_step_is_at_most_twofold(size: int, took: timedelta) -> None:
-    assert size / 2 - 1 <= CHUNK_POLICY.size_after(size, took) <= size * 2
+def test_a_step_is_at_most_twofold_down_and_the_square_root_of_it_up(size: int, took: timedelta) -> None:
+    assert size / 2 - 1 <= CHUNK_POLICY.size_after(size, took) <= size * 2**0.5 + 1
+
+
+@given(size=st.integers(1_000, 5_000), took=st.timedeltas(20 * MS, 70 * MS))
+def test_a_chunk_that_is_short_by_chance_changes_the_size_no_more_than_a_long_one(
+    size: int, took: timedelta
+) -> None:
+    short, long = sorted((took, 35 * MS * (35 * MS / took)))
+    grown = CHUNK_POLICY.size_after(size, short)
+    assert CHUNK_POLICY.size_after(grown, long) <= size + 1
 
 
 @given(size=SIZES, took=TIMES, longer=TIMES)
