@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-from sqlalchemy import Select, Update
+from sqlalchemy import Insert, Select, Update
 
 from uplift.domain.model.cohort import Cohort, CountedCohort
 from uplift.domain.model.decision import CountedDecision, Decision, ReasonCode
@@ -236,7 +236,7 @@ class RecordThenMove(SqlChunks):
 
     async def _record(self, end: int, decisions: Collection[Decision]) -> Processed:
         bound = self._bound(end)
-        recorded = (await self._connection.execute(RECORD[self._kind], bound)).rowcount
+        recorded = (await self._connection.execute(self._record_statement(), bound)).rowcount
         rows = (await self._connection.execute(self.recorded_cohorts[self._kind], bound)).all()
         moved = await self._move(end, decisions) if decisions else 0
         if not moved or self._kind is SelectionKind.UNDO:
@@ -252,6 +252,9 @@ class RecordThenMove(SqlChunks):
         for statement in self._moves(decisions):
             moved += (await self._connection.execute(statement, bound)).rowcount
         return moved
+
+    def _record_statement(self) -> Insert:
+        return RECORD[self._kind]
 
     @abstractmethod
     def _moves(self, decisions: Collection[Decision]) -> Iterator[Update]:

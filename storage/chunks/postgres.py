@@ -15,6 +15,7 @@ from uplift.domain.model.instance import Status
 from uplift.domain.model.selection import SelectionKind
 from uplift.storage.chunks.chunks import Processed, SqlChunks, Targets, UndoChunks
 from uplift.storage.chunks.statements import (
+    ALONG_ACTIVE,
     FORWARD,
     IN_CHUNK,
     RECORDED,
@@ -182,7 +183,9 @@ def _record_rest(kind: SelectionKind, *, nowait: bool = False) -> Select[Any]:
     cohort = cohort_columns(kind)
     rest = (
         insert(outcome)
-        .from_select(RECORDED, recordable(kind, nowait=nowait).where(instance.c.id.not_in(recorded)))
+        .from_select(
+            RECORDED, recordable(IN_CHUNK[kind], nowait=nowait).where(instance.c.id.not_in(recorded))
+        )
         .returning(*cohort)
         .cte("rest")
     )
@@ -209,8 +212,6 @@ def _move_recorded(kind: SelectionKind) -> Update:
     )
 
 
-ALONG_ACTIVE = (SelectionKind.ALL_ACTIVE, SelectionKind.MATCHING)
-"""The kinds whose instances are found by the index of active ones."""
 MOVE_AND_RECORD = {kind: _move_and_record(kind) for kind in ALONG_ACTIVE}
 RECORD_REST_NOWAIT = {kind: _record_rest(kind, nowait=True) for kind in ALONG_ACTIVE}
 RECORD_REST = {kind: _record_rest(kind) for kind in FORWARD}

@@ -91,13 +91,9 @@ RETRIED_IN_CHUNK = _earlier_in_chunk(
 UNDONE_IN_CHUNK = _earlier_in_chunk(
     earlier_decision.c.to_position_id.is_not(None) & (~HAS_ORDERS | _has_order(OrderState.CONFIRMED))
 )
-ACTIVE_IN_CHUNK = (
-    (instance.c.process_id == OF_PROCESS)
-    & IS_ACTIVE
-    & (instance.c.id > AFTER)
-    & (instance.c.id <= UPTO)
-    & instance.c.id.not_in(EXCLUDED_IN_CHUNK)
-)
+IS_IN_RANGE = (instance.c.id > AFTER) & (instance.c.id <= UPTO)
+IS_NOT_EXCLUDED = instance.c.id.not_in(EXCLUDED_IN_CHUNK)
+ACTIVE_IN_CHUNK = (instance.c.process_id == OF_PROCESS) & IS_ACTIVE & IS_IN_RANGE & IS_NOT_EXCLUDED
 IN_CHUNK: dict[SelectionKind, ColumnElement[bool]] = {
     SelectionKind.BY_IDS: instance.c.id.in_(NAMED_IN_CHUNK),
     SelectionKind.FIRST_MATCHING: instance.c.id.in_(NAMED_IN_CHUNK),
@@ -148,21 +144,24 @@ def cohort_columns(kind: SelectionKind) -> tuple[ColumnElement[Any], ...]:
     return (*own, *origin) if kind is SelectionKind.UNDO else own
 
 
-def recordable(kind: SelectionKind, *, nowait: bool = False) -> Select[Any]:
+def recordable(in_chunk: ColumnElement[bool], *, nowait: bool = False) -> Select[Any]:
     """Selects and locks the instances of the chunk, as outcomes to record, in the order of their ids."""
     # FOR NO KEY UPDATE, the lock that the later UPDATE takes too; SQLite has no row locks and omits it.
     return (
         select(UPGRADE_ID, instance.c.id, instance.c.version, instance.c.status, instance.c.position_id)
-        .where(IN_CHUNK[kind])
+        .where(in_chunk)
         .order_by(instance.c.id)
         .with_for_update(of=instance, key_share=True, nowait=nowait)
     )
 
 
-def _record(kind: SelectionKind) -> Insert:
-    found = recordable(kind)
-    if kind is not SelectionKind.UNDO:
-        return insert(outcome).from_select(RECORDED, found)
+def record(in_chunk: ColumnElement[bool]) -> Insert:
+    """Locks and records the instances of the chunk."""
+    return insert(outcome).from_select(RECORDED, recordable(in_chunk))
+
+
+def _record_with_origin() -> Insert:
+    found = recordable(IN_CHUNK[SelectionKind.UNDO])
     with_origin = found.add_columns(earlier.c.version, earlier.c.position_id).join(
         earlier, (earlier.c.upgrade_id == OF_UPGRADE) & (earlier.c.instance_id == instance.c.id)
     )
@@ -202,9 +201,14 @@ def _move_back() -> Update:
     )
 
 
+ALONG_ACTIVE = (SelectionKind.ALL_ACTIVE, SelectionKind.MATCHING)
+"""The kinds whose instances are the active ones between two ids."""
 FORWARD: tuple[SelectionKind, ...] = tuple(kind for kind in SelectionKind if kind is not SelectionKind.UNDO)
 """The kinds that move instances to the target version."""
-RECORD = {kind: _record(kind) for kind in SelectionKind}
+RECORD = {
+    **{kind: record(IN_CHUNK[kind]) for kind in FORWARD},
+    SelectionKind.UNDO: _record_with_origin(),
+}
 RECORDED_COHORTS = {kind: _recorded_cohorts(kind) for kind in SelectionKind}
 UNMOVED = {kind: _unmoved(kind) for kind in SelectionKind}
 MOVE_BACK = _move_back()
