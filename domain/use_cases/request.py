@@ -76,7 +76,8 @@ async def request_retry(store: Store, request: RetryRequest, *, caller: Caller, 
         if any(skip.code in request.reasons for skip in counted.decision.reasons)
     ) + sum(count for code, count in earlier.refusals.items() if code in request.reasons)
     new = _new_upgrade(request, earlier.process, expected, caller, worker)
-    return await _submit(store, new, request.selection, key, worker)
+    # A chunk reads the outcomes of the earlier upgrade, whether or not it selects them.
+    return await _submit(store, new, request.selection, key, worker, read=earlier.total)
 
 
 async def request_undo(store: Store, request: UndoRequest, *, caller: Caller, worker: Worker) -> Upgrade:
@@ -93,7 +94,7 @@ async def request_undo(store: Store, request: UndoRequest, *, caller: Caller, wo
         return first
     require_allowed(earlier, UpgradeAction.UNDO)
     new = _new_upgrade(request, earlier.process, earlier.upgraded, caller, worker)
-    return await _submit(store, new, request.selection, key, worker)
+    return await _submit(store, new, request.selection, key, worker, read=earlier.total)
 
 
 async def _expected(store: Store, request: UpgradeRequest) -> int:

@@ -13,7 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from uplift.domain.model.decision import Decision
 from uplift.domain.model.instance import Status
 from uplift.domain.model.selection import SelectionKind
-from uplift.storage.chunks.chunks import Processed, SqlChunks, Targets, UndoChunks
+from uplift.storage.chunks.chunks import Processed, SqlChunks, Targets
+from uplift.storage.chunks.postgres_undo import PostgresUndoChunks
 from uplift.storage.chunks.statements import (
     ALONG_ACTIVE,
     FORWARD,
@@ -43,7 +44,7 @@ MOVES = unnest_rows(decision, {name: f"moves_{name}" for name in MOVED})
 
 def postgres_chunks(kind: SelectionKind) -> type[SqlChunks]:
     """The chunks of an upgrade of this kind."""
-    return UndoChunks if kind is SelectionKind.UNDO else PostgresChunks
+    return PostgresUndoChunks if kind is SelectionKind.UNDO else PostgresChunks
 
 
 class PostgresChunks(SqlChunks):

@@ -67,7 +67,7 @@ def _earlier_in_chunk(matches: ColumnElement[bool]) -> Select[Any]:
     )
 
 
-def _has_order(state: OrderState, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+def has_order(state: OrderState, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     """Whether the order of the earlier outcome is in a state and meets conditions."""
     return (
         select(move_order.c.upgrade_id)
@@ -86,10 +86,10 @@ HAS_ORDERS = bindparam("has_orders", type_=Boolean)
 IS_RETRIED = or_(*(earlier_decision.c.codes.contains(bindparam(f"retried_{code}")) for code in ReasonCode))
 IS_REFUSAL_RETRIED = or_(*(move_order.c.code == bindparam(f"refused_{code}") for code in ReasonCode))
 RETRIED_IN_CHUNK = _earlier_in_chunk(
-    IS_RETRIED | (HAS_ORDERS & _has_order(OrderState.REFUSED, IS_REFUSAL_RETRIED))
+    IS_RETRIED | (HAS_ORDERS & has_order(OrderState.REFUSED, IS_REFUSAL_RETRIED))
 )
 UNDONE_IN_CHUNK = _earlier_in_chunk(
-    earlier_decision.c.to_position_id.is_not(None) & (~HAS_ORDERS | _has_order(OrderState.CONFIRMED))
+    earlier_decision.c.to_position_id.is_not(None) & (~HAS_ORDERS | has_order(OrderState.CONFIRMED))
 )
 IS_IN_RANGE = (instance.c.id > AFTER) & (instance.c.id <= UPTO)
 IS_NOT_EXCLUDED = instance.c.id.not_in(EXCLUDED_IN_CHUNK)
@@ -127,13 +127,22 @@ NEXT_ACTIVE = _next_key(
         instance.c.id <= UPTO,
     ),
 )
+NEXT_EARLIER = _next_key(
+    earlier.c.instance_id,
+    select(earlier.c.instance_id).where(
+        earlier.c.upgrade_id == OF_UPGRADE,
+        earlier.c.instance_id > AFTER,
+        earlier.c.instance_id <= UPTO,
+    ),
+)
+# A chunk has the active instances or the earlier outcomes that it reads, selected or not. A chunk of so many
+# selected ones, where few are selected, would read for seconds while it holds the write lock of SQLite. And
+# PostgreSQL would read all that remain for each chunk, because it sorts what it joins.
 NEXT_KEY = {
     SelectionKind.ALL_ACTIVE: NEXT_ACTIVE,
-    # A chunk has the active instances that it reads, whether or not they meet the conditions: where few do,
-    # a chunk of so many that do would read for seconds while it holds the write lock of SQLite.
     SelectionKind.MATCHING: NEXT_ACTIVE,
-    SelectionKind.RETRY: _next_key(earlier.c.instance_id, RETRIED_IN_CHUNK),
-    SelectionKind.UNDO: _next_key(earlier.c.instance_id, UNDONE_IN_CHUNK),
+    SelectionKind.RETRY: NEXT_EARLIER,
+    SelectionKind.UNDO: NEXT_EARLIER,
 }
 
 

@@ -3,6 +3,7 @@
 import struct
 from asyncio import create_task, gather, open_connection, sleep
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import pytest
 
@@ -23,7 +24,9 @@ from uplift.domain import (
 )
 from uplift.domain.errors import ProcessExists, StoreUnavailable, UpliftError
 from uplift.domain.model.paging import PageRequest
-from uplift.domain.model.request import UpgradeRequest
+from uplift.domain.model.request import UndoRequest, UpgradeRequest
+from uplift.domain.use_cases.request import request_undo
+from uplift.domain.use_cases.upgrade import finish_upgrade
 from uplift.storage.chunks import postgres as postgres_chunks
 from uplift.storage.statements.cohort_counts import CountChanges, SavedChanges
 from uplift.storage.statements.instances import COPY_THRESHOLD, insert_instances
@@ -338,6 +341,23 @@ async def test_instances_that_another_transaction_registers_for_too_long_are_an_
         await transaction.instances.register(ORDERS, held)
         with pytest.raises(StoreUnavailable, match="lock timeout"):
             await register_again()
+    assert await instances_of(store, ORDERS) == held
+
+
+async def test_a_chunk_of_an_undo_has_the_outcomes_that_it_reads_whether_or_not_they_moved(
+    store: SqlStore,
+) -> None:
+    """Else each chunk would look for the next moved one among all outcomes that remain."""
+    held = [an_instance(n, status=Status.PENDING if n % 3 == 0 else Status.RUNNING) for n in range(30)]
+    await a_process(store, holding=held)
+    whole = UpgradeRequest(process=ORDERS, selection=all_active())
+    done = await upgrade_instances(store, whole, caller=ADMIN, worker=a_worker())
+    moved: list[int] = []
+    worker = replace(a_worker(size=10), on_chunk=lambda result, _: moved.append(result.upgraded))
+    undo = await request_undo(store, UndoRequest(upgrade_id=done.id), caller=ADMIN, worker=a_worker(size=5))
+    undone = await finish_upgrade(store, undo, worker)
+    assert (done.upgraded, done.skipped, undone.upgraded, undone.skipped) == (10, 20, 10, 0)
+    assert moved == [4, 3, 3]
     assert await instances_of(store, ORDERS) == held
 
 
