@@ -6,18 +6,17 @@ one row, and now and then one transaction folds the rows of a process into its c
 has both: its sums are right while rows are folded, because a statement has one snapshot.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from sqlalchemy import Integer, SmallInteger, bindparam, column, delete, insert, select, table, text
 
 from uplift.domain.bounded_cache import BoundedCache
-from uplift.domain.concurrency import pieces
 from uplift.domain.model.instance import Status
 from uplift.storage.sql.connection import Connection
-from uplift.storage.sql.dialect import upsert_adding
 from uplift.storage.sql.tables import STATUS, cohort_change
+from uplift.storage.sqlite.driver import SqliteConnection
 from uplift.storage.sqlite.prepared import RUN_IN_THREAD
 
 KEY: Final = ("process_id", "version", "status", "position_id")
@@ -68,15 +67,20 @@ class CountChanges:
 
     def __init__(self, saved: SavedChanges) -> None:
         self._saved = saved
-        self._changes: Counter[StoredCohort] = Counter()
+        # Not a Counter: its methods take longer for the one change of most transactions.
+        self._changes: defaultdict[StoredCohort, int] = defaultdict(int)
 
     def add(self, cohorts: Iterable[StoredCohort]) -> None:
         """An instance has entered each of these cohorts; one that is named twice has two more."""
-        self._changes.update(cohorts)
+        changes = self._changes
+        for cohort in cohorts:
+            changes[cohort] += 1
 
     def remove(self, cohorts: Iterable[StoredCohort]) -> None:
         """An instance has left each of these cohorts."""
-        self._changes.subtract(Counter(cohorts))
+        changes = self._changes
+        for cohort in cohorts:
+            changes[cohort] -= 1
 
     def move(self, source: StoredCohort, target: StoredCohort, instances: int) -> None:
         """Instances have moved from one cohort to another."""
@@ -89,8 +93,10 @@ class CountChanges:
         None if there is none, or if another statement cannot save them: on SQLite, for several processes, or
         if folding is due.
         """
+        if isinstance(connection, SqliteConnection):
+            return None
         process_ids = {process_id for process_id, _, _, _ in self._changes}
-        if connection.dialect.name == "sqlite" or len(process_ids) != 1:
+        if len(process_ids) != 1:
             return None
         [process_id] = process_ids
         if self._saved.is_due(process_id):
@@ -103,15 +109,29 @@ class CountChanges:
 
     async def save(self, connection: Connection) -> None:
         """Save the changes since the last call, as late in the transaction as possible."""
-        for process_id, changes in self._take_changes().items():
-            if connection.dialect.name == "sqlite":
-                await _add_to_counts(connection, changes)
-            else:
+        if isinstance(connection, SqliteConnection):
+            saved = await self._add_to_counts(connection)
+        else:
+            taken = self._take_changes()
+            for process_id, changes in taken.items():
                 await connection.execute(ADD_CHANGE, _arrays(process_id, changes))
+            saved = {process_id: len(changes) for process_id, changes in taken.items()}
+        for process_id, count in saved.items():
             if self._saved.is_due(process_id):
                 await _fold(connection, process_id)
                 self._saved.reset(process_id)
-            self._saved.add(process_id, len(changes))
+            self._saved.add(process_id, count)
+
+    async def _add_to_counts(self, connection: SqliteConnection) -> Mapping[int, int]:
+        """Add the changes to the counts of SQLite. Returns how many there are of each process."""
+        rows = [(*cohort, count) for cohort, count in self._changes.items() if count]
+        self._changes.clear()
+        if rows:
+            await connection.insert_later(ADD_TO_COUNTS, rows)
+        process_ids = {row[0] for row in rows}
+        if len(process_ids) == 1:  # as nearly always: counting takes longer
+            return dict.fromkeys(process_ids, len(rows))
+        return Counter(row[0] for row in rows)
 
     def _take_changes(self) -> dict[int, dict[StoredCohort, int]]:
         """The changes of each process, which are not kept."""
@@ -123,7 +143,12 @@ class CountChanges:
         return taken
 
 
-ADD_TO_COUNTS = upsert_adding(STORED, keys=KEY, counts=["instances"])
+ADD_TO_COUNTS = """
+    INSERT INTO cohort_count (process_id, version, status, position_id, instances) VALUES {rows}
+    ON CONFLICT (process_id, version, status, position_id)
+    DO UPDATE SET instances = instances + excluded.instances
+"""
+"""On SQLite only."""
 DELETE_EMPTY = (
     delete(STORED)
     .where(STORED.c.process_id == bindparam("of_process"), STORED.c.instances == 0)
@@ -179,21 +204,6 @@ async def _fold(connection: Connection, process_id: int) -> None:
         await connection.execute_later(DELETE_EMPTY, bound)
     elif (await connection.execute(FOLD, bound)).rowcount:
         await connection.execute(DELETE_EMPTY, bound)
-
-
-async def _add_to_counts(connection: Connection, changes: Mapping[StoredCohort, int]) -> None:
-    async for _, piece in pieces(list(changes.items())):
-        rows = [
-            {
-                "process_id": process_id,
-                "version": version,
-                "status": status,
-                "position_id": position_id,
-                "instances": count,
-            }
-            for (process_id, version, status, position_id), count in piece
-        ]
-        await connection.execute_later(ADD_TO_COUNTS, rows)
 
 
 def _arrays(process_id: int, changes: Mapping[StoredCohort, int]) -> dict[str, Any]:
