@@ -20,6 +20,8 @@ from sqlalchemy import (
 
 from uplift.domain.model.instance import Status
 from uplift.storage.database import Database
+from uplift.storage.in_buckets import count_check as in_buckets
+from uplift.storage.in_buckets import counts
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import batches
 from uplift.storage.sql.tables import STATUS, cohort_count, cohort_part, instance, position, process
@@ -94,6 +96,12 @@ async def repair_counts(database: Database) -> tuple[CountDifference, ...]:
     async with database.migrating() as connection:
         if connection.dialect.name == "postgresql":
             await connection.exec_driver_sql(BLOCK_WRITES)
+        if connection.layout.has_buckets:
+            await counts.fold_all(connection)
+            rows = await _rows(connection)
+            await in_buckets.repair(connection, rows)
+            return tuple(map(_difference, rows))
+        if connection.dialect.name == "postgresql":
             await fold_all(connection)
         rows = await _rows(connection)
         for batch in batches(rows):
@@ -106,6 +114,8 @@ async def repair_counts(database: Database) -> tuple[CountDifference, ...]:
 
 
 async def _rows(connection: Connection) -> Sequence[Any]:
+    if connection.layout.has_buckets:
+        return await in_buckets.find_differences(connection)
     return (await connection.execute(DIFFERENCES)).all()
 
 

@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Protocol, Self
 
 from sqlalchemy.engine import URL
 
 from uplift.domain.change_signal import ChangeSignal
 from uplift.domain.model.upgrade import UpgradeState
+from uplift.domain.ports import InstanceQueries, PartitionQueries, ProcessQueries, UpgradeQueries
 from uplift.storage.database import Database
 from uplift.storage.repositories.instances import SqlInstanceQueries
 from uplift.storage.repositories.links import SqlLinkQueries
@@ -17,11 +18,38 @@ from uplift.storage.repositories.partitions import SqlPartitionQueries
 from uplift.storage.repositories.processes import SqlProcessQueries
 from uplift.storage.repositories.sessions import Reading
 from uplift.storage.repositories.upgrades import SqlUpgradeQueries
+from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import KeyCache, SurrogateKeys
 from uplift.storage.statements.cohort_counts import SavedChanges
 from uplift.storage.statements.model_cache import ModelCache
 from uplift.storage.statements.upgrades import count_unfinished
 from uplift.storage.transaction import SqlTransaction
+
+
+class Parts(Protocol):
+    """The queries and transactions of a store, which depend on the layout of its database."""
+
+    processes: Any
+    instances: Any
+    upgrades: Any
+    partitions: Any
+
+    def transaction(self, connection: Connection, surrogate_keys: SurrogateKeys) -> SqlTransaction: ...
+
+
+class _OnePart:
+    """Those of a database without buckets."""
+
+    def __init__(self, reading: Reading, model_cache: ModelCache, saved_changes: SavedChanges) -> None:
+        self._model_cache = model_cache
+        self._saved_changes = saved_changes
+        self.processes = SqlProcessQueries(reading, model_cache)
+        self.instances = SqlInstanceQueries(reading)
+        self.upgrades = SqlUpgradeQueries(reading)
+        self.partitions = SqlPartitionQueries(reading)
+
+    def transaction(self, connection: Connection, surrogate_keys: SurrogateKeys) -> SqlTransaction:
+        return SqlTransaction(connection, surrogate_keys, self._model_cache, self._saved_changes)
 
 
 class SqlStore:
@@ -34,10 +62,11 @@ class SqlStore:
         self._model_cache = ModelCache()
         self._saved_changes = SavedChanges()
         reading = Reading(database, self._known)
-        self.processes = SqlProcessQueries(reading, self._model_cache)
-        self.instances = SqlInstanceQueries(reading)
-        self.upgrades = SqlUpgradeQueries(reading)
-        self.partitions = SqlPartitionQueries(reading)
+        self._parts = _parts(database, reading, self._model_cache, self._saved_changes)
+        self.processes: ProcessQueries = self._parts.processes
+        self.instances: InstanceQueries = self._parts.instances
+        self.upgrades: UpgradeQueries = self._parts.upgrades
+        self.partitions: PartitionQueries = self._parts.partitions
         self.links = SqlLinkQueries(reading)
         self.orders = SqlOrderQueries(reading)
 
@@ -58,7 +87,7 @@ class SqlStore:
     async def transaction(self, *, in_background: bool = False) -> AsyncIterator[SqlTransaction]:
         async with self._database.writing(in_background=in_background) as connection:
             surrogate_keys = SurrogateKeys(connection, self._known)
-            transaction = SqlTransaction(connection, surrogate_keys, self._model_cache, self._saved_changes)
+            transaction = self._parts.transaction(connection, surrogate_keys)
             yield transaction
             await transaction.save_counts()
         # Only after the commit: the database reuses the surrogate keys of a rolled back transaction.
@@ -73,3 +102,14 @@ class SqlStore:
 
     async def wait_for_change(self, seconds: float) -> None:
         await self._change_signal.wait(seconds)
+
+
+def _parts(
+    database: Database, reading: Reading, model_cache: ModelCache, saved_changes: SavedChanges
+) -> Parts:
+    if not database.layout.has_buckets:
+        return _OnePart(reading, model_cache, saved_changes)
+    # Imported here, because most databases have no buckets.
+    from uplift.storage.in_buckets.store import BucketParts
+
+    return BucketParts(reading, model_cache, saved_changes)

@@ -1,5 +1,6 @@
 """Provides the repositories of one transaction, whose writes commit together or not at all."""
 
+from uplift.domain.ports import PartitionRepository
 from uplift.storage.chunks import CHUNKS
 from uplift.storage.repositories.instances import SqlInstanceRepository
 from uplift.storage.repositories.links import SqlLinkRepository
@@ -28,7 +29,7 @@ class SqlTransaction:
         self.processes = SqlProcessRepository(self._session, model_cache)
         self.instances = SqlInstanceRepository(self._session)
         self.upgrades = SqlUpgradeRepository(self._session)
-        self.partitions = SqlPartitionRepository(self._session)
+        self.partitions: PartitionRepository = SqlPartitionRepository(self._session)
         self.links = SqlLinkRepository(self._session)
 
     async def save_counts(self) -> None:

@@ -56,9 +56,10 @@ def plain_rules(cohort: Cohort, target: VersionNumber) -> Decision:
 
 
 async def add_upgrade(transaction: Transaction, new: Upgrade, selection: UpgradeSelection) -> Upgrade:
-    """Add a new upgrade with one partition for all of it."""
+    """Add a new upgrade with the partitions that cover all of it."""
     locked, whole = await transaction.upgrades.add(new, selection)
-    await whole.add(whole.partition)
+    for partition in whole:
+        await partition.add(partition.partition)
     return locked.upgrade
 
 

@@ -1,7 +1,7 @@
 """Defines the policy that sizes the chunks of an upgrade, and the result of one chunk."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import sqrt
 
@@ -69,6 +69,17 @@ class ChunkResult:
     decisions: Mapping[Cohort, Decision]
     is_last: bool
     ordered: int = 0
+
+    def then(self, later: "ChunkResult") -> "ChunkResult":
+        """What this chunk and a later one of the same upgrade did together."""
+        return replace(
+            later,
+            upgraded=self.upgraded + later.upgraded,
+            skipped=self.skipped + later.skipped,
+            not_found=self.not_found + later.not_found,
+            is_last=self.is_last and later.is_last,
+            ordered=self.ordered + later.ordered,
+        )
 
     def tally(self, worked: timedelta) -> Tally:
         """What the chunk did in this time."""

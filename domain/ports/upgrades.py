@@ -289,11 +289,12 @@ class UpgradeRepository(Protocol):
 
     async def add(
         self, upgrade: Upgrade, selection: UpgradeSelection
-    ) -> tuple[LockedUpgrade, LockedPartition]:
+    ) -> tuple[LockedUpgrade, Sequence[LockedPartition]]:
         """Add an upgrade with its selection. The returned upgrade has the number of excluded instances.
 
-        The partition covers the whole selection and is not stored, because most upgrades finish in the same
-        transaction: store it, or what remains of it, with `LockedPartition.add`.
+        The partitions, at least one, cover the whole selection: most stores return one, and a store that
+        divides instances among servers one for each part. They are not stored, because most upgrades finish
+        in the same transaction: store each, or what remains of it, with `LockedPartition.add`.
         """
         ...
 

@@ -106,7 +106,7 @@ class ScopedUpgradeRepository:
 
     async def add(
         self, upgrade: Upgrade, selection: UpgradeSelection
-    ) -> tuple[LockedUpgrade, LockedPartition]:
+    ) -> tuple[LockedUpgrade, Sequence[LockedPartition]]:
         require_in_scope(self._caller, upgrade.process)
         return await self._upgrades.add(upgrade, selection)
 

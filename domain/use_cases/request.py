@@ -5,6 +5,7 @@ worker.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
@@ -24,7 +25,7 @@ from uplift.domain.rules.actions import UpgradeAction, require_allowed
 from uplift.domain.rules.migration_path import KnownPaths, NotComparedYetError
 from uplift.domain.use_cases.conditions import require_known_conditions
 from uplift.domain.use_cases.plan import Fingerprint, require_planned_result, require_same_plan
-from uplift.domain.use_cases.run import migration_paths_of, resolve_chunk
+from uplift.domain.use_cases.run import migration_paths_of, resolve_chunk, upgrading
 from uplift.domain.use_cases.versions import get_process
 from uplift.domain.use_cases.watch import get_upgrade
 from uplift.domain.use_cases.worker import Worker
@@ -167,14 +168,15 @@ async def _submit(
                 # A request with the same key may have been stored since the first look, which took no lock.
                 if (first := await _first_upgrade(transaction, key, worker)) is not None:
                     return first
-                locked, first_partition = await _add(transaction, new, selection, worker, known)
+                locked, whole = await _add(transaction, new, selection, worker, known)
                 if key is not None:
                     await locked.remember_request(key, worker.clock())
                 is_large = max(locked.upgrade.expected, read) > worker.chunk_policy.inline_limit
                 if is_large or not await _may_run_inline(transaction, locked.upgrade, worker):
-                    await first_partition.add(first_partition.partition)
+                    for partition in whole:
+                        await partition.add(partition.partition)
                     return locked.upgrade
-                done = await _run_inline(transaction, locked, first_partition, worker, known)
+                done = await _run_inline(transaction, locked, whole, worker, known)
                 # Before the commit: if instances changed after the plan was made, everything rolls back.
                 if planned is not None:
                     require_planned_result(planned, done.upgrade)
@@ -200,7 +202,7 @@ async def _add(
     selection: UpgradeSelection,
     worker: Worker,
     known: KnownPaths,
-) -> tuple[LockedUpgrade, LockedPartition]:
+) -> tuple[LockedUpgrade, Sequence[LockedPartition]]:
     process = await get_process(transaction, new.process)
     is_undo = new.selection is SelectionKind.UNDO
     target = None if is_undo else process.latest_published
@@ -222,21 +224,31 @@ async def _add(
 async def _run_inline(
     transaction: Transaction,
     locked: LockedUpgrade,
-    first_partition: LockedPartition,
+    whole: Sequence[LockedPartition],
     worker: Worker,
     known: KnownPaths,
 ) -> ChunkResult:
-    """Process a new upgrade as one chunk. If it grew after it was counted, a worker processes the rest."""
+    """Process a new upgrade as one chunk of each partition.
+
+    If it grew after it was counted, a worker processes the rest.
+    """
     began = time.perf_counter()
+    paths = migration_paths_of(locked.upgrade, transaction, worker, known)
     # A store may count excluded instances towards the size, and must see that nothing follows.
     size = worker.chunk_policy.inline_limit + locked.upgrade.excluded + 1
-    chunk = await first_partition.chunks.record_and_move(size, ())
-    paths = migration_paths_of(locked.upgrade, transaction, worker, known)
-    done = await resolve_chunk(locked.upgrade, first_partition.chunks, chunk, {}, paths)
+    done: ChunkResult | None = None
+    for partition in whole:
+        decisions = {} if done is None else done.decisions
+        moving = upgrading(decisions.values()) if locked.upgrade.link is None else ()
+        chunk = await partition.chunks.record_and_move(size, moving)
+        result = await resolve_chunk(locked.upgrade, partition.chunks, chunk, decisions, paths)
+        if not chunk.is_last:
+            await partition.add(replace(partition.partition, cursor=chunk.cursor))
+        done = result if done is None else done.then(result)
+    assert done is not None, "a new upgrade has a partition"
     worked = timedelta(seconds=time.perf_counter() - began)
     saved, started_at = locked.upgrade.with_tally(done.tally(worked)), locked.upgrade.requested_at
-    if not chunk.is_last:
-        await first_partition.add(replace(first_partition.partition, cursor=chunk.cursor))
+    if not done.is_last:
         saved = replace(saved, started_at=started_at)
     elif saved.unsettled:
         saved = replace(saved, started_at=started_at, state=UpgradeState.RUNNING)

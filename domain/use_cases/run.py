@@ -106,7 +106,7 @@ async def run_chunk(
     """
     started = time.perf_counter()
     # A linked engine moves the instances of a linked upgrade, so nothing moves here.
-    moving = _upgrading(decisions.values()) if held.upgrade.link is None else ()
+    moving = upgrading(decisions.values()) if held.upgrade.link is None else ()
     chunk = await held.chunks.record_and_move(size, moving)
     paths = migration_paths_of(held.upgrade, transaction, worker, known)
     result = await resolve_chunk(held.upgrade, held.chunks, chunk, decisions, paths)
@@ -142,12 +142,12 @@ async def resolve_chunk(
     skips = tuple(item for item in counted if item.decision.verdict is Verdict.SKIP)
     if skips:
         await chunks.count_skips(skips)
-    upgrading = _upgrading(item.decision for item in counted)
+    to_move = upgrading(item.decision for item in counted)
     moved, ordered = chunk.moved, 0
-    if upgrading and upgrade.link is not None:
+    if to_move and upgrade.link is not None:
         ordered = await chunks.order(chunk)
-    elif upgrading:
-        moved += await chunks.move_rest(chunk, upgrading)
+    elif to_move:
+        moved += await chunks.move_rest(chunk, to_move)
     skipped = sum(skip.count for skip in skips)
     require_complete(recorded=chunk.recorded, moved=moved, ordered=ordered, skipped=skipped)
     return ChunkResult(
@@ -194,7 +194,8 @@ def _by_cohort(decisions: Iterable[Decision]) -> dict[Cohort, Decision]:
     return {decision.cohort: decision for decision in decisions}
 
 
-def _upgrading(decisions: Iterable[Decision]) -> list[Decision]:
+def upgrading(decisions: Iterable[Decision]) -> list[Decision]:
+    """Those of the decisions that upgrade."""
     return [decision for decision in decisions if decision.verdict is Verdict.UPGRADE]
 
 

@@ -44,6 +44,9 @@ class SqlChunks(ABC):
     records and moves with the statements of its database.
     """
 
+    unmoved: ClassVar[Mapping[SelectionKind, Select[Any]]] = UNMOVED
+    """Counts the recorded instances of a chunk that have not moved, by cohort."""
+
     def __init__(
         self,
         connection: Connection,
@@ -140,7 +143,7 @@ class SqlChunks(ABC):
         else:
             # Another worker may have stored a decision after `decisions` were read, which moves instances as
             # well; or instances left their cohort after they were recorded. The version shows what has moved.
-            rows = (await self._connection.execute(UNMOVED[self._kind], self._bound(end))).all()
+            rows = (await self._connection.execute(self.unmoved[self._kind], self._bound(end))).all()
             unmoved = await self._counted_cohorts(rows)
             staying = {counted.cohort: counted.count for counted in unmoved}
             leaving = {counted.cohort: counted.count - staying.get(counted.cohort, 0) for counted in recorded}

@@ -114,11 +114,12 @@ def recorded_in_chunk(kind: SelectionKind) -> ColumnElement[bool]:
     return (outcome.c.upgrade_id == UPGRADE_ID) & covered
 
 
-def _next_key(key: ColumnElement[int], walked: Select[Any]) -> Select[Any]:
+def next_key(key: ColumnElement[int], walked: Select[Any]) -> Select[Any]:
+    """The key at which a chunk ends, after `before_end` others along a walk; none if fewer remain."""
     return walked.order_by(key).offset(bindparam("before_end")).limit(1)
 
 
-NEXT_ACTIVE = _next_key(
+NEXT_ACTIVE = next_key(
     instance.c.id,
     select(instance.c.id).where(
         instance.c.process_id == OF_PROCESS,
@@ -127,7 +128,7 @@ NEXT_ACTIVE = _next_key(
         instance.c.id <= UPTO,
     ),
 )
-NEXT_EARLIER = _next_key(
+NEXT_EARLIER = next_key(
     earlier.c.instance_id,
     select(earlier.c.instance_id).where(
         earlier.c.upgrade_id == OF_UPGRADE,

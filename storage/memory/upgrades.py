@@ -25,7 +25,14 @@ from uplift.domain.model.upgrade import (
     UpgradeProgress,
 )
 from uplift.domain.model.upgrade_event import MAX_EVENTS, UpgradeEvent, UpgradeEventKind
-from uplift.domain.ports import ANY_OUTCOME, ANY_UPGRADE, OutcomeFilter, UpgradeFilter
+from uplift.domain.ports import (
+    ANY_OUTCOME,
+    ANY_UPGRADE,
+    LockedPartition,
+    LockedUpgrade,
+    OutcomeFilter,
+    UpgradeFilter,
+)
 from uplift.storage.memory import state as queries
 from uplift.storage.memory.partitions import LockedPartitionInMemory
 from uplift.storage.memory.state import Committed, State
@@ -220,7 +227,7 @@ class UpgradeRepositoryInMemory:
 
     async def add(
         self, upgrade: Upgrade, selection: UpgradeSelection
-    ) -> tuple[LockedUpgradeInMemory, LockedPartitionInMemory]:
+    ) -> tuple[LockedUpgrade, Sequence[LockedPartition]]:
         present = {instance.id: instance for instance in queries.instances_in(self._state, upgrade.process)}
         added = upgrade
         if selection.kind is SelectionKind.BY_IDS:
@@ -257,7 +264,8 @@ class UpgradeRepositoryInMemory:
             self._state.selected[upgrade.id] = tuple(sorted(earlier_ids, key=places.__getitem__))
         self._state.upgrades[upgrade.id] = added
         whole = Partition(upgrade=upgrade.id, cursor=0, last=len(self._state.selected[upgrade.id]))
-        return LockedUpgradeInMemory(self._state, added), LockedPartitionInMemory(self._state, added, whole)
+        locked = LockedPartitionInMemory(self._state, added, whole)
+        return LockedUpgradeInMemory(self._state, added), (locked,)
 
     async def known_request(self, idempotency_key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
         return queries.known_in(self._state, idempotency_key.caller, idempotency_key.key, since)

@@ -180,10 +180,7 @@ class SqlInstanceRepository:
             process_id, [registered.position for registered in new]
         )
         existing, absent = await _with_stored(new, known)
-        session = self._session
-        if taken := await insert_instances(
-            session.connection, session.counts, process_id, absent, position_ids
-        ):
+        if taken := await self._insert(process_id, absent, position_ids):
             # Another transaction has registered them since this one looked for them.
             known = await self._locked_instances([registered.id for registered in taken])
             existing += (await _with_stored(taken, known))[0]
@@ -218,6 +215,13 @@ class SqlInstanceRepository:
             await self.lock(ids)
         found, self._locked, self._stored = list(self._stored), (), ()
         return found
+
+    async def _insert(
+        self, process_id: int, absent: Sequence[Instance], position_ids: Mapping[Position, int]
+    ) -> list[Instance]:
+        """Insert instances. Returns those that another transaction has inserted."""
+        session = self._session
+        return await insert_instances(session.connection, session.counts, process_id, absent, position_ids)
 
     async def _update(
         self,

@@ -111,7 +111,7 @@ class SqlProcessQueries:
         async with self._reading() as (connection, surrogate_keys):
             ids = await surrogate_keys.process_ids(process_keys)
             rows = await connection.execute(PROCESS_STATES, {"ids": list(ids.values())})
-            return {found.process.key: found for found in map(_state, rows)}
+            return {found.process.key: found for found in map(process_state, rows)}
 
     async def versions(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, tuple[Version, ...]]:
         async with self._reading() as (connection, surrogate_keys):
@@ -214,7 +214,8 @@ def _process(row: Any) -> Process:
     )
 
 
-def _state(row: Any) -> ProcessState:
+def process_state(row: Any) -> ProcessState:
+    """The state in a row with the columns of PROCESS_STATES."""
     return ProcessState(
         process=_process(row),
         newest_version=None

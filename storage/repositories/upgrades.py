@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from sqlalchemy import bindparam, cast, delete, func, or_, select
 
@@ -23,7 +24,7 @@ from uplift.domain.model.upgrade import (
     UpgradeProgress,
 )
 from uplift.domain.model.upgrade_event import UpgradeEvent
-from uplift.domain.ports import ANY_UPGRADE, OutcomeFilter, UpgradeFilter
+from uplift.domain.ports import ANY_UPGRADE, LockedPartition, LockedUpgrade, OutcomeFilter, UpgradeFilter
 from uplift.storage.repositories.partitions import SqlLockedPartition
 from uplift.storage.repositories.sessions import Reading, Session
 from uplift.storage.sql.connection import Connection
@@ -42,6 +43,7 @@ from uplift.storage.statements import (
     upgrade_lists,
     upgrades,
 )
+from uplift.storage.statements.bucket_totals import in_layout
 from uplift.storage.statements.decisions import decisions_of
 from uplift.storage.statements.tallies import AFTER_ALL, SKIPPED
 from uplift.storage.statements.upgrades import UPGRADES
@@ -174,11 +176,14 @@ class SqlLockedUpgrade:
 
     async def stop(self) -> Upgrade:
         session = self._session
-        await partitions.stop_partitions(session.connection, self._upgrade_keys)
+        await self._stop_partitions()
         found = await upgrades.find_upgrade(session.connection, session.surrogate_keys, self.upgrade.id)
         assert found is not None, "it is locked"
         self._latest = found[0]
         return self._latest
+
+    async def _stop_partitions(self) -> None:
+        await partitions.stop_partitions(self._session.connection, self._upgrade_keys)
 
     async def save(self, upgrade: Upgrade) -> None:
         more = upgrade.tally - self._latest.tally
@@ -217,7 +222,9 @@ class SqlUpgradeQueries:
 
     async def find_many(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, Upgrade]:
         async with self._reading() as (connection, surrogate_keys):
-            rows = (await connection.execute(UPGRADES_BY_UUID, {"uuids": list(ids)})).all()
+            rows = (
+                await connection.execute(in_layout(connection, UPGRADES_BY_UUID), {"uuids": list(ids)})
+            ).all()
             return {found.id: found for found in await upgrades.upgrades_of(surrogate_keys, rows)}
 
     async def page(
@@ -252,7 +259,9 @@ class SqlUpgradeQueries:
     async def latest(self, process_keys: Sequence[ProcessKey]) -> Mapping[ProcessKey, Upgrade]:
         async with self._reading() as (connection, surrogate_keys):
             ids = await surrogate_keys.process_ids(process_keys)
-            rows = (await connection.execute(LATEST_UPGRADES, {"ids": list(ids.values())})).all()
+            rows = (
+                await connection.execute(in_layout(connection, LATEST_UPGRADES), {"ids": list(ids.values())})
+            ).all()
             return {found.process: found for found in await upgrades.upgrades_of(surrogate_keys, rows)}
 
     async def unfinished(
@@ -271,7 +280,7 @@ class SqlUpgradeQueries:
             "limit": page.first + 1,
         }
         async with self._reading() as (connection, surrogate_keys):
-            rows = (await connection.execute(FOLLOWING_UPGRADES, bound)).all()
+            rows = (await connection.execute(in_layout(connection, FOLLOWING_UPGRADES), bound)).all()
             found = await upgrades.upgrades_of(surrogate_keys, rows)
         following: dict[UpgradeId, list[tuple[int, Upgrade]]] = defaultdict(list)
         for row, found_upgrade in zip(rows, found, strict=True):
@@ -320,6 +329,8 @@ class SqlUpgradeQueries:
 class SqlUpgradeRepository:
     """Implements uplift.domain.ports.UpgradeRepository."""
 
+    _locked: ClassVar[type[SqlLockedUpgrade]] = SqlLockedUpgrade
+
     def __init__(self, session: Session) -> None:
         self._session = session
 
@@ -331,11 +342,11 @@ class SqlUpgradeRepository:
     async def lock(self, upgrade_id: UpgradeId) -> SqlLockedUpgrade | None:
         session = self._session
         found = await upgrades.lock_upgrade(session.connection, session.surrogate_keys, upgrade_id)
-        return None if found is None else SqlLockedUpgrade(session, *found)
+        return None if found is None else self._locked(session, *found)
 
     async def add(
         self, upgrade: Upgrade, selection: UpgradeSelection
-    ) -> tuple[SqlLockedUpgrade, SqlLockedPartition]:
+    ) -> tuple[LockedUpgrade, Sequence[LockedPartition]]:
         session = self._session
         process_id = await session.process_id(upgrade.process)
         has_few = selection.kind is SelectionKind.BY_IDS and len(selection.named_ids) <= FEW
@@ -349,7 +360,7 @@ class SqlUpgradeRepository:
         whole = await partitions.whole_partition(session.connection, upgrade_keys, added, selection)
         return (
             SqlLockedUpgrade(session, added, upgrade_keys),
-            SqlLockedPartition(session, added, upgrade_keys, whole, is_stored=False),
+            (SqlLockedPartition(session, added, upgrade_keys, whole, is_stored=False),),
         )
 
     async def known_request(self, idempotency_key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
@@ -360,7 +371,7 @@ class SqlUpgradeRepository:
 
     async def lock_claimable(
         self, upgrade_id: UpgradeId, now: datetime
-    ) -> tuple[SqlLockedUpgrade, SqlLockedPartition] | None:
+    ) -> tuple[LockedUpgrade, LockedPartition] | None:
         session = self._session
         found = await partitions.lock_claimable(session.connection, session.surrogate_keys, upgrade_id, now)
         if found is None:
@@ -382,10 +393,11 @@ class SqlUpgradeRepository:
         # A retry may have been committed while the first statement ran. The second statement has a new
         # snapshot, so it sees the retry and leaves its upgrade out.
         bound_locked = {**bound, "locked": locked}
-        rows = (await session.connection.execute(FINISHED_AND_LOCKED, bound_locked)).all()
+        statement = in_layout(session.connection, FINISHED_AND_LOCKED)
+        rows = (await session.connection.execute(statement, bound_locked)).all()
         prunable = await upgrades.upgrades_of(session.surrogate_keys, rows)
         return tuple(
-            SqlLockedUpgrade(session, upgrade, upgrades.keys_of(row))
+            self._locked(session, upgrade, upgrades.keys_of(row))
             for upgrade, row in zip(prunable, rows, strict=True)
         )
 

@@ -115,6 +115,11 @@ class SurrogateKeys:
         self._known = known
         self._learned = _Learned()
 
+    @property
+    def connection(self) -> Connection:
+        """The connection that these keys are read on."""
+        return self._connection
+
     def publish(self) -> None:
         """Add the new keys to the shared cache. Call it only after the commit."""
         for key, number in self._learned.process_ids.items():

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from sqlalchemy import Boolean, Integer, and_, bindparam, or_, select
+from sqlalchemy import Boolean, ColumnElement, FromClause, Integer, and_, bindparam, or_, select
 
 from uplift.domain.model.conditions import Conditions
 from uplift.domain.model.instance import Status
@@ -11,13 +11,21 @@ from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.number_list import numbers_in
 from uplift.storage.sql.tables import IS_ACTIVE, STATUS, instance, position
 
-MEETS_CONDITIONS = and_(
-    or_(bindparam("any_version", type_=Boolean), instance.c.version.in_(numbers_in("versions"))),
-    or_(bindparam("any_status", type_=Boolean), instance.c.status == bindparam("only_status", type_=STATUS)),
-    or_(bindparam("any_position", type_=Boolean), instance.c.position_id.in_(numbers_in("positions"))),
-)
-"""Says nothing about process and activity. Each part has a parameter that turns it off, so that there is only
-one statement of each kind to prepare."""
+
+def meets_conditions(of: FromClause) -> ColumnElement[bool]:
+    """The condition on rows of a table of instances.
+
+    It says nothing about process and activity. Each part has a parameter that turns it off, so that there is
+    only one statement of each kind to prepare.
+    """
+    return and_(
+        or_(bindparam("any_version", type_=Boolean), of.c.version.in_(numbers_in("versions"))),
+        or_(bindparam("any_status", type_=Boolean), of.c.status == bindparam("only_status", type_=STATUS)),
+        or_(bindparam("any_position", type_=Boolean), of.c.position_id.in_(numbers_in("positions"))),
+    )
+
+
+MEETS_CONDITIONS = meets_conditions(instance)
 IS_MATCHING = (instance.c.process_id == bindparam("process_id", type_=Integer)) & IS_ACTIVE & MEETS_CONDITIONS
 """An active instance of the process that meets the conditions."""
 POSITIONS = select(position.c.id, position.c.elements).where(position.c.process_id == bindparam("process_id"))

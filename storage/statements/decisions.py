@@ -62,7 +62,9 @@ async def keep_decisions(
         await connection.execute_later(ADD_OWN_DECISIONS, rows)
         return decisions
     rows.sort(key=lambda row: [row[name] for name in SORTED_BY])
-    if await insert_many(connection, ADD_DECISIONS, rows) == len(rows):
+    added = await insert_many(connection, ADD_DECISIONS, rows)
+    # With buckets, the count may be that of the rows that were sent.
+    if added == len(rows) and not connection.layout.has_buckets:
         return decisions
     stored = {kept.cohort: kept for kept in await kept_decisions(connection, surrogate_keys, upgrade_keys)}
     return [stored[decided.cohort] for decided in decisions]
@@ -80,20 +82,21 @@ async def count_skips(
     A partition, which ends at `last_key`, counts for itself. None adds to the decisions of an upgrade that no
     other transaction sees yet.
     """
+    rows = await skip_rows(surrogate_keys, upgrade_keys, skips)
+    if last_key is None:
+        own = [{**{f"of_{name}": row[name] for name in KEY}, "more": row["instances"]} for row in rows]
+        await connection.execute_later(COUNT_OWN_SKIPS, own)
+        return
+    await connection.execute_later(COUNT_SKIPS, [{**row, "last_key": last_key} for row in rows])
+
+
+async def skip_rows(
+    surrogate_keys: SurrogateKeys, upgrade_keys: UpgradeKeys, skips: Sequence[CountedDecision]
+) -> list[dict[str, Any]]:
+    """The key of each decision, with its number of instances."""
     positions = _positions_of([skip.decision for skip in skips])
     position_ids = await surrogate_keys.decided_position_ids(upgrade_keys.process_id, positions)
-    keys = [_key(upgrade_keys, skip.decision, position_ids) for skip in skips]
-    if last_key is None:
-        rows = [
-            {**{f"of_{name}": value for name, value in key.items()}, "more": skip.count}
-            for key, skip in zip(keys, skips, strict=True)
-        ]
-        await connection.execute_later(COUNT_OWN_SKIPS, rows)
-        return
-    rows = [
-        {**key, "last_key": last_key, "instances": skip.count} for key, skip in zip(keys, skips, strict=True)
-    ]
-    await connection.execute_later(COUNT_SKIPS, rows)
+    return [{**_key(upgrade_keys, skip.decision, position_ids), "instances": skip.count} for skip in skips]
 
 
 async def kept_decisions(

@@ -61,7 +61,7 @@ async def insert_instances(
     taken: list[Instance] = []
     ordered, keys = await _in_lock_order(connection, absent)
     async for start, piece in pieces(ordered, INSERT_PIECE):
-        rows = _rows(process_id, piece, position_ids)
+        rows = rows_to_insert(process_id, piece, position_ids)
         if keys:
             for row, key in zip(rows, keys[start : start + len(rows)], strict=True):
                 row["id"] = key
@@ -69,7 +69,7 @@ async def insert_instances(
         if len(inserted) < len(rows):
             taken += [registered for registered in piece if registered.id not in inserted]
             rows = [row for row in rows if row["uuid"] in inserted]
-        counts.add(map(_cohort_in, rows))
+        counts.add(map(cohort_in, rows))
     return taken
 
 
@@ -91,8 +91,8 @@ async def _copy(
 
     async def rows() -> AsyncIterator[list[dict[str, Any]]]:
         async for _, piece in pieces(absent, INSERT_PIECE):
-            copied = _rows(process_id, piece, position_ids)
-            cohorts.update(map(_cohort_in, copied))
+            copied = rows_to_insert(process_id, piece, position_ids)
+            cohorts.update(map(cohort_in, copied))
             yield copied
 
     if not await copy_new(connection, instance, rows()):
@@ -101,9 +101,10 @@ async def _copy(
     return True
 
 
-def _rows(
+def rows_to_insert(
     process_id: int, new: Sequence[Instance], position_ids: Mapping[Position, int]
 ) -> list[dict[str, Any]]:
+    """A row for each new instance, without its surrogate key."""
     return [
         {
             "uuid": registered.id,
@@ -116,7 +117,8 @@ def _rows(
     ]
 
 
-def _cohort_in(row: Mapping[str, Any]) -> StoredCohort:
+def cohort_in(row: Mapping[str, Any]) -> StoredCohort:
+    """The cohort that an inserted row enters."""
     return row["process_id"], row["version"], STATUS_CODES[row["status"]], row["position_id"]
 
 

@@ -45,6 +45,7 @@ from uplift.storage.sql.tables import decision, instance, move_order, outcome, s
 from uplift.storage.sql.types import LONG
 from uplift.storage.sqlite.prepared import RUN_INLINE
 from uplift.storage.statements.bounded_search import Search, looks
+from uplift.storage.statements.bucket_outcomes import along_ids, along_instances, with_decisions, with_ids
 from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME, decisions_of, is_decision_of
 from uplift.storage.statements.processed import IS_PROCESSED
 
@@ -106,7 +107,8 @@ async def outcome_pages(
     """
     heads = await _heads(connection, surrogate_keys, ids)
     searches = {head.id: Search(head.id, page.after or 0) for head in heads}
-    forms = {head.id: _form_of(head) for head in heads}
+    has_buckets = connection.layout.has_buckets
+    forms = {head.id: _form_of(head, has_buckets=has_buckets) for head in heads}
     shown = None
     if outcome_filter != ANY_OUTCOME:
         shown = await _shown(connection, surrogate_keys, forms, outcome_filter)
@@ -121,6 +123,9 @@ async def outcome_pages(
             incomplete = [search for search in incomplete if not search.is_complete]
             ends = await _ends(connection, incomplete, forms, look)
             await _find_rows(connection, incomplete, forms, shown, page, ends)
+    if has_buckets:
+        for search in searches.values():
+            search.rows = await with_decisions(connection, search.rows)
     rows = [row for search in searches.values() for row in search.rows]
     positions = await surrogate_keys.positions(position_ids_in(rows))
     pages: dict[UpgradeId, Page[Outcome]] = {}
@@ -143,18 +148,20 @@ async def _heads(
 class _Form(NamedTuple):
     """Which statement lists the outcomes of an upgrade.
 
-    `is_by_ids` says whether its instances are listed in `selected`, `is_linked` whether they have orders, and
-    `has_few` whether they are so few that SQLite lists them on the event loop.
+    `is_by_ids` says whether its instances are listed in `selected`, `is_linked` whether they have orders,
+    `has_few` whether they are so few that SQLite lists them on the event loop, and `has_buckets` whether
+    outcomes lie in buckets, apart from decisions.
     """
 
     is_by_ids: bool
     is_linked: bool
     has_few: bool
+    has_buckets: bool
 
 
-def _form_of(head: UpgradeHead) -> _Form:
+def _form_of(head: UpgradeHead, *, has_buckets: bool) -> _Form:
     has_few = head.selection is SelectionKind.BY_IDS and head.named_ids <= FEW
-    return _Form(head.selection in LISTED, head.link is not None, has_few)
+    return _Form(head.selection in LISTED, head.link is not None, has_few, has_buckets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +291,11 @@ def _seek(place: int, table: Table) -> Select[Any]:
 @lru_cache(maxsize=64)
 def _listings(count: int, form: _Form, is_filtered: bool, not_found: bool) -> CompoundSelect[Any]:
     """The statement that lists the outcomes of `count` upgrades. Building it takes longer than running it."""
+    if form.has_buckets:
+        in_buckets = (
+            _in_buckets(place, form, is_filtered=is_filtered, not_found=not_found) for place in range(count)
+        )
+        return union_all(*(select(listing.subquery()) for listing in in_buckets))
     listing = partial(_along_ids, not_found=not_found) if form.is_by_ids else _along_instances
     shown = (IS_SHOWN_OF_LINK if form.is_linked else IS_SHOWN) if is_filtered else None
     listings = union_all(
@@ -295,7 +307,13 @@ def _listings(count: int, form: _Form, is_filtered: bool, not_found: bool) -> Co
     return listings.execution_options(**RUN_INLINE) if form.has_few and count == 1 else listings
 
 
-def _part(listing: Select[Any], place: int, key: ColumnElement[int]) -> Select[Any]:
+def _in_buckets(place: int, form: _Form, *, is_filtered: bool, not_found: bool) -> Select[Any]:
+    if form.is_by_ids:
+        return _part(*along_ids(place, is_filtered=is_filtered, not_found=not_found), place)
+    return with_ids(_part(*along_instances(place, is_filtered=is_filtered), place))
+
+
+def _part(listing: Select[Any], key: ColumnElement[int], place: int) -> Select[Any]:
     """The part of a list between two keys, up to a number of rows."""
     return (
         listing.where(
@@ -324,7 +342,7 @@ def _along_ids(
     if is_shown is not None:
         is_absent = outcome.c.instance_id.is_(None)
         listing = listing.where(or_(is_shown, is_absent) if not_found else is_shown)
-    return _part(listing, place, selected.c.ordinal)
+    return _part(listing, selected.c.ordinal, place)
 
 
 def _along_instances(place: int, *, is_linked: bool, is_shown: ColumnElement[bool] | None) -> Select[Any]:
@@ -336,7 +354,7 @@ def _along_instances(place: int, *, is_linked: bool, is_shown: ColumnElement[boo
         walked = walked.outerjoin_from(outcome, move_order, IS_ORDER_OF_OUTCOME)
     if is_shown is not None:
         walked = walked.where(is_shown)
-    walked = _part(walked, place, outcome.c.instance_id)
+    walked = _part(walked, outcome.c.instance_id, place)
     shown = walked.subquery("shown")
     return (
         select(

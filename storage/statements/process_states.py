@@ -20,7 +20,8 @@ FACTORS = {
 """A multiplier and a summand for each column. Primes spread small numbers over all remainders."""
 
 
-def _checksum() -> ColumnElement[int]:
+def checksum() -> ColumnElement[int]:
+    """A sum over the rows of `cohort_part`."""
     product: ColumnElement[int] | None = None
     for column, (multiplier, summand) in FACTORS.items():
         number = type_coerce(column, Integer).cast(LONG)
@@ -31,18 +32,13 @@ def _checksum() -> ColumnElement[int]:
     return func.coalesce(func.sum(cohort_part.c.instances * product), 0)
 
 
-PROCESS_STATES = (
+NEWEST_VERSIONS = (
     PROCESSES.add_columns(
         version.c.number,
         version.c.state,
         version.c.created_at.label("version_created_at"),
         version.c.published_at,
         version.c.model_process_id,
-        select(_checksum())
-        .where(cohort_part.c.process_id == process.c.id)
-        .correlate(process)
-        .scalar_subquery()
-        .label("checksum"),
     )
     .outerjoin(
         version,
@@ -56,4 +52,11 @@ PROCESS_STATES = (
         ),
     )
     .where(process.c.id.in_(bindparam("ids", expanding=True)))
+)
+PROCESS_STATES = NEWEST_VERSIONS.add_columns(
+    select(checksum())
+    .where(cohort_part.c.process_id == process.c.id)
+    .correlate(process)
+    .scalar_subquery()
+    .label("checksum")
 )

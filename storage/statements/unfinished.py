@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select, union_all
+from sqlalchemy import Select, Subquery, bindparam, select, union_all
 
 from uplift.domain.model.access import Namespaces
 from uplift.domain.model.selection import UpgradeId
@@ -27,22 +27,25 @@ COLUMNS = (
 )
 
 
-def _newest(looked_at: Any, *, within_namespaces: bool) -> Select[Any]:
-    """The newest waiting and the newest paused upgrades together, the newest first.
+def newest(looked_at: Any, *, within_namespaces: bool) -> Subquery:
+    """The newest waiting and the newest paused upgrades together, with COLUMNS.
 
-    One condition for all three states would have no index, and read all finished upgrades. The sums over
-    partitions come last, for the few that are returned.
+    One condition for all three states would have no index, and read all finished upgrades.
     """
     kinds = [
         select(select(*COLUMNS).where(is_kind).order_by(upgrade.c.id.desc()).limit(looked_at).subquery())
         for is_kind in (IS_WAITING, IS_PAUSED)
     ]
     either = union_all(*kinds).subquery("either")
-    newest = select(either).order_by(either.c.id.desc()).limit(bindparam("limit"))
+    found = select(either).order_by(either.c.id.desc()).limit(bindparam("limit"))
     if within_namespaces:
         within = process.c.namespace.in_(bindparam("namespaces", expanding=True))
-        newest = newest.where(either.c.process_id.in_(select(process.c.id).where(within)))
-    found = newest.subquery("newest")
+        found = found.where(either.c.process_id.in_(select(process.c.id).where(within)))
+    return found.subquery("newest")
+
+
+def _with_totals(found: Subquery) -> Select[Any]:
+    """The sums over partitions come last, for the few that are returned."""
     return select(
         found.c.uuid,
         found.c.process_id,
@@ -53,8 +56,8 @@ def _newest(looked_at: Any, *, within_namespaces: bool) -> Select[Any]:
     ).order_by(found.c.id.desc())
 
 
-UNFINISHED = _newest(bindparam("limit"), within_namespaces=False)
-UNFINISHED_WITHIN = _newest(LOOKED_AT, within_namespaces=True)
+UNFINISHED = _with_totals(newest(bindparam("limit"), within_namespaces=False))
+UNFINISHED_WITHIN = _with_totals(newest(LOOKED_AT, within_namespaces=True))
 
 
 async def unfinished(

@@ -18,6 +18,7 @@ from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import IS_WAITING, process, upgrade
 from uplift.storage.sql.types import LONG
+from uplift.storage.statements.bucket_totals import in_layout
 from uplift.storage.statements.upgrades import UPGRADES, upgrades_of
 
 LOOKED_AT = 20_000
@@ -78,7 +79,7 @@ async def page(
     if listed.upgrade_filter != ANY_UPGRADE:
         last = select(upgrade.c.id).where(*listed.range, *before).order_by(upgrade.c.id.desc())
         end = (await connection.execute(last.limit(1).offset(LOOKED_AT - 1))).scalar_one_or_none()
-    listing = UPGRADES.where(*listed.range, *listed.conditions, *before)
+    listing = in_layout(connection, UPGRADES).where(*listed.range, *listed.conditions, *before)
     listing = listing.order_by(upgrade.c.id.desc()).limit(page.first + 1)
     if end is not None:
         listing = listing.where(upgrade.c.id >= literal(end, LONG))

@@ -6,7 +6,9 @@ from typing import Any
 
 from sqlalchemy import (
     Boolean,
+    ColumnElement,
     Integer,
+    Update,
     bindparam,
     case,
     func,
@@ -36,6 +38,7 @@ from uplift.storage.sql.tables import IS_ACTIVE, instance, outcome, selected, up
 from uplift.storage.sql.types import ID, LONG
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.sqlite.prepared import RUN_INLINE
+from uplift.storage.statements.bucket_totals import in_layout, with_totals
 from uplift.storage.statements.conditions import IS_MATCHING, MEETS_CONDITIONS, bind_conditions
 from uplift.storage.statements.decisions import stored_code
 from uplift.storage.statements.tallies import AFTER_ALL, COUNTS, TOTALS
@@ -145,23 +148,26 @@ def _bound(function: Any) -> Any:
     return found.scalar_subquery()
 
 
-SAVE_UPGRADE = (
-    update(upgrade)
-    .where(upgrade.c.id == bindparam("of_id"))
-    .values(
-        {
-            **{name: bindparam(f"new_{name}") for name in CHANGING_COLUMNS},
-            **{
-                name: upgrade.c[name] + bindparam(f"more_{name}", type_=upgrade.c[name].type)
-                for name in COUNTS
-            },
-            # Chunks do not widen the bounds of the instances with an outcome, so those of an upgrade under
-            # way include all instances.
-            "first_instance_id": case((IS_UNDER_WAY, BEFORE_ALL), else_=_bound(func.min)),
-            "last_instance_id": case((IS_UNDER_WAY, literal(AFTER_ALL, LONG)), else_=_bound(func.max)),
-        }
-    )
-)
+def _save(first: ColumnElement[int], last: ColumnElement[int]) -> Update:
+    changing: dict[str, Any] = {name: bindparam(f"new_{name}") for name in CHANGING_COLUMNS}
+    counts = {
+        name: upgrade.c[name] + bindparam(f"more_{name}", type_=upgrade.c[name].type) for name in COUNTS
+    }
+    # Chunks do not widen the bounds of the instances with an outcome, so those of an upgrade under way
+    # include all instances.
+    bounds = {
+        "first_instance_id": case((IS_UNDER_WAY, BEFORE_ALL), else_=first),
+        "last_instance_id": case((IS_UNDER_WAY, literal(AFTER_ALL, LONG)), else_=last),
+    }
+    return update(upgrade).where(upgrade.c.id == bindparam("of_id")).values({**changing, **counts, **bounds})
+
+
+SAVE_UPGRADE = _save(_bound(func.min), _bound(func.max))
+SAVE_WITH_BOUNDS = _save(bindparam("first_bound", type_=LONG), bindparam("last_bound", type_=LONG))
+BOUNDS = select(
+    func.min(outcome.c.instance_id).label("first_bound"), func.max(outcome.c.instance_id).label("last_bound")
+).where(outcome.c.upgrade_id == bindparam("of_id"))
+"""Read by a statement of its own where outcomes do not lie beside upgrades."""
 
 
 async def count_unfinished(connection: Connection) -> Mapping[UpgradeState, int]:
@@ -174,7 +180,8 @@ async def find_upgrade(
     connection: Connection, surrogate_keys: SurrogateKeys, upgrade_id: UpgradeId
 ) -> tuple[Upgrade, UpgradeKeys] | None:
     """The upgrade and its surrogate keys."""
-    return await _first(surrogate_keys, (await connection.execute(UPGRADE, {"uuid": upgrade_id})).all())
+    found = await connection.execute(in_layout(connection, UPGRADE), {"uuid": upgrade_id})
+    return await _first(surrogate_keys, found.all())
 
 
 async def lock_upgrade(
@@ -192,19 +199,7 @@ async def add_upgrade(
     connection: Connection, process_id: int, new: Upgrade, selection: UpgradeSelection
 ) -> tuple[Upgrade, UpgradeKeys]:
     """Add an upgrade and the ids of its request. Returns the upgrade and its surrogate keys."""
-    of_id, of_is_linked = None, False
-    if selection.of is not None:
-        of_row = (await connection.execute(EARLIER_KEYS, {"uuid": selection.of})).one_or_none()
-        assert of_row is not None, "upgrades are never deleted"
-        of_id, of_is_linked = of_row.id, of_row.link is not None
-    added = await connection.execute(ADD_UPGRADE, _row(new, process_id, of_id))
-    assert added.inserted_primary_key is not None, "an INSERT of one row returns its key"
-    upgrade_keys = UpgradeKeys(
-        id=added.inserted_primary_key[0],
-        process_id=process_id,
-        of_upgrade_id=of_id,
-        of_is_linked=of_is_linked,
-    )
+    upgrade_keys = await add_row(connection, process_id, new, selection)
     bound = {"upgrade_id": upgrade_keys.id, "process_id": process_id}
     if selection.kind is SelectionKind.BY_IDS and selection.named_ids:
         ids = selection.named_ids
@@ -223,6 +218,25 @@ async def add_upgrade(
         await save_upgrade(connection, upgrade_keys, matching, more=NOTHING)
         return matching, upgrade_keys
     return new, upgrade_keys
+
+
+async def add_row(
+    connection: Connection, process_id: int, new: Upgrade, selection: UpgradeSelection
+) -> UpgradeKeys:
+    """Add an upgrade without the ids of its request."""
+    of_id, of_is_linked = None, False
+    if selection.of is not None:
+        of_row = (await connection.execute(EARLIER_KEYS, {"uuid": selection.of})).one_or_none()
+        assert of_row is not None, "upgrades are never deleted"
+        of_id, of_is_linked = of_row.id, of_row.link is not None
+    added = await connection.execute(ADD_UPGRADE, _row(new, process_id, of_id))
+    assert added.inserted_primary_key is not None, "an INSERT of one row returns its key"
+    return UpgradeKeys(
+        id=added.inserted_primary_key[0],
+        process_id=process_id,
+        of_upgrade_id=of_id,
+        of_is_linked=of_is_linked,
+    )
 
 
 async def _add_matching(
@@ -253,21 +267,28 @@ async def save_upgrade(
     values = {f"new_{name}": value for name, value in _changing(changed).items()}
     counts = {f"more_{name}": getattr(more, name) for name in COUNTS}
     is_under_way = changed.started_at is not None and not changed.is_finished
-    bound = {"of_id": upgrade_keys.id, "is_under_way": is_under_way}
-    await connection.execute_later(SAVE_UPGRADE, {**bound, **values, **counts})
+    bound = {"of_id": upgrade_keys.id, "is_under_way": is_under_way, **values, **counts}
+    if connection.layout.has_buckets:
+        found = (await connection.execute(BOUNDS, bound)).one() if changed.is_finished else (None, None)
+        bounds = dict(zip(("first_bound", "last_bound"), found, strict=True))
+        await connection.execute(SAVE_WITH_BOUNDS, {**bound, **bounds})
+    else:
+        await connection.execute_later(SAVE_UPGRADE, bound)
 
 
 async def upgrades_of(surrogate_keys: SurrogateKeys, rows: Sequence[Any]) -> list[Upgrade]:
     """The upgrade in each row with UPGRADE_COLUMNS."""
+    if surrogate_keys.connection.layout.has_buckets:
+        rows = await with_totals(surrogate_keys.connection, rows)
     process_keys = await surrogate_keys.process_keys(row.process_id for row in rows)
-    return [_upgrade(row, process_keys[row.process_id]) for row in rows]
+    return [upgrade_in(row, process_keys[row.process_id]) for row in rows]
 
 
 async def _first(surrogate_keys: SurrogateKeys, rows: Sequence[Any]) -> tuple[Upgrade, UpgradeKeys] | None:
     if not rows:
         return None
-    row = rows[0]
-    return _upgrade(row, await surrogate_keys.process_key(row.process_id)), keys_of(row)
+    (found,) = await upgrades_of(surrogate_keys, rows)
+    return found, keys_of(rows[0])
 
 
 def keys_of(row: Any) -> UpgradeKeys:
@@ -280,7 +301,8 @@ def keys_of(row: Any) -> UpgradeKeys:
     )
 
 
-def _upgrade(row: Any, process_key: ProcessKey) -> Upgrade:
+def upgrade_in(row: Any, process_key: ProcessKey) -> Upgrade:
+    """The upgrade in a row with UPGRADE_COLUMNS."""
     return Upgrade(
         id=UpgradeId(row.upgrade_uuid),
         process=process_key,

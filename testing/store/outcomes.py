@@ -279,7 +279,7 @@ async def test_outcomes_of_more_than_500_upgrades_are_read_at_once(store: Store)
         for number in numbers:
             selection = by_ids([an_id(1)]) if number % 2 else all_active()
             new = an_upgrade(number, selection=selection.kind)
-            locked, partition = await transaction.upgrades.add(new, selection)
+            locked, (partition,) = await transaction.upgrades.add(new, selection)
             await partition.add(partition.partition)
             await process_chunk(locked, partition, 10)
     ids = [an_upgrade_id(number) for number in numbers]

@@ -4,14 +4,18 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.stores import STORES, Stores
+from tests.contract.in_buckets import why_not
+from tests.support.long_mode import IS_LONG
+from tests.support.stores import DIVIDED, STORES, Stores
 from uplift.domain.ports import Store
 from uplift.testing.stores import require_right_counts
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=[*STORES, *(DIVIDED if IS_LONG else ())])
 async def store(request: pytest.FixtureRequest, stores: Stores) -> AsyncIterator[Store]:
     """An empty store. Whatever a test does, the kept counts of cohorts are right at its end."""
+    if request.param in DIVIDED and (reason := why_not(request.node.nodeid, DIVIDED[request.param])):
+        pytest.skip(reason)
     async with stores.empty(request.param) as opened:
         yield opened
         await require_right_counts(opened)

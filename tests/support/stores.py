@@ -11,18 +11,23 @@ from typing import Any
 from sqlalchemy.engine import URL
 
 from tests.support import postgres
+from tests.support.bucket_rule import watch
 from tests.support.copies import Copy, copy_of, restore
+from tests.support.hash_partitions import HashPartitions
 from tests.support.postgres import the_server
 from uplift.domain.ports import Store, Transaction
+from uplift.storage.buckets.layout import apply_layout
 from uplift.storage.database import Database
 from uplift.storage.memory import InMemoryStore
 from uplift.storage.postgres.engines import MAX_CONNECTIONS
-from uplift.storage.sql.tables import metadata
+from uplift.storage.sql.tables import layout, metadata
 from uplift.storage.store import SqlStore
 from uplift.testing.stores import Around
 
 STORES = ("memory", "sqlite", "postgres")
 """The kinds of stores."""
+DIVIDED = {"one_bucket": 1, "buckets": 8}
+"""Kinds of stores on PostgreSQL whose tables are divided into so many buckets, each a hash partition."""
 SERVED = ("sqlite", "postgres")
 """The stores that a gateway serves: tests of the APIs run on both, unless they need no store."""
 
@@ -31,6 +36,10 @@ EMPTY = {
     "postgres": [postgres.EMPTY],
 }
 """What empties all tables of each kind of database; ids begin at 1 again."""
+EMPTY_DIVIDED = [
+    *(f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables) if table is not layout),
+    "SELECT setval(seqrelid, 1, false) FROM pg_sequence",
+]
 
 
 class Stores:
@@ -57,7 +66,7 @@ class Stores:
             yield SqlStore(database)
         finally:
             async with database.writing() as connection:
-                for statement in EMPTY[kind]:
+                for statement in EMPTY_DIVIDED if kind in DIVIDED else EMPTY[kind]:
                     await connection.exec_driver_sql(statement)
 
     async def fill(self, kind: str, store: Store, fill: Callable[[Store], Awaitable[None]]) -> None:
@@ -74,11 +83,22 @@ class Stores:
 
     async def _open(self, kind: str) -> Database:
         opened = self._at_the_end.enter_async_context
-        where = self._folder / "uplift.db" if kind == "sqlite" else await opened(the_server().database())
+        of_its_own = the_server().empty_database if kind in DIVIDED else the_server().database
+        where = self._folder / "uplift.db" if kind == "sqlite" else await opened(of_its_own())
         database = (await opened(an_open_database(where))).database
+        if kind in DIVIDED:
+            await divide(database, DIVIDED[kind])
+            await watch(database)
         # Tests that measure time must not wait for connections to be made.
         await gather(*(database.ping() for _ in range(MAX_CONNECTIONS)))
         return database
+
+
+async def divide(database: Database, buckets: int) -> None:
+    """Divide the tables of a database into hash partitions, one for each bucket."""
+    async with database.migrating() as connection:
+        await apply_layout(connection, buckets, HashPartitions())
+    await database.read_layout()
 
 
 @asynccontextmanager

@@ -1,0 +1,1 @@
+"""Works on a database whose large tables are divided into buckets (experimental)."""

@@ -1,0 +1,101 @@
+"""Compares the kept counts of each bucket with its instances, and repairs them."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    Integer,
+    any_,
+    bindparam,
+    delete,
+    func,
+    literal,
+    select,
+    tuple_,
+    type_coerce,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from uplift.storage.in_buckets.counts import STORED
+from uplift.storage.sql.bucket_tables import BUCKET, cohort_part, instance
+from uplift.storage.sql.connection import Connection
+from uplift.storage.sql.dialect import insert_many
+from uplift.storage.sql.tables import position, process
+from uplift.storage.statements.cohort_counts import KEY
+
+# Codes as they are stored: a damaged row may have one that no status has.
+CODE = Integer()
+MEMBERS = union_all(
+    select(
+        cohort_part.c.bucket,
+        cohort_part.c.process_id,
+        cohort_part.c.version,
+        type_coerce(cohort_part.c.status, CODE).label("status"),
+        cohort_part.c.position_id,
+        cohort_part.c.instances.label("kept"),
+        literal(0, Integer).label("counted"),
+    ),
+    select(
+        instance.c.bucket,
+        instance.c.process_id,
+        instance.c.version,
+        type_coerce(instance.c.status, CODE),
+        instance.c.position_id,
+        literal(0, Integer),
+        func.count(),
+    ).group_by(*(instance.c[name] for name in ("bucket", *KEY))),
+).subquery("members")
+COHORT = tuple(MEMBERS.c[name] for name in ("bucket", *KEY))
+DIFFERENCES = (
+    select(*COHORT, func.sum(MEMBERS.c.kept).label("kept"), func.sum(MEMBERS.c.counted).label("counted"))
+    .group_by(*COHORT)
+    .having(func.sum(MEMBERS.c.kept) != func.sum(MEMBERS.c.counted))
+    .order_by(*(MEMBERS.c[name] for name in (*KEY, "bucket")))
+)
+IDS = bindparam("ids", type_=ARRAY(Integer))
+PROCESSES = select(process.c.id, process.c.namespace, process.c.code).where(process.c.id == any_(IDS))
+POSITIONS = select(position.c.id, position.c.elements).where(position.c.id == any_(IDS))
+DELETE_COUNTS = delete(STORED).where(
+    STORED.c.bucket == BUCKET,
+    tuple_(*(STORED.c[name] for name in KEY)).in_(bindparam("cohorts", expanding=True)),
+)
+ADD_COUNTS = insert(STORED)
+
+
+async def find_differences(connection: Connection) -> Sequence[Any]:
+    """The cohorts of each bucket whose kept counts are wrong, with the names of process and position."""
+    rows = (await connection.execute(DIFFERENCES)).all()
+    process_ids = {"ids": list({row.process_id for row in rows})}
+    position_ids = {"ids": list({row.position_id for row in rows})}
+    processes = {row.id: row for row in await connection.execute(PROCESSES, process_ids)}
+    elements = {row.id: row.elements for row in await connection.execute(POSITIONS, position_ids)}
+    return [
+        SimpleNamespace(
+            **row._asdict(),
+            namespace=getattr(processes.get(row.process_id), "namespace", None),
+            code=getattr(processes.get(row.process_id), "code", None),
+            elements=elements.get(row.position_id),
+        )
+        for row in rows
+    ]
+
+
+async def repair(connection: Connection, rows: Sequence[Any]) -> None:
+    """Replace wrong counts, whose changes were folded."""
+    by_bucket: dict[int, list[Any]] = defaultdict(list)
+    for row in rows:
+        by_bucket[row.bucket].append(row)
+    for bucket, wrong in sorted(by_bucket.items()):
+        cohorts = [tuple(getattr(row, name) for name in KEY) for row in wrong]
+        await connection.execute(DELETE_COUNTS, {"of_bucket": bucket, "cohorts": cohorts})
+        counted = [
+            {**{name: getattr(row, name) for name in KEY}, "instances": row.counted, "bucket": bucket}
+            for row in wrong
+            if row.counted
+        ]
+        if counted:
+            await insert_many(connection, ADD_COUNTS, counted)
