@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-TIMEOUT = 60.0
+TIMEOUT = 300.0
 """Seconds for the start of a server."""
 
 
