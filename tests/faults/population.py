@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid5
 
+from tests.support.long_mode import IS_LONG
 from uplift.domain import (
     Caller,
     Instance,
@@ -27,8 +28,8 @@ from uplift.storage.store import SqlStore
 
 ADMIN = Caller(name="faults", role=Role.SYSTEM_ADMIN)
 PROCESS = ProcessKey(namespace="faults", code="order")
-ACTIVE = 200_000
-ENDED = 10_000
+ACTIVE = 200_000 if IS_LONG else 100_000
+ENDED = ACTIVE // 20
 TARGET = 3
 POSITIONS = [frozenset({ElementId(f"task-{number}")}) for number in range(20)]
 NAMES = UUID("0b1f3a52-6a57-4f0e-9df5-1f6f3c0e8a11")

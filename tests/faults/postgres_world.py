@@ -201,7 +201,7 @@ def freeze_when(gateway: Program, is_time: Callable[[], bool]) -> None:
         gateway.thaw()
         return False
 
-    until(is_frozen_in_time, "the moment comes")
+    until(is_frozen_in_time, "the moment comes", every=0.002)
 
 
 def is_idle(gateway: Program) -> bool:

@@ -38,12 +38,12 @@ class Answer:
     body: Any
 
 
-def until(holds: Callable[[], bool], what: str) -> None:
-    """Wait until the condition holds."""
+def until(holds: Callable[[], bool], what: str, *, every: float = 0.01) -> None:
+    """Wait until the condition holds; look so often, in seconds."""
     deadline = time.monotonic() + TIMEOUT
     while not holds():
         assert time.monotonic() < deadline, f"Expected that {what}."
-        time.sleep(0.002)
+        time.sleep(every)
 
 
 class Program:

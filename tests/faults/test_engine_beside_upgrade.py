@@ -11,6 +11,7 @@ import pytest
 
 from tests.faults.conftest import Template
 from tests.faults.population import (
+    ACTIVE,
     COMPLETED,
     PENDING,
     RUNNING,
@@ -22,9 +23,9 @@ from tests.faults.programs import REST, Program, served, started, until
 
 pytestmark = pytest.mark.faults
 
-NAMED = 100_000
+NAMED = ACTIVE // 2
 """The instances of the upgrade, by their ids."""
-REPORTED = 20_000
+REPORTED = NAMED // 5
 BATCH = 1_000
 STATUSES = {"PENDING": PENDING, "RUNNING": RUNNING, "COMPLETED": COMPLETED}
 
@@ -60,11 +61,11 @@ def test_an_engine_and_an_upgrade_do_not_disturb_each_other(template: Template, 
         assert accepted.status == 202, accepted
         upgrade = UUID(accepted.body["upgradeId"])
         # Some before the first chunk, most beside all chunks, some after the last.
-        send(server, reports[:2_000])
+        send(server, reports[: REPORTED // 10])
         with started("worker", file, template.key):
-            send(server, reports[2_000:18_000])
+            send(server, reports[REPORTED // 10 : REPORTED * 9 // 10])
             until(lambda: progress_of(file, upgrade).is_completed, "the upgrade ends")
-        send(server, reports[18_000:])
+        send(server, reports[REPORTED * 9 // 10 :])
     must_have_disturbed_nothing(file, upgrade, reports, template.file)
 
 

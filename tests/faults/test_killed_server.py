@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from tests.faults.conftest import Template
-from tests.faults.population import must_be_all_done, must_tell_the_truth, progress_of, upgrades_in
+from tests.faults.population import ACTIVE, must_be_all_done, must_tell_the_truth, progress_of, upgrades_in
 from tests.faults.programs import served, until
 
 pytestmark = pytest.mark.faults
@@ -28,7 +28,7 @@ def killed_upgrade(file: Path, template: Template, chance: Random, *, by_rest: b
             # A client that got no answer repeats its request: it is the same upgrade.
             assert upgrade in (None, requested)
             upgrade = requested
-            goal = progress_of(file, upgrade).total + chance.randint(1, 30_000)
+            goal = progress_of(file, upgrade).total + chance.randint(1, ACTIVE // 7)
             reached = lambda: (now := progress_of(file, requested)).is_completed or now.total >= goal  # noqa: B023, E731
             until(reached, "the upgrade goes on by itself")
             time.sleep(chance.random() / 100)

@@ -194,7 +194,7 @@ def has_come_to(world: World, upgrade: UUID, total: int) -> bool:
     return bool(now["state"] == UPGRADE_COMPLETED or now["total"] >= total)
 
 
-@pytest.mark.parametrize("gateway", [0, 1])
+@pytest.mark.parametrize("gateway", [pytest.param(0, marks=long_only), 1])
 def test_any_gateway_pauses_resumes_and_cancels_an_upgrade_that_several_run(
     world: World, gateway: int
 ) -> None:

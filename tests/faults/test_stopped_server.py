@@ -16,7 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from tests.faults.conftest import Template
-from tests.faults.population import PROCESS, must_tell_the_truth, progress_of, upgrades_in
+from tests.faults.population import ACTIVE, PROCESS, must_tell_the_truth, progress_of, upgrades_in
 from tests.faults.programs import REST, Program, served, started, until
 
 pytestmark = pytest.mark.faults
@@ -87,7 +87,7 @@ def must_be_released(program: Program, file: Path, upgrade: UUID, template: Temp
     """Check that the upgrade waits half way for another worker, and that no request was cancelled."""
     progress = progress_of(file, upgrade)
     assert (progress.state, progress.worker) == (QUEUED, None)
-    assert 0 < must_tell_the_truth(file, upgrade, template.file).total < 200_000
+    assert 0 < must_tell_the_truth(file, upgrade, template.file).total < ACTIVE
     assert "Traceback" not in program.log
     assert "cancelled by shutdown" not in program.log
 

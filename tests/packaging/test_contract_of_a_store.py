@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tests.packaging.distributions import run
+from tests.support.long_mode import long_only
 
 CONFTEST = """
 import pytest
@@ -16,6 +17,7 @@ def store() -> InMemoryStore:
 TESTS = "from uplift.testing.store import *\n"
 
 
+@long_only  # tests/contract runs the same tests from the tree
 def test_a_store_that_keeps_the_contract_passes(testing_environment: Path, tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_store.py").write_text(TESTS)

@@ -1,6 +1,6 @@
 """A client of the schema over an empty store.
 
-Each test runs with strawberry's executor on SQLite, and with the endpoint's on SQLite and PostgreSQL.
+Each test runs with the endpoint's executor on both databases, and in the long mode with strawberry's, too.
 """
 
 from collections.abc import AsyncIterator
