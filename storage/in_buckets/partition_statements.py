@@ -27,7 +27,7 @@ from uplift.storage.sql.dialect import unnest_rows
 from uplift.storage.sql.tables import IS_WAITING, decision, upgrade
 from uplift.storage.sql.types import ID, TIME
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
-from uplift.storage.statements.tallies import COUNTS, tally_in
+from uplift.storage.statements.tallies import COHORT, COUNTS, tally_in
 
 MAX_RUNNING = 10_000
 """How many running upgrades a claim looks at."""
@@ -103,7 +103,6 @@ SAVE = (
     .values({name: bindparam(f"new_{name}") for name in ("cursor", "lease_worker", "lease_until", *COUNTS)})
 )
 END = delete(partition).where(IS_THIS)
-COHORT = tuple(column.key for column in decision.primary_key)
 SKIPS_OF_BUCKET = (skip_count.c.bucket == BUCKET) & (skip_count.c.upgrade_id == bindparam("of_upgrade"))
 SKIPS_OF_PARTITION = SKIPS_OF_BUCKET & (skip_count.c.last_key == bindparam("of_last"))
 SKIPS = {

@@ -26,8 +26,9 @@ from uplift.storage.repositories.upgrades import SqlLockedUpgrade, SqlUpgradeQue
 from uplift.storage.sql.dialect import lock_subject
 from uplift.storage.sql.tables import decision, upgrade
 from uplift.storage.statements import upgrade_lists, upgrades
-from uplift.storage.statements.bucket_totals import COUNTS, SUMS_OF_ALL, with_skips, with_totals
+from uplift.storage.statements.bucket_totals import SUMS_OF_ALL, with_skips, with_totals
 from uplift.storage.statements.decisions import decisions_of
+from uplift.storage.statements.tallies import COUNTS
 from uplift.storage.statements.unfinished import LOOKED_AT, newest
 
 UNFINISHED = select(newest(bindparam("limit"), within_namespaces=False))

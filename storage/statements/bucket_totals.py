@@ -14,11 +14,11 @@ from sqlalchemy import ARRAY, Integer, Select, any_, bindparam, cast, func, sele
 from uplift.domain.model.upgrade import UpgradeState
 from uplift.storage.sql.bucket_tables import partition, skip_count
 from uplift.storage.sql.connection import Connection
-from uplift.storage.sql.tables import decision, upgrade
+from uplift.storage.sql.tables import upgrade
+from uplift.storage.statements.tallies import COHORT, COUNTS
 
 Counts = tuple[Any, ...]
 """The values of COUNTS."""
-COUNTS = ("upgraded", "skipped", "ordered", "worked")
 ATTEMPTS = 10
 """How often counts are read again that change all the time. The last ones are as good as any."""
 IDS = bindparam("ids", type_=ARRAY(Integer))
@@ -28,7 +28,6 @@ SUMS_OF_ALL = select(
     *(cast(func.sum(partition.c[name]), partition.c[name].type).label(name) for name in COUNTS),
 ).group_by(partition.c.upgrade_id)
 SUMS = SUMS_OF_ALL.where(partition.c.upgrade_id == any_(IDS))
-COHORT = tuple(column.key for column in decision.primary_key)
 SKIP_SUMS = (
     select(*(skip_count.c[name] for name in COHORT), func.sum(skip_count.c.instances).label("instances"))
     .where(skip_count.c.upgrade_id == any_(IDS))
@@ -55,7 +54,7 @@ def own_columns(columns: Iterable[Any]) -> list[Any]:
 
 async def with_totals(connection: Connection, rows: Sequence[Any]) -> Sequence[Any]:
     """Rows of upgrades with their own counts, to which the counts of their partitions are added."""
-    # Partitions of others count nothing: who stops an upgrade lets it take over what they did.
+    # Partitions of upgrades in other states count nothing: a stop lets the upgrade take over what they did.
     own: dict[int, Counts | None] = {row.id: None for row in rows if row.state is UpgradeState.RUNNING}
     if not own:
         return rows

@@ -8,15 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import integers, uuids
 
-from tests.support.hash_partitions import HashPartitions
 from tests.support.postgres import the_server
-from uplift.domain import all_active, by_ids, upgrade_instances
+from tests.support.stores import DIVIDED, Stores, divide
+from uplift.domain import UpgradeState, all_active, by_ids, upgrade_instances
 from uplift.domain.errors import InvalidInput
 from uplift.domain.model.request import UpgradeRequest
-from uplift.storage.buckets.layout import apply_layout
 from uplift.storage.database import Database
 from uplift.storage.sql.buckets import (
-    BUCKETED,
     NO_BUCKETS,
     Layout,
     bucket_of,
@@ -25,7 +23,10 @@ from uplift.storage.sql.buckets import (
     key_within,
 )
 from uplift.storage.store import SqlStore
-from uplift.testing.builders import ADMIN, ORDERS, a_process, an_id, instances
+from uplift.testing.builders import ADMIN, ORDERS, a_process, a_worker, an_id, instances
+from uplift.testing.linked_work import a_link
+from uplift.testing.stores import outcomes_of, require_right_counts
+from uplift.testing.upgrade_work import request, work, work_and_stop
 
 pytestmark = pytest.mark.anyio
 
@@ -40,14 +41,6 @@ async def database() -> AsyncIterator[Database]:
         opened = await Database.open(url)
         yield opened
         await opened.close()
-
-
-async def divide(database: Database, count: int = COUNT) -> Layout:
-    async with database.migrating() as connection:
-        divided = await apply_layout(connection, count, HashPartitions())
-    await database.read_layout()
-    assert database.layout == divided
-    return divided
 
 
 async def sizes(database: Database, table: str) -> dict[int, int]:
@@ -70,14 +63,58 @@ def test_keys_keep_their_bucket_and_order(bucket: int, key: int, other: int, oth
     assert key_in(bucket, key) < 2**63
 
 
-async def test_a_new_database_has_no_buckets(database: Database) -> None:
-    assert database.layout == NO_BUCKETS
+async def test_each_bucket_is_a_partition_of_its_own(stores: Stores) -> None:
+    async with stores.empty("buckets") as store:
+        assert isinstance(store, SqlStore)
+        await a_process(store, holding=instances(range(200)))
+        async with store.database.reading() as connection:
+            rows = await connection.exec_driver_sql("SELECT DISTINCT tableoid, bucket FROM instance")
+            assert len(rows.all()) == len(store.database.layout.buckets) == DIVIDED["buckets"]
 
 
-async def test_an_empty_database_is_divided(database: Database) -> None:
-    divided = await divide(database)
-    assert len(divided.buckets) == COUNT
-    assert {table: await sizes(database, table) for table in BUCKETED} == {table: {} for table in BUCKETED}
+async def test_a_divided_database_is_not_divided_again(stores: Stores) -> None:
+    async with stores.empty("buckets") as store:
+        assert isinstance(store, SqlStore)
+        with pytest.raises(InvalidInput, match="divided already"):
+            await divide(store.database, 4)
+
+
+@pytest.mark.parametrize("count", [0, 1_025])
+async def test_a_wrong_number_of_buckets_is_refused(stores: Stores, count: int) -> None:
+    async with stores.empty("postgres") as store:
+        assert isinstance(store, SqlStore)
+        with pytest.raises(InvalidInput, match="from 1 to 1,024, but got"):
+            await divide(store.database, count)
+        assert store.database.layout == NO_BUCKETS
+
+
+async def test_a_database_with_links_is_not_divided(stores: Stores) -> None:
+    async with stores.empty("postgres") as store:
+        assert isinstance(store, SqlStore)
+        async with store.transaction() as transaction:
+            await transaction.links.add(a_link())
+        with pytest.raises(InvalidInput, match="without links to process engines"):
+            await divide(store.database, 4)
+
+
+async def test_an_sqlite_file_is_not_divided(stores: Stores) -> None:
+    async with stores.empty("sqlite") as store:
+        assert isinstance(store, SqlStore)
+        with pytest.raises(InvalidInput, match="Expected a PostgreSQL database"):
+            await divide(store.database, 4)
+
+
+async def test_an_upgrade_goes_on_in_buckets_where_it_was(database: Database) -> None:
+    store = SqlStore(database)
+    await a_process(store, holding=instances(range(60)))
+    small = a_worker(size=7)
+    named = await request(store, by_ids(map(an_id, (*range(0, 60, 2), 900, 901))), worker=small)
+    await work_and_stop(store, named.id, small, chunks=2)
+    await divide(database, COUNT)
+    done = await work(SqlStore(database), named.id, small)
+    assert (done.state, done.upgraded, done.skipped) == (UpgradeState.COMPLETED, 30, 2)
+    assert len(await outcomes_of(SqlStore(database), named.id)) == 32
+    await require_right_counts(SqlStore(database))
 
 
 async def test_each_row_goes_to_the_bucket_of_its_instance(database: Database) -> None:
@@ -86,7 +123,8 @@ async def test_each_row_goes_to_the_bucket_of_its_instance(database: Database) -
     named = by_ids([an_id(number) for number in (*range(20), 900, 901)])
     for selection in (named, all_active()):
         await upgrade_instances(store, UpgradeRequest(process=ORDERS, selection=selection), caller=ADMIN)
-    divided = await divide(database)
+    await divide(database, COUNT)
+    divided = database.layout
     expected = Counter(divided.bucket_of(an_id(number)) for number in range(200))
     assert await sizes(database, "instance") == expected
     assert sum((await sizes(database, "outcome")).values()) == 220
@@ -99,24 +137,3 @@ async def test_each_row_goes_to_the_bucket_of_its_instance(database: Database) -
         assert strays.scalar_one() == 0
         counts = await connection.exec_driver_sql("SELECT bucket, sum(instances) FROM cohort_part GROUP BY 1")
         assert dict([*counts]) == expected
-
-
-async def test_each_bucket_has_a_partition_of_its_own(database: Database) -> None:
-    store = SqlStore(database)
-    await a_process(store, holding=instances(range(200)))
-    await divide(database)
-    async with database.reading() as connection:
-        rows = await connection.exec_driver_sql("SELECT DISTINCT tableoid, bucket FROM instance")
-        assert len(rows.all()) == COUNT
-
-
-async def test_a_divided_database_is_not_divided_again(database: Database) -> None:
-    await divide(database)
-    with pytest.raises(InvalidInput, match="divided already"):
-        await divide(database)
-
-
-@pytest.mark.parametrize("count", [0, 1_025])
-async def test_a_wrong_number_of_buckets_is_refused(database: Database, count: int) -> None:
-    with pytest.raises(InvalidInput, match="from 1 to 1,024, but got"):
-        await divide(database, count)
