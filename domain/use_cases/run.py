@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from uplift.domain.concurrency import let_requests_go_first
 from uplift.domain.model.chunk import ChunkResult
 from uplift.domain.model.cohort import Cohort
 from uplift.domain.model.decision import CountedDecision, Decision, Verdict
@@ -108,6 +109,8 @@ async def run_chunk(
     # A linked engine moves the instances of a linked upgrade, so nothing moves here.
     moving = upgrading(decisions.values()) if held.upgrade.link is None else ()
     chunk = await held.chunks.record_and_move(size, moving)
+    # What follows computes for longer than a request, and then saves.
+    await let_requests_go_first()
     paths = migration_paths_of(held.upgrade, transaction, worker, known)
     result = await resolve_chunk(held.upgrade, held.chunks, chunk, decisions, paths)
     # Parallel work counts once, so that `Upgrade.rate` is the rate of all workers together.

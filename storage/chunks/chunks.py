@@ -238,17 +238,21 @@ class RecordThenMove(SqlChunks):
     """Counts the instances of a recorded chunk by cohort."""
 
     async def _record(self, end: int, decisions: Collection[Decision]) -> Processed:
-        bound = self._bound(end)
-        recorded = (await self._connection.execute(self._record_statement(), bound)).rowcount
-        rows = (await self._connection.execute(self.recorded_cohorts[self._kind], bound)).all()
-        moved = await self._move(end, decisions) if decisions else 0
-        if not moved or self._kind is SelectionKind.UNDO:
+        # Each wait for the connection ends in a step on the event loop that delays the requests behind it, so
+        # statements are executed together where nothing between them needs a result.
+        connection, bound = self._connection, self._bound(end)
+        recorded = await connection.execute_later(self._record_statement(), bound)
+        rows = (await connection.execute(self.recorded_cohorts[self._kind], bound)).all()
+        if not decisions or self._kind is SelectionKind.UNDO:
+            moved = await self._move(end, decisions) if decisions else 0
             unmoved = await self._count_moved(end, await self._counted_cohorts(rows), decisions, moved)
         else:
-            stored = await self._connection.execute(MOVES, {"of_upgrade": self._upgrade_keys.id})
+            moves = [await connection.execute_later(statement, bound) for statement in self._moves(decisions)]
+            stored = await connection.execute(MOVES, {"of_upgrade": self._upgrade_keys.id})
             targets = {(row[0], row[1]): (row[2], row[3]) for row in stored}
+            moved = sum(move.rowcount for move in moves)
             unmoved = await self._count_moved_as_stored(end, rows, targets, decisions, moved)
-        return Processed(recorded, moved, unmoved)
+        return Processed(recorded.rowcount, moved, unmoved)
 
     async def _move(self, end: int, decisions: Collection[Decision]) -> int:
         bound, moved = self._bound(end), 0

@@ -1,11 +1,12 @@
 """Tests that long lists are processed in pieces, between which others run."""
 
 import asyncio
+import socket
 from collections.abc import Sequence
 
 import pytest
 
-from uplift.domain.concurrency import pieces
+from uplift.domain.concurrency import let_requests_go_first, pieces
 
 pytestmark = pytest.mark.anyio
 
@@ -33,3 +34,22 @@ async def test_others_run_between_two_pieces() -> None:
         turns.append(f"from {start}")
     await task
     assert turns == ["from 0", "other", "from 3", "other", "from 6"]
+
+
+async def test_a_request_that_has_arrived_goes_first() -> None:
+    loop, answered = asyncio.get_running_loop(), asyncio.Event()
+    here, there = socket.socketpair()
+    with here, there:
+
+        async def answer() -> None:
+            answered.set()
+
+        def read() -> None:
+            requests.append(loop.create_task(answer()))
+            loop.remove_reader(here)
+
+        requests: list[asyncio.Task[None]] = []
+        loop.add_reader(here, read)
+        there.send(b"?")
+        await let_requests_go_first()
+        assert answered.is_set()
