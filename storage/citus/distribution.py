@@ -21,7 +21,7 @@ TRIED = 16
 """For each shard so many numbers are hashed at first. The last shard is hit after some ln(shards) a shard."""
 # As Citus, which divides the range of 32-bit hashes evenly and gives the rest to the last shard.
 CHOOSE = (
-    "SELECT min(number) FROM generate_series(1, $1::integer) AS number GROUP BY least("
+    "SELECT min(number) FROM generate_series(0, $1::integer) AS number GROUP BY least("
     "(worker_hash(number)::bigint + 2147483648) / (4294967296 / $2::integer), $2::integer - 1)"
 )
 DISTRIBUTE_FIRST = (

@@ -55,7 +55,12 @@ def own_columns(columns: Iterable[Any]) -> list[Any]:
 async def with_totals(connection: Connection, rows: Sequence[Any]) -> Sequence[Any]:
     """Rows of upgrades with their own counts, to which the counts of their partitions are added."""
     # Partitions of upgrades in other states count nothing: a stop lets the upgrade take over what they did.
-    own: dict[int, Counts | None] = {row.id: None for row in rows if row.state is UpgradeState.RUNNING}
+    # Rows without all counts differ from what is read then, so that these are read once more.
+    own: dict[int, Counts] = {
+        row.id: tuple(getattr(row, name, None) for name in COUNTS)
+        for row in rows
+        if row.state is UpgradeState.RUNNING
+    }
     if not own:
         return rows
     sums = await sums_of_partitions(connection, own)
@@ -67,7 +72,7 @@ async def with_totals(connection: Connection, rows: Sequence[Any]) -> Sequence[A
     ]
 
 
-async def sums_of_partitions(connection: Connection, own: dict[int, Counts | None]) -> Mapping[int, Counts]:
+async def sums_of_partitions(connection: Connection, own: dict[int, Counts]) -> Mapping[int, Counts]:
     """What the partitions of each upgrade count; `own` is set to what the upgrades count then."""
     bound = {"ids": list(own)}
     sums: dict[int, Counts] = {}
@@ -104,7 +109,6 @@ def _counts(row: Any) -> Counts:
     return tuple(getattr(row, name) for name in COUNTS)
 
 
-def _added(own: Counts | None, more: Counts | None) -> dict[str, Any]:
-    assert own is not None, "upgrades are never deleted"
+def _added(own: Counts, more: Counts | None) -> dict[str, Any]:
     summed = own if more is None else tuple(count + added for count, added in zip(own, more, strict=True))
     return dict(zip(COUNTS, summed, strict=True))

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.engine import URL
 
-from tests.support import postgres
+from tests.support import citus, postgres
 from tests.support.bucket_rule import watch
 from tests.support.copies import Copy, copy_of, restore
 from tests.support.hash_partitions import HashPartitions
@@ -27,7 +27,10 @@ from uplift.testing.stores import Around
 STORES = ("memory", "sqlite", "postgres")
 """The kinds of stores."""
 DIVIDED = {"one_bucket": 1, "buckets": 8}
-"""Kinds of stores on PostgreSQL whose tables are divided into so many buckets, each a hash partition."""
+"""Kinds of stores on PostgreSQL whose tables are divided into so many buckets.
+
+Each is a hash partition, or a shard of Citus if a cluster runs (see tests.support.citus).
+"""
 SERVED = ("sqlite", "postgres")
 """The stores that a gateway serves: tests of the APIs run on both, unless they need no store."""
 
@@ -38,7 +41,10 @@ EMPTY = {
 """What empties all tables of each kind of database; ids begin at 1 again."""
 EMPTY_DIVIDED = [
     *(f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables) if table is not layout),
-    "SELECT setval(seqrelid, 1, false) FROM pg_sequence",
+    (  # not those of Citus
+        "SELECT setval(seqrelid, 1, false) FROM pg_sequence JOIN pg_class ON oid = seqrelid "
+        "WHERE relnamespace = 'public'::regnamespace"
+    ),
 ]
 
 
@@ -83,10 +89,16 @@ class Stores:
 
     async def _open(self, kind: str) -> Database:
         opened = self._at_the_end.enter_async_context
-        of_its_own = the_server().empty_database if kind in DIVIDED else the_server().database
-        where = self._folder / "uplift.db" if kind == "sqlite" else await opened(of_its_own())
+        if kind == "sqlite":
+            where: Path | URL = self._folder / "uplift.db"
+        elif kind not in DIVIDED:
+            where = await opened(the_server().database())
+        elif citus.NODES:
+            where = await opened(citus.a_distributed_database(DIVIDED[kind]))
+        else:
+            where = await opened(the_server().empty_database())
         database = (await opened(an_open_database(where))).database
-        if kind in DIVIDED:
+        if kind in DIVIDED and not citus.NODES:
             await divide(database, DIVIDED[kind])
             await watch(database)
         # Tests that measure time must not wait for connections to be made.

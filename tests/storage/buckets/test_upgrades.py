@@ -235,3 +235,14 @@ async def test_buckets_and_one_server_give_the_same_answer_for_each_instance(
         divided = await answers(store, world)
     async with stores.empty("postgres") as store:
         assert divided == await answers(store, world)
+
+
+async def test_the_counts_of_a_running_upgrade_are_read_from_all_buckets_once(store: SqlStore) -> None:
+    await a_process(store, holding=instances(range(200)))
+    queued = await request(store, worker=SMALL)
+    await work_and_die(store, queued.id, SMALL, chunks=2)
+    async with store.database.reading() as connection:
+        with statements_on(connection) as sent:
+            running = await get_upgrade(store, queued.id)
+    assert (running.state, running.upgraded > 0) == (UpgradeState.RUNNING, True)
+    assert sum("sum(partition.upgraded)" in statement.sql for statement in sent) == 1
