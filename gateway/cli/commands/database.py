@@ -106,11 +106,13 @@ def _report_orders(differences: Sequence[OrderDifference]) -> None:
 
 async def _order_differences(database_url: str | None) -> tuple[OrderDifference, ...]:
     async with opened_database(settings_with(database_url=database_url)) as database:
+        await database.read_layout()
         return await find_order_differences(database)
 
 
 async def _differences(database_url: str | None, *, repair: bool) -> tuple[CountDifference, ...]:
     async with opened_database(settings_with(database_url=database_url)) as database:
+        await database.read_layout()
         return await (repair_counts(database) if repair else find_count_differences(database))
 
 

@@ -58,6 +58,15 @@ async def test_distributes_only_when_it_is_confirmed(url: URL) -> None:
     assert await examined(url) == [("Citus 13.2.2, 4 shards on 2 nodes. It commits in two phases.", None)]
 
 
+async def test_kept_counts_are_checked_and_repaired_in_their_buckets(url: URL) -> None:
+    await done(url, "db", "distribute", "--shards", "4", "--yes")
+    assert url.database is not None
+    await the_server().execute("DELETE FROM cohort_count", database=url.database)
+    right = "The kept counts of all cohorts are right."
+    assert right not in await done(url, "db", "check", "--counts", "--repair")
+    assert right in await done(url, "db", "check", "--counts")
+
+
 async def test_an_unsafe_cluster_is_not_served_and_doctor_says_why(url: URL) -> None:
     await done(url, "db", "distribute", "--shards", "4", "--yes")
     assert url.database is not None
