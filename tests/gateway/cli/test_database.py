@@ -1,10 +1,9 @@
 """`uplift db` shows the revision of a schema, and migrates it."""
 
 import asyncio
-import os
-from asyncio import create_subprocess_exec, to_thread
-from asyncio.subprocess import PIPE
+from asyncio import to_thread
 from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import httpx2
 import pytest
 from sqlalchemy.engine import URL
 
-from tests.gateway.gateway_world import UPLIFT, error_of, output_of, started, uplift
+from tests.gateway.gateway_world import TIMEOUT, error_of, output_of, started, uplift
 from tests.support.first_revision import (
     FIRST,
     KEY,
@@ -163,12 +162,15 @@ def test_a_file_that_is_not_there_is_not_created(folder: Path, command: str) -> 
 async def test_programs_that_start_on_an_empty_database_together_do_not_fail(
     place: Path | URL, folder: Path
 ) -> None:
-    environment = {**os.environ, **setting(place)}
-    several = [
-        await create_subprocess_exec(UPLIFT, "db", "upgrade", cwd=folder, env=environment, stdout=PIPE)
-        for _ in range(2)
-    ]
-    said = sorted([(await program.communicate())[0].decode() for program in several])
+    with ExitStack() as stack:
+        several = []
+        for name in ("one", "two"):
+            (folder / name).mkdir()
+            begun = started("db", "upgrade", folder=folder / name, **setting(place))
+            several.append(stack.enter_context(begun))
+        for program in several:
+            assert await to_thread(program.process.wait, TIMEOUT) == 0, program.errors
+        said = sorted(program.output for program in several)
     assert said == [
         f"Created the tables in the empty database, at the newest revision, {NEWEST}.\n",
         f"The schema is already at the newest revision, {NEWEST}.\n",

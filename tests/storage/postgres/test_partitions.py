@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.storage.postgres.on_postgres import until_a_lock_is_awaited
+from tests.support.long_mode import IS_LONG
 from uplift.domain import (
     Status,
     Upgrade,
@@ -126,7 +127,7 @@ async def test_what_another_worker_decides_within_a_chunk_of_an_undo_is_carried_
     assert await instances_of(store, ORDERS) == instances(range(12))
 
 
-@pytest.mark.parametrize("attempt", range(3))
+@pytest.mark.parametrize("attempt", range(3 if IS_LONG else 1))
 async def test_many_workers_undo_an_upgrade(store: SqlStore, neighbour: SqlStore, attempt: int) -> None:
     held = [an_instance(number, position=at(f"task {number % 7}")) for number in range(300)]
     await a_process(store, holding=held)
