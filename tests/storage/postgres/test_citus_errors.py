@@ -1,6 +1,6 @@
 """Errors of Citus that hide the SQLSTATE of a worker, or name its address, are read by their message.
 
-The messages are those of Citus 13.2.2 on PostgreSQL 15.18.
+The messages are those of Citus 13.2.2 on PostgreSQL 15.20.
 """
 
 from collections.abc import AsyncIterator
