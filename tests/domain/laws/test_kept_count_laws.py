@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.domain.laws.test_plan_laws import POSITIONS, World, populated, worlds
-from tests.support.stores import STORES, Stores
+from tests.support.long_mode import IS_LONG
+from tests.support.stores import DIVIDED, STORES, Stores
 from uplift.domain import (
     Cohort,
     Instance,
@@ -188,7 +189,7 @@ async def require_right_plans(store: Store) -> None:
     assert (selected.not_found, selected.excluded) == (0, len(active) - len(remaining))
 
 
-@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("kind", [*STORES, *(DIVIDED if IS_LONG else ())])
 @settings(max_examples=12)
 @given(world=worlds(mapped=False) | worlds(), steps=STEPS, limit=st.sampled_from([0, 3, 256]))
 async def test_kept_counts_are_the_counts_of_instances_after_every_step(
