@@ -145,7 +145,8 @@ def probe(
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         began = time.perf_counter()
-        answer(connection, method, path, bodies[len(took) % len(bodies)], key)
+        status = answer(connection, method, path, bodies[len(took) % len(bodies)], key)
+        assert status == http.HTTPStatus.OK, "a refusal takes less time than an answer"
         took.append(time.perf_counter() - began)
         time.sleep(0.005)
     return took
@@ -164,12 +165,14 @@ def send_until(stop: threading.Event, worst: Worst, port: int, key: str) -> int:
     return count
 
 
-def answer(connection: http.client.HTTPConnection, method: str, path: str, content: bytes, key: str) -> None:
+def answer(connection: http.client.HTTPConnection, method: str, path: str, content: bytes, key: str) -> int:
+    """Send a request and read its reply; returns the status."""
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     connection.request(method, path, content, headers)
     reply = connection.getresponse()
     while reply.read(65_536):
         pass
+    return reply.status
 
 
 def worst_requests(ids: list[UUID]) -> Iterator[Worst]:

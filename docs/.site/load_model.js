@@ -5,7 +5,7 @@ const FIGURES = {
   sqliteInstanceBytes: 95,
   sqliteOutcomeBytes: 14,
   movedMicroseconds: 4.31,
-  twoWorkers: 0.63,
+  twoWorkers: 0.65,
   registeredMicroseconds: 20.1,
   comparedMilliseconds: 86,
   largestDatabase: 50_000_000,

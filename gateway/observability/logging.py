@@ -50,6 +50,7 @@ def configure_logs(settings: Settings, metrics: Metrics) -> None:
         )
     )
     logging.captureWarnings(True)  # otherwise Python prints its warnings between the log's lines
+    warnings.formatwarning = _one_line
     # graphql-core starts no coroutine of an operation that is cancelled before it begins, so Python warns.
     warnings.filterwarnings("ignore", r"coroutine '.*_async_resolver' was never awaited", RuntimeWarning)
     # Alembic logs each of its plugins. The storage package logs the revisions that run.
@@ -59,3 +60,14 @@ def configure_logs(settings: Settings, metrics: Metrics) -> None:
     # At level debug, libraries log statements to the database with their values.
     level = max(logging.INFO, logging.getLevelNamesMapping()[settings.log_level.upper()])
     logging.basicConfig(level=level, handlers=[handler])
+
+
+def _one_line(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,  # noqa: ARG001
+) -> str:
+    """A warning of Python without the line of source, which Python adds on a line of its own."""
+    return f"{filename}:{lineno}: {category.__name__}: {message}"

@@ -6,7 +6,6 @@ from typing import Any
 
 from tests.support.mortal import Life
 from uplift.storage.database import Database
-from uplift.storage.sql.connection import Connection
 
 
 class MortalDatabase:
@@ -30,12 +29,17 @@ class MortalDatabase:
 class MortalConnection:
     """A connection in a transaction, which is rolled back at the death of its program."""
 
-    def __init__(self, connection: Connection, life: Life) -> None:
+    def __init__(self, connection: Any, life: Life) -> None:
         self._connection = connection
         self._life = life
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """The class of the connection: what is saved depends on the kind of database."""
+        return type(self._connection)
 
     async def execute(self, *about: Any, **more: Any) -> Any:
         self._life.moment()
@@ -44,6 +48,10 @@ class MortalConnection:
     async def execute_later(self, *about: Any) -> Any:
         self._life.moment()
         return await self._connection.execute_later(*about)
+
+    async def insert_later(self, *about: Any) -> Any:
+        self._life.moment()
+        return await self._connection.insert_later(*about)
 
     async def exec_driver_sql(self, *about: Any) -> Any:
         self._life.moment()

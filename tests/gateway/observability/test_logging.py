@@ -1,6 +1,7 @@
 """Log lines have the configured format and level, and contain no secret."""
 
 import json
+import logging
 import subprocess
 import sys
 
@@ -22,7 +23,7 @@ log.info("upgrade claimed", upgrade="u-1")
 logging.getLogger("uvicorn.error").warning("a library says %s", "so")
 logging.getLogger("aiosqlite").debug("a statement and its values")
 logging.getLogger("httpx2").info("a request to an engine")
-warnings.warn("Python warns")
+warnings.warn_explicit("Python warns", UserWarning, logging.__file__, 1)
 
 async def _async_resolver():
     pass
@@ -63,10 +64,10 @@ def test_people_read_lines() -> None:
 
 def test_programs_read_one_json_object_a_line() -> None:
     records = [json.loads(line) for line in logged(UPLIFT_LOG_FORMAT="json").splitlines()]
-    assert [record["event"].strip() for record in records] == [
+    assert [record["event"] for record in records] == [
         "upgrade claimed",
         "a library says so",
-        "<string>:18: UserWarning: Python warns",
+        f"{logging.__file__}:1: UserWarning: Python warns",
         "unexpected_error",
         "once more",
         "and a library",

@@ -73,7 +73,9 @@ async def test_ids_registered_at_once_in_two_orders_do_not_deadlock(
         downward = register(neighbour, new[::-1])
         await until_awaited(store, 2)
     assert list(await gather(upward, downward)) == [count, count]
-    assert [held for held in await instances_of(store, ORDERS) if held != an_instance(0)] == new
+    held = [held for held in await instances_of(store, ORDERS) if held != an_instance(0)]
+    # Both go on when the row in the middle is undone. The first to insert has registered all, in its order.
+    assert held in (new, new[::-1])
 
 
 async def test_new_positions_of_two_processes_reported_in_two_orders_do_not_deadlock(store: SqlStore) -> None:
