@@ -42,7 +42,7 @@ class ChunkPolicy:
     def size_after(self, size: int, duration: timedelta) -> int:
         """The size of the next chunk after a chunk of this size and duration.
 
-        It is half of the size at least, and at most 1.4 times as much.
+        It is half of the size at least, and at most about 1.4 times as much.
         """
         # Aim below the target duration: the next chunk may be slower than the last.
         factor = 0.7 * self.target_duration / max(duration, timedelta(microseconds=1))

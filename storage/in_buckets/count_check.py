@@ -24,6 +24,7 @@ from uplift.storage.in_buckets.counts import STORED
 from uplift.storage.sql.bucket_tables import BUCKET, cohort_part, instance
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import insert_many
+from uplift.storage.sql.surrogate_keys import batches
 from uplift.storage.sql.tables import position, process
 from uplift.storage.statements.cohort_counts import KEY
 
@@ -91,7 +92,8 @@ async def repair(connection: Connection, rows: Sequence[Any]) -> None:
         by_bucket[row.bucket].append(row)
     for bucket, wrong in sorted(by_bucket.items()):
         cohorts = [tuple(getattr(row, name) for name in KEY) for row in wrong]
-        await connection.execute(DELETE_COUNTS, {"of_bucket": bucket, "cohorts": cohorts})
+        for batch in batches(cohorts):
+            await connection.execute(DELETE_COUNTS, {"of_bucket": bucket, "cohorts": batch})
         counted = [
             {**{name: getattr(row, name) for name in KEY}, "instances": row.counted, "bucket": bucket}
             for row in wrong

@@ -68,6 +68,7 @@ async def prune_positions(connection: Connection, limit: int) -> int:
         return list((await connection.execute(USED)).scalars())
 
     # Looked at twice: an instance may have got a position after the first look, before its row was locked.
+    # On several nodes a commit may still be under way to one of them (docs/explanation/scale.md).
     bound = {"used": await used(), "limit": limit}
     unused = [row.id for row in await connection.execute(UNUSED_POSITIONS, bound)]
     if not unused:

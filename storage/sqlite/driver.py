@@ -118,9 +118,11 @@ class SqliteConnection(Connection):
         """Roll back. Waits for a call that still runs, for instance that of a cancelled task."""
         self._pending.clear()
         self._pending_rows = 0
-        if self._may_be_in_transaction and not self.invalidated:
-            await self._thread.rollback()
-        self._may_be_in_transaction = False
+        # Before the call: a second cancellation ends the wait, but the thread still rolls back. The next
+        # transaction may have begun when this coroutine goes on.
+        is_open, self._may_be_in_transaction = self._may_be_in_transaction, False
+        if is_open and not self.invalidated:
+            await self._call_in_thread([], _roll_back, ())
 
     async def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:
         """Execute a statement; a list of parameters executes it for each."""
@@ -180,6 +182,11 @@ class SqliteConnection(Connection):
         before, self._pending, self._pending_rows = self._pending, [], 0
         # Set before the call: when the caller is cancelled, the thread still begins the transaction.
         self._may_be_in_transaction = True
+        return await self._call_in_thread(before, call, arguments)
+
+    async def _call_in_thread(
+        self, before: list[PendingStatement], call: Callable[..., Any], arguments: tuple[Any, ...]
+    ) -> Any:
         # aiosqlite's public methods switch to the thread once for each statement, fetch and close; its
         # private _execute runs any function there, so that all of it takes one switch.
         thread: Any = self._thread
@@ -321,6 +328,10 @@ def _execute_bound(
     connection: sqlite3.Connection, prepared: PreparedStatement, parameters: Mapping[str, Any]
 ) -> Executed:
     return execute(connection, prepared.sql, prepared.bind(parameters))
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    connection.rollback()
 
 
 def _no_op(_: sqlite3.Connection) -> None:

@@ -1,7 +1,9 @@
 """Adds up what upgrades and their partitions have done, which lie on different servers.
 
 Without buckets one statement reads both. Here the counts of an upgrade are read before and after those of its
-partitions: if they are the same, the upgrade has not taken over what a partition did in between.
+partitions: if they are the same, the upgrade has not taken over what a partition did in between. On several
+nodes a sum may be too high for a moment, while a commit is under way to one of them (see
+docs/explanation/scale.md).
 """
 
 from collections.abc import Iterable, Mapping, Sequence

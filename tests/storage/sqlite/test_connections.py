@@ -1,9 +1,10 @@
 """Connections to an SQLite file have their settings, and do not block or break each other."""
 
 import sqlite3
-from asyncio import Event, create_task, gather, sleep, timeout
+import time
+from asyncio import CancelledError, Event, create_task, gather, sleep, timeout
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, closing, contextmanager
+from contextlib import AsyncExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -184,6 +185,51 @@ async def test_transactions_cancelled_at_any_moment_leave_whole_states_and_no_lo
     assert done.total == 50
     assert await instances_of(store, ORDERS) == instances(range(50), version=2)
     assert len(kept) == 15
+
+
+@pytest.mark.parametrize("busy", [0, 0.2], ids=["idle loop", "busy loop"])
+async def test_a_transaction_cancelled_twice_leaves_the_next_ones_alone(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch, busy: float
+) -> None:
+    await a_process(store, holding=instances(range(3)))
+    begun = Event()
+
+    class Slow(sqlite3.Connection):
+        def rollback(self) -> None:
+            time.sleep(0.1)
+            sqlite3.Connection.rollback(self)
+
+    factory = "_Connection"
+    monkeypatch.setattr(getattr(sqlite, factory), "rollback", Slow.rollback, raising=False)
+
+    async def report(number: int, *, and_wait: bool = False) -> None:
+        async with store.transaction() as transaction:
+            await transaction.instances.report(ORDERS, [a_report(number, status=Status.FAILED)])
+            if and_wait:
+                begun.set()
+                await Event().wait()
+
+    cancelled = create_task(report(0, and_wait=True))
+    await begun.wait()
+    refused = create_task(
+        create_process(store, namespace=ORDERS.namespace, code=ORDERS.code, title=None, caller=ADMIN)
+    )
+    await sleep(0)
+    cancelled.cancel()
+    await sleep(0)
+    cancelled.cancel()  # while it rolls back, on the thread of the connection
+    for _ in range(2):
+        await sleep(0)
+    time.sleep(busy)  # noqa: ASYNC251  the thread ends the rollback while the event loop is busy
+    with suppress(CancelledError):
+        await cancelled
+    with pytest.raises(ProcessExists):
+        await refused
+    await report(1)
+    async with timeout(4), store.transaction(in_background=True) as transaction:
+        await transaction.instances.report(ORDERS, [a_report(2, status=Status.FAILED)])
+    failed = [held.id for held in await instances_of(store, ORDERS) if held.status is Status.FAILED]
+    assert failed == [an_id(1), an_id(2)]
 
 
 async def test_readers_see_the_state_before_an_open_transaction(store: SqlStore, neighbour: SqlStore) -> None:
