@@ -5,18 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import (
-    Integer,
-    bindparam,
-    delete,
-    func,
-    insert,
-    literal,
-    select,
-    tuple_,
-    type_coerce,
-    union_all,
-)
+from sqlalchemy import Integer, bindparam, delete, insert, select, tuple_, type_coerce
 
 from uplift.domain.model.instance import Status
 from uplift.storage.database import Database
@@ -25,35 +14,9 @@ from uplift.storage.in_buckets import counts
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import batches
 from uplift.storage.sql.tables import STATUS, cohort_count, cohort_part, instance, position, process
-from uplift.storage.statements.cohort_counts import KEY, fold_all
+from uplift.storage.statements.cohort_counts import KEY, differing_cohorts, fold_all
 
-# Codes as they are stored: a damaged row may have one that no status has.
-CODE = Integer()
-MEMBERS = union_all(
-    select(
-        cohort_part.c.process_id,
-        cohort_part.c.version,
-        type_coerce(cohort_part.c.status, CODE).label("status"),
-        cohort_part.c.position_id,
-        cohort_part.c.instances.label("kept"),
-        literal(0, Integer).label("counted"),
-    ),
-    select(
-        instance.c.process_id,
-        instance.c.version,
-        type_coerce(instance.c.status, CODE),
-        instance.c.position_id,
-        literal(0, Integer),
-        func.count(),
-    ).group_by(instance.c.process_id, instance.c.version, instance.c.status, instance.c.position_id),
-).subquery("members")
-COHORT = tuple(MEMBERS.c[name] for name in KEY)
-COMPARED = (
-    select(*COHORT, func.sum(MEMBERS.c.kept).label("kept"), func.sum(MEMBERS.c.counted).label("counted"))
-    .group_by(*COHORT)
-    .having(func.sum(MEMBERS.c.kept) != func.sum(MEMBERS.c.counted))
-    .subquery("compared")
-)
+COMPARED = differing_cohorts(cohort_part, instance, KEY).subquery("compared")
 DIFFERENCES = (
     select(COMPARED, process.c.namespace, process.c.code, position.c.elements)
     .join_from(COMPARED, process, process.c.id == COMPARED.c.process_id, isouter=True)
@@ -67,7 +30,7 @@ DELETE_COUNTS = delete(cohort_count).where(
     tuple_(
         cohort_count.c.process_id,
         cohort_count.c.version,
-        type_coerce(cohort_count.c.status, CODE),
+        type_coerce(cohort_count.c.status, Integer),  # as it is stored: a damaged row may have any code
         cohort_count.c.position_id,
     ).in_(bindparam("cohorts", expanding=True))
 )

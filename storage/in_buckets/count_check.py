@@ -11,12 +11,8 @@ from sqlalchemy import (
     any_,
     bindparam,
     delete,
-    func,
-    literal,
     select,
     tuple_,
-    type_coerce,
-    union_all,
 )
 from sqlalchemy.dialects.postgresql import insert
 
@@ -26,37 +22,10 @@ from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import insert_many
 from uplift.storage.sql.surrogate_keys import batches
 from uplift.storage.sql.tables import position, process
-from uplift.storage.statements.cohort_counts import KEY
+from uplift.storage.statements.cohort_counts import KEY, differing_cohorts
 
-# Codes as they are stored: a damaged row may have one that no status has.
-CODE = Integer()
-MEMBERS = union_all(
-    select(
-        cohort_part.c.bucket,
-        cohort_part.c.process_id,
-        cohort_part.c.version,
-        type_coerce(cohort_part.c.status, CODE).label("status"),
-        cohort_part.c.position_id,
-        cohort_part.c.instances.label("kept"),
-        literal(0, Integer).label("counted"),
-    ),
-    select(
-        instance.c.bucket,
-        instance.c.process_id,
-        instance.c.version,
-        type_coerce(instance.c.status, CODE),
-        instance.c.position_id,
-        literal(0, Integer),
-        func.count(),
-    ).group_by(*(instance.c[name] for name in ("bucket", *KEY))),
-).subquery("members")
-COHORT = tuple(MEMBERS.c[name] for name in ("bucket", *KEY))
-DIFFERENCES = (
-    select(*COHORT, func.sum(MEMBERS.c.kept).label("kept"), func.sum(MEMBERS.c.counted).label("counted"))
-    .group_by(*COHORT)
-    .having(func.sum(MEMBERS.c.kept) != func.sum(MEMBERS.c.counted))
-    .order_by(*(MEMBERS.c[name] for name in (*KEY, "bucket")))
-)
+DIFFERENT = differing_cohorts(cohort_part, instance, ("bucket", *KEY))
+DIFFERENCES = DIFFERENT.order_by(*(DIFFERENT.selected_columns[name] for name in (*KEY, "bucket")))
 IDS = bindparam("ids", type_=ARRAY(Integer))
 PROCESSES = select(process.c.id, process.c.namespace, process.c.code).where(process.c.id == any_(IDS))
 POSITIONS = select(position.c.id, position.c.elements).where(position.c.id == any_(IDS))

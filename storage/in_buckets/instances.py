@@ -4,7 +4,7 @@ from asyncio import to_thread
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Integer, select, type_coerce, update
+from sqlalchemy import select, update
 
 from uplift.domain.concurrency import pieces
 from uplift.domain.model.instance import Instance, InstanceId, Position
@@ -29,28 +29,14 @@ from uplift.storage.statements.instances import (
     STATUS_CODES,
     cohort_in,
     instances_of,
+    locking,
     rows_to_insert,
 )
 
 FIND = select(
     instance.c.uuid, instance.c.process_id, instance.c.version, instance.c.status, instance.c.position_id
 ).where(instance.c.bucket == BUCKET, instance.c.uuid.in_(select(ID_LIST.c.uuid)))
-LOCK = (
-    select(
-        # Not the id, which would be converted and hashed for each instance.
-        ID_LIST.c.ordinal,
-        instance.c.id,
-        instance.c.process_id,
-        instance.c.version,
-        type_coerce(instance.c.status, Integer),
-        instance.c.position_id,
-    )
-    .join(ID_LIST, ID_LIST.c.uuid == instance.c.uuid)
-    .where(instance.c.bucket == BUCKET)
-    .order_by(instance.c.id)
-    .with_for_update(of=instance, key_share=True)
-)
-"""Locks instances of a bucket in the order of their ids, as chunks do, so that the two never deadlock."""
+LOCK = locking(instance).where(instance.c.bucket == BUCKET)
 ROWS = unnest_rows(instance, {name: f"row_{name}" for name in ("id", "status", "position_id")})
 UPDATE = (
     update(instance)

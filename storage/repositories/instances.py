@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Integer, select, type_coerce
+from sqlalchemy import select
 
 from uplift.domain.concurrency import pieces
 from uplift.domain.errors import StoreUnavailable
@@ -30,6 +30,7 @@ from uplift.storage.statements.instances import (
     STATUS_CODES,
     insert_instances,
     instances_of,
+    locking,
 )
 from uplift.storage.statements.outcomes import (
     IS_ORDER_OF_OUTCOME,
@@ -45,21 +46,7 @@ INSTANCES_BY_UUID = INSTANCES.join(ID_LIST, ID_LIST.c.uuid == instance.c.uuid).o
 INLINE_LIMIT = 10
 """A statement for so few ids is faster on the event loop than in a thread."""
 INSTANCES_BY_UUID_INLINE = INSTANCES_BY_UUID.execution_options(**RUN_INLINE)
-LOCKED = (
-    select(
-        # Not the id, which would be converted and hashed for each instance.
-        ID_LIST.c.ordinal,
-        instance.c.id,
-        instance.c.process_id,
-        instance.c.version,
-        type_coerce(instance.c.status, Integer),
-        instance.c.position_id,
-    )
-    .join(ID_LIST, ID_LIST.c.uuid == instance.c.uuid)
-    .order_by(instance.c.id)
-    .with_for_update(of=instance, key_share=True)
-)
-"""Locks instances in the order of their ids, as chunks do, so that the two never deadlock."""
+LOCKED = locking(instance)
 HISTORIES = (
     select(instance.c.uuid.label("uuid"), *UPGRADE_COLUMNS, *OUTCOME_COLUMNS, *ORDER_COLUMNS)
     .join_from(ID_LIST, instance, instance.c.uuid == ID_LIST.c.uuid)

@@ -7,10 +7,26 @@ has both: its sums are right while rows are folded, because a statement has one 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Integer, SmallInteger, bindparam, column, delete, insert, select, table, text
+from sqlalchemy import (
+    FromClause,
+    Integer,
+    Select,
+    SmallInteger,
+    bindparam,
+    column,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    table,
+    text,
+    type_coerce,
+    union_all,
+)
 
 from uplift.domain.bounded_cache import BoundedCache
 from uplift.domain.model.instance import Status
@@ -215,3 +231,30 @@ def _arrays(process_id: int, changes: Mapping[StoredCohort, int]) -> dict[str, A
         "changed_position_ids": list(position_ids),
         "changed_counts": list(changes.values()),
     }
+
+
+def differing_cohorts(kept: FromClause, instance: FromClause, key: Sequence[str]) -> Select[Any]:
+    """Selects the cohorts of a key whose kept count is not that of their instances, with both counts.
+
+    Statuses are the codes as they are stored: a damaged row may have one that no status has.
+    """
+
+    def columns_of(source: FromClause) -> list[Any]:
+        return [
+            type_coerce(source.c[name], Integer()).label(name) if name == "status" else source.c[name]
+            for name in key
+        ]
+
+    members = union_all(
+        select(*columns_of(kept), kept.c.instances.label("kept"), literal(0, Integer).label("counted")),
+        select(*columns_of(instance), literal(0, Integer), func.count()).group_by(
+            *(instance.c[name] for name in key)
+        ),
+    ).subquery("members")
+    cohort = [members.c[name] for name in key]
+    kept_sum, counted_sum = func.sum(members.c.kept), func.sum(members.c.counted)
+    return (
+        select(*cohort, kept_sum.label("kept"), counted_sum.label("counted"))
+        .group_by(*cohort)
+        .having(kept_sum != counted_sum)
+    )

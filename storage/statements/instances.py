@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import FromClause, Integer, Select, select, type_coerce
 
 from uplift.domain.concurrency import pieces
 from uplift.domain.model.instance import Instance, InstanceId, Position
 from uplift.domain.model.process import VersionNumber
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import copy_new, insert_absent, reserve_keys
+from uplift.storage.sql.id_list import ID_LIST
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import STATUS, instance
 from uplift.storage.statements.cohort_counts import CountChanges, StoredCohort
@@ -30,6 +31,24 @@ INSTANCES = select(
     instance.c.status,
     instance.c.position_id,
 )
+
+
+def locking(table: FromClause) -> Select[Any]:
+    """Locks the listed instances in the order of their ids, as chunks do, so that the two never deadlock."""
+    return (
+        select(
+            # Not the id, which would be converted and hashed for each instance.
+            ID_LIST.c.ordinal,
+            table.c.id,
+            table.c.process_id,
+            table.c.version,
+            type_coerce(table.c.status, Integer),
+            table.c.position_id,
+        )
+        .join(ID_LIST, ID_LIST.c.uuid == table.c.uuid)
+        .order_by(table.c.id)
+        .with_for_update(of=table, key_share=True)
+    )
 
 
 async def instances_of(surrogate_keys: SurrogateKeys, rows: Sequence[Any]) -> list[Instance]:
