@@ -28,7 +28,7 @@ def child(database: str, known: int, *, counts: bool) -> None:
 
 
 def _switch_off() -> None:
-    from uplift.storage.statements.cohort_counts import CountChanges
+    from uplift.storage.statements.instances.cohort_counts import CountChanges
 
     async def nothing(*_: Any) -> None:
         pass

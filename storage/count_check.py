@@ -14,7 +14,7 @@ from uplift.storage.in_buckets import counts
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import batches
 from uplift.storage.sql.tables import STATUS, cohort_count, cohort_part, instance, position, process
-from uplift.storage.statements.cohort_counts import KEY, differing_cohorts, fold_all
+from uplift.storage.statements.instances.cohort_counts import KEY, differing_cohorts, fold_all
 
 COMPARED = differing_cohorts(cohort_part, instance, KEY).subquery("compared")
 DIFFERENCES = (

@@ -10,7 +10,7 @@ from uplift.domain.model.selection import UpgradeId
 from uplift.storage.database import Database
 from uplift.storage.sql.codecs import decode_refusals
 from uplift.storage.sql.tables import move_order, upgrade
-from uplift.storage.statements.tallies import total
+from uplift.storage.statements.outcomes.tallies import total
 
 
 def _count(state: OrderState) -> Any:

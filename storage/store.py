@@ -20,9 +20,9 @@ from uplift.storage.repositories.sessions import Reading
 from uplift.storage.repositories.upgrades import SqlUpgradeQueries
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import KeyCache, SurrogateKeys
-from uplift.storage.statements.cohort_counts import SavedChanges
-from uplift.storage.statements.model_cache import ModelCache
-from uplift.storage.statements.upgrades import count_unfinished
+from uplift.storage.statements.instances.cohort_counts import SavedChanges
+from uplift.storage.statements.processes.model_cache import ModelCache
+from uplift.storage.statements.upgrades.upgrades import count_unfinished
 from uplift.storage.transaction import SqlTransaction
 
 

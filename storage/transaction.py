@@ -10,8 +10,8 @@ from uplift.storage.repositories.sessions import Session
 from uplift.storage.repositories.upgrades import SqlUpgradeRepository
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
-from uplift.storage.statements.cohort_counts import CountChanges, SavedChanges
-from uplift.storage.statements.model_cache import ModelCache
+from uplift.storage.statements.instances.cohort_counts import CountChanges, SavedChanges
+from uplift.storage.statements.processes.model_cache import ModelCache
 
 
 class SqlTransaction:

@@ -12,7 +12,7 @@ from uplift.domain.model.selection import SelectionKind
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.tables import SELECTION, instance, process, upgrade
 from uplift.storage.sql.types import ID, LONG
-from uplift.storage.statements.decisions import stored_code
+from uplift.storage.statements.outcomes.decisions import stored_code
 
 UPGRADED = "UPGRADED"
 """Stands for upgraded instances, which an undo selects, beside the reasons that a retry selects."""

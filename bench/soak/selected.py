@@ -10,8 +10,8 @@ from bench.soak.observations import ACTIVE, FOLLOWED, NAMED, REQUESTED, UPGRADED
 from uplift.domain.model.selection import SelectionKind, UpgradeId
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.tables import decision, instance, outcome, partition, selected, upgrade
-from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME, stored_code
-from uplift.storage.statements.processed import IS_PROCESSED
+from uplift.storage.statements.outcomes.decisions import IS_DECISION_OF_OUTCOME, stored_code
+from uplift.storage.statements.outcomes.processed import IS_PROCESSED
 
 WHAT = case((decision.c.to_position_id.is_not(None), stored_code(UPGRADED)), else_=decision.c.codes)
 """What a decision did to its instances: UPGRADED, or the codes of its reasons."""

@@ -20,9 +20,9 @@ from uplift.domain.model.upgrade import Partition
 from uplift.storage.count_check import find_count_differences
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.tables import decision, instance, outcome, selected, upgrade
-from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME
-from uplift.storage.statements.processed import IS_PROCESSED
-from uplift.storage.statements.tallies import SKIPPED
+from uplift.storage.statements.outcomes.decisions import IS_DECISION_OF_OUTCOME
+from uplift.storage.statements.outcomes.processed import IS_PROCESSED
+from uplift.storage.statements.outcomes.tallies import SKIPPED
 from uplift.storage.store import SqlStore
 from uplift.testing.stores import by_id, upgrades_of
 

@@ -16,10 +16,15 @@ from uplift.storage.chunks.statements import MOVE_BACK, NEXT_KEY, ORDER, RECORD,
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
-from uplift.storage.statements.cohort_counts import PENDING, CountChanges
-from uplift.storage.statements.cohorts import MOVES, cohorts_of, undo_cohorts_of
-from uplift.storage.statements.conditions import bind_conditions
-from uplift.storage.statements.decisions import count_skips, keep_decisions, kept_decisions, stored_code
+from uplift.storage.statements.instances.cohort_counts import PENDING, CountChanges
+from uplift.storage.statements.instances.cohorts import MOVES, cohorts_of, undo_cohorts_of
+from uplift.storage.statements.instances.conditions import bind_conditions
+from uplift.storage.statements.outcomes.decisions import (
+    count_skips,
+    keep_decisions,
+    kept_decisions,
+    stored_code,
+)
 
 NO_MATCH = "-"
 """Replaces the code of a reason that is not retried; no stored code contains it."""

@@ -29,7 +29,7 @@ from uplift.storage.chunks.statements import (
 from uplift.storage.sql.dialect import LOCK_WAIT, unnest_rows
 from uplift.storage.sql.sqlstate import LOCK_NOT_AVAILABLE, sqlstate
 from uplift.storage.sql.tables import STATUS, decision, instance, outcome
-from uplift.storage.statements.cohort_counts import PENDING
+from uplift.storage.statements.instances.cohort_counts import PENDING
 
 ATTEMPT_LOCK_WAIT = "100ms"
 """How long an attempt to move waits for the lock of an instance.

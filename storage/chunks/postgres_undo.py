@@ -29,7 +29,7 @@ from uplift.storage.chunks.statements import (
 )
 from uplift.storage.sql.dialect import unnest_rows
 from uplift.storage.sql.tables import decision, instance, outcome
-from uplift.storage.statements.cohorts import MOVES
+from uplift.storage.statements.instances.cohorts import MOVES
 
 ORIGIN = ("origin_version", "origin_position_id")
 COHORT = ("version", "position_id", *ORIGIN)

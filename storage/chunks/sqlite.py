@@ -35,7 +35,7 @@ from uplift.storage.chunks.statements import (
     recorded_in_chunk,
 )
 from uplift.storage.sql.tables import IS_ACTIVE, decision, instance, outcome
-from uplift.storage.statements.conditions import MEETS_CONDITIONS
+from uplift.storage.statements.instances.conditions import MEETS_CONDITIONS
 
 
 def sqlite_chunks(kind: SelectionKind) -> type[SqlChunks]:

@@ -28,9 +28,9 @@ from uplift.domain.model.instance import Status
 from uplift.domain.model.order import OrderState
 from uplift.domain.model.selection import LISTED, SelectionKind
 from uplift.storage.sql.tables import IS_ACTIVE, decision, instance, move_order, outcome, selected
-from uplift.storage.statements.conditions import MEETS_CONDITIONS
-from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME, is_decision_of
-from uplift.storage.statements.orders import order_chunk
+from uplift.storage.statements.instances.conditions import MEETS_CONDITIONS
+from uplift.storage.statements.links.orders import order_chunk
+from uplift.storage.statements.outcomes.decisions import IS_DECISION_OF_OUTCOME, is_decision_of
 
 UPGRADE_ID: BindParameter[int] = bindparam("upgrade_id", type_=Integer)
 AFTER: BindParameter[int] = bindparam("after")

@@ -35,7 +35,7 @@ from uplift.storage.chunks.statements import (
 from uplift.storage.sql.bucket_tables import BUCKET, IS_ACTIVE, instance, outcome, selected
 from uplift.storage.sql.dialect import unnest_rows
 from uplift.storage.sql.tables import decision
-from uplift.storage.statements.conditions import meets_conditions
+from uplift.storage.statements.instances.conditions import meets_conditions
 
 COHORT_OF_OUTCOME = ("version", "status", "position_id", "origin_version", "origin_position_id")
 MOVE_OF_COHORT = (*COHORT_OF_OUTCOME, "to_version", "to_position_id")

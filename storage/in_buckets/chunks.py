@@ -25,7 +25,7 @@ from uplift.storage.sql.bucket_tables import skip_count
 from uplift.storage.sql.buckets import bucket_of_key, key_in, key_within
 from uplift.storage.sql.dialect import insert_many, upsert_adding
 from uplift.storage.sql.tables import decision
-from uplift.storage.statements.decisions import KEY, skip_rows, stored_code
+from uplift.storage.statements.outcomes.decisions import KEY, skip_rows, stored_code
 
 COUNT_SKIPS = upsert_adding(skip_count, keys=[*KEY, "last_key", "bucket"], counts=["instances"])
 COHORTS = select(*(decision.c[name] for name in MOVE_OF_COHORT), decision.c.codes).where(

@@ -22,7 +22,7 @@ from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import insert_many
 from uplift.storage.sql.surrogate_keys import batches
 from uplift.storage.sql.tables import position, process
-from uplift.storage.statements.cohort_counts import KEY, differing_cohorts
+from uplift.storage.statements.instances.cohort_counts import KEY, differing_cohorts
 
 DIFFERENT = differing_cohorts(cohort_part, instance, ("bucket", *KEY))
 DIFFERENCES = DIFFERENT.order_by(*(DIFFERENT.selected_columns[name] for name in (*KEY, "bucket")))

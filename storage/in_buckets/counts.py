@@ -9,7 +9,7 @@ from uplift.storage.sql.bucket_tables import BUCKET, cohort_change
 from uplift.storage.sql.buckets import key_in
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import insert_many, upsert_adding
-from uplift.storage.statements.cohort_counts import KEY, CountChanges, SavedChanges, StoredCohort
+from uplift.storage.statements.instances.cohort_counts import KEY, CountChanges, SavedChanges, StoredCohort
 
 ARRAYS = ("versions", "statuses", "position_ids", "counts")
 STORED = Table(

@@ -15,10 +15,10 @@ from uplift.storage.sql.dialect import unnest_rows
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import upgrade
-from uplift.storage.statements.bucket_outcomes import COHORT_COLUMNS, with_decisions
-from uplift.storage.statements.bucket_totals import own_columns
-from uplift.storage.statements.outcomes import outcome_of, position_ids_in
-from uplift.storage.statements.upgrades import UPGRADE_COLUMNS, upgrades_of
+from uplift.storage.statements.outcomes.bucket_outcomes import COHORT_COLUMNS, with_decisions
+from uplift.storage.statements.outcomes.bucket_totals import own_columns
+from uplift.storage.statements.outcomes.outcomes import outcome_of, position_ids_in
+from uplift.storage.statements.upgrades.upgrades import UPGRADE_COLUMNS, upgrades_of
 
 KEYS = select(instance.c.id, instance.c.uuid, instance.c.process_id).where(
     instance.c.bucket == BUCKET, instance.c.uuid.in_(select(ID_LIST.c.uuid))

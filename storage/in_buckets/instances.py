@@ -22,8 +22,8 @@ from uplift.storage.repositories.instances import (
 from uplift.storage.sql.bucket_tables import BUCKET, instance
 from uplift.storage.sql.dialect import arrays, copy_new, insert_absent, reserve_keys, unnest_rows
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
-from uplift.storage.statements.cohort_counts import StoredCohort
-from uplift.storage.statements.instances import (
+from uplift.storage.statements.instances.cohort_counts import StoredCohort
+from uplift.storage.statements.instances.instances import (
     COPY_THRESHOLD,
     INSERT_PIECE,
     STATUS_CODES,

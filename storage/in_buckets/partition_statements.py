@@ -27,7 +27,7 @@ from uplift.storage.sql.dialect import unnest_rows
 from uplift.storage.sql.tables import IS_WAITING, decision, upgrade
 from uplift.storage.sql.types import ID, TIME
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
-from uplift.storage.statements.tallies import COHORT, COUNTS, tally_in
+from uplift.storage.statements.outcomes.tallies import COHORT, COUNTS, tally_in
 
 MAX_RUNNING = 10_000
 """How many running upgrades a claim looks at."""

@@ -26,9 +26,9 @@ from uplift.storage.sql.buckets import bucket_of_key, key_within
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.tables import upgrade
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
-from uplift.storage.statements.bucket_totals import with_own_counts
-from uplift.storage.statements.tallies import COUNTS
-from uplift.storage.statements.upgrades import UPGRADE, keys_of, upgrade_in
+from uplift.storage.statements.outcomes.bucket_totals import with_own_counts
+from uplift.storage.statements.outcomes.tallies import COUNTS
+from uplift.storage.statements.upgrades.upgrades import UPGRADE, keys_of, upgrade_in
 
 KEYS_BY_UUID = select(upgrade.c.id, upgrade.c.uuid).join(ID_LIST, ID_LIST.c.uuid == upgrade.c.uuid)
 

@@ -9,7 +9,7 @@ from sqlalchemy import ARRAY, Integer, any_, bindparam, select
 from uplift.domain.model.process import ProcessKey, ProcessState
 from uplift.storage.repositories.processes import SqlProcessQueries, process_state
 from uplift.storage.sql.tables import cohort_part
-from uplift.storage.statements.process_states import NEWEST_VERSIONS, checksum
+from uplift.storage.statements.processes.process_states import NEWEST_VERSIONS, checksum
 
 CHECKSUMS = (
     select(cohort_part.c.process_id, checksum().label("checksum"))

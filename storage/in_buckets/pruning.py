@@ -12,8 +12,8 @@ from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.number_list import is_listed
 from uplift.storage.sql.tables import decision, instance, position
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
-from uplift.storage.statements.bucket_outcomes import IS_PROCESSED
-from uplift.storage.statements.upgrade_events import prune_pauses
+from uplift.storage.statements.outcomes.bucket_outcomes import IS_PROCESSED
+from uplift.storage.statements.upgrades.upgrade_events import prune_pauses
 
 OF_UPGRADE = bindparam("of_id", type_=Integer)
 LIMIT = bindparam("limit", type_=Integer)

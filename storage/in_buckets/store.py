@@ -9,8 +9,8 @@ from uplift.storage.in_buckets.upgrades import BucketUpgradeQueries
 from uplift.storage.repositories.sessions import Reading
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
-from uplift.storage.statements.cohort_counts import SavedChanges
-from uplift.storage.statements.model_cache import ModelCache
+from uplift.storage.statements.instances.cohort_counts import SavedChanges
+from uplift.storage.statements.processes.model_cache import ModelCache
 
 
 class BucketParts:

@@ -11,8 +11,8 @@ from uplift.storage.in_buckets.upgrades import BucketUpgradeRepository
 from uplift.storage.repositories.processes import SqlProcessRepository
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
-from uplift.storage.statements.cohort_counts import CountChanges, SavedChanges
-from uplift.storage.statements.model_cache import ModelCache
+from uplift.storage.statements.instances.cohort_counts import CountChanges, SavedChanges
+from uplift.storage.statements.processes.model_cache import ModelCache
 from uplift.storage.transaction import SqlTransaction
 
 

@@ -25,11 +25,11 @@ from uplift.storage.in_buckets.sessions import BucketSession
 from uplift.storage.repositories.upgrades import SqlLockedUpgrade, SqlUpgradeQueries, SqlUpgradeRepository
 from uplift.storage.sql.dialect import lock_subject
 from uplift.storage.sql.tables import decision, upgrade
-from uplift.storage.statements import upgrade_lists, upgrades
-from uplift.storage.statements.bucket_totals import SUMS_OF_ALL, with_skips, with_totals
-from uplift.storage.statements.decisions import decisions_of
-from uplift.storage.statements.tallies import COUNTS
-from uplift.storage.statements.unfinished import LOOKED_AT, newest
+from uplift.storage.statements.outcomes.bucket_totals import SUMS_OF_ALL, with_skips, with_totals
+from uplift.storage.statements.outcomes.decisions import decisions_of
+from uplift.storage.statements.outcomes.tallies import COUNTS
+from uplift.storage.statements.upgrades import upgrade_lists, upgrades
+from uplift.storage.statements.upgrades.unfinished import LOOKED_AT, newest
 
 UNFINISHED = select(newest(bindparam("limit"), within_namespaces=False))
 UNFINISHED_WITHIN = select(newest(LOOKED_AT, within_namespaces=True))

@@ -20,11 +20,10 @@ from uplift.storage.sql.dialect import UpdateMany, arrays
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.tables import decision, instance, move_order, outcome, upgrade
 from uplift.storage.sqlite.prepared import RUN_INLINE
-from uplift.storage.statements import instance_lists, selections
-from uplift.storage.statements.cohort_counts import ADD_CHANGE, StoredCohort
-from uplift.storage.statements.cohorts import COHORTS, cohorts_of
-from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME
-from uplift.storage.statements.instances import (
+from uplift.storage.statements.instances import instance_lists, selections
+from uplift.storage.statements.instances.cohort_counts import ADD_CHANGE, StoredCohort
+from uplift.storage.statements.instances.cohorts import COHORTS, cohorts_of
+from uplift.storage.statements.instances.instances import (
     INSERT_PIECE,
     INSTANCES,
     STATUS_CODES,
@@ -32,15 +31,16 @@ from uplift.storage.statements.instances import (
     instances_of,
     locking,
 )
-from uplift.storage.statements.outcomes import (
+from uplift.storage.statements.outcomes.decisions import IS_DECISION_OF_OUTCOME
+from uplift.storage.statements.outcomes.outcomes import (
     IS_ORDER_OF_OUTCOME,
     ORDER_COLUMNS,
     OUTCOME_COLUMNS,
     outcome_of,
     position_ids_in,
 )
-from uplift.storage.statements.pruning import prune_positions
-from uplift.storage.statements.upgrades import UPGRADE_COLUMNS, upgrades_of
+from uplift.storage.statements.upgrades.pruning import prune_positions
+from uplift.storage.statements.upgrades.upgrades import UPGRADE_COLUMNS, upgrades_of
 
 INSTANCES_BY_UUID = INSTANCES.join(ID_LIST, ID_LIST.c.uuid == instance.c.uuid).order_by(ID_LIST.c.ordinal)
 INLINE_LIMIT = 10

@@ -17,8 +17,8 @@ from uplift.storage.repositories.sessions import Reading, Session
 from uplift.storage.repositories.sweeps import SqlSweeps
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import lock_subject
-from uplift.storage.statements import links as statements
-from uplift.storage.statements.links import link_of, status_of
+from uplift.storage.statements.links import links as statements
+from uplift.storage.statements.links.links import link_of, status_of
 
 
 class SqlLinkQueries:

@@ -19,11 +19,11 @@ from uplift.storage.repositories.sessions import Reading, Session
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.link_tables import COHORT_OF_ORDER, link
 from uplift.storage.sql.surrogate_keys import SurrogateKeys, batches
-from uplift.storage.statements import orders as statements
-from uplift.storage.statements import settlements
-from uplift.storage.statements.decisions import decisions_of
-from uplift.storage.statements.instances import STATUS_CODES
-from uplift.storage.statements.upgrades import UPGRADE_KEY
+from uplift.storage.statements.instances.instances import STATUS_CODES
+from uplift.storage.statements.links import orders as statements
+from uplift.storage.statements.links import settlements
+from uplift.storage.statements.outcomes.decisions import decisions_of
+from uplift.storage.statements.upgrades.upgrades import UPGRADE_KEY
 
 LINK_KEY = select(link.c.id).where(link.c.uuid == bindparam("uuid"))
 

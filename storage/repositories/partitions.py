@@ -13,10 +13,10 @@ from uplift.storage.repositories.sessions import Reading, Session
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.tables import partition, upgrade
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
-from uplift.storage.statements import partitions
-from uplift.storage.statements.cohort_counts import ADD_CHANGE
-from uplift.storage.statements.partitions import IS_THIS_PARTITION, PARTITION_COLUMNS
-from uplift.storage.statements.tallies import COUNTS, take_over
+from uplift.storage.statements.instances.cohort_counts import ADD_CHANGE
+from uplift.storage.statements.outcomes.tallies import COUNTS, take_over
+from uplift.storage.statements.upgrades import partitions
+from uplift.storage.statements.upgrades.partitions import IS_THIS_PARTITION, PARTITION_COLUMNS
 
 REMAINING_OF_MANY = (
     select(upgrade.c.uuid, *PARTITION_COLUMNS)

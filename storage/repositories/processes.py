@@ -28,10 +28,10 @@ from uplift.storage.sql.dialect import insert_new, upsert
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import process, version
 from uplift.storage.sqlite.prepared import RUN_INLINE
-from uplift.storage.statements import process_lists
-from uplift.storage.statements.model_cache import ModelCache
-from uplift.storage.statements.process_lists import PROCESSES
-from uplift.storage.statements.process_states import PROCESS_STATES
+from uplift.storage.statements.processes import process_lists
+from uplift.storage.statements.processes.model_cache import ModelCache
+from uplift.storage.statements.processes.process_lists import PROCESSES
+from uplift.storage.statements.processes.process_states import PROCESS_STATES
 
 PROCESS = PROCESSES.where(
     process.c.namespace == bindparam("namespace"), process.c.code == bindparam("code")

@@ -11,7 +11,7 @@ from uplift.storage.chunks.chunks import ChunksOf
 from uplift.storage.database import Database
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import KeyCache, SurrogateKeys
-from uplift.storage.statements.cohort_counts import CountChanges
+from uplift.storage.statements.instances.cohort_counts import CountChanges
 
 
 class Reading:

@@ -22,9 +22,9 @@ from uplift.storage.repositories.sessions import Session
 from uplift.storage.sql.dialect import UpdateMany, insert_many
 from uplift.storage.sql.id_list import bind_ids
 from uplift.storage.sql.tables import instance
-from uplift.storage.statements import sweeps as statements
-from uplift.storage.statements.cohort_counts import StoredCohort
-from uplift.storage.statements.instances import STATUS_CODES
+from uplift.storage.statements.instances.cohort_counts import StoredCohort
+from uplift.storage.statements.instances.instances import STATUS_CODES
+from uplift.storage.statements.links import sweeps as statements
 
 CHANGE = UpdateMany(instance, key="id", changed=("version", "status", "position_id"))
 NAME = UpdateMany(instance, key="uuid", changed=("engine_id",))

@@ -34,8 +34,11 @@ from uplift.storage.sql.tables import decision, partition, process, request, upg
 from uplift.storage.sql.types import LONG
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.sqlite.prepared import RUN_IN_THREAD, RUN_INLINE
-from uplift.storage.statements import (
-    outcomes,
+from uplift.storage.statements.outcomes import outcomes
+from uplift.storage.statements.outcomes.bucket_totals import in_layout
+from uplift.storage.statements.outcomes.decisions import decisions_of
+from uplift.storage.statements.outcomes.tallies import AFTER_ALL, SKIPPED
+from uplift.storage.statements.upgrades import (
     partitions,
     pruning,
     unfinished,
@@ -43,10 +46,7 @@ from uplift.storage.statements import (
     upgrade_lists,
     upgrades,
 )
-from uplift.storage.statements.bucket_totals import in_layout
-from uplift.storage.statements.decisions import decisions_of
-from uplift.storage.statements.tallies import AFTER_ALL, SKIPPED
-from uplift.storage.statements.upgrades import UPGRADES
+from uplift.storage.statements.upgrades.upgrades import UPGRADES
 
 NO_TIME = timedelta()
 FEW = 10

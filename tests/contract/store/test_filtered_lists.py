@@ -6,7 +6,8 @@ from tests.support.stores import Stores
 from uplift.domain import OutcomeKind, Status, UpgradeState, VersionNumber, all_active, by_ids
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.ports import InstanceFilter, OutcomeFilter, Store, UpgradeFilter
-from uplift.storage.statements import bounded_search, upgrade_lists
+from uplift.storage.statements import bounded_search
+from uplift.storage.statements.upgrades import upgrade_lists
 from uplift.testing.builders import INVOICES, ORDERS, a_process, an_id, an_instance, at, instances
 from uplift.testing.store import instances as contract
 from uplift.testing.store import outcomes as contract_of_outcomes

@@ -17,7 +17,7 @@ SMALL_REACHES = pytest.mark.parametrize("span", [1, 2])
 async def test_a_cohort_is_paged_whole_however_few_rows_are_read_at_first(
     store: Store, selection: Selection, first: int, span: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("uplift.storage.statements.selections.FIRST_SPAN", span)
+    monkeypatch.setattr("uplift.storage.statements.instances.selections.FIRST_SPAN", span)
     await selections.test_a_cohort_is_paged_in_the_order_of_registration(store, selection, first)
 
 
@@ -25,5 +25,5 @@ async def test_a_cohort_is_paged_whole_however_few_rows_are_read_at_first(
 async def test_several_cohorts_are_paged_whole_however_few_rows_are_read_at_first(
     store: Store, span: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("uplift.storage.statements.selections.FIRST_SPAN", span)
+    monkeypatch.setattr("uplift.storage.statements.instances.selections.FIRST_SPAN", span)
     await selections.test_several_cohorts_are_paged_one_by_one(store)

@@ -33,7 +33,7 @@ from uplift.domain.model.request import RetryRequest, UndoRequest, UpgradeReques
 from uplift.domain.ports import Store
 from uplift.domain.use_cases.request import RETRIABLE_REASONS
 from uplift.domain.use_cases.run import run_chunk
-from uplift.storage.statements import cohort_counts
+from uplift.storage.statements.instances import cohort_counts
 from uplift.testing.builders import ADMIN, ORDERS, MovableClock, a_report, a_worker, an_id, an_instance, at
 from uplift.testing.stores import (
     a_transaction_that_fails,

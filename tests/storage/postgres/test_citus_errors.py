@@ -13,7 +13,7 @@ from uplift.domain import register_instances
 from uplift.domain.errors import StoreUnavailable
 from uplift.storage.postgres.errors import outage_reason
 from uplift.storage.sql.sqlstate import sqlstate
-from uplift.storage.statements.instances import COPY_THRESHOLD
+from uplift.storage.statements.instances.instances import COPY_THRESHOLD
 from uplift.storage.store import SqlStore
 from uplift.testing.builders import ADMIN, ORDERS, a_process, an_instance, instances
 from uplift.testing.stores import instances_of

@@ -11,7 +11,7 @@ from uplift.domain import Status, all_active, by_ids, register_instances, report
 from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.use_cases.plan import plan_upgrade
 from uplift.storage.count_check import find_count_differences, repair_counts
-from uplift.storage.statements import cohort_counts
+from uplift.storage.statements.instances import cohort_counts
 from uplift.storage.store import SqlStore
 from uplift.testing.builders import ADMIN, ORDERS, a_process, a_report, an_id, an_instance, at, instances
 from uplift.testing.upgrade_work import SMALL, request, work

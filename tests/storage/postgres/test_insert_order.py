@@ -14,7 +14,7 @@ from uplift.domain import ProcessKey, Role, register_instances, report_instances
 from uplift.domain.model.access import ApiKey, KeyUse
 from uplift.domain.model.instance import Instance
 from uplift.storage.repositories.api_keys import SqlKeys
-from uplift.storage.statements.instances import COPY_THRESHOLD
+from uplift.storage.statements.instances.instances import COPY_THRESHOLD
 from uplift.storage.store import SqlStore
 from uplift.testing.builders import (
     ADMIN,

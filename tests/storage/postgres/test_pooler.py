@@ -11,7 +11,7 @@ from tests.support.stores import an_open_database
 from uplift.domain import Status, all_active, by_ids, register_instances, report_instances, upgrade_instances
 from uplift.domain.errors import InvalidInput
 from uplift.domain.model.request import UpgradeRequest
-from uplift.storage.statements.instances import COPY_THRESHOLD
+from uplift.storage.statements.instances.instances import COPY_THRESHOLD
 from uplift.storage.store import SqlStore
 from uplift.testing.builders import ADMIN, ORDERS, a_process, a_report, a_worker, an_id, an_instance, at
 from uplift.testing.stores import instances_of, outcomes_of

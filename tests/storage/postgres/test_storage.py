@@ -28,8 +28,8 @@ from uplift.domain.model.request import UndoRequest, UpgradeRequest
 from uplift.domain.use_cases.request import request_undo
 from uplift.domain.use_cases.upgrade import finish_upgrade
 from uplift.storage.chunks import postgres as postgres_chunks
-from uplift.storage.statements.cohort_counts import CountChanges, SavedChanges
-from uplift.storage.statements.instances import COPY_THRESHOLD, insert_instances
+from uplift.storage.statements.instances.cohort_counts import CountChanges, SavedChanges
+from uplift.storage.statements.instances.instances import COPY_THRESHOLD, insert_instances
 from uplift.storage.store import SqlStore
 from uplift.testing.builders import (
     ADMIN,

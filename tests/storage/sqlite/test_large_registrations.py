@@ -12,7 +12,7 @@ from uplift.domain import register_instances, report_instances
 from uplift.domain.concurrency import PIECE
 from uplift.domain.model.instance import InstanceId, InstanceReport, Position, Status
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
-from uplift.storage.statements.instances import INSERT_PIECE
+from uplift.storage.statements.instances.instances import INSERT_PIECE
 from uplift.storage.store import SqlStore
 from uplift.testing.builders import ADMIN, ORDERS, a_process, an_instance, at
 from uplift.testing.stores import instances_of

@@ -4,7 +4,7 @@ import pytest
 
 from tests.storage.recording import statements_on
 from uplift.domain import VersionNumber, VersionState
-from uplift.storage.statements import model_cache
+from uplift.storage.statements.processes import model_cache
 from uplift.storage.store import SqlStore
 from uplift.testing.builders import ORDERS, a_stored_process, a_version
 

@@ -9,8 +9,8 @@ from uplift.domain.model.upgrade import Upgrade
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.tables import decision, instance, move_order, outcome, partition, position, selected
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
-from uplift.storage.statements.processed import IS_PROCESSED
-from uplift.storage.statements.upgrade_events import prune_pauses
+from uplift.storage.statements.outcomes.processed import IS_PROCESSED
+from uplift.storage.statements.upgrades.upgrade_events import prune_pauses
 
 OF_UPGRADE = bindparam("of_id", type_=outcome.c.upgrade_id.type)
 LIMIT = bindparam("limit", type_=outcome.c.upgrade_id.type)

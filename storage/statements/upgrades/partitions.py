@@ -15,9 +15,9 @@ from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import IS_WAITING, instance, outcome, partition, upgrade
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.sqlite.prepared import RUN_INLINE
-from uplift.storage.statements.orders import awaiting_process
-from uplift.storage.statements.tallies import COUNTS, take_over, tally_in
-from uplift.storage.statements.upgrades import UPGRADE_COLUMNS, keys_of, lock_upgrade, upgrades_of
+from uplift.storage.statements.links.orders import awaiting_process
+from uplift.storage.statements.outcomes.tallies import COUNTS, take_over, tally_in
+from uplift.storage.statements.upgrades.upgrades import UPGRADE_COLUMNS, keys_of, lock_upgrade, upgrades_of
 
 other = upgrade.alias("other")
 other_partition = partition.alias("other_partition")

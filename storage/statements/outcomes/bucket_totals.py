@@ -17,7 +17,7 @@ from uplift.domain.model.upgrade import UpgradeState
 from uplift.storage.sql.bucket_tables import partition, skip_count
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.tables import upgrade
-from uplift.storage.statements.tallies import COHORT, COUNTS
+from uplift.storage.statements.outcomes.tallies import COHORT, COUNTS
 
 Counts = tuple[Any, ...]
 """The values of COUNTS."""

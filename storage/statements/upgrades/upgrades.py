@@ -38,10 +38,10 @@ from uplift.storage.sql.tables import IS_ACTIVE, instance, outcome, selected, up
 from uplift.storage.sql.types import ID, LONG
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.sqlite.prepared import RUN_INLINE
-from uplift.storage.statements.bucket_totals import in_layout, with_totals
-from uplift.storage.statements.conditions import IS_MATCHING, MEETS_CONDITIONS, bind_conditions
-from uplift.storage.statements.decisions import stored_code
-from uplift.storage.statements.tallies import AFTER_ALL, COUNTS, TOTALS
+from uplift.storage.statements.instances.conditions import IS_MATCHING, MEETS_CONDITIONS, bind_conditions
+from uplift.storage.statements.outcomes.bucket_totals import in_layout, with_totals
+from uplift.storage.statements.outcomes.decisions import stored_code
+from uplift.storage.statements.outcomes.tallies import AFTER_ALL, COUNTS, TOTALS
 
 NOTHING = Tally()
 

@@ -29,9 +29,9 @@ from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.surrogate_keys import SurrogateKeys, batches
 from uplift.storage.sql.tables import IS_ACTIVE, cohort_part, instance
-from uplift.storage.statements.cohorts import cohorts_of
-from uplift.storage.statements.conditions import IS_MATCHING, MEETS_CONDITIONS, bind_conditions
-from uplift.storage.statements.instances import INSTANCES, instances_of
+from uplift.storage.statements.instances.cohorts import cohorts_of
+from uplift.storage.statements.instances.conditions import IS_MATCHING, MEETS_CONDITIONS, bind_conditions
+from uplift.storage.statements.instances.instances import INSTANCES, instances_of
 
 PROCESS_ID: BindParameter[int] = bindparam("process_id", type_=Integer)
 IS_LISTED = instance.c.uuid.in_(select(ID_LIST.c.uuid))

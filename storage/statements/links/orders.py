@@ -45,8 +45,8 @@ from uplift.storage.sql.tables import (
 )
 from uplift.storage.sql.types import LONG, TIME
 from uplift.storage.sqlite.prepared import RUN_INLINE
-from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME
-from uplift.storage.statements.tallies import total
+from uplift.storage.statements.outcomes.decisions import IS_DECISION_OF_OUTCOME
+from uplift.storage.statements.outcomes.tallies import total
 
 awaiting = upgrade.alias("awaiting")
 LINK_ID: BindParameter[int] = bindparam("of_link", type_=Integer)

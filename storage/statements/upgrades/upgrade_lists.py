@@ -18,8 +18,8 @@ from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import IS_WAITING, process, upgrade
 from uplift.storage.sql.types import LONG
-from uplift.storage.statements.bucket_totals import in_layout
-from uplift.storage.statements.upgrades import UPGRADES, upgrades_of
+from uplift.storage.statements.outcomes.bucket_totals import in_layout
+from uplift.storage.statements.upgrades.upgrades import UPGRADES, upgrades_of
 
 LOOKED_AT = 20_000
 """How many upgrades a page of a filtered list looks at."""

@@ -15,7 +15,7 @@ from uplift.storage.sql.dialect import copy_new, insert_absent, reserve_keys
 from uplift.storage.sql.id_list import ID_LIST
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import STATUS, instance
-from uplift.storage.statements.cohort_counts import CountChanges, StoredCohort
+from uplift.storage.statements.instances.cohort_counts import CountChanges, StoredCohort
 
 COPY_THRESHOLD = 1_000
 """From this number of new instances on, COPY is faster than INSERT."""

@@ -14,7 +14,7 @@ from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import unnest_rows
 from uplift.storage.sql.tables import decision, instance, move_order, upgrade
 from uplift.storage.sql.types import LONG
-from uplift.storage.statements.orders import (
+from uplift.storage.statements.links.orders import (
     IS_DECISION_OF_ORDER,
     IS_SENT_AND_LISTED,
     IS_SENT_OF_LINK,

@@ -10,7 +10,7 @@ from uplift.domain.model.upgrade import UpgradeProgress
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.tables import IS_PAUSED, IS_WAITING, process, upgrade
-from uplift.storage.statements.tallies import total
+from uplift.storage.statements.outcomes.tallies import total
 
 LOOKED_AT = 20_000
 """How many waiting and how many paused upgrades a query within namespaces looks at."""

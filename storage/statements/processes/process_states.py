@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Integer, and_, bindparam, func, select, ty
 
 from uplift.storage.sql.tables import cohort_part, process, version
 from uplift.storage.sql.types import LONG
-from uplift.storage.statements.process_lists import PROCESSES
+from uplift.storage.statements.processes.process_lists import PROCESSES
 
 MODULUS = 2**31 - 1
 FACTORS = {

@@ -10,7 +10,7 @@ from uplift.storage.sql.id_list import ID_LIST
 from uplift.storage.sql.link_tables import link, sighting
 from uplift.storage.sql.tables import IS_ACTIVE, instance, process
 from uplift.storage.sql.types import ID, LONG
-from uplift.storage.statements.orders import unsettled_of
+from uplift.storage.statements.links.orders import unsettled_of
 
 LINK_ID = bindparam("of_link", type_=Integer)
 NEXT_BATCH = select(link.c.next_batch).where(link.c.id == LINK_ID)

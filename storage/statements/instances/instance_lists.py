@@ -24,8 +24,8 @@ from uplift.storage.sql.surrogate_keys import MAX_BOUND, SurrogateKeys, batches
 from uplift.storage.sql.tables import IS_ACTIVE, instance
 from uplift.storage.sql.types import LONG
 from uplift.storage.statements.bounded_search import Search, looks
-from uplift.storage.statements.cohorts import COHORTS, cohorts_of
-from uplift.storage.statements.instances import INSTANCES, instances_of
+from uplift.storage.statements.instances.cohorts import COHORTS, cohorts_of
+from uplift.storage.statements.instances.instances import INSTANCES, instances_of
 
 COUNTED = COHORTS.order_by(None)
 

@@ -45,9 +45,14 @@ from uplift.storage.sql.tables import decision, instance, move_order, outcome, s
 from uplift.storage.sql.types import LONG
 from uplift.storage.sqlite.prepared import RUN_INLINE
 from uplift.storage.statements.bounded_search import Search, looks
-from uplift.storage.statements.bucket_outcomes import along_ids, along_instances, with_decisions, with_ids
-from uplift.storage.statements.decisions import IS_DECISION_OF_OUTCOME, decisions_of, is_decision_of
-from uplift.storage.statements.processed import IS_PROCESSED
+from uplift.storage.statements.outcomes.bucket_outcomes import (
+    along_ids,
+    along_instances,
+    with_decisions,
+    with_ids,
+)
+from uplift.storage.statements.outcomes.decisions import IS_DECISION_OF_OUTCOME, decisions_of, is_decision_of
+from uplift.storage.statements.outcomes.processed import IS_PROCESSED
 
 LISTED_TOGETHER = 16
 """Upgrades in one statement, at most. SQLAlchemy caches each statement, with about 40 KiB an upgrade."""

@@ -1,0 +1,1 @@
+"""Statements on instances, their cohorts, and the selections of them."""

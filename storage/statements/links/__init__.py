@@ -1,0 +1,1 @@
+"""Statements on links to engines, their orders and their sightings."""

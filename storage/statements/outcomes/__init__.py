@@ -1,0 +1,1 @@
+"""Statements on what upgrades did: outcomes, decisions and totals."""

@@ -1,0 +1,1 @@
+"""Statements on processes, and the documents of their versions."""

@@ -1,0 +1,1 @@
+"""Statements on upgrades, their partitions and their events."""
