@@ -21,13 +21,13 @@ from uplift.domain.model.selection import SelectionKind
 from uplift.domain.model.upgrade import Partition, UpgradeId
 from uplift.domain.ports import InstanceFilter, OutcomeFilter, Store
 from uplift.domain.use_cases.plan import Plan
-from uplift.graphql_api.types.instances import ProcessInstance
-from uplift.graphql_api.types.links import Link
-from uplift.graphql_api.types.outcomes import Outcome
-from uplift.graphql_api.types.plans import CohortPages
-from uplift.graphql_api.types.processes import Process
-from uplift.graphql_api.types.upgrades import HistoryEntry, Upgrade
-from uplift.graphql_api.types.versions import Version
+from uplift.graphql_api.types.links.links import Link
+from uplift.graphql_api.types.processes.instances import ProcessInstance
+from uplift.graphql_api.types.processes.processes import Process
+from uplift.graphql_api.types.processes.versions import Version
+from uplift.graphql_api.types.upgrades.outcomes import Outcome
+from uplift.graphql_api.types.upgrades.plans import CohortPages
+from uplift.graphql_api.types.upgrades.upgrades import HistoryEntry, Upgrade
 
 Key = TypeVar("Key", bound=Hashable)
 Filter = TypeVar("Filter", bound=Hashable)

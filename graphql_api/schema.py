@@ -12,7 +12,7 @@ from strawberry.schema.config import StrawberryConfig
 from uplift.graphql_api.roots.mutations import Mutation
 from uplift.graphql_api.roots.queries import Query
 from uplift.graphql_api.roots.subscriptions import Subscription
-from uplift.graphql_api.types.long_inputs import construct_when_coerced
+from uplift.graphql_api.types.inputs.long_inputs import construct_when_coerced
 from uplift.graphql_api.types.scalars import SCALARS
 from uplift.graphql_api.types.user_errors import USER_ERRORS
 

@@ -18,7 +18,7 @@ from uplift.graphql_api.context import Context, Info
 from uplift.graphql_api.roots.attempts import INPUT, attempt
 from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, First, page_of
 from uplift.graphql_api.types.fields import root_field
-from uplift.graphql_api.types.links import (
+from uplift.graphql_api.types.links.links import (
     Link,
     LinkEngineInput,
     LinkEnginePayload,

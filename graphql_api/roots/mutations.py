@@ -18,7 +18,7 @@ from uplift.graphql_api.context import Context, Info
 from uplift.graphql_api.roots.attempts import INPUT, attempt
 from uplift.graphql_api.roots.links import LinkMutations
 from uplift.graphql_api.types.fields import root_field
-from uplift.graphql_api.types.inputs import (
+from uplift.graphql_api.types.inputs.inputs import (
     CancelUpgradeInput,
     CreateProcessInput,
     PauseUpgradeInput,
@@ -31,7 +31,7 @@ from uplift.graphql_api.types.inputs import (
     UndoUpgradeInput,
     UpgradeInstancesInput,
 )
-from uplift.graphql_api.types.long_inputs import Positions, converted
+from uplift.graphql_api.types.inputs.long_inputs import Positions, converted
 from uplift.graphql_api.types.payloads import (
     CancelUpgradePayload,
     CreateProcessPayload,

@@ -16,14 +16,14 @@ from uplift.graphql_api.roots.nodes import find_node
 from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, First, listing_of, page_of
 from uplift.graphql_api.types.enums import ProcessOrder
 from uplift.graphql_api.types.fields import root_field
-from uplift.graphql_api.types.filters import UpgradeFilterInput, upgrade_filter_of
-from uplift.graphql_api.types.inputs import NODES_OF_AN_INSTRUCTION, ProcessKeyInput, UpgradePlanInput
-from uplift.graphql_api.types.instances import ProcessInstance
+from uplift.graphql_api.types.inputs.filters import UpgradeFilterInput, upgrade_filter_of
+from uplift.graphql_api.types.inputs.inputs import NODES_OF_AN_INSTRUCTION, ProcessKeyInput, UpgradePlanInput
 from uplift.graphql_api.types.nodes import Node
-from uplift.graphql_api.types.plans import NODES_OF_A_PLAN, UpgradePlan, UpgradePlanPayload
-from uplift.graphql_api.types.processes import Process, ProcessConnection
+from uplift.graphql_api.types.processes.instances import ProcessInstance
+from uplift.graphql_api.types.processes.processes import Process, ProcessConnection
 from uplift.graphql_api.types.server import Server
-from uplift.graphql_api.types.upgrades import Upgrade, UpgradeConnection
+from uplift.graphql_api.types.upgrades.plans import NODES_OF_A_PLAN, UpgradePlan, UpgradePlanPayload
+from uplift.graphql_api.types.upgrades.upgrades import Upgrade, UpgradeConnection
 from uplift.graphql_api.types.user_errors import user_error_from_domain
 from uplift.graphql_api.types.viewer import Viewer
 

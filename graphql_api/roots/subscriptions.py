@@ -14,8 +14,8 @@ from uplift.domain.use_cases.watch_process import watch_process
 from uplift.domain.use_cases.watch_unfinished import MAX_WATCHED, Whose, watch_unfinished
 from uplift.graphql_api.context import Context, Info
 from uplift.graphql_api.types.fields import subscription_field
-from uplift.graphql_api.types.processes import Process
-from uplift.graphql_api.types.upgrades import Upgrade
+from uplift.graphql_api.types.processes.processes import Process
+from uplift.graphql_api.types.upgrades.upgrades import Upgrade
 
 
 @strawberry.type(

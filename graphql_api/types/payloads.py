@@ -13,11 +13,11 @@ from uplift.domain.model.paging import MAX_PAGE_SIZE
 from uplift.graphql_api.context import Info
 from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, First, page_of
 from uplift.graphql_api.types.fields import field
-from uplift.graphql_api.types.instances import ProcessInstance
-from uplift.graphql_api.types.processes import Process
-from uplift.graphql_api.types.upgrades import Upgrade
+from uplift.graphql_api.types.processes.instances import ProcessInstance
+from uplift.graphql_api.types.processes.processes import Process
+from uplift.graphql_api.types.processes.versions import Version
+from uplift.graphql_api.types.upgrades.upgrades import Upgrade
 from uplift.graphql_api.types.user_errors import UserError
-from uplift.graphql_api.types.versions import Version
 
 _UPGRADE = "The upgrade after the change; null if the request was refused."
 _NEW_UPGRADE = "The new upgrade; null if the request was refused."

@@ -31,14 +31,14 @@ from uplift.domain.errors import (
 )
 from uplift.domain.model.selection import SelectionKind
 from uplift.graphql_api.schema import build_schema, print_schema
-from uplift.graphql_api.types.comparisons import Element, ElementChange, MappingPair, VersionMapping
-from uplift.graphql_api.types.instances import Cohort, ProcessInstance
-from uplift.graphql_api.types.outcomes import Outcome
-from uplift.graphql_api.types.plans import PlannedCohort
+from uplift.graphql_api.types.processes.comparisons import Element, ElementChange, MappingPair, VersionMapping
+from uplift.graphql_api.types.processes.instances import Cohort, ProcessInstance
+from uplift.graphql_api.types.processes.versions import Version
 from uplift.graphql_api.types.reasons import ElementCount, Finding, FindingCount, ReasonCount, SkipReason
-from uplift.graphql_api.types.upgrades import HistoryEntry, Upgrade
+from uplift.graphql_api.types.upgrades.outcomes import Outcome
+from uplift.graphql_api.types.upgrades.plans import PlannedCohort
+from uplift.graphql_api.types.upgrades.upgrades import HistoryEntry, Upgrade
 from uplift.graphql_api.types.user_errors import USER_ERRORS, InvalidModelError, user_error_from_domain
-from uplift.graphql_api.types.versions import Version
 
 COMMITTED = Path(graphql_api.__file__).with_name("schema.graphql")
 BUILT_IN = {"Boolean", "Float", "ID", "Int", "String"}

@@ -14,8 +14,8 @@ from uplift.domain.model.upgrade import MAX_REASON_LENGTH
 from uplift.domain.use_cases.instances import MAX_BATCH
 from uplift.domain.use_cases.versions import MAX_MODEL_BYTES
 from uplift.graphql_api.types.enums import ReasonCode, Status
-from uplift.graphql_api.types.long_inputs import Positions, constructed_when_coerced
-from uplift.graphql_api.types.selections import SelectionInput
+from uplift.graphql_api.types.inputs.long_inputs import Positions, constructed_when_coerced
+from uplift.graphql_api.types.inputs.selections import SelectionInput
 
 _NAMESPACE = "The code of the workspace."
 _CODE = "The code of the process."

@@ -15,8 +15,8 @@ from uplift.graphql_api.types.fields import field
 from uplift.graphql_api.types.nodes import Node
 
 if TYPE_CHECKING:  # these modules import this one
-    from uplift.graphql_api.types.processes import Process
-    from uplift.graphql_api.types.upgrades import HistoryEntry
+    from uplift.graphql_api.types.processes.processes import Process
+    from uplift.graphql_api.types.upgrades.upgrades import HistoryEntry
 
 NODES_OF_COUNTS = 10
 """The cost of adding up the kept counts of the cohorts of a process in the node budget."""
@@ -41,7 +41,7 @@ class ProcessInstance(Node):
     @field("The process of the instance.")
     async def process(
         self, info: Info
-    ) -> Annotated["Process", strawberry.lazy("uplift.graphql_api.types.processes")]:
+    ) -> Annotated["Process", strawberry.lazy("uplift.graphql_api.types.processes.processes")]:
         return await info.context.loaders.processes.load(self.process_key)
 
     @field(
@@ -51,7 +51,7 @@ class ProcessInstance(Node):
     )
     async def history(
         self, info: Info
-    ) -> list[Annotated["HistoryEntry", strawberry.lazy("uplift.graphql_api.types.upgrades")]]:
+    ) -> list[Annotated["HistoryEntry", strawberry.lazy("uplift.graphql_api.types.upgrades.upgrades")]]:
         return await info.context.loaders.histories.load(domain.InstanceId(self.instance_id))
 
     def node_id(self) -> str:

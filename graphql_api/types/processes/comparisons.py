@@ -16,8 +16,8 @@ from uplift.domain.use_cases.compare import ComparedVersions, find_mapping_targe
 from uplift.graphql_api.context import Info
 from uplift.graphql_api.types.enums import ChangedAspect
 from uplift.graphql_api.types.fields import field
+from uplift.graphql_api.types.processes.versions import NODES_OF_A_DOCUMENT
 from uplift.graphql_api.types.reasons import Finding
-from uplift.graphql_api.types.versions import NODES_OF_A_DOCUMENT
 
 ASSUMED_TARGETS = 100
 """How many targets the node budget assumes before they are found; tens are usual."""

@@ -12,18 +12,19 @@ from uplift.domain.ports import ProcessFilter
 from uplift.domain.use_cases.compare import compare_versions
 from uplift.graphql_api.context import Info
 from uplift.graphql_api.engine.budget import require_within_budget
-from uplift.graphql_api.types.comparisons import VersionComparison
 from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, Connection, First, page_of
 from uplift.graphql_api.types.enums import VersionState
 from uplift.graphql_api.types.fields import field
-from uplift.graphql_api.types.filters import (
+from uplift.graphql_api.types.inputs.filters import (
     COSTS_A_FILTER,
     NODES_OF_A_FILTER,
     InstanceFilterInput,
     instance_filter_of,
 )
-from uplift.graphql_api.types.inputs import NODES_OF_AN_INSTRUCTION, MappingInstructionInput
-from uplift.graphql_api.types.instances import (
+from uplift.graphql_api.types.inputs.inputs import NODES_OF_AN_INSTRUCTION, MappingInstructionInput
+from uplift.graphql_api.types.nodes import Node
+from uplift.graphql_api.types.processes.comparisons import VersionComparison
+from uplift.graphql_api.types.processes.instances import (
     ASSUMED_COHORTS,
     COSTS_COUNTS,
     NODES_OF_COUNTS,
@@ -31,11 +32,10 @@ from uplift.graphql_api.types.instances import (
     ProcessInstanceConnection,
     VersionCount,
 )
-from uplift.graphql_api.types.nodes import Node
-from uplift.graphql_api.types.versions import NODES_OF_A_DOCUMENT, Version
+from uplift.graphql_api.types.processes.versions import NODES_OF_A_DOCUMENT, Version
 
 if TYPE_CHECKING:  # it imports this module
-    from uplift.graphql_api.types.upgrades import Upgrade
+    from uplift.graphql_api.types.upgrades.upgrades import Upgrade
 
 NODES_OF_AN_UPGRADE = 10
 """The cost of `lastUpgrade` in the node budget: it leads back to the process."""
@@ -186,7 +186,7 @@ class Process(Node):
     )
     async def last_upgrade(
         self, info: Info
-    ) -> Annotated["Upgrade", strawberry.lazy("uplift.graphql_api.types.upgrades")] | None:
+    ) -> Annotated["Upgrade", strawberry.lazy("uplift.graphql_api.types.upgrades.upgrades")] | None:
         return await info.context.loaders.latest_upgrades.load(self.key)
 
     def node_id(self) -> str:

@@ -11,12 +11,12 @@ from uplift.domain.model.paging import Page, PageRequest
 from uplift.domain.use_cases.plan import Plan
 from uplift.graphql_api.context import Info
 from uplift.graphql_api.engine.budget import counted_as, require_within_budget
-from uplift.graphql_api.types.comparisons import MappingPair, pairs_from_domain
 from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, Connection, First, page_of
 from uplift.graphql_api.types.enums import ReasonCode, Status, Verdict
 from uplift.graphql_api.types.fields import field
-from uplift.graphql_api.types.instances import ProcessInstance
-from uplift.graphql_api.types.processes import Process
+from uplift.graphql_api.types.processes.comparisons import MappingPair, pairs_from_domain
+from uplift.graphql_api.types.processes.instances import ProcessInstance
+from uplift.graphql_api.types.processes.processes import Process
 from uplift.graphql_api.types.reasons import (
     ElementCount,
     Finding,

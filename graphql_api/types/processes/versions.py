@@ -13,11 +13,11 @@ from uplift.domain.use_cases.compare import elements_of
 from uplift.graphql_api.context import Info
 from uplift.graphql_api.types.enums import VersionState
 from uplift.graphql_api.types.fields import field
-from uplift.graphql_api.types.instances import COSTS_COUNTS, NODES_OF_COUNTS, TokenCount
 from uplift.graphql_api.types.nodes import Node
+from uplift.graphql_api.types.processes.instances import COSTS_COUNTS, NODES_OF_COUNTS, TokenCount
 
 if TYPE_CHECKING:  # it imports this module
-    from uplift.graphql_api.types.processes import Process
+    from uplift.graphql_api.types.processes.processes import Process
 
 NODES_OF_A_DOCUMENT = 1_000
 """The cost of reading one BPMN document in the node budget: it may be as large as 1,000 rows."""
@@ -83,7 +83,7 @@ class Version(Node):
     )
     async def process(
         self, info: Info
-    ) -> Annotated["Process", strawberry.lazy("uplift.graphql_api.types.processes")]:
+    ) -> Annotated["Process", strawberry.lazy("uplift.graphql_api.types.processes.processes")]:
         return await info.context.loaders.processes.load(self.process_key)
 
     @field(

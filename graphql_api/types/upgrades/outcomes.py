@@ -11,7 +11,7 @@ from uplift.graphql_api.context import Info
 from uplift.graphql_api.types.connections import Connection
 from uplift.graphql_api.types.enums import OutcomeKind
 from uplift.graphql_api.types.fields import field
-from uplift.graphql_api.types.instances import COSTS_COUNTS, NODES_OF_COUNTS, ProcessInstance
+from uplift.graphql_api.types.processes.instances import COSTS_COUNTS, NODES_OF_COUNTS, ProcessInstance
 from uplift.graphql_api.types.reasons import SkipReason, reasons_from_domain
 
 

@@ -16,19 +16,19 @@ from uplift.domain.use_cases.links.engine_side import MAX_SETTLED
 from uplift.domain.use_cases.links.link_request import LinkRequest
 from uplift.domain.use_cases.links.move_plans import MovePlans
 from uplift.graphql_api.context import Info
-from uplift.graphql_api.types.comparisons import MappingPair
 from uplift.graphql_api.types.connections import Connection
 from uplift.graphql_api.types.enums import LinkKind, OrderState, ReasonCode
 from uplift.graphql_api.types.fields import field
-from uplift.graphql_api.types.link_secrets import (
+from uplift.graphql_api.types.links.link_secrets import (
     LinkCredentials,
     LinkCredentialsInput,
     Webhook,
     WebhookInput,
 )
 from uplift.graphql_api.types.nodes import Node
-from uplift.graphql_api.types.processes import Process
-from uplift.graphql_api.types.upgrades import Upgrade
+from uplift.graphql_api.types.processes.comparisons import MappingPair
+from uplift.graphql_api.types.processes.processes import Process
+from uplift.graphql_api.types.upgrades.upgrades import Upgrade
 from uplift.graphql_api.types.user_errors import UserError
 
 

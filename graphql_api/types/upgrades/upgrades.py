@@ -14,7 +14,6 @@ from uplift.domain.ports import UpgradeFilter
 from uplift.domain.rules.actions import allowed_actions
 from uplift.graphql_api.context import Info
 from uplift.graphql_api.engine.budget import counted_as
-from uplift.graphql_api.types.comparisons import VersionMapping
 from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, Connection, First, page_of
 from uplift.graphql_api.types.enums import (
     OutcomeKind,
@@ -24,15 +23,16 @@ from uplift.graphql_api.types.enums import (
     UpgradeState,
 )
 from uplift.graphql_api.types.fields import field
-from uplift.graphql_api.types.filters import (
+from uplift.graphql_api.types.inputs.filters import (
     COSTS_A_FILTER,
     NODES_OF_A_FILTER,
     OutcomeFilterInput,
     outcome_filter_of,
 )
+from uplift.graphql_api.types.inputs.selections import Conditions
 from uplift.graphql_api.types.nodes import Node
-from uplift.graphql_api.types.outcomes import OutcomeConnection
-from uplift.graphql_api.types.processes import Process
+from uplift.graphql_api.types.processes.comparisons import VersionMapping
+from uplift.graphql_api.types.processes.processes import Process
 from uplift.graphql_api.types.reasons import (
     ElementCount,
     FindingCount,
@@ -40,8 +40,8 @@ from uplift.graphql_api.types.reasons import (
     SkipReason,
     reasons_from_domain,
 )
-from uplift.graphql_api.types.selections import Conditions
-from uplift.graphql_api.types.upgrade_events import UpgradeEvent
+from uplift.graphql_api.types.upgrades.outcomes import OutcomeConnection
+from uplift.graphql_api.types.upgrades.upgrade_events import UpgradeEvent
 
 COUNTED_UPGRADES = 20_000
 """How many upgrades a list counts; beyond, its `totalCount` is null."""
@@ -187,7 +187,7 @@ class Upgrade(Node):
     @field("The retries of this upgrade, the newest first.", nodes=NODES_OF_AN_UPGRADE)
     async def retries(
         self, info: Info, first: First = DEFAULT_PAGE_SIZE, after: After = None
-    ) -> Annotated["RetryConnection", strawberry.lazy("uplift.graphql_api.types.upgrades")]:
+    ) -> Annotated["RetryConnection", strawberry.lazy("uplift.graphql_api.types.upgrades.upgrades")]:
         page = await info.context.loaders.following_pages.load(
             (self.stored.id, SelectionKind.RETRY, page_of(first, after))
         )

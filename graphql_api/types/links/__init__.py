@@ -1,0 +1,1 @@
+"""Links to workflow engines, with their orders and secrets."""

@@ -1,0 +1,1 @@
+"""Processes, and what belongs to them: versions, their comparisons, and instances."""

@@ -1,0 +1,1 @@
+"""Upgrades and plans of them, with what they did."""
