@@ -135,7 +135,8 @@ class Store(Protocol):
     async def wait_for_change(self, seconds: float) -> None:
         """Return when an upgrade may have changed, after `seconds` at the latest.
 
-        Returns at once for a change by this program. A change by another program does not wake the caller.
+        Returns at once for a change by this program, unless it is only the progress of an upgrade without a
+        link. That, and a change by another program, need not wake the caller.
         """
         ...
 

@@ -70,7 +70,7 @@ class LockedPartitionInBucket:
         values = {f"new_{name}": value for name, value in partition_statements.values_of(partition).items()}
         bound = {**bound_to(self._upgrade_keys, partition.last), **values}
         await self._session.connection.execute(SAVE, bound)
-        self._session.changed.setdefault(self.upgrade.id, self.upgrade)
+        self._session.note_saved_partition(self.upgrade, partition)
 
     async def end(self) -> None:
         connection, last = self._session.connection, self.partition.last

@@ -76,7 +76,7 @@ class SqlLockedPartition:
             await self._connection.execute_later(SAVE, bound)
         else:
             await self._connection.execute(SAVE_AND_COUNT, {**bound, **change})
-        self._session.changed.setdefault(self.upgrade.id, self.upgrade)
+        self._session.note_saved_partition(self.upgrade, partition)
 
     async def end(self) -> None:
         await take_over(self._connection, self._upgrade_keys, self.partition)

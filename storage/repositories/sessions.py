@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import UpgradeId
-from uplift.domain.model.upgrade import Upgrade
+from uplift.domain.model.upgrade import Partition, Upgrade
 from uplift.storage.chunks.chunks import ChunksOf
 from uplift.storage.database import Database
 from uplift.storage.sql.connection import Connection
@@ -42,6 +42,15 @@ class Session:
     counts: CountChanges
     added: set[UpgradeId] = field(default_factory=set)
     changed: dict[UpgradeId, Upgrade] = field(default_factory=dict)
+
+    def note_saved_partition(self, upgrade: Upgrade, partition: Partition) -> None:
+        """Note that a partition was saved, unless that is only the progress of a chunk.
+
+        Subscribers read progress once per interval. If each chunk woke them, and the workers that look for
+        partitions, they would keep requests waiting. A chunk of a linked upgrade has orders for senders.
+        """
+        if partition.lease is None or upgrade.link is not None:
+            self.changed.setdefault(upgrade.id, upgrade)
 
     async def process_id(self, process_key: ProcessKey) -> int:
         """The surrogate key of a process. The caller has checked that the process exists."""

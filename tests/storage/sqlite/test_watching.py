@@ -47,6 +47,20 @@ async def test_the_work_of_another_program_is_seen_to_its_end(store: SqlStore, n
     assert [upgrade.upgraded for upgrade in seen] == sorted(upgrade.upgraded for upgrade in seen)
 
 
+async def test_a_chunk_wakes_nobody_and_the_end_of_its_upgrade_all(store: SqlStore) -> None:
+    await a_process(store, holding=instances(range(12)))
+    claimed = await taken(store, (await request(store)).id)
+    waiting = create_task(store.wait_for_change(60))
+    await sleep(0)  # it waits from here on
+    woken: list[bool] = []
+    # A task that a chunk woke would have its turn in the pause before the next chunk.
+    done = await run_upgrade(store, claimed, SMALL, on_progress=lambda _: woken.append(waiting.done()))
+    assert done.is_finished
+    assert woken == [False] * 6
+    async with timeout(20):
+        await waiting
+
+
 async def test_the_end_of_an_upgrade_in_another_program_is_waited_for(
     store: SqlStore, neighbour: SqlStore
 ) -> None:
