@@ -9,9 +9,16 @@ from uplift.storage.sql.bucket_tables import BUCKET, cohort_change
 from uplift.storage.sql.buckets import key_in
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import insert_many, upsert_adding
-from uplift.storage.statements.instances.cohort_counts import KEY, CountChanges, SavedChanges, StoredCohort
+from uplift.storage.statements.instances.cohort_counts import (
+    CHANGED,
+    CHANGED_ARRAYS,
+    KEY,
+    CountChanges,
+    SavedChanges,
+    StoredCohort,
+    change_of,
+)
 
-ARRAYS = ("versions", "statuses", "position_ids", "counts")
 STORED = Table(
     "cohort_count",
     MetaData(),
@@ -20,14 +27,10 @@ STORED = Table(
     Column("bucket", Integer),
 )
 """The table without the conversion of its statuses."""
-ADD_CHANGE = (
-    insert(cohort_change)
-    .values({"bucket": BUCKET, **{name: bindparam(f"changed_{name}") for name in ("process_id", *ARRAYS)}})
-    .inline()
-)
+ADD_CHANGE = insert(cohort_change).values({"bucket": BUCKET, **CHANGED}).inline()
 IS_OF_PROCESS = (cohort_change.c.bucket == BUCKET) & (cohort_change.c.process_id == bindparam("of_process"))
 TAKE_CHANGES = (
-    delete(cohort_change).where(IS_OF_PROCESS).returning(*(cohort_change.c[name] for name in ARRAYS))
+    delete(cohort_change).where(IS_OF_PROCESS).returning(*(cohort_change.c[name] for name in CHANGED_ARRAYS))
 )
 ADD_TO_COUNTS = upsert_adding(STORED, keys=[*KEY, "bucket"], counts=["instances"])
 DELETE_EMPTY = delete(STORED).where(
@@ -40,7 +43,7 @@ TRY_LOCK = select(
         bindparam("lock_number", type_=Integer), bindparam("of_process", type_=Integer)
     )
 )
-CHANGED = select(cohort_change.c.bucket, cohort_change.c.process_id).distinct()
+CHANGED_BUCKETS = select(cohort_change.c.bucket, cohort_change.c.process_id).distinct()
 
 
 class CountsOfBucket(CountChanges):
@@ -52,15 +55,7 @@ class CountsOfBucket(CountChanges):
 
     async def save(self, connection: Connection) -> None:
         for process_id, changes in self._take_changes().items():
-            _, versions, statuses, position_ids = zip(*changes, strict=True)
-            bound = {
-                "of_bucket": self._bucket,
-                "changed_process_id": process_id,
-                "changed_versions": list(versions),
-                "changed_statuses": list(statuses),
-                "changed_position_ids": list(position_ids),
-                "changed_counts": list(changes.values()),
-            }
+            bound = {"of_bucket": self._bucket, **change_of(process_id, changes)}
             await connection.execute(ADD_CHANGE, bound)
             known = key_in(self._bucket, process_id)
             if self._saved.is_due(known):
@@ -90,7 +85,7 @@ class CountsOfBuckets:
 
 async def fold_all(connection: Connection) -> None:
     """Fold the changes of all processes into their counts, while nobody writes instances."""
-    for bucket, process_id in (await connection.execute(CHANGED)).all():
+    for bucket, process_id in (await connection.execute(CHANGED_BUCKETS)).all():
         await fold(connection, bucket, process_id)
 
 

@@ -11,11 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
+    ColumnElement,
     FromClause,
     Integer,
     Select,
     SmallInteger,
+    Text,
     bindparam,
+    cast,
     column,
     delete,
     func,
@@ -27,6 +30,7 @@ from sqlalchemy import (
     type_coerce,
     union_all,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from uplift.domain.bounded_cache import BoundedCache
 from uplift.domain.model.instance import Status
@@ -46,6 +50,8 @@ KNOWN_PROCESSES = 10_000
 StoredCohort = tuple[int, int, int, int]
 """A process, a version, the code of a status and a position, as they are stored. A transaction may have
 thousands of them, so no value is converted on the way."""
+CountChange = tuple[StoredCohort, int]
+"""A cohort, and how many more instances it has."""
 PENDING = STATUS.members.index(Status.PENDING) + 1
 """The code of the status of instances that upgrades move."""
 STORED = table(
@@ -111,17 +117,16 @@ class CountChanges:
         """
         if isinstance(connection, SqliteConnection):
             return None
-        process_ids = {process_id for process_id, _, _, _ in self._changes}
-        if len(process_ids) != 1:
+        changes = self._nonzero()
+        process_ids = {cohort[0] for cohort, _ in changes}
+        if len(process_ids) != 1:  # there is none if instances have changed places
             return None
         [process_id] = process_ids
         if self._saved.is_due(process_id):
             return None
-        changes = self._take_changes().get(process_id)
-        if changes is None:  # instances have changed places
-            return None
+        self._changes.clear()
         self._saved.add(process_id, len(changes))
-        return _arrays(process_id, changes)
+        return change_of(process_id, changes)
 
     async def save(self, connection: Connection) -> None:
         """Save the changes since the last call, as late in the transaction as possible."""
@@ -130,7 +135,7 @@ class CountChanges:
         else:
             taken = self._take_changes()
             for process_id, changes in taken.items():
-                await connection.execute(ADD_CHANGE, _arrays(process_id, changes))
+                await connection.execute(ADD_CHANGE, change_of(process_id, changes))
             saved = {process_id: len(changes) for process_id, changes in taken.items()}
         for process_id, count in saved.items():
             if self._saved.is_due(process_id):
@@ -149,14 +154,17 @@ class CountChanges:
             return dict.fromkeys(process_ids, len(rows))
         return Counter(row[0] for row in rows)
 
-    def _take_changes(self) -> dict[int, dict[StoredCohort, int]]:
+    def _take_changes(self) -> Mapping[int, Sequence[CountChange]]:
         """The changes of each process, which are not kept."""
-        taken: dict[int, dict[StoredCohort, int]] = {}
-        for cohort, instances in self._changes.items():
-            if instances:
-                taken.setdefault(cohort[0], {})[cohort] = instances
+        taken: defaultdict[int, list[CountChange]] = defaultdict(list)
+        for change in self._nonzero():
+            taken[change[0][0]].append(change)
         self._changes.clear()
         return taken
+
+    def _nonzero(self) -> list[CountChange]:
+        """The changes without those that cancel each other out."""
+        return [change for change in self._changes.items() if change[1]]
 
 
 ADD_TO_COUNTS = """
@@ -170,19 +178,20 @@ DELETE_EMPTY = (
     .where(STORED.c.process_id == bindparam("of_process"), STORED.c.instances == 0)
     .execution_options(**RUN_IN_THREAD)
 )
-ADD_CHANGE = (
-    insert(cohort_change)
-    .values(
-        {
-            name: bindparam(f"changed_{name}")
-            for name in ("process_id", "versions", "statuses", "position_ids", "counts")
-        }
-    )
-    .inline()
-)
+CHANGED_ARRAYS: Final = ("versions", "statuses", "position_ids", "counts")
+CHANGED: Final[Mapping[str, ColumnElement[Any]]] = {
+    "process_id": bindparam("changed_process_id", type_=Integer),
+    # As text: the driver looks at each number of an array to encode it, which takes twice as long.
+    **{name: cast(bindparam(f"changed_{name}", type_=Text), ARRAY(Integer)) for name in CHANGED_ARRAYS},
+}
+"""The values of a row of `cohort_change`, whose parameters `change_of` makes."""
+ADD_CHANGE = insert(cohort_change).values(CHANGED).inline()
+BRACES = str.maketrans("[]", "{}")
+"""Makes the text of a list of numbers that of an array of PostgreSQL."""
 FOLD_LOCK = 7_202
 """The first key of the advisory locks under which changes are folded; the second one is the process."""
-# Only the holder of the lock changes counts, so no transaction ever waits for one.
+# Only the holder of the lock changes counts, so no transaction ever waits for one. Arrays are unnested in a
+# SELECT list, because one unnest(...) of all of them after FROM stores their values before it returns any.
 FOLD = text(
     """
     WITH free AS MATERIALIZED (
@@ -190,16 +199,20 @@ FOLD = text(
     ),
     folded AS (
         DELETE FROM cohort_change USING free WHERE is_free AND process_id = :of_process
-        RETURNING process_id, versions, statuses, position_ids, counts
+        RETURNING versions, statuses, position_ids, counts
+    ),
+    change AS (
+        SELECT unnest(versions) AS version, unnest(statuses) AS status,
+            unnest(position_ids) AS position_id, unnest(counts) AS count
+        FROM folded
     ),
     summed AS (
-        SELECT process_id, version, status, position_id, sum(count) AS instances
-        FROM folded, unnest(versions, statuses, position_ids, counts)
-            AS change (version, status, position_id, count)
-        GROUP BY process_id, version, status, position_id
+        SELECT version, status, position_id, sum(count) AS instances
+        FROM change
+        GROUP BY version, status, position_id
     )
     INSERT INTO cohort_count (process_id, version, status, position_id, instances)
-    SELECT process_id, version, status, position_id, instances FROM summed WHERE instances <> 0
+    SELECT :of_process, version, status, position_id, instances FROM summed WHERE instances <> 0
     ON CONFLICT (process_id, version, status, position_id)
     DO UPDATE SET instances = cohort_count.instances + excluded.instances
     """
@@ -222,14 +235,16 @@ async def _fold(connection: Connection, process_id: int) -> None:
         await connection.execute(DELETE_EMPTY, bound)
 
 
-def _arrays(process_id: int, changes: Mapping[StoredCohort, int]) -> dict[str, Any]:
-    _, versions, statuses, position_ids = zip(*changes, strict=True)
+def change_of(process_id: int, changes: Iterable[CountChange]) -> dict[str, Any]:
+    """The parameters of CHANGED for the changes of a process."""
+    cohorts, counts = zip(*changes, strict=True)
+    _, *columns = zip(*cohorts, strict=True)
     return {
         "changed_process_id": process_id,
-        "changed_versions": list(versions),
-        "changed_statuses": list(statuses),
-        "changed_position_ids": list(position_ids),
-        "changed_counts": list(changes.values()),
+        **{
+            f"changed_{name}": str(list(values)).translate(BRACES)
+            for name, values in zip(CHANGED_ARRAYS, (*columns, counts), strict=True)
+        },
     }
 
 
