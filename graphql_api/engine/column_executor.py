@@ -17,17 +17,14 @@ all long lists of a server take turns, so that many of them delay others no more
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import lru_cache, partial
-from itertools import accumulate, chain, pairwise, repeat
+from functools import partial
 from operator import attrgetter
-from types import GeneratorType, NoneType
 from typing import Any
 
 from graphql import (
     GraphQLError,
-    GraphQLField,
     GraphQLLeafType,
     GraphQLList,
     GraphQLObjectType,
@@ -40,22 +37,23 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.execution.executor import Executor
-from graphql.pyutils import AwaitableOrValue, Path, UndefinedType
+from graphql.pyutils import AwaitableOrValue, Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.base import StrawberryObjectDefinition
-from strawberry.types.cast import TYPE_CAST_ATTRIBUTE
-from strawberry.types.field import StrawberryField
 
+from uplift.graphql_api.engine.columns import (
+    Complete,
+    CompletePlain,
+    Values,
+    complete_all,
+    complete_lists,
+    complete_objects,
+    complete_present,
+    plain_attribute,
+)
 from uplift.graphql_api.engine.leaf_columns import NotPlainError, serialize_leaves, text_bytes
 from uplift.web.request_memory import RequestMemory
-
-Values = Sequence[Any]
-Complete = Callable[[Values], list[Any]]
-"""From the raw values of one field in all objects to the completed ones, in the same order."""
-CompletePlain = Callable[[Values, set[type]], list[Any]]
-"""The same for values of these classes only; none of them is null, an exception or awaitable."""
-
 
 _VALUE_BYTES = 12
 """About the size of a value in a reply besides its text: the name of its field, and punctuation."""
@@ -162,7 +160,7 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
             raise NotPlainError
         # Before the lists are joined: the items of thousands of long lists take much memory by themselves.
         self._count(0, values=sum(map(len, values)))
-        return _complete_lists(complete_items, values)
+        return complete_lists(complete_items, values)
 
     def complete_list_value(
         self,
@@ -253,8 +251,8 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
     def _compile(self, type_: GraphQLOutputType, details: FieldDetailsList) -> Complete:
         """The function that completes values of this type. Raises NotPlainError."""
         if is_non_null_type(type_):
-            return partial(_complete_all, self._compile_nullable(type_.of_type, details))
-        return partial(_complete_present, self._compile_nullable(type_, details))
+            return partial(complete_all, self._compile_nullable(type_.of_type, details))
+        return partial(complete_present, self._compile_nullable(type_, details))
 
     def _compile_nullable(self, type_: Any, details: FieldDetailsList) -> CompletePlain:
         if is_leaf_type(type_):
@@ -271,7 +269,7 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
             raise NotPlainError
         fields = self.collect_subfields(type_, details).grouped_field_set
         columns = {key: self._compile_field(type_, nodes) for key, nodes in fields.items()}
-        return partial(_complete_objects, type_, columns)
+        return partial(complete_objects, type_, columns)
 
     def _compile_field(self, parent: GraphQLObjectType, details: FieldDetailsList) -> Complete:
         name = details[0].node.name.value
@@ -280,73 +278,6 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
         field = self.schema.get_field(parent, name)
         if field is None:
             raise NotPlainError
-        attribute = attrgetter(_plain_attribute(field))
+        attribute = attrgetter(plain_attribute(field))
         complete = self._compile(field.type, details)
         return lambda objects: complete(list(map(attribute, objects)))
-
-
-def _plain_attribute(field: GraphQLField) -> str:
-    """The attribute that this field passes on unchanged. Raises NotPlainError if the field does more."""
-    definition = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
-    if not isinstance(definition, StrawberryField) or not definition.is_basic_field:
-        raise NotPlainError
-    if definition.default_resolver is not getattr:
-        raise NotPlainError
-    return definition.python_name
-
-
-def _complete_all(complete: CompletePlain, values: Values) -> list[Any]:
-    return _complete_plain(complete, values, set(map(type, values)))
-
-
-def _complete_present(complete: CompletePlain, values: Values) -> list[Any]:
-    classes = set(map(type, values))
-    if NoneType not in classes:
-        return _complete_plain(complete, values, classes)
-    present = [value for value in values if value is not None]
-    completed = iter(_complete_plain(complete, present, classes - {NoneType}))
-    return [None if value is None else next(completed) for value in values]
-
-
-def _complete_plain(complete: CompletePlain, values: Values, classes: set[type]) -> list[Any]:
-    if not all(map(_is_plain_class, classes)):
-        raise NotPlainError
-    return complete(values, classes)
-
-
-@lru_cache(maxsize=1024)
-def _is_plain_class(cls: type) -> bool:
-    """Whether values of this class are not null, and graphql-core neither raises nor awaits them."""
-    return not (
-        issubclass(cls, (NoneType, UndefinedType, Exception, GeneratorType)) or hasattr(cls, "__await__")
-    )
-
-
-def _complete_lists(complete_items: Complete, values: Values) -> list[Any]:
-    items = complete_items(list(chain.from_iterable(values)))
-    ends = list(accumulate(map(len, values), initial=0))
-    return [items[begin:end] for begin, end in pairwise(ends)]
-
-
-def _complete_objects(
-    type_: GraphQLObjectType, columns: dict[str, Complete], objects: Values, classes: set[type]
-) -> list[Any]:
-    if not _are_of_type(type_, objects, classes):
-        raise NotPlainError
-    completed: list[dict[str, Any]] = [{} for _ in objects]
-    for key, complete in columns.items():
-        for row, value in zip(completed, complete(objects), strict=True):
-            row[key] = value
-    return completed
-
-
-def _are_of_type(type_: GraphQLObjectType, objects: Values, classes: set[type]) -> bool:
-    """Whether strawberry takes all objects for ones of the type."""
-    is_type_of: Any = type_.is_type_of  # strawberry's own ignores its second argument
-    if is_type_of is None:
-        return True
-    definition: StrawberryObjectDefinition = type_.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
-    # Without a cast the class of an object decides.
-    if classes == {definition.origin} and not any(map(hasattr, objects, repeat(TYPE_CAST_ATTRIBUTE))):
-        return True
-    return all(is_type_of(value, None) is True for value in objects)

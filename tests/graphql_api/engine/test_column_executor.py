@@ -22,6 +22,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from tests.support.long_mode import IS_LONG
 from uplift.graphql_api.engine import column_executor as compiled
+from uplift.graphql_api.engine import columns
 from uplift.graphql_api.engine.column_executor import CompilingExecutor, LongLists
 from uplift.graphql_api.types.scalars import SCALARS
 from uplift.web.request_memory import RequestMemory
@@ -420,7 +421,7 @@ class Counts:
 def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
     """How many objects were completed a column at a time."""
     found = Counts()
-    complete_objects = compiled._complete_objects
+    complete_objects = columns.complete_objects
 
     def counting(type_: Any, columns: Any, objects: Any, classes: Any) -> Any:
         try:
@@ -431,7 +432,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
         found.fast += len(objects)
         return completed
 
-    monkeypatch.setattr(compiled, "_complete_objects", counting)
+    monkeypatch.setattr(compiled, "complete_objects", counting)
     return found
 
 
