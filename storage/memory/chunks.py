@@ -9,8 +9,8 @@ from uplift.domain.model.decision import CountedDecision, Decision, Verdict
 from uplift.domain.model.instance import InstanceId
 from uplift.domain.model.upgrade import Partition, Upgrade
 from uplift.domain.ports import RecordedChunk
-from uplift.storage.memory import state as queries
-from uplift.storage.memory.state import State, StoredOrder
+from uplift.storage.memory import queries
+from uplift.storage.memory.state import State, StoredOrder, cohort_of, put_instance
 
 
 class ChunksInMemory:
@@ -100,10 +100,10 @@ class ChunksInMemory:
 
     def _move(self, instance_id: InstanceId, decision: Decision) -> bool:
         instance = self._state.instances[instance_id]
-        if queries.cohort_of(instance) != replace(decision.cohort, origin=None):
+        if cohort_of(instance) != replace(decision.cohort, origin=None):
             return False
         assert decision.to_version is not None, "an UPGRADE decision has a version and a position"
         assert decision.to_position is not None
         moved = replace(instance, version=decision.to_version, position=decision.to_position)
-        queries.put_instance(self._state, moved)
+        put_instance(self._state, moved)
         return True

@@ -12,8 +12,8 @@ from uplift.domain.model.process import ProcessKey
 from uplift.domain.model.selection import Selection
 from uplift.domain.model.upgrade import HistoryEntry
 from uplift.domain.ports import ANY_INSTANCE, InstanceFilter, SelectedCohorts
-from uplift.storage.memory import state as queries
-from uplift.storage.memory.state import Committed, State
+from uplift.storage.memory import queries
+from uplift.storage.memory.state import Committed, State, cohort_of, put_instance
 
 
 class InstanceQueriesInMemory:
@@ -56,17 +56,15 @@ class InstanceQueriesInMemory:
     async def selected_cohorts(self, process_key: ProcessKey, selection: Selection) -> SelectedCohorts:
         listed = queries.listed_in(self._state, process_key, selection)
         if selection.size is not None:
-            counts = Counter(queries.cohort_of(instance) for instance in listed)
+            counts = Counter(cohort_of(instance) for instance in listed)
             not_found = selection.size - len(listed)
             return SelectedCohorts(cohorts=queries.sorted_counts(counts), not_found=not_found, excluded=0)
         conditions = selection.conditions or Conditions()
-        excluded = Counter(
-            cohort for cohort in map(queries.cohort_of, listed) if conditions.are_met_by(cohort)
-        )
+        excluded = Counter(cohort for cohort in map(cohort_of, listed) if conditions.are_met_by(cohort))
         if conditions.limit is not None:
             first = queries.selected_in(self._state, process_key, selection)
             return SelectedCohorts(
-                cohorts=queries.sorted_counts(Counter(map(queries.cohort_of, first))),
+                cohorts=queries.sorted_counts(Counter(map(cohort_of, first))),
                 not_found=0,
                 excluded=excluded.total(),
             )
@@ -86,7 +84,7 @@ class InstanceQueriesInMemory:
         selected = {instance.id for instance in queries.selected_in(self._state, process_key, selection)}
         by_cohort: dict[Cohort, list[tuple[int, Instance]]] = {cohort: [] for cohort in cohorts}
         for place, instance in enumerate(queries.instances_in(self._state, process_key), start=1):
-            cohort = queries.cohort_of(instance)
+            cohort = cohort_of(instance)
             if instance.id in selected and place > (page.after or 0) and cohort in by_cohort:
                 by_cohort[cohort].append((place, instance))
         return {cohort: page_of(rows, page.first) for cohort, rows in by_cohort.items()}
@@ -117,13 +115,13 @@ class InstanceRepositoryInMemory:
         for instance in instances:
             known = self._state.instances.get(instance.id)
             registered = instance if known is None else replace(instance, version=known.version)
-            queries.put_instance(self._state, registered)
+            put_instance(self._state, registered)
 
     async def report(self, _: ProcessKey, reports: Sequence[InstanceReport]) -> None:
         for report in reports:
             known = self._state.instances[report.id]
             reported = replace(known, status=report.status, position=report.position)
-            queries.put_instance(self._state, reported)
+            put_instance(self._state, reported)
 
     async def prune_positions(self, _: int) -> int:
         return 0

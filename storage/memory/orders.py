@@ -13,8 +13,7 @@ from uplift.domain.model.order import Order, OrderBatch, OrderNumber, OrderState
 from uplift.domain.model.paging import Page, PageRequest, page_of
 from uplift.domain.model.selection import UpgradeId
 from uplift.domain.model.upgrade import SENDING, Upgrade
-from uplift.storage.memory import state as queries
-from uplift.storage.memory.state import Committed, State, StoredOrder
+from uplift.storage.memory.state import Committed, State, StoredOrder, cohort_of, put_instance
 
 
 class OrderQueriesInMemory:
@@ -147,9 +146,9 @@ class OrdersInMemory:
         if instance.version != decision.cohort.version:
             return
         moved = replace(instance, version=decision.to_version)
-        if queries.cohort_of(instance) == replace(decision.cohort, origin=None):
+        if cohort_of(instance) == replace(decision.cohort, origin=None):
             moved = replace(moved, position=decision.to_position)
-        queries.put_instance(self._state, moved)
+        put_instance(self._state, moved)
 
     def _batch(self, orders: Sequence[StoredOrder]) -> OrderBatch:
         return OrderBatch(

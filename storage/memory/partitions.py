@@ -5,7 +5,7 @@ from datetime import datetime
 
 from uplift.domain.model.selection import UpgradeId
 from uplift.domain.model.upgrade import Partition, Upgrade
-from uplift.storage.memory import state as queries
+from uplift.storage.memory import queries
 from uplift.storage.memory.chunks import ChunksInMemory
 from uplift.storage.memory.state import Committed, State
 

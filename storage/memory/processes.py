@@ -16,7 +16,7 @@ from uplift.domain.model.process import (
     VersionState,
 )
 from uplift.domain.ports import ANY_PROCESS, ProcessFilter, ProcessOrder
-from uplift.storage.memory import state as queries
+from uplift.storage.memory import queries
 from uplift.storage.memory.state import Committed, State
 
 

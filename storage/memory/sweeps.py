@@ -9,9 +9,8 @@ from uplift.domain.model.link import LinkId
 from uplift.domain.model.linked_process import instance_id_of
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.ports import MergedInstances, Sighting, SweptInstance, UnseenInstance, UnseenInstances
-from uplift.storage.memory import state as queries
 from uplift.storage.memory.orders import engine_id_of, has_unsettled_order
-from uplift.storage.memory.state import State
+from uplift.storage.memory.state import State, put_instance
 
 
 class SweepsInMemory:
@@ -61,7 +60,7 @@ class SweepsInMemory:
             )
             if known is None:
                 registered += 1
-                queries.put_instance(self._state, found)
+                put_instance(self._state, found)
                 if seen.engine_id != str(seen.id):
                     self._state.engine_ids[seen.id] = seen.engine_id
             elif known.process != seen.process:
@@ -70,7 +69,7 @@ class SweepsInMemory:
                 ordered += 1
             elif known != found:
                 changed += 1
-                queries.put_instance(self._state, found)
+                put_instance(self._state, found)
         return MergedInstances(registered=registered, changed=changed, ordered=ordered, foreign=foreign)
 
     async def unseen(self, process: ProcessKey, after: int, limit: int) -> UnseenInstances:
@@ -101,7 +100,7 @@ class SweepsInMemory:
                 and self._state.linked_processes[known.process].link == self._link
                 and not has_unsettled_order(self._state, instance_id)
             ):
-                queries.put_instance(self._state, replace(known, status=Status.COMPLETED))
+                put_instance(self._state, replace(known, status=Status.COMPLETED))
                 completed += 1
         return completed
 

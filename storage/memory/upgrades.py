@@ -33,9 +33,9 @@ from uplift.domain.ports import (
     OutcomeFilter,
     UpgradeFilter,
 )
-from uplift.storage.memory import state as queries
+from uplift.storage.memory import queries
 from uplift.storage.memory.partitions import LockedPartitionInMemory
-from uplift.storage.memory.state import Committed, State
+from uplift.storage.memory.state import Committed, State, cohort_of
 
 PAUSES = (UpgradeEventKind.PAUSED, UpgradeEventKind.RESUMED)
 
@@ -240,7 +240,7 @@ class UpgradeRepositoryInMemory:
                 instance_id for instance_id in present if instance_id not in excluded_ids
             )
             excluded = sum(
-                conditions.are_met_by(queries.cohort_of(present[instance_id])) for instance_id in excluded_ids
+                conditions.are_met_by(cohort_of(present[instance_id])) for instance_id in excluded_ids
             )
             added = replace(upgrade, excluded=excluded)
             if conditions.limit is not None:
