@@ -41,6 +41,7 @@ from uplift.storage.statements.outcomes.tallies import AFTER_ALL, SKIPPED
 from uplift.storage.statements.upgrades import (
     partitions,
     pruning,
+    selecting,
     unfinished,
     upgrade_events,
     upgrade_lists,
@@ -352,7 +353,7 @@ class SqlUpgradeRepository:
         has_few = selection.kind is SelectionKind.BY_IDS and len(selection.named_ids) <= FEW
         if has_few and not upgrade.mappings:
             session.connection.expect_few_rows()
-        added, upgrade_keys = await upgrades.add_upgrade(session.connection, process_id, upgrade, selection)
+        added, upgrade_keys = await selecting.add_upgrade(session.connection, process_id, upgrade, selection)
         head = UpgradeHead(upgrade_keys.id, added.id, added.selection, added.link, added.named_ids)
         session.surrogate_keys.add_upgrade(head)
         session.added.add(added.id)
