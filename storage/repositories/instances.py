@@ -32,13 +32,12 @@ from uplift.storage.statements.instances.instances import (
     locking,
 )
 from uplift.storage.statements.outcomes.decisions import IS_DECISION_OF_OUTCOME
-from uplift.storage.statements.outcomes.outcomes import (
+from uplift.storage.statements.outcomes.outcome_listings import (
     IS_ORDER_OF_OUTCOME,
     ORDER_COLUMNS,
     OUTCOME_COLUMNS,
-    outcome_of,
-    position_ids_in,
 )
+from uplift.storage.statements.outcomes.outcomes import outcome_of, position_ids_in
 from uplift.storage.statements.upgrades.pruning import prune_positions
 from uplift.storage.statements.upgrades.upgrades import UPGRADE_COLUMNS, upgrades_of
 

@@ -7,27 +7,10 @@ in its place. All others come in the order of registration.
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
-    CompoundSelect,
-    FromClause,
-    Integer,
-    Select,
-    Table,
-    and_,
-    bindparam,
-    null,
-    or_,
-    select,
-    tuple_,
-    type_coerce,
-    union_all,
-)
+from sqlalchemy import Integer, bindparam, select, type_coerce
 
 from uplift.domain.model.decision import INSTANCE_NOT_FOUND, ReasonCode, SkipReason, Verdict
 from uplift.domain.model.instance import InstanceId, Position
@@ -37,57 +20,25 @@ from uplift.domain.model.selection import LISTED, SelectionKind
 from uplift.domain.model.upgrade import Outcome, OutcomeKind, UpgradeId
 from uplift.domain.ports import ANY_OUTCOME, OutcomeFilter
 from uplift.storage.sql.codecs import decode_reasons
-from uplift.storage.sql.cohort_list import COHORT, bind_cohorts, cohorts_in
+from uplift.storage.sql.cohort_list import bind_cohorts
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.surrogate_keys import SurrogateKeys, UpgradeHead, batches
-from uplift.storage.sql.tables import decision, instance, move_order, outcome, selected, upgrade
-from uplift.storage.sql.types import LONG
-from uplift.storage.sqlite.prepared import RUN_INLINE
+from uplift.storage.sql.tables import decision, upgrade
 from uplift.storage.statements.bounded_search import Search, looks
-from uplift.storage.statements.outcomes.bucket_outcomes import (
-    along_ids,
-    along_instances,
-    with_decisions,
-    with_ids,
-)
-from uplift.storage.statements.outcomes.decisions import IS_DECISION_OF_OUTCOME, decisions_of, is_decision_of
-from uplift.storage.statements.outcomes.processed import IS_PROCESSED
+from uplift.storage.statements.outcomes.bucket_outcomes import with_decisions
+from uplift.storage.statements.outcomes.decisions import decisions_of
+from uplift.storage.statements.outcomes.outcome_listings import ListingForm, listings, seeks
+from uplift.storage.statements.outcomes.tallies import AFTER_ALL
 
 LISTED_TOGETHER = 16
 """Upgrades in one statement, at most. SQLAlchemy caches each statement, with about 40 KiB an upgrade."""
 HEADS = select(upgrade.c.id, upgrade.c.uuid, upgrade.c.selection, upgrade.c.link, upgrade.c.named_ids).where(
     upgrade.c.uuid.in_(select(ID_LIST.c.uuid))
 )
-DECIDED_COLUMNS = (decision.c.to_version, decision.c.to_position_id, decision.c.reasons)
-OUTCOME_COLUMNS = (outcome.c.version, outcome.c.position_id, *DECIDED_COLUMNS)
-ORDER_COLUMNS = (
-    move_order.c.state.label("order_state"),
-    move_order.c.code.label("order_code"),
-    move_order.c.message.label("order_message"),
-)
-NO_ORDER = tuple(null().label(column.key) for column in ORDER_COLUMNS)
-"""Stands for ORDER_COLUMNS in the outcomes of upgrades without a link, which do not read orders."""
-IS_ORDER_OF_OUTCOME = and_(
-    move_order.c.upgrade_id == outcome.c.upgrade_id, move_order.c.instance_id == outcome.c.instance_id
-)
 DECISIONS_OF_MANY = select(decision, type_coerce(decision.c.status, Integer).label("status_code")).where(
     decision.c.upgrade_id.in_(bindparam("upgrade_ids", expanding=True))
 )
-COHORT_OF_OUTCOME = tuple_(*(outcome.c[name] for name in COHORT))
-IS_SHOWN = COHORT_OF_OUTCOME.in_(cohorts_in("cohorts"))
-IS_SHOWN_OF_LINK = or_(
-    and_(move_order.c.state.is_(None), IS_SHOWN),
-    and_(
-        COHORT_OF_OUTCOME.in_(cohorts_in("ordered_cohorts")),
-        or_(
-            move_order.c.state.in_(bindparam("order_states", expanding=True)),
-            move_order.c.code.in_(bindparam("order_codes", expanding=True)),
-        ),
-    ),
-)
-"""The outcomes of a linked upgrade that a filter lets through: by their decision, or also by their order."""
-AFTER_ALL = 2**63 - 1
 FEW = 10
 """SQLite lists so few instances faster on the event loop than in a thread."""
 KIND_OF_STATE = {
@@ -150,23 +101,9 @@ async def _heads(
     return [UpgradeHead(*row) for row in await connection.execute(HEADS, bind_ids(ids))]
 
 
-class _Form(NamedTuple):
-    """Which statement lists the outcomes of an upgrade.
-
-    `is_by_ids` says whether its instances are listed in `selected`, `is_linked` whether they have orders,
-    `has_few` whether they are so few that SQLite lists them on the event loop, and `has_buckets` whether
-    outcomes lie in buckets, apart from decisions.
-    """
-
-    is_by_ids: bool
-    is_linked: bool
-    has_few: bool
-    has_buckets: bool
-
-
-def _form_of(head: UpgradeHead, *, has_buckets: bool) -> _Form:
+def _form_of(head: UpgradeHead, *, has_buckets: bool) -> ListingForm:
     has_few = head.selection is SelectionKind.BY_IDS and head.named_ids <= FEW
-    return _Form(head.selection in LISTED, head.link is not None, has_few, has_buckets)
+    return ListingForm(head.selection in LISTED, head.link is not None, has_few, has_buckets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +125,7 @@ class _Shown:
 async def _shown(
     connection: Connection,
     surrogate_keys: SurrogateKeys,
-    forms: Mapping[int, _Form],
+    forms: Mapping[int, ListingForm],
     outcome_filter: OutcomeFilter,
 ) -> _Shown:
     cohorts: list[tuple[int, ...]] = []
@@ -216,7 +153,7 @@ async def _shown(
 
 
 async def _ends(
-    connection: Connection, searches: Sequence[Search], forms: Mapping[int, _Form], look: int
+    connection: Connection, searches: Sequence[Search], forms: Mapping[int, ListingForm], look: int
 ) -> Mapping[int, int | None]:
     """The key of the last outcome to look at of each upgrade; None if fewer remain."""
     ends: dict[int, int | None] = {}
@@ -224,7 +161,7 @@ async def _ends(
         bound: dict[str, Any] = {"before_end": look - 1}
         for place, search in enumerate(batch):
             bound |= {f"upgrade_{place}": search.list_id, f"after_{place}": search.begin}
-        rows = await connection.execute(_seeks(len(batch), form.is_by_ids), bound)
+        rows = await connection.execute(seeks(len(batch), form.is_by_ids), bound)
         ends |= {row.upgrade_id: row.end for row in rows}
     return ends
 
@@ -232,7 +169,7 @@ async def _ends(
 async def _find_rows(
     connection: Connection,
     searches: Sequence[Search],
-    forms: Mapping[int, _Form],
+    forms: Mapping[int, ListingForm],
     shown: _Shown | None,
     page: PageRequest,
     ends: Mapping[int, int | None],
@@ -253,7 +190,7 @@ async def _find_rows(
                 f"end_{place}": ends.get(search.list_id) or AFTER_ALL,
                 f"limit_{place}": page.first + 1 - len(search.rows),
             }
-        listing = _listings(len(batch), form, shown is not None, shown is not None and shown.not_found)
+        listing = listings(len(batch), form, shown is not None, shown is not None and shown.not_found)
         for row in (await connection.execute(listing, bound)).all():
             by_upgrade[row.upgrade_id].rows.append(row)
     for search in searches:
@@ -263,117 +200,15 @@ async def _find_rows(
 
 
 def _batches(
-    searches: Sequence[Search], forms: Mapping[int, _Form]
-) -> Iterator[tuple[Sequence[Search], _Form]]:
+    searches: Sequence[Search], forms: Mapping[int, ListingForm]
+) -> Iterator[tuple[Sequence[Search], ListingForm]]:
     """Group upgrades by statement."""
-    by_form: dict[_Form, list[Search]] = defaultdict(list)
+    by_form: dict[ListingForm, list[Search]] = defaultdict(list)
     for search in searches:
         by_form[forms[search.list_id]].append(search)
     for form, several in by_form.items():
         for begin in range(0, len(several), LISTED_TOGETHER):
             yield several[begin : begin + LISTED_TOGETHER], form
-
-
-@lru_cache(maxsize=64)
-def _seeks(count: int, is_by_ids: bool) -> CompoundSelect[Any]:
-    """The statement that finds the last outcome to look at of each of `count` upgrades."""
-    return union_all(*(_seek(place, selected if is_by_ids else outcome) for place in range(count)))
-
-
-def _seek(place: int, table: Table) -> Select[Any]:
-    upgrade_id: BindParameter[int] = bindparam(f"upgrade_{place}", type_=Integer)
-    key = selected.c.ordinal if table is selected else outcome.c.instance_id
-    end = (
-        select(key)
-        .where(table.c.upgrade_id == upgrade_id, key > bindparam(f"after_{place}", type_=LONG))
-        .order_by(key)
-        .limit(1)
-        .offset(bindparam("before_end"))
-    )
-    return select(upgrade_id.label("upgrade_id"), end.scalar_subquery().label("end"))
-
-
-@lru_cache(maxsize=64)
-def _listings(count: int, form: _Form, is_filtered: bool, not_found: bool) -> CompoundSelect[Any]:
-    """The statement that lists the outcomes of `count` upgrades. Building it takes longer than running it."""
-    if form.has_buckets:
-        in_buckets = (
-            _in_buckets(place, form, is_filtered=is_filtered, not_found=not_found) for place in range(count)
-        )
-        return union_all(*(select(listing.subquery()) for listing in in_buckets))
-    listing = partial(_along_ids, not_found=not_found) if form.is_by_ids else _along_instances
-    shown = (IS_SHOWN_OF_LINK if form.is_linked else IS_SHOWN) if is_filtered else None
-    listings = union_all(
-        *(
-            select(listing(place, is_linked=form.is_linked, is_shown=shown).subquery())
-            for place in range(count)
-        )
-    )
-    return listings.execution_options(**RUN_INLINE) if form.has_few and count == 1 else listings
-
-
-def _in_buckets(place: int, form: _Form, *, is_filtered: bool, not_found: bool) -> Select[Any]:
-    if form.is_by_ids:
-        return _part(*along_ids(place, is_filtered=is_filtered, not_found=not_found), place)
-    return with_ids(_part(*along_instances(place, is_filtered=is_filtered), place))
-
-
-def _part(listing: Select[Any], key: ColumnElement[int], place: int) -> Select[Any]:
-    """The part of a list between two keys, up to a number of rows."""
-    return (
-        listing.where(
-            key > bindparam(f"after_{place}", type_=LONG), key <= bindparam(f"end_{place}", type_=LONG)
-        )
-        .order_by(key)
-        .limit(bindparam(f"limit_{place}"))
-    )
-
-
-def _along_ids(
-    place: int, *, is_linked: bool, is_shown: ColumnElement[bool] | None, not_found: bool
-) -> Select[Any]:
-    recorded = (outcome.c.upgrade_id == selected.c.upgrade_id) & (
-        outcome.c.instance_id == selected.c.instance_id
-    )
-    found: FromClause = selected.outerjoin(outcome, recorded).outerjoin(decision, IS_DECISION_OF_OUTCOME)
-    if is_linked:
-        found = found.outerjoin(move_order, IS_ORDER_OF_OUTCOME)
-    listing = (
-        select(selected.c.upgrade_id, selected.c.ordinal.label("key"), selected.c.uuid, *OUTCOME_COLUMNS)
-        .add_columns(*(ORDER_COLUMNS if is_linked else NO_ORDER))
-        .select_from(found)
-        .where(selected.c.upgrade_id == bindparam(f"upgrade_{place}"), IS_PROCESSED)
-    )
-    if is_shown is not None:
-        is_absent = outcome.c.instance_id.is_(None)
-        listing = listing.where(or_(is_shown, is_absent) if not_found else is_shown)
-    return _part(listing, selected.c.ordinal, place)
-
-
-def _along_instances(place: int, *, is_linked: bool, is_shown: ColumnElement[bool] | None) -> Select[Any]:
-    # The rows of the page first: a join before the LIMIT tempts PostgreSQL to read all outcomes.
-    walked = select(outcome, *(ORDER_COLUMNS if is_linked else NO_ORDER)).where(
-        outcome.c.upgrade_id == bindparam(f"upgrade_{place}")
-    )
-    if is_linked:
-        walked = walked.outerjoin_from(outcome, move_order, IS_ORDER_OF_OUTCOME)
-    if is_shown is not None:
-        walked = walked.where(is_shown)
-    walked = _part(walked, outcome.c.instance_id, place)
-    shown = walked.subquery("shown")
-    return (
-        select(
-            shown.c.upgrade_id,
-            shown.c.instance_id.label("key"),
-            instance.c.uuid,
-            shown.c.version,
-            shown.c.position_id,
-            *DECIDED_COLUMNS,
-            *(shown.c[column.key] for column in ORDER_COLUMNS),
-        )
-        .join_from(shown, decision, is_decision_of(decision, shown))
-        .join(instance, instance.c.id == shown.c.instance_id)
-    )
 
 
 def position_ids_in(rows: Sequence[Any]) -> set[int]:
