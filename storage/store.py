@@ -17,7 +17,7 @@ from uplift.storage.repositories.orders import SqlOrderQueries
 from uplift.storage.repositories.partitions import SqlPartitionQueries
 from uplift.storage.repositories.processes import SqlProcessQueries
 from uplift.storage.repositories.sessions import Reading
-from uplift.storage.repositories.upgrades import SqlUpgradeQueries
+from uplift.storage.repositories.upgrade_queries import SqlUpgradeQueries
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import KeyCache, SurrogateKeys
 from uplift.storage.statements.instances.cohort_counts import SavedChanges

@@ -22,7 +22,8 @@ from uplift.domain.model.upgrade import (
 from uplift.storage.in_buckets import partition_statements, pruning, selecting
 from uplift.storage.in_buckets.partitions import LockedPartitionInBucket
 from uplift.storage.in_buckets.sessions import BucketSession
-from uplift.storage.repositories.upgrades import SqlLockedUpgrade, SqlUpgradeQueries, SqlUpgradeRepository
+from uplift.storage.repositories.upgrade_queries import SqlUpgradeQueries
+from uplift.storage.repositories.upgrades import SqlLockedUpgrade, SqlUpgradeRepository
 from uplift.storage.sql.dialect import lock_subject
 from uplift.storage.sql.tables import decision, upgrade
 from uplift.storage.statements.outcomes.bucket_totals import SUMS_OF_ALL, with_skips, with_totals
