@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from sqlalchemy.engine import URL
 
@@ -29,10 +29,17 @@ from uplift.storage.transaction import SqlTransaction
 class Parts(Protocol):
     """The queries and transactions of a store, which depend on the layout of its database."""
 
-    processes: Any
-    instances: Any
-    upgrades: Any
-    partitions: Any
+    @property
+    def processes(self) -> ProcessQueries: ...
+
+    @property
+    def instances(self) -> InstanceQueries: ...
+
+    @property
+    def upgrades(self) -> UpgradeQueries: ...
+
+    @property
+    def partitions(self) -> PartitionQueries: ...
 
     def transaction(self, connection: Connection, surrogate_keys: SurrogateKeys) -> SqlTransaction: ...
 
@@ -63,10 +70,10 @@ class SqlStore:
         self._saved_changes = SavedChanges()
         reading = Reading(database, self._known)
         self._parts = _parts(database, reading, self._model_cache, self._saved_changes)
-        self.processes: ProcessQueries = self._parts.processes
-        self.instances: InstanceQueries = self._parts.instances
-        self.upgrades: UpgradeQueries = self._parts.upgrades
-        self.partitions: PartitionQueries = self._parts.partitions
+        self.processes = self._parts.processes
+        self.instances = self._parts.instances
+        self.upgrades = self._parts.upgrades
+        self.partitions = self._parts.partitions
         self.links = SqlLinkQueries(reading)
         self.orders = SqlOrderQueries(reading)
 
