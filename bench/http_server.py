@@ -21,7 +21,8 @@ from uplift.gateway.server.http_server import bounds_of
 from uplift.gateway.settings import Settings
 
 SERVERS = ("uplift", "httptools", "h11")
-QUIET = ("--log-level=warning", "--no-access-log")
+SAME = ("--log-level=warning", "--no-access-log", "--no-proxy-headers", "--no-server-header")
+"""`BoundedServer` has no log of uvicorn either, no middleware for proxies, and no header `server`."""
 
 
 async def serve_ours(port: int) -> None:
@@ -39,7 +40,7 @@ def rates_of(server: str, seconds: int) -> tuple[float, float]:
             "--factory",
             "--port={port}",
             f"--http={server}",
-            *QUIET,
+            *SAME,
         ]
     with started(module, *arguments) as running:
         uvloop.run(load(running.port, 0.5))

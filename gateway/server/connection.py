@@ -59,7 +59,7 @@ class Connection(asyncio.BufferedProtocol):
         self._first_handler = first_handler
         self._handler: Handler | None = None
         self._transport: asyncio.Transport
-        self._buffer = memoryview(_BUFFER)
+        self._buffer = _BUFFER
         self._ends_at: float | None = None
         self._writable = asyncio.Event()
         self._writable.set()
@@ -83,15 +83,15 @@ class Connection(asyncio.BufferedProtocol):
             self._end(CLOSE_SECONDS)
             self._transport.close()
         else:
-            self._handler = self._first_handler(self)
+            self.switch(self._first_handler(self))
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  # asyncio names it
         """The buffer to read into. All connections share it: a read is handled before the next one begins."""
-        return self._buffer[: self._handler.read_bytes if self._handler else READ_BYTES]
+        return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         if self._handler:
-            self._handler.received(self._buffer[:nbytes])
+            self._handler.received(_BUFFER[:nbytes])
         elif self.connections.drops_too_much(nbytes):
             self.pause_reading()  # until the next check
 
@@ -123,6 +123,7 @@ class Connection(asyncio.BufferedProtocol):
     def switch(self, handler: Handler) -> None:
         """Let another handler speak from now on."""
         self._handler = handler
+        self._buffer = _BUFFER[: handler.read_bytes]
 
     def pause_reading(self) -> None:
         if not self.gone:
@@ -144,14 +145,24 @@ class Connection(asyncio.BufferedProtocol):
         if not self._has_written_all:
             self._transport.write(data)
 
-    async def write_slowly(self, data: bytes) -> None:
-        """Write in pieces, each once the client has read most of what was written before."""
+    async def write_body(self, data: bytes, *, before: bytes, after: bytes) -> None:
+        """Write in pieces, each once the client has read most of what was written before.
+
+        `before` and `after` are the few bytes around it. What fits into one piece is one write, and does not
+        wait: it costs one call of the system.
+        """
+        if self._paused_at is None and len(data) <= WRITE_BUFFER_BYTES:
+            self.write(before + data + after)
+            return
         with self.holding(len(data)):
+            await self.writable()
+            self.write(before)
             rest = memoryview(data)
             while rest and not self._has_written_all:
                 await self.writable()
                 self.write(rest[:WRITE_BUFFER_BYTES])
                 rest = rest[WRITE_BUFFER_BYTES:]
+            self.write(after)
 
     def holding(self, count: int) -> AbstractContextManager[None]:
         """Counts bytes that wait for the client while the block runs."""
@@ -187,7 +198,7 @@ class Connection(asyncio.BufferedProtocol):
         self._end(CLOSE_SECONDS)
         if self._handler:
             self._handler.lost()
-        self._handler = None
+        self._handler, self._buffer = None, _BUFFER
         self.resume_reading()
         self._has_written_all = True
         self._transport.write_eof()
@@ -249,7 +260,7 @@ class Connection(asyncio.BufferedProtocol):
         self.connections.refusals.note(reason, message, client=host, now=self.loop.time())
 
 
-_BUFFER = bytearray(READ_BYTES)
+_BUFFER = memoryview(bytearray(READ_BYTES))
 
 
 def _address(name: object) -> Address:

@@ -110,6 +110,7 @@ class Connections:
                 except Exception:  # one connection must not end the watch over the others
                     get_logger().exception("a connection could not be checked")
                     connection.abort()
+            self.unread.cut_off_above_limit()
             self.refusals.log_rest(now)
             self._on_count(len(self._open))
 

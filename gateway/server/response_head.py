@@ -22,9 +22,16 @@ def response_head(status: int, headers: Headers, *framing: bytes) -> bytes:
     """
     lines = [STATUS_LINES[status]]
     for name, value in headers:
-        if NOT_IN_NAME.search(name) or NOT_IN_VALUE.search(value):
-            raise RuntimeError(f"Expected a header without control characters, but got {name!r}.")
         lines += (name, b": ", value, b"\r\n")
+    names, values = lines[1::4], lines[3::4]
+    # One search for all of them costs a fraction of one for each.
+    if NOT_IN_NAME.search(b"".join(names)) or NOT_IN_VALUE.search(b"".join(values)):
+        wrong = next(
+            name
+            for name, value in zip(names, values, strict=True)
+            if NOT_IN_NAME.search(name) or NOT_IN_VALUE.search(value)
+        )
+        raise RuntimeError(f"Expected a header without control characters, but got {wrong!r}.")
     lines += framing
     lines.append(b"\r\n")
     return b"".join(lines)

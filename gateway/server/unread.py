@@ -36,7 +36,7 @@ class Unread:
     def held(self, reader: Reader, count: int) -> Iterator[None]:
         """Count bytes while the block runs."""
         self._held[reader] += count
-        self._cut_off_above_limit()
+        self.cut_off_above_limit()
         try:
             yield
         finally:
@@ -45,12 +45,13 @@ class Unread:
                 if not self._held[reader]:
                     del self._held[reader]
 
-    def _cut_off_above_limit(self) -> None:
+    def cut_off_above_limit(self) -> None:
+        """Cut clients off while too many bytes wait. The watch calls it too: a client may stop to read."""
         now = asyncio.get_running_loop().time()
         while self._held.total() > self._limit:
             waiting = {reader: waited for reader in self._held if (waited := reader.waited(now)) > 0}
             if not waiting:
-                return  # all are reading; one that stops is found when the next bytes come
+                return  # all are reading
             networks: Counter[str] = Counter()
             for reader in waiting:
                 networks[self._network_of(reader)] += self._held[reader]

@@ -8,7 +8,7 @@ from starlette.types import Message, Scope
 from structlog import get_logger
 
 from uplift.gateway.server.connection import Connection
-from uplift.gateway.server.response_head import response_head
+from uplift.gateway.server.response_head import Headers, response_head
 
 NO_BODY = frozenset({204, 304})
 FAILED = b"Internal Server Error"
@@ -29,6 +29,7 @@ class Exchange:
         self.keep_alive = keep_alive
         self.received_all = False
         self.started = False
+        """Whether the client gets the head of the response."""
         self.complete = False
         self._connection = connection
         self._scope = scope
@@ -37,7 +38,8 @@ class Exchange:
         self._body = bytearray()
         self._reported_all = False
         self._gone = False
-        self._news = asyncio.Event()
+        self._news: asyncio.Event | None = None
+        self._head: bytes | None = None
         self._chunked = False
         self._remaining: int | None = None
 
@@ -51,16 +53,16 @@ class Exchange:
     def add_body(self, data: bytes) -> None:
         if not self.complete:
             self._body += data
-            self._news.set()
+            self._notify()
 
     def end_body(self) -> None:
         self.received_all = True
-        self._news.set()
+        self._notify()
 
     def lose(self) -> None:
         """The client is gone."""
         self._gone = True
-        self._news.set()
+        self._notify()
 
     def run(self) -> None:
         """Let the application answer, in a task for which the server waits when it stops."""
@@ -77,6 +79,8 @@ class Exchange:
             self._connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if not (self._body or self._ended or (self.received_all and not self._reported_all)):
             self._connection.resume_reading()
+            if self._news is None:
+                self._news = asyncio.Event()
             self._news.clear()
             await self._news.wait()
         if self._ended:
@@ -87,13 +91,12 @@ class Exchange:
         return {"type": "http.request", "body": body, "more_body": not self.received_all}
 
     async def send(self, message: Message) -> None:
-        await self._connection.writable()
         if self._gone:
             return
-        kind = message["type"]
-        if kind == "http.response.start" and not self.started:
-            self._start(message["status"], list(message.get("headers", ())))
-        elif kind == "http.response.body" and self.started and not self.complete:
+        kind, has_head = message["type"], self._head is not None
+        if kind == "http.response.start" and not has_head:
+            self._head = self._head_of(message["status"], message.get("headers", ()))
+        elif kind == "http.response.body" and has_head and not self.complete:
             await self._send_body(message.get("body", b""), more=message.get("more_body", False))
         else:
             raise RuntimeError(f"Expected the next message of a response, but got {kind!r}.")
@@ -102,11 +105,18 @@ class Exchange:
     def _ended(self) -> bool:
         return self._gone or self.complete
 
-    def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+    def _notify(self) -> None:
+        """Wake the application if it waits. Most requests are complete before it asks, and need no event."""
+        if self._news is not None:
+            self._news.set()
+
+    def _head_of(self, status: int, headers: Headers) -> bytes:
+        """The head of the response, and what it says about the body and the connection."""
+        lines = [*self._connection.server_state.default_headers, *headers]
         framing = []
         has_close = False
-        self._remaining, self._chunked = None, False  # a start that failed may have set them
-        for name, value in headers:
+        self._remaining, self._chunked = None, False  # a head that was not sent may have set them
+        for name, value in lines:
             lowered = name.lower()
             if lowered == b"content-length":
                 self._remaining = int(value)
@@ -125,10 +135,7 @@ class Exchange:
             self.keep_alive = False
         elif not self.keep_alive:
             framing.append(b"connection: close\r\n")
-        head = response_head(status, [*self._connection.server_state.default_headers, *headers], *framing)
-        self.started = True
-        self._connection.begin_response(streams=self._remaining is None)
-        self._connection.write(head)
+        return response_head(status, lines, *framing)
 
     async def _send_body(self, body: bytes, *, more: bool) -> None:
         if self._scope["method"] == "HEAD":
@@ -139,21 +146,36 @@ class Exchange:
                 raise RuntimeError(
                     f"Expected a body as long as announced, but it differs by {self._remaining}."
                 )
+        before = after = b""
         if self._chunked and body:
-            self._connection.write(b"%x\r\n" % len(body))
-            await self._connection.write_slowly(body)
-            self._connection.write(b"\r\n")
-        elif body:
-            await self._connection.write_slowly(body)
+            before, after = b"%x\r\n" % len(body), b"\r\n"
+        if self._chunked and not more:
+            after += b"0\r\n\r\n"
+        if not self.started:
+            before = await self._begin(len(body)) + before
+        if before or body or after:
+            await self._connection.write_body(body, before=before, after=after)
         if not more:
-            if self._chunked:
-                self._connection.write(b"0\r\n\r\n")
             self._end()
+
+    async def _begin(self, held: int) -> bytes:
+        """The head, once the client has read most of earlier responses. So many bytes wait with it.
+
+        It goes out with the first part of the body, which is one call of the system for a small response. The
+        specification of ASGI requires it, so that an application may still fail with an error.
+        """
+        assert self._head is not None
+        if self._connection.is_paused:
+            with self._connection.holding(held):
+                await self._connection.writable()
+        self.started = True
+        self._connection.begin_response(streams=self._remaining is None)
+        return self._head
 
     def _end(self) -> None:
         if not self._ended:
             self.complete = True
-            self._news.set()
+            self._notify()
             self._on_end()
 
     async def _run(self) -> None:
@@ -175,5 +197,5 @@ class Exchange:
             (b"content-type", b"text/plain; charset=utf-8"),
             (b"content-length", b"%d" % len(FAILED)),
         ]
-        self._start(500, headers)
+        self._head = self._head_of(500, headers)
         await self._send_body(FAILED, more=False)

@@ -146,6 +146,17 @@ async def test_a_reply_that_breaks_off_is_not_taken_for_whole() -> None:
     assert not (await exchange(breaking, GET)).endswith(b"0\r\n\r\n")
 
 
+async def test_an_application_that_fails_before_the_body_is_answered_by_an_error() -> None:
+    async def failing(_: Scope, __: Receive, send: Send) -> None:
+        await send({**START, "headers": [(b"content-length", b"9"), (b"x-lost", b"1")]})
+        await send({"type": "http.response.body", "body": b"short"})
+
+    with capture_logs():
+        [reply] = responses(await exchange(failing, GET))
+    assert (reply.status, reply.body) == (500, b"Internal Server Error")
+    assert "x-lost" not in reply.headers
+
+
 @pytest.mark.parametrize(
     "header", [(b"a", b"b\r\nset-cookie: c"), (b"a\r\nb", b"c"), (b"a:", b"b"), (b"a", b"\x00")]
 )

@@ -67,3 +67,13 @@ async def test_cuts_off_nobody_who_reads() -> None:
     late = Client(network="a", waits=1)
     with unread.held(late, 100):  # what was read counts no longer
         assert not late.refused
+
+
+async def test_a_client_that_stops_to_read_is_cut_off_at_the_next_look() -> None:
+    unread = an_unread()
+    reader = Client(network="a", waits=0)
+    with unread.held(reader, 101):
+        assert not reader.refused
+        reader.waits = 1
+        unread.cut_off_above_limit()
+        assert reader.refused == [Refusal.UNREAD_BYTES]
