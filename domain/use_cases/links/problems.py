@@ -11,19 +11,20 @@ class Problems:
 
     def __init__(self) -> None:
         self._listed: dict[str, None] = {}
-        self._more = 0
+        self._more: set[int] = set()
+        """The hashes of the others, as their sentences may be long and there may be thousands."""
 
     def __bool__(self) -> bool:
         return bool(self._listed)
 
     def add(self, problem: str) -> None:
-        """Add a sentence. One that is listed already is not added again."""
+        """Add a sentence. One that was added before is not added again."""
         if problem in self._listed:
             return
         if len(self._listed) < MAX_PROBLEMS:
             self._listed[problem] = None
         else:
-            self._more += 1
+            self._more.add(hash(problem))
 
     def add_all(self, problems: Iterable[str]) -> None:
         for problem in problems:
@@ -33,4 +34,5 @@ class Problems:
         """The sentences, one a line; None if there are none."""
         if not self._listed:
             return None
-        return "\n".join([*self._listed, *([f"… and {self._more:,} more problems."] if self._more else [])])
+        more = [f"… and {len(self._more):,} more problems."] if self._more else []
+        return "\n".join([*self._listed, *more])

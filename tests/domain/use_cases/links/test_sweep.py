@@ -404,7 +404,7 @@ async def test_a_problem_is_named_once() -> None:
 async def test_a_sweep_lists_some_problems_and_counts_the_others() -> None:
     engine = WatchedEngine()
     world, held = await a_linked_world(InMemoryStore(), count=1, engine=engine)
-    engine.problems = tuple(f"It lacks right {number}." for number in (1, *range(1, 25)))
+    engine.problems = tuple(f"It lacks right {number}." for number in (1, *range(1, 25), *range(1, 25)))
     await world.sweep(held)
     *listed, last = str((await status_of(world)).sweep_error).split("\n")
     assert listed == [f"It lacks right {number}." for number in range(1, MAX_PROBLEMS + 1)]
