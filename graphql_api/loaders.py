@@ -69,12 +69,9 @@ class Loaders:
         return DataLoader(self._links)
 
     async def _links(self, ids: Sequence[LinkId]) -> list[Link | None]:
-        links = {link.id: link for link in await self._store.links.all()}
-        statuses = await self._store.links.statuses(ids)
-        return [
-            Link.from_domain(links[link_id], statuses.get(link_id)) if link_id in links else None
-            for link_id in ids
-        ]
+        found = await self._store.links.all_with_status()
+        links = {link.id: Link.from_domain(link, status) for link, status in found}
+        return [links.get(link_id) for link_id in ids]
 
     @cached_property
     def versions(self) -> DataLoader[ProcessKey, list[Version]]:

@@ -20,6 +20,10 @@ class LinkQueries(Protocol):
         """Return all links by name. Removed ones are absent."""
         ...
 
+    async def all_with_status(self) -> tuple[tuple[Link, LinkStatus], ...]:
+        """Return all links by name, each with its status."""
+        ...
+
     async def find(self, link_id: LinkId) -> Link | None:
         """Return a link; None when it does not exist or was removed."""
         ...

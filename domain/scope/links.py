@@ -28,6 +28,10 @@ class ScopedLinkQueries:
     async def all(self) -> tuple[Link, ...]:
         return tuple(link for link in await self._links.all() if is_visible(self._caller, link))
 
+    async def all_with_status(self) -> tuple[tuple[Link, LinkStatus], ...]:
+        found = await self._links.all_with_status()
+        return tuple((link, status) for link, status in found if is_visible(self._caller, link))
+
     async def find(self, link_id: LinkId) -> Link | None:
         found = await self._links.find(link_id)
         return found if found is not None and is_visible(self._caller, found) else None

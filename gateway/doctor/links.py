@@ -24,15 +24,14 @@ READING_TIME = timedelta(minutes=10)
 
 async def examine_links(store: SqlStore, report: Callable[[Result], None]) -> None:
     """Examine all links of the store, in the order of their names."""
-    links = sorted(await store.links.all(), key=lambda link: link.name)
-    statuses = await store.links.statuses([link.id for link in links])
+    links = await store.links.all_with_status()
     now = await store.database.now()
-    called = [link for link in links if link.kind is not LinkKind.PULL]
+    called = [link for link, _ in links if link.kind is not LinkKind.PULL]
     engines = dict(zip([link.id for link in called], await _examine_engines(called), strict=True))
-    for link in links:
+    for link, status in links:
         if link.id in engines:
             report(engines[link.id])
-        report(examine_status(link, statuses.get(link.id, LinkStatus()), now))
+        report(examine_status(link, status, now))
 
 
 async def _examine_engines(links: list[Link]) -> list[Result]:

@@ -98,12 +98,10 @@ async def _links_of(store: SqlStore) -> Mapping[str, LinkStatus]:
     """The status of each link by name; none when the database does not answer."""
     try:
         async with asyncio.timeout(TIMEOUT):
-            links = await store.links.all()
-            statuses = await store.links.statuses([link.id for link in links])
+            return {link.name: status for link, status in await store.links.all_with_status()}
     except Exception:
         get_logger().warning("no metrics of links: the database does not answer", exc_info=True)
         return {}
-    return {link.name: statuses[link.id] for link in links if link.id in statuses}
 
 
 class _Server(BoundedServer):

@@ -1,6 +1,5 @@
 """The queries and mutations on links to workflow engines."""
 
-from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import strawberry
@@ -8,8 +7,6 @@ import strawberry
 from uplift.domain.errors import LinkNotFound
 from uplift.domain.model import link as links
 from uplift.domain.model.access import require_engine
-from uplift.domain.model.link import LinkId
-from uplift.domain.model.link_status import LinkStatus
 from uplift.domain.model.process import ProcessKey
 from uplift.domain.use_cases.links.engine_side import list_orders, settle
 from uplift.domain.use_cases.links.managing import add_link, find_link, remove_link, request_sweep
@@ -39,9 +36,8 @@ NODES_OF_LINKS = 100
 class LinkQueries:
     @root_field("All links to workflow engines, by name.", nodes=NODES_OF_LINKS)
     async def links(self, info: Info) -> list[Link]:
-        store = info.context.store
-        found = await store.links.all()
-        return _shown(found, await store.links.statuses([link.id for link in found]))
+        found = await info.context.store.links.all_with_status()
+        return [Link.from_domain(link, status) for link, status in found]
 
     @root_field(
         "The orders of a link, by number, which has no gaps: an engine of your own asks for those after the "
@@ -148,8 +144,5 @@ class LinkMutations:
 async def _one(context: Context, link: links.Link | None) -> Link | None:
     if link is None:
         return None
-    return _shown([link], await context.store.links.statuses([link.id]))[0]
-
-
-def _shown(found: Sequence[links.Link], statuses: Mapping[LinkId, LinkStatus]) -> list[Link]:
-    return [Link.from_domain(link, statuses.get(link.id)) for link in found]
+    status = (await context.store.links.statuses([link.id])).get(link.id)
+    return Link.from_domain(link, status)

@@ -27,8 +27,10 @@ class LinkQueriesInMemory:
         return self._committed.state
 
     async def all(self) -> tuple[Link, ...]:
-        links = (link for link, _ in self._state.links.values())
-        return tuple(sorted(links, key=lambda link: link.name))
+        return tuple(link for link, _ in await self.all_with_status())
+
+    async def all_with_status(self) -> tuple[tuple[Link, LinkStatus], ...]:
+        return tuple(sorted(self._state.links.values(), key=lambda stored: stored[0].name))
 
     async def find(self, link_id: LinkId) -> Link | None:
         found = self._state.links.get(link_id)

@@ -31,6 +31,11 @@ class SqlLinkQueries:
         async with self._reading() as (connection, _):
             return tuple(map(link_of, (await connection.execute(statements.LINKS_BY_NAME)).all()))
 
+    async def all_with_status(self) -> tuple[tuple[Link, LinkStatus], ...]:
+        async with self._reading() as (connection, _):
+            rows = (await connection.execute(statements.LINKS_BY_NAME)).all()
+        return tuple((link_of(row), status_of(row)) for row in rows)
+
     async def find(self, link_id: LinkId) -> Link | None:
         async with self._reading() as (connection, _):
             return await _find(connection, link_id)

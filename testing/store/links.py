@@ -128,6 +128,7 @@ async def test_links_are_listed_by_name_and_found(store: Store) -> None:
     assert await store.links.find(LINK.id) == LINK
     assert await store.links.find(LinkId(UUID(int=7))) is None
     assert await store.links.statuses([LINK.id, LinkId(UUID(int=7))]) == {LINK.id: LinkStatus()}
+    assert await store.links.all_with_status() == ((PULLING, LinkStatus()), (LINK, LinkStatus()))
 
 
 async def test_a_link_keeps_where_tokens_are_fetched(store: Store) -> None:
@@ -165,6 +166,7 @@ async def test_a_worker_holds_a_link_until_its_lease_expires(store: Store) -> No
         assert (claimed.link, claimed.status) == (LINK, LinkStatus())
         await claimed.save(status)
     assert (await store.links.statuses([LINK.id]))[LINK.id] == status
+    assert await store.links.all_with_status() == ((LINK, status),)
     assert await store.links.claimable(NOON) is None
     async with store.transaction() as transaction:
         assert await transaction.links.lock_claimable(NOON) is None
@@ -265,6 +267,7 @@ async def test_a_scope_hides_links_of_other_namespaces(store: Store) -> None:
     clerk = replace(ADMIN, namespaces=frozenset({"crm"}))
     scoped, nobody = visible_to(store, clerk), visible_to(store, replace(ADMIN, namespaces=frozenset({"no"})))
     assert [link.id for link in await scoped.links.all()] == [ENGINE]
+    assert [link.id for link, _ in await scoped.links.all_with_status()] == [ENGINE]
     assert (await scoped.links.find(ENGINE), await scoped.links.find(hidden.id)) == (
         await store.links.find(ENGINE),
         None,

@@ -102,9 +102,8 @@ async def test_a_gateway_upgrades_instances_where_they_run(the_operaton: Operato
             page = await store.upgrades.find_many([UpgradeId(upgrade), UpgradeId(undo)])
             assert page[UpgradeId(upgrade)].upgraded == COUNT
             assert page[UpgradeId(undo)].upgraded == COUNT - 1
-            links = await store.links.all()
-            statuses = await store.links.statuses([link.id for link in links])
-            assert [status.lease for status in statuses.values()] == [None]
+            links = await store.links.all_with_status()
+            assert [status.lease for _, status in links] == [None]
             done = page[UpgradeId(upgrade)]
             await require_true_audit(store, harness.engine, done, engine_ids, versions)
         finally:

@@ -214,11 +214,9 @@ def list_links(database_url: DatabaseUrl = None) -> None:
         for column in ("name", "kind", "namespace", "tenant", "url", "held", "last read", "state"):
             table.add_column(column, no_wrap=column == "name")
         async with _existing(database_url) as store:
-            found = await store.links.all()
-            statuses = await store.links.statuses([link.id for link in found])
+            found = await store.links.all_with_status()
             now = await store.database.now()
-            for link in found:
-                status = statuses.get(link.id, LinkStatus())
+            for link, status in found:
                 table.add_row(
                     Text(link.name),
                     link.kind,
