@@ -15,7 +15,7 @@ from bench.figures.figure import Bench, Figure, at_least, compared
 from bench.graphql_small_query import load, ours
 from bench.servers import started
 from uplift.gateway.observability.metrics import Metrics
-from uplift.gateway.observability.refusals import Refusals
+from uplift.gateway.observability.refusals import ConnectionRefusals
 from uplift.gateway.server.bounded_server import BoundedServer
 from uplift.gateway.server.http_server import bounds_of
 from uplift.gateway.settings import Settings
@@ -26,7 +26,7 @@ SAME = ("--log-level=warning", "--no-access-log", "--no-proxy-headers", "--no-se
 
 
 async def serve_ours(port: int) -> None:
-    server = BoundedServer(ours(), bounds_of(Settings()), Refusals(Metrics()), stop_seconds=1)
+    server = BoundedServer(ours(), bounds_of(Settings()), ConnectionRefusals(Metrics()), stop_seconds=1)
     await server.serve([socket.create_server(("127.0.0.1", port))])
 
 

@@ -28,7 +28,7 @@ from uplift.gateway.link_worker import LinkWorker
 from uplift.gateway.memory import QuietCollection
 from uplift.gateway.observability.measured_engine import MeasuredEngine
 from uplift.gateway.observability.metrics import Metrics
-from uplift.gateway.observability.stream_refusals import StreamRefusals
+from uplift.gateway.observability.refusals import StreamRefusals
 from uplift.gateway.settings import Settings
 from uplift.gateway.worker import UpgradeWorker, worker_name
 from uplift.graphql_api.context import Context

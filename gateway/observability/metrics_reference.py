@@ -20,7 +20,7 @@ from uplift.gateway.observability.metrics import (
     Metrics,
 )
 from uplift.gateway.observability.refusals import Refusal
-from uplift.graphql_api.engine.streams import Refusal as StreamRefusal
+from uplift.graphql_api.engine.streams import StreamRefusal
 
 INTRODUCTION = """\
 # Metrics

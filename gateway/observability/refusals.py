@@ -1,10 +1,14 @@
-"""Counts and logs the connections that the server refuses or cuts off."""
+"""Counts and logs what the gateway refuses: connections, and WebSockets and event streams on them."""
 
+import time
+from collections import Counter
+from collections.abc import Callable
 from enum import StrEnum
 
 from structlog import get_logger
 
 from uplift.gateway.observability.metrics import Metrics
+from uplift.graphql_api.engine.streams import StreamRefusal
 
 LOG_INTERVAL = 10.0
 """Seconds between two log lines with the same reason: many refusals must not fill the log."""
@@ -26,7 +30,7 @@ class Refusal(StrEnum):
     SOCKET_SILENT = "socket_silent"
 
 
-class Refusals:
+class ConnectionRefusals:
     """The refusals of one server, as a metric and in the log."""
 
     def __init__(self, metrics: Metrics) -> None:
@@ -52,3 +56,24 @@ class Refusals:
                 del self._unlogged[reason]
                 self._silent_until[reason] = now + LOG_INTERVAL
                 get_logger().warning("more connections refused", reason=reason, count=count)
+
+
+class StreamRefusals:
+    """The refused streams of one gateway, as a metric and in the log."""
+
+    def __init__(self, metrics: Metrics, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._metrics = metrics
+        self._monotonic = monotonic
+        self._silent_until: dict[StreamRefusal, float] = {}
+        self._unlogged: Counter[StreamRefusal] = Counter()
+        for reason in StreamRefusal:
+            metrics.stream_refused(reason, 0)
+
+    def note(self, reason: StreamRefusal) -> None:
+        """Count a refusal. The line about it says how many came since the last line, this one included."""
+        self._metrics.stream_refused(reason)
+        self._unlogged[reason] += 1
+        now = self._monotonic()
+        if now >= self._silent_until.get(reason, now):
+            self._silent_until[reason] = now + LOG_INTERVAL
+            get_logger(__name__).warning("stream refused", reason=reason, count=self._unlogged.pop(reason))

@@ -14,7 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
-from uplift.gateway.observability.refusals import Refusals
+from uplift.gateway.observability.refusals import ConnectionRefusals
 from uplift.gateway.server.bounds import Bounds
 from uplift.gateway.server.connection import Connection
 from uplift.gateway.server.connections import Connections
@@ -28,7 +28,7 @@ class BoundedServer(uvicorn.Server):
         self,
         app: ASGIApp,
         bounds: Bounds,
-        refusals: Refusals,
+        refusals: ConnectionRefusals,
         *,
         stop_seconds: int,
         websockets: bool = True,

@@ -8,7 +8,7 @@ from typing import Protocol, cast
 
 from structlog import get_logger
 
-from uplift.gateway.observability.refusals import Refusal, Refusals
+from uplift.gateway.observability.refusals import ConnectionRefusals, Refusal
 from uplift.gateway.server.bounds import (
     FEW_CONTROL_FRAMES,
     MAX_ALL_CONTROL_FRAMES,
@@ -40,7 +40,7 @@ class Connections:
     def __init__(
         self,
         bounds: Bounds,
-        refusals: Refusals,
+        refusals: ConnectionRefusals,
         *,
         is_proxy: Callable[[str], bool] = lambda _: False,
         on_count: Callable[[int], None] = lambda _: None,

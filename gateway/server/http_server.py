@@ -17,7 +17,7 @@ from uplift.gateway.database import open_store
 from uplift.gateway.http.forwarded import Forwarded, TrustedProxies
 from uplift.gateway.http.security_headers import SecurityHeaders
 from uplift.gateway.observability.metrics import Metrics
-from uplift.gateway.observability.refusals import Refusals
+from uplift.gateway.observability.refusals import ConnectionRefusals
 from uplift.gateway.observability.request_log import RequestLog
 from uplift.gateway.server.bounded_server import BoundedServer
 from uplift.gateway.server.bounds import Bounds, connections_within_descriptors
@@ -130,7 +130,7 @@ class _Server(BoundedServer):
         super().__init__(
             app,
             bounds,
-            Refusals(metrics),
+            ConnectionRefusals(metrics),
             stop_seconds=settings.stop_seconds,
             is_proxy=TrustedProxies(settings.trusted_proxies).__contains__,
             on_count=partial(metrics.set_clients, limit=bounds.connections),

@@ -20,7 +20,7 @@ from uplift.domain.model.link_status import LinkStatus
 from uplift.domain.model.upgrade import UpgradeState
 from uplift.gateway.http.health import TIMEOUT, health_routes
 from uplift.gateway.observability.metrics import Metrics
-from uplift.gateway.observability.refusals import Refusals
+from uplift.gateway.observability.refusals import ConnectionRefusals
 from uplift.gateway.server.bounded_server import BoundedServer
 from uplift.gateway.server.bounds import Bounds
 from uplift.gateway.server.listener import listening, url_of
@@ -56,7 +56,7 @@ async def metrics_served(
         server = _Server(
             metrics_app(store, metrics),
             BOUNDS,
-            Refusals(metrics),
+            ConnectionRefusals(metrics),
             stop_seconds=1,
             websockets=False,
             lifespan="off",

@@ -20,7 +20,7 @@ RETRY_AFTER = 5
 """Seconds after which a refused client should try again."""
 
 
-class Refusal(StrEnum):
+class StreamRefusal(StrEnum):
     """Why a stream was refused."""
 
     CALLER_FULL = "caller_full"
@@ -31,7 +31,7 @@ class Refusal(StrEnum):
     """Too many WebSockets wait for their connection_init, in all or from one address."""
 
 
-def ignore_refusal(_: Refusal) -> None:
+def ignore_refusal(_: StreamRefusal) -> None:
     """The default for `on_refusal`."""
 
 
@@ -51,7 +51,7 @@ class Streams:
         limits: Limits,
         *,
         owner_of: OwnerOf = owner_by_header,
-        on_refusal: Callable[[Refusal], None] = ignore_refusal,
+        on_refusal: Callable[[StreamRefusal], None] = ignore_refusal,
     ) -> None:
         self.owner_of = owner_of
         self._limits = limits
@@ -94,7 +94,7 @@ class Streams:
         limit = self._limits.max_waiting_sockets
         if self._waiting.total() >= limit or self._waiting[address] >= max(1, limit // 2):
             message = "Expected fewer WebSockets that wait for connection_init; try later."
-            raise self._refused(Refusal.WAITING_FULL, 503, message)
+            raise self._refused(StreamRefusal.WAITING_FULL, 503, message)
         self._waiting[address] += 1
         try:
             yield
@@ -107,13 +107,13 @@ class Streams:
         own, limit = len(self._open.get(owner, ())), self._limits.max_streams_per_key
         if own >= limit:
             message = f"Expected at most {limit:,} open streams of one API key; close one, or try later."
-            raise self._refused(Refusal.CALLER_FULL, 429, message)
+            raise self._refused(StreamRefusal.CALLER_FULL, 429, message)
         total, capacity = sum(map(len, self._open.values())), self._limits.max_streams
         if total >= capacity or (own and total >= capacity - max(1, capacity // 10)):
             message = "Expected fewer open WebSockets and event streams; try later."
-            raise self._refused(Refusal.SERVER_FULL, 503, message)
+            raise self._refused(StreamRefusal.SERVER_FULL, 503, message)
 
-    def _refused(self, why: Refusal, status: int, message: str) -> RequestError:
+    def _refused(self, why: StreamRefusal, status: int, message: str) -> RequestError:
         self._on_refusal(why)
         headers = {"retry-after": str(RETRY_AFTER)}
         return RequestError(status, HttpCode.LIMIT_EXCEEDED, message, headers=headers)

@@ -16,9 +16,9 @@ from uplift.domain.model.access import ApiKey
 from uplift.gateway.auth.keys import create_key
 from uplift.gateway.auth.stream_watch import CHECK_INTERVAL, StreamWatch
 from uplift.gateway.observability.metrics import Metrics
-from uplift.gateway.observability.stream_refusals import LOG_INTERVAL, StreamRefusals
+from uplift.gateway.observability.refusals import LOG_INTERVAL, StreamRefusals
 from uplift.graphql_api.engine.limits import Limits
-from uplift.graphql_api.engine.streams import Refusal, Streams
+from uplift.graphql_api.engine.streams import StreamRefusal, Streams
 from uplift.storage.repositories.api_keys import SqlKeys
 from uplift.testing.builders import EVENING, NOON, MovableClock, a_clock
 
@@ -129,20 +129,20 @@ def test_refusals_are_counted_and_logged_once_in_a_while() -> None:
     now, metrics = 100.0, Metrics()
     refusals = StreamRefusals(metrics, lambda: now)
 
-    def counted(reason: Refusal) -> float | None:
+    def counted(reason: StreamRefusal) -> float | None:
         return metrics.registry.get_sample_value("uplift_streams_refused_total", {"reason": reason})
 
-    assert [counted(reason) for reason in Refusal] == [0, 0, 0]
+    assert [counted(reason) for reason in StreamRefusal] == [0, 0, 0]
     with capture_logs() as logs:
         for _ in range(5):
-            refusals.note(Refusal.CALLER_FULL)
-        refusals.note(Refusal.SERVER_FULL)
+            refusals.note(StreamRefusal.CALLER_FULL)
+        refusals.note(StreamRefusal.SERVER_FULL)
         now += LOG_INTERVAL
-        refusals.note(Refusal.CALLER_FULL)
+        refusals.note(StreamRefusal.CALLER_FULL)
     assert [(line["reason"], line["count"]) for line in logs] == [
-        (Refusal.CALLER_FULL, 1),
-        (Refusal.SERVER_FULL, 1),
-        (Refusal.CALLER_FULL, 5),
+        (StreamRefusal.CALLER_FULL, 1),
+        (StreamRefusal.SERVER_FULL, 1),
+        (StreamRefusal.CALLER_FULL, 5),
     ]
     assert {line["log_level"] for line in logs} == {"warning"}
-    assert [counted(reason) for reason in Refusal] == [6, 1, 0]
+    assert [counted(reason) for reason in StreamRefusal] == [6, 1, 0]

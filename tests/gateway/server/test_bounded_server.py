@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from tests.gateway.server.raw import HANDSHAKE, close_code, frame, responses
 from uplift.gateway.observability.metrics import Metrics
-from uplift.gateway.observability.refusals import Refusals
+from uplift.gateway.observability.refusals import ConnectionRefusals
 from uplift.gateway.server import bounds
 from uplift.gateway.server.bounded_server import BoundedServer
 from uplift.gateway.server.bounds import Bounds
@@ -45,7 +45,7 @@ class _Server(BoundedServer):
 async def serving(app: ASGIApp) -> AsyncIterator[tuple[str, int]]:
     """The address of a server of this application."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = _Server(app, BOUNDS, Refusals(Metrics()), stop_seconds=1, lifespan="off")
+        server = _Server(app, BOUNDS, ConnectionRefusals(Metrics()), stop_seconds=1, lifespan="off")
         task = asyncio.create_task(server.serve([listener]))
         yield listener.getsockname()[:2]
         server.should_exit = True

@@ -9,7 +9,7 @@ import pytest
 from tests.gateway.gateway_world import UPLIFT, started
 from tests.gateway.server.raw import HANDSHAKE, Server, frame, read_all, until
 from uplift.gateway.observability.metrics import Metrics
-from uplift.gateway.observability.refusals import Refusal, Refusals
+from uplift.gateway.observability.refusals import ConnectionRefusals, Refusal
 from uplift.gateway.server.bounds import (
     FEW_CONTROL_FRAMES,
     KEPT_DESCRIPTORS,
@@ -134,7 +134,7 @@ def some_connections(total: int, of_an_address: int, proxy: str = "") -> Connect
         message_bytes=1,
         send_seconds=1,
     )
-    return Connections(bounds, Refusals(Metrics()), is_proxy=lambda host: host == proxy)
+    return Connections(bounds, ConnectionRefusals(Metrics()), is_proxy=lambda host: host == proxy)
 
 
 def refusal_of(connections: Connections, host: str | None) -> Refusal | None:

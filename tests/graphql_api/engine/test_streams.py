@@ -13,15 +13,15 @@ from starlette.websockets import WebSocketDisconnect
 
 from tests.graphql_api.engine.served import an_app, open_streams
 from uplift.graphql_api.engine.endpoint import Limits
-from uplift.graphql_api.engine.streams import Refusal, Streams
+from uplift.graphql_api.engine.streams import StreamRefusal, Streams
 from uplift.web.errors import RequestError
 
 PROTOCOL = "graphql-transport-ws"
 EVENTS = "text/event-stream"
 
 
-def streams_of(limits: Limits) -> tuple[Streams, list[Refusal]]:
-    refusals: list[Refusal] = []
+def streams_of(limits: Limits) -> tuple[Streams, list[StreamRefusal]]:
+    refusals: list[StreamRefusal] = []
     return Streams(limits, on_refusal=refusals.append), refusals
 
 
@@ -40,7 +40,7 @@ def test_a_caller_has_only_so_many_streams() -> None:
         assert [open_of(streams, slots, "ada") for _ in range(3)] == [None, None, 429]
         assert open_of(streams, slots, "bob") is None
         assert set(streams.owners) == {"ada", "bob"}
-    assert refusals == [Refusal.CALLER_FULL]
+    assert refusals == [StreamRefusal.CALLER_FULL]
     assert list(streams.owners) == []
 
 
@@ -52,7 +52,7 @@ def test_the_last_streams_are_kept_for_callers_that_have_none() -> None:
         assert open_of(streams, slots, "bob") == 503
         assert open_of(streams, slots, "cem") is None
         assert open_of(streams, slots, "dora") == 503
-    assert refusals == [Refusal.SERVER_FULL] * 3
+    assert refusals == [StreamRefusal.SERVER_FULL] * 3
     with ExitStack() as slots:
         assert open_of(streams, slots, "dora") is None
 
@@ -74,7 +74,7 @@ def test_one_address_takes_half_of_the_waiting_sockets() -> None:
             assert refused.value.status == 503
         with pytest.raises(RequestError):
             slots.enter_context(streams.waiting("e"))
-    assert refusals == [Refusal.WAITING_FULL] * 3
+    assert refusals == [StreamRefusal.WAITING_FULL] * 3
     with streams.waiting("a"):
         pass
 
