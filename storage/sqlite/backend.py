@@ -53,11 +53,6 @@ WRITER_PRAGMAS = (
 )
 # A migration that rebuilds a table drops it while others refer to it. The keys are checked at its end.
 DISABLE_FOREIGN_KEYS = "PRAGMA foreign_keys = OFF"
-RELEASE_MEMORY = "PRAGMA shrink_memory"
-"""Frees the page cache of a connection."""
-CURSORS_UNTIL_CLEANUP = 201
-"""A connection of the driver keeps a reference to each of its cursors, and drops those to closed ones each
-time so many have been made."""
 CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
 CHECKPOINT_INTERVAL = 0.5
 """The least seconds between two checkpoints."""
@@ -151,8 +146,10 @@ class SqliteBackend:
         """Nothing to do: the best plan of each statement does not depend on the number of rows."""
 
     async def release_memory(self) -> None:
+        # A connection keeps its page cache, the last values bound to each of its statements, such as long
+        # lists of ids, and small objects of the driver. Only its end frees all of them.
         for pool in (self._readers, self._writer, self._background_writer, self._checkpointer):
-            await pool.run_on_idle(_release_memory)
+            await pool.renew_idle()
 
     def unavailable_reason(self, error: Exception) -> str | None:
         if not isinstance(error, OperationalError):
@@ -256,13 +253,6 @@ def _set_up(connection: sqlite3.Connection, pragmas: Sequence[str], in_backgroun
     _switch_to_wal(connection)
     for pragma in pragmas:
         connection.execute(pragma)
-
-
-def _release_memory(connection: sqlite3.Connection) -> None:
-    execute(connection, RELEASE_MEMORY)
-    # A reference made beside a large request keeps a piece of memory, often as the last object in it.
-    for _ in range(CURSORS_UNTIL_CLEANUP):
-        connection.cursor().close()
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:

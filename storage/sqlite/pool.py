@@ -1,9 +1,7 @@
 """Keeps connections to SQLite open, and lends each to one task at a time."""
 
-import sqlite3
-from asyncio import Semaphore
+from asyncio import Semaphore, shield
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
 
 from uplift.storage.backend import PoolUse
 from uplift.storage.sqlite.driver import SqliteConnection
@@ -42,12 +40,20 @@ class ConnectionPool:
             self._idle.append(connection)
         self._free.release()
 
-    async def run_on_idle(self, call: Callable[[sqlite3.Connection], None]) -> None:
-        """Call a function with each connection that is idle now, on its thread."""
-        async with AsyncExitStack() as held:
-            for _ in range(len(self._idle)):
-                connection = await held.enter_async_context(self.acquire())
-                await connection.run_in_thread(call)
+    async def renew_idle(self) -> None:
+        """Put a new connection in the place of all that are idle now.
+
+        The new one is opened first: SQLite deletes the WAL when the last connection is closed.
+        """
+        if not self._idle:
+            return
+        new = await self._open_connection()
+        old, self._idle = self._idle, [new]
+        try:
+            while old:
+                await shield(old.pop().close())  # otherwise, if cancelled, its thread would never end
+        finally:
+            self._idle += old
 
     @property
     def use(self) -> PoolUse:

@@ -1,11 +1,11 @@
-"""Tests that idle connections free their page caches, and go on working."""
+"""Tests that new connections replace the idle ones, and go on working."""
 
-import gc
-import weakref
-from typing import Any
+from pathlib import Path
 
 import pytest
 
+from uplift.domain.errors import StoreUnavailable
+from uplift.storage.sql.connection import Connection
 from uplift.storage.store import SqlStore
 from uplift.testing.builders import ORDERS, a_process, instances
 from uplift.testing.stores import instances_of
@@ -25,20 +25,47 @@ async def test_idle_connections_release_memory_and_go_on_working(store: SqlStore
         assert not held.closed
 
 
-async def test_idle_connections_release_references_to_closed_cursors(store: SqlStore) -> None:
+async def test_the_end_of_idle_connections_frees_what_their_statements_have_bound(
+    store: SqlStore, file: Path
+) -> None:
     await a_process(store, ORDERS, holding=instances(range(1, 20)))
-    for _ in range(20):
-        await instances_of(store, ORDERS)
-    async with store.database.reading() as connection:
-        raw: Any = (await connection.get_raw_connection()).driver_connection
-    earlier = _references(raw)
-    assert len(earlier) > 20
+    await instances_of(store, ORDERS)
+    before = _wal_of(file)
+    reader, writer = await _idle_reader(store), await _idle_writer(store)
     await store.database.release_memory()
-    # Those that it makes for this lie side by side, in memory that is in use anyway.
-    assert {id(reference) for reference in _references(raw)}.isdisjoint(map(id, earlier))
+    assert reader.closed
+    assert writer.closed
+    # Never all of them at once: SQLite deletes the WAL when the last connection is closed.
+    assert _wal_of(file) == before
+    assert not (await _idle_reader(store)).closed
 
 
-def _references(connection: Any) -> list[Any]:
-    """The weak references to cursors that the driver's connection keeps in a list."""
-    lists = [held for held in gc.get_referents(connection._conn) if type(held) is list]
-    return [item for held in lists for item in held if isinstance(item, weakref.ref)]
+async def test_idle_connections_stay_while_no_other_can_be_opened(store: SqlStore, file: Path) -> None:
+    await a_process(store, ORDERS, holding=instances(range(1, 20)))
+    reader = await _idle_reader(store)
+    _move(file, file.with_name("moved.db"))
+    with pytest.raises(StoreUnavailable):
+        await store.database.release_memory()
+    _move(file.with_name("moved.db"), file)
+    assert not reader.closed
+    assert await instances_of(store, ORDERS) != []
+
+
+async def _idle_reader(store: SqlStore) -> Connection:
+    async with store.database.reading() as connection:
+        return connection
+
+
+async def _idle_writer(store: SqlStore) -> Connection:
+    async with store.database.writing() as connection:
+        return connection
+
+
+def _wal_of(file: Path) -> tuple[int, int]:
+    """The inode and the size of the WAL."""
+    wal = file.with_name(f"{file.name}-wal").stat()
+    return wal.st_ino, wal.st_size
+
+
+def _move(file: Path, place: Path) -> None:
+    file.rename(place)
