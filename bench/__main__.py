@@ -1,6 +1,7 @@
 """The command `python -m bench`: runs benchmarks in turn, and keeps their figures in the documents."""
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from bench.figures.table import lines_of_results
 
 
 def main() -> int:
-    """Do what the arguments say. Returns 1 if a benchmark failed."""
+    """Do what the arguments say. Returns 1 if a benchmark failed, 130 if the command was interrupted."""
     options = arguments()
     try:
         names = chosen(options.only, options.without)
@@ -29,7 +30,21 @@ def main() -> int:
         return 0
     scale = Scale.QUICK if options.quick else Scale.FULL
     folder = options.into or (None if options.quick else FOLDER)
-    results = []
+    results: list[Result] = []
+    try:
+        run_all(names, scale, folder, results)
+    except KeyboardInterrupt:
+        print("interrupted; what ran before is kept", file=sys.stderr)
+        return 130
+    finally:
+        print("\n".join(lines_of_results(results)), flush=True)
+    return int(any(result.failed for result in results))
+
+
+def run_all(names: list[str], scale: Scale, folder: Path | None, results: list[Result]) -> None:
+    """Run benchmarks in turn, add their results, and keep each in a folder as soon as it is there."""
+    for name in names:
+        bench_named(name)  # a module that cannot be imported shows before the first one runs
     for place, name in enumerate(names, 1):
         print(f"== {name} ({place} of {len(names)})", flush=True)
         results.append(run(name, scale))
@@ -37,8 +52,6 @@ def main() -> int:
             print(results[-1].problem, flush=True)
         if folder is not None:
             keep(results[-1], folder)
-    print("\n".join(lines_of_results(results)))
-    return int(any(result.failed for result in results))
 
 
 def arguments() -> argparse.Namespace:
@@ -86,4 +99,5 @@ def keep(result: Result, folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `timeout` and `kill` stop it as Ctrl-C does
     sys.exit(main())

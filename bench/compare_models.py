@@ -1,8 +1,8 @@
 """Times what `uplift diff` does, for growing numbers of elements, without and with extensions of vendors.
 
-For each size it prints the processor time of the best of several runs, of reading both documents and of
-comparing them, and how many times longer both take than for the size before: with linear growth as many times
-as there are more elements. Run: python -m bench.compare_models [largest] [runs]
+For each size it prints the processor time of reading both documents and of comparing them. With linear growth
+an element of the largest costs as much as one of a smaller one. The sizes take turns.
+Run: python -m bench.compare_models [largest] [rounds]
 """
 
 import gc
@@ -79,13 +79,11 @@ def _flows(*elements: str, block: int) -> Iterator[str]:
         yield f'<sequenceFlow id="{source}_{target}{block}" {ends}/>'
 
 
-def _best(work: Callable[[], Result], runs: int) -> tuple[float, Result]:
-    times = []
-    for _ in range(runs):
-        begun = thread_time()
-        result = work()
-        times.append(thread_time() - begun)
-    return min(times), result
+def _seconds_of(work: Callable[[], Result]) -> tuple[float, Result]:
+    """The processor time of one call, and what it returned."""
+    begun = thread_time()
+    result = work()
+    return thread_time() - begun, result
 
 
 def _migrate_all(comparison: Comparison) -> None:
@@ -108,11 +106,11 @@ class Times:
         return (self.reading + self.comparing) / self.size * 1_000
 
 
-def _timed(size: int, runs: int, *, extended: bool) -> Times:
+def _timed(size: int, *, extended: bool) -> Times:
     documents = [a_document(size, changed=changed, extended=extended) for changed in (False, True)]
-    reading, models = _best(lambda: [read_model(document, limits=LIMITS) for document in documents], runs)
-    comparing, comparison = _best(lambda: compare(*models), runs)
-    migrating, _ = _best(lambda: _migrate_all(comparison), runs)
+    reading, models = _seconds_of(lambda: [read_model(document, limits=LIMITS) for document in documents])
+    comparing, comparison = _seconds_of(lambda: compare(*models))
+    migrating, _ = _seconds_of(lambda: _migrate_all(comparison))
     print(
         f"{size:6,} elements: read both {reading * 1000:.1f} ms, compare {comparing * 1000:.1f} ms; "
         f"migrate {COHORTS} cohorts {migrating * 1000:.1f} ms; {len(comparison.mapping):,} pairs, "
@@ -121,21 +119,22 @@ def _timed(size: int, runs: int, *, extended: bool) -> Times:
     return Times(size=size, reading=reading * 1000, comparing=comparing * 1000)
 
 
-def measure(largest: int, runs: int) -> list[Figure]:
+def measure(largest: int, rounds: int) -> list[Figure]:
     gc.disable()  # as `uplift diff` and the program that compares for a gateway do
     figures = []
     for kind in ("without extensions", "with extensions"):
         print(kind)
         extended = kind == "with extensions"
-        times = [_timed(size, runs, extended=extended) for size in SIZES if size <= max(largest, JUDGED)]
-        judged = next(time for time in times if time.size == JUDGED)
+        sizes = [size for size in SIZES if size <= max(largest, JUDGED)]
+        times = [{size: _timed(size, extended=extended) for size in sizes} for _ in range(rounds)]
+        judged, largest_times = ([by_size[size] for by_size in times] for size in (JUDGED, sizes[-1]))
         figures += [
-            single(f"comparing {kind}", [judged.comparing], unit="ms", target=COMPARING),
-            single(f"reading both {kind}", [judged.reading], unit="ms"),
+            single(f"comparing {kind}", [time.comparing for time in judged], unit="ms", target=COMPARING),
+            single(f"reading both {kind}", [time.reading for time in judged], unit="ms"),
             compared(
-                f"an element of {times[-1].size:,} {kind}",
-                [times[-1].each],
-                [judged.each],
+                f"an element of {sizes[-1]:,} {kind}",
+                [time.each for time in largest_times],
+                [time.each for time in judged],
                 unit="µs",
                 beside=f"one of {JUDGED:,}",
                 target=LINEAR,
@@ -151,7 +150,7 @@ BENCH = Bench(
         f"two models of {JUDGED:,} elements, and documents of 250 to 20,000 without and with extensions, "
         "in processor time"
     ),
-    sizes={"largest": (20_000, 1_000), "runs": (3, 1)},
+    sizes={"largest": (20_000, 1_000), "rounds": (3, 1)},
     targets=(COMPARING, LINEAR),
     measure=measure,
 )

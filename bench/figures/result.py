@@ -55,7 +55,10 @@ def read_results(path: Path) -> list[Result]:
 
 
 def write_results(path: Path, results: Sequence[Result]) -> None:
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
+    """Write the data file. A run that is killed leaves the old file or the new one, never a part."""
+    part = path.with_suffix(".part")
+    part.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
+    part.replace(path)
 
 
 def merged(earlier: Iterable[Result], newer: Result, order: Sequence[str]) -> list[Result]:

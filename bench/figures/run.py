@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,8 +23,8 @@ WATCHED = {Scale.FULL: 1.0, Scale.QUICK: 0.1}
 """Seconds for which the use of the processors by others is watched, before and after."""
 WRITTEN = "docs/explanation/benchmarks.*"
 """What a run writes: it does not count as a change of the work tree."""
-TIMEOUT = 3_600.0
-"""Seconds after which a benchmark has failed."""
+TIMEOUT = 900.0
+"""Seconds after which a benchmark has failed, so that the others run. The longest takes some 200."""
 STOPPING = 60.0
 """Seconds that it gets then to stop its servers."""
 
@@ -57,7 +58,9 @@ def answer_of_child(name: str, scale: Scale, timeout: float = TIMEOUT) -> Answer
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "answer.json"
         child = subprocess.Popen(
-            [sys.executable, "-m", "bench.figures.child", name, scale, str(file)], cwd=ROOT
+            [sys.executable, "-m", "bench.figures.child", name, scale, str(file)],
+            cwd=ROOT,
+            start_new_session=True,  # a group of processes, to end all that are left
         )
         if not _wait(child, timeout):
             return Answer(failed=f"it took more than {timeout:g} s")
@@ -67,15 +70,25 @@ def answer_of_child(name: str, scale: Scale, timeout: float = TIMEOUT) -> Answer
 
 
 def _wait(child: subprocess.Popen[bytes], timeout: float) -> bool:
-    """Whether the program ended in time. A late one is interrupted, so that it stops its servers."""
+    """Whether the program ended in time. It is stopped if it is late, or if this command is interrupted."""
     try:
         child.wait(timeout)
     except subprocess.TimeoutExpired:
-        child.send_signal(signal.SIGINT)
-        try:
-            child.wait(STOPPING)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
         return False
+    finally:
+        _end(child)
     return True
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Interrupt the program if it runs, so that it stops its servers, and kill what is left of its group."""
+    try:
+        if child.poll() is None:
+            child.send_signal(signal.SIGINT)
+            child.wait(STOPPING)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()

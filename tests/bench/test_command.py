@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from bench.__main__ import main
 from bench.figures import child
 from bench.figures import run as run_module
-from bench.figures.catalogue import NAMES, chosen
+from bench.figures.catalogue import NAMES, bench_named, chosen
 from bench.figures.child import Answer
 from bench.figures.figure import Bench, Figure, Scale
 from bench.figures.pages import DATA, PLOT
@@ -31,7 +32,7 @@ def test_a_quick_run_keeps_figures_where_it_is_asked_to(tmp_path: Path) -> None:
     assert (result.bench, result.scale, result.sizes) == (
         "graphql_page",
         Scale.QUICK,
-        {"rows": 50, "runs": 3},
+        {"rows": 50, "rounds": 1, "runs": 3},
     )
     assert {"nodes", "edges"} <= {figure.what for figure in result.figures}
     assert all(figure.ours > 0 for figure in result.figures)
@@ -54,6 +55,20 @@ def test_a_benchmark_that_fails_says_how() -> None:
 def test_a_benchmark_that_takes_too_long_is_stopped() -> None:
     answer = answer_of_child("soak.figures", Scale.FULL, timeout=0.2)
     assert answer.failed == "it took more than 0.2 s"
+
+
+def test_an_interrupted_run_keeps_what_ran_before(tmp_path: Path) -> None:
+    names = ("--only", "graphql_page", "soak.figures")
+    command = [sys.executable, "-m", "bench", "--quick", *names, "--into", str(tmp_path)]
+    running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / PLOT).exists() and running.poll() is None:
+        time.sleep(0.05)
+    running.terminate()
+    out, errors = running.communicate()
+    assert running.returncode == 130, errors
+    assert [result.bench for result in read_results(tmp_path / DATA)] == ["graphql_page"]
+    assert "interrupted; what ran before is kept" in errors
+    assert "json.dumps" in out
 
 
 def test_the_others_run_when_one_fails(
@@ -97,4 +112,7 @@ def test_all_benchmarks_run(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     results = read_results(tmp_path / DATA)
     assert [result.bench for result in results] == list(NAMES)
-    assert [result.bench for result in results if not result.figures and not result.not_run] == []
+    assert [result.problem for result in results if result.failed] == []
+    for result in results:
+        targets = {figure.target for figure in result.figures if figure.target is not None}
+        assert result.not_run or targets == set(bench_named(result.bench).targets), result.bench

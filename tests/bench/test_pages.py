@@ -3,11 +3,13 @@
 import re
 from xml.etree import ElementTree
 
-from bench.figures.catalogue import NAMES
-from bench.figures.figure import Scale
+import pytest
+
+from bench.figures.catalogue import NAMES, bench_named
+from bench.figures.figure import Scale, Target
 from bench.figures.pages import DATA, FOLDER, PAGE, PLOT, README, page_with, readme_with
 from bench.figures.plot import described, plot
-from bench.figures.result import read_results
+from bench.figures.result import Result, read_results
 from tests.support.project import ROOT
 
 RESULTS = read_results(FOLDER / DATA)
@@ -32,6 +34,18 @@ def test_the_readme_shows_what_the_modules_say() -> None:
 def test_kept_figures_are_of_full_runs() -> None:
     assert RESULTS
     assert {result.scale for result in RESULTS} == {Scale.FULL}
+
+
+def targets_in(result: Result) -> set[Target]:
+    return {figure.target for figure in result.figures if figure.target is not None}
+
+
+@pytest.mark.parametrize(
+    "result", [result for result in RESULTS if result.figures], ids=lambda result: result.bench
+)
+def test_kept_figures_have_the_targets_of_today(result: Result) -> None:
+    again = f"Run python -m bench --only {result.bench} again: its targets have changed."
+    assert targets_in(result) == set(bench_named(result.bench).targets), again
 
 
 def test_each_command_of_a_benchmark_is_in_the_catalogue() -> None:
