@@ -9,6 +9,8 @@ Item = TypeVar("Item")
 
 PIECE = 1_000
 """Items in one piece: a simple step for each of them takes about a millisecond."""
+MAX_DELAY = 0.05
+"""Seconds after which `let_requests_go_first` begins no further pass of the event loop."""
 
 
 async def pieces(items: Sequence[Item], size: int = PIECE) -> AsyncIterator[tuple[int, Sequence[Item]]]:
@@ -27,10 +29,16 @@ async def pieces(items: Sequence[Item], size: int = PIECE) -> AsyncIterator[tupl
 async def let_requests_go_first() -> None:
     """Let the event loop read what has arrived and answer it, before the caller continues its work.
 
-    The first pass of the loop reads, the later ones run the tasks that this begins.
+    The first pass of the loop reads, the later ones run the tasks that this begins. The caller may hold locks
+    of the database, for which others wait. So it waits for at most three passes, and for no further one after
+    MAX_DELAY: it waits no longer than that and the one pass that was running by then, which nothing ends.
     """
+    loop = asyncio.get_running_loop()
+    last_begin = loop.time() + MAX_DELAY
     for _ in range(3):
         await asyncio.sleep(0)
+        if loop.time() > last_begin:
+            return
 
 
 async def first_of(main: Awaitable[Result], *others: Awaitable[object]) -> Result | None:

@@ -1,12 +1,14 @@
 """Tests that long lists are processed in pieces, between which others run."""
 
 import asyncio
+import math
 import socket
+import time
 from collections.abc import Sequence
 
 import pytest
 
-from uplift.domain.concurrency import let_requests_go_first, pieces
+from uplift.domain.concurrency import MAX_DELAY, let_requests_go_first, pieces
 
 pytestmark = pytest.mark.anyio
 
@@ -36,7 +38,8 @@ async def test_others_run_between_two_pieces() -> None:
     assert turns == ["from 0", "other", "from 3", "other", "from 6"]
 
 
-async def test_a_request_that_has_arrived_goes_first() -> None:
+async def test_a_request_that_has_arrived_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("uplift.domain.concurrency.MAX_DELAY", math.inf)  # a busy machine may take longer
     loop, answered = asyncio.get_running_loop(), asyncio.Event()
     here, there = socket.socketpair()
     with here, there:
@@ -53,3 +56,19 @@ async def test_a_request_that_has_arrived_goes_first() -> None:
         there.send(b"?")
         await let_requests_go_first()
         assert answered.is_set()
+
+
+async def test_a_busy_event_loop_delays_the_caller_for_one_pass() -> None:
+    loop, passes, is_over = asyncio.get_running_loop(), 0, False
+
+    def take_long() -> None:
+        nonlocal passes
+        if not is_over:
+            passes += 1
+            time.sleep(1.2 * MAX_DELAY)
+            loop.call_soon(take_long)
+
+    loop.call_soon(take_long)
+    await let_requests_go_first()
+    is_over = True
+    assert passes == 1
