@@ -1,8 +1,9 @@
 """A user tests a store of their own by the contract that the wheel brings along."""
 
+import sys
 from pathlib import Path
 
-from tests.packaging.distributions import run
+from tests.packaging.distributions import Wheel, run
 from tests.support.long_mode import long_only
 
 CONFTEST = """
@@ -15,6 +16,20 @@ def store() -> InMemoryStore:
     return InMemoryStore()
 """
 TESTS = "from uplift.testing.store import *\n"
+FROM_A_WHEEL = """
+import sys
+
+sys.path.insert(0, sys.argv[1])
+from uplift.testing import store
+
+print(store.__file__, sum(name.startswith("test_") for name in vars(store)))
+"""
+
+
+def test_the_wheel_brings_the_contract_along(wheel: Wheel, tmp_path: Path) -> None:
+    place, count = run(sys.executable, "-c", FROM_A_WHEEL, wheel.file, folder=tmp_path).split()
+    assert Path(place) == wheel.file / "uplift/testing/store/__init__.py"
+    assert int(count) > 200
 
 
 @long_only  # tests/contract runs the same tests from the tree

@@ -49,9 +49,11 @@ def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Generator[None]:
 
     Playwright keeps an event loop, which async tests of other folders must not meet.
     """
-    yield
-    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
-        KEPT.close()
+    try:
+        yield
+    finally:
+        if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
+            KEPT.close()
 
 
 @pytest.fixture
