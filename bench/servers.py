@@ -70,4 +70,4 @@ def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.05)
-    raise SystemExit(f"Expected a server on port {port}, but it did not start: {process.args!r}")
+    raise RuntimeError(f"Expected a server on port {port}, but it did not start: {process.args!r}")

@@ -37,6 +37,8 @@ from uplift.storage.store import SqlStore
 PROTOCOL = Subprotocol("graphql-transport-ws")
 PER_SOCKET = 20
 """Subscriptions on one WebSocket, as many as a gateway allows."""
+SUBSCRIBING_SECONDS = 120.0
+"""Seconds for the first event of each subscription: a socket that the server closed has none."""
 UPGRADE = "{ id state total upgraded skipped etaSeconds }"
 QUERIES = {
     "upgradeProgress": f"subscription($id: UUID!) {{ upgradeProgress(id: $id) {UPGRADE} }}",
@@ -84,7 +86,9 @@ def measure(instances: int, subscriptions: int, seconds: int) -> list[Figure]:
                         key,
                         subscriptions,
                     )
-                    subscribed.wait()
+                    while not subscribed.wait(1):
+                        if following.done():
+                            following.result()  # raises what kept it from subscribing
                     beside = probes()
                     each = (memory_of(server.pid) - before) * 1024 / subscriptions
                     ended.set()
@@ -162,8 +166,9 @@ def follow_until(
                     message = {"type": "subscribe", "id": str(operation), "payload": payload}
                     await socket.send(json.dumps(message))
                 stack.callback(asyncio.create_task(count_events(socket, counts, number)).cancel)
-            while sum(counts) < subscriptions:
-                await asyncio.sleep(0.1)
+            async with asyncio.timeout(SUBSCRIBING_SECONDS):
+                while sum(counts) < subscriptions:
+                    await asyncio.sleep(0.1)
             subscribed.set()
             await asyncio.to_thread(ended.wait)
             return sum(counts)
