@@ -17,7 +17,7 @@ from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.statements.instances.cohort_counts import PENDING, CountChanges
-from uplift.storage.statements.instances.cohorts import MOVES, cohorts_of, undo_cohorts_of
+from uplift.storage.statements.instances.cohorts import cohorts_of, undo_cohorts_of
 from uplift.storage.statements.instances.conditions import bind_conditions
 from uplift.storage.statements.outcomes.decisions import (
     count_skips,
@@ -239,25 +239,18 @@ ChunksOf = Callable[[SelectionKind], type[SqlChunks]]
 class RecordThenMove(SqlChunks):
     """Chunks that record all instances first, and then move some of the recorded ones."""
 
-    recorded_cohorts: ClassVar[Mapping[SelectionKind, Select[Any]]] = RECORDED_COHORTS
-    """Counts the instances of a recorded chunk by cohort."""
-
     async def _record(self, end: int, decisions: Collection[Decision]) -> Processed:
-        # Each wait for the connection ends in a step on the event loop that delays the requests behind it, so
-        # statements are executed together where nothing between them needs a result.
-        connection, bound = self._connection, self._bound(end)
-        recorded = await connection.execute_later(self._record_statement(), bound)
-        rows = (await connection.execute(self.recorded_cohorts[self._kind], bound)).all()
-        if not decisions or self._kind is SelectionKind.UNDO:
-            moved = await self._move(end, decisions) if decisions else 0
-            unmoved = await self._count_moved(end, await self._counted_cohorts(rows), decisions, moved)
-        else:
-            moves = [await connection.execute_later(statement, bound) for statement in self._moves(decisions)]
-            stored = await connection.execute(MOVES, {"of_upgrade": self._upgrade_keys.id})
-            targets = {(row[0], row[1]): (row[2], row[3]) for row in stored}
-            moved = sum(move.rowcount for move in moves)
-            unmoved = await self._count_moved_as_stored(end, rows, targets, decisions, moved)
+        bound = self._bound(end)
+        recorded = await self._connection.execute_later(self._record_statement(), bound)
+        rows = await self._recorded_cohorts(bound)
+        moved = await self._move(end, decisions) if decisions else 0
+        unmoved = await self._count_moved(end, await self._counted_cohorts(rows), decisions, moved)
         return Processed(recorded.rowcount, moved, unmoved)
+
+    async def _recorded_cohorts(self, bound: Mapping[str, Any]) -> Sequence[Any]:
+        """Count the instances of the recorded chunk by cohort."""
+        rows: Sequence[Any] = (await self._connection.execute(RECORDED_COHORTS[self._kind], bound)).all()
+        return rows
 
     async def _move(self, end: int, decisions: Collection[Decision]) -> int:
         bound, moved = self._bound(end), 0

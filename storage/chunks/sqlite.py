@@ -1,14 +1,17 @@
 """Records and moves chunks in SQLite, where one transaction writes at a time."""
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any, ClassVar, NamedTuple
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Insert,
     Integer,
     Select,
+    Text,
     Update,
+    and_,
     func,
     literal_column,
     select,
@@ -20,7 +23,7 @@ from sqlalchemy import (
 from uplift.domain.model.decision import Decision
 from uplift.domain.model.instance import Status
 from uplift.domain.model.selection import SelectionKind
-from uplift.storage.chunks.chunks import RecordThenMove, SqlChunks, UndoChunks
+from uplift.storage.chunks.chunks import Processed, RecordThenMove, SqlChunks, UndoChunks
 from uplift.storage.chunks.statements import (
     ALONG_ACTIVE,
     FORWARD,
@@ -34,8 +37,9 @@ from uplift.storage.chunks.statements import (
     record,
     recorded_in_chunk,
 )
-from uplift.storage.sql.tables import IS_ACTIVE, decision, instance, outcome
+from uplift.storage.sql.tables import IS_ACTIVE, STATUS, decision, instance, outcome
 from uplift.storage.statements.instances.conditions import MEETS_CONDITIONS
+from uplift.storage.statements.outcomes.decisions import NO_ORIGIN
 
 
 def sqlite_chunks(kind: SelectionKind) -> type[SqlChunks]:
@@ -43,8 +47,19 @@ def sqlite_chunks(kind: SelectionKind) -> type[SqlChunks]:
     return UndoChunks if kind is SelectionKind.UNDO else SqliteChunks
 
 
-def _recorded_cohorts(kind: SelectionKind) -> Select[Any]:
-    """Count the recorded instances of the chunk by cohort.
+class RecordedCohort(NamedTuple):
+    """A cohort of a recorded chunk, its number of instances, and where its decision moves it, if it does."""
+
+    version: int
+    status: Status
+    position_id: int
+    instances: int
+    to_version: int | None
+    to_position_id: int | None
+
+
+def _counted_cohorts(kind: SelectionKind) -> Select[Any]:
+    """Count the recorded instances of the chunk by cohort, as one value (see `_in_value`).
 
     SQLite sorts the rows of a group, and by one integer nearly twice as fast as by three columns.
     """
@@ -54,14 +69,39 @@ def _recorded_cohorts(kind: SelectionKind) -> Select[Any]:
         + outcome.c.version * literal_column("8", Integer)
         + status
     )
-    return (
+    counted = (
         select(*cohort_columns(kind), func.count().label("instances"))
         .where(recorded_in_chunk(kind))
         .group_by(packed)
+        .subquery("counted")
+    )
+    cohort = (counted.c.version, counted.c.status, counted.c.position_id)
+    is_decision_of_cohort = and_(
+        decision.c.upgrade_id == UPGRADE_ID,
+        *(decision.c[column.key] == column for column in cohort),
+        decision.c.origin_version == NO_ORIGIN,
+        decision.c.origin_position_id == NO_ORIGIN,
+    )
+    row = func.json_array(*cohort, counted.c.instances, decision.c.to_version, decision.c.to_position_id)
+    return select(func.json_group_array(row, type_=Text)).select_from(
+        counted.outerjoin(decision, is_decision_of_cohort)
     )
 
 
-PACKED_COHORTS = {kind: _recorded_cohorts(kind) for kind in FORWARD}
+def _in_value(counted: str) -> list[RecordedCohort]:
+    """The cohorts in a value of COUNTED_COHORTS.
+
+    They are one value, because a thread takes the interpreter for each row that it reads, and lets others
+    have it while SQLite looks for the next. One of low priority may have to wait for a processor in between,
+    and all others for the interpreter.
+    """
+    return [
+        RecordedCohort(version, STATUS.members[code - 1], position_id, *rest)
+        for version, code, position_id, *rest in json.loads(counted)
+    ]
+
+
+COUNTED_COHORTS = {kind: _counted_cohorts(kind) for kind in FORWARD}
 
 
 class Statements(NamedTuple):
@@ -75,7 +115,6 @@ class Statements(NamedTuple):
 class SqliteChunks(RecordThenMove):
     """The chunks of an upgrade or a retry. No statement of SQLite both moves and records."""
 
-    recorded_cohorts: ClassVar[Mapping[SelectionKind, Select[Any]]] = PACKED_COHORTS
     _statements: Statements
 
     async def end_of(self, size: int) -> int:
@@ -85,6 +124,30 @@ class SqliteChunks(RecordThenMove):
         else:
             self._statements = BY_INDEX[self._kind]
         return end
+
+    async def _record(self, end: int, decisions: Collection[Decision]) -> Processed:
+        if not decisions:
+            return await super()._record(end, decisions)
+        # All statements together: each wait for the connection ends in a step on the event loop that delays
+        # the requests behind it.
+        connection, bound = self._connection, self._bound(end)
+        recorded = await connection.execute_later(self._record_statement(), bound)
+        counted = await connection.execute_later(COUNTED_COHORTS[self._kind], bound)
+        *before, last_move = self._moves(decisions)
+        moves = [await connection.execute_later(move, bound) for move in before]
+        moves.append(await connection.execute(last_move, bound))
+        cohorts = _in_value(counted.scalar_one())
+        targets = {
+            (cohort.version, cohort.position_id): (cohort.to_version, cohort.to_position_id)
+            for cohort in cohorts
+            if cohort.to_version is not None and cohort.to_position_id is not None
+        }
+        moved = sum(move.rowcount for move in moves)
+        unmoved = await self._count_moved_as_stored(end, cohorts, targets, decisions, moved)
+        return Processed(recorded.rowcount, moved, unmoved)
+
+    async def _recorded_cohorts(self, bound: Mapping[str, Any]) -> Sequence[Any]:
+        return _in_value((await self._connection.execute(COUNTED_COHORTS[self._kind], bound)).scalar_one())
 
     def _record_statement(self) -> Insert:
         return self._statements.record

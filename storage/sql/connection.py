@@ -16,7 +16,7 @@ class Connection(AsyncConnection):
     async def execute_later(self, statement: Any, parameters: Any) -> Any:
         """Execute a statement now or along with the next one.
 
-        Read `rowcount` of the result only after a later statement has been executed.
+        Read `rowcount` or `scalar_one()` of the result only after a later statement has been executed.
         """
         return await self.execute(statement, parameters)
 

@@ -8,11 +8,12 @@ The private names used here, and what uplift.storage.sqlite.prepared takes from 
 checked by tests/storage/sqlite/test_private_names.py.
 """
 
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import chain
 from typing import Any, Self
 
@@ -51,13 +52,22 @@ class PendingStatement:
 
     call: Call
     arguments: tuple[Any, ...]
-    cursor: sqlite3.Cursor | None = None
+    prepared: PreparedStatement | None = None
+    executed: Executed | None = None
 
     @property
     def rowcount(self) -> int:
         """The number of rows that it changed. Read it only after a later statement."""
-        assert self.cursor is not None, "a later statement has been executed"
-        return self.cursor.rowcount
+        return self._result().rowcount
+
+    def scalar_one(self) -> Any:
+        """The value that it found. Read it only after a later statement."""
+        return self._result().scalar_one()
+
+    def _result(self) -> Rows:
+        assert self.prepared is not None, "only repeated statements have a result"
+        assert self.executed is not None, "a later statement has been executed"
+        return _rows(self.prepared, *self.executed)
 
 
 class SqliteConnection(Connection):
@@ -138,25 +148,28 @@ class SqliteConnection(Connection):
             if len(rows) > MANY and not self._in_background:
                 converted = await self.run_in_thread(_read, prepared, rows)
                 return Rows(converted, cursor.rowcount, cursor.lastrowid)
-        return Rows(prepared.read(rows), cursor.rowcount, cursor.lastrowid)
+        return _rows(prepared, cursor, rows)
 
     async def execute_later(self, statement: Any, parameters: Any) -> Any:
         prepared = self._prepared(statement, parameters)
         if prepared is None:
             return await self.execute(statement, parameters)
-        pending = PendingStatement(*self._call_of(prepared, parameters))
+        pending = PendingStatement(*self._call_of(prepared, parameters), prepared)
         if self._runs_inline(prepared):
-            pending.cursor, _ = self._run_inline(pending.call, pending.arguments)
+            pending.executed = self._run_inline(pending.call, pending.arguments)
         else:
             await self._defer(pending, len(parameters) if isinstance(parameters, list) else 1)
         return pending
 
     async def insert_later(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Insert rows of values as SQLite stores them, now or along with the next statement.
+        """Insert rows of numbers, now or along with the next statement.
 
         The SQL has `{rows}` in place of them. Nothing is converted, of which a small change consists mostly.
         """
-        if self._has_few_rows and self._is_idle:
+        if self._in_background and len(rows) > 1:
+            one_value = sql.format(rows=_rows_of_one_value(len(rows[0])))
+            await self._defer(PendingStatement(execute, (one_value, (json.dumps(rows),))), len(rows))
+        elif self._has_few_rows and self._is_idle:
             self._run_inline(_insert, (sql, rows))
         else:
             await self._defer(PendingStatement(_insert, (sql, rows)), len(rows))
@@ -207,7 +220,7 @@ class SqliteConnection(Connection):
     ) -> Any:
         try:
             for statement in before:
-                statement.cursor, _ = statement.call(self._raw, *statement.arguments)
+                statement.executed = statement.call(self._raw, *statement.arguments)
             return call(self._raw, *arguments)
         finally:
             self._calls_ended += 1
@@ -267,6 +280,10 @@ class SqliteConnection(Connection):
         return execute, (prepared.sql, prepared.bind(bound))
 
 
+def _rows(prepared: PreparedStatement, cursor: sqlite3.Cursor, rows: list[Any]) -> Rows:
+    return Rows(prepared.read(rows), cursor.rowcount, cursor.lastrowid)
+
+
 def execute(connection: sqlite3.Connection, operation: str, parameters: Any = ()) -> Executed:
     """Execute a statement; returns its closed cursor, which still has its counts, and all rows."""
     cursor = connection.execute(operation, parameters)
@@ -297,7 +314,18 @@ def _insert(connection: sqlite3.Connection, sql: str, rows: Sequence[tuple[Any, 
 @lru_cache(maxsize=16)
 def _sql_of_rows(sql: str, rows: int, columns: int) -> str:
     row = f"({', '.join('?' * columns)})"
-    return sql.format(rows=", ".join([row] * rows))
+    return sql.format(rows=f"VALUES {', '.join([row] * rows)}")
+
+
+@cache
+def _rows_of_one_value(columns: int) -> str:
+    """Selects the rows of numbers in one parameter.
+
+    A thread takes the interpreter for each execution of a statement, and lets others have it while SQLite
+    works. If one of low priority then waits for a processor, all others wait for the interpreter.
+    """
+    values = ", ".join(f"value ->> {column}" for column in range(columns))
+    return f"SELECT {values} FROM json_each(?) WHERE true"  # noqa: S608  # numbers of columns
 
 
 def primary_code(error: BaseException | None) -> int:

@@ -168,7 +168,7 @@ class CountChanges:
 
 
 ADD_TO_COUNTS = """
-    INSERT INTO cohort_count (process_id, version, status, position_id, instances) VALUES {rows}
+    INSERT INTO cohort_count (process_id, version, status, position_id, instances) {rows}
     ON CONFLICT (process_id, version, status, position_id)
     DO UPDATE SET instances = instances + excluded.instances
 """

@@ -4,19 +4,23 @@ import sqlite3
 from asyncio import CancelledError, create_task, sleep
 from collections.abc import Iterable
 from contextlib import closing, suppress
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from threading import Event, get_ident
 
 import pytest
 from sqlalchemy.exc import DatabaseError
 
-from uplift.domain import Status, Upgrade, by_ids, upgrade_instances
+from uplift.domain import Status, Upgrade, all_active, by_ids, upgrade_instances
 from uplift.domain.errors import StoreUnavailable
+from uplift.domain.model.chunk import ChunkPolicy
 from uplift.domain.model.instance import InstanceId
 from uplift.domain.model.request import UpgradeRequest
 from uplift.storage.sqlite.driver import SqliteConnection
 from uplift.storage.store import SqlStore
 from uplift.testing.builders import ADMIN, ORDERS, a_process, a_report, an_id, an_instance, instances
+from uplift.testing.upgrade_work import SMALL
 
 pytestmark = pytest.mark.anyio
 
@@ -127,6 +131,24 @@ async def test_an_upgrade_of_a_few_ids_leaves_the_event_loop_only_to_commit(stor
     assert statements.switched() == ["COMMIT"]
     assert (await upgrade(store, range(40, 45))).upgraded == 5
     assert statements.switched() == ["COMMIT"]
+
+
+async def test_a_chunk_calls_its_thread_for_its_lease_its_end_its_statements_and_its_commit(
+    store: SqlStore,
+) -> None:
+    await a_process(store, holding=instances(range(40)))
+    async with store.database.writing(in_background=True) as connection:
+        assert isinstance(connection, SqliteConnection)
+    calls: list[int] = []
+    worker = replace(
+        SMALL,
+        chunk_policy=ChunkPolicy(inline_limit=1, initial_size=5, min_size=5, max_size=5),
+        on_chunk=lambda _, __: calls.append(connection._calls_begun),
+    )
+    request = UpgradeRequest(process=ORDERS, selection=all_active())
+    assert (await upgrade_instances(store, request, caller=ADMIN, worker=worker)).upgraded == 40
+    # The first chunks decide, and execute each statement for the first time; the last one ends the upgrade.
+    assert [later - earlier for earlier, later in pairwise(calls[2:-1])] == [4] * 4
 
 
 async def test_an_upgrade_of_many_ids_runs_on_the_thread_of_the_connection(store: SqlStore) -> None:
