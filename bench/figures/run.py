@@ -32,6 +32,7 @@ STOPPING = 60.0
 def run(name: str, scale: Scale) -> Result:
     """Run a benchmark. If it fails, the result says how."""
     bench = bench_named(name)
+    measured = commit(without=WRITTEN)  # read first: the work tree may change during the run
     date, average, before = datetime.now(UTC), os.getloadavg()[0], busy_cores(WATCHED[scale])
     began = time.monotonic()
     answer = answer_of_child(name, scale)
@@ -39,7 +40,7 @@ def run(name: str, scale: Scale) -> Result:
     return Result(
         bench=name,
         date=f"{date:%Y-%m-%d %H:%M}",
-        commit=commit(without=WRITTEN),
+        commit=measured,
         scale=scale,
         sizes=dict(zip(bench.sizes, bench.sizes_of(scale), strict=True)),
         machine=this_machine(),
