@@ -33,7 +33,7 @@ def _switch_off() -> None:
     async def nothing(*_: Any) -> None:
         pass
 
-    for name in ("add", "remove", "move"):
+    for name in ("add", "add_counted", "remove", "move"):
         setattr(CountChanges, name, lambda *_: None)
     CountChanges.save = nothing  # type: ignore[method-assign, assignment]
 

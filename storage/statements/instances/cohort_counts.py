@@ -98,6 +98,11 @@ class CountChanges:
         for cohort in cohorts:
             changes[cohort] += 1
 
+    def add_counted(self, cohorts: Mapping[StoredCohort, int]) -> None:
+        """So many instances have entered each of these cohorts."""
+        for cohort, instances in cohorts.items():
+            self._changes[cohort] += instances
+
     def remove(self, cohorts: Iterable[StoredCohort]) -> None:
         """An instance has left each of these cohorts."""
         changes = self._changes

@@ -116,7 +116,7 @@ async def _copy(
 
     if not await copy_new(connection, instance, rows()):
         return False
-    counts.add(cohorts.elements())
+    counts.add_counted(cohorts)
     return True
 
 
