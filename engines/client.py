@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -30,8 +30,8 @@ MAX_REPLY = 16 * 1024 * 1024
 class Reply:
     """A whole reply.
 
-    `request` names what it answers, in messages; `date` is the clock of the engine. `message` is what the
-    engine says of an error, in one line; empty unless it is JSON.
+    `request` names what it answers, in messages; `date` is that of its head. `message` is what the engine
+    says of an error, in one line; empty unless it is JSON.
     """
 
     request: str
@@ -40,6 +40,12 @@ class Reply:
     content_type: str
     date: datetime | None
     message: str = ""
+
+    @property
+    def clock(self) -> datetime | None:
+        """The time of the engine when it answered, within half a second; None if it does not say."""
+        # The header is cut to seconds, so on average half a second is missing.
+        return None if self.date is None else self.date + timedelta(seconds=0.5)
 
     @property
     def is_json(self) -> bool:

@@ -1,7 +1,7 @@
 """Makes the refusals by which an adapter answers of single instances."""
 
 from uplift.domain.model.decision import ReasonCode
-from uplift.domain.ports.process_engine import Refusal
+from uplift.domain.ports.process_engine import EngineVersionId, Refusal
 
 
 def gone(message: str) -> Refusal:
@@ -18,6 +18,11 @@ def elsewhere(message: str) -> Refusal:
         code=ReasonCode.MOVED_ON,
         message=f"Expected the instance to be where it was when it was planned, but: {message}",
     )
+
+
+def not_on_source(version: EngineVersionId | None) -> Refusal:
+    """The refusal of an instance that is on this version instead of the source of the plan, or on none."""
+    return gone("it has no such instance") if version is None else elsewhere(f"it is on {version}")
 
 
 def refused(message: str) -> Refusal:

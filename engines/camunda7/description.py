@@ -1,7 +1,5 @@
 """Finds out what Camunda 7 or a descendant of it is: product, version, clock and rights, by reading only."""
 
-from datetime import timedelta
-
 from uplift.domain.ports.process_engine import EngineDescription, EngineFault, EngineFaultKind
 from uplift.engines.camunda7.rights import PURPOSES, has_right
 from uplift.engines.client import EngineClient
@@ -25,8 +23,7 @@ async def describe(client: EngineClient, *, checks_rights: bool) -> EngineDescri
     return EngineDescription(
         product=await _product(client) or FAMILY,
         version=version,
-        # The header is cut to seconds, so on average half a second is missing.
-        clock=None if reply.date is None else reply.date + timedelta(seconds=0.5),
+        clock=reply.clock,
         problems=await _missing_rights(client) if checks_rights else (),
     )
 

@@ -6,7 +6,6 @@ from uplift.domain.ports.process_engine import (
     EngineFault,
     EngineFaultKind,
     EngineInstanceId,
-    EngineVersionId,
     MovePlan,
     Refusal,
 )
@@ -19,7 +18,7 @@ from uplift.engines.camunda7.answers import (
 from uplift.engines.camunda7.lists import locate
 from uplift.engines.camunda7.plans import migration_plan
 from uplift.engines.client import EngineClient
-from uplift.engines.refusals import elsewhere, gone, unexplained
+from uplift.engines.refusals import not_on_source, unexplained
 
 ATTEMPTS = 3
 """How often an instance is sent alone while the engine fails without an explanation: writers may conflict."""
@@ -96,7 +95,7 @@ class MoveRequest:
             elif version == self._plan.target:
                 self._answers[instance_id] = None  # by this request: the engine failed after its commit
             else:
-                self._answers[instance_id] = _refusal_by(version)
+                self._answers[instance_id] = not_on_source(version)
         if len(batch) > 1:
             self._send_in_halves(still_here)
         elif still_here:
@@ -125,7 +124,3 @@ class MoveRequest:
                 EngineFaultKind.FAILED, f"Expected the engine to move instances, but it fails: {message}"
             )
         self._answers[instance_id] = unexplained(message)
-
-
-def _refusal_by(version: EngineVersionId | None) -> Refusal:
-    return gone("it has no such instance") if version is None else elsewhere(f"it is on {version}")

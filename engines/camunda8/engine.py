@@ -83,8 +83,7 @@ class Camunda8Engine:
         return EngineDescription(
             product="Camunda 8",
             version=version,
-            # The header is cut to seconds, so on average half a second is missing.
-            clock=None if reply.date is None else reply.date + timedelta(seconds=0.5),
+            clock=reply.clock,
             problems=_problems(version),
         )
 

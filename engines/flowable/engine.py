@@ -1,7 +1,6 @@
 """Implements ProcessEngine on the REST API of Flowable 7."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from urllib.parse import quote
 
 from uplift.domain.model.instance import ElementId
@@ -64,8 +63,7 @@ class FlowableEngine:
         return EngineDescription(
             product="Flowable",
             version=text_of(reply, object_of(reply), "version"),
-            # The header is cut to seconds, so on average half a second is missing.
-            clock=None if reply.date is None else reply.date + timedelta(seconds=0.5),
+            clock=reply.clock,
         )
 
     async def versions(self, after: EngineCursor | None = None) -> EnginePage[EngineVersion]:

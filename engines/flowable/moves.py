@@ -10,13 +10,12 @@ from uplift.domain.ports.process_engine import (
     EngineFault,
     EngineFaultKind,
     EngineInstanceId,
-    EngineVersionId,
     MovePlan,
     Refusal,
 )
 from uplift.engines.client import EngineClient, Reply
 from uplift.engines.flowable.lists import locate
-from uplift.engines.refusals import elsewhere, gone, refused, unexplained
+from uplift.engines.refusals import elsewhere, not_on_source, refused, unexplained
 
 ATTEMPTS = 3
 """How often an instance is sent while the engine fails without an explanation: writers may conflict."""
@@ -56,7 +55,7 @@ async def move_one(client: EngineClient, plan: MovePlan, instance_id: EngineInst
             return refusal
         version = (await locate(client, [instance_id]))[instance_id]
         if version != plan.source:
-            return _found_on(version, plan)
+            return None if version == plan.target else not_on_source(version)
     return unexplained(message)
 
 
@@ -74,9 +73,3 @@ def _refusal_in(reply: Reply) -> Refusal | None:
             f"Expected an answer to {reply.request}, but the engine answers {reply.status}.",
         )
     return None
-
-
-def _found_on(version: EngineVersionId | None, plan: MovePlan) -> Refusal | None:
-    if version == plan.target:
-        return None
-    return gone("it has no such instance") if version is None else elsewhere(f"it is on {version}")

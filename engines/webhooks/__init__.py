@@ -1,1 +1,1 @@
-"""Tells engines that fetch their orders that some wait, by the Standard Webhooks specification 1.0.0."""
+"""Tells receivers of a link that orders wait or that upgrades have ended, by Standard Webhooks 1.0.0."""

@@ -81,6 +81,20 @@ class WebhookSender:
             await self._arrived.wait()
             await self._deliver()
 
+    async def send(self, event: Event) -> bool:
+        """Send an event once, unless the receiver wants no more. Returns whether it has arrived."""
+        if self.is_gone:
+            return False
+        try:
+            await self._transport.send(event)
+        except WebhookError as error:
+            self.is_gone = self.is_gone or isinstance(error, WebhookGoneError)
+            self.error = error.message
+            self._on_error(error.message)
+            return False
+        self.error = None
+        return True
+
     async def close(self) -> None:
         """Close the connections. Nothing may be sent any more."""
         await self._transport.close()
@@ -108,20 +122,6 @@ class WebhookSender:
             self._waiting = event if self._waiting is None else _merged(event, self._waiting)
             if await self._pause(RETRY_SECONDS[failures - 1]):
                 failures = 0
-
-    async def send(self, event: Event) -> bool:
-        """Send an event once, unless the receiver wants no more. Returns whether it has arrived."""
-        if self.is_gone:
-            return False
-        try:
-            await self._transport.send(event)
-        except WebhookError as error:
-            self.is_gone = self.is_gone or isinstance(error, WebhookGoneError)
-            self.error = error.message
-            self._on_error(error.message)
-            return False
-        self.error = None
-        return True
 
     async def _pause(self, seconds: float) -> bool:
         """Wait before the next attempt. A later event ends the wait, but not its first seconds: then True."""
