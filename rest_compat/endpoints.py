@@ -39,7 +39,7 @@ from uplift.rest_compat.requests import (
 from uplift.web.error_status import HEADERS_OF, STATUS_OF
 from uplift.web.errors import RequestError, require_method
 from uplift.web.incidents import log_outage
-from uplift.web.large_requests import LARGE_BYTES, read_large
+from uplift.web.large_requests import INLINE_BYTES, read_large
 from uplift.web.origins import Origins
 from uplift.web.request_memory import HeldRequest, RequestMemory
 from uplift.web.request_slots import RequestSlots
@@ -108,7 +108,7 @@ class UpgradeEndpoint:
         try:
             body = await read_body(headers, receive, self.limits, held)
             idempotency_key = read_idempotency_key(header_values(scope, b"idempotency-key"))
-            if len(body) < LARGE_BYTES:
+            if len(body) <= INLINE_BYTES:
                 selection = read_selection(body, max_ids=self.limits.max_ids)
             else:
                 selection = await read_large(read_selection, body, max_ids=self.limits.max_ids)

@@ -34,6 +34,12 @@ class RequestError(Exception):
         self.headers = dict(headers or {})
 
 
+def no_room(status: int, expected: str, *, retry_after: int) -> RequestError:
+    """The error (429 or 503) of a request that exceeds a bound; `retry_after` is in seconds."""
+    message = f"Expected {expected}, but there would be more; try later."
+    return RequestError(status, HttpCode.LIMIT_EXCEEDED, message, headers={"retry-after": str(retry_after)})
+
+
 def require_method(method: str, *allowed: str) -> None:
     """Raises RequestError (405) for a method that is not allowed."""
     if method not in allowed:

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-LARGE_BYTES = 64 * 1024
-"""A body of at least this size is read in the thread; reading a smaller one takes a few milliseconds."""
+INLINE_BYTES = 64 * 1024
+"""A body of up to this size is read on the event loop, which takes a few milliseconds at most."""
 
 # One thread only: all threads share the interpreter with the loop, and several would leave it little time.
 _THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="large-requests")

@@ -7,14 +7,16 @@ counted for each caller as well, so that one caller leaves room to others.
 import asyncio
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Self
 
-from uplift.web.errors import HttpCode, RequestError
+from uplift.web.errors import no_room
 from uplift.web.json_limits import MAX_VALUES
 
 MIN_BYTES = 64 * 1024 * 1024
 """Bytes of the bodies of all requests, unless some bodies of the largest size are more."""
 LARGEST_BODIES = 8
+"""So many bodies of the largest size fit in any case."""
 SMALL_BYTES = 16 * 1024
 """A body up to this size counts, but is never refused: small requests are answered beside large ones."""
 CALLER_VALUES = 250_000
@@ -23,10 +25,13 @@ of one caller are processed one after the other, which takes no longer, but less
 LARGE_BYTES = 1024 * 1024
 """A body of this size is large: it may have a hundred thousand values."""
 SMALL_VALUES = 1_000
+"""A request with at most so many JSON values counts, but never waits."""
 WAIT_SECONDS = 30.0
 """Seconds that a request may wait until others with many JSON values are answered."""
 RETRY_AFTER = 2
 """Seconds after which a refused client should try again."""
+
+_refused = partial(no_room, retry_after=RETRY_AFTER)
 
 
 class RequestMemory:
@@ -108,7 +113,7 @@ class RequestMemory:
 class HeldRequest:
     """What one request holds, until its `with` block ends."""
 
-    # A class, not a generator: every request makes one.
+    # A class, because every request makes one: @contextmanager takes several times as long.
     __slots__ = ("_bytes", "_is_large", "_memory", "_owner", "_values")
 
     def __init__(self, memory: RequestMemory, owner: Hashable) -> None:
@@ -168,8 +173,3 @@ class _Sum:
             self._held[owner] = held
         else:
             self._held.pop(owner, None)
-
-
-def _refused(status: int, expected: str) -> RequestError:
-    message = f"Expected {expected}, but there would be more; try later."
-    return RequestError(status, HttpCode.LIMIT_EXCEEDED, message, headers={"retry-after": str(RETRY_AFTER)})

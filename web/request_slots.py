@@ -1,13 +1,16 @@
 """Bounds how many requests a server processes concurrently, in all and of each caller."""
 
 from collections.abc import Hashable
+from functools import partial
 
-from uplift.web.errors import HttpCode, RequestError
+from uplift.web.errors import no_room
 
 MAX_REQUESTS = 500
 MAX_REQUESTS_PER_CALLER = 100
 RETRY_AFTER = 1
 """Seconds after which a refused client should try again."""
+
+_refused = partial(no_room, retry_after=RETRY_AFTER)
 
 
 class RequestSlots:
@@ -53,7 +56,7 @@ class RequestSlots:
 class TakenSlot:
     """A slot, from the beginning to the end of a `with` block."""
 
-    # A class, not a generator: every request makes one.
+    # A class, because every request makes one: @contextmanager takes several times as long.
     __slots__ = ("_owner", "_slots")
 
     def __init__(self, slots: RequestSlots, owner: Hashable) -> None:
@@ -65,8 +68,3 @@ class TakenSlot:
 
     def __exit__(self, *_: object) -> None:
         self._slots.give_back(self._owner)
-
-
-def _refused(status: int, expected: str) -> RequestError:
-    message = f"Expected {expected}, but there would be more; try later."
-    return RequestError(status, HttpCode.LIMIT_EXCEEDED, message, headers={"retry-after": str(RETRY_AFTER)})

@@ -142,7 +142,7 @@ class GraphQLEndpoint:
         try:
             return await self._respond(scope, receive, headers, media_type, held)
         except Exception as error:
-            return self._error_response(error, media_type or MediaType.JSON)
+            return self._refuse(error, media_type or MediaType.JSON)
 
     async def _respond(
         self,
@@ -211,7 +211,7 @@ class GraphQLEndpoint:
         if ended.is_set():
             yield {"errors": formatted([domain_error(Unauthenticated())])}
 
-    def _error_response(self, error: Exception, media_type: MediaType) -> Response:
+    def _refuse(self, error: Exception, media_type: MediaType) -> Response:
         if isinstance(error, DocumentError) and media_type is MediaType.EVENTS:
             # The graphql-sse protocol puts these errors into the stream.
             return event_stream(_only({"errors": formatted(error.errors)}), self._stopping)

@@ -13,7 +13,7 @@ from uplift.graphql_api.engine.limits import Limits
 from uplift.web.body import read_json_body
 from uplift.web.errors import HttpCode, RequestError
 from uplift.web.json_limits import unreadable_reason
-from uplift.web.large_requests import LARGE_BYTES, read_large
+from uplift.web.large_requests import INLINE_BYTES, read_large
 from uplift.web.media_types import utf8_media_type
 from uplift.web.request_memory import HeldRequest
 
@@ -53,7 +53,7 @@ async def params_of_body(body: bytes, *, whole: bool) -> Params:
     Those of a large body are LargeParams, unless it must be decoded as a whole.
     """
     try:
-        if len(body) <= LARGE_BYTES:
+        if len(body) <= INLINE_BYTES:
             return _decode_params(body)
         return await read_large(_decode_params if whole else _decode_large, body)
     except (ValueError, RecursionError) as error:

@@ -20,7 +20,7 @@ from uplift.graphql_api.engine.errors import refused_request
 from uplift.graphql_api.engine.execution import Params
 from uplift.web.errors import RequestError
 from uplift.web.json_limits import require_few_values
-from uplift.web.large_requests import LARGE_BYTES, read_large
+from uplift.web.large_requests import INLINE_BYTES, read_large
 from uplift.web.request_memory import HeldRequest
 
 _MAX_REASON_BYTES = 120
@@ -29,7 +29,9 @@ _MESSAGE_TOO_BIG = 1009
 _POLICY_VIOLATION = 1008
 _WINDOW_SECONDS = 0.25
 _MESSAGES_OF_SOCKET = 64
+"""The most messages of one WebSocket in the window."""
 _MESSAGES_OF_CALLER = 256
+"""The most messages of all WebSockets of one caller in the window."""
 _FEW_MESSAGES = 4
 """A WebSocket with no more messages in the window is never closed for those of others."""
 _decode = msgspec.json.decode
@@ -150,7 +152,7 @@ class SocketAdapter(AsyncWebSocketAdapter):
             if self.message_bytes > self._max_message_bytes:
                 await self.close(_MESSAGE_TOO_BIG, "Message too big")
                 return
-            is_large = self.message_bytes > LARGE_BYTES
+            is_large = self.message_bytes > INLINE_BYTES
             try:
                 message = await read_large(_decode, encoded) if is_large else _decode(encoded)
             except (ValueError, RecursionError) as error:
