@@ -25,9 +25,10 @@ from uplift.graphql_api.types.links.links import Link
 from uplift.graphql_api.types.processes.instances import ProcessInstance
 from uplift.graphql_api.types.processes.processes import Process
 from uplift.graphql_api.types.processes.versions import Version
+from uplift.graphql_api.types.upgrades.histories import HistoryEntry
 from uplift.graphql_api.types.upgrades.outcomes import Outcome
 from uplift.graphql_api.types.upgrades.plans import CohortPages
-from uplift.graphql_api.types.upgrades.upgrades import HistoryEntry, Upgrade
+from uplift.graphql_api.types.upgrades.upgrades import Upgrade
 
 Key = TypeVar("Key", bound=Hashable)
 Filter = TypeVar("Filter", bound=Hashable)

@@ -79,7 +79,7 @@ class LinkMutations:
                 context.store, input_.request(), caller=context.caller, clock=context.worker.clock
             ),
         )
-        return LinkEnginePayload(link=await _one(context, added), user_errors=refused)
+        return LinkEnginePayload(link=await _with_status(context, added), user_errors=refused)
 
     @root_field(
         "Remove a link. Its processes, versions and instances stay as they were last read, and can then be "
@@ -112,7 +112,7 @@ class LinkMutations:
                 context.store, input_.name, caller=context.caller, clock=context.worker.clock
             ),
         )
-        return SweepEnginePayload(link=await _one(context, swept), user_errors=refused)
+        return SweepEnginePayload(link=await _with_status(context, swept), user_errors=refused)
 
     @root_field(
         "Answer orders of `moves`: a moved instance is on its new version from then on. A request can be "
@@ -141,7 +141,7 @@ class LinkMutations:
         return SettleMovesPayload(settled=count, user_errors=refused)
 
 
-async def _one(context: Context, link: links.Link | None) -> Link | None:
+async def _with_status(context: Context, link: links.Link | None) -> Link | None:
     if link is None:
         return None
     status = (await context.store.links.statuses([link.id])).get(link.id)

@@ -24,7 +24,7 @@ def _computed(description: str) -> Any:
 class Node:
     id: strawberry.ID = _computed("The id: opaque, unique among all objects, and never changed.")
 
-    # Not an abstract base class: graphql-core asks of each item in a list whether it is an instance.
+    # Not an abstract base class: graphql-core calls isinstance() for each item of a list, which is slow then.
     def node_id(self) -> str:
         """The text of `id`."""
         raise NotImplementedError

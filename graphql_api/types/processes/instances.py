@@ -16,7 +16,7 @@ from uplift.graphql_api.types.nodes import Node
 
 if TYPE_CHECKING:  # these modules import this one
     from uplift.graphql_api.types.processes.processes import Process
-    from uplift.graphql_api.types.upgrades.upgrades import HistoryEntry
+    from uplift.graphql_api.types.upgrades.histories import HistoryEntry
 
 NODES_OF_COUNTS = 10
 """The cost of adding up the kept counts of the cohorts of a process in the node budget."""
@@ -51,7 +51,7 @@ class ProcessInstance(Node):
     )
     async def history(
         self, info: Info
-    ) -> list[Annotated["HistoryEntry", strawberry.lazy("uplift.graphql_api.types.upgrades.upgrades")]]:
+    ) -> list[Annotated["HistoryEntry", strawberry.lazy("uplift.graphql_api.types.upgrades.histories")]]:
         return await info.context.loaders.histories.load(domain.InstanceId(self.instance_id))
 
     def node_id(self) -> str:

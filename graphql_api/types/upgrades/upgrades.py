@@ -1,4 +1,4 @@
-"""Upgrades, their progress, and the history of an instance."""
+"""Upgrades and their progress."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -6,7 +6,6 @@ from typing import Annotated, Self
 import strawberry
 
 from uplift import domain
-from uplift.domain.model import upgrade as model
 from uplift.domain.model.decision import count_elements, count_findings
 from uplift.domain.model.paging import PageRequest
 from uplift.domain.model.upgrade_event import MAX_EVENTS, events_of
@@ -15,13 +14,7 @@ from uplift.domain.rules.actions import allowed_actions
 from uplift.graphql_api.context import Info
 from uplift.graphql_api.engine.budget import counted_as
 from uplift.graphql_api.types.connections import DEFAULT_PAGE_SIZE, After, Connection, First, page_of
-from uplift.graphql_api.types.enums import (
-    OutcomeKind,
-    ReasonCode,
-    SelectionKind,
-    UpgradeAction,
-    UpgradeState,
-)
+from uplift.graphql_api.types.enums import ReasonCode, SelectionKind, UpgradeAction, UpgradeState
 from uplift.graphql_api.types.fields import field
 from uplift.graphql_api.types.inputs.filters import (
     COSTS_A_FILTER,
@@ -33,13 +26,7 @@ from uplift.graphql_api.types.inputs.selections import Conditions
 from uplift.graphql_api.types.nodes import Node
 from uplift.graphql_api.types.processes.comparisons import VersionMapping
 from uplift.graphql_api.types.processes.processes import Process
-from uplift.graphql_api.types.reasons import (
-    ElementCount,
-    FindingCount,
-    ReasonCount,
-    SkipReason,
-    reasons_from_domain,
-)
+from uplift.graphql_api.types.reasons import ElementCount, FindingCount, ReasonCount
 from uplift.graphql_api.types.upgrades.outcomes import OutcomeConnection
 from uplift.graphql_api.types.upgrades.upgrade_events import UpgradeEvent
 
@@ -303,43 +290,3 @@ class UpgradeConnection(Connection[Upgrade]):
     )
     async def total_count(self, info: Info) -> int | None:
         return await info.context.store.upgrades.count(self.process_key, self.upgrade_filter)
-
-
-@strawberry.type(description="What one upgrade did to an instance.")
-class HistoryEntry:
-    upgrade: Upgrade = strawberry.field(description="The upgrade.")
-    when: datetime = strawberry.field(
-        description="When the upgrade finished; while it is unfinished, when it started."
-    )
-    kind: OutcomeKind = strawberry.field(description="What the upgrade did to the instance.")
-    reasons: list[SkipReason] = strawberry.field(
-        description="Every reason why the instance was skipped; empty if it was upgraded."
-    )
-    from_version: int = strawberry.field(description="The number of its version before.")
-    to_version: int = strawberry.field(description="The number of its version afterwards.")
-    from_position: list[str] = strawberry.field(
-        description="The ids of the elements at which it waited before, sorted."
-    )
-    to_position: list[str] = strawberry.field(
-        description="The ids of the elements at which it waited afterwards, sorted."
-    )
-
-    @classmethod
-    def from_domain(cls, entry: model.HistoryEntry) -> Self:
-        upgrade, outcome = entry.upgrade, entry.outcome
-        when = upgrade.finished_at or upgrade.started_at
-        assert when is not None, "an upgrade with outcomes was started"
-        assert outcome.from_version is not None, "an instance that exists has versions and positions"
-        assert outcome.to_version is not None
-        assert outcome.from_position is not None
-        assert outcome.to_position is not None
-        return cls(
-            upgrade=Upgrade.from_domain(upgrade),
-            when=when,
-            kind=outcome.kind,
-            reasons=reasons_from_domain(outcome.reasons),
-            from_version=outcome.from_version,
-            to_version=outcome.to_version,
-            from_position=sorted(outcome.from_position),
-            to_position=sorted(outcome.to_position),
-        )

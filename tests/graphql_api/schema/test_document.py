@@ -35,9 +35,10 @@ from uplift.graphql_api.types.processes.comparisons import Element, ElementChang
 from uplift.graphql_api.types.processes.instances import Cohort, ProcessInstance
 from uplift.graphql_api.types.processes.versions import Version
 from uplift.graphql_api.types.reasons import ElementCount, Finding, FindingCount, ReasonCount, SkipReason
+from uplift.graphql_api.types.upgrades.histories import HistoryEntry
 from uplift.graphql_api.types.upgrades.outcomes import Outcome
 from uplift.graphql_api.types.upgrades.plans import PlannedCohort
-from uplift.graphql_api.types.upgrades.upgrades import HistoryEntry, Upgrade
+from uplift.graphql_api.types.upgrades.upgrades import Upgrade
 from uplift.graphql_api.types.user_errors import USER_ERRORS, InvalidModelError, user_error_from_domain
 
 COMMITTED = Path(graphql_api.__file__).with_name("schema.graphql")
