@@ -21,6 +21,7 @@ from bench.on_postgres import Spent, a_copy, figures_of, populate, spending
 from bench.population import ADMIN
 from tests.support.postgres import Server, a_server, tool
 from uplift.gateway.files.importer import import_file
+from uplift.gateway.memory import few_full_collections
 from uplift.storage.store import SqlStore
 
 BARE = """
@@ -63,7 +64,7 @@ async def bare(server: Server, rows: Path) -> Spent:
 async def ours(server: Server, file: Path, count: int) -> Spent:
     async with a_copy(server) as name:
         store = await SqlStore.open(server.url(name))
-        with spending(server) as spent:
+        with spending(server) as spent, few_full_collections():  # as the command does
             done = await import_file(store, file, caller=ADMIN)
         await store.close()
         assert done.instances == count, done

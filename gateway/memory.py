@@ -8,6 +8,8 @@ made rare, and this module makes them while no large request is processed.
 import asyncio
 import ctypes
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from mmap import PAGESIZE
 from pathlib import Path
 
@@ -35,6 +37,20 @@ def collect_rarely() -> None:
     gc.freeze()
     young, middle, _ = gc.get_threshold()
     gc.set_threshold(young, middle, FULL_COLLECTION_AFTER)
+
+
+@contextmanager
+def few_full_collections() -> Iterator[None]:
+    """Let Python make few full collections in the block, which makes many objects without cycles.
+
+    This holds for all threads and tasks of the program.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(*before[:2], FULL_COLLECTION_AFTER)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def use_one_heap() -> None:

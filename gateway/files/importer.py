@@ -3,7 +3,7 @@
 Importing a file again changes nothing, so an import that stopped half way can be repeated.
 """
 
-from asyncio import Task, create_task, sleep
+from asyncio import Task, create_task
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 from uplift.domain.bpmn import DocumentLimits, encode_document
+from uplift.domain.concurrency import let_requests_go_first
 from uplift.domain.errors import InvalidModel, ProcessExists, UpliftError
 from uplift.domain.model.access import Caller
 from uplift.domain.model.instance import ElementId, Instance, InstanceId, Position
@@ -34,8 +35,11 @@ BATCH = MAX_POSITIONS
 DEFAULT_LIMITS = DocumentLimits()
 PROGRESS_INTERVAL = 1_000
 """Lines between two reports of progress."""
-YIELD_INTERVAL = 200
-"""Lines between two returns to the event loop, in which the registration of the last batch proceeds."""
+YIELD_INTERVAL = 100
+"""Lines between two returns to the event loop, in which the registration of the last batch proceeds.
+
+Reading gives way to it: the next batch is to be read while the database works, and not before.
+"""
 
 
 class ImportFailedError(Exception):
@@ -100,7 +104,7 @@ async def import_file(
                 for line, record in records(file, path):
                     await importer.take(line, record)
                     if line % YIELD_INTERVAL == 0:
-                        await sleep(0)
+                        await let_requests_go_first()
                     if is_seekable and line % PROGRESS_INTERVAL == 0:
                         on_progress(file.tell())
                 await importer.flush()

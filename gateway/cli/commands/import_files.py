@@ -13,6 +13,7 @@ from uplift.gateway.cli.progress import bytes_progress
 from uplift.gateway.cli.runner import local_caller, opened_store, run, settings_with
 from uplift.gateway.files.importer import import_file
 from uplift.gateway.files.regular_files import STANDARD_INPUT
+from uplift.gateway.memory import few_full_collections
 
 
 def _require_files(files: list[Path]) -> list[Path]:
@@ -53,7 +54,9 @@ def import_files(
                 report(f"{_name(file)}: imported {imported}.")
             await store.database.analyze()
 
-    run(import_all())
+    # Full collections would take two fifths of the program's time, and find nothing: records have no cycles.
+    with few_full_collections():
+        run(import_all())
 
 
 def _name(file: Path) -> str:

@@ -1,7 +1,8 @@
 """`uplift import` stores the records of a file, and reports a bad line by its number."""
 
+import gc
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from tests.support.bpmn_builder import a_process
 from uplift.domain import Instance, ProcessKey, Status, VersionState
 from uplift.domain.bpmn import read_model
 from uplift.domain.model.process import VersionModel, VersionNumber
-from uplift.gateway.files.importer import BATCH, ImportFailedError, import_file
-from uplift.gateway.files.records import COLUMNS, MAX_LINE_BYTES
+from uplift.gateway.files.importer import BATCH, Imported, ImportFailedError, import_file
+from uplift.gateway.files.records import COLUMNS, MAX_LINE_BYTES, Record, records
+from uplift.gateway.memory import few_full_collections
 from uplift.storage.memory import InMemoryStore
 from uplift.testing.builders import ADMIN, ORDERS, an_id, an_instance, at
 from uplift.testing.stores import Everything, by_id
@@ -388,6 +390,49 @@ async def test_reports_the_first_of_two_bad_lines_even_if_it_is_found_later(also
         await import_file(store, a_file(lines(PROCESS, VERSION, *records)), caller=ADMIN)
     assert caught.value.line == 10
     assert await by_id(store, ORDERS) == {}
+
+
+@pytest.mark.anyio
+async def test_a_batch_is_sent_before_much_of_the_next_one_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = 0
+    read_at_transactions: list[int] = []
+
+    def counted(*arguments: Any) -> Iterator[tuple[int, Record]]:
+        nonlocal read
+        for line, record in records(*arguments):
+            read = line
+            yield line, record
+
+    class Watched(InMemoryStore):
+        def transaction(self, **options: Any) -> Any:
+            read_at_transactions.append(read)
+            return super().transaction(**options)
+
+    monkeypatch.setattr("uplift.gateway.files.importer.records", counted)
+    file = a_file(lines(PROCESS, VERSION, *(an_instance_record(number) for number in range(2 * BATCH))))
+    await import_file(Watched(), file, caller=ADMIN)
+    # The database works on the first batch while the second one is read.
+    assert BATCH < read_at_transactions[-2] < BATCH + BATCH // 2
+    assert read_at_transactions[-1] == 2 * BATCH + 2
+
+
+@pytest.mark.parametrize("number", [1, 9])
+def test_full_collections_are_rare_until_it_ends(
+    empty: Place, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    during: list[tuple[int, int, int]] = []
+    before = gc.get_threshold()
+    with few_full_collections():
+        few = gc.get_threshold()
+
+    async def watched(*arguments: Any, **options: Any) -> Imported:
+        during.append(gc.get_threshold())
+        return await import_file(*arguments, **options)
+
+    monkeypatch.setattr("uplift.gateway.cli.commands.import_files.import_file", watched)
+    file = a_file(lines(PROCESS, VERSION, an_instance_record(1, version=number)))
+    (output_of if number == 1 else error_of)("import", file)
+    assert (during, gc.get_threshold()) == ([few], before)
 
 
 @pytest.mark.anyio
