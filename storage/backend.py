@@ -21,8 +21,11 @@ class Backend(Protocol):
     migrates_itself: bool
     """Whether opening a database with an older schema migrates it. If not, an operator has to."""
 
-    def reading(self) -> AbstractAsyncContextManager[Connection]:
-        """A connection for reads in autocommit mode: each statement sees a snapshot of its own."""
+    def reading(self, *, in_background: bool = False) -> AbstractAsyncContextManager[Connection]:
+        """A connection for reads in autocommit mode: each statement sees a snapshot of its own.
+
+        Reads `in_background` yield CPU time to all others, if the backend can arrange that.
+        """
 
     def writing(self, *, in_background: bool) -> AbstractAsyncContextManager[Connection]:
         """A connection in a write transaction, committed at the end or rolled back on an error.

@@ -58,6 +58,11 @@ class Database:
             await bring_up_to_date(connection, if_older=self._backend.migrates_itself)
 
     @property
+    def is_sqlite(self) -> bool:
+        """Whether it is an SQLite file, in which one transaction writes at a time."""
+        return isinstance(self._backend, SqliteBackend)
+
+    @property
     def layout(self) -> Layout:
         """The buckets of its tables, as they were when it was opened: they change only while it is closed."""
         return self._layout
@@ -68,11 +73,14 @@ class Database:
             self._layout = await read_layout(connection)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Connection]:
-        """A connection for reads in autocommit mode: each statement sees a snapshot of its own."""
+    async def reading(self, *, in_background: bool = False) -> AsyncIterator[Connection]:
+        """A connection for reads in autocommit mode: each statement sees a snapshot of its own.
+
+        Reads `in_background` yield to all others where they compete for the machine.
+        """
         # This and `writing` do without `_outages_as_store_unavailable`, which each request would pay for.
         try:
-            async with self._backend.reading() as connection:
+            async with self._backend.reading(in_background=in_background) as connection:
                 connection.layout = self._layout
                 yield connection
         except Exception as error:

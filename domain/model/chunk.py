@@ -25,8 +25,9 @@ class ChunkPolicy:
     max_size: int = 200_000
     target_duration: timedelta = timedelta(milliseconds=50)
     """How long a chunk may hold the write lock."""
-    pause: timedelta = timedelta(milliseconds=2)
-    """Between two chunks, so that other programs get the write lock. Writers in this program queue for it."""
+    pause: timedelta = timedelta(milliseconds=1)
+    """The least time between two chunks, so that other programs get the write lock, for which they look twice
+    as often. Writers in this program queue for it."""
     partition_size: int | None = None
     """The number of instances that a worker splits off a free partition; None to take all of it.
 
@@ -58,8 +59,8 @@ class ChunkResult:
     """What one chunk did: the upgrade after it, how many instances moved, and the decisions that skipped.
 
     `ordered` counts the instances that a linked engine has to move. `not_found` counts ids that no instance
-    has. `decisions` holds all decisions known so far, by cohort. `is_last` says whether the chunk ends its
-    partition.
+    has. `decisions` holds all decisions known so far, by cohort. The chunk ends at the position `cursor`;
+    `is_last` says whether it ends its partition.
     """
 
     upgrade: Upgrade
@@ -67,6 +68,7 @@ class ChunkResult:
     skipped: tuple[CountedDecision, ...]
     not_found: int
     decisions: Mapping[Cohort, Decision]
+    cursor: int
     is_last: bool
     ordered: int = 0
 

@@ -38,9 +38,12 @@ class Chunks(Protocol):
         """Return the end position of a chunk of `size` instances, at most the end of the partition."""
         ...
 
-    async def record_and_move(self, size: int, decisions: Collection[Decision]) -> RecordedChunk:
+    async def record_and_move(
+        self, size: int, decisions: Collection[Decision], end: int | None = None
+    ) -> RecordedChunk:
         """Lock the next `size` instances, record their cohorts as outcomes, and move those already decided.
 
+        They end at the position `end`, if `PartitionQueries.end_of_chunk` has found it for this partition.
         `decisions` are all kept UPGRADE decisions; instances of other cohorts are only recorded. Active
         instances that the selection leaves out may count towards `size`.
         Only instances that existed when the upgrade was added belong to it. A selection of all active

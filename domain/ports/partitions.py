@@ -16,6 +16,13 @@ class PartitionQueries(Protocol):
         """Return the remaining partitions of each upgrade, along its selection."""
         ...
 
+    async def end_of_chunk(self, upgrade: Upgrade, partition: Partition, size: int) -> int | None:
+        """Find the end position of the next chunk of `size` instances of a partition, for `record_and_move`.
+
+        None if the chunk is to find it itself, which is right in each store, and in most as fast.
+        """
+        ...
+
 
 class LockedPartition(Protocol):
     """A partition that no other transaction changes until this one ends.

@@ -237,6 +237,10 @@ class ScopedPartitionQueries:
         visible = await self._upgrades.find_many(ids)
         return await of_visible(visible.__contains__, ids, self._partitions.remaining, ())
 
+    async def end_of_chunk(self, upgrade: Upgrade, partition: Partition, size: int) -> int | None:
+        del upgrade, partition, size
+        return None  # the chunk finds it, if the caller may run one
+
 
 def only_visible(caller: Caller, upgrade: Upgrade | None) -> Upgrade | None:
     """The upgrade, or None if it is hidden from the caller."""

@@ -9,14 +9,14 @@ renews the lease, so a worker that lost its lease writes nothing. Who stops an u
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from uplift.domain.concurrency import let_requests_go_first
-from uplift.domain.model.chunk import ChunkResult
+from uplift.domain.model.chunk import ChunkPolicy, ChunkResult
 from uplift.domain.model.cohort import Cohort
 from uplift.domain.model.decision import CountedDecision, Decision, Verdict
-from uplift.domain.model.upgrade import Upgrade
+from uplift.domain.model.upgrade import Partition, Upgrade
 from uplift.domain.ports import Chunks, HeldPartition, RecordedChunk, Store, Transaction
 from uplift.domain.rules.eligibility import decide, decide_undo
 from uplift.domain.rules.migration_path import KnownPaths, MigrationPaths, NotComparedYetError
@@ -54,6 +54,7 @@ async def run_upgrade(
     # new one and can move their instances by the statement that records them.
     decisions: Mapping[Cohort, Decision] | None = None
     known: KnownPaths = {}
+    ahead: ChunkEnd | None = None
     while True:
         if should_stop():
             return await release(store, upgrade, worker)
@@ -71,7 +72,8 @@ async def run_upgrade(
                     if decisions is None:
                         # Other workers, or an earlier run of this upgrade, may have decided cohorts already.
                         decisions = _by_cohort(await held.chunks.decisions())
-                    result = await run_chunk(transaction, held, size, worker, decisions, known)
+                    end = None if ahead is None else ahead.in_partition(held.partition)
+                    result = await run_chunk(transaction, held, size, worker, decisions, known, end)
         except NotComparedYetError as missing:
             await missing.compare(store.processes)
             continue
@@ -89,7 +91,36 @@ async def run_upgrade(
             return upgrade
         if result.is_last and not await claim_next_partition(store, upgrade, worker):
             return upgrade
-        await asyncio.sleep(worker.chunk_policy.pause.total_seconds())
+        if held is None or result.is_last:
+            ahead = None
+            await asyncio.sleep(worker.chunk_policy.pause.total_seconds())
+        else:
+            rest = replace(held.partition, cursor=result.cursor)
+            ahead = await _find_end_in_pause(store, upgrade, rest, size, worker.chunk_policy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkEnd:
+    """The end position of the next chunk of a partition, found before the chunk; None if it was not."""
+
+    partition: Partition
+    end: int | None
+
+    def in_partition(self, held: Partition) -> int | None:
+        """The end position if this is the same part of the same partition."""
+        known = self.partition
+        is_same = (held.upgrade, held.cursor, held.last) == (known.upgrade, known.cursor, known.last)
+        return self.end if is_same else None
+
+
+async def _find_end_in_pause(
+    store: Store, upgrade: Upgrade, partition: Partition, size: int, policy: ChunkPolicy
+) -> ChunkEnd:
+    """Let other programs write for the pause of the policy, and find where the next chunk will end."""
+    started = time.perf_counter()
+    end = await store.partitions.end_of_chunk(upgrade, partition, size)
+    await asyncio.sleep(max(0.0, policy.pause.total_seconds() - (time.perf_counter() - started)))
+    return ChunkEnd(partition=partition, end=end)
 
 
 async def run_chunk(
@@ -99,16 +130,18 @@ async def run_chunk(
     worker: Worker,
     decisions: Mapping[Cohort, Decision],
     known: KnownPaths,
+    end: int | None = None,
 ) -> ChunkResult:
     """Record, decide and move the next chunk of a partition in this transaction.
 
+    The chunk has `size` instances; it ends at the position `end` if that was found before.
     `decisions` holds stored decisions, ideally all of them, and `known` the migration paths found so far.
     After the last chunk, end the partition in another transaction. Raises NotComparedYetError.
     """
     started = time.perf_counter()
     # A linked engine moves the instances of a linked upgrade, so nothing moves here.
     moving = upgrading(decisions.values()) if held.upgrade.link is None else ()
-    chunk = await held.chunks.record_and_move(size, moving)
+    chunk = await held.chunks.record_and_move(size, moving, end)
     # What follows computes for longer than a request, and then saves.
     await let_requests_go_first()
     paths = migration_paths_of(held.upgrade, transaction, worker, known)
@@ -160,6 +193,7 @@ async def resolve_chunk(
         skipped=skips,
         not_found=chunk.not_found,
         decisions=decisions,
+        cursor=chunk.cursor,
         is_last=chunk.is_last,
     )
 

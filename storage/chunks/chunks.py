@@ -81,13 +81,16 @@ class SqlChunks(ABC):
         found: int | None = (await self._connection.execute(NEXT_KEY[self._kind], bound)).scalar_one_or_none()
         return last if found is None else found
 
-    async def record_and_move(self, size: int, decisions: Collection[Decision]) -> RecordedChunk:
+    async def record_and_move(
+        self, size: int, decisions: Collection[Decision], end: int | None = None
+    ) -> RecordedChunk:
         if self._kind is SelectionKind.MATCHING and self._upgrade.conditions is not None:
             # Read once, so that all statements on the chunk mean the same positions.
             self._bound_conditions = await bind_conditions(
                 self._connection, self._upgrade_keys.process_id, self._upgrade.conditions
             )
-        end = await self.end_of(size)
+        if end is None:
+            end = await self.end_of(size)
         recorded, moved, unmoved = await self._record(end, decisions)
         is_listed = self._kind in LISTED
         return RecordedChunk(

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from uplift.domain.model.decision import Decision
 from uplift.domain.model.instance import Status
 from uplift.domain.model.selection import SelectionKind
+from uplift.domain.ports import RecordedChunk
 from uplift.storage.chunks.chunks import Processed, RecordThenMove, SqlChunks, UndoChunks
 from uplift.storage.chunks.statements import (
     ALONG_ACTIVE,
@@ -117,13 +118,14 @@ class SqliteChunks(RecordThenMove):
 
     _statements: Statements
 
-    async def end_of(self, size: int) -> int:
-        end = await super().end_of(size)
-        if self._kind in ALONG_ACTIVE and end - self._partition.cursor <= DENSE * size:
-            self._statements = BY_RANGE[self._kind]
-        else:
-            self._statements = BY_INDEX[self._kind]
-        return end
+    async def record_and_move(
+        self, size: int, decisions: Collection[Decision], end: int | None = None
+    ) -> RecordedChunk:
+        if end is None:
+            end = await self.end_of(size)
+        is_dense = self._kind in ALONG_ACTIVE and end - self._partition.cursor <= DENSE * size
+        self._statements = BY_RANGE[self._kind] if is_dense else BY_INDEX[self._kind]
+        return await super().record_and_move(size, decisions, end)
 
     async def _record(self, end: int, decisions: Collection[Decision]) -> Processed:
         if not decisions:

@@ -24,9 +24,12 @@ class ChunksInMemory:
     async def end_of(self, size: int) -> int:
         return queries.end_of_chunk(self._state, self._upgrade, self._partition, size)
 
-    async def record_and_move(self, size: int, decisions: Collection[Decision]) -> RecordedChunk:
+    async def record_and_move(
+        self, size: int, decisions: Collection[Decision], end: int | None = None
+    ) -> RecordedChunk:
         upgrade, partition = self._upgrade, self._partition
-        end = queries.end_of_chunk(self._state, upgrade, partition, size)
+        if end is None:
+            end = await self.end_of(size)
         covered = self._state.selected[upgrade.id][partition.cursor : end]
         missing = self._state.missing.get(upgrade.id, frozenset())
         known = [self._state.instances[instance_id] for instance_id in covered if instance_id not in missing]

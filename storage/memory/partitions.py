@@ -46,6 +46,9 @@ class PartitionQueriesInMemory:
     async def remaining(self, ids: Sequence[UpgradeId]) -> Mapping[UpgradeId, tuple[Partition, ...]]:
         return {upgrade_id: queries.partitions_in(self._state, upgrade_id) for upgrade_id in ids}
 
+    async def end_of_chunk(self, upgrade: Upgrade, partition: Partition, size: int) -> int | None:
+        return queries.end_of_chunk(self._state, upgrade, partition, size)
+
 
 class PartitionRepositoryInMemory:
     """Implements uplift.domain.ports.PartitionRepository."""

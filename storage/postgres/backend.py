@@ -43,7 +43,8 @@ class PostgresBackend:
         self._making: Task[Engines] | None = None
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Connection]:
+    async def reading(self, *, in_background: bool = False) -> AsyncIterator[Connection]:
+        del in_background  # the server does the work, and has no priorities
         connection = Connection((await self._opened()).readers)
         async with connection:
             yield connection

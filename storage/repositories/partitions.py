@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from uplift.domain.model.selection import UpgradeId
 from uplift.domain.model.upgrade import Partition, Upgrade
+from uplift.storage.chunks.statements import ALONG_ACTIVE, NEXT_ACTIVE
 from uplift.storage.repositories.sessions import Reading, Session
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.tables import partition, upgrade
@@ -98,6 +99,19 @@ class SqlPartitionQueries:
         for row in rows:
             found[row.uuid].append(partitions.partition_in(row, row.uuid))
         return {upgrade_id: tuple(found[upgrade_id]) for upgrade_id in ids}
+
+    async def end_of_chunk(self, upgrade: Upgrade, partition: Partition, size: int) -> int | None:
+        if upgrade.selection not in ALONG_ACTIVE or not self._reading.is_sqlite:
+            # PostgreSQL finds it as fast within the chunk, and needs no further transaction.
+            return None
+        # Here it runs in the pause before the chunk, while other programs may have the lock of the file.
+        async with self._reading(in_background=True) as (connection, surrogate_keys):
+            process_id = await surrogate_keys.process_id(upgrade.process)
+            bound = {"of_process": process_id, "after": partition.cursor, "upto": partition.last}
+            found: int | None = (
+                await connection.execute(NEXT_ACTIVE, {**bound, "before_end": size - 1})
+            ).scalar_one_or_none()
+        return partition.last if found is None else found
 
 
 class SqlPartitionRepository:

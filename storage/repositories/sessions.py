@@ -21,9 +21,16 @@ class Reading:
         self._database = database
         self._known = known
 
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is an SQLite file."""
+        return self._database.is_sqlite
+
     @asynccontextmanager
-    async def __call__(self) -> AsyncIterator[tuple[Connection, SurrogateKeys]]:
-        async with self._database.reading() as connection:
+    async def __call__(
+        self, *, in_background: bool = False
+    ) -> AsyncIterator[tuple[Connection, SurrogateKeys]]:
+        async with self._database.reading(in_background=in_background) as connection:
             surrogate_keys = SurrogateKeys(connection, self._known)
             yield connection, surrogate_keys
             surrogate_keys.publish()

@@ -104,8 +104,10 @@ class SqliteBackend:
         self._checkpoint: Task[None] | None = None
         self._next_checkpoint = 0.0
 
-    def reading(self) -> AbstractAsyncContextManager[Connection]:
-        return self._readers.acquire(self._files)
+    def reading(self, *, in_background: bool = False) -> AbstractAsyncContextManager[Connection]:
+        # A chunk reads between its transactions, when the connection that has its caches is idle.
+        pool = self._background_writer if in_background else self._readers
+        return pool.acquire(self._files)
 
     @asynccontextmanager
     async def writing(self, *, in_background: bool) -> AsyncIterator[Connection]:

@@ -28,10 +28,10 @@ from uplift.storage.sqlite.prepared import PreparedStatement, Rows, StatementCac
 Executed = tuple[sqlite3.Cursor, list[Any]]
 Call = Callable[..., Executed]
 BEGIN_IMMEDIATE = "BEGIN IMMEDIATE"
-LOCK_POLL_INTERVAL = 0.001
+LOCK_POLL_INTERVAL = 0.000_5
 """Seconds between two attempts to take the write lock.
 
-SQLite's busy handler retries ten times a second, but the lock is free for only 3 ms between two chunks.
+SQLite's busy handler retries ten times a second, but the lock is free for only 1 ms between two chunks.
 """
 MANY = 1_000
 """Longer lists of values and rows are converted on the thread of the connection, not on that of the loop.

@@ -109,6 +109,23 @@ async def test_all_active_instances_are_cut_along_their_registration(
     ]
 
 
+@pytest.mark.parametrize("size", [1, 3, 5, 6])
+@BOTH_WAYS
+async def test_a_chunk_ends_where_its_end_was_found_before(
+    store: Store, kind: SelectionKind, size: int
+) -> None:
+    await a_process(store, holding=instances(range(5)))
+    upgrade = await add(store, selecting(kind, range(5)))
+    [partition] = (await store.partitions.remaining([upgrade.id]))[upgrade.id]
+    found = await store.partitions.end_of_chunk(upgrade, partition, size)
+    async with store.transaction() as transaction:
+        _, locked = await lock(transaction, upgrade.id)
+        end = await locked.chunks.end_of(size)
+        assert found in (None, end)
+        chunk = await locked.chunks.record_and_move(5, [], end)
+        assert (chunk.recorded, chunk.cursor, chunk.is_last) == (min(5, size), end, size >= 5)
+
+
 @BOTH_WAYS
 async def test_a_recorded_chunk_counts_each_cohort_once(store: Store, kind: SelectionKind) -> None:
     await a_process(

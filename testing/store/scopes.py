@@ -316,6 +316,7 @@ def test_every_query_and_write_of_a_store_has_a_row() -> None:
         "upgrades.known_request",
         "upgrades.measured_rate",
         "upgrades.unfinished",
+        "partitions.end_of_chunk",
     }
     assert _named(QUERIES) | of_no_name == _methods(
         processes=ProcessQueries,
