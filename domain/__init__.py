@@ -76,6 +76,7 @@ from uplift.domain.ports import InstanceFilter, OutcomeFilter, Store, Transactio
 from uplift.domain.rules.actions import UpgradeAction, allowed_actions
 from uplift.domain.rules.comparer import ChangedElement, Comparer, Differences, ListedElement, Migration
 from uplift.domain.rules.eligibility import decide
+from uplift.domain.rules.joining import JoinPolicy, Trial, Trials
 from uplift.domain.rules.migration_path import MigrationPath
 from uplift.domain.scope import visible_to
 from uplift.domain.use_cases.compare import (
@@ -128,6 +129,7 @@ __all__ = [
     "InvalidMapping",
     "InvalidModel",
     "InvalidSelection",
+    "JoinPolicy",
     "KeyFault",
     "Lease",
     "LinkExists",
@@ -171,6 +173,8 @@ __all__ = [
     "Tally",
     "TooManyRequests",
     "Transaction",
+    "Trial",
+    "Trials",
     "Unauthenticated",
     "Undo",
     "UndoRequest",

@@ -24,6 +24,7 @@ from uplift.domain.use_cases.worker import (
     Worker,
     claim_next_partition,
     end_partition,
+    must_leave,
     release,
 )
 
@@ -47,7 +48,8 @@ async def run_upgrade(
 
     Returns the upgrade as it is then, which may still be RUNNING: other workers may hold the other
     partitions, this worker may have lost its lease, or another upgrade may be next (see `claim`). If
-    `should_stop` returns True, the worker releases its partition between two chunks (see `release`).
+    `should_stop` returns True, or the upgrade has not become faster since this worker joined, the worker
+    releases its partition between two chunks (see `release`).
     """
     size = worker.chunk_policy.initial_size
     # Decisions are passed from chunk to chunk: one decision holds for a whole cohort, so most chunks need no
@@ -56,7 +58,7 @@ async def run_upgrade(
     known: KnownPaths = {}
     ahead: ChunkEnd | None = None
     while True:
-        if should_stop():
+        if should_stop() or await must_leave(store, upgrade, worker):
             return await release(store, upgrade, worker)
         try:
             async with store.transaction(in_background=True) as transaction:

@@ -4,15 +4,16 @@ A worker holds a lease on each partition that it runs. When the lease expires, b
 suspended, another worker may claim the partition and resumes it at its cursor.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from uplift.domain.clock import Clock, utc_now
 from uplift.domain.model.chunk import ChunkPolicy, ChunkResult
-from uplift.domain.model.upgrade import Lease, Tally, Upgrade, UpgradeId, UpgradeState
+from uplift.domain.model.upgrade import Lease, Partition, Tally, Upgrade, UpgradeId, UpgradeState
 from uplift.domain.ports import LockedPartition, LockedUpgrade, Store, Transaction
 from uplift.domain.rules.comparer import IN_PROCESS, Comparer
+from uplift.domain.rules.joining import JoinPolicy, Trial, Trials, rate_of
 from uplift.domain.use_cases.orders import completed
 
 PASSED_OVER_AT_MOST = 100
@@ -36,6 +37,9 @@ class Worker:
     clock: Clock = utc_now
     on_chunk: OnChunk = ignore_chunk
     comparer: Comparer = IN_PROCESS
+    join_policy: JoinPolicy = field(default_factory=JoinPolicy)
+    trials: Trials = field(default_factory=Trials, repr=False, compare=False)
+    """The trials of all workers of a program: its workers are copies of one."""
 
     def lease(self) -> Lease:
         """A new lease that starts now."""
@@ -52,7 +56,8 @@ async def claim(store: Store, worker: Worker, *, only: UpgradeId | None = None) 
     `ChunkPolicy.partition_size` is split, and its first part claimed.
 
     An upgrade whose free partitions are all locked is passed over, and so are the others of its process: the
-    transaction that holds the lock may still commit a chunk of it.
+    transaction that holds the lock may still commit a chunk of it. So is one that would not become faster by
+    a further worker (see `JoinPolicy`).
     """
     passed_over: set[UpgradeId] = set()
     while len(passed_over) < PASSED_OVER_AT_MOST:
@@ -60,7 +65,13 @@ async def claim(store: Store, worker: Worker, *, only: UpgradeId | None = None) 
         found = await store.upgrades.claimable(worker.clock(), only=only, passing_over=passed_over)
         if found is None:
             return None
-        if (claimed := await _claim(store, worker, found.id)) is not None:
+        others = await _others(store, worker, found)
+        if (
+            _may_join(worker, found, others)
+            and (claimed := await _claim(store, worker, found.id)) is not None
+        ):
+            if len(others) >= worker.join_policy.unmeasured:
+                _begin_trial(worker, found, others)
             return claimed
         # Another worker has claimed it since, or a program was suspended in a chunk of it: its lease has
         # expired, but its transaction still locks the partition. So another upgrade is next.
@@ -81,6 +92,19 @@ async def claim_next_partition(store: Store, upgrade: Upgrade, worker: Worker) -
             return False
         passed_over.add(found.id)
     return False
+
+
+async def must_leave(store: Store, upgrade: Upgrade, worker: Worker) -> bool:
+    """Whether a worker that joined others has not made the upgrade faster. Call it after each chunk."""
+    trial = worker.trials.find(upgrade.id, worker.name)
+    has_helped = None if trial is None else trial.has_helped(upgrade)
+    if trial is None or has_helped is None:
+        return False
+    # If one of the others has ended or died since, this worker takes its place.
+    if has_helped or len(await _others(store, worker, upgrade)) < trial.others:
+        worker.trials.end(upgrade.id)
+        return False
+    return True
 
 
 async def release(store: Store, upgrade: Upgrade, worker: Worker) -> Upgrade:
@@ -141,6 +165,33 @@ async def lock_upgrade(transaction: Transaction, upgrade: Upgrade) -> LockedUpgr
     locked = await transaction.upgrades.lock(upgrade.id)
     assert locked is not None, "upgrades are never deleted"
     return locked
+
+
+async def _others(store: Store, worker: Worker, upgrade: Upgrade) -> list[Partition]:
+    """The partitions of an upgrade that other workers run; none if workers take whole upgrades."""
+    if worker.chunk_policy.partition_size is None or upgrade.state is UpgradeState.QUEUED:
+        return []
+    now = worker.clock()
+    remaining = (await store.partitions.remaining([upgrade.id]))[upgrade.id]
+    return [
+        partition
+        for partition in remaining
+        if partition.lease is not None
+        and partition.lease.worker != worker.name
+        and partition.is_worked_on(now)
+    ]
+
+
+def _may_join(worker: Worker, upgrade: Upgrade, others: Sequence[Partition]) -> bool:
+    return worker.join_policy.allows(upgrade, len(others)) and not worker.trials.forbid(
+        upgrade.id, others=len(others), now=worker.clock()
+    )
+
+
+def _begin_trial(worker: Worker, upgrade: Upgrade, others: Sequence[Partition]) -> None:
+    policy, now = worker.join_policy, worker.clock()
+    trial = Trial(policy, worker=worker.name, others=len(others), rate=rate_of(others))
+    worker.trials.begin(upgrade.id, trial, until=now + policy.retry_after, now=now)
 
 
 async def _can_claim(store: Store, worker: Worker, upgrade_id: UpgradeId) -> bool:

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from uplift.domain import (
+    JoinPolicy,
     OutcomeKind,
     ReasonCode,
     Selection,
@@ -68,9 +69,13 @@ Stop = Callable[[Store, Upgrade], Awaitable[Upgrade]]
 
 
 def a_partition_worker(name: str, *, size: int = 2, partition: int = 6, clock: Clock | None = None) -> Worker:
-    """A worker that claims at most six instances at a time."""
+    """A worker that claims at most six instances at a time, and joins any number of others."""
     worker = a_worker(name, size=size, clock=clock)
-    return replace(worker, chunk_policy=replace(worker.chunk_policy, partition_size=partition))
+    return replace(
+        worker,
+        chunk_policy=replace(worker.chunk_policy, partition_size=partition),
+        join_policy=JoinPolicy(unmeasured=1_000),
+    )
 
 
 ONE, TWO, THREE = (a_partition_worker(name) for name in ("one", "two", "three"))
@@ -401,6 +406,21 @@ async def test_only_the_partition_of_the_dead_worker_is_taken_over(store: Store)
     done = await run_upgrade(store, queued, alive)
     assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 12)
     assert await kinds_of(store, queued.id) == {an_id(number): UPGRADED for number in range(12)}
+
+
+async def test_a_worker_that_has_not_joined_others_ends_the_upgrade_when_they_are_dead(store: Store) -> None:
+    clock = MovableClock()
+    first, second = (a_partition_worker(name, clock=clock) for name in ("first", "second"))
+    third = replace(a_partition_worker("third", clock=clock), join_policy=JoinPolicy(unmeasured=2))
+    queued = await a_queued_upgrade(store, 20)
+    for worker in (first, second):
+        await work_and_die(store, queued.id, worker, chunks=1)
+    assert await claim(store, third) is None
+    assert await holders_of(store, queued) == ["first", "second", None]
+    clock.advance(seconds=11)
+    done = await finish_upgrade(store, queued, third)
+    assert (done.state, done.upgraded) == (UpgradeState.COMPLETED, 20)
+    assert await kinds_of(store, queued.id) == {an_id(number): UPGRADED for number in range(20)}
 
 
 async def test_the_rest_of_the_partition_of_a_dead_worker_is_free(store: Store) -> None:

@@ -1,0 +1,143 @@
+"""A worker that joins others leaves again if the upgrade has not become faster."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from itertools import accumulate, repeat
+
+import pytest
+
+from uplift.domain import Tally, Upgrade, UpgradeState, Worker, claim, run_upgrade
+from uplift.domain.model.upgrade import Partition
+from uplift.domain.ports import Store
+from uplift.storage.memory import InMemoryStore
+from uplift.testing.builders import MovableClock, a_process, a_worker, instances
+from uplift.testing.upgrade_work import request, taken
+
+pytestmark = pytest.mark.anyio
+
+COUNT = 400
+RATE = 100
+"""Outcomes per second of the first and the second worker together."""
+
+
+class Program:
+    """The workers of one program, which share an upgrade of 400 instances in partitions of 80."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.clock = MovableClock()
+        worker = a_worker(size=2, clock=self.clock)
+        self._worker = replace(worker, chunk_policy=replace(worker.chunk_policy, partition_size=80))
+
+    def worker(self, name: str) -> Worker:
+        return replace(self._worker, name=name)
+
+    async def begin(self) -> Upgrade:
+        """The first two workers have a partition each, and have done 10 instances in all."""
+        await a_process(self.store, holding=instances(range(COUNT)))
+        upgrade = await request(self.store)
+        for name in ("first", "second"):
+            await taken(self.store, upgrade.id, self.worker(name))
+            async with self.store.transaction() as transaction:
+                held = await transaction.partitions.lock_held(upgrade.id, name, self.clock())
+                assert held is not None
+                tally = Tally(upgraded=RATE // 4, worked=timedelta(seconds=0.25))
+                await held.save(replace(held.partition, tally=tally))
+        return upgrade
+
+    async def holders(self, upgrade: Upgrade) -> list[str | None]:
+        partitions: tuple[Partition, ...] = (await self.store.partitions.remaining([upgrade.id]))[upgrade.id]
+        return [None if found.lease is None else found.lease.worker for found in partitions]
+
+
+@pytest.fixture
+def program() -> Program:
+    return Program(InMemoryStore())
+
+
+@pytest.fixture
+def chunks_take(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Sets how many seconds pass between two looks at the stopwatch, so how long each chunk takes."""
+
+    def take(seconds: float) -> None:
+        times: Iterator[float] = accumulate(repeat(seconds))
+        monkeypatch.setattr("time.perf_counter", lambda: next(times))
+
+    return take
+
+
+SLOW, FAST = 0.06, 0.03
+"""With chunks of two instances, three workers do 100 or 200 instances a second."""
+
+
+async def test_a_third_worker_joins_if_the_upgrade_takes_long(program: Program) -> None:
+    upgrade = await program.begin()
+    assert await claim(program.store, program.worker("third")) is not None
+    assert await program.holders(upgrade) == ["first", "second", "third", None]
+
+
+async def test_a_third_worker_does_not_join_before_the_rate_is_known(program: Program) -> None:
+    await a_process(program.store, holding=instances(range(COUNT)))
+    upgrade = await request(program.store)
+    for name in ("first", "second"):
+        await taken(program.store, upgrade.id, program.worker(name))
+    assert await claim(program.store, program.worker("third")) is None
+    assert await program.holders(upgrade) == ["first", "second", None]
+
+
+async def test_it_leaves_if_the_upgrade_is_no_faster(
+    program: Program, chunks_take: Callable[[float], None]
+) -> None:
+    upgrade, third = await program.begin(), program.worker("third")
+    joined = await taken(program.store, upgrade.id, third)
+    chunks_take(SLOW)
+    after = await run_upgrade(program.store, joined, third)
+    assert after.state is UpgradeState.RUNNING
+    assert 40 <= after.upgraded - joined.upgraded < 80
+    assert await program.holders(upgrade) == ["first", "second", None, None]
+
+
+async def test_after_it_left_none_joins_for_a_while(
+    program: Program, chunks_take: Callable[[float], None]
+) -> None:
+    upgrade, third = await program.begin(), program.worker("third")
+    joined = await taken(program.store, upgrade.id, third)
+    chunks_take(SLOW)
+    await run_upgrade(program.store, joined, third)
+    fourth = program.worker("fourth")
+    assert await claim(program.store, fourth) is None
+    program.clock.advance(seconds=9)
+    assert await claim(program.store, fourth) is None
+    program.clock.advance(seconds=2)
+    # The leases of the first two have expired, so the fourth takes over.
+    assert await claim(program.store, fourth) is not None
+    assert (await program.holders(upgrade))[0] == "fourth"
+
+
+async def test_it_stays_if_the_upgrade_is_faster(
+    program: Program, chunks_take: Callable[[float], None]
+) -> None:
+    upgrade, third = await program.begin(), program.worker("third")
+    joined = await taken(program.store, upgrade.id, third)
+    chunks_take(FAST)
+    after = await run_upgrade(program.store, joined, third)
+    assert after.upgraded - joined.upgraded == COUNT - 160
+    assert await program.holders(upgrade) == ["first", "second"]
+
+
+async def test_none_joins_during_the_trial_of_another(program: Program) -> None:
+    upgrade = await program.begin()
+    await taken(program.store, upgrade.id, program.worker("third"))
+    assert await claim(program.store, program.worker("fourth")) is None
+
+
+async def test_it_stays_if_another_worker_has_died(
+    program: Program, chunks_take: Callable[[float], None]
+) -> None:
+    upgrade, third = await program.begin(), program.worker("third")
+    joined = await taken(program.store, upgrade.id, third)
+    program.clock.advance(seconds=11)
+    chunks_take(SLOW)
+    after = await run_upgrade(program.store, joined, third)
+    assert after.state is UpgradeState.COMPLETED
