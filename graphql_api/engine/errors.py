@@ -17,17 +17,14 @@ from uplift.web.error_status import message_of
 from uplift.web.errors import HttpCode, RequestError
 from uplift.web.incidents import log_outage, report_unexpected
 
-_FIELD_NAMES: Mapping[str, str] = {"upgrade_id": "id"}
+_FIELD_NAMES: Mapping[str, str] = {"upgrade_id": "id", "sweep_interval": "sweep_seconds"}
 """The names of fields in the schema that are not just those of the domain in camelCase."""
-
 
 _PYTHON_WORDS = re.compile(
     r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?<![.\w])(?:None|True|False)\b""", re.DOTALL
 )
 """Strings, which stay as they are, and the words that clients in other languages do not know."""
 _JSON_WORDS = {"None": "null", "True": "true", "False": "false"}
-
-
 _MAX_MESSAGE = 2_000
 """Characters of a message of graphql-core, which repeats values and names of the request in full length."""
 

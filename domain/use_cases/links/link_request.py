@@ -63,13 +63,18 @@ def require_valid(request: LinkRequest) -> None:
             f"but got {request.max_rate:g}.",
             field=("max_rate",),
         )
-    if not MIN_SWEEP_INTERVAL <= request.sweep_interval <= MAX_SWEEP_INTERVAL:
+    sweep_interval_of(request.sweep_interval.total_seconds())
+
+
+def sweep_interval_of(seconds: float) -> timedelta:
+    """The time between two sweeps. Raises InvalidInput if it is too short or too long, or no number."""
+    shortest, longest = MIN_SWEEP_INTERVAL.total_seconds(), MAX_SWEEP_INTERVAL.total_seconds()
+    if not shortest <= seconds <= longest:
         raise InvalidInput(
-            f"Expected sweep_interval to be {MIN_SWEEP_INTERVAL.total_seconds():.0f} to "
-            f"{MAX_SWEEP_INTERVAL.total_seconds():,.0f} seconds, "
-            f"but got {request.sweep_interval.total_seconds():g}.",
+            f"Expected {shortest:.0f} to {longest:,.0f} seconds between two sweeps, but got {seconds:g}.",
             field=("sweep_interval",),
         )
+    return timedelta(seconds=seconds)
 
 
 def _require_pull(request: LinkRequest) -> None:

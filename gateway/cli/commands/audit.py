@@ -49,7 +49,11 @@ def prune(
     days: Annotated[
         int,
         typer.Option(
-            "--older-than", min=0, metavar="DAYS", help="Prune upgrades that ended at least this long ago."
+            "--older-than",
+            min=0,
+            max=36_500,
+            metavar="DAYS",
+            help="Prune upgrades that ended at least this long ago.",
         ),
     ],
     database_url: DatabaseUrl = None,

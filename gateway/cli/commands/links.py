@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -24,7 +23,7 @@ from uplift.domain.model.link import (
 )
 from uplift.domain.model.link_status import LinkStatus
 from uplift.domain.ports.process_engine import EngineFault
-from uplift.domain.use_cases.links.link_request import LinkRequest
+from uplift.domain.use_cases.links.link_request import LinkRequest, sweep_interval_of
 from uplift.domain.use_cases.links.managing import (
     add_link,
     find_link,
@@ -129,7 +128,7 @@ def add(
                 token_endpoint(token_url, audience=audience, scope=scope),
             ),
             max_rate=max_rate,
-            sweep_interval=timedelta(seconds=sweep_seconds),
+            sweep_interval=sweep_interval_of(sweep_seconds),
             processes=tuple(map(parse_process, process or ())),
             webhook=read_webhook(
                 webhook_url,

@@ -1,19 +1,18 @@
 """Links to workflow engines, and the orders to move instances there."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Self
 from uuid import UUID
 
 import strawberry
 
 from uplift import domain
-from uplift.domain.errors import InvalidInput
 from uplift.domain.model import link as links
 from uplift.domain.model.decision import Decision, SkipReason
 from uplift.domain.model.link_status import LinkStatus
 from uplift.domain.model.order import Order, OrderNumber, Settlement
 from uplift.domain.use_cases.links.engine_side import MAX_SETTLED
-from uplift.domain.use_cases.links.link_request import LinkRequest
+from uplift.domain.use_cases.links.link_request import LinkRequest, sweep_interval_of
 from uplift.domain.use_cases.links.move_plans import MovePlans
 from uplift.graphql_api.context import Info
 from uplift.graphql_api.types.connections import Connection
@@ -205,10 +204,6 @@ class LinkEngineInput:
 
     def request(self) -> LinkRequest:
         """Raises InvalidInput."""
-        if not 0 <= self.sweep_seconds <= timedelta(days=365).total_seconds():
-            raise InvalidInput(
-                f"Expected seconds up to a year, but got {self.sweep_seconds:g}.", field=("sweep_interval",)
-            )
         return LinkRequest(
             name=self.name,
             kind=self.kind,
@@ -217,7 +212,7 @@ class LinkEngineInput:
             tenant=self.tenant,
             credentials=None if self.credentials is None else self.credentials.credentials(),
             max_rate=self.max_rate,
-            sweep_interval=timedelta(seconds=self.sweep_seconds),
+            sweep_interval=sweep_interval_of(self.sweep_seconds),
             processes=tuple(
                 domain.ProcessKey(namespace=self.namespace, code=code) for code in self.processes
             ),

@@ -146,6 +146,14 @@ def test_a_pruned_upgrade_keeps_its_counts(upgraded: Place) -> None:
     assert all(upgrade.pruned_at is not None for upgrade in pruned.upgrades)
 
 
+@pytest.mark.usefixtures("upgraded")
+def test_a_time_before_all_calendars_is_refused() -> None:
+    said = error_of("prune-audit", "--older-than", "999999999999", code=2)
+    assert "--older-than" in said
+    assert "36500" in said
+    assert len(exported()) == 8
+
+
 @pytest.mark.parametrize("command", [["export-audit"], ["prune-audit", "--older-than", "0"]])
 def test_no_database_is_made_for_its_audit(folder: Path, command: list[str]) -> None:
     said = error_of(*command)

@@ -127,3 +127,11 @@ def test_an_engine_that_uplift_calls_has_no_webhook(place: Place) -> None:
     message = error_of("links", "add", "c7", "--url", "http://engine.example/", *HOOK)
     assert "Expected no webhook for an engine that Uplift calls, but got one for CAMUNDA7." in message
     assert links(place) == ()
+
+
+@pytest.mark.parametrize("seconds", ["0", "nan", "1e300"])
+def test_an_interval_out_of_bounds_is_refused(place: Place, seconds: str) -> None:
+    assert "Expected 5 to 604,800 seconds between two sweeps, but got" in error_of(
+        *ADD, "--sweep-seconds", seconds
+    )
+    assert links(place) == ()

@@ -1,4 +1,4 @@
-"""Where the tokens of a linked engine are fetched is added with the link, and shown."""
+"""The inputs of `linkEngine`: where tokens are fetched, and how often the engine is read."""
 
 import pytest
 
@@ -38,3 +38,13 @@ async def test_a_client_without_a_url_of_tokens_is_an_error_of_that_field(client
             "link": None,
             "userErrors": [{"code": "INVALID_INPUT", "field": ["credentials", "tokenUrl"]}],
         }
+
+
+@pytest.mark.parametrize("seconds", [0, 1e300])
+async def test_an_interval_out_of_bounds_is_an_error_of_that_field(client: Client, seconds: float) -> None:
+    link = {"name": "own", "kind": "CAMUNDA7", "namespace": "crm", "url": "http://engine.example/"}
+    answer = await client.ask(LINK, input={**link, "sweepSeconds": seconds})
+    assert answer["linkEngine"] == {
+        "link": None,
+        "userErrors": [{"code": "INVALID_INPUT", "field": ["sweepSeconds"]}],
+    }
