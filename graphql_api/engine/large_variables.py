@@ -29,6 +29,9 @@ MANY_VALUES = 1_000
 """Variables of more values are coerced in the thread for large requests."""
 _VALUE_CHARACTERS = 64
 """Characters that a value has in the count of values."""
+_of_this_list: dict[Any, Any] | None = None
+"""A global, because graphql-core passes nothing else to what constructs an item. Long lists are coerced one
+after the other, in the thread for large requests."""
 
 
 class UnreadableVariablesError(Exception):
@@ -72,6 +75,11 @@ def draining(
         for definition in operation.variable_definitions or ()
     }
     return {name: _draining(value, types[name]) for name, value in variables.items() if name in types}
+
+
+def of_this_list() -> dict[Any, Any] | None:
+    """A dictionary that lives as long as a long list is coerced, for what its items share. Else None."""
+    return _of_this_list
 
 
 def _draining(value: Any, type_: Any) -> Any:
@@ -124,12 +132,17 @@ class _Draining:
             yield from map(_decoded, reversed(self._items))
             return
         self._is_begun = True
-        while self._items:
-            item = _decoded(self._items[-1])
-            yield item
-            self._items.pop()
-            self._valid = item
-            self._gone += 1
+        global _of_this_list
+        _of_this_list = {}
+        try:
+            while self._items:
+                item = _decoded(self._items[-1])
+                yield item
+                self._items.pop()
+                self._valid = item
+                self._gone += 1
+        finally:
+            _of_this_list = None
 
 
 def free_json(value: dict[str, Any] | list[Any]) -> None:

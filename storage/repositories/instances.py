@@ -62,6 +62,8 @@ HISTORIES = (
 )
 """An upgrade stores the range of the instances in its outcomes. Most upgrades have a single outcome, so that
 the range excludes most of them without a look at their outcomes."""
+LOCK_PIECE = 5_000
+"""The instances that one statement reads to lock them on SQLite."""
 UPDATE = UpdateMany(instance, key="id", changed=("status", "position_id"))
 Reported = Instance | InstanceReport
 AnyReport = TypeVar("AnyReport", bound=Reported)
@@ -146,16 +148,21 @@ class SqlInstanceRepository:
         """What is stored of the instances that this transaction has locked last, in their order."""
 
     async def lock(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, ProcessKey]:
-        rows = (await self._session.connection.execute(LOCKED, bind_ids(ids))).all()
-        process_keys = await self._session.surrogate_keys.process_keys({row[2] for row in rows})
+        connection = self._session.connection
         stored: list[StoredInstance | None] = [None] * len(ids)
         owners: dict[InstanceId, ProcessKey] = {}
         distinct: dict[StoredCohort, StoredCohort] = {}  # thousands of instances share a cohort
-        async for _, piece in pieces(rows):
-            for row in piece:
-                place, cohort = row[0] - 1, row[2:]
-                stored[place] = row[1], distinct.setdefault(cohort, cohort)
-                owners[ids[place]] = process_keys[row[2]]
+        # SQLite locks the whole file, so the order of the instances does not matter there, and fewer rows are
+        # in memory at the same time.
+        size = LOCK_PIECE if connection.dialect.name == "sqlite" else max(1, len(ids))
+        async for start, locked in pieces(ids, size):
+            rows = (await connection.execute(LOCKED, bind_ids(locked))).all()
+            process_keys = await self._session.surrogate_keys.process_keys({row[2] for row in rows})
+            async for _, piece in pieces(rows):
+                for row in piece:
+                    place, cohort = start + row[0] - 1, row[2:]
+                    stored[place] = row[1], distinct.setdefault(cohort, cohort)
+                    owners[ids[place]] = process_keys[row[2]]
         self._locked, self._stored = ids, stored
         return owners
 

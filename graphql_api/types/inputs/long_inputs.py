@@ -1,14 +1,16 @@
 """Constructs and converts the items of long inputs off the event loop, with little memory."""
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, TypeVar
 
 from graphql import FieldNode, GraphQLInputObjectType, GraphQLSchema
 from strawberry.types.base import get_object_definition
 
 from uplift import domain
+from uplift.domain.use_cases.instances import MAX_POSITIONS
 from uplift.graphql_api.context import Info
+from uplift.graphql_api.engine.large_variables import of_this_list
 from uplift.web.large_requests import read_large
 
 Input = TypeVar("Input")
@@ -17,8 +19,8 @@ Value = TypeVar("Value")
 _MANY = 1_000
 """Longer lists are converted in the thread for large requests."""
 _CONSTRUCTED: list[type] = []
-_SHARED_ELEMENTS, _SHARED_CHARACTERS = 20, 1_000
-"""The longest position that is shared: all of them together take a few MB."""
+_SHARED_ELEMENTS = 20
+"""The elements of the longest position that is shared. Longer ones take long to compare, and few occur."""
 
 
 def constructed_when_coerced(cls: type[Input]) -> type[Input]:
@@ -51,14 +53,17 @@ def _construct(cls: type, values: dict[str, Any]) -> Any:
 
 
 def _shared(elements: list[str]) -> list[str]:
-    """The same list for equal positions, unless they are long: most instances of a process share a few."""
-    is_short = len(elements) <= _SHARED_ELEMENTS and sum(map(len, elements)) <= _SHARED_CHARACTERS
-    return _shared_list(tuple(elements)) if is_short else elements
-
-
-@lru_cache(maxsize=500)
-def _shared_list(elements: tuple[str, ...]) -> list[str]:
-    return list(elements)
+    """The same list for equal positions of a long list: thousands of instances share a few of them."""
+    known = of_this_list()
+    if known is None or len(elements) > _SHARED_ELEMENTS:
+        return elements
+    position = frozenset(elements)
+    if len(known) <= MAX_POSITIONS:
+        shared: list[str] = known.setdefault(position, elements)
+    else:
+        # The request will be refused for the first position above the limit, whatever the later ones are.
+        shared = known.get(position, [])
+    return shared
 
 
 class Positions:
@@ -69,7 +74,10 @@ class Positions:
 
     def of(self, elements: list[str]) -> domain.Position:
         position = frozenset(map(domain.ElementId, elements))
-        return self._known.setdefault(position, position)
+        if len(self._known) <= MAX_POSITIONS:
+            return self._known.setdefault(position, position)
+        # The request will be refused for the first position above the limit, whatever the later ones are.
+        return self._known.get(position, frozenset())
 
 
 async def converted(info: Info, inputs: list[Input], convert: Callable[[Input], Value]) -> list[Value]:
@@ -84,8 +92,6 @@ async def converted(info: Info, inputs: list[Input], convert: Callable[[Input], 
     is_only_field = len(selections) == 1 and isinstance(selections[0], FieldNode)
 
     def work() -> list[Value]:
-        # What outlives a large request keeps the memory around it, so nothing is shared with later requests.
-        _shared_list.cache_clear()
         remaining = inputs if is_only_field else inputs.copy()
         remaining.reverse()
         return [convert(remaining.pop()) for _ in range(len(remaining))]

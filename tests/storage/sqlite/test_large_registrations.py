@@ -2,8 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from uplift.domain import register_instances, report_instances
 from uplift.domain.concurrency import PIECE
 from uplift.domain.model.instance import InstanceId, InstanceReport, Position, Status
+from uplift.storage.repositories import instances as repository
+from uplift.storage.sql.id_list import bind_ids
 from uplift.storage.sql.surrogate_keys import SurrogateKeys
 from uplift.storage.statements.instances.instances import INSERT_PIECE
 from uplift.storage.store import SqlStore
@@ -91,3 +94,22 @@ async def test_a_large_registration_or_report_is_processed_in_small_steps(store:
         assert 0 < step <= INSERT_PIECE
     reports = [InstanceReport(id=known.id, status=Status.RUNNING, position=position) for known in new]
     assert 0 < await longest_step(report_instances(store, reports=reports, caller=ADMIN)) <= INSERT_PIECE
+
+
+async def test_known_instances_are_read_in_pieces(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the rows of a large registration are never in memory all at once."""
+    known = [an_instance(number, position=at(f"e{number % 3}")) for number in range(20)]
+    await a_process(store, ORDERS, holding=known)
+    listed: list[int] = []
+
+    def note(ids: Sequence[UUID]) -> dict[str, Any]:
+        listed.append(len(ids))
+        return bind_ids(ids)
+
+    monkeypatch.setattr(repository, "bind_ids", note)
+    monkeypatch.setattr(repository, "LOCK_PIECE", 8)
+    new = an_instance(99, position=at("e7"))
+    changed = [replace(instance, status=Status.RUNNING, position=at("e7")) for instance in known[5:]]
+    await register_instances(store, process=ORDERS, instances=[*changed[::-1], new], caller=ADMIN)
+    assert listed == [8, 8]
+    assert await instances_of(store, ORDERS) == [*known[:5], *changed, new]
