@@ -211,7 +211,8 @@ DENSE = 3
 """A chunk that covers at most so many ids for each instance reads all instances of its range.
 
 Where 40 % are active, that is a fifth faster than a search in the table for each entry of the index. SQLite
-has no statistics to choose by.
+has no statistics to choose by. The last chunk of a partition may have fewer instances than it was to have: it
+reads as many rows as others at most.
 """
 BY_INDEX = {kind: _statements(IN_CHUNK[kind]) for kind in FORWARD}
 BY_RANGE = {kind: _statements(_in_range(kind)) for kind in ALONG_ACTIVE}
