@@ -14,8 +14,6 @@ from uplift.engines.client import Reply
 from uplift.engines.refusals import elsewhere, gone, refused
 from uplift.engines.transport import plain
 
-OTHER_VERSION = "ENGINE-23002"
-"""The instance is not on the source version of the plan."""
 NO_INSTANCE = "ENGINE-23003"
 """There is no such instance."""
 DOES_NOT_FIT = "ENGINE-23004"
@@ -23,6 +21,7 @@ DOES_NOT_FIT = "ENGINE-23004"
 _OF_THE_PLAN = re.compile(r"ENGINE-23(?!00[234])\d{3} ")
 """All errors of migrations but those of an instance."""
 _NAMED = re.compile(r"(ENGINE-2300[23]) Process instance '(.*)' cannot be migrated", re.DOTALL)
+"""NO_INSTANCE, or 23002 for one that is not on the source version of the plan."""
 _NOT_MAPPED = "There is no migration instruction"
 
 
