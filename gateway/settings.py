@@ -25,6 +25,7 @@ from uplift.domain.clock import Clock, utc_now
 from uplift.domain.errors import InvalidInput
 from uplift.domain.model.chunk import ChunkPolicy
 from uplift.domain.rules.comparer import Comparer, InProcessComparer
+from uplift.domain.rules.joining import JoinPolicy
 from uplift.domain.use_cases.worker import OnChunk, Worker, ignore_chunk
 from uplift.gateway.http.forwarded import TrustedProxies, read_root_path
 from uplift.gateway.limit_settings import LimitSettings
@@ -37,6 +38,8 @@ CREDENTIALS_DIR = "CREDENTIALS_DIRECTORY"
 """Set by systemd for a service with LoadCredential= (systemd.exec)."""
 PARTITION_SIZE = 100_000
 """Instances in one partition of an upgrade on PostgreSQL: a fraction of a second of work."""
+JOIN_POLICY = JoinPolicy()
+"""When a further worker joins an upgrade that others run on PostgreSQL."""
 
 
 def _checked_proxies(listed: tuple[str, ...]) -> tuple[str, ...]:
@@ -178,6 +181,7 @@ class Settings(LimitSettings, BaseSettings):
             on_chunk=on_chunk,
             comparer=comparer or InProcessComparer(limits=self.document_limits()),
             chunk_policy=chunk_policy,
+            join_policy=JOIN_POLICY,
             lease_for=timedelta(seconds=self.lease_seconds),
         )
 

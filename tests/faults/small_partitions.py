@@ -1,6 +1,6 @@
 """The command `uplift` with small partitions: python -m tests.faults.small_partitions.
 
-On PostgreSQL several workers then share even a short upgrade. On SQLite an upgrade is one partition.
+On PostgreSQL any number of workers then share even a short upgrade. On SQLite an upgrade is one partition.
 """
 
 import os
@@ -17,9 +17,11 @@ def sleep(seconds: float) -> None:
 
 def start() -> None:
     app = load()
-    from uplift.gateway import settings  # as late as load() imports it
+    from uplift.domain import JoinPolicy  # as late as load() imports it
+    from uplift.gateway import settings
 
     settings.PARTITION_SIZE = 5_000
+    settings.JOIN_POLICY = JoinPolicy(unmeasured=100)
     if "FAKETIME" in os.environ:
         # libfaketime makes clock_nanosleep, which time.sleep calls, fail with EINVAL.
         time.sleep = sleep  # type: ignore[assignment]
