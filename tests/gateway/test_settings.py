@@ -137,7 +137,7 @@ def test_a_postgresql_url_names_a_database() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "rest"), [("sqlite:///uplift.sqlite", 2), ("postgresql://me@db.example/uplift", 0)]
+    ("url", "rest"), [("sqlite:///uplift.sqlite", 1), ("postgresql://me@db.example/uplift", 0)]
 )
 def test_a_worker_rests_between_chunks_only_where_one_locks_out_all_others(url: str, rest: int) -> None:
     chunk_policy = Settings(database_url=url, chunk_ms=70).build_worker("me").chunk_policy
