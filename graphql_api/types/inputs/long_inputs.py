@@ -62,7 +62,7 @@ def _shared(elements: list[str]) -> list[str]:
         shared: list[str] = known.setdefault(position, elements)
     else:
         # The request will be refused for the first position above the limit, whatever the later ones are.
-        shared = known.get(position, [])
+        shared = known.get(position) or next(iter(known.values()))
     return shared
 
 
@@ -77,7 +77,7 @@ class Positions:
         if len(self._known) <= MAX_POSITIONS:
             return self._known.setdefault(position, position)
         # The request will be refused for the first position above the limit, whatever the later ones are.
-        return self._known.get(position, frozenset())
+        return self._known.get(position) or next(iter(self._known))
 
 
 async def converted(info: Info, inputs: list[Input], convert: Callable[[Input], Value]) -> list[Value]:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.graphql_api.support.schema_client import Client
 from tests.graphql_api.support.schema_world import ORDER, add_process, an_id
+from uplift.domain import Position
 from uplift.domain.use_cases import instances as use_case
 from uplift.graphql_api.types.inputs import long_inputs
 from uplift.graphql_api.types.inputs.inputs import RegisteredInstanceInput
@@ -36,30 +37,38 @@ def in_positions(positions: int) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def held(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The positions of the instances that were converted, as they were in memory."""
-    lists: list[list[str]] = []
+def held(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], Position]]:
+    """The positions of the instances before and after their conversion."""
+    converted: list[tuple[list[str], Position]] = []
     convert = RegisteredInstanceInput.instance
 
     def noting(instance: RegisteredInstanceInput, *parameters: Any) -> Any:
-        lists.append(instance.position)
-        return convert(instance, *parameters)
+        value = convert(instance, *parameters)
+        converted.append((instance.position, value.position))
+        return value
 
     monkeypatch.setattr(RegisteredInstanceInput, "instance", noting)
-    return lists
+    return converted
 
 
-async def test_equal_positions_of_a_long_list_are_one_list(client: Client, held: list[list[str]]) -> None:
+def distinct(held: list[tuple[list[str], Position]]) -> tuple[int, int]:
+    """How many lists and how many positions lie in memory."""
+    return len({id(elements) for elements, _ in held}), len({id(position) for _, position in held})
+
+
+async def test_equal_positions_of_a_long_list_are_one_list(
+    client: Client, held: list[tuple[list[str], Position]]
+) -> None:
     await add_process(client.store)
     data = await client.ask(REGISTER, new=in_positions(700))
     assert data["registerInstances"] == {"count": 1_400, "userErrors": []}
-    assert (len(held), len({id(position) for position in held})) == (1_400, 700)
+    assert distinct(held) == (700, 700)
     stored = await client.store.instances.find_many([an_id(3), an_id(703)])
     assert {frozenset({"a", "t3"})} == {instance.position for instance in stored.values()}
 
 
 async def test_positions_above_the_limit_are_refused_and_take_no_memory(
-    client: Client, held: list[list[str]], monkeypatch: pytest.MonkeyPatch
+    client: Client, held: list[tuple[list[str], Position]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await add_process(client.store)
     for module in (use_case, long_inputs):
@@ -74,7 +83,7 @@ async def test_positions_above_the_limit_are_refused_and_take_no_memory(
             }
         ],
     }
-    assert len({id(position) for position in held if position}) == 501
+    assert distinct(held) == (501, 501)
     assert (await client.store.instances.cohorts([ORDER]))[ORDER] == ()
 
 
