@@ -186,7 +186,9 @@ class UpgradeQueries(Protocol):
     ) -> Upgrade | None:
         """Return the upgrade of which a worker should claim a partition at `now`.
 
-        See uplift.domain.use_cases.worker.claim for the order. With `only`, considers this upgrade alone.
+        See uplift.domain.use_cases.worker.claim for the order. If there is none, returns a RUNNING upgrade
+        without partitions and unsettled orders, which is to be completed, or None. With `only`, considers
+        this upgrade alone.
         Passes over the upgrades `passing_over`, and all others of their processes.
         """
         ...

@@ -58,6 +58,9 @@ async def claim(store: Store, worker: Worker, *, only: UpgradeId | None = None) 
     An upgrade whose free partitions are all locked is passed over, and so are the others of its process: the
     transaction that holds the lock may still commit a chunk of it. So is one that would not become faster by
     a further worker (see `JoinPolicy`).
+
+    Last, a RUNNING upgrade of which no partition and no order is left is completed, not claimed: on several
+    servers, each of the workers that ended its last partitions may have seen the partition of the other.
     """
     passed_over: set[UpgradeId] = set()
     while len(passed_over) < PASSED_OVER_AT_MOST:
@@ -66,13 +69,13 @@ async def claim(store: Store, worker: Worker, *, only: UpgradeId | None = None) 
         if found is None:
             return None
         others = await _others(store, worker, found)
-        if (
-            _may_join(worker, found, others)
-            and (claimed := await _claim(store, worker, found.id)) is not None
-        ):
-            if len(others) >= worker.join_policy.unmeasured:
-                _begin_trial(worker, found, others)
-            return claimed
+        if _may_join(worker, found, others):
+            if (claimed := await _claim(store, worker, found.id)) is not None:
+                if len(others) >= worker.join_policy.unmeasured:
+                    _begin_trial(worker, found, others)
+                return claimed
+            if await _complete(store, worker, found.id):
+                continue
         # Another worker has claimed it since, or a program was suspended in a chunk of it: its lease has
         # expired, but its transaction still locks the partition. So another upgrade is next.
         passed_over.add(found.id)
@@ -214,6 +217,20 @@ async def _claim(store: Store, worker: Worker, upgrade_id: UpgradeId) -> Upgrade
         if claimed != upgrade:
             await locked.save(claimed)
         return claimed
+
+
+async def _complete(store: Store, worker: Worker, upgrade_id: UpgradeId) -> bool:
+    """Complete a RUNNING upgrade of which nothing is left. False if it is another one."""
+    async with store.transaction() as transaction:
+        locked = await transaction.upgrades.lock(upgrade_id)
+        # A QUEUED upgrade has partitions, even if not all servers show them yet.
+        if locked is None or locked.upgrade.state is not UpgradeState.RUNNING:
+            return False
+        ended = await completed(locked, locked.upgrade, worker.clock)
+        if not ended.is_finished:
+            return False
+        await locked.save(ended)
+        return True
 
 
 async def _take(locked: LockedPartition, worker: Worker) -> None:

@@ -57,7 +57,7 @@ LEASES = (
     .group_by(partition.c.upgrade_id)
 )
 RUNNING = (
-    select(upgrade.c.id, upgrade.c.uuid, upgrade.c.process_id)
+    select(upgrade.c.id, upgrade.c.uuid, upgrade.c.process_id, upgrade.c.ordered, upgrade.c.sent)
     .where(IS_WAITING, upgrade.c.state == UpgradeState.RUNNING)
     .order_by(upgrade.c.id)
     .limit(MAX_RUNNING)
@@ -163,7 +163,10 @@ def values_of(partition: Partition) -> dict[str, Any]:
 async def find_claimable(
     connection: Connection, now: datetime, only: UpgradeId | None, passing_over: Collection[UpgradeId]
 ) -> UpgradeId | None:
-    """The upgrade of which a worker should claim a partition now, in the order of `worker.claim`."""
+    """The upgrade of which a worker should claim a partition now, in the order of `worker.claim`.
+
+    If there is none, a RUNNING upgrade of which no partition and no order is left, for it to complete.
+    """
     passed_over = (
         set((await connection.execute(PROCESSES_PASSED_OVER, {"passing_over": list(passing_over)})).scalars())
         if passing_over
@@ -175,11 +178,8 @@ async def find_claimable(
         bound = {"ids": [row.id for row in running], "now": now}
         leases = {row.upgrade_id: row for row in await connection.execute(LEASES, bound)}
     occupied = {row.process_id for row in running if row.id in leases and leases[row.id].is_worked_on}
-    offered = [
-        (row, leases[row.id])
-        for row in running
-        if row.id in leases and only in (None, row.uuid) and row.process_id not in passed_over
-    ]
+    possible = [row for row in running if only in (None, row.uuid) and row.process_id not in passed_over]
+    offered = [(row, leases[row.id]) for row in possible if row.id in leases]
     waiting = [
         (row.id, row.uuid) for row, lease in offered if lease.has_expired and row.process_id not in occupied
     ]
@@ -191,7 +191,8 @@ async def find_claimable(
     shared = [
         row.uuid for row, lease in offered if lease.is_worked_on and (lease.has_free or lease.has_expired)
     ]
-    chosen = [uuid for _, uuid in sorted(waiting)[:1]] + released + shared
+    completable = [row.uuid for row in possible if row.id not in leases and not row.ordered and not row.sent]
+    chosen = [uuid for _, uuid in sorted(waiting)[:1]] + released + shared + completable
     return UpgradeId(chosen[0]) if chosen else None
 
 

@@ -109,6 +109,21 @@ def claimable_in(
     return min(free, key=rank, default=None)
 
 
+def completable_in(
+    state: State, only: UpgradeId | None, passing_over: Collection[UpgradeId] = ()
+) -> Upgrade | None:
+    """The first RUNNING upgrade of which no partition and no order is left."""
+    passed_over = {upgrade.process for upgrade in state.upgrades.values() if upgrade.id in passing_over}
+    ended = (
+        upgrade
+        for upgrade in state.upgrades.values()
+        if only in (None, upgrade.id) and upgrade.process not in passed_over
+        if upgrade.state is UpgradeState.RUNNING and not upgrade.unsettled
+        if not partitions_in(state, upgrade.id)
+    )
+    return next(ended, None)
+
+
 def is_busy(state: State, process_key: ProcessKey, now: datetime) -> bool:
     """Whether a worker runs an upgrade of a process."""
     own = (upgrade for upgrade in state.upgrades.values() if upgrade.process == process_key)

@@ -169,7 +169,7 @@ class UpgradeQueriesInMemory:
         self, now: datetime, *, only: UpgradeId | None = None, passing_over: Collection[UpgradeId] = ()
     ) -> Upgrade | None:
         found = queries.claimable_in(self._state, now, only, passing_over)
-        return None if found is None else found[0]
+        return queries.completable_in(self._state, only, passing_over) if found is None else found[0]
 
     async def known_request(self, idempotency_key: IdempotencyKey, *, since: datetime) -> KnownRequest | None:
         return queries.known_in(self._state, idempotency_key.caller, idempotency_key.key, since)

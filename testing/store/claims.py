@@ -7,9 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from uplift.domain import ProcessKey, UpgradeState, claim, pause_upgrade, run_upgrade
+from uplift.domain import ProcessKey, Upgrade, UpgradeState, claim, get_upgrade, pause_upgrade, run_upgrade
 from uplift.domain.model.upgrade import Lease
 from uplift.domain.ports import Store
+from uplift.domain.use_cases.run import run_chunk
 from uplift.domain.use_cases.worker import fail_upgrade
 from uplift.testing.builders import (
     ADMIN,
@@ -257,3 +258,46 @@ async def test_a_failed_upgrade_keeps_its_outcomes_and_its_error(store: Store) -
     assert await claim(store, a_worker("other", clock=a_clock(NOON + timedelta(hours=1)))) is None
     assert await kinds_of(store, queued.id) == {an_id(n): UPGRADED for n in range(2)}
     assert await instances_of(store, ORDERS) == [*instances(range(2), version=2), *instances(range(2, 5))]
+
+
+async def without_partitions(store: Store) -> Upgrade:
+    """A RUNNING upgrade whose workers have ended all its partitions, but not the upgrade."""
+    await a_process(store, holding=instances(range(7)))
+    queued = await request(store)
+    while any((await store.partitions.remaining([queued.id])).values()):
+        await taken(store, queued.id)
+        is_last = False
+        while not is_last:
+            async with store.transaction() as transaction:
+                held = await transaction.partitions.lock_held(queued.id, SMALL.name, SMALL.clock())
+                assert held is not None
+                is_last = (await run_chunk(transaction, held, 2, SMALL, {}, {})).is_last
+        async with store.transaction() as transaction:
+            assert await transaction.upgrades.lock(queued.id) is not None
+            held = await transaction.partitions.lock_held(queued.id, SMALL.name, SMALL.clock())
+            assert held is not None
+            await held.end()
+    stuck = await get_upgrade(store, queued.id)
+    assert stuck.state is UpgradeState.RUNNING
+    return stuck
+
+
+async def test_an_upgrade_that_was_left_without_partitions_is_completed(store: Store) -> None:
+    stuck = await without_partitions(store)
+    await a_process(store, INVOICES, holding=instances(range(20, 23), process=INVOICES))
+    other = await request(store, process=INVOICES)
+    # Upgrades with partitions come first.
+    found = await claim(store, a_worker("second"))
+    assert found is not None
+    assert found.id == other.id
+    assert (await get_upgrade(store, stuck.id)).state is UpgradeState.RUNNING
+    while found is not None:
+        assert found.id == other.id
+        found = await claim(store, a_worker("second"))
+    done = await get_upgrade(store, stuck.id)
+    assert (done.state, done.upgraded, done.skipped) == (UpgradeState.COMPLETED, 7, 0)
+    assert done.finished_at is not None
+    assert await kinds_of(store, stuck.id) == dict.fromkeys((an_id(number) for number in range(7)), UPGRADED)
+    # A second completion would be a second end.
+    assert await claim(store, a_worker("third"), only=stuck.id) is None
+    assert await get_upgrade(store, stuck.id) == done

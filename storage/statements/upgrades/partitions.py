@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Integer, Select, bindparam, func, or_, select, update
+from sqlalchemy import BindParameter, Integer, Select, bindparam, exists, func, or_, select, update
 
 from uplift.domain.model.selection import LISTED, UpgradeId, UpgradeSelection
 from uplift.domain.model.upgrade import Lease, Partition, Upgrade, UpgradeState
@@ -86,6 +86,19 @@ CLAIMABLE = tuple(
 An upgrade that waits for a linked engine has no partition, so it occupies no worker. It holds up other
 upgrades of its own process, which could order the same instances, and no others.
 """
+COMPLETABLE = (
+    select(*UPGRADE_COLUMNS)
+    .where(
+        IS_WAITING,
+        IS_RUNNING,
+        upgrade.c.ordered == 0,
+        upgrade.c.sent == 0,
+        ~exists().where(partition.c.upgrade_id == upgrade.c.id),
+    )
+    .order_by(upgrade.c.id)
+    .limit(1)
+)
+"""A RUNNING upgrade of which no partition and no order is left. Nobody completes it but a claim."""
 IS_PASSED_OVER = upgrade.c.process_id.in_(
     select(passed_over.c.process_id).where(passed_over.c.uuid.in_(bindparam("passing_over", expanding=True)))
 )
@@ -145,15 +158,17 @@ async def find_claimable(
     only: UpgradeId | None,
     passing_over: Collection[UpgradeId],
 ) -> Upgrade | None:
-    """The upgrade of which a worker should claim a partition now; with `only`, this upgrade or None.
+    """The upgrade of which a worker should claim a partition now, or that it should complete.
 
+    With `only`, this upgrade or None.
     Passes over the upgrades `passing_over`, and all others of their processes.
     """
     bound = {"now": now, "uuid": only, "passing_over": list(passing_over)}
     for claimable in _claimable(of_one=only is not None, passes_over=bool(passing_over)):
         rows = (await connection.execute(claimable, bound)).all()
-        if (found := await _first(surrogate_keys, rows)) is not None:
-            return found[0]
+        if rows:
+            (found,) = await upgrades_of(surrogate_keys, rows)
+            return found
     return None
 
 
@@ -231,12 +246,12 @@ async def whole_partition(
 
 @cache
 def _claimable(*, of_one: bool, passes_over: bool) -> tuple[Select[Any], ...]:
-    """The statements of CLAIMABLE, with the conditions that this read needs."""
+    """The statements of CLAIMABLE, then COMPLETABLE, with the conditions that this read needs."""
     conditions = [
         *([upgrade.c.uuid == bindparam("uuid")] if of_one else []),
         *([~IS_PASSED_OVER] if passes_over else []),
     ]
-    return tuple(claimable.where(*conditions) for claimable in CLAIMABLE)
+    return tuple(claimable.where(*conditions) for claimable in (*CLAIMABLE, COMPLETABLE))
 
 
 async def _first(
