@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, delete, insert, select, tuple_, type_coerce
+from sqlalchemy import delete, insert, select
 
 from uplift.domain.model.instance import Status
 from uplift.storage.database import Database
@@ -13,8 +13,16 @@ from uplift.storage.in_buckets import count_check as in_buckets
 from uplift.storage.in_buckets import counts
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.surrogate_keys import batches
-from uplift.storage.sql.tables import STATUS, cohort_count, cohort_part, instance, position, process
-from uplift.storage.statements.instances.cohort_counts import KEY, differing_cohorts, fold_all
+from uplift.storage.sql.tables import STATUS, cohort_part, instance, position, process
+from uplift.storage.statements.instances.cohort_counts import (
+    KEY,
+    STORED,
+    cohort_in,
+    counted_in,
+    differing_cohorts,
+    fold_all,
+    is_listed_cohort,
+)
 
 COMPARED = differing_cohorts(cohort_part, instance, KEY).subquery("compared")
 DIFFERENCES = (
@@ -26,14 +34,9 @@ DIFFERENCES = (
 """One statement, so that both sides are of one moment."""
 BLOCK_WRITES = "LOCK TABLE instance IN SHARE MODE"
 """For PostgreSQL. Every transaction writes instances before their counts, so none is between the two."""
-DELETE_COUNTS = delete(cohort_count).where(
-    tuple_(
-        cohort_count.c.process_id,
-        cohort_count.c.version,
-        type_coerce(cohort_count.c.status, Integer),  # as it is stored: a damaged row may have any code
-        cohort_count.c.position_id,
-    ).in_(bindparam("cohorts", expanding=True))
-)
+# The table without the conversion of its statuses: a damaged row may have any code.
+DELETE_COUNTS = delete(STORED).where(is_listed_cohort(STORED))
+ADD_COUNTS = insert(STORED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +70,10 @@ async def repair_counts(database: Database) -> tuple[CountDifference, ...]:
         if connection.dialect.name == "postgresql":
             await fold_all(connection)
         rows = await _rows(connection)
-        for batch in batches(rows):
-            cohorts = [tuple(getattr(row, name) for name in KEY) for row in batch]
-            await connection.execute(DELETE_COUNTS, {"cohorts": cohorts})
-        counted = [_count(row) for row in rows if row.counted]
-        if counted:
-            await connection.execute(insert(cohort_count), counted)
+        for batch in batches(map(cohort_in, rows)):
+            await connection.execute(DELETE_COUNTS, {"cohorts": batch})
+        if counted := counted_in(rows):
+            await connection.execute(ADD_COUNTS, counted)
         return tuple(map(_difference, rows))
 
 
@@ -80,11 +81,6 @@ async def _rows(connection: Connection) -> Sequence[Any]:
     if connection.layout.has_buckets:
         return await in_buckets.find_differences(connection)
     return (await connection.execute(DIFFERENCES)).all()
-
-
-def _count(row: Any) -> dict[str, Any]:
-    names = {name: getattr(row, name) for name in KEY}
-    return {**names, "status": STATUS.members[row.status - 1], "instances": row.counted}
 
 
 def _difference(row: Any) -> CountDifference:

@@ -5,15 +5,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import (
-    ARRAY,
-    Integer,
-    any_,
-    bindparam,
-    delete,
-    select,
-    tuple_,
-)
+from sqlalchemy import ARRAY, Integer, any_, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from uplift.storage.in_buckets.counts import STORED
@@ -22,17 +14,20 @@ from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.dialect import insert_many
 from uplift.storage.sql.surrogate_keys import batches
 from uplift.storage.sql.tables import position, process
-from uplift.storage.statements.instances.cohort_counts import KEY, differing_cohorts
+from uplift.storage.statements.instances.cohort_counts import (
+    KEY,
+    cohort_in,
+    counted_in,
+    differing_cohorts,
+    is_listed_cohort,
+)
 
 DIFFERENT = differing_cohorts(cohort_part, instance, ("bucket", *KEY))
 DIFFERENCES = DIFFERENT.order_by(*(DIFFERENT.selected_columns[name] for name in (*KEY, "bucket")))
 IDS = bindparam("ids", type_=ARRAY(Integer))
 PROCESSES = select(process.c.id, process.c.namespace, process.c.code).where(process.c.id == any_(IDS))
 POSITIONS = select(position.c.id, position.c.elements).where(position.c.id == any_(IDS))
-DELETE_COUNTS = delete(STORED).where(
-    STORED.c.bucket == BUCKET,
-    tuple_(*(STORED.c[name] for name in KEY)).in_(bindparam("cohorts", expanding=True)),
-)
+DELETE_COUNTS = delete(STORED).where(STORED.c.bucket == BUCKET, is_listed_cohort(STORED))
 ADD_COUNTS = insert(STORED)
 
 
@@ -60,13 +55,7 @@ async def repair(connection: Connection, rows: Sequence[Any]) -> None:
     for row in rows:
         by_bucket[row.bucket].append(row)
     for bucket, wrong in sorted(by_bucket.items()):
-        cohorts = [tuple(getattr(row, name) for name in KEY) for row in wrong]
-        for batch in batches(cohorts):
+        for batch in batches(map(cohort_in, wrong)):
             await connection.execute(DELETE_COUNTS, {"of_bucket": bucket, "cohorts": batch})
-        counted = [
-            {**{name: getattr(row, name) for name in KEY}, "instances": row.counted, "bucket": bucket}
-            for row in wrong
-            if row.counted
-        ]
-        if counted:
+        if counted := [{**count, "bucket": bucket} for count in counted_in(wrong)]:
             await insert_many(connection, ADD_COUNTS, counted)

@@ -16,7 +16,9 @@ from uplift.storage.order_check import OrderDifference, find_order_differences
 from uplift.storage.schema import NEWEST, bring_up_to_date, find_revision
 
 app = typer.Typer(
-    no_args_is_help=True, help="Show the schema revision of a database, and migrate it to the newest."
+    no_args_is_help=True,
+    help="Show the schema revision of a database, migrate it to the newest, check its kept counts, or "
+    "distribute it to a cluster of Citus.",
 )
 
 app.command("distribute")(distribute_database)
@@ -79,29 +81,33 @@ def check(
     report(f"The schema is at the newest revision, {NEWEST}.")
     if counts:
         orders = run(_order_differences(database_url))
-        _report_counts(run(_differences(database_url, repair=repair)), are_repaired=repair)
-        _report_orders(orders)
+        cohorts = run(_differences(database_url, repair=repair))
+        # Both are reported before the first failure ends the command.
+        failures = [*_report_counts(cohorts, are_repaired=repair), *_report_orders(orders)]
+        if failures:
+            fail("\n".join(failures))
 
 
-def _report_counts(differences: Sequence[CountDifference], *, are_repaired: bool) -> None:
+def _report_counts(differences: Sequence[CountDifference], *, are_repaired: bool) -> list[str]:
+    """Show the differences. Returns the error if they are still there."""
     if not differences:
         report("The kept counts of all cohorts are right.")
-        return
+        return []
     report(differences_table(differences))
     cohorts = f"{len(differences):,} {'cohort' if len(differences) == 1 else 'cohorts'}"
     if are_repaired:
         report(f"Corrected the kept counts of {cohorts}.")
-        return
-    fail(
-        f"Expected kept counts to be the numbers of instances, but those of {cohorts} are not. "
-        "Run 'uplift db check --counts --repair'."
-    )
+        return []
+    wrong = f"Expected kept counts to be the numbers of instances, but those of {cohorts} are not."
+    return [f"{wrong} Run 'uplift db check --counts --repair'."]
 
 
-def _report_orders(differences: Sequence[OrderDifference]) -> None:
-    if differences:
-        report(order_differences_table(differences))
-        fail("Expected the counts of linked upgrades to be those of their orders, but these are not.")
+def _report_orders(differences: Sequence[OrderDifference]) -> list[str]:
+    """Show the differences. Returns the error if there are some."""
+    if not differences:
+        return []
+    report(order_differences_table(differences))
+    return ["Expected the counts of linked upgrades to be those of their orders, but these are not."]
 
 
 async def _order_differences(database_url: str | None) -> tuple[OrderDifference, ...]:

@@ -27,6 +27,7 @@ from sqlalchemy import (
     select,
     table,
     text,
+    tuple_,
     type_coerce,
     union_all,
 )
@@ -60,6 +61,22 @@ STORED = table(
     column("instances", Integer),
 )
 """The table without the conversion of its statuses."""
+
+
+def is_listed_cohort(stored: FromClause) -> ColumnElement[bool]:
+    """Whether a row of this table is of one of the `cohorts`, a list of StoredCohort."""
+    return tuple_(*(stored.c[name] for name in KEY)).in_(bindparam("cohorts", expanding=True))
+
+
+def cohort_in(row: Any) -> StoredCohort:
+    """The cohort in a row with KEY."""
+    return row.process_id, row.version, row.status, row.position_id
+
+
+def counted_in(rows: Iterable[Any]) -> list[dict[str, int]]:
+    """The right counts of cohorts whose kept counts were deleted. The rows are those of differing_cohorts."""
+    counted = (row for row in rows if row.counted)
+    return [dict(zip(KEY, cohort_in(row), strict=True), instances=row.counted) for row in counted]
 
 
 class SavedChanges:

@@ -21,9 +21,12 @@ from tests.support.first_revision import (
     make_first_revision,
 )
 from tests.support.postgres import the_server
+from tests.support.stores import an_open_database
 from uplift.storage.database import Database
 from uplift.storage.schema import NEWEST
-from uplift.testing.builders import ORDERS
+from uplift.testing.builders import ORDERS, a_worker, instances
+from uplift.testing.linked_work import a_linked_process
+from uplift.testing.upgrade_work import request
 
 pytestmark = pytest.mark.anyio
 
@@ -218,6 +221,29 @@ async def test_wrong_counts_are_listed_and_repaired(place: Path | URL) -> None:
     )
     assert await done(place, *CHECK_COUNTS) == right
     assert await done(place, *CHECK_COUNTS, "--repair") == right
+
+
+async def test_wrong_counts_of_cohorts_do_not_hide_those_of_orders(place: Path | URL) -> None:
+    async with an_open_database(place) as store:
+        await a_linked_process(store, holding=instances(range(6)))
+        linked = await request(store, worker=a_worker("large"))
+    await execute(place, "UPDATE upgrade SET ordered = 5")
+    await execute(
+        place,
+        "INSERT INTO cohort_count (process_id, version, status, position_id, instances) "
+        "VALUES (1, 7, 1, 1, 3)",
+    )
+    found = await to_thread(uplift, *CHECK_COUNTS, **setting(place))
+    assert found.exit_code == 1
+    wrong_counts, wrong_orders = found.stderr.splitlines()
+    assert wrong_counts.startswith("Expected kept counts to be the numbers of instances, but those of ")
+    assert wrong_orders == (
+        "Expected the counts of linked upgrades to be those of their orders, but these are not."
+    )
+    assert str(linked.id) in found.stdout
+    repaired = await to_thread(uplift, *CHECK_COUNTS, "--repair", **setting(place))
+    assert (repaired.exit_code, repaired.stderr.splitlines()[-1:]) == (1, [wrong_orders])
+    assert "Corrected the kept counts" in repaired.stderr + repaired.stdout
 
 
 def test_counts_are_not_repaired_unless_they_are_checked() -> None:

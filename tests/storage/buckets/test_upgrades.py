@@ -35,7 +35,9 @@ from uplift.domain.ports import Store
 from uplift.domain.use_cases.request import RETRIABLE_REASONS, request_upgrade
 from uplift.domain.use_cases.run import run_chunk
 from uplift.storage.count_check import find_count_differences, repair_counts
+from uplift.storage.in_buckets.counts import fold_all
 from uplift.storage.sql.buckets import BUCKETED, bucket_of_key
+from uplift.storage.sql.surrogate_keys import MAX_BOUND
 from uplift.storage.store import SqlStore
 from uplift.testing.builders import ADMIN, EVENING, ORDERS, a_process, a_worker, an_id, ids_of, instances
 from uplift.testing.linked_work import a_link
@@ -170,6 +172,23 @@ async def test_wrong_counts_are_found_and_repaired_in_their_bucket(store: SqlSto
     assert found, "each bucket has counts"
     assert {difference.kept - difference.counted for difference in found} == {3}
     assert await repair_counts(store.database) == found
+    assert await find_count_differences(store.database) == ()
+
+
+async def test_more_wrong_counts_than_one_statement_deletes_are_repaired(store: SqlStore) -> None:
+    await a_process(store, holding=instances(range(20)))
+    bucket = store.database.layout.bucket_of(an_id(0))
+    async with store.database.writing() as connection:
+        # Folded first: counts that are not stored yet would be added to the wrong ones.
+        await fold_all(connection)
+        await connection.exec_driver_sql("UPDATE cohort_count SET instances = instances + 3")
+        await connection.exec_driver_sql(
+            "INSERT INTO cohort_count (process_id, version, status, position_id, instances, bucket) "
+            f"SELECT 1, 1000 + n, 1, 1, 1, {bucket} FROM generate_series(1, {MAX_BOUND}) AS n"
+        )
+    found = await repair_counts(store.database)
+    assert sum(difference.kept for difference in found if difference.counted == 0) == MAX_BOUND
+    assert sum(difference.counted for difference in found) == 20
     assert await find_count_differences(store.database) == ()
 
 
