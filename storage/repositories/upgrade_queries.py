@@ -59,9 +59,10 @@ FOLLOWING = (
     .subquery("following")
 )
 FOLLOWING_UPGRADES = (
-    UPGRADES.join(FOLLOWING, FOLLOWING.c.id == upgrade.c.id)
-    .where(FOLLOWING.c.place <= bindparam("limit"))
-    .order_by(upgrade.c.id.desc())
+    # Not `join`: the statement without totals would remember the tables of the totals.
+    UPGRADES.where(FOLLOWING.c.id == upgrade.c.id, FOLLOWING.c.place <= bindparam("limit")).order_by(
+        upgrade.c.id.desc()
+    )
 )
 """The newest retries or undos of each of some upgrades, by an index on `of_upgrade_id`."""
 IN_PARTITIONS = (
