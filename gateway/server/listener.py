@@ -107,8 +107,9 @@ def _listen(addresses: Sequence[str], port: int, stack: ExitStack) -> Sequence[s
         try:
             # Each socket serves one family. One socket for both would show IPv4 clients as ::ffff:192.0.2.1.
             listener = stack.enter_context(socket.create_server((address, port), family=family))
-            # Accepted connections inherit it. uvloop sets it; asyncio does not for sockets made like this one, and
-            # the second write of a response would wait some 40 ms until the client acknowledged the first.
+            # Accepted connections inherit it. uvloop sets it; asyncio does not for sockets made like
+            # this one, and the second write of a response would wait some 40 ms until the client
+            # acknowledged the first.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
             if error.errno not in _NOT_HERE:
