@@ -20,7 +20,13 @@ from uplift.domain.errors import UpliftError
 from uplift.graphql_api.engine.column_executor import CompilingExecutor, LongLists, ReplyTooLargeError
 from uplift.graphql_api.engine.documents import Document, Documents
 from uplift.graphql_api.engine.errors import domain_error, formatted, request_error, unexpected_error
-from uplift.graphql_api.engine.large_variables import MANY_VALUES, draining, free_json, has_more_values
+from uplift.graphql_api.engine.large_variables import (
+    MANY_VALUES,
+    draining,
+    free_json,
+    has_more_values,
+    sharing_items,
+)
 from uplift.graphql_api.engine.limits import Limits
 from uplift.web.errors import HttpCode
 from uplift.web.large_requests import read_large
@@ -90,9 +96,10 @@ class Operations:
         decoded: dict[str, Any] = params.variables or {}
         received = params.encoded if isinstance(params, LargeParams) else decoded
         variables = draining(self._schema, document.node, params.operation_name, received)
-        executor = self._build(
-            document, Params(query="", variables=variables, operation_name=params.operation_name), context
-        )
+        with sharing_items():
+            executor = self._build(
+                document, Params(query="", variables=variables, operation_name=params.operation_name), context
+            )
         if not isinstance(executor, list):
             # The sources are what was received. Only scalars that contain variables would read them.
             executor.variable_values = executor.variable_values._replace(sources={})

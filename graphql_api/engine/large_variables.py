@@ -6,6 +6,8 @@ lists in the body of a request are decoded item by item, too.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import repeat
 from typing import Any
 
@@ -29,9 +31,9 @@ MANY_VALUES = 1_000
 """Variables of more values are coerced in the thread for large requests."""
 _VALUE_CHARACTERS = 64
 """Characters that a value has in the count of values."""
-_of_this_list: dict[Any, Any] | None = None
-"""A global, because graphql-core passes nothing else to what constructs an item. Long lists are coerced one
-after the other, in the thread for large requests."""
+_shared_items: ContextVar[dict[Any, Any] | None] = ContextVar("shared_items", default=None)
+"""graphql-core passes nothing else to what constructs an item. Each thread and each task has its own value:
+requests that are coerced on the event loop in between do not see it."""
 
 
 class UnreadableVariablesError(Exception):
@@ -77,9 +79,19 @@ def draining(
     return {name: _draining(value, types[name]) for name, value in variables.items() if name in types}
 
 
-def of_this_list() -> dict[Any, Any] | None:
-    """A dictionary that lives as long as a long list is coerced, for what its items share. Else None."""
-    return _of_this_list
+@contextmanager
+def sharing_items() -> Iterator[None]:
+    """Let the items of the request that is coerced inside share what is equal."""
+    token = _shared_items.set({})
+    try:
+        yield
+    finally:
+        _shared_items.reset(token)
+
+
+def shared_items() -> dict[Any, Any] | None:
+    """What the items of the request that is coerced now share; None if they share nothing."""
+    return _shared_items.get()
 
 
 def _draining(value: Any, type_: Any) -> Any:
@@ -132,17 +144,12 @@ class _Draining:
             yield from map(_decoded, reversed(self._items))
             return
         self._is_begun = True
-        global _of_this_list
-        _of_this_list = {}
-        try:
-            while self._items:
-                item = _decoded(self._items[-1])
-                yield item
-                self._items.pop()
-                self._valid = item
-                self._gone += 1
-        finally:
-            _of_this_list = None
+        while self._items:
+            item = _decoded(self._items[-1])
+            yield item
+            self._items.pop()
+            self._valid = item
+            self._gone += 1
 
 
 def free_json(value: dict[str, Any] | list[Any]) -> None:

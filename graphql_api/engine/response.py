@@ -101,6 +101,8 @@ def event_stream(responses: AsyncGenerator[Mapping[str, Any], None], stopping: a
     )
 
     async def until_stopped() -> AsyncGenerator[str, None]:
+        # A server sends the head with the first part of a body, and the first event may take long.
+        yield ""
         async with aclosing(stream()) as pieces:
             while (piece := await first_of(anext(pieces, None), stopping.wait())) is not None:
                 yield piece

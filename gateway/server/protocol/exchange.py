@@ -74,7 +74,7 @@ class Exchange:
     # for the application
 
     async def receive(self) -> Message:
-        if self._expects_continue and not self.started and not self._ended:
+        if self._expects_continue and self._head is None and not self._ended:
             self._expects_continue = False
             self._connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if not (self._body or self._ended or (self.received_all and not self._reported_all)):

@@ -10,7 +10,7 @@ from strawberry.types.base import get_object_definition
 from uplift import domain
 from uplift.domain.use_cases.instances import MAX_POSITIONS
 from uplift.graphql_api.context import Info
-from uplift.graphql_api.engine.large_variables import of_this_list
+from uplift.graphql_api.engine.large_variables import shared_items
 from uplift.web.large_requests import read_large
 
 Input = TypeVar("Input")
@@ -53,21 +53,18 @@ def _construct(cls: type, values: dict[str, Any]) -> Any:
 
 
 def _shared(elements: list[str]) -> list[str]:
-    """The same list for equal positions of a long list: thousands of instances share a few of them."""
-    known = of_this_list()
+    """The same list for equal positions of a large request: thousands of instances share a few of them."""
+    known = shared_items()
     if known is None or len(elements) > _SHARED_ELEMENTS:
         return elements
     position = frozenset(elements)
-    if len(known) <= MAX_POSITIONS:
-        shared: list[str] = known.setdefault(position, elements)
-    else:
-        # The request will be refused for the first position above the limit, whatever the later ones are.
-        shared = known.get(position) or next(iter(known.values()))
+    # Each of several lists of a request may have as many positions. Those above the limit share nothing.
+    shared: list[str] = (known.get if len(known) >= MAX_POSITIONS else known.setdefault)(position, elements)
     return shared
 
 
 class Positions:
-    """The positions of one request, each distinct one only once: thousands of instances share a position."""
+    """The positions of one list, each distinct one only once: thousands of instances share a position."""
 
     def __init__(self) -> None:
         self._known: dict[domain.Position, domain.Position] = {}
@@ -76,8 +73,8 @@ class Positions:
         position = frozenset(map(domain.ElementId, elements))
         if len(self._known) <= MAX_POSITIONS:
             return self._known.setdefault(position, position)
-        # The request will be refused for the first position above the limit, whatever the later ones are.
-        return self._known.get(position) or next(iter(self._known))
+        # The use case refuses the list for the first position above the limit, whatever the later ones are.
+        return self._known.get(position, next(iter(self._known)))
 
 
 async def converted(info: Info, inputs: list[Input], convert: Callable[[Input], Value]) -> list[Value]:

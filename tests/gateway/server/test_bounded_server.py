@@ -157,6 +157,20 @@ async def test_an_application_that_fails_before_the_body_is_answered_by_an_error
     assert "x-lost" not in reply.headers
 
 
+async def test_a_client_is_not_invited_to_send_a_body_once_its_answer_has_begun() -> None:
+    async def answering_early(_: Scope, receive: Receive, send: Send) -> None:
+        await send({**START, "headers": [(b"content-length", b"2")]})
+        reading = asyncio.ensure_future(receive())
+        await asyncio.sleep(0)
+        await send({"type": "http.response.body", "body": b"ok"})
+        await reading
+
+    request = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
+    said = await exchange(answering_early, request)
+    assert b"100 Continue" not in said
+    assert said.endswith(b"\r\n\r\nok")
+
+
 @pytest.mark.parametrize(
     "header", [(b"a", b"b\r\nset-cookie: c"), (b"a\r\nb", b"c"), (b"a:", b"b"), (b"a", b"\x00")]
 )

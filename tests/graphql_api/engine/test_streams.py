@@ -2,17 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Hashable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import httpx2
 import pytest
+from starlette.responses import StreamingResponse
 from starlette.testclient import TestClient, WebSocketDenialResponse, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
 from tests.graphql_api.engine.served import an_app, open_streams
 from uplift.graphql_api.engine.endpoint import Limits
+from uplift.graphql_api.engine.response import event_stream
 from uplift.graphql_api.engine.streams import StreamRefusal, Streams
 from uplift.web.errors import RequestError
 
@@ -161,6 +163,18 @@ def test_a_socket_of_an_ended_key_leaves_no_subscription_behind() -> None:
         with pytest.raises(WebSocketDisconnect):
             socket.receive_json()
     assert open_streams == []
+
+
+@pytest.mark.anyio
+async def test_the_head_of_an_event_stream_does_not_wait_for_its_first_event() -> None:
+    async def waiting() -> AsyncGenerator[Mapping[str, Any], None]:
+        await asyncio.Event().wait()
+        yield {}
+
+    stream = event_stream(waiting(), asyncio.Event())
+    assert isinstance(stream, StreamingResponse)
+    async with asyncio.timeout(10):
+        assert await anext(aiter(stream.body_iterator)) == ""
 
 
 @pytest.mark.anyio
