@@ -458,7 +458,7 @@ async def test_keeps_an_idle_stream_open_by_comments(monkeypatch: pytest.MonkeyP
         yield {"data": 1}
 
     stream: Any = event_stream(slow(), asyncio.Event())
-    events = [event async for event in stream.body_iterator]
+    events = [event async for event in stream.body_iterator if event]
     assert events[0] == ": ping\r\n\r\n"
     assert [event for event in events if event != events[0]] == [
         'event: next\r\ndata: {"data":1}\r\n\r\n',

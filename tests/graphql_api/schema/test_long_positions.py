@@ -11,9 +11,9 @@ import pytest
 
 from tests.graphql_api.support.schema_client import Client, execute_served
 from tests.graphql_api.support.schema_world import ORDER, add_process, an_id
-from uplift.domain import Position
+from uplift.domain import InstanceId, Position
 from uplift.domain.use_cases import instances as use_case
-from uplift.graphql_api.engine import execution
+from uplift.graphql_api.engine import large_variables
 from uplift.graphql_api.types.inputs import long_inputs
 from uplift.graphql_api.types.inputs.inputs import RegisteredInstanceInput
 
@@ -147,10 +147,9 @@ async def test_small_requests_beside_a_large_one_keep_their_positions(
                     may_go_on.wait(60)
                 yield item
 
-    drain = execution.draining
+    drain = large_variables.draining
     monkeypatch.setattr(
-        execution,
-        "draining",
+        "uplift.graphql_api.engine.execution.draining",
         lambda *parameters: {name: Stopping(items) for name, items in drain(*parameters).items()},
     )
     served = replace(client, execute=execute_served)
@@ -166,7 +165,9 @@ async def test_small_requests_beside_a_large_one_keep_their_positions(
 
 
 async def require_stored(client: Client, instances: list[dict[str, Any]]) -> None:
-    stored = await client.store.instances.find_many([UUID(instance["id"]) for instance in instances])
+    stored = await client.store.instances.find_many(
+        [InstanceId(UUID(instance["id"])) for instance in instances]
+    )
     assert {str(instance_id): instance.position for instance_id, instance in stored.items()} == {
         instance["id"]: frozenset(instance["position"]) for instance in instances
     }
