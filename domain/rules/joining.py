@@ -4,9 +4,10 @@ Too many workers for the cores of a machine take turns, and run an upgrade more 
 shows only in what all of them achieve together.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from uplift.domain.model.selection import UpgradeId
 from uplift.domain.model.upgrade import Partition, Tally, Upgrade
@@ -26,16 +27,21 @@ class JoinPolicy:
     settling: timedelta = timedelta(milliseconds=200)
     """The start of a trial that does not count: the sizes of chunks adapt, and old chunks end."""
     measured: timedelta = timedelta(milliseconds=200)
-    """How long a rate is measured."""
+    """For so long a rate is measured: that of the others before a trial, then that of all workers in it."""
     retry_after: timedelta = timedelta(seconds=30)
     """After a failed trial, how long no further worker of the program joins the upgrade."""
 
-    def allows(self, upgrade: Upgrade, others: int) -> bool:
-        """Whether a worker may join an upgrade that so many others run."""
-        if others < self.unmeasured:
+    def allows(self, upgrade: Upgrade, others: Sequence[Partition]) -> bool:
+        """Whether a worker may join an upgrade of which others hold these partitions."""
+        if len(others) < self.unmeasured:
             return True
         remaining = upgrade.remaining
-        return upgrade.worked >= self.measured and remaining is not None and remaining >= self.worth
+        return self._is_known(others) and remaining is not None and remaining >= self.worth
+
+    def _is_known(self, others: Sequence[Partition]) -> bool:
+        # A partition just claimed has an empty tally. Every trial would succeed beside a rate of 0.
+        worked = sum((partition.tally.worked for partition in others), timedelta())
+        return worked >= self.measured and rate_of(others) > 0
 
 
 class Trial:
@@ -47,6 +53,7 @@ class Trial:
     def __init__(self, policy: JoinPolicy, *, worker: str, others: int, rate: float) -> None:
         self.worker = worker
         self.others = others
+        self.retry_after = policy.retry_after
         self._policy = policy
         # Half of what each of the others did must come on top.
         self._required = rate * (1 + 1 / (2 * others))
@@ -69,29 +76,41 @@ class Trial:
 
 
 class Trials:
-    """The last trials of the workers of one program: one at a time for each upgrade."""
+    """The running and the failed trials of the workers of one program.
 
-    def __init__(self) -> None:
-        self._last: dict[UpgradeId, tuple[Trial, datetime]] = {}
+    `seconds` returns the time of a clock that is never set, such as `time.monotonic`.
+    """
 
-    def begin(self, upgrade_id: UpgradeId, trial: Trial, *, until: datetime, now: datetime) -> None:
-        """Begin a trial. Unless it ends, it keeps others from joining until this time."""
-        self._last = {key: last for key, last in self._last.items() if last[1] > now}
-        self._last[upgrade_id] = trial, until
+    def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._running: dict[tuple[UpgradeId, str], Trial] = {}
+        self._failed: dict[UpgradeId, tuple[Trial, float]] = {}
+
+    def begin(self, upgrade_id: UpgradeId, trial: Trial) -> None:
+        """Begin the trial of a worker. It runs, however long, until it ends or fails."""
+        self._running[upgrade_id, trial.worker] = trial
 
     def find(self, upgrade_id: UpgradeId, worker: str) -> Trial | None:
-        """The trial of a worker that has joined this upgrade."""
-        last = self._last.get(upgrade_id)
-        return last[0] if last is not None and last[0].worker == worker else None
+        """The running trial of a worker that has joined this upgrade."""
+        return self._running.get((upgrade_id, worker))
 
-    def end(self, upgrade_id: UpgradeId) -> None:
-        """End the trial of a worker that stays. The trial of one that leaves does not end."""
-        self._last.pop(upgrade_id, None)
+    def end(self, upgrade_id: UpgradeId, worker: str) -> None:
+        """End the trial of a worker, if it has one: it stays, or leaves for another reason."""
+        self._running.pop((upgrade_id, worker), None)
 
-    def forbid(self, upgrade_id: UpgradeId, *, others: int, now: datetime) -> bool:
-        """Whether a trial beside as many workers or fewer runs, or has failed."""
-        last = self._last.get(upgrade_id)
-        return last is not None and others >= last[0].others and now < last[1]
+    def fail(self, upgrade_id: UpgradeId, worker: str) -> None:
+        """End the running trial of a worker that has not helped. Others do not join for `retry_after`."""
+        trial, now = self._running.pop((upgrade_id, worker)), self._seconds()
+        self._failed = {key: failed for key, failed in self._failed.items() if failed[1] > now}
+        self._failed[upgrade_id] = trial, now + trial.retry_after.total_seconds()
+
+    def forbid(self, upgrade_id: UpgradeId, *, others: int) -> bool:
+        """Whether a trial beside as many workers or fewer runs, or has failed a short time ago."""
+        running = [trial for (of, _), trial in self._running.items() if of == upgrade_id]
+        if any(others >= trial.others for trial in running):
+            return True
+        failed = self._failed.get(upgrade_id)
+        return failed is not None and others >= failed[0].others and self._seconds() < failed[1]
 
 
 def outcomes_per_second(tallies: Sequence[Tally]) -> float:

@@ -47,10 +47,26 @@ async def run_upgrade(
     """Run the partitions of a claimed upgrade until it ends, is stopped, or has no free partition.
 
     Returns the upgrade as it is then, which may still be RUNNING: other workers may hold the other
-    partitions, this worker may have lost its lease, or another upgrade may be next (see `claim`). If
-    `should_stop` returns True, or the upgrade has not become faster since this worker joined, the worker
-    releases its partition between two chunks (see `release`).
+    partitions, this worker may have lost its lease, or another upgrade may be next (see
+    `claim_next_partition`). If `should_stop` returns True, or the upgrade has not become faster since this
+    worker joined, the worker releases its partition between two chunks (see `release`).
+
+    However it ends, a trial of this worker ends with it (see `JoinPolicy`). Only one that has shown that the
+    worker does not help keeps others from joining afterwards.
     """
+    try:
+        return await _run_partitions(store, upgrade, worker, should_stop, on_progress)
+    finally:
+        worker.trials.end(upgrade.id, worker.name)
+
+
+async def _run_partitions(
+    store: Store,
+    upgrade: Upgrade,
+    worker: Worker,
+    should_stop: Callable[[], bool],
+    on_progress: OnProgress,
+) -> Upgrade:
     size = worker.chunk_policy.initial_size
     # Decisions are passed from chunk to chunk: one decision holds for a whole cohort, so most chunks need no
     # new one and can move their instances by the statement that records them.

@@ -83,7 +83,11 @@ async def claim(store: Store, worker: Worker, *, only: UpgradeId | None = None) 
 
 
 async def claim_next_partition(store: Store, upgrade: Upgrade, worker: Worker) -> bool:
-    """Claim another partition of an upgrade. False if none is free, or another upgrade is next."""
+    """Claim another partition of an upgrade. False if none is free, or another upgrade is next.
+
+    Another upgrade is next if `claim` would claim it before this one: it comes first, the worker may join it
+    (see `JoinPolicy`), and a partition of it is free and not locked.
+    """
     passed_over: set[UpgradeId] = set()
     while len(passed_over) < PASSED_OVER_AT_MOST:
         found = await store.upgrades.claimable(worker.clock(), passing_over=passed_over)
@@ -91,22 +95,28 @@ async def claim_next_partition(store: Store, upgrade: Upgrade, worker: Worker) -
             return False
         if found.id == upgrade.id:
             return await _claim(store, worker, upgrade.id) is not None
-        if await _can_claim(store, worker, found.id):
+        # If the worker left for an upgrade that it may not join, it would only claim this one again.
+        others = await _others(store, worker, found)
+        if _may_join(worker, found, others) and await _can_claim(store, worker, found.id):
             return False
         passed_over.add(found.id)
     return False
 
 
 async def must_leave(store: Store, upgrade: Upgrade, worker: Worker) -> bool:
-    """Whether a worker that joined others has not made the upgrade faster. Call it after each chunk."""
+    """Whether a worker that joined others has not made the upgrade faster. Call it after each chunk.
+
+    Ends the trial of the worker as soon as the answer is known.
+    """
     trial = worker.trials.find(upgrade.id, worker.name)
     has_helped = None if trial is None else trial.has_helped(upgrade)
     if trial is None or has_helped is None:
         return False
     # If one of the others has ended or died since, this worker takes its place.
     if has_helped or len(await _others(store, worker, upgrade)) < trial.others:
-        worker.trials.end(upgrade.id)
+        worker.trials.end(upgrade.id, worker.name)
         return False
+    worker.trials.fail(upgrade.id, worker.name)
     return True
 
 
@@ -186,15 +196,14 @@ async def _others(store: Store, worker: Worker, upgrade: Upgrade) -> list[Partit
 
 
 def _may_join(worker: Worker, upgrade: Upgrade, others: Sequence[Partition]) -> bool:
-    return worker.join_policy.allows(upgrade, len(others)) and not worker.trials.forbid(
-        upgrade.id, others=len(others), now=worker.clock()
+    return worker.join_policy.allows(upgrade, others) and not worker.trials.forbid(
+        upgrade.id, others=len(others)
     )
 
 
 def _begin_trial(worker: Worker, upgrade: Upgrade, others: Sequence[Partition]) -> None:
-    policy, now = worker.join_policy, worker.clock()
-    trial = Trial(policy, worker=worker.name, others=len(others), rate=rate_of(others))
-    worker.trials.begin(upgrade.id, trial, until=now + policy.retry_after, now=now)
+    trial = Trial(worker.join_policy, worker=worker.name, others=len(others), rate=rate_of(others))
+    worker.trials.begin(upgrade.id, trial)
 
 
 async def _can_claim(store: Store, worker: Worker, upgrade_id: UpgradeId) -> bool:

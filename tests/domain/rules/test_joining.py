@@ -7,7 +7,7 @@ import pytest
 
 from uplift.domain.model.upgrade import Partition, Tally, Upgrade, UpgradeId
 from uplift.domain.rules.joining import JoinPolicy, Trial, Trials, rate_of
-from uplift.testing.builders import EVENING, NOON, an_id, an_upgrade
+from uplift.testing.builders import an_id, an_upgrade
 
 POLICY = JoinPolicy(
     unmeasured=2,
@@ -24,13 +24,19 @@ def an_upgrade_after(milliseconds: int, *, upgraded: int, expected: int = 10_000
     )
 
 
+def held_after(milliseconds: int, *, upgraded: int, others: int = 2) -> list[Partition]:
+    """The partitions that others hold. They have worked so long in all, the first of them alone."""
+    tallies = [Tally(upgraded=upgraded, worked=timedelta(milliseconds=milliseconds))] + [Tally()] * others
+    return [Partition(upgrade=FIRST, cursor=0, last=1, tally=tally) for tally in tallies[:others]]
+
+
 def a_trial(*, worker: str = "third", others: int = 2, rate: float = 1_000) -> Trial:
     return Trial(POLICY, worker=worker, others=others, rate=rate)
 
 
 @pytest.mark.parametrize("others", [0, 1])
 def test_two_workers_join_at_once(others: int) -> None:
-    assert POLICY.allows(an_upgrade_after(0, upgraded=0), others)
+    assert POLICY.allows(an_upgrade_after(0, upgraded=0), held_after(0, upgraded=0, others=others))
 
 
 @pytest.mark.parametrize(
@@ -49,7 +55,19 @@ def test_a_third_worker_joins_an_upgrade_that_takes_two_more_seconds(
     milliseconds: int, upgraded: int, expected: int, allowed: bool
 ) -> None:
     upgrade = an_upgrade_after(milliseconds, upgraded=upgraded, expected=expected)
-    assert POLICY.allows(upgrade, 2) is allowed
+    assert POLICY.allows(upgrade, held_after(milliseconds, upgraded=upgraded)) is allowed
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "upgraded", "allowed"),
+    [(0, 0, False), (299, 299, False), (300, 0, False), (300, 300, True)],
+    ids=["just claimed", "few figures", "nothing done", "measured"],
+)
+def test_a_third_worker_joins_when_the_rate_of_the_held_partitions_is_known(
+    milliseconds: int, upgraded: int, allowed: bool
+) -> None:
+    upgrade = an_upgrade_after(1_000, upgraded=1_000)
+    assert POLICY.allows(upgrade, held_after(milliseconds, upgraded=upgraded)) is allowed
 
 
 @pytest.mark.parametrize(
@@ -83,28 +101,51 @@ def test_the_rate_is_that_of_all_partitions_together() -> None:
     assert rate_of([]) == 0.0
 
 
-def test_a_trial_keeps_other_workers_from_joining_for_a_while() -> None:
-    trials, trial = Trials(), a_trial()
-    trials.begin(FIRST, trial, until=EVENING, now=NOON)
-    assert [trials.forbid(FIRST, others=others, now=NOON) for others in (1, 2, 3)] == [False, True, True]
-    assert not trials.forbid(FIRST, others=2, now=EVENING)
-    assert not trials.forbid(SECOND, others=2, now=NOON)
-    assert trials.find(FIRST, "third") is trial
+class Seconds:
+    """A monotonic clock that advances only on request."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_running_trial_keeps_others_from_joining_however_long_it_takes() -> None:
+    trials, trial = Trials(seconds := Seconds()), a_trial()
+    trials.begin(FIRST, trial)
+    for seconds.now in (0, 1_000):
+        assert [trials.forbid(FIRST, others=others) for others in (1, 2, 3)] == [False, True, True]
+        assert not trials.forbid(SECOND, others=2)
+        assert trials.find(FIRST, "third") is trial
     assert trials.find(FIRST, "fourth") is None
     assert trials.find(SECOND, "third") is None
 
 
+def test_a_trial_does_not_replace_that_of_another_worker() -> None:
+    trials, third, fourth = Trials(), a_trial(others=3), a_trial(worker="fourth", others=2)
+    trials.begin(FIRST, third)
+    trials.begin(FIRST, fourth)
+    assert trials.find(FIRST, "third") is third
+    trials.end(FIRST, "third")
+    assert trials.find(FIRST, "fourth") is fourth
+
+
+def test_a_failed_trial_keeps_others_from_joining_for_a_while() -> None:
+    trials = Trials(seconds := Seconds())
+    trials.begin(FIRST, a_trial())
+    seconds.now = 40
+    trials.fail(FIRST, "third")
+    assert trials.find(FIRST, "third") is None
+    seconds.now = 69
+    assert [trials.forbid(FIRST, others=others) for others in (1, 2, 3)] == [False, True, True]
+    seconds.now = 70
+    assert not trials.forbid(FIRST, others=2)
+
+
 def test_after_the_trial_of_a_worker_that_stays_the_next_one_may_join() -> None:
     trials = Trials()
-    trials.begin(FIRST, a_trial(), until=EVENING, now=NOON)
-    trials.end(FIRST)
-    assert not trials.forbid(FIRST, others=3, now=NOON)
+    trials.begin(FIRST, a_trial())
+    trials.end(FIRST, "third")
+    assert not trials.forbid(FIRST, others=3)
     assert trials.find(FIRST, "third") is None
-
-
-def test_old_trials_are_not_kept() -> None:
-    trials = Trials()
-    trials.begin(FIRST, a_trial(), until=NOON, now=NOON)
-    trials.begin(SECOND, a_trial(), until=EVENING, now=NOON)
-    assert trials.find(FIRST, "third") is None
-    assert trials.find(SECOND, "third") is not None
