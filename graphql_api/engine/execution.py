@@ -25,7 +25,7 @@ from uplift.graphql_api.engine.large_variables import (
     draining,
     free_json,
     has_more_values,
-    sharing_items,
+    items_shared,
 )
 from uplift.graphql_api.engine.limits import Limits
 from uplift.web.errors import HttpCode
@@ -96,7 +96,7 @@ class Operations:
         decoded: dict[str, Any] = params.variables or {}
         received = params.encoded if isinstance(params, LargeParams) else decoded
         variables = draining(self._schema, document.node, params.operation_name, received)
-        with sharing_items():
+        with items_shared():
             executor = self._build(
                 document, Params(query="", variables=variables, operation_name=params.operation_name), context
             )

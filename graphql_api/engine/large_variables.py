@@ -80,7 +80,7 @@ def draining(
 
 
 @contextmanager
-def sharing_items() -> Iterator[None]:
+def items_shared() -> Iterator[None]:
     """Let the items of the request that is coerced inside share what is equal."""
     token = _shared_items.set({})
     try:
