@@ -67,7 +67,6 @@ def names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
-@needs_ipv6
 def test_no_write_of_a_connection_waits_for_the_one_before() -> None:
     with (
         listening("127.0.0.1", 0) as (listener,),
@@ -77,6 +76,7 @@ def test_no_write_of_a_connection_waits_for_the_one_before() -> None:
         assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
+@needs_ipv6
 @pytest.mark.usefixtures("names")
 @pytest.mark.parametrize(("host", "count"), [("both.example", 2), ("one.example", 1), ("twice.example", 1)])
 def test_leaves_out_the_addresses_that_the_machine_does_not_have(host: str, count: int) -> None:
