@@ -43,6 +43,12 @@ def in_positions(positions: int) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
+def client(client: Client) -> Client:
+    """A client of the endpoint: strawberry's executor shares nothing."""
+    return replace(client, execute=execute_served)
+
+
+@pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], Position]]:
     """The positions of the instances before and after their conversion."""
     converted: list[tuple[list[str], Position]] = []
@@ -152,12 +158,11 @@ async def test_small_requests_beside_a_large_one_keep_their_positions(
         "uplift.graphql_api.engine.execution.draining",
         lambda *parameters: {name: Stopping(items) for name, items in drain(*parameters).items()},
     )
-    served = replace(client, execute=execute_served)
-    large = asyncio.create_task(served.ask(REGISTER, new=in_positions(700)))
+    large = asyncio.create_task(client.ask(REGISTER, new=in_positions(700)))
     try:
         assert await asyncio.to_thread(reached.wait, 60)
         small = {"id": str(an_id(9_999)), "version": 1, "status": "PENDING", "position": ["small"]}
-        assert (await served.ask(REGISTER, new=[small]))["registerInstances"]["count"] == 1
+        assert (await client.ask(REGISTER, new=[small]))["registerInstances"]["count"] == 1
     finally:
         may_go_on.set()
     assert "at most 500" in (await large)["registerInstances"]["userErrors"][0]["message"]

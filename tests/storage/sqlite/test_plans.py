@@ -235,7 +235,7 @@ async def test_who_looks_for_work_looks_at_no_upgrade_that_has_ended(store: SqlS
         pass
     with statements_on(connection) as sent:
         assert await store.upgrades.claimable(NOON) is None
-    assert len(sent) == 3
+    assert len(sent) == 4
     for statement in sent:
         steps = [step for step in await plan_of(store, statement) if step.startswith("SCAN upgrade")]
         assert steps == ["SCAN upgrade USING INDEX upgrade_waiting"], statement.sql
