@@ -53,7 +53,8 @@ async def ours(server: Server, worker: Worker, concurrency: int) -> tuple[Spent,
     async with a_copy(server) as name:
         store = await TimedStore.open(server.url(name))
         await upgraded(store, SMALL_PROCESS, worker, concurrency)
-        # A look past an upgrade that needs no further worker: the small one is too short for that.
+        # Compile the statement that passes over an upgrade: the small upgrade ends before an idle worker
+        # needs it.
         await store.upgrades.claimable(worker.clock(), passing_over=[UpgradeId(uuid4())])
         store.open_for.clear()
         with spending(server) as spent:
@@ -103,7 +104,7 @@ async def take(
                 whole[several].append(spent)
                 locks[several] += open_for
                 assert done == moved, (done, moved)
-                print(f"   {several} at work {spent.wall:.3f} s ({done:,})", end="")
+                print(f"   {several} workers {spent.wall:.3f} s ({done:,})", end="")
             print(flush=True)
     return bare, whole, locks
 

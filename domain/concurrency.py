@@ -29,9 +29,9 @@ async def pieces(items: Sequence[Item], size: int = PIECE) -> AsyncIterator[tupl
 async def let_requests_go_first() -> None:
     """Let the event loop read what has arrived and answer it, before the caller continues its work.
 
-    The first pass of the loop reads, the later ones run the tasks that this begins. The caller may hold locks
-    of the database, for which others wait. So it waits for at most three passes, and for no further one after
-    MAX_DELAY: it waits no longer than that and the one pass that was running by then, which nothing ends.
+    The first pass of the loop reads, the later ones run the tasks that this begins. It takes at most three
+    passes, and begins none after MAX_DELAY, because the caller may hold locks of the database. A pass that
+    has begun is not interrupted.
     """
     loop = asyncio.get_running_loop()
     last_begin = loop.time() + MAX_DELAY

@@ -30,8 +30,8 @@ MAX_REPLY = 16 * 1024 * 1024
 class Reply:
     """A whole reply.
 
-    `request` names what it answers, in messages; `date` is that of its head. `message` is what the engine
-    says of an error, in one line; empty unless it is JSON.
+    `request` names what it answers, in messages; `date` is its Date header, cut to seconds. `message` is what
+    the engine says of an error, in one line; empty unless it is JSON.
     """
 
     request: str

@@ -85,7 +85,7 @@ class Settings(LimitSettings, BaseSettings):
         Field(
             ge=1,
             le=100,
-            description="Number of partitions that one program runs concurrently; "
+            description="At most so many partitions run concurrently in one program; "
             "on SQLite each upgrade is one partition",
         ),
     ] = 2

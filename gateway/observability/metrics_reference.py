@@ -19,7 +19,7 @@ from uplift.gateway.observability.metrics import (
     MetricDescription,
     Metrics,
 )
-from uplift.gateway.observability.refusals import Refusal
+from uplift.gateway.observability.refusals import ConnectionRefusal
 from uplift.graphql_api.engine.streams import StreamRefusal
 
 INTRODUCTION = """\
@@ -55,8 +55,9 @@ LABELS: Mapping[str, str] = {
     "101 for a WebSocket, which counts when it ends",
     "uplift_http_request_seconds route": "as above",
     "uplift_open_streams kind": _codes(*STREAMS),
-    "uplift_connections_refused_total reason": f"{_codes(*Refusal)}. `body_framing` is for trailers and "
-    "chunk sizes, `unread_bytes` for responses that wait for slow readers ([connections](connections.md))",
+    "uplift_connections_refused_total reason": f"{_codes(*ConnectionRefusal)}. `body_framing` is for "
+    "trailers and chunk sizes, `unread_bytes` for responses that wait for slow readers "
+    "([connections](connections.md))",
     "uplift_streams_refused_total reason": _codes(*StreamRefusal),
     "uplift_outcomes_total kind": _codes(*OutcomeKind),
     "uplift_skips_total reason": f"{_codes(*ReasonCode)} ([reasons](reasons.md))",

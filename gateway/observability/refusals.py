@@ -14,7 +14,7 @@ LOG_INTERVAL = 10.0
 """Seconds between two log lines with the same reason: many refusals must not fill the log."""
 
 
-class Refusal(StrEnum):
+class ConnectionRefusal(StrEnum):
     """Why the server refuses or cuts off a connection."""
 
     SERVER_FULL = "server_full"
@@ -35,12 +35,12 @@ class ConnectionRefusals:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._silent_until: dict[Refusal, float] = {}
-        self._unlogged: dict[Refusal, int] = {}
-        for reason in Refusal:
+        self._silent_until: dict[ConnectionRefusal, float] = {}
+        self._unlogged: dict[ConnectionRefusal, int] = {}
+        for reason in ConnectionRefusal:
             metrics.count_refusal(reason, 0)
 
-    def note(self, reason: Refusal, why: str, *, client: str | None, now: float) -> None:
+    def note(self, reason: ConnectionRefusal, why: str, *, client: str | None, now: float) -> None:
         """Count a refusal. Logs it too, unless a line with this reason is younger than LOG_INTERVAL."""
         self._metrics.count_refusal(reason)
         if now < self._silent_until.get(reason, 0.0):

@@ -8,7 +8,7 @@ from typing import Any, Protocol, cast
 import uvicorn
 from uvicorn.server import ServerState
 
-from uplift.gateway.observability.refusals import Refusal
+from uplift.gateway.observability.refusals import ConnectionRefusal
 from uplift.gateway.server.bounds import CLOSE_SECONDS, READ_BYTES, WRITE_BUFFER_BYTES
 from uplift.gateway.server.connections import Connections
 from uplift.gateway.server.response_head import plain_response
@@ -149,7 +149,7 @@ class Connection(asyncio.BufferedProtocol):
         """Write in pieces, each once the client has read most of what was written before.
 
         `before` and `after` are the few bytes around it. What fits into one piece is one write, and does not
-        wait: it costs one call of the system.
+        wait: it costs one system call.
         """
         if self._paused_at is None and len(data) <= WRITE_BUFFER_BYTES:
             self.write(before + data + after)
@@ -207,13 +207,13 @@ class Connection(asyncio.BufferedProtocol):
         """Close in this time, unless the handler does earlier."""
         self._end(seconds)
 
-    def refuse(self, reason: Refusal, status: int, message: str) -> None:
+    def refuse(self, reason: ConnectionRefusal, status: int, message: str) -> None:
         """Answer with this status and close."""
         self.note(reason, message)
         self.write(plain_response(status, message))
         self.close_unread()
 
-    def cut_off(self, reason: Refusal, message: str) -> None:
+    def cut_off(self, reason: ConnectionRefusal, message: str) -> None:
         """Close, and drop what is not sent."""
         self.note(reason, message)
         self.abort()
@@ -223,7 +223,7 @@ class Connection(asyncio.BufferedProtocol):
     def check(self, now: float) -> None:
         if self.waited(now) > self.bounds.send_seconds:
             self.cut_off(
-                Refusal.SLOW_READER,
+                ConnectionRefusal.SLOW_READER,
                 f"Expected the client to read within {self.bounds.send_seconds:g} seconds, but it did not.",
             )
         elif self._ends_at is not None:
@@ -232,7 +232,8 @@ class Connection(asyncio.BufferedProtocol):
             if now >= self._ends_at + (self.bounds.send_seconds if unsent else 0.0):
                 if unsent:
                     self.note(
-                        Refusal.SLOW_READER, "Expected the client to read the response, but it did not."
+                        ConnectionRefusal.SLOW_READER,
+                        "Expected the client to read the response, but it did not.",
                     )
                 self.abort()
             elif not self._handler:
@@ -254,7 +255,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._ends_at is None:
             self._ends_at = self.loop.time() + seconds
 
-    def note(self, reason: Refusal, message: str) -> None:
+    def note(self, reason: ConnectionRefusal, message: str) -> None:
         """Count and log a refusal."""
         host = self.client[0] if self.client else None
         self.connections.refusals.note(reason, message, client=host, now=self.loop.time())

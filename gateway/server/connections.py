@@ -8,7 +8,7 @@ from typing import Protocol, cast
 
 from structlog import get_logger
 
-from uplift.gateway.observability.refusals import ConnectionRefusals, Refusal
+from uplift.gateway.observability.refusals import ConnectionRefusal, ConnectionRefusals
 from uplift.gateway.server.bounds import (
     FEW_CONTROL_FRAMES,
     MAX_ALL_CONTROL_FRAMES,
@@ -59,17 +59,17 @@ class Connections:
     def __len__(self) -> int:
         return len(self._open)
 
-    def admit(self, connection: Watched, host: str | None) -> tuple[Refusal, str] | None:
+    def admit(self, connection: Watched, host: str | None) -> tuple[ConnectionRefusal, str] | None:
         """Register a connection from this host. Returns the reason and a sentence when it is refused."""
         # A trusted proxy connects for many clients.
         network = "" if host is None or self._is_proxy(host) else network_of(host)
         if len(self._open) >= self.bounds.connections:
-            return Refusal.SERVER_FULL, (
+            return ConnectionRefusal.SERVER_FULL, (
                 f"Expected at most {self.bounds.connections:,} connections "
                 "(UPLIFT_MAX_CONNECTIONS, and the limit of file descriptors), but got another."
             )
         if network and self._by_network[network] >= self.bounds.connections_per_address:
-            return Refusal.ADDRESS_FULL, (
+            return ConnectionRefusal.ADDRESS_FULL, (
                 f"Expected at most {self.bounds.connections_per_address:,} connections from one address "
                 "(UPLIFT_MAX_CONNECTIONS_PER_ADDRESS), but got another."
             )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from uplift.gateway.observability.refusals import Refusal
+from uplift.gateway.observability.refusals import ConnectionRefusal
 from uplift.gateway.server.bounds import MAX_UNREAD_BYTES
 
 
@@ -16,7 +16,7 @@ class Reader(Protocol):
     def waited(self, now: float) -> float:
         """Seconds that the present response has waited for the client; 0 while the client reads."""
 
-    def cut_off(self, reason: Refusal, message: str) -> None:
+    def cut_off(self, reason: ConnectionRefusal, message: str) -> None:
         """Close, and drop what is not sent."""
 
 
@@ -46,7 +46,7 @@ class Unread:
                     del self._held[reader]
 
     def cut_off_above_limit(self) -> None:
-        """Cut clients off while too many bytes wait. The watch calls it too: a client may stop to read."""
+        """Cut clients off while too many bytes wait. The watch calls it too: a client may stop reading."""
         now = asyncio.get_running_loop().time()
         while self._held.total() > self._limit:
             waiting = {reader: waited for reader in self._held if (waited := reader.waited(now)) > 0}
@@ -62,6 +62,6 @@ class Unread:
             )
             del self._held[slowest]
             slowest.cut_off(
-                Refusal.UNREAD_BYTES,
+                ConnectionRefusal.UNREAD_BYTES,
                 f"Expected at most {self._limit:,} bytes that wait for clients to read, but there are more.",
             )

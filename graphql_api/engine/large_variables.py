@@ -32,8 +32,8 @@ MANY_VALUES = 1_000
 _VALUE_CHARACTERS = 64
 """Characters that a value has in the count of values."""
 _shared_items: ContextVar[dict[Any, Any] | None] = ContextVar("shared_items", default=None)
-"""graphql-core passes nothing else to what constructs an item. Each thread and each task has its own value:
-requests that are coerced on the event loop in between do not see it."""
+"""A context variable, because graphql-core passes no context to what constructs an item. Each thread and task
+has its own, so requests coerced on the event loop in between do not see it."""
 
 
 class UnreadableVariablesError(Exception):

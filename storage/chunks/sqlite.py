@@ -59,8 +59,8 @@ class RecordedCohort(NamedTuple):
     to_position_id: int | None
 
 
-def _counted_cohorts(kind: SelectionKind) -> Select[Any]:
-    """Count the recorded instances of the chunk by cohort, as one value (see `_in_value`).
+def _recorded_cohorts_as_value(kind: SelectionKind) -> Select[Any]:
+    """Count the recorded instances of the chunk by cohort, as one value (see `_cohorts_in_value`).
 
     SQLite sorts the rows of a group, and by one integer nearly twice as fast as by three columns.
     """
@@ -89,8 +89,8 @@ def _counted_cohorts(kind: SelectionKind) -> Select[Any]:
     )
 
 
-def _in_value(counted: str) -> list[RecordedCohort]:
-    """The cohorts in a value of COUNTED_COHORTS.
+def _cohorts_in_value(counted: str) -> list[RecordedCohort]:
+    """The cohorts in a value of RECORDED_COHORTS_AS_VALUE.
 
     They are one value, because a thread takes the interpreter for each row that it reads, and lets others
     have it while SQLite looks for the next. One of low priority may have to wait for a processor in between,
@@ -102,7 +102,7 @@ def _in_value(counted: str) -> list[RecordedCohort]:
     ]
 
 
-COUNTED_COHORTS = {kind: _counted_cohorts(kind) for kind in FORWARD}
+RECORDED_COHORTS_AS_VALUE = {kind: _recorded_cohorts_as_value(kind) for kind in FORWARD}
 
 
 class Statements(NamedTuple):
@@ -134,11 +134,11 @@ class SqliteChunks(RecordThenMove):
         # the requests behind it.
         connection, bound = self._connection, self._bound(end)
         recorded = await connection.execute_later(self._record_statement(), bound)
-        counted = await connection.execute_later(COUNTED_COHORTS[self._kind], bound)
+        counted = await connection.execute_later(RECORDED_COHORTS_AS_VALUE[self._kind], bound)
         *before, last_move = self._moves(decisions)
         moves = [await connection.execute_later(move, bound) for move in before]
         moves.append(await connection.execute(last_move, bound))
-        cohorts = _in_value(counted.scalar_one())
+        cohorts = _cohorts_in_value(counted.scalar_one())
         targets = {
             (cohort.version, cohort.position_id): (cohort.to_version, cohort.to_position_id)
             for cohort in cohorts
@@ -149,7 +149,9 @@ class SqliteChunks(RecordThenMove):
         return Processed(recorded.rowcount, moved, unmoved)
 
     async def _recorded_cohorts(self, bound: Mapping[str, Any]) -> Sequence[Any]:
-        return _in_value((await self._connection.execute(COUNTED_COHORTS[self._kind], bound)).scalar_one())
+        return _cohorts_in_value(
+            (await self._connection.execute(RECORDED_COHORTS_AS_VALUE[self._kind], bound)).scalar_one()
+        )
 
     def _record_statement(self) -> Insert:
         return self._statements.record
@@ -211,8 +213,8 @@ DENSE = 3
 """A chunk that covers at most so many ids for each instance reads all instances of its range.
 
 Where 40 % are active, that is a fifth faster than a search in the table for each entry of the index. SQLite
-has no statistics to choose by. The last chunk of a partition may have fewer instances than it was to have: it
-reads as many rows as others at most.
+has no statistics to choose by. The last chunk of a partition may be shorter than its size; it then reads
+at most as many rows as a full one.
 """
 BY_INDEX = {kind: _statements(IN_CHUNK[kind]) for kind in FORWARD}
 BY_RANGE = {kind: _statements(_in_range(kind)) for kind in ALONG_ACTIVE}

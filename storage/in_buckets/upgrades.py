@@ -19,7 +19,7 @@ from uplift.domain.model.upgrade import (
     UpgradeProgress,
     UpgradeState,
 )
-from uplift.storage.in_buckets import partition_statements, pruning, selecting
+from uplift.storage.in_buckets import new_upgrades, partition_statements, pruning
 from uplift.storage.in_buckets.partitions import LockedPartitionInBucket
 from uplift.storage.in_buckets.sessions import BucketSession
 from uplift.storage.repositories.upgrade_queries import SqlUpgradeQueries
@@ -141,10 +141,12 @@ class BucketUpgradeRepository(SqlUpgradeRepository):
     ) -> tuple[BucketLockedUpgrade, tuple[LockedPartitionInBucket, ...]]:
         session = self._session
         process_id = await session.process_id(upgrade.process)
-        added, upgrade_keys = await selecting.add_upgrade(session.connection, process_id, upgrade, selection)
+        added, upgrade_keys = await new_upgrades.add_upgrade(
+            session.connection, process_id, upgrade, selection
+        )
         session.added.add(added.id)
         session.changed[added.id] = added
-        whole = await selecting.whole_partitions(session.connection, upgrade_keys, added, selection)
+        whole = await new_upgrades.whole_partitions(session.connection, upgrade_keys, added, selection)
         return (
             BucketLockedUpgrade(session, added, upgrade_keys),
             tuple(

@@ -32,7 +32,7 @@ from uplift.storage.statements.instances.instances import (
     locking,
 )
 from uplift.storage.statements.outcomes.decisions import IS_DECISION_OF_OUTCOME
-from uplift.storage.statements.outcomes.outcome_listings import (
+from uplift.storage.statements.outcomes.outcome_lists import (
     IS_ORDER_OF_OUTCOME,
     ORDER_COLUMNS,
     OUTCOME_COLUMNS,

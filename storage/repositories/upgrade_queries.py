@@ -59,7 +59,8 @@ FOLLOWING = (
     .subquery("following")
 )
 FOLLOWING_UPGRADES = (
-    # Not `join`: the statement without totals would remember the tables of the totals.
+    # Conditions instead of `join`: `in_layout` replaces the columns, and after a join SQLAlchemy keeps those
+    # that it replaces in the statement, where the rule for buckets finds the tables of the totals.
     UPGRADES.where(FOLLOWING.c.id == upgrade.c.id, FOLLOWING.c.place <= bindparam("limit")).order_by(
         upgrade.c.id.desc()
     )

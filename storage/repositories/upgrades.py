@@ -21,9 +21,9 @@ from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.statements.outcomes.bucket_totals import in_layout
 from uplift.storage.statements.upgrades import (
     known_requests,
+    new_upgrades,
     partitions,
     pruning,
-    selecting,
     upgrade_events,
     upgrades,
 )
@@ -124,7 +124,9 @@ class SqlUpgradeRepository:
         has_few = selection.kind is SelectionKind.BY_IDS and len(selection.named_ids) <= FEW
         if has_few and not upgrade.mappings:
             session.connection.expect_few_rows()
-        added, upgrade_keys = await selecting.add_upgrade(session.connection, process_id, upgrade, selection)
+        added, upgrade_keys = await new_upgrades.add_upgrade(
+            session.connection, process_id, upgrade, selection
+        )
         head = UpgradeHead(upgrade_keys.id, added.id, added.selection, added.link, added.named_ids)
         session.surrogate_keys.add_upgrade(head)
         session.added.add(added.id)

@@ -298,6 +298,6 @@ async def test_an_upgrade_that_was_left_without_partitions_is_completed(store: S
     assert (done.state, done.upgraded, done.skipped) == (UpgradeState.COMPLETED, 7, 0)
     assert done.finished_at is not None
     assert await kinds_of(store, stuck.id) == dict.fromkeys((an_id(number) for number in range(7)), UPGRADED)
-    # A second completion would be a second end.
+    # It is completed once: its end time does not change.
     assert await claim(store, a_worker("third"), only=stuck.id) is None
     assert await get_upgrade(store, stuck.id) == done

@@ -29,7 +29,7 @@ class Exchange:
         self.keep_alive = keep_alive
         self.received_all = False
         self.started = False
-        """Whether the client gets the head of the response."""
+        """Whether the head was written, so that no error can replace the response."""
         self.complete = False
         self._connection = connection
         self._scope = scope
@@ -159,10 +159,11 @@ class Exchange:
             self._end()
 
     async def _begin(self, held: int) -> bytes:
-        """The head, once the client has read most of earlier responses. So many bytes wait with it.
+        """The head, once the client has read most of earlier responses.
 
-        It goes out with the first part of the body, which is one call of the system for a small response. The
-        specification of ASGI requires it, so that an application may still fail with an error.
+        Until then, `held` bytes count as waiting for the client. The head goes out with the first part of the
+        body: a small response is one system call. ASGI requires this: until then an application that fails is
+        answered by an error.
         """
         assert self._head is not None
         if self._connection.is_paused:

@@ -5,7 +5,7 @@ from collections import deque
 import httptools
 from starlette.types import Scope
 
-from uplift.gateway.observability.refusals import Refusal
+from uplift.gateway.observability.refusals import ConnectionRefusal
 from uplift.gateway.server.bounds import (
     KEEP_ALIVE_SECONDS,
     MAX_FRAMING_BYTES,
@@ -23,12 +23,12 @@ MALFORMED = Flaw(status=400, message="Expected an HTTP/1.1 request, but got some
 TOO_SLOW = Flaw(
     status=408,
     message="Expected the head of the request within the time limit.",
-    reason=Refusal.HEAD_TOO_SLOW,
+    reason=ConnectionRefusal.HEAD_TOO_SLOW,
 )
 TOO_MUCH_FRAMING = Flaw(
     status=400,
     message=f"Expected at most {MAX_FRAMING_BYTES:,} bytes of chunk sizes and trailers.",
-    reason=Refusal.BODY_FRAMING,
+    reason=ConnectionRefusal.BODY_FRAMING,
 )
 BAD_HANDSHAKE = Flaw(
     status=400,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import httptools
 
-from uplift.gateway.observability.refusals import Refusal
+from uplift.gateway.observability.refusals import ConnectionRefusal
 from uplift.gateway.server.bounds import MAX_HEAD_BYTES, MAX_HEADERS
 
 SINGLE = frozenset(
@@ -36,13 +36,13 @@ class Flaw:
 
     status: int
     message: str
-    reason: Refusal = Refusal.BAD_REQUEST
+    reason: ConnectionRefusal = ConnectionRefusal.BAD_REQUEST
 
 
 TOO_LARGE = Flaw(
     status=431,
     message=f"Expected a head of at most {MAX_HEAD_BYTES:,} bytes and {MAX_HEADERS} headers.",
-    reason=Refusal.HEAD_TOO_LARGE,
+    reason=ConnectionRefusal.HEAD_TOO_LARGE,
 )
 
 

@@ -15,7 +15,7 @@ from websockets.exceptions import InvalidState
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
-from uplift.gateway.observability.refusals import Refusal
+from uplift.gateway.observability.refusals import ConnectionRefusal
 from uplift.gateway.server.bounds import (
     CLOSE_SECONDS,
     MAX_UNAUTHENTICATED_SOCKET_BYTES,
@@ -78,7 +78,7 @@ class WebSocketHandler:
             if self._budget < 0:
                 self._fail(
                     CloseCode.MESSAGE_TOO_BIG,
-                    Refusal.SOCKET_BYTES,
+                    ConnectionRefusal.SOCKET_BYTES,
                     f"Expected at most {MAX_UNAUTHENTICATED_SOCKET_BYTES:,} bytes from an unknown caller.",
                 )
                 return
@@ -106,7 +106,7 @@ class WebSocketHandler:
         if self._message_since is not None and now - self._message_since > seconds:
             self._fail(
                 CloseCode.POLICY_VIOLATION,
-                Refusal.SOCKET_SILENT,
+                ConnectionRefusal.SOCKET_SILENT,
                 f"Expected the whole message within {seconds:g} seconds.",
             )
         elif now - self._pinged_at > PING_SECONDS:
@@ -133,7 +133,7 @@ class WebSocketHandler:
             if self._connection.connections.is_control_flood(self._control_frames):
                 self._fail(
                     CloseCode.POLICY_VIOLATION,
-                    Refusal.SOCKET_FLOOD,
+                    ConnectionRefusal.SOCKET_FLOOD,
                     "Expected few pings and empty fragments, but got a flood.",
                 )
         if frame.opcode in (Opcode.PING, Opcode.PONG):
@@ -154,7 +154,9 @@ class WebSocketHandler:
         try:
             self._messages.append(data.decode() if self._is_text else data)
         except UnicodeDecodeError:
-            self._fail(CloseCode.INVALID_DATA, Refusal.BAD_REQUEST, "Expected a text message in UTF-8.")
+            self._fail(
+                CloseCode.INVALID_DATA, ConnectionRefusal.BAD_REQUEST, "Expected a text message in UTF-8."
+            )
             return
         self._unread += len(data)
         self._news.set()
@@ -167,13 +169,15 @@ class WebSocketHandler:
         if count > NOT_SUMMED_BYTES and connections.socket_bytes > connections.bounds.socket_bytes:
             self._fail(
                 CloseCode.TRY_AGAIN_LATER,
-                Refusal.SOCKET_BYTES,
+                ConnectionRefusal.SOCKET_BYTES,
                 "Expected all WebSockets together to send less; try later.",
             )
 
     def _ping(self, now: float) -> None:
         if not self._is_answered:
-            self._fail(CloseCode.INTERNAL_ERROR, Refusal.SOCKET_SILENT, "Expected a pong to each ping.")
+            self._fail(
+                CloseCode.INTERNAL_ERROR, ConnectionRefusal.SOCKET_SILENT, "Expected a pong to each ping."
+            )
             return
         self._pinged_at, self._is_answered = now, False
         self._frames.send_ping(b"")
@@ -181,7 +185,7 @@ class WebSocketHandler:
 
     # ends
 
-    def _fail(self, code: CloseCode, reason: Refusal, why: str) -> None:
+    def _fail(self, code: CloseCode, reason: ConnectionRefusal, why: str) -> None:
         if self._end is None:
             self._connection.note(reason, why)
             self._frames.fail(code, why)

@@ -1,6 +1,5 @@
-"""Selections of instances: the inputs, and the conditions of an upgrade."""
+"""The inputs that select instances."""
 
-from typing import Self
 from uuid import UUID
 
 import strawberry
@@ -100,28 +99,3 @@ class SelectionInput:
         if self.matching:
             return self.matching.selection(max_ids=max_ids)
         return by_ids(self.instance_ids or (), fields=SELECTION_FIELDS, limit=max_ids)
-
-
-@strawberry.type(description="The conditions by which a request selects active instances.")
-class Conditions:
-    versions: list[int] | None = strawberry.field(
-        description="The versions to which the instances are pinned; null for any."
-    )
-    elements: list[str] | None = strawberry.field(
-        description="The ids of elements, sorted. Each instance waits at one of them at least; null for any."
-    )
-    statuses: list[Status] | None = strawberry.field(
-        description="The statuses of the instances; null for PENDING and RUNNING."
-    )
-    limit: int | None = strawberry.field(
-        description="The largest number of instances, the first in the order of registration; null for all."
-    )
-
-    @classmethod
-    def from_domain(cls, conditions: domain.Conditions) -> Self:
-        return cls(
-            versions=None if conditions.versions is None else list(conditions.versions),
-            elements=None if conditions.elements is None else list(conditions.elements),
-            statuses=None if conditions.statuses is None else list(conditions.statuses),
-            limit=conditions.limit,
-        )

@@ -22,11 +22,11 @@ from uplift.graphql_api.types.inputs.filters import (
     OutcomeFilterInput,
     outcome_filter_of,
 )
-from uplift.graphql_api.types.inputs.selections import Conditions
 from uplift.graphql_api.types.nodes import Node
 from uplift.graphql_api.types.processes.comparisons import VersionMapping
 from uplift.graphql_api.types.processes.processes import Process
 from uplift.graphql_api.types.reasons import ElementCount, FindingCount, ReasonCount
+from uplift.graphql_api.types.upgrades.conditions import Conditions
 from uplift.graphql_api.types.upgrades.outcomes import OutcomeConnection
 from uplift.graphql_api.types.upgrades.upgrade_events import UpgradeEvent
 

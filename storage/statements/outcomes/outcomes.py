@@ -28,7 +28,7 @@ from uplift.storage.sql.tables import decision, upgrade
 from uplift.storage.statements.bounded_search import Search, looks
 from uplift.storage.statements.outcomes.bucket_outcomes import with_decisions
 from uplift.storage.statements.outcomes.decisions import decisions_of
-from uplift.storage.statements.outcomes.outcome_listings import ListingForm, listings, seeks
+from uplift.storage.statements.outcomes.outcome_lists import ListForm, list_statement, seek_statement
 from uplift.storage.statements.outcomes.tallies import AFTER_ALL
 
 LISTED_TOGETHER = 16
@@ -101,9 +101,9 @@ async def _heads(
     return [UpgradeHead(*row) for row in await connection.execute(HEADS, bind_ids(ids))]
 
 
-def _form_of(head: UpgradeHead, *, has_buckets: bool) -> ListingForm:
+def _form_of(head: UpgradeHead, *, has_buckets: bool) -> ListForm:
     has_few = head.selection is SelectionKind.BY_IDS and head.named_ids <= FEW
-    return ListingForm(head.selection in LISTED, head.link is not None, has_few, has_buckets)
+    return ListForm(head.selection in LISTED, head.link is not None, has_few, has_buckets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class _Shown:
 async def _shown(
     connection: Connection,
     surrogate_keys: SurrogateKeys,
-    forms: Mapping[int, ListingForm],
+    forms: Mapping[int, ListForm],
     outcome_filter: OutcomeFilter,
 ) -> _Shown:
     cohorts: list[tuple[int, ...]] = []
@@ -153,7 +153,7 @@ async def _shown(
 
 
 async def _ends(
-    connection: Connection, searches: Sequence[Search], forms: Mapping[int, ListingForm], look: int
+    connection: Connection, searches: Sequence[Search], forms: Mapping[int, ListForm], look: int
 ) -> Mapping[int, int | None]:
     """The key of the last outcome to look at of each upgrade; None if fewer remain."""
     ends: dict[int, int | None] = {}
@@ -161,7 +161,7 @@ async def _ends(
         bound: dict[str, Any] = {"before_end": look - 1}
         for place, search in enumerate(batch):
             bound |= {f"upgrade_{place}": search.list_id, f"after_{place}": search.begin}
-        rows = await connection.execute(seeks(len(batch), form.is_by_ids), bound)
+        rows = await connection.execute(seek_statement(len(batch), form.is_by_ids), bound)
         ends |= {row.upgrade_id: row.end for row in rows}
     return ends
 
@@ -169,7 +169,7 @@ async def _ends(
 async def _find_rows(
     connection: Connection,
     searches: Sequence[Search],
-    forms: Mapping[int, ListingForm],
+    forms: Mapping[int, ListForm],
     shown: _Shown | None,
     page: PageRequest,
     ends: Mapping[int, int | None],
@@ -190,7 +190,7 @@ async def _find_rows(
                 f"end_{place}": ends.get(search.list_id) or AFTER_ALL,
                 f"limit_{place}": page.first + 1 - len(search.rows),
             }
-        listing = listings(len(batch), form, shown is not None, shown is not None and shown.not_found)
+        listing = list_statement(len(batch), form, shown is not None, shown is not None and shown.not_found)
         for row in (await connection.execute(listing, bound)).all():
             by_upgrade[row.upgrade_id].rows.append(row)
     for search in searches:
@@ -200,10 +200,10 @@ async def _find_rows(
 
 
 def _batches(
-    searches: Sequence[Search], forms: Mapping[int, ListingForm]
-) -> Iterator[tuple[Sequence[Search], ListingForm]]:
+    searches: Sequence[Search], forms: Mapping[int, ListForm]
+) -> Iterator[tuple[Sequence[Search], ListForm]]:
     """Group upgrades by statement."""
-    by_form: dict[ListingForm, list[Search]] = defaultdict(list)
+    by_form: dict[ListForm, list[Search]] = defaultdict(list)
     for search in searches:
         by_form[forms[search.list_id]].append(search)
     for form, several in by_form.items():

@@ -1,1 +1,1 @@
-"""Statements on processes, and the documents of their versions."""
+"""Statements on processes, and a cache of the documents of their versions."""

@@ -9,7 +9,7 @@ import pytest
 from tests.gateway.gateway_world import UPLIFT, started
 from tests.gateway.server.raw import HANDSHAKE, Server, frame, read_all, until
 from uplift.gateway.observability.metrics import Metrics
-from uplift.gateway.observability.refusals import ConnectionRefusals, Refusal
+from uplift.gateway.observability.refusals import ConnectionRefusal, ConnectionRefusals
 from uplift.gateway.server.bounds import (
     FEW_CONTROL_FRAMES,
     KEPT_DESCRIPTORS,
@@ -137,7 +137,7 @@ def some_connections(total: int, of_an_address: int, proxy: str = "") -> Connect
     return Connections(bounds, ConnectionRefusals(Metrics()), is_proxy=lambda host: host == proxy)
 
 
-def refusal_of(connections: Connections, host: str | None) -> Refusal | None:
+def refusal_of(connections: Connections, host: str | None) -> ConnectionRefusal | None:
     refused = connections.admit(Silent(), host)
     return refused[0] if refused else None
 
@@ -145,16 +145,21 @@ def refusal_of(connections: Connections, host: str | None) -> Refusal | None:
 def test_the_addresses_of_a_network_with_ipv6_count_as_one() -> None:
     connections = some_connections(total=10, of_an_address=1)
     assert refusal_of(connections, "2001:db8:1:2::1") is None
-    assert refusal_of(connections, "2001:db8:1:2:ffff::9") is Refusal.ADDRESS_FULL
+    assert refusal_of(connections, "2001:db8:1:2:ffff::9") is ConnectionRefusal.ADDRESS_FULL
     assert refusal_of(connections, "2001:db8:1:3::1") is None
     assert refusal_of(connections, "10.0.0.1") is None
-    assert refusal_of(connections, "::ffff:10.0.0.1") is Refusal.ADDRESS_FULL
+    assert refusal_of(connections, "::ffff:10.0.0.1") is ConnectionRefusal.ADDRESS_FULL
     assert network_of("fe80::1%eth0") == network_of("fe80::2")
 
 
 def test_a_trusted_proxy_is_bounded_by_the_server_only() -> None:
     connections = some_connections(total=3, of_an_address=1, proxy="10.0.0.9")
-    assert [refusal_of(connections, "10.0.0.9") for _ in range(4)] == [None, None, None, Refusal.SERVER_FULL]
+    assert [refusal_of(connections, "10.0.0.9") for _ in range(4)] == [
+        None,
+        None,
+        None,
+        ConnectionRefusal.SERVER_FULL,
+    ]
 
 
 def test_pings_of_all_websockets_are_bounded_in_sum() -> None:
@@ -178,7 +183,7 @@ def test_a_closed_connection_frees_its_place_once() -> None:
     for _ in range(2):
         connections.remove(connection)
     assert len(connections) == 0
-    assert [refusal_of(connections, "10.0.0.1") for _ in range(2)] == [None, Refusal.SERVER_FULL]
+    assert [refusal_of(connections, "10.0.0.1") for _ in range(2)] == [None, ConnectionRefusal.SERVER_FULL]
 
 
 def test_descriptors_are_kept_for_databases() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from uplift.gateway.observability.refusals import Refusal
+from uplift.gateway.observability.refusals import ConnectionRefusal
 from uplift.gateway.server.unread import Unread
 
 pytestmark = pytest.mark.anyio
@@ -15,13 +15,13 @@ pytestmark = pytest.mark.anyio
 class Client:
     network: str
     waits: float
-    refused: list[Refusal] = field(default_factory=list)
+    refused: list[ConnectionRefusal] = field(default_factory=list)
 
     def waited(self, now: float) -> float:
         assert now > 0
         return self.waits
 
-    def cut_off(self, reason: Refusal, message: str) -> None:
+    def cut_off(self, reason: ConnectionRefusal, message: str) -> None:
         assert message == "Expected at most 100 bytes that wait for clients to read, but there are more."
         self.refused.append(reason)
 
@@ -45,7 +45,11 @@ async def test_cuts_off_the_slowest_client_of_the_network_that_has_most() -> Non
             stack.enter_context(unread.held(client, count))
         assert not slower.refused
         stack.enter_context(unread.held(faster, 1))
-        assert [client.refused for client in (other, slower, faster)] == [[], [Refusal.UNREAD_BYTES], []]
+        assert [client.refused for client in (other, slower, faster)] == [
+            [],
+            [ConnectionRefusal.UNREAD_BYTES],
+            [],
+        ]
         stack.enter_context(unread.held(other, 34))  # what was cut off counts no longer
 
 
@@ -69,11 +73,11 @@ async def test_cuts_off_nobody_who_reads() -> None:
         assert not late.refused
 
 
-async def test_a_client_that_stops_to_read_is_cut_off_at_the_next_look() -> None:
+async def test_a_client_that_stops_reading_is_cut_off_at_the_next_look() -> None:
     unread = an_unread()
     reader = Client(network="a", waits=0)
     with unread.held(reader, 101):
         assert not reader.refused
         reader.waits = 1
         unread.cut_off_above_limit()
-        assert reader.refused == [Refusal.UNREAD_BYTES]
+        assert reader.refused == [ConnectionRefusal.UNREAD_BYTES]

@@ -55,7 +55,7 @@ IS_SHOWN_OF_LINK = or_(
 """The outcomes of a linked upgrade that a filter lets through: by their decision, or also by their order."""
 
 
-class ListingForm(NamedTuple):
+class ListForm(NamedTuple):
     """Which statement lists the outcomes of an upgrade.
 
     `is_by_ids` says whether its instances are listed in `selected`, `is_linked` whether they have orders,
@@ -70,7 +70,7 @@ class ListingForm(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def seeks(count: int, is_by_ids: bool) -> CompoundSelect[Any]:
+def seek_statement(count: int, is_by_ids: bool) -> CompoundSelect[Any]:
     """The statement that finds the last outcome to look at of each of `count` upgrades."""
     return union_all(*(_seek(place, selected if is_by_ids else outcome) for place in range(count)))
 
@@ -89,7 +89,7 @@ def _seek(place: int, table: Table) -> Select[Any]:
 
 
 @lru_cache(maxsize=64)
-def listings(count: int, form: ListingForm, is_filtered: bool, not_found: bool) -> CompoundSelect[Any]:
+def list_statement(count: int, form: ListForm, is_filtered: bool, not_found: bool) -> CompoundSelect[Any]:
     """The statement that lists the outcomes of `count` upgrades. Building it takes longer than running it."""
     if form.has_buckets:
         in_buckets = (
@@ -107,7 +107,7 @@ def listings(count: int, form: ListingForm, is_filtered: bool, not_found: bool) 
     return listed.execution_options(**RUN_INLINE) if form.has_few and count == 1 else listed
 
 
-def _in_buckets(place: int, form: ListingForm, *, is_filtered: bool, not_found: bool) -> Select[Any]:
+def _in_buckets(place: int, form: ListForm, *, is_filtered: bool, not_found: bool) -> Select[Any]:
     if form.is_by_ids:
         return _part(*along_ids(place, is_filtered=is_filtered, not_found=not_found), place)
     return with_ids(_part(*along_instances(place, is_filtered=is_filtered), place))

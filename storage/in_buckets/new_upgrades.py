@@ -1,4 +1,4 @@
-"""Stores which instances a new upgrade selects or excludes, each in its bucket, and divides the selection."""
+"""Adds an upgrade, with the instances that it selects or excludes, each in its bucket, and divides it."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from uplift.storage.sql.dialect import insert_many
 from uplift.storage.sql.id_list import ID_LIST, bind_ids
 from uplift.storage.sql.upgrade_keys import UpgradeKeys
 from uplift.storage.statements.instances.conditions import bind_conditions, meets_conditions
-from uplift.storage.statements.upgrades.selecting import COUNT_NAMED_MATCHING, NOTHING
+from uplift.storage.statements.upgrades.new_upgrades import COUNT_NAMED_MATCHING, NOTHING
 from uplift.storage.statements.upgrades.upgrades import add_row, save_upgrade
 
 IS_SELECTED = (instance.c.bucket == selected.c.bucket) & (instance.c.id == selected.c.instance_id)

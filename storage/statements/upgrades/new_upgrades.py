@@ -1,4 +1,4 @@
-"""Stores which instances a new upgrade selects or excludes, and counts them."""
+"""Adds an upgrade, with the instances that it selects or excludes, and counts them."""
 
 from dataclasses import replace
 
