@@ -122,7 +122,7 @@ async def test_a_chunk_ends_where_its_end_was_found_before(
         _, locked = await lock(transaction, upgrade.id)
         end = await locked.chunks.end_of(size)
         assert found in (None, end)
-        chunk = await locked.chunks.record_and_move(5, [], end)
+        chunk = await locked.chunks.record_and_move(5, [], end if found is None else found)
         assert (chunk.recorded, chunk.cursor, chunk.is_last) == (min(5, size), end, size >= 5)
 
 
