@@ -26,8 +26,8 @@ class ChunkPolicy:
     target_duration: timedelta = timedelta(milliseconds=50)
     """How long a chunk may hold the write lock."""
     pause: timedelta = timedelta(milliseconds=1)
-    """The least time between two chunks, so that other programs get the write lock, for which they look twice
-    as often. Writers in this program queue for it."""
+    """The least time between two chunks, in which other programs can get the write lock: they look each
+    half millisecond. Writers in this program queue for it."""
     partition_size: int | None = None
     """The number of instances that a worker splits off a free partition; None to take all of it.
 

@@ -9,10 +9,12 @@ renews the lease, so a worker that lost its lease writes nothing. Who stops an u
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from uplift.domain.concurrency import let_requests_go_first
+from uplift.domain.errors import StoreUnavailable
 from uplift.domain.model.chunk import ChunkPolicy, ChunkResult
 from uplift.domain.model.cohort import Cohort
 from uplift.domain.model.decision import CountedDecision, Decision, Verdict
@@ -136,7 +138,9 @@ async def _find_end_in_pause(
 ) -> ChunkEnd:
     """Let other programs write for the pause of the policy, and find where the next chunk will end."""
     started = time.perf_counter()
-    end = await store.partitions.end_of_chunk(upgrade, partition, size)
+    end = None
+    with suppress(StoreUnavailable):  # the chunk finds its end itself, and waits longer for the store
+        end = await store.partitions.end_of_chunk(upgrade, partition, size)
     await asyncio.sleep(max(0.0, policy.pause.total_seconds() - (time.perf_counter() - started)))
     return ChunkEnd(partition=partition, end=end)
 

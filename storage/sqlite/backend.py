@@ -79,7 +79,8 @@ UNAVAILABLE_CODES = (
 class SqliteBackend:
     """Connections to one file: a pool of readers, two writers that take turns, and one for checkpoints.
 
-    Background transactions have a writer of their own, because its thread has a lower priority.
+    Background transactions have a writer of their own, because its thread has a lower priority. It reads for
+    them, too.
     """
 
     migrates_itself = True
@@ -111,14 +112,24 @@ class SqliteBackend:
 
     @asynccontextmanager
     async def writing(self, *, in_background: bool) -> AsyncIterator[Connection]:
-        pool = self._background_writer if in_background else self._writer
-        # Wait for the turn first, so that a waiting writer holds neither a connection nor a lock of the file.
-        async with self._write_turn, pool.acquire(self._files) as connection:
+        async with self._background_turn() if in_background else self._turn() as connection:
             async with _transaction(connection, LOCK_WAIT):
                 yield connection
             # A commit to a deleted file is lost, so nobody may learn of it as done.
             connection.files = self._files.require_present(connection.files, immediately=True)
         self._start_due_checkpoint()
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[SqliteConnection]:
+        # Wait for the turn first: all writers wait in one queue, those of requests and those of chunks.
+        async with self._write_turn, self._writer.acquire(self._files) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _background_turn(self) -> AsyncIterator[SqliteConnection]:
+        # Wait for the connection first: it may be reading, and who has the turn keeps all others waiting.
+        async with self._background_writer.acquire(self._files) as connection, self._write_turn:
+            yield connection
 
     @asynccontextmanager
     async def migrating(self) -> AsyncIterator[Connection]:
@@ -159,8 +170,7 @@ class SqliteBackend:
         return str(error.orig) if primary_code(error.orig) in UNAVAILABLE_CODES else None
 
     def pools(self) -> Mapping[str, PoolUse]:
-        in_use = self._writer.use.in_use + self._background_writer.use.in_use
-        return {"reading": self._readers.use, "writing": PoolUse(in_use, 1)}
+        return {"reading": self._readers.use, "writing": PoolUse(int(self._write_turn.locked()), 1)}
 
     async def close(self) -> None:
         if self._checkpoint is not None:

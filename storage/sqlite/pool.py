@@ -48,20 +48,23 @@ class ConnectionPool:
         if not self._idle:
             return
         new = await self._open_connection()
-        old, self._idle = self._idle, [new]
-        try:
-            while old:
-                await shield(old.pop().close())  # otherwise, if cancelled, its thread would never end
-        finally:
-            self._idle += old
+        if self._idle:
+            old, self._idle = self._idle, [new]
+        else:  # others took all of them, or closed the pool
+            old = [new]
+        await shield(_close(old))  # otherwise, if cancelled, their threads would never end
 
     @property
     def use(self) -> PoolUse:
         return PoolUse(self._in_use, self._limit)
 
     async def close(self) -> None:
-        while self._idle:
-            await self._idle.pop().close()
+        await _close(self._idle)
+
+
+async def _close(connections: list[SqliteConnection]) -> None:
+    while connections:
+        await connections.pop().close()
 
 
 class TakenConnection:

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from uplift.domain import all_active, matching, upgrade_instances
+from uplift.domain.errors import StoreUnavailable
 from uplift.domain.model.request import UpgradeRequest
 from uplift.domain.model.selection import Selection
 from uplift.storage.sqlite.driver import SqliteConnection
@@ -45,6 +46,19 @@ async def test_a_chunk_looks_for_its_end_before_its_transaction(
     assert (await upgrade_instances(store, request, caller=ADMIN, worker=SMALL)).upgraded == 10
     within, outside = looks_for_ends(executed)
     assert (within, outside) == (1, 4)  # nothing precedes the first of five chunks
+
+
+async def test_a_chunk_finds_its_end_itself_if_the_file_was_locked_before_it(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_process(store, holding=instances(range(10)))
+
+    async def locked(*_: object) -> int | None:
+        raise StoreUnavailable("database is locked")
+
+    monkeypatch.setattr(type(store.partitions), "end_of_chunk", locked)
+    request = UpgradeRequest(process=ORDERS, selection=all_active())
+    assert (await upgrade_instances(store, request, caller=ADMIN, worker=SMALL)).upgraded == 10
 
 
 def looks_for_ends(executed: list[str]) -> tuple[int, int]:

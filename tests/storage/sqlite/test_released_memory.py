@@ -1,11 +1,17 @@
 """Tests that new connections replace the idle ones, and go on working."""
 
+import asyncio
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from uplift.domain.errors import StoreUnavailable
+from uplift.storage.backend import PoolUse
 from uplift.storage.sql.connection import Connection
+from uplift.storage.sqlite.backend import READER_PRAGMAS, SqliteBackend
+from uplift.storage.sqlite.driver import SqliteConnection
+from uplift.storage.sqlite.pool import ConnectionPool
 from uplift.storage.store import SqlStore
 from uplift.testing.builders import ORDERS, a_process, instances
 from uplift.testing.stores import instances_of
@@ -49,6 +55,53 @@ async def test_idle_connections_stay_while_no_other_can_be_opened(store: SqlStor
     _move(file.with_name("moved.db"), file)
     assert not reader.closed
     assert await instances_of(store, ORDERS) != []
+
+
+@pytest.mark.parametrize("event", ["taken", "closed"])
+async def test_no_connection_is_added_when_none_is_idle_any_more(
+    store: SqlStore, file: Path, event: str
+) -> None:
+    backend = SqliteBackend(file)
+    opened: list[SqliteConnection] = []
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    async def open_connection() -> SqliteConnection:
+        connection = await backend._open(READER_PRAGMAS)
+        opened.append(connection)
+        if len(opened) == 2:
+            started.set()
+            await go_on.wait()
+        return connection
+
+    pool = ConnectionPool(open_connection, 1)
+    async with pool.acquire():
+        pass
+    renewal = asyncio.create_task(pool.renew_idle())
+    await started.wait()
+    async with pool.acquire() if event == "taken" else nullcontext():
+        if event == "closed":
+            await pool.close()
+        go_on.set()
+        await renewal
+        assert [connection.closed for connection in opened] == [event == "closed", True]
+    await pool.close()
+    await backend.close()
+
+
+async def test_a_background_read_keeps_no_writer_of_a_request_waiting(store: SqlStore) -> None:
+    async with store.database.reading(in_background=True):
+        chunk = asyncio.create_task(_write(store, in_background=True))
+        await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            await _write(store, in_background=False)
+        assert store.database.pools()["writing"] == PoolUse(0, 1)
+        assert not chunk.done()
+    await chunk
+
+
+async def _write(store: SqlStore, *, in_background: bool) -> None:
+    async with store.database.writing(in_background=in_background):
+        pass
 
 
 async def _idle_reader(store: SqlStore) -> Connection:
