@@ -77,6 +77,9 @@ class Stores:
 
     async def fill(self, kind: str, store: Store, fill: Callable[[Store], Awaitable[None]]) -> None:
         """Fill an empty store of this kind: the first time by the function, then with a copy of its rows."""
+        if kind in DIVIDED:  # a copied row would not know its bucket
+            await fill(store)
+            return
         database = self._opened[kind]
         if (kind, fill) in self._copies:
             await restore(self._copies[kind, fill], database)

@@ -64,6 +64,7 @@ WAYS = {
     **(STOCK if IS_LONG else {}),
     "served": Way(execute_served, "sqlite"),
     "postgres": Way(execute_served, "postgres"),
+    **({"buckets": Way(execute_served, "buckets")} if IS_LONG else {}),
 }
 ON_SQLITE = [name for name, way in WAYS.items() if way.kind == "sqlite"]
 """Enough for requests that are refused before a store is used."""

@@ -1,8 +1,13 @@
-"""Says which tests of the contract do not hold in a database with buckets, and why.
+"""Says which tests of the contract and of the APIs do not hold in a database with buckets, and why.
 
-All others run on one bucket and on eight. A partition lies in one bucket and a chunk in one partition, so a
-test that counts the chunks or partitions of a few instances finds more of them in eight buckets.
+All others run in the long mode, those of the contract on one bucket and on eight, those of the APIs on eight.
+A partition lies in one bucket and a chunk in one partition, so a test that counts the chunks or partitions of
+a few instances finds more of them in eight buckets.
 """
+
+import pytest
+
+from tests.support.stores import DIVIDED
 
 OF_LINKS = (
     "store/test_links.py",
@@ -10,7 +15,15 @@ OF_LINKS = (
     "use_cases/test_linked_upgrades.py",
     "use_cases/test_links.py",
 )
-"""Links are refused (see tests/storage/buckets)."""
+"""Files of tests that link a process. Links are refused (see tests/storage/buckets)."""
+LINKED = {
+    "test_a_client_and_its_url_of_tokens_are_added_and_shown",
+    "test_a_draft_of_a_linked_process_is_refused",
+    "test_a_plan_estimates_by_the_rate_of_the_engine",
+    "test_a_status_lists_only_instances_whose_engine_has_answered",
+    "test_a_webhook_is_added_and_shown_with_its_last_error",
+    "test_an_upgrade_has_the_numbers_of_its_orders",
+}
 WITHOUT_DELAY = {
     "test_each_worker_continues_in_its_own_partition",
     "test_time_that_several_workers_run_concurrently_counts_once",
@@ -39,6 +52,7 @@ PARTITIONS = {
     "test_a_released_upgrade_stays_running_while_a_dead_worker_has_a_lease",
     "test_all_workers_leave_a_paused_upgrade_and_any_resumes_it",
     "test_a_pause_takes_all_leases_for_good",
+    "test_an_upgrade_that_is_not_running_names_no_worker",
 }
 ONE_PARTITION = {
     "test_an_instance_registered_between_chunks_is_not_part_of_all_active",
@@ -65,6 +79,16 @@ CHUNKS = {
     "test_instances_that_move_between_the_chunks_of_an_undo_stay",
     "test_an_instance_that_left_its_cohort_is_not_undone",
     "test_the_progress_of_an_upgrade_is_its_state_and_the_number_of_outcomes",
+    "test_a_cancelled_upgrade_is_a_conflict_with_its_counts",
+    "test_a_cancelled_upgrade_is_no_success",
+    "test_a_resumed_upgrade_continues_where_it_was_paused",
+    "test_an_entry_of_an_unfinished_upgrade_is_dated_by_its_start",
+    "test_an_undo_can_be_paused_and_cancelled_too",
+    "test_cancels_the_unfinished_rest_of_an_upgrade",
+    "test_lists_the_outcome_of_each_id_so_far",
+    "test_pauses_an_upgrade_between_two_chunks",
+    "test_shows_an_upgrade_from_its_beginning_to_its_end",
+    "test_shows_rate_and_remaining_time_once_they_are_known",
 }
 IN_SEVERAL = (
     (CLAIM_WHOLE, "the first claim takes the whole upgrade, in buckets the part in one bucket"),
@@ -78,8 +102,14 @@ IN_SEVERAL = (
 def why_not(test: str, buckets: int) -> str | None:
     """Why a test does not hold in so many buckets; None if it does. `test` is its id."""
     name = test.rpartition("::")[2].partition("[")[0]
-    if any(file in test for file in OF_LINKS):
+    if name in LINKED or any(file in test for file in OF_LINKS):
         return "a database with buckets has no links"
     if name in WITHOUT_DELAY:
         return "what a chunk knows of other workers may be a second old"
     return next((reason for names, reason in IN_SEVERAL if buckets > 1 and name in names), None)
+
+
+def skip_if_broken(test: str, kind: str) -> None:
+    """Skip a test that does not hold on this kind of store."""
+    if kind in DIVIDED and (reason := why_not(test, DIVIDED[kind])):
+        pytest.skip(reason)
