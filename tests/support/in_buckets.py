@@ -38,6 +38,9 @@ CLAIM_WHOLE = {
     "test_finishing_waits_while_another_worker_runs_the_upgrade",
 }
 PARTITIONS = {
+    "test_a_worker_claims_no_more_than_a_partition",
+    "test_a_worker_that_has_not_joined_others_ends_the_upgrade_when_they_are_dead",
+    "test_all_workers_leave_an_upgrade_that_ended",
     "test_ended_instances_do_not_count_towards_a_partition",
     "test_retries_and_undos_are_partitioned_too",
     "test_workers_run_one_upgrade_from_its_start",
@@ -55,6 +58,8 @@ PARTITIONS = {
     "test_an_upgrade_that_is_not_running_names_no_worker",
 }
 ONE_PARTITION = {
+    "test_each_action_is_allowed_only_in_certain_states",
+    "test_an_upgrade_allows_a_retry_and_an_undo_unless_they_are_refused",
     "test_an_instance_registered_between_chunks_is_not_part_of_all_active",
     "test_an_id_registered_after_the_upgrade_began_is_not_found",
     "test_instances_that_end_or_wake_up_between_chunks_are_taken_as_they_are_then",
@@ -63,6 +68,25 @@ ONE_PARTITION = {
     "test_excluded_active_instances_are_counted_when_the_upgrade_is_added",
 }
 CHUNKS = {
+    "test_a_selection_by_ids_is_cut_along_the_ids_in_an_order_of_the_store",
+    "test_all_active_instances_are_cut_along_their_registration",
+    "test_a_chunk_ends_where_its_end_was_found_before",
+    "test_a_recorded_chunk_counts_each_cohort_once",
+    "test_decisions_move_instances_in_place_and_elsewhere_at_once",
+    "test_positions_may_change_places",
+    "test_every_reason_of_a_decision_is_stored_unchanged",
+    "test_skips_of_a_cohort_are_counted_over_all_chunks",
+    "test_an_instance_that_left_its_cohort_is_not_moved",
+    "test_a_chunk_that_is_rolled_back_leaves_nothing",
+    "test_the_outcomes_of_a_running_upgrade_are_those_of_its_chunks_so_far",
+    "test_ten_thousand_instances_at_many_positions_move_in_one_chunk",
+    "test_a_cohort_with_a_stored_decision_is_not_decided_again",
+    "test_a_worker_that_lost_its_lease_writes_nothing",
+    "test_a_cancelled_upgrade_keeps_its_outcomes_and_makes_no_more",
+    "test_a_worker_stops_after_its_present_chunk",
+    "test_of_a_cancelled_upgrade_only_what_it_did_is_counted",
+    "test_a_retry_of_a_stopped_upgrade_covers_its_outcomes_so_far",
+    "test_a_large_undo_is_queued_and_survives_a_crash",
     "test_a_selection_of_only_unknown_ids_finds_nothing",
     "test_a_page_of_outcomes_goes_on_while_the_upgrade_does",
     "test_each_chunk_renews_the_lease",
