@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Select, case, func, or_, select, union
+from sqlalchemy import CompoundSelect, Select, Table, case, func, or_, select, union
 from sqlalchemy.sql.elements import ColumnElement
 
 from bench.soak.observations import ACTIVE, FOLLOWED, NAMED, REQUESTED, UPGRADED
 from uplift.domain.model.selection import SelectionKind, UpgradeId
+from uplift.storage.sql import bucket_tables
 from uplift.storage.sql.connection import Connection
 from uplift.storage.sql.tables import decision, instance, outcome, partition, selected, upgrade
 from uplift.storage.statements.outcomes.decisions import IS_DECISION_OF_OUTCOME, stored_code
@@ -77,24 +78,39 @@ STRANGERS = (
         )
     )
 )
-PROCESSED_TOO_EARLY = union(
-    select(outcome.c.upgrade_id, outcome.c.instance_id)
-    .join(upgrade, upgrade.c.id == outcome.c.upgrade_id)
-    .join(partition, partition.c.upgrade_id == upgrade.c.id)
-    .where(
-        upgrade.c.selection != SelectionKind.BY_IDS,
-        outcome.c.instance_id > partition.c.cursor,
-        outcome.c.instance_id <= partition.c.last_key,
-    ),
+TOO_EARLY = "has an outcome for {} that a partition of it covers"
+
+
+def _covered(outcome: Table, partition: Table, *of_partition: ColumnElement[bool]) -> Select[Any]:
+    """The instances with an outcome that a remaining partition covers by its keys."""
+    return (
+        select(outcome.c.upgrade_id, outcome.c.instance_id)
+        .join(upgrade, upgrade.c.id == outcome.c.upgrade_id)
+        .join(partition, partition.c.upgrade_id == upgrade.c.id)
+        .where(
+            upgrade.c.selection != SelectionKind.BY_IDS,
+            outcome.c.instance_id > partition.c.cursor,
+            outcome.c.instance_id <= partition.c.last_key,
+            *of_partition,
+        )
+    )
+
+
+COVERED_IN_BUCKET = _covered(
+    bucket_tables.outcome,
+    bucket_tables.partition,
+    bucket_tables.outcome.c.bucket == bucket_tables.partition.c.bucket,
+)
+SELECTED_TOO_EARLY = (
     select(outcome.c.upgrade_id, outcome.c.instance_id)
     .join(upgrade, upgrade.c.id == outcome.c.upgrade_id)
     .join(
         selected,
         (selected.c.upgrade_id == outcome.c.upgrade_id) & (selected.c.instance_id == outcome.c.instance_id),
     )
-    .where(upgrade.c.selection == SelectionKind.BY_IDS, ~IS_PROCESSED),
+    .where(upgrade.c.selection == SelectionKind.BY_IDS, ~IS_PROCESSED)
 )
-"""The instances with an outcome that a remaining partition still covers."""
+"""The ids with an outcome that a remaining partition covers."""
 
 
 def _all_of(first: Select[Any], second: Select[Any]) -> Select[Any]:
@@ -109,14 +125,19 @@ LAWS: dict[str, Select[Any] | CompoundSelect[Any]] = {
     "has no outcome for {} that it follows up": FOLLOWED_UP.except_(OUTCOMES.where(FOLLOWS)),
     "has an outcome for {} that it does not follow up": OUTCOMES.where(FOLLOWS).except_(FOLLOWED_UP),
     "did something to {} of another process, or outside of its own bounds": STRANGERS,
-    "has an outcome for {} that a partition of it covers": PROCESSED_TOO_EARLY,
+    TOO_EARLY: union(_covered(outcome, partition), SELECTED_TOO_EARLY),
 }
 """By the description of a violation, the pairs of upgrade and instance that it concerns."""
+LAWS_OF_BUCKETS: dict[str, Select[Any] | CompoundSelect[Any]] = {
+    **LAWS,
+    TOO_EARLY: union(COVERED_IN_BUCKET, SELECTED_TOO_EARLY),
+}
+"""The same in a database with buckets, where a partition covers the keys in its bucket only."""
 
 
 async def broken_selections(connection: Connection) -> AsyncIterator[tuple[UpgradeId, str]]:
     """The upgrades that break a law, each with the law. Call write_observations first."""
-    for words, pairs in LAWS.items():
+    for words, pairs in (LAWS_OF_BUCKETS if connection.layout.has_buckets else LAWS).items():
         broken = pairs.subquery()
         counted = (
             select(upgrade.c.uuid, func.count().label("instances"))
