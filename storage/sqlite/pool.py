@@ -59,7 +59,8 @@ class ConnectionPool:
         return PoolUse(self._in_use, self._limit)
 
     async def close(self) -> None:
-        await _close(self._idle)
+        while self._idle:  # read anew each time: `renew_idle` may put another list in its place
+            await self._idle.pop().close()
 
 
 async def _close(connections: list[SqliteConnection]) -> None:

@@ -88,6 +88,40 @@ async def test_no_connection_is_added_when_none_is_idle_any_more(
     await backend.close()
 
 
+async def test_a_pool_that_closes_during_a_renewal_leaves_nothing_open(store: SqlStore, file: Path) -> None:
+    backend = SqliteBackend(file)
+    opened: list[SqliteConnection] = []
+    is_renewing, may_go_on, renewed = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def open_connection() -> SqliteConnection:
+        connection = await backend._open(READER_PRAGMAS)
+        opened.append(connection)
+        if len(opened) == 3:
+            is_renewing.set()
+            await may_go_on.wait()
+        return connection
+
+    pool = ConnectionPool(open_connection, 2)
+    async with pool.acquire(), pool.acquire():
+        pass
+    renewal = asyncio.create_task(pool.renew_idle())
+    await is_renewing.wait()
+    last, close = pool._idle[-1], pool._idle[-1].close
+
+    async def close_late() -> None:
+        may_go_on.set()
+        await renewed.wait()
+        await close()
+
+    last.close = close_late  # type: ignore[method-assign]
+    closing = asyncio.create_task(pool.close())
+    await renewal
+    renewed.set()
+    await closing
+    assert [connection.closed for connection in opened] == [True] * 3
+    await backend.close()
+
+
 async def test_a_background_read_keeps_no_writer_of_a_request_waiting(store: SqlStore) -> None:
     async with store.database.reading(in_background=True):
         chunk = asyncio.create_task(_write(store, in_background=True))
