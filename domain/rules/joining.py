@@ -104,7 +104,7 @@ class Trials:
         self._failed = {key: failed for key, failed in self._failed.items() if failed[1] > now}
         self._failed[upgrade_id] = trial, now + trial.retry_after.total_seconds()
 
-    def forbid(self, upgrade_id: UpgradeId, *, others: int) -> bool:
+    def forbids(self, upgrade_id: UpgradeId, *, others: int) -> bool:
         """Whether a trial beside as many workers or fewer runs, or has failed a short time ago."""
         running = [trial for (of, _), trial in self._running.items() if of == upgrade_id]
         if any(others >= trial.others for trial in running):

@@ -26,8 +26,8 @@ from uplift.domain.use_cases.worker import (
     Worker,
     claim_next_partition,
     end_partition,
-    must_leave,
     release,
+    should_leave,
 )
 
 OnProgress = Callable[[Upgrade], None]
@@ -76,7 +76,7 @@ async def _run_partitions(
     known: KnownPaths = {}
     ahead: ChunkEnd | None = None
     while True:
-        if should_stop() or await must_leave(store, upgrade, worker):
+        if should_stop() or await should_leave(store, upgrade, worker):
             return await release(store, upgrade, worker)
         try:
             async with store.transaction(in_background=True) as transaction:

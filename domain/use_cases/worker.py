@@ -103,7 +103,7 @@ async def claim_next_partition(store: Store, upgrade: Upgrade, worker: Worker) -
     return False
 
 
-async def must_leave(store: Store, upgrade: Upgrade, worker: Worker) -> bool:
+async def should_leave(store: Store, upgrade: Upgrade, worker: Worker) -> bool:
     """Whether a worker that joined others has not made the upgrade faster. Call it after each chunk.
 
     Ends the trial of the worker as soon as the answer is known.
@@ -196,7 +196,7 @@ async def _others(store: Store, worker: Worker, upgrade: Upgrade) -> list[Partit
 
 
 def _may_join(worker: Worker, upgrade: Upgrade, others: Sequence[Partition]) -> bool:
-    return worker.join_policy.allows(upgrade, others) and not worker.trials.forbid(
+    return worker.join_policy.allows(upgrade, others) and not worker.trials.forbids(
         upgrade.id, others=len(others)
     )
 

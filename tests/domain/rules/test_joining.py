@@ -115,8 +115,8 @@ def test_a_running_trial_keeps_others_from_joining_however_long_it_takes() -> No
     trials, trial = Trials(seconds := Seconds()), a_trial()
     trials.begin(FIRST, trial)
     for seconds.now in (0, 1_000):
-        assert [trials.forbid(FIRST, others=others) for others in (1, 2, 3)] == [False, True, True]
-        assert not trials.forbid(SECOND, others=2)
+        assert [trials.forbids(FIRST, others=others) for others in (1, 2, 3)] == [False, True, True]
+        assert not trials.forbids(SECOND, others=2)
         assert trials.find(FIRST, "third") is trial
     assert trials.find(FIRST, "fourth") is None
     assert trials.find(SECOND, "third") is None
@@ -138,14 +138,14 @@ def test_a_failed_trial_keeps_others_from_joining_for_a_while() -> None:
     trials.fail(FIRST, "third")
     assert trials.find(FIRST, "third") is None
     seconds.now = 69
-    assert [trials.forbid(FIRST, others=others) for others in (1, 2, 3)] == [False, True, True]
+    assert [trials.forbids(FIRST, others=others) for others in (1, 2, 3)] == [False, True, True]
     seconds.now = 70
-    assert not trials.forbid(FIRST, others=2)
+    assert not trials.forbids(FIRST, others=2)
 
 
 def test_after_the_trial_of_a_worker_that_stays_the_next_one_may_join() -> None:
     trials = Trials()
     trials.begin(FIRST, a_trial())
     trials.end(FIRST, "third")
-    assert not trials.forbid(FIRST, others=3)
+    assert not trials.forbids(FIRST, others=3)
     assert trials.find(FIRST, "third") is None

@@ -49,6 +49,11 @@ class Program:
                 await held.save(replace(held.partition, tally=tally))
         return upgrade
 
+    async def begin_trial(self) -> tuple[Upgrade, Worker]:
+        """A third worker has joined the first two."""
+        upgrade, third = await self.begin(), self.worker("third")
+        return await taken(self.store, upgrade.id, third), third
+
     async def claimed_by(self, *names: str) -> Upgrade:
         """These workers have just claimed a partition each."""
         await a_process(self.store, holding=instances(range(COUNT)))
@@ -103,22 +108,20 @@ async def test_a_third_worker_does_not_join_before_the_rate_is_known(program: Pr
 async def test_it_leaves_if_the_upgrade_is_no_faster(
     program: Program, chunks_take: Callable[[float], None]
 ) -> None:
-    upgrade, third = await program.begin(), program.worker("third")
-    joined = await taken(program.store, upgrade.id, third)
+    upgrade, third = await program.begin_trial()
     chunks_take(SLOW)
-    after = await run_upgrade(program.store, joined, third)
+    after = await run_upgrade(program.store, upgrade, third)
     assert after.state is UpgradeState.RUNNING
-    assert 40 <= after.upgraded - joined.upgraded < 80
+    assert 40 <= after.upgraded - upgrade.upgraded < 80
     assert await program.holders(upgrade) == ["first", "second", None, None]
 
 
 async def test_after_it_left_none_joins_for_a_while(
     program: Program, chunks_take: Callable[[float], None]
 ) -> None:
-    upgrade, third = await program.begin(), program.worker("third")
-    joined = await taken(program.store, upgrade.id, third)
+    upgrade, third = await program.begin_trial()
     chunks_take(SLOW)
-    await run_upgrade(program.store, joined, third)
+    await run_upgrade(program.store, upgrade, third)
     fourth = program.worker("fourth")
     assert await claim(program.store, fourth) is None
     program.clock.advance(seconds=9)
@@ -132,11 +135,10 @@ async def test_after_it_left_none_joins_for_a_while(
 async def test_it_stays_if_the_upgrade_is_faster(
     program: Program, chunks_take: Callable[[float], None]
 ) -> None:
-    upgrade, third = await program.begin(), program.worker("third")
-    joined = await taken(program.store, upgrade.id, third)
+    upgrade, third = await program.begin_trial()
     chunks_take(FAST)
-    after = await run_upgrade(program.store, joined, third)
-    assert after.upgraded - joined.upgraded == COUNT - 160
+    after = await run_upgrade(program.store, upgrade, third)
+    assert after.upgraded - upgrade.upgraded == COUNT - 160
     assert await program.holders(upgrade) == ["first", "second"]
 
 
@@ -149,11 +151,10 @@ async def test_none_joins_during_the_trial_of_another(program: Program) -> None:
 async def test_it_stays_if_another_worker_has_died(
     program: Program, chunks_take: Callable[[float], None]
 ) -> None:
-    upgrade, third = await program.begin(), program.worker("third")
-    joined = await taken(program.store, upgrade.id, third)
+    upgrade, third = await program.begin_trial()
     program.clock.advance(seconds=11)
     chunks_take(SLOW)
-    after = await run_upgrade(program.store, joined, third)
+    after = await run_upgrade(program.store, upgrade, third)
     assert after.state is UpgradeState.COMPLETED
 
 
@@ -196,47 +197,44 @@ async def test_a_worker_leaves_for_an_older_upgrade_that_it_may_join(program: Pr
 async def test_a_trial_without_a_result_does_not_keep_others_from_joining(
     program: Program, leaves: str
 ) -> None:
-    upgrade, third = await program.begin(), program.worker("third")
-    joined = await taken(program.store, upgrade.id, third)
+    upgrade, third = await program.begin_trial()
     assert third.trials.find(upgrade.id, "third") is not None
     if leaves == "stopped":
-        await run_upgrade(program.store, joined, third, should_stop=stopping_after(1))
+        await run_upgrade(program.store, upgrade, third, should_stop=stopping_after(1))
     elif leaves == "died":
         with pytest.raises(Died):
-            await run_upgrade(program.store, joined, third, on_progress=dying_after(1))
+            await run_upgrade(program.store, upgrade, third, on_progress=dying_after(1))
     elif leaves == "lost lease":
         async with program.store.transaction() as transaction:
             held = await transaction.partitions.lock_held(upgrade.id, "third", program.clock())
             assert held is not None
             await held.save(replace(held.partition, lease=None))
-        await run_upgrade(program.store, joined, third)
+        await run_upgrade(program.store, upgrade, third)
     else:
         await program.begin_newer()
-        after = await run_upgrade(program.store, joined, third)
-        assert after.upgraded - joined.upgraded == 80
+        after = await run_upgrade(program.store, upgrade, third)
+        assert after.upgraded - upgrade.upgraded == 80
     assert third.trials.find(upgrade.id, "third") is None
-    assert not third.trials.forbid(upgrade.id, others=2)
+    assert not third.trials.forbids(upgrade.id, others=2)
 
 
 async def test_a_trial_longer_than_the_time_after_a_failed_one_still_ends(
     program: Program, chunks_take: Callable[[float], None]
 ) -> None:
-    upgrade, third = await program.begin(), program.worker("third")
-    joined = await taken(program.store, upgrade.id, third)
+    upgrade, third = await program.begin_trial()
     program.seconds = 31
     assert await claim(program.store, program.worker("fourth")) is None
     chunks_take(SLOW)
-    await run_upgrade(program.store, joined, third)
+    await run_upgrade(program.store, upgrade, third)
     assert await program.holders(upgrade) == ["first", "second", None, None]
 
 
 async def test_a_clock_set_back_keeps_nobody_from_joining(
     program: Program, chunks_take: Callable[[float], None]
 ) -> None:
-    upgrade, third = await program.begin(), program.worker("third")
-    joined = await taken(program.store, upgrade.id, third)
+    upgrade, third = await program.begin_trial()
     chunks_take(SLOW)
-    await run_upgrade(program.store, joined, third)
+    await run_upgrade(program.store, upgrade, third)
     program.clock.advance(hours=-1)
     program.seconds = 31
     assert await claim(program.store, program.worker("fourth")) is not None

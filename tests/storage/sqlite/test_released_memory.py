@@ -1,7 +1,7 @@
 """Tests that new connections replace the idle ones, and go on working."""
 
 import asyncio
-from contextlib import nullcontext
+from contextlib import AsyncExitStack, nullcontext
 from pathlib import Path
 
 import pytest
@@ -57,69 +57,70 @@ async def test_idle_connections_stay_while_no_other_can_be_opened(store: SqlStor
     assert await instances_of(store, ORDERS) != []
 
 
+class Renewal:
+    """The renewal of a pool whose connections, so many, are idle. It waits while it opens the new one."""
+
+    def __init__(self, file: Path, limit: int) -> None:
+        self.opened: list[SqliteConnection] = []
+        self.may_go_on = asyncio.Event()
+        self.pool = ConnectionPool(self._open, limit)
+        self._backend = SqliteBackend(file)
+        self._limit = limit
+        self._is_opening = asyncio.Event()
+
+    async def begin(self) -> asyncio.Task[None]:
+        async with AsyncExitStack() as stack:
+            for _ in range(self._limit):
+                await stack.enter_async_context(self.pool.acquire())
+        renewing = asyncio.create_task(self.pool.renew_idle())
+        await self._is_opening.wait()
+        return renewing
+
+    async def end(self) -> None:
+        await self.pool.close()
+        await self._backend.close()
+
+    async def _open(self) -> SqliteConnection:
+        connection = await self._backend._open(READER_PRAGMAS)
+        self.opened.append(connection)
+        if len(self.opened) > self._limit:
+            self._is_opening.set()
+            await self.may_go_on.wait()
+        return connection
+
+
 @pytest.mark.parametrize("event", ["taken", "closed"])
 async def test_no_connection_is_added_when_none_is_idle_any_more(
     store: SqlStore, file: Path, event: str
 ) -> None:
-    backend = SqliteBackend(file)
-    opened: list[SqliteConnection] = []
-    started, go_on = asyncio.Event(), asyncio.Event()
-
-    async def open_connection() -> SqliteConnection:
-        connection = await backend._open(READER_PRAGMAS)
-        opened.append(connection)
-        if len(opened) == 2:
-            started.set()
-            await go_on.wait()
-        return connection
-
-    pool = ConnectionPool(open_connection, 1)
-    async with pool.acquire():
-        pass
-    renewal = asyncio.create_task(pool.renew_idle())
-    await started.wait()
-    async with pool.acquire() if event == "taken" else nullcontext():
+    renewal = Renewal(file, 1)
+    renewing = await renewal.begin()
+    async with renewal.pool.acquire() if event == "taken" else nullcontext():
         if event == "closed":
-            await pool.close()
-        go_on.set()
-        await renewal
-        assert [connection.closed for connection in opened] == [event == "closed", True]
-    await pool.close()
-    await backend.close()
+            await renewal.pool.close()
+        renewal.may_go_on.set()
+        await renewing
+        assert [connection.closed for connection in renewal.opened] == [event == "closed", True]
+    await renewal.end()
 
 
 async def test_a_pool_that_closes_during_a_renewal_leaves_nothing_open(store: SqlStore, file: Path) -> None:
-    backend = SqliteBackend(file)
-    opened: list[SqliteConnection] = []
-    is_renewing, may_go_on, renewed = asyncio.Event(), asyncio.Event(), asyncio.Event()
-
-    async def open_connection() -> SqliteConnection:
-        connection = await backend._open(READER_PRAGMAS)
-        opened.append(connection)
-        if len(opened) == 3:
-            is_renewing.set()
-            await may_go_on.wait()
-        return connection
-
-    pool = ConnectionPool(open_connection, 2)
-    async with pool.acquire(), pool.acquire():
-        pass
-    renewal = asyncio.create_task(pool.renew_idle())
-    await is_renewing.wait()
-    last, close = pool._idle[-1], pool._idle[-1].close
+    renewal, renewed = Renewal(file, 2), asyncio.Event()
+    renewing = await renewal.begin()
+    last, close = renewal.pool._idle[-1], renewal.pool._idle[-1].close
 
     async def close_late() -> None:
-        may_go_on.set()
+        renewal.may_go_on.set()
         await renewed.wait()
         await close()
 
     last.close = close_late  # type: ignore[method-assign]
-    closing = asyncio.create_task(pool.close())
-    await renewal
+    closing = asyncio.create_task(renewal.pool.close())
+    await renewing
     renewed.set()
     await closing
-    assert [connection.closed for connection in opened] == [True] * 3
-    await backend.close()
+    assert [connection.closed for connection in renewal.opened] == [True] * 3
+    await renewal.end()
 
 
 async def test_a_background_read_keeps_no_writer_of_a_request_waiting(store: SqlStore) -> None:
